@@ -1,0 +1,158 @@
+//! `session`: runs a [`Session`] over steps and tells what it did.
+
+use std::time::Duration;
+
+use bookend::{Code, Decoder, Frame, Hello, Limits, MAX_LENGTH, Message, Outcome, Role, Session, State, Step, kind};
+
+use crate::show::{bytes, cuts, encoding, hex, number};
+
+pub(crate) fn run(role: &str, cut: &str, hello: &[u8], steps: &[&str]) -> Result<String, String> {
+    let role = match role {
+        "client" => Role::Client,
+        "server" => Role::Server,
+        _ => return Err(format!("'{role}' is not a role")),
+    };
+    let hello = Hello::parse(hello).map_err(|error| error.to_string())?;
+    let mut run = Run {
+        session: Session::new(role, hello, Limits::default(), Duration::ZERO),
+        cut,
+        now: Duration::ZERO,
+        unused: Vec::new(),
+        happened: Vec::new(),
+        ended: false,
+    };
+    run.tell();
+    let mut words = vec![run.word()];
+    for step in steps {
+        run.step(step)?;
+        words.push(run.word());
+    }
+    Ok(words.join(" "))
+}
+
+struct Run<'a> {
+    session: Session,
+    cut: &'a str,
+    now: Duration,
+    /// What has been received and not yet used.
+    unused: Vec<u8>,
+    happened: Vec<String>,
+    ended: bool,
+}
+
+impl Run<'_> {
+    fn step(&mut self, step: &str) -> Result<(), String> {
+        match step.split(':').collect::<Vec<_>>()[..] {
+            ["recv", input] => self.receive(&bytes(input)?),
+            ["time", now] => {
+                self.now = Duration::from_millis(number(now)?);
+                self.session.on_time(self.now);
+            }
+            ["eof"] => self.session.end_of_stream(self.unused.len(), self.now),
+            ["send", kind, encoding_byte, body] => {
+                let body = bytes(body)?;
+                let frame = Frame::new(crate::show::kind(kind)?, encoding(encoding_byte)?, &body);
+                self.send(frame.map_err(|error| error.to_string())?)?;
+            }
+            ["close", code] => self.session.close(Code(number(code)?), "", self.now),
+            _ => return Err(format!("'{step}' is not a step")),
+        }
+        self.tell();
+        Ok(())
+    }
+
+    fn receive(&mut self, input: &[u8]) {
+        let mut start = 0;
+        for end in cuts(self.cut, input.len()) {
+            let mut buffer = std::mem::take(&mut self.unused);
+            buffer.extend_from_slice(&input[start..end]);
+            start = end;
+            let mut rest = &buffer[..];
+            loop {
+                let before = rest;
+                let step = self.session.receive(&mut rest, self.now);
+                let frame = &before[..before.len() - rest.len()];
+                match step {
+                    Step::Message(message) => {
+                        let body = hex(&frame[8..frame.len() - 2]);
+                        self.happened.push(format!("got:{:02x}:{body}", message.kind()));
+                    }
+                    Step::More => break,
+                    Step::Opened | Step::Pong(_) | Step::Refused { .. } | Step::Handled => {}
+                }
+                self.tell();
+            }
+            self.unused = rest.to_vec();
+            self.tell();
+        }
+    }
+
+    fn send(&mut self, frame: Frame<'_>) -> Result<(), String> {
+        let message = Message::parse(frame).map_err(|error| error.to_string())?.ok_or("nothing to send")?;
+        let mut out = Vec::new();
+        let sent = match self.session.encode(&message, &mut out) {
+            Ok(()) => {
+                self.session.sent(self.now);
+                "sent".into()
+            }
+            Err(error) => format!("refused:{}", error.name()),
+        };
+        self.happened.push(sent);
+        Ok(())
+    }
+
+    /// Notes what the session wants to send, and whether it is over.
+    fn tell(&mut self) {
+        let mut output = Vec::new();
+        self.session.take_output(&mut output);
+        if !output.is_empty() {
+            self.session.sent(self.now);
+        }
+        let mut rest = &output[..];
+        let mut decoder = Decoder::new(MAX_LENGTH);
+        while let Some(frame) = decoder.decode(&mut rest).expect("a session sends sound frames") {
+            self.happened.push(sent(frame));
+        }
+        if self.session.state() == State::Closed && !self.ended {
+            self.ended = true;
+            let name = match self.session.outcome() {
+                Some(Outcome::Fault(error)) => error.name().into(),
+                Some(Outcome::Closed(code)) => code.name().map_or_else(|| code.0.to_string(), Into::into),
+                Some(Outcome::PeerClosed { code, .. }) => format!("peer-{}", code.0),
+                None => "?".into(),
+            };
+            self.happened.push(format!("end:{name}"));
+        }
+    }
+
+    fn word(&mut self) -> String {
+        let word = if self.happened.is_empty() { "-".into() } else { self.happened.join(",") };
+        self.happened.clear();
+        word
+    }
+}
+
+/// What the session itself sent.
+fn sent(frame: Frame<'_>) -> String {
+    if frame.kind() == kind::HELLO {
+        return "hello".into();
+    }
+    match Message::parse(frame) {
+        Ok(Some(Message::Ping(_))) => "ping".into(),
+        Ok(Some(Message::Pong(probe))) => format!("pong:{}", hex(probe.as_bytes())),
+        Ok(Some(Message::Error(refusal))) => {
+            let name = name_of(&refusal.reason.to_str());
+            format!("error:{}:{}:{}:{name}", refusal.id, refusal.frame, refusal.code.0)
+        }
+        Ok(Some(Message::Close { code, reason })) => format!("close:{}:{}", code.0, name_of(&reason.to_str())),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The reason up to the first colon.
+fn name_of(reason: &str) -> String {
+    match reason.split(':').next() {
+        None | Some("") => "-".into(),
+        Some(name) => name.into(),
+    }
+}

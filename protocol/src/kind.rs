@@ -1,0 +1,62 @@
+//! The kind byte's values (SPEC 3).
+
+/// Opens a session.
+pub const HELLO: u8 = 0x01;
+/// An application's payload.
+pub const MESSAGE: u8 = 0x02;
+/// A payload that wants an answer.
+pub const REQUEST: u8 = 0x03;
+/// The answer to a REQUEST.
+pub const REPLY: u8 = 0x04;
+/// Something about one frame was refused; the connection lives.
+pub const ERROR: u8 = 0x05;
+/// Asks for a PONG.
+pub const PING: u8 = 0x06;
+/// Answers a PING.
+pub const PONG: u8 = 0x07;
+/// Ends a session.
+pub const CLOSE: u8 = 0x08;
+/// Hub profile: welcomes a member.
+pub const WELCOME: u8 = 0x10;
+/// Hub profile: who is here, joined or left.
+pub const PRESENCE: u8 = 0x11;
+/// Hub profile: a payload for one member or everyone.
+pub const POST: u8 = 0x12;
+/// Hub profile: a POST as its receivers get it.
+pub const DELIVERY: u8 = 0x13;
+/// Hub profile: how many messages were missed.
+pub const GAP: u8 = 0x14;
+
+/// Unknown kinds from here on are ignored (R3.6).
+pub const IGNORABLE: u8 = 0x80;
+/// The first kind that is private to applications (R3.7).
+pub const PRIVATE_FIRST: u8 = 0xC0;
+/// The last kind that is private to applications (R3.7).
+pub const PRIVATE_LAST: u8 = 0xEF;
+
+/// Does the kind belong to the hub profile (SPEC 9)?
+#[must_use]
+pub const fn is_hub(kind: u8) -> bool {
+    matches!(kind, WELCOME..=GAP)
+}
+
+/// The name that SPEC 3 gives the kind.
+#[must_use]
+pub const fn name(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        HELLO => "HELLO",
+        MESSAGE => "MESSAGE",
+        REQUEST => "REQUEST",
+        REPLY => "REPLY",
+        ERROR => "ERROR",
+        PING => "PING",
+        PONG => "PONG",
+        CLOSE => "CLOSE",
+        WELCOME => "WELCOME",
+        PRESENCE => "PRESENCE",
+        POST => "POST",
+        DELIVERY => "DELIVERY",
+        GAP => "GAP",
+        _ => return None,
+    })
+}

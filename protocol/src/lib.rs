@@ -1,0 +1,41 @@
+//! Bookend: a message protocol for byte streams.
+//!
+//! A stream delivers bytes, not the messages that were sent. Bookend puts an unmistakable start and a verified end
+//! around each message and says its length and its text encoding in plain sight. The wire is defined by `SPEC.md`;
+//! requirement tags such as R2.4 refer to it.
+//!
+//! # Layout
+//!
+//! Data goes one way: bytes → frame → message → session → connection. Take the layer that you need:
+//!
+//! - [`Frame`], [`Decoder`]: framing in your own buffer, nothing else.
+//! - [`Message`], [`Hello`], [`Payload`], [`Text`]: what bodies mean.
+//! - [`Session`]: the whole protocol without socket and clock; time is an argument.
+//! - [`Connection`] (feature `tokio`): a session that owns an `AsyncRead + AsyncWrite`; [`Codec`] for tokio-util.
+//! - [`blocking::Connection`] (feature `std`): the same over `Read + Write`.
+//!
+//! [`Error`] and [`Code`] are the vocabulary of all of them. Without features the crate is `no_std` with `alloc`.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+
+mod error;
+mod frame;
+mod hello;
+pub mod kind;
+mod line;
+mod message;
+mod payload;
+pub mod session;
+pub mod text;
+
+pub use error::{Code, Error};
+pub use frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, START};
+pub use hello::{CANARY, Hello, MAGIC, MAX_HELLO, MIN_MAX_BODY};
+pub use line::{Line, MAX_LINE, escaped, is_disturbing};
+pub use message::{Delivery, MAX_PING, MemberName, Message, PresenceEvent, Probe, Refusal};
+pub use payload::{Content, Payload};
+pub use session::{Limits, Outcome, Role, Session, State, Step};
+pub use text::{Encoding, Encodings, Text};

@@ -1,0 +1,70 @@
+//! A plain line: the form of names, rooms and software (R4.11).
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use core::fmt;
+
+/// The longest plain line, in bytes of UTF-8.
+pub const MAX_LINE: usize = 64;
+
+/// 1 to 64 bytes of UTF-8 that cannot disturb a terminal, a log or another line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Line(Box<str>);
+
+impl Line {
+    /// Checks `text`; `None` if it is empty, over 64 bytes, or holds a control character, a line or paragraph
+    /// separator, or a bidirectional control.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Line> {
+        is_plain_line(text).then(|| Line(text.to_owned().into_boxed_str()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl AsRef<str> for Line {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+pub(crate) fn is_plain_line(text: &str) -> bool {
+    (1..=MAX_LINE).contains(&text.len()) && !text.chars().any(is_disturbing)
+}
+
+/// Is this a character that must not reach a terminal or a name as it is: a control character, a line or
+/// paragraph separator, a bidirectional control (R4.11, R9.19)?
+#[must_use]
+pub const fn is_disturbing(character: char) -> bool {
+    matches!(character,
+        '\0'..='\x1F' | '\x7F'..='\u{9F}' | '\u{2028}' | '\u{2029}'
+        | '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Shows `text` with `\u{hex}` for every character that [`is_disturbing`].
+pub fn escaped(text: &str) -> impl fmt::Display + '_ {
+    Escaped(text)
+}
+
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some((at, character)) = rest.char_indices().find(|&(_, character)| is_disturbing(character)) {
+            write!(f, "{}\\u{{{:x}}}", &rest[..at], u32::from(character))?;
+            rest = &rest[at + character.len_utf8()..];
+        }
+        f.write_str(rest)
+    }
+}

@@ -1,0 +1,382 @@
+//! Messages: what a frame's body means, for every kind but HELLO (SPEC 3 and 9).
+
+use alloc::vec::Vec;
+
+use byteorder::{BigEndian, ByteOrder};
+use core::num::NonZeroU32;
+
+use crate::error::{Code, Error};
+use crate::frame::Frame;
+use crate::kind;
+use crate::line::is_plain_line;
+use crate::payload::{Content, Payload, write_frame};
+use crate::text::{Encoding, Text};
+
+/// The longest PING or PONG payload, in bytes (R3.3).
+pub const MAX_PING: usize = 64;
+
+/// A decoded frame, legal by construction and borrowed from the frame's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Message<'a> {
+    /// MESSAGE: an application's payload.
+    Message(Payload<'a>),
+    /// REQUEST: a payload that wants one answer.
+    Request {
+        /// Names the request in its answer.
+        id: NonZeroU32,
+        /// The application's part.
+        payload: Payload<'a>,
+    },
+    /// REPLY: the answer to the request of that id.
+    Reply {
+        /// The request's id.
+        id: NonZeroU32,
+        /// The application's part.
+        payload: Payload<'a>,
+    },
+    /// ERROR: something about one frame was refused; the connection lives.
+    Error(Refusal<'a>),
+    /// PING: asks for a PONG with the same bytes.
+    Ping(Probe<'a>),
+    /// PONG: everything before its PING has been acted on.
+    Pong(Probe<'a>),
+    /// CLOSE: ends the session.
+    Close {
+        /// Why, as a number.
+        code: Code,
+        /// Why, in words: a name, perhaps a colon and a detail.
+        reason: Text<'a>,
+    },
+    /// WELCOME: a hub greets a new member.
+    Welcome {
+        /// The new member's own id.
+        member: u32,
+        /// The sequence number of the next message to everyone.
+        next_seq: u64,
+        /// A line for people.
+        greeting: Text<'a>,
+    },
+    /// PRESENCE: who is here, joined or left.
+    Presence {
+        /// The member's id.
+        member: u32,
+        /// What happened.
+        event: PresenceEvent,
+        /// The member's name, a plain line.
+        name: MemberName<'a>,
+    },
+    /// POST: a payload for one member, or for everyone.
+    Post {
+        /// The member's id; 0 for everyone.
+        to: u32,
+        /// The application's part.
+        payload: Payload<'a>,
+    },
+    /// DELIVERY: a POST as its receivers get it.
+    Delivery(Delivery<'a>),
+    /// GAP: that many messages to everyone were missed.
+    Gap {
+        /// How many.
+        missed: u64,
+    },
+}
+
+/// The contents of an ERROR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal<'a> {
+    /// The id of the REQUEST that it is about, 0 for none.
+    pub id: u32,
+    /// The number of the frame that it is about, counted from HELLO = 0, modulo 2^32.
+    pub frame: u32,
+    /// Why, as a number.
+    pub code: Code,
+    /// Why, in words.
+    pub reason: Text<'a>,
+}
+
+/// At most 64 bytes of a PING or PONG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe<'a>(&'a [u8]);
+
+impl<'a> Probe<'a> {
+    /// The bytes of a PING, `None` for more than 64.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Option<Probe<'a>> {
+        (bytes.len() <= MAX_PING).then_some(Probe(bytes))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.0
+    }
+}
+
+/// What a PRESENCE tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum PresenceEvent {
+    /// Was here before.
+    Here = 0,
+    /// Has joined.
+    Joined = 1,
+    /// Has left.
+    Left = 2,
+}
+
+/// A member's name in a PRESENCE: a plain line, in some encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberName<'a>(Text<'a>);
+
+impl<'a> MemberName<'a> {
+    /// The name in `text`, `None` unless it is a plain line (R9.4).
+    #[must_use]
+    pub fn new(text: Text<'a>) -> Option<MemberName<'a>> {
+        is_plain_line(&text.to_str()).then_some(MemberName(text))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn text(&self) -> Text<'a> {
+        self.0
+    }
+}
+
+/// The contents of a DELIVERY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery<'a> {
+    /// The sender's id, 0 for the hub itself.
+    pub from: u32,
+    /// The receiver's id, 0 for everyone.
+    pub to: u32,
+    /// The number of the message in the room, from 1; 0 for a message to one member.
+    pub seq: u64,
+    /// When the hub had it, in milliseconds since 1970-01-01T00:00:00Z.
+    pub time: u64,
+    name: &'a str,
+    /// The application's part.
+    pub payload: Payload<'a>,
+}
+
+impl<'a> Delivery<'a> {
+    /// A delivery from a member of that name; `None` unless the name is empty or a plain line (R9.4).
+    #[must_use]
+    pub fn new(from: u32, to: u32, seq: u64, time: u64, name: &'a str, payload: Payload<'a>) -> Option<Delivery<'a>> {
+        (name.is_empty() || is_plain_line(name)).then_some(Delivery { from, to, seq, time, name, payload })
+    }
+
+    /// The sender's name; empty for the hub itself.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+}
+
+impl<'a> Message<'a> {
+    /// Reads a frame; `None` for a kind that is to be ignored (R3.6). The hub profile is taken to be in force.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`], [`Error::UnknownKind`], and [`Error::SecondHello`] for HELLO, which
+    /// [`Hello::parse`](crate::Hello::parse) reads. [`Error::BadText`] leaves the connection alive.
+    #[inline]
+    pub fn parse(frame: Frame<'a>) -> Result<Option<Message<'a>>, Error> {
+        if frame.kind() == kind::MESSAGE {
+            return Ok(Some(Message::Message(Payload::decode(frame.encoding(), frame.body())?)));
+        }
+        Message::parse_other(frame)
+    }
+
+    fn parse_other(frame: Frame<'a>) -> Result<Option<Message<'a>>, Error> {
+        let fields = Fields { kind: frame.kind(), encoding: frame.encoding(), body: frame.body() };
+        Ok(Some(match frame.kind() {
+            kind::HELLO => return Err(Error::SecondHello),
+            kind::REQUEST => fields.numbered(|id, payload| Message::Request { id, payload })?,
+            kind::REPLY => fields.numbered(|id, payload| Message::Reply { id, payload })?,
+            kind::ERROR => {
+                let (fixed, reason) = fields.fixed::<10>()?;
+                Message::Error(Refusal {
+                    id: BigEndian::read_u32(fixed),
+                    frame: BigEndian::read_u32(&fixed[4..]),
+                    code: Code(BigEndian::read_u16(&fixed[8..])),
+                    reason: fields.reason(reason)?,
+                })
+            }
+            kind::PING => Message::Ping(fields.probe()?),
+            kind::PONG => Message::Pong(fields.probe()?),
+            kind::CLOSE => {
+                let (fixed, reason) = fields.fixed::<2>()?;
+                Message::Close { code: Code(u16::from_be_bytes(*fixed)), reason: fields.reason(reason)? }
+            }
+            kind::WELCOME => {
+                let (fixed, greeting) = fields.fixed::<12>()?;
+                Message::Welcome {
+                    member: BigEndian::read_u32(fixed),
+                    next_seq: BigEndian::read_u64(&fixed[4..]),
+                    greeting: fields.text(greeting)?,
+                }
+            }
+            kind::PRESENCE => {
+                let (fixed, name) = fields.fixed::<5>()?;
+                let event = match fixed[4] {
+                    0 => PresenceEvent::Here,
+                    1 => PresenceEvent::Joined,
+                    2 => PresenceEvent::Left,
+                    _ => return Err(fields.malformed("an event is 0, 1 or 2")),
+                };
+                let name = MemberName::new(fields.text(name)?).ok_or(fields.malformed(NOT_A_NAME))?;
+                Message::Presence { member: BigEndian::read_u32(fixed), event, name }
+            }
+            kind::POST => {
+                let (fixed, payload) = fields.fixed::<4>()?;
+                Message::Post { to: u32::from_be_bytes(*fixed), payload: Payload::decode(fields.encoding, payload)? }
+            }
+            kind::DELIVERY => Message::Delivery(fields.delivery()?),
+            kind::GAP => {
+                let (fixed, rest) = fields.fixed::<8>()?;
+                if !rest.is_empty() || fields.encoding != Encoding::Binary {
+                    return Err(fields.malformed("a GAP is eight binary bytes"));
+                }
+                Message::Gap { missed: u64::from_be_bytes(*fixed) }
+            }
+            kind if kind < kind::IGNORABLE => return Err(Error::UnknownKind { kind }),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The kind byte.
+    #[must_use]
+    pub fn kind(&self) -> u8 {
+        match self {
+            Message::Message(_) => kind::MESSAGE,
+            Message::Request { .. } => kind::REQUEST,
+            Message::Reply { .. } => kind::REPLY,
+            Message::Error(_) => kind::ERROR,
+            Message::Ping(_) => kind::PING,
+            Message::Pong(_) => kind::PONG,
+            Message::Close { .. } => kind::CLOSE,
+            Message::Welcome { .. } => kind::WELCOME,
+            Message::Presence { .. } => kind::PRESENCE,
+            Message::Post { .. } => kind::POST,
+            Message::Delivery(_) => kind::DELIVERY,
+            Message::Gap { .. } => kind::GAP,
+        }
+    }
+
+    /// Appends the frame to `out`, unless its body would be longer than `limit` bytes.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`]; `out` is as it was.
+    pub fn encode(&self, limit: u32, out: &mut Vec<u8>) -> Result<(), Error> {
+        let kind = self.kind();
+        let mut write = |fixed: &[u8], payload: Payload<'a>| {
+            write_frame(kind, payload.encoding(), fixed, Content::Payload(payload), limit, out)
+        };
+        match *self {
+            Message::Message(payload) => write(&[], payload),
+            Message::Request { id, payload } | Message::Reply { id, payload } => {
+                write(&id.get().to_be_bytes(), payload)
+            }
+            Message::Error(Refusal { id, frame, code, reason }) => {
+                let mut fixed = [0; 10];
+                BigEndian::write_u32(&mut fixed, id);
+                BigEndian::write_u32(&mut fixed[4..], frame);
+                BigEndian::write_u16(&mut fixed[8..], code.0);
+                write(&fixed, Payload::Text(reason))
+            }
+            Message::Ping(probe) | Message::Pong(probe) => write(&[], Payload::Binary(probe.0)),
+            Message::Close { code, reason } => write(&code.0.to_be_bytes(), Payload::Text(reason)),
+            Message::Welcome { member, next_seq, greeting } => {
+                let mut fixed = [0; 12];
+                BigEndian::write_u32(&mut fixed, member);
+                BigEndian::write_u64(&mut fixed[4..], next_seq);
+                write(&fixed, Payload::Text(greeting))
+            }
+            Message::Presence { member, event, name } => {
+                let mut fixed = [0; 5];
+                BigEndian::write_u32(&mut fixed, member);
+                fixed[4] = event as u8;
+                write(&fixed, Payload::Text(name.0))
+            }
+            Message::Post { to, payload } => write(&to.to_be_bytes(), payload),
+            Message::Delivery(Delivery { from, to, seq, time, name, payload }) => {
+                let mut fixed = [0; DELIVERY_FIXED + crate::line::MAX_LINE];
+                BigEndian::write_u32(&mut fixed, from);
+                BigEndian::write_u32(&mut fixed[4..], to);
+                BigEndian::write_u64(&mut fixed[8..], seq);
+                BigEndian::write_u64(&mut fixed[16..], time);
+                fixed[24] = u8::try_from(name.len()).expect("a plain line has 64 bytes at most");
+                fixed[DELIVERY_FIXED..DELIVERY_FIXED + name.len()].copy_from_slice(name.as_bytes());
+                write(&fixed[..DELIVERY_FIXED + name.len()], payload)
+            }
+            Message::Gap { missed } => write(&missed.to_be_bytes(), Payload::Binary(&[])),
+        }
+    }
+}
+
+const DELIVERY_FIXED: usize = 25;
+const NOT_A_NAME: &str = "a name is a plain line of at most 64 bytes";
+
+/// A body that is being read.
+struct Fields<'a> {
+    kind: u8,
+    encoding: Encoding,
+    body: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    fn malformed(&self, why: &'static str) -> Error {
+        Error::Malformed { kind: self.kind, why }
+    }
+
+    /// The fixed part of `N` bytes, and the payload.
+    fn fixed<const N: usize>(&self) -> Result<(&'a [u8; N], &'a [u8]), Error> {
+        self.body.split_first_chunk().ok_or(self.malformed("the body is shorter than its fixed part"))
+    }
+
+    fn numbered(&self, make: impl FnOnce(NonZeroU32, Payload<'a>) -> Message<'a>) -> Result<Message<'a>, Error> {
+        let (fixed, payload) = self.fixed::<4>()?;
+        let id = NonZeroU32::new(u32::from_be_bytes(*fixed)).ok_or(self.malformed("an id is not 0"))?;
+        Ok(make(id, Payload::decode(self.encoding, payload)?))
+    }
+
+    fn text(&self, payload: &'a [u8]) -> Result<Text<'a>, Error> {
+        if self.encoding == Encoding::Binary {
+            return Err(self.malformed("the payload is text, so the encoding is not 0"));
+        }
+        Text::decode(self.encoding, payload)
+    }
+
+    /// A reason that is not valid text is an empty one (R3.21).
+    fn reason(&self, payload: &'a [u8]) -> Result<Text<'a>, Error> {
+        match self.text(payload) {
+            Err(Error::BadText { .. }) => self.text(&[]),
+            checked => checked,
+        }
+    }
+
+    fn probe(&self) -> Result<Probe<'a>, Error> {
+        if self.encoding != Encoding::Binary {
+            return Err(self.malformed("the encoding is 0"));
+        }
+        Probe::new(self.body).ok_or(self.malformed("more than 64 bytes"))
+    }
+
+    fn delivery(&self) -> Result<Delivery<'a>, Error> {
+        let (fixed, rest) = self.fixed::<DELIVERY_FIXED>()?;
+        let (name, payload) =
+            rest.split_at_checked(fixed[24].into()).ok_or(self.malformed("the body is shorter than its fixed part"))?;
+        let name = core::str::from_utf8(name)
+            .ok()
+            .filter(|name| name.is_empty() || is_plain_line(name))
+            .ok_or(self.malformed(NOT_A_NAME))?;
+        Ok(Delivery {
+            from: BigEndian::read_u32(fixed),
+            to: BigEndian::read_u32(&fixed[4..]),
+            seq: BigEndian::read_u64(&fixed[8..]),
+            time: BigEndian::read_u64(&fixed[16..]),
+            name,
+            payload: Payload::decode(self.encoding, payload)?,
+        })
+    }
+}

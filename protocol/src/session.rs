@@ -1,0 +1,635 @@
+//! The session: the protocol's state on one connection, without the socket and without a clock (SPEC 7).
+//!
+//! Bytes and the time go in, messages and bytes to send come out. The time is a [`Duration`] since any fixed
+//! moment, the same one for all calls.
+
+mod requests;
+mod watch;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::num::NonZeroU32;
+use core::time::Duration;
+
+use crate::error::{Code, Error};
+use crate::frame::{Decoder, Frame, START};
+use crate::hello::{Hello, MAX_HELLO, judge_first_frame};
+use crate::kind;
+use crate::message::{MAX_PING, Message, Probe, Refusal};
+use crate::payload::{Content, write_frame};
+use crate::text::Encoding;
+use requests::Requests;
+pub use watch::Limits;
+use watch::{Due, Watch};
+
+/// The longest text that a client skips before the server's first frame, in bytes (R4.21).
+pub const MAX_PREAMBLE: usize = 1024;
+/// The longest reason, in bytes (R6.5).
+pub const MAX_REASON: usize = 200;
+
+/// Which side of the connection this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The side that connected.
+    Client,
+    /// The side that was connected to.
+    Server,
+}
+
+/// Where a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waiting for the peer's HELLO.
+    Greeting,
+    /// Messages go both ways.
+    Open,
+    /// CLOSE was sent; what comes is discarded.
+    Closing,
+    /// Over: the stream can be dropped once what is to be sent has been.
+    Closed,
+}
+
+/// Why a session ended; the first cause stands (R7.16).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A fault that this side found.
+    Fault(Error),
+    /// This side's application closed it.
+    Closed(Code),
+    /// The peer sent CLOSE.
+    PeerClosed {
+        /// Why, as a number.
+        code: Code,
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// What one call of [`Session::receive`] has made of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A message for the application.
+    Message(Message<'a>),
+    /// The peer's HELLO has been accepted: [`Session::peer`] has it, and messages can be sent.
+    Opened,
+    /// A PONG came: the peer has acted on everything that was sent before its PING.
+    Pong(Probe<'a>),
+    /// A frame of the peer was refused, and it has been told so unless the frame was a reply. The session lives.
+    Refused {
+        /// The id of the REQUEST or REPLY, 0 for another kind.
+        id: u32,
+        /// Why.
+        error: Error,
+    },
+    /// Something was used up that the application need not see. Call again.
+    Handled,
+    /// Nothing more can be made of the input: read on.
+    More,
+}
+
+/// The state machine, the same for both sides.
+#[derive(Debug)]
+pub struct Session {
+    role: Role,
+    state: State,
+    local: Hello,
+    peer: Option<Hello>,
+    decoder: Decoder,
+    /// Bytes skipped before the server's first frame; `None` once the first START has come.
+    preamble: Option<usize>,
+    /// The number of the frame that comes next, modulo 2^32.
+    next_frame: u32,
+    requests: Requests,
+    watch: Watch,
+    discarded: usize,
+    drain: usize,
+    output: Vec<u8>,
+    pong: Option<Pong>,
+    outcome: Option<Outcome>,
+}
+
+/// The PONG that waits to be sent.
+#[derive(Debug)]
+struct Pong {
+    bytes: [u8; MAX_PING],
+    length: usize,
+}
+
+impl Session {
+    /// Begins a session at `now`; a client has its HELLO to send at once.
+    #[must_use]
+    pub fn new(role: Role, local: Hello, limits: Limits, now: Duration) -> Session {
+        let mut session = Session {
+            role,
+            state: State::Greeting,
+            peer: None,
+            decoder: Decoder::new(MAX_HELLO),
+            preamble: (role == Role::Client).then_some(0),
+            next_frame: 0,
+            requests: Requests::new(limits.requests),
+            discarded: 0,
+            drain: limits.drain,
+            watch: Watch::new(limits, local.keepalive(), now),
+            output: Vec::new(),
+            pong: None,
+            outcome: None,
+            local,
+        };
+        if role == Role::Client {
+            session.local.encode(&mut session.output);
+        }
+        session
+    }
+
+    /// Which side this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Where the session is.
+    #[inline]
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Why the session is closing or closed.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// What this side said of itself.
+    #[must_use]
+    pub fn local(&self) -> &Hello {
+        &self.local
+    }
+
+    /// What the peer said of itself, once its HELLO has been accepted.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Hello> {
+        self.peer.as_ref()
+    }
+
+    /// Is the hub profile in force (R9.1)?
+    #[must_use]
+    pub fn hub_profile(&self) -> bool {
+        self.local.hub() && self.peer.as_ref().is_some_and(Hello::hub)
+    }
+
+    /// The number of the frame that [`receive`](Session::receive) used last, from HELLO = 0, modulo 2^32.
+    #[must_use]
+    pub fn frame_number(&self) -> u32 {
+        self.next_frame.wrapping_sub(1)
+    }
+
+    // ---- receiving
+
+    /// Uses one frame of `input`, what has been read and not yet used, and advances `input` past it.
+    ///
+    /// Call it until it returns [`Step::More`]; what is left of `input` then is to be given again, with more behind it.
+    /// A fault is no step: it makes [`state`](Session::state) closing, and [`outcome`](Session::outcome) says why.
+    #[inline]
+    pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
+        if self.state != State::Open {
+            return self.receive_unless_open(input, now);
+        }
+        self.watch.heard(self.decoder.offset() + input.len() as u64, now);
+        match self.decoder.decode(input) {
+            Ok(Some(frame)) => self.take(frame, now),
+            Ok(None) => {
+                self.watch.partial(self.decoder.offset(), input.len(), self.decoder.expected(), now);
+                Step::More
+            }
+            Err(error) => self.fail(error, now),
+        }
+    }
+
+    fn receive_unless_open<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
+        match self.state {
+            State::Greeting => self.greet(input, now),
+            State::Closing | State::Open => {
+                self.discarded = self.discarded.saturating_add(input.len());
+                *input = &[];
+                if self.discarded >= self.drain {
+                    self.state = State::Closed;
+                }
+                Step::More
+            }
+            State::Closed => {
+                *input = &[];
+                Step::More
+            }
+        }
+    }
+
+    fn greet<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
+        if let Err(error) = self.skip_preamble(input) {
+            return self.fail(error, now);
+        }
+        let opening = *input;
+        let decoded = self.decoder.decode(input);
+        // The canary names what an END at the wrong place is only a sign of.
+        if let Ok(_) | Err(Error::BadEnd { .. }) = decoded
+            && let Err(error) = judge_first_frame(opening)
+        {
+            return self.fail(error, now);
+        }
+        match decoded {
+            Ok(Some(frame)) if frame.kind() == kind::CLOSE => self.take(frame, now),
+            Ok(Some(frame)) => match hello_of(frame) {
+                Ok(hello) => self.open(hello, now),
+                Err(error) => self.fail(error, now),
+            },
+            Ok(None) => Step::More,
+            Err(error) => self.fail(error, now),
+        }
+    }
+
+    fn skip_preamble(&mut self, input: &mut &[u8]) -> Result<(), Error> {
+        let Some(skipped) = self.preamble else { return Ok(()) };
+        let start = input.iter().position(|&byte| byte == START[0]);
+        let skip = start.unwrap_or(input.len());
+        let room = MAX_PREAMBLE - skipped;
+        if skip > room {
+            return Err(Error::BadStart { offset: 0, found: input[room] });
+        }
+        *input = &input[skip..];
+        self.preamble = if start.is_some() { None } else { Some(skipped + skip) };
+        Ok(())
+    }
+
+    fn open<'a>(&mut self, hello: Hello, now: Duration) -> Step<'a> {
+        self.next_frame = 1;
+        if self.role == Role::Server {
+            self.local.encode(&mut self.output);
+        }
+        self.decoder.set_limit(self.local.max_body());
+        self.watch.opened(hello.keepalive(), self.decoder.offset(), now);
+        self.peer = Some(hello);
+        self.state = State::Open;
+        Step::Opened
+    }
+
+    #[inline]
+    fn take<'a>(&mut self, frame: Frame<'a>, now: Duration) -> Step<'a> {
+        self.next_frame = self.next_frame.wrapping_add(1);
+        let flood = if frame.body().is_empty() { self.watch.empty_frame(now) } else { Ok(()) };
+        if let Err(error) = flood.and_then(|()| self.judge_kind(frame.kind())) {
+            return self.fail(error, now);
+        }
+        match Message::parse(frame) {
+            Ok(Some(message)) if self.local.accepted().contains(frame.encoding()) => {
+                if let Message::Message(_) = message {
+                    self.watch.other_frame();
+                    return Step::Message(message);
+                }
+                self.take_message(message, now)
+            }
+            Ok(Some(message @ (Message::Close { .. } | Message::Error(_)))) => self.take_message(message, now),
+            Ok(Some(_)) => self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() }),
+            Ok(None) => {
+                self.watch.other_frame();
+                Step::Handled
+            }
+            Err(Error::BadText { .. }) if !self.local.accepted().contains(frame.encoding()) => {
+                self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() })
+            }
+            Err(error @ Error::BadText { .. }) => self.refuse(frame, error),
+            Err(error) => self.fail(error, now),
+        }
+    }
+
+    /// Kinds of the hub profile: only where it is in force, and each in its direction (R3.8, R9.2).
+    #[inline]
+    fn judge_kind(&self, kind: u8) -> Result<(), Error> {
+        if !kind::is_hub(kind) {
+            return Ok(());
+        }
+        if !self.hub_profile() {
+            return Err(Error::UnknownKind { kind });
+        }
+        if (kind == kind::POST) == (self.role == Role::Server) { Ok(()) } else { Err(Error::UnexpectedKind { kind }) }
+    }
+
+    fn take_message<'a>(&mut self, message: Message<'a>, now: Duration) -> Step<'a> {
+        if !matches!(message, Message::Ping(_) | Message::Pong(_)) {
+            self.watch.other_frame();
+        }
+        match message {
+            Message::Request { id, .. } => match self.requests.asked(id) {
+                Ok(()) => Step::Message(message),
+                Err(error @ Error::TooManyRequests) => {
+                    self.push_error(id.get(), error.code(), &alloc::format!("{error}"));
+                    Step::Refused { id: id.get(), error }
+                }
+                Err(error) => self.fail(error, now),
+            },
+            Message::Reply { id, .. } => {
+                if self.requests.settle(id) {
+                    Step::Message(message)
+                } else {
+                    Step::Handled
+                }
+            }
+            Message::Error(Refusal { id, .. }) => {
+                if let Some(id) = NonZeroU32::new(id) {
+                    self.requests.settle(id);
+                }
+                Step::Message(message)
+            }
+            Message::Ping(probe) => {
+                if let Err(error) = self.watch.ping(now) {
+                    return self.fail(error, now);
+                }
+                let mut bytes = [0; MAX_PING];
+                bytes[..probe.as_bytes().len()].copy_from_slice(probe.as_bytes());
+                self.pong = Some(Pong { bytes, length: probe.as_bytes().len() });
+                Step::Handled
+            }
+            Message::Pong(probe) => Step::Pong(probe),
+            Message::Close { code, reason } => {
+                self.outcome = Some(Outcome::PeerClosed { code, reason: reason.to_str().into_owned() });
+                self.push_close(code, "");
+                self.state = State::Closed;
+                Step::Handled
+            }
+            message => Step::Message(message),
+        }
+    }
+
+    /// Answers a frame that was whole but cannot be delivered (R5.8, R5.11), unless it is a reply (R3.20).
+    fn refuse<'a>(&mut self, frame: Frame<'a>, error: Error) -> Step<'a> {
+        self.watch.other_frame();
+        let numbered = matches!(frame.kind(), kind::REQUEST | kind::REPLY);
+        let id = frame.body().first_chunk().filter(|_| numbered).map_or(0, |id| u32::from_be_bytes(*id));
+        if frame.kind() == kind::REPLY {
+            if let Some(id) = NonZeroU32::new(id) {
+                self.requests.settle(id);
+            }
+        } else {
+            self.push_error(id, error.code(), &alloc::format!("{error}"));
+        }
+        Step::Refused { id, error }
+    }
+
+    /// Tells the session that the stream ended with `unused` bytes of input left.
+    pub fn end_of_stream(&mut self, unused: usize, now: Duration) {
+        match self.state {
+            State::Greeting | State::Open if unused == 0 => self.outcome = Some(Outcome::Fault(Error::NoClose)),
+            State::Greeting | State::Open => {
+                self.fail(Error::Truncated { arrived: unused as u64 }, now);
+            }
+            State::Closing | State::Closed => {}
+        }
+        self.state = State::Closed;
+    }
+
+    // ---- time
+
+    /// When [`on_time`](Session::on_time) is to be called next, if nothing happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        self.watch.deadline(self.state)
+    }
+
+    /// Does what is due at `now`: a PING, or the end of a session whose peer is too late.
+    pub fn on_time(&mut self, now: Duration) {
+        match self.watch.due(self.state, now) {
+            Some(Due::Ping) => {
+                self.push(kind::PING, &[], Content::Binary(&[]), Encoding::Binary);
+                self.watch.sent(now);
+            }
+            Some(Due::Fault(error)) => {
+                self.fail(error, now);
+            }
+            Some(Due::Drained) => self.state = State::Closed,
+            None => {}
+        }
+    }
+
+    /// Tells the session that bytes were written to the stream: they count as a sign of life (R7.2).
+    #[inline]
+    pub fn sent(&mut self, now: Duration) {
+        self.watch.sent(now);
+    }
+
+    // ---- sending
+
+    /// Moves what the session itself has to say, whole frames, to `out`; it goes before messages that wait (R7.13).
+    pub fn take_output(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.output);
+        if let Some(pong) = self.pong.take() {
+            Message::Pong(pong.probe()).encode(u32::MAX, out).expect("64 bytes are below any limit");
+        }
+    }
+
+    /// Is there anything for [`take_output`](Session::take_output)?
+    #[inline]
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty() || self.pong.is_some()
+    }
+
+    /// Bytes that wait for [`take_output`](Session::take_output): while they are many, read no more.
+    #[must_use]
+    pub fn output_length(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Appends a MESSAGE to `out`.
+    ///
+    /// # Errors
+    /// As [`encode`](Session::encode), and [`Error::UnmappableText`]; `out` is as it was.
+    #[inline]
+    pub fn message(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.write(kind::MESSAGE, &[], content, out)
+    }
+
+    /// Appends a REQUEST to `out` and returns the id that its answer will have.
+    ///
+    /// # Errors
+    /// As [`message`](Session::message), and [`Error::TooManyRequests`].
+    pub fn request(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<NonZeroU32, Error> {
+        let id = self.requests.free_id()?;
+        self.write(kind::REQUEST, &id.get().to_be_bytes(), content, out)?;
+        self.requests.ask(id)?;
+        Ok(id)
+    }
+
+    /// Waits no longer for the answer to a request; one that comes is ignored (R3.14).
+    pub fn forget(&mut self, id: NonZeroU32) {
+        self.requests.settle(id);
+    }
+
+    /// Appends the REPLY to a request of the peer to `out`.
+    ///
+    /// # Errors
+    /// As [`message`](Session::message), and [`Error::NoSuchRequest`].
+    pub fn reply(&mut self, id: NonZeroU32, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.requests.check_asked(id)?;
+        self.write(kind::REPLY, &id.get().to_be_bytes(), content, out)?;
+        self.requests.answered(id);
+        Ok(())
+    }
+
+    /// Appends a POST to `out`, for the member `to`, or everyone if that is 0.
+    ///
+    /// # Errors
+    /// As [`message`](Session::message).
+    pub fn post(&mut self, to: u32, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.write(kind::POST, &to.to_be_bytes(), content, out)
+    }
+
+    /// Appends any message but PING, PONG, ERROR and CLOSE, which have calls of their own, to `out`.
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`], [`Error::TooLong`], [`Error::EncodingRefused`], [`Error::UnknownKind`] outside the hub
+    /// profile, [`Error::UnexpectedKind`] in the wrong direction, [`Error::TooManyRequests`],
+    /// [`Error::DuplicateRequest`], [`Error::NoSuchRequest`]; `out` is as it was.
+    pub fn encode(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        match *message {
+            Message::Message(payload) => self.message(payload.into(), out),
+            Message::Post { to, payload } => self.post(to, payload.into(), out),
+            Message::Reply { id, payload } => self.reply(id, payload.into(), out),
+            Message::Request { id, payload } => {
+                self.requests.check_free(id)?;
+                self.write(kind::REQUEST, &id.get().to_be_bytes(), payload.into(), out)?;
+                self.requests.ask(id)
+            }
+            Message::Welcome { greeting, .. } => self.encode_hub(message, greeting.encoding(), out),
+            Message::Presence { name, .. } => self.encode_hub(message, name.text().encoding(), out),
+            Message::Delivery(delivery) => self.encode_hub(message, delivery.payload.encoding(), out),
+            Message::Gap { .. } => self.encode_hub(message, Encoding::Binary, out),
+            Message::Ping(_) | Message::Pong(_) | Message::Error(_) | Message::Close { .. } => {
+                Err(Error::UnexpectedKind { kind: message.kind() })
+            }
+        }
+    }
+
+    fn encode_hub(&mut self, message: &Message<'_>, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), Error> {
+        let limit = self.sendable(message.kind(), encoding)?;
+        message.encode(limit, out)
+    }
+
+    /// Sends a PING with these bytes, at most 64; more are cut off.
+    pub fn ping(&mut self, bytes: &[u8]) {
+        if self.state == State::Open {
+            let bytes = &bytes[..bytes.len().min(MAX_PING)];
+            self.push(kind::PING, &[], Content::Binary(bytes), Encoding::Binary);
+        }
+    }
+
+    /// Sends an ERROR about the frame of that number, and the REQUEST of that id unless it is 0.
+    /// The reason begins with the code's name; `detail` may be empty.
+    pub fn refuse_frame(&mut self, id: u32, frame: u32, code: Code, detail: &str) {
+        if self.state == State::Open {
+            if let Some(id) = NonZeroU32::new(id) {
+                self.requests.answered(id);
+            }
+            self.push_refusal(id, frame, code, &reason(code, detail));
+        }
+    }
+
+    /// Sends CLOSE, unless it was sent already. The reason begins with the code's name; `detail` may be empty.
+    pub fn close(&mut self, code: Code, detail: &str, now: Duration) {
+        if matches!(self.state, State::Greeting | State::Open) {
+            self.outcome = Some(Outcome::Closed(code));
+            self.push_close(code, &reason(code, detail));
+            self.state = State::Closing;
+            self.watch.closing(now);
+        }
+    }
+
+    fn fail<'a>(&mut self, error: Error, now: Duration) -> Step<'a> {
+        if matches!(self.state, State::Greeting | State::Open) {
+            self.outcome = Some(Outcome::Fault(error));
+            self.push_close(error.code(), &alloc::format!("{error}"));
+            self.state = State::Closing;
+            self.watch.closing(now);
+        }
+        Step::Handled
+    }
+
+    #[inline]
+    fn write(&mut self, kind: u8, fixed: &[u8], content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        let preferred = self.peer.as_ref().map_or(Encoding::Utf8, Hello::preferred);
+        let encoding = content.encoding(preferred);
+        let limit = self.sendable(kind, encoding)?;
+        write_frame(kind, encoding, fixed, content, limit, out)
+    }
+
+    /// May a frame of this kind and encoding be sent now, and how long may its body be, in bytes?
+    #[inline]
+    fn sendable(&self, kind: u8, encoding: Encoding) -> Result<u32, Error> {
+        let Some(peer) = self.peer.as_ref().filter(|_| self.state == State::Open) else {
+            return Err(Error::NotOpen);
+        };
+        if !peer.accepted().contains(encoding) {
+            return Err(Error::EncodingRefused { encoding });
+        }
+        if kind::is_hub(kind) {
+            if !self.hub_profile() {
+                return Err(Error::UnknownKind { kind });
+            }
+            if (kind == kind::POST) == (self.role == Role::Server) {
+                return Err(Error::UnexpectedKind { kind });
+            }
+        }
+        Ok(peer.max_body())
+    }
+
+    fn push_error(&mut self, id: u32, code: Code, reason: &str) {
+        self.push_refusal(id, self.frame_number(), code, reason);
+    }
+
+    fn push_refusal(&mut self, id: u32, frame: u32, code: Code, reason: &str) {
+        let mut fixed = [0; 10];
+        fixed[..4].copy_from_slice(&id.to_be_bytes());
+        fixed[4..8].copy_from_slice(&frame.to_be_bytes());
+        fixed[8..].copy_from_slice(&code.0.to_be_bytes());
+        self.push(kind::ERROR, &fixed, Content::Text(cut(reason)), Encoding::Utf8);
+    }
+
+    fn push_close(&mut self, code: Code, reason: &str) {
+        let mut output = core::mem::take(&mut self.output);
+        self.take_output(&mut output); // the PONG that waits: nothing follows CLOSE
+        self.output = output;
+        self.push(kind::CLOSE, &code.0.to_be_bytes(), Content::Text(cut(reason)), Encoding::Utf8);
+    }
+
+    /// Everyone accepts these: a body of at most 1,024 bytes, binary or UTF-8.
+    fn push(&mut self, kind: u8, fixed: &[u8], content: Content<'_>, encoding: Encoding) {
+        write_frame(kind, encoding, fixed, content, MAX_HELLO, &mut self.output)
+            .expect("reasons and pings are short, and ready as they are");
+    }
+}
+
+impl Pong {
+    fn probe(&self) -> Probe<'_> {
+        Probe::new(&self.bytes[..self.length]).expect("it was one")
+    }
+}
+
+fn hello_of(frame: Frame<'_>) -> Result<Hello, Error> {
+    if frame.encoding() != Encoding::Binary {
+        return Err(Error::Malformed { kind: kind::HELLO, why: "the encoding is 0" });
+    }
+    Hello::parse(frame.body())
+}
+
+/// A code's name and a detail, as R6.2 wants it.
+fn reason(code: Code, detail: &str) -> String {
+    match (code.name(), detail) {
+        (Some(name), "") => name.into(),
+        (Some(name), detail) => alloc::format!("{name}: {detail}"),
+        (None, detail) => detail.into(),
+    }
+}
+
+/// As much of a reason as R6.5 allows.
+fn cut(reason: &str) -> &str {
+    let end = (0..=reason.len().min(MAX_REASON)).rev().find(|&end| reason.is_char_boundary(end));
+    &reason[..end.unwrap_or(0)]
+}

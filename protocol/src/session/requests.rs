@@ -1,0 +1,89 @@
+//! Which requests are unanswered, in both directions (R3.12 to R3.16).
+
+use alloc::vec::Vec;
+use core::num::NonZeroU32;
+
+use crate::error::Error;
+
+#[derive(Debug)]
+pub(super) struct Requests {
+    limit: usize,
+    /// Ids of this side's requests.
+    outgoing: Vec<NonZeroU32>,
+    /// Ids of the peer's requests.
+    incoming: Vec<NonZeroU32>,
+    next: NonZeroU32,
+}
+
+impl Requests {
+    pub(super) fn new(limit: usize) -> Requests {
+        Requests { limit, outgoing: Vec::new(), incoming: Vec::new(), next: NonZeroU32::MIN }
+    }
+
+    /// An id that no request of this side has.
+    pub(super) fn free_id(&mut self) -> Result<NonZeroU32, Error> {
+        if self.outgoing.len() >= self.limit {
+            return Err(Error::TooManyRequests);
+        }
+        while self.outgoing.contains(&self.next) {
+            self.step();
+        }
+        let id = self.next;
+        self.step();
+        Ok(id)
+    }
+
+    fn step(&mut self) {
+        self.next = self.next.checked_add(1).unwrap_or(NonZeroU32::MIN);
+    }
+
+    pub(super) fn check_free(&self, id: NonZeroU32) -> Result<(), Error> {
+        if self.outgoing.contains(&id) {
+            return Err(Error::DuplicateRequest { id: id.get() });
+        }
+        if self.outgoing.len() >= self.limit { Err(Error::TooManyRequests) } else { Ok(()) }
+    }
+
+    /// This side has asked.
+    pub(super) fn ask(&mut self, id: NonZeroU32) -> Result<(), Error> {
+        self.check_free(id)?;
+        self.outgoing.push(id);
+        Ok(())
+    }
+
+    /// The answer came, or is no longer waited for. Was it waited for?
+    pub(super) fn settle(&mut self, id: NonZeroU32) -> bool {
+        remove(&mut self.outgoing, id)
+    }
+
+    /// The peer has asked.
+    pub(super) fn asked(&mut self, id: NonZeroU32) -> Result<(), Error> {
+        if self.incoming.contains(&id) {
+            return Err(Error::DuplicateRequest { id: id.get() });
+        }
+        if self.incoming.len() >= self.limit {
+            return Err(Error::TooManyRequests);
+        }
+        self.incoming.push(id);
+        Ok(())
+    }
+
+    pub(super) fn check_asked(&self, id: NonZeroU32) -> Result<(), Error> {
+        if self.incoming.contains(&id) { Ok(()) } else { Err(Error::NoSuchRequest { id: id.get() }) }
+    }
+
+    /// This side has answered.
+    pub(super) fn answered(&mut self, id: NonZeroU32) {
+        remove(&mut self.incoming, id);
+    }
+}
+
+fn remove(ids: &mut Vec<NonZeroU32>, id: NonZeroU32) -> bool {
+    match ids.iter().position(|&other| other == id) {
+        Some(position) => {
+            ids.swap_remove(position);
+            true
+        }
+        None => false,
+    }
+}

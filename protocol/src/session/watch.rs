@@ -1,0 +1,211 @@
+//! The session's clock and counters: keepalive, deadlines, floods (SPEC 7 and 8).
+
+use core::time::Duration;
+
+use super::State;
+use crate::error::Error;
+
+/// The defences' numbers; the defaults are the specification's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// HELLO within this (R7.10).
+    pub hello_timeout: Duration,
+    /// A header within this of its first byte (R7.11), and the constant part of a body's time (R7.12).
+    pub header_timeout: Duration,
+    /// The slowest body, in bytes a second (R7.12).
+    pub body_rate: u32,
+    /// How long to drain after CLOSE (R7.6).
+    pub close_timeout: Duration,
+    /// How much to drain after CLOSE, in bytes (R7.6).
+    pub drain: usize,
+    /// PINGs in [`ping_window`](Limits::ping_window) without other frames (R8.3).
+    pub pings: u32,
+    /// The window of [`pings`](Limits::pings).
+    pub ping_window: Duration,
+    /// Frames of length 0 in a second (R8.4).
+    pub empty_frames: u32,
+    /// Unanswered requests in one direction (R3.16).
+    pub requests: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            hello_timeout: Duration::from_secs(5),
+            header_timeout: Duration::from_secs(5),
+            body_rate: 1024,
+            close_timeout: Duration::from_secs(2),
+            drain: 64 << 10,
+            pings: 10,
+            ping_window: Duration::from_secs(10),
+            empty_frames: 1000,
+            requests: 64,
+        }
+    }
+}
+
+/// What is due.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    Ping,
+    Drained,
+    Fault(Error),
+}
+
+#[derive(Debug)]
+pub(super) struct Watch {
+    limits: Limits,
+    /// This side's promise: a byte in every such period.
+    keepalive: Option<Duration>,
+    /// Twice the peer's promise.
+    patience: Option<Duration>,
+    /// When the HELLO or the drain must have ended.
+    until: Duration,
+    last_sent: Duration,
+    last_heard: Duration,
+    /// Bytes of the stream that have been heard of.
+    heard: u64,
+    partial: Option<Partial>,
+    pings: Counter,
+    empty_frames: Counter,
+}
+
+/// The frame in progress.
+#[derive(Debug)]
+struct Partial {
+    offset: u64,
+    arrived: u64,
+    expected: Option<u64>,
+    deadline: Duration,
+}
+
+impl Watch {
+    pub(super) fn new(limits: Limits, keepalive: u16, now: Duration) -> Watch {
+        Watch {
+            keepalive: period(keepalive),
+            patience: None,
+            until: now + limits.hello_timeout,
+            last_sent: now,
+            last_heard: now,
+            heard: 0,
+            partial: None,
+            pings: Counter::default(),
+            empty_frames: Counter::default(),
+            limits,
+        }
+    }
+
+    pub(super) fn opened(&mut self, peer_keepalive: u16, heard: u64, now: Duration) {
+        self.patience = period(peer_keepalive).map(|period| period * 2);
+        self.last_sent = now;
+        self.last_heard = now;
+        self.heard = heard;
+    }
+
+    pub(super) fn closing(&mut self, now: Duration) {
+        self.until = now + self.limits.close_timeout;
+    }
+
+    /// `total` bytes of the stream have come.
+    #[inline]
+    pub(super) fn heard(&mut self, total: u64, now: Duration) {
+        if total > self.heard {
+            self.heard = total;
+            self.last_heard = now;
+        }
+    }
+
+    #[inline]
+    pub(super) fn sent(&mut self, now: Duration) {
+        self.last_sent = now;
+    }
+
+    /// `arrived` bytes of the frame at `offset` have come; it has `expected` bytes, once its header has come.
+    pub(super) fn partial(&mut self, offset: u64, arrived: usize, expected: Option<u64>, now: Duration) {
+        if arrived == 0 {
+            self.partial = None;
+            return;
+        }
+        let arrived = arrived as u64;
+        match &mut self.partial {
+            Some(partial) if partial.offset == offset && partial.expected == expected => partial.arrived = arrived,
+            _ => {
+                let rate = u64::from(self.limits.body_rate.max(1));
+                let body = expected.map_or(0, |expected| (expected - crate::frame::OVERHEAD as u64) * 1000 / rate);
+                let deadline = now + self.limits.header_timeout + Duration::from_millis(body);
+                self.partial = Some(Partial { offset, arrived, expected, deadline });
+            }
+        }
+    }
+
+    /// A frame that is neither PING nor PONG came.
+    #[inline]
+    pub(super) fn other_frame(&mut self) {
+        self.pings.count = 0;
+    }
+
+    pub(super) fn ping(&mut self, now: Duration) -> Result<(), Error> {
+        if self.pings.add(now, self.limits.ping_window) > self.limits.pings { Err(Error::PingFlood) } else { Ok(()) }
+    }
+
+    pub(super) fn empty_frame(&mut self, now: Duration) -> Result<(), Error> {
+        let count = self.empty_frames.add(now, Duration::from_secs(1));
+        if count > self.limits.empty_frames { Err(Error::EmptyFlood) } else { Ok(()) }
+    }
+
+    pub(super) fn deadline(&self, state: State) -> Option<Duration> {
+        match state {
+            State::Greeting | State::Closing => Some(self.until),
+            State::Open => {
+                let ping = self.keepalive.map(|period| self.last_sent + period);
+                let idle = self.patience.map(|patience| self.last_heard + patience);
+                let frame = self.partial.as_ref().map(|partial| partial.deadline);
+                [ping, idle, frame].into_iter().flatten().min()
+            }
+            State::Closed => None,
+        }
+    }
+
+    pub(super) fn due(&self, state: State, now: Duration) -> Option<Due> {
+        match state {
+            State::Greeting => (now >= self.until).then_some(Due::Fault(Error::HelloTimeout)),
+            State::Closing => (now >= self.until).then_some(Due::Drained),
+            State::Open => self.due_while_open(now),
+            State::Closed => None,
+        }
+    }
+
+    fn due_while_open(&self, now: Duration) -> Option<Due> {
+        let silence = now.saturating_sub(self.last_heard);
+        if self.patience.is_some_and(|patience| silence >= patience) {
+            return Some(Due::Fault(Error::Idle { seconds: silence.as_secs() }));
+        }
+        if let Some(partial) = self.partial.as_ref().filter(|partial| now >= partial.deadline) {
+            let Partial { arrived, expected, .. } = *partial;
+            return Some(Due::Fault(Error::FrameTimeout { arrived, expected }));
+        }
+        let quiet = now.saturating_sub(self.last_sent);
+        self.keepalive.is_some_and(|period| quiet >= period).then_some(Due::Ping)
+    }
+}
+
+fn period(seconds: u16) -> Option<Duration> {
+    (seconds != 0).then(|| Duration::from_secs(seconds.into()))
+}
+
+/// Counts events in a window that begins with the first one.
+#[derive(Debug, Default)]
+struct Counter {
+    since: Duration,
+    count: u32,
+}
+
+impl Counter {
+    fn add(&mut self, now: Duration, window: Duration) -> u32 {
+        if self.count == 0 || now.saturating_sub(self.since) >= window {
+            *self = Counter { since: now, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count
+    }
+}

@@ -1,0 +1,307 @@
+//! Text: which encodings there are, and checked, lossless conversion (SPEC 5).
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
+
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+
+use crate::error::Error;
+
+/// How a payload's text is encoded; the numbers are those on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Encoding {
+    /// Not text.
+    Binary = 0,
+    /// US-ASCII, bytes 00 to 7F.
+    Ascii = 1,
+    /// UTF-8.
+    Utf8 = 2,
+    /// UTF-16, big-endian.
+    Utf16Be = 3,
+    /// UTF-16, little-endian.
+    Utf16Le = 4,
+}
+
+impl Encoding {
+    /// Every encoding, in the order of its number.
+    pub const ALL: [Encoding; 5] =
+        [Encoding::Binary, Encoding::Ascii, Encoding::Utf8, Encoding::Utf16Be, Encoding::Utf16Le];
+
+    /// The encoding of a wire byte, `None` above 4.
+    #[inline]
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Option<Encoding> {
+        match byte {
+            0 => Some(Encoding::Binary),
+            1 => Some(Encoding::Ascii),
+            2 => Some(Encoding::Utf8),
+            3 => Some(Encoding::Utf16Be),
+            4 => Some(Encoding::Utf16Le),
+            _ => None,
+        }
+    }
+
+    /// Its name: `binary`, or IANA's name in small letters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Encoding::Binary => "binary",
+            Encoding::Ascii => "us-ascii",
+            Encoding::Utf8 => "utf-8",
+            Encoding::Utf16Be => "utf-16be",
+            Encoding::Utf16Le => "utf-16le",
+        }
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no encoding's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownEncodingName;
+
+impl fmt::Display for UnknownEncodingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an encoding is one of binary, ascii, utf-8, utf-16be, utf-16le")
+    }
+}
+
+impl core::error::Error for UnknownEncodingName {}
+
+impl FromStr for Encoding {
+    type Err = UnknownEncodingName;
+
+    fn from_str(name: &str) -> Result<Encoding, UnknownEncodingName> {
+        if name.eq_ignore_ascii_case("ascii") {
+            return Ok(Encoding::Ascii);
+        }
+        Encoding::ALL.into_iter().find(|encoding| encoding.name().eq_ignore_ascii_case(name)).ok_or(UnknownEncodingName)
+    }
+}
+
+/// A set of encodings, as the `accepted` byte of HELLO holds it: always binary, US-ASCII and UTF-8 (R4.13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encodings(u8);
+
+impl Encodings {
+    /// What everyone accepts: binary, US-ASCII and UTF-8.
+    pub const CORE: Encodings = Encodings(0x07);
+    /// All five.
+    pub const ALL: Encodings = Encodings(0x1F);
+
+    /// The set of an `accepted` byte, `None` if it lacks one that everyone accepts; reserved bits are dropped.
+    #[must_use]
+    pub const fn from_bits(bits: u8) -> Option<Encodings> {
+        if bits & Encodings::CORE.0 == Encodings::CORE.0 { Some(Encodings(bits & Encodings::ALL.0)) } else { None }
+    }
+
+    /// The `accepted` byte.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Is it in the set?
+    #[inline]
+    #[must_use]
+    pub const fn contains(self, encoding: Encoding) -> bool {
+        self.0 & (1 << encoding as u8) != 0
+    }
+}
+
+/// Text that has been checked against its encoding, borrowed from a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<'a> {
+    encoding: Encoding,
+    form: Form<'a>,
+    bom: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form<'a> {
+    /// US-ASCII or UTF-8.
+    Str(&'a str),
+    /// An even number of bytes without an unpaired surrogate.
+    Utf16(&'a [u8]),
+}
+
+impl<'a> Text<'a> {
+    /// Checks `bytes`, and takes one byte order mark off (R5.1 to R5.7).
+    ///
+    /// # Errors
+    /// [`Error::BadText`] with the offset of the first illegal sequence; [`Encoding::Binary`] has no legal text.
+    pub fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Text<'a>, Error> {
+        let (bytes, bom) = match bom(encoding).and_then(|bom| bytes.strip_prefix(bom)) {
+            Some(rest) => (rest, true),
+            None => (bytes, false),
+        };
+        let skipped = if bom { self::bom(encoding).map_or(0, <[u8]>::len) } else { 0 };
+        let bad = |offset| Error::BadText { encoding, offset: skipped + offset };
+        let form = match encoding {
+            Encoding::Binary => return Err(bad(0)),
+            Encoding::Ascii => {
+                let valid = encoding_rs::Encoding::ascii_valid_up_to(bytes);
+                if valid < bytes.len() {
+                    return Err(bad(valid));
+                }
+                Form::Str(core::str::from_utf8(bytes).map_err(|error| bad(error.valid_up_to()))?)
+            }
+            Encoding::Utf8 => Form::Str(core::str::from_utf8(bytes).map_err(|error| bad(error.valid_up_to()))?),
+            Encoding::Utf16Be => Form::Utf16(checked_utf16::<BigEndian>(bytes, bom).map_err(bad)?),
+            Encoding::Utf16Le => Form::Utf16(checked_utf16::<LittleEndian>(bytes, bom).map_err(bad)?),
+        };
+        Ok(Text { encoding, form, bom })
+    }
+
+    /// The text of a `str`, as UTF-8.
+    #[inline]
+    #[must_use]
+    pub const fn utf8(text: &'a str) -> Text<'a> {
+        Text { encoding: Encoding::Utf8, form: Form::Str(text), bom: false }
+    }
+
+    /// Its encoding on the wire.
+    #[inline]
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Was a byte order mark removed? Its sender breaks R5.5.
+    #[must_use]
+    pub fn had_bom(&self) -> bool {
+        self.bom
+    }
+
+    /// The bytes on the wire, without byte order mark.
+    #[inline]
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        match self.form {
+            Form::Str(text) => text.as_bytes(),
+            Form::Utf16(bytes) => bytes,
+        }
+    }
+
+    /// The text: borrowed from US-ASCII and UTF-8, converted from UTF-16.
+    #[must_use]
+    pub fn to_str(&self) -> Cow<'a, str> {
+        match (self.form, self.encoding) {
+            (Form::Str(text), _) => Cow::Borrowed(text),
+            (Form::Utf16(bytes), Encoding::Utf16Le) => Cow::Owned(utf16_to_string::<LittleEndian>(bytes)),
+            (Form::Utf16(bytes), _) => Cow::Owned(utf16_to_string::<BigEndian>(bytes)),
+        }
+    }
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_str())
+    }
+}
+
+/// Appends `text` to `out` in `encoding`; on an error `out` is as it was.
+///
+/// # Errors
+/// [`Error::UnmappableText`]: US-ASCII cannot carry it. [`Encoding::Binary`] takes the bytes of UTF-8.
+pub fn encode(encoding: Encoding, text: &str, out: &mut Vec<u8>) -> Result<(), Error> {
+    match encoding {
+        Encoding::Ascii => {
+            let valid = encoding_rs::Encoding::ascii_valid_up_to(text.as_bytes());
+            if valid < text.len() {
+                return Err(Error::UnmappableText { encoding, offset: valid });
+            }
+            out.extend_from_slice(text.as_bytes());
+        }
+        Encoding::Binary | Encoding::Utf8 => out.extend_from_slice(text.as_bytes()),
+        Encoding::Utf16Be => append_utf16::<BigEndian>(text, out),
+        Encoding::Utf16Le => append_utf16::<LittleEndian>(text, out),
+    }
+    Ok(())
+}
+
+/// `text` in `encoding`, with `\u{hex}` for every character that it cannot carry, and how many there were (R5.13).
+#[must_use]
+pub fn encode_escaped(encoding: Encoding, text: &str) -> (Vec<u8>, usize) {
+    let mut out = Vec::new();
+    if encode(encoding, text, &mut out).is_ok() {
+        return (out, 0);
+    }
+    let mut escapes = 0;
+    for character in text.chars() {
+        if character.is_ascii() {
+            out.push(character as u8);
+        } else {
+            escapes += 1;
+            out.extend_from_slice(b"\\u{");
+            let digits = alloc::format!("{:x}", u32::from(character));
+            out.extend_from_slice(digits.as_bytes());
+            out.push(b'}');
+        }
+    }
+    (out, escapes)
+}
+
+/// The byte order mark of an encoding.
+const fn bom(encoding: Encoding) -> Option<&'static [u8]> {
+    match encoding {
+        Encoding::Utf8 => Some(b"\xEF\xBB\xBF"),
+        Encoding::Utf16Be => Some(b"\xFE\xFF"),
+        Encoding::Utf16Le => Some(b"\xFF\xFE"),
+        Encoding::Binary | Encoding::Ascii => None,
+    }
+}
+
+/// Units that are converted at a time, on the stack.
+const BLOCK: usize = 256;
+
+/// `bytes` again if they are well-formed UTF-16, else the offset of the first byte that is not.
+fn checked_utf16<Order: ByteOrder>(bytes: &[u8], after_bom: bool) -> Result<&[u8], usize> {
+    if !after_bom && bytes.len() >= 2 && Order::read_u16(bytes) == 0xFFFE {
+        return Err(0); // the byte order mark of the other order
+    }
+    let whole = bytes.len() & !1;
+    let mut units = [0; BLOCK];
+    let mut start = 0;
+    while start < whole {
+        let block = &bytes[start..whole.min(start + 2 * BLOCK)];
+        let units = &mut units[..block.len() / 2];
+        Order::read_u16_into(block, units);
+        let valid = 2 * encoding_rs::mem::utf16_valid_up_to(units);
+        start += valid;
+        // A high surrogate at the end of a block is judged again with its successor in front.
+        let cut_pair = valid + 2 == block.len() && start + 2 < whole && is_high_surrogate(units[valid / 2]);
+        if valid < block.len() && !cut_pair {
+            return Err(start);
+        }
+    }
+    if whole < bytes.len() { Err(whole) } else { Ok(bytes) }
+}
+
+fn is_high_surrogate(unit: u16) -> bool {
+    unit & 0xFC00 == 0xD800
+}
+
+fn utf16_to_string<Order: ByteOrder>(bytes: &[u8]) -> String {
+    let units = bytes.chunks_exact(2).map(Order::read_u16);
+    let mut text = String::with_capacity(bytes.len());
+    text.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
+    text
+}
+
+fn append_utf16<Order: ByteOrder>(text: &str, out: &mut Vec<u8>) {
+    out.reserve(text.len()); // exact for half of the scripts, and amortised for the rest
+    let mut pair = [0; 2];
+    for unit in text.encode_utf16() {
+        Order::write_u16(&mut pair, unit);
+        out.extend_from_slice(&pair);
+    }
+}
