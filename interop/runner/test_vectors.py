@@ -1,0 +1,111 @@
+"""The vectors are what their schema says, and the schema refuses what it should."""
+
+import copy
+import json
+import re
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any, Callable
+
+from languages import ROOT
+from layers import cases
+from schema import Schema
+from vectors import FOLDER, LAYERS, BadVectors, hexed, joined, load, read
+
+FRAME = {
+    "id": "F001",
+    "requires": ["R2.1"],
+    "why": "A reason.",
+    "bytes": "f5f8 02 00 00000000 f8f5",
+    "frames": [{"kind": "02", "encoding": 0, "body": ""}],
+    "result": "end",
+}
+
+
+class Vectors(unittest.TestCase):
+    def test_every_vector_has_cases(self) -> None:
+        for layer in LAYERS:
+            for vector in load(layer):
+                self.assertTrue(cases(layer, vector), vector["id"])
+
+    def test_every_tag_is_one_of_the_specification(self) -> None:
+        tags = set(re.findall(r"^- \[(R[0-9]+\.[0-9]+)\]", (ROOT / "SPEC.md").read_text(encoding="utf-8"), re.MULTILINE))
+        for layer in LAYERS:
+            for vector in load(layer):
+                self.assertLessEqual(set(vector["requires"]), tags, vector["id"])
+
+    def test_parts_are_joined(self) -> None:
+        self.assertEqual(joined(["f5f8 02", {"repeat": "61 ", "times": 3}, "f8"]), "f5f802616161f8")
+        self.assertEqual(hexed(""), "-")
+
+
+class Rules(unittest.TestCase):
+    def test_a_sound_document_is_read(self) -> None:
+        self.assertEqual(self.loaded(lambda vectors: None), [FRAME])
+
+    def test_a_property_that_is_not_in_the_schema_is_refused(self) -> None:
+        self.refused(lambda vectors: vectors[0].update(note="x"))
+
+    def test_a_property_that_is_missing_is_refused(self) -> None:
+        self.refused(lambda vectors: vectors[0].pop("why"))
+
+    def test_two_outcomes_are_refused(self) -> None:
+        self.refused(lambda vectors: vectors[0].update(fault="bad-start:0"))
+
+    def test_no_outcome_is_refused(self) -> None:
+        self.refused(lambda vectors: vectors[0].pop("result"))
+
+    def test_half_a_byte_is_refused(self) -> None:
+        self.refused(lambda vectors: vectors[0].update(bytes="f5f"))
+
+    def test_a_line_break_at_the_end_is_refused(self) -> None:
+        self.refused(lambda vectors: vectors[0].update(bytes="f5\n"))
+
+    def test_a_number_out_of_its_range_is_refused(self) -> None:
+        self.refused(lambda vectors: vectors[0].update(limit=1 << 32))
+        self.refused(lambda vectors: vectors[0].update(limit=-1))
+
+    def test_true_is_no_number_and_1_is_not_true(self) -> None:
+        self.refused(lambda vectors: vectors[0].update(limit=True))
+        self.refused(lambda vectors: vectors[0].update(canonical=1))
+
+    def test_no_tag_and_a_tag_twice_are_refused(self) -> None:
+        self.refused(lambda vectors: vectors[0].update(requires=[]))
+        self.refused(lambda vectors: vectors[0].update(requires=["R2.1", "R2.1"]))
+
+    def test_an_id_that_comes_twice_is_refused(self) -> None:
+        self.refused(lambda vectors: vectors.append(vectors[0]))
+
+    def test_a_name_that_comes_twice_in_an_object_is_refused(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "twice.json"
+            path.write_text('{"id": 1, "id": 2}', encoding="ascii")
+            with self.assertRaises(BadVectors):
+                read(path)
+
+    def test_a_field_that_the_message_does_not_have_is_refused(self) -> None:
+        vector = copy.deepcopy(load("messages")[0])
+        vector["fields"]["id"] = 7
+        with self.assertRaises(BadVectors):
+            cases("messages", vector)
+
+    def test_a_keyword_that_nobody_enforces_is_an_error(self) -> None:
+        with self.assertRaises(ValueError):
+            list(Schema({"$defs": {"number": {"multipleOf": 2}}}).errors(3, "number"))
+
+    def loaded(self, damage: Callable[[Any], object]) -> Any:
+        vectors = [copy.deepcopy(FRAME)]
+        damage(vectors)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "schema.json").write_bytes((FOLDER / "schema.json").read_bytes())
+            (Path(folder) / "frames.json").write_text(json.dumps({"layer": "frames", "vectors": vectors}), encoding="ascii")
+            return load("frames", Path(folder))
+
+    def refused(self, damage: Callable[[Any], object]) -> None:
+        with self.assertRaises(BadVectors):
+            self.loaded(damage)
+
+
+if __name__ == "__main__":
+    unittest.main()

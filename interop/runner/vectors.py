@@ -1,0 +1,62 @@
+"""The vectors: read, checked against their schema, and put into the words of the adapter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+from languages import ROOT
+from schema import Schema
+
+FOLDER = ROOT / "interop/vectors"
+LAYERS = ("frames", "texts", "hellos", "messages", "sessions")
+
+Vector = Dict[str, Any]
+
+
+class BadVectors(Exception):
+    """A file of vectors is not what its schema says."""
+
+
+def load(layer: str, folder: Path = FOLDER) -> List[Vector]:
+    """The vectors of one layer.
+
+    Raises BadVectors where they break the schema or an id comes twice.
+    """
+    schema = Schema(read(folder / "schema.json"))
+    document = read(folder / f"{layer}.json")
+    errors = list(schema.errors(document, layer))
+    if not errors:
+        ids = [vector["id"] for vector in document["vectors"]]
+        errors = [f"{name} comes twice" for name in sorted(set(ids)) if ids.count(name) > 1]
+    if errors:
+        raise BadVectors("\n".join(f"{layer}.json: {error}" for error in errors))
+    vectors: List[Vector] = document["vectors"]
+    return vectors
+
+
+def read(path: Path) -> Any:
+    """JSON in which no name comes twice in one object."""
+    return json.loads(path.read_text(encoding="ascii"), object_pairs_hook=distinct)
+
+
+def distinct(pairs: Sequence[Tuple[str, Any]]) -> Dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise BadVectors(f"a name comes twice among {names}")
+    return dict(pairs)
+
+
+def joined(parts: Any) -> str:
+    """A string of a vector, its parts put together, without spaces."""
+    if isinstance(parts, list):
+        return "".join(joined(part) for part in parts)
+    if isinstance(parts, dict):
+        return joined(parts["repeat"]) * int(parts["times"])
+    return str(parts).replace(" ", "")
+
+
+def hexed(parts: Any) -> str:
+    """Bytes as the adapter writes them: no bytes are `-`."""
+    return joined(parts) or "-"
