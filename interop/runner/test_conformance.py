@@ -102,7 +102,7 @@ class Conformance(unittest.TestCase):
 
     def test_an_adapter_that_cannot_be_started_is_reported(self) -> None:
         table = Table()
-    said: List[str] = []
+        said: List[str] = []
         conformance.run_row(table, "peer", Adapter(["./no-such-program"], {}), {"frames": load("frames")}, said.append)
         self.assertTrue(table.failed)
         self.assertIn("No such file", said[0])
