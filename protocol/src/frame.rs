@@ -234,11 +234,10 @@ impl Decoder {
         length: u32,
     ) -> Result<Option<Frame<'a>>, Error> {
         let end = HEADER_LENGTH + length as usize;
-        for position in 0..END.len() {
-            let Some(&found) = input.get(end + position) else { return Ok(None) };
-            if found != END[position] {
-                let offset = self.offset + (end + position) as u64;
-                return Err(Error::BadEnd { offset, found, length });
+        for (position, wanted) in (end..).zip(END) {
+            let Some(&found) = input.get(position) else { return Ok(None) };
+            if found != wanted {
+                return Err(Error::BadEnd { offset: self.offset + position as u64, found, length });
             }
         }
         Ok(Some(Frame { kind, encoding, body: &input[HEADER_LENGTH..end] }))
@@ -247,7 +246,7 @@ impl Decoder {
 
 /// The frame at the start of `input` and what is behind it, if all of it is there and sound.
 #[inline]
-fn whole_frame(input: &[u8], limit: u32) -> Option<(Frame<'_>, &[u8])> {
+pub(crate) fn whole_frame(input: &[u8], limit: u32) -> Option<(Frame<'_>, &[u8])> {
     let (&[start, start_end, kind, encoding, a, b, c, d], rest) = input.split_first_chunk::<HEADER_LENGTH>()?;
     let length = u32::from_be_bytes([a, b, c, d]);
     let encoding = Encoding::from_byte(encoding)?;

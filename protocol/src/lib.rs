@@ -21,6 +21,17 @@
 
 extern crate alloc;
 
+#[cfg(feature = "std")]
+pub mod blocking;
+mod buffer;
+#[cfg(feature = "tokio")]
+mod codec;
+#[cfg(feature = "tokio")]
+mod connection;
+#[cfg(feature = "std")]
+mod edge;
+#[cfg(feature = "std")]
+mod endpoint;
 mod error;
 mod frame;
 mod hello;
@@ -31,6 +42,15 @@ mod payload;
 pub mod session;
 pub mod text;
 
+pub use buffer::ReadBuffer;
+#[cfg(feature = "tokio")]
+pub use codec::{Codec, FrameBuf};
+#[cfg(feature = "tokio")]
+pub use connection::{Connection, Handle};
+#[cfg(feature = "std")]
+pub use edge::{ConnectionError, Reply};
+#[cfg(feature = "std")]
+pub use endpoint::Batch;
 pub use error::{Code, Error};
 pub use frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, START};
 pub use hello::{CANARY, Hello, MAGIC, MAX_HELLO, MIN_MAX_BODY};

@@ -482,7 +482,8 @@ impl Session {
         self.write(kind::POST, &to.to_be_bytes(), content, out)
     }
 
-    /// Appends any message but PING, PONG, ERROR and CLOSE, which have calls of their own, to `out`.
+    /// Appends any message but PONG, ERROR and CLOSE, which have calls of their own, to `out`. A PING goes out behind
+    /// what is in `out` already, so that its PONG tells that the peer has acted on that (R3.10).
     ///
     /// # Errors
     /// [`Error::NotOpen`], [`Error::TooLong`], [`Error::EncodingRefused`], [`Error::UnknownKind`] outside the hub
@@ -502,7 +503,8 @@ impl Session {
             Message::Presence { name, .. } => self.encode_hub(message, name.text().encoding(), out),
             Message::Delivery(delivery) => self.encode_hub(message, delivery.payload.encoding(), out),
             Message::Gap { .. } => self.encode_hub(message, Encoding::Binary, out),
-            Message::Ping(_) | Message::Pong(_) | Message::Error(_) | Message::Close { .. } => {
+            Message::Ping(probe) => self.write(kind::PING, &[], Content::Binary(probe.as_bytes()), out),
+            Message::Pong(_) | Message::Error(_) | Message::Close { .. } => {
                 Err(Error::UnexpectedKind { kind: message.kind() })
             }
         }
@@ -511,14 +513,6 @@ impl Session {
     fn encode_hub(&mut self, message: &Message<'_>, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), Error> {
         let limit = self.sendable(message.kind(), encoding)?;
         message.encode(limit, out)
-    }
-
-    /// Sends a PING with these bytes, at most 64; more are cut off.
-    pub fn ping(&mut self, bytes: &[u8]) {
-        if self.state == State::Open {
-            let bytes = &bytes[..bytes.len().min(MAX_PING)];
-            self.push(kind::PING, &[], Content::Binary(bytes), Encoding::Binary);
-        }
     }
 
     /// Sends an ERROR about the frame of that number, and the REQUEST of that id unless it is 0.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use bookend::{Code, Decoder, Frame, Hello, Limits, MAX_LENGTH, Message, Outcome, Role, Session, State, Step, kind};
+use bookend::{
+    Code, Decoder, Error, Frame, Hello, Limits, MAX_LENGTH, Message, Outcome, Role, Session, State, Step, kind,
+};
 
 use crate::show::{bytes, cuts, encoding, hex, number};
 
@@ -52,7 +54,7 @@ impl Run<'_> {
             ["send", kind, encoding_byte, body] => {
                 let body = bytes(body)?;
                 let frame = Frame::new(crate::show::kind(kind)?, encoding(encoding_byte)?, &body);
-                self.send(frame.map_err(|error| error.to_string())?)?;
+                self.send(frame.map_err(|error| error.to_string())?);
             }
             ["close", code] => self.session.close(Code(number(code)?), "", self.now),
             _ => return Err(format!("'{step}' is not a step")),
@@ -87,18 +89,18 @@ impl Run<'_> {
         }
     }
 
-    fn send(&mut self, frame: Frame<'_>) -> Result<(), String> {
-        let message = Message::parse(frame).map_err(|error| error.to_string())?.ok_or("nothing to send")?;
+    fn send(&mut self, frame: Frame<'_>) {
         let mut out = Vec::new();
-        let sent = match self.session.encode(&message, &mut out) {
+        let sent = Message::parse(frame)
+            .and_then(|message| message.ok_or(Error::UnknownKind { kind: frame.kind() }))
+            .and_then(|message| self.session.encode(&message, &mut out));
+        self.happened.push(match sent {
             Ok(()) => {
                 self.session.sent(self.now);
                 "sent".into()
             }
             Err(error) => format!("refused:{}", error.name()),
-        };
-        self.happened.push(sent);
-        Ok(())
+        });
     }
 
     /// Notes what the session wants to send, and whether it is over.

@@ -1,5 +1,6 @@
 //! The session's clock and counters: keepalive, deadlines, floods (SPEC 7 and 8).
 
+use alloc::collections::VecDeque;
 use core::time::Duration;
 
 use super::State;
@@ -66,8 +67,8 @@ pub(super) struct Watch {
     /// Bytes of the stream that have been heard of.
     heard: u64,
     partial: Option<Partial>,
-    pings: Counter,
-    empty_frames: Counter,
+    pings: Recent,
+    empty_frames: Recent,
 }
 
 /// The frame in progress.
@@ -89,8 +90,8 @@ impl Watch {
             last_heard: now,
             heard: 0,
             partial: None,
-            pings: Counter::default(),
-            empty_frames: Counter::default(),
+            pings: Recent::default(),
+            empty_frames: Recent::default(),
             limits,
         }
     }
@@ -141,16 +142,21 @@ impl Watch {
     /// A frame that is neither PING nor PONG came.
     #[inline]
     pub(super) fn other_frame(&mut self) {
-        self.pings.count = 0;
+        self.pings.0.clear();
     }
 
     pub(super) fn ping(&mut self, now: Duration) -> Result<(), Error> {
-        if self.pings.add(now, self.limits.ping_window) > self.limits.pings { Err(Error::PingFlood) } else { Ok(()) }
+        let Limits { pings, ping_window, .. } = self.limits;
+        if self.pings.add(now, ping_window, pings) > pings as usize { Err(Error::PingFlood) } else { Ok(()) }
     }
 
     pub(super) fn empty_frame(&mut self, now: Duration) -> Result<(), Error> {
-        let count = self.empty_frames.add(now, Duration::from_secs(1));
-        if count > self.limits.empty_frames { Err(Error::EmptyFlood) } else { Ok(()) }
+        let limit = self.limits.empty_frames;
+        if self.empty_frames.add(now, Duration::from_secs(1), limit) > limit as usize {
+            Err(Error::EmptyFlood)
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn deadline(&self, state: State) -> Option<Duration> {
@@ -193,19 +199,19 @@ fn period(seconds: u16) -> Option<Duration> {
     (seconds != 0).then(|| Duration::from_secs(seconds.into()))
 }
 
-/// Counts events in a window that begins with the first one.
+/// The events of the last moments.
 #[derive(Debug, Default)]
-struct Counter {
-    since: Duration,
-    count: u32,
-}
+struct Recent(VecDeque<Duration>);
 
-impl Counter {
-    fn add(&mut self, now: Duration, window: Duration) -> u32 {
-        if self.count == 0 || now.saturating_sub(self.since) >= window {
-            *self = Counter { since: now, count: 0 };
+impl Recent {
+    /// How many there were in the `window` that ends with this one, counted up to one over `limit`.
+    fn add(&mut self, now: Duration, window: Duration, limit: u32) -> usize {
+        while self.0.front().is_some_and(|&first| now.saturating_sub(first) >= window) {
+            self.0.pop_front();
         }
-        self.count = self.count.saturating_add(1);
-        self.count
+        if self.0.len() <= limit as usize {
+            self.0.push_back(now);
+        }
+        self.0.len()
     }
 }

@@ -1,0 +1,381 @@
+//! The blocking connection: a session over `Read + Write`, for programs without an asynchronous runtime.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use crate::edge::{ConnectionError, Reply};
+use crate::endpoint::{Batch, Claim, Endpoint};
+use crate::error::{Code, Error};
+use crate::hello::Hello;
+use crate::message::Message;
+use crate::payload::Content;
+use crate::session::{Limits, Outcome, Role, Session, State};
+
+/// How long a read of a `TcpStream` lasts at most, so that PINGs go out in time.
+const TICK: Duration = Duration::from_millis(250);
+
+/// A session over any `Read + Write`.
+///
+/// The protocol goes on during its calls only. Deadlines are kept if the stream's reads return now and then with
+/// [`WouldBlock`](io::ErrorKind::WouldBlock) or [`TimedOut`](io::ErrorKind::TimedOut), as those of a `TcpStream` with
+/// a read timeout do; [`connect_tcp`] and [`accept_tcp`] set one of 250 ms.
+///
+/// A session and its stream are one value for one thread. To send while another thread receives, use the
+/// asynchronous [`Connection`](crate::Connection), or two connections.
+#[derive(Debug)]
+pub struct Connection<S> {
+    stream: S,
+    endpoint: Endpoint,
+    start: Instant,
+    unflushed: bool,
+    write_error: Option<io::Error>,
+    answers: Answers,
+}
+
+/// Connects by TCP and opens a session.
+///
+/// # Errors
+/// The stream's or the handshake's.
+pub fn connect_tcp(address: impl ToSocketAddrs, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
+    Connection::connect(prepared(TcpStream::connect(address)?)?, hello)
+}
+
+/// Opens a session on a TCP stream that was accepted.
+///
+/// # Errors
+/// The stream's or the handshake's.
+pub fn accept_tcp(stream: TcpStream, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
+    Connection::accept(prepared(stream)?, hello)
+}
+
+fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(TICK))?;
+    Ok(stream)
+}
+
+impl<S: Read + Write> Connection<S> {
+    /// Opens a session as the side that connected.
+    ///
+    /// # Errors
+    /// What went wrong during the handshake; the peer has been told.
+    pub fn connect(stream: S, hello: Hello) -> Result<Connection<S>, ConnectionError> {
+        Connection::open(stream, Role::Client, hello, Limits::default())
+    }
+
+    /// Opens a session as the side that was connected to.
+    ///
+    /// # Errors
+    /// As [`connect`](Connection::connect).
+    pub fn accept(stream: S, hello: Hello) -> Result<Connection<S>, ConnectionError> {
+        Connection::open(stream, Role::Server, hello, Limits::default())
+    }
+
+    /// Opens a session with limits of your own.
+    ///
+    /// # Errors
+    /// As [`connect`](Connection::connect).
+    pub fn open(stream: S, role: Role, hello: Hello, limits: Limits) -> Result<Connection<S>, ConnectionError> {
+        let session = Session::new(role, hello, limits, Duration::ZERO);
+        let mut connection = Connection {
+            stream,
+            endpoint: Endpoint::new(session, Duration::ZERO),
+            start: Instant::now(),
+            unflushed: false,
+            write_error: None,
+            answers: Answers::default(),
+        };
+        loop {
+            connection.endpoint.greet();
+            if connection.endpoint.session.state() == State::Open {
+                return Ok(connection);
+            }
+            if !connection.turn()? {
+                return Err(Error::NotOpen.into());
+            }
+        }
+    }
+
+    /// What the peer said of itself.
+    #[must_use]
+    pub fn peer(&self) -> &Hello {
+        self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has come")
+    }
+
+    /// Why the session ended, once it has.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.endpoint.session.outcome()
+    }
+
+    /// The next message, borrowed until the next call; `None` once the session was closed in good order.
+    /// By calling again you say that you have acted on it (R3.10).
+    ///
+    /// # Errors
+    /// Why the session ended.
+    #[expect(clippy::should_implement_trait, reason = "a message borrows from the connection; `Iterator` cannot")]
+    pub fn next(&mut self) -> Result<Option<Message<'_>>, ConnectionError> {
+        let front = loop {
+            if let Some(front) = self.endpoint.advance(&mut self.answers) {
+                break front;
+            }
+            if !self.turn()? {
+                return Ok(None);
+            }
+        };
+        Ok(Some(self.endpoint.front(front)))
+    }
+
+    /// The messages of what one read brought, borrowed until the next call; `None` once the session was closed in
+    /// good order.
+    ///
+    /// # Errors
+    /// Why the session ended.
+    pub fn batch(&mut self) -> Result<Option<Batch<'_>>, ConnectionError> {
+        while !self.endpoint.has_batch() {
+            if !self.turn()? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.endpoint.batch(&mut self.answers)))
+    }
+
+    /// Sends a MESSAGE: it has been given to the stream when this returns.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`], [`Error::UnmappableText`], [`Error::EncodingRefused`], [`Error::NotOpen`]: nothing was
+    /// sent and the session lives. Else why the session ended.
+    pub fn send<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
+        let (session, out) = self.endpoint.outgoing();
+        session.message(content.into(), out)?;
+        self.flush()
+    }
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), and [`Error::NoSuchRequest`].
+    pub fn reply<'c>(&mut self, id: NonZeroU32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
+        let (session, out) = self.endpoint.outgoing();
+        session.reply(id, content.into(), out)?;
+        self.flush()
+    }
+
+    /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), and [`Error::UnknownKind`] if the peer is not a hub.
+    pub fn post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
+        let (session, out) = self.endpoint.outgoing();
+        session.post(to, content.into(), out)?;
+        self.flush()
+    }
+
+    /// Answers the message that was received last with an ERROR; the connection lives (R3.19).
+    ///
+    /// # Errors
+    /// Why the session ended.
+    pub fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
+        let session = &mut self.endpoint.session;
+        session.refuse_frame(id.map_or(0, NonZeroU32::get), session.frame_number(), code, detail);
+        self.flush()
+    }
+
+    /// Sends a REQUEST and waits for its answer. Other messages that come meanwhile are kept for
+    /// [`next`](Connection::next), up to 1 MiB of them.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], and [`ConnectionError::Refused`] if the answer
+    /// is an ERROR.
+    pub fn request<'c>(
+        &mut self,
+        content: impl Into<Content<'c>>,
+        timeout: Duration,
+    ) -> Result<Reply, ConnectionError> {
+        let (session, out) = self.endpoint.outgoing();
+        let id = session.request(content.into(), out)?;
+        let until = Instant::now() + timeout;
+        self.answers.wanted = Some(id);
+        loop {
+            if let Some(answer) = self.answers.answer.take() {
+                return answer;
+            }
+            if let Some(length) = self.endpoint.advance_in_buffer(&mut self.answers) {
+                self.endpoint.keep(length);
+            } else if self.answers.answer.is_none() {
+                if Instant::now() >= until {
+                    self.answers.wanted = None;
+                    self.endpoint.session.forget(id);
+                    return Err(ConnectionError::Timeout);
+                }
+                if !self.turn()? {
+                    return Err(Error::NotOpen.into());
+                }
+            }
+        }
+    }
+
+    /// Waits until the peer has acted on everything that was sent before (R3.10). Other messages that come meanwhile
+    /// are kept for [`next`](Connection::next).
+    ///
+    /// # Errors
+    /// Why the session ended, and [`ConnectionError::Timeout`].
+    pub fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
+        let number = self.answers.next_barrier();
+        let (session, out) = self.endpoint.outgoing();
+        let ping = crate::Probe::new(&number).expect("eight bytes");
+        session.encode(&Message::Ping(ping), out)?;
+        let until = Instant::now() + timeout;
+        while !self.answers.ponged() {
+            if let Some(length) = self.endpoint.advance_in_buffer(&mut self.answers) {
+                self.endpoint.keep(length);
+            } else if !self.answers.ponged() {
+                if Instant::now() >= until {
+                    return Err(ConnectionError::Timeout);
+                }
+                if !self.turn()? {
+                    return Err(Error::NotOpen.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too, or for 2 s.
+    /// The reason that is sent is the code's name and `detail`, which may be empty.
+    ///
+    /// # Errors
+    /// The session had ended before, and not in good order.
+    pub fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
+        self.flush()?;
+        self.endpoint.session.close(code, detail, self.start.elapsed());
+        while self.turn()? {
+            self.endpoint.discard();
+        }
+        Ok(())
+    }
+
+    /// Writes, then reads once. False once the session was closed in good order.
+    fn turn(&mut self) -> Result<bool, ConnectionError> {
+        self.endpoint.session.on_time(self.start.elapsed());
+        if let Err(error) = self.write_all() {
+            self.write_error.get_or_insert(error);
+            self.endpoint.stop_writing();
+        }
+        if self.endpoint.is_over() || !self.endpoint.may_read() && self.write_error.is_some() {
+            return self.finish();
+        }
+        match self.stream.read(self.endpoint.space()) {
+            Ok(count) => self.endpoint.read(count, self.start.elapsed()),
+            Err(error) if is_tick(&error) => {}
+            Err(error) => {
+                self.write_error.get_or_insert(error);
+                self.endpoint.read(0, self.start.elapsed());
+                return self.finish();
+            }
+        }
+        Ok(true)
+    }
+
+    fn flush(&mut self) -> Result<(), ConnectionError> {
+        match self.write_all() {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.write_error.get_or_insert(error);
+                self.endpoint.stop_writing();
+                while self.turn()? {
+                    self.endpoint.discard();
+                }
+                Err(Error::NotOpen.into())
+            }
+        }
+    }
+
+    fn write_all(&mut self) -> io::Result<()> {
+        loop {
+            let bytes = self.endpoint.unwritten();
+            if bytes.is_empty() {
+                break;
+            }
+            match self.stream.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    self.unflushed = true;
+                    self.endpoint.wrote(count, self.start.elapsed());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if self.unflushed {
+            self.stream.flush()?;
+            self.unflushed = false;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<bool, ConnectionError> {
+        match (ConnectionError::of(&self.endpoint.session), self.write_error.take()) {
+            (Err(ConnectionError::Protocol(Error::NoClose)), Some(error)) => Err(ConnectionError::Io(error)),
+            (outcome, _) => outcome.map(|()| false),
+        }
+    }
+}
+
+fn is_tick(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+/// The one answer, and the one PONG, that the caller waits for.
+#[derive(Debug, Default)]
+struct Answers {
+    wanted: Option<NonZeroU32>,
+    answer: Option<Result<Reply, ConnectionError>>,
+    barrier: u64,
+    ponged: u64,
+}
+
+impl Answers {
+    fn next_barrier(&mut self) -> [u8; 8] {
+        self.barrier += 1;
+        self.barrier.to_be_bytes()
+    }
+
+    fn ponged(&self) -> bool {
+        self.ponged == self.barrier
+    }
+
+    fn settle(&mut self, id: u32, answer: Result<Reply, ConnectionError>) -> bool {
+        let wanted = self.wanted.is_some_and(|wanted| wanted.get() == id);
+        if wanted {
+            self.wanted = None;
+            self.answer = Some(answer);
+        }
+        wanted
+    }
+}
+
+impl Claim for Answers {
+    fn claim(&mut self, message: &Message<'_>) -> bool {
+        match message {
+            Message::Reply { id, payload } => self.settle(id.get(), Ok(Reply::of(*payload))),
+            Message::Error(refusal) => {
+                let reason = refusal.reason.to_str().into_owned();
+                self.settle(refusal.id, Err(ConnectionError::Refused { code: refusal.code, reason }))
+            }
+            Message::Pong(probe) => {
+                if let Ok(number) = probe.as_bytes().try_into() {
+                    self.ponged = u64::from_be_bytes(number).min(self.barrier);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn refused(&mut self, id: u32, error: Error) {
+        self.settle(id, Err(error.into()));
+    }
+}

@@ -1,0 +1,91 @@
+//! The read buffer: contiguous, and growing only as bytes arrive (R8.1).
+
+use alloc::vec::Vec;
+
+/// What one read asks for, in bytes.
+const READ: usize = 64 << 10;
+/// With less room than this, in bytes, a read is not worth its call.
+const LEAST: usize = 16 << 10;
+
+/// Bytes that have been read and not yet used, in one piece, with room for more behind them.
+///
+/// ```
+/// use bookend::{Decoder, ReadBuffer};
+/// let mut buffer = ReadBuffer::new();
+/// let mut decoder = Decoder::new(1 << 20);
+/// buffer.space()[..12].copy_from_slice(b"\xF5\xF8\x02\x02\0\0\0\x02hi\xF8\xF5"); // a read
+/// buffer.add(12);
+/// let mut rest = buffer.filled();
+/// while let Some(frame) = decoder.decode(&mut rest)? {
+///     assert_eq!(frame.body(), b"hi");
+/// }
+/// let used = buffer.filled().len() - rest.len();
+/// buffer.consume(used);
+/// # Ok::<(), bookend::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ReadBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl ReadBuffer {
+    /// An empty buffer, which holds no memory yet.
+    #[must_use]
+    pub fn new() -> ReadBuffer {
+        ReadBuffer::default()
+    }
+
+    /// What has been read and not yet used.
+    #[inline]
+    #[must_use]
+    pub fn filled(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Forgets the first `count` bytes.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[inline]
+    pub fn consume(&mut self, count: usize) {
+        assert!(count <= self.end - self.start, "consumes what has not been read");
+        self.start += count;
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Room to read into, at least 16 KiB: made by moving what is there to the front, and where that does not
+    /// suffice by growing to twice that, or to 64 KiB more if that is more.
+    pub fn space(&mut self) -> &mut [u8] {
+        if self.bytes.len() - self.end < LEAST {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+            if self.bytes.len() - self.end < LEAST {
+                self.bytes.reserve_exact(self.end + self.end.max(READ) - self.bytes.len());
+                self.bytes.resize(self.end + self.end.max(READ), 0);
+            }
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// Says that `count` bytes of [`space`](ReadBuffer::space) have been read into.
+    ///
+    /// # Panics
+    /// If there was no room for so many.
+    pub fn add(&mut self, count: usize) {
+        assert!(count <= self.bytes.len() - self.end, "read more than there was room for");
+        self.end += count;
+    }
+
+    /// Gives memory beyond 64 KiB back, if nothing is in it.
+    pub fn shrink(&mut self) {
+        if self.start == self.end && self.bytes.len() > READ {
+            *self = ReadBuffer::new();
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! The asynchronous connection: a [`Session`](crate::Session) that owns a stream (feature `tokio`).
+
+mod handle;
+mod waiting;
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::edge::{ConnectionError, Reply};
+use crate::endpoint::{Batch, Endpoint};
+use crate::error::{Code, Error};
+use crate::hello::Hello;
+use crate::message::Message;
+use crate::payload::Content;
+use crate::session::{Limits, Outcome, Role, Session, State};
+use core::num::NonZeroU32;
+pub use handle::Handle;
+use handle::{COMMANDS, Command};
+use waiting::Waiting;
+
+/// A session over any `AsyncRead + AsyncWrite`.
+///
+/// It spawns nothing: the protocol goes on while one of its futures is polled, so keep one of them running, usually
+/// [`next`](Connection::next) in a loop. Other tasks send through a [`Handle`]. All of them are cancel-safe: no byte
+/// that was read is lost, and a frame that was begun is finished by the next call.
+///
+/// ```
+/// # use bookend::{Connection, ConnectionError, Hello, Message};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {
+/// # let (near, far) = tokio::io::duplex(1 << 16);
+/// # let peer = tokio::spawn(async move {
+/// #     let mut peer = Connection::accept(far, Hello::new()).await?;
+/// #     while let Some(message) = peer.next().await? {
+/// #         if let Message::Request { id, .. } = message { peer.reply(id, "noon").await? }
+/// #     }
+/// #     Ok::<(), ConnectionError>(())
+/// # });
+/// let mut connection = Connection::connect(near, Hello::new()).await?;
+/// connection.send("hello").await?;
+/// let reply = connection.request("time?", std::time::Duration::from_secs(5)).await?;
+/// assert_eq!(reply.text(), Some("noon"));
+/// connection.close(bookend::Code::NORMAL, "").await?;
+/// # peer.await.unwrap() }
+/// ```
+#[derive(Debug)]
+pub struct Connection<S> {
+    stream: S,
+    endpoint: Endpoint,
+    waiting: Waiting,
+    commands: mpsc::Receiver<Command>,
+    handle: Handle,
+    /// The moment that the session's time counts from.
+    start: Instant,
+    timer: Pin<Box<Sleep>>,
+    /// What was written has not been flushed.
+    unflushed: bool,
+    /// The sending direction has been closed.
+    shut: bool,
+    /// Writing failed; what can still be read may say why.
+    write_error: Option<io::Error>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Opens a session as the side that connected, once the server's HELLO has come.
+    ///
+    /// # Errors
+    /// What went wrong during the handshake; the peer has been told.
+    pub async fn connect(stream: S, hello: Hello) -> Result<Connection<S>, ConnectionError> {
+        Connection::open(stream, Role::Client, hello, Limits::default()).await
+    }
+
+    /// Opens a session as the side that was connected to, once the client's HELLO has come.
+    ///
+    /// # Errors
+    /// As [`connect`](Connection::connect).
+    pub async fn accept(stream: S, hello: Hello) -> Result<Connection<S>, ConnectionError> {
+        Connection::open(stream, Role::Server, hello, Limits::default()).await
+    }
+
+    /// Opens a session with limits of your own.
+    ///
+    /// # Errors
+    /// As [`connect`](Connection::connect).
+    pub async fn open(stream: S, role: Role, hello: Hello, limits: Limits) -> Result<Connection<S>, ConnectionError> {
+        let start = Instant::now();
+        let session = Session::new(role, hello, limits, Duration::ZERO);
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        let first = session.deadline().unwrap_or_default();
+        let mut connection = Connection {
+            stream,
+            endpoint: Endpoint::new(session, Duration::ZERO),
+            waiting: Waiting::default(),
+            commands,
+            handle: Handle::new(sender),
+            start,
+            timer: Box::pin(sleep_until(start + first)),
+            unflushed: false,
+            shut: false,
+            write_error: None,
+        };
+        poll_fn(|cx| connection.poll_open(cx)).await?;
+        Ok(connection)
+    }
+
+    /// What the peer said of itself.
+    #[must_use]
+    pub fn peer(&self) -> &Hello {
+        self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has come")
+    }
+
+    /// The session, to look at.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.endpoint.session
+    }
+
+    /// Why the session ended, once it has.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.endpoint.session.outcome()
+    }
+
+    /// How many frames of the peer were refused, as bad text or in an encoding that was not accepted.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.endpoint.refused
+    }
+
+    /// The stream.
+    #[must_use]
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// A way for other tasks to send while this one is in [`next`](Connection::next) or [`batch`](Connection::batch).
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    // ---- receiving
+
+    /// The next message, borrowed until the next call; `None` once the session was closed in good order.
+    /// By calling again you say that you have acted on it (R3.10).
+    ///
+    /// # Errors
+    /// Why the session ended.
+    pub async fn next(&mut self) -> Result<Option<Message<'_>>, ConnectionError> {
+        let front = loop {
+            if let Some(front) = self.endpoint.advance(&mut self.waiting) {
+                break front;
+            }
+            if !self.turn().await? {
+                return Ok(None);
+            }
+        };
+        Ok(Some(self.endpoint.front(front)))
+    }
+
+    /// The messages of what one read brought, borrowed until the next call; `None` once the session was closed in
+    /// good order. The fastest way to receive.
+    ///
+    /// # Errors
+    /// Why the session ended.
+    pub async fn batch(&mut self) -> Result<Option<Batch<'_>>, ConnectionError> {
+        while !self.endpoint.has_batch() {
+            if !self.turn().await? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.endpoint.batch(&mut self.waiting)))
+    }
+
+    // ---- sending
+
+    /// Sends a MESSAGE: it has been given to the stream when this returns.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`], [`Error::UnmappableText`], [`Error::EncodingRefused`], [`Error::NotOpen`]: nothing was
+    /// sent and the session lives. Else why the session ended.
+    pub async fn send(&mut self, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
+        self.queue(content).await?;
+        self.flush().await
+    }
+
+    /// Appends a MESSAGE to what will be sent with the next [`flush`](Connection::flush), [`next`](Connection::next)
+    /// or other call; it waits only while 64 KiB are waiting already.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send).
+    #[inline]
+    pub async fn queue(&mut self, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
+        if !self.endpoint.may_queue() {
+            self.make_room().await?;
+        }
+        let (session, out) = self.endpoint.outgoing();
+        Ok(session.message(content.into(), out)?)
+    }
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), and [`Error::NoSuchRequest`].
+    pub async fn reply(&mut self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
+        self.make_room().await?;
+        let (session, out) = self.endpoint.outgoing();
+        session.reply(id, content.into(), out)?;
+        self.flush().await
+    }
+
+    /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), and [`Error::UnknownKind`] if the peer is not a hub.
+    pub async fn post(&mut self, to: u32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
+        self.make_room().await?;
+        let (session, out) = self.endpoint.outgoing();
+        session.post(to, content.into(), out)?;
+        self.flush().await
+    }
+
+    /// Answers the message that was received last with an ERROR; the connection lives (R3.19).
+    ///
+    /// # Errors
+    /// Why the session ended.
+    pub async fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
+        let session = &mut self.endpoint.session;
+        session.refuse_frame(id.map_or(0, NonZeroU32::get), session.frame_number(), code, detail);
+        self.flush().await
+    }
+
+    /// Sends a REQUEST and waits for its answer. Other messages that come meanwhile are kept for
+    /// [`next`](Connection::next), up to 1 MiB of them. For several requests at a time use [`Handle::request`].
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], and [`ConnectionError::Refused`] if the answer
+    /// is an ERROR.
+    pub async fn request(
+        &mut self,
+        content: impl Into<Content<'_>>,
+        timeout: Duration,
+    ) -> Result<Reply, ConnectionError> {
+        self.make_room().await?;
+        let (session, out) = self.endpoint.outgoing();
+        let id = session.request(content.into(), out)?;
+        let mut answer = self.waiting.expect(id);
+        let waited = tokio::time::timeout(timeout, async {
+            loop {
+                if let Ok(answer) = answer.try_recv() {
+                    return answer;
+                }
+                match self.endpoint.advance_in_buffer(&mut self.waiting) {
+                    Some(length) => self.endpoint.keep(length),
+                    None if !answer.is_empty() => {}
+                    None => {
+                        if !self.turn().await? {
+                            return Err(Error::NotOpen.into());
+                        }
+                    }
+                }
+            }
+        });
+        match waited.await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.waiting.forget(id);
+                self.endpoint.session.forget(id);
+                Err(ConnectionError::Timeout)
+            }
+        }
+    }
+
+    /// Writes everything that waits to be sent.
+    ///
+    /// # Errors
+    /// Why the session ended.
+    pub async fn flush(&mut self) -> Result<(), ConnectionError> {
+        poll_fn(|cx| self.poll_write(cx)).await;
+        while self.write_error.is_some() {
+            if !self.turn().await? {
+                return Err(Error::NotOpen.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too, or for 2 s.
+    /// The reason that is sent is the code's name and `detail`, which may be empty.
+    ///
+    /// # Errors
+    /// The session had ended before, and not in good order.
+    pub async fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
+        let patience = Limits::default().close_timeout;
+        if let Ok(written) = tokio::time::timeout(patience, self.flush()).await {
+            written?;
+        }
+        self.endpoint.session.close(code, detail, self.start.elapsed());
+        while self.turn().await? {
+            self.endpoint.discard();
+        }
+        Ok(())
+    }
+
+    // ---- the turn of the wheel
+
+    async fn make_room(&mut self) -> Result<(), ConnectionError> {
+        if self.endpoint.may_queue() { Ok(()) } else { self.flush().await }
+    }
+
+    /// Writes, waits, reads: until something has come in. False once the session was closed in good order.
+    async fn turn(&mut self) -> Result<bool, ConnectionError> {
+        poll_fn(|cx| self.poll_turn(cx)).await
+    }
+
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        loop {
+            self.endpoint.greet();
+            if self.endpoint.session.state() == State::Open {
+                return Poll::Ready(Ok(()));
+            }
+            if !ready!(self.poll_turn(cx))? {
+                return Poll::Ready(Err(Error::NotOpen.into()));
+            }
+        }
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, ConnectionError>> {
+        self.poll_commands(cx);
+        // Pending or not, reading goes on: the peer may be waiting for that.
+        let _written = self.poll_write(cx);
+        if self.endpoint.is_over() {
+            return Poll::Ready(self.finish().map(|()| false));
+        }
+        if self.poll_timer(cx).is_ready() {
+            return Poll::Ready(Ok(true));
+        }
+        if !self.endpoint.may_read() {
+            return Poll::Pending;
+        }
+        match self.poll_read(cx) {
+            Poll::Ready(Ok(count)) => self.endpoint.read(count, self.start.elapsed()),
+            Poll::Ready(Err(error)) => {
+                self.write_error.get_or_insert(error);
+                self.endpoint.read(0, self.start.elapsed());
+                return Poll::Ready(self.finish().map(|()| false));
+            }
+            Poll::Pending => {
+                self.endpoint.rest();
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut space = ReadBuf::new(self.endpoint.space());
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space))?;
+        Poll::Ready(Ok(space.filled().len()))
+    }
+
+    /// Writes everything there is, and closes the sending direction behind a CLOSE. An error ends all writing.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.write_error.is_none()
+            && let Err(error) = ready!(self.poll_write_all(cx))
+        {
+            self.write_error = Some(error);
+            self.endpoint.stop_writing();
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let bytes = self.endpoint.unwritten();
+            if bytes.is_empty() {
+                break;
+            }
+            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unflushed = true;
+            self.endpoint.wrote(count, self.start.elapsed());
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        if !self.shut && self.endpoint.is_done_writing() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.shut = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_commands(&mut self, cx: &mut Context<'_>) {
+        while self.endpoint.may_queue() && self.endpoint.session.state() == State::Open {
+            let Poll::Ready(Some(command)) = self.commands.poll_recv(cx) else { break };
+            command.carry_out(&mut self.endpoint, &mut self.waiting);
+        }
+    }
+
+    /// Does what is due. Ready if that may have changed the state.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let Some(deadline) = self.endpoint.session.deadline().map(|deadline| self.start + deadline) else {
+                return Poll::Pending;
+            };
+            // A timer that fires too early costs less than one that is set anew for each read.
+            if deadline < self.timer.deadline() || self.timer.is_elapsed() {
+                self.timer.as_mut().reset(deadline);
+            }
+            ready!(self.timer.as_mut().poll(cx));
+            self.endpoint.session.on_time(self.start.elapsed());
+            if self.endpoint.session.has_output() || self.endpoint.session.state() == State::Closed {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// The session is over: how? Nobody gets an answer any more.
+    fn finish(&mut self) -> Result<(), ConnectionError> {
+        let outcome = match (ConnectionError::of(&self.endpoint.session), self.write_error.take()) {
+            (Err(ConnectionError::Protocol(Error::NoClose)), Some(error)) => Err(ConnectionError::Io(error)),
+            (outcome, _) => outcome,
+        };
+        self.waiting.fail(outcome.as_ref().err().unwrap_or(&ConnectionError::Protocol(Error::NotOpen)));
+        self.commands.close();
+        while self.commands.try_recv().is_ok() {}
+        outcome
+    }
+}

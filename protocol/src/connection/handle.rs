@@ -1,0 +1,180 @@
+//! A way for other tasks to send: commands to the task that owns the connection.
+
+use core::num::NonZeroU32;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::waiting::{Answer, Waiting};
+use crate::edge::{ConnectionError, Reply};
+use crate::endpoint::Endpoint;
+use crate::error::{Code, Error};
+use crate::message::{Message, Probe};
+use crate::payload::{Content, Payload};
+use crate::text::Encoding;
+
+/// Commands that wait for the connection at most.
+pub(super) const COMMANDS: usize = 256;
+
+/// Sends through a [`Connection`](super::Connection) that another task is polling. Cheap to clone.
+///
+/// Every call waits while 256 others are waiting, and while 64 KiB wait to be written. A call that is cancelled may
+/// or may not have been carried out.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+}
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Message(Owned, Done),
+    Post(u32, Owned, Done),
+    Reply(NonZeroU32, Owned, Done),
+    Request(Owned, oneshot::Sender<Result<(NonZeroU32, oneshot::Receiver<Answer>), Error>>),
+    Forget(NonZeroU32),
+    Barrier(oneshot::Sender<Result<(), ConnectionError>>),
+    Close(Code, String),
+}
+
+type Done = oneshot::Sender<Result<(), Error>>;
+
+/// [`Content`] that outlives its maker.
+#[derive(Debug)]
+pub(super) enum Owned {
+    Binary(Vec<u8>),
+    Text(Option<Encoding>, String),
+}
+
+impl From<Content<'_>> for Owned {
+    fn from(content: Content<'_>) -> Owned {
+        match content {
+            Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)) => Owned::Binary(bytes.to_vec()),
+            Content::Text(text) => Owned::Text(None, text.into()),
+            Content::TextIn(encoding, text) => Owned::Text(Some(encoding), text.into()),
+            Content::Payload(Payload::Text(text)) => Owned::Text(Some(text.encoding()), text.to_str().into_owned()),
+        }
+    }
+}
+
+impl Owned {
+    fn content(&self) -> Content<'_> {
+        match self {
+            Owned::Binary(bytes) => Content::Binary(bytes),
+            Owned::Text(None, text) => Content::Text(text),
+            Owned::Text(Some(encoding), text) => Content::TextIn(*encoding, text),
+        }
+    }
+}
+
+impl Handle {
+    pub(super) fn new(commands: mpsc::Sender<Command>) -> Handle {
+        Handle { commands }
+    }
+
+    /// Sends a MESSAGE: it is on its way to the stream when this returns.
+    ///
+    /// # Errors
+    /// As [`Connection::send`](super::Connection::send); [`Error::NotOpen`] once the connection is gone.
+    pub async fn send(&self, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
+        let content = Owned::from(content.into());
+        self.call(|done| Command::Message(content, done)).await
+    }
+
+    /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
+    ///
+    /// # Errors
+    /// As [`send`](Handle::send), and [`Error::UnknownKind`] if the peer is not a hub.
+    pub async fn post(&self, to: u32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
+        let content = Owned::from(content.into());
+        self.call(|done| Command::Post(to, content, done)).await
+    }
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// As [`send`](Handle::send), and [`Error::NoSuchRequest`].
+    pub async fn reply(&self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
+        let content = Owned::from(content.into());
+        self.call(|done| Command::Reply(id, content, done)).await
+    }
+
+    /// Sends a REQUEST and waits for its answer; answers may come in any order.
+    ///
+    /// # Errors
+    /// As [`send`](Handle::send), [`Error::TooManyRequests`], [`ConnectionError::Timeout`], and
+    /// [`ConnectionError::Refused`] if the answer is an ERROR.
+    pub async fn request(&self, content: impl Into<Content<'_>>, timeout: Duration) -> Result<Reply, ConnectionError> {
+        let content = Owned::from(content.into());
+        let mut asked = None;
+        let waited = tokio::time::timeout(timeout, async {
+            let (id, answer) = self.call(|done| Command::Request(content, done)).await?;
+            asked = Some(id);
+            answer.await.unwrap_or(Err(Error::NotOpen.into()))
+        });
+        match waited.await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if let Some(id) = asked {
+                    let _gone = self.commands.send(Command::Forget(id)).await;
+                }
+                Err(ConnectionError::Timeout)
+            }
+        }
+    }
+
+    /// Waits until the peer has acted on everything that was sent before (R3.10).
+    ///
+    /// # Errors
+    /// Why the session ended.
+    pub async fn barrier(&self) -> Result<(), ConnectionError> {
+        let (sender, receiver) = oneshot::channel();
+        self.commands.send(Command::Barrier(sender)).await.map_err(|_| Error::NotOpen)?;
+        receiver.await.unwrap_or(Err(Error::NotOpen.into()))
+    }
+
+    /// Sends CLOSE behind what was sent before, with the code's name and `detail`, which may be empty, as the reason.
+    pub async fn close(&self, code: Code, detail: &str) {
+        let _gone = self.commands.send(Command::Close(code, detail.into())).await;
+    }
+
+    async fn call<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+    ) -> Result<T, ConnectionError> {
+        let (sender, receiver) = oneshot::channel();
+        self.commands.send(command(sender)).await.map_err(|_| Error::NotOpen)?;
+        Ok(receiver.await.map_err(|_| Error::NotOpen)??)
+    }
+}
+
+impl Command {
+    /// Queues what is to be sent and tells who asked for it. Who is gone needs no answer.
+    pub(super) fn carry_out(self, endpoint: &mut Endpoint, waiting: &mut Waiting) {
+        let (session, out) = endpoint.outgoing();
+        match self {
+            Command::Message(content, done) => {
+                let _gone = done.send(session.message(content.content(), out));
+            }
+            Command::Post(to, content, done) => {
+                let _gone = done.send(session.post(to, content.content(), out));
+            }
+            Command::Reply(id, content, done) => {
+                let _gone = done.send(session.reply(id, content.content(), out));
+            }
+            Command::Request(content, done) => {
+                let asked = session.request(content.content(), out).map(|id| (id, waiting.expect(id)));
+                let _gone = done.send(asked);
+            }
+            Command::Forget(id) => {
+                waiting.forget(id);
+                session.forget(id);
+            }
+            Command::Barrier(done) => {
+                let number = waiting.expect_pong(done).to_be_bytes();
+                let ping = Message::Ping(Probe::new(&number).expect("eight bytes"));
+                session.encode(&ping, out).expect("commands are taken while the session is open");
+            }
+            Command::Close(code, detail) => endpoint.close_behind(code, detail),
+        }
+    }
+}

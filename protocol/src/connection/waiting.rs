@@ -1,0 +1,90 @@
+//! Who waits for which answer.
+
+use core::num::NonZeroU32;
+use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::oneshot;
+
+use crate::edge::{ConnectionError, Reply};
+use crate::endpoint::Claim;
+use crate::message::Message;
+
+pub(super) type Answer = Result<Reply, ConnectionError>;
+
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    requests: HashMap<NonZeroU32, oneshot::Sender<Answer>>,
+    /// PINGs in the order in which they were sent, each with the number that it carries.
+    barriers: VecDeque<(u64, oneshot::Sender<Result<(), ConnectionError>>)>,
+    last_barrier: u64,
+}
+
+impl Waiting {
+    /// Somebody waits for the answer to a request.
+    pub(super) fn expect(&mut self, id: NonZeroU32) -> oneshot::Receiver<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        self.requests.insert(id, sender);
+        receiver
+    }
+
+    pub(super) fn forget(&mut self, id: NonZeroU32) {
+        self.requests.remove(&id);
+    }
+
+    /// Somebody waits for the PONG to a PING that carries the number that is returned.
+    pub(super) fn expect_pong(&mut self, sender: oneshot::Sender<Result<(), ConnectionError>>) -> u64 {
+        self.last_barrier += 1;
+        self.barriers.push_back((self.last_barrier, sender));
+        self.last_barrier
+    }
+
+    fn answer(&mut self, id: NonZeroU32, answer: Answer) -> bool {
+        let Some(sender) = self.requests.remove(&id) else { return false };
+        let _gone = sender.send(answer);
+        true
+    }
+
+    /// Only the last of several PINGs need be answered, and that answers all before it (R3.9).
+    fn pong(&mut self, number: u64) {
+        while self.barriers.front().is_some_and(|(waiting, _)| *waiting <= number) {
+            if let Some((_, sender)) = self.barriers.pop_front() {
+                let _gone = sender.send(Ok(()));
+            }
+        }
+    }
+
+    /// Nobody gets an answer any more.
+    pub(super) fn fail(&mut self, error: &ConnectionError) {
+        for (_, sender) in self.requests.drain() {
+            let _gone = sender.send(Err(error.copy()));
+        }
+        for (_, sender) in self.barriers.drain(..) {
+            let _gone = sender.send(Err(error.copy()));
+        }
+    }
+}
+
+impl Claim for Waiting {
+    fn claim(&mut self, message: &Message<'_>) -> bool {
+        match message {
+            Message::Reply { id, payload } => self.answer(*id, Ok(Reply::of(*payload))),
+            Message::Error(refusal) => NonZeroU32::new(refusal.id).is_some_and(|id| {
+                let reason = refusal.reason.to_str().into_owned();
+                self.answer(id, Err(ConnectionError::Refused { code: refusal.code, reason }))
+            }),
+            Message::Pong(probe) => {
+                if let Ok(number) = probe.as_bytes().try_into() {
+                    self.pong(u64::from_be_bytes(number));
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn refused(&mut self, id: u32, error: crate::Error) {
+        if let Some(id) = NonZeroU32::new(id) {
+            self.answer(id, Err(error.into()));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Where streams fail: protocol errors and I/O errors join here, and nowhere below.
+
+use std::fmt;
+use std::io;
+
+use crate::error::{Code, Error};
+use crate::session::{Outcome, Session};
+
+/// Why a connection, or one call on it, failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The stream failed.
+    Io(io::Error),
+    /// A rule was broken: by the peer, or by what was to be sent. [`Error::NoClose`] if the peer just vanished.
+    Protocol(Error),
+    /// The peer closed the session, and not because it was done.
+    Closed {
+        /// Why, as a number.
+        code: Code,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The peer answered a request with an ERROR.
+    Refused {
+        /// Why, as a number.
+        code: Code,
+        /// Why, in words.
+        reason: String,
+    },
+    /// No answer came in time.
+    Timeout,
+}
+
+impl ConnectionError {
+    /// How a session ended: well, if it was closed by this side or with code 1000.
+    pub(crate) fn of(session: &Session) -> Result<(), ConnectionError> {
+        match session.outcome() {
+            Some(Outcome::Fault(error)) => Err(ConnectionError::Protocol(*error)),
+            Some(Outcome::PeerClosed { code, reason }) if *code != Code::NORMAL => {
+                Err(ConnectionError::Closed { code: *code, reason: reason.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A second value of the same meaning, for whoever waits beside.
+    pub(crate) fn copy(&self) -> ConnectionError {
+        match self {
+            ConnectionError::Io(error) => ConnectionError::Io(io::Error::new(error.kind(), error.to_string())),
+            ConnectionError::Protocol(error) => ConnectionError::Protocol(*error),
+            ConnectionError::Closed { code, reason } => ConnectionError::Closed { code: *code, reason: reason.clone() },
+            ConnectionError::Refused { code, reason } => {
+                ConnectionError::Refused { code: *code, reason: reason.clone() }
+            }
+            ConnectionError::Timeout => ConnectionError::Timeout,
+        }
+    }
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said = |f: &mut fmt::Formatter<'_>, code: &Code, reason: &str| {
+            write!(f, "{code}")?;
+            let detail = code.name().map_or(reason, |name| reason.strip_prefix(name).unwrap_or(reason));
+            write!(f, "{}", crate::escaped(detail))
+        };
+        match self {
+            ConnectionError::Io(error) => write!(f, "{error}"),
+            ConnectionError::Protocol(error) => write!(f, "{error}"),
+            ConnectionError::Closed { code, reason } => {
+                f.write_str("the peer closed: ")?;
+                said(f, code, reason)
+            }
+            ConnectionError::Refused { code, reason } => {
+                f.write_str("the peer refused: ")?;
+                said(f, code, reason)
+            }
+            ConnectionError::Timeout => f.write_str("no answer came in time"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ConnectionError::Io(error) => Some(error),
+            ConnectionError::Protocol(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for ConnectionError {
+    fn from(error: io::Error) -> ConnectionError {
+        ConnectionError::Io(error)
+    }
+}
+
+impl From<Error> for ConnectionError {
+    fn from(error: Error) -> ConnectionError {
+        ConnectionError::Protocol(error)
+    }
+}
+
+/// The answer to a request, owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Bytes.
+    Binary(Vec<u8>),
+    /// Text.
+    Text(String),
+}
+
+impl Reply {
+    pub(crate) fn of(payload: crate::Payload<'_>) -> Reply {
+        match payload {
+            crate::Payload::Binary(bytes) => Reply::Binary(bytes.to_vec()),
+            crate::Payload::Text(text) => Reply::Text(text.to_str().into_owned()),
+        }
+    }
+
+    /// The text, unless the reply is binary.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Reply::Binary(_) => None,
+            Reply::Text(text) => Some(text),
+        }
+    }
+}

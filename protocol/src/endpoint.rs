@@ -1,0 +1,360 @@
+//! What both connections share: a session with its buffers, and no stream yet.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::buffer::ReadBuffer;
+use crate::error::{Code, Error};
+use crate::frame::{MAX_LENGTH, whole_frame};
+use crate::message::Message;
+use crate::session::{Session, State, Step};
+
+/// Bytes of messages that wait to be sent before a sender has to.
+pub(crate) const QUEUE: usize = 64 << 10;
+/// Bytes of messages that are kept while a reply is waited for.
+const BACKLOG: usize = 1 << 20;
+
+/// Takes what somebody waits for out of the messages for the application.
+pub(crate) trait Claim {
+    /// Does somebody wait for this message, a PONG among them? Then it has been given to them.
+    fn claim(&mut self, message: &Message<'_>) -> bool;
+
+    /// The answer to the request of that id (0: no request) came and was refused.
+    fn refused(&mut self, id: u32, error: Error);
+}
+
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) session: Session,
+    /// The time of the last read or write.
+    pub(crate) now: Duration,
+    buffer: ReadBuffer,
+    /// Whole frames that came while a reply was waited for.
+    backlog: ReadBuffer,
+    /// What the messages that were given out last have borrowed, and is to be forgotten.
+    used: Used,
+    /// Whole frames, of which `written` bytes are on the stream.
+    writing: Vec<u8>,
+    written: usize,
+    /// Whole frames that wait behind `writing` and whatever the session has to say itself.
+    queued: Vec<u8>,
+    /// The CLOSE that is to go out behind `queued`.
+    close_behind: Option<(Code, String)>,
+    /// The stream takes nothing any more.
+    broken: bool,
+    /// The buffer may hold whole frames.
+    unjudged: bool,
+    /// Frames of the peer that were refused.
+    pub(crate) refused: u64,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    buffer: usize,
+    backlog: usize,
+}
+
+/// Where a message for the application lies, at the front of its buffer, and how many bytes its frame has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Front {
+    Buffer(usize),
+    Backlog(usize),
+}
+
+impl Endpoint {
+    pub(crate) fn new(session: Session, now: Duration) -> Endpoint {
+        Endpoint {
+            session,
+            now,
+            buffer: ReadBuffer::new(),
+            backlog: ReadBuffer::new(),
+            used: Used::default(),
+            writing: Vec::new(),
+            written: 0,
+            queued: Vec::new(),
+            close_behind: None,
+            broken: false,
+            unjudged: false,
+            refused: 0,
+        }
+    }
+
+    // ---- reading
+
+    /// Forgets what the messages that were given out last have borrowed.
+    pub(crate) fn release(&mut self) {
+        let used = core::mem::take(&mut self.used);
+        self.buffer.consume(used.buffer);
+        self.backlog.consume(used.backlog);
+    }
+
+    /// Takes the peer's HELLO, if it is there.
+    pub(crate) fn greet(&mut self) {
+        while self.session.state() == State::Greeting {
+            let before = self.buffer.filled();
+            let mut rest = before;
+            let step = self.session.receive(&mut rest, self.now);
+            let length = before.len() - rest.len();
+            let stuck = step == Step::More;
+            self.buffer.consume(length);
+            if stuck {
+                break;
+            }
+        }
+    }
+
+    /// Finds the next message for the application that nobody else waits for.
+    #[inline]
+    pub(crate) fn advance(&mut self, claim: &mut dyn Claim) -> Option<Front> {
+        self.release();
+        if let Some((frame, _)) = whole_frame(self.backlog.filled(), MAX_LENGTH) {
+            return Some(Front::Backlog(frame.wire_length()));
+        }
+        self.advance_in_buffer(claim).map(Front::Buffer)
+    }
+
+    /// The same without the messages that are kept already: the length of its frame, which is the next in the buffer.
+    pub(crate) fn advance_in_buffer(&mut self, claim: &mut dyn Claim) -> Option<usize> {
+        loop {
+            self.release();
+            let before = self.buffer.filled();
+            let mut rest = before;
+            let step = self.session.receive(&mut rest, self.now);
+            let length = before.len() - rest.len();
+            match step {
+                Step::Message(Message::Message(_)) => return Some(length),
+                Step::Message(message) if !claim.claim(&message) => return Some(length),
+                Step::Pong(probe) => {
+                    claim.claim(&Message::Pong(probe));
+                }
+                Step::Refused { id, error } => {
+                    self.refused += 1;
+                    claim.refused(id, error);
+                }
+                Step::More => {
+                    self.buffer.consume(length);
+                    self.unjudged = false;
+                    return None;
+                }
+                Step::Message(_) | Step::Opened | Step::Handled => {}
+            }
+            self.used.buffer = length;
+        }
+    }
+
+    /// The message that [`advance`](Endpoint::advance) has found.
+    #[inline]
+    pub(crate) fn front(&mut self, front: Front) -> Message<'_> {
+        let bytes = match front {
+            Front::Buffer(length) => {
+                self.used.buffer = length;
+                &self.buffer.filled()[..length]
+            }
+            Front::Backlog(length) => {
+                self.used.backlog = length;
+                &self.backlog.filled()[..length]
+            }
+        };
+        let (frame, _) = whole_frame(bytes, MAX_LENGTH).expect("`advance` has found a whole frame");
+        Message::parse(frame).ok().flatten().expect("the session has judged it")
+    }
+
+    /// Keeps the message that [`advance_in_buffer`](Endpoint::advance_in_buffer) has found for later.
+    pub(crate) fn keep(&mut self, length: usize) {
+        let mut frame = &self.buffer.filled()[..length];
+        while !frame.is_empty() {
+            let space = self.backlog.space();
+            let count = space.len().min(frame.len());
+            space[..count].copy_from_slice(&frame[..count]);
+            self.backlog.add(count);
+            frame = &frame[count..];
+        }
+        self.used.buffer = length;
+    }
+
+    /// Are there bytes that have not been judged?
+    pub(crate) fn has_batch(&self) -> bool {
+        self.unjudged || self.backlog.filled().len() > self.used.backlog
+    }
+
+    /// All messages that can be had without reading.
+    pub(crate) fn batch<'a>(&'a mut self, claim: &'a mut dyn Claim) -> Batch<'a> {
+        self.release();
+        Batch {
+            kept: self.backlog.filled(),
+            rest: self.buffer.filled(),
+            session: &mut self.session,
+            used: &mut self.used,
+            unjudged: &mut self.unjudged,
+            refused: &mut self.refused,
+            now: self.now,
+            claim,
+        }
+    }
+
+    /// Forgets everything that was read.
+    pub(crate) fn discard(&mut self) {
+        self.release();
+        let mut rest = self.buffer.filled();
+        let length = rest.len();
+        self.session.receive(&mut rest, self.now);
+        self.buffer.consume(length);
+    }
+
+    /// Is there room for what the next read may bring?
+    pub(crate) fn may_read(&self) -> bool {
+        self.session.output_length() <= QUEUE && self.backlog.filled().len() <= BACKLOG
+    }
+
+    /// Room to read into.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        self.release();
+        self.buffer.space()
+    }
+
+    /// `count` bytes have been read, 0 at the end of the stream.
+    pub(crate) fn read(&mut self, count: usize, now: Duration) {
+        self.now = now;
+        if count == 0 {
+            self.session.end_of_stream(self.buffer.filled().len(), now);
+        } else {
+            self.buffer.add(count);
+            self.unjudged = true;
+        }
+    }
+
+    /// There is nothing to read at the moment.
+    pub(crate) fn rest(&mut self) {
+        self.buffer.shrink();
+    }
+
+    // ---- writing
+
+    /// The session, and the buffer that messages to send are appended to.
+    #[inline]
+    pub(crate) fn outgoing(&mut self) -> (&mut Session, &mut Vec<u8>) {
+        (&mut self.session, &mut self.queued)
+    }
+
+    /// Is there room for another message to send?
+    #[inline]
+    pub(crate) fn may_queue(&self) -> bool {
+        self.queued.len() < QUEUE
+    }
+
+    /// Sends CLOSE once everything that is queued has been written.
+    pub(crate) fn close_behind(&mut self, code: Code, detail: String) {
+        self.close_behind.get_or_insert((code, detail));
+    }
+
+    /// The stream takes nothing any more; what it still brings may say why.
+    pub(crate) fn stop_writing(&mut self) {
+        self.broken = true;
+    }
+
+    /// What is to be written next: the frames in progress, then the session's own, then messages (R7.13).
+    pub(crate) fn unwritten(&mut self) -> &[u8] {
+        if self.broken {
+            return &[];
+        }
+        if self.written == self.writing.len() {
+            self.writing.clear();
+            self.written = 0;
+            if self.writing.capacity() > 4 * QUEUE {
+                self.writing = Vec::new();
+            }
+            if self.queued.is_empty()
+                && let Some((code, detail)) = self.close_behind.take()
+            {
+                self.session.close(code, &detail, self.now);
+            }
+            if self.session.has_output() {
+                self.session.take_output(&mut self.writing);
+            } else if self.session.state() == State::Open {
+                core::mem::swap(&mut self.writing, &mut self.queued);
+            }
+        }
+        &self.writing[self.written..]
+    }
+
+    /// `count` bytes have been written.
+    pub(crate) fn wrote(&mut self, count: usize, now: Duration) {
+        self.written += count;
+        self.now = now;
+        self.session.sent(now);
+    }
+
+    /// Has CLOSE been sent, and is the sending direction to be closed?
+    pub(crate) fn is_done_writing(&self) -> bool {
+        matches!(self.session.state(), State::Closing | State::Closed)
+            && (self.broken || self.written == self.writing.len() && !self.session.has_output())
+    }
+
+    /// The session is over and everything has been written.
+    pub(crate) fn is_over(&self) -> bool {
+        self.session.state() == State::Closed && self.is_done_writing()
+    }
+}
+
+/// The messages of what one read brought, borrowed from the read buffer.
+///
+/// It is empty when the read brought none for the application. What is not taken comes again with the next batch.
+pub struct Batch<'a> {
+    kept: &'a [u8],
+    rest: &'a [u8],
+    session: &'a mut Session,
+    used: &'a mut Used,
+    unjudged: &'a mut bool,
+    refused: &'a mut u64,
+    now: Duration,
+    claim: &'a mut dyn Claim,
+}
+
+impl<'a> Iterator for Batch<'a> {
+    type Item = Message<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Message<'a>> {
+        if !self.kept.is_empty() {
+            return self.next_kept();
+        }
+        loop {
+            let before = self.rest.len();
+            let step = self.session.receive(&mut self.rest, self.now);
+            self.used.buffer += before - self.rest.len();
+            match step {
+                Step::Message(message @ Message::Message(_)) => return Some(message),
+                Step::Message(message) if !self.claim.claim(&message) => return Some(message),
+                Step::More => {
+                    *self.unjudged = false;
+                    return None;
+                }
+                Step::Pong(probe) => {
+                    self.claim.claim(&Message::Pong(probe));
+                }
+                Step::Refused { id, error } => {
+                    *self.refused += 1;
+                    self.claim.refused(id, error);
+                }
+                Step::Message(_) | Step::Opened | Step::Handled => {}
+            }
+        }
+    }
+}
+
+impl<'a> Batch<'a> {
+    fn next_kept(&mut self) -> Option<Message<'a>> {
+        let (frame, rest) = whole_frame(self.kept, MAX_LENGTH).expect("only whole frames are kept");
+        self.used.backlog += frame.wire_length();
+        self.kept = rest;
+        Message::parse(frame).ok().flatten()
+    }
+}
+
+impl fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("bytes", &(self.kept.len() + self.rest.len())).finish_non_exhaustive()
+    }
+}
