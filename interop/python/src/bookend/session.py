@@ -1,0 +1,382 @@
+"""The session: what one side of a connection does, without a socket and without a clock (SPEC section 7).
+
+Time is an argument, in milliseconds from any origin. What is to be done comes back as a list of actions, in order.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Collection, Optional, Set
+
+from . import hello as hello_frame
+from .action import Actions, Deliver, End, HalfClose, Opened, Role, Unreadable, Write
+from .clock import DRAIN, PING, Clock
+from .diagnosis import quoted
+from .fault import NO_CLOSE, Fault, PeerClosed, Refused, code_of, first_name
+from .flood import Flood
+from .frame import HEADER, START, Decoder, Encoding, Frame, encode
+from .hello import Hello
+from .limits import Limits
+from .message import (
+    HUB_KINDS,
+    AnyMessage,
+    Close,
+    Error,
+    Ping,
+    Pong,
+    Post,
+    Reply,
+    Request,
+    parse,
+    reason,
+    to_frame,
+)
+
+FRAME_NUMBERS = 1 << 32
+MAX_LINE = 1024  # bytes before the server's first F5 (R4.21)
+
+
+class _State(enum.Enum):
+    GREETING = 0  # the peer's HELLO has not been accepted
+    OPEN = 1
+    CLOSING = 2  # CLOSE was sent
+    CLOSED = 3
+
+
+class Session:
+    """One side of a connection. Call `start` first, and `tick` when `deadline` has come."""
+
+    def __init__(
+        self, role: Role, hello: Hello, limits: Limits = Limits(), agreed: Collection[int] = ()
+    ) -> None:
+        self.role = role
+        self.hello = hello
+        self.peer: Optional[Hello] = None  # the other side's HELLO, once accepted
+        self._limits = limits
+        self._agreed = agreed  # private kinds that are not ignored
+        self._state = _State.GREETING
+        self._clock = Clock(limits)
+        self._flood = Flood(limits)
+        self._decoder = Decoder(limits.before_hello)
+        self._line: Optional[bytearray] = bytearray() if role is Role.CLIENT else None  # skipped so far
+        self._number = 0  # of the frame that comes next
+        self._asked: Set[int] = set()  # ids of own requests without answer
+        self._owed: Set[int] = set()  # ids of the peer's requests without answer
+        self._pings: Set[bytes] = set()  # payloads of the application's PINGs without PONG
+        self._discarded = 0  # bytes that came behind the own CLOSE
+        self._end: Optional[End] = None  # why it ends, from the moment that is known
+        self._end_is_told = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        return self._state is _State.OPEN
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing left to read: the driver closes the stream."""
+        return self._state is _State.CLOSED
+
+    @property
+    def has_hub(self) -> bool:
+        """Whether the hub profile is in force (R9.1)."""
+        return self.peer is not None and self.peer.hub and self.hello.hub
+
+    # What the driver says
+
+    def start(self, now: int) -> Actions:
+        """The connection stands."""
+        self._clock.start(now)
+        return [self._send_hello(now)] if self.role is Role.CLIENT else []
+
+    def receive(self, octets: bytes, now: int) -> Actions:
+        """Bytes have come."""
+        actions: Actions = []
+        self._clock.hear(now)
+        if self._state is _State.CLOSING:
+            self._discard(len(octets), actions)
+        if self._state in (_State.CLOSING, _State.CLOSED):
+            return actions
+        try:
+            self._decoder.feed(self._skip_line(octets))
+            while self._state in (_State.GREETING, _State.OPEN):
+                frame = self._next_frame(now)
+                if frame is None:
+                    return actions
+                self._take(frame, now, actions)
+        except Fault as fault:
+            self._fail(fault, now, actions)
+        self._discard(self._decoder.unused, actions)
+        return actions
+
+    def end_of_stream(self, now: int, detail: str = "") -> Actions:
+        """No more bytes will come; `detail` says what the transport says of it."""
+        actions: Actions = []
+        if self._state in (_State.GREETING, _State.OPEN):
+            if self._decoder.pending:
+                self._fail(Fault("truncated", detail or f"{self._decoder.pending} bytes of a frame"), now, actions)
+            else:
+                self._end = End(NO_CLOSE, Fault(NO_CLOSE, detail or self._said()))
+        self._finish(actions)
+        return actions
+
+    def tick(self, now: int) -> Actions:
+        """Does what is due."""
+        actions: Actions = []
+        while self._state is not _State.CLOSED:
+            due = self._clock.next_due()
+            if due is None or due.time > now:
+                break
+            if due.what == DRAIN:
+                self._finish(actions)
+            elif due.what == PING:
+                actions.append(self._write(Ping(), now))
+            else:
+                self._fail(Fault(due.what, self._said()), now, actions)
+        return actions
+
+    def deadline(self) -> Optional[int]:
+        """When to call `tick`, or None: nothing is due."""
+        due = None if self._state is _State.CLOSED else self._clock.next_due()
+        return None if due is None else due.time
+
+    def wrote(self, now: int) -> None:
+        """Bytes have left: a long frame in transit keeps the promise (R7.2)."""
+        self._clock.write(now)
+
+    def excuse(self, duration: int) -> None:
+        """The driver did not read for so many milliseconds: the peer is not to blame for them."""
+        self._clock.excuse(duration)
+        self._flood.excuse(duration)
+
+    # What the application says
+
+    def send(self, message: AnyMessage, now: int) -> Actions:
+        """Sends a message, or raises Refused and sends nothing."""
+        frame = self._permit(message)
+        if isinstance(message, Request):
+            self._asked.add(message.id)
+        elif isinstance(message, (Reply, Error)):
+            self._owed.discard(message.id)
+        elif isinstance(message, Ping):
+            self._pings.add(message.payload)
+        self._clock.write(now)
+        return [Write(encode(frame))]
+
+    def close(self, code: int, words: Optional[str], now: int) -> Actions:
+        """Sends CLOSE, unless one was sent already; the reason is the code's first name if none is given."""
+        actions: Actions = []
+        if self._state in (_State.GREETING, _State.OPEN):
+            name = first_name(code) or ""
+            self._end = End(name or str(code), None)
+            self._send_close(code, name if words is None else words, now, actions)
+        return actions
+
+    def forget(self, id: int) -> None:
+        """The application no longer waits for the answer to this request."""
+        self._asked.discard(id)
+
+    # Receiving
+
+    def _skip_line(self, octets: bytes) -> bytes:
+        """Drops what a server says before its first frame (R4.21)."""
+        if self._line is None:
+            return octets
+        end = octets.find(START[:1])
+        skipped = octets if end < 0 else octets[:end]
+        allowed = MAX_LINE - len(self._line)
+        self._line += skipped[:allowed]
+        if len(skipped) > allowed:
+            self._decoder.feed(octets[allowed:])
+            raise self._decoder.abandon(Fault("bad-start", self._said()), 1)
+        if end < 0:
+            return b""
+        self._line = None
+        return octets[end:]
+
+    def _next_frame(self, now: int) -> Optional[Frame]:
+        header = self._decoder.header()
+        if header is not None and self._state is _State.GREETING:
+            self._judge_first(header.kind)
+        frame = self._decoder.next()
+        if frame is not None:
+            self._clock.frame_ends()
+        elif self._decoder.pending:
+            self._clock.frame_begins(now)
+            if header is not None:
+                self._clock.header_ends(header.length, now)
+        return frame
+
+    def _judge_first(self, kind: int) -> None:
+        """Names early what is no HELLO (R4.3, R4.7, R4.19)."""
+        if kind == Close.kind:
+            return
+        if kind != hello_frame.KIND:
+            raise self._decoder.abandon(Fault("hello-expected", f"found kind {kind:02x}"), HEADER)
+        wrong = hello_frame.judge_prefix(self._decoder.body(len(hello_frame.PREFIX)))
+        if wrong is not None:
+            raise self._decoder.abandon(wrong.fault, HEADER + wrong.position + 1)
+
+    def _take(self, frame: Frame, now: int, actions: Actions) -> None:
+        number, self._number = self._number, (self._number + 1) % FRAME_NUMBERS
+        if self._state is _State.GREETING and frame.kind == hello_frame.KIND:
+            self._open(frame, now, actions)
+            return
+        self._flood.judge(frame, now)
+        self._judge_kind(frame.kind)
+        try:
+            message = parse(frame, self._agreed)
+        except Fault as fault:
+            if fault.name != "bad-text":
+                raise
+            self._answer_bad_text(frame, number, fault, now, actions)
+            return
+        if message is not None:
+            self._act(message, number, frame, now, actions)
+
+    def _open(self, frame: Frame, now: int, actions: Actions) -> None:
+        if frame.encoding is not Encoding.BINARY:
+            raise Fault("malformed", f"HELLO in encoding {int(frame.encoding)}")
+        self.peer = Hello.parse(frame.body)
+        self._state = _State.OPEN
+        self._decoder.limit = self.hello.max_body
+        self._clock.open(self.hello.keepalive, self.peer.keepalive)
+        if self.role is Role.SERVER:
+            actions.append(self._send_hello(now))
+        actions.append(Opened(self.peer))
+
+    def _judge_kind(self, kind: int) -> None:
+        if kind == hello_frame.KIND:
+            raise Fault("second-hello")
+        if kind in HUB_KINDS:
+            if not self.has_hub:
+                raise Fault("unknown-kind", f"{kind:02x} without the hub profile")
+            if (kind == Post.kind) != (self.role is Role.SERVER):
+                raise Fault("unexpected-kind", f"{kind:02x} to a {self.role.value}")
+
+    def _act(self, message: AnyMessage, number: int, frame: Frame, now: int, actions: Actions) -> None:
+        if isinstance(message, Close):
+            self._closed_by_peer(message, now, actions)
+            return
+        if isinstance(message, Ping):
+            actions.append(self._write(Pong(message.payload), now))
+            return
+        if isinstance(message, Pong):
+            if message.payload not in self._pings:
+                return  # R3.11
+            self._pings.remove(message.payload)
+        elif isinstance(message, Error):
+            self._asked.discard(message.id)
+        elif not self.hello.accepts(frame.encoding):
+            self._answer_bad_text(frame, number, Fault("encoding-refused"), now, actions)
+            return
+        elif isinstance(message, Reply):
+            if message.id not in self._asked:
+                return  # R3.14
+            self._asked.remove(message.id)
+        elif isinstance(message, Request):
+            self._judge_id(message.id)
+            if len(self._owed) >= self._limits.requests:
+                full = Fault("try-later", f"{len(self._owed)} requests wait for an answer")
+                actions.append(self._send_error(message.id, number, full, now))
+                return
+            self._owed.add(message.id)
+        actions.append(Deliver(message, number, frame))
+
+    def _answer_bad_text(self, frame: Frame, number: int, fault: Fault, now: int, actions: Actions) -> None:
+        """The frame was whole, so the connection lives (R5.8, R5.11)."""
+        if not self.hello.accepts(frame.encoding):
+            fault = Fault("encoding-refused", f"encoding {int(frame.encoding)}")
+        id = int.from_bytes(frame.body[:4], "big") if frame.kind in (Request.kind, Reply.kind) else 0
+        if frame.kind != Reply.kind:
+            self._judge_id(id)
+            actions.append(self._send_error(id, number, fault, now))
+        elif id in self._asked:
+            # A reply never provokes a reply (R3.20): who waits for it is told on this side.
+            self._asked.remove(id)
+            actions.append(Unreadable(id, fault))
+
+    def _judge_id(self, id: int) -> None:
+        if id in self._owed:
+            raise Fault("duplicate-request", f"id {id}")
+
+    # Sending
+
+    def _permit(self, message: AnyMessage) -> Frame:
+        """The frame of a message that may be sent now; raises Refused if the rules forbid it."""
+        if self.peer is None or not self.is_open:
+            fault = self._end.fault if self._end else None
+            raise Refused(fault.name if fault else "protocol-error", "the session is not open")
+        if isinstance(message, (Close, Pong)):
+            raise Refused("protocol-error", "the session sends CLOSE and PONG itself")
+        if message.kind in HUB_KINDS:
+            if not self.has_hub:
+                raise Refused("unknown-kind", f"{message.kind:02x} without the hub profile")
+            if (message.kind == Post.kind) != (self.role is Role.CLIENT):
+                raise Refused("unexpected-kind", f"{message.kind:02x} from a {self.role.value}")
+        frame = to_frame(message)
+        if not self.peer.accepts(frame.encoding):
+            raise Refused("encoding-refused", f"the peer does not accept {frame.encoding.name}")
+        if len(frame.body) > self.peer.max_body:
+            raise Refused("too-long", f"{len(frame.body)} bytes, the peer accepts {self.peer.max_body}")
+        if isinstance(message, Request):
+            if message.id in self._asked:
+                raise Refused("duplicate-request", f"id {message.id}")
+            if len(self._asked) >= self._limits.requests:
+                raise Refused("try-later", f"{len(self._asked)} requests wait for an answer")
+        if isinstance(message, Reply) or (isinstance(message, Error) and message.id):
+            if message.id not in self._owed:
+                raise Refused("protocol-error", f"REQUEST {message.id} waits for no answer")
+        return frame
+
+    def _write(self, message: AnyMessage, now: int) -> Write:
+        self._clock.write(now)
+        return Write(encode(to_frame(message)))
+
+    def _send_hello(self, now: int) -> Write:
+        self._clock.write(now)
+        return Write(encode(Frame(hello_frame.KIND, Encoding.BINARY, self.hello.body())))
+
+    def _send_error(self, id: int, number: int, fault: Fault, now: int) -> Write:
+        wanted = self.peer.text_encoding if self.peer else None
+        words = reason(fault.reason, wanted or Encoding.ASCII)
+        return self._write(Error(id, number, _code(fault), words), now)
+
+    def _send_close(self, code: int, words: str, now: int, actions: Actions) -> None:
+        actions += (self._write(Close(code, reason(words, Encoding.ASCII)), now), HalfClose())
+        self._clock.close(now)
+        self._state = _State.CLOSING
+
+    # Ending
+
+    def _fail(self, fault: Fault, now: int, actions: Actions) -> None:
+        self._end = End(fault.name, fault)
+        self._send_close(_code(fault), fault.reason, now, actions)
+
+    def _closed_by_peer(self, close: Close, now: int, actions: Actions) -> None:
+        self._end = End(f"peer-{close.code}", PeerClosed(close.code, close.reason.value))
+        self._send_close(close.code, "", now, actions)
+        self._tell_end(actions)
+
+    def _discard(self, count: int, actions: Actions) -> None:
+        self._discarded += count
+        if self._discarded >= self._limits.drain_bytes:
+            self._finish(actions)
+
+    def _finish(self, actions: Actions) -> None:
+        self._state = _State.CLOSED
+        self._tell_end(actions)
+
+    def _tell_end(self, actions: Actions) -> None:
+        if self._end is not None and not self._end_is_told:
+            self._end_is_told = True
+            actions.append(self._end)
+
+    def _said(self) -> str:
+        return f"it said {quoted(bytes(self._line))}" if self._line else ""
+
+
+def _code(fault: Fault) -> int:
+    code = code_of(fault.name)
+    assert code is not None, "a fault that is sent has a code"
+    return code

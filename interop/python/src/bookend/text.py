@@ -1,0 +1,86 @@
+"""Text: validity, conversion and byte order marks (SPEC section 5)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Dict, Union
+
+from .fault import Fault
+from .frame import Encoding
+
+BOM = "\ufeff"
+
+_CODECS: Dict[Encoding, str] = {
+    Encoding.ASCII: "ascii",
+    Encoding.UTF_8: "utf-8",
+    Encoding.UTF_16BE: "utf-16-be",
+    Encoding.UTF_16LE: "utf-16-le",
+}
+_OTHER_ORDER: Dict[Encoding, bytes] = {Encoding.UTF_16BE: b"\xff\xfe", Encoding.UTF_16LE: b"\xfe\xff"}
+
+# Controls, line and paragraph separators, bidirectional controls (R4.11).
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text and the encoding that it travels in; a value that exists can be sent.
+
+    Raises Fault unmappable-text if the encoding cannot carry the value.
+    """
+
+    value: str
+    encoding: Encoding = Encoding.UTF_8
+    had_bom: bool = field(default=False, compare=False, repr=False)  # removed; its sender deserves a warning
+    octets: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "octets", encode(self.value, self.encoding))
+
+
+Payload = Union[Text, bytes]  # text, or binary
+
+
+def decode(octets: bytes, encoding: Encoding) -> Text:
+    """The text of a payload, without its byte order mark.
+
+    Raises Fault bad-text with the offset of the first byte that is not legal.
+    """
+    if octets[:2] == _OTHER_ORDER.get(encoding):
+        raise Fault("bad-text", "byte 0, a byte order mark of the other order", offset=0)
+    try:
+        value = octets.decode(_CODECS[encoding])
+    except UnicodeDecodeError as error:
+        raise Fault("bad-text", f"byte {error.start}", offset=error.start) from None
+    if value.startswith(BOM):
+        return Text(value[1:], encoding, had_bom=True)
+    return Text(value, encoding)
+
+
+def encode(value: str, encoding: Encoding) -> bytes:
+    """The bytes of a text, without byte order mark.
+
+    Raises Fault unmappable-text, with the offset of the character in the text's UTF-8.
+    """
+    try:
+        return value.encode(_CODECS[encoding])
+    except UnicodeEncodeError as error:
+        offset = len(value[: error.start].encode("utf-8", "surrogatepass"))
+        character = f"U+{ord(value[error.start]):04X} in {encoding.name}"
+        raise Fault("unmappable-text", character, offset=offset) from None
+
+
+def payload(octets: bytes, encoding: Encoding) -> Payload:
+    """A payload as it came: text if its encoding says so. Raises Fault bad-text."""
+    return octets if encoding is Encoding.BINARY else decode(octets, encoding)
+
+
+def is_plain_line(value: str) -> bool:
+    """Whether a name is fit to be shown: no controls, no line breaks, no bidirectional controls (R4.11)."""
+    return _UNPRINTABLE.search(value) is None
+
+
+def printable(value: str) -> str:
+    """Text for a terminal: what is not fit to be shown becomes `\\u{hex}`."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{{{ord(found.group()):x}}}", value)
