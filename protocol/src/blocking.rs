@@ -90,6 +90,7 @@ impl<S: Read + Write> Connection<S> {
         loop {
             connection.endpoint.greet();
             if connection.endpoint.session.state() == State::Open {
+                connection.flush()?;
                 return Ok(connection);
             }
             if !connection.turn()? {

@@ -4,8 +4,6 @@ use alloc::vec::Vec;
 
 /// What one read asks for, in bytes.
 const READ: usize = 64 << 10;
-/// With less room than this, in bytes, a read is not worth its call.
-const LEAST: usize = 16 << 10;
 
 /// Bytes that have been read and not yet used, in one piece, with room for more behind them.
 ///
@@ -58,17 +56,17 @@ impl ReadBuffer {
         }
     }
 
-    /// Room to read into, at least 16 KiB: made by moving what is there to the front, and where that does not
-    /// suffice by growing to twice that, or to 64 KiB more if that is more.
+    /// Room to read into, at least 64 KiB: what is there is moved to the front while that is cheap, and the buffer
+    /// grows to twice what is there, or to 64 KiB more if that is more.
     pub fn space(&mut self) -> &mut [u8] {
-        if self.bytes.len() - self.end < LEAST {
+        let length = self.end - self.start;
+        if length <= self.start {
+            // Each byte that is moved is paid for by one that was consumed, and a long frame is moved while it is short.
             self.bytes.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-            if self.bytes.len() - self.end < LEAST {
-                self.bytes.reserve_exact(self.end + self.end.max(READ) - self.bytes.len());
-                self.bytes.resize(self.end + self.end.max(READ), 0);
-            }
+            (self.start, self.end) = (0, length);
+        }
+        if self.bytes.len() - self.end < READ {
+            self.bytes.resize(self.end + length.max(READ), 0);
         }
         &mut self.bytes[self.end..]
     }
@@ -82,9 +80,9 @@ impl ReadBuffer {
         self.end += count;
     }
 
-    /// Gives memory beyond 64 KiB back, if nothing is in it.
+    /// Gives memory beyond 128 KiB back, if nothing is in it.
     pub fn shrink(&mut self) {
-        if self.start == self.end && self.bytes.len() > READ {
+        if self.start == self.end && self.bytes.len() > 2 * READ {
             *self = ReadBuffer::new();
         }
     }

@@ -71,9 +71,9 @@ impl codec::Decoder for Codec {
             return Ok(None);
         };
         let (kind, encoding, length) = (frame.kind(), frame.encoding(), frame.body().len());
-        let mut body = source.split_to(length + OVERHEAD).freeze();
-        body.advance(HEADER_LENGTH);
-        body.truncate(length);
+        source.advance(HEADER_LENGTH);
+        let body = source.split_to(length).freeze();
+        source.advance(END.len());
         Ok(Some(FrameBuf { kind, encoding, body }))
     }
 
@@ -86,11 +86,14 @@ impl codec::Decoder for Codec {
 }
 
 impl Codec {
-    /// Room for the rest of the frame in progress, but no more than 64 KiB or as much as has come already.
+    /// Room for the rest of the frame in progress: in memory that is there already, else in new memory of no more
+    /// than 64 KiB or as much as has come.
     fn make_room(&self, source: &mut BytesMut) {
         if let Some(expected) = self.decoder.expected() {
             let missing = usize::try_from(expected).unwrap_or(usize::MAX).saturating_sub(source.len());
-            source.reserve(missing.min(source.len().max(STEP)));
+            if !source.try_reclaim(missing) {
+                source.reserve(missing.min(source.len().max(STEP)));
+            }
         }
     }
 }

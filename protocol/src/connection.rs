@@ -152,16 +152,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///
     /// # Errors
     /// Why the session ended.
-    pub async fn next(&mut self) -> Result<Option<Message<'_>>, ConnectionError> {
-        let front = loop {
-            if let Some(front) = self.endpoint.advance(&mut self.waiting) {
-                break front;
-            }
-            if !self.turn().await? {
-                return Ok(None);
-            }
-        };
-        Ok(Some(self.endpoint.front(front)))
+    #[expect(clippy::should_implement_trait, reason = "a message borrows from the connection; `Iterator` cannot")]
+    #[inline]
+    pub fn next(&mut self) -> Next<'_, S> {
+        Next { connection: Some(self) }
     }
 
     /// The messages of what one read brought, borrowed until the next call; `None` once the session was closed in
@@ -186,22 +180,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// [`Error::TooLong`], [`Error::UnmappableText`], [`Error::EncodingRefused`], [`Error::NotOpen`]: nothing was
     /// sent and the session lives. Else why the session ended.
     pub async fn send(&mut self, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
-        self.queue(content).await?;
+        self.make_room().await?;
+        self.queue(content)?;
         self.flush().await
     }
 
-    /// Appends a MESSAGE to what will be sent with the next [`flush`](Connection::flush), [`next`](Connection::next)
-    /// or other call; it waits only while 64 KiB are waiting already.
+    /// Appends a MESSAGE to what the next [`flush`](Connection::flush), [`next`](Connection::next) or other call
+    /// sends, without waiting: the fastest way to send many. Flush while [`is_full`](Connection::is_full).
     ///
     /// # Errors
-    /// As [`send`](Connection::send).
+    /// [`Error::TooLong`], [`Error::UnmappableText`], [`Error::EncodingRefused`], [`Error::NotOpen`]: nothing was
+    /// queued and the session lives.
     #[inline]
-    pub async fn queue(&mut self, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
-        if !self.endpoint.may_queue() {
-            self.make_room().await?;
-        }
+    pub fn queue<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), Error> {
         let (session, out) = self.endpoint.outgoing();
-        Ok(session.message(content.into(), out)?)
+        session.message(content.into(), out)
+    }
+
+    /// Do 64 KiB or more wait to be sent?
+    #[inline]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        !self.endpoint.may_queue()
     }
 
     /// Answers a request.
@@ -323,7 +323,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             self.endpoint.greet();
             if self.endpoint.session.state() == State::Open {
-                return Poll::Ready(Ok(()));
+                // The server's own HELLO; if it cannot be written, the next call tells why.
+                return self.poll_write(cx).map(Ok);
             }
             if !ready!(self.poll_turn(cx))? {
                 return Poll::Ready(Err(Error::NotOpen.into()));
@@ -435,5 +436,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.commands.close();
         while self.commands.try_recv().is_ok() {}
         outcome
+    }
+}
+
+/// The future of [`Connection::next`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Next<'a, S> {
+    /// Given away with the message, which borrows from it.
+    connection: Option<&'a mut Connection<S>>,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Future for Next<'a, S> {
+    type Output = Result<Option<Message<'a>>, ConnectionError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let connection = self.connection.take().expect("not polled after it was ready");
+        loop {
+            if let Some(front) = connection.endpoint.advance(&mut connection.waiting) {
+                return Poll::Ready(Ok(Some(connection.endpoint.front(front))));
+            }
+            match connection.poll_turn(cx) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false)) => return Poll::Ready(Ok(None)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.connection = Some(connection);
+                    return Poll::Pending;
+                }
+            }
+        }
     }
 }

@@ -173,14 +173,24 @@ impl Decoder {
     /// on the first byte or field that proves it (SPEC 2).
     #[inline]
     pub fn decode<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error> {
-        if self.progress == Progress::Header
-            && let Some((frame, rest)) = whole_frame(input, self.limit)
-        {
+        if let Some((frame, rest)) = self.whole(input) {
+            self.pass(frame);
             *input = rest;
-            self.offset += frame.wire_length() as u64;
             return Ok(Some(frame));
         }
         self.decode_in_parts(input)
+    }
+
+    /// The frame at the start of `input` and what is behind it, if none is in progress and this one is whole and sound.
+    #[inline]
+    pub(crate) fn whole<'a>(&self, input: &'a [u8]) -> Option<(Frame<'a>, &'a [u8])> {
+        if self.progress == Progress::Header { whole_frame(input, self.limit) } else { None }
+    }
+
+    /// Goes on behind a frame that [`whole`](Decoder::whole) has found.
+    #[inline]
+    pub(crate) fn pass(&mut self, frame: Frame<'_>) {
+        self.offset += frame.wire_length() as u64;
     }
 
     /// What `decode` does unless a sound frame lies whole in the input.

@@ -46,7 +46,7 @@ pub use buffer::ReadBuffer;
 #[cfg(feature = "tokio")]
 pub use codec::{Codec, FrameBuf};
 #[cfg(feature = "tokio")]
-pub use connection::{Connection, Handle};
+pub use connection::{Connection, Handle, Next};
 #[cfg(feature = "std")]
 pub use edge::{ConnectionError, Reply};
 #[cfg(feature = "std")]

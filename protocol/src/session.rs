@@ -16,7 +16,7 @@ use crate::frame::{Decoder, Frame, START};
 use crate::hello::{Hello, MAX_HELLO, judge_first_frame};
 use crate::kind;
 use crate::message::{MAX_PING, Message, Probe, Refusal};
-use crate::payload::{Content, write_frame};
+use crate::payload::{Content, Payload, write_frame};
 use crate::text::Encoding;
 use requests::Requests;
 pub use watch::Limits;
@@ -192,6 +192,34 @@ impl Session {
     /// A fault is no step: it makes [`state`](Session::state) closing, and [`outcome`](Session::outcome) says why.
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
+        match self.receive_plain(input, now) {
+            Some(payload) => Step::Message(Message::Message(payload)),
+            None => self.receive_any(input, now),
+        }
+    }
+
+    /// The fast path: a whole and sound MESSAGE at the start of `input`; `None`, and nothing done, for all else.
+    #[inline]
+    pub(crate) fn receive_plain<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Payload<'a>> {
+        if self.state != State::Open {
+            return None;
+        }
+        let total = self.decoder.offset() + input.len() as u64;
+        let (frame, rest) = self.decoder.whole(input)?;
+        let encoding = frame.encoding();
+        if frame.kind() != kind::MESSAGE || frame.body().is_empty() || !self.local.accepted().contains(encoding) {
+            return None;
+        }
+        let payload = Payload::decode(encoding, frame.body()).ok()?;
+        self.decoder.pass(frame);
+        self.watch.heard(total, now);
+        self.watch.other_frame();
+        self.next_frame = self.next_frame.wrapping_add(1);
+        *input = rest;
+        Some(payload)
+    }
+
+    fn receive_any<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         if self.state != State::Open {
             return self.receive_unless_open(input, now);
         }
@@ -272,7 +300,6 @@ impl Session {
         Step::Opened
     }
 
-    #[inline]
     fn take<'a>(&mut self, frame: Frame<'a>, now: Duration) -> Step<'a> {
         self.next_frame = self.next_frame.wrapping_add(1);
         let flood = if frame.body().is_empty() { self.watch.empty_frame(now) } else { Ok(()) };
@@ -280,13 +307,7 @@ impl Session {
             return self.fail(error, now);
         }
         match Message::parse(frame) {
-            Ok(Some(message)) if self.local.accepted().contains(frame.encoding()) => {
-                if let Message::Message(_) = message {
-                    self.watch.other_frame();
-                    return Step::Message(message);
-                }
-                self.take_message(message, now)
-            }
+            Ok(Some(message)) if self.local.accepted().contains(frame.encoding()) => self.take_message(message, now),
             Ok(Some(message @ (Message::Close { .. } | Message::Error(_)))) => self.take_message(message, now),
             Ok(Some(_)) => self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() }),
             Ok(None) => {

@@ -119,18 +119,20 @@ impl Encodings {
 
 /// Text that has been checked against its encoding, borrowed from a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Text<'a> {
-    encoding: Encoding,
-    form: Form<'a>,
-    bom: bool,
-}
+pub struct Text<'a>(Form<'a>);
 
+/// One tag beside the slice, and no more fields: each message passes through here by value, and wide copies of small
+/// fields that were just written are slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form<'a> {
-    /// US-ASCII or UTF-8.
-    Str(&'a str),
-    /// An even number of bytes without an unpaired surrogate.
-    Utf16(&'a [u8]),
+    Ascii(&'a str),
+    Utf8(&'a str),
+    /// An even number of bytes without an unpaired surrogate, as in the other three.
+    Utf16Be(&'a [u8]),
+    Utf16Le(&'a [u8]),
+    Utf8AfterBom(&'a str),
+    Utf16BeAfterBom(&'a [u8]),
+    Utf16LeAfterBom(&'a [u8]),
 }
 
 impl<'a> Text<'a> {
@@ -138,66 +140,75 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     /// [`Error::BadText`] with the offset of the first illegal sequence; [`Encoding::Binary`] has no legal text.
+    #[inline]
     pub fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Text<'a>, Error> {
-        let (bytes, bom) = match bom(encoding).and_then(|bom| bytes.strip_prefix(bom)) {
-            Some(rest) => (rest, true),
-            None => (bytes, false),
-        };
-        let skipped = if bom { self::bom(encoding).map_or(0, <[u8]>::len) } else { 0 };
-        let bad = |offset| Error::BadText { encoding, offset: skipped + offset };
-        let form = match encoding {
-            Encoding::Binary => return Err(bad(0)),
-            Encoding::Ascii => {
-                let valid = encoding_rs::Encoding::ascii_valid_up_to(bytes);
-                if valid < bytes.len() {
-                    return Err(bad(valid));
-                }
-                Form::Str(core::str::from_utf8(bytes).map_err(|error| bad(error.valid_up_to()))?)
+        let bom = bom(encoding);
+        let marked = !bom.is_empty() && bytes.starts_with(bom);
+        let text = if marked { &bytes[bom.len()..] } else { bytes };
+        let checked = match encoding {
+            Encoding::Binary => Err(0),
+            Encoding::Ascii => checked_ascii(text).map(Form::Ascii),
+            Encoding::Utf8 => checked_utf8(text).map(if marked { Form::Utf8AfterBom } else { Form::Utf8 }),
+            Encoding::Utf16Be => {
+                checked_utf16::<BigEndian>(text, marked).map(if marked { Form::Utf16BeAfterBom } else { Form::Utf16Be })
             }
-            Encoding::Utf8 => Form::Str(core::str::from_utf8(bytes).map_err(|error| bad(error.valid_up_to()))?),
-            Encoding::Utf16Be => Form::Utf16(checked_utf16::<BigEndian>(bytes, bom).map_err(bad)?),
-            Encoding::Utf16Le => Form::Utf16(checked_utf16::<LittleEndian>(bytes, bom).map_err(bad)?),
+            Encoding::Utf16Le => checked_utf16::<LittleEndian>(text, marked).map(if marked {
+                Form::Utf16LeAfterBom
+            } else {
+                Form::Utf16Le
+            }),
         };
-        Ok(Text { encoding, form, bom })
+        match checked {
+            Ok(form) => Ok(Text(form)),
+            Err(offset) => Err(Error::BadText { encoding, offset: bytes.len() - text.len() + offset }),
+        }
     }
 
     /// The text of a `str`, as UTF-8.
     #[inline]
     #[must_use]
     pub const fn utf8(text: &'a str) -> Text<'a> {
-        Text { encoding: Encoding::Utf8, form: Form::Str(text), bom: false }
+        Text(Form::Utf8(text))
     }
 
     /// Its encoding on the wire.
     #[inline]
     #[must_use]
     pub fn encoding(&self) -> Encoding {
-        self.encoding
+        match self.0 {
+            Form::Ascii(_) => Encoding::Ascii,
+            Form::Utf8(_) | Form::Utf8AfterBom(_) => Encoding::Utf8,
+            Form::Utf16Be(_) | Form::Utf16BeAfterBom(_) => Encoding::Utf16Be,
+            Form::Utf16Le(_) | Form::Utf16LeAfterBom(_) => Encoding::Utf16Le,
+        }
     }
 
     /// Was a byte order mark removed? Its sender breaks R5.5.
     #[must_use]
     pub fn had_bom(&self) -> bool {
-        self.bom
+        matches!(self.0, Form::Utf8AfterBom(_) | Form::Utf16BeAfterBom(_) | Form::Utf16LeAfterBom(_))
     }
 
     /// The bytes on the wire, without byte order mark.
     #[inline]
     #[must_use]
     pub fn as_bytes(&self) -> &'a [u8] {
-        match self.form {
-            Form::Str(text) => text.as_bytes(),
-            Form::Utf16(bytes) => bytes,
+        match self.0 {
+            Form::Ascii(text) | Form::Utf8(text) | Form::Utf8AfterBom(text) => text.as_bytes(),
+            Form::Utf16Be(bytes)
+            | Form::Utf16Le(bytes)
+            | Form::Utf16BeAfterBom(bytes)
+            | Form::Utf16LeAfterBom(bytes) => bytes,
         }
     }
 
     /// The text: borrowed from US-ASCII and UTF-8, converted from UTF-16.
     #[must_use]
     pub fn to_str(&self) -> Cow<'a, str> {
-        match (self.form, self.encoding) {
-            (Form::Str(text), _) => Cow::Borrowed(text),
-            (Form::Utf16(bytes), Encoding::Utf16Le) => Cow::Owned(utf16_to_string::<LittleEndian>(bytes)),
-            (Form::Utf16(bytes), _) => Cow::Owned(utf16_to_string::<BigEndian>(bytes)),
+        match self.0 {
+            Form::Ascii(text) | Form::Utf8(text) | Form::Utf8AfterBom(text) => Cow::Borrowed(text),
+            Form::Utf16Be(bytes) | Form::Utf16BeAfterBom(bytes) => Cow::Owned(utf16_to_string::<BigEndian>(bytes)),
+            Form::Utf16Le(bytes) | Form::Utf16LeAfterBom(bytes) => Cow::Owned(utf16_to_string::<LittleEndian>(bytes)),
         }
     }
 }
@@ -250,14 +261,27 @@ pub fn encode_escaped(encoding: Encoding, text: &str) -> (Vec<u8>, usize) {
     (out, escapes)
 }
 
-/// The byte order mark of an encoding.
-const fn bom(encoding: Encoding) -> Option<&'static [u8]> {
+/// The byte order mark of an encoding, empty if it has none.
+#[inline]
+const fn bom(encoding: Encoding) -> &'static [u8] {
     match encoding {
-        Encoding::Utf8 => Some(b"\xEF\xBB\xBF"),
-        Encoding::Utf16Be => Some(b"\xFE\xFF"),
-        Encoding::Utf16Le => Some(b"\xFF\xFE"),
-        Encoding::Binary | Encoding::Ascii => None,
+        Encoding::Utf8 => b"\xEF\xBB\xBF",
+        Encoding::Utf16Be => b"\xFE\xFF",
+        Encoding::Utf16Le => b"\xFF\xFE",
+        Encoding::Binary | Encoding::Ascii => b"",
     }
+}
+
+/// `bytes` as a `str` if they are US-ASCII, else the offset of the first byte that is not.
+fn checked_ascii(bytes: &[u8]) -> Result<&str, usize> {
+    match encoding_rs::Encoding::ascii_valid_up_to(bytes) {
+        valid if valid < bytes.len() => Err(valid),
+        _ => checked_utf8(bytes),
+    }
+}
+
+fn checked_utf8(bytes: &[u8]) -> Result<&str, usize> {
+    core::str::from_utf8(bytes).map_err(|error| error.valid_up_to())
 }
 
 /// Units that are converted at a time, on the stack.

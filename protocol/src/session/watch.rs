@@ -142,7 +142,9 @@ impl Watch {
     /// A frame that is neither PING nor PONG came.
     #[inline]
     pub(super) fn other_frame(&mut self) {
-        self.pings.0.clear();
+        if !self.pings.0.is_empty() {
+            self.pings.0.clear();
+        }
     }
 
     pub(super) fn ping(&mut self, now: Duration) -> Result<(), Error> {
