@@ -23,6 +23,11 @@ class Write(NamedTuple):
 
     octets: bytes
 
+    @property
+    def kind(self) -> int:
+        """The kind of the frame."""
+        return self.octets[2]
+
 
 class Opened(NamedTuple):
     """The peer's HELLO has been accepted."""

@@ -35,7 +35,7 @@ class Fault(Exception):
 
     def __str__(self) -> str:
         code = "" if self.code is None else f" ({self.code})"
-        place = "" if self.offset is None or "byte" in self.detail else f" at byte {self.offset}"
+        place = "" if self.offset is None or self.detail.startswith("byte ") else f" at byte {self.offset}"
         detail = f": {self.detail}" if self.detail else ""
         return f"{self.name}{code}{place}{detail}; {self.advice}"
 

@@ -21,3 +21,4 @@ class Limits:
     ping_period: int = 10_000
     empties: int = 1_000  # frames of length 0 in empty_period (R8.4)
     empty_period: int = 1_000
+    stall: int = 10_000  # without progress in writing: the peer is a slow consumer

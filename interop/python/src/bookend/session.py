@@ -120,6 +120,14 @@ class Session:
         self._finish(actions)
         return actions
 
+    def abort(self, fault: Fault) -> Actions:
+        """The driver cannot go on, and closes the stream: a half-written frame leaves no place for a CLOSE (R7.14)."""
+        actions: Actions = []
+        if self._end is None:
+            self._end = End(fault.name, fault)
+        self._finish(actions)
+        return actions
+
     def tick(self, now: int) -> Actions:
         """Does what is due."""
         actions: Actions = []

@@ -19,6 +19,8 @@ _CODECS: Dict[Encoding, str] = {
 }
 _OTHER_ORDER: Dict[Encoding, bytes] = {Encoding.UTF_16BE: b"\xff\xfe", Encoding.UTF_16LE: b"\xfe\xff"}
 
+_NOT_FIRST = "\ufffe"  # in UTF-16 it would be a byte order mark of the other order (R5.7)
+
 # Controls, line and paragraph separators, bidirectional controls (R4.11).
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -32,11 +34,24 @@ class Text:
 
     value: str
     encoding: Encoding = Encoding.UTF_8
-    had_bom: bool = field(default=False, compare=False, repr=False)  # removed; its sender deserves a warning
     octets: bytes = field(init=False, repr=False, compare=False)
+    had_bom: bool = field(init=False, repr=False, compare=False)  # removed; its sender deserves a warning
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "octets", encode(self.value, self.encoding))
+        self._keep(encode(self.value, self.encoding), False)
+
+    @classmethod
+    def received(cls, value: str, encoding: Encoding, octets: bytes, had_bom: bool) -> Text:
+        """What `decode` found: it need not be encoded to be known."""
+        text = cls.__new__(cls)
+        object.__setattr__(text, "value", value)
+        object.__setattr__(text, "encoding", encoding)
+        text._keep(octets, had_bom)
+        return text
+
+    def _keep(self, octets: bytes, had_bom: bool) -> None:
+        object.__setattr__(self, "octets", octets)
+        object.__setattr__(self, "had_bom", had_bom)
 
 
 Payload = Union[Text, bytes]  # text, or binary
@@ -54,8 +69,8 @@ def decode(octets: bytes, encoding: Encoding) -> Text:
     except UnicodeDecodeError as error:
         raise Fault("bad-text", f"byte {error.start}", offset=error.start) from None
     if value.startswith(BOM):
-        return Text(value[1:], encoding, had_bom=True)
-    return Text(value, encoding)
+        return Text.received(value[1:], encoding, octets[len(encode(BOM, encoding)) :], True)
+    return Text.received(value, encoding, octets, False)
 
 
 def encode(value: str, encoding: Encoding) -> bytes:
@@ -63,6 +78,8 @@ def encode(value: str, encoding: Encoding) -> bytes:
 
     Raises Fault unmappable-text, with the offset of the character in the text's UTF-8.
     """
+    if encoding in _OTHER_ORDER and value.startswith(_NOT_FIRST):
+        raise Fault("unmappable-text", f"U+FFFE in front of {encoding.name}", offset=0)
     try:
         return value.encode(_CODECS[encoding])
     except UnicodeEncodeError as error:

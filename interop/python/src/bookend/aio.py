@@ -1,0 +1,325 @@
+"""A connection over asyncio: the twin of `bookend.connection`."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl as tls
+import time
+from types import TracebackType
+from typing import AsyncIterator, Callable, Collection, List, Optional, Type, cast
+
+from .action import Role
+from .endpoint import Endpoint, Sendable
+from .fault import Fault
+from .hello import Hello
+from .limits import Limits
+from .message import AnyMessage, Message, Post, Reply
+from .text import Payload
+
+_LINGER = 2.0  # seconds for the last bytes to leave
+
+
+async def connect(
+    host: str,
+    port: int,
+    hello: Optional[Hello] = None,
+    *,
+    ssl: Optional[tls.SSLContext] = None,
+    limits: Limits = Limits(),
+    agreed: Collection[int] = (),
+    timeout: float = 10.0,
+) -> Connection:
+    """Connects to a server and exchanges HELLOs. Raises OSError or Fault."""
+    wire = _Wire(Endpoint(Role.CLIENT, hello, limits, agreed))
+    loop = asyncio.get_running_loop()
+    try:
+        await asyncio.wait_for(loop.create_connection(lambda: wire, host, port, ssl=ssl), timeout)
+    except asyncio.TimeoutError:
+        raise TimeoutError(f"{host}:{port} does not answer") from None
+    return await _greeted(wire)
+
+
+async def over(
+    stream: socket.socket,
+    role: Role,
+    hello: Optional[Hello] = None,
+    *,
+    limits: Limits = Limits(),
+    agreed: Collection[int] = (),
+) -> Connection:
+    """Takes over a connected socket and exchanges HELLOs. Raises Fault."""
+    wire = _Wire(Endpoint(role, hello, limits, agreed))
+    stream.setblocking(False)
+    await asyncio.get_running_loop().connect_accepted_socket(lambda: wire, stream)
+    return await _greeted(wire)
+
+
+class Connection:
+    """One side of a connection. Keepalive is kept while the event loop runs, whatever the tasks wait for."""
+
+    def __init__(self, wire: _Wire) -> None:
+        """For `connect` and `over`."""
+        self._wire = wire
+        self._endpoint = wire.endpoint
+
+    @property
+    def peer(self) -> Hello:
+        """The other side's HELLO."""
+        peer = self._endpoint.session.peer
+        assert peer is not None, "without it there is no connection"
+        return peer
+
+    @property
+    def has_hub(self) -> bool:
+        """Whether both sides speak the hub profile."""
+        return self._endpoint.session.has_hub
+
+    async def send(self, message: AnyMessage) -> None:
+        """Sends a message, and waits while too much waits. Raises Refused, or the Fault that ended the connection."""
+        self._endpoint.send(message, _now())
+        self._wire.settle()
+        await self._wire.wait(lambda: self._wire.is_writable, None)
+        self._endpoint.check()
+
+    async def send_text(self, text: str) -> None:
+        """Sends a MESSAGE in the encoding that the peer prefers."""
+        await self.send(Message(self._endpoint.payload(text)))
+
+    async def send_binary(self, octets: bytes) -> None:
+        """Sends a MESSAGE in binary."""
+        await self.send(Message(octets))
+
+    async def post(self, value: Sendable, to: int = 0) -> None:
+        """Sends a POST to a member of the room, or to everyone."""
+        await self.send(Post(to, self._endpoint.payload(value)))
+
+    async def request(self, value: Sendable, timeout: Optional[float] = 30.0) -> Payload:
+        """Sends a REQUEST and waits for its REPLY.
+
+        Raises PeerError if an ERROR answers it, TimeoutError, or the Fault that ended the connection.
+        """
+        id = self._endpoint.ask(value, _now())
+        try:
+            with self._endpoint.waiting_for_peer():
+                self._wire.settle()
+                await self._wire.wait(lambda: self._endpoint.is_answered(id), timeout)
+        except BaseException:
+            self._endpoint.give_up(id)
+            raise
+        return self._endpoint.answer(id)
+
+    async def reply(self, id: int, value: Sendable) -> None:
+        """Answers the REQUEST with this id."""
+        await self.send(Reply(id, self._endpoint.payload(value)))
+
+    async def refuse(self, fault: Fault) -> None:
+        """Answers the message that `receive` gave last with an ERROR."""
+        await self.send(self._endpoint.refusal(fault))
+
+    async def barrier(self, timeout: Optional[float] = 30.0) -> None:
+        """Waits until the peer has acted on all that was sent. Raises TimeoutError or Fault."""
+        token = self._endpoint.ping(_now())
+        with self._endpoint.waiting_for_peer():
+            self._wire.settle()
+            await self._wire.wait(lambda: self._endpoint.is_ponged(token), timeout)
+        self._endpoint.pong(token)
+
+    async def receive(self, timeout: Optional[float] = None) -> Optional[AnyMessage]:
+        """The next message, or None once the connection was closed in peace.
+
+        Raises TimeoutError after so many seconds, or the Fault that ended the connection.
+        No message is lost if the task is cancelled.
+        """
+        self._endpoint.come_back()
+        self._wire.settle()
+        await self._wire.wait(lambda: self._endpoint.has_messages, timeout)
+        message = self._endpoint.take()
+        if message is not None:
+            self._wire.settle()
+        elif self._endpoint.session.is_done:
+            self._endpoint.check_end()
+        else:
+            raise TimeoutError("no message")
+        return message
+
+    async def messages(self) -> AsyncIterator[AnyMessage]:
+        """All messages until the connection is closed in peace. Raises the Fault that ended it otherwise."""
+        message = await self.receive()
+        while message is not None:
+            yield message
+            message = await self.receive()
+
+    async def close(self, code: int = 1000, reason: Optional[str] = None) -> None:
+        """Sends CLOSE and reads on until the peer has it; what still comes is discarded."""
+        await self._wire.wait(lambda: self._wire.is_writable, None)
+        self._endpoint.close(code, reason, _now())
+        self._wire.settle()
+        await self._wire.wait(lambda: self._wire.is_lost, None)
+
+    async def __aenter__(self) -> Connection:
+        return self
+
+    async def __aexit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        await self.close(1000 if kind is None else 1001)
+
+
+class _Wire(asyncio.Protocol):
+    """Carries bytes and time between a transport and an endpoint, and wakes the tasks that wait."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.is_writable = True
+        self.is_lost = False
+        self._loop = asyncio.get_running_loop()
+        self._transport: Optional[asyncio.Transport] = None
+        self._paused: Optional[int] = None  # since when nothing is read
+        self._is_shut = False  # the sending direction
+        self._is_closing = False
+        self._timer: Optional[asyncio.TimerHandle] = None
+        self._stall_timer: Optional[asyncio.TimerHandle] = None
+        self._waiters: List[asyncio.Future[None]] = []
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.endpoint.start(_now())
+        self.settle()
+
+    def data_received(self, octets: bytes) -> None:
+        self.endpoint.receive(octets, _now(), not self.is_writable)
+        self.settle()
+
+    def eof_received(self) -> bool:
+        self.endpoint.end_of_stream(_now())
+        self.settle()
+        return self._transport is not None and self._transport.can_write_eof()
+
+    def connection_lost(self, error: Optional[Exception]) -> None:
+        self.is_lost = True
+        self.endpoint.end_of_stream(_now(), str(error or ""))
+        for timer in (self._timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        self.is_writable = False
+        self._watch_writing(self._unwritten())
+
+    def resume_writing(self) -> None:
+        self.is_writable = True
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+        self.endpoint.written(_now(), False)
+        self.settle()
+
+    # For the connection
+
+    def settle(self) -> None:
+        """Brings the transport, the timer and the tasks up to date with the endpoint."""
+        endpoint, transport = self.endpoint, self._transport
+        if transport is not None and not self.is_lost and not self._is_closing:
+            if endpoint.outgoing:
+                transport.write(bytes(endpoint.outgoing))
+                endpoint.outgoing.clear()
+            if endpoint.half_closes and not self._is_shut and transport.can_write_eof():
+                self._is_shut = True
+                transport.write_eof()
+            if endpoint.session.is_done:
+                self._close(transport)
+            else:
+                self._pause_or_resume(transport)
+                self._set_timer()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait(self, holds: Callable[[], bool], timeout: Optional[float]) -> None:
+        """Waits until something holds, the connection is over or the time has passed."""
+        end = None if timeout is None else self._loop.time() + timeout
+        while not holds() and not self.is_lost:
+            waiter: asyncio.Future[None] = self._loop.create_future()
+            self._waiters.append(waiter)
+            try:
+                await asyncio.wait_for(waiter, None if end is None else end - self._loop.time())
+            except asyncio.TimeoutError:
+                return
+            finally:
+                self._waiters.remove(waiter)
+
+    def abort(self) -> None:
+        """Gives up the transport."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        self._is_closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        transport.close()
+        # What still waits to be written gets a little time, then it is lost.
+        self._timer = self._loop.call_later(_LINGER, transport.abort)
+
+    def _pause_or_resume(self, transport: asyncio.Transport) -> None:
+        if self.endpoint.wants_bytes:
+            if self._paused is not None:
+                self.endpoint.session.excuse(_now() - self._paused)
+                self._paused = None
+                transport.resume_reading()
+        elif self._paused is None:
+            self._paused = _now()
+            transport.pause_reading()
+
+    def _set_timer(self) -> None:
+        due = self.endpoint.session.deadline()
+        if due is None:
+            return
+        # A timer that comes too early sets itself anew: cheaper than moving it for each message.
+        at = self._loop.time() + max(0, due - _now()) / 1000
+        if self._timer is None or self._timer.cancelled() or self._timer.when() > at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(at, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = _now()
+        if self._paused is not None:
+            self.endpoint.session.excuse(now - self._paused)
+            self._paused = now
+        self.endpoint.tick(now)
+        self.settle()
+
+    def _watch_writing(self, before: int) -> None:
+        self._stall_timer = self._loop.call_later(self.endpoint.limits.stall / 1000, self._judge_writing, before)
+
+    def _judge_writing(self, before: int) -> None:
+        unwritten = self._unwritten()
+        if unwritten < before:
+            self.endpoint.written(_now(), True)
+            self._watch_writing(unwritten)
+        else:
+            self.endpoint.stalled()
+            self.abort()
+
+    def _unwritten(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+
+async def _greeted(wire: _Wire) -> Connection:
+    try:
+        await wire.wait(lambda: wire.endpoint.session.peer is not None, None)
+        if wire.endpoint.session.peer is None:
+            wire.endpoint.check()
+    except BaseException:
+        wire.abort()
+        raise
+    return Connection(wire)
+
+
+def _now() -> int:
+    return time.monotonic_ns() // 1_000_000

@@ -1,0 +1,315 @@
+"""A chat over a hub, on standard input and output.
+
+Each line of input is posted to the room, `/to ID text` to one member; what arrives is printed, one line each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import selectors
+import socket
+import sys
+from dataclasses import dataclass
+from typing import List, NoReturn, Optional, Sequence, Tuple
+
+from . import aio, connection
+from .endpoint import Sendable
+from .fault import Fault, PeerError, Refused
+from .frame import Encoding
+from .hello import Hello
+from .lines import Lines
+from .message import AnyMessage, Delivery, Error, Message, Welcome
+from .show import as_json, plain
+from .text import Payload, decode, payload, printable
+
+_PREFERRED = {
+    "as-sent": 0,
+    "ascii": int(Encoding.ASCII),
+    "utf-8": int(Encoding.UTF_8),
+    "utf-16be": int(Encoding.UTF_16BE),
+    "utf-16le": int(Encoding.UTF_16LE),
+}
+_MEMBER = re.compile("[0-9]{1,10}")
+_SOFTWARE = "bookend-python 1.0.0"
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
+    """Exits with 0 if all went well, 1 on a fault, 2 on a wrong option."""
+    parsed = _parser().parse_args(arguments)
+    host, port = parsed.address
+    try:
+        chat = Chat(_options(parsed))
+        if parsed.asyncio:
+            asyncio.run(_run_asyncio(chat, host, port))
+        else:
+            _run_blocking(chat, host, port)
+    except Fault as fault:
+        _fail(str(fault))
+    except BrokenPipeError:
+        sys.exit(1)  # nobody reads what is printed
+    except OSError as error:
+        _fail(f"{host}:{port}: {error}; does a hub listen there?")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(chat.status)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for."""
+
+    hello: Hello
+    count: Optional[int]  # deliveries until the end
+    json: bool
+    sends: List[Payload]  # posted once joined
+
+
+class Chat:
+    """What to print and what to post; the same over both kinds of connection."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.status = 0  # of the process
+        self._member = 0
+        self._count = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all deliveries that were asked for have come."""
+        return self._count == self.options.count
+
+    def show(self, message: AnyMessage) -> None:
+        """Prints a message."""
+        if isinstance(message, Welcome):
+            self._member = message.member
+        elif isinstance(message, Error):
+            self.complain(PeerError(message.code, message.reason.value))
+        elif isinstance(message, (Delivery, Message)):
+            self._count += 1
+        line = as_json(message) if self.options.json else plain(message, self._member)
+        if line is not None:
+            sys.stdout.buffer.write(line.encode("utf-8") + b"\n")
+            sys.stdout.buffer.flush()
+
+    def complain(self, fault: Fault) -> None:
+        """Tells of a fault that does not end the chat."""
+        self.status = 1
+        _complain(str(fault))
+
+
+def _post_of(line: bytes) -> Tuple[str, int]:
+    """What a line of input says, and to which member; 0 = everyone. Raises Refused."""
+    try:
+        text = decode(line, Encoding.UTF_8).value
+    except Fault as fault:
+        raise Refused(fault.name, f"{fault.detail} of a line of input") from None
+    if not text.startswith("/to "):
+        return text, 0
+    _, member, *words = text.split(" ", 2)
+    if not (_MEMBER.fullmatch(member) and 0 < int(member) < 1 << 32):
+        raise Refused("no-such-member", "say /to ID text, ID being a member's number")
+    return " ".join(words), int(member)
+
+
+# Over a connection that blocks
+
+
+def _run_blocking(chat: Chat, host: str, port: int) -> None:
+    bell, ringer = socket.socketpair()  # what a selector can wait for on every system
+
+    def ring() -> None:
+        try:
+            ringer.send(b"\0")
+        except OSError:
+            pass  # the chat is over
+
+    with bell, ringer, connection.connect(host, port, chat.options.hello) as peer:
+        with selectors.DefaultSelector() as selector:
+            selector.register(peer, selectors.EVENT_READ)
+            selector.register(bell, selectors.EVENT_READ)
+            _talk(chat, peer, Lines(sys.stdin.fileno(), ring), selector, bell)
+
+
+def _talk(
+    chat: Chat, peer: connection.Connection, lines: Lines, selector: selectors.BaseSelector, bell: socket.socket
+) -> None:
+    """Until the input ends, all deliveries have come or the hub closes."""
+    if not peer.has_hub:
+        _begin(chat, peer, lines)
+    while not chat.is_complete:
+        is_quiet = False
+        try:
+            message = peer.receive(timeout=0)
+            if message is None:
+                return
+            chat.show(message)
+            if isinstance(message, Welcome):
+                _begin(chat, peer, lines)
+        except TimeoutError:
+            is_quiet = True
+        line = lines.take()
+        if line is not None:
+            try:
+                _post(peer, *_post_of(line))
+            except Refused as fault:
+                chat.complain(fault)
+        elif is_quiet and lines.is_over and chat.options.count is None:
+            for message in peer.until_pong():
+                chat.show(message)
+            return
+        elif is_quiet:
+            for key, _ in selector.select(peer.patience()):
+                if key.fileobj is bell:
+                    bell.recv(1 << 10)
+
+
+def _begin(chat: Chat, peer: connection.Connection, lines: Lines) -> None:
+    for value in chat.options.sends:
+        _post(peer, value, 0)
+    lines.start()
+
+
+def _post(peer: connection.Connection, value: Sendable, to: int) -> None:
+    if to or peer.has_hub:
+        peer.post(value, to)
+    elif isinstance(value, str):
+        peer.send_text(value)
+    else:
+        peer.send(Message(value))
+
+
+# Over asyncio
+
+
+async def _run_asyncio(chat: Chat, host: str, port: int) -> None:
+    async with await aio.connect(host, port, chat.options.hello) as peer:
+        joined = asyncio.Event()
+        if not peer.has_hub:
+            joined.set()
+        tasks = (
+            asyncio.ensure_future(_show_all(chat, peer, joined)),
+            asyncio.ensure_future(_post_all(chat, peer, joined)),
+        )
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+
+async def _show_all(chat: Chat, peer: aio.Connection, joined: asyncio.Event) -> None:
+    async for message in peer.messages():
+        chat.show(message)
+        if isinstance(message, Welcome):
+            joined.set()
+        if chat.is_complete:
+            return
+
+
+async def _post_all(chat: Chat, peer: aio.Connection, joined: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    bell = asyncio.Event()
+
+    def ring() -> None:
+        try:
+            loop.call_soon_threadsafe(bell.set)
+        except RuntimeError:
+            pass  # the chat is over
+
+    await joined.wait()
+    for value in chat.options.sends:
+        await _post_later(peer, value, 0)
+    lines = Lines(sys.stdin.fileno(), ring)
+    lines.start()
+    while not lines.is_over:
+        bell.clear()
+        line = lines.take()
+        if line is None:
+            if not lines.is_over:
+                await bell.wait()
+            continue
+        try:
+            await _post_later(peer, *_post_of(line))
+        except Refused as fault:
+            chat.complain(fault)
+    if chat.options.count is None:
+        await peer.barrier()
+    else:
+        await loop.create_future()  # until all deliveries have come
+
+
+async def _post_later(peer: aio.Connection, value: Sendable, to: int) -> None:
+    if to or peer.has_hub:
+        await peer.post(value, to)
+    elif isinstance(value, str):
+        await peer.send_text(value)
+    else:
+        await peer.send(Message(value))
+
+
+# The command line
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bookend.chat", description=__doc__)
+    parser.add_argument("address", metavar="HOST:PORT", type=_address)
+    parser.add_argument("--name", help="the name to go by")
+    parser.add_argument("--room", help="the room to join")
+    parser.add_argument("--encoding", choices=_PREFERRED, default="utf-8", help="wanted from the hub")
+    parser.add_argument("--asyncio", action="store_true", help="run over asyncio instead of a blocking socket")
+    parser.add_argument("--count", type=_count, metavar="N", help="end after N deliveries, not with the input")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument(
+        "--send-hex",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("ENC", "HEX"),
+        help="post these bytes in encoding 0 to 4 once joined; may be repeated",
+    )
+    return parser
+
+
+def _options(parsed: argparse.Namespace) -> Options:
+    """Raises Fault for what must not be sent."""
+    hello = Hello(
+        preferred=_PREFERRED[parsed.encoding], hub=True, name=parsed.name, room=parsed.room, software=_SOFTWARE
+    )
+    try:
+        sends = [payload(bytes.fromhex(octets), Encoding(int(number))) for number, octets in parsed.send_hex]
+    except ValueError as error:
+        _parser().error(f"argument --send-hex: {error}")
+    return Options(hello, parsed.count, parsed.json, sends)
+
+
+def _address(word: str) -> Tuple[str, int]:
+    host, colon, port = word.rpartition(":")
+    if not colon or not port.isdigit():
+        raise argparse.ArgumentTypeError(f"{word} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _count(word: str) -> int:
+    if not word.isdigit() or int(word) == 0:
+        raise argparse.ArgumentTypeError(f"{word} is not a number from 1")
+    return int(word)
+
+
+def _complain(line: str) -> None:
+    sys.stderr.buffer.write(printable(line).encode("utf-8", "replace") + b"\n")
+    sys.stderr.buffer.flush()
+
+
+def _fail(line: str) -> NoReturn:
+    _complain(line)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

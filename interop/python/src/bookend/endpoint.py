@@ -1,0 +1,277 @@
+"""What the blocking and the asyncio connection share: a session, its bytes to be written and its messages."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from contextlib import contextmanager
+from typing import Collection, Deque, Dict, Iterator, Optional, Set, Tuple, Union
+
+from .action import Actions, Deliver, End, HalfClose, Role, Unreadable, Write
+from .fault import Fault, PeerClosed, PeerError, Refused, code_of
+from .frame import Encoding
+from .hello import Hello
+from .limits import Limits
+from .message import AnyMessage, Error, Ping, Pong, Reply, Request, reason
+from .session import Session
+from .text import BOM, Payload, Text
+
+MAX_INBOX = 1 << 20  # bytes of messages that wait for the application; more are left to the peer
+MAX_ANSWERS = 1 << 16  # bytes of PONG and ERROR that wait for a peer who does not read
+_MESSAGE_COST = 256  # bytes of memory that even an empty message takes
+
+_IDS = (1 << 32) - 1
+
+Sendable = Union[str, bytes, Text]  # str: in the encoding that the peer prefers
+
+log = logging.getLogger("bookend")
+
+
+class Endpoint:
+    """One side of a connection, without its stream. Times are milliseconds."""
+
+    def __init__(self, role: Role, hello: Optional[Hello], limits: Limits, agreed: Collection[int]) -> None:
+        self.limits = limits
+        self.session = Session(role, hello or Hello(), limits, agreed)
+        self.outgoing = bytearray()
+        self.half_closes = False  # close the sending direction behind `outgoing`
+        self._end: Optional[End] = None
+        self._inbox: Deque[Deliver] = deque()
+        self._inbox_size = 0  # bytes
+        self._taken: Optional[Deliver] = None  # what `take` gave last
+        # A PONG says that what came before its PING was acted on (R3.10), so it waits for the application.
+        self._delivered = 0  # messages, ever
+        self._acted_on = 0
+        self._held_pongs: Deque[Tuple[int, bytes]] = deque()  # each behind so many messages
+        self._waits_for_peer = 0  # how many callers do
+        self._answers: Dict[int, Union[Reply, Fault]] = {}
+        self._waiting: Set[int] = set()  # ids of requests whose answer somebody waits for
+        self._last_id = 0
+        self._pongs: Set[bytes] = set()
+        self._unread_answers = 0  # bytes written in answer while the peer was not reading
+        self._bom_was_seen = False
+
+    # What the driver does
+
+    @property
+    def wants_bytes(self) -> bool:
+        """Whether to read on; what is not read slows the peer down."""
+        if not self.session.is_open:
+            return True
+        return self._inbox_size < MAX_INBOX and self._unread_answers < MAX_ANSWERS
+
+    @property
+    def inbox_is_full(self) -> bool:
+        """Whether nothing is read because the application does not take its messages."""
+        return self._inbox_size >= MAX_INBOX
+
+    def start(self, now: int) -> None:
+        """The connection stands."""
+        self._apply(self.session.start(now))
+
+    def receive(self, octets: bytes, now: int, is_writing: bool) -> None:
+        """Bytes have come; `is_writing` says that earlier bytes still wait to leave."""
+        before = len(self.outgoing)
+        self._apply(self.session.receive(octets, now))
+        if is_writing:
+            self._unread_answers += len(self.outgoing) - before
+
+    def written(self, now: int, is_writing: bool) -> None:
+        """Bytes have left."""
+        self.session.wrote(now)
+        if not is_writing:
+            self._unread_answers = 0
+
+    def end_of_stream(self, now: int, detail: str = "") -> None:
+        """No more bytes will come."""
+        self._apply(self.session.end_of_stream(now, detail))
+
+    def stalled(self) -> None:
+        """The peer does not read."""
+        self._apply(self.session.abort(Fault("slow-consumer", f"no progress for {self.limits.stall} ms")))
+
+    def tick(self, now: int) -> None:
+        """Does what is due."""
+        self._apply(self.session.tick(now))
+
+    # What the application does
+
+    def send(self, message: AnyMessage, now: int) -> None:
+        """Raises Refused, or the fault that ended the session."""
+        self.check()
+        self._apply(self.session.send(message, now))
+
+    def close(self, code: int, words: Optional[str], now: int) -> None:
+        """Sends CLOSE, unless one was sent already."""
+        self._apply(self.session.close(code, words, now))
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether `take` has something to give."""
+        return bool(self._inbox)
+
+    def come_back(self) -> None:
+        """The application is done with all messages that it took."""
+        self._acted_on = self._delivered - len(self._inbox)
+        self._release_pongs()
+
+    @contextmanager
+    def waiting_for_peer(self) -> Iterator[None]:
+        """Meanwhile PONGs wait for nobody: two sides that wait for each other's would do so for ever."""
+        self._waits_for_peer += 1
+        self._release_pongs()
+        try:
+            yield
+        finally:
+            self._waits_for_peer -= 1
+
+    def take(self) -> Optional[AnyMessage]:
+        """The next message that came, or None."""
+        if not self._inbox:
+            return None
+        self.come_back()
+        self._taken = self._inbox.popleft()
+        self._inbox_size -= _size(self._taken)
+        return self._taken.message
+
+    def ask(self, value: Sendable, now: int) -> int:
+        """Sends a REQUEST and gives its id."""
+        id = self._last_id % _IDS + 1
+        self.send(Request(id, self.payload(value)), now)
+        self._last_id = id
+        self._waiting.add(id)
+        return id
+
+    def is_answered(self, id: int) -> bool:
+        """Whether the answer is there, or will never come."""
+        return id in self._answers or self.session.is_done
+
+    def answer(self, id: int) -> Payload:
+        """The answer to a request; raises the fault if it failed, TimeoutError if it is not there."""
+        answer = self._answers.pop(id, None)
+        self._waiting.discard(id)
+        if isinstance(answer, Reply):
+            return answer.payload
+        if isinstance(answer, Fault):
+            raise answer
+        self.session.forget(id)
+        self.check()
+        raise TimeoutError(f"no answer to request {id}")
+
+    def give_up(self, id: int) -> None:
+        """Nobody waits for this answer any more."""
+        self._answers.pop(id, None)
+        self._waiting.discard(id)
+        self.session.forget(id)
+
+    def ping(self, now: int) -> bytes:
+        """Sends a PING with bytes of its own, and gives them."""
+        self._last_id = self._last_id % _IDS + 1
+        token = self._last_id.to_bytes(4, "big")
+        self.send(Ping(token), now)
+        return token
+
+    def is_ponged(self, token: bytes) -> bool:
+        """Whether the PONG is there, or will never come."""
+        return token in self._pongs or self.session.is_done
+
+    def pong(self, token: bytes) -> None:
+        """Takes note of a PONG; raises TimeoutError if it is not there."""
+        if token not in self._pongs:
+            self.check()
+            raise TimeoutError("no PONG")
+        self._pongs.remove(token)
+
+    def refusal(self, fault: Fault) -> Error:
+        """The ERROR that refuses the message that was taken last."""
+        code = code_of(fault.name)
+        if self._taken is None or code is None:
+            raise Refused("protocol-error", "there is nothing to refuse")
+        peer = self.session.peer
+        encoding = peer.text_encoding if peer else None
+        message = self._taken.message
+        id = message.id if isinstance(message, Request) else 0
+        return Error(id, self._taken.number, code, reason(fault.reason, encoding or Encoding.UTF_8))
+
+    def payload(self, value: Sendable) -> Payload:
+        """A payload, text in the encoding that the peer prefers if that can carry it, else in UTF-8.
+
+        Raises Fault unmappable-text for a lone surrogate.
+        """
+        if not isinstance(value, str):
+            return value
+        value = value.lstrip(BOM)  # in front of a text it would be a byte order mark, and be removed (R5.5)
+        peer = self.session.peer
+        wanted = peer.text_encoding if peer else None
+        try:
+            return Text(value, wanted or Encoding.UTF_8)
+        except Fault:
+            return Text(value, Encoding.UTF_8)
+
+    def check(self) -> None:
+        """Raises the fault that ended the session, or Refused if it was closed."""
+        if self._end is not None:
+            raise self._end.fault.with_traceback(None) if self._end.fault else Refused("normal", "it is closed")
+
+    def check_end(self) -> None:
+        """Raises the fault that ended the session, unless it was closed in peace."""
+        fault = self._end.fault if self._end else None
+        if fault is not None and not (isinstance(fault, PeerClosed) and fault.code == code_of("normal")):
+            raise fault.with_traceback(None)
+
+    def _apply(self, actions: Actions) -> None:
+        for action in actions:
+            if isinstance(action, Write):
+                self._write(action)
+            elif isinstance(action, Deliver):
+                self._deliver(action)
+            elif isinstance(action, Unreadable):
+                self._answer(action.id, action.fault)
+            elif isinstance(action, HalfClose):
+                self.half_closes = True
+            elif isinstance(action, End):
+                self._end = action
+
+    def _write(self, write: Write) -> None:
+        if write.kind != Pong.kind:
+            self.outgoing += write.octets
+            return
+        if len(self._held_pongs) == 2:
+            self._held_pongs.pop()  # of several only the last need be sent (R3.9), and the first is not put off
+        self._held_pongs.append((self._delivered, write.octets))
+        self._release_pongs()
+
+    def _release_pongs(self) -> None:
+        while self._held_pongs and (self._waits_for_peer or self._held_pongs[0][0] <= self._acted_on):
+            _, octets = self._held_pongs.popleft()
+            if self.session.is_open:
+                self.outgoing += octets
+
+    def _deliver(self, delivery: Deliver) -> None:
+        message = delivery.message
+        self._warn_of_bom(message)
+        if isinstance(message, Pong):
+            self._pongs.add(message.payload)
+        elif isinstance(message, Reply) and message.id in self._waiting:
+            self._answer(message.id, message)
+        elif isinstance(message, Error) and message.id in self._waiting:
+            fault = PeerError(message.code, message.reason.value, id=message.id, frame=message.frame)
+            self._answer(message.id, fault)
+        else:
+            self._inbox.append(delivery)
+            self._delivered += 1
+            self._inbox_size += _size(delivery)
+
+    def _answer(self, id: int, answer: Union[Reply, Fault]) -> None:
+        if id in self._waiting:
+            self._answers[id] = answer
+
+    def _warn_of_bom(self, message: AnyMessage) -> None:
+        payload = getattr(message, "payload", None)
+        if isinstance(payload, Text) and payload.had_bom and not self._bom_was_seen:
+            self._bom_was_seen = True
+            log.warning("the peer sends byte order marks, which are removed (SPEC R5.5)")
+
+
+def _size(delivery: Deliver) -> int:
+    return len(delivery.frame.body) + _MESSAGE_COST

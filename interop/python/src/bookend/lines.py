@@ -1,0 +1,64 @@
+"""Lines of standard input, read by a thread: a console cannot be waited for like a socket."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from typing import Callable, Deque, Optional
+
+_MAX_WAITING = 64  # lines; more are left where they come from
+_READ_SIZE = 1 << 16  # bytes
+
+
+class Lines:
+    """Reads a file descriptor, and calls `wake` from its thread when there is something to take."""
+
+    def __init__(self, descriptor: int, wake: Callable[[], None]) -> None:
+        self._descriptor = descriptor
+        self._wake = wake
+        self._waiting: Deque[bytes] = deque()
+        self._room = threading.Semaphore(_MAX_WAITING)
+        self._has_ended = False
+        # A daemon, for nothing can end a read from a console; and no lock of sys.stdin is held meanwhile.
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def start(self) -> None:
+        """Begins to read."""
+        self._thread.start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the input has ended and all of it was taken."""
+        return self._has_ended and not self._waiting
+
+    def take(self) -> Optional[bytes]:
+        """The next line without its line break, or None if none waits."""
+        if not self._waiting:
+            return None
+        self._room.release()
+        return self._waiting.popleft()
+
+    def _read(self) -> None:
+        rest = b""
+        octets = self._read_some()
+        while octets:
+            *lines, rest = (rest + octets).split(b"\n")
+            for line in lines:
+                self._put(line[:-1] if line.endswith(b"\r") else line)
+            octets = self._read_some()
+        if rest:
+            self._put(rest)
+        self._has_ended = True
+        self._wake()
+
+    def _read_some(self) -> bytes:
+        try:
+            return os.read(self._descriptor, _READ_SIZE)
+        except OSError:
+            return b""  # the terminal is gone
+
+    def _put(self, line: bytes) -> None:
+        self._room.acquire()
+        self._waiting.append(line)
+        self._wake()

@@ -1,0 +1,76 @@
+"""Messages as lines: for people, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Dict, Optional, Union
+
+from .message import AnyMessage, Delivery, Error, Event, Gap, Message, Presence, Welcome
+from .text import Payload, Text, printable
+
+_QUOTED_BYTES = 32  # of a binary payload, on a line for people
+
+# What JSON allows in a string and a terminal should not see.
+_JSON_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(message: AnyMessage, member: int) -> Optional[str]:
+    """A line for people, or None if there is nothing to tell; `member` is who reads it."""
+    if isinstance(message, Delivery):
+        receiver = "" if message.to == 0 else " (to you)" if message.to == member else f" (to {message.to})"
+        return f"{message.name}{receiver}: {_shown(message.payload)}"
+    if isinstance(message, Presence):
+        return f"* {message.name.value} {message.event.name.lower()}"
+    if isinstance(message, Gap):
+        return f"* {message.missed} messages missed"
+    if isinstance(message, Message):
+        return _shown(message.payload)
+    return None
+
+
+def as_json(message: AnyMessage) -> Optional[str]:
+    """A JSON object, or None if there is nothing to tell."""
+    fields = _fields(message)
+    if fields is None:
+        return None
+    line = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return _JSON_UNPRINTABLE.sub(lambda found: f"\\u{ord(found.group()):04x}", line)
+
+
+def _fields(message: AnyMessage) -> Optional[Dict[str, Union[int, str]]]:
+    if isinstance(message, Delivery):
+        return {
+            "from": message.sender,
+            "name": message.name,
+            "to": message.to,
+            "seq": message.seq,
+            "time": message.time,
+            **_payload(message.payload),
+        }
+    if isinstance(message, Presence):
+        return {"event": message.event.name.lower(), "member": message.member, "name": message.name.value}
+    if isinstance(message, Welcome):
+        greeting = message.greeting.value
+        return {"event": "welcome", "member": message.member, "next_seq": message.next_seq, "greeting": greeting}
+    if isinstance(message, Gap):
+        return {"event": "gap", "missed": message.missed}
+    if isinstance(message, Message):
+        return {"event": "message", **_payload(message.payload)}
+    if isinstance(message, Error):
+        return {"event": "error", "frame": message.frame, "code": message.code, "reason": message.reason.value}
+    return None
+
+
+def _payload(payload: Payload) -> Dict[str, Union[int, str]]:
+    if isinstance(payload, Text):
+        return {"encoding": int(payload.encoding), "text": payload.value}
+    return {"encoding": 0, "hex": payload.hex()}
+
+
+def _shown(payload: Payload) -> str:
+    if isinstance(payload, Text):
+        return printable(payload.value)
+    more = " …" if len(payload) > _QUOTED_BYTES else ""
+    octets = payload[:_QUOTED_BYTES].hex(" ")
+    return f"[binary {len(payload)} bytes: {octets}{more}]"
