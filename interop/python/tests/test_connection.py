@@ -118,6 +118,19 @@ class ConnectionTest(unittest.TestCase):
             self.assertEqual(list(peer.until_pong(PATIENCE)), [Message(bytes((number,))) for number in range(5)])
             peer.barrier(PATIENCE)
 
+    def test_a_barrier_that_times_out_is_forgotten(self) -> None:
+        with raw_pair() as (near, raw):
+            raw.send(support.hello_frame())
+            peer = connection.over(near, Role.SERVER)
+            with self.assertRaises(TimeoutError):
+                peer.barrier(0)
+            raw.frame()  # HELLO
+            ping = raw.frame()
+            assert ping is not None
+            peer.send(Ping(b"own"))
+            raw.send(support.frame(7, 0, ping.body) + support.frame(7, 0, b"own"))
+            self.assertEqual(peer.receive(PATIENCE), Pong(b"own"))
+
     def test_both_sides_may_send_more_than_the_sockets_hold(self) -> None:
         big = Hello(max_body=1 << 23)
         near, far = socket.socketpair()

@@ -28,6 +28,12 @@ class TextLaws(unittest.TestCase):
             text = decode(encode(BOM + BOM + "a", encoding), encoding)
             self.assertEqual((text.value, text.had_bom), (BOM + "a", True))
 
+    def test_a_leading_mark_of_the_other_order_is_bad_text(self) -> None:
+        for encoding, octets in ((Encoding.UTF_16BE, b"\xff\xfea\0"), (Encoding.UTF_16LE, b"\xfe\xff\0a")):
+            with self.assertRaises(Fault) as caught:
+                decode(octets, encoding)
+            self.assertEqual((caught.exception.name, caught.exception.offset), ("bad-text", 0))
+
     def test_everything_before_the_offset_is_legal(self) -> None:
         faults = 0
         for seed in range(2000):

@@ -79,6 +79,8 @@ def _answer_text(encoding: str, octets: str) -> str:
 def _answer_encode_text(encoding: str, utf8: str) -> str:
     try:
         return f"ok {_hex(text.encode(_bytes(utf8).decode('utf-8'), Encoding(int(encoding))))}"
+    except UnicodeDecodeError as error:
+        return f"fault:bad-text:{error.start}"
     except Fault as fault:
         return _fault(fault)
 

@@ -12,7 +12,8 @@ import selectors
 import socket
 import sys
 from dataclasses import dataclass
-from typing import List, NoReturn, Optional, Sequence, Tuple
+from io import BufferedReader
+from typing import Callable, List, NoReturn, Optional, Sequence, Tuple, cast
 
 from . import aio, connection
 from .endpoint import Sendable
@@ -20,7 +21,7 @@ from .fault import Fault, PeerError, Refused
 from .frame import Encoding
 from .hello import Hello
 from .lines import Lines
-from .message import AnyMessage, Delivery, Error, Message, Welcome
+from .message import AnyMessage, Delivery, Error, Message, Request, Welcome
 from .show import as_json, plain
 from .text import Payload, decode, payload, printable
 
@@ -31,6 +32,7 @@ _PREFERRED = {
     "utf-16be": int(Encoding.UTF_16BE),
     "utf-16le": int(Encoding.UTF_16LE),
 }
+_NO_REQUESTS = Fault("policy", "a person sits here, who answers no requests")
 _MEMBER = re.compile("[0-9]{1,10}")
 _SOFTWARE = "bookend-python 1.0.0"
 
@@ -113,6 +115,10 @@ def _post_of(line: bytes) -> Tuple[str, int]:
     return " ".join(words), int(member)
 
 
+def _lines(wake: Callable[[], None]) -> Lines:
+    return Lines(cast(BufferedReader, sys.stdin.buffer).raw.read, wake)
+
+
 # Over a connection that blocks
 
 
@@ -129,7 +135,7 @@ def _run_blocking(chat: Chat, host: str, port: int) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(peer, selectors.EVENT_READ)
             selector.register(bell, selectors.EVENT_READ)
-            _talk(chat, peer, Lines(sys.stdin.fileno(), ring), selector, bell)
+            _talk(chat, peer, _lines(ring), selector, bell)
 
 
 def _talk(
@@ -147,6 +153,8 @@ def _talk(
             chat.show(message)
             if isinstance(message, Welcome):
                 _begin(chat, peer, lines)
+            elif isinstance(message, Request):
+                peer.refuse(_NO_REQUESTS)
         except TimeoutError:
             is_quiet = True
         line = lines.take()
@@ -208,6 +216,8 @@ async def _show_all(chat: Chat, peer: aio.Connection, joined: asyncio.Event) -> 
         chat.show(message)
         if isinstance(message, Welcome):
             joined.set()
+        elif isinstance(message, Request):
+            await peer.refuse(_NO_REQUESTS)
         if chat.is_complete:
             return
 
@@ -225,7 +235,7 @@ async def _post_all(chat: Chat, peer: aio.Connection, joined: asyncio.Event) -> 
     await joined.wait()
     for value in chat.options.sends:
         await _post_later(peer, value, 0)
-    lines = Lines(sys.stdin.fileno(), ring)
+    lines = _lines(ring)
     lines.start()
     while not lines.is_over:
         bell.clear()

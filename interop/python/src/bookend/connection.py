@@ -91,8 +91,10 @@ class Connection:
     def patience(self) -> Optional[float]:
         """In how many seconds `receive(timeout=0)` must be called even if nothing comes; None: never."""
         due = self._endpoint.session.deadline()
-        wait = None if due is None else max(0, due - _now()) / 1000
-        return min(wait or _SOON, _SOON) if self._endpoint.outgoing else wait
+        waits = [] if due is None else [max(0, due - _now()) / 1000]
+        if self._endpoint.outgoing:
+            waits.append(_SOON)
+        return min(waits, default=None)
 
     def send(self, message: AnyMessage) -> None:
         """Sends a message. Raises Refused, or the Fault that ended the connection."""

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
-_MANGLED_START = (
-    (b"\x75\x78", "the eighth bit was stripped"),
-    (b"\xc3\xb5", "Latin-1 was taken to UTF-8"),
-    (b"\xef\xbf", "the bytes were decoded as UTF-8 with replacement"),
-    (b"\x3f\x3f", "an ASCII encoder replaced the bytes"),
-    (b"\xf5\x00", "each byte was widened to 16 bits, little-endian"),
-    (b"\x00\xf5", "each byte was widened to 16 bits, big-endian"),
-    (b"\xf8\xf5", "each 16 bits were swapped, or a frame ended before its length did"),
-    (b"f5", "this is hex"),
-    (b"F5", "this is hex"),
-    (b"9f", "this looks like base64"),
-    (b"\x16\x03", "this is TLS"),
-    (b"HT", "this looks like HTTP"),
-    (b"GE", "this looks like HTTP"),
-    (b"PO", "this looks like HTTP"),
-    (b"SS", "this looks like SSH"),
-)
+# By the first wrong byte alone, so that the guess does not depend on how the stream was cut.
+_IN_PLACE_OF_F5: Dict[int, str] = {
+    0x75: "the eighth bit was stripped",
+    0xC3: "Latin-1 was taken to UTF-8",
+    0xEF: "the bytes were decoded as UTF-8 with replacement",
+    0x3F: "an ASCII encoder replaced the bytes",
+    0x00: "each byte was widened to 16 bits, big-endian",
+    0xF8: "each 16 bits were swapped, or a length is too short",
+    ord("f"): "this is hex",
+    ord("F"): "this is hex",
+    ord("9"): "this is base64",
+    0x16: "this is TLS",
+    ord("G"): "this is HTTP",
+    ord("H"): "this is HTTP",
+    ord("P"): "this is HTTP",
+    ord("S"): "this is SSH",
+}
+_IN_PLACE_OF_F8: Dict[int, str] = {0x00: "each byte was widened to 16 bits, little-endian"}
 
 _CANARY: Dict[Tuple[int, int], str] = {
     (0, 0x0A): "CRLF became LF",
@@ -38,12 +39,10 @@ _CANARY: Dict[Tuple[int, int], str] = {
 }
 
 
-def wrong_start(found: bytes) -> str:
-    """What two bytes in the place of F5 F8 look like; `found` may hold only the first."""
-    guesses = [guess for start, guess in _MANGLED_START if start[: len(found)] == found[:2]]
-    # One byte alone tells only what no other entry of the table begins with.
-    guess = f", {guesses[0]}" if len(guesses) == 1 else ""
-    return f"found {found[:2].hex(' ')}{guess}"
+def wrong_start(position: int, found: int) -> str:
+    """What a byte in the place of F5 (position 0) or F8 (1) looks like."""
+    guess = (_IN_PLACE_OF_F8 if position else _IN_PLACE_OF_F5).get(found)
+    return f"found {found:02x}" + (f", perhaps {guess}" if guess else "")
 
 
 def wrong_length(length: int, limit: int) -> str:

@@ -47,7 +47,7 @@ class Endpoint:
         self._answers: Dict[int, Union[Reply, Fault]] = {}
         self._waiting: Set[int] = set()  # ids of requests whose answer somebody waits for
         self._last_id = 0
-        self._pongs: Set[bytes] = set()
+        self._barriers: Set[bytes] = set()  # PINGs whose PONG somebody waits for
         self._unread_answers = 0  # bytes written in answer while the peer was not reading
         self._bom_was_seen = False
 
@@ -169,18 +169,20 @@ class Endpoint:
         self._last_id = self._last_id % _IDS + 1
         token = self._last_id.to_bytes(4, "big")
         self.send(Ping(token), now)
+        self._barriers.add(token)
         return token
 
     def is_ponged(self, token: bytes) -> bool:
         """Whether the PONG is there, or will never come."""
-        return token in self._pongs or self.session.is_done
+        return token not in self._barriers or self.session.is_done
 
     def pong(self, token: bytes) -> None:
-        """Takes note of a PONG; raises TimeoutError if it is not there."""
-        if token not in self._pongs:
+        """Nobody waits for a PONG any more; raises TimeoutError if it is not there."""
+        if token in self._barriers:
+            self._barriers.remove(token)
+            self.session.forget_ping(token)
             self.check()
             raise TimeoutError("no PONG")
-        self._pongs.remove(token)
 
     def refusal(self, fault: Fault) -> Error:
         """The ERROR that refuses the message that was taken last."""
@@ -250,8 +252,8 @@ class Endpoint:
     def _deliver(self, delivery: Deliver) -> None:
         message = delivery.message
         self._warn_of_bom(message)
-        if isinstance(message, Pong):
-            self._pongs.add(message.payload)
+        if isinstance(message, Pong) and message.payload in self._barriers:
+            self._barriers.remove(message.payload)
         elif isinstance(message, Reply) and message.id in self._waiting:
             self._answer(message.id, message)
         elif isinstance(message, Error) and message.id in self._waiting:

@@ -76,7 +76,7 @@ class Decoder:
         buffer = self._buffer
         for at, wanted in enumerate(START):
             if len(buffer) > at and buffer[at] != wanted:
-                raise self._fail("bad-start", at, wrong_start(bytes(buffer[: at + 1])))
+                raise self._fail("bad-start", at, wrong_start(at, buffer[at]))
         if len(buffer) >= 4 and buffer[3] > max(Encoding):
             raise self._fail("unknown-encoding", 3, f"found {buffer[3]:02x}")
         if len(buffer) < HEADER:
@@ -109,7 +109,8 @@ class Decoder:
                 raise self._fail("bad-end", at, f"found {buffer[at]:02x} behind {header.length} bytes of body")
         if len(buffer) < behind + len(END):
             return None
-        frame = Frame(header.kind, header.encoding, bytes(buffer[HEADER:behind]))
+        with memoryview(buffer) as whole, whole[HEADER:behind] as body:
+            frame = Frame(header.kind, header.encoding, bytes(body))
         del buffer[: behind + len(END)]
         self._start += behind + len(END)
         self._judged = self._start

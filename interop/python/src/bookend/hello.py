@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Dict, NamedTuple, Optional
 
 from .diagnosis import wrong_canary
@@ -41,7 +41,7 @@ class Hello:
     hub: bool = False  # I speak the hub profile
     name: Optional[str] = None
     room: Optional[str] = None
-    token: Optional[bytes] = None
+    token: Optional[bytes] = field(default=None, repr=False)  # a password: not to be logged
     resume: Optional[int] = None  # the last seq that was had
     software: Optional[str] = None
     major: int = MAJOR

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from typing import Callable, Deque, Optional
@@ -12,15 +11,18 @@ _READ_SIZE = 1 << 16  # bytes
 
 
 class Lines:
-    """Reads a file descriptor, and calls `wake` from its thread when there is something to take."""
+    """Calls `read` in a thread, and `wake` from there when there is something to take.
 
-    def __init__(self, descriptor: int, wake: Callable[[], None]) -> None:
-        self._descriptor = descriptor
+    `read` is that of a raw stream: the lock of a buffered one would be held while Python shuts down.
+    """
+
+    def __init__(self, read: Callable[[int], Optional[bytes]], wake: Callable[[], None]) -> None:
+        self._read_bytes = read
         self._wake = wake
         self._waiting: Deque[bytes] = deque()
         self._room = threading.Semaphore(_MAX_WAITING)
         self._has_ended = False
-        # A daemon, for nothing can end a read from a console; and no lock of sys.stdin is held meanwhile.
+        # A daemon, for nothing can end a read from a console.
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def start(self) -> None:
@@ -54,7 +56,7 @@ class Lines:
 
     def _read_some(self) -> bytes:
         try:
-            return os.read(self._descriptor, _READ_SIZE)
+            return self._read_bytes(_READ_SIZE) or b""
         except OSError:
             return b""  # the terminal is gone
 

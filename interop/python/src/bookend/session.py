@@ -184,6 +184,10 @@ class Session:
         """The application no longer waits for the answer to this request."""
         self._asked.discard(id)
 
+    def forget_ping(self, payload: bytes) -> None:
+        """The application no longer waits for the PONG to this PING."""
+        self._pings.discard(payload)
+
     # Receiving
 
     def _skip_line(self, octets: bytes) -> bytes:
