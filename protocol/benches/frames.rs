@@ -23,7 +23,7 @@ fn count(size: usize) -> usize {
 
 fn bodies(size: usize) -> Vec<Vec<u8>> {
     (0..count(size))
-        .map(|seed| (0..size).map(|at| ((at * 31 + seed * 17 + (at >> 8)) & 0xFF) as u8).collect())
+        .map(|seed| (0..size).map(|at| (at * 31 + seed * 17 + (at >> 8)).to_le_bytes()[0]).collect())
         .collect()
 }
 

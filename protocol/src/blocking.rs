@@ -1,7 +1,7 @@
 //! The blocking connection: a session over `Read + Write`, for programs without an asynchronous runtime.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,9 @@ pub struct Connection<S> {
     endpoint: Endpoint,
     start: Instant,
     unflushed: bool,
+    /// Closes the sending direction, where the stream can do that.
+    half_close: fn(&mut S) -> io::Result<()>,
+    shut: bool,
     write_error: Option<io::Error>,
     answers: Answers,
 }
@@ -39,7 +42,7 @@ pub struct Connection<S> {
 /// # Errors
 /// The stream's or the handshake's.
 pub fn connect_tcp(address: impl ToSocketAddrs, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
-    Connection::connect(prepared(TcpStream::connect(address)?)?, hello)
+    open_tcp(TcpStream::connect(address)?, Role::Client, hello)
 }
 
 /// Opens a session on a TCP stream that was accepted.
@@ -47,13 +50,13 @@ pub fn connect_tcp(address: impl ToSocketAddrs, hello: Hello) -> Result<Connecti
 /// # Errors
 /// The stream's or the handshake's.
 pub fn accept_tcp(stream: TcpStream, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
-    Connection::accept(prepared(stream)?, hello)
+    open_tcp(stream, Role::Server, hello)
 }
 
-fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
+fn open_tcp(stream: TcpStream, role: Role, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(TICK))?;
-    Ok(stream)
+    Connection::handshake(stream, role, hello, Limits::default(), |stream| stream.shutdown(Shutdown::Write))
 }
 
 impl<S: Read + Write> Connection<S> {
@@ -73,17 +76,30 @@ impl<S: Read + Write> Connection<S> {
         Connection::open(stream, Role::Server, hello, Limits::default())
     }
 
-    /// Opens a session with limits of your own.
+    /// Opens a session with limits of your own. The sending direction is not closed behind a CLOSE, as `Write` knows
+    /// no such thing: the peer waits for the end of the stream until this side drops it.
     ///
     /// # Errors
     /// As [`connect`](Connection::connect).
     pub fn open(stream: S, role: Role, hello: Hello, limits: Limits) -> Result<Connection<S>, ConnectionError> {
+        Connection::handshake(stream, role, hello, limits, |_| Ok(()))
+    }
+
+    fn handshake(
+        stream: S,
+        role: Role,
+        hello: Hello,
+        limits: Limits,
+        half_close: fn(&mut S) -> io::Result<()>,
+    ) -> Result<Connection<S>, ConnectionError> {
         let session = Session::new(role, hello, limits, Duration::ZERO);
         let mut connection = Connection {
             stream,
             endpoint: Endpoint::new(session, Duration::ZERO),
             start: Instant::now(),
             unflushed: false,
+            half_close,
+            shut: false,
             write_error: None,
             answers: Answers::default(),
         };
@@ -313,6 +329,10 @@ impl<S: Read + Write> Connection<S> {
         if self.unflushed {
             self.stream.flush()?;
             self.unflushed = false;
+        }
+        if !self.shut && self.endpoint.is_done_writing() {
+            (self.half_close)(&mut self.stream)?;
+            self.shut = true;
         }
         Ok(())
     }

@@ -1,0 +1,113 @@
+//! The blocking connection, over loopback TCP.
+#![cfg(feature = "std")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use bookend::blocking::{self, Connection};
+use bookend::{Code, ConnectionError, Error, Hello, Message, Payload};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A client, and what the server made of its connection.
+fn with_server<T: Send + 'static>(
+    server: impl FnOnce(Connection<TcpStream>) -> T + Send + 'static,
+) -> (Connection<TcpStream>, thread::JoinHandle<T>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("is bound");
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("accepts");
+        server(blocking::accept_tcp(stream, Hello::new()).expect("the server opens"))
+    });
+    (blocking::connect_tcp(address, Hello::new()).expect("the client opens"), server)
+}
+
+#[test]
+fn requests_are_answered_and_other_messages_kept() {
+    let (mut client, server) = with_server(|mut server| {
+        while let Some(message) = server.next()? {
+            if let Message::Request { id, payload } = message {
+                let answer = format!("{}!", payload.text().unwrap());
+                server.send("meanwhile")?;
+                server.reply(id, &*answer)?;
+            }
+        }
+        Ok::<(), ConnectionError>(())
+    });
+    assert_eq!(client.request("grüß", 5 * SECOND).unwrap().text(), Some("grüß!"));
+    client.barrier(5 * SECOND).unwrap();
+    match client.next().unwrap() {
+        Some(Message::Message(Payload::Text(text))) => assert_eq!(text.to_str(), "meanwhile"),
+        other => panic!("{other:?}"),
+    }
+    client.close(Code::NORMAL, "").unwrap();
+    server.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_refused_request_says_why() {
+    let (mut client, server) = with_server(|mut server| {
+        let Some(Message::Request { id, .. }) = server.next()? else { panic!("a REQUEST") };
+        server.refuse(Some(id), Code::POLICY, "not today")?;
+        server.next().map(drop)
+    });
+    match client.request("?", 5 * SECOND) {
+        Err(ConnectionError::Refused { code: Code::POLICY, reason }) => assert_eq!(reason, "policy: not today"),
+        other => panic!("{other:?}"),
+    }
+    client.close(Code::NORMAL, "").unwrap();
+    server.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_request_without_answer_times_out() {
+    let (mut client, server) = with_server(|mut server| {
+        while server.next()?.is_some() {}
+        Ok::<(), ConnectionError>(())
+    });
+    assert!(matches!(client.request("?", Duration::from_millis(1)), Err(ConnectionError::Timeout)));
+    client.close(Code::NORMAL, "").unwrap();
+    server.join().unwrap().unwrap();
+}
+
+#[test]
+fn batches_bring_every_message_in_order() {
+    let (mut client, server) = with_server(|mut server| {
+        let mut came = Vec::new();
+        while let Some(batch) = server.batch()? {
+            came.extend(batch.map(|message| match message {
+                Message::Message(payload) => payload.as_bytes().to_vec(),
+                other => panic!("{other:?}"),
+            }));
+        }
+        Ok::<_, ConnectionError>(came)
+    });
+    let sent: Vec<Vec<u8>> = (0..100u8).map(|size| vec![size; usize::from(size) * 100]).collect();
+    for body in &sent {
+        client.send(&body[..]).unwrap();
+    }
+    client.close(Code::NORMAL, "").unwrap();
+    assert_eq!(server.join().unwrap().unwrap(), sent);
+}
+
+#[test]
+fn a_foreign_peer_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let foreign = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"\xF5\xF8\x01\x00\x00\x00\x00\x18HTTP").unwrap();
+        let mut came = Vec::new();
+        stream.read_to_end(&mut came).unwrap();
+        came
+    });
+    match blocking::connect_tcp(address, Hello::new()) {
+        Err(ConnectionError::Protocol(Error::BadHello { .. })) => {}
+        other => panic!("{other:?}"),
+    }
+    let came = foreign.join().unwrap();
+    let close = came.windows(2).rposition(|pair| pair == bookend::START).unwrap();
+    assert_eq!(&came[close + 8..close + 10], 1002u16.to_be_bytes());
+}
