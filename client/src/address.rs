@@ -1,0 +1,153 @@
+//! Where a hub is, as people write it.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+/// The port of a hub where none is given.
+pub const DEFAULT_PORT: u16 = 3990;
+
+/// A host name or IP address, and a port: `HOST`, `HOST:PORT`, `[IPV6]:PORT`.
+///
+/// ```
+/// use bookend_client::Address;
+/// let address: Address = "[::1]".parse().unwrap();
+/// assert_eq!((address.host(), address.port()), ("::1", 3990));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    host: String,
+    port: u16,
+}
+
+/// A word that is no [`Address`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressError(&'static str);
+
+impl Address {
+    /// The host name or IP address, an IPv6 address without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Address, AddressError> {
+        if text.contains("://") {
+            return Err(AddressError("an address is HOST:PORT, without a scheme in front"));
+        }
+        let (host, port) = split(text)?;
+        if host.is_empty() {
+            return Err(AddressError("the host is missing"));
+        }
+        if host.chars().any(|character| character.is_whitespace() || bookend::is_disturbing(character)) {
+            return Err(AddressError("a host has no blanks and no control characters"));
+        }
+        let port = port.map_or(Ok(DEFAULT_PORT), parse_port)?;
+        Ok(Address { host: host.into(), port })
+    }
+}
+
+/// Host, and port where there is one.
+fn split(text: &str) -> Result<(&str, Option<&str>), AddressError> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or(AddressError("the ] behind the IPv6 address is missing"))?;
+        return match rest.strip_prefix(':') {
+            _ if !is_ipv6(host) => Err(AddressError("only an IPv6 address stands in brackets")),
+            Some(port) => Ok((host, Some(port))),
+            None if rest.is_empty() => Ok((host, None)),
+            None => Err(AddressError("only :PORT may follow the ]")),
+        };
+    }
+    match text.split_once(':') {
+        Some((_, port)) if port.contains(':') && is_ipv6(text) => Ok((text, None)),
+        Some((_, port)) if port.contains(':') => Err(AddressError("an IPv6 address with a port is [ADDRESS]:PORT")),
+        Some((host, port)) => Ok((host, Some(port))),
+        None => Ok((text, None)),
+    }
+}
+
+/// An IPv6 address, perhaps with a zone such as `%eth0`.
+fn is_ipv6(text: &str) -> bool {
+    text.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+}
+
+fn parse_port(text: &str) -> Result<u16, AddressError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = if digits { text.parse().ok() } else { None };
+    port.filter(|&port| port != 0).ok_or(AddressError("a port is a number from 1 to 65535"))
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_write_is_read_and_shown_with_its_port() {
+        for (written, shown) in [
+            ("hub.example", "hub.example:3990"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("localhost:65535", "localhost:65535"),
+            ("::1", "[::1]:3990"),
+            ("[::1]", "[::1]:3990"),
+            ("[fe80::1%eth0]:4000", "[fe80::1%eth0]:4000"),
+            ("grüße.example:5", "grüße.example:5"),
+        ] {
+            let address: Address = written.parse().unwrap();
+            assert_eq!(address.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(address), "{shown} is read as it was written");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            ":3990",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:+1",
+            "host: 1",
+            "host:1:2",
+            "[::1",
+            "[::1]x",
+            "[host]:1",
+            "[::1]3990",
+            "[]",
+            "http://host",
+            "a b",
+            "a\u{202e}b",
+            "::1:x",
+        ] {
+            assert!(text.parse::<Address>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The command line.
+
+use bookend::{Encoding, Hello, Line, Payload};
+use bookend_client::Address;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::chat::Chat;
+use crate::receive::Form;
+use crate::send::Sending;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all went well
+  1    a fault, or something was refused
+  2    a wrong option or argument
+  3    no hub was joined
+  130  interrupted";
+
+/// Talk over a Bookend hub
+#[derive(Debug, Parser)]
+#[command(name = "bookend", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Chat(ChatArguments),
+    Send(SendArguments),
+    Listen(ListenArguments),
+}
+
+/// Post each line of standard input to a room, and print what is said there
+///
+/// A line is posted as it is, but for these: `/to NAME TEXT` or `/to ID TEXT` posts to one member (0: to everyone),
+/// `/who` prints who is there, `/quit` ends, as the end of the input does. Before it ends, the hub has confirmed all
+/// posts.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ChatArguments {
+    #[command(flatten)]
+    pub(crate) joining: Joining,
+    #[command(flatten)]
+    wanted: Wanted,
+    /// Print a JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// End after N messages have come, and not with the input
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Post these bytes in encoding 0 to 4 once joined; may be repeated
+    #[arg(long, num_args = 2, value_names = ["ENC", "HEX"])]
+    send_hex: Vec<String>,
+}
+
+/// Post to a room, and end once the hub has confirmed everything
+///
+/// The words of TEXT are one message. Without them each line of standard input, which is UTF-8, is one.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct SendArguments {
+    #[command(flatten)]
+    pub(crate) joining: Joining,
+    /// The message
+    text: Vec<String>,
+    /// Send all of standard input as one binary message
+    #[arg(long, conflicts_with_all = ["text", "encoding"])]
+    binary: bool,
+    /// Send to one member only, by name or number
+    #[arg(long, value_name = "NAME|ID", conflicts_with = "plain")]
+    to: Option<String>,
+    /// The encoding to send text in; that which the hub prefers, if there is none
+    #[arg(long, value_name = "ENCODING")]
+    encoding: Option<TextEncoding>,
+}
+
+/// Print what is said in a room, a line each
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ListenArguments {
+    #[command(flatten)]
+    pub(crate) joining: Joining,
+    #[command(flatten)]
+    wanted: Wanted,
+    /// Print a JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Print the bytes of the messages, as they came, and nothing in between
+    #[arg(long, conflicts_with = "json")]
+    raw: bool,
+    /// End after N messages have come
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+}
+
+/// Where to, and as whom.
+#[derive(Debug, Args)]
+pub(crate) struct Joining {
+    /// The hub
+    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
+    pub(crate) address: Address,
+    /// The name to go by in the room
+    #[arg(long, value_parser = plain_line)]
+    name: Option<Line>,
+    /// The room to join
+    #[arg(long, value_parser = plain_line)]
+    room: Option<Line>,
+    /// Take part without the hub profile, as any peer can
+    #[arg(long)]
+    plain: bool,
+}
+
+#[derive(Debug, Args)]
+struct Wanted {
+    /// The encoding to ask the hub for
+    #[arg(long, value_enum, default_value_t = Preference::Utf8)]
+    encoding: Preference,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Preference {
+    Ascii,
+    #[value(name = "utf-8")]
+    Utf8,
+    #[value(name = "utf-16be")]
+    Utf16Be,
+    #[value(name = "utf-16le")]
+    Utf16Le,
+    AsSent,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TextEncoding {
+    Ascii,
+    #[value(name = "utf-8")]
+    Utf8,
+    #[value(name = "utf-16be")]
+    Utf16Be,
+    #[value(name = "utf-16le")]
+    Utf16Le,
+}
+
+/// What `send` sends.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum WhatToSend {
+    Text(String),
+    Lines,
+    Binary,
+}
+
+impl Arguments {
+    /// Reads the command line. Help, and a wrong option, end the program.
+    pub(crate) fn read() -> Arguments {
+        let arguments = Arguments::parse();
+        if let Command::Chat(chat) = &arguments.command
+            && let Err(why) = chat.payloads()
+        {
+            Arguments::command().error(ErrorKind::ValueValidation, format!("--send-hex: {why}")).exit()
+        }
+        arguments
+    }
+}
+
+impl ChatArguments {
+    pub(crate) fn chat(&self) -> Chat {
+        Chat {
+            form: if self.json { Form::Json } else { Form::Plain },
+            count: self.count,
+            payloads: self.payloads().expect("`Arguments::read` has judged them"),
+        }
+    }
+
+    pub(crate) fn hello(&self) -> Hello {
+        self.joining.hello(self.wanted.encoding.encoding())
+    }
+
+    fn payloads(&self) -> Result<Vec<(Encoding, Vec<u8>)>, String> {
+        self.send_hex.chunks_exact(2).map(|pair| payload(&pair[0], &pair[1])).collect()
+    }
+}
+
+impl SendArguments {
+    pub(crate) fn what(&self) -> WhatToSend {
+        match (self.binary, &*self.text) {
+            (true, _) => WhatToSend::Binary,
+            (false, []) => WhatToSend::Lines,
+            (false, words) => WhatToSend::Text(words.join(" ")),
+        }
+    }
+
+    pub(crate) fn sending(&self) -> Sending {
+        Sending { to: self.to.clone(), encoding: self.encoding.map(TextEncoding::encoding) }
+    }
+
+    pub(crate) fn hello(&self) -> Hello {
+        self.joining.hello(Encoding::Utf8)
+    }
+}
+
+impl ListenArguments {
+    pub(crate) fn form(&self) -> Form {
+        match (self.raw, self.json) {
+            (true, _) => Form::Raw,
+            (false, true) => Form::Json,
+            (false, false) => Form::Plain,
+        }
+    }
+
+    pub(crate) fn hello(&self) -> Hello {
+        self.joining.hello(self.wanted.encoding.encoding())
+    }
+}
+
+impl Joining {
+    fn hello(&self, preferred: Encoding) -> Hello {
+        let mut hello = Hello::new()
+            .with_hub(!self.plain)
+            .with_preferred(preferred)
+            .with_software(SOFTWARE)
+            .expect("it is a plain line");
+        if let Some(name) = &self.name {
+            hello = hello.with_name(name.as_str()).expect("it is a plain line");
+        }
+        if let Some(room) = &self.room {
+            hello = hello.with_room(room.as_str()).expect("it is a plain line");
+        }
+        hello
+    }
+}
+
+const SOFTWARE: &str = concat!("bookend ", env!("CARGO_PKG_VERSION"));
+
+impl Preference {
+    fn encoding(self) -> Encoding {
+        match self {
+            Preference::Ascii => Encoding::Ascii,
+            Preference::Utf8 => Encoding::Utf8,
+            Preference::Utf16Be => Encoding::Utf16Be,
+            Preference::Utf16Le => Encoding::Utf16Le,
+            Preference::AsSent => Encoding::Binary,
+        }
+    }
+}
+
+impl TextEncoding {
+    fn encoding(self) -> Encoding {
+        match self {
+            TextEncoding::Ascii => Encoding::Ascii,
+            TextEncoding::Utf8 => Encoding::Utf8,
+            TextEncoding::Utf16Be => Encoding::Utf16Be,
+            TextEncoding::Utf16Le => Encoding::Utf16Le,
+        }
+    }
+}
+
+fn plain_line(text: &str) -> Result<Line, &'static str> {
+    Line::new(text).ok_or("1 to 64 bytes without control characters, line separators and bidirectional controls")
+}
+
+/// A payload from the number of its encoding and its bytes in hex.
+fn payload(encoding: &str, hex: &str) -> Result<(Encoding, Vec<u8>), String> {
+    let number = encoding.parse().ok().and_then(Encoding::from_byte);
+    let encoding = number.ok_or_else(|| format!("{encoding} is no encoding: they are 0 to 4"))?;
+    let bytes = bytes(hex).ok_or_else(|| format!("{hex} is no hex"))?;
+    match Payload::decode(encoding, &bytes) {
+        Ok(payload) => Ok((encoding, payload.as_bytes().to_vec())),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn bytes(hex: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        hex.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits = digits?;
+    digits.len().is_multiple_of(2).then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}

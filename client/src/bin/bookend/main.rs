@@ -1,0 +1,110 @@
+//! The program `bookend`: chat, send and listen over a hub.
+//!
+//! # Layout
+//!
+//! `arguments` is the command line; `chat`, `send` and `listen` are the commands. Under them: `input` reads lines
+//! and `console` writes, each in a thread of its own; `receive` is the loop that every command runs; `post` sends.
+
+mod arguments;
+mod chat;
+mod console;
+#[cfg(test)]
+#[path = "../../../tests/hub/mod.rs"]
+mod hub;
+mod input;
+mod listen;
+mod post;
+mod receive;
+mod send;
+
+use std::io;
+use std::process::ExitCode;
+
+use bookend_client::{Address, Client, Hello};
+use tokio::runtime::Builder;
+
+use arguments::{Arguments, Command, WhatToSend};
+use console::Console;
+use receive::Failure;
+
+/// All went well.
+const WELL: u8 = 0;
+/// A fault, or something was refused.
+const FAULT: u8 = 1;
+/// No hub was joined.
+const NOT_CONNECTED: u8 = 3;
+/// The user ended it.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let command = Arguments::read().command;
+    let console = Console::new(io::stdout(), io::stderr());
+    let ended = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let ended = runtime.block_on(run(command, &console));
+            runtime.shutdown_background(); // the resolver may still be at it
+            ended
+        }
+        Err(error) => Err(Failure::System(error)),
+    };
+    ExitCode::from(status(ended, console))
+}
+
+async fn run(command: Command, console: &Console) -> Result<(), Failure> {
+    match command {
+        Command::Chat(arguments) => {
+            let client = join(&arguments.joining.address, arguments.hello()).await?;
+            let lines = input::lines(io::stdin(), line_limit(&client));
+            chat::chat(client, lines, &arguments.chat(), console, interrupt()).await
+        }
+        Command::Send(arguments) => {
+            let client = join(&arguments.joining.address, arguments.hello()).await?;
+            let limit = line_limit(&client);
+            let messages = match arguments.what() {
+                WhatToSend::Text(text) => input::one(text),
+                WhatToSend::Lines => input::lines(io::stdin(), limit),
+                WhatToSend::Binary => input::whole(io::stdin(), limit),
+            };
+            send::send(client, messages, &arguments.sending(), console, interrupt()).await
+        }
+        Command::Listen(arguments) => {
+            let client = join(&arguments.joining.address, arguments.hello()).await?;
+            listen::listen(client, arguments.form(), arguments.count, console, interrupt()).await
+        }
+    }
+}
+
+async fn join(address: &Address, hello: Hello) -> Result<Client, Failure> {
+    Ok(Client::connect(address, hello).await?)
+}
+
+/// More bytes than a line can have that fits into the longest body: in UTF-8 text has up to 3/2 of its UTF-16.
+fn line_limit(client: &Client) -> usize {
+    (client.peer().max_body() as usize).saturating_mul(2)
+}
+
+async fn interrupt() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Tells what there is to tell, and says it in one number.
+fn status(ended: Result<(), Failure>, console: Console) -> u8 {
+    match &ended {
+        Ok(()) => {}
+        // Without waiting for whoever reads standard output.
+        Err(Failure::Interrupted) => return INTERRUPTED,
+        Err(failure @ Failure::Connect(error)) => {
+            console.complain(format_args!("{failure}"));
+            console.complain(format_args!("{}", error.mend()));
+        }
+        Err(failure) => console.complain(format_args!("{failure}")),
+    }
+    let is_well = console.finish();
+    match ended {
+        Err(Failure::Connect(_)) => NOT_CONNECTED,
+        Ok(()) if is_well => WELL,
+        _ => FAULT,
+    }
+}

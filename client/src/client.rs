@@ -1,0 +1,130 @@
+//! A connection to a hub, from the name of its host to its WELCOME.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bookend::{Code, Connection, Hello, Message, Text};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use crate::address::Address;
+use crate::error::{ConnectError, JoinError};
+
+/// How long the resolver, and each address, may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a hub may take from its HELLO to its WELCOME.
+const WELCOME_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A member of a hub's room; or, where the hub profile is not in force, just a session.
+#[derive(Debug)]
+pub struct Client<S = TcpStream> {
+    connection: Connection<S>,
+    welcome: Option<Welcome>,
+}
+
+/// What a hub said in its WELCOME.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// This client's own number in the room.
+    pub member: u32,
+    /// The number of the next message to everyone.
+    pub next_seq: u64,
+    /// A line for people.
+    pub greeting: String,
+}
+
+impl Client {
+    /// Connects by TCP: resolves the host, tries each of its addresses, and joins at the first that answers.
+    ///
+    /// # Errors
+    /// [`ConnectError`], which names the stage.
+    pub async fn connect(address: &Address, hello: Hello) -> Result<Client, ConnectError> {
+        let (stream, peer) = connect_tcp(address).await?;
+        Client::join(stream, hello).await.map_err(|error| ConnectError::Join { address: address.clone(), peer, error })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// Opens a session on a stream that is connected, and takes the hub's WELCOME if the hub profile is in force.
+    ///
+    /// # Errors
+    /// [`JoinError`]: during the handshake, or behind it.
+    pub async fn join(stream: S, hello: Hello) -> Result<Client<S>, JoinError> {
+        let mut connection = Connection::connect(stream, hello).await.map_err(JoinError::Hello)?;
+        let welcome = if connection.session().hub_profile() { Some(welcome(&mut connection).await?) } else { None };
+        Ok(Client { connection, welcome })
+    }
+
+    /// The hub's WELCOME; `None` where the hub profile is not in force.
+    #[must_use]
+    pub fn welcome(&self) -> Option<&Welcome> {
+        self.welcome.as_ref()
+    }
+
+    /// This client's own number in the room; 0 where the hub profile is not in force.
+    #[must_use]
+    pub fn own(&self) -> u32 {
+        self.welcome.as_ref().map_or(0, |welcome| welcome.member)
+    }
+
+    /// What the other side said of itself.
+    #[must_use]
+    pub fn peer(&self) -> &Hello {
+        self.connection.peer()
+    }
+
+    /// The connection: to send, to receive, to close.
+    pub fn connection(&mut self) -> &mut Connection<S> {
+        &mut self.connection
+    }
+}
+
+impl Welcome {
+    /// The message that it was.
+    #[must_use]
+    pub fn message(&self) -> Message<'_> {
+        Message::Welcome { member: self.member, next_seq: self.next_seq, greeting: Text::utf8(&self.greeting) }
+    }
+}
+
+async fn connect_tcp(address: &Address) -> Result<(TcpStream, SocketAddr), ConnectError> {
+    let unresolved = |error| ConnectError::Resolve { address: address.clone(), error };
+    let candidates = timeout(PATIENCE, lookup_host((address.host(), address.port())))
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        .map_err(unresolved)?;
+    let mut tried = Vec::new();
+    for peer in candidates {
+        match timeout(PATIENCE, TcpStream::connect(peer)).await {
+            Ok(Ok(stream)) => {
+                // Without it a message may wait for the acknowledgement of the one before; it works all the same.
+                let _slower = stream.set_nodelay(true);
+                return Ok((stream, peer));
+            }
+            Ok(Err(error)) => tried.push((peer, error)),
+            Err(_) => tried.push((peer, io::ErrorKind::TimedOut.into())),
+        }
+    }
+    if tried.is_empty() {
+        return Err(unresolved(io::Error::new(io::ErrorKind::NotFound, "the name has no addresses")));
+    }
+    Err(ConnectError::Tcp { address: address.clone(), tried })
+}
+
+/// The first thing that a hub says behind its HELLO (R9.5).
+async fn welcome<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>) -> Result<Welcome, JoinError> {
+    let found = match timeout(WELCOME_PATIENCE, connection.next()).await {
+        Ok(Ok(Some(Message::Welcome { member, next_seq, greeting }))) => {
+            return Ok(Welcome { member, next_seq, greeting: greeting.to_str().into_owned() });
+        }
+        Ok(Err(error)) => return Err(JoinError::Session(error)),
+        Ok(Ok(None)) => return Err(JoinError::Left),
+        Ok(Ok(Some(other))) => Some(other.kind()),
+        Err(_) => None,
+    };
+    // Whatever becomes of the CLOSE, the reason stands.
+    let _closed = connection.close(Code::PROTOCOL_ERROR, "a hub sends WELCOME first").await;
+    Err(JoinError::NoWelcome { found })
+}

@@ -1,0 +1,127 @@
+//! Who is in the room.
+
+use std::collections::BTreeMap;
+
+use bookend::{Message, PresenceEvent};
+
+/// Members that are remembered; what a hub says of more is forgotten.
+const MAX_MEMBERS: usize = 1 << 16;
+
+/// The members of a room, as PRESENCE tells of them.
+#[derive(Clone, Debug)]
+pub struct Members {
+    own: u32,
+    here: BTreeMap<u32, Box<str>>,
+}
+
+impl Members {
+    /// Nobody yet; `own` is this client's number.
+    #[must_use]
+    pub fn new(own: u32) -> Members {
+        Members { own, here: BTreeMap::new() }
+    }
+
+    /// Takes note of a PRESENCE; any other message changes nothing.
+    pub fn observe(&mut self, message: &Message<'_>) {
+        let Message::Presence { member, event, name } = message else { return };
+        match event {
+            PresenceEvent::Left => {
+                self.here.remove(member);
+            }
+            PresenceEvent::Here | PresenceEvent::Joined => {
+                if self.here.len() < MAX_MEMBERS || self.here.contains_key(member) {
+                    self.here.insert(*member, name.text().to_str().into());
+                }
+            }
+        }
+    }
+
+    /// This client's own number.
+    #[must_use]
+    pub fn own(&self) -> u32 {
+        self.own
+    }
+
+    /// Has the hub told of this client itself, as it does of everyone who is here (R9.5)?
+    #[must_use]
+    pub fn own_is_known(&self) -> bool {
+        self.here.contains_key(&self.own)
+    }
+
+    /// Numbers and names, in the order of the numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.here.iter().map(|(&member, name)| (member, &**name))
+    }
+
+    /// Splits `words` into a member and what follows behind one space. The member is a number, or the name of
+    /// someone in the room, the longest that fits: names may hold spaces. A number is never taken for a name, for
+    /// anybody may be called 7.
+    #[must_use]
+    pub fn addressee<'a>(&self, words: &'a str) -> Option<(u32, &'a str)> {
+        let (first, rest) = words.split_once(' ').unwrap_or((words, ""));
+        if first.bytes().all(|byte| byte.is_ascii_digit()) {
+            return first.parse().ok().map(|member| (member, rest));
+        }
+        let behind = |name: &str| match words.strip_prefix(name)? {
+            "" => Some(""),
+            rest => rest.strip_prefix(' '),
+        };
+        let fitting = self.iter().filter_map(|(member, name)| behind(name).map(|rest| (member, rest)));
+        fitting.min_by_key(|(_, rest)| rest.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bookend::{MemberName, Text};
+
+    fn presence(member: u32, event: PresenceEvent, name: &str) -> Message<'_> {
+        Message::Presence { member, event, name: MemberName::new(Text::utf8(name)).unwrap() }
+    }
+
+    fn room() -> Members {
+        let mut members = Members::new(5);
+        for (member, name) in [(5, "ann"), (7, "ann lee"), (8, "9"), (9, "böb")] {
+            members.observe(&presence(member, PresenceEvent::Here, name));
+        }
+        members
+    }
+
+    #[test]
+    fn longest_name_that_fits_is_meant() {
+        assert_eq!(room().addressee("ann lee hello"), Some((7, "hello")));
+        assert_eq!(room().addressee("ann leeway"), Some((5, "leeway")));
+        assert_eq!(room().addressee("böb"), Some((9, "")));
+        assert_eq!(room().addressee("böb  two blanks"), Some((9, " two blanks")));
+    }
+
+    #[test]
+    fn number_is_never_a_name() {
+        assert_eq!(room().addressee("9 hello"), Some((9, "hello")));
+        assert_eq!(room().addressee("4294967296 hello"), None);
+    }
+
+    #[test]
+    fn nobody_is_found_by_half_a_name() {
+        assert_eq!(room().addressee("an hello"), None);
+        assert_eq!(room().addressee(""), None);
+    }
+
+    #[test]
+    fn who_left_is_not_found() {
+        let mut members = room();
+        members.observe(&presence(9, PresenceEvent::Left, "böb"));
+        assert_eq!(members.addressee("böb hello"), None);
+        assert_eq!(members.iter().count(), 3);
+    }
+
+    #[test]
+    fn hub_cannot_fill_the_memory_with_members() {
+        let mut members = Members::new(1);
+        for member in 0..=u32::try_from(MAX_MEMBERS).unwrap() {
+            members.observe(&presence(member, PresenceEvent::Joined, "a"));
+        }
+        assert_eq!(members.iter().count(), MAX_MEMBERS);
+    }
+}

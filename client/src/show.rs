@@ -1,0 +1,240 @@
+//! A message as one line: for people, or as a JSON object.
+//!
+//! Control characters and bidirectional controls never come through as they are, nor does a line break: what a peer
+//! says cannot look like another speaker's line (SPEC 8).
+
+use std::fmt;
+use std::io::{self, Write};
+
+use bookend::{Delivery, Message, Payload, PresenceEvent, escaped, is_disturbing};
+
+/// Bytes of a binary payload that a line for people shows.
+const QUOTED: usize = 32;
+
+/// Writes a line for people, or nothing where there is nothing to tell; `own` is the reader's number in the room.
+///
+/// # Errors
+/// Those of `out`.
+pub fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Result<()> {
+    match message {
+        Message::Delivery(Delivery { from: 0, payload, .. }) => writeln!(out, "* {}", Shown(payload)),
+        Message::Delivery(delivery) => {
+            let name = delivery.name();
+            match delivery.to {
+                0 => write!(out, "{name}: ")?,
+                to if to == own => write!(out, "{name} (to you): ")?,
+                to => write!(out, "{name} (to {to}): ")?,
+            }
+            writeln!(out, "{}", Shown(&delivery.payload))
+        }
+        Message::Message(payload) => writeln!(out, "{}", Shown(payload)),
+        Message::Presence { event, name, .. } => {
+            writeln!(out, "* {} {}", name.text().to_str(), event_name(*event))
+        }
+        Message::Gap { missed } => writeln!(out, "* {missed} messages were missed"),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a JSON object and a line feed, or nothing where there is nothing to tell.
+///
+/// # Errors
+/// Those of `out`.
+pub fn json(message: &Message<'_>, out: &mut impl Write) -> io::Result<()> {
+    match message {
+        Message::Delivery(delivery) => {
+            let Delivery { from, to, seq, time, .. } = delivery;
+            let name = Quoted(delivery.name());
+            write!(out, r#"{{"from":{from},"name":{name},"to":{to},"seq":{seq},"time":{time}"#)?;
+            json_payload(&delivery.payload, out)
+        }
+        Message::Message(payload) => {
+            write!(out, r#"{{"event":"message""#)?;
+            json_payload(payload, out)
+        }
+        Message::Presence { member, event, name } => {
+            let (event, name) = (event_name(*event), name.text().to_str());
+            writeln!(out, r#"{{"event":"{event}","member":{member},"name":{}}}"#, Quoted(&name))
+        }
+        Message::Welcome { member, next_seq, greeting } => {
+            let greeting = greeting.to_str();
+            let greeting = Quoted(&greeting);
+            writeln!(out, r#"{{"event":"welcome","member":{member},"next_seq":{next_seq},"greeting":{greeting}}}"#)
+        }
+        Message::Gap { missed } => writeln!(out, r#"{{"event":"gap","missed":{missed}}}"#),
+        Message::Error(refusal) => {
+            let (frame, code, reason) = (refusal.frame, refusal.code.0, refusal.reason.to_str());
+            writeln!(out, r#"{{"event":"error","frame":{frame},"code":{code},"reason":{}}}"#, Quoted(&reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn json_payload(payload: &Payload<'_>, out: &mut impl Write) -> io::Result<()> {
+    match payload {
+        Payload::Text(text) => {
+            writeln!(out, r#","encoding":{},"text":{}}}"#, text.encoding() as u8, Quoted(&text.to_str()))
+        }
+        Payload::Binary(bytes) => writeln!(out, r#","encoding":0,"hex":"{}"}}"#, Hex(bytes, "")),
+    }
+}
+
+fn event_name(event: PresenceEvent) -> &'static str {
+    match event {
+        PresenceEvent::Here => "here",
+        PresenceEvent::Joined => "joined",
+        PresenceEvent::Left => "left",
+    }
+}
+
+/// A payload for people.
+struct Shown<'a>(&'a Payload<'a>);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Payload::Text(text) => write!(f, "{}", escaped(&text.to_str())),
+            Payload::Binary(bytes) => {
+                let more = if bytes.len() > QUOTED { " …" } else { "" };
+                let quoted = Hex(&bytes[..bytes.len().min(QUOTED)], " ");
+                write!(f, "[binary {} bytes: {quoted}{more}]", bytes.len())
+            }
+        }
+    }
+}
+
+/// Two digits a byte, with something in between.
+struct Hex<'a>(&'a [u8], &'static str);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, byte) in self.0.iter().enumerate() {
+            let between = if at == 0 { "" } else { self.1 };
+            write!(f, "{between}{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A JSON string. What a terminal should not see is escaped as well, though JSON allows some of it.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        let mut rest = self.0;
+        let special = |character| matches!(character, '"' | '\\') || is_disturbing(character);
+        while let Some((at, character)) = rest.char_indices().find(|&(_, character)| special(character)) {
+            f.write_str(&rest[..at])?;
+            match character {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                '\u{8}' => f.write_str("\\b")?,
+                '\u{c}' => f.write_str("\\f")?,
+                // None of those that disturb is above U+FFFF.
+                character => write!(f, "\\u{:04x}", u32::from(character))?,
+            }
+            rest = &rest[at + character.len_utf8()..];
+        }
+        f.write_str(rest)?;
+        f.write_str("\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bookend::{Code, Encoding, MemberName, Refusal, Text};
+
+    fn shown(message: &Message<'_>) -> (String, String) {
+        let (mut line, mut object) = (Vec::new(), Vec::new());
+        plain(message, 5, &mut line).unwrap();
+        json(message, &mut object).unwrap();
+        (String::from_utf8(line).unwrap(), String::from_utf8(object).unwrap())
+    }
+
+    fn delivery<'a>(from: u32, to: u32, name: &'a str, payload: Payload<'a>) -> Message<'a> {
+        Message::Delivery(Delivery::new(from, to, 1, 1_795_390_321_000, name, payload).unwrap())
+    }
+
+    fn text(text: &str) -> Payload<'_> {
+        Payload::Text(Text::utf8(text))
+    }
+
+    #[test]
+    fn delivery_is_shown_with_its_speaker() {
+        let (line, object) = shown(&delivery(7, 0, "bob", text("grüß")));
+        assert_eq!(line, "bob: grüß\n");
+        assert_eq!(
+            object,
+            "{\"from\":7,\"name\":\"bob\",\"to\":0,\"seq\":1,\"time\":1795390321000,\"encoding\":2,\"text\":\"grüß\"}\n"
+        );
+        assert_eq!(shown(&delivery(7, 5, "bob", text("psst"))).0, "bob (to you): psst\n");
+        assert_eq!(shown(&delivery(7, 6, "bob", text("psst"))).0, "bob (to 6): psst\n");
+        assert_eq!(shown(&delivery(0, 0, "", text("closing soon"))).0, "* closing soon\n");
+    }
+
+    #[test]
+    fn utf16_is_shown_as_utf8_under_its_own_number() {
+        let wire = Payload::decode(Encoding::Utf16Le, b"h\0i\0").unwrap();
+        let (line, object) = shown(&delivery(7, 0, "bob", wire));
+        assert_eq!(line, "bob: hi\n");
+        assert!(object.ends_with("\"encoding\":4,\"text\":\"hi\"}\n"), "{object}");
+    }
+
+    #[test]
+    fn binary_is_shown_in_hex_and_cut_only_for_people() {
+        let (line, object) = shown(&delivery(7, 0, "bob", Payload::Binary(b"hello")));
+        assert_eq!(line, "bob: [binary 5 bytes: 68 65 6c 6c 6f]\n");
+        assert!(object.ends_with(",\"encoding\":0,\"hex\":\"68656c6c6f\"}\n"), "{object}");
+        let (line, object) = shown(&delivery(7, 0, "bob", Payload::Binary(&[0; 33])));
+        assert_eq!(line, format!("bob: [binary 33 bytes: {} …]\n", ["00"; 32].join(" ")));
+        assert!(object.contains(&"00".repeat(33)), "{object}");
+    }
+
+    #[test]
+    fn nothing_that_a_peer_says_breaks_its_line() {
+        let nasty: String = (0..0x2100).filter_map(char::from_u32).filter(|&c| is_disturbing(c)).collect();
+        for message in [
+            delivery(7, 0, "bob", text(&nasty)),
+            Message::Message(text(&nasty)),
+            Message::Error(Refusal { id: 0, frame: 1, code: Code::POLICY, reason: Text::utf8(&nasty) }),
+            Message::Welcome { member: 1, next_seq: 1, greeting: Text::utf8(&nasty) },
+        ] {
+            let (line, object) = shown(&message);
+            for shown in [line, object] {
+                let inside = shown.strip_suffix('\n').unwrap_or(&shown);
+                assert!(!inside.chars().any(is_disturbing), "{inside:?}");
+            }
+        }
+        assert_eq!(shown(&Message::Message(text("a\nbob: b"))).0, "a\\u{a}bob: b\n");
+    }
+
+    #[test]
+    fn json_strings_are_escaped_as_json_wants_it() {
+        let (_, object) = shown(&Message::Message(text("\" \\ \n \r \t \u{8} \u{c} \0 \u{7f} \u{2028} 😀")));
+        assert_eq!(
+            object,
+            "{\"event\":\"message\",\"encoding\":2,\"text\":\"\\\" \\\\ \\n \\r \\t \\b \\f \\u0000 \\u007f \\u2028 😀\"}\n"
+        );
+    }
+
+    #[test]
+    fn events_are_lines() {
+        let name = MemberName::new(Text::utf8("ann")).unwrap();
+        let presence = |event| Message::Presence { member: 5, event, name };
+        assert_eq!(shown(&presence(PresenceEvent::Here)).0, "* ann here\n");
+        assert_eq!(shown(&presence(PresenceEvent::Left)).0, "* ann left\n");
+        assert_eq!(shown(&presence(PresenceEvent::Joined)).1, "{\"event\":\"joined\",\"member\":5,\"name\":\"ann\"}\n");
+        let (line, object) = shown(&Message::Gap { missed: 12 });
+        assert_eq!((&*line, &*object), ("* 12 messages were missed\n", "{\"event\":\"gap\",\"missed\":12}\n"));
+        let welcome = Message::Welcome { member: 5, next_seq: 1, greeting: Text::utf8("hi") };
+        assert_eq!(
+            shown(&welcome),
+            (String::new(), "{\"event\":\"welcome\",\"member\":5,\"next_seq\":1,\"greeting\":\"hi\"}\n".into())
+        );
+    }
+}

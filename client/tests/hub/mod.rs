@@ -1,0 +1,174 @@
+//! A hub that does what a test tells it, one step at a time.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses what it needs")]
+
+use bookend::{
+    Code, Delivery, Encoding, Hello, Limits, MemberName, Message, Payload, PresenceEvent, Role, Session, State, Step,
+    Text,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::Instant;
+
+/// What a client posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    pub to: u32,
+    pub encoding: Encoding,
+    pub bytes: Vec<u8>,
+}
+
+/// The number of the client in the room.
+pub const OWN: u32 = 5;
+
+pub struct Hub<S> {
+    stream: S,
+    session: Session,
+    start: Instant,
+    read: Vec<u8>,
+    /// The number of the frame that was heard last.
+    pub frame: u32,
+    pub is_closed: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
+    /// Exchanges HELLOs.
+    pub async fn greet(stream: S, hello: Hello) -> Hub<S> {
+        let session = Session::new(Role::Server, hello, Limits::default(), std::time::Duration::ZERO);
+        let mut hub = Hub { stream, session, start: Instant::now(), read: Vec::new(), frame: 0, is_closed: false };
+        while hub.session.peer().is_none() {
+            let posted = hub.turn().await;
+            assert_eq!(posted, Vec::new(), "nothing is posted before the HELLO has come");
+            assert!(!hub.is_closed, "{:?}", hub.session.outcome());
+        }
+        hub.write(&[]).await;
+        hub
+    }
+
+    /// Exchanges HELLOs, sends WELCOME, and tells who is here: `others`, then the client itself.
+    pub async fn welcome(stream: S, others: &[(u32, &str)]) -> Hub<S> {
+        let mut hub = Hub::greet(stream, Hello::new().with_hub(true)).await;
+        hub.say(&Message::Welcome { member: OWN, next_seq: 1, greeting: Text::utf8("hi") }).await;
+        let name = hub.peer().name().unwrap_or("guest").to_owned();
+        for &(member, name) in others.iter().chain(&[(OWN, &*name)]) {
+            hub.say(&presence(member, PresenceEvent::Here, name)).await;
+        }
+        hub
+    }
+
+    pub fn peer(&self) -> &Hello {
+        self.session.peer().expect("HELLOs were exchanged")
+    }
+
+    pub async fn say(&mut self, message: &Message<'_>) {
+        let mut out = Vec::new();
+        self.session.encode(message, &mut out).expect("the test says what may be said");
+        self.write(&out).await;
+    }
+
+    /// Delivers to everyone, or to the client alone, what the member `from` says.
+    pub async fn deliver(&mut self, from: u32, to: u32, name: &str, payload: Payload<'_>) {
+        let delivery = Delivery::new(from, to, 1, 0, name, payload).expect("the name is a plain line");
+        self.say(&Message::Delivery(delivery)).await;
+    }
+
+    /// Refuses the frame that was heard last.
+    pub async fn refuse(&mut self, code: Code, detail: &str) {
+        self.session.refuse_frame(0, self.frame, code, detail);
+        self.write(&[]).await;
+    }
+
+    /// Any bytes.
+    pub async fn write(&mut self, bytes: &[u8]) {
+        let mut out = Vec::new();
+        self.session.take_output(&mut out);
+        out.extend_from_slice(bytes);
+        // Who is gone hears nothing.
+        let _gone = self.stream.write_all(&out).await;
+    }
+
+    /// What one read brought. Answers PINGs, once all before them were given out: by the next call.
+    pub async fn turn(&mut self) -> Vec<Posted> {
+        self.write(&[]).await;
+        if self.session.state() == State::Closed {
+            self.is_closed = true;
+            let _gone = self.stream.shutdown().await;
+            return Vec::new();
+        }
+        let count = self.stream.read_buf(&mut self.read).await.unwrap_or(0);
+        let now = self.start.elapsed();
+        let mut posted = Vec::new();
+        let mut rest = &*self.read;
+        loop {
+            match self.session.receive(&mut rest, now) {
+                Step::Message(Message::Post { to, payload }) => posted.push(Posted::of(to, payload)),
+                Step::Message(Message::Message(payload)) => posted.push(Posted::of(0, payload)),
+                Step::More => break,
+                _ => {}
+            }
+            self.frame = self.session.frame_number();
+        }
+        let unused = rest.len();
+        self.read.drain(..self.read.len() - unused);
+        if count == 0 {
+            self.session.end_of_stream(unused, now);
+        }
+        posted
+    }
+
+    /// The next thing that is posted, and nothing else in the same read.
+    pub async fn next(&mut self) -> Posted {
+        loop {
+            let mut posted = self.turn().await;
+            assert!(!self.is_closed, "closed: {:?}", self.session.outcome());
+            assert!(posted.len() <= 1, "more than one at a time: {posted:?}");
+            if let Some(posted) = posted.pop() {
+                return posted;
+            }
+        }
+    }
+
+    /// Everything that is posted until the client closes, and its code.
+    pub async fn rest(&mut self) -> (Vec<Posted>, Option<Code>) {
+        let mut all = Vec::new();
+        while !self.is_closed {
+            all.extend(self.turn().await);
+        }
+        let code = match self.session.outcome() {
+            Some(bookend::Outcome::PeerClosed { code, .. }) => Some(*code),
+            _ => None,
+        };
+        (all, code)
+    }
+
+    /// Sends CLOSE and waits for the end.
+    pub async fn close(&mut self, code: Code, detail: &str) {
+        self.session.close(code, detail, self.start.elapsed());
+        self.write(&[]).await;
+        let _gone = self.stream.shutdown().await;
+        while !self.is_closed {
+            self.turn().await;
+        }
+    }
+}
+
+impl Posted {
+    fn of(to: u32, payload: Payload<'_>) -> Posted {
+        Posted { to, encoding: payload.encoding(), bytes: payload.as_bytes().to_vec() }
+    }
+
+    pub fn text(text: &str) -> Posted {
+        Posted { to: 0, encoding: Encoding::Utf8, bytes: text.as_bytes().to_vec() }
+    }
+
+    pub fn to(self, to: u32) -> Posted {
+        Posted { to, ..self }
+    }
+}
+
+pub fn presence(member: u32, event: PresenceEvent, name: &str) -> Message<'_> {
+    Message::Presence { member, event, name: MemberName::new(Text::utf8(name)).expect("it is a plain line") }
+}
+
+pub fn text(text: &str) -> Payload<'_> {
+    Payload::Text(Text::utf8(text))
+}

@@ -1,0 +1,153 @@
+//! Joining a hub, and what is told where that fails.
+
+mod hub;
+
+use std::time::Duration;
+
+use bookend::{Code, Hello, PresenceEvent};
+use bookend_client::{Address, Client, ConnectError, JoinError, Message, Stage};
+use hub::{Hub, OWN, presence};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::TcpListener;
+
+fn member() -> Hello {
+    Hello::new().with_hub(true).with_name("ann").expect("it is a plain line")
+}
+
+async fn join(far: impl Future<Output = ()>, near: DuplexStream) -> Result<Client<DuplexStream>, JoinError> {
+    tokio::join!(Client::join(near, member()), far).0
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_has_the_welcome_when_it_has_joined() {
+    let (near, far) = duplex(1 << 16);
+    let (client, _hub) = tokio::join!(Client::join(near, member()), Hub::welcome(far, &[]));
+    let client = client.unwrap();
+    let welcome = client.welcome().unwrap();
+    assert_eq!((welcome.member, welcome.next_seq, &*welcome.greeting), (OWN, 1, "hi"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_without_the_hub_profile_needs_no_welcome() {
+    let (near, far) = duplex(1 << 16);
+    let (client, _hub) = tokio::join!(Client::join(near, member()), Hub::greet(far, Hello::new()));
+    assert_eq!(client.unwrap().welcome(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hub_that_never_says_welcome_is_not_waited_for() {
+    let (near, far) = duplex(1 << 16);
+    let far = async {
+        let mut hub = Hub::greet(far, Hello::new().with_hub(true)).await;
+        assert_eq!(hub.rest().await.1, Some(Code::PROTOCOL_ERROR));
+    };
+    let error = join(far, near).await.unwrap_err();
+    assert!(matches!(error, JoinError::NoWelcome { found: None }), "{error}");
+    assert_eq!((error.stage(), error.name()), (Stage::Session, "no-welcome"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn hub_that_says_something_else_first_is_none() {
+    let (near, far) = duplex(1 << 16);
+    let far = async {
+        let mut hub = Hub::greet(far, Hello::new().with_hub(true)).await;
+        hub.say(&presence(1, PresenceEvent::Here, "bob")).await;
+        hub.rest().await;
+    };
+    let error = join(far, near).await.unwrap_err();
+    assert_eq!(error.to_string(), "session: no-welcome: a hub sends WELCOME first, but kind 11 came");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hub_that_refuses_is_quoted() {
+    let (near, far) = duplex(1 << 16);
+    let far = async {
+        let mut hub = Hub::greet(far, Hello::new().with_hub(true)).await;
+        hub.close(Code::TRY_LATER, "256 members").await;
+    };
+    let error = join(far, near).await.unwrap_err();
+    assert_eq!((error.stage(), error.name()), (Stage::Session, "try-later"));
+    assert!(error.to_string().contains("256 members"), "{error}");
+    assert!(error.mend().contains("full"), "{}", error.mend());
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_in_the_place_of_hello_is_of_the_stage_hello() {
+    let (near, mut far) = duplex(1 << 16);
+    let far = async move {
+        far.write_all(b"\xF5\xF8\x08\x01\0\0\0\x08\x03\xF5try-la\xF8\xF5").await.unwrap();
+        while far.read_buf(&mut Vec::new()).await.unwrap() > 0 {}
+    };
+    let error = join(far, near).await.unwrap_err();
+    assert_eq!((error.stage(), error.name()), (Stage::Hello, "try-later"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_speaks_something_else_is_told_from_a_hub() {
+    for words in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"", &[b'x'; 2000], b"\xF5\xF9"] {
+        let (near, mut far) = duplex(1 << 16);
+        let far = async move {
+            far.write_all(words).await.unwrap();
+            far.shutdown().await.unwrap();
+            while far.read_buf(&mut Vec::new()).await.unwrap() > 0 {}
+        };
+        let error = join(far, near).await.unwrap_err();
+        assert_eq!(error.stage(), Stage::Hello, "{error}");
+        assert!(error.mend().contains("does not speak Bookend"), "{error}: {}", error.mend());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_says_nothing_is_not_waited_for() {
+    let (near, mut far) = duplex(1 << 16);
+    let far = async move { while far.read_buf(&mut Vec::new()).await.unwrap() > 0 {} };
+    let error = join(far, near).await.unwrap_err();
+    assert_eq!((error.stage(), error.name()), (Stage::Hello, "hello-timeout"));
+}
+
+#[tokio::test]
+async fn refused_connection_names_stage_address_fault_and_mend() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address: Address = listener.local_addr().unwrap().to_string().parse().unwrap();
+    drop(listener);
+    let error = Client::connect(&address, member()).await.unwrap_err();
+    assert_eq!((error.stage(), error.name()), (Stage::Tcp, "connection-refused"));
+    assert!(error.to_string().starts_with(&format!("{address}: TCP: connection-refused: {address}: ")), "{error}");
+    assert_eq!(error.mend(), "is the hub running? cargo run --release -p bookend-server");
+}
+
+#[tokio::test]
+async fn host_that_cannot_be_is_of_the_stage_resolve() {
+    // A label of 64 bytes is refused without asking any server.
+    let address: Address = "a".repeat(64).parse().unwrap();
+    let error = Client::connect(&address, member()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Resolve { .. }), "{error}");
+    assert_eq!((error.stage(), error.name()), (Stage::Resolve, "unknown-host"));
+}
+
+#[tokio::test]
+async fn client_connects_by_host_name() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // The name may have another address, which refuses.
+    let address: Address = format!("localhost:{}", listener.local_addr().unwrap().port()).parse().unwrap();
+    let hub = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut hub = Hub::welcome(stream, &[]).await;
+        hub.deliver(7, 0, "bob", hub::text("hello")).await;
+        hub.rest().await
+    };
+    let member = async {
+        let mut client = Client::connect(&address, member()).await.unwrap();
+        client.connection().post(0, "hi").await.unwrap();
+        loop {
+            if let Message::Delivery(delivery) = client.connection().next().await.unwrap().unwrap() {
+                assert_eq!(delivery.name(), "bob");
+                break;
+            }
+        }
+        client.connection().close(Code::NORMAL, "").await.unwrap();
+    };
+    let both = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(hub, member) });
+    let ((posted, code), ()) = both.await.expect("the two do not wait for each other");
+    assert_eq!((posted, code), (vec![hub::Posted::text("hi")], Some(Code::NORMAL)));
+}
