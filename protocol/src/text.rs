@@ -222,43 +222,49 @@ impl fmt::Display for Text<'_> {
 /// Appends `text` to `out` in `encoding`; on an error `out` is as it was.
 ///
 /// # Errors
-/// [`Error::UnmappableText`]: US-ASCII cannot carry it. [`Encoding::Binary`] takes the bytes of UTF-8.
+/// [`Error::UnmappableText`]: US-ASCII cannot carry it, or it begins with U+FFFE in UTF-16 (R5.15).
+/// [`Encoding::Binary`] takes the bytes of UTF-8.
 pub fn encode(encoding: Encoding, text: &str, out: &mut Vec<u8>) -> Result<(), Error> {
+    if let Some((offset, _)) = unmappable(encoding, text).next() {
+        return Err(Error::UnmappableText { encoding, offset });
+    }
     match encoding {
-        Encoding::Ascii => {
-            let valid = encoding_rs::Encoding::ascii_valid_up_to(text.as_bytes());
-            if valid < text.len() {
-                return Err(Error::UnmappableText { encoding, offset: valid });
-            }
-            out.extend_from_slice(text.as_bytes());
-        }
-        Encoding::Binary | Encoding::Utf8 => out.extend_from_slice(text.as_bytes()),
+        Encoding::Binary | Encoding::Ascii | Encoding::Utf8 => out.extend_from_slice(text.as_bytes()),
         Encoding::Utf16Be => append_utf16::<BigEndian>(text, out),
         Encoding::Utf16Le => append_utf16::<LittleEndian>(text, out),
     }
     Ok(())
 }
 
-/// `text` in `encoding`, with `\u{hex}` for every character that it cannot carry, and how many there were (R5.13).
+/// `text` with `\u{hex}` for every character that `encoding` cannot carry, and how many there are (R5.13).
 #[must_use]
-pub fn encode_escaped(encoding: Encoding, text: &str) -> (Vec<u8>, usize) {
-    let mut out = Vec::new();
-    if encode(encoding, text, &mut out).is_ok() {
-        return (out, 0);
+pub fn escape_unmappable(encoding: Encoding, text: &str) -> (Cow<'_, str>, usize) {
+    let (mut escaped, mut done, mut count) = (String::new(), 0, 0);
+    for (offset, character) in unmappable(encoding, text) {
+        escaped.push_str(&text[done..offset]);
+        escaped.extend(character.escape_unicode());
+        done = offset + character.len_utf8();
+        count += 1;
     }
-    let mut escapes = 0;
-    for character in text.chars() {
-        if character.is_ascii() {
-            out.push(character as u8);
-        } else {
-            escapes += 1;
-            out.extend_from_slice(b"\\u{");
-            let digits = alloc::format!("{:x}", u32::from(character));
-            out.extend_from_slice(digits.as_bytes());
-            out.push(b'}');
-        }
+    if count == 0 {
+        return (Cow::Borrowed(text), 0);
     }
-    (out, escapes)
+    escaped.push_str(&text[done..]);
+    (Cow::Owned(escaped), count)
+}
+
+/// The characters of `text` that `encoding` cannot carry, each with its offset in bytes.
+fn unmappable(encoding: Encoding, text: &str) -> impl Iterator<Item = (usize, char)> {
+    let skipped = match encoding {
+        Encoding::Ascii => encoding_rs::Encoding::ascii_valid_up_to(text.as_bytes()),
+        Encoding::Utf16Be | Encoding::Utf16Le if text.starts_with('\u{FFFE}') => 0,
+        _ => text.len(),
+    };
+    let in_ascii = encoding == Encoding::Ascii;
+    text[skipped..]
+        .char_indices()
+        .map(move |(at, character)| (skipped + at, character))
+        .filter(move |&(offset, character)| if in_ascii { !character.is_ascii() } else { offset == 0 })
 }
 
 /// The byte order mark of an encoding, empty if it has none.
@@ -327,5 +333,38 @@ fn append_utf16<Order: ByteOrder>(text: &str, out: &mut Vec<u8>) {
     for unit in text.encode_utf16() {
         Order::write_u16(&mut pair, unit);
         out.extend_from_slice(&pair);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_encoding_cannot_carry_is_refused_or_shown() {
+        // [R5.13] [R5.15]
+        let refused = |encoding, text: &str| encode(encoding, text, &mut Vec::new()).err();
+        let error = |encoding, offset| Some(Error::UnmappableText { encoding, offset });
+        assert_eq!(refused(Encoding::Ascii, "grüß"), error(Encoding::Ascii, 2));
+        assert_eq!(refused(Encoding::Utf16Le, "\u{FFFE}a"), error(Encoding::Utf16Le, 0));
+        assert_eq!(refused(Encoding::Utf16Be, "a\u{FFFE}"), None);
+        assert_eq!(escape_unmappable(Encoding::Ascii, "grüß 😀"), ("gr\\u{fc}\\u{df} \\u{1f600}".into(), 3));
+        assert_eq!(escape_unmappable(Encoding::Utf16Be, "\u{FFFE}\u{FFFE}"), ("\\u{fffe}\u{FFFE}".into(), 1));
+        assert_eq!(escape_unmappable(Encoding::Utf8, "grüß"), ("grüß".into(), 0));
+    }
+
+    #[test]
+    fn a_surrogate_pair_may_lie_across_blocks() {
+        // [R5.3]
+        for lead in BLOCK - 2..BLOCK + 2 {
+            let text = "a".repeat(lead) + "😀b";
+            let mut bytes = Vec::new();
+            encode(Encoding::Utf16Le, &text, &mut bytes).expect("UTF-16 carries it");
+            assert_eq!(Text::decode(Encoding::Utf16Le, &bytes).expect("is legal").to_str(), text);
+            let broken = [&bytes[..2 * lead + 2], b"b\0"].concat();
+            let error = Error::BadText { encoding: Encoding::Utf16Le, offset: 2 * lead };
+            assert_eq!(Text::decode(Encoding::Utf16Le, &broken), Err(error));
+            assert_eq!(Text::decode(Encoding::Utf16Le, &bytes[..2 * lead + 2]), Err(error));
+        }
     }
 }
