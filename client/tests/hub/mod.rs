@@ -25,20 +25,19 @@ pub struct Hub<S> {
     session: Session,
     start: Instant,
     read: Vec<u8>,
-    /// The number of the frame that was heard last.
+    /// The number of the frame that was heard last, from HELLO = 0.
     pub frame: u32,
-    pub is_closed: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
     /// Exchanges HELLOs.
     pub async fn greet(stream: S, hello: Hello) -> Hub<S> {
         let session = Session::new(Role::Server, hello, Limits::default(), std::time::Duration::ZERO);
-        let mut hub = Hub { stream, session, start: Instant::now(), read: Vec::new(), frame: 0, is_closed: false };
+        let mut hub = Hub { stream, session, start: Instant::now(), read: Vec::new(), frame: 0 };
         while hub.session.peer().is_none() {
             let posted = hub.turn().await;
             assert_eq!(posted, Vec::new(), "nothing is posted before the HELLO has come");
-            assert!(!hub.is_closed, "{:?}", hub.session.outcome());
+            assert!(!hub.is_closed(), "{:?}", hub.session.outcome());
         }
         hub.write(&[]).await;
         hub
@@ -57,6 +56,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
 
     pub fn peer(&self) -> &Hello {
         self.session.peer().expect("HELLOs were exchanged")
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.session.state() == State::Closed
     }
 
     pub async fn say(&mut self, message: &Message<'_>) {
@@ -89,11 +92,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
     /// What one read brought. Answers PINGs, once all before them were given out: by the next call.
     pub async fn turn(&mut self) -> Vec<Posted> {
         self.write(&[]).await;
-        if self.session.state() == State::Closed {
-            self.is_closed = true;
-            let _gone = self.stream.shutdown().await;
-            return Vec::new();
-        }
         let count = self.stream.read_buf(&mut self.read).await.unwrap_or(0);
         let now = self.start.elapsed();
         let mut posted = Vec::new();
@@ -112,6 +110,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         if count == 0 {
             self.session.end_of_stream(unused, now);
         }
+        if self.is_closed() {
+            self.write(&[]).await;
+            let _gone = self.stream.shutdown().await;
+        }
         posted
     }
 
@@ -119,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
     pub async fn next(&mut self) -> Posted {
         loop {
             let mut posted = self.turn().await;
-            assert!(!self.is_closed, "closed: {:?}", self.session.outcome());
+            assert!(!self.is_closed(), "closed: {:?}", self.session.outcome());
             assert!(posted.len() <= 1, "more than one at a time: {posted:?}");
             if let Some(posted) = posted.pop() {
                 return posted;
@@ -130,7 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
     /// Everything that is posted until the client closes, and its code.
     pub async fn rest(&mut self) -> (Vec<Posted>, Option<Code>) {
         let mut all = Vec::new();
-        while !self.is_closed {
+        while !self.is_closed() {
             all.extend(self.turn().await);
         }
         let code = match self.session.outcome() {
@@ -145,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         self.session.close(code, detail, self.start.elapsed());
         self.write(&[]).await;
         let _gone = self.stream.shutdown().await;
-        while !self.is_closed {
+        while !self.is_closed() {
             self.turn().await;
         }
     }

@@ -276,3 +276,103 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
     let digits = digits?;
     digits.len().is_multiple_of(2).then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Command, String> {
+        let words = ["bookend"].iter().chain(words);
+        Arguments::try_parse_from(words).map(|arguments| arguments.command).map_err(|error| error.to_string())
+    }
+
+    fn chat(words: &[&str]) -> ChatArguments {
+        match parsed(words) {
+            Ok(Command::Chat(chat)) => chat,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    fn send(words: &[&str]) -> SendArguments {
+        match parsed(words) {
+            Ok(Command::Send(send)) => send,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn hello_says_what_the_command_line_says() {
+        let hello = chat(&["chat", "--name", "ann", "--room", "den", "--encoding", "utf-16le"]).hello();
+        assert_eq!((hello.name(), hello.room(), hello.preferred()), (Some("ann"), Some("den"), Encoding::Utf16Le));
+        assert!(hello.hub());
+        assert!(!chat(&["chat", "--plain"]).hello().hub());
+        assert_eq!(chat(&["chat"]).hello().preferred(), Encoding::Utf8);
+        assert_eq!(chat(&["chat", "--encoding", "as-sent"]).hello().preferred(), Encoding::Binary);
+    }
+
+    #[test]
+    fn hub_is_on_this_machine_unless_said_otherwise() {
+        assert_eq!(chat(&["chat"]).joining.address.to_string(), "127.0.0.1:3990");
+        assert_eq!(chat(&["chat", "[::1]:7"]).joining.address.to_string(), "[::1]:7");
+    }
+
+    #[test]
+    fn words_behind_the_address_are_one_message() {
+        assert_eq!(send(&["send", "hub", "to be", "or"]).what(), WhatToSend::Text("to be or".into()));
+        assert_eq!(send(&["send", "hub", "--", "-1"]).what(), WhatToSend::Text("-1".into()));
+        assert_eq!(send(&["send", "hub"]).what(), WhatToSend::Lines);
+        assert_eq!(send(&["send", "--binary"]).what(), WhatToSend::Binary);
+    }
+
+    #[test]
+    fn wrong_options_are_refused() {
+        for words in [
+            &["chat", "host:0"][..],
+            &["chat", "http://host"],
+            &["chat", "--name", ""],
+            &["chat", "--name", "a\u{1b}b"],
+            &["chat", "--count", "0"],
+            &["chat", "--encoding", "latin-1"],
+            &["chat", "--send-hex", "2"],
+            &["send", "hub", "text", "--binary"],
+            &["send", "--binary", "--encoding", "ascii"],
+            &["send", "--encoding", "as-sent"],
+            &["send", "--to", "ann", "--plain"],
+            &["listen", "--raw", "--json"],
+            &["listen", "hub", "more"],
+            &[],
+        ] {
+            assert!(parsed(words).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn payloads_in_hex_are_judged() {
+        let payloads = |words: &[&str]| chat(&[&["chat"], words].concat()).payloads();
+        let sent = payloads(&["--send-hex", "4", "6800", "--send-hex", "0", "", "--send-hex", "2", "EFBBBF61"]);
+        assert_eq!(
+            sent,
+            Ok(vec![
+                (Encoding::Utf16Le, b"h\0".to_vec()),
+                (Encoding::Binary, Vec::new()),
+                (Encoding::Utf8, b"a".to_vec()) // a byte order mark is never sent (R5.5)
+            ])
+        );
+        for (encoding, hex) in [("5", "00"), ("-", "00"), ("0", "0"), ("0", "0g"), ("2", "ff"), ("3", "d800")] {
+            assert!(payloads(&["--send-hex", encoding, hex]).is_err(), "{encoding} {hex}");
+        }
+    }
+
+    #[test]
+    fn every_help_has_the_exit_codes() {
+        for words in [&["--help"][..], &["chat", "--help"], &["send", "-h"], &["listen", "--help"]] {
+            let help = parsed(words).unwrap_err();
+            assert!(help.contains("3    no hub was joined"), "{help}");
+        }
+    }
+}

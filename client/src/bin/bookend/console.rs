@@ -63,3 +63,89 @@ impl Console {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    /// A console whose words can be read.
+    #[derive(Clone, Default)]
+    pub(crate) struct Captured {
+        pub(crate) output: Shared,
+        pub(crate) errors: Shared,
+    }
+
+    #[derive(Clone, Default)]
+    pub(crate) struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Shared {
+        pub(crate) fn bytes(&self) -> Vec<u8> {
+            self.0.lock().unwrap().clone()
+        }
+
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.bytes()).unwrap()
+        }
+    }
+
+    impl Captured {
+        pub(crate) fn console(&self) -> Console {
+            Console::new(self.output.clone(), self.errors.clone())
+        }
+    }
+
+    /// Fails always.
+    pub(crate) struct Broken(pub(crate) io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_printed_is_written_before_the_end() {
+        let captured = Captured::default();
+        let console = captured.console();
+        for number in 0..100 {
+            console.print(format!("{number}\n").into_bytes()).await.unwrap();
+        }
+        assert!(console.finish());
+        assert_eq!(captured.output.text(), (0..100).map(|number| format!("{number}\n")).collect::<String>());
+    }
+
+    #[tokio::test]
+    async fn complaint_is_one_line_and_nothing_well() {
+        let captured = Captured::default();
+        let console = captured.console();
+        console.complain(format_args!("a\nb\x1b[31m"));
+        assert!(!console.finish());
+        assert_eq!(captured.errors.text(), "bookend: a\\u{a}b\\u{1b}[31m\n");
+    }
+
+    #[tokio::test]
+    async fn that_nobody_reads_on_is_nothing_wrong_but_a_full_disk_is() {
+        for (kind, is_well) in [(io::ErrorKind::BrokenPipe, true), (io::ErrorKind::StorageFull, false)] {
+            let errors = Shared::default();
+            let console = Console::new(Broken(kind), errors.clone());
+            while console.print(b"x".to_vec()).await.is_ok() {}
+            assert_eq!(console.finish(), is_well);
+            assert_eq!(errors.text().is_empty(), is_well);
+        }
+    }
+}

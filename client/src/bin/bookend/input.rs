@@ -154,3 +154,92 @@ impl fmt::Display for InputError {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Lines that were typed: one of each text.
+    pub(crate) fn typed(texts: &[&str]) -> Vec<Result<Entry, InputError>> {
+        (1..).zip(texts).map(|(line, text)| Ok(Entry { line, body: Body::Text((*text).into()) })).collect()
+    }
+
+    fn read(input: &'static [u8], limit: usize) -> Vec<String> {
+        let mut messages = lines(input, limit);
+        let mut all = Vec::new();
+        while let Some(chunk) = messages.blocking_recv() {
+            all.extend(chunk.into_iter().map(|entry| match entry {
+                Ok(Entry { line, body: Body::Text(text) }) => format!("{line} {text}"),
+                Ok(other) => format!("{other:?}"),
+                Err(error) => error.to_string(),
+            }));
+        }
+        all
+    }
+
+    #[test]
+    fn lines_end_in_lf_or_crlf_and_the_last_one_need_not() {
+        assert_eq!(read(b"a\r\nb\n\nc\r\r\nd\re", 9), ["1 a", "2 b", "3 ", "4 c\r", "5 d\re"]);
+        assert_eq!(read(b"a\n", 9), ["1 a"]);
+        assert_eq!(read(b"", 9), [""; 0]);
+    }
+
+    #[test]
+    fn bad_line_is_told_with_number_and_offset_and_the_rest_goes_on() {
+        assert_eq!(
+            read(b"good\nba\xFFd\n\xC3\n\xEF\xBB\xBFa\xFF\nrest", 99),
+            [
+                "1 good",
+                "line 2: bad-text: byte 2 is not utf-8",
+                "line 3: bad-text: byte 0 is not utf-8",
+                "line 4: bad-text: byte 4 is not utf-8",
+                "5 rest"
+            ]
+        );
+    }
+
+    #[test]
+    fn byte_order_mark_of_a_line_is_no_text() {
+        assert_eq!(read(b"\xEF\xBB\xBFa\r\n", 9), ["1 a"]);
+    }
+
+    #[test]
+    fn long_line_is_told_and_not_kept() {
+        assert_eq!(
+            read(b"12345\n123456\n12345\r\n1\n", 5),
+            ["1 12345", "line 2: too-long: more than 5 bytes", "3 12345", "4 1"]
+        );
+        assert_eq!(read(b"123456789\n1\n", 5), ["line 1: too-long: more than 5 bytes", "2 1"]);
+        assert_eq!(read(b"12345\r", 5), ["line 1: too-long: more than 5 bytes"]);
+        assert_eq!(read(b"123456", 5), ["line 1: too-long: more than 5 bytes"]);
+        assert_eq!(read(b"1234567\n8", 5), ["line 1: too-long: more than 5 bytes", "2 8"]);
+    }
+
+    #[test]
+    fn input_that_fails_ends_behind_its_lines() {
+        struct Failing(bool);
+        impl Read for Failing {
+            fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) {
+                    return Err(io::ErrorKind::PermissionDenied.into());
+                }
+                bytes[..2].copy_from_slice(b"a\n");
+                Ok(2)
+            }
+        }
+        let mut messages = lines(Failing(false), 9);
+        assert!(matches!(messages.blocking_recv().as_deref(), Some([Ok(_)])));
+        assert!(matches!(messages.blocking_recv().as_deref(), Some([Err(InputError::Io(_))])));
+        assert!(messages.blocking_recv().is_none());
+    }
+
+    #[test]
+    fn binary_input_is_one_message_of_every_byte() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let mut messages = whole(io::Cursor::new(bytes.clone()), 256);
+        let chunk = messages.blocking_recv().unwrap();
+        assert_eq!(chunk.first().unwrap().as_ref().unwrap().body, Body::Binary(bytes.clone()));
+        let chunk = whole(io::Cursor::new(bytes), 255).blocking_recv().unwrap();
+        assert!(matches!(chunk.as_slice(), [Err(InputError::TooLong { line: 0, limit: 255 })]));
+    }
+}

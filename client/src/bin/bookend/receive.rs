@@ -1,13 +1,15 @@
 //! The loop that every command runs: what arrives is heard, and printed batch by batch.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::future::ready;
 use std::io;
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 use std::pin::pin;
 
 use bookend::{Code, Connection, ConnectionError, Message, Outcome, Refusal};
-use bookend_client::{ConnectError, show};
+use bookend_client::{Client, ConnectError, show};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
 
@@ -93,6 +95,35 @@ pub(crate) async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
         let _closed = connection.close(Code::GOING_AWAY, "").await;
     }
     ended
+}
+
+/// Runs `receiving` to its end, and `sending` meanwhile. What `receiving` heard last is still told to `sending`.
+pub(crate) async fn beside<T>(receiving: impl Future<Output = T>, sending: impl Future<Output = Infallible>) -> T {
+    let mut sending = pin!(sending);
+    let ended = select! {
+        ended = receiving => ended,
+        never = &mut sending => match never {},
+    };
+    select! {
+        biased;
+        never = &mut sending => match never {},
+        () = ready(()) => ended,
+    }
+}
+
+/// What a command's end means: if all was done, it does not matter how the session ended.
+pub(crate) async fn conclude<S: AsyncRead + AsyncWrite + Unpin>(
+    client: &mut Client<S>,
+    ended: Result<Ended, Failure>,
+    is_done: bool,
+) -> Result<(), Failure> {
+    match ended {
+        Ok(Ended::Enough) => client.connection().close(Code::NORMAL, "").await.map_err(Failure::Session),
+        Ok(Ended::Here) => Ok(()),
+        Ok(Ended::There) | Err(Failure::Session(_)) if is_done => Ok(()),
+        Ok(Ended::There) => Err(Failure::Left),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// A REQUEST must be answered (R3.12).

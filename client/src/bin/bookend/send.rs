@@ -4,16 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use bookend::{Code, Content, Encoding, Message};
+use bookend::{Content, Encoding, Message};
 use bookend_client::{Client, Members};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::join;
 use tokio::sync::Notify;
-use tokio::{join, select};
 
 use crate::console::Console;
 use crate::input::{Body, Entry, InputError, Messages};
 use crate::post::{PostError, Poster};
-use crate::receive::{Ended, Failure, receive};
+use crate::receive::{Failure, beside, conclude, receive};
 
 /// What the command line asks for.
 pub(crate) struct Sending {
@@ -53,16 +53,9 @@ pub(crate) async fn send<S: AsyncRead + AsyncWrite + Unpin>(
         }
         ControlFlow::Continue(())
     });
-    let ended = select! {
-        ended = receiving => ended,
-        never = sender.send_all(messages) => match never {},
-    };
+    let ended = beside(receiving, sender.send_all(messages)).await;
     tally.report(console);
-    match ended? {
-        Ended::Enough => client.connection().close(Code::NORMAL, "").await.map_err(Failure::Session),
-        Ended::There if !tally.is_done.get() => Err(Failure::Left),
-        Ended::There | Ended::Here => Ok(()),
-    }
+    conclude(&mut client, ended, tally.is_done.get()).await
 }
 
 /// How many messages came how far.
@@ -199,5 +192,141 @@ impl Sender<'_> {
                 self.more.notified().await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::tests::Captured;
+    use crate::hub::{Hub, Posted};
+    use crate::input::tests::typed;
+    use crate::input::{one, whole};
+    use bookend::{Code, Hello};
+    use std::future::pending;
+    use std::time::Duration;
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::sync::mpsc;
+    use tokio::time::timeout;
+
+    const TO_ALL: Sending = Sending { to: None, encoding: None };
+
+    fn read(entries: Vec<Result<Entry, InputError>>) -> Messages {
+        let (sender, messages) = mpsc::channel(1);
+        sender.try_send(entries).unwrap();
+        messages
+    }
+
+    /// How `send` ends, and what it complains of, while the hub does `script`.
+    async fn sent<T>(
+        messages: Messages,
+        sending: &Sending,
+        script: impl AsyncFnOnce(Hub<DuplexStream>) -> T,
+    ) -> (Result<(), Failure>, String, T) {
+        let (near, far) = duplex(1 << 16);
+        let captured = Captured::default();
+        let console = captured.console();
+        let sending = async {
+            let client = Client::join(near, Hello::new().with_hub(true)).await.unwrap();
+            send(client, messages, sending, &console, pending()).await
+        };
+        let scripted = async { script(Hub::welcome(far, &[(7, "bob")]).await).await };
+        let both = timeout(Duration::from_secs(20), async { tokio::join!(sending, scripted) });
+        let (ended, scripted) = both.await.expect("nobody waits for ever");
+        console.finish();
+        assert_eq!(captured.output.text(), "", "`send` prints nothing");
+        (ended, captured.errors.text(), scripted)
+    }
+
+    #[tokio::test]
+    async fn everything_is_posted_in_order_and_confirmed_in_silence() {
+        let texts: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+        let entries = typed(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let (ended, errors, (posted, code)) = sent(read(entries), &TO_ALL, async |mut hub| hub.rest().await).await;
+        assert!(ended.is_ok());
+        assert_eq!((&*errors, code), ("", Some(Code::NORMAL)));
+        assert_eq!(posted, texts.iter().map(|text| Posted::text(text)).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn nothing_to_send_is_sent_well() {
+        let (ended, errors, (posted, code)) = sent(read(Vec::new()), &TO_ALL, async |mut hub| hub.rest().await).await;
+        assert!(ended.is_ok());
+        assert_eq!((posted, &*errors, code), (Vec::new(), "", Some(Code::NORMAL)));
+    }
+
+    #[tokio::test]
+    async fn what_the_hub_refuses_is_not_confirmed() {
+        let (ended, errors, _) =
+            sent(read(typed(&["one"])), &Sending { to: Some("9".into()), ..TO_ALL }, async |mut hub| {
+                assert_eq!(hub.next().await, Posted::text("one").to(9));
+                hub.refuse(Code::NO_SUCH_MEMBER, "9").await;
+                hub.rest().await
+            })
+            .await;
+        assert!(ended.is_ok());
+        assert_eq!(errors, "bookend: the peer refused: 4010 no-such-member: 9\nbookend: 0 of 1 messages confirmed\n");
+    }
+
+    #[tokio::test]
+    async fn bad_line_is_not_confirmed_and_the_rest_is_sent() {
+        let mut entries = typed(&["one", "two"]);
+        entries.insert(1, Err(InputError::BadText { line: 2, offset: 0 }));
+        let (_, errors, (posted, _)) = sent(read(entries), &TO_ALL, async |mut hub| hub.rest().await).await;
+        assert_eq!(posted, [Posted::text("one"), Posted::text("two")]);
+        assert_eq!(errors, "bookend: line 2: bad-text: byte 0 is not utf-8\nbookend: 2 of 3 messages confirmed\n");
+    }
+
+    #[tokio::test]
+    async fn stream_that_ends_says_what_was_confirmed_for_certain() {
+        let (sender, messages) = mpsc::channel(1);
+        let (ended, errors, ()) = sent(messages, &TO_ALL, async |mut hub| {
+            sender.send(typed(&["one"])).await.unwrap();
+            assert_eq!(hub.next().await, Posted::text("one"));
+            // The next turn answers the PING, which may come with the second message or before it.
+            sender.send(typed(&["two"])).await.unwrap();
+            assert_eq!(hub.next().await, Posted::text("two"));
+            hub.close(Code::INTERNAL, "").await;
+        })
+        .await;
+        assert_eq!(ended.unwrap_err().to_string(), "the peer closed: 1011 internal");
+        assert_eq!(errors, "bookend: at least 1 of 2 messages confirmed\n");
+    }
+
+    #[tokio::test]
+    async fn name_is_looked_up_once_everyone_is_known() {
+        let sending = Sending { to: Some("bob".into()), ..TO_ALL };
+        let (ended, errors, (posted, _)) = sent(one("hi".into()), &sending, async |mut hub| hub.rest().await).await;
+        assert!(ended.is_ok());
+        assert_eq!((posted, &*errors), (vec![Posted::text("hi").to(7)], ""));
+    }
+
+    #[tokio::test]
+    async fn name_that_nobody_has_sends_nothing() {
+        let sending = Sending { to: Some("eve".into()), ..TO_ALL };
+        let (_, errors, (posted, code)) = sent(one("hi".into()), &sending, async |mut hub| hub.rest().await).await;
+        assert_eq!((posted, code), (Vec::new(), Some(Code::NORMAL)));
+        assert!(errors.starts_with("bookend: no-such-member: nobody here is called eve\n"), "{errors}");
+    }
+
+    #[tokio::test]
+    async fn text_goes_out_in_the_encoding_that_is_asked_for_or_not_at_all() {
+        let sending = Sending { encoding: Some(Encoding::Utf16Le), ..TO_ALL };
+        let (_, errors, (posted, _)) = sent(one("hi".into()), &sending, async |mut hub| hub.rest().await).await;
+        assert_eq!(posted, [Posted { to: 0, encoding: Encoding::Utf16Le, bytes: b"h\0i\0".to_vec() }]);
+        assert_eq!(errors, "");
+        let sending = Sending { encoding: Some(Encoding::Ascii), ..TO_ALL };
+        let (_, errors, (posted, _)) = sent(one("grüß".into()), &sending, async |mut hub| hub.rest().await).await;
+        assert_eq!(posted, []);
+        assert!(errors.contains("unmappable-text: ") && errors.contains("0 of 1"), "{errors}");
+    }
+
+    #[tokio::test]
+    async fn binary_input_is_one_message() {
+        let messages = whole(&b"\xFF\n\0"[..], 99);
+        let (ended, errors, (posted, _)) = sent(messages, &TO_ALL, async |mut hub| hub.rest().await).await;
+        assert!(ended.is_ok());
+        assert_eq!(posted, [Posted { to: 0, encoding: Encoding::Binary, bytes: b"\xFF\n\0".to_vec() }]);
+        assert_eq!(errors, "");
     }
 }
