@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Mapping, Optional, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
@@ -31,6 +31,7 @@ class Language:
     tools: Tuple[str, ...]
     build: Tuple[str, ...]
     adapter: Tuple[str, ...]
+    chat: Tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -39,8 +40,9 @@ LANGUAGES = (
         name="rust",
         folder="interop/rust",
         tools=("cargo",),
-        build=("cargo", "build", "--quiet", "--release", "-p", "bookend-adapter"),
+        build=("cargo", "build", "--quiet", "--release", "-p", "bookend-adapter", "-p", "bookend-client"),
         adapter=(str(ROOT / TARGET / "release" / "bookend-adapter"),),
+        chat=(str(ROOT / TARGET / "release" / "bookend"), "chat"),
     ),
     Language(
         name="python",
@@ -48,6 +50,7 @@ LANGUAGES = (
         tools=(),
         build=(),
         adapter=(sys.executable, "-m", "bookend.adapter"),
+        chat=(sys.executable, "-m", "bookend.chat"),
         environment={"PYTHONPATH": str(ROOT / "interop/python/src")},
     ),
     Language(
@@ -56,12 +59,22 @@ LANGUAGES = (
         tools=("make", "cc"),
         build=("make", "--silent", "-C", "interop/c", "BUILD=../build/c"),
         adapter=(str(ROOT / "interop/build/c/bookend-adapter"),),
+        chat=(str(ROOT / "interop/build/c/bookend-chat"),),
     ),
 )
 
 
+def build_hub() -> Sequence[str]:
+    """Builds the hub and returns the command that starts it. Raises NotRun as `build` does."""
+    if shutil.which("cargo") is None:
+        raise NotRun("no cargo", lacking=True)
+    if subprocess.run(("cargo", "build", "--quiet", "--release", "-p", "bookend-server"), cwd=ROOT).returncode != 0:
+        raise NotRun("build failed")
+    return (str(ROOT / TARGET / "release" / "bookend-server"),)
+
+
 def build(language: Language) -> None:
-    """Builds the adapter of a language.
+    """Builds the adapter and the chat peer of a language.
 
     Raises NotRun where a tool or the folder is missing, or the build fails.
     """

@@ -317,8 +317,7 @@ class Session:
     def _permit(self, message: AnyMessage) -> Frame:
         """The frame of a message that may be sent now; raises Refused if the rules forbid it."""
         if self.peer is None or not self.is_open:
-            fault = self._end.fault if self._end else None
-            raise Refused(fault.name if fault else "protocol-error", "the session is not open")
+            raise Refused("not-open", "the session is not open")
         if isinstance(message, (Close, Pong)):
             raise Refused("protocol-error", "the session sends CLOSE and PONG itself")
         if message.kind in HUB_KINDS:
@@ -338,7 +337,7 @@ class Session:
                 raise Refused("try-later", f"{len(self._asked)} requests wait for an answer")
         if isinstance(message, Reply) or (isinstance(message, Error) and message.id):
             if message.id not in self._owed:
-                raise Refused("protocol-error", f"REQUEST {message.id} waits for no answer")
+                raise Refused("no-such-request", f"REQUEST {message.id} waits for no answer")
         return frame
 
     def _write(self, message: AnyMessage, now: int) -> Write:
