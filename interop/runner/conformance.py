@@ -6,7 +6,7 @@ import os
 from typing import Callable, Collection, Dict, Iterator, List
 
 from adapter import Adapter, AdapterFailure, GivenUp
-from languages import LANGUAGES, NotRun, build
+from languages import LANGUAGES, NotRun, build, command_of
 from layers import Case, cases
 from table import Table
 from vectors import LAYERS, Vector, load
@@ -35,7 +35,7 @@ def run(table: Table, only: Collection[str], ids: Collection[str], say: Print = 
         except NotRun as reason:
             table.not_run(language.name, str(reason), failure=not reason.lacking or os.environ.get("CI") == "true")
             continue
-        run_row(table, language.name, Adapter(language.adapter, language.environment), layers, say)
+        run_row(table, language.name, Adapter(command_of(language.adapter), language.environment), layers, say)
 
 
 def chosen(ids: Collection[str]) -> Dict[str, List[Vector]]:

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Mapping, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+CARGO = ("cargo", "build", "--quiet", "--release", "-p")
 
 
 class NotRun(Exception):
@@ -40,9 +40,9 @@ LANGUAGES = (
         name="rust",
         folder="interop/rust",
         tools=("cargo",),
-        build=("cargo", "build", "--quiet", "--release", "-p", "bookend-adapter", "-p", "bookend-client"),
-        adapter=(str(ROOT / TARGET / "release" / "bookend-adapter"),),
-        chat=(str(ROOT / TARGET / "release" / "bookend"), "chat"),
+        build=(*CARGO, "bookend-adapter", "-p", "bookend-client"),
+        adapter=("{rust}/bookend-adapter",),
+        chat=("{rust}/bookend", "chat"),
     ),
     Language(
         name="python",
@@ -64,13 +64,30 @@ LANGUAGES = (
 )
 
 
+_rust: Optional[Path] = None
+"""Where the Rust programs are, if they are built already."""
+
+
+def take_rust_from(folder: Path) -> None:
+    """Takes the Rust programs from a folder instead of building them."""
+    global _rust
+    _rust = folder.resolve()
+
+
+def command_of(words: Sequence[str]) -> List[str]:
+    """A command of the table, with the folder of the Rust programs in its place."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or "target")
+    return [word.replace("{rust}", str(_rust or ROOT / target / "release")) for word in words]
+
+
 def build_hub() -> Sequence[str]:
     """Builds the hub and returns the command that starts it. Raises NotRun as `build` does."""
-    if shutil.which("cargo") is None:
-        raise NotRun("no cargo", lacking=True)
-    if subprocess.run(("cargo", "build", "--quiet", "--release", "-p", "bookend-server"), cwd=ROOT).returncode != 0:
-        raise NotRun("build failed")
-    return (str(ROOT / TARGET / "release" / "bookend-server"),)
+    if _rust is None:
+        if shutil.which("cargo") is None:
+            raise NotRun("no cargo", lacking=True)
+        if subprocess.run((*CARGO, "bookend-server"), cwd=ROOT).returncode != 0:
+            raise NotRun("build failed")
+    return command_of(("{rust}/bookend-server",))
 
 
 def build(language: Language) -> None:
@@ -83,7 +100,8 @@ def build(language: Language) -> None:
         raise NotRun(f"no {missing}", lacking=True)
     if not (ROOT / language.folder).is_dir():
         raise NotRun(f"no {language.folder}")
-    if language.build and subprocess.run(language.build, cwd=ROOT).returncode != 0:
+    built = _rust is not None and language.build[:1] == ("cargo",)
+    if language.build and not built and subprocess.run(language.build, cwd=ROOT).returncode != 0:
         raise NotRun("build failed")
 
 

@@ -14,9 +14,9 @@ import socket
 import subprocess
 import threading
 from contextlib import ExitStack
-from typing import Callable, Collection, Dict, List, NamedTuple, Optional, Sequence
+from typing import IO, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence
 
-from languages import LANGUAGES, ROOT, Language, NotRun, build, build_hub
+from languages import LANGUAGES, ROOT, Language, NotRun, build, build_hub, command_of
 from relay import Address, Relay
 from table import Table
 
@@ -156,12 +156,12 @@ def start_hub(command: Sequence[str], stack: ExitStack) -> Address:
 class Lines:
     """Lines as they come, with a time limit, read by a thread of their own."""
 
-    def __init__(self, source: "subprocess.IO[bytes]", who: str) -> None:
+    def __init__(self, source: IO[bytes], who: str) -> None:
         self._who = who
         self._lines: "queue.Queue[Optional[str]]" = queue.Queue()
         threading.Thread(target=self._read, args=(source,), daemon=True).start()
 
-    def _read(self, source: "subprocess.IO[bytes]") -> None:
+    def _read(self, source: IO[bytes]) -> None:
         for line in source:
             self._lines.put(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
         self._lines.put(None)
@@ -179,7 +179,7 @@ class Peer:
 
     def __init__(self, language: Language, hub: Address, name: str, preference: str, count: int, sayings: Dict[int, bytes]) -> None:
         self._name = name
-        command = [*language.chat, f"{hub[0]}:{hub[1]}", "--name", name, "--encoding", preference, "--json", "--count", str(count)]
+        command = [*command_of(language.chat), f"{hub[0]}:{hub[1]}", "--name", name, "--encoding", preference, "--json", "--count", str(count)]
         for encoding, octets in sayings.items():
             command += ["--send-hex", str(encoding), octets.hex()]
         self._process = subprocess.Popen(

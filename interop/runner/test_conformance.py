@@ -113,7 +113,7 @@ class Conformance(unittest.TestCase):
 
 
 class MissingTools(unittest.TestCase):
-    LACKING = Language("peer", folder="interop", tools=("no-such-tool",), build=(), adapter=())
+    LACKING = Language("peer", folder="interop", tools=("no-such-tool",), build=(), adapter=(), chat=())
 
     def run_with(self, language: Language, environment: str) -> Table:
         table = Table()
@@ -130,7 +130,7 @@ class MissingTools(unittest.TestCase):
         self.assertTrue(self.run_with(self.LACKING, environment="true").failed)
 
     def test_a_build_that_fails_is_a_failure_everywhere(self) -> None:
-        broken = Language("peer", folder="interop", tools=(), build=(sys.executable, "-c", "raise SystemExit(1)"), adapter=())
+        broken = Language("peer", folder="interop", tools=(), build=(sys.executable, "-c", "raise SystemExit(1)"), adapter=(), chat=())
         table = self.run_with(broken, environment="")
         self.assertIn("peer  not run (build failed)", table.lines())
         self.assertTrue(table.failed)
