@@ -31,7 +31,7 @@ pub fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Resul
         Message::Presence { event, name, .. } => {
             writeln!(out, "* {} {}", name.text().to_str(), event_name(*event))
         }
-        Message::Gap { missed } => writeln!(out, "* {missed} messages were missed"),
+        Message::Gap { missed } => writeln!(out, "* {missed} messages missed"),
         _ => Ok(()),
     }
 }
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(shown(&presence(PresenceEvent::Left)).0, "* ann left\n");
         assert_eq!(shown(&presence(PresenceEvent::Joined)).1, "{\"event\":\"joined\",\"member\":5,\"name\":\"ann\"}\n");
         let (line, object) = shown(&Message::Gap { missed: 12 });
-        assert_eq!((&*line, &*object), ("* 12 messages were missed\n", "{\"event\":\"gap\",\"missed\":12}\n"));
+        assert_eq!((&*line, &*object), ("* 12 messages missed\n", "{\"event\":\"gap\",\"missed\":12}\n"));
         let welcome = Message::Welcome { member: 5, next_seq: 1, greeting: Text::utf8("hi") };
         assert_eq!(
             shown(&welcome),

@@ -15,6 +15,7 @@ mod input;
 mod listen;
 mod post;
 mod receive;
+mod room;
 mod send;
 
 use std::io;

@@ -1,11 +1,11 @@
 //! `bookend send`: posts, and ends well only if the hub has confirmed everything.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use bookend::{Content, Encoding, Message};
-use bookend_client::{Client, Members};
+use bookend_client::Client;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::join;
 use tokio::sync::Notify;
@@ -14,6 +14,7 @@ use crate::console::Console;
 use crate::input::{Body, Entry, InputError, Messages};
 use crate::post::{PostError, Poster};
 use crate::receive::{Failure, beside, conclude, receive};
+use crate::room::Room;
 
 /// What the command line asks for.
 pub(crate) struct Sending {
@@ -32,25 +33,14 @@ pub(crate) async fn send<S: AsyncRead + AsyncWrite + Unpin>(
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let tally = Tally::default();
-    let members = RefCell::new(Members::new(client.own()));
-    let complete = Notify::new();
-    let sender = Sender {
-        poster: Poster::of(&mut client),
-        sending,
-        console,
-        tally: &tally,
-        members: &members,
-        complete: &complete,
-        more: Notify::new(),
-    };
+    let room = Room::new(client.own());
+    let poster = Poster::of(&mut client);
+    let sender = Sender { poster, sending, console, tally: &tally, room: &room, more: Notify::new() };
     let receiving = receive(client.connection(), console, interrupt, |message, _| {
         if let Message::Error(_) = message {
             add(&tally.refused, 1);
         }
-        members.borrow_mut().observe(message);
-        if members.borrow().own_is_known() {
-            complete.notify_one();
-        }
+        room.hear(message);
         ControlFlow::Continue(())
     });
     let ended = beside(receiving, sender.send_all(messages)).await;
@@ -93,9 +83,7 @@ struct Sender<'a> {
     sending: &'a Sending,
     console: &'a Console,
     tally: &'a Tally,
-    members: &'a RefCell<Members>,
-    /// The hub has told of everyone who is there.
-    complete: &'a Notify,
+    room: &'a Room,
     /// There is more to confirm, or nothing more will be posted.
     more: Notify,
 }
@@ -133,12 +121,7 @@ impl Sender<'_> {
     /// Whom to post to. Complains if there is nobody of that name.
     async fn member(&self) -> Option<u32> {
         let Some(name) = &self.sending.to else { return Some(0) };
-        let found = || self.members.borrow().addressee(name).filter(|(_, rest)| rest.is_empty());
-        let mut member = found();
-        if member.is_none() {
-            self.complete.notified().await;
-            member = found();
-        }
+        let member = self.room.addressee(name).await.filter(|(_, rest)| rest.is_empty());
         if member.is_none() {
             add(&self.tally.read, 1);
             self.console.complain(format_args!("no-such-member: nobody here is called {name}"));
@@ -291,6 +274,20 @@ mod tests {
         .await;
         assert_eq!(ended.unwrap_err().to_string(), "the peer closed: 1011 internal");
         assert_eq!(errors, "bookend: at least 1 of 2 messages confirmed\n");
+    }
+
+    #[tokio::test]
+    async fn hub_that_confirms_and_goes_away_has_everything() {
+        let (ended, errors, ()) = sent(read(typed(&["one"])), &TO_ALL, async |mut hub| {
+            // HELLO is frame 0, the message 1, the PING 2.
+            while hub.frame < 2 {
+                hub.turn().await;
+            }
+            hub.close(Code::GOING_AWAY, "").await;
+        })
+        .await;
+        assert!(ended.is_ok(), "{ended:?}");
+        assert_eq!(errors, "");
     }
 
     #[tokio::test]
