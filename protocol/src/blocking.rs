@@ -286,7 +286,7 @@ impl<S: Read + Write> Connection<S> {
         }
         match self.stream.read(self.endpoint.space()) {
             Ok(count) => self.endpoint.read(count, self.start.elapsed()),
-            Err(error) if is_tick(&error) => {}
+            Err(error) if is_tick(&error) => self.endpoint.rest(),
             Err(error) => {
                 self.write_error.get_or_insert(error);
                 self.endpoint.read(0, self.start.elapsed());

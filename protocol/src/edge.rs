@@ -44,6 +44,7 @@ impl ConnectionError {
         }
     }
 
+    #[cfg(feature = "tokio")]
     /// A second value of the same meaning, for whoever waits beside.
     pub(crate) fn copy(&self) -> ConnectionError {
         match self {

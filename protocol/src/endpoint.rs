@@ -245,11 +245,13 @@ impl Endpoint {
     }
 
     /// Is there room for another message to send?
+    #[cfg(feature = "tokio")]
     #[inline]
     pub(crate) fn may_queue(&self) -> bool {
         self.queued.len() < QUEUE
     }
 
+    #[cfg(feature = "tokio")]
     /// Sends CLOSE once everything that is queued has been written.
     pub(crate) fn close_behind(&mut self, code: Code, detail: String) {
         self.close_behind.get_or_insert((code, detail));

@@ -59,3 +59,8 @@ pub use message::{Delivery, MAX_PING, MemberName, Message, PresenceEvent, Probe,
 pub use payload::{Content, Payload};
 pub use session::{Limits, Outcome, Role, Session, State, Step};
 pub use text::{Encoding, Encodings, Text};
+
+/// The README's programs are tested as they stand there.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
