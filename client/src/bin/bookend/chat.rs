@@ -115,15 +115,18 @@ impl Talker<'_> {
     }
 
     async fn enter(&self, entry: Result<Entry, InputError>) -> Result<(), Over> {
-        let (line, text) = match entry {
-            Ok(Entry { line, body: Body::Text(text) }) => (line, text),
-            Ok(Entry { body: Body::Binary(_), .. }) => return Ok(()),
+        let Entry { line, body } = match entry {
+            Ok(entry) => entry,
             Err(error) => {
                 self.console.complain(format_args!("{error}"));
                 return Ok(());
             }
         };
         let place = format!("line {line}");
+        let text = match body {
+            Body::Text(text) => text,
+            Body::Binary(bytes) => return self.post(&place, 0, Content::Binary(&bytes)).await,
+        };
         if text == "/quit" {
             return Err(Over);
         }

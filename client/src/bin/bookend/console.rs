@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, Write};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self as std_mpsc, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use bookend::escaped;
 use tokio::sync::mpsc;
@@ -14,7 +16,8 @@ const WAITING: usize = 4;
 /// What a command prints, and complains of.
 pub(crate) struct Console {
     lines: mpsc::Sender<Vec<u8>>,
-    writer: JoinHandle<io::Result<()>>,
+    /// How writing ended.
+    written: std_mpsc::Receiver<io::Result<()>>,
     errors: RefCell<Box<dyn Write>>,
     complained: Cell<bool>,
 }
@@ -26,14 +29,19 @@ pub(crate) struct Unread;
 impl Console {
     pub(crate) fn new(mut output: impl Write + Send + 'static, errors: impl Write + 'static) -> Console {
         let (lines, mut waiting) = mpsc::channel::<Vec<u8>>(WAITING);
-        let writer = thread::spawn(move || {
-            while let Some(lines) = waiting.blocking_recv() {
-                output.write_all(&lines)?;
-                output.flush()?;
-            }
-            Ok(())
+        let (ended, written) = std_mpsc::channel();
+        thread::spawn(move || {
+            let mut write = || {
+                while let Some(lines) = waiting.blocking_recv() {
+                    output.write_all(&lines)?;
+                    output.flush()?;
+                }
+                Ok(())
+            };
+            // Who does not wait for it need not know.
+            let _unheard = ended.send(write());
         });
-        Console { lines, writer, errors: RefCell::new(Box::new(errors)), complained: Cell::new(false) }
+        Console { lines, written, errors: RefCell::new(Box::new(errors)), complained: Cell::new(false) }
     }
 
     /// Writes lines to the output, all at once.
@@ -49,18 +57,20 @@ impl Console {
         let _told = self.errors.borrow_mut().write_all(line.as_bytes());
     }
 
-    /// Waits until everything is written. True if nothing went wrong; that nobody reads on is nothing wrong.
-    pub(crate) fn finish(self) -> bool {
-        let Console { lines, writer, errors, complained } = self;
+    /// Waits until everything is written, or `patience` has passed. True if nothing went wrong; that nobody reads on
+    /// is nothing wrong.
+    pub(crate) fn finish(self, patience: Duration) -> bool {
+        let Console { lines, written, errors, complained } = self;
         drop(lines);
-        match writer.join() {
-            Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
-                let _told = writeln!(errors.into_inner(), "bookend: standard output: {error}");
-                false
-            }
-            Ok(_) => !complained.get(),
-            Err(_) => false,
-        }
+        let told = match written.recv_timeout(patience) {
+            Ok(Ok(())) => return !complained.get(),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => return !complained.get(),
+            Ok(Err(error)) => error.to_string(),
+            Err(RecvTimeoutError::Timeout) => "nobody reads it".into(),
+            Err(RecvTimeoutError::Disconnected) => "its writer is gone".into(),
+        };
+        let _told = writeln!(errors.into_inner(), "bookend: standard output: {told}");
+        false
     }
 }
 
@@ -125,7 +135,7 @@ pub(crate) mod tests {
         for number in 0..100 {
             console.print(format!("{number}\n").into_bytes()).await.unwrap();
         }
-        assert!(console.finish());
+        assert!(console.finish(Duration::MAX));
         assert_eq!(captured.output.text(), (0..100).map(|number| format!("{number}\n")).collect::<String>());
     }
 
@@ -134,8 +144,29 @@ pub(crate) mod tests {
         let captured = Captured::default();
         let console = captured.console();
         console.complain(format_args!("a\nb\x1b[31m"));
-        assert!(!console.finish());
+        assert!(!console.finish(Duration::MAX));
         assert_eq!(captured.errors.text(), "bookend: a\\u{a}b\\u{1b}[31m\n");
+    }
+
+    #[tokio::test]
+    async fn output_that_stands_still_is_not_waited_for_longer_than_asked() {
+        struct Stuck(std_mpsc::Receiver<()>);
+        impl Write for Stuck {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let _released = self.0.recv();
+                Ok(bytes.len())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (_release, stuck) = std_mpsc::channel();
+        let errors = Shared::default();
+        let console = Console::new(Stuck(stuck), errors.clone());
+        console.print(b"x".to_vec()).await.unwrap();
+        assert!(!console.finish(Duration::ZERO));
+        assert_eq!(errors.text(), "bookend: standard output: nobody reads it\n");
     }
 
     #[tokio::test]
@@ -144,7 +175,7 @@ pub(crate) mod tests {
             let errors = Shared::default();
             let console = Console::new(Broken(kind), errors.clone());
             while console.print(b"x".to_vec()).await.is_ok() {}
-            assert_eq!(console.finish(), is_well);
+            assert_eq!(console.finish(Duration::MAX), is_well);
             assert_eq!(errors.text().is_empty(), is_well);
         }
     }

@@ -53,6 +53,7 @@ mod tests {
     use crate::hub::{Hub, text};
     use bookend::{Code, Hello, Payload};
     use std::future::pending;
+    use std::time::Duration;
     use tokio::io::{DuplexStream, duplex};
 
     /// What `listen` prints and complains of while the hub does `script`, and how both end.
@@ -70,7 +71,7 @@ mod tests {
         };
         let scripted = async { script(Hub::welcome(far, &[(7, "bob")]).await).await };
         let (ended, scripted) = tokio::join!(listening, scripted);
-        console.finish();
+        console.finish(Duration::MAX);
         (captured, ended, scripted)
     }
 

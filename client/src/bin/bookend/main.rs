@@ -20,6 +20,7 @@ mod send;
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bookend_client::{Address, Client, Hello};
 use tokio::runtime::Builder;
@@ -36,6 +37,9 @@ const FAULT: u8 = 1;
 const NOT_CONNECTED: u8 = 3;
 /// The user ended it.
 const INTERRUPTED: u8 = 130;
+
+/// How long the output may take once the user has ended it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let command = Arguments::read().command;
@@ -60,11 +64,10 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
         }
         Command::Send(arguments) => {
             let client = join(&arguments.joining.address, arguments.hello()).await?;
-            let limit = line_limit(&client);
             let messages = match arguments.what() {
                 WhatToSend::Text(text) => input::one(text),
-                WhatToSend::Lines => input::lines(io::stdin(), limit),
-                WhatToSend::Binary => input::whole(io::stdin(), limit),
+                WhatToSend::Lines => input::lines(io::stdin(), line_limit(&client)),
+                WhatToSend::Binary => input::whole(io::stdin(), client.peer().max_body() as usize),
             };
             send::send(client, messages, &arguments.sending(), console, interrupt()).await
         }
@@ -92,20 +95,18 @@ async fn interrupt() {
 
 /// Tells what there is to tell, and says it in one number.
 fn status(ended: Result<(), Failure>, console: Console) -> u8 {
+    let (status, patience) = match &ended {
+        Ok(()) => (WELL, Duration::MAX),
+        Err(Failure::Interrupted) => (INTERRUPTED, LAST_WORDS),
+        Err(Failure::Connect(_)) => (NOT_CONNECTED, Duration::MAX),
+        Err(_) => (FAULT, Duration::MAX),
+    };
     match &ended {
-        Ok(()) => {}
-        // Without waiting for whoever reads standard output.
-        Err(Failure::Interrupted) => return INTERRUPTED,
-        Err(failure @ Failure::Connect(error)) => {
-            console.complain(format_args!("{failure}"));
-            console.complain(format_args!("{}", error.mend()));
-        }
+        Ok(()) | Err(Failure::Interrupted) => {}
         Err(failure) => console.complain(format_args!("{failure}")),
     }
-    let is_well = console.finish();
-    match ended {
-        Err(Failure::Connect(_)) => NOT_CONNECTED,
-        Ok(()) if is_well => WELL,
-        _ => FAULT,
+    if let Err(Failure::Connect(error)) = &ended {
+        console.complain(format_args!("{}", error.mend()));
     }
+    if !console.finish(patience) && status == WELL { FAULT } else { status }
 }

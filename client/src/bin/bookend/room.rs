@@ -18,7 +18,7 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// `own` is this client's number.
+    /// `own` is this client's number, 0 where there is no room and nobody to wait for.
     pub(crate) fn new(own: u32) -> Room {
         Room { members: RefCell::new(Members::new(own)), complete: Notify::new() }
     }
@@ -31,14 +31,18 @@ impl Room {
         }
     }
 
-    /// As [`Members::addressee`], once the hub has told who is there.
+    fn is_complete(&self) -> bool {
+        let members = self.members.borrow();
+        members.own() == 0 || members.own_is_known()
+    }
+
+    /// As [`Members::addressee`], once the hub has told who is there: before that the longest name that fits may be
+    /// missing, and somebody else would get what is not for them.
     pub(crate) async fn addressee<'a>(&self, words: &'a str) -> Option<(u32, &'a str)> {
-        let found = self.members.borrow().addressee(words);
-        if found.is_some() || self.members.borrow().own_is_known() {
-            return found;
+        if !self.is_complete() {
+            // A hub that does not tell in time has told of everyone that it tells of.
+            let _in_time = timeout(PATIENCE, self.complete.notified()).await;
         }
-        // A hub that does not tell in time has nobody of that name.
-        let _in_time = timeout(PATIENCE, self.complete.notified()).await;
         self.members.borrow().addressee(words)
     }
 

@@ -42,7 +42,7 @@ impl Run {
         };
         let both = async { tokio::join!(chatting, script(far, typing)) };
         let ended = timeout(Duration::from_secs(20), both).await.expect("nobody waits for ever");
-        console.finish();
+        console.finish(Duration::MAX);
         ended
     }
 
@@ -123,10 +123,11 @@ async fn name_that_the_hub_has_not_told_yet_is_waited_for() {
         .run(&PLAIN, async |far, typing| {
             let mut hub = Hub::greet(far, Hello::new().with_hub(true)).await;
             hub.say(&Message::Welcome { member: OWN, next_seq: 1, greeting: Text::utf8("") }).await;
-            typing.send(typed(&["first", "/to bob psst"])).await.unwrap();
+            hub.say(&presence(6, PresenceEvent::Here, "bob")).await;
+            typing.send(typed(&["first", "/to bob lee psst"])).await.unwrap();
             drop(typing);
             assert_eq!(hub.next().await, Posted::text("first"));
-            hub.say(&presence(7, PresenceEvent::Here, "bob")).await;
+            hub.say(&presence(7, PresenceEvent::Here, "bob lee")).await;
             hub.say(&presence(OWN, PresenceEvent::Here, "ann")).await;
             hub.rest().await
         })
@@ -321,7 +322,7 @@ async fn chat_that_nobody_reads_leaves_in_good_order() {
     let (ended, code) = both.await.expect("nobody waits for ever");
     assert!(ended.is_ok());
     assert_eq!(code, Some(Code::NORMAL));
-    assert!(console.finish());
+    assert!(console.finish(Duration::MAX));
     assert_eq!(errors.text(), "");
 }
 
