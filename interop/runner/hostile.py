@@ -1,0 +1,208 @@
+"""Throws every invalid vector at a running hub, and looks after the others in the room meanwhile.
+
+Each broken frame, HELLO, text and message comes over a connection of its own. It has to be answered by a CLOSE or an
+ERROR with the code that SPEC.md gives its fault, and where the connection is to live, it has to. A witness in the same
+room says something after each attack, and has to get all of it back, in order, with nothing missed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import struct
+from contextlib import ExitStack
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from languages import ROOT, NotRun, build_hub
+from live import start_hub
+from table import Table
+from vectors import joined, load
+
+TIME_LIMIT = 20.0
+"""Seconds that the hub may take for one answer."""
+
+HELLO, MESSAGE, ERROR, PING, PONG, CLOSE, DELIVERY, GAP = 0x01, 0x02, 0x05, 0x06, 0x07, 0x08, 0x13, 0x14
+GREETING = bytes.fromhex("424b4e440d0a1a0aff110d00 01 00 1f 02 00100000 0000 0001")
+"""The body of a sound HELLO: every encoding, 1 MiB, no keepalive, the hub profile."""
+
+HUB_MAX_BODY = 1 << 20
+FROM_A_HUB = {0x10, 0x11, 0x13, 0x14}
+"""Kinds that a hub never receives: there the direction is wrong before the body is (R9.2)."""
+
+Print = Callable[[str], None]
+
+
+class Attack(NamedTuple):
+    """What is sent behind a sound HELLO, or in its place, and the code that has to come back."""
+
+    id: str
+    octets: bytes
+    code: int
+    survives: bool
+
+
+class Unanswered(Exception):
+    """The hub did not answer as it should."""
+
+
+def run(table: Table, say: Print = print) -> None:
+    """One row of the table: attacks that were answered rightly, by the layer of their vector."""
+    try:
+        command = build_hub()
+    except NotRun as reason:
+        table.not_run("hub", str(reason), failure=not reason.lacking or os.environ.get("CI") == "true")
+        return
+    codes = codes_of_spec()
+    with ExitStack() as stack:
+        hub = start_hub(command, stack)
+        witness = stack.enter_context(Peer(hub))
+        witness.send(frame(HELLO, 0, GREETING))
+        said = 0
+        for layer, attacks in attacks_of(codes).items():
+            passed = 0
+            for attack in attacks:
+                try:
+                    carry_out(attack, hub)
+                    passed += 1
+                except (Unanswered, OSError) as failure:
+                    say(f"hub: {attack.id}: {failure}\n")
+                said += 1
+                witness.send(frame(MESSAGE, 2, b"said %d" % said))
+            table.count("hub", f"bad {layer}", passed, len(attacks))
+        heard = witness.deliveries(said)
+        table.count("hub", "nothing lost", sum(1 for n, words in enumerate(heard, 1) if words == b"said %d" % n), said)
+
+
+def attacks_of(codes: Dict[str, int]) -> Dict[str, List[Attack]]:
+    """Every invalid vector that can be sent to a hub with its own limits."""
+    hello = frame(HELLO, 0, GREETING)
+    frames = [
+        Attack(vector["id"], hello + octets_of(vector["bytes"]), code_of(codes, vector), False)
+        for vector in load("frames")
+        if "fault" in vector and vector.get("limit", HUB_MAX_BODY) == HUB_MAX_BODY
+    ]
+    hellos = [
+        Attack(vector["id"], frame(HELLO, 0, octets_of(vector["body"])), code_of(codes, vector), False)
+        for vector in load("hellos")
+        if "fault" in vector
+    ]
+    texts = [
+        Attack(vector["id"], hello + frame(MESSAGE, vector["encoding"], octets_of(vector["decode"])), code_of(codes, vector), True)
+        for vector in load("texts")
+        if "fault" in vector and "decode" in vector
+    ]
+    messages = [
+        Attack(
+            vector["id"],
+            hello + frame(int(vector["kind"], 16), vector["encoding"], octets_of(vector["body"])),
+            codes["unexpected-kind"] if int(vector["kind"], 16) in FROM_A_HUB else code_of(codes, vector),
+            vector["fault"].startswith("bad-text") and int(vector["kind"], 16) not in FROM_A_HUB,
+        )
+        for vector in load("messages")
+        # A REPLY that nobody waits for is no fault to the hub, whatever is in it (R3.14, R3.20).
+        if "fault" in vector and not (vector["kind"] == "04" and vector["fault"].startswith("bad-text"))
+    ]
+    return {"frames": frames, "hellos": hellos, "texts": texts, "messages": messages}
+
+
+def carry_out(attack: Attack, hub: Tuple[str, int]) -> None:
+    """One attack over a connection of its own. Raises Unanswered where the answer is not the due one."""
+    with Peer(hub) as peer:
+        peer.send(attack.octets)
+        if attack.survives:
+            peer.send(frame(PING, 0, b"alive?"))
+        else:
+            peer.end()
+        code = peer.code_of_answer()
+        if code != attack.code:
+            raise Unanswered(f"answered by {code}, not {attack.code}")
+        if attack.survives and peer.next_of(PONG) != b"alive?":
+            raise Unanswered("the connection did not live")
+
+
+class Peer:
+    """A connection made of bytes."""
+
+    def __init__(self, hub: Tuple[str, int]) -> None:
+        self._socket = socket.create_connection(hub, timeout=TIME_LIMIT)
+        self._frames = self._read()
+
+    def __enter__(self) -> "Peer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def send(self, octets: bytes) -> None:
+        """Sends bytes; a hub that has closed already need not take them."""
+        try:
+            self._socket.sendall(octets)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    def end(self) -> None:
+        """Ends the sending direction."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def code_of_answer(self) -> Optional[int]:
+        """The code of the first CLOSE or ERROR, None if the stream ends without."""
+        for kind, body in self._frames:
+            if kind == CLOSE:
+                return int(struct.unpack_from(">H", body)[0])
+            if kind == ERROR:
+                return int(struct.unpack_from(">H", body, 8)[0])
+        return None
+
+    def next_of(self, wanted: int) -> Optional[bytes]:
+        """The body of the next frame of a kind."""
+        return next((body for kind, body in self._frames if kind == wanted), None)
+
+    def deliveries(self, count: int) -> List[bytes]:
+        """The payloads of so many DELIVERYs. Raises Unanswered where the hub says that some were missed."""
+        payloads: List[bytes] = []
+        while len(payloads) < count:
+            kind, body = next(self._frames, (CLOSE, b""))
+            if kind in (CLOSE, GAP):
+                raise Unanswered(f"the witness got kind {kind:02x}")
+            if kind == DELIVERY:
+                payloads.append(body[25 + body[24] :])
+        return payloads
+
+    def _read(self) -> Iterator[Tuple[int, bytes]]:
+        stream = self._socket.makefile("rb")
+        stream.readline()  # the hub's line for people
+        while True:
+            header = stream.read(8)
+            if len(header) < 8:
+                return
+            start, kind, _, length = struct.unpack(">HBBL", header)
+            body, end = stream.read(length), stream.read(2)
+            if start != 0xF5F8 or end != b"\xf8\xf5":
+                raise Unanswered(f"the hub sent no frame: {header.hex()}")
+            yield kind, body
+
+
+def frame(kind: int, encoding: int, body: bytes) -> bytes:
+    """A sound frame."""
+    return struct.pack(">HBBL", 0xF5F8, kind, encoding, len(body)) + body + b"\xf8\xf5"
+
+
+def octets_of(written: object) -> bytes:
+    """The bytes that a vector writes as hex."""
+    return bytes.fromhex(joined(written))
+
+
+def code_of(codes: Dict[str, int], vector: Dict[str, str]) -> int:
+    """The code of a vector's fault; a stream that ends inside a frame is `truncated` to the hub."""
+    return codes[vector["fault"].split(":")[0]]
+
+
+def codes_of_spec() -> Dict[str, int]:
+    """The code of each name, read from the table of SPEC.md's section 6."""
+    section = (ROOT / "SPEC.md").read_text(encoding="utf-8").split("\n## 6 ")[1].split("\n## 7 ")[0]
+    rows = re.findall(r"^\| (\d{4}) \| ([^|]+)\|", section, re.MULTILINE)
+    return {name: int(code) for code, names in rows for name in re.findall(r"`([a-z-]+)`", names)}
