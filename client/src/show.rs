@@ -36,7 +36,15 @@ pub fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Resul
     }
 }
 
-/// Writes a JSON object and a line feed, or nothing where there is nothing to tell.
+/// Writes a JSON object and a line feed, or nothing where there is nothing to tell. The objects, by message:
+///
+/// - DELIVERY `{"from":5,"name":"ann","to":0,"seq":1,"time":1795390321000,"encoding":2,"text":"hi"}`; where the
+///   encoding is 0, `"hex":"6869"` in the place of `"text"`
+/// - MESSAGE `{"event":"message","encoding":2,"text":"ann: hi"}`
+/// - PRESENCE `{"event":"joined","member":5,"name":"ann"}`, or `"here"`, or `"left"`
+/// - WELCOME `{"event":"welcome","member":5,"next_seq":1,"greeting":"hi"}`
+/// - GAP `{"event":"gap","missed":3}`
+/// - ERROR `{"event":"error","frame":3,"code":1007,"reason":"bad-text"}`
 ///
 /// # Errors
 /// Those of `out`.

@@ -63,7 +63,7 @@ pub(crate) struct ChatArguments {
 pub(crate) struct SendArguments {
     #[command(flatten)]
     pub(crate) joining: Joining,
-    /// The message
+    /// The message, behind HOST:PORT
     text: Vec<String>,
     /// Send all of standard input as one binary message
     #[arg(long, conflicts_with_all = ["text", "encoding"])]

@@ -115,6 +115,20 @@ pub(crate) mod tests {
         }
     }
 
+    /// Takes nothing as long as the other end is there.
+    pub(crate) struct Stuck(pub(crate) std_mpsc::Receiver<()>);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _released = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     /// Fails always.
     pub(crate) struct Broken(pub(crate) io::ErrorKind);
 
@@ -150,17 +164,6 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn output_that_stands_still_is_not_waited_for_longer_than_asked() {
-        struct Stuck(std_mpsc::Receiver<()>);
-        impl Write for Stuck {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                let _released = self.0.recv();
-                Ok(bytes.len())
-            }
-
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
         let (_release, stuck) = std_mpsc::channel();
         let errors = Shared::default();
         let console = Console::new(Stuck(stuck), errors.clone());

@@ -49,7 +49,7 @@ pub(crate) async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::tests::Captured;
+    use crate::console::tests::{Captured, Shared, Stuck};
     use crate::hub::{Hub, text};
     use bookend::{Code, Hello, Payload};
     use std::future::pending;
@@ -133,6 +133,29 @@ mod tests {
         })
         .await;
         assert_eq!(ended.unwrap_err().to_string(), "the peer closed: 4006 slow-consumer: 10 s without progress");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connection_lives_while_the_output_stands_still() {
+        let (near, far) = duplex(1 << 16);
+        let (_release, stuck) = std::sync::mpsc::channel();
+        let console = Console::new(Stuck(stuck), Shared::default());
+        let listening = async {
+            let client = Client::join(near, Hello::new().with_hub(true)).await.unwrap();
+            listen(client, Form::Plain, None, &console, pending()).await
+        };
+        let scripted = async {
+            let mut hub = Hub::welcome(far, &[]).await;
+            hub.deliver(7, 0, "bob", text("one")).await;
+            // HELLO is frame 0; each frame more is a PING, after 30 s each.
+            while hub.frame < 3 {
+                hub.turn().await;
+                assert!(!hub.is_closed());
+            }
+            hub.close(Code::NORMAL, "").await;
+        };
+        let (ended, ()) = tokio::join!(listening, scripted);
+        assert!(ended.is_ok());
     }
 
     #[tokio::test]
