@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,11 @@ from typing import List, Mapping, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 CARGO = ("cargo", "build", "--quiet", "--release", "-p")
+
+
+C_BUILD = "interop/build/c"
+C_LIBRARY = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/c").glob("bookend_*.c")))
+CC = ("cc", "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o")
 
 
 class NotRun(Exception):
@@ -29,7 +35,7 @@ class Language:
     name: str
     folder: str
     tools: Tuple[str, ...]
-    build: Tuple[str, ...]
+    build: Tuple[Tuple[str, ...], ...]
     adapter: Tuple[str, ...]
     chat: Tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -40,7 +46,7 @@ LANGUAGES = (
         name="rust",
         folder="interop/rust",
         tools=("cargo",),
-        build=(*CARGO, "bookend-adapter", "-p", "bookend-client"),
+        build=((*CARGO, "bookend-adapter", "-p", "bookend-client"),),
         adapter=("{rust}/bookend-adapter",),
         chat=("{rust}/bookend", "chat"),
     ),
@@ -56,10 +62,13 @@ LANGUAGES = (
     Language(
         name="c",
         folder="interop/c",
-        tools=("make", "cc"),
-        build=("make", "--silent", "-C", "interop/c", "BUILD=../build/c"),
-        adapter=(str(ROOT / "interop/build/c/bookend-adapter"),),
-        chat=(str(ROOT / "interop/build/c/bookend-chat"),),
+        tools=("cc",),
+        build=(
+            (*CC, f"{C_BUILD}/bookend-adapter", "interop/c/adapter.c", *C_LIBRARY),
+            (*CC, f"{C_BUILD}/bookend-chat", "interop/c/chat.c", "interop/c/net.c", "interop/c/show.c", *C_LIBRARY),
+        ),
+        adapter=("{c}/bookend-adapter",),
+        chat=("{c}/bookend-chat",),
     ),
 )
 
@@ -75,9 +84,10 @@ def take_rust_from(folder: Path) -> None:
 
 
 def command_of(words: Sequence[str]) -> List[str]:
-    """A command of the table, with the folder of the Rust programs in its place."""
+    """A command of the table, with the folders of what was built in their places."""
     target = Path(os.environ.get("CARGO_TARGET_DIR") or "target")
-    return [word.replace("{rust}", str(_rust or ROOT / target / "release")) for word in words]
+    folders = {"{rust}": str(_rust or ROOT / target / "release"), "{c}": str(ROOT / C_BUILD)}
+    return [re.sub(r"^\{\w+\}", lambda place: folders[place[0]], word) for word in words]
 
 
 def build_hub() -> Sequence[str]:
@@ -100,9 +110,11 @@ def build(language: Language) -> None:
         raise NotRun(f"no {missing}", lacking=True)
     if not (ROOT / language.folder).is_dir():
         raise NotRun(f"no {language.folder}")
-    built = _rust is not None and language.build[:1] == ("cargo",)
-    if language.build and not built and subprocess.run(language.build, cwd=ROOT).returncode != 0:
-        raise NotRun("build failed")
+    (ROOT / C_BUILD).mkdir(parents=True, exist_ok=True)
+    for command in language.build:
+        built = _rust is not None and command[0] == "cargo"
+        if not built and subprocess.run(command, cwd=ROOT).returncode != 0:
+            raise NotRun("build failed")
 
 
 def missing_tool(language: Language) -> Optional[str]:

@@ -130,7 +130,7 @@ class MissingTools(unittest.TestCase):
         self.assertTrue(self.run_with(self.LACKING, environment="true").failed)
 
     def test_a_build_that_fails_is_a_failure_everywhere(self) -> None:
-        broken = Language("peer", folder="interop", tools=(), build=(sys.executable, "-c", "raise SystemExit(1)"), adapter=(), chat=())
+        broken = Language("peer", folder="interop", tools=(), build=((sys.executable, "-c", "raise SystemExit(1)"),), adapter=(), chat=())
         table = self.run_with(broken, environment="")
         self.assertIn("peer  not run (build failed)", table.lines())
         self.assertTrue(table.failed)

@@ -37,3 +37,21 @@ fn the_runner_catches_wrong_peers() {
 fn the_python_peer_passes_its_own_tests() {
     run("python3", &["-W", "error", "-m", "unittest", "discover", "-s", "interop/python/tests"]);
 }
+
+#[test]
+fn the_c_peer_passes_its_own_tests_under_the_sanitizers() {
+    let folder = root().join("interop/c");
+    let sources: Vec<String> = std::fs::read_dir(&folder)
+        .expect("is there")
+        .map(|entry| entry.expect("is readable").file_name().into_string().expect("is text"))
+        .filter(|name| name.ends_with(".c") && (name.starts_with("bookend_") || name.starts_with("test")))
+        .map(|name| format!("interop/c/{name}"))
+        .collect();
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bookend-c-test");
+    let program = program.to_str().expect("is text");
+    let flags =
+        "-std=c99 -O1 -g -Wall -Wextra -Werror -pedantic -fsanitize=address,undefined -fno-sanitize-recover=all -o";
+    let arguments: Vec<&str> = flags.split(' ').chain([program]).chain(sources.iter().map(String::as_str)).collect();
+    run("cc", &arguments);
+    run(program, &[]);
+}
