@@ -1,0 +1,34 @@
+/* Big-endian numbers; private to bookend_*.c. */
+#ifndef BOOKEND_WIRE_H
+#define BOOKEND_WIRE_H
+
+#include <stdint.h>
+
+static inline uint16_t bookend_get16(const uint8_t *in) {
+    return (uint16_t)(((unsigned)in[0] << 8) | in[1]);
+}
+
+static inline uint32_t bookend_get32(const uint8_t *in) {
+    return ((uint32_t)bookend_get16(in) << 16) | bookend_get16(in + 2);
+}
+
+static inline uint64_t bookend_get64(const uint8_t *in) {
+    return ((uint64_t)bookend_get32(in) << 32) | bookend_get32(in + 4);
+}
+
+static inline void bookend_put16(uint8_t *out, uint16_t value) {
+    out[0] = (uint8_t)(value >> 8);
+    out[1] = (uint8_t)value;
+}
+
+static inline void bookend_put32(uint8_t *out, uint32_t value) {
+    bookend_put16(out, (uint16_t)(value >> 16));
+    bookend_put16(out + 2, (uint16_t)value);
+}
+
+static inline void bookend_put64(uint8_t *out, uint64_t value) {
+    bookend_put32(out, (uint32_t)(value >> 32));
+    bookend_put32(out + 4, (uint32_t)value);
+}
+
+#endif

@@ -1,0 +1,193 @@
+/* See net.h: first what differs between the systems, then the rest. */
+#ifndef _WIN32
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include "net.h"
+
+#include <string.h>
+
+#ifdef _WIN32
+
+#ifndef _WIN32_WINNT
+#define _WIN32_WINNT 0x0600
+#endif
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#include <io.h>
+#include <windows.h>
+
+enum { INPUT_SLICE = 50 }; /* ms; standard input is no socket, so it is looked at again and again */
+
+static bool start(void) {
+    WSADATA ignored;
+
+    return WSAStartup(MAKEWORD(2, 2), &ignored) == 0;
+}
+
+static bool try_again(void) {
+    return WSAGetLastError() == WSAEWOULDBLOCK;
+}
+
+static const char *last_problem(void) {
+    return "the connection failed";
+}
+
+static bool never_block(intptr_t socket) {
+    u_long on = 1;
+
+    return ioctlsocket((SOCKET)socket, FIONBIO, &on) == 0;
+}
+
+static void close_socket(intptr_t socket) {
+    closesocket((SOCKET)socket);
+}
+
+static bool has_input(void) {
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    DWORD waiting = 0;
+
+    if (GetFileType(input) == FILE_TYPE_PIPE)
+        return !PeekNamedPipe(input, NULL, 0, NULL, &waiting, NULL) || waiting > 0;
+    return WaitForSingleObject(input, 0) == WAIT_OBJECT_0;
+}
+
+void net_wait(const net *net, net_wish *wish, int ms) {
+    uint64_t until = net_now() + (uint64_t)(ms < 0 ? 0 : ms);
+    bool with_input = wish->input;
+    WSAPOLLFD asked;
+    int slice;
+
+    asked.fd = (SOCKET)net->socket;
+    asked.events = (SHORT)((wish->read ? POLLIN : 0) | (wish->write ? POLLOUT : 0));
+    do {
+        wish->input = with_input && has_input();
+        slice = wish->input ? 0 : with_input && (ms < 0 || ms > INPUT_SLICE) ? INPUT_SLICE : ms;
+    } while (WSAPoll(&asked, 1, slice) == 0 && !wish->input && (ms < 0 || net_now() < until));
+}
+
+long net_read_input(uint8_t *to, size_t capacity) {
+    return _read(0, to, (unsigned)(capacity < INT_MAX ? capacity : INT_MAX));
+}
+
+uint64_t net_now(void) {
+    return GetTickCount64();
+}
+
+#else
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A peer that is gone is to be an error of writing and no signal. */
+static bool start(void) {
+    return signal(SIGPIPE, SIG_IGN) != SIG_ERR;
+}
+
+static bool try_again(void) {
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+static const char *last_problem(void) {
+    return strerror(errno);
+}
+
+static bool never_block(intptr_t socket) {
+    int flags = fcntl((int)socket, F_GETFL);
+
+    return flags >= 0 && fcntl((int)socket, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+static void close_socket(intptr_t socket) {
+    close((int)socket);
+}
+
+void net_wait(const net *net, net_wish *wish, int ms) {
+    struct pollfd asked[2];
+
+    asked[0].fd = (int)net->socket;
+    asked[0].events = (short)((wish->read ? POLLIN : 0) | (wish->write ? POLLOUT : 0));
+    asked[1].fd = wish->input ? STDIN_FILENO : -1;
+    asked[1].events = POLLIN;
+    wish->input = poll(asked, 2, ms) > 0 && wish->input && asked[1].revents != 0;
+}
+
+long net_read_input(uint8_t *to, size_t capacity) {
+    return read(STDIN_FILENO, to, capacity);
+}
+
+uint64_t net_now(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+#endif
+
+/* The first address that answers. */
+static bool connect_any(net *net, const struct addrinfo *address) {
+    int on = 1;
+
+    for (; address != NULL; address = address->ai_next) {
+        net->socket = (intptr_t)socket(address->ai_family, address->ai_socktype, address->ai_protocol);
+        if (net->socket < 0) continue;
+        if (connect(net->socket, address->ai_addr, address->ai_addrlen) == 0 && never_block(net->socket)) {
+            /* What is written is whole already; waiting for more would only delay it. */
+            (void)setsockopt(net->socket, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on);
+            return true;
+        }
+        net->problem = last_problem();
+        close_socket(net->socket);
+    }
+    return false;
+}
+
+bool net_connect(net *net, const char *host, const char *port) {
+    struct addrinfo wanted, *found = NULL;
+    bool connected;
+
+    net->problem = "there is no such host or port";
+    memset(&wanted, 0, sizeof wanted);
+    wanted.ai_family = AF_UNSPEC;
+    wanted.ai_socktype = SOCK_STREAM;
+    if (!start() || getaddrinfo(host, port, &wanted, &found) != 0) return false;
+    connected = connect_any(net, found);
+    freeaddrinfo(found);
+    return connected;
+}
+
+static long outcome(net *net, long length) {
+    if (length >= 0) return length;
+    if (try_again()) return NET_LATER;
+    net->problem = last_problem();
+    return NET_FAILED;
+}
+
+long net_read(net *net, uint8_t *to, size_t capacity) {
+    return outcome(net, (long)recv(net->socket, (char *)to, capacity, 0));
+}
+
+long net_write(net *net, const uint8_t *from, size_t length) {
+    return outcome(net, (long)send(net->socket, (const char *)from, length, 0));
+}
+
+void net_end_writing(net *net) {
+#ifdef _WIN32
+    (void)shutdown(net->socket, SD_SEND);
+#else
+    (void)shutdown(net->socket, SHUT_WR);
+#endif
+}
+
+void net_close(net *net) {
+    close_socket(net->socket);
+}

@@ -1,0 +1,158 @@
+/* See show.h. */
+#include "show.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { QUOTED_BYTES = 32 }; /* of a binary payload, on a line for people */
+
+static const char *const EVENTS[] = {"here", "joined", "left"};
+
+/* Calls `put` with each character in UTF-8. */
+static void each_character(FILE *to, uint8_t encoding, bookend_bytes text,
+                           void (*put)(FILE *to, uint32_t scalar, const uint8_t *utf8, size_t length)) {
+    uint8_t utf8[4];
+    uint32_t scalar;
+    size_t at, bytes;
+
+    for (at = 0; at < text.length; at += bytes) {
+        bytes = bookend_text_next(encoding, text.data + at, text.length - at, &scalar);
+        if (bytes == 0) return;
+        put(to, scalar, utf8, bookend_text_put(BOOKEND_UTF8, scalar, utf8));
+    }
+}
+
+static void put_plain(FILE *to, uint32_t scalar, const uint8_t *utf8, size_t length) {
+    if (bookend_is_control(scalar))
+        fprintf(to, "\\u{%" PRIx32 "}", scalar);
+    else
+        fwrite(utf8, 1, length, to);
+}
+
+static void put_json(FILE *to, uint32_t scalar, const uint8_t *utf8, size_t length) {
+    static const char SHORT[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* a character, then how JSON says it */
+    size_t i;
+
+    for (i = 0; i + 1 < sizeof SHORT; i += 2) {
+        if (scalar != (uint8_t)SHORT[i]) continue;
+        fprintf(to, "\\%c", SHORT[i + 1]);
+        return;
+    }
+    if (bookend_is_control(scalar))
+        fprintf(to, "\\u%04" PRIx32, scalar);
+    else
+        fwrite(utf8, 1, length, to);
+}
+
+void show_text(FILE *to, uint8_t encoding, bookend_bytes text) {
+    each_character(to, encoding, text, put_plain);
+}
+
+static void show_payload(FILE *to, const bookend_message *message) {
+    size_t i, quoted = message->payload.length;
+
+    if (message->encoding != BOOKEND_BINARY) {
+        show_text(to, message->encoding, message->payload);
+        return;
+    }
+    if (quoted > QUOTED_BYTES) quoted = QUOTED_BYTES;
+    fprintf(to, "[binary %lu bytes:", (unsigned long)message->payload.length);
+    for (i = 0; i < quoted; i++) fprintf(to, " %02x", message->payload.data[i]);
+    /* A blank stands behind the colon in any case, as before the bytes. */
+    fputs(quoted == 0 ? " ]" : quoted < message->payload.length ? " \xE2\x80\xA6]" : "]", to);
+}
+
+void show_plain(FILE *to, const bookend_message *message, uint32_t member) {
+    switch (message->kind) {
+    case BOOKEND_KIND_DELIVERY:
+        show_text(to, BOOKEND_UTF8, message->name);
+        if (message->to != 0 && message->to == member) fputs(" (to you)", to);
+        if (message->to != 0 && message->to != member) fprintf(to, " (to %" PRIu32 ")", message->to);
+        fputs(": ", to);
+        show_payload(to, message);
+        break;
+    case BOOKEND_KIND_PRESENCE:
+        fputs("* ", to);
+        show_text(to, message->encoding, message->payload);
+        fprintf(to, " %s", EVENTS[message->event]);
+        break;
+    case BOOKEND_KIND_GAP: fprintf(to, "* %" PRIu64 " messages missed", message->missed); break;
+    case BOOKEND_KIND_MESSAGE: show_payload(to, message); break;
+    default: return;
+    }
+    fputc('\n', to);
+}
+
+static void json_text(FILE *to, const char *field, uint8_t encoding, bookend_bytes text) {
+    fprintf(to, ",\"%s\":\"", field);
+    each_character(to, encoding, text, put_json);
+    fputc('"', to);
+}
+
+static void json_payload(FILE *to, const bookend_message *message) {
+    size_t i;
+
+    fprintf(to, ",\"encoding\":%u", message->encoding);
+    if (message->encoding != BOOKEND_BINARY) {
+        json_text(to, "text", message->encoding, message->payload);
+        return;
+    }
+    fputs(",\"hex\":\"", to);
+    for (i = 0; i < message->payload.length; i++) fprintf(to, "%02x", message->payload.data[i]);
+    fputc('"', to);
+}
+
+void show_json(FILE *to, const bookend_message *message) {
+    switch (message->kind) {
+    case BOOKEND_KIND_DELIVERY:
+        fprintf(to, "{\"from\":%" PRIu32, message->member);
+        json_text(to, "name", BOOKEND_UTF8, message->name);
+        fprintf(to, ",\"to\":%" PRIu32 ",\"seq\":%" PRIu64 ",\"time\":%" PRIu64, message->to, message->seq,
+                message->time);
+        json_payload(to, message);
+        break;
+    case BOOKEND_KIND_PRESENCE:
+        fprintf(to, "{\"event\":\"%s\",\"member\":%" PRIu32, EVENTS[message->event], message->member);
+        json_text(to, "name", message->encoding, message->payload);
+        break;
+    case BOOKEND_KIND_WELCOME:
+        fprintf(to, "{\"event\":\"welcome\",\"member\":%" PRIu32 ",\"next_seq\":%" PRIu64, message->member,
+                message->seq);
+        json_text(to, "greeting", message->encoding, message->payload);
+        break;
+    case BOOKEND_KIND_GAP: fprintf(to, "{\"event\":\"gap\",\"missed\":%" PRIu64, message->missed); break;
+    case BOOKEND_KIND_MESSAGE:
+        fputs("{\"event\":\"message\"", to);
+        json_payload(to, message);
+        break;
+    case BOOKEND_KIND_ERROR:
+        fprintf(to, "{\"event\":\"error\",\"frame\":%" PRIu32 ",\"code\":%u", message->frame, message->code);
+        json_text(to, "reason", message->encoding, message->payload);
+        break;
+    default: return;
+    }
+    fputs("}\n", to);
+}
+
+static void put_name(FILE *to, const char *name, uint16_t code) {
+    fputs(name, to);
+    if (code != 0) fprintf(to, " (%u)", code);
+}
+
+void show_fault(FILE *to, const bookend_error *error) {
+    char line[BOOKEND_REASON_MAX + 1];
+    const char *name = bookend_fault_name(error->fault);
+
+    (void)bookend_explain(error, line, sizeof line);
+    put_name(to, name, error->code);
+    fprintf(to, "%s; %s\n", line + strlen(name), bookend_fault_advice(error->fault));
+}
+
+void show_reason(FILE *to, uint16_t code, uint8_t encoding, bookend_bytes reason) {
+    bookend_fault fault = bookend_code_fault(code);
+
+    put_name(to, bookend_fault_name(fault), code);
+    fputs(": the other side says \"", to);
+    show_text(to, encoding, reason);
+    fprintf(to, "\"; %s\n", bookend_fault_advice(fault));
+}

@@ -1,0 +1,445 @@
+/* Laws and boundaries of the session, run over memory. */
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OUT = 8192, PIPE = 32768, LOG = 65536 };
+
+/* One side, the bytes on their way to it, and what it told its application. */
+typedef struct side {
+    bookend_session session;
+    uint8_t out[OUT];
+    uint8_t in[PIPE];
+    size_t in_length;
+    uint8_t log[LOG]; /* event, kind and body of each */
+    size_t log_length;
+} side;
+
+static void begin(side *side, bookend_role role, const char *name, uint64_t now) {
+    bookend_hello hello;
+
+    memset(side, 0, sizeof *side);
+    bookend_hello_init(&hello);
+    hello.features = BOOKEND_FEATURE_HUB;
+    if (name != NULL) {
+        hello.name.data = (const uint8_t *)name;
+        hello.name.length = strlen(name);
+    }
+    CHECK(bookend_session_init(&side->session, role, &hello, side->out, OUT, now) == BOOKEND_OK);
+}
+
+static void note(side *side, const void *bytes, size_t length) {
+    if (length > LOG - side->log_length) abort();
+    if (length > 0) memcpy(side->log + side->log_length, bytes, length);
+    side->log_length += length;
+}
+
+static void note_event(side *side, bookend_event event, const bookend_message *message) {
+    uint8_t head[2] = {(uint8_t)event, 0};
+
+    if (event == BOOKEND_EVENT_NOTHING) return;
+    if (event == BOOKEND_EVENT_MESSAGE) head[1] = message->kind;
+    note(side, head, 2);
+    if (event == BOOKEND_EVENT_MESSAGE) note(side, message->body.data, message->body.length);
+}
+
+/* Hands over what has come, without a byte to spare. */
+static void offer(side *side, uint64_t now) {
+    bookend_message message;
+    bookend_event event;
+    uint8_t *copy;
+    size_t used;
+
+    do {
+        copy = exact_copy(side->in, side->in_length);
+        event = bookend_session_receive(&side->session, copy, side->in_length, now, &used, &message);
+        CHECK(used <= side->in_length);
+        note_event(side, event, &message);
+        free(copy);
+        memmove(side->in, side->in + used, side->in_length - used);
+        side->in_length -= used;
+    } while (event != BOOKEND_EVENT_NOTHING);
+}
+
+static void arrive(side *side, const uint8_t *bytes, size_t length, size_t piece, uint64_t now) {
+    size_t at, next;
+
+    for (at = 0; at < length; at += next) {
+        next = length - at < piece ? length - at : piece;
+        if (next > PIPE - side->in_length) abort();
+        memcpy(side->in + side->in_length, bytes + at, next);
+        side->in_length += next;
+        offer(side, now);
+    }
+}
+
+/* Carries the output of one side to the other. */
+static size_t carry(side *from, side *to, size_t piece, uint64_t now) {
+    size_t length;
+    const uint8_t *out = bookend_session_output(&from->session, &length);
+
+    arrive(to, out, length, piece, now);
+    bookend_session_sent(&from->session, length, now);
+    return length;
+}
+
+static void carry_all(side *a, side *b, size_t piece, uint64_t now) {
+    int turn;
+
+    for (turn = 0; turn < 10 && carry(a, b, piece, now) + carry(b, a, piece, now) > 0; turn++) continue;
+}
+
+static bookend_message message_of(uint8_t kind, uint8_t encoding, const char *payload) {
+    bookend_message message;
+
+    memset(&message, 0, sizeof message);
+    message.kind = kind;
+    message.encoding = encoding;
+    message.payload.data = (const uint8_t *)payload;
+    message.payload.length = strlen(payload);
+    return message;
+}
+
+static bookend_fault send_one(side *side, uint8_t kind, uint32_t id, const char *payload) {
+    bookend_message message = message_of(kind, kind == BOOKEND_KIND_PING ? BOOKEND_BINARY : BOOKEND_UTF8, payload);
+
+    message.id = id;
+    return bookend_session_send(&side->session, &message, 0, NULL);
+}
+
+static bool logged(const side *side, const void *bytes, size_t length) {
+    return side->log_length == length && memcmp(side->log, bytes, length) == 0;
+}
+
+static void open_both(side *client, side *server) {
+    begin(client, BOOKEND_CLIENT, NULL, 0);
+    begin(server, BOOKEND_SERVER, NULL, 0);
+    carry_all(client, server, PIPE, 0);
+    CHECK(client->session.state == BOOKEND_OPEN && server->session.state == BOOKEND_OPEN);
+    client->log_length = server->log_length = 0;
+}
+
+/* ---- Both sides ------------------------------------------------------------------------------------------------ */
+
+static void both_sides_talk_from_hello_to_close(size_t piece) {
+    static side client, server;
+    bookend_message welcome = message_of(BOOKEND_KIND_WELCOME, BOOKEND_UTF8, "hi");
+
+    begin(&client, BOOKEND_CLIENT, "ann", 0);
+    begin(&server, BOOKEND_SERVER, NULL, 0);
+    CHECK(send_one(&client, BOOKEND_KIND_MESSAGE, 0, "early") == BOOKEND_FAULT_NOT_OPEN);
+    carry_all(&client, &server, piece, 0);
+    CHECK(logged(&client, "\1", 2) && logged(&server, "\1", 2));
+    client.log_length = server.log_length = 0;
+
+    CHECK(bookend_session_send(&server.session, &welcome, 0, NULL) == BOOKEND_OK);
+    CHECK(send_one(&client, BOOKEND_KIND_POST, 0, "to all") == BOOKEND_OK);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 7, "time?") == BOOKEND_OK);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 7, "time?") == BOOKEND_FAULT_DUPLICATE_REQUEST);
+    CHECK(send_one(&client, BOOKEND_KIND_PING, 0, "end") == BOOKEND_OK);
+    carry_all(&client, &server, piece, 0);
+    CHECK(logged(&server, "\2\x12\0\0\0\0to all\2\3\0\0\0\7time?", 23));
+    CHECK(logged(&client, "\2\x10\0\0\0\0\0\0\0\0\0\0\0\0hi\2\7end", 21));
+    client.log_length = server.log_length = 0;
+
+    CHECK(send_one(&server, BOOKEND_KIND_REPLY, 8, "noon") == BOOKEND_FAULT_NO_SUCH_REQUEST);
+    CHECK(send_one(&server, BOOKEND_KIND_REPLY, 7, "noon") == BOOKEND_OK);
+    CHECK(send_one(&server, BOOKEND_KIND_REPLY, 7, "noon") == BOOKEND_FAULT_NO_SUCH_REQUEST);
+    carry_all(&client, &server, piece, 0);
+    CHECK(logged(&client, "\2\4\0\0\0\7noon", 10));
+
+    bookend_session_close(&client.session, 1000, "bye", 0);
+    CHECK(send_one(&client, BOOKEND_KIND_MESSAGE, 0, "late") == BOOKEND_FAULT_NOT_OPEN);
+    carry_all(&client, &server, piece, 0);
+    CHECK(server.session.state == BOOKEND_CLOSED && server.session.cause.fault == BOOKEND_FAULT_PEER_CLOSE);
+    CHECK(server.session.cause.code == 1000);
+    CHECK(client.session.state == BOOKEND_CLOSING);
+    CHECK(bookend_session_eof(&client.session, 0) == BOOKEND_EVENT_ENDED);
+    CHECK(bookend_session_eof(&client.session, 0) == BOOKEND_EVENT_NOTHING);
+    CHECK(client.session.cause.fault == BOOKEND_FAULT_NORMAL);
+    CHECK(bookend_session_deadline(&client.session) == UINT64_MAX);
+}
+
+static void the_options_of_the_peer_are_dropped_with_their_buffer(void) {
+    static side client, server;
+    bookend_message message;
+    size_t length, used;
+    const uint8_t *out;
+
+    begin(&client, BOOKEND_CLIENT, "ann", 0);
+    begin(&server, BOOKEND_SERVER, NULL, 0);
+    out = bookend_session_output(&client.session, &length);
+    CHECK(bookend_session_receive(&server.session, out, length, 0, &used, &message) == BOOKEND_EVENT_OPENED);
+    CHECK(used == length && server.session.peer.name.length == 3);
+    CHECK(bookend_session_receive(&server.session, out, 0, 0, &used, &message) == BOOKEND_EVENT_NOTHING);
+    CHECK(server.session.peer.name.data == NULL && server.session.peer.max_body == 1u << 20);
+}
+
+static void private_kinds_are_for_those_who_agreed(void) {
+    static side client, server;
+
+    open_both(&client, &server);
+    CHECK(send_one(&client, 0xC0, 0, "mine") == BOOKEND_FAULT_UNKNOWN_KIND);
+    client.session.private_kinds = true;
+    CHECK(send_one(&client, 0xC0, 0, "mine") == BOOKEND_OK);
+    CHECK(send_one(&client, 0xF0, 0, "mine") == BOOKEND_FAULT_UNKNOWN_KIND);
+    carry_all(&client, &server, PIPE, 0);
+    CHECK(server.log_length == 0);
+    server.session.private_kinds = true;
+    CHECK(send_one(&client, 0xC0, 0, "mine") == BOOKEND_OK);
+    carry_all(&client, &server, PIPE, 0);
+    CHECK(logged(&server, "\2\xC0mine", 6));
+}
+
+static void a_request_that_is_forgotten_makes_room_for_its_id(void) {
+    static side client, server;
+
+    open_both(&client, &server);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 7, "") == BOOKEND_OK);
+    bookend_session_forget(&client.session, 7);
+    carry_all(&client, &server, PIPE, 0);
+    CHECK(send_one(&server, BOOKEND_KIND_REPLY, 7, "late") == BOOKEND_OK);
+    carry_all(&client, &server, PIPE, 0);
+    CHECK(client.log_length == 0);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 7, "") == BOOKEND_OK);
+}
+
+static void reasons_come_in_the_encoding_that_the_peer_prefers(void) {
+    static side client, server;
+    bookend_hello hello;
+    bookend_message message;
+    bookend_decoder decoder;
+    bookend_frame frame;
+    char detail[300];
+    size_t length;
+    const uint8_t *out;
+
+    begin(&server, BOOKEND_SERVER, NULL, 0);
+    bookend_hello_init(&hello);
+    hello.preferred = BOOKEND_UTF16LE;
+    CHECK(bookend_session_init(&client.session, BOOKEND_CLIENT, &hello, client.out, OUT, 0) == BOOKEND_OK);
+    client.in_length = 0;
+    carry_all(&client, &server, PIPE, 0);
+    memset(detail, 'x', sizeof detail - 1);
+    detail[sizeof detail - 1] = '\0';
+    bookend_session_close(&server.session, 1008, detail, 0);
+    out = bookend_session_output(&server.session, &length);
+    bookend_decoder_init(&decoder, 4096);
+    CHECK(bookend_decode(&decoder, out, length, &frame) == BOOKEND_FOUND_FRAME);
+    CHECK(bookend_message_parse(&frame, &message, NULL) == BOOKEND_OK);
+    CHECK(message.encoding == BOOKEND_UTF16LE && message.payload.length == BOOKEND_REASON_MAX);
+}
+
+/* ---- Hostile input --------------------------------------------------------------------------------------------- */
+
+/* What a client may say: everything that a server takes, some of it wrong. */
+static size_t conversation(uint8_t *out) {
+    static side client, server;
+    size_t length = 0, bytes;
+    int i;
+    const uint8_t *from;
+
+    begin(&client, BOOKEND_CLIENT, "ann", 0);
+    begin(&server, BOOKEND_SERVER, NULL, 0);
+    from = bookend_session_output(&client.session, &bytes);
+    memcpy(out, from, bytes);
+    length = bytes;
+    carry_all(&client, &server, PIPE, 0);
+    for (i = 0; i < 3; i++) {
+        CHECK(send_one(&client, BOOKEND_KIND_MESSAGE, 0, "gr\xC3\xBC\xC3\x9F") == BOOKEND_OK);
+        CHECK(send_one(&client, BOOKEND_KIND_REQUEST, (uint32_t)i + 1, "time?") == BOOKEND_OK);
+        CHECK(send_one(&client, BOOKEND_KIND_POST, 0, "hi") == BOOKEND_OK);
+        CHECK(send_one(&client, BOOKEND_KIND_ERROR, 0, "policy") == BOOKEND_OK);
+        CHECK(send_one(&client, BOOKEND_KIND_PING, 0, "p") == BOOKEND_OK);
+    }
+    bookend_session_close(&client.session, 1000, NULL, 0);
+    from = bookend_session_output(&client.session, &bytes);
+    memcpy(out + length, from, bytes);
+    return length + bytes;
+}
+
+/* The frames of an output; -1 where they are none, or where something stands behind CLOSE. */
+static int count_closes(const uint8_t *out, size_t length) {
+    bookend_decoder decoder;
+    bookend_frame frame;
+    size_t at = 0;
+    int closes = 0;
+
+    bookend_decoder_init(&decoder, BOOKEND_LENGTH_MAX);
+    while (bookend_decode(&decoder, out + at, length - at, &frame) == BOOKEND_FOUND_FRAME) {
+        if (closes > 0) return -1;
+        closes += frame.kind == BOOKEND_KIND_CLOSE;
+        at += BOOKEND_OVERHEAD + (size_t)frame.length;
+    }
+    return at == length ? closes : -1;
+}
+
+static void a_damaged_stream_gives_one_end_however_it_is_cut(void) {
+    static const size_t PIECES[] = {1, 2, 5, 64};
+    static side whole, cut;
+    uint8_t stream[2048], *out;
+    size_t length, good, whole_out, cut_out, i;
+    int round;
+
+    good = conversation(stream);
+    for (round = 0; round < 1500; round++) {
+        uint8_t damaged[2048];
+        uint32_t at = random_below((uint32_t)good);
+
+        memcpy(damaged, stream, good);
+        length = round % 7 == 0 ? at : good;
+        damaged[at] = (uint8_t)(random_below(2) == 0 ? random_below(256) : 0xF5 + random_below(4));
+
+        begin(&whole, BOOKEND_SERVER, NULL, 0);
+        arrive(&whole, damaged, length, PIPE, 0);
+        note_event(&whole, bookend_session_eof(&whole.session, 0), NULL);
+        CHECK(whole.session.state == BOOKEND_CLOSED);
+        (void)bookend_session_output(&whole.session, &whole_out);
+        CHECK(count_closes(whole.out, whole_out) == (whole.session.cause.fault != BOOKEND_FAULT_NO_CLOSE));
+
+        begin(&cut, BOOKEND_SERVER, NULL, 0);
+        arrive(&cut, damaged, length, PIECES[round % 4], 0);
+        note_event(&cut, bookend_session_eof(&cut.session, 0), NULL);
+        out = cut.out;
+        (void)bookend_session_output(&cut.session, &cut_out);
+        CHECK(logged(&cut, whole.log, whole.log_length));
+        CHECK(cut_out == whole_out && memcmp(out, whole.out, whole_out) == 0);
+        CHECK(cut.session.cause.fault == whole.session.cause.fault);
+        CHECK(cut.session.cause.offset == whole.session.cause.offset);
+    }
+    for (i = 1; i <= good; i += 13) {
+        begin(&whole, BOOKEND_SERVER, NULL, 0);
+        arrive(&whole, stream, good, i, 0);
+        CHECK(whole.session.cause.fault == BOOKEND_FAULT_PEER_CLOSE);
+    }
+}
+
+static void a_reply_never_provokes_a_reply(void) {
+    static const uint8_t BAD[][16] = {
+        {0xF5, 0xF8, 0x04, 0x02, 0, 0, 0, 5, 0, 0, 0, 9, 0xFF, 0xF8, 0xF5},
+        {0xF5, 0xF8, 0x07, 0x00, 0, 0, 0, 1, 0xFF, 0xF8, 0xF5},
+        {0xF5, 0xF8, 0x90, 0x02, 0, 0, 0, 1, 0xFF, 0xF8, 0xF5},
+    };
+    static const size_t LENGTHS[] = {15, 11, 11};
+    static side client, server;
+    size_t i, length;
+
+    open_both(&client, &server);
+    for (i = 0; i < 3; i++) {
+        arrive(&server, BAD[i], LENGTHS[i], PIPE, 0);
+        (void)bookend_session_output(&server.session, &length);
+        CHECK(length == 0 && server.log_length == 0 && server.session.state == BOOKEND_OPEN);
+    }
+}
+
+/* ---- Output that nobody takes ---------------------------------------------------------------------------------- */
+
+static const uint8_t BAD_TEXT[] = {0xF5, 0xF8, 0x02, 0x02, 0, 0, 0, 1, 0xFF, 0xF8, 0xF5};
+
+static void a_peer_who_does_not_read_is_not_read_either_and_closed_in_the_end(void) {
+    static side client, server;
+    size_t waiting, before;
+    int i;
+
+    open_both(&client, &server);
+    for (i = 0; i < 400; i++) arrive(&server, BAD_TEXT, sizeof BAD_TEXT, PIPE, 1000);
+    CHECK(server.session.state == BOOKEND_OPEN && server.in_length > 0);
+    (void)bookend_session_output(&server.session, &waiting);
+    CHECK(waiting <= OUT && waiting > OUT - 1024);
+    CHECK(bookend_session_deadline(&server.session) == 11000);
+
+    /* Some of it is taken: the session goes on, and what waits is looked at again. */
+    before = server.in_length;
+    bookend_session_sent(&server.session, 4000, 5000);
+    offer(&server, 5000);
+    CHECK(server.in_length < before);
+    CHECK(server.session.blocked && bookend_session_deadline(&server.session) == 15000);
+    CHECK(bookend_session_time(&server.session, 14999) == BOOKEND_EVENT_NOTHING);
+    CHECK(server.session.state == BOOKEND_OPEN);
+    CHECK(bookend_session_time(&server.session, 15000) == BOOKEND_EVENT_NOTHING);
+    CHECK(server.session.cause.fault == BOOKEND_FAULT_SLOW_CONSUMER);
+    CHECK(bookend_session_time(&server.session, 17000) == BOOKEND_EVENT_ENDED);
+}
+
+static void messages_leave_room_for_the_sessions_own_frames(void) {
+    static side client, server;
+    char text[1001];
+    size_t waiting;
+    int sent = 0;
+    bookend_fault fault;
+
+    memset(text, 'x', 1000);
+    text[1000] = '\0';
+    open_both(&client, &server);
+    while ((fault = send_one(&server, BOOKEND_KIND_MESSAGE, 0, text)) == BOOKEND_OK && sent < 100) sent++;
+    CHECK(fault == BOOKEND_FAULT_NO_ROOM && sent == 6);
+    arrive(&server, BAD_TEXT, sizeof BAD_TEXT, PIPE, 0);
+    bookend_session_close(&server.session, 1001, NULL, 0);
+    (void)bookend_session_output(&server.session, &waiting);
+    CHECK(count_closes(server.out, waiting) == 1);
+    carry_all(&server, &client, 100, 0);
+    CHECK(client.session.cause.fault == BOOKEND_FAULT_PEER_CLOSE && client.session.cause.code == 1001);
+
+    open_both(&client, &server);
+    server.session.out_capacity = BOOKEND_OUTPUT_MIN;
+    CHECK(send_one(&server, BOOKEND_KIND_MESSAGE, 0, text) == BOOKEND_OK);
+    server.session.out_capacity = BOOKEND_RESERVE + 1009;
+    CHECK(send_one(&server, BOOKEND_KIND_MESSAGE, 0, text) == BOOKEND_FAULT_TOO_LONG);
+}
+
+/* ---- Time ------------------------------------------------------------------------------------------------------ */
+
+static void the_deadline_is_when_there_is_something_to_do(void) {
+    static side client, server;
+    size_t length;
+
+    begin(&client, BOOKEND_CLIENT, NULL, 100);
+    CHECK(bookend_session_deadline(&client.session) == 5100);
+    begin(&server, BOOKEND_SERVER, NULL, 100);
+    carry_all(&client, &server, PIPE, 200);
+    CHECK(bookend_session_deadline(&client.session) == 30200);
+
+    CHECK(bookend_session_time(&client.session, 30199) == BOOKEND_EVENT_NOTHING);
+    (void)bookend_session_output(&client.session, &length);
+    CHECK(length == 0);
+    CHECK(bookend_session_time(&client.session, 30200) == BOOKEND_EVENT_NOTHING);
+    (void)bookend_session_output(&client.session, &length);
+    CHECK(length == BOOKEND_OVERHEAD);
+
+    /* What waits to be written is not made better by another PING; the silent peer is still watched. */
+    CHECK(bookend_session_deadline(&client.session) == 60200);
+    arrive(&client, BAD_TEXT, 1, 1, 40000);
+    CHECK(bookend_session_deadline(&client.session) == 45000);
+    CHECK(bookend_session_time(&client.session, 45000) == BOOKEND_EVENT_NOTHING);
+    CHECK(client.session.cause.fault == BOOKEND_FAULT_FRAME_TIMEOUT);
+    CHECK(bookend_session_deadline(&client.session) == 47000);
+    CHECK(bookend_session_time(&client.session, 47000) == BOOKEND_EVENT_ENDED);
+}
+
+static void a_session_wants_room_and_a_sound_hello(void) {
+    static side side;
+    bookend_hello hello;
+
+    bookend_hello_init(&hello);
+    CHECK(bookend_session_init(&side.session, BOOKEND_CLIENT, &hello, side.out, BOOKEND_OUTPUT_MIN - 1, 0) ==
+          BOOKEND_FAULT_NO_ROOM);
+    hello.accepted = 0x03;
+    CHECK(bookend_session_init(&side.session, BOOKEND_CLIENT, &hello, side.out, OUT, 0) == BOOKEND_FAULT_BAD_HELLO);
+}
+
+void test_session(void) {
+    both_sides_talk_from_hello_to_close(1);
+    both_sides_talk_from_hello_to_close(7);
+    both_sides_talk_from_hello_to_close(PIPE);
+    the_options_of_the_peer_are_dropped_with_their_buffer();
+    private_kinds_are_for_those_who_agreed();
+    a_request_that_is_forgotten_makes_room_for_its_id();
+    reasons_come_in_the_encoding_that_the_peer_prefers();
+    a_damaged_stream_gives_one_end_however_it_is_cut();
+    a_reply_never_provokes_a_reply();
+    a_peer_who_does_not_read_is_not_read_either_and_closed_in_the_end();
+    messages_leave_room_for_the_sessions_own_frames();
+    the_deadline_is_when_there_is_something_to_do();
+    a_session_wants_room_and_a_sound_hello();
+}
