@@ -154,6 +154,20 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_printed_is_not_kept_until_more_comes() {
+        let output = Shared::default();
+        let console = Console::new(io::BufWriter::new(output.clone()), io::sink());
+        console.print(b"no line end".to_vec()).await.unwrap();
+        let written = async {
+            while output.bytes().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), written).await.unwrap();
+        console.finish(Duration::MAX);
+    }
+
+    #[tokio::test]
     async fn complaint_is_one_line_and_nothing_well() {
         let captured = Captured::default();
         let console = captured.console();

@@ -188,7 +188,7 @@ async fn line_that_the_peer_cannot_take_is_told_and_the_chat_lives() {
     assert!(run.errors().contains("line 2: too-long: "), "{}", run.errors());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn count_ends_it_and_the_end_of_input_does_not() {
     let run = Run::new();
     let chat = Chat { count: Some(2), ..PLAIN };
@@ -198,8 +198,11 @@ async fn count_ends_it_and_the_end_of_input_does_not() {
             typing.send(typed(&["hi"])).await.unwrap();
             drop(typing);
             assert_eq!(hub.next().await, Posted::text("hi"));
-            for text_ in ["one", "two", "three"] {
-                hub.deliver(OWN, 0, "ann", text(text_)).await;
+            // Nothing more comes, not even the PING of the end.
+            assert!(timeout(Duration::from_secs(10), hub.turn()).await.is_err());
+            assert_eq!(hub.frame, 1);
+            for word in ["one", "two", "three"] {
+                hub.deliver(OWN, 0, "ann", text(word)).await;
             }
             hub.rest().await.1
         })
