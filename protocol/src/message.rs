@@ -10,7 +10,7 @@ use crate::frame::Frame;
 use crate::kind;
 use crate::line::is_plain_line;
 use crate::payload::{Content, Payload, write_frame};
-use crate::text::{Encoding, Text};
+use crate::text::{Encoding, Text, without_bom};
 
 /// The longest PING or PONG payload, in bytes (R3.3).
 pub const MAX_PING: usize = 64;
@@ -130,10 +130,11 @@ pub enum PresenceEvent {
 pub struct MemberName<'a>(Text<'a>);
 
 impl<'a> MemberName<'a> {
-    /// The name in `text`, `None` unless it is a plain line (R9.4).
+    /// The name in `text`, `None` unless it is a plain line (R9.4), of more than byte order marks, which do not arrive.
     #[must_use]
     pub fn new(text: Text<'a>) -> Option<MemberName<'a>> {
-        is_plain_line(&text.to_str()).then_some(MemberName(text))
+        let name = text.to_str();
+        (is_plain_line(&name) && !without_bom(&name).is_empty()).then_some(MemberName(text))
     }
 
     /// The name.

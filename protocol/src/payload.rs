@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::error::Error;
 use crate::frame::{self, END, OVERHEAD};
-use crate::text::{self, Encoding, Text};
+use crate::text::{self, Encoding, Text, without_bom};
 
 /// A payload that was received: checked, and borrowed from its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,11 +89,10 @@ impl<'a> Content<'a> {
     #[inline]
     fn ready(&self, encoding: Encoding) -> Option<&'a [u8]> {
         match (self, encoding) {
-            (Content::Binary(bytes), _) => Some(bytes),
-            (Content::Text(text) | Content::TextIn(_, text), Encoding::Binary | Encoding::Utf8) => {
-                Some(text.as_bytes())
-            }
-            (Content::Payload(payload), _) => Some(payload.as_bytes()),
+            (Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)), _) => Some(bytes),
+            (Content::Text(text) | Content::TextIn(_, text), Encoding::Binary) => Some(text.as_bytes()),
+            (Content::Text(text) | Content::TextIn(_, text), Encoding::Utf8) => Some(without_bom(text).as_bytes()),
+            (Content::Payload(Payload::Text(text)), _) if text.is_sendable() => Some(text.as_bytes()),
             _ => None,
         }
     }
@@ -145,7 +144,7 @@ pub(crate) fn write_frame(
     Ok(())
 }
 
-/// The same for text whose length is known only once it has been converted.
+/// The same for text whose length is known only once it has been converted, or that cannot go as it came.
 fn write_converted(
     kind: u8,
     encoding: Encoding,
@@ -155,12 +154,14 @@ fn write_converted(
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
     let start = out.len();
-    let (Content::Text(text) | Content::TextIn(_, text)) = content else {
-        unreachable!("binary and payloads are ready as they are")
+    let text = match content {
+        Content::Text(text) | Content::TextIn(_, text) => Cow::Borrowed(text),
+        Content::Payload(Payload::Text(text)) => text.to_str(),
+        Content::Binary(_) | Content::Payload(Payload::Binary(_)) => unreachable!("binary is ready as it is"),
     };
     out.extend_from_slice(&frame::header(kind, encoding, 0));
     out.extend_from_slice(fixed);
-    let converted = text::encode(encoding, text, out)
+    let converted = text::encode(encoding, &text, out)
         .and_then(|()| frame::checked_length(out.len() - start - frame::HEADER_LENGTH, limit));
     match converted {
         Ok(length) => {
@@ -172,5 +173,36 @@ fn write_converted(
             out.truncate(start);
             Err(error)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(content: Content<'_>) -> Result<Vec<u8>, Error> {
+        let mut out = Vec::new();
+        write_frame(2, content.encoding(Encoding::Utf8), &[], content, 64, &mut out)?;
+        Ok(out[frame::HEADER_LENGTH..out.len() - END.len()].to_vec())
+    }
+
+    #[test]
+    fn a_payload_that_came_behind_a_byte_order_mark_is_passed_on_as_legal_text() {
+        // [R5.5] [R5.15]
+        let passed_on = |encoding, bytes| body(Content::Payload(Payload::decode(encoding, bytes).expect("is legal")));
+        assert_eq!(passed_on(Encoding::Utf8, b"\xEF\xBB\xBF\xEF\xBB\xBFa"), Ok(b"a".to_vec()));
+        assert_eq!(passed_on(Encoding::Utf16Le, b"\xFF\xFE\xFF\xFEa\0"), Ok(b"a\0".to_vec()));
+        let refused = Error::UnmappableText { encoding: Encoding::Utf16Be, offset: 0 };
+        assert_eq!(passed_on(Encoding::Utf16Be, b"\xFE\xFF\xFF\xFE"), Err(refused));
+        assert_eq!(passed_on(Encoding::Binary, b"\xEF\xBB\xBFa"), Ok(b"\xEF\xBB\xBFa".to_vec()));
+    }
+
+    #[test]
+    fn text_goes_out_without_a_byte_order_mark() {
+        // [R5.5]
+        for content in [Content::Text("\u{FEFF}a"), Content::Payload(Payload::Text(Text::utf8("\u{FEFF}a")))] {
+            assert_eq!(body(content), Ok(b"a".to_vec()));
+        }
+        assert_eq!(body(Content::TextIn(Encoding::Utf16Be, "\u{FEFF}a")), Ok(b"\0a".to_vec()));
     }
 }

@@ -189,6 +189,17 @@ impl<'a> Text<'a> {
         matches!(self.0, Form::Utf8AfterBom(_) | Form::Utf16BeAfterBom(_) | Form::Utf16LeAfterBom(_))
     }
 
+    /// Can it be sent as it is, with nothing in front that its receiver would take for a mark (R5.5, R5.15)?
+    #[inline]
+    pub(crate) fn is_sendable(&self) -> bool {
+        match self.0 {
+            Form::Ascii(_) | Form::Utf16Be(_) | Form::Utf16Le(_) => true,
+            Form::Utf8(text) => !text.starts_with(BOM),
+            // Another mark, or U+FFFE, may stand behind the one that was removed.
+            Form::Utf8AfterBom(_) | Form::Utf16BeAfterBom(_) | Form::Utf16LeAfterBom(_) => false,
+        }
+    }
+
     /// The bytes on the wire, without byte order mark.
     #[inline]
     #[must_use]
@@ -219,7 +230,8 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// Appends `text` to `out` in `encoding`; on an error `out` is as it was.
+/// Appends `text` to `out` in `encoding`, without U+FEFF in front, which is a byte order mark there and no character
+/// (R5.5); on an error `out` is as it was.
 ///
 /// # Errors
 /// [`Error::UnmappableText`]: US-ASCII cannot carry it, or it begins with U+FFFE in UTF-16 (R5.15).
@@ -229,9 +241,10 @@ pub fn encode(encoding: Encoding, text: &str, out: &mut Vec<u8>) -> Result<(), E
         return Err(Error::UnmappableText { encoding, offset });
     }
     match encoding {
-        Encoding::Binary | Encoding::Ascii | Encoding::Utf8 => out.extend_from_slice(text.as_bytes()),
-        Encoding::Utf16Be => append_utf16::<BigEndian>(text, out),
-        Encoding::Utf16Le => append_utf16::<LittleEndian>(text, out),
+        Encoding::Binary | Encoding::Ascii => out.extend_from_slice(text.as_bytes()),
+        Encoding::Utf8 => out.extend_from_slice(without_bom(text).as_bytes()),
+        Encoding::Utf16Be => append_utf16::<BigEndian>(without_bom(text), out),
+        Encoding::Utf16Le => append_utf16::<LittleEndian>(without_bom(text), out),
     }
     Ok(())
 }
@@ -255,17 +268,26 @@ pub fn escape_unmappable(encoding: Encoding, text: &str) -> (Cow<'_, str>, usize
 
 /// The characters of `text` that `encoding` cannot carry, each with its offset in bytes.
 fn unmappable(encoding: Encoding, text: &str) -> impl Iterator<Item = (usize, char)> {
-    let skipped = match encoding {
+    let content = without_bom(text);
+    let first = match encoding {
         Encoding::Ascii => encoding_rs::Encoding::ascii_valid_up_to(text.as_bytes()),
-        Encoding::Utf16Be | Encoding::Utf16Le if text.starts_with('\u{FFFE}') => 0,
+        Encoding::Utf16Be | Encoding::Utf16Le if content.starts_with('\u{FFFE}') => text.len() - content.len(),
         _ => text.len(),
     };
     let in_ascii = encoding == Encoding::Ascii;
-    text[skipped..]
+    text[first..]
         .char_indices()
-        .map(move |(at, character)| (skipped + at, character))
-        .filter(move |&(offset, character)| if in_ascii { !character.is_ascii() } else { offset == 0 })
+        .map(move |(at, character)| (first + at, character))
+        .filter(move |&(offset, character)| if in_ascii { !character.is_ascii() } else { offset == first })
 }
+
+/// `text` without the byte order marks in front: a receiver takes the first one for what it is (R5.6).
+#[inline]
+pub(crate) fn without_bom(text: &str) -> &str {
+    text.trim_start_matches(BOM)
+}
+
+const BOM: char = '\u{FEFF}';
 
 /// The byte order mark of an encoding, empty if it has none.
 #[inline]
@@ -351,6 +373,19 @@ mod tests {
         assert_eq!(escape_unmappable(Encoding::Ascii, "grüß 😀"), ("gr\\u{fc}\\u{df} \\u{1f600}".into(), 3));
         assert_eq!(escape_unmappable(Encoding::Utf16Be, "\u{FFFE}\u{FFFE}"), ("\\u{fffe}\u{FFFE}".into(), 1));
         assert_eq!(escape_unmappable(Encoding::Utf8, "grüß"), ("grüß".into(), 0));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_not_sent() {
+        // [R5.5]
+        for encoding in [Encoding::Utf8, Encoding::Utf16Be, Encoding::Utf16Le] {
+            let (mut marked, mut plain) = (Vec::new(), Vec::new());
+            encode(encoding, "\u{FEFF}\u{FEFF}a\u{FEFF}", &mut marked).expect("is carried");
+            encode(encoding, "a\u{FEFF}", &mut plain).expect("is carried");
+            assert_eq!(marked, plain);
+        }
+        let refused = encode(Encoding::Utf16Be, "\u{FEFF}\u{FFFE}", &mut Vec::new());
+        assert_eq!(refused, Err(Error::UnmappableText { encoding: Encoding::Utf16Be, offset: 3 }));
     }
 
     #[test]
