@@ -1,1 +1,75 @@
-fn main() {}
+//! The program `bookend-server`: a hub on one port or more.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use bookend_server::{Config, Endpoint, Hub, Listener};
+use clap::Parser;
+use tracing_subscriber::filter::LevelFilter;
+
+/// A hub: framed peers and telnet users in one room, on one port.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where to listen; the port is a number, 0 for any that is free, or the name of a service
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
+    listen: Vec<Endpoint>,
+    /// Listen on addresses that other machines can reach: there is neither encryption nor authentication
+    #[arg(long)]
+    public: bool,
+    /// What to log on standard error: off, error, warn, info, debug
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: LevelFilter,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(arguments.log).with_target(false).init();
+    match run(&arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bookend-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    let mut listeners = Vec::new();
+    for endpoint in &arguments.listen {
+        for address in endpoint.resolve().await? {
+            if !address.ip().to_canonical().is_loopback() && !arguments.public {
+                return Err(format!("{address} can be reached by other machines: --public allows it").into());
+            }
+            let listener = Listener::bind(address).await.map_err(|error| format!("{address}: {error}"))?;
+            announce(listener.address())?;
+            listeners.push(listener);
+        }
+    }
+    let hub = Hub::new(Config::default());
+    for listener in listeners {
+        tokio::spawn(listener.run(hub.clone()));
+    }
+    tokio::signal::ctrl_c().await?;
+    tracing::info!("shut-down");
+    hub.shut_down().await;
+    Ok(())
+}
+
+/// Says where the hub listens, and how to join.
+fn announce(address: SocketAddr) -> io::Result<()> {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let (port, join) = (address.port(), SocketAddr::new(host, address.port()));
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "listening on {address} - join: telnet {host} {port}   or: cargo run --release -p bookend-client -- chat {join}"
+    )?;
+    out.flush()
+}

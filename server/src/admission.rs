@@ -1,0 +1,89 @@
+//! The door: how many may be connected without having said who they are.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug, Default)]
+pub(crate) struct Admission(Arc<Mutex<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// One place at the door; it is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    address: Option<IpAddr>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+impl Admission {
+    /// A place for a connection from `address`, unless so many wait in all or from there.
+    pub(crate) fn enter(&self, address: Option<IpAddr>, all: usize, each: usize) -> Option<Ticket> {
+        let address = address.map(network);
+        let mut waiting = lock(&self.0);
+        if waiting.all >= all {
+            return None;
+        }
+        if let Some(address) = address {
+            let count = waiting.by_address.entry(address).or_default();
+            if *count >= each {
+                return None;
+            }
+            *count += 1;
+        }
+        waiting.all += 1;
+        Some(Ticket { address, waiting: self.0.clone() })
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut waiting = lock(&self.waiting);
+        waiting.all -= 1;
+        if let Some(address) = self.address
+            && let Some(count) = waiting.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                waiting.by_address.remove(&address);
+            }
+        }
+    }
+}
+
+/// Whoever has an IPv6 address has the 2^64 addresses beside it.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address => address,
+    }
+}
+
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_counted_in_all_and_by_network_and_is_free_again() {
+        let admission = Admission::default();
+        let enter = |address: &str| admission.enter(Some(address.parse().unwrap()), 4, 2);
+        let first = enter("192.0.2.1");
+        let _second = enter("::ffff:192.0.2.1");
+        assert!(first.is_some());
+        assert!(enter("192.0.2.1").is_none(), "two from one address");
+        let _third = enter("2001:db8::1");
+        let _fourth = enter("2001:db8::2");
+        assert!(enter("192.0.2.2").is_none(), "four in all");
+        drop(first);
+        assert!(enter("2001:db8::3").is_none(), "one network");
+        assert!(enter("192.0.2.1").is_some());
+    }
+}

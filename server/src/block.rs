@@ -1,0 +1,138 @@
+//! A block: what one read of one sender brought, or one change of who is here. It is kept once for all members.
+
+use std::sync::{Arc, OnceLock};
+
+use bookend::{Encoding, Payload};
+
+use crate::rendition::{Change, Head, Rendered, Rendition, Spoken};
+
+/// What a block tells.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// Messages of one member to everyone.
+    Messages { from: u32, name: Arc<str>, time: u64, payloads: Payloads },
+    /// Somebody came, went, or has another name; so many are here then.
+    Change { member: u32, change: Change, name: Arc<str>, here: usize },
+}
+
+/// Payloads in one piece, in the order in which they came.
+#[derive(Debug, Default)]
+pub(crate) struct Payloads {
+    bytes: Vec<u8>,
+    ends: Vec<(Encoding, usize)>,
+}
+
+/// What was told at one time. Each form of it is rendered when a member first needs it.
+#[derive(Debug)]
+pub(crate) struct Block {
+    told: Told,
+    /// The number of its first message, or of the next one in the room if it has none.
+    first_seq: u64,
+    renditions: [OnceLock<Box<Rendered>>; Rendition::COUNT],
+}
+
+impl Block {
+    pub(crate) fn new(told: Told, first_seq: u64) -> Block {
+        Block { told, first_seq, renditions: Default::default() }
+    }
+
+    /// The number of its first message, or of the next one in the room if it has none.
+    pub(crate) fn first_seq(&self) -> u64 {
+        self.first_seq
+    }
+
+    /// How many messages it has.
+    pub(crate) fn messages(&self) -> u64 {
+        match &self.told {
+            Told::Messages { payloads, .. } => payloads.ends.len() as u64,
+            Told::Change { .. } => 0,
+        }
+    }
+
+    /// Does it tell who came, went, or has another name?
+    pub(crate) fn is_change(&self) -> bool {
+        matches!(self.told, Told::Change { .. })
+    }
+
+    /// Bytes in memory, without renditions.
+    pub(crate) fn footprint(&self) -> usize {
+        let told = match &self.told {
+            Told::Messages { payloads, .. } => {
+                payloads.bytes.capacity() + payloads.ends.capacity() * size_of::<(Encoding, usize)>()
+            }
+            Told::Change { .. } => 0,
+        };
+        size_of::<Block>() + told
+    }
+
+    /// The block in this form, if it has been rendered.
+    pub(crate) fn rendered(&self, rendition: Rendition) -> Option<&Rendered> {
+        self.renditions[rendition.index()].get().map(|rendered| &**rendered)
+    }
+
+    /// Renders the block in this form unless that has been done. Returns how many bytes and escapes that added.
+    pub(crate) fn prepare(&self, rendition: Rendition) -> Option<(usize, usize)> {
+        let mut added = None;
+        self.renditions[rendition.index()].get_or_init(|| {
+            let rendered = Box::new(self.render(rendition, 0));
+            added = Some((size_of::<Rendered>() + rendered.bytes.capacity(), rendered.escapes));
+            rendered
+        });
+        added
+    }
+
+    /// Renders the block in this form, without the messages up to number `after`.
+    pub(crate) fn render(&self, rendition: Rendition, after: u64) -> Rendered {
+        let mut out = Rendered::default();
+        match &self.told {
+            Told::Messages { from, name, time, payloads } => {
+                out.bytes.reserve(payloads.bytes.len() + payloads.ends.len() * (48 + name.len()));
+                for (seq, spoken) in (self.first_seq..).zip(payloads.iter()) {
+                    if seq > after {
+                        rendition.message(Head { from: *from, to: 0, seq, time: *time, name }, spoken, &mut out);
+                    }
+                }
+            }
+            Told::Change { member, change, name, here } => rendition.change(*member, change, name, *here, &mut out),
+        }
+        out.bytes.shrink_to_fit();
+        out
+    }
+}
+
+impl Payloads {
+    /// Appends a payload.
+    pub(crate) fn push(&mut self, payload: Payload<'_>) {
+        let encoding = self.append(payload);
+        self.ends.push((encoding, self.bytes.len()));
+    }
+
+    /// Text that could be taken for one with a byte order mark goes in UTF-8, as it would be refused or lose a
+    /// character when it is read again.
+    fn append(&mut self, payload: Payload<'_>) -> Encoding {
+        let encoding = payload.encoding();
+        let bytes = payload.as_bytes();
+        if let Payload::Text(text) = payload
+            && matches!(encoding, Encoding::Utf16Be | Encoding::Utf16Le)
+            && matches!(bytes, [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..])
+        {
+            self.bytes.extend_from_slice(text.to_str().as_bytes());
+            return Encoding::Utf8;
+        }
+        self.bytes.extend_from_slice(bytes);
+        encoding
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Spoken<'_>> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(encoding, end)| {
+            let bytes = &self.bytes[start..end];
+            start = end;
+            Spoken { encoding, bytes }
+        })
+    }
+}

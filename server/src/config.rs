@@ -1,0 +1,41 @@
+//! What a hub can be told to do otherwise.
+
+use std::time::Duration;
+
+use bookend::Limits;
+
+/// The numbers of a hub's defences; the defaults are the specification's, or the project's where it has none.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The limits of each framed session.
+    pub limits: Limits,
+    /// The longest body accepted, in bytes.
+    pub max_body: u32,
+    /// The hub's keepalive, in seconds.
+    pub keepalive: u16,
+    /// How much of what was said a room keeps, in bytes, all its renditions included.
+    pub log_bytes: usize,
+    /// How long a peer may take nothing of what is to be written to it.
+    pub stall: Duration,
+    /// Connections that have not said HELLO, or a first line, in all.
+    pub waiting: usize,
+    /// The same from one address.
+    pub waiting_per_address: usize,
+    /// Messages for one member alone that wait to be written to it.
+    pub private_frames: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            limits: Limits::default(),
+            max_body: 1 << 20,
+            keepalive: 30,
+            log_bytes: 8 << 20,
+            stall: Duration::from_secs(10),
+            waiting: 256,
+            waiting_per_address: 10,
+            private_frames: 256,
+        }
+    }
+}

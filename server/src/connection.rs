@@ -1,0 +1,209 @@
+//! One connection: an endpoint that owns a stream. One task reads, writes, waits and is woken.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
+
+use bookend::Code;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::endpoint::{Endpoint, greeting};
+use crate::hub::{Hub, Peer};
+use crate::scratch;
+
+/// A frame of which more bytes than this have come is completed in a buffer of its own.
+const SHORT: usize = 32 << 10;
+
+/// Serves one connection, until it is over.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(hub: &Hub, stream: S, peer: Peer) {
+    let Some(ticket) = hub.admit(&peer) else {
+        tracing::info!(peer = peer.label(), name = "try-later", "refuse");
+        return refuse(stream).await;
+    };
+    tracing::info!(peer = peer.label(), "connect");
+    let endpoint = Endpoint::new(hub, peer, ticket);
+    let mut connection = Connection {
+        endpoint,
+        stream,
+        start: Instant::now(),
+        held: Vec::new(),
+        waker: None,
+        unflushed: false,
+        shut: false,
+    };
+    let mut timer = pin!(sleep_until(connection.start));
+    let result = poll_fn(|cx| connection.poll(cx, timer.as_mut())).await;
+    let peer = connection.endpoint.seat().peer().label();
+    match result {
+        Ok(()) => tracing::debug!(peer, "disconnect"),
+        Err(error) => tracing::info!(peer, name = "io", detail = %error, "fault"),
+    }
+}
+
+/// Says to a person and to a framed peer that there is no room, as far as that can be done at once.
+async fn refuse<S: AsyncWrite + Unpin>(mut stream: S) {
+    let mut out = greeting(": too many connections, try later").bytes;
+    let hello = bookend::Hello::new();
+    let mut session =
+        bookend::Session::new(bookend::Role::Server, hello, bookend::Limits::default(), std::time::Duration::ZERO);
+    session.close(Code::TRY_LATER, "too many connections", std::time::Duration::ZERO);
+    session.take_output(&mut out);
+    poll_fn(|cx| {
+        let _best_effort = Pin::new(&mut stream).poll_write(cx, &out);
+        Poll::Ready(())
+    })
+    .await;
+    let _best_effort = stream.shutdown().await;
+}
+
+struct Connection<S> {
+    endpoint: Endpoint,
+    stream: S,
+    start: Instant,
+    /// The beginning of a frame that is not whole.
+    held: Vec<u8>,
+    /// Who is woken by the mailbox and the room.
+    waker: Option<Waker>,
+    unflushed: bool,
+    shut: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<io::Result<()>> {
+        self.register(cx.waker());
+        let mut budget = scratch::SIZE;
+        let _what_is_due_is_done = self.poll_timer(cx, timer.as_mut());
+        loop {
+            self.endpoint.set_time(self.start.elapsed());
+            self.endpoint.take_orders();
+            let written = self.poll_write(cx)?;
+            if self.endpoint.is_over() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.endpoint.may_read() {
+                match self.poll_read(cx) {
+                    Poll::Ready(Ok(0)) => {
+                        self.endpoint.end_of_stream(self.held.len());
+                        continue;
+                    }
+                    Poll::Ready(Ok(count)) => {
+                        budget = budget.saturating_sub(count);
+                        if budget > 0 {
+                            continue;
+                        }
+                        // Those who are told what was read have their turn before more is read.
+                        let _now_or_later = self.poll_write(cx)?;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {}
+                }
+            }
+            if self.poll_timer(cx, timer.as_mut()).is_ready() {
+                continue;
+            }
+            // Who waits for the stream need not be woken when the room tells something.
+            if written.is_pending() || self.endpoint.seat().sleep(cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Sees to it that the mailbox and the room wake this task.
+    fn register(&mut self, waker: &Waker) {
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.endpoint.seat().mailbox().register(waker);
+            if let Some(feed) = self.endpoint.seat().feed() {
+                feed.relist();
+            }
+            self.waker = Some(waker.clone());
+        }
+    }
+
+    /// Does what is due. Ready if there was anything.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
+        while let Some(deadline) = self.endpoint.deadline().map(|deadline| self.start + deadline) {
+            // A timer that fires too early costs less than one that is set anew for each read.
+            if deadline < timer.deadline() || timer.is_elapsed() {
+                timer.as_mut().reset(deadline);
+            }
+            ready!(timer.as_mut().poll(cx));
+            if Instant::now() >= deadline {
+                self.endpoint.set_time(self.start.elapsed());
+                self.endpoint.on_time();
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Writes everything there is. Ready once all of it has been taken, and the direction closed if it is to be.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+        loop {
+            let taken = scratch::writing(|buffer| {
+                let bytes = self.endpoint.next_write(buffer);
+                if bytes.is_empty() {
+                    Poll::Ready(Ok(None))
+                } else {
+                    Pin::new(&mut self.stream).poll_write(cx, bytes).map_ok(Some)
+                }
+            });
+            match taken {
+                Poll::Ready(Ok(Some(0))) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(Some(count))) => {
+                    self.unflushed = true;
+                    self.endpoint.wrote(count);
+                }
+                Poll::Ready(Ok(None)) => break,
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => {
+                    self.endpoint.blocked();
+                    return Ok(Poll::Pending);
+                }
+            }
+        }
+        if self.unflushed {
+            let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) else { return Ok(Poll::Pending) };
+            flushed?;
+            self.unflushed = false;
+        }
+        if !self.shut && self.endpoint.is_done_writing() {
+            let Poll::Ready(shut) = Pin::new(&mut self.stream).poll_shutdown(cx) else { return Ok(Poll::Pending) };
+            shut?;
+            self.shut = true;
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    /// Reads once and gives the endpoint what has come; 0 at the end of the stream.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let kept = if self.held.len() <= SHORT { self.held.len() } else { 0 };
+        scratch::reading(kept + scratch::SIZE, |buffer| {
+            let mut space = ReadBuf::new(&mut buffer[kept..]);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space))?;
+            let count = space.filled().len();
+            if count == 0 {
+                return Poll::Ready(Ok(0));
+            }
+            self.endpoint.set_time(self.start.elapsed());
+            if kept == self.held.len() {
+                buffer[..kept].copy_from_slice(&self.held);
+                let input = &buffer[..kept + count];
+                let used = self.endpoint.read(input);
+                self.held.clear();
+                self.held.extend_from_slice(&input[used..]);
+            } else {
+                self.held.extend_from_slice(&buffer[..count]);
+                let used = self.endpoint.read(&self.held);
+                self.held.drain(..used);
+            }
+            if self.held.is_empty() {
+                self.held = Vec::new();
+            }
+            Poll::Ready(Ok(count))
+        })
+    }
+}

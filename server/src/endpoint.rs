@@ -1,0 +1,327 @@
+//! An endpoint: everything about one connection but its stream and its task.
+//!
+//! The first byte decides what the peer is (R4.22, R9.17). Bytes and the time go in, bytes to write come out.
+
+use std::time::{Duration, SystemTime};
+
+use bookend::{Code, Outcome, START, State};
+
+use crate::admission::Ticket;
+use crate::framed::Framed;
+use crate::hub::{Hub, Peer};
+use crate::rendition::{LineEncoding, Rendered};
+use crate::seat::Seat;
+use crate::terminal::Terminal;
+
+/// Bytes for the peer alone that may wait to be written while more is read from it.
+const MAX_UNWRITTEN: usize = 64 << 10;
+/// A buffer of more bytes is not kept when it is empty.
+const MAX_IDLE: usize = 512;
+
+pub(crate) struct Endpoint {
+    seat: Seat,
+    wire: Wire,
+    /// The time since the connection was accepted.
+    now: Duration,
+    /// Bytes of `seat.out` that have been written.
+    written: usize,
+    source: Source,
+    /// Since when nothing of what is to be written could be.
+    stalled: Option<Duration>,
+    /// When a closing connection is given up.
+    until: Option<Duration>,
+    /// Bytes that were read and discarded after the end.
+    discarded: usize,
+    /// The stream's end has been read.
+    ended: bool,
+}
+
+/// What the peer turns out to be.
+enum Wire {
+    /// Its first byte has not come.
+    Unknown,
+    Framed(Box<Framed>),
+    Terminal(Box<Terminal>),
+}
+
+/// Where what is being written comes from.
+#[derive(Clone, Copy)]
+enum Source {
+    Own,
+    Room,
+}
+
+impl Endpoint {
+    /// A connection that has just been accepted; it begins with a line for people (R9.16).
+    pub(crate) fn new(hub: &Hub, peer: Peer, ticket: Ticket) -> Endpoint {
+        let mut seat = Seat::new(hub, peer, ticket);
+        seat.write(greeting(""));
+        Endpoint {
+            seat,
+            wire: Wire::Unknown,
+            now: Duration::ZERO,
+            written: 0,
+            source: Source::Own,
+            stalled: None,
+            until: None,
+            discarded: 0,
+            ended: false,
+        }
+    }
+
+    pub(crate) fn seat(&mut self) -> &mut Seat {
+        &mut self.seat
+    }
+
+    // ---- reading
+
+    /// Uses what was read and not used before; returns how many bytes.
+    pub(crate) fn read(&mut self, input: &[u8]) -> usize {
+        let Some(&first) = input.first() else { return 0 };
+        if let Wire::Unknown = self.wire {
+            self.wire = if first == START[0] {
+                Wire::Framed(Box::new(Framed::new(self.seat.hub().config())))
+            } else {
+                Wire::Terminal(Box::new(Terminal::new()))
+            };
+        }
+        let mut rest = input;
+        match &mut self.wire {
+            Wire::Framed(framed) => framed.receive(&mut rest, &mut self.seat, self.now),
+            Wire::Terminal(terminal) if terminal.is_closing() => {
+                self.discarded = self.discarded.saturating_add(rest.len());
+                rest = &[];
+            }
+            Wire::Terminal(terminal) if terminal.is_silent() && first == START[0] => {
+                let mut framed = Box::new(Framed::new(self.seat.hub().config()));
+                framed.session.on_time(self.now); // its HELLO comes too late
+                self.wire = Wire::Framed(framed);
+                rest = &[];
+            }
+            Wire::Terminal(terminal) => {
+                terminal.receive(rest, &mut self.seat);
+                rest = &[];
+            }
+            Wire::Unknown => {}
+        }
+        self.settle();
+        input.len() - rest.len()
+    }
+
+    /// The stream has ended, with `unused` bytes that were read.
+    pub(crate) fn end_of_stream(&mut self, unused: usize) {
+        self.ended = true;
+        match &mut self.wire {
+            Wire::Framed(framed) => framed.session.end_of_stream(unused, self.now),
+            Wire::Terminal(_) | Wire::Unknown => {}
+        }
+        self.settle();
+    }
+
+    /// Is the peer to be read from now?
+    pub(crate) fn may_read(&self) -> bool {
+        !self.ended && (self.until.is_some() || self.unwritten() <= MAX_UNWRITTEN)
+    }
+
+    fn unwritten(&self) -> usize {
+        let of_session = match &self.wire {
+            Wire::Framed(framed) => framed.session.output_length(),
+            Wire::Terminal(_) | Wire::Unknown => 0,
+        };
+        self.seat.out.len() - self.written + of_session
+    }
+
+    // ---- time and orders
+
+    pub(crate) fn set_time(&mut self, now: Duration) {
+        self.now = now;
+    }
+
+    /// When [`on_time`](Endpoint::on_time) is to be called next.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let config = self.seat.hub().config();
+        let of_wire = match &self.wire {
+            Wire::Framed(framed) => framed.session.deadline(),
+            Wire::Terminal(terminal) if terminal.has_joined() => None,
+            Wire::Terminal(_) | Wire::Unknown if self.until.is_some() => None,
+            Wire::Terminal(_) | Wire::Unknown => Some(config.limits.hello_timeout),
+        };
+        let stall = self.stalled.map(|since| since + config.stall).filter(|_| self.until.is_none());
+        [of_wire, stall, self.until].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn on_time(&mut self) {
+        let hello_timeout = self.seat.hub().config().limits.hello_timeout;
+        match &mut self.wire {
+            Wire::Framed(framed) => framed.session.on_time(self.now),
+            Wire::Terminal(terminal) if self.now >= hello_timeout && !terminal.is_closing() => {
+                terminal.join(&mut self.seat)
+            }
+            // Whoever just reads types nothing: telnet sends its first byte with the first line.
+            Wire::Unknown if self.now >= hello_timeout && self.until.is_none() => {
+                let mut terminal = Box::new(Terminal::new());
+                terminal.join(&mut self.seat);
+                self.wire = Wire::Terminal(terminal);
+            }
+            Wire::Terminal(_) | Wire::Unknown => {}
+        }
+        let stall = self.seat.hub().config().stall;
+        if self.until.is_none() && self.stalled.is_some_and(|since| self.now >= since + stall) {
+            self.close(Code::SLOW_CONSUMER, "takes nothing of what it is sent");
+        }
+        self.settle();
+    }
+
+    /// Takes the order to close out of the mailbox.
+    pub(crate) fn take_orders(&mut self) {
+        if self.seat.mailbox().is_full()
+            && let Some(code) = self.seat.mailbox().take_close()
+        {
+            self.close(code, "");
+            self.settle();
+        }
+    }
+
+    fn close(&mut self, code: Code, detail: &str) {
+        match &mut self.wire {
+            Wire::Framed(framed) => framed.session.close(code, detail, self.now),
+            Wire::Terminal(terminal) => terminal.close_with(code, detail, &mut self.seat),
+            Wire::Unknown => {
+                let mut terminal = Box::new(Terminal::new());
+                terminal.close_with(code, detail, &mut self.seat);
+                self.wire = Wire::Terminal(terminal);
+            }
+        }
+    }
+
+    /// Leaves the room once the connection is closing. What was begun is written to its end, and what is to be told at
+    /// last behind it.
+    fn settle(&mut self) {
+        if self.until.is_some() || !self.is_closing() {
+            return;
+        }
+        self.until = Some(self.now + self.seat.hub().config().limits.close_timeout);
+        if let Some(feed) = self.seat.feed()
+            && !feed.is_at_boundary()
+        {
+            // Own bytes are not begun before a boundary, so none of them has been written.
+            let mut rest = feed.rest_of_unit().to_vec();
+            rest.extend_from_slice(&self.seat.out);
+            self.seat.out = rest;
+        }
+        self.log_end();
+        self.seat.leave();
+    }
+
+    fn log_end(&self) {
+        let peer = self.seat.peer().label();
+        let Wire::Framed(framed) = &self.wire else { return };
+        match framed.session.outcome() {
+            Some(Outcome::Fault(error)) => tracing::info!(peer, name = error.name(), detail = %error, "fault"),
+            Some(Outcome::Closed(code)) if *code != Code::GOING_AWAY => {
+                tracing::info!(peer, name = code.name(), "fault");
+            }
+            _ => {}
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        match &self.wire {
+            Wire::Unknown => self.ended,
+            Wire::Framed(framed) => matches!(framed.session.state(), State::Closing | State::Closed),
+            Wire::Terminal(terminal) => self.ended || terminal.is_closing(),
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        match &self.wire {
+            Wire::Framed(framed) => framed.session.state() == State::Closed,
+            Wire::Unknown | Wire::Terminal(_) => self.ended || self.discarded >= self.seat.hub().config().limits.drain,
+        }
+    }
+
+    // ---- writing
+
+    /// What is to be written next, gathered in `buffer` where it is in many pieces: what is for this peer alone goes
+    /// before what the room tells, but behind a frame or line that has been begun (R7.13, R7.14).
+    pub(crate) fn next_write<'a>(&'a mut self, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        if self.written == self.seat.out.len() {
+            self.refill();
+        }
+        if self.written < self.seat.out.len() {
+            match self.seat.feed() {
+                Some(feed) if !feed.is_at_boundary() => {
+                    self.source = Source::Room;
+                    // borrowed again, as the compiler does not see that the other arm lets go
+                    return self.seat.feed().map_or(&[], |feed| feed.rest_of_unit());
+                }
+                _ => {
+                    self.source = Source::Own;
+                    return &self.seat.out[self.written..];
+                }
+            }
+        }
+        self.source = Source::Room;
+        self.seat.next_told(buffer)
+    }
+
+    fn refill(&mut self) {
+        self.written = 0;
+        self.seat.out.clear();
+        if self.seat.out.capacity() > MAX_IDLE {
+            self.seat.out = Vec::new();
+        }
+        if let Wire::Framed(framed) = &mut self.wire
+            && framed.session.has_output()
+        {
+            framed.session.take_output(&mut self.seat.out);
+        }
+        if self.until.is_none() && self.seat.mailbox().is_full() {
+            self.seat.take_mail();
+        }
+    }
+
+    /// `count` bytes have been written.
+    pub(crate) fn wrote(&mut self, count: usize) {
+        self.stalled = None;
+        match self.source {
+            Source::Own => self.written += count,
+            Source::Room => {
+                if let Some(feed) = self.seat.feed() {
+                    feed.wrote(count);
+                }
+            }
+        }
+        if let Wire::Framed(framed) = &mut self.wire {
+            framed.session.sent(self.now);
+        }
+    }
+
+    /// The stream takes nothing now.
+    pub(crate) fn blocked(&mut self) {
+        self.stalled.get_or_insert(self.now);
+        if let Some(feed) = self.seat.feed() {
+            feed.give_back();
+        }
+    }
+
+    /// Is the sending direction to be closed?
+    pub(crate) fn is_done_writing(&self) -> bool {
+        let session_has_output = matches!(&self.wire, Wire::Framed(framed) if framed.session.has_output());
+        self.until.is_some() && self.written == self.seat.out.len() && !session_has_output
+    }
+
+    /// Is the connection to be dropped?
+    pub(crate) fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| self.now >= until || (self.is_closed() && self.is_done_writing()))
+    }
+}
+
+/// The line that every connection begins with.
+pub(crate) fn greeting(remark: &str) -> Rendered {
+    let mut line = Rendered::default();
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    line.line(LineEncoding::Ascii, &format!("Bookend hub, {date}{remark}"));
+    line
+}

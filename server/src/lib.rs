@@ -1,0 +1,47 @@
+//! The reference hub of the Bookend protocol: what a member says reaches every member of its room (SPEC 9).
+//!
+//! Framed peers and people with a line terminal share one port and one room.
+//!
+//! ```no_run
+//! # async fn run() -> std::io::Result<()> {
+//! use bookend_server::{Config, Hub, Listener};
+//! let hub = Hub::new(Config::default());
+//! let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await?;
+//! println!("listening on {}", listener.address());
+//! listener.run(hub).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//!
+//! Data goes one way, from a sender's stream to the room's log and from there to each member's stream:
+//!
+//! - `connection`: one task for each stream: reads, writes, timer, wake-ups. `endpoint`: the same without the stream.
+//! - `framed`, `terminal`: what the peer says, as frames or as lines. `seat`: what both do with it.
+//! - `hub`, `room`: who is where. `mailbox`: what is for one connection alone.
+//! - `log`, `block`, `rendition`: what was said in a room, kept once, and rendered once for each form that is in use.
+//! - `feed`: a member's cursor into the log.
+//! - `listen`, `admission`: the door.
+
+mod admission;
+mod block;
+mod config;
+mod connection;
+mod endpoint;
+mod feed;
+mod framed;
+mod hub;
+mod listen;
+mod log;
+mod mailbox;
+mod rendition;
+mod room;
+mod scratch;
+mod seat;
+mod services;
+mod terminal;
+
+pub use config::Config;
+pub use hub::{Hub, Peer};
+pub use listen::{Endpoint, ListenError, Listener};

@@ -1,0 +1,129 @@
+//! The door: where the hub listens, and the connections that come.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::hub::Hub;
+use crate::services;
+
+/// After a failure to accept, such as too many open files, nothing is tried for so long.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Where to listen, as people write it: a host and a port, either as a number, 0 for any that is free, or by the name
+/// of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    host: String,
+    port: String,
+}
+
+/// Why the hub does not listen.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// No `HOST:PORT`.
+    NoPort(String),
+    /// A service that the services file does not have.
+    UnknownService(String),
+    /// The services file, the host name, or the address.
+    Io(String, io::Error),
+}
+
+impl FromStr for Endpoint {
+    type Err = ListenError;
+
+    fn from_str(text: &str) -> Result<Endpoint, ListenError> {
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() && !port.is_empty() => {
+                let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+                Ok(Endpoint { host: host.into(), port: port.into() })
+            }
+            _ => Err(ListenError::NoPort(text.into())),
+        }
+    }
+}
+
+impl Endpoint {
+    /// The addresses that it stands for.
+    ///
+    /// # Errors
+    /// [`ListenError::UnknownService`], [`ListenError::Io`].
+    pub async fn resolve(&self) -> Result<Vec<SocketAddr>, ListenError> {
+        let port = match self.port.parse() {
+            Ok(port) => port,
+            Err(_) => services::port(&self.port)
+                .map_err(|error| ListenError::Io("the services file".into(), error))?
+                .ok_or_else(|| ListenError::UnknownService(self.port.clone()))?,
+        };
+        let found = tokio::net::lookup_host((self.host.as_str(), port))
+            .await
+            .map_err(|error| ListenError::Io(self.host.clone(), error))?;
+        let mut addresses = Vec::new();
+        for address in found {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Ok(addresses)
+    }
+}
+
+/// A port that the hub listens on.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Listens on an address; port 0 takes one that is free.
+    ///
+    /// # Errors
+    /// Why the system refuses it.
+    pub async fn bind(address: SocketAddr) -> io::Result<Listener> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Listener { listener, address })
+    }
+
+    /// The address, with the real port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves every connection that comes, for ever.
+    pub async fn run(self, hub: Hub) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, address)) => {
+                    // Members wait for each other's words: what is small goes out at once.
+                    let _without = stream.set_nodelay(true);
+                    let hub = hub.clone();
+                    tokio::spawn(async move { hub.serve(stream, address).await });
+                }
+                Err(error) => {
+                    tracing::warn!(address = %self.address, detail = %error, "accept-failed");
+                    tokio::time::sleep(BACK_OFF).await;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenError::NoPort(text) => write!(f, "{text}: an address is HOST:PORT"),
+            ListenError::UnknownService(name) => write!(f, "{name}: no such port, and no such service for tcp"),
+            ListenError::Io(what, error) => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}

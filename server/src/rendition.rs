@@ -1,0 +1,322 @@
+//! Renditions: the forms in which members get what a room has to tell (R9.11, R9.12, R9.19).
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use bookend::{END, Encoding, Encodings, HEADER_LENGTH, MAX_LINE, PresenceEvent, START, Text, escaped, kind, text};
+
+/// The form in which a member gets what the room has to tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rendition {
+    /// DELIVERY, PRESENCE and GAP, for peers with the hub profile.
+    Deliveries(Wanted),
+    /// MESSAGE, for peers without it.
+    Messages(Wanted),
+    /// Lines for a terminal, in UTF-8 or US-ASCII.
+    Lines(LineEncoding),
+}
+
+/// What a framed peer's HELLO says of text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) preferred: Encoding,
+    pub(crate) accepted: Encodings,
+}
+
+/// What a terminal can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineEncoding {
+    Utf8,
+    Ascii,
+}
+
+/// Whose message it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head<'a> {
+    pub(crate) from: u32,
+    /// 0 for everyone.
+    pub(crate) to: u32,
+    pub(crate) seq: u64,
+    /// In milliseconds since 1970-01-01T00:00:00Z.
+    pub(crate) time: u64,
+    pub(crate) name: &'a str,
+}
+
+/// A payload as it was sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spoken<'a> {
+    pub(crate) encoding: Encoding,
+    /// Legal in that encoding; in UTF-16 the first character is neither U+FEFF nor U+FFFE.
+    pub(crate) bytes: &'a [u8],
+}
+
+/// Who came, went, or has another name.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Joined,
+    Left,
+    /// From this name.
+    Renamed(std::sync::Arc<str>),
+}
+
+/// What has been rendered: whole frames or lines.
+#[derive(Debug, Default)]
+pub(crate) struct Rendered {
+    pub(crate) bytes: Vec<u8>,
+    /// The longest body among the frames, in bytes.
+    pub(crate) longest: usize,
+    /// Characters that the encoding could not carry.
+    pub(crate) escapes: usize,
+}
+
+impl Rendition {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 18;
+
+    /// Its place among all of them.
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Rendition::Deliveries(wanted) => wanted.index(),
+            Rendition::Messages(wanted) => 8 + wanted.index(),
+            Rendition::Lines(LineEncoding::Utf8) => 16,
+            Rendition::Lines(LineEncoding::Ascii) => 17,
+        }
+    }
+
+    /// Are members told who joins and leaves?
+    pub(crate) fn tells_presence(self) -> bool {
+        !matches!(self, Rendition::Messages(_))
+    }
+
+    /// Where the frame or line that `offset` is in, or at the start of, ends; `unit` is where some frame or line
+    /// before it begins.
+    pub(crate) fn unit_end(self, bytes: &[u8], mut unit: usize, offset: usize) -> usize {
+        loop {
+            let end = unit + self.unit_length(&bytes[unit..]);
+            if end > offset || end >= bytes.len() {
+                return end.min(bytes.len());
+            }
+            unit = end;
+        }
+    }
+
+    fn unit_length(self, bytes: &[u8]) -> usize {
+        match self {
+            Rendition::Lines(_) => bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1),
+            Rendition::Deliveries(_) | Rendition::Messages(_) => HEADER_LENGTH + body_length(bytes) + END.len(),
+        }
+    }
+
+    /// Is `offset` the start of a frame or a line, or the end?
+    pub(crate) fn is_boundary(self, bytes: &[u8], offset: usize) -> bool {
+        offset == 0 || offset == bytes.len() || self.unit_end(bytes, 0, offset - 1) == offset
+    }
+
+    /// Appends a message.
+    pub(crate) fn message(self, head: Head<'_>, spoken: Spoken<'_>, out: &mut Rendered) {
+        match self {
+            Rendition::Deliveries(wanted) => {
+                let (encoding, payload) = out.carry(spoken, wanted.encoding(spoken.encoding));
+                let fixed = delivery(&head);
+                out.frame(kind::DELIVERY, encoding, &[&fixed, head.name.as_bytes(), &payload]);
+            }
+            Rendition::Messages(_) if spoken.encoding == Encoding::Binary => {
+                out.frame(kind::MESSAGE, Encoding::Binary, &[spoken.bytes]);
+            }
+            Rendition::Messages(wanted) => {
+                let said = format!("{}: {}", head.name, spoken.to_str());
+                let encoding = match wanted.encoding(spoken.encoding) {
+                    // as it was sent, but for the name
+                    Encoding::Ascii if wanted.preferred == Encoding::Binary && !said.is_ascii() => Encoding::Utf8,
+                    encoding => encoding,
+                };
+                let payload = out.convert(&said, encoding);
+                out.frame(kind::MESSAGE, encoding, &[&payload]);
+            }
+            Rendition::Lines(encoding) => {
+                let aside = if head.to == 0 { "" } else { " (to you)" };
+                let Head { name, .. } = head;
+                if spoken.encoding == Encoding::Binary {
+                    out.line(encoding, &format!("* {name} sent {} bytes{aside}", spoken.bytes.len()));
+                } else {
+                    out.line(encoding, &format!("{name}{aside}: {}", escaped(&spoken.to_str())));
+                }
+            }
+        }
+    }
+
+    /// Appends who came, went, or has another name; `here` is how many are in the room then.
+    pub(crate) fn change(self, member: u32, change: &Change, name: &str, here: usize, out: &mut Rendered) {
+        match (self, change) {
+            (Rendition::Messages(_), _) => {}
+            (Rendition::Deliveries(_), Change::Joined) => self.presence(member, PresenceEvent::Joined, name, out),
+            (Rendition::Deliveries(_), Change::Left) => self.presence(member, PresenceEvent::Left, name, out),
+            (Rendition::Deliveries(_), Change::Renamed(before)) => {
+                self.presence(member, PresenceEvent::Left, before, out);
+                self.presence(member, PresenceEvent::Joined, name, out);
+            }
+            (Rendition::Lines(encoding), Change::Joined) => {
+                out.line(encoding, &format!("* {name} joined ({here} here)"))
+            }
+            (Rendition::Lines(encoding), Change::Left) => out.line(encoding, &format!("* {name} left ({here} here)")),
+            (Rendition::Lines(encoding), Change::Renamed(before)) => {
+                out.line(encoding, &format!("* {before} is now {name}"));
+            }
+        }
+    }
+
+    /// Appends a PRESENCE, for peers with the hub profile.
+    pub(crate) fn presence(self, member: u32, event: PresenceEvent, name: &str, out: &mut Rendered) {
+        let Rendition::Deliveries(wanted) = self else { return };
+        let preferred = wanted.encoding(Encoding::Utf8);
+        // A name has 64 bytes at most even when it is escaped (R9.4).
+        let fits = text::escape_unmappable(preferred, name).0.len() <= MAX_LINE;
+        let encoding = if fits { preferred } else { Encoding::Utf8 };
+        let name = out.convert(name, encoding);
+        out.frame(kind::PRESENCE, encoding, &[&member.to_be_bytes(), &[event as u8], &name]);
+    }
+
+    /// Appends WELCOME, for peers with the hub profile.
+    pub(crate) fn welcome(self, member: u32, next_seq: u64, greeting: &str, out: &mut Rendered) {
+        let Rendition::Deliveries(wanted) = self else { return };
+        let encoding = wanted.encoding(Encoding::Utf8);
+        let greeting = out.convert(greeting, encoding);
+        out.frame(kind::WELCOME, encoding, &[&member.to_be_bytes(), &next_seq.to_be_bytes(), &greeting]);
+    }
+
+    /// Appends that so many messages to everyone were missed.
+    pub(crate) fn gap(self, missed: u64, out: &mut Rendered) {
+        let mut words = String::new();
+        let plural = if missed == 1 { "" } else { "s" };
+        let _infallible = write!(words, "* you missed {missed} message{plural}");
+        match self {
+            Rendition::Deliveries(_) => out.frame(kind::GAP, Encoding::Binary, &[&missed.to_be_bytes()]),
+            Rendition::Messages(wanted) => {
+                let encoding = wanted.encoding(Encoding::Utf8);
+                let payload = out.convert(&words, encoding);
+                out.frame(kind::MESSAGE, encoding, &[&payload]);
+            }
+            Rendition::Lines(encoding) => out.line(encoding, &words),
+        }
+    }
+
+    /// The same without the frames whose body is longer than `max_body` bytes, and a gap in their place (R9.14).
+    pub(crate) fn within(self, max_body: usize, all: &Rendered) -> Rendered {
+        let mut kept = Rendered::default();
+        let (mut missed, mut rest) = (0, &all.bytes[..]);
+        while !rest.is_empty() {
+            let (unit, behind) = rest.split_at(self.unit_length(rest));
+            if body_length(unit) > max_body {
+                missed += 1;
+            } else {
+                if missed > 0 {
+                    self.gap(missed, &mut kept);
+                    missed = 0;
+                }
+                kept.bytes.extend_from_slice(unit);
+            }
+            rest = behind;
+        }
+        if missed > 0 {
+            self.gap(missed, &mut kept);
+        }
+        kept
+    }
+}
+
+impl Wanted {
+    fn index(self) -> usize {
+        match self.preferred {
+            Encoding::Ascii => 0,
+            Encoding::Utf8 => 1,
+            Encoding::Utf16Be => 2,
+            Encoding::Utf16Le => 3,
+            Encoding::Binary => {
+                let accepts = |encoding| usize::from(self.accepted.contains(encoding));
+                4 + accepts(Encoding::Utf16Be) + 2 * accepts(Encoding::Utf16Le)
+            }
+        }
+    }
+
+    /// The encoding that a payload which was sent in `sent` goes out in (R9.12).
+    fn encoding(self, sent: Encoding) -> Encoding {
+        match self.preferred {
+            _ if sent == Encoding::Binary => Encoding::Binary,
+            Encoding::Binary if self.accepted.contains(sent) => sent,
+            Encoding::Binary => Encoding::Utf8,
+            preferred => preferred,
+        }
+    }
+}
+
+impl<'a> Spoken<'a> {
+    fn to_str(self) -> Cow<'a, str> {
+        match self.encoding {
+            Encoding::Utf16Be | Encoding::Utf16Le => {
+                Text::decode(self.encoding, self.bytes).expect("it was checked when it came").to_str()
+            }
+            _ => str::from_utf8(self.bytes).map(Cow::Borrowed).expect("it was checked when it came"),
+        }
+    }
+}
+
+impl Rendered {
+    fn frame(&mut self, kind: u8, encoding: Encoding, body: &[&[u8]]) {
+        let length = body.iter().map(|part| part.len()).sum::<usize>();
+        self.longest = self.longest.max(length);
+        self.bytes.reserve(HEADER_LENGTH + length + END.len());
+        self.bytes.extend_from_slice(&START);
+        self.bytes.extend_from_slice(&[kind, encoding as u8]);
+        let field = u32::try_from(length).expect("an escaped megabyte is far below the longest body");
+        self.bytes.extend_from_slice(&field.to_be_bytes());
+        for part in body {
+            self.bytes.extend_from_slice(part);
+        }
+        self.bytes.extend_from_slice(&END);
+    }
+
+    /// Appends a line; `text` has no control characters.
+    pub(crate) fn line(&mut self, encoding: LineEncoding, text: &str) {
+        match encoding {
+            LineEncoding::Utf8 => self.bytes.extend_from_slice(text.as_bytes()),
+            LineEncoding::Ascii => {
+                let (text, escapes) = text::escape_unmappable(Encoding::Ascii, text);
+                self.escapes += escapes;
+                self.bytes.extend_from_slice(text.as_bytes());
+            }
+        }
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    fn carry<'a>(&mut self, spoken: Spoken<'a>, encoding: Encoding) -> (Encoding, Cow<'a, [u8]>) {
+        match (spoken.encoding, encoding) {
+            (sent, wanted) if sent == wanted => (wanted, Cow::Borrowed(spoken.bytes)),
+            (Encoding::Ascii, Encoding::Utf8) => (Encoding::Utf8, Cow::Borrowed(spoken.bytes)),
+            (_, wanted) => (wanted, Cow::Owned(self.convert(&spoken.to_str(), wanted))),
+        }
+    }
+
+    fn convert(&mut self, text: &str, encoding: Encoding) -> Vec<u8> {
+        let (text, escapes) = text::escape_unmappable(encoding, text);
+        self.escapes += escapes;
+        let mut bytes = Vec::with_capacity(text.len());
+        text::encode(encoding, &text, &mut bytes).expect("what it cannot carry has been escaped");
+        bytes
+    }
+}
+
+/// The fixed part of a DELIVERY in front of the name.
+fn delivery(head: &Head<'_>) -> [u8; 25] {
+    let mut fixed = [0; 25];
+    fixed[..4].copy_from_slice(&head.from.to_be_bytes());
+    fixed[4..8].copy_from_slice(&head.to.to_be_bytes());
+    fixed[8..16].copy_from_slice(&head.seq.to_be_bytes());
+    fixed[16..24].copy_from_slice(&head.time.to_be_bytes());
+    fixed[24] = u8::try_from(head.name.len()).expect("a name has 64 bytes at most");
+    fixed
+}
+
+/// The length of the body of the frame that `bytes` begins with.
+fn body_length(bytes: &[u8]) -> usize {
+    bytes[4..].first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize)
+}

@@ -1,0 +1,274 @@
+//! A room: its members, their names, and the log of what was told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use bookend::MAX_LINE;
+
+use crate::block::{Block, Told};
+use crate::log::{Cursor, Log, Missed};
+use crate::mailbox::Mailbox;
+use crate::rendition::{Change, Rendition};
+
+#[derive(Debug)]
+pub(crate) struct Room {
+    name: Box<str>,
+    /// The number of the block that comes next; written under the lock.
+    head: AtomicU64,
+    /// How often each list of sleepers has been woken; written under the lock.
+    woken: [AtomicU64; 2],
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    log: Log,
+    members: BTreeMap<u32, Member>,
+    names: HashMap<Arc<str>, u32>,
+    /// Who waits for messages, and who waits for anything that is told.
+    sleepers: [Vec<(u32, Waker)>; 2],
+}
+
+/// What others need of a member.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) name: Arc<str>,
+    pub(crate) rendition: Rendition,
+    /// The longest body that the member accepts, in bytes.
+    pub(crate) max_body: usize,
+    pub(crate) mailbox: Arc<Mailbox>,
+}
+
+/// What a new member finds.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    pub(crate) name: Arc<str>,
+    /// Where what is told from now on begins.
+    pub(crate) cursor: Cursor,
+    /// The number of the next message.
+    pub(crate) next_seq: u64,
+    /// Everyone, the new member included.
+    pub(crate) here: Vec<(u32, Arc<str>)>,
+    /// What was asked to be resumed: `None` if nothing was, `Some(None)` if there are no such messages.
+    pub(crate) resumed: Option<Option<(Cursor, Missed)>>,
+}
+
+/// What was read from the log at a cursor.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    /// Where the blocks begin, once what is not kept has been skipped.
+    pub(crate) cursor: Cursor,
+    pub(crate) missed: Missed,
+    pub(crate) blocks: Vec<Arc<Block>>,
+    /// Everyone, if changes of who is here were missed.
+    pub(crate) here: Vec<(u32, Arc<str>)>,
+}
+
+impl Room {
+    pub(crate) fn new(name: &str, log_bytes: usize) -> Room {
+        Room {
+            name: name.into(),
+            head: AtomicU64::new(0),
+            woken: Default::default(),
+            state: Mutex::new(State {
+                log: Log::new(log_bytes),
+                members: BTreeMap::new(),
+                names: HashMap::new(),
+                sleepers: Default::default(),
+            }),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    // ---- members
+
+    /// Takes a member in under a name like `member.name`, and tells everybody else.
+    pub(crate) fn join(&self, id: u32, mut member: Member, resume: Option<u64>) -> Joined {
+        let mut state = self.lock();
+        let resumed = resume.map(|after| state.log.resume(after));
+        let name = state.free_name(&member.name, id);
+        member.name = name.clone();
+        state.names.insert(name.clone(), id);
+        state.members.insert(id, member);
+        let here = state.here();
+        let told = Told::Change { member: id, change: Change::Joined, name: name.clone(), here: here.len() };
+        let sleepers = self.append(&mut state, told);
+        let (cursor, next_seq) = (state.log.head(), state.log.next_seq());
+        drop(state);
+        wake(sleepers);
+        Joined { name, cursor, next_seq, here, resumed }
+    }
+
+    /// Lets a member go and tells the others. How many are left?
+    pub(crate) fn leave(&self, id: u32) -> usize {
+        let mut state = self.lock();
+        let Some(member) = state.members.remove(&id) else { return state.members.len() };
+        state.names.remove(&member.name);
+        if !member.rendition.tells_presence() {
+            // the others' list is woken below, and with it emptied
+            state.sleepers[0].retain(|(sleeper, _)| *sleeper != id);
+        }
+        let left = state.members.len();
+        let told = Told::Change { member: id, change: Change::Left, name: member.name, here: left };
+        let sleepers = self.append(&mut state, told);
+        drop(state);
+        wake(sleepers);
+        left
+    }
+
+    /// Gives a member another name, or one like it, and tells everybody.
+    pub(crate) fn rename(&self, id: u32, wanted: &str) -> Option<Arc<str>> {
+        let mut state = self.lock();
+        let before = state.members.get(&id)?.name.clone();
+        if *before == *wanted {
+            return Some(before);
+        }
+        let name = state.free_name(wanted, id);
+        state.names.remove(&before);
+        state.names.insert(name.clone(), id);
+        state.members.get_mut(&id)?.name = name.clone();
+        let here = state.members.len();
+        let told = Told::Change { member: id, change: Change::Renamed(before), name: name.clone(), here };
+        let sleepers = self.append(&mut state, told);
+        drop(state);
+        wake(sleepers);
+        Some(name)
+    }
+
+    /// From now on a member gets what is for it alone in this form.
+    pub(crate) fn set_rendition(&self, id: u32, rendition: Rendition) {
+        if let Some(member) = self.lock().members.get_mut(&id) {
+            member.rendition = rendition;
+        }
+    }
+
+    pub(crate) fn member(&self, id: u32) -> Option<Member> {
+        self.lock().members.get(&id).cloned()
+    }
+
+    pub(crate) fn member_named(&self, name: &str) -> Option<u32> {
+        self.lock().names.get(name).copied()
+    }
+
+    pub(crate) fn here(&self) -> Vec<(u32, Arc<str>)> {
+        self.lock().here()
+    }
+
+    pub(crate) fn has(&self, id: u32) -> bool {
+        self.lock().members.contains_key(&id)
+    }
+
+    // ---- the log
+
+    /// Tells everybody.
+    pub(crate) fn tell(&self, told: Told) {
+        let mut state = self.lock();
+        let sleepers = self.append(&mut state, told);
+        drop(state);
+        wake(sleepers);
+    }
+
+    /// The blocks from the cursor on, enough of them for a write of `enough` bytes, and what was missed before them.
+    pub(crate) fn read(&self, mut cursor: Cursor, enough: usize) -> Reading {
+        let state = self.lock();
+        let missed = state.log.catch_up(&mut cursor);
+        let here = if missed.changes > 0 { state.here() } else { Vec::new() };
+        let mut bytes = 0;
+        let blocks = state
+            .log
+            .from(cursor)
+            .take_while(|block| {
+                let more = bytes < enough;
+                bytes += block.footprint();
+                more
+            })
+            .cloned()
+            .collect();
+        Reading { cursor, missed, blocks, here }
+    }
+
+    /// Counts the bytes of a rendition of the block of that number.
+    pub(crate) fn grew(&self, block: u64, bytes: usize) {
+        self.lock().log.grew(block, bytes);
+    }
+
+    /// Is there anything at the cursor?
+    pub(crate) fn is_behind(&self, cursor: Cursor) -> bool {
+        self.head.load(Ordering::Acquire) > cursor.block
+    }
+
+    /// Will who was listed at `since` still be woken?
+    pub(crate) fn is_listed(&self, any: bool, since: u64) -> bool {
+        self.woken[usize::from(any)].load(Ordering::Acquire) == since
+    }
+
+    /// Wakes `waker` once when something is told behind the cursor: anything, or just messages. `None` if there is
+    /// something already.
+    pub(crate) fn sleep(&self, id: u32, any: bool, cursor: Cursor, waker: &Waker) -> Option<u64> {
+        let mut state = self.lock();
+        if self.is_behind(cursor) {
+            return None;
+        }
+        state.sleepers[usize::from(any)].push((id, waker.clone()));
+        Some(self.woken[usize::from(any)].load(Ordering::Relaxed))
+    }
+
+    /// Appends to the log; who is returned is to be woken once the lock has been let go.
+    fn append(&self, state: &mut State, told: Told) -> [Vec<(u32, Waker)>; 2] {
+        let is_change = matches!(told, Told::Change { .. });
+        state.log.append(told);
+        self.head.store(state.log.head().block, Ordering::Release);
+        let mut sleepers: [Vec<_>; 2] = Default::default();
+        for (any, list) in sleepers.iter_mut().enumerate() {
+            if (any == 1 || !is_change) && !state.sleepers[any].is_empty() {
+                *list = std::mem::take(&mut state.sleepers[any]);
+                self.woken[any].fetch_add(1, Ordering::Release);
+            }
+        }
+        sleepers
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn here(&self) -> Vec<(u32, Arc<str>)> {
+        self.members.iter().map(|(&id, member)| (id, member.name.clone())).collect()
+    }
+
+    /// `wanted`, or the same with the first suffix that nobody has (R9.15).
+    fn free_name(&self, wanted: &str, id: u32) -> Arc<str> {
+        let is_free = |name: &str| self.names.get(name).is_none_or(|&holder| holder == id);
+        if is_free(wanted) {
+            return wanted.into();
+        }
+        // A crowd of one name is not searched through: behind -9 comes the member's own number.
+        (2..10)
+            .chain(u64::from(id).max(10)..)
+            .map(|number| suffixed(wanted, number))
+            .find(|name| is_free(name))
+            .expect("there are more numbers than members")
+            .into()
+    }
+}
+
+/// `name-number`, of at most 64 bytes.
+fn suffixed(name: &str, number: u64) -> String {
+    let suffix = format!("-{number}");
+    let room = MAX_LINE - suffix.len();
+    let end = (0..=room.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    format!("{}{suffix}", &name[..end])
+}
+
+fn wake(sleepers: [Vec<(u32, Waker)>; 2]) {
+    for (_, waker) in sleepers.into_iter().flatten() {
+        waker.wake();
+    }
+}

@@ -1,0 +1,230 @@
+//! A seat: what framed peers and terminals do alike: join, say, be told, leave.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use bookend::{Code, Payload, PresenceEvent};
+
+use crate::admission::Ticket;
+use crate::block::{Payloads, Told};
+use crate::feed::Feed;
+use crate::hub::{Hub, Peer, Registration, wall_clock};
+use crate::mailbox::Mailbox;
+use crate::rendition::{Head, Rendered, Rendition};
+use crate::room::{Member, Room};
+
+pub(crate) struct Seat {
+    hub: Hub,
+    peer: Peer,
+    registration: Registration,
+    ticket: Option<Ticket>,
+    member: Option<Membership>,
+    /// What the member has said to everyone since the last flush.
+    said: Payloads,
+    /// Whole frames or lines for this peer alone.
+    pub(crate) out: Vec<u8>,
+}
+
+struct Membership {
+    room: Arc<Room>,
+    id: u32,
+    name: Arc<str>,
+    feed: Feed,
+}
+
+/// How somebody wants to be a member.
+pub(crate) struct Wish<'a> {
+    pub(crate) room: &'a str,
+    pub(crate) name: Option<&'a str>,
+    /// What stands before the number in a name that the hub makes.
+    pub(crate) kind: &'a str,
+    pub(crate) rendition: Rendition,
+    pub(crate) max_body: usize,
+    pub(crate) resume: Option<u64>,
+}
+
+impl Seat {
+    pub(crate) fn new(hub: &Hub, peer: Peer, ticket: Ticket) -> Seat {
+        Seat {
+            registration: hub.register(),
+            hub: hub.clone(),
+            peer,
+            ticket: Some(ticket),
+            member: None,
+            said: Payloads::default(),
+            out: Vec::new(),
+        }
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.registration.mailbox
+    }
+
+    /// The peer has said who it is, and counts at the door no more.
+    pub(crate) fn let_in(&mut self) {
+        self.ticket = None;
+    }
+
+    /// Becomes a member: WELCOME, who is here, and what is to be resumed is ready to be written. False if there is
+    /// nothing to resume.
+    pub(crate) fn join(&mut self, wish: &Wish<'_>) -> bool {
+        let Wish { rendition, max_body, resume, .. } = *wish;
+        let name = wish.name.and_then(without_mark);
+        let make = |id| Member {
+            name: name.map_or_else(|| format!("{}-{id}", wish.kind).into(), Into::into),
+            rendition,
+            max_body,
+            mailbox: self.registration.mailbox.clone(),
+        };
+        let (room, id, joined) = self.hub.join(wish.room, make, resume);
+        tracing::info!(peer = self.peer.label(), room = room.name(), member = id, name = &*joined.name, "join");
+
+        let mut out = Rendered::default();
+        rendition.welcome(id, joined.next_seq, &format!("welcome to {}", room.name()), &mut out);
+        for (member, name) in &joined.here {
+            rendition.presence(*member, PresenceEvent::Here, name, &mut out);
+        }
+        let mut feed = Feed::new(room.clone(), id, rendition, max_body, joined.cursor);
+        if let (Some(after), Some(Some((start, missed)))) = (resume, joined.resumed) {
+            if missed.messages > 0 {
+                rendition.gap(missed.messages, &mut out);
+            }
+            feed.replay(after, start);
+        }
+        self.write(out);
+        self.member = Some(Membership { room, id, name: joined.name, feed });
+        !matches!(joined.resumed, Some(None))
+    }
+
+    /// Leaves the room, if it is in one.
+    pub(crate) fn leave(&mut self) {
+        self.flush();
+        if let Some(Membership { room, id, name, .. }) = self.member.take() {
+            self.hub.leave(&room, id);
+            tracing::info!(peer = self.peer.label(), room = room.name(), member = id, name = &*name, "leave");
+        }
+    }
+
+    // ---- to others
+
+    /// Says something to everyone, with the next flush.
+    pub(crate) fn say(&mut self, payload: Payload<'_>) {
+        self.said.push(payload);
+    }
+
+    /// Tells the room what was said.
+    pub(crate) fn flush(&mut self) {
+        if self.said.is_empty() {
+            return;
+        }
+        let payloads = std::mem::take(&mut self.said);
+        if let Some(Membership { room, id, name, .. }) = &self.member {
+            room.tell(Told::Messages { from: *id, name: name.clone(), time: wall_clock(), payloads });
+        }
+    }
+
+    /// Says something to one member.
+    pub(crate) fn say_to(&mut self, to: u32, payload: Payload<'_>) -> Result<(), (Code, String)> {
+        let absent = || (Code::NO_SUCH_MEMBER, format!("no member {to} in the room"));
+        let Membership { room, id, name, .. } = self.member.as_ref().ok_or_else(absent)?;
+        let receiver = room.member(to).ok_or_else(absent)?;
+        let mut payloads = Payloads::default();
+        payloads.push(payload);
+        let mut out = Rendered::default();
+        for spoken in payloads.iter() {
+            let head = Head { from: *id, to, seq: 0, time: wall_clock(), name };
+            receiver.rendition.message(head, spoken, &mut out);
+        }
+        self.hub.count_escapes(out.escapes);
+        if out.longest > receiver.max_body {
+            return Err((Code::TOO_LONG, format!("the member accepts bodies of {} bytes", receiver.max_body)));
+        }
+        if receiver.mailbox.put(&out.bytes, self.hub.config().private_frames) {
+            Ok(())
+        } else {
+            Err((Code::TRY_LATER, "too many messages wait for the member".into()))
+        }
+    }
+
+    // ---- to this peer
+
+    /// Writes to this peer alone.
+    pub(crate) fn write(&mut self, rendered: Rendered) {
+        self.hub.count_escapes(rendered.escapes);
+        if self.out.is_empty() {
+            self.out = rendered.bytes;
+        } else {
+            self.out.extend_from_slice(&rendered.bytes);
+        }
+    }
+
+    /// Writes what others have put in the mailbox.
+    pub(crate) fn take_mail(&mut self) {
+        self.registration.mailbox.take(&mut self.out);
+    }
+
+    // ---- what a member can ask
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.member.as_ref().map(|member| &*member.name)
+    }
+
+    pub(crate) fn room(&self) -> Option<&Room> {
+        self.member.as_ref().map(|member| &*member.room)
+    }
+
+    /// Takes another name, or one like it.
+    pub(crate) fn rename(&mut self, wanted: &str) {
+        self.flush();
+        if let Some(member) = &mut self.member
+            && let Some(wanted) = without_mark(wanted)
+            && let Some(name) = member.room.rename(member.id, wanted)
+        {
+            member.name = name;
+        }
+    }
+
+    /// From now on everything comes in this form.
+    pub(crate) fn set_rendition(&mut self, rendition: Rendition) {
+        if let Some(member) = &mut self.member {
+            member.room.set_rendition(member.id, rendition);
+            member.feed.set_rendition(rendition);
+        }
+    }
+
+    // ---- the feed
+
+    pub(crate) fn feed(&mut self) -> Option<&mut Feed> {
+        self.member.as_mut().map(|member| &mut member.feed)
+    }
+
+    /// What the room told and is to be written next, gathered in `buffer` where it is in many pieces.
+    pub(crate) fn next_told<'a>(&'a mut self, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        let Some(member) = &mut self.member else { return &[] };
+        member.feed.next(buffer, &self.hub)
+    }
+
+    /// Sees to it that `waker` is woken when the room tells something. False if there is something now.
+    pub(crate) fn sleep(&mut self, waker: &Waker) -> bool {
+        self.member.as_mut().is_none_or(|member| member.feed.sleep(waker))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// A name without byte order marks in front: they would be lost on the way, and a name of nothing else with them.
+fn without_mark(name: &str) -> Option<&str> {
+    Some(name.trim_start_matches('\u{FEFF}')).filter(|name| !name.is_empty())
+}

@@ -1,0 +1,212 @@
+//! A line terminal: people with telnet, nc or a serial line (R9.16 to R9.20).
+
+mod http;
+mod lines;
+
+use bookend::{Code, Encoding, Error, Line, MAX_LINE as MAX_NAME, Payload};
+
+use crate::hub::LOBBY;
+use crate::rendition::{LineEncoding, Rendered, Rendition};
+use crate::seat::{Seat, Wish};
+use lines::{Event, Lines};
+
+/// Members that /who shows.
+const SHOWN: usize = 100;
+
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    lines: Lines,
+    encoding: LineEncoding,
+    /// Nothing has come yet.
+    silent: bool,
+    /// No line has come yet.
+    fresh: bool,
+    joined: bool,
+    closing: bool,
+}
+
+impl Terminal {
+    pub(crate) fn new() -> Terminal {
+        let (lines, encoding) = (Lines::default(), LineEncoding::Utf8);
+        Terminal { lines, encoding, silent: true, fresh: true, joined: false, closing: false }
+    }
+
+    /// Is nothing more to be read?
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing
+    }
+
+    /// Has nothing come yet?
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    pub(crate) fn has_joined(&self) -> bool {
+        self.joined
+    }
+
+    /// Uses what was read.
+    pub(crate) fn receive(&mut self, mut input: &[u8], seat: &mut Seat) {
+        self.silent = false;
+        while !self.closing
+            && let Some(event) = self.lines.next(&mut input)
+        {
+            match event {
+                Event::Line(line) => self.line(&line, seat),
+                Event::TooLong(line) => self.too_long(&line, seat),
+                Event::Refusal(bytes) => seat.out.extend_from_slice(&bytes),
+                Event::Endless => self.close("! too-long: a telnet subnegotiation does not end", seat),
+            }
+        }
+        seat.flush();
+    }
+
+    /// Joins, unless that has been done: whoever just reads types nothing.
+    pub(crate) fn join(&mut self, seat: &mut Seat) {
+        if std::mem::replace(&mut self.joined, true) {
+            return;
+        }
+        let rendition = Rendition::Lines(self.encoding);
+        seat.join(&Wish { room: LOBBY, name: None, kind: "guest", rendition, max_body: usize::MAX, resume: None });
+        let (name, room) = (seat.name().unwrap_or_default(), LOBBY);
+        let here = seat.room().map_or(0, |room| room.here().len());
+        let words =
+            format!("* you are {name} in {room} ({here} here). Type a line to say it, /help for more, /quit to leave.");
+        self.tell(&words, seat);
+    }
+
+    /// Says a last line, and reads no more.
+    pub(crate) fn close(&mut self, words: &str, seat: &mut Seat) {
+        if !std::mem::replace(&mut self.closing, true) {
+            self.tell(words, seat);
+        }
+    }
+
+    /// Writes a line to this terminal alone; `words` has no control characters.
+    fn tell(&self, words: &str, seat: &mut Seat) {
+        let mut out = Rendered::default();
+        out.line(self.encoding, words);
+        seat.write(out);
+    }
+
+    fn too_long(&mut self, beginning: &[u8], seat: &mut Seat) {
+        if self.is_refused(beginning, seat) {
+            return;
+        }
+        self.begin(seat);
+        self.tell(&format!("! too-long: a line has at most {} bytes", lines::MAX_LINE), seat);
+    }
+
+    fn line(&mut self, line: &[u8], seat: &mut Seat) {
+        if self.is_refused(line, seat) {
+            return;
+        }
+        self.begin(seat);
+        match Payload::decode(Encoding::Utf8, line) {
+            Err(Error::BadText { offset, .. }) => {
+                self.tell(&format!("! bad-text: byte {offset} of the line is not utf-8"), seat);
+            }
+            Err(error) => self.tell(&format!("! {error}"), seat),
+            Ok(payload) => {
+                let text = payload.text().unwrap_or_default();
+                match text.strip_prefix('/') {
+                    Some(literal) if literal.starts_with('/') => say(literal, seat),
+                    Some(command) => self.command(command, seat),
+                    None if text.is_empty() => {}
+                    None => say(&text, seat),
+                }
+            }
+        }
+    }
+
+    /// Is the first line a request of another protocol (R9.20)?
+    fn is_refused(&mut self, line: &[u8], seat: &mut Seat) -> bool {
+        if !self.fresh || !http::is_request(line) {
+            return false;
+        }
+        tracing::info!(peer = seat.peer().label(), name = "policy", detail = "an HTTP request", "fault");
+        self.close("! policy: this is a Bookend hub, which does not speak HTTP", seat);
+        true
+    }
+
+    /// The first line has come.
+    fn begin(&mut self, seat: &mut Seat) {
+        if std::mem::replace(&mut self.fresh, false) {
+            seat.let_in();
+        }
+        self.join(seat);
+    }
+
+    fn command(&mut self, command: &str, seat: &mut Seat) {
+        let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
+        let rest = rest.trim();
+        match (word, rest) {
+            ("help", _) => self.help(seat),
+            ("who", _) => self.who(seat),
+            ("quit", _) => self.close("* bye", seat),
+            ("name", name) => match Line::new(name) {
+                Some(name) => seat.rename(name.as_str()),
+                None => self.tell(&format!("! /name NAME: 1 to {MAX_NAME} bytes without control characters"), seat),
+            },
+            ("msg", rest) => self.message(rest, seat),
+            ("encoding", "ascii" | "us-ascii") => self.set_encoding(LineEncoding::Ascii, "ascii", seat),
+            ("encoding", "utf-8" | "utf8") => self.set_encoding(LineEncoding::Utf8, "utf-8", seat),
+            ("encoding", _) => self.tell("! /encoding ascii or /encoding utf-8", seat),
+            _ => self
+                .tell("! there is no such command; /help shows all. To say a line that begins with /, type //", seat),
+        }
+    }
+
+    fn help(&self, seat: &mut Seat) {
+        for line in [
+            "* /who: who is here",
+            "* /name NAME: be called NAME",
+            "* /msg NAME TEXT: say TEXT to NAME alone",
+            "* /encoding ascii|utf-8: what this terminal can show; what it cannot comes as \\u{hex}",
+            "* //TEXT: say /TEXT",
+            "* /quit: leave",
+        ] {
+            self.tell(line, seat);
+        }
+    }
+
+    fn who(&self, seat: &mut Seat) {
+        let here = seat.room().map(|room| room.here()).unwrap_or_default();
+        let mut names: Vec<&str> = here.iter().take(SHOWN).map(|(_, name)| &**name).collect();
+        let more = format!("and {} more", here.len().saturating_sub(SHOWN));
+        if here.len() > SHOWN {
+            names.push(&more);
+        }
+        self.tell(&format!("* {} here: {}", here.len(), names.join(", ")), seat);
+    }
+
+    /// `NAME TEXT`, where the name may have blanks: the longest one that is here counts.
+    fn message(&self, rest: &str, seat: &mut Seat) {
+        let found = rest.rmatch_indices(' ').filter(|(at, _)| *at <= MAX_NAME).find_map(|(at, _)| {
+            Some((seat.room()?.member_named(&rest[..at])?, &rest[..at], rest[at + 1..].trim_start()))
+        });
+        let Some((to, name, text)) = found.filter(|(_, _, text)| !text.is_empty()) else {
+            self.tell("! /msg NAME TEXT: NAME is to be somebody who is here; /who shows all", seat);
+            return;
+        };
+        match seat.say_to(to, Payload::Text(bookend::Text::utf8(text))) {
+            Ok(()) => self.tell(&format!("* to {name} alone: {}", bookend::escaped(text)), seat),
+            Err((code, detail)) => self.tell(&format!("! {}: {detail}", code.name().unwrap_or_default()), seat),
+        }
+    }
+
+    fn set_encoding(&mut self, encoding: LineEncoding, name: &str, seat: &mut Seat) {
+        self.encoding = encoding;
+        seat.set_rendition(Rendition::Lines(encoding));
+        self.tell(&format!("* lines come in {name} now"), seat);
+    }
+
+    /// The hub ends it.
+    pub(crate) fn close_with(&mut self, code: Code, detail: &str, seat: &mut Seat) {
+        self.close(&format!("! {}: {detail}", code.name().unwrap_or_default()), seat);
+    }
+}
+
+fn say(text: &str, seat: &mut Seat) {
+    seat.say(Payload::Text(bookend::Text::utf8(text)));
+}
