@@ -189,19 +189,25 @@ impl fmt::Display for ConnectError {
                 write!(f, "{address}: {stage}: {name}")?;
                 let mut mark = ": ";
                 for (peer, error) in tried {
-                    write!(f, "{mark}{peer}: {error}")?;
+                    write!(f, "{mark}{}{error}", Beside(peer, address))?;
                     mark = "; ";
                 }
                 Ok(())
             }
             ConnectError::Join { address, peer, error } => {
-                write!(f, "{address}: ")?;
-                if address.to_string() != peer.to_string() {
-                    write!(f, "{peer}: ")?;
-                }
-                write!(f, "{error}")
+                write!(f, "{address}: {}{error}", Beside(peer, address))
             }
         }
+    }
+}
+
+/// One of the addresses that a host has, unless that is what was asked for.
+struct Beside<'a>(&'a SocketAddr, &'a Address);
+
+impl fmt::Display for Beside<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Beside(peer, address) = self;
+        if peer.to_string() == address.to_string() { Ok(()) } else { write!(f, "{peer}: ") }
     }
 }
 

@@ -130,7 +130,8 @@ impl Sender<'_> {
     }
 
     async fn post(&self, to: u32, entry: Result<Entry, InputError>) -> Result<(), Over> {
-        add(&self.tally.read, 1);
+        // What cannot be read is no message.
+        add(&self.tally.read, u64::from(!matches!(entry, Err(InputError::Io(_)))));
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
