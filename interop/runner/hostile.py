@@ -22,7 +22,8 @@ from vectors import joined, load
 TIME_LIMIT = 20.0
 """Seconds that the hub may take for one answer."""
 
-HELLO, MESSAGE, ERROR, PING, PONG, CLOSE, DELIVERY, GAP = 0x01, 0x02, 0x05, 0x06, 0x07, 0x08, 0x13, 0x14
+HELLO, MESSAGE, ERROR, PING, PONG, CLOSE = 0x01, 0x02, 0x05, 0x06, 0x07, 0x08
+WELCOME, DELIVERY, GAP = 0x10, 0x13, 0x14
 GREETING = bytes.fromhex("424b4e440d0a1a0aff110d00 01 00 1f 02 00100000 0000 0001")
 """The body of a sound HELLO: every encoding, 1 MiB, no keepalive, the hub profile."""
 
@@ -70,7 +71,7 @@ def run(table: Table, say: Print = print) -> None:
                 said += 1
                 witness.send(frame(MESSAGE, 2, b"said %d" % said))
             table.count("hub", f"bad {layer}", passed, len(attacks))
-        heard = witness.deliveries(said)
+        heard = witness.own_deliveries(said)
         table.count("hub", "nothing lost", sum(1 for n, words in enumerate(heard, 1) if words == b"said %d" % n), said)
 
 
@@ -161,14 +162,20 @@ class Peer:
         """The body of the next frame of a kind."""
         return next((body for kind, body in self._frames if kind == wanted), None)
 
-    def deliveries(self, count: int) -> List[bytes]:
-        """The payloads of so many DELIVERYs. Raises Unanswered where the hub says that some were missed."""
+    def own_deliveries(self, count: int) -> List[bytes]:
+        """The payloads of so many DELIVERYs of what this member said, which come among those of others.
+
+        Raises Unanswered where the hub says that some were missed, or closes.
+        """
+        welcome = self.next_of(WELCOME)
+        if welcome is None:
+            raise Unanswered("the witness was not welcomed")
         payloads: List[bytes] = []
         while len(payloads) < count:
             kind, body = next(self._frames, (CLOSE, b""))
             if kind in (CLOSE, GAP):
                 raise Unanswered(f"the witness got kind {kind:02x}")
-            if kind == DELIVERY:
+            if kind == DELIVERY and body[:4] == welcome[:4]:
                 payloads.append(body[25 + body[24] :])
         return payloads
 

@@ -136,8 +136,8 @@ def received(encoding: int, preferred: int) -> "tuple[int, str]":
 
 
 def line_of(encoding: int) -> str:
-    """The line in which a saying reaches a terminal, as far as it is the same for every hub."""
-    return f"[binary {len(SAYINGS[0])} bytes" if encoding == 0 else text_of(encoding)
+    """The line in which a saying reaches a terminal."""
+    return f"sent {len(SAYINGS[0])} bytes" if encoding == 0 else text_of(encoding)
 
 
 def start_hub(command: Sequence[str], stack: ExitStack) -> Address:
@@ -247,14 +247,15 @@ class Terminal:
         self._socket.sendall(words.encode("utf-8") + b"\r\n")
 
     def lines_of(self, sender: str, count: int) -> List[str]:
-        """The next lines of that sender, cut to what is the same for every hub."""
-        mark = "guest-" if sender == TERMINAL else f"from-{sender}: "
+        """The next lines of that sender: `NAME: WORDS`, and `* NAME sent N bytes`."""
+        name = r"guest-\d+" if sender == TERMINAL else f"from-{sender}"
+        says = re.compile(rf"(?:{name}: |\* {name} (?=sent ))(.*)")
         lines: List[str] = []
         while len(lines) < count:
             line = self._lines.next()
             if line is None:
                 break
-            if line.startswith(mark):
-                words = line.split(": ", 1)[1]
-                lines.append(words.split(":")[0] if words.startswith("[binary") else words)
+            found = says.match(line)
+            if found:
+                lines.append(found[1])
         return lines
