@@ -1,0 +1,121 @@
+//! The program `bookend` and the real hub.
+
+#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use bookend_server::{Config, Hub, Listener};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A hub on a port of its own, and its address.
+async fn hub() -> String {
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.address().to_string();
+    tokio::spawn(listener.run(Hub::new(Config::default())));
+    address
+}
+
+struct Program {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    fn start(command: &str, address: &str, options: &[&str]) -> Program {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bookend"))
+            .args([command, address])
+            .args(options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        Program { input: child.stdin.take(), output, child }
+    }
+
+    /// The next line of output, `None` at its end.
+    async fn line(&mut self) -> Option<String> {
+        timeout(PATIENCE, self.output.next_line()).await.expect("a line comes in time").unwrap()
+    }
+
+    async fn wait_for(&mut self, line: &str) {
+        while self.line().await.expect("the line comes") != line {}
+    }
+
+    async fn say(&mut self, bytes: &[u8]) {
+        self.input.as_mut().unwrap().write_all(bytes).await.unwrap();
+    }
+
+    /// Ends the input; what is printed until the end, and the exit code.
+    async fn end(mut self) -> (Vec<String>, Option<i32>) {
+        self.input = None;
+        let mut rest = Vec::new();
+        while let Some(line) = self.line().await {
+            rest.push(line);
+        }
+        (rest, timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code())
+    }
+}
+
+#[tokio::test]
+async fn everyone_hears_everyone_and_oneself_in_one_order() {
+    let address = hub().await;
+    let mut ann = Program::start("chat", &address, &["--name", "ann", "--count", "3"]);
+    ann.wait_for("* ann here").await;
+    let mut bob = Program::start("chat", &address, &["--name", "bob", "--encoding", "ascii", "--count", "3"]);
+    bob.wait_for("* bob here").await;
+    ann.wait_for("* bob joined").await;
+    ann.say("grüß\n".as_bytes()).await;
+    bob.wait_for("ann: gr\\u{fc}\\u{df}").await;
+    bob.say(b"/to ann psst\r\nhello").await;
+    bob.input = None;
+    ann.wait_for("ann: grüß").await;
+    let mut heard = [ann.line().await.unwrap(), ann.line().await.unwrap()];
+    heard.sort(); // what is for one member may overtake what is for everyone
+    assert_eq!(heard, ["bob (to you): psst", "bob: hello"]);
+    assert_eq!(ann.end().await, (Vec::new(), Some(0)));
+    bob.wait_for("bob: hello").await;
+    let sent = Program::start("send", &address, &["the third"]).end().await;
+    assert_eq!(sent, (Vec::new(), Some(0)));
+    let (rest, code) = bob.end().await;
+    assert!(rest.iter().any(|line| line.ends_with(": the third")), "{rest:?}");
+    assert_eq!(code, Some(0));
+}
+
+#[tokio::test]
+async fn every_byte_arrives_as_it_was_sent() {
+    let address = hub().await;
+    let bytes: Vec<u8> = (0..100_000u32).map(|number| number.to_le_bytes()[(number % 3) as usize]).collect();
+    let mut listener = Command::new(env!("CARGO_BIN_EXE_bookend"))
+        .args(["listen", &address, "--name", "ear", "--raw", "--count", "1"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // It prints nothing until something is said, so somebody else tells that it is there.
+    let mut watcher = Program::start("listen", &address, &[]);
+    while !watcher.line().await.expect("somebody joins").contains("* ear ") {}
+    let mut sender = Program::start("send", &address, &["--binary"]);
+    sender.say(&bytes).await;
+    assert_eq!(sender.end().await.1, Some(0));
+    let mut heard = Vec::new();
+    let reading = async { listener.stdout.as_mut().unwrap().read_to_end(&mut heard).await };
+    timeout(PATIENCE, reading).await.unwrap().unwrap();
+    assert!(heard == bytes, "{} bytes of {}", heard.len(), bytes.len());
+    assert_eq!(timeout(PATIENCE, listener.wait()).await.unwrap().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn what_the_hub_refuses_is_exit_code_1() {
+    let address = hub().await;
+    assert_eq!(Program::start("send", &address, &["--to", "4000000000", "hello"]).end().await.1, Some(1));
+    assert_eq!(Program::start("send", &address, &["--to", "nobody", "hello"]).end().await.1, Some(1));
+}
