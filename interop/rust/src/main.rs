@@ -1,94 +1,12 @@
-//! The adapter of the `bookend` crate: answers one request a line, as `interop/README.md` describes.
-
-mod session;
-mod show;
+//! Answers one request a line, as `interop/README.md` describes.
 
 use std::io::{self, BufRead, Write};
-
-use bookend::{Decoder, Encoding, Error, Frame, Hello, MAX_LENGTH, Message, Text, text};
-use show::{bytes, fault, hex, number};
 
 fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
     for line in io::stdin().lock().lines() {
-        let line = line?;
-        let words: Vec<&str> = line.split(' ').collect();
-        let answer = answer(&words).unwrap_or_else(|why| format!("cannot: {why}"));
-        writeln!(out, "{answer}")?;
+        writeln!(out, "{}", bookend_adapter::answer(&line?))?;
         out.flush()?;
     }
     Ok(())
-}
-
-/// The answer, or what is wrong with the request itself.
-fn answer(words: &[&str]) -> Result<String, String> {
-    match *words {
-        ["frame", limit, cut, input] => Ok(frames(number(limit)?, cut, &bytes(input)?)),
-        ["encode", kind, encoding, body] => {
-            let body = bytes(body)?;
-            let frame = Frame::new(show::kind(kind)?, show::encoding(encoding)?, &body).map_err(|e| e.to_string())?;
-            let mut out = Vec::new();
-            frame.encode(&mut out);
-            Ok(format!("ok {}", hex(&out)))
-        }
-        ["text", encoding, input] => Ok(match Text::decode(show::encoding(encoding)?, &bytes(input)?) {
-            Ok(text) => {
-                let bom = if text.had_bom() { "bom" } else { "nobom" };
-                format!("ok {} {bom}", hex(text.to_str().as_bytes()))
-            }
-            Err(error) => fault(error),
-        }),
-        ["encode-text", encoding, input] => {
-            let input = String::from_utf8(bytes(input)?).map_err(|error| error.to_string())?;
-            let mut out = Vec::new();
-            Ok(match text::encode(show::encoding(encoding)?, &input, &mut out) {
-                Ok(()) => format!("ok {}", hex(&out)),
-                Err(error) => fault(error),
-            })
-        }
-        ["hello", body] => Ok(match Hello::parse(&bytes(body)?) {
-            Ok(hello) => format!("ok {}", show::hello(&hello)),
-            Err(error) => fault(error),
-        }),
-        ["message", kind, encoding, body] => message(show::kind(kind)?, show::encoding(encoding)?, &bytes(body)?),
-        ["session", role, cut, hello, ref steps @ ..] => session::run(role, cut, &bytes(hello)?, steps),
-        _ => Err("no such request".into()),
-    }
-}
-
-fn frames(limit: u32, cut: &str, input: &[u8]) -> String {
-    let mut decoder = Decoder::new(limit);
-    let mut words = Vec::new();
-    let mut used = 0;
-    for end in show::cuts(cut, input.len()) {
-        let mut rest = &input[used..end];
-        let ending = loop {
-            match decoder.decode(&mut rest) {
-                Ok(Some(frame)) => words.push(show::frame(frame)),
-                Ok(None) => break None,
-                Err(error) => break Some(error),
-            }
-        };
-        used = end - rest.len();
-        if let Some(error) = ending {
-            words.push(fault(error));
-            return words.join(" ");
-        }
-    }
-    words.push(if used == input.len() { "end" } else { "more" }.into());
-    words.join(" ")
-}
-
-fn message(kind: u8, encoding: Encoding, body: &[u8]) -> Result<String, String> {
-    let frame = Frame::new(kind, encoding, body).map_err(|error| error.to_string())?;
-    Ok(match Message::parse(frame) {
-        Ok(Some(message)) => {
-            let mut wire = Vec::new();
-            message.encode(MAX_LENGTH, &mut wire).map_err(|error| error.to_string())?;
-            format!("ok {} wire={}", show::message(&message), hex(&wire[8..wire.len() - 2]))
-        }
-        Ok(None) => "ignored".into(),
-        Err(error @ Error::BadText { .. }) => fault(error),
-        Err(error) => format!("fault:{}", error.name()),
-    })
 }

@@ -1,0 +1,89 @@
+//! The adapter of the `bookend` crate: what it answers to one request, as `interop/README.md` describes.
+//!
+//! The program is for the runner of all languages; the tests of `bookend` call [`answer`].
+
+mod session;
+mod show;
+
+use bookend::{Decoder, Encoding, Error, Frame, Hello, MAX_LENGTH, Message, Text, text};
+use show::{bytes, fault, hex, number};
+
+/// The answer to one request line, without its line ending; `cannot: …` to one that is none.
+#[must_use]
+pub fn answer(line: &str) -> String {
+    let words: Vec<&str> = line.split(' ').collect();
+    answer_words(&words).unwrap_or_else(|why| format!("cannot: {why}"))
+}
+
+/// The answer, or what is wrong with the request itself.
+fn answer_words(words: &[&str]) -> Result<String, String> {
+    match *words {
+        ["frame", limit, cut, input] => Ok(frames(number(limit)?, cut, &bytes(input)?)),
+        ["encode", kind, encoding, body] => {
+            let body = bytes(body)?;
+            let frame = Frame::new(show::kind(kind)?, show::encoding(encoding)?, &body).map_err(|e| e.to_string())?;
+            let mut out = Vec::new();
+            frame.encode(&mut out);
+            Ok(format!("ok {}", hex(&out)))
+        }
+        ["text", encoding, input] => Ok(match Text::decode(show::encoding(encoding)?, &bytes(input)?) {
+            Ok(text) => {
+                let bom = if text.had_bom() { "bom" } else { "nobom" };
+                format!("ok {} {bom}", hex(text.to_str().as_bytes()))
+            }
+            Err(error) => fault(error),
+        }),
+        ["encode-text", encoding, input] => {
+            let input = String::from_utf8(bytes(input)?).map_err(|error| error.to_string())?;
+            let mut out = Vec::new();
+            Ok(match text::encode(show::encoding(encoding)?, &input, &mut out) {
+                Ok(()) => format!("ok {}", hex(&out)),
+                Err(error) => fault(error),
+            })
+        }
+        ["hello", body] => Ok(match Hello::parse(&bytes(body)?) {
+            Ok(hello) => format!("ok {}", show::hello(&hello)),
+            Err(error) => fault(error),
+        }),
+        ["message", kind, encoding, body] => message(show::kind(kind)?, show::encoding(encoding)?, &bytes(body)?),
+        ["session", role, cut, hello, ref steps @ ..] => session::run(role, cut, &bytes(hello)?, steps),
+        _ => Err("no such request".into()),
+    }
+}
+
+fn frames(limit: u32, cut: &str, input: &[u8]) -> String {
+    let mut decoder = Decoder::new(limit);
+    let mut words = Vec::new();
+    let mut used = 0;
+    for end in show::cuts(cut, input.len()) {
+        let mut rest = &input[used..end];
+        let ending = loop {
+            match decoder.decode(&mut rest) {
+                Ok(Some(frame)) => words.push(show::frame(frame)),
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        used = end - rest.len();
+        if let Some(error) = ending {
+            words.push(fault(error));
+            return words.join(" ");
+        }
+    }
+    words.push(if used == input.len() { "end" } else { "more" }.into());
+    words.join(" ")
+}
+
+fn message(kind: u8, encoding: Encoding, body: &[u8]) -> Result<String, String> {
+    let frame = Frame::new(kind, encoding, body).map_err(|error| error.to_string())?;
+    Ok(match Message::parse(frame) {
+        Ok(Some(message)) => {
+            let mut wire = Vec::new();
+            message.encode(MAX_LENGTH, &mut wire).map_err(|error| error.to_string())?;
+            format!("ok {} wire={}", show::message(&message), hex(&wire[8..wire.len() - 2]))
+        }
+        Ok(None) => "ignored".into(),
+        Err(error @ Error::BadText { .. }) => fault(error),
+        Err(error) => format!("fault:{}", error.name()),
+    })
+}
