@@ -1,0 +1,19 @@
+//! The eight laws of the crate `bookend-laws`, fed by generators that aim; `fuzz` feeds the same functions.
+
+mod broken;
+mod frames;
+mod generators;
+mod messages;
+mod sessions;
+mod texts;
+
+use bookend_laws::{Verdict, memory::Counting};
+use proptest::test_runner::{TestCaseError, TestCaseResult};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A verdict as proptest wants it.
+fn holds(verdict: Verdict) -> TestCaseResult {
+    verdict.map_err(TestCaseError::fail)
+}
