@@ -148,14 +148,14 @@ static bookend_fault judge_text(bookend_message *message, bookend_error *error) 
     return BOOKEND_OK;
 }
 
-/* PRESENCE's name may stand in any encoding; its 64 bytes are counted in UTF-8 (R9.4). */
+/* PRESENCE's name may stand in any encoding; its 1 to 64 bytes are counted in UTF-8 (R9.4). */
 static bool is_presence_name(const bookend_message *message) {
     uint8_t utf8[NAME_MAX_BYTES];
     size_t length;
 
     return bookend_text_to_utf8(message->encoding, message->payload.data, message->payload.length, utf8, sizeof utf8,
                                 &length, NULL) == BOOKEND_OK &&
-           bookend_is_plain_line(utf8, length);
+           length > 0 && bookend_is_plain_line(utf8, length);
 }
 
 bookend_fault bookend_message_parse(const bookend_frame *frame, bookend_message *message, bookend_error *error) {

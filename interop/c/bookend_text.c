@@ -187,14 +187,22 @@ bookend_fault bookend_text_to_utf8(uint8_t encoding, const uint8_t *text, size_t
 
 bookend_fault bookend_text_from_utf8(uint8_t encoding, const uint8_t *utf8, size_t length, uint8_t *out,
                                      size_t capacity, size_t *written, bookend_error *error) {
+    bookend_fault fault;
     uint32_t first = 0;
+    size_t marks = 0, bytes;
 
+    /* Marks in front of the text are not sent (R5.5). */
+    if (encoding != BOOKEND_ASCII && encoding != BOOKEND_BINARY)
+        while ((bytes = bookend_text_bom(BOOKEND_UTF8, utf8 + marks, length - marks)) > 0) marks += bytes;
     /* In UTF-16 its receiver would take it for the byte order mark of the other order (R5.15). */
-    if (encoding >= BOOKEND_UTF16BE && bookend_text_next(BOOKEND_UTF8, utf8, length, &first) > 0 && first == 0xFFFE) {
+    if (encoding >= BOOKEND_UTF16BE && bookend_text_next(BOOKEND_UTF8, utf8 + marks, length - marks, &first) > 0 &&
+        first == 0xFFFE) {
         *written = 0;
-        return fail(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, 0, utf8[0], encoding);
+        return fail(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, marks, utf8[marks], encoding);
     }
-    return convert(BOOKEND_UTF8, utf8, length, encoding, out, capacity, written, error);
+    fault = convert(BOOKEND_UTF8, utf8 + marks, length - marks, encoding, out, capacity, written, error);
+    if (fault != BOOKEND_OK && fault != BOOKEND_FAULT_NO_ROOM && error != NULL) error->offset += marks;
+    return fault;
 }
 
 bool bookend_is_control(uint32_t scalar) {

@@ -263,7 +263,7 @@ static void on_failure_everything_before_the_offset_is_legal(void) {
 
 static void text_survives_the_way_through_utf8(void) {
     uint8_t text[128], utf8[192], back[128], encoding;
-    size_t length, utf8_length, back_length;
+    size_t length, utf8_length, back_length, marks, bytes;
     bookend_fault fault;
     int round;
 
@@ -272,8 +272,9 @@ static void text_survives_the_way_through_utf8(void) {
         length = random_text(encoding, text);
         CHECK(bookend_text_to_utf8(encoding, text, length, utf8, sizeof utf8, &utf8_length, NULL) == BOOKEND_OK);
         fault = bookend_text_from_utf8(encoding, utf8, utf8_length, back, sizeof back, &back_length, NULL);
-        if (fault == BOOKEND_OK)
-            CHECK(back_length == length && memcmp(back, text, length) == 0);
+        for (marks = 0; (bytes = bookend_text_bom(encoding, text + marks, length - marks)) > 0;) marks += bytes;
+        if (fault == BOOKEND_OK) /* all but the marks in front, which are not sent */
+            CHECK(back_length == length - marks && memcmp(back, text + marks, length - marks) == 0);
         else /* U+FFFE in front would be the byte order mark of the other order */
             CHECK(fault == BOOKEND_FAULT_UNMAPPABLE_TEXT && encoding >= BOOKEND_UTF16BE && utf8[0] == 0xEF);
     }

@@ -135,7 +135,7 @@ class Presence:
 
     def __post_init__(self) -> None:
         _check(0 <= self.member < _U32, f"member {self.member}")
-        _check(_is_name(self.name.value), "the name is no plain line of at most 64 bytes")
+        _check(self.name.value != "" and _is_name(self.name.value), "the name is no plain line of 1 to 64 bytes")
 
 
 @dataclass(frozen=True)

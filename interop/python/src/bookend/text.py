@@ -69,19 +69,21 @@ def decode(octets: bytes, encoding: Encoding) -> Text:
     except UnicodeDecodeError as error:
         raise Fault("bad-text", f"byte {error.start}", offset=error.start) from None
     if value.startswith(BOM):
-        return Text.received(value[1:], encoding, octets[len(encode(BOM, encoding)) :], True)
+        return Text.received(value[1:], encoding, octets[len(BOM.encode(_CODECS[encoding])) :], True)
     return Text.received(value, encoding, octets, False)
 
 
 def encode(value: str, encoding: Encoding) -> bytes:
-    """The bytes of a text, without byte order mark.
+    """The bytes of a text, without the marks in front of it (R5.5).
 
     Raises Fault unmappable-text, with the offset of the character in the text's UTF-8.
     """
-    if encoding in _OTHER_ORDER and value.startswith(_NOT_FIRST):
-        raise Fault("unmappable-text", f"U+FFFE in front of {encoding.name}", offset=0)
+    text = value if encoding is Encoding.ASCII else value.lstrip(BOM)
+    if encoding in _OTHER_ORDER and text.startswith(_NOT_FIRST):
+        offset = len(value[: len(value) - len(text)].encode("utf-8"))
+        raise Fault("unmappable-text", f"U+FFFE in front of {encoding.name}", offset=offset)
     try:
-        return value.encode(_CODECS[encoding])
+        return text.encode(_CODECS[encoding])
     except UnicodeEncodeError as error:
         offset = len(value[: error.start].encode("utf-8", "surrogatepass"))
         character = f"U+{ord(value[error.start]):04X} in {encoding.name}"
