@@ -10,14 +10,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::edge::{ConnectionError, Reply};
 use crate::endpoint::{Batch, Endpoint};
 use crate::error::{Code, Error};
 use crate::hello::Hello;
-use crate::message::Message;
+use crate::message::{Message, Probe};
 use crate::payload::Content;
 use crate::session::{Limits, Outcome, Role, Session, State};
 use core::num::NonZeroU32;
@@ -197,6 +197,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         session.message(content.into(), out)
     }
 
+    /// Appends a POST as [`queue`](Connection::queue) does a MESSAGE.
+    ///
+    /// # Errors
+    /// As [`queue`](Connection::queue), and [`Error::UnknownKind`] if the peer is not a hub.
+    pub fn queue_post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<(), Error> {
+        let (session, out) = self.endpoint.outgoing();
+        session.post(to, content.into(), out)
+    }
+
     /// Do 64 KiB or more wait to be sent?
     #[inline]
     #[must_use]
@@ -221,8 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// As [`send`](Connection::send), and [`Error::UnknownKind`] if the peer is not a hub.
     pub async fn post(&mut self, to: u32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         self.make_room().await?;
-        let (session, out) = self.endpoint.outgoing();
-        session.post(to, content.into(), out)?;
+        self.queue_post(to, content)?;
         self.flush().await
     }
 
@@ -248,31 +256,52 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         timeout: Duration,
     ) -> Result<Reply, ConnectionError> {
         self.make_room().await?;
+        for id in self.waiting.abandoned() {
+            self.endpoint.session.forget(id);
+        }
         let (session, out) = self.endpoint.outgoing();
         let id = session.request(content.into(), out)?;
-        let mut answer = self.waiting.expect(id);
-        let waited = tokio::time::timeout(timeout, async {
-            loop {
-                if let Ok(answer) = answer.try_recv() {
-                    return answer;
-                }
-                match self.endpoint.advance_in_buffer(&mut self.waiting) {
-                    Some(length) => self.endpoint.keep(length),
-                    None if !answer.is_empty() => {}
-                    None => {
-                        if !self.turn().await? {
-                            return Err(Error::NotOpen.into());
-                        }
-                    }
-                }
-            }
-        });
-        match waited.await {
+        let answer = self.waiting.expect(id);
+        match tokio::time::timeout(timeout, self.answered(answer)).await {
             Ok(answer) => answer,
             Err(_) => {
                 self.waiting.forget(id);
                 self.endpoint.session.forget(id);
                 Err(ConnectionError::Timeout)
+            }
+        }
+    }
+
+    /// Waits until the peer has acted on everything that was sent or queued before (R3.10). Other messages that come
+    /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them.
+    ///
+    /// # Errors
+    /// Why the session ended.
+    pub async fn barrier(&mut self) -> Result<(), ConnectionError> {
+        let (sender, answer) = oneshot::channel();
+        let number = self.waiting.expect_pong(sender).to_be_bytes();
+        let (session, out) = self.endpoint.outgoing();
+        session.encode(&Message::Ping(Probe::new(&number).expect("eight bytes")), out)?;
+        self.answered(answer).await
+    }
+
+    /// Keeps the connection going until somebody has given the answer.
+    async fn answered<T>(
+        &mut self,
+        mut answer: oneshot::Receiver<Result<T, ConnectionError>>,
+    ) -> Result<T, ConnectionError> {
+        loop {
+            if let Ok(answer) = answer.try_recv() {
+                return answer;
+            }
+            match self.endpoint.advance_in_buffer(&mut self.waiting) {
+                Some(length) => self.endpoint.keep(length),
+                None if !answer.is_empty() => {}
+                None => {
+                    if !self.turn().await? {
+                        return Err(Error::NotOpen.into());
+                    }
+                }
             }
         }
     }
@@ -283,12 +312,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Why the session ended.
     pub async fn flush(&mut self) -> Result<(), ConnectionError> {
         poll_fn(|cx| self.poll_write(cx)).await;
-        while self.write_error.is_some() {
-            if !self.turn().await? {
-                return Err(Error::NotOpen.into());
-            }
+        if self.write_error.is_none() {
+            return Ok(());
         }
-        Ok(())
+        // What can still be read may say why, if it comes soon.
+        let (_sender, never) = oneshot::channel::<Result<(), ConnectionError>>();
+        match tokio::time::timeout(Limits::default().close_timeout, self.answered(never)).await {
+            Ok(ended) => ended,
+            Err(_) => self.finish(),
+        }
     }
 
     /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too, or for 2 s.
@@ -430,6 +462,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn finish(&mut self) -> Result<(), ConnectionError> {
         let outcome = match (ConnectionError::of(&self.endpoint.session), self.write_error.take()) {
             (Err(ConnectionError::Protocol(Error::NoClose)), Some(error)) => Err(ConnectionError::Io(error)),
+            (Ok(()), Some(error)) => Err(ConnectionError::Io(error)),
             (outcome, _) => outcome,
         };
         self.waiting.fail(outcome.as_ref().err().unwrap_or(&ConnectionError::Protocol(Error::NotOpen)));

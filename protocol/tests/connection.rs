@@ -335,6 +335,56 @@ async fn a_barrier_returns_once_the_peer_has_acted_on_everything_before() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_can_wait_for_a_barrier_itself() {
+    let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
+    let server = tokio::spawn(async move {
+        far.send("kept").await.unwrap();
+        let mut heard = 0;
+        while far.next().await.unwrap().is_some() {
+            heard += 1;
+        }
+        heard
+    });
+    for number in 0..100 {
+        near.queue(&*format!("{number}")).unwrap();
+    }
+    near.barrier().await.unwrap();
+    assert_eq!(text(near.next().await.unwrap()), "kept");
+    near.close(Code::NORMAL, "").await.unwrap();
+    assert_eq!(server.await.unwrap(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_given_up_make_room_for_others() {
+    // [R3.16]
+    let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
+    let server = tokio::spawn(async move { while far.next().await.unwrap().is_some() {} });
+    for _ in 0..100 {
+        match timeout(Duration::from_millis(1), near.request("?", SECOND)).await {
+            Err(_given_up) => {}
+            // The peer still owes 64 answers; this side does not wait for them any more.
+            Ok(Err(ConnectionError::Refused { code: Code::TRY_LATER, .. })) => {}
+            Ok(other) => panic!("{other:?}"),
+        }
+    }
+    near.close(Code::NORMAL, "").await.unwrap();
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_came_before_the_stream_broke_is_the_reason() {
+    // [R7.16]
+    let (mut raw, mut server) = open_raw_client().await;
+    let close = [&1008u16.to_be_bytes()[..], b"policy: go away"].concat();
+    raw.write_all(&frame(kind::CLOSE, Encoding::Utf8, &close)).await.unwrap();
+    drop(raw);
+    match server.send(&[0; 100]).await {
+        Err(ConnectionError::Closed { code: Code::POLICY, reason }) => assert_eq!(reason, "policy: go away"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_vanishes_fails_those_who_wait() {
     // [R7.9]
     let (raw, mut server) = open_raw_client().await;

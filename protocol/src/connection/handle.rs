@@ -162,6 +162,9 @@ impl Command {
                 let _gone = done.send(session.reply(id, content.content(), out));
             }
             Command::Request(content, done) => {
+                for id in waiting.abandoned() {
+                    session.forget(id);
+                }
                 let asked = session.request(content.content(), out).map(|id| (id, waiting.expect(id)));
                 let _gone = done.send(asked);
             }

@@ -31,6 +31,11 @@ impl Waiting {
         self.requests.remove(&id);
     }
 
+    /// Those who wait for an answer no longer, and are forgotten.
+    pub(super) fn abandoned(&mut self) -> Vec<NonZeroU32> {
+        self.requests.extract_if(|_, sender| sender.is_closed()).map(|(id, _)| id).collect()
+    }
+
     /// Somebody waits for the PONG to a PING that carries the number that is returned.
     pub(super) fn expect_pong(&mut self, sender: oneshot::Sender<Result<(), ConnectionError>>) -> u64 {
         self.last_barrier += 1;
