@@ -9,7 +9,7 @@ use bookend::Limits;
 pub struct Config {
     /// The limits of each framed session.
     pub limits: Limits,
-    /// The longest body accepted, in bytes.
+    /// The longest body accepted, in bytes; 256 MiB at most, as text grows when it is converted.
     pub max_body: u32,
     /// The hub's keepalive, in seconds.
     pub keepalive: u16,

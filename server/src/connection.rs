@@ -166,9 +166,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         if self.unflushed {
-            let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) else { return Ok(Poll::Pending) };
+            let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) else {
+                self.endpoint.blocked();
+                return Ok(Poll::Pending);
+            };
             flushed?;
             self.unflushed = false;
+            self.endpoint.unblocked();
         }
         if !self.shut && self.endpoint.is_done_writing() {
             let Poll::Ready(shut) = Pin::new(&mut self.stream).poll_shutdown(cx) else { return Ok(Poll::Pending) };

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use bookend::{Code, Outcome, START, State};
+use bookend::{Code, START, State};
 
 use crate::admission::Ticket;
 use crate::framed::Framed;
@@ -178,7 +178,7 @@ impl Endpoint {
         if self.seat.mailbox().is_full()
             && let Some(code) = self.seat.mailbox().take_close()
         {
-            self.close(code, "");
+            self.close(code, "the hub is shutting down");
             self.settle();
         }
     }
@@ -210,20 +210,10 @@ impl Endpoint {
             rest.extend_from_slice(&self.seat.out);
             self.seat.out = rest;
         }
-        self.log_end();
-        self.seat.leave();
-    }
-
-    fn log_end(&self) {
-        let peer = self.seat.peer().label();
-        let Wire::Framed(framed) = &self.wire else { return };
-        match framed.session.outcome() {
-            Some(Outcome::Fault(error)) => tracing::info!(peer, name = error.name(), detail = %error, "fault"),
-            Some(Outcome::Closed(code)) if *code != Code::GOING_AWAY => {
-                tracing::info!(peer, name = code.name(), "fault");
-            }
-            _ => {}
+        if let Wire::Framed(framed) = &self.wire {
+            framed.log_end(self.seat.peer());
         }
+        self.seat.leave();
     }
 
     fn is_closing(&self) -> bool {
@@ -284,7 +274,7 @@ impl Endpoint {
 
     /// `count` bytes have been written.
     pub(crate) fn wrote(&mut self, count: usize) {
-        self.stalled = None;
+        self.unblocked();
         match self.source {
             Source::Own => self.written += count,
             Source::Room => {
@@ -296,6 +286,11 @@ impl Endpoint {
         if let Wire::Framed(framed) = &mut self.wire {
             framed.session.sent(self.now);
         }
+    }
+
+    /// Everything that was to be written has gone.
+    pub(crate) fn unblocked(&mut self) {
+        self.stalled = None;
     }
 
     /// The stream takes nothing now.

@@ -170,7 +170,7 @@ impl Feed {
     /// Takes what was told and not yet written, as much as is good for one write.
     fn fetch(&mut self, hub: &Hub) {
         while self.chunks.is_empty() && self.room.is_behind(self.cursor) {
-            let reading = self.room.read(self.cursor, scratch::SIZE);
+            let reading = self.room.read(self.cursor, self.rendition, scratch::SIZE);
             if reading.missed != Missed::default() {
                 self.push_missed(&reading.here, reading.missed);
             }

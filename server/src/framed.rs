@@ -5,25 +5,33 @@ use std::time::Duration;
 use bookend::{Code, Hello, Message, Outcome, Role, Session, State, Step};
 
 use crate::config::Config;
-use crate::hub::LOBBY;
+use crate::hub::{LOBBY, Peer};
 use crate::rendition::{Rendition, Wanted};
 use crate::seat::{Seat, Wish};
 
 pub(crate) struct Framed {
     pub(crate) session: Session,
+    /// How the bytes begin in which a fault was found.
+    faulty: Vec<u8>,
 }
+
+/// The longest body, in bytes, that is below the longest frame however it is escaped.
+const MAX_BODY: u32 = bookend::MAX_LENGTH / 8;
+/// Bytes of a peer's data that a log line quotes.
+const QUOTED: usize = 32;
 
 impl Framed {
     /// A session whose peer connected when the clock was 0.
     pub(crate) fn new(config: &Config) -> Framed {
         let hello = Hello::new()
             .with_preferred(bookend::Encoding::Binary)
-            .with_max_body(config.max_body)
+            .with_max_body(config.max_body.min(MAX_BODY))
             .with_keepalive(config.keepalive)
             .with_hub(true)
             .with_software(concat!("bookend-server ", env!("CARGO_PKG_VERSION")))
             .expect("it is a plain line");
-        Framed { session: Session::new(Role::Server, hello, config.limits, Duration::ZERO) }
+        let session = Session::new(Role::Server, hello, config.limits, Duration::ZERO);
+        Framed { session, faulty: Vec::new() }
     }
 
     /// Uses what was read, as far as it is whole, and advances `input` past it.
@@ -39,16 +47,25 @@ impl Framed {
                 Step::More => break,
                 Step::Pong(_) | Step::Handled => {}
             }
-            if self.session.state() == State::Closing && self.is_own_fault() {
-                let quote = &before[..before.len().min(32)];
-                tracing::debug!(peer = seat.peer().label(), input = %quote.escape_ascii(), "fault-input");
+            if self.session.state() == State::Closing && self.faulty.is_empty() {
+                self.faulty.extend_from_slice(&before[..before.len().min(QUOTED)]);
             }
         }
         seat.flush();
     }
 
-    fn is_own_fault(&self) -> bool {
-        matches!(self.session.outcome(), Some(Outcome::Fault(_)))
+    /// Logs why the session ended, unless that is as it should be.
+    pub(crate) fn log_end(&self, peer: &Peer) {
+        match self.session.outcome() {
+            Some(Outcome::Fault(error)) => {
+                let input = self.faulty.escape_ascii();
+                tracing::info!(peer = peer.label(), name = error.name(), detail = %error, %input, "fault");
+            }
+            Some(Outcome::Closed(code)) if *code != Code::GOING_AWAY => {
+                tracing::info!(peer = peer.label(), name = code.name(), "fault");
+            }
+            _ => {}
+        }
     }
 
     fn open(&mut self, seat: &mut Seat) {

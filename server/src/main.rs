@@ -39,14 +39,16 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut listeners = Vec::new();
     for endpoint in &arguments.listen {
-        for address in endpoint.resolve().await? {
-            if !address.ip().to_canonical().is_loopback() && !arguments.public {
-                return Err(format!("{address} can be reached by other machines: --public allows it").into());
-            }
-            let listener = Listener::bind(address).await.map_err(|error| format!("{address}: {error}"))?;
-            announce(listener.address())?;
-            listeners.push(listener);
+        let addresses = endpoint.resolve().await?;
+        if let Some(address) = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback())
+            && !arguments.public
+        {
+            return Err(format!("{address} can be reached by other machines: --public allows it").into());
         }
+        listeners.extend(bind(&addresses).await?);
+    }
+    for listener in &listeners {
+        announce(listener.address())?;
     }
     let hub = Hub::new(Config::default());
     for listener in listeners {
@@ -56,6 +58,24 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     tracing::info!("shut-down");
     hub.shut_down().await;
     Ok(())
+}
+
+/// Listens on the addresses of one host: on some of them at least, as `localhost` may stand for one that is not there.
+async fn bind(addresses: &[SocketAddr]) -> Result<Vec<Listener>, String> {
+    let (mut listeners, mut refusals) = (Vec::new(), Vec::new());
+    for &address in addresses {
+        match Listener::bind(address).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => refusals.push(format!("{address}: {error}")),
+        }
+    }
+    if listeners.is_empty() {
+        return Err(refusals.join(", "));
+    }
+    for refusal in refusals {
+        tracing::warn!(detail = refusal, "listen-failed");
+    }
+    Ok(listeners)
 }
 
 /// Says where the hub listens, and how to join.

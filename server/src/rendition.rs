@@ -88,6 +88,11 @@ impl Rendition {
         !matches!(self, Rendition::Messages(_))
     }
 
+    /// Does a new member get a list of who is here?
+    pub(crate) fn lists_members(self) -> bool {
+        matches!(self, Rendition::Deliveries(_))
+    }
+
     /// Where the frame or line that `offset` is in, or at the start of, ends; `unit` is where some frame or line
     /// before it begins.
     pub(crate) fn unit_end(self, bytes: &[u8], mut unit: usize, offset: usize) -> usize {
@@ -267,7 +272,7 @@ impl Rendered {
         self.bytes.reserve(HEADER_LENGTH + length + END.len());
         self.bytes.extend_from_slice(&START);
         self.bytes.extend_from_slice(&[kind, encoding as u8]);
-        let field = u32::try_from(length).expect("an escaped megabyte is far below the longest body");
+        let field = u32::try_from(length).expect("a hub accepts bodies that stay short when escaped");
         self.bytes.extend_from_slice(&field.to_be_bytes());
         for part in body {
             self.bytes.extend_from_slice(part);

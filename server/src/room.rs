@@ -49,7 +49,7 @@ pub(crate) struct Joined {
     pub(crate) cursor: Cursor,
     /// The number of the next message.
     pub(crate) next_seq: u64,
-    /// Everyone, the new member included.
+    /// Everyone, the new member included, if its rendition lists them.
     pub(crate) here: Vec<(u32, Arc<str>)>,
     /// What was asked to be resumed: `None` if nothing was, `Some(None)` if there are no such messages.
     pub(crate) resumed: Option<Option<(Cursor, Missed)>>,
@@ -62,7 +62,7 @@ pub(crate) struct Reading {
     pub(crate) cursor: Cursor,
     pub(crate) missed: Missed,
     pub(crate) blocks: Vec<Arc<Block>>,
-    /// Everyone, if changes of who is here were missed.
+    /// Everyone, if changes of who is here were missed and are to be made good.
     pub(crate) here: Vec<(u32, Arc<str>)>,
 }
 
@@ -90,15 +90,16 @@ impl Room {
     /// Takes a member in under a name like `member.name`, and tells everybody else.
     pub(crate) fn join(&self, id: u32, mut member: Member, resume: Option<u64>) -> Joined {
         let mut state = self.lock();
-        let resumed = resume.map(|after| state.log.resume(after));
         let name = state.free_name(&member.name, id);
         member.name = name.clone();
+        let lists_members = member.rendition.lists_members();
         state.names.insert(name.clone(), id);
         state.members.insert(id, member);
-        let here = state.here();
-        let told = Told::Change { member: id, change: Change::Joined, name: name.clone(), here: here.len() };
+        let here = if lists_members { state.here() } else { Vec::new() };
+        let told = Told::Change { member: id, change: Change::Joined, name: name.clone(), here: state.members.len() };
         let sleepers = self.append(&mut state, told);
         let (cursor, next_seq) = (state.log.head(), state.log.next_seq());
+        let resumed = resume.map(|after| state.log.resume(after));
         drop(state);
         wake(sleepers);
         Joined { name, cursor, next_seq, here, resumed }
@@ -159,6 +160,11 @@ impl Room {
         self.lock().here()
     }
 
+    /// How many are here.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().members.len()
+    }
+
     pub(crate) fn has(&self, id: u32) -> bool {
         self.lock().members.contains_key(&id)
     }
@@ -174,10 +180,10 @@ impl Room {
     }
 
     /// The blocks from the cursor on, enough of them for a write of `enough` bytes, and what was missed before them.
-    pub(crate) fn read(&self, mut cursor: Cursor, enough: usize) -> Reading {
+    pub(crate) fn read(&self, mut cursor: Cursor, rendition: Rendition, enough: usize) -> Reading {
         let state = self.lock();
         let missed = state.log.catch_up(&mut cursor);
-        let here = if missed.changes > 0 { state.here() } else { Vec::new() };
+        let here = if missed.changes > 0 && rendition.lists_members() { state.here() } else { Vec::new() };
         let mut bytes = 0;
         let blocks = state
             .log

@@ -7,6 +7,7 @@ use bookend::{Code, Encoding, Error, Line, MAX_LINE as MAX_NAME, Payload};
 
 use crate::hub::LOBBY;
 use crate::rendition::{LineEncoding, Rendered, Rendition};
+use crate::room::Room;
 use crate::seat::{Seat, Wish};
 use lines::{Event, Lines};
 
@@ -69,7 +70,7 @@ impl Terminal {
         let rendition = Rendition::Lines(self.encoding);
         seat.join(&Wish { room: LOBBY, name: None, kind: "guest", rendition, max_body: usize::MAX, resume: None });
         let (name, room) = (seat.name().unwrap_or_default(), LOBBY);
-        let here = seat.room().map_or(0, |room| room.here().len());
+        let here = seat.room().map_or(0, Room::count);
         let words =
             format!("* you are {name} in {room} ({here} here). Type a line to say it, /help for more, /quit to leave.");
         self.tell(&words, seat);

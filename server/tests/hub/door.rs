@@ -1,0 +1,156 @@
+//! The door: how connections begin, how many may wait there, and how all of them end.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bookend::{Code, Connection, ConnectionError, Message};
+use bookend_server::{Config, Hub, Listener};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use crate::peer::{Peer, hello, hub};
+
+/// A connection from an address, of which nothing has been read.
+fn from(hub: &Hub, address: &str) -> DuplexStream {
+    let (stream, other) = duplex(1 << 16);
+    let address: SocketAddr = address.parse().unwrap();
+    let hub = hub.clone();
+    tokio::spawn(async move { hub.serve(other, address).await });
+    stream
+}
+
+/// Is the connection taken? One that is not ends at once.
+async fn is_taken(stream: &mut DuplexStream) -> bool {
+    let mut read = Vec::new();
+    timeout(Duration::from_millis(1), stream.read_to_end(&mut read)).await.is_err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_framed_peer_without_hello_is_closed_after_five_seconds() {
+    let hub = hub();
+    let mut peer = Peer::connect(&hub);
+    peer.line().await;
+    let start = Instant::now();
+    peer.send(b"\xF5\xF8\x01").await;
+    let (code, reason) = peer.frame().await.close();
+    assert_eq!((code, start.elapsed().as_secs()), (Code::HELLO_TIMEOUT, 5));
+    assert!(reason.starts_with("hello-timeout"));
+    peer.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_of_one_address_may_wait_and_are_forgotten_once_they_say_who_they_are() {
+    let hub = hub();
+    let mut waiting = Vec::new();
+    for port in 1..=10 {
+        let mut stream = from(&hub, &format!("192.0.2.1:{port}"));
+        assert!(is_taken(&mut stream).await, "{port}");
+        waiting.push(stream);
+    }
+    let mut refused = from(&hub, "192.0.2.1:11");
+    let mut read = Vec::new();
+    refused.read_to_end(&mut read).await.unwrap();
+    let text = String::from_utf8_lossy(&read);
+    assert!(text.starts_with("Bookend hub, ") && text.contains("too many connections, try later\r\n"), "{text}");
+    let mut client = Connection::connect(from(&hub, "192.0.2.1:12"), hello("ann")).await;
+    assert!(matches!(client, Err(ConnectionError::Closed { code: Code::TRY_LATER, .. })), "a program is told, too");
+    assert!(is_taken(&mut from(&hub, "192.0.2.2:1")).await);
+
+    waiting[0].write_all(b"a line\r\n").await.unwrap();
+    assert!(is_taken(&mut waiting[0]).await);
+    client = Connection::connect(from(&hub, "192.0.2.1:13"), hello("ann")).await;
+    let client = client.expect("the one who has said something waits no more");
+    let mut eleventh = from(&hub, "192.0.2.1:14");
+    assert!(is_taken(&mut eleventh).await, "nor does the one who has said HELLO");
+    assert!(!is_taken(&mut from(&hub, "192.0.2.1:15")).await);
+    drop(eleventh);
+    assert!(is_taken(&mut from(&hub, "192.0.2.1:16")).await);
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_hundred_and_fifty_six_may_wait_in_all() {
+    let hub = hub();
+    let mut waiting = Vec::new();
+    for number in 0..256 {
+        let mut stream = from(&hub, &format!("192.0.2.{number}:1"));
+        assert!(is_taken(&mut stream).await, "{number}");
+        waiting.push(stream);
+    }
+    assert!(!is_taken(&mut from(&hub, "198.51.100.1:1")).await);
+    waiting.pop();
+    assert!(is_taken(&mut from(&hub, "198.51.100.1:1")).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_everybody_is_told_and_none_is_left() {
+    let hub = hub();
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    let mut plain = Peer::connect(&hub);
+    plain.greet(&hello("plain").with_hub(false)).await;
+    let mut person = Peer::terminal(&hub).await;
+    let mut silent = Peer::connect(&hub);
+    silent.line().await;
+    while ann.frame().await.presence().2 != "guest-3" {}
+    person.quiet().await;
+    let start = Instant::now();
+    let shutting = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.shut_down().await }
+    });
+    for peer in [&mut plain, &mut ann] {
+        let mut last = peer.frame().await;
+        while last.kind == bookend::kind::PRESENCE {
+            last = peer.frame().await;
+        }
+        assert_eq!(last.close(), (Code::GOING_AWAY, "going-away: the hub is shutting down".into()));
+        peer.end().await;
+    }
+    for peer in [&mut person, &mut silent] {
+        let mut line = peer.line().await;
+        while line.starts_with("* ") {
+            line = peer.line().await;
+        }
+        assert_eq!(line, "! going-away: the hub is shutting down");
+        peer.end().await;
+    }
+    for mut peer in [ann, plain, person, silent] {
+        peer.shut().await;
+    }
+    shutting.await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(2), "nobody is waited for in vain");
+
+    let mut late = Peer::connect(&hub);
+    late.line().await;
+    assert_eq!(late.line().await, "! going-away: the hub is shutting down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_does_not_let_go_holds_the_end_up_for_a_moment_only() {
+    let hub = hub();
+    let _ann = Peer::join(&hub, hello("ann")).await;
+    let start = Instant::now();
+    hub.shut_down().await;
+    assert_eq!(start.elapsed().as_secs(), 2);
+}
+
+#[tokio::test]
+async fn over_tcp_the_real_port_is_known_and_a_client_is_served() {
+    let hub = Hub::new(Config::default());
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.address();
+    assert_ne!(address.port(), 0);
+    let running = tokio::spawn(listener.run(hub));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut client = Connection::connect(stream, hello("ann")).await.unwrap();
+    client.post(0, "hi").await.unwrap();
+    loop {
+        if let Some(Message::Delivery(delivery)) = client.next().await.unwrap() {
+            assert_eq!(delivery.payload.text().unwrap(), "hi");
+            break;
+        }
+    }
+    client.close(Code::NORMAL, "").await.unwrap();
+    running.abort();
+}

@@ -1,0 +1,11 @@
+//! The hub, as its members find it: over streams in memory, with a clock that is paused.
+
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+mod behind;
+mod door;
+mod hostile;
+mod peer;
+mod private;
+mod rooms;
+mod terminals;

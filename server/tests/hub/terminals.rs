@@ -1,0 +1,304 @@
+//! People with a line terminal, in one room with framed peers.
+
+use std::time::Duration;
+
+use bookend::{Code, Encoding, PresenceEvent};
+use tokio::time::{Instant, sleep};
+
+use crate::peer::{Peer, hello, hub, post, post_to};
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_begins_with_one_line_that_names_the_hub_and_the_time() {
+    // [R9.16] [R4.20]
+    let hub = hub();
+    let mut peer = Peer::connect(&hub);
+    let line = peer.line().await;
+    let date = line.strip_prefix("Bookend hub, ").unwrap();
+    let words: Vec<_> = date.split([' ', ':']).collect();
+    let [weekday, day, month, year, hour, minute, second, "GMT"] = words[..] else { panic!("{date}") };
+    assert!(weekday.ends_with(',') && weekday.len() == 4 && month.len() == 3, "{date}");
+    for (number, digits) in [(day, 2), (year, 4), (hour, 2), (minute, 2), (second, 2)] {
+        assert!(number.len() == digits && number.parse::<u32>().is_ok(), "{date}");
+    }
+    assert!(line.is_ascii() && line.len() < 1022);
+    peer.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_byte_decides_and_only_f5_begins_a_frame() {
+    // [R4.22] [R9.17]
+    let hub = hub();
+    let mut framed = Peer::connect(&hub);
+    framed.line().await;
+    framed.send(b"\xF5").await;
+    framed.send(b"\xF9").await;
+    assert_eq!(framed.frame().await.close().0, Code::BAD_START);
+
+    let mut person = Peer::connect(&hub);
+    person.line().await;
+    person.send(b"\n\xF5\xF8\x01\x00\x00\x00\x00\x00\xF8\xF5\n").await;
+    assert!(person.line().await.starts_with("* you are guest-1 in lobby (1 here)."));
+    assert_eq!(
+        person.line().await,
+        "! bad-text: byte 0 of the line is not utf-8",
+        "nothing is skipped to find a frame"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn people_and_programs_share_a_room() {
+    let hub = hub();
+    let mut person = Peer::terminal(&hub).await;
+    let mut ann = Peer::connect(&hub);
+    ann.greet(&hello("ann").with_preferred(Encoding::Utf16Le)).await;
+    assert_eq!(ann.welcome().await.2, [(1, "guest-1".into()), (2, "ann".into())]);
+    assert_eq!(person.line().await, "* ann joined (2 here)");
+    person.send("grüß\r\n".as_bytes()).await;
+    assert_eq!(person.line().await, "guest-1: grüß", "the sender hears it too");
+    let frame = ann.frame().await;
+    assert_eq!((frame.said(), frame.delivery().name()), ((1, "grüß".into()), "guest-1"));
+    assert_eq!(frame.delivery().payload.as_bytes(), b"g\0r\0\xFC\0\xDF\0");
+    ann.send(&post("hi")).await;
+    ann.send(&post_to(0, Encoding::Binary, b"\0\x01\x02")).await;
+    assert_eq!(person.line().await, "ann: hi");
+    assert_eq!(person.line().await, "* ann sent 3 bytes");
+    person.send(b"/quit\r\n").await;
+    let left = loop {
+        let frame = ann.frame().await;
+        if frame.kind == bookend::kind::PRESENCE {
+            break frame.presence();
+        }
+    };
+    assert_eq!(left, (1, PresenceEvent::Left, "guest-1".into()));
+    assert_eq!(person.line().await, "* bye");
+    person.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_end_in_every_way_and_come_one_character_at_a_time() {
+    // [R9.17]
+    let hub = hub();
+    let mut person = Peer::terminal(&hub).await;
+    for byte in "a\r\nb\nc\r\0d\r\r\n\u{e9}\r\n".bytes() {
+        person.send(&[byte]).await;
+        tokio::task::yield_now().await;
+    }
+    for text in ["a", "b", "c", "d", "é"] {
+        assert_eq!(person.line().await, format!("guest-1: {text}"));
+    }
+    person.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_over_1024_bytes_is_told_once_and_not_delivered() {
+    // [R9.17]
+    let hub = hub();
+    let mut person = Peer::terminal(&hub).await;
+    let longest = "x".repeat(1024);
+    person.send(format!("{longest}x{longest}\r\n").as_bytes()).await;
+    assert_eq!(person.line().await, "! too-long: a line has at most 1024 bytes");
+    person.send(format!("{longest}\r\n").as_bytes()).await;
+    assert_eq!(person.line().await, format!("guest-1: {longest}"));
+    person.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn telnet_options_are_refused_and_taken_out_of_the_line() {
+    // [R9.18]
+    let hub = hub();
+    let mut person = Peer::connect(&hub);
+    person.line().await;
+    person.send(b"\xFF\xFB\x18\xFF\xFD\x03\xFF\xFD\x03\xFF\xFA\x18\x00xterm\xFF\xF0").await;
+    assert_eq!(person.bytes(6).await, b"\xFF\xFE\x18\xFF\xFC\x03");
+    person.quiet().await; // each is refused once
+    person.send(b"he\xFF\xF1llo\r\n").await;
+    assert!(person.line().await.starts_with("* you are guest-1"));
+    assert_eq!(person.line().await, "guest-1: hello");
+    person.send(b"ab\xFF\xFFc\r\n").await;
+    assert_eq!(person.line().await, "! bad-text: byte 2 of the line is not utf-8", "FF FF is one byte FF");
+    person.send(b"\xFF\xFA").await;
+    person.send(&[b'x'; 2000]).await;
+    assert_eq!(person.line().await, "! too-long: a telnet subnegotiation does not end");
+    person.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_that_moves_a_cursor_or_forges_a_line_reaches_a_terminal() {
+    // [R9.19]
+    let hub = hub();
+    let mut person = Peer::terminal(&hub).await;
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    person.line().await; // ann joined
+    ann.send(&post("\u{1b}[2J\r\nbob: I owe you\t\u{7f}\u{85}\u{2028}\u{202E}x\u{2066}\u{200F}\u{61C}\0")).await;
+    let shown = "ann: \\u{1b}[2J\\u{d}\\u{a}bob: I owe you\\u{9}\\u{7f}\\u{85}\\u{2028}\\u{202e}x\\u{2066}\\u{200f}\\u{61c}\\u{0}";
+    assert_eq!(person.line().await, shown);
+    person.quiet().await;
+    ann.send(&post_to(1, Encoding::Utf8, b"a\nb")).await;
+    assert_eq!(person.line().await, "ann (to you): a\\u{a}b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_is_refused_whether_its_line_comes_at_once_or_late_or_is_too_long() {
+    // [R9.20]
+    let hub = hub();
+    let too_long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(2000));
+    for (request, wait) in [("GET / HTTP/1.1\r\nHost: hub\r\n\r\n", 0), ("POST / HTTP/1.1\r\n", 6), (&too_long[..], 0)]
+    {
+        let mut browser = Peer::connect(&hub);
+        browser.line().await;
+        sleep(Duration::from_secs(wait)).await;
+        if wait > 0 {
+            assert!(browser.line().await.starts_with("* you are guest-"));
+        }
+        browser.send(request.as_bytes()).await;
+        assert_eq!(browser.line().await, "! policy: this is a Bookend hub, which does not speak HTTP");
+        browser.end().await;
+    }
+    let mut person = Peer::connect(&hub);
+    person.line().await;
+    person.send(b"GET well soon!\r\nGET / HTTP/1.1\r\n").await;
+    person.line().await;
+    assert_eq!(person.line().await, "guest-2: GET well soon!");
+    assert_eq!(person.line().await, "guest-2: GET / HTTP/1.1", "only the first line is judged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_types_nothing_is_a_listener_after_five_seconds() {
+    let hub = hub();
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    let mut person = Peer::connect(&hub);
+    person.line().await;
+    let start = Instant::now();
+    assert!(person.line().await.starts_with("* you are guest-2 in lobby (2 here)."));
+    assert_eq!(start.elapsed().as_secs(), 5);
+    assert_eq!(ann.frame().await.presence().2, "guest-2");
+    ann.send(&post("hi")).await;
+    assert_eq!(person.line().await, "ann: hi");
+    sleep(Duration::from_secs(3600)).await;
+    person.send(b"still here\r\n").await;
+    assert_eq!(person.line().await, "guest-2: still here");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_framed_peer_that_begins_after_five_seconds_is_told_that_it_is_late() {
+    let hub = hub();
+    let mut late = Peer::connect(&hub);
+    late.line().await;
+    assert!(late.line().await.starts_with("* you are guest-1"));
+    let mut bytes = Vec::new();
+    hello("ann").encode(&mut bytes);
+    late.send(&bytes).await;
+    assert_eq!(late.frame().await.close().0, Code::HELLO_TIMEOUT);
+    late.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_text_is_answered_with_a_line_and_reaches_nobody() {
+    let hub = hub();
+    let mut person = Peer::terminal(&hub).await;
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    person.line().await; // ann joined
+    person.send(b"gr\xFC\xDF\r\n").await;
+    assert_eq!(person.line().await, "! bad-text: byte 2 of the line is not utf-8");
+    ann.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_do_what_help_says() {
+    let hub = hub();
+    let mut person = Peer::terminal(&hub).await;
+    let mut ann = Peer::join(&hub, hello("ann marie")).await;
+    person.line().await; // ann marie joined
+    person.send(b"/help\r\n").await;
+    let mut help = Vec::new();
+    for _ in 0..6 {
+        help.push(person.line().await);
+    }
+    for command in ["/who", "/name NAME", "/msg NAME TEXT", "/encoding ascii|utf-8", "//TEXT", "/quit"] {
+        assert!(help.iter().any(|line| line.starts_with(&format!("* {command}:"))), "{help:?}");
+    }
+    let exchange: [(&str, &str); 12] = [
+        ("/who", "* 2 here: guest-1, ann marie"),
+        ("/name bob", "* guest-1 is now bob"),
+        ("/name ann marie", "* bob is now ann marie-2"),
+        ("/name bob", "* ann marie-2 is now bob"),
+        ("/name a\tb", "! /name NAME: 1 to 64 bytes without control characters"),
+        ("/name", "! /name NAME: 1 to 64 bytes without control characters"),
+        ("/msg ann marie psst", "* to ann marie alone: psst"),
+        ("/msg eve psst", "! /msg NAME TEXT: NAME is to be somebody who is here; /who shows all"),
+        ("/msg ann marie", "! /msg NAME TEXT: NAME is to be somebody who is here; /who shows all"),
+        ("/nope", "! there is no such command; /help shows all. To say a line that begins with /, type //"),
+        ("//etc", "bob: /etc"),
+        ("/encoding latin-1", "! /encoding ascii or /encoding utf-8"),
+    ];
+    for (typed, shown) in exchange {
+        person.send(format!("{typed}\r\n").as_bytes()).await;
+        assert_eq!(person.line().await, shown);
+    }
+    let mut names = Vec::new();
+    let mut private = Vec::new();
+    loop {
+        let frame = ann.frame().await;
+        if frame.kind == bookend::kind::PRESENCE {
+            names.push(frame.presence());
+            continue;
+        }
+        let said = frame.said();
+        if said.0 == 0 {
+            private.push(said.1);
+        } else {
+            assert_eq!((said, frame.delivery().name()), ((1, "/etc".into()), "bob"));
+            break;
+        }
+    }
+    assert_eq!(private, ["psst"]);
+    assert_eq!(names[..2], [(1, PresenceEvent::Left, "guest-1".into()), (1, PresenceEvent::Joined, "bob".into())]);
+    assert_eq!(names.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_that_shows_ascii_only_is_spared_all_else() {
+    // [R5.13]
+    let hub = hub();
+    let mut person = Peer::terminal(&hub).await;
+    person.send(b"/encoding ascii\r\n").await;
+    assert_eq!(person.line().await, "* lines come in ascii now");
+    let mut ann = Peer::join(&hub, hello("änn")).await;
+    assert_eq!(person.line().await, "* \\u{e4}nn joined (2 here)");
+    ann.send(&post("grüß\u{1b}")).await;
+    assert_eq!(person.line().await, "\\u{e4}nn: gr\\u{fc}\\u{df}\\u{1b}");
+    ann.send(&post_to(1, Encoding::Utf8, "ü".as_bytes())).await;
+    assert_eq!(person.line().await, "\\u{e4}nn (to you): \\u{fc}");
+    person.send(b"/encoding utf-8\r\n").await;
+    assert_eq!(person.line().await, "* lines come in utf-8 now");
+    person.send("ü\r\n".as_bytes()).await;
+    assert_eq!(person.line().await, "guest-1: ü");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_that_falls_behind_is_told_how_many_lines_it_missed() {
+    let config = bookend_server::Config { log_bytes: 16 << 10, ..Default::default() };
+    let hub = bookend_server::Hub::new(config);
+    let mut person = Peer::connect_over(&hub, 256);
+    person.line().await;
+    person.send(b"\r\n").await;
+    person.line().await;
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    for number in 1..=300 {
+        ann.send(&post(&format!("{number:0>100}"))).await;
+        ann.frame().await;
+    }
+    assert_eq!(person.line().await, "* ann joined (2 here)");
+    let (mut next, mut gaps) = (1, 0);
+    while next <= 300 {
+        let line = person.line().await;
+        if let Some(missed) = line.strip_prefix("* you missed ") {
+            next += missed.strip_suffix(" messages").unwrap().parse::<u64>().unwrap();
+            gaps += 1;
+        } else {
+            assert_eq!(line, format!("ann: {next:0>100}"));
+            next += 1;
+        }
+    }
+    assert_eq!((next, gaps), (301, 1));
+}
