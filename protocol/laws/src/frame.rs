@@ -35,7 +35,7 @@ struct Reading<'a> {
     fault: Option<Error>,
 }
 
-/// Every law of framing for one stream.
+/// Every law of framing for one stream, and of bodies for each of its frames.
 ///
 /// # Errors
 /// The law that is broken.
@@ -43,7 +43,8 @@ pub fn every<R: Reader>(limit: u32, stream: &[u8], cuts: &[usize]) -> Verdict {
     rechunking::<R>(limit, stream, cuts)?;
     canonical::<R>(limit, stream)?;
     sticky::<R>(limit, stream, stream)?;
-    bounded::<R>(limit, stream, cuts)
+    bounded::<R>(limit, stream, cuts)?;
+    read::<R>(limit, stream, &[stream.len()])?.frames.into_iter().try_for_each(message::every)
 }
 
 /// Law 1. Frames written one behind another are read again, the same ones in the same order, and nothing is left,

@@ -1,0 +1,6 @@
+//! The law of text, for the same bytes in each encoding.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    bookend_laws::text::every(bytes).unwrap();
+});
