@@ -85,7 +85,7 @@ impl Watch {
         Watch {
             keepalive: period(keepalive),
             patience: None,
-            until: now + limits.hello_timeout,
+            until: now.saturating_add(limits.hello_timeout),
             last_sent: now,
             last_heard: now,
             heard: 0,
@@ -104,7 +104,7 @@ impl Watch {
     }
 
     pub(super) fn closing(&mut self, now: Duration) {
-        self.until = now + self.limits.close_timeout;
+        self.until = now.saturating_add(self.limits.close_timeout);
     }
 
     /// `total` bytes of the stream have come.
@@ -133,7 +133,8 @@ impl Watch {
             _ => {
                 let rate = u64::from(self.limits.body_rate.max(1));
                 let body = expected.map_or(0, |expected| (expected - crate::frame::OVERHEAD as u64) * 1000 / rate);
-                let deadline = now + self.limits.header_timeout + Duration::from_millis(body);
+                let patience = self.limits.header_timeout.saturating_add(Duration::from_millis(body));
+                let deadline = now.saturating_add(patience);
                 self.partial = Some(Partial { offset, arrived, expected, deadline });
             }
         }
@@ -161,8 +162,9 @@ impl Watch {
         }
     }
 
+    /// When something is due; a limit of [`Duration::MAX`] never is.
     pub(super) fn deadline(&self, state: State) -> Option<Duration> {
-        match state {
+        let deadline = match state {
             State::Greeting | State::Closing => Some(self.until),
             State::Open => {
                 let ping = self.keepalive.map(|period| self.last_sent + period);
@@ -171,7 +173,8 @@ impl Watch {
                 [ping, idle, frame].into_iter().flatten().min()
             }
             State::Closed => None,
-        }
+        };
+        deadline.filter(|&deadline| deadline < Duration::MAX)
     }
 
     pub(super) fn due(&self, state: State, now: Duration) -> Option<Due> {
@@ -215,5 +218,25 @@ impl Recent {
             self.0.push_back(now);
         }
         self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_without_end_is_no_deadline() {
+        // [R7.6] [R7.10] [R7.11]
+        let now = Duration::from_secs(1);
+        let never = Duration::MAX;
+        let limits = Limits { hello_timeout: never, header_timeout: never, close_timeout: never, ..Limits::default() };
+        let mut watch = Watch::new(limits, 0, now);
+        assert_eq!((watch.due(State::Greeting, now), watch.deadline(State::Greeting)), (None, None));
+        watch.opened(0, 0, now);
+        watch.partial(0, 8, Some(1 << 20), now);
+        assert_eq!((watch.due(State::Open, now), watch.deadline(State::Open)), (None, None));
+        watch.closing(now);
+        assert_eq!((watch.due(State::Closing, now), watch.deadline(State::Closing)), (None, None));
     }
 }
