@@ -161,6 +161,9 @@ pub struct Delivery<'a> {
 }
 
 impl<'a> Delivery<'a> {
+    /// Bytes of the fixed part without the name.
+    pub const FIXED_LENGTH: usize = 25;
+
     /// A delivery from a member of that name; `None` unless the name is empty or a plain line (R9.4).
     #[must_use]
     pub fn new(from: u32, to: u32, seq: u64, time: u64, name: &'a str, payload: Payload<'a>) -> Option<Delivery<'a>> {
@@ -301,21 +304,20 @@ impl<'a> Message<'a> {
             }
             Message::Post { to, payload } => write(&to.to_be_bytes(), payload),
             Message::Delivery(Delivery { from, to, seq, time, name, payload }) => {
-                let mut fixed = [0; DELIVERY_FIXED + crate::line::MAX_LINE];
+                let mut fixed = [0; Delivery::FIXED_LENGTH + crate::line::MAX_LINE];
                 BigEndian::write_u32(&mut fixed, from);
                 BigEndian::write_u32(&mut fixed[4..], to);
                 BigEndian::write_u64(&mut fixed[8..], seq);
                 BigEndian::write_u64(&mut fixed[16..], time);
                 fixed[24] = u8::try_from(name.len()).expect("a plain line has 64 bytes at most");
-                fixed[DELIVERY_FIXED..DELIVERY_FIXED + name.len()].copy_from_slice(name.as_bytes());
-                write(&fixed[..DELIVERY_FIXED + name.len()], payload)
+                fixed[Delivery::FIXED_LENGTH..Delivery::FIXED_LENGTH + name.len()].copy_from_slice(name.as_bytes());
+                write(&fixed[..Delivery::FIXED_LENGTH + name.len()], payload)
             }
             Message::Gap { missed } => write(&missed.to_be_bytes(), Payload::Binary(&[])),
         }
     }
 }
 
-const DELIVERY_FIXED: usize = 25;
 const NOT_A_NAME: &str = "a name is a plain line of at most 64 bytes";
 
 /// A body that is being read.
@@ -364,7 +366,7 @@ impl<'a> Fields<'a> {
     }
 
     fn delivery(&self) -> Result<Delivery<'a>, Error> {
-        let (fixed, rest) = self.fixed::<DELIVERY_FIXED>()?;
+        let (fixed, rest) = self.fixed::<{ Delivery::FIXED_LENGTH }>()?;
         let (name, payload) =
             rest.split_at_checked(fixed[24].into()).ok_or(self.malformed("the body is shorter than its fixed part"))?;
         let name = core::str::from_utf8(name)

@@ -91,7 +91,15 @@ impl Framed {
 
     fn take(&mut self, message: Message<'_>, seat: &mut Seat) {
         match message {
-            Message::Message(payload) | Message::Post { to: 0, payload } => seat.say(payload),
+            Message::Message(payload) | Message::Post { to: 0, payload } => {
+                let max = self.session.local().max_body();
+                if seat.delivery_length(payload) > max as usize {
+                    let detail = format!("with what a hub adds it is longer than {max} bytes");
+                    self.session.refuse_frame(0, self.session.frame_number(), Code::TOO_LONG, &detail);
+                } else {
+                    seat.say(payload);
+                }
+            }
             Message::Post { to, payload } => {
                 if let Err((code, detail)) = seat.say_to(to, payload) {
                     self.session.refuse_frame(0, self.session.frame_number(), code, &detail);

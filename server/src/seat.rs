@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use bookend::{Code, Payload, PresenceEvent};
+use bookend::{Code, Delivery, Payload, PresenceEvent};
 
 use crate::admission::Ticket;
 use crate::block::{Payloads, Told};
@@ -114,6 +114,12 @@ impl Seat {
     }
 
     // ---- to others
+
+    /// Bytes of body of the DELIVERY that would tell everyone this, as it came.
+    pub(crate) fn delivery_length(&self, payload: Payload<'_>) -> usize {
+        let name = self.member.as_ref().map_or(0, |member| member.name.len());
+        Delivery::FIXED_LENGTH + name + payload.as_bytes().len()
+    }
 
     /// Says something to everyone, with the next flush.
     pub(crate) fn say(&mut self, payload: Payload<'_>) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bookend::{Code, Encoding, Hello, Message, PresenceEvent, kind};
+use bookend::{Code, Delivery, Encoding, Hello, MAX_LENGTH, Message, PresenceEvent, kind};
 use bookend_server::{Config, Hub};
 use tokio::time::{Instant, sleep};
 
@@ -250,8 +250,22 @@ async fn what_is_not_kept_any_more_is_a_gap_before_what_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_only_its_sender_could_have_had_whole_is_refused() {
+    // [R9.21]
+    assert_eq!(Code::TOO_LONG.name(), Some("too-long"));
+    let hub = hub();
+    let mut ann = Peer::join(&hub, hello("ann").with_max_body(MAX_LENGTH)).await;
+    let longest = (1 << 20) - Delivery::FIXED_LENGTH - "ann".len();
+    ann.send(&frame(kind::MESSAGE, Encoding::Binary, &vec![0; longest + 1])).await;
+    assert_eq!(ann.frame().await.error(), (0, 1, Code::TOO_LONG));
+    ann.send(&frame(kind::MESSAGE, Encoding::Binary, &vec![7; longest])).await;
+    assert_eq!(ann.frame().await.delivery().payload.as_bytes().len(), longest);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_from_the_future_is_not_resumed_and_the_member_joins_all_the_same() {
     // [R9.13]
+    assert_eq!(Code::RESUME_REFUSED.name(), Some("resume-refused"));
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     ann.send(&post("one")).await;

@@ -132,6 +132,7 @@ async fn a_message_to_one_member_reaches_it_alone_and_takes_no_number() {
 #[tokio::test(start_paused = true)]
 async fn a_post_to_nobody_is_refused_with_the_number_of_its_frame() {
     // [R9.9]
+    assert_eq!(Code::NO_SUCH_MEMBER.name(), Some("no-such-member"));
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut elsewhere = Peer::join(&hub, hello("bob").with_room("elsewhere").unwrap()).await;
