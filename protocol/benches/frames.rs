@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use bookend::{Codec, Decoder, Encoding, Frame, FrameBuf, ReadBuffer, kind};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tokio_util::codec::{self, LengthDelimitedCodec};
 
@@ -106,7 +106,7 @@ fn decode(criterion: &mut Criterion) {
         let (ours, theirs) = (bookend_wire(&bodies), length_delimited_wire(&bodies));
         let (mut read_buffer, mut bytes, mut target) = (ReadBuffer::new(), BytesMut::new(), vec![0; READ]);
         check(&bodies, |seen| decode_borrowed(&ours, &mut read_buffer, seen));
-        check(&bodies, |seen| decode_codec(Codec::new(LIMIT), &ours, &mut bytes, |frame: FrameBuf| seen(&frame.body)));
+        check(&bodies, |seen| decode_codec(Codec::new(LIMIT), &ours, &mut bytes, |frame: FrameBuf| seen(frame.body())));
         check(&bodies, |seen| decode_codec(length_delimited(), &theirs, &mut bytes, |body: BytesMut| seen(&body)));
         group.throughput(Throughput::Elements(bodies.len() as u64));
         group.bench_function(BenchmarkId::new("borrowed", size), |bencher| {
@@ -150,7 +150,7 @@ where
     out.clear();
 }
 
-fn encode_into(bodies: &[Bytes], out: &mut Vec<u8>) {
+fn encode_into(bodies: &[Vec<u8>], out: &mut Vec<u8>) {
     for body in bodies {
         if out.len() > READ {
             black_box(&out[..]);
@@ -166,44 +166,38 @@ fn encode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("encode");
     for size in SIZES {
         let bodies = bodies(size);
-        // Every contender reads the same memory, and a clone of static `Bytes` costs nothing.
-        let shared: Vec<Bytes> =
-            bodies.iter().map(|body| Bytes::from_static(Box::leak(body.clone().into_boxed_slice()))).collect();
         let mut wire = BytesMut::new();
-        for body in &shared {
-            let frame = FrameBuf { kind: kind::MESSAGE, encoding: Encoding::Binary, body: body.clone() };
+        for body in &bodies {
+            let frame = Frame::new(kind::MESSAGE, Encoding::Binary, body).expect("short");
             codec::Encoder::encode(&mut Codec::new(LIMIT), frame, &mut wire).expect("short");
         }
         assert_eq!(wire, bookend_wire(&bodies), "both encoders write the same");
         let (mut out, mut bytes) = (Vec::with_capacity(size + 2 * READ), BytesMut::with_capacity(size + 2 * READ));
         group.throughput(Throughput::Elements(bodies.len() as u64));
         group.bench_function(BenchmarkId::new("buffer", size), |bencher| {
-            bencher.iter(|| encode_into(&shared, &mut out))
+            bencher.iter(|| encode_into(&bodies, &mut out))
         });
         group.bench_function(BenchmarkId::new("parts", size), |bencher| {
             bencher.iter(|| {
-                for body in &shared {
+                for body in &bodies {
                     black_box(Frame::new(kind::MESSAGE, Encoding::Binary, body).expect("short").parts());
                 }
             });
         });
         group.bench_function(BenchmarkId::new("codec", size), |bencher| {
             bencher.iter(|| {
-                let frames = shared.iter().map(|body| FrameBuf {
-                    kind: kind::MESSAGE,
-                    encoding: Encoding::Binary,
-                    body: body.clone(),
-                });
+                let frames =
+                    bodies.iter().map(|body| Frame::new(kind::MESSAGE, Encoding::Binary, body).expect("short"));
                 encode_codec(Codec::new(LIMIT), frames, &mut bytes);
             });
         });
         group.bench_function(BenchmarkId::new("length-delimited", size), |bencher| {
-            bencher.iter(|| encode_codec(length_delimited(), shared.iter().cloned(), &mut bytes));
+            bencher.iter(|| encode_codec(length_delimited(), bodies.iter().map(Vec::as_slice), &mut bytes));
         });
         let mut target = vec![0; size];
         group.bench_function(BenchmarkId::new("memcpy", size), |bencher| {
             bencher.iter(|| {
-                for body in &shared {
+                for body in &bodies {
                     target.copy_from_slice(body);
                     black_box(&target[..]);
                 }

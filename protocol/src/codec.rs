@@ -5,27 +5,52 @@ use tokio_util::codec;
 
 use crate::edge::ConnectionError;
 use crate::error::Error;
-use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, OVERHEAD, checked_length, header};
+use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, checked_length, whole_frame};
 use crate::text::Encoding;
 
-/// A frame that owns its body.
+/// A frame that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameBuf {
-    /// The kind byte; [`kind`](crate::kind) has the constants.
-    pub kind: u8,
-    /// The encoding of the payload.
-    pub encoding: Encoding,
-    /// The bytes between header and END.
-    pub body: Bytes,
+    /// The whole frame, START to END: what was read is taken in one piece.
+    wire: Bytes,
 }
 
 impl FrameBuf {
     /// The same frame, borrowed, as [`Message::parse`](crate::Message::parse) takes it.
-    ///
-    /// # Errors
-    /// [`Error::TooLong`] for a body over [`MAX_LENGTH`](crate::MAX_LENGTH).
-    pub fn as_frame(&self) -> Result<Frame<'_>, Error> {
-        Frame::new(self.kind, self.encoding, &self.body)
+    #[inline]
+    #[must_use]
+    pub fn as_frame(&self) -> Frame<'_> {
+        let (frame, _) = whole_frame(&self.wire, MAX_LENGTH).expect("made of a sound frame");
+        frame
+    }
+
+    /// The kind byte; [`kind`](crate::kind) has the constants.
+    #[inline]
+    #[must_use]
+    pub fn kind(&self) -> u8 {
+        self.as_frame().kind()
+    }
+
+    /// The encoding of the payload.
+    #[inline]
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.as_frame().encoding()
+    }
+
+    /// The bytes between header and END.
+    #[inline]
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.wire[HEADER_LENGTH..self.wire.len() - END.len()]
+    }
+
+    /// The bytes between header and END, not copied.
+    #[must_use]
+    pub fn into_body(mut self) -> Bytes {
+        self.wire.advance(HEADER_LENGTH);
+        self.wire.truncate(self.wire.len() - END.len());
+        self.wire
     }
 }
 
@@ -34,12 +59,12 @@ impl FrameBuf {
 /// [`Connection`](crate::Connection) does them, and is faster: `Framed` gives every frame a reference count.
 ///
 /// ```
-/// use bookend::{Codec, Encoding, FrameBuf, kind};
+/// use bookend::{Codec, Encoding, Frame, kind};
 /// use tokio_util::codec::{Decoder, Encoder};
 /// let mut codec = Codec::new(1 << 20);
 /// let mut buffer = bytes::BytesMut::new();
-/// codec.encode(FrameBuf { kind: kind::MESSAGE, encoding: Encoding::Utf8, body: "hi".into() }, &mut buffer)?;
-/// assert_eq!(&codec.decode(&mut buffer)?.unwrap().body[..], b"hi");
+/// codec.encode(Frame::new(kind::MESSAGE, Encoding::Utf8, b"hi")?, &mut buffer)?;
+/// assert_eq!(codec.decode(&mut buffer)?.unwrap().body(), b"hi");
 /// # Ok::<(), bookend::ConnectionError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -55,7 +80,7 @@ impl Codec {
     /// A codec that reads and writes bodies of at most `limit` bytes.
     #[must_use]
     pub fn new(limit: u32) -> Codec {
-        Codec { decoder: Decoder::new(limit), limit: limit.min(crate::MAX_LENGTH) }
+        Codec { decoder: Decoder::new(limit), limit: limit.min(MAX_LENGTH) }
     }
 }
 
@@ -65,16 +90,10 @@ impl codec::Decoder for Codec {
 
     #[inline]
     fn decode(&mut self, source: &mut BytesMut) -> Result<Option<FrameBuf>, ConnectionError> {
-        let mut rest = &source[..];
-        let Some(frame) = self.decoder.decode(&mut rest)? else {
-            self.make_room(source);
-            return Ok(None);
-        };
-        let (kind, encoding, length) = (frame.kind(), frame.encoding(), frame.body().len());
-        source.advance(HEADER_LENGTH);
-        let body = source.split_to(length).freeze();
-        source.advance(END.len());
-        Ok(Some(FrameBuf { kind, encoding, body }))
+        let Some((frame, _)) = self.decoder.whole(source) else { return self.decode_in_parts(source) };
+        self.decoder.pass(frame);
+        let length = frame.wire_length();
+        Ok(Some(FrameBuf { wire: source.split_to(length).freeze() }))
     }
 
     fn decode_eof(&mut self, source: &mut BytesMut) -> Result<Option<FrameBuf>, ConnectionError> {
@@ -86,6 +105,17 @@ impl codec::Decoder for Codec {
 }
 
 impl Codec {
+    /// What `decode` does unless a sound frame lies whole in the source.
+    #[cold]
+    fn decode_in_parts(&mut self, source: &mut BytesMut) -> Result<Option<FrameBuf>, ConnectionError> {
+        let Some(frame) = self.decoder.decode_in_parts(&mut &source[..])? else {
+            self.make_room(source);
+            return Ok(None);
+        };
+        let length = frame.wire_length();
+        Ok(Some(FrameBuf { wire: source.split_to(length).freeze() }))
+    }
+
     /// Room for the rest of the frame in progress: in memory that is there already, else in new memory of no more
     /// than 64 KiB or as much as has come.
     fn make_room(&self, source: &mut BytesMut) {
@@ -98,16 +128,17 @@ impl Codec {
     }
 }
 
-impl codec::Encoder<FrameBuf> for Codec {
+impl codec::Encoder<Frame<'_>> for Codec {
     type Error = ConnectionError;
 
     #[inline]
-    fn encode(&mut self, frame: FrameBuf, out: &mut BytesMut) -> Result<(), ConnectionError> {
-        let length = checked_length(frame.body.len(), self.limit)?;
-        out.reserve(frame.body.len() + OVERHEAD);
-        out.extend_from_slice(&header(frame.kind, frame.encoding, length));
-        out.extend_from_slice(&frame.body);
-        out.extend_from_slice(&END);
+    fn encode(&mut self, frame: Frame<'_>, out: &mut BytesMut) -> Result<(), ConnectionError> {
+        checked_length(frame.body().len(), self.limit)?;
+        let (header, body, end) = frame.parts();
+        out.reserve(body.len() + OVERHEAD);
+        out.extend_from_slice(&header);
+        out.extend_from_slice(body);
+        out.extend_from_slice(&end);
         Ok(())
     }
 }

@@ -194,7 +194,7 @@ impl Decoder {
     }
 
     /// What `decode` does unless a sound frame lies whole in the input.
-    fn decode_in_parts<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error> {
+    pub(crate) fn decode_in_parts<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error> {
         let step = match self.progress {
             Progress::Failed(error) => Err(error),
             Progress::Header => self.judge_header(input).and_then(|header| match header {
