@@ -4,6 +4,7 @@
 //! moment, the same one for all calls.
 
 mod requests;
+mod send;
 mod watch;
 
 use alloc::string::String;
@@ -16,7 +17,7 @@ use crate::frame::{Decoder, Frame, START};
 use crate::hello::{Hello, MAX_HELLO, judge_first_frame};
 use crate::kind;
 use crate::message::{MAX_PING, Message, Probe, Refusal};
-use crate::payload::{Content, Payload, write_frame};
+use crate::payload::{Content, Payload};
 use crate::text::Encoding;
 use requests::Requests;
 pub use watch::Limits;
@@ -435,190 +436,6 @@ impl Session {
     pub fn sent(&mut self, now: Duration) {
         self.watch.sent(now);
     }
-
-    // ---- sending
-
-    /// Moves what the session itself has to say, whole frames, to `out`; it goes before messages that wait (R7.13).
-    pub fn take_output(&mut self, out: &mut Vec<u8>) {
-        out.append(&mut self.output);
-        if let Some(pong) = self.pong.take() {
-            Message::Pong(pong.probe()).encode(u32::MAX, out).expect("64 bytes are below any limit");
-        }
-    }
-
-    /// Is there anything for [`take_output`](Session::take_output)?
-    #[inline]
-    #[must_use]
-    pub fn has_output(&self) -> bool {
-        !self.output.is_empty() || self.pong.is_some()
-    }
-
-    /// Bytes that wait for [`take_output`](Session::take_output): while they are many, read no more.
-    #[must_use]
-    pub fn output_length(&self) -> usize {
-        self.output.len()
-    }
-
-    /// Appends a MESSAGE to `out`.
-    ///
-    /// # Errors
-    /// As [`encode`](Session::encode), and [`Error::UnmappableText`]; `out` is as it was.
-    #[inline]
-    pub fn message(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
-        self.write(kind::MESSAGE, &[], content, out)
-    }
-
-    /// Appends a REQUEST to `out` and returns the id that its answer will have.
-    ///
-    /// # Errors
-    /// As [`message`](Session::message), and [`Error::TooManyRequests`].
-    pub fn request(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<NonZeroU32, Error> {
-        let id = self.requests.free_id()?;
-        self.write(kind::REQUEST, &id.get().to_be_bytes(), content, out)?;
-        self.requests.ask(id)?;
-        Ok(id)
-    }
-
-    /// Waits no longer for the answer to a request; one that comes is ignored (R3.14).
-    pub fn forget(&mut self, id: NonZeroU32) {
-        self.requests.settle(id);
-    }
-
-    /// Appends the REPLY to a request of the peer to `out`.
-    ///
-    /// # Errors
-    /// As [`message`](Session::message), and [`Error::NoSuchRequest`].
-    pub fn reply(&mut self, id: NonZeroU32, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
-        self.requests.check_asked(id)?;
-        self.write(kind::REPLY, &id.get().to_be_bytes(), content, out)?;
-        self.requests.answered(id);
-        Ok(())
-    }
-
-    /// Appends a POST to `out`, for the member `to`, or everyone if that is 0.
-    ///
-    /// # Errors
-    /// As [`message`](Session::message).
-    pub fn post(&mut self, to: u32, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
-        self.write(kind::POST, &to.to_be_bytes(), content, out)
-    }
-
-    /// Appends any message but PONG, ERROR and CLOSE, which have calls of their own, to `out`. A PING goes out behind
-    /// what is in `out` already, so that its PONG tells that the peer has acted on that (R3.10).
-    ///
-    /// # Errors
-    /// [`Error::NotOpen`], [`Error::TooLong`], [`Error::EncodingRefused`], [`Error::UnknownKind`] outside the hub
-    /// profile, [`Error::UnexpectedKind`] in the wrong direction, [`Error::TooManyRequests`],
-    /// [`Error::DuplicateRequest`], [`Error::NoSuchRequest`]; `out` is as it was.
-    pub fn encode(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
-        match *message {
-            Message::Message(payload) => self.message(payload.into(), out),
-            Message::Post { to, payload } => self.post(to, payload.into(), out),
-            Message::Reply { id, payload } => self.reply(id, payload.into(), out),
-            Message::Request { id, payload } => {
-                self.requests.check_free(id)?;
-                self.write(kind::REQUEST, &id.get().to_be_bytes(), payload.into(), out)?;
-                self.requests.ask(id)
-            }
-            Message::Welcome { greeting, .. } => self.encode_hub(message, greeting.encoding(), out),
-            Message::Presence { name, .. } => self.encode_hub(message, name.text().encoding(), out),
-            Message::Delivery(delivery) => self.encode_hub(message, delivery.payload.encoding(), out),
-            Message::Gap { .. } => self.encode_hub(message, Encoding::Binary, out),
-            Message::Ping(probe) => self.write(kind::PING, &[], Content::Binary(probe.as_bytes()), out),
-            Message::Pong(_) | Message::Error(_) | Message::Close { .. } => {
-                Err(Error::UnexpectedKind { kind: message.kind() })
-            }
-        }
-    }
-
-    fn encode_hub(&mut self, message: &Message<'_>, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), Error> {
-        let limit = self.sendable(message.kind(), encoding)?;
-        message.encode(limit, out)
-    }
-
-    /// Sends an ERROR about the frame of that number, and the REQUEST of that id unless it is 0.
-    /// The reason begins with the code's name; `detail` may be empty.
-    pub fn refuse_frame(&mut self, id: u32, frame: u32, code: Code, detail: &str) {
-        if self.state == State::Open {
-            if let Some(id) = NonZeroU32::new(id) {
-                self.requests.answered(id);
-            }
-            self.push_refusal(id, frame, code, &reason(code, detail));
-        }
-    }
-
-    /// Sends CLOSE, unless it was sent already. The reason begins with the code's name; `detail` may be empty.
-    pub fn close(&mut self, code: Code, detail: &str, now: Duration) {
-        if matches!(self.state, State::Greeting | State::Open) {
-            self.outcome = Some(Outcome::Closed(code));
-            self.push_close(code, &reason(code, detail));
-            self.state = State::Closing;
-            self.watch.closing(now);
-        }
-    }
-
-    fn fail<'a>(&mut self, error: Error, now: Duration) -> Step<'a> {
-        if matches!(self.state, State::Greeting | State::Open) {
-            self.outcome = Some(Outcome::Fault(error));
-            self.push_close(error.code(), &alloc::format!("{error}"));
-            self.state = State::Closing;
-            self.watch.closing(now);
-        }
-        Step::Handled
-    }
-
-    #[inline]
-    fn write(&mut self, kind: u8, fixed: &[u8], content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
-        let preferred = self.peer.as_ref().map_or(Encoding::Utf8, Hello::preferred);
-        let encoding = content.encoding(preferred);
-        let limit = self.sendable(kind, encoding)?;
-        write_frame(kind, encoding, fixed, content, limit, out)
-    }
-
-    /// May a frame of this kind and encoding be sent now, and how long may its body be, in bytes?
-    #[inline]
-    fn sendable(&self, kind: u8, encoding: Encoding) -> Result<u32, Error> {
-        let Some(peer) = self.peer.as_ref().filter(|_| self.state == State::Open) else {
-            return Err(Error::NotOpen);
-        };
-        if !peer.accepted().contains(encoding) {
-            return Err(Error::EncodingRefused { encoding });
-        }
-        if kind::is_hub(kind) {
-            if !self.hub_profile() {
-                return Err(Error::UnknownKind { kind });
-            }
-            if (kind == kind::POST) == (self.role == Role::Server) {
-                return Err(Error::UnexpectedKind { kind });
-            }
-        }
-        Ok(peer.max_body())
-    }
-
-    fn push_error(&mut self, id: u32, code: Code, reason: &str) {
-        self.push_refusal(id, self.frame_number(), code, reason);
-    }
-
-    fn push_refusal(&mut self, id: u32, frame: u32, code: Code, reason: &str) {
-        let mut fixed = [0; 10];
-        fixed[..4].copy_from_slice(&id.to_be_bytes());
-        fixed[4..8].copy_from_slice(&frame.to_be_bytes());
-        fixed[8..].copy_from_slice(&code.0.to_be_bytes());
-        self.push(kind::ERROR, &fixed, Content::Text(cut(reason)), Encoding::Utf8);
-    }
-
-    fn push_close(&mut self, code: Code, reason: &str) {
-        let mut output = core::mem::take(&mut self.output);
-        self.take_output(&mut output); // the PONG that waits: nothing follows CLOSE
-        self.output = output;
-        self.push(kind::CLOSE, &code.0.to_be_bytes(), Content::Text(cut(reason)), Encoding::Utf8);
-    }
-
-    /// Everyone accepts these: a body of at most 1,024 bytes, binary or UTF-8.
-    fn push(&mut self, kind: u8, fixed: &[u8], content: Content<'_>, encoding: Encoding) {
-        write_frame(kind, encoding, fixed, content, MAX_HELLO, &mut self.output)
-            .expect("reasons and pings are short, and ready as they are");
-    }
 }
 
 impl Pong {
@@ -632,19 +449,4 @@ fn hello_of(frame: Frame<'_>) -> Result<Hello, Error> {
         return Err(Error::Malformed { kind: kind::HELLO, why: "the encoding is 0" });
     }
     Hello::parse(frame.body())
-}
-
-/// A code's name and a detail, as R6.2 wants it.
-fn reason(code: Code, detail: &str) -> String {
-    match (code.name(), detail) {
-        (Some(name), "") => name.into(),
-        (Some(name), detail) => alloc::format!("{name}: {detail}"),
-        (None, detail) => detail.into(),
-    }
-}
-
-/// As much of a reason as R6.5 allows.
-fn cut(reason: &str) -> &str {
-    let end = (0..=reason.len().min(MAX_REASON)).rev().find(|&end| reason.is_char_boundary(end));
-    &reason[..end.unwrap_or(0)]
 }
