@@ -16,6 +16,9 @@ use crate::session::{Limits, Outcome, Role, Session, State};
 /// How long a read of a `TcpStream` lasts at most, so that PINGs go out in time.
 const TICK: Duration = Duration::from_millis(250);
 
+/// After so long without a look at the stream, what it brings is judged before the peer's time is.
+const AWAY: Duration = Duration::from_secs(1);
+
 /// A session over any `Read + Write`.
 ///
 /// The protocol goes on during its calls only. Deadlines are kept if the stream's reads return now and then with
@@ -33,7 +36,10 @@ pub struct Connection<S> {
     /// Closes the sending direction, where the stream can do that.
     half_close: fn(&mut S) -> io::Result<()>,
     shut: bool,
-    write_error: Option<io::Error>,
+    /// The stream failed; what can still be read may say why.
+    failure: Option<io::Error>,
+    /// When the stream was looked at last.
+    seen: Duration,
     answers: Answers,
 }
 
@@ -100,7 +106,8 @@ impl<S: Read + Write> Connection<S> {
             unflushed: false,
             half_close,
             shut: false,
-            write_error: None,
+            failure: None,
+            seen: Duration::ZERO,
             answers: Answers::default(),
         };
         loop {
@@ -190,13 +197,16 @@ impl<S: Read + Write> Connection<S> {
         self.flush()
     }
 
-    /// Answers the message that was received last with an ERROR; the connection lives (R3.19).
+    /// Answers a request, or the message that was received last, by an ERROR; the connection lives (R3.19).
     ///
     /// # Errors
-    /// Why the session ended.
+    /// [`Error::NoSuchRequest`]; else why the session ended.
     pub fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
-        let session = &mut self.endpoint.session;
-        session.refuse_frame(id.map_or(0, NonZeroU32::get), session.frame_number(), code, detail);
+        let number = self.endpoint.number();
+        match id {
+            Some(id) => self.endpoint.session.refuse_request(id, code, detail)?,
+            None => self.endpoint.session.refuse_frame(number, code, detail),
+        }
         self.flush()
     }
 
@@ -204,8 +214,8 @@ impl<S: Read + Write> Connection<S> {
     /// [`next`](Connection::next), up to 1 MiB of them.
     ///
     /// # Errors
-    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], and [`ConnectionError::Refused`] if the answer
-    /// is an ERROR.
+    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], [`ConnectionError::Backlog`], and
+    /// [`ConnectionError::Refused`] if the answer is an ERROR.
     pub fn request<'c>(
         &mut self,
         content: impl Into<Content<'c>>,
@@ -213,43 +223,27 @@ impl<S: Read + Write> Connection<S> {
     ) -> Result<Reply, ConnectionError> {
         let (session, out) = self.endpoint.outgoing();
         let id = session.request(content.into(), out)?;
-        let until = Instant::now() + timeout;
         self.answers.wanted = Some(id);
-        loop {
-            if let Some(answer) = self.answers.answer.take() {
-                return answer;
-            }
-            if let Some(length) = self.endpoint.advance_in_buffer(&mut self.answers) {
-                self.endpoint.keep(length);
-            } else if self.answers.answer.is_none() {
-                if Instant::now() >= until {
-                    self.answers.wanted = None;
-                    self.endpoint.session.forget(id);
-                    return Err(ConnectionError::Timeout);
-                }
-                if !self.turn()? {
-                    return Err(Error::NotOpen.into());
-                }
-            }
+        let waited = self.wait_until(|answers| answers.answer.is_some(), timeout);
+        if waited.is_err() {
+            self.answers.wanted = None;
+            self.endpoint.session.forget(id);
         }
+        waited?;
+        self.answers.answer.take().unwrap_or(Err(Error::NotOpen.into()))
     }
 
-    /// Waits until the peer has acted on everything that was sent before (R3.10). Other messages that come meanwhile
-    /// are kept for [`next`](Connection::next).
-    ///
-    /// # Errors
-    /// Why the session ended, and [`ConnectionError::Timeout`].
-    pub fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
-        let number = self.answers.next_barrier();
-        let (session, out) = self.endpoint.outgoing();
-        let ping = crate::Probe::new(&number).expect("eight bytes");
-        session.encode(&Message::Ping(ping), out)?;
-        let until = Instant::now() + timeout;
-        while !self.answers.ponged() {
+    /// Keeps what comes for others until the answer has come.
+    fn wait_until(&mut self, holds: impl Fn(&Answers) -> bool, timeout: Duration) -> Result<(), ConnectionError> {
+        let since = Instant::now();
+        while !holds(&self.answers) {
             if let Some(length) = self.endpoint.advance_in_buffer(&mut self.answers) {
                 self.endpoint.keep(length);
-            } else if !self.answers.ponged() {
-                if Instant::now() >= until {
+                if self.endpoint.is_backlog_full() {
+                    return Err(ConnectionError::Backlog);
+                }
+            } else if !holds(&self.answers) {
+                if since.elapsed() >= timeout {
                     return Err(ConnectionError::Timeout);
                 }
                 if !self.turn()? {
@@ -258,6 +252,23 @@ impl<S: Read + Write> Connection<S> {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the peer has acted on everything that was sent before (R3.10). Other messages that come meanwhile
+    /// are kept for [`next`](Connection::next).
+    ///
+    /// # Errors
+    /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; else why the session ended.
+    pub fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
+        if !self.endpoint.dirty {
+            return self.wait_until(Answers::ponged, timeout);
+        }
+        let number = self.answers.next_barrier();
+        let (session, out) = self.endpoint.outgoing();
+        let ping = crate::Probe::new(&number).expect("eight bytes");
+        session.encode(&Message::Ping(ping), out)?;
+        self.endpoint.dirty = false;
+        self.wait_until(Answers::ponged, timeout)
     }
 
     /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too, or for 2 s.
@@ -267,6 +278,7 @@ impl<S: Read + Write> Connection<S> {
     /// The session had ended before, and not in good order.
     pub fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
         self.flush()?;
+        self.endpoint.discard();
         self.endpoint.session.close(code, detail, self.start.elapsed());
         while self.turn()? {
             self.endpoint.discard();
@@ -276,37 +288,46 @@ impl<S: Read + Write> Connection<S> {
 
     /// Writes, then reads once. False once the session was closed in good order.
     fn turn(&mut self) -> Result<bool, ConnectionError> {
-        self.endpoint.session.on_time(self.start.elapsed());
+        self.endpoint.tell_end();
+        let now = self.start.elapsed();
+        // Who was away a while finds what has come meanwhile, and judges the peer's time only after that.
+        if now.saturating_sub(self.seen) < AWAY {
+            self.endpoint.session.on_time(now);
+        }
         if let Err(error) = self.write_all() {
-            self.write_error.get_or_insert(error);
+            self.failure.get_or_insert(error);
             self.endpoint.stop_writing();
         }
-        if self.endpoint.is_over() || !self.endpoint.may_read() && self.write_error.is_some() {
+        if self.endpoint.is_over() {
             return self.finish();
         }
         match self.stream.read(self.endpoint.space()) {
             Ok(count) => self.endpoint.read(count, self.start.elapsed()),
             Err(error) if is_tick(&error) => self.endpoint.rest(),
             Err(error) => {
-                self.write_error.get_or_insert(error);
+                self.failure.get_or_insert(error);
+                self.endpoint.stop_writing();
                 self.endpoint.read(0, self.start.elapsed());
-                return self.finish();
             }
         }
+        self.seen = self.start.elapsed();
         Ok(true)
     }
 
     fn flush(&mut self) -> Result<(), ConnectionError> {
-        match self.write_all() {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.write_error.get_or_insert(error);
-                self.endpoint.stop_writing();
-                while self.turn()? {
-                    self.endpoint.discard();
-                }
-                Err(Error::NotOpen.into())
+        if self.failure.is_none() {
+            match self.write_all() {
+                Ok(()) => return Ok(()),
+                Err(error) => self.failure = Some(error),
             }
+        }
+        self.endpoint.stop_writing();
+        // What can still be read may say why, if it comes soon.
+        match self.wait_until(|_| false, Limits::default().close_timeout) {
+            Err(ConnectionError::Backlog | ConnectionError::Timeout) | Ok(()) => {
+                self.finish().and(Err(Error::NotOpen.into()))
+            }
+            Err(ended) => Err(ended),
         }
     }
 
@@ -338,10 +359,7 @@ impl<S: Read + Write> Connection<S> {
     }
 
     fn finish(&mut self) -> Result<bool, ConnectionError> {
-        match (ConnectionError::of(&self.endpoint.session), self.write_error.take()) {
-            (Err(ConnectionError::Protocol(Error::NoClose)), Some(error)) => Err(ConnectionError::Io(error)),
-            (outcome, _) => outcome.map(|()| false),
-        }
+        ConnectionError::of_both(&self.endpoint.session, self.failure.as_ref()).map(|()| false)
     }
 }
 

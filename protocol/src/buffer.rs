@@ -66,7 +66,9 @@ impl ReadBuffer {
             (self.start, self.end) = (0, length);
         }
         if self.bytes.len() - self.end < READ {
-            self.bytes.resize(self.end + length.max(READ), 0);
+            let wanted = self.end + length.max(READ);
+            self.bytes.reserve_exact(wanted - self.bytes.len());
+            self.bytes.resize(wanted, 0);
         }
         &mut self.bytes[self.end..]
     }

@@ -17,13 +17,16 @@ use crate::edge::{ConnectionError, Reply};
 use crate::endpoint::{Batch, Endpoint};
 use crate::error::{Code, Error};
 use crate::hello::Hello;
-use crate::message::{Message, Probe};
+use crate::message::Message;
 use crate::payload::Content;
 use crate::session::{Limits, Outcome, Role, Session, State};
 use core::num::NonZeroU32;
 pub use handle::Handle;
 use handle::{COMMANDS, Command};
 use waiting::Waiting;
+
+/// Later than anybody waits.
+const NEVER: Duration = Duration::from_secs(1 << 30);
 
 /// A session over any `AsyncRead + AsyncWrite`.
 ///
@@ -63,8 +66,10 @@ pub struct Connection<S> {
     unflushed: bool,
     /// The sending direction has been closed.
     shut: bool,
-    /// Writing failed; what can still be read may say why.
-    write_error: Option<io::Error>,
+    /// The stream failed; what can still be read may say why.
+    failure: Option<io::Error>,
+    /// When what is left to write of a session that is over is given up.
+    linger: Option<Instant>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -100,10 +105,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             commands,
             handle: Handle::new(sender),
             start,
-            timer: Box::pin(sleep_until(start + first)),
+            timer: Box::pin(sleep_until(start.checked_add(first).unwrap_or(start + NEVER))),
             unflushed: false,
             shut: false,
-            write_error: None,
+            failure: None,
+            linger: None,
         };
         poll_fn(|cx| connection.poll_open(cx)).await?;
         Ok(connection)
@@ -234,13 +240,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.flush().await
     }
 
-    /// Answers the message that was received last with an ERROR; the connection lives (R3.19).
+    /// Answers a request, or the message that was received last, by an ERROR; the connection lives (R3.19).
     ///
     /// # Errors
-    /// Why the session ended.
+    /// [`Error::NoSuchRequest`]; else why the session ended.
     pub async fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
-        let session = &mut self.endpoint.session;
-        session.refuse_frame(id.map_or(0, NonZeroU32::get), session.frame_number(), code, detail);
+        let number = self.endpoint.number();
+        match id {
+            Some(id) => self.endpoint.session.refuse_request(id, code, detail)?,
+            None => self.endpoint.session.refuse_frame(number, code, detail),
+        }
         self.flush().await
     }
 
@@ -248,8 +257,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// [`next`](Connection::next), up to 1 MiB of them. For several requests at a time use [`Handle::request`].
     ///
     /// # Errors
-    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], and [`ConnectionError::Refused`] if the answer
-    /// is an ERROR.
+    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], [`ConnectionError::Backlog`], and
+    /// [`ConnectionError::Refused`] if the answer is an ERROR.
     pub async fn request(
         &mut self,
         content: impl Into<Content<'_>>,
@@ -273,16 +282,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Waits until the peer has acted on everything that was sent or queued before (R3.10). Other messages that come
-    /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them.
+    /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them; the peer's own barriers wait until those
+    /// have been taken.
     ///
     /// # Errors
-    /// Why the session ended.
-    pub async fn barrier(&mut self) -> Result<(), ConnectionError> {
+    /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; else why the session ended.
+    pub async fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
         let (sender, answer) = oneshot::channel();
-        let number = self.waiting.expect_pong(sender).to_be_bytes();
-        let (session, out) = self.endpoint.outgoing();
-        session.encode(&Message::Ping(Probe::new(&number).expect("eight bytes")), out)?;
-        self.answered(answer).await
+        self.waiting.barrier(sender, &mut self.endpoint)?;
+        tokio::time::timeout(timeout, self.answered(answer)).await.unwrap_or(Err(ConnectionError::Timeout))
     }
 
     /// Keeps the connection going until somebody has given the answer.
@@ -295,6 +303,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return answer;
             }
             match self.endpoint.advance_in_buffer(&mut self.waiting) {
+                Some(length) if self.endpoint.is_backlog_full() => {
+                    self.endpoint.keep(length);
+                    return Err(ConnectionError::Backlog);
+                }
                 Some(length) => self.endpoint.keep(length),
                 None if !answer.is_empty() => {}
                 None => {
@@ -311,15 +323,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// Why the session ended.
     pub async fn flush(&mut self) -> Result<(), ConnectionError> {
-        poll_fn(|cx| self.poll_write(cx)).await;
-        if self.write_error.is_none() {
+        poll_fn(|cx| self.poll_flush(cx)).await;
+        if self.failure.is_none() && self.endpoint.session.state() != State::Closed {
             return Ok(());
         }
         // What can still be read may say why, if it comes soon.
         let (_sender, never) = oneshot::channel::<Result<(), ConnectionError>>();
-        match tokio::time::timeout(Limits::default().close_timeout, self.answered(never)).await {
+        match tokio::time::timeout(self.endpoint.session.close_timeout(), self.answered(never)).await {
+            Ok(Err(ConnectionError::Backlog)) | Err(_) => self.finish().and(Err(Error::NotOpen.into())),
             Ok(ended) => ended,
-            Err(_) => self.finish(),
         }
     }
 
@@ -329,10 +341,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// The session had ended before, and not in good order.
     pub async fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
-        let patience = Limits::default().close_timeout;
+        let patience = self.endpoint.session.close_timeout();
         if let Ok(written) = tokio::time::timeout(patience, self.flush()).await {
             written?;
         }
+        self.endpoint.discard();
         self.endpoint.session.close(code, detail, self.start.elapsed());
         while self.turn().await? {
             self.endpoint.discard();
@@ -365,31 +378,74 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, ConnectionError>> {
-        self.poll_commands(cx);
+        self.endpoint.now = self.start.elapsed();
+        self.endpoint.tell_end();
+        // Commands wait while much is to be written, so what has been written makes room for more of them.
+        while self.poll_commands(cx) && self.poll_write(cx).is_ready() {}
         // Pending or not, reading goes on: the peer may be waiting for that.
-        let _written = self.poll_write(cx);
+        let written = self.poll_write(cx);
+        if self.endpoint.session.state() == State::Closed && written.is_pending() && self.poll_linger(cx).is_pending() {
+            return Poll::Pending;
+        }
         if self.endpoint.is_over() {
             return Poll::Ready(self.finish().map(|()| false));
         }
-        if self.poll_timer(cx).is_ready() {
-            return Poll::Ready(Ok(true));
-        }
-        if !self.endpoint.may_read() {
-            return Poll::Pending;
-        }
-        match self.poll_read(cx) {
-            Poll::Ready(Ok(count)) => self.endpoint.read(count, self.start.elapsed()),
-            Poll::Ready(Err(error)) => {
-                self.write_error.get_or_insert(error);
-                self.endpoint.read(0, self.start.elapsed());
-                return Poll::Ready(self.finish().map(|()| false));
+        if self.endpoint.may_read() {
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(count)) => {
+                    self.endpoint.read(count, self.start.elapsed());
+                    return Poll::Ready(Ok(true));
+                }
+                Poll::Ready(Err(error)) => {
+                    self.failure.get_or_insert(error);
+                    self.endpoint.stop_writing();
+                    self.endpoint.read(0, self.start.elapsed());
+                    return Poll::Ready(Ok(true));
+                }
+                Poll::Pending => self.endpoint.rest(),
             }
-            Poll::Pending => {
-                self.endpoint.rest();
+        }
+        // Only now: a peer is not late whose bytes have come.
+        self.poll_timer(cx).map(|()| Ok(true))
+    }
+
+    /// Writes everything; what comes meanwhile is read too, as the peer may be waiting for that, up to 1 MiB.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.poll_write(cx).is_ready() || self.endpoint.session.state() == State::Closed {
+                return Poll::Ready(());
+            }
+            if self.endpoint.may_read_ahead() {
+                match self.poll_read(cx) {
+                    Poll::Ready(Ok(count)) => {
+                        self.endpoint.read(count, self.start.elapsed());
+                        continue;
+                    }
+                    Poll::Ready(Err(error)) => {
+                        self.failure.get_or_insert(error);
+                        self.endpoint.stop_writing();
+                        self.endpoint.read(0, self.start.elapsed());
+                        return Poll::Ready(());
+                    }
+                    Poll::Pending => {}
+                }
+            }
+            // What has been read and not been judged may be the sign of life that is due.
+            if self.endpoint.has_unjudged() || self.poll_timer(cx).is_pending() {
                 return Poll::Pending;
             }
         }
-        Poll::Ready(Ok(true))
+    }
+
+    /// Over, but for what the peer does not read: it has as long for that as for a CLOSE.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let until = *self.linger.get_or_insert_with(|| Instant::now() + self.endpoint.session.close_timeout());
+        if until != self.timer.deadline() {
+            self.timer.as_mut().reset(until);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        self.endpoint.stop_writing();
+        Poll::Ready(())
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -400,10 +456,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Writes everything there is, and closes the sending direction behind a CLOSE. An error ends all writing.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.write_error.is_none()
+        if self.failure.is_none()
             && let Err(error) = ready!(self.poll_write_all(cx))
         {
-            self.write_error = Some(error);
+            self.failure = Some(error);
             self.endpoint.stop_writing();
         }
         Poll::Ready(())
@@ -433,26 +489,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_commands(&mut self, cx: &mut Context<'_>) {
-        while self.endpoint.may_queue() && self.endpoint.session.state() == State::Open {
+    /// Carries commands out. True if more may be waiting behind what is to be written.
+    fn poll_commands(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.endpoint.session.state() == State::Open && !self.endpoint.is_closing_behind() {
+            if !self.endpoint.may_queue() {
+                return true;
+            }
             let Poll::Ready(Some(command)) = self.commands.poll_recv(cx) else { break };
             command.carry_out(&mut self.endpoint, &mut self.waiting);
         }
+        false
     }
 
     /// Does what is due. Ready if that may have changed the state.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let Some(deadline) = self.endpoint.session.deadline().map(|deadline| self.start + deadline) else {
-                return Poll::Pending;
-            };
+            let deadline = self.endpoint.session.deadline().and_then(|deadline| self.start.checked_add(deadline));
+            let Some(deadline) = deadline else { return Poll::Pending };
             // A timer that fires too early costs less than one that is set anew for each read.
             if deadline < self.timer.deadline() || self.timer.is_elapsed() {
                 self.timer.as_mut().reset(deadline);
             }
             ready!(self.timer.as_mut().poll(cx));
             self.endpoint.session.on_time(self.start.elapsed());
-            if self.endpoint.session.has_output() || self.endpoint.session.state() == State::Closed {
+            if self.endpoint.session.state() == State::Closed {
+                self.endpoint.stop_writing(); // the time for that is over too
+                return Poll::Ready(());
+            }
+            if self.endpoint.session.has_output() {
                 return Poll::Ready(());
             }
         }
@@ -460,11 +524,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// The session is over: how? Nobody gets an answer any more.
     fn finish(&mut self) -> Result<(), ConnectionError> {
-        let outcome = match (ConnectionError::of(&self.endpoint.session), self.write_error.take()) {
-            (Err(ConnectionError::Protocol(Error::NoClose)), Some(error)) => Err(ConnectionError::Io(error)),
-            (Ok(()), Some(error)) => Err(ConnectionError::Io(error)),
-            (outcome, _) => outcome,
-        };
+        let outcome = ConnectionError::of_both(&self.endpoint.session, self.failure.as_ref());
         self.waiting.fail(outcome.as_ref().err().unwrap_or(&ConnectionError::Protocol(Error::NotOpen)));
         self.commands.close();
         while self.commands.try_recv().is_ok() {}

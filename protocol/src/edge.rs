@@ -30,6 +30,8 @@ pub enum ConnectionError {
     },
     /// No answer came in time.
     Timeout,
+    /// More than 1 MiB of other messages came while an answer was waited for; take them, and wait again.
+    Backlog,
 }
 
 impl ConnectionError {
@@ -44,8 +46,18 @@ impl ConnectionError {
         }
     }
 
-    #[cfg(feature = "tokio")]
+    /// How a session ended on a stream that has failed, if it has.
+    pub(crate) fn of_both(session: &Session, failure: Option<&io::Error>) -> Result<(), ConnectionError> {
+        let Some(failure) = failure else { return ConnectionError::of(session) };
+        let failed = || Err(ConnectionError::Io(io::Error::new(failure.kind(), failure.to_string())));
+        match session.outcome() {
+            None | Some(Outcome::Fault(Error::NoClose | Error::Truncated { .. })) => failed(),
+            Some(_) => ConnectionError::of(session),
+        }
+    }
+
     /// A second value of the same meaning, for whoever waits beside.
+    #[cfg(feature = "tokio")]
     pub(crate) fn copy(&self) -> ConnectionError {
         match self {
             ConnectionError::Io(error) => ConnectionError::Io(io::Error::new(error.kind(), error.to_string())),
@@ -55,6 +67,7 @@ impl ConnectionError {
                 ConnectionError::Refused { code: *code, reason: reason.clone() }
             }
             ConnectionError::Timeout => ConnectionError::Timeout,
+            ConnectionError::Backlog => ConnectionError::Backlog,
         }
     }
 }
@@ -63,8 +76,11 @@ impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = |f: &mut fmt::Formatter<'_>, code: &Code, reason: &str| {
             write!(f, "{code}")?;
-            let detail = code.name().map_or(reason, |name| reason.strip_prefix(name).unwrap_or(reason));
-            write!(f, "{}", crate::escaped(detail))
+            match code.name().and_then(|name| reason.strip_prefix(name)) {
+                Some(detail) => write!(f, "{}", crate::escaped(detail)),
+                None if reason.is_empty() => Ok(()),
+                None => write!(f, ", {}", crate::escaped(reason)),
+            }
         };
         match self {
             ConnectionError::Io(error) => write!(f, "{error}"),
@@ -78,6 +94,7 @@ impl fmt::Display for ConnectionError {
                 said(f, code, reason)
             }
             ConnectionError::Timeout => f.write_str("no answer came in time"),
+            ConnectionError::Backlog => f.write_str("too many other messages came while an answer was waited for"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What both connections share: a session with its buffers, and no stream yet.
 
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -8,6 +9,7 @@ use core::time::Duration;
 use crate::buffer::ReadBuffer;
 use crate::error::{Code, Error};
 use crate::frame::{MAX_LENGTH, whole_frame};
+use crate::kind;
 use crate::message::Message;
 use crate::payload::Payload;
 use crate::session::{Session, State, Step};
@@ -22,7 +24,7 @@ pub(crate) trait Claim {
     /// Does somebody wait for this message, a PONG among them? Then it has been given to them.
     fn claim(&mut self, message: &Message<'_>) -> bool;
 
-    /// The answer to the request of that id (0: no request) came and was refused.
+    /// The REPLY to the request of that id came and was refused.
     fn refused(&mut self, id: u32, error: Error);
 }
 
@@ -43,6 +45,14 @@ pub(crate) struct Endpoint {
     queued: Vec<u8>,
     /// The CLOSE that is to go out behind `queued`.
     close_behind: Option<(Code, String)>,
+    /// Something was queued behind the last barrier.
+    pub(crate) dirty: bool,
+    /// The numbers of the frames in `backlog`.
+    kept: VecDeque<u32>,
+    /// The number of the frame whose message was given out last.
+    number: u32,
+    /// The stream brings nothing any more; the session has not been told.
+    ended: bool,
     /// The stream takes nothing any more.
     broken: bool,
     /// The buffer may hold whole frames.
@@ -76,6 +86,10 @@ impl Endpoint {
             written: 0,
             queued: Vec::new(),
             close_behind: None,
+            dirty: true,
+            kept: VecDeque::new(),
+            number: 0,
+            ended: false,
             broken: false,
             unjudged: false,
             refused: 0,
@@ -94,7 +108,7 @@ impl Endpoint {
 
     /// Takes the peer's HELLO, if it is there.
     pub(crate) fn greet(&mut self) {
-        while self.session.state() == State::Greeting {
+        while self.session.state() != State::Open {
             let before = self.buffer.filled();
             let mut rest = before;
             let step = self.session.receive(&mut rest, self.now);
@@ -135,9 +149,11 @@ impl Endpoint {
                 Step::Pong(probe) => {
                     claim.claim(&Message::Pong(probe));
                 }
-                Step::Refused { id, error } => {
+                Step::Refused { kind, id, error } => {
                     self.refused += 1;
-                    claim.refused(id, error);
+                    if kind == kind::REPLY {
+                        claim.refused(id, error);
+                    }
                 }
                 Step::More => {
                     self.buffer.consume(length);
@@ -156,10 +172,12 @@ impl Endpoint {
         let bytes = match front {
             Front::Buffer(length) => {
                 self.used.buffer = length;
+                self.number = self.session.frame_number();
                 &self.buffer.filled()[..length]
             }
             Front::Backlog(length) => {
                 self.used.backlog = length;
+                self.number = self.kept.pop_front().unwrap_or_default();
                 &self.backlog.filled()[..length]
             }
         };
@@ -169,6 +187,7 @@ impl Endpoint {
 
     /// Keeps the message that [`advance_in_buffer`](Endpoint::advance_in_buffer) has found for later.
     pub(crate) fn keep(&mut self, length: usize) {
+        self.kept.push_back(self.session.frame_number());
         let mut frame = &self.buffer.filled()[..length];
         while !frame.is_empty() {
             let space = self.backlog.space();
@@ -191,6 +210,8 @@ impl Endpoint {
         Batch {
             kept: self.backlog.filled(),
             rest: self.buffer.filled(),
+            numbers: &mut self.kept,
+            number: &mut self.number,
             session: &mut self.session,
             used: &mut self.used,
             unjudged: &mut self.unjudged,
@@ -200,18 +221,47 @@ impl Endpoint {
         }
     }
 
-    /// Forgets everything that was read.
+    /// Judges everything that was read, and gives it to nobody.
     pub(crate) fn discard(&mut self) {
         self.release();
-        let mut rest = self.buffer.filled();
-        let length = rest.len();
-        self.session.receive(&mut rest, self.now);
-        self.buffer.consume(length);
+        loop {
+            let before = self.buffer.filled();
+            let mut rest = before;
+            let stuck = self.session.receive(&mut rest, self.now) == Step::More;
+            let length = before.len() - rest.len();
+            self.buffer.consume(length);
+            if stuck {
+                self.unjudged = false;
+                break;
+            }
+        }
+    }
+
+    /// The number of the frame whose message was given out last.
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Is there no more room for messages that nobody has asked for yet?
+    pub(crate) fn is_backlog_full(&self) -> bool {
+        self.backlog.filled().len() > BACKLOG
+    }
+
+    /// Has something been read that has not been judged?
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_unjudged(&self) -> bool {
+        self.unjudged
+    }
+
+    /// May more be read before what has been read is judged?
+    #[cfg(feature = "tokio")]
+    pub(crate) fn may_read_ahead(&self) -> bool {
+        !self.ended && self.session.state() == State::Open && self.buffer.filled().len() < BACKLOG
     }
 
     /// Is there room for what the next read may bring?
     pub(crate) fn may_read(&self) -> bool {
-        self.session.output_length() <= QUEUE && self.backlog.filled().len() <= BACKLOG
+        self.session.state() != State::Closed && self.session.output_length() <= QUEUE && !self.is_backlog_full()
     }
 
     /// Room to read into.
@@ -224,10 +274,17 @@ impl Endpoint {
     pub(crate) fn read(&mut self, count: usize, now: Duration) {
         self.now = now;
         if count == 0 {
-            self.session.end_of_stream(self.buffer.filled().len(), now);
+            self.ended = true;
         } else {
             self.buffer.add(count);
             self.unjudged = true;
+        }
+    }
+
+    /// Tells the session that the stream has ended, if it has, once all that was read has been judged.
+    pub(crate) fn tell_end(&mut self) {
+        if self.ended && self.session.state() != State::Closed {
+            self.session.end_of_stream(self.buffer.filled().len(), self.now);
         }
     }
 
@@ -241,6 +298,7 @@ impl Endpoint {
     /// The session, and the buffer that messages to send are appended to.
     #[inline]
     pub(crate) fn outgoing(&mut self) -> (&mut Session, &mut Vec<u8>) {
+        self.dirty = true;
         (&mut self.session, &mut self.queued)
     }
 
@@ -257,6 +315,12 @@ impl Endpoint {
         self.close_behind.get_or_insert((code, detail));
     }
 
+    /// Is CLOSE to go out behind what is queued?
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_closing_behind(&self) -> bool {
+        self.close_behind.is_some()
+    }
+
     /// The stream takes nothing any more; what it still brings may say why.
     pub(crate) fn stop_writing(&mut self) {
         self.broken = true;
@@ -268,6 +332,8 @@ impl Endpoint {
             return &[];
         }
         if self.written == self.writing.len() {
+            // A PONG says that everything before its PING has been acted on: not while some of that is kept.
+            self.session.hold_pong(!self.backlog.filled().is_empty());
             self.writing.clear();
             self.written = 0;
             if self.writing.capacity() > 4 * QUEUE {
@@ -312,6 +378,8 @@ impl Endpoint {
 pub struct Batch<'a> {
     kept: &'a [u8],
     rest: &'a [u8],
+    numbers: &'a mut VecDeque<u32>,
+    number: &'a mut u32,
     session: &'a mut Session,
     used: &'a mut Used,
     unjudged: &'a mut bool,
@@ -377,9 +445,11 @@ impl<'a> Batch<'a> {
                 Step::Pong(probe) => {
                     self.claim.claim(&Message::Pong(probe));
                 }
-                Step::Refused { id, error } => {
+                Step::Refused { kind, id, error } => {
                     *self.refused += 1;
-                    self.claim.refused(id, error);
+                    if kind == kind::REPLY {
+                        self.claim.refused(id, error);
+                    }
                 }
                 Step::Message(_) | Step::Opened | Step::Handled => {}
             }
@@ -389,6 +459,7 @@ impl<'a> Batch<'a> {
     fn next_kept(&mut self) -> Option<Message<'a>> {
         let (frame, rest) = whole_frame(self.kept, MAX_LENGTH).expect("only whole frames are kept");
         self.used.backlog += frame.wire_length();
+        *self.number = self.numbers.pop_front().unwrap_or_default();
         self.kept = rest;
         Message::parse(frame).ok().flatten()
     }

@@ -77,6 +77,8 @@ pub enum Step<'a> {
     Pong(Probe<'a>),
     /// A frame of the peer was refused, and it has been told so unless the frame was a reply. The session lives.
     Refused {
+        /// The frame's kind.
+        kind: u8,
         /// The id of the REQUEST or REPLY, 0 for another kind.
         id: u32,
         /// Why.
@@ -104,8 +106,11 @@ pub struct Session {
     watch: Watch,
     discarded: usize,
     drain: usize,
+    /// Has CLOSE begun to be sent?
+    draining: bool,
     output: Vec<u8>,
     pong: Option<Pong>,
+    pong_held: bool,
     outcome: Option<Outcome>,
 }
 
@@ -130,9 +135,11 @@ impl Session {
             requests: Requests::new(limits.requests),
             discarded: 0,
             drain: limits.drain,
+            draining: false,
             watch: Watch::new(limits, local.keepalive(), now),
             output: Vec::new(),
             pong: None,
+            pong_held: false,
             outcome: None,
             local,
         };
@@ -310,15 +317,15 @@ impl Session {
         match Message::parse(frame) {
             Ok(Some(message)) if self.local.accepted().contains(frame.encoding()) => self.take_message(message, now),
             Ok(Some(message @ (Message::Close { .. } | Message::Error(_)))) => self.take_message(message, now),
-            Ok(Some(_)) => self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() }),
+            Ok(Some(_)) => self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() }, now),
             Ok(None) => {
                 self.watch.other_frame();
                 Step::Handled
             }
             Err(Error::BadText { .. }) if !self.local.accepted().contains(frame.encoding()) => {
-                self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() })
+                self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() }, now)
             }
-            Err(error @ Error::BadText { .. }) => self.refuse(frame, error),
+            Err(error @ Error::BadText { .. }) => self.refuse(frame, error, now),
             Err(error) => self.fail(error, now),
         }
     }
@@ -340,11 +347,11 @@ impl Session {
             self.watch.other_frame();
         }
         match message {
-            Message::Request { id, .. } => match self.requests.asked(id) {
+            Message::Request { id, .. } => match self.requests.asked(id, self.frame_number()) {
                 Ok(()) => Step::Message(message),
                 Err(error @ Error::TooManyRequests) => {
                     self.push_error(id.get(), error.code(), &alloc::format!("{error}"));
-                    Step::Refused { id: id.get(), error }
+                    Step::Refused { kind: kind::REQUEST, id: id.get(), error }
                 }
                 Err(error) => self.fail(error, now),
             },
@@ -382,7 +389,7 @@ impl Session {
     }
 
     /// Answers a frame that was whole but cannot be delivered (R5.8, R5.11), unless it is a reply (R3.20).
-    fn refuse<'a>(&mut self, frame: Frame<'a>, error: Error) -> Step<'a> {
+    fn refuse<'a>(&mut self, frame: Frame<'a>, error: Error, now: Duration) -> Step<'a> {
         self.watch.other_frame();
         let numbered = matches!(frame.kind(), kind::REQUEST | kind::REPLY);
         let id = frame.body().first_chunk().filter(|_| numbered).map_or(0, |id| u32::from_be_bytes(*id));
@@ -391,9 +398,12 @@ impl Session {
                 self.requests.settle(id);
             }
         } else {
+            if let Some(Err(duplicate)) = NonZeroU32::new(id).map(|id| self.requests.check_not_asked(id)) {
+                return self.fail(duplicate, now);
+            }
             self.push_error(id, error.code(), &alloc::format!("{error}"));
         }
-        Step::Refused { id, error }
+        Step::Refused { kind: frame.kind(), id, error }
     }
 
     /// Tells the session that the stream ended with `unused` bytes of input left.
@@ -435,6 +445,9 @@ impl Session {
     #[inline]
     pub fn sent(&mut self, now: Duration) {
         self.watch.sent(now);
+        if self.state == State::Closing && !core::mem::replace(&mut self.draining, true) {
+            self.watch.closing(now);
+        }
     }
 }
 

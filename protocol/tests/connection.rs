@@ -348,7 +348,7 @@ async fn a_connection_can_wait_for_a_barrier_itself() {
     for number in 0..100 {
         near.queue(&*format!("{number}")).unwrap();
     }
-    near.barrier().await.unwrap();
+    near.barrier(SECOND).await.unwrap();
     assert_eq!(text(near.next().await.unwrap()), "kept");
     near.close(Code::NORMAL, "").await.unwrap();
     assert_eq!(server.await.unwrap(), 100);

@@ -42,7 +42,7 @@ impl Framed {
                 Step::Message(message) => self.take(message, seat),
                 Step::Opened => self.open(seat),
                 Step::Refused { error, .. } => {
-                    tracing::debug!(peer = seat.peer().label(), name = error.name(), detail = %error, "refuse");
+                    tracing::debug!(peer = seat.peer().label(), fault = error.name(), detail = %error, "refuse");
                 }
                 Step::More => break,
                 Step::Pong(_) | Step::Handled => {}
@@ -59,10 +59,10 @@ impl Framed {
         match self.session.outcome() {
             Some(Outcome::Fault(error)) => {
                 let input = self.faulty.escape_ascii();
-                tracing::info!(peer = peer.label(), name = error.name(), detail = %error, %input, "fault");
+                tracing::info!(peer = peer.label(), fault = error.name(), detail = %error, %input, "fault");
             }
             Some(Outcome::Closed(code)) if *code != Code::GOING_AWAY => {
-                tracing::info!(peer = peer.label(), name = code.name(), "fault");
+                tracing::info!(peer = peer.label(), fault = code.name(), "fault");
             }
             _ => {}
         }
@@ -85,7 +85,7 @@ impl Framed {
             resume: hello.resume(),
         });
         if !resumed {
-            self.session.refuse_frame(0, 0, Code::RESUME_REFUSED, "the room has not come so far");
+            self.session.refuse_frame(0, Code::RESUME_REFUSED, "the room has not come so far");
         }
     }
 
@@ -95,19 +95,20 @@ impl Framed {
                 let max = self.session.local().max_body();
                 if seat.delivery_length(payload) > max as usize {
                     let detail = format!("with what a hub adds it is longer than {max} bytes");
-                    self.session.refuse_frame(0, self.session.frame_number(), Code::TOO_LONG, &detail);
+                    self.session.refuse_frame(self.session.frame_number(), Code::TOO_LONG, &detail);
                 } else {
                     seat.say(payload);
                 }
             }
             Message::Post { to, payload } => {
                 if let Err((code, detail)) = seat.say_to(to, payload) {
-                    self.session.refuse_frame(0, self.session.frame_number(), code, &detail);
+                    self.session.refuse_frame(self.session.frame_number(), code, &detail);
                 }
             }
             Message::Request { id, .. } => {
-                let frame = self.session.frame_number();
-                self.session.refuse_frame(id.get(), frame, Code::POLICY, "this hub answers no requests");
+                self.session
+                    .refuse_request(id, Code::POLICY, "this hub answers no requests")
+                    .expect("it has just been asked");
             }
             // An ERROR is a reply: it provokes none. The session keeps all else from its application.
             _ => {}

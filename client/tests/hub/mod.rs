@@ -76,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
 
     /// Refuses the frame that was heard last.
     pub async fn refuse(&mut self, code: Code, detail: &str) {
-        self.session.refuse_frame(0, self.frame, code, detail);
+        self.session.refuse_frame(self.frame, code, detail);
         self.write(&[]).await;
     }
 

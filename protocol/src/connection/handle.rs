@@ -9,7 +9,6 @@ use super::waiting::{Answer, Waiting};
 use crate::edge::{ConnectionError, Reply};
 use crate::endpoint::Endpoint;
 use crate::error::{Code, Error};
-use crate::message::{Message, Probe};
 use crate::payload::{Content, Payload};
 use crate::text::Encoding;
 
@@ -30,8 +29,8 @@ pub(super) enum Command {
     Message(Owned, Done),
     Post(u32, Owned, Done),
     Reply(NonZeroU32, Owned, Done),
-    Request(Owned, oneshot::Sender<Result<(NonZeroU32, oneshot::Receiver<Answer>), Error>>),
-    Forget(NonZeroU32),
+    Request(Owned, oneshot::Sender<Result<oneshot::Receiver<Answer>, Error>>),
+    Refuse(NonZeroU32, Code, String, Done),
     Barrier(oneshot::Sender<Result<(), ConnectionError>>),
     Close(Code, String),
 }
@@ -105,21 +104,20 @@ impl Handle {
     /// [`ConnectionError::Refused`] if the answer is an ERROR.
     pub async fn request(&self, content: impl Into<Content<'_>>, timeout: Duration) -> Result<Reply, ConnectionError> {
         let content = Owned::from(content.into());
-        let mut asked = None;
         let waited = tokio::time::timeout(timeout, async {
-            let (id, answer) = self.call(|done| Command::Request(content, done)).await?;
-            asked = Some(id);
+            let answer = self.call(|done| Command::Request(content, done)).await?;
             answer.await.unwrap_or(Err(Error::NotOpen.into()))
         });
-        match waited.await {
-            Ok(answer) => answer,
-            Err(_) => {
-                if let Some(id) = asked {
-                    let _gone = self.commands.send(Command::Forget(id)).await;
-                }
-                Err(ConnectionError::Timeout)
-            }
-        }
+        // Who waits no longer is forgotten by the connection when its receiver is gone.
+        waited.await.unwrap_or(Err(ConnectionError::Timeout))
+    }
+
+    /// Answers a request by an ERROR.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchRequest`], and [`Error::NotOpen`] once the connection is gone.
+    pub async fn refuse(&self, id: NonZeroU32, code: Code, detail: &str) -> Result<(), ConnectionError> {
+        self.call(|done| Command::Refuse(id, code, detail.into(), done)).await
     }
 
     /// Waits until the peer has acted on everything that was sent before (R3.10).
@@ -165,18 +163,14 @@ impl Command {
                 for id in waiting.abandoned() {
                     session.forget(id);
                 }
-                let asked = session.request(content.content(), out).map(|id| (id, waiting.expect(id)));
+                let asked = session.request(content.content(), out).map(|id| waiting.expect(id));
                 let _gone = done.send(asked);
             }
-            Command::Forget(id) => {
-                waiting.forget(id);
-                session.forget(id);
+            Command::Refuse(id, code, detail, done) => {
+                let _gone = done.send(session.refuse_request(id, code, &detail));
             }
-            Command::Barrier(done) => {
-                let number = waiting.expect_pong(done).to_be_bytes();
-                let ping = Message::Ping(Probe::new(&number).expect("eight bytes"));
-                session.encode(&ping, out).expect("commands are taken while the session is open");
-            }
+            // An error drops the sender, which tells who waits.
+            Command::Barrier(done) => drop(waiting.barrier(done, endpoint)),
             Command::Close(code, detail) => endpoint.close_behind(code, detail),
         }
     }

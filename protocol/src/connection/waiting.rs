@@ -6,8 +6,9 @@ use std::collections::{HashMap, VecDeque};
 use tokio::sync::oneshot;
 
 use crate::edge::{ConnectionError, Reply};
-use crate::endpoint::Claim;
-use crate::message::Message;
+use crate::endpoint::{Claim, Endpoint};
+use crate::error::Error;
+use crate::message::{Message, Probe};
 
 pub(super) type Answer = Result<Reply, ConnectionError>;
 
@@ -36,11 +37,25 @@ impl Waiting {
         self.requests.extract_if(|_, sender| sender.is_closed()).map(|(id, _)| id).collect()
     }
 
-    /// Somebody waits for the PONG to a PING that carries the number that is returned.
-    pub(super) fn expect_pong(&mut self, sender: oneshot::Sender<Result<(), ConnectionError>>) -> u64 {
-        self.last_barrier += 1;
+    /// Somebody waits until the peer has acted on everything that is queued. Where nothing was queued since the last
+    /// barrier, they share that one: PINGs without anything between them are a flood to the peer.
+    pub(super) fn barrier(
+        &mut self,
+        sender: oneshot::Sender<Result<(), ConnectionError>>,
+        endpoint: &mut Endpoint,
+    ) -> Result<(), Error> {
+        if endpoint.dirty {
+            let number = (self.last_barrier + 1).to_be_bytes();
+            let (session, out) = endpoint.outgoing();
+            session.encode(&Message::Ping(Probe::new(&number).expect("eight bytes")), out)?;
+            endpoint.dirty = false;
+            self.last_barrier += 1;
+        } else if self.barriers.is_empty() {
+            let _gone = sender.send(Ok(()));
+            return Ok(());
+        }
         self.barriers.push_back((self.last_barrier, sender));
-        self.last_barrier
+        Ok(())
     }
 
     fn answer(&mut self, id: NonZeroU32, answer: Answer) -> bool {
@@ -87,7 +102,7 @@ impl Claim for Waiting {
         }
     }
 
-    fn refused(&mut self, id: u32, error: crate::Error) {
+    fn refused(&mut self, id: u32, error: Error) {
         if let Some(id) = NonZeroU32::new(id) {
             self.answer(id, Err(error.into()));
         }

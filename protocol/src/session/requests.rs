@@ -10,8 +10,8 @@ pub(super) struct Requests {
     limit: usize,
     /// Ids of this side's requests.
     outgoing: Vec<NonZeroU32>,
-    /// Ids of the peer's requests.
-    incoming: Vec<NonZeroU32>,
+    /// Ids of the peer's requests, and the numbers of their frames.
+    incoming: Vec<(NonZeroU32, u32)>,
     next: NonZeroU32,
 }
 
@@ -53,37 +53,39 @@ impl Requests {
 
     /// The answer came, or is no longer waited for. Was it waited for?
     pub(super) fn settle(&mut self, id: NonZeroU32) -> bool {
-        remove(&mut self.outgoing, id)
+        let before = self.outgoing.len();
+        self.outgoing.retain(|other| *other != id);
+        self.outgoing.len() < before
     }
 
-    /// The peer has asked.
-    pub(super) fn asked(&mut self, id: NonZeroU32) -> Result<(), Error> {
-        if self.incoming.contains(&id) {
-            return Err(Error::DuplicateRequest { id: id.get() });
+    pub(super) fn check_not_asked(&self, id: NonZeroU32) -> Result<(), Error> {
+        match self.frame_of(id) {
+            Some(_) => Err(Error::DuplicateRequest { id: id.get() }),
+            None => Ok(()),
         }
+    }
+
+    /// The peer has asked, in the frame of that number.
+    pub(super) fn asked(&mut self, id: NonZeroU32, frame: u32) -> Result<(), Error> {
+        self.check_not_asked(id)?;
         if self.incoming.len() >= self.limit {
             return Err(Error::TooManyRequests);
         }
-        self.incoming.push(id);
+        self.incoming.push((id, frame));
         Ok(())
     }
 
     pub(super) fn check_asked(&self, id: NonZeroU32) -> Result<(), Error> {
-        if self.incoming.contains(&id) { Ok(()) } else { Err(Error::NoSuchRequest { id: id.get() }) }
+        if self.frame_of(id).is_some() { Ok(()) } else { Err(Error::NoSuchRequest { id: id.get() }) }
+    }
+
+    /// The number of the frame in which the peer asked, while it waits for the answer.
+    pub(super) fn frame_of(&self, id: NonZeroU32) -> Option<u32> {
+        self.incoming.iter().find(|(other, _)| *other == id).map(|(_, frame)| *frame)
     }
 
     /// This side has answered.
     pub(super) fn answered(&mut self, id: NonZeroU32) {
-        remove(&mut self.incoming, id);
-    }
-}
-
-fn remove(ids: &mut Vec<NonZeroU32>, id: NonZeroU32) -> bool {
-    match ids.iter().position(|&other| other == id) {
-        Some(position) => {
-            ids.swap_remove(position);
-            true
-        }
-        None => false,
+        self.incoming.retain(|(other, _)| *other != id);
     }
 }

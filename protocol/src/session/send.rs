@@ -17,7 +17,7 @@ impl Session {
     /// Moves what the session itself has to say, whole frames, to `out`; it goes before messages that wait (R7.13).
     pub fn take_output(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.output);
-        if let Some(pong) = self.pong.take() {
+        if let Some(pong) = self.pong.take_if(|_| !self.pong_held) {
             Message::Pong(pong.probe()).encode(u32::MAX, out).expect("64 bytes are below any limit");
         }
     }
@@ -26,7 +26,13 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn has_output(&self) -> bool {
-        !self.output.is_empty() || self.pong.is_some()
+        !self.output.is_empty() || self.pong.is_some() && !self.pong_held
+    }
+
+    /// Holds the PONG back while something that came before its PING has not been acted on (R3.10).
+    #[cfg(feature = "std")]
+    pub(crate) fn hold_pong(&mut self, held: bool) {
+        self.pong_held = held;
     }
 
     /// Bytes that wait for [`take_output`](Session::take_output): while they are many, read no more.
@@ -112,15 +118,32 @@ impl Session {
         message.encode(limit, out)
     }
 
-    /// Sends an ERROR about the frame of that number, and the REQUEST of that id unless it is 0.
+    /// Sends an ERROR about the frame of that number, which is no REQUEST.
     /// The reason begins with the code's name; `detail` may be empty.
-    pub fn refuse_frame(&mut self, id: u32, frame: u32, code: Code, detail: &str) {
+    pub fn refuse_frame(&mut self, frame: u32, code: Code, detail: &str) {
         if self.state == State::Open {
-            if let Some(id) = NonZeroU32::new(id) {
-                self.requests.answered(id);
-            }
-            self.push_refusal(id, frame, code, &reason(code, detail));
+            self.push_refusal(0, frame, code, &reason(code, detail));
         }
+    }
+
+    /// Answers a request of the peer by an ERROR. The reason is as that of [`refuse_frame`](Session::refuse_frame).
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`], and [`Error::NoSuchRequest`] if it has been answered already.
+    pub fn refuse_request(&mut self, id: NonZeroU32, code: Code, detail: &str) -> Result<(), Error> {
+        if self.state != State::Open {
+            return Err(Error::NotOpen);
+        }
+        let frame = self.requests.frame_of(id).ok_or(Error::NoSuchRequest { id: id.get() })?;
+        self.requests.answered(id);
+        self.push_refusal(id.get(), frame, code, &reason(code, detail));
+        Ok(())
+    }
+
+    /// How long the drain after CLOSE lasts.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn close_timeout(&self) -> Duration {
+        self.watch.close_timeout()
     }
 
     /// Sends CLOSE, unless it was sent already. The reason begins with the code's name; `detail` may be empty.

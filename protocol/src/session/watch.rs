@@ -103,6 +103,11 @@ impl Watch {
         self.heard = heard;
     }
 
+    #[cfg(feature = "tokio")]
+    pub(super) fn close_timeout(&self) -> Duration {
+        self.limits.close_timeout
+    }
+
     pub(super) fn closing(&mut self, now: Duration) {
         self.until = now.saturating_add(self.limits.close_timeout);
     }
@@ -167,8 +172,8 @@ impl Watch {
         let deadline = match state {
             State::Greeting | State::Closing => Some(self.until),
             State::Open => {
-                let ping = self.keepalive.map(|period| self.last_sent + period);
-                let idle = self.patience.map(|patience| self.last_heard + patience);
+                let ping = self.keepalive.map(|period| self.last_sent.saturating_add(period));
+                let idle = self.patience.map(|patience| self.last_heard.saturating_add(patience));
                 let frame = self.partial.as_ref().map(|partial| partial.deadline);
                 [ping, idle, frame].into_iter().flatten().min()
             }
