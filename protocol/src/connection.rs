@@ -303,11 +303,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return answer;
             }
             match self.endpoint.advance_in_buffer(&mut self.waiting) {
-                Some(length) if self.endpoint.is_backlog_full() => {
+                Some(length) => {
                     self.endpoint.keep(length);
-                    return Err(ConnectionError::Backlog);
+                    if self.endpoint.is_backlog_full() {
+                        return Err(ConnectionError::Backlog);
+                    }
                 }
-                Some(length) => self.endpoint.keep(length),
                 None if !answer.is_empty() => {}
                 None => {
                     if !self.turn().await? {
