@@ -1,6 +1,6 @@
 //! The laws of framing (SPEC 2).
 
-use bookend::{Decoder, Error, Frame, OVERHEAD};
+use bookend::{Decoder, Error, Frame, OVERHEAD, ReadBuffer};
 
 use crate::{Verdict, ends, memory, message};
 
@@ -122,6 +122,26 @@ pub fn bounded<R: Reader>(limit: u32, stream: &[u8], cuts: &[usize]) -> Verdict 
         }
     })?;
     demand!(allocated == 0, "bounded: {allocated} bytes were allocated for {} bytes of input", stream.len());
+    Ok(())
+}
+
+/// Law 5, for a buffer that a long frame arrives in. However it is cut into reads, of at most 64 KiB, the buffer holds
+/// no more than 65,536 bytes beyond what has arrived, or twice what has arrived beyond it if that is more (R8.1).
+///
+/// # Errors
+/// How the law is broken.
+pub fn buffered(reads: &[usize]) -> Verdict {
+    let mut buffer = ReadBuffer::new();
+    let (mut arrived, mut held) = (0, 0);
+    for &read in reads {
+        let (allocated, room) = memory::allocated(|| buffer.space().len())?;
+        held += allocated;
+        demand!(room >= read, "bounded: room for {room} bytes of 64 KiB");
+        let most = arrived + (2 * arrived).max(65_536);
+        demand!(held <= most, "bounded: {held} bytes are held for {arrived}");
+        buffer.add(read);
+        arrived += read;
+    }
     Ok(())
 }
 

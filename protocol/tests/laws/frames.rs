@@ -44,6 +44,12 @@ proptest! {
     }
 
     #[test]
+    fn a_buffer_grows_as_bytes_arrive(reads in prop::collection::vec(prop_oneof![1..100_usize, 1..=65_536_usize], 0..40)) {
+        // [R8.1]
+        holds(frame::buffered(&reads))?;
+    }
+
+    #[test]
     fn no_bytes_are_too_wild(limit in limit(), stream in prop::collection::vec(any::<u8>(), 0..80), cuts in cuts()) {
         // [R8.5]
         holds(frame::every::<Decoder>(limit, &stream, &cuts))?;
