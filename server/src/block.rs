@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bookend::{Encoding, Payload};
+use bookend::{Encoding, Payload, text};
 
 use crate::rendition::{Change, Head, Rendered, Rendition, Spoken};
+
+/// A byte order mark in UTF-8.
+const UTF_8_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// What a block tells.
 #[derive(Debug)]
@@ -28,12 +31,21 @@ pub(crate) struct Block {
     told: Told,
     /// The number of its first message, or of the next one in the room if it has none.
     first_seq: u64,
-    renditions: [OnceLock<Box<Rendered>>; Rendition::COUNT],
+    renditions: OnceLock<Box<Form>>,
+}
+
+/// A block in one form, and then in the others that are in use: there are few, and most blocks are never rendered in
+/// the rest.
+#[derive(Debug)]
+struct Form {
+    index: u8,
+    rendered: Rendered,
+    next: OnceLock<Box<Form>>,
 }
 
 impl Block {
     pub(crate) fn new(told: Told, first_seq: u64) -> Block {
-        Block { told, first_seq, renditions: Default::default() }
+        Block { told, first_seq, renditions: OnceLock::new() }
     }
 
     /// The number of its first message, or of the next one in the room if it has none.
@@ -67,18 +79,32 @@ impl Block {
 
     /// The block in this form, if it has been rendered.
     pub(crate) fn rendered(&self, rendition: Rendition) -> Option<&Rendered> {
-        self.renditions[rendition.index()].get().map(|rendered| &**rendered)
+        let mut forms = &self.renditions;
+        while let Some(form) = forms.get() {
+            if form.index == rendition.index() {
+                return Some(&form.rendered);
+            }
+            forms = &form.next;
+        }
+        None
     }
 
     /// Renders the block in this form unless that has been done. Returns how many bytes and escapes that added.
     pub(crate) fn prepare(&self, rendition: Rendition) -> Option<(usize, usize)> {
-        let mut added = None;
-        self.renditions[rendition.index()].get_or_init(|| {
-            let rendered = Box::new(self.render(rendition, 0));
-            added = Some((size_of::<Rendered>() + rendered.bytes.capacity(), rendered.escapes));
-            rendered
-        });
-        added
+        let index = rendition.index();
+        let mut forms = &self.renditions;
+        loop {
+            let mut added = None;
+            let form = forms.get_or_init(|| {
+                let rendered = self.render(rendition, 0);
+                added = Some((size_of::<Form>() + rendered.bytes.capacity(), rendered.escapes));
+                Box::new(Form { index, rendered, next: OnceLock::new() })
+            });
+            if form.index == index {
+                return added;
+            }
+            forms = &form.next;
+        }
     }
 
     /// Renders the block in this form, without the messages up to number `after`.
@@ -103,24 +129,19 @@ impl Block {
 impl Payloads {
     /// Appends a payload.
     pub(crate) fn push(&mut self, payload: Payload<'_>) {
-        let encoding = self.append(payload);
-        self.ends.push((encoding, self.bytes.len()));
-    }
-
-    /// Text that could be taken for one with a byte order mark goes in UTF-8, as it would be refused or lose a
-    /// character when it is read again.
-    fn append(&mut self, payload: Payload<'_>) -> Encoding {
-        let encoding = payload.encoding();
-        let bytes = payload.as_bytes();
-        if let Payload::Text(text) = payload
-            && matches!(encoding, Encoding::Utf16Be | Encoding::Utf16Le)
-            && matches!(bytes, [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..])
-        {
-            self.bytes.extend_from_slice(text.to_str().as_bytes());
-            return Encoding::Utf8;
+        let mut encoding = payload.encoding();
+        match payload {
+            Payload::Text(text) if text.had_bom() || text.as_bytes().starts_with(UTF_8_MARK) => {
+                // Marks in front are left out (R5.5). What is U+FFFE then goes in UTF-8 (R5.15).
+                let words = text.to_str();
+                if text::encode(encoding, &words, &mut self.bytes).is_err() {
+                    encoding = Encoding::Utf8;
+                    self.bytes.extend_from_slice(words.trim_start_matches('\u{FEFF}').as_bytes());
+                }
+            }
+            payload => self.bytes.extend_from_slice(payload.as_bytes()),
         }
-        self.bytes.extend_from_slice(bytes);
-        encoding
+        self.ends.push((encoding, self.bytes.len()));
     }
 
     pub(crate) fn is_empty(&self) -> bool {

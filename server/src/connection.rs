@@ -4,11 +4,13 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-use bookend::Code;
+use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::admission::Ticket;
 use crate::endpoint::{Endpoint, greeting};
 use crate::hub::{Hub, Peer};
 use crate::scratch;
@@ -17,45 +19,32 @@ use crate::scratch;
 const SHORT: usize = 32 << 10;
 
 /// Serves one connection, until it is over.
-pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(hub: &Hub, stream: S, peer: Peer) {
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(hub: Hub, stream: S, peer: Peer) {
     let Some(ticket) = hub.admit(&peer) else {
-        tracing::info!(peer = peer.label(), name = "try-later", "refuse");
+        tracing::info!(peer = peer.label(), fault = "try-later", "refuse");
         return refuse(stream).await;
     };
-    tracing::info!(peer = peer.label(), "connect");
-    let endpoint = Endpoint::new(hub, peer, ticket);
-    let mut connection = Connection {
-        endpoint,
-        stream,
-        start: Instant::now(),
-        held: Vec::new(),
-        waker: None,
-        unflushed: false,
-        shut: false,
-    };
-    let mut timer = pin!(sleep_until(connection.start));
-    let result = poll_fn(|cx| connection.poll(cx, timer.as_mut())).await;
-    let peer = connection.endpoint.seat().peer().label();
-    match result {
-        Ok(()) => tracing::debug!(peer, "disconnect"),
-        Err(error) => tracing::info!(peer, name = "io", detail = %error, "fault"),
-    }
+    Connection::new(&hub, stream, peer, ticket).run().await;
 }
 
-/// Says to a person and to a framed peer that there is no room, as far as that can be done at once.
+/// Says that there is no room, as far as that can be done at once.
 async fn refuse<S: AsyncWrite + Unpin>(mut stream: S) {
-    let mut out = greeting(": too many connections, try later").bytes;
-    let hello = bookend::Hello::new();
-    let mut session =
-        bookend::Session::new(bookend::Role::Server, hello, bookend::Limits::default(), std::time::Duration::ZERO);
-    session.close(Code::TRY_LATER, "too many connections", std::time::Duration::ZERO);
-    session.take_output(&mut out);
+    let refusal = refusal();
     poll_fn(|cx| {
-        let _best_effort = Pin::new(&mut stream).poll_write(cx, &out);
+        let _best_effort = Pin::new(&mut stream).poll_write(cx, &refusal);
         Poll::Ready(())
     })
     .await;
     let _best_effort = stream.shutdown().await;
+}
+
+/// A line for a person, and CLOSE for a framed peer.
+fn refusal() -> Vec<u8> {
+    let mut out = greeting(": too many connections, try later").bytes;
+    let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
+    session.close(Code::TRY_LATER, "too many connections", Duration::ZERO);
+    session.take_output(&mut out);
+    out
 }
 
 struct Connection<S> {
@@ -71,6 +60,29 @@ struct Connection<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    fn new(hub: &Hub, stream: S, peer: Peer, ticket: Ticket) -> Connection<S> {
+        tracing::info!(peer = peer.label(), "connect");
+        Connection {
+            endpoint: Endpoint::new(hub, peer, ticket),
+            stream,
+            start: Instant::now(),
+            held: Vec::new(),
+            waker: None,
+            unflushed: false,
+            shut: false,
+        }
+    }
+
+    async fn run(&mut self) {
+        let mut timer = pin!(sleep_until(self.start));
+        let result = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
+        let peer = self.endpoint.seat().peer().label();
+        match result {
+            Ok(()) => tracing::debug!(peer, "disconnect"),
+            Err(error) => tracing::info!(peer, fault = "io", detail = %error, "fault"),
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<io::Result<()>> {
         self.register(cx.waker());
         let mut budget = scratch::SIZE;
@@ -81,6 +93,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let written = self.poll_write(cx)?;
             if self.endpoint.is_over() {
                 return Poll::Ready(Ok(()));
+            }
+            if self.endpoint.may_go_on() {
+                self.use_held();
+                continue;
             }
             if self.endpoint.may_read() {
                 match self.poll_read(cx) {
@@ -201,13 +217,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.held.extend_from_slice(&input[used..]);
             } else {
                 self.held.extend_from_slice(&buffer[..count]);
-                let used = self.endpoint.read(&self.held);
-                self.held.drain(..used);
+                self.use_held();
             }
             if self.held.is_empty() {
                 self.held = Vec::new();
             }
             Poll::Ready(Ok(count))
         })
+    }
+
+    /// Gives the endpoint what it has not used yet.
+    fn use_held(&mut self) {
+        let used = self.endpoint.read(&self.held);
+        self.held.drain(..used);
     }
 }

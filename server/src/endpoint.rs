@@ -34,6 +34,8 @@ pub(crate) struct Endpoint {
     discarded: usize,
     /// The stream's end has been read.
     ended: bool,
+    /// Something was left of what was read.
+    paused: bool,
 }
 
 /// What the peer turns out to be.
@@ -66,6 +68,7 @@ impl Endpoint {
             until: None,
             discarded: 0,
             ended: false,
+            paused: false,
         }
     }
 
@@ -99,8 +102,8 @@ impl Endpoint {
                 rest = &[];
             }
             Wire::Terminal(terminal) => {
-                terminal.receive(rest, &mut self.seat);
-                rest = &[];
+                rest = terminal.receive(rest, self.written + MAX_UNWRITTEN, &mut self.seat);
+                self.paused = !rest.is_empty();
             }
             Wire::Unknown => {}
         }
@@ -120,7 +123,12 @@ impl Endpoint {
 
     /// Is the peer to be read from now?
     pub(crate) fn may_read(&self) -> bool {
-        !self.ended && (self.until.is_some() || self.unwritten() <= MAX_UNWRITTEN)
+        !self.ended && !self.paused && (self.until.is_some() || self.unwritten() <= MAX_UNWRITTEN)
+    }
+
+    /// Was something left of what was read because its answers were too many, and are they written now?
+    pub(crate) fn may_go_on(&self) -> bool {
+        self.paused && self.unwritten() <= MAX_UNWRITTEN
     }
 
     fn unwritten(&self) -> usize {
@@ -202,13 +210,14 @@ impl Endpoint {
             return;
         }
         self.until = Some(self.now + self.seat.hub().config().limits.close_timeout);
+        self.paused = false;
         if let Some(feed) = self.seat.feed()
             && !feed.is_at_boundary()
         {
-            // Own bytes are not begun before a boundary, so none of them has been written.
             let mut rest = feed.rest_of_unit().to_vec();
-            rest.extend_from_slice(&self.seat.out);
+            rest.extend_from_slice(&self.seat.out[self.written..]);
             self.seat.out = rest;
+            self.written = 0;
         }
         if let Wire::Framed(framed) = &self.wire {
             framed.log_end(self.seat.peer());

@@ -96,7 +96,7 @@ impl Feed {
     /// The rest of the frame or line that is written in part.
     pub(crate) fn rest_of_unit(&self) -> &[u8] {
         self.chunks.front().map_or(&[], |chunk| {
-            let end = chunk.rendition.unit_end(chunk.bytes(), 0, chunk.written);
+            let end = chunk.rendition.unit_end(chunk.bytes(), chunk.written);
             &chunk.bytes()[chunk.written..end]
         })
     }

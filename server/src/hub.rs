@@ -76,8 +76,12 @@ impl Hub {
     }
 
     /// Serves one connection, until it is over.
-    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S, peer: impl Into<Peer>) {
-        connection::serve(self, stream, peer.into()).await;
+    pub fn serve<S, P>(&self, stream: S, peer: P) -> impl Future<Output = ()> + use<S, P>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        P: Into<Peer>,
+    {
+        connection::serve(self.clone(), stream, peer.into())
     }
 
     /// Closes every connection with CLOSE 1001 or a line, takes no more, and waits until all are gone.

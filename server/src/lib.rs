@@ -44,4 +44,4 @@ mod terminal;
 
 pub use config::Config;
 pub use hub::{Hub, Peer};
-pub use listen::{Endpoint, ListenError, Listener};
+pub use listen::{Address, ListenError, Listener};

@@ -17,7 +17,7 @@ const BACK_OFF: Duration = Duration::from_millis(100);
 /// Where to listen, as people write it: a host and a port, either as a number, 0 for any that is free, or by the name
 /// of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
+pub struct Address {
     host: String,
     port: String,
 }
@@ -34,22 +34,22 @@ pub enum ListenError {
     Io(String, io::Error),
 }
 
-impl FromStr for Endpoint {
+impl FromStr for Address {
     type Err = ListenError;
 
-    fn from_str(text: &str) -> Result<Endpoint, ListenError> {
+    fn from_str(text: &str) -> Result<Address, ListenError> {
         match text.rsplit_once(':') {
             Some((host, port)) if !host.is_empty() && !port.is_empty() => {
                 let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-                Ok(Endpoint { host: host.into(), port: port.into() })
+                Ok(Address { host: host.into(), port: port.into() })
             }
             _ => Err(ListenError::NoPort(text.into())),
         }
     }
 }
 
-impl Endpoint {
-    /// The addresses that it stands for.
+impl Address {
+    /// The socket addresses that it stands for.
     ///
     /// # Errors
     /// [`ListenError::UnknownService`], [`ListenError::Io`].
@@ -104,8 +104,7 @@ impl Listener {
                 Ok((stream, address)) => {
                     // Members wait for each other's words: what is small goes out at once.
                     let _without = stream.set_nodelay(true);
-                    let hub = hub.clone();
-                    tokio::spawn(async move { hub.serve(stream, address).await });
+                    tokio::spawn(hub.serve(stream, address));
                 }
                 Err(error) => {
                     tracing::warn!(address = %self.address, detail = %error, "accept-failed");

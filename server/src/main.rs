@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
-use bookend_server::{Config, Endpoint, Hub, Listener};
+use bookend_server::{Address, Config, Hub, Listener};
 use clap::Parser;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -14,7 +14,7 @@ use tracing_subscriber::filter::LevelFilter;
 struct Arguments {
     /// Where to listen; the port is a number, 0 for any that is free, or the name of a service
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    listen: Vec<Endpoint>,
+    listen: Vec<Address>,
     /// Listen on addresses that other machines can reach: there is neither encryption nor authentication
     #[arg(long)]
     public: bool,
@@ -38,8 +38,8 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut listeners = Vec::new();
-    for endpoint in &arguments.listen {
-        let addresses = endpoint.resolve().await?;
+    for address in &arguments.listen {
+        let addresses = address.resolve().await?;
         if let Some(address) = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback())
             && !arguments.public
         {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use bookend::{END, Encoding, Encodings, HEADER_LENGTH, MAX_LINE, PresenceEvent, START, Text, escaped, kind, text};
+use bookend::{
+    Delivery, END, Encoding, Encodings, HEADER_LENGTH, MAX_LINE, PresenceEvent, START, Text, escaped, kind, text,
+};
 
 /// The form in which a member gets what the room has to tell.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ pub(crate) struct Head<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spoken<'a> {
     pub(crate) encoding: Encoding,
-    /// Legal in that encoding; in UTF-16 the first character is neither U+FEFF nor U+FFFE.
+    /// Legal in that encoding, and nothing in front that could be taken for a byte order mark.
     pub(crate) bytes: &'a [u8],
 }
 
@@ -70,11 +72,8 @@ pub(crate) struct Rendered {
 }
 
 impl Rendition {
-    /// How many there are.
-    pub(crate) const COUNT: usize = 18;
-
-    /// Its place among all of them.
-    pub(crate) fn index(self) -> usize {
+    /// Its number among all of them.
+    pub(crate) fn index(self) -> u8 {
         match self {
             Rendition::Deliveries(wanted) => wanted.index(),
             Rendition::Messages(wanted) => 8 + wanted.index(),
@@ -93,16 +92,13 @@ impl Rendition {
         matches!(self, Rendition::Deliveries(_))
     }
 
-    /// Where the frame or line that `offset` is in, or at the start of, ends; `unit` is where some frame or line
-    /// before it begins.
-    pub(crate) fn unit_end(self, bytes: &[u8], mut unit: usize, offset: usize) -> usize {
-        loop {
-            let end = unit + self.unit_length(&bytes[unit..]);
-            if end > offset || end >= bytes.len() {
-                return end.min(bytes.len());
-            }
-            unit = end;
+    /// Where the frame or line that `offset` is in, or at the start of, ends.
+    pub(crate) fn unit_end(self, bytes: &[u8], offset: usize) -> usize {
+        let mut end = 0;
+        while end <= offset && end < bytes.len() {
+            end += self.unit_length(&bytes[end..]);
         }
+        end
     }
 
     fn unit_length(self, bytes: &[u8]) -> usize {
@@ -114,7 +110,7 @@ impl Rendition {
 
     /// Is `offset` the start of a frame or a line, or the end?
     pub(crate) fn is_boundary(self, bytes: &[u8], offset: usize) -> bool {
-        offset == 0 || offset == bytes.len() || self.unit_end(bytes, 0, offset - 1) == offset
+        offset == 0 || offset == bytes.len() || self.unit_end(bytes, offset - 1) == offset
     }
 
     /// Appends a message.
@@ -230,14 +226,14 @@ impl Rendition {
 }
 
 impl Wanted {
-    fn index(self) -> usize {
+    fn index(self) -> u8 {
         match self.preferred {
             Encoding::Ascii => 0,
             Encoding::Utf8 => 1,
             Encoding::Utf16Be => 2,
             Encoding::Utf16Le => 3,
             Encoding::Binary => {
-                let accepts = |encoding| usize::from(self.accepted.contains(encoding));
+                let accepts = |encoding| u8::from(self.accepted.contains(encoding));
                 4 + accepts(Encoding::Utf16Be) + 2 * accepts(Encoding::Utf16Le)
             }
         }
@@ -311,8 +307,8 @@ impl Rendered {
 }
 
 /// The fixed part of a DELIVERY in front of the name.
-fn delivery(head: &Head<'_>) -> [u8; 25] {
-    let mut fixed = [0; 25];
+fn delivery(head: &Head<'_>) -> [u8; Delivery::FIXED_LENGTH] {
+    let mut fixed = [0; Delivery::FIXED_LENGTH];
     fixed[..4].copy_from_slice(&head.from.to_be_bytes());
     fixed[4..8].copy_from_slice(&head.to.to_be_bytes());
     fixed[8..16].copy_from_slice(&head.seq.to_be_bytes());

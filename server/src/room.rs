@@ -49,7 +49,7 @@ pub(crate) struct Joined {
     pub(crate) cursor: Cursor,
     /// The number of the next message.
     pub(crate) next_seq: u64,
-    /// Everyone, the new member included, if its rendition lists them.
+    /// The others, if the new member's rendition lists them, and then itself.
     pub(crate) here: Vec<(u32, Arc<str>)>,
     /// What was asked to be resumed: `None` if nothing was, `Some(None)` if there are no such messages.
     pub(crate) resumed: Option<Option<(Cursor, Missed)>>,
@@ -92,10 +92,10 @@ impl Room {
         let mut state = self.lock();
         let name = state.free_name(&member.name, id);
         member.name = name.clone();
-        let lists_members = member.rendition.lists_members();
+        let mut here = if member.rendition.lists_members() { state.here() } else { Vec::new() };
+        here.push((id, name.clone()));
         state.names.insert(name.clone(), id);
         state.members.insert(id, member);
-        let here = if lists_members { state.here() } else { Vec::new() };
         let told = Told::Change { member: id, change: Change::Joined, name: name.clone(), here: state.members.len() };
         let sleepers = self.append(&mut state, told);
         let (cursor, next_seq) = (state.log.head(), state.log.next_seq());
@@ -232,7 +232,8 @@ impl Room {
         let mut sleepers: [Vec<_>; 2] = Default::default();
         for (any, list) in sleepers.iter_mut().enumerate() {
             if (any == 1 || !is_change) && !state.sleepers[any].is_empty() {
-                *list = std::mem::take(&mut state.sleepers[any]);
+                let awake = Vec::with_capacity(state.sleepers[any].len());
+                *list = std::mem::replace(&mut state.sleepers[any], awake);
                 self.woken[any].fetch_add(1, Ordering::Release);
             }
         }
@@ -276,5 +277,55 @@ fn suffixed(name: &str, number: u64) -> String {
 fn wake(sleepers: [Vec<(u32, Waker)>; 2]) {
     for (_, waker) in sleepers.into_iter().flatten() {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use bookend::{Encodings, Payload};
+
+    use super::*;
+    use crate::block::Payloads;
+    use crate::rendition::{LineEncoding, Wanted};
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn member(rendition: Rendition) -> Member {
+        Member { name: "ann".into(), rendition, max_body: 1024, mailbox: Arc::default() }
+    }
+
+    #[test]
+    fn who_sleeps_is_woken_once_and_for_what_it_is_told_only() {
+        let room = Room::new("room", 1 << 20);
+        let wanted = Wanted { preferred: bookend::Encoding::Utf8, accepted: Encodings::CORE };
+        let plain = room.join(1, member(Rendition::Messages(wanted)), None).cursor;
+        let person = room.join(2, member(Rendition::Lines(LineEncoding::Utf8)), None).cursor;
+        assert_eq!(room.sleep(1, false, plain, &Waker::noop().clone()), None, "the second one's coming");
+        let (first, second) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let head = person;
+        let listed = room.sleep(1, false, head, &first.clone().into()).expect("nothing new");
+        room.sleep(2, true, head, &second.clone().into()).expect("nothing new");
+        let woken = || (first.0.load(Ordering::Relaxed), second.0.load(Ordering::Relaxed));
+
+        room.join(3, member(Rendition::Lines(LineEncoding::Utf8)), None);
+        assert_eq!(woken(), (0, 1));
+        assert!(room.is_listed(false, listed));
+        for _ in 0..2 {
+            let mut payloads = Payloads::default();
+            payloads.push(Payload::Binary(b"x"));
+            room.tell(Told::Messages { from: 3, name: "ann-3".into(), time: 0, payloads });
+            assert_eq!(woken(), (1, 1), "who is awake is not woken");
+        }
+        assert!(!room.is_listed(false, listed));
     }
 }

@@ -46,10 +46,11 @@ impl Terminal {
         self.joined
     }
 
-    /// Uses what was read.
-    pub(crate) fn receive(&mut self, mut input: &[u8], seat: &mut Seat) {
+    /// Uses what was read, until more than `limit` bytes lie in `seat.out`. Returns the rest.
+    pub(crate) fn receive<'a>(&mut self, mut input: &'a [u8], limit: usize, seat: &mut Seat) -> &'a [u8] {
         self.silent = false;
         while !self.closing
+            && seat.out.len() <= limit
             && let Some(event) = self.lines.next(&mut input)
         {
             match event {
@@ -60,6 +61,7 @@ impl Terminal {
             }
         }
         seat.flush();
+        if self.closing { &[] } else { input }
     }
 
     /// Joins, unless that has been done: whoever just reads types nothing.
@@ -125,7 +127,7 @@ impl Terminal {
         if !self.fresh || !http::is_request(line) {
             return false;
         }
-        tracing::info!(peer = seat.peer().label(), name = "policy", detail = "an HTTP request", "fault");
+        tracing::info!(peer = seat.peer().label(), fault = "policy", detail = "an HTTP request", "fault");
         self.close("! policy: this is a Bookend hub, which does not speak HTTP", seat);
         true
     }

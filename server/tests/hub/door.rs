@@ -15,8 +15,7 @@ use crate::peer::{Peer, hello, hub};
 fn from(hub: &Hub, address: &str) -> DuplexStream {
     let (stream, other) = duplex(1 << 16);
     let address: SocketAddr = address.parse().unwrap();
-    let hub = hub.clone();
-    tokio::spawn(async move { hub.serve(other, address).await });
+    tokio::spawn(hub.serve(other, address));
     stream
 }
 
@@ -133,6 +132,47 @@ async fn whoever_does_not_let_go_holds_the_end_up_for_a_moment_only() {
     let start = Instant::now();
     hub.shut_down().await;
     assert_eq!(start.elapsed().as_secs(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_may_move_to_another_task() {
+    let hub = hub();
+    let (stream, other) = duplex(1 << 16);
+    let mut serving = Box::pin(hub.serve(other, "test"));
+    let mut client = tokio::select! {
+        client = Connection::connect(stream, hello("ann")) => client.unwrap(),
+        () = &mut serving => panic!("the connection is over"),
+    };
+    for text in ["before", "after"] {
+        client.post(0, text).await.unwrap();
+        let heard = async {
+            loop {
+                if let Some(Message::Delivery(delivery)) = client.next().await.unwrap() {
+                    break delivery.payload.text().unwrap().into_owned();
+                }
+            }
+        };
+        tokio::select! {
+            heard = heard => assert_eq!(heard, text),
+            () = &mut serving => panic!("the connection is over"),
+        }
+        tokio::select! { // it is asleep now
+            () = tokio::time::sleep(Duration::from_millis(1)) => {}
+            () = &mut serving => panic!("the connection is over"),
+        }
+    }
+    tokio::spawn(serving);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut bob = Peer::join(&hub, hello("bob")).await;
+    bob.send(&crate::peer::post("hi")).await;
+    let said = timeout(Duration::from_secs(1), async {
+        loop {
+            if let Some(Message::Delivery(delivery)) = client.next().await.unwrap() {
+                break delivery.payload.text().unwrap().into_owned();
+            }
+        }
+    });
+    assert_eq!(said.await.expect("the task that it moved to is woken"), "hi");
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! Bytes that no peer would send, if it were up to us.
 
+use std::time::Duration;
+
 use bookend::{Encoding, Message, kind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::time::timeout;
 
 use crate::peer::{Peer, frame, hello, hub, post, post_to};
 
@@ -53,10 +56,7 @@ async fn whatever_a_peer_sends_the_hub_and_its_other_members_live() {
             }
         }
         let (mut stream, other) = duplex(1 + chance.below(4096));
-        let served = tokio::spawn({
-            let hub = hub.clone();
-            async move { hub.serve(other, "hostile").await }
-        });
+        let served = tokio::spawn(hub.serve(other, "hostile"));
         let (mut reading, mut writing) = tokio::io::split(&mut stream);
         let write = async {
             for piece in bytes.chunks(1 + chance.below(100)) {
@@ -89,4 +89,21 @@ async fn whatever_a_peer_sends_the_hub_and_its_other_members_live() {
         }
     }
     assert!(next > 1000, "enough of it was sound: {next}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_its_errors_is_not_read_either() {
+    const FRAMES: usize = 50_000;
+    let hub = hub();
+    let mut ann = Peer::connect_over(&hub, 4096);
+    ann.greet(&hello("ann")).await;
+    ann.welcome().await;
+    let bad = post_to(0, Encoding::Ascii, b"\xFF").repeat(FRAMES);
+    let sent = timeout(Duration::from_secs(1), ann.send(&bad)).await;
+    assert!(sent.is_err(), "the hub took all of it");
+    let mut errors = 0;
+    while timeout(Duration::from_secs(1), ann.frame()).await.is_ok() {
+        errors += 1;
+    }
+    assert!((1000..FRAMES).contains(&errors), "{errors}");
 }

@@ -1,7 +1,7 @@
 //! Rooms: who is a member, what members get, in which form and in which order.
 
 use crate::peer::{Peer, frame, hello, hub, post, post_to};
-use bookend::{Code, Encoding, Encodings, Message, PresenceEvent, kind};
+use bookend::{Code, Encoding, Encodings, Message, Payload, PresenceEvent, kind};
 
 const ALL: [Encoding; 5] = Encoding::ALL;
 
@@ -235,11 +235,18 @@ async fn text_that_would_be_taken_for_a_byte_order_mark_harms_nobody() {
     // Behind its byte order mark the text begins with U+FFFE, which is the mark of the other order.
     ann.send(&post_to(0, Encoding::Utf16Be, b"\xFE\xFF\xFF\xFE\x00a")).await;
     ann.send(&post("\u{FFFE}b")).await;
+    ann.send(&post("\u{FEFF}\u{FEFF}c")).await;
+    ann.send(&post_to(0, Encoding::Utf16Le, b"\xFF\xFE\xFF\xFEd\0")).await;
     for peer in &mut peers {
         for letter in ['a', 'b'] {
             let frame = peer.frame().await;
             let text = frame.said().1; // parsing it has shown that it is legal
             assert!(text == format!("\u{FFFE}{letter}") || text == format!("\\u{{fffe}}{letter}"), "{text:?}");
+        }
+        for letter in ["c", "d"] {
+            let frame = peer.frame().await;
+            let Payload::Text(text) = frame.delivery().payload else { panic!("{frame:?}") };
+            assert!(text.to_str() == letter && !text.had_bom(), "every mark in front is left out: {frame:?}");
         }
     }
 }

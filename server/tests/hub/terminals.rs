@@ -257,6 +257,19 @@ async fn commands_do_what_help_says() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_name_is_for_what_is_said_from_then_on_and_the_old_one_is_free() {
+    let hub = hub();
+    let mut person = Peer::terminal(&hub).await;
+    person.send(b"a\r\n/name bob\r\nb\r\n").await;
+    for line in ["guest-1: a", "* guest-1 is now bob", "bob: b"] {
+        assert_eq!(person.line().await, line);
+    }
+    let mut other = Peer::terminal(&hub).await;
+    other.send(b"/name guest-1\r\n").await;
+    assert_eq!(other.line().await, "* guest-2 is now guest-1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_terminal_that_shows_ascii_only_is_spared_all_else() {
     // [R5.13]
     let hub = hub();
@@ -301,4 +314,21 @@ async fn a_terminal_that_falls_behind_is_told_how_many_lines_it_missed() {
         }
     }
     assert_eq!((next, gaps), (301, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_that_does_not_read_its_answers_is_not_read_either() {
+    const COMMANDS: usize = 20_000;
+    let hub = hub();
+    let mut person = Peer::connect_over(&hub, 4096);
+    person.line().await;
+    let commands = "/help\r\n".repeat(COMMANDS);
+    let sent = tokio::time::timeout(Duration::from_secs(1), person.send(commands.as_bytes())).await;
+    assert!(sent.is_err(), "the hub took all of it");
+    assert!(person.line().await.starts_with("* you are guest-1"));
+    let mut lines = 0;
+    while tokio::time::timeout(Duration::from_secs(1), person.line()).await.is_ok() {
+        lines += 1;
+    }
+    assert!(lines > 6 * 64 && lines < 6 * COMMANDS && lines % 6 == 0, "whole answers to what was sent: {lines}");
 }
