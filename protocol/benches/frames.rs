@@ -104,10 +104,12 @@ fn decode(criterion: &mut Criterion) {
     for size in SIZES {
         let bodies = bodies(size);
         let (ours, theirs) = (bookend_wire(&bodies), length_delimited_wire(&bodies));
-        let (mut read_buffer, mut bytes, mut target) = (ReadBuffer::new(), BytesMut::new(), vec![0; READ]);
+        // Each contender has a buffer of its own, grown in its own way.
+        let (mut read_buffer, mut target) = (ReadBuffer::new(), vec![0; READ]);
+        let (mut bytes, mut its_bytes) = (BytesMut::new(), BytesMut::new());
         check(&bodies, |seen| decode_borrowed(&ours, &mut read_buffer, seen));
         check(&bodies, |seen| decode_codec(Codec::new(LIMIT), &ours, &mut bytes, |frame: FrameBuf| seen(frame.body())));
-        check(&bodies, |seen| decode_codec(length_delimited(), &theirs, &mut bytes, |body: BytesMut| seen(&body)));
+        check(&bodies, |seen| decode_codec(length_delimited(), &theirs, &mut its_bytes, |body: BytesMut| seen(&body)));
         group.throughput(Throughput::Elements(bodies.len() as u64));
         group.bench_function(BenchmarkId::new("borrowed", size), |bencher| {
             bencher.iter(|| {
@@ -125,7 +127,7 @@ fn decode(criterion: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("length-delimited", size), |bencher| {
             bencher.iter(|| {
-                decode_codec(length_delimited(), &theirs, &mut bytes, |body| {
+                decode_codec(length_delimited(), &theirs, &mut its_bytes, |body| {
                     black_box(body);
                 })
             });
