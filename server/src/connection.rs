@@ -141,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Does what is due. Ready if there was anything.
     fn poll_timer(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
-        while let Some(deadline) = self.endpoint.deadline().map(|deadline| self.start + deadline) {
+        while let Some(deadline) = self.endpoint.deadline().and_then(|deadline| self.start.checked_add(deadline)) {
             // A timer that fires too early costs less than one that is set anew for each read.
             if deadline < timer.deadline() || timer.is_elapsed() {
                 timer.as_mut().reset(deadline);

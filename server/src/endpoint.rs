@@ -154,7 +154,7 @@ impl Endpoint {
             Wire::Terminal(_) | Wire::Unknown if self.until.is_some() => None,
             Wire::Terminal(_) | Wire::Unknown => Some(config.limits.hello_timeout),
         };
-        let stall = self.stalled.map(|since| since + config.stall).filter(|_| self.until.is_none());
+        let stall = self.stalled.map(|since| since.saturating_add(config.stall)).filter(|_| self.until.is_none());
         [of_wire, stall, self.until].into_iter().flatten().min()
     }
 
@@ -175,7 +175,7 @@ impl Endpoint {
             Wire::Terminal(_) | Wire::Unknown => {}
         }
         let stall = self.seat.hub().config().stall;
-        if self.until.is_none() && self.stalled.is_some_and(|since| self.now >= since + stall) {
+        if self.until.is_none() && self.stalled.is_some_and(|since| self.now >= since.saturating_add(stall)) {
             self.close(Code::SLOW_CONSUMER, "takes nothing of what it is sent");
         }
         self.settle();
@@ -209,7 +209,7 @@ impl Endpoint {
         if self.until.is_some() || !self.is_closing() {
             return;
         }
-        self.until = Some(self.now + self.seat.hub().config().limits.close_timeout);
+        self.until = Some(self.now.saturating_add(self.seat.hub().config().limits.close_timeout));
         self.paused = false;
         if let Some(feed) = self.seat.feed()
             && !feed.is_at_boundary()

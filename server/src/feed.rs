@@ -187,7 +187,9 @@ impl Feed {
         if let Some(Replay { after, .. }) = self.replay.filter(|replay| before.block < replay.end.block) {
             // Older changes of who is here are skipped, the member's own coming is the last of them.
             if !block.is_change() {
-                self.push_within(&block.render(self.rendition, after), before);
+                let rendered = block.render(self.rendition, after);
+                hub.count_escapes(rendered.escapes);
+                self.push_within(&rendered, before);
             }
             return;
         }

@@ -95,7 +95,7 @@ impl Hub {
             mailbox.close(Code::GOING_AWAY);
         }
         // A connection that closes is over after the drain and the time to write its last bytes; see `Endpoint`.
-        let patience = self.0.config.limits.close_timeout + Duration::from_secs(1);
+        let patience = self.0.config.limits.close_timeout.saturating_add(Duration::from_secs(1));
         let _late_ones_are_dropped = tokio::time::timeout(patience, async {
             loop {
                 let empty = self.0.empty.notified();
@@ -141,8 +141,7 @@ impl Hub {
         Registration { hub: self.clone(), id, mailbox }
     }
 
-    /// Takes a member into a room, which begins to exist if it did not. `name` makes the name that is wanted from the
-    /// member's number.
+    /// Takes a member into a room, which begins to exist if it did not. `make` gets the member's number.
     pub(crate) fn join(
         &self,
         room: &str,

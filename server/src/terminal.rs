@@ -57,7 +57,7 @@ impl Terminal {
                 Event::Line(line) => self.line(&line, seat),
                 Event::TooLong(line) => self.too_long(&line, seat),
                 Event::Refusal(bytes) => seat.out.extend_from_slice(&bytes),
-                Event::Endless => self.close("! too-long: a telnet subnegotiation does not end", seat),
+                Event::Endless => self.close_with(Code::TOO_LONG, "a telnet subnegotiation does not end", seat),
             }
         }
         seat.flush();
@@ -78,8 +78,16 @@ impl Terminal {
         self.tell(&words, seat);
     }
 
-    /// Says a last line, and reads no more.
-    pub(crate) fn close(&mut self, words: &str, seat: &mut Seat) {
+    /// Says why, as the last line, and reads no more.
+    pub(crate) fn close_with(&mut self, code: Code, detail: &str, seat: &mut Seat) {
+        let name = code.name().unwrap_or_default();
+        if !self.closing && code != Code::GOING_AWAY {
+            tracing::info!(peer = seat.peer().label(), fault = name, detail, "fault");
+        }
+        self.close(&format!("! {name}: {detail}"), seat);
+    }
+
+    fn close(&mut self, words: &str, seat: &mut Seat) {
         if !std::mem::replace(&mut self.closing, true) {
             self.tell(words, seat);
         }
@@ -127,8 +135,7 @@ impl Terminal {
         if !self.fresh || !http::is_request(line) {
             return false;
         }
-        tracing::info!(peer = seat.peer().label(), fault = "policy", detail = "an HTTP request", "fault");
-        self.close("! policy: this is a Bookend hub, which does not speak HTTP", seat);
+        self.close_with(Code::POLICY, "this is a Bookend hub, which does not speak HTTP", seat);
         true
     }
 
@@ -202,11 +209,6 @@ impl Terminal {
         self.encoding = encoding;
         seat.set_rendition(Rendition::Lines(encoding));
         self.tell(&format!("* lines come in {name} now"), seat);
-    }
-
-    /// The hub ends it.
-    pub(crate) fn close_with(&mut self, code: Code, detail: &str, seat: &mut Seat) {
-        self.close(&format!("! {}: {detail}", code.name().unwrap_or_default()), seat);
     }
 }
 

@@ -5,6 +5,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 fn program(arguments: &[&str]) -> Child {
@@ -75,4 +77,46 @@ fn a_place_that_is_none_is_refused() {
         let output = program(&["--listen", place]).wait_with_output().unwrap();
         assert!(!output.status.success() && output.stdout.is_empty(), "{place}");
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn when_no_more_can_be_accepted_it_waits_and_goes_on() {
+    let program = format!("ulimit -n 24; exec '{}' --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_bookend-server"));
+    let shell = Command::new("sh").args(["-c", &program]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut running = Running(shell.unwrap());
+    let mut line = String::new();
+    BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port: u16 = line.split([':', ' ']).nth(3).unwrap().parse().unwrap();
+    let (sender, log) = mpsc::channel();
+    let lines = BufReader::new(running.0.stderr.take().unwrap()).lines();
+    let reading = thread::spawn(move || lines.for_each(|line| sender.send(line.unwrap()).unwrap()));
+    // Each comes in before the next one knocks, until there is no file left for one.
+    let mut crowd = Vec::new();
+    loop {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        stream.write_all(b"\n").unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        crowd.push(stream);
+        let came_in = (0..1000).find_map(|_| {
+            let came_in = lines.next()?.is_ok_and(|line| line.starts_with("* you are"));
+            let refused = log.try_iter().any(|line| line.contains("accept-failed"));
+            (came_in || refused).then_some(came_in)
+        });
+        if !came_in.expect("one or the other within ten seconds") {
+            break;
+        }
+        assert!(crowd.len() < 24, "more than there are files");
+    }
+    drop(crowd);
+    let person = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    person.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let greeting = BufReader::new(person).lines().next().unwrap().unwrap();
+    assert!(greeting.starts_with("Bookend hub, "), "{greeting}");
+    let pid = running.0.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    reading.join().unwrap();
+    let failures = log.iter().filter(|line| line.contains("accept-failed")).count();
+    assert!(failures < 50, "ten in a second are enough, not {failures}");
 }

@@ -7,5 +7,6 @@ mod door;
 mod hostile;
 mod peer;
 mod private;
+mod renditions;
 mod rooms;
 mod terminals;
