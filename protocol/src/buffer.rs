@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 /// What one read asks for, in bytes.
 const READ: usize = 64 << 10;
-/// What growing is worth its call for, in bytes: a frame that drips in is not to be moved at each drop.
+/// What growing is worth its call for, in bytes, or half of what is there if that is more: a frame that drips in is
+/// not to be moved at each drop.
 const STEP: usize = 4 << 10;
 
 /// Bytes that have been read and not yet used, in one piece, with room for more behind them.
@@ -58,7 +59,7 @@ impl ReadBuffer {
         }
     }
 
-    /// Room to read into, at least 60 KiB: what is there is moved to the front while that is cheap, and the buffer
+    /// Room to read into, at least 32 KiB: what is there is moved to the front while that is cheap, and the buffer
     /// grows to twice what is there, or to 64 KiB more if that is more.
     pub fn space(&mut self) -> &mut [u8] {
         let length = self.end - self.start;
@@ -68,7 +69,7 @@ impl ReadBuffer {
             (self.start, self.end) = (0, length);
         }
         let wanted = self.end + length.max(READ);
-        if wanted >= self.bytes.len() + STEP {
+        if wanted >= self.bytes.len() + STEP.max(length / 2) {
             self.bytes.reserve_exact(wanted - self.bytes.len());
             self.bytes.resize(wanted, 0);
         }
@@ -103,7 +104,7 @@ mod tests {
         let mut moves = 0;
         for arrived in 0..1 << 20 {
             let before = buffer.bytes.len();
-            assert!(buffer.space().len() >= READ - STEP);
+            assert!(buffer.space().len() >= READ / 2);
             moves += usize::from(buffer.bytes.len() != before);
             assert!(buffer.bytes.len() <= arrived + READ.max(arrived), "{arrived}");
             buffer.add(1);

@@ -125,7 +125,7 @@ pub fn bounded<R: Reader>(limit: u32, stream: &[u8], cuts: &[usize]) -> Verdict 
     Ok(())
 }
 
-/// Law 5, for a buffer that a long frame arrives in. However it is cut into reads, of at most 64 KiB, the buffer holds
+/// Law 5, for a buffer that a long frame arrives in. However it is cut into reads, of at most the room there is, the buffer holds
 /// no more than 65,536 bytes beyond what has arrived, or twice what has arrived beyond it if that is more (R8.1).
 ///
 /// # Errors
@@ -136,7 +136,8 @@ pub fn buffered(reads: &[usize]) -> Verdict {
     for &read in reads {
         let (allocated, room) = memory::allocated(|| buffer.space().len())?;
         held += allocated;
-        demand!(room >= read, "bounded: room for {room} bytes of 64 KiB");
+        demand!(room >= 32 << 10, "bounded: room for {room} bytes, less than 32 KiB");
+        let read = read.min(room);
         let most = arrived + (2 * arrived).max(65_536);
         demand!(held <= most, "bounded: {held} bytes are held for {arrived}");
         buffer.add(read);
