@@ -59,7 +59,7 @@ async fn whoever_falls_behind_is_told_exactly_how_many_messages_it_missed() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_missed_who_came_and_went_is_told_who_is_here() {
-    // [R9.10]
+    // [R9.10] [R9.23]
     let hub = forgetful_hub();
     let mut slow = slow(&hub, hello("slow")).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -178,6 +178,7 @@ async fn a_body_of_exactly_max_body_is_delivered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_without_the_hub_profile_is_told_in_words_what_it_missed() {
+    // [R9.24]
     let hub = hub();
     let mut plain = Peer::connect(&hub);
     plain.greet(&hello("plain").with_hub(false).with_max_body(1024)).await;

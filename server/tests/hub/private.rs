@@ -55,6 +55,7 @@ async fn few_but_large_messages_fill_a_queue_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_too_long_for_its_one_receiver_is_refused_to_the_sender() {
+    // [R9.22]
     let hub = hub();
     let mut small = Peer::join(&hub, hello("small").with_max_body(1024)).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
