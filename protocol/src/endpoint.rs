@@ -259,6 +259,7 @@ impl Endpoint {
         !self.ended && self.session.state() == State::Open && self.buffer.filled().len() < BACKLOG
     }
 
+    #[cfg(feature = "tokio")]
     /// Is there room for what the next read may bring?
     pub(crate) fn may_read(&self) -> bool {
         self.session.state() != State::Closed && self.session.output_length() <= QUEUE && !self.is_backlog_full()
