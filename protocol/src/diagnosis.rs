@@ -1,0 +1,314 @@
+//! Says what is wrong with the other side's bytes, and how to mend it.
+//!
+//! A fault says which byte is wrong; a diagnosis says which mistake makes such bytes. Each [`Hypothesis`] is a test that
+//! its mistake passed: a little-endian length, for one, is named when END stands where that length says. Nothing here
+//! is on the path of sound frames.
+//!
+//! ```
+//! use bookend::diagnosis::{self, Evidence};
+//! use bookend::Decoder;
+//!
+//! let wire = b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5";
+//! let fault = Decoder::new(1024).decode(&mut &wire[..]).expect_err("the length is little-endian");
+//! let diagnosis = diagnosis::diagnose(&Evidence::stream(fault, 0, wire));
+//! assert_eq!(diagnosis.first().expect("it is known").name(), "length-little-endian");
+//! ```
+//!
+//! # Layout
+//!
+//! `mistakes` has the names and their mends; `walk` follows frames under a supposed mistake; one file has each family:
+//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `text`.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
+
+use crate::error::Error;
+use crate::text::{Encoding, Text};
+
+mod channel;
+mod event;
+mod foreign;
+mod length;
+mod mistakes;
+mod opening;
+mod text;
+mod walk;
+
+pub use mistakes::{MISTAKES, Mistake};
+
+/// The most that is looked at of a frame or a payload, in bytes.
+pub const WINDOW: usize = 64 << 10;
+/// The longest one-line form of a [`Diagnosis`], in bytes (R6.5).
+pub const MAX_REASON: usize = 200;
+/// The most hypotheses that a diagnosis lists.
+const MAX_HYPOTHESES: usize = 5;
+
+/// What there is to judge by: bytes, and what was found wrong with them.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    subject: Subject<'a>,
+    fault: Option<Error>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Subject<'a> {
+    Stream(Stream<'a>),
+    Payload { encoding: Encoding, payload: &'a [u8] },
+}
+
+/// The bytes of a stream from the start of its faulty frame on.
+#[derive(Clone, Copy, Debug)]
+struct Stream<'a> {
+    bytes: &'a [u8],
+    /// Where they stand in the stream, in bytes from its first START.
+    offset: u64,
+    fault: Error,
+}
+
+impl<'a> Evidence<'a> {
+    /// `bytes` from the first byte of the faulty frame on, as far as they have come; `offset` is where that is in the
+    /// stream, in bytes: 0 for the first frame. A frame that never arrives is a fault too: [`Error::FrameTimeout`] or
+    /// [`Error::Truncated`]. Only the first [`WINDOW`] bytes are looked at.
+    #[must_use]
+    pub fn stream(fault: Error, offset: u64, bytes: &'a [u8]) -> Evidence<'a> {
+        let bytes = &bytes[..bytes.len().min(WINDOW)];
+        Evidence { subject: Subject::Stream(Stream { bytes, offset, fault }), fault: Some(fault) }
+    }
+
+    /// The payload of a sound frame, and what its encoding byte says. The text may be legal and yet not what was meant.
+    /// Only the first [`WINDOW`] bytes are looked at.
+    #[must_use]
+    pub fn text(encoding: Encoding, payload: &'a [u8]) -> Evidence<'a> {
+        let fault = if encoding == Encoding::Binary { None } else { Text::decode(encoding, payload).err() };
+        Evidence { subject: Subject::Payload { encoding, payload }, fault }
+    }
+}
+
+/// How sure a hypothesis is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// It fits what there is, and so would chance or another mistake.
+    Possible,
+    /// It fits well, but is not proven, or another one fits too.
+    Likely,
+    /// Its test has passed and no other one's has.
+    Certain,
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Confidence::Possible => "possible",
+            Confidence::Likely => "likely",
+            Confidence::Certain => "certain",
+        })
+    }
+}
+
+/// One mistake that would make such bytes, and why it is thought of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hypothesis {
+    mistake: &'static Mistake,
+    confidence: Confidence,
+    offset: u64,
+    seen: String,
+    /// How many frames speak for it.
+    weight: usize,
+}
+
+impl Hypothesis {
+    fn new(mistake: &'static Mistake, confidence: Confidence, offset: u64, seen: String) -> Hypothesis {
+        Hypothesis { mistake, confidence, offset, seen, weight: 1 }
+    }
+
+    fn weighing(mut self, frames: usize) -> Hypothesis {
+        self.weight = frames;
+        self
+    }
+
+    /// The stable name, in kebab-case.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.mistake.name
+    }
+
+    /// How sure it is.
+    #[must_use]
+    pub fn confidence(&self) -> Confidence {
+        self.confidence
+    }
+
+    /// Where it shows: in bytes from the first START of the stream, or from the start of the payload for text.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// What was seen, in a few words of printable ASCII.
+    #[must_use]
+    pub fn seen(&self) -> &str {
+        &self.seen
+    }
+
+    /// What was expected in its place.
+    #[must_use]
+    pub fn expected(&self) -> &'static str {
+        self.mistake.expected
+    }
+
+    /// How to mend it, in one line.
+    #[must_use]
+    pub fn mend(&self) -> &'static str {
+        self.mistake.mend
+    }
+}
+
+impl fmt::Display for Hypothesis {
+    /// One line of printable ASCII.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}; {}", self.name(), self.confidence, self.seen, self.mend())
+    }
+}
+
+/// What may be wrong, the likeliest first; nothing where nothing is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    fault: Option<Error>,
+    hypotheses: Vec<Hypothesis>,
+}
+
+impl Diagnosis {
+    /// The likeliest hypothesis.
+    #[must_use]
+    pub fn first(&self) -> Option<&Hypothesis> {
+        self.hypotheses.first()
+    }
+
+    /// All hypotheses, the likeliest first.
+    #[must_use]
+    pub fn hypotheses(&self) -> &[Hypothesis] {
+        &self.hypotheses
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    /// One line of printable ASCII of at most [`MAX_REASON`] bytes, fit for a CLOSE or an ERROR (R6.2, R6.5): the
+    /// fault's name, the first hypothesis, and the names of the others that are as likely.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = Bounded { out: f, left: MAX_REASON };
+        match (self.fault, self.first()) {
+            (None, None) => line.write_str("nothing is wrong"),
+            (Some(fault), None) => write!(line, "{fault}"),
+            (fault, Some(first)) => {
+                if let Some(fault) = fault {
+                    write!(line, "{}: ", fault.name())?;
+                }
+                write!(line, "{}", first.name())?;
+                for other in self.hypotheses[1..].iter().filter(|other| other.confidence == first.confidence) {
+                    write!(line, " or {}", other.name())?;
+                }
+                write!(line, " ({}): {}; {}", first.confidence, first.seen, first.mend())
+            }
+        }
+    }
+}
+
+/// Writes printable ASCII until it is full, and drops the rest.
+struct Bounded<'a, 'b> {
+    out: &'a mut fmt::Formatter<'b>,
+    left: usize,
+}
+
+impl fmt::Write for Bounded<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars().take(self.left) {
+            self.out.write_char(if matches!(character, ' '..='~') { character } else { '?' })?;
+            self.left -= 1;
+        }
+        Ok(())
+    }
+}
+
+/// Ranks what may be wrong. Takes time in proportion to the evidence, at most [`WINDOW`] bytes.
+#[must_use]
+pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
+    let mut hypotheses = Vec::new();
+    match evidence.subject {
+        Subject::Stream(stream) if stream.fault.concerns_framing() => {
+            opening::judge(&stream, &mut hypotheses);
+            foreign::judge(&stream, &mut hypotheses);
+            length::judge(&stream, &mut hypotheses);
+            channel::judge(&stream, &mut hypotheses);
+            event::judge(&stream, &mut hypotheses);
+        }
+        Subject::Stream(_) => {}
+        Subject::Payload { encoding, payload } => text::judge(encoding, payload, &mut hypotheses),
+    }
+    Diagnosis { fault: evidence.fault, hypotheses: ranked(hypotheses) }
+}
+
+/// Each mistake once, the likeliest first; nothing is certain while another hypothesis is likely.
+fn ranked(mut hypotheses: Vec<Hypothesis>) -> Vec<Hypothesis> {
+    hypotheses.sort_by_key(|hypothesis| core::cmp::Reverse((hypothesis.confidence, hypothesis.weight)));
+    let mut once: Vec<Hypothesis> = Vec::new();
+    for hypothesis in hypotheses {
+        if !once.iter().any(|known| known.name() == hypothesis.name()) {
+            once.push(hypothesis);
+        }
+    }
+    if once.get(1).is_some_and(|second| second.confidence >= Confidence::Likely) {
+        for hypothesis in &mut once {
+            hypothesis.confidence = hypothesis.confidence.min(Confidence::Likely);
+        }
+    }
+    once.truncate(MAX_HYPOTHESES);
+    once
+}
+
+impl Error {
+    /// Is it about bytes that cannot be cut into frames, or about a HELLO that arrives changed?
+    fn concerns_framing(&self) -> bool {
+        matches!(
+            self,
+            Error::BadStart { .. }
+                | Error::BadEnd { .. }
+                | Error::UnknownEncoding { .. }
+                | Error::TooLong { .. }
+                | Error::Truncated { .. }
+                | Error::FrameTimeout { .. }
+                | Error::HelloTimeout
+                | Error::HelloExpected { .. }
+                | Error::BadHello { .. }
+                | Error::BadCanary { .. }
+                | Error::UnknownKind { .. }
+                | Error::Malformed { .. }
+                | Error::Version { .. }
+        )
+    }
+}
+
+/// Up to 16 bytes in hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    let mut shown = String::new();
+    for (at, byte) in bytes.iter().take(16).enumerate() {
+        let gap = if at == 0 { "" } else { " " };
+        write!(shown, "{gap}{byte:02x}").expect("a String takes everything");
+    }
+    shown
+}
+
+/// Up to 32 bytes in quotes, as ASCII with escapes.
+fn quoted(bytes: &[u8]) -> String {
+    let mut shown = String::from("\"");
+    for byte in bytes.iter().take(32) {
+        shown.extend(core::ascii::escape_default(*byte).map(char::from));
+    }
+    shown.push('"');
+    shown
+}
+
+/// Where `wanted` first stands in `bytes`.
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}

@@ -1,0 +1,88 @@
+//! What a channel, or a text-mode writer, does to bytes of a body behind a length that was right before.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::mistakes::{self as m, Mistake};
+use super::walk::{Reading, Step, declared, follow, spanning};
+use super::{Confidence, Hypothesis, Stream};
+use crate::frame::HEADER_LENGTH;
+
+const READINGS: [(&Mistake, Reading, &str); 4] = [
+    (
+        &m::CHANNEL_LF_TO_CRLF,
+        |bytes| counting(bytes, crlf_as_one),
+        "END stands in its place once each CRLF counts as one byte",
+    ),
+    (
+        &m::CHANNEL_CRLF_TO_LF,
+        |bytes| counting(bytes, lf_as_two),
+        "END stands in its place once each LF counts as two bytes",
+    ),
+    (
+        &m::CHANNEL_IAC_DOUBLED,
+        |bytes| counting(bytes, iac_as_one),
+        "END stands in its place once each FF FF counts as one byte",
+    ),
+    (
+        &m::CHANNEL_LATIN_1_TO_UTF_8,
+        |bytes| counting(bytes, latin_1),
+        "END stands in its place once each pair C2..C3 80..BF counts as one byte",
+    ),
+];
+
+pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
+    for (mistake, reading, seen) in READINGS {
+        let Some(walk) = follow(stream.bytes, reading) else { continue };
+        let Step::Whole { total, .. } = reading(stream.bytes) else { continue };
+        let changes = declared(stream.bytes).unwrap_or(0).abs_diff((total - HEADER_LENGTH - 2) as u64);
+        let confidence = match (walk.explained, walk.lost || walk.spared > 0) {
+            (1, true) => Confidence::Possible,
+            // A single change may as well be a byte that was lost or added.
+            (1, false) if changes < 2 => Confidence::Likely,
+            (_, true) => Confidence::Likely,
+            _ => Confidence::Certain,
+        };
+        let offset = stream.offset + HEADER_LENGTH as u64;
+        found.push(
+            Hypothesis::new(mistake, confidence, offset, format!("{seen} ({changes} in this frame)"))
+                .weighing(walk.explained),
+        );
+    }
+}
+
+/// How many bytes stand here, and for how many they were counted.
+type Counting = fn(&[u8]) -> (usize, u64);
+
+fn counting(bytes: &[u8], count: Counting) -> Step {
+    let Some(mut left) = declared(bytes) else { return Step::Wrong };
+    let mut at = HEADER_LENGTH;
+    let mut changed = false;
+    while left > 0 && at < bytes.len() {
+        let (here, counted) = count(&bytes[at..]);
+        let Some(less) = left.checked_sub(counted) else { return Step::Wrong };
+        changed |= here as u64 != counted;
+        left = less;
+        at += here;
+    }
+    match spanning(bytes, HEADER_LENGTH, (at - HEADER_LENGTH) as u64 + left) {
+        Step::Whole { .. } if !changed => Step::Wrong,
+        step => step,
+    }
+}
+
+fn crlf_as_one(bytes: &[u8]) -> (usize, u64) {
+    if bytes.starts_with(b"\r\n") { (2, 1) } else { (1, 1) }
+}
+
+fn lf_as_two(bytes: &[u8]) -> (usize, u64) {
+    (1, if bytes[0] == b'\n' { 2 } else { 1 })
+}
+
+fn iac_as_one(bytes: &[u8]) -> (usize, u64) {
+    if bytes.starts_with(b"\xFF\xFF") { (2, 1) } else { (1, 1) }
+}
+
+fn latin_1(bytes: &[u8]) -> (usize, u64) {
+    if matches!(bytes, [0xC2 | 0xC3, 0x80..=0xBF, ..]) { (2, 1) } else { (1, 1) }
+}

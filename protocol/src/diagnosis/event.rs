@@ -1,0 +1,199 @@
+//! What happens once: a byte lost or added, two writers at a time, something else written between frames.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::mistakes::{self as m, Mistake};
+use super::walk::{Step, correct, declared, is_header, sound};
+use super::{Confidence, Hypothesis, Stream, find, hex, quoted};
+use crate::frame::{END, HEADER_LENGTH, OVERHEAD, START};
+
+pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
+    found.extend(between_frames(stream));
+    found.extend(byte_lost(stream));
+    found.extend(byte_added(stream));
+    found.extend(interleaved(stream));
+}
+
+/// The frames behind a damaged one: `None` unless they begin soundly.
+fn behind(bytes: &[u8], total: usize) -> Option<(usize, bool)> {
+    let rest = bytes.get(total..)?;
+    (rest.is_empty() || correct(rest) != Step::Wrong).then(|| sound(rest))
+}
+
+/// A hypothesis about one frame of `total` bytes, behind which everything is as it should be.
+fn once(stream: &Stream<'_>, mistake: &'static Mistake, total: usize, at: usize, seen: &str) -> Option<Hypothesis> {
+    let (frames, clean) = behind(stream.bytes, total)?;
+    let confidence = match frames {
+        _ if !clean => Confidence::Possible,
+        0 => Confidence::Likely,
+        _ => Confidence::Certain,
+    };
+    let shown = hex(&stream.bytes[at..stream.bytes.len().min(at + 8)]);
+    let seen = format!("{seen} {shown}");
+    Some(Hypothesis::new(mistake, confidence, stream.offset + at as u64, seen).weighing(frames))
+}
+
+fn byte_lost(stream: &Stream<'_>) -> Option<Hypothesis> {
+    let bytes = stream.bytes;
+    let lost = |total, at, seen| once(stream, &m::CHANNEL_BYTE_LOST, total, at, seen);
+    if is_header(&bytes[..bytes.len().min(HEADER_LENGTH)]) {
+        if let Some(end) = declared(bytes).and_then(|length| (HEADER_LENGTH).checked_add(usize::try_from(length).ok()?))
+        {
+            let tail = bytes.get(end.saturating_sub(1)..).unwrap_or(&[]);
+            // In the body, or at its end: the first or the second byte of END.
+            if end > HEADER_LENGTH && tail.starts_with(&END) {
+                if let Some(hypothesis) = lost(end + 1, end - 1, "END stands one byte early:") {
+                    return Some(hypothesis);
+                }
+            }
+            let tail = bytes.get(end..).unwrap_or(&[]);
+            if [END[1], END[0]].iter().any(|byte| tail.first() == Some(byte)) && tail[1..].starts_with(&START) {
+                if let Some(hypothesis) = lost(end + 1, end, "half of END:") {
+                    return Some(hypothesis);
+                }
+            }
+        }
+    }
+    for (missing, total) in headers_with_a_byte_put_in(bytes) {
+        if let Some(hypothesis) = lost(total, missing, "a header that lacks one byte before") {
+            return Some(hypothesis);
+        }
+    }
+    None
+}
+
+/// Where a byte may be missing in the header, and the whole frame's length then, END being in its place.
+fn headers_with_a_byte_put_in(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let seen = bytes.first_chunk::<7>();
+    let candidates = seen.into_iter().flat_map(move |seen| {
+        (0..HEADER_LENGTH).flat_map(move |missing| {
+            let values = match missing {
+                0 => START[0]..=START[0],
+                1 => START[1]..=START[1],
+                2 => 2..=2,
+                3 => 0..=0,
+                _ => 0..=255,
+            };
+            values.map(move |value| {
+                let mut header = [0; HEADER_LENGTH];
+                header[..missing].copy_from_slice(&seen[..missing]);
+                header[missing] = value;
+                header[missing + 1..].copy_from_slice(&seen[missing..]);
+                (missing, header)
+            })
+        })
+    });
+    candidates.filter(|(_, header)| is_header(header)).filter_map(move |(missing, header)| {
+        let end = usize::try_from(declared(&header)?).ok()?.checked_add(HEADER_LENGTH - 1)?;
+        bytes.get(end..)?.starts_with(&END).then_some((missing, end + 2))
+    })
+}
+
+fn byte_added(stream: &Stream<'_>) -> Option<Hypothesis> {
+    let bytes = stream.bytes;
+    let added = |total, at, seen| once(stream, &m::CHANNEL_BYTE_ADDED, total, at, seen);
+    if is_header(&bytes[..bytes.len().min(HEADER_LENGTH)]) {
+        if let Some(end) = declared(bytes).and_then(|length| HEADER_LENGTH.checked_add(usize::try_from(length).ok()?)) {
+            let tail = bytes.get(end..).unwrap_or(&[]);
+            let late = tail.get(1..).is_some_and(|tail| tail.starts_with(&END));
+            let split = matches!(tail, [first, _, second, ..] if [*first, *second] == END);
+            if late || split {
+                if let Some(hypothesis) = added(end + 3, end, "END stands one byte late:") {
+                    return Some(hypothesis);
+                }
+            }
+        }
+    }
+    let seen = bytes.first_chunk::<9>()?;
+    for surplus in 0..seen.len() {
+        let mut header = [0; HEADER_LENGTH];
+        header[..surplus].copy_from_slice(&seen[..surplus]);
+        header[surplus..].copy_from_slice(&seen[surplus + 1..]);
+        let Some(length) = declared(&header).filter(|_| is_header(&header)) else { continue };
+        let Some(end) = usize::try_from(length).ok().and_then(|length| length.checked_add(seen.len())) else {
+            continue;
+        };
+        if bytes.get(end..).is_some_and(|tail| tail.starts_with(&END)) {
+            if let Some(hypothesis) = added(end + 2, surplus, "a header with one byte too many:") {
+                return Some(hypothesis);
+            }
+        }
+    }
+    None
+}
+
+/// A line break, a line of text or anything else in front of a sound frame.
+fn between_frames(stream: &Stream<'_>) -> Option<Hypothesis> {
+    let bytes = stream.bytes;
+    if bytes.starts_with(&START) {
+        return None;
+    }
+    let at = find(bytes, &START).filter(|&at| at > 0)?;
+    let stray = &bytes[..at];
+    let Step::Whole { total, .. } = correct(&bytes[at..]) else { return None };
+    let newline = matches!(stray, b"\n" | b"\r\n" | b"\r" | b"\0" | b"\n\0");
+    let printable = stray.iter().all(|&byte| byte >= b' ' || byte.is_ascii_whitespace() || byte == 0x1B);
+    let (frames, clean) = sound(&bytes[at..]);
+    // A line break behind each frame comes again behind the next one.
+    let again = bytes[at + total..].starts_with(stray);
+    let (mistake, confidence) = match (newline, printable) {
+        (true, _) if again => (&m::CHANNEL_NEWLINE_BETWEEN_FRAMES, Confidence::Certain),
+        (true, _) => (&m::CHANNEL_NEWLINE_BETWEEN_FRAMES, Confidence::Likely),
+        (false, true) if stray.len() > 3 => (&m::CHANNEL_TEXT_BETWEEN_FRAMES, Confidence::Likely),
+        _ => return None,
+    };
+    let confidence = if clean || again { confidence } else { Confidence::Possible };
+    let seen = format!("{} before START", quoted(stray));
+    Some(Hypothesis::new(mistake, confidence, stream.offset, seen).weighing(frames))
+}
+
+/// A START inside a frame that begins another frame; without it, both ENDs fall in their places.
+fn interleaved(stream: &Stream<'_>) -> Option<Hypothesis> {
+    let bytes = stream.bytes;
+    if !bytes.starts_with(&START) {
+        return None;
+    }
+    let mut best: Option<Hypothesis> = None;
+    for at in (1..bytes.len().saturating_sub(HEADER_LENGTH)).filter(|&at| bytes[at..].starts_with(&START)) {
+        let inner = &bytes[at..];
+        let Some(inner_length) = declared(inner).filter(|_| is_header(&inner[..HEADER_LENGTH])) else { continue };
+        let inner_whole = matches!(correct(inner), Step::Whole { .. });
+        let inner_total = inner_length.saturating_add(OVERHEAD as u64);
+        let outer = if at >= HEADER_LENGTH {
+            declared(bytes)
+        } else {
+            // The outer header was interrupted: it goes on behind the inner frame.
+            usize::try_from(inner_total).ok().and_then(|total| {
+                let mut header = [0; HEADER_LENGTH];
+                header[..at].copy_from_slice(&bytes[..at]);
+                header[at..].copy_from_slice(inner.get(total..)?.get(..HEADER_LENGTH - at)?);
+                declared(&header).filter(|_| is_header(&header) && inner_whole)
+            })
+        };
+        let Some(outer) = outer.filter(|&outer| at < HEADER_LENGTH + usize::try_from(outer).unwrap_or(0) + 2) else {
+            continue;
+        };
+        let Ok(total) = usize::try_from(outer.saturating_add(OVERHEAD as u64).saturating_add(inner_total)) else {
+            continue;
+        };
+        let closed = total <= bytes.len() && bytes[total - END.len()..total] == END;
+        let Some((frames, clean)) = behind(bytes, total).filter(|_| closed) else { continue };
+        let confidence = match (inner_whole, clean) {
+            (true, true) => Confidence::Certain,
+            (_, true) => Confidence::Likely,
+            _ => Confidence::Possible,
+        };
+        let seen =
+            format!("a frame of {inner_total} bytes begins inside another one: {}", hex(&inner[..HEADER_LENGTH]));
+        let hypothesis = Hypothesis::new(&m::CHANNEL_WRITERS_INTERLEAVED, confidence, stream.offset + at as u64, seen)
+            .weighing(frames + 2);
+        if best.as_ref().is_none_or(|best| best.confidence < hypothesis.confidence) {
+            best = Some(hypothesis);
+        }
+        if confidence == Confidence::Certain {
+            break;
+        }
+    }
+    best
+}

@@ -1,0 +1,263 @@
+//! How much bytes look like text: by script, by the habits of legacy encodings, by what makes UTF-8 almost UTF-8.
+
+use alloc::vec::Vec;
+
+use super::super::Confidence;
+use super::super::mistakes::{self as m, Mistake};
+
+/// How much of a text is of one script, with what goes with every script.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Script {
+    pub(super) characters: usize,
+    /// Characters of the commonest script, and common ones.
+    main: usize,
+    /// The commonest script.
+    group: u8,
+    /// How many different rows of 256 characters there are, and how many columns.
+    rows: usize,
+    columns: usize,
+}
+
+impl Script {
+    pub(super) fn of(text: &str) -> Script {
+        let mut counts = [0_usize; GROUPS];
+        let (mut rows, mut columns) = ([false; 256], [false; 256]);
+        let mut characters = 0;
+        for character in text.chars() {
+            characters += 1;
+            counts[usize::from(group(character))] += 1;
+            let [high, low] = u16::try_from(u32::from(character)).unwrap_or(u16::MAX).to_be_bytes();
+            rows[usize::from(high)] = true;
+            columns[usize::from(low)] = true;
+        }
+        let commonest = (2..GROUPS).max_by_key(|&group| counts[group]).unwrap_or(2);
+        let count = |set: [bool; 256]| set.iter().filter(|&&seen| seen).count();
+        // Latin goes with every script: names, addresses and units are written in it.
+        let latin = if commonest == LATIN { 0 } else { counts[LATIN] };
+        Script {
+            characters,
+            main: counts[COMMON] + counts[commonest] + latin,
+            group: u8::try_from(commonest).unwrap_or(u8::MAX),
+            rows: count(rows),
+            columns: count(columns),
+        }
+    }
+
+    /// In percent.
+    pub(super) fn share(&self) -> usize {
+        (self.main * 100).checked_div(self.characters).unwrap_or(0)
+    }
+
+    /// Is this reading of the same bytes so much more like text that the other one cannot be meant?
+    pub(super) fn outshines(&self, other: &Script) -> bool {
+        if self.characters < 4 || self.share() < 90 {
+            return false;
+        }
+        let narrow = usize::from(self.group) != HAN && self.rows * 3 <= self.columns && other.columns * 3 <= other.rows;
+        let ascii_only = self.rows == 1 && usize::from(self.group) == LATIN && other.columns == 1;
+        self.share() >= other.share() + 40 || narrow || ascii_only
+    }
+}
+
+const GROUPS: usize = 16;
+/// Unassigned, private or control characters.
+#[cfg(test)]
+const STRANGE: usize = 0;
+const COMMON: usize = 1;
+const LATIN: usize = 2;
+const HAN: usize = 3;
+
+fn group(character: char) -> u8 {
+    match u32::from(character) {
+        0x09 | 0x0A | 0x0D | 0x20..=0x40 | 0x5B..=0x60 | 0x7B..=0x7E | 0xA0..=0xBF => 1,
+        0x2010..=0x2027 | 0x2030..=0x205E | 0x20A0..=0x20BF | 0x2100..=0x214F | 0x2190..=0x21FF => 1,
+        0x3000..=0x303F | 0xFF00..=0xFF65 | 0x1F000..=0x1FAFF | 0x2600..=0x27BF | 0xFE0F | 0x200B..=0x200F => 1,
+        0x41..=0x5A | 0x61..=0x7A | 0xC0..=0x24F | 0x1E00..=0x1EFF | 0x300..=0x36F => 2,
+        0x3040..=0x30FF | 0x31F0..=0x31FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x2FFFF => {
+            3
+        }
+        0x370..=0x3FF | 0x1F00..=0x1FFF => 4,
+        0x400..=0x52F => 5,
+        0x530..=0x58F => 6,
+        0x590..=0x5FF => 7,
+        0x600..=0x6FF | 0x750..=0x77F => 8,
+        0x900..=0x97F => 9,
+        0xE00..=0xE7F => 10,
+        0x10A0..=0x10FF => 11,
+        0xAC00..=0xD7A3 | 0x1100..=0x11FF | 0x3130..=0x318F => 12,
+        0x980..=0x9FF => 13,
+        0xB80..=0xBFF => 14,
+        0x1200..=0x137F => 15,
+        _ => 0,
+    }
+}
+
+/// Small letters and spaces, as a text in Latin letters mostly is.
+pub(super) fn is_plain_latin(text: &str) -> bool {
+    let letters = text.chars().filter(|c| c.is_ascii_lowercase() || *c == ' ').count();
+    letters * 10 >= text.chars().count() * 8
+}
+
+/// What almost-UTF-8 has that UTF-8 has not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Surrogates {
+    /// C0 80.
+    pub(super) nul: usize,
+    /// Two surrogates of three bytes each.
+    pub(super) pairs: usize,
+    /// One surrogate alone.
+    pub(super) lone: usize,
+}
+
+/// Counts the sequences; `None` if anything else is wrong as well.
+pub(super) fn surrogates_in_utf8(bytes: &[u8], cut: bool) -> Option<Surrogates> {
+    let mut counts = Surrogates::default();
+    let mut rest = bytes;
+    loop {
+        match core::str::from_utf8(rest) {
+            Ok(_) => return Some(counts),
+            Err(error) => rest = &rest[error.valid_up_to()..],
+        }
+        let taken = match rest {
+            [0xC0, 0x80, ..] => {
+                counts.nul += 1;
+                2
+            }
+            [0xED, 0xA0..=0xAF, 0x80..=0xBF, 0xED, 0xB0..=0xBF, 0x80..=0xBF, ..] => {
+                counts.pairs += 1;
+                6
+            }
+            [0xED, 0xA0..=0xBF, 0x80..=0xBF, ..] => {
+                counts.lone += 1;
+                3
+            }
+            _ if cut && rest.len() < 6 => return Some(counts),
+            _ => return None,
+        };
+        rest = &rest[taken..];
+    }
+}
+
+/// How many characters of legal UTF-8 are UTF-8 that was read as Windows-1252 or Latin-1; `None` unless all that are
+/// not ASCII are.
+pub(super) fn encoded_twice(bytes: &[u8], cut: bool) -> Option<usize> {
+    let valid = core::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    if valid < bytes.len() && !cut {
+        return None;
+    }
+    let text = core::str::from_utf8(&bytes[..valid]).ok()?;
+    let mut narrow = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        narrow.push(in_windows_1252(character)?);
+    }
+    let legal = core::str::from_utf8(&narrow).map_or_else(|error| error.valid_up_to(), str::len);
+    if legal + if cut { 3 } else { 0 } < narrow.len() {
+        return None;
+    }
+    let sequences = core::str::from_utf8(&narrow[..legal]).ok()?.chars().filter(|c| !c.is_ascii()).count();
+    (sequences > 0).then_some(sequences)
+}
+
+/// The byte of a character in Windows-1252, where 81 and its like are controls as in Latin-1.
+fn in_windows_1252(character: char) -> Option<u8> {
+    const HIGH: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8D}', 'Ž', '\u{8F}', //
+        '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9D}', 'ž', 'Ÿ',
+    ];
+    if let Ok(byte) = u8::try_from(u32::from(character)) {
+        return Some(byte);
+    }
+    HIGH.iter().position(|&high| high == character).and_then(|at| u8::try_from(0x80 + at).ok())
+}
+
+/// Which legacy encodings the bytes may be, the likeliest first.
+pub(super) fn legacy(bytes: &[u8], cut: bool) -> Vec<(&'static Mistake, Confidence)> {
+    let japanese = shift_jis(bytes, cut);
+    let western = western(bytes);
+    let mut found = Vec::new();
+    match (japanese, western) {
+        (Some(japanese), Some(western)) if japanese >= western => {
+            found.push((&m::TEXT_SHIFT_JIS, japanese));
+            found.push((&m::TEXT_WINDOWS_1252, western.min(Confidence::Possible)));
+        }
+        (japanese, western) => {
+            found.extend(western.map(|western| (&m::TEXT_WINDOWS_1252, western)));
+            found.extend(japanese.map(|japanese| (&m::TEXT_SHIFT_JIS, japanese)));
+        }
+    }
+    if found.iter().all(|(_, confidence)| *confidence == Confidence::Possible) {
+        found.push((&m::TEXT_LEGACY, Confidence::Possible));
+    }
+    found
+}
+
+/// Single letters above 7F among those of ASCII, and the punctuation that word processors make.
+fn western(bytes: &[u8]) -> Option<Confidence> {
+    let (mut letters, mut strange, mut in_words, mut high) = (0, 0, 0, 0);
+    for (at, &byte) in bytes.iter().enumerate().filter(|(_, byte)| **byte >= 0x80) {
+        high += 1;
+        let before = at.checked_sub(1).map_or(b' ', |at| bytes[at]);
+        let after = bytes.get(at + 1).copied().unwrap_or(b' ');
+        match byte {
+            0xC0..=0xD6 | 0xD8..=0xF6 | 0xF8..=0xFF | 0x8A | 0x8C | 0x8E | 0x9A | 0x9C | 0x9E | 0x9F => letters += 1,
+            0x80 | 0x82 | 0x84 | 0x85 | 0x8B | 0x91..=0x97 | 0x99 | 0x9B | 0xA0..=0xBF => {}
+            _ => strange += 1,
+        }
+        in_words += usize::from(before.is_ascii() && after.is_ascii());
+    }
+    let controls = bytes.iter().filter(|&&byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')).count();
+    match () {
+        () if strange * 10 > high || controls * 20 > bytes.len() => None,
+        () if in_words * 10 >= high * 6 && high * 2 <= bytes.len() => Some(Confidence::Likely),
+        () if letters > 0 || strange == 0 => Some(Confidence::Possible),
+        () => None,
+    }
+}
+
+/// Pairs of bytes that are kana or the commoner kanji.
+fn shift_jis(bytes: &[u8], cut: bool) -> Option<Confidence> {
+    let (mut kana, mut common, mut rare, mut half) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let mut rest = bytes;
+    while let [first, behind @ ..] = rest {
+        rest = behind;
+        match first {
+            0..=0x7F => continue,
+            0xA1..=0xDF => {
+                half += 1;
+                continue;
+            }
+            0x81..=0x9F | 0xE0..=0xFC => {}
+            _ => return None,
+        }
+        let Some((&second, behind)) = rest.split_first() else { return if cut { break } else { None } };
+        if !matches!(second, 0x40..=0x7E | 0x80..=0xFC) {
+            return None;
+        }
+        match (first, second) {
+            (0x82, 0x9F..=0xF1) | (0x83, 0x40..=0x96) => kana += 1,
+            (0x81, _) | (0x82, _) | (0x88..=0x97, _) | (0x98, 0x40..=0x72) => common += 1,
+            _ => rare += 1,
+        }
+        rest = behind;
+    }
+    let all = kana + common + rare;
+    match () {
+        () if all == 0 => None,
+        () if kana > 0 && (kana + common) >= 4 * (rare + half) => Some(Confidence::Likely),
+        () if common >= 4 * (rare + half) && common > 1 => Some(Confidence::Likely),
+        () => Some(Confidence::Possible),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_within_bounds() {
+        for character in ('\0'..=char::MAX).step_by(7) {
+            assert!(usize::from(group(character)) < GROUPS);
+        }
+        assert_eq!(usize::from(group('\u{E000}')), STRANGE);
+    }
+}
