@@ -1,0 +1,210 @@
+//! Channels that change bytes, and writers that get in each other's way.
+
+use bookend::Encoding;
+
+use crate::corpus::{self, Chance, Draft};
+use crate::{Damage, Fault};
+
+const fn fault(title: &'static str, names: &'static [&'static str], make: fn(&mut Chance) -> Option<Damage>) -> Fault {
+    Fault { title, names, make }
+}
+
+pub(crate) const FAULTS: &[Fault] = &[
+    fault("LF becomes CRLF", &["channel-lf-to-crlf"], |c| {
+        through(c, |b| map(b, |b| if b == b'\n' { b"\r\n".to_vec() } else { vec![b] }))
+    }),
+    fault("bare LF becomes CRLF", &["channel-lf-to-crlf"], |c| {
+        through(c, |b| replace(&replace(b, b"\r\n", b"\n"), b"\n", b"\r\n")).filter(|_| true)
+    }),
+    fault("LF becomes CRLF, in payloads", &["channel-lf-to-crlf"], |c| payloads(c, |b| replace(b, b"\n", b"\r\n"))),
+    fault("CRLF becomes LF", &["channel-crlf-to-lf"], |c| through(c, |b| replace(b, b"\r\n", b"\n"))),
+    fault("CRLF becomes LF, in payloads", &["channel-crlf-to-lf"], |c| payloads(c, |b| replace(b, b"\r\n", b"\n"))),
+    fault("CR becomes LF", &["channel-cr-to-lf"], |c| through(c, |b| replace(b, b"\r", b"\n"))),
+    fault("CR becomes CRLF", &["channel-cr-to-crlf"], |c| through(c, |b| replace(b, b"\r", b"\r\n"))),
+    fault("CR becomes CR NUL", &["channel-cr-nul"], |c| through(c, |b| replace(b, b"\r", b"\r\0"))),
+    fault("LF dropped", &["channel-lf-dropped"], |c| through(c, |b| without(b, b"\n"))),
+    fault("IAC doubled", &["channel-iac-doubled"], |c| through(c, |b| replace(b, b"\xFF", b"\xFF\xFF"))),
+    fault("IAC swallowed", &["channel-iac-swallowed"], |c| through(c, |b| without(b, b"\xFF"))),
+    fault("XON and XOFF swallowed", &["channel-xon-swallowed"], |c| through(c, |b| without(b, b"\x11\x13"))),
+    fault("eighth bit stripped", &["channel-seven-bit"], |c| through(c, |b| b.iter().map(|b| b & 0x7F).collect())),
+    fault("Latin-1 to UTF-8", &["channel-latin-1-to-utf-8"], |c| {
+        through(c, |b| b.iter().map(|&b| char::from(b)).collect::<String>().into_bytes())
+    }),
+    fault("decoded with replacement", &["channel-replacement"], |c| {
+        through(c, |b| String::from_utf8_lossy(b).into_owned().into_bytes())
+    }),
+    fault("? for non-ASCII", &["channel-question-marks"], |c| {
+        through(c, |b| b.iter().map(|&b| if b < 0x80 { b } else { b'?' }).collect())
+    }),
+    fault("non-ASCII dropped", &["channel-non-ascii-dropped"], |c| {
+        through(c, |b| b.iter().copied().filter(u8::is_ascii).collect())
+    }),
+    fault("widened to UTF-16LE", &["channel-widened-to-utf-16"], |c| through(c, |b| map(b, |b| vec![b, 0]))),
+    fault("widened to UTF-16BE", &["channel-widened-to-utf-16"], |c| through(c, |b| map(b, |b| vec![0, b]))),
+    fault("widened to UTF-16LE with BOM", &["channel-widened-to-utf-16"], |c| {
+        through(c, |b| [b"\xFF\xFE".to_vec(), map(b, |b| vec![b, 0])].concat())
+    }),
+    fault("hex text", &["channel-hex"], |c| match c.below(3) {
+        0 => through(c, |b| map(b, |b| format!("{b:02x}").into_bytes())),
+        1 => through(c, |b| map(b, |b| format!("{b:02X}").into_bytes())),
+        _ => through(c, |b| map(b, |b| format!("{b:02x} ").into_bytes())),
+    }),
+    fault("base64 text", &["channel-base64"], |c| through(c, base64)),
+    fault("printed with backslashes", &["channel-escaped"], |c| {
+        through(c, |b| format!("b'{}'", b.escape_ascii()).into_bytes())
+    }),
+    fault("NUL dropped", &["channel-nul-dropped"], |c| through(c, |b| without(b, b"\0"))),
+    fault("^Z dropped", &["channel-ctrl-z-dropped"], |c| through(c, |b| without(b, b"\x1A"))),
+    fault("truncated at ^Z", &["channel-truncated-at-ctrl-z"], |c| {
+        through(c, |b| b.iter().copied().take_while(|&b| b != 0x1A).collect())
+    }),
+    fault("bytes swapped in 16-bit words", &["channel-bytes-swapped"], |c| {
+        through(c, |b| b.chunks(2).flat_map(|pair| pair.iter().rev().copied()).collect())
+    }),
+    fault("bytes swapped in 32-bit words", &["channel-bytes-swapped"], |c| {
+        through(c, |b| b.chunks(4).flat_map(|word| word.iter().rev().copied()).collect())
+    }),
+    fault("one byte lost", &["channel-byte-lost"], |c| {
+        once(c, |c, wire, at| {
+            let _ = c;
+            wire.remove(at);
+        })
+    }),
+    fault("one byte added", &["channel-byte-added"], |c| once(c, |c, wire, at| wire.insert(at, c.byte()))),
+    fault("a frame within a frame", &["channel-writers-interleaved"], |c| interleaved(c, false)),
+    fault("two frames in turns", &["channel-writers-interleaved"], |c| interleaved(c, true)),
+    fault("line break behind each frame", &["channel-newline-between-frames"], |c| {
+        let end: &[u8] = if c.once_in(2) { b"\n" } else { b"\r\n" };
+        between(c, |_| end.to_vec())
+    }),
+    fault("log lines between frames", &["channel-text-between-frames"], |c| {
+        between(c, |c| if c.once_in(2) { b"DEBUG: sent a message\n".to_vec() } else { Vec::new() })
+    }),
+];
+
+fn drafts(chance: &mut Chance) -> (Vec<Draft>, Vec<u8>, Vec<usize>) {
+    let drafts = corpus::stream(chance);
+    let (mut wire, mut ends) = (Vec::new(), Vec::new());
+    for draft in &drafts {
+        draft.write(&mut wire);
+        ends.push(wire.len());
+    }
+    (drafts, wire, ends)
+}
+
+/// The whole stream through a channel: HELLO shows it.
+fn through(chance: &mut Chance, channel: impl Fn(&[u8]) -> Vec<u8>) -> Option<Damage> {
+    let (_, sound, ends) = drafts(chance);
+    let wire = channel(&sound);
+    let hello = channel(&sound[..ends[0]]).len().min(wire.len());
+    (wire != sound).then(|| Damage::Stream { ends: vec![hello, wire.len()], wire })
+}
+
+/// A text-mode writer behind the one that counted.
+fn payloads(chance: &mut Chance, channel: fn(&[u8]) -> Vec<u8>) -> Option<Damage> {
+    let (drafts, sound, _) = drafts(chance);
+    let (mut wire, mut ends) = (Vec::new(), Vec::new());
+    for draft in &drafts {
+        let changed = if draft.text.is_some() { channel(&draft.payload) } else { draft.payload.clone() };
+        wire.extend([0xF5, 0xF8, draft.kind, draft.encoding as u8]);
+        wire.extend(u32::try_from(draft.body().len()).expect("short").to_be_bytes());
+        wire.extend([&draft.fixed[..], &changed, &[0xF8, 0xF5]].concat());
+        ends.push(wire.len());
+    }
+    (wire != sound).then_some(Damage::Stream { wire, ends })
+}
+
+/// One byte, anywhere but in the last END, whose loss is a stream cut off.
+fn once(chance: &mut Chance, change: fn(&mut Chance, &mut Vec<u8>, usize)) -> Option<Damage> {
+    let (_, mut wire, mut ends) = drafts(chance);
+    // In a frame that is drawn first: else the longest one would always have it.
+    let frame = chance.below(ends.len());
+    let start = frame.checked_sub(1).map_or(0, |before| ends[before]);
+    let at = start + chance.below(ends[frame] - start);
+    if at + 2 >= wire.len() {
+        return None;
+    }
+    let before = wire.len();
+    change(chance, &mut wire, at);
+    for end in &mut ends[frame..] {
+        *end = *end + wire.len() - before;
+    }
+    Some(Damage::Stream { wire, ends })
+}
+
+/// Two threads write a frame each, and the second one begins before the first has finished.
+fn interleaved(chance: &mut Chance, in_turns: bool) -> Option<Damage> {
+    let (drafts, _, _) = drafts(chance);
+    let [outer, inner] = [drafts.len().checked_sub(2).filter(|&at| at > 0)?, drafts.len() - 1].map(|at| {
+        let mut wire = Vec::new();
+        drafts[at].write(&mut wire);
+        wire
+    });
+    let (mut wire, mut ends) = (Vec::new(), Vec::new());
+    for draft in &drafts[..drafts.len() - 2] {
+        draft.write(&mut wire);
+        ends.push(wire.len());
+    }
+    let cut = 1 + chance.below(outer.len() - 1);
+    // Writers are cut where a write ends: the header is one, in half of the cases.
+    let cut = if in_turns || chance.once_in(2) { cut.max(8).min(outer.len() - 1) } else { cut };
+    let inner_cut = if in_turns { 8 + chance.below(inner.len() - 8) } else { inner.len() };
+    for part in [&outer[..cut], &inner[..inner_cut], &outer[cut..], &inner[inner_cut..]] {
+        wire.extend(part);
+    }
+    ends.push(wire.len());
+    if chance.once_in(2) {
+        corpus::said(bookend::kind::MESSAGE, Vec::new(), "behind".into(), Encoding::Utf8).write(&mut wire);
+        ends.push(wire.len());
+    }
+    Some(Damage::Stream { wire, ends })
+}
+
+fn between(chance: &mut Chance, mut stray: impl FnMut(&mut Chance) -> Vec<u8>) -> Option<Damage> {
+    let (drafts, sound, _) = drafts(chance);
+    let (mut wire, mut ends) = (Vec::new(), Vec::new());
+    for (at, draft) in drafts.iter().enumerate() {
+        if at > 0 {
+            wire.extend(stray(chance));
+        }
+        draft.write(&mut wire);
+        ends.push(wire.len());
+    }
+    (wire != sound).then_some(Damage::Stream { wire, ends })
+}
+
+fn map(bytes: &[u8], change: impl Fn(u8) -> Vec<u8>) -> Vec<u8> {
+    bytes.iter().flat_map(|&byte| change(byte)).collect()
+}
+
+fn without(bytes: &[u8], dropped: &[u8]) -> Vec<u8> {
+    bytes.iter().copied().filter(|byte| !dropped.contains(byte)).collect()
+}
+
+fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    while let Some(&first) = rest.first() {
+        if let Some(behind) = rest.strip_prefix(from) {
+            out.extend(to);
+            rest = behind;
+        } else {
+            out.push(first);
+            rest = &rest[1..];
+        }
+    }
+    out
+}
+
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digit = |bits: u32| DIGITS[(bits & 63) as usize];
+    let mut out = Vec::new();
+    for three in bytes.chunks(3) {
+        let at = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        let four = [digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)];
+        out.extend(&four[..three.len() + 1]);
+        out.extend(&b"=="[..3 - three.len()]);
+    }
+    out
+}

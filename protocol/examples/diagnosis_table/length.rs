@@ -1,0 +1,127 @@
+//! Writers that get the length wrong.
+
+use bookend::Encoding;
+
+use crate::corpus::{self, Chance, Draft};
+use crate::{Damage, Fault};
+
+const fn fault(title: &'static str, names: &'static [&'static str], make: fn(&mut Chance) -> Option<Damage>) -> Fault {
+    Fault { title, names, make }
+}
+
+pub(crate) const FAULTS: &[Fault] = &[
+    fault("length little-endian", &["length-little-endian"], |c| every(c, |_, n| n.to_le_bytes().to_vec())),
+    fault("length in swapped halves", &["length-16-bit-swapped"], |c| {
+        every(c, |_, n| n.rotate_left(16).to_be_bytes().to_vec())
+    }),
+    fault("length swapped within halves", &["length-16-bit-swapped"], |c| {
+        every(c, |_, n| n.rotate_left(16).to_le_bytes().to_vec())
+    }),
+    fault("length counts characters", &["length-counts-characters"], |c| {
+        every(c, |draft, n| counted(draft, n, |text| text.chars().count()))
+    }),
+    fault("length counts UTF-16 units", &["length-counts-utf-16-units"], |c| {
+        // Of a text in UTF-8 without supplementary characters, units are characters: that says nothing.
+        let damage = every(c, |draft, n| {
+            let telling =
+                draft.encoding != Encoding::Utf8 || draft.text.iter().any(|text| text.chars().any(|c| c > '\u{FFFF}'));
+            if telling { counted(draft, n, |text| text.encode_utf16().count()) } else { n.to_be_bytes().to_vec() }
+        });
+        damage
+    }),
+    fault("length includes the header", &["length-includes-header"], |c| {
+        every(c, |_, n| (n + 8).to_be_bytes().to_vec())
+    }),
+    fault("length includes itself", &["length-includes-itself"], |c| every(c, |_, n| (n + 4).to_be_bytes().to_vec())),
+    fault("length includes END", &["length-includes-end"], |c| every(c, |_, n| (n + 2).to_be_bytes().to_vec())),
+    fault("length includes the frame", &["length-includes-frame"], |c| {
+        every(c, |_, n| (n + 10).to_be_bytes().to_vec())
+    }),
+    fault("length counts a NUL not sent", &["length-counts-terminator"], |c| {
+        every(c, |draft, n| (n + u32::from(draft.text.is_some())).to_be_bytes().to_vec())
+    }),
+    fault("NUL sent but not counted", &["length-omits-terminator"], |c| terminated(c, b"\0")),
+    fault("line break sent but not counted", &["length-omits-terminator"], |c| {
+        let end = if c.once_in(2) { &b"\n"[..] } else { b"\r\n" };
+        terminated(c, end)
+    }),
+    fault("length omits the fixed part", &["length-omits-fixed-part"], |c| {
+        every(c, |draft, _| u32::try_from(draft.payload.len()).expect("short").to_be_bytes().to_vec())
+    }),
+    fault("length in four decimal digits", &["length-ascii-digits"], |c| {
+        every(c, |_, n| if n < 10_000 { format!("{n:04}").into_bytes() } else { n.to_be_bytes().to_vec() })
+    }),
+    fault("length in digits and a line break", &["length-ascii-digits"], |c| {
+        every(c, |_, n| format!("{n}\r\n").into_bytes())
+    }),
+    fault("length in eight hex digits", &["length-ascii-digits"], |c| every(c, |_, n| format!("{n:08x}").into_bytes())),
+    fault("length of two bytes", &["length-two-bytes"], |c| every(c, |_, n| n.to_be_bytes()[2..].to_vec())),
+    fault("length of eight bytes", &["length-eight-bytes"], |c| every(c, |_, n| u64::from(n).to_be_bytes().to_vec())),
+    fault("length of eight bytes, little-endian", &["length-eight-bytes"], |c| {
+        every(c, |_, n| u64::from(n).to_le_bytes().to_vec())
+    }),
+    fault("length as a varint", &["length-varint"], |c| every(c, |_, n| varint(n))),
+];
+
+/// All frames with another length field; HELLO is right where it is a constant, in half of the streams.
+fn every(chance: &mut Chance, field: fn(&Draft, u32) -> Vec<u8>) -> Option<Damage> {
+    write(chance, field, |body| body)
+}
+
+fn terminated(chance: &mut Chance, end: &'static [u8]) -> Option<Damage> {
+    write_with(
+        chance,
+        |_, n| n.to_be_bytes().to_vec(),
+        |draft, mut body| {
+            if draft.text.is_some() {
+                body.extend(end);
+            }
+            body
+        },
+    )
+}
+
+fn write(chance: &mut Chance, field: fn(&Draft, u32) -> Vec<u8>, body: fn(Vec<u8>) -> Vec<u8>) -> Option<Damage> {
+    write_with(chance, field, |_, bytes| body(bytes))
+}
+
+fn write_with(
+    chance: &mut Chance,
+    field: impl Fn(&Draft, u32) -> Vec<u8>,
+    change: impl Fn(&Draft, Vec<u8>) -> Vec<u8>,
+) -> Option<Damage> {
+    let constant_hello = chance.once_in(2);
+    let (mut wire, mut sound, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, draft) in corpus::stream(chance).into_iter().enumerate() {
+        draft.write(&mut sound);
+        if at == 0 && constant_hello {
+            draft.write(&mut wire);
+        } else {
+            let body = draft.body();
+            wire.extend([0xF5, 0xF8, draft.kind, draft.encoding as u8]);
+            // A field of two bytes carries no more.
+            let length = u32::try_from(body.len()).ok().filter(|&length| length < 1 << 16)?;
+            wire.extend(field(&draft, length));
+            wire.extend(change(&draft, body));
+            wire.extend([0xF8, 0xF5]);
+        }
+        ends.push(wire.len());
+    }
+    (wire != sound).then_some(Damage::Stream { wire, ends })
+}
+
+fn counted(draft: &Draft, length: u32, count: fn(&str) -> usize) -> Vec<u8> {
+    let length =
+        draft.text.as_ref().map_or(length, |text| u32::try_from(draft.fixed.len() + count(text)).expect("short"));
+    length.to_be_bytes().to_vec()
+}
+
+fn varint(mut number: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    while number >= 0x80 {
+        out.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    out.push(number.to_le_bytes()[0]);
+    out
+}

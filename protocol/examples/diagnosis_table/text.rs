@@ -1,0 +1,126 @@
+//! Text that is not what its encoding byte says.
+
+use bookend::Encoding::{self, Ascii, Utf8, Utf16Be, Utf16Le};
+
+use crate::corpus::{CYRILLIC, Chance, EMOJI, JAPANESE, WESTERN, text, text_in};
+use crate::{Damage, Fault};
+
+const fn fault(title: &'static str, names: &'static [&'static str], make: fn(&mut Chance) -> Option<Damage>) -> Fault {
+    Fault { title, names, make }
+}
+
+pub(crate) const FAULTS: &[Fault] = &[
+    fault("UTF-16 in the other order", &["text-utf-16-wrong-order"], |c| {
+        let little = c.once_in(2);
+        told(if little { Utf16Be } else { Utf16Le }, utf16(&long(c), little))
+    }),
+    fault("the same, not legal", &["text-utf-16-wrong-order"], |c| {
+        let little = c.once_in(2);
+        illegal(told(if little { Utf16Be } else { Utf16Le }, utf16(&long(c), little)))
+    }),
+    fault("UTF-16 called UTF-8", &["text-utf-16-called-utf-8"], |c| {
+        let little = c.once_in(2);
+        illegal(told(Utf8, utf16(&long(c), little)))
+    }),
+    fault("UTF-16 of Latin letters called UTF-8", &["text-utf-16-called-utf-8"], |c| {
+        let little = c.once_in(2);
+        let text = long(c);
+        text.is_ascii().then_some(())?;
+        told(Utf8, utf16(&text, little))
+    }),
+    fault("UTF-8 called UTF-16", &["text-utf-8-called-utf-16"], |c| {
+        let order = if c.once_in(2) { Utf16Be } else { Utf16Le };
+        told(order, long(c).into_bytes())
+    }),
+    fault("UTF-8 called US-ASCII", &["text-utf-8-called-ascii"], |c| {
+        let text = text(c);
+        (!text.is_ascii()).then_some(())?;
+        told(Ascii, text.into_bytes())
+    }),
+    fault("Windows-1252 called UTF-8", &["text-windows-1252"], |c| {
+        let text = sized(c, WESTERN);
+        illegal(told(Utf8, encoding_rs::WINDOWS_1252.encode(&text).0.into_owned()))
+    }),
+    fault("Latin-1 called US-ASCII", &["text-windows-1252"], |c| {
+        let text = sized(c, WESTERN);
+        illegal(told(Ascii, text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()))
+    }),
+    fault("Shift_JIS called UTF-8", &["text-shift-jis"], |c| {
+        let text = sized(c, JAPANESE);
+        illegal(told(Utf8, encoding_rs::SHIFT_JIS.encode(&text).0.into_owned()))
+    }),
+    fault("Windows-1251 called UTF-8", &["text-legacy-encoding"], |c| {
+        let text = sized(c, CYRILLIC);
+        illegal(told(Utf8, encoding_rs::WINDOWS_1251.encode(&text).0.into_owned()))
+    }),
+    // Without U+0000 both are the same.
+    fault("CESU-8", &["text-cesu-8"], |c| {
+        let text = sized(c, EMOJI);
+        illegal(told(Utf8, surrogates_encoded(&text, false)))
+    }),
+    fault("Java's modified UTF-8", &["text-modified-utf-8"], |c| {
+        let mut text = text(c);
+        text.insert(0, '\0');
+        illegal(told(Utf8, surrogates_encoded(&text, true)))
+    }),
+    fault("a byte order mark", &["text-bom"], |c| {
+        let text = text(c);
+        match c.below(3) {
+            0 => told(Utf8, [b"\xEF\xBB\xBF", text.as_bytes()].concat()),
+            1 => told(Utf16Le, [b"\xFF\xFE".to_vec(), utf16(&text, true)].concat()),
+            _ => told(Utf16Be, [b"\xFE\xFF".to_vec(), utf16(&text, false)].concat()),
+        }
+    }),
+    fault("UTF-8 encoded twice", &["text-double-encoded"], |c| {
+        let text = text(c);
+        (!text.is_ascii()).then_some(())?;
+        // What is a control in Windows-1252 stays one, as browsers and most libraries have it.
+        let twice = encoding_rs::WINDOWS_1252.decode_without_bom_handling(text.as_bytes()).0.into_owned();
+        told(Utf8, twice.into_bytes())
+    }),
+    fault("text cut within a character", &["text-cut-off"], |c| {
+        let text = text(c);
+        let last = text.chars().next_back().filter(|c| !c.is_ascii() && text.len() > 4)?;
+        let cut = text.len() - 1 - c.below(last.len_utf8() - 1);
+        told(Utf8, text.as_bytes()[..cut].to_vec())
+    }),
+];
+
+fn told(encoding: Encoding, payload: Vec<u8>) -> Option<Damage> {
+    Some(Damage::Text { encoding, payload })
+}
+
+/// Only where it is not legal by chance, which nobody notices.
+fn illegal(damage: Option<Damage>) -> Option<Damage> {
+    let Some(Damage::Text { encoding, payload }) = damage else { return None };
+    bookend::Text::decode(encoding, &payload).is_err().then_some(Damage::Text { encoding, payload })
+}
+
+/// Sixteen characters at least: fewer are as good as any others.
+fn long(chance: &mut Chance) -> String {
+    (0..1000).map(|_| text(chance)).find(|text| text.chars().count() >= 16).expect("some are long")
+}
+
+fn sized(chance: &mut Chance, sentences: &[&str]) -> String {
+    let size = chance.size();
+    text_in(chance, sentences, size)
+}
+
+fn utf16(text: &str, little: bool) -> Vec<u8> {
+    text.encode_utf16().flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() }).collect()
+}
+
+/// UTF-8 of each UTF-16 unit by itself, as old databases and Java do.
+fn surrogates_encoded(text: &str, modified: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    for unit in text.encode_utf16() {
+        let low = |shift: u16| 0x80 | (unit >> shift & 0x3F).to_be_bytes()[1];
+        match unit {
+            0 if modified => out.extend([0xC0, 0x80]),
+            0..=0x7F => out.push(unit.to_be_bytes()[1]),
+            0x80..=0x7FF => out.extend([0xC0 | (unit >> 6).to_be_bytes()[1], low(0)]),
+            _ => out.extend([0xE0 | (unit >> 12).to_be_bytes()[1], low(6), low(0)]),
+        }
+    }
+    out
+}
