@@ -61,6 +61,8 @@ enum Subject<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Stream<'a> {
     bytes: &'a [u8],
+    /// Sound frames that came before, as many as are known.
+    before: &'a [u8],
     /// Where they stand in the stream, in bytes from its first START.
     offset: u64,
     fault: Error,
@@ -73,7 +75,17 @@ impl<'a> Evidence<'a> {
     #[must_use]
     pub fn stream(fault: Error, offset: u64, bytes: &'a [u8]) -> Evidence<'a> {
         let bytes = &bytes[..bytes.len().min(WINDOW)];
-        Evidence { subject: Subject::Stream(Stream { bytes, offset, fault }), fault: Some(fault) }
+        Evidence { subject: Subject::Stream(Stream { bytes, before: &[], offset, fault }), fault: Some(fault) }
+    }
+
+    /// The last frames before the faulty one, from the first byte of a frame on. A mistake that they would show, and do
+    /// not, is not made each time.
+    #[must_use]
+    pub fn behind(mut self, before: &'a [u8]) -> Evidence<'a> {
+        if let Subject::Stream(stream) = &mut self.subject {
+            stream.before = &before[..before.len().min(WINDOW)];
+        }
+        self
     }
 
     /// The payload of a sound frame, and what its encoding byte says. The text may be legal and yet not what was meant.
@@ -113,7 +125,7 @@ pub struct Hypothesis {
     confidence: Confidence,
     offset: u64,
     seen: String,
-    /// How many frames speak for it.
+    /// What decides among equally likely ones.
     weight: usize,
 }
 
@@ -122,8 +134,13 @@ impl Hypothesis {
         Hypothesis { mistake, confidence, offset, seen, weight: 1 }
     }
 
-    fn weighing(mut self, frames: usize) -> Hypothesis {
-        self.weight = frames;
+    fn weighing(mut self, weight: usize) -> Hypothesis {
+        self.weight = weight;
+        self
+    }
+
+    fn at_most(mut self, confidence: Confidence) -> Hypothesis {
+        self.confidence = self.confidence.min(confidence);
         self
     }
 
@@ -285,6 +302,14 @@ impl Error {
                 | Error::Malformed { .. }
                 | Error::Version { .. }
         )
+    }
+}
+
+impl Stream<'_> {
+    /// Did the bytes stop coming, rather than come wrong? Then a body that holds frames looks like frames behind a
+    /// wrong length, unless the bytes end where such a frame does.
+    fn stalled(&self) -> bool {
+        matches!(self.fault, Error::Truncated { .. } | Error::FrameTimeout { .. } | Error::HelloTimeout)
     }
 }
 

@@ -140,6 +140,9 @@ fn interleaved(chance: &mut Chance, in_turns: bool) -> Option<Damage> {
         drafts[at].write(&mut wire);
         wire
     });
+    if outer.len() + inner.len() > 60_000 {
+        return None; // more than is looked at
+    }
     let (mut wire, mut ends) = (Vec::new(), Vec::new());
     for draft in &drafts[..drafts.len() - 2] {
         draft.write(&mut wire);

@@ -39,11 +39,11 @@ impl Chance {
         (0..length).map(|_| self.byte()).collect()
     }
 
-    /// 1 byte to 64 KiB, small ones more often.
+    /// 1 byte to 60,000, small ones more often: the diagnosis looks at 64 KiB and has to see where a frame ends.
     pub(crate) fn size(&mut self) -> usize {
         let bits = self.below(17);
         let below = 1 << bits;
-        (below / 2 + self.below(below)).clamp(1, 1 << 16)
+        (below / 2 + self.below(below)).clamp(1, 60_000)
     }
 }
 
@@ -140,8 +140,8 @@ fn frame(chance: &mut Chance, from_hub: bool) -> Draft {
             let text = text(chance);
             let encoding = match chance.below(6) {
                 0 if text.is_ascii() => Encoding::Ascii,
-                1 => Encoding::Utf16Be,
-                2 => Encoding::Utf16Le,
+                1 if text.len() < 30_000 => Encoding::Utf16Be,
+                2 if text.len() < 30_000 => Encoding::Utf16Le,
                 _ => Encoding::Utf8,
             };
             said(kind, fixed, text, encoding)
@@ -225,7 +225,8 @@ pub(crate) const ENGLISH: &[&str] = &[
     "{\"id\": 4711, \"name\": \"ann\", \"tags\": [\"a\", \"b\"], \"ok\": true}",
     "2026-11-22T23:32:01Z INFO server: connection from 127.0.0.1:4711 accepted",
 ];
-pub(crate) const GREEK: &[&str] = &["Όλοι οι άνθρωποι γεννιούνται ελεύθεροι και ίσοι στην αξιοπρέπεια και τα δικαιώματα."];
+pub(crate) const GREEK: &[&str] =
+    &["Όλοι οι άνθρωποι γεννιούνται ελεύθεροι και ίσοι στην αξιοπρέπεια και τα δικαιώματα."];
 pub(crate) const HAN: &[&str] = &[
     "人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。",
     "今天天气很好，我们去公园散步吧。你什么时候有空？晚上一起吃饭怎么样！",

@@ -17,17 +17,18 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("length swapped within halves", &["length-16-bit-swapped"], |c| {
         every(c, |_, n| n.rotate_left(16).to_le_bytes().to_vec())
     }),
+    // In text without supplementary characters a UTF-16 unit is a character: which of them was counted does not show.
     fault("length counts characters", &["length-counts-characters"], |c| {
-        every(c, |draft, n| counted(draft, n, |text| text.chars().count()))
+        let count = |draft: &Draft, n| counted(draft, n, |text| text.chars().count());
+        every_such(c, |draft| draft.text.as_ref().is_none_or(|text| has_supplementary(text)), count)
     }),
     fault("length counts UTF-16 units", &["length-counts-utf-16-units"], |c| {
-        // Of a text in UTF-8 without supplementary characters, units are characters: that says nothing.
-        let damage = every(c, |draft, n| {
-            let telling =
-                draft.encoding != Encoding::Utf8 || draft.text.iter().any(|text| text.chars().any(|c| c > '\u{FFFF}'));
-            if telling { counted(draft, n, |text| text.encode_utf16().count()) } else { n.to_be_bytes().to_vec() }
-        });
-        damage
+        let count = |draft: &Draft, n| counted(draft, n, |text| text.encode_utf16().count());
+        every_such(c, |draft| draft.text.as_ref().is_none_or(|text| has_supplementary(text)), count)
+    }),
+    fault("the same, where both agree", &["length-counts-characters", "length-counts-utf-16-units"], |c| {
+        let count = |draft: &Draft, n| counted(draft, n, |text| text.chars().count());
+        every_such(c, |draft| draft.text.as_ref().is_none_or(|text| !has_supplementary(text)), count)
     }),
     fault("length includes the header", &["length-includes-header"], |c| {
         every(c, |_, n| (n + 8).to_be_bytes().to_vec())
@@ -68,6 +69,16 @@ fn every(chance: &mut Chance, field: fn(&Draft, u32) -> Vec<u8>) -> Option<Damag
     write(chance, field, |body| body)
 }
 
+/// The same for streams all of whose frames are such.
+fn every_such(chance: &mut Chance, such: fn(&Draft) -> bool, field: fn(&Draft, u32) -> Vec<u8>) -> Option<Damage> {
+    let drafts: Vec<Draft> = corpus::stream(chance).into_iter().filter(such).collect();
+    write_all(drafts, chance.once_in(2), field, |_, body| body)
+}
+
+fn has_supplementary(text: &str) -> bool {
+    text.chars().any(|character| character > '\u{FFFF}')
+}
+
 fn terminated(chance: &mut Chance, end: &'static [u8]) -> Option<Damage> {
     write_with(
         chance,
@@ -90,9 +101,17 @@ fn write_with(
     field: impl Fn(&Draft, u32) -> Vec<u8>,
     change: impl Fn(&Draft, Vec<u8>) -> Vec<u8>,
 ) -> Option<Damage> {
-    let constant_hello = chance.once_in(2);
+    write_all(corpus::stream(chance), chance.once_in(2), field, change)
+}
+
+fn write_all(
+    drafts: Vec<Draft>,
+    constant_hello: bool,
+    field: impl Fn(&Draft, u32) -> Vec<u8>,
+    change: impl Fn(&Draft, Vec<u8>) -> Vec<u8>,
+) -> Option<Damage> {
     let (mut wire, mut sound, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, draft) in corpus::stream(chance).into_iter().enumerate() {
+    for (at, draft) in drafts.into_iter().enumerate() {
         draft.write(&mut sound);
         if at == 0 && constant_hello {
             draft.write(&mut wire);

@@ -7,8 +7,9 @@ use super::mistakes::{self as m, Mistake};
 use super::walk::{Reading, Step, declared, follow, spanning};
 use super::{Confidence, Hypothesis, Stream};
 use crate::frame::HEADER_LENGTH;
+use crate::kind;
 
-const READINGS: [(&Mistake, Reading, &str); 4] = [
+const READINGS: [(&Mistake, Reading, &str); 3] = [
     (
         &m::CHANNEL_LF_TO_CRLF,
         |bytes| counting(bytes, crlf_as_one),
@@ -24,19 +25,17 @@ const READINGS: [(&Mistake, Reading, &str); 4] = [
         |bytes| counting(bytes, iac_as_one),
         "END stands in its place once each FF FF counts as one byte",
     ),
-    (
-        &m::CHANNEL_LATIN_1_TO_UTF_8,
-        |bytes| counting(bytes, latin_1),
-        "END stands in its place once each pair C2..C3 80..BF counts as one byte",
-    ),
 ];
 
 pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
+    if stream.offset == 0 && stream.bytes.get(2) == Some(&kind::HELLO) {
+        return; // its canary shows such a channel better
+    }
     for (mistake, reading, seen) in READINGS {
-        let Some(walk) = follow(stream.bytes, reading) else { continue };
+        let Some(walk) = follow(stream.before, stream.bytes, reading) else { continue };
         let Step::Whole { total, .. } = reading(stream.bytes) else { continue };
         let changes = declared(stream.bytes).unwrap_or(0).abs_diff((total - HEADER_LENGTH - 2) as u64);
-        let confidence = match (walk.explained, walk.lost || walk.spared > 0) {
+        let confidence = match (walk.explained, walk.doubtful() || stream.stalled() && !walk.complete) {
             (1, true) => Confidence::Possible,
             // A single change may as well be a byte that was lost or added.
             (1, false) if changes < 2 => Confidence::Likely,
@@ -46,7 +45,7 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
         let offset = stream.offset + HEADER_LENGTH as u64;
         found.push(
             Hypothesis::new(mistake, confidence, offset, format!("{seen} ({changes} in this frame)"))
-                .weighing(walk.explained),
+                .weighing(10 * walk.explained + 1),
         );
     }
 }
@@ -81,8 +80,4 @@ fn lf_as_two(bytes: &[u8]) -> (usize, u64) {
 
 fn iac_as_one(bytes: &[u8]) -> (usize, u64) {
     if bytes.starts_with(b"\xFF\xFF") { (2, 1) } else { (1, 1) }
-}
-
-fn latin_1(bytes: &[u8]) -> (usize, u64) {
-    if matches!(bytes, [0xC2 | 0xC3, 0x80..=0xBF, ..]) { (2, 1) } else { (1, 1) }
 }

@@ -15,6 +15,9 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     found.extend(interleaved(stream));
 }
 
+/// How many frames inside a frame are followed to what is behind: bytes made for it hold thousands.
+const MAX_JUDGED: usize = 64;
+
 /// The frames behind a damaged one: `None` unless they begin soundly.
 fn behind(bytes: &[u8], total: usize) -> Option<(usize, bool)> {
     let rest = bytes.get(total..)?;
@@ -24,14 +27,15 @@ fn behind(bytes: &[u8], total: usize) -> Option<(usize, bool)> {
 /// A hypothesis about one frame of `total` bytes, behind which everything is as it should be.
 fn once(stream: &Stream<'_>, mistake: &'static Mistake, total: usize, at: usize, seen: &str) -> Option<Hypothesis> {
     let (frames, clean) = behind(stream.bytes, total)?;
+    let complete = stream.bytes.len() == total || frames > 0 && stream.bytes.ends_with(&END);
     let confidence = match frames {
-        _ if !clean => Confidence::Possible,
+        _ if !clean || stream.stalled() && !complete => Confidence::Possible,
         0 => Confidence::Likely,
         _ => Confidence::Certain,
     };
     let shown = hex(&stream.bytes[at..stream.bytes.len().min(at + 8)]);
     let seen = format!("{seen} {shown}");
-    Some(Hypothesis::new(mistake, confidence, stream.offset + at as u64, seen).weighing(frames))
+    Some(Hypothesis::new(mistake, confidence, stream.offset + at as u64, seen).weighing(usize::from(frames > 0)))
 }
 
 fn byte_lost(stream: &Stream<'_>) -> Option<Hypothesis> {
@@ -55,16 +59,15 @@ fn byte_lost(stream: &Stream<'_>) -> Option<Hypothesis> {
             }
         }
     }
-    for (missing, total) in headers_with_a_byte_put_in(bytes) {
-        if let Some(hypothesis) = lost(total, missing, "a header that lacks one byte before") {
-            return Some(hypothesis);
-        }
-    }
-    None
+    headers_with_a_byte_put_in(bytes).find_map(|(missing, value, total)| {
+        let hypothesis = lost(total, missing, "a header that lacks one byte before")?;
+        // A byte of the length that may be anything explains too much: nearly every END has one that leads to it.
+        Some(if missing >= 4 && value != 0 { hypothesis.at_most(Confidence::Possible) } else { hypothesis })
+    })
 }
 
-/// Where a byte may be missing in the header, and the whole frame's length then, END being in its place.
-fn headers_with_a_byte_put_in(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> + '_ {
+/// Where a byte may be missing in the header, that byte, and the whole frame's length then, END being in its place.
+fn headers_with_a_byte_put_in(bytes: &[u8]) -> impl Iterator<Item = (usize, u8, usize)> + '_ {
     let seen = bytes.first_chunk::<7>();
     let candidates = seen.into_iter().flat_map(move |seen| {
         (0..HEADER_LENGTH).flat_map(move |missing| {
@@ -80,13 +83,13 @@ fn headers_with_a_byte_put_in(bytes: &[u8]) -> impl Iterator<Item = (usize, usiz
                 header[..missing].copy_from_slice(&seen[..missing]);
                 header[missing] = value;
                 header[missing + 1..].copy_from_slice(&seen[missing..]);
-                (missing, header)
+                (missing, value, header)
             })
         })
     });
-    candidates.filter(|(_, header)| is_header(header)).filter_map(move |(missing, header)| {
+    candidates.filter(|(_, _, header)| is_header(header)).filter_map(move |(missing, value, header)| {
         let end = usize::try_from(declared(&header)?).ok()?.checked_add(HEADER_LENGTH - 1)?;
-        bytes.get(end..)?.starts_with(&END).then_some((missing, end + 2))
+        bytes.get(end..)?.starts_with(&END).then_some((missing, value, end + 2))
     })
 }
 
@@ -131,7 +134,11 @@ fn between_frames(stream: &Stream<'_>) -> Option<Hypothesis> {
     }
     let at = find(bytes, &START).filter(|&at| at > 0)?;
     let stray = &bytes[..at];
-    let Step::Whole { total, .. } = correct(&bytes[at..]) else { return None };
+    let total = match correct(&bytes[at..]) {
+        Step::Whole { total, .. } => total,
+        Step::Partial { .. } => bytes.len() - at,
+        Step::Wrong => return None,
+    };
     let newline = matches!(stray, b"\n" | b"\r\n" | b"\r" | b"\0" | b"\n\0");
     let printable = stray.iter().all(|&byte| byte >= b' ' || byte.is_ascii_whitespace() || byte == 0x1B);
     let (frames, clean) = sound(&bytes[at..]);
@@ -151,10 +158,10 @@ fn between_frames(stream: &Stream<'_>) -> Option<Hypothesis> {
 /// A START inside a frame that begins another frame; without it, both ENDs fall in their places.
 fn interleaved(stream: &Stream<'_>) -> Option<Hypothesis> {
     let bytes = stream.bytes;
-    if !bytes.starts_with(&START) {
+    if bytes.first() != Some(&START[0]) {
         return None;
     }
-    let mut best: Option<Hypothesis> = None;
+    let (mut best, mut judged): (Option<Hypothesis>, usize) = (None, 0);
     for at in (1..bytes.len().saturating_sub(HEADER_LENGTH)).filter(|&at| bytes[at..].starts_with(&START)) {
         let inner = &bytes[at..];
         let Some(inner_length) = declared(inner).filter(|_| is_header(&inner[..HEADER_LENGTH])) else { continue };
@@ -177,7 +184,10 @@ fn interleaved(stream: &Stream<'_>) -> Option<Hypothesis> {
         let Ok(total) = usize::try_from(outer.saturating_add(OVERHEAD as u64).saturating_add(inner_total)) else {
             continue;
         };
-        let closed = total <= bytes.len() && bytes[total - END.len()..total] == END;
+        let Some(tail) = bytes.get(..total) else { continue };
+        // A writer may be cut within END.
+        let in_end = bytes[at - 1] == END[0] && tail.ends_with(&END[1..]) && inner_whole;
+        let closed = tail.ends_with(&END) || in_end || tail.ends_with(&[END[0], END[1], END[1]]) && !inner_whole;
         let Some((frames, clean)) = behind(bytes, total).filter(|_| closed) else { continue };
         let confidence = match (inner_whole, clean) {
             (true, true) => Confidence::Certain,
@@ -187,11 +197,12 @@ fn interleaved(stream: &Stream<'_>) -> Option<Hypothesis> {
         let seen =
             format!("a frame of {inner_total} bytes begins inside another one: {}", hex(&inner[..HEADER_LENGTH]));
         let hypothesis = Hypothesis::new(&m::CHANNEL_WRITERS_INTERLEAVED, confidence, stream.offset + at as u64, seen)
-            .weighing(frames + 2);
+            .weighing(10 * (frames + 2));
+        judged += 1;
         if best.as_ref().is_none_or(|best| best.confidence < hypothesis.confidence) {
             best = Some(hypothesis);
         }
-        if confidence == Confidence::Certain {
+        if confidence == Confidence::Certain || judged == MAX_JUDGED {
             break;
         }
     }

@@ -321,7 +321,7 @@ fn length_prefix(bytes: &[u8]) -> Sighting {
     let orders: [(&str, fn(&[u8]) -> u32); 2] = [("big", BigEndian::read_u32), ("little", LittleEndian::read_u32)];
     for (order, read) in orders {
         let (mut rest, mut links) = (bytes, 0_usize);
-        let first = bytes.get(..4).map(read).filter(|&length| length > 0 && length <= 1 << 24)?;
+        let Some(first) = bytes.get(..4).map(read).filter(|&length| length > 0 && length <= 1 << 24) else { continue };
         let whole = loop {
             let Some((field, behind)) = rest.split_at_checked(4) else { break rest.is_empty() };
             let Some(behind) = usize::try_from(read(field)).ok().and_then(|length| behind.get(length..)) else {

@@ -15,7 +15,7 @@ use crate::kind;
 use crate::text::Encoding;
 
 /// In the order in which they are named where several fit as well.
-const READINGS: [(&Mistake, Reading); 22] = [
+const READINGS: [(&Mistake, Reading); 20] = [
     (&m::LENGTH_LITTLE_ENDIAN, little_endian),
     (&m::LENGTH_16_BIT_SWAPPED, halves_swapped),
     (&m::LENGTH_16_BIT_SWAPPED, bytes_of_halves_swapped),
@@ -34,10 +34,8 @@ const READINGS: [(&Mistake, Reading); 22] = [
     (&m::LENGTH_COUNTS_TERMINATOR, |bytes| shorter_by(bytes, 1)),
     (&m::LENGTH_OMITS_TERMINATOR, omits_terminator),
     (&m::LENGTH_OMITS_FIXED_PART, omits_fixed_part),
-    (&m::LENGTH_COUNTS_CHARACTERS, |bytes| utf8_counted(bytes, |_| 1)),
-    (&m::LENGTH_COUNTS_UTF_16_UNITS, |bytes| utf8_counted(bytes, |lead| if lead >= 0xF0 { 2 } else { 1 })),
-    (&m::LENGTH_COUNTS_UTF_16_UNITS, utf16_units),
-    (&m::LENGTH_COUNTS_CHARACTERS, utf16_characters),
+    (&m::LENGTH_COUNTS_CHARACTERS, characters),
+    (&m::LENGTH_COUNTS_UTF_16_UNITS, units),
 ];
 
 pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
@@ -48,11 +46,13 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     for (mistake, reading) in READINGS {
         match reading(bytes) {
             Step::Whole { body_at, total } => {
-                let Some(walk) = follow(bytes, reading) else { continue };
-                let doubtful = walk.lost || walk.spared > 0;
+                let Some(walk) = follow(stream.before, bytes, reading) else { continue };
+                let doubtful = walk.doubtful() || stream.stalled() && !walk.complete;
+                let text = bytes[3] != Encoding::Binary as u8;
                 let confidence = match walk.explained {
                     1 if doubtful => Confidence::Possible,
                     // One frame that is one byte short, or long, may as well have lost or gained it.
+                    1 if is_slight(mistake) && !text => Confidence::Possible,
                     1 if is_slight(mistake) => Confidence::Likely,
                     _ if doubtful => Confidence::Likely,
                     _ => Confidence::Certain,
@@ -62,7 +62,7 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
                     hex(&bytes[4..body_at.max(HEADER_LENGTH).min(bytes.len())]),
                     total - body_at - 2
                 );
-                found.push(Hypothesis::new(mistake, confidence, stream.offset + 4, seen).weighing(walk.explained));
+                found.push(Hypothesis::new(mistake, confidence, stream.offset + 4, seen).weighing(10 * walk.explained));
             }
             Step::Partial { body_at, length } => found.extend(unconfirmed(stream, mistake, body_at, length)),
             Step::Wrong => {}
@@ -200,10 +200,6 @@ fn varint_big(bytes: &[u8]) -> Step {
 
 /// The length counts something of each character of UTF-8, told by its first byte.
 fn utf8_counted(bytes: &[u8], count: fn(u8) -> u64) -> Step {
-    let encoding = bytes.get(3).and_then(|&byte| Encoding::from_byte(byte));
-    if !matches!(encoding, Some(Encoding::Utf8 | Encoding::Ascii | Encoding::Binary)) {
-        return Step::Wrong;
-    }
     let Some((mut left, mut at)) = behind_fixed_part(bytes) else { return Step::Wrong };
     while let Some(&byte) = bytes.get(at) {
         if byte & 0xC0 != 0x80 {
@@ -217,20 +213,31 @@ fn utf8_counted(bytes: &[u8], count: fn(u8) -> u64) -> Step {
     if left > 0 && at < bytes.len() { Step::Wrong } else { counted(bytes, at, left) }
 }
 
+fn characters(bytes: &[u8]) -> Step {
+    if is_wide(bytes) { utf16_characters(bytes) } else { utf8_counted(bytes, |_| 1) }
+}
+
+fn units(bytes: &[u8]) -> Step {
+    if is_wide(bytes) { utf16_units(bytes) } else { utf8_counted(bytes, |lead| if lead >= 0xF0 { 2 } else { 1 }) }
+}
+
+fn is_wide(bytes: &[u8]) -> bool {
+    matches!(bytes.get(3), Some(3 | 4))
+}
+
 fn utf16_units(bytes: &[u8]) -> Step {
-    match (bytes.get(3), behind_fixed_part(bytes)) {
-        (Some(3 | 4), Some((units, at))) => spanning(bytes, HEADER_LENGTH, (at - HEADER_LENGTH) as u64 + 2 * units),
-        _ => Step::Wrong,
+    match behind_fixed_part(bytes) {
+        Some((units, at)) => spanning(bytes, HEADER_LENGTH, (at - HEADER_LENGTH) as u64 + 2 * units),
+        None => Step::Wrong,
     }
 }
 
 fn utf16_characters(bytes: &[u8]) -> Step {
-    let (Some(&encoding @ (3 | 4)), Some((mut left, mut at))) = (bytes.get(3), behind_fixed_part(bytes)) else {
-        return Step::Wrong;
-    };
+    let Some((mut left, mut at)) = behind_fixed_part(bytes) else { return Step::Wrong };
+    let big_endian = bytes.get(3) == Some(&(Encoding::Utf16Be as u8));
     while left > 0 {
         let Some(&[first, second]) = bytes.get(at..at + 2) else { break };
-        let high = if encoding == Encoding::Utf16Be as u8 { first } else { second };
+        let high = if big_endian { first } else { second };
         at += if high & 0xFC == 0xD8 { 4 } else { 2 };
         left -= 1;
     }

@@ -130,7 +130,18 @@ impl<'a> Case<'a> {
         }
         self.utf16_hidden(found);
         let best = plausible::legacy(self.bytes, self.cut);
-        let utf16 = !found.is_empty();
+        // Kana in Shift_JIS look like Han in UTF-16, but not the other way round.
+        let japanese = best
+            .iter()
+            .any(|(mistake, confidence)| *mistake == &m::TEXT_SHIFT_JIS && *confidence > Confidence::Possible);
+        if japanese {
+            found.retain_mut(|hypothesis| {
+                hypothesis.confidence = Confidence::Possible;
+                true
+            });
+        }
+        self.cut_off(found);
+        let utf16 = !found.is_empty() && !japanese;
         for (mistake, confidence) in best {
             let confidence = if utf16 { Confidence::Possible } else { confidence };
             found.push(self.name(
@@ -181,6 +192,10 @@ impl<'a> Case<'a> {
             (order, script)
         });
         let (order, script) = if readings[1].1.share() > readings[0].1.share() { readings[1] } else { readings[0] };
+        let ascii = self.bytes.iter().filter(|byte| matches!(byte, b' '..=b'~')).count();
+        if ascii * 10 >= self.bytes.len() * 6 {
+            return;
+        }
         let zeros = self.bytes.iter().filter(|&&byte| byte == 0).count();
         let confidence = match self.fault {
             // Legal as it stands: every other byte is NUL, or nothing is said.
@@ -220,6 +235,7 @@ impl<'a> Case<'a> {
                 // Legal UTF-16 whose bytes are well-formed UTF-8 by chance is short, or Han in the ASCII rows.
                 None if multibyte >= 4 && script.share() >= 80 => Some(Confidence::Likely),
                 None if script.characters >= 12 && plausible::is_plain_latin(&text) => Some(Confidence::Likely),
+                None if script.characters >= 32 && plausible::is_printable_ascii(&text) => Some(Confidence::Likely),
                 None => None,
             };
             if let Some(confidence) = confidence {

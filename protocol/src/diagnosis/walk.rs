@@ -39,15 +39,33 @@ pub(super) struct Walk {
     pub(super) spared: usize,
     /// Came upon bytes that neither explains.
     pub(super) lost: bool,
+    /// The bytes end where a frame does.
+    pub(super) complete: bool,
 }
 
-/// Follows the frames of `bytes`; `None` unless the mistake explains the first one.
-pub(super) fn follow(bytes: &[u8], reading: Reading) -> Option<Walk> {
+impl Walk {
+    /// Does something speak against it?
+    pub(super) fn doubtful(&self) -> bool {
+        self.lost || self.spared > 0
+    }
+}
+
+/// Follows the frames of `bytes` behind those of `before`; `None` unless the mistake explains the first one.
+pub(super) fn follow(before: &[u8], bytes: &[u8], reading: Reading) -> Option<Walk> {
     let Step::Whole { total, .. } = reading(bytes) else { return None };
+    if matches!(correct(bytes), Step::Whole { .. }) {
+        return None;
+    }
     let class = |frame: &[u8]| (frame[2], frame[3] != Encoding::Binary as u8);
     let first = class(bytes);
     let mut walk = Walk { explained: 1, ..Walk::default() };
-    let mut rest = &bytes[total..];
+    let mut rest = before;
+    while let Step::Whole { total, .. } = correct(rest) {
+        let same = matches!(reading(rest), Step::Whole { total: other, .. } if other == total);
+        walk.spared += usize::from(!same && class(rest) == first);
+        rest = &rest[total..];
+    }
+    rest = &bytes[total..];
     while !rest.is_empty() {
         let total = match (reading(rest), correct(rest)) {
             (Step::Whole { total, .. }, Step::Whole { total: sound, .. }) if total == sound => total,
@@ -67,6 +85,7 @@ pub(super) fn follow(bytes: &[u8], reading: Reading) -> Option<Walk> {
         };
         rest = &rest[total..];
     }
+    walk.complete = rest.is_empty();
     Some(walk)
 }
 

@@ -98,6 +98,11 @@ pub(super) fn is_plain_latin(text: &str) -> bool {
     letters * 10 >= text.chars().count() * 8
 }
 
+/// Nothing but what a keyboard has.
+pub(super) fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r'))
+}
+
 /// What almost-UTF-8 has that UTF-8 has not.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Surrogates {
@@ -186,9 +191,17 @@ pub(super) fn legacy(bytes: &[u8], cut: bool) -> Vec<(&'static Mistake, Confiden
         }
     }
     if found.iter().all(|(_, confidence)| *confidence == Confidence::Possible) {
-        found.push((&m::TEXT_LEGACY, Confidence::Possible));
+        let words = high_runs(bytes);
+        found.insert(if words { 0 } else { found.len() }, (&m::TEXT_LEGACY, Confidence::Possible));
     }
     found
+}
+
+/// Do bytes above 7F mostly stand together, as the letters of a word in another script do?
+fn high_runs(bytes: &[u8]) -> bool {
+    let high = bytes.iter().filter(|byte| !byte.is_ascii()).count();
+    let together = bytes.windows(2).filter(|pair| !pair[0].is_ascii() && !pair[1].is_ascii()).count();
+    high > 2 && together * 10 >= high * 6
 }
 
 /// Single letters above 7F among those of ASCII, and the punctuation that word processors make.
