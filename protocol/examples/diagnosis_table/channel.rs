@@ -150,8 +150,8 @@ fn interleaved(chance: &mut Chance, in_turns: bool) -> Option<Damage> {
     }
     let cut = 1 + chance.below(outer.len() - 1);
     // Writers are cut where a write ends: the header is one, in half of the cases.
-    let cut = if in_turns || chance.once_in(2) { cut.max(8).min(outer.len() - 1) } else { cut };
-    let inner_cut = if in_turns { 8 + chance.below(inner.len() - 8) } else { inner.len() };
+    let cut = if in_turns || chance.once_in(2) { cut.clamp(8, outer.len() - 2) } else { cut };
+    let inner_cut = if in_turns { 8 + chance.below(inner.len() - 9) } else { inner.len() };
     for part in [&outer[..cut], &inner[..inner_cut], &outer[cut..], &inner[inner_cut..]] {
         wire.extend(part);
     }

@@ -1,7 +1,5 @@
 //! Writers that get the length wrong.
 
-use bookend::Encoding;
-
 use crate::corpus::{self, Chance, Draft};
 use crate::{Damage, Fault};
 

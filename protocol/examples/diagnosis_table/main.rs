@@ -91,14 +91,21 @@ fn judged(fault: &Fault, seed: u64, streams: usize, verbose: bool) -> (Tally, Ta
     let (mut capture, mut live) = (Tally::default(), Tally::default());
     let mut chance = Chance::new(seed << 32);
     for _ in 0..streams {
-        let damage = (0..10_000).find_map(|_| (fault.make)(&mut chance)).expect("the mistake shows in some stream");
+        let shows = |damage: &Damage| match damage {
+            Damage::Stream { wire, .. } => first_fault(wire).is_some(),
+            Damage::Text { .. } => true,
+        };
+        let damage = (0..10_000)
+            .find_map(|_| (fault.make)(&mut chance).filter(|damage| shows(damage)))
+            .expect("the mistake shows in some stream");
         let (all, part) = match &damage {
             Damage::Text { encoding, payload } => {
                 let diagnosis = diagnose(&Evidence::text(*encoding, payload));
                 (diagnosis.clone(), diagnosis)
             }
             Damage::Stream { wire, ends } => {
-                let (error, at) = first_fault(wire).unwrap_or_else(|| panic!("{}: no fault shows", fault.title));
+                let (error, at) = first_fault(wire)
+                    .unwrap_or_else(|| panic!("{}: no fault shows in {}", fault.title, wire.escape_ascii()));
                 let end = ends.iter().copied().find(|&end| end > at).unwrap_or(wire.len());
                 let all = diagnose(&Evidence::stream(error, at as u64, &wire[at..]).behind(&wire[..at]));
                 // A live peer that waits: its bytes end with the frame, and where that shows no fault yet, time runs out.

@@ -56,18 +56,13 @@ type Counting = fn(&[u8]) -> (usize, u64);
 fn counting(bytes: &[u8], count: Counting) -> Step {
     let Some(mut left) = declared(bytes) else { return Step::Wrong };
     let mut at = HEADER_LENGTH;
-    let mut changed = false;
     while left > 0 && at < bytes.len() {
         let (here, counted) = count(&bytes[at..]);
         let Some(less) = left.checked_sub(counted) else { return Step::Wrong };
-        changed |= here as u64 != counted;
         left = less;
         at += here;
     }
-    match spanning(bytes, HEADER_LENGTH, (at - HEADER_LENGTH) as u64 + left) {
-        Step::Whole { .. } if !changed => Step::Wrong,
-        step => step,
-    }
+    spanning(bytes, HEADER_LENGTH, (at - HEADER_LENGTH) as u64 + left)
 }
 
 fn crlf_as_one(bytes: &[u8]) -> (usize, u64) {

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::mistakes::{self as m, Mistake};
-use super::walk::{Step, correct, declared, is_header, sound};
+use super::walk::{Step, correct, declared, has_sound_sibling, is_header, sound};
 use super::{Confidence, Hypothesis, Stream, find, hex, quoted};
 use crate::frame::{END, HEADER_LENGTH, OVERHEAD, START};
 
@@ -27,15 +27,19 @@ fn behind(bytes: &[u8], total: usize) -> Option<(usize, bool)> {
 /// A hypothesis about one frame of `total` bytes, behind which everything is as it should be.
 fn once(stream: &Stream<'_>, mistake: &'static Mistake, total: usize, at: usize, seen: &str) -> Option<Hypothesis> {
     let (frames, clean) = behind(stream.bytes, total)?;
+    let sibling =
+        has_sound_sibling(stream.bytes, &stream.bytes[total..]) || has_sound_sibling(stream.bytes, stream.before);
     let complete = stream.bytes.len() == total || frames > 0 && stream.bytes.ends_with(&END);
     let confidence = match frames {
         _ if !clean || stream.stalled() && !complete => Confidence::Possible,
         0 => Confidence::Likely,
-        _ => Confidence::Certain,
+        // What is made each time would show in a frame of the same class.
+        _ if sibling => Confidence::Certain,
+        _ => Confidence::Likely,
     };
     let shown = hex(&stream.bytes[at..stream.bytes.len().min(at + 8)]);
     let seen = format!("{seen} {shown}");
-    Some(Hypothesis::new(mistake, confidence, stream.offset + at as u64, seen).weighing(usize::from(frames > 0)))
+    Some(Hypothesis::new(mistake, confidence, stream.offset + at as u64, seen).weighing(2))
 }
 
 fn byte_lost(stream: &Stream<'_>) -> Option<Hypothesis> {
@@ -155,11 +159,24 @@ fn between_frames(stream: &Stream<'_>) -> Option<Hypothesis> {
     Some(Hypothesis::new(mistake, confidence, stream.offset, seen).weighing(frames))
 }
 
+/// A frame between the two bytes of another one's END: its F5 was taken for that of END, and that of END comes behind it.
+fn within_end(stream: &Stream<'_>) -> Option<Hypothesis> {
+    let rest = stream.bytes.strip_prefix(&START[1..])?;
+    let header: Vec<u8> = START.iter().chain(rest.get(..HEADER_LENGTH - START.len())?).copied().collect();
+    let end =
+        usize::try_from(declared(&header).filter(|_| is_header(&header))?).ok()?.checked_add(HEADER_LENGTH - 1)?;
+    let behind = stream.bytes.get(end..)?.strip_prefix(&[END[0], END[1], END[1]])?;
+    (behind.is_empty() || correct(behind) != Step::Wrong).then(|| {
+        let seen = format!("a frame stands between f8 and f5 of END: {}", hex(&stream.bytes[..HEADER_LENGTH - 1]));
+        Hypothesis::new(&m::CHANNEL_WRITERS_INTERLEAVED, Confidence::Certain, stream.offset, seen).weighing(20)
+    })
+}
+
 /// A START inside a frame that begins another frame; without it, both ENDs fall in their places.
 fn interleaved(stream: &Stream<'_>) -> Option<Hypothesis> {
     let bytes = stream.bytes;
     if bytes.first() != Some(&START[0]) {
-        return None;
+        return within_end(stream);
     }
     let (mut best, mut judged): (Option<Hypothesis>, usize) = (None, 0);
     for at in (1..bytes.len().saturating_sub(HEADER_LENGTH)).filter(|&at| bytes[at..].starts_with(&START)) {

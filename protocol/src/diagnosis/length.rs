@@ -57,12 +57,15 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
                     _ if doubtful => Confidence::Likely,
                     _ => Confidence::Certain,
                 };
+                // A NUL in front of END is rarer than whatever else fits.
+                let nul = mistake == &m::LENGTH_OMITS_TERMINATOR && bytes[total - 3] == 0;
+                let weight = 10 * walk.explained + if nul { 5 } else { 0 };
                 let seen = format!(
                     "length field {}, but END stands behind {} bytes of body",
                     hex(&bytes[4..body_at.max(HEADER_LENGTH).min(bytes.len())]),
                     total - body_at - 2
                 );
-                found.push(Hypothesis::new(mistake, confidence, stream.offset + 4, seen).weighing(10 * walk.explained));
+                found.push(Hypothesis::new(mistake, confidence, stream.offset + 4, seen).weighing(weight));
             }
             Step::Partial { body_at, length } => found.extend(unconfirmed(stream, mistake, body_at, length)),
             Step::Wrong => {}
@@ -92,7 +95,7 @@ fn unconfirmed(stream: &Stream<'_>, mistake: &'static Mistake, body_at: usize, l
         _ => Confidence::Possible,
     };
     let seen = format!("length field {}, which may mean {length}", hex(&bytes[4..HEADER_LENGTH]));
-    Some(Hypothesis::new(mistake, confidence, stream.offset + 4, seen))
+    Some(Hypothesis::new(mistake, confidence, stream.offset + 4, seen).weighing(0))
 }
 
 fn little_endian(bytes: &[u8]) -> Step {
@@ -210,7 +213,10 @@ fn utf8_counted(bytes: &[u8], count: fn(u8) -> u64) -> Step {
         }
         at += 1;
     }
-    if left > 0 && at < bytes.len() { Step::Wrong } else { counted(bytes, at, left) }
+    let text = bytes.get(HEADER_LENGTH..at).unwrap_or(&[]);
+    let is_text = matches!(bytes[3], 1 | 2)
+        && text.get(fixed_part(bytes)..).is_some_and(|text| core::str::from_utf8(text).is_ok());
+    if left > 0 && at < bytes.len() || !is_text { Step::Wrong } else { counted(bytes, at, left) }
 }
 
 fn characters(bytes: &[u8]) -> Step {

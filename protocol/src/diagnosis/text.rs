@@ -124,6 +124,9 @@ impl<'a> Case<'a> {
                 return;
             }
         }
+        if self.cut_off(found) && !self.bytes[..at].is_ascii() {
+            return; // well-formed UTF-8 up to there is no accident
+        }
         if let Some(hypotheses) = self.surrogates(around) {
             found.extend(hypotheses);
             return;
@@ -140,8 +143,7 @@ impl<'a> Case<'a> {
                 true
             });
         }
-        self.cut_off(found);
-        let utf16 = !found.is_empty() && !japanese;
+        let utf16 = found.iter().any(|hypothesis| hypothesis.mistake == &m::TEXT_UTF_16_CALLED_UTF_8) && !japanese;
         for (mistake, confidence) in best {
             let confidence = if utf16 { Confidence::Possible } else { confidence };
             found.push(self.name(
@@ -258,8 +260,8 @@ impl<'a> Case<'a> {
     }
 
     /// Legal but for its last character.
-    fn cut_off(&self, found: &mut Vec<Hypothesis>) {
-        let Some(at) = self.fault.filter(|_| !self.cut) else { return };
+    fn cut_off(&self, found: &mut Vec<Hypothesis>) -> bool {
+        let Some(at) = self.fault.filter(|_| !self.cut) else { return false };
         let rest = &self.bytes[at..];
         let cut = match self.encoding {
             Encoding::Utf8 => {
@@ -268,12 +270,14 @@ impl<'a> Case<'a> {
             Encoding::Utf16Be | Encoding::Utf16Le => rest.len() <= 3,
             _ => false,
         };
-        if cut && at > 0 {
+        let cut = cut && at > 0;
+        if cut {
             found.push(self.name(
                 &m::TEXT_CUT_OFF,
                 Confidence::Likely,
                 format!("it ends within a character: {}", hex(rest)),
             ));
         }
+        cut
     }
 }

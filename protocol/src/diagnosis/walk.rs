@@ -53,10 +53,9 @@ impl Walk {
 /// Follows the frames of `bytes` behind those of `before`; `None` unless the mistake explains the first one.
 pub(super) fn follow(before: &[u8], bytes: &[u8], reading: Reading) -> Option<Walk> {
     let Step::Whole { total, .. } = reading(bytes) else { return None };
-    if matches!(correct(bytes), Step::Whole { .. }) {
+    if matches!(correct(bytes), Step::Whole { total: sound, .. } if sound == total) {
         return None;
     }
-    let class = |frame: &[u8]| (frame[2], frame[3] != Encoding::Binary as u8);
     let first = class(bytes);
     let mut walk = Walk { explained: 1, ..Walk::default() };
     let mut rest = before;
@@ -87,6 +86,23 @@ pub(super) fn follow(before: &[u8], bytes: &[u8], reading: Reading) -> Option<Wa
     }
     walk.complete = rest.is_empty();
     Some(walk)
+}
+
+/// Frames of a class are written by the same lines of a program: those of a kind, text apart from binary.
+fn class(frame: &[u8]) -> (u8, bool) {
+    (frame[2], frame[3] != Encoding::Binary as u8)
+}
+
+/// Does a sound frame of the same class as `frame` stand at the beginning of `others`, or behind such as are sound?
+pub(super) fn has_sound_sibling(frame: &[u8], others: &[u8]) -> bool {
+    let mut rest = others;
+    while let Step::Whole { total, .. } = correct(rest) {
+        if frame.len() >= 4 && class(rest) == class(frame) {
+            return true;
+        }
+        rest = &rest[total..];
+    }
+    false
 }
 
 /// How many sound frames `bytes` begins with, and whether nothing but those, and perhaps a part of one, is there.

@@ -16,19 +16,22 @@ pub(super) struct Script {
     /// How many different rows of 256 characters there are, and how many columns.
     rows: usize,
     columns: usize,
+    /// Characters whose lower byte is 0: hardly any, but of Latin letters in the wrong order.
+    first_column: usize,
 }
 
 impl Script {
     pub(super) fn of(text: &str) -> Script {
         let mut counts = [0_usize; GROUPS];
         let (mut rows, mut columns) = ([false; 256], [false; 256]);
-        let mut characters = 0;
+        let (mut characters, mut first_column) = (0, 0);
         for character in text.chars() {
             characters += 1;
             counts[usize::from(group(character))] += 1;
             let [high, low] = u16::try_from(u32::from(character)).unwrap_or(u16::MAX).to_be_bytes();
             rows[usize::from(high)] = true;
             columns[usize::from(low)] = true;
+            first_column += usize::from(low == 0 && high != 0);
         }
         let commonest = (2..GROUPS).max_by_key(|&group| counts[group]).unwrap_or(2);
         let count = |set: [bool; 256]| set.iter().filter(|&&seen| seen).count();
@@ -40,6 +43,7 @@ impl Script {
             group: u8::try_from(commonest).unwrap_or(u8::MAX),
             rows: count(rows),
             columns: count(columns),
+            first_column,
         }
     }
 
@@ -50,12 +54,17 @@ impl Script {
 
     /// Is this reading of the same bytes so much more like text that the other one cannot be meant?
     pub(super) fn outshines(&self, other: &Script) -> bool {
-        if self.characters < 4 || self.share() < 90 {
+        if self.characters < 4 || self.share() < 70 {
+            return false;
+        }
+        if other.first_column * 2 > other.characters {
+            return true;
+        }
+        if self.share() < 90 {
             return false;
         }
         let narrow = usize::from(self.group) != HAN && self.rows * 3 <= self.columns && other.columns * 3 <= other.rows;
-        let ascii_only = self.rows == 1 && usize::from(self.group) == LATIN && other.columns == 1;
-        self.share() >= other.share() + 40 || narrow || ascii_only
+        self.share() >= other.share() + 40 || narrow
     }
 }
 
@@ -181,7 +190,7 @@ pub(super) fn legacy(bytes: &[u8], cut: bool) -> Vec<(&'static Mistake, Confiden
     let western = western(bytes);
     let mut found = Vec::new();
     match (japanese, western) {
-        (Some(japanese), Some(western)) if japanese >= western => {
+        (Some(japanese), Some(western)) if japanese > western => {
             found.push((&m::TEXT_SHIFT_JIS, japanese));
             found.push((&m::TEXT_WINDOWS_1252, western.min(Confidence::Possible)));
         }
