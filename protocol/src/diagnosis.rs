@@ -139,6 +139,10 @@ impl Hypothesis {
         self
     }
 
+    fn rank(&self) -> core::cmp::Reverse<(Confidence, usize)> {
+        core::cmp::Reverse((self.confidence, self.weight))
+    }
+
     fn at_most(mut self, confidence: Confidence) -> Hypothesis {
         self.confidence = self.confidence.min(confidence);
         self
@@ -267,7 +271,7 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
 
 /// Each mistake once, the likeliest first; nothing is certain while another hypothesis is likely.
 fn ranked(mut hypotheses: Vec<Hypothesis>) -> Vec<Hypothesis> {
-    hypotheses.sort_by_key(|hypothesis| core::cmp::Reverse((hypothesis.confidence, hypothesis.weight)));
+    hypotheses.sort_by_key(Hypothesis::rank);
     let mut once: Vec<Hypothesis> = Vec::new();
     for hypothesis in hypotheses {
         if !once.iter().any(|known| known.name() == hypothesis.name()) {
@@ -278,6 +282,7 @@ fn ranked(mut hypotheses: Vec<Hypothesis>) -> Vec<Hypothesis> {
         for hypothesis in &mut once {
             hypothesis.confidence = hypothesis.confidence.min(Confidence::Likely);
         }
+        once.sort_by_key(Hypothesis::rank);
     }
     once.truncate(MAX_HYPOTHESES);
     once

@@ -14,7 +14,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         through(c, |b| map(b, |b| if b == b'\n' { b"\r\n".to_vec() } else { vec![b] }))
     }),
     fault("bare LF becomes CRLF", &["channel-lf-to-crlf"], |c| {
-        through(c, |b| replace(&replace(b, b"\r\n", b"\n"), b"\n", b"\r\n")).filter(|_| true)
+        through(c, |b| replace(&replace(b, b"\r\n", b"\n"), b"\n", b"\r\n"))
     }),
     fault("LF becomes CRLF, in payloads", &["channel-lf-to-crlf"], |c| payloads(c, |b| replace(b, b"\n", b"\r\n"))),
     fault("CRLF becomes LF", &["channel-crlf-to-lf"], |c| through(c, |b| replace(b, b"\r\n", b"\n"))),
@@ -64,13 +64,11 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("bytes swapped in 32-bit words", &["channel-bytes-swapped"], |c| {
         through(c, |b| b.chunks(4).flat_map(|word| word.iter().rev().copied()).collect())
     }),
-    fault("one byte lost", &["channel-byte-lost"], |c| {
-        once(c, |c, wire, at| {
-            let _ = c;
-            wire.remove(at);
-        })
+    fault("one byte lost", &["channel-byte-lost"], |c| once(c, false, |_, wire, at| _ = wire.remove(at))),
+    fault("one byte lost, in text that is alone", &["channel-byte-lost", "length-counts-terminator"], |c| {
+        once(c, true, |_, wire, at| _ = wire.remove(at))
     }),
-    fault("one byte added", &["channel-byte-added"], |c| once(c, |c, wire, at| wire.insert(at, c.byte()))),
+    fault("one byte added", &["channel-byte-added"], |c| once(c, false, |c, wire, at| wire.insert(at, c.byte()))),
     fault("a frame within a frame", &["channel-writers-interleaved"], |c| interleaved(c, false)),
     fault("two frames in turns", &["channel-writers-interleaved"], |c| interleaved(c, true)),
     fault("line break behind each frame", &["channel-newline-between-frames"], |c| {
@@ -114,11 +112,16 @@ fn payloads(chance: &mut Chance, channel: fn(&[u8]) -> Vec<u8>) -> Option<Damage
     (wire != sound).then_some(Damage::Stream { wire, ends })
 }
 
-/// One byte, anywhere but in the last END, whose loss is a stream cut off.
-fn once(chance: &mut Chance, change: fn(&mut Chance, &mut Vec<u8>, usize)) -> Option<Damage> {
-    let (_, mut wire, mut ends) = drafts(chance);
+/// One byte, anywhere but in the last END, whose loss is a stream cut off. In text whose like does not come again, a
+/// byte that is missing looks like a NUL that was counted: `alone` are those.
+fn once(chance: &mut Chance, alone: bool, change: fn(&mut Chance, &mut Vec<u8>, usize)) -> Option<Damage> {
+    let (drafts, mut wire, mut ends) = drafts(chance);
     // In a frame that is drawn first: else the longest one would always have it.
     let frame = chance.below(ends.len());
+    let like = |other: &&Draft| other.kind == drafts[frame].kind && other.text.is_some();
+    if alone != (drafts[frame].text.is_some() && drafts.iter().filter(like).count() == 1) {
+        return None;
+    }
     let start = frame.checked_sub(1).map_or(0, |before| ends[before]);
     let at = start + chance.below(ends[frame] - start);
     if at + 2 >= wire.len() {

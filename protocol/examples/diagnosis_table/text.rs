@@ -47,11 +47,11 @@ pub(crate) const FAULTS: &[Fault] = &[
     }),
     fault("Shift_JIS called UTF-8", &["text-shift-jis"], |c| {
         let text = sized(c, JAPANESE);
-        illegal(told(Utf8, encoding_rs::SHIFT_JIS.encode(&text).0.into_owned()))
+        long_enough(illegal(told(Utf8, encoding_rs::SHIFT_JIS.encode(&text).0.into_owned())))
     }),
     fault("Windows-1251 called UTF-8", &["text-legacy-encoding"], |c| {
         let text = sized(c, CYRILLIC);
-        illegal(told(Utf8, encoding_rs::WINDOWS_1251.encode(&text).0.into_owned()))
+        long_enough(illegal(told(Utf8, encoding_rs::WINDOWS_1251.encode(&text).0.into_owned())))
     }),
     // Without U+0000 both are the same.
     fault("CESU-8", &["text-cesu-8"], |c| {
@@ -94,6 +94,11 @@ fn told(encoding: Encoding, payload: Vec<u8>) -> Option<Damage> {
 fn illegal(damage: Option<Damage>) -> Option<Damage> {
     let Some(Damage::Text { encoding, payload }) = damage else { return None };
     bookend::Text::decode(encoding, &payload).is_err().then_some(Damage::Text { encoding, payload })
+}
+
+/// Eight bytes at least: a letter or two may be of any code page.
+fn long_enough(damage: Option<Damage>) -> Option<Damage> {
+    damage.filter(|damage| matches!(damage, Damage::Text { payload, .. } if payload.len() >= 8))
 }
 
 /// Sixteen characters at least: fewer are as good as any others.

@@ -34,8 +34,11 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     for (mistake, reading, seen) in READINGS {
         let Some(walk) = follow(stream.before, stream.bytes, reading) else { continue };
         let Step::Whole { total, .. } = reading(stream.bytes) else { continue };
+        if stream.stalled() && !walk.complete {
+            continue;
+        }
         let changes = declared(stream.bytes).unwrap_or(0).abs_diff((total - HEADER_LENGTH - 2) as u64);
-        let confidence = match (walk.explained, walk.doubtful() || stream.stalled() && !walk.complete) {
+        let confidence = match (walk.explained, walk.doubtful()) {
             (1, true) => Confidence::Possible,
             // A single change may as well be a byte that was lost or added.
             (1, false) if changes < 2 => Confidence::Likely,

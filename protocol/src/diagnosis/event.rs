@@ -31,7 +31,8 @@ fn once(stream: &Stream<'_>, mistake: &'static Mistake, total: usize, at: usize,
         has_sound_sibling(stream.bytes, &stream.bytes[total..]) || has_sound_sibling(stream.bytes, stream.before);
     let complete = stream.bytes.len() == total || frames > 0 && stream.bytes.ends_with(&END);
     let confidence = match frames {
-        _ if !clean || stream.stalled() && !complete => Confidence::Possible,
+        _ if stream.stalled() && !complete => return None,
+        _ if !clean => Confidence::Possible,
         0 => Confidence::Likely,
         // What is made each time would show in a frame of the same class.
         _ if sibling => Confidence::Certain,
@@ -52,7 +53,9 @@ fn byte_lost(stream: &Stream<'_>) -> Option<Hypothesis> {
             // In the body, or at its end: the first or the second byte of END.
             if end > HEADER_LENGTH && tail.starts_with(&END) {
                 if let Some(hypothesis) = lost(end + 1, end - 1, "END stands one byte early:") {
-                    return Some(hypothesis);
+                    let body = &bytes[HEADER_LENGTH..end - 1];
+                    let bare = (0..body.len()).any(|at| body[at] == b'\n' && (at == 0 || body[at - 1] != b'\r'));
+                    return Some(if bare { hypothesis.at_most(Confidence::Likely) } else { hypothesis });
                 }
             }
             let tail = bytes.get(end..).unwrap_or(&[]);
@@ -107,7 +110,8 @@ fn byte_added(stream: &Stream<'_>) -> Option<Hypothesis> {
             let split = matches!(tail, [first, _, second, ..] if [*first, *second] == END);
             if late || split {
                 if let Some(hypothesis) = added(end + 3, end, "END stands one byte late:") {
-                    return Some(hypothesis);
+                    let converted = find(&bytes[HEADER_LENGTH..end + 1], b"\r\n").is_some();
+                    return Some(if converted { hypothesis.at_most(Confidence::Likely) } else { hypothesis });
                 }
             }
         }
@@ -156,7 +160,7 @@ fn between_frames(stream: &Stream<'_>) -> Option<Hypothesis> {
     };
     let confidence = if clean || again { confidence } else { Confidence::Possible };
     let seen = format!("{} before START", quoted(stray));
-    Some(Hypothesis::new(mistake, confidence, stream.offset, seen).weighing(frames))
+    Some(Hypothesis::new(mistake, confidence, stream.offset, seen).weighing(5 + frames))
 }
 
 /// A frame between the two bytes of another one's END: its F5 was taken for that of END, and that of END comes behind it.

@@ -35,7 +35,11 @@ const PEERS: [(&Mistake, fn(&[u8]) -> Sighting); 15] = [
 
 pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     let bytes = stream.bytes;
-    if stream.offset != 0 || bytes.is_empty() || bytes.starts_with(&START) || !found.is_empty() {
+    if stream.offset != 0
+        || bytes.is_empty()
+        || bytes.starts_with(&START)
+        || found.iter().any(|known| known.confidence > Confidence::Possible)
+    {
         return;
     }
     let strict = PEERS.iter().find_map(|(mistake, recognise)| Some((*mistake, recognise(bytes)?)));
@@ -325,7 +329,7 @@ fn length_prefix(bytes: &[u8]) -> Sighting {
         let whole = loop {
             let Some((field, behind)) = rest.split_at_checked(4) else { break rest.is_empty() };
             let Some(behind) = usize::try_from(read(field)).ok().and_then(|length| behind.get(length..)) else {
-                break read(field) <= 1 << 24 && links > 1;
+                break (1..=1 << 24).contains(&read(field)) && links > 0;
             };
             links += 1;
             rest = behind;

@@ -47,7 +47,10 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
         match reading(bytes) {
             Step::Whole { body_at, total } => {
                 let Some(walk) = follow(stream.before, bytes, reading) else { continue };
-                let doubtful = walk.doubtful() || stream.stalled() && !walk.complete;
+                if stream.stalled() && !walk.complete {
+                    continue;
+                }
+                let doubtful = walk.doubtful();
                 let text = bytes[3] != Encoding::Binary as u8;
                 let confidence = match walk.explained {
                     1 if doubtful => Confidence::Possible,

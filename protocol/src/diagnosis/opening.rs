@@ -112,7 +112,7 @@ fn cut_at_ctrl_z(stream: &Stream<'_>) -> Option<Hypothesis> {
     }
     let body = stream.bytes.strip_prefix(&START)?.get(6..)?;
     let canary = body.strip_prefix(&MAGIC)?;
-    (canary == &CANARY[..2] || canary == &CANARY[..3]).then(|| {
+    (canary == &CANARY[..2]).then(|| {
         Hypothesis::new(
             &m::CHANNEL_TRUNCATED_AT_CTRL_Z,
             Confidence::Likely,

@@ -28,7 +28,7 @@ pub(super) fn judge(encoding: Encoding, payload: &[u8], found: &mut Vec<Hypothes
         }
         Encoding::Utf16Be | Encoding::Utf16Le => case.utf16(found),
     }
-    if case.fault.is_some() && found.is_empty() {
+    if case.fault.is_some() && !found.iter().any(|known| known.mistake == &m::TEXT_CUT_OFF) {
         case.cut_off(found);
     }
 }
@@ -124,8 +124,9 @@ impl<'a> Case<'a> {
                 return;
             }
         }
-        if self.cut_off(found) && !self.bytes[..at].is_ascii() {
-            return; // well-formed UTF-8 up to there is no accident
+        // Well-formed UTF-8 up to the last character is no accident, if any of it is not ASCII.
+        if !self.bytes[..at].is_ascii() && self.cut_off(found) {
+            return;
         }
         if let Some(hypotheses) = self.surrogates(around) {
             found.extend(hypotheses);
@@ -194,8 +195,8 @@ impl<'a> Case<'a> {
             (order, script)
         });
         let (order, script) = if readings[1].1.share() > readings[0].1.share() { readings[1] } else { readings[0] };
-        let ascii = self.bytes.iter().filter(|byte| matches!(byte, b' '..=b'~')).count();
-        if ascii * 10 >= self.bytes.len() * 6 {
+        let letters = self.bytes.iter().filter(|byte| matches!(byte, b'a'..=b'z' | b' ')).count();
+        if letters * 10 >= self.bytes.len() * 6 {
             return;
         }
         let zeros = self.bytes.iter().filter(|&&byte| byte == 0).count();

@@ -16,34 +16,33 @@ pub(super) struct Script {
     /// How many different rows of 256 characters there are, and how many columns.
     rows: usize,
     columns: usize,
-    /// Characters whose lower byte is 0: hardly any, but of Latin letters in the wrong order.
-    first_column: usize,
+    /// Characters of the commonest column: few, but the row of a script in the wrong order.
+    top_column: usize,
 }
 
 impl Script {
     pub(super) fn of(text: &str) -> Script {
         let mut counts = [0_usize; GROUPS];
-        let (mut rows, mut columns) = ([false; 256], [false; 256]);
-        let (mut characters, mut first_column) = (0, 0);
+        let (mut rows, mut columns) = ([0_usize; 256], [0_usize; 256]);
+        let mut characters = 0;
         for character in text.chars() {
             characters += 1;
             counts[usize::from(group(character))] += 1;
             let [high, low] = u16::try_from(u32::from(character)).unwrap_or(u16::MAX).to_be_bytes();
-            rows[usize::from(high)] = true;
-            columns[usize::from(low)] = true;
-            first_column += usize::from(low == 0 && high != 0);
+            rows[usize::from(high)] += 1;
+            columns[usize::from(low)] += 1;
         }
         let commonest = (2..GROUPS).max_by_key(|&group| counts[group]).unwrap_or(2);
-        let count = |set: [bool; 256]| set.iter().filter(|&&seen| seen).count();
+        let count = |set: &[usize; 256]| set.iter().filter(|&&seen| seen > 0).count();
         // Latin goes with every script: names, addresses and units are written in it.
         let latin = if commonest == LATIN { 0 } else { counts[LATIN] };
         Script {
             characters,
             main: counts[COMMON] + counts[commonest] + latin,
             group: u8::try_from(commonest).unwrap_or(u8::MAX),
-            rows: count(rows),
-            columns: count(columns),
-            first_column,
+            rows: count(&rows),
+            columns: count(&columns),
+            top_column: columns.into_iter().max().unwrap_or(0),
         }
     }
 
@@ -57,7 +56,7 @@ impl Script {
         if self.characters < 4 || self.share() < 70 {
             return false;
         }
-        if other.first_column * 2 > other.characters {
+        if other.top_column * 2 > other.characters && self.top_column * 2 <= self.characters {
             return true;
         }
         if self.share() < 90 {
