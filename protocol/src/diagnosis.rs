@@ -257,6 +257,9 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
     let mut hypotheses = Vec::new();
     match evidence.subject {
         Subject::Stream(stream) if stream.fault.concerns_framing() => {
+            if stream.stalled() && matches!(walk::correct(stream.bytes), walk::Step::Whole { .. }) {
+                return Diagnosis { fault: evidence.fault, hypotheses }; // nothing is missing
+            }
             opening::judge(&stream, &mut hypotheses);
             foreign::judge(&stream, &mut hypotheses);
             length::judge(&stream, &mut hypotheses);

@@ -119,7 +119,8 @@ fn once(chance: &mut Chance, alone: bool, change: fn(&mut Chance, &mut Vec<u8>, 
     // In a frame that is drawn first: else the longest one would always have it.
     let frame = chance.below(ends.len());
     let like = |other: &&Draft| other.kind == drafts[frame].kind && other.text.is_some();
-    if alone != (drafts[frame].text.is_some() && drafts.iter().filter(like).count() == 1) {
+    // Where its like is out of sight, it is alone as well.
+    if wire.len() > 60_000 || alone != (drafts[frame].text.is_some() && drafts.iter().filter(like).count() == 1) {
         return None;
     }
     let start = frame.checked_sub(1).map_or(0, |before| ends[before]);

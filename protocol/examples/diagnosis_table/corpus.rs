@@ -167,7 +167,8 @@ fn binary(chance: &mut Chance) -> Vec<u8> {
                 let text = text_of(chance, 60);
                 said(kind::MESSAGE, Vec::new(), text, Encoding::Utf8).write(&mut inner);
             }
-            inner.extend(b"behind");
+            let length = chance.below(40);
+            inner.extend(chance.bytes(length));
             inner
         }
     }

@@ -89,6 +89,7 @@ impl Tally {
 
 fn judged(fault: &Fault, seed: u64, streams: usize, verbose: bool) -> (Tally, Tally) {
     let (mut capture, mut live) = (Tally::default(), Tally::default());
+    let mut wrong = 0;
     let mut chance = Chance::new(seed << 32);
     for _ in 0..streams {
         let shows = |damage: &Damage| match damage {
@@ -114,8 +115,10 @@ fn judged(fault: &Fault, seed: u64, streams: usize, verbose: bool) -> (Tally, Ta
             }
         };
         let right = capture.count(&all, fault.names) & live.count(&part, fault.names);
-        if verbose && !right {
-            println!("capture: {all}\n   live: {part}");
+        let worse = capture.wrong + live.wrong > wrong;
+        wrong = capture.wrong + live.wrong;
+        if verbose && (!right || worse) {
+            println!("{}capture: {all}\n   live: {part}", if worse { "WRONG " } else { "" });
             if let Damage::Text { encoding, payload } = &damage {
                 println!("         {encoding} {}", payload[..payload.len().min(64)].escape_ascii());
             }

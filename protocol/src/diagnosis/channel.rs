@@ -43,6 +43,7 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
             // A single change may as well be a byte that was lost or added.
             (1, false) if changes < 2 => Confidence::Likely,
             (_, true) => Confidence::Likely,
+            (1, false) if stream.stalled() => Confidence::Likely,
             _ => Confidence::Certain,
         };
         let offset = stream.offset + HEADER_LENGTH as u64;

@@ -58,6 +58,8 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
                     1 if is_slight(mistake) && !text => Confidence::Possible,
                     1 if is_slight(mistake) => Confidence::Likely,
                     _ if doubtful => Confidence::Likely,
+                    // A sound peer may have stopped where a frame within its body ends.
+                    1 if stream.stalled() => Confidence::Likely,
                     _ => Confidence::Certain,
                 };
                 // A NUL in front of END is rarer than whatever else fits.

@@ -83,7 +83,7 @@ fn compare(stream: &Stream<'_>, trace: &Trace) -> Option<Hypothesis> {
     let magic = trace.canary.iter().take_while(|byte| !byte.is_ascii_control() || **byte == 0).count();
     let Some(at) = find(&rest[..rest.len().min(HEADER_ROOM + magic)], &trace.canary[..magic]) else {
         // Only a START that nothing else leaves behind says something without the canary.
-        let telling = !trace.start.starts_with(&START) && trace.start.len() > 3 && rest.len() < HEADER_ROOM;
+        let telling = !trace.start.starts_with(&START) && trace.start[0] > 1 && rest.len() < HEADER_ROOM;
         return telling.then(|| hypothesis(Confidence::Possible, 0, trace.start));
     };
     let seen = &rest[at..rest.len().min(at + trace.canary.len())];

@@ -28,9 +28,12 @@ impl Script {
         for character in text.chars() {
             characters += 1;
             counts[usize::from(group(character))] += 1;
-            let [high, low] = u16::try_from(u32::from(character)).unwrap_or(u16::MAX).to_be_bytes();
-            rows[usize::from(high)] += 1;
-            columns[usize::from(low)] += 1;
+            // Surrogates would count twice.
+            if let Ok(unit) = u16::try_from(u32::from(character)) {
+                let [high, low] = unit.to_be_bytes();
+                rows[usize::from(high)] += 1;
+                columns[usize::from(low)] += 1;
+            }
         }
         let commonest = (2..GROUPS).max_by_key(|&group| counts[group]).unwrap_or(2);
         let count = |set: &[usize; 256]| set.iter().filter(|&&seen| seen > 0).count();
@@ -80,7 +83,7 @@ fn group(character: char) -> u8 {
         0x09 | 0x0A | 0x0D | 0x20..=0x40 | 0x5B..=0x60 | 0x7B..=0x7E | 0xA0..=0xBF => 1,
         0x2010..=0x2027 | 0x2030..=0x205E | 0x20A0..=0x20BF | 0x2100..=0x214F | 0x2190..=0x21FF => 1,
         0x3000..=0x303F | 0xFF00..=0xFF65 | 0x1F000..=0x1FAFF | 0x2600..=0x27BF | 0xFE0F | 0x200B..=0x200F => 1,
-        0x41..=0x5A | 0x61..=0x7A | 0xC0..=0x24F | 0x1E00..=0x1EFF | 0x300..=0x36F => 2,
+        0x41..=0x5A | 0x61..=0x7A | 0xC0..=0x24F | 0x1E00..=0x1EFF | 0x300..=0x36F | 0x1D400..=0x1D7FF => 2,
         0x3040..=0x30FF | 0x31F0..=0x31FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x2FFFF => {
             3
         }
