@@ -61,6 +61,8 @@ enum Subject<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Stream<'a> {
     bytes: &'a [u8],
+    /// There is more behind `bytes`.
+    cut: bool,
     /// Sound frames that came before, as many as are known.
     before: &'a [u8],
     /// Where they stand in the stream, in bytes from its first START.
@@ -74,8 +76,8 @@ impl<'a> Evidence<'a> {
     /// [`Error::Truncated`]. Only the first [`WINDOW`] bytes are looked at.
     #[must_use]
     pub fn stream(fault: Error, offset: u64, bytes: &'a [u8]) -> Evidence<'a> {
-        let bytes = &bytes[..bytes.len().min(WINDOW)];
-        Evidence { subject: Subject::Stream(Stream { bytes, before: &[], offset, fault }), fault: Some(fault) }
+        let (bytes, cut) = (&bytes[..bytes.len().min(WINDOW)], bytes.len() > WINDOW);
+        Evidence { subject: Subject::Stream(Stream { bytes, cut, before: &[], offset, fault }), fault: Some(fault) }
     }
 
     /// The last frames before the faulty one, from the first byte of a frame on. A mistake that they would show, and do

@@ -109,7 +109,7 @@ fn hello(chance: &mut Chance) -> Draft {
 }
 
 fn frame(chance: &mut Chance, from_hub: bool) -> Draft {
-    let number = |chance: &mut Chance| (1 + chance.below(300)) as u32;
+    let number = |chance: &mut Chance| u32::try_from(1 + chance.below(300)).expect("small");
     let (kind, fixed) = match (from_hub, chance.below(8)) {
         (false, 0) | (true, 0) => (kind::PING, Vec::new()),
         (false, 1) => (kind::REQUEST, number(chance).to_be_bytes().to_vec()),

@@ -192,7 +192,7 @@ fn false_alarms(streams: usize) -> (usize, usize) {
         let start = starts.iter().copied().rfind(|&start| start < end).unwrap_or(0);
         let error = Error::FrameTimeout { arrived: (end - start) as u64, expected: None };
         let late = diagnose(&Evidence::stream(error, start as u64, &wire[start..end]));
-        alarms += usize::from(named.iter().any(|diagnosis| report(diagnosis)));
+        alarms += usize::from(named.iter().any(report));
         cut += usize::from(report(&late));
     }
     (alarms, cut)

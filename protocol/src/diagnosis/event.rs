@@ -46,30 +46,35 @@ fn once(stream: &Stream<'_>, mistake: &'static Mistake, total: usize, at: usize,
 fn byte_lost(stream: &Stream<'_>) -> Option<Hypothesis> {
     let bytes = stream.bytes;
     let lost = |total, at, seen| once(stream, &m::CHANNEL_BYTE_LOST, total, at, seen);
-    if is_header(&bytes[..bytes.len().min(HEADER_LENGTH)]) {
-        if let Some(end) = declared(bytes).and_then(|length| (HEADER_LENGTH).checked_add(usize::try_from(length).ok()?))
+    if is_header(&bytes[..bytes.len().min(HEADER_LENGTH)])
+        && let Some(end) = declared(bytes).and_then(|length| (HEADER_LENGTH).checked_add(usize::try_from(length).ok()?))
+    {
+        let tail = bytes.get(end.saturating_sub(1)..).unwrap_or(&[]);
+        // In the body, or at its end: the first or the second byte of END.
+        if end > HEADER_LENGTH
+            && tail.starts_with(&END)
+            && let Some(hypothesis) = lost(end + 1, end - 1, "END stands one byte early:")
         {
-            let tail = bytes.get(end.saturating_sub(1)..).unwrap_or(&[]);
-            // In the body, or at its end: the first or the second byte of END.
-            if end > HEADER_LENGTH && tail.starts_with(&END) {
-                if let Some(hypothesis) = lost(end + 1, end - 1, "END stands one byte early:") {
-                    let body = &bytes[HEADER_LENGTH..end - 1];
-                    let bare = (0..body.len()).any(|at| body[at] == b'\n' && (at == 0 || body[at - 1] != b'\r'));
-                    return Some(if bare { hypothesis.at_most(Confidence::Likely) } else { hypothesis });
-                }
-            }
-            let tail = bytes.get(end..).unwrap_or(&[]);
-            if [END[1], END[0]].iter().any(|byte| tail.first() == Some(byte)) && tail[1..].starts_with(&START) {
-                if let Some(hypothesis) = lost(end + 1, end, "half of END:") {
-                    return Some(hypothesis);
-                }
-            }
+            let body = &bytes[HEADER_LENGTH..end - 1];
+            let bare = (0..body.len()).any(|at| body[at] == b'\n' && (at == 0 || body[at - 1] != b'\r'));
+            return Some(if bare { hypothesis.at_most(Confidence::Likely) } else { hypothesis });
+        }
+        let tail = bytes.get(end..).unwrap_or(&[]);
+        if [END[1], END[0]].iter().any(|byte| tail.first() == Some(byte))
+            && tail[1..].starts_with(&START)
+            && let Some(hypothesis) = lost(end + 1, end, "half of END:")
+        {
+            return Some(hypothesis);
         }
     }
     headers_with_a_byte_put_in(bytes).find_map(|(missing, value, total)| {
         let hypothesis = lost(total, missing, "a header that lacks one byte before")?;
         // A byte of the length that may be anything explains too much: nearly every END has one that leads to it.
-        Some(if missing >= 4 && value != 0 { hypothesis.at_most(Confidence::Possible) } else { hypothesis })
+        match missing {
+            0..4 => Some(hypothesis),
+            _ if value == 0 => Some(hypothesis.at_most(Confidence::Likely)),
+            _ => Some(hypothesis.at_most(Confidence::Possible)).filter(|_| !stream.stalled()),
+        }
     })
 }
 
@@ -103,17 +108,17 @@ fn headers_with_a_byte_put_in(bytes: &[u8]) -> impl Iterator<Item = (usize, u8, 
 fn byte_added(stream: &Stream<'_>) -> Option<Hypothesis> {
     let bytes = stream.bytes;
     let added = |total, at, seen| once(stream, &m::CHANNEL_BYTE_ADDED, total, at, seen);
-    if is_header(&bytes[..bytes.len().min(HEADER_LENGTH)]) {
-        if let Some(end) = declared(bytes).and_then(|length| HEADER_LENGTH.checked_add(usize::try_from(length).ok()?)) {
-            let tail = bytes.get(end..).unwrap_or(&[]);
-            let late = tail.get(1..).is_some_and(|tail| tail.starts_with(&END));
-            let split = matches!(tail, [first, _, second, ..] if [*first, *second] == END);
-            if late || split {
-                if let Some(hypothesis) = added(end + 3, end, "END stands one byte late:") {
-                    let converted = find(&bytes[HEADER_LENGTH..end + 1], b"\r\n").is_some();
-                    return Some(if converted { hypothesis.at_most(Confidence::Likely) } else { hypothesis });
-                }
-            }
+    if is_header(&bytes[..bytes.len().min(HEADER_LENGTH)])
+        && let Some(end) = declared(bytes).and_then(|length| HEADER_LENGTH.checked_add(usize::try_from(length).ok()?))
+    {
+        let tail = bytes.get(end..).unwrap_or(&[]);
+        let late = tail.get(1..).is_some_and(|tail| tail.starts_with(&END));
+        let split = matches!(tail, [first, _, second, ..] if [*first, *second] == END);
+        if (late || split)
+            && let Some(hypothesis) = added(end + 3, end, "END stands one byte late:")
+        {
+            let converted = find(&bytes[HEADER_LENGTH..end + 1], b"\r\n").is_some();
+            return Some(if converted { hypothesis.at_most(Confidence::Likely) } else { hypothesis });
         }
     }
     let seen = bytes.first_chunk::<9>()?;
@@ -125,10 +130,11 @@ fn byte_added(stream: &Stream<'_>) -> Option<Hypothesis> {
         let Some(end) = usize::try_from(length).ok().and_then(|length| length.checked_add(seen.len())) else {
             continue;
         };
-        if bytes.get(end..).is_some_and(|tail| tail.starts_with(&END)) {
-            if let Some(hypothesis) = added(end + 2, surplus, "a header with one byte too many:") {
-                return Some(hypothesis);
-            }
+        if bytes.get(end..).is_some_and(|tail| tail.starts_with(&END))
+            && let Some(hypothesis) = added(end + 2, surplus, "a header with one byte too many:")
+        {
+            // In the length a byte more or less explains as much as it does in byte_lost.
+            return Some(if surplus < 4 { hypothesis } else { hypothesis.at_most(Confidence::Likely) });
         }
     }
     None

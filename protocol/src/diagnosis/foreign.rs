@@ -14,8 +14,12 @@ use crate::text::{Encoding, Text};
 /// What a recogniser says: how sure, and what was seen.
 type Sighting = Option<(Confidence, String)>;
 
+type Recogniser = fn(&[u8]) -> Sighting;
+/// Reads a length prefix.
+type Read = fn(&[u8]) -> u32;
+
 /// Strict ones first: what one of these has recognised is nothing of what follows.
-const PEERS: [(&Mistake, fn(&[u8]) -> Sighting); 15] = [
+const PEERS: [(&Mistake, Recogniser); 15] = [
     (&m::FOREIGN_TLS, tls),
     (&m::FOREIGN_HTTP_2, http_2),
     (&m::FOREIGN_WEBSOCKET, websocket),
@@ -322,7 +326,7 @@ fn utf_16_text(bytes: &[u8]) -> Sighting {
 
 /// Lengths of four bytes that lead from one to the next.
 fn length_prefix(bytes: &[u8]) -> Sighting {
-    let orders: [(&str, fn(&[u8]) -> u32); 2] = [("big", BigEndian::read_u32), ("little", LittleEndian::read_u32)];
+    let orders: [(&str, Read); 2] = [("big", BigEndian::read_u32), ("little", LittleEndian::read_u32)];
     for (order, read) in orders {
         let (mut rest, mut links) = (bytes, 0_usize);
         let Some(first) = bytes.get(..4).map(read).filter(|&length| length > 0 && length <= 1 << 24) else { continue };

@@ -7,9 +7,9 @@ use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
 use super::mistakes::{self as m, Mistake};
 use super::walk::{Reading, Step, declared, fixed_part, follow, is_header, spanning};
-use super::{Confidence, Hypothesis, Stream, hex};
+use super::{Confidence, Hypothesis, Stream, find, hex};
 use crate::error::Error;
-use crate::frame::HEADER_LENGTH;
+use crate::frame::{HEADER_LENGTH, START};
 use crate::hello::{MAGIC, MAX_HELLO};
 use crate::kind;
 use crate::text::Encoding;
@@ -47,18 +47,26 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
         match reading(bytes) {
             Step::Whole { body_at, total } => {
                 let Some(walk) = follow(stream.before, bytes, reading) else { continue };
-                if stream.stalled() && !walk.complete {
+                // A sound peer may have stopped where a frame within its body ends.
+                let nested = find(&bytes[body_at..total], &START).is_some();
+                let unseen = stream.stalled() && !walk.complete;
+                if unseen && !stream.cut || stream.stalled() && nested {
+                    continue;
+                }
+                // HELLO's magic says where the body begins.
+                let hello = stream.offset == 0 && bytes[2] == kind::HELLO;
+                if hello && !bytes[body_at..].starts_with(&MAGIC) {
                     continue;
                 }
                 let doubtful = walk.doubtful();
                 let text = bytes[3] != Encoding::Binary as u8;
                 let confidence = match walk.explained {
+                    _ if unseen => Confidence::Possible,
                     1 if doubtful => Confidence::Possible,
-                    // One frame that is one byte short, or long, may as well have lost or gained it.
                     1 if is_slight(mistake) && !text => Confidence::Possible,
-                    1 if is_slight(mistake) => Confidence::Likely,
+                    // One frame whose length is a little off may have lost or gained a byte in its header or body.
+                    1 if is_slight(mistake) || is_count(mistake) && !hello => Confidence::Likely,
                     _ if doubtful => Confidence::Likely,
-                    // A sound peer may have stopped where a frame within its body ends.
                     1 if stream.stalled() => Confidence::Likely,
                     _ => Confidence::Certain,
                 };
@@ -80,6 +88,11 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
 
 fn is_slight(mistake: &Mistake) -> bool {
     [&m::LENGTH_COUNTS_TERMINATOR, &m::LENGTH_OMITS_TERMINATOR].contains(&mistake)
+}
+
+/// Does the field say a number that is near the right one?
+fn is_count(mistake: &Mistake) -> bool {
+    ["length-counts", "length-includes", "length-omits"].iter().any(|family| mistake.name.starts_with(family))
 }
 
 /// A length that is too long as it stands, and sensible as this mistake would have written it, but the body has not

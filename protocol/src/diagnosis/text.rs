@@ -109,20 +109,20 @@ impl<'a> Case<'a> {
     fn bad_bytes(&self, found: &mut Vec<Hypothesis>) {
         let Some(at) = self.fault else { return };
         let around = &self.bytes[at.min(self.bytes.len())..self.bytes.len().min(at + 6)];
-        if self.encoding == Encoding::Ascii {
-            if let Some(text) = self.read_as(Encoding::Utf8) {
-                let confidence = if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
-                    Confidence::Possible
-                } else {
-                    Confidence::Likely
-                };
-                found.push(self.name(
-                    &m::TEXT_UTF_8_CALLED_ASCII,
-                    confidence,
-                    format!("well-formed UTF-8: {}", hex(around)),
-                ));
-                return;
-            }
+        if self.encoding == Encoding::Ascii
+            && let Some(text) = self.read_as(Encoding::Utf8)
+        {
+            let confidence = if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
+                Confidence::Possible
+            } else {
+                Confidence::Likely
+            };
+            found.push(self.name(
+                &m::TEXT_UTF_8_CALLED_ASCII,
+                confidence,
+                format!("well-formed UTF-8: {}", hex(around)),
+            ));
+            return;
         }
         // Well-formed UTF-8 up to the last character is no accident, if any of it is not ASCII.
         if !self.bytes[..at].is_ascii() && self.cut_off(found) {
@@ -186,7 +186,7 @@ impl<'a> Case<'a> {
 
     /// UTF-16 that is called something of eight bits.
     fn utf16_hidden(&self, found: &mut Vec<Hypothesis>) {
-        if !self.cut && self.bytes.len() % 2 != 0 || self.bytes.len() < 2 {
+        if !self.cut && !self.bytes.len().is_multiple_of(2) || self.bytes.len() < 2 {
             return;
         }
         let readings = [Encoding::Utf16Be, Encoding::Utf16Le].map(|order| {
