@@ -65,9 +65,11 @@ pub(crate) const FAULTS: &[Fault] = &[
         through(c, |b| b.chunks(4).flat_map(|word| word.iter().rev().copied()).collect())
     }),
     fault("one byte lost", &["channel-byte-lost"], |c| once(c, false, |_, wire, at| _ = wire.remove(at))),
-    fault("one byte lost, in text that is alone", &["channel-byte-lost", "length-counts-terminator"], |c| {
-        once(c, true, |_, wire, at| _ = wire.remove(at))
-    }),
+    fault(
+        "one byte lost, where more fits",
+        &["channel-byte-lost", "length-counts-terminator", "channel-crlf-to-lf"],
+        |c| once(c, true, |_, wire, at| _ = wire.remove(at)),
+    ),
     fault("one byte added", &["channel-byte-added"], |c| once(c, false, |c, wire, at| wire.insert(at, c.byte()))),
     fault("a frame within a frame", &["channel-writers-interleaved"], |c| interleaved(c, false)),
     fault("two frames in turns", &["channel-writers-interleaved"], |c| interleaved(c, true)),
@@ -112,15 +114,18 @@ fn payloads(chance: &mut Chance, channel: fn(&[u8]) -> Vec<u8>) -> Option<Damage
     (wire != sound).then_some(Damage::Stream { wire, ends })
 }
 
-/// One byte, anywhere but in the last END, whose loss is a stream cut off. In text whose like does not come again, a
-/// byte that is missing looks like a NUL that was counted: `alone` are those.
+/// One byte, anywhere but in the last END, whose loss is a stream cut off. In text whose like does not come again a byte
+/// that is missing looks like a NUL that was counted, and with one line break in it like a CR that is gone: `alone` are
+/// those.
 fn once(chance: &mut Chance, alone: bool, change: fn(&mut Chance, &mut Vec<u8>, usize)) -> Option<Damage> {
     let (drafts, mut wire, mut ends) = drafts(chance);
     // In a frame that is drawn first: else the longest one would always have it.
     let frame = chance.below(ends.len());
     let like = |other: &&Draft| other.kind == drafts[frame].kind && other.text.is_some();
+    let one_line = drafts[frame].body().iter().filter(|&&byte| byte == b'\n').count() == 1;
+    let no_other = drafts[frame].text.is_some() && drafts.iter().filter(like).count() == 1;
     // Where its like is out of sight, it is alone as well.
-    if wire.len() > 60_000 || alone != (drafts[frame].text.is_some() && drafts.iter().filter(like).count() == 1) {
+    if wire.len() > 60_000 || alone != (one_line || no_other) {
         return None;
     }
     let start = frame.checked_sub(1).map_or(0, |before| ends[before]);

@@ -205,7 +205,7 @@ fn interleaved(stream: &Stream<'_>) -> Option<Hypothesis> {
                 declared(&header).filter(|_| is_header(&header) && inner_whole)
             })
         };
-        let Some(outer) = outer.filter(|&outer| at < HEADER_LENGTH + usize::try_from(outer).unwrap_or(0) + 2) else {
+        let Some(outer) = outer.filter(|&outer| (at as u64) < outer + OVERHEAD as u64) else {
             continue;
         };
         let Ok(total) = usize::try_from(outer.saturating_add(OVERHEAD as u64).saturating_add(inner_total)) else {

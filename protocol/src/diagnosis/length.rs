@@ -146,7 +146,8 @@ fn shorter_by(bytes: &[u8], extra: u64) -> Step {
 /// A NUL or a line break that was sent behind the text, but not counted.
 fn omits_terminator(bytes: &[u8]) -> Step {
     let Some(length) = declared(bytes) else { return Step::Wrong };
-    let behind = usize::try_from(length).ok().and_then(|length| bytes.get(HEADER_LENGTH + length..)).unwrap_or(&[]);
+    let behind =
+        usize::try_from(length).ok().and_then(|length| bytes.get(HEADER_LENGTH..)?.get(length..)).unwrap_or(&[]);
     let terminators: [&[u8]; 6] = [b"\0\0", b"\n\0", b"\0\n", b"\r\n", b"\0", b"\n"];
     match terminators.into_iter().find(|terminator| behind.starts_with(terminator)) {
         Some(terminator) => spanning(bytes, HEADER_LENGTH, length + terminator.len() as u64),
