@@ -44,22 +44,25 @@ fn look(message: Message<'_>, body: &[u8], checked: bool) {
     }
 }
 
-/// Sends with `queue`, receives in batches.
+/// Sends so many messages with `queue`.
+async fn send(mut near: Connection<DuplexStream>, size: usize, count: usize) -> Connection<DuplexStream> {
+    let body = body(size);
+    for _ in 0..count {
+        if near.is_full() {
+            near.flush().await.expect("sends");
+        }
+        near.queue(&body[..]).expect("fits");
+    }
+    near.flush().await.expect("sends");
+    near
+}
+
+/// Receives in batches.
 async fn batches(size: usize, rounds: usize, checked: bool) -> Duration {
     let (body, count) = (body(size), count(size));
-    let (mut near, mut far) = open().await;
+    let (near, mut far) = open().await;
     let started = Instant::now();
-    let sender = tokio::spawn(async move {
-        let body = self::body(size);
-        for _ in 0..rounds * count {
-            if near.is_full() {
-                near.flush().await.expect("sends");
-            }
-            near.queue(&body[..]).expect("fits");
-        }
-        near.flush().await.expect("sends");
-        near
-    });
+    let sender = tokio::spawn(send(near, size, rounds * count));
     let mut received = 0;
     while received < rounds * count {
         far.batch().await.expect("receives").expect("open").for_each(|message| {
@@ -72,22 +75,12 @@ async fn batches(size: usize, rounds: usize, checked: bool) -> Duration {
     elapsed
 }
 
-/// Sends with `queue`, receives one at a time.
+/// Receives one at a time.
 async fn single(size: usize, rounds: usize, checked: bool) -> Duration {
     let (body, count) = (body(size), count(size));
-    let (mut near, mut far) = open().await;
+    let (near, mut far) = open().await;
     let started = Instant::now();
-    let sender = tokio::spawn(async move {
-        let body = self::body(size);
-        for _ in 0..rounds * count {
-            if near.is_full() {
-                near.flush().await.expect("sends");
-            }
-            near.queue(&body[..]).expect("fits");
-        }
-        near.flush().await.expect("sends");
-        near
-    });
+    let sender = tokio::spawn(send(near, size, rounds * count));
     for _ in 0..rounds * count {
         look(far.next().await.expect("receives").expect("open"), &body, checked);
     }

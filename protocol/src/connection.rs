@@ -392,19 +392,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Poll::Ready(self.finish().map(|()| false));
         }
         if self.endpoint.may_read() {
-            match self.poll_read(cx) {
-                Poll::Ready(Ok(count)) => {
-                    self.endpoint.read(count, self.start.elapsed());
-                    return Poll::Ready(Ok(true));
-                }
-                Poll::Ready(Err(error)) => {
-                    self.failure.get_or_insert(error);
-                    self.endpoint.stop_writing();
-                    self.endpoint.read(0, self.start.elapsed());
-                    return Poll::Ready(Ok(true));
-                }
-                Poll::Pending => self.endpoint.rest(),
+            if self.poll_read(cx).is_ready() {
+                return Poll::Ready(Ok(true));
             }
+            self.endpoint.rest();
         }
         // Only now: a peer is not late whose bytes have come.
         self.poll_timer(cx).map(|()| Ok(true))
@@ -416,20 +407,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.poll_write(cx).is_ready() || self.endpoint.session.state() == State::Closed {
                 return Poll::Ready(());
             }
-            if self.endpoint.may_read_ahead() {
-                match self.poll_read(cx) {
-                    Poll::Ready(Ok(count)) => {
-                        self.endpoint.read(count, self.start.elapsed());
-                        continue;
-                    }
-                    Poll::Ready(Err(error)) => {
-                        self.failure.get_or_insert(error);
-                        self.endpoint.stop_writing();
-                        self.endpoint.read(0, self.start.elapsed());
-                        return Poll::Ready(());
-                    }
-                    Poll::Pending => {}
-                }
+            if self.endpoint.may_read_ahead() && self.poll_read(cx).is_ready() {
+                continue;
             }
             // What has been read and not been judged may be the sign of life that is due.
             if self.endpoint.has_unjudged() || self.poll_timer(cx).is_pending() {
@@ -449,10 +428,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Poll::Ready(())
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Reads once. A stream that fails has ended, and takes nothing any more.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut space = ReadBuf::new(self.endpoint.space());
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space))?;
-        Poll::Ready(Ok(space.filled().len()))
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space));
+        let mut count = space.filled().len();
+        if let Err(error) = read {
+            count = 0;
+            self.failure.get_or_insert(error);
+            self.endpoint.stop_writing();
+        }
+        self.endpoint.read(count, self.start.elapsed());
+        Poll::Ready(())
     }
 
     /// Writes everything there is, and closes the sending direction behind a CLOSE. An error ends all writing.
