@@ -1,5 +1,5 @@
 /* The vocabulary: section 6 of SPEC.md, and what is said about a fault to people. */
-#include "bookend.h"
+#include "bookend_wire.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -188,4 +188,17 @@ size_t bookend_explain(const bookend_error *error, char *out, size_t capacity) {
     out[length] = '\0';
     if (detail(error, out + length, capacity - length) > 0) length += strlen(out + length);
     return length;
+}
+
+bookend_fault bookend_fail(bookend_error *error, bookend_fault fault, size_t at, uint32_t found, uint32_t wanted,
+                           const char *why) {
+    if (error != NULL) {
+        error->fault = fault;
+        error->code = bookend_fault_code(fault);
+        error->offset = at;
+        error->found = found;
+        error->wanted = wanted;
+        error->why = why;
+    }
+    return fault;
 }

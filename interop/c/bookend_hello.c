@@ -19,21 +19,8 @@ enum { NAME = 1, ROOM = 2, TOKEN = 3, RESUME = 4, SOFTWARE = 5 };
 static const uint8_t MAGIC_AND_CANARY[OPENING] = {0x42, 0x4B, 0x4E, 0x44, 0x0D, 0x0A,
                                                   0x1A, 0x0A, 0xFF, 0x11, 0x0D, 0x00};
 
-static bookend_fault fail(bookend_error *error, bookend_fault fault, size_t at, uint32_t found, uint32_t wanted,
-                          const char *why) {
-    if (error != NULL) {
-        error->fault = fault;
-        error->code = bookend_fault_code(fault);
-        error->offset = at;
-        error->found = found;
-        error->wanted = wanted;
-        error->why = why;
-    }
-    return fault;
-}
-
 static bookend_fault bad(bookend_error *error, size_t at, const char *why) {
-    return fail(error, BOOKEND_FAULT_BAD_HELLO, at, 0, 0, why);
+    return bookend_fail(error, BOOKEND_FAULT_BAD_HELLO, at, 0, 0, why);
 }
 
 void bookend_hello_init(bookend_hello *hello) {
@@ -50,7 +37,7 @@ bookend_fault bookend_hello_magic(const uint8_t *body, size_t length, bookend_er
     for (i = 0; i < length && i < OPENING; i++) {
         if (body[i] == MAGIC_AND_CANARY[i]) continue;
         if (i < MAGIC) return bad(error, i, "the magic is not BKND");
-        return fail(error, BOOKEND_FAULT_BAD_CANARY, i, body[i], MAGIC_AND_CANARY[i], NULL);
+        return bookend_fail(error, BOOKEND_FAULT_BAD_CANARY, i, body[i], MAGIC_AND_CANARY[i], NULL);
     }
     return BOOKEND_OK;
 }
@@ -104,7 +91,7 @@ bookend_fault bookend_hello_parse(const uint8_t *body, size_t length, bookend_he
     fault = bookend_hello_magic(body, length, error);
     if (fault != BOOKEND_OK) return fault;
     if (length < FIXED) return bad(error, length, "a HELLO has at least 24 bytes");
-    if (body[12] != 1) return fail(error, BOOKEND_FAULT_VERSION, 12, body[12], 1, NULL);
+    if (body[12] != 1) return bookend_fail(error, BOOKEND_FAULT_VERSION, 12, body[12], 1, NULL);
 
     memset(hello, 0, sizeof *hello);
     hello->major = body[12];
@@ -167,7 +154,7 @@ bookend_fault bookend_hello_encode(const bookend_hello *hello, uint8_t *out, siz
     fault = bookend_hello_parse(body, length, &judged, error);
     if (fault != BOOKEND_OK) return fault;
     *written = length;
-    if (length > capacity) return fail(error, BOOKEND_FAULT_NO_ROOM, 0, 0, 0, NULL);
+    if (length > capacity) return bookend_fail(error, BOOKEND_FAULT_NO_ROOM, 0, 0, 0, NULL);
     memcpy(out, body, length);
     return BOOKEND_OK;
 }

@@ -36,21 +36,8 @@ static const struct layout *layout_of(uint8_t kind) {
     return NULL;
 }
 
-static bookend_fault fail(bookend_error *error, bookend_fault fault, size_t at, uint32_t found, uint32_t wanted,
-                          const char *why) {
-    if (error != NULL) {
-        error->fault = fault;
-        error->code = bookend_fault_code(fault);
-        error->offset = at;
-        error->found = found;
-        error->wanted = wanted;
-        error->why = why;
-    }
-    return fault;
-}
-
 static bookend_fault malformed(bookend_error *error, size_t at, const char *why) {
-    return fail(error, BOOKEND_FAULT_MALFORMED, at, 0, 0, why);
+    return bookend_fail(error, BOOKEND_FAULT_MALFORMED, at, 0, 0, why);
 }
 
 /* What is wrong with encoding and length, or NULL. */
@@ -139,7 +126,7 @@ static bookend_fault judge_text(bookend_message *message, bookend_error *error) 
 
     if (legal < text->length) {
         if (message->kind != BOOKEND_KIND_ERROR && message->kind != BOOKEND_KIND_CLOSE)
-            return fail(error, BOOKEND_FAULT_BAD_TEXT, legal, text->data[legal], message->encoding, NULL);
+            return bookend_fail(error, BOOKEND_FAULT_BAD_TEXT, legal, text->data[legal], message->encoding, NULL);
         text->length = 0;
     }
     bom = bookend_text_bom(message->encoding, text->data, text->length);
@@ -170,7 +157,7 @@ bookend_fault bookend_message_parse(const bookend_frame *frame, bookend_message 
     message->body.length = frame->length;
     message->payload = message->body;
     if (layout == NULL) {
-        if (frame->kind < 0x80) return fail(error, BOOKEND_FAULT_UNKNOWN_KIND, 0, frame->kind, 0, NULL);
+        if (frame->kind < 0x80) return bookend_fail(error, BOOKEND_FAULT_UNKNOWN_KIND, 0, frame->kind, 0, NULL);
         return BOOKEND_OK;
     }
 
@@ -240,12 +227,12 @@ bookend_fault bookend_message_encode(const bookend_message *message, uint8_t *ou
     bookend_fault fault;
 
     *written = 0;
-    if (size == 0) return fail(error, BOOKEND_FAULT_TOO_LONG, 0, UINT32_MAX, BOOKEND_LENGTH_MAX, NULL);
-    if (size > capacity) return fail(error, BOOKEND_FAULT_NO_ROOM, 0, 0, 0, NULL);
+    if (size == 0) return bookend_fail(error, BOOKEND_FAULT_TOO_LONG, 0, UINT32_MAX, BOOKEND_LENGTH_MAX, NULL);
+    if (size > capacity) return bookend_fail(error, BOOKEND_FAULT_NO_ROOM, 0, 0, 0, NULL);
     if (message->kind == BOOKEND_KIND_DELIVERY && message->name.length > NAME_MAX_BYTES)
         return malformed(error, 24, "a name has at most 64 bytes");
     if (begins_with_fffe(message->encoding, payload))
-        return fail(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, 0, payload.data[0], message->encoding, NULL);
+        return bookend_fail(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, 0, payload.data[0], message->encoding, NULL);
 
     put_fixed(out + BOOKEND_HEADER, message);
     if (payload.length > 0) memcpy(out + BOOKEND_HEADER + fixed, payload.data, payload.length);
@@ -260,7 +247,7 @@ bookend_fault bookend_message_encode(const bookend_message *message, uint8_t *ou
     if (fault != BOOKEND_OK) return fault;
     if (judged.payload.length < payload.length) {
         legal = bookend_text_legal(message->encoding, payload.data, payload.length);
-        return fail(error, BOOKEND_FAULT_BAD_TEXT, legal, payload.data[legal], message->encoding, NULL);
+        return bookend_fail(error, BOOKEND_FAULT_BAD_TEXT, legal, payload.data[legal], message->encoding, NULL);
     }
     *written = size;
     return BOOKEND_OK;

@@ -1,8 +1,14 @@
-/* Big-endian numbers; private to bookend_*.c. */
+/* Private to bookend_*.c: big-endian numbers, and how a fault is told. */
 #ifndef BOOKEND_WIRE_H
 #define BOOKEND_WIRE_H
 
+#include "bookend.h"
+
 #include <stdint.h>
+
+/* Fills `error`, unless that is NULL, and returns `fault`. */
+bookend_fault bookend_fail(bookend_error *error, bookend_fault fault, size_t at, uint32_t found, uint32_t wanted,
+                           const char *why);
 
 static inline uint16_t bookend_get16(const uint8_t *in) {
     return (uint16_t)(((unsigned)in[0] << 8) | in[1]);
