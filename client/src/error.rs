@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use bookend::ConnectionError;
+use bookend::diagnosis::Diagnosis;
 
 use crate::address::Address;
 
@@ -105,6 +106,20 @@ impl ConnectError {
 }
 
 impl JoinError {
+    /// What the other side seems to be, or to do wrong; there is a first hypothesis.
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<&Diagnosis> {
+        match self {
+            JoinError::Hello(error) | JoinError::Session(error) => match error {
+                ConnectionError::Protocol { diagnosis, .. } => {
+                    diagnosis.as_deref().filter(|known| known.first().is_some())
+                }
+                _ => None,
+            },
+            JoinError::Left | JoinError::NoWelcome { .. } => None,
+        }
+    }
+
     /// Where it failed.
     #[must_use]
     pub fn stage(&self) -> Stage {
@@ -127,13 +142,16 @@ impl JoinError {
     /// What may mend it.
     #[must_use]
     pub fn mend(&self) -> &'static str {
+        if let Some(first) = self.diagnosis().and_then(Diagnosis::first) {
+            return first.mend();
+        }
         match (self.stage(), self.name()) {
             (_, "try-later") => "the hub is full: try again later",
             (_, "policy") => "the hub refuses this client: is it the name, the room or the token?",
             (_, "version") => "the sides are of different versions: update the older one",
             (_, "bad-canary") => "something in between changes bytes: use a channel that is clean for all 8 bits",
             (Stage::Hello, "bad-start" | "no-close" | "truncated" | "hello-timeout" | "connection-reset") => {
-                "what answers there does not speak Bookend, it seems: is the port right?"
+                "what answers there does not speak Bookend, it seems: bookend doctor HOST:PORT may find out what it is"
             }
             (Stage::Hello, _) => "the sides do not agree on the protocol: see SPEC.md, section 4",
             (_, "no-welcome") => "what answers there says that it is a hub and is none: --plain talks to any peer",
@@ -145,7 +163,7 @@ impl JoinError {
 /// The name of a fault of a connection: SPEC 6's where it has one.
 fn connection_name(error: &ConnectionError) -> &'static str {
     match error {
-        ConnectionError::Protocol(error) => error.name(),
+        ConnectionError::Protocol { error, .. } => error.name(),
         ConnectionError::Closed { code, .. } | ConnectionError::Refused { code, .. } => code.name().unwrap_or("closed"),
         ConnectionError::Timeout => "timed-out",
         ConnectionError::Io(error) => io_name(error),
@@ -216,11 +234,11 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (stage, name) = (self.stage(), self.name());
         match self {
-            // These begin with their name.
-            JoinError::Hello(ConnectionError::Protocol(error))
-            | JoinError::Session(ConnectionError::Protocol(error)) => {
-                write!(f, "{stage}: {error}")
-            }
+            JoinError::Hello(ConnectionError::Protocol { error, .. })
+            | JoinError::Session(ConnectionError::Protocol { error, .. }) => match self.diagnosis() {
+                Some(diagnosis) => write!(f, "{stage}: {name}: {}", Seen(diagnosis)),
+                None => write!(f, "{stage}: {error}"), // which begins with its name
+            },
             JoinError::Hello(error) | JoinError::Session(error) => write!(f, "{stage}: {name}: {error}"),
             JoinError::Left => write!(f, "{stage}: {name}: the hub closed the session at once"),
             JoinError::NoWelcome { found: Some(kind) } => {
@@ -228,6 +246,20 @@ impl fmt::Display for JoinError {
             }
             JoinError::NoWelcome { found: None } => write!(f, "{stage}: {name}: the hub does not say WELCOME"),
         }
+    }
+}
+
+/// What was seen of a mistake, and its names.
+struct Seen<'a>(&'a Diagnosis);
+
+impl fmt::Display for Seen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, others)) = self.0.hypotheses().split_first() else { return Ok(()) };
+        f.write_str(first.name())?;
+        for other in others.iter().filter(|other| other.confidence() == first.confidence()) {
+            write!(f, " or {}", other.name())?;
+        }
+        write!(f, " ({}): {}", first.confidence(), first.seen())
     }
 }
 

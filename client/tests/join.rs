@@ -84,7 +84,17 @@ async fn close_in_the_place_of_hello_is_of_the_stage_hello() {
 
 #[tokio::test(start_paused = true)]
 async fn what_speaks_something_else_is_told_from_a_hub() {
-    for words in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"", &[b'x'; 2000], b"\xF5\xF9"] {
+    for (words, said, mend) in [
+        (
+            &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+            "no-close: foreign-http (certain): an HTTP answer: ",
+            "this is HTTP: ",
+        ),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "no-close: foreign-ssh (certain): \"SSH-2.0-OpenSSH_9.2\"", "this is SSH: "),
+        (&[b'x'; 2000], "bad-start: foreign-text (likely): the text \"xxx", "send frames, not plain text"),
+        (b"", "no-close: the stream ended without a CLOSE", "what answers there does not speak Bookend"),
+        (b"\xF5\xF9", "bad-start: a frame begins with f5 f8", "what answers there does not speak Bookend"),
+    ] {
         let (near, mut far) = duplex(1 << 16);
         let far = async move {
             far.write_all(words).await.unwrap();
@@ -93,7 +103,8 @@ async fn what_speaks_something_else_is_told_from_a_hub() {
         };
         let error = join(far, near).await.unwrap_err();
         assert_eq!(error.stage(), Stage::Hello, "{error}");
-        assert!(error.mend().contains("does not speak Bookend"), "{error}: {}", error.mend());
+        assert!(error.to_string().starts_with(&format!("HELLO: {said}")), "{error}");
+        assert!(error.mend().starts_with(mend), "{error}: {}", error.mend());
     }
 }
 

@@ -101,7 +101,8 @@ async fn web_server_is_exit_code_3_and_told_from_a_hub() {
     while stream.read_buf(&mut Vec::new()).await.unwrap_or(0) > 0 {}
     let (code, _, stderr) = end(child).await;
     assert_eq!(code, Some(3), "{stderr}");
-    assert!(stderr.contains(": HELLO: ") && stderr.contains("is the port right?"), "{stderr}");
+    let said = ": HELLO: no-close: foreign-http (certain): an HTTP answer: \"HTTP/1.1 400 Bad Request\"\n";
+    assert!(stderr.contains(said) && stderr.contains("this is HTTP: correct the address or port"), "{stderr}");
 }
 
 #[tokio::test]

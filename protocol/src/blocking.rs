@@ -292,7 +292,7 @@ impl<S: Read + Write> Connection<S> {
         let now = self.start.elapsed();
         // Who was away a while finds what has come meanwhile, and judges the peer's time only after that.
         if now.saturating_sub(self.seen) < AWAY {
-            self.endpoint.session.on_time(now);
+            self.endpoint.on_time(now);
         }
         if let Err(error) = self.write_all() {
             self.failure.get_or_insert(error);

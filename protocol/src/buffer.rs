@@ -7,6 +7,8 @@ const READ: usize = 64 << 10;
 /// What growing is worth its call for, in bytes, or half of what is there if that is more: a frame that drips in is
 /// not to be moved at each drop.
 const STEP: usize = 4 << 10;
+/// How much is kept of what was used while there is nothing else in the buffer, in bytes.
+const PAST: usize = 4 << 10;
 
 /// Bytes that have been read and not yet used, in one piece, with room for more behind them.
 ///
@@ -45,6 +47,11 @@ impl ReadBuffer {
         &self.bytes[self.start..self.end]
     }
 
+    /// What was used and is still there, up to where [`filled`](ReadBuffer::filled) begins.
+    pub(crate) fn past(&self) -> &[u8] {
+        &self.bytes[..self.start]
+    }
+
     /// Forgets the first `count` bytes.
     ///
     /// # Panics
@@ -53,17 +60,13 @@ impl ReadBuffer {
     pub fn consume(&mut self, count: usize) {
         assert!(count <= self.end - self.start, "consumes what has not been read");
         self.start += count;
-        if self.start == self.end {
-            self.start = 0;
-            self.end = 0;
-        }
     }
 
     /// Room to read into, at least 32 KiB: what is there is moved to the front while that is cheap, and the buffer
     /// grows to twice what is there, or to 64 KiB more if that is more.
     pub fn space(&mut self) -> &mut [u8] {
         let length = self.end - self.start;
-        if length <= self.start {
+        if length <= self.start && (length > 0 || self.start > PAST) {
             // Each byte that is moved is paid for by one that was consumed, and a long frame is moved while it is short.
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, length);

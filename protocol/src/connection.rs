@@ -499,7 +499,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.timer.as_mut().reset(deadline);
             }
             ready!(self.timer.as_mut().poll(cx));
-            self.endpoint.session.on_time(self.start.elapsed());
+            self.endpoint.on_time(self.start.elapsed());
             if self.endpoint.session.state() == State::Closed {
                 self.endpoint.stop_writing(); // the time for that is over too
                 return Poll::Ready(());
@@ -513,7 +513,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The session is over: how? Nobody gets an answer any more.
     fn finish(&mut self) -> Result<(), ConnectionError> {
         let outcome = ConnectionError::of_both(&self.endpoint.session, self.failure.as_ref());
-        self.waiting.fail(outcome.as_ref().err().unwrap_or(&ConnectionError::Protocol(Error::NotOpen)));
+        self.waiting.fail(outcome.as_ref().err().unwrap_or(&Error::NotOpen.into()));
         self.commands.close();
         while self.commands.try_recv().is_ok() {}
         outcome

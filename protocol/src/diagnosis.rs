@@ -156,6 +156,11 @@ impl Hypothesis {
         self.mistake.name
     }
 
+    /// Is it only that the peer sends text?
+    pub(crate) fn is_plain_text(&self) -> bool {
+        self.mistake == &mistakes::FOREIGN_TEXT
+    }
+
     /// How sure it is.
     #[must_use]
     pub fn confidence(&self) -> Confidence {
@@ -217,25 +222,38 @@ impl Diagnosis {
 
 impl fmt::Display for Diagnosis {
     /// One line of printable ASCII of at most [`MAX_REASON`] bytes, fit for a CLOSE or an ERROR (R6.2, R6.5): the
-    /// fault's name, the first hypothesis, and the names of the others that are as likely.
+    /// fault's name, the first hypothesis, and the names of the others that are as likely. Where there is not room for
+    /// all, what was seen is cut short.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = Bounded { out: f, left: MAX_REASON };
-        match (self.fault, self.first()) {
-            (None, None) => line.write_str("nothing is wrong"),
-            (Some(fault), None) => write!(line, "{fault}"),
-            (fault, Some(first)) => {
-                if let Some(fault) = fault {
-                    write!(line, "{}: ", fault.name())?;
-                }
-                write!(line, "{}", first.name())?;
-                for other in self.hypotheses[1..].iter().filter(|other| other.confidence == first.confidence) {
-                    write!(line, " or {}", other.name())?;
-                }
-                write!(line, " ({}): {}; {}", first.confidence, first.seen, first.mend())
-            }
+        let Some(first) = self.first() else {
+            return match self.fault {
+                Some(fault) => write!(line, "{fault}"),
+                None => line.write_str("nothing is wrong"),
+            };
+        };
+        if let Some(fault) = self.fault {
+            write!(line, "{}: ", fault.name())?;
+        }
+        line.write_str(first.name())?;
+        for other in self.hypotheses[1..].iter().filter(|other| other.confidence == first.confidence) {
+            write!(line, " or {}", other.name())?;
+        }
+        write!(line, " ({})", first.confidence)?;
+        if first.offset > 0 {
+            write!(line, " at byte {}", first.offset)?;
+        }
+        let room = line.left.saturating_sub(": ; ".len() + first.mend().len());
+        match first.seen.get(..room.saturating_sub(CUT.len())) {
+            _ if first.seen.len() <= room => write!(line, ": {}; {}", first.seen, first.mend()),
+            Some(seen) if room > 2 * CUT.len() => write!(line, ": {seen}{CUT}; {}", first.mend()),
+            _ => write!(line, ": {}", first.mend()),
         }
     }
 }
+
+/// What stands where something was cut off.
+const CUT: &str = "...";
 
 /// Writes printable ASCII until it is full, and drops the rest.
 struct Bounded<'a, 'b> {
@@ -304,6 +322,7 @@ impl Error {
                 | Error::TooLong { .. }
                 | Error::Truncated { .. }
                 | Error::FrameTimeout { .. }
+                | Error::NoClose
                 | Error::HelloTimeout
                 | Error::HelloExpected { .. }
                 | Error::BadHello { .. }
@@ -319,7 +338,10 @@ impl Stream<'_> {
     /// Did the bytes stop coming, rather than come wrong? Then a body that holds frames looks like frames behind a
     /// wrong length, unless the bytes end where such a frame does.
     fn stalled(&self) -> bool {
-        matches!(self.fault, Error::Truncated { .. } | Error::FrameTimeout { .. } | Error::HelloTimeout)
+        matches!(
+            self.fault,
+            Error::Truncated { .. } | Error::NoClose | Error::FrameTimeout { .. } | Error::HelloTimeout
+        )
     }
 }
 

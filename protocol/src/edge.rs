@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::diagnosis::Diagnosis;
 use crate::error::{Code, Error};
 use crate::session::{Outcome, Session};
 
@@ -13,7 +14,12 @@ pub enum ConnectionError {
     /// The stream failed.
     Io(io::Error),
     /// A rule was broken: by the peer, or by what was to be sent. [`Error::NoClose`] if the peer just vanished.
-    Protocol(Error),
+    Protocol {
+        /// The rule.
+        error: Error,
+        /// What may be behind it, if it was the peer that broke it.
+        diagnosis: Option<Box<Diagnosis>>,
+    },
     /// The peer closed the session, and not because it was done.
     Closed {
         /// Why, as a number.
@@ -38,7 +44,10 @@ impl ConnectionError {
     /// How a session ended: well, if it was closed by this side or with code 1000.
     pub(crate) fn of(session: &Session) -> Result<(), ConnectionError> {
         match session.outcome() {
-            Some(Outcome::Fault(error)) => Err(ConnectionError::Protocol(*error)),
+            Some(Outcome::Fault(error)) => {
+                let diagnosis = session.diagnosis().cloned().map(Box::new);
+                Err(ConnectionError::Protocol { error: *error, diagnosis })
+            }
             Some(Outcome::PeerClosed { code, reason }) if *code != Code::NORMAL => {
                 Err(ConnectionError::Closed { code: *code, reason: reason.clone() })
             }
@@ -61,7 +70,9 @@ impl ConnectionError {
     pub(crate) fn copy(&self) -> ConnectionError {
         match self {
             ConnectionError::Io(error) => ConnectionError::Io(io::Error::new(error.kind(), error.to_string())),
-            ConnectionError::Protocol(error) => ConnectionError::Protocol(*error),
+            ConnectionError::Protocol { error, diagnosis } => {
+                ConnectionError::Protocol { error: *error, diagnosis: diagnosis.clone() }
+            }
             ConnectionError::Closed { code, reason } => ConnectionError::Closed { code: *code, reason: reason.clone() },
             ConnectionError::Refused { code, reason } => {
                 ConnectionError::Refused { code: *code, reason: reason.clone() }
@@ -84,7 +95,8 @@ impl fmt::Display for ConnectionError {
         };
         match self {
             ConnectionError::Io(error) => write!(f, "{error}"),
-            ConnectionError::Protocol(error) => write!(f, "{error}"),
+            ConnectionError::Protocol { diagnosis: Some(diagnosis), .. } => write!(f, "{diagnosis}"),
+            ConnectionError::Protocol { error, .. } => write!(f, "{error}"),
             ConnectionError::Closed { code, reason } => {
                 f.write_str("the peer closed: ")?;
                 said(f, code, reason)
@@ -103,7 +115,7 @@ impl std::error::Error for ConnectionError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             ConnectionError::Io(error) => Some(error),
-            ConnectionError::Protocol(error) => Some(error),
+            ConnectionError::Protocol { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -117,7 +129,7 @@ impl From<io::Error> for ConnectionError {
 
 impl From<Error> for ConnectionError {
     fn from(error: Error) -> ConnectionError {
-        ConnectionError::Protocol(error)
+        ConnectionError::Protocol { error, diagnosis: None }
     }
 }
 

@@ -112,6 +112,7 @@ impl Endpoint {
             let before = self.buffer.filled();
             let mut rest = before;
             let step = self.session.receive(&mut rest, self.now);
+            self.session.explain(self.buffer.past(), before);
             let length = before.len() - rest.len();
             let stuck = step == Step::More;
             self.buffer.consume(length);
@@ -160,7 +161,8 @@ impl Endpoint {
                     self.unjudged = false;
                     return None;
                 }
-                Step::Message(_) | Step::Opened | Step::Handled => {}
+                Step::Handled => self.session.explain(self.buffer.past(), before),
+                Step::Message(_) | Step::Opened => {}
             }
             self.used.buffer = length;
         }
@@ -209,6 +211,7 @@ impl Endpoint {
         self.release();
         Batch {
             kept: self.backlog.filled(),
+            read: self.buffer.filled(),
             rest: self.buffer.filled(),
             numbers: &mut self.kept,
             number: &mut self.number,
@@ -228,6 +231,7 @@ impl Endpoint {
             let before = self.buffer.filled();
             let mut rest = before;
             let stuck = self.session.receive(&mut rest, self.now) == Step::More;
+            self.session.explain(self.buffer.past(), before);
             let length = before.len() - rest.len();
             self.buffer.consume(length);
             if stuck {
@@ -285,8 +289,16 @@ impl Endpoint {
     /// Tells the session that the stream has ended, if it has, once all that was read has been judged.
     pub(crate) fn tell_end(&mut self) {
         if self.ended && self.session.state() != State::Closed {
-            self.session.end_of_stream(self.buffer.filled().len(), self.now);
+            let unused = self.buffer.filled();
+            self.session.end_of_stream(unused.len(), self.now);
+            self.session.explain(self.buffer.past(), unused);
         }
+    }
+
+    /// Does what is due.
+    pub(crate) fn on_time(&mut self, now: Duration) {
+        self.session.on_time(now);
+        self.session.explain(self.buffer.past(), self.buffer.filled());
     }
 
     /// There is nothing to read at the moment.
@@ -378,6 +390,9 @@ impl Endpoint {
 /// It is empty when the read brought none for the application. What is not taken comes again with the next batch.
 pub struct Batch<'a> {
     kept: &'a [u8],
+    /// Everything in the read buffer.
+    read: &'a [u8],
+    /// What is left of it.
     rest: &'a [u8],
     numbers: &'a mut VecDeque<u32>,
     number: &'a mut u32,
@@ -434,9 +449,9 @@ impl<'a> Batch<'a> {
             return self.next_kept();
         }
         loop {
-            let before = self.rest.len();
+            let before = self.rest;
             let step = self.session.receive(&mut self.rest, self.now);
-            self.used.buffer += before - self.rest.len();
+            self.used.buffer += before.len() - self.rest.len();
             match step {
                 Step::Message(message) if !self.claim.claim(&message) => return Some(message),
                 Step::More => {
@@ -452,7 +467,11 @@ impl<'a> Batch<'a> {
                         self.claim.refused(id, error);
                     }
                 }
-                Step::Message(_) | Step::Opened | Step::Handled => {}
+                Step::Handled => {
+                    let (past, input) = self.read.split_at(self.read.len() - before.len());
+                    self.session.explain(past, input);
+                }
+                Step::Message(_) | Step::Opened => {}
             }
         }
     }

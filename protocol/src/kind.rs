@@ -40,6 +40,20 @@ pub const fn is_hub(kind: u8) -> bool {
     matches!(kind, WELCOME..=GAP)
 }
 
+/// How many bytes of a body of this kind come before its payload (SPEC 3), in a DELIVERY before the sender's name.
+pub(crate) const fn fixed_length(kind: u8) -> usize {
+    match kind {
+        REQUEST | REPLY | POST => 4,
+        ERROR => 10,
+        CLOSE => 2,
+        WELCOME => 12,
+        PRESENCE => 5,
+        DELIVERY => 25,
+        GAP => 8,
+        _ => 0,
+    }
+}
+
 /// The name that SPEC 3 gives the kind.
 #[must_use]
 pub const fn name(kind: u8) -> Option<&'static str> {

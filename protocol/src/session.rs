@@ -3,15 +3,18 @@
 //! Bytes and the time go in, messages and bytes to send come out. The time is a [`Duration`] since any fixed
 //! moment, the same one for all calls.
 
+mod explain;
 mod requests;
 mod send;
 mod watch;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
+use crate::diagnosis::Diagnosis;
 use crate::error::{Code, Error};
 use crate::frame::{Decoder, Frame, START};
 use crate::hello::{Hello, MAX_HELLO, judge_first_frame};
@@ -27,6 +30,9 @@ use watch::{Due, Watch};
 pub const MAX_PREAMBLE: usize = 1024;
 /// The longest reason, in bytes (R6.5).
 pub const MAX_REASON: usize = 200;
+
+/// For how many bad texts of a peer the mistake behind them is looked for: it costs more than to refuse them.
+const GUESSES: u8 = 16;
 
 /// Which side of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +104,10 @@ pub struct Session {
     local: Hello,
     peer: Option<Hello>,
     decoder: Decoder,
-    /// Bytes skipped before the server's first frame; `None` once the first START has come.
-    preamble: Option<usize>,
+    /// What was skipped before the server's first frame.
+    preamble: Vec<u8>,
+    /// The server's first frame has not come.
+    skipping: bool,
     /// The number of the frame that comes next, modulo 2^32.
     next_frame: u32,
     requests: Requests,
@@ -112,6 +120,13 @@ pub struct Session {
     pong: Option<Pong>,
     pong_held: bool,
     outcome: Option<Outcome>,
+    /// Where the frame begins in which a fault was found, in bytes from the first START of the stream.
+    fault_at: u64,
+    diagnosis: Option<Box<Diagnosis>>,
+    /// For how many more bad texts the mistake is looked for.
+    guesses: u8,
+    /// CLOSE is to tell the fault, and has not been written yet.
+    fault_untold: bool,
 }
 
 /// The PONG that waits to be sent.
@@ -130,7 +145,8 @@ impl Session {
             state: State::Greeting,
             peer: None,
             decoder: Decoder::new(MAX_HELLO),
-            preamble: (role == Role::Client).then_some(0),
+            preamble: Vec::new(),
+            skipping: role == Role::Client,
             next_frame: 0,
             requests: Requests::new(limits.requests),
             discarded: 0,
@@ -141,6 +157,10 @@ impl Session {
             pong: None,
             pong_held: false,
             outcome: None,
+            fault_at: 0,
+            diagnosis: None,
+            guesses: GUESSES,
+            fault_untold: false,
             local,
         };
         if role == Role::Client {
@@ -166,6 +186,12 @@ impl Session {
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
+    }
+
+    /// The text that came before the server's first frame (R4.21), empty on the server's side.
+    #[must_use]
+    pub fn preamble(&self) -> &[u8] {
+        &self.preamble
     }
 
     /// What this side said of itself.
@@ -197,7 +223,8 @@ impl Session {
     /// Uses one frame of `input`, what has been read and not yet used, and advances `input` past it.
     ///
     /// Call it until it returns [`Step::More`]; what is left of `input` then is to be given again, with more behind it.
-    /// A fault is no step: it makes [`state`](Session::state) closing, and [`outcome`](Session::outcome) says why.
+    /// A fault is no step: it makes [`state`](Session::state) closing, [`outcome`](Session::outcome) says why, and
+    /// [`explain`](Session::explain) finds the mistake behind it.
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         match self.receive_plain(input, now) {
@@ -232,14 +259,19 @@ impl Session {
             return self.receive_unless_open(input, now);
         }
         self.watch.heard(self.decoder.offset() + input.len() as u64, now);
-        match self.decoder.decode(input) {
+        let offset = self.decoder.offset();
+        let step = match self.decoder.decode(input) {
             Ok(Some(frame)) => self.take(frame, now),
             Ok(None) => {
-                self.watch.partial(self.decoder.offset(), input.len(), self.decoder.expected(), now);
+                self.watch.partial(offset, input.len(), self.decoder.expected(), now);
                 Step::More
             }
             Err(error) => self.fail(error, now),
+        };
+        if self.state != State::Open {
+            self.fault_at = offset;
         }
+        step
     }
 
     fn receive_unless_open<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
@@ -261,8 +293,10 @@ impl Session {
     }
 
     fn greet<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        if let Err(error) = self.skip_preamble(input) {
-            return self.fail(error, now);
+        if self.skipping
+            && let Some(step) = self.skip_preamble(input, now)
+        {
+            return step;
         }
         let opening = *input;
         let decoded = self.decoder.decode(input);
@@ -283,17 +317,22 @@ impl Session {
         }
     }
 
-    fn skip_preamble(&mut self, input: &mut &[u8]) -> Result<(), Error> {
-        let Some(skipped) = self.preamble else { return Ok(()) };
+    /// Skips what comes before the first START; `None` once there is nothing to skip.
+    fn skip_preamble<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Step<'a>> {
         let start = input.iter().position(|&byte| byte == START[0]);
-        let skip = start.unwrap_or(input.len());
-        let room = MAX_PREAMBLE - skipped;
-        if skip > room {
-            return Err(Error::BadStart { offset: 0, found: input[room] });
+        let (text, rest) = input.split_at(start.unwrap_or(input.len()));
+        if let Some(&found) = text.get(MAX_PREAMBLE - self.preamble.len()) {
+            return Some(self.fail(Error::BadStart { offset: 0, found }, now));
         }
-        *input = &input[skip..];
-        self.preamble = if start.is_some() { None } else { Some(skipped + skip) };
-        Ok(())
+        self.preamble.reserve_exact(text.len());
+        self.preamble.extend_from_slice(text);
+        *input = rest;
+        self.skipping = start.is_none();
+        match start {
+            Some(0) => None,
+            Some(_) => Some(Step::Handled),
+            None => Some(Step::More),
+        }
     }
 
     fn open<'a>(&mut self, hello: Hello, now: Duration) -> Step<'a> {
@@ -401,7 +440,8 @@ impl Session {
             if let Some(Err(duplicate)) = NonZeroU32::new(id).map(|id| self.requests.check_not_asked(id)) {
                 return self.fail(duplicate, now);
             }
-            self.push_error(id, error.code(), &alloc::format!("{error}"));
+            let reason = self.refusal(frame, error);
+            self.push_error(id, error.code(), &reason);
         }
         Step::Refused { kind: frame.kind(), id, error }
     }
@@ -411,6 +451,7 @@ impl Session {
         match self.state {
             State::Greeting | State::Open if unused == 0 => self.outcome = Some(Outcome::Fault(Error::NoClose)),
             State::Greeting | State::Open => {
+                self.fault_at = self.decoder.offset();
                 self.fail(Error::Truncated { arrived: unused as u64 }, now);
             }
             State::Closing | State::Closed => {}
@@ -434,6 +475,7 @@ impl Session {
                 self.watch.sent(now);
             }
             Some(Due::Fault(error)) => {
+                self.fault_at = self.decoder.offset();
                 self.fail(error, now);
             }
             Some(Due::Drained) => self.state = State::Closed,

@@ -104,7 +104,7 @@ fn a_foreign_peer_is_named() {
         came
     });
     match blocking::connect_tcp(address, Hello::new()) {
-        Err(ConnectionError::Protocol(Error::BadHello { .. })) => {}
+        Err(ConnectionError::Protocol { error: Error::BadHello { .. }, .. }) => {}
         other => panic!("{other:?}"),
     }
     let came = foreign.join().unwrap();

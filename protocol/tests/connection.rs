@@ -73,7 +73,7 @@ async fn what_cannot_be_sent_is_refused_and_the_connection_lives() {
     let peer = Hello::new().with_accepted(Encodings::CORE).with_preferred(Encoding::Ascii).with_max_body(1024);
     let (mut near, mut far) = pair(Hello::new(), peer).await;
     let refused = |error: Result<(), ConnectionError>| match error {
-        Err(ConnectionError::Protocol(error)) => error,
+        Err(ConnectionError::Protocol { error, .. }) => error,
         other => panic!("{other:?}"),
     };
     let encoding = Encoding::Ascii;
@@ -251,7 +251,7 @@ async fn a_peer_that_falls_silent_is_dead_after_twice_its_keepalive() {
     let (_raw, mut server) = open_raw_client().await;
     let since = Instant::now();
     let ended = server.next().await.map(drop);
-    assert!(matches!(ended, Err(ConnectionError::Protocol(Error::Idle { seconds: 60 }))), "{ended:?}");
+    assert!(matches!(ended, Err(ConnectionError::Protocol { error: Error::Idle { seconds: 60 }, .. })), "{ended:?}");
     assert_eq!(since.elapsed().as_secs(), 62, "60 s of silence and 2 s of draining");
 }
 
@@ -260,7 +260,7 @@ async fn no_hello_is_no_session() {
     // [R7.10]
     let (_raw, server) = raw_client();
     let since = Instant::now();
-    assert!(matches!(server.await.unwrap(), Err(ConnectionError::Protocol(Error::HelloTimeout))));
+    assert!(matches!(server.await.unwrap(), Err(ConnectionError::Protocol { error: Error::HelloTimeout, .. })));
     assert_eq!(since.elapsed().as_secs(), 7, "5 s, and 2 s of draining");
 }
 
@@ -272,12 +272,14 @@ async fn a_fault_is_told_to_the_peer_and_named() {
     raw.shutdown().await.unwrap();
     let fault = Error::BadStart { offset: 0, found: b'G' };
     match server.await.unwrap() {
-        Err(ConnectionError::Protocol(error)) => assert_eq!(error, fault),
+        Err(ConnectionError::Protocol { error, .. }) => assert_eq!(error, fault),
         other => panic!("{other:?}"),
     }
     let mut came = Vec::new();
     raw.read_to_end(&mut came).await.unwrap();
-    let close = [&4000u16.to_be_bytes()[..], fault.to_string().as_bytes()].concat();
+    let reason = "bad-start: foreign-http (certain): an HTTP request: \"GET / HTTP/1.1\"; \
+                  this is HTTP: correct the address or port, or speak Bookend";
+    let close = [&4000u16.to_be_bytes()[..], reason.as_bytes()].concat();
     assert_eq!(came, frame(kind::CLOSE, Encoding::Utf8, &close));
 }
 
@@ -309,7 +311,7 @@ async fn a_handle_closes_behind_what_it_sent() {
     assert_eq!(text(far.next().await.unwrap()), "last words");
     assert!(far.next().await.unwrap().is_none());
     assert!(driver.await.unwrap().unwrap());
-    assert!(matches!(handle.send("late").await, Err(ConnectionError::Protocol(Error::NotOpen))));
+    assert!(matches!(handle.send("late").await, Err(ConnectionError::Protocol { error: Error::NotOpen, .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -393,7 +395,10 @@ async fn a_peer_that_vanishes_fails_those_who_wait() {
     assert!(timeout(SECOND, server.next()).await.is_err());
     drop(raw);
     let ended = server.next().await.map(drop);
-    assert!(matches!(ended, Err(ConnectionError::Protocol(Error::NoClose) | ConnectionError::Io(_))), "{ended:?}");
+    assert!(
+        matches!(ended, Err(ConnectionError::Protocol { error: Error::NoClose, .. } | ConnectionError::Io(_))),
+        "{ended:?}"
+    );
     assert!(asking.await.unwrap().is_err());
 }
 
@@ -404,7 +409,10 @@ async fn a_stream_that_ends_inside_a_frame_is_truncated() {
     raw.write_all(&frame(kind::MESSAGE, Encoding::Utf8, b"cut off")[..11]).await.unwrap();
     raw.shutdown().await.unwrap();
     let ended = server.next().await.map(drop);
-    assert!(matches!(ended, Err(ConnectionError::Protocol(Error::Truncated { arrived: 11 }))), "{ended:?}");
+    assert!(
+        matches!(ended, Err(ConnectionError::Protocol { error: Error::Truncated { arrived: 11 }, .. })),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.endpoint.may_read() {
                 match self.poll_read(cx) {
                     Poll::Ready(Ok(0)) => {
-                        self.endpoint.end_of_stream(self.held.len());
+                        self.endpoint.end_of_stream(&self.held);
                         continue;
                     }
                     Poll::Ready(Ok(count)) => {
@@ -149,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             ready!(timer.as_mut().poll(cx));
             if Instant::now() >= deadline {
                 self.endpoint.set_time(self.start.elapsed());
-                self.endpoint.on_time();
+                self.endpoint.on_time(&self.held);
                 return Poll::Ready(());
             }
         }

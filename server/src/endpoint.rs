@@ -97,7 +97,7 @@ impl Endpoint {
             }
             Wire::Terminal(terminal) if terminal.is_silent() && first == START[0] => {
                 let mut framed = Box::new(Framed::new(self.seat.hub().config()));
-                framed.session.on_time(self.now); // its HELLO comes too late
+                framed.on_time(rest, self.now); // its HELLO comes too late
                 self.wire = Wire::Framed(framed);
                 rest = &[];
             }
@@ -111,11 +111,11 @@ impl Endpoint {
         input.len() - rest.len()
     }
 
-    /// The stream has ended, with `unused` bytes that were read.
-    pub(crate) fn end_of_stream(&mut self, unused: usize) {
+    /// The stream has ended, with `unused` of what was read.
+    pub(crate) fn end_of_stream(&mut self, unused: &[u8]) {
         self.ended = true;
         match &mut self.wire {
-            Wire::Framed(framed) => framed.session.end_of_stream(unused, self.now),
+            Wire::Framed(framed) => framed.end_of_stream(unused, self.now),
             Wire::Terminal(_) | Wire::Unknown => {}
         }
         self.settle();
@@ -158,11 +158,11 @@ impl Endpoint {
         [of_wire, stall, self.until].into_iter().flatten().min()
     }
 
-    /// Does what is due.
-    pub(crate) fn on_time(&mut self) {
+    /// Does what is due; `unused` is what was read and not used yet.
+    pub(crate) fn on_time(&mut self, unused: &[u8]) {
         let hello_timeout = self.seat.hub().config().limits.hello_timeout;
         match &mut self.wire {
-            Wire::Framed(framed) => framed.session.on_time(self.now),
+            Wire::Framed(framed) => framed.on_time(unused, self.now),
             Wire::Terminal(terminal) if self.now >= hello_timeout && !terminal.is_closing() => {
                 terminal.join(&mut self.seat)
             }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bookend::{Code, Hello, Message, Outcome, Role, Session, State, Step};
+use bookend::diagnosis::Diagnosis;
+use bookend::{Code, Error, Hello, Message, Outcome, Role, Session, Step};
 
 use crate::config::Config;
 use crate::hub::{LOBBY, Peer};
@@ -36,8 +37,9 @@ impl Framed {
 
     /// Uses what was read, as far as it is whole, and advances `input` past it.
     pub(crate) fn receive(&mut self, input: &mut &[u8], seat: &mut Seat, now: Duration) {
+        let read = *input;
         loop {
-            let before = *input;
+            let start = *input;
             match self.session.receive(input, now) {
                 Step::Message(message) => self.take(message, seat),
                 Step::Opened => self.open(seat),
@@ -45,22 +47,39 @@ impl Framed {
                     tracing::debug!(peer = seat.peer().label(), fault = error.name(), detail = %error, "refuse");
                 }
                 Step::More => break,
-                Step::Pong(_) | Step::Handled => {}
-            }
-            if self.session.state() == State::Closing && self.faulty.is_empty() {
-                self.faulty.extend_from_slice(&before[..before.len().min(QUOTED)]);
+                Step::Handled => self.explain(&read[..read.len() - start.len()], start),
+                Step::Pong(_) => {}
             }
         }
         seat.flush();
     }
 
+    /// The stream has ended, with `unused` of what was read.
+    pub(crate) fn end_of_stream(&mut self, unused: &[u8], now: Duration) {
+        self.session.end_of_stream(unused.len(), now);
+        self.explain(&[], unused);
+    }
+
+    /// Does what is due; `unused` is what was read and is no whole frame yet.
+    pub(crate) fn on_time(&mut self, unused: &[u8], now: Duration) {
+        self.session.on_time(now);
+        self.explain(&[], unused);
+    }
+
+    /// Says what may be behind a fault in `bytes`, if there is one; `before` are the frames in front of them.
+    fn explain(&mut self, before: &[u8], bytes: &[u8]) {
+        if self.session.diagnosis().is_none() {
+            self.session.explain(before, bytes);
+            if self.session.diagnosis().is_some() {
+                self.faulty = bytes[..bytes.len().min(QUOTED)].to_vec();
+            }
+        }
+    }
+
     /// Logs why the session ended, unless that is as it should be.
     pub(crate) fn log_end(&self, peer: &Peer) {
         match self.session.outcome() {
-            Some(Outcome::Fault(error)) => {
-                let input = self.faulty.escape_ascii();
-                tracing::info!(peer = peer.label(), fault = error.name(), detail = %error, %input, "fault");
-            }
+            Some(Outcome::Fault(error)) => log_fault(peer, *error, self.session.diagnosis(), &self.faulty),
             Some(Outcome::Closed(code)) if *code != Code::GOING_AWAY => {
                 tracing::info!(peer = peer.label(), fault = code.name(), "fault");
             }
@@ -113,5 +132,17 @@ impl Framed {
             // An ERROR is a reply: it provokes none. The session keeps all else from its application.
             _ => {}
         }
+    }
+}
+
+/// Logs a peer's fault: its name, what may be behind it, and how the bytes begin in which it was found.
+pub(crate) fn log_fault(peer: &Peer, fault: Error, diagnosis: Option<&Diagnosis>, bytes: &[u8]) {
+    let input = bytes[..bytes.len().min(QUOTED)].escape_ascii();
+    let (peer, name) = (peer.label(), fault.name());
+    match diagnosis.and_then(|diagnosis| Some((diagnosis, diagnosis.first()?))) {
+        Some((diagnosis, first)) => {
+            tracing::info!(peer, fault = name, diagnosis = first.name(), detail = %diagnosis, %input, "fault");
+        }
+        None => tracing::info!(peer, fault = name, detail = %fault, %input, "fault"),
     }
 }

@@ -1,14 +1,17 @@
 //! A line terminal: people with telnet, nc or a serial line (R9.16 to R9.20).
 
-mod http;
+mod foreign;
 mod lines;
 
-use bookend::{Code, Encoding, Error, Line, MAX_LINE as MAX_NAME, Payload};
+use bookend::diagnosis::{Evidence, diagnose};
+use bookend::{Code, Encoding, Line, MAX_LINE as MAX_NAME, Payload};
 
+use crate::framed::log_fault;
 use crate::hub::LOBBY;
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::room::Room;
 use crate::seat::{Seat, Wish};
+use foreign::Opening;
 use lines::{Event, Lines};
 
 /// Members that /who shows.
@@ -17,11 +20,11 @@ const SHOWN: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Terminal {
     lines: Lines,
+    /// `None` once a line has come.
+    opening: Option<Opening>,
     encoding: LineEncoding,
     /// Nothing has come yet.
     silent: bool,
-    /// No line has come yet.
-    fresh: bool,
     joined: bool,
     closing: bool,
 }
@@ -29,7 +32,7 @@ pub(crate) struct Terminal {
 impl Terminal {
     pub(crate) fn new() -> Terminal {
         let (lines, encoding) = (Lines::default(), LineEncoding::Utf8);
-        Terminal { lines, encoding, silent: true, fresh: true, joined: false, closing: false }
+        Terminal { lines, opening: Some(Opening::default()), encoding, silent: true, joined: false, closing: false }
     }
 
     /// Is nothing more to be read?
@@ -49,6 +52,7 @@ impl Terminal {
     /// Uses what was read, until more than `limit` bytes lie in `seat.out`. Returns the rest.
     pub(crate) fn receive<'a>(&mut self, mut input: &'a [u8], limit: usize, seat: &mut Seat) -> &'a [u8] {
         self.silent = false;
+        self.recognise(input, seat);
         while !self.closing
             && seat.out.len() <= limit
             && let Some(event) = self.lines.next(&mut input)
@@ -62,6 +66,15 @@ impl Terminal {
         }
         seat.flush();
         if self.closing { &[] } else { input }
+    }
+
+    /// Closes if what the peer says first shows that it is another program, or a framed peer behind a channel that
+    /// changes bytes (R9.20).
+    fn recognise(&mut self, input: &[u8], seat: &mut Seat) {
+        let Some(opening) = self.opening.as_mut().filter(|_| !self.closing) else { return };
+        let Some((fault, diagnosis)) = opening.recognise(input) else { return };
+        log_fault(seat.peer(), fault, Some(&diagnosis), opening.bytes());
+        self.close(&format!("! {diagnosis}"), seat);
     }
 
     /// Joins, unless that has been done: whoever just reads types nothing.
@@ -114,10 +127,7 @@ impl Terminal {
         }
         self.begin(seat);
         match Payload::decode(Encoding::Utf8, line) {
-            Err(Error::BadText { offset, .. }) => {
-                self.tell(&format!("! bad-text: byte {offset} of the line is not utf-8"), seat);
-            }
-            Err(error) => self.tell(&format!("! {error}"), seat),
+            Err(_) => self.tell(&format!("! {}", diagnose(&Evidence::text(Encoding::Utf8, line))), seat),
             Ok(payload) => {
                 let text = payload.text().unwrap_or_default();
                 match text.strip_prefix('/') {
@@ -132,16 +142,16 @@ impl Terminal {
 
     /// Is the first line a request of another protocol (R9.20)?
     fn is_refused(&mut self, line: &[u8], seat: &mut Seat) -> bool {
-        if !self.fresh || !http::is_request(line) {
+        if self.opening.is_none() || !foreign::is_request(line) {
             return false;
         }
-        self.close_with(Code::POLICY, "this is a Bookend hub, which does not speak HTTP", seat);
+        self.close_with(Code::BAD_START, "this is a Bookend hub, which does not speak HTTP", seat);
         true
     }
 
     /// The first line has come.
     fn begin(&mut self, seat: &mut Seat) {
-        if std::mem::replace(&mut self.fresh, false) {
+        if self.opening.take().is_some() {
             seat.let_in();
         }
         self.join(seat);

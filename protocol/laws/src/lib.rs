@@ -21,6 +21,7 @@ macro_rules! demand {
     };
 }
 
+pub mod diagnosis;
 pub mod frame;
 pub mod memory;
 pub mod message;

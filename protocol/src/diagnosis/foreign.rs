@@ -364,7 +364,8 @@ fn text(bytes: &[u8]) -> Sighting {
     let controls =
         head.iter().filter(|&&byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x1B | 0x08)).count();
     let letters = head.iter().filter(|byte| byte.is_ascii_graphic() || **byte == b' ').count();
-    let valid = core::str::from_utf8(head).map_or_else(|error| error.valid_up_to() + 3 >= head.len(), |_| true);
+    // What was read may end within a character.
+    let valid = core::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
     let seen = || format!("the text {}", quoted(head));
     match (controls, valid) {
         (0, true) if head.len() >= 2 || negotiated => likely(seen()),

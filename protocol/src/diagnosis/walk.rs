@@ -154,16 +154,9 @@ pub(super) fn is_header(bytes: &[u8]) -> bool {
         && bytes.get(3).is_none_or(|&encoding| Encoding::from_byte(encoding).is_some())
 }
 
-/// Bytes of the fixed part of a body (SPEC 3).
+/// Bytes of the fixed part of a body (SPEC 3), of a DELIVERY with the sender's name.
 pub(super) fn fixed_part(bytes: &[u8]) -> usize {
-    match bytes.get(2).copied() {
-        Some(kind::REQUEST | kind::REPLY | kind::POST) => 4,
-        Some(kind::ERROR) => 10,
-        Some(kind::CLOSE) => 2,
-        Some(kind::WELCOME) => 12,
-        Some(kind::PRESENCE) => 5,
-        Some(kind::DELIVERY) => 25 + bytes.get(HEADER_LENGTH + 24).copied().map_or(0, usize::from),
-        Some(kind::GAP) => 8,
-        _ => 0,
-    }
+    let Some(&kind) = bytes.get(2) else { return 0 };
+    let name = if kind == kind::DELIVERY { bytes.get(HEADER_LENGTH + 24).copied().map_or(0, usize::from) } else { 0 };
+    kind::fixed_length(kind) + name
 }

@@ -16,6 +16,9 @@ use crate::text::Encoding;
 impl Session {
     /// Moves what the session itself has to say, whole frames, to `out`; it goes before messages that wait (R7.13).
     pub fn take_output(&mut self, out: &mut Vec<u8>) {
+        if core::mem::take(&mut self.fault_untold) {
+            self.tell_fault();
+        }
         out.append(&mut self.output);
         if let Some(pong) = self.pong.take_if(|_| !self.pong_held) {
             Message::Pong(pong.probe()).encode(u32::MAX, out).expect("64 bytes are below any limit");
@@ -26,7 +29,7 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn has_output(&self) -> bool {
-        !self.output.is_empty() || self.pong.is_some() && !self.pong_held
+        !self.output.is_empty() || self.fault_untold || self.pong.is_some() && !self.pong_held
     }
 
     /// Holds the PONG back while something that came before its PING has not been acted on (R3.10).
@@ -159,7 +162,7 @@ impl Session {
     pub(super) fn fail<'a>(&mut self, error: Error, now: Duration) -> Step<'a> {
         if matches!(self.state, State::Greeting | State::Open) {
             self.outcome = Some(Outcome::Fault(error));
-            self.push_close(error.code(), &alloc::format!("{error}"));
+            self.fault_untold = true;
             self.state = State::Closing;
             self.watch.closing(now);
         }

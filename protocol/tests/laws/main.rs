@@ -1,6 +1,7 @@
 //! The eight laws of the crate `bookend-laws`, fed by generators that aim; `fuzz` feeds the same functions.
 
 mod broken;
+mod diagnoses;
 mod frames;
 mod generators;
 mod messages;

@@ -29,7 +29,7 @@ impl Poster {
         let posted =
             if to != 0 || self.hub { self.handle.post(to, content).await } else { self.handle.send(content).await };
         posted.map_err(|error| match error {
-            ConnectionError::Protocol(error) if error != Error::NotOpen => PostError::Refused(error),
+            ConnectionError::Protocol { error, .. } if error != Error::NotOpen => PostError::Refused(error),
             _ => PostError::Over,
         })
     }

@@ -28,7 +28,7 @@ _CANARY: Dict[Tuple[int, int], str] = {
     (1, 0x0D): "LF became CRLF",
     (1, 0x00): "CR became CR NUL",
     (1, 0x1A): "LF was dropped",
-    (2, 0x0A): "^Z was dropped",
+    (2, 0x0A): "^Z was dropped, or CR became CRLF",
     (3, 0x0D): "bare LF became CRLF",
     (4, 0x7F): "the eighth bit was stripped",
     (4, 0x11): "FF was taken for telnet IAC",

@@ -1,0 +1,110 @@
+//! The laws of diagnosis: whatever the evidence, an answer that can be shown and sent.
+
+use bookend::diagnosis::{Confidence, Diagnosis, Evidence, MAX_REASON, MISTAKES, WINDOW, diagnose};
+use bookend::{Decoder, Encoding, Error, MAX_LENGTH, kind};
+
+use crate::{Verdict, memory};
+
+/// More than a diagnosis asks the allocator for, at once or piece by piece, for each byte that it looks at and
+/// besides, in bytes.
+const MEMORY: (usize, usize) = (64, 64 << 10);
+/// The most hypotheses of one diagnosis.
+const MAX_HYPOTHESES: usize = 5;
+
+/// Every law for some bytes: as a stream with the fault that it has, as the beginning of one with faults that it may
+/// not have, and as text in each encoding.
+///
+/// # Errors
+/// The law that is broken.
+pub fn every(bytes: &[u8]) -> Verdict {
+    for limit in [4096, 1 << 20, MAX_LENGTH] {
+        let (mut rest, mut decoder, mut known) = (bytes, Decoder::new(limit), true);
+        let fault = loop {
+            match decoder.decode(&mut rest) {
+                Ok(Some(frame)) => known &= kind::name(frame.kind()).is_some() || frame.kind() >= kind::IGNORABLE,
+                Ok(None) => break Error::Truncated { arrived: rest.len() as u64 },
+                Err(fault) => break fault,
+            }
+        };
+        stream(fault, &bytes[..bytes.len() - rest.len()], rest)?;
+        if rest.is_empty() && known {
+            sound(bytes)?;
+        }
+    }
+    for fault in [
+        Error::BadStart { offset: 0, found: 0 },
+        Error::BadEnd { offset: 8, found: 0, length: 0 },
+        Error::FrameTimeout { arrived: 0, expected: None },
+        Error::HelloTimeout,
+        Error::NoClose,
+        Error::BadCanary { position: 3, found: 0x0D },
+        Error::Malformed { kind: 3, why: "it is" },
+    ] {
+        stream(fault, &[], bytes)?;
+    }
+    for encoding in Encoding::ALL {
+        text(encoding, bytes)?;
+    }
+    Ok(())
+}
+
+/// Law 5 for a stream whose frame at `bytes` has that fault, behind `before`: memory follows what is looked at. What
+/// is said begins with the fault's name.
+///
+/// # Errors
+/// How the law is broken.
+pub fn stream(fault: Error, before: &[u8], bytes: &[u8]) -> Verdict {
+    let offset = before.len() as u64;
+    let evidence = Evidence::stream(fault, offset, bytes).behind(before);
+    let diagnosis = judged(&evidence, bytes.len().min(WINDOW) + before.len().min(WINDOW))?;
+    legal(&diagnosis, offset..=offset + bytes.len().min(WINDOW) as u64)?;
+    demand!(diagnosis.to_string().starts_with(fault.name()), "diagnosis: {fault} is told as {diagnosis}");
+    Ok(())
+}
+
+/// The same for a payload.
+///
+/// # Errors
+/// How the law is broken.
+pub fn text(encoding: Encoding, payload: &[u8]) -> Verdict {
+    let diagnosis = judged(&Evidence::text(encoding, payload), payload.len())?;
+    legal(&diagnosis, 0..=payload.len() as u64)
+}
+
+/// Whole frames of known kinds have no mistake, even where somebody waits for more.
+fn sound(bytes: &[u8]) -> Verdict {
+    let diagnosis = diagnose(&Evidence::stream(Error::NoClose, 0, bytes));
+    demand!(diagnosis.first().is_none(), "diagnosis: sound frames are told as {diagnosis}");
+    Ok(())
+}
+
+fn judged(evidence: &Evidence<'_>, looked_at: usize) -> Result<Diagnosis, String> {
+    let (allocated, diagnosis) = memory::allocated(|| diagnose(evidence))?;
+    let most = MEMORY.0 * looked_at + MEMORY.1;
+    demand!(allocated <= most, "bounded: {allocated} bytes were allocated to look at {looked_at}: {diagnosis}");
+    Ok(diagnosis)
+}
+
+/// A diagnosis is a line of ASCII that fits a reason. Its hypotheses are few, each known and each there once, the
+/// likeliest first, within the evidence; where one is certain, no other is likely.
+fn legal(diagnosis: &Diagnosis, within: std::ops::RangeInclusive<u64>) -> Verdict {
+    let printable = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let line = diagnosis.to_string();
+    demand!(line.len() <= MAX_REASON && printable(&line), "diagnosis: {line:?} is no reason");
+    let hypotheses = diagnosis.hypotheses();
+    demand!(hypotheses.len() <= MAX_HYPOTHESES, "diagnosis: {} hypotheses", hypotheses.len());
+    for (at, hypothesis) in hypotheses.iter().enumerate() {
+        let name = hypothesis.name();
+        demand!(MISTAKES.iter().any(|known| known.name == name), "diagnosis: {name} is not known");
+        demand!(hypotheses[..at].iter().all(|other| other.name() != name), "diagnosis: {name} is there twice");
+        demand!(printable(hypothesis.seen()), "diagnosis: {:?} was seen", hypothesis.seen());
+        let offset = hypothesis.offset();
+        demand!(within.contains(&offset), "diagnosis: {name} at byte {offset}, not in {within:?}");
+    }
+    for pair in hypotheses.windows(2) {
+        let (first, second) = (pair[0].confidence(), pair[1].confidence());
+        let ranked = first >= second && (first < Confidence::Certain || second == Confidence::Possible);
+        demand!(ranked, "diagnosis: {} before {}", pair[0], pair[1]);
+    }
+    Ok(())
+}

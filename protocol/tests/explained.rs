@@ -1,0 +1,239 @@
+//! What a live session says of a peer's mistake: in its CLOSE, in its ERROR, and to its own application.
+#![cfg(feature = "tokio")]
+
+use std::time::Duration;
+
+use bookend::{
+    Code, Connection, ConnectionError, Encoding, Error, Frame, Hello, Limits, Message, Outcome, Role, Session, State,
+    Step, blocking, kind,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{Instant, sleep};
+
+fn hello() -> Vec<u8> {
+    let mut wire = Vec::new();
+    Hello::new().encode(&mut wire);
+    wire
+}
+
+fn frame(kind: u8, encoding: Encoding, body: &[u8]) -> Vec<u8> {
+    let mut wire = Vec::new();
+    Frame::new(kind, encoding, body).expect("short").encode(&mut wire);
+    wire
+}
+
+fn message(text: &str) -> Vec<u8> {
+    frame(kind::MESSAGE, Encoding::Utf8, text.as_bytes())
+}
+
+/// What a server says last to a client that has said this.
+async fn last_words(said: Vec<u8>) -> (Code, String, ConnectionError) {
+    let (near, far) = duplex(1 << 20);
+    let server = tokio::spawn(async move {
+        let mut server = Connection::accept(far, Hello::new()).await?;
+        while server.next().await?.is_some() {}
+        Ok::<(), ConnectionError>(())
+    });
+    let (reader, mut writer) = tokio::io::split(near);
+    writer.write_all(&said).await.expect("writes");
+    // A half-closed stream would be a truncated one.
+    let reason = close_of(reader).await;
+    drop(writer);
+    let error = server.await.expect("ends").expect_err("there is a fault");
+    (reason.0, reason.1, error)
+}
+
+/// The CLOSE among what comes.
+async fn close_of(mut reader: impl AsyncReadExt + Unpin) -> (Code, String) {
+    let mut came = Vec::new();
+    loop {
+        if reader.read_buf(&mut came).await.expect("reads") == 0 {
+            panic!("no CLOSE in {came:02x?}");
+        }
+        let mut rest = &came[..];
+        let mut decoder = bookend::Decoder::new(1 << 20);
+        while let Some(frame) = decoder.decode(&mut rest).expect("sound") {
+            if let Ok(Some(Message::Close { code, reason })) = Message::parse(frame) {
+                return (code, reason.to_str().into_owned());
+            }
+        }
+    }
+}
+
+fn named(error: &ConnectionError) -> Option<&'static str> {
+    match error {
+        ConnectionError::Protocol { diagnosis: Some(diagnosis), .. } => diagnosis.first().map(|first| first.name()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_names_the_mistake_and_so_does_the_own_error() {
+    // [R6.2] [R6.5]
+    let little_endian = b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5";
+    let (code, reason, error) = last_words([&hello()[..], little_endian].concat()).await;
+    assert_eq!(code, Code::TOO_LONG);
+    assert!(reason.starts_with("too-long: length-little-endian (certain)"), "{reason}");
+    assert!(reason.contains("htonl") && reason.len() <= 200, "{reason}");
+    assert_eq!(named(&error), Some("length-little-endian"));
+    assert_eq!(error.to_string(), reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_comes_is_explained_when_its_time_is_up() {
+    // [R7.12]
+    let since = Instant::now();
+    let counts_the_frame = b"\xF5\xF8\x02\x02\0\0\0\x0Chi\xF8\xF5";
+    let (code, reason, error) = last_words([&hello()[..], counts_the_frame].concat()).await;
+    assert_eq!((code, since.elapsed().as_secs()), (Code::FRAME_TIMEOUT, 5));
+    assert!(reason.starts_with("frame-timeout: length-includes-frame"), "{reason}");
+    assert_eq!(named(&error), Some("length-includes-frame"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_the_stream_ends_in_is_explained() {
+    // [R2.16]
+    let (mut near, far) = duplex(1 << 16);
+    near.write_all(&hello()).await.unwrap();
+    near.write_all(b"\xF5\xF8\x02\x02\0\0\0\x0Chi\xF8\xF5").await.unwrap();
+    near.shutdown().await.unwrap();
+    let mut server = Connection::accept(far, Hello::new()).await.unwrap();
+    let error = server.next().await.expect_err("the frame is cut off");
+    assert!(matches!(error, ConnectionError::Protocol { error: Error::Truncated { arrived: 12 }, .. }), "{error:?}");
+    assert_eq!(named(&error), Some("length-includes-frame"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_were_sound_tell_an_accident_from_a_habit() {
+    let mut lossy = message("a text that is long enough to lose one byte of it");
+    lossy.remove(20);
+    let accident = |before: &[u8]| [&hello()[..], before, &lossy].concat();
+    let (_, alone, _) = last_words(accident(b"")).await;
+    assert!(alone.contains("length-counts-terminator"), "{alone}");
+    let before = [message("one"), message("two words"), message("and three of them")].concat();
+    let (_, reason, error) = last_words(accident(&before)).await;
+    assert!(reason.starts_with("bad-end: channel-byte-lost ("), "{reason}");
+    assert_eq!(named(&error), Some("channel-byte-lost"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_is_whole_and_wrong_is_explained_where_it_begins() {
+    // A REQUEST whose length leaves the id out, one frame too early: END is where it is to be by chance.
+    let (code, reason, error) = last_words([&hello()[..], &frame(0x30, Encoding::Binary, b"?")].concat()).await;
+    assert_eq!((code, &*reason), (Code::UNKNOWN_KIND, "unknown-kind: kind 30"));
+    assert_eq!(named(&error), None);
+}
+
+/// What a client is told that was connected to this.
+async fn at(server: &[u8], ends: bool) -> ConnectionError {
+    let (near, mut far) = duplex(1 << 16);
+    far.write_all(server).await.expect("writes");
+    if ends {
+        far.shutdown().await.expect("shuts down");
+    }
+    let error = Connection::connect(near, Hello::new()).await.expect_err("that is no Bookend");
+    drop(far);
+    error
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_says_what_it_was_connected_to() {
+    // [R4.21]
+    let page = [&b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n"[..], &[b'x'; 2000]].concat();
+    let hub_behind_seven_bits = b"Bookend hub, today\r\n\x75\x78\x01\0\0\0\0\x18BKND\r\n\x1A\n\x7F\x11\r\0";
+    for (server, ends, fault, name) in [
+        (&page[..], true, "bad-start", Some("foreign-http")),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", true, "no-close", Some("foreign-http")),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", false, "hello-timeout", Some("foreign-ssh")),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\xF5\0\0", true, "bad-start", Some("foreign-ssh")),
+        (b"-ERR unknown command\r\n", true, "no-close", Some("foreign-redis")),
+        (b"\x15\x03\x03\0\x02\x02\x46", true, "no-close", Some("foreign-tls")),
+        (hub_behind_seven_bits, false, "hello-timeout", Some("channel-seven-bit")),
+        (b"login: ", false, "hello-timeout", Some("foreign-text")),
+        (b"", true, "no-close", None),
+        (b"", false, "hello-timeout", None),
+    ] {
+        let error = at(server, ends).await;
+        let ConnectionError::Protocol { error: found, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((found.name(), named(&error)), (fault, name), "{error}");
+    }
+}
+
+#[test]
+fn the_text_before_the_first_frame_can_be_had() {
+    // [R4.21]
+    let now = Duration::ZERO;
+    let mut session = Session::new(Role::Client, Hello::new(), Limits::default(), now);
+    for mut part in [&b"Bookend hub, "[..], b"today\r\n"] {
+        assert_eq!(session.receive(&mut part, now), Step::More);
+        assert_eq!(part, b"");
+    }
+    let wire = hello();
+    while session.receive(&mut &wire[..], now) != Step::Opened {}
+    assert_eq!((session.state(), session.preamble()), (State::Open, &b"Bookend hub, today\r\n"[..]));
+}
+
+#[test]
+fn what_is_not_explained_is_told_all_the_same() {
+    let now = Duration::ZERO;
+    let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), now);
+    session.receive(&mut &b"GET / HTTP/1.1\r\n"[..], now);
+    assert_eq!(session.diagnosis(), None);
+    let mut out = Vec::new();
+    session.take_output(&mut out);
+    let told = b"bad-start: a frame begins with f5 f8, but byte 0 is 47";
+    assert_eq!(out, frame(kind::CLOSE, Encoding::Utf8, &[&4000_u16.to_be_bytes()[..], told].concat()));
+    // Too late for the CLOSE, but not for the log.
+    session.explain(b"", b"GET / HTTP/1.1\r\n");
+    assert_eq!(session.diagnosis().and_then(|known| known.first()).map(|first| first.name()), Some("foreign-http"));
+    assert!(matches!(session.outcome(), Some(Outcome::Fault(Error::BadStart { offset: 0, found: b'G' }))));
+}
+
+async fn error_reason(raw: &mut DuplexStream) -> String {
+    let mut header = [0; 8];
+    raw.read_exact(&mut header).await.expect("reads");
+    let mut body = vec![0; usize::from(header[7]) + 2];
+    raw.read_exact(&mut body).await.expect("reads");
+    assert_eq!(header[2], kind::ERROR);
+    String::from_utf8(body[10..body.len() - 2].to_vec()).expect("UTF-8")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_guesses_what_bad_text_is_but_not_for_ever() {
+    // [R5.8] [R6.2]
+    let (mut raw, far) = duplex(1 << 16);
+    raw.write_all(&hello()).await.unwrap();
+    let server = tokio::spawn(async move {
+        let mut server = Connection::accept(far, Hello::new()).await.expect("opens");
+        while server.next().await.expect("lives").is_some() {}
+    });
+    raw.read_exact(&mut vec![0; hello().len()]).await.unwrap();
+    let latin_1 = frame(kind::REQUEST, Encoding::Utf8, b"\0\0\0\x07na\xEFve caf\xE9, d\xE9j\xE0 vu");
+    for round in 0..20 {
+        raw.write_all(&latin_1).await.unwrap();
+        let reason = error_reason(&mut raw).await;
+        let guess = reason.starts_with("bad-text: text-windows-1252 (") && reason.contains(" at byte 2: ");
+        assert_eq!(guess, round < 16, "{round}: {reason}");
+        assert!(guess || reason == "bad-text: byte 2 of the payload is not utf-8", "{reason}");
+        sleep(Duration::from_millis(1)).await;
+    }
+    raw.write_all(&frame(kind::CLOSE, Encoding::Utf8, &1000_u16.to_be_bytes())).await.unwrap();
+    raw.shutdown().await.unwrap();
+    server.await.unwrap();
+}
+
+#[test]
+fn the_blocking_connection_says_the_same() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        std::io::Write::write_all(&mut stream, b"SSH-2.0-x\r\n").unwrap();
+        // Reads until the client has gone, as a stream that is dropped unread is reset.
+        std::net::TcpStream::shutdown(&stream, std::net::Shutdown::Write).unwrap();
+        let _gone = std::io::copy(&mut stream, &mut std::io::sink());
+    });
+    let error = blocking::connect_tcp(address, Hello::new()).expect_err("that is no Bookend");
+    assert_eq!(named(&error), Some("foreign-ssh"), "{error}");
+    server.join().unwrap();
+}
