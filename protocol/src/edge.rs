@@ -60,6 +60,10 @@ impl ConnectionError {
         let Some(failure) = failure else { return ConnectionError::of(session) };
         let failed = || Err(ConnectionError::Io(io::Error::new(failure.kind(), failure.to_string())));
         match session.outcome() {
+            // What the peer said before may say more than how the stream failed.
+            Some(Outcome::Fault(_)) if session.diagnosis().is_some_and(|known| known.first().is_some()) => {
+                ConnectionError::of(session)
+            }
             None | Some(Outcome::Fault(Error::NoClose | Error::Truncated { .. })) => failed(),
             Some(_) => ConnectionError::of(session),
         }

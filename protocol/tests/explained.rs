@@ -1,6 +1,9 @@
 //! What a live session says of a peer's mistake: in its CLOSE, in its ERROR, and to its own application.
 #![cfg(feature = "tokio")]
 
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bookend::{
@@ -222,18 +225,38 @@ async fn an_error_guesses_what_bad_text_is_but_not_for_ever() {
     server.await.unwrap();
 }
 
+/// A server that says this, and either reads to the end or resets the stream, as who leaves something unread does.
+fn serve(words: &'static [u8], resets: bool) -> (SocketAddr, JoinHandle<()>) {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("binds");
+    let address = listener.local_addr().expect("is bound");
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("accepts");
+        stream.write_all(words).expect("writes");
+        if resets {
+            stream.peek(&mut [0]).expect("the client has spoken");
+        } else {
+            stream.shutdown(Shutdown::Write).expect("shuts down");
+            let _gone = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+    });
+    (address, server)
+}
+
 #[test]
 fn the_blocking_connection_says_the_same() {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        std::io::Write::write_all(&mut stream, b"SSH-2.0-x\r\n").unwrap();
-        // Reads until the client has gone, as a stream that is dropped unread is reset.
-        std::net::TcpStream::shutdown(&stream, std::net::Shutdown::Write).unwrap();
-        let _gone = std::io::copy(&mut stream, &mut std::io::sink());
-    });
-    let error = blocking::connect_tcp(address, Hello::new()).expect_err("that is no Bookend");
+    for resets in [false, true] {
+        let (address, server) = serve(b"SSH-2.0-x\r\n", resets);
+        let error = blocking::connect_tcp(address, Hello::new()).expect_err("that is no Bookend");
+        assert_eq!(named(&error), Some("foreign-ssh"), "{error}");
+        server.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_before_a_reset_counts_more_than_the_reset() {
+    let (address, server) = serve(b"SSH-2.0-x\r\n", true);
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let error = Connection::connect(stream, Hello::new()).await.expect_err("that is no Bookend");
     assert_eq!(named(&error), Some("foreign-ssh"), "{error}");
     server.join().unwrap();
 }

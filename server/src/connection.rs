@@ -76,9 +76,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn run(&mut self) {
         let mut timer = pin!(sleep_until(self.start));
         let result = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
+        let ending = self.endpoint.is_ending();
         let peer = self.endpoint.seat().peer().label();
         match result {
             Ok(()) => tracing::debug!(peer, "disconnect"),
+            // Whoever has been told to go need not listen to the end.
+            Err(error) if ending => tracing::debug!(peer, detail = %error, "disconnect"),
             Err(error) => tracing::info!(peer, fault = "io", detail = %error, "fault"),
         }
     }

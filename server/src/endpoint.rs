@@ -316,6 +316,11 @@ impl Endpoint {
         self.until.is_some() && self.written == self.seat.out.len() && !session_has_output
     }
 
+    /// Has the end begun, and been logged?
+    pub(crate) fn is_ending(&self) -> bool {
+        self.until.is_some()
+    }
+
     /// Is the connection to be dropped?
     pub(crate) fn is_over(&self) -> bool {
         self.until.is_some_and(|until| self.now >= until || (self.is_closed() && self.is_done_writing()))
