@@ -7,33 +7,58 @@ use bookend::{Message, PresenceEvent};
 /// Members that are remembered; what a hub says of more is forgotten.
 const MAX_MEMBERS: usize = 1 << 16;
 
-/// The members of a room, as PRESENCE tells of them.
+/// The members of a room, as PRESENCE tells of them; in a crowd, those that have spoken.
 #[derive(Clone, Debug)]
 pub struct Members {
     own: u32,
     here: BTreeMap<u32, Box<str>>,
+    /// How many there are, if that is too many to be told of each.
+    crowd: Option<u32>,
 }
 
 impl Members {
     /// Nobody yet; `own` is this client's number.
     #[must_use]
     pub fn new(own: u32) -> Members {
-        Members { own, here: BTreeMap::new() }
+        Members { own, here: BTreeMap::new(), crowd: None }
     }
 
-    /// Takes note of a PRESENCE; any other message changes nothing.
+    /// Takes note of a PRESENCE, and in a crowd of who speaks.
     pub fn observe(&mut self, message: &Message<'_>) {
-        let Message::Presence { member, event, name } = message else { return };
-        match event {
-            PresenceEvent::Left => {
-                self.here.remove(member);
-            }
-            PresenceEvent::Here | PresenceEvent::Joined => {
-                if self.here.len() < MAX_MEMBERS || self.here.contains_key(member) {
-                    self.here.insert(*member, name.text().to_str().into());
+        match *message {
+            Message::Presence { member, event: PresenceEvent::Crowd, .. } => {
+                let before = self.crowd.replace(member);
+                if before.is_none() {
+                    self.here.retain(|&known, _| known == self.own);
                 }
             }
+            Message::Presence { member, event: PresenceEvent::Left, .. } => {
+                self.here.remove(&member);
+            }
+            Message::Presence { member, name, .. } => {
+                if member != self.own && self.crowd.take().is_some() {
+                    // Everyone is told of again, from the first to the last (R9.27).
+                    self.here.retain(|&known, _| known == self.own);
+                }
+                self.insert(member, &name.text().to_str());
+            }
+            Message::Delivery(delivery) if self.crowd.is_some() && delivery.from != 0 => {
+                self.insert(delivery.from, delivery.name());
+            }
+            _ => {}
         }
+    }
+
+    fn insert(&mut self, member: u32, name: &str) {
+        if self.here.len() < MAX_MEMBERS || self.here.contains_key(&member) {
+            self.here.insert(member, name.into());
+        }
+    }
+
+    /// How many are here, about, if they are too many for the hub to tell of each (R9.25).
+    #[must_use]
+    pub fn crowd(&self) -> Option<u32> {
+        self.crowd
     }
 
     /// This client's own number.
@@ -114,6 +139,26 @@ mod tests {
         members.observe(&presence(9, PresenceEvent::Left, "böb"));
         assert_eq!(members.addressee("böb hello"), None);
         assert_eq!(members.iter().count(), 3);
+    }
+
+    #[test]
+    fn in_a_crowd_those_are_known_who_speak_and_behind_it_everyone() {
+        // [R9.25] [R9.26] [R9.27]
+        let mut members = room();
+        let names = |members: &Members| members.iter().map(|(member, _)| member).collect::<Vec<_>>();
+        members.observe(&presence(300, PresenceEvent::Crowd, "lobby"));
+        assert_eq!((names(&members), members.crowd()), (vec![5], Some(300)));
+        let payload = bookend::Payload::Binary(b"hi");
+        let delivery = bookend::Delivery::new(77, 0, 1, 0, "bob", payload).unwrap();
+        members.observe(&Message::Delivery(delivery));
+        members.observe(&presence(340, PresenceEvent::Crowd, "lobby"));
+        assert_eq!((members.addressee("bob hi"), members.crowd()), (Some((77, "hi")), Some(340)));
+        members.observe(&presence(5, PresenceEvent::Here, "ann"));
+        assert_eq!(members.crowd(), Some(340), "one's own coming is told in a crowd too");
+        for (member, name) in [(5, "ann"), (9, "carl")] {
+            members.observe(&presence(member, PresenceEvent::Here, name));
+        }
+        assert_eq!((names(&members), members.crowd()), (vec![5, 9], None));
     }
 
     #[test]

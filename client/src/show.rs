@@ -28,6 +28,9 @@ pub fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Resul
             writeln!(out, "{}", Shown(&delivery.payload))
         }
         Message::Message(payload) => writeln!(out, "{}", Shown(payload)),
+        Message::Presence { event: PresenceEvent::Crowd, member, name } => {
+            writeln!(out, "* {member} in {}, too many to tell who comes and goes", name.text().to_str())
+        }
         Message::Presence { event, name, .. } => {
             writeln!(out, "* {} {}", name.text().to_str(), event_name(*event))
         }
@@ -41,7 +44,8 @@ pub fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Resul
 /// - DELIVERY `{"from":5,"name":"ann","to":0,"seq":1,"time":1795390321000,"encoding":2,"text":"hi"}`; where the
 ///   encoding is 0, `"hex":"6869"` in the place of `"text"`
 /// - MESSAGE `{"event":"message","encoding":2,"text":"ann: hi"}`
-/// - PRESENCE `{"event":"joined","member":5,"name":"ann"}`, or `"here"`, or `"left"`
+/// - PRESENCE `{"event":"joined","member":5,"name":"ann"}`, or `"here"`, or `"left"`;
+///   `{"event":"crowd","member":300,"name":"lobby"}` for some 300 members of whom not everyone is told
 /// - WELCOME `{"event":"welcome","member":5,"next_seq":1,"greeting":"hi"}`
 /// - GAP `{"event":"gap","missed":3}`
 /// - ERROR `{"event":"error","frame":3,"code":1007,"reason":"bad-text"}`
@@ -92,6 +96,7 @@ fn event_name(event: PresenceEvent) -> &'static str {
         PresenceEvent::Here => "here",
         PresenceEvent::Joined => "joined",
         PresenceEvent::Left => "left",
+        PresenceEvent::Crowd => "crowd",
     }
 }
 

@@ -96,6 +96,9 @@ size_t bookend_explain(const bookend_error *error, char *out, size_t capacity);
 
 enum { BOOKEND_BINARY = 0, BOOKEND_ASCII = 1, BOOKEND_UTF8 = 2, BOOKEND_UTF16BE = 3, BOOKEND_UTF16LE = 4 };
 
+/* What a PRESENCE tells; for BOOKEND_CROWD its member is how many are here, and its name the room's. */
+enum { BOOKEND_HERE = 0, BOOKEND_JOINED = 1, BOOKEND_LEFT = 2, BOOKEND_CROWD = 3 };
+
 enum {
     BOOKEND_KIND_HELLO = 0x01,
     BOOKEND_KIND_MESSAGE = 0x02,
@@ -200,7 +203,7 @@ bookend_fault bookend_hello_encode(const bookend_hello *hello, uint8_t *out, siz
 typedef struct bookend_message {
     uint8_t kind;
     uint8_t encoding;      /* of `payload` */
-    uint8_t event;         /* PRESENCE: 0 here, 1 joined, 2 left */
+    uint8_t event;         /* PRESENCE: BOOKEND_HERE ... BOOKEND_CROWD */
     uint16_t code;         /* ERROR, CLOSE */
     uint32_t id;           /* REQUEST, REPLY; ERROR: the request's, or 0 */
     uint32_t frame;        /* ERROR: number of the frame that it is about */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 64, DELIVERY_FIXED = 25, EVENT_LAST = 2 };
+enum { NAME_MAX_BYTES = 64, DELIVERY_FIXED = 25, EVENT_LAST = BOOKEND_CROWD };
 
 enum takes { NO_PAYLOAD, CONTROL, TEXT, ANY };
 
@@ -177,7 +177,7 @@ bookend_fault bookend_message_parse(const bookend_frame *frame, bookend_message 
 
     if ((frame->kind == BOOKEND_KIND_REQUEST || frame->kind == BOOKEND_KIND_REPLY) && message->id == 0)
         return malformed(error, 0, "the id is 0");
-    if (message->event > EVENT_LAST) return malformed(error, 4, "the event is none of here, joined, left");
+    if (message->event > EVENT_LAST) return malformed(error, 4, "the event is none of here, joined, left, crowd");
     if (frame->encoding != BOOKEND_BINARY && judge_text(message, error) != BOOKEND_OK) return BOOKEND_FAULT_BAD_TEXT;
     if (frame->kind == BOOKEND_KIND_PRESENCE && !is_presence_name(message))
         return malformed(error, 5, "the name is no plain line of at most 64 bytes of UTF-8");

@@ -6,7 +6,7 @@
 
 enum { QUOTED_BYTES = 32 }; /* of a binary payload, on a line for people */
 
-static const char *const EVENTS[] = {"here", "joined", "left"};
+static const char *const EVENTS[] = {"here", "joined", "left", "crowd"};
 
 /* Calls `put` with each character in UTF-8. */
 static void each_character(FILE *to, uint8_t encoding, bookend_bytes text,
@@ -73,8 +73,10 @@ void show_plain(FILE *to, const bookend_message *message, uint32_t member) {
         break;
     case BOOKEND_KIND_PRESENCE:
         fputs("* ", to);
+        if (message->event == BOOKEND_CROWD) fprintf(to, "%" PRIu32 " in ", message->member);
         show_text(to, message->encoding, message->payload);
-        fprintf(to, " %s", EVENTS[message->event]);
+        if (message->event == BOOKEND_CROWD) fputs(", too many to tell who comes and goes", to);
+        else fprintf(to, " %s", EVENTS[message->event]);
         break;
     case BOOKEND_KIND_GAP: fprintf(to, "* %" PRIu64 " messages missed", message->missed); break;
     case BOOKEND_KIND_MESSAGE: show_payload(to, message); break;

@@ -123,6 +123,9 @@ pub enum PresenceEvent {
     Joined = 1,
     /// Has left.
     Left = 2,
+    /// The room has become too large to tell who comes and goes: the number is how many are here, the name the
+    /// room's (R9.25).
+    Crowd = 3,
 }
 
 /// A member's name in a PRESENCE: a plain line, in some encoding.
@@ -226,7 +229,8 @@ impl<'a> Message<'a> {
                     0 => PresenceEvent::Here,
                     1 => PresenceEvent::Joined,
                     2 => PresenceEvent::Left,
-                    _ => return Err(fields.malformed("an event is 0, 1 or 2")),
+                    3 => PresenceEvent::Crowd,
+                    _ => return Err(fields.malformed("an event is 0, 1, 2 or 3")),
                 };
                 let name = MemberName::new(fields.text(name)?).ok_or(fields.malformed(NOT_A_NAME))?;
                 Message::Presence { member: BigEndian::read_u32(fixed), event, name }

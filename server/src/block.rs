@@ -16,6 +16,10 @@ pub(crate) enum Told {
     Messages { from: u32, name: Arc<str>, time: u64, payloads: Payloads },
     /// Somebody came, went, or has another name; so many are here then.
     Change { member: u32, change: Change, name: Arc<str>, here: usize },
+    /// So many are in the room of that name, and who comes and goes is not told.
+    Crowd { room: Arc<str>, here: usize },
+    /// The room is no crowd any more: these are here.
+    Roll(Vec<(u32, Arc<str>)>),
 }
 
 /// Payloads in one piece, in the order in which they came.
@@ -43,6 +47,13 @@ struct Form {
     next: OnceLock<Box<Form>>,
 }
 
+impl Told {
+    /// Does it tell who is here, and no message?
+    pub(crate) fn is_change(&self) -> bool {
+        !matches!(self, Told::Messages { .. })
+    }
+}
+
 impl Block {
     pub(crate) fn new(told: Told, first_seq: u64) -> Block {
         Block { told, first_seq, renditions: OnceLock::new() }
@@ -57,13 +68,13 @@ impl Block {
     pub(crate) fn messages(&self) -> u64 {
         match &self.told {
             Told::Messages { payloads, .. } => payloads.ends.len() as u64,
-            Told::Change { .. } => 0,
+            Told::Change { .. } | Told::Crowd { .. } | Told::Roll(_) => 0,
         }
     }
 
-    /// Does it tell who came, went, or has another name?
+    /// Does it tell who is here, and no message?
     pub(crate) fn is_change(&self) -> bool {
-        matches!(self.told, Told::Change { .. })
+        self.told.is_change()
     }
 
     /// Bytes in memory, without renditions.
@@ -72,7 +83,8 @@ impl Block {
             Told::Messages { payloads, .. } => {
                 payloads.bytes.capacity() + payloads.ends.capacity() * size_of::<(Encoding, usize)>()
             }
-            Told::Change { .. } => 0,
+            Told::Change { .. } | Told::Crowd { .. } => 0,
+            Told::Roll(here) => here.capacity() * size_of::<(u32, Arc<str>)>(),
         };
         size_of::<Block>() + told
     }
@@ -120,6 +132,8 @@ impl Block {
                 }
             }
             Told::Change { member, change, name, here } => rendition.change(*member, change, name, *here, &mut out),
+            Told::Crowd { room, here } => rendition.crowd(*here, room, &mut out),
+            Told::Roll(here) => rendition.roll(here, &mut out),
         }
         out.bytes.shrink_to_fit();
         out

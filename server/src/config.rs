@@ -21,6 +21,9 @@ pub struct Config {
     pub waiting: usize,
     /// The same from one address.
     pub waiting_per_address: usize,
+    /// A room with more members is a crowd: who comes and goes is not told (R9.25). It is one no more when half as
+    /// many are left.
+    pub crowd: usize,
     /// Messages for one member alone that wait to be written to it.
     pub private_frames: usize,
 }
@@ -35,6 +38,7 @@ impl Default for Config {
             stall: Duration::from_secs(10),
             waiting: 256,
             waiting_per_address: 10,
+            crowd: 256,
             private_frames: 256,
         }
     }

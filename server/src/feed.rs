@@ -10,7 +10,7 @@ use crate::block::Block;
 use crate::hub::Hub;
 use crate::log::{Cursor, Missed};
 use crate::rendition::{Rendered, Rendition};
-use crate::room::Room;
+use crate::room::{Here, Room};
 use crate::scratch;
 
 #[derive(Debug)]
@@ -74,6 +74,10 @@ impl Feed {
     pub(crate) fn replay(&mut self, after: u64, start: Cursor) {
         self.replay = Some(Replay { after, end: self.cursor });
         self.cursor = start;
+    }
+
+    pub(crate) fn rendition(&self) -> Rendition {
+        self.rendition
     }
 
     /// What is told from now on comes in this form.
@@ -172,7 +176,7 @@ impl Feed {
         while self.chunks.is_empty() && self.room.is_behind(self.cursor) {
             let reading = self.room.read(self.cursor, self.rendition, scratch::SIZE);
             if reading.missed != Missed::default() {
-                self.push_missed(&reading.here, reading.missed);
+                self.push_missed(reading.here, reading.missed);
             }
             self.cursor = reading.cursor;
             for block in reading.blocks {
@@ -216,13 +220,17 @@ impl Feed {
     }
 
     /// Tells what was missed: how many messages, and who is here where that may have changed.
-    fn push_missed(&mut self, here: &[(u32, Arc<str>)], missed: Missed) {
+    fn push_missed(&mut self, here: Option<Here>, missed: Missed) {
         let mut out = Rendered::default();
         if missed.messages > 0 {
             self.rendition.gap(missed.messages, &mut out);
         }
-        for (id, name) in here {
-            self.rendition.presence(*id, PresenceEvent::Here, name, &mut out);
+        let Here { crowd, members } = here.unwrap_or_default();
+        if let Some(here) = crowd {
+            self.rendition.crowd(here, self.room.name(), &mut out);
+        }
+        for (id, name) in members {
+            self.rendition.presence(id, PresenceEvent::Here, &name, &mut out);
         }
         self.push(Bytes::Own(out.bytes), self.cursor);
     }

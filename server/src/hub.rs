@@ -152,7 +152,7 @@ impl Hub {
         let room = match rooms.by_name.get(room) {
             Some(room) => room.clone(),
             None => {
-                let new = Arc::new(Room::new(room, self.0.config.log_bytes));
+                let new = Arc::new(Room::new(room, self.0.config.log_bytes, self.0.config.crowd));
                 rooms.by_name.insert(room.into(), new.clone());
                 new
             }

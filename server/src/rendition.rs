@@ -166,6 +166,29 @@ impl Rendition {
         }
     }
 
+    /// Appends that so many are in the room of that name, and that who comes and goes is not told (R9.25).
+    pub(crate) fn crowd(self, here: usize, room: &str, out: &mut Rendered) {
+        match self {
+            Rendition::Messages(_) => {}
+            Rendition::Deliveries(_) => {
+                self.presence(u32::try_from(here).unwrap_or(u32::MAX), PresenceEvent::Crowd, room, out);
+            }
+            Rendition::Lines(encoding) => {
+                out.line(encoding, &format!("* {here} here, too many to tell who comes and goes; /who shows some"));
+            }
+        }
+    }
+
+    /// Appends who is here now that the room is no crowd any more (R9.27).
+    pub(crate) fn roll(self, here: &[(u32, std::sync::Arc<str>)], out: &mut Rendered) {
+        if let Rendition::Lines(encoding) = self {
+            out.line(encoding, &format!("* {} here; from now on who comes and goes is told", here.len()));
+        }
+        for (id, name) in here {
+            self.presence(*id, PresenceEvent::Here, name, out);
+        }
+    }
+
     /// Appends a PRESENCE, for peers with the hub profile.
     pub(crate) fn presence(self, member: u32, event: PresenceEvent, name: &str, out: &mut Rendered) {
         let Rendition::Deliveries(wanted) = self else { return };

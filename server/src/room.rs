@@ -14,7 +14,9 @@ use crate::rendition::{Change, Rendition};
 
 #[derive(Debug)]
 pub(crate) struct Room {
-    name: Box<str>,
+    name: Arc<str>,
+    /// More members are a crowd.
+    crowd: usize,
     /// The number of the block that comes next; written under the lock.
     head: AtomicU64,
     /// How often each list of sleepers has been woken; written under the lock.
@@ -27,9 +29,14 @@ struct State {
     log: Log,
     members: BTreeMap<u32, Member>,
     names: HashMap<Arc<str>, u32>,
+    /// In a crowd, how many were told to be here last.
+    crowd: Option<usize>,
     /// Who waits for messages, and who waits for anything that is told.
-    sleepers: [Vec<(u32, Waker)>; 2],
+    sleepers: Sleepers,
 }
+
+/// Who is to be woken by messages, and who by anything that is told.
+type Sleepers = [Vec<(u32, Waker)>; 2];
 
 /// What others need of a member.
 #[derive(Clone, Debug)]
@@ -49,8 +56,8 @@ pub(crate) struct Joined {
     pub(crate) cursor: Cursor,
     /// The number of the next message.
     pub(crate) next_seq: u64,
-    /// The others, if the new member's rendition lists them, and then itself.
-    pub(crate) here: Vec<(u32, Arc<str>)>,
+    /// Who is here, the new member last.
+    pub(crate) here: Here,
     /// What was asked to be resumed: `None` if nothing was, `Some(None)` if there are no such messages.
     pub(crate) resumed: Option<Option<(Cursor, Missed)>>,
 }
@@ -62,20 +69,31 @@ pub(crate) struct Reading {
     pub(crate) cursor: Cursor,
     pub(crate) missed: Missed,
     pub(crate) blocks: Vec<Arc<Block>>,
-    /// Everyone, if changes of who is here were missed and are to be made good.
-    pub(crate) here: Vec<(u32, Arc<str>)>,
+    /// Who is here, if changes of that were missed and are to be made good.
+    pub(crate) here: Option<Here>,
+}
+
+/// Who is here, as a member is told.
+#[derive(Debug, Default)]
+pub(crate) struct Here {
+    /// How many, if they are too many to tell.
+    pub(crate) crowd: Option<usize>,
+    /// Numbers and names; in a crowd only the member's own.
+    pub(crate) members: Vec<(u32, Arc<str>)>,
 }
 
 impl Room {
-    pub(crate) fn new(name: &str, log_bytes: usize) -> Room {
+    pub(crate) fn new(name: &str, log_bytes: usize, crowd: usize) -> Room {
         Room {
             name: name.into(),
+            crowd,
             head: AtomicU64::new(0),
             woken: Default::default(),
             state: Mutex::new(State {
                 log: Log::new(log_bytes),
                 members: BTreeMap::new(),
                 names: HashMap::new(),
+                crowd: None,
                 sleepers: Default::default(),
             }),
         }
@@ -92,12 +110,13 @@ impl Room {
         let mut state = self.lock();
         let name = state.free_name(&member.name, id);
         member.name = name.clone();
-        let mut here = if member.rendition.lists_members() { state.here() } else { Vec::new() };
-        here.push((id, name.clone()));
+        let lists = member.rendition.lists_members();
         state.names.insert(name.clone(), id);
         state.members.insert(id, member);
-        let told = Told::Change { member: id, change: Change::Joined, name: name.clone(), here: state.members.len() };
-        let sleepers = self.append(&mut state, told);
+        let sleepers = self.tell_change(&mut state, id, Change::Joined, name.clone());
+        let mut here = if lists { state.whole_here() } else { Here { crowd: state.crowd, ..Here::default() } };
+        here.members.retain(|&(other, _)| other != id);
+        here.members.push((id, name.clone()));
         let (cursor, next_seq) = (state.log.head(), state.log.next_seq());
         let resumed = resume.map(|after| state.log.resume(after));
         drop(state);
@@ -115,30 +134,28 @@ impl Room {
             state.sleepers[0].retain(|(sleeper, _)| *sleeper != id);
         }
         let left = state.members.len();
-        let told = Told::Change { member: id, change: Change::Left, name: member.name, here: left };
-        let sleepers = self.append(&mut state, told);
+        let sleepers = self.tell_change(&mut state, id, Change::Left, member.name);
         drop(state);
         wake(sleepers);
         left
     }
 
-    /// Gives a member another name, or one like it, and tells everybody.
-    pub(crate) fn rename(&self, id: u32, wanted: &str) -> Option<Arc<str>> {
+    /// Gives a member another name, or one like it, and tells everybody, but for a crowd. Was it told?
+    pub(crate) fn rename(&self, id: u32, wanted: &str) -> Option<(Arc<str>, bool)> {
         let mut state = self.lock();
         let before = state.members.get(&id)?.name.clone();
         if *before == *wanted {
-            return Some(before);
+            return Some((before, true));
         }
         let name = state.free_name(wanted, id);
         state.names.remove(&before);
         state.names.insert(name.clone(), id);
         state.members.get_mut(&id)?.name = name.clone();
-        let here = state.members.len();
-        let told = Told::Change { member: id, change: Change::Renamed(before), name: name.clone(), here };
-        let sleepers = self.append(&mut state, told);
+        let told = state.crowd.is_none();
+        let sleepers = self.tell_change(&mut state, id, Change::Renamed(before), name.clone());
         drop(state);
         wake(sleepers);
-        Some(name)
+        Some((name, told))
     }
 
     /// From now on a member gets what is for it alone in this form.
@@ -156,8 +173,10 @@ impl Room {
         self.lock().names.get(name).copied()
     }
 
-    pub(crate) fn here(&self) -> Vec<(u32, Arc<str>)> {
-        self.lock().here()
+    /// The names of some members, `most` at most, and how many there are.
+    pub(crate) fn here(&self, most: usize) -> (Vec<Arc<str>>, usize) {
+        let state = self.lock();
+        (state.members.values().take(most).map(|member| member.name.clone()).collect(), state.members.len())
     }
 
     /// How many are here.
@@ -183,7 +202,7 @@ impl Room {
     pub(crate) fn read(&self, mut cursor: Cursor, rendition: Rendition, enough: usize) -> Reading {
         let state = self.lock();
         let missed = state.log.catch_up(&mut cursor);
-        let here = if missed.changes > 0 && rendition.lists_members() { state.here() } else { Vec::new() };
+        let here = (missed.changes > 0 && rendition.lists_members()).then(|| state.whole_here());
         let mut bytes = 0;
         let blocks = state
             .log
@@ -224,12 +243,35 @@ impl Room {
         Some(self.woken[usize::from(any)].load(Ordering::Relaxed))
     }
 
+    /// Tells who came, went, or has another name; in a crowd only how many there are, and only if that has changed
+    /// much. So what a room is told grows with its members, and not with their square.
+    fn tell_change(&self, state: &mut State, member: u32, change: Change, name: Arc<str>) -> Sleepers {
+        let here = state.members.len();
+        let told = match state.crowd {
+            None if here > self.crowd => {
+                state.crowd = Some(here);
+                Told::Crowd { room: self.name.clone(), here }
+            }
+            None => Told::Change { member, change, name, here },
+            Some(_) if here <= self.crowd / 2 => {
+                state.crowd = None;
+                Told::Roll(state.here())
+            }
+            Some(last) if here.abs_diff(last) * 8 >= last => {
+                state.crowd = Some(here);
+                Told::Crowd { room: self.name.clone(), here }
+            }
+            Some(_) => return Sleepers::default(),
+        };
+        self.append(state, told)
+    }
+
     /// Appends to the log; who is returned is to be woken once the lock has been let go.
-    fn append(&self, state: &mut State, told: Told) -> [Vec<(u32, Waker)>; 2] {
-        let is_change = matches!(told, Told::Change { .. });
+    fn append(&self, state: &mut State, told: Told) -> Sleepers {
+        let is_change = told.is_change();
         state.log.append(told);
         self.head.store(state.log.head().block, Ordering::Release);
-        let mut sleepers: [Vec<_>; 2] = Default::default();
+        let mut sleepers = Sleepers::default();
         for (any, list) in sleepers.iter_mut().enumerate() {
             if (any == 1 || !is_change) && !state.sleepers[any].is_empty() {
                 let awake = Vec::with_capacity(state.sleepers[any].len());
@@ -248,6 +290,11 @@ impl Room {
 impl State {
     fn here(&self) -> Vec<(u32, Arc<str>)> {
         self.members.iter().map(|(&id, member)| (id, member.name.clone())).collect()
+    }
+
+    fn whole_here(&self) -> Here {
+        let members = if self.crowd.is_none() { self.here() } else { Vec::new() };
+        Here { crowd: self.crowd.map(|_| self.members.len()), members }
     }
 
     /// `wanted`, or the same with the first suffix that nobody has (R9.15).
@@ -274,7 +321,7 @@ fn suffixed(name: &str, number: u64) -> String {
     format!("{}{suffix}", &name[..end])
 }
 
-fn wake(sleepers: [Vec<(u32, Waker)>; 2]) {
+fn wake(sleepers: Sleepers) {
     for (_, waker) in sleepers.into_iter().flatten() {
         waker.wake();
     }
@@ -306,7 +353,7 @@ mod tests {
 
     #[test]
     fn who_sleeps_is_woken_once_and_for_what_it_is_told_only() {
-        let room = Room::new("room", 1 << 20);
+        let room = Room::new("room", 1 << 20, 256);
         let wanted = Wanted { preferred: bookend::Encoding::Utf8, accepted: Encodings::CORE };
         let plain = room.join(1, member(Rendition::Messages(wanted)), None).cursor;
         let person = room.join(2, member(Rendition::Lines(LineEncoding::Utf8)), None).cursor;

@@ -10,7 +10,7 @@ use crate::block::{Payloads, Told};
 use crate::feed::Feed;
 use crate::hub::{Hub, Peer, Registration, wall_clock};
 use crate::mailbox::Mailbox;
-use crate::rendition::{Head, Rendered, Rendition};
+use crate::rendition::{Change, Head, Rendered, Rendition};
 use crate::room::{Member, Room};
 
 pub(crate) struct Seat {
@@ -89,7 +89,10 @@ impl Seat {
 
         let mut out = Rendered::default();
         rendition.welcome(id, joined.next_seq, &format!("welcome to {}", room.name()), &mut out);
-        for (member, name) in &joined.here {
+        if let Some(here) = joined.here.crowd {
+            rendition.crowd(here, room.name(), &mut out);
+        }
+        for (member, name) in &joined.here.members {
             rendition.presence(*member, PresenceEvent::Here, name, &mut out);
         }
         let mut feed = Feed::new(room.clone(), id, rendition, max_body, joined.cursor);
@@ -192,9 +195,14 @@ impl Seat {
         self.flush();
         if let Some(member) = &mut self.member
             && let Some(wanted) = without_mark(wanted)
-            && let Some(name) = member.room.rename(member.id, wanted)
+            && let Some((name, told)) = member.room.rename(member.id, wanted)
         {
-            member.name = name;
+            let before = std::mem::replace(&mut member.name, name.clone());
+            if !told {
+                let mut out = Rendered::default();
+                member.feed.rendition().change(member.id, &Change::Renamed(before), &name, 0, &mut out);
+                self.write(out);
+            }
         }
     }
 

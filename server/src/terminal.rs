@@ -191,13 +191,9 @@ impl Terminal {
     }
 
     fn who(&self, seat: &mut Seat) {
-        let here = seat.room().map(|room| room.here()).unwrap_or_default();
-        let mut names: Vec<&str> = here.iter().take(SHOWN).map(|(_, name)| &**name).collect();
-        let more = format!("and {} more", here.len().saturating_sub(SHOWN));
-        if here.len() > SHOWN {
-            names.push(&more);
-        }
-        self.tell(&format!("* {} here: {}", here.len(), names.join(", ")), seat);
+        let (names, here) = seat.room().map(|room| room.here(SHOWN)).unwrap_or_default();
+        let more = if here > SHOWN { format!(", and {} more", here - SHOWN) } else { String::new() };
+        self.tell(&format!("* {here} here: {}{more}", names.join(", ")), seat);
     }
 
     /// `NAME TEXT`, where the name may have blanks: the longest one that is here counts.

@@ -26,6 +26,8 @@ class Event(enum.IntEnum):
     HERE = 0
     JOINED = 1
     LEFT = 2
+    CROWD = 3
+    """The room is too large to tell who comes and goes: `member` is how many are here, `name` the room's."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Presence:
-    """PRESENCE: a member is here, has joined or has left."""
+    """PRESENCE: a member is here, has joined or has left; or the room is a crowd of about so many."""
 
     member: int
     event: Event

@@ -21,6 +21,8 @@ def plain(message: AnyMessage, member: int) -> Optional[str]:
         receiver = "" if message.to == 0 else " (to you)" if message.to == member else f" (to {message.to})"
         return f"{message.name}{receiver}: {_shown(message.payload)}"
     if isinstance(message, Presence):
+        if message.event is Event.CROWD:
+            return f"* {message.member} in {message.name.value}, too many to tell who comes and goes"
         return f"* {message.name.value} {message.event.name.lower()}"
     if isinstance(message, Gap):
         return f"* {message.missed} messages missed"

@@ -1,0 +1,134 @@
+//! Crowds: rooms with so many members that who comes and goes is not told (R9.25 to R9.27).
+
+use bookend::PresenceEvent;
+use bookend_server::{Config, Hub};
+
+use crate::peer::{Peer, hello, hub, post};
+
+/// A hub that calls nine members a crowd, and four no more.
+fn hub_of_crowds() -> Hub {
+    Hub::new(Config { crowd: 8, ..Config::default() })
+}
+
+/// A member that reads up to its own coming and then nothing: what it is told fits the stream.
+async fn silent(hub: &Hub, name: &str) -> Peer {
+    let mut peer = Peer::connect(hub);
+    peer.greet(&hello(name)).await;
+    peer.frame().await; // WELCOME
+    while peer.frame().await.presence().2 != name {}
+    peer
+}
+
+fn crowd(count: u32) -> (u32, PresenceEvent, String) {
+    (count, PresenceEvent::Crowd, "lobby".into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_crowd_the_number_is_told_and_not_each_who_comes() {
+    // [R9.25] [R9.26]
+    let hub = hub_of_crowds();
+    let mut first = Peer::join(&hub, hello("first")).await;
+    let mut person = Peer::terminal(&hub).await;
+    first.frame().await;
+    let mut others = Vec::new();
+    for number in 3..=8 {
+        others.push(silent(&hub, &format!("m{number}")).await);
+        assert_eq!(first.frame().await.presence(), (number, PresenceEvent::Joined, format!("m{number}")));
+        assert_eq!(person.line().await, format!("* m{number} joined ({number} here)"));
+    }
+
+    // The ninth: now it is a crowd. A new member is told so, and of itself alone.
+    let mut ninth = Peer::connect(&hub);
+    ninth.greet(&hello("ninth")).await;
+    assert!(matches!(ninth.frame().await.message(), bookend::Message::Welcome { member: 9, .. }));
+    assert_eq!(ninth.frame().await.presence(), crowd(9));
+    assert_eq!(ninth.frame().await.presence(), (9, PresenceEvent::Here, "ninth".into()));
+    ninth.quiet().await;
+    assert_eq!(first.frame().await.presence(), crowd(9));
+    assert_eq!(person.line().await, "* 9 here, too many to tell who comes and goes; /who shows some");
+
+    // The number is told again when it has changed by an eighth: 9, 11, 13, 15, 17, 20, ...
+    for number in 10..=20 {
+        others.push(silent(&hub, &format!("m{number}")).await);
+    }
+    for count in [11, 13, 15, 17, 20] {
+        assert_eq!(first.frame().await.presence(), crowd(count));
+    }
+    first.quiet().await;
+
+    // Who speaks is heard all the same.
+    ninth.send(&post("hi")).await;
+    assert_eq!(first.frame().await.delivery().name(), "ninth");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_here_is_told_again_when_the_crowd_has_gone() {
+    // [R9.27]
+    let hub = hub_of_crowds();
+    let mut first = Peer::join(&hub, hello("first")).await;
+    let mut person = Peer::terminal(&hub).await;
+    let mut others = Vec::new();
+    for number in 3..=9 {
+        others.push(silent(&hub, &format!("m{number}")).await);
+    }
+    while first.frame().await.presence() != crowd(9) {}
+    while !person.line().await.starts_with("* 9 here") {}
+
+    // 9, 7 (two of nine are more than an eighth), 6, 5, and four are no crowd any more.
+    for count in [8, 7, 6, 5] {
+        let mut leaver = others.pop().unwrap();
+        leaver.shut().await;
+        leaver.rest().await;
+        if count < 8 {
+            assert_eq!(first.frame().await.presence(), crowd(count), "{count}");
+            assert!(person.line().await.starts_with(&format!("* {count} here, too many")));
+        }
+    }
+    let mut leaver = others.pop().unwrap();
+    leaver.shut().await;
+    leaver.rest().await;
+    for (number, name) in [(1, "first"), (2, "guest-2"), (3, "m3"), (4, "m4")] {
+        assert_eq!(first.frame().await.presence(), (number, PresenceEvent::Here, name.into()));
+    }
+    assert_eq!(person.line().await, "* 4 here; from now on who comes and goes is told");
+    let mut newcomer = silent(&hub, "newcomer").await;
+    assert_eq!(first.frame().await.presence(), (10, PresenceEvent::Joined, "newcomer".into()));
+    newcomer.shut().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_crowd_only_its_owner_is_told_of_a_new_name() {
+    // [R9.15] [R9.25]
+    let hub = hub_of_crowds();
+    let mut person = Peer::terminal(&hub).await;
+    let mut others = Vec::new();
+    for number in 2..=9 {
+        others.push(silent(&hub, &format!("m{number}")).await);
+    }
+    while !person.line().await.starts_with("* 9 here") {}
+    person.send(b"/name tina\r\n/who\r\n").await;
+    assert_eq!(person.line().await, "* guest-1 is now tina");
+    assert_eq!(person.line().await, "* 9 here: tina, m2, m3, m4, m5, m6, m7, m8, m9");
+    others[7].quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_thousand_members_are_told_little_of_one_another() {
+    // [R9.25] What a member is told while 2,000 come is bounded by the logarithm of their number.
+    let hub = hub();
+    let mut first = Peer::connect_over(&hub, 1 << 20);
+    first.greet(&hello("first")).await;
+    first.welcome().await;
+    let mut others = Vec::new();
+    for _ in 1..2000 {
+        let mut peer = Peer::connect_over(&hub, 1 << 16);
+        peer.greet(&hello("x")).await;
+        others.push(peer);
+    }
+    others[0].send(&post("ready")).await;
+    let mut told = 0;
+    while first.frame().await.kind != bookend::kind::DELIVERY {
+        told += 1;
+    }
+    assert_eq!(told, 255 + 18, "each up to 256, then the number: 257, 290, ...");
+}
