@@ -42,6 +42,7 @@ mod line;
 mod message;
 mod payload;
 pub mod session;
+mod shared;
 pub mod text;
 
 pub use buffer::ReadBuffer;
@@ -60,6 +61,7 @@ pub use line::{Line, MAX_LINE, escaped, is_disturbing};
 pub use message::{Delivery, MAX_PING, MemberName, Message, PresenceEvent, Probe, Refusal};
 pub use payload::{Content, Payload};
 pub use session::{Limits, Outcome, Role, Session, State, Step};
+pub use shared::Shared;
 pub use text::{Encoding, Encodings, Text};
 
 /// The README's programs are tested as they stand there.

@@ -21,7 +21,8 @@ use crate::hello::{Hello, MAX_HELLO, judge_first_frame};
 use crate::kind;
 use crate::message::{MAX_PING, Message, Probe, Refusal};
 use crate::payload::{Content, Payload};
-use crate::text::Encoding;
+use crate::shared::Shared;
+use crate::text::{Encoding, Encodings};
 use requests::Requests;
 pub use watch::Limits;
 use watch::{Due, Watch};
@@ -101,7 +102,9 @@ pub enum Step<'a> {
 pub struct Session {
     role: Role,
     state: State,
-    local: Hello,
+    local: Shared<Hello>,
+    /// What `local` accepts.
+    accepted: Encodings,
     peer: Option<Hello>,
     decoder: Decoder,
     /// What was skipped before the server's first frame.
@@ -117,7 +120,7 @@ pub struct Session {
     /// Has CLOSE begun to be sent?
     draining: bool,
     output: Vec<u8>,
-    pong: Option<Pong>,
+    pong: Option<Box<Pong>>,
     pong_held: bool,
     outcome: Option<Outcome>,
     /// Where the frame begins in which a fault was found, in bytes from the first START of the stream.
@@ -137,9 +140,16 @@ struct Pong {
 }
 
 impl Session {
-    /// Begins a session at `now`; a client has its HELLO to send at once.
+    /// Begins a session at `now`; a client has its HELLO to send at once. A server gives all its sessions the same
+    /// HELLO and limits, so that an idle one takes little memory.
     #[must_use]
-    pub fn new(role: Role, local: Hello, limits: Limits, now: Duration) -> Session {
+    pub fn new(
+        role: Role,
+        local: impl Into<Shared<Hello>>,
+        limits: impl Into<Shared<Limits>>,
+        now: Duration,
+    ) -> Session {
+        let (local, limits) = (local.into(), limits.into());
         let mut session = Session {
             role,
             state: State::Greeting,
@@ -156,6 +166,7 @@ impl Session {
             output: Vec::new(),
             pong: None,
             pong_held: false,
+            accepted: local.accepted(),
             outcome: None,
             fault_at: 0,
             diagnosis: None,
@@ -242,7 +253,7 @@ impl Session {
         let total = self.decoder.offset() + input.len() as u64;
         let (frame, rest) = self.decoder.whole(input)?;
         let encoding = frame.encoding();
-        if frame.kind() != kind::MESSAGE || frame.body().is_empty() || !self.local.accepted().contains(encoding) {
+        if frame.kind() != kind::MESSAGE || frame.body().is_empty() || !self.accepted.contains(encoding) {
             return None;
         }
         let payload = Payload::decode(encoding, frame.body()).ok()?;
@@ -354,14 +365,14 @@ impl Session {
             return self.fail(error, now);
         }
         match Message::parse(frame) {
-            Ok(Some(message)) if self.local.accepted().contains(frame.encoding()) => self.take_message(message, now),
+            Ok(Some(message)) if self.accepted.contains(frame.encoding()) => self.take_message(message, now),
             Ok(Some(message @ (Message::Close { .. } | Message::Error(_)))) => self.take_message(message, now),
             Ok(Some(_)) => self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() }, now),
             Ok(None) => {
                 self.watch.other_frame();
                 Step::Handled
             }
-            Err(Error::BadText { .. }) if !self.local.accepted().contains(frame.encoding()) => {
+            Err(Error::BadText { .. }) if !self.accepted.contains(frame.encoding()) => {
                 self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() }, now)
             }
             Err(error @ Error::BadText { .. }) => self.refuse(frame, error, now),
@@ -413,7 +424,7 @@ impl Session {
                 }
                 let mut bytes = [0; MAX_PING];
                 bytes[..probe.as_bytes().len()].copy_from_slice(probe.as_bytes());
-                self.pong = Some(Pong { bytes, length: probe.as_bytes().len() });
+                self.pong = Some(Box::new(Pong { bytes, length: probe.as_bytes().len() }));
                 Step::Handled
             }
             Message::Pong(probe) => Step::Pong(probe),

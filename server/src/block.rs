@@ -158,10 +158,6 @@ impl Payloads {
         self.ends.push((encoding, self.bytes.len()));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = Spoken<'_>> {
         let mut start = 0;
         self.ends.iter().map(move |&(encoding, end)| {

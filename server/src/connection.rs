@@ -10,7 +10,6 @@ use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::admission::Ticket;
 use crate::endpoint::{Endpoint, greeting};
 use crate::hub::{Hub, Peer};
 use crate::scratch;
@@ -18,20 +17,22 @@ use crate::scratch;
 /// A frame of which more bytes than this have come is completed in a buffer of its own.
 const SHORT: usize = 32 << 10;
 
-/// Serves one connection, until it is over.
-pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(hub: Hub, stream: S, peer: Peer) {
-    let Some(ticket) = hub.admit(&peer) else {
-        tracing::info!(peer = peer.label(), fault = "try-later", "refuse");
-        return refuse(stream).await;
-    };
-    Connection::new(&hub, stream, peer, ticket).run().await;
+/// Serves one connection, until it is over. The future is small, as there are as many as connections.
+pub(crate) fn serve<S, P>(hub: &Hub, stream: S, peer: P) -> impl Future<Output = ()> + use<S, P>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    P: Into<Peer>,
+{
+    // Made here and not in the future: what is moved within a future is in it twice.
+    let mut connection = Connection::new(hub, stream, peer.into());
+    async move { connection.run().await }
 }
 
 /// Says that there is no room, as far as that can be done at once.
-async fn refuse<S: AsyncWrite + Unpin>(mut stream: S) {
+async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S) {
     let refusal = refusal();
     poll_fn(|cx| {
-        let _best_effort = Pin::new(&mut stream).poll_write(cx, &refusal);
+        let _best_effort = Pin::new(&mut *stream).poll_write(cx, &refusal);
         Poll::Ready(())
     })
     .await;
@@ -55,25 +56,33 @@ struct Connection<S> {
     held: Vec<u8>,
     /// Who is woken by the mailbox and the room.
     waker: Option<Waker>,
+    /// What the peer has sent with its first packets has been looked for.
+    begun: bool,
     unflushed: bool,
     shut: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    fn new(hub: &Hub, stream: S, peer: Peer, ticket: Ticket) -> Connection<S> {
-        tracing::info!(peer = peer.label(), "connect");
+    fn new(hub: &Hub, stream: S, peer: Peer) -> Connection<S> {
         Connection {
-            endpoint: Endpoint::new(hub, peer, ticket),
+            endpoint: Endpoint::new(hub, peer),
             stream,
             start: Instant::now(),
             held: Vec::new(),
             waker: None,
+            begun: false,
             unflushed: false,
             shut: false,
         }
     }
 
     async fn run(&mut self) {
+        let seat = self.endpoint.seat();
+        if !seat.enter() {
+            tracing::info!(peer = seat.peer().label(), fault = "try-later", "refuse");
+            return Box::pin(refuse(&mut self.stream)).await;
+        }
+        tracing::info!(peer = seat.peer().label(), "connect");
         let mut timer = pin!(sleep_until(self.start));
         let result = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
         let ending = self.endpoint.is_ending();
@@ -90,6 +99,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.register(cx.waker());
         let mut budget = scratch::SIZE;
         let _what_is_due_is_done = self.poll_timer(cx, timer.as_mut());
+        // Whoever speaks at once gets the greeting and the answer in one write.
+        if !std::mem::replace(&mut self.begun, true)
+            && let Poll::Ready(count) = self.poll_read(cx)
+            && count? == 0
+        {
+            self.endpoint.end_of_stream(&self.held);
+        }
         loop {
             self.endpoint.set_time(self.start.elapsed());
             self.endpoint.take_orders();
@@ -126,6 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             // Who waits for the stream need not be woken when the room tells something.
             if written.is_pending() || self.endpoint.seat().sleep(cx.waker()) {
+                self.endpoint.rest();
                 return Poll::Pending;
             }
         }

@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use bookend::{Code, START, State};
 
-use crate::admission::Ticket;
 use crate::framed::Framed;
 use crate::hub::{Hub, Peer};
 use crate::rendition::{LineEncoding, Rendered};
@@ -15,8 +14,6 @@ use crate::terminal::Terminal;
 
 /// Bytes for the peer alone that may wait to be written while more is read from it.
 const MAX_UNWRITTEN: usize = 64 << 10;
-/// A buffer of more bytes is not kept when it is empty.
-const MAX_IDLE: usize = 512;
 
 pub(crate) struct Endpoint {
     seat: Seat,
@@ -55,8 +52,8 @@ enum Source {
 
 impl Endpoint {
     /// A connection that has just been accepted; it begins with a line for people (R9.16).
-    pub(crate) fn new(hub: &Hub, peer: Peer, ticket: Ticket) -> Endpoint {
-        let mut seat = Seat::new(hub, peer, ticket);
+    pub(crate) fn new(hub: &Hub, peer: Peer) -> Endpoint {
+        let mut seat = Seat::new(hub, peer);
         seat.write(greeting(""));
         Endpoint {
             seat,
@@ -83,7 +80,7 @@ impl Endpoint {
         let Some(&first) = input.first() else { return 0 };
         if let Wire::Unknown = self.wire {
             self.wire = if first == START[0] {
-                Wire::Framed(Box::new(Framed::new(self.seat.hub().config())))
+                Wire::Framed(Box::new(Framed::new(self.seat.hub())))
             } else {
                 Wire::Terminal(Box::new(Terminal::new()))
             };
@@ -96,7 +93,7 @@ impl Endpoint {
                 rest = &[];
             }
             Wire::Terminal(terminal) if terminal.is_silent() && first == START[0] => {
-                let mut framed = Box::new(Framed::new(self.seat.hub().config()));
+                let mut framed = Box::new(Framed::new(self.seat.hub()));
                 framed.on_time(rest, self.now); // its HELLO comes too late
                 self.wire = Wire::Framed(framed);
                 rest = &[];
@@ -268,9 +265,6 @@ impl Endpoint {
     fn refill(&mut self) {
         self.written = 0;
         self.seat.out.clear();
-        if self.seat.out.capacity() > MAX_IDLE {
-            self.seat.out = Vec::new();
-        }
         if let Wire::Framed(framed) = &mut self.wire
             && framed.session.has_output()
         {
@@ -307,6 +301,14 @@ impl Endpoint {
         self.stalled.get_or_insert(self.now);
         if let Some(feed) = self.seat.feed() {
             feed.give_back();
+        }
+    }
+
+    /// Nothing is to be written: memory for that is given back, as most peers just listen most of the time.
+    pub(crate) fn rest(&mut self) {
+        if self.written == self.seat.out.len() && self.seat.out.capacity() > 0 {
+            self.seat.out = Vec::new();
+            self.written = 0;
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct Feed {
     max_body: usize,
     /// Behind everything in `chunks`.
     cursor: Cursor,
-    replay: Option<Replay>,
+    replay: Option<Box<Replay>>,
     /// What is to be written, in order; the first may be written in part.
     chunks: VecDeque<Chunk>,
     /// Where and when this member was listed as asleep.
@@ -29,7 +29,7 @@ pub(crate) struct Feed {
 }
 
 /// What a member asked to get again: messages only, up to where it joined.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Replay {
     /// The last message that it had.
     after: u64,
@@ -72,7 +72,7 @@ impl Feed {
 
     /// Begins with the messages behind number `after`, which lie from `start` on.
     pub(crate) fn replay(&mut self, after: u64, start: Cursor) {
-        self.replay = Some(Replay { after, end: self.cursor });
+        self.replay = Some(Box::new(Replay { after, end: self.cursor }));
         self.cursor = start;
     }
 
@@ -188,7 +188,9 @@ impl Feed {
     fn push_block(&mut self, block: Arc<Block>, hub: &Hub) {
         let before = self.cursor;
         self.cursor = before.behind(&block);
-        if let Some(Replay { after, .. }) = self.replay.filter(|replay| before.block < replay.end.block) {
+        if let Some(after) =
+            self.replay.as_ref().filter(|replay| before.block < replay.end.block).map(|replay| replay.after)
+        {
             // Older changes of who is here are skipped, the member's own coming is the last of them.
             if !block.is_change() {
                 let rendered = block.render(self.rendition, after);

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bookend::diagnosis::Diagnosis;
-use bookend::{Code, Error, Hello, Message, Outcome, Role, Session, Step};
+use bookend::{Code, Error, Hello, Message, Outcome, Session, Step};
 
 use crate::config::Config;
-use crate::hub::{LOBBY, Peer};
+use crate::hub::{Hub, LOBBY, Peer};
 use crate::rendition::{Rendition, Wanted};
 use crate::seat::{Seat, Wish};
 
@@ -22,17 +22,8 @@ const MAX_BODY: u32 = bookend::MAX_LENGTH / 8;
 const QUOTED: usize = 32;
 
 impl Framed {
-    /// A session whose peer connected when the clock was 0.
-    pub(crate) fn new(config: &Config) -> Framed {
-        let hello = Hello::new()
-            .with_preferred(bookend::Encoding::Binary)
-            .with_max_body(config.max_body.min(MAX_BODY))
-            .with_keepalive(config.keepalive)
-            .with_hub(true)
-            .with_software(concat!("bookend-server ", env!("CARGO_PKG_VERSION")))
-            .expect("it is a plain line");
-        let session = Session::new(Role::Server, hello, config.limits, Duration::ZERO);
-        Framed { session, faulty: Vec::new() }
+    pub(crate) fn new(hub: &Hub) -> Framed {
+        Framed { session: hub.session(), faulty: Vec::new() }
     }
 
     /// Uses what was read, as far as it is whole, and advances `input` past it.
@@ -133,6 +124,17 @@ impl Framed {
             _ => {}
         }
     }
+}
+
+/// What a hub says of itself.
+pub(crate) fn hello(config: &Config) -> Hello {
+    Hello::new()
+        .with_preferred(bookend::Encoding::Binary)
+        .with_max_body(config.max_body.min(MAX_BODY))
+        .with_keepalive(config.keepalive)
+        .with_hub(true)
+        .with_software(concat!("bookend-server ", env!("CARGO_PKG_VERSION")))
+        .expect("it is a plain line")
 }
 
 /// Logs a peer's fault: its name, what may be behind it, and how the bytes begin in which it was found.

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use bookend::Code;
+use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
 use crate::admission::{Admission, Ticket};
 use crate::config::Config;
 use crate::connection;
+use crate::framed;
 use crate::mailbox::Mailbox;
 use crate::room::{Joined, Member, Room};
 
@@ -26,6 +27,9 @@ pub struct Hub(Arc<Shared>);
 
 struct Shared {
     config: Config,
+    /// What the hub says of itself to every framed peer.
+    hello: Arc<Hello>,
+    limits: Arc<Limits>,
     admission: Admission,
     rooms: Mutex<Rooms>,
     connections: Mutex<Connections>,
@@ -66,6 +70,8 @@ impl Hub {
     #[must_use]
     pub fn new(config: Config) -> Hub {
         Hub(Arc::new(Shared {
+            hello: Arc::new(framed::hello(&config)),
+            limits: Arc::new(config.limits),
             config,
             admission: Admission::default(),
             rooms: Mutex::default(),
@@ -81,7 +87,7 @@ impl Hub {
         S: AsyncRead + AsyncWrite + Unpin,
         P: Into<Peer>,
     {
-        connection::serve(self.clone(), stream, peer.into())
+        connection::serve(self, stream, peer)
     }
 
     /// Closes every connection with CLOSE 1001 or a line, takes no more, and waits until all are gone.
@@ -122,6 +128,11 @@ impl Hub {
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// The session of a framed peer that connected when the clock was 0.
+    pub(crate) fn session(&self) -> Session {
+        Session::new(Role::Server, self.0.hello.clone(), self.0.limits.clone(), Duration::ZERO)
     }
 
     /// A place at the door, if there is one.

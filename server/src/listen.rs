@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::hub::Hub;
 use crate::services;
 
+/// Connections that may wait to be accepted: a packet that finds no room is sent again a second later.
+const BACKLOG: u32 = 4096;
 /// After a failure to accept, such as too many open files, nothing is tried for so long.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -86,7 +88,13 @@ impl Listener {
     /// # Errors
     /// Why the system refuses it.
     pub async fn bind(address: SocketAddr) -> io::Result<Listener> {
-        let listener = TcpListener::bind(address).await?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // On Windows it would let somebody else take the port.
+        if cfg!(unix) {
+            socket.set_reuseaddr(true)?;
+        }
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         Ok(Listener { listener, address })
     }

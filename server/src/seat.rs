@@ -20,7 +20,7 @@ pub(crate) struct Seat {
     ticket: Option<Ticket>,
     member: Option<Membership>,
     /// What the member has said to everyone since the last flush.
-    said: Payloads,
+    said: Option<Box<Payloads>>,
     /// Whole frames or lines for this peer alone.
     pub(crate) out: Vec<u8>,
 }
@@ -44,14 +44,14 @@ pub(crate) struct Wish<'a> {
 }
 
 impl Seat {
-    pub(crate) fn new(hub: &Hub, peer: Peer, ticket: Ticket) -> Seat {
+    pub(crate) fn new(hub: &Hub, peer: Peer) -> Seat {
         Seat {
             registration: hub.register(),
             hub: hub.clone(),
             peer,
-            ticket: Some(ticket),
+            ticket: None,
             member: None,
-            said: Payloads::default(),
+            said: None,
             out: Vec::new(),
         }
     }
@@ -66,6 +66,12 @@ impl Seat {
 
     pub(crate) fn mailbox(&self) -> &Mailbox {
         &self.registration.mailbox
+    }
+
+    /// Takes a place at the door, if there is one.
+    pub(crate) fn enter(&mut self) -> bool {
+        self.ticket = self.hub.admit(&self.peer);
+        self.ticket.is_some()
     }
 
     /// The peer has said who it is, and counts at the door no more.
@@ -126,17 +132,15 @@ impl Seat {
 
     /// Says something to everyone, with the next flush.
     pub(crate) fn say(&mut self, payload: Payload<'_>) {
-        self.said.push(payload);
+        self.said.get_or_insert_default().push(payload);
     }
 
     /// Tells the room what was said.
     pub(crate) fn flush(&mut self) {
-        if self.said.is_empty() {
-            return;
-        }
-        let payloads = std::mem::take(&mut self.said);
-        if let Some(Membership { room, id, name, .. }) = &self.member {
-            room.tell(Told::Messages { from: *id, name: name.clone(), time: wall_clock(), payloads });
+        if let Some(payloads) = self.said.take()
+            && let Some(Membership { room, id, name, .. }) = &self.member
+        {
+            room.tell(Told::Messages { from: *id, name: name.clone(), time: wall_clock(), payloads: *payloads });
         }
     }
 

@@ -19,7 +19,8 @@ impl Session {
         if core::mem::take(&mut self.fault_untold) {
             self.tell_fault();
         }
-        out.append(&mut self.output);
+        // What a session says is short and seldom: the memory is given back.
+        out.extend_from_slice(&core::mem::take(&mut self.output));
         if let Some(pong) = self.pong.take_if(|_| !self.pong_held) {
             Message::Pong(pong.probe()).encode(u32::MAX, out).expect("64 bytes are below any limit");
         }

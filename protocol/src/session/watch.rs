@@ -1,10 +1,12 @@
 //! The session's clock and counters: keepalive, deadlines, floods (SPEC 7 and 8).
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
 use super::State;
 use crate::error::Error;
+use crate::shared::Shared;
 
 /// The defences' numbers; the defaults are the specification's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +57,7 @@ pub(super) enum Due {
 
 #[derive(Debug)]
 pub(super) struct Watch {
-    limits: Limits,
+    limits: Shared<Limits>,
     /// This side's promise: a byte in every such period.
     keepalive: Option<Duration>,
     /// Twice the peer's promise.
@@ -81,7 +83,7 @@ struct Partial {
 }
 
 impl Watch {
-    pub(super) fn new(limits: Limits, keepalive: u16, now: Duration) -> Watch {
+    pub(super) fn new(limits: Shared<Limits>, keepalive: u16, now: Duration) -> Watch {
         Watch {
             keepalive: period(keepalive),
             patience: None,
@@ -148,13 +150,13 @@ impl Watch {
     /// A frame that is neither PING nor PONG came.
     #[inline]
     pub(super) fn other_frame(&mut self) {
-        if !self.pings.0.is_empty() {
-            self.pings.0.clear();
+        if self.pings.0.is_some() {
+            self.pings.0 = None;
         }
     }
 
     pub(super) fn ping(&mut self, now: Duration) -> Result<(), Error> {
-        let Limits { pings, ping_window, .. } = self.limits;
+        let Limits { pings, ping_window, .. } = *self.limits;
         if self.pings.add(now, ping_window, pings) > pings as usize { Err(Error::PingFlood) } else { Ok(()) }
     }
 
@@ -209,20 +211,22 @@ fn period(seconds: u16) -> Option<Duration> {
     (seconds != 0).then(|| Duration::from_secs(seconds.into()))
 }
 
-/// The events of the last moments.
+/// The events of the last moments; it takes memory only while there are some.
 #[derive(Debug, Default)]
-struct Recent(VecDeque<Duration>);
+#[expect(clippy::box_collection, reason = "a pointer in each session, not four words")]
+struct Recent(Option<Box<VecDeque<Duration>>>);
 
 impl Recent {
     /// How many there were in the `window` that ends with this one, counted up to one over `limit`.
     fn add(&mut self, now: Duration, window: Duration, limit: u32) -> usize {
-        while self.0.front().is_some_and(|&first| now.saturating_sub(first) >= window) {
-            self.0.pop_front();
+        let events = self.0.get_or_insert_default();
+        while events.front().is_some_and(|&first| now.saturating_sub(first) >= window) {
+            events.pop_front();
         }
-        if self.0.len() <= limit as usize {
-            self.0.push_back(now);
+        if events.len() <= limit as usize {
+            events.push_back(now);
         }
-        self.0.len()
+        events.len()
     }
 }
 
@@ -236,7 +240,7 @@ mod tests {
         let now = Duration::from_secs(1);
         let never = Duration::MAX;
         let limits = Limits { hello_timeout: never, header_timeout: never, close_timeout: never, ..Limits::default() };
-        let mut watch = Watch::new(limits, 0, now);
+        let mut watch = Watch::new(limits.into(), 0, now);
         assert_eq!((watch.due(State::Greeting, now), watch.deadline(State::Greeting)), (None, None));
         watch.opened(0, 0, now);
         watch.partial(0, 8, Some(1 << 20), now);
