@@ -6,6 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::chat::Chat;
+use crate::doctor::DoctorArguments;
 use crate::receive::Form;
 use crate::send::Sending;
 
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Chat(ChatArguments),
     Send(SendArguments),
     Listen(ListenArguments),
+    Doctor(DoctorArguments),
 }
 
 /// Post each line of standard input to a room, and print what is said there

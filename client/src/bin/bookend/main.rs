@@ -1,13 +1,14 @@
-//! The program `bookend`: chat, send and listen over a hub.
+//! The program `bookend`: chat, send and listen over a hub, and find out what is wrong with one.
 //!
 //! # Layout
 //!
-//! `arguments` is the command line; `chat`, `send` and `listen` are the commands. Under them: `input` reads lines
+//! `arguments` is the command line; `chat`, `send`, `listen` and `doctor` are the commands. Under them: `input` reads lines
 //! and `console` writes, each in a thread of its own; `receive` is the loop that every command runs; `post` sends.
 
 mod arguments;
 mod chat;
 mod console;
+mod doctor;
 #[cfg(test)]
 #[path = "../../../tests/hub/mod.rs"]
 mod hub;
@@ -75,6 +76,7 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
             let client = join(&arguments.joining.address, arguments.hello()).await?;
             listen::listen(client, arguments.form(), arguments.count, console, interrupt()).await
         }
+        Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,
     }
 }
 
@@ -99,10 +101,11 @@ fn status(ended: Result<(), Failure>, console: Console) -> u8 {
         Ok(()) => (WELL, Duration::MAX),
         Err(Failure::Interrupted) => (INTERRUPTED, LAST_WORDS),
         Err(Failure::Connect(_)) => (NOT_CONNECTED, Duration::MAX),
+        Err(Failure::Told(status)) => (*status, Duration::MAX),
         Err(_) => (FAULT, Duration::MAX),
     };
     match &ended {
-        Ok(()) | Err(Failure::Interrupted) => {}
+        Ok(()) | Err(Failure::Interrupted | Failure::Told(_)) => {}
         Err(failure) => console.complain(format_args!("{failure}")),
     }
     if let Err(Failure::Connect(error)) = &ended {

@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     Interrupted,
     /// The operating system does not do what is needed.
     System(io::Error),
+    /// What was to be found out was told, and this is the exit code.
+    Told(u8),
 }
 
 /// How receiving ended, where all went well.
@@ -185,6 +187,7 @@ impl fmt::Display for Failure {
             Failure::Left => f.write_str("normal: the hub closed the session"),
             Failure::Interrupted => f.write_str("interrupted"),
             Failure::System(error) => write!(f, "no sockets are to be had: {error}"),
+            Failure::Told(status) => write!(f, "exit code {status}"),
         }
     }
 }

@@ -1,0 +1,69 @@
+//! The command line of `bookend doctor`.
+
+use std::io;
+use std::time::Duration;
+
+use bookend_client::Address;
+use clap::{Args, ValueEnum};
+
+use super::report::Form;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything holds
+  1    something does not
+  2    a wrong option or argument
+  3    it could not be reached, or does not speak Bookend
+  130  interrupted";
+
+/// Check a Bookend server, and name what is wrong with it
+///
+/// Each check is a row: what holds, what does not, the requirement of SPEC.md that it rests on, and the mend. What does
+/// not speak Bookend is named as well; for that a few harmless requests of other protocols are sent. A hub's members
+/// notice nothing: every connection joins a room of its own.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct DoctorArguments {
+    /// The server
+    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
+    pub(super) address: Address,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
+    /// How long each check may wait for an answer
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub(super) timeout: Duration,
+    /// Check what takes its time as well: the keepalive, a body that stands still
+    #[arg(long)]
+    pub(super) slow: bool,
+    /// Send nothing but Bookend, even to what does not speak it
+    #[arg(long)]
+    pub(super) no_probes: bool,
+    /// Colour the rows
+    #[arg(long, value_enum, default_value_t = Colour::Auto)]
+    color: Colour,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+impl DoctorArguments {
+    pub(super) fn form(&self) -> Form {
+        let coloured = match self.color {
+            Colour::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,
+            Colour::Always => true,
+            Colour::Never => false,
+        };
+        if self.json { Form::Json } else { Form::Rows { coloured } }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=30.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or("it is 0.1 to 30 seconds")
+}

@@ -1,0 +1,257 @@
+//! What was found: a row for each check, as a line for people or as JSON, and the sum of them.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use bookend::diagnosis::{Diagnosis, Hypothesis};
+use bookend::escaped;
+use serde::Serialize;
+
+use crate::console::{Console, Unread};
+
+/// The longest `seen`, in characters.
+const MAX_SEEN: usize = 400;
+/// The columns of the verdict and of the check's name.
+const VERDICT_WIDTH: usize = 7;
+const NAME_WIDTH: usize = 22;
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Rows { coloured: bool },
+    Json,
+}
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Verdict {
+    Ok,
+    Fails,
+    Warns,
+    /// An earlier check failed, or the time was up.
+    Skipped,
+    NotApplicable,
+}
+
+/// The part of the examination that a check belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Stage {
+    Reach,
+    Protocol,
+    Hello,
+    Behaviour,
+    Hub,
+    /// What was seen of the peer's own frames in all the other checks.
+    Conduct,
+}
+
+/// What a check has found. Its words are fit for a terminal.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    pub(super) verdict: Verdict,
+    pub(super) seen: String,
+    diagnosis: Option<Cow<'static, str>>,
+    mend: Option<Cow<'static, str>>,
+}
+
+impl Finding {
+    fn new(verdict: Verdict, seen: &str) -> Finding {
+        Finding { verdict, seen: shown(seen), diagnosis: None, mend: None }
+    }
+
+    pub(super) fn ok(seen: impl AsRef<str>) -> Finding {
+        Finding::new(Verdict::Ok, seen.as_ref())
+    }
+
+    pub(super) fn fails(seen: impl AsRef<str>) -> Finding {
+        Finding::new(Verdict::Fails, seen.as_ref())
+    }
+
+    pub(super) fn warns(seen: impl AsRef<str>) -> Finding {
+        Finding::new(Verdict::Warns, seen.as_ref())
+    }
+
+    pub(super) fn skipped(why: impl AsRef<str>) -> Finding {
+        Finding::new(Verdict::Skipped, why.as_ref())
+    }
+
+    pub(super) fn not_applicable(why: impl AsRef<str>) -> Finding {
+        Finding::new(Verdict::NotApplicable, why.as_ref())
+    }
+
+    /// Its own mend, in place of the check's.
+    pub(super) fn mending(mut self, mend: impl Into<Cow<'static, str>>) -> Finding {
+        self.mend = Some(mend.into());
+        self
+    }
+
+    /// The name of the mistake.
+    pub(super) fn named(mut self, mistake: impl Into<Cow<'static, str>>) -> Finding {
+        self.diagnosis = Some(mistake.into());
+        self
+    }
+
+    /// With the likeliest mistake of a diagnosis, if it has one.
+    pub(super) fn diagnosed(self, diagnosis: &Diagnosis) -> Finding {
+        match diagnosis.first() {
+            Some(first) => self.explained(first),
+            None => self,
+        }
+    }
+
+    fn explained(mut self, hypothesis: &Hypothesis) -> Finding {
+        let because = format!("{} ({}): {}", hypothesis.name(), hypothesis.confidence(), hypothesis.seen());
+        self.seen = shown(&format!("{}; {because}", self.seen));
+        self.named(hypothesis.name()).mending(hypothesis.mend())
+    }
+}
+
+/// Text that may come from the peer, made fit for a terminal.
+fn shown(text: &str) -> String {
+    let mut shown: String = escaped(text).to_string();
+    if let Some((end, _)) = shown.char_indices().nth(MAX_SEEN) {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
+}
+
+/// A check and what it has found.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Row {
+    check: &'static str,
+    stage: Stage,
+    verdict: Verdict,
+    seen: String,
+    /// Tags of SPEC.md.
+    spec: Vec<&'static str>,
+    diagnosis: Option<Cow<'static, str>>,
+    mend: Option<Cow<'static, str>>,
+}
+
+impl Row {
+    /// `spec` has the tags that the check rests on, `mend` what helps where it fails and the finding knows nothing
+    /// better.
+    pub(super) fn new(stage: Stage, check: &'static str, spec: &'static str, mend: &'static str, of: Finding) -> Row {
+        let Finding { verdict, seen, diagnosis, mend: own } = of;
+        let mend = match verdict {
+            Verdict::Fails | Verdict::Warns => own.or((!mend.is_empty()).then_some(mend.into())),
+            Verdict::Ok | Verdict::Skipped | Verdict::NotApplicable => None,
+        };
+        Row { check, stage, verdict, seen, spec: spec.split_whitespace().collect(), diagnosis, mend }
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+}
+
+/// How many rows have which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Sum {
+    hold: usize,
+    fail: usize,
+    warn: usize,
+    skipped: usize,
+    not_applicable: usize,
+}
+
+/// Writes rows as they come.
+pub(super) struct Report<'a> {
+    console: &'a Console,
+    form: Form,
+    sum: Sum,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(console: &'a Console, form: Form) -> Report<'a> {
+        Report { console, form, sum: Sum::default() }
+    }
+
+    pub(super) async fn tell(&mut self, row: &Row) -> Result<(), Unread> {
+        *self.sum.of(row.verdict) += 1;
+        let text = match self.form {
+            Form::Json => json(row),
+            Form::Rows { coloured } => line(row, coloured),
+        };
+        self.console.print(text.into_bytes()).await
+    }
+
+    /// Does everything hold?
+    pub(super) fn is_well(&self) -> bool {
+        self.sum.fail == 0
+    }
+
+    /// The last line.
+    pub(super) async fn sum_up(&self) -> Result<(), Unread> {
+        let text = match self.form {
+            Form::Json => json(&serde_json::json!({ "summary": self.sum })),
+            Form::Rows { coloured } => {
+                let colour = if self.is_well() { AnsiColor::Green } else { AnsiColor::Red };
+                let style = if coloured { colour.on_default().bold() } else { Style::new() };
+                format!("\n{style}{}{style:#}\n", self.sum)
+            }
+        };
+        self.console.print(text.into_bytes()).await
+    }
+}
+
+impl Sum {
+    fn of(&mut self, verdict: Verdict) -> &mut usize {
+        match verdict {
+            Verdict::Ok => &mut self.hold,
+            Verdict::Fails => &mut self.fail,
+            Verdict::Warns => &mut self.warn,
+            Verdict::Skipped => &mut self.skipped,
+            Verdict::NotApplicable => &mut self.not_applicable,
+        }
+    }
+}
+
+impl std::fmt::Display for Sum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Sum { hold, fail, warn, skipped, not_applicable } = self;
+        write!(f, "{hold} hold, {fail} do not, {skipped} skipped")?;
+        if *warn > 0 {
+            write!(f, ", {warn} warn")?;
+        }
+        if *not_applicable > 0 {
+            write!(f, ", {not_applicable} do not apply")?;
+        }
+        Ok(())
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    let mut line = serde_json::to_string(value).expect("its keys are strings");
+    line.push('\n');
+    line
+}
+
+fn line(row: &Row, coloured: bool) -> String {
+    let (word, colour) = match row.verdict {
+        Verdict::Ok => ("ok", AnsiColor::Green),
+        Verdict::Fails => ("FAILS", AnsiColor::Red),
+        Verdict::Warns => ("warns", AnsiColor::Yellow),
+        Verdict::Skipped => ("skipped", AnsiColor::Blue),
+        Verdict::NotApplicable => ("n/a", AnsiColor::Blue),
+    };
+    let [style, faint] = if coloured { [colour.on_default().bold(), Style::new().dimmed()] } else { [Style::new(); 2] };
+    let Row { check, seen, .. } = row;
+    let mut line = format!("{style}{word:VERDICT_WIDTH$}{style:#}  {check:NAME_WIDTH$}  {seen}");
+    if !row.spec.is_empty() {
+        let tags = row.spec.iter().map(|tag| format!("[{tag}]")).collect::<Vec<_>>().join(" ");
+        // A String takes everything.
+        let _written = write!(line, "  {faint}{tags}{faint:#}");
+    }
+    line.push('\n');
+    if let Some(mend) = &row.mend {
+        let indent = VERDICT_WIDTH + NAME_WIDTH + 4;
+        let _written = writeln!(line, "{:indent$}mend: {mend}", "");
+    }
+    line
+}

@@ -1,0 +1,125 @@
+//! Who is examined: where it is, what it has said of itself, and what was noticed so far.
+
+use std::cell::Cell;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bookend::{Encoding, Encodings, Hello, kind};
+use tokio::time::Instant;
+
+use super::conduct::{Conduct, Watch};
+use super::hello::Facts;
+use super::report::Finding;
+use super::wire::{Peer, Unmet};
+
+/// The name that this side goes by.
+const NAME: &str = "doctor";
+const SOFTWARE: &str = concat!("bookend doctor ", env!("CARGO_PKG_VERSION"));
+
+pub(super) struct Subject {
+    address: SocketAddr,
+    facts: Facts,
+    patience: Duration,
+    slow: bool,
+    /// When nothing more is begun, and nothing more waited for.
+    end: Instant,
+    conduct: Conduct,
+    rooms: Rooms,
+}
+
+/// Rooms that nobody else is in.
+pub(super) struct Rooms {
+    prefix: String,
+    count: Cell<u32>,
+}
+
+impl Rooms {
+    pub(super) fn new() -> Rooms {
+        // Keys of a hash map are as random as a name has to be.
+        let number = RandomState::new().build_hasher().finish();
+        Rooms { prefix: format!("{NAME}-{:08x}", number >> 32), count: Cell::new(0) }
+    }
+
+    /// What this side says of itself: as little as everyone accepts, and in a room of its own.
+    pub(super) fn hello(&self) -> Hello {
+        self.count.set(self.count.get() + 1);
+        Hello::new()
+            .with_accepted(Encodings::CORE)
+            .with_preferred(Encoding::Utf8)
+            .with_keepalive(0)
+            .with_name(NAME)
+            .and_then(|hello| hello.with_room(&format!("{}-{}", self.prefix, self.count.get())))
+            .and_then(|hello| hello.with_software(SOFTWARE))
+            .expect("they are plain lines")
+    }
+}
+
+impl Subject {
+    pub(super) fn new(
+        address: SocketAddr,
+        facts: Facts,
+        patience: Duration,
+        slow: bool,
+        end: Instant,
+        rooms: Rooms,
+    ) -> Subject {
+        Subject { address, facts, patience, slow, end, conduct: Conduct::default(), rooms }
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub(super) fn slow(&self) -> bool {
+        self.slow
+    }
+
+    pub(super) fn conduct(&self) -> &Conduct {
+        &self.conduct
+    }
+
+    /// How long a check waits.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Is no time left?
+    pub(super) fn is_late(&self) -> bool {
+        Instant::now() >= self.end
+    }
+
+    pub(super) fn hello(&self) -> Hello {
+        self.rooms.hello()
+    }
+
+    /// A connection on which nothing was said.
+    pub(super) async fn connect(&self, check: &'static str) -> Result<Peer<'_>, Finding> {
+        let watch = Watch::new(&self.conduct, check);
+        let patience = self.patience.min(self.end.saturating_duration_since(Instant::now()));
+        let peer = Peer::connect(self.address, patience, watch).await;
+        peer.map_err(|error| Finding::skipped(format!("no connection: {error}")))
+    }
+
+    /// A connection on which HELLOs were exchanged.
+    pub(super) async fn greet(&self, check: &'static str, hello: &Hello) -> Result<Peer<'_>, Finding> {
+        let mut peer = self.connect(check).await?;
+        peer.send_hello(hello).await;
+        match peer.wait(|frame| (frame.kind == kind::HELLO).then_some(())).await {
+            Ok(()) => Ok(peer),
+            Err(unmet) => Err(Finding::skipped(format!("no HELLO came this time: {unmet}"))),
+        }
+    }
+}
+
+impl Unmet {
+    /// What it means for a check to which `due` was due.
+    pub(super) fn finding(&self, due: &str) -> Finding {
+        match self {
+            Unmet::Unsound(_) => Finding::skipped(format!("{self}: see sent-frames")),
+            Unmet::Silence(_) => Finding::fails(format!("{due} is due, but {self}")),
+            Unmet::End | Unmet::Reset(_) | Unmet::Closed { .. } => Finding::fails(format!("{due} is due, but {self}")),
+        }
+    }
+}
