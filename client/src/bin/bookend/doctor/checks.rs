@@ -88,7 +88,7 @@ pub(super) fn groups() -> [Group; 2] {
     [
         Group {
             stage: Stage::Behaviour,
-            first: session::BASIC.iter().chain([&text::BAD_TEXT]).collect(),
+            first: session::BASIC.iter().chain([&text::MESSAGE, &text::BAD_TEXT]).collect(),
             others: behaviour.into_iter().flatten().collect(),
         },
         Group { stage: Stage::Hub, first: vec![&hub::WELCOME], others: hub::CHECKS.iter().collect() },
@@ -122,10 +122,11 @@ impl Check {
     pub(super) fn needs(&self) -> impl Iterator<Item = &'static str> {
         let by_exam: &[&str] = match self.exam {
             Exam::HelloRefused(..) | Exam::Closed(..) => &["fault-close"],
-            Exam::Refused(..) | Exam::Taken(_) | Exam::Ignored(_) => &["ping"],
+            Exam::Refused(..) | Exam::Ignored(_) => &["ping"],
+            Exam::Taken(_) => &["ping", "message"],
             Exam::HelloTaken(_) | Exam::Own(_) => &[],
         };
-        self.needs.iter().chain(by_exam).copied()
+        self.needs.iter().chain(by_exam).copied().filter(|&needed| needed != self.name)
     }
 
     /// Why it does not apply, if it does not.

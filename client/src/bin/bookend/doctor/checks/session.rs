@@ -44,7 +44,7 @@ pub(super) static CHECKS: &[Check] = &[
     Check::new("split", "R2.15", "keep what was read until a frame is whole: a read may end within any field", own!(split)).needing(&["ping"]),
     Check::new("joined", "R2.15", "use all frames that a read brought: several may come in one", Exam::Taken(|_| (0..32).flat_map(|n| message(Encoding::Ascii, format!("message {n}").as_bytes())).collect())).needing(&["ping"]),
     Check::new("barrier", "R3.10", "send PONG only when everything before its PING has been acted on and its ERRORs are sent", own!(barrier)).needing(&["ping", "bad-text"]),
-    Check::new("body-at-limit", "R8.2 R2.7", "accept bodies of exactly the `max body` of HELLO: it counts the body alone, not header and END", own!(body_at_limit)).needing(&["ping"]),
+    Check::new("body-at-limit", "R8.2 R2.7", "accept bodies of exactly the `max body` of HELLO: it counts the body alone, not header and END", own!(body_at_limit)).needing(&["ping", "message"]),
     Check::new("request", "R3.12 R3.18", "answer a REQUEST by a REPLY, or an ERROR, that carries its id", own!(request)).needing(&["ping"]),
     Check::new("close-unknown-code", "R6.4 R7.7", "accept a CLOSE with any code, and answer with the same one", own!(close_unknown_code)).needing(&["close"]),
     Check::new("close-first", "R7.8 R7.7", "accept a CLOSE in place of HELLO, and answer it by CLOSE", own!(close_first)).needing(&["close"]),

@@ -10,6 +10,14 @@ use crate::doctor::wire::{frame, message};
 const ACCEPTED_16_BE: When = When::Accepted(Encoding::Utf16Be);
 const ACCEPTED_16_LE: When = When::Accepted(Encoding::Utf16Le);
 
+/// On this the checks of other text build.
+pub(super) static MESSAGE: Check = Check::new(
+    "message",
+    "R3.10 R5.2",
+    "take a MESSAGE and go on reading: does the application end, or wait, when one comes?",
+    Exam::Taken(|_| whole(Encoding::Utf8, "hello")),
+);
+
 /// On this the checks of other bad text build.
 pub(super) static BAD_TEXT: Check = Check::new(
     "bad-text",
