@@ -73,16 +73,16 @@ pub(crate) async fn doctor(
 
 async fn examine(arguments: &DoctorArguments, report: &mut Report<'_>) -> Result<Ended, Unread> {
     let end = Instant::now() + if arguments.slow { ALL_SLOW } else { ALL };
-    let patience = arguments.timeout;
-    let (row, addresses) = reach::resolve(&arguments.address, patience).await;
+    let patience = || arguments.timeout.min(end.saturating_duration_since(Instant::now()));
+    let (row, addresses) = reach::resolve(&arguments.address, patience()).await;
     report.tell(&row).await?;
-    let (rows, address) = reach::connect(&addresses, patience).await;
+    let (rows, address) = reach::connect(&addresses, patience()).await;
     for row in rows {
         report.tell(&row).await?;
     }
     let Some(address) = address else { return Ok(Ended::Nobody) };
     let rooms = Rooms::new();
-    let facts = match greeting::greet(address, &rooms.hello(), patience).await {
+    let facts = match greeting::greet(address, &rooms.hello(), patience()).await {
         Greeting::Bookend { rows, facts } => {
             for row in rows {
                 report.tell(&row).await?;
@@ -90,13 +90,13 @@ async fn examine(arguments: &DoctorArguments, report: &mut Report<'_>) -> Result
             facts
         }
         Greeting::Foreign { said, unmet } => {
-            let row = identify::identify(address, &said, &unmet, !arguments.no_probes, patience).await;
+            let row = identify::identify(address, &said, &unmet, !arguments.no_probes, patience(), end).await;
             report.tell(&row).await?;
             return Ok(Ended::Nobody);
         }
     };
     let Some(facts) = facts else { return Ok(Ended::Unwell) };
-    let subject = Subject::new(address, facts, patience, arguments.slow, end, rooms);
+    let subject = Subject::new(address, facts, arguments.timeout, arguments.slow, end, rooms);
     schedule::run(&subject, report).await?;
     for row in subject.conduct().rows() {
         report.tell(&row).await?;

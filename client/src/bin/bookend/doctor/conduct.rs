@@ -230,7 +230,10 @@ impl<'a> Watch<'a> {
     /// An answer to CLOSE, and one in peace, may do without reason (R7.7).
     fn judge_reason(&self, frame: Frame<'_>, code: u16, reason: &Text<'_>) {
         self.conduct.reasons.set(self.conduct.reasons.get() + 1);
-        let length = reason.as_bytes().len();
+        let Some(raw) = payload_of(frame).filter(|raw| Text::decode(frame.encoding(), raw).is_ok()) else {
+            return; // `sent-text` has it
+        };
+        let length = raw.len();
         if length > session::MAX_REASON {
             self.note(About::ReasonLengths, format!("{code} with a reason of {length} bytes"), None);
         }

@@ -13,10 +13,14 @@ use tokio::time::{Instant, timeout_at};
 use super::report::{Finding, Row, Stage};
 use super::wire::Unmet;
 
+/// The longest name that a server gives itself, in characters.
+const MAX_PRODUCT: usize = 120;
 /// The longest answer that is looked at, in bytes.
 const ANSWER: usize = 4096;
 /// The longest that an answer to a probe may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for what speaks first: it did not within the time for HELLO.
+const OF_ITSELF: Duration = Duration::from_secs(2);
 
 /// A question of another protocol, on a connection of its own.
 struct Probe {
@@ -67,26 +71,28 @@ const CLIENT_HELLO: [u8; 107] = [
     0, 51, 0, 2, 0, 0,                                  // no key share
 ];
 
-/// The row that names it. `said` is what it said on the connection on which HELLO was sent.
+/// The row that names it, by `end`. `said` is what it said on the connection on which HELLO was sent.
 pub(super) async fn identify(
     address: SocketAddr,
     said: &[u8],
     unmet: &Unmet,
     probing: bool,
     patience: Duration,
+    end: Instant,
 ) -> Row {
     let finding = match recognise(said, nobody).filter(|sighting| sighting.certain) {
         Some(sighting) => sighting.finding("HELLO"),
-        None if probing => probe(address, said, unmet, patience.min(PATIENCE)).await,
+        None if probing => probe(address, said, unmet, patience.min(PATIENCE), end).await,
         None => unknown(said, unmet, ""),
     };
     Row::new(Stage::Protocol, "protocol", "R4.1", "is the address right, and the port?", finding)
 }
 
-async fn probe(address: SocketAddr, said: &[u8], unmet: &Unmet, patience: Duration) -> Finding {
+async fn probe(address: SocketAddr, said: &[u8], unmet: &Unmet, patience: Duration, end: Instant) -> Finding {
     let mut likely = recognise(said, nobody).map(|sighting| (sighting, "HELLO"));
     for probe in &PROBES {
-        match ask(address, probe, Instant::now() + patience).await {
+        let patience = if probe.bytes.is_empty() { patience.min(OF_ITSELF) } else { patience };
+        match ask(address, probe, end.min(Instant::now() + patience)).await {
             Some(sighting) if sighting.certain => return sighting.finding(probe.asks),
             Some(sighting) if likely.is_none() => likely = Some((sighting, probe.asks)),
             _ => {}
@@ -138,10 +144,10 @@ fn recognise(answer: &[u8], own: fn(&[u8]) -> Option<Sighting>) -> Option<Sighti
     }
     let diagnosis = diagnose(&Evidence::stream(Error::BadStart { offset: 0, found }, 0, answer));
     let first = diagnosis.first().filter(|first| first.name().starts_with("foreign-"))?;
-    let mut seen = first.seen().to_owned();
-    if let Some(product) = product(answer) {
-        seen = format!("{seen} ({product})");
-    }
+    let seen = match product(first.name(), answer) {
+        Some(product) => format!("{} ({product})", first.seen()),
+        None => first.seen().into(),
+    };
     let certain = first.confidence() == Confidence::Certain
         // What answers PING with PONG, or CONNECT with CONNACK, has been asked for it.
         || first.confidence() == Confidence::Likely && matches!(first.name(), "foreign-redis" | "foreign-mqtt");
@@ -156,12 +162,16 @@ impl Sighting {
     }
 }
 
-/// What the server calls itself in an HTTP answer; in what others say it is in the first line, which is quoted anyway.
-fn product(answer: &[u8]) -> Option<String> {
+/// What the server calls itself: in a header of HTTP, or in the first line of those that greet with one.
+fn product(name: &str, answer: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(answer);
-    let lines = text.strip_prefix("HTTP/")?.split("\r\n").skip(1).take_while(|line| !line.is_empty());
-    let mut servers = lines.filter(|line| line.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("server:")));
-    Some(servers.next()?.chars().take(80).collect())
+    let mut lines = text.split("\r\n").take_while(|line| !line.is_empty());
+    let line = match name {
+        "foreign-http" => lines.find(|line| line.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("server:"))),
+        "foreign-ssh" | "foreign-smtp-ftp" | "foreign-nats" => lines.next(),
+        _ => None,
+    };
+    Some(line?.chars().take(MAX_PRODUCT).collect())
 }
 
 fn nobody(_: &[u8]) -> Option<Sighting> {

@@ -240,14 +240,18 @@ impl<'a> Peer<'a> {
 
     /// Waits until the stream ends, whatever comes before.
     pub(super) async fn wait_end(&mut self) -> Result<(), Unmet> {
-        loop {
+        let mut unmet = loop {
+            if let Heard::Nothing(unmet) = self.next().await {
+                break unmet;
+            }
+        };
+        while let Unmet::Unsound(_) = unmet {
             self.buffer.clear();
-            match self.read().await {
-                Read::Some => {}
-                Read::Nothing(Unmet::End) => return Ok(()),
-                Read::Nothing(unmet) => return Err(unmet),
+            if let Read::Nothing(other) = self.read().await {
+                unmet = other;
             }
         }
+        if let Unmet::End = unmet { Ok(()) } else { Err(unmet) }
     }
 }
 

@@ -94,13 +94,15 @@ pub(super) static CHECKS: &[Check] = &[
         "R3.3",
         "refuse a PING of more than 64 bytes",
         Exam::Closed(|_| frame(kind::PING, Encoding::Binary, &[b'.'; 65]), "malformed"),
-    ),
+    )
+    .needing(&["ping"]),
     Check::new(
         "ping-as-text",
         "R3.2",
         "refuse a PING whose encoding is not 0",
         Exam::Closed(|_| frame(kind::PING, Encoding::Ascii, b"doctor"), "malformed"),
-    ),
+    )
+    .needing(&["ping"]),
     Check::new(
         "request-0",
         "R3.4",

@@ -140,13 +140,15 @@ fn changed(subject: &Subject, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     frame(kind::HELLO, Encoding::Binary, &body)
 }
 
-/// A server that speaks first does so at once.
+/// A server that speaks first does so at once; CLOSE is its right.
 async fn waits_for_hello(subject: &Subject, name: &'static str) -> Judged {
     let mut peer = subject.connect(name).await?;
     peer.be_patient(std::time::Duration::from_millis(500));
     match peer.next().await {
         Heard::Nothing(Unmet::Silence(_)) => Ok(Finding::ok("no frame comes before the client's HELLO")),
+        Heard::Frame(frame) if frame.kind == kind::CLOSE => Ok(Finding::ok("CLOSE comes, and no other frame")),
         Heard::Frame(frame) => Err(Finding::fails(format!("{} came before the client's HELLO", frame.name()))),
+        Heard::Nothing(Unmet::End | Unmet::Reset(_)) => Ok(Finding::ok("it hangs up, and no frame comes")),
         Heard::Nothing(unmet) => Err(unmet.finding("silence")),
     }
 }

@@ -1,0 +1,214 @@
+//! `bookend doctor` as its users run it: against a sound hub, against servers that make one mistake each, and against
+//! what is no Bookend at all.
+
+#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+
+#[path = "doctor/mistakes.rs"]
+mod mistakes;
+#[path = "doctor/peer.rs"]
+mod peer;
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::Duration;
+
+use bookend::Decoder;
+use bookend_server::{Config, Hub, Listener};
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(100);
+
+/// What the program said and its exit code.
+async fn doctor(address: &str, options: &[&str]) -> (Option<i32>, String) {
+    let child = Command::new(env!("CARGO_BIN_EXE_bookend"))
+        .args(["doctor", address])
+        .args(options)
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program was built");
+    let output = timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// The rows and the summary, and the exit code.
+async fn examine(address: SocketAddr, options: &[&str]) -> (Option<i32>, Vec<Value>, Value) {
+    let (code, text) = doctor(&address.to_string(), &[options, &["--json"]].concat()).await;
+    let mut rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let summary = rows.pop().unwrap()["summary"].clone();
+    (code, rows, summary)
+}
+
+/// The names of the rows with a verdict.
+fn checks<'a>(rows: &'a [Value], verdict: &str) -> Vec<&'a str> {
+    rows.iter().filter(|row| row["verdict"] == verdict).map(|row| row["check"].as_str().unwrap()).collect()
+}
+
+fn row<'a>(rows: &'a [Value], check: &str) -> &'a Value {
+    rows.iter().find(|row| row["check"] == check).unwrap_or_else(|| panic!("no row {check}"))
+}
+
+/// A server that answers whatever a read brings.
+async fn foreign(answer: fn(&[u8]) -> Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut said = Vec::new();
+                while stream.read_buf(&mut said).await.unwrap_or(0) > 0 {
+                    let answer = answer(&std::mem::take(&mut said));
+                    if stream.write_all(&answer).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn everything_holds_of_the_hub() {
+    let config = Config { limits: peer::limits(), keepalive: 2, ..Config::default() };
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.address();
+    tokio::spawn(listener.run(Hub::new(config)));
+    let (code, rows, summary) = examine(address, &["--slow"]).await;
+    for verdict in ["fails", "warns", "skipped"] {
+        assert_eq!(checks(&rows, verdict), [""; 0], "{verdict}");
+    }
+    assert_eq!(checks(&rows, "not-applicable"), ["refused-utf-16be", "refused-utf-16le"]);
+    assert_eq!((code, &summary["hold"]), (Some(0), &Value::from(rows.len() - 2)));
+    assert!(rows.len() > 100, "{} rows", rows.len());
+}
+
+#[tokio::test]
+async fn each_mistake_is_named_by_its_row_alone() {
+    let examined = stream::iter(mistakes::CASES).map(|case| async move {
+        let (address, serving) = peer::serve(case.mistake).await;
+        let (code, rows, _) = examine(address, &["--timeout", "3"]).await;
+        serving.abort();
+        let first = rows.iter().find(|row| row["verdict"] == "fails");
+        let diagnosis = first.and_then(|row| row["diagnosis"].as_str());
+        let found = (checks(&rows, "fails"), checks(&rows, "warns"), diagnosis, code);
+        let due = (case.fails.to_vec(), case.warns.to_vec(), case.diagnosis, Some(i32::from(!case.fails.is_empty())));
+        (found != due).then(|| {
+            let rows: Vec<String> = rows.iter().filter(|row| row["verdict"] == "fails").map(Value::to_string).collect();
+            format!("{}: {found:?}, but {due:?} is due\n  {}", case.name, rows.join("\n  "))
+        })
+    });
+    let wrong: Vec<String> = examined.buffer_unordered(8).filter_map(|wrong| async { wrong }).collect().await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn what_is_no_bookend_is_named_and_the_exit_code_is_3() {
+    type Answer = fn(&[u8]) -> Vec<u8>;
+    let cases: [(Answer, &str, &str); 6] = [
+        (|_| b"HTTP/1.1 400 Bad Request\r\nServer: small/1.0\r\n\r\n".to_vec(), "foreign-http", "Server: small/1.0"),
+        (|_| b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n".to_vec(), "foreign-ssh", "OpenSSH_9.2p1 Debian-2+deb12u3"),
+        (|_| b"\x15\x03\x03\0\x02\x02\x16".to_vec(), "foreign-tls", "TLS alert"),
+        (
+            |said| if said == b"\0\0\0\x08\x04\xD2\x16\x2F" { b"N".to_vec() } else { vec![] },
+            "foreign-postgresql",
+            "without TLS",
+        ),
+        (|said| if said.starts_with(b"\x10") { b"\x20\x02\0\0".to_vec() } else { vec![] }, "foreign-mqtt", "CONNACK"),
+        (|said| if said == b"PING\r\n" { b"+PONG\r\n".to_vec() } else { vec![] }, "foreign-redis", "+PONG"),
+    ];
+    for (answer, name, seen) in cases {
+        let address = foreign(answer).await;
+        let (code, rows, _) = examine(address, &["--timeout", "0.3"]).await;
+        let protocol = row(&rows, "protocol");
+        assert_eq!((code, &protocol["diagnosis"]), (Some(3), &Value::from(name)), "{protocol}");
+        assert!(protocol["seen"].as_str().unwrap().contains(seen), "{protocol}");
+        assert!(protocol["mend"].is_string(), "{protocol}");
+        assert_eq!(checks(&rows, "fails"), ["protocol"]);
+    }
+}
+
+#[tokio::test]
+async fn without_probes_nothing_but_bookend_is_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = tokio::spawn(async move {
+        let mut all = Vec::new();
+        // One connection is made to see whether it can be, and one for HELLO.
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_to_end(&mut all).await.unwrap();
+        }
+        (all, listener)
+    });
+    let (code, rows, _) = examine(address, &["--timeout", "0.3", "--no-probes"]).await;
+    assert_eq!((code, &row(&rows, "protocol")["diagnosis"]), (Some(3), &Value::from("silent")));
+    let (mut heard, listener) = timeout(PATIENCE, heard).await.unwrap().unwrap();
+    let frame = Decoder::new(4096).decode(&mut &*heard).unwrap().map(|frame| (frame.kind(), frame.wire_length()));
+    assert_eq!(frame, Some((bookend::kind::HELLO, heard.len())));
+    let another = timeout(Duration::ZERO, listener.accept()).await;
+    assert!(another.is_err(), "nobody else came");
+    heard.clear();
+}
+
+#[tokio::test]
+async fn service_that_echoes_is_told_from_a_peer() {
+    let address = foreign(<[u8]>::to_vec).await;
+    let (code, rows, _) = examine(address, &[]).await;
+    assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["hello"]));
+    assert_eq!(row(&rows, "hello")["diagnosis"], "echo");
+}
+
+#[tokio::test]
+async fn refusal_in_place_of_hello_is_quoted_with_its_mend() {
+    let address = foreign(|_| b"\xF5\xF8\x08\x01\0\0\0\x0B\x03\xF5try-later\xF8\xF5".to_vec()).await;
+    let (code, rows, _) = examine(address, &[]).await;
+    assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["hello"]));
+    assert_eq!(row(&rows, "hello")["seen"], "CLOSE 1013: try-later in its place");
+    assert_eq!(row(&rows, "hello")["mend"], "the server is full: try again later");
+}
+
+#[tokio::test]
+async fn nobody_there_is_exit_code_3() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let (code, rows, _) = examine(address, &[]).await;
+    assert_eq!((code, checks(&rows, "fails")), (Some(3), vec!["tcp"]));
+    assert_eq!(row(&rows, "tcp")["diagnosis"], "connection-refused");
+    let (code, text) = doctor("no-such-host.invalid:1", &["--timeout", "2"]).await;
+    assert!(code == Some(3) && text.starts_with("FAILS    resolve"), "{text}");
+}
+
+#[tokio::test]
+async fn rows_are_plain_unless_colour_is_asked_for_and_never_hold_what_the_peer_controls() {
+    let address = foreign(|_| b"\x1B[31mgo away\xC2\x9B0m\x07\r\n".to_vec()).await;
+    let options = ["--timeout", "0.3", "--no-probes"];
+    let (_, plain) = doctor(&address.to_string(), &options).await;
+    assert!(plain.contains("go away"), "{plain}");
+    assert!(plain.chars().all(|character| character == '\n' || !bookend::is_disturbing(character)), "{plain:?}");
+    assert!(plain.ends_with("\n\n2 hold, 1 do not, 0 skipped\n"), "{plain}");
+    let (_, coloured) = doctor(&address.to_string(), &[&options[..], &["--color", "always"]].concat()).await;
+    assert!(coloured.contains("\u{1b}[1m\u{1b}[31mFAILS"), "{coloured:?}");
+}
+
+#[tokio::test]
+async fn objects_have_the_same_keys_in_every_row() {
+    let address = foreign(|_| b"HTTP/1.0 200 OK\r\n\r\n".to_vec()).await;
+    let (_, rows, summary) = examine(address, &["--no-probes"]).await;
+    for row in &rows {
+        let keys: Vec<&String> = row.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["check", "diagnosis", "mend", "seen", "spec", "stage", "verdict"]);
+    }
+    let keys: Vec<&String> = summary.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["fail", "hold", "not-applicable", "skipped", "warn"]);
+}

@@ -1,0 +1,186 @@
+//! A server that makes one mistake, and is a sound one otherwise: a `Session` whose bytes are changed on their way.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bookend::{Code, Decoder, Encodings, Frame, Hello, Limits, MAX_LENGTH, Message, Role, Session, State, Step};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+/// What is wrong with a server.
+#[derive(Clone, Copy)]
+pub(crate) struct Mistake {
+    /// What is sent when a connection is accepted.
+    pub(crate) line: &'static [u8],
+    /// What it says of itself.
+    pub(crate) hello: fn(Hello) -> Hello,
+    /// What becomes of a frame that is sent.
+    pub(crate) send: fn(Frame<'_>) -> Vec<u8>,
+    /// Frames that are not seen.
+    pub(crate) overlooks: fn(Frame<'_>) -> bool,
+    /// What the channel does to what is sent.
+    pub(crate) channel: fn(Vec<u8>) -> Vec<u8>,
+    /// What becomes of a read before it is judged.
+    pub(crate) read: fn(Vec<u8>) -> Vec<u8>,
+    pub(crate) limits: fn() -> Limits,
+    pub(crate) ends: Ends,
+    /// One connection at a time.
+    pub(crate) serial: bool,
+}
+
+/// What a server does with its socket once it has sent CLOSE.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ends {
+    Soundly,
+    /// It drops it.
+    AtOnce,
+    /// It does not close its sending direction.
+    Never,
+}
+
+pub(crate) const NONE: Mistake = Mistake {
+    line: b"",
+    hello: |hello| hello,
+    send: whole,
+    overlooks: |_| false,
+    channel: |bytes| bytes,
+    read: |bytes| bytes,
+    limits,
+    ends: Ends::Soundly,
+    serial: false,
+};
+
+/// Times that a test can wait for.
+pub(crate) fn limits() -> Limits {
+    let short = Duration::from_millis(300);
+    Limits { hello_timeout: short, header_timeout: short, ..Limits::default() }
+}
+
+/// A sound frame.
+pub(crate) fn whole(frame: Frame<'_>) -> Vec<u8> {
+    let mut wire = Vec::new();
+    frame.encode(&mut wire);
+    wire
+}
+
+/// The same frame with another body.
+pub(crate) fn with_body(frame: Frame<'_>, body: &[u8]) -> Vec<u8> {
+    whole(Frame::new(frame.kind(), frame.encoding(), body).expect("it is short"))
+}
+
+/// Serves until the handle is aborted.
+pub(crate) async fn serve(mistake: Mistake) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
+    let address = listener.local_addr().expect("it listens");
+    let serving = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let served = tokio::spawn(Peer::new(stream, mistake).run());
+            if mistake.serial {
+                served.await.expect("it does not panic");
+            }
+        }
+    });
+    (address, serving)
+}
+
+struct Peer {
+    stream: TcpStream,
+    session: Session,
+    mistake: Mistake,
+    start: Instant,
+    read: Vec<u8>,
+    shut: bool,
+}
+
+impl Peer {
+    fn new(stream: TcpStream, mistake: Mistake) -> Peer {
+        // It does not accept UTF-16, so that this is refused somewhere.
+        let hello = (mistake.hello)(Hello::new().with_accepted(Encodings::CORE));
+        let session = Session::new(Role::Server, hello, (mistake.limits)(), Duration::ZERO);
+        Peer { stream, session, mistake, start: Instant::now(), read: Vec::new(), shut: false }
+    }
+
+    /// Until the stream ends, or fails: the client has gone then.
+    async fn run(mut self) {
+        let _gone = self.stream.write_all(self.mistake.line).await;
+        while self.session.state() != State::Closed || self.mistake.ends == Ends::Never {
+            if self.turn().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> std::io::Result<()> {
+        let deadline = self.session.deadline().map_or(Duration::from_secs(60), |deadline| deadline);
+        let mut fresh = Vec::with_capacity(64 << 10);
+        let count = tokio::select! {
+            count = self.stream.read_buf(&mut fresh) => count?,
+            () = sleep_until(self.start + deadline) => {
+                self.session.on_time(self.start.elapsed());
+                return self.write().await;
+            }
+        };
+        self.read.extend((self.mistake.read)(fresh));
+        self.receive();
+        if count == 0 {
+            self.session.end_of_stream(self.read.len(), self.start.elapsed());
+            self.write().await?;
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        self.write().await
+    }
+
+    fn receive(&mut self) {
+        while let Some(length) = self.overlooked() {
+            self.read.drain(..length);
+        }
+        let mut rest = &*self.read;
+        loop {
+            let before = rest.len();
+            match self.session.receive(&mut rest, self.start.elapsed()) {
+                Step::Message(Message::Request { id, .. }) => {
+                    self.session.refuse_request(id, Code::POLICY, "not here").expect("it has just been asked");
+                }
+                Step::More => break,
+                _ => {}
+            }
+            // What is behind a frame may be overlooked.
+            if rest.len() < before {
+                let used = self.read.len() - rest.len();
+                self.read.drain(..used);
+                return self.receive();
+            }
+        }
+        let used = self.read.len() - rest.len();
+        self.read.drain(..used);
+    }
+
+    /// The length of the next frame, if it is one that is not seen.
+    fn overlooked(&self) -> Option<usize> {
+        let frame = Decoder::new(MAX_LENGTH).decode(&mut &*self.read).ok()??;
+        (self.mistake.overlooks)(frame).then(|| frame.wire_length())
+    }
+
+    async fn write(&mut self) -> std::io::Result<()> {
+        let mut out = Vec::new();
+        self.session.take_output(&mut out);
+        let (mut rest, mut wire) = (&*out, Vec::new());
+        let mut decoder = Decoder::new(MAX_LENGTH);
+        while let Ok(Some(frame)) = decoder.decode(&mut rest) {
+            wire.extend((self.mistake.send)(frame));
+        }
+        self.stream.write_all(&(self.mistake.channel)(wire)).await?;
+        self.session.sent(self.start.elapsed());
+        let is_closing = matches!(self.session.state(), State::Closing | State::Closed);
+        match self.mistake.ends {
+            Ends::AtOnce if is_closing => Err(std::io::ErrorKind::ConnectionAborted.into()),
+            Ends::Soundly | Ends::AtOnce if is_closing && !self.shut => {
+                self.shut = true;
+                self.stream.shutdown().await
+            }
+            _ => Ok(()),
+        }
+    }
+}
