@@ -126,11 +126,11 @@ pub(crate) static CASES: &[Case] = &[
         |frame| if frame.kind() == kind::ERROR { with_reason(frame, b"idle") } else { whole(frame) },
         &["reasons"],
     ),
-    sending("long reason", |frame| longer_reason(frame), &["reason-lengths"]),
-    sending("byte order mark", |frame| marked(frame), &["sent-marks"]),
+    sending("long reason", longer_reason, &["reason-lengths"]),
+    sending("byte order mark", marked, &["sent-marks"]),
     sending("reason in Latin-1", |frame| with_suffix(frame, b": \xFCber"), &["sent-text"])
         .diagnosed("text-windows-1252"),
-    sending("UTF-16 unasked", |frame| widened(frame), &["sent-encodings"]),
+    sending("UTF-16 unasked", widened, &["sent-encodings"]),
     sending("length of ERROR little-endian", |frame| length_swapped(frame, kind::ERROR), &["sent-frames"])
         .diagnosed("length-little-endian"),
     sending("an unlisted kind", unlisted_in_front, &["sent-kinds"]),
@@ -138,7 +138,8 @@ pub(crate) static CASES: &[Case] = &[
 ];
 
 /// A HELLO without options.
-const HELLO_FRAME: &[u8] = b"\xF5\xF8\x01\0\0\0\0\x18BKND\x0D\x0A\x1A\x0A\xFF\x11\x0D\x00\x01\x00\x07\x02\x00\x10\x00\x00\x00\x1E\x00\x00\xF8\xF5";
+const HELLO_FRAME: &[u8] = b"\xF5\xF8\x01\0\0\0\0\x18BKND\x0D\x0A\x1A\x0A\xFF\x11\x0D\x00\
+    \x01\x00\x07\x02\x00\x10\x00\x00\x00\x1E\x00\x00\xF8\xF5";
 
 fn small(hello: Hello) -> Hello {
     hello.with_max_body(1024)

@@ -2,9 +2,11 @@
 //!
 //! Most checks are data: what is sent, and what is due. The others are functions of their own.
 
+mod closing;
 mod faults;
 mod greetings;
 mod hub;
+mod limits;
 mod session;
 mod text;
 
@@ -69,7 +71,7 @@ type Judged = Result<Finding, Finding>;
 /// An [`Exam::Own`] of an `async fn`.
 macro_rules! own {
     ($function:path) => {
-        Exam::Own(|subject, name| Box::pin($function(subject, name)))
+        $crate::doctor::checks::Exam::Own(|subject, name| Box::pin($function(subject, name)))
     };
 }
 use own;
@@ -84,14 +86,14 @@ pub(super) struct Group {
 
 /// All checks, in the order of their rows.
 pub(super) fn groups() -> [Group; 2] {
-    let behaviour = [session::CHECKS, greetings::CHECKS, faults::CHECKS, text::CHECKS];
+    let behaviour = [session::CHECKS, closing::CHECKS, limits::CHECKS, greetings::CHECKS, faults::CHECKS, text::CHECKS];
     [
         Group {
             stage: Stage::Behaviour,
-            first: session::BASIC.iter().chain([&text::MESSAGE, &text::BAD_TEXT]).collect(),
+            first: [session::FIRST, closing::FIRST, text::FIRST].into_iter().flatten().collect(),
             others: behaviour.into_iter().flatten().collect(),
         },
-        Group { stage: Stage::Hub, first: vec![&hub::WELCOME], others: hub::CHECKS.iter().collect() },
+        Group { stage: Stage::Hub, first: hub::FIRST.iter().collect(), others: hub::CHECKS.iter().collect() },
     ]
 }
 
@@ -254,4 +256,49 @@ fn ordinal(number: usize) -> String {
         _ => "th",
     };
     format!("{number}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::report::NAME_WIDTH;
+    use std::collections::HashSet;
+
+    fn judge(check: &Check, ready: &[&str]) {
+        let Check { name, mend, spec, .. } = check;
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");
+        assert!(name.len() <= NAME_WIDTH, "{name} is too long");
+        assert!((20..=100).contains(&mend.len()), "{name}: {mend}");
+        for tag in spec.split_whitespace() {
+            assert!(SPEC.contains(&format!("\n- [{tag}] ")), "{name}: SPEC.md has no {tag}");
+        }
+        assert!(check.needs().all(|needed| ready.contains(&needed)), "{name} needs what is not done before");
+        if let Exam::HelloRefused(_, due) | Exam::Closed(_, due) | Exam::Refused(_, due) = check.exam {
+            assert!(code_of(due).is_some(), "{name}: {due} has no code");
+        }
+    }
+
+    const SPEC: &str = include_str!("../../../../../SPEC.md");
+
+    #[test]
+    fn table_is_sound() {
+        let mut ready = Vec::new();
+        for group in groups() {
+            for check in group.first {
+                judge(check, &ready);
+                ready.push(check.name);
+            }
+            for check in group.others {
+                judge(check, &ready);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names = HashSet::new();
+        for check in groups().iter().flat_map(|group| group.first.iter().chain(&group.others)) {
+            assert!(names.insert(check.name), "{} is there twice", check.name);
+        }
+    }
 }

@@ -57,7 +57,7 @@ impl About {
             About::Kinds => (
                 "sent-kinds",
                 "R3.7 R4.4 R9.1 R9.2",
-                "send only the kinds of SPEC 3, and those of the hub profile only where both HELLOs offer it",
+                "send only kinds of SPEC 3, and those of the hub profile only where both HELLOs offer it",
             ),
             About::Encodings => {
                 ("sent-encodings", "R5.10", "convert text to an encoding that the other side's HELLO accepts")
@@ -67,7 +67,7 @@ impl About {
             About::Reasons => (
                 "reasons",
                 "R6.1 R6.2 R7.4",
-                "begin a reason with the name that SPEC 6 gives the fault, alone or followed by `: ` and a detail",
+                "begin a reason with the name that SPEC 6 gives the fault, perhaps with `: ` and a detail behind it",
             ),
             About::ReasonLengths => ("reason-lengths", "R6.5", "cut a reason to 200 bytes"),
             About::AfterClose => {

@@ -29,7 +29,7 @@ const FIELDS: [(&str, &str, &str); 8] = [
     (
         "options",
         "R4.10 R4.11",
-        "an option is { type u8, length u8, value }: names are plain lines of 1 to 64 bytes, each type comes once",
+        "an option is { type u8, length u8, value }: each type once, names plain lines of 1 to 64 bytes",
     ),
 ];
 

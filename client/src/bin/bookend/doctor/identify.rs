@@ -246,8 +246,9 @@ mod tests {
         assert_eq!(name_of(b"No, thank you\r\n", postgresql).as_deref(), Some("foreign-text"));
         assert_eq!(name_of(b"\x20\x02\0\0", mqtt).as_deref(), Some("foreign-mqtt"));
         assert_eq!(name_of(b"+PONG\r\n", nobody).as_deref(), Some("foreign-redis"));
-        let start = b"\x01\0\0\0\0\x01\xF2\0\x0A\0\x0A\0\x09\0\0\x01\xCD\x07productS\0\0\0\x08RabbitMQ\x07versionS\0\0\0\x053.9.1";
-        let seen = recognise(start, amqp).unwrap().seen;
+        let head = b"\x01\0\0\0\0\x01\xF2\0\x0A\0\x0A\0\x09\0\0\x01\xCD";
+        let start = [&head[..], b"\x07productS\0\0\0\x08RabbitMQ", b"\x07versionS\0\0\0\x053.9.1"].concat();
+        let seen = recognise(&start, amqp).unwrap().seen;
         assert_eq!(seen, "Connection.Start of AMQP 0-9 (RabbitMQ 3.9.1)");
     }
 

@@ -14,7 +14,7 @@ use crate::console::{Console, Unread};
 const MAX_SEEN: usize = 400;
 /// The columns of the verdict and of the check's name.
 const VERDICT_WIDTH: usize = 7;
-const NAME_WIDTH: usize = 22;
+pub(super) const NAME_WIDTH: usize = 22;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use bookend::{Code, Encoding, Encodings, Hello, Message, Payload, PresenceEvent, kind};
 
+use super::session::MAX_SENT;
 use super::{Check, Exam, Judged, When, judge_name, own};
 use crate::doctor::report::Finding;
 use crate::doctor::subject::Subject;
@@ -11,14 +12,14 @@ const fn check(name: &'static str, spec: &'static str, mend: &'static str, exam:
     Check::new(name, spec, mend, exam).when(When::Hub).needing(&["hub-welcome"])
 }
 
-/// On this the other checks of a hub build.
-pub(super) static WELCOME: Check = check(
+/// On this the other checks build.
+pub(super) static FIRST: &[Check] = &[check(
     "hub-welcome",
     "R9.5",
     "send WELCOME right behind HELLO where both HELLOs set bit 0 of `features`",
     own!(hub_welcome),
 )
-.needing(&[]);
+.needing(&[])];
 
 pub(super) static CHECKS: &[Check] = &[
     check(
@@ -80,9 +81,6 @@ pub(super) static CHECKS: &[Check] = &[
         own!(hub_too_long),
     ),
 ];
-
-/// A message is not sent for a check if it is longer than this, in bytes.
-const MAX_SENT: u32 = 16 << 20;
 
 /// A DELIVERY.
 #[derive(Debug)]

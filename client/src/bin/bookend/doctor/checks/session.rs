@@ -1,27 +1,18 @@
-//! Sessions: PING and CLOSE, reads cut anywhere, limits, what is due in time (SPEC 3, 7, 8).
+//! PING and PONG, reads cut anywhere, requests, the longest body (SPEC 2 and 3).
 
-use std::iter;
 use std::time::Duration;
 
-use bookend::{Code, Encoding, MAX_PING, START, kind};
-use tokio::time::{Instant, sleep};
+use bookend::{Encoding, MAX_PING, kind};
+use tokio::time::Instant;
 
-use super::{CONCURRENCY, Check, Exam, Judged, When, judge_close, own};
+use super::{CONCURRENCY, Check, Judged, own};
 use crate::doctor::reach::milliseconds;
 use crate::doctor::report::Finding;
 use crate::doctor::subject::Subject;
-use crate::doctor::wire::{Heard, Peer, Unmet, frame, message};
+use crate::doctor::wire::{Peer, Unmet, frame, message};
 
-/// The periods of R7.10 and R7.11.
-const IN_TIME: Duration = Duration::from_secs(5);
-/// A peer that takes all of a body in one go may still need time for it, per byte.
-const PER_BYTE: Duration = Duration::from_nanos(500);
-/// A longer body is not sent for a check, in bytes.
-const MAX_SENT: u32 = 16 << 20;
-/// The longest keepalive that is waited for, in seconds.
-const MAX_KEEPALIVE: u16 = 120;
-
-pub(super) static BASIC: &[Check] = &[
+/// On these the other checks build.
+pub(super) static FIRST: &[Check] = &[
     Check::new(
         CONCURRENCY,
         "",
@@ -29,37 +20,61 @@ pub(super) static BASIC: &[Check] = &[
         own!(second_connection),
     ),
     Check::new("ping", "R3.9", "answer each PING by a PONG (kind 07)", own!(ping)),
-    Check::new("close", "R7.7", "answer CLOSE by a CLOSE with the same code, then end the stream", own!(close)),
-    Check::new(
-        "fault-close",
-        "R7.4",
-        "answer a fault by one CLOSE with its code and name, close the sending direction, then read on until the end",
-        own!(fault_close),
-    ),
 ];
 
 pub(super) static CHECKS: &[Check] = &[
-    Check::new("ping-bytes", "R3.9", "send the bytes of the PING back in the PONG, all of them, up to 64", own!(ping_bytes)).needing(&["ping"]),
-    Check::new("dribbled", "R2.15", "keep what was read until a frame is whole: a read may bring any part of it", own!(dribbled)).needing(&["ping"]),
-    Check::new("split", "R2.15", "keep what was read until a frame is whole: a read may end within any field", own!(split)).needing(&["ping"]),
-    Check::new("joined", "R2.15", "use all frames that a read brought: several may come in one", own!(joined)).needing(&["ping", "message"]),
-    Check::new("barrier", "R3.10", "send PONG only when everything before its PING has been acted on and its ERRORs are sent", own!(barrier)).needing(&["ping", "bad-text"]),
-    Check::new("body-at-limit", "R8.2 R2.7", "accept bodies of exactly the `max body` of HELLO: it counts the body alone, not header and END", own!(body_at_limit)).needing(&["ping", "message"]),
-    Check::new("request", "R3.12 R3.18", "answer a REQUEST by a REPLY, or an ERROR, that carries its id", own!(request)).needing(&["ping"]),
-    Check::new("close-unknown-code", "R6.4 R7.7", "accept a CLOSE with any code, and answer with the same one", own!(close_unknown_code)).needing(&["close"]),
-    Check::new("close-first", "R7.8 R7.7", "accept a CLOSE in place of HELLO, and answer it by CLOSE", own!(close_first)).needing(&["close"]),
-    Check::new("close-ends-stream", "R7.5", "close the sending direction behind CLOSE (shutdown(SHUT_WR))", own!(close_ends_stream)).needing(&["fault-close"]),
-    Check::new("drain", "R7.6", "read on behind CLOSE until the stream ends, 65,536 bytes or 2 s: unread bytes become a reset, which destroys it", own!(drain)).needing(&["fault-close"]),
-    Check::new("hello-timeout", "R7.10", "send CLOSE 4004 hello-timeout when no HELLO has come within 5 s", own!(hello_timeout)).needing(&["fault-close"]).waiting(),
-    Check::new("frame-timeout", "R7.11", "send CLOSE 4008 frame-timeout when a header is not complete 5 s after its first byte", own!(frame_timeout)).needing(&["fault-close"]).waiting(),
-    Check::new("idle", "R7.3", "send CLOSE 4005 idle to a peer that is silent for twice the keepalive of its HELLO", own!(idle)).needing(&["fault-close"]).waiting(),
-    Check::new("ping-flood", "R8.3", "close with 4007 after more than 10 PINGs in 10 s and nothing else", own!(ping_flood)).needing(&["fault-close", "ping"]),
-    Check::new("empty-flood", "R8.4", "close with 4007 after more than 1,000 frames of length 0 in one second", own!(empty_flood)).needing(&["fault-close"]),
-    Check::new("body-timeout", "R7.12", "send CLOSE 4008 frame-timeout when a body is slower than 1,024 bytes a second, after 5 s", own!(body_timeout)).when(When::Slow).needing(&["fault-close"]).waiting(),
-    Check::new("keepalive-kept", "R7.1", "send a PING when nothing else was sent for the `keepalive` of HELLO", own!(keepalive_kept)).when(When::Slow).waiting(),
+    Check::new(
+        "ping-bytes",
+        "R3.9",
+        "send the bytes of the PING back in the PONG, all of them, up to 64",
+        own!(ping_bytes),
+    )
+    .needing(&["ping"]),
+    Check::new(
+        "dribbled",
+        "R2.15",
+        "keep what was read until a frame is whole: a read may bring any part of it",
+        own!(dribbled),
+    )
+    .needing(&["ping"]),
+    Check::new(
+        "split",
+        "R2.15",
+        "keep what was read until a frame is whole: a read may end within any field",
+        own!(split),
+    )
+    .needing(&["ping"]),
+    Check::new("joined", "R2.15", "use all frames that a read brought: several may come in one", own!(joined))
+        .needing(&["ping", "message"]),
+    Check::new(
+        "barrier",
+        "R3.10",
+        "send PONG when everything before its PING has been acted on and its ERRORs are sent",
+        own!(barrier),
+    )
+    .needing(&["ping", "bad-text"]),
+    Check::new(
+        "body-at-limit",
+        "R8.2 R2.7",
+        "accept bodies of exactly the `max body` of HELLO, which counts neither header nor END",
+        own!(body_at_limit),
+    )
+    .needing(&["ping", "message"]),
+    Check::new(
+        "request",
+        "R3.12 R3.18",
+        "answer a REQUEST by a REPLY, or an ERROR, that carries its id",
+        own!(request),
+    )
+    .needing(&["ping"]),
 ];
 
-fn ping_frame(bytes: &[u8]) -> Vec<u8> {
+/// A peer that takes all of a body in one go may still need time for it, per byte.
+const PER_BYTE: Duration = Duration::from_nanos(500);
+/// A longer body is not sent for a check, in bytes.
+pub(super) const MAX_SENT: u32 = 16 << 20;
+
+pub(super) fn ping_frame(bytes: &[u8]) -> Vec<u8> {
     frame(kind::PING, Encoding::Binary, bytes)
 }
 
@@ -200,175 +215,5 @@ async fn request(subject: &Subject, name: &'static str) -> Judged {
                 .mending("write ids most significant byte first"))
         }
         _ => Err(Finding::fails(format!("{answer} with the id {id:08x}: that of the REQUEST is {ID:08x}"))),
-    }
-}
-
-// ---- CLOSE
-
-async fn close(subject: &Subject, name: &'static str) -> Judged {
-    let peer = subject.greet(name, &subject.hello()).await?;
-    closes(peer, Code::NORMAL, "normal").await
-}
-
-async fn close_unknown_code(subject: &Subject, name: &'static str) -> Judged {
-    let peer = subject.greet(name, &subject.hello()).await?;
-    closes(peer, Code(3999), "doctor: a code of an application").await
-}
-
-async fn close_first(subject: &Subject, name: &'static str) -> Judged {
-    let peer = subject.connect(name).await?;
-    closes(peer, Code::GOING_AWAY, "going-away").await
-}
-
-/// Says CLOSE, and sees to it that it is answered and that the stream ends.
-async fn closes(mut peer: Peer<'_>, code: Code, reason: &str) -> Judged {
-    peer.send_close(code, reason).await;
-    peer.end().await;
-    let (answer, _) = peer.wait_close().await.map_err(|unmet| unmet.finding("CLOSE in answer"))?;
-    if answer != code {
-        return Err(Finding::fails(format!("CLOSE {} in answer to CLOSE {}", answer.0, code.0)));
-    }
-    peer.wait_end().await.map_err(|unmet| Finding::fails(format!("the stream does not end behind CLOSE: {unmet}")))?;
-    Ok(Finding::ok(format!("CLOSE {} in answer, and the end of the stream", answer.0)))
-}
-
-/// Mistakes of which a peer notices one at least.
-const FAULTS: [(&str, &[u8]); 3] = [
-    ("a bad START", b"\xF8\xF5\x02\x02\0\0\0\0"),
-    ("a length of 2^31", b"\xF5\xF8\x02\x02\x80\0\0\0"),
-    ("an unknown kind", b"\xF5\xF8\x7F\0\0\0\0\0\xF8\xF5"),
-];
-
-async fn fault_close(subject: &Subject, name: &'static str) -> Judged {
-    let mut seen = Vec::new();
-    for (fault, bytes) in FAULTS {
-        let mut peer = subject.greet(name, &subject.hello()).await?;
-        peer.be_patient(subject.patience().min(Duration::from_secs(3)));
-        peer.send(bytes).await;
-        match peer.wait_close().await {
-            Ok((code, _)) => return Ok(Finding::ok(format!("{fault} is answered by CLOSE {}", code.0))),
-            Err(unmet @ Unmet::Unsound(_)) => return Err(unmet.finding("CLOSE")),
-            Err(unmet) => seen.push(format!("behind {fault} {unmet}")),
-        }
-    }
-    Err(Finding::fails(format!("no fault is answered by CLOSE: {}", seen.join("; "))))
-}
-
-/// A connection on which the peer has just sent CLOSE for a fault.
-async fn faulty<'a>(subject: &'a Subject, name: &'static str, in_flight: usize) -> Result<Peer<'a>, Finding> {
-    for (_, bytes) in FAULTS {
-        let mut peer = subject.greet(name, &subject.hello()).await?;
-        let mut wire = bytes.to_vec();
-        wire.resize(bytes.len() + in_flight, b'.');
-        peer.send(&wire).await;
-        match peer.wait_close().await {
-            Ok(_) => return Ok(peer),
-            Err(Unmet::Reset(error)) => {
-                let seen = format!("with {in_flight} bytes in flight a reset came in place of its CLOSE: {error}");
-                return Err(Finding::fails(seen));
-            }
-            Err(_) => {}
-        }
-    }
-    Err(Finding::skipped("no fault was answered by CLOSE this time"))
-}
-
-async fn close_ends_stream(subject: &Subject, name: &'static str) -> Judged {
-    let mut peer = faulty(subject, name, 0).await?;
-    peer.wait_end().await.map_err(|unmet| Finding::fails(format!("the stream does not end: {unmet}")))?;
-    Ok(Finding::ok("the stream ends behind CLOSE"))
-}
-
-async fn drain(subject: &Subject, name: &'static str) -> Judged {
-    const IN_FLIGHT: usize = 32 << 10;
-    let mut peer = faulty(subject, name, IN_FLIGHT).await?;
-    // A socket that was closed answers the first bytes by a reset, which fails what is written next.
-    for _ in 0..4 {
-        if !peer.send(&[b'.'; 1024]).await {
-            return Err(Finding::fails("the connection is reset by what comes behind CLOSE"));
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    peer.end().await;
-    peer.wait_end().await.map_err(|unmet| unmet.finding("the end of the stream"))?;
-    Ok(Finding::ok(format!("CLOSE arrives, and {IN_FLIGHT} bytes in flight do no harm")))
-}
-
-// ---- time
-
-/// Waits for a CLOSE that is due after `due`.
-async fn in_time(mut peer: Peer<'_>, subject: &Subject, due: Duration, name: &'static str) -> Judged {
-    let start = Instant::now();
-    peer.be_patient(due + subject.patience().min(Duration::from_secs(5)));
-    let finding = judge_close(peer.wait_close().await, name)?;
-    Ok(Finding::ok(format!("after {:.1} s {}", start.elapsed().as_secs_f64(), finding.seen)))
-}
-
-/// The header of a HELLO decides what the peer is to a hub, and then its body is missing.
-async fn hello_timeout(subject: &Subject, name: &'static str) -> Judged {
-    let mut peer = subject.connect(name).await?;
-    peer.send(&frame(kind::HELLO, Encoding::Binary, &subject.hello().body())[..12]).await;
-    in_time(peer, subject, IN_TIME, "hello-timeout").await
-}
-
-async fn frame_timeout(subject: &Subject, name: &'static str) -> Judged {
-    let mut peer = subject.greet(name, &subject.hello()).await?;
-    peer.send(&START).await;
-    in_time(peer, subject, IN_TIME, "frame-timeout").await
-}
-
-async fn idle(subject: &Subject, name: &'static str) -> Judged {
-    let peer = subject.greet(name, &subject.hello().with_keepalive(1)).await?;
-    in_time(peer, subject, Duration::from_secs(2), "idle").await
-}
-
-async fn body_timeout(subject: &Subject, name: &'static str) -> Judged {
-    let mut peer = subject.greet(name, &subject.hello()).await?;
-    peer.send(&message(Encoding::Binary, &[0; 1024])[..500]).await;
-    in_time(peer, subject, IN_TIME + Duration::from_secs(1), "frame-timeout").await
-}
-
-/// Promised: a byte in every period. Two are watched, with a second for the way.
-async fn keepalive_kept(subject: &Subject, name: &'static str) -> Judged {
-    let seconds = subject.facts().keepalive;
-    if !(1..=MAX_KEEPALIVE).contains(&seconds) {
-        let why = if seconds == 0 { "it promises nothing".into() } else { format!("{seconds} s are too long to wait") };
-        return Ok(Finding::not_applicable(why));
-    }
-    let mut peer = subject.greet(name, &subject.hello()).await?;
-    for period in 1..=2 {
-        peer.be_patient(Duration::from_secs(u64::from(seconds) + 1));
-        match peer.next().await {
-            Heard::Frame(_) => {}
-            Heard::Nothing(Unmet::Silence(_)) => {
-                return Err(Finding::fails(format!("{seconds} s were promised, but nothing came in period {period}")));
-            }
-            Heard::Nothing(unmet) => return Err(unmet.finding("PING")),
-        }
-    }
-    peer.leave().await;
-    Ok(Finding::ok(format!("something came in two periods of {seconds} s")))
-}
-
-// ---- floods
-
-async fn ping_flood(subject: &Subject, name: &'static str) -> Judged {
-    const COUNT: usize = 24;
-    flood(subject, name, &ping_frame(b""), COUNT, "ping-flood").await
-}
-
-async fn empty_flood(subject: &Subject, name: &'static str) -> Judged {
-    const COUNT: usize = 1100;
-    flood(subject, name, &frame(kind::PONG, Encoding::Binary, b""), COUNT, "empty-flood").await
-}
-
-/// The numbers are defaults that a configuration may change: who allows more is not wrong.
-async fn flood(subject: &Subject, name: &'static str, one: &[u8], count: usize, due: &'static str) -> Judged {
-    let mut peer = subject.greet(name, &subject.hello()).await?;
-    peer.send(&iter::repeat_n(one, count).collect::<Vec<_>>().concat()).await;
-    peer.be_patient(subject.patience().min(Duration::from_secs(2)));
-    match peer.wait_close().await {
-        Err(Unmet::Silence(_)) => Ok(Finding::warns(format!("{count} frames at once are not too many for it"))),
-        came => judge_close(came, due),
     }
 }

@@ -10,39 +10,63 @@ use crate::doctor::wire::{frame, message};
 const ACCEPTED_16_BE: When = When::Accepted(Encoding::Utf16Be);
 const ACCEPTED_16_LE: When = When::Accepted(Encoding::Utf16Le);
 
-/// On this the checks of other text build.
-pub(super) static MESSAGE: Check = Check::new(
-    "message",
-    "R3.10 R5.2",
-    "take a MESSAGE and go on reading: does the application end, or wait, when one comes?",
-    Exam::Taken(|_| whole(Encoding::Utf8, "hello")),
-);
-
-/// On this the checks of other bad text build.
-pub(super) static BAD_TEXT: Check = Check::new(
-    "bad-text",
-    "R5.8 R3.19",
-    "check text before it is delivered, and answer what is not legal by ERROR 1007 bad-text: the connection lives",
-    Exam::Refused(|_| texts(Encoding::Utf8, &[b"ok \xFF"]), "bad-text"),
-);
+/// On these the other checks build.
+pub(super) static FIRST: &[Check] = &[
+    Check::new(
+        "message",
+        "R3.10 R5.2",
+        "take a MESSAGE and go on reading: does the application end, or wait, when one comes?",
+        Exam::Taken(|_| whole(Encoding::Utf8, "hello")),
+    ),
+    Check::new(
+        "bad-text",
+        "R5.8 R3.19",
+        "answer text that is not legal by ERROR 1007 bad-text: the connection lives",
+        Exam::Refused(|_| texts(Encoding::Utf8, &[b"ok \xFF"]), "bad-text"),
+    ),
+];
 
 pub(super) static CHECKS: &[Check] = &[
-    Check::new("error-names-frame", "R3.17 R3.18", "count the frames that come, HELLO being 0, and say in ERROR which one it is about; its id is 0 unless that is a REQUEST", own!(error_names_frame)).needing(&["bad-text"]),
-    Check::new("error-names-request", "R3.18", "put the id of a REQUEST into the ERROR that refuses it", own!(error_names_request)).needing(&["bad-text"]),
-    Check::new("text-ascii", "R5.1", "accept bytes 00 to 7F in encoding 1", Exam::Taken(|_| whole(Encoding::Ascii, "hello, world\0\x7F"))),
-    Check::new("text-utf-8", "R5.2", "accept well-formed UTF-8 in encoding 2", Exam::Taken(|_| whole(Encoding::Utf8, "grüß 😀"))),
+    Check::new(
+        "error-names-frame",
+        "R3.17 R3.18",
+        "count the frames that come from HELLO = 0, and say in ERROR which one it is about, with id 0",
+        own!(error_names_frame),
+    )
+    .needing(&["bad-text"]),
+    Check::new(
+        "error-names-request",
+        "R3.18",
+        "put the id of a REQUEST into the ERROR that refuses it",
+        own!(error_names_request),
+    )
+    .needing(&["bad-text"]),
+    Check::new(
+        "text-ascii",
+        "R5.1",
+        "accept bytes 00 to 7F in encoding 1",
+        Exam::Taken(|_| whole(Encoding::Ascii, "hello, world\0\x7F")),
+    ),
+    Check::new(
+        "text-utf-8",
+        "R5.2",
+        "accept well-formed UTF-8 in encoding 2",
+        Exam::Taken(|_| whole(Encoding::Utf8, "grüß 😀")),
+    ),
     Check::new(
         "text-utf-16be",
         "R5.3",
         "accept UTF-16BE, surrogate pairs too, in encoding 3, or leave bit 3 of `accepted` at 0",
         Exam::Taken(|_| whole(Encoding::Utf16Be, "grüß 😀")),
-    ).when(ACCEPTED_16_BE),
+    )
+    .when(ACCEPTED_16_BE),
     Check::new(
         "text-utf-16le",
         "R5.3",
         "accept UTF-16LE, surrogate pairs too, in encoding 4, or leave bit 4 of `accepted` at 0",
         Exam::Taken(|_| whole(Encoding::Utf16Le, "grüß 😀")),
-    ).when(ACCEPTED_16_LE),
+    )
+    .when(ACCEPTED_16_LE),
     Check::new(
         "text-scalars",
         "R5.4 R5.14",
@@ -56,44 +80,55 @@ pub(super) static CHECKS: &[Check] = &[
         Exam::Taken(|_| message(Encoding::Utf8, b"\xEF\xBB\xBFhi")),
     ),
     Check::new(
-            "bad-ascii",
-            "R5.1 R5.8",
-            "refuse bytes 80 to FF in encoding 1: it is neither Latin-1 nor UTF-8",
-            Exam::Refused(|_| texts(Encoding::Ascii, &[b"gr\xC3\xBC", b"\xE4"]), "bad-text"),
-    ).needing(&["bad-text"]),
+        "bad-ascii",
+        "R5.1 R5.8",
+        "refuse bytes 80 to FF in encoding 1: it is neither Latin-1 nor UTF-8",
+        Exam::Refused(|_| texts(Encoding::Ascii, &[b"gr\xC3\xBC", b"\xE4"]), "bad-text"),
+    )
+    .needing(&["bad-text"]),
     Check::new(
-            "bad-utf-8",
-            "R5.2 R5.8",
-            "use a strict decoder: no overlong form (C0 80), no surrogate (ED A0 80), nothing above U+10FFFF, nothing cut off",
-            Exam::Refused(
-                |_| texts(Encoding::Utf8, &[b"\xC0\x80", b"\xED\xA0\x80", b"\xF4\x90\x80\x80", b"\xE2\x82"]),
-                "bad-text",
-            ),
-    ).needing(&["bad-text"]),
+        "bad-utf-8",
+        "R5.2 R5.8",
+        "use a strict decoder: no overlong form, no surrogate, nothing above U+10FFFF, nothing cut off",
+        Exam::Refused(
+            |_| texts(Encoding::Utf8, &[b"\xC0\x80", b"\xED\xA0\x80", b"\xF4\x90\x80\x80", b"\xE2\x82"]),
+            "bad-text",
+        ),
+    )
+    .needing(&["bad-text"]),
     Check::new(
-            "bad-utf-16be",
-            "R5.3 R5.7 R5.8",
-            "refuse an unpaired surrogate, an odd number of bytes, and FF FE in front, in encoding 3",
-            Exam::Refused(|_| texts(Encoding::Utf16Be, &[b"\xD8\0\0a", b"\0a\xDC\0", b"\0a\0", b"\xFF\xFE\0a"]), "bad-text"),
-    ).when(ACCEPTED_16_BE).needing(&["bad-text"]),
+        "bad-utf-16be",
+        "R5.3 R5.7 R5.8",
+        "refuse an unpaired surrogate, an odd number of bytes, and FF FE in front, in encoding 3",
+        Exam::Refused(
+            |_| texts(Encoding::Utf16Be, &[b"\xD8\0\0a", b"\0a\xDC\0", b"\0a\0", b"\xFF\xFE\0a"]),
+            "bad-text",
+        ),
+    )
+    .when(ACCEPTED_16_BE)
+    .needing(&["bad-text"]),
     Check::new(
-            "bad-utf-16le",
-            "R5.3 R5.7 R5.8",
-            "refuse an unpaired surrogate, an odd number of bytes, and FE FF in front, in encoding 4",
-            Exam::Refused(|_| texts(Encoding::Utf16Le, &[b"\0\xD8a\0", b"a\0\0\xDC", b"a\0b", b"\xFE\xFFa\0"]), "bad-text"),
-    ).when(ACCEPTED_16_LE).needing(&["bad-text"]),
+        "bad-utf-16le",
+        "R5.3 R5.7 R5.8",
+        "refuse an unpaired surrogate, an odd number of bytes, and FE FF in front, in encoding 4",
+        Exam::Refused(|_| texts(Encoding::Utf16Le, &[b"\0\xD8a\0", b"a\0\0\xDC", b"a\0b", b"\xFE\xFFa\0"]), "bad-text"),
+    )
+    .when(ACCEPTED_16_LE)
+    .needing(&["bad-text"]),
     Check::new(
         "refused-utf-16be",
         "R5.11",
         "answer text in an encoding that HELLO does not accept by ERROR 1007 encoding-refused",
         Exam::Refused(|_| vec![whole(Encoding::Utf16Be, "hi")], "encoding-refused"),
-    ).when(When::NotAccepted(Encoding::Utf16Be)),
+    )
+    .when(When::NotAccepted(Encoding::Utf16Be)),
     Check::new(
         "refused-utf-16le",
         "R5.11",
         "answer text in an encoding that HELLO does not accept by ERROR 1007 encoding-refused",
         Exam::Refused(|_| vec![whole(Encoding::Utf16Le, "hi")], "encoding-refused"),
-    ).when(When::NotAccepted(Encoding::Utf16Le)),
+    )
+    .when(When::NotAccepted(Encoding::Utf16Le)),
 ];
 
 /// A MESSAGE with each payload, legal or not.
