@@ -10,7 +10,7 @@ mod limits;
 mod session;
 mod text;
 
-use bookend::{Code, Encoding, Hello};
+use bookend::{Code, END, Encoding, HEADER_LENGTH, Hello};
 use futures_util::future::LocalBoxFuture;
 
 use super::codes::{code_of, name_in, names_of};
@@ -184,18 +184,19 @@ async fn closed(subject: &Subject, check: &Check, bytes: &[u8], due: &'static st
 
 async fn refused(subject: &Subject, check: &Check, samples: &[Vec<u8>], due: &'static str) -> Judged {
     let mut peer = subject.greet(check.name, &check.hello(subject)).await?;
-    for (number, sample) in (1..).zip(samples) {
-        let which =
-            if samples.len() > 1 { format!(" to the {} of {}", ordinal(number), samples.len()) } else { String::new() };
-        let finding = |unmet: Unmet| unmet.finding(&format!("ERROR {due}{which} and PONG behind it"));
+    for sample in samples {
+        let body: Vec<String> =
+            sample[HEADER_LENGTH..sample.len() - END.len()].iter().map(|byte| format!("{byte:02x}")).collect();
+        let which = format!("to the body {}", body.join(" "));
+        let finding = |unmet: Unmet| unmet.finding(&format!("ERROR {due} {which}, and PONG behind it,"));
         peer.send(sample).await;
         let mut refused = peer.barrier().await.map_err(finding)?;
         if refused.is_empty() {
             refused.extend(late_error(&mut peer).await);
         }
         match refused.first() {
-            None => return Err(Finding::fails(format!("no ERROR {due} came{which}"))),
-            Some(error) => judge_name(error.code, &error.reason, due, &format!("{error}{which}"))?,
+            None => return Err(Finding::fails(format!("no ERROR {due} came {which}"))),
+            Some(error) => judge_name(error.code, &error.reason, due, &format!("{error} came {which}"))?,
         }
     }
     peer.leave().await;
@@ -246,16 +247,6 @@ fn judge_name(code: Code, reason: &str, due: &'static str, seen: &str) -> Result
     let name = name_in(reason);
     let other = name != due && names_of(wanted).contains(&name);
     if code.0 == wanted && !other { Ok(()) } else { Err(Finding::fails(format!("{seen}, but {wanted} {due} is due"))) }
-}
-
-fn ordinal(number: usize) -> String {
-    let ending = match number {
-        1 => "st",
-        2 => "nd",
-        3 => "rd",
-        _ => "th",
-    };
-    format!("{number}{ending}")
 }
 
 #[cfg(test)]

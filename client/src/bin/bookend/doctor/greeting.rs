@@ -125,7 +125,7 @@ fn damage(bytes: &[u8]) -> Option<Error> {
 
 /// The first frame is whole.
 fn known(preamble: &[u8], frame: &Frame, own: &Hello, time: Duration) -> Greeting {
-    let mut rows = vec![preamble_row(preamble)];
+    let mut rows = vec![preamble_row(judge_preamble(preamble))];
     let finding = judge_first(frame, own, time);
     let is_hello = finding.verdict == Verdict::Ok;
     rows.push(protocol_row(Finding::ok("Bookend")));
@@ -184,10 +184,18 @@ fn explain(said: &[u8], unmet: &Unmet) -> Option<Vec<Row>> {
             .find(|(_, diagnosis)| is_own(diagnosis))?,
     };
     let damaged = matches!(unmet, Unmet::Unsound(Error::BadCanary { .. })) || is_channel(&diagnosis);
-    let seen = format!("{unmet}: \"{}\"", said[preamble..].iter().take(40).copied().collect::<Vec<_>>().escape_ascii());
+    let mut seen = match unmet {
+        Unmet::Unsound(error) => error.to_string(),
+        other => other.to_string(),
+    };
+    if diagnosis.first().is_none() {
+        let head = &said[preamble..said.len().min(preamble + 40)];
+        seen = format!("{seen}: \"{}\"", head.escape_ascii());
+    }
     let finding = Finding::fails(seen).diagnosed(&diagnosis);
-    let mut rows = vec![preamble_row(&said[..preamble])];
-    rows.push(protocol_row(Finding::ok("Bookend, though not as it should be")));
+    let before =
+        if damaged { Finding::skipped("bytes arrive changed: see canary") } else { judge_preamble(&said[..preamble]) };
+    let mut rows = vec![preamble_row(before), protocol_row(Finding::ok("Bookend, though not as it should be"))];
     if damaged {
         rows.push(hello_row(Finding::skipped("it does not arrive as it was sent: see canary")));
         rows.extend(hello::damaged(finding));
@@ -212,7 +220,7 @@ fn fault(arrived: usize, unmet: &Unmet) -> Error {
     match unmet {
         Unmet::Unsound(error) => *error,
         Unmet::End | Unmet::Reset(_) | Unmet::Closed { .. } => Error::Truncated { arrived: arrived as u64 },
-        Unmet::Silence(_) => Error::HelloTimeout,
+        Unmet::Silence(_) | Unmet::Late => Error::HelloTimeout,
     }
 }
 
@@ -233,11 +241,15 @@ fn protocol_row(finding: Finding) -> Row {
     Row::new(Stage::Protocol, "protocol", "", "", finding)
 }
 
+fn preamble_row(finding: Finding) -> Row {
+    let mend = "send one line of text that ends in CR LF, of at most 1,024 bytes, or nothing";
+    Row::new(Stage::Protocol, "preamble", "R4.20 R4.21", mend, finding)
+}
+
 /// What stands before the first START (R4.20).
-fn preamble_row(preamble: &[u8]) -> Row {
-    let quoted = format!("\"{}\"", preamble.iter().take(80).copied().collect::<Vec<_>>().escape_ascii());
-    let line = preamble.strip_suffix(b"\r\n");
-    let finding = match line {
+fn judge_preamble(preamble: &[u8]) -> Finding {
+    let quoted = format!("\"{}\"", preamble[..preamble.len().min(80)].escape_ascii());
+    match preamble.strip_suffix(b"\r\n") {
         _ if preamble.is_empty() => Finding::ok("none: the first byte is START's"),
         None => Finding::fails(format!("it does not end in CR LF: {quoted}")),
         Some(line) if line.contains(&b'\n') || line.contains(&b'\r') => {
@@ -245,9 +257,7 @@ fn preamble_row(preamble: &[u8]) -> Row {
         }
         Some(line) if std::str::from_utf8(line).is_err() => Finding::fails(format!("it is no text: {quoted}")),
         Some(_) => Finding::ok(format!("{} bytes: {quoted}", preamble.len())),
-    };
-    let mend = "send one line of text that ends in CR LF, of at most 1,024 bytes, or nothing";
-    Row::new(Stage::Protocol, "preamble", "R4.20 R4.21", mend, finding)
+    }
 }
 
 #[cfg(test)]

@@ -111,8 +111,8 @@ fn unknown(said: &[u8], unmet: &Unmet, also: &str) -> Finding {
             .named("silent")
             .mending("does the server answer at all? is it another protocol's port?");
     }
-    let said = said.iter().take(64).copied().collect::<Vec<_>>();
-    Finding::fails(format!("it does not speak Bookend, and is not known: \"{}\"", said.escape_ascii())).named("unknown")
+    let head = &said[..said.len().min(64)];
+    Finding::fails(format!("it does not speak Bookend, and is not known: \"{}\"", head.escape_ascii())).named("unknown")
 }
 
 /// Asks, and reads until the answer is recognised, or no more comes.

@@ -97,8 +97,7 @@ impl Subject {
     /// A connection on which nothing was said.
     pub(super) async fn connect(&self, check: &'static str) -> Result<Peer<'_>, Finding> {
         let watch = Watch::new(&self.conduct, check);
-        let patience = self.patience.min(self.end.saturating_duration_since(Instant::now()));
-        let peer = Peer::connect(self.address, patience, watch).await;
+        let peer = Peer::connect(self.address, self.patience, self.end, watch).await;
         peer.map_err(|error| Finding::skipped(format!("no connection: {error}")))
     }
 
@@ -118,8 +117,10 @@ impl Unmet {
     pub(super) fn finding(&self, due: &str) -> Finding {
         match self {
             Unmet::Unsound(_) => Finding::skipped(format!("{self}: see sent-frames")),
-            Unmet::Silence(_) => Finding::fails(format!("{due} is due, but {self}")),
-            Unmet::End | Unmet::Reset(_) | Unmet::Closed { .. } => Finding::fails(format!("{due} is due, but {self}")),
+            Unmet::Late => Finding::skipped(self.to_string()),
+            Unmet::Silence(_) | Unmet::End | Unmet::Reset(_) | Unmet::Closed { .. } => {
+                Finding::fails(format!("{due} is due, but {self}"))
+            }
         }
     }
 }

@@ -23,9 +23,11 @@ const GOODBYE: Duration = Duration::from_millis(500);
 /// A connection of one check.
 pub(super) struct Peer<'a> {
     stream: TcpStream,
-    /// When the check is over, whatever has come.
+    /// When nothing more is waited for.
     deadline: Instant,
     patience: Duration,
+    /// When the whole examination ends.
+    end: Instant,
     /// What came and was not used.
     buffer: Vec<u8>,
     /// What came before the first START.
@@ -59,6 +61,8 @@ pub(super) enum Unmet {
     Reset(String),
     /// Time passed.
     Silence(Duration),
+    /// The examination is over.
+    Late,
     /// The peer's frame is none.
     Unsound(Error),
     /// The peer sent CLOSE.
@@ -72,19 +76,25 @@ pub(super) enum Read {
 }
 
 impl<'a> Peer<'a> {
-    pub(super) async fn connect(address: SocketAddr, patience: Duration, watch: Watch<'a>) -> io::Result<Peer<'a>> {
-        let deadline = Instant::now() + patience;
+    /// Connects, and lets the peer be silent for as long as `patience` at most, and until `end`.
+    pub(super) async fn connect(
+        address: SocketAddr,
+        patience: Duration,
+        end: Instant,
+        watch: Watch<'a>,
+    ) -> io::Result<Peer<'a>> {
+        let deadline = end.min(Instant::now() + patience);
         let stream =
             timeout_at(deadline, TcpStream::connect(address)).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
         stream.set_nodelay(true)?; // what is sent apart is to arrive apart
         let (buffer, preamble, decoder) = (Vec::new(), Vec::new(), Decoder::new(MAX_HELLO));
-        Ok(Peer { stream, deadline, patience, buffer, preamble, started: false, decoder, watch })
+        Ok(Peer { stream, deadline, patience, end, buffer, preamble, started: false, decoder, watch })
     }
 
     /// Gives the peer so much time from now on.
     pub(super) fn be_patient(&mut self, patience: Duration) {
         self.patience = patience;
-        self.deadline = Instant::now() + patience;
+        self.deadline = self.end.min(Instant::now() + patience);
     }
 
     // ---- sending
@@ -143,6 +153,7 @@ impl<'a> Peer<'a> {
             Ok(Ok(0)) => Read::Nothing(Unmet::End),
             Ok(Ok(_)) => Read::Some,
             Ok(Err(error)) => Read::Nothing(Unmet::Reset(error.to_string())),
+            Err(_) if self.deadline == self.end => Read::Nothing(Unmet::Late),
             Err(_) => Read::Nothing(Unmet::Silence(self.patience)),
         }
     }
@@ -330,6 +341,7 @@ impl fmt::Display for Unmet {
             Unmet::End => f.write_str("the stream ended"),
             Unmet::Reset(error) => write!(f, "the connection failed ({error})"),
             Unmet::Silence(patience) => write!(f, "nothing of the kind came within {:.1} s", patience.as_secs_f64()),
+            Unmet::Late => f.write_str("no time is left"),
             Unmet::Unsound(error) => write!(f, "what came is no frame ({error})"),
             Unmet::Closed { code, reason } => write!(f, "{} came", quoted_close(*code, reason)),
         }

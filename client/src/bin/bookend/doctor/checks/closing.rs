@@ -75,7 +75,7 @@ async fn closes(mut peer: Peer<'_>, code: Code, reason: &str) -> Judged {
     if answer != code {
         return Err(Finding::fails(format!("CLOSE {} in answer to CLOSE {}", answer.0, code.0)));
     }
-    peer.wait_end().await.map_err(|unmet| Finding::fails(format!("the stream does not end behind CLOSE: {unmet}")))?;
+    peer.wait_end().await.map_err(|unmet| unmet.finding("the end of the stream behind CLOSE"))?;
     Ok(Finding::ok(format!("CLOSE {} in answer, and the end of the stream", answer.0)))
 }
 
@@ -94,7 +94,7 @@ async fn fault_close(subject: &Subject, name: &'static str) -> Judged {
         peer.send(bytes).await;
         match peer.wait_close().await {
             Ok((code, _)) => return Ok(Finding::ok(format!("{fault} is answered by CLOSE {}", code.0))),
-            Err(unmet @ Unmet::Unsound(_)) => return Err(unmet.finding("CLOSE")),
+            Err(unmet @ (Unmet::Unsound(_) | Unmet::Late)) => return Err(unmet.finding("CLOSE")),
             Err(unmet) => seen.push(format!("behind {fault} {unmet}")),
         }
     }
@@ -122,7 +122,7 @@ async fn faulty<'a>(subject: &'a Subject, name: &'static str, in_flight: usize) 
 
 async fn close_ends_stream(subject: &Subject, name: &'static str) -> Judged {
     let mut peer = faulty(subject, name, 0).await?;
-    peer.wait_end().await.map_err(|unmet| Finding::fails(format!("the stream does not end: {unmet}")))?;
+    peer.wait_end().await.map_err(|unmet| unmet.finding("the end of the stream behind CLOSE"))?;
     Ok(Finding::ok("the stream ends behind CLOSE"))
 }
 
