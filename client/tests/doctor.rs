@@ -77,12 +77,18 @@ async fn foreign(answer: fn(&[u8]) -> Vec<u8>) -> SocketAddr {
     address
 }
 
-#[tokio::test]
-async fn everything_holds_of_the_hub() {
+/// A hub whose times a test can wait for.
+async fn hub() -> SocketAddr {
     let config = Config { limits: peer::limits(), keepalive: 2, ..Config::default() };
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.address();
     tokio::spawn(listener.run(Hub::new(config)));
+    address
+}
+
+#[tokio::test]
+async fn everything_holds_of_the_hub() {
+    let address = hub().await;
     let (code, rows, summary) = examine(address, &["--slow"]).await;
     for verdict in ["fails", "warns", "skipped"] {
         assert_eq!(checks(&rows, verdict), [""; 0], "{verdict}");
@@ -107,7 +113,20 @@ async fn each_mistake_is_named_by_its_row_alone() {
             format!("{}: {found:?}, but {due:?} is due\n  {}", case.name, rows.join("\n  "))
         })
     });
-    let wrong: Vec<String> = examined.buffer_unordered(8).filter_map(|wrong| async { wrong }).collect().await;
+    let wrong: Vec<String> = examined.buffer_unordered(12).filter_map(|wrong| async { wrong }).collect().await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn each_mistake_of_a_hub_is_named_by_its_row_alone() {
+    let examined = stream::iter(mistakes::HUB_CASES).map(|&(name, send, fails)| async move {
+        let (address, serving) = peer::relay(hub().await, send).await;
+        let (_, rows, _) = examine(address, &["--timeout", "3"]).await;
+        serving.abort();
+        let found = checks(&rows, "fails");
+        (found != fails).then(|| format!("{name}: {found:?}, but {fails:?} is due"))
+    });
+    let wrong: Vec<String> = examined.buffer_unordered(4).filter_map(|wrong| async { wrong }).collect().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

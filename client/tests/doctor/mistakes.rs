@@ -58,6 +58,7 @@ pub(crate) static CASES: &[Case] = &[
     case("greeting ends in LF", Mistake { line: b"welcome\n", ..NONE }, &["preamble"]),
     case("greeting of two lines", Mistake { line: b"welcome\r\nagain\r\n", ..NONE }, &["preamble"]),
     case("greeting is a frame", Mistake { line: HELLO_FRAME, ..NONE }, &["waits-for-hello", "sent-kinds"]),
+    case("another minor version refused", Mistake { read: minor_refused, ..NONE }, &["hello-minor"]),
     // ---- PING, CLOSE, faults
     overlooking("no PONG", |frame| frame.kind() == kind::PING, &["ping"]),
     sending("PONG with other bytes", pong_reversed, &["ping-bytes"]),
@@ -101,6 +102,7 @@ pub(crate) static CASES: &[Case] = &[
         |frame| frame.kind() == kind::MESSAGE && frame.body().contains(&0xFF),
         &["bad-text"],
     ),
+    case("noncharacters refused", Mistake { read: noncharacters_refused, ..NONE }, &["text-scalars"]),
     overlooking("surrogates in UTF-8", |frame| frame.body() == b"\xED\xA0\x80", &["bad-utf-8"]),
     overlooking(
         "Latin-1 as ASCII",
@@ -135,6 +137,20 @@ pub(crate) static CASES: &[Case] = &[
         .diagnosed("length-little-endian"),
     sending("an unlisted kind", unlisted_in_front, &["sent-kinds"]),
     sending("a REPLY too short", reply_in_front, &["sent-bodies"]),
+];
+
+/// What becomes of a frame that a hub sends, and the rows that fail then.
+pub(crate) type HubCase = (&'static str, fn(Frame<'_>) -> Vec<u8>, &'static [&'static str]);
+
+pub(crate) static HUB_CASES: &[HubCase] = &[
+    ("none", whole, &[]),
+    ("no WELCOME", |frame| dropped(frame, kind::WELCOME), &["hub-welcome"]),
+    ("no PRESENCE", |frame| dropped(frame, kind::PRESENCE), &["hub-presence", "hub-same-name"]),
+    ("messages counted from 2", seq_behind, &["hub-sequence"]),
+    ("private ones are counted", private_counted, &["hub-private"]),
+    ("names without suffix", suffix_lost, &["hub-same-name"]),
+    ("plain text without name", name_lost, &["hub-plain-member"]),
+    ("another code", no_such_member_is_policy, &["hub-no-such-member"]),
 ];
 
 /// A HELLO without options.
@@ -245,6 +261,35 @@ fn in_front_of_error(frame: Frame<'_>, wire: &[u8]) -> Vec<u8> {
     if is_error { [wire, &whole(frame)].concat() } else { whole(frame) }
 }
 
+fn dropped(frame: Frame<'_>, kind: u8) -> Vec<u8> {
+    if frame.kind() == kind { Vec::new() } else { whole(frame) }
+}
+
+fn seq_behind(frame: Frame<'_>) -> Vec<u8> {
+    let to_everyone = frame.kind() == kind::DELIVERY && frame.body()[4..8] == [0; 4];
+    if to_everyone { body_with(frame, 15, &[frame.body()[15] + 1]) } else { whole(frame) }
+}
+
+fn private_counted(frame: Frame<'_>) -> Vec<u8> {
+    let private = frame.kind() == kind::DELIVERY && frame.body()[4..8] != [0; 4];
+    if private { body_with(frame, 15, b"\x07") } else { whole(frame) }
+}
+
+fn suffix_lost(frame: Frame<'_>) -> Vec<u8> {
+    if frame.kind() == kind::PRESENCE { with_body(frame, &frame.body()[..5 + "doctor".len()]) } else { whole(frame) }
+}
+
+fn name_lost(frame: Frame<'_>) -> Vec<u8> {
+    let words = frame.body().strip_prefix(b"doctor: ");
+    words.filter(|_| frame.kind() == kind::MESSAGE).map_or_else(|| whole(frame), |words| with_body(frame, words))
+}
+
+fn no_such_member_is_policy(frame: Frame<'_>) -> Vec<u8> {
+    let is_it = frame.kind() == kind::ERROR && frame.body()[8..].starts_with(&Code::NO_SUCH_MEMBER.0.to_be_bytes());
+    let body = || [&frame.body()[..8], &Code::POLICY.0.to_be_bytes(), b"policy"].concat();
+    if is_it { with_body(frame, &body()) } else { whole(frame) }
+}
+
 /// The fixed part and the reason of a CLOSE that says one, or of an ERROR.
 fn reasoned(frame: Frame<'_>) -> Option<(&[u8], &[u8])> {
     let (fixed, reason) = match frame.kind() {
@@ -312,6 +357,21 @@ fn short_reads_lost(read: Vec<u8>) -> Vec<u8> {
 fn many_frames_lost(read: Vec<u8>) -> Vec<u8> {
     let frames = frames(&read);
     if frames.len() > 16 { frames[..16].concat() } else { read }
+}
+
+fn noncharacters_refused(mut read: Vec<u8>) -> Vec<u8> {
+    let noncharacter = "\u{FFFE}".as_bytes();
+    if let Some(at) = read.windows(3).position(|window| window == noncharacter) {
+        read[at] = 0xFF;
+    }
+    read
+}
+
+fn minor_refused(mut read: Vec<u8>) -> Vec<u8> {
+    if read.starts_with(b"\xF5\xF8\x01") && read.get(21) == Some(&9) {
+        read[20] = 2;
+    }
+    read
 }
 
 fn kind_80_refused(mut read: Vec<u8>) -> Vec<u8> {

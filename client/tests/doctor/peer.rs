@@ -54,7 +54,7 @@ pub(crate) const NONE: Mistake = Mistake {
 
 /// Times that a test can wait for.
 pub(crate) fn limits() -> Limits {
-    let short = Duration::from_millis(300);
+    let short = Duration::from_secs(1);
     Limits { hello_timeout: short, header_timeout: short, ..Limits::default() }
 }
 
@@ -83,6 +83,51 @@ pub(crate) async fn serve(mistake: Mistake) -> (SocketAddr, JoinHandle<()>) {
         }
     });
     (address, serving)
+}
+
+/// A relay in front of a server, which changes the frames that the server sends, until the handle is aborted.
+pub(crate) async fn relay(server: SocketAddr, send: fn(Frame<'_>) -> Vec<u8>) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
+    let address = listener.local_addr().expect("it listens");
+    let serving = tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(server).await.expect("it listens");
+            tokio::spawn(pass_on(client, server, send));
+        }
+    });
+    (address, serving)
+}
+
+/// Both ways, until each has ended or failed.
+async fn pass_on(client: TcpStream, server: TcpStream, send: fn(Frame<'_>) -> Vec<u8>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let there = async {
+        let _gone = tokio::io::copy(&mut from_client, &mut to_server).await;
+        let _gone = to_server.shutdown().await;
+    };
+    let back = async {
+        let (mut read, mut decoder, mut is_line) = (Vec::new(), Decoder::new(MAX_LENGTH), true);
+        while from_server.read_buf(&mut read).await.unwrap_or(0) > 0 {
+            let mut wire = Vec::new();
+            if is_line {
+                let end = read.iter().position(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+                wire.extend(read.drain(..end));
+                is_line = end == 0;
+            }
+            let mut rest = &*read;
+            while let Ok(Some(frame)) = decoder.decode(&mut rest) {
+                wire.extend(send(frame));
+            }
+            let used = read.len() - rest.len();
+            read.drain(..used);
+            if to_client.write_all(&wire).await.is_err() {
+                break;
+            }
+        }
+        let _gone = to_client.shutdown().await;
+    };
+    tokio::join!(there, back);
 }
 
 struct Peer {

@@ -103,8 +103,8 @@ pub(super) struct Watch<'a> {
     during: &'static str,
     /// What this side has said of itself, if it was legal and has been sent.
     own: Option<Hello>,
-    /// What the peer has said of itself.
-    peer: Option<Hello>,
+    /// The peer's HELLO offers the hub profile.
+    peer_hub: bool,
     greeted: bool,
     /// The peer has sent CLOSE.
     closed: bool,
@@ -141,7 +141,7 @@ impl Conduct {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(conduct: &'a Conduct, during: &'static str) -> Watch<'a> {
-        Watch { conduct, during, own: None, peer: None, greeted: false, closed: false, close_sent: false }
+        Watch { conduct, during, own: None, peer_hub: false, greeted: false, closed: false, close_sent: false }
     }
 
     /// This side has said HELLO.
@@ -175,8 +175,8 @@ impl<'a> Watch<'a> {
         self.closed |= frame.kind() == kind::CLOSE;
         if frame.kind() == kind::HELLO && !self.greeted {
             self.greeted = true;
-            self.peer = Hello::parse(frame.body()).ok(); // its own stage judges it
-            return;
+            self.peer_hub = frame.body().get(23).is_some_and(|bits| bits & 1 != 0);
+            return; // it has a stage of its own
         }
         self.judge_kind(frame);
         self.judge_encoding(frame, &name);
@@ -192,13 +192,11 @@ impl<'a> Watch<'a> {
     }
 
     fn judge_kind(&self, frame: Frame<'_>) {
-        let in_force = |side: &Option<Hello>| side.as_ref().is_some_and(Hello::hub);
+        let in_force = self.peer_hub && self.own.as_ref().is_some_and(Hello::hub);
         let why = match frame.kind() {
             kind::HELLO => "a second HELLO came",
             kind::POST => "a POST came, which only clients send",
-            kind if kind::is_hub(kind) && !(in_force(&self.own) && in_force(&self.peer)) => {
-                "a kind of the hub profile came, which is not in force"
-            }
+            kind if kind::is_hub(kind) && !in_force => "a kind of the hub profile came, which is not in force",
             kind if kind::name(kind).is_some() || (kind::PRIVATE_FIRST..=kind::PRIVATE_LAST).contains(&kind) => return,
             _ => "an unlisted kind came",
         };
