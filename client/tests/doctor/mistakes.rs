@@ -314,12 +314,13 @@ fn longer_reason(frame: Frame<'_>) -> Vec<u8> {
 
 fn marked(frame: Frame<'_>) -> Vec<u8> {
     let Some((fixed, reason)) = reasoned(frame) else { return whole(frame) };
-    in_encoding(frame, Encoding::Utf8, &[fixed, b"\xEF\xBB\xBF", reason].concat())
+    in_encoding(frame, Encoding::Utf8, &[fixed, b"\xEF\xBB\xBF", &reason[..reason.len().min(197)]].concat())
 }
 
 fn widened(frame: Frame<'_>) -> Vec<u8> {
     let Some((fixed, reason)) = reasoned(frame) else { return whole(frame) };
-    let wide = reason.iter().flat_map(|&byte| [0, byte]);
+    // As much of it as has 200 bytes then: a longer one is another mistake.
+    let wide = reason.iter().take(100).flat_map(|&byte| [0, byte]);
     in_encoding(frame, Encoding::Utf16Be, &fixed.iter().copied().chain(wide).collect::<Vec<_>>())
 }
 
