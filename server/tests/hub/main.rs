@@ -6,6 +6,8 @@ mod behind;
 mod crowds;
 mod door;
 mod hostile;
+mod law;
+mod laws;
 mod peer;
 mod private;
 mod renditions;

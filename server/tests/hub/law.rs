@@ -1,0 +1,295 @@
+//! The law of the hub, for any script of what its peers do: `tests/hub` feeds it from generators, `fuzz` from a fuzzer.
+//!
+//! **Whatever some peers send, and however it is cut, those that keep to the protocol get every message of every
+//! sender, in the order in which it was said, or an exact GAP; nothing panics, and once all have gone nothing is left.**
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bookend::{Decoder, Encoding, Frame, Hello, Message, Payload, PresenceEvent, kind};
+use bookend_server::{Config, Hub};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{sleep, timeout};
+
+/// Members that keep to the protocol.
+const SOUND: usize = 2;
+/// Peers that need not.
+const WILD: usize = 4;
+/// More time than anything takes that comes to an end.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Judges one script, in which each byte or two say who does what.
+///
+/// # Errors
+/// How the law is broken.
+pub(crate) fn holds(script: &[u8]) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.map_err(|error| error.to_string())?.block_on(play(script))
+}
+
+async fn play(script: &[u8]) -> Result<(), String> {
+    let mut script = Script(script);
+    let small = script.next() % 2 == 0;
+    let config = Config { crowd: 4, log_bytes: if small { 2 << 10 } else { 1 << 20 }, ..Config::default() };
+    let hub = Hub::new(config);
+    let mut sound = Vec::new();
+    for number in 0..SOUND {
+        sound.push(Sound::join(&hub, number).await);
+    }
+    let mut wild: [Option<Wild>; WILD] = Default::default();
+    while !script.0.is_empty() {
+        let (who, what) = (script.next(), script.next());
+        match what % 8 {
+            0 => sound[usize::from(who) % SOUND].say(1 + usize::from(who) / 8, usize::MAX).await,
+            1 => sound[usize::from(who) % SOUND].say(1, 1 + usize::from(what) / 8).await,
+            2 if who % 2 == 1 => sound[usize::from(who / 2) % SOUND].pause(true),
+            2 => {
+                // Who reads nothing for so long may be closed.
+                sound.iter().for_each(|sound| sound.pause(false));
+                sleep(Duration::from_millis(u64::from(who) * u64::from(what))).await;
+            }
+            3 => wild[usize::from(who) % WILD] = None,
+            4 => Wild::at(&mut wild, who, &hub).read(usize::from(what) * 64).await,
+            5 => Wild::at(&mut wild, who, &hub).write(&opening(what / 8)).await,
+            6 => {
+                let bytes = script.take(usize::from(what / 8));
+                Wild::at(&mut wild, who, &hub)
+                    .write(&frame(who % 0x20, Encoding::ALL[usize::from(who) % 5], &bytes))
+                    .await;
+            }
+            _ => {
+                let bytes = script.take(1 + usize::from(what / 8));
+                Wild::at(&mut wild, who, &hub).write(&bytes).await;
+            }
+        }
+    }
+    drop(wild);
+    sound.iter().for_each(|sound| sound.pause(false));
+    for sound in &mut sound {
+        sound.say(1, usize::MAX).await;
+    }
+    let said: Vec<u64> = sound.iter().map(|sound| sound.said).collect();
+    for sound in sound {
+        sound.judge(&said).await?;
+    }
+    timeout(PATIENCE, hub.shut_down()).await.map_err(|_| "the hub does not shut down".to_owned())
+}
+
+/// The rest of the script; nothing more is zeroes.
+struct Script<'a>(&'a [u8]);
+
+impl<'a> Script<'a> {
+    fn next(&mut self) -> u8 {
+        let Some((&byte, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        byte
+    }
+
+    fn take(&mut self, count: usize) -> Vec<u8> {
+        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
+        self.0 = rest;
+        taken.to_vec()
+    }
+}
+
+/// Something that a peer may begin with.
+fn opening(number: u8) -> Vec<u8> {
+    let hello =
+        Hello::new().with_hub(number & 1 > 0).with_keepalive(u16::from(number & 2)).with_resume(u64::from(number));
+    let hello = match number & 4 {
+        0 => hello,
+        _ => hello.with_max_body(1024).with_preferred(Encoding::Utf16Le),
+    };
+    let mut out = Vec::new();
+    hello.encode(&mut out);
+    match number {
+        0..8 => out,
+        8 => b"\r\n".to_vec(),
+        9 => b"/name x\r\n/who\r\n/msg sound-0 hi\r\n".to_vec(),
+        10 => b"/encoding ascii\r\n\xC3\xBC\r\n".to_vec(),
+        11 => b"\xFF\xFB\x18GET / HTTP/1.1\r\n".to_vec(),
+        12 => out[..out.len() / 2].to_vec(),
+        _ => [out, frame(kind::POST, Encoding::Utf8, b"\0\0\0\x01psst")].concat(),
+    }
+}
+
+fn frame(kind: u8, encoding: Encoding, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Frame::new(kind, encoding, body).expect("short").encode(&mut out);
+    out
+}
+
+/// A member that keeps to the protocol, and reads but for short pauses.
+struct Sound {
+    number: usize,
+    writing: WriteHalf<DuplexStream>,
+    heard: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+    paused: Arc<AtomicBool>,
+    /// Messages to everyone so far.
+    said: u64,
+}
+
+impl Sound {
+    async fn join(hub: &Hub, number: usize) -> Sound {
+        let (stream, other) = duplex(512);
+        tokio::spawn(hub.serve(other, "sound"));
+        let (reading, mut writing) = split(stream);
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let paused = Arc::new(AtomicBool::new(false));
+        let reader = tokio::spawn(read_all(reading, heard.clone(), paused.clone()));
+        let name = format!("sound-{number}");
+        let hello = Hello::new().with_hub(true).with_keepalive(0).with_name(&name).expect("a plain line");
+        let mut out = Vec::new();
+        hello.encode(&mut out);
+        writing.write_all(&out).await.expect("the hub reads");
+        // The second joins behind the first, so that its messages reach both.
+        while !heard.lock().expect("nobody panics").windows(name.len()).any(|window| window == name.as_bytes()) {
+            yield_now().await;
+        }
+        Sound { number, writing, heard, reader, paused, said: 0 }
+    }
+
+    /// Reads no more, or again.
+    fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
+    }
+
+    /// Says so many things, of each its number, in pieces of at most `most` bytes.
+    async fn say(&mut self, count: usize, most: usize) {
+        let mut out = Vec::new();
+        for _ in 0..count {
+            self.said += 1;
+            out.extend(frame(kind::MESSAGE, Encoding::Ascii, self.said.to_string().as_bytes()));
+        }
+        for piece in out.chunks(most.min(out.len())) {
+            self.writing.write_all(piece).await.expect("the hub reads");
+            yield_now().await;
+        }
+    }
+
+    /// Goes once it has heard as much as was said, and says whether that was all, in order.
+    async fn judge(mut self, said: &[u64]) -> Result<(), String> {
+        let number = self.number;
+        let complete = async {
+            while !Heard::of(&self.heard.lock().expect("nobody panics"))?.is_all(said) {
+                sleep(Duration::from_millis(10)).await;
+            }
+            Ok(())
+        };
+        timeout(PATIENCE, complete).await.unwrap_or_else(|_| {
+            let heard = Heard::of(&self.heard.lock().expect("nobody panics"));
+            Err(format!("sound-{number} heard {heard:?}, but {said:?} was said"))
+        })?;
+        self.writing
+            .write_all(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8"))
+            .await
+            .map_err(|error| error.to_string())?;
+        self.writing.shutdown().await.map_err(|error| error.to_string())?;
+        timeout(PATIENCE, self.reader)
+            .await
+            .map_err(|_| "the hub does not close".to_owned())?
+            .map_err(|error| error.to_string())
+    }
+}
+
+async fn read_all(mut reading: ReadHalf<DuplexStream>, heard: Arc<Mutex<Vec<u8>>>, paused: Arc<AtomicBool>) {
+    let mut space = [0; 4096];
+    while let Ok(count @ 1..) = reading.read(&mut space).await {
+        heard.lock().expect("nobody panics").extend_from_slice(&space[..count]);
+        while paused.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// What a sound member was told.
+#[derive(Debug, Default)]
+struct Heard {
+    /// The number of the next message to everyone.
+    next: Option<u64>,
+    /// The last message of each sound member.
+    last: [u64; SOUND],
+    missed: u64,
+}
+
+impl Heard {
+    /// Judges the order of what was heard, as far as it is whole.
+    fn of(bytes: &[u8]) -> Result<Heard, String> {
+        let start = bytes.iter().position(|&byte| byte == 0xF5).unwrap_or(bytes.len());
+        let (mut rest, mut decoder, mut heard) = (&bytes[start..], Decoder::new(1 << 20), Heard::default());
+        while let Some(frame) = decoder.decode(&mut rest).map_err(|fault| format!("the hub's {fault}"))? {
+            if frame.kind() == kind::HELLO {
+                continue;
+            }
+            match Message::parse(frame).map_err(|fault| format!("the hub's {fault}"))? {
+                Some(Message::Welcome { next_seq, .. }) => heard.next = Some(next_seq),
+                Some(Message::Gap { missed }) => {
+                    heard.missed += missed;
+                    heard.next = heard.next.map(|next| next + missed);
+                }
+                Some(Message::Delivery(delivery)) if delivery.to == 0 => {
+                    heard.delivery(delivery.seq, delivery.name(), delivery.payload)?
+                }
+                Some(Message::Presence { event: PresenceEvent::Crowd, member: 0, .. }) => {
+                    return Err("a crowd of nobody".into());
+                }
+                Some(Message::Close { code, reason }) if code.0 != 1000 => {
+                    return Err(format!("the hub closed: {code}, {}", reason.to_str()));
+                }
+                Some(Message::Error(refusal)) => return Err(format!("the hub refused: {}", refusal.reason.to_str())),
+                _ => {}
+            }
+        }
+        Ok(heard)
+    }
+
+    fn delivery(&mut self, seq: u64, name: &str, payload: Payload<'_>) -> Result<(), String> {
+        if self.next != Some(seq) {
+            return Err(format!("message {seq} came, but {:?} was the next", self.next));
+        }
+        self.next = Some(seq + 1);
+        let text = payload.text();
+        let number = text.as_deref().and_then(|text| text.parse::<u64>().ok());
+        let sender = (0..SOUND).find(|number| name == format!("sound-{number}"));
+        if let (Some(sender), Some(number)) = (sender, number) {
+            let in_order = number == self.last[sender] + 1 || self.missed > 0 && number > self.last[sender];
+            if !in_order {
+                return Err(format!("{number} of {name} came behind {}", self.last[sender]));
+            }
+            self.last[sender] = number;
+        }
+        Ok(())
+    }
+
+    fn is_all(&self, said: &[u64]) -> bool {
+        self.last == said
+    }
+}
+
+/// A peer that need not keep to anything.
+struct Wild(DuplexStream);
+
+impl Wild {
+    /// The peer of that number, which connects if it has not.
+    fn at<'a>(all: &'a mut [Option<Wild>; WILD], who: u8, hub: &Hub) -> &'a mut Wild {
+        all[usize::from(who) % WILD].get_or_insert_with(|| {
+            let (stream, other) = duplex(1 + 32 * usize::from(who));
+            tokio::spawn(hub.serve(other, "wild"));
+            Wild(stream)
+        })
+    }
+
+    /// Writes as much as is taken at once.
+    async fn write(&mut self, bytes: &[u8]) {
+        let _taken_or_not = timeout(Duration::from_millis(1), self.0.write_all(bytes)).await;
+    }
+
+    /// Reads some of what is there.
+    async fn read(&mut self, most: usize) {
+        let mut space = vec![0; most + 1];
+        let _there_or_not = timeout(Duration::from_millis(1), self.0.read(&mut space)).await;
+    }
+}
