@@ -77,6 +77,12 @@ impl Endpoint {
 
     /// Uses what was read and not used before; returns how many bytes.
     pub(crate) fn read(&mut self, input: &[u8]) -> usize {
+        if let Wire::Terminal(terminal) = &mut self.wire
+            && terminal.is_moving()
+        {
+            terminal.move_on(&mut self.seat);
+            self.paused = false;
+        }
         let Some(&first) = input.first() else { return 0 };
         if let Wire::Unknown = self.wire {
             self.wire = if first == START[0] {
@@ -100,7 +106,7 @@ impl Endpoint {
             }
             Wire::Terminal(terminal) => {
                 rest = terminal.receive(rest, self.written + MAX_UNWRITTEN, &mut self.seat);
-                self.paused = !rest.is_empty();
+                self.paused = !rest.is_empty() || terminal.is_moving();
             }
             Wire::Unknown => {}
         }
@@ -123,9 +129,11 @@ impl Endpoint {
         !self.ended && !self.paused && (self.until.is_some() || self.unwritten() <= MAX_UNWRITTEN)
     }
 
-    /// Was something left of what was read because its answers were too many, and are they written now?
-    pub(crate) fn may_go_on(&self) -> bool {
-        self.paused && self.unwritten() <= MAX_UNWRITTEN
+    /// Was something left of what was read, or is the room to be left, and is what had to be written before written?
+    pub(crate) fn may_go_on(&mut self) -> bool {
+        let moving = matches!(&self.wire, Wire::Terminal(terminal) if terminal.is_moving());
+        let told = !moving || self.seat.feed().is_none_or(|feed| !feed.is_behind());
+        self.paused && told && self.unwritten() <= MAX_UNWRITTEN
     }
 
     fn unwritten(&self) -> usize {

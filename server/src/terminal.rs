@@ -26,13 +26,23 @@ pub(crate) struct Terminal {
     /// Nothing has come yet.
     silent: bool,
     joined: bool,
+    /// The room to go to, once what the old one has told is written.
+    moving: Option<Line>,
     closing: bool,
 }
 
 impl Terminal {
     pub(crate) fn new() -> Terminal {
         let (lines, encoding) = (Lines::default(), LineEncoding::Utf8);
-        Terminal { lines, opening: Some(Opening::default()), encoding, silent: true, joined: false, closing: false }
+        Terminal {
+            lines,
+            opening: Some(Opening::default()),
+            encoding,
+            silent: true,
+            joined: false,
+            moving: None,
+            closing: false,
+        }
     }
 
     /// Is nothing more to be read?
@@ -54,6 +64,7 @@ impl Terminal {
         self.silent = false;
         self.recognise(input, seat);
         while !self.closing
+            && self.moving.is_none()
             && seat.out.len() <= limit
             && let Some(event) = self.lines.next(&mut input)
         {
@@ -79,12 +90,29 @@ impl Terminal {
 
     /// Joins, unless that has been done: whoever just reads types nothing.
     pub(crate) fn join(&mut self, seat: &mut Seat) {
-        if std::mem::replace(&mut self.joined, true) {
-            return;
+        if !std::mem::replace(&mut self.joined, true) {
+            self.join_room(LOBBY, None, seat);
         }
+    }
+
+    /// Is it to go to another room?
+    pub(crate) fn is_moving(&self) -> bool {
+        self.moving.is_some()
+    }
+
+    /// Goes to the other room under the same name, or one like it.
+    pub(crate) fn move_on(&mut self, seat: &mut Seat) {
+        if let Some(room) = self.moving.take() {
+            let name = seat.name().map(str::to_owned);
+            seat.leave();
+            self.join_room(room.as_str(), name.as_deref(), seat);
+        }
+    }
+
+    fn join_room(&self, room: &str, name: Option<&str>, seat: &mut Seat) {
         let rendition = Rendition::Lines(self.encoding);
-        seat.join(&Wish { room: LOBBY, name: None, kind: "guest", rendition, max_body: usize::MAX, resume: None });
-        let (name, room) = (seat.name().unwrap_or_default(), LOBBY);
+        seat.join(&Wish { room, name, kind: "guest", rendition, max_body: usize::MAX, resume: None });
+        let name = seat.name().unwrap_or_default();
         let here = seat.room().map_or(0, Room::count);
         let words =
             format!("* you are {name} in {room} ({here} here). Type a line to say it, /help for more, /quit to leave.");
@@ -169,6 +197,19 @@ impl Terminal {
                 None => self.tell(&format!("! /name NAME: 1 to {MAX_NAME} bytes without control characters"), seat),
             },
             ("msg", rest) => self.message(rest, seat),
+            ("me", "") => self.tell("! /me TEXT: TEXT is what you do", seat),
+            ("me", deed) => {
+                let deed = format!("* {} {deed}", seat.name().unwrap_or_default());
+                say(&deed, seat);
+            }
+            ("join", room) => match Line::new(room) {
+                Some(room) if seat.room().is_some_and(|here| here.name() == room.as_str()) => {
+                    self.tell("! /join ROOM: you are there", seat);
+                }
+                Some(room) => self.moving = Some(room),
+                None => self.tell(&format!("! /join ROOM: 1 to {MAX_NAME} bytes without control characters"), seat),
+            },
+            ("whoami", _) => self.whoami(seat),
             ("encoding", "ascii" | "us-ascii") => self.set_encoding(LineEncoding::Ascii, "ascii", seat),
             ("encoding", "utf-8" | "utf8") => self.set_encoding(LineEncoding::Utf8, "utf-8", seat),
             ("encoding", _) => self.tell("! /encoding ascii or /encoding utf-8", seat),
@@ -182,12 +223,22 @@ impl Terminal {
             "* /who: who is here",
             "* /name NAME: be called NAME",
             "* /msg NAME TEXT: say TEXT to NAME alone",
+            "* /me TEXT: say what you do",
+            "* /join ROOM: go to another room",
+            "* /whoami: who and where you are, and from where",
             "* /encoding ascii|utf-8: what this terminal can show; what it cannot comes as \\u{hex}",
             "* //TEXT: say /TEXT",
             "* /quit: leave",
         ] {
             self.tell(line, seat);
         }
+    }
+
+    fn whoami(&self, seat: &mut Seat) {
+        let (name, room) = (seat.name().unwrap_or_default(), seat.room());
+        let (room, here) = room.map_or(("no room", 0), |room| (room.name(), room.count()));
+        let words = format!("* you are {name} in {room} ({here} here), from {}", seat.peer().label());
+        self.tell(&words, seat);
     }
 
     fn who(&self, seat: &mut Seat) {

@@ -238,13 +238,24 @@ async fn commands_do_what_help_says() {
     person.line().await; // ann marie joined
     person.send(b"/help\r\n").await;
     let mut help = Vec::new();
-    for _ in 0..6 {
+    let commands = [
+        "/who",
+        "/name NAME",
+        "/msg NAME TEXT",
+        "/me TEXT",
+        "/join ROOM",
+        "/whoami",
+        "/encoding ascii|utf-8",
+        "//TEXT",
+        "/quit",
+    ];
+    for _ in commands {
         help.push(person.line().await);
     }
-    for command in ["/who", "/name NAME", "/msg NAME TEXT", "/encoding ascii|utf-8", "//TEXT", "/quit"] {
+    for command in commands {
         assert!(help.iter().any(|line| line.starts_with(&format!("* {command}:"))), "{help:?}");
     }
-    let exchange: [(&str, &str); 12] = [
+    let exchange: [(&str, &str); 16] = [
         ("/who", "* 2 here: guest-1, ann marie"),
         ("/name bob", "* guest-1 is now bob"),
         ("/name ann marie", "* bob is now ann marie-2"),
@@ -254,6 +265,10 @@ async fn commands_do_what_help_says() {
         ("/msg ann marie psst", "* to ann marie alone: psst"),
         ("/msg eve psst", "! /msg NAME TEXT: NAME is to be somebody who is here; /who shows all"),
         ("/msg ann marie", "! /msg NAME TEXT: NAME is to be somebody who is here; /who shows all"),
+        ("/whoami", "* you are bob in lobby (2 here), from test"),
+        ("/me", "! /me TEXT: TEXT is what you do"),
+        ("/join", "! /join ROOM: 1 to 64 bytes without control characters"),
+        ("/join lobby", "! /join ROOM: you are there"),
         ("/nope", "! there is no such command; /help shows all. To say a line that begins with /, type //"),
         ("//etc", "bob: /etc"),
         ("/encoding latin-1", "! /encoding ascii or /encoding utf-8"),
@@ -281,6 +296,51 @@ async fn commands_do_what_help_says() {
     assert_eq!(private, ["psst"]);
     assert_eq!(names[..2], [(1, PresenceEvent::Left, "guest-1".into()), (1, PresenceEvent::Joined, "bob".into())]);
     assert_eq!(names.len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_goes_to_another_room_and_what_is_said_behind_that_is_said_there() {
+    let hub = hub();
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    let mut bob = Peer::join(&hub, hello("bob").with_room("attic").unwrap()).await;
+    let mut person = Peer::terminal(&hub).await;
+    person.send(b"/name tina\r\na\r\n/join attic\r\n/me waves\r\n/join attic\r\n/join cellar\r\nalone\r\n").await;
+    for line in [
+        "* guest-3 is now tina",
+        "tina: a",
+        "* you are tina in attic (2 here). Type a line to say it, /help for more, /quit to leave.",
+        "! /join ROOM: you are there",
+        "tina: * tina waves",
+        "* you are tina in cellar (1 here). Type a line to say it, /help for more, /quit to leave.",
+        "tina: alone",
+    ] {
+        assert_eq!(person.line().await, line);
+    }
+    for event in [PresenceEvent::Joined, PresenceEvent::Left, PresenceEvent::Joined] {
+        assert_eq!(ann.frame().await.presence().1, event);
+    }
+    assert_eq!(ann.frame().await.said(), (1, "a".into()));
+    assert_eq!(ann.frame().await.presence().1, PresenceEvent::Left);
+    assert_eq!(bob.frame().await.presence(), (4, PresenceEvent::Joined, "tina".into()));
+    assert_eq!(bob.frame().await.said(), (1, "* tina waves".into()));
+    assert_eq!(bob.frame().await.presence(), (4, PresenceEvent::Left, "tina".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_room_has_told_is_written_before_it_is_left() {
+    let hub = hub();
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    let mut person = Peer::connect_over(&hub, 120);
+    person.line().await;
+    person.send(b"\r\n").await;
+    assert!(person.line().await.starts_with("* you are guest-2 in lobby"));
+    let long = "x".repeat(900);
+    ann.send(&[post(&long), post("and more")].concat()).await;
+    person.bytes(8).await; // the rest waits in the hub
+    person.send(b"/join attic\r\n").await;
+    assert_eq!(person.line().await, long[..897]);
+    assert_eq!(person.line().await, "ann: and more");
+    assert!(person.line().await.starts_with("* you are guest-2 in attic (1 here)."));
 }
 
 #[tokio::test(start_paused = true)]
