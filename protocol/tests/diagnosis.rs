@@ -421,6 +421,27 @@ fn whatever_comes_is_answered_and_only_the_window_is_looked_at() {
 }
 
 #[test]
+fn bad_text_behind_the_window_is_bad_text_and_no_more_is_said() {
+    for (encoding, good, bad) in [
+        (Encoding::Utf8, &b"ab"[..], &b"\xFF"[..]),
+        (Encoding::Utf8, b"\xC3\xBC", b"\xC3"),
+        (Encoding::Utf8, b"ab", b"\xED\xA0\xBD"),
+        (Encoding::Utf8, b"ab", b"\xE9"),
+        (Encoding::Ascii, b"ab", b"\xC3\xBC"),
+        (Encoding::Ascii, b"ab", b"\xE9"),
+        (Encoding::Utf16Be, b"\0a", b"\0"),
+        (Encoding::Utf16Be, b"ab", b"\0"),
+    ] {
+        for extra in [0, 1, 2, 3, 5, 4000] {
+            let payload = [&good.repeat(WINDOW / 2 + extra), bad].concat();
+            let diagnosis = diagnose(&Evidence::text(encoding, &payload));
+            assert!(diagnosis.to_string().starts_with("bad-text: "), "{diagnosis}");
+            assert!(encoding == Encoding::Utf16Be || extra < 5 || names(&diagnosis).is_empty(), "{diagnosis}");
+        }
+    }
+}
+
+#[test]
 fn every_mistake_has_a_mend_that_fits_a_reason() {
     assert!(MISTAKES.len() > 60);
     assert!(MISTAKES.iter().all(|mistake| mistake.name.len() + mistake.mend.len() < MAX_REASON - 40));

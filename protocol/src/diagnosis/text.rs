@@ -108,7 +108,11 @@ impl<'a> Case<'a> {
     /// US-ASCII or UTF-8 that is not legal.
     fn bad_bytes(&self, found: &mut Vec<Hypothesis>) {
         let Some(at) = self.fault else { return };
-        let around = &self.bytes[at.min(self.bytes.len())..self.bytes.len().min(at + 6)];
+        let Some((before, behind)) = self.bytes.split_at_checked(at).filter(|(_, behind)| !behind.is_empty()) else {
+            Case { fault: None, ..*self }.utf16_hidden(found); // what is looked at is legal
+            return;
+        };
+        let around = &behind[..behind.len().min(6)];
         if self.encoding == Encoding::Ascii
             && let Some(text) = self.read_as(Encoding::Utf8)
         {
@@ -125,7 +129,7 @@ impl<'a> Case<'a> {
             return;
         }
         // Well-formed UTF-8 up to the last character is no accident, if any of it is not ASCII.
-        if !self.bytes[..at].is_ascii() && self.cut_off(found) {
+        if !before.is_ascii() && self.cut_off(found) {
             return;
         }
         if let Some(hypotheses) = self.surrogates(around) {
