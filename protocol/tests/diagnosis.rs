@@ -335,6 +335,13 @@ fn text_in_another_encoding_is_named() {
     ] {
         assert_eq!(text(encoding, &payload).first(), Some(&name), "{encoding} {}", payload.escape_ascii());
     }
+    // Half of an emoji, in the order that is said; a text in the other order has such halves by chance.
+    let (mut lone, mut cut) = (utf16("bring cake \u{1F370} too"), utf16("bring cake \u{1F370}"));
+    lone.drain(24..26);
+    cut.truncate(24);
+    assert_eq!(text(Encoding::Utf16Be, &lone), ["text-lone-surrogate"]);
+    assert_eq!(text(Encoding::Utf16Be, &cut), ["text-cut-off"]);
+    assert_eq!(text(Encoding::Utf16Le, &utf16("die Straße am Fluß")), ["text-utf-16-wrong-order"]);
     // CESU-8 without U+0000 is Java's as well: both are said.
     assert!(text(Encoding::Utf8, b"\xED\xA0\xBD\xED\xB8\x80").contains(&"text-modified-utf-8"));
 }
@@ -429,6 +436,7 @@ fn bad_text_behind_the_window_is_bad_text_and_no_more_is_said() {
         (Encoding::Utf8, b"ab", b"\xE9"),
         (Encoding::Ascii, b"ab", b"\xC3\xBC"),
         (Encoding::Ascii, b"ab", b"\xE9"),
+        (Encoding::Utf16Le, b"a\0b\0c\0", b"\0\xD8a\0a\0"),
         (Encoding::Utf16Be, b"\0a", b"\0"),
         (Encoding::Utf16Be, b"ab", b"\0"),
     ] {

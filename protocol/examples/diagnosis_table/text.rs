@@ -78,6 +78,14 @@ pub(crate) const FAULTS: &[Fault] = &[
         let twice = encoding_rs::WINDOWS_1252.decode_without_bom_handling(text.as_bytes()).0.into_owned();
         told(Utf8, twice.into_bytes())
     }),
+    fault("a lone surrogate in UTF-16", &["text-lone-surrogate", "text-cut-off"], |c| {
+        let (little, size) = (c.once_in(2), c.size());
+        let mut units: Vec<u16> = text_in(c, EMOJI, size).encode_utf16().collect();
+        let halves: Vec<usize> = (0..units.len()).filter(|&at| matches!(units[at], 0xD800..=0xDFFF)).collect();
+        units.remove(halves[c.below(halves.len().max(1))..].first().copied()?);
+        let bytes = units.into_iter().flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() });
+        told(if little { Utf16Le } else { Utf16Be }, bytes.collect())
+    }),
     fault("text cut within a character", &["text-cut-off"], |c| {
         let text = text(c);
         let last = text.chars().next_back().filter(|c| !c.is_ascii() && text.len() > 4)?;

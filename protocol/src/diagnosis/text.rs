@@ -229,7 +229,7 @@ impl<'a> Case<'a> {
     /// Text that is called UTF-16, legal or not.
     fn utf16(&self, found: &mut Vec<Hypothesis>) {
         let other = if self.encoding == Encoding::Utf16Be { Encoding::Utf16Le } else { Encoding::Utf16Be };
-        let own = self.read_as(self.encoding).as_deref().map_or(Script::default(), Script::of);
+        let own = Script::of(&self.units());
         let swapped = self.read_as(other).as_deref().map_or(Script::default(), Script::of);
         let narrow = self.read_as(Encoding::Utf8).filter(|text| !text.contains('\0'));
         let shown = hex(&self.bytes[..self.bytes.len().min(8)]);
@@ -250,7 +250,16 @@ impl<'a> Case<'a> {
                 found.push(self.name(&m::TEXT_UTF_8_CALLED_UTF_16, confidence, seen));
             }
         }
+        if let Some(rest) = self.fault.and_then(|at| self.bytes.get(at..))
+            && rest.len() > 3 // at the end it is cut off
+            && own.share() >= 60
+            && !swapped.outshines(&own)
+        {
+            let seen = format!("a lone surrogate in {}: {}", self.encoding, hex(&rest[..4]));
+            found.push(self.name(&m::TEXT_LONE_SURROGATE, Confidence::Likely, seen));
+        }
         let confidence = match self.fault {
+            Some(_) if own.outshines(&swapped) => None,
             Some(_) if swapped.share() >= 80 => Some(Confidence::Likely),
             Some(_) if swapped.share() > own.share() && swapped.share() >= 50 => Some(Confidence::Possible),
             Some(_) => None,
@@ -262,6 +271,16 @@ impl<'a> Case<'a> {
         }
         // Where the text is well-formed UTF-8 with sequences of several bytes, chance is out of the question.
         found.sort_by_key(|hypothesis| core::cmp::Reverse(hypothesis.confidence));
+    }
+
+    /// The bytes as UTF-16 in their own order, whatever is wrong with them.
+    fn units(&self) -> String {
+        let pairs = self.bytes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
+        let units: Vec<u16> = match self.encoding {
+            Encoding::Utf16Be => pairs.map(u16::from_be_bytes).collect(),
+            _ => pairs.map(u16::from_le_bytes).collect(),
+        };
+        String::from_utf16_lossy(&units)
     }
 
     /// Legal but for its last character.
