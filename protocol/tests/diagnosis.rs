@@ -179,6 +179,38 @@ fn a_stream_cut_in_front_of_ctrl_z_is_named_and_one_cut_elsewhere_not() {
 }
 
 #[test]
+fn a_canary_changed_in_a_way_that_is_not_known_says_nothing_of_the_length() {
+    for canary in [&b"\n\n\n\xFF\n\0"[..], b"\r\0\n\x1A\n\xFF\xFF\x11\r\0", b"\r\n\x1A\n"] {
+        let wire = replaced(HELLO, b"\r\n\x1A\n\xFF\x11\r\0", canary);
+        let fault = Error::BadCanary { position: 0, found: b'\n' };
+        assert_eq!(diagnose(&Evidence::stream(fault, 0, &wire)).to_string(), fault.to_string());
+    }
+    // Near miss: the canary is sound, the length is not.
+    assert_first(&said(0, &replaced(HELLO, b"\0\0\0\x18", b"\0\0\0\x1A")), "length-includes-end");
+    // One that is known stands alone, however many bytes it takes.
+    let lf_dropped = replaced(HELLO, b"\n\x1A\n", b"\x1A");
+    let fault = Error::BadCanary { position: 1, found: 0x1A };
+    assert_eq!(stated(&diagnose(&Evidence::stream(fault, 0, &lf_dropped))), ["channel-lf-dropped"]);
+}
+
+#[test]
+fn a_whole_frame_has_neither_lost_nor_gained_a_byte() {
+    let request = b"\xF5\xF8\x03\x02\0\0\0\x05\0\0\0\0?\xF8\xF5";
+    let close = b"\xF5\xF8\x08\x02\0\0\0\x01\0\xF8\xF5";
+    let malformed = |kind| Error::Malformed { kind, why: "the id is not 0" };
+    for (fault, offset, wire) in [
+        (malformed(kind::REQUEST), 34, &request[..]),
+        (malformed(kind::CLOSE), 34, close),
+        (Error::UnknownKind { kind: kind::POST }, 34, &frame(kind::POST, Encoding::Utf8, b"\0\0\0\0hi")),
+        (Error::HelloExpected { kind: kind::MESSAGE }, 0, &frame(kind::MESSAGE, Encoding::Utf8, b"hi")),
+        (Error::Version { major: 2 }, 0, &replaced(HELLO, b"\r\0\x01", b"\r\0\x02")),
+        (Error::BadHello { why: "the magic is BKND" }, 0, &replaced(HELLO, b"BKND", b"BKNE")),
+    ] {
+        assert_eq!(diagnose(&Evidence::stream(fault, offset, wire)).to_string(), fault.to_string());
+    }
+}
+
+#[test]
 fn line_breaks_changed_behind_the_count_are_named() {
     let wire = message(b"\0\0\0\x0C", b"one\r\ntwo\r\nthree".get(..).expect("whole"));
     let crlf = said(34, &replaced(&wire, b"\0\0\0\x0C", b"\0\0\0\x0D"));

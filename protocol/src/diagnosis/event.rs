@@ -7,11 +7,15 @@ use super::mistakes::{self as m, Mistake};
 use super::walk::{Step, correct, declared, has_sound_sibling, is_header, sound};
 use super::{Confidence, Hypothesis, Stream, find, hex, quoted};
 use crate::frame::{END, HEADER_LENGTH, OVERHEAD, START};
+use crate::hello::MAGIC;
 
 pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     found.extend(between_frames(stream));
-    found.extend(byte_lost(stream));
-    found.extend(byte_added(stream));
+    // A frame that is whole lacks nothing; what is wrong with it is what it says.
+    if !matches!(correct(stream.bytes), Step::Whole { .. }) {
+        found.extend(byte_lost(stream));
+        found.extend(byte_added(stream));
+    }
     found.extend(interleaved(stream));
 }
 
@@ -67,6 +71,9 @@ fn byte_lost(stream: &Stream<'_>) -> Option<Hypothesis> {
             return Some(hypothesis);
         }
     }
+    if has_sound_hello_header(stream) {
+        return None;
+    }
     headers_with_a_byte_put_in(bytes).find_map(|(missing, value, total)| {
         let hypothesis = lost(total, missing, "a header that lacks one byte before")?;
         // A byte of the length that may be anything explains too much: nearly every END has one that leads to it.
@@ -76,6 +83,11 @@ fn byte_lost(stream: &Stream<'_>) -> Option<Hypothesis> {
             _ => Some(hypothesis.at_most(Confidence::Possible)).filter(|_| !stream.stalled()),
         }
     })
+}
+
+/// Does HELLO's magic stand where it belongs?
+fn has_sound_hello_header(stream: &Stream<'_>) -> bool {
+    stream.offset == 0 && stream.bytes.get(HEADER_LENGTH..).is_some_and(|body| body.starts_with(&MAGIC))
 }
 
 /// Where a byte may be missing in the header, that byte, and the whole frame's length then, END being in its place.
@@ -121,7 +133,7 @@ fn byte_added(stream: &Stream<'_>) -> Option<Hypothesis> {
             return Some(if converted { hypothesis.at_most(Confidence::Likely) } else { hypothesis });
         }
     }
-    let seen = bytes.first_chunk::<9>()?;
+    let seen = bytes.first_chunk::<9>().filter(|_| !has_sound_hello_header(stream))?;
     for surplus in 0..seen.len() {
         let mut header = [0; HEADER_LENGTH];
         header[..surplus].copy_from_slice(&seen[..surplus]);

@@ -10,7 +10,7 @@ use super::walk::{Reading, Step, declared, fixed_part, follow, is_header, spanni
 use super::{Confidence, Hypothesis, Stream, find, hex};
 use crate::error::Error;
 use crate::frame::{HEADER_LENGTH, START};
-use crate::hello::{MAGIC, MAX_HELLO};
+use crate::hello::{CANARY, MAGIC, MAX_HELLO};
 use crate::kind;
 use crate::text::Encoding;
 
@@ -53,9 +53,9 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
                 if unseen && !stream.cut || stream.stalled() && nested {
                     continue;
                 }
-                // HELLO's magic says where the body begins.
+                // HELLO's magic says where the body begins, and a canary that is changed why END is elsewhere.
                 let hello = stream.offset == 0 && bytes[2] == kind::HELLO;
-                if hello && !bytes[body_at..].starts_with(&MAGIC) {
+                if hello && !bytes[body_at..].strip_prefix(&MAGIC).is_some_and(|rest| rest.starts_with(&CANARY)) {
                     continue;
                 }
                 let doubtful = walk.doubtful();
