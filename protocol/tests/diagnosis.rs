@@ -78,6 +78,14 @@ fn a_length_field_written_otherwise_is_named() {
 }
 
 #[test]
+fn a_length_whose_end_is_seen_leaves_no_room_for_one_whose_end_is_not() {
+    // As little-endian it would be 4,352 bytes.
+    let swapped = said(34, &message(b"\0\x11\0\0", b"seventeen letters"));
+    assert_eq!(stated(&swapped), ["length-16-bit-swapped"]);
+    assert_first(&said(34, b"\xF5\xF8\x02\x02\x11\x01\0\0the first of many"), "length-little-endian");
+}
+
+#[test]
 fn a_varint_of_one_byte_may_be_a_byte_and_one_of_two_not() {
     let short = said(34, &message(b"\x05", b"five!"));
     assert!(names(&short).contains(&"length-one-byte"));

@@ -43,6 +43,7 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     if bytes.len() < HEADER_LENGTH || !is_header(bytes) {
         return;
     }
+    let (mut with_end, mut without_end) = (false, Vec::new());
     for (mistake, reading) in READINGS {
         match reading(bytes) {
             Step::Whole { body_at, total } => {
@@ -79,10 +80,15 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
                     total - body_at - 2
                 );
                 found.push(Hypothesis::new(mistake, confidence, stream.offset + 4, seen).weighing(weight));
+                with_end = true;
             }
-            Step::Partial { body_at, length } => found.extend(unconfirmed(stream, mistake, body_at, length)),
+            Step::Partial { body_at, length } => without_end.extend(unconfirmed(stream, mistake, body_at, length)),
             Step::Wrong => {}
         }
+    }
+    // Where END has been seen, what it would mean elsewhere is idle.
+    if !with_end {
+        found.append(&mut without_end);
     }
 }
 
