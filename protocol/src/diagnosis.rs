@@ -72,8 +72,8 @@ struct Stream<'a> {
 
 impl<'a> Evidence<'a> {
     /// `bytes` from the first byte of the faulty frame on, as far as they have come; `offset` is where that is in the
-    /// stream, in bytes: 0 for the first frame. A frame that never arrives is a fault too: [`Error::FrameTimeout`] or
-    /// [`Error::Truncated`]. Only the first [`WINDOW`] bytes are looked at.
+    /// stream, in bytes: 0 for the first frame. A frame that never arrives is a fault too: [`Error::FrameTimeout`],
+    /// [`Error::Idle`] or [`Error::Truncated`]. Only the first [`WINDOW`] bytes are looked at.
     #[must_use]
     pub fn stream(fault: Error, offset: u64, bytes: &'a [u8]) -> Evidence<'a> {
         let (bytes, cut) = (&bytes[..bytes.len().min(WINDOW)], bytes.len() > WINDOW);
@@ -322,6 +322,7 @@ impl Error {
                 | Error::TooLong { .. }
                 | Error::Truncated { .. }
                 | Error::FrameTimeout { .. }
+                | Error::Idle { .. }
                 | Error::NoClose
                 | Error::HelloTimeout
                 | Error::HelloExpected { .. }
@@ -340,7 +341,11 @@ impl Stream<'_> {
     fn stalled(&self) -> bool {
         matches!(
             self.fault,
-            Error::Truncated { .. } | Error::NoClose | Error::FrameTimeout { .. } | Error::HelloTimeout
+            Error::Truncated { .. }
+                | Error::NoClose
+                | Error::FrameTimeout { .. }
+                | Error::HelloTimeout
+                | Error::Idle { .. }
         )
     }
 }

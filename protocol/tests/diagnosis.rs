@@ -86,6 +86,18 @@ fn a_length_whose_end_is_seen_leaves_no_room_for_one_whose_end_is_not() {
 }
 
 #[test]
+fn a_peer_that_falls_silent_within_a_frame_is_diagnosed() {
+    // [R7.3] Two bytes of length and a short text claim more than comes before the keepalive is over.
+    let wire = message(b"\0\x02", b"hi");
+    let silent = Error::Idle { seconds: 60 };
+    assert_first(&diagnose(&Evidence::stream(silent, 34, &wire)), "length-two-bytes");
+    // Near miss: a sound frame of which more may come, and silence between frames.
+    for sound in [&b""[..], b"\xF5\xF8", b"\xF5\xF8\x02\0\0\0\0\x10abc", &frame(kind::PING, Encoding::Binary, b"")] {
+        assert!(names(&diagnose(&Evidence::stream(silent, 34, sound))).is_empty(), "{sound:02x?}");
+    }
+}
+
+#[test]
 fn a_varint_of_one_byte_may_be_a_byte_and_one_of_two_not() {
     let short = said(34, &message(b"\x05", b"five!"));
     assert!(names(&short).contains(&"length-one-byte"));
