@@ -14,6 +14,8 @@
 //! assert_eq!(diagnosis.first().expect("it is known").name(), "length-little-endian");
 //! ```
 //!
+//! `docs/troubleshooting.md` in the repository has an entry for each mistake: an example in hex, the cause, the mend.
+//!
 //! # Layout
 //!
 //! `mistakes` has the names and their mends; `walk` follows frames under a supposed mistake; one file has each family:

@@ -1,0 +1,350 @@
+//! docs/troubleshooting.md has an entry for each name that Bookend says, and its examples are what Bookend says of them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bookend::diagnosis::{Diagnosis, Evidence, MISTAKES, diagnose};
+use bookend::{
+    Code, Decoder, Encoding, Frame, Hello, Limits, MAX_LENGTH, Message, Outcome, Payload, Role, Session, Step, kind,
+};
+
+const PAGE: &str = "docs/troubleshooting.md";
+const FAULTS: &str = "Faults";
+const CLIENT: &str = "The client's own names";
+
+#[test]
+fn every_mistake_has_an_entry_in_the_order_of_the_table() {
+    let page = Page::read();
+    let entries: Vec<&str> = page.mistakes().map(|entry| &*entry.name).collect();
+    let mistakes: Vec<&str> = MISTAKES.iter().map(|mistake| mistake.name).collect();
+    assert_eq!(entries, mistakes);
+}
+
+#[test]
+fn every_fault_and_every_code_has_an_entry_and_nothing_else_has() {
+    let page = Page::read();
+    let mut entries: Vec<&str> = page.faults().map(|entry| &*entry.name).collect();
+    entries.sort_unstable();
+    assert_eq!(entries, fault_names());
+}
+
+#[test]
+fn every_name_of_the_clients_own_has_a_row_and_nothing_else_has() {
+    let page = Page::read();
+    let rows = page.section(CLIENT).filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let mut rows: Vec<&str> = rows.collect();
+    rows.sort_unstable();
+    assert_eq!(rows, client_names());
+}
+
+#[test]
+fn every_example_is_what_bookend_says_of_it() {
+    let page = Page::read();
+    let mut wrong = Vec::new();
+    for entry in &page.entries {
+        let is_fault = entry.section == FAULTS;
+        assert!(is_fault || !entry.examples.is_empty(), "{} has no example", entry.name);
+        for example in &entry.examples {
+            let (first, said) = example.judge();
+            if said != example.says || first != Some(&entry.name) {
+                wrong.push(format!("{PAGE}:{}: of `{}` Bookend says\n> `{said}`", example.line, entry.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_hello_stands_for_is_a_hello() {
+    let page = Page::read();
+    let definition = page.lines.iter().find_map(|line| line.strip_prefix("HELLO ")).expect("the page says it");
+    assert_eq!(bytes(definition), (hello(), Ending::Open));
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut to_the_page = 0;
+    for file in [PAGE, "README.md", "CHANGELOG.md"] {
+        let path = root().join(file);
+        for target in targets(&read(&path)).into_iter().filter(|target| !target.contains("://")) {
+            let (name, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let folder = path.parent().expect("a file is in a folder");
+            let linked = if name.is_empty() { path.clone() } else { folder.join(name) };
+            assert!(linked.exists(), "{file} links to {target}");
+            assert!(
+                anchor.is_empty() || anchors(&read(&linked)).iter().any(|known| known == anchor),
+                "{file}: {target}"
+            );
+            to_the_page += usize::from(file != PAGE && linked.ends_with(PAGE));
+        }
+    }
+    assert!(to_the_page >= 3, "README and CHANGELOG link to the page");
+    let module = read(&root().join("protocol/src/diagnosis.rs"));
+    assert!(module.lines().any(|line| line.starts_with("//!") && line.contains(PAGE)), "diagnosis.rs names the page");
+}
+
+#[test]
+fn no_heading_comes_twice() {
+    let mut anchors = anchors(&read(&root().join(PAGE)));
+    anchors.sort_unstable();
+    let twice = anchors.windows(2).find(|pair| pair[0] == pair[1]);
+    assert_eq!(twice, None);
+}
+
+// ---- the names
+
+/// What `Error::name` and `Code::name` return, sorted. The match in the source of the one has every variant; all codes
+/// there can be are put to the other.
+fn fault_names() -> Vec<String> {
+    let source = read(&root().join("protocol/src/error.rs"));
+    let (_, body) = source.split_once("pub const fn name(&self) -> &'static str {").expect("Error has a name");
+    let (body, _) = body.split_once("\n    }\n").expect("the function ends");
+    let mut names: Vec<String> = literals(body).map(str::to_owned).collect();
+    assert!(names.len() > 20, "{names:?}");
+    names.extend((0..=u16::MAX).filter_map(|code| Code(code).name()).map(str::to_owned));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// What the client calls a failure that is no fault of the protocol, sorted: every name in the source of its errors, as
+/// far as they are named there and not shown.
+fn client_names() -> Vec<String> {
+    let source = read(&root().join("client/src/error.rs"));
+    let (named, _) = source.split_once("impl fmt::Display").expect("errors are shown");
+    let faults = fault_names();
+    let is_name = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let names = literals(named).filter(is_name).map(str::to_owned).filter(|name| !faults.contains(name));
+    let mut names: Vec<String> = names.collect();
+    assert!(names.len() > 5, "{names:?}");
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// What stands in quotes in source code without escapes.
+fn literals(code: &str) -> impl Iterator<Item = &str> {
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| line.split('"').skip(1).step_by(2))
+}
+
+// ---- the page
+
+/// The page: entries under headings that are names.
+struct Page {
+    lines: Vec<String>,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    section: String,
+    name: String,
+    examples: Vec<Example>,
+}
+
+/// Bytes in a block of their own, and the line behind it.
+struct Example {
+    /// The number of the line behind the block, from 1.
+    line: usize,
+    source: String,
+    says: String,
+}
+
+impl Page {
+    fn read() -> Page {
+        let lines: Vec<String> = read(&root().join(PAGE)).lines().map(str::to_owned).collect();
+        let (mut section, mut entries, mut at) = (String::new(), Vec::<Entry>::new(), 0);
+        while at < lines.len() {
+            let line = &lines[at];
+            if let Some(title) = line.strip_prefix("## ") {
+                section = title.to_owned();
+            } else if let Some(title) = line.strip_prefix("### `") {
+                let name = title.strip_suffix('`').expect("a name is all of its heading").to_owned();
+                entries.push(Entry { section: section.clone(), name, examples: Vec::new() });
+            } else if let Some(language) = line.strip_prefix("```") {
+                let end = (at + 1..lines.len()).find(|&end| lines[end] == "```").expect("a block ends");
+                if let (Some(entry), "text") = (entries.last_mut(), language) {
+                    let source = lines[at + 1..end].join(" ");
+                    let says = lines.get(end + 1).and_then(|line| line.strip_prefix("> `")?.strip_suffix('`'));
+                    let says = says.unwrap_or_else(|| panic!("{PAGE}:{}: what does Bookend say?", end + 2)).to_owned();
+                    entry.examples.push(Example { line: end + 2, source, says });
+                }
+                at = end;
+            }
+            at += 1;
+        }
+        Page { lines, entries }
+    }
+
+    fn mistakes(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.section != FAULTS)
+    }
+
+    fn faults(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.section == FAULTS)
+    }
+
+    /// The lines below a heading of the second level.
+    fn section(&self, title: &str) -> impl Iterator<Item = &str> {
+        let lines = self.lines.iter().map(String::as_str);
+        let below = lines.skip_while(move |line| line.strip_prefix("## ") != Some(title)).skip(1);
+        below.take_while(|line| !line.starts_with("## "))
+    }
+}
+
+/// Where links lead that stand in running text.
+fn targets(page: &str) -> Vec<String> {
+    let links = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    links.map(str::to_owned).collect()
+}
+
+/// What a heading is linked by: its words in small letters with hyphens between them.
+fn anchors(page: &str) -> Vec<String> {
+    let mut fenced = false;
+    let headings = page.lines().filter(|line| {
+        fenced ^= line.starts_with("```");
+        line.starts_with('#') && !fenced
+    });
+    let anchor = |heading: &str| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(anchor).collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+// ---- the examples
+
+/// What follows the bytes of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// It does not matter.
+    Open,
+    /// Nothing, until the time is up.
+    Silence,
+    /// The end of the stream.
+    End,
+}
+
+impl Example {
+    /// What is named first, a mistake or else the fault, and the line. `stream` is what a server reads from the first byte on; the name of an encoding
+    /// stands before the payload of a MESSAGE in that encoding.
+    fn judge(&self) -> (Option<&'static str>, String) {
+        let (subject, rest) = self.source.split_once(' ').expect("a word, then bytes");
+        let (bytes, ending) = bytes(rest);
+        let of_that_name = |encoding: &Encoding| encoding.name() == subject && *encoding != Encoding::Binary;
+        let (fault, diagnosis) = match Encoding::ALL.into_iter().find(of_that_name) {
+            Some(encoding) => told_of_text(encoding, &bytes),
+            None if subject == "stream" => {
+                told_of_stream(&bytes, ending).unwrap_or_else(|| panic!("{PAGE}:{}: nothing is wrong", self.line))
+            }
+            None => panic!("{PAGE}:{}: {subject} is neither a stream nor an encoding", self.line),
+        };
+        (diagnosis.first().map(|first| first.name()).or(fault), diagnosis.to_string())
+    }
+}
+
+/// The fault of a stream that a server reads, if it has one, and its diagnosis, which is what the CLOSE says.
+fn told_of_stream(wire: &[u8], ending: Ending) -> Option<(Option<&'static str>, Diagnosis)> {
+    let mut now = Duration::ZERO;
+    let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), now);
+    let mut rest = wire;
+    let past = |rest: &[u8]| &wire[..wire.len() - rest.len()];
+    loop {
+        let before = rest;
+        let step = session.receive(&mut rest, now);
+        session.explain(past(before), before);
+        if step == Step::More {
+            break;
+        }
+    }
+    match ending {
+        Ending::Open => {}
+        Ending::End => session.end_of_stream(rest.len(), now),
+        Ending::Silence => {
+            while session.outcome().is_none() {
+                now = session.deadline().expect("nobody may be silent for ever");
+                session.on_time(now);
+            }
+        }
+    }
+    session.explain(past(rest), rest);
+    let Some(Outcome::Fault(fault)) = session.outcome() else { return None };
+    let (fault, diagnosis) = (fault.name(), session.diagnosis().expect("it has been explained").clone());
+    assert_eq!(last_reason(&mut session), diagnosis.to_string());
+    Some((Some(fault), diagnosis))
+}
+
+/// The diagnosis of a payload, which is what the ERROR says if it is bad text.
+fn told_of_text(encoding: Encoding, payload: &[u8]) -> (Option<&'static str>, Diagnosis) {
+    let diagnosis = diagnose(&Evidence::text(encoding, payload));
+    let Err(fault) = Payload::decode(encoding, payload) else { return (None, diagnosis) };
+    let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
+    let mut wire = hello();
+    Frame::new(kind::MESSAGE, encoding, payload).expect("is short").encode(&mut wire);
+    let mut rest = &wire[..];
+    while session.receive(&mut rest, Duration::ZERO) != Step::More {}
+    assert_eq!(last_reason(&mut session), diagnosis.to_string());
+    (Some(fault.name()), diagnosis)
+}
+
+/// The reason of the CLOSE or the ERROR that a session says last.
+fn last_reason(session: &mut Session) -> String {
+    let mut output = Vec::new();
+    session.take_output(&mut output);
+    let (mut rest, mut decoder, mut last) = (&output[..], Decoder::new(MAX_LENGTH), None);
+    while let Some(frame) = decoder.decode(&mut rest).expect("is sound") {
+        last = Some(frame);
+    }
+    match last.map(Message::parse) {
+        Some(Ok(Some(Message::Close { reason, .. }))) => reason.to_str().into_owned(),
+        Some(Ok(Some(Message::Error(refusal)))) => refusal.reason.to_str().into_owned(),
+        other => panic!("neither CLOSE nor ERROR, but {other:?}"),
+    }
+}
+
+fn hello() -> Vec<u8> {
+    let mut wire = Vec::new();
+    Hello::new().encode(&mut wire);
+    wire
+}
+
+/// Bytes in the page's notation: hexadecimal, ASCII in quotes, `×N` after what comes N times, `HELLO`; and the ending.
+fn bytes(mut notation: &str) -> (Vec<u8>, Ending) {
+    let (mut all, mut last, mut ending) = (Vec::new(), Vec::new(), Ending::Open);
+    while let Some(rest) = Some(notation.trim_start()).filter(|rest| !rest.is_empty()) {
+        let (word, behind) = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let (text, behind) = quoted.split_once('"').expect("a quote ends");
+                last = text.as_bytes().to_vec();
+                ("", behind)
+            }
+            None => rest.split_once(' ').unwrap_or((rest, "")),
+        };
+        assert_eq!(ending, Ending::Open, "nothing comes behind the end: {rest}");
+        match (word, word.strip_prefix('×')) {
+            ("", _) => {}
+            ("HELLO", _) => last = hello(),
+            ("(silence)", _) => (last, ending) = (Vec::new(), Ending::Silence),
+            ("(end)", _) => (last, ending) = (Vec::new(), Ending::End),
+            (_, Some(times)) => last = last.repeat(times.parse::<usize>().expect("a number") - 1),
+            (hex, None) => last = unhex(hex),
+        }
+        all.extend_from_slice(&last);
+        notation = behind;
+    }
+    (all, ending)
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    assert!(hex.is_ascii() && hex.len().is_multiple_of(2), "{hex} is no hex");
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap_or_else(|_| panic!("{hex} is no hex"));
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
