@@ -377,6 +377,9 @@ fn text_in_another_encoding_is_named() {
             b"\xC2\xF1\xE5 \xEB\xFE\xE4\xE8 \xF0\xEE\xE6\xE4\xE0\xFE\xF2\xF1\xFF".to_vec(),
             "text-legacy-encoding",
         ),
+        // GBK and EUC-KR, which are Hangul if they are taken for UTF-16.
+        (Encoding::Utf8, b"\xC4\xE3\xBA\xC3\xCA\xC0\xBD\xE7".to_vec(), "text-legacy-encoding"),
+        (Encoding::Utf8, b"\xBE\xC8\xB3\xE7\xC7\xCF\xBC\xBC\xBF\xE4".to_vec(), "text-legacy-encoding"),
         (Encoding::Utf8, b"a \xED\xA0\xBD\xED\xB8\x80".to_vec(), "text-cesu-8"),
         (Encoding::Utf8, b"a\xC0\x80b".to_vec(), "text-modified-utf-8"),
         (Encoding::Utf8, b"a \xED\xA0\xBD b".to_vec(), "text-lone-surrogate"),

@@ -2,7 +2,7 @@
 
 use bookend::Encoding::{self, Ascii, Utf8, Utf16Be, Utf16Le};
 
-use crate::corpus::{CYRILLIC, Chance, EMOJI, JAPANESE, WESTERN, text, text_in};
+use crate::corpus::{CYRILLIC, Chance, EMOJI, HAN, JAPANESE, KOREAN, WESTERN, text, text_in};
 use crate::{Damage, Fault};
 
 const fn fault(title: &'static str, names: &'static [&'static str], make: fn(&mut Chance) -> Option<Damage>) -> Fault {
@@ -52,6 +52,14 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("Windows-1251 called UTF-8", &["text-legacy-encoding"], |c| {
         let text = sized(c, CYRILLIC);
         long_enough(illegal(told(Utf8, encoding_rs::WINDOWS_1251.encode(&text).0.into_owned())))
+    }),
+    fault("GBK called UTF-8", &["text-legacy-encoding"], |c| {
+        let text = sized(c, HAN);
+        long_enough(illegal(told(Utf8, encoding_rs::GBK.encode(&text).0.into_owned())))
+    }),
+    fault("EUC-KR called UTF-8", &["text-legacy-encoding"], |c| {
+        let text = sized(c, KOREAN);
+        long_enough(illegal(told(Utf8, encoding_rs::EUC_KR.encode(&text).0.into_owned())))
     }),
     // Without U+0000 both are the same.
     fault("CESU-8", &["text-cesu-8"], |c| {

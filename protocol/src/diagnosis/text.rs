@@ -204,11 +204,14 @@ impl<'a> Case<'a> {
             return;
         }
         let zeros = self.bytes.iter().filter(|&&byte| byte == 0).count();
+        let pairs = if self.fault.is_some() { plausible::high_pairs(self.bytes, self.cut) } else { 0 };
         let confidence = match self.fault {
+            Some(_) if pairs >= 4 => return,
             // Legal as it stands: every other byte is NUL, or nothing is said.
             None if zeros * 3 < self.bytes.len() || script.share() < 90 || zeros == self.bytes.len() => return,
             None => Confidence::Likely,
-            Some(_) if script.share() >= 85 && script.characters >= 2 => Confidence::Likely,
+            Some(_) if script.share() >= 85 && script.characters >= 2 && pairs == 0 => Confidence::Likely,
+            Some(_) if script.share() >= 85 && script.characters >= 2 => Confidence::Possible,
             Some(_) if script.share() >= 60 && script.characters >= 4 => Confidence::Possible,
             Some(_) => return,
         };

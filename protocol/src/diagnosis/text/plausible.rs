@@ -215,6 +215,24 @@ fn high_runs(bytes: &[u8]) -> bool {
     high > 2 && together * 10 >= high * 6
 }
 
+/// How many pairs of bytes from A1 up there are, if nothing else is but ASCII: so Chinese and Korean code pages are,
+/// nearly all of whose pairs are Hangul if they are read as UTF-16.
+pub(super) fn high_pairs(bytes: &[u8], cut: bool) -> usize {
+    let (mut pairs, mut rest) = (0, bytes);
+    loop {
+        rest = match rest {
+            [0..=0x7F, behind @ ..] => behind,
+            [0xA1..=0xFE, 0xA1..=0xFE, behind @ ..] => {
+                pairs += 1;
+                behind
+            }
+            [] => return pairs,
+            [0xA1..=0xFE] if cut => return pairs,
+            _ => return 0,
+        };
+    }
+}
+
 /// Single letters above 7F among those of ASCII, and the punctuation that word processors make.
 fn western(bytes: &[u8]) -> Option<Confidence> {
     let (mut letters, mut strange, mut in_words, mut high) = (0, 0, 0, 0);
