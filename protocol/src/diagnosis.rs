@@ -225,7 +225,7 @@ impl Diagnosis {
 impl fmt::Display for Diagnosis {
     /// One line of printable ASCII of at most [`MAX_REASON`] bytes, fit for a CLOSE or an ERROR (R6.2, R6.5): the
     /// fault's name, the first hypothesis, and the names of the others that are as likely. Where there is not room for
-    /// all, what was seen is cut short.
+    /// all, what was seen is cut short. What is only possible stands behind the whole fault, as that may be all.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = Bounded { out: f, left: MAX_REASON };
         let Some(first) = self.first() else {
@@ -234,12 +234,18 @@ impl fmt::Display for Diagnosis {
                 None => line.write_str("nothing is wrong"),
             };
         };
-        if let Some(fault) = self.fault {
-            write!(line, "{}: ", fault.name())?;
+        let unsure = first.confidence == Confidence::Possible;
+        match self.fault {
+            Some(fault) if unsure => write!(line, "{fault}; possibly ")?,
+            Some(fault) => write!(line, "{}: ", fault.name())?,
+            None => {}
         }
         line.write_str(first.name())?;
         for other in self.hypotheses[1..].iter().filter(|other| other.confidence == first.confidence) {
             write!(line, " or {}", other.name())?;
+        }
+        if unsure && self.fault.is_some() {
+            return write!(line, ": {}", first.mend());
         }
         write!(line, " ({})", first.confidence)?;
         if first.offset > 0 {

@@ -368,7 +368,7 @@ pub(crate) fn judge_first_frame(wire: &[u8]) -> Result<(), Error> {
 fn judge_opening(body: &[u8]) -> Result<(), Error> {
     let magic = &body[..body.len().min(MAGIC.len())];
     if !MAGIC.starts_with(magic) {
-        return Err(Error::BadHello { why: "the magic is BKND" });
+        return Err(Error::BadHello { why: "the magic is not BKND" });
     }
     for (position, (&found, wanted)) in (0..).zip(body[magic.len()..].iter().zip(CANARY)) {
         if found != wanted {

@@ -343,7 +343,7 @@ impl<'a> Fields<'a> {
 
     fn numbered(&self, make: impl FnOnce(NonZeroU32, Payload<'a>) -> Message<'a>) -> Result<Message<'a>, Error> {
         let (fixed, payload) = self.fixed::<4>()?;
-        let id = NonZeroU32::new(u32::from_be_bytes(*fixed)).ok_or(self.malformed("an id is not 0"))?;
+        let id = NonZeroU32::new(u32::from_be_bytes(*fixed)).ok_or(self.malformed("an id must not be 0"))?;
         Ok(make(id, Payload::decode(self.encoding, payload)?))
     }
 

@@ -115,7 +115,9 @@ fn unconfirmed(stream: &Stream<'_>, mistake: &'static Mistake, body_at: usize, l
         (true, Some(false)) => return None,
         (true, _) if !(24..=u64::from(MAX_HELLO)).contains(&length) => return None,
         (true, Some(true)) => Confidence::Likely,
-        _ if mistake == &m::LENGTH_LITTLE_ENDIAN || mistake == &m::LENGTH_ASCII_DIGITS => Confidence::Likely,
+        // A round length that is meant has noughts at its end; one that is swapped seldom has them at its beginning.
+        _ if mistake == &m::LENGTH_LITTLE_ENDIAN && bytes[4] != 0 => Confidence::Likely,
+        _ if mistake == &m::LENGTH_ASCII_DIGITS => Confidence::Likely,
         _ => Confidence::Possible,
     };
     let seen = format!("length field {}, which may mean {length}", hex(&bytes[4..HEADER_LENGTH]));
