@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::chat::Chat;
 use crate::doctor::DoctorArguments;
+use crate::inspect::InspectArguments;
 use crate::receive::Form;
 use crate::send::Sending;
 
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Send(SendArguments),
     Listen(ListenArguments),
     Doctor(DoctorArguments),
+    Inspect(InspectArguments),
 }
 
 /// Post each line of standard input to a room, and print what is said there

@@ -1,8 +1,9 @@
-//! The program `bookend`: chat, send and listen over a hub, and find out what is wrong with one.
+//! The program `bookend`: chat, send and listen over a hub, find out what is wrong with one, and inspect what was captured.
 //!
 //! # Layout
 //!
-//! `arguments` is the command line; `chat`, `send`, `listen` and `doctor` are the commands. Under them: `input` reads lines
+//! `arguments` is the command line; `chat`, `send`, `listen`, `doctor` and `inspect`, the last two of which have layouts
+//! of their own, are the commands. Under the others: `input` reads lines
 //! and `console` writes, each in a thread of its own; `receive` is the loop that every command runs; `post` sends.
 
 mod arguments;
@@ -13,6 +14,7 @@ mod doctor;
 #[path = "../../../tests/hub/mod.rs"]
 mod hub;
 mod input;
+mod inspect;
 mod listen;
 mod post;
 mod receive;
@@ -43,7 +45,10 @@ const INTERRUPTED: u8 = 130;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let command = Arguments::read().command;
+    let command = match Arguments::read().command {
+        Command::Inspect(arguments) => return ExitCode::from(inspect::run(&arguments)),
+        command => command,
+    };
     let console = Console::new(io::stdout(), io::stderr());
     let ended = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
@@ -77,6 +82,7 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
             listen::listen(client, arguments.form(), arguments.count, console, interrupt()).await
         }
         Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,
+        Command::Inspect(_) => unreachable!("it has no hub to talk to"),
     }
 }
 

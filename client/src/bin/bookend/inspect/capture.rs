@@ -1,0 +1,218 @@
+//! A capture file, pcap or pcapng, read as a stream: which packets are in it.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use bookend::ReadBuffer;
+use pcap_parser::nom::Err as Parsed;
+use pcap_parser::{
+    Block, LegacyPcapBlock, Linktype, PcapError, PcapHeader, parse_block_be, parse_block_le, parse_pcap_frame,
+    parse_pcap_frame_be, parse_pcap_frame_modified, parse_pcap_header,
+};
+
+/// The longest block, in bytes; a longer one is taken for damage.
+const LONGEST_BLOCK: usize = 16 << 20;
+/// The most interfaces of a section.
+const MAX_INTERFACES: usize = 1 << 16;
+
+/// Does it begin like a capture file?
+pub(super) fn is_capture(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [0xD4, 0xC3, 0xB2, 0xA1, ..]
+            | [0xA1, 0xB2, 0xC3, 0xD4, ..]
+            | [0x4D, 0x3C, 0xB2, 0xA1, ..]
+            | [0xA1, 0xB2, 0x3C, 0x4D, ..]
+            | [0x34, 0xCD, 0xB2, 0xA1, ..]
+            | [0x0A, 0x0D, 0x0D, 0x0A, ..]
+    )
+}
+
+/// Why a capture cannot be read on.
+#[derive(Debug)]
+pub(super) enum CaptureError {
+    Io(io::Error),
+    /// From this byte of the file on.
+    Damaged {
+        at: u64,
+        why: &'static str,
+    },
+}
+
+impl fmt::Display for CaptureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CaptureError::Io(error) => write!(f, "{error}"),
+            CaptureError::Damaged { at, why } => write!(f, "the capture cannot be read from byte {at} on: {why}"),
+        }
+    }
+}
+
+impl From<io::Error> for CaptureError {
+    fn from(error: io::Error) -> CaptureError {
+        CaptureError::Io(error)
+    }
+}
+
+/// A packet as it stands in the file.
+#[derive(Debug)]
+pub(super) struct Record<'a> {
+    pub(super) link: Linktype,
+    pub(super) bytes: &'a [u8],
+    /// Bytes at the end that were not captured.
+    pub(super) lost: u64,
+}
+
+/// Reads a capture file.
+pub(super) struct Capture<R> {
+    input: R,
+    buffer: ReadBuffer,
+    ended: bool,
+    /// Where `buffer` begins in the file.
+    position: u64,
+    format: Format,
+}
+
+enum Format {
+    Unknown,
+    Pcap(PcapHeader),
+    PcapNg { big_endian: bool, interfaces: Vec<Linktype> },
+}
+
+impl<R: Read> Capture<R> {
+    pub(super) fn new(input: R) -> Capture<R> {
+        Capture { input, buffer: ReadBuffer::new(), ended: false, position: 0, format: Format::Unknown }
+    }
+
+    /// Gives each packet to `take`, until the file ends. `idle` is called before each read.
+    ///
+    /// # Errors
+    /// [`CaptureError`], after all packets before the damage; those of `take` and `idle`.
+    pub(super) fn read<E: From<CaptureError>>(
+        &mut self,
+        mut take: impl FnMut(Record<'_>) -> Result<(), E>,
+        mut idle: impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
+        loop {
+            let filled = self.buffer.filled();
+            let used = match self.format.parse(filled) {
+                Ok((used, Some(record))) => {
+                    take(record)?;
+                    used
+                }
+                Ok((used, None)) => used,
+                Err(Trouble::Short) if filled.is_empty() && self.ended => return Ok(()),
+                Err(Trouble::Short) if self.ended => return Err(self.damaged("the file ends inside a packet").into()),
+                Err(Trouble::Short) if filled.len() > LONGEST_BLOCK => {
+                    return Err(self.damaged("a packet claims to be longer than 16 MiB").into());
+                }
+                Err(Trouble::Short) => {
+                    idle()?;
+                    let count = self.input.read(self.buffer.space()).map_err(CaptureError::Io)?;
+                    self.ended = count == 0;
+                    self.buffer.add(count);
+                    continue;
+                }
+                Err(Trouble::Wrong(why)) => return Err(self.damaged(why).into()),
+            };
+            self.buffer.consume(used);
+            self.position += used as u64;
+        }
+    }
+
+    fn damaged(&self, why: &'static str) -> CaptureError {
+        CaptureError::Damaged { at: self.position, why }
+    }
+}
+
+enum Trouble {
+    /// More bytes are needed.
+    Short,
+    Wrong(&'static str),
+}
+
+type Step<'a> = Result<(usize, Option<Record<'a>>), Trouble>;
+
+impl Format {
+    /// Reads one block: how long it is, and the packet that is in it.
+    fn parse<'a>(&mut self, bytes: &'a [u8]) -> Step<'a> {
+        match self {
+            Format::Unknown if bytes.starts_with(&[0x0A, 0x0D, 0x0D, 0x0A]) => {
+                *self = Format::PcapNg { big_endian: false, interfaces: Vec::new() };
+                self.parse(bytes)
+            }
+            Format::Unknown => {
+                let (rest, header) = parse_pcap_header(bytes).map_err(trouble("its header is none of a pcap file"))?;
+                if !super::packet::is_known(header.network) {
+                    return Err(Trouble::Wrong(UNKNOWN_LINK));
+                }
+                *self = Format::Pcap(header);
+                Ok((bytes.len() - rest.len(), None))
+            }
+            Format::Pcap(header) => {
+                let parse = match (header.is_modified_format(), header.is_bigendian()) {
+                    (true, _) => parse_pcap_frame_modified,
+                    (false, true) => parse_pcap_frame_be,
+                    (false, false) => parse_pcap_frame,
+                };
+                let (rest, LegacyPcapBlock { caplen, origlen, data, .. }) =
+                    parse(bytes).map_err(trouble("a packet is damaged"))?;
+                let lost = u64::from(origlen.saturating_sub(caplen));
+                Ok((bytes.len() - rest.len(), Some(Record { link: header.network, bytes: data, lost })))
+            }
+            Format::PcapNg { big_endian, interfaces } => parse_block(bytes, big_endian, interfaces),
+        }
+    }
+}
+
+const UNKNOWN_LINK: &str =
+    "its link type is not known; known are Ethernet, Linux cooked (any), loopback and raw IP: capture with those";
+
+fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<Linktype>) -> Step<'a> {
+    // Of a block that is long the parser says only at its end that it is none.
+    let length = bytes.get(4..8).and_then(|length| length.try_into().ok()).ok_or(Trouble::Short)?;
+    let begins_section = bytes.starts_with(&[0x0A, 0x0D, 0x0D, 0x0A]);
+    let length = if *big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
+    if !begins_section && (length < 12 || length as usize > LONGEST_BLOCK) {
+        return Err(Trouble::Wrong("a block has an impossible length"));
+    }
+    let parse = if *big_endian { parse_block_be } else { parse_block_le };
+    let (rest, block) = parse(bytes).map_err(trouble("a block is damaged"))?;
+    let link = |interface: u32| interfaces.get(interface as usize).copied().unwrap_or(Linktype(-1));
+    let record = match &block {
+        Block::SectionHeader(section) => {
+            *big_endian = section.big_endian();
+            interfaces.clear();
+            None
+        }
+        Block::InterfaceDescription(interface) => {
+            if interfaces.len() >= MAX_INTERFACES {
+                return Err(Trouble::Wrong("it has too many interfaces"));
+            }
+            interfaces.push(interface.linktype);
+            None
+        }
+        Block::EnhancedPacket(packet) => {
+            let lost = u64::from(packet.origlen.saturating_sub(packet.caplen));
+            let data = packet.data.get(..packet.caplen as usize).unwrap_or(packet.data);
+            Some(Record { link: link(packet.if_id), bytes: data, lost })
+        }
+        Block::SimplePacket(packet) => {
+            let data = packet.data.get(..packet.origlen as usize).unwrap_or(packet.data);
+            let lost = u64::from(packet.origlen).saturating_sub(data.len() as u64);
+            Some(Record { link: link(0), bytes: data, lost })
+        }
+        _ => None,
+    };
+    match bytes.len() - rest.len() {
+        0 => Err(Trouble::Wrong("a block is empty")),
+        used => Ok((used, record)),
+    }
+}
+
+fn trouble<'a>(why: &'static str) -> impl FnOnce(Parsed<PcapError<&'a [u8]>>) -> Trouble {
+    move |error| match error {
+        Parsed::Incomplete(_) => Trouble::Short,
+        Parsed::Error(_) | Parsed::Failure(_) => Trouble::Wrong(why),
+    }
+}

@@ -1,0 +1,175 @@
+//! What comes before frames, or in their place: a greeting, a line terminal's session, or something foreign (SPEC 4, 9).
+
+use bookend::diagnosis::{self, Evidence};
+use bookend::session::MAX_PREAMBLE;
+use bookend::{Error, START};
+
+/// What the first bytes of a stream are.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    Undecided,
+    /// Frames, behind so many bytes of text.
+    Frames {
+        behind: usize,
+    },
+    Lines,
+    /// Neither: the first byte is a fault.
+    Foreign,
+}
+
+/// What is known of whoever sends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context {
+    /// A server's greeting may come first (R4.20).
+    pub(super) greets: bool,
+    /// Lines may come in the place of frames (R9.17).
+    pub(super) may_be_lines: bool,
+    /// They do: the other side speaks lines.
+    pub(super) is_lines: bool,
+    /// Nothing more will come.
+    pub(super) ended: bool,
+}
+
+/// Judges the first bytes of a stream.
+pub(super) fn opening(bytes: &[u8], context: Context) -> Opening {
+    let Some(&first) = bytes.first() else { return Opening::Undecided };
+    if first == START[0] {
+        return Opening::Frames { behind: 0 };
+    }
+    if context.is_lines && is_text(bytes) {
+        return Opening::Lines;
+    }
+    let greeting = &bytes[..bytes.len().min(MAX_PREAMBLE + 1)];
+    if !context.greets {
+        // The client's first byte decides (R4.22): a whole line tells which it is.
+        return match greeting.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            None if greeting.len() <= MAX_PREAMBLE && !context.ended => Opening::Undecided,
+            end => lines_or_foreign(&greeting[..end.map_or(greeting.len(), |end| end + 1)], context),
+        };
+    }
+    match greeting.iter().position(|&byte| byte == START[0]) {
+        Some(start) if greeting.len() <= start + 1 && bytes.len() <= start + 1 && !context.ended => Opening::Undecided,
+        Some(start)
+            if is_text(&greeting[..start]) && bytes[start + 1..].first().is_none_or(|&byte| byte == START[1]) =>
+        {
+            Opening::Frames { behind: start }
+        }
+        Some(_) => Opening::Foreign,
+        None if greeting.len() <= MAX_PREAMBLE && !context.ended => Opening::Undecided,
+        None => lines_or_foreign(greeting, context),
+    }
+}
+
+fn lines_or_foreign(bytes: &[u8], context: Context) -> Opening {
+    if !context.may_be_lines || !is_text(bytes) {
+        return Opening::Foreign;
+    }
+    let fault = Error::BadStart { offset: 0, found: bytes[0] };
+    match diagnosis::diagnose(&Evidence::stream(fault, 0, bytes)).first() {
+        Some(first) if first.name() != "foreign-text" => Opening::Foreign,
+        _ => Opening::Lines,
+    }
+}
+
+/// The length of the line at the beginning of `bytes`, at most 1,024 bytes; `None` if it has not come whole.
+pub(super) fn line(bytes: &[u8], ended: bool) -> Option<usize> {
+    let line = &bytes[..bytes.len().min(MAX_PREAMBLE)];
+    match line.iter().position(|&byte| byte == b'\n') {
+        Some(end) => Some(end + 1),
+        None if line.len() == MAX_PREAMBLE || (ended && !line.is_empty()) => Some(line.len()),
+        None => None,
+    }
+}
+
+/// Could a person have typed, or read, this? UTF-8 as far as it goes, and telnet's commands.
+fn is_text(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some((&first, behind)) = rest.split_first() {
+        rest = match (first, behind) {
+            (IAC, [0xFB..=0xFE, _, behind @ ..] | [0xF0..=0xFA, behind @ ..]) => behind,
+            (IAC, [] | [0xFB..=0xFE]) => return true,
+            (0 | 8..=13 | 0x1B | b' '..=0x7F, _) => behind,
+            _ => {
+                let length = utf8_length(rest);
+                match rest.get(..length).map(std::str::from_utf8) {
+                    Some(Ok(_)) => &rest[length..],
+                    Some(Err(_)) => return false,
+                    // Cut off where the bytes end.
+                    None => return std::str::from_utf8(rest).is_err_and(|error| error.error_len().is_none()),
+                }
+            }
+        };
+    }
+    true
+}
+
+/// Telnet: a command follows.
+const IAC: u8 = 0xFF;
+
+/// How long is the character that begins with this byte, if it is one?
+fn utf8_length(bytes: &[u8]) -> usize {
+    match bytes[0] {
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: Context = Context { greets: false, may_be_lines: true, is_lines: false, ended: false };
+    const SERVER: Context = Context { greets: true, may_be_lines: true, is_lines: false, ended: false };
+    const FILE: Context = Context { greets: true, may_be_lines: false, is_lines: false, ended: false };
+
+    fn ended(context: Context) -> Context {
+        Context { ended: true, ..context }
+    }
+
+    #[test]
+    fn greeting_is_at_most_1024_bytes_before_start() {
+        let greeted = |length: usize| [&*vec![b'x'; length], &START].concat();
+        assert_eq!(opening(&greeted(1024), FILE), Opening::Frames { behind: 1024 });
+        assert_eq!(opening(&greeted(1025), FILE), Opening::Foreign);
+        assert_eq!(opening(&vec![b'x'; 1024], FILE), Opening::Undecided);
+        assert_eq!(opening(&vec![b'x'; 1024], ended(FILE)), Opening::Foreign);
+        assert_eq!(opening(&greeted(0), CLIENT), Opening::Frames { behind: 0 });
+        assert_eq!(opening(b"Bookend hub\r\n\xF5\xF8", SERVER), Opening::Frames { behind: 13 });
+    }
+
+    #[test]
+    fn clients_first_line_tells_a_terminal_from_something_foreign() {
+        assert_eq!(opening(b"hello", CLIENT), Opening::Undecided);
+        assert_eq!(opening(b"hello", ended(CLIENT)), Opening::Lines);
+        assert_eq!(opening("grüß\r\nand more".as_bytes(), CLIENT), Opening::Lines);
+        assert_eq!(opening(b"\xFF\xFD\x03\xFF\xFB\x18hello\r\n", CLIENT), Opening::Lines);
+        assert_eq!(opening(b"GET / HTTP/1.1\r\nHost: x\r\n", CLIENT), Opening::Foreign);
+        assert_eq!(opening(b"\x16\x03\x01\x02\0\x01\0\x01\xFC\x03\x03\r", CLIENT), Opening::Foreign);
+    }
+
+    #[test]
+    fn server_whose_client_speaks_lines_speaks_lines() {
+        let context = Context { is_lines: true, ..SERVER };
+        assert_eq!(opening(b"Bookend hub\r\n", context), Opening::Lines);
+        assert_eq!(opening(b"Bookend hub\r\n", SERVER), Opening::Undecided);
+        assert_eq!(opening(b"Bookend hub\r\n", ended(SERVER)), Opening::Lines);
+        assert_eq!(opening(b"HTTP/1.1 400 Bad Request\r\n\r\n", ended(SERVER)), Opening::Foreign);
+    }
+
+    #[test]
+    fn changed_start_is_foreign_and_no_greeting() {
+        for bytes in [&b"\xF8\xF5\0\x01"[..], b"\0\xF5\0\xF8\0\x01", b"\xC3\xB5\xC3\xB8\x01\0"] {
+            assert_eq!(opening(bytes, ended(FILE)), Opening::Foreign, "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn lines_are_cut_at_1024_bytes() {
+        assert_eq!(line(b"a\r\nb", false), Some(3));
+        assert_eq!(line(b"a", false), None);
+        assert_eq!(line(b"a", true), Some(1));
+        assert_eq!(line(&[b'x'; 2000], false), Some(1024));
+    }
+}
