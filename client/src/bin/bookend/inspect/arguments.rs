@@ -17,8 +17,8 @@ Exit codes:
 Objects of --json, one a line, each with \"event\":
   stream      stream, client, server, whole: a TCP stream of a capture; what follows of it names it in
               \"stream\" and \"sender\", which is client or server
-  preamble    text: what a client skips before the first START
-  line        text: of a line terminal, which has no frames
+  preamble    text, or hex if it is none: what a client skips before the first START
+  line        text, or hex: of a line terminal, which has no frames
   frame       frame, offset, kind, name, encoding, length, fields of the fixed part, and text or hex, the
               payload; cut, missing and unended where they hold
   refused     frame, offset, fault, detail, diagnoses: what a session would say of the frame before
@@ -30,7 +30,7 @@ Objects of --json, one a line, each with \"event\":
   no-close    the stream ended without a CLOSE
   damaged     detail: the input cannot be read on
   summary     format, frames, faults, refused, skipped, missing, streams, left_out, not_followed, fragments,
-              unreadable
+              unreadable, damaged
 
 Offsets count from the first START of a stream, frames from 0, as in SPEC.md.";
 

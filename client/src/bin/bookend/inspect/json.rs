@@ -29,10 +29,9 @@ struct Object<T> {
 }
 
 pub(super) fn event(place: Place, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
-    let text = |bytes| Words { text: text::shown(Encoding::Utf8, bytes, false) };
     match event {
-        Event::Preamble(bytes) => write("preamble", place, text(bytes), out),
-        Event::Line(bytes) => write("line", place, text(bytes), out),
+        Event::Preamble(bytes) => write("preamble", place, Words::of(bytes), out),
+        Event::Line(bytes) => write("line", place, Words::of(bytes), out),
         Event::Frame(seen) => write("frame", place, Frame::of(seen), out),
         Event::Remark(remark) => {
             let name = if matches!(remark.what, Verdict::Refused(_)) { "refused" } else { "remark" };
@@ -100,8 +99,20 @@ struct TcpStream {
 struct Nothing {}
 
 #[derive(Serialize)]
-struct Words {
-    text: String,
+struct Words<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hex: Option<String>,
+}
+
+impl<'a> Words<'a> {
+    fn of(bytes: &'a [u8]) -> Words<'a> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Words { text: Some(text), hex: None },
+            Err(_) => Words { text: None, hex: Some(data_encoding::HEXLOWER.encode(bytes)) },
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -192,8 +203,11 @@ impl Serialize for Fields<'_> {
                 Form::Code(code) => map.serialize_entry(field.name, &code)?,
                 Form::Event(event) => map.serialize_entry(field.name, &event)?,
                 Form::Line => {
-                    let line = text::shown(Encoding::Utf8, &self.body[field.at.clone()], false);
-                    map.serialize_entry(field.name, &line)?;
+                    let bytes = &self.body[field.at.clone()];
+                    match std::str::from_utf8(bytes) {
+                        Ok(line) => map.serialize_entry(field.name, line)?,
+                        Err(_) => map.serialize_entry(field.name, &text::shown(Encoding::Utf8, bytes, false))?,
+                    }
                 }
                 Form::Secret => map.serialize_entry(field.name, words::SECRET)?,
                 Form::Bytes | Form::Payload => {}

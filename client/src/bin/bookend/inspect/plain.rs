@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use bookend::diagnosis::{Confidence, Diagnosis};
-use bookend::{Code, Encoding, Encodings, Hello, escaped, kind};
+use bookend::{Code, Encoding, Encodings, Error, Hello, escaped, kind};
 
 use super::conversations::Stream;
 use super::dump;
@@ -19,6 +19,8 @@ pub(super) type Place = Option<(u64, Sender)>;
 
 /// Characters of a payload that a line shows.
 const PREVIEW: usize = 60;
+/// Characters of a reason that a line shows: all there may be (R6.5).
+const REASON: usize = 200;
 /// Bytes of a binary payload that a line shows.
 const BINARY_PREVIEW: usize = 16;
 
@@ -76,8 +78,8 @@ impl Plain {
             Event::Frame(seen) => self.frame(seen, out),
             Event::Remark(said) => self.remark(said, out),
             Event::Fault(found) => self.fault(found, out),
-            Event::Preamble(bytes) => writeln!(out, "greeting  \"{}\"", text::shown(Encoding::Utf8, bytes, false)),
-            Event::Line(bytes) => writeln!(out, "line      \"{}\"", text::shown(Encoding::Utf8, bytes, false)),
+            Event::Preamble(bytes) => writeln!(out, "greeting  \"{}\"", line(bytes)),
+            Event::Line(bytes) => writeln!(out, "line      \"{}\"", line(bytes)),
             Event::Skipped(skipped) => writeln!(out, "{remark}{}{remark:#}", skip(skipped)),
             Event::Hole { offset, length } => {
                 writeln!(out, "{remark}{length} bytes are not in the capture, from byte {offset} on{remark:#}")
@@ -135,10 +137,11 @@ impl Plain {
             let dots = if more || held.len() < bytes.len() { " …" } else { "" };
             return format!("{style}{}{dots}{style:#}", text::hex(held));
         }
-        let held = &bytes[..bytes.len().min(4 * PREVIEW)];
+        let room = if matches!(seen.kind, kind::CLOSE | kind::ERROR) { REASON } else { PREVIEW };
+        let held = &bytes[..bytes.len().min(4 * room)];
         let cut = more || held.len() < bytes.len();
         let shown = text::shown(seen.encoding, held, cut);
-        let end = shown.char_indices().nth(PREVIEW).map_or(shown.len(), |(at, _)| at);
+        let end = shown.char_indices().nth(room).map_or(shown.len(), |(at, _)| at);
         let dots = if cut || end < shown.len() { " …" } else { "" };
         format!("{style}\"{}\"{dots}{style:#}", &shown[..end])
     }
@@ -154,7 +157,11 @@ impl Plain {
             }
             Verdict::Note(note) => writeln!(out, "      {remark}{note}{remark:#}")?,
         }
-        said.diagnosis.as_ref().map_or(Ok(()), |diagnosis| self.diagnosis(diagnosis, "of the payload", out))
+        let of = match said.what {
+            Verdict::Note(_) | Verdict::Refused(Error::BadText { .. }) => "of the payload",
+            _ => "of the stream",
+        };
+        said.diagnosis.as_ref().map_or(Ok(()), |diagnosis| self.diagnosis(diagnosis, of, out))
     }
 
     fn fault(self, found: &Fault<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -208,7 +215,7 @@ impl Plain {
         };
         writeln!(out, "{}{streams}", parts.join(", "))?;
         let notes = [
-            (summary.left_out, "other TCP stream", "do not look like Bookend: --port or --stream shows them"),
+            (summary.left_out, "other TCP stream", "are left out: --port or --stream shows them"),
             (summary.not_followed, "TCP stream", "more than can be followed at a time"),
             (summary.fragments, "IP fragment", "are not put together"),
             (summary.unreadable, "packet", "could not be read: cut off in their headers, or of an unknown link type"),
@@ -255,6 +262,11 @@ pub(super) fn value(field: &Field, body: &[u8]) -> String {
         Form::Bytes => text::hex(words::quoted(bytes)),
         Form::Payload => String::new(),
     }
+}
+
+/// A line without the line end that it should have.
+fn line(bytes: &[u8]) -> String {
+    text::shown(Encoding::Utf8, bytes.strip_suffix(b"\r\n").unwrap_or(bytes), false)
 }
 
 pub(super) fn kind_name(kind: u8) -> String {

@@ -80,7 +80,7 @@ const STEP: usize = 4 << 10;
 /// Faults that are looked at with all evidence there is; a stream of nothing but faults is not to take all day.
 const THOROUGH: u64 = 100;
 /// What is looked at of the others, in bytes.
-const HASTY: usize = 1 << 10;
+const HASTY: usize = 512;
 
 impl Walker {
     /// Walks along what `sender` sent, from the first byte on if it is `whole`. Bodies have at most `limit` bytes.
@@ -419,7 +419,7 @@ impl Walker {
         if rest.len() <= window && self.end.is_none() {
             return Ok(false);
         }
-        while self.at - self.before > WINDOW {
+        while self.at - self.before > window {
             self.before += total(&buffer[self.before..]);
         }
         let bytes = if window == WINDOW { rest } else { &rest[..rest.len().min(window)] };
@@ -495,3 +495,6 @@ fn changed_hello(number: u64, wire: &[u8]) -> Option<Error> {
     (is_hello && wire[3] == Encoding::Binary as u8 && !body.starts_with(opening))
         .then(|| Hello::parse(&body[..opening.len()]).err())?
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,399 @@
+//! `bookend inspect` as its users run it, on small inputs that are built here.
+
+#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+
+#[path = "inspect/capture.rs"]
+mod capture;
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use bookend::{Encoding, Hello, Message, Payload};
+use capture::{FIN, LINKS, Link, RST, Segment, client, opening, pcap, pcapng, server};
+use serde_json::Value;
+
+const PORT: u16 = 3990;
+const LITTLE_ENDIAN: &[u8] = b"\xF5\xF8\x02\x02\x08\0\0\0hi there\xF8\xF5";
+
+/// What the program prints for this input, and its exit code.
+fn inspect(options: &[&str], input: &[u8]) -> (String, String, Option<i32>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bookend"))
+        .arg("inspect")
+        .args(options)
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program was built");
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // A program that has read enough does not read on.
+    let writing = thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writing.join().unwrap();
+    let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
+    (text(output.stdout), text(output.stderr), output.status.code())
+}
+
+/// The objects that the program prints with --json, and its exit code.
+fn objects(options: &[&str], input: &[u8]) -> (Vec<Value>, Option<i32>) {
+    let (output, _, code) = inspect(&[options, &["--json"]].concat(), input);
+    (output.lines().map(|line| serde_json::from_str(line).expect(line)).collect(), code)
+}
+
+/// What happened, shortly: `client frame 0 HELLO`, `hole 20`, …
+fn events(options: &[&str], input: &[u8]) -> Vec<String> {
+    let word = |object: &Value, key: &str| object.get(key).map(|value| value.to_string().replace('"', ""));
+    let (objects, _) = objects(options, input);
+    let told = objects.iter().filter(|object| !matches!(object["event"].as_str(), Some("stream" | "summary")));
+    told.map(|object| {
+        let keys = ["sender", "event", "frame", "name", "fault", "length", "text"];
+        let keys = if object["event"] == "frame" { &keys[..4] } else { &keys };
+        keys.iter().filter_map(|key| word(object, key)).collect::<Vec<_>>().join(" ")
+    })
+    .collect()
+}
+
+fn hello() -> Vec<u8> {
+    let mut wire = Vec::new();
+    Hello::new().encode(&mut wire);
+    wire
+}
+
+fn message(text: &str) -> Vec<u8> {
+    let mut wire = Vec::new();
+    let payload = Payload::decode(Encoding::Utf8, text.as_bytes()).unwrap();
+    Message::Message(payload).encode(1 << 20, &mut wire).unwrap();
+    wire
+}
+
+fn close() -> Vec<u8> {
+    b"\xF5\xF8\x08\x01\0\0\0\x02\x03\xE8\xF8\xF5".to_vec()
+}
+
+fn session() -> Vec<u8> {
+    [hello(), message("grüß"), close()].concat()
+}
+
+/// Segments of these bytes, of `size` bytes each.
+fn segments(make: fn(u32, &[u8]) -> Segment<'_>, bytes: &[u8], size: usize) -> Vec<Segment<'_>> {
+    let starts = (0..bytes.len()).step_by(size);
+    starts.zip(bytes.chunks(size)).map(|(at, bytes)| make(u32::try_from(at + 1).unwrap(), bytes)).collect()
+}
+
+const SESSION: [&str; 3] = ["client frame 0 HELLO", "client frame 1 MESSAGE", "client frame 2 CLOSE"];
+
+#[test]
+fn every_form_gives_the_same_frames() {
+    let bytes = session();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let dump: String = bytes
+        .chunks(16)
+        .enumerate()
+        .map(|(row, bytes)| {
+            let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{:08x}  {:<48} |................|\n", 16 * row, digits.join(" "))
+        })
+        .collect();
+    let base64 = data_encoding::BASE64.encode(&bytes);
+    let plain = inspect(&[], &bytes);
+    assert_eq!(plain.2, Some(0), "{plain:?}");
+    for (form, input) in [("hex", hex), ("hex", dump), ("base64", base64)] {
+        assert_eq!(inspect(&[], input.as_bytes()), plain, "{form}");
+        assert_eq!(inspect(&["--format", form], input.as_bytes()), plain, "{form}");
+    }
+    assert_eq!(
+        plain.0.lines().nth(1).unwrap(),
+        "    1        34  MESSAGE   utf-8          6  \"grüß\"",
+        "the offset is that of SPEC 2"
+    );
+}
+
+#[test]
+fn file_is_read_as_standard_input_is() {
+    let path = std::env::temp_dir().join(format!("bookend-inspect-{}", std::process::id()));
+    std::fs::write(&path, session()).unwrap();
+    let read = inspect(&[path.to_str().unwrap()], b"");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(read, inspect(&["-"], &session()));
+    let (_, stderr, code) = inspect(&[path.to_str().unwrap()], b"");
+    assert!(code == Some(2) && stderr.starts_with("bookend: "), "{stderr}");
+}
+
+#[test]
+fn every_link_type_and_both_versions_of_ip_are_read() {
+    let bytes = session();
+    let stream = [opening(), segments(client, &bytes, 10)].concat();
+    for link in LINKS {
+        for v6 in [false, true] {
+            assert_eq!(events(&[], &pcap(link, v6, PORT, &stream)), SESSION, "{link:?}, IPv6: {v6}");
+        }
+    }
+    for big_endian in [false, true] {
+        assert_eq!(events(&[], &pcapng(big_endian, PORT, &stream)), SESSION, "pcapng, big-endian: {big_endian}");
+    }
+}
+
+#[test]
+fn each_direction_is_told_of_for_itself() {
+    let greeting = b"Bookend hub\r\n";
+    let (mine, its) = (session(), [&greeting[..], &session()].concat());
+    let stream = [
+        opening(),
+        segments(server, &its[..13], 99),
+        segments(client, &mine, 99),
+        vec![server(14, &its[13..]).with(FIN), client(u32::try_from(mine.len() + 1).unwrap(), b"").with(FIN)],
+    ]
+    .concat();
+    let told = events(&[], &pcap(Link::Ethernet, false, PORT, &stream));
+    assert_eq!(told[..3], SESSION);
+    assert_eq!(told[3], "server preamble Bookend hub\\r\\n");
+    assert_eq!(told[4..], ["server frame 0 HELLO", "server frame 1 MESSAGE", "server frame 2 CLOSE"]);
+}
+
+#[test]
+fn segments_that_come_twice_or_out_of_order_make_no_difference() {
+    let bytes = session();
+    let mut pieces = segments(client, &bytes, 7);
+    pieces.reverse();
+    let twice: Vec<Segment<'_>> = pieces.iter().flat_map(|segment| [*segment, *segment]).collect();
+    let overlapping = vec![client(1, &bytes[..20]), client(11, &bytes[10..]), client(5, &bytes[4..30])];
+    for stream in [pieces, twice, overlapping] {
+        let stream = [opening(), stream].concat();
+        assert_eq!(events(&[], &pcap(Link::Ethernet, false, PORT, &stream)), SESSION);
+    }
+}
+
+#[test]
+fn hole_is_told_and_the_stream_goes_on() {
+    let bytes = session();
+    let inside = [opening(), vec![client(1, &bytes[..43]), client(46, &bytes[45..])]].concat();
+    let told = events(&[], &pcap(Link::Raw, false, PORT, &inside));
+    assert_eq!(told, [SESSION[0], "client hole 2", SESSION[1], SESSION[2]]);
+    let across = [opening(), vec![client(1, &bytes[..30]), client(40, &bytes[39..])]].concat();
+    let told = events(&[], &pcap(Link::Raw, false, PORT, &across));
+    assert_eq!(told, ["client hole 9", "client skipped 41", "client frame 0 CLOSE"]);
+    let (objects, code) = objects(&[], &pcap(Link::Raw, false, PORT, &across));
+    assert_eq!((&objects.last().unwrap()["missing"], code), (&Value::from(9), Some(0)));
+}
+
+#[test]
+fn packets_that_were_cut_off_are_holes() {
+    let mine = [hello(), message(&"long ".repeat(20)), message("short"), close()].concat();
+    let stream =
+        [opening(), vec![client(1, &mine[..34]), client(35, &mine[34..144]).cut(40), client(145, &mine[144..])]]
+            .concat();
+    let told = events(&[], &pcap(Link::Ethernet, false, PORT, &stream));
+    assert_eq!(told[..3], [SESSION[0], "client hole 70", SESSION[1]]);
+    assert_eq!(told.last().unwrap(), "client frame 3 CLOSE");
+}
+
+#[test]
+fn capture_may_begin_inside_a_stream_and_sequence_numbers_wrap_around() {
+    let bytes = [message("before"), message("one"), message("two"), close()].concat();
+    let begun = vec![client(u32::MAX - 20, &bytes[5..30]), client(4, &bytes[30..])];
+    for options in [&[][..], &["--port", "3990"], &["--stream", "1"]] {
+        let told = events(options, &pcap(Link::Ethernet, false, PORT, &begun));
+        assert_eq!(told[0], "client skipped 11", "{told:?}");
+        assert_eq!(told.last().unwrap(), "client frame 2 CLOSE");
+    }
+}
+
+#[test]
+fn fault_is_diagnosed_and_what_is_skipped_is_counted() {
+    let mine = [&hello(), LITTLE_ENDIAN, LITTLE_ENDIAN, &close()].concat();
+    let stream = [opening(), vec![client(1, &mine).with(FIN)]].concat();
+    for input in [mine.clone(), pcap(Link::Ethernet, false, PORT, &stream)] {
+        let (objects, code) = objects(&[], &input);
+        assert_eq!(code, Some(1));
+        let of = |event: &str| objects.iter().find(|object| object["event"] == event).unwrap();
+        let fault = of("fault");
+        assert_eq!((&fault["fault"], &fault["offset"], &fault["frame"]), (&"too-long".into(), &34.into(), &1.into()));
+        let first = &fault["diagnoses"][0];
+        assert_eq!((&first["name"], &first["confidence"]), (&"length-little-endian".into(), &"certain".into()));
+        assert_eq!(first["mend"], "write the length most significant byte first (htonl)");
+        assert_eq!((&of("skipped")["length"], &of("skipped")["found"]), (&36.into(), &true.into()));
+        assert_eq!(of("summary")["faults"], 1);
+        assert_eq!(objects.iter().filter(|object| object["event"] == "frame").count(), 2);
+    }
+    let (plain, _, code) = inspect(&["--quiet"], &mine);
+    assert_eq!(code, Some(1));
+    assert!(plain.contains("fault too-long: a body of 134217728 bytes") && !plain.contains("HELLO "), "{plain}");
+    assert!(plain.contains("certain   length-little-endian: ") && plain.contains("mend: write the length"), "{plain}");
+    assert!(plain.contains("36 bytes skipped from byte 34 on, to the next sound frame"), "{plain}");
+}
+
+#[test]
+fn bad_text_is_diagnosed_and_is_exit_code_1() {
+    let latin_1 = b"\xF5\xF8\x02\x02\0\0\0\x04gr\xFC\xDF\xF8\xF5";
+    let (objects, code) = objects(&[], &[&hello(), &latin_1[..], &close()].concat());
+    assert_eq!(code, Some(1));
+    assert_eq!(objects[1]["hex"], "6772fcdf");
+    assert_eq!((&objects[2]["event"], &objects[2]["fault"]), (&"refused".into(), &"bad-text".into()));
+    assert_eq!(objects[2]["diagnoses"][0]["name"], "text-windows-1252");
+    assert_eq!(objects[3]["name"], "CLOSE");
+}
+
+#[test]
+fn what_the_other_side_said_counts() {
+    let mut small = Vec::new();
+    Hello::new().with_max_body(1024).with_accepted(bookend::Encodings::CORE).encode(&mut small);
+    let long = message(&"x".repeat(1025));
+    let wide = b"\xF5\xF8\x02\x03\0\0\0\x02\0a\xF8\xF5";
+    let mine = [&hello(), &wide[..], &long].concat();
+    let stream = [opening(), vec![client(1, &mine[..34]), server(1, &small), client(35, &mine[34..])]].concat();
+    let told = events(&[], &pcap(Link::Ethernet, false, PORT, &stream));
+    assert_eq!(told[3], "client refused 1 encoding-refused", "{told:?}");
+    assert_eq!(told[4], "client fault 2 too-long", "{told:?}");
+    let told = events(&["--max-body", "4096"], &pcap(Link::Ethernet, false, PORT, &stream));
+    assert_eq!(told.last().unwrap(), "client frame 2 MESSAGE");
+}
+
+#[test]
+fn http_on_the_port_is_shown_and_a_terminal_is_no_fault() {
+    let http = b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n";
+    let answer = b"Bookend hub\r\n! policy: no HTTP\r\n";
+    let stream = [opening(), vec![server(1, answer).with(FIN), client(1, http).with(FIN)]].concat();
+    let input = pcap(Link::Ethernet, false, PORT, &stream);
+    let (shown, _) = objects(&[], &input);
+    let fault = shown.iter().find(|object| object["event"] == "fault").unwrap();
+    assert_eq!((&fault["sender"], &fault["diagnoses"][0]["name"]), (&"client".into(), &"foreign-http".into()));
+    assert!(events(&[], &input).iter().any(|told| told.starts_with("server line Bookend hub")));
+    let stream = [opening(), vec![client(1, b"hello\r\n").with(FIN), server(1, answer).with(FIN)]].concat();
+    let (shown, code) = objects(&[], &pcap(Link::Ethernet, false, PORT, &stream));
+    assert_eq!((code, &shown[1]["event"], &shown[1]["text"]), (Some(0), &"line".into(), &"hello\r\n".into()));
+}
+
+#[test]
+fn streams_that_are_no_bookend_are_counted_and_shown_when_named() {
+    let http = [opening(), vec![client(1, b"GET / HTTP/1.1\r\n\r\n").with(RST)]].concat();
+    let input = pcap(Link::Ethernet, false, 80, &http);
+    let (left, code) = objects(&[], &input);
+    assert_eq!((left.len(), &left[0]["left_out"], code), (1, &1.into(), Some(0)));
+    assert!(inspect(&[], &input).0.contains("1 other TCP stream, which"));
+    for options in [["--port", "80"], ["--stream", "1"]] {
+        let (shown, code) = objects(&options, &input);
+        assert_eq!((&shown[1]["fault"], code), (&"bad-start".into(), Some(1)));
+    }
+    // One that looks like Bookend is shown wherever it is.
+    let bytes = session();
+    let stream = [opening(), segments(client, &bytes, 3)].concat();
+    assert_eq!(events(&[], &pcap(Link::Ethernet, false, 80, &stream)), SESSION);
+    assert_eq!(events(&["--port", "81"], &pcap(Link::Ethernet, false, 80, &stream)), [""; 0]);
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_whoever_asks() {
+    let bytes = [&hello(), LITTLE_ENDIAN, &message("\u{1b}[31m red"), &close()].concat();
+    let escapes = |options: &[&str]| inspect(options, &bytes).0.matches('\u{1b}').count();
+    assert_eq!(escapes(&[]), 0);
+    assert_eq!(escapes(&["--hex"]), 0);
+    assert_eq!(escapes(&["--json", "--color", "always"]), 0);
+    assert!(escapes(&["--color", "always"]) > 0 && escapes(&["--hex", "--color", "always"]) > 20);
+    assert!(inspect(&[], &bytes).0.contains("\"\\u{1b}[31m red\""));
+}
+
+#[test]
+fn bytes_are_shown_field_by_field_but_a_token_is_not() {
+    let mut wire = Vec::new();
+    Hello::new().with_token(b"sesame").unwrap().encode(&mut wire);
+    let (shown, _, _) = inspect(&["--hex"], &[wire, message("hi"), close()].concat());
+    for row in ["f5 f8", "START", "42 4b 4e 44", "canary", "MESSAGE", "|hi| utf-8", "1000 normal", "END"] {
+        assert!(shown.contains(row), "{row}: {shown}");
+    }
+    assert!(!shown.contains("73 65 73") && shown.contains("token       (not shown)"), "{shown}");
+}
+
+#[test]
+fn output_that_nobody_reads_ends_it_quietly() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bookend"))
+        .args(["inspect", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    let frames = [hello(), message("hi").repeat(10_000)].concat();
+    let writing = thread::spawn(move || drop(stdin.write_all(&frames)));
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!((child.wait().unwrap().code(), &*errors), (Some(0), ""));
+    writing.join().unwrap();
+}
+
+#[test]
+fn damaged_capture_keeps_what_was_readable() {
+    let bytes = session();
+    let stream = [opening(), segments(client, &bytes, 99)].concat();
+    let whole = pcap(Link::Ethernet, false, PORT, &stream);
+    let cut = [&whole[..], &[0; 9]].concat();
+    assert_eq!(events(&[], &cut)[..3], SESSION);
+    let (_, stderr, code) = inspect(&[], &cut);
+    let at = whole.len();
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        stderr,
+        format!("bookend: the capture cannot be read from byte {at} on: the file ends inside a packet\n")
+    );
+    let (damaged, _) = objects(&[], &cut);
+    assert_eq!(damaged[damaged.len() - 2]["event"], "damaged");
+    let (_, stderr, code) = inspect(&[], b"f5f8\nzz");
+    assert_eq!((code, &*stderr), (Some(1), ""), "it is no hexadecimal text, so it is taken as it is");
+    let (_, stderr, code) = inspect(&["--format", "hex"], b"f5f8\nzz");
+    assert!(code == Some(1) && stderr.contains("line 2"), "{stderr}");
+}
+
+#[test]
+fn damage_of_any_kind_is_no_more_than_a_fault() {
+    let bytes = [&session(), LITTLE_ENDIAN, &session()].concat();
+    let stream = [opening(), segments(client, &bytes, 30), segments(server, &bytes, 50)].concat();
+    let mut state = 1_u64;
+    let mut next = || {
+        // A small generator, so that each run tries the same.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    let captures = [
+        pcap(Link::Ethernet, false, PORT, &stream),
+        pcap(Link::Null, true, PORT, &stream),
+        pcapng(true, PORT, &stream),
+    ];
+    for round in 0..40 {
+        for whole in &captures {
+            let mut damaged = whole.clone();
+            for _ in 0..=next() % 8 {
+                let at = 4 + usize::from(next()) * (damaged.len() - 4) / 256;
+                damaged[at] = next();
+            }
+            if round % 4 == 0 {
+                damaged.truncate(4 + usize::from(next()) * (damaged.len() - 4) / 256);
+            }
+            let (output, errors, code) = inspect(&["--json"], &damaged);
+            assert!(matches!(code, Some(0 | 1)), "{code:?}: {errors}");
+            assert!(!errors.contains("panicked"), "{errors}");
+            for line in output.lines() {
+                serde_json::from_str::<Value>(line).expect(line);
+            }
+        }
+        let noise: Vec<u8> = (0..2000).map(|_| next()).collect();
+        for form in ["auto", "raw", "hex", "base64", "pcap"] {
+            let (_, errors, code) = inspect(&["--format", form], &noise);
+            assert_eq!(code, Some(1), "{form}: {errors}");
+        }
+    }
+}
+
+#[test]
+fn help_has_the_exit_codes_and_the_keys() {
+    let (help, _, code) = inspect(&["--help"], b"");
+    assert_eq!(code, Some(0));
+    for key in ["1    a fault was found", "skipped ", "diagnoses", "left_out"] {
+        assert!(help.contains(key), "{key}");
+    }
+    assert_eq!(inspect(&["--color", "sometimes"], b"").2, Some(2));
+}
