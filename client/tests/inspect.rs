@@ -192,6 +192,31 @@ fn packets_that_were_cut_off_are_holes() {
 }
 
 #[test]
+fn nobody_is_accused_of_what_the_capture_has_cut_off() {
+    let mut long_hello = Vec::new();
+    Hello::new().with_name("ann").unwrap().with_software("a program").unwrap().encode(&mut long_hello);
+    let (mine, its) = (message(&"gr\u{fc}\u{df} ".repeat(40)), [hello(), session()].concat());
+    let mut stream = opening();
+    let mut at = 1;
+    for (bytes, length) in [(&long_hello, 35), (&mine, 12), (&mine, 31), (&mine, 32), (&mine, 33)] {
+        stream.push(client(at, bytes).cut(length));
+        at += u32::try_from(bytes.len()).unwrap();
+    }
+    // Of the server everything up to its last frame is lost.
+    stream.push(server(u32::try_from(its.len() - 11).unwrap(), &its[its.len() - 12..]));
+    let input = pcap(Link::Ethernet, false, PORT, &stream);
+    let (shown, code) = objects(&[], &input);
+    assert_eq!(code, Some(0), "{shown:?}");
+    assert_eq!(shown.last().unwrap()["frames"], 6);
+    // But of what is there.
+    let latin_1 = [b"\xF5\xF8\x02\x02\0\0\0\x40gr\xFC\xDF", &[b' '; 60][..], b"\xF8\xF5"].concat();
+    stream.truncate(2);
+    stream.push(client(1, &latin_1).cut(40));
+    let (shown, _) = objects(&[], &pcap(Link::Ethernet, false, PORT, &stream));
+    assert!(shown.iter().any(|object| object["fault"] == "bad-text"), "{shown:?}");
+}
+
+#[test]
 fn capture_may_begin_inside_a_stream_and_sequence_numbers_wrap_around() {
     let bytes = [message("before"), message("one"), message("two"), close()].concat();
     let begun = vec![client(u32::MAX - 20, &bytes[5..30]), client(4, &bytes[30..])];
@@ -219,6 +244,10 @@ fn fault_is_diagnosed_and_what_is_skipped_is_counted() {
         assert_eq!(of("summary")["faults"], 1);
         assert_eq!(objects.iter().filter(|object| object["event"] == "frame").count(), 2);
     }
+    let whole = session();
+    let sound = [opening(), segments(client, &whole, 99)].concat();
+    let (plain, _, code) = inspect(&["--quiet"], &pcap(Link::Ethernet, false, PORT, &sound));
+    assert_eq!((&*plain, code), ("3 sound frames, 0 faults in 1 TCP stream\n", Some(0)));
     let (plain, _, code) = inspect(&["--quiet"], &mine);
     assert_eq!(code, Some(1));
     assert!(plain.contains("fault too-long: a body of 134217728 bytes") && !plain.contains("HELLO "), "{plain}");

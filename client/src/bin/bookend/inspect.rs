@@ -38,6 +38,7 @@ use std::io::{self, Read};
 
 use bookend::escaped;
 use bookend_client::DEFAULT_PORT;
+use indicatif::ProgressBar;
 
 pub(crate) use arguments::InspectArguments;
 use capture::{Capture, CaptureError};
@@ -66,7 +67,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> u8 {
         eprintln!("bookend: name a FILE, or pipe something in; bookend inspect --help says more");
         return USAGE;
     }
-    let progress = source::progress();
+    let progress = ProgressBar::hidden();
     let opened = Source::open(arguments.path(), arguments.format, &progress);
     let (source, format) = match opened {
         Ok(opened) => opened,

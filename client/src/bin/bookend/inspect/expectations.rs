@@ -1,7 +1,7 @@
 //! What a session would say of sound frames: one side of one stream, judged without clock and answers (SPEC 3, 4, 7).
 
 use bookend::diagnosis::{self, Confidence, Diagnosis, Evidence};
-use bookend::{Encoding, Error, Frame, Hello, MAX_HELLO, Message, Payload, Text, kind};
+use bookend::{Delivery, Encoding, Error, Frame, Hello, MAX_HELLO, MAX_LINE, Message, Payload, Text, kind};
 
 use super::event::Verdict;
 
@@ -39,6 +39,11 @@ impl Expectations {
         self.hello.as_ref()
     }
 
+    /// Bytes are missing, and frames perhaps.
+    pub(super) fn lose(&mut self) {
+        self.whole = false;
+    }
+
     pub(super) fn set_peer(&mut self, hello: Hello) {
         self.peer = Some(hello);
     }
@@ -61,11 +66,11 @@ impl Expectations {
         if self.closed {
             said.push((Verdict::Note("it comes behind CLOSE, so its receiver ignores it"), None));
         }
-        if number == 0 && !matches!(frame.kind(), kind::HELLO | kind::CLOSE) {
+        if number == 0 && self.whole && !matches!(frame.kind(), kind::HELLO | kind::CLOSE) {
             said.push((self.out_of_place(Error::HelloExpected { kind: frame.kind() }), None));
         }
         match frame.kind() {
-            kind::HELLO => said.extend(self.judge_hello(offset, frame, wire)),
+            kind::HELLO => said.extend(self.judge_hello(offset, frame, wire, complete)),
             _ => said.extend(self.judge_message(offset, frame, wire, complete)),
         }
         self.closed |= frame.kind() == kind::CLOSE;
@@ -76,7 +81,7 @@ impl Expectations {
         if self.whole && self.sender != Sender::Unknown { Verdict::Refused(error) } else { Verdict::OutOfPlace(error) }
     }
 
-    fn judge_hello(&mut self, offset: u64, frame: Frame<'_>, wire: &[u8]) -> Option<Said> {
+    fn judge_hello(&mut self, offset: u64, frame: Frame<'_>, wire: &[u8], complete: bool) -> Option<Said> {
         if self.hello.is_some() {
             return Some((self.out_of_place(Error::SecondHello), None));
         }
@@ -85,8 +90,11 @@ impl Expectations {
             Err(Error::TooLong { offset: 0, length, max: MAX_HELLO })
         } else if frame.encoding() != Encoding::Binary {
             Err(Error::Malformed { kind: kind::HELLO, why: "the encoding is 0" })
-        } else {
+        } else if complete {
             Hello::parse(frame.body())
+        } else {
+            // Options may be cut off, and the fixed part too, of which nothing can be said then.
+            Hello::parse(frame.body().get(..FIXED_HELLO)?)
         };
         match hello {
             Ok(hello) => {
@@ -145,19 +153,26 @@ impl Expectations {
 fn parse_part(frame: Frame<'_>) -> Result<Option<Message<'_>>, Error> {
     let body = frame.body();
     let parse = |length: usize| {
-        Message::parse(
-            Frame::new(frame.kind(), frame.encoding(), &body[..length]).expect("it is shorter than the frame"),
-        )
+        let part = Frame::new(frame.kind(), frame.encoding(), &body[..length]).expect("it is shorter than the frame");
+        Message::parse(part)
     };
-    match parse(body.len()) {
-        Err(Error::BadText { offset, .. }) => {
-            let legal = body.len() - payload_of(frame).len() + offset;
-            if legal + LONGEST_CHARACTER > body.len() { parse(legal) } else { parse(body.len()) }
+    let mut parsed = parse(body.len());
+    if let Err(Error::BadText { offset, .. }) = parsed {
+        let legal = body.len() - payload_of(frame).len() + offset;
+        if legal + LONGEST_CHARACTER > body.len() {
+            parsed = parse(legal);
         }
+    }
+    match parsed {
+        Err(Error::Malformed { .. }) if body.len() < LONGEST_FIXED => Ok(None),
         parsed => parsed,
     }
 }
 
+/// Bytes of a HELLO without options.
+const FIXED_HELLO: usize = 24;
+/// Bytes of the longest fixed part, which is DELIVERY's with its name.
+const LONGEST_FIXED: usize = Delivery::FIXED_LENGTH + MAX_LINE;
 /// Bytes of the longest character in any encoding.
 const LONGEST_CHARACTER: usize = 4;
 

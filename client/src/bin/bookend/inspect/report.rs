@@ -1,5 +1,6 @@
 //! Where the events go: counted, and written in the form that was asked for.
 
+use std::collections::HashMap;
 use std::io::{self, BufWriter, Stdout, Write};
 
 use anstream::{AutoStream, ColorChoice};
@@ -7,7 +8,7 @@ use bookend::escaped;
 use indicatif::ProgressBar;
 
 use super::arguments::{Color, InspectArguments};
-use super::conversations::{LeftOut, Told};
+use super::conversations::{LeftOut, Stream, Told};
 use super::event::{Event, Verdict};
 use super::json;
 use super::plain::{Place, Plain, Styles};
@@ -21,6 +22,8 @@ pub(super) struct Report {
     out: BufWriter<Output>,
     form: Form,
     quiet: bool,
+    /// Streams of which nothing has been written yet.
+    unwritten: HashMap<u64, Stream>,
     summary: Summary,
 }
 
@@ -48,19 +51,32 @@ impl Report {
             Output::Plain(io::stdout(), progress)
         };
         let summary = Summary { format, ..Summary::default() };
-        Report { out: BufWriter::with_capacity(WRITE, out), form, quiet: arguments.quiet, summary }
+        Report {
+            out: BufWriter::with_capacity(WRITE, out),
+            form,
+            quiet: arguments.quiet,
+            unwritten: HashMap::new(),
+            summary,
+        }
     }
 
     pub(super) fn told(&mut self, told: &Told<'_>) -> io::Result<()> {
         match told {
             Told::Stream(stream) => {
                 self.summary.streams += 1;
-                match &self.form {
-                    Form::Plain(plain) => plain.stream(stream, &mut self.out),
-                    Form::Json => json::stream(stream, &mut self.out),
-                }
+                self.unwritten.insert(stream.number, *stream);
+                if self.quiet { Ok(()) } else { self.begin(stream.number) }
             }
             Told::Event(stream, sender, event) => self.event(Some((*stream, *sender)), event),
+        }
+    }
+
+    /// Writes of a stream whose it is, once.
+    fn begin(&mut self, number: u64) -> io::Result<()> {
+        match (self.unwritten.remove(&number), &self.form) {
+            (None, _) => Ok(()),
+            (Some(stream), Form::Plain(plain)) => plain.stream(&stream, &mut self.out),
+            (Some(stream), Form::Json) => json::stream(&stream, &mut self.out),
         }
     }
 
@@ -73,6 +89,9 @@ impl Report {
         };
         if self.quiet && !wrong {
             return Ok(());
+        }
+        if let Some((number, _)) = place {
+            self.begin(number)?;
         }
         match &self.form {
             Form::Plain(plain) => plain.event(place, event, &mut self.out),

@@ -7,7 +7,7 @@ use std::path::Path;
 use bookend::START;
 use bookend::session::MAX_PREAMBLE;
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressBarIter, ProgressStyle};
+use indicatif::{ProgressBar, ProgressBarIter, ProgressDrawTarget, ProgressStyle};
 
 use super::base64::{self, Base64Reader};
 use super::capture;
@@ -46,12 +46,13 @@ impl Source {
             Some(path) => {
                 let file = File::open(path)?;
                 let metadata = file.metadata()?;
-                if metadata.is_file() {
-                    progress.set_length(metadata.len());
-                }
+                show(progress, metadata.is_file().then_some(metadata.len()));
                 Box::new(file)
             }
-            None => Box::new(io::stdin()),
+            None => {
+                show(progress, None);
+                Box::new(io::stdin())
+            }
         };
         let mut input = progress.wrap_read(input);
         let (sample, complete) = sample(&mut input, format)?;
@@ -70,13 +71,27 @@ impl Source {
     }
 }
 
-/// Shows how far reading is, on a terminal.
-pub(super) fn progress() -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
+/// Files below this are read before anybody wonders, in bytes.
+const LARGE: u64 = 16 << 20;
+
+/// Shows how far reading is, on a terminal; `length` is that of a file, `None` for what may never end.
+fn show(progress: &ProgressBar, length: Option<u64>) {
+    // The frames of a live stream on a terminal show that by themselves.
+    if length.map_or(io::stdout().is_terminal(), |length| length < LARGE) || !io::stderr().is_terminal() {
+        return;
     }
-    let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left");
-    ProgressBar::no_length().with_style(style.expect("the template is right"))
+    progress.set_draw_target(ProgressDrawTarget::stderr());
+    match length {
+        Some(length) => {
+            progress.set_length(length);
+            progress.set_style(style("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left"));
+        }
+        None => progress.set_style(style("{bytes} read, {bytes_per_sec}")),
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is right")
 }
 
 /// As many of the first bytes as tell the form, and whether those are all.

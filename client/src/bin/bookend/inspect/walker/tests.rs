@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::inspect::event::Verdict;
+use bookend::diagnosis;
 
 const FRAME: &[u8] = b"\xF5\xF8\x02\x02\0\0\0\x02hi\xF8\xF5";
 const LITTLE_ENDIAN: &[u8] = b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5";
