@@ -36,7 +36,6 @@ mod words;
 
 use std::io::{self, Read};
 
-use bookend::escaped;
 use bookend_client::DEFAULT_PORT;
 use indicatif::ProgressBar;
 
@@ -45,7 +44,7 @@ use capture::{Capture, CaptureError};
 use conversations::{Conversations, Told, Wanted};
 use expectations::Sender;
 use packet::Packet;
-use report::Report;
+use report::{Report, complain};
 use source::{Format, Source};
 use walker::{End, Walker};
 
@@ -64,7 +63,7 @@ const READ: usize = 64 << 10;
 /// Inspects, and says the exit code.
 pub(crate) fn run(arguments: &InspectArguments) -> u8 {
     if arguments.lacks_input() {
-        eprintln!("bookend: name a FILE, or pipe something in; bookend inspect --help says more");
+        complain("name a FILE, or pipe something in; bookend inspect --help says more");
         return USAGE;
     }
     let progress = ProgressBar::hidden();
@@ -74,7 +73,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> u8 {
         Err(error) => {
             progress.finish_and_clear();
             let name = arguments.path().map_or("standard input".into(), |path| path.display().to_string());
-            eprintln!("bookend: {}: {error}", escaped(&name));
+            complain(&format!("{name}: {error}"));
             return USAGE;
         }
     };
@@ -93,7 +92,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> u8 {
             }
         }
         Err(error) => {
-            eprintln!("bookend: standard output: {error}");
+            complain(&format!("standard output: {error}"));
             FAULT
         }
     }

@@ -142,7 +142,9 @@ impl Format {
                 self.parse(bytes)
             }
             Format::Unknown => {
-                let (rest, header) = parse_pcap_header(bytes).map_err(trouble("its header is none of a pcap file"))?;
+                let (rest, mut header) =
+                    parse_pcap_header(bytes).map_err(trouble("its header is none of a pcap file"))?;
+                header.network.0 &= 0xFFFF; // above it says how long the checksums of the link are
                 if !super::packet::is_known(header.network) {
                     return Err(Trouble::Wrong(UNKNOWN_LINK));
                 }

@@ -24,6 +24,8 @@ pub(super) struct Expectations {
     /// What the other side said of itself.
     peer: Option<Hello>,
     closed: bool,
+    /// It was told that more comes behind CLOSE.
+    closed_told: bool,
 }
 
 /// What is to be said of a frame, and which mistake may be behind it.
@@ -31,7 +33,7 @@ pub(super) type Said = (Verdict, Option<Diagnosis>);
 
 impl Expectations {
     pub(super) fn new(sender: Sender, whole: bool) -> Expectations {
-        Expectations { sender, whole, hello: None, peer: None, closed: false }
+        Expectations { sender, whole, hello: None, peer: None, closed: false, closed_told: false }
     }
 
     /// This side's HELLO, once it has been seen.
@@ -63,8 +65,12 @@ impl Expectations {
         complete: bool,
     ) -> Vec<Said> {
         let mut said = Vec::new();
-        if self.closed {
-            said.push((Verdict::Note("it comes behind CLOSE, so its receiver ignores it"), None));
+        if self.closed && self.sender == Sender::Unknown && frame.kind() == kind::HELLO {
+            *self = Expectations::new(self.sender, self.whole); // a file may hold several sessions
+        }
+        if self.closed && !self.closed_told {
+            self.closed_told = true;
+            said.push((Verdict::Note("this and all else behind CLOSE is ignored by its receiver"), None));
         }
         if number == 0 && self.whole && !matches!(frame.kind(), kind::HELLO | kind::CLOSE) {
             said.push((self.out_of_place(Error::HelloExpected { kind: frame.kind() }), None));

@@ -28,23 +28,25 @@ impl Passing {
         passing
     }
 
-    /// Uses the bytes that belong to the frame; how many those are.
+    /// Uses the bytes that belong to the frame, none from a wrong byte of END on; how many those are.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
-        let used = usize::try_from(self.left()).map_or(bytes.len(), |left| left.min(bytes.len()));
-        let bytes = &bytes[..used];
+        let room = usize::try_from(self.left()).map_or(bytes.len(), |left| left.min(bytes.len()));
+        let end = self.total - END.len() as u64;
+        let before_end = usize::try_from(end.saturating_sub(self.position)).map_or(room, |before| before.min(room));
+        let mut used = before_end;
+        for &byte in &bytes[before_end..room] {
+            let at = self.position + used as u64;
+            if byte != END[usize::from(at > end)] {
+                self.wrong = Some((at, byte));
+                break;
+            }
+            self.end_seen += 1;
+            used += 1;
+        }
         if !self.full {
             let room = (WINDOW + 1 - self.head.len()).min(used);
             self.head.extend_from_slice(&bytes[..room]);
             self.full = self.head.len() > WINDOW;
-        }
-        let end = self.total - END.len() as u64;
-        for (at, &byte) in
-            (self.position..).zip(bytes).skip(usize::try_from(end.saturating_sub(self.position)).unwrap_or(used))
-        {
-            if self.wrong.is_none() && byte != END[usize::from(at != end)] {
-                self.wrong = Some((at, byte));
-            }
-            self.end_seen += 1;
         }
         self.position += used as u64;
         used

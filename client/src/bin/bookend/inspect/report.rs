@@ -103,7 +103,7 @@ impl Report {
     pub(super) fn damaged(&mut self, detail: &str) -> io::Result<()> {
         self.summary.damaged = true;
         self.flush()?;
-        eprintln!("bookend: {}", escaped(detail));
+        complain(detail);
         match &self.form {
             Form::Plain(_) => Ok(()),
             Form::Json => json::damaged(detail, &mut self.out),
@@ -134,6 +134,12 @@ impl Report {
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// Tells of something that went wrong, in one line.
+pub(super) fn complain(what: &str) {
+    // If nobody reads that, there is nobody else to tell.
+    let _told = writeln!(io::stderr(), "bookend: {}", escaped(what));
 }
 
 /// Standard output, which the progress bar makes room for.

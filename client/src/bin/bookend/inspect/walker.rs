@@ -260,7 +260,7 @@ impl Walker {
             Ok(None) if rest.is_empty() || !self.over() => Ok(false),
             Ok(None) => {
                 let arrived = rest.len() as u64;
-                if let Some(error) = self.cut_off(arrived, rest) {
+                if let Some(error) = changed_hello(self.number, rest).or_else(|| self.cut_off(arrived, rest)) {
                     self.state = State::Judging(error);
                     return Ok(true);
                 }
@@ -269,7 +269,8 @@ impl Walker {
                 Ok(false)
             }
             Err(error) => {
-                self.state = State::Judging(changed_hello(self.number, rest).unwrap_or(self.placed(error)));
+                let changed = if let Error::BadEnd { .. } = error { changed_hello(self.number, rest) } else { None };
+                self.state = State::Judging(changed.unwrap_or(self.placed(error)));
                 Ok(true)
             }
         }

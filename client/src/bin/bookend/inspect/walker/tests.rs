@@ -123,6 +123,12 @@ fn changed_hello_is_named_by_its_canary() {
 }
 
 #[test]
+fn hello_that_has_lost_bytes_and_is_waited_for_is_named_by_its_canary() {
+    let wire: Vec<u8> = hello().into_iter().filter(|byte| *byte != b'\n').collect();
+    assert_eq!(told_of(&wire, 1024)[0], "fault bad-canary at 0 channel-lf-dropped");
+}
+
+#[test]
 fn frame_that_a_session_would_refuse_is_told_and_the_stream_goes_on() {
     let latin_1 = b"\xF5\xF8\x02\x02\0\0\0\x04gr\xFC\xDF\xF8\xF5";
     let unknown = b"\xF5\xF8\x09\0\0\0\0\0\xF8\xF5";
@@ -130,8 +136,13 @@ fn frame_that_a_session_would_refuse_is_told_and_the_stream_goes_on() {
     let told = told_of(&[&hello(), &latin_1[..], unknown, malformed, &hello(), FRAME].concat(), 1024);
     assert_eq!(
         told.iter().filter(|told| !told.starts_with("frame")).collect::<Vec<_>>(),
-        ["refused bad-text", "refused unknown-kind", "refused malformed", "note", "perhaps second-hello", "note"]
+        ["refused bad-text", "refused unknown-kind", "refused malformed"]
     );
+    let twice =
+        [&hello()[..], &hello(), b"\xF5\xF8\x08\x01\0\0\0\x02\x03\xE8\xF8\xF5", FRAME, FRAME, &hello(), FRAME].concat();
+    let told = told_of(&twice, 1024);
+    let said: Vec<&String> = told.iter().filter(|told| !told.starts_with("frame")).collect();
+    assert_eq!(said, ["perhaps second-hello", "note"], "a file may hold several sessions");
 }
 
 #[test]
@@ -157,6 +168,9 @@ fn long_body_is_passed_over_and_its_end_judged() {
     let walked = told_of(&broken, 1 << 30);
     assert!(walked[0].starts_with("fault bad-end at 0"), "{walked:?}");
     assert_eq!(walked[1], format!("skipped {} at 0 Fault", long.len()));
+    // However END came.
+    let steps = [Step::Push(&broken[..long.len() - 1]), Step::Push(&broken[long.len() - 1..])];
+    assert_eq!(told(file(1 << 30), &steps, End::Finished), walked);
 }
 
 #[test]
