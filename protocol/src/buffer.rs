@@ -47,6 +47,7 @@ impl ReadBuffer {
         &self.bytes[self.start..self.end]
     }
 
+    #[cfg(feature = "std")]
     /// What was used and is still there, up to where [`filled`](ReadBuffer::filled) begins.
     pub(crate) fn past(&self) -> &[u8] {
         &self.bytes[..self.start]

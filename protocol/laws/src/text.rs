@@ -138,7 +138,9 @@ fn legal(encoding: Encoding, bytes: &[u8]) -> bool {
     }
 }
 
-fn units(encoding: Encoding, text: &str) -> Vec<u8> {
+/// The bytes of `text` in an encoding that can carry it, by the standard library.
+#[must_use]
+pub fn units(encoding: Encoding, text: &str) -> Vec<u8> {
     match encoding {
         Encoding::Utf16Be => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
         Encoding::Utf16Le => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),

@@ -1,6 +1,8 @@
 //! The laws of diagnosis.
 
-use bookend_laws::diagnosis::every;
+use bookend::Error;
+use bookend::diagnosis::WINDOW;
+use bookend_laws::diagnosis::{self, every};
 use proptest::prelude::*;
 
 use crate::generators::{stream, text};
@@ -16,6 +18,15 @@ proptest! {
     #[test]
     fn text_is_answered_in_a_line((_, bytes) in text()) {
         holds(every(&bytes))?;
+    }
+
+    #[test]
+    fn what_is_wrong_behind_the_window_is_answered_too((encoding, bytes) in text(), short in 0..4_usize) {
+        // [R8.5]
+        let legal = bookend_laws::text::units(encoding, "a").repeat(WINDOW);
+        let payload = [&legal[..WINDOW - short], &bytes].concat();
+        holds(diagnosis::text(encoding, &payload))?;
+        holds(diagnosis::stream(Error::FrameTimeout { arrived: 0, expected: None }, &payload, &payload))?;
     }
 
     #[test]

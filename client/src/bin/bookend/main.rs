@@ -45,10 +45,7 @@ const INTERRUPTED: u8 = 130;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let command = match Arguments::read().command {
-        Command::Inspect(arguments) => return ExitCode::from(inspect::run(&arguments)),
-        command => command,
-    };
+    let command = Arguments::read().command;
     let console = Console::new(io::stdout(), io::stderr());
     let ended = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
@@ -82,7 +79,8 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
             listen::listen(client, arguments.form(), arguments.count, console, interrupt()).await
         }
         Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,
-        Command::Inspect(_) => unreachable!("it has no hub to talk to"),
+        // It reads a file, and nothing else is to be done meanwhile.
+        Command::Inspect(arguments) => Err(Failure::Told(inspect::run(&arguments))),
     }
 }
 
