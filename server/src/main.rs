@@ -6,11 +6,20 @@ use std::process::ExitCode;
 
 use bookend_server::{Address, Config, Hub, Listener};
 use clap::Parser;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
+
+/// The exit code of who is told twice to end.
+const INTERRUPTED: u8 = 130;
+
+const ENDING: &str = "\
+SIGINT (ctrl-c) or SIGTERM tells every member that the hub goes away, and ends it when they have gone, with exit code 0.
+A second one ends it at once, with exit code 130.";
 
 /// A hub: framed peers and telnet users in one room, on one port.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = ENDING)]
 struct Arguments {
     /// Where to listen; the port is a number, 0 for any that is free, or the name of a service
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
@@ -28,7 +37,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(arguments.log).with_target(false).init();
     match run(&arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("bookend-server: {error}");
             ExitCode::FAILURE
@@ -36,7 +45,8 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let mut orders = Orders::new()?;
     let mut listeners = Vec::new();
     for address in &arguments.listen {
         let addresses = address.resolve().await?;
@@ -54,10 +64,48 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     for listener in listeners {
         tokio::spawn(listener.run(hub.clone()));
     }
-    tokio::signal::ctrl_c().await?;
+    orders.next().await?;
     tracing::info!("shut-down");
-    hub.shut_down().await;
-    Ok(())
+    tokio::select! {
+        () = hub.shut_down() => Ok(ExitCode::SUCCESS),
+        again = orders.next() => {
+            again?;
+            tracing::warn!("shut-down-at-once");
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+    }
+}
+
+/// The orders to end: SIGINT and SIGTERM, or ctrl-c where there are no signals.
+#[cfg(unix)]
+struct Orders(Signal, Signal);
+
+#[cfg(unix)]
+impl Orders {
+    fn new() -> io::Result<Orders> {
+        Ok(Orders(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+    }
+
+    async fn next(&mut self) -> io::Result<()> {
+        tokio::select! {
+            _ = self.0.recv() => Ok(()),
+            _ = self.1.recv() => Ok(()),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Orders;
+
+#[cfg(not(unix))]
+impl Orders {
+    fn new() -> io::Result<Orders> {
+        Ok(Orders)
+    }
+
+    async fn next(&mut self) -> io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
 }
 
 /// Listens on the addresses of one host: on some of them at least, as `localhost` may stand for one that is not there.

@@ -30,7 +30,14 @@ impl Drop for Running {
 
 #[test]
 #[cfg(unix)]
-fn it_says_where_it_listens_and_how_to_join_and_ends_well_when_interrupted() {
+fn it_says_where_it_listens_and_how_to_join_and_ends_well_when_told_to() {
+    for signal in ["-INT", "-TERM"] {
+        says_where_it_listens_and_ends_well(signal);
+    }
+}
+
+#[cfg(unix)]
+fn says_where_it_listens_and_ends_well(signal: &str) {
     let mut running = Running(program(&["--listen", "127.0.0.1:0", "--listen", "localhost:0"]));
     let mut out = BufReader::new(running.0.stdout.take().unwrap());
     let mut line = String::new();
@@ -52,7 +59,7 @@ fn it_says_where_it_listens_and_how_to_join_and_ends_well_when_interrupted() {
     assert_eq!(lines.next().unwrap().unwrap(), "guest-1: hi");
 
     let pid = running.0.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     assert_eq!(lines.next().unwrap().unwrap(), "! going-away: the hub is shutting down");
     drop((person, lines));
     assert!(running.0.wait().unwrap().success());
@@ -61,6 +68,27 @@ fn it_says_where_it_listens_and_how_to_join_and_ends_well_when_interrupted() {
     for event in ["INFO connect peer=\"127.0.0.1:", "INFO join peer=", "INFO leave peer=", "INFO shut-down"] {
         assert!(log.contains(event), "{event} in {log}");
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn told_twice_it_ends_at_once() {
+    let mut running = Running(program(&["--listen", "127.0.0.1:0"]));
+    let mut line = String::new();
+    BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let port: u16 = line.split([':', ' ']).nth(3).unwrap().parse().unwrap();
+    // A person who is told to go and stays on the line: the hub would wait for some seconds.
+    let mut person = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    person.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    person.write_all(b"hi\r\n").unwrap();
+    let mut lines = BufReader::new(person.try_clone().unwrap()).lines();
+    let pid = running.0.id().to_string();
+    let tell = || assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(lines.by_ref().nth(2).unwrap().unwrap(), "guest-1: hi");
+    tell();
+    assert_eq!(lines.next().unwrap().unwrap(), "! going-away: the hub is shutting down");
+    tell();
+    assert_eq!(running.0.wait().unwrap().code(), Some(130));
 }
 
 #[test]
