@@ -5,6 +5,7 @@ use bookend_client::Address;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::bench::BenchArguments;
 use crate::chat::Chat;
 use crate::doctor::DoctorArguments;
 use crate::inspect::InspectArguments;
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Listen(ListenArguments),
     Doctor(DoctorArguments),
     Inspect(InspectArguments),
+    Bench(BenchArguments),
 }
 
 /// Post each line of standard input to a room, and print what is said there

@@ -1,12 +1,14 @@
-//! The program `bookend`: chat, send and listen over a hub, find out what is wrong with one, and inspect what was captured.
+//! The program `bookend`: chat, send and listen over a hub, find out what is wrong with one and what it carries, and
+//! inspect what was captured.
 //!
 //! # Layout
 //!
-//! `arguments` is the command line; `chat`, `send`, `listen`, `doctor` and `inspect`, the last two of which have layouts
-//! of their own, are the commands. Under the others: `input` reads lines
+//! `arguments` is the command line; `chat`, `send` and `listen` are the commands, and `doctor`, `inspect` and `bench`,
+//! which have layouts of their own. Under the others: `input` reads lines
 //! and `console` writes, each in a thread of its own; `receive` is the loop that every command runs; `post` sends.
 
 mod arguments;
+mod bench;
 mod chat;
 mod console;
 mod doctor;
@@ -36,6 +38,8 @@ use receive::Failure;
 const WELL: u8 = 0;
 /// A fault, or something was refused.
 const FAULT: u8 = 1;
+/// The options contradict each other.
+const WRONG_ARGUMENT: u8 = 2;
 /// No hub was joined.
 const NOT_CONNECTED: u8 = 3;
 /// The user ended it.
@@ -81,6 +85,7 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,
         // It reads a file, and nothing else is to be done meanwhile.
         Command::Inspect(arguments) => Err(Failure::Told(inspect::run(&arguments))),
+        Command::Bench(arguments) => bench::bench(&arguments, console).await,
     }
 }
 
