@@ -1,0 +1,108 @@
+//! NATS: SUB and PUB, without headers. Who subscribes may publish, and gets its own messages too.
+
+use std::time::Duration;
+
+use crate::load::peer::{Event, Part, Peer};
+
+pub(crate) struct Subscriber {
+    publish: Vec<u8>,
+    /// What stands in front of a payload of that length.
+    message: Vec<u8>,
+    size: usize,
+    joined: bool,
+}
+
+const CONNECT: &str = r#"CONNECT {"verbose":false,"pedantic":false,"lang":"rust","version":"1"}"#;
+
+impl Peer for Subscriber {
+    const MEMBERS_PUBLISH: bool = true;
+
+    fn new(_part: Part, room: &str, size: usize, out: &mut Vec<u8>) -> Subscriber {
+        // The PONG says that SUB has been acted on.
+        out.extend_from_slice(format!("{CONNECT}\r\nSUB {room} 1\r\nPING\r\n").as_bytes());
+        Subscriber {
+            publish: format!("PUB {room} {size}\r\n").into_bytes(),
+            message: format!("MSG {room} 1 {size}\r\n").into_bytes(),
+            size,
+            joined: false,
+        }
+    }
+
+    fn receive(
+        &mut self,
+        input: &[u8],
+        _now: Duration,
+        out: &mut Vec<u8>,
+        mut take: impl FnMut(Event<'_>),
+    ) -> Result<usize, String> {
+        let mut rest = input;
+        loop {
+            if let Some(behind) = rest.strip_prefix(&*self.message) {
+                let Some((payload, behind)) = behind.split_at_checked(self.size) else { break };
+                let Some((end, behind)) = behind.split_at_checked(2) else { break };
+                if end != b"\r\n" {
+                    return Err("a payload is not followed by a line end".into());
+                }
+                take(Event::Delivery(payload));
+                rest = behind;
+                continue;
+            }
+            let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") else { break };
+            let line = &rest[..end];
+            match line.split(|&byte| byte == b' ').next() {
+                Some(b"INFO" | b"+OK") => {}
+                Some(b"PING") => out.extend_from_slice(b"PONG\r\n"),
+                Some(b"PONG") if self.joined => take(Event::Pong),
+                Some(b"PONG") => {
+                    self.joined = true;
+                    take(Event::Joined);
+                }
+                // An MSG of another length than is due is wrong as well.
+                _ => return Err(String::from_utf8_lossy(line).into_owned()),
+            }
+            rest = &rest[end + 2..];
+        }
+        Ok(input.len() - rest.len())
+    }
+
+    fn publish(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+        out.extend_from_slice(&self.publish);
+        out.extend_from_slice(payload);
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    fn ping(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
+        out.extend_from_slice(b"PING\r\n");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_read_however_the_stream_was_cut() {
+        let stream = b"INFO {}\r\nPONG\r\nMSG room 1 3\r\na\r\n\r\nPING\r\nPONG\r\n";
+        for cut in 0..stream.len() {
+            let (mut heard, mut out) = (Vec::new(), Vec::new());
+            let mut peer = Subscriber::new(Part::Member, "room", 3, &mut out);
+            out.clear();
+            let mut hear = |event: Event<'_>| heard.push(format!("{event:?}"));
+            let used = peer.receive(&stream[..cut], Duration::ZERO, &mut out, &mut hear).unwrap();
+            let used = used + peer.receive(&stream[used..], Duration::ZERO, &mut out, &mut hear).unwrap();
+            assert_eq!((used, &*out), (stream.len(), &b"PONG\r\n"[..]));
+            assert_eq!(heard, ["Joined", "Delivery([97, 13, 10])", "Pong"]);
+        }
+    }
+
+    #[test]
+    fn error_and_other_lengths_are_told() {
+        for line in ["-ERR 'Slow Consumer'", "MSG room 1 4"] {
+            let mut peer = Subscriber::new(Part::Member, "room", 3, &mut Vec::new());
+            let told = peer.receive(format!("{line}\r\n").as_bytes(), Duration::ZERO, &mut Vec::new(), |_| {});
+            assert_eq!(told, Err(line.into()));
+        }
+    }
+}
