@@ -31,13 +31,13 @@ pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Resu
         Err(Trouble::System(error)) => return Err(Failure::System(error)),
         Err(trouble) => return complain(console, &trouble, crate::NOT_CONNECTED),
     };
-    let mut lines = if arguments.json {
+    let lines = if arguments.json {
         serde_json::to_string(&report).expect("it has names and numbers") + "\n"
     } else {
         report.to_string()
     };
     // Who does not read on does not want to know.
-    let _unread = console.print(std::mem::take(&mut lines).into_bytes()).await;
+    let _unread = console.print(lines.into_bytes()).await;
     if let Some(problem) = report.problem() {
         console.complain(format_args!("{}: {problem}", arguments.address));
     }

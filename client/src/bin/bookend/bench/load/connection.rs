@@ -63,8 +63,8 @@ impl<P: Peer> Connection<P> {
         self.held.clear();
         self.held.extend_from_slice(&filled[used..]);
         self.write()?;
-        // A socket that gave less than was asked for has no more, and says so when it has.
-        Ok(if filled.len() == buffer.len() || self.ending { Reading::More } else { Reading::Drained })
+        // A socket that gave less than was asked for has no more, and says so when it has; on Windows it must say no first.
+        Ok(if filled.len() == buffer.len() || self.ending || cfg!(windows) { Reading::More } else { Reading::Drained })
     }
 
     /// Queues a message.
@@ -86,6 +86,7 @@ impl<P: Peer> Connection<P> {
     pub(super) fn write(&mut self) -> Result<(), String> {
         while self.written < self.out.len() {
             match self.stream.write(&self.out[self.written..]) {
+                Ok(0) => return Err("the socket takes nothing".into()),
                 Ok(count) => self.written += count,
                 Err(error) if is_not_ready(&error) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
