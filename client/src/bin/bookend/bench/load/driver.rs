@@ -19,6 +19,9 @@ use super::report::{Cost, Report};
 
 /// Connections that have not joined yet, at most: servers have a queue for those that they have not accepted.
 const AT_ONCE: usize = 256;
+/// The same where the first words take a while to arrive: a hub has ten places for those of one address who have said
+/// nothing.
+const AT_ONCE_AFAR: usize = 8;
 /// What a publisher writes at once, in bytes.
 const CHUNK: usize = 64 << 10;
 /// The longest time between two looks at the clock.
@@ -75,8 +78,12 @@ impl<'a, P: Peer> Driver<'a, P> {
         };
         let mut first = Some(first);
         let all = plan.members + apart;
+        let at_once = if address.ip().is_loopback() { AT_ONCE } else { AT_ONCE_AFAR };
         while driver.answered < all {
-            if driver.connections.len() < all && driver.connections.len() - driver.answered < AT_ONCE {
+            let is_full = |driver: &Driver<'_, P>| {
+                driver.connections.len() == all || driver.connections.len() - driver.answered >= at_once
+            };
+            if !is_full(&driver) {
                 let stream = first.take().map_or_else(|| TcpStream::connect(address), Ok);
                 let joined = driver.answered;
                 let added = stream.map_err(|error| error.to_string()).and_then(|stream| driver.add(stream));
@@ -86,8 +93,7 @@ impl<'a, P: Peer> Driver<'a, P> {
                     continue;
                 }
             }
-            let full = driver.connections.len() == all || driver.connections.len() - driver.answered == AT_ONCE;
-            let turn = driver.turn(if full { LOOK } else { Duration::ZERO });
+            let turn = driver.turn(if is_full(&driver) { LOOK } else { Duration::ZERO });
             turn.and_then(|()| driver.check_patience()).map_err(|why| Trouble::Unjoined(driver.answered, why))?;
         }
         driver.connecting = driver.now();
