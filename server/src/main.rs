@@ -8,6 +8,7 @@ use bookend_server::{Address, Config, Hub, Listener};
 use clap::Parser;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 use tracing_subscriber::filter::LevelFilter;
 
 /// The exit code of who is told twice to end.
@@ -61,11 +62,13 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn std::error::Erro
         announce(listener.address())?;
     }
     let hub = Hub::new(Config::default());
+    let mut doors = JoinSet::new();
     for listener in listeners {
-        tokio::spawn(listener.run(hub.clone()));
+        doors.spawn(listener.run(hub.clone()));
     }
     orders.next().await?;
     tracing::info!("shut-down");
+    doors.shutdown().await;
     tokio::select! {
         () = hub.shut_down() => Ok(ExitCode::SUCCESS),
         again = orders.next() => {

@@ -87,6 +87,7 @@ fn told_twice_it_ends_at_once() {
     assert_eq!(lines.by_ref().nth(2).unwrap().unwrap(), "guest-1: hi");
     tell();
     assert_eq!(lines.next().unwrap().unwrap(), "! going-away: the hub is shutting down");
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "nobody else is let in");
     tell();
     assert_eq!(running.0.wait().unwrap().code(), Some(130));
 }

@@ -98,9 +98,8 @@ impl<'a, P: Peer> Driver<'a, P> {
         }
         driver.connecting = driver.now();
         driver.stall()?;
-        if plan.is_idle() {
-            driver.settle().map_err(|why| Trouble::Unjoined(all, why))?;
-        }
+        // What the server still has to say of those who came is not to be counted with the messages.
+        driver.settle().map_err(|why| Trouble::Unjoined(all, why))?;
         driver.cost.memory_joined = server.and_then(Process::memory);
         Ok(driver)
     }
