@@ -26,6 +26,10 @@ pub struct Config {
     pub crowd: usize,
     /// Messages for one member alone that wait to be written to it.
     pub private_frames: usize,
+    /// Over how long the connections are closed when the hub shuts down, so that not all come back at once.
+    pub shut_down_spread: Duration,
+    /// Who has not gone after so long, since the shut-down began, is given up.
+    pub shut_down_deadline: Duration,
 }
 
 impl Default for Config {
@@ -40,6 +44,8 @@ impl Default for Config {
             waiting_per_address: 10,
             crowd: 256,
             private_frames: 256,
+            shut_down_spread: Duration::from_secs(2),
+            shut_down_deadline: Duration::from_secs(10),
         }
     }
 }

@@ -80,11 +80,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let seat = self.endpoint.seat();
         if !seat.enter() {
             tracing::info!(peer = seat.peer().label(), fault = "try-later", "refuse");
+            seat.closed();
             return Box::pin(refuse(&mut self.stream)).await;
         }
         tracing::info!(peer = seat.peer().label(), "connect");
         let mut timer = pin!(sleep_until(self.start));
         let result = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
+        if self.shut {
+            self.endpoint.seat().closed();
+        }
         let ending = self.endpoint.is_ending();
         let peer = self.endpoint.seat().peer().label();
         match result {

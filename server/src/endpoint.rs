@@ -27,6 +27,8 @@ pub(crate) struct Endpoint {
     stalled: Option<Duration>,
     /// When a closing connection is given up.
     until: Option<Duration>,
+    /// The order to close, once everything that was told has been written.
+    leaving: Option<Code>,
     /// Bytes that were read and discarded after the end.
     discarded: usize,
     /// The stream's end has been read.
@@ -63,6 +65,7 @@ impl Endpoint {
             source: Source::Own,
             stalled: None,
             until: None,
+            leaving: None,
             discarded: 0,
             ended: false,
             paused: false,
@@ -191,8 +194,21 @@ impl Endpoint {
         if self.seat.mailbox().is_full()
             && let Some(code) = self.seat.mailbox().take_close()
         {
+            self.leaving = Some(code);
+        }
+    }
+
+    /// Closes if that was ordered and nothing is left to be written: what was accepted before is delivered.
+    fn follow_orders(&mut self) {
+        if let Some(code) = self.leaving
+            && self.until.is_none()
+            && self.seat.out.is_empty()
+            && self.seat.has_been_told()
+            && self.seat.mailbox().seal()
+        {
             self.close(code, "the hub is shutting down");
             self.settle();
+            self.take_session_output();
         }
     }
 
@@ -273,13 +289,18 @@ impl Endpoint {
     fn refill(&mut self) {
         self.written = 0;
         self.seat.out.clear();
+        self.take_session_output();
+        if self.until.is_none() && self.seat.mailbox().is_full() {
+            self.seat.take_mail();
+        }
+        self.follow_orders();
+    }
+
+    fn take_session_output(&mut self) {
         if let Wire::Framed(framed) = &mut self.wire
             && framed.session.has_output()
         {
             framed.session.take_output(&mut self.seat.out);
-        }
-        if self.until.is_none() && self.seat.mailbox().is_full() {
-            self.seat.take_mail();
         }
     }
 

@@ -105,11 +105,17 @@ impl Feed {
         })
     }
 
-    /// What is to be written next: one large piece as it lies in the log, or many small ones gathered in `buffer`.
-    pub(crate) fn next<'a>(&'a mut self, buffer: &'a mut Vec<u8>, hub: &Hub) -> &'a [u8] {
+    /// Is anything to be written? What was told and is nothing to this member is passed over.
+    pub(crate) fn has_more(&mut self, hub: &Hub) -> bool {
         if self.chunks.is_empty() {
             self.fetch(hub);
         }
+        !self.chunks.is_empty()
+    }
+
+    /// What is to be written next: one large piece as it lies in the log, or many small ones gathered in `buffer`.
+    pub(crate) fn next<'a>(&'a mut self, buffer: &'a mut Vec<u8>, hub: &Hub) -> &'a [u8] {
+        self.has_more(hub);
         let Some(first) = self.chunks.front() else { return &[] };
         if self.chunks.len() == 1 || first.rest().len() >= scratch::SIZE / 4 {
             return self.chunks.front().map_or(&[], Chunk::rest);

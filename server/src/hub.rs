@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::admission::{Admission, Ticket};
 use crate::config::Config;
@@ -20,16 +21,28 @@ use crate::room::{Joined, Member, Room};
 
 /// The room of whoever names none.
 pub(crate) const LOBBY: &str = "lobby";
+/// At a shut-down, connections that are few are closed with so much time between them at most.
+const PACE: Duration = Duration::from_millis(10);
 
 /// Rooms and their members. Its clones are the same hub.
 #[derive(Clone)]
-pub struct Hub(Arc<Shared>);
+pub struct Hub {
+    shared: Arc<Shared>,
+    /// What was in force when the connection began that has this clone.
+    terms: Arc<Terms>,
+}
 
-struct Shared {
+/// What connections go by, made once for all of them.
+struct Terms {
     config: Config,
     /// What the hub says of itself to every framed peer.
     hello: Arc<Hello>,
     limits: Arc<Limits>,
+}
+
+struct Shared {
+    /// What is in force for new connections.
+    terms: Mutex<Arc<Terms>>,
     admission: Admission,
     rooms: Mutex<Rooms>,
     connections: Mutex<Connections>,
@@ -46,9 +59,21 @@ struct Rooms {
 
 #[derive(Default)]
 struct Connections {
-    mailboxes: HashMap<u64, Arc<Mailbox>>,
+    /// Labels and mailboxes.
+    by_number: HashMap<u64, (Arc<str>, Arc<Mailbox>)>,
     last: u64,
     closing: Option<Code>,
+    /// How those ended that did since the hub began to shut down.
+    farewell: Farewell,
+}
+
+/// How the connections ended when a hub shut down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Farewell {
+    /// Everything that was told to these was written, and CLOSE or the last line behind it.
+    pub closed: usize,
+    /// These were still there at the deadline, or ended in another way.
+    pub given_up: usize,
 }
 
 /// Who is at the other end: a label for the logs, and the address that is counted at the door if there is one.
@@ -60,25 +85,39 @@ pub struct Peer {
 
 /// A connection that the hub knows; it is forgotten when this is dropped.
 pub(crate) struct Registration {
-    hub: Hub,
+    shared: Arc<Shared>,
     id: u64,
     pub(crate) mailbox: Arc<Mailbox>,
+    /// Everything was written, the end too.
+    pub(crate) closed: bool,
 }
 
 impl Hub {
     /// A hub without rooms.
     #[must_use]
     pub fn new(config: Config) -> Hub {
-        Hub(Arc::new(Shared {
-            hello: Arc::new(framed::hello(&config)),
-            limits: Arc::new(config.limits),
-            config,
-            admission: Admission::default(),
-            rooms: Mutex::default(),
-            connections: Mutex::default(),
-            empty: Notify::new(),
-            escapes: AtomicU64::new(0),
-        }))
+        let terms = Arc::new(Terms::new(config));
+        Hub {
+            shared: Arc::new(Shared {
+                terms: Mutex::new(terms.clone()),
+                admission: Admission::default(),
+                rooms: Mutex::default(),
+                connections: Mutex::default(),
+                empty: Notify::new(),
+                escapes: AtomicU64::new(0),
+            }),
+            terms,
+        }
+    }
+
+    /// Takes other settings: for the connections that come from now on, and at once for what the rooms keep. A
+    /// connection that is there keeps those that it began with.
+    pub fn reconfigure(&self, config: Config) {
+        let log_bytes = config.log_bytes;
+        *lock(&self.shared.terms) = Arc::new(Terms::new(config));
+        for room in lock(&self.shared.rooms).by_name.values() {
+            room.set_log_bytes(log_bytes);
+        }
     }
 
     /// Serves one connection, until it is over.
@@ -87,69 +126,90 @@ impl Hub {
         S: AsyncRead + AsyncWrite + Unpin,
         P: Into<Peer>,
     {
-        connection::serve(self, stream, peer)
+        let hub = Hub { shared: self.shared.clone(), terms: self.current() };
+        connection::serve(&hub, stream, peer)
     }
 
-    /// Closes every connection with CLOSE 1001 or a line, takes no more, and waits until all are gone.
-    pub async fn shut_down(&self) {
+    /// Closes every connection with CLOSE 1001 or a line, one after the other, behind everything that was told to it;
+    /// takes no more, and waits until all are gone, or the deadline has come.
+    pub async fn shut_down(&self) -> Farewell {
+        let start = Instant::now();
+        let terms = self.current();
         let mailboxes: Vec<_> = {
-            let mut connections = lock(&self.0.connections);
+            let mut connections = lock(&self.shared.connections);
             connections.closing = Some(Code::GOING_AWAY);
-            connections.mailboxes.values().cloned().collect()
+            connections.by_number.values().map(|(_, mailbox)| mailbox.clone()).collect()
         };
-        for mailbox in mailboxes {
-            mailbox.close(Code::GOING_AWAY);
-        }
-        // A connection that closes is over after the drain and the time to write its last bytes; see `Endpoint`.
-        let patience = self.0.config.limits.close_timeout.saturating_add(Duration::from_secs(1));
-        let _late_ones_are_dropped = tokio::time::timeout(patience, async {
+        let count = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX).max(1);
+        let step = (terms.config.shut_down_spread / count).min(PACE);
+        let all_are_gone = async {
+            let mut due = start;
+            for mailbox in mailboxes {
+                sleep_until(due).await;
+                mailbox.close(Code::GOING_AWAY);
+                due += step;
+            }
             loop {
-                let empty = self.0.empty.notified();
-                if lock(&self.0.connections).mailboxes.is_empty() {
+                let empty = self.shared.empty.notified();
+                if lock(&self.shared.connections).by_number.is_empty() {
                     break;
                 }
                 empty.await;
             }
-        })
-        .await;
+        };
+        let _the_late_are_given_up = timeout(terms.config.shut_down_deadline, all_are_gone).await;
+        let connections = lock(&self.shared.connections);
+        for (label, mailbox) in connections.by_number.values() {
+            mailbox.close(Code::GOING_AWAY);
+            tracing::warn!(peer = &**label, "give-up");
+        }
+        let Farewell { closed, given_up } = connections.farewell;
+        Farewell { closed, given_up: given_up + connections.by_number.len() }
     }
 
     /// How many characters had to be shown as `\u{hex}` so far, because an encoding in use cannot carry them.
     #[must_use]
     pub fn escaped_characters(&self) -> u64 {
-        self.0.escapes.load(Ordering::Relaxed)
+        self.shared.escapes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn count_escapes(&self, escapes: usize) {
         if escapes > 0 {
-            self.0.escapes.fetch_add(escapes as u64, Ordering::Relaxed);
+            self.shared.escapes.fetch_add(escapes as u64, Ordering::Relaxed);
         }
     }
 
+    /// What was in force when this connection began.
     pub(crate) fn config(&self) -> &Config {
-        &self.0.config
+        &self.terms.config
+    }
+
+    /// What is in force now.
+    fn current(&self) -> Arc<Terms> {
+        lock(&self.shared.terms).clone()
     }
 
     /// The session of a framed peer that connected when the clock was 0.
     pub(crate) fn session(&self) -> Session {
-        Session::new(Role::Server, self.0.hello.clone(), self.0.limits.clone(), Duration::ZERO)
+        Session::new(Role::Server, self.terms.hello.clone(), self.terms.limits.clone(), Duration::ZERO)
     }
 
     /// A place at the door, if there is one.
     pub(crate) fn admit(&self, peer: &Peer) -> Option<Ticket> {
-        self.0.admission.enter(peer.address, self.0.config.waiting, self.0.config.waiting_per_address)
+        let Config { waiting, waiting_per_address, .. } = self.terms.config;
+        self.shared.admission.enter(peer.address, waiting, waiting_per_address)
     }
 
     /// Makes a connection known.
-    pub(crate) fn register(&self) -> Registration {
-        let mut connections = lock(&self.0.connections);
+    pub(crate) fn register(&self, peer: &Peer) -> Registration {
+        let mut connections = lock(&self.shared.connections);
         connections.last += 1;
         let (id, mailbox) = (connections.last, Arc::new(Mailbox::default()));
         if let Some(code) = connections.closing {
             mailbox.close(code);
         }
-        connections.mailboxes.insert(id, mailbox.clone());
-        Registration { hub: self.clone(), id, mailbox }
+        connections.by_number.insert(id, (peer.label.clone(), mailbox.clone()));
+        Registration { shared: self.shared.clone(), id, mailbox, closed: false }
     }
 
     /// Takes a member into a room, which begins to exist if it did not. `make` gets the member's number.
@@ -159,11 +219,12 @@ impl Hub {
         make: impl FnOnce(u32) -> Member,
         resume: Option<u64>,
     ) -> (Arc<Room>, u32, Joined) {
-        let mut rooms = lock(&self.0.rooms);
+        let mut rooms = lock(&self.shared.rooms);
         let room = match rooms.by_name.get(room) {
             Some(room) => room.clone(),
             None => {
-                let new = Arc::new(Room::new(room, self.0.config.log_bytes, self.0.config.crowd));
+                let Config { log_bytes, crowd, .. } = self.current().config;
+                let new = Arc::new(Room::new(room, log_bytes, crowd));
                 rooms.by_name.insert(room.into(), new.clone());
                 new
             }
@@ -178,12 +239,20 @@ impl Hub {
         (room, id, joined)
     }
 
-    /// Lets a member go; a room without members is forgotten.
+    /// Lets a member go; a room without members is forgotten. Who goes because all go is not told of: with many, that
+    /// would be most of what is written at the end.
     pub(crate) fn leave(&self, room: &Room, id: u32) {
-        let mut rooms = lock(&self.0.rooms);
-        if room.leave(id) == 0 {
+        let tell = lock(&self.shared.connections).closing.is_none();
+        let mut rooms = lock(&self.shared.rooms);
+        if room.leave(id, tell) == 0 {
             rooms.by_name.remove(room.name());
         }
+    }
+}
+
+impl Terms {
+    fn new(config: Config) -> Terms {
+        Terms { hello: Arc::new(framed::hello(&config)), limits: Arc::new(config.limits), config }
     }
 }
 
@@ -215,10 +284,14 @@ impl From<SocketAddr> for Peer {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let shared = &self.hub.0;
+        let shared = &self.shared;
         let mut connections = lock(&shared.connections);
-        connections.mailboxes.remove(&self.id);
-        if connections.mailboxes.is_empty() {
+        connections.by_number.remove(&self.id);
+        if connections.closing.is_some() {
+            let Farewell { closed, given_up } = &mut connections.farewell;
+            *if self.closed { closed } else { given_up } += 1;
+        }
+        if connections.by_number.is_empty() {
             shared.empty.notify_waiters();
         }
     }

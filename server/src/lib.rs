@@ -43,5 +43,5 @@ mod services;
 mod terminal;
 
 pub use config::Config;
-pub use hub::{Hub, Peer};
+pub use hub::{Farewell, Hub, Peer};
 pub use listen::{Address, ListenError, Listener};

@@ -77,6 +77,17 @@ impl Log {
         self.bytes += bytes;
         self.next_seq += messages;
         self.changes += u64::from(change);
+        self.trim();
+    }
+
+    /// Keeps so many bytes from now on.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+        self.trim();
+    }
+
+    /// Forgets what is too much, but never the last block.
+    fn trim(&mut self) {
         while self.bytes > self.limit
             && self.blocks.len() > 1
             && let Some(oldest) = self.blocks.pop_front()

@@ -22,14 +22,17 @@ struct State {
     bytes: Vec<u8>,
     count: usize,
     close: Option<Code>,
+    /// No more messages are taken.
+    sealed: bool,
     waker: Option<Waker>,
 }
 
 impl Mailbox {
-    /// Puts a frame or a line in and wakes the connection. False if `limit` of them wait already, or too many bytes.
+    /// Puts a frame or a line in and wakes the connection. False if `limit` of them wait already, or too many bytes, or
+    /// none is taken any more.
     pub(crate) fn put(&self, frame: &[u8], limit: usize) -> bool {
         let mut state = self.lock();
-        if state.count >= limit || (state.count > 0 && state.bytes.len() + frame.len() > MAX_BYTES) {
+        if state.sealed || state.count >= limit || (state.count > 0 && state.bytes.len() + frame.len() > MAX_BYTES) {
             return false;
         }
         state.bytes.extend_from_slice(frame);
@@ -49,6 +52,13 @@ impl Mailbox {
         let waker = state.waker.clone();
         drop(state);
         waker.inspect(Waker::wake_by_ref);
+    }
+
+    /// Takes no more messages, unless some wait to be taken out. Is it so?
+    pub(crate) fn seal(&self) -> bool {
+        let mut state = self.lock();
+        state.sealed = state.count == 0;
+        state.sealed
     }
 
     /// Says whom to wake.

@@ -70,7 +70,7 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn std::error::Erro
     tracing::info!("shut-down");
     doors.shutdown().await;
     tokio::select! {
-        () = hub.shut_down() => Ok(ExitCode::SUCCESS),
+        _farewell = hub.shut_down() => Ok(ExitCode::SUCCESS),
         again = orders.next() => {
             again?;
             tracing::warn!("shut-down-at-once");

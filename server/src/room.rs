@@ -124,8 +124,8 @@ impl Room {
         Joined { name, cursor, next_seq, here, resumed }
     }
 
-    /// Lets a member go and tells the others. How many are left?
-    pub(crate) fn leave(&self, id: u32) -> usize {
+    /// Lets a member go, and tells the others if `tell`. How many are left?
+    pub(crate) fn leave(&self, id: u32, tell: bool) -> usize {
         let mut state = self.lock();
         let Some(member) = state.members.remove(&id) else { return state.members.len() };
         state.names.remove(&member.name);
@@ -134,6 +134,9 @@ impl Room {
             state.sleepers[0].retain(|(sleeper, _)| *sleeper != id);
         }
         let left = state.members.len();
+        if !tell {
+            return left;
+        }
         let sleepers = self.tell_change(&mut state, id, Change::Left, member.name);
         drop(state);
         wake(sleepers);
@@ -215,6 +218,11 @@ impl Room {
             .cloned()
             .collect();
         Reading { cursor, missed, blocks, here }
+    }
+
+    /// Keeps so many bytes of what is told.
+    pub(crate) fn set_log_bytes(&self, log_bytes: usize) {
+        self.lock().log.set_limit(log_bytes);
     }
 
     /// Counts the bytes of a rendition of the block of that number.

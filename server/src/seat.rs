@@ -46,7 +46,7 @@ pub(crate) struct Wish<'a> {
 impl Seat {
     pub(crate) fn new(hub: &Hub, peer: Peer) -> Seat {
         Seat {
-            registration: hub.register(),
+            registration: hub.register(&peer),
             hub: hub.clone(),
             peer,
             ticket: None,
@@ -72,6 +72,11 @@ impl Seat {
     pub(crate) fn enter(&mut self) -> bool {
         self.ticket = self.hub.admit(&self.peer);
         self.ticket.is_some()
+    }
+
+    /// Everything has been written to the peer, the end too.
+    pub(crate) fn closed(&mut self) {
+        self.registration.closed = true;
     }
 
     /// The peer has said who it is, and counts at the door no more.
@@ -163,7 +168,7 @@ impl Seat {
         if receiver.mailbox.put(&out.bytes, self.hub.config().private_frames) {
             Ok(())
         } else {
-            Err((Code::TRY_LATER, "too many messages wait for the member".into()))
+            Err((Code::TRY_LATER, "too many messages wait for the member, or it is leaving".into()))
         }
     }
 
@@ -228,6 +233,11 @@ impl Seat {
     pub(crate) fn next_told<'a>(&'a mut self, buffer: &'a mut Vec<u8>) -> &'a [u8] {
         let Some(member) = &mut self.member else { return &[] };
         member.feed.next(buffer, &self.hub)
+    }
+
+    /// Has everything been written that the room told?
+    pub(crate) fn has_been_told(&mut self) -> bool {
+        self.member.as_mut().is_none_or(|member| !member.feed.has_more(&self.hub))
     }
 
     /// Sees to it that `waker` is woken when the room tells something. False if there is something now.

@@ -74,7 +74,8 @@ async fn play(script: &[u8]) -> Result<(), String> {
     for sound in sound {
         sound.judge(&said).await?;
     }
-    timeout(PATIENCE, hub.shut_down()).await.map_err(|_| "the hub does not shut down".to_owned())
+    timeout(PATIENCE, hub.shut_down()).await.map_err(|_| "the hub does not shut down".to_owned())?;
+    Ok(())
 }
 
 /// The rest of the script; nothing more is zeroes.

@@ -12,4 +12,6 @@ mod peer;
 mod private;
 mod renditions;
 mod rooms;
+mod running;
+mod shut_down;
 mod terminals;

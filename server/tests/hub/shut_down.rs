@@ -1,0 +1,147 @@
+//! The end of a hub: what was accepted is delivered, everybody is told, and nobody holds it up.
+
+use std::time::Duration;
+
+use bookend::{Code, kind};
+use bookend_server::{Config, Farewell, Hub};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::peer::{Peer, hello, hub, post, post_to};
+
+fn shut_down(hub: &Hub) -> JoinHandle<Farewell> {
+    let hub = hub.clone();
+    tokio::spawn(async move { hub.shut_down().await })
+}
+
+/// What comes until CLOSE: the numbers of the messages to everyone, and how many came for the member alone.
+async fn last_words(peer: &mut Peer) -> (Vec<u64>, usize) {
+    let (mut heard, mut alone) = (Vec::new(), 0);
+    loop {
+        let frame = peer.frame().await;
+        match frame.kind {
+            kind::DELIVERY if frame.delivery().seq == 0 => alone += 1,
+            kind::DELIVERY => heard.push(frame.delivery().seq),
+            kind::PRESENCE => {}
+            _ => {
+                assert_eq!(frame.close(), (Code::GOING_AWAY, "going-away: the hub is shutting down".into()));
+                peer.end().await;
+                peer.shut().await;
+                return (heard, alone);
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_accepted_is_delivered_before_close_to_the_slow_too() {
+    let hub = hub();
+    // A stream that holds a few frames only: the rest lies in the room's log and in the mailbox.
+    let mut slow = Peer::connect_over(&hub, 256);
+    slow.greet(&hello("slow")).await;
+    let (slow_member, ..) = slow.welcome().await;
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    for _ in 0..100 {
+        ann.send(&post("something of some length, as people say it")).await;
+        ann.send(&post_to(slow_member, bookend::Encoding::Utf8, b"in private")).await;
+    }
+    while ann.frame().await.delivery().seq < 100 {}
+    let ending = shut_down(&hub);
+    assert_eq!(last_words(&mut ann).await, (vec![], 0));
+    assert_eq!(last_words(&mut slow).await, ((1..=100).collect(), 100));
+    assert_eq!(ending.await.unwrap(), Farewell { closed: 2, given_up: 0 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_closed_yet_goes_on_talking() {
+    let hub = Hub::new(Config { shut_down_spread: Duration::from_secs(1), ..Config::default() });
+    let mut members = Vec::new();
+    for number in 0..200 {
+        members.push(Peer::join(&hub, hello(&format!("m{number}"))).await);
+    }
+    let ending = shut_down(&hub);
+    let mut talking = Vec::new();
+    for (number, mut peer) in members.into_iter().enumerate() {
+        peer.send(&post(&format!("{number}"))).await;
+        talking.push(tokio::spawn(async move { last_words(&mut peer).await.0 }));
+    }
+    let mut longest = 0;
+    for talking in talking {
+        let heard = talking.await.unwrap();
+        assert!(heard.iter().copied().eq(1..=heard.len() as u64), "one after the other, none is missing: {heard:?}");
+        longest = longest.max(heard.len());
+    }
+    assert!(longest > 100, "most of what was said was accepted, as only one was closed at first, not {longest}");
+    assert_eq!(ending.await.unwrap(), Farewell { closed: 200, given_up: 0 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_are_closed_one_after_the_other_and_few_in_a_moment() {
+    for (count, least, most) in [(3, 20, 100), (250, 1_980, 2_100)] {
+        let hub = hub();
+        let mut closed = Vec::new();
+        for number in 0..count {
+            let mut peer = Peer::join(&hub, hello(&format!("m{number}"))).await;
+            closed.push(tokio::spawn(async move {
+                last_words(&mut peer).await;
+                Instant::now()
+            }));
+        }
+        let start = Instant::now();
+        assert_eq!(hub.shut_down().await, Farewell { closed: count, given_up: 0 });
+        let mut times = Vec::new();
+        for closed in closed {
+            times.push(closed.await.unwrap().duration_since(start).as_millis());
+        }
+        times.sort_unstable();
+        let last = times[count - 1];
+        assert!((least..=most).contains(&last), "{count} were closed within {last} ms");
+        let by_half = times[count / 2];
+        assert!((last / 3..=last * 2 / 3 + 10).contains(&by_half), "half of {count} within {by_half} of {last} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_because_all_go_is_not_told_of() {
+    let hub = hub();
+    let mut members = Vec::new();
+    for name in ["ann", "bob", "cid"] {
+        members.push(Peer::join(&hub, hello(name)).await);
+    }
+    let before = [2, 1, 0]; // how many came behind each
+    let ending = shut_down(&hub);
+    for (peer, before) in members.iter_mut().zip(before) {
+        for _ in 0..before {
+            assert_eq!(peer.frame().await.kind, kind::PRESENCE);
+        }
+        assert_eq!(peer.frame().await.close().0, Code::GOING_AWAY);
+        peer.shut().await;
+    }
+    ending.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_takes_nothing_is_given_up_at_the_deadline() {
+    let hub = Hub::new(Config { shut_down_deadline: Duration::from_secs(3), ..Config::default() });
+    let mut deaf = Peer::connect_over(&hub, 256);
+    deaf.greet(&hello("deaf")).await;
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    for _ in 0..100 {
+        ann.send(&post("something of some length, as people say it")).await;
+    }
+    while ann.frame().await.delivery().seq < 100 {}
+    let start = Instant::now();
+    let ending = shut_down(&hub);
+    last_words(&mut ann).await;
+    assert_eq!(ending.await.unwrap(), Farewell { closed: 1, given_up: 1 });
+    assert_eq!(start.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_breaks_off_meanwhile_is_given_up() {
+    let hub = hub();
+    let ann = Peer::join(&hub, hello("ann")).await;
+    let ending = shut_down(&hub);
+    drop(ann);
+    assert_eq!(ending.await.unwrap(), Farewell { closed: 0, given_up: 1 });
+}
