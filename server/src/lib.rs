@@ -44,4 +44,6 @@ mod terminal;
 
 pub use config::Config;
 pub use hub::{Farewell, Hub, Peer};
+#[cfg(unix)]
+pub use listen::UnixListener;
 pub use listen::{Address, ListenError, Listener};

@@ -1,5 +1,8 @@
 //! The door: where the hub listens, and the connections that come.
 
+#[cfg(unix)]
+mod unix;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +13,9 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::hub::Hub;
 use crate::services;
+
+#[cfg(unix)]
+pub use unix::UnixListener;
 
 /// Connections that may wait to be accepted: a packet that finds no room is sent again a second later.
 const BACKLOG: u32 = 4096;
@@ -114,11 +120,23 @@ impl Listener {
                     let _without = stream.set_nodelay(true);
                     tokio::spawn(hub.serve(stream, address));
                 }
-                Err(error) => {
-                    tracing::warn!(address = %self.address, detail = %error, "accept-failed");
-                    tokio::time::sleep(BACK_OFF).await;
-                }
+                Err(error) => back_off(self.address, error).await,
             }
+        }
+    }
+}
+
+/// Nothing could be accepted: who waits is accepted later.
+async fn back_off(address: impl fmt::Display, error: io::Error) {
+    tracing::warn!(%address, detail = %error, "accept-failed");
+    tokio::time::sleep(BACK_OFF).await;
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
         }
     }
 }

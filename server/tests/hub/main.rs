@@ -15,3 +15,5 @@ mod rooms;
 mod running;
 mod shut_down;
 mod terminals;
+#[cfg(unix)]
+mod unix;

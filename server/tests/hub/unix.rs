@@ -1,0 +1,68 @@
+//! Unix sockets.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use bookend::Connection;
+use bookend_server::UnixListener;
+use tokio::net::UnixStream;
+
+use crate::peer::{hello, hub};
+
+/// A path of this test alone, removed at its end.
+struct Path(PathBuf);
+
+impl Path {
+    fn new(test: &str) -> Path {
+        Path(std::env::temp_dir().join(format!("bookend-{test}-{}", std::process::id())))
+    }
+}
+
+impl Drop for Path {
+    fn drop(&mut self) {
+        let _gone_already = fs::remove_file(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn its_file_has_the_mode_lets_members_in_and_goes_with_the_listener() {
+    let path = Path::new("mode");
+    let listener = UnixListener::bind(&path.0, 0o600).await.unwrap();
+    assert_eq!(fs::metadata(&path.0).unwrap().permissions().mode() & 0o777, 0o600);
+    listener.set_mode(0o660).unwrap();
+    assert_eq!(fs::metadata(&path.0).unwrap().permissions().mode() & 0o777, 0o660);
+    assert_eq!(listener.path(), path.0);
+    let running = tokio::spawn(listener.run(hub()));
+    let stream = UnixStream::connect(&path.0).await.unwrap();
+    let mut client = Connection::connect(stream, hello("ann")).await.unwrap();
+    client.post(0, "hi").await.unwrap();
+    while !matches!(client.next().await.unwrap(), Some(bookend::Message::Delivery(_))) {}
+    running.abort();
+    let _aborted = running.await;
+    assert!(!path.0.exists());
+}
+
+#[tokio::test]
+async fn a_socket_is_replaced_only_if_nobody_answers_on_it() {
+    let path = Path::new("stale");
+    let first = UnixListener::bind(&path.0, 0o600).await.unwrap();
+    let refusal = UnixListener::bind(&path.0, 0o600).await.unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::AddrInUse);
+
+    // What a process that was killed leaves behind:
+    let left_behind = path.0.with_extension("kept");
+    fs::rename(&path.0, &left_behind).unwrap();
+    drop(first);
+    fs::rename(&left_behind, &path.0).unwrap();
+    let second = UnixListener::bind(&path.0, 0o600).await.unwrap();
+
+    // Somebody else's file at the same place stays:
+    fs::remove_file(&path.0).unwrap();
+    fs::write(&path.0, "mine").unwrap();
+    drop(second);
+    let refusal = UnixListener::bind(&path.0, 0o600).await.unwrap_err();
+    assert_eq!(refusal.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(&path.0).unwrap(), b"mine");
+}
