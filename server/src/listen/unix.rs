@@ -31,7 +31,7 @@ impl UnixListener {
         let listener = tokio::net::UnixListener::bind(path)?;
         let metadata = fs::symlink_metadata(path)?;
         let listener = UnixListener { listener, path: path.into(), file: (metadata.dev(), metadata.ino()) };
-        listener.set_mode(mode)?;
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
         Ok(listener)
     }
 
@@ -39,14 +39,6 @@ impl UnixListener {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Says who may connect.
-    ///
-    /// # Errors
-    /// Why the system refuses it.
-    pub fn set_mode(&self, mode: u32) -> io::Result<()> {
-        fs::set_permissions(&self.path, Permissions::from_mode(mode))
     }
 
     /// Serves every connection that comes, for ever.

@@ -1,0 +1,258 @@
+//! The doors: the places that are listened on, and how they change.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[cfg(unix)]
+use bookend_server::UnixListener;
+use bookend_server::{Hub, Listener};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::place::Place;
+use crate::settings::{Fault, Settled};
+
+/// A host name that takes longer to look up is not to be had.
+const LOOK_UP: Duration = Duration::from_secs(10);
+
+/// A place with the addresses that it stands for.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    place: Place,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Where one listener is.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "there are no Unix sockets"))]
+pub(crate) enum Bound {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+/// A place that is bound, but from which nobody is served yet.
+pub(crate) struct Bell {
+    place: Place,
+    listeners: Vec<Listening>,
+}
+
+enum Listening {
+    Tcp(Listener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// A place from which connections are served.
+struct Door {
+    place: Place,
+    bound: Vec<Bound>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// All of them. None is left open when this is dropped.
+#[derive(Default)]
+pub(crate) struct Doors(Vec<Door>);
+
+/// Looks the places up, and says which ones other machines can reach although that is not allowed.
+pub(crate) async fn resolve(settled: &Settled) -> Result<Vec<Resolved>, Vec<Fault>> {
+    let (mut resolved, mut faults) = (Vec::new(), Vec::new());
+    let mut refuse = |text: String| faults.push(settled.fault("listen", text));
+    for place in &settled.settings.listen {
+        let addresses = match place {
+            Place::Unix(_) => Vec::new(),
+            Place::Tcp(address) => match timeout(LOOK_UP, address.resolve()).await {
+                Ok(Ok(addresses)) => addresses,
+                Ok(Err(error)) => {
+                    refuse(error.to_string());
+                    continue;
+                }
+                Err(_) => {
+                    refuse(format!("{address}: no answer in {} s", LOOK_UP.as_secs()));
+                    continue;
+                }
+            },
+        };
+        if let Some(address) = addresses.iter().find(|address| is_public(address))
+            && !settled.settings.public
+        {
+            refuse(format!("{address} can be reached by other machines: --public or public = true allows it"));
+        }
+        resolved.push(Resolved { place: place.clone(), addresses });
+    }
+    if faults.is_empty() { Ok(resolved) } else { Err(faults) }
+}
+
+fn is_public(address: &SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
+}
+
+impl Doors {
+    /// Binds the places that are not open yet: all of them or none.
+    pub(crate) async fn bind(&self, wanted: Vec<Resolved>, mode: u32) -> Result<Vec<Bell>, Vec<String>> {
+        let (mut bells, mut failures) = (Vec::new(), Vec::new());
+        for Resolved { place, addresses } in wanted {
+            if self.0.iter().any(|door| door.place == place) {
+                continue;
+            }
+            let listeners = match &place {
+                Place::Tcp(_) => bind_tcp(&addresses).await,
+                Place::Unix(path) => bind_unix(path, mode).await,
+            };
+            match listeners {
+                Ok(listeners) => bells.push(Bell { place, listeners }),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if failures.is_empty() { Ok(bells) } else { Err(failures) }
+    }
+
+    /// Serves whoever comes to these places, too.
+    pub(crate) fn open(&mut self, bells: Vec<Bell>, hub: &Hub) {
+        for Bell { place, listeners } in bells {
+            let bound: Vec<_> = listeners.iter().map(Listening::bound).collect();
+            for bound in &bound {
+                match bound {
+                    Bound::Tcp(address) if is_public(address) => {
+                        tracing::warn!(%address, detail = "there is neither encryption nor authentication", "public");
+                    }
+                    _ => {}
+                }
+                tracing::info!(address = bound.to_string(), "listen");
+            }
+            let tasks = listeners.into_iter().map(|listening| listening.run(hub)).collect();
+            self.0.push(Door { place, bound, tasks });
+        }
+    }
+
+    /// Closes the places that are not among those; who came through them stays.
+    pub(crate) async fn close_others(&mut self, places: &[Place]) {
+        let (kept, closed) = std::mem::take(&mut self.0).into_iter().partition(|door| places.contains(&door.place));
+        self.0 = kept;
+        for door in closed {
+            for bound in &door.bound {
+                tracing::info!(address = bound.to_string(), "listen-end");
+            }
+            door.close().await;
+        }
+    }
+
+    /// Gives the Unix sockets that are open these permissions.
+    #[cfg_attr(not(unix), allow(clippy::unused_self, reason = "there are none"))]
+    pub(crate) fn set_mode(&self, mode: u32) {
+        for bound in self.bound() {
+            if let Bound::Unix(path) = bound
+                && let Err(error) = set_mode(path, mode)
+            {
+                tracing::warn!(address = bound.to_string(), detail = %error, "mode-failed");
+            }
+        }
+    }
+
+    /// Where the listeners are.
+    pub(crate) fn bound(&self) -> impl Iterator<Item = &Bound> {
+        self.0.iter().flat_map(|door| &door.bound)
+    }
+}
+
+impl Door {
+    async fn close(mut self) {
+        for task in &mut self.tasks {
+            task.abort();
+            let _aborted = task.await;
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Listening {
+    fn bound(&self) -> Bound {
+        match self {
+            Listening::Tcp(listener) => Bound::Tcp(listener.address()),
+            #[cfg(unix)]
+            Listening::Unix(listener) => Bound::Unix(listener.path().into()),
+        }
+    }
+
+    fn run(self, hub: &Hub) -> JoinHandle<()> {
+        match self {
+            Listening::Tcp(listener) => tokio::spawn(listener.run(hub.clone())),
+            #[cfg(unix)]
+            Listening::Unix(listener) => tokio::spawn(listener.run(hub.clone())),
+        }
+    }
+}
+
+impl Bound {
+    /// How to join, in words for people.
+    pub(crate) fn invitation(&self) -> String {
+        match self {
+            Bound::Tcp(address) => {
+                let host = match address.ip() {
+                    IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+                    IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+                    ip => ip,
+                };
+                let (port, join) = (address.port(), SocketAddr::new(host, address.port()));
+                format!("telnet {host} {port}   or: cargo run --release -p bookend-client -- chat {join}")
+            }
+            Bound::Unix(path) => format!("nc -U {}", path.display()),
+        }
+    }
+}
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Bound::Tcp(address) => address.fmt(f),
+            Bound::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Listens on the addresses of one host: on some of them at least, as `localhost` may stand for one that is not there.
+async fn bind_tcp(addresses: &[SocketAddr]) -> Result<Vec<Listening>, String> {
+    let (mut listeners, mut refusals) = (Vec::new(), Vec::new());
+    for &address in addresses {
+        match Listener::bind(address).await {
+            Ok(listener) => listeners.push(Listening::Tcp(listener)),
+            Err(error) => refusals.push(format!("{address}: {error}")),
+        }
+    }
+    if listeners.is_empty() {
+        return Err(refusals.join(", "));
+    }
+    for refusal in refusals {
+        tracing::warn!(detail = refusal, "listen-failed");
+    }
+    Ok(listeners)
+}
+
+#[cfg(unix)]
+async fn bind_unix(path: &std::path::Path, mode: u32) -> Result<Vec<Listening>, String> {
+    let listener = UnixListener::bind(path, mode).await;
+    listener
+        .map(|listener| vec![Listening::Unix(listener)])
+        .map_err(|error| format!("unix:{}: {error}", path.display()))
+}
+
+#[cfg(unix)]
+fn set_mode(path: &std::path::Path, mode: u32) -> io::Result<()> {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+async fn bind_unix(path: &std::path::Path, _mode: u32) -> Result<Vec<Listening>, String> {
+    Err(format!("unix:{}: there are no Unix sockets on this system", path.display()))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_path: &std::path::Path, _mode: u32) -> io::Result<()> {
+    Ok(())
+}

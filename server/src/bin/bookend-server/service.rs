@@ -1,0 +1,169 @@
+//! The life of the program: it starts, obeys orders, and ends.
+
+use std::io::{self, Write};
+
+use bookend_server::{Farewell, Hub};
+
+use crate::doors::{self, Doors};
+use crate::logging::Logging;
+use crate::ready::ReadyFile;
+use crate::settings::{Effect, SETTINGS, Settled, Sources};
+use crate::signals::{Order, Signals};
+use crate::systemd;
+
+/// The hub and all around it.
+pub(crate) struct Service {
+    sources: Sources,
+    settled: Settled,
+    hub: Hub,
+    doors: Doors,
+    logging: Logging,
+    signals: Signals,
+    ready_file: Option<ReadyFile>,
+}
+
+/// Why it does not start.
+pub(crate) struct Failure {
+    pub(crate) reasons: Vec<String>,
+    pub(crate) of_settings: bool,
+}
+
+/// How it ended.
+pub(crate) enum End {
+    InGoodOrder,
+    AtOnce,
+}
+
+impl Service {
+    /// Listens everywhere, and says so.
+    pub(crate) async fn start(sources: Sources) -> Result<Service, Failure> {
+        let settled = sources.settle().map_err(Failure::of_settings)?;
+        let resolved = doors::resolve(&settled).await.map_err(Failure::of_settings)?;
+        let settings = &settled.settings;
+        let logging = Logging::start(&settings.log_level, settings.log_format);
+        for (name, meant) in sources.mistaken() {
+            tracing::warn!(name, detail = format!("did you mean {meant}?"), "environment-ignored");
+        }
+        let hub = Hub::new(settings.hub.clone());
+        let mut doors = Doors::default();
+        let bells = doors.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
+        let signals = Signals::new(sources.file.is_some()).map_err(Failure::io)?;
+        doors.open(bells, &hub);
+        let places: Vec<_> = doors.bound().map(ToString::to_string).collect();
+        let ready_file = match &settings.ready_file {
+            Some(path) => Some(
+                ReadyFile::write(path, &places)
+                    .map_err(|error| Failure::of_system(vec![format!("{}: {error}", path.display())]))?,
+            ),
+            None => None,
+        };
+        let mut out = io::stdout().lock();
+        for bound in doors.bound() {
+            writeln!(out, "listening on {bound} - join: {}", bound.invitation()).map_err(Failure::io)?;
+        }
+        out.flush().map_err(Failure::io)?;
+        drop(out);
+        tokio::spawn(systemd::watch());
+        systemd::ready();
+        Ok(Service { sources, settled, hub, doors, logging, signals, ready_file })
+    }
+
+    /// Serves until it is told to end.
+    pub(crate) async fn run(mut self) -> End {
+        loop {
+            match self.signals.next().await {
+                Order::Reload => {
+                    systemd::reloading();
+                    if let Err(reasons) = self.reload().await {
+                        for reason in reasons {
+                            tracing::error!(detail = reason, "reload-refused");
+                        }
+                    }
+                    systemd::ready();
+                }
+                Order::Stop(signal) => {
+                    tracing::info!(signal, "shut-down");
+                    systemd::stopping();
+                    return self.end().await;
+                }
+            }
+        }
+    }
+
+    /// Takes the settings anew, all of them or none.
+    async fn reload(&mut self) -> Result<(), Vec<String>> {
+        let mut settled = self.sources.settle().map_err(texts)?;
+        let resolved = doors::resolve(&settled).await.map_err(texts)?;
+        let bells = self.doors.bind(resolved, settled.settings.unix_mode).await?;
+
+        let mut changed = 0;
+        for setting in SETTINGS {
+            let (before, after) = (setting.toml(&self.settled.settings), setting.toml(&settled.settings));
+            if before == after {
+                continue;
+            }
+            let name = setting.name;
+            if setting.effect == Effect::Restart {
+                setting.copy(&mut settled.settings, &self.settled.settings);
+                tracing::warn!(name, before, after, "setting-needs-restart");
+            } else {
+                changed += 1;
+                tracing::info!(name, before, after, effect = setting.effect.name(), "setting");
+            }
+        }
+        let settings = &settled.settings;
+        self.doors.close_others(&settings.listen).await;
+        self.doors.open(bells, &self.hub);
+        self.doors.set_mode(settings.unix_mode);
+        self.hub.reconfigure(settings.hub.clone());
+        if let Some(file) = &self.ready_file {
+            let places: Vec<_> = self.doors.bound().map(ToString::to_string).collect();
+            if let Err(error) = file.rewrite(&places) {
+                tracing::warn!(detail = %error, "ready-file-failed");
+            }
+        }
+        tracing::info!(changed, "reload");
+        self.logging.set(&settings.log_level);
+        self.settled = settled;
+        Ok(())
+    }
+
+    /// Takes no more, and lets everybody go. A second order ends that, too.
+    async fn end(mut self) -> End {
+        self.doors.close_others(&[]).await;
+        let farewell = self.hub.shut_down();
+        tokio::pin!(farewell);
+        loop {
+            tokio::select! {
+                Farewell { closed, given_up } = &mut farewell => {
+                    tracing::info!(closed, given_up, "end");
+                    return End::InGoodOrder;
+                }
+                order = self.signals.next() => {
+                    if let Order::Stop(signal) = order {
+                        tracing::warn!(signal, "end-at-once");
+                        return End::AtOnce;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Failure {
+    fn of_settings(faults: Vec<crate::settings::Fault>) -> Failure {
+        Failure { reasons: texts(faults), of_settings: true }
+    }
+
+    fn of_system(reasons: Vec<String>) -> Failure {
+        Failure { reasons, of_settings: false }
+    }
+
+    fn io(error: io::Error) -> Failure {
+        Failure::of_system(vec![error.to_string()])
+    }
+}
+
+fn texts(faults: Vec<crate::settings::Fault>) -> Vec<String> {
+    faults.iter().map(ToString::to_string).collect()
+}

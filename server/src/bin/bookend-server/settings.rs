@@ -1,0 +1,50 @@
+//! The settings: what they are, where they come from, and what is wrong with them.
+//!
+//! A default stands behind the file, the file behind the environment, the environment behind the flags. All of them
+//! write the same settings, which the catalogue lists, in the same words.
+
+mod catalogue;
+mod field;
+mod file;
+mod page;
+mod sources;
+
+use std::path::PathBuf;
+
+use bookend_server::Config;
+
+use crate::logging::{Filter, Format};
+use crate::place::Place;
+
+pub(crate) use catalogue::{Effect, SETTINGS};
+pub(crate) use field::Value;
+pub(crate) use page::page;
+pub(crate) use sources::{Fault, Settled, Sources};
+
+/// Everything that an operator can set.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: Vec<Place>,
+    /// May other machines reach the hub?
+    pub(crate) public: bool,
+    pub(crate) ready_file: Option<PathBuf>,
+    /// The permissions of Unix sockets.
+    pub(crate) unix_mode: u32,
+    pub(crate) log_level: Filter,
+    pub(crate) log_format: Format,
+    pub(crate) hub: Config,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            listen: vec!["127.0.0.1:3990".parse().expect("it is HOST:PORT")],
+            public: false,
+            ready_file: None,
+            unix_mode: 0o660,
+            log_level: Filter::default(),
+            log_format: Format::Pretty,
+            hub: Config::default(),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! The catalogue: every setting there is. The file, the environment, the flags, what is printed and the table in
+//! docs/operating.md follow it.
+
+use std::time::Duration;
+
+use super::Settings;
+use super::field::{Field, Value};
+
+/// When a new value is obeyed that a reload brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    AtOnce,
+    NewConnections,
+    NewRooms,
+    Restart,
+}
+
+impl Effect {
+    /// In words.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Effect::AtOnce => "at once",
+            Effect::NewConnections => "new connections",
+            Effect::NewRooms => "new rooms",
+            Effect::Restart => "restart",
+        }
+    }
+}
+
+/// One setting.
+pub(crate) struct Setting {
+    /// `key`, or `section.key`.
+    pub(crate) name: &'static str,
+    pub(crate) effect: Effect,
+    /// What it does, in one sentence.
+    pub(super) about: &'static str,
+    field: fn(&mut Settings) -> Field<'_>,
+}
+
+impl Setting {
+    /// The section, which is empty for the first ones, and the key.
+    pub(super) fn parts(&self) -> (&'static str, &'static str) {
+        self.name.split_once('.').unwrap_or(("", self.name))
+    }
+
+    /// Its name in the environment.
+    pub(super) fn variable(&self) -> String {
+        format!("{}{}", super::sources::PREFIX, self.name.replace('.', "_").to_uppercase())
+    }
+
+    /// Takes what was written, or says why not.
+    pub(super) fn write(&self, settings: &mut Settings, value: &Value) -> Result<(), String> {
+        (self.field)(settings).write(value)
+    }
+
+    /// The value, as it can be written.
+    pub(crate) fn value(&self, settings: &Settings) -> Value {
+        (self.field)(&mut settings.clone()).value()
+    }
+
+    /// The value in TOML.
+    pub(crate) fn toml(&self, settings: &Settings) -> String {
+        (self.field)(&mut settings.clone()).toml()
+    }
+
+    /// Which values are allowed.
+    pub(super) fn allowed(&self) -> String {
+        (self.field)(&mut Settings::default()).allowed()
+    }
+
+    /// Takes the value from other settings.
+    pub(crate) fn copy(&self, settings: &mut Settings, from: &Settings) {
+        self.write(settings, &self.value(from)).expect("what was allowed is allowed");
+    }
+}
+
+/// The setting of that name.
+pub(super) fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+const SECOND: u64 = 1000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+use Effect::{AtOnce, NewConnections, NewRooms, Restart};
+
+/// All of them, section by section.
+#[rustfmt::skip]
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting { name: "listen", effect: AtOnce,
+        about: "Where to listen: hosts with a port, which is a number, 0 for any that is free, or the name of a service; or Unix sockets.",
+        field: |s| Field::Places(&mut s.listen) },
+    Setting { name: "public", effect: AtOnce,
+        about: "Listen on addresses that other machines can reach: there is neither encryption nor authentication.",
+        field: |s| Field::Flag(&mut s.public) },
+    Setting { name: "ready_file", effect: Restart,
+        about: "A file that is written once all places are listened on, with one of them in each line, and removed at the end.",
+        field: |s| Field::Path(&mut s.ready_file) },
+    Setting { name: "unix.mode", effect: AtOnce,
+        about: "The permissions of Unix sockets: whoever may write may connect.",
+        field: |s| Field::Mode(&mut s.unix_mode) },
+    Setting { name: "log.level", effect: AtOnce,
+        about: "The least level that is logged; `LEVEL,TARGET=LEVEL,…` has other levels for parts of the program.",
+        field: |s| Field::Filter(&mut s.log_level) },
+    Setting { name: "log.format", effect: Restart,
+        about: "How the log is written: for people, or one JSON object in each line.",
+        field: |s| Field::Format(&mut s.log_format) },
+    Setting { name: "limits.max_body", effect: NewConnections,
+        about: "The longest body that is accepted.",
+        field: |s| Field::Bytes(&mut s.hub.max_body, KIB..=256 * MIB) },
+    Setting { name: "limits.keepalive", effect: NewConnections,
+        about: "The hub writes something at least so often; 0s promises nothing.",
+        field: |s| Field::Seconds(&mut s.hub.keepalive, 0..=u16::MAX) },
+    Setting { name: "limits.hello_timeout", effect: NewConnections,
+        about: "HELLO is to come within this; a line terminal that says nothing joins then.",
+        field: |s| Field::Time(&mut s.hub.limits.hello_timeout, ms(100)..=ms(HOUR)) },
+    Setting { name: "limits.header_timeout", effect: NewConnections,
+        about: "A header is to come within this of its first byte; a body has as long, and what `body_rate` gives it.",
+        field: |s| Field::Time(&mut s.hub.limits.header_timeout, ms(100)..=ms(HOUR)) },
+    Setting { name: "limits.body_rate", effect: NewConnections,
+        about: "The slowest body, in bytes a second.",
+        field: |s| Field::Bytes(&mut s.hub.limits.body_rate, 1..=GIB) },
+    Setting { name: "limits.close_timeout", effect: NewConnections,
+        about: "How long a connection that is closing is read from, so that the CLOSE arrives.",
+        field: |s| Field::Time(&mut s.hub.limits.close_timeout, ms(100)..=ms(HOUR)) },
+    Setting { name: "limits.close_drain", effect: NewConnections,
+        about: "How much is read and discarded then.",
+        field: |s| Field::Bytes(&mut s.hub.limits.drain, 0..=GIB) },
+    Setting { name: "limits.pings", effect: NewConnections,
+        about: "PINGs in `ping_window` with nothing else among them.",
+        field: |s| Field::Count(&mut s.hub.limits.pings, 1..=1_000_000) },
+    Setting { name: "limits.ping_window", effect: NewConnections,
+        about: "The time in which `pings` are counted.",
+        field: |s| Field::Time(&mut s.hub.limits.ping_window, ms(SECOND)..=ms(HOUR)) },
+    Setting { name: "limits.empty_frames", effect: NewConnections,
+        about: "Frames without a body in one second.",
+        field: |s| Field::Count(&mut s.hub.limits.empty_frames, 1..=1_000_000) },
+    Setting { name: "limits.requests", effect: NewConnections,
+        about: "Requests that wait for an answer.",
+        field: |s| Field::Count(&mut s.hub.limits.requests, 1..=1_000_000) },
+    Setting { name: "limits.stall", effect: NewConnections,
+        about: "Who takes nothing of what it is sent for so long is closed as a slow consumer.",
+        field: |s| Field::Time(&mut s.hub.stall, ms(100)..=ms(HOUR)) },
+    Setting { name: "limits.private_frames", effect: NewConnections,
+        about: "Messages for one member alone that may wait for it.",
+        field: |s| Field::Count(&mut s.hub.private_frames, 1..=1_000_000) },
+    Setting { name: "door.waiting", effect: NewConnections,
+        about: "Connections that have not said yet who they are, in all.",
+        field: |s| Field::Count(&mut s.hub.waiting, 1..=1_000_000) },
+    Setting { name: "door.waiting_per_address", effect: NewConnections,
+        about: "The same from one IPv4 address or one IPv6 network of 64 bits; Unix sockets count in all only.",
+        field: |s| Field::Count(&mut s.hub.waiting_per_address, 1..=1_000_000) },
+    Setting { name: "room.log", effect: AtOnce,
+        about: "How much of what was said a room keeps for the slow and for those who resume, in every encoding in use.",
+        field: |s| Field::Bytes(&mut s.hub.log_bytes, 4 * KIB..=64 * GIB) },
+    Setting { name: "room.crowd", effect: NewRooms,
+        about: "A room with more members is a crowd, which is not told who comes and goes, until half as many are left.",
+        field: |s| Field::Count(&mut s.hub.crowd, 0..=1_000_000_000) },
+    Setting { name: "shut_down.spread", effect: AtOnce,
+        about: "At the end the connections are closed over this time, or one every 10 ms if that is sooner, so that not all come back at once.",
+        field: |s| Field::Time(&mut s.hub.shut_down_spread, ms(0)..=ms(HOUR)) },
+    Setting { name: "shut_down.deadline", effect: AtOnce,
+        about: "Who is still there so long after the end began is given up.",
+        field: |s| Field::Time(&mut s.hub.shut_down_deadline, ms(100)..=ms(HOUR)) },
+];

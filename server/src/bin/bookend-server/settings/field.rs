@@ -1,0 +1,279 @@
+//! A field of the settings: how its value is written, and which ones are allowed.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::logging::{Filter, Format};
+use crate::place::Place;
+
+/// What was written, wherever that was: `"5s"`, `10` and `true` are one each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// One field of the settings, to be read and written.
+pub(super) enum Field<'a> {
+    Places(&'a mut Vec<Place>),
+    Flag(&'a mut bool),
+    Path(&'a mut Option<PathBuf>),
+    Mode(&'a mut u32),
+    Filter(&'a mut Filter),
+    Format(&'a mut Format),
+    Time(&'a mut Duration, RangeInclusive<Duration>),
+    Seconds(&'a mut u16, RangeInclusive<u16>),
+    Bytes(&'a mut dyn Number, RangeInclusive<u64>),
+    Count(&'a mut dyn Number, RangeInclusive<u64>),
+}
+
+/// A number of any width.
+pub(super) trait Number {
+    fn get(&self) -> u64;
+    /// False if it does not fit.
+    fn set(&mut self, number: u64) -> bool;
+}
+
+macro_rules! number {
+    ($($type:ty),*) => {$(
+        impl Number for $type {
+            fn get(&self) -> u64 {
+                u64::try_from(*self).unwrap_or(u64::MAX)
+            }
+
+            fn set(&mut self, number: u64) -> bool {
+                <$type>::try_from(number).map(|number| *self = number).is_ok()
+            }
+        }
+    )*};
+}
+
+number!(u32, usize);
+
+const UNITS: [(&str, u64); 7] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+    ("B", 1),
+];
+
+impl Field<'_> {
+    /// Takes what was written, or says why not.
+    pub(super) fn write(self, value: &Value) -> Result<(), String> {
+        let allowed = self.allowed();
+        let text = match (&self, value) {
+            (Field::Places(_), Value::Many(list)) => return self.write_places(list),
+            (Field::Places(_), Value::One(text)) => {
+                let list: Vec<_> = text.split(',').map(|place| place.trim().to_owned()).collect();
+                return self.write_places(&list);
+            }
+            (_, Value::Many(_)) => return Err(format!("a list is not allowed, but {allowed}")),
+            (_, Value::One(text)) => text.trim(),
+        };
+        let wrong = || format!("{text:?} is not allowed, but {allowed}");
+        match self {
+            Field::Places(_) => unreachable!("places have been written"),
+            Field::Flag(flag) => *flag = text.parse().map_err(|_| wrong())?,
+            Field::Path(path) => *path = Some(text).filter(|text| !text.is_empty()).map(PathBuf::from),
+            Field::Mode(mode) => *mode = octal(text).ok_or_else(wrong)?,
+            Field::Filter(filter) => *filter = text.parse().map_err(|why| format!("{}: {why}", wrong()))?,
+            Field::Format(format) => *format = text.parse().map_err(|()| wrong())?,
+            Field::Time(time, range) => {
+                *time = humantime::parse_duration(text).ok().filter(|time| range.contains(time)).ok_or_else(wrong)?;
+            }
+            Field::Seconds(seconds, range) => {
+                let time = humantime::parse_duration(text).ok().filter(|time| time.subsec_nanos() == 0);
+                let whole = time.and_then(|time| u16::try_from(time.as_secs()).ok());
+                *seconds = whole.filter(|whole| range.contains(whole)).ok_or_else(wrong)?;
+            }
+            Field::Bytes(number, range) => {
+                let bytes = bytes(text).filter(|bytes| range.contains(bytes)).ok_or_else(wrong)?;
+                number.set(bytes).then_some(()).ok_or_else(|| too_large(text))?;
+            }
+            Field::Count(number, range) => {
+                let count = text.parse().ok().filter(|count| range.contains(count)).ok_or_else(wrong)?;
+                number.set(count).then_some(()).ok_or_else(|| too_large(text))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_places(self, list: &[String]) -> Result<(), String> {
+        let Field::Places(places) = self else { unreachable!("only places are a list") };
+        let mut new: Vec<Place> = Vec::new();
+        for text in list {
+            let place = text.parse()?;
+            if new.contains(&place) {
+                return Err(format!("{place} is there twice"));
+            }
+            new.push(place);
+        }
+        if new.is_empty() {
+            return Err("at least one place is needed".into());
+        }
+        *places = new;
+        Ok(())
+    }
+
+    /// What [`write`](Field::write) takes for the value that the field has.
+    pub(super) fn value(&self) -> Value {
+        Value::One(match self {
+            Field::Places(places) => return Value::Many(places.iter().map(Place::to_string).collect()),
+            Field::Flag(flag) => flag.to_string(),
+            Field::Path(path) => path.as_ref().map_or_else(String::new, |path| path.display().to_string()),
+            Field::Mode(mode) => format!("{mode:04o}"),
+            Field::Filter(filter) => filter.to_string(),
+            Field::Format(format) => format.to_string(),
+            Field::Time(time, _) => show_time(**time),
+            Field::Seconds(seconds, _) => show_time(Duration::from_secs((**seconds).into())),
+            Field::Bytes(number, _) => show_bytes(number.get()),
+            Field::Count(number, _) => number.get().to_string(),
+        })
+    }
+
+    /// The value in TOML.
+    pub(super) fn toml(&self) -> String {
+        match (self, self.value()) {
+            (Field::Flag(_) | Field::Count(..), Value::One(text)) => text,
+            (_, Value::One(text)) => quoted(&text),
+            (_, Value::Many(list)) => {
+                let list: Vec<_> = list.iter().map(|text| quoted(text)).collect();
+                format!("[{}]", list.join(", "))
+            }
+        }
+    }
+
+    /// Which values are allowed.
+    pub(super) fn allowed(&self) -> String {
+        match self {
+            Field::Places(_) => r#""HOST:PORT" or "unix:PATH", one or more"#.into(),
+            Field::Flag(_) => "true or false".into(),
+            Field::Path(_) => r#"a path, or "" for none"#.into(),
+            Field::Mode(_) => r#"an octal number from "0000" to "0777""#.into(),
+            Field::Filter(_) => "off, error, warn, info, debug or trace".into(),
+            Field::Format(_) => "pretty or json".into(),
+            Field::Time(_, range) => {
+                format!("a time from {} to {}", show_time(*range.start()), show_time(*range.end()))
+            }
+            Field::Seconds(_, range) => {
+                let show = |seconds: &u16| show_time(Duration::from_secs((*seconds).into()));
+                format!("a time in whole seconds from {} to {}", show(range.start()), show(range.end()))
+            }
+            Field::Bytes(_, range) => {
+                format!("a size from {} to {}", show_bytes(*range.start()), show_bytes(*range.end()))
+            }
+            Field::Count(_, range) => format!("a number from {} to {}", range.start(), range.end()),
+        }
+    }
+}
+
+fn too_large(text: &str) -> String {
+    format!("{text} is more than this machine can count to")
+}
+
+/// `1MiB`, `64 KiB`, `1MB`, or just bytes. K alone would be 1000 to one and 1024 to another.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = (text[..digits].parse::<u64>().ok()?, text[digits..].trim_start());
+    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit || (unit.is_empty() && *name == "B"))?;
+    number.checked_mul(*factor)
+}
+
+/// In the largest binary unit of which it is a whole number.
+fn show_bytes(bytes: u64) -> String {
+    match UNITS[..3].iter().find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor)) {
+        Some((unit, factor)) => format!("{}{unit}", bytes / factor),
+        None => format!("{bytes}B"),
+    }
+}
+
+fn show_time(time: Duration) -> String {
+    humantime::format_duration(time).to_string()
+}
+
+fn octal(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777)
+}
+
+/// A basic string of TOML.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(text: &str) -> Result<u64, String> {
+        let mut number = 0_usize;
+        Field::Bytes(&mut number, 1..=1 << 30).write(&Value::One(text.into()))?;
+        Ok(number.get())
+    }
+
+    #[test]
+    fn a_size_has_a_unit_or_is_in_bytes() {
+        for (text, bytes) in [("1", 1), ("7B", 7), ("1 KiB", 1 << 10), ("3MiB", 3 << 20), ("1MB", 1_000_000)] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in
+            ["", "0", "1K", "1M", "-1", "1.5MiB", "1 mib", "MiB", "2GiB", "99999999999999999999", "9999999999GiB"]
+        {
+            assert_eq!(size(text), Err(format!("{text:?} is not allowed, but a size from 1B to 1GiB")));
+        }
+    }
+
+    #[test]
+    fn sizes_and_times_are_shown_as_they_can_be_read() {
+        for bytes in [1, 1023, 1 << 10, 1_000_000, 3 << 20, (1 << 30) + 1, 1 << 34] {
+            assert_eq!(super::bytes(&show_bytes(bytes)), Some(bytes));
+        }
+        for milliseconds in [0, 1, 500, 1_000, 61_001, 3_600_000] {
+            let time = Duration::from_millis(milliseconds);
+            assert_eq!(humantime::parse_duration(&show_time(time)), Ok(time));
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_unit_is_refused_and_told_the_range() {
+        let mut time = Duration::ZERO;
+        let seconds = Duration::from_secs;
+        for text in ["5", "5 lightyears", "1h", "0s", "five"] {
+            let why = Field::Time(&mut time, seconds(1)..=seconds(60)).write(&Value::One(text.into())).unwrap_err();
+            assert_eq!(why, format!("{text:?} is not allowed, but a time from 1s to 1m"));
+        }
+        let mut keepalive = 0;
+        assert!(Field::Seconds(&mut keepalive, 0..=100).write(&Value::One("1500ms".into())).is_err());
+        Field::Seconds(&mut keepalive, 0..=100).write(&Value::One("1m 30s".into())).unwrap();
+        assert_eq!(keepalive, 90);
+    }
+
+    #[test]
+    fn a_mode_is_octal_however_it_is_written() {
+        let mut mode = 0;
+        for text in ["0660", "660", "0o660"] {
+            Field::Mode(&mut mode).write(&Value::One(text.into())).unwrap();
+            assert_eq!(std::mem::take(&mut mode), 0o660);
+        }
+        assert!(Field::Mode(&mut mode).write(&Value::One("0680".into())).is_err());
+        assert!(Field::Mode(&mut mode).write(&Value::One("1777".into())).is_err());
+    }
+
+    #[test]
+    fn a_text_is_quoted_for_toml() {
+        assert_eq!(quoted("C:\\a \"b\"\n\u{7f}ü"), r#""C:\\a \"b\"\u000A\u007Fü""#);
+    }
+}
