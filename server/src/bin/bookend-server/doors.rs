@@ -33,7 +33,7 @@ pub(crate) enum Bound {
 }
 
 /// A place that is bound, but from which nobody is served yet.
-pub(crate) struct Bell {
+pub(crate) struct Unopened {
     place: Place,
     listeners: Vec<Listening>,
 }
@@ -90,8 +90,8 @@ fn is_public(address: &SocketAddr) -> bool {
 
 impl Doors {
     /// Binds the places that are not open yet: all of them or none.
-    pub(crate) async fn bind(&self, wanted: Vec<Resolved>, mode: u32) -> Result<Vec<Bell>, Vec<String>> {
-        let (mut bells, mut failures) = (Vec::new(), Vec::new());
+    pub(crate) async fn bind(&self, wanted: Vec<Resolved>, mode: u32) -> Result<Vec<Unopened>, Vec<String>> {
+        let (mut unopened, mut failures) = (Vec::new(), Vec::new());
         for Resolved { place, addresses } in wanted {
             if self.0.iter().any(|door| door.place == place) {
                 continue;
@@ -101,16 +101,16 @@ impl Doors {
                 Place::Unix(path) => bind_unix(path, mode).await,
             };
             match listeners {
-                Ok(listeners) => bells.push(Bell { place, listeners }),
+                Ok(listeners) => unopened.push(Unopened { place, listeners }),
                 Err(failure) => failures.push(failure),
             }
         }
-        if failures.is_empty() { Ok(bells) } else { Err(failures) }
+        if failures.is_empty() { Ok(unopened) } else { Err(failures) }
     }
 
     /// Serves whoever comes to these places, too.
-    pub(crate) fn open(&mut self, bells: Vec<Bell>, hub: &Hub) {
-        for Bell { place, listeners } in bells {
+    pub(crate) fn open(&mut self, unopened: Vec<Unopened>, hub: &Hub) {
+        for Unopened { place, listeners } in unopened {
             let bound: Vec<_> = listeners.iter().map(Listening::bound).collect();
             for bound in &bound {
                 match bound {

@@ -46,9 +46,9 @@ impl Service {
         }
         let hub = Hub::new(settings.hub.clone());
         let mut doors = Doors::default();
-        let bells = doors.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
+        let unopened = doors.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
         let signals = Signals::new(sources.file.is_some()).map_err(Failure::io)?;
-        doors.open(bells, &hub);
+        doors.open(unopened, &hub);
         let places: Vec<_> = doors.bound().map(ToString::to_string).collect();
         let ready_file = match &settings.ready_file {
             Some(path) => Some(
@@ -94,7 +94,7 @@ impl Service {
     async fn reload(&mut self) -> Result<(), Vec<String>> {
         let mut settled = self.sources.settle().map_err(texts)?;
         let resolved = doors::resolve(&settled).await.map_err(texts)?;
-        let bells = self.doors.bind(resolved, settled.settings.unix_mode).await?;
+        let unopened = self.doors.bind(resolved, settled.settings.unix_mode).await?;
 
         let mut changed = 0;
         for setting in SETTINGS {
@@ -113,7 +113,7 @@ impl Service {
         }
         let settings = &settled.settings;
         self.doors.close_others(&settings.listen).await;
-        self.doors.open(bells, &self.hub);
+        self.doors.open(unopened, &self.hub);
         self.doors.set_mode(settings.unix_mode);
         self.hub.reconfigure(settings.hub.clone());
         if let Some(file) = &self.ready_file {
