@@ -10,6 +10,7 @@ use crate::chat::Chat;
 use crate::doctor::DoctorArguments;
 use crate::inspect::InspectArguments;
 use crate::receive::Form;
+use crate::relay::RelayArguments;
 use crate::send::Sending;
 
 const EXIT_CODES: &str = "\
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     Listen(ListenArguments),
     Doctor(DoctorArguments),
     Inspect(InspectArguments),
+    Relay(RelayArguments),
     Bench(BenchArguments),
 }
 

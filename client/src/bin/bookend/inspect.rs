@@ -10,6 +10,7 @@
 //! - `walker` makes events of bytes, without I/O: `lines` is what comes before frames or in their place, `passing` a
 //!   body too long to be held, `resync` the way to the next sound frame, `expectations` what a session would say.
 //! - `plain`, `dump` and `json` write the events, `summary` counts them.
+//! - `watch` does that for a live connection, whose packets `ruler` lays against frames.
 
 mod arguments;
 mod base64;
@@ -28,10 +29,12 @@ mod plain;
 mod reassembly;
 mod report;
 mod resync;
+mod ruler;
 mod source;
 mod summary;
 mod text;
 mod walker;
+mod watch;
 mod words;
 
 use std::io::{self, Read};
@@ -39,7 +42,7 @@ use std::io::{self, Read};
 use bookend_client::DEFAULT_PORT;
 use indicatif::ProgressBar;
 
-pub(crate) use arguments::InspectArguments;
+pub(crate) use arguments::{Color, InspectArguments};
 use capture::{Capture, CaptureError};
 use conversations::{Conversations, Told, Wanted};
 use expectations::Sender;
@@ -47,6 +50,7 @@ use packet::Packet;
 use report::{Report, complain};
 use source::{Format, Source};
 use walker::{End, Walker};
+pub(crate) use watch::{Form, Watch};
 
 /// Everything is sound.
 const SOUND: u8 = 0;

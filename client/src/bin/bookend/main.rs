@@ -3,8 +3,8 @@
 //!
 //! # Layout
 //!
-//! `arguments` is the command line; `chat`, `send` and `listen` are the commands, and `doctor`, `inspect` and `bench`,
-//! which have layouts of their own. Under the others: `input` reads lines
+//! `arguments` is the command line; `chat`, `send` and `listen` are the commands, and `doctor`, `inspect`, `relay`
+//! and `bench`, which have layouts of their own. Under the others: `input` reads lines
 //! and `console` writes, each in a thread of its own; `receive` is the loop that every command runs; `post` sends.
 
 mod arguments;
@@ -20,6 +20,7 @@ mod inspect;
 mod listen;
 mod post;
 mod receive;
+mod relay;
 mod room;
 mod send;
 
@@ -85,6 +86,7 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,
         // It reads a file, and nothing else is to be done meanwhile.
         Command::Inspect(arguments) => Err(Failure::Told(inspect::run(&arguments))),
+        Command::Relay(arguments) => relay::relay(&arguments, console, interrupt()).await,
         Command::Bench(arguments) => bench::bench(&arguments, console).await,
     }
 }

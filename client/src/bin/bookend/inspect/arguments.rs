@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
+use anstream::{AutoStream, ColorChoice};
 use bookend::MAX_LENGTH;
 use clap::{Args, ValueEnum};
 
@@ -72,10 +73,21 @@ pub(crate) struct InspectArguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Color {
+pub(crate) enum Color {
     Auto,
     Always,
     Never,
+}
+
+impl Color {
+    /// What is to be done with standard output.
+    pub(crate) fn choice(self) -> ColorChoice {
+        match self {
+            Color::Auto => AutoStream::choice(&io::stdout()),
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+    }
 }
 
 impl InspectArguments {

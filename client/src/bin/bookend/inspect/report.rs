@@ -7,7 +7,7 @@ use anstream::{AutoStream, ColorChoice};
 use bookend::escaped;
 use indicatif::ProgressBar;
 
-use super::arguments::{Color, InspectArguments};
+use super::arguments::InspectArguments;
 use super::conversations::{LeftOut, Stream, Told};
 use super::event::{Event, Verdict};
 use super::json;
@@ -34,11 +34,7 @@ enum Form {
 
 impl Report {
     pub(super) fn new(arguments: &InspectArguments, format: &'static str, progress: ProgressBar) -> Report {
-        let choice = match arguments.color {
-            Color::Auto => AutoStream::choice(&io::stdout()),
-            Color::Always => ColorChoice::Always,
-            Color::Never => ColorChoice::Never,
-        };
+        let choice = arguments.color.choice();
         let colored = choice != ColorChoice::Never;
         let form = if arguments.json {
             Form::Json

@@ -1,0 +1,169 @@
+//! `bookend relay` between real sockets.
+
+#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use bookend::{Code, Connection, ConnectionError, Hello, Message, blocking};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A relay that serves one connection.
+struct Relay {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Relay {
+    /// Starts it, with a client and a target that the test plays.
+    fn start(words: &[&str]) -> (Relay, TcpStream, TcpStream) {
+        let target = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = target.local_addr().unwrap().to_string();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bookend"))
+            .args(["relay", &address, "--connections", "1"])
+            .args(words)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        // `relays ADDRESS to …`, or an object with `"listen":"ADDRESS"`.
+        let relay = line.split([' ', '"']).find(|word| word.starts_with("127.0.0.1:")).unwrap();
+        let client = TcpStream::connect(relay).unwrap();
+        let (server, _) = target.accept().unwrap();
+        for stream in [&client, &server] {
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.set_nodelay(true).unwrap();
+        }
+        (Relay { child, out }, client, server)
+    }
+
+    /// Waits until it ends, as both sides have, and returns what it says.
+    fn end(mut self) -> String {
+        let mut said = String::new();
+        self.out.read_to_string(&mut said).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{said}");
+        said
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+fn asynchronous(stream: TcpStream) -> tokio::net::TcpStream {
+    stream.set_nonblocking(true).unwrap();
+    tokio::net::TcpStream::from_std(stream).unwrap()
+}
+
+#[tokio::test]
+async fn packets_and_messages_are_shown_and_nothing_is_changed() {
+    let (relay, client, server) = Relay::start(&["--pieces", "1"]);
+    let (client, server) = (asynchronous(client), asynchronous(server));
+    let serve = async {
+        let mut connection = Connection::accept(server, Hello::new()).await?;
+        let mut said = Vec::new();
+        while let Some(message) = connection.next().await? {
+            if let Message::Message(payload) = message {
+                said.push(payload.text().unwrap().into_owned());
+            }
+        }
+        Ok::<_, ConnectionError>(said)
+    };
+    let speak = async {
+        let mut connection = Connection::connect(client, Hello::new()).await?;
+        for text in ["grüß", "hi", ""] {
+            connection.send(text).await?;
+        }
+        connection.close(Code::NORMAL, "").await
+    };
+    let (said, ()) = tokio::try_join!(serve, speak).unwrap();
+    assert_eq!(said, ["grüß", "hi", ""]);
+    let shown = relay.end();
+    assert!(shown.contains("1 client packet 1, "), "{shown}");
+    assert!(shown.contains("MESSAGE   utf-8          6  \"grüß\""), "{shown}");
+    assert!(shown.contains("CLOSE"), "{shown}");
+}
+
+#[test]
+fn each_byte_comes_alone() {
+    let (relay, mut client, mut server) = Relay::start(&["--pieces", "1", "--delay", "1ms", "--side", "client"]);
+    client.write_all(b"abc").unwrap();
+    let mut buffer = [0; 9];
+    for byte in b"abc" {
+        assert_eq!(server.read(&mut buffer).unwrap(), 1);
+        assert_eq!(buffer[0], *byte);
+    }
+    drop((client, server));
+    relay.end();
+}
+
+#[test]
+fn what_comes_within_a_time_is_joined() {
+    let (relay, mut client, mut server) = Relay::start(&["--join", "300ms"]);
+    for byte in b"abc" {
+        client.write_all(&[*byte]).unwrap();
+    }
+    client.shutdown(Shutdown::Write).unwrap();
+    let mut buffer = [0; 9];
+    assert_eq!(server.read(&mut buffer).unwrap(), 3);
+    assert_eq!(server.read(&mut buffer).unwrap(), 0);
+    drop((client, server));
+    relay.end();
+}
+
+#[test]
+fn a_half_close_leaves_the_other_direction() {
+    let (relay, mut client, mut server) = Relay::start(&["--at", "2=half-close", "--side", "client"]);
+    client.write_all(b"abc").unwrap();
+    let mut had = Vec::new();
+    server.read_to_end(&mut had).unwrap();
+    assert_eq!(had, b"ab");
+    server.write_all(b"answer").unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    client.write_all(b"nobody hears").unwrap();
+    let mut had = Vec::new();
+    client.read_to_end(&mut had).unwrap();
+    assert_eq!(had, b"answer");
+    drop((client, server));
+    relay.end();
+}
+
+#[test]
+fn a_reset_is_one_on_both_sides() {
+    let (relay, mut client, mut server) = Relay::start(&["--at", "1=reset", "--side", "server"]);
+    server.write_all(b"ab").unwrap();
+    let reset = |stream: &mut TcpStream| {
+        let mut had = Vec::new();
+        (stream.read_to_end(&mut had).unwrap_err().kind(), had)
+    };
+    assert_eq!(reset(&mut client).0, std::io::ErrorKind::ConnectionReset);
+    assert_eq!(reset(&mut server).0, std::io::ErrorKind::ConnectionReset);
+    drop((client, server));
+    relay.end();
+}
+
+#[test]
+fn a_channel_is_named_by_whoever_hears_what_it_made() {
+    let (relay, mut client, server) = Relay::start(&["--channel", "lf-to-crlf", "--side", "client", "--json"]);
+    let mut hello = Vec::new();
+    Hello::new().encode(&mut hello);
+    client.write_all(&hello).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let refused = blocking::Connection::accept(server, Hello::new()).unwrap_err().to_string();
+    assert!(refused.contains("channel-lf-to-crlf"), "{refused}");
+    drop(client);
+    let said = relay.end();
+    assert!(
+        said.contains("{\"event\":\"packet\",\"stream\":1,\"sender\":\"client\",\"packet\":1,\"length\":34,"),
+        "{said}"
+    );
+    assert!(said.contains("\"event\":\"frame\""), "what came is shown, not what became of it: {said}");
+}
