@@ -91,9 +91,14 @@ impl Run<'_> {
 
     fn send(&mut self, frame: Frame<'_>) {
         let mut out = Vec::new();
-        let sent = Message::parse(frame)
-            .and_then(|message| message.ok_or(Error::UnknownKind { kind: frame.kind() }))
-            .and_then(|message| self.session.encode(&message, &mut out));
+        // A message that cannot be made is refused first, then that nothing can be sent now.
+        let unknown = Error::UnknownKind { kind: frame.kind() };
+        let sent = match Message::parse(frame) {
+            Ok(Some(message)) => self.session.encode(&message, &mut out),
+            Ok(None) | Err(Error::UnknownKind { .. }) if self.session.state() == State::Open => Err(unknown),
+            Ok(None) | Err(Error::UnknownKind { .. }) => Err(Error::NotOpen),
+            Err(error) => Err(error),
+        };
         self.happened.push(match sent {
             Ok(()) => {
                 self.session.sent(self.now);

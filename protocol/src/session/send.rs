@@ -59,6 +59,7 @@ impl Session {
     /// # Errors
     /// As [`message`](Session::message), and [`Error::TooManyRequests`].
     pub fn request(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<NonZeroU32, Error> {
+        self.check_open()?;
         let id = self.requests.free_id()?;
         self.write(kind::REQUEST, &id.get().to_be_bytes(), content, out)?;
         self.requests.ask(id)?;
@@ -75,6 +76,7 @@ impl Session {
     /// # Errors
     /// As [`message`](Session::message), and [`Error::NoSuchRequest`].
     pub fn reply(&mut self, id: NonZeroU32, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.check_open()?;
         self.requests.check_asked(id)?;
         self.write(kind::REPLY, &id.get().to_be_bytes(), content, out)?;
         self.requests.answered(id);
@@ -102,6 +104,7 @@ impl Session {
             Message::Post { to, payload } => self.post(to, payload.into(), out),
             Message::Reply { id, payload } => self.reply(id, payload.into(), out),
             Message::Request { id, payload } => {
+                self.check_open()?;
                 self.requests.check_free(id)?;
                 self.write(kind::REQUEST, &id.get().to_be_bytes(), payload.into(), out)?;
                 self.requests.ask(id)
@@ -135,9 +138,7 @@ impl Session {
     /// # Errors
     /// [`Error::NotOpen`], and [`Error::NoSuchRequest`] if it has been answered already.
     pub fn refuse_request(&mut self, id: NonZeroU32, code: Code, detail: &str) -> Result<(), Error> {
-        if self.state != State::Open {
-            return Err(Error::NotOpen);
-        }
+        self.check_open()?;
         let frame = self.requests.frame_of(id).ok_or(Error::NoSuchRequest { id: id.get() })?;
         self.requests.answered(id);
         self.push_refusal(id.get(), frame, code, &reason(code, detail));
@@ -176,6 +177,11 @@ impl Session {
         let encoding = content.encoding(preferred);
         let limit = self.sendable(kind, encoding)?;
         write_frame(kind, encoding, fixed, content, limit, out)
+    }
+
+    /// That nothing can be sent now is said before what is wrong with it.
+    fn check_open(&self) -> Result<(), Error> {
+        if self.state == State::Open { Ok(()) } else { Err(Error::NotOpen) }
     }
 
     /// May a frame of this kind and encoding be sent now, and how long may its body be, in bytes?

@@ -189,7 +189,9 @@ class _SessionRun:
                 raise Fault("unknown-kind")
             self._session.send(message, self._now)
         except Fault as fault:
-            return f"refused:{fault.name}"
+            # That nothing can be sent now is said before that nobody knows the kind.
+            unknown = fault.name == "unknown-kind" and not self._session.is_open
+            return "refused:not-open" if unknown else f"refused:{fault.name}"
         return "sent"
 
 

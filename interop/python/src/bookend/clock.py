@@ -35,9 +35,10 @@ class Clock:
         """The connection stands: a HELLO must come."""
         self._hello_due = now + self._limits.hello
 
-    def open(self, keepalive: int, peer_keepalive: int) -> None:
-        """HELLOs are exchanged, keepalives in seconds; 0 = no promise."""
+    def open(self, keepalive: int, peer_keepalive: int, now: int) -> None:
+        """HELLOs are exchanged, keepalives in seconds; 0 = no promise. What is promised counts from now (R7.1)."""
         self._hello_due = None
+        self._wrote = now
         self._quiet = 1_000 * keepalive if keepalive else None
         self._idle = 2_000 * peer_keepalive if peer_keepalive else None
 
@@ -76,7 +77,15 @@ class Clock:
         self._body_due = _later(self._body_due, duration)
 
     def next_due(self) -> Optional[Due]:
-        """What is due first; of two at the same time a fault before a PING."""
+        """What is due first."""
+        return min(self._dues(), key=lambda due: due.time, default=None)
+
+    def overdue(self, now: int) -> Optional[Due]:
+        """What is due now or was before, a fault before a PING: whoever is gone need not be asked."""
+        dues = [due for due in self._dues() if due.time <= now]
+        return min(dues, key=lambda due: (due.what == PING, due.time), default=None)
+
+    def _dues(self) -> List[Due]:
         dues: List[Due] = []
         if self._drain_due is not None:
             dues.append(Due(self._drain_due, DRAIN))
@@ -89,7 +98,7 @@ class Clock:
             dues.append(Due(self._heard + self._idle, "idle"))
         if self._quiet is not None:
             dues.append(Due(self._wrote + self._quiet, PING))
-        return min(dues, key=lambda due: due.time, default=None)
+        return dues
 
 
 def _later(time: Optional[int], duration: int) -> Optional[int]:

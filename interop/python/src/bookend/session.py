@@ -90,9 +90,10 @@ class Session:
         return [self._send_hello(now)] if self.role is Role.CLIENT else []
 
     def receive(self, octets: bytes, now: int) -> Actions:
-        """Bytes have come."""
+        """Bytes have come. None at all are no sign of life."""
         actions: Actions = []
-        self._clock.hear(now)
+        if octets:
+            self._clock.hear(now)
         if self._state is _State.CLOSING:
             self._discard(len(octets), actions)
         if self._state in (_State.CLOSING, _State.CLOSED):
@@ -132,8 +133,8 @@ class Session:
         """Does what is due."""
         actions: Actions = []
         while self._state is not _State.CLOSED:
-            due = self._clock.next_due()
-            if due is None or due.time > now:
+            due = self._clock.overdue(now)
+            if due is None:
                 break
             if due.what == DRAIN:
                 self._finish(actions)
@@ -252,7 +253,7 @@ class Session:
         self.peer = Hello.parse(frame.body)
         self._state = _State.OPEN
         self._decoder.limit = self.hello.max_body
-        self._clock.open(self.hello.keepalive, self.peer.keepalive)
+        self._clock.open(self.hello.keepalive, self.peer.keepalive, now)
         if self.role is Role.SERVER:
             actions.append(self._send_hello(now))
         actions.append(Opened(self.peer))
