@@ -10,6 +10,7 @@ use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::admission::Ticket;
 use crate::endpoint::{Endpoint, greeting};
 use crate::hub::{Hub, Peer};
 use crate::scratch;
@@ -17,14 +18,16 @@ use crate::scratch;
 /// A frame of which more bytes than this have come is completed in a buffer of its own.
 const SHORT: usize = 32 << 10;
 
-/// Serves one connection, until it is over. The future is small, as there are as many as connections.
-pub(crate) fn serve<S, P>(hub: &Hub, stream: S, peer: P) -> impl Future<Output = ()> + use<S, P>
+/// Serves one connection, until it is over; it may have its place at the door already. The future is small, as there
+/// are as many as connections.
+pub(crate) fn serve<S, P>(hub: &Hub, stream: S, peer: P, ticket: Option<Ticket>) -> impl Future<Output = ()> + use<S, P>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     P: Into<Peer>,
 {
     // Made here and not in the future: what is moved within a future is in it twice.
     let mut connection = Connection::new(hub, stream, peer.into());
+    connection.endpoint.seat().set_ticket(ticket);
     async move { connection.run().await }
 }
 
@@ -114,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.endpoint.set_time(self.start.elapsed());
             self.endpoint.take_orders();
             let written = self.poll_write(cx)?;
-            if self.endpoint.is_over() {
+            if self.endpoint.is_over(self.shut) {
                 return Poll::Ready(Ok(()));
             }
             if self.endpoint.may_go_on() {
@@ -227,7 +230,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let kept = if self.held.len() <= SHORT { self.held.len() } else { 0 };
         scratch::reading(kept + scratch::SIZE, |buffer| {
             let mut space = ReadBuf::new(&mut buffer[kept..]);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space))?;
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space)) {
+                // TLS without its own end. Bookend knows by itself what is whole.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(0)),
+                read => read?,
+            }
             let count = space.filled().len();
             if count == 0 {
                 return Poll::Ready(Ok(0));

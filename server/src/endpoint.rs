@@ -352,9 +352,9 @@ impl Endpoint {
         self.until.is_some()
     }
 
-    /// Is the connection to be dropped?
-    pub(crate) fn is_over(&self) -> bool {
-        self.until.is_some_and(|until| self.now >= until || (self.is_closed() && self.is_done_writing()))
+    /// Is the connection to be dropped? `shut` says that everything was written, and the direction closed.
+    pub(crate) fn is_over(&self, shut: bool) -> bool {
+        self.until.is_some_and(|until| self.now >= until || (self.is_closed() && shut))
     }
 }
 

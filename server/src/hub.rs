@@ -18,6 +18,7 @@ use crate::connection;
 use crate::framed;
 use crate::mailbox::Mailbox;
 use crate::room::{Joined, Member, Room};
+use crate::tls::{self, Tls};
 
 /// The room of whoever names none.
 pub(crate) const LOBBY: &str = "lobby";
@@ -126,8 +127,21 @@ impl Hub {
         S: AsyncRead + AsyncWrite + Unpin,
         P: Into<Peer>,
     {
-        let hub = Hub { shared: self.shared.clone(), terms: self.current() };
-        connection::serve(&hub, stream, peer)
+        connection::serve(&self.at_present(), stream, peer, None)
+    }
+
+    /// Serves one connection that begins with a TLS handshake, until it is over.
+    pub fn serve_tls<S, P>(&self, stream: S, peer: P, tls: &Tls) -> impl Future<Output = ()> + use<S, P>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        P: Into<Peer>,
+    {
+        tls::serve(self.at_present(), stream, peer, tls)
+    }
+
+    /// The same hub, on the terms that hold for whoever comes now.
+    fn at_present(&self) -> Hub {
+        Hub { shared: self.shared.clone(), terms: self.current() }
     }
 
     /// Closes every connection with CLOSE 1001 or a line, one after the other, behind everything that was told to it;
@@ -267,6 +281,12 @@ impl Peer {
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label
+    }
+
+    /// The peer, who has shown a certificate for `subject`.
+    pub(crate) fn certified(self, subject: &str) -> Peer {
+        let label = format!("{}({subject})", self.label);
+        Peer { label: label.into(), ..self }
     }
 }
 

@@ -22,10 +22,11 @@
 //! - `hub`, `room`: who is where. `mailbox`: what is for one connection alone.
 //! - `log`, `block`, `rendition`: what was said in a room, kept once, and rendered once for each form that is in use.
 //! - `feed`: a member's cursor into the log.
-//! - `listen`, `admission`: the door.
+//! - `listen`, `admission`: the door. `tls`, `certificate`: the door that speaks TLS.
 
 mod admission;
 mod block;
+mod certificate;
 mod config;
 mod connection;
 mod endpoint;
@@ -41,9 +42,12 @@ mod scratch;
 mod seat;
 mod services;
 mod terminal;
+mod tls;
 
+pub use certificate::Certificate;
 pub use config::Config;
 pub use hub::{Farewell, Hub, Peer};
 #[cfg(unix)]
 pub use listen::UnixListener;
 pub use listen::{Address, ListenError, Listener};
+pub use tls::{Tls, TlsError, TlsFile, TlsFiles};

@@ -9,10 +9,11 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::hub::Hub;
 use crate::services;
+use crate::tls::Tls;
 
 #[cfg(unix)]
 pub use unix::UnixListener;
@@ -114,11 +115,26 @@ impl Listener {
     /// Serves every connection that comes, for ever.
     pub async fn run(self, hub: Hub) {
         loop {
+            let (stream, address) = self.accept().await;
+            tokio::spawn(hub.serve(stream, address));
+        }
+    }
+
+    /// Serves every connection that comes and speaks TLS, for ever.
+    pub async fn run_tls(self, hub: Hub, tls: Tls) {
+        loop {
+            let (stream, address) = self.accept().await;
+            tokio::spawn(hub.serve_tls(stream, address, &tls));
+        }
+    }
+
+    async fn accept(&self) -> (TcpStream, SocketAddr) {
+        loop {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
                     // Members wait for each other's words: what is small goes out at once.
                     let _without = stream.set_nodelay(true);
-                    tokio::spawn(hub.serve(stream, address));
+                    return (stream, address);
                 }
                 Err(error) => back_off(self.address, error).await,
             }

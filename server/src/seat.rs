@@ -68,9 +68,16 @@ impl Seat {
         &self.registration.mailbox
     }
 
+    /// Has a place at the door from before.
+    pub(crate) fn set_ticket(&mut self, ticket: Option<Ticket>) {
+        self.ticket = ticket;
+    }
+
     /// Takes a place at the door, if there is one.
     pub(crate) fn enter(&mut self) -> bool {
-        self.ticket = self.hub.admit(&self.peer);
+        if self.ticket.is_none() {
+            self.ticket = self.hub.admit(&self.peer);
+        }
         self.ticket.is_some()
     }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+#[path = "../authority/mod.rs"]
+mod authority;
 mod behind;
 mod crowds;
 mod door;
@@ -15,5 +17,6 @@ mod rooms;
 mod running;
 mod shut_down;
 mod terminals;
+mod tls;
 #[cfg(unix)]
 mod unix;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 #![cfg_attr(not(unix), allow(dead_code, reason = "where there are no signals, fewer tests need help"))]
 
+#[path = "../authority/mod.rs"]
+mod authority;
 #[cfg(unix)]
 mod lifecycle;
 mod listening;
@@ -13,3 +15,4 @@ mod serving;
 mod settings;
 #[cfg(target_os = "linux")]
 mod systemd;
+mod tls;

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     config: Option<PathBuf>,
     /// Where to listen instead of 127.0.0.1:3990, also several times; the port is a number, 0 for any that is free, or
     /// the name of a service
-    #[arg(long, value_name = "HOST:PORT|unix:PATH")]
+    #[arg(long, value_name = "[tls://]HOST:PORT|unix:PATH")]
     listen: Vec<String>,
     /// Listen on addresses that other machines can reach: there is neither encryption nor authentication
     #[arg(long)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[cfg(unix)]
 use bookend_server::UnixListener;
-use bookend_server::{Hub, Listener};
+use bookend_server::{Hub, Listener, Tls};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -29,6 +29,7 @@ pub(crate) struct Resolved {
 #[cfg_attr(not(unix), allow(dead_code, reason = "there are no Unix sockets"))]
 pub(crate) enum Bound {
     Tcp(SocketAddr),
+    Tls(SocketAddr),
     Unix(PathBuf),
 }
 
@@ -40,6 +41,7 @@ pub(crate) struct Unopened {
 
 enum Listening {
     Tcp(Listener),
+    Tls(Listener),
     #[cfg(unix)]
     Unix(UnixListener),
 }
@@ -62,7 +64,7 @@ pub(crate) async fn resolve(settled: &Settled) -> Result<Vec<Resolved>, Vec<Faul
     for place in &settled.settings.listen {
         let addresses = match place {
             Place::Unix(_) => Vec::new(),
-            Place::Tcp(address) => match timeout(LOOK_UP, address.resolve()).await {
+            Place::Tcp(address) | Place::Tls(address) => match timeout(LOOK_UP, address.resolve()).await {
                 Ok(Ok(addresses)) => addresses,
                 Ok(Err(error)) => {
                     refuse(error.to_string());
@@ -97,7 +99,8 @@ impl Doors {
                 continue;
             }
             let listeners = match &place {
-                Place::Tcp(_) => bind_tcp(&addresses).await,
+                Place::Tcp(_) => bind_tcp(&addresses, Listening::Tcp).await,
+                Place::Tls(_) => bind_tcp(&addresses, Listening::Tls).await,
                 Place::Unix(path) => bind_unix(path, mode).await,
             };
             match listeners {
@@ -108,20 +111,20 @@ impl Doors {
         if failures.is_empty() { Ok(unopened) } else { Err(failures) }
     }
 
-    /// Serves whoever comes to these places, too.
-    pub(crate) fn open(&mut self, unopened: Vec<Unopened>, hub: &Hub) {
+    /// Serves whoever comes to these places, too; there is `tls` if any of them speaks it.
+    pub(crate) fn open(&mut self, unopened: Vec<Unopened>, hub: &Hub, tls: Option<&Tls>) {
         for Unopened { place, listeners } in unopened {
             let bound: Vec<_> = listeners.iter().map(Listening::bound).collect();
             for bound in &bound {
                 match bound {
-                    Bound::Tcp(address) if is_public(address) => {
+                    Bound::Tcp(address) | Bound::Tls(address) if is_public(address) => {
                         tracing::warn!(%address, detail = "there is neither encryption nor authentication", "public");
                     }
                     _ => {}
                 }
                 tracing::info!(address = bound.to_string(), "listen");
             }
-            let tasks = listeners.into_iter().map(|listening| listening.run(hub)).collect();
+            let tasks = listeners.into_iter().map(|listening| listening.run(hub, tls)).collect();
             self.0.push(Door { place, bound, tasks });
         }
     }
@@ -175,14 +178,19 @@ impl Listening {
     fn bound(&self) -> Bound {
         match self {
             Listening::Tcp(listener) => Bound::Tcp(listener.address()),
+            Listening::Tls(listener) => Bound::Tls(listener.address()),
             #[cfg(unix)]
             Listening::Unix(listener) => Bound::Unix(listener.path().into()),
         }
     }
 
-    fn run(self, hub: &Hub) -> JoinHandle<()> {
+    fn run(self, hub: &Hub, tls: Option<&Tls>) -> JoinHandle<()> {
         match self {
             Listening::Tcp(listener) => tokio::spawn(listener.run(hub.clone())),
+            Listening::Tls(listener) => {
+                let tls = tls.expect("a place that speaks TLS has been refused without certificate").clone();
+                tokio::spawn(listener.run_tls(hub.clone(), tls))
+            }
             #[cfg(unix)]
             Listening::Unix(listener) => tokio::spawn(listener.run(hub.clone())),
         }
@@ -194,14 +202,11 @@ impl Bound {
     pub(crate) fn invitation(&self) -> String {
         match self {
             Bound::Tcp(address) => {
-                let host = match address.ip() {
-                    IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-                    IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-                    ip => ip,
-                };
-                let (port, join) = (address.port(), SocketAddr::new(host, address.port()));
+                let join = reachable(address);
+                let (host, port) = (join.ip(), join.port());
                 format!("telnet {host} {port}   or: cargo run --release -p bookend-client -- chat {join}")
             }
+            Bound::Tls(address) => format!("openssl s_client -quiet -connect {}", reachable(address)),
             Bound::Unix(path) => format!("nc -U {}", path.display()),
         }
     }
@@ -211,17 +216,28 @@ impl std::fmt::Display for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Bound::Tcp(address) => address.fmt(f),
+            Bound::Tls(address) => write!(f, "tls://{address}"),
             Bound::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
 
+/// An address of this machine that leads there.
+fn reachable(address: &SocketAddr) -> SocketAddr {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(host, address.port())
+}
+
 /// Listens on the addresses of one host: on some of them at least, as `localhost` may stand for one that is not there.
-async fn bind_tcp(addresses: &[SocketAddr]) -> Result<Vec<Listening>, String> {
+async fn bind_tcp(addresses: &[SocketAddr], kind: fn(Listener) -> Listening) -> Result<Vec<Listening>, String> {
     let (mut listeners, mut refusals) = (Vec::new(), Vec::new());
     for &address in addresses {
         match Listener::bind(address).await {
-            Ok(listener) => listeners.push(Listening::Tcp(listener)),
+            Ok(listener) => listeners.push(kind(listener)),
             Err(error) => refusals.push(format!("{address}: {error}")),
         }
     }

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod doors;
+mod keys;
 mod logging;
 mod place;
 mod ready;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::Arguments;
+use keys::Keys;
 use service::{End, Service};
 use settings::Sources;
 
@@ -51,7 +53,10 @@ async fn main() -> ExitCode {
 /// Says whether the settings are right, or which ones are in force.
 async fn answer(sources: &Sources, print: bool) -> ExitCode {
     let resolved = match sources.settle() {
-        Ok(settled) => doors::resolve(&settled).await.map(|_| settled),
+        Ok(settled) => match Keys::load(&settled) {
+            Ok(_right) => doors::resolve(&settled).await.map(|_| settled),
+            Err(faults) => Err(faults),
+        },
         Err(faults) => Err(faults),
     };
     match resolved {

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
-use bookend_server::{Farewell, Hub};
+use bookend_server::{Farewell, Hub, Tls};
 
 use crate::doors::{self, Doors};
+use crate::keys::Keys;
 use crate::logging::Logging;
 use crate::ready::ReadyFile;
 use crate::settings::{Effect, SETTINGS, Settled, Sources};
@@ -16,6 +17,7 @@ pub(crate) struct Service {
     sources: Sources,
     settled: Settled,
     hub: Hub,
+    tls: Option<Tls>,
     doors: Doors,
     logging: Logging,
     signals: Signals,
@@ -38,6 +40,7 @@ impl Service {
     /// Listens everywhere, and says so.
     pub(crate) async fn start(sources: Sources) -> Result<Service, Failure> {
         let settled = sources.settle().map_err(Failure::of_settings)?;
+        let Keys { tls } = Keys::load(&settled).map_err(Failure::of_settings)?;
         let resolved = doors::resolve(&settled).await.map_err(Failure::of_settings)?;
         let settings = &settled.settings;
         let logging = Logging::start(&settings.log_level, settings.log_format);
@@ -48,7 +51,8 @@ impl Service {
         let mut doors = Doors::default();
         let unopened = doors.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
         let signals = Signals::new(sources.file.is_some()).map_err(Failure::io)?;
-        doors.open(unopened, &hub);
+        tls.as_ref().inspect(|tls| log_certificate(tls));
+        doors.open(unopened, &hub, tls.as_ref());
         let places: Vec<_> = doors.bound().map(ToString::to_string).collect();
         let ready_file = match &settings.ready_file {
             Some(path) => Some(
@@ -65,7 +69,7 @@ impl Service {
         drop(out);
         tokio::spawn(systemd::watch());
         systemd::ready();
-        Ok(Service { sources, settled, hub, doors, logging, signals, ready_file })
+        Ok(Service { sources, settled, hub, tls, doors, logging, signals, ready_file })
     }
 
     /// Serves until it is told to end.
@@ -93,6 +97,7 @@ impl Service {
     /// Takes the settings anew, all of them or none.
     async fn reload(&mut self) -> Result<(), Vec<String>> {
         let mut settled = self.sources.settle().map_err(texts)?;
+        let Keys { tls } = Keys::load(&settled).map_err(texts)?;
         let resolved = doors::resolve(&settled).await.map_err(texts)?;
         let unopened = self.doors.bind(resolved, settled.settings.unix_mode).await?;
 
@@ -113,7 +118,12 @@ impl Service {
         }
         let settings = &settled.settings;
         self.doors.close_others(&settings.listen).await;
-        self.doors.open(unopened, &self.hub);
+        match (&self.tls, tls) {
+            (Some(old), Some(new)) => old.replace(&new),
+            (_, new) => self.tls = new,
+        }
+        self.tls.as_ref().inspect(|tls| log_certificate(tls));
+        self.doors.open(unopened, &self.hub, self.tls.as_ref());
         self.doors.set_mode(settings.unix_mode);
         self.hub.reconfigure(settings.hub.clone());
         if let Some(file) = &self.ready_file {
@@ -148,6 +158,14 @@ impl Service {
             }
         }
     }
+}
+
+/// Says which certificate the hub shows from now on.
+fn log_certificate(tls: &Tls) {
+    let certificate = tls.certificate();
+    let ends = humantime::format_rfc3339_seconds(certificate.ends());
+    let (subject, fingerprint) = (certificate.subject(), certificate.fingerprint());
+    tracing::info!(subject, fingerprint, %ends, "certificate");
 }
 
 impl Failure {

@@ -10,6 +10,7 @@ mod page;
 mod sources;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bookend_server::Config;
 
@@ -30,6 +31,11 @@ pub(crate) struct Settings {
     pub(crate) ready_file: Option<PathBuf>,
     /// The permissions of Unix sockets.
     pub(crate) unix_mode: u32,
+    pub(crate) tls_certificate: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) tls_client_ca: Option<PathBuf>,
+    pub(crate) tls_client_optional: bool,
+    pub(crate) tls_handshake_timeout: Duration,
     pub(crate) log_level: Filter,
     pub(crate) log_format: Format,
     pub(crate) hub: Config,
@@ -42,6 +48,11 @@ impl Default for Settings {
             public: false,
             ready_file: None,
             unix_mode: 0o660,
+            tls_certificate: None,
+            tls_key: None,
+            tls_client_ca: None,
+            tls_client_optional: false,
+            tls_handshake_timeout: Duration::from_secs(5),
             log_level: Filter::default(),
             log_format: Format::Pretty,
             hub: Config::default(),

@@ -150,7 +150,7 @@ impl Field<'_> {
     /// Which values are allowed.
     pub(super) fn allowed(&self) -> String {
         match self {
-            Field::Places(_) => r#""HOST:PORT" or "unix:PATH", one or more"#.into(),
+            Field::Places(_) => r#""HOST:PORT", "tls://HOST:PORT" or "unix:PATH", one or more"#.into(),
             Field::Flag(_) => "true or false".into(),
             Field::Path(_) => r#"a path, or "" for none"#.into(),
             Field::Mode(_) => r#"an octal number from "0000" to "0777""#.into(),

@@ -1,0 +1,217 @@
+//! TLS at the door.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bookend::{Code, Connection, ConnectionError, Message};
+use bookend_server::{Hub, Tls, TlsFile};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
+
+use crate::authority::Authority;
+use crate::peer::{Peer, hello, hub};
+
+/// A connection from an address, of which nothing has been read or written.
+fn knock(hub: &Hub, tls: &Tls, address: &str) -> DuplexStream {
+    knock_over(hub, tls, address, 1 << 16)
+}
+
+fn knock_over(hub: &Hub, tls: &Tls, address: &str, bytes: usize) -> DuplexStream {
+    let (stream, other) = duplex(bytes);
+    let address: SocketAddr = address.parse().unwrap();
+    tokio::spawn(hub.serve_tls(other, address, tls));
+    stream
+}
+
+async fn secure(stream: DuplexStream, client: &Arc<ClientConfig>) -> std::io::Result<TlsStream<DuplexStream>> {
+    TlsConnector::from(client.clone()).connect("localhost".try_into().unwrap(), stream).await
+}
+
+/// Is it refused, be it in the handshake or, as TLS 1.3 has it, with the first bytes that are read?
+async fn is_refused(stream: std::io::Result<TlsStream<DuplexStream>>) -> bool {
+    match stream {
+        Err(_) => true,
+        Ok(mut stream) => stream.read_u8().await.is_err(),
+    }
+}
+
+/// Everything up to the end.
+async fn rest(mut stream: DuplexStream) -> String {
+    let mut read = Vec::new();
+    stream.read_to_end(&mut read).await.unwrap();
+    String::from_utf8_lossy(&read).into_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn framed_peers_and_people_join_over_tls_and_the_end_is_told_whole() {
+    let (hub, authority) = (hub(), Authority::new());
+    let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    let stream = secure(knock(&hub, &tls, "192.0.2.1:1"), &client).await.unwrap();
+    let mut bob = Connection::connect(stream, hello("bob")).await.unwrap();
+    bob.post(0, "over TLS").await.unwrap();
+    while ann.frame().await.kind != bookend::kind::DELIVERY {}
+    bob.close(Code::NORMAL, "").await.unwrap();
+
+    let stream = secure(knock(&hub, &tls, "192.0.2.1:2"), &client).await.unwrap();
+    let mut person = BufReader::new(stream);
+    person.write_all(b"hi\r\n/quit\r\n").await.unwrap();
+    let mut said = String::new();
+    // It would fail here if the end had not been told by TLS itself.
+    person.read_to_string(&mut said).await.unwrap();
+    let lines: Vec<_> = said.lines().collect();
+    assert!(lines[0].starts_with("Bookend hub, ") && lines[1].starts_with("* you are guest-3 in lobby"), "{said}");
+    assert_eq!(lines.last(), Some(&"* bye"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_slowly_and_has_said_all_gets_the_last_line_too() {
+    let (hub, authority) = (hub(), Authority::new());
+    let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
+    let mut person = secure(knock_over(&hub, &tls, "192.0.2.1:1", 1 << 10), &client).await.unwrap();
+    person.write_all("/help\r\n".repeat(20).as_bytes()).await.unwrap();
+    person.write_all(b"/quit\r\n").await.unwrap();
+    person.shutdown().await.unwrap();
+    sleep(Duration::from_millis(10)).await;
+    let mut said = String::new();
+    person.read_to_string(&mut said).await.unwrap();
+    assert_eq!(said.lines().filter(|line| line.starts_with("* /who:")).count(), 20);
+    assert!(said.ends_with("* bye\r\n"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_shake_hands_in_time_goes_and_a_silent_one_is_told_why() {
+    let (hub, authority) = (hub(), Authority::new());
+    let tls = authority.load().unwrap();
+    let start = Instant::now();
+    let silent = knock(&hub, &tls, "192.0.2.1:1");
+    assert_eq!(rest(silent).await, "! policy: this port speaks TLS, and this connection does not\r\n");
+    assert_eq!(start.elapsed().as_secs(), 5);
+
+    // A ClientHello that claims 512 bytes and comes one byte a second:
+    let mut slow = knock(&hub, &tls, "192.0.2.1:2");
+    let start = Instant::now();
+    for byte in b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03".iter().cycle() {
+        if slow.write_all(&[*byte]).await.is_err() {
+            break;
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+    // and two more for the end, in which it is read from so that it hears of it
+    assert!(start.elapsed() <= Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_counts_at_the_door_until_hello_has_come() {
+    let (hub, authority) = (hub(), Authority::new());
+    let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
+    let mut waiting = Vec::new();
+    for port in 1..=9 {
+        waiting.push(knock(&hub, &tls, &format!("192.0.2.1:{port}")));
+    }
+    let tenth = secure(knock(&hub, &tls, "192.0.2.1:10"), &client).await.unwrap();
+    assert_eq!(rest(knock(&hub, &tls, "192.0.2.1:11")).await, "", "one too many");
+    let mut plain = duplex(1 << 10);
+    hub.serve(plain.1, "192.0.2.1:12".parse::<SocketAddr>().unwrap()).await;
+    let mut said = String::new();
+    plain.0.read_to_string(&mut said).await.unwrap_err(); // a CLOSE is no text
+    let _tenth = Connection::connect(tenth, hello("ann")).await.unwrap();
+    secure(knock(&hub, &tls, "192.0.2.1:13"), &client).await.expect("the one that has said HELLO waits no more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_speaks_without_tls_is_told_in_its_own_tongue() {
+    let (hub, authority) = (hub(), Authority::new());
+    let tls = authority.load().unwrap();
+    let framed = Connection::connect(knock(&hub, &tls, "192.0.2.1:1"), hello("ann")).await;
+    let Err(ConnectionError::Closed { code: Code::POLICY, reason, .. }) = framed else { panic!("{framed:?}") };
+    assert_eq!(reason, "policy: this port speaks TLS, and this connection does not");
+    for (said, answer) in [
+        ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n"),
+        ("hello\r\n", "! policy: this port speaks TLS"),
+    ] {
+        let mut stream = knock(&hub, &tls, "192.0.2.1:2");
+        stream.write_all(said.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let told = rest(stream).await;
+        assert!(told.starts_with(answer), "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_show_a_certificate_of_the_right_authority_where_one_is_asked_for() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let (ann, mallory) = (authority.client("ann"), other.client("ann"));
+    for optional in [false, true] {
+        let hub = hub();
+        let tls = Tls::load(&authority.files(Some(optional))).unwrap();
+        let without = secure(knock(&hub, &tls, "192.0.2.1:1"), &authority.trusted(None)).await;
+        assert_ne!(is_refused(without).await, optional);
+        let wrong = secure(knock(&hub, &tls, "192.0.2.1:2"), &authority.trusted(Some(&mallory))).await;
+        assert!(is_refused(wrong).await);
+        let right = secure(knock(&hub, &tls, "192.0.2.1:3"), &authority.trusted(Some(&ann))).await.unwrap();
+        let mut lines = BufReader::new(right);
+        lines.write_all(b"/whoami\r\n").await.unwrap();
+        let mut said = Vec::new();
+        while said.len() < 3 {
+            let mut line = String::new();
+            lines.read_line(&mut line).await.unwrap();
+            said.push(line);
+        }
+        assert!(said[2].ends_with(", from 192.0.2.1:3(CN=ann)\r\n"), "{said:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_certificate_is_for_those_who_come_and_the_others_stay() {
+    let (hub, authority, other) = (hub(), Authority::new(), Authority::new());
+    let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
+    let stream = secure(knock(&hub, &tls, "192.0.2.1:1"), &client).await.unwrap();
+    let mut ann = Connection::connect(stream, hello("ann")).await.unwrap();
+    tls.replace(&other.load().unwrap());
+    assert!(secure(knock(&hub, &tls, "192.0.2.1:2"), &client).await.is_err());
+    secure(knock(&hub, &tls, "192.0.2.1:3"), &other.trusted(None)).await.unwrap();
+    ann.post(0, "still here").await.unwrap();
+    let heard = timeout(Duration::from_secs(10), async {
+        while !matches!(ann.next().await.unwrap(), Some(Message::Delivery(_))) {}
+    });
+    heard.await.unwrap();
+}
+
+#[test]
+fn files_that_are_wrong_are_named_with_what_is_wrong() {
+    let authority = Authority::new();
+    let right = authority.server();
+    let broken = right.certificate.replace("\nM", "\n!M");
+    let cut = &right.certificate[..right.certificate.len() / 2];
+    let of_another = authority.server().key;
+    let expired = authority.expired();
+    let path = |name: &str| authority.path(name);
+    for (certificate, key, file, why) in [
+        (&*broken, &*right.key, TlsFile::Certificate, "the certificate is not base64".to_owned()),
+        (cut, &right.key, TlsFile::Certificate, "the certificate has no END line".into()),
+        ("", &right.key, TlsFile::Certificate, "there is no certificate in PEM in it".into()),
+        (&right.certificate, "", TlsFile::Key, "there is no private key in PEM in it".into()),
+        (&right.certificate, &right.certificate, TlsFile::Key, "there is no private key in PEM in it".into()),
+        (&*expired.certificate, &*expired.key, TlsFile::Certificate, {
+            "the certificate has expired at 2020-12-31T00:00:00Z".into()
+        }),
+        (&right.certificate, &of_another, TlsFile::Key, {
+            format!("the key is not that of the certificate in {}", path("cert.pem"))
+        }),
+    ] {
+        authority.write("cert.pem", certificate);
+        authority.write("key.pem", key);
+        let error = authority.load().unwrap_err();
+        let name = if file == TlsFile::Key { "key.pem" } else { "cert.pem" };
+        assert_eq!((error.file(), error.to_string()), (file, format!("{}: {why}", path(name))));
+    }
+    authority.write_pair(&right);
+    assert!(authority.load().is_ok());
+    authority.write("ca.pem", "");
+    assert_eq!(Tls::load(&authority.files(Some(false))).unwrap_err().file(), TlsFile::ClientCa);
+}

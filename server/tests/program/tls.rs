@@ -1,0 +1,179 @@
+//! Places that speak TLS.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use crate::authority::Authority;
+use crate::running::{Directory, Running, output, program};
+
+type Secure = BufReader<StreamOwned<ClientConnection, TcpStream>>;
+
+/// The program with a place that speaks TLS, and a file of settings that is read again.
+fn start(authority: &Authority, directory: &Directory, more: &str) -> Running {
+    let file = directory.file("hub.toml", &settings(authority, more));
+    Running::start(&mut program(&["--config", &file]), 1)
+}
+
+fn settings(authority: &Authority, more: &str) -> String {
+    let (certificate, key) = (authority.path("cert.pem"), authority.path("key.pem"));
+    format!("listen = 'tls://127.0.0.1:0'\n[tls]\ncertificate = '{certificate}'\nkey = '{key}'\n{more}")
+}
+
+/// The port of the first place, `listening on tls://127.0.0.1:PORT - join: …`.
+fn port(running: &Running) -> u16 {
+    let place = running.said[0].strip_prefix("listening on tls://127.0.0.1:").unwrap();
+    place.split(' ').next().unwrap().parse().unwrap()
+}
+
+fn connect(port: u16) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream
+}
+
+/// A person who comes through TLS and says something.
+fn secure(port: u16, client: Arc<ClientConfig>, says: &str) -> std::io::Result<Secure> {
+    let session = ClientConnection::new(client, "localhost".try_into().unwrap()).unwrap();
+    let mut stream = StreamOwned::new(session, connect(port));
+    stream.write_all(says.as_bytes())?;
+    stream.flush()?;
+    let mut person = BufReader::new(stream);
+    let mut greeting = String::new();
+    person.read_line(&mut greeting)?;
+    assert!(greeting.starts_with("Bookend hub, "), "{greeting}");
+    Ok(person)
+}
+
+fn line(person: &mut Secure) -> String {
+    let mut line = String::new();
+    person.read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn people_join_with_s_client_and_nothing_is_cut_off() {
+    let Ok(openssl) = Command::new("openssl").arg("version").stdout(Stdio::piped()).spawn() else {
+        eprintln!("NOT TESTED: there is no openssl here");
+        return;
+    };
+    drop(openssl.wait_with_output());
+    let (authority, directory) = (Authority::new(), Directory::new());
+    let running = start(&authority, &directory, "");
+    let place = format!("127.0.0.1:{}", port(&running));
+    assert!(running.said[0].ends_with(&format!(" - join: openssl s_client -quiet -connect {place}")));
+    let mut command = Command::new("openssl");
+    command.args(["s_client", "-quiet", "-verify_return_error", "-CAfile", &authority.path("ca.pem"), "-connect"]);
+    let mut client =
+        command.arg(&place).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    client.stdin.as_mut().unwrap().write_all(b"/help\n/quit\n").unwrap();
+    let mut said = String::new();
+    client.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(client.wait().unwrap().success());
+    assert!(said.starts_with("Bookend hub, ") && said.contains("\r\n* you are guest-1 "), "{said}");
+    assert!(said.ends_with("* bye\r\n"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reload_takes_a_new_certificate_or_keeps_the_old_and_drops_nobody() {
+    let (authority, directory) = (Authority::new(), Directory::new());
+    let mut running = start(&authority, &directory, "");
+    running.wait_for("INFO certificate subject=\"CN=hub\" fingerprint=");
+    let port = port(&running);
+    let trusting = authority.trusted(None);
+    let mut ann = secure(port, trusting.clone(), "/name ann\n").unwrap();
+    line(&mut ann);
+    let another = authority.server();
+    let expired = authority.expired();
+    for (certificate, key, why) in [
+        ("nonsense", &*another.key, "hub.toml:3:15: tls.certificate: "),
+        (&*another.certificate, &*authority.server().key, "the key is not that of the certificate"),
+        (&*expired.certificate, &*expired.key, "the certificate has expired at 2020-12-31T00:00:00Z"),
+    ] {
+        authority.write("cert.pem", certificate);
+        authority.write("key.pem", key);
+        let check = output(&mut program(&["--config", &directory.path("hub.toml"), "--check-config"]));
+        assert!(check.0 == Some(2) && check.2.contains(why), "{check:?}");
+        running.signal("HUP");
+        let line = running.wait_for("reload-refused");
+        assert!(line.contains("ERROR") && line.contains(why), "{why}: {line}");
+        secure(port, trusting.clone(), "/quit\n").expect("the old certificate holds");
+    }
+    authority.write_pair(&another);
+    running.signal("HUP");
+    running.wait_for("INFO certificate subject=");
+    running.wait_for("INFO reload changed=0");
+    secure(port, trusting, "/quit\n").unwrap();
+    ann.get_mut().write_all(b"still here\n").unwrap();
+    while line(&mut ann) != "ann: still here\r\n" {}
+
+    let other = Authority::new();
+    authority.write_pair(&other.server());
+    running.signal("HUP");
+    running.wait_for("INFO reload changed=0");
+    assert!(secure(port, authority.trusted(None), "\n").is_err(), "it shows the new one");
+    running.wait_for("INFO tls-failed peer=\"127.0.0.1:");
+    assert!(running.seen.contains("cause=\"refused-by-peer\""), "{}", running.seen);
+    secure(port, other.trusted(None), "/quit\n").unwrap();
+}
+
+#[test]
+fn whoever_fails_is_named_with_the_cause() {
+    let (authority, directory) = (Authority::new(), Directory::new());
+    let more = format!("client_ca = '{}'\nhandshake_timeout = '100ms'\n", authority.path("ca.pem"));
+    let mut running = start(&authority, &directory, &more);
+    let port = port(&running);
+    for (bytes, cause) in [
+        (&b"GET / HTTP/1.1\r\n\r\n"[..], "cause=\"not-tls\" detail=\"foreign-http: "),
+        (b"\xF5\xF8\x01", "cause=\"not-tls\" detail=\"bookend: Bookend without TLS\" input=\\xf5\\xf8\\x01"),
+        (b"\x16\x03\x01\x00\x05nonsense", "cause=\"bad-message\""),
+        (b"", "cause=\"timeout\" detail=\"nothing has come\""),
+        (b"\x16\x03\x01\x02\x00\x01", "cause=\"timeout\" detail=\"no whole ClientHello has come\""),
+    ] {
+        let mut stream = connect(port);
+        stream.write_all(bytes).unwrap();
+        let line = running.wait_for("tls-failed");
+        let peer = stream.local_addr().unwrap();
+        assert!(line.contains(&format!("peer=\"{peer}\"")) && line.contains(cause), "{cause}: {line}");
+    }
+    let mallory = Authority::new().client("ann");
+    for (shown, cause) in [(None, "no-certificate"), (Some(&mallory), "certificate-unknown-issuer")] {
+        assert!(secure(port, authority.trusted(shown), "\n").is_err());
+        let line = running.wait_for("tls-failed");
+        assert!(line.contains(&format!("cause=\"{cause}\"")), "{line}");
+    }
+    let ann = authority.client("ann");
+    let mut browser = (*authority.trusted(Some(&ann))).clone();
+    browser.alpn_protocols = vec![b"h2".into(), b"http/1.1".into()];
+    assert!(secure(port, browser.into(), "\n").is_err());
+    running.wait_for("cause=\"no-application-protocol\"");
+    let _ann = secure(port, authority.trusted(Some(&ann)), "\n").unwrap();
+    let shown = running.wait_for("client-certificate");
+    assert!(shown.contains("subject=\"CN=ann\" fingerprint=\""), "{shown}");
+    assert!(running.wait_for("INFO connect").contains("(CN=ann)\""));
+}
+
+#[test]
+fn a_place_without_certificate_or_half_of_one_is_refused() {
+    let file = "/nowhere/cert.pem";
+    for (arguments, why) in [
+        (
+            &["--listen", "tls://127.0.0.1:0"][..],
+            "--listen: listen: tls://127.0.0.1:0 needs tls.certificate and tls.key".to_owned(),
+        ),
+        (&["--set", "tls.certificate=c.pem"], "--set: tls.certificate: it needs tls.key".into()),
+        (&["--set", "tls.key=k.pem"], "--set: tls.key: it needs tls.certificate".into()),
+    ] {
+        let (code, _, complaint) = output(&mut program(arguments));
+        assert_eq!((code, complaint), (Some(2), format!("bookend-server: {why}\n")));
+    }
+    let certificate = format!("tls.certificate={file}");
+    let (code, _, complaint) = output(&mut program(&["--set", &certificate, "--set", "tls.key=k.pem"]));
+    assert_eq!(code, Some(2));
+    assert!(complaint.starts_with(&format!("bookend-server: --set: tls.certificate: {file}: ")), "{complaint}");
+}
