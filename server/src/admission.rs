@@ -1,8 +1,11 @@
-//! The door: how many may be connected without having said who they are.
+//! The door: how many may be connected without having said who they are, and who has tried too many tokens.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 #[derive(Debug, Default)]
 pub(crate) struct Admission(Arc<Mutex<Waiting>>);
@@ -11,7 +14,21 @@ pub(crate) struct Admission(Arc<Mutex<Waiting>>);
 struct Waiting {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
+    wrong_tokens: HashMap<IpAddr, Wrong>,
+    /// With so many addresses in `wrong_tokens` those are looked for that can be forgotten.
+    sweep_at: usize,
 }
+
+/// Wrong tokens from one address.
+#[derive(Debug)]
+struct Wrong {
+    count: usize,
+    /// When they are forgotten.
+    until: Instant,
+}
+
+/// Fewer addresses are not looked through.
+const SWEEP: usize = 1024;
 
 /// One place at the door; it is free again when this is dropped.
 #[derive(Debug)]
@@ -21,6 +38,28 @@ pub(crate) struct Ticket {
 }
 
 impl Admission {
+    /// Counts a wrong token against an address; the first one begins the time in which they are counted.
+    pub(crate) fn count_wrong_token(&self, address: IpAddr, window: Duration) {
+        let (mut waiting, now) = (lock(&self.0), Instant::now());
+        if waiting.wrong_tokens.len() >= waiting.sweep_at.max(SWEEP) {
+            waiting.wrong_tokens.retain(|_, wrong| now < wrong.until);
+            waiting.sweep_at = 2 * waiting.wrong_tokens.len();
+        }
+        let fresh = || Wrong { count: 0, until: now + window };
+        let wrong = waiting.wrong_tokens.entry(network(address)).or_insert_with(fresh);
+        if now >= wrong.until {
+            *wrong = fresh();
+        }
+        wrong.count += 1;
+    }
+
+    /// Did so many wrong tokens come from an address?
+    pub(crate) fn is_barred(&self, address: IpAddr, most: usize) -> bool {
+        let waiting = lock(&self.0);
+        let wrong = waiting.wrong_tokens.get(&network(address));
+        wrong.is_some_and(|wrong| wrong.count >= most && Instant::now() < wrong.until)
+    }
+
     /// A place for a connection from `address`, unless so many wait in all or from there.
     pub(crate) fn enter(&self, address: Option<IpAddr>, all: usize, each: usize) -> Option<Ticket> {
         let address = address.map(network);

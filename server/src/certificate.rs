@@ -1,12 +1,13 @@
 //! A certificate, as far as people want to know it.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bookend::escaped;
 use ring::digest::{SHA256, digest};
 use x509_cert::der::Decode;
+
+use crate::access::hex;
 
 /// Characters of a subject that a label has.
 const SHOWN: usize = 64;
@@ -28,13 +29,9 @@ impl Certificate {
     pub(crate) fn from_der(der: &[u8]) -> Result<Certificate, String> {
         let certificate = x509_cert::Certificate::from_der(der).map_err(|error| format!("no certificate: {error}"))?;
         let certificate = certificate.tbs_certificate();
-        let fingerprint = digest(&SHA256, der).as_ref().iter().fold(String::new(), |mut hex, byte| {
-            let _never_fails = write!(hex, "{byte:02x}");
-            hex
-        });
         Ok(Certificate {
             subject: escaped(&certificate.subject().to_string()).to_string().into(),
-            fingerprint: fingerprint.into(),
+            fingerprint: hex(digest(&SHA256, der).as_ref()).into(),
             begins: certificate.validity().not_before.to_system_time(),
             ends: certificate.validity().not_after.to_system_time(),
         })

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bookend::Limits;
 
+use crate::access::Access;
+
 /// The numbers of a hub's defences; the defaults are the specification's, or the project's where it has none.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,6 +23,16 @@ pub struct Config {
     pub waiting: usize,
     /// The same from one address.
     pub waiting_per_address: usize,
+    /// Who may do what.
+    pub access: Access,
+    /// How long the answer to a wrong token is kept back.
+    pub token_delay: Duration,
+    /// How long a line terminal that may not enter without a token may take to give it.
+    pub token_timeout: Duration,
+    /// Wrong tokens from one address in `token_window`, after which nobody is let in from there until it is over.
+    pub wrong_tokens: usize,
+    /// The time in which `wrong_tokens` are counted, from the first one on.
+    pub token_window: Duration,
     /// A room with more members is a crowd: who comes and goes is not told (R9.25). It is one no more when half as
     /// many are left.
     pub crowd: usize,
@@ -42,6 +54,11 @@ impl Default for Config {
             stall: Duration::from_secs(10),
             waiting: 256,
             waiting_per_address: 10,
+            access: Access::open(),
+            token_delay: Duration::from_secs(1),
+            token_timeout: Duration::from_secs(30),
+            wrong_tokens: 10,
+            token_window: Duration::from_secs(60),
             crowd: 256,
             private_frames: 256,
             shut_down_spread: Duration::from_secs(2),

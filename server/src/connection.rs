@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::admission::Ticket;
 use crate::endpoint::{Endpoint, greeting};
-use crate::hub::{Hub, Peer};
+use crate::hub::{Hub, Peer, Shut};
 use crate::scratch;
 
 /// A frame of which more bytes than this have come is completed in a buffer of its own.
@@ -31,9 +31,9 @@ where
     async move { connection.run().await }
 }
 
-/// Says that there is no room, as far as that can be done at once.
-async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S) {
-    let refusal = refusal();
+/// Says why nobody is let in, as far as that can be done at once.
+async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, shut: Shut) {
+    let refusal = refusal(shut.reason());
     poll_fn(|cx| {
         let _best_effort = Pin::new(&mut *stream).poll_write(cx, &refusal);
         Poll::Ready(())
@@ -43,10 +43,10 @@ async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S) {
 }
 
 /// A line for a person, and CLOSE for a framed peer.
-fn refusal() -> Vec<u8> {
-    let mut out = greeting(": too many connections, try later").bytes;
+fn refusal(reason: &str) -> Vec<u8> {
+    let mut out = greeting(&format!(": {reason}, try later")).bytes;
     let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
-    session.close(Code::TRY_LATER, "too many connections", Duration::ZERO);
+    session.close(Code::TRY_LATER, reason, Duration::ZERO);
     session.take_output(&mut out);
     out
 }
@@ -81,10 +81,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn run(&mut self) {
         let seat = self.endpoint.seat();
-        if !seat.enter() {
-            tracing::info!(peer = seat.peer().label(), fault = "try-later", "refuse");
+        if let Err(shut) = seat.enter() {
+            tracing::info!(peer = seat.peer().label(), fault = "try-later", detail = shut.reason(), "refuse");
             seat.closed();
-            return Box::pin(refuse(&mut self.stream)).await;
+            return Box::pin(refuse(&mut self.stream, shut)).await;
         }
         tracing::info!(peer = seat.peer().label(), "connect");
         let mut timer = pin!(sleep_until(self.start));

@@ -7,13 +7,15 @@ use std::time::{Duration, SystemTime};
 use bookend::{Code, START, State};
 
 use crate::framed::Framed;
-use crate::hub::{Hub, Peer};
+use crate::hub::{Hub, LOBBY, Peer};
 use crate::rendition::{LineEncoding, Rendered};
 use crate::seat::Seat;
 use crate::terminal::Terminal;
 
 /// Bytes for the peer alone that may wait to be written while more is read from it.
 const MAX_UNWRITTEN: usize = 64 << 10;
+/// What the greeting adds where nobody is let in without a token: the one line that goes before frames has to tell it.
+const WANTS_TOKEN: &str = "; a token is needed: /token SECRET";
 
 pub(crate) struct Endpoint {
     seat: Seat,
@@ -56,7 +58,8 @@ impl Endpoint {
     /// A connection that has just been accepted; it begins with a line for people (R9.16).
     pub(crate) fn new(hub: &Hub, peer: Peer) -> Endpoint {
         let mut seat = Seat::new(hub, peer);
-        seat.write(greeting(""));
+        let wants_token = !seat.may_enter(LOBBY);
+        seat.write(greeting(if wants_token { WANTS_TOKEN } else { "" }));
         Endpoint {
             seat,
             wire: Wire::Unknown,
@@ -113,6 +116,10 @@ impl Endpoint {
             }
             Wire::Unknown => {}
         }
+        let now = self.now;
+        if let Some(denial) = self.seat.denial() {
+            denial.due.get_or_insert(now.saturating_add(denial.delay));
+        }
         self.settle();
         input.len() - rest.len()
     }
@@ -129,14 +136,15 @@ impl Endpoint {
 
     /// Is the peer to be read from now?
     pub(crate) fn may_read(&self) -> bool {
-        !self.ended && !self.paused && (self.until.is_some() || self.unwritten() <= MAX_UNWRITTEN)
+        let may_go_on = !self.paused && !self.seat.is_denied() && self.unwritten() <= MAX_UNWRITTEN;
+        !self.ended && (self.until.is_some() || may_go_on)
     }
 
     /// Was something left of what was read, or is the room to be left, and is what had to be written before written?
     pub(crate) fn may_go_on(&mut self) -> bool {
         let moving = matches!(&self.wire, Wire::Terminal(terminal) if terminal.is_moving());
         let told = !moving || self.seat.feed().is_none_or(|feed| !feed.is_behind());
-        self.paused && told && self.unwritten() <= MAX_UNWRITTEN
+        self.paused && told && !self.seat.is_denied() && self.unwritten() <= MAX_UNWRITTEN
     }
 
     fn unwritten(&self) -> usize {
@@ -158,12 +166,13 @@ impl Endpoint {
         let config = self.seat.hub().config();
         let of_wire = match &self.wire {
             Wire::Framed(framed) => framed.session.deadline(),
-            Wire::Terminal(terminal) if terminal.has_joined() => None,
             Wire::Terminal(_) | Wire::Unknown if self.until.is_some() => None,
-            Wire::Terminal(_) | Wire::Unknown => Some(config.limits.hello_timeout),
+            Wire::Terminal(terminal) => terminal.deadline(&self.seat),
+            Wire::Unknown => Some(config.limits.hello_timeout),
         };
+        let denial = self.seat.denial_due().filter(|_| self.until.is_none());
         let stall = self.stalled.map(|since| since.saturating_add(config.stall)).filter(|_| self.until.is_none());
-        [of_wire, stall, self.until].into_iter().flatten().min()
+        [of_wire, denial, stall, self.until].into_iter().flatten().min()
     }
 
     /// Does what is due; `unused` is what was read and not used yet.
@@ -171,16 +180,20 @@ impl Endpoint {
         let hello_timeout = self.seat.hub().config().limits.hello_timeout;
         match &mut self.wire {
             Wire::Framed(framed) => framed.on_time(unused, self.now),
-            Wire::Terminal(terminal) if self.now >= hello_timeout && !terminal.is_closing() => {
-                terminal.join(&mut self.seat)
-            }
+            Wire::Terminal(terminal) => terminal.on_time(self.now, &mut self.seat),
             // Whoever just reads types nothing: telnet sends its first byte with the first line.
             Wire::Unknown if self.now >= hello_timeout && self.until.is_none() => {
                 let mut terminal = Box::new(Terminal::new());
-                terminal.join(&mut self.seat);
+                terminal.on_time(self.now, &mut self.seat);
                 self.wire = Wire::Terminal(terminal);
             }
-            Wire::Terminal(_) | Wire::Unknown => {}
+            Wire::Unknown => {}
+        }
+        if self.until.is_none()
+            && self.seat.denial_due().is_some_and(|due| self.now >= due)
+            && let Some(denial) = self.seat.denial().take()
+        {
+            self.close(Code::POLICY, denial.detail);
         }
         let stall = self.seat.hub().config().stall;
         if self.until.is_none() && self.stalled.is_some_and(|since| self.now >= since.saturating_add(stall)) {
@@ -194,7 +207,13 @@ impl Endpoint {
         if self.seat.mailbox().is_full()
             && let Some(code) = self.seat.mailbox().take_close()
         {
-            self.leaving = Some(code);
+            if code == Code::POLICY && self.until.is_none() {
+                // What it may not be told any more is not waited for.
+                self.close(code, "the token does not allow this any more");
+                self.settle();
+            } else {
+                self.leaving = Some(code);
+            }
         }
     }
 

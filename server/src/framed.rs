@@ -6,7 +6,7 @@ use bookend::diagnosis::Diagnosis;
 use bookend::{Code, Error, Hello, Message, Outcome, Session, Step};
 
 use crate::config::Config;
-use crate::hub::{Hub, LOBBY, Peer};
+use crate::hub::{Hub, Peer};
 use crate::rendition::{Rendition, Wanted};
 use crate::seat::{Seat, Wish};
 
@@ -33,7 +33,12 @@ impl Framed {
             let start = *input;
             match self.session.receive(input, now) {
                 Step::Message(message) => self.take(message, seat),
-                Step::Opened => self.open(seat),
+                Step::Opened => {
+                    self.open(seat);
+                    if seat.is_denied() {
+                        break;
+                    }
+                }
                 Step::Refused { error, .. } => {
                     tracing::debug!(peer = seat.peer().label(), fault = error.name(), detail = %error, "refuse");
                 }
@@ -79,12 +84,19 @@ impl Framed {
     }
 
     fn open(&mut self, seat: &mut Seat) {
-        seat.let_in();
         self.session.take_output(&mut seat.out); // HELLO goes before WELCOME
         let Some(hello) = self.session.peer() else { return };
+        if hello.token().is_some_and(|token| !seat.authenticate(token)) {
+            return;
+        }
+        let room = hello.room().map_or_else(|| seat.home(), Into::into);
+        if !seat.may_enter(&room) {
+            return seat.deny(&room);
+        }
+        seat.let_in();
         let wanted = Wanted { preferred: hello.preferred(), accepted: hello.accepted() };
         let resumed = seat.join(&Wish {
-            room: hello.room().unwrap_or(LOBBY),
+            room: &room,
             name: hello.name(),
             kind: "member",
             rendition: match self.session.hub_profile() {
@@ -95,12 +107,16 @@ impl Framed {
             resume: hello.resume(),
         });
         if !resumed {
-            self.session.refuse_frame(0, Code::RESUME_REFUSED, "the room has not come so far");
+            let detail = if seat.may_read() { "the room has not come so far" } else { "no right to read here" };
+            self.session.refuse_frame(0, Code::RESUME_REFUSED, detail);
         }
     }
 
     fn take(&mut self, message: Message<'_>, seat: &mut Seat) {
         match message {
+            Message::Message(_) | Message::Post { .. } if !seat.may_write() => {
+                self.session.refuse_frame(self.session.frame_number(), Code::POLICY, "no right to write here");
+            }
             Message::Message(payload) | Message::Post { to: 0, payload } => {
                 let max = self.session.local().max_body();
                 if seat.delivery_length(payload) > max as usize {

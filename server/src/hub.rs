@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::access::{Access, Grant};
 use crate::admission::{Admission, Ticket};
 use crate::config::Config;
 use crate::connection;
@@ -62,10 +63,27 @@ struct Rooms {
 struct Connections {
     /// Labels and mailboxes.
     by_number: HashMap<u64, (Arc<str>, Arc<Mailbox>)>,
+    /// Which of them are members by a token, and where.
+    passes: HashMap<u64, Pass>,
     last: u64,
     closing: Option<Code>,
     /// How those ended that did since the hub began to shut down.
     farewell: Farewell,
+}
+
+/// What lets a connection into a room.
+struct Pass {
+    grant: Grant,
+    room: Box<str>,
+}
+
+/// Why nobody is let in from an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shut {
+    /// Too many wait, in all or from there.
+    Full,
+    /// Too many wrong tokens have come from there.
+    Barred,
 }
 
 /// How the connections ended when a hub shut down.
@@ -82,6 +100,8 @@ pub struct Farewell {
 pub struct Peer {
     label: Arc<str>,
     address: Option<IpAddr>,
+    /// It has shown a certificate that the hub trusts.
+    certified: bool,
 }
 
 /// A connection that the hub knows; it is forgotten when this is dropped.
@@ -112,13 +132,31 @@ impl Hub {
     }
 
     /// Takes other settings: for the connections that come from now on, and at once for what the rooms keep. A
-    /// connection that is there keeps those that it began with.
+    /// connection that is there keeps those that it began with, but is closed if it came with a token that does not
+    /// allow the same any more.
     pub fn reconfigure(&self, config: Config) {
         let log_bytes = config.log_bytes;
-        *lock(&self.shared.terms) = Arc::new(Terms::new(config));
+        let terms = Arc::new(Terms::new(config));
+        *lock(&self.shared.terms) = terms.clone();
+        let connections = lock(&self.shared.connections);
+        for (number, Pass { grant, room }) in &connections.passes {
+            if let Some((label, mailbox)) = connections.by_number.get(number)
+                && !terms.config.access.keeps(grant, room)
+            {
+                tracing::info!(peer = &**label, token = grant.name(), room = &**room, "token-revoked");
+                mailbox.close(Code::POLICY);
+            }
+        }
+        drop(connections);
         for room in lock(&self.shared.rooms).by_name.values() {
             room.set_log_bytes(log_bytes);
         }
+    }
+
+    /// Who may do what now.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.current().config.access.clone()
     }
 
     /// Serves one connection, until it is over.
@@ -208,10 +246,28 @@ impl Hub {
         Session::new(Role::Server, self.terms.hello.clone(), self.terms.limits.clone(), Duration::ZERO)
     }
 
-    /// A place at the door, if there is one.
-    pub(crate) fn admit(&self, peer: &Peer) -> Option<Ticket> {
-        let Config { waiting, waiting_per_address, .. } = self.terms.config;
-        self.shared.admission.enter(peer.address, waiting, waiting_per_address)
+    /// A place at the door.
+    pub(crate) fn admit(&self, peer: &Peer) -> Result<Ticket, Shut> {
+        let Config { waiting, waiting_per_address, wrong_tokens, .. } = self.terms.config;
+        if peer.address.is_some_and(|address| self.shared.admission.is_barred(address, wrong_tokens)) {
+            return Err(Shut::Barred);
+        }
+        self.shared.admission.enter(peer.address, waiting, waiting_per_address).ok_or(Shut::Full)
+    }
+
+    /// Counts a wrong token at the door.
+    pub(crate) fn count_wrong_token(&self, peer: &Peer) {
+        if let Some(address) = peer.address {
+            self.shared.admission.count_wrong_token(address, self.terms.config.token_window);
+        }
+    }
+
+    /// Remembers by what a connection is let into a room. False if that does not hold any more: whoever is remembered
+    /// before the settings change is found then, and whoever is remembered later knows the new ones.
+    pub(crate) fn pass(&self, registration: &Registration, grant: &Grant, room: &str) -> bool {
+        let pass = Pass { grant: grant.clone(), room: room.into() };
+        lock(&self.shared.connections).passes.insert(registration.id, pass);
+        self.current().config.access.keeps(grant, room)
     }
 
     /// Makes a connection known.
@@ -276,7 +332,23 @@ impl fmt::Debug for Hub {
     }
 }
 
+impl Shut {
+    /// In words.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Shut::Full => "too many connections",
+            Shut::Barred => "too many wrong tokens",
+        }
+    }
+}
+
 impl Peer {
+    /// Has it shown a certificate that the hub trusts?
+    #[must_use]
+    pub fn is_certified(&self) -> bool {
+        self.certified
+    }
+
     /// The label.
     #[must_use]
     pub fn label(&self) -> &str {
@@ -286,19 +358,19 @@ impl Peer {
     /// The peer, who has shown a certificate for `subject`.
     pub(crate) fn certified(self, subject: &str) -> Peer {
         let label = format!("{}({subject})", self.label);
-        Peer { label: label.into(), ..self }
+        Peer { label: label.into(), certified: true, ..self }
     }
 }
 
 impl From<&str> for Peer {
     fn from(label: &str) -> Peer {
-        Peer { label: label.into(), address: None }
+        Peer { label: label.into(), address: None, certified: false }
     }
 }
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Peer {
-        Peer { label: address.to_string().into(), address: Some(address.ip()) }
+        Peer { label: address.to_string().into(), address: Some(address.ip()), certified: false }
     }
 }
 
@@ -307,6 +379,7 @@ impl Drop for Registration {
         let shared = &self.shared;
         let mut connections = lock(&shared.connections);
         connections.by_number.remove(&self.id);
+        connections.passes.remove(&self.id);
         if connections.closing.is_some() {
             let Farewell { closed, given_up } = &mut connections.farewell;
             *if self.closed { closed } else { given_up } += 1;

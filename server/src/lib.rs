@@ -22,8 +22,10 @@
 //! - `hub`, `room`: who is where. `mailbox`: what is for one connection alone.
 //! - `log`, `block`, `rendition`: what was said in a room, kept once, and rendered once for each form that is in use.
 //! - `feed`: a member's cursor into the log.
+//! - `access`: who may do what.
 //! - `listen`, `admission`: the door. `tls`, `certificate`: the door that speaks TLS.
 
+mod access;
 mod admission;
 mod block;
 mod certificate;
@@ -44,6 +46,7 @@ mod services;
 mod terminal;
 mod tls;
 
+pub use access::{Access, Grant, Right, Rights, TokensFault, make_token};
 pub use certificate::Certificate;
 pub use config::Config;
 pub use hub::{Farewell, Hub, Peer};

@@ -45,6 +45,8 @@ pub(crate) struct Member {
     pub(crate) rendition: Rendition,
     /// The longest body that the member accepts, in bytes.
     pub(crate) max_body: usize,
+    /// May it be told what is said?
+    pub(crate) reads: bool,
     pub(crate) mailbox: Arc<Mailbox>,
 }
 
@@ -356,7 +358,7 @@ mod tests {
     }
 
     fn member(rendition: Rendition) -> Member {
-        Member { name: "ann".into(), rendition, max_body: 1024, mailbox: Arc::default() }
+        Member { name: "ann".into(), rendition, max_body: 1024, reads: true, mailbox: Arc::default() }
     }
 
     #[test]

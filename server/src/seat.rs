@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use bookend::{Code, Delivery, Payload, PresenceEvent};
 
+use crate::access::{Grant, Right, Rights};
 use crate::admission::Ticket;
 use crate::block::{Payloads, Told};
 use crate::feed::Feed;
-use crate::hub::{Hub, Peer, Registration, wall_clock};
+use crate::hub::{Hub, LOBBY, Peer, Registration, Shut, wall_clock};
 use crate::mailbox::Mailbox;
 use crate::rendition::{Change, Head, Rendered, Rendition};
 use crate::room::{Member, Room};
@@ -18,6 +20,9 @@ pub(crate) struct Seat {
     peer: Peer,
     registration: Registration,
     ticket: Option<Ticket>,
+    /// What its token allows, if it has given one.
+    grant: Option<Grant>,
+    denial: Option<Box<Denial>>,
     member: Option<Membership>,
     /// What the member has said to everyone since the last flush.
     said: Option<Box<Payloads>>,
@@ -25,9 +30,19 @@ pub(crate) struct Seat {
     pub(crate) out: Vec<u8>,
 }
 
+/// Why somebody is not let into a room, and when that is told.
+pub(crate) struct Denial {
+    pub(crate) detail: &'static str,
+    /// How long the answer is kept back.
+    pub(crate) delay: Duration,
+    /// Since the connection began.
+    pub(crate) due: Option<Duration>,
+}
+
 struct Membership {
     room: Arc<Room>,
     id: u32,
+    rights: Rights,
     name: Arc<str>,
     feed: Feed,
 }
@@ -50,6 +65,8 @@ impl Seat {
             hub: hub.clone(),
             peer,
             ticket: None,
+            grant: None,
+            denial: None,
             member: None,
             said: None,
             out: Vec::new(),
@@ -74,11 +91,11 @@ impl Seat {
     }
 
     /// Takes a place at the door, if there is one.
-    pub(crate) fn enter(&mut self) -> bool {
+    pub(crate) fn enter(&mut self) -> Result<(), Shut> {
         if self.ticket.is_none() {
-            self.ticket = self.hub.admit(&self.peer);
+            self.ticket = Some(self.hub.admit(&self.peer)?);
         }
-        self.ticket.is_some()
+        Ok(())
     }
 
     /// Everything has been written to the peer, the end too.
@@ -91,15 +108,90 @@ impl Seat {
         self.ticket = None;
     }
 
+    // ---- who may do what
+
+    /// Takes a token, or denies what was asked, after a while.
+    pub(crate) fn authenticate(&mut self, token: &[u8]) -> bool {
+        let peer = self.peer.label();
+        match self.hub.access().check(token) {
+            Some(grant) => {
+                tracing::info!(peer, token = grant.name(), "token-accepted");
+                self.grant = Some(grant);
+                true
+            }
+            None => {
+                tracing::info!(peer, "token-refused");
+                self.hub.count_wrong_token(&self.peer);
+                let delay = self.hub.config().token_delay;
+                self.denial = Some(Box::new(Denial { detail: "the token is not valid", delay, due: None }));
+                false
+            }
+        }
+    }
+
+    /// What it may do in a room.
+    fn rights_in(&self, room: &str) -> Rights {
+        match &self.grant {
+            Some(grant) => grant.rights_in(room),
+            None => self.hub.config().access.without_token(self.peer.is_certified()),
+        }
+    }
+
+    /// May it be in that room?
+    pub(crate) fn may_enter(&self, room: &str) -> bool {
+        self.rights_in(room).enter()
+            && self.grant.as_ref().is_none_or(|grant| self.hub.pass(&self.registration, grant, room))
+    }
+
+    /// Its room if it names none.
+    pub(crate) fn home(&self) -> Arc<str> {
+        self.grant.as_ref().map_or(LOBBY, Grant::home).into()
+    }
+
+    /// Denies it a room, at once.
+    pub(crate) fn deny(&mut self, room: &str) {
+        tracing::info!(peer = self.peer.label(), room, "room-refused");
+        let detail = if self.grant.is_some() { "no right to this room" } else { "a token is needed" };
+        self.denial = Some(Box::new(Denial { detail, delay: Duration::ZERO, due: None }));
+    }
+
+    /// What has been denied and is still to be told.
+    pub(crate) fn denial(&mut self) -> &mut Option<Box<Denial>> {
+        &mut self.denial
+    }
+
+    /// When that is due.
+    pub(crate) fn denial_due(&self) -> Option<Duration> {
+        self.denial.as_ref()?.due
+    }
+
+    pub(crate) fn is_denied(&self) -> bool {
+        self.denial.is_some()
+    }
+
+    /// May it be told what is said in its room?
+    pub(crate) fn may_read(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| member.rights.contain(Right::Read))
+    }
+
+    /// May it say something in its room?
+    pub(crate) fn may_write(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| member.rights.contain(Right::Write))
+    }
+
     /// Becomes a member: WELCOME, who is here, and what is to be resumed is ready to be written. False if there is
-    /// nothing to resume.
+    /// nothing to resume. Who may not read is told what stands in front of what is said.
     pub(crate) fn join(&mut self, wish: &Wish<'_>) -> bool {
-        let Wish { rendition, max_body, resume, .. } = *wish;
+        let Wish { rendition, max_body, .. } = *wish;
+        let rights = self.rights_in(wish.room);
+        let reads = rights.contain(Right::Read);
+        let resume = wish.resume.filter(|_| reads);
         let name = wish.name.and_then(without_mark);
         let make = |id| Member {
             name: name.map_or_else(|| format!("{}-{id}", wish.kind).into(), Into::into),
             rendition,
             max_body,
+            reads,
             mailbox: self.registration.mailbox.clone(),
         };
         let (room, id, joined) = self.hub.join(wish.room, make, resume);
@@ -121,8 +213,8 @@ impl Seat {
             feed.replay(after, start);
         }
         self.write(out);
-        self.member = Some(Membership { room, id, name: joined.name, feed });
-        !matches!(joined.resumed, Some(None))
+        self.member = Some(Membership { room, id, rights, name: joined.name, feed });
+        !matches!(joined.resumed, Some(None)) && resume == wish.resume
     }
 
     /// Leaves the room, if it is in one.
@@ -161,6 +253,9 @@ impl Seat {
         let absent = || (Code::NO_SUCH_MEMBER, format!("no member {to} in the room"));
         let Membership { room, id, name, .. } = self.member.as_ref().ok_or_else(absent)?;
         let receiver = room.member(to).ok_or_else(absent)?;
+        if !receiver.reads {
+            return Err((Code::POLICY, "the member has no right to read".into()));
+        }
         let mut payloads = Payloads::default();
         payloads.push(payload);
         let mut out = Rendered::default();
@@ -232,24 +327,29 @@ impl Seat {
 
     // ---- the feed
 
+    /// Who may not read has none.
     pub(crate) fn feed(&mut self) -> Option<&mut Feed> {
-        self.member.as_mut().map(|member| &mut member.feed)
+        let reads = self.may_read();
+        self.member.as_mut().filter(|_| reads).map(|member| &mut member.feed)
     }
 
     /// What the room told and is to be written next, gathered in `buffer` where it is in many pieces.
     pub(crate) fn next_told<'a>(&'a mut self, buffer: &'a mut Vec<u8>) -> &'a [u8] {
-        let Some(member) = &mut self.member else { return &[] };
-        member.feed.next(buffer, &self.hub)
+        match &mut self.member {
+            Some(member) if member.rights.contain(Right::Read) => member.feed.next(buffer, &self.hub),
+            _ => &[],
+        }
     }
 
     /// Has everything been written that the room told?
     pub(crate) fn has_been_told(&mut self) -> bool {
-        self.member.as_mut().is_none_or(|member| !member.feed.has_more(&self.hub))
+        let reads = self.may_read();
+        self.member.as_mut().is_none_or(|member| !reads || !member.feed.has_more(&self.hub))
     }
 
     /// Sees to it that `waker` is woken when the room tells something. False if there is something now.
     pub(crate) fn sleep(&mut self, waker: &Waker) -> bool {
-        self.member.as_mut().is_none_or(|member| member.feed.sleep(waker))
+        self.feed().is_none_or(|feed| feed.sleep(waker))
     }
 }
 

@@ -3,11 +3,12 @@
 mod foreign;
 mod lines;
 
+use std::time::Duration;
+
 use bookend::diagnosis::{Evidence, diagnose};
 use bookend::{Code, Encoding, Line, MAX_LINE as MAX_NAME, Payload};
 
 use crate::framed::log_fault;
-use crate::hub::LOBBY;
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::room::Room;
 use crate::seat::{Seat, Wish};
@@ -16,6 +17,7 @@ use lines::{Event, Lines};
 
 /// Members that /who shows.
 const SHOWN: usize = 100;
+const NO_RIGHT_TO_WRITE: &str = "! policy: no right to write here";
 
 #[derive(Debug)]
 pub(crate) struct Terminal {
@@ -26,6 +28,8 @@ pub(crate) struct Terminal {
     /// Nothing has come yet.
     silent: bool,
     joined: bool,
+    /// It may not join without a token.
+    waits: bool,
     /// The room to go to, once what the old one has told is written.
     moving: Option<Line>,
     closing: bool,
@@ -40,6 +44,7 @@ impl Terminal {
             encoding,
             silent: true,
             joined: false,
+            waits: false,
             moving: None,
             closing: false,
         }
@@ -55,8 +60,26 @@ impl Terminal {
         self.silent
     }
 
-    pub(crate) fn has_joined(&self) -> bool {
-        self.joined
+    /// When [`on_time`](Terminal::on_time) is to be called: who has not joined does then, or is sent away.
+    pub(crate) fn deadline(&self, seat: &Seat) -> Option<Duration> {
+        let config = seat.hub().config();
+        match self.joined || seat.is_denied() {
+            true => None,
+            false if self.waits => Some(config.limits.hello_timeout.max(config.token_timeout)),
+            false => Some(config.limits.hello_timeout),
+        }
+    }
+
+    /// Joins, or is sent away, when it is time.
+    pub(crate) fn on_time(&mut self, now: Duration, seat: &mut Seat) {
+        if !self.closing && self.deadline(seat).is_some_and(|deadline| now >= deadline) {
+            if !self.waits {
+                self.join(seat);
+            }
+            if !self.joined && self.deadline(seat).is_some_and(|deadline| now >= deadline) {
+                self.close_with(Code::POLICY, "no token has come in time", seat);
+            }
+        }
     }
 
     /// Uses what was read, until more than `limit` bytes lie in `seat.out`. Returns the rest.
@@ -64,6 +87,7 @@ impl Terminal {
         self.silent = false;
         self.recognise(input, seat);
         while !self.closing
+            && !seat.is_denied()
             && self.moving.is_none()
             && seat.out.len() <= limit
             && let Some(event) = self.lines.next(&mut input)
@@ -88,10 +112,16 @@ impl Terminal {
         self.close(&format!("! {diagnosis}"), seat);
     }
 
-    /// Joins, unless that has been done: whoever just reads types nothing.
-    pub(crate) fn join(&mut self, seat: &mut Seat) {
-        if !std::mem::replace(&mut self.joined, true) {
-            self.join_room(LOBBY, None, seat);
+    /// Joins, unless that has been done, or is to wait for a token: whoever just reads types nothing.
+    fn join(&mut self, seat: &mut Seat) {
+        if self.joined {
+            return;
+        }
+        let home = seat.home();
+        self.joined = seat.may_enter(&home);
+        self.waits = !self.joined;
+        if self.joined {
+            self.join_room(&home, None, seat);
         }
     }
 
@@ -145,7 +175,9 @@ impl Terminal {
         if self.is_refused(beginning, seat) {
             return;
         }
-        self.begin(seat);
+        if !self.begin(seat) {
+            return;
+        }
         self.tell(&format!("! too-long: a line has at most {} bytes", lines::MAX_LINE), seat);
     }
 
@@ -153,16 +185,24 @@ impl Terminal {
         if self.is_refused(line, seat) {
             return;
         }
-        self.begin(seat);
+        if let Some(token) = line.strip_prefix(b"/token").filter(|rest| rest.first().is_none_or(|&byte| byte == b' ')) {
+            return self.token(token.trim_ascii(), seat);
+        }
+        if line.trim_ascii() == b"/quit" && self.waits {
+            return self.close("* bye", seat);
+        }
+        if !self.begin(seat) {
+            return;
+        }
         match Payload::decode(Encoding::Utf8, line) {
             Err(_) => self.tell(&format!("! {}", diagnose(&Evidence::text(Encoding::Utf8, line))), seat),
             Ok(payload) => {
                 let text = payload.text().unwrap_or_default();
                 match text.strip_prefix('/') {
-                    Some(literal) if literal.starts_with('/') => say(literal, seat),
+                    Some(literal) if literal.starts_with('/') => self.say(literal, seat),
                     Some(command) => self.command(command, seat),
                     None if text.is_empty() => {}
-                    None => say(&text, seat),
+                    None => self.say(&text, seat),
                 }
             }
         }
@@ -177,18 +217,40 @@ impl Terminal {
         true
     }
 
-    /// The first line has come.
-    fn begin(&mut self, seat: &mut Seat) {
-        if self.opening.take().is_some() {
-            seat.let_in();
-        }
+    /// A line has come. Does it come from a member?
+    fn begin(&mut self, seat: &mut Seat) -> bool {
+        self.opening = None;
         self.join(seat);
+        match self.joined {
+            true => seat.let_in(),
+            false => self.tell("! policy: a token is needed: /token SECRET", seat),
+        }
+        self.joined
+    }
+
+    /// Takes the token of whoever has not joined yet. It is not shown, nor logged.
+    fn token(&mut self, token: &[u8], seat: &mut Seat) {
+        if self.joined {
+            self.tell("! policy: a token is to come before all else: connect anew, and begin with /token SECRET", seat);
+        } else if token.is_empty() {
+            self.tell("! /token SECRET: SECRET is your token", seat);
+        } else if seat.authenticate(token) {
+            self.join(seat);
+            match self.joined {
+                true => {
+                    self.opening = None;
+                    seat.let_in();
+                }
+                false => seat.deny(&seat.home()),
+            }
+        }
     }
 
     fn command(&mut self, command: &str, seat: &mut Seat) {
         let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
         let rest = rest.trim();
         match (word, rest) {
+            ("name" | "msg" | "me", _) if !seat.may_write() => self.tell(NO_RIGHT_TO_WRITE, seat),
             ("help", _) => self.help(seat),
             ("who", _) => self.who(seat),
             ("quit", _) => self.close("* bye", seat),
@@ -200,11 +262,14 @@ impl Terminal {
             ("me", "") => self.tell("! /me TEXT: TEXT is what you do", seat),
             ("me", deed) => {
                 let deed = format!("* {} {deed}", seat.name().unwrap_or_default());
-                say(&deed, seat);
+                self.say(&deed, seat);
             }
             ("join", room) => match Line::new(room) {
                 Some(room) if seat.room().is_some_and(|here| here.name() == room.as_str()) => {
                     self.tell("! /join ROOM: you are there", seat);
+                }
+                Some(room) if !seat.may_enter(room.as_str()) => {
+                    self.tell("! policy: no right to this room", seat);
                 }
                 Some(room) => self.moving = Some(room),
                 None => self.tell(&format!("! /join ROOM: 1 to {MAX_NAME} bytes without control characters"), seat),
@@ -262,13 +327,16 @@ impl Terminal {
         }
     }
 
+    fn say(&self, text: &str, seat: &mut Seat) {
+        match seat.may_write() {
+            true => seat.say(Payload::Text(bookend::Text::utf8(text))),
+            false => self.tell(NO_RIGHT_TO_WRITE, seat),
+        }
+    }
+
     fn set_encoding(&mut self, encoding: LineEncoding, name: &str, seat: &mut Seat) {
         self.encoding = encoding;
         seat.set_rendition(Rendition::Lines(encoding));
         self.tell(&format!("* lines come in {name} now"), seat);
     }
-}
-
-fn say(text: &str, seat: &mut Seat) {
-    seat.say(Payload::Text(bookend::Text::utf8(text)));
 }

@@ -54,10 +54,13 @@ async fn begin<S>(hub: Hub, stream: S, peer: Peer, terms: Arc<Terms>) -> Option<
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some(ticket) = hub.admit(&peer) else {
-        // There is nothing that it could read.
-        tracing::info!(peer = peer.label(), fault = "try-later", "refuse");
-        return None;
+    let ticket = match hub.admit(&peer) {
+        Ok(ticket) => ticket,
+        Err(shut) => {
+            // There is nothing that it could read.
+            tracing::info!(peer = peer.label(), fault = "try-later", detail = shut.reason(), "refuse");
+            return None;
+        }
     };
     match shake_hands(stream, &terms).await {
         Ok(stream) => {
@@ -118,9 +121,8 @@ where
         };
         let mut bytes = &buffer[..count];
         if std::mem::take(silent) && !RECORD.starts_with(&bytes[..count.min(RECORD.len())]) {
-            let plaintext::Client { detail, answer } = plaintext::judge(bytes);
-            let input = bytes[..count.min(plaintext::QUOTED)].to_vec();
-            return Err(Failure { input, answer, ..Failure::new(None, "not-tls", detail) });
+            let plaintext::Client { detail, answer, quoted } = plaintext::judge(bytes);
+            return Err(Failure { input: quoted.to_vec(), answer, ..Failure::new(None, "not-tls", detail) });
         }
         while !bytes.is_empty() {
             let used = acceptor.read_tls(&mut bytes).map_err(|error| Failure::of(&error))?;

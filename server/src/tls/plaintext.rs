@@ -6,22 +6,29 @@ use bookend::{Code, Error, Hello, Limits, Role, START, Session};
 use crate::rendition::{LineEncoding, Rendered};
 
 /// Bytes of a peer's data that a log line quotes.
-pub(super) const QUOTED: usize = 32;
+const QUOTED: usize = 32;
 /// What everybody is told.
 const ADVICE: &str = "this port speaks TLS, and this connection does not";
 
 /// Somebody who does not speak TLS.
-pub(super) struct Client {
+pub(super) struct Client<'a> {
     /// What it is.
     pub(super) detail: String,
     /// What it is told in its own tongue.
     pub(super) answer: Vec<u8>,
+    /// What the log quotes.
+    pub(super) quoted: &'a [u8],
 }
 
 /// Judges how it begins.
-pub(super) fn judge(bytes: &[u8]) -> Client {
+pub(super) fn judge(bytes: &[u8]) -> Client<'_> {
+    let quoted = &bytes[..bytes.len().min(QUOTED)];
     if bytes.first() == Some(&START[0]) {
-        return Client { detail: "bookend: Bookend without TLS".into(), answer: close() };
+        return Client { detail: "bookend: Bookend without TLS".into(), answer: close(), quoted };
+    }
+    if bytes.starts_with(b"/token") {
+        // The token has been told to the whole way to here, but not to the log.
+        return Client { detail: "a line with a token".into(), answer: line(), quoted: &[] };
     }
     let fault = Error::BadStart { offset: 0, found: bytes.first().copied().unwrap_or_default() };
     let diagnosis = diagnose(&Evidence::stream(fault, 0, bytes));
@@ -29,8 +36,9 @@ pub(super) fn judge(bytes: &[u8]) -> Client {
         Some(first) => Client {
             detail: format!("{}: {}", first.name(), first.seen()),
             answer: if first.name() == "foreign-http" { bad_request() } else { line() },
+            quoted,
         },
-        None => Client { detail: "unknown".into(), answer: line() },
+        None => Client { detail: "unknown".into(), answer: line(), quoted },
     }
 }
 

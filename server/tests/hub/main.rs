@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+mod access;
 #[path = "../authority/mod.rs"]
 mod authority;
 mod behind;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 #![cfg_attr(not(unix), allow(dead_code, reason = "where there are no signals, fewer tests need help"))]
 
+mod access;
 #[path = "../authority/mod.rs"]
 mod authority;
 #[cfg(unix)]

@@ -141,6 +141,9 @@ fn whoever_fails_is_named_with_the_cause() {
         let peer = stream.local_addr().unwrap();
         assert!(line.contains(&format!("peer=\"{peer}\"")) && line.contains(cause), "{cause}: {line}");
     }
+    connect(port).write_all(b"/token sesame\r\n").unwrap();
+    let line = running.wait_for("tls-failed");
+    assert!(line.contains("detail=\"a line with a token\" input=") && !line.contains("sesame"), "{line}");
     let mallory = Authority::new().client("ann");
     for (shown, cause) in [(None, "no-certificate"), (Some(&mallory), "certificate-unknown-issuer")] {
         assert!(secure(port, authority.trusted(shown), "\n").is_err());

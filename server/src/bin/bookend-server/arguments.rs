@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::settings::{Sources, Value};
 
@@ -48,6 +48,41 @@ pub(crate) struct Arguments {
     /// Print the settings in force as a file with remarks, and do nothing else
     #[arg(long, conflicts_with = "check_config")]
     pub(crate) print_config: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What the program does instead of being a hub.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a token: it is printed on standard error, this once, and its entry for the file of tokens on standard
+    /// output: `bookend-server token ann --room ops >> tokens.toml`
+    Token(TokenArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TokenArguments {
+    /// What the log calls it
+    pub(crate) name: String,
+    /// A room that it is for, also several times, or * for all
+    #[arg(long, value_name = "ROOM", default_value = "*")]
+    pub(crate) room: Vec<String>,
+    /// What it allows there, also several times
+    #[arg(long, value_name = "RIGHT", value_enum, default_values = ["read", "write"])]
+    pub(crate) right: Vec<RightName>,
+    /// When it ends, such as 2027-01-31 or 2027-01-31T12:00:00Z
+    #[arg(long, value_name = "DATE")]
+    pub(crate) expires: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RightName {
+    /// be told what is said
+    Read,
+    /// say something
+    Write,
+    /// control the hub
+    Admin,
 }
 
 impl Arguments {

@@ -1,6 +1,8 @@
-//! What stands in files beside that of the settings: certificates and their key.
+//! What stands in files beside that of the settings: certificates and their key, and tokens.
 
-use bookend_server::{Tls, TlsFile, TlsFiles};
+use std::fs;
+
+use bookend_server::{Access, Config, Tls, TlsFile, TlsFiles};
 
 use crate::place::Place;
 use crate::settings::{Fault, Settled};
@@ -9,13 +11,53 @@ use crate::settings::{Fault, Settled};
 pub(crate) struct Keys {
     /// `None` where there is no certificate.
     pub(crate) tls: Option<Tls>,
+    pub(crate) access: Access,
 }
 
 impl Keys {
     /// Reads and judges the files that are named.
     pub(crate) fn load(settled: &Settled) -> Result<Keys, Vec<Fault>> {
-        load_tls(settled).map(|tls| Keys { tls }).map_err(|fault| vec![fault])
+        match (load_tls(settled), load_access(settled)) {
+            (Ok(tls), Ok(access)) => Ok(Keys { tls, access }),
+            (tls, access) => Err(tls.err().into_iter().chain(access.err().unwrap_or_default()).collect()),
+        }
     }
+
+    /// The hub's part of the settings, with who may do what.
+    pub(crate) fn config(&self, settled: &Settled) -> Config {
+        Config { access: self.access.clone(), ..settled.settings.hub.clone() }
+    }
+
+    /// Says what holds from now on.
+    pub(crate) fn log(&self) {
+        if let Some(tls) = &self.tls {
+            let certificate = tls.certificate();
+            let ends = humantime::format_rfc3339_seconds(certificate.ends());
+            let (subject, fingerprint) = (certificate.subject(), certificate.fingerprint());
+            tracing::info!(subject, fingerprint, %ends, "certificate");
+        }
+        if self.access.tokens() > 0 {
+            tracing::info!(count = self.access.tokens(), "tokens");
+        }
+    }
+}
+
+fn load_access(settled: &Settled) -> Result<Access, Vec<Fault>> {
+    let settings = &settled.settings;
+    let access = match &settings.access_tokens {
+        None => Access::open(),
+        Some(path) => {
+            let shown = path.display();
+            let fault = |text: String| settled.fault("access.tokens", text);
+            let text = fs::read_to_string(path).map_err(|error| vec![fault(format!("{shown}: {error}"))])?;
+            Access::read(&text)
+                .map_err(|faults| faults.iter().map(|why| fault(format!("{shown}:{why}"))).collect::<Vec<_>>())?
+        }
+    };
+    let has_tokens = settings.access_tokens.is_some();
+    let (anonymous, certified) =
+        (settings.access_anonymous.rights(has_tokens), settings.access_certified.rights(has_tokens));
+    Ok(access.with_anonymous(anonymous).with_certified(certified))
 }
 
 fn load_tls(settled: &Settled) -> Result<Option<Tls>, Fault> {

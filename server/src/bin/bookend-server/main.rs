@@ -12,6 +12,7 @@ mod service;
 mod settings;
 mod signals;
 mod systemd;
+mod token;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::Arguments;
+use arguments::{Arguments, Command};
 use keys::Keys;
 use service::{End, Service};
 use settings::Sources;
@@ -32,6 +33,9 @@ const INTERRUPTED: i32 = 130;
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(Command::Token(arguments)) = &arguments.command {
+        return token::make(arguments);
+    }
     let sources = arguments.sources();
     if arguments.check_config || arguments.print_config {
         return answer(&sources, arguments.print_config).await;

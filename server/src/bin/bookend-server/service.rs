@@ -40,18 +40,19 @@ impl Service {
     /// Listens everywhere, and says so.
     pub(crate) async fn start(sources: Sources) -> Result<Service, Failure> {
         let settled = sources.settle().map_err(Failure::of_settings)?;
-        let Keys { tls } = Keys::load(&settled).map_err(Failure::of_settings)?;
+        let keys = Keys::load(&settled).map_err(Failure::of_settings)?;
         let resolved = doors::resolve(&settled).await.map_err(Failure::of_settings)?;
         let settings = &settled.settings;
         let logging = Logging::start(&settings.log_level, settings.log_format);
         for (name, meant) in sources.mistaken() {
             tracing::warn!(name, detail = format!("did you mean {meant}?"), "environment-ignored");
         }
-        let hub = Hub::new(settings.hub.clone());
+        let hub = Hub::new(keys.config(&settled));
         let mut doors = Doors::default();
         let unopened = doors.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
         let signals = Signals::new(sources.file.is_some()).map_err(Failure::io)?;
-        tls.as_ref().inspect(|tls| log_certificate(tls));
+        keys.log();
+        let Keys { tls, .. } = keys;
         doors.open(unopened, &hub, tls.as_ref());
         let places: Vec<_> = doors.bound().map(ToString::to_string).collect();
         let ready_file = match &settings.ready_file {
@@ -97,7 +98,7 @@ impl Service {
     /// Takes the settings anew, all of them or none.
     async fn reload(&mut self) -> Result<(), Vec<String>> {
         let mut settled = self.sources.settle().map_err(texts)?;
-        let Keys { tls } = Keys::load(&settled).map_err(texts)?;
+        let keys = Keys::load(&settled).map_err(texts)?;
         let resolved = doors::resolve(&settled).await.map_err(texts)?;
         let unopened = self.doors.bind(resolved, settled.settings.unix_mode).await?;
 
@@ -118,14 +119,14 @@ impl Service {
         }
         let settings = &settled.settings;
         self.doors.close_others(&settings.listen).await;
-        match (&self.tls, tls) {
+        self.hub.reconfigure(keys.config(&settled));
+        keys.log();
+        match (&self.tls, keys.tls) {
             (Some(old), Some(new)) => old.replace(&new),
             (_, new) => self.tls = new,
         }
-        self.tls.as_ref().inspect(|tls| log_certificate(tls));
         self.doors.open(unopened, &self.hub, self.tls.as_ref());
         self.doors.set_mode(settings.unix_mode);
-        self.hub.reconfigure(settings.hub.clone());
         if let Some(file) = &self.ready_file {
             let places: Vec<_> = self.doors.bound().map(ToString::to_string).collect();
             if let Err(error) = file.rewrite(&places) {
@@ -158,14 +159,6 @@ impl Service {
             }
         }
     }
-}
-
-/// Says which certificate the hub shows from now on.
-fn log_certificate(tls: &Tls) {
-    let certificate = tls.certificate();
-    let ends = humantime::format_rfc3339_seconds(certificate.ends());
-    let (subject, fingerprint) = (certificate.subject(), certificate.fingerprint());
-    tracing::info!(subject, fingerprint, %ends, "certificate");
 }
 
 impl Failure {

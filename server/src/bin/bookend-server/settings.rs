@@ -12,7 +12,7 @@ mod sources;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bookend_server::Config;
+use bookend_server::{Config, Rights};
 
 use crate::logging::{Filter, Format};
 use crate::place::Place;
@@ -36,9 +36,35 @@ pub(crate) struct Settings {
     pub(crate) tls_client_ca: Option<PathBuf>,
     pub(crate) tls_client_optional: bool,
     pub(crate) tls_handshake_timeout: Duration,
+    /// The file of tokens.
+    pub(crate) access_tokens: Option<PathBuf>,
+    pub(crate) access_anonymous: Allowance,
+    pub(crate) access_certified: Allowance,
     pub(crate) log_level: Filter,
     pub(crate) log_format: Format,
+    /// But for who may do what, which stands in a file of its own.
     pub(crate) hub: Config,
+}
+
+/// What somebody may do who has no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allowance {
+    /// Everything where there are no tokens, and nothing where there are.
+    Auto,
+    None,
+    Read,
+    Write,
+}
+
+impl Allowance {
+    pub(crate) fn rights(self, tokens: bool) -> Rights {
+        match self {
+            Allowance::Auto if tokens => Rights::NONE,
+            Allowance::None => Rights::NONE,
+            Allowance::Read => Rights::READ,
+            Allowance::Auto | Allowance::Write => Rights::READ_WRITE,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -53,6 +79,9 @@ impl Default for Settings {
             tls_client_ca: None,
             tls_client_optional: false,
             tls_handshake_timeout: Duration::from_secs(5),
+            access_tokens: None,
+            access_anonymous: Allowance::Auto,
+            access_certified: Allowance::Write,
             log_level: Filter::default(),
             log_format: Format::Pretty,
             hub: Config::default(),

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Allowance;
 use crate::logging::{Filter, Format};
 use crate::place::Place;
 
@@ -19,6 +20,8 @@ pub(super) enum Field<'a> {
     Places(&'a mut Vec<Place>),
     Flag(&'a mut bool),
     Path(&'a mut Option<PathBuf>),
+    /// With or without `auto`.
+    Allowance(&'a mut Allowance, bool),
     Mode(&'a mut u32),
     Filter(&'a mut Filter),
     Format(&'a mut Format),
@@ -51,6 +54,9 @@ macro_rules! number {
 
 number!(u32, usize);
 
+const ALLOWANCES: [(&str, Allowance); 4] =
+    [("auto", Allowance::Auto), ("none", Allowance::None), ("read", Allowance::Read), ("write", Allowance::Write)];
+
 const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -79,6 +85,11 @@ impl Field<'_> {
             Field::Places(_) => unreachable!("places have been written"),
             Field::Flag(flag) => *flag = text.parse().map_err(|_| wrong())?,
             Field::Path(path) => *path = Some(text).filter(|text| !text.is_empty()).map(PathBuf::from),
+            Field::Allowance(allowance, auto) => {
+                let found =
+                    ALLOWANCES.iter().find(|(name, found)| *name == text && (auto || *found != Allowance::Auto));
+                *allowance = found.ok_or_else(wrong)?.1;
+            }
             Field::Mode(mode) => *mode = octal(text).ok_or_else(wrong)?,
             Field::Filter(filter) => *filter = text.parse().map_err(|why| format!("{}: {why}", wrong()))?,
             Field::Format(format) => *format = text.parse().map_err(|()| wrong())?,
@@ -125,6 +136,10 @@ impl Field<'_> {
             Field::Places(places) => return Value::Many(places.iter().map(Place::to_string).collect()),
             Field::Flag(flag) => flag.to_string(),
             Field::Path(path) => path.as_ref().map_or_else(String::new, |path| path.display().to_string()),
+            Field::Allowance(allowance, _) => {
+                let name = ALLOWANCES.iter().find(|(_, known)| *known == **allowance).map(|(name, _)| *name);
+                name.expect("every one has a name").into()
+            }
             Field::Mode(mode) => format!("{mode:04o}"),
             Field::Filter(filter) => filter.to_string(),
             Field::Format(format) => format.to_string(),
@@ -153,6 +168,8 @@ impl Field<'_> {
             Field::Places(_) => r#""HOST:PORT", "tls://HOST:PORT" or "unix:PATH", one or more"#.into(),
             Field::Flag(_) => "true or false".into(),
             Field::Path(_) => r#"a path, or "" for none"#.into(),
+            Field::Allowance(_, true) => "auto, none, read or write".into(),
+            Field::Allowance(_, false) => "none, read or write".into(),
             Field::Mode(_) => r#"an octal number from "0000" to "0777""#.into(),
             Field::Filter(_) => "off, error, warn, info, debug or trace".into(),
             Field::Format(_) => "pretty or json".into(),

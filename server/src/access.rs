@@ -1,0 +1,297 @@
+//! Who may do what: tokens, and what somebody without one may do.
+
+mod file;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+use subtle::ConstantTimeEq;
+
+use crate::hub::LOBBY;
+
+pub use file::TokensFault;
+
+/// Bytes of a SHA-256.
+const DIGEST: usize = 32;
+
+/// Something that a peer may do or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Right {
+    /// Be told what is said in a room.
+    Read = 1,
+    /// Say something in a room.
+    Write = 2,
+    /// Control the hub.
+    Admin = 4,
+}
+
+/// A set of rights.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rights(u8);
+
+/// Which tokens there are, and what somebody without one may do. Its clones share the tokens.
+#[derive(Clone, Debug)]
+pub struct Access {
+    tokens: Arc<[Arc<Token>]>,
+    anonymous: Rights,
+    certified: Rights,
+}
+
+/// A token, as far as the hub knows it.
+struct Token {
+    name: Box<str>,
+    /// A token is random, not chosen by a person: there is nothing to guess, and a plain hash is enough.
+    digest: [u8; DIGEST],
+    /// `None`: all of them.
+    rooms: Option<Box<[Box<str>]>>,
+    rights: Rights,
+    ends: Option<SystemTime>,
+}
+
+/// What a token allows.
+#[derive(Clone, Debug)]
+pub struct Grant(Arc<Token>);
+
+impl Rights {
+    /// None at all.
+    pub const NONE: Rights = Rights(0);
+    /// To read.
+    pub const READ: Rights = Rights(Right::Read as u8);
+    /// To read and to write.
+    pub const READ_WRITE: Rights = Rights(Right::Read as u8 | Right::Write as u8);
+
+    /// Is that right among them?
+    #[must_use]
+    pub fn contain(self, right: Right) -> bool {
+        self.0 & right as u8 != 0
+    }
+
+    /// These, and that one.
+    #[must_use]
+    pub fn with(self, right: Right) -> Rights {
+        Rights(self.0 | right as u8)
+    }
+
+    /// Do they let one into a room?
+    #[must_use]
+    pub fn enter(self) -> bool {
+        self.contain(Right::Read) || self.contain(Right::Write)
+    }
+}
+
+impl Access {
+    /// No tokens: everybody may read and write everywhere.
+    #[must_use]
+    pub fn open() -> Access {
+        Access { tokens: Arc::default(), anonymous: Rights::READ_WRITE, certified: Rights::READ_WRITE }
+    }
+
+    /// What a file of tokens says, and what those may do who have none.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file.
+    pub fn read(text: &str) -> Result<Access, Vec<TokensFault>> {
+        let tokens = file::read(text)?.into_iter().map(Arc::new).collect();
+        Ok(Access { tokens, anonymous: Rights::NONE, ..Access::open() })
+    }
+
+    /// What somebody may do who has no token.
+    #[must_use]
+    pub fn with_anonymous(self, anonymous: Rights) -> Access {
+        Access { anonymous, ..self }
+    }
+
+    /// What somebody may do who has no token, but a certificate that the hub trusts.
+    #[must_use]
+    pub fn with_certified(self, certified: Rights) -> Access {
+        Access { certified, ..self }
+    }
+
+    /// What a token allows now, if it is one. Every token is looked at, in constant time.
+    #[must_use]
+    pub fn check(&self, token: &[u8]) -> Option<Grant> {
+        let presented = digest(&SHA256, token);
+        self.find(presented.as_ref(), SystemTime::now())
+    }
+
+    /// How many tokens there are.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// What somebody may do who shows no token.
+    #[must_use]
+    pub fn without_token(&self, certified: bool) -> Rights {
+        if certified { self.certified } else { self.anonymous }
+    }
+
+    /// Does a grant of before still allow the same in that room?
+    pub(crate) fn keeps(&self, grant: &Grant, room: &str) -> bool {
+        let found = self.find(&grant.0.digest, SystemTime::now());
+        found.is_some_and(|found| found.rights_in(room) == grant.rights_in(room))
+    }
+
+    fn find(&self, digest: &[u8], now: SystemTime) -> Option<Grant> {
+        let mut found = None;
+        for token in &*self.tokens {
+            if bool::from(token.digest.ct_eq(digest)) {
+                found = Some(token);
+            }
+        }
+        found.filter(|token| token.ends.is_none_or(|ends| now < ends)).map(|token| Grant(token.clone()))
+    }
+}
+
+impl Default for Access {
+    fn default() -> Access {
+        Access::open()
+    }
+}
+
+impl Grant {
+    /// What the token is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Does it allow that in the room?
+    #[must_use]
+    pub fn may(&self, right: Right, room: &str) -> bool {
+        self.rights_in(room).contain(right)
+    }
+
+    /// Does it allow that in every room?
+    #[must_use]
+    pub fn may_everywhere(&self, right: Right) -> bool {
+        self.0.rooms.is_none() && self.0.rights.contain(right)
+    }
+
+    /// What it allows in the room.
+    #[must_use]
+    pub fn rights_in(&self, room: &str) -> Rights {
+        let holds = self.0.rooms.as_ref().is_none_or(|rooms| rooms.iter().any(|name| **name == *room));
+        if holds { self.0.rights } else { Rights::NONE }
+    }
+
+    /// The room of whoever names none: the lobby, or the first one that the token is for.
+    pub(crate) fn home(&self) -> &str {
+        match &self.0.rooms {
+            Some(rooms) if !rooms.iter().any(|name| **name == *LOBBY) => rooms.first().map_or(LOBBY, |room| room),
+            _ => LOBBY,
+        }
+    }
+}
+
+/// Makes a token: 128 random bits in hexadecimal, and its entry for the file of tokens.
+///
+/// # Errors
+/// What is wrong with the name, a room, the rights or the end, or with the system's random numbers.
+pub fn make_token(
+    name: &str,
+    rooms: &[String],
+    rights: Rights,
+    expires: Option<&str>,
+) -> Result<(String, String), String> {
+    let mut random = [0; 16];
+    SystemRandom::new().fill(&mut random).map_err(|_| "the system has no random numbers".to_owned())?;
+    let token = hex(&random);
+    let entry = file::entry(name, &hex(digest(&SHA256, token.as_bytes()).as_ref()), rooms, rights, expires);
+    match file::read(&entry) {
+        Ok(_right) => Ok((token, entry)),
+        Err(faults) => Err(faults.iter().map(TokensFault::text).collect::<Vec<_>>().join("; ")),
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl fmt::Debug for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries([Right::Read, Right::Write, Right::Admin].iter().filter(|&&right| self.contain(right)))
+            .finish()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("name", &self.name).field("rights", &self.rights).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The SHA-256 of `sesame`.
+    const SESAME: &str = "d0c04f4b1951e4aeaaec8223ed2039e542f3aae805a6fa7f6d794e5afff5d272";
+
+    fn access(more: &str) -> Access {
+        Access::read(&format!("[[token]]\nname = 'ann'\nsha256 = '{SESAME}'\n{more}\n")).unwrap()
+    }
+
+    #[test]
+    fn a_token_allows_what_its_entry_says_and_another_nothing() {
+        let access = access("rooms = ['ops', 'lab']\nrights = ['read', 'admin']");
+        for wrong in ["", "sesam", "sesame\n", "Sesame", SESAME] {
+            assert!(access.check(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+        let grant = access.check(b"sesame").unwrap();
+        assert_eq!((grant.name(), grant.home()), ("ann", "ops"));
+        assert!(grant.may(Right::Read, "lab") && grant.may(Right::Admin, "ops") && !grant.may(Right::Write, "ops"));
+        assert!(!grant.may(Right::Read, "lobby") && !grant.may_everywhere(Right::Read));
+        assert_eq!(access.without_token(false), Rights::NONE);
+        assert_eq!(Access::open().without_token(false), Rights::READ_WRITE);
+    }
+
+    #[test]
+    fn a_token_for_all_rooms_begins_in_the_lobby() {
+        let grant = access("rooms = '*'\nrights = 'write'").check(b"sesame").unwrap();
+        assert!(grant.may_everywhere(Right::Write) && grant.may(Right::Write, "anywhere"));
+        assert_eq!(grant.home(), "lobby");
+        assert_eq!(access("rooms = ['ops', 'lobby']\nrights = 'write'").check(b"sesame").unwrap().home(), "lobby");
+    }
+
+    #[test]
+    fn a_token_ends_when_its_entry_says() {
+        let until = |when: &str| access(&format!("rooms = '*'\nrights = 'read'\nexpires = {when}")).check(b"sesame");
+        assert!(until("2020-01-01").is_none() && until("2020-01-01T12:00:00Z").is_none());
+        assert!(until("2999-12-31").is_some() && until("'2999-12-31T00:00:00Z'").is_some());
+    }
+
+    #[test]
+    fn what_is_made_is_found_under_its_name_and_no_two_are_alike() {
+        let rooms = ["lobby".to_owned(), "a \"b\"\\".to_owned()];
+        let rights = Rights::READ_WRITE.with(Right::Admin);
+        let (token, entry) = make_token("ann's", &rooms, rights, Some("2999-12-31")).unwrap();
+        let (other, _) = make_token("ann's", &rooms, rights, None).unwrap();
+        assert!(token.len() == 32 && token != other && !entry.contains(&token));
+        let access = Access::read(&entry).unwrap_or_else(|faults| panic!("{faults:?} in {entry}"));
+        let grant = access.check(token.as_bytes()).unwrap();
+        assert_eq!((grant.name(), grant.rights_in(&rooms[1])), ("ann's", rights));
+        assert!(access.check(other.as_bytes()).is_none());
+        let everywhere = make_token("bob", &["*".into()], Rights::READ, None).unwrap();
+        assert!(
+            Access::read(&everywhere.1).unwrap().check(everywhere.0.as_bytes()).unwrap().may_everywhere(Right::Read)
+        );
+    }
+
+    #[test]
+    fn a_grant_is_kept_as_long_as_it_allows_the_same_there() {
+        let before = access("rooms = ['ops', 'lab']\nrights = ['read']");
+        let grant = before.check(b"sesame").unwrap();
+        assert!(before.keeps(&grant, "ops"));
+        assert!(access("rooms = '*'\nrights = ['read']").keeps(&grant, "ops"), "more rooms take nothing away");
+        assert!(!access("rooms = ['ops']\nrights = ['read']").keeps(&grant, "lab"));
+        assert!(!access("rooms = '*'\nrights = ['read', 'write']").keeps(&grant, "ops"), "it is to come anew");
+        assert!(!access("rooms = '*'\nrights = ['read']\nexpires = 2020-01-01").keeps(&grant, "ops"));
+        assert!(!Access::open().keeps(&grant, "ops"));
+    }
+}

@@ -1,0 +1,275 @@
+//! Tokens, and what somebody without one may do.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bookend::{Code, Hello, Payload, kind};
+use bookend_server::{Access, Config, Hub, Right, Rights};
+use tokio::time::{Instant, sleep};
+
+use crate::peer::{Peer, hello, post, post_to};
+
+/// The tokens of a hub: their names are themselves.
+fn tokens(entries: &[(&str, &str, &str)]) -> Access {
+    let mut text = String::new();
+    for (token, rooms, rights) in entries {
+        let hash = hash(token);
+        text += &format!("[[token]]\nname = '{token}'\nsha256 = '{hash}'\nrooms = {rooms}\nrights = {rights}\n");
+    }
+    Access::read(&text).unwrap()
+}
+
+fn hash(token: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hub_of(access: Access) -> Hub {
+    Hub::new(Config { access, ..Config::default() })
+}
+
+fn everyone() -> Access {
+    tokens(&[
+        ("both", "['lobby', 'ops']", "['read', 'write']"),
+        ("ears", "'*'", "['read']"),
+        ("mouth", "'*'", "['write']"),
+        ("ops", "['ops']", "['read', 'write']"),
+        ("boss", "'*'", "['admin']"),
+    ])
+}
+
+fn with_token(name: &str, token: &str) -> Hello {
+    hello(name).with_token(token.as_bytes()).unwrap()
+}
+
+/// What a framed peer is told that is not let in, and after how long.
+async fn refusal(hub: &Hub, hello: Hello) -> (Code, String, Duration) {
+    let start = Instant::now();
+    let mut peer = Peer::connect(hub);
+    peer.greet(&hello).await;
+    let (code, reason) = peer.frame().await.close();
+    (code, reason, start.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_opens_its_rooms_and_nothing_else_does() {
+    // [R9.28]
+    let hub = hub_of(everyone());
+    let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
+    ann.send(&post("hi")).await;
+    assert_eq!(ann.frame().await.said(), (1, "hi".into()));
+    Peer::join(&hub, with_token("ann", "both").with_room("ops").unwrap()).await;
+    for (hello, why, delay) in [
+        (hello("eve"), "a token is needed", 0),
+        (with_token("eve", "Both"), "the token is not valid", 1),
+        (with_token("eve", "both").with_room("lab").unwrap(), "no right to this room", 0),
+        (with_token("eve", "boss"), "no right to this room", 0),
+    ] {
+        let (code, reason, after) = refusal(&hub, hello).await;
+        assert_eq!((code, reason), (Code::POLICY, format!("policy: {why}")));
+        assert_eq!(after.as_secs(), delay, "{why}");
+    }
+    ann.quiet().await; // nobody of them has been seen
+    let mut carl = Peer::connect(&hub);
+    carl.greet(&with_token("carl", "ops")).await;
+    let welcome = carl.frame().await;
+    let bookend::Message::Welcome { greeting, .. } = welcome.message() else { panic!("{welcome:?}") };
+    assert_eq!(greeting.to_string(), "welcome to ops", "the first room of its token");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_write_is_told_for_each_message_and_stays() {
+    // [R9.29]
+    let hub = hub_of(everyone());
+    let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
+    let mut eva = Peer::join(&hub, with_token("eva", "ears")).await;
+    ann.frame().await.presence();
+    let message = crate::peer::frame(kind::MESSAGE, bookend::Encoding::Utf8, b"hi");
+    for (number, bytes) in [(1, post("hi")), (2, post_to(1, bookend::Encoding::Utf8, b"psst")), (3, message)] {
+        eva.send(&bytes).await;
+        assert_eq!(eva.frame().await.error(), (0, number, Code::POLICY));
+    }
+    ann.quiet().await;
+    ann.send(&post("still there?")).await;
+    assert_eq!(eva.frame().await.said(), (1, "still there?".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_read_is_told_nothing_of_what_is_said() {
+    // [R9.30]
+    let hub = hub_of(everyone());
+    let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
+    ann.send(&post("before")).await;
+    ann.frame().await;
+    let mut max = Peer::join(&hub, with_token("max", "mouth").with_resume(0)).await;
+    assert_eq!(max.frame().await.error(), (0, 0, Code::RESUME_REFUSED));
+    let (max_id, _, _) = ann.frame().await.presence();
+    max.send(&post("the news")).await;
+    assert_eq!(ann.frame().await.said(), (2, "the news".into()));
+    ann.send(&post("secret")).await;
+    ann.frame().await;
+    ann.send(&post_to(max_id, bookend::Encoding::Utf8, b"psst")).await;
+    assert_eq!(ann.frame().await.error().2, Code::POLICY);
+    let bob = Peer::join(&hub, with_token("bob", "both")).await;
+    max.quiet().await;
+    drop(bob);
+    max.quiet().await;
+    // However much is said, it is not in the way of its own.
+    ann.send(&post(&"x".repeat(100_000))).await;
+    max.send(&post("more news")).await;
+    while ann.frame().await.kind != kind::DELIVERY {}
+    assert_eq!(ann.frame().await.said().1, "more news");
+    max.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_gives_the_token_first_and_is_told_that_by_the_greeting() {
+    let hub = hub_of(everyone());
+    let mut ann = Peer::connect(&hub);
+    assert!(ann.line().await.ends_with(" GMT; a token is needed: /token SECRET"));
+    ann.send(b"hello\r\n").await;
+    assert_eq!(ann.line().await, "! policy: a token is needed: /token SECRET");
+    ann.send(b"/token\r\n/token  both \r\nhi\r\n/token both\r\n/join lab\r\n/join ops\r\n").await;
+    assert_eq!(ann.line().await, "! /token SECRET: SECRET is your token");
+    assert!(ann.line().await.starts_with("* you are guest-1 in lobby (1 here)"));
+    assert!(ann.line().await.starts_with("! policy: a token is to come before all else"));
+    assert_eq!(ann.line().await, "! policy: no right to this room");
+    assert_eq!(ann.line().await, "guest-1: hi");
+    assert!(ann.line().await.starts_with("* you are guest-1 in ops (1 here)"));
+
+    let mut eva = Peer::connect(&hub);
+    eva.line().await;
+    eva.send(b"/token ears\r\nhi\r\n/me waves\r\n/name x\r\n/msg guest-1 hi\r\n//x\r\n/whoami\r\n").await;
+    assert!(eva.line().await.starts_with("* you are guest-3 in lobby (1 here)"));
+    for _ in 0..5 {
+        assert_eq!(eva.line().await, "! policy: no right to write here");
+    }
+    assert!(eva.line().await.starts_with("* you are guest-3 in lobby"));
+
+    let mut max = Peer::connect(&hub);
+    max.line().await;
+    max.send(b"/token mouth\r\nnews\r\n").await;
+    assert!(max.line().await.starts_with("* you are guest-4 in lobby (2 here)"));
+    assert_eq!(eva.line().await, "* guest-4 joined (2 here)");
+    assert_eq!(eva.line().await, "guest-4: news");
+    max.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_without_a_token_or_with_a_wrong_one_goes() {
+    let hub = hub_of(everyone());
+    let (mut eve, mut silent) = (Peer::connect(&hub), Peer::connect(&hub));
+    let start = Instant::now();
+    eve.line().await;
+    eve.send(b"/token sesame\r\n/token both\r\nhi\r\n").await;
+    assert_eq!((eve.line().await, start.elapsed().as_secs()), ("! policy: the token is not valid".into(), 1));
+    eve.end().await;
+    silent.line().await;
+    assert_eq!((silent.line().await, start.elapsed().as_secs()), ("! policy: no token has come in time".into(), 30));
+    silent.end().await;
+    let mut boss = Peer::connect(&hub);
+    boss.line().await;
+    boss.send(b"/token boss\r\n").await;
+    assert_eq!(boss.line().await, "! policy: no right to this room");
+    boss.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_anonymous_may_do_is_a_setting() {
+    let hub = hub_of(everyone().with_anonymous(Rights::READ));
+    let mut eve = Peer::join(&hub, hello("eve")).await;
+    eve.send(&post("hi")).await;
+    assert_eq!(eve.frame().await.error(), (0, 1, Code::POLICY));
+    let mut person = Peer::terminal(&hub).await;
+    person.send(b"hi\r\n").await;
+    assert_eq!(person.line().await, "! policy: no right to write here");
+    let mut ann = Peer::connect(&hub);
+    ann.line().await;
+    ann.send(b"/token both\r\nhi\r\n").await;
+    assert_eq!(eve.frame().await.presence().2, "guest-2");
+    assert_eq!(eve.frame().await.presence().2, "guest-3");
+    assert_eq!(eve.frame().await.said().1, "hi");
+    assert!(refusal(&hub, with_token("eve", "wrong")).await.0 == Code::POLICY, "a wrong token is worse than none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_a_member_by_a_token_goes_with_it_and_the_others_stay() {
+    // [R9.28]
+    let hub = hub_of(everyone().with_anonymous(Rights::READ_WRITE));
+    let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
+    let mut eva = Peer::join(&hub, with_token("eva", "ears")).await;
+    let mut bob = Peer::join(&hub, hello("bob")).await;
+    let mut carl = Peer::connect(&hub);
+    carl.line().await;
+    carl.send(b"/token ops\r\n").await;
+    carl.line().await;
+    hub.reconfigure(Config {
+        access: tokens(&[("both", "'*'", "['write', 'read']"), ("ears", "'*'", "['read', 'write']")]),
+        ..Config::default()
+    });
+    assert_eq!(carl.line().await, "! policy: the token does not allow this any more");
+    carl.end().await;
+    assert_eq!(eva.frame().await.presence().2, "bob");
+    let (code, reason) = eva.frame().await.close();
+    assert_eq!(
+        (code, &*reason),
+        (Code::POLICY, "policy: the token does not allow this any more"),
+        "it is to come anew"
+    );
+    for peer in [&mut ann, &mut bob] {
+        peer.send(&post("still here")).await;
+        while peer.frame().await.kind != kind::DELIVERY {}
+    }
+    assert_eq!(refusal(&hub, with_token("carl", "ops")).await.1, "policy: the token is not valid");
+    assert!(hub.access().check(b"both").is_some_and(|grant| grant.may_everywhere(Right::Write)));
+}
+
+/// What somebody hears from an address before anything is said.
+async fn greeting(hub: &Hub, address: &str) -> String {
+    let (mut stream, other) = tokio::io::duplex(1 << 10);
+    tokio::spawn(hub.serve(other, address.parse::<SocketAddr>().unwrap()));
+    let mut line = vec![0; 1 << 10];
+    let count = tokio::io::AsyncReadExt::read(&mut stream, &mut line).await.unwrap();
+    String::from_utf8_lossy(&line[..count]).into_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_tokens_are_slow_and_too_many_shut_the_door_to_their_address_for_a_while() {
+    let hub = hub_of(everyone());
+    let start = Instant::now();
+    // Ten at once are as many as may wait: each is answered after a second.
+    let mut guesses = Vec::new();
+    for port in 1..=10 {
+        let (stream, other) = tokio::io::duplex(1 << 12);
+        tokio::spawn(hub.serve(other, SocketAddr::new("192.0.2.1".parse().unwrap(), port)));
+        guesses.push(tokio::spawn(bookend::Connection::connect(stream, with_token("eve", &format!("guess {port}")))));
+    }
+    sleep(Duration::from_millis(500)).await;
+    assert!(greeting(&hub, "192.0.2.1:11").await.contains("too many wrong tokens, try later"));
+    for guess in guesses {
+        // HELLO comes at once, and why it is of no use behind it.
+        let mut connection = guess.await.unwrap().unwrap();
+        let bookend::ConnectionError::Closed { code: Code::POLICY, .. } = connection.next().await.unwrap_err() else {
+            panic!("a CLOSE is due")
+        };
+    }
+    assert_eq!(start.elapsed().as_secs(), 1);
+    for address in ["192.0.2.1:12", "[::ffff:192.0.2.1]:13"] {
+        assert!(greeting(&hub, address).await.contains("too many wrong tokens"), "{address}");
+    }
+    assert!(greeting(&hub, "192.0.2.2:1").await.contains("a token is needed"), "others are let in");
+    sleep(Duration::from_secs(59)).await;
+    assert!(greeting(&hub, "192.0.2.1:14").await.contains("a token is needed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_without_the_hub_profile_needs_a_token_too() {
+    let hub = hub_of(everyone());
+    let mut plain = Peer::connect(&hub);
+    plain.greet(&with_token("plain", "both").with_hub(false)).await;
+    plain.send(&crate::peer::frame(kind::MESSAGE, bookend::Encoding::Utf8, b"hi")).await;
+    let heard = plain.frame().await;
+    let bookend::Message::Message(Payload::Text(text)) = heard.message() else { panic!("{heard:?}") };
+    assert_eq!(text.to_string(), "plain: hi");
+    assert_eq!(refusal(&hub, hello("eve").with_hub(false)).await.0, Code::POLICY);
+}

@@ -1,0 +1,122 @@
+//! Tokens: how they are made, given, and taken away.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::running::{Directory, Running, output, program};
+
+/// A token, and its entry.
+fn make(arguments: &[&str]) -> (String, String) {
+    let (code, entry, token) = output(program(&["token"]).args(arguments));
+    assert_eq!(code, Some(0), "{token}");
+    (token.trim().into(), entry)
+}
+
+struct Person(Lines<BufReader<TcpStream>>);
+
+impl Person {
+    /// Somebody who says this first.
+    fn come(port: u16, says: &str) -> Person {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        assert!(lines.next().unwrap().unwrap().starts_with("Bookend hub, "));
+        stream.write_all(format!("{says}\n").as_bytes()).unwrap();
+        Person(lines)
+    }
+
+    fn hears(&mut self, beginning: &str) {
+        let line = self.0.next().expect("the connection lives").unwrap();
+        assert!(line.starts_with(beginning), "{line}");
+    }
+}
+
+#[test]
+fn a_token_is_made_with_its_entry_and_is_not_in_it() {
+    let (token, entry) =
+        make(&["ann", "--room", "lobby", "--room", "ops", "--right", "read", "--expires", "2999-01-01"]);
+    assert!(token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit()), "{token}");
+    assert!(entry.starts_with("[[token]]\nname = \"ann\"\nsha256 = \"") && !entry.contains(&token), "{entry}");
+    let rest = "\"\nrooms = [\"lobby\", \"ops\"]\nrights = [\"read\"]\nexpires = \"2999-01-01\"\n\n";
+    assert!(entry.ends_with(rest), "{entry}");
+    assert!(make(&["bob"]).1.ends_with("\"\nrooms = \"*\"\nrights = [\"read\", \"write\"]\n\n"));
+    for wrong in [&["a\nb"][..], &["ann", "--room", ""], &["ann", "--expires", "soon"], &["ann", "--right", "all"]] {
+        let (code, said, complaint) = output(program(&["token"]).args(wrong));
+        assert!(code == Some(2) && said.is_empty() && !complaint.is_empty(), "{wrong:?}: {complaint}");
+    }
+}
+
+#[test]
+fn a_file_of_tokens_that_is_wrong_is_refused_with_the_place() {
+    let directory = Directory::new();
+    let tokens = directory.file("tokens.toml", "[[token]]\nname = 'ann'\nsha265 = ''\n");
+    let set = format!("access.tokens={tokens}");
+    let (code, _, complaint) = output(&mut program(&["--set", &set, "--check-config"]));
+    assert_eq!(code, Some(2));
+    let place = format!("bookend-server: --set: access.tokens: {tokens}:3:1: there is no sha265, but name, sha256, ");
+    assert!(complaint.contains(&place), "{complaint}");
+    assert_eq!(output(&mut program(&["--set", "access.tokens=/nowhere/tokens", "--check-config"])).0, Some(2));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reload_takes_tokens_in_and_sends_those_away_whose_token_is_gone() {
+    let directory = Directory::new();
+    let ((ann, ann_entry), (bob, bob_entry)) = (make(&["ann"]), make(&["bob"]));
+    let tokens = directory.file("tokens.toml", &ann_entry);
+    let file =
+        directory.file("hub.toml", &format!("listen = '127.0.0.1:0'\n[access]\ntokens = '{tokens}'\ndelay = '0s'\n"));
+    let mut running = Running::start(&mut program(&["--config", &file]), 1);
+    running.wait_for("INFO tokens count=1");
+    let port = running.port();
+    let mut first = Person::come(port, &format!("/token {ann}"));
+    first.hears("* you are guest-1");
+    running.wait_for("INFO token-accepted peer=\"127.0.0.1:");
+    let mut wrong = Person::come(port, &format!("/token {bob}"));
+    wrong.hears("! policy: the token is not valid");
+    running.wait_for("INFO token-refused peer=\"127.0.0.1:");
+
+    directory.file("tokens.toml", "nonsense");
+    running.signal("HUP");
+    assert!(running.wait_for("reload-refused").contains("tokens.toml:1:"));
+    directory.file("tokens.toml", &format!("{ann_entry}{bob_entry}"));
+    running.signal("HUP");
+    running.wait_for("INFO tokens count=2");
+    let mut second = Person::come(port, &format!("/token {bob}\nhi"));
+    second.hears("* you are guest-2");
+    first.hears("* guest-2 joined");
+    first.hears("guest-2: hi");
+
+    directory.file("tokens.toml", &bob_entry);
+    running.signal("HUP");
+    first.hears("! policy: the token does not allow this any more");
+    second.hears("guest-2: hi");
+    second.hears("* guest-1 left");
+    running.wait_for("INFO token-revoked peer=\"127.0.0.1:");
+    running.signal("TERM");
+    drop((first, second, wrong));
+    running.end();
+    for token in [ann, bob] {
+        assert!(!running.seen.contains(&token), "a token in the log: {}", running.seen);
+    }
+}
+
+#[test]
+fn wrong_tokens_shut_the_door_for_a_while() {
+    let directory = Directory::new();
+    let (token, entry) = make(&["ann"]);
+    let tokens = format!("access.tokens={}", directory.file("tokens.toml", &entry));
+    let flags = ["--listen", "127.0.0.1:0", "--set", &tokens, "--set", "access.delay=0s", "--set"];
+    let mut running = Running::start(program(&flags).args(["access.wrong_tokens=3"]), 1);
+    let port = running.port();
+    for _ in 0..3 {
+        Person::come(port, "/token nonsense").hears("! policy: the token is not valid");
+    }
+    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let line = BufReader::new(stream).lines().next().unwrap().unwrap();
+    assert!(line.ends_with(": too many wrong tokens, try later"), "{line}");
+    running.wait_for("INFO refuse peer=\"127.0.0.1:");
+    assert!(running.seen.contains("fault=\"try-later\" detail=\"too many wrong tokens\""), "{}", running.seen);
+    assert!(!running.seen.contains(&token));
+}
