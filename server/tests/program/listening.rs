@@ -1,17 +1,60 @@
 //! Where it listens, and where it does not.
 
-use crate::running::{Running, output, program};
+use crate::authority::Authority;
+use crate::running::{Directory, Running, output, program};
 
 #[test]
 fn what_other_machines_can_reach_is_listened_on_only_when_allowed() {
     let (code, said, complaint) = output(&mut program(&["--listen", "0.0.0.0:0"]));
     assert_eq!((code, &*said), (Some(2), ""));
-    let reason = "0.0.0.0:0 can be reached by other machines: --public or public = true allows it";
+    let why = "there is neither encryption nor authentication";
+    let reason = format!("0.0.0.0:0 can be reached by other machines, and {why}: --public or public = true allows it");
     assert_eq!(complaint, format!("bookend-server: --listen: listen: {reason}\n"));
 
     let allowed = &mut program(&["--listen", "127.0.0.1:0", "--public"]);
     allowed.env("BOOKEND_LISTEN", "0.0.0.0:0");
     assert!(Running::start(allowed, 1).said[0].starts_with("listening on 127.0.0.1:"), "the flag is nearer");
+}
+
+#[test]
+fn what_stands_between_other_machines_and_the_rooms_decides_whether_that_is_to_be_allowed() {
+    let (authority, directory) = (Authority::new(), Directory::new());
+    let set = |name: &str, value: &str| ["--set".to_owned(), format!("{name}={value}")];
+    let (_, entry, _) = output(&mut program(&["token", "ann"]));
+    let tokens = set("access.tokens", &directory.file("tokens.toml", &entry));
+    let certificate = set("tls.certificate", &authority.path("cert.pem"));
+    let key = set("tls.key", &authority.path("key.pem"));
+    let client_ca = set("tls.client_ca", &authority.path("ca.pem"));
+    let (optional, reading) = (set("tls.client_optional", "true"), set("access.anonymous", "read"));
+    let (plain, tls) = ("0.0.0.0:0", "tls://0.0.0.0:0");
+    for (place, settings, refused) in [
+        (plain, &[][..], Some("there is neither encryption nor authentication")),
+        (plain, &[&tokens], Some("tokens travel in the clear")),
+        (plain, &[&tokens, &reading], Some("there is neither encryption nor authentication")),
+        (plain, &[&certificate, &key, &client_ca], Some("there is neither encryption nor authentication")),
+        (tls, &[&certificate, &key], Some("anybody may enter, although it is encrypted")),
+        (tls, &[&certificate, &key, &tokens, &reading], Some("anybody may enter, although it is encrypted")),
+        (tls, &[&certificate, &key, &client_ca, &optional], Some("anybody may enter, although it is encrypted")),
+        (tls, &[&certificate, &key, &tokens], None),
+        (tls, &[&certificate, &key, &client_ca], None),
+        (tls, &[&certificate, &key, &client_ca, &optional, &tokens], None),
+    ] {
+        let settings: Vec<&str> = settings.iter().copied().flatten().map(String::as_str).collect();
+        let command = || {
+            let mut command = program(&["--listen", place]);
+            command.args(&settings);
+            command
+        };
+        let (code, _, complaint) = output(command().arg("--check-config"));
+        assert_eq!(code, Some(if refused.is_some() { 2 } else { 0 }), "{place} {settings:?}: {complaint}");
+        if let Some(why) = refused {
+            assert!(
+                complaint.contains(&format!("can be reached by other machines, and {why}: --public")),
+                "{complaint}"
+            );
+            assert_eq!(output(command().args(["--public", "--check-config"])).0, Some(0));
+        }
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     /// the name of a service
     #[arg(long, value_name = "[tls://]HOST:PORT|unix:PATH")]
     listen: Vec<String>,
-    /// Listen on addresses that other machines can reach: there is neither encryption nor authentication
+    /// Listen on addresses that other machines can reach, although anybody may enter there, or tokens travel in the clear
     #[arg(long)]
     public: bool,
     /// What to log on standard error: off, error, warn, info, debug

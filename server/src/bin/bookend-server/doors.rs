@@ -11,8 +11,10 @@ use bookend_server::{Hub, Listener, Tls};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::exposure::{Exposure, is_public};
+use crate::keys::Keys;
 use crate::place::Place;
-use crate::settings::{Fault, Settled};
+use crate::settings::{Fault, Settings, Settled};
 
 /// A host name that takes longer to look up is not to be had.
 const LOOK_UP: Duration = Duration::from_secs(10);
@@ -51,6 +53,8 @@ struct Door {
     place: Place,
     bound: Vec<Bound>,
     tasks: Vec<JoinHandle<()>>,
+    /// What was last said of it.
+    exposure: Option<Exposure>,
 }
 
 /// All of them. None is left open when this is dropped.
@@ -58,7 +62,7 @@ struct Door {
 pub(crate) struct Doors(Vec<Door>);
 
 /// Looks the places up, and says which ones other machines can reach although that is not allowed.
-pub(crate) async fn resolve(settled: &Settled) -> Result<Vec<Resolved>, Vec<Fault>> {
+pub(crate) async fn resolve(settled: &Settled, keys: &Keys) -> Result<Vec<Resolved>, Vec<Fault>> {
     let (mut resolved, mut faults) = (Vec::new(), Vec::new());
     let mut refuse = |text: String| faults.push(settled.fault("listen", text));
     for place in &settled.settings.listen {
@@ -76,18 +80,19 @@ pub(crate) async fn resolve(settled: &Settled) -> Result<Vec<Resolved>, Vec<Faul
                 }
             },
         };
+        let exposure = Exposure::of(place, &settled.settings, keys);
         if let Some(address) = addresses.iter().find(|address| is_public(address))
+            && exposure.needs_leave()
             && !settled.settings.public
         {
-            refuse(format!("{address} can be reached by other machines: --public or public = true allows it"));
+            let why = exposure.detail();
+            refuse(format!(
+                "{address} can be reached by other machines, and {why}: --public or public = true allows it"
+            ));
         }
         resolved.push(Resolved { place: place.clone(), addresses });
     }
     if faults.is_empty() { Ok(resolved) } else { Err(faults) }
-}
-
-fn is_public(address: &SocketAddr) -> bool {
-    !address.ip().to_canonical().is_loopback()
 }
 
 impl Doors {
@@ -116,16 +121,26 @@ impl Doors {
         for Unopened { place, listeners } in unopened {
             let bound: Vec<_> = listeners.iter().map(Listening::bound).collect();
             for bound in &bound {
-                match bound {
-                    Bound::Tcp(address) | Bound::Tls(address) if is_public(address) => {
-                        tracing::warn!(%address, detail = "there is neither encryption nor authentication", "public");
-                    }
-                    _ => {}
-                }
                 tracing::info!(address = bound.to_string(), "listen");
             }
             let tasks = listeners.into_iter().map(|listening| listening.run(hub, tls)).collect();
-            self.0.push(Door { place, bound, tasks });
+            self.0.push(Door { place, bound, tasks, exposure: None });
+        }
+    }
+
+    /// Says what other machines find where they can come, as far as that is new.
+    pub(crate) fn log_exposure(&mut self, settings: &Settings, keys: &Keys) {
+        for door in &mut self.0 {
+            let exposure = Exposure::of(&door.place, settings, keys);
+            if door.exposure.replace(exposure) == Some(exposure) {
+                continue;
+            }
+            for bound in &door.bound {
+                match bound {
+                    Bound::Tcp(address) | Bound::Tls(address) if is_public(address) => exposure.log(bound),
+                    _ => {}
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod doors;
+mod exposure;
 mod keys;
 mod logging;
 mod place;
@@ -58,7 +59,7 @@ async fn main() -> ExitCode {
 async fn answer(sources: &Sources, print: bool) -> ExitCode {
     let resolved = match sources.settle() {
         Ok(settled) => match Keys::load(&settled) {
-            Ok(_right) => doors::resolve(&settled).await.map(|_| settled),
+            Ok(keys) => doors::resolve(&settled, &keys).await.map(|_| settled),
             Err(faults) => Err(faults),
         },
         Err(faults) => Err(faults),

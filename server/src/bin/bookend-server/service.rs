@@ -41,7 +41,7 @@ impl Service {
     pub(crate) async fn start(sources: Sources) -> Result<Service, Failure> {
         let settled = sources.settle().map_err(Failure::of_settings)?;
         let keys = Keys::load(&settled).map_err(Failure::of_settings)?;
-        let resolved = doors::resolve(&settled).await.map_err(Failure::of_settings)?;
+        let resolved = doors::resolve(&settled, &keys).await.map_err(Failure::of_settings)?;
         let settings = &settled.settings;
         let logging = Logging::start(&settings.log_level, settings.log_format);
         for (name, meant) in sources.mistaken() {
@@ -52,8 +52,8 @@ impl Service {
         let unopened = doors.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
         let signals = Signals::new(sources.file.is_some()).map_err(Failure::io)?;
         keys.log();
-        let Keys { tls, .. } = keys;
-        doors.open(unopened, &hub, tls.as_ref());
+        doors.open(unopened, &hub, keys.tls.as_ref());
+        doors.log_exposure(settings, &keys);
         let places: Vec<_> = doors.bound().map(ToString::to_string).collect();
         let ready_file = match &settings.ready_file {
             Some(path) => Some(
@@ -70,7 +70,7 @@ impl Service {
         drop(out);
         tokio::spawn(systemd::watch());
         systemd::ready();
-        Ok(Service { sources, settled, hub, tls, doors, logging, signals, ready_file })
+        Ok(Service { sources, settled, hub, tls: keys.tls, doors, logging, signals, ready_file })
     }
 
     /// Serves until it is told to end.
@@ -99,7 +99,7 @@ impl Service {
     async fn reload(&mut self) -> Result<(), Vec<String>> {
         let mut settled = self.sources.settle().map_err(texts)?;
         let keys = Keys::load(&settled).map_err(texts)?;
-        let resolved = doors::resolve(&settled).await.map_err(texts)?;
+        let resolved = doors::resolve(&settled, &keys).await.map_err(texts)?;
         let unopened = self.doors.bind(resolved, settled.settings.unix_mode).await?;
 
         let mut changed = 0;
@@ -121,11 +121,12 @@ impl Service {
         self.doors.close_others(&settings.listen).await;
         self.hub.reconfigure(keys.config(&settled));
         keys.log();
-        match (&self.tls, keys.tls) {
-            (Some(old), Some(new)) => old.replace(&new),
-            (_, new) => self.tls = new,
+        match (&self.tls, &keys.tls) {
+            (Some(old), Some(new)) => old.replace(new),
+            (_, new) => self.tls.clone_from(new),
         }
         self.doors.open(unopened, &self.hub, self.tls.as_ref());
+        self.doors.log_exposure(settings, &keys);
         self.doors.set_mode(settings.unix_mode);
         if let Some(file) = &self.ready_file {
             let places: Vec<_> = self.doors.bound().map(ToString::to_string).collect();

@@ -99,7 +99,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Where to listen: hosts with a port, which is a number, 0 for any that is free, or the name of a service, with `tls://` before them for TLS; or Unix sockets.",
         field: |s| Field::Places(&mut s.listen) },
     Setting { name: "public", effect: AtOnce,
-        about: "Listen on addresses that other machines can reach: there is neither encryption nor authentication.",
+        about: "Listen on addresses that other machines can reach, although anybody may enter there, or tokens travel in the clear.",
         field: |s| Field::Flag(&mut s.public) },
     Setting { name: "ready_file", effect: Restart,
         about: "A file that is written once all places are listened on, with one of them in each line, and removed at the end.",
