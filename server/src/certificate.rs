@@ -67,8 +67,9 @@ impl Certificate {
         Ok(())
     }
 
-    /// How the subject begins.
+    /// How the subject begins; or the fingerprint, as a subject may be empty.
     pub(crate) fn label(&self) -> String {
-        self.subject.chars().take(SHOWN).collect()
+        let shown = if self.subject.is_empty() { &self.fingerprint } else { &self.subject };
+        shown.chars().take(SHOWN).collect()
     }
 }

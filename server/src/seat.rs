@@ -110,10 +110,11 @@ impl Seat {
 
     // ---- who may do what
 
-    /// Takes a token, or denies what was asked, after a while.
+    /// Takes a token, or denies what was asked, after a while. Where there are no tokens, none is right or wrong.
     pub(crate) fn authenticate(&mut self, token: &[u8]) -> bool {
-        let peer = self.peer.label();
-        match self.hub.access().check(token) {
+        let (access, peer) = (self.hub.access(), self.peer.label());
+        match access.check(token) {
+            None if access.tokens() == 0 => true,
             Some(grant) => {
                 tracing::info!(peer, token = grant.name(), "token-accepted");
                 self.grant = Some(grant);

@@ -263,6 +263,18 @@ async fn wrong_tokens_are_slow_and_too_many_shut_the_door_to_their_address_for_a
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_there_are_no_tokens_one_is_neither_right_nor_wrong() {
+    let hub = crate::peer::hub();
+    Peer::join(&hub, with_token("ann", "both")).await;
+    let mut person = Peer::connect(&hub);
+    person.line().await;
+    person.send(b"/token both\r\n").await;
+    assert!(person.line().await.starts_with("* you are guest-2 in lobby"));
+    let closed = hub_of(Access::open().with_anonymous(Rights::NONE));
+    assert_eq!(refusal(&closed, with_token("ann", "both")).await.1, "policy: a token is needed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_without_the_hub_profile_needs_a_token_too() {
     let hub = hub_of(everyone());
     let mut plain = Peer::connect(&hub);

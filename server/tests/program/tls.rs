@@ -122,6 +122,21 @@ fn a_reload_takes_a_new_certificate_or_keeps_the_old_and_drops_nobody() {
     secure(port, other.trusted(None), "/quit\n").unwrap();
 }
 
+#[cfg(unix)]
+#[test]
+fn certificates_are_read_again_without_a_file_of_settings_too() {
+    let authority = Authority::new();
+    let certificate = format!("tls.certificate={}", authority.path("cert.pem"));
+    let key = format!("tls.key={}", authority.path("key.pem"));
+    let flags = ["--listen", "tls://127.0.0.1:0", "--set", &certificate, "--set", &key];
+    let mut running = Running::start(&mut program(&flags), 1);
+    let other = Authority::new();
+    authority.write_pair(&other.server());
+    running.signal("HUP");
+    running.wait_for("INFO reload changed=0");
+    secure(port(&running), other.trusted(None), "/quit\n").unwrap();
+}
+
 #[test]
 fn whoever_fails_is_named_with_the_cause() {
     let (authority, directory) = (Authority::new(), Directory::new());

@@ -28,6 +28,11 @@ impl Keys {
         Config { access: self.access.clone(), ..settled.settings.hub.clone() }
     }
 
+    /// Is there anything that could be read again?
+    pub(crate) fn has_files(&self) -> bool {
+        self.tls.is_some() || self.access.tokens() > 0
+    }
+
     /// Says what holds from now on.
     pub(crate) fn log(&self) {
         if let Some(tls) = &self.tls {

@@ -50,7 +50,7 @@ impl Service {
         let hub = Hub::new(keys.config(&settled));
         let mut doors = Doors::default();
         let unopened = doors.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
-        let signals = Signals::new(sources.file.is_some()).map_err(Failure::io)?;
+        let signals = Signals::new(sources.file.is_some() || keys.has_files()).map_err(Failure::io)?;
         keys.log();
         doors.open(unopened, &hub, keys.tls.as_ref());
         doors.log_exposure(settings, &keys);

@@ -30,7 +30,7 @@ mod unix {
     }
 
     impl Signals {
-        /// Listens to them. Without a file to read again, SIGHUP stays what it was: the end, or nothing under nohup.
+        /// Listens to them. Without files to read again, SIGHUP stays what it was: the end, or nothing under nohup.
         pub(crate) fn new(reload: bool) -> io::Result<Signals> {
             Ok(Signals {
                 interrupt: signal(SignalKind::interrupt())?,
