@@ -224,6 +224,33 @@ async fn whoever_is_a_member_by_a_token_goes_with_it_and_the_others_stay() {
     assert!(hub.access().check(b"both").is_some_and(|grant| grant.may_everywhere(Right::Write)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn whoever_loses_its_token_gets_nothing_more_of_what_was_said_before() {
+    let hub = hub_of(everyone());
+    let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
+    let mut eva = Peer::connect_over(&hub, 1 << 10);
+    eva.greet(&with_token("eva", "ears")).await;
+    eva.welcome().await;
+    ann.frame().await.presence();
+    for _ in 0..100 {
+        ann.send(&post(&"x".repeat(1000))).await;
+        while ann.frame().await.kind != kind::DELIVERY {}
+    }
+    hub.reconfigure(Config { access: tokens(&[("both", "'*'", "['read', 'write']")]), ..Config::default() });
+    let (_, event, _) = ann.frame().await.presence();
+    assert_eq!(event, bookend::PresenceEvent::Left, "at once, although she reads nothing");
+    let mut heard = 0;
+    let last = loop {
+        let frame = eva.frame().await;
+        if frame.kind != kind::DELIVERY {
+            break frame;
+        }
+        heard += 1;
+    };
+    assert_eq!(last.close().0, Code::POLICY);
+    assert!((1..10).contains(&heard), "what was on its way: {heard}");
+}
+
 /// What somebody hears from an address before anything is said.
 async fn greeting(hub: &Hub, address: &str) -> String {
     let (mut stream, other) = tokio::io::duplex(1 << 10);

@@ -170,6 +170,15 @@ fn whoever_fails_is_named_with_the_cause() {
     browser.alpn_protocols = vec![b"h2".into(), b"http/1.1".into()];
     assert!(secure(port, browser.into(), "\n").is_err());
     running.wait_for("cause=\"no-application-protocol\"");
+    // The stream ends, but TLS does not say so: a matter of the session.
+    let mut rude = secure(port, authority.trusted(Some(&ann)), "").unwrap();
+    let mut hello = Vec::new();
+    bookend::Hello::new().with_hub(true).encode(&mut hello);
+    rude.get_mut().write_all(&hello).unwrap();
+    rude.get_mut().flush().unwrap();
+    running.wait_for("INFO join");
+    rude.get_ref().get_ref().shutdown(std::net::Shutdown::Write).unwrap();
+    running.wait_for("fault=\"no-close\"");
     let _ann = secure(port, authority.trusted(Some(&ann)), "\n").unwrap();
     let shown = running.wait_for("client-certificate");
     assert!(shown.contains("subject=\"CN=ann\" fingerprint=\""), "{shown}");
