@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bookend::{Decoder, Encoding, Frame, Hello, Message, Payload, PresenceEvent, kind};
-use bookend_server::{Config, Hub};
+use bookend_server::{Access, Config, Hub, Rights};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout};
@@ -31,8 +31,9 @@ pub(crate) fn holds(script: &[u8]) -> Result<(), String> {
 
 async fn play(script: &[u8]) -> Result<(), String> {
     let mut script = Script(script);
-    let small = script.next() % 2 == 0;
-    let config = Config { crowd: 4, log_bytes: if small { 2 << 10 } else { 1 << 20 }, ..Config::default() };
+    let kind = script.next();
+    let (small, access) = (kind % 2 == 0, access(kind / 2));
+    let config = Config { crowd: 4, log_bytes: if small { 2 << 10 } else { 1 << 20 }, access, ..Config::default() };
     let hub = Hub::new(config);
     let mut sound = Vec::new();
     for number in 0..SOUND {
@@ -78,6 +79,36 @@ async fn play(script: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// Who may do what: everybody everything, or whoever has a token what that allows.
+fn access(number: u8) -> Access {
+    let anonymous = match number % 4 {
+        0 => return Access::open(),
+        1 => Rights::NONE,
+        2 => Rights::READ,
+        _ => Rights::READ_WRITE,
+    };
+    Access::read(TOKENS).expect("it is right").with_anonymous(anonymous)
+}
+
+/// `sound`, `ears` and `mouth`.
+const TOKENS: &str = "
+[[token]]
+name = 'sound'
+sha256 = 'dd29442deca69f52c50006b831cb216edf78a7da33748f0a80ff19f2ebe57ecd'
+rooms = '*'
+rights = ['read', 'write']
+[[token]]
+name = 'ears'
+sha256 = '97e1f3fc7beaed63fc4ae087b78f13a31b2c0c925747f7713ed067b1e7d289a1'
+rooms = '*'
+rights = 'read'
+[[token]]
+name = 'mouth'
+sha256 = '4cf35cf87435b1ba3c6d96ce33914cceb116138913ece44e6501ba0f0388f19b'
+rooms = 'lobby'
+rights = 'write'
+";
+
 /// The rest of the script; nothing more is zeroes.
 struct Script<'a>(&'a [u8]);
 
@@ -112,6 +143,15 @@ fn opening(number: u8) -> Vec<u8> {
         10 => b"/encoding ascii\r\n\xC3\xBC\r\n".to_vec(),
         11 => b"\xFF\xFB\x18GET / HTTP/1.1\r\n".to_vec(),
         12 => out[..out.len() / 2].to_vec(),
+        13 => b"/token ears\r\nhi\r\n/join ops\r\n".to_vec(),
+        14 => b"/token mouth\r\nhi\r\n/join ops\r\n".to_vec(),
+        15 => b"/token nonsense\r\nhi\r\n".to_vec(),
+        16..20 => {
+            let token: &[u8] = [&b"ears"[..], b"mouth", b"sound", b"nonsense"][usize::from(number - 16)];
+            let mut out = Vec::new();
+            hello.with_token(token).expect("short").encode(&mut out);
+            [out, frame(kind::POST, Encoding::Utf8, b"\0\0\0\0hi")].concat()
+        }
         _ => [out, frame(kind::POST, Encoding::Utf8, b"\0\0\0\x01psst")].concat(),
     }
 }
@@ -143,6 +183,7 @@ impl Sound {
         let reader = tokio::spawn(read_all(reading, heard.clone(), paused.clone()));
         let name = format!("sound-{number}");
         let hello = Hello::new().with_hub(true).with_keepalive(0).with_name(&name).expect("a plain line");
+        let hello = hello.with_token(b"sound").expect("short");
         let mut out = Vec::new();
         hello.encode(&mut out);
         writing.write_all(&out).await.expect("the hub reads");
