@@ -115,7 +115,13 @@ impl Access {
     #[must_use]
     pub fn check(&self, token: &[u8]) -> Option<Grant> {
         let presented = digest(&SHA256, token);
-        self.find(presented.as_ref(), SystemTime::now())
+        let mut found = None;
+        for token in &*self.tokens {
+            if bool::from(token.digest.ct_eq(presented.as_ref())) {
+                found = Some(token);
+            }
+        }
+        found.filter(|token| token.holds()).map(|token| Grant(token.clone()))
     }
 
     /// How many tokens there are.
@@ -132,18 +138,20 @@ impl Access {
 
     /// Does a grant of before still allow the same in that room?
     pub(crate) fn keeps(&self, grant: &Grant, room: &str) -> bool {
-        let found = self.find(&grant.0.digest, SystemTime::now());
-        found.is_some_and(|found| found.rights_in(room) == grant.rights_in(room))
+        let found = self.tokens.iter().find(|token| token.digest == grant.0.digest);
+        found.is_some_and(|found| found.holds() && found.rights_in(room) == grant.rights_in(room))
+    }
+}
+
+impl Token {
+    /// Is its time not over?
+    fn holds(&self) -> bool {
+        self.ends.is_none_or(|ends| SystemTime::now() < ends)
     }
 
-    fn find(&self, digest: &[u8], now: SystemTime) -> Option<Grant> {
-        let mut found = None;
-        for token in &*self.tokens {
-            if bool::from(token.digest.ct_eq(digest)) {
-                found = Some(token);
-            }
-        }
-        found.filter(|token| token.ends.is_none_or(|ends| now < ends)).map(|token| Grant(token.clone()))
+    fn rights_in(&self, room: &str) -> Rights {
+        let is_for_it = self.rooms.as_ref().is_none_or(|rooms| rooms.iter().any(|name| **name == *room));
+        if is_for_it { self.rights } else { Rights::NONE }
     }
 }
 
@@ -175,8 +183,7 @@ impl Grant {
     /// What it allows in the room.
     #[must_use]
     pub fn rights_in(&self, room: &str) -> Rights {
-        let holds = self.0.rooms.as_ref().is_none_or(|rooms| rooms.iter().any(|name| **name == *room));
-        if holds { self.0.rights } else { Rights::NONE }
+        self.0.rights_in(room)
     }
 
     /// The room of whoever names none: the lobby, or the first one that the token is for.

@@ -27,6 +27,15 @@ struct Wrong {
     until: Instant,
 }
 
+/// Why nobody is let in from an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shut {
+    /// Too many wait, in all or from there.
+    Full,
+    /// Too many wrong tokens have come from there.
+    Barred,
+}
+
 /// Fewer addresses are not looked through.
 const SWEEP: usize = 1024;
 
@@ -76,6 +85,16 @@ impl Admission {
         }
         waiting.all += 1;
         Some(Ticket { address, waiting: self.0.clone() })
+    }
+}
+
+impl Shut {
+    /// In words.
+    pub(crate) fn reason(self) -> &'static str {
+        match self {
+            Shut::Full => "too many connections",
+            Shut::Barred => "too many wrong tokens",
+        }
     }
 }
 

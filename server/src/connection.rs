@@ -10,9 +10,9 @@ use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::admission::Ticket;
+use crate::admission::{Shut, Ticket};
 use crate::endpoint::{Endpoint, greeting};
-use crate::hub::{Hub, Peer, Shut};
+use crate::hub::{Hub, Peer};
 use crate::scratch;
 
 /// A frame of which more bytes than this have come is completed in a buffer of its own.

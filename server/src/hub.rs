@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::access::{Access, Grant};
-use crate::admission::{Admission, Ticket};
+use crate::admission::{Admission, Shut, Ticket};
 use crate::config::Config;
 use crate::connection;
 use crate::framed;
@@ -75,15 +75,6 @@ struct Connections {
 struct Pass {
     grant: Grant,
     room: Box<str>,
-}
-
-/// Why nobody is let in from an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shut {
-    /// Too many wait, in all or from there.
-    Full,
-    /// Too many wrong tokens have come from there.
-    Barred,
 }
 
 /// How the connections ended when a hub shut down.
@@ -329,16 +320,6 @@ impl Terms {
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub").finish_non_exhaustive()
-    }
-}
-
-impl Shut {
-    /// In words.
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
-            Shut::Full => "too many connections",
-            Shut::Barred => "too many wrong tokens",
-        }
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use bookend::{Code, Delivery, Payload, PresenceEvent};
 
 use crate::access::{Grant, Right, Rights};
-use crate::admission::Ticket;
+use crate::admission::{Shut, Ticket};
 use crate::block::{Payloads, Told};
 use crate::feed::Feed;
-use crate::hub::{Hub, LOBBY, Peer, Registration, Shut, wall_clock};
+use crate::hub::{Hub, LOBBY, Peer, Registration, wall_clock};
 use crate::mailbox::Mailbox;
 use crate::rendition::{Change, Head, Rendered, Rendition};
 use crate::room::{Member, Room};
