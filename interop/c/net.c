@@ -17,7 +17,7 @@
 #include <io.h>
 #include <windows.h>
 
-enum { INPUT_SLICE = 50 }; /* ms; standard input is no socket, so it is looked at again and again */
+enum { INPUT_SLICE = 50 }; /* ms; sockets and events cannot be waited for together, so the one is looked at between the others */
 
 static bool start(void) {
     WSADATA ignored;
@@ -43,13 +43,37 @@ static void close_socket(intptr_t socket) {
     closesocket((SOCKET)socket);
 }
 
-static bool has_input(void) {
-    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
-    DWORD waiting = 0;
+/*
+ * What can be asked of a console, a pipe and a file differs, but all of them can be read: a thread does that, a piece at
+ * a time, and goes on when the piece has been taken.
+ */
+static struct {
+    uint8_t bytes[4096];
+    long length; /* as _read says: 0 at the end, -1 where it failed */
+    long taken;
+    HANDLE ready, wanted;
+} input;
 
-    if (GetFileType(input) == FILE_TYPE_PIPE)
-        return !PeekNamedPipe(input, NULL, 0, NULL, &waiting, NULL) || waiting > 0;
-    return WaitForSingleObject(input, 0) == WAIT_OBJECT_0;
+static DWORD WINAPI read_input(void *unused) {
+    (void)unused;
+    do {
+        input.taken = 0;
+        input.length = _read(0, input.bytes, sizeof input.bytes);
+        SetEvent(input.ready);
+    } while (input.length > 0 && WaitForSingleObject(input.wanted, INFINITE) == WAIT_OBJECT_0);
+    return 0;
+}
+
+static bool has_input(void) {
+    if (input.ready == NULL) {
+        input.ready = CreateEvent(NULL, TRUE, FALSE, NULL);
+        input.wanted = CreateEvent(NULL, FALSE, FALSE, NULL);
+        if (CreateThread(NULL, 0, read_input, NULL, 0, NULL) == NULL) {
+            input.length = -1;
+            SetEvent(input.ready);
+        }
+    }
+    return WaitForSingleObject(input.ready, 0) == WAIT_OBJECT_0;
 }
 
 void net_wait(const net *net, net_wish *wish, int ms) {
@@ -67,7 +91,17 @@ void net_wait(const net *net, net_wish *wish, int ms) {
 }
 
 long net_read_input(uint8_t *to, size_t capacity) {
-    return _read(0, to, (unsigned)(capacity < INT_MAX ? capacity : INT_MAX));
+    size_t length = (size_t)(input.length - input.taken);
+
+    if (input.length <= 0) return input.length;
+    if (length > capacity) length = capacity;
+    memcpy(to, input.bytes + input.taken, length);
+    input.taken += (long)length;
+    if (input.taken == input.length) {
+        ResetEvent(input.ready);
+        SetEvent(input.wanted);
+    }
+    return (long)length;
 }
 
 uint64_t net_now(void) {

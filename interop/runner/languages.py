@@ -17,7 +17,10 @@ CARGO = ("cargo", "build", "--quiet", "--release", "-p")
 
 C_BUILD = "interop/build/c"
 C_LIBRARY = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/c").glob("bookend_*.c")))
-CC = ("cc", "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o")
+C_FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o")
+WINE = "/usr/lib/wine/wine64"
+WINE_ENVIRONMENT = {"WINEDEBUG": "-all", "WINEPREFIX": str(ROOT / "interop/build/wine")}
+"""Wine says nothing of itself, and keeps what it makes out of the home directory."""
 
 
 class NotRun(Exception):
@@ -39,6 +42,29 @@ class Language:
     adapter: Tuple[str, ...]
     chat: Tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def c_build(name: str, compiler: Sequence[str], suffix: str = "", libraries: Sequence[str] = ()) -> Tuple[Tuple[str, ...], ...]:
+    """The commands that build the adapter and the chat peer in C, into a folder of that name."""
+    folder = f"interop/build/{name}"
+    chat = ("interop/c/chat.c", "interop/c/net.c", "interop/c/show.c")
+    return (
+        ("mkdir", "-p", folder),
+        (*compiler, *C_FLAGS, f"{folder}/bookend-adapter{suffix}", "interop/c/adapter.c", *C_LIBRARY),
+        (*compiler, *C_FLAGS, f"{folder}/bookend-chat{suffix}", *chat, *C_LIBRARY, *libraries),
+    )
+
+
+def c_elsewhere(name: str, compiler: str, emulator: Tuple[str, ...]) -> Language:
+    """The C peer for another machine, statically linked, as this one has none of its libraries."""
+    return Language(
+        name=name,
+        folder="interop/c",
+        tools=(compiler, *emulator),
+        build=c_build(name, (compiler, "-static", "-Wl,--no-warnings")),
+        adapter=(*emulator, f"interop/build/{name}/bookend-adapter"),
+        chat=(*emulator, f"interop/build/{name}/bookend-chat"),
+    )
 
 
 LANGUAGES = (
@@ -63,12 +89,23 @@ LANGUAGES = (
         name="c",
         folder="interop/c",
         tools=("cc",),
-        build=(
-            (*CC, f"{C_BUILD}/bookend-adapter", "interop/c/adapter.c", *C_LIBRARY),
-            (*CC, f"{C_BUILD}/bookend-chat", "interop/c/chat.c", "interop/c/net.c", "interop/c/show.c", *C_LIBRARY),
-        ),
+        build=c_build("c", ("cc",)),
         adapter=("{c}/bookend-adapter",),
         chat=("{c}/bookend-chat",),
+    ),
+    c_elsewhere("c-32-bit", "i686-linux-gnu-gcc", ()),
+    c_elsewhere("c-big-endian", "s390x-linux-gnu-gcc", ("qemu-s390x",)),
+    Language(
+        name="c-windows",
+        folder="interop/c",
+        tools=("x86_64-w64-mingw32-gcc", WINE),
+        build=(
+            *c_build("c-windows", ("x86_64-w64-mingw32-gcc",), ".exe", ("-lws2_32",)),
+            (WINE, "wineboot", "--init"),
+        ),
+        adapter=(WINE, "interop/build/c-windows/bookend-adapter.exe"),
+        chat=(WINE, "interop/build/c-windows/bookend-chat.exe"),
+        environment=WINE_ENVIRONMENT,
     ),
 )
 
@@ -110,10 +147,9 @@ def build(language: Language) -> None:
         raise NotRun(f"no {missing}", lacking=True)
     if not (ROOT / language.folder).is_dir():
         raise NotRun(f"no {language.folder}")
-    (ROOT / C_BUILD).mkdir(parents=True, exist_ok=True)
     for command in language.build:
         built = _rust is not None and command[0] == "cargo"
-        if not built and subprocess.run(command, cwd=ROOT).returncode != 0:
+        if not built and subprocess.run(command, cwd=ROOT, env={**os.environ, **language.environment}).returncode != 0:
             raise NotRun("build failed")
 
 
