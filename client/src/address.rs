@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The port of a hub where none is given.
 pub const DEFAULT_PORT: u16 = 3990;
 
-/// A host name or IP address, and a port: `HOST`, `HOST:PORT`, `[IPV6]:PORT`.
+/// A host name or IP address, and a port: `HOST`, `HOST:PORT`, `[IPV6]:PORT`. The port is a number, or the name of a
+/// service that this machine's list of services has for TCP; `bookend` is 3990 on every machine.
 ///
 /// ```
 /// use bookend_client::Address;
@@ -23,6 +25,12 @@ pub struct Address {
 /// A word that is no [`Address`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressError(&'static str);
+
+impl AddressError {
+    pub(crate) fn new(why: &'static str) -> AddressError {
+        AddressError(why)
+    }
+}
 
 impl Address {
     /// The host name or IP address, an IPv6 address without brackets.
@@ -42,6 +50,13 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Address, AddressError> {
+        Address::parse_with(text, DEFAULT_PORT)
+    }
+}
+
+impl Address {
+    /// Reads an address that has `default` as its port if it names none.
+    pub(crate) fn parse_with(text: &str, default: u16) -> Result<Address, AddressError> {
         if text.contains("://") {
             return Err(AddressError("an address is HOST:PORT, without a scheme in front"));
         }
@@ -52,7 +67,7 @@ impl FromStr for Address {
         if host.chars().any(|character| character.is_whitespace() || bookend::is_disturbing(character)) {
             return Err(AddressError("a host has no blanks and no control characters"));
         }
-        let port = port.map_or(Ok(DEFAULT_PORT), parse_port)?;
+        let port = port.map_or(Ok(default), parse_port)?;
         Ok(Address { host: host.into(), port })
     }
 }
@@ -83,8 +98,36 @@ fn is_ipv6(text: &str) -> bool {
 
 fn parse_port(text: &str) -> Result<u16, AddressError> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let port = if digits { text.parse().ok() } else { None };
-    port.filter(|&port| port != 0).ok_or(AddressError("a port is a number from 1 to 65535"))
+    let port = match text {
+        "bookend" => Some(DEFAULT_PORT),
+        _ if digits => text.parse().ok(),
+        _ if text.starts_with(|first: char| first.is_ascii_alphabetic()) => {
+            // A list that cannot be read has no services.
+            service(text, &std::fs::read_to_string(services()).unwrap_or_default())
+        }
+        _ => None,
+    };
+    port.filter(|&port| port != 0)
+        .ok_or(AddressError("a port is a number from 1 to 65535, or a service that this machine knows by name"))
+}
+
+/// Where this machine lists its services.
+fn services() -> PathBuf {
+    if cfg!(windows) {
+        let root = std::env::var_os("SystemRoot").map_or_else(|| PathBuf::from(r"C:\Windows"), PathBuf::from);
+        root.join(r"System32\drivers\etc\services")
+    } else {
+        PathBuf::from("/etc/services")
+    }
+}
+
+/// The TCP port of a service, by its name or an alias, in a list of lines `NAME PORT/PROTOCOL ALIAS… # REMARK`.
+fn service(name: &str, list: &str) -> Option<u16> {
+    list.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let (official, port) = (words.next()?, words.next()?.strip_suffix("/tcp")?);
+        (official == name || words.any(|alias| alias == name)).then(|| port.parse().ok())?
+    })
 }
 
 impl fmt::Display for Address {
@@ -119,11 +162,20 @@ mod tests {
             ("[::1]", "[::1]:3990"),
             ("[fe80::1%eth0]:4000", "[fe80::1%eth0]:4000"),
             ("grüße.example:5", "grüße.example:5"),
+            ("hub:bookend", "hub:3990"),
         ] {
             let address: Address = written.parse().unwrap();
             assert_eq!(address.to_string(), shown);
             assert_eq!(shown.parse(), Ok(address), "{shown} is read as it was written");
         }
+    }
+
+    #[test]
+    fn service_is_found_by_name_and_by_alias_for_tcp_only() {
+        let list = "# services\nntp 123/udp\nntp\t 124/tcp # not 125/tcp\nirc 194/tcp chat\nbroken 99999/tcp\n";
+        assert_eq!(service("ntp", list), Some(124));
+        assert_eq!(service("chat", list), Some(194));
+        assert_eq!((service("not", list), service("broken", list), service("irc", "")), (None, None, None));
     }
 
     #[test]
@@ -135,6 +187,7 @@ mod tests {
             "host:0",
             "host:65536",
             "host:+1",
+            "host:no-service-of-this-name",
             "host: 1",
             "host:1:2",
             "[::1",

@@ -7,51 +7,82 @@ use std::net::SocketAddr;
 use bookend::ConnectionError;
 use bookend::diagnosis::Diagnosis;
 
-use crate::address::Address;
+use crate::place::Place;
+use crate::proxy::{Proxy, ProxyError};
+use crate::tls::TlsError;
 
 /// How far a client came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// The host name was looked up.
     Resolve,
-    /// TCP connected.
+    /// TCP connected, or a Unix socket was opened.
     Tcp,
+    /// A proxy was asked to connect.
+    Proxy,
+    /// TLS shook hands.
+    Tls,
     /// The HELLOs were exchanged.
     Hello,
     /// The session was open.
     Session,
 }
 
-/// Why [`Client::connect`](crate::Client::connect) failed.
+/// Why no hub was joined, or why the session with it ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The host has no address.
     Resolve {
         /// What was looked up.
-        address: Address,
+        place: Place,
         /// Why not.
         error: io::Error,
     },
     /// None of the host's addresses answered.
     Tcp {
         /// What was to be connected to.
-        address: Address,
+        place: Place,
         /// Each address that was tried, and why it failed; at least one.
         tried: Vec<(SocketAddr, io::Error)>,
     },
-    /// TCP connected, and what answered is no hub or did not let this client in.
+    /// The Unix socket cannot be opened.
+    Unix {
+        /// Which one.
+        place: Place,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The proxy did not lead to the hub.
+    Proxy {
+        /// What was to be connected to.
+        place: Place,
+        /// By which proxy.
+        proxy: Box<Proxy>,
+        /// Why not.
+        error: ProxyError,
+    },
+    /// TLS was not agreed on, or one side does not trust the other.
+    Tls {
+        /// What was to be connected to.
+        place: Place,
+        /// The address that answered, if it came to that.
+        peer: Option<SocketAddr>,
+        /// Why not.
+        error: TlsError,
+    },
+    /// The bytes flow, and what answered is no hub, did not let this client in, or has ended the session.
     Join {
         /// What was to be connected to.
-        address: Address,
-        /// The address that answered.
-        peer: SocketAddr,
+        place: Place,
+        /// The address that answered, where there is one.
+        peer: Option<SocketAddr>,
         /// Why not.
         error: JoinError,
     },
 }
 
-/// Why [`Client::join`](crate::Client::join) failed.
+/// Why [`Joined::join`](crate::Joined::join) failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JoinError {
@@ -74,7 +105,9 @@ impl ConnectError {
     pub fn stage(&self) -> Stage {
         match self {
             ConnectError::Resolve { .. } => Stage::Resolve,
-            ConnectError::Tcp { .. } => Stage::Tcp,
+            ConnectError::Tcp { .. } | ConnectError::Unix { .. } => Stage::Tcp,
+            ConnectError::Proxy { .. } => Stage::Proxy,
+            ConnectError::Tls { .. } => Stage::Tls,
             ConnectError::Join { error, .. } => error.stage(),
         }
     }
@@ -85,6 +118,9 @@ impl ConnectError {
         match self {
             ConnectError::Resolve { .. } => "unknown-host",
             ConnectError::Tcp { tried, .. } => tried.last().map_or("io", |(_, error)| io_name(error)),
+            ConnectError::Unix { error, .. } => io_name(error),
+            ConnectError::Proxy { error, .. } => error.name(),
+            ConnectError::Tls { error, .. } => error.name(),
             ConnectError::Join { error, .. } => error.name(),
         }
     }
@@ -100,6 +136,23 @@ impl ConnectError {
                 "is the hub running? cargo run --release -p bookend-server"
             }
             (ConnectError::Tcp { .. }, _) => "is the network up, and does every firewall let the port through?",
+            (ConnectError::Unix { .. }, _) => "is the hub running, with that socket, and may you open it?",
+            (ConnectError::Proxy { .. }, "proxy-credentials") => {
+                "the proxy wants a user and a password: socks5://USER:PASSWORD@HOST:PORT"
+            }
+            (ConnectError::Proxy { .. }, "proxy-refused") => {
+                "does the proxy reach the hub, and may it? NO_PROXY lists hosts that need no proxy"
+            }
+            (ConnectError::Proxy { .. }, _) => "is the proxy the right one? ALL_PROXY and HTTPS_PROXY name one",
+            (ConnectError::Tls { .. }, "not-tls") => "is it a port for TLS? without tls:// in front it is plain TCP",
+            (ConnectError::Tls { .. }, "certificate-unknown-issuer") => {
+                "who has issued the hub's certificate? an authority of your own has to be named"
+            }
+            (ConnectError::Tls { .. }, "certificate-wrong-name") => "the hub's certificate is for another host name",
+            (ConnectError::Tls { .. }, "certificate-expired") => {
+                "the hub needs a new certificate; or is this machine's clock wrong?"
+            }
+            (ConnectError::Tls { .. }, _) => "the hub's log may say more",
             (ConnectError::Join { error, .. }, _) => error.mend(),
         }
     }
@@ -171,7 +224,7 @@ fn connection_name(error: &ConnectionError) -> &'static str {
     }
 }
 
-fn io_name(error: &io::Error) -> &'static str {
+pub(crate) fn io_name(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection-refused",
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
@@ -191,6 +244,8 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Stage::Resolve => "resolve",
             Stage::Tcp => "TCP",
+            Stage::Proxy => "proxy",
+            Stage::Tls => "TLS",
             Stage::Hello => "HELLO",
             Stage::Session => "session",
         })
@@ -202,30 +257,42 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (stage, name) = (self.stage(), self.name());
         match self {
-            ConnectError::Resolve { address, error } => write!(f, "{address}: {stage}: {name}: {error}"),
-            ConnectError::Tcp { address, tried } => {
-                write!(f, "{address}: {stage}: {name}")?;
-                let mut mark = ": ";
-                for (peer, error) in tried {
-                    write!(f, "{mark}{}{error}", Beside(peer, address))?;
-                    mark = "; ";
-                }
-                Ok(())
+            ConnectError::Resolve { place, error } | ConnectError::Unix { place, error } => {
+                write!(f, "{place}: {stage}: {name}: {error}")
             }
-            ConnectError::Join { address, peer, error } => {
-                write!(f, "{address}: {}{error}", Beside(peer, address))
+            ConnectError::Tcp { place, tried: all } => {
+                write!(f, "{place}: {stage}: {name}: ")?;
+                tried(f, all, Some(place))
             }
+            ConnectError::Proxy { place, proxy, error } => write!(f, "{place}: {stage}: {name}: {proxy}: {error}"),
+            ConnectError::Tls { place, peer, error } => write!(f, "{place}: {}{stage}: {error}", Beside(*peer, place)),
+            ConnectError::Join { place, peer, error } => write!(f, "{place}: {}{error}", Beside(*peer, place)),
         }
     }
 }
 
+/// Each address that was tried, and why it failed.
+pub(crate) fn tried(f: &mut fmt::Formatter<'_>, all: &[(SocketAddr, io::Error)], place: Option<&Place>) -> fmt::Result {
+    for (index, (peer, error)) in all.iter().enumerate() {
+        let mark = if index == 0 { "" } else { "; " };
+        match place {
+            Some(place) => write!(f, "{mark}{}{error}", Beside(Some(*peer), place))?,
+            None => write!(f, "{mark}{peer}: {error}")?,
+        }
+    }
+    Ok(())
+}
+
 /// One of the addresses that a host has, unless that is what was asked for.
-struct Beside<'a>(&'a SocketAddr, &'a Address);
+struct Beside<'a>(Option<SocketAddr>, &'a Place);
 
 impl fmt::Display for Beside<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Beside(peer, address) = self;
-        if peer.to_string() == address.to_string() { Ok(()) } else { write!(f, "{peer}: ") }
+        let Beside(peer, place) = self;
+        match (peer, place.address()) {
+            (Some(peer), Some(address)) if peer.to_string() != address.to_string() => write!(f, "{peer}: "),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -266,7 +333,9 @@ impl fmt::Display for Seen<'_> {
 impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            ConnectError::Resolve { error, .. } => Some(error),
+            ConnectError::Resolve { error, .. } | ConnectError::Unix { error, .. } => Some(error),
+            ConnectError::Proxy { error, .. } => Some(error),
+            ConnectError::Tls { error, .. } => Some(error),
             ConnectError::Tcp { tried, .. } => tried.last().map(|(_, error)| error as _),
             ConnectError::Join { error, .. } => Some(error),
         }

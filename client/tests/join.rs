@@ -5,7 +5,7 @@ mod hub;
 use std::time::Duration;
 
 use bookend::{Code, Hello, PresenceEvent};
-use bookend_client::{Address, Client, ConnectError, JoinError, Message, Stage};
+use bookend_client::{ConnectError, Dialler, JoinError, Joined, Message, Place, Stage};
 use hub::{Hub, OWN, presence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
@@ -14,14 +14,14 @@ fn member() -> Hello {
     Hello::new().with_hub(true).with_name("ann").expect("it is a plain line")
 }
 
-async fn join(far: impl Future<Output = ()>, near: DuplexStream) -> Result<Client<DuplexStream>, JoinError> {
-    tokio::join!(Client::join(near, member()), far).0
+async fn join(far: impl Future<Output = ()>, near: DuplexStream) -> Result<Joined<DuplexStream>, JoinError> {
+    tokio::join!(Joined::join(near, member()), far).0
 }
 
 #[tokio::test(start_paused = true)]
 async fn client_has_the_welcome_when_it_has_joined() {
     let (near, far) = duplex(1 << 16);
-    let (client, _hub) = tokio::join!(Client::join(near, member()), Hub::welcome(far, &[]));
+    let (client, _hub) = tokio::join!(Joined::join(near, member()), Hub::welcome(far, &[]));
     let client = client.unwrap();
     let welcome = client.welcome().unwrap();
     assert_eq!((welcome.member, welcome.next_seq, &*welcome.greeting), (OWN, 1, "hi"));
@@ -30,7 +30,7 @@ async fn client_has_the_welcome_when_it_has_joined() {
 #[tokio::test(start_paused = true)]
 async fn server_without_the_hub_profile_needs_no_welcome() {
     let (near, far) = duplex(1 << 16);
-    let (client, _hub) = tokio::join!(Client::join(near, member()), Hub::greet(far, Hello::new()));
+    let (client, _hub) = tokio::join!(Joined::join(near, member()), Hub::greet(far, Hello::new()));
     assert_eq!(client.unwrap().welcome(), None);
 }
 
@@ -119,22 +119,22 @@ async fn what_says_nothing_is_not_waited_for() {
 #[tokio::test]
 async fn refused_connection_names_stage_address_fault_and_mend() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address: Address = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let place: Place = listener.local_addr().unwrap().to_string().parse().unwrap();
     drop(listener);
-    let error = Client::connect(&address, member()).await.unwrap_err();
+    let error = Joined::dial(&mut Dialler::new(place.clone()), member()).await.unwrap_err();
     assert_eq!((error.stage(), error.name()), (Stage::Tcp, "connection-refused"));
-    assert!(error.to_string().starts_with(&format!("{address}: TCP: connection-refused: ")), "{error}");
-    let asked_by_name: Address = format!("localhost:{}", address.port()).parse().unwrap();
-    let error = Client::connect(&asked_by_name, member()).await.unwrap_err();
-    assert!(error.to_string().contains(&format!("{address}: ")), "the address that was tried is told: {error}");
+    assert!(error.to_string().starts_with(&format!("{place}: TCP: connection-refused: ")), "{error}");
+    let asked_by_name: Place = format!("localhost:{}", place.address().unwrap().port()).parse().unwrap();
+    let error = Joined::dial(&mut Dialler::new(asked_by_name), member()).await.unwrap_err();
+    assert!(error.to_string().contains(&format!("{place}: ")), "the address that was tried is told: {error}");
     assert_eq!(error.mend(), "is the hub running? cargo run --release -p bookend-server");
 }
 
 #[tokio::test]
 async fn host_that_cannot_be_is_of_the_stage_resolve() {
     // A label of 64 bytes is refused without asking any server.
-    let address: Address = "a".repeat(64).parse().unwrap();
-    let error = Client::connect(&address, member()).await.unwrap_err();
+    let place: Place = "a".repeat(64).parse().unwrap();
+    let error = Joined::dial(&mut Dialler::new(place.clone()), member()).await.unwrap_err();
     assert!(matches!(error, ConnectError::Resolve { .. }), "{error}");
     assert_eq!((error.stage(), error.name()), (Stage::Resolve, "unknown-host"));
 }
@@ -143,7 +143,7 @@ async fn host_that_cannot_be_is_of_the_stage_resolve() {
 async fn client_connects_by_host_name() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // The name may have another address, which refuses.
-    let address: Address = format!("localhost:{}", listener.local_addr().unwrap().port()).parse().unwrap();
+    let place: Place = format!("localhost:{}", listener.local_addr().unwrap().port()).parse().unwrap();
     let hub = async {
         let (stream, _) = listener.accept().await.unwrap();
         let mut hub = Hub::welcome(stream, &[]).await;
@@ -151,7 +151,7 @@ async fn client_connects_by_host_name() {
         hub.rest().await
     };
     let member = async {
-        let mut client = Client::connect(&address, member()).await.unwrap();
+        let mut client = Joined::dial(&mut Dialler::new(place.clone()), member()).await.unwrap();
         client.connection().post(0, "hi").await.unwrap();
         loop {
             if let Message::Delivery(delivery) = client.connection().next().await.unwrap().unwrap() {

@@ -1,7 +1,7 @@
 //! The command line.
 
 use bookend::{Encoding, Hello, Line, Payload};
-use bookend_client::Address;
+use bookend_client::Place;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -106,9 +106,12 @@ pub(crate) struct ListenArguments {
 /// Where to, and as whom.
 #[derive(Debug, Args)]
 pub(crate) struct Joining {
-    /// The hub
+    /// The hub: HOST:PORT, tls://HOST:PORT or unix:PATH
+    ///
+    /// ALL_PROXY (for tls:// also HTTPS_PROXY) may name a proxy, socks5://HOST:PORT or http://HOST:PORT, and NO_PROXY
+    /// hosts that need none.
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    pub(crate) address: Address,
+    pub(crate) place: Place,
     /// The name to go by in the room
     #[arg(long, value_parser = plain_line)]
     name: Option<Line>,
@@ -325,8 +328,8 @@ mod tests {
 
     #[test]
     fn hub_is_on_this_machine_unless_said_otherwise() {
-        assert_eq!(chat(&["chat"]).joining.address.to_string(), "127.0.0.1:3990");
-        assert_eq!(chat(&["chat", "[::1]:7"]).joining.address.to_string(), "[::1]:7");
+        assert_eq!(chat(&["chat"]).joining.place.to_string(), "127.0.0.1:3990");
+        assert_eq!(chat(&["chat", "[::1]:7"]).joining.place.to_string(), "[::1]:7");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use bookend::{Content, Encoding, Payload};
-use bookend_client::Client;
+use bookend_client::Joined;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
 use tokio::sync::Notify;
@@ -27,7 +27,7 @@ pub(crate) struct Chat {
 
 /// Posts the input and prints what arrives, until the input ends, enough has come, or the session is over.
 pub(crate) async fn chat<S: AsyncRead + AsyncWrite + Unpin>(
-    mut client: Client<S>,
+    mut client: Joined<S>,
     input: Messages,
     chat: &Chat,
     console: &Console,

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use bookend::Message;
-use bookend_client::Client;
+use bookend_client::Joined;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::console::Console;
@@ -11,7 +11,7 @@ use crate::receive::{Ended, Failure, Form, conclude, is_said, receive};
 
 /// Prints until `count` messages have come, the hub closes, or nobody reads on.
 pub(crate) async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
-    mut client: Client<S>,
+    mut client: Joined<S>,
     form: Form,
     count: Option<u64>,
     console: &Console,
@@ -66,7 +66,7 @@ mod tests {
         let captured = Captured::default();
         let console = captured.console();
         let listening = async {
-            let client = Client::join(near, Hello::new().with_hub(true)).await.unwrap();
+            let client = Joined::join(near, Hello::new().with_hub(true)).await.unwrap();
             listen(client, form, count, &console, pending()).await
         };
         let scripted = async { script(Hub::welcome(far, &[(7, "bob")]).await).await };
@@ -141,7 +141,7 @@ mod tests {
         let (_release, stuck) = std::sync::mpsc::channel();
         let console = Console::new(Stuck(stuck), Shared::default());
         let listening = async {
-            let client = Client::join(near, Hello::new().with_hub(true)).await.unwrap();
+            let client = Joined::join(near, Hello::new().with_hub(true)).await.unwrap();
             listen(client, Form::Plain, None, &console, pending()).await
         };
         let scripted = async {

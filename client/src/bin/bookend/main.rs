@@ -28,7 +28,7 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bookend_client::{Address, Client, Hello};
+use bookend_client::{Dialler, Hello, Joined, Place, Proxy};
 use tokio::runtime::Builder;
 
 use arguments::{Arguments, Command, WhatToSend};
@@ -66,12 +66,12 @@ fn main() -> ExitCode {
 async fn run(command: Command, console: &Console) -> Result<(), Failure> {
     match command {
         Command::Chat(arguments) => {
-            let client = join(&arguments.joining.address, arguments.hello()).await?;
+            let client = join(&arguments.joining.place, arguments.hello()).await?;
             let lines = input::lines(io::stdin(), line_limit(&client));
             chat::chat(client, lines, &arguments.chat(), console, interrupt()).await
         }
         Command::Send(arguments) => {
-            let client = join(&arguments.joining.address, arguments.hello()).await?;
+            let client = join(&arguments.joining.place, arguments.hello()).await?;
             let messages = match arguments.what() {
                 WhatToSend::Text(text) => input::one(text),
                 WhatToSend::Lines => input::lines(io::stdin(), line_limit(&client)),
@@ -80,7 +80,7 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
             send::send(client, messages, &arguments.sending(), console, interrupt()).await
         }
         Command::Listen(arguments) => {
-            let client = join(&arguments.joining.address, arguments.hello()).await?;
+            let client = join(&arguments.joining.place, arguments.hello()).await?;
             listen::listen(client, arguments.form(), arguments.count, console, interrupt()).await
         }
         Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,
@@ -91,12 +91,15 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
     }
 }
 
-async fn join(address: &Address, hello: Hello) -> Result<Client, Failure> {
-    Ok(Client::connect(address, hello).await?)
+/// By the proxy that the environment names, if it names one.
+async fn join(place: &Place, hello: Hello) -> Result<Joined, Failure> {
+    let proxy = Proxy::from_environment(place).map_err(Failure::Proxy)?;
+    let mut dialler = Dialler::new(place.clone()).with_proxy(proxy);
+    Ok(Joined::dial(&mut dialler, hello).await?)
 }
 
 /// More bytes than a line can have that fits into the longest body: in UTF-8 text has up to 3/2 of its UTF-16.
-fn line_limit(client: &Client) -> usize {
+fn line_limit(client: &Joined) -> usize {
     (client.peer().max_body() as usize).saturating_mul(2)
 }
 
@@ -111,7 +114,7 @@ fn status(ended: Result<(), Failure>, console: Console) -> u8 {
     let (status, patience) = match &ended {
         Ok(()) => (WELL, Duration::MAX),
         Err(Failure::Interrupted) => (INTERRUPTED, LAST_WORDS),
-        Err(Failure::Connect(_)) => (NOT_CONNECTED, Duration::MAX),
+        Err(Failure::Connect(_) | Failure::Proxy(_)) => (NOT_CONNECTED, Duration::MAX),
         Err(Failure::Told(status)) => (*status, Duration::MAX),
         Err(_) => (FAULT, Duration::MAX),
     };

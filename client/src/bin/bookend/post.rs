@@ -1,7 +1,7 @@
 //! Sending while another future receives.
 
 use bookend::{Code, ConnectionError, Content, Error, Handle};
-use bookend_client::Client;
+use bookend_client::Joined;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Posts to a room, or sends messages where there is none.
@@ -19,7 +19,7 @@ pub(crate) enum PostError {
 }
 
 impl Poster {
-    pub(crate) fn of<S: AsyncRead + AsyncWrite + Unpin>(client: &mut Client<S>) -> Poster {
+    pub(crate) fn of<S: AsyncRead + AsyncWrite + Unpin>(client: &mut Joined<S>) -> Poster {
         let hub = client.welcome().is_some();
         Poster { handle: client.connection().handle(), hub }
     }

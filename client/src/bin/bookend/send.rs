@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use bookend::{Content, Encoding, Message};
-use bookend_client::Client;
+use bookend_client::Joined;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::join;
 use tokio::sync::Notify;
@@ -26,7 +26,7 @@ pub(crate) struct Sending {
 
 /// Posts all messages. Complains of each that was refused, and says how many were confirmed unless all were.
 pub(crate) async fn send<S: AsyncRead + AsyncWrite + Unpin>(
-    mut client: Client<S>,
+    mut client: Joined<S>,
     messages: Messages,
     sending: &Sending,
     console: &Console,
@@ -211,7 +211,7 @@ mod tests {
         let captured = Captured::default();
         let console = captured.console();
         let sending = async {
-            let client = Client::join(near, Hello::new().with_hub(true)).await.unwrap();
+            let client = Joined::join(near, Hello::new().with_hub(true)).await.unwrap();
             send(client, messages, sending, &console, pending()).await
         };
         let scripted = async { script(Hub::welcome(far, &[(7, "bob")]).await).await };

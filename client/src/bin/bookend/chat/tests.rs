@@ -37,7 +37,7 @@ impl Run {
         let (typing, input) = mpsc::channel(8);
         let console = self.captured.console();
         let chatting = async {
-            let client = Client::join(near, self.hello.clone()).await.unwrap();
+            let client = Joined::join(near, self.hello.clone()).await.unwrap();
             super::chat(client, input, chat, &console, self.interrupt.notified()).await
         };
         let both = async { tokio::join!(chatting, script(far, typing)) };
@@ -314,7 +314,7 @@ async fn chat_that_nobody_reads_leaves_in_good_order() {
     while console.print(b"x".to_vec()).await.is_ok() {}
     let (_typing, input) = mpsc::channel(8);
     let chatting = async {
-        let client = Client::join(near, Hello::new().with_hub(true)).await.unwrap();
+        let client = Joined::join(near, Hello::new().with_hub(true)).await.unwrap();
         super::chat(client, input, &PLAIN, &console, std::future::pending()).await
     };
     let scripted = async {

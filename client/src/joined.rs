@@ -1,25 +1,20 @@
-//! A connection to a hub, from the name of its host to its WELCOME.
+//! One session with a hub, from the stream to the WELCOME.
 
-use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bookend::{Code, Connection, Hello, Message, Text};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use crate::address::Address;
+use crate::dial::{Dial, Dialled, Stream};
 use crate::error::{ConnectError, JoinError};
 
-/// How long the resolver, and each address, may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a hub may take from its HELLO to its WELCOME.
 const WELCOME_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A member of a hub's room; or, where the hub profile is not in force, just a session.
+/// One session: a member of a hub's room; or, where the hub profile is not in force, just a connection.
 #[derive(Debug)]
-pub struct Client<S = TcpStream> {
+pub struct Joined<S = Stream> {
     connection: Connection<S>,
     welcome: Option<Welcome>,
 }
@@ -35,26 +30,27 @@ pub struct Welcome {
     pub greeting: String,
 }
 
-impl Client {
-    /// Connects by TCP: resolves the host, tries each of its addresses, and joins at the first that answers.
+impl Joined {
+    /// Dials, and joins what is reached.
     ///
     /// # Errors
     /// [`ConnectError`], which names the stage.
-    pub async fn connect(address: &Address, hello: Hello) -> Result<Client, ConnectError> {
-        let (stream, peer) = connect_tcp(address).await?;
-        Client::join(stream, hello).await.map_err(|error| ConnectError::Join { address: address.clone(), peer, error })
+    pub async fn dial(dialler: &mut dyn Dial, hello: Hello) -> Result<Joined, ConnectError> {
+        let Dialled { stream, remote: peer, .. } = dialler.dial(&mut |_| {}).await?;
+        let joined = Joined::join(stream, hello).await;
+        joined.map_err(|error| ConnectError::Join { place: dialler.place().clone(), peer, error })
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Joined<S> {
     /// Opens a session on a stream that is connected, and takes the hub's WELCOME if the hub profile is in force.
     ///
     /// # Errors
     /// [`JoinError`]: during the handshake, or behind it.
-    pub async fn join(stream: S, hello: Hello) -> Result<Client<S>, JoinError> {
+    pub async fn join(stream: S, hello: Hello) -> Result<Joined<S>, JoinError> {
         let mut connection = Connection::connect(stream, hello).await.map_err(JoinError::Hello)?;
         let welcome = if connection.session().hub_profile() { Some(welcome(&mut connection).await?) } else { None };
-        Ok(Client { connection, welcome })
+        Ok(Joined { connection, welcome })
     }
 
     /// The hub's WELCOME; `None` where the hub profile is not in force.
@@ -87,30 +83,6 @@ impl Welcome {
     pub fn message(&self) -> Message<'_> {
         Message::Welcome { member: self.member, next_seq: self.next_seq, greeting: Text::utf8(&self.greeting) }
     }
-}
-
-async fn connect_tcp(address: &Address) -> Result<(TcpStream, SocketAddr), ConnectError> {
-    let unresolved = |error| ConnectError::Resolve { address: address.clone(), error };
-    let candidates = timeout(PATIENCE, lookup_host((address.host(), address.port())))
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        .map_err(unresolved)?;
-    let mut tried = Vec::new();
-    for peer in candidates {
-        match timeout(PATIENCE, TcpStream::connect(peer)).await {
-            Ok(Ok(stream)) => {
-                // Without it a message may wait for the acknowledgement of the one before; it works all the same.
-                let _slower = stream.set_nodelay(true);
-                return Ok((stream, peer));
-            }
-            Ok(Err(error)) => tried.push((peer, error)),
-            Err(_) => tried.push((peer, io::ErrorKind::TimedOut.into())),
-        }
-    }
-    if tried.is_empty() {
-        return Err(unresolved(io::Error::new(io::ErrorKind::NotFound, "the name has no addresses")));
-    }
-    Err(ConnectError::Tcp { address: address.clone(), tried })
 }
 
 /// The first thing that a hub says behind its HELLO (R9.5).

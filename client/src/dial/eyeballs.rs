@@ -1,0 +1,104 @@
+//! Happy eyeballs (RFC 8305): all addresses of a host, the families in turn, each a little after the one before.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::select;
+use tokio::time::sleep;
+
+/// How long an address is ahead of the next one.
+const AHEAD: Duration = Duration::from_millis(250);
+/// Addresses that are tried at most: a name may have any number.
+const MOST: usize = 16;
+
+/// IPv6 and IPv4 in turn, in the resolver's order otherwise, beginning with the family of the first.
+pub(super) fn in_turn(found: impl Iterator<Item = SocketAddr>) -> VecDeque<SocketAddr> {
+    let mut families = [VecDeque::new(), VecDeque::new()];
+    let mut first = None;
+    for address in found {
+        let family = usize::from(address.is_ipv4());
+        first.get_or_insert(family);
+        if !families[family].contains(&address) {
+            families[family].push_back(address);
+        }
+    }
+    let mut family = first.unwrap_or_default();
+    let mut order = VecDeque::new();
+    while order.len() < MOST {
+        let Some(address) = families[family].pop_front().or_else(|| families[1 - family].pop_front()) else { break };
+        family = usize::from(!address.is_ipv4());
+        order.push_back(address);
+    }
+    order
+}
+
+/// The first stream that comes about, or why each of them did not.
+pub(super) async fn first<S, F: Future<Output = io::Result<S>>>(
+    mut addresses: VecDeque<SocketAddr>,
+    connect: impl Fn(SocketAddr) -> F,
+    mut tell: impl FnMut(SocketAddr),
+) -> Result<S, Vec<(SocketAddr, io::Error)>> {
+    let mut trying = FuturesUnordered::new();
+    let mut failed = Vec::new();
+    loop {
+        if let Some(address) = addresses.pop_front() {
+            tell(address);
+            let attempt = connect(address);
+            trying.push(async move { (address, attempt.await) });
+        }
+        select! {
+            tried = trying.next() => match tried {
+                Some((_, Ok(stream))) => return Ok(stream),
+                Some((address, Err(error))) => failed.push((address, error)),
+                None => return Err(failed),
+            },
+            () = sleep(AHEAD), if !addresses.is_empty() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use tokio::time::Instant;
+
+    fn addresses(list: &[&str]) -> VecDeque<SocketAddr> {
+        list.iter().map(|address| address.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn families_take_turns_and_begin_with_the_resolvers_first() {
+        let found = addresses(&["[::1]:1", "[::2]:1", "[::1]:1", "1.1.1.1:1", "1.1.1.2:1", "1.1.1.3:1"]);
+        let order = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "1.1.1.2:1", "1.1.1.3:1"]);
+        assert_eq!(in_turn(found.into_iter()), order);
+        assert_eq!(in_turn(addresses(&["1.1.1.1:1", "[::1]:1"]).into_iter()), addresses(&["1.1.1.1:1", "[::1]:1"]));
+        let many = (0..99).map(|port| SocketAddr::from(([1, 1, 1, 1], port)));
+        assert_eq!(in_turn(many).len(), MOST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silent_address_costs_a_quarter_of_a_second() {
+        let start = Instant::now();
+        let told = RefCell::new(Vec::new());
+        let connect = |address: SocketAddr| async move {
+            if address.is_ipv6() { std::future::pending().await } else { Ok(address) }
+        };
+        let both = addresses(&["[::1]:1", "1.1.1.1:1"]);
+        let reached = first(both.clone(), connect, |address| told.borrow_mut().push(address)).await;
+        assert_eq!((reached.unwrap(), start.elapsed()), (both[1], AHEAD));
+        assert_eq!(told.into_inner(), Vec::from(both));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn address_that_refuses_costs_nothing_and_each_failure_is_kept() {
+        let start = Instant::now();
+        let connect = async |_| Err::<(), _>(io::Error::from(io::ErrorKind::ConnectionRefused));
+        let failed = first(addresses(&["[::1]:1", "1.1.1.1:1"]), connect, |_| {}).await.unwrap_err();
+        assert_eq!((failed.len(), start.elapsed()), (2, Duration::ZERO));
+    }
+}

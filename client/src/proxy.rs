@@ -1,0 +1,206 @@
+//! A proxy on the way to a hub: SOCKS5 or HTTP CONNECT, as it is written, and as the environment names it.
+
+mod environment;
+mod handshake;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use crate::address::{Address, AddressError};
+pub(crate) use handshake::tunnel;
+
+/// `socks5://[USER:PASSWORD@]HOST[:PORT]` or `http://[USER:PASSWORD@]HOST[:PORT]`.
+///
+/// The hub's name is always resolved by the proxy, so `socks5h://` is the same as `socks5://`. Without a port SOCKS5
+/// is 1080 and HTTP is 80; `%hex` in user and password is decoded. Shown without the credentials.
+///
+/// ```
+/// use bookend_client::Proxy;
+/// let proxy: Proxy = "socks5://ann:p%40ss@gate:1081".parse().unwrap();
+/// assert_eq!(proxy.to_string(), "socks5://gate:1081");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    scheme: Scheme,
+    address: Address,
+    credentials: Option<Credentials>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Socks5,
+    Http,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Credentials {
+    user: String,
+    password: String,
+}
+
+/// Why a proxy did not lead to the hub.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// The proxy's host has no address.
+    Resolve(io::Error),
+    /// The proxy was not reached: each address that was tried, and why it failed.
+    Tcp(Vec<(SocketAddr, io::Error)>),
+    /// The connection to the proxy failed, or it said nothing in time.
+    Io(io::Error),
+    /// What answers is no proxy of this kind.
+    NotAProxy(String),
+    /// The proxy wants credentials, or other ones.
+    Credentials(String),
+    /// The proxy does not connect to the hub, and says why.
+    Refused(String),
+}
+
+impl Proxy {
+    /// Where the proxy is.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The proxy that the environment names for `hub`: `HTTPS_PROXY` if it is TLS, else `ALL_PROXY`, in small letters
+    /// or capitals; none for what `NO_PROXY` lists (hosts, domains with everything under them, IP addresses, `*`),
+    /// nor for a hub on this machine: `localhost` and loopback addresses.
+    ///
+    /// # Errors
+    /// [`AddressError`] if a variable holds what is no proxy: to go without would be a surprise.
+    pub fn from_environment(hub: &crate::Place) -> Result<Option<Proxy>, AddressError> {
+        environment::proxy(hub, |name| std::env::var(name).ok())
+    }
+}
+
+impl FromStr for Proxy {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Proxy, AddressError> {
+        let wrong = AddressError::new("a proxy is socks5://HOST:PORT or http://HOST:PORT, perhaps with USER:PASSWORD@");
+        let (scheme, rest) = text.split_once("://").ok_or(wrong)?;
+        let (scheme, port) = match scheme.to_ascii_lowercase().as_str() {
+            "socks5" | "socks5h" => (Scheme::Socks5, 1080),
+            "http" => (Scheme::Http, 80),
+            _ => return Err(wrong),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (credentials, host) = match rest.rsplit_once('@') {
+            Some((credentials, host)) => (Some(Credentials::parse(credentials).ok_or(wrong)?), host),
+            None => (None, rest),
+        };
+        Ok(Proxy { scheme, address: Address::parse_with(host, port)?, credentials })
+    }
+}
+
+impl Credentials {
+    /// Each of them is at most 255 bytes long, as SOCKS5 has it.
+    fn parse(text: &str) -> Option<Credentials> {
+        let (user, password) = text.split_once(':').unwrap_or((text, ""));
+        let (user, password) = (percent_decoded(user)?, percent_decoded(password)?);
+        (!user.is_empty() && user.len() <= 255 && password.len() <= 255).then_some(Credentials { user, password })
+    }
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut decoded = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        if byte == b'%' {
+            let (digits, behind) = rest.split_at_checked(2)?;
+            decoded.extend(data_encoding::HEXLOWER_PERMISSIVE.decode(digits).ok()?);
+            rest = behind;
+        } else {
+            decoded.push(byte);
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.scheme {
+            Scheme::Socks5 => "socks5",
+            Scheme::Http => "http",
+        };
+        write!(f, "{scheme}://{}", self.address)
+    }
+}
+
+impl fmt::Debug for Proxy {
+    /// Without the credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Proxy({self})")
+    }
+}
+
+impl ProxyError {
+    /// The fault's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            ProxyError::Resolve(_) => "unknown-host",
+            ProxyError::Tcp(tried) => tried.last().map_or("io", |(_, error)| crate::error::io_name(error)),
+            ProxyError::Io(error) => crate::error::io_name(error),
+            ProxyError::NotAProxy(_) => "not-a-proxy",
+            ProxyError::Credentials(_) => "proxy-credentials",
+            ProxyError::Refused(_) => "proxy-refused",
+        }
+    }
+}
+
+impl fmt::Display for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProxyError::Resolve(error) | ProxyError::Io(error) => write!(f, "{error}"),
+            ProxyError::Tcp(tried) => crate::error::tried(f, tried, None),
+            ProxyError::NotAProxy(said) | ProxyError::Credentials(said) | ProxyError::Refused(said) => {
+                write!(f, "{}", bookend::escaped(said))
+            }
+        }
+    }
+}
+
+impl std::error::Error for ProxyError {}
+
+impl From<io::Error> for ProxyError {
+    fn from(error: io::Error) -> ProxyError {
+        ProxyError::Io(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxy_is_read_with_its_credentials_and_shown_without() {
+        for (written, shown) in [
+            ("socks5://gate", "socks5://gate:1080"),
+            ("SOCKS5H://[::1]:9", "socks5://[::1]:9"),
+            ("http://ann:secret@gate:8080/", "http://gate:8080"),
+            ("http://gate", "http://gate:80"),
+        ] {
+            let proxy: Proxy = written.parse().unwrap();
+            assert_eq!(proxy.to_string(), shown);
+            assert!(!format!("{proxy:?}").contains("secret"));
+        }
+        let proxy: Proxy = "http://a%3ab:p%40@x".parse().unwrap();
+        let credentials = proxy.credentials.unwrap();
+        assert_eq!((&*credentials.user, &*credentials.password), ("a:b", "p@"));
+    }
+
+    #[test]
+    fn what_is_no_proxy_is_refused() {
+        let long = format!("socks5://{}@gate", "u".repeat(256));
+        for text in
+            ["", "gate:1080", "https://gate", "socks4://gate", "http://", "http://:x@gate", "http://%4@g", &long]
+        {
+            assert!(text.parse::<Proxy>().is_err(), "{text:?}");
+        }
+    }
+}

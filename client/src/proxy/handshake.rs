@@ -1,0 +1,78 @@
+//! What is said to a proxy until it leads to the hub.
+
+use std::io;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_socks::Error as SocksError;
+use tokio_socks::tcp::Socks5Stream;
+
+use super::{Credentials, Proxy, ProxyError, Scheme};
+use crate::address::Address;
+
+/// The longest answer of an HTTP proxy, in bytes.
+const MAX_ANSWER: usize = 8192;
+
+/// Has the proxy connect to `hub`: what is on the stream from now on is the hub's.
+pub(crate) async fn tunnel(proxy: &Proxy, stream: TcpStream, hub: &Address) -> Result<TcpStream, ProxyError> {
+    match proxy.scheme {
+        Scheme::Socks5 => socks5(proxy.credentials.as_ref(), stream, hub).await,
+        Scheme::Http => connect(proxy.credentials.as_ref(), stream, hub).await,
+    }
+}
+
+async fn socks5(who: Option<&Credentials>, stream: TcpStream, hub: &Address) -> Result<TcpStream, ProxyError> {
+    let target = (hub.host(), hub.port());
+    let connected = match who {
+        Some(Credentials { user, password }) => {
+            Socks5Stream::connect_with_password_and_socket(stream, target, user, password).await
+        }
+        None => Socks5Stream::connect_with_socket(stream, target).await,
+    };
+    connected.map(Socks5Stream::into_inner).map_err(|error| match error {
+        SocksError::Io(error) => ProxyError::Io(error),
+        SocksError::InvalidResponseVersion | SocksError::InvalidReservedByte | SocksError::UnknownAddressType => {
+            ProxyError::NotAProxy(format!("what answers is no SOCKS5 proxy: {error}"))
+        }
+        SocksError::NoAcceptableAuthMethods | SocksError::UnknownAuthMethod | SocksError::PasswordAuthFailure(_) => {
+            ProxyError::Credentials(error.to_string())
+        }
+        error => ProxyError::Refused(error.to_string()),
+    })
+}
+
+async fn connect(who: Option<&Credentials>, mut stream: TcpStream, hub: &Address) -> Result<TcpStream, ProxyError> {
+    let mut request = format!("CONNECT {hub} HTTP/1.1\r\nHost: {hub}\r\n");
+    if let Some(Credentials { user, password }) = who {
+        let both = data_encoding::BASE64.encode(format!("{user}:{password}").as_bytes());
+        request.push_str(&format!("Proxy-Authorization: Basic {both}\r\n"));
+    }
+    request.push_str("\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    // Byte by byte: what follows is the hub's, which may speak first.
+    while !answer.ends_with(b"\r\n\r\n") {
+        if answer.len() == MAX_ANSWER || answer.len() >= 5 && !answer.starts_with(b"HTTP/") {
+            return Err(ProxyError::NotAProxy(format!("what answers is no HTTP proxy: {}", first_line(&answer))));
+        }
+        match stream.read_u8().await {
+            Ok(byte) => answer.push(byte),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && answer.is_empty() => {
+                return Err(ProxyError::Refused("the proxy closed the connection without an answer".into()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let line = first_line(&answer);
+    match line.split(' ').nth(1) {
+        Some(status) if status.len() == 3 && status.starts_with('2') => Ok(stream),
+        Some("407") => Err(ProxyError::Credentials(line)),
+        _ => Err(ProxyError::Refused(line)),
+    }
+}
+
+/// The first line of an answer, or the beginning of what is none.
+fn first_line(answer: &[u8]) -> String {
+    let line = answer.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
+    String::from_utf8_lossy(&line[..line.len().min(100)]).into_owned()
+}
