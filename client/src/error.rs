@@ -14,7 +14,7 @@ use crate::tls::TlsError;
 /// How far a client came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// The host name was looked up.
+    /// The host name was looked up, if it came to that.
     Resolve,
     /// TCP connected, or a Unix socket was opened.
     Tcp,
@@ -32,6 +32,13 @@ pub enum Stage {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
+    /// This machine gives no thread, or no sockets.
+    System {
+        /// What was to be connected to.
+        place: Place,
+        /// Why not.
+        error: io::Error,
+    },
     /// The host has no address.
     Resolve {
         /// What was looked up.
@@ -104,7 +111,7 @@ impl ConnectError {
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self {
-            ConnectError::Resolve { .. } => Stage::Resolve,
+            ConnectError::System { .. } | ConnectError::Resolve { .. } => Stage::Resolve,
             ConnectError::Tcp { .. } | ConnectError::Unix { .. } => Stage::Tcp,
             ConnectError::Proxy { .. } => Stage::Proxy,
             ConnectError::Tls { .. } => Stage::Tls,
@@ -118,7 +125,7 @@ impl ConnectError {
         match self {
             ConnectError::Resolve { .. } => "unknown-host",
             ConnectError::Tcp { tried, .. } => tried.last().map_or("io", |(_, error)| io_name(error)),
-            ConnectError::Unix { error, .. } => io_name(error),
+            ConnectError::System { error, .. } | ConnectError::Unix { error, .. } => io_name(error),
             ConnectError::Proxy { error, .. } => error.name(),
             ConnectError::Tls { error, .. } => error.name(),
             ConnectError::Join { error, .. } => error.name(),
@@ -136,6 +143,7 @@ impl ConnectError {
                 "is the hub running? cargo run --release -p bookend-server"
             }
             (ConnectError::Tcp { .. }, _) => "is the network up, and does every firewall let the port through?",
+            (ConnectError::System { .. }, _) => "has this machine threads and sockets left, and may you have them?",
             (ConnectError::Unix { .. }, _) => "is the hub running, with that socket, and may you open it?",
             (ConnectError::Proxy { .. }, "proxy-credentials") => {
                 "the proxy wants a user and a password: socks5://USER:PASSWORD@HOST:PORT"
@@ -257,7 +265,9 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (stage, name) = (self.stage(), self.name());
         match self {
-            ConnectError::Resolve { place, error } | ConnectError::Unix { place, error } => {
+            ConnectError::System { place, error }
+            | ConnectError::Resolve { place, error }
+            | ConnectError::Unix { place, error } => {
                 write!(f, "{place}: {stage}: {name}: {error}")
             }
             ConnectError::Tcp { place, tried: all } => {
@@ -333,7 +343,9 @@ impl fmt::Display for Seen<'_> {
 impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            ConnectError::Resolve { error, .. } | ConnectError::Unix { error, .. } => Some(error),
+            ConnectError::System { error, .. }
+            | ConnectError::Resolve { error, .. }
+            | ConnectError::Unix { error, .. } => Some(error),
             ConnectError::Proxy { error, .. } => Some(error),
             ConnectError::Tls { error, .. } => Some(error),
             ConnectError::Tcp { tried, .. } => tried.last().map(|(_, error)| error as _),

@@ -71,6 +71,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Joined<S> {
         self.connection.peer()
     }
 
+    /// The connection, and the hub's WELCOME.
+    pub(crate) fn into_parts(self) -> (Connection<S>, Option<Welcome>) {
+        (self.connection, self.welcome)
+    }
+
     /// The connection: to send, to receive, to close.
     pub fn connection(&mut self) -> &mut Connection<S> {
         &mut self.connection

@@ -2,46 +2,46 @@
 //!
 //! # Layout
 //!
-//! - [`Place`]: `HOST:PORT`, `tls://HOST:PORT` or `unix:PATH`, as people write it.
-//! - [`Dialler`]: the way there: name, addresses, [`Proxy`], [`Tls`]; a [`Stream`] at the end.
-//! - [`Joined`]: a [`Connection`](bookend::Connection) whose handshake is done and whose hub has said WELCOME;
-//!   [`ConnectError`] says at which [`Stage`] that failed, and how to mend it.
+//! Data goes one way, from what people write to what a program hears:
+//!
+//! - [`Place`]: `HOST:PORT`, `tls://HOST:PORT` or `unix:PATH`; [`Address`] is the host and the port.
+//! - [`Dialler`]: the way there: name, addresses, [`Proxy`], [`Tls`]; a [`Stream`] at the end. [`Dial`] is any such way.
+//! - [`Joined`]: one session, a [`Connection`](bookend::Connection) whose hub has said WELCOME; [`ConnectError`] says at
+//!   which [`Stage`] that failed, and how to mend it.
+//! - [`Client`]: one session after the other, by [`Backoff`]: a [`Sender`], whose [`Receipt`]s say what became of each
+//!   message, and [`Events`]. [`blocking`] is the same without a runtime.
 //! - [`Members`]: who is in the room, by number and by name.
 //! - [`show`]: a message as a line for people, or as JSON.
 //!
-//! The program `bookend` is made of these.
-//!
-//! ```no_run
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use bookend_client::{Dialler, Hello, Joined, Message};
-//!
-//! let hello = Hello::new().with_hub(true).with_name("ann")?;
-//! let mut client = Joined::dial(&mut Dialler::new("localhost:3990".parse()?), hello).await?;
-//! client.connection().post(0, "hello").await?;
-//! while let Some(message) = client.connection().next().await? {
-//!     if let Message::Delivery(delivery) = message {
-//!         println!("{}: {:?}", delivery.name(), delivery.payload.text());
-//!     }
-//! }
-//! # Ok(()) }
-//! ```
+//! The program `bookend` is made of these. [`Client`] has an example.
 
 mod address;
+pub mod blocking;
+mod client;
 mod dial;
+mod driver;
 mod error;
+mod event;
 mod joined;
 mod members;
 mod place;
 mod proxy;
+mod retry;
+mod sender;
 pub mod show;
 mod tls;
+mod wire;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
-pub use bookend::{Hello, Message};
+pub use bookend::{Content, Hello, Message, Reply};
+pub use client::{Client, Options, State};
 pub use dial::{Dial, Dialled, Dialler, Io, Patience, Step, Stream};
 pub use error::{ConnectError, JoinError, Stage};
+pub use event::{End, Event, Events, Incoming, Missed, Up};
 pub use joined::{Joined, Welcome};
 pub use members::Members;
 pub use place::Place;
 pub use proxy::{Proxy, ProxyError};
+pub use retry::Backoff;
+pub use sender::{Receipt, SendError, Sender};
 pub use tls::{Tls, TlsError};

@@ -158,6 +158,11 @@ impl TlsError {
         self.name
     }
 
+    /// Will it be so the next time too? What the certificates are does not change by trying again.
+    pub(crate) fn is_lasting(&self) -> bool {
+        !matches!(self.name, "timed-out" | "connection-reset" | "unreachable" | "io")
+    }
+
     pub(crate) fn late() -> TlsError {
         TlsError { name: "timed-out", what: "the TLS handshake takes too long".into() }
     }

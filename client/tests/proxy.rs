@@ -1,5 +1,7 @@
 //! Through proxies, to a hub, and what is told where a proxy does not lead there.
 
+#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+
 mod hub;
 
 use bookend::{Code, Hello};
@@ -82,7 +84,8 @@ async fn connect_leaves_the_hubs_first_words_to_the_session() {
 async fn proxy_that_does_not_lead_to_the_hub_says_why() {
     let asked: &[u8] = b"CONNECT hub.example:7 HTTP/1.1\r\nHost: hub.example:7\r\n\r\n";
     let to_socks: &[u8] = b"\x05\x01\x00\x03\x0bhub.example\x00\x07";
-    let scripts: [(&str, Vec<(&[u8], &[u8])>, &str, &str); 7] = [
+    type Script = Vec<(&'static [u8], &'static [u8])>;
+    let scripts: [(&str, Script, &str, &str); 7] = [
         ("http", vec![(asked, b"HTTP/1.1 407 Who are you?\r\n\r\n")], "proxy-credentials", "407 Who are you?"),
         ("http", vec![(asked, b"HTTP/1.1 502 Bad\x1b\r\n\r\n")], "proxy-refused", "502 Bad\\u{1b}"),
         ("http", vec![(asked, b"Bookend hub\r\n")], "not-a-proxy", "no HTTP proxy: Book"),

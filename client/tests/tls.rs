@@ -1,5 +1,7 @@
 //! TLS to a hub, and which certificate is refused for what.
 
+#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+
 mod hub;
 
 use std::sync::Arc;

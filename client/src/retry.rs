@@ -1,0 +1,130 @@
+//! Which faults pass by themselves, and how long to wait before the next attempt.
+
+use std::time::Duration;
+
+use bookend::{Code, ConnectionError, Error};
+
+use crate::error::{ConnectError, JoinError};
+use crate::proxy::ProxyError;
+
+/// When to connect again, after a fault that may pass.
+///
+/// The pause before the first attempt is between half of `first` and all of it, by chance, so that those who lost one
+/// hub at the same moment do not come back at the same moment; each pause more is twice as long, up to `longest`. A
+/// session that lasted for `longest` or more begins anew with `first`.
+///
+/// | fault | connects again? |
+/// |---|---|
+/// | the name is not found, no route, refused, timed out, reset | yes |
+/// | the proxy is not reached, or does not reach the hub | yes |
+/// | the proxy wants other credentials, or is none | no |
+/// | TLS was cut off or timed out | yes |
+/// | a certificate is not trusted, no TLS spoken, a TLS alert | no |
+/// | the stream ended without CLOSE, or inside a frame; silence (`idle`), `hello-timeout`, `frame-timeout` | yes |
+/// | CLOSE `going-away`, `internal`, `try-later`, `hello-timeout`, `idle`, `frame-timeout`, `slow-consumer` | yes |
+/// | CLOSE `normal`: the hub is done with this client | no |
+/// | CLOSE `policy` (a bad token, banned, kicked), `version`, `rate`, and those that say that this side broke a rule | no |
+/// | CLOSE with any other code: an application's own (3000..3999), or unknown | no |
+/// | the other side breaks a rule, or is no Bookend at all | no |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The first pause: half a second by default.
+    pub first: Duration,
+    /// The longest pause: 30 s by default.
+    pub longest: Duration,
+    /// Attempts that may fail one after the other, sessions shorter than `longest` among them, until that is the end;
+    /// any number by default.
+    pub attempts: Option<u32>,
+}
+
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), attempts: None }
+    }
+}
+
+impl Backoff {
+    /// The pause behind that many failed attempts, from the first one = 0; `None` if they were enough.
+    pub(crate) fn pause(&self, failed: u32) -> Option<Duration> {
+        if self.attempts.is_some_and(|attempts| failed >= attempts) {
+            return None;
+        }
+        let whole = self.first.saturating_mul(1 << failed.min(30)).min(self.longest);
+        Some(whole.mul_f64(0.5 + fastrand::f64() / 2.0))
+    }
+}
+
+/// May the fault pass by itself?
+pub(crate) fn may_pass(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::System { .. }
+        | ConnectError::Resolve { .. }
+        | ConnectError::Tcp { .. }
+        | ConnectError::Unix { .. } => true,
+        ConnectError::Proxy { error, .. } => !matches!(error, ProxyError::NotAProxy(_) | ProxyError::Credentials(_)),
+        ConnectError::Tls { error, .. } => !error.is_lasting(),
+        ConnectError::Join { error, .. } => match error {
+            JoinError::Hello(error) | JoinError::Session(error) => may_pass_in_session(error),
+            JoinError::Left | JoinError::NoWelcome { .. } => false,
+        },
+    }
+}
+
+fn may_pass_in_session(error: &ConnectionError) -> bool {
+    match error {
+        ConnectionError::Io(_) | ConnectionError::Timeout => true,
+        // What is recognised as something else will be something else the next time.
+        ConnectionError::Protocol { diagnosis: Some(diagnosis), .. } if diagnosis.first().is_some() => false,
+        ConnectionError::Protocol { error, .. } => matches!(
+            error,
+            Error::NoClose
+                | Error::Truncated { .. }
+                | Error::Idle { .. }
+                | Error::HelloTimeout
+                | Error::FrameTimeout { .. }
+        ),
+        ConnectionError::Closed { code, .. } => matches!(
+            *code,
+            Code::GOING_AWAY
+                | Code::INTERNAL
+                | Code::TRY_LATER
+                | Code::HELLO_TIMEOUT
+                | Code::IDLE
+                | Code::FRAME_TIMEOUT
+                | Code::SLOW_CONSUMER
+        ),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_vary() {
+        let backoff = Backoff { attempts: Some(100), ..Backoff::default() };
+        for (failed, whole) in [(0, 500), (1, 1000), (5, 16_000), (6, 30_000), (99, 30_000)] {
+            let whole = Duration::from_millis(whole);
+            for _ in 0..20 {
+                let pause = backoff.pause(failed).unwrap();
+                assert!(pause >= whole / 2 && pause <= whole, "{failed}: {pause:?}");
+            }
+        }
+        assert_eq!(backoff.pause(100), None);
+    }
+
+    #[test]
+    fn what_lasts_is_told_from_what_passes() {
+        let closed = |code| may_pass_in_session(&ConnectionError::Closed { code, reason: String::new() });
+        for code in [Code::GOING_AWAY, Code::TRY_LATER, Code::INTERNAL, Code::SLOW_CONSUMER, Code::IDLE] {
+            assert!(closed(code), "{code}");
+        }
+        for code in [Code::POLICY, Code::VERSION, Code::PROTOCOL_ERROR, Code::RATE, Code::BAD_END, Code(3000), Code(9)]
+        {
+            assert!(!closed(code), "{code}");
+        }
+        assert!(may_pass_in_session(&Error::NoClose.into()));
+        assert!(!may_pass_in_session(&Error::SecondHello.into()));
+    }
+}
