@@ -163,3 +163,17 @@ async fn interrupt_says_goodbye() {
     assert_eq!(timeout(PATIENCE, hub.rest()).await.unwrap().1, Some(Code::GOING_AWAY));
     assert_eq!(end(child).await.0, Some(130));
 }
+
+#[tokio::test]
+async fn way_that_cannot_be_gone_is_exit_code_2() {
+    for (words, told) in [
+        (["--ca", "/nowhere/ca.pem"], "bookend: /nowhere/ca.pem: "),
+        (["--ca", env!("CARGO_MANIFEST_PATH")], "Cargo.toml: certificate-unreadable: there is no certificate in it\n"),
+        (["--server-name", "a b"], "bookend: --server-name: bad-server-name: "),
+    ] {
+        let child = bookend(&["send", "tls://127.0.0.1:1", words[0], words[1], "hello"]);
+        let (code, _, errors) = end(child).await;
+        assert_eq!(code, Some(2), "{errors}");
+        assert!(errors.contains(told), "{errors}");
+    }
+}

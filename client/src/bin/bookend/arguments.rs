@@ -1,7 +1,7 @@
 //! The command line.
 
 use bookend::{Encoding, Hello, Line, Payload};
-use bookend_client::Place;
+use bookend_client::{Dialler, Place};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -9,7 +9,8 @@ use crate::bench::BenchArguments;
 use crate::chat::Chat;
 use crate::doctor::DoctorArguments;
 use crate::inspect::InspectArguments;
-use crate::receive::Form;
+use crate::reaching::Reaching;
+use crate::receive::{Failure, Form};
 use crate::relay::RelayArguments;
 use crate::send::Sending;
 
@@ -107,11 +108,8 @@ pub(crate) struct ListenArguments {
 #[derive(Debug, Args)]
 pub(crate) struct Joining {
     /// The hub: HOST:PORT, tls://HOST:PORT or unix:PATH
-    ///
-    /// ALL_PROXY (for tls:// also HTTPS_PROXY) may name a proxy, socks5://HOST:PORT or http://HOST:PORT, and NO_PROXY
-    /// hosts that need none.
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    pub(crate) place: Place,
+    place: Place,
     /// The name to go by in the room
     #[arg(long, value_parser = plain_line)]
     name: Option<Line>,
@@ -121,6 +119,8 @@ pub(crate) struct Joining {
     /// Take part without the hub profile, as any peer can
     #[arg(long)]
     plain: bool,
+    #[command(flatten)]
+    reaching: Reaching,
 }
 
 #[derive(Debug, Args)]
@@ -225,6 +225,11 @@ impl ListenArguments {
 }
 
 impl Joining {
+    /// The way to the hub.
+    pub(crate) fn dialler(&self) -> Result<Dialler, Failure> {
+        self.reaching.dialler(&self.place)
+    }
+
     fn hello(&self, preferred: Encoding) -> Hello {
         let mut hello = Hello::new()
             .with_hub(!self.plain)
@@ -354,6 +359,8 @@ mod tests {
             &["send", "--binary", "--encoding", "ascii"],
             &["send", "--encoding", "as-sent"],
             &["send", "--to", "ann", "--plain"],
+            &["send", "--proxy", "gate:1080"],
+            &["send", "--cert", "a.pem"],
             &["listen", "--raw", "--json"],
             &["listen", "hub", "more"],
             &[],

@@ -19,6 +19,7 @@ mod input;
 mod inspect;
 mod listen;
 mod post;
+mod reaching;
 mod receive;
 mod relay;
 mod room;
@@ -28,10 +29,10 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bookend_client::{Dialler, Hello, Joined, Place, Proxy};
+use bookend_client::{Hello, Joined};
 use tokio::runtime::Builder;
 
-use arguments::{Arguments, Command, WhatToSend};
+use arguments::{Arguments, Command, Joining, WhatToSend};
 use console::Console;
 use receive::Failure;
 
@@ -66,12 +67,12 @@ fn main() -> ExitCode {
 async fn run(command: Command, console: &Console) -> Result<(), Failure> {
     match command {
         Command::Chat(arguments) => {
-            let client = join(&arguments.joining.place, arguments.hello()).await?;
+            let client = join(&arguments.joining, arguments.hello()).await?;
             let lines = input::lines(io::stdin(), line_limit(&client));
             chat::chat(client, lines, &arguments.chat(), console, interrupt()).await
         }
         Command::Send(arguments) => {
-            let client = join(&arguments.joining.place, arguments.hello()).await?;
+            let client = join(&arguments.joining, arguments.hello()).await?;
             let messages = match arguments.what() {
                 WhatToSend::Text(text) => input::one(text),
                 WhatToSend::Lines => input::lines(io::stdin(), line_limit(&client)),
@@ -80,7 +81,7 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
             send::send(client, messages, &arguments.sending(), console, interrupt()).await
         }
         Command::Listen(arguments) => {
-            let client = join(&arguments.joining.place, arguments.hello()).await?;
+            let client = join(&arguments.joining, arguments.hello()).await?;
             listen::listen(client, arguments.form(), arguments.count, console, interrupt()).await
         }
         Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,
@@ -91,10 +92,8 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
     }
 }
 
-/// By the proxy that the environment names, if it names one.
-async fn join(place: &Place, hello: Hello) -> Result<Joined, Failure> {
-    let proxy = Proxy::from_environment(place).map_err(Failure::Proxy)?;
-    let mut dialler = Dialler::new(place.clone()).with_proxy(proxy);
+async fn join(joining: &Joining, hello: Hello) -> Result<Joined, Failure> {
+    let mut dialler = joining.dialler()?;
     Ok(Joined::dial(&mut dialler, hello).await?)
 }
 
@@ -114,7 +113,8 @@ fn status(ended: Result<(), Failure>, console: Console) -> u8 {
     let (status, patience) = match &ended {
         Ok(()) => (WELL, Duration::MAX),
         Err(Failure::Interrupted) => (INTERRUPTED, LAST_WORDS),
-        Err(Failure::Connect(_) | Failure::Proxy(_)) => (NOT_CONNECTED, Duration::MAX),
+        Err(Failure::Connect(_)) => (NOT_CONNECTED, Duration::MAX),
+        Err(Failure::Unusable(_)) => (WRONG_ARGUMENT, Duration::MAX),
         Err(Failure::Told(status)) => (*status, Duration::MAX),
         Err(_) => (FAULT, Duration::MAX),
     };

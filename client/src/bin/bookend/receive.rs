@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 
 use bookend::{Code, Connection, ConnectionError, Message, Outcome, Refusal};
-use bookend_client::{AddressError, ConnectError, Joined, show};
+use bookend_client::{ConnectError, Joined, show};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::select;
 
@@ -20,8 +20,8 @@ use crate::console::Console;
 pub(crate) enum Failure {
     /// No hub was joined.
     Connect(ConnectError),
-    /// The environment names a proxy that is none.
-    Proxy(AddressError),
+    /// What the command line or the environment names cannot be used: which, and why.
+    Unusable(String),
     /// The session ended with a fault, or the hub closed it for a reason.
     Session(ConnectionError),
     /// The hub closed the session in good order, but too early.
@@ -185,7 +185,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Connect(error) => write!(f, "{error}"),
-            Failure::Proxy(error) => write!(f, "HTTPS_PROXY or ALL_PROXY: {error}"),
+            Failure::Unusable(what) => f.write_str(what),
             Failure::Session(error) => write!(f, "{error}"),
             Failure::Left => f.write_str("normal: the hub closed the session"),
             Failure::Interrupted => f.write_str("interrupted"),
