@@ -1,5 +1,6 @@
 //! A client that stays connected.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,6 +142,7 @@ impl Client {
     /// # Errors
     /// Why there is no session.
     pub async fn connect(options: Options) -> Result<Client, ConnectError> {
+        let place = options.dialler.place().clone();
         let mut client = Client::start(options);
         loop {
             match client.events.next().await {
@@ -150,7 +152,10 @@ impl Client {
                     return Ok(client);
                 }
                 Some(_) => {}
-                None => unreachable!("a client that nobody closes ends with a fault"),
+                None => {
+                    let error = io::Error::other("the runtime of the client ends");
+                    return Err(ConnectError::System { place, error });
+                }
             }
         }
     }

@@ -1,11 +1,13 @@
 //! What a client tells: progress, messages, what was missed, and how it ended.
 
+mod incoming;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookend::{Frame, HEADER_LENGTH, Hello, Message};
+use bookend::Hello;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::client::Shared;
@@ -13,6 +15,7 @@ use crate::dial::Step;
 use crate::error::ConnectError;
 use crate::joined::Welcome;
 use crate::sender::SendError;
+pub use incoming::Incoming;
 
 /// Bytes of events that wait to be taken before the client reads no more.
 pub(crate) const BUDGET: u32 = 1 << 20;
@@ -95,37 +98,10 @@ pub enum End {
     Failed(ConnectError),
 }
 
-/// A [`Message`] that outlives the read that brought it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Incoming(Box<[u8]>);
-
-impl Incoming {
-    pub(crate) fn new(message: &Message<'_>) -> Incoming {
-        let mut wire = Vec::new();
-        message.encode(u32::MAX, &mut wire).expect("it came in a frame");
-        Incoming(wire.into())
-    }
-
-    /// The message.
-    #[must_use]
-    pub fn message(&self) -> Message<'_> {
-        let mut wire = &*self.0;
-        let frame = bookend::Decoder::new(bookend::MAX_LENGTH).decode(&mut wire);
-        let frame: Frame<'_> = frame.ok().flatten().expect("it was encoded from a message");
-        Message::parse(frame).ok().flatten().expect("it was a message")
-    }
-}
-
-impl fmt::Debug for Incoming {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.message().fmt(f)
-    }
-}
-
 impl Event {
     fn cost(&self) -> u32 {
         let more = match self {
-            Event::Message(message) => message.0.len() - HEADER_LENGTH,
+            Event::Message(message) => message.length(),
             _ => 0,
         };
         u32::try_from(more).unwrap_or(BUDGET).saturating_add(EVENT).min(BUDGET)

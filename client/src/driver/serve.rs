@@ -242,14 +242,17 @@ impl Driver {
                 return Came::Event(Event::Missed(Missed::Unknown));
             }
             (Message::Error(refusal), _) if refusal.id == 0 && flight.refuse(refusal) => return Came::Nothing,
-            (Message::Delivery(delivery), Some(_)) if delivery.to == 0 => {
-                if let Some(missed) = self.seen.delivery(delivery.seq) {
-                    return Came::Behind(missed, Event::Message(Incoming::new(message)));
-                }
-            }
             _ => {}
         }
-        Came::Event(Event::Message(Incoming::new(message)))
+        let missed = match (message, next_seq) {
+            (Message::Delivery(delivery), Some(_)) if delivery.to == 0 => self.seen.delivery(delivery.seq),
+            _ => None,
+        };
+        match (Incoming::new(message).map(Event::Message), missed) {
+            (Some(event), Some(missed)) => Came::Behind(missed, event),
+            (Some(event), None) => Came::Event(event),
+            (None, _) => Came::Nothing, // no message that this version knows
+        }
     }
 
     /// Whoever was suspect is not any more once something has come.
