@@ -53,6 +53,9 @@ pub(crate) struct ChatArguments {
     pub(crate) joining: Joining,
     #[command(flatten)]
     wanted: Wanted,
+    /// Read and print lines also on a terminal, where there is a window otherwise
+    #[arg(long)]
+    lines: bool,
     /// Print a JSON object a line
     #[arg(long)]
     json: bool,
@@ -109,7 +112,7 @@ pub(crate) struct ListenArguments {
 pub(crate) struct Joining {
     /// The hub: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    place: Place,
+    pub(crate) place: Place,
     /// The name to go by in the room
     #[arg(long, value_parser = plain_line)]
     name: Option<Line>,
@@ -175,6 +178,11 @@ impl Arguments {
 }
 
 impl ChatArguments {
+    /// Is a window wanted, where there is a terminal?
+    pub(crate) fn window(&self) -> bool {
+        !(self.lines || self.json || self.count.is_some() || !self.send_hex.is_empty() || self.joining.plain)
+    }
+
     pub(crate) fn chat(&self) -> Chat {
         Chat {
             form: if self.json { Form::Json } else { Form::Plain },

@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //!
-//! `arguments` is the command line; `chat`, `send` and `listen` are the commands, and `doctor`, `inspect`, `relay`
+//! `arguments` is the command line; `chat` (on a terminal `window`), `send` and `listen` are the commands, and `doctor`, `inspect`, `relay`
 //! and `bench`, which have layouts of their own. Under the others: `input` reads lines
 //! and `console` writes, each in a thread of its own; `receive` is the loop that every command runs; `post` sends.
 
@@ -24,12 +24,13 @@ mod receive;
 mod relay;
 mod room;
 mod send;
+mod window;
 
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bookend_client::{Hello, Joined};
+use bookend_client::{Hello, Joined, Options};
 use tokio::runtime::Builder;
 
 use arguments::{Arguments, Command, Joining, WhatToSend};
@@ -66,6 +67,11 @@ fn main() -> ExitCode {
 
 async fn run(command: Command, console: &Console) -> Result<(), Failure> {
     match command {
+        Command::Chat(arguments) if arguments.window() && window::is_possible() => {
+            let hello = arguments.hello();
+            let options = Options::new(arguments.joining.dialler()?, hello.clone());
+            window::chat(options, arguments.joining.place.to_string(), &hello, interrupt()).await
+        }
         Command::Chat(arguments) => {
             let client = join(&arguments.joining, arguments.hello()).await?;
             let lines = input::lines(io::stdin(), line_limit(&client));
