@@ -160,7 +160,13 @@ impl ConnectError {
             (ConnectError::Tls { .. }, "certificate-expired") => {
                 "the hub needs a new certificate; or is this machine's clock wrong?"
             }
+            (ConnectError::Tls { .. }, "certificate-invalid") => {
+                "is it a certificate for a server, and not the one of an authority (CA:TRUE)?"
+            }
             (ConnectError::Tls { .. }, _) => "the hub's log may say more",
+            (ConnectError::Join { place: Place::Tcp(_), error, .. }, _) if error.is_tls() => {
+                "this is TLS: tls:// in front of HOST:PORT speaks it"
+            }
             (ConnectError::Join { error, .. }, _) => error.mend(),
         }
     }
@@ -179,6 +185,10 @@ impl JoinError {
             },
             JoinError::Left | JoinError::NoWelcome { .. } => None,
         }
+    }
+
+    fn is_tls(&self) -> bool {
+        self.diagnosis().and_then(Diagnosis::first).is_some_and(|first| first.name() == "foreign-tls")
     }
 
     /// Where it failed.

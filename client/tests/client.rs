@@ -8,41 +8,13 @@ mod hub;
 use std::time::Duration;
 
 use bookend::{Code, Delivery, Hello, Message, Payload, Text};
-use bookend_client::{
-    Backoff, Client, ConnectError, Dial, Dialled, End, Event, Missed, Options, Place, SendError, State, Step, Stream,
-};
-use futures_util::future::BoxFuture;
-use hub::{Hub, Posted, text};
-use tokio::io::{DuplexStream, duplex};
-use tokio::sync::mpsc;
+use bookend_client::{Backoff, Client, End, Event, Missed, Options, SendError, State};
+use hub::{Hub, Hubs, Posted, memory, text};
+use tokio::io::DuplexStream;
 use tokio::time::{Instant, timeout};
 
-/// Hands out one end of a stream and keeps the other for the test; refuses once the test wants no more.
-struct Memory {
-    place: Place,
-    far: mpsc::UnboundedSender<DuplexStream>,
-}
-
-impl Dial for Memory {
-    fn dial<'a>(&'a mut self, tell: &'a mut (dyn FnMut(Step) + Send)) -> BoxFuture<'a, Result<Dialled, ConnectError>> {
-        tell(Step::Opening("memory".into()));
-        let (near, far) = duplex(1 << 16);
-        let place = self.place.clone();
-        let reached = self.far.send(far).map(|()| Dialled { stream: Stream::new(near), local: None, remote: None });
-        let refused = |_| ConnectError::Unix { place, error: std::io::ErrorKind::ConnectionRefused.into() };
-        Box::pin(std::future::ready(reached.map_err(refused)))
-    }
-
-    fn place(&self) -> &Place {
-        &self.place
-    }
-}
-
-type Hubs = mpsc::UnboundedReceiver<DuplexStream>;
-
 fn options() -> (Options, Hubs) {
-    let (far, hubs) = mpsc::unbounded_channel();
-    let dialler = Memory { place: "unix:/memory".parse().unwrap(), far };
+    let (dialler, hubs) = memory();
     (Options::new(dialler, Hello::new().with_hub(true).with_name("ann").unwrap()), hubs)
 }
 

@@ -117,10 +117,11 @@ async fn wrong_option_is_exit_code_2_and_help_is_0() {
 #[tokio::test]
 async fn hub_that_goes_away_is_exit_code_1() {
     let (listener, address) = listen().await;
-    let child = bookend(&["listen", &address, "--json"]);
+    let child = bookend(&["listen", &address, "--json", "--once"]);
     Hub::welcome(accept(&listener).await, &[]).await.close(Code::GOING_AWAY, "shutting down").await;
     let (code, _, stderr) = end(child).await;
-    assert_eq!((code, &*stderr), (Some(1), "bookend: the peer closed: 1001 going-away: shutting down\n"));
+    let told = format!("bookend: {address}: session: going-away: the peer closed: 1001 going-away: shutting down\n");
+    assert_eq!((code, stderr), (Some(1), told));
 }
 
 #[tokio::test]

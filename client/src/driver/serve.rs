@@ -151,6 +151,8 @@ impl Driver {
                 }
             };
             self.tell_heard(&heard, &mut is_suspect).await;
+            // What was refused came before the message that was not.
+            self.tell_illegal(connection.refused(), &mut illegal).await;
             match came {
                 Came::Event(event) => self.tell(event).await,
                 Came::Behind(missed, event) => {

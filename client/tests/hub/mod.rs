@@ -6,7 +6,10 @@ use bookend::{
     Code, Delivery, Encoding, Hello, Limits, MemberName, Message, Payload, PresenceEvent, Role, Session, State, Step,
     Text,
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use bookend_client::{ConnectError, Dial, Dialled, Place, Stream};
+use futures_util::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// What a client posted.
@@ -173,4 +176,36 @@ pub fn presence(member: u32, event: PresenceEvent, name: &str) -> Message<'_> {
 
 pub fn text(text: &str) -> Payload<'_> {
     Payload::Text(Text::utf8(text))
+}
+
+/// Hands out one end of a stream and keeps the other for the test; refuses once the test wants no more.
+pub struct Memory {
+    place: Place,
+    far: mpsc::UnboundedSender<DuplexStream>,
+}
+
+impl Dial for Memory {
+    fn dial<'a>(
+        &'a mut self,
+        tell: &'a mut (dyn FnMut(bookend_client::Step) + Send),
+    ) -> BoxFuture<'a, Result<Dialled, ConnectError>> {
+        tell(bookend_client::Step::Opening("memory".into()));
+        let (near, far) = duplex(1 << 16);
+        let place = self.place.clone();
+        let reached = self.far.send(far).map(|()| Dialled { stream: Stream::new(near), local: None, remote: None });
+        let refused = |_| ConnectError::Unix { place, error: std::io::ErrorKind::ConnectionRefused.into() };
+        Box::pin(std::future::ready(reached.map_err(refused)))
+    }
+
+    fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+pub type Hubs = mpsc::UnboundedReceiver<DuplexStream>;
+
+/// A way to hubs that the test plays, and where they come from.
+pub fn memory() -> (Memory, Hubs) {
+    let (far, hubs) = mpsc::unbounded_channel();
+    (Memory { place: "unix:/memory".parse().expect("it is a path"), far }, hubs)
 }

@@ -89,6 +89,8 @@ pub(crate) struct SendArguments {
 }
 
 /// Print what is said in a room, a line each
+///
+/// When the network or the hub goes away, it joins again, resumes, and says what was missed.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ListenArguments {
@@ -105,6 +107,9 @@ pub(crate) struct ListenArguments {
     /// End after N messages have come
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
+    /// End with the session, instead of joining again when the network or the hub went away
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 /// Where to, and as whom.

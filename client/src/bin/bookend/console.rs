@@ -52,11 +52,11 @@ impl Console {
     /// Tells of something that went wrong, in one line.
     pub(crate) fn complain(&self, what: fmt::Arguments<'_>) {
         self.complained.set(true);
-        self.note(what);
+        self.remark(what);
     }
 
-    /// Tells of something that may be as it should, in one line.
-    pub(crate) fn note(&self, what: fmt::Arguments<'_>) {
+    /// Tells of something that is worth a line, and no fault.
+    pub(crate) fn remark(&self, what: fmt::Arguments<'_>) {
         let line = format!("bookend: {}\n", escaped(&what.to_string()));
         // There is nobody else to tell.
         let _told = self.errors.borrow_mut().write_all(line.as_bytes());

@@ -30,7 +30,7 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bookend_client::{Hello, Joined, Options};
+use bookend_client::{Backoff, Client, Hello, Joined, Options};
 use tokio::runtime::Builder;
 
 use arguments::{Arguments, Command, Joining, WhatToSend};
@@ -87,7 +87,9 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
             send::send(client, messages, &arguments.sending(), console, interrupt()).await
         }
         Command::Listen(arguments) => {
-            let client = join(&arguments.joining, arguments.hello()).await?;
+            let options = Options::new(arguments.joining.dialler()?, arguments.hello())
+                .with_backoff((!arguments.once).then(Backoff::default));
+            let client = Client::connect(options).await?;
             listen::listen(client, arguments.form(), arguments.count, console, interrupt()).await
         }
         Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,

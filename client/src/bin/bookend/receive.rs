@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Unusable(String),
     /// The session ended with a fault, or the hub closed it for a reason.
     Session(ConnectionError),
+    /// The last session ended with a fault that does not pass.
+    Ended(ConnectError),
     /// The hub closed the session in good order, but too early.
     Left,
     /// By the user.
@@ -184,7 +186,7 @@ impl From<ConnectError> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Connect(error) => write!(f, "{error}"),
+            Failure::Connect(error) | Failure::Ended(error) => write!(f, "{error}"),
             Failure::Unusable(what) => f.write_str(what),
             Failure::Session(error) => write!(f, "{error}"),
             Failure::Left => f.write_str("normal: the hub closed the session"),

@@ -152,7 +152,7 @@ impl Relay<'_> {
             Ok(server) => server,
             Err(error) => {
                 let (host, port) = self.target;
-                return self.console.note(format_args!("{number}: {host}:{port}: {error}"));
+                return self.console.remark(format_args!("{number}: {host}:{port}: {error}"));
             }
         };
         for stream in [&client, &server] {
@@ -175,7 +175,7 @@ impl Relay<'_> {
             }
             if let Broken::Error(from_client, error) = broken {
                 let side = if from_client { "client" } else { "server" };
-                self.console.note(format_args!("{number} {side}: {error}"));
+                self.console.remark(format_args!("{number} {side}: {error}"));
             }
         }
     }
