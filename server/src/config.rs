@@ -38,6 +38,11 @@ pub struct Config {
     pub crowd: usize,
     /// Messages for one member alone that wait to be written to it.
     pub private_frames: usize,
+    /// Changes of name or room by one line terminal in ten seconds, as everyone is told of each.
+    pub changes: usize,
+    /// A TCP connection from which nothing comes for so long is probed by the system, and ends after as long again
+    /// without an answer; so does one that leaves what was sent to it unacknowledged for twice as long. 0 is never.
+    pub probe: Duration,
     /// Over how long the connections are closed when the hub shuts down, so that not all come back at once.
     pub shut_down_spread: Duration,
     /// Who has not gone after so long, since the shut-down began, is given up.
@@ -61,6 +66,8 @@ impl Default for Config {
             token_window: Duration::from_secs(60),
             crowd: 256,
             private_frames: 256,
+            changes: 10,
+            probe: Duration::from_secs(30),
             shut_down_spread: Duration::from_secs(2),
             shut_down_deadline: Duration::from_secs(10),
         }

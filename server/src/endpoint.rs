@@ -111,7 +111,7 @@ impl Endpoint {
                 rest = &[];
             }
             Wire::Terminal(terminal) => {
-                rest = terminal.receive(rest, self.written + MAX_UNWRITTEN, &mut self.seat);
+                rest = terminal.receive(rest, self.written + MAX_UNWRITTEN, &mut self.seat, self.now);
                 self.paused = !rest.is_empty() || terminal.is_moving();
             }
             Wire::Unknown => {}

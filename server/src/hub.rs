@@ -227,6 +227,11 @@ impl Hub {
         &self.terms.config
     }
 
+    /// After so long without a byte a TCP peer is probed.
+    pub(crate) fn probe(&self) -> Duration {
+        self.current().config.probe
+    }
+
     /// What is in force now.
     fn current(&self) -> Arc<Terms> {
         lock(&self.shared.terms).clone()

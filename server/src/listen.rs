@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::hub::Hub;
@@ -22,6 +23,8 @@ pub use unix::UnixListener;
 const BACKLOG: u32 = 4096;
 /// After a failure to accept, such as too many open files, nothing is tried for so long.
 const BACK_OFF: Duration = Duration::from_millis(100);
+/// Probes of a silent peer, evenly over the time that it has to answer.
+const PROBES: u32 = 5;
 
 /// Where to listen, as people write it: a host and a port, either as a number, 0 for any that is free, or by the name
 /// of a service.
@@ -115,7 +118,7 @@ impl Listener {
     /// Serves every connection that comes, for ever.
     pub async fn run(self, hub: Hub) {
         loop {
-            let (stream, address) = self.accept().await;
+            let (stream, address) = self.accept(&hub).await;
             tokio::spawn(hub.serve(stream, address));
         }
     }
@@ -123,23 +126,40 @@ impl Listener {
     /// Serves every connection that comes and speaks TLS, for ever.
     pub async fn run_tls(self, hub: Hub, tls: Tls) {
         loop {
-            let (stream, address) = self.accept().await;
+            let (stream, address) = self.accept(&hub).await;
             tokio::spawn(hub.serve_tls(stream, address, &tls));
         }
     }
 
-    async fn accept(&self) -> (TcpStream, SocketAddr) {
+    async fn accept(&self, hub: &Hub) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
                     // Members wait for each other's words: what is small goes out at once.
                     let _without = stream.set_nodelay(true);
+                    let _without = probe(&stream, hub.probe());
                     return (stream, address);
                 }
                 Err(error) => back_off(self.address, error).await,
             }
         }
     }
+}
+
+/// Has the system find out whether somebody is still at the other end: within twice `after`, though whoever sits at a
+/// line terminal owes the hub no byte.
+fn probe(stream: &TcpStream, after: Duration) -> io::Result<()> {
+    if after.is_zero() {
+        return Ok(());
+    }
+    let socket = SockRef::from(stream);
+    let interval = (after / PROBES).max(Duration::from_secs(1));
+    let keepalive = TcpKeepalive::new().with_time(after.max(Duration::from_secs(1))).with_interval(interval);
+    socket.set_tcp_keepalive(&keepalive.with_retries(PROBES))?;
+    // Else what was sent and not acknowledged would keep the connection for a quarter of an hour.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(after.saturating_mul(2)))?;
+    Ok(())
 }
 
 /// Nothing could be accepted: who waits is accepted later.

@@ -7,6 +7,9 @@ use bookend::{
     Delivery, END, Encoding, Encodings, HEADER_LENGTH, MAX_LINE, PresenceEvent, START, Text, escaped, kind, text,
 };
 
+/// Behind a speaker's name: this is for the reader alone.
+const ASIDE: &str = " (to you)";
+
 /// The form in which a member gets what the room has to tell.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rendition {
@@ -135,8 +138,8 @@ impl Rendition {
                 out.frame(kind::MESSAGE, encoding, &[&payload]);
             }
             Rendition::Lines(encoding) => {
-                let aside = if head.to == 0 { "" } else { " (to you)" };
-                let Head { name, .. } = head;
+                let aside = if head.to == 0 { "" } else { ASIDE };
+                let name = shown(head.name);
                 if spoken.encoding == Encoding::Binary {
                     out.line(encoding, &format!("* {name} sent {} bytes{aside}", spoken.bytes.len()));
                 } else {
@@ -157,11 +160,13 @@ impl Rendition {
                 self.presence(member, PresenceEvent::Joined, name, out);
             }
             (Rendition::Lines(encoding), Change::Joined) => {
-                out.line(encoding, &format!("* {name} joined ({here} here)"))
+                out.line(encoding, &format!("* {} joined ({here} here)", shown(name)));
             }
-            (Rendition::Lines(encoding), Change::Left) => out.line(encoding, &format!("* {name} left ({here} here)")),
+            (Rendition::Lines(encoding), Change::Left) => {
+                out.line(encoding, &format!("* {} left ({here} here)", shown(name)));
+            }
             (Rendition::Lines(encoding), Change::Renamed(before)) => {
-                out.line(encoding, &format!("* {before} is now {name}"));
+                out.line(encoding, &format!("* {} is now {}", shown(before), shown(name)));
             }
         }
     }
@@ -327,6 +332,32 @@ impl Rendered {
         text::encode(encoding, &text, &mut bytes).expect("what it cannot carry has been escaped");
         bytes
     }
+}
+
+/// A name as line terminals show it: what would make a line look like another speaker's, or like the hub's own, is
+/// escaped. A name with a blank behind a colon, or one that ends in a colon or ` (to you)`, would forge `name: text`;
+/// one that begins with `*` or `!` what the hub tells.
+fn shown(name: &str) -> Cow<'_, str> {
+    let escape = |at: usize, character: char| {
+        let behind = &name[at + character.len_utf8()..];
+        match character {
+            ':' => behind.is_empty() || behind.starts_with(char::is_whitespace),
+            '*' | '!' => at == 0,
+            '(' => &name[at..] == ASIDE.trim_start(),
+            _ => false,
+        }
+    };
+    if !name.char_indices().any(|(at, character)| escape(at, character)) {
+        return Cow::Borrowed(name);
+    }
+    let mut out = String::new();
+    for (at, character) in name.char_indices() {
+        match escape(at, character) {
+            true => write!(out, "\\u{{{:x}}}", u32::from(character)).expect("a String takes everything"),
+            false => out.push(character),
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// The fixed part of a DELIVERY in front of the name.

@@ -3,6 +3,7 @@
 mod foreign;
 mod lines;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bookend::diagnosis::{Evidence, diagnose};
@@ -18,6 +19,8 @@ use lines::{Event, Lines};
 /// Members that /who shows.
 const SHOWN: usize = 100;
 const NO_RIGHT_TO_WRITE: &str = "! policy: no right to write here";
+/// In which changes of name or room are counted.
+const CHANGE_WINDOW: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Terminal {
@@ -33,6 +36,10 @@ pub(crate) struct Terminal {
     /// The room to go to, once what the old one has told is written.
     moving: Option<Line>,
     closing: bool,
+    /// The time since the connection was accepted.
+    now: Duration,
+    /// When the last changes of name or room were, that count against `limits.changes`.
+    changes: VecDeque<Duration>,
 }
 
 impl Terminal {
@@ -47,6 +54,8 @@ impl Terminal {
             waits: false,
             moving: None,
             closing: false,
+            now: Duration::ZERO,
+            changes: VecDeque::new(),
         }
     }
 
@@ -83,7 +92,14 @@ impl Terminal {
     }
 
     /// Uses what was read, until more than `limit` bytes lie in `seat.out`. Returns the rest.
-    pub(crate) fn receive<'a>(&mut self, mut input: &'a [u8], limit: usize, seat: &mut Seat) -> &'a [u8] {
+    pub(crate) fn receive<'a>(
+        &mut self,
+        mut input: &'a [u8],
+        limit: usize,
+        seat: &mut Seat,
+        now: Duration,
+    ) -> &'a [u8] {
+        self.now = now;
         self.silent = false;
         self.recognise(input, seat);
         while !self.closing
@@ -255,7 +271,8 @@ impl Terminal {
             ("who", _) => self.who(seat),
             ("quit", _) => self.close("* bye", seat),
             ("name", name) => match Line::new(name) {
-                Some(name) => seat.rename(name.as_str()),
+                Some(name) if self.may_change(seat) => seat.rename(name.as_str()),
+                Some(_) => self.too_often(seat),
                 None => self.tell(&format!("! /name NAME: 1 to {MAX_NAME} bytes without control characters"), seat),
             },
             ("msg", rest) => self.message(rest, seat),
@@ -271,7 +288,8 @@ impl Terminal {
                 Some(room) if !seat.may_enter(room.as_str()) => {
                     self.tell("! policy: no right to this room", seat);
                 }
-                Some(room) => self.moving = Some(room),
+                Some(room) if self.may_change(seat) => self.moving = Some(room),
+                Some(_) => self.too_often(seat),
                 None => self.tell(&format!("! /join ROOM: 1 to {MAX_NAME} bytes without control characters"), seat),
             },
             ("whoami", _) => self.whoami(seat),
@@ -281,6 +299,23 @@ impl Terminal {
             _ => self
                 .tell("! there is no such command; /help shows all. To say a line that begins with /, type //", seat),
         }
+    }
+
+    /// Everyone is told who has another name or room: is there to be one more change so soon?
+    fn may_change(&mut self, seat: &Seat) -> bool {
+        while self.changes.front().is_some_and(|&at| self.now >= at.saturating_add(CHANGE_WINDOW)) {
+            self.changes.pop_front();
+        }
+        let may = self.changes.len() < seat.hub().config().changes;
+        if may {
+            self.changes.push_back(self.now);
+        }
+        may
+    }
+
+    fn too_often(&self, seat: &mut Seat) {
+        let (most, seconds) = (seat.hub().config().changes, CHANGE_WINDOW.as_secs());
+        self.tell(&format!("! rate: at most {most} times /name or /join in {seconds} seconds"), seat);
     }
 
     fn help(&self, seat: &mut Seat) {

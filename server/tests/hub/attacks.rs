@@ -1,0 +1,314 @@
+//! Every number of the hub's defences, attacked: with the default, and with another one, which must then hold.
+//!
+//! | number | setting | attacked in |
+//! |---|---|---|
+//! | HELLO within 5 s | `limits.hello_timeout` | `hello_a_byte_at_a_time…` |
+//! | header within 5 s | `limits.header_timeout` | `a_header_a_byte_at_a_time…` |
+//! | body at 1 KiB/s, and 5 s | `limits.body_rate` | `a_body_just_below_the_rate…` |
+//! | 4 KiB before HELLO, 1 MiB behind it | `limits.max_body` | `a_claimed_length…`, and `claims` of the program's tests |
+//! | 10 PINGs in 10 s | `limits.pings`, `limits.ping_window` | `pings_alone…` |
+//! | 1,000 empty frames in 1 s | `limits.empty_frames` | `empty_frames…` |
+//! | 10 changes of name or room in 10 s | `limits.changes` | `a_terminal_that_changes_its_name…` |
+//! | 10 at the door for an address, or an IPv6 /64 | `door.waiting_per_address` | `door`, `a_network_of_ipv6…` |
+//! | 256 at the door in all | `door.waiting` | `door` |
+//! | 10 s without progress, the log of a room | `limits.stall`, `room.log` | `behind` |
+//! | 256 messages for one alone | `limits.private_frames` | `private` |
+//! | 256 are a crowd | `room.crowd` | `crowds` |
+//! | 1,024 bytes of a line | | `terminals` |
+//! | 2 s, 64 KiB after CLOSE | `limits.close_timeout`, `limits.close_drain` | `whoever_talks_on_behind_the_end…` |
+//! | twice the keepalive of silence | the peer's own | `a_peer_whose_cable_is_pulled…` |
+//! | TCP probes | `limits.probe` | `server/faults/netns` |
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bookend::{Code, Encoding, Hello, Limits, kind};
+use bookend_server::{Config, Hub};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::peer::{Peer, frame, hello, hub, post, post_to};
+
+fn hub_with(limits: Limits) -> Hub {
+    Hub::new(Config { limits, ..Config::default() })
+}
+
+fn limits(change: impl Fn(&mut Limits)) -> [Limits; 2] {
+    let mut other = Limits::default();
+    change(&mut other);
+    [Limits::default(), other]
+}
+
+/// Sends bytes one a second, until the hub has closed; how that was said, and after how long.
+async fn drip(mut peer: Peer, bytes: &[u8]) -> (Code, Duration) {
+    let start = Instant::now();
+    for byte in bytes {
+        peer.send(&[*byte]).await;
+        match timeout(Duration::from_secs(1), peer.frame()).await {
+            Ok(frame) => return (frame.close().0, start.elapsed()),
+            Err(_nothing_yet) => {}
+        }
+    }
+    panic!("all {} bytes were taken", bytes.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn hello_a_byte_at_a_time_is_closed_in_time() {
+    // [R7.10]
+    for (limits, seconds) in limits(|limits| limits.hello_timeout = Duration::from_secs(7)).into_iter().zip([5, 7]) {
+        let mut peer = Peer::connect(&hub_with(limits));
+        peer.line().await;
+        let mut bytes = Vec::new();
+        hello("ann").encode(&mut bytes);
+        assert_eq!(drip(peer, &bytes).await, (Code::HELLO_TIMEOUT, Duration::from_secs(seconds)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_a_byte_at_a_time_is_closed_in_time() {
+    // [R7.11]
+    for (limits, seconds) in limits(|limits| limits.header_timeout = Duration::from_secs(6)).into_iter().zip([5, 6]) {
+        let peer = Peer::join(&hub_with(limits), hello("ann")).await;
+        assert_eq!(drip(peer, &post("hi")).await, (Code::FRAME_TIMEOUT, Duration::from_secs(seconds)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_just_below_the_rate_is_closed_and_one_at_the_rate_is_delivered() {
+    // [R7.12] 10 KiB at 1 KiB/s, and 5 s: 15 s; at 512 B/s it would be 25 s
+    for (limits, allowed) in limits(|limits| limits.body_rate = 512).into_iter().zip([15_000, 25_000]) {
+        let hub = hub_with(limits);
+        let bytes = post_to(0, Encoding::Utf8, &[b'x'; 10 * 1024 - 4]);
+        let (header, rest) = bytes.split_at(8);
+        for (pause, delivered) in [(allowed / 10 - 1, true), (allowed / 10 + 1, false)] {
+            let mut peer = Peer::join(&hub, hello("ann")).await;
+            peer.send(header).await;
+            let start = Instant::now();
+            for piece in rest.chunks(rest.len().div_ceil(10)) {
+                sleep(Duration::from_millis(pause)).await;
+                peer.send(piece).await;
+            }
+            let frame = peer.frame().await;
+            match delivered {
+                true => assert_eq!(frame.said().1.len(), 10 * 1024 - 4),
+                false => {
+                    assert_eq!(frame.close().0, Code::FRAME_TIMEOUT);
+                    assert!(start.elapsed() >= Duration::from_millis(allowed));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claimed_length_over_the_limit_is_refused_before_its_body_comes() {
+    // [R2.7] [R4.18] [R8.2]
+    for max_body in [1 << 20, 2048_u32] {
+        let hub = Hub::new(Config { max_body, ..Config::default() });
+        let mut stranger = Peer::connect(&hub);
+        stranger.line().await;
+        stranger.send(b"\xF5\xF8\x01\x00\x00\x00\x10\x01").await;
+        assert_eq!(stranger.frame().await.close().0, Code::TOO_LONG, "4,097 bytes before HELLO");
+        let mut member = Peer::join(&hub, hello("ann")).await;
+        member.send(b"\xF5\xF8\x12\x02").await;
+        member.send(&(max_body + 1).to_be_bytes()).await;
+        assert_eq!(member.frame().await.close().0, Code::TOO_LONG);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_alone_are_a_flood_and_among_other_frames_they_are_none() {
+    // [R8.3]
+    let ping = || frame(kind::PING, Encoding::Binary, b"?");
+    for (limits, most) in limits(|limits| limits.pings = 20).into_iter().zip([10, 20]) {
+        let hub = hub_with(limits);
+        let mut peer = Peer::join(&hub, hello("ann")).await;
+        for _ in 0..3 {
+            peer.send(&ping().repeat(most)).await;
+            assert_eq!(peer.frame().await.kind, kind::PONG);
+            peer.send(&post("hi")).await;
+            assert_eq!(peer.frame().await.kind, kind::DELIVERY);
+        }
+        peer.send(&ping().repeat(most + 1)).await;
+        let mut frame = peer.frame().await;
+        if frame.kind == kind::PONG {
+            frame = peer.frame().await;
+        }
+        let (code, reason) = frame.close();
+        assert_eq!((code, reason.starts_with("ping-flood")), (Code::RATE, true));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn empty_frames_in_one_second_are_a_flood() {
+    // [R8.4]
+    let empty = || frame(kind::MESSAGE, Encoding::Utf8, b"");
+    for (limits, most) in limits(|limits| limits.empty_frames = 1500).into_iter().zip([1000, 1500]) {
+        let mut peer = Peer::join(&hub_with(limits), hello("ann")).await;
+        for _ in 0..2 {
+            sleep(Duration::from_secs(2)).await;
+            peer.send(&empty().repeat(most)).await;
+            for _ in 0..most {
+                assert_eq!(peer.frame().await.kind, kind::DELIVERY);
+            }
+        }
+        sleep(Duration::from_secs(2)).await;
+        peer.send(&empty().repeat(most + 1)).await; // CLOSE overtakes what was said
+        let (code, reason) = peer.frame().await.close();
+        assert_eq!((code, reason.starts_with("empty-flood")), (Code::RATE, true));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_that_changes_its_name_or_room_too_often_is_told_so_and_the_room_is_spared() {
+    for changes in [10, 3] {
+        let hub = Hub::new(Config { changes, ..Config::default() });
+        let mut witness = Peer::join(&hub, hello("witness")).await;
+        let mut person = Peer::terminal(&hub).await;
+        witness.frame().await; // it joined
+        for round in 0..2 {
+            for number in 0..1000 {
+                person.send(format!("/name n{round}{number}\r\n").as_bytes()).await;
+            }
+            let (mut renamed, mut refused) = (0, 0);
+            for _ in 0..1000 {
+                let told = person.line().await;
+                renamed += usize::from(told.starts_with("* "));
+                refused += usize::from(told.starts_with("! rate: at most "));
+            }
+            assert_eq!((renamed, refused), (changes, 1000 - changes));
+            for _ in 0..2 * changes {
+                assert_eq!(witness.frame().await.kind, kind::PRESENCE);
+            }
+            person.send(b"/join attic\r\n").await;
+            assert!(person.line().await.starts_with("! rate: "));
+            witness.quiet().await;
+            sleep(Duration::from_secs(10)).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_of_ipv6_counts_as_one_address() {
+    let hub = hub();
+    let connect = |address: String| {
+        let (stream, other) = duplex(1 << 12);
+        tokio::spawn(hub.serve(other, address.parse::<SocketAddr>().unwrap()));
+        stream
+    };
+    let mut waiting: Vec<_> = (0..11).map(|host| connect(format!("[2001:db8:0:1::{host:x}]:1"))).collect();
+    waiting.push(connect("[2001:db8:0:2::1]:1".into()));
+    let mut refused = Vec::new();
+    for (number, stream) in waiting.iter_mut().enumerate() {
+        if ends(stream).await {
+            refused.push(number);
+        }
+    }
+    assert_eq!(refused, [10]);
+}
+
+async fn ends(stream: &mut DuplexStream) -> bool {
+    timeout(Duration::from_millis(1), stream.read_to_end(&mut Vec::new())).await.is_ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_talks_on_behind_the_end_is_heard_for_64_kib_or_two_seconds() {
+    // [R7.6]
+    let settings = limits(|limits| {
+        limits.drain = 1 << 10;
+        limits.close_timeout = Duration::from_secs(1);
+    });
+    for (limits, drain, seconds) in [(settings[0].clone(), 64 << 10, 2), (settings[1].clone(), 1 << 10, 1)] {
+        let hub = hub_with(limits);
+        for (piece, pause, bytes) in [(1, 100, None), (256, 0, Some(drain))] {
+            let (mut stream, other) = duplex(256);
+            let served = tokio::spawn(hub.serve(other, "talker"));
+            stream.write_all(b"\xF5\xF5").await.unwrap();
+            let start = Instant::now();
+            let mut taken = 0;
+            while stream.write_all(&vec![b'x'; piece]).await.is_ok() {
+                taken += piece;
+                sleep(Duration::from_millis(pause)).await;
+                assert!(taken < 1 << 20, "it is never done");
+            }
+            served.await.unwrap();
+            match bytes {
+                None => {
+                    assert!(start.elapsed() <= Duration::from_millis(seconds * 1000 + 100), "{:?}", start.elapsed())
+                }
+                // what is read at a time may be over the number, and what was sent first counts too
+                Some(most) => assert!((most - 512..=most + 1024).contains(&taken), "{taken} bytes"),
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_whose_cable_is_pulled_is_gone_after_twice_its_keepalive() {
+    // [R7.3]
+    let hub = hub();
+    let mut witness = Peer::join(&hub, hello("witness")).await;
+    for keepalive in [2, 30] {
+        let start = Instant::now();
+        let silent: Hello = hello("silent").with_keepalive(keepalive);
+        let mut peer = Peer::join(&hub, silent).await;
+        assert_eq!(witness.frame().await.presence().2, "silent"); // joined
+        assert_eq!(witness.frame().await.presence().2, "silent"); // left
+        assert_eq!(start.elapsed(), Duration::from_secs(2 * u64::from(keepalive)));
+        assert_eq!(peer.frame().await.close().0, Code::IDLE);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_that_posts_frames_and_lines_says_nothing_in_the_room() {
+    // [R9.20] [R4.22]
+    let hub = hub();
+    let mut witness = Peer::join(&hub, hello("witness")).await;
+    let mut body = b"\r\n\r\nI am ann\r\n/name ann\r\n".to_vec();
+    hello("forged").encode(&mut body);
+    body.extend(post("forged"));
+    for head in [
+        "POST / HTTP/1.1\r\nHost: localhost:3990\r\nContent-Type: text/plain\r\n",
+        "POST /x HTTP/1.0\r\n",
+        "OPTIONS * HTTP/1.1\r\n",
+        "PRI * HTTP/2.0\r\n",
+    ] {
+        for step in [1, 7, usize::MAX] {
+            let mut browser = Peer::connect(&hub);
+            for piece in [head.as_bytes(), &body].concat().chunks(step.min(4096)) {
+                browser.send(piece).await;
+            }
+            let answer = String::from_utf8(browser.rest().await).unwrap();
+            assert!(answer.lines().nth(1).unwrap().starts_with("! bad-start"), "{answer}");
+        }
+    }
+    witness.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_forges_neither_another_speaker_nor_the_hub() {
+    // [R9.19]
+    let hub = hub();
+    let mut person = Peer::terminal(&hub).await;
+    for (name, shown) in [
+        ("ann: hi", "ann\\u{3a} hi"),
+        ("ann:", "ann\\u{3a}"),
+        ("ann:\u{a0}hi", "ann\\u{3a}\u{a0}hi"),
+        ("* bob left", "\\u{2a} bob left"),
+        ("! going-away: bye", "\\u{21} going-away\\u{3a} bye"),
+        ("ann (to you)", "ann \\u{28}to you)"),
+        ("12:30", "12:30"),
+        ("ann (at work)", "ann (at work)"),
+    ] {
+        let mut forger = Peer::join(&hub, hello(name)).await;
+        forger.send(&post("x")).await;
+        let number = forger.frame().await.delivery().from;
+        assert_eq!(person.line().await, format!("* {shown} joined (2 here)"));
+        assert_eq!(person.line().await, format!("{shown}: x"));
+        forger.send(&post_to(0, Encoding::Binary, b"x")).await;
+        assert_eq!(person.line().await, format!("* {shown} sent 1 bytes"));
+        drop(forger);
+        assert_eq!(person.line().await, format!("* {shown} left (1 here)"));
+        assert!(number > 1);
+    }
+}
