@@ -5,7 +5,7 @@
 //! | HELLO within 5 s | `limits.hello_timeout` | `hello_a_byte_at_a_time…` |
 //! | header within 5 s | `limits.header_timeout` | `a_header_a_byte_at_a_time…` |
 //! | body at 1 KiB/s, and 5 s | `limits.body_rate` | `a_body_just_below_the_rate…` |
-//! | 4 KiB before HELLO, 1 MiB behind it | `limits.max_body` | `a_claimed_length…`, and `claims` of the program's tests |
+//! | 4 KiB before HELLO, 1 MiB behind it | `limits.max_body` | `a_claimed_length…`, and `server/faults/claims.py` |
 //! | 10 PINGs in 10 s | `limits.pings`, `limits.ping_window` | `pings_alone…` |
 //! | 1,000 empty frames in 1 s | `limits.empty_frames` | `empty_frames…` |
 //! | 10 changes of name or room in 10 s | `limits.changes` | `a_terminal_that_changes_its_name…` |
@@ -17,7 +17,7 @@
 //! | 1,024 bytes of a line | | `terminals` |
 //! | 2 s, 64 KiB after CLOSE | `limits.close_timeout`, `limits.close_drain` | `whoever_talks_on_behind_the_end…` |
 //! | twice the keepalive of silence | the peer's own | `a_peer_whose_cable_is_pulled…` |
-//! | TCP probes | `limits.probe` | `server/faults/netns` |
+//! | TCP probes | `limits.probe` | `server/faults/network.py` |
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -218,7 +218,7 @@ async fn whoever_talks_on_behind_the_end_is_heard_for_64_kib_or_two_seconds() {
         limits.drain = 1 << 10;
         limits.close_timeout = Duration::from_secs(1);
     });
-    for (limits, drain, seconds) in [(settings[0].clone(), 64 << 10, 2), (settings[1].clone(), 1 << 10, 1)] {
+    for (limits, drain, seconds) in [(settings[0], 64 << 10, 2), (settings[1], 1 << 10, 1)] {
         let hub = hub_with(limits);
         for (piece, pause, bytes) in [(1, 100, None), (256, 0, Some(drain))] {
             let (mut stream, other) = duplex(256);

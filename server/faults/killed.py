@@ -1,0 +1,51 @@
+"""Peers are killed in the middle of a frame: their halves are heard by nobody, and nothing of them stays."""
+
+import os
+import random
+import signal
+import socket
+import struct
+
+from kit import Hub, Member, Table, hello, post, until
+
+
+def run(table: Table, quick: bool) -> None:
+    count = 60 if quick else 1000
+    chance = random.Random(1)
+    with Hub("door.waiting_per_address=1000") as hub:
+        witness = Member(hub.port, "witness")
+        files, memory = hub.files(), 0
+        for number in range(count):
+            bytes_sent = hello(f"victim-{number}") + post(f"victim {number + 1} whole") + post("victim 0 " + "x" * 5000)
+            cut = chance.randrange(1, len(bytes_sent) - 1)
+            kill_one_that_sent(hub.port, bytes_sent[:cut], abort=number % 2 == 0)
+            if number == count // 4:
+                memory = hub.memory()
+        gone = until(lambda: hub.files() == files, 10)
+        table.row(f"descriptors after {count} kills", str(files), hub.files(), gone is not None)
+        table.row("memory since the first quarter", "4096 KiB more at most", hub.memory() - memory,
+                  hub.memory() - memory <= 4096)  # fmt: skip
+        witness.say()
+        witness.read_until(lambda: "witness" in witness.last, 10)
+        table.row("the witness heard it all, and no half", "nothing wrong", witness.wrong or f"{witness.heard} messages",
+                  "witness" in witness.last and not witness.wrong)  # fmt: skip
+
+
+def kill_one_that_sent(port: int, octets: bytes, abort: bool) -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            stream = socket.create_connection(("127.0.0.1", port))
+            if abort:
+                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            stream.sendall(octets)
+            os.write(writing, b".")
+            signal.pause()
+        finally:
+            os._exit(1)
+    os.close(writing)
+    os.read(reading, 1)
+    os.close(reading)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)

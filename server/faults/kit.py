@@ -1,0 +1,231 @@
+"""What the fault scripts share: a hub that runs, members that check what they hear, and a table of what was seen."""
+
+import os
+import resource
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Tuple
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 30.0  # seconds that anything may take
+HELLO, MESSAGE, ERROR, PING, PONG, CLOSE, WELCOME, POST, DELIVERY, GAP = (
+    0x01, 0x02, 0x05, 0x06, 0x07, 0x08, 0x10, 0x12, 0x13, 0x14)  # fmt: skip
+
+
+class Impossible(Exception):
+    """A prerequisite is missing: nothing was tried."""
+
+
+class Table:
+    """What was expected and what was seen; it is printed as it grows."""
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    def row(self, what: str, expected: str, seen: object, holds: bool) -> None:
+        self.failed += not holds
+        print(f"  {'ok  ' if holds else 'FAIL'}  {what:<46} expected {expected:<28} seen {seen}", flush=True)
+
+
+class Hub:
+    """A bookend-server on a free port of its own. It is killed at the end of the `with`."""
+
+    def __init__(self, *settings: str, arguments: Tuple[str, ...] = (), files: Optional[int] = None,
+                 before: Tuple[str, ...] = (), listen: str = "127.0.0.1:0") -> None:  # fmt: skip
+        self.log_file = tempfile.TemporaryFile("w+")
+        command = [*before, os.environ["BOOKEND_SERVER"], "--listen", listen, *arguments]
+        for setting in settings:
+            command += ["--set", setting]
+
+        def limit() -> None:
+            if files is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self.log_file, text=True, preexec_fn=limit)  # fmt: skip
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on "):
+            raise RuntimeError(f"the hub does not listen: {line}{self.log()}")
+        self.port = int(line.split()[2].rsplit(":", 1)[1])
+
+    def __enter__(self) -> "Hub":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.log_file.close()
+
+    def log(self) -> str:
+        return os.pread(self.log_file.fileno(), 1 << 26, 0).decode("utf-8", "replace")
+
+    def memory(self, name: str = "VmRSS") -> int:
+        """KiB; VmHWM is the most there ever was, VmData what was reserved."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(name + ":"):
+                return int(line.split()[1])
+        raise KeyError(name)
+
+    def files(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def threads(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
+    def cpu(self) -> float:
+        """Seconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+
+def until(holds: Callable[[], bool], patience: float = PATIENCE) -> Optional[float]:
+    """Seconds until something holds; None if it does not."""
+    start = time.monotonic()
+    while not holds():
+        if time.monotonic() - start > patience:
+            return None
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def frame(kind: int, body: bytes = b"", encoding: int = 0) -> bytes:
+    return b"\xf5\xf8" + bytes([kind, encoding]) + struct.pack(">I", len(body)) + body + b"\xf8\xf5"
+
+
+def hello(name: str, keepalive: int = 0, room: str = "lobby") -> bytes:
+    fixed = b"BKND\r\n\x1a\n\xff\x11\r\0\x01\x00\x1f\x00" + struct.pack(">IHH", 1 << 20, keepalive, 1)
+    options = [(1, name.encode()), (2, room.encode())]
+    return frame(HELLO, fixed + b"".join(bytes([kind, len(value)]) + value for kind, value in options))
+
+
+def post(text: str) -> bytes:
+    return frame(POST, b"\0\0\0\0" + text.encode(), 2)
+
+
+class Member:
+    """A framed member that judges every DELIVERY: none lost but for an exact GAP, none twice, none out of order.
+
+    What `say` says is `NAME NUMBER …`, so that each sender's own order is judged as well.
+    """
+
+    def __init__(self, port: int, name: str, *, host: str = "127.0.0.1", keepalive: int = 0,
+                 buffer: Optional[int] = None, room: str = "lobby") -> None:  # fmt: skip
+        self.name = name
+        self.socket = socket.socket()
+        if buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect((host, port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.input = bytearray()
+        self.greeted = False
+        self.next_seq: Optional[int] = None
+        self.heard = self.missed = self.said = 0
+        self.last: Dict[str, int] = {}  # of each sender, the last number
+        self.wrong: List[str] = []
+        self.pongs = self.errors = 0
+        self.close_code: Optional[int] = None
+        self.ended = False
+        self.socket.sendall(hello(name, keepalive, room))
+        while self.next_seq is None and self.read():
+            pass
+        if self.next_seq is None:
+            raise RuntimeError(f"{name} was not let in")
+
+    def say(self, filling: str = "") -> None:
+        self.said += 1
+        self.socket.sendall(post(f"{self.name} {self.said} {filling}"))
+
+    def ping(self) -> None:
+        self.socket.sendall(frame(PING, b"?"))
+
+    def read(self, patience: float = PATIENCE) -> bool:
+        """Reads once. False at the end of the stream, or if nothing came."""
+        self.socket.settimeout(patience)
+        try:
+            more = self.socket.recv(1 << 18)
+        except TimeoutError:
+            return False
+        except OSError:
+            more = b""
+        if not more:
+            self.ended = True
+            return False
+        self.input += more
+        self.take()
+        return True
+
+    def read_until(self, holds: Callable[[], bool], patience: float = PATIENCE) -> bool:
+        end = time.monotonic() + patience
+        while not holds() and not self.ended and time.monotonic() < end:
+            self.read(min(1.0, patience))
+        return holds()
+
+    def read_in_background(self) -> threading.Thread:
+        def read() -> None:
+            while not self.ended:
+                self.read(1.0)
+
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        return thread
+
+    def take(self) -> None:
+        at = 0
+        if not self.greeted:
+            at = self.input.find(b"\n") + 1
+            self.greeted = at > 0
+        while self.greeted and len(self.input) >= at + 8:
+            end = at + 10 + int.from_bytes(self.input[at + 4 : at + 8], "big")
+            if self.input[at : at + 2] != b"\xf5\xf8":
+                self.wrong.append(f"no START, but {bytes(self.input[at:at + 16])!r}")
+                self.ended = True
+                return
+            if len(self.input) < end:
+                break
+            self.judge(self.input[at + 2], bytes(self.input[at + 8 : end - 2]))
+            at = end
+        del self.input[:at]
+
+    def judge(self, kind: int, body: bytes) -> None:
+        if kind == WELCOME:
+            self.next_seq = struct.unpack(">Q", body[4:12])[0]
+        elif kind == GAP:
+            missed = struct.unpack(">Q", body)[0]
+            self.missed += missed
+            self.next_seq = (self.next_seq or 0) + missed
+        elif kind == DELIVERY:
+            seq = struct.unpack(">Q", body[8:16])[0]
+            if seq:
+                if seq != self.next_seq:
+                    self.wrong.append(f"seq {seq}, not {self.next_seq}")
+                self.next_seq = seq + 1
+                self.heard += 1
+                sender, number = body[25 + body[24] :].split(b" ", 2)[:2]
+                if int(number) <= self.last.get(sender.decode(), 0):
+                    self.wrong.append(f"{sender.decode()} {int(number)} behind {self.last[sender.decode()]}")
+                self.last[sender.decode()] = int(number)
+        elif kind == PONG:
+            self.pongs += 1
+        elif kind == ERROR:
+            self.errors += 1
+        elif kind == CLOSE:
+            self.close_code = int.from_bytes(body[:2], "big")
+
+
+def build(release: bool) -> None:
+    """Builds the hub, unless BOOKEND_SERVER names one."""
+    if "BOOKEND_SERVER" not in os.environ:
+        options = ["--release"] if release else []
+        subprocess.run(["cargo", "build", "--quiet", "-p", "bookend-server", *options], cwd=ROOT, check=True)
+        target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+        os.environ["BOOKEND_SERVER"] = str(target / ("release" if release else "debug") / "bookend-server")

@@ -1,0 +1,51 @@
+"""A member stops reading while much goes by: others notice nothing, memory is flat, the gap is exact."""
+
+import time
+
+from kit import Hub, Member, Table, until
+
+SIZE = 16 << 10
+LOG = 8 << 10  # KiB that a room keeps
+
+
+def run(table: Table, quick: bool) -> None:
+    count = 1500 if quick else 32_000
+    with Hub("limits.stall=1m") as hub:
+        readers = [Member(hub.port, f"reader-{number}") for number in range(3)]
+        for reader in readers:
+            reader.read_in_background()
+        sender = Member(hub.port, "sender")
+        sender.read_in_background()
+
+        def rate() -> float:
+            start, goal = time.monotonic(), sender.said + count
+            for _ in range(count):
+                sender.say("x" * SIZE)
+            until(lambda: all(reader.heard + reader.missed >= goal for reader in readers), 120)
+            return count / (time.monotonic() - start)
+
+        before = rate()
+        stalled = Member(hub.port, "stalled", buffer=4096)
+        memory = hub.memory("VmHWM")
+        after = rate()
+        grown = hub.memory("VmHWM") - memory
+        gone_by = count * SIZE / 1e6
+        table.row(f"rate of the others while {gone_by:.0f} MB go by", "0.6 of before at least",
+                  f"{after / before:.2f} ({before:.0f} and {after:.0f}/s)", after / before > 0.6)  # fmt: skip
+        table.row("the hub's peak memory grows", f"{LOG + 8192} KiB at most", f"{grown} KiB", grown <= LOG + 8192)
+        for reader in readers:
+            table.row(f"{reader.name}: lost, doubled, reordered", "none", reader.wrong or "none",
+                      not reader.wrong and reader.heard + reader.missed == 2 * count)  # fmt: skip
+        stalled.read_until(lambda: stalled.heard + stalled.missed >= count)
+        table.row("the stalled one, once it reads: heard + missed", str(count),
+                  f"{stalled.heard} + {stalled.missed}", stalled.heard + stalled.missed == count)  # fmt: skip
+        table.row("its gap", "some, none twice", stalled.wrong or stalled.missed, stalled.missed > 0 and not stalled.wrong)
+    with Hub("limits.stall=1s") as hub:
+        never = Member(hub.port, "never", buffer=4096)
+        sender = Member(hub.port, "sender")
+        sender.read_in_background()
+        for _ in range(1000):
+            sender.say("x" * SIZE)
+        taken = until(lambda: "slow-consumer" in hub.log(), 10)
+        never.socket.close()
+        table.row("one that never reads is closed 4006", "after 1 s, and soon", taken, taken is not None)
