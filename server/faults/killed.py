@@ -6,17 +6,24 @@ import signal
 import socket
 import struct
 
-from kit import Hub, Member, Table, hello, post, until
+from kit import DELIVERY, Hub, Member, Table, hello, post, until
+
+
+class Witness(Member):
+    def judge(self, kind: int, body: bytes) -> None:
+        super().judge(kind, body)
+        if kind == DELIVERY and b"half" in body:
+            self.wrong.append("half a message")
 
 
 def run(table: Table, quick: bool) -> None:
     count = 60 if quick else 1000
     chance = random.Random(1)
     with Hub("door.waiting_per_address=1000") as hub:
-        witness = Member(hub.port, "witness")
+        witness = Witness(hub.port, "witness")
         files, memory = hub.files(), 0
         for number in range(count):
-            bytes_sent = hello(f"victim-{number}") + post(f"victim {number + 1} whole") + post("victim 0 " + "x" * 5000)
+            bytes_sent = hello(f"victim-{number}") + post("whole") + post("half " + "x" * 5000)
             cut = chance.randrange(1, len(bytes_sent) - 1)
             kill_one_that_sent(hub.port, bytes_sent[:cut], abort=number % 2 == 0)
             if number == count // 4:

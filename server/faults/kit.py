@@ -114,7 +114,8 @@ def post(text: str) -> bytes:
 class Member:
     """A framed member that judges every DELIVERY: none lost but for an exact GAP, none twice, none out of order.
 
-    What `say` says is `NAME NUMBER …`, so that each sender's own order is judged as well.
+    What `say` says is `NAME NUMBER …`, so that each sender's own order is judged as well;
+    others say other things.
     """
 
     def __init__(self, port: int, name: str, *, host: str = "127.0.0.1", keepalive: int = 0,
@@ -210,10 +211,12 @@ class Member:
                     self.wrong.append(f"seq {seq}, not {self.next_seq}")
                 self.next_seq = seq + 1
                 self.heard += 1
-                sender, number = body[25 + body[24] :].split(b" ", 2)[:2]
-                if int(number) <= self.last.get(sender.decode(), 0):
-                    self.wrong.append(f"{sender.decode()} {int(number)} behind {self.last[sender.decode()]}")
-                self.last[sender.decode()] = int(number)
+                name, words = body[25 : 25 + body[24]], body[25 + body[24] :].split(b" ", 2)
+                if len(words) == 3 and words[0] == name:
+                    sender, number = name.decode(), int(words[1])
+                    if number <= self.last.get(sender, 0):
+                        self.wrong.append(f"{sender} {number} behind {self.last[sender]}")
+                    self.last[sender] = number
         elif kind == PONG:
             self.pongs += 1
         elif kind == ERROR:

@@ -1,0 +1,99 @@
+"""Everything that a peer may do wrong: each takes the port, a source of chance, and a name, and returns."""
+
+import os
+import random
+import select
+import socket
+import struct
+from typing import Callable, List
+
+from kit import PING, frame, hello, post
+
+Chance = random.Random
+
+
+def connected(port: int) -> socket.socket:
+    stream = socket.create_connection(("127.0.0.1", port))
+    stream.settimeout(0.5)
+    return stream
+
+
+def told(port: int, octets: bytes, chance: Chance) -> None:
+    """Says something, hears a little, and goes: in good order or by a reset."""
+    with connected(port) as stream:
+        try:
+            stream.sendall(octets)
+            if chance.random() < 0.5:
+                select.select([stream], [], [], 0.05)
+                stream.recv(4096)
+        except OSError:
+            pass
+        if chance.random() < 0.3:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def garbage(port: int, chance: Chance, name: str) -> None:
+    told(port, os.urandom(chance.randrange(1, 3000)), chance)
+
+
+def damaged(port: int, chance: Chance, name: str) -> None:
+    octets = bytearray(hello(name) + post("hi") * 3)
+    octets[chance.randrange(len(octets))] ^= 1 << chance.randrange(8)
+    told(port, bytes(octets), chance)
+
+
+def half_frame(port: int, chance: Chance, name: str) -> None:
+    octets = hello(name) + post("x" * 2000)
+    told(port, octets[: chance.randrange(1, len(octets))], chance)
+
+
+def claim(port: int, chance: Chance, name: str) -> None:
+    length = chance.choice([1 << 20, (1 << 20) + 1, 1 << 31, (1 << 32) - 1])
+    told(port, hello(name) + b"\xf5\xf8\x12\x02" + struct.pack(">I", length) + b"x", chance)
+
+
+def pings(port: int, chance: Chance, name: str) -> None:
+    told(port, hello(name) + frame(PING) * 1000, chance)
+
+
+def empty_frames(port: int, chance: Chance, name: str) -> None:
+    told(port, hello(name) + frame(0x90) * 3000, chance)
+
+
+def errors_unread(port: int, chance: Chance, name: str) -> None:
+    with connected(port) as stream:
+        try:
+            stream.sendall(hello(name) + frame(0x12, b"\0\0\0\0\xff", 1) * 20_000)
+        except OSError:
+            pass
+
+
+def browser(port: int, chance: Chance, name: str) -> None:
+    told(port, b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n" + hello(name) + post("forged"), chance)
+
+
+def long_line(port: int, chance: Chance, name: str) -> None:
+    told(port, b"/join attic\r\n" + b"x" * 100_000, chance)
+
+
+def telnet_commands(port: int, chance: Chance, name: str) -> None:
+    told(port, b"\xff\xfb\x18\xff\xfd\x03" * 2000 + b"\xff\xfa" + b"x" * 3000, chance)
+
+
+def renames(port: int, chance: Chance, name: str) -> None:
+    told(port, b"".join(b"/name %s-%d\r\n/join attic-%d\r\n" % (name.encode(), n, n) for n in range(100)), chance)
+
+
+def comes_and_goes(port: int, chance: Chance, name: str) -> None:
+    for _ in range(20):
+        told(port, hello(name), chance)
+
+
+def says_nothing(port: int, chance: Chance, name: str) -> None:
+    told(port, b"", chance)
+
+
+MISDEEDS: List[Callable[[int, Chance, str], None]] = [
+    garbage, damaged, half_frame, claim, pings, empty_frames, errors_unread, browser, long_line, telnet_commands,
+    renames, comes_and_goes, says_nothing,
+]  # fmt: skip
