@@ -15,9 +15,10 @@ BATCH = 50
 def run(table: Table, quick: bool) -> None:
     rounds, publishers, readers = (2, 3, 5) if quick else (10, 4, 20)
     for number in range(rounds):
-        with Hub() as hub:
+        with Hub("room.log=256MiB") as hub:
             listening = [Member(hub.port, f"reader-{index}") for index in range(readers)]
             speaking = [Member(hub.port, f"speaker-{index}") for index in range(publishers)]
+            behind = Member(hub.port, "behind", buffer=4096)  # reads from the signal on: much waits for it in the hub
             threads = [member.read_in_background() for member in listening + speaking]
             accepted = {member.name: 0 for member in speaking}
 
@@ -25,7 +26,7 @@ def run(table: Table, quick: bool) -> None:
                 try:
                     while not member.ended:
                         for _ in range(BATCH):
-                            member.say("x" * 200)
+                            member.say("x" * 2000)
                         answered = member.pongs
                         member.ping()
                         if until(lambda: member.pongs > answered or member.ended, 10) is None or member.pongs == answered:
@@ -40,6 +41,8 @@ def run(table: Table, quick: bool) -> None:
             time.sleep(1.0)
             before = dict(accepted)
             hub.signal(signal.SIGTERM)
+            listening.append(behind)
+            threads.append(behind.read_in_background())
             start = time.monotonic()
             status = hub.process.wait(20)
             taken = time.monotonic() - start
@@ -52,6 +55,6 @@ def run(table: Table, quick: bool) -> None:
             wrong = [member.wrong for member in listening if member.wrong]
             codes = {member.close_code for member in listening}
             lost = sum(member.missed for member in listening)
-            table.row(f"{sum(before.values())} accepted x {readers} readers", "delivered to each, in order",
+            table.row(f"{sum(before.values())} accepted x {readers + 1} readers", "delivered to each, in order",
                       late or wrong or f"all, {lost} missed", not late and not wrong and sum(before.values()) > 0)  # fmt: skip
             table.row("how the members are told", "CLOSE 1001", codes, codes == {1001})
