@@ -107,6 +107,14 @@ LANGUAGES = (
         chat=(WINE, "interop/build/c-windows/bookend-chat.exe"),
         environment=WINE_ENVIRONMENT,
     ),
+    Language(
+        name="javascript",
+        folder="interop/javascript",
+        tools=("node",),
+        build=(),
+        adapter=("node", "interop/javascript/adapter.js"),
+        chat=("node", "interop/javascript/chat.js"),
+    ),
 )
 
 

@@ -1,0 +1,195 @@
+// The adapter: one request a line in, one answer line out (interop/README.md).
+//
+// node interop/javascript/adapter.js
+
+import { createInterface } from "node:readline";
+
+import { Decoder, encodeFrame } from "./src/frame.js";
+import { Hello } from "./src/hello.js";
+import { EVENTS, Kind, isPrivateKind, messageToFrame, parseMessage } from "./src/message.js";
+import { Session } from "./src/session.js";
+import { Fault } from "./src/fault.js";
+import { Encoding } from "./src/frame.js";
+import { Text, decodeText, encodeText, utf8 } from "./src/text.js";
+
+const REQUESTS = {
+  frame: answerFrame,
+  encode: (...words) => `ok ${hex(encodeFrame(frameOf(...words)))}`,
+  text: answerText,
+  "encode-text": answerEncodeText,
+  hello: answerHello,
+  message: answerMessage,
+  session: answerSession,
+};
+
+/** The answer to one request. */
+function answer(line) {
+  const [request, ...words] = line.split(" ");
+  try {
+    return REQUESTS[request](...words);
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault;
+    return faultWord(fault);
+  }
+}
+
+function answerFrame(limit, cut, octets) {
+  const decoder = new Decoder(Number(limit));
+  const items = [];
+  try {
+    for (const piece of cutOf(cut, octets)) {
+      decoder.feed(piece);
+      for (let frame = decoder.next(); frame !== null; frame = decoder.next()) {
+        items.push(`${hexOf(frame.kind)}:${frame.encoding}:${hex(frame.body)}`);
+      }
+    }
+    items.push(decoder.pending > 0 ? "more" : "end");
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault;
+    items.push(faultWord(fault));
+  }
+  return items.join(" ");
+}
+
+function answerText(encoding, octets) {
+  const text = decodeText(bytes(octets), Number(encoding));
+  return `ok ${hexText(text.value)} ${text.hadBom ? "bom" : "nobom"}`;
+}
+
+function answerEncodeText(encoding, octets) {
+  const given = decodeText(bytes(octets), Encoding.UTF_8);
+  // The mark is a part of the text that the application gives.
+  return `ok ${hex(encodeText(given.hadBom ? `\ufeff${given.value}` : given.value, Number(encoding)))}`;
+}
+
+function answerHello(body) {
+  const hello = Hello.parse(bytes(body));
+  const { major, minor, accepted, preferred, maxBody, keepalive, hub, name, room, token, resume, software } = hello;
+  const fields = [
+    `major=${major} minor=${minor} accepted=${hexOf(accepted)} preferred=${preferred}`,
+    `max-body=${maxBody} keepalive=${keepalive} features=${Number(hub)}`,
+  ];
+  if (name !== null) fields.push(`name=${hexText(name)}`);
+  if (room !== null) fields.push(`room=${hexText(room)}`);
+  if (token !== null) fields.push(`token=${hex(token)}`);
+  if (resume !== null) fields.push(`resume=${resume}`);
+  if (software !== null) fields.push(`software=${hexText(software)}`);
+  return `ok ${fields.join(" ")} wire=${hex(hello.body())}`;
+}
+
+function answerMessage(...words) {
+  const message = parseMessage(frameOf(...words));
+  if (message === null) return "ignored";
+  const { type, ...fields } = message;
+  const shown = SHOWN[type].map((field) => `${FIELD_NAMES[field] ?? field}=${fieldWord(field, fields[field])}`);
+  return `ok ${type.toUpperCase()} ${shown.join(" ")} wire=${hex(messageToFrame(message).body)}`;
+}
+
+const FIELD_NAMES = { nextSeq: "seq" };
+const SHOWN = {
+  message: ["payload"],
+  request: ["id", "payload"],
+  reply: ["id", "payload"],
+  error: ["id", "frame", "code", "reason"],
+  ping: ["payload"],
+  pong: ["payload"],
+  close: ["code", "reason"],
+  welcome: ["member", "nextSeq", "greeting"],
+  presence: ["member", "event", "name"],
+  post: ["to", "payload"],
+  delivery: ["from", "to", "seq", "time", "name", "payload"],
+  gap: ["missed"],
+};
+
+function fieldWord(field, value) {
+  if (field === "event") return EVENTS.indexOf(value);
+  if (value instanceof Text) return hexText(value.value);
+  if (value instanceof Uint8Array) return hex(value);
+  return typeof value === "string" ? hexText(value) : value;
+}
+
+function answerSession(role, cut, hello, ...steps) {
+  const session = new Session(role, Hello.parse(bytes(hello)));
+  let now = 0;
+  const take = (step) => {
+    const [verb, ...operands] = step.split(":");
+    if (verb === "recv") return show([...cutOf(cut, operands[0])].flatMap((piece) => session.receive(piece, now)));
+    if (verb === "time") return show(session.tick((now = Number(operands[0]))));
+    if (verb === "eof") return show(session.endOfStream(now));
+    if (verb === "send") return send(session, frameOf(...operands), now);
+    if (verb === "close") return show(session.close(Number(operands[0]), null, now));
+    throw new Error(`unknown step ${step}`);
+  };
+  return [show(session.start(now)), ...steps.map(take)].join(" ");
+}
+
+function send(session, frame, now) {
+  try {
+    const message = parseMessage(frame, isPrivateKind(frame.kind) ? [frame.kind] : []);
+    if (message === null) throw new Fault("unknown-kind");
+    session.send(message, now);
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault;
+    return `refused:${fault.name}`;
+  }
+  return "sent";
+}
+
+/** What happened, in order; a frame that was sent is read back from its bytes. */
+function show(actions) {
+  const items = actions.flatMap((action) => {
+    if (action.do === "write") return [showSent(action.octets)];
+    if (action.do === "deliver" && action.message.type !== "pong") {
+      return [`got:${hexOf(action.frame.kind)}:${hex(action.frame.body)}`];
+    }
+    return action.do === "end" ? [`end:${action.cause}`] : [];
+  });
+  return items.join(",") || "-";
+}
+
+function showSent(octets) {
+  const decoder = new Decoder(octets.length);
+  decoder.feed(octets);
+  const frame = decoder.next();
+  if (frame.kind === Kind.HELLO) return "hello";
+  const message = parseMessage(frame);
+  if (message.type === "ping") return "ping";
+  if (message.type === "pong") return `pong:${hex(message.payload)}`;
+  const name = message.reason.value.split(":")[0] || "-";
+  if (message.type === "error") return `error:${message.id}:${message.frame}:${message.code}:${name}`;
+  return `close:${message.code}:${name}`;
+}
+
+function frameOf(kind, encoding, body) {
+  return { kind: Number.parseInt(kind, 16), encoding: Number(encoding), body: bytes(body) };
+}
+
+function* cutOf(cut, octets) {
+  const whole = bytes(octets);
+  if (cut === "whole") yield whole;
+  else for (let at = 0; at < whole.length; at++) yield whole.subarray(at, at + 1);
+}
+
+function faultWord({ name, offset }) {
+  return offset === null ? `fault:${name}` : `fault:${name}:${offset}`;
+}
+
+function bytes(word) {
+  return word === "-" ? new Uint8Array(0) : Uint8Array.from(word.match(/../g), (digits) => Number.parseInt(digits, 16));
+}
+
+function hex(octets) {
+  return Array.from(octets, hexOf).join("") || "-";
+}
+
+function hexText(value) {
+  return hex(utf8(value));
+}
+
+function hexOf(octet) {
+  return octet.toString(16).padStart(2, "0");
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(`${answer(line)}\n`);
+}

@@ -1,0 +1,14 @@
+// Bookend 1.0: a message protocol for byte streams. For browsers, Node, Deno and Bun; Node's sockets are in ./node.js.
+//
+// Layers, each importing only from those before it: fault and diagnosis, frame and text, hello and message, clock and
+// session, connection, streams.
+
+export { Fault, PeerClosed, PeerError, Refused, codeOf, firstName } from "./src/fault.js";
+export { Decoder, Encoding, encodeFrame } from "./src/frame.js";
+export { Text, decodeText, encodeText, printable } from "./src/text.js";
+export { Hello } from "./src/hello.js";
+export { Kind, messageToFrame, parseMessage } from "./src/message.js";
+export { LIMITS } from "./src/clock.js";
+export { Session } from "./src/session.js";
+export { Connection } from "./src/connection.js";
+export { overStreams } from "./src/streams.js";

@@ -1,0 +1,73 @@
+// Messages as lines: for people, or as JSON.
+
+import { Text, printable } from "./bookend.js";
+
+const QUOTED_BYTES = 32; // of a binary payload, on a line for people
+
+// What JSON allows in a string and a terminal should not see.
+const JSON_UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A line for people, or null if there is nothing to tell; `member` is who reads it. */
+export function plain(message, member) {
+  if (message.type === "delivery") {
+    const { to, name } = message;
+    const receiver = to === 0 ? "" : to === member ? " (to you)" : ` (to ${to})`;
+    return `${name}${receiver}: ${shown(message.payload)}`;
+  }
+  if (message.type === "presence") {
+    if (message.event !== "crowd") return `* ${message.name.value} ${message.event}`;
+    return `* ${message.member} in ${message.name.value}, too many to tell who comes and goes`;
+  }
+  if (message.type === "gap") return `* ${message.missed} messages missed`;
+  return message.type === "message" ? shown(message.payload) : null;
+}
+
+/** A JSON object, or null if there is nothing to tell. */
+export function asJson(message) {
+  const fields = fieldsOf(message);
+  if (fields === null) return null;
+  // A u64 is a number in JSON, of any length; JSON.stringify takes no bigint.
+  const members = Object.entries(fields).map(([name, value]) => {
+    return `${JSON.stringify(name)}:${typeof value === "bigint" ? value : JSON.stringify(value)}`;
+  });
+  const escape = (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `{${members.join(",")}}`.replace(JSON_UNPRINTABLE, escape);
+}
+
+function fieldsOf(message) {
+  switch (message.type) {
+    case "delivery": {
+      const { from, name, to, seq, time, payload } = message;
+      return { from, name, to, seq, time, ...payloadOf(payload) };
+    }
+    case "presence":
+      return { event: message.event, member: message.member, name: message.name.value };
+    case "welcome": {
+      const { member, nextSeq, greeting } = message;
+      return { event: "welcome", member, next_seq: nextSeq, greeting: greeting.value };
+    }
+    case "gap":
+      return { event: "gap", missed: message.missed };
+    case "message":
+      return { event: "message", ...payloadOf(message.payload) };
+    case "error":
+      return { event: "error", frame: message.frame, code: message.code, reason: message.reason.value };
+    default:
+      return null;
+  }
+}
+
+function payloadOf(payload) {
+  if (payload instanceof Text) return { encoding: payload.encoding, text: payload.value };
+  return { encoding: 0, hex: hex(payload, "") };
+}
+
+function shown(payload) {
+  if (payload instanceof Text) return printable(payload.value);
+  const more = payload.length > QUOTED_BYTES ? " …" : "";
+  return `[binary ${payload.length} bytes: ${hex(payload.subarray(0, QUOTED_BYTES), " ")}${more}]`;
+}
+
+function hex(octets, between) {
+  return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join(between);
+}

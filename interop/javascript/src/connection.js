@@ -1,0 +1,313 @@
+// A connection: a session that owns a stream of bytes. One class for every kind of stream; `Wire` says what it asks of one.
+
+import { LIMITS } from "./clock.js";
+import { Fault, PeerClosed, PeerError, Refused, codeOf } from "./fault.js";
+import { Encoding } from "./frame.js";
+import { Hello } from "./hello.js";
+import { reasonText, textOr } from "./message.js";
+import { Session } from "./session.js";
+import { withoutMarks } from "./text.js";
+
+const MAX_INBOX = 1 << 20; // bytes of messages that wait for the application; more are left to the peer
+const MAX_UNSENT = 1 << 16; // bytes that wait for a peer who does not read: more is not answered, nor read
+const MESSAGE_COST = 256; // bytes of memory that even an empty message takes
+const MAX_ID = 2 ** 32 - 1;
+const REQUEST_TIMEOUT = 30_000; // ms
+
+/**
+ * One side of a connection. What it asks of its wire:
+ *   write(octets)   takes all bytes, in order;   unsent   how many of them wait
+ *   end()           closes the sending direction behind them
+ *   destroy()       lets go of the stream
+ *   read(isWanted)  whether bytes are wanted now
+ * The wire says `received`, `wrote` and `ended`.
+ */
+export class Connection {
+  #wire;
+  #session;
+  #limits;
+  #timer = null;
+  #end = null;
+  #inbox = [];
+  #inboxSize = 0; // bytes
+  #taken = null; // what `receive` gave last
+  #delivered = 0; // messages, ever
+  #actedOn = 0;
+  #heldPongs = []; // each behind so many messages: it says that they were acted on (R3.10)
+  #waitsForPeer = 0; // how many callers do
+  #answers = new Map(); // id or PONG's number: who waits
+  #lastId = 0;
+  #waiters = new Set(); // to be woken when anything has happened
+  #progress = 0; // when bytes last left, or began to wait
+  #pausedAt = null; // since when nothing is read
+
+  /** For `connect` and `over`; await `opened` behind it. */
+  constructor(wire, role, hello = new Hello(), options = {}) {
+    this.#wire = wire;
+    this.#limits = { ...LIMITS, ...options.limits };
+    this.#session = new Session(role, hello, options);
+  }
+
+  /** The stream stands: sends HELLO, and resolves to this once the peer's has come. Rejects with the Fault. */
+  async open() {
+    this.#apply(this.#session.start(now()));
+    await this.#until(() => this.#session.peer !== null);
+    if (this.#session.peer === null) this.#check();
+    return this;
+  }
+
+  /** The other side's HELLO. */
+  get peer() {
+    return this.#session.peer;
+  }
+
+  /** Whether both sides speak the hub profile. */
+  get hasHub() {
+    return this.#session.hasHub;
+  }
+
+  /** Sends a message, and waits while too much waits. Rejects with Refused, or the Fault that ended the connection. */
+  async send(message) {
+    this.#send(message);
+    await this.#until(() => this.#wire.unsent <= MAX_UNSENT);
+    this.#check();
+  }
+
+  /** Sends a MESSAGE: a string in the encoding that the peer prefers, Text, or bytes. */
+  async sendMessage(value) {
+    await this.send({ type: "message", payload: this.#payload(value) });
+  }
+
+  /** Sends a POST to a member of the room, or to everyone. */
+  async post(value, to = 0) {
+    await this.send({ type: "post", to, payload: this.#payload(value) });
+  }
+
+  /**
+   * Sends a REQUEST and resolves to the payload of its REPLY.
+   * Rejects with PeerError if an ERROR answers it, Fault bad-text, Refused try-later after `timeout` ms, or the Fault that
+   * ended the connection.
+   */
+  async request(value, timeout = REQUEST_TIMEOUT) {
+    const id = this.#nextId();
+    this.#send({ type: "request", id, payload: this.#payload(value) });
+    return this.#answer(`request ${id}`, timeout, () => this.#session.forget(id));
+  }
+
+  /** Resolves once the peer has acted on all that was sent. */
+  async barrier(timeout = REQUEST_TIMEOUT) {
+    const payload = Uint8Array.from(new Uint8Array(new Uint32Array([this.#nextId()]).buffer));
+    this.#send({ type: "ping", payload });
+    await this.#answer(`pong ${payload}`, timeout, () => this.#session.forgetPing(payload));
+  }
+
+  /** Answers the REQUEST with this id. */
+  async reply(id, value) {
+    await this.send({ type: "reply", id, payload: this.#payload(value) });
+  }
+
+  /** Answers the message that `receive` gave last with an ERROR. */
+  async refuse(fault) {
+    const code = codeOf(fault.name);
+    if (this.#taken === null || code === null) throw new Refused("protocol-error", "there is nothing to refuse");
+    const { message, number } = this.#taken;
+    const id = message.type === "request" ? message.id : 0;
+    const reason = reasonText(fault.reason, this.peer.preferred || Encoding.UTF_8);
+    await this.send({ type: "error", id, frame: number, code, reason });
+  }
+
+  /** The next message, or null once the connection was closed in peace. Rejects with the Fault that ended it. */
+  async receive() {
+    this.#comeBack();
+    await this.#until(() => this.#inbox.length > 0);
+    const delivery = this.#inbox.shift();
+    if (delivery === undefined) {
+      const fault = this.#end.fault;
+      if (fault !== null && !(fault instanceof PeerClosed && fault.code === 1000)) throw fault;
+      return null;
+    }
+    this.#taken = delivery;
+    this.#inboxSize -= sizeOf(delivery);
+    this.#settle();
+    return delivery.message;
+  }
+
+  /** All messages until the connection is closed in peace. */
+  async *[Symbol.asyncIterator]() {
+    for (let message = await this.receive(); message !== null; message = await this.receive()) yield message;
+  }
+
+  /** Sends CLOSE, unless one was sent already, and resolves once the stream is let go. */
+  async close(code = 1000, reason = null) {
+    this.#apply(this.#session.close(code, reason, now()));
+    await this.#until(() => this.#session.isDone);
+  }
+
+  // What the wire says
+
+  /** Bytes have come. */
+  received(octets) {
+    this.#apply(this.#session.receive(octets, now()));
+  }
+
+  /** Bytes have left. */
+  wrote() {
+    this.#progress = now();
+    this.#session.wrote(now());
+    this.#settle();
+  }
+
+  /** No more bytes will come; `detail` is what the transport says of it. */
+  ended(detail = "") {
+    if (!this.#session.isDone) this.#apply(this.#session.endOfStream(now(), detail));
+  }
+
+  // Inside
+
+  #send(message) {
+    this.#check();
+    this.#apply(this.#session.send(message, now()));
+  }
+
+  #apply(actions) {
+    for (const action of actions) this.#do(action);
+    this.#settle();
+  }
+
+  #do(action) {
+    if (action.do === "write" && action.kind === 0x07) this.#holdPong(action.octets);
+    else if (action.do === "write") this.#write(action.octets);
+    else if (action.do === "deliver") this.#deliver(action);
+    else if (action.do === "unreadable") this.#answers.get(`request ${action.id}`)?.reject(action.fault);
+    else if (action.do === "half-close") this.#wire.end();
+    else if (action.do === "end") this.#end = action;
+  }
+
+  #write(octets) {
+    if (this.#wire.unsent === 0) this.#progress = now();
+    this.#wire.write(octets);
+  }
+
+  #deliver(delivery) {
+    const { message } = delivery;
+    const asked = this.#answers.get(message.type === "pong" ? `pong ${message.payload}` : `request ${message.id}`);
+    if (asked !== undefined && message.type === "error") {
+      asked.reject(new PeerError(message.code, message.reason.value, message.id, message.frame));
+    } else if (asked !== undefined && (message.type === "pong" || message.type === "reply")) {
+      asked.resolve(message.payload);
+    } else {
+      this.#inbox.push(delivery);
+      this.#inboxSize += sizeOf(delivery);
+      this.#delivered += 1;
+    }
+  }
+
+  #holdPong(octets) {
+    // Of several only the last need be sent (R3.9), and the first is not put off.
+    if (this.#heldPongs.length === 2) this.#heldPongs.pop();
+    this.#heldPongs.push({ behind: this.#delivered, octets });
+    this.#releasePongs();
+  }
+
+  /** The application is done with all messages that it took. */
+  #comeBack() {
+    this.#actedOn = this.#delivered - this.#inbox.length;
+    this.#releasePongs();
+  }
+
+  #releasePongs() {
+    // Two sides that wait for each other's PONG would do so for ever, so nobody waits meanwhile.
+    while (this.#heldPongs.length > 0 && (this.#waitsForPeer > 0 || this.#heldPongs[0].behind <= this.#actedOn)) {
+      const { octets } = this.#heldPongs.shift();
+      if (this.#session.isOpen) this.#write(octets);
+    }
+  }
+
+  async #answer(key, timeout, forget) {
+    this.#waitsForPeer += 1;
+    this.#releasePongs();
+    let timer;
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#answers.set(key, { resolve, reject });
+        timer = setTimeout(() => reject(new Refused("try-later", `no answer to ${key} in ${timeout} ms`)), timeout);
+      });
+    } finally {
+      clearTimeout(timer);
+      forget();
+      this.#answers.delete(key);
+      this.#waitsForPeer -= 1;
+    }
+  }
+
+  #payload(value) {
+    // A U+FEFF in front of a text would be a byte order mark, and be removed (R5.5).
+    return typeof value === "string" ? textOr(withoutMarks(value), this.peer.preferred || Encoding.UTF_8) : value;
+  }
+
+  #nextId() {
+    this.#lastId = (this.#lastId % MAX_ID) + 1;
+    return this.#lastId;
+  }
+
+  /** Throws the fault that ended the session, or Refused if it was closed. */
+  #check() {
+    if (this.#end !== null) throw this.#end.fault ?? new Refused("normal", "it is closed");
+  }
+
+  /** Resolves when something holds or the session is done. */
+  async #until(holds) {
+    while (!holds() && !this.#session.isDone) await new Promise((wake) => this.#waiters.add(wake));
+  }
+
+  /** Sees to reading, to the clock and to those who wait. */
+  #settle() {
+    const session = this.#session;
+    const reads = !session.isOpen || (this.#inboxSize < MAX_INBOX && this.#wire.unsent < MAX_UNSENT);
+    if (!reads) {
+      this.#pausedAt ??= now();
+    } else if (this.#pausedAt !== null) {
+      session.excuse(now() - this.#pausedAt);
+      this.#pausedAt = null;
+    }
+    this.#wire.read(reads);
+    this.#setTimer();
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
+    if (!session.isDone) return;
+    this.#wire.destroy();
+    const fault = this.#end?.fault ?? new Refused("normal", "it is closed");
+    for (const { reject } of this.#answers.values()) reject(fault);
+  }
+
+  #setTimer() {
+    clearTimeout(this.#timer);
+    const stall = this.#wire.unsent > 0 ? this.#progress + this.#limits.stall : Infinity;
+    const due = Math.min(this.#session.deadline(), stall);
+    if (due === Infinity || this.#session.isDone) return;
+    this.#timer = setTimeout(() => this.#tick(), Math.max(0, due - now()));
+  }
+
+  #tick() {
+    const stalled = this.#wire.unsent > 0 && now() >= this.#progress + this.#limits.stall;
+    if (stalled) {
+      const detail = `no progress for ${this.#limits.stall} ms`;
+      this.#apply(this.#session.abort(new Fault("slow-consumer", detail)));
+      return;
+    }
+    if (this.#pausedAt !== null) {
+      this.#session.excuse(now() - this.#pausedAt);
+      this.#pausedAt = now();
+    }
+    this.#apply(this.#session.tick(now()));
+  }
+}
+
+function sizeOf({ frame }) {
+  return frame.body.length + MESSAGE_COST;
+}
+
+// Whole milliseconds of a clock that only goes forward.
+function now() {
+  return Math.floor(performance.now());
+}

@@ -1,0 +1,236 @@
+// Messages: plain objects, told apart by `type` (SPEC sections 3 and 9).
+
+import { hexByte } from "./diagnosis.js";
+import { Fault, MAX_REASON } from "./fault.js";
+import { Encoding } from "./frame.js";
+import { Text, decodePayload, decodeText, isPlainLine, unpairedAt, utf8 } from "./text.js";
+
+/** What a PRESENCE says of a member. In a crowd `member` is how many are here, and `name` the room's. */
+export const EVENTS = Object.freeze(["here", "joined", "left", "crowd"]);
+
+/** The kind byte of each type. */
+export const Kind = Object.freeze({
+  HELLO: 0x01,
+  MESSAGE: 0x02,
+  REQUEST: 0x03,
+  REPLY: 0x04,
+  ERROR: 0x05,
+  PING: 0x06,
+  PONG: 0x07,
+  CLOSE: 0x08,
+  WELCOME: 0x10,
+  PRESENCE: 0x11,
+  POST: 0x12,
+  DELIVERY: 0x13,
+  GAP: 0x14,
+});
+
+const MAX_PING = 64; // bytes
+const MAX_NAME = 64; // bytes of UTF-8
+const IGNORED_FROM = 0x80;
+
+const ANY = [0, 1, 2, 3, 4];
+const TEXT = [1, 2, 3, 4];
+const NONE = [0];
+
+// The table of section 3: the fixed part as [field, bytes], the payload's field and the encodings.
+const RULES = new Map([
+  rule("message", [], "payload", ANY),
+  rule("request", [["id", 4]], "payload", ANY),
+  rule("reply", [["id", 4]], "payload", ANY),
+  rule("error", [["id", 4], ["frame", 4], ["code", 2]], "reason", TEXT),
+  rule("ping", [], "payload", NONE),
+  rule("pong", [], "payload", NONE),
+  rule("close", [["code", 2]], "reason", TEXT),
+  rule("welcome", [["member", 4], ["nextSeq", 8]], "greeting", TEXT),
+  rule("presence", [["member", 4], ["event", 1]], "name", TEXT),
+  rule("post", [["to", 4]], "payload", ANY),
+  rule("delivery", [["from", 4], ["to", 4], ["seq", 8], ["time", 8], ["nameLength", 1]], "payload", ANY),
+  rule("gap", [["missed", 8]], null, NONE),
+]);
+
+function rule(type, fields, payload, encodings) {
+  const length = fields.reduce((sum, [, width]) => sum + width, 0);
+  return [Kind[type.toUpperCase()], { type, fields, length, payload, encodings }];
+}
+
+/** Whether a kind belongs to the hub profile. */
+export function isHubKind(kind) {
+  return kind >= Kind.WELCOME && kind <= Kind.GAP;
+}
+
+/** Whether a kind is left to applications (R3.7). */
+export function isPrivateKind(kind) {
+  return kind >= 0xc0 && kind <= 0xef;
+}
+
+/**
+ * The message in a frame, the hub profile being in force; null if its kind is to be ignored (R3.6).
+ * `agreed` are the private kinds that are not ignored.
+ * Throws Fault: unknown-kind, malformed, bad-text.
+ */
+export function parseMessage({ kind, encoding, body }, agreed = []) {
+  const found = RULES.get(kind);
+  if (found === undefined) {
+    if (isPrivateKind(kind) && agreed.includes(kind)) {
+      return { type: "private", kind, payload: decodePayload(body, encoding) };
+    }
+    if (kind >= IGNORED_FROM) return null;
+    throw new Fault("unknown-kind", `found ${hexByte(kind)}`);
+  }
+  check(found.encodings.includes(encoding), `kind ${hexByte(kind)} in encoding ${encoding}`);
+  check(body.length >= found.length, `kind ${hexByte(kind)} with ${body.length} bytes`);
+  return read(found, encoding, body);
+}
+
+/** The frame of a message. Throws Fault: malformed for what is no message, unknown-kind. */
+export function messageToFrame(message) {
+  if (message.type === "private") {
+    if (!isPrivateKind(message.kind)) throw new Fault("unknown-kind", `${message.kind} is not private`);
+    return frameOf(message.kind, new Uint8Array(0), message.payload, ANY);
+  }
+  const kind = Kind[String(message.type).toUpperCase()];
+  const found = RULES.get(kind);
+  check(found !== undefined, `no type ${message.type}`);
+  checkFields(found, message);
+  const name = message.type === "delivery" ? utf8(message.name) : new Uint8Array(0);
+  const fixed = new Uint8Array(found.length + name.length);
+  const view = new DataView(fixed.buffer);
+  let at = 0;
+  for (const [field, width] of found.fields) {
+    SETTERS[width](view, at, wireValue(message, field, name));
+    at += width;
+  }
+  fixed.set(name, at);
+  return frameOf(kind, fixed, found.payload === null ? new Uint8Array(0) : message[found.payload], found.encodings);
+}
+
+/** The encoding that a message travels in. */
+export function encodingOf(payload) {
+  return payload instanceof Text ? payload.encoding : Encoding.BINARY;
+}
+
+/** A reason of at most 200 bytes in an encoding (R6.5), cut between characters. */
+export function reasonText(words, encoding) {
+  let characters = Array.from(words).slice(0, MAX_REASON);
+  for (;;) {
+    const text = textOr(characters.join(""), encoding);
+    if (text.octets.length <= MAX_REASON) return text;
+    characters = characters.slice(0, -1);
+  }
+}
+
+/** Text in the wanted encoding if that can carry it, else in UTF-8. Throws Fault unmappable-text for a lone surrogate. */
+export function textOr(value, encoding) {
+  try {
+    return new Text(value, encoding);
+  } catch {
+    return new Text(value, Encoding.UTF_8);
+  }
+}
+
+function read(found, encoding, body) {
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const message = { type: found.type };
+  let at = 0;
+  for (const [field, width] of found.fields) {
+    message[field] = GETTERS[width](view, at);
+    at += width;
+  }
+  if (message.type === "delivery") {
+    const { nameLength, ...rest } = message;
+    check(nameLength <= MAX_NAME && at + nameLength <= body.length, `a name of ${nameLength} bytes`);
+    const name = nameOf(body.subarray(at, at + nameLength));
+    return { ...rest, name, payload: decodePayload(body.slice(at + nameLength), encoding) };
+  }
+  if (message.type === "presence") {
+    check(message.event < EVENTS.length, `event ${message.event}`);
+    message.event = EVENTS[message.event];
+  }
+  if ("id" in message && message.type !== "error") check(message.id !== 0, "id 0");
+  const rest = body.slice(at);
+  if (found.payload === null) check(rest.length === 0, `kind ${hexByte(Kind.GAP)} with ${body.length} bytes`);
+  else message[found.payload] = found.payload === "reason" ? readReason(rest, encoding) : decodePayload(rest, encoding);
+  if (message.type === "ping" || message.type === "pong") check(rest.length <= MAX_PING, `${rest.length} bytes`);
+  if (message.type === "presence") checkPresence(message);
+  return message;
+}
+
+function readReason(octets, encoding) {
+  try {
+    return decodeText(octets, encoding);
+  } catch {
+    return new Text("", encoding); // R3.21
+  }
+}
+
+function nameOf(octets) {
+  let text;
+  try {
+    text = decodeText(octets, Encoding.UTF_8);
+  } catch {
+    throw new Fault("malformed", "the name is not UTF-8");
+  }
+  // A U+FEFF in front is a part of the name: names are no payloads.
+  const name = text.hadBom ? `\ufeff${text.value}` : text.value;
+  check(isName(name), "the name is no plain line");
+  return name;
+}
+
+function checkFields(found, message) {
+  for (const [field, width] of found.fields) {
+    if (field === "nameLength") check(isName(message.name), "the name is no plain line of at most 64 bytes");
+    else if (field === "event") check(EVENTS.includes(message.event), `event ${message.event}`);
+    else check(isUnsigned(message[field], width), `${field} ${message[field]}`);
+  }
+  if (message.type === "request" || message.type === "reply") check(message.id !== 0, "id 0");
+  if (message.type === "presence") checkPresence(message);
+  const payload = found.payload === null ? null : message[found.payload];
+  check(payload === null || payload instanceof Text || payload instanceof Uint8Array, `${found.payload} is neither Text nor Uint8Array`);
+  if (message.type === "ping" || message.type === "pong") check(payload.length <= MAX_PING, `${payload.length} bytes`);
+}
+
+function checkPresence({ name }) {
+  check(name instanceof Text && name.value !== "" && isName(name.value), "the name is no plain line of 1 to 64 bytes");
+}
+
+function isName(name) {
+  return typeof name === "string" && unpairedAt(name) < 0 && isPlainLine(name) && utf8(name).length <= MAX_NAME;
+}
+
+function isUnsigned(value, width) {
+  if (width === 8) return typeof value === "bigint" && BigInt.asUintN(64, value) === value;
+  return Number.isInteger(value) && value >= 0 && value < 2 ** (8 * width);
+}
+
+function wireValue(message, field, name) {
+  if (field === "nameLength") return name.length;
+  return field === "event" ? EVENTS.indexOf(message.event) : message[field];
+}
+
+function frameOf(kind, fixed, payload, encodings) {
+  const encoding = encodingOf(payload);
+  check(encodings.includes(encoding), `kind ${hexByte(kind)} in encoding ${encoding}`);
+  const octets = payload instanceof Text ? payload.octets : payload;
+  const body = new Uint8Array(fixed.length + octets.length);
+  body.set(fixed);
+  body.set(octets, fixed.length);
+  return { kind, encoding, body };
+}
+
+function check(holds, detail) {
+  if (!holds) throw new Fault("malformed", detail);
+}
+
+const GETTERS = {
+  1: (view, at) => view.getUint8(at),
+  2: (view, at) => view.getUint16(at),
+  4: (view, at) => view.getUint32(at),
+  8: (view, at) => view.getBigUint64(at),
+};
+const SETTERS = {
+  1: (view, at, value) => view.setUint8(at, value),
+  2: (view, at, value) => view.setUint16(at, value),
+  4: (view, at, value) => view.setUint32(at, value),
+  8: (view, at, value) => view.setBigUint64(at, value),
+};

@@ -1,0 +1,415 @@
+// The session: what one side of a connection does, without a socket and without a clock (SPEC section 7).
+//
+// Time is an argument, in milliseconds from any origin. What is to be done comes back as a list of actions, in order:
+//   { do: "write", kind, octets }             send these bytes, one whole frame
+//   { do: "opened", hello }                   the peer's HELLO has been accepted
+//   { do: "deliver", message, number, frame } a message for the application, with the number of its frame
+//   { do: "unreadable", id, fault }           the answer to a request came and cannot be read
+//   { do: "half-close" }                      close the sending direction behind all that is written, and read on
+//   { do: "end", cause, fault }               the session is over; fault is null if this side closed of its own will
+
+import { Clock, Flood, LIMITS } from "./clock.js";
+import { hexByte, quoted } from "./diagnosis.js";
+import { Fault, PeerClosed, Refused, codeOf, firstName } from "./fault.js";
+import { Decoder, Encoding, HEADER, encodeFrame } from "./frame.js";
+import { Hello, PREFIX, judgePrefix } from "./hello.js";
+import { Kind, isHubKind, messageToFrame, parseMessage, reasonText } from "./message.js";
+
+const MAX_LINE = 1024; // bytes before the server's first F5 (R4.21)
+
+const GREETING = "greeting"; // the peer's HELLO has not been accepted
+const OPEN = "open";
+const CLOSING = "closing"; // CLOSE was sent
+const CLOSED = "closed";
+
+/** One side of a connection. Call `start` first, and `tick` when `deadline` has come. */
+export class Session {
+  #limits;
+  #agreed;
+  #state = GREETING;
+  #clock;
+  #flood;
+  #decoder;
+  #line; // what was skipped so far, null where nothing is
+  #number = 0; // of the frame that comes next
+  #asked = new Set(); // ids of own requests without answer
+  #owed = new Set(); // ids of the peer's requests without answer
+  #pings = new Set(); // payloads of the application's PINGs without PONG, in hex
+  #discarded = 0; // bytes that came behind the own CLOSE
+  #end = null; // why it ends, from the moment that is known
+  #endIsTold = false;
+
+  /**
+   * @param role "client" or "server"
+   * @param options `limits`: some of LIMITS; `agreed`: private kinds that are not ignored
+   */
+  constructor(role, hello, { limits = {}, agreed = [] } = {}) {
+    this.role = role;
+    this.hello = hello;
+    this.peer = null; // the other side's HELLO, once accepted
+    this.#limits = { ...LIMITS, ...limits };
+    this.#agreed = agreed;
+    this.#clock = new Clock(this.#limits);
+    this.#flood = new Flood(this.#limits);
+    this.#decoder = new Decoder(this.#limits.beforeHello);
+    this.#line = role === "client" ? [] : null;
+  }
+
+  /** Whether messages can be sent. */
+  get isOpen() {
+    return this.#state === OPEN;
+  }
+
+  /** Whether there is nothing left to read: the driver closes the stream. */
+  get isDone() {
+    return this.#state === CLOSED;
+  }
+
+  /** Whether the hub profile is in force (R9.1). */
+  get hasHub() {
+    return this.peer !== null && this.peer.hub && this.hello.hub;
+  }
+
+  // What the driver says
+
+  /** The connection stands. */
+  start(now) {
+    this.#clock.start(now);
+    return this.role === "client" ? [this.#sendHello(now)] : [];
+  }
+
+  /** Bytes have come. */
+  receive(octets, now) {
+    const actions = [];
+    this.#clock.hear(now);
+    if (this.#state === CLOSING) this.#discard(octets.length, actions);
+    if (!this.#reads) return actions;
+    try {
+      this.#decoder.feed(this.#skipLine(octets));
+      while (this.#reads) {
+        const frame = this.#nextFrame(now);
+        if (frame === null) return actions;
+        this.#take(frame, now, actions);
+      }
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault;
+      this.#fail(fault, now, actions);
+    }
+    this.#discard(this.#decoder.unused, actions);
+    return actions;
+  }
+
+  /** No more bytes will come; `detail` is what the transport says of it. */
+  endOfStream(now, detail = "") {
+    const actions = [];
+    const pending = this.#decoder.pending;
+    if (this.#reads && pending > 0) this.#fail(new Fault("truncated", detail || `${pending} bytes of a frame`), now, actions);
+    else if (this.#reads) this.#end = endOf(new Fault("no-close", detail || this.#said()));
+    this.#finish(actions);
+    return actions;
+  }
+
+  /** The driver cannot go on, and closes the stream: a half-written frame leaves no place for a CLOSE (R7.14). */
+  abort(fault) {
+    const actions = [];
+    this.#end ??= endOf(fault);
+    this.#finish(actions);
+    return actions;
+  }
+
+  /** Does what is due. */
+  tick(now) {
+    const actions = [];
+    while (this.#state !== CLOSED) {
+      const due = this.#clock.nextDue();
+      if (due.time > now) break;
+      if (due.what === "drain") this.#finish(actions);
+      else if (due.what === "ping") actions.push(this.#write({ type: "ping", payload: new Uint8Array(0) }, now));
+      else this.#fail(new Fault(due.what, this.#said()), now, actions);
+    }
+    return actions;
+  }
+
+  /** When to call `tick`; Infinity: nothing is due. */
+  deadline() {
+    return this.#state === CLOSED ? Infinity : this.#clock.nextDue().time;
+  }
+
+  /** Bytes have left: a long frame in transit keeps the promise (R7.2). */
+  wrote(now) {
+    this.#clock.write(now);
+  }
+
+  /** The driver did not read for so many milliseconds: the peer is not to blame for them. */
+  excuse(duration) {
+    this.#clock.excuse(duration);
+    this.#flood.excuse(duration);
+  }
+
+  // What the application says
+
+  /** Sends a message, or throws Refused or Fault malformed and sends nothing. */
+  send(message, now) {
+    const frame = this.#permit(message);
+    if (message.type === "request") this.#asked.add(message.id);
+    else if (message.type === "reply" || message.type === "error") this.#owed.delete(message.id);
+    else if (message.type === "ping") this.#pings.add(keyOf(message.payload));
+    this.#clock.write(now);
+    return [writeOf(frame)];
+  }
+
+  /** Sends CLOSE, unless one was sent already; the reason is the code's first name if none is given. */
+  close(code, words, now) {
+    const actions = [];
+    if (!this.#reads) return actions;
+    const name = firstName(code) ?? "";
+    this.#end = { do: "end", cause: name || String(code), fault: null };
+    this.#sendClose(code, words ?? name, now, actions);
+    return actions;
+  }
+
+  /** The application no longer waits for the answer to this request. */
+  forget(id) {
+    this.#asked.delete(id);
+  }
+
+  /** The application no longer waits for the PONG to this PING. */
+  forgetPing(payload) {
+    this.#pings.delete(keyOf(payload));
+  }
+
+  // Receiving
+
+  get #reads() {
+    return this.#state === GREETING || this.#state === OPEN;
+  }
+
+  /** Drops what a server says before its first frame (R4.21). */
+  #skipLine(octets) {
+    if (this.#line === null) return octets;
+    const start = octets.indexOf(0xf5);
+    const skipped = start < 0 ? octets : octets.subarray(0, start);
+    const allowed = MAX_LINE - this.#line.length;
+    this.#line.push(...skipped.subarray(0, allowed));
+    if (skipped.length > allowed) {
+      this.#decoder.feed(octets.subarray(allowed));
+      throw this.#decoder.abandon(new Fault("bad-start", this.#said()), 1);
+    }
+    if (start < 0) return octets.subarray(0, 0);
+    this.#line = null;
+    return octets.subarray(start);
+  }
+
+  #nextFrame(now) {
+    const header = this.#decoder.header();
+    if (header !== null && this.#state === GREETING) this.#judgeFirst(header.kind);
+    const frame = this.#decoder.next();
+    if (frame !== null) {
+      this.#clock.frameEnds();
+    } else if (this.#decoder.pending > 0) {
+      this.#clock.frameBegins(now);
+      if (header !== null) this.#clock.headerEnds(header.length, now);
+    }
+    return frame;
+  }
+
+  /** Names early what is no HELLO (R4.3, R4.7, R4.19). */
+  #judgeFirst(kind) {
+    if (kind === Kind.CLOSE) return;
+    if (kind !== Kind.HELLO) {
+      throw this.#decoder.abandon(new Fault("hello-expected", `found kind ${hexByte(kind)}`), HEADER);
+    }
+    const wrong = judgePrefix(this.#decoder.body(PREFIX.length));
+    if (wrong !== null) throw this.#decoder.abandon(wrong.fault, HEADER + wrong.position + 1);
+  }
+
+  #take(frame, now, actions) {
+    const number = this.#number;
+    this.#number = (number + 1) % 2 ** 32;
+    if (this.#state === GREETING && frame.kind === Kind.HELLO) {
+      this.#open(frame, now, actions);
+      return;
+    }
+    this.#flood.judge(frame, now);
+    this.#judgeKind(frame.kind);
+    let message;
+    try {
+      message = parseMessage(frame, this.#agreed);
+    } catch (fault) {
+      if (fault.name !== "bad-text") throw fault;
+      this.#answerBadText(frame, number, fault, now, actions);
+      return;
+    }
+    if (message !== null) this.#act(message, number, frame, now, actions);
+  }
+
+  #open(frame, now, actions) {
+    if (frame.encoding !== Encoding.BINARY) throw new Fault("malformed", `HELLO in encoding ${frame.encoding}`);
+    this.peer = Hello.parse(frame.body);
+    this.#state = OPEN;
+    this.#decoder.limit = this.hello.maxBody;
+    this.#clock.open(this.hello.keepalive, this.peer.keepalive);
+    if (this.role === "server") actions.push(this.#sendHello(now));
+    actions.push({ do: "opened", hello: this.peer });
+  }
+
+  #judgeKind(kind) {
+    if (kind === Kind.HELLO) throw new Fault("second-hello");
+    if (!isHubKind(kind)) return;
+    if (!this.hasHub) throw new Fault("unknown-kind", `${hexByte(kind)} without the hub profile`);
+    if ((kind === Kind.POST) !== (this.role === "server")) {
+      throw new Fault("unexpected-kind", `${hexByte(kind)} to a ${this.role}`);
+    }
+  }
+
+  #act(message, number, frame, now, actions) {
+    if (message.type === "close") {
+      this.#closedByPeer(message, now, actions);
+      return;
+    }
+    if (message.type === "ping") {
+      actions.push(this.#write({ type: "pong", payload: message.payload }, now));
+      return;
+    }
+    if (message.type === "pong") {
+      if (!this.#pings.delete(keyOf(message.payload))) return; // R3.11
+    } else if (message.type === "error") {
+      this.#asked.delete(message.id);
+    } else if (!this.hello.accepts(frame.encoding)) {
+      this.#answerBadText(frame, number, new Fault("encoding-refused"), now, actions);
+      return;
+    } else if (message.type === "reply") {
+      if (!this.#asked.delete(message.id)) return; // R3.14
+    } else if (message.type === "request") {
+      this.#judgeId(message.id);
+      if (this.#owed.size >= this.#limits.requests) {
+        const full = new Fault("try-later", `${this.#owed.size} requests wait for an answer`);
+        actions.push(this.#sendError(message.id, number, full, now));
+        return;
+      }
+      this.#owed.add(message.id);
+    }
+    actions.push({ do: "deliver", message, number, frame });
+  }
+
+  /** The frame was whole, so the connection lives (R5.8, R5.11). */
+  #answerBadText(frame, number, found, now, actions) {
+    const refused = !this.hello.accepts(frame.encoding);
+    const fault = refused ? new Fault("encoding-refused", `encoding ${frame.encoding}`) : found;
+    const hasId = frame.kind === Kind.REQUEST || frame.kind === Kind.REPLY;
+    const id = hasId ? new DataView(frame.body.buffer, frame.body.byteOffset).getUint32(0) : 0;
+    if (frame.kind !== Kind.REPLY) {
+      this.#judgeId(id);
+      actions.push(this.#sendError(id, number, fault, now));
+    } else if (this.#asked.delete(id)) {
+      // A reply never provokes a reply (R3.20): who waits for it is told on this side.
+      actions.push({ do: "unreadable", id, fault });
+    }
+  }
+
+  #judgeId(id) {
+    if (this.#owed.has(id)) throw new Fault("duplicate-request", `id ${id}`);
+  }
+
+  // Sending
+
+  /** The frame of a message that may be sent now; throws Refused if the rules forbid it. */
+  #permit(message) {
+    if (!this.isOpen) throw new Refused("not-open", "the session is not open");
+    if (message.type === "close" || message.type === "pong") {
+      throw new Refused("protocol-error", "the session sends CLOSE and PONG itself");
+    }
+    const frame = messageToFrame(message);
+    const { kind, encoding, body } = frame;
+    if (isHubKind(kind)) {
+      if (!this.hasHub) throw new Refused("unknown-kind", `${hexByte(kind)} without the hub profile`);
+      if ((kind === Kind.POST) !== (this.role === "client")) {
+        throw new Refused("unexpected-kind", `${hexByte(kind)} from a ${this.role}`);
+      }
+    }
+    if (!this.peer.accepts(encoding)) throw new Refused("encoding-refused", `the peer does not accept encoding ${encoding}`);
+    if (body.length > this.peer.maxBody) {
+      throw new Refused("too-long", `${body.length} bytes, the peer accepts ${this.peer.maxBody}`);
+    }
+    this.#permitId(message);
+    return frame;
+  }
+
+  #permitId({ type, id }) {
+    if (type === "request") {
+      if (this.#asked.has(id)) throw new Refused("duplicate-request", `id ${id}`);
+      if (this.#asked.size >= this.#limits.requests) {
+        throw new Refused("try-later", `${this.#asked.size} requests wait for an answer`);
+      }
+    }
+    if ((type === "reply" || (type === "error" && id !== 0)) && !this.#owed.has(id)) {
+      throw new Refused("no-such-request", `REQUEST ${id} waits for no answer`);
+    }
+  }
+
+  #write(message, now) {
+    this.#clock.write(now);
+    return writeOf(messageToFrame(message));
+  }
+
+  #sendHello(now) {
+    this.#clock.write(now);
+    return writeOf({ kind: Kind.HELLO, encoding: Encoding.BINARY, body: this.hello.body() });
+  }
+
+  #sendError(id, frame, fault, now) {
+    const reason = reasonText(fault.reason, this.peer.preferred || Encoding.ASCII);
+    return this.#write({ type: "error", id, frame, code: codeOf(fault.name), reason }, now);
+  }
+
+  #sendClose(code, words, now, actions) {
+    actions.push(this.#write({ type: "close", code, reason: reasonText(words, Encoding.ASCII) }, now), { do: "half-close" });
+    this.#clock.close(now);
+    this.#state = CLOSING;
+  }
+
+  // Ending
+
+  #fail(fault, now, actions) {
+    this.#end = endOf(fault);
+    this.#sendClose(codeOf(fault.name), fault.reason, now, actions);
+  }
+
+  #closedByPeer({ code, reason }, now, actions) {
+    this.#end = { do: "end", cause: `peer-${code}`, fault: new PeerClosed(code, reason.value) };
+    this.#sendClose(code, "", now, actions);
+    this.#tellEnd(actions);
+  }
+
+  #discard(count, actions) {
+    this.#discarded += count;
+    if (this.#discarded >= this.#limits.drainBytes) this.#finish(actions);
+  }
+
+  #finish(actions) {
+    this.#state = CLOSED;
+    this.#tellEnd(actions);
+  }
+
+  #tellEnd(actions) {
+    if (this.#end === null || this.#endIsTold) return;
+    this.#endIsTold = true;
+    actions.push(this.#end);
+  }
+
+  #said() {
+    return this.#line?.length ? `it said ${quoted(Uint8Array.from(this.#line))}` : "";
+  }
+}
+
+function endOf(fault) {
+  return { do: "end", cause: fault.name, fault };
+}
+
+function writeOf(frame) {
+  return { do: "write", kind: frame.kind, octets: encodeFrame(frame) };
+}
+
+function keyOf(payload) {
+  return Array.from(payload, hexByte).join("");
+}

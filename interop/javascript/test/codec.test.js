@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Decoder, Encoding, Fault, Hello, Kind, Text, decodeText, encodeFrame, encodeText, messageToFrame, parseMessage } from "../bookend.js";
+
+const HI = Uint8Array.of(0xf5, 0xf8, 2, 2, 0, 0, 0, 2, 0x68, 0x69, 0xf8, 0xf5);
+
+function faultOf(work) {
+  try {
+    work();
+  } catch (fault) {
+    assert.ok(fault instanceof Fault, String(fault));
+    return [fault.name, fault.offset];
+  }
+  return assert.fail("no fault");
+}
+
+test("a frame is what SPEC section 2 shows", () => {
+  const body = Uint8Array.of(0x68, 0x69);
+  assert.deepEqual(encodeFrame({ kind: Kind.MESSAGE, encoding: Encoding.UTF_8, body }), HI);
+});
+
+test("frames are the same however the stream was cut", () => {
+  const stream = Uint8Array.of(...HI, ...HI, ...HI);
+  for (let first = 0; first <= stream.length; first++) {
+    const decoder = new Decoder(2);
+    const frames = [];
+    for (const piece of [stream.subarray(0, first), stream.subarray(first)]) {
+      decoder.feed(piece);
+      for (let frame = decoder.next(); frame !== null; frame = decoder.next()) frames.push(frame);
+    }
+    assert.deepEqual(frames, Array(3).fill({ kind: 2, encoding: 2, body: HI.slice(8, 10) }));
+  }
+});
+
+test("length over the limit fails before the body arrives", () => {
+  const decoder = new Decoder(1024);
+  decoder.feed(HI.subarray(0, 4));
+  decoder.feed(Uint8Array.of(0, 0, 4, 1));
+  assert.deepEqual(faultOf(() => decoder.next()), ["too-long", 4]);
+});
+
+test("a fault is sticky", () => {
+  const decoder = new Decoder(1024);
+  decoder.feed(Uint8Array.of(0x47));
+  assert.deepEqual(faultOf(() => decoder.next()), ["bad-start", 0]);
+  decoder.feed(HI);
+  assert.deepEqual(faultOf(() => decoder.next()), ["bad-start", 0]);
+});
+
+test("a body is a copy that later bytes do not change", () => {
+  const decoder = new Decoder(1024);
+  const octets = HI.slice();
+  decoder.feed(octets);
+  const frame = decoder.next();
+  octets.fill(0);
+  decoder.feed(HI);
+  decoder.next();
+  assert.deepEqual(frame.body, HI.slice(8, 10));
+});
+
+test("text survives each encoding of Unicode", () => {
+  const value = "grüß \u0000 😀 \ufffe \uffff \u{10ffff}";
+  for (const encoding of [Encoding.UTF_8, Encoding.UTF_16BE, Encoding.UTF_16LE]) {
+    const text = decodeText(encodeText(value, encoding), encoding);
+    assert.equal(text.value, value);
+    assert.equal(text.hadBom, false);
+  }
+});
+
+test("text longer than a chunk is decoded whole, surrogates across the seam too", () => {
+  const value = "x".repeat((1 << 13) - 1) + "😀".repeat(10_000);
+  assert.equal(decodeText(encodeText(value, Encoding.UTF_16LE), Encoding.UTF_16LE).value, value);
+});
+
+test("one byte order mark is removed, and no more", () => {
+  const text = decodeText(Uint8Array.of(0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf, 0x61), Encoding.UTF_8);
+  assert.deepEqual([text.value, text.hadBom, text.octets.length], ["\ufeffa", true, 4]);
+});
+
+test("bad text has the offset of its first illegal sequence", () => {
+  const cases = [
+    [Encoding.ASCII, [0x61, 0x80], 1],
+    [Encoding.UTF_8, [0x61, 0xc0, 0x80], 1],
+    [Encoding.UTF_8, [0x61, 0xed, 0xa0, 0x80], 1],
+    [Encoding.UTF_8, [0x61, 0xf4, 0x90, 0x80, 0x80], 1],
+    [Encoding.UTF_8, [0xc3, 0xa9, 0xe2, 0x82], 2],
+    [Encoding.UTF_16BE, [0, 0x61, 0xd8, 0, 0], 2],
+    [Encoding.UTF_16LE, [0x61, 0, 0x61], 2],
+    [Encoding.UTF_16LE, [0xfe, 0xff], 0],
+  ];
+  for (const [encoding, octets, offset] of cases) {
+    assert.deepEqual(faultOf(() => decodeText(Uint8Array.from(octets), encoding)), ["bad-text", offset]);
+  }
+});
+
+test("what an encoding cannot carry is refused, with its place in UTF-8", () => {
+  assert.deepEqual(faultOf(() => encodeText("ü€x", Encoding.ASCII)), ["unmappable-text", 0]);
+  assert.deepEqual(faultOf(() => encodeText("ab\u20ac", Encoding.ASCII)), ["unmappable-text", 2]);
+  assert.deepEqual(faultOf(() => encodeText("ü\ud800", Encoding.UTF_8)), ["unmappable-text", 2]);
+  assert.deepEqual(faultOf(() => encodeText("\ufeff\ufffe", Encoding.UTF_16BE)), ["unmappable-text", 3]);
+});
+
+test("a view into a larger buffer is read at its own place", () => {
+  const large = Uint8Array.of(9, 9, ...new Hello({ name: "ann", resume: 7n }).body(), 9);
+  const hello = Hello.parse(large.subarray(2, large.length - 1));
+  assert.deepEqual([hello.name, hello.resume], ["ann", 7n]);
+});
+
+test("no illegal HELLO can be made", () => {
+  for (const fields of [{ name: "" }, { name: "a\nb" }, { name: "\ud800" }, { maxBody: 1023 }, { accepted: 3 }, { preferred: 5 }, { resume: 1 }]) {
+    assert.deepEqual(faultOf(() => new Hello(fields)), ["bad-hello", null], JSON.stringify(fields));
+  }
+});
+
+test("each message is read as it was written", () => {
+  const words = new Text("grüß", Encoding.UTF_16LE);
+  const messages = [
+    { type: "message", payload: words },
+    { type: "request", id: 7, payload: Uint8Array.of(1) },
+    { type: "error", id: 0, frame: 2 ** 32 - 1, code: 1007, reason: words },
+    { type: "welcome", member: 5, nextSeq: 2n ** 64n - 1n, greeting: words },
+    { type: "presence", member: 5, event: "joined", name: words },
+    { type: "delivery", from: 5, to: 0, seq: 1n, time: 2n, name: "ann", payload: words },
+    { type: "gap", missed: 3n },
+  ];
+  for (const message of messages) assert.deepEqual(parseMessage(messageToFrame(message)), message);
+});
+
+test("what is no message is refused", () => {
+  const payload = new Uint8Array(0);
+  for (const message of [
+    { type: "request", id: 0, payload },
+    { type: "request", id: 2 ** 32, payload },
+    { type: "post", to: 1.5, payload },
+    { type: "message", payload: "a string has no encoding" },
+    { type: "ping", payload: new Uint8Array(65) },
+    { type: "gap", missed: 3 },
+    { type: "nonsense", payload },
+  ]) {
+    assert.deepEqual(faultOf(() => messageToFrame(message)), ["malformed", null], message.type);
+  }
+});
