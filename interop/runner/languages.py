@@ -22,6 +22,12 @@ WINE = "/usr/lib/wine/wine64"
 WINE_ENVIRONMENT = {"WINEDEBUG": "-all", "WINEPREFIX": str(ROOT / "interop/build/wine")}
 """Wine says nothing of itself, and keeps what it makes out of the home directory."""
 
+CSHARP_BUILD = "interop/build/csharp"
+CSHARP_LIBRARY = tuple(
+    f"interop/csharp/{name}.cs" for name in ("Fault", "Frame", "Text", "Hello", "Message", "Session", "Connection")
+)
+MCS = ("mcs", "-langversion:7", "-optimize+", "-warnaserror")
+
 
 class NotRun(Exception):
     """The peer cannot be run here; `lacking` says that only a tool of this machine is missing."""
@@ -115,6 +121,17 @@ LANGUAGES = (
         adapter=("node", "interop/javascript/adapter.js"),
         chat=("node", "interop/javascript/chat.js"),
     ),
+    Language(
+        name="csharp",
+        folder="interop/csharp",
+        tools=("mcs", "mono"),
+        build=(
+            (*MCS, f"-out:{CSHARP_BUILD}/adapter.exe", "interop/csharp/Adapter.cs", *CSHARP_LIBRARY),
+            (*MCS, f"-out:{CSHARP_BUILD}/chat.exe", "interop/csharp/Chat.cs", *CSHARP_LIBRARY),
+        ),
+        adapter=("mono", f"{CSHARP_BUILD}/adapter.exe"),
+        chat=("mono", f"{CSHARP_BUILD}/chat.exe"),
+    ),
 )
 
 
@@ -155,6 +172,7 @@ def build(language: Language) -> None:
         raise NotRun(f"no {missing}", lacking=True)
     if not (ROOT / language.folder).is_dir():
         raise NotRun(f"no {language.folder}")
+    (ROOT / CSHARP_BUILD).mkdir(parents=True, exist_ok=True)
     for command in language.build:
         built = _rust is not None and command[0] == "cargo"
         if not built and subprocess.run(command, cwd=ROOT, env={**os.environ, **language.environment}).returncode != 0:

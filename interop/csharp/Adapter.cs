@@ -1,0 +1,185 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using Bookend;
+
+/// <summary>The adapter: one request a line in, one answer line out (interop/README.md).</summary>
+internal static class Adapter
+{
+    private static void Main()
+    {
+        var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true, NewLine = "\n" };
+        var input = new StreamReader(Console.OpenStandardInput());
+        for (var line = input.ReadLine(); line != null; line = input.ReadLine())
+        {
+            string answer;
+            try
+            {
+                answer = Answer(line.Split(' '));
+            }
+            catch (Fault fault)
+            {
+                answer = Word(fault);
+            }
+            output.WriteLine(answer);
+        }
+    }
+
+    private static string Answer(string[] words)
+    {
+        switch (words[0])
+        {
+            case "frame": return AnswerFrame(uint.Parse(words[1]), words[2], words[3]);
+            case "encode": return "ok " + Hex(FrameOf(words[1], words[2], words[3]).Encode());
+            case "text":
+                var text = Payload.Decode(Bytes(words[2]), EncodingOf(words[1]));
+                return "ok " + Hex(text.Text) + (text.HadBom ? " bom" : " nobom");
+            case "encode-text":
+                var given = Payload.Decode(Bytes(words[2]), TextEncoding.Utf8); // its mark is a part of the text given
+                return "ok " + Hex(Payload.Of((given.HadBom ? "\uFEFF" : "") + given.Text, EncodingOf(words[1])).Octets);
+            case "hello": return AnswerHello(Hello.Parse(Bytes(words[1])));
+            case "message": return AnswerMessage(Message.Parse(FrameOf(words[1], words[2], words[3])));
+            case "session": return AnswerSession(words);
+            default: throw new ArgumentException(words[0]);
+        }
+    }
+
+    private static string AnswerFrame(uint limit, string cut, string hex)
+    {
+        var decoder = new Decoder(limit);
+        var items = new List<string>();
+        try
+        {
+            foreach (var piece in Cut(cut, hex))
+            {
+                decoder.Feed(piece, 0, piece.Length);
+                for (var frame = decoder.Next(); frame != null; frame = decoder.Next())
+                    items.Add(frame.Kind.ToString("x2") + ":" + (int)frame.Encoding + ":" + Hex(frame.Body));
+            }
+            items.Add(decoder.Pending > 0 ? "more" : "end");
+        }
+        catch (Fault fault)
+        {
+            items.Add(Word(fault));
+        }
+        return string.Join(" ", items);
+    }
+
+    private static string AnswerHello(Hello hello) =>
+        "ok major=" + hello.Major + " minor=" + hello.Minor + " accepted=" + hello.Accepted.ToString("x2") + " preferred=" + (int)hello.Preferred
+        + " max-body=" + hello.MaxBody + " keepalive=" + hello.Keepalive + " features=" + (hello.Hub ? 1 : 0)
+        + (hello.Name == null ? "" : " name=" + Hex(hello.Name)) + (hello.Room == null ? "" : " room=" + Hex(hello.Room))
+        + (hello.Token == null ? "" : " token=" + Hex(hello.Token)) + (hello.Resume == null ? "" : " resume=" + hello.Resume)
+        + (hello.Software == null ? "" : " software=" + Hex(hello.Software)) + " wire=" + Hex(hello.Body());
+
+    private static string AnswerMessage(Message it)
+    {
+        if (it == null) return "ignored";
+        return "ok " + it.Kind.ToString().ToUpperInvariant() + " " + Fields(it) + " wire=" + Hex(it.ToFrame().Body);
+    }
+
+    private static string Fields(Message it)
+    {
+        var payload = it.Payload.Text == null ? Hex(it.Payload.Octets) : Hex(it.Payload.Text);
+        switch (it.Kind)
+        {
+            case Kind.Request: case Kind.Reply: return "id=" + it.Id + " payload=" + payload;
+            case Kind.Error: return "id=" + it.Id + " frame=" + it.FrameNumber + " code=" + it.Code + " reason=" + payload;
+            case Kind.Close: return "code=" + it.Code + " reason=" + payload;
+            case Kind.Welcome: return "member=" + it.Member + " seq=" + it.Seq + " greeting=" + payload;
+            case Kind.Presence: return "member=" + it.Member + " event=" + (int)it.Event + " name=" + payload;
+            case Kind.Post: return "to=" + it.To + " payload=" + payload;
+            case Kind.Delivery:
+                return "from=" + it.From + " to=" + it.To + " seq=" + it.Seq + " time=" + it.Time + " name=" + Hex(it.Name) + " payload=" + payload;
+            case Kind.Gap: return "missed=" + it.Missed;
+            default: return "payload=" + payload;
+        }
+    }
+
+    private static string AnswerSession(string[] words)
+    {
+        var session = new Session(words[1] == "client" ? Role.Client : Role.Server, Hello.Parse(Bytes(words[3])));
+        long now = 0;
+        var answers = new List<string> { Show(session.Start(now)) };
+        foreach (var step in words.Skip(4))
+        {
+            var parts = step.Split(':');
+            if (parts[0] == "time") now = long.Parse(parts[1]);
+            switch (parts[0])
+            {
+                case "recv": answers.Add(Show(Cut(words[2], parts[1]).SelectMany(piece => session.Receive(piece, 0, piece.Length, now)).ToList())); break;
+                case "time": answers.Add(Show(session.Tick(now))); break;
+                case "eof": answers.Add(Show(session.EndOfStream(now))); break;
+                case "send": answers.Add(Send(session, FrameOf(parts[1], parts[2], parts[3]), now)); break;
+                case "close": answers.Add(Show(session.Close(ushort.Parse(parts[1]), null, now))); break;
+                default: throw new ArgumentException(step);
+            }
+        }
+        return string.Join(" ", answers);
+    }
+
+    private static string Send(Session session, Frame frame, long now)
+    {
+        try
+        {
+            session.Send(Message.Parse(frame, frame.Kind) ?? throw new Fault("unknown-kind"), now);
+            return "sent";
+        }
+        catch (Fault fault)
+        {
+            return "refused:" + fault.Name;
+        }
+    }
+
+    /// <summary>What happened, in order; a frame that was sent is read back from its bytes.</summary>
+    private static string Show(List<Act> acts)
+    {
+        var items = new List<string>();
+        foreach (var act in acts)
+        {
+            if (act.Write != null) items.Add(ShowSent(act.Write));
+            if (act.Deliver != null && act.Deliver.Kind != Kind.Pong) items.Add("got:" + act.Frame.Kind.ToString("x2") + ":" + Hex(act.Frame.Body));
+            if (act.End != null) items.Add("end:" + act.End);
+        }
+        return items.Count == 0 ? "-" : string.Join(",", items);
+    }
+
+    private static string ShowSent(byte[] octets)
+    {
+        var decoder = new Decoder((uint)octets.Length);
+        decoder.Feed(octets, 0, octets.Length);
+        var frame = decoder.Next();
+        if (frame.Kind == Hello.Kind) return "hello";
+        var message = Message.Parse(frame);
+        if (message.Kind == Kind.Ping) return "ping";
+        if (message.Kind == Kind.Pong) return "pong:" + Hex(message.Payload.Octets);
+        var name = message.Payload.Text.Split(':')[0];
+        var end = message.Code + ":" + (name == "" ? "-" : name);
+        return message.Kind == Kind.Error ? "error:" + message.Id + ":" + message.FrameNumber + ":" + end : "close:" + end;
+    }
+
+    private static IEnumerable<byte[]> Cut(string cut, string hex)
+    {
+        var whole = Bytes(hex);
+        return cut == "whole" ? new[] { whole } : whole.Select(octet => new[] { octet });
+    }
+
+    private static Frame FrameOf(string kind, string encoding, string body) => new Frame(Convert.ToByte(kind, 16), EncodingOf(encoding), Bytes(body));
+
+    private static TextEncoding EncodingOf(string word) => (TextEncoding)byte.Parse(word);
+
+    private static string Word(Fault fault) => "fault:" + fault.Name + (fault.Offset == null ? "" : ":" + fault.Offset);
+
+    private static byte[] Bytes(string word) =>
+        word == "-" ? new byte[0] : Enumerable.Range(0, word.Length / 2).Select(at => Convert.ToByte(word.Substring(2 * at, 2), 16)).ToArray();
+
+    private static string Hex(string text) => Hex(Payload.Utf8(text));
+
+    private static string Hex(byte[] octets)
+    {
+        var hex = new System.Text.StringBuilder();
+        foreach (var octet in octets) hex.Append(octet.ToString("x2"));
+        return hex.Length == 0 ? "-" : hex.ToString();
+    }
+}

@@ -1,0 +1,221 @@
+using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Net.Sockets;
+using System.Text;
+using System.Threading;
+using Bookend;
+
+/// <summary>
+/// A chat over a hub in the manner of a window: the main thread plays the one that owns the controls. It never blocks on
+/// the network; what BeginReceive's callbacks bring, and each line of input, is posted to it.
+/// </summary>
+internal sealed class Chat
+{
+    private static readonly string[] Preferences = { "as-sent", "ascii", "utf-8", "utf-16be", "utf-16le" };
+
+    private readonly UiThread ui = new UiThread();
+    private readonly StreamWriter output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false)) { AutoFlush = true, NewLine = "\n" };
+    private readonly List<Payload> sends = new List<Payload>();
+    private readonly Hello hello = new Hello { Hub = true, Preferred = TextEncoding.Utf8, Software = "bookend-csharp 1.0.0" };
+    private Connection connection;
+    private string host;
+    private int port, count = int.MaxValue, got, status;
+    private bool json;
+    private uint member;
+
+    private static int Main(string[] words)
+    {
+        var chat = new Chat();
+        try
+        {
+            chat.Read(words);
+        }
+        catch (Exception error) when (error is FormatException || error is ArgumentException || error is Fault)
+        {
+            Console.Error.WriteLine(error is Fault ? error.ToString() : "usage: chat.exe HOST:PORT [--name NAME] [--room ROOM] [--encoding ENCODING] [--count N] [--json] [--send-hex ENC HEX]...");
+            return error is Fault ? 1 : 2;
+        }
+        return chat.Run();
+    }
+
+    private void Read(string[] words)
+    {
+        var rest = new Queue<string>(words);
+        Func<string> next = () => rest.Count > 0 ? rest.Dequeue() : throw new FormatException();
+        while (rest.Count > 0)
+        {
+            var word = next();
+            switch (word)
+            {
+                case "--name": hello.Name = next(); break;
+                case "--room": hello.Room = next(); break;
+                case "--count": count = int.Parse(next()); break;
+                case "--json": json = true; break;
+                case "--encoding":
+                    var preferred = Array.IndexOf(Preferences, next());
+                    if (preferred < 0) throw new FormatException();
+                    hello.Preferred = (TextEncoding)preferred;
+                    break;
+                case "--send-hex":
+                    var encoding = byte.Parse(next());
+                    if (encoding > 4) throw new FormatException();
+                    var hex = next();
+                    var octets = Enumerable.Range(0, hex.Length / 2).Select(at => Convert.ToByte(hex.Substring(2 * at, 2), 16)).ToArray();
+                    sends.Add(Payload.Decode(octets, (TextEncoding)encoding));
+                    break;
+                default:
+                    var colon = word.LastIndexOf(':');
+                    if (colon < 0 || host != null) throw new FormatException();
+                    host = word.Substring(0, colon).Trim('[', ']');
+                    port = int.Parse(word.Substring(colon + 1));
+                    break;
+            }
+        }
+        if (host == null || count < 1) throw new FormatException();
+        hello.Body(); // judges it
+    }
+
+    private int Run()
+    {
+        connection = new Connection(new Socket(SocketType.Stream, ProtocolType.Tcp), Role.Client, hello, ui);
+        connection.Received += OnReceived;
+        connection.Ended += OnEnded;
+        connection.BeginConnect(host, port);
+        ui.Run();
+        return status;
+    }
+
+    private void OnReceived(Message message)
+    {
+        if (message.Kind == Kind.Welcome)
+        {
+            member = message.Member;
+            foreach (var payload in sends) connection.Send(new Message(Kind.Post, payload));
+            new Thread(ReadLines) { IsBackground = true }.Start();
+        }
+        if (message.Kind == Kind.Error) Complain(message.Code + ": " + message.Payload.Text);
+        if (message.Kind == Kind.Request) connection.Refuse(message, new Fault("policy", "a person sits here, who answers no requests"));
+        if (message.Kind == Kind.Pong) connection.Close(); // everything said has been acted on
+        if (got == count) return;
+        var line = json ? AsJson(message) : Plain(message);
+        if (line != null) output.WriteLine(line);
+        if (message.Kind == Kind.Delivery && ++got == count) connection.Close();
+    }
+
+    private void OnEnded(Fault fault)
+    {
+        if (fault != null) Complain(fault.ToString());
+        ui.Stop();
+    }
+
+    private void OnLine(string line)
+    {
+        try
+        {
+            if (line == null && count == int.MaxValue) connection.Send(new Message(Kind.Ping, Payload.Binary(new byte[] { 1 })));
+            if (line == null) return;
+            var words = line.Split(new[] { ' ' }, 3);
+            uint to = 0;
+            var isToOne = words[0] == "/to";
+            if (isToOne && (words.Length < 2 || !uint.TryParse(words[1], out to) || to == 0)) Complain("say /to ID text, ID being a member's number");
+            else connection.Post(isToOne ? words.Skip(2).FirstOrDefault() ?? "" : line, to);
+        }
+        catch (Fault fault)
+        {
+            Complain(fault.ToString());
+        }
+    }
+
+    private void ReadLines()
+    {
+        var input = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
+        for (var line = input.ReadLine(); line != null; line = input.ReadLine())
+        {
+            var said = line;
+            ui.Send(_ => OnLine(said), null);
+        }
+        ui.Send(_ => OnLine(null), null);
+    }
+
+    private void Complain(string line)
+    {
+        status = 1;
+        Console.Error.WriteLine(Payload.Printable(line));
+    }
+
+    private string Plain(Message it)
+    {
+        switch (it.Kind)
+        {
+            case Kind.Delivery: return it.Name + (it.To == 0 ? "" : it.To == member ? " (to you)" : " (to " + it.To + ")") + ": " + Shown(it.Payload);
+            case Kind.Presence:
+                if (it.Event == PresenceEvent.Crowd) return "* " + it.Member + " in " + it.Payload.Text + ", too many to tell who comes and goes";
+                return "* " + it.Payload.Text + " " + it.Event.ToString().ToLowerInvariant();
+            case Kind.Gap: return "* " + it.Missed + " messages missed";
+            default: return null;
+        }
+    }
+
+    private static string AsJson(Message it)
+    {
+        var payload = it.Payload.Text == null ? "\"encoding\":0,\"hex\":\"" + Hex(it.Payload) + "\"" : "\"encoding\":" + (int)it.Payload.Encoding + ",\"text\":" + Quoted(it.Payload.Text);
+        switch (it.Kind)
+        {
+            case Kind.Delivery:
+                return "{\"from\":" + it.From + ",\"name\":" + Quoted(it.Name) + ",\"to\":" + it.To + ",\"seq\":" + it.Seq + ",\"time\":" + it.Time + "," + payload + "}";
+            case Kind.Welcome: return "{\"event\":\"welcome\",\"member\":" + it.Member + ",\"next_seq\":" + it.Seq + ",\"greeting\":" + Quoted(it.Payload.Text) + "}";
+            case Kind.Presence: return "{\"event\":\"" + it.Event.ToString().ToLowerInvariant() + "\",\"member\":" + it.Member + ",\"name\":" + Quoted(it.Payload.Text) + "}";
+            case Kind.Gap: return "{\"event\":\"gap\",\"missed\":" + it.Missed + "}";
+            default: return null;
+        }
+    }
+
+    private static string Shown(Payload payload) => payload.Text == null ? "[binary " + payload.Octets.Length + " bytes]" : Payload.Printable(payload.Text);
+
+    private static string Hex(Payload payload) => string.Concat(payload.Octets.Select(octet => octet.ToString("x2")));
+
+    private static string Quoted(string text)
+    {
+        var quoted = new StringBuilder("\"");
+        foreach (var c in text)
+        {
+            if (c == '"' || c == '\\') quoted.Append('\\').Append(c);
+            else if (Payload.IsUnprintable(c)) quoted.Append("\\u").Append(((int)c).ToString("x4"));
+            else quoted.Append(c);
+        }
+        return quoted.Append('"').ToString();
+    }
+}
+
+/// <summary>Stands for a window's message loop: what is posted runs on the thread that called Run, one after the other.</summary>
+internal sealed class UiThread : SynchronizationContext
+{
+    private readonly BlockingCollection<Action> work = new BlockingCollection<Action>();
+    private bool isOver;
+
+    public override void Post(SendOrPostCallback callback, object state) => work.Add(() => callback(state));
+
+    /// <summary>Posts, and waits until it was done; not for the loop's own thread.</summary>
+    public override void Send(SendOrPostCallback callback, object state)
+    {
+        using (var done = new ManualResetEventSlim())
+        {
+            work.Add(() =>
+            {
+                callback(state);
+                done.Set();
+            });
+            done.Wait();
+        }
+    }
+
+    public void Run()
+    {
+        while (!isOver) work.Take()();
+    }
+
+    public void Stop() => isOver = true;
+}

@@ -1,0 +1,211 @@
+using System.Linq;
+
+namespace Bookend
+{
+    /// <summary>The kinds of SPEC section 3, without HELLO.</summary>
+    public enum Kind : byte
+    {
+        Message = 0x02, Request = 0x03, Reply = 0x04, Error = 0x05, Ping = 0x06, Pong = 0x07, Close = 0x08,
+        Welcome = 0x10, Presence = 0x11, Post = 0x12, Delivery = 0x13, Gap = 0x14,
+    }
+
+    /// <summary>What a PRESENCE says of a member; in a Crowd, Member is how many are here.</summary>
+    public enum PresenceEvent : byte { Here = 0, Joined = 1, Left = 2, Crowd = 3 }
+
+    /// <summary>A decoded frame. Which properties count depends on the kind: those that SPEC sections 3 and 9 give it.</summary>
+    public sealed class Message
+    {
+        private const int MaxPing = 64; // bytes
+
+        public Message(Kind kind, Payload payload = null)
+        {
+            Kind = kind;
+            Payload = payload ?? Payload.Binary(new byte[0]);
+        }
+
+        public Kind Kind { get; }
+
+        /// <summary>Also the reason, the greeting, and the name in a PRESENCE.</summary>
+        public Payload Payload { get; private set; }
+
+        public uint Id { get; set; }
+        public uint FrameNumber { get; set; }
+        public ushort Code { get; set; }
+        public uint Member { get; set; }
+        public PresenceEvent Event { get; set; }
+        public uint From { get; set; }
+        public uint To { get; set; }
+        public ulong Seq { get; set; }
+        public ulong Time { get; set; }
+        public string Name { get; set; } = "";
+        public ulong Missed { get; set; }
+
+        /// <summary>The number of the frame that it came in, for an ERROR about it.</summary>
+        public uint Number { get; internal set; }
+
+        public static bool IsHub(byte kind) => kind >= 0x10 && kind <= 0x14;
+
+        public static bool IsPrivate(byte kind) => kind >= 0xC0 && kind <= 0xEF;
+
+        /// <summary>
+        /// The message in a frame, the hub profile being in force; null if its kind is to be ignored (R3.6).
+        /// Throws Fault unknown-kind, malformed, bad-text.
+        /// </summary>
+        public static Message Parse(Frame frame, params byte[] agreed)
+        {
+            var body = frame.Body;
+            if (IsPrivate(frame.Kind) && agreed.Contains(frame.Kind)) return new Message((Kind)frame.Kind, Payload.Decode(body, frame.Encoding));
+            if (frame.Kind >= 0x80) return null;
+            if (!IsKnown(frame.Kind)) throw new Fault("unknown-kind", "found " + frame.Kind.ToString("x2"));
+            var message = new Message((Kind)frame.Kind);
+            Check(message.Allows(frame.Encoding), "kind " + frame.Kind.ToString("x2") + " in encoding " + (int)frame.Encoding);
+            var reader = new Fields(body);
+            message.Exchange(reader);
+            Check(reader.IsWhole, "kind " + frame.Kind.ToString("x2") + " with " + body.Length + " bytes");
+            if (message.Kind == Kind.Delivery) reader.ReadName(message);
+            message.JudgeFields();
+            message.Payload = message.DecodeRest(reader.Rest(), frame.Encoding);
+            message.JudgePayload();
+            return message;
+        }
+
+        /// <summary>The frame of the message. Throws Fault malformed.</summary>
+        public Frame ToFrame()
+        {
+            Check(Allows(Payload.Encoding), Kind + " in encoding " + (int)Payload.Encoding);
+            JudgeFields();
+            JudgePayload();
+            var writer = new Fields(null);
+            Exchange(writer);
+            if (Kind == Kind.Delivery) writer.WriteName(this);
+            return new Frame((byte)Kind, Payload.Encoding, writer.Written.Concat(Payload.Octets).ToArray());
+        }
+
+        /// <summary>A reason of at most 200 bytes (R6.5), cut between characters.</summary>
+        public static Payload Reason(string words, TextEncoding wanted)
+        {
+            for (;; words = words.Substring(0, words.Length - (words.Length > 1 && char.IsLowSurrogate(words[words.Length - 1]) ? 2 : 1)))
+            {
+                if (words.Length > Fault.MaxReason) continue;
+                var text = Payload.Of(words, wanted, TextEncoding.Utf8);
+                if (text.Octets.Length <= Fault.MaxReason) return text;
+            }
+        }
+
+        private static bool IsKnown(byte kind) => kind >= 0x02 && kind <= 0x08 || IsHub(kind);
+
+        private bool Allows(TextEncoding encoding)
+        {
+            switch (Kind)
+            {
+                case Kind.Ping: case Kind.Pong: case Kind.Gap: return encoding == TextEncoding.Binary;
+                case Kind.Error: case Kind.Close: case Kind.Welcome: case Kind.Presence: return encoding != TextEncoding.Binary;
+                default: return true;
+            }
+        }
+
+        /// <summary>The fixed part, the same for reading and writing.</summary>
+        private void Exchange(Fields fields)
+        {
+            switch (Kind)
+            {
+                case Kind.Request: case Kind.Reply: Id = (uint)fields.Next(4, Id); break;
+                case Kind.Error:
+                    Id = (uint)fields.Next(4, Id);
+                    FrameNumber = (uint)fields.Next(4, FrameNumber);
+                    Code = (ushort)fields.Next(2, Code);
+                    break;
+                case Kind.Close: Code = (ushort)fields.Next(2, Code); break;
+                case Kind.Welcome:
+                    Member = (uint)fields.Next(4, Member);
+                    Seq = fields.Next(8, Seq);
+                    break;
+                case Kind.Presence:
+                    Member = (uint)fields.Next(4, Member);
+                    Event = (PresenceEvent)fields.Next(1, (ulong)Event);
+                    break;
+                case Kind.Post: To = (uint)fields.Next(4, To); break;
+                case Kind.Delivery:
+                    From = (uint)fields.Next(4, From);
+                    To = (uint)fields.Next(4, To);
+                    Seq = fields.Next(8, Seq);
+                    Time = fields.Next(8, Time);
+                    fields.NameLength = (int)fields.Next(1, (ulong)Payload.Utf8(Name).Length);
+                    break;
+                case Kind.Gap: Missed = fields.Next(8, Missed); break;
+            }
+        }
+
+        private Payload DecodeRest(byte[] rest, TextEncoding encoding)
+        {
+            if (Kind != Kind.Error && Kind != Kind.Close) return Payload.Decode(rest, encoding);
+            try
+            {
+                return Payload.Decode(rest, encoding);
+            }
+            catch (Fault)
+            {
+                return Payload.Of("", encoding); // R3.21
+            }
+        }
+
+        private void JudgeFields()
+        {
+            if (Kind == Kind.Request || Kind == Kind.Reply) Check(Id != 0, "id 0");
+            if (Kind == Kind.Presence) Check(Event <= PresenceEvent.Crowd, "event " + (byte)Event);
+            if (Kind == Kind.Delivery) Check(Payload.IsPlainLine(Name, 0, 64), "the name is no plain line of at most 64 bytes");
+        }
+
+        private void JudgePayload()
+        {
+            var length = Payload.Octets.Length;
+            if (Kind == Kind.Ping || Kind == Kind.Pong) Check(length <= MaxPing, length + " bytes");
+            if (Kind == Kind.Gap) Check(length == 0, "a GAP with a payload");
+            if (Kind == Kind.Presence) Check(Payload.IsPlainLine(Payload.Text, 1, 64), "the name is no plain line of 1 to 64 bytes");
+        }
+
+        private static void Check(bool holds, string detail)
+        {
+            if (!holds) throw new Fault("malformed", detail);
+        }
+
+        /// <summary>Reads numbers from a body, or writes them.</summary>
+        private sealed class Fields
+        {
+            private readonly byte[] body; // null: it writes
+            private int at;
+
+            public Fields(byte[] body) { this.body = body; }
+
+            public int NameLength { get; set; }
+            public bool IsWhole { get; private set; } = true;
+            public byte[] Written { get; private set; } = new byte[0];
+
+            public ulong Next(int width, ulong value)
+            {
+                if (body == null)
+                {
+                    var octets = new byte[width];
+                    BigEndian.Write(octets, 0, width, value);
+                    Written = Written.Concat(octets).ToArray();
+                    return value;
+                }
+                IsWhole = IsWhole && at + width <= body.Length;
+                if (!IsWhole) return 0;
+                at += width;
+                return BigEndian.Read(body, at - width, width);
+            }
+
+            public void ReadName(Message message)
+            {
+                Check(NameLength <= 64 && at + NameLength <= body.Length, "a name of " + NameLength + " bytes");
+                message.Name = Payload.Line(body.Skip(at).Take(NameLength).ToArray());
+                at += NameLength;
+            }
+
+            public void WriteName(Message message) => Written = Written.Concat(Payload.Utf8(message.Name)).ToArray();
+
+            public byte[] Rest() => body.Skip(at).ToArray();
+        }
+    }
+}
