@@ -27,7 +27,7 @@ namespace Bookend
         private readonly Timer timer;
         private int sent; // bytes of the first of `outgoing`
         private long unsent, waiting, progress;
-        private bool isSending, isReading, halfCloses, isShut, isBroken, isClosed;
+        private bool isSending, isReading, halfCloses, isShut, isBroken, isClosed, isOpened;
 
         public Connection(Socket socket, Role role, Hello hello, SynchronizationContext context)
         {
@@ -36,6 +36,9 @@ namespace Bookend
             session = new Session(role, hello);
             timer = new Timer(_ => Do(OnTime), null, Timeout.Infinite, Timeout.Infinite);
         }
+
+        /// <summary>The peer's HELLO has come: messages can be sent.</summary>
+        public event Action Opened;
 
         /// <summary>A message came.</summary>
         public event Action<Message> Received;
@@ -147,6 +150,11 @@ namespace Bookend
 
         private void Apply(List<Act> acts)
         {
+            if (!isOpened && session.Peer != null)
+            {
+                isOpened = true;
+                context.Post(_ => Opened?.Invoke(), null);
+            }
             foreach (var act in acts)
             {
                 // A PONG says that what came before its PING was acted on (R3.10), so it goes behind the events.
