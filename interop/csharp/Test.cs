@@ -16,7 +16,7 @@ internal static class Test
             BitConverter.ToString(new Message(Kind.Message, Payload.Of("hi")).ToFrame().Encode()));
         Is("length over the limit fails before the body arrives", "too-long 4", FaultOf(() =>
         {
-            var decoder = new Bookend.Decoder(1024);
+            var decoder = new Decoder(1024);
             decoder.Feed(new byte[] { 0xF5, 0xF8, 2, 2, 0, 0, 4, 1 }, 0, 8);
             decoder.Next();
         }));
