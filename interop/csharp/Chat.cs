@@ -26,7 +26,10 @@ internal sealed class Chat
     private bool json;
     private uint member;
 
-    private static int Main(string[] words)
+    // Mono, when Main returns, may wait up to a minute for an idle thread of the pool; Exit does not.
+    private static void Main(string[] words) => Environment.Exit(Begin(words));
+
+    private static int Begin(string[] words)
     {
         var chat = new Chat();
         try
