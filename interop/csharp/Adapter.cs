@@ -128,7 +128,9 @@ internal static class Adapter
         }
         catch (Fault fault)
         {
-            return "refused:" + fault.Name;
+            // That nothing can be sent now is said before that nobody knows the kind.
+            bool unknown = fault.Name == "unknown-kind" && !session.IsOpen;
+            return "refused:" + (unknown ? "not-open" : fault.Name);
         }
     }
 

@@ -89,7 +89,7 @@ namespace Bookend
         public List<Act> Receive(byte[] octets, int at, int count, long now)
         {
             var acts = new List<Act>();
-            clock.Heard = now;
+            if (count > 0) clock.Heard = now; // none at all are no sign of life
             if (state == State.Closing) Discard(count, acts);
             if (!Reads) return acts;
             try
@@ -133,7 +133,7 @@ namespace Bookend
             var acts = new List<Act>();
             while (!IsDone)
             {
-                var due = clock.NextDue();
+                var due = clock.Overdue(now);
                 if (due.Key > now) break;
                 if (due.Value == "drain") Finish(acts);
                 else if (due.Value == "ping") acts.Add(Write(new Message(Kind.Ping), now));
@@ -220,7 +220,7 @@ namespace Bookend
                 Peer = Hello.Parse(frame.Body);
                 state = State.Open;
                 decoder.Limit = Hello.MaxBody;
-                clock.Open(Hello.Keepalive, Peer.Keepalive);
+                clock.Open(Hello.Keepalive, Peer.Keepalive, now);
                 if (Role == Role.Server) acts.Add(SendHello(now));
                 return;
             }
@@ -415,9 +415,11 @@ namespace Bookend
 
         public void Start(long now) => helloDue = now + 5000;
 
-        public void Open(int keepalive, int peerKeepalive)
+        /// <summary>What is promised counts from now (R7.1).</summary>
+        public void Open(int keepalive, int peerKeepalive, long now)
         {
             helloDue = Never;
+            Wrote = now;
             quiet = keepalive == 0 ? Never : 1000L * keepalive;
             idle = peerKeepalive == 0 ? Never : 2000L * peerKeepalive;
         }
@@ -437,15 +439,27 @@ namespace Bookend
 
         public void FrameEnds() => headerDue = bodyDue = Never;
 
-        /// <summary>What is due first, and when; of two at the same time a fault before a PING.</summary>
-        public KeyValuePair<long, string> NextDue() => new[]
+        /// <summary>What is due first, and when.</summary>
+        public KeyValuePair<long, string> NextDue() => Earliest(Dues());
+
+        /// <summary>The same, but a fault that is due now before a PING: whoever is gone need not be asked.</summary>
+        public KeyValuePair<long, string> Overdue(long now)
+        {
+            var faults = Dues().Where(due => due.Key <= now && due.Value != "ping").ToArray();
+            return Earliest(faults.Length > 0 ? faults : Dues());
+        }
+
+        private static KeyValuePair<long, string> Earliest(IEnumerable<KeyValuePair<long, string>> dues) =>
+            dues.Aggregate((first, due) => due.Key < first.Key ? due : first);
+
+        private KeyValuePair<long, string>[] Dues() => new[]
         {
             new KeyValuePair<long, string>(drainDue, "drain"),
             new KeyValuePair<long, string>(helloDue, "hello-timeout"),
             new KeyValuePair<long, string>(bodyDue == Never ? headerDue : bodyDue, "frame-timeout"),
             new KeyValuePair<long, string>(idle == Never ? Never : Heard + idle, "idle"),
             new KeyValuePair<long, string>(quiet == Never ? Never : Wrote + quiet, "ping"),
-        }.Aggregate((first, due) => due.Key < first.Key ? due : first);
+        };
     }
 
     /// <summary>Admits so many events in any period.</summary>

@@ -130,7 +130,8 @@ function send(session, frame, now) {
     session.send(message, now);
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault;
-    return `refused:${fault.name}`;
+    // That nothing can be sent now is said before that nobody knows the kind.
+    return fault.name === "unknown-kind" && !session.isOpen ? "refused:not-open" : `refused:${fault.name}`;
   }
   return "sent";
 }

@@ -41,9 +41,10 @@ export class Clock {
     this.#helloDue = now + this.#limits.hello;
   }
 
-  /** HELLOs are exchanged, keepalives in seconds; 0 = no promise. */
-  open(keepalive, peerKeepalive) {
+  /** HELLOs are exchanged, keepalives in seconds; 0 = no promise. What is promised counts from now (R7.1). */
+  open(keepalive, peerKeepalive, now) {
     this.#helloDue = Infinity;
+    this.#wrote = now;
     this.#quiet = keepalive * 1_000 || Infinity;
     this.#idle = peerKeepalive * 2_000 || Infinity;
   }
@@ -88,16 +89,27 @@ export class Clock {
     this.#bodyDue += duration;
   }
 
-  /** What is due first, and when; of two at the same time a fault before a PING. */
+  /** What is due first, and when. */
   nextDue() {
-    const dues = [
+    return this.#dues().reduce((first, due) => (due.time < first.time ? due : first));
+  }
+
+  /** What is due now or was before, a fault before a PING: whoever is gone need not be asked. Null if nothing is. */
+  overdue(now) {
+    const dues = this.#dues().filter((due) => due.time <= now);
+    const faults = dues.filter((due) => due.what !== "ping");
+    const [first, ...others] = faults.length > 0 ? faults : dues;
+    return others.reduce((earliest, due) => (due.time < earliest.time ? due : earliest), first) ?? null;
+  }
+
+  #dues() {
+    return [
       { time: this.#drainDue, what: "drain" },
       { time: this.#helloDue, what: "hello-timeout" },
       { time: this.#bodyDue === Infinity ? this.#headerDue : this.#bodyDue, what: "frame-timeout" },
       { time: this.#heard + this.#idle, what: "idle" },
       { time: this.#wrote + this.#quiet, what: "ping" },
     ];
-    return dues.reduce((first, due) => (due.time < first.time ? due : first));
   }
 }
 

@@ -78,10 +78,10 @@ export class Session {
     return this.role === "client" ? [this.#sendHello(now)] : [];
   }
 
-  /** Bytes have come. */
+  /** Bytes have come. None at all are no sign of life. */
   receive(octets, now) {
     const actions = [];
-    this.#clock.hear(now);
+    if (octets.length > 0) this.#clock.hear(now);
     if (this.#state === CLOSING) this.#discard(octets.length, actions);
     if (!this.#reads) return actions;
     try {
@@ -121,8 +121,8 @@ export class Session {
   tick(now) {
     const actions = [];
     while (this.#state !== CLOSED) {
-      const due = this.#clock.nextDue();
-      if (due.time > now) break;
+      const due = this.#clock.overdue(now);
+      if (due === null) break;
       if (due.what === "drain") this.#finish(actions);
       else if (due.what === "ping") actions.push(this.#write({ type: "ping", payload: new Uint8Array(0) }, now));
       else this.#fail(new Fault(due.what, this.#said()), now, actions);
@@ -248,7 +248,7 @@ export class Session {
     this.peer = Hello.parse(frame.body);
     this.#state = OPEN;
     this.#decoder.limit = this.hello.maxBody;
-    this.#clock.open(this.hello.keepalive, this.peer.keepalive);
+    this.#clock.open(this.hello.keepalive, this.peer.keepalive, now);
     if (this.role === "server") actions.push(this.#sendHello(now));
     actions.push({ do: "opened", hello: this.peer });
   }
