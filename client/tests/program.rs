@@ -60,6 +60,26 @@ async fn chat_says_and_hears_and_ends_well() {
 }
 
 #[tokio::test]
+async fn a_token_comes_from_a_file_or_from_the_environment() {
+    let (listener, address) = listen().await;
+    let path = std::env::temp_dir().join(format!("bookend-program-token-{}", std::process::id()));
+    std::fs::write(&path, "from a file\n").unwrap();
+    for (words, token) in [
+        (&["send", &address, "--token-file", path.to_str().unwrap(), "hi"][..], &b"from a file"[..]),
+        (&["send", &address, "hi"], b"from the environment"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+        let mut child =
+            command.args(words).env("BOOKEND_TOKEN", "from the environment").kill_on_drop(true).spawn().unwrap();
+        let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
+        assert_eq!(hub.peer().token(), Some(token));
+        assert_eq!(hub.rest().await, (vec![Posted::text("hi")], Some(Code::NORMAL)));
+        assert!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().success());
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
 async fn sent_words_are_with_the_hub_when_the_program_ends() {
     let (listener, address) = listen().await;
     let child = bookend(&["send", &address, "to", "be"]);

@@ -13,6 +13,7 @@ use crate::reaching::Reaching;
 use crate::receive::{Failure, Form};
 use crate::relay::RelayArguments;
 use crate::send::Sending;
+use crate::token::Token;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -127,6 +128,12 @@ pub(crate) struct Joining {
     /// Take part without the hub profile, as any peer can
     #[arg(long)]
     plain: bool,
+    /// Show the hub the token in this file's first line; without it, that in BOOKEND_TOKEN, if there is one
+    #[arg(long, value_name = "FILE", value_parser = Token::in_file)]
+    token_file: Option<Token>,
+    /// Others on this machine could read it on the command line.
+    #[arg(long, hide = true, env = "BOOKEND_TOKEN", hide_env_values = true)]
+    token: Option<Token>,
     #[command(flatten)]
     reaching: Reaching,
 }
@@ -254,6 +261,9 @@ impl Joining {
         }
         if let Some(room) = &self.room {
             hello = hello.with_room(room.as_str()).expect("it is a plain line");
+        }
+        if let Some(token) = self.token_file.as_ref().or(self.token.as_ref()) {
+            hello = hello.with_token(token.as_bytes()).expect("its length was judged");
         }
         hello
     }

@@ -24,6 +24,7 @@ mod receive;
 mod relay;
 mod room;
 mod send;
+mod token;
 mod window;
 
 use std::io;
