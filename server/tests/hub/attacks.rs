@@ -287,6 +287,7 @@ async fn a_browser_that_posts_frames_and_lines_says_nothing_in_the_room() {
 
 #[tokio::test(start_paused = true)]
 async fn a_name_forges_neither_another_speaker_nor_the_hub() {
+    // [R9.31]
     // [R9.19]
     let hub = hub();
     let mut person = Peer::terminal(&hub).await;
