@@ -80,6 +80,19 @@ async fn a_token_comes_from_a_file_or_from_the_environment() {
 }
 
 #[tokio::test]
+async fn ping_measures_and_sums_up() {
+    let (listener, address) = listen().await;
+    let child = bookend(&["ping", &address, "--count", "1"]);
+    let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
+    assert!(hub.peer().room().unwrap().starts_with("ping-"), "nobody is to be told");
+    assert_eq!(hub.rest().await, (vec![], Some(Code::NORMAL)));
+    let (code, stdout, stderr) = end(child).await;
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert!(stdout.starts_with(&format!("PONG from {address}: seq=1 time=")), "{stdout}");
+    assert!(stdout.contains("1 sent, 1 answered\nrtt min/avg/max/mdev = "), "{stdout}");
+}
+
+#[tokio::test]
 async fn sent_words_are_with_the_hub_when_the_program_ends() {
     let (listener, address) = listen().await;
     let child = bookend(&["send", &address, "to", "be"]);

@@ -9,13 +9,14 @@ use crate::bench::BenchArguments;
 use crate::chat::Chat;
 use crate::doctor::DoctorArguments;
 use crate::inspect::InspectArguments;
+use crate::ping::PingArguments;
 use crate::reaching::Reaching;
 use crate::receive::{Failure, Form};
 use crate::relay::RelayArguments;
 use crate::send::Sending;
 use crate::token::Token;
 
-const EXIT_CODES: &str = "\
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    all went well
   1    a fault, or something was refused
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Chat(ChatArguments),
     Send(SendArguments),
     Listen(ListenArguments),
+    Ping(PingArguments),
     Doctor(DoctorArguments),
     Inspect(InspectArguments),
     Relay(RelayArguments),
@@ -250,7 +252,8 @@ impl Joining {
         self.reaching.dialler(&self.place)
     }
 
-    fn hello(&self, preferred: Encoding) -> Hello {
+    /// What is said of this side. Without a room it is the lobby.
+    pub(crate) fn hello(&self, preferred: Encoding) -> Hello {
         let mut hello = Hello::new()
             .with_hub(!self.plain)
             .with_preferred(preferred)
@@ -266,6 +269,12 @@ impl Joining {
             hello = hello.with_token(token.as_bytes()).expect("its length was judged");
         }
         hello
+    }
+
+    /// The same, in another room if none is named.
+    pub(crate) fn hello_in(&self, room: &str) -> Hello {
+        let hello = self.hello(Encoding::Utf8);
+        if self.room.is_some() { hello } else { hello.with_room(room).expect("it is a plain line") }
     }
 }
 

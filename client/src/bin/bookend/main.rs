@@ -3,7 +3,7 @@
 //!
 //! # Layout
 //!
-//! `arguments` is the command line; `chat` (on a terminal `window`), `send` and `listen` are the commands, and `doctor`, `inspect`, `relay`
+//! `arguments` is the command line; `chat` (on a terminal `window`), `send`, `listen` and `ping` are the commands, and `doctor`, `inspect`, `relay`
 //! and `bench`, which have layouts of their own. Under the others: `input` reads lines
 //! and `console` writes, each in a thread of its own; `receive` is the loop that every command runs; `post` sends.
 
@@ -18,6 +18,7 @@ mod hub;
 mod input;
 mod inspect;
 mod listen;
+mod ping;
 mod post;
 mod reaching;
 mod receive;
@@ -36,6 +37,7 @@ use tokio::runtime::Builder;
 
 use arguments::{Arguments, Command, Joining, WhatToSend};
 use console::Console;
+use ping::PingArguments;
 use receive::Failure;
 
 /// All went well.
@@ -92,6 +94,10 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
                 .with_backoff((!arguments.once).then(Backoff::default));
             let client = Client::connect(options).await?;
             listen::listen(client, arguments.form(), arguments.count, console, interrupt()).await
+        }
+        Command::Ping(arguments) => {
+            let client = join(&arguments.joining, arguments.joining.hello_in(&PingArguments::room())).await?;
+            ping::ping(client, &arguments, console, interrupt()).await
         }
         Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,
         // It reads a file, and nothing else is to be done meanwhile.

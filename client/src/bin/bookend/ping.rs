@@ -1,0 +1,214 @@
+//! `bookend ping`: how long a peer takes to answer.
+
+use std::cell::{Cell, RefCell};
+use std::collections::hash_map::RandomState;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::hash::{BuildHasher, Hasher};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use bookend_client::Joined;
+use clap::Args;
+use serde::Serialize;
+use tokio::time::{interval, timeout};
+
+use crate::arguments::{EXIT_CODES, Joining};
+use crate::console::Console;
+use crate::post::Poster;
+use crate::receive::{Failure, beside, conclude, receive};
+
+/// A peer allows 10 PINGs in 10 seconds (R8.3), and one may be the keepalive's.
+const LEAST: Duration = Duration::from_millis(1200);
+
+/// Measure how long a peer takes to answer a PING
+///
+/// The PONG says that the peer has acted on everything that came before its PING. A room of its own is joined, so that
+/// nobody is told.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct PingArguments {
+    #[command(flatten)]
+    pub(crate) joining: Joining,
+    /// End after so many
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    count: Option<u32>,
+    /// The time from one PING to the next; 1200ms at least, as peers close when PINGs come too often
+    #[arg(long, short, value_name = "TIME", default_value = "1200ms", value_parser = pause)]
+    interval: Duration,
+    /// How long an answer may take
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+    /// Print a JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time < LEAST { Err("it is 1200ms at least".into()) } else { Ok(time) }
+}
+
+impl PingArguments {
+    /// A room that nobody else is in.
+    pub(crate) fn room() -> String {
+        format!("ping-{:016x}", RandomState::new().build_hasher().finish())
+    }
+}
+
+/// Pings until enough have been answered, or the user ends it.
+pub(crate) async fn ping(
+    mut client: Joined,
+    arguments: &PingArguments,
+    console: &Console,
+    interrupt: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let place = arguments.joining.place.to_string();
+    let times = RefCell::new(Times::default());
+    let is_done = Cell::new(false);
+    let poster = Poster::of(&mut client);
+    let pinging = async {
+        let mut ticks = interval(arguments.interval);
+        for number in 1..=arguments.count.unwrap_or(u32::MAX) {
+            ticks.tick().await;
+            let begun = Instant::now();
+            times.borrow_mut().sent += 1;
+            let answer = match timeout(arguments.timeout, poster.barrier()).await {
+                Ok(true) => Some(begun.elapsed()),
+                // The session is over; whoever receives learns why.
+                Ok(false) => std::future::pending().await,
+                Err(_late) => None,
+            };
+            times.borrow_mut().answered.extend(answer);
+            if console.print(line(arguments.json, &place, number, answer)).await.is_err() {
+                break;
+            }
+        }
+        is_done.set(true);
+        poster.close().await;
+        std::future::pending::<Infallible>().await
+    };
+    let receiving = receive(client.connection(), console, interrupt, |_, _| ControlFlow::Continue(()));
+    let ended = beside(receiving, pinging).await;
+    let times = times.into_inner();
+    // Who does not read on does not want to know.
+    let _unread = console.print(times.summary(arguments.json, &place)).await;
+    match ended {
+        // That is how one without a count ends.
+        Err(Failure::Interrupted) if arguments.count.is_none() && times.all() => Ok(()),
+        ended => {
+            conclude(&mut client, ended, is_done.get()).await?;
+            if times.all() { Ok(()) } else { Err(Failure::Told(crate::FAULT)) }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Pong<'a> {
+    event: &'static str,
+    peer: &'a str,
+    seq: u32,
+    /// Milliseconds; none came in time if there is none.
+    time: Option<f64>,
+}
+
+fn line(json: bool, peer: &str, seq: u32, answer: Option<Duration>) -> Vec<u8> {
+    let time = answer.map(ms);
+    let mut line = match (json, time) {
+        (true, _) => serde_json::to_string(&Pong { event: "pong", peer, seq, time }).expect("its keys are names"),
+        (false, Some(time)) => format!("PONG from {peer}: seq={seq} time={time:.3} ms"),
+        (false, None) => format!("no answer from {peer}: seq={seq}"),
+    };
+    line.push('\n');
+    line.into_bytes()
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+#[derive(Debug, Default)]
+struct Times {
+    sent: usize,
+    answered: Vec<Duration>,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    event: &'static str,
+    peer: &'a str,
+    sent: usize,
+    answered: usize,
+    #[serde(flatten)]
+    times: Option<Spread>,
+}
+
+/// In milliseconds.
+#[derive(Serialize)]
+struct Spread {
+    min: f64,
+    avg: f64,
+    max: f64,
+    /// The standard deviation.
+    mdev: f64,
+}
+
+impl Times {
+    /// Has each been answered, and any asked?
+    fn all(&self) -> bool {
+        !self.answered.is_empty() && self.answered.len() == self.sent
+    }
+
+    fn spread(&self) -> Option<Spread> {
+        let times: Vec<f64> = self.answered.iter().copied().map(ms).collect();
+        let count = f64::from(u32::try_from(times.len()).ok()?);
+        let min = times.iter().copied().reduce(f64::min)?;
+        let max = times.iter().copied().reduce(f64::max)?;
+        let avg = times.iter().sum::<f64>() / count;
+        let mdev = (times.iter().map(|time| (time - avg).powi(2)).sum::<f64>() / count).sqrt();
+        Some(Spread { min, avg, max, mdev })
+    }
+
+    fn summary(&self, json: bool, peer: &str) -> Vec<u8> {
+        let (sent, answered, times) = (self.sent, self.answered.len(), self.spread());
+        if json {
+            let summary = Summary { event: "summary", peer, sent, answered, times };
+            let mut line = serde_json::to_vec(&summary).expect("its keys are names");
+            line.push(b'\n');
+            return line;
+        }
+        let mut lines = format!("--- {peer} ---\n{sent} sent, {answered} answered\n");
+        if let Some(Spread { min, avg, max, mdev }) = times {
+            writeln!(lines, "rtt min/avg/max/mdev = {min:.3}/{avg:.3}/{max:.3}/{mdev:.3} ms")
+                .expect("a string takes all");
+        }
+        lines.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_summed_up() {
+        let mut times = Times { sent: 4, answered: [1, 2, 3].map(Duration::from_millis).to_vec() };
+        let text = String::from_utf8(times.summary(false, "hub")).unwrap();
+        assert_eq!(text, "--- hub ---\n4 sent, 3 answered\nrtt min/avg/max/mdev = 1.000/2.000/3.000/0.816 ms\n");
+        assert!(!times.all());
+        times.sent = 3;
+        assert!(times.all());
+        let json = String::from_utf8(times.summary(true, "hub")).unwrap();
+        assert!(
+            json.starts_with("{\"event\":\"summary\",\"peer\":\"hub\",\"sent\":3,\"answered\":3,\"min\":1.0,"),
+            "{json}"
+        );
+        assert_eq!(Times::default().summary(false, "hub"), b"--- hub ---\n0 sent, 0 answered\n");
+    }
+
+    #[test]
+    fn peers_are_not_flooded() {
+        assert!(pause("1s").is_err() && pause("1200ms").is_ok());
+        assert!(LEAST * 9 > Duration::from_secs(10), "10 PINGs take more than 10 seconds");
+    }
+}
