@@ -93,6 +93,24 @@ async fn ping_measures_and_sums_up() {
 }
 
 #[tokio::test]
+async fn completions_and_manual_pages_are_made_of_the_command_line() {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let (code, stdout, _) = end(bookend(&["completions", shell])).await;
+        assert_eq!(code, Some(0));
+        assert!(stdout.contains("token-file") && stdout.contains("relay"), "{shell}: {stdout}");
+    }
+    let folder = std::env::temp_dir().join(format!("bookend-man-{}", std::process::id()));
+    let (code, stdout, stderr) = end(bookend(&["man", folder.to_str().unwrap()])).await;
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    for line in stdout.lines() {
+        let page = std::fs::read_to_string(line).unwrap();
+        assert!(page.contains(".TH bookend") && page.contains(".SH OPTIONS"), "{line}: {page}");
+    }
+    assert!(stdout.contains("bookend-chat.1") && stdout.contains("bookend-ping.1"), "{stdout}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
 async fn sent_words_are_with_the_hub_when_the_program_ends() {
     let (listener, address) = listen().await;
     let child = bookend(&["send", &address, "to", "be"]);

@@ -9,6 +9,7 @@ use crate::bench::BenchArguments;
 use crate::chat::Chat;
 use crate::doctor::DoctorArguments;
 use crate::inspect::InspectArguments;
+use crate::manual::{CompletionsArguments, ManArguments};
 use crate::ping::PingArguments;
 use crate::reaching::Reaching;
 use crate::receive::{Failure, Form};
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Inspect(InspectArguments),
     Relay(RelayArguments),
     Bench(BenchArguments),
+    Completions(CompletionsArguments),
+    Man(ManArguments),
 }
 
 /// Post each line of standard input to a room, and print what is said there

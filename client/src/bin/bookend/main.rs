@@ -18,6 +18,7 @@ mod hub;
 mod input;
 mod inspect;
 mod listen;
+mod manual;
 mod ping;
 mod post;
 mod reaching;
@@ -104,7 +105,18 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Inspect(arguments) => Err(Failure::Told(inspect::run(&arguments))),
         Command::Relay(arguments) => relay::relay(&arguments, console, interrupt()).await,
         Command::Bench(arguments) => bench::bench(&arguments, console).await,
+        Command::Completions(arguments) => told(console, manual::completions(&arguments)).await,
+        Command::Man(arguments) => match manual::man(&arguments) {
+            Ok(written) => told(console, written).await,
+            Err(error) => Err(Failure::Unusable(format!("man: {error}"))),
+        },
     }
+}
+
+async fn told(console: &Console, what: Vec<u8>) -> Result<(), Failure> {
+    // Who does not read on has had enough.
+    let _unread = console.print(what).await;
+    Ok(())
 }
 
 async fn join(joining: &Joining, hello: Hello) -> Result<Joined, Failure> {
