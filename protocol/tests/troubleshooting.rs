@@ -110,12 +110,22 @@ fn fault_names() -> Vec<String> {
 /// What the client calls a failure that is no fault of the protocol, sorted: every name in the source of its errors, as
 /// far as they are named there and not shown.
 fn client_names() -> Vec<String> {
-    let source = read(&root().join("client/src/error.rs"));
-    let (named, _) = source.split_once("impl fmt::Display").expect("errors are shown");
-    let faults = fault_names();
-    let is_name = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    let names = literals(named).filter(is_name).map(str::to_owned).filter(|name| !faults.contains(name));
-    let mut names: Vec<String> = names.collect();
+    let known = fault_names();
+    let is_name = |word: &&str| {
+        !word.is_empty()
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            && !known.iter().any(|known| known == word)
+            && MISTAKES.iter().all(|mistake| mistake.name != *word)
+    };
+    let mut names: Vec<String> = Vec::new();
+    for file in ["error", "sender", "tls", "proxy"] {
+        let source = read(&root().join(format!("client/src/{file}.rs")));
+        let end = if file == "proxy" { "#[cfg(test)]" } else { "impl fmt::Display" };
+        let named = source.split_once(end).map_or(&*source, |(named, _)| named);
+        // Beside errors' names the last two have other words.
+        let also = |word: &&str| matches!(file, "error" | "sender") || word.contains('-');
+        names.extend(literals(named).filter(is_name).filter(also).map(str::to_owned));
+    }
     assert!(names.len() > 5, "{names:?}");
     names.sort_unstable();
     names.dedup();
