@@ -67,9 +67,14 @@ impl Block {
     /// How many messages it has.
     pub(crate) fn messages(&self) -> u64 {
         match &self.told {
-            Told::Messages { payloads, .. } => payloads.ends.len() as u64,
+            Told::Messages { payloads, .. } => payloads.count(),
             Told::Change { .. } | Told::Crowd { .. } | Told::Roll(_) => 0,
         }
+    }
+
+    /// How many messages it has behind number `after`.
+    pub(crate) fn messages_behind(&self, after: u64) -> u64 {
+        (self.first_seq + self.messages()).saturating_sub(self.first_seq.max(after + 1))
     }
 
     /// Does it tell who is here, and no message?
@@ -156,6 +161,10 @@ impl Payloads {
             payload => self.bytes.extend_from_slice(payload.as_bytes()),
         }
         self.ends.push((encoding, self.bytes.len()));
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.ends.len() as u64
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Spoken<'_>> {

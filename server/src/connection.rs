@@ -83,16 +83,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let seat = self.endpoint.seat();
         if let Err(shut) = seat.enter() {
             tracing::info!(peer = seat.peer().label(), fault = "try-later", detail = shut.reason(), "refuse");
+            seat.hub().counters().refused.count("try-later");
             seat.closed();
             return Box::pin(refuse(&mut self.stream, shut)).await;
         }
         tracing::info!(peer = seat.peer().label(), "connect");
+        seat.hub().counters().accepted(seat.peer().door());
         let mut timer = pin!(sleep_until(self.start));
         let result = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
         if self.shut {
             self.endpoint.seat().closed();
         }
         let ending = self.endpoint.is_ending();
+        if result.is_err() {
+            self.endpoint.broke();
+        }
         let peer = self.endpoint.seat().peer().label();
         match result {
             Ok(()) => tracing::debug!(peer, "disconnect"),
@@ -240,6 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Poll::Ready(Ok(0));
             }
             self.endpoint.set_time(self.start.elapsed());
+            self.endpoint.heard(count);
             if kept == self.held.len() {
                 buffer[..kept].copy_from_slice(&self.held);
                 let input = &buffer[..kept + count];

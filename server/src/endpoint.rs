@@ -6,9 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use bookend::{Code, START, State};
 
+use crate::counters::Standing;
+use crate::feed::Count;
 use crate::framed::Framed;
 use crate::hub::{Hub, LOBBY, Peer};
 use crate::rendition::{LineEncoding, Rendered};
+use crate::report::{Ending, Report};
 use crate::seat::Seat;
 use crate::terminal::Terminal;
 
@@ -80,6 +83,13 @@ impl Endpoint {
     }
 
     // ---- reading
+
+    /// So many bytes have come.
+    pub(crate) fn heard(&mut self, count: usize) {
+        self.seat.tally.bytes_received += count as u64;
+        self.seat.tally.heard = u32::try_from(self.now.as_secs()).unwrap_or(u32::MAX);
+        self.seat.hub().counters().received(count);
+    }
 
     /// Uses what was read and not used before; returns how many bytes.
     pub(crate) fn read(&mut self, input: &[u8]) -> usize {
@@ -202,8 +212,9 @@ impl Endpoint {
         self.settle();
     }
 
-    /// Takes the order to close out of the mailbox.
+    /// Takes the order to close out of the mailbox, and does what an operator wants.
     pub(crate) fn take_orders(&mut self) {
+        self.take_control();
         if self.seat.mailbox().is_full()
             && let Some(code) = self.seat.mailbox().take_close()
         {
@@ -215,6 +226,48 @@ impl Endpoint {
                 self.leaving = Some(code);
             }
         }
+    }
+
+    fn take_control(&mut self) {
+        if !self.seat.mailbox().is_full() {
+            return;
+        }
+        let Some(control) = self.seat.mailbox().take_control() else { return };
+        if let Some(asked) = control.asked {
+            let _who_asked_waits_no_more = asked.send(self.report());
+            if let Wire::Framed(framed) = &mut self.wire {
+                framed.measure(&mut self.seat, self.now);
+            }
+        }
+        if let Some(why) = control.kick
+            && self.until.is_none()
+        {
+            self.close(Code::POLICY, &why);
+            self.settle();
+        }
+    }
+
+    /// How the connection is.
+    fn report(&self) -> Report {
+        let mut report = self.seat.report(self.now);
+        report.unwritten += self.unwritten();
+        if let Wire::Framed(framed) = &self.wire {
+            report.software = framed.software().map(Into::into);
+        }
+        report
+    }
+
+    /// Remembers why the connection ends, while it is known whose it was.
+    fn conclude(&mut self, ending: Ending) {
+        if self.seat.registration().standing() != Standing::Closing {
+            let report = self.report();
+            self.seat.registration().ends(ending, report);
+        }
+    }
+
+    /// The stream is broken.
+    pub(crate) fn broke(&mut self) {
+        self.conclude(Ending::IO);
     }
 
     /// Closes if that was ordered and nothing is left to be written: what was accepted before is delivered.
@@ -259,9 +312,12 @@ impl Endpoint {
             self.seat.out = rest;
             self.written = 0;
         }
-        if let Wire::Framed(framed) = &self.wire {
-            framed.log_end(self.seat.peer());
-        }
+        let ending = match &self.wire {
+            Wire::Framed(framed) => framed.end(&self.seat),
+            Wire::Terminal(terminal) => terminal.ending(),
+            Wire::Unknown => Ending::NO_CLOSE,
+        };
+        self.conclude(ending);
         self.seat.leave();
     }
 
@@ -326,14 +382,14 @@ impl Endpoint {
     /// `count` bytes have been written.
     pub(crate) fn wrote(&mut self, count: usize) {
         self.unblocked();
-        match self.source {
-            Source::Own => self.written += count,
-            Source::Room => {
-                if let Some(feed) = self.seat.feed() {
-                    feed.wrote(count);
-                }
+        let told = match self.source {
+            Source::Own => {
+                self.written += count;
+                Count::default()
             }
-        }
+            Source::Room => self.seat.feed().map(|feed| feed.wrote(count)).unwrap_or_default(),
+        };
+        self.seat.count_sent(count, told);
         if let Wire::Framed(framed) = &mut self.wire {
             framed.session.sent(self.now);
         }

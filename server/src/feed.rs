@@ -26,6 +26,8 @@ pub(crate) struct Feed {
     chunks: VecDeque<Chunk>,
     /// Where and when this member was listed as asleep.
     listed: Option<u64>,
+    /// Messages that the member was told it missed.
+    missed: u64,
 }
 
 /// What a member asked to get again: messages only, up to where it joined.
@@ -42,8 +44,18 @@ struct Chunk {
     bytes: Bytes,
     rendition: Rendition,
     written: usize,
+    told: Count,
     /// The cursor before it.
     before: Cursor,
+}
+
+/// What a member is told with some bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// Messages.
+    pub(crate) messages: u64,
+    /// Messages that it missed.
+    pub(crate) missed: u64,
 }
 
 #[derive(Debug)]
@@ -67,7 +79,7 @@ impl Chunk {
 
 impl Feed {
     pub(crate) fn new(room: Arc<Room>, id: u32, rendition: Rendition, max_body: usize, cursor: Cursor) -> Feed {
-        Feed { room, id, rendition, max_body, cursor, replay: None, chunks: VecDeque::new(), listed: None }
+        Feed { room, id, rendition, max_body, cursor, replay: None, chunks: VecDeque::new(), listed: None, missed: 0 }
     }
 
     /// Begins with the messages behind number `after`, which lie from `start` on.
@@ -78,6 +90,22 @@ impl Feed {
 
     pub(crate) fn rendition(&self) -> Rendition {
         self.rendition
+    }
+
+    /// Messages that have not been written as a whole.
+    pub(crate) fn behind(&self) -> u64 {
+        let begun: u64 = self.chunks.iter().map(|chunk| chunk.told.messages).sum();
+        begun + self.room.messages_behind(self.cursor)
+    }
+
+    /// Messages that the member was told it missed.
+    pub(crate) fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    /// Counts messages that the member was told it missed, not by this feed.
+    pub(crate) fn count_missed(&mut self, messages: u64) {
+        self.missed += messages;
     }
 
     /// What is told from now on comes in this form.
@@ -131,19 +159,24 @@ impl Feed {
         buffer
     }
 
-    /// `count` bytes of what is to be written next have been.
-    pub(crate) fn wrote(&mut self, mut count: usize) {
+    /// `count` bytes of what is to be written next have been. What has been told with them, to its end?
+    pub(crate) fn wrote(&mut self, mut count: usize) -> Count {
+        let mut told = Count::default();
         while count > 0
             && let Some(first) = self.chunks.front_mut()
         {
             let rest = first.rest().len();
             if count < rest {
                 first.written += count;
-                return;
+                break;
             }
             count -= rest;
+            told.messages += first.told.messages;
+            told.missed += first.told.missed;
             self.chunks.pop_front();
         }
+        self.missed += told.missed;
+        told
     }
 
     /// Keeps nothing of the log but what is written in part: it may be long until the rest can be.
@@ -201,7 +234,7 @@ impl Feed {
             if !block.is_change() {
                 let rendered = block.render(self.rendition, after);
                 hub.count_escapes(rendered.escapes);
-                self.push_within(&rendered, before);
+                self.push_within(&rendered, block.messages_behind(after), before);
             }
             return;
         }
@@ -213,18 +246,23 @@ impl Feed {
             hub.count_escapes(escaped);
         }
         match block.rendered(self.rendition) {
-            Some(rendered) if rendered.longest > self.max_body => self.push_within(rendered, before),
-            _ => self.push(Bytes::Shared(block), before),
+            Some(rendered) if rendered.longest > self.max_body => {
+                self.push_within(rendered, block.messages(), before);
+            }
+            _ => {
+                let told = Count { messages: block.messages(), missed: 0 };
+                self.push(Bytes::Shared(block), told, before);
+            }
         }
     }
 
-    fn push_within(&mut self, rendered: &Rendered, before: Cursor) {
-        let bytes = if rendered.longest > self.max_body {
-            self.rendition.within(self.max_body, rendered).bytes
+    fn push_within(&mut self, rendered: &Rendered, messages: u64, before: Cursor) {
+        let (bytes, missed) = if rendered.longest > self.max_body {
+            self.rendition.within(self.max_body, rendered)
         } else {
-            rendered.bytes.clone()
+            (rendered.bytes.clone(), 0)
         };
-        self.push(Bytes::Own(bytes), before);
+        self.push(Bytes::Own(bytes), Count { messages: messages - missed, missed }, before);
     }
 
     /// Tells what was missed: how many messages, and who is here where that may have changed.
@@ -240,11 +278,11 @@ impl Feed {
         for (id, name) in members {
             self.rendition.presence(id, PresenceEvent::Here, &name, &mut out);
         }
-        self.push(Bytes::Own(out.bytes), self.cursor);
+        self.push(Bytes::Own(out.bytes), Count { messages: 0, missed: missed.messages }, self.cursor);
     }
 
-    fn push(&mut self, bytes: Bytes, before: Cursor) {
-        let chunk = Chunk { bytes, rendition: self.rendition, written: 0, before };
+    fn push(&mut self, bytes: Bytes, told: Count, before: Cursor) {
+        let chunk = Chunk { bytes, rendition: self.rendition, written: 0, told, before };
         if !chunk.bytes().is_empty() {
             self.chunks.push_back(chunk);
         }

@@ -1,29 +1,39 @@
 //! A framed peer: what its session brings, done to the room.
 
+mod ping;
+
 use std::time::Duration;
 
 use bookend::diagnosis::Diagnosis;
-use bookend::{Code, Error, Hello, Message, Outcome, Session, Step};
+use bookend::{Code, Error, Hello, Message, Outcome, Session, State, Step};
 
 use crate::config::Config;
-use crate::hub::{Hub, Peer};
+use crate::counters::By;
+use crate::hub::Hub;
 use crate::rendition::{Rendition, Wanted};
+use crate::report::Ending;
 use crate::seat::{Seat, Wish};
+use ping::Ping;
 
 pub(crate) struct Framed {
     pub(crate) session: Session,
     /// How the bytes begin in which a fault was found.
     faulty: Vec<u8>,
+    ping: Ping,
 }
 
 /// The longest body, in bytes, that is below the longest frame however it is escaped.
 const MAX_BODY: u32 = bookend::MAX_LENGTH / 8;
+/// Where the hub promises no keepalive, the round trip is measured once in so long at most.
+const UNPROMISED: Duration = Duration::from_secs(30);
+/// A code of a peer that SPEC 6 does not have.
+const UNKNOWN: &str = "unknown-code";
 /// Bytes of a peer's data that a log line quotes.
 const QUOTED: usize = 32;
 
 impl Framed {
     pub(crate) fn new(hub: &Hub) -> Framed {
-        Framed { session: hub.session(), faulty: Vec::new() }
+        Framed { session: hub.session(), faulty: Vec::new(), ping: Ping::default() }
     }
 
     /// Uses what was read, as far as it is whole, and advances `input` past it.
@@ -40,11 +50,16 @@ impl Framed {
                     }
                 }
                 Step::Refused { error, .. } => {
+                    seat.hub().counters().errors.count(error.name());
                     tracing::debug!(peer = seat.peer().label(), fault = error.name(), detail = %error, "refuse");
                 }
                 Step::More => break,
                 Step::Handled => self.explain(&read[..read.len() - start.len()], start),
-                Step::Pong(_) => {}
+                Step::Pong(probe) => {
+                    if let Some(round_trip) = self.ping.answered(probe, now) {
+                        seat.tally.round_trip = round_trip;
+                    }
+                }
             }
         }
         seat.flush();
@@ -58,8 +73,28 @@ impl Framed {
 
     /// Does what is due; `unused` is what was read and is no whole frame yet.
     pub(crate) fn on_time(&mut self, unused: &[u8], now: Duration) {
+        let waiting = self.session.output_length();
         self.session.on_time(now);
+        if self.session.state() == State::Open && self.session.output_length() > waiting {
+            self.ping.kept_alive(now);
+        }
         self.explain(&[], unused);
+    }
+
+    /// Sends a PING if the round trip has not been measured for so long as a keepalive takes: where there is always
+    /// something to say, no PING goes by itself.
+    pub(crate) fn measure(&mut self, seat: &mut Seat, now: Duration) {
+        let period = Duration::from_secs(self.session.local().keepalive().into());
+        let period = if period.is_zero() { UNPROMISED } else { period };
+        if self.session.state() == State::Open && self.ping.is_due(now, period) {
+            let sent = self.session.encode(&self.ping.stamped(now).message(), &mut seat.out);
+            sent.expect("a PING of four bytes is sent by any session that is open");
+        }
+    }
+
+    /// What the peer says that it is.
+    pub(crate) fn software(&self) -> Option<&str> {
+        self.session.peer().and_then(Hello::software)
     }
 
     /// Says what may be behind a fault in `bytes`, if there is one; `before` are the frames in front of them.
@@ -72,14 +107,25 @@ impl Framed {
         }
     }
 
-    /// Logs why the session ended, unless that is as it should be.
-    pub(crate) fn log_end(&self, peer: &Peer) {
+    /// Why the session ended; it is logged unless that is as it should be.
+    pub(crate) fn end(&self, seat: &Seat) -> Ending {
         match self.session.outcome() {
-            Some(Outcome::Fault(error)) => log_fault(peer, *error, self.session.diagnosis(), &self.faulty),
-            Some(Outcome::Closed(code)) if *code != Code::GOING_AWAY => {
-                tracing::info!(peer = peer.label(), fault = code.name(), "fault");
+            Some(Outcome::Fault(error)) => {
+                log_fault(seat, *error, self.session.diagnosis(), &self.faulty);
+                let by = if matches!(error, Error::NoClose | Error::Truncated { .. }) { By::Peer } else { By::Hub };
+                Ending { by, reason: error.name(), is_fault: true }
             }
-            _ => {}
+            Some(Outcome::Closed(code)) => {
+                let is_fault = *code != Code::GOING_AWAY;
+                if is_fault {
+                    tracing::info!(peer = seat.peer().label(), fault = code.name(), "fault");
+                }
+                Ending { by: By::Hub, reason: code.name().unwrap_or(UNKNOWN), is_fault }
+            }
+            Some(Outcome::PeerClosed { code, .. }) => {
+                Ending { by: By::Peer, reason: code.name().unwrap_or(UNKNOWN), is_fault: false }
+            }
+            None => Ending::NO_CLOSE,
         }
     }
 
@@ -107,6 +153,7 @@ impl Framed {
             resume: hello.resume(),
         });
         if !resumed {
+            seat.count_error(Code::RESUME_REFUSED);
             let detail = if seat.may_read() { "the room has not come so far" } else { "no right to read here" };
             self.session.refuse_frame(0, Code::RESUME_REFUSED, detail);
         }
@@ -121,6 +168,7 @@ impl Framed {
                 let max = self.session.local().max_body();
                 if seat.delivery_length(payload) > max as usize {
                     let detail = format!("with what a hub adds it is longer than {max} bytes");
+                    seat.count_error(Code::TOO_LONG);
                     self.session.refuse_frame(self.session.frame_number(), Code::TOO_LONG, &detail);
                 } else {
                     seat.say(payload);
@@ -128,10 +176,12 @@ impl Framed {
             }
             Message::Post { to, payload } => {
                 if let Err((code, detail)) = seat.say_to(to, payload) {
+                    seat.count_error(code);
                     self.session.refuse_frame(self.session.frame_number(), code, &detail);
                 }
             }
             Message::Request { id, .. } => {
+                seat.count_error(Code::POLICY);
                 self.session
                     .refuse_request(id, Code::POLICY, "this hub answers no requests")
                     .expect("it has just been asked");
@@ -154,11 +204,12 @@ pub(crate) fn hello(config: &Config) -> Hello {
 }
 
 /// Logs a peer's fault: its name, what may be behind it, and how the bytes begin in which it was found.
-pub(crate) fn log_fault(peer: &Peer, fault: Error, diagnosis: Option<&Diagnosis>, bytes: &[u8]) {
+pub(crate) fn log_fault(seat: &Seat, fault: Error, diagnosis: Option<&Diagnosis>, bytes: &[u8]) {
     let input = bytes[..bytes.len().min(QUOTED)].escape_ascii();
-    let (peer, name) = (peer.label(), fault.name());
+    let (peer, name) = (seat.peer().label(), fault.name());
     match diagnosis.and_then(|diagnosis| Some((diagnosis, diagnosis.first()?))) {
         Some((diagnosis, first)) => {
+            seat.hub().counters().diagnoses.count(first.name());
             tracing::info!(peer, fault = name, diagnosis = first.name(), detail = %diagnosis, %input, "fault");
         }
         None => tracing::info!(peer, fault = name, detail = %fault, %input, "fault"),

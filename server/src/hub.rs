@@ -1,6 +1,10 @@
 //! The hub: its rooms and its connections.
 
-use std::collections::HashMap;
+mod control;
+
+pub(crate) use control::{Census, Target};
+
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,13 +20,17 @@ use crate::access::{Access, Grant};
 use crate::admission::{Admission, Shut, Ticket};
 use crate::config::Config;
 use crate::connection;
+use crate::counters::{Counters, Door, Standing};
 use crate::framed;
 use crate::mailbox::Mailbox;
+use crate::report::{Closed, Ending, Report};
 use crate::room::{Joined, Member, Room};
 use crate::tls::{self, Tls};
 
 /// The room of whoever names none.
 pub(crate) const LOBBY: &str = "lobby";
+/// Connections that have ended and are remembered.
+const RECENT: usize = 256;
 /// At a shut-down, connections that are few are closed with so much time between them at most.
 const PACE: Duration = Duration::from_millis(10);
 
@@ -51,6 +59,12 @@ struct Shared {
     /// Told when the last connection is gone.
     empty: Notify,
     escapes: AtomicU64,
+    counters: Counters,
+    /// Connections that ended, the last ones.
+    recent: Mutex<VecDeque<Closed>>,
+    /// Held while the connections are asked how they are.
+    inquiry: tokio::sync::Mutex<()>,
+    began: SystemTime,
 }
 
 #[derive(Default)]
@@ -93,6 +107,7 @@ pub struct Peer {
     address: Option<IpAddr>,
     /// It has shown a certificate that the hub trusts.
     certified: bool,
+    door: Door,
 }
 
 /// A connection that the hub knows; it is forgotten when this is dropped.
@@ -102,6 +117,8 @@ pub(crate) struct Registration {
     pub(crate) mailbox: Arc<Mailbox>,
     /// Everything was written, the end too.
     pub(crate) closed: bool,
+    door: Door,
+    standing: Standing,
 }
 
 impl Hub {
@@ -117,6 +134,10 @@ impl Hub {
                 connections: Mutex::default(),
                 empty: Notify::new(),
                 escapes: AtomicU64::new(0),
+                counters: Counters::default(),
+                recent: Mutex::default(),
+                inquiry: tokio::sync::Mutex::default(),
+                began: SystemTime::now(),
             }),
             terms,
         }
@@ -222,6 +243,10 @@ impl Hub {
         }
     }
 
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
     /// What was in force when this connection began.
     pub(crate) fn config(&self) -> &Config {
         &self.terms.config
@@ -275,7 +300,9 @@ impl Hub {
             mailbox.close(code);
         }
         connections.by_number.insert(id, (peer.label.clone(), mailbox.clone()));
-        Registration { shared: self.shared.clone(), id, mailbox, closed: false }
+        self.shared.counters.moved(peer.door, None, Some(Standing::Waiting));
+        let standing = Standing::Waiting;
+        Registration { shared: self.shared.clone(), id, mailbox, closed: false, door: peer.door, standing }
     }
 
     /// Takes a member into a room, which begins to exist if it did not. `make` gets the member's number.
@@ -346,23 +373,69 @@ impl Peer {
         let label = format!("{}({subject})", self.label);
         Peer { label: label.into(), certified: true, ..self }
     }
+
+    /// Somebody who came through a Unix socket.
+    #[cfg(unix)]
+    pub(crate) fn unix(label: &str) -> Peer {
+        Peer { door: Door::Unix, ..Peer::from(label) }
+    }
+
+    pub(crate) fn door(&self) -> Door {
+        self.door
+    }
 }
 
 impl From<&str> for Peer {
     fn from(label: &str) -> Peer {
-        Peer { label: label.into(), address: None, certified: false }
+        Peer { label: label.into(), address: None, certified: false, door: Door::Other }
     }
 }
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Peer {
-        Peer { label: address.to_string().into(), address: Some(address.ip()), certified: false }
+        Peer { label: address.to_string().into(), address: Some(address.ip()), certified: false, door: Door::Tcp }
+    }
+}
+
+impl Registration {
+    /// The number of the connection.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    pub(crate) fn stands(&mut self, standing: Standing) {
+        self.shared.counters.moved(self.door, Some(self.standing), Some(standing));
+        self.standing = standing;
+    }
+
+    /// Remembers how the connection ended, once.
+    pub(crate) fn ends(&mut self, ending: Ending, report: Report) {
+        if self.standing == Standing::Closing {
+            return;
+        }
+        self.shared.counters.closed(ending.by, ending.reason);
+        if ending.is_fault {
+            self.shared.counters.faults.count(ending.reason);
+        }
+        let closed = Closed { report, by: ending.by.name(), reason: ending.reason, at: wall_clock() };
+        let mut recent = lock(&self.shared.recent);
+        if recent.len() == RECENT {
+            recent.pop_front();
+        }
+        recent.push_back(closed);
+        drop(recent);
+        self.stands(Standing::Closing);
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         let shared = &self.shared;
+        shared.counters.moved(self.door, Some(self.standing), None);
         let mut connections = lock(&shared.connections);
         connections.by_number.remove(&self.id);
         connections.passes.remove(&self.id);

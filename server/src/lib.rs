@@ -24,13 +24,17 @@
 //! - `feed`: a member's cursor into the log.
 //! - `access`: who may do what.
 //! - `listen`, `admission`: the door. `tls`, `certificate`: the door that speaks TLS.
+//! - `admin`: HTTP for those who look after the hub.
+//! - `counters`, `report`, `metrics`: what is counted, what is told of one connection and of all.
 
 mod access;
+mod admin;
 mod admission;
 mod block;
 mod certificate;
 mod config;
 mod connection;
+mod counters;
 mod endpoint;
 mod feed;
 mod framed;
@@ -38,7 +42,10 @@ mod hub;
 mod listen;
 mod log;
 mod mailbox;
+mod metrics;
+mod process;
 mod rendition;
+mod report;
 mod room;
 mod scratch;
 mod seat;
@@ -47,6 +54,7 @@ mod terminal;
 mod tls;
 
 pub use access::{Access, Grant, Right, Rights, TokensFault, make_token};
+pub use admin::{Admin, AdminOrder, AdminRules, AdminToken, Reach};
 pub use certificate::Certificate;
 pub use config::Config;
 pub use hub::{Farewell, Hub, Peer};

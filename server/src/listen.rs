@@ -1,5 +1,6 @@
 //! The door: where the hub listens, and the connections that come.
 
+mod admin;
 #[cfg(unix)]
 mod unix;
 

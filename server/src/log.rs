@@ -63,6 +63,16 @@ impl Log {
         self.next_seq
     }
 
+    /// Bytes that are kept.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Messages at and behind the cursor, kept or not.
+    pub(crate) fn messages_behind(&self, cursor: Cursor) -> u64 {
+        self.next_seq.saturating_sub(cursor.seq)
+    }
+
     /// The place behind everything.
     pub(crate) fn head(&self) -> Cursor {
         Cursor { block: self.first + self.blocks.len() as u64, seq: self.next_seq, changes: self.changes }

@@ -1,10 +1,13 @@
-//! What is for one connection alone: messages to its member, and the order to close.
+//! What is for one connection alone: messages to its member, the order to close, and questions.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 
 use bookend::Code;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::report::Report;
 
 /// Bytes of messages that wait, beyond which no more are taken.
 const MAX_BYTES: usize = 1 << 20;
@@ -22,9 +25,20 @@ struct State {
     bytes: Vec<u8>,
     count: usize,
     close: Option<Code>,
+    /// What an operator wants; it is rare.
+    control: Option<Box<Control>>,
     /// No more messages are taken.
     sealed: bool,
     waker: Option<Waker>,
+}
+
+/// What an operator wants of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    /// Who is to be told how it is.
+    pub(crate) asked: Option<UnboundedSender<Report>>,
+    /// Why it is to close at once.
+    pub(crate) kick: Option<String>,
 }
 
 impl Mailbox {
@@ -54,6 +68,33 @@ impl Mailbox {
         waker.inspect(Waker::wake_by_ref);
     }
 
+    /// Asks how the connection is. Who asked before and has no answer yet gets none.
+    pub(crate) fn ask(&self, asked: UnboundedSender<Report>) {
+        self.control(|control| control.asked = Some(asked));
+    }
+
+    /// Orders the connection to close at once, whatever waits to be written.
+    pub(crate) fn kick(&self, why: String) {
+        self.control(|control| control.kick = Some(why));
+    }
+
+    fn control(&self, change: impl FnOnce(&mut Control)) {
+        let mut state = self.lock();
+        change(state.control.get_or_insert_default());
+        self.full.store(true, Ordering::Release);
+        let waker = state.waker.clone();
+        drop(state);
+        waker.inspect(Waker::wake_by_ref);
+    }
+
+    /// What an operator wants, once.
+    pub(crate) fn take_control(&self) -> Option<Box<Control>> {
+        let mut state = self.lock();
+        let control = state.control.take();
+        self.full.store(state.is_full(), Ordering::Release);
+        control
+    }
+
     /// Takes no more messages, unless some wait to be taken out. Is it so?
     pub(crate) fn seal(&self) -> bool {
         let mut state = self.lock();
@@ -74,19 +115,32 @@ impl Mailbox {
     /// The order to close, once.
     pub(crate) fn take_close(&self) -> Option<Code> {
         let mut state = self.lock();
-        self.full.store(state.count > 0, Ordering::Release);
-        state.close.take()
+        let close = state.close.take();
+        self.full.store(state.is_full(), Ordering::Release);
+        close
     }
 
-    /// Moves the messages to `out`.
-    pub(crate) fn take(&self, out: &mut Vec<u8>) {
+    /// Moves the messages to `out`. How many are they?
+    pub(crate) fn take(&self, out: &mut Vec<u8>) -> usize {
         let mut state = self.lock();
         out.extend_from_slice(&std::mem::take(&mut state.bytes));
-        state.count = 0;
-        self.full.store(state.close.is_some(), Ordering::Release);
+        let count = std::mem::take(&mut state.count);
+        self.full.store(state.is_full(), Ordering::Release);
+        count
+    }
+
+    /// Bytes of messages that wait.
+    pub(crate) fn length(&self) -> usize {
+        self.lock().bytes.len()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_full(&self) -> bool {
+        self.count > 0 || self.close.is_some() || self.control.is_some()
     }
 }

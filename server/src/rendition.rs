@@ -9,6 +9,8 @@ use bookend::{
 
 /// Behind a speaker's name: this is for the reader alone.
 const ASIDE: &str = " (to you)";
+/// The member that the hub itself is, when it says something; it says text only.
+pub(crate) const HUB: u32 = 0;
 
 /// The form in which a member gets what the room has to tell.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +87,27 @@ impl Rendition {
         }
     }
 
+    /// What the member is: a peer with the hub profile, one without it, or a line terminal.
+    pub(crate) fn member_kind(self) -> &'static str {
+        match self {
+            Rendition::Deliveries(_) => "hub",
+            Rendition::Messages(_) => "plain",
+            Rendition::Lines(_) => "terminal",
+        }
+    }
+
+    /// The encoding of the text in it, `as-sent` if it is not converted.
+    pub(crate) fn encoding_name(self) -> &'static str {
+        match self {
+            Rendition::Lines(LineEncoding::Utf8) => Encoding::Utf8.name(),
+            Rendition::Lines(LineEncoding::Ascii) => Encoding::Ascii.name(),
+            Rendition::Deliveries(wanted) | Rendition::Messages(wanted) => match wanted.preferred {
+                Encoding::Binary => "as-sent",
+                preferred => preferred.name(),
+            },
+        }
+    }
+
     /// Are members told who joins and leaves?
     pub(crate) fn tells_presence(self) -> bool {
         !matches!(self, Rendition::Messages(_))
@@ -128,7 +151,10 @@ impl Rendition {
                 out.frame(kind::MESSAGE, Encoding::Binary, &[spoken.bytes]);
             }
             Rendition::Messages(wanted) => {
-                let said = format!("{}: {}", head.name, spoken.to_str());
+                let said = match head.from {
+                    HUB => format!("* {}", spoken.to_str()),
+                    _ => format!("{}: {}", head.name, spoken.to_str()),
+                };
                 let encoding = match wanted.encoding(spoken.encoding) {
                     // as it was sent, but for the name
                     Encoding::Ascii if wanted.preferred == Encoding::Binary && !said.is_ascii() => Encoding::Utf8,
@@ -136,6 +162,9 @@ impl Rendition {
                 };
                 let payload = out.convert(&said, encoding);
                 out.frame(kind::MESSAGE, encoding, &[&payload]);
+            }
+            Rendition::Lines(encoding) if head.from == HUB => {
+                out.line(encoding, &format!("* {}", escaped(&spoken.to_str())));
             }
             Rendition::Lines(encoding) => {
                 let aside = if head.to == 0 { "" } else { ASIDE };
@@ -229,14 +258,16 @@ impl Rendition {
         }
     }
 
-    /// The same without the frames whose body is longer than `max_body` bytes, and a gap in their place (R9.14).
-    pub(crate) fn within(self, max_body: usize, all: &Rendered) -> Rendered {
+    /// The same bytes without the frames whose body is longer than `max_body` bytes, and a gap in their place (R9.14);
+    /// and how many those are.
+    pub(crate) fn within(self, max_body: usize, all: &Rendered) -> (Vec<u8>, u64) {
         let mut kept = Rendered::default();
-        let (mut missed, mut rest) = (0, &all.bytes[..]);
+        let (mut missed, mut all_missed, mut rest) = (0, 0, &all.bytes[..]);
         while !rest.is_empty() {
             let (unit, behind) = rest.split_at(self.unit_length(rest));
             if body_length(unit) > max_body {
                 missed += 1;
+                all_missed += 1;
             } else {
                 if missed > 0 {
                     self.gap(missed, &mut kept);
@@ -249,7 +280,7 @@ impl Rendition {
         if missed > 0 {
             self.gap(missed, &mut kept);
         }
-        kept
+        (kept.bytes, all_missed)
     }
 }
 

@@ -50,6 +50,18 @@ pub(crate) struct Member {
     pub(crate) mailbox: Arc<Mailbox>,
 }
 
+/// A room in numbers.
+#[derive(Debug)]
+pub(crate) struct Census {
+    /// Members by kind.
+    pub(crate) kinds: BTreeMap<&'static str, usize>,
+    pub(crate) members: usize,
+    /// Messages to everyone, ever.
+    pub(crate) messages: u64,
+    pub(crate) log_bytes: usize,
+    pub(crate) is_crowd: bool,
+}
+
 /// What a new member finds.
 #[derive(Debug)]
 pub(crate) struct Joined {
@@ -182,6 +194,27 @@ impl Room {
     pub(crate) fn here(&self, most: usize) -> (Vec<Arc<str>>, usize) {
         let state = self.lock();
         (state.members.values().take(most).map(|member| member.name.clone()).collect(), state.members.len())
+    }
+
+    /// What an operator is told of it.
+    pub(crate) fn census(&self) -> Census {
+        let state = self.lock();
+        let mut census = Census {
+            kinds: BTreeMap::new(),
+            members: state.members.len(),
+            messages: state.log.next_seq() - 1,
+            log_bytes: state.log.bytes(),
+            is_crowd: state.crowd.is_some(),
+        };
+        for member in state.members.values() {
+            *census.kinds.entry(member.rendition.member_kind()).or_default() += 1;
+        }
+        census
+    }
+
+    /// Messages at and behind the cursor.
+    pub(crate) fn messages_behind(&self, cursor: Cursor) -> u64 {
+        if self.is_behind(cursor) { self.lock().log.messages_behind(cursor) } else { 0 }
     }
 
     /// How many are here.

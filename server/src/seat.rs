@@ -9,10 +9,12 @@ use bookend::{Code, Delivery, Payload, PresenceEvent};
 use crate::access::{Grant, Right, Rights};
 use crate::admission::{Shut, Ticket};
 use crate::block::{Payloads, Told};
-use crate::feed::Feed;
+use crate::counters::Standing;
+use crate::feed::{Count, Feed};
 use crate::hub::{Hub, LOBBY, Peer, Registration, wall_clock};
 use crate::mailbox::Mailbox;
 use crate::rendition::{Change, Head, Rendered, Rendition};
+use crate::report::{Report, Tally};
 use crate::room::{Member, Room};
 
 pub(crate) struct Seat {
@@ -28,6 +30,7 @@ pub(crate) struct Seat {
     said: Option<Box<Payloads>>,
     /// Whole frames or lines for this peer alone.
     pub(crate) out: Vec<u8>,
+    pub(crate) tally: Tally,
 }
 
 /// Why somebody is not let into a room, and when that is told.
@@ -70,6 +73,7 @@ impl Seat {
             member: None,
             said: None,
             out: Vec::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -196,6 +200,7 @@ impl Seat {
             mailbox: self.registration.mailbox.clone(),
         };
         let (room, id, joined) = self.hub.join(wish.room, make, resume);
+        self.registration.stands(Standing::Member);
         tracing::info!(peer = self.peer.label(), room = room.name(), member = id, name = &*joined.name, "join");
 
         let mut out = Rendered::default();
@@ -210,6 +215,8 @@ impl Seat {
         if let (Some(after), Some(Some((start, missed)))) = (resume, joined.resumed) {
             if missed.messages > 0 {
                 rendition.gap(missed.messages, &mut out);
+                feed.count_missed(missed.messages);
+                self.hub.counters().missed(missed.messages);
             }
             feed.replay(after, start);
         }
@@ -245,6 +252,9 @@ impl Seat {
         if let Some(payloads) = self.said.take()
             && let Some(Membership { room, id, name, .. }) = &self.member
         {
+            let count = payloads.count();
+            self.tally.messages += count;
+            self.hub.counters().said(count);
             room.tell(Told::Messages { from: *id, name: name.clone(), time: wall_clock(), payloads: *payloads });
         }
     }
@@ -269,6 +279,8 @@ impl Seat {
             return Err((Code::TOO_LONG, format!("the member accepts bodies of {} bytes", receiver.max_body)));
         }
         if receiver.mailbox.put(&out.bytes, self.hub.config().private_frames) {
+            self.tally.messages += 1;
+            self.hub.counters().said(1);
             Ok(())
         } else {
             Err((Code::TRY_LATER, "too many messages wait for the member, or it is leaving".into()))
@@ -289,7 +301,63 @@ impl Seat {
 
     /// Writes what others have put in the mailbox.
     pub(crate) fn take_mail(&mut self) {
-        self.registration.mailbox.take(&mut self.out);
+        let count = self.registration.mailbox.take(&mut self.out) as u64;
+        self.tally.deliveries += count;
+        self.hub.counters().sent(0, count);
+    }
+
+    // ---- what an operator can ask
+
+    /// A frame or a line of the peer was refused.
+    pub(crate) fn count_error(&self, code: Code) {
+        if let Some(name) = code.name() {
+            self.hub.counters().errors.count(name);
+        }
+    }
+
+    /// So many bytes were written, and what was told with them.
+    pub(crate) fn count_sent(&mut self, bytes: usize, told: Count) {
+        self.tally.bytes_sent += bytes as u64;
+        self.tally.deliveries += told.messages;
+        let counters = self.hub.counters();
+        counters.sent(bytes, told.messages);
+        if told.missed > 0 {
+            counters.missed(told.missed);
+        }
+    }
+
+    pub(crate) fn registration(&mut self) -> &mut Registration {
+        &mut self.registration
+    }
+
+    /// How the connection is, as far as this knows, `age` after it was accepted.
+    pub(crate) fn report(&self, age: Duration) -> Report {
+        let Tally { bytes_received, bytes_sent, messages, deliveries, heard, round_trip } = self.tally;
+        let member = self.member.as_ref();
+        let rendition = member.map(|member| member.feed.rendition());
+        let age_in_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        Report {
+            connection: self.registration.id(),
+            peer: self.peer.label().into(),
+            door: self.peer.door().name(),
+            state: self.registration.standing().name(),
+            kind: rendition.map(Rendition::member_kind),
+            room: member.map(|member| member.room.name().into()),
+            member: member.map(|member| member.id),
+            name: member.map(|member| (*member.name).into()),
+            encoding: rendition.map(Rendition::encoding_name),
+            software: None,
+            rtt: (round_trip > 0).then(|| f64::from(round_trip) / 1000.0),
+            behind: member.map_or(0, |member| member.feed.behind()),
+            unwritten: self.registration.mailbox.length(),
+            bytes_received,
+            bytes_sent,
+            messages,
+            deliveries,
+            missed: member.map_or(0, |member| member.feed.missed()),
+            since: wall_clock().saturating_sub(age_in_ms),
+            idle: age.as_secs().saturating_sub(heard.into()),
+        }
     }
 
     // ---- what a member can ask

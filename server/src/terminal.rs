@@ -9,8 +9,10 @@ use std::time::Duration;
 use bookend::diagnosis::{Evidence, diagnose};
 use bookend::{Code, Encoding, Line, MAX_LINE as MAX_NAME, Payload};
 
+use crate::counters::By;
 use crate::framed::log_fault;
 use crate::rendition::{LineEncoding, Rendered, Rendition};
+use crate::report::Ending;
 use crate::room::Room;
 use crate::seat::{Seat, Wish};
 use foreign::Opening;
@@ -40,6 +42,8 @@ pub(crate) struct Terminal {
     now: Duration,
     /// When the last changes of name or room were, that count against `limits.changes`.
     changes: VecDeque<Duration>,
+    /// Why the hub closes it.
+    reason: Option<Code>,
 }
 
 impl Terminal {
@@ -56,12 +60,25 @@ impl Terminal {
             closing: false,
             now: Duration::ZERO,
             changes: VecDeque::new(),
+            reason: None,
         }
     }
 
     /// Is nothing more to be read?
     pub(crate) fn is_closing(&self) -> bool {
         self.closing
+    }
+
+    /// Why it ends.
+    pub(crate) fn ending(&self) -> Ending {
+        match self.reason {
+            _ if !self.closing => Ending::NO_CLOSE,
+            None => Ending { by: By::Peer, reason: "normal", is_fault: false }, // it said /quit
+            Some(code) => {
+                let reason = code.name().expect("the hub closes for reasons that it knows");
+                Ending { by: By::Hub, reason, is_fault: code != Code::GOING_AWAY }
+            }
+        }
     }
 
     /// Has nothing come yet?
@@ -124,7 +141,8 @@ impl Terminal {
     fn recognise(&mut self, input: &[u8], seat: &mut Seat) {
         let Some(opening) = self.opening.as_mut().filter(|_| !self.closing) else { return };
         let Some((fault, diagnosis)) = opening.recognise(input) else { return };
-        log_fault(seat.peer(), fault, Some(&diagnosis), opening.bytes());
+        log_fault(seat, fault, Some(&diagnosis), opening.bytes());
+        self.reason = Some(fault.code());
         self.close(&format!("! {diagnosis}"), seat);
     }
 
@@ -168,6 +186,7 @@ impl Terminal {
     /// Says why, as the last line, and reads no more.
     pub(crate) fn close_with(&mut self, code: Code, detail: &str, seat: &mut Seat) {
         let name = code.name().unwrap_or_default();
+        self.reason.get_or_insert(code);
         if !self.closing && code != Code::GOING_AWAY {
             tracing::info!(peer = seat.peer().label(), fault = name, detail, "fault");
         }
@@ -194,6 +213,7 @@ impl Terminal {
         if !self.begin(seat) {
             return;
         }
+        seat.count_error(Code::TOO_LONG);
         self.tell(&format!("! too-long: a line has at most {} bytes", lines::MAX_LINE), seat);
     }
 
@@ -211,7 +231,10 @@ impl Terminal {
             return;
         }
         match Payload::decode(Encoding::Utf8, line) {
-            Err(_) => self.tell(&format!("! {}", diagnose(&Evidence::text(Encoding::Utf8, line))), seat),
+            Err(_) => {
+                seat.count_error(Code::BAD_TEXT);
+                self.tell(&format!("! {}", diagnose(&Evidence::text(Encoding::Utf8, line))), seat);
+            }
             Ok(payload) => {
                 let text = payload.text().unwrap_or_default();
                 match text.strip_prefix('/') {
@@ -358,7 +381,10 @@ impl Terminal {
         };
         match seat.say_to(to, Payload::Text(bookend::Text::utf8(text))) {
             Ok(()) => self.tell(&format!("* to {name} alone: {}", bookend::escaped(text)), seat),
-            Err((code, detail)) => self.tell(&format!("! {}: {detail}", code.name().unwrap_or_default()), seat),
+            Err((code, detail)) => {
+                seat.count_error(code);
+                self.tell(&format!("! {}: {detail}", code.name().unwrap_or_default()), seat);
+            }
         }
     }
 

@@ -13,8 +13,8 @@ use crate::hub::{Hub, Peer};
 /// A Unix socket that the hub listens on. Its file is removed when this is dropped.
 #[derive(Debug)]
 pub struct UnixListener {
-    listener: tokio::net::UnixListener,
-    path: PathBuf,
+    pub(super) listener: tokio::net::UnixListener,
+    pub(super) path: PathBuf,
     /// Device and number of the file that was made: another one at the same path is somebody else's.
     file: (u64, u64),
 }
@@ -48,7 +48,7 @@ impl UnixListener {
             match self.listener.accept().await {
                 Ok((stream, _unnamed)) => {
                     last += 1;
-                    let peer = Peer::from(&*label(last, &stream));
+                    let peer = Peer::unix(&label(last, &stream));
                     tokio::spawn(hub.serve(stream, peer));
                 }
                 Err(error) => back_off(self.path.display(), error).await,

@@ -1,0 +1,287 @@
+//! What is asked, and the answers.
+
+use std::process;
+use std::time::{Duration, SystemTime};
+
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::gate::{self, Need};
+use super::orders::{Kick, Plain, Say};
+use super::{Admin, AdminOrder, PATIENCE, Reach};
+use crate::hub::Target;
+
+/// The longest body of a request, in bytes.
+const BODY: usize = 4 << 10;
+/// Names of hosts are looked up when the settings are read again.
+const RELOAD: Duration = Duration::from_secs(45);
+
+/// What can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    Health,
+    Readiness,
+    Metrics,
+    Status,
+    Connections,
+    Rooms,
+    Kick,
+    Say,
+    Drain,
+    Reload,
+}
+
+/// Why there is no other answer.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    /// A stable name.
+    error: &'static str,
+    detail: String,
+    /// What is wrong with the settings.
+    faults: Vec<String>,
+}
+
+/// Answers a request.
+pub(super) async fn answer(admin: &Admin, request: Request<Incoming>, reach: Reach) -> Response<Full<Bytes>> {
+    let route = Route::of(request.uri().path());
+    let mut response = match respond(admin, request, route, reach).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.response(route),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+async fn respond(
+    admin: &Admin,
+    request: Request<Incoming>,
+    route: Option<Route>,
+    reach: Reach,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    let (head, body) = request.into_parts();
+    let rules = admin.rules();
+    gate::check_sender(&head.uri, &head.headers, reach, &rules)?;
+    let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "not-found", "there is no such path"))?;
+    if !route.allows(&head.method) {
+        let detail = format!("{} is allowed", route.allowed());
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail));
+    }
+    gate::check_right(route.need(), &head.headers, reach, &rules)?;
+    if !route.is_order() {
+        return Ok(ask(admin, route).await);
+    }
+    gate::check_content(&head.headers)?;
+    let body = read(body).await?;
+    order(admin, route, &body).await.map(|answer| json_response(StatusCode::OK, &answer))
+}
+
+async fn ask(admin: &Admin, route: Route) -> Response<Full<Bytes>> {
+    let hub = admin.hub();
+    match route {
+        Route::Health => text_response(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".into()),
+        Route::Readiness => {
+            let state = state(admin);
+            let status = if state == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            text_response(status, "text/plain; charset=utf-8", format!("{state}\n"))
+        }
+        Route::Metrics => text_response(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", hub.metrics()),
+        Route::Connections => json_response(StatusCode::OK, &json!(hub.connections().await)),
+        Route::Rooms => json_response(StatusCode::OK, &json!({ "rooms": hub.rooms() })),
+        Route::Status | Route::Kick | Route::Say | Route::Drain | Route::Reload => {
+            json_response(StatusCode::OK, &status(admin))
+        }
+    }
+}
+
+fn state(admin: &Admin) -> &'static str {
+    match (admin.hub().is_shutting_down(), admin.is_ready()) {
+        (true, _) => "draining",
+        (false, true) => "ready",
+        (false, false) => "starting",
+    }
+}
+
+fn status(admin: &Admin) -> Value {
+    let hub = admin.hub();
+    let (census, traffic) = (hub.census(), hub.counters().traffic());
+    let age = SystemTime::now().duration_since(hub.began()).unwrap_or_default();
+    json!({
+        "state": state(admin),
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": process::id(),
+        "seconds": age.as_secs(),
+        "connections": hub.connection_count(),
+        "members": census.kinds.values().sum::<usize>(),
+        "rooms": census.rooms,
+        "log_bytes": census.log_bytes,
+        "messages": traffic.messages,
+        "deliveries": traffic.deliveries,
+        "bytes_received": traffic.bytes_received,
+        "bytes_sent": traffic.bytes_sent,
+    })
+}
+
+async fn order(admin: &Admin, route: Route, body: &[u8]) -> Result<Value, Refusal> {
+    let hub = admin.hub();
+    match route {
+        Route::Kick => {
+            let kick: Kick = parsed(body)?;
+            let (target, why) = kick.judged().map_err(Refusal::bad)?;
+            let peer = hub.kick(target, why).ok_or_else(|| {
+                let detail = match target {
+                    Target::Connection(number) => format!("there is no connection {number}"),
+                    Target::Member(member) => format!("there is no member {member}"),
+                };
+                Refusal::new(StatusCode::NOT_FOUND, "no-such-member", detail)
+            })?;
+            tracing::info!(peer = &*peer, detail = why, "kick");
+            Ok(json!({ "kicked": *peer }))
+        }
+        Route::Say => {
+            let say: Say = parsed(body)?;
+            let text = say.text().map_err(Refusal::bad)?;
+            let rooms = hub.announce(say.room.as_deref(), text);
+            if let (0, Some(_)) = (rooms, &say.room) {
+                return Err(Refusal::new(StatusCode::NOT_FOUND, "no-such-room", "there is no such room"));
+            }
+            tracing::info!(rooms, "say");
+            Ok(json!({ "rooms": rooms }))
+        }
+        Route::Reload => {
+            let Plain {} = parsed(body)?;
+            let (answer, answered) = oneshot::channel();
+            let taken = timeout(RELOAD, async {
+                send(admin, AdminOrder::Reload(answer)).await?;
+                answered.await.map_err(|_| Refusal::busy())
+            });
+            match taken.await.map_err(|_| Refusal::busy())?? {
+                Ok(()) => Ok(json!({ "reloaded": true })),
+                Err(faults) => Err(Refusal {
+                    faults,
+                    ..Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "reload-refused", "the old settings stay")
+                }),
+            }
+        }
+        _ => {
+            let Plain {} = parsed(body)?;
+            send(admin, AdminOrder::Drain).await?;
+            Ok(json!({ "draining": true }))
+        }
+    }
+}
+
+async fn send(admin: &Admin, order: AdminOrder) -> Result<(), Refusal> {
+    admin.0.orders.send(order).await.map_err(|_| Refusal::busy())
+}
+
+/// The body of a request; what is too long or too slow is not waited for.
+async fn read(body: Incoming) -> Result<Bytes, Refusal> {
+    match timeout(PATIENCE, Limited::new(body, BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let detail = format!("a body has at most {BODY} bytes");
+            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", detail))
+        }
+        Ok(Err(error)) => Err(Refusal::bad(error.to_string())),
+        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "frame-timeout", "the body did not come in time")),
+    }
+}
+
+/// What a body says; none is the same as an empty object.
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| Refusal::bad(error.to_string()))
+}
+
+fn json_response(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
+    text_response(status, "application/json", format!("{value}\n"))
+}
+
+fn text_response(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+impl Route {
+    fn of(path: &str) -> Option<Route> {
+        Some(match path {
+            "/healthz" => Route::Health,
+            "/readyz" => Route::Readiness,
+            "/metrics" => Route::Metrics,
+            "/status" => Route::Status,
+            "/connections" => Route::Connections,
+            "/rooms" => Route::Rooms,
+            "/kick" => Route::Kick,
+            "/say" => Route::Say,
+            "/drain" => Route::Drain,
+            "/reload" => Route::Reload,
+            _ => return None,
+        })
+    }
+
+    /// Does it change anything?
+    fn is_order(self) -> bool {
+        matches!(self, Route::Kick | Route::Say | Route::Drain | Route::Reload)
+    }
+
+    fn need(self) -> Need {
+        match self {
+            Route::Health | Route::Readiness => Need::Nothing,
+            Route::Metrics => Need::Presence,
+            _ => Need::Trust,
+        }
+    }
+
+    fn allows(self, method: &Method) -> bool {
+        if self.is_order() { method == Method::POST } else { matches!(*method, Method::GET | Method::HEAD) }
+    }
+
+    fn allowed(self) -> &'static str {
+        if self.is_order() { "POST" } else { "GET, HEAD" }
+    }
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, error: &'static str, detail: impl Into<String>) -> Refusal {
+        Refusal { status, error, detail: detail.into(), faults: Vec::new() }
+    }
+
+    fn bad(detail: String) -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    }
+
+    fn busy() -> Refusal {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try-later", "the program does not answer")
+    }
+
+    fn response(self, route: Option<Route>) -> Response<Full<Bytes>> {
+        let Refusal { status, error, detail, faults } = self;
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST) {
+            tracing::warn!(fault = error, detail, "admin-refuse");
+        }
+        let mut value = json!({ "error": error, "detail": detail });
+        if !faults.is_empty() {
+            value["faults"] = json!(faults);
+        }
+        let mut response = json_response(status, &value);
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let (StatusCode::METHOD_NOT_ALLOWED, Some(route)) = (status, route) {
+            headers.insert(header::ALLOW, HeaderValue::from_static(route.allowed()));
+        }
+        response
+    }
+}
