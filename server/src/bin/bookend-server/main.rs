@@ -2,6 +2,7 @@
 //!
 //! Settings go one way: `settings` reads and judges them, `doors` listens where they say, and the hub gets its part.
 
+mod admin;
 mod arguments;
 mod doors;
 mod exposure;
@@ -24,7 +25,7 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 use keys::Keys;
 use service::{End, Service};
-use settings::Sources;
+use settings::{Fault, Settled, Sources};
 
 /// Wrong arguments or settings; the same as for arguments that clap refuses.
 const WRONG_SETTINGS: u8 = 2;
@@ -55,12 +56,18 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Can it listen with these settings?
+async fn resolve(settled: &Settled) -> Result<(), Vec<Fault>> {
+    let keys = Keys::load(settled)?;
+    doors::resolve(settled, &keys).await.map(drop)
+}
+
 /// Says whether the settings are right, or which ones are in force.
 async fn answer(sources: &Sources, print: bool) -> ExitCode {
     let resolved = match sources.settle() {
-        Ok(settled) => match Keys::load(&settled) {
-            Ok(keys) => doors::resolve(&settled, &keys).await.map(|_| settled),
-            Err(faults) => Err(faults),
+        Ok(settled) => match (resolve(&settled).await, admin::Wanted::resolve(&settled).await) {
+            (Ok(()), Ok(_)) => Ok(settled),
+            (doors, admin) => Err([doors.err(), admin.err()].into_iter().flatten().flatten().collect()),
         },
         Err(faults) => Err(faults),
     };

@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 
-use bookend_server::{Farewell, Hub, Tls};
+use bookend_server::{AdminOrder, Farewell, Hub, Tls};
+use tokio::sync::oneshot;
 
+use crate::admin::{self, AdminDoor};
 use crate::doors::{self, Doors};
 use crate::keys::Keys;
 use crate::logging::Logging;
@@ -21,6 +23,7 @@ pub(crate) struct Service {
     doors: Doors,
     logging: Logging,
     signals: Signals,
+    admin: Option<AdminDoor>,
     ready_file: Option<ReadyFile>,
 }
 
@@ -42,12 +45,14 @@ impl Service {
         let settled = sources.settle().map_err(Failure::of_settings)?;
         let keys = Keys::load(&settled).map_err(Failure::of_settings)?;
         let resolved = doors::resolve(&settled, &keys).await.map_err(Failure::of_settings)?;
+        let admin = admin::Wanted::resolve(&settled).await.map_err(Failure::of_settings)?;
         let settings = &settled.settings;
         let logging = Logging::start(&settings.log_level, settings.log_format);
         for (name, meant) in sources.mistaken() {
             tracing::warn!(name, detail = format!("did you mean {meant}?"), "environment-ignored");
         }
         let hub = Hub::new(keys.config(&settled));
+        let admin = AdminDoor::open(admin, &hub).await.map_err(|reason| Failure::of_system(vec![reason]))?;
         let mut doors = Doors::default();
         let unopened = doors.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
         let signals = Signals::new(sources.file.is_some() || keys.has_files()).map_err(Failure::io)?;
@@ -66,27 +71,34 @@ impl Service {
         for bound in doors.bound() {
             writeln!(out, "listening on {bound} - join: {}", bound.invitation()).map_err(Failure::io)?;
         }
+        if let Some(admin) = &admin {
+            admin.is_ready();
+            writeln!(out, "admin on {}", admin.place()).map_err(Failure::io)?;
+        }
         out.flush().map_err(Failure::io)?;
         drop(out);
         tokio::spawn(systemd::watch());
         systemd::ready();
-        Ok(Service { sources, settled, hub, tls: keys.tls, doors, logging, signals, ready_file })
+        Ok(Service { sources, settled, hub, tls: keys.tls, doors, logging, signals, admin, ready_file })
     }
 
     /// Serves until it is told to end.
     pub(crate) async fn run(mut self) -> End {
         loop {
-            match self.signals.next().await {
-                Order::Reload => {
+            match self.next().await {
+                (Order::Reload, answer) => {
                     systemd::reloading();
-                    if let Err(reasons) = self.reload().await {
-                        for reason in reasons {
-                            tracing::error!(detail = reason, "reload-refused");
-                        }
+                    let reloaded = self.reload().await;
+                    self.hub.count_reload(reloaded.is_ok());
+                    for reason in reloaded.as_ref().err().into_iter().flatten() {
+                        tracing::error!(detail = reason, "reload-refused");
                     }
                     systemd::ready();
+                    if let Some(answer) = answer {
+                        let _who_asked_waits_no_more = answer.send(reloaded);
+                    }
                 }
-                Order::Stop(signal) => {
+                (Order::Stop(signal), _) => {
                     tracing::info!(signal, "shut-down");
                     systemd::stopping();
                     return self.end().await;
@@ -95,11 +107,23 @@ impl Service {
         }
     }
 
+    /// What is asked next, by a signal or an operator, and who is to be told what has become of it.
+    async fn next(&mut self) -> (Order, Option<oneshot::Sender<Result<(), Vec<String>>>>) {
+        tokio::select! {
+            order = self.signals.next() => (order, None),
+            order = admin::next(&mut self.admin) => match order {
+                AdminOrder::Drain => (Order::Stop("admin"), None),
+                AdminOrder::Reload(answer) => (Order::Reload, Some(answer)),
+            },
+        }
+    }
+
     /// Takes the settings anew, all of them or none.
     async fn reload(&mut self) -> Result<(), Vec<String>> {
         let mut settled = self.sources.settle().map_err(texts)?;
         let keys = Keys::load(&settled).map_err(texts)?;
         let resolved = doors::resolve(&settled, &keys).await.map_err(texts)?;
+        let admin = admin::Wanted::resolve(&settled).await.map_err(texts)?;
         let unopened = self.doors.bind(resolved, settled.settings.unix_mode).await?;
 
         let mut changed = 0;
@@ -128,6 +152,9 @@ impl Service {
         self.doors.open(unopened, &self.hub, self.tls.as_ref());
         self.doors.log_exposure(settings, &keys);
         self.doors.set_mode(settings.unix_mode);
+        if let Some(door) = &self.admin {
+            door.set_rules(admin);
+        }
         if let Some(file) = &self.ready_file {
             let places: Vec<_> = self.doors.bound().map(ToString::to_string).collect();
             if let Err(error) = file.rewrite(&places) {
@@ -140,9 +167,17 @@ impl Service {
         Ok(())
     }
 
-    /// Takes no more, and lets everybody go. A second order ends that, too.
+    /// Takes no more, and lets everybody go. A second order ends that, too. Until then it can be asked how far that is.
     async fn end(mut self) -> End {
         self.doors.close_others(&[]).await;
+        let end = self.farewell().await;
+        if let Some(door) = self.admin {
+            door.close().await;
+        }
+        end
+    }
+
+    async fn farewell(&mut self) -> End {
         let farewell = self.hub.shut_down();
         tokio::pin!(farewell);
         loop {
@@ -155,6 +190,11 @@ impl Service {
                     if let Order::Stop(signal) = order {
                         tracing::warn!(signal, "end-at-once");
                         return End::AtOnce;
+                    }
+                }
+                order = admin::next(&mut self.admin) => {
+                    if let AdminOrder::Reload(answer) = order {
+                        let _who_asked_waits_no_more = answer.send(Err(vec!["the hub is shutting down".into()]));
                     }
                 }
             }

@@ -18,6 +18,8 @@ pub(crate) enum Value {
 /// One field of the settings, to be read and written.
 pub(super) enum Field<'a> {
     Places(&'a mut Vec<Place>),
+    Place(&'a mut Option<Place>),
+    Names(&'a mut Vec<String>),
     Flag(&'a mut bool),
     Path(&'a mut Option<PathBuf>),
     /// With or without `auto`.
@@ -77,12 +79,19 @@ impl Field<'_> {
                 let list: Vec<_> = text.split(',').map(|place| place.trim().to_owned()).collect();
                 return self.write_places(&list);
             }
+            (Field::Names(_), Value::Many(list)) => return self.write_names(list),
             (_, Value::Many(_)) => return Err(format!("a list is not allowed, but {allowed}")),
             (_, Value::One(text)) => text.trim(),
         };
         let wrong = || format!("{text:?} is not allowed, but {allowed}");
         match self {
             Field::Places(_) => unreachable!("places have been written"),
+            Field::Place(place) => *place = if text.is_empty() { None } else { Some(text.parse()?) },
+            Field::Names(_) => {
+                let names = text.split(',').map(|name| name.trim().to_owned());
+                let list: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+                return self.write_names(&list);
+            }
             Field::Flag(flag) => *flag = text.parse().map_err(|_| wrong())?,
             Field::Path(path) => *path = Some(text).filter(|text| !text.is_empty()).map(PathBuf::from),
             Field::Allowance(allowance, auto) => {
@@ -130,10 +139,24 @@ impl Field<'_> {
         Ok(())
     }
 
+    fn write_names(self, list: &[String]) -> Result<(), String> {
+        let Field::Names(names) = self else { unreachable!("only names are a list") };
+        let is_name = |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        match list.iter().find(|name| name.is_empty() || !is_name(name)) {
+            Some(wrong) => Err(format!("{wrong:?} is no host name")),
+            None => {
+                *names = list.to_vec();
+                Ok(())
+            }
+        }
+    }
+
     /// What [`write`](Field::write) takes for the value that the field has.
     pub(super) fn value(&self) -> Value {
         Value::One(match self {
             Field::Places(places) => return Value::Many(places.iter().map(Place::to_string).collect()),
+            Field::Names(names) => return Value::Many(names.to_vec()),
+            Field::Place(place) => place.as_ref().map_or_else(String::new, Place::to_string),
             Field::Flag(flag) => flag.to_string(),
             Field::Path(path) => path.as_ref().map_or_else(String::new, |path| path.display().to_string()),
             Field::Allowance(allowance, _) => {
@@ -166,6 +189,8 @@ impl Field<'_> {
     pub(super) fn allowed(&self) -> String {
         match self {
             Field::Places(_) => r#""HOST:PORT", "tls://HOST:PORT" or "unix:PATH", one or more"#.into(),
+            Field::Place(_) => r#""HOST:PORT" or "unix:PATH", or "" for none"#.into(),
+            Field::Names(_) => "names, or none".into(),
             Field::Flag(_) => "true or false".into(),
             Field::Path(_) => r#"a path, or "" for none"#.into(),
             Field::Allowance(_, true) => "auto, none, read or write".into(),

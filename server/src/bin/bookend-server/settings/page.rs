@@ -47,8 +47,18 @@ mod tests {
         let mut settled = Settled::default();
         for setting in SETTINGS {
             let many = Value::Many(vec!["[::1]:0".into(), "localhost:nntp".into()]);
-            let candidates =
-                ["true", "read", "/run/\"a b\"\\ü", "0600", "warn,bookend_server=debug", "json", "7s", "5KiB", "9"];
+            let candidates = [
+                "true",
+                "read",
+                "unix:/run/admin.sock",
+                "/run/\"a b\"\\ü",
+                "0640",
+                "warn,bookend_server=debug",
+                "json",
+                "7s",
+                "5KiB",
+                "9",
+            ];
             let candidates = std::iter::once(many).chain(candidates.map(|text| Value::One(text.into())));
             let taken = candidates.into_iter().find(|value| setting.write(&mut settled.settings, value).is_ok());
             assert!(taken.is_some(), "{}", setting.name);
