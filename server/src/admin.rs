@@ -78,6 +78,8 @@ struct Shared {
     rules: Mutex<Arc<AdminRules>>,
     /// All places are listened on.
     ready: AtomicBool,
+    /// Nobody is let in any more, or soon.
+    draining: AtomicBool,
     places: Arc<Semaphore>,
 }
 
@@ -90,6 +92,7 @@ impl Admin {
             orders,
             rules: Mutex::new(Arc::new(rules)),
             ready: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
             places: Arc::new(Semaphore::new(CONNECTIONS)),
         }))
     }
@@ -102,6 +105,11 @@ impl Admin {
     /// From now on the hub is ready, until it shuts down.
     pub fn set_ready(&self) {
         self.0.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on the hub is not ready any more, already before it begins to shut down.
+    pub fn set_draining(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
     }
 
     /// Serves one connection, until it is over.
@@ -138,8 +146,14 @@ impl Admin {
         self.0.rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn is_ready(&self) -> bool {
-        self.0.ready.load(Ordering::Relaxed)
+    /// `starting`, `ready` or `draining`.
+    fn state(&self) -> &'static str {
+        let Shared { hub, ready, draining, .. } = &*self.0;
+        match draining.load(Ordering::Relaxed) || hub.is_shutting_down() {
+            true => "draining",
+            false if ready.load(Ordering::Relaxed) => "ready",
+            false => "starting",
+        }
     }
 }
 

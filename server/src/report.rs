@@ -79,3 +79,13 @@ impl Ending {
     /// The stream ended, without more ado.
     pub(crate) const NO_CLOSE: Ending = Ending { by: By::Peer, reason: "no-close", is_fault: false };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_each_idle_connection_keeps_is_small() {
+        assert!(size_of::<Tally>() <= 40, "{}", size_of::<Tally>());
+    }
+}

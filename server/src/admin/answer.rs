@@ -4,9 +4,10 @@ use std::process;
 use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -89,24 +90,16 @@ async fn ask(admin: &Admin, route: Route) -> Response<Full<Bytes>> {
     match route {
         Route::Health => text_response(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".into()),
         Route::Readiness => {
-            let state = state(admin);
+            let state = admin.state();
             let status = if state == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             text_response(status, "text/plain; charset=utf-8", format!("{state}\n"))
         }
         Route::Metrics => text_response(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", hub.metrics()),
-        Route::Connections => json_response(StatusCode::OK, &json!(hub.connections().await)),
-        Route::Rooms => json_response(StatusCode::OK, &json!({ "rooms": hub.rooms() })),
+        Route::Connections => json_response(StatusCode::OK, &hub.connections().await),
+        Route::Rooms => json_response(StatusCode::OK, &hub.rooms()),
         Route::Status | Route::Kick | Route::Say | Route::Drain | Route::Reload => {
             json_response(StatusCode::OK, &status(admin))
         }
-    }
-}
-
-fn state(admin: &Admin) -> &'static str {
-    match (admin.hub().is_shutting_down(), admin.is_ready()) {
-        (true, _) => "draining",
-        (false, true) => "ready",
-        (false, false) => "starting",
     }
 }
 
@@ -115,7 +108,7 @@ fn status(admin: &Admin) -> Value {
     let (census, traffic) = (hub.census(), hub.counters().traffic());
     let age = SystemTime::now().duration_since(hub.began()).unwrap_or_default();
     json!({
-        "state": state(admin),
+        "state": admin.state(),
         "version": env!("CARGO_PKG_VERSION"),
         "pid": process::id(),
         "seconds": age.as_secs(),
@@ -185,12 +178,14 @@ async fn send(admin: &Admin, order: AdminOrder) -> Result<(), Refusal> {
 
 /// The body of a request; what is too long or too slow is not waited for.
 async fn read(body: Incoming) -> Result<Bytes, Refusal> {
+    let too_long =
+        || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", format!("a body has at most {BODY} bytes"));
+    if body.size_hint().lower() > BODY as u64 {
+        return Err(too_long());
+    }
     match timeout(PATIENCE, Limited::new(body, BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = format!("a body has at most {BODY} bytes");
-            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", detail))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
         Ok(Err(error)) => Err(Refusal::bad(error.to_string())),
         Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "frame-timeout", "the body did not come in time")),
     }
@@ -202,8 +197,9 @@ fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| Refusal::bad(error.to_string()))
 }
 
-fn json_response(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
-    text_response(status, "application/json", format!("{value}\n"))
+fn json_response(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
+    let text = serde_json::to_string(value).expect("it has names for keys and can be written");
+    text_response(status, "application/json", text + "\n")
 }
 
 fn text_response(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {

@@ -88,6 +88,11 @@ mod tests {
     }
 
     #[test]
+    fn it_is_small() {
+        assert!(size_of::<Ping>() <= 8, "{}", size_of::<Ping>());
+    }
+
+    #[test]
     fn only_the_pong_that_is_waited_for_counts_and_once() {
         let mut ping = Ping::default();
         assert_eq!(ping.answered(probe(b""), MS(1)), None, "nobody asked");

@@ -23,22 +23,28 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// All connections.
 #[derive(Debug, Serialize)]
 pub(crate) struct ConnectionList {
-    pub(crate) connections: Vec<Report>,
+    connections: Vec<Report>,
     /// Connections that have given no answer in a second.
-    pub(crate) unanswered: usize,
+    unanswered: usize,
     /// The last that ended, the latest one last.
-    pub(crate) closed: Vec<Closed>,
+    closed: Vec<Closed>,
+}
+
+/// All rooms.
+#[derive(Debug, Serialize)]
+pub(crate) struct RoomList {
+    rooms: Vec<RoomReport>,
 }
 
 /// One room.
 #[derive(Debug, Serialize)]
-pub(crate) struct RoomReport {
-    pub(crate) room: Box<str>,
-    pub(crate) members: usize,
+struct RoomReport {
+    room: Box<str>,
+    members: usize,
     /// Messages to everyone, since the room began.
-    pub(crate) messages: u64,
-    pub(crate) log_bytes: usize,
-    pub(crate) crowd: bool,
+    messages: u64,
+    log_bytes: usize,
+    crowd: bool,
 }
 
 /// All rooms in numbers.
@@ -116,7 +122,7 @@ impl Hub {
     }
 
     /// All rooms, by name.
-    pub(crate) fn rooms(&self) -> Vec<RoomReport> {
+    pub(crate) fn rooms(&self) -> RoomList {
         let rooms: Vec<_> = lock(&self.shared.rooms).by_name.values().cloned().collect();
         let mut reports: Vec<_> = rooms
             .iter()
@@ -132,7 +138,7 @@ impl Hub {
             })
             .collect();
         reports.sort_unstable_by(|a, b| a.room.cmp(&b.room));
-        reports
+        RoomList { rooms: reports }
     }
 
     /// All rooms in numbers.

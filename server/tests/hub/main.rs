@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod access;
+mod admin;
 mod attacks;
 #[path = "../authority/mod.rs"]
 mod authority;

@@ -4,6 +4,8 @@
 #![cfg_attr(not(unix), allow(dead_code, reason = "where there are no signals, fewer tests need help"))]
 
 mod access;
+#[cfg(unix)]
+mod admin;
 #[path = "../authority/mod.rs"]
 mod authority;
 #[cfg(unix)]

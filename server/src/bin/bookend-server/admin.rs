@@ -108,6 +108,11 @@ impl AdminDoor {
         self.admin.set_ready();
     }
 
+    /// Nobody is let in any more.
+    pub(crate) fn is_draining(&self) {
+        self.admin.set_draining();
+    }
+
     /// Answers no more, and is gone when this returns; what has been asked is still answered.
     pub(crate) async fn close(mut self) {
         self.task.abort();

@@ -99,6 +99,7 @@ impl Service {
                     }
                 }
                 (Order::Stop(signal), _) => {
+                    self.admin.iter().for_each(AdminDoor::is_draining);
                     tracing::info!(signal, "shut-down");
                     systemd::stopping();
                     return self.end().await;

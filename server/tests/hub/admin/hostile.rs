@@ -1,0 +1,135 @@
+//! Those who only want to hold it up.
+
+use std::time::Duration;
+
+use bookend_server::Reach;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::time::{Instant, sleep};
+
+use super::{Answer, admin, connect, get, raw, rest};
+use crate::peer::{Peer, hello, hub};
+
+/// How long it takes until the connection is closed, and what comes until then.
+async fn closed_after(stream: &mut tokio::io::DuplexStream) -> (u64, Vec<u8>) {
+    let start = Instant::now();
+    let bytes = rest(stream).await;
+    (start.elapsed().as_secs(), bytes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_ask_or_asks_slowly_is_not_waited_for() {
+    let (admin, _orders) = admin(&hub());
+    for beginning in ["", "G", "GET /metrics HTTP/1.1\r\n", "GET /metrics HTTP/1.1\r\nHost: x\r\nX: "] {
+        let mut stream = connect(&admin, Reach::Loopback);
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        assert_eq!(closed_after(&mut stream).await.0, 5, "{beginning:?}");
+    }
+    // A byte a second is no progress.
+    let (mut reader, mut writer) = tokio::io::split(connect(&admin, Reach::Loopback));
+    let dripping = tokio::spawn(async move {
+        while writer.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let start = Instant::now();
+    let _what_it_says = reader.read_to_end(&mut Vec::new()).await;
+    assert_eq!(start.elapsed().as_secs(), 5);
+    dripping.abort();
+
+    let head = "POST /say HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    for body in ["Content-Length: 10\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{"] {
+        let mut stream = connect(&admin, Reach::Unix);
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        let (seconds, bytes) = closed_after(&mut stream).await;
+        assert_eq!((seconds, Answer::parse(&bytes).status), (5, 408), "{body:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_too_much_is_refused() {
+    let (admin, _orders) = admin(&hub());
+    let long = "x".repeat(20 << 10);
+    let many: String = (0..100).map(|number| format!("X-{number}: y\r\n")).collect();
+    for request in [
+        format!("GET /metrics HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"),
+        format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{many}\r\n"),
+    ] {
+        assert_eq!(raw(&admin, Reach::Unix, &request).await.status, 431);
+    }
+    assert!([414, 431].contains(&raw(&admin, Reach::Unix, &format!("GET /{long} HTTP/1.1\r\n\r\n")).await.status));
+    for nonsense in ["\r\n\r\nhello\r\n\r\n", "GET /\r\n\r\n", "\u{1}\u{2}\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
+    {
+        let mut stream = connect(&admin, Reach::Unix);
+        stream.write_all(nonsense.as_bytes()).await.unwrap();
+        let bytes = rest(&mut stream).await;
+        assert!(bytes.is_empty() || Answer::parse(&bytes).status == 400, "{nonsense:?}");
+    }
+    let head = "POST /say HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    let body = format!("{{\"text\":\"{}\"}}", "x".repeat(5000));
+    for request in [
+        format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()),
+        format!("{head}Content-Length: 99999999999\r\n\r\n"),
+        format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len()),
+    ] {
+        assert_eq!(raw(&admin, Reach::Unix, &request).await.status, 413);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_takes_is_given_up() {
+    let hub = hub();
+    let mut members = Vec::new();
+    for number in 0..20 {
+        members.push(Peer::join(&hub, hello(&format!("m{number}"))).await);
+    }
+    let (admin, _orders) = admin(&hub);
+    let (mut near, far) = duplex(256);
+    let start = Instant::now();
+    let serving = tokio::spawn(async move { admin.serve(far, Reach::Unix).await });
+    near.write_all(b"GET /connections HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    serving.await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_in_one_piece_are_answered_one_after_the_other() {
+    let (admin, _orders) = admin(&hub());
+    let mut stream = connect(&admin, Reach::Unix);
+    let requests = ["/healthz", "/nowhere", "/rooms"].map(|path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+    stream.write_all(requests.concat().as_bytes()).await.unwrap();
+    let (seconds, bytes) = closed_after(&mut stream).await;
+    let text = String::from_utf8(bytes).unwrap();
+    let statuses: Vec<_> = text.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["200", "404", "200"]);
+    assert_eq!(seconds, 5, "it may be asked more, for a while");
+    assert_eq!(get(&admin, "/rooms").await.body, "{\"rooms\":[]}\n");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn connections_are_few_and_one_more_is_served_when_another_goes() {
+    use bookend_server::UnixListener;
+    use tokio::net::UnixStream;
+
+    let (admin, _orders) = admin(&hub());
+    let path = std::env::temp_dir().join(format!("bookend-admin-{}", std::process::id()));
+    let listener = UnixListener::bind(&path, 0o600).await.unwrap();
+    let running = tokio::spawn(listener.run_admin(admin));
+    let mut idle = Vec::new();
+    for _ in 0..32 {
+        let mut stream = UnixStream::connect(&path).await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+        idle.push(stream);
+    }
+    let mut one_more = UnixStream::connect(&path).await.unwrap();
+    one_more.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 1024];
+    let waits = tokio::time::timeout(Duration::from_millis(100), one_more.read(&mut answer)).await;
+    assert!(waits.is_err(), "32 are served");
+    idle.pop();
+    assert!(one_more.read(&mut answer).await.unwrap() > 0);
+    running.abort();
+    let _aborted = running.await;
+    assert!(!path.exists());
+}
