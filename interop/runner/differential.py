@@ -15,7 +15,7 @@ from vectors import LAYERS, load
 
 COUNT = 100_000
 SEED = 20010911
-BATCH = 2_000
+BATCH = 20_000
 """Cases that a process is asked at once."""
 
 LONGEST = 4_000
