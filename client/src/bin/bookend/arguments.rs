@@ -5,6 +5,7 @@ use bookend_client::{Dialler, Place};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::admin::AdminArguments;
 use crate::bench::BenchArguments;
 use crate::chat::Chat;
 use crate::doctor::DoctorArguments;
@@ -45,6 +46,7 @@ pub(crate) enum Command {
     Bench(BenchArguments),
     Completions(CompletionsArguments),
     Man(ManArguments),
+    Admin(AdminArguments),
 }
 
 /// Post each line of standard input to a room, and print what is said there

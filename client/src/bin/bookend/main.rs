@@ -3,10 +3,11 @@
 //!
 //! # Layout
 //!
-//! `arguments` is the command line; `chat` (on a terminal `window`), `send`, `listen` and `ping` are the commands, and `doctor`, `inspect`, `relay`
-//! and `bench`, which have layouts of their own. Under the others: `input` reads lines
+//! `arguments` is the command line; `chat` (on a terminal `window`), `send`, `listen` and `ping` are the commands, and `doctor`, `inspect`, `relay`,
+//! `admin` and `bench`, which have layouts of their own. Under the others: `input` reads lines
 //! and `console` writes, each in a thread of its own; `receive` is the loop that every command runs; `post` sends.
 
+mod admin;
 mod arguments;
 mod bench;
 mod chat;
@@ -104,6 +105,7 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
         // It reads a file, and nothing else is to be done meanwhile.
         Command::Inspect(arguments) => Err(Failure::Told(inspect::run(&arguments))),
         Command::Relay(arguments) => relay::relay(&arguments, console, interrupt()).await,
+        Command::Admin(arguments) => admin::admin(&arguments, console, interrupt()).await,
         Command::Bench(arguments) => bench::bench(&arguments, console).await,
         Command::Completions(arguments) => told(console, manual::completions(&arguments)).await,
         Command::Man(arguments) => match manual::man(&arguments) {

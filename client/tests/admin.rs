@@ -1,0 +1,223 @@
+//! `bookend admin` and a real hub.
+
+#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use bookend::{Code, Connection, ConnectionError, Hello, Message};
+use bookend_server::{Admin, AdminOrder, AdminRules, AdminToken, Config, Hub, Listener};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const TOKEN: &str = "a-token-of-some-length";
+
+/// A hub with an admin listener, and a file with its token.
+struct Place {
+    hub: Hub,
+    orders: mpsc::Receiver<AdminOrder>,
+    admin: Admin,
+    url: String,
+    token: PathBuf,
+}
+
+impl Place {
+    async fn new(test: &str) -> Place {
+        let hub = Hub::new(Config::default());
+        let (sender, orders) = mpsc::channel(1);
+        let rules = AdminRules { token: AdminToken::new(TOKEN.as_bytes()), hosts: Vec::new() };
+        let admin = Admin::new(hub.clone(), sender, rules);
+        admin.set_ready();
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let url = format!("http://{}", listener.address());
+        tokio::spawn(listener.run_admin(admin.clone()));
+        let token = std::env::temp_dir().join(format!("bookend-token-{test}-{}", std::process::id()));
+        std::fs::write(&token, format!("{TOKEN}\n")).unwrap();
+        Place { hub, orders, admin, url, token }
+    }
+
+    /// A member of the hub.
+    async fn join(&self, name: &'static str) -> Connection<DuplexStream> {
+        let (near, far) = duplex(1 << 16);
+        tokio::spawn(self.hub.serve(far, name));
+        Connection::connect(near, Hello::new().with_hub(true).with_name(name).unwrap()).await.unwrap()
+    }
+
+    /// What the program says of itself as who has the token.
+    async fn run(&self, words: &[&str]) -> (Option<i32>, String, String) {
+        let token = self.token.to_str().unwrap();
+        bookend(&[&["--url", &self.url, "--token-file", token], words].concat()).await
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_file(&self.token);
+    }
+}
+
+async fn bookend(words: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+    let command = command.arg("admin").args(words).stdin(Stdio::null()).kill_on_drop(true);
+    let Output { status, stdout, stderr } = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[tokio::test]
+async fn it_tells_how_the_hub_is_and_who_is_here() {
+    let place = Place::new("tells").await;
+    let mut ann = place.join("ann").await;
+    ann.post(0, "hi").await.unwrap();
+    while !matches!(ann.next().await.unwrap(), Some(Message::Delivery(_))) {}
+
+    let (code, said, complaint) = place.run(&["status"]).await;
+    assert_eq!((code, &*complaint), (Some(0), ""));
+    let version = env!("CARGO_PKG_VERSION");
+    let first = format!("bookend-server {version}, process {}: ready", std::process::id());
+    assert_eq!(said.lines().next(), Some(&*first));
+    assert!(
+        said.contains("connections  1, of which 1 are members of 1 rooms\nmessages     1, written 1 times\n"),
+        "{said}"
+    );
+
+    let (code, said, _) = place.run(&["connections"]).await;
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!((code, lines.len()), (Some(0), 2), "{said}");
+    assert!(lines[0].starts_with("    NO NAME             ROOM         PEER "), "{said}");
+    assert!(lines[1].starts_with("     1 ann              lobby        ann  "), "{said}");
+    assert_eq!(place.run(&["rooms"]).await.1.lines().nth(1).unwrap().split_whitespace().next(), Some("lobby"));
+    let (_, json, _) = place.run(&["rooms", "--json"]).await;
+    assert!(json.starts_with(r#"{"rooms":[{"room":"lobby","members":1,"messages":1,"log_bytes":"#), "{json}");
+    let (_, metrics, _) = place.run(&["metrics"]).await;
+    assert!(metrics.contains("\nbookend_messages_total 1\n"), "{metrics}");
+
+    place.admin.set_draining();
+    let (code, said, _) = place.run(&["status"]).await;
+    assert!(code == Some(1) && said.contains(": draining\n"), "{code:?} {said}");
+}
+
+#[tokio::test]
+async fn it_kicks_and_says() {
+    let place = Place::new("kicks").await;
+    let mut ann = place.join("ann").await;
+    let (code, said, _) = place.run(&["say", "back", "at noon"]).await;
+    assert_eq!((code, &*said), (Some(0), "said in 1 rooms\n"));
+    loop {
+        if let Some(Message::Delivery(delivery)) = ann.next().await.unwrap() {
+            assert_eq!((delivery.from, delivery.payload.text().unwrap().to_string()), (0, "back at noon".into()));
+            break;
+        }
+    }
+    let (code, said, _) = place.run(&["kick", "--member", "1", "--reason", "no flooding"]).await;
+    assert_eq!((code, &*said), (Some(0), "ann is sent away\n"));
+    let closed = loop {
+        match ann.next().await {
+            Ok(Some(_)) => {}
+            other => break other.map(|_| ()),
+        }
+    };
+    let Err(ConnectionError::Closed { code, reason }) = closed else { panic!("{closed:?}") };
+    assert_eq!((code, &*reason), (Code::POLICY, "policy: no flooding"));
+
+    let (_, said, _) = place.run(&["connections", "--closed"]).await;
+    let words: Vec<_> = said.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(words[..5], ["1", "ann", "ann", "hub", "policy"], "{said}");
+    let (code, said, complaint) = place.run(&["kick", "77"]).await;
+    assert_eq!((code, &*said), (Some(1), ""));
+    assert_eq!(complaint, "bookend: no-such-member: there is no connection 77\n");
+    let (code, _, complaint) = place.run(&["say", "a\u{1b}b"]).await;
+    assert_eq!(code, Some(1));
+    assert!(complaint.starts_with("bookend: bad-request: text is 1 to 280 bytes"), "{complaint}");
+}
+
+#[tokio::test]
+async fn it_drains_and_reloads_and_tells_why_not() {
+    let mut place = Place::new("drains").await;
+    let mut orders = std::mem::replace(&mut place.orders, mpsc::channel(1).1);
+    let program = tokio::spawn(async move {
+        let mut answers = [Ok(()), Err(vec!["hub.toml:3:1: first".to_owned(), "second\u{1b}[2J".into()])].into_iter();
+        loop {
+            match orders.recv().await.unwrap() {
+                AdminOrder::Drain => return,
+                AdminOrder::Reload(answer) => answer.send(answers.next().unwrap()).unwrap(),
+            }
+        }
+    });
+    assert_eq!(place.run(&["reload"]).await, (Some(0), "the settings hold\n".into(), String::new()));
+    let (code, said, complaint) = place.run(&["reload"]).await;
+    assert_eq!((code, &*said), (Some(1), ""));
+    let told = "reload-refused: the old settings stay\nbookend: hub.toml:3:1: first\nbookend: second\\u{1b}[2J";
+    assert_eq!(complaint, format!("bookend: {told}\n"));
+    assert_eq!(place.run(&["drain", "--json"]).await.1, "{\"draining\":true}\n");
+    program.await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_has_no_token_is_told() {
+    let place = Place::new("token").await;
+    let (code, said, complaint) = bookend(&["--url", &place.url, "connections"]).await;
+    assert_eq!((code, &*said), (Some(1), ""));
+    assert_eq!(complaint, "bookend: unauthorized: a token is needed: Authorization: Bearer TOKEN\n");
+    assert_eq!(bookend(&["--url", &place.url, "metrics"]).await.0, Some(0));
+    std::fs::write(&place.token, "another-token-of-some-length").unwrap();
+    assert_eq!(place.run(&["metrics"]).await.2, "bookend: unauthorized: the token is wrong\n");
+    std::fs::write(&place.token, "\n").unwrap();
+    let (code, _, complaint) = place.run(&["metrics"]).await;
+    assert!(code == Some(2) && complaint.ends_with("its first line is no token\n"), "{code:?} {complaint}");
+}
+
+#[tokio::test]
+async fn where_no_hub_answers_it_says_so_and_does_not_wait_for_ever() {
+    let (code, _, complaint) = bookend(&["--socket", "/nowhere/admin.sock", "status"]).await;
+    assert!(code == Some(3) && complaint.starts_with("bookend: /nowhere/admin.sock: "), "{code:?} {complaint}");
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let url = format!("http://{host}");
+    let (code, _, complaint) = bookend(&["--url", &url, "--timeout", "1", "status"]).await;
+    assert_eq!((code, complaint), (Some(3), format!("bookend: {host}: no answer in 1 s\n")));
+
+    let (mut silent, _) = listener.accept().await.unwrap();
+    silent.shutdown().await.unwrap();
+    let other = tokio::spawn(async move {
+        for answer in
+            ["HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", ""]
+        {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let count = stream.read(&mut request).await.unwrap();
+            assert!(count > 0);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    });
+    let (code, said, complaint) = bookend(&["--url", &url, "status"]).await;
+    assert_eq!((code, &*said), (Some(1), ""));
+    assert!(complaint.contains("the answer is not that of a hub"), "{complaint}");
+    let (code, _, complaint) = bookend(&["--url", &url, "rooms"]).await;
+    assert_eq!((code, &*complaint), (Some(1), "bookend: no admin listener of a hub answers: 404 Not Found\n"));
+    assert_eq!(bookend(&["--url", &url, "rooms"]).await.0, Some(3));
+    other.await.unwrap();
+    for wrong in [&["status"][..], &["--url", &url, "dance"], &["--url", "ftp://a:1", "status"]] {
+        assert_eq!(bookend(wrong).await.0, Some(2), "{wrong:?}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn by_a_unix_socket_no_token_is_needed() {
+    let place = Place::new("unix").await;
+    let path = std::env::temp_dir().join(format!("bookend-admin-client-{}", std::process::id()));
+    let listener = bookend_server::UnixListener::bind(&path, 0o600).await.unwrap();
+    let running = tokio::spawn(listener.run_admin(place.admin.clone()));
+    let _ann = place.join("ann").await;
+    let (code, said, _) = bookend(&["--socket", path.to_str().unwrap(), "connections"]).await;
+    assert!(code == Some(0) && said.contains(" ann "), "{code:?} {said}");
+    running.abort();
+    let _aborted = running.await;
+}
