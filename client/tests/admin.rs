@@ -165,7 +165,7 @@ async fn whoever_has_no_token_is_told() {
     assert_eq!(complaint, "bookend: unauthorized: a token is needed: Authorization: Bearer TOKEN\n");
     assert_eq!(bookend(&["--url", &place.url, "metrics"]).await.0, Some(0));
     std::fs::write(&place.token, "another-token-of-some-length").unwrap();
-    assert_eq!(place.run(&["metrics"]).await.2, "bookend: unauthorized: the token is wrong\n");
+    assert_eq!(place.run(&["metrics"]).await.2, "bookend: unauthorized: the token is wrong, or does not allow it\n");
     std::fs::write(&place.token, "\n").unwrap();
     let (code, _, complaint) = place.run(&["metrics"]).await;
     assert!(code == Some(2) && complaint.ends_with("its first line is no token\n"), "{code:?} {complaint}");

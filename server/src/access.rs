@@ -25,7 +25,7 @@ pub enum Right {
     Read = 1,
     /// Say something in a room.
     Write = 2,
-    /// Control the hub.
+    /// Control the hub, through its admin listener: only where the token is for all rooms.
     Admin = 4,
 }
 
@@ -128,6 +128,12 @@ impl Access {
     #[must_use]
     pub fn tokens(&self) -> usize {
         self.tokens.len()
+    }
+
+    /// Is there a token that lets somebody control the hub?
+    #[must_use]
+    pub fn has_operators(&self) -> bool {
+        self.tokens.iter().any(|token| token.rights.contain(Right::Admin))
     }
 
     /// What somebody may do who shows no token.
@@ -246,16 +252,25 @@ mod tests {
 
     #[test]
     fn a_token_allows_what_its_entry_says_and_another_nothing() {
-        let access = access("rooms = ['ops', 'lab']\nrights = ['read', 'admin']");
+        let access = access("rooms = ['ops', 'lab']\nrights = ['read']");
         for wrong in ["", "sesam", "sesame\n", "Sesame", SESAME] {
             assert!(access.check(wrong.as_bytes()).is_none(), "{wrong}");
         }
         let grant = access.check(b"sesame").unwrap();
         assert_eq!((grant.name(), grant.home()), ("ann", "ops"));
-        assert!(grant.may(Right::Read, "lab") && grant.may(Right::Admin, "ops") && !grant.may(Right::Write, "ops"));
+        assert!(grant.may(Right::Read, "lab") && !grant.may(Right::Write, "ops") && !access.has_operators());
         assert!(!grant.may(Right::Read, "lobby") && !grant.may_everywhere(Right::Read));
         assert_eq!(access.without_token(false), Rights::NONE);
         assert_eq!(Access::open().without_token(false), Rights::READ_WRITE);
+    }
+
+    #[test]
+    fn whoever_controls_the_hub_does_so_in_all_rooms() {
+        let access = access("rooms = '*'\nrights = 'admin'");
+        let grant = access.check(b"sesame").unwrap();
+        assert!(access.has_operators() && grant.may_everywhere(Right::Admin) && !grant.may(Right::Read, "lobby"));
+        let fault = make_token("ann", &["ops".into()], Rights::NONE.with(Right::Admin), None).unwrap_err();
+        assert_eq!(fault, "admin is for the whole hub: rooms is to be \"*\"");
     }
 
     #[test]
@@ -276,7 +291,7 @@ mod tests {
     #[test]
     fn what_is_made_is_found_under_its_name_and_no_two_are_alike() {
         let rooms = ["lobby".to_owned(), "a \"b\"\\".to_owned()];
-        let rights = Rights::READ_WRITE.with(Right::Admin);
+        let rights = Rights::READ_WRITE;
         let (token, entry) = make_token("ann's", &rooms, rights, Some("2999-12-31")).unwrap();
         let (other, _) = make_token("ann's", &rooms, rights, None).unwrap();
         assert!(token.len() == 32 && token != other && !entry.contains(&token));

@@ -61,7 +61,7 @@ pub enum Reach {
 /// Who may ask.
 #[derive(Clone, Debug, Default)]
 pub struct AdminRules {
-    /// Who has it may do everything. Without one, nobody may who comes by TCP.
+    /// Who has it may do everything, as may who has a token of the hub with [`Right::Admin`](crate::Right::Admin).
     pub token: Option<AdminToken>,
     /// The names by which the listener is asked, besides IP addresses and localhost: another name is one that somebody
     /// has led here.

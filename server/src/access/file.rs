@@ -112,6 +112,11 @@ impl Reader<'_> {
         });
         let rooms = self.field(table, item, "rooms", rooms);
         let rights = self.field(table, item, "rights", rights);
+        if let (Some(Some(_)), Some(rights), Some(value)) = (&rooms, rights, table.get("rights"))
+            && rights.contain(Right::Admin)
+        {
+            self.fault(value.span(), "admin is for the whole hub: rooms is to be \"*\"");
+        }
         let ends = match table.contains_key("expires") {
             true => self.field(table, item, "expires", |value| time(value).map(Some)),
             false => Some(None),

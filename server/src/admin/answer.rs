@@ -76,12 +76,13 @@ async fn respond(
         let detail = format!("{} is allowed", route.allowed());
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail));
     }
-    gate::check_right(route.need(), &head.headers, reach, &rules)?;
+    let operator = gate::check_right(route.need(), &head.headers, reach, &rules, &admin.hub().access())?;
     if !route.is_order() {
         return Ok(ask(admin, route).await);
     }
     gate::check_content(&head.headers)?;
     let body = read(body).await?;
+    tracing::info!(order = head.uri.path(), by = %operator, "admin-order");
     order(admin, route, &body).await.map(|answer| json_response(StatusCode::OK, &answer))
 }
 

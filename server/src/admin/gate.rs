@@ -3,6 +3,7 @@
 //! A browser on this machine reaches the listener, too: whatever page it shows must not. Such a page cannot choose Host,
 //! cannot leave out Origin where it matters, and cannot post JSON to somebody else without being asked first.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use hyper::header::{self, HeaderMap, HeaderName};
@@ -10,6 +11,7 @@ use hyper::{StatusCode, Uri};
 
 use super::answer::Refusal;
 use super::{AdminRules, Reach};
+use crate::access::{Access, Grant, Right};
 
 /// What is needed to have an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,29 @@ pub(super) enum Need {
     Presence,
     /// A token, or a Unix socket: it tells who is here, or changes something.
     Trust,
+}
+
+/// Who asks.
+pub(super) enum Operator {
+    /// Nobody knows who.
+    Anyone,
+    /// Whom the permissions of the Unix socket have let in.
+    Socket,
+    /// Who has the token of `admin.token_file`.
+    TokenFile,
+    /// Who has a token with the right [`Right::Admin`].
+    Token(Grant),
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Operator::Anyone => f.write_str("anyone"),
+            Operator::Socket => f.write_str("unix socket"),
+            Operator::TokenFile => f.write_str("admin.token_file"),
+            Operator::Token(grant) => write!(f, "token {}", grant.name()),
+        }
+    }
 }
 
 /// Is the request made by whom it seems to be?
@@ -44,24 +69,39 @@ pub(super) fn check_sender(uri: &Uri, headers: &HeaderMap, reach: Reach, rules: 
     }
 }
 
-/// May whoever came so, with this token or without, have the answer?
-pub(super) fn check_right(need: Need, headers: &HeaderMap, reach: Reach, rules: &AdminRules) -> Result<(), Refusal> {
+/// Who it is that came so, with this token or without, if they may have the answer.
+pub(super) fn check_right(
+    need: Need,
+    headers: &HeaderMap,
+    reach: Reach,
+    rules: &AdminRules,
+    access: &Access,
+) -> Result<Operator, Refusal> {
     let wrong = |detail| Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", detail));
-    if let Some(authorization) = text(headers, &header::AUTHORIZATION)?
-        && reach != Reach::Unix
-    {
+    if reach == Reach::Unix {
+        return Ok(Operator::Socket);
+    }
+    if let Some(authorization) = text(headers, &header::AUTHORIZATION)? {
         let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
-        let is_right = rules.token.as_ref().is_some_and(|known| known.is(token.trim().as_bytes()));
-        return match scheme.eq_ignore_ascii_case("bearer") && is_right {
-            true => Ok(()),
-            false => wrong("the token is wrong"),
-        };
+        let operator =
+            if scheme.eq_ignore_ascii_case("bearer") { holder(token.trim().as_bytes(), rules, access) } else { None };
+        return operator.map_or_else(|| wrong("the token is wrong, or does not allow it"), Ok);
     }
     match (need, reach) {
-        (_, Reach::Unix) | (Need::Nothing, _) | (Need::Presence, Reach::Loopback) => Ok(()),
-        _ if rules.token.is_none() => wrong("without admin.token_file this is answered on a Unix socket only"),
+        (Need::Nothing, _) | (Need::Presence, Reach::Loopback) => Ok(Operator::Anyone),
+        _ if rules.token.is_none() && !access.has_operators() => {
+            wrong("without admin.token_file and a token with the right admin this is answered on a Unix socket only")
+        }
         _ => wrong("a token is needed: Authorization: Bearer TOKEN"),
     }
+}
+
+/// Whose token that is, if it lets one control the hub.
+fn holder(token: &[u8], rules: &AdminRules, access: &Access) -> Option<Operator> {
+    if rules.token.as_ref().is_some_and(|known| known.is(token)) {
+        return Some(Operator::TokenFile);
+    }
+    access.check(token).filter(|grant| grant.may_everywhere(Right::Admin)).map(Operator::Token)
 }
 
 /// Is it JSON? No form can send that, and no page to another host without being asked whether it may.

@@ -32,11 +32,14 @@ async fn its_file_has_the_mode_lets_members_in_and_goes_with_the_listener() {
     let listener = UnixListener::bind(&path.0, 0o600).await.unwrap();
     assert_eq!(fs::metadata(&path.0).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(listener.path(), path.0);
-    let running = tokio::spawn(listener.run(hub()));
+    let hub = hub();
+    let running = tokio::spawn(listener.run(hub.clone()));
     let stream = UnixStream::connect(&path.0).await.unwrap();
     let mut client = Connection::connect(stream, hello("ann")).await.unwrap();
     client.post(0, "hi").await.unwrap();
     while !matches!(client.next().await.unwrap(), Some(bookend::Message::Delivery(_))) {}
+    let metrics = hub.metrics();
+    assert!(metrics.contains("\nbookend_connections{door=\"unix\",state=\"member\"} 1\n"), "{metrics}");
     running.abort();
     let _aborted = running.await;
     assert!(!path.0.exists());

@@ -135,7 +135,8 @@ fn a_place_that_is_wrong_or_that_others_can_reach_is_refused() {
     let taken = Running::start(&mut program(&["--listen", "127.0.0.1:0"]), 1);
     let taken = format!("admin.listen=127.0.0.1:{}", taken.port());
     let (short, token) = (format!("admin.token_file={short}"), format!("admin.token_file={token}"));
-    let public = "can be reached by other machines: admin.public = true and admin.token_file allow it";
+    let public =
+        "can be reached by other machines: admin.public = true with admin.token_file or access.tokens allows it";
     for (settings, code, why) in [
         (&["admin.listen=nowhere"][..], 2, "an address is HOST:PORT"),
         (&["admin.listen=0.0.0.0:0"], 2, public),
@@ -209,6 +210,9 @@ async fn it_is_answered_under_load_and_drains_without_loss() {
     // The first look has sent each a PING.
     let is_measured = || !unix(&path, "GET /connections", "").1.contains("\"rtt\":null");
     assert!((0..1000).any(|_| is_measured()), "they answer");
+    let metrics = unix(&path, "GET /metrics", "").1;
+    let accepted = format!("\nbookend_connections_accepted_total{{door=\"tcp\"}} {MEMBERS}\n");
+    assert!(metrics.contains(&accepted), "{metrics}");
     assert_eq!(unix(&path, "POST /drain", "{}").0, 200);
     let mut heard = 0;
     for member in members {

@@ -59,10 +59,11 @@ impl Wanted {
         };
         let addresses = place.iter().flat_map(|(_, addresses)| addresses);
         if let Some(address) = addresses.clone().find(|address| !address.ip().to_canonical().is_loopback())
-            && !(settings.admin_public && settings.admin_token_file.is_some())
+            && !(settings.admin_public && (settings.admin_token_file.is_some() || settings.access_tokens.is_some()))
         {
             let why = format!(
-                "{address} can be reached by other machines: admin.public = true and admin.token_file allow it"
+                "{address} can be reached by other machines: admin.public = true with admin.token_file or \
+                 access.tokens allows it"
             );
             faults.push(settled.fault("admin.listen", why));
         }

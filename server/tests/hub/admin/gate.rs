@@ -1,6 +1,6 @@
 //! Who is answered, and who is not.
 
-use bookend_server::Reach;
+use bookend_server::{Access, Config, Hub, Reach, Right, Rights, make_token};
 
 use super::{TOKEN, admin, guarded, raw};
 use crate::peer::hub;
@@ -41,6 +41,22 @@ async fn by_tcp_only_what_is_not_private_is_told_without_a_token() {
     }
     let kick = format!("POST /kick HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n{END}");
     assert_eq!(raw(&open, Reach::Loopback, &kick).await.status, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_the_hub_with_the_right_to_control_it_is_enough_until_it_is_taken_away() {
+    let token = |name, rights| make_token(name, &["*".into()], rights, None).unwrap();
+    let ((ann, anns), (bob, bobs)) = (token("ann", Rights::READ_WRITE), token("bob", Rights::NONE.with(Right::Admin)));
+    let hub = |entries: &str| Config { access: Access::read(entries).unwrap(), ..Config::default() };
+    let both = Hub::new(hub(&format!("{anns}\n{bobs}")));
+    let (admin, _orders) = admin(&both);
+    let status = async |token: &str| {
+        let request = format!("GET /status HTTP/1.1\r\nHost: [::1]\r\nAuthorization: Bearer {token}\r\n{END}");
+        raw(&admin, Reach::Loopback, &request).await.status
+    };
+    assert_eq!((status(&ann).await, status(&bob).await, status("").await), (401, 200, 401));
+    both.reconfigure(hub(&anns));
+    assert_eq!((status(&ann).await, status(&bob).await), (401, 401));
 }
 
 #[tokio::test(start_paused = true)]
