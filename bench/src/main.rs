@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             if arguments.bench.json {
                 println!("{}", serde_json::to_string(&report).expect("it has names and numbers"));
             } else {
-                print!("{report}");
+                print!("{report}{}", if arguments.bench.histogram { report.histogram() } else { String::new() });
             }
             if let Some(problem) = report.problem() {
                 eprintln!("bookend-rivals: {problem}");

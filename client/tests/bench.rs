@@ -145,6 +145,42 @@ async fn all_deliveries_are_counted() {
 }
 
 #[tokio::test]
+async fn what_goes_before_is_verified_and_not_measured() {
+    let options = ["--members", "4", "--publishers", "2", "--messages", "300", "--warm-up", "101"];
+    for more in [&[][..], &["--rate", "3000"]] {
+        let (code, report) = measure(hub().await, &[&options[..], more].concat()).await;
+        assert_eq!(code, Some(0), "{report}");
+        assert_eq!(
+            (&report["warm-up"], &report["published"], &report["deliveries"]),
+            (&101.into(), &300.into(), &1200.into())
+        );
+    }
+    for (number, deliveries) in [(40, 1200), (140, 1199), (300, 1199)] {
+        let (code, report) = measure(tampering_hub(Tampering::Drop(number)).await, &options).await;
+        assert_eq!(
+            (code, &report["lost"], &report["deliveries"]),
+            (Some(1), &1.into(), &deliveries.into()),
+            "{report}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_histogram_has_every_delivery() {
+    let (_, report) = measure(hub().await, &["--members", "4", "--messages", "300"]).await;
+    let buckets = report["histogram"].as_array().unwrap();
+    let of = |bucket: &Value| (bucket["below-microseconds"].as_f64().unwrap(), bucket["deliveries"].as_u64().unwrap());
+    assert_eq!(buckets.iter().map(|bucket| of(bucket).1).sum::<u64>(), 1200, "{report}");
+    assert!(buckets.iter().all(|bucket| of(bucket).0.log2().fract() == 0.0), "{report}");
+    let max = report["latency-microseconds"]["max"].as_f64().unwrap();
+    assert!(of(buckets.last().unwrap()).0 >= max && of(buckets.last().unwrap()).0 <= 2.0 * max, "{report}");
+    let (_, stdout, _) = bench(hub().await, &["--members", "4", "--messages", "300", "--histogram"]).await;
+    let (_, table) = stdout.split_once("\nlatency         deliveries\n").unwrap_or_else(|| panic!("{stdout}"));
+    let longest = table.lines().map(|line| line.matches('#').count()).max();
+    assert_eq!(longest, Some(50), "{stdout}");
+}
+
+#[tokio::test]
 async fn a_room_is_shared_with_nobody_unless_it_is_named() {
     let address = hub().await;
     let one = ["--members", "3", "--messages", "500"];
@@ -224,6 +260,26 @@ async fn people_get_lines_and_nobody_there_is_exit_code_3() {
     let (code, stdout, stderr) = bench(address, &[]).await;
     assert_eq!((code, &*stdout), (Some(3), ""));
     assert!(stderr.starts_with("bookend: cannot connect: 127.0.0.1:"), "{stderr}");
+}
+
+#[tokio::test]
+async fn whoever_is_no_hub_is_named_whether_it_hangs_up_or_not() {
+    for hangs_up in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut web = listener.accept().await.unwrap().0;
+            web.read_buf(&mut Vec::new()).await.unwrap();
+            web.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            if !hangs_up {
+                let _heard = web.read_to_end(&mut Vec::new()).await;
+            }
+        });
+        let (code, _, stderr) = bench(address, &["--members", "1", "--timeout", "0.3"]).await;
+        assert_eq!(code, Some(3));
+        assert!(stderr.starts_with("bookend: only 0 connections have joined: "), "{stderr}");
+        assert!(stderr.contains("foreign-http"), "{stderr}");
+    }
 }
 
 #[tokio::test]

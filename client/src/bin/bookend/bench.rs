@@ -34,7 +34,7 @@ pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Resu
     let lines = if arguments.json {
         serde_json::to_string(&report).expect("it has names and numbers") + "\n"
     } else {
-        report.to_string()
+        report.to_string() + &if arguments.histogram { report.histogram() } else { String::new() }
     };
     // Who does not read on does not want to know.
     let _unread = console.print(lines.into_bytes()).await;

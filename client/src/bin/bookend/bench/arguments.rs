@@ -46,6 +46,9 @@ pub(crate) struct BenchArguments {
     /// Messages to publish, by all publishers together; 0 connects everyone and measures that
     #[arg(long, value_name = "N", default_value_t = MESSAGES, conflicts_with = "duration")]
     messages: u64,
+    /// Messages before these, which are verified and not measured: a server begins with empty memory
+    #[arg(long, value_name = "N", default_value = "0")]
+    warm_up: u64,
     /// Publish for so long
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     duration: Option<Duration>,
@@ -65,6 +68,9 @@ pub(crate) struct BenchArguments {
     /// How long nothing may come before what is missing is given up
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     timeout: Duration,
+    /// Print how many deliveries took how long, too; it is in the JSON anyway
+    #[arg(long)]
+    pub(crate) histogram: bool,
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -82,6 +88,7 @@ impl BenchArguments {
             stalled: self.stalled as usize,
             publishers: usize::from(self.publishers),
             size: self.size,
+            warm_up: self.warm_up,
             until: self.duration.map_or(Until::Messages(self.messages), Until::Elapsed),
             rate: (self.rate > 0.0).then_some(self.rate),
             in_flight: self.in_flight,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
-use super::peer::{Event, Peer};
+use super::peer::{End, Event, Peer};
 
 /// What one read asks for, in bytes.
 const READ: usize = 64 << 10;
@@ -52,7 +52,10 @@ impl<P: Peer> Connection<P> {
         }
         buffer[..held].copy_from_slice(&self.held);
         let count = match self.stream.read(&mut buffer[held..]) {
-            Ok(0) => return Err("the server ended the connection".into()),
+            Ok(0) => {
+                let why = self.peer.judge_end(End::Closed, &self.held, now);
+                return Err(why.unwrap_or_else(|| "the server ended the connection".into()));
+            }
             Ok(count) => count,
             Err(error) if is_not_ready(&error) => return Ok(Reading::Drained),
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(Reading::More),
@@ -67,6 +70,11 @@ impl<P: Peer> Connection<P> {
         Ok(if filled.len() == buffer.len() || self.ending || cfg!(windows) { Reading::More } else { Reading::Drained })
     }
 
+    /// What is wrong with a server that says nothing more.
+    pub(super) fn give_up(&mut self, now: Duration) -> Option<String> {
+        self.peer.judge_end(End::Silent, &self.held, now)
+    }
+
     /// Queues a message.
     pub(super) fn publish(&mut self, payload: &[u8]) -> Result<(), String> {
         self.peer.publish(payload, &mut self.out)
@@ -75,6 +83,11 @@ impl<P: Peer> Connection<P> {
     /// Queues a ping.
     pub(super) fn ping(&mut self) -> Result<(), String> {
         self.peer.ping(&mut self.out)
+    }
+
+    /// Takes leave, if that is how the protocol ends.
+    pub(super) fn leave(&mut self, now: Duration) -> bool {
+        self.peer.leave(now, &mut self.out) && self.write().is_ok()
     }
 
     /// Bytes that wait to be written.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -28,6 +29,8 @@ const CHUNK: usize = 64 << 10;
 const LOOK: Duration = Duration::from_millis(50);
 /// What is due sooner is waited for awake: sleep is not so exact.
 const AWAKE: Duration = Duration::from_millis(2);
+/// The longest time in which the server may answer those who leave.
+const LEAVE: Duration = Duration::from_secs(1);
 /// After so long without a word, members that have joined have heard all there is about it.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -94,7 +97,7 @@ impl<'a, P: Peer> Driver<'a, P> {
                 }
             }
             let turn = driver.turn(if is_full(&driver) { LOOK } else { Duration::ZERO });
-            turn.and_then(|()| driver.check_patience()).map_err(|why| Trouble::Unjoined(driver.answered, why))?;
+            turn.and_then(|()| driver.check_joining()).map_err(|why| Trouble::Unjoined(driver.answered, why))?;
         }
         driver.connecting = driver.now();
         driver.stall()?;
@@ -107,17 +110,21 @@ impl<'a, P: Peer> Driver<'a, P> {
     /// Publishes and receives; then says what was found, whatever went wrong.
     pub(super) fn run(mut self) -> Result<Report, Trouble> {
         let server = self.plan.pid.map(Process);
-        let cpu_before = server.and_then(Process::cpu);
+        let cold = self.publish(Until::Messages(self.plan.warm_up)).err();
+        let warm_up: u64 = self.published.iter().sum();
+        self.judge.begin();
+        let spent_before = server.and_then(Process::spent);
         let begin = self.now();
-        let problem = if self.plan.is_idle() { None } else { self.publish(begin).err() };
+        let problem = cold.or_else(|| self.publish(self.plan.until).err());
         let seconds = (self.heard.max(begin) - begin).as_secs_f64();
-        let cpu = server.and_then(Process::cpu);
+        let spent = server.and_then(Process::spent);
         let problem = problem.or_else(|| if self.plan.is_idle() { None } else { self.ask_all().err() });
-        self.cost.cpu = cpu.zip(cpu_before).map(|(after, before)| after - before);
+        self.cost.cpu = spent.zip(spent_before).map(|(after, before)| after.since(&before));
         self.cost.memory_after = server.and_then(Process::memory);
         self.cost.memory_peak = server.and_then(Process::peak);
+        self.leave();
         let (counts, latency) = self.judge.finish(&self.published);
-        let published = self.published.iter().sum();
+        let published = self.published.iter().sum::<u64>() - warm_up;
         Ok(Report::new(self.plan, self.connecting, published, seconds, &counts, &latency, self.cost, problem))
     }
 
@@ -158,18 +165,23 @@ impl<'a, P: Peer> Driver<'a, P> {
         Ok(())
     }
 
-    /// Publishes until the plan says stop, and receives until everyone has everything.
-    fn publish(&mut self, begin: Duration) -> Result<(), String> {
+    /// Publishes until it is time to stop, and receives until everyone has everything.
+    fn publish(&mut self, until: Until) -> Result<(), String> {
+        if matches!(until, Until::Messages(0)) {
+            return Ok(());
+        }
+        let begin = self.now();
         for connection in &self.connections {
             connection.stream.set_nodelay(true).map_err(|error| error.to_string())?;
         }
         let mut payload = vec![0; self.plan.size];
-        let mut sent = 0;
+        let before: u64 = self.published.iter().sum();
+        let mut sent = before;
         loop {
             let now = self.now();
             let elapsed = now - begin;
-            let goal = match self.plan.until {
-                Until::Messages(count) => count,
+            let goal = match until {
+                Until::Messages(count) => before.saturating_add(count),
                 Until::Elapsed(limit) if elapsed >= limit => sent,
                 Until::Elapsed(_) => u64::MAX,
             };
@@ -177,11 +189,11 @@ impl<'a, P: Peer> Driver<'a, P> {
             if sent >= goal && past_all == sent {
                 return Ok(());
             }
-            let (due, next) = self.due(elapsed);
+            let (due, next) = self.due(elapsed, before);
             let allowed = goal.min(past_all + self.plan.window());
             while sent < allowed.min(due) {
                 let Some(publisher) = self.idle_publisher(sent) else { break };
-                sent = self.publish_chunk(publisher, sent, allowed.min(due), begin, &mut payload)?;
+                sent = self.publish_chunk(publisher, sent..allowed.min(due), begin, before, &mut payload)?;
             }
             let wait = match next {
                 _ if sent >= allowed || sent < due => LOOK,
@@ -197,12 +209,12 @@ impl<'a, P: Peer> Driver<'a, P> {
         }
     }
 
-    /// How many messages may have been sent by now, and when the next one may.
-    fn due(&self, elapsed: Duration) -> (u64, Option<Duration>) {
+    /// How many messages may have been sent by now, and when the next one may; `before` went before the first of them.
+    fn due(&self, elapsed: Duration, before: u64) -> (u64, Option<Duration>) {
         let Some(rate) = self.plan.rate else { return (u64::MAX, None) };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "neither negative nor beyond u64")]
         let due = (elapsed.as_secs_f64() * rate) as u64 + 1;
-        (due, Some(intended(due, rate)))
+        (before + due, Some(intended(due, rate)))
     }
 
     /// A publisher that has little to write, from that on whose turn it is.
@@ -220,20 +232,22 @@ impl<'a, P: Peer> Driver<'a, P> {
         if P::MEMBERS_PUBLISH { publisher } else { self.plan.members + publisher }
     }
 
-    /// Sends what goes into one write, up to message number `end`.
+    /// Sends what goes into one write, of the messages of these numbers, and returns the next number. Number `first`
+    /// was to be sent at `begin`.
     fn publish_chunk(
         &mut self,
         publisher: usize,
-        mut sent: u64,
-        end: u64,
+        numbers: Range<u64>,
         begin: Duration,
+        first: u64,
         payload: &mut [u8],
     ) -> Result<u64, String> {
+        let Range { start: mut sent, end } = numbers;
         let index = self.connection_of(publisher);
         let now = self.now();
         let number = u16::try_from(publisher).expect("publishers are judged with the arguments");
         while sent < end && self.connections[index].unwritten() < CHUNK {
-            let time = self.plan.rate.map_or(now, |rate| begin + intended(sent, rate));
+            let time = self.plan.rate.map_or(now, |rate| begin + intended(sent - first, rate));
             Stamp { publisher: number, seq: self.published[publisher], time: nanoseconds(time) }.write(payload);
             self.connections[index].publish(payload)?;
             self.published[publisher] += 1;
@@ -257,6 +271,30 @@ impl<'a, P: Peer> Driver<'a, P> {
             self.check_patience()?;
         }
         Ok(())
+    }
+
+    /// Ends every connection in good order, so that the server's log has no faults that are none.
+    fn leave(&mut self) {
+        let now = self.now();
+        let readers = self.plan.readers();
+        let mut left =
+            self.connections[..readers].iter_mut().filter_map(|connection| connection.leave(now).then_some(())).count();
+        while left > 0 && self.now() < now + LEAVE {
+            // Each error is the end of one connection.
+            left -= usize::from(self.turn(LOOK).is_err());
+        }
+    }
+
+    /// Whoever is not let in for so long may hear why.
+    fn check_joining(&mut self) -> Result<(), String> {
+        let now = self.now();
+        self.check_patience().map_err(|silence| {
+            let waiting = self.connections.iter_mut().find(|connection| !connection.joined);
+            match waiting.and_then(|connection| connection.give_up(now)) {
+                Some(why) => format!("{silence}: {why}"),
+                None => silence,
+            }
+        })
     }
 
     fn check_patience(&self) -> Result<(), String> {

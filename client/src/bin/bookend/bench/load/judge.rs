@@ -92,6 +92,13 @@ impl Judge {
         self.past.iter().copied().min().unwrap_or(u64::MAX)
     }
 
+    /// Measures from here on. What was found stays found.
+    pub(super) fn begin(&mut self) {
+        self.latency.reset();
+        self.run = (0, 0);
+        self.counts.delivered = 0;
+    }
+
     /// What was found, once nothing more is to come.
     pub(super) fn finish(mut self, published: &[u64]) -> (Counts, Histogram<u64>) {
         for due in self.due.chunks(self.publishers) {

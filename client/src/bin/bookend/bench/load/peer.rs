@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bookend::{Content, Encoding, Hello, Limits, Message, Outcome, Probe, Role, Session, Step};
+use bookend::{Code, Content, Encoding, Hello, Limits, Message, Outcome, Probe, Role, Session, Step};
 
 /// One connection's protocol, without the socket.
 pub(crate) trait Peer: Sized {
@@ -22,11 +22,23 @@ pub(crate) trait Peer: Sized {
         take: impl FnMut(Event<'_>),
     ) -> Result<usize, String>;
 
+    /// What is wrong with a server that ended the connection, or says nothing more; `unused` has come and is not whole.
+    /// `None` if there is no more to say about it.
+    fn judge_end(&mut self, _end: End, _unused: &[u8], _now: Duration) -> Option<String> {
+        None
+    }
+
     /// Appends a message to everyone to `out`.
     fn publish(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), String>;
 
     /// Asks the server for a [`Event::Pong`].
     fn ping(&mut self, out: &mut Vec<u8>) -> Result<(), String>;
+
+    /// Takes leave, if that is how the protocol ends: then the server answers, and [`receive`](Peer::receive) ends the
+    /// run of this connection.
+    fn leave(&mut self, _now: Duration, _out: &mut Vec<u8>) -> bool {
+        false
+    }
 }
 
 /// What a connection is for.
@@ -36,6 +48,15 @@ pub(crate) enum Part {
     Member,
     /// It publishes and receives nothing.
     Publisher,
+}
+
+/// How the server stopped speaking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It ended the stream.
+    Closed,
+    /// It was given up.
+    Silent,
 }
 
 /// What a connection hears.
@@ -94,10 +115,18 @@ impl Peer for Member {
         }
         match self.0.outcome() {
             None => Ok(input.len() - rest.len()),
-            Some(Outcome::Fault(error)) => Err(error.to_string()),
+            Some(Outcome::Fault(_)) => Err(self.fault(input).unwrap_or_default()),
             Some(Outcome::PeerClosed { code, reason }) => Err(format!("the hub closed: {code} {reason}")),
             Some(Outcome::Closed(code)) => Err(format!("closed: {code}")),
         }
+    }
+
+    fn judge_end(&mut self, end: End, unused: &[u8], now: Duration) -> Option<String> {
+        match end {
+            End::Closed => self.0.end_of_stream(unused.len(), now),
+            End::Silent => self.0.on_time(self.0.deadline()?),
+        }
+        self.fault(unused)
     }
 
     fn publish(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
@@ -107,5 +136,21 @@ impl Peer for Member {
     fn ping(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
         let probe = Probe::new(b"bench").expect("it is short");
         self.0.encode(&Message::Ping(probe), out).map_err(|error| error.to_string())
+    }
+
+    fn leave(&mut self, now: Duration, out: &mut Vec<u8>) -> bool {
+        self.0.close(Code::NORMAL, "", now);
+        self.0.take_output(out);
+        true
+    }
+}
+
+impl Member {
+    /// The fault that ended the session, and the mistake behind it as far as `input` shows it.
+    fn fault(&mut self, input: &[u8]) -> Option<String> {
+        self.0.explain(&[], input);
+        let Some(Outcome::Fault(error)) = self.0.outcome() else { return None };
+        let mistake = self.0.diagnosis().filter(|diagnosis| diagnosis.first().is_some());
+        Some(mistake.map_or_else(|| error.to_string(), ToString::to_string))
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) publishers: usize,
     /// Bytes of each payload.
     pub(crate) size: usize,
+    /// How many messages go before those that are measured, of all publishers together.
+    pub(crate) warm_up: u64,
     /// When to stop publishing.
     pub(crate) until: Until,
     /// Messages in a second, by all publishers together; as many as can be if `None`.

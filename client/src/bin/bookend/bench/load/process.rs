@@ -1,18 +1,38 @@
 //! What the server costs, as the system tells it, where it does: on Linux.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
+use std::time::Duration;
 
 /// A process on this machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Process(pub(super) u32);
 
+/// Nanoseconds on a processor, by thread.
+#[derive(Debug)]
+pub(super) struct Spent(HashMap<OsString, u64>);
+
+impl Spent {
+    /// What was spent since then, in seconds; without threads that have ended meanwhile, whose time is nowhere any more.
+    pub(super) fn since(&self, before: &Spent) -> f64 {
+        let spent = |(thread, &time): (&OsString, &u64)| {
+            Duration::from_nanos(time.saturating_sub(before.0.get(thread).copied().unwrap_or_default()))
+        };
+        self.0.iter().map(spent).sum::<Duration>().as_secs_f64()
+    }
+}
+
 impl Process {
-    /// Time on a processor so far, of the threads that live, in seconds.
-    pub(super) fn cpu(self) -> Option<f64> {
+    /// Time on a processor so far, of each thread that lives.
+    pub(super) fn spent(self) -> Option<Spent> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.0)).ok()?;
-        let spent = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("schedstat")).ok());
-        let nanoseconds: Option<f64> = spent.map(|line| line.split(' ').next()?.parse::<f64>().ok()).sum();
-        nanoseconds.map(|nanoseconds| nanoseconds / 1e9).filter(|&seconds| seconds > 0.0)
+        let spent = threads.filter_map(|thread| {
+            let thread = thread.ok()?;
+            let line = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            Some((thread.file_name(), line.split(' ').next()?.parse().ok()?))
+        });
+        Some(Spent(spent.collect())).filter(|spent| spent.0.values().any(|&time| time > 0))
     }
 
     /// Resident memory now, in KiB.

@@ -9,6 +9,9 @@ use serde::Serialize;
 use super::judge::Counts;
 use super::plan::Plan;
 
+/// The longest bar of a histogram, in columns.
+const BAR: u64 = 50;
+
 /// The outcome of a run. Its JSON has the same keys always.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -17,6 +20,8 @@ pub(crate) struct Report {
     stalled: usize,
     publishers: usize,
     size: usize,
+    /// Messages that went before the measurement.
+    warm_up: u64,
     /// Messages sent.
     published: u64,
     /// Sound deliveries, each counted once.
@@ -34,6 +39,7 @@ pub(crate) struct Report {
     deliveries_per_second: f64,
     megabytes_per_second: f64,
     latency_microseconds: Latency,
+    histogram: Vec<Bucket>,
     server: Server,
     #[serde(skip)]
     is_well: bool,
@@ -48,6 +54,14 @@ struct Latency {
     #[serde(rename = "p99.9")]
     p999: f64,
     max: f64,
+}
+
+/// Deliveries that took less than this, and no less than the limit before.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Bucket {
+    below_microseconds: f64,
+    deliveries: u64,
 }
 
 /// What the server's process says, where it was asked and the system tells.
@@ -96,6 +110,7 @@ impl Report {
             stalled: plan.stalled,
             publishers: plan.publishers,
             size: plan.size,
+            warm_up: plan.warm_up,
             published,
             deliveries: delivered,
             lost,
@@ -116,6 +131,7 @@ impl Report {
                 p999: at(0.999),
                 max: latency.max() as f64 / 1e3,
             },
+            histogram: buckets(latency),
             server: Server {
                 cpu_seconds: cost.cpu,
                 cpu_seconds_per_million: cost.cpu.map(|cpu| cpu / million).filter(|_| delivered > 0),
@@ -134,10 +150,32 @@ impl Report {
         self.is_well
     }
 
+    /// How many deliveries took how long, a line for each power of two.
+    pub(crate) fn histogram(&self) -> String {
+        let most = self.histogram.iter().map(|bucket| bucket.deliveries).max().unwrap_or_default();
+        let mut lines = String::from("latency         deliveries\n");
+        for &Bucket { below_microseconds, deliveries } in &self.histogram {
+            let bar = "#".repeat(usize::try_from(deliveries * BAR / most.max(1)).unwrap_or_default());
+            lines += format!("< {below_microseconds:>9.0} us {deliveries:>11} {bar}").trim_end();
+            lines.push('\n');
+        }
+        lines
+    }
+
     /// Why the run ended too early, if it did.
     pub(crate) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }
+}
+
+/// From the first bucket that has anything to the last one.
+fn buckets(latency: &Histogram<u64>) -> Vec<Bucket> {
+    let log = latency.iter_log(1000, 2.0).map(|step| Bucket {
+        #[expect(clippy::cast_precision_loss, reason = "it is a power of two times 1000")]
+        below_microseconds: (step.value_iterated_to() + 1) as f64 / 1e3,
+        deliveries: step.count_since_last_iteration(),
+    });
+    log.skip_while(|bucket| bucket.deliveries == 0).collect()
 }
 
 impl fmt::Display for Report {
