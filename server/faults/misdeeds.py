@@ -5,6 +5,7 @@ import random
 import select
 import socket
 import struct
+import time
 from typing import Callable, List
 
 from kit import PING, frame, hello, post
@@ -92,6 +93,47 @@ def comes_and_goes(port: int, chance: Chance, name: str) -> None:
 def says_nothing(port: int, chance: Chance, name: str) -> None:
     told(port, b"", chance)
 
+
+def dropped(stream: socket.socket, patience: float) -> None:
+    """Reads until the hub ends the connection, or says by TimeoutError that it does not."""
+    end = time.monotonic() + patience
+    stream.settimeout(0.5)
+    while time.monotonic() < end:
+        try:
+            if not stream.recv(1 << 16):
+                return
+        except socket.timeout:
+            pass
+        except OSError:
+            return
+    raise AssertionError("the hub did not end it")
+
+
+def half_open(port: int, chance: Chance, name: str) -> None:
+    """A member whose cable is pulled: it promises a word a second, and nothing comes any more."""
+    with socket.create_connection(("127.0.0.1", port)) as stream:
+        stream.sendall(hello(name, keepalive=1) + post("the last words"))
+        dropped(stream, 10)
+
+
+def drips(port: int, chance: Chance, name: str) -> None:
+    """A HELLO, a header or a body of which a byte comes now and then, for longer than any may take."""
+    whole = hello(name) + post("x" * 3000)
+    quick = chance.choice([0, 4, len(hello(name)) + 4, len(hello(name)) + 60])
+    with socket.create_connection(("127.0.0.1", port)) as stream:
+        stream.sendall(whole[:quick])
+        for byte in whole[quick : quick + 40]:
+            if select.select([stream], [], [], 0.1)[0] and not stream.recv(1 << 16):
+                return
+            try:
+                stream.sendall(bytes([byte]))
+            except OSError:
+                return
+        dropped(stream, 10)
+
+
+# Each takes seconds, and ends only when the hub has ended the connection.
+SLOW_MISDEEDS: List[Callable[[int, Chance, str], None]] = [half_open, drips]
 
 MISDEEDS: List[Callable[[int, Chance, str], None]] = [
     garbage, damaged, half_frame, claim, pings, empty_frames, errors_unread, browser, long_line, telnet_commands,
