@@ -36,6 +36,9 @@ pub struct Config {
     /// A room with more members is a crowd: who comes and goes is not told (R9.25). It is one no more when half as
     /// many are left.
     pub crowd: usize,
+    /// The number of the first message of a room; by the clock if `None`, so that a hub that is started again gives none
+    /// that it has given before (R9.32).
+    pub first_seq: Option<u64>,
     /// Messages for one member alone that wait to be written to it.
     pub private_frames: usize,
     /// Changes of name or room by one line terminal in ten seconds, as everyone is told of each.
@@ -65,6 +68,7 @@ impl Default for Config {
             wrong_tokens: 10,
             token_window: Duration::from_secs(60),
             crowd: 256,
+            first_seq: None,
             private_frames: 256,
             changes: 10,
             probe: Duration::from_secs(30),

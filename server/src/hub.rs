@@ -71,6 +71,15 @@ struct Shared {
 struct Rooms {
     by_name: HashMap<Box<str>, Arc<Room>>,
     last_member: u32,
+    /// Behind every number that a message of a room has had which is gone.
+    beyond: u64,
+}
+
+impl Rooms {
+    /// The first number of a room that begins: behind all that it may have had before (R9.32).
+    fn first_seq(&self, clock: u64) -> u64 {
+        clock.max(self.beyond).max(1)
+    }
 }
 
 #[derive(Default)]
@@ -316,8 +325,9 @@ impl Hub {
         let room = match rooms.by_name.get(room) {
             Some(room) => room.clone(),
             None => {
-                let Config { log_bytes, crowd, .. } = self.current().config;
-                let new = Arc::new(Room::new(room, log_bytes, crowd));
+                let Config { log_bytes, crowd, first_seq, .. } = self.current().config;
+                let first_seq = rooms.first_seq(first_seq.unwrap_or_else(seq_of_now));
+                let new = Arc::new(Room::new(room, log_bytes, crowd, first_seq));
                 rooms.by_name.insert(room.into(), new.clone());
                 new
             }
@@ -338,6 +348,7 @@ impl Hub {
         let tell = lock(&self.shared.connections).closing.is_none();
         let mut rooms = lock(&self.shared.rooms);
         if room.leave(id, tell) == 0 {
+            rooms.beyond = rooms.beyond.max(room.next_seq());
             rooms.by_name.remove(room.name());
         }
     }
@@ -453,6 +464,11 @@ impl Drop for Registration {
 pub(crate) fn wall_clock() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A number that no message had before now, but in a room with a million messages a second.
+fn seq_of_now() -> u64 {
+    wall_clock().saturating_mul(1024)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -10,6 +10,8 @@ pub(crate) struct Log {
     blocks: VecDeque<Kept>,
     /// The number of the first block that is kept.
     first: u64,
+    /// The number of the first message that there ever was or will be.
+    first_seq: u64,
     /// The number of the next message.
     next_seq: u64,
     /// Changes of who is here, ever.
@@ -54,13 +56,19 @@ impl Cursor {
 }
 
 impl Log {
-    pub(crate) fn new(limit: usize) -> Log {
-        Log { blocks: VecDeque::new(), first: 0, next_seq: 1, changes: 0, bytes: 0, limit }
+    /// A log whose first message will have that number, 1 at least.
+    pub(crate) fn new(limit: usize, first_seq: u64) -> Log {
+        Log { blocks: VecDeque::new(), first: 0, first_seq, next_seq: first_seq, changes: 0, bytes: 0, limit }
     }
 
     /// The number of the next message.
     pub(crate) fn next_seq(&self) -> u64 {
         self.next_seq
+    }
+
+    /// Messages so far, kept or not.
+    pub(crate) fn messages(&self) -> u64 {
+        self.next_seq - self.first_seq
     }
 
     /// Bytes that are kept.
@@ -116,9 +124,11 @@ impl Log {
     }
 
     /// The place before the first message behind number `after` that is kept, and what is not kept.
-    /// `None` if there is no message `after` yet.
+    /// 0 is the place before everything. `None` if `after` is no number that this log has had.
     pub(crate) fn resume(&self, after: u64) -> Option<(Cursor, Missed)> {
-        if after >= self.next_seq {
+        let before = self.first_seq - 1;
+        let after = if after == 0 { before } else { after };
+        if !(before..self.next_seq).contains(&after) {
             return None;
         }
         let position = self.blocks.partition_point(|kept| kept.block.first_seq() + kept.block.messages() <= after + 1);

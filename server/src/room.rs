@@ -97,14 +97,15 @@ pub(crate) struct Here {
 }
 
 impl Room {
-    pub(crate) fn new(name: &str, log_bytes: usize, crowd: usize) -> Room {
+    /// A room whose first message will have that number.
+    pub(crate) fn new(name: &str, log_bytes: usize, crowd: usize, first_seq: u64) -> Room {
         Room {
             name: name.into(),
             crowd,
             head: AtomicU64::new(0),
             woken: Default::default(),
             state: Mutex::new(State {
-                log: Log::new(log_bytes),
+                log: Log::new(log_bytes, first_seq),
                 members: BTreeMap::new(),
                 names: HashMap::new(),
                 crowd: None,
@@ -202,7 +203,7 @@ impl Room {
         let mut census = Census {
             kinds: BTreeMap::new(),
             members: state.members.len(),
-            messages: state.log.next_seq() - 1,
+            messages: state.log.messages(),
             log_bytes: state.log.bytes(),
             is_crowd: state.crowd.is_some(),
         };
@@ -215,6 +216,11 @@ impl Room {
     /// Messages at and behind the cursor.
     pub(crate) fn messages_behind(&self, cursor: Cursor) -> u64 {
         if self.is_behind(cursor) { self.lock().log.messages_behind(cursor) } else { 0 }
+    }
+
+    /// The number of the next message.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.lock().log.next_seq()
     }
 
     /// How many are here.
@@ -396,7 +402,7 @@ mod tests {
 
     #[test]
     fn who_sleeps_is_woken_once_and_for_what_it_is_told_only() {
-        let room = Room::new("room", 1 << 20, 256);
+        let room = Room::new("room", 1 << 20, 256, 1);
         let wanted = Wanted { preferred: bookend::Encoding::Utf8, accepted: Encodings::CORE };
         let plain = room.join(1, member(Rendition::Messages(wanted)), None).cursor;
         let person = room.join(2, member(Rendition::Lines(LineEncoding::Utf8)), None).cursor;

@@ -7,7 +7,7 @@ use bookend::{Code, Hello, Payload, kind};
 use bookend_server::{Access, Config, Hub, Right, Rights};
 use tokio::time::{Instant, sleep};
 
-use crate::peer::{Peer, hello, post, post_to};
+use crate::peer::{Peer, config, hello, post, post_to};
 
 /// The tokens of a hub: their names are themselves.
 fn tokens(entries: &[(&str, &str, &str)]) -> Access {
@@ -25,7 +25,7 @@ fn hash(token: &str) -> String {
 }
 
 fn hub_of(access: Access) -> Hub {
-    Hub::new(Config { access, ..Config::default() })
+    Hub::new(Config { access, ..config() })
 }
 
 fn everyone() -> Access {
@@ -205,7 +205,7 @@ async fn whoever_is_a_member_by_a_token_goes_with_it_and_the_others_stay() {
     carl.line().await;
     hub.reconfigure(Config {
         access: tokens(&[("both", "'*'", "['write', 'read']"), ("ears", "'*'", "['read', 'write']")]),
-        ..Config::default()
+        ..config()
     });
     assert_eq!(carl.line().await, "! policy: the token does not allow this any more");
     carl.end().await;
@@ -236,7 +236,7 @@ async fn whoever_loses_its_token_gets_nothing_more_of_what_was_said_before() {
         ann.send(&post(&"x".repeat(1000))).await;
         while ann.frame().await.kind != kind::DELIVERY {}
     }
-    hub.reconfigure(Config { access: tokens(&[("both", "'*'", "['read', 'write']")]), ..Config::default() });
+    hub.reconfigure(Config { access: tokens(&[("both", "'*'", "['read', 'write']")]), ..config() });
     let (_, event, _) = ann.frame().await.presence();
     assert_eq!(event, bookend::PresenceEvent::Left, "at once, although she reads nothing");
     let mut heard = 0;

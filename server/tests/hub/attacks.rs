@@ -27,10 +27,10 @@ use bookend_server::{Config, Hub};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::peer::{Peer, frame, hello, hub, post, post_to};
+use crate::peer::{Peer, config, frame, hello, hub, post, post_to};
 
 fn hub_with(limits: Limits) -> Hub {
-    Hub::new(Config { limits, ..Config::default() })
+    Hub::new(Config { limits, ..config() })
 }
 
 fn limits(change: impl Fn(&mut Limits)) -> [Limits; 2] {
@@ -104,7 +104,7 @@ async fn a_body_just_below_the_rate_is_closed_and_one_at_the_rate_is_delivered()
 async fn a_claimed_length_over_the_limit_is_refused_before_its_body_comes() {
     // [R2.7] [R4.18] [R8.2]
     for max_body in [1 << 20, 2048_u32] {
-        let hub = Hub::new(Config { max_body, ..Config::default() });
+        let hub = Hub::new(Config { max_body, ..config() });
         let mut stranger = Peer::connect(&hub);
         stranger.line().await;
         stranger.send(b"\xF5\xF8\x01\x00\x00\x00\x10\x01").await;
@@ -162,7 +162,7 @@ async fn empty_frames_in_one_second_are_a_flood() {
 #[tokio::test(start_paused = true)]
 async fn a_terminal_that_changes_its_name_or_room_too_often_is_told_so_and_the_room_is_spared() {
     for changes in [10, 3] {
-        let hub = Hub::new(Config { changes, ..Config::default() });
+        let hub = Hub::new(Config { changes, ..config() });
         let mut witness = Peer::join(&hub, hello("witness")).await;
         let mut person = Peer::terminal(&hub).await;
         witness.frame().await; // it joined

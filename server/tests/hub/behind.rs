@@ -6,11 +6,11 @@ use bookend::{Code, Delivery, Encoding, Hello, MAX_LENGTH, Message, PresenceEven
 use bookend_server::{Config, Hub};
 use tokio::time::{Instant, sleep};
 
-use crate::peer::{Peer, frame, hello, hub, post, post_to};
+use crate::peer::{Peer, config, frame, hello, hub, post, post_to};
 
 /// A hub whose rooms keep few messages.
 fn forgetful_hub() -> Hub {
-    Hub::new(Config { log_bytes: 16 << 10, ..Config::default() })
+    Hub::new(Config { log_bytes: 16 << 10, ..config() })
 }
 
 /// A member that has read its welcome and then reads nothing, over a stream that holds next to nothing.
@@ -120,7 +120,7 @@ async fn whoever_is_closed_and_still_takes_nothing_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_takes_a_little_now_and_then_stays() {
-    let hub = Hub::new(Config { keepalive: 0, ..Config::default() });
+    let hub = Hub::new(Config { keepalive: 0, ..config() });
     let mut slow = slow(&hub, hello("slow")).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
     say(&mut ann, 1, 100).await;
@@ -248,6 +248,38 @@ async fn what_is_not_kept_any_more_is_a_gap_before_what_is() {
         assert_eq!(back.frame().await.said().0, seq);
     }
     back.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_had_of_a_room_that_was_before_this_one_resumes_nothing() {
+    // [R9.13] [R9.32]
+    let hub = Hub::new(Config { first_seq: Some(100), ..config() });
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    ann.send(&[post("one"), post("two")].concat()).await;
+    for (after, heard) in [(1, None), (98, None), (99, Some(100)), (100, Some(101)), (102, None), (0, Some(100))] {
+        let mut back = Peer::connect(&hub);
+        back.greet(&hello("back").with_resume(after)).await;
+        assert_eq!(back.welcome().await.1, 102);
+        match heard {
+            Some(seq) => assert_eq!(back.frame().await.said().0, seq, "{after}"),
+            None => assert_eq!(back.frame().await.error().2, Code::RESUME_REFUSED, "{after}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_is_started_again_gives_no_number_that_it_gave_before() {
+    // [R9.32]
+    let mut seqs = Vec::new();
+    for _ in 0..3 {
+        let hub = Hub::new(Config::default());
+        let mut ann = Peer::join(&hub, hello("ann")).await;
+        ann.send(&[post("one"), post("two")].concat()).await;
+        seqs.extend([ann.frame().await.said().0, ann.frame().await.said().0]);
+        // The clock is the system's: within a millisecond no program is started again.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(seqs.is_sorted_by(|before, behind| before < behind) && seqs[5] < 1 << 53, "{seqs:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,11 +3,11 @@
 use bookend::PresenceEvent;
 use bookend_server::{Config, Hub};
 
-use crate::peer::{Peer, hello, hub, post};
+use crate::peer::{Peer, config, hello, hub, post};
 
 /// A hub that calls nine members a crowd, and four no more.
 fn hub_of_crowds() -> Hub {
-    Hub::new(Config { crowd: 8, ..Config::default() })
+    Hub::new(Config { crowd: 8, ..config() })
 }
 
 /// A member that reads up to its own coming and then nothing: what it is told fits the stream.

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Message};
-use bookend_server::{Config, Hub, Listener};
+use bookend_server::{Hub, Listener};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::peer::{Peer, hello, hub};
+use crate::peer::{Peer, config, hello, hub};
 
 /// A connection from an address, of which nothing has been read.
 fn from(hub: &Hub, address: &str) -> DuplexStream {
@@ -177,7 +177,7 @@ async fn a_connection_may_move_to_another_task() {
 
 #[tokio::test]
 async fn over_tcp_the_real_port_is_known_and_a_client_is_served() {
-    let hub = Hub::new(Config::default());
+    let hub = Hub::new(config());
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.address();
     assert_ne!(address.port(), 0);

@@ -76,8 +76,13 @@ impl OwnFrame {
     }
 }
 
+/// The default, but that messages count from 1.
+pub(crate) fn config() -> Config {
+    Config { first_seq: Some(1), ..Config::default() }
+}
+
 pub(crate) fn hub() -> Hub {
-    Hub::new(Config::default())
+    Hub::new(config())
 }
 
 /// The HELLO of a member: the hub profile, no keepalive, UTF-8.

@@ -228,7 +228,8 @@ async fn a_nameless_member_is_called_by_its_number_and_a_mark_is_no_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_is_forgotten_with_its_last_member() {
+async fn a_room_is_forgotten_with_its_last_member_and_its_numbers_never_come_again() {
+    // [R9.32]
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     ann.send(&post("hi")).await;
@@ -237,7 +238,7 @@ async fn a_room_is_forgotten_with_its_last_member() {
     ann.end_of_session().await;
     let mut bob = Peer::connect(&hub);
     bob.greet(&hello("bob")).await;
-    assert_eq!(bob.welcome().await, (2, 1, vec![(2, "bob".into())]));
+    assert_eq!(bob.welcome().await, (2, 2, vec![(2, "bob".into())]));
 }
 
 #[tokio::test(start_paused = true)]

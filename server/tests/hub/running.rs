@@ -2,7 +2,7 @@
 
 use bookend_server::{Config, Hub};
 
-use crate::peer::{Peer, hello, hub, post};
+use crate::peer::{Peer, config, hello, hub, post};
 
 /// The longest body that the hub accepts on a new connection.
 async fn max_body(hub: &Hub) -> u32 {
@@ -21,7 +21,7 @@ async fn new_settings_hold_for_new_connections_and_leave_the_others_alone() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     assert_eq!(max_body(&hub).await, 1 << 20);
-    hub.reconfigure(Config { max_body: 2048, ..Config::default() });
+    hub.reconfigure(Config { max_body: 2048, ..config() });
     assert_eq!(max_body(&hub).await, 2048);
     ann.send(&post(&"x".repeat(10_000))).await;
     while ann.frame().await.kind != bookend::kind::DELIVERY {}
@@ -35,7 +35,7 @@ async fn a_smaller_log_is_cut_at_once() {
         ann.send(&post(&"x".repeat(1000))).await;
         while ann.frame().await.kind != bookend::kind::DELIVERY {}
     }
-    hub.reconfigure(Config { log_bytes: 4 << 10, ..Config::default() });
+    hub.reconfigure(Config { log_bytes: 4 << 10, ..config() });
     let mut bob = Peer::join(&hub, hello("bob").with_resume(0)).await;
     let missed = bob.frame().await.missed();
     assert!((6..10).contains(&missed), "{missed} of ten messages are not kept");

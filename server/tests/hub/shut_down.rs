@@ -7,7 +7,7 @@ use bookend_server::{Config, Farewell, Hub};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::peer::{Peer, hello, hub, post, post_to};
+use crate::peer::{Peer, config, hello, hub, post, post_to};
 
 fn shut_down(hub: &Hub) -> JoinHandle<Farewell> {
     let hub = hub.clone();
@@ -54,7 +54,7 @@ async fn what_was_accepted_is_delivered_before_close_to_the_slow_too() {
 
 #[tokio::test(start_paused = true)]
 async fn who_is_not_closed_yet_goes_on_talking() {
-    let hub = Hub::new(Config { shut_down_spread: Duration::from_secs(1), ..Config::default() });
+    let hub = Hub::new(Config { shut_down_spread: Duration::from_secs(1), ..config() });
     let mut members = Vec::new();
     for number in 0..200 {
         members.push(Peer::join(&hub, hello(&format!("m{number}"))).await);
@@ -122,7 +122,7 @@ async fn who_goes_because_all_go_is_not_told_of() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_takes_nothing_is_given_up_at_the_deadline() {
-    let hub = Hub::new(Config { shut_down_deadline: Duration::from_secs(3), ..Config::default() });
+    let hub = Hub::new(Config { shut_down_deadline: Duration::from_secs(3), ..config() });
     let mut deaf = Peer::connect_over(&hub, 256);
     deaf.greet(&hello("deaf")).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;

@@ -212,7 +212,8 @@ async fn what_was_accepted_is_delivered_at_the_end_to_each_as_long_as_it_is_a_me
         everyone.push(heard);
     }
     assert!(all.len() > MEMBERS, "they were talking");
-    assert_eq!(all.keys().copied().collect::<Vec<_>>(), (1..=all.len() as u64).collect::<Vec<_>>());
+    let numbers: Vec<_> = all.keys().copied().collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "nobody heard one of them: {numbers:?}");
     for (number, from) in &all {
         let speaker = everyone.iter().find(|heard| heard.name == *from).unwrap();
         assert!(speaker.messages.contains_key(number), "{from} did not hear its own message {number}");

@@ -7,7 +7,7 @@ use bookend_server::{Config, Hub};
 use tokio::time::sleep;
 
 use super::{admin, get, metric};
-use crate::peer::{Peer, frame, hello, hub, post, post_to};
+use crate::peer::{Peer, config, frame, hello, hub, post, post_to};
 
 #[tokio::test(start_paused = true)]
 async fn readiness_follows_the_hub_from_its_beginning_to_its_end() {
@@ -98,7 +98,7 @@ async fn ping(peer: &mut Peer, length: usize) -> Vec<u8> {
 
 #[tokio::test(start_paused = true)]
 async fn a_round_trip_is_measured_by_the_keepalive_and_by_looking_but_not_more_often() {
-    let hub = Hub::new(Config { keepalive: 30, ..Config::default() });
+    let hub = Hub::new(Config { keepalive: 30, ..config() });
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let (admin, _orders) = admin(&hub);
     let rtt = async || get(&admin, "/connections").await.json()["connections"][0]["rtt"].as_f64();
@@ -125,7 +125,7 @@ async fn a_round_trip_is_measured_by_the_keepalive_and_by_looking_but_not_more_o
 
 #[tokio::test(start_paused = true)]
 async fn where_there_is_always_something_to_say_looking_sends_one_ping_in_a_keepalive() {
-    let hub = Hub::new(Config { keepalive: 30, ..Config::default() });
+    let hub = Hub::new(Config { keepalive: 30, ..config() });
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let (admin, _orders) = admin(&hub);
     for _ in 0..60 {
@@ -144,7 +144,7 @@ async fn where_there_is_always_something_to_say_looking_sends_one_ping_in_a_keep
 
 #[tokio::test(start_paused = true)]
 async fn what_is_missed_is_counted_once_and_with_it_what_is_written() {
-    let hub = Hub::new(Config { log_bytes: 4 << 10, ..Config::default() });
+    let hub = Hub::new(Config { log_bytes: 4 << 10, ..config() });
     let mut slow = Peer::connect_over(&hub, 256);
     slow.greet(&hello("slow")).await;
     let (member, ..) = slow.welcome().await;
