@@ -22,6 +22,15 @@ WINE = "/usr/lib/wine/wine64"
 WINE_ENVIRONMENT = {"WINEDEBUG": "-all", "WINEPREFIX": str(ROOT / "interop/build/wine")}
 """Wine says nothing of itself, and keeps what it makes out of the home directory."""
 
+WINDOWS_TARGET = "x86_64-pc-windows-gnu"
+WINDOWS_COMPILER = "x86_64-w64-mingw32-gcc"
+WINDOWS_BUILD = (
+    ("cargo", "build", "--quiet", "--config", "profile.dev.debug=0", "--target", WINDOWS_TARGET, "-p", "bookend-server", "-p", "bookend-client", "-p", "bookend-adapter"),
+    (WINDOWS_COMPILER, "-shared", "-o", "{windows}/bcryptprimitives.dll", "interop/windows/bcryptprimitives.c", "-ladvapi32"),
+    (WINE, "wineboot", "--init"),
+)
+"""The Rust programs for Windows, hub and all, and where they run."""
+
 CSHARP_BUILD = "interop/build/csharp"
 CSHARP_LIBRARY = tuple(
     f"interop/csharp/{name}.cs" for name in ("Fault", "Frame", "Text", "Hello", "Message", "Session", "Connection")
@@ -99,14 +108,23 @@ LANGUAGES = (
         adapter=("{c}/bookend-adapter",),
         chat=("{c}/bookend-chat",),
     ),
+    Language(
+        name="rust-windows",
+        folder="interop/rust",
+        tools=("cargo", WINDOWS_COMPILER, WINE),
+        build=WINDOWS_BUILD,
+        adapter=(WINE, "{windows}/bookend-adapter.exe"),
+        chat=(WINE, "{windows}/bookend.exe", "chat"),
+        environment=WINE_ENVIRONMENT,
+    ),
     c_elsewhere("c-32-bit", "i686-linux-gnu-gcc", ()),
     c_elsewhere("c-big-endian", "s390x-linux-gnu-gcc", ("qemu-s390x",)),
     Language(
         name="c-windows",
         folder="interop/c",
-        tools=("x86_64-w64-mingw32-gcc", WINE),
+        tools=(WINDOWS_COMPILER, WINE),
         build=(
-            *c_build("c-windows", ("x86_64-w64-mingw32-gcc",), ".exe", ("-lws2_32",)),
+            *c_build("c-windows", (WINDOWS_COMPILER,), ".exe", ("-lws2_32",)),
             (WINE, "wineboot", "--init"),
         ),
         adapter=(WINE, "interop/build/c-windows/bookend-adapter.exe"),
@@ -148,7 +166,11 @@ def take_rust_from(folder: Path) -> None:
 def command_of(words: Sequence[str]) -> List[str]:
     """A command of the table, with the folders of what was built in their places."""
     target = Path(os.environ.get("CARGO_TARGET_DIR") or "target")
-    folders = {"{rust}": str(_rust or ROOT / target / "release"), "{c}": str(ROOT / C_BUILD)}
+    folders = {
+        "{rust}": str(_rust or ROOT / target / "release"),
+        "{windows}": str(ROOT / target / WINDOWS_TARGET / "debug"),
+        "{c}": str(ROOT / C_BUILD),
+    }
     return [re.sub(r"^\{\w+\}", lambda place: folders[place[0]], word) for word in words]
 
 
@@ -160,6 +182,12 @@ def build_hub() -> Sequence[str]:
         if subprocess.run((*CARGO, "bookend-server"), cwd=ROOT).returncode != 0:
             raise NotRun("build failed")
     return command_of(("{rust}/bookend-server",))
+
+
+def build_windows_hub() -> Sequence[str]:
+    """Builds the hub for Windows and returns the command that starts it. Raises NotRun as `build` does."""
+    build(next(language for language in LANGUAGES if language.name == "rust-windows"))
+    return command_of((WINE, "{windows}/bookend-server.exe"))
 
 
 def build(language: Language) -> None:
@@ -174,8 +202,8 @@ def build(language: Language) -> None:
         raise NotRun(f"no {language.folder}")
     (ROOT / CSHARP_BUILD).mkdir(parents=True, exist_ok=True)
     for command in language.build:
-        built = _rust is not None and command[0] == "cargo"
-        if not built and subprocess.run(command, cwd=ROOT, env={**os.environ, **language.environment}).returncode != 0:
+        built = _rust is not None and command[0] == "cargo" and "--target" not in command
+        if not built and subprocess.run(command_of(command), cwd=ROOT, env={**os.environ, **language.environment}).returncode != 0:
             raise NotRun("build failed")
 
 

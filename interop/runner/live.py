@@ -16,7 +16,7 @@ import threading
 from contextlib import ExitStack
 from typing import IO, Callable, Collection, Dict, List, NamedTuple, Optional, Sequence
 
-from languages import LANGUAGES, ROOT, Language, NotRun, build, build_hub, command_of
+from languages import LANGUAGES, ROOT, WINE_ENVIRONMENT, Language, NotRun, build, build_hub, command_of
 from relay import Address, Relay
 from table import Table
 
@@ -51,7 +51,7 @@ class Got(NamedTuple):
     content: str
 
 
-def run(table: Table, only: Collection[str], say: Print = print) -> None:
+def run(table: Table, only: Collection[str], say: Print = print, build_hub: Callable[[], Sequence[str]] = build_hub) -> None:
     """The live columns of the table: a row for each receiver, a column for each sender."""
     try:
         hub = build_hub()
@@ -143,7 +143,14 @@ def line_of(encoding: int) -> str:
 def start_hub(command: Sequence[str], stack: ExitStack) -> Address:
     """Starts the hub on a port of its choice."""
     hub = stack.enter_context(
-        subprocess.Popen([*command, "--listen", "127.0.0.1:0"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        subprocess.Popen(
+            [*command, "--listen", "127.0.0.1:0"],
+            cwd=ROOT,
+            env={**os.environ, **WINE_ENVIRONMENT},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
     )
     stack.callback(hub.kill)
     assert hub.stdout is not None
