@@ -116,13 +116,12 @@ pub struct Session {
     requests: Requests,
     watch: Watch,
     discarded: usize,
-    drain: usize,
     /// Has CLOSE begun to be sent?
     draining: bool,
     output: Vec<u8>,
     pong: Option<Box<Pong>>,
     pong_held: bool,
-    outcome: Option<Outcome>,
+    outcome: Option<Box<Outcome>>,
     /// Where the frame begins in which a fault was found, in bytes from the first START of the stream.
     fault_at: u64,
     diagnosis: Option<Box<Diagnosis>>,
@@ -160,7 +159,6 @@ impl Session {
             next_frame: 0,
             requests: Requests::new(limits.requests),
             discarded: 0,
-            drain: limits.drain,
             draining: false,
             watch: Watch::new(limits, local.keepalive(), now),
             output: Vec::new(),
@@ -196,7 +194,7 @@ impl Session {
     /// Why the session is closing or closed.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.as_ref()
+        self.outcome.as_deref()
     }
 
     /// The text that came before the server's first frame (R4.21), empty on the server's side.
@@ -274,7 +272,7 @@ impl Session {
         let step = match self.decoder.decode(input) {
             Ok(Some(frame)) => self.take(frame, now),
             Ok(None) => {
-                self.watch.partial(offset, input.len(), self.decoder.expected(), now);
+                self.watch.partial(offset, self.decoder.expected(), now);
                 Step::More
             }
             Err(error) => self.fail(error, now),
@@ -291,7 +289,7 @@ impl Session {
             State::Closing | State::Open => {
                 self.discarded = self.discarded.saturating_add(input.len());
                 *input = &[];
-                if self.discarded >= self.drain {
+                if self.discarded >= self.watch.drain() {
                     self.state = State::Closed;
                 }
                 Step::More
@@ -429,7 +427,7 @@ impl Session {
             }
             Message::Pong(probe) => Step::Pong(probe),
             Message::Close { code, reason } => {
-                self.outcome = Some(Outcome::PeerClosed { code, reason: reason.to_str().into_owned() });
+                self.end(Outcome::PeerClosed { code, reason: reason.to_str().into_owned() });
                 self.push_close(code, "");
                 self.state = State::Closed;
                 Step::Handled
@@ -457,10 +455,14 @@ impl Session {
         Step::Refused { kind: frame.kind(), id, error }
     }
 
+    fn end(&mut self, outcome: Outcome) {
+        self.outcome = Some(Box::new(outcome));
+    }
+
     /// Tells the session that the stream ended with `unused` bytes of input left.
     pub fn end_of_stream(&mut self, unused: usize, now: Duration) {
         match self.state {
-            State::Greeting | State::Open if unused == 0 => self.outcome = Some(Outcome::Fault(Error::NoClose)),
+            State::Greeting | State::Open if unused == 0 => self.end(Outcome::Fault(Error::NoClose)),
             State::Greeting | State::Open => {
                 self.fault_at = self.decoder.offset();
                 self.fail(Error::Truncated { arrived: unused as u64 }, now);

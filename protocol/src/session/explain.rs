@@ -21,7 +21,7 @@ impl Session {
     #[inline]
     pub fn explain(&mut self, before: &[u8], bytes: &[u8]) {
         if self.diagnosis.is_none()
-            && let Some(Outcome::Fault(fault)) = self.outcome
+            && let Some(&Outcome::Fault(fault)) = self.outcome()
         {
             self.diagnosis = Some(Box::new(self.judge(fault, before, bytes)));
         }
@@ -71,7 +71,7 @@ impl Session {
 
     /// Puts the CLOSE that tells the fault behind what is to be sent.
     pub(super) fn tell_fault(&mut self) {
-        let Some(Outcome::Fault(fault)) = self.outcome else { return };
+        let Some(&Outcome::Fault(fault)) = self.outcome() else { return };
         let reason = match &self.diagnosis {
             Some(diagnosis) => diagnosis.to_string(),
             None => fault.to_string(),

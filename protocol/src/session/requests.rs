@@ -1,5 +1,6 @@
 //! Which requests are unanswered, in both directions (R3.12 to R3.16).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
@@ -8,24 +9,30 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(super) struct Requests {
     limit: usize,
+    next: NonZeroU32,
+    /// Made with the first request, as most sessions of a hub never have one.
+    unanswered: Option<Box<Unanswered>>,
+}
+
+#[derive(Debug, Default)]
+struct Unanswered {
     /// Ids of this side's requests.
     outgoing: Vec<NonZeroU32>,
     /// Ids of the peer's requests, and the numbers of their frames.
     incoming: Vec<(NonZeroU32, u32)>,
-    next: NonZeroU32,
 }
 
 impl Requests {
     pub(super) fn new(limit: usize) -> Requests {
-        Requests { limit, outgoing: Vec::new(), incoming: Vec::new(), next: NonZeroU32::MIN }
+        Requests { limit, next: NonZeroU32::MIN, unanswered: None }
     }
 
     /// An id that no request of this side has.
     pub(super) fn free_id(&mut self) -> Result<NonZeroU32, Error> {
-        if self.outgoing.len() >= self.limit {
+        if self.outgoing().len() >= self.limit {
             return Err(Error::TooManyRequests);
         }
-        while self.outgoing.contains(&self.next) {
+        while self.outgoing().contains(&self.next) {
             self.step();
         }
         let id = self.next;
@@ -38,24 +45,25 @@ impl Requests {
     }
 
     pub(super) fn check_free(&self, id: NonZeroU32) -> Result<(), Error> {
-        if self.outgoing.contains(&id) {
+        if self.outgoing().contains(&id) {
             return Err(Error::DuplicateRequest { id: id.get() });
         }
-        if self.outgoing.len() >= self.limit { Err(Error::TooManyRequests) } else { Ok(()) }
+        if self.outgoing().len() >= self.limit { Err(Error::TooManyRequests) } else { Ok(()) }
     }
 
     /// This side has asked.
     pub(super) fn ask(&mut self, id: NonZeroU32) -> Result<(), Error> {
         self.check_free(id)?;
-        self.outgoing.push(id);
+        self.unanswered.get_or_insert_default().outgoing.push(id);
         Ok(())
     }
 
     /// The answer came, or is no longer waited for. Was it waited for?
     pub(super) fn settle(&mut self, id: NonZeroU32) -> bool {
-        let before = self.outgoing.len();
-        self.outgoing.retain(|other| *other != id);
-        self.outgoing.len() < before
+        let Some(unanswered) = &mut self.unanswered else { return false };
+        let before = unanswered.outgoing.len();
+        unanswered.outgoing.retain(|other| *other != id);
+        unanswered.outgoing.len() < before
     }
 
     pub(super) fn check_not_asked(&self, id: NonZeroU32) -> Result<(), Error> {
@@ -68,10 +76,10 @@ impl Requests {
     /// The peer has asked, in the frame of that number.
     pub(super) fn asked(&mut self, id: NonZeroU32, frame: u32) -> Result<(), Error> {
         self.check_not_asked(id)?;
-        if self.incoming.len() >= self.limit {
+        if self.incoming().len() >= self.limit {
             return Err(Error::TooManyRequests);
         }
-        self.incoming.push((id, frame));
+        self.unanswered.get_or_insert_default().incoming.push((id, frame));
         Ok(())
     }
 
@@ -81,11 +89,21 @@ impl Requests {
 
     /// The number of the frame in which the peer asked, while it waits for the answer.
     pub(super) fn frame_of(&self, id: NonZeroU32) -> Option<u32> {
-        self.incoming.iter().find(|(other, _)| *other == id).map(|(_, frame)| *frame)
+        self.incoming().iter().find(|(other, _)| *other == id).map(|(_, frame)| *frame)
     }
 
     /// This side has answered.
     pub(super) fn answered(&mut self, id: NonZeroU32) {
-        self.incoming.retain(|(other, _)| *other != id);
+        if let Some(unanswered) = &mut self.unanswered {
+            unanswered.incoming.retain(|(other, _)| *other != id);
+        }
+    }
+
+    fn outgoing(&self) -> &[NonZeroU32] {
+        self.unanswered.as_ref().map_or(&[], |unanswered| &unanswered.outgoing)
+    }
+
+    fn incoming(&self) -> &[(NonZeroU32, u32)] {
+        self.unanswered.as_ref().map_or(&[], |unanswered| &unanswered.incoming)
     }
 }

@@ -154,7 +154,7 @@ impl Session {
     /// Sends CLOSE, unless it was sent already. The reason begins with the code's name; `detail` may be empty.
     pub fn close(&mut self, code: Code, detail: &str, now: Duration) {
         if matches!(self.state, State::Greeting | State::Open) {
-            self.outcome = Some(Outcome::Closed(code));
+            self.end(Outcome::Closed(code));
             self.push_close(code, &reason(code, detail));
             self.state = State::Closing;
             self.watch.closing(now);
@@ -163,7 +163,7 @@ impl Session {
 
     pub(super) fn fail<'a>(&mut self, error: Error, now: Duration) -> Step<'a> {
         if matches!(self.state, State::Greeting | State::Open) {
-            self.outcome = Some(Outcome::Fault(error));
+            self.end(Outcome::Fault(error));
             self.fault_untold = true;
             self.state = State::Closing;
             self.watch.closing(now);

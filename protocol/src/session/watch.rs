@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use core::num::NonZeroU64;
 use core::time::Duration;
 
 use super::State;
@@ -58,10 +59,10 @@ pub(super) enum Due {
 #[derive(Debug)]
 pub(super) struct Watch {
     limits: Shared<Limits>,
-    /// This side's promise: a byte in every such period.
-    keepalive: Option<Duration>,
-    /// Twice the peer's promise.
-    patience: Option<Duration>,
+    /// This side's promise: a byte in every so many seconds, unless it is 0.
+    keepalive: u16,
+    /// The peer's promise, like it.
+    peer_keepalive: u16,
     /// When the HELLO or the drain must have ended.
     until: Duration,
     last_sent: Duration,
@@ -77,16 +78,15 @@ pub(super) struct Watch {
 #[derive(Debug)]
 struct Partial {
     offset: u64,
-    arrived: u64,
-    expected: Option<u64>,
+    expected: Option<NonZeroU64>,
     deadline: Duration,
 }
 
 impl Watch {
     pub(super) fn new(limits: Shared<Limits>, keepalive: u16, now: Duration) -> Watch {
         Watch {
-            keepalive: period(keepalive),
-            patience: None,
+            keepalive,
+            peer_keepalive: 0,
             until: now.saturating_add(limits.hello_timeout),
             last_sent: now,
             last_heard: now,
@@ -99,10 +99,15 @@ impl Watch {
     }
 
     pub(super) fn opened(&mut self, peer_keepalive: u16, heard: u64, now: Duration) {
-        self.patience = period(peer_keepalive).map(|period| period * 2);
+        self.peer_keepalive = peer_keepalive;
         self.last_sent = now;
         self.last_heard = now;
         self.heard = heard;
+    }
+
+    /// How much to drain after CLOSE, in bytes.
+    pub(super) fn drain(&self) -> usize {
+        self.limits.drain
     }
 
     #[cfg(feature = "tokio")]
@@ -128,21 +133,22 @@ impl Watch {
         self.last_sent = now;
     }
 
-    /// `arrived` bytes of the frame at `offset` have come; it has `expected` bytes, once its header has come.
-    pub(super) fn partial(&mut self, offset: u64, arrived: usize, expected: Option<u64>, now: Duration) {
-        if arrived == 0 {
+    /// All that was heard of has come; of the frame at `offset`, if it has begun, that is not all. It has `expected`
+    /// bytes, once its header has come.
+    pub(super) fn partial(&mut self, offset: u64, expected: Option<u64>, now: Duration) {
+        if self.heard <= offset {
             self.partial = None;
             return;
         }
-        let arrived = arrived as u64;
-        match &mut self.partial {
-            Some(partial) if partial.offset == offset && partial.expected == expected => partial.arrived = arrived,
+        let expected_length = expected.and_then(NonZeroU64::new);
+        match &self.partial {
+            Some(partial) if partial.offset == offset && partial.expected == expected_length => {}
             _ => {
                 let rate = u64::from(self.limits.body_rate.max(1));
                 let body = expected.map_or(0, |expected| (expected - crate::frame::OVERHEAD as u64) * 1000 / rate);
                 let patience = self.limits.header_timeout.saturating_add(Duration::from_millis(body));
                 let deadline = now.saturating_add(patience);
-                self.partial = Some(Partial { offset, arrived, expected, deadline });
+                self.partial = Some(Partial { offset, expected: expected_length, deadline });
             }
         }
     }
@@ -174,8 +180,8 @@ impl Watch {
         let deadline = match state {
             State::Greeting | State::Closing => Some(self.until),
             State::Open => {
-                let ping = self.keepalive.map(|period| self.last_sent.saturating_add(period));
-                let idle = self.patience.map(|patience| self.last_heard.saturating_add(patience));
+                let ping = period(self.keepalive).map(|period| self.last_sent.saturating_add(period));
+                let idle = self.patience().map(|patience| self.last_heard.saturating_add(patience));
                 let frame = self.partial.as_ref().map(|partial| partial.deadline);
                 [ping, idle, frame].into_iter().flatten().min()
             }
@@ -195,15 +201,21 @@ impl Watch {
 
     fn due_while_open(&self, now: Duration) -> Option<Due> {
         let silence = now.saturating_sub(self.last_heard);
-        if self.patience.is_some_and(|patience| silence >= patience) {
+        if self.patience().is_some_and(|patience| silence >= patience) {
             return Some(Due::Fault(Error::Idle { seconds: silence.as_secs() }));
         }
         if let Some(partial) = self.partial.as_ref().filter(|partial| now >= partial.deadline) {
-            let Partial { arrived, expected, .. } = *partial;
-            return Some(Due::Fault(Error::FrameTimeout { arrived, expected }));
+            let Partial { offset, expected, .. } = *partial;
+            let expected = expected.map(NonZeroU64::get);
+            return Some(Due::Fault(Error::FrameTimeout { arrived: self.heard - offset, expected }));
         }
         let quiet = now.saturating_sub(self.last_sent);
-        self.keepalive.is_some_and(|period| quiet >= period).then_some(Due::Ping)
+        period(self.keepalive).is_some_and(|period| quiet >= period).then_some(Due::Ping)
+    }
+
+    /// Twice the peer's promise.
+    fn patience(&self) -> Option<Duration> {
+        period(self.peer_keepalive).map(|period| period * 2)
     }
 }
 
@@ -243,7 +255,8 @@ mod tests {
         let mut watch = Watch::new(limits.into(), 0, now);
         assert_eq!((watch.due(State::Greeting, now), watch.deadline(State::Greeting)), (None, None));
         watch.opened(0, 0, now);
-        watch.partial(0, 8, Some(1 << 20), now);
+        watch.heard(8, now);
+        watch.partial(0, Some(1 << 20), now);
         assert_eq!((watch.due(State::Open, now), watch.deadline(State::Open)), (None, None));
         watch.closing(now);
         assert_eq!((watch.due(State::Closing, now), watch.deadline(State::Closing)), (None, None));
