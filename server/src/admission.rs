@@ -39,9 +39,15 @@ pub(crate) enum Shut {
 /// Fewer addresses are not looked through.
 const SWEEP: usize = 1024;
 
-/// One place at the door; it is free again when this is dropped.
+/// One place at the door; it is free again when this is dropped. It is kept for a moment, within what every connection
+/// has for as long as it lasts.
 #[derive(Debug)]
 pub(crate) struct Ticket {
+    _place: Box<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
     address: Option<IpAddr>,
     waiting: Arc<Mutex<Waiting>>,
 }
@@ -84,7 +90,7 @@ impl Admission {
             *count += 1;
         }
         waiting.all += 1;
-        Some(Ticket { address, waiting: self.0.clone() })
+        Some(Ticket { _place: Box::new(Place { address, waiting: self.0.clone() }) })
     }
 }
 
@@ -98,7 +104,7 @@ impl Shut {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut waiting = lock(&self.waiting);
         waiting.all -= 1;

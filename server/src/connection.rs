@@ -269,3 +269,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.held.drain(..used);
     }
 }
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+    use crate::framed::Framed;
+    use crate::mailbox::Mailbox;
+
+    #[test]
+    fn what_each_idle_connection_keeps_is_small() {
+        let sizes = [size_of::<Connection<()>>(), size_of::<Framed>(), size_of::<Mailbox>()];
+        assert!(sizes[0] <= 416 && sizes[1] <= 424 && sizes[2] <= 80, "{sizes:?}");
+    }
+}

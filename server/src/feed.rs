@@ -1,6 +1,7 @@
 //! A feed: one member's cursor into its room's log, and what of it is being written.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -18,14 +19,14 @@ pub(crate) struct Feed {
     room: Arc<Room>,
     id: u32,
     rendition: Rendition,
-    max_body: usize,
+    max_body: u32,
     /// Behind everything in `chunks`.
     cursor: Cursor,
     replay: Option<Box<Replay>>,
     /// What is to be written, in order; the first may be written in part.
     chunks: VecDeque<Chunk>,
     /// Where and when this member was listed as asleep.
-    listed: Option<u64>,
+    listed: Option<NonZeroU64>,
     /// Messages that the member was told it missed.
     missed: u64,
 }
@@ -78,7 +79,7 @@ impl Chunk {
 }
 
 impl Feed {
-    pub(crate) fn new(room: Arc<Room>, id: u32, rendition: Rendition, max_body: usize, cursor: Cursor) -> Feed {
+    pub(crate) fn new(room: Arc<Room>, id: u32, rendition: Rendition, max_body: u32, cursor: Cursor) -> Feed {
         Feed { room, id, rendition, max_body, cursor, replay: None, chunks: VecDeque::new(), listed: None, missed: 0 }
     }
 
@@ -106,6 +107,15 @@ impl Feed {
     /// Counts messages that the member was told it missed, not by this feed.
     pub(crate) fn count_missed(&mut self, messages: u64) {
         self.missed += messages;
+    }
+
+    pub(crate) fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
+    /// The member's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
     }
 
     /// What is told from now on comes in this form.
@@ -246,7 +256,7 @@ impl Feed {
             hub.count_escapes(escaped);
         }
         match block.rendered(self.rendition) {
-            Some(rendered) if rendered.longest > self.max_body => {
+            Some(rendered) if rendered.longest > self.max_body as usize => {
                 self.push_within(rendered, block.messages(), before);
             }
             _ => {
@@ -257,8 +267,8 @@ impl Feed {
     }
 
     fn push_within(&mut self, rendered: &Rendered, messages: u64, before: Cursor) {
-        let (bytes, missed) = if rendered.longest > self.max_body {
-            self.rendition.within(self.max_body, rendered)
+        let (bytes, missed) = if rendered.longest > self.max_body as usize {
+            self.rendition.within(self.max_body as usize, rendered)
         } else {
             (rendered.bytes.clone(), 0)
         };

@@ -18,7 +18,7 @@ use ping::Ping;
 pub(crate) struct Framed {
     pub(crate) session: Session,
     /// How the bytes begin in which a fault was found.
-    faulty: Vec<u8>,
+    faulty: Box<[u8]>,
     ping: Ping,
 }
 
@@ -33,7 +33,7 @@ const QUOTED: usize = 32;
 
 impl Framed {
     pub(crate) fn new(hub: &Hub) -> Framed {
-        Framed { session: hub.session(), faulty: Vec::new(), ping: Ping::default() }
+        Framed { session: hub.session(), faulty: Box::default(), ping: Ping::default() }
     }
 
     /// Uses what was read, as far as it is whole, and advances `input` past it.
@@ -102,7 +102,7 @@ impl Framed {
         if self.session.diagnosis().is_none() {
             self.session.explain(before, bytes);
             if self.session.diagnosis().is_some() {
-                self.faulty = bytes[..bytes.len().min(QUOTED)].to_vec();
+                self.faulty = bytes[..bytes.len().min(QUOTED)].into();
             }
         }
     }
@@ -149,7 +149,7 @@ impl Framed {
                 true => Rendition::Deliveries(wanted),
                 false => Rendition::Messages(wanted),
             },
-            max_body: hello.max_body() as usize,
+            max_body: hello.max_body(),
             resume: hello.resume(),
         });
         if !resumed {

@@ -84,8 +84,7 @@ impl Rooms {
 
 #[derive(Default)]
 struct Connections {
-    /// Labels and mailboxes.
-    by_number: HashMap<u64, (Arc<str>, Arc<Mailbox>)>,
+    by_number: HashMap<u64, Arc<Mailbox>>,
     /// Which of them are members by a token, and where.
     passes: HashMap<u64, Pass>,
     last: u64,
@@ -121,12 +120,11 @@ pub struct Peer {
 
 /// A connection that the hub knows; it is forgotten when this is dropped.
 pub(crate) struct Registration {
-    shared: Arc<Shared>,
+    hub: Hub,
     id: u64,
     pub(crate) mailbox: Arc<Mailbox>,
     /// Everything was written, the end too.
     pub(crate) closed: bool,
-    door: Door,
     standing: Standing,
 }
 
@@ -161,10 +159,10 @@ impl Hub {
         *lock(&self.shared.terms) = terms.clone();
         let connections = lock(&self.shared.connections);
         for (number, Pass { grant, room }) in &connections.passes {
-            if let Some((label, mailbox)) = connections.by_number.get(number)
+            if let Some(mailbox) = connections.by_number.get(number)
                 && !terms.config.access.keeps(grant, room)
             {
-                tracing::info!(peer = &**label, token = grant.name(), room = &**room, "token-revoked");
+                tracing::info!(peer = mailbox.peer().label(), token = grant.name(), room = &**room, "token-revoked");
                 mailbox.close(Code::POLICY);
             }
         }
@@ -211,7 +209,7 @@ impl Hub {
         let mailboxes: Vec<_> = {
             let mut connections = lock(&self.shared.connections);
             connections.closing = Some(Code::GOING_AWAY);
-            connections.by_number.values().map(|(_, mailbox)| mailbox.clone()).collect()
+            connections.by_number.values().cloned().collect()
         };
         let count = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX).max(1);
         let step = (terms.config.shut_down_spread / count).min(PACE);
@@ -232,9 +230,9 @@ impl Hub {
         };
         let _the_late_are_given_up = timeout(terms.config.shut_down_deadline, all_are_gone).await;
         let connections = lock(&self.shared.connections);
-        for (label, mailbox) in connections.by_number.values() {
+        for mailbox in connections.by_number.values() {
             mailbox.close(Code::GOING_AWAY);
-            tracing::warn!(peer = &**label, "give-up");
+            tracing::warn!(peer = mailbox.peer().label(), "give-up");
         }
         let Farewell { closed, given_up } = connections.farewell;
         Farewell { closed, given_up: given_up + connections.by_number.len() }
@@ -301,17 +299,17 @@ impl Hub {
     }
 
     /// Makes a connection known.
-    pub(crate) fn register(&self, peer: &Peer) -> Registration {
+    pub(crate) fn register(&self, peer: Peer) -> Registration {
         let mut connections = lock(&self.shared.connections);
         connections.last += 1;
-        let (id, mailbox) = (connections.last, Arc::new(Mailbox::default()));
+        let (id, door) = (connections.last, peer.door);
+        let mailbox = Arc::new(Mailbox::new(peer));
         if let Some(code) = connections.closing {
             mailbox.close(code);
         }
-        connections.by_number.insert(id, (peer.label.clone(), mailbox.clone()));
-        self.shared.counters.moved(peer.door, None, Some(Standing::Waiting));
-        let standing = Standing::Waiting;
-        Registration { shared: self.shared.clone(), id, mailbox, closed: false, door: peer.door, standing }
+        connections.by_number.insert(id, mailbox.clone());
+        self.shared.counters.moved(door, None, Some(Standing::Waiting));
+        Registration { hub: self.clone(), id, mailbox, closed: false, standing: Standing::Waiting }
     }
 
     /// Takes a member into a room, which begins to exist if it did not. `make` gets the member's number.
@@ -409,6 +407,10 @@ impl From<SocketAddr> for Peer {
 }
 
 impl Registration {
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// The number of the connection.
     pub(crate) fn id(&self) -> u64 {
         self.id
@@ -419,7 +421,7 @@ impl Registration {
     }
 
     pub(crate) fn stands(&mut self, standing: Standing) {
-        self.shared.counters.moved(self.door, Some(self.standing), Some(standing));
+        self.hub.counters().moved(self.mailbox.peer().door, Some(self.standing), Some(standing));
         self.standing = standing;
     }
 
@@ -428,12 +430,12 @@ impl Registration {
         if self.standing == Standing::Closing {
             return;
         }
-        self.shared.counters.closed(ending.by, ending.reason);
+        self.hub.counters().closed(ending.by, ending.reason);
         if ending.is_fault {
-            self.shared.counters.faults.count(ending.reason);
+            self.hub.counters().faults.count(ending.reason);
         }
         let closed = Closed { report, by: ending.by.name(), reason: ending.reason, at: wall_clock() };
-        let mut recent = lock(&self.shared.recent);
+        let mut recent = lock(&self.hub.shared.recent);
         if recent.len() == RECENT {
             recent.pop_front();
         }
@@ -445,8 +447,8 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let shared = &self.shared;
-        shared.counters.moved(self.door, Some(self.standing), None);
+        let shared = &self.hub.shared;
+        shared.counters.moved(self.mailbox.peer().door, Some(self.standing), None);
         let mut connections = lock(&shared.connections);
         connections.by_number.remove(&self.id);
         connections.passes.remove(&self.id);

@@ -1,6 +1,7 @@
 //! A room: its members, their names, and the log of what was told.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -19,7 +20,7 @@ pub(crate) struct Room {
     crowd: usize,
     /// The number of the block that comes next; written under the lock.
     head: AtomicU64,
-    /// How often each list of sleepers has been woken; written under the lock.
+    /// Which time it is that each list of sleepers waits to be woken, from 1 on; written under the lock.
     woken: [AtomicU64; 2],
     state: Mutex<State>,
 }
@@ -44,7 +45,7 @@ pub(crate) struct Member {
     pub(crate) name: Arc<str>,
     pub(crate) rendition: Rendition,
     /// The longest body that the member accepts, in bytes.
-    pub(crate) max_body: usize,
+    pub(crate) max_body: u32,
     /// May it be told what is said?
     pub(crate) reads: bool,
     pub(crate) mailbox: Arc<Mailbox>,
@@ -103,7 +104,7 @@ impl Room {
             name: name.into(),
             crowd,
             head: AtomicU64::new(0),
-            woken: Default::default(),
+            woken: [const { AtomicU64::new(1) }; 2],
             state: Mutex::new(State {
                 log: Log::new(log_bytes, first_seq),
                 members: BTreeMap::new(),
@@ -277,19 +278,19 @@ impl Room {
     }
 
     /// Will who was listed at `since` still be woken?
-    pub(crate) fn is_listed(&self, any: bool, since: u64) -> bool {
-        self.woken[usize::from(any)].load(Ordering::Acquire) == since
+    pub(crate) fn is_listed(&self, any: bool, since: NonZeroU64) -> bool {
+        self.woken[usize::from(any)].load(Ordering::Acquire) == since.get()
     }
 
     /// Wakes `waker` once when something is told behind the cursor: anything, or just messages. `None` if there is
     /// something already.
-    pub(crate) fn sleep(&self, id: u32, any: bool, cursor: Cursor, waker: &Waker) -> Option<u64> {
+    pub(crate) fn sleep(&self, id: u32, any: bool, cursor: Cursor, waker: &Waker) -> Option<NonZeroU64> {
         let mut state = self.lock();
         if self.is_behind(cursor) {
             return None;
         }
         state.sleepers[usize::from(any)].push((id, waker.clone()));
-        Some(self.woken[usize::from(any)].load(Ordering::Relaxed))
+        NonZeroU64::new(self.woken[usize::from(any)].load(Ordering::Relaxed))
     }
 
     /// Tells who came, went, or has another name; in a crowd only how many there are, and only if that has changed
@@ -397,7 +398,8 @@ mod tests {
     }
 
     fn member(rendition: Rendition) -> Member {
-        Member { name: "ann".into(), rendition, max_body: 1024, reads: true, mailbox: Arc::default() }
+        let mailbox = Arc::new(Mailbox::new("test".into()));
+        Member { name: "ann".into(), rendition, max_body: 1024, reads: true, mailbox }
     }
 
     #[test]

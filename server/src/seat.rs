@@ -18,8 +18,6 @@ use crate::report::{Report, Tally};
 use crate::room::{Member, Room};
 
 pub(crate) struct Seat {
-    hub: Hub,
-    peer: Peer,
     registration: Registration,
     ticket: Option<Ticket>,
     /// What its token allows, if it has given one.
@@ -43,11 +41,19 @@ pub(crate) struct Denial {
 }
 
 struct Membership {
-    room: Arc<Room>,
-    id: u32,
     rights: Rights,
     name: Arc<str>,
     feed: Feed,
+}
+
+impl Membership {
+    fn room(&self) -> &Room {
+        self.feed.room()
+    }
+
+    fn id(&self) -> u32 {
+        self.feed.id()
+    }
 }
 
 /// How somebody wants to be a member.
@@ -57,16 +63,14 @@ pub(crate) struct Wish<'a> {
     /// What stands before the number in a name that the hub makes.
     pub(crate) kind: &'a str,
     pub(crate) rendition: Rendition,
-    pub(crate) max_body: usize,
+    pub(crate) max_body: u32,
     pub(crate) resume: Option<u64>,
 }
 
 impl Seat {
     pub(crate) fn new(hub: &Hub, peer: Peer) -> Seat {
         Seat {
-            registration: hub.register(&peer),
-            hub: hub.clone(),
-            peer,
+            registration: hub.register(peer),
             ticket: None,
             grant: None,
             denial: None,
@@ -78,11 +82,11 @@ impl Seat {
     }
 
     pub(crate) fn hub(&self) -> &Hub {
-        &self.hub
+        self.registration.hub()
     }
 
     pub(crate) fn peer(&self) -> &Peer {
-        &self.peer
+        self.mailbox().peer()
     }
 
     pub(crate) fn mailbox(&self) -> &Mailbox {
@@ -97,7 +101,7 @@ impl Seat {
     /// Takes a place at the door, if there is one.
     pub(crate) fn enter(&mut self) -> Result<(), Shut> {
         if self.ticket.is_none() {
-            self.ticket = Some(self.hub.admit(&self.peer)?);
+            self.ticket = Some(self.hub().admit(self.peer())?);
         }
         Ok(())
     }
@@ -116,7 +120,7 @@ impl Seat {
 
     /// Takes a token, or denies what was asked, after a while. Where there are no tokens, none is right or wrong.
     pub(crate) fn authenticate(&mut self, token: &[u8]) -> bool {
-        let (access, peer) = (self.hub.access(), self.peer.label());
+        let (access, peer) = (self.hub().access(), self.peer().label());
         match access.check(token) {
             None if access.tokens() == 0 => true,
             Some(grant) => {
@@ -126,8 +130,8 @@ impl Seat {
             }
             None => {
                 tracing::info!(peer, "token-refused");
-                self.hub.count_wrong_token(&self.peer);
-                let delay = self.hub.config().token_delay;
+                self.hub().count_wrong_token(self.peer());
+                let delay = self.hub().config().token_delay;
                 self.denial = Some(Box::new(Denial { detail: "the token is not valid", delay, due: None }));
                 false
             }
@@ -138,14 +142,14 @@ impl Seat {
     fn rights_in(&self, room: &str) -> Rights {
         match &self.grant {
             Some(grant) => grant.rights_in(room),
-            None => self.hub.config().access.without_token(self.peer.is_certified()),
+            None => self.hub().config().access.without_token(self.peer().is_certified()),
         }
     }
 
     /// May it be in that room?
     pub(crate) fn may_enter(&self, room: &str) -> bool {
         self.rights_in(room).enter()
-            && self.grant.as_ref().is_none_or(|grant| self.hub.pass(&self.registration, grant, room))
+            && self.grant.as_ref().is_none_or(|grant| self.hub().pass(&self.registration, grant, room))
     }
 
     /// Its room if it names none.
@@ -155,7 +159,7 @@ impl Seat {
 
     /// Denies it a room, at once.
     pub(crate) fn deny(&mut self, room: &str) {
-        tracing::info!(peer = self.peer.label(), room, "room-refused");
+        tracing::info!(peer = self.peer().label(), room, "room-refused");
         let detail = if self.grant.is_some() { "no right to this room" } else { "a token is needed" };
         self.denial = Some(Box::new(Denial { detail, delay: Duration::ZERO, due: None }));
     }
@@ -199,9 +203,9 @@ impl Seat {
             reads,
             mailbox: self.registration.mailbox.clone(),
         };
-        let (room, id, joined) = self.hub.join(wish.room, make, resume);
+        let (room, id, joined) = self.hub().join(wish.room, make, resume);
         self.registration.stands(Standing::Member);
-        tracing::info!(peer = self.peer.label(), room = room.name(), member = id, name = &*joined.name, "join");
+        tracing::info!(peer = self.peer().label(), room = room.name(), member = id, name = &*joined.name, "join");
 
         let mut out = Rendered::default();
         rendition.welcome(id, joined.next_seq, &format!("welcome to {}", room.name()), &mut out);
@@ -216,21 +220,22 @@ impl Seat {
             if missed.messages > 0 {
                 rendition.gap(missed.messages, &mut out);
                 feed.count_missed(missed.messages);
-                self.hub.counters().missed(missed.messages);
+                self.hub().counters().missed(missed.messages);
             }
             feed.replay(after, start);
         }
         self.write(out);
-        self.member = Some(Membership { room, id, rights, name: joined.name, feed });
+        self.member = Some(Membership { rights, name: joined.name, feed });
         !matches!(joined.resumed, Some(None)) && resume == wish.resume
     }
 
     /// Leaves the room, if it is in one.
     pub(crate) fn leave(&mut self) {
         self.flush();
-        if let Some(Membership { room, id, name, .. }) = self.member.take() {
-            self.hub.leave(&room, id);
-            tracing::info!(peer = self.peer.label(), room = room.name(), member = id, name = &*name, "leave");
+        if let Some(member) = self.member.take() {
+            let (room, id) = (member.room(), member.id());
+            self.hub().leave(room, id);
+            tracing::info!(peer = self.peer().label(), room = room.name(), member = id, name = &*member.name, "leave");
         }
     }
 
@@ -250,20 +255,21 @@ impl Seat {
     /// Tells the room what was said.
     pub(crate) fn flush(&mut self) {
         if let Some(payloads) = self.said.take()
-            && let Some(Membership { room, id, name, .. }) = &self.member
+            && let Some(member) = &self.member
         {
             let count = payloads.count();
             self.tally.messages += count;
-            self.hub.counters().said(count);
-            room.tell(Told::Messages { from: *id, name: name.clone(), time: wall_clock(), payloads: *payloads });
+            self.hub().counters().said(count);
+            let (from, name) = (member.id(), member.name.clone());
+            member.room().tell(Told::Messages { from, name, time: wall_clock(), payloads: *payloads });
         }
     }
 
     /// Says something to one member.
     pub(crate) fn say_to(&mut self, to: u32, payload: Payload<'_>) -> Result<(), (Code, String)> {
         let absent = || (Code::NO_SUCH_MEMBER, format!("no member {to} in the room"));
-        let Membership { room, id, name, .. } = self.member.as_ref().ok_or_else(absent)?;
-        let receiver = room.member(to).ok_or_else(absent)?;
+        let member = self.member.as_ref().ok_or_else(absent)?;
+        let receiver = member.room().member(to).ok_or_else(absent)?;
         if !receiver.reads {
             return Err((Code::POLICY, "the member has no right to read".into()));
         }
@@ -271,16 +277,16 @@ impl Seat {
         payloads.push(payload);
         let mut out = Rendered::default();
         for spoken in payloads.iter() {
-            let head = Head { from: *id, to, seq: 0, time: wall_clock(), name };
+            let head = Head { from: member.id(), to, seq: 0, time: wall_clock(), name: &member.name };
             receiver.rendition.message(head, spoken, &mut out);
         }
-        self.hub.count_escapes(out.escapes);
-        if out.longest > receiver.max_body {
+        self.hub().count_escapes(out.escapes);
+        if out.longest > receiver.max_body as usize {
             return Err((Code::TOO_LONG, format!("the member accepts bodies of {} bytes", receiver.max_body)));
         }
-        if receiver.mailbox.put(&out.bytes, self.hub.config().private_frames) {
+        if receiver.mailbox.put(&out.bytes, self.hub().config().private_frames) {
             self.tally.messages += 1;
-            self.hub.counters().said(1);
+            self.hub().counters().said(1);
             Ok(())
         } else {
             Err((Code::TRY_LATER, "too many messages wait for the member, or it is leaving".into()))
@@ -291,7 +297,7 @@ impl Seat {
 
     /// Writes to this peer alone.
     pub(crate) fn write(&mut self, rendered: Rendered) {
-        self.hub.count_escapes(rendered.escapes);
+        self.hub().count_escapes(rendered.escapes);
         if self.out.is_empty() {
             self.out = rendered.bytes;
         } else {
@@ -303,7 +309,7 @@ impl Seat {
     pub(crate) fn take_mail(&mut self) {
         let count = self.registration.mailbox.take(&mut self.out) as u64;
         self.tally.deliveries += count;
-        self.hub.counters().sent(0, count);
+        self.hub().counters().sent(0, count);
     }
 
     // ---- what an operator can ask
@@ -311,7 +317,7 @@ impl Seat {
     /// A frame or a line of the peer was refused.
     pub(crate) fn count_error(&self, code: Code) {
         if let Some(name) = code.name() {
-            self.hub.counters().errors.count(name);
+            self.hub().counters().errors.count(name);
         }
     }
 
@@ -319,7 +325,7 @@ impl Seat {
     pub(crate) fn count_sent(&mut self, bytes: usize, told: Count) {
         self.tally.bytes_sent += bytes as u64;
         self.tally.deliveries += told.messages;
-        let counters = self.hub.counters();
+        let counters = self.hub().counters();
         counters.sent(bytes, told.messages);
         if told.missed > 0 {
             counters.missed(told.missed);
@@ -338,12 +344,12 @@ impl Seat {
         let age_in_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         Report {
             connection: self.registration.id(),
-            peer: self.peer.label().into(),
-            door: self.peer.door().name(),
+            peer: self.peer().label().into(),
+            door: self.peer().door().name(),
             state: self.registration.standing().name(),
             kind: rendition.map(Rendition::member_kind),
-            room: member.map(|member| member.room.name().into()),
-            member: member.map(|member| member.id),
+            room: member.map(|member| member.room().name().into()),
+            member: member.map(Membership::id),
             name: member.map(|member| (*member.name).into()),
             encoding: rendition.map(Rendition::encoding_name),
             software: None,
@@ -367,7 +373,7 @@ impl Seat {
     }
 
     pub(crate) fn room(&self) -> Option<&Room> {
-        self.member.as_ref().map(|member| &*member.room)
+        self.member.as_ref().map(Membership::room)
     }
 
     /// Takes another name, or one like it.
@@ -375,12 +381,12 @@ impl Seat {
         self.flush();
         if let Some(member) = &mut self.member
             && let Some(wanted) = without_mark(wanted)
-            && let Some((name, told)) = member.room.rename(member.id, wanted)
+            && let Some((name, told)) = member.room().rename(member.id(), wanted)
         {
             let before = std::mem::replace(&mut member.name, name.clone());
             if !told {
                 let mut out = Rendered::default();
-                member.feed.rendition().change(member.id, &Change::Renamed(before), &name, 0, &mut out);
+                member.feed.rendition().change(member.id(), &Change::Renamed(before), &name, 0, &mut out);
                 self.write(out);
             }
         }
@@ -389,7 +395,7 @@ impl Seat {
     /// From now on everything comes in this form.
     pub(crate) fn set_rendition(&mut self, rendition: Rendition) {
         if let Some(member) = &mut self.member {
-            member.room.set_rendition(member.id, rendition);
+            member.room().set_rendition(member.id(), rendition);
             member.feed.set_rendition(rendition);
         }
     }
@@ -405,7 +411,7 @@ impl Seat {
     /// What the room told and is to be written next, gathered in `buffer` where it is in many pieces.
     pub(crate) fn next_told<'a>(&'a mut self, buffer: &'a mut Vec<u8>) -> &'a [u8] {
         match &mut self.member {
-            Some(member) if member.rights.contain(Right::Read) => member.feed.next(buffer, &self.hub),
+            Some(member) if member.rights.contain(Right::Read) => member.feed.next(buffer, self.registration.hub()),
             _ => &[],
         }
     }
@@ -413,7 +419,7 @@ impl Seat {
     /// Has everything been written that the room told?
     pub(crate) fn has_been_told(&mut self) -> bool {
         let reads = self.may_read();
-        self.member.as_mut().is_none_or(|member| !reads || !member.feed.has_more(&self.hub))
+        self.member.as_mut().is_none_or(|member| !reads || !member.feed.has_more(self.registration.hub()))
     }
 
     /// Sees to it that `waker` is woken when the room tells something. False if there is something now.

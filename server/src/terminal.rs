@@ -175,7 +175,7 @@ impl Terminal {
 
     fn join_room(&self, room: &str, name: Option<&str>, seat: &mut Seat) {
         let rendition = Rendition::Lines(self.encoding);
-        seat.join(&Wish { room, name, kind: "guest", rendition, max_body: usize::MAX, resume: None });
+        seat.join(&Wish { room, name, kind: "guest", rendition, max_body: u32::MAX, resume: None });
         let name = seat.name().unwrap_or_default();
         let here = seat.room().map_or(0, Room::count);
         let words =

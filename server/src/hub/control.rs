@@ -97,7 +97,7 @@ impl Hub {
             connections
                 .by_number
                 .iter()
-                .map(|(&number, (_, mailbox))| {
+                .map(|(&number, mailbox)| {
                     mailbox.ask(asked.clone());
                     number
                 })
@@ -163,13 +163,14 @@ impl Hub {
     /// Closes a connection at once, for a reason in words. Its label, if it is there.
     pub(crate) fn kick(&self, target: Target, why: &str) -> Option<Arc<str>> {
         let mailbox = match target {
-            Target::Connection(number) => lock(&self.shared.connections).by_number.get(&number)?.1.clone(),
+            Target::Connection(number) => lock(&self.shared.connections).by_number.get(&number)?.clone(),
             Target::Member(member) => {
                 lock(&self.shared.rooms).by_name.values().find_map(|room| room.member(member))?.mailbox
             }
         };
         let connections = lock(&self.shared.connections);
-        let label = connections.by_number.values().find(|(_, known)| Arc::ptr_eq(known, &mailbox))?.0.clone();
+        let known = connections.by_number.values().find(|known| Arc::ptr_eq(known, &mailbox))?;
+        let label = known.peer().label.clone();
         drop(connections);
         mailbox.kick(why.into());
         Some(label)
