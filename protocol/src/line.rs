@@ -38,8 +38,15 @@ impl AsRef<str> for Line {
     }
 }
 
+#[inline]
 pub(crate) fn is_plain_line(text: &str) -> bool {
-    (1..=MAX_LINE).contains(&text.len()) && !text.chars().any(is_disturbing)
+    (1..=MAX_LINE).contains(&text.len()) && (is_printable_ascii(text) || !text.chars().any(is_disturbing))
+}
+
+/// Most lines are, and then none of their characters needs to be taken apart.
+#[inline]
+fn is_printable_ascii(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Is this a character that must not reach a terminal or a name as it is: a control character, a line or

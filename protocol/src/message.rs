@@ -173,6 +173,12 @@ impl<'a> Delivery<'a> {
         (name.is_empty() || is_plain_line(name)).then_some(Delivery { from, to, seq, time, name, payload })
     }
 
+    /// Reads the body of a DELIVERY.
+    #[inline]
+    pub(crate) fn parse(frame: Frame<'a>) -> Result<Delivery<'a>, Error> {
+        Fields::of(frame).delivery()
+    }
+
     /// The sender's name; empty for the hub itself.
     #[must_use]
     pub fn name(&self) -> &'a str {
@@ -195,7 +201,7 @@ impl<'a> Message<'a> {
     }
 
     fn parse_other(frame: Frame<'a>) -> Result<Option<Message<'a>>, Error> {
-        let fields = Fields { kind: frame.kind(), encoding: frame.encoding(), body: frame.body() };
+        let fields = Fields::of(frame);
         Ok(Some(match frame.kind() {
             kind::HELLO => return Err(Error::SecondHello),
             kind::REQUEST => fields.numbered(|id, payload| Message::Request { id, payload })?,
@@ -332,11 +338,17 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    #[inline]
+    fn of(frame: Frame<'a>) -> Fields<'a> {
+        Fields { kind: frame.kind(), encoding: frame.encoding(), body: frame.body() }
+    }
+
     fn malformed(&self, why: &'static str) -> Error {
         Error::Malformed { kind: self.kind, why }
     }
 
     /// The fixed part of `N` bytes, and the payload.
+    #[inline]
     fn fixed<const N: usize>(&self) -> Result<(&'a [u8; N], &'a [u8]), Error> {
         self.body.split_first_chunk().ok_or(self.malformed("the body is shorter than its fixed part"))
     }
@@ -369,6 +381,7 @@ impl<'a> Fields<'a> {
         Probe::new(self.body).ok_or(self.malformed("more than 64 bytes"))
     }
 
+    #[inline]
     fn delivery(&self) -> Result<Delivery<'a>, Error> {
         let (fixed, rest) = self.fixed::<{ Delivery::FIXED_LENGTH }>()?;
         let (name, payload) =

@@ -19,7 +19,7 @@ use crate::error::{Code, Error};
 use crate::frame::{Decoder, Frame, START};
 use crate::hello::{Hello, MAX_HELLO, judge_first_frame};
 use crate::kind;
-use crate::message::{MAX_PING, Message, Probe, Refusal};
+use crate::message::{Delivery, MAX_PING, Message, Probe, Refusal};
 use crate::payload::{Content, Payload};
 use crate::shared::Shared;
 use crate::text::{Encoding, Encodings};
@@ -236,31 +236,49 @@ impl Session {
     /// [`explain`](Session::explain) finds the mistake behind it.
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        match self.receive_plain(input, now) {
-            Some(payload) => Step::Message(Message::Message(payload)),
+        let received = self.receive_whole(input, now, |session, frame| match frame.kind() {
+            kind::MESSAGE => plain(frame).map(Message::Message),
+            kind::DELIVERY => {
+                session.judge_kind(kind::DELIVERY).and(Delivery::parse(frame)).ok().map(Message::Delivery)
+            }
+            _ => None,
+        });
+        match received {
+            Some(message) => Step::Message(message),
             None => self.receive_any(input, now),
         }
     }
 
-    /// The fast path: a whole and sound MESSAGE at the start of `input`; `None`, and nothing done, for all else.
+    /// A whole and sound MESSAGE at the start of `input`; `None`, and nothing done, for all else.
     #[inline]
     pub(crate) fn receive_plain<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Payload<'a>> {
+        self.receive_whole(input, now, |_, frame| if frame.kind() == kind::MESSAGE { plain(frame) } else { None })
+    }
+
+    /// The fast path: uses the frame at the start of `input` if all of it is there, in an encoding that is accepted, and
+    /// `parse` makes something of it that only the application has to know of. Else nothing is done.
+    #[inline]
+    fn receive_whole<'a, T>(
+        &mut self,
+        input: &mut &'a [u8],
+        now: Duration,
+        parse: impl FnOnce(&Session, Frame<'a>) -> Option<T>,
+    ) -> Option<T> {
         if self.state != State::Open {
             return None;
         }
         let total = self.decoder.offset() + input.len() as u64;
         let (frame, rest) = self.decoder.whole(input)?;
-        let encoding = frame.encoding();
-        if frame.kind() != kind::MESSAGE || frame.body().is_empty() || !self.accepted.contains(encoding) {
+        if frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
             return None;
         }
-        let payload = Payload::decode(encoding, frame.body()).ok()?;
+        let parsed = parse(self, frame)?;
         self.decoder.pass(frame);
         self.watch.heard(total, now);
         self.watch.other_frame();
         self.next_frame = self.next_frame.wrapping_add(1);
         *input = rest;
-        Some(payload)
+        Some(parsed)
     }
 
     fn receive_any<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
@@ -510,6 +528,12 @@ impl Pong {
     fn probe(&self) -> Probe<'_> {
         Probe::new(&self.bytes[..self.length]).expect("it was one")
     }
+}
+
+/// The payload of a MESSAGE, unless its text is bad.
+#[inline]
+fn plain(frame: Frame<'_>) -> Option<Payload<'_>> {
+    Payload::decode(frame.encoding(), frame.body()).ok()
 }
 
 fn hello_of(frame: Frame<'_>) -> Result<Hello, Error> {

@@ -44,7 +44,7 @@ impl Stamp {
             difference |= word(chunk) ^ wanted;
             wanted = wanted.wrapping_add(STEP);
         }
-        let is_sound = difference == 0 && *rest == wanted.to_le_bytes()[..rest.len()];
+        let is_sound = difference == 0 && rest.iter().zip(wanted.to_le_bytes()).all(|(&byte, wanted)| byte == wanted);
         let publisher = u16::try_from(words[0] >> SEQUENCE_BITS).ok()?;
         is_sound.then_some(Stamp { publisher, seq: words[0] & ((1 << SEQUENCE_BITS) - 1), time: words[1] })
     }
