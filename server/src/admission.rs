@@ -1,4 +1,5 @@
-//! The door: how many may be connected without having said who they are, and who has tried too many tokens.
+//! The door: how many may be connected without having said who they are, who comes too often, and who has tried too many
+//! tokens.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,16 +15,22 @@ pub(crate) struct Admission(Arc<Mutex<Waiting>>);
 struct Waiting {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
-    wrong_tokens: HashMap<IpAddr, Wrong>,
-    /// With so many addresses in `wrong_tokens` those are looked for that can be forgotten.
+    arrivals: Counted,
+    wrong_tokens: Counted,
+}
+
+/// What is counted by address, for a while.
+#[derive(Debug, Default)]
+struct Counted {
+    by_address: HashMap<IpAddr, Count>,
+    /// With so many addresses those are looked for that can be forgotten.
     sweep_at: usize,
 }
 
-/// Wrong tokens from one address.
 #[derive(Debug)]
-struct Wrong {
+struct Count {
     count: usize,
-    /// When they are forgotten.
+    /// When it is forgotten.
     until: Instant,
 }
 
@@ -32,12 +39,16 @@ struct Wrong {
 pub(crate) enum Shut {
     /// Too many wait, in all or from there.
     Full,
+    /// Too many have come from there one after the other.
+    Restless,
     /// Too many wrong tokens have come from there.
     Barred,
 }
 
 /// Fewer addresses are not looked through.
 const SWEEP: usize = 1024;
+/// How long arrivals are counted.
+const ARRIVALS: Duration = Duration::from_secs(10);
 
 /// One place at the door; it is free again when this is dropped. It is kept for a moment, within what every connection
 /// has for as long as it lasts.
@@ -52,27 +63,49 @@ struct Place {
     waiting: Arc<Mutex<Waiting>>,
 }
 
+impl Counted {
+    /// Counts one more against an address; the first one begins the time in which they are counted.
+    fn add(&mut self, address: IpAddr, window: Duration, now: Instant) {
+        if self.by_address.len() >= self.sweep_at.max(SWEEP) {
+            self.by_address.retain(|_, count| now < count.until);
+            self.sweep_at = 2 * self.by_address.len();
+        }
+        let fresh = || Count { count: 0, until: now + window };
+        let count = self.by_address.entry(address).or_insert_with(fresh);
+        if now >= count.until {
+            *count = fresh();
+        }
+        count.count += 1;
+    }
+
+    fn of(&self, address: IpAddr, now: Instant) -> usize {
+        self.by_address.get(&address).filter(|count| now < count.until).map_or(0, |count| count.count)
+    }
+}
+
 impl Admission {
-    /// Counts a wrong token against an address; the first one begins the time in which they are counted.
+    /// Counts a wrong token against an address.
     pub(crate) fn count_wrong_token(&self, address: IpAddr, window: Duration) {
-        let (mut waiting, now) = (lock(&self.0), Instant::now());
-        if waiting.wrong_tokens.len() >= waiting.sweep_at.max(SWEEP) {
-            waiting.wrong_tokens.retain(|_, wrong| now < wrong.until);
-            waiting.sweep_at = 2 * waiting.wrong_tokens.len();
-        }
-        let fresh = || Wrong { count: 0, until: now + window };
-        let wrong = waiting.wrong_tokens.entry(network(address)).or_insert_with(fresh);
-        if now >= wrong.until {
-            *wrong = fresh();
-        }
-        wrong.count += 1;
+        lock(&self.0).wrong_tokens.add(network(address), window, Instant::now());
     }
 
     /// Did so many wrong tokens come from an address?
     pub(crate) fn is_barred(&self, address: IpAddr, most: usize) -> bool {
-        let waiting = lock(&self.0);
-        let wrong = waiting.wrong_tokens.get(&network(address));
-        wrong.is_some_and(|wrong| wrong.count >= most && Instant::now() < wrong.until)
+        lock(&self.0).wrong_tokens.of(network(address), Instant::now()) >= most
+    }
+
+    /// Counts a connection from an address of another machine. Is it one of the first `most` in ten seconds?
+    pub(crate) fn arrive(&self, address: IpAddr, most: usize) -> bool {
+        let (address, now) = (network(address), Instant::now());
+        if address.is_loopback() {
+            return true;
+        }
+        let arrivals = &mut lock(&self.0).arrivals;
+        let is_welcome = arrivals.of(address, now) < most;
+        if is_welcome {
+            arrivals.add(address, ARRIVALS, now);
+        }
+        is_welcome
     }
 
     /// A place for a connection from `address`, unless so many wait in all or from there.
@@ -99,6 +132,7 @@ impl Shut {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Shut::Full => "too many connections",
+            Shut::Restless => "too many connections in a short time",
             Shut::Barred => "too many wrong tokens",
         }
     }
@@ -122,7 +156,9 @@ impl Drop for Place {
 /// Whoever has an IPv6 address has the 2^64 addresses beside it.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        IpAddr::V6(address) if !address.is_loopback() => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
         address => address,
     }
 }

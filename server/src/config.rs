@@ -25,6 +25,9 @@ pub struct Config {
     pub waiting_per_address: usize,
     /// Who may do what.
     pub access: Access,
+    /// Connections from one address, or one network of IPv6, in ten seconds, as everyone is told of each that comes and
+    /// goes; those from this machine are not counted.
+    pub arrivals_per_address: usize,
     /// How long the answer to a wrong token is kept back.
     pub token_delay: Duration,
     /// How long a line terminal that may not enter without a token may take to give it.
@@ -62,6 +65,7 @@ impl Default for Config {
             stall: Duration::from_secs(10),
             waiting: 256,
             waiting_per_address: 10,
+            arrivals_per_address: 300,
             access: Access::open(),
             token_delay: Duration::from_secs(1),
             token_timeout: Duration::from_secs(30),

@@ -276,11 +276,16 @@ impl Hub {
 
     /// A place at the door.
     pub(crate) fn admit(&self, peer: &Peer) -> Result<Ticket, Shut> {
-        let Config { waiting, waiting_per_address, wrong_tokens, .. } = self.terms.config;
-        if peer.address.is_some_and(|address| self.shared.admission.is_barred(address, wrong_tokens)) {
+        let Config { waiting, waiting_per_address, arrivals_per_address, wrong_tokens, .. } = self.terms.config;
+        let admission = &self.shared.admission;
+        if peer.address.is_some_and(|address| admission.is_barred(address, wrong_tokens)) {
             return Err(Shut::Barred);
         }
-        self.shared.admission.enter(peer.address, waiting, waiting_per_address).ok_or(Shut::Full)
+        let ticket = admission.enter(peer.address, waiting, waiting_per_address).ok_or(Shut::Full)?;
+        match peer.address.is_none_or(|address| admission.arrive(address, arrivals_per_address)) {
+            true => Ok(ticket),
+            false => Err(Shut::Restless),
+        }
     }
 
     /// Counts a wrong token at the door.

@@ -10,6 +10,7 @@
 //! | 1,000 empty frames in 1 s | `limits.empty_frames` | `empty_frames…` |
 //! | 10 changes of name or room in 10 s | `limits.changes` | `a_terminal_that_changes_its_name…` |
 //! | 10 at the door for an address, or an IPv6 /64 | `door.waiting_per_address` | `door`, `a_network_of_ipv6…` |
+//! | 300 connections from an address in 10 s | `door.arrivals_per_address` | `whoever_comes_and_goes…` |
 //! | 256 at the door in all | `door.waiting` | `door` |
 //! | 10 s without progress, the log of a room | `limits.stall`, `room.log` | `behind` |
 //! | 256 messages for one alone | `limits.private_frames` | `private` |
@@ -22,7 +23,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bookend::{Code, Encoding, Hello, Limits, kind};
+use bookend::{Code, Encoding, Hello, Limits, PresenceEvent, kind};
 use bookend_server::{Config, Hub};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
@@ -205,6 +206,39 @@ async fn a_network_of_ipv6_counts_as_one_address() {
         }
     }
     assert_eq!(refused, [10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_and_goes_too_often_stays_outside_for_a_while_and_the_room_is_spared() {
+    for (hub, most) in [(hub(), 300), (Hub::new(Config { arrivals_per_address: 20, ..config() }), 20)] {
+        let mut witness = Peer::join(&hub, hello("witness")).await;
+        for _ in 0..2 {
+            for (address, most) in
+                [("198.51.100.7:1", most), ("[2001:db8::1]:1", most), ("127.0.0.1:1", 400), ("[::1]:1", 400)]
+            {
+                let (mut came, address) = (0, address.parse::<SocketAddr>().unwrap());
+                for _ in 0..400 {
+                    let (mut stream, other) = duplex(1 << 16);
+                    tokio::spawn(hub.serve(other, address));
+                    let mut bytes = Vec::new();
+                    hello("restless").encode(&mut bytes);
+                    bytes.extend(frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8"));
+                    stream.write_all(&bytes).await.unwrap();
+                    let mut read = Vec::new();
+                    stream.read_to_end(&mut read).await.unwrap();
+                    if String::from_utf8_lossy(&read).contains("too many connections in a short time") {
+                        continue;
+                    }
+                    came += 1;
+                    assert_eq!(witness.frame().await.presence().1, PresenceEvent::Joined);
+                    assert_eq!(witness.frame().await.presence().1, PresenceEvent::Left);
+                }
+                assert_eq!(came, most, "{address}");
+            }
+            witness.quiet().await;
+            sleep(Duration::from_secs(10)).await;
+        }
+    }
 }
 
 async fn ends(stream: &mut DuplexStream) -> bool {
