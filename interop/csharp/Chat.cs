@@ -93,6 +93,18 @@ internal sealed class Chat
 
     private void OnReceived(Message message)
     {
+        try
+        {
+            Hear(message);
+        }
+        catch (Fault fault)
+        {
+            Complain(fault.ToString()); // nothing of what it wanted to say was sent
+        }
+    }
+
+    private void Hear(Message message)
+    {
         if (message.Kind == Kind.Welcome)
         {
             member = message.Member;

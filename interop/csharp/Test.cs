@@ -29,6 +29,8 @@ internal static class Test
         Is("no illegal HELLO is sent", "bad-hello ", FaultOf(() => new Hello { Name = "a\nb" }.Body()));
         Is("nothing is sent before HELLO", "not-open ", FaultOf(() => new Session(Role.Client, new Hello()).Send(new Message(Kind.Message), 0)));
         Talk();
+        TalkOverStreams();
+        LeaveThoseWhoFallSilent();
         Console.WriteLine(failures == 0 ? "ok" : failures + " failed");
         return failures == 0 ? 0 : 1;
     }
@@ -59,6 +61,55 @@ internal static class Test
         }
         listener.Stop();
         Is("what was said came back", "grüß!", got);
+    }
+
+    /// <summary>The same over streams, which block: each side has a thread, and reads until the other has closed.</summary>
+    private static void TalkOverStreams()
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var heard = "";
+        var thread = new Thread(() =>
+        {
+            var socket = listener.AcceptSocket();
+            using (var server = new StreamConnection(new NetworkStream(socket, true), Role.Server, new Hello(), () => socket.Shutdown(SocketShutdown.Send)))
+            {
+                server.Open();
+                for (var message = server.Receive(); message != null; message = server.Receive()) server.Post(message.Payload.Text + "!");
+            }
+        });
+        thread.Start();
+        using (var tcp = new TcpClient("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port))
+        using (var client = new StreamConnection(tcp.GetStream(), Role.Client, new Hello { Preferred = TextEncoding.Utf16LE }))
+        {
+            client.Open();
+            var words = new string('ü', 100000);
+            client.Post("grüß");
+            client.Post(words);
+            var first = client.Receive();
+            heard = first.Payload.Text + " " + first.Payload.Encoding + " " + (client.Receive().Payload.Text == words + "!");
+            client.Close();
+            Is("the end is in good order", "True", (client.Receive() == null).ToString());
+        }
+        Is("the other side ends as well", "True", thread.Join(10000).ToString());
+        listener.Stop();
+        Is("what was said over a stream came back", "grüß! Utf16LE True", heard);
+    }
+
+    /// <summary>A peer that promises a word a second, and says no more after its HELLO.</summary>
+    private static void LeaveThoseWhoFallSilent()
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using (var tcp = new TcpClient("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port))
+        using (var silent = listener.AcceptSocket())
+        using (var client = new StreamConnection(tcp.GetStream(), Role.Client, new Hello()))
+        {
+            silent.Send(new Frame(Hello.Kind, 0, new Hello { Keepalive = 1 }.Body()).Encode());
+            client.Open();
+            Is("who falls silent is left", "idle ", FaultOf(() => client.Receive()));
+        }
+        listener.Stop();
     }
 
     private static void Is(string claim, string expected, string found)
