@@ -68,7 +68,7 @@ pub(super) struct Window {
 }
 
 const COMMANDS: [(&str, &str); 8] = [
-    ("/to", "/to NAME TEXT: say it to one member alone"),
+    ("/to", "/to NAME TEXT, or /msg: say it to one member alone"),
     ("/me", "/me TEXT: say what you do"),
     ("/who", "/who: who is here"),
     ("/search", "/search TEXT: show only what holds it; /search alone or Esc shows everything"),
@@ -289,7 +289,7 @@ impl Window {
         let (command, rest) = text.split_once(' ').unwrap_or((&text, ""));
         match command {
             "/quit" => return Some(Effect::Quit),
-            "/to" => match self.members.addressee(rest) {
+            "/to" | "/msg" => match self.members.addressee(rest) {
                 Some((_, "")) => self.trouble("/to NAME TEXT: there is no text"),
                 Some((member, text)) => {
                     let text = text.to_owned();
@@ -377,8 +377,10 @@ pub(super) mod tests {
         assert_eq!(press(&mut window, "\n"), None);
         assert_eq!(press(&mut window, "/nonsense\n"), None);
         assert!(last(&window).contains("there is no /nonsense"));
-        assert_eq!(press(&mut window, "/to bob hi\n"), None);
-        assert!(last(&window).contains("nobody here"));
+        for command in ["/to", "/msg"] {
+            assert_eq!(press(&mut window, &format!("{command} bob hi\n")), None);
+            assert!(last(&window).contains("nobody here"));
+        }
         assert_eq!(press(&mut window, "/quit\n"), Some(Effect::Quit));
         assert_eq!(window.waiting, 2);
     }
