@@ -153,7 +153,7 @@ impl Rendition {
             Rendition::Messages(wanted) => {
                 let said = match head.from {
                     HUB => format!("* {}", spoken.to_str()),
-                    _ => format!("{}: {}", head.name, spoken.to_str()),
+                    _ => format!("{}: {}", shown(head.name), spoken.to_str()),
                 };
                 let encoding = match wanted.encoding(spoken.encoding) {
                     // as it was sent, but for the name
@@ -365,10 +365,10 @@ impl Rendered {
     }
 }
 
-/// A name as line terminals show it: what would make a line look like another speaker's, or like the hub's own, is
+/// A name as line terminals show it, and peers without the hub profile: what would make a line look like another speaker's, or like the hub's own, is
 /// escaped. A name with a blank behind a colon, or one that ends in a colon or ` (to you)`, would forge `name: text`;
 /// one that begins with `*` or `!` what the hub tells.
-fn shown(name: &str) -> Cow<'_, str> {
+pub(crate) fn shown(name: &str) -> Cow<'_, str> {
     let escape = |at: usize, character: char| {
         let behind = &name[at + character.len_utf8()..];
         match character {

@@ -11,7 +11,7 @@ use bookend::{Code, Encoding, Line, MAX_LINE as MAX_NAME, Payload};
 
 use crate::counters::By;
 use crate::framed::log_fault;
-use crate::rendition::{LineEncoding, Rendered, Rendition};
+use crate::rendition::{LineEncoding, Rendered, Rendition, shown};
 use crate::report::Ending;
 use crate::room::Room;
 use crate::seat::{Seat, Wish};
@@ -367,6 +367,8 @@ impl Terminal {
     fn who(&self, seat: &mut Seat) {
         let (names, here) = seat.room().map(|room| room.here(SHOWN)).unwrap_or_default();
         let more = if here > SHOWN { format!(", and {} more", here - SHOWN) } else { String::new() };
+        // A name with a comma is not to look like two.
+        let names: Vec<_> = names.iter().map(|name| shown(name).replace(',', "\\u{2c}")).collect();
         self.tell(&format!("* {here} here: {}{more}", names.join(", ")), seat);
     }
 

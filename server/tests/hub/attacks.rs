@@ -333,6 +333,7 @@ async fn a_name_forges_neither_another_speaker_nor_the_hub() {
         ("! going-away: bye", "\\u{21} going-away\\u{3a} bye"),
         ("ann (to you)", "ann \\u{28}to you)"),
         ("12:30", "12:30"),
+        ("ann, bob", "ann, bob"),
         ("ann (at work)", "ann (at work)"),
     ] {
         let mut forger = Peer::join(&hub, hello(name)).await;
@@ -342,6 +343,8 @@ async fn a_name_forges_neither_another_speaker_nor_the_hub() {
         assert_eq!(person.line().await, format!("{shown}: x"));
         forger.send(&post_to(0, Encoding::Binary, b"x")).await;
         assert_eq!(person.line().await, format!("* {shown} sent 1 bytes"));
+        person.send(b"/who\r\n").await;
+        assert!(person.line().await.ends_with(&format!(", {}", shown.replace(',', "\\u{2c}"))));
         drop(forger);
         assert_eq!(person.line().await, format!("* {shown} left (1 here)"));
         assert!(number > 1);

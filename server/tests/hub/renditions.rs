@@ -146,6 +146,9 @@ async fn a_peer_without_the_hub_profile_gets_name_and_text_and_binary_as_it_is()
     }
     plain[2].send(&frame(kind::MESSAGE, Encoding::Utf8, b"me too")).await;
     assert_eq!(plain[2].frame().await.body, b"m2: me too");
+    let mut forger = Peer::join(&hub, hello("m2: me")).await;
+    forger.send(&post("not me")).await;
+    assert_eq!(plain[2].frame().await.body, b"m2\\u{3a} me: not me", "[R9.31]");
     plain[2].send(&post("no")).await;
     assert_eq!(plain[2].frame().await.close().0, Code::UNKNOWN_KIND);
 }
