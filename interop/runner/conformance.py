@@ -1,18 +1,20 @@
-"""Runs vectors against adapters and says which ones do not hold."""
+"""Lets `bookend conform` test the adapter of every language."""
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Callable, Collection, Dict, Iterator, List
+import subprocess
+from typing import Any, Callable, Collection, Dict, List, Mapping, Sequence
 
-from adapter import Adapter, AdapterFailure, GivenUp
-from languages import LANGUAGES, NotRun, build, command_of
-from layers import Case, cases
+from languages import LANGUAGES, ROOT, NotRun, build, build_rust, command_of
 from table import Table
-from vectors import LAYERS, Vector, load
 
-SHOWN_MISMATCHES = 10
-"""Mismatches printed in full for one layer in one language; of the others only the ids."""
+TIME_LIMIT = 600.0
+"""Seconds that a whole examination may take."""
+
+SHOWN = 10
+"""Failed cases of a language that are told in full; of the others only the ids."""
 
 SHOWN_CHARACTERS = 400
 """Characters printed of one line."""
@@ -20,93 +22,65 @@ SHOWN_CHARACTERS = 400
 Print = Callable[[str], None]
 
 
-class UnknownId(Exception):
-    """An id that no vector has."""
-
-
 def run(table: Table, only: Collection[str], ids: Collection[str], say: Print = print) -> None:
-    """Every vector, or those of `ids`, in every language, or those of `only`."""
-    layers = chosen(ids)
+    """Every case, or those of `ids`, in every language, or those of `only`."""
+    try:
+        tester = [*build_rust("bookend-client", "bookend"), "conform", "--json"]
+    except NotRun as reason:
+        table.not_run("conform", str(reason), failure=is_failure(reason))
+        return
+    filters = [word for name in ids for word in ("--only", name)]
     for language in LANGUAGES:
         if only and language.name not in only:
             continue
         try:
             build(language)
         except NotRun as reason:
-            table.not_run(language.name, str(reason), failure=not reason.lacking or os.environ.get("CI") == "true")
+            table.not_run(language.name, str(reason), failure=is_failure(reason))
             continue
-        run_row(table, language.name, Adapter(command_of(language.adapter), language.environment), layers, say)
+        command = [*tester, *filters, "--adapter", *command_of(language.adapter)]
+        examine(table, language.name, command, language.environment, say)
 
 
-def chosen(ids: Collection[str]) -> Dict[str, List[Vector]]:
-    """The vectors of each layer that has any of `ids`, or all.
-
-    Raises UnknownId where one of them is no vector's.
-    """
-    layers = {layer: load(layer) for layer in LAYERS}
-    known = {vector["id"] for vectors in layers.values() for vector in vectors}
-    unknown = sorted(set(ids) - known)
-    if unknown:
-        raise UnknownId(f"no vector {', '.join(unknown)}")
-    if ids:
-        layers = {layer: [vector for vector in vectors if vector["id"] in ids] for layer, vectors in layers.items()}
-    return {layer: vectors for layer, vectors in layers.items() if vectors}
+def is_failure(reason: NotRun) -> bool:
+    """In CI a missing tool is a failure, too."""
+    return not reason.lacking or os.environ.get("CI") == "true"
 
 
-def run_row(table: Table, name: str, adapter: Adapter, layers: Dict[str, List[Vector]], say: Print = print) -> None:
-    """One row of the table; the adapter is closed behind it."""
+def examine(table: Table, row: str, command: Sequence[str], environment: Mapping[str, str], say: Print = print) -> None:
+    """One row of the table, a cell for each group of cases."""
     try:
-        for layer, vectors in layers.items():
-            failed = run_layer(adapter, f"{name}: {layer}", layer, vectors, say)
-            table.count(name, layer, len(vectors) - failed, len(vectors))
-    except GivenUp as reason:
-        table.not_run(name, str(reason), failure=True)
-    try:
-        adapter.close()
-    except AdapterFailure as failure:
-        say(f"{name}: the adapter {failure}\n")
-        table.failed = True
+        ended = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=TIME_LIMIT
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        table.not_run(row, str(error), failure=True)
+        return
+    objects = [json.loads(line) for line in ended.stdout.decode("utf-8").splitlines()]
+    cases = [case for case in objects if "verdict" in case and case["verdict"] != "not-applicable"]
+    if not cases:
+        table.not_run(row, f"exit status {ended.returncode}", failure=True)
+        return
+    totals: Dict[str, List[int]] = {}
+    for case in cases:
+        passed = case["verdict"] in ("passed", "not-strict")
+        total = totals.setdefault(case["group"], [0, 0])
+        total[0] += passed
+        total[1] += 1
+    for group, (count, total_count) in totals.items():
+        table.count(row, group, count, total_count)
+    tell(row, [case for case in cases if case["verdict"] in ("failed", "not-run")], say)
+    table.failed |= ended.returncode != 0
 
 
-def run_layer(adapter: Adapter, title: str, layer: str, vectors: List[Vector], say: Print) -> int:
-    """Asks the adapter about each vector and says what does not hold; returns how many do not."""
-    failed: List[str] = []
-    for vector in vectors:
-        lines = mismatch(adapter, layer, vector)
-        if lines:
-            failed.append(vector["id"])
-            if len(failed) <= SHOWN_MISMATCHES:
-                say("\n".join([f"{title}: {lines[0]}", *(f"    {line}" for line in lines[1:]), ""]))
-    if len(failed) > SHOWN_MISMATCHES:
-        say(f"{title}: also {' '.join(failed[SHOWN_MISMATCHES:])}\n")
-    return len(failed)
-
-
-def mismatch(adapter: Adapter, layer: str, vector: Vector) -> List[str]:
-    """The first case of a vector that does not hold, for people; no lines if all do."""
-    for case in cases(layer, vector):
-        try:
-            answer = adapter.ask(case.request)
-        except AdapterFailure as failure:
-            answer = f"({failure})"
-        if not case.passes(answer):
-            return list(told(vector, case, answer))
-    return []
-
-
-def told(vector: Vector, case: Case, answer: str) -> Iterator[str]:
-    """One mismatch, line by line."""
-    expected = case.expected + (" …" if case.open else "")
-    start = max(0, len(os.path.commonprefix([expected, answer])) - SHOWN_CHARACTERS // 2)
-    yield f"{vector['id']} {' '.join(vector['requires'])}: {vector['why']}"
-    yield f"{case.how}: {excerpt(case.request, 0)}"
-    yield f"expected: {excerpt(expected, start)}"
-    yield f"got:      {excerpt(answer, start)}"
-
-
-def excerpt(text: str, start: int) -> str:
-    """A long line's part that matters: both lines of a pair from the same place."""
-    if len(text) <= SHOWN_CHARACTERS:
-        return text
-    part = text[start : start + SHOWN_CHARACTERS]
-    return f"[{start}..{start + len(part)} of {len(text)}] {part}"
+def tell(row: str, cases: List[Dict[str, Any]], say: Print) -> None:
+    """What does not hold, and why."""
+    for case in cases[:SHOWN]:
+        tags = " ".join(requirement["tag"] for requirement in case["requires"])
+        lines = [f"{row}: {case['id']} {tags}: {case['why']}"]
+        for name in ("how", "sent", "expected", "seen", "diagnosis", "mend"):
+            if case[name] is not None:
+                lines.append(f"    {name}: {case[name][:SHOWN_CHARACTERS]}")
+        say("\n".join([*lines, ""]))
+    if cases[SHOWN:]:
+        say(f"{row}: also {' '.join(case['id'] for case in cases[SHOWN:])}\n")

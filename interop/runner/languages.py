@@ -176,12 +176,17 @@ def command_of(words: Sequence[str]) -> List[str]:
 
 def build_hub() -> Sequence[str]:
     """Builds the hub and returns the command that starts it. Raises NotRun as `build` does."""
+    return build_rust("bookend-server", "bookend-server")
+
+
+def build_rust(package: str, program: str) -> Sequence[str]:
+    """Builds a program in Rust and returns the command that starts it. Raises NotRun as `build` does."""
     if _rust is None:
         if shutil.which("cargo") is None:
             raise NotRun("no cargo", lacking=True)
-        if subprocess.run((*CARGO, "bookend-server"), cwd=ROOT).returncode != 0:
+        if subprocess.run((*CARGO, package), cwd=ROOT).returncode != 0:
             raise NotRun("build failed")
-    return command_of(("{rust}/bookend-server",))
+    return command_of((f"{{rust}}/{program}",))
 
 
 def build_windows_hub() -> Sequence[str]:

@@ -1,6 +1,8 @@
 //! Every vector of `interop/vectors`, answered by the crate itself: whole, one byte at a time, and with a tail.
 
+#[path = "../../../client/src/bin/bookend/conform/vectors/cases.rs"]
 mod cases;
+#[path = "../../../client/src/bin/bookend/conform/vectors/schema.rs"]
 mod schema;
 
 use std::collections::BTreeSet;
@@ -86,8 +88,8 @@ fn failures(cases: &[Case]) -> Vec<String> {
     for case in cases {
         let answer = answer(&case.request);
         if !case.passes(&answer) {
-            let Case { request, expected, .. } = case;
-            failures.push(format!("  asked    {request}\n  expected {expected}\n  answered {answer}\n"));
+            let Case { how, request, expected, .. } = case;
+            failures.push(format!("  {how}: asked {request}\n  expected {expected}\n  answered {answer}\n"));
         }
     }
     failures

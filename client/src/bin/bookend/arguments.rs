@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::admin::AdminArguments;
 use crate::bench::BenchArguments;
 use crate::chat::Chat;
+use crate::conform::ConformArguments;
 use crate::doctor::DoctorArguments;
 use crate::inspect::InspectArguments;
 use crate::manual::{CompletionsArguments, ManArguments};
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Completions(CompletionsArguments),
     Man(ManArguments),
     Admin(AdminArguments),
+    Conform(ConformArguments),
 }
 
 /// Post each line of standard input to a room, and print what is said there

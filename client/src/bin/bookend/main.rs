@@ -4,13 +4,14 @@
 //! # Layout
 //!
 //! `arguments` is the command line; `chat` (on a terminal `window`), `send`, `listen` and `ping` are the commands, and `doctor`, `inspect`, `relay`,
-//! `admin` and `bench`, which have layouts of their own. Under the others: `input` reads lines
+//! `admin`, `conform` and `bench`, which have layouts of their own. Under the others: `input` reads lines
 //! and `console` writes, each in a thread of its own; `receive` is the loop that every command runs; `post` sends.
 
 mod admin;
 mod arguments;
 mod bench;
 mod chat;
+mod conform;
 mod console;
 mod doctor;
 #[cfg(test)]
@@ -112,6 +113,7 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
             Ok(written) => told(console, written).await,
             Err(error) => Err(Failure::Unusable(format!("man: {error}"))),
         },
+        Command::Conform(arguments) => conform::conform(&arguments, console, interrupt()).await,
     }
 }
 

@@ -1,21 +1,23 @@
-//! What each vector asks of the adapter, and the answer that is due: the same as `interop/runner/layers.py`.
+//! What each vector asks of an adapter, and the answer that is due. The tests of the crate `bookend` ask the same.
 
 use bookend::OVERHEAD;
 
-use crate::schema::{Frame, FramesVector, HellosVector, MessagesVector, SessionsVector, Step, TextsVector};
+use super::schema::{Frame, FramesVector, HellosVector, MessagesVector, SessionsVector, Step, TextsVector};
 
 /// One request.
 #[derive(Debug)]
 pub(crate) struct Case {
+    /// How the bytes are given, or which direction is asked for.
+    pub(crate) how: String,
     pub(crate) request: String,
     pub(crate) expected: String,
     /// The answer goes on behind what is expected, by words of its own.
-    open: bool,
+    pub(crate) open: bool,
 }
 
 impl Case {
-    fn new(request: String, expected: String) -> Case {
-        Case { request, expected, open: false }
+    fn new(how: impl Into<String>, request: String, expected: String) -> Case {
+        Case { how: how.into(), request, expected, open: false }
     }
 
     pub(crate) fn passes(&self, answer: &str) -> bool {
@@ -46,7 +48,7 @@ pub(crate) fn frames(vector: &FramesVector) -> Vec<Case> {
     let mut cases = Vec::new();
     for cut in CUTS {
         let input = vector.bytes.hex();
-        cases.push(Case::new(format!("frame {limit} {cut} {input}"), format!("{} {ending}", frames.join(" "))));
+        cases.push(Case::new(cut, format!("frame {limit} {cut} {input}"), format!("{} {ending}", frames.join(" "))));
         for (tail, behind) in [(EMPTY_MESSAGE, "02:2:- end"), (STRAY_BYTE, &stray)] {
             let further = match &*ending {
                 "more" => "",
@@ -54,7 +56,8 @@ pub(crate) fn frames(vector: &FramesVector) -> Vec<Case> {
                 fault => fault,
             };
             let expected = format!("{} {further}", frames.join(" "));
-            cases.push(Case { request: format!("frame {limit} {cut} {sent}{tail}"), expected, open: ending == "more" });
+            let (how, request) = (format!("{cut}, tail {tail}"), format!("frame {limit} {cut} {sent}{tail}"));
+            cases.push(Case { how, request, expected, open: ending == "more" });
         }
     }
     if vector.canonical {
@@ -62,7 +65,7 @@ pub(crate) fn frames(vector: &FramesVector) -> Vec<Case> {
         for frame in &vector.frames {
             let (written, behind) = rest.split_at(2 * OVERHEAD + frame.body.text().len());
             let request = format!("encode {} {} {}", frame.kind, frame.encoding, frame.body.hex());
-            cases.push(Case::new(request, format!("ok {written}")));
+            cases.push(Case::new("written again", request, format!("ok {written}")));
             rest = behind;
         }
         assert_eq!(rest, "", "{}: canonical bytes are frames", vector.id);
@@ -79,24 +82,24 @@ pub(crate) fn texts(vector: &TextsVector) -> Vec<Case> {
         (Some(came), Some(utf8), Some(bom), None, None, None) => {
             let (came, utf8) = (came.hex(), utf8.hex());
             let removed = if *bom { "bom" } else { "nobom" };
-            let mut cases = vec![Case::new(decodes(&came), format!("ok {utf8} {removed}"))];
+            let mut cases = vec![Case::new("read", decodes(&came), format!("ok {utf8} {removed}"))];
             if *canonical {
-                cases.push(Case::new(encodes(&utf8), format!("ok {came}")));
+                cases.push(Case::new("written", encodes(&utf8), format!("ok {came}")));
             }
             cases
         }
         (Some(came), None, None, None, None, Some(fault)) => {
-            vec![Case::new(decodes(&came.hex()), format!("fault:{fault}"))]
+            vec![Case::new("read", decodes(&came.hex()), format!("fault:{fault}"))]
         }
         (None, None, None, Some(utf8), Some(bytes), None) => {
             let (utf8, bytes) = (utf8.hex(), bytes.hex());
             vec![
-                Case::new(encodes(&utf8), format!("ok {bytes}")),
-                Case::new(decodes(&bytes), format!("ok {utf8} nobom")),
+                Case::new("written", encodes(&utf8), format!("ok {bytes}")),
+                Case::new("read again", decodes(&bytes), format!("ok {utf8} nobom")),
             ]
         }
         (None, None, None, Some(utf8), None, Some(fault)) => {
-            vec![Case::new(encodes(&utf8.hex()), format!("fault:{fault}"))]
+            vec![Case::new("written", encodes(&utf8.hex()), format!("fault:{fault}"))]
         }
         _ => panic!("{}: either decode or encode, and what comes of it", vector.id),
     }
@@ -116,9 +119,12 @@ pub(crate) fn hellos(vector: &HellosVector) -> Vec<Case> {
             }
             assert_eq!(expected.split(' ').count(), 1 + hello.len(), "{}: an unknown field", vector.id);
             expected += &format!(" wire={wire}");
-            vec![Case::new(format!("hello {body}"), expected.clone()), Case::new(format!("hello {wire}"), expected)]
+            vec![
+                Case::new("read", format!("hello {body}"), expected.clone()),
+                Case::new("as written, read", format!("hello {wire}"), expected),
+            ]
         }
-        (None, Some(fault)) => vec![Case::new(format!("hello {body}"), format!("fault:{fault}"))],
+        (None, Some(fault)) => vec![Case::new("read", format!("hello {body}"), format!("fault:{fault}"))],
         _ => panic!("{}: either a HELLO or a fault", vector.id),
     }
 }
@@ -134,10 +140,13 @@ pub(crate) fn messages(vector: &MessagesVector) -> Vec<Case> {
             assert_eq!(names.len(), fields.len(), "{}: the fields of {message} are {names:?}", vector.id);
             let shown: Vec<String> = names.iter().map(|&name| format!("{name}={}", fields[name].shown())).collect();
             let expected = format!("ok {message} {} wire={wire}", shown.join(" "));
-            vec![Case::new(request(&body), expected.clone()), Case::new(request(&wire), expected)]
+            vec![
+                Case::new("read", request(&body), expected.clone()),
+                Case::new("as written, read", request(&wire), expected),
+            ]
         }
-        (None, None, true, None) => vec![Case::new(request(&body), "ignored".into())],
-        (None, None, false, Some(fault)) => vec![Case::new(request(&body), format!("fault:{fault}"))],
+        (None, None, true, None) => vec![Case::new("read", request(&body), "ignored".into())],
+        (None, None, false, Some(fault)) => vec![Case::new("read", request(&body), format!("fault:{fault}"))],
         _ => panic!("{}: either a message, ignored or a fault", vector.id),
     }
 }
@@ -172,9 +181,9 @@ pub(crate) fn sessions(vector: &SessionsVector) -> Vec<Case> {
     for cut in CUTS {
         let request = format!("session {} {cut} {} {}", vector.role, vector.hello.hex(), steps.join(" "));
         let tail = format!("{request} recv:{EMPTY_MESSAGE}");
-        cases.push(Case::new(request, words.join(" ")));
+        cases.push(Case::new(cut, request, words.join(" ")));
         let expected = words.join(" ") + if over { " -" } else { "" };
-        cases.push(Case { request: tail, expected, open: !over });
+        cases.push(Case { how: format!("{cut}, tail"), request: tail, expected, open: !over });
     }
     cases
 }

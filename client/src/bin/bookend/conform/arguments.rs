@@ -1,0 +1,66 @@
+//! The command line of `bookend conform`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args};
+
+use super::selection::{Filter, Selection};
+
+const EXAMPLES: &str = "\
+Exit codes:
+  0    the peer conforms
+  1    it does not, or a case could not be run
+  2    a wrong option or argument, or nothing to ask
+  3    the peer could not be started or reached
+  130  interrupted
+
+Objects of --json, one a line: a case has id, group, why, requires (tag and sentence of SPEC.md), verdict (passed,
+not-strict, failed, not-run, not-applicable), how, sent, expected, seen, diagnosis, mend; the last one is summary.";
+
+/// Test a peer in any language against SPEC.md, and write its report card
+///
+/// With --adapter it starts CMD, which speaks the line protocol of interop/README.md, and asks it every vector: whole,
+/// one byte at a time, and with a tail.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, group = ArgGroup::new("peer").required(true))]
+pub(crate) struct ConformArguments {
+    /// Test an adapter: CMD answers requests on its standard input
+    #[arg(long, group = "peer", requires = "command")]
+    pub(super) adapter: bool,
+    /// Ask only for this: a section (R4), a requirement (R4.7), a group (frames) or a case (F001); may be repeated
+    #[arg(long, value_name = "WHAT", value_parser = Filter::parse)]
+    only: Vec<Filter>,
+    /// Leave this out, named in the same ways; may be repeated
+    #[arg(long, value_name = "WHAT", value_parser = Filter::parse)]
+    skip: Vec<Filter>,
+    /// Let advice (SHOULD) count, too
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Write a report as JUnit does, too
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+    /// Write a report card in HTML, too
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// How long each case may wait for an answer
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    pub(super) timeout: Duration,
+    /// The program to test, with its arguments
+    #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(super) command: Vec<String>,
+}
+
+impl ConformArguments {
+    pub(super) fn selection(&self) -> Selection<'_> {
+        Selection { only: &self.only, skip: &self.skip }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or("it is 0.1 to 600 seconds")
+}

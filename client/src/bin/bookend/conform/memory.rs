@@ -1,0 +1,59 @@
+//! How much memory a process has used, where the system tells.
+
+use std::fs;
+use std::ops::Sub;
+
+/// Peaks, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Memory {
+    /// Of memory that was written to.
+    resident: u64,
+    /// Of addresses that were reserved: zeroed pages that nobody touched are only here.
+    reserved: u64,
+}
+
+impl Memory {
+    /// What a process has used since it began; `None` where there is no `/proc`, or no such process any more.
+    pub(super) fn peak_of(process: u32) -> Option<Memory> {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+        };
+        Some(Memory { resident: field("VmHWM:")?, reserved: field("VmPeak:")? })
+    }
+
+    /// The larger of the two, for something that has grown.
+    pub(super) fn most(self) -> u64 {
+        self.resident.max(self.reserved)
+    }
+}
+
+impl Sub for Memory {
+    type Output = Memory;
+
+    /// How much it has grown.
+    fn sub(self, before: Memory) -> Memory {
+        Memory {
+            resident: self.resident.saturating_sub(before.resident),
+            reserved: self.reserved.saturating_sub(before.reserved),
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_nobody_touches_is_seen() {
+        // [R8.1]
+        let own = || Memory::peak_of(std::process::id()).unwrap();
+        let before = own();
+        let zeroes = vec![0_u8; 1 << 30];
+        let grown = own() - before;
+        drop(zeroes);
+        assert!(grown.most() >= 1 << 29, "{grown:?}");
+        assert!(grown.resident < 1 << 29, "{grown:?}");
+    }
+}

@@ -1,0 +1,172 @@
+//! `bookend conform` as its users run it: sound peers conform, and each broken one is caught for its fault.
+//!
+//! These need `python3` and `cc`; without them they fail.
+
+#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// What the program said and its exit code.
+fn conform(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_bookend"))
+        .arg("conform")
+        .args(arguments)
+        .current_dir(root())
+        .env_remove("NO_COLOR")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("the program was built");
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// The cases and the summary, and the exit code.
+fn examine(arguments: &[&str]) -> (Option<i32>, Vec<Value>, Value) {
+    let (code, lines, errors) = conform(&[&["--json"], arguments].concat());
+    let mut cases: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let summary = cases.pop().unwrap_or_else(|| panic!("{errors}"))["summary"].clone();
+    (code, cases, summary)
+}
+
+/// The tags of the cases that failed.
+fn failed(cases: &[Value]) -> BTreeSet<&str> {
+    let failed = cases.iter().filter(|case| case["verdict"] == "failed");
+    failed.flat_map(|case| case["requires"].as_array().unwrap()).map(|tag| tag["tag"].as_str().unwrap()).collect()
+}
+
+/// File, way of testing and requirement of each broken peer, as `interop/broken/README.md` says.
+fn broken() -> Vec<[String; 3]> {
+    let table = std::fs::read_to_string(root().join("interop/broken/README.md")).unwrap();
+    let rows = table.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, file, _, mode, tag, _] = cells[..] else { return None };
+        let file = file.strip_prefix('`')?.strip_suffix('`')?;
+        Some([file, mode, tag].map(str::to_owned))
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_broken_adapter_is_caught_for_its_fault() {
+    let broken: Vec<[String; 3]> = broken().into_iter().filter(|[_, mode, _]| mode == "adapter").collect();
+    assert!(broken.len() >= 10, "{broken:?}");
+    std::thread::scope(|scope| {
+        for some in broken.chunks(broken.len().div_ceil(3)) {
+            scope.spawn(move || {
+                for [file, _, tag] in some {
+                    let (code, cases, summary) = examine(&["--adapter", "python3", &format!("interop/broken/{file}")]);
+                    assert_eq!((code, &summary["conforms"]), (Some(1), &Value::Bool(false)), "{file}: {summary}");
+                    assert!(failed(&cases).contains(&**tag), "{file} was not caught for {tag}: {:?}", failed(&cases));
+                    let passed = summary["cases"]["passed"].as_u64();
+                    assert!(passed > Some(300), "{file} has more than its fault: {summary}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn every_broken_peer_is_listed() {
+    let listed: BTreeSet<String> = broken().into_iter().map(|[file, ..]| file).collect();
+    let files = std::fs::read_dir(root().join("interop/broken")).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let there: BTreeSet<String> =
+        names.filter(|name| name.ends_with(".py") && !["peer.py", "sound.py"].contains(&&**name)).collect();
+    assert_eq!(listed, there);
+}
+
+#[test]
+fn peer_without_a_fault_conforms() {
+    let (code, cases, summary) = examine(&["--strict", "--adapter", "python3", "interop/broken/sound.py"]);
+    assert_eq!((code, &summary["conforms"]), (Some(0), &Value::Bool(true)), "{summary}");
+    assert!(cases.len() > 600 && cases.iter().all(|case| case["verdict"] == "passed"), "{summary}");
+}
+
+#[test]
+fn peer_in_c_conforms() {
+    let adapter = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conform-c-adapter");
+    let folder = root().join("interop/c");
+    let library = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.starts_with("bookend_") && name.ends_with(".c")
+    });
+    let mut compiler = Command::new("cc");
+    let built = compiler.args(["-std=c99", "-O1", "-o"]).arg(&adapter).arg(folder.join("adapter.c"));
+    let built = built.args(library).status().expect("these tests need cc");
+    assert!(built.success());
+    let (code, _, summary) = examine(&["--strict", "--adapter", adapter.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{summary}");
+}
+
+#[test]
+fn failure_is_told_with_requirement_bytes_and_mistake() {
+    // [R2.5]
+    let arguments = ["--only", "F001", "--adapter", "python3", "interop/broken/length_little_endian.py"];
+    let (code, text, _) = conform(&arguments);
+    assert_eq!(code, Some(1));
+    for line in [
+        "FAILS  F001  The MESSAGE `hi` of section 2, twelve bytes.",
+        "    R2.5       The length MUST be the number of bytes of the body, without header and END.",
+        "    sent       frame 1048576 whole f5f80202000000026869f8f5",
+        "    expected   02:2:6869 end",
+        "    seen       fault:too-long:4",
+        "2 Frame        0/1",
+        "does not conform: 0 passed, 1 failed, 641 left out",
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+    }
+    let (_, cases, _) = examine(&["--only", "F007", "--adapter", "python3", "interop/broken/length_in_characters.py"]);
+    assert!(cases[0]["diagnosis"].as_str().unwrap().starts_with("length-counts-characters"), "{}", cases[0]);
+}
+
+#[test]
+fn filters_choose_and_an_empty_choice_is_a_mistake() {
+    let ids = |filters: &[&str]| -> Vec<String> {
+        let (_, cases, _) = examine(&[filters, &["--adapter", "python3", "interop/broken/sound.py"]].concat());
+        cases.iter().map(|case| case["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&["--only", "F002"]), ["F002"]);
+    assert!(ids(&["--only", "R8.1"]).contains(&"memory-whole".into()));
+    assert!(!ids(&["--only", "R2", "--skip", "frames"]).iter().any(|id| id.starts_with('F')));
+    assert_eq!(conform(&["--only", "frams", "--adapter", "python3", "interop/broken/sound.py"]).0, Some(2));
+    assert_eq!(conform(&["--only", "R2.99", "--adapter", "python3", "interop/broken/sound.py"]).0, Some(2));
+    assert_eq!(conform(&["--adapter"]).0, Some(2));
+}
+
+#[test]
+fn adapter_that_cannot_be_started_hangs_or_ends_is_no_pass() {
+    assert_eq!(conform(&["--adapter", "./no-such-program"]).0, Some(3));
+    let (code, cases, summary) =
+        examine(&["--timeout", "0.3", "--only", "texts", "--adapter", "python3", "-c", "import sys; sys.stdin.read()"]);
+    assert_eq!(code, Some(1));
+    assert_eq!((&summary["cases"]["failed"], &summary["cases"]["passed"]), (&3.into(), &0.into()));
+    assert_eq!(cases[3]["verdict"], "not-run");
+    let (code, _, summary) = examine(&["--only", "ends", "--adapter", "python3", "-c", "raise SystemExit(7)"]);
+    assert_eq!((code, &summary["cases"]["failed"]), (Some(1), &1.into()));
+}
+
+#[test]
+fn reports_are_written() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conform");
+    std::fs::create_dir_all(&folder).unwrap();
+    let [junit, html] = ["report.xml", "report.html"].map(|name| folder.join(name).to_str().unwrap().to_owned());
+    let peer = ["--adapter", "python3", "interop/broken/mark_kept.py"];
+    let (code, ..) = conform(&[&["--only", "R5", "--junit", &junit, "--html", &html], &peer[..]].concat());
+    assert_eq!(code, Some(1));
+    let [junit, html] = [junit, html].map(|path| std::fs::read_to_string(path).unwrap());
+    assert!(junit.starts_with("<?xml ") && junit.contains("<failure ") && junit.ends_with("</testsuites>\n"));
+    assert!(html.starts_with("<!doctype html>") && html.contains("A receiver MUST remove one leading byte order mark"));
+    let nowhere = folder.join("no/such/folder").to_str().unwrap().to_owned();
+    let (code, _, errors) =
+        conform(&["--html", &nowhere, "--only", "F001", "--adapter", "python3", "interop/broken/sound.py"]);
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("no/such/folder"), "{errors}");
+}
