@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 import threading
+import time
 import unittest
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Iterator, List, Optional
 
 import support
@@ -197,6 +199,22 @@ class ConnectionTest(unittest.TestCase):
             self.assertIsNone(raw.frame())
             with self.assertRaises(Fault):
                 peer.send_text("too late")
+
+    def test_a_peer_that_stops_is_noticed_by_who_waits_with_a_selector(self) -> None:
+        # [R7.3] [R7.11]
+        quiet = Hello(keepalive=0)
+        for what, hello, said in (("idle", Hello(keepalive=1), b""), ("frame-timeout", quiet, b"\xf5")):
+            with self.subTest(what), raw_pair() as (near, raw):
+                raw.send(support.hello_frame(hello) + said)
+                peer = connection.over(near, Role.CLIENT, quiet, limits=Limits(header=100, drain=50))
+                until = time.monotonic() + PATIENCE
+                with selectors.DefaultSelector() as selector, self.assertRaises(Fault) as caught:
+                    selector.register(peer, selectors.EVENT_READ)
+                    while time.monotonic() < until:
+                        with suppress(TimeoutError):
+                            peer.receive(timeout=0)
+                        selector.select(peer.patience())
+                self.assertEqual(caught.exception.name, what)
 
     def test_a_close_of_the_peer_is_told(self) -> None:
         for code, reason in ((1000, b"normal"), (1013, b"try-later: full"), (3000, b"mine")):

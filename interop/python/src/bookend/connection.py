@@ -217,8 +217,9 @@ class Connection:
     def _turn(self, until: Optional[int]) -> None:
         """Waits for the stream or the time, and does what is to be done."""
         endpoint, now = self._endpoint, _now()
-        endpoint.session.excuse(now - self._left)
         reads = endpoint.wants_bytes or self._is_broken
+        if not reads or self._is_readable():
+            endpoint.session.excuse(now - self._left)  # what waits may have come any time since then
         events = (selectors.EVENT_READ if reads else 0) | (selectors.EVENT_WRITE if endpoint.outgoing else 0)
         stall = None if self._blocked is None else self._blocked + self._endpoint.limits.stall
         times = [time for time in (until, endpoint.session.deadline(), stall) if time is not None]
@@ -235,6 +236,11 @@ class Connection:
             endpoint.stalled()
         if endpoint.session.is_done:
             self._release()
+
+    def _is_readable(self) -> bool:
+        """Whether something waits to be read."""
+        self._selector.modify(self._stream, selectors.EVENT_READ)
+        return bool(self._selector.select(0))
 
     def _read(self) -> None:
         try:
