@@ -1,5 +1,7 @@
 """Broken: room is reserved for what a header claims."""
 
+import dataclasses
+
 import peer
 from bookend.frame import Decoder
 
@@ -14,6 +16,7 @@ def header(decoder: Decoder):
 
 
 Decoder.header = header
+peer.HELLO = dataclasses.replace(peer.HELLO, max_body=(1 << 31) - 1)  # so that much can be claimed
 
 if __name__ == "__main__":
     peer.run()

@@ -6,8 +6,8 @@ from bookend.clock import Clock
 sound_open = Clock.open
 
 
-def open_clock(clock: Clock, keepalive: int, peer_keepalive: int) -> None:
-    sound_open(clock, keepalive, peer_keepalive)
+def open_clock(clock: Clock, keepalive: int, peer_keepalive: int, now: int) -> None:
+    sound_open(clock, keepalive, peer_keepalive, now)
     clock._quiet = None
 
 

@@ -27,6 +27,7 @@ namespace Bookend
         private readonly Timer timer;
         private int sent; // bytes of the first of `outgoing`
         private long unsent, waiting, progress;
+        private Fault ended; // why the session is over; told once the last words are out and the peer's have come
         private bool isSending, isReading, halfCloses, isShut, isBroken, isClosed, isOpened;
 
         public Connection(Socket socket, Role role, Hello hello, SynchronizationContext context)
@@ -162,7 +163,7 @@ namespace Bookend
                 else if (act.Write != null) Write(act.Write);
                 if (act.Deliver != null) Deliver(act);
                 if (act.HalfClose) halfCloses = true;
-                if (act.End != null) RaiseEnded(act.Fault is PeerClosed && act.Fault.Code == 1000 ? null : act.Fault);
+                if (act.End != null) ended = act.Fault is PeerClosed && act.Fault.Code == 1000 ? null : act.Fault;
             }
         }
 
@@ -206,6 +207,7 @@ namespace Bookend
                 isClosed = true;
                 timer.Dispose();
                 socket.Close();
+                RaiseEnded(ended);
                 return;
             }
             try

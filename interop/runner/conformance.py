@@ -1,11 +1,12 @@
-"""Lets `bookend conform` test the adapter of every language."""
+"""Lets `bookend conform` test the adapter and the chat peer of every language."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-from typing import Any, Callable, Collection, Dict, List, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 from languages import LANGUAGES, ROOT, NotRun, build, build_rust, command_of
 from table import Table
@@ -19,27 +20,54 @@ SHOWN = 10
 SHOWN_CHARACTERS = 400
 """Characters printed of one line."""
 
+AT_ONCE = 3
+"""Examinations at one time: they wait more than they work."""
+
 Print = Callable[[str], None]
+Outcome = Union["subprocess.CompletedProcess[bytes]", Exception]
+
+
+class Examination(NamedTuple):
+    """What is asked of one peer."""
+
+    row: str
+    column: Optional[str]  # of all cases; without one each group has its own
+    command: Sequence[str]
+    environment: Mapping[str, str]
 
 
 def run(table: Table, only: Collection[str], ids: Collection[str], say: Print = print) -> None:
-    """Every case, or those of `ids`, in every language, or those of `only`."""
+    """Every case, or those of `ids`, in every language, or those of `only`: of the adapter, and without `ids` of the chat
+    peer as a client."""
     try:
         tester = [*build_rust("bookend-client", "bookend"), "conform", "--json"]
     except NotRun as reason:
         table.not_run("conform", str(reason), failure=is_failure(reason))
         return
     filters = [word for name in ids for word in ("--only", name)]
+    built = []
     for language in LANGUAGES:
         if only and language.name not in only:
             continue
         try:
             build(language)
+            built.append(language)
         except NotRun as reason:
             table.not_run(language.name, str(reason), failure=is_failure(reason))
-            continue
-        command = [*tester, *filters, "--adapter", *command_of(language.adapter)]
-        examine(table, language.name, command, language.environment, say)
+    examinations = [
+        Examination(language.name, None, [*tester, *filters, "--adapter", *command_of(language.adapter)], language.environment)
+        for language in built
+    ]
+    if not ids:
+        examinations += [
+            Examination(
+                language.name, "as client", [*tester, "--quick", "--client", "--", *command_of(language.chat), "{address}"], language.environment
+            )
+            for language in built
+        ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for examination, outcome in zip(examinations, pool.map(examine, examinations)):
+            enter(table, examination, outcome, say)
 
 
 def is_failure(reason: NotRun) -> bool:
@@ -47,30 +75,38 @@ def is_failure(reason: NotRun) -> bool:
     return not reason.lacking or os.environ.get("CI") == "true"
 
 
-def examine(table: Table, row: str, command: Sequence[str], environment: Mapping[str, str], say: Print = print) -> None:
-    """One row of the table, a cell for each group of cases."""
+def examine(examination: Examination) -> Outcome:
+    """Lets the tester do its work."""
+    environment = {**os.environ, **examination.environment}
     try:
-        ended = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=TIME_LIMIT
+        return subprocess.run(
+            examination.command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=TIME_LIMIT
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        table.not_run(row, str(error), failure=True)
+        return error
+
+
+def enter(table: Table, examination: Examination, outcome: Outcome, say: Print = print) -> None:
+    """A row of the table, a cell for each group of cases, or one for all."""
+    row = examination.row
+    if isinstance(outcome, Exception):
+        table.not_run(row, str(outcome), failure=True)
         return
-    objects = [json.loads(line) for line in ended.stdout.decode("utf-8").splitlines()]
+    objects = [json.loads(line) for line in outcome.stdout.decode("utf-8").splitlines()]
     cases = [case for case in objects if "verdict" in case and case["verdict"] != "not-applicable"]
     if not cases:
-        table.not_run(row, f"exit status {ended.returncode}", failure=True)
+        table.not_run(row, f"exit status {outcome.returncode}", failure=True)
         return
     totals: Dict[str, List[int]] = {}
     for case in cases:
         passed = case["verdict"] in ("passed", "not-strict")
-        total = totals.setdefault(case["group"], [0, 0])
+        total = totals.setdefault(examination.column or case["group"], [0, 0])
         total[0] += passed
         total[1] += 1
     for group, (count, total_count) in totals.items():
         table.count(row, group, count, total_count)
     tell(row, [case for case in cases if case["verdict"] in ("failed", "not-run")], say)
-    table.failed |= ended.returncode != 0
+    table.failed |= outcome.returncode != 0
 
 
 def tell(row: str, cases: List[Dict[str, Any]], say: Print) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import List, Mapping, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Set, Tuple
 
 ROOT = Path(__file__).resolve().parents[2]
 CARGO = ("cargo", "build", "--quiet", "--release", "-p")
@@ -19,7 +19,8 @@ C_BUILD = "interop/build/c"
 C_LIBRARY = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/c").glob("bookend_*.c")))
 C_FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o")
 WINE = "/usr/lib/wine/wine64"
-WINE_ENVIRONMENT = {"WINEDEBUG": "-all", "WINEPREFIX": str(ROOT / "interop/build/wine")}
+WINE_PREFIX = ROOT / "interop/build/wine"
+WINE_ENVIRONMENT = {"WINEDEBUG": "-all", "WINEPREFIX": str(WINE_PREFIX)}
 """Wine says nothing of itself, and keeps what it makes out of the home directory."""
 
 WINDOWS_TARGET = "x86_64-pc-windows-gnu"
@@ -153,6 +154,9 @@ LANGUAGES = (
 )
 
 
+_built: Set[str] = set()
+"""The languages whose programs are built already."""
+
 _rust: Optional[Path] = None
 """Where the Rust programs are, if they are built already."""
 
@@ -200,6 +204,8 @@ def build(language: Language) -> None:
 
     Raises NotRun where a tool or the folder is missing, or the build fails.
     """
+    if language.name in _built:
+        return
     missing = missing_tool(language)
     if missing is not None:
         raise NotRun(f"no {missing}", lacking=True)
@@ -208,8 +214,16 @@ def build(language: Language) -> None:
     (ROOT / CSHARP_BUILD).mkdir(parents=True, exist_ok=True)
     for command in language.build:
         built = _rust is not None and command[0] == "cargo" and "--target" not in command
+        built |= "wineboot" in command and (WINE_PREFIX / "system.reg").exists()
         if not built and subprocess.run(command_of(command), cwd=ROOT, env={**os.environ, **language.environment}).returncode != 0:
-            raise NotRun("build failed")
+            raise NotRun(f"build failed: {' '.join(command)}")
+    _built.add(language.name)
+
+
+def end_wine() -> None:
+    """Ends what Wine leaves running for a while, which would keep standard output open."""
+    if (WINE_PREFIX / "system.reg").exists():
+        subprocess.run(("/usr/lib/wine/wineserver64", "-k"), env={**os.environ, **WINE_ENVIRONMENT}, stderr=subprocess.DEVNULL)
 
 
 def missing_tool(language: Language) -> Optional[str]:

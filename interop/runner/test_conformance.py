@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import unittest
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 from unittest import mock
 
 import conformance
@@ -18,12 +18,13 @@ def case(verdict: str, group: str = "frames") -> Dict[str, Any]:
     return {"id": "F001", "group": group, "why": "A reason.", "requires": requires, "verdict": verdict, **found}
 
 
-def examined(cases: List[Dict[str, Any]], status: int) -> Tuple[Table, List[str]]:
+def examined(cases: List[Dict[str, Any]], status: int, column: Optional[str] = None) -> Tuple[Table, List[str]]:
     """The table and what was said, where the tester says this."""
     table, said = Table(), []  # type: Table, List[str]
     lines = [json.dumps(entry) for entry in [*cases, {"summary": {}}]]
     program = f"import sys; print({chr(10).join(lines)!r}); sys.exit({status})"
-    conformance.examine(table, "peer", [sys.executable, "-c", program], {}, said.append)
+    examination = conformance.Examination("peer", column, [sys.executable, "-c", program], {})
+    conformance.enter(table, examination, conformance.examine(examination), said.append)
     return table, said
 
 
@@ -33,6 +34,10 @@ class Conformance(unittest.TestCase):
         self.assertFalse(table.failed)
         self.assertEqual(said, [])
         self.assertEqual(table.lines(), ["      frames  texts", "peer     1/1    1/1"])
+
+    def test_all_cases_can_share_a_column(self) -> None:
+        table, _ = examined([case("passed"), case("passed", "texts")], status=0, column="as client")
+        self.assertEqual(table.lines(), ["      as client", "peer        2/2"])
 
     def test_a_peer_that_does_not_is_told_of(self) -> None:
         table, said = examined([case("passed"), case("failed"), case("not-run")], status=1)
@@ -52,7 +57,8 @@ class Conformance(unittest.TestCase):
 
     def test_a_tester_that_cannot_be_started_is_no_pass(self) -> None:
         table = Table()
-        conformance.examine(table, "peer", ["./no-such-program"], {})
+        examination = conformance.Examination("peer", None, ["./no-such-program"], {})
+        conformance.enter(table, examination, conformance.examine(examination))
         self.assertTrue(table.failed)
 
 
@@ -77,7 +83,7 @@ class MissingTools(unittest.TestCase):
     def test_a_build_that_fails_is_a_failure_everywhere(self) -> None:
         broken = Language("peer", folder="interop", tools=(), build=((sys.executable, "-c", "raise SystemExit(1)"),), adapter=(), chat=())
         table = self.run_with(broken, environment="")
-        self.assertIn("peer  not run (build failed)", table.lines())
+        self.assertIn("peer  not run (build failed: ", table.lines()[1])
         self.assertTrue(table.failed)
 
 

@@ -2,14 +2,15 @@
 //!
 //! # Layout
 //!
-//! `answers` asks an `adapter`, a process, what `vectors` have to ask, and watches its `memory`. Each thing that is
+//! `answers` asks an `adapter`, a process, what `vectors` have to ask; `conduct` is what the doctor finds of a server or
+//! a client over connections. Each thing that is
 //! asked is a `case`, which rests on requirements of `spec`; `selection` leaves some out. `report` writes the card.
 
 mod adapter;
 mod answers;
 mod arguments;
 mod case;
-mod memory;
+mod conduct;
 mod report;
 mod selection;
 mod spec;
@@ -20,6 +21,7 @@ use std::io;
 use std::path::Path;
 use std::pin::pin;
 
+use tokio::net::TcpListener;
 use tokio::select;
 
 use answers::Examined;
@@ -27,6 +29,7 @@ pub(crate) use arguments::ConformArguments;
 use report::Card;
 
 use crate::console::Console;
+use crate::doctor::{Acceptor, Patient};
 use crate::receive::Failure;
 
 /// Examines a peer, and writes its report card.
@@ -35,11 +38,15 @@ pub(crate) async fn conform(
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
+    if arguments.client && !arguments.command.is_empty() && !Acceptor::says_where(&arguments.command) {
+        console.complain(format_args!("CMD has to say {{port}} or {{address}} where it is to connect to"));
+        return Err(Failure::Told(crate::WRONG_ARGUMENT));
+    }
     let mut interrupt = pin!(interrupt);
     let (subject, examined) = select! {
         biased;
         () = &mut interrupt => return Err(Failure::Interrupted),
-        examined = examine(arguments) => match examined {
+        examined = examine(arguments, console) => match examined {
             Ok(examined) => examined,
             Err(why) => {
                 console.complain(format_args!("{why}"));
@@ -66,11 +73,26 @@ pub(crate) async fn conform(
 }
 
 /// What was tested, and what came of it; an error says why there is nobody to test.
-async fn examine(arguments: &ConformArguments) -> Result<(String, Examined), String> {
-    let command = arguments.command.join(" ");
-    let examined = answers::examine(&arguments.command, arguments.timeout, arguments.selection()).await;
-    let examined = examined.map_err(|error| format!("{command}: {error}"))?;
-    Ok((format!("adapter: {command}"), examined))
+async fn examine(arguments: &ConformArguments, console: &Console) -> Result<(String, Examined), String> {
+    let (command, patience, selection) = (arguments.command.join(" "), arguments.patience(), arguments.selection());
+    if arguments.adapter {
+        let examined = answers::examine(&arguments.command, patience, selection).await;
+        let examined = examined.map_err(|error| format!("{command}: {error}"))?;
+        return Ok((format!("adapter: {command}"), examined));
+    }
+    let (subject, patient) = match &arguments.server {
+        Some(address) => (format!("server: {address}"), Patient::Server(address)),
+        None if command.is_empty() => {
+            let address = &arguments.listen;
+            let listener = TcpListener::bind((address.host(), address.port())).await;
+            let listener = listener.map_err(|error| format!("{address}: {error}"))?;
+            console.remark(format_args!("waits at {address} for a client that comes again and again"));
+            (format!("client of {address}"), Patient::Client(Acceptor::Waits(listener)))
+        }
+        None => (format!("client: {command}"), Patient::Client(Acceptor::starting(&arguments.command))),
+    };
+    let examined = conduct::examine(patient, patience, !arguments.quick, selection).await;
+    Ok((subject.clone(), examined.map_err(|why| format!("{subject}: {why}"))?))
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

@@ -3,9 +3,10 @@
 //! # Layout
 //!
 //! `reach` resolves and connects; `greeting` says HELLO, and `hello` reads the answer field by field; `identify` names
-//! what is not Bookend. `checks` is the table of what a peer is to do, done in the order of `schedule` over connections
+//! what is not Bookend. A client is not dialled but accepted, by `acceptor`, for `bookend conform`. `checks` is the table of what a peer is to do, done in the order of `schedule` over connections
 //! of `wire`, which can send wrong bytes; `conduct` judges what the peer itself sends meanwhile. `report` writes rows.
 
+mod acceptor;
 mod arguments;
 mod checks;
 mod codes;
@@ -22,13 +23,16 @@ mod wire;
 use std::pin::pin;
 use std::time::Duration;
 
+use bookend_client::Address;
 use tokio::select;
 use tokio::time::Instant;
 
+pub(crate) use acceptor::Acceptor;
 pub(crate) use arguments::DoctorArguments;
 use greeting::Greeting;
 use report::Report;
-use subject::{Rooms, Subject};
+pub(crate) use report::{Row, Stage, Verdict};
+use subject::{Rooms, Subject, Way};
 
 use crate::console::{Console, Unread};
 use crate::receive::Failure;
@@ -81,8 +85,8 @@ async fn examine(arguments: &DoctorArguments, report: &mut Report<'_>) -> Result
         report.tell(&row).await?;
     }
     let Some(address) = address else { return Ok(Ended::Nobody) };
-    let rooms = Rooms::new();
-    let facts = match greeting::greet(address, &rooms.hello(), patience()).await {
+    let (rooms, way) = (Rooms::new(), Way::Dial(address));
+    let facts = match greeting::greet(&way, &rooms.hello(), patience()).await {
         Greeting::Bookend { rows, facts } => {
             for row in rows {
                 report.tell(&row).await?;
@@ -96,10 +100,60 @@ async fn examine(arguments: &DoctorArguments, report: &mut Report<'_>) -> Result
         }
     };
     let Some(facts) = facts else { return Ok(Ended::Unwell) };
-    let subject = Subject::new(address, facts, arguments.timeout, arguments.slow, end, rooms);
-    schedule::run(&subject, report).await?;
+    let subject = Subject::new(way, facts, arguments.timeout, arguments.slow, end, rooms);
+    schedule::run(&subject, &|_, _, _| true, report).await?;
     for row in subject.conduct().rows() {
         report.tell(&row).await?;
     }
     Ok(if report.is_well() { Ended::Well } else { Ended::Unwell })
+}
+
+/// Is it a check that is only done where there is time for it?
+pub(crate) fn is_slow(check: &str) -> bool {
+    checks::groups().iter().any(|group| group.others.iter().any(|slow| slow.name == check && slow.is_slow()))
+}
+
+/// A peer that is to be examined for somebody else's report.
+pub(crate) enum Patient<'a> {
+    Server(&'a Address),
+    Client(Acceptor),
+}
+
+/// All rows that are wanted: each check that there is has one, whether it could be done or not. An error says why there
+/// is nobody to examine.
+pub(crate) async fn rows(
+    patient: Patient<'_>,
+    patience: Duration,
+    slow: bool,
+    wanted: schedule::Wanted<'_>,
+) -> Result<Vec<Row>, String> {
+    let end = Instant::now() + ALL_SLOW;
+    let way = match patient {
+        Patient::Client(acceptor) => Way::Accept(acceptor),
+        Patient::Server(address) => {
+            let (row, addresses) = reach::resolve(address, patience).await;
+            let (rows, reached) = reach::connect(&addresses, patience).await;
+            Way::Dial(reached.ok_or_else(|| rows.first().map_or(row.seen, |row| row.seen.clone()))?)
+        }
+    };
+    let (side, rooms) = (way.side(), Rooms::new());
+    let (mut rows, facts) = match greeting::greet(&way, &rooms.hello(), patience).await {
+        Greeting::Bookend { rows, facts } => (rows, facts),
+        Greeting::Foreign { said, unmet } => {
+            let head = &said[..said.len().min(32)];
+            return Err(format!("it does not say HELLO: {unmet}; it said \"{}\"", head.escape_ascii()));
+        }
+    };
+    rows.retain(|row| wanted(row.stage, row.check, &row.spec));
+    let Some(facts) = facts else {
+        let others = schedule::skipped(side, "there is no sound HELLO to build on");
+        rows.extend(others.into_iter().filter(|row| wanted(row.stage, row.check, &row.spec)));
+        return Ok(rows);
+    };
+    let subject = Subject::new(way, facts, patience, slow, end, rooms);
+    let mut report = Report::keeping(&mut rows);
+    schedule::run(&subject, wanted, &mut report).await.expect("rows are kept");
+    let conduct = subject.conduct().rows();
+    rows.extend(conduct.into_iter().filter(|row| wanted(row.stage, row.check, &row.spec)));
+    Ok(rows)
 }

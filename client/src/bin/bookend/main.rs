@@ -21,6 +21,7 @@ mod input;
 mod inspect;
 mod listen;
 mod manual;
+mod memory;
 mod ping;
 mod post;
 mod reaching;

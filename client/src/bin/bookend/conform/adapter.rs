@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::memory::Memory;
+use crate::memory::Memory;
 
 /// How often an adapter may hang or end.
 const MAX_FAILURES: u32 = 3;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bookend_client::Address;
 use clap::{ArgGroup, Args};
 
 use super::selection::{Filter, Selection};
@@ -21,13 +22,33 @@ not-strict, failed, not-run, not-applicable), how, sent, expected, seen, diagnos
 /// Test a peer in any language against SPEC.md, and write its report card
 ///
 /// With --adapter it starts CMD, which speaks the line protocol of interop/README.md, and asks it every vector: whole,
-/// one byte at a time, and with a tail.
+/// one byte at a time, and with a tail. With --server it is a client, and with --client a server, which does what a
+/// sound one does and what it must not, over connections of their own.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, group = ArgGroup::new("peer").required(true))]
 pub(crate) struct ConformArguments {
     /// Test an adapter: CMD answers requests on its standard input
     #[arg(long, group = "peer", requires = "command")]
     pub(super) adapter: bool,
+    /// Test a server: connect to it, many times
+    #[arg(long, group = "peer", value_name = "HOST:PORT", conflicts_with = "command")]
+    pub(super) server: Option<Address>,
+    /// Test a client: CMD, in which {port} or {address} says where it is to connect to, is started for each case;
+    /// without CMD, a client is to connect by itself, again and again
+    #[arg(long, group = "peer")]
+    pub(super) client: bool,
+    /// Where a client that is not started here is to connect to
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        requires = "client",
+        conflicts_with = "command",
+        default_value = "127.0.0.1:3990"
+    )]
+    pub(super) listen: Address,
+    /// Leave out what takes its time: the keepalive, a body that stands still
+    #[arg(long, conflicts_with = "adapter")]
+    pub(super) quick: bool,
     /// Ask only for this: a section (R4), a requirement (R4.7), a group (frames) or a case (F001); may be repeated
     #[arg(long, value_name = "WHAT", value_parser = Filter::parse)]
     only: Vec<Filter>,
@@ -46,15 +67,19 @@ pub(crate) struct ConformArguments {
     /// Write a report card in HTML, too
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
-    /// How long each case may wait for an answer
-    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
-    pub(super) timeout: Duration,
+    /// How long each case may wait for an answer [default: 20 of an adapter, 5 else]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
     /// The program to test, with its arguments
     #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(super) command: Vec<String>,
 }
 
 impl ConformArguments {
+    pub(super) fn patience(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::from_secs(if self.adapter { 20 } else { 5 }))
+    }
+
     pub(super) fn selection(&self) -> Selection<'_> {
         Selection { only: &self.only, skip: &self.skip }
     }

@@ -2,6 +2,7 @@
 //!
 //! Most checks are data: what is sent, and what is due. The others are functions of their own.
 
+mod client;
 mod closing;
 mod faults;
 mod greetings;
@@ -15,7 +16,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::codes::{code_of, name_in, names_of};
 use super::report::{Finding, Stage};
-use super::subject::Subject;
+use super::subject::{Side, Subject};
 use super::wire::{Peer, Refused, Unmet, quoted_close};
 
 /// A check.
@@ -31,6 +32,8 @@ pub(super) struct Check {
     needs: &'static [&'static str],
     /// It takes seconds.
     pub(super) waits: bool,
+    /// The side that it is for, if it is not for both.
+    only_for: Option<Side>,
 }
 
 /// Where a check makes sense.
@@ -86,7 +89,15 @@ pub(super) struct Group {
 
 /// All checks, in the order of their rows.
 pub(super) fn groups() -> [Group; 2] {
-    let behaviour = [session::CHECKS, closing::CHECKS, limits::CHECKS, greetings::CHECKS, faults::CHECKS, text::CHECKS];
+    let behaviour = [
+        session::CHECKS,
+        closing::CHECKS,
+        limits::CHECKS,
+        greetings::CHECKS,
+        faults::CHECKS,
+        text::CHECKS,
+        client::CHECKS,
+    ];
     [
         Group {
             stage: Stage::Behaviour,
@@ -102,7 +113,7 @@ pub(super) const CONCURRENCY: &str = "second-connection";
 
 impl Check {
     const fn new(name: &'static str, spec: &'static str, mend: &'static str, exam: Exam) -> Check {
-        Check { name, spec, mend, exam, when: When::Always, needs: &[], waits: false }
+        Check { name, spec, mend, exam, when: When::Always, needs: &[], waits: false, only_for: None }
     }
 
     const fn when(mut self, when: When) -> Check {
@@ -118,6 +129,41 @@ impl Check {
     const fn waiting(mut self) -> Check {
         self.waits = true;
         self
+    }
+
+    const fn only_for(mut self, side: Side) -> Check {
+        self.only_for = Some(side);
+        self
+    }
+
+    pub(super) fn is_slow(&self) -> bool {
+        self.when == When::Slow
+    }
+
+    pub(super) fn tags(&self) -> Vec<&'static str> {
+        self.spec.split_whitespace().collect()
+    }
+
+    /// Is it for this side of a connection?
+    pub(super) fn suits_side(&self, side: Side) -> bool {
+        self.only_for.is_none_or(|only| only == side)
+    }
+
+    pub(super) fn suits(&self, subject: &Subject) -> bool {
+        self.suits_side(subject.side())
+    }
+
+    /// What is due, where it can be said in short.
+    pub(super) fn expected(&self) -> Option<String> {
+        let coded = |name: &str| format!("{} {name}", code_of(name).expect("SPEC 6 has every name that is due"));
+        match self.exam {
+            Exam::HelloRefused(_, due) | Exam::Closed(_, due) => Some(format!("CLOSE {}", coded(due))),
+            Exam::Refused(_, due) => Some(format!("ERROR {}, and the connection lives", coded(due))),
+            Exam::HelloTaken(_) => Some("it is taken".into()),
+            Exam::Taken(_) => Some("no ERROR and no CLOSE, and PONG to a PING behind it".into()),
+            Exam::Ignored(_) => Some("nothing but PONG to a PING behind it".into()),
+            Exam::Own(_) => None,
+        }
     }
 
     /// The checks that it needs to hold.
@@ -170,6 +216,11 @@ async fn hello_refused(subject: &Subject, name: &'static str, bytes: &[u8], due:
 async fn hello_taken(subject: &Subject, name: &'static str, bytes: &[u8]) -> Judged {
     let mut peer = subject.connect(name).await?;
     peer.send(bytes).await;
+    if subject.side() == Side::Client {
+        peer.barrier().await.map_err(|unmet| unmet.finding("PONG to a PING behind HELLO"))?;
+        peer.leave().await;
+        return Ok(Finding::ok("it is taken: PONG came in answer to a PING behind it"));
+    }
     let taken = peer.wait(|frame| (frame.kind == bookend::kind::HELLO).then_some(())).await;
     taken.map_err(|unmet| unmet.finding("HELLO"))?;
     peer.leave().await;

@@ -1,12 +1,14 @@
 //! What the peer itself sends, in all checks together, judged by the rules for a sender.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use bookend::diagnosis::{Diagnosis, Evidence, diagnose};
 use bookend::{Encoding, Encodings, Error, Frame, Hello, MAX_HELLO, Message, Text, kind, session};
 
 use super::codes::{code_of, name_in, names_of};
 use super::report::{Finding, Row, Stage};
+use super::subject::Side;
 use super::wire::named;
 
 /// A rule for a sender: the name of its row, its tags, its mend.
@@ -84,6 +86,8 @@ pub(super) struct Conduct {
     frames: Cell<u64>,
     reasons: Cell<u64>,
     breaches: RefCell<Vec<Breach>>,
+    /// What this side has sent during each check, as far as it is worth keeping.
+    sent: RefCell<HashMap<&'static str, Vec<u8>>>,
 }
 
 /// The first breach of a rule.
@@ -110,9 +114,19 @@ pub(super) struct Watch<'a> {
     closed: bool,
     /// This side has, so that the peer's answers it.
     close_sent: bool,
+    /// What the peer is.
+    side: Side,
 }
 
+/// Bytes that are kept of what is sent during one check.
+const KEPT: usize = 256;
+
 impl Conduct {
+    /// The first bytes that were sent during a check.
+    pub(super) fn sent_during(&self, check: &str) -> Vec<u8> {
+        self.sent.borrow().get(check).cloned().unwrap_or_default()
+    }
+
     /// A row for each rule.
     pub(super) fn rows(&self) -> Vec<Row> {
         About::ALL.map(|about| self.row(about)).into()
@@ -140,8 +154,15 @@ impl Conduct {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(conduct: &'a Conduct, during: &'static str) -> Watch<'a> {
-        Watch { conduct, during, own: None, peer_hub: false, greeted: false, closed: false, close_sent: false }
+    pub(super) fn new(conduct: &'a Conduct, during: &'static str, side: Side) -> Watch<'a> {
+        Watch { conduct, during, own: None, peer_hub: false, greeted: false, closed: false, close_sent: false, side }
+    }
+
+    /// This side sends bytes.
+    pub(super) fn sends(&self, bytes: &[u8]) {
+        let mut sent = self.conduct.sent.borrow_mut();
+        let kept = sent.entry(self.during).or_default();
+        kept.extend(bytes.iter().take(KEPT - kept.len().min(KEPT)));
     }
 
     /// This side has said HELLO.
@@ -195,7 +216,10 @@ impl<'a> Watch<'a> {
         let in_force = self.peer_hub && self.own.as_ref().is_some_and(Hello::hub);
         let why = match frame.kind() {
             kind::HELLO => "a second HELLO came",
-            kind::POST => "a POST came, which only clients send",
+            kind::POST if self.side == Side::Server => "a POST came, which only clients send",
+            kind if kind::is_hub(kind) && kind != kind::POST && self.side == Side::Client => {
+                "a kind came that only servers send"
+            }
             kind if kind::is_hub(kind) && !in_force => "a kind of the hub profile came, which is not in force",
             kind if kind::name(kind).is_some() || (kind::PRIVATE_FIRST..=kind::PRIVATE_LAST).contains(&kind) => return,
             _ => "an unlisted kind came",

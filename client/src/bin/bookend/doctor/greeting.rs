@@ -1,6 +1,6 @@
 //! The first exchange: is what comes back a HELLO, and has it arrived as it was sent?
 
-use std::net::SocketAddr;
+use std::io;
 use std::time::Duration;
 
 use bookend::diagnosis::{Diagnosis, Evidence, diagnose};
@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::hello::{self, Facts};
 use super::reach::milliseconds;
 use super::report::{Finding, Row, Stage, Verdict};
+use super::subject::{Reached, Side, Way};
 use super::wire::{self, Frame, Unmet, quoted_close};
 
 /// What came of saying HELLO.
@@ -33,33 +34,41 @@ const EVIDENCE: usize = 64 << 10;
 const BE_FIRST: &str = "answer the client's HELLO with a HELLO, before anything else";
 
 /// Says HELLO, and judges what comes back.
-pub(super) async fn greet(address: SocketAddr, hello: &Hello, patience: Duration) -> Greeting {
+pub(super) async fn greet(way: &Way, hello: &Hello, patience: Duration) -> Greeting {
     let start = Instant::now();
     let mut said = Vec::new();
-    let unmet = match exchange(address, hello, start + patience, &mut said).await {
-        Ok((preamble, frame)) => return known(&said[..preamble], &frame, hello, start.elapsed()),
+    let unmet = match exchange(way, hello, start + patience, &mut said).await {
+        Ok((preamble, frame)) => {
+            let preamble = judge_preamble(way.side(), &said[..preamble]);
+            return known(preamble, &frame, hello, start.elapsed());
+        }
         Err(unmet) => unmet.unwrap_or(Unmet::Silence(patience)),
     };
-    match explain(&said, &unmet) {
+    match explain(way.side(), &said, &unmet) {
         Some(rows) => Greeting::Bookend { rows, facts: None },
         None => Greeting::Foreign { said, unmet },
     }
 }
 
-/// Sends HELLO and reads until the first frame is whole, or wrong, or will not come: `None` if time is up.
+/// Sends HELLO to a server and reads until the first frame is whole, or wrong, or will not come: `None` if time is up.
 async fn exchange(
-    address: SocketAddr,
+    way: &Way,
     hello: &Hello,
     deadline: Instant,
     said: &mut Vec<u8>,
 ) -> Result<(usize, Frame), Option<Unmet>> {
     let failed = |error: std::io::Error| Some(Unmet::Reset(error.to_string()));
-    let connected = timeout_at(deadline, TcpStream::connect(address)).await;
-    let mut stream = connected.map_err(|_| None)?.map_err(failed)?;
-    let mut wire = Vec::new();
-    hello.encode(&mut wire);
-    // Who has closed already may have said why.
-    let _taken = timeout_at(deadline, stream.write_all(&wire)).await;
+    // A peer that was started for this connection ends with it.
+    let Reached { mut stream, side, process: _process } = match way.reach(deadline).await {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(None),
+        reached => reached.map_err(failed)?,
+    };
+    if side == Side::Server {
+        let mut wire = Vec::new();
+        hello.encode(&mut wire);
+        // Who has closed already may have said why.
+        let _taken = timeout_at(deadline, stream.write_all(&wire)).await;
+    }
     loop {
         match first_frame(said) {
             Ok(Some(found)) => {
@@ -124,8 +133,8 @@ fn damage(bytes: &[u8]) -> Option<Error> {
 }
 
 /// The first frame is whole.
-fn known(preamble: &[u8], frame: &Frame, own: &Hello, time: Duration) -> Greeting {
-    let mut rows = vec![preamble_row(judge_preamble(preamble))];
+fn known(preamble: Finding, frame: &Frame, own: &Hello, time: Duration) -> Greeting {
+    let mut rows = vec![preamble_row(preamble)];
     let finding = judge_first(frame, own, time);
     let is_hello = finding.verdict == Verdict::Ok;
     rows.push(protocol_row(Finding::ok("Bookend")));
@@ -175,7 +184,7 @@ fn judge_first(frame: &Frame, own: &Hello, time: Duration) -> Finding {
 }
 
 /// The first frame does not come whole: is it Bookend all the same?
-fn explain(said: &[u8], unmet: &Unmet) -> Option<Vec<Row>> {
+fn explain(side: Side, said: &[u8], unmet: &Unmet) -> Option<Vec<Row>> {
     let start = said.windows(START.len()).take(MAX_PREAMBLE + 1).position(|window| window == START);
     let (preamble, diagnosis) = match start {
         Some(at) => (at, diagnose(&Evidence::stream(fault(said.len() - at, unmet), 0, &said[at..]))),
@@ -193,8 +202,11 @@ fn explain(said: &[u8], unmet: &Unmet) -> Option<Vec<Row>> {
         seen = format!("{seen}: \"{}\"", head.escape_ascii());
     }
     let finding = Finding::fails(seen).diagnosed(&diagnosis);
-    let before =
-        if damaged { Finding::skipped("bytes arrive changed: see canary") } else { judge_preamble(&said[..preamble]) };
+    let before = if damaged {
+        Finding::skipped("bytes arrive changed: see canary")
+    } else {
+        judge_preamble(side, &said[..preamble])
+    };
     let mut rows = vec![preamble_row(before), protocol_row(Finding::ok("Bookend, though not as it should be"))];
     if damaged {
         rows.push(hello_row(Finding::skipped("it does not arrive as it was sent: see canary")));
@@ -243,14 +255,17 @@ fn protocol_row(finding: Finding) -> Row {
 
 fn preamble_row(finding: Finding) -> Row {
     let mend = "send one line of text that ends in CR LF, of at most 1,024 bytes, or nothing";
-    Row::new(Stage::Protocol, "preamble", "R4.20 R4.21", mend, finding)
+    Row::new(Stage::Protocol, "preamble", "R4.20 R4.21 R4.22", mend, finding)
 }
 
-/// What stands before the first START (R4.20).
-fn judge_preamble(preamble: &[u8]) -> Finding {
+/// What stands before the first START (R4.20, R4.22).
+fn judge_preamble(side: Side, preamble: &[u8]) -> Finding {
     let quoted = format!("\"{}\"", preamble[..preamble.len().min(80)].escape_ascii());
     match preamble.strip_suffix(b"\r\n") {
         _ if preamble.is_empty() => Finding::ok("none: the first byte is START's"),
+        _ if side == Side::Client => {
+            Finding::fails(format!("only a server may say something before its HELLO: {quoted}"))
+        }
         None => Finding::fails(format!("it does not end in CR LF: {quoted}")),
         Some(line) if line.contains(&b'\n') || line.contains(&b'\r') => {
             Finding::fails(format!("it is more than one line: {quoted}"))

@@ -26,7 +26,7 @@ pub(super) enum Form {
 /// What became of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Ok,
     Fails,
     Warns,
@@ -38,7 +38,7 @@ pub(super) enum Verdict {
 /// The part of the examination that a check belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     Reach,
     Protocol,
     Hello,
@@ -121,31 +121,36 @@ fn shown(text: &str) -> String {
 
 /// A check and what it has found.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Row {
-    check: &'static str,
-    stage: Stage,
-    verdict: Verdict,
-    seen: String,
+pub(crate) struct Row {
+    pub(crate) check: &'static str,
+    pub(crate) stage: Stage,
+    pub(crate) verdict: Verdict,
+    pub(crate) seen: String,
     /// Tags of SPEC.md.
-    spec: Vec<&'static str>,
-    diagnosis: Option<Cow<'static, str>>,
-    mend: Option<Cow<'static, str>>,
+    pub(crate) spec: Vec<&'static str>,
+    pub(crate) diagnosis: Option<Cow<'static, str>>,
+    pub(crate) mend: Option<Cow<'static, str>>,
+    /// What a peer is to do: the mend, whether it is needed or not.
+    #[serde(skip)]
+    pub(crate) duty: &'static str,
+    #[serde(skip)]
+    pub(crate) expected: Option<String>,
+    /// The bytes that were sent, as far as they were kept.
+    #[serde(skip)]
+    pub(crate) sent: Vec<u8>,
 }
 
 impl Row {
     /// `spec` has the tags that the check rests on, `mend` what helps where it fails and the finding knows nothing
     /// better.
-    pub(super) fn new(stage: Stage, check: &'static str, spec: &'static str, mend: &'static str, of: Finding) -> Row {
+    pub(super) fn new(stage: Stage, check: &'static str, spec: &'static str, duty: &'static str, of: Finding) -> Row {
         let Finding { verdict, seen, diagnosis, mend: own } = of;
         let mend = match verdict {
-            Verdict::Fails | Verdict::Warns => own.or((!mend.is_empty()).then_some(mend.into())),
+            Verdict::Fails | Verdict::Warns => own.or((!duty.is_empty()).then_some(duty.into())),
             Verdict::Ok | Verdict::Skipped | Verdict::NotApplicable => None,
         };
-        Row { check, stage, verdict, seen, spec: spec.split_whitespace().collect(), diagnosis, mend }
-    }
-
-    pub(super) fn verdict(&self) -> Verdict {
-        self.verdict
+        let spec = spec.split_whitespace().collect();
+        Row { check, stage, verdict, seen, spec, diagnosis, mend, duty, expected: None, sent: Vec::new() }
     }
 }
 
@@ -160,25 +165,37 @@ pub(super) struct Sum {
     not_applicable: usize,
 }
 
-/// Writes rows as they come.
+/// Writes rows as they come, or keeps them.
 pub(super) struct Report<'a> {
-    console: &'a Console,
-    form: Form,
+    to: To<'a>,
     sum: Sum,
+}
+
+enum To<'a> {
+    Console(&'a Console, Form),
+    Rows(&'a mut Vec<Row>),
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(console: &'a Console, form: Form) -> Report<'a> {
-        Report { console, form, sum: Sum::default() }
+        Report { to: To::Console(console, form), sum: Sum::default() }
+    }
+
+    /// For somebody else's report.
+    pub(super) fn keeping(rows: &'a mut Vec<Row>) -> Report<'a> {
+        Report { to: To::Rows(rows), sum: Sum::default() }
     }
 
     pub(super) async fn tell(&mut self, row: &Row) -> Result<(), Unread> {
         *self.sum.of(row.verdict) += 1;
-        let text = match self.form {
-            Form::Json => json(row),
-            Form::Rows { coloured } => line(row, coloured),
-        };
-        self.console.print(text.into_bytes()).await
+        match &mut self.to {
+            To::Console(console, Form::Json) => console.print(json(row).into_bytes()).await,
+            To::Console(console, Form::Rows { coloured }) => console.print(line(row, *coloured).into_bytes()).await,
+            To::Rows(rows) => {
+                rows.push(row.clone());
+                Ok(())
+            }
+        }
     }
 
     /// Does everything hold?
@@ -188,7 +205,8 @@ impl<'a> Report<'a> {
 
     /// The last line.
     pub(super) async fn sum_up(&self) -> Result<(), Unread> {
-        let text = match self.form {
+        let To::Console(console, form) = &self.to else { return Ok(()) };
+        let text = match *form {
             Form::Json => json(&serde_json::json!({ "summary": self.sum })),
             Form::Rows { coloured } => {
                 let colour = if self.is_well() { AnsiColor::Green } else { AnsiColor::Red };
@@ -196,7 +214,7 @@ impl<'a> Report<'a> {
                 format!("\n{style}{}{style:#}\n", self.sum)
             }
         };
-        self.console.print(text.into_bytes()).await
+        console.print(text.into_bytes()).await
     }
 }
 

@@ -7,29 +7,39 @@ use futures_util::stream;
 
 use super::checks::{self, Check};
 use super::report::{Finding, Report, Row, Stage, Verdict};
-use super::subject::Subject;
+use super::subject::{Side, Subject};
 use crate::console::Unread;
+
+/// Is a row with this stage, name and tags to be told?
+pub(crate) type Wanted<'a> = &'a dyn Fn(Stage, &str, &[&str]) -> bool;
 
 /// Checks at a time; each has one connection or two, and a hub lets ten in at once that have not said HELLO.
 const WIDTH: usize = 4;
 
-/// Does all checks and tells their rows.
-pub(super) async fn run(subject: &Subject, report: &mut Report<'_>) -> Result<(), Unread> {
+/// Does all checks that are wanted and apply to such a peer, and tells their rows.
+pub(super) async fn run(subject: &Subject, wanted: Wanted<'_>, report: &mut Report<'_>) -> Result<(), Unread> {
     let mut held = HashSet::new();
-    let mut width = WIDTH;
+    let mut width = if subject.is_one_at_a_time() { 1 } else { WIDTH };
     for group in checks::groups() {
         for check in group.first {
+            if !check.suits(subject) {
+                continue;
+            }
             let row = do_one(subject, group.stage, check, &held).await;
-            match row.verdict() {
+            match row.verdict {
                 Verdict::Ok => {
                     held.insert(check.name);
                 }
                 Verdict::Warns if check.name == checks::CONCURRENCY => width = 1,
                 _ => {}
             }
-            report.tell(&row).await?;
+            if wanted(group.stage, check.name, &check.tags()) {
+                report.tell(&row).await?;
+            }
         }
-        do_all(subject, group.stage, group.others, &held, width, report).await?;
+        let wanted = |check: &&Check| check.suits(subject) && wanted(group.stage, check.name, &check.tags());
+        let others = group.others.into_iter().filter(wanted).collect();
+        do_all(subject, group.stage, others, &held, width, report).await?;
     }
     Ok(())
 }
@@ -67,5 +77,17 @@ async fn do_one(subject: &Subject, stage: Stage, check: &Check, held: &HashSet<&
         (None, None) if subject.is_late() => Finding::skipped("no time is left"),
         (None, None) => check.run(subject).await,
     };
-    Row::new(stage, check.name, check.spec, check.mend, finding)
+    let row = Row::new(stage, check.name, check.spec, check.mend, finding);
+    Row { expected: check.expected(), sent: subject.conduct().sent_during(check.name), ..row }
+}
+
+/// The rows of all checks that suit such a peer, where there is no doing them.
+pub(super) fn skipped(subject: Side, why: &str) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for checks::Group { stage, first, others } in checks::groups() {
+        for check in first.into_iter().chain(others).filter(|check| check.suits_side(subject)) {
+            rows.push(Row::new(stage, check.name, check.spec, check.mend, Finding::skipped(why)));
+        }
+    }
+    rows
 }

@@ -3,12 +3,16 @@
 use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bookend::{Encoding, Encodings, Hello, kind};
-use tokio::time::Instant;
+use tokio::net::TcpStream;
+use tokio::process::Child;
+use tokio::time::{Instant, timeout_at};
 
+use super::acceptor::Acceptor;
 use super::conduct::{Conduct, Watch};
 use super::hello::Facts;
 use super::report::Finding;
@@ -18,8 +22,52 @@ use super::wire::{Peer, Unmet};
 const NAME: &str = "doctor";
 const SOFTWARE: &str = concat!("bookend doctor ", env!("CARGO_PKG_VERSION"));
 
+/// What a peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Server,
+}
+
+/// A connection to a peer.
+pub(super) struct Reached {
+    pub(super) stream: TcpStream,
+    pub(super) side: Side,
+    /// The peer, if it was started for this connection.
+    pub(super) process: Option<Child>,
+}
+
+/// How connections to a peer come about.
+pub(super) enum Way {
+    /// It is a server.
+    Dial(SocketAddr),
+    /// It is a client.
+    Accept(Acceptor),
+}
+
+impl Way {
+    pub(super) fn side(&self) -> Side {
+        match self {
+            Way::Dial(_) => Side::Server,
+            Way::Accept(_) => Side::Client,
+        }
+    }
+
+    /// A new connection.
+    pub(super) async fn reach(&self, deadline: Instant) -> io::Result<Reached> {
+        match self {
+            Way::Dial(address) => {
+                let connecting = TcpStream::connect(*address);
+                let stream = timeout_at(deadline, connecting).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
+                Ok(Reached { stream, side: Side::Server, process: None })
+            }
+            Way::Accept(acceptor) => acceptor.accept(deadline).await,
+        }
+    }
+}
+
 pub(super) struct Subject {
-    address: SocketAddr,
+    way: Way,
     facts: Facts,
     patience: Duration,
     slow: bool,
@@ -57,15 +105,8 @@ impl Rooms {
 }
 
 impl Subject {
-    pub(super) fn new(
-        address: SocketAddr,
-        facts: Facts,
-        patience: Duration,
-        slow: bool,
-        end: Instant,
-        rooms: Rooms,
-    ) -> Subject {
-        Subject { address, facts, patience, slow, end, conduct: Conduct::default(), rooms }
+    pub(super) fn new(way: Way, facts: Facts, patience: Duration, slow: bool, end: Instant, rooms: Rooms) -> Subject {
+        Subject { way, facts, patience, slow, end, conduct: Conduct::default(), rooms }
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -78,6 +119,15 @@ impl Subject {
 
     pub(super) fn conduct(&self) -> &Conduct {
         &self.conduct
+    }
+
+    pub(super) fn side(&self) -> Side {
+        self.way.side()
+    }
+
+    /// Can a check not have a connection of its own while another one has?
+    pub(super) fn is_one_at_a_time(&self) -> bool {
+        matches!(&self.way, Way::Accept(acceptor) if acceptor.is_shared())
     }
 
     /// How long a check waits.
@@ -94,22 +144,32 @@ impl Subject {
         self.rooms.hello()
     }
 
-    /// A connection on which nothing was said.
+    /// A connection on which this side has said nothing; a client has sent its HELLO.
     pub(super) async fn connect(&self, check: &'static str) -> Result<Peer<'_>, Finding> {
-        let watch = Watch::new(&self.conduct, check);
-        let peer = Peer::connect(self.address, self.patience, self.end, watch).await;
-        peer.map_err(|error| Finding::skipped(format!("no connection: {error}")))
+        let watch = Watch::new(&self.conduct, check, self.side());
+        let reached = self.way.reach(self.end.min(Instant::now() + self.patience)).await;
+        let peer = reached.and_then(|reached| Peer::new(reached, self.patience, self.end, watch));
+        let mut peer = peer.map_err(|error| Finding::skipped(format!("no connection: {error}")))?;
+        if self.side() == Side::Client {
+            hello_of(&mut peer).await?;
+        }
+        Ok(peer)
     }
 
     /// A connection on which HELLOs were exchanged.
     pub(super) async fn greet(&self, check: &'static str, hello: &Hello) -> Result<Peer<'_>, Finding> {
         let mut peer = self.connect(check).await?;
         peer.send_hello(hello).await;
-        match peer.wait(|frame| (frame.kind == kind::HELLO).then_some(())).await {
-            Ok(()) => Ok(peer),
-            Err(unmet) => Err(Finding::skipped(format!("no HELLO came this time: {unmet}"))),
+        if self.side() == Side::Server {
+            hello_of(&mut peer).await?;
         }
+        Ok(peer)
     }
+}
+
+async fn hello_of(peer: &mut Peer<'_>) -> Result<(), Finding> {
+    let came = peer.wait(|frame| (frame.kind == kind::HELLO).then_some(())).await;
+    came.map_err(|unmet| Finding::skipped(format!("no HELLO came this time: {unmet}")))
 }
 
 impl Unmet {

@@ -4,16 +4,18 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bookend::session::MAX_PREAMBLE;
 use bookend::{Code, Decoder, Encoding, Error, Hello, MAX_HELLO, Message, OVERHEAD, START, kind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::conduct::Watch;
+use super::subject::{Reached, Side};
+use crate::memory::Memory;
 
 /// How long bytes that are to be read apart are sent apart.
 const APART: Duration = Duration::from_millis(2);
@@ -35,6 +37,8 @@ pub(super) struct Peer<'a> {
     started: bool,
     decoder: Decoder,
     watch: Watch<'a>,
+    /// The peer itself, if it was started for this connection; it ends with it.
+    process: Option<Child>,
 }
 
 /// A frame as it came.
@@ -76,19 +80,19 @@ pub(super) enum Read {
 }
 
 impl<'a> Peer<'a> {
-    /// Connects, and lets the peer be silent for as long as `patience` at most, and until `end`.
-    pub(super) async fn connect(
-        address: SocketAddr,
-        patience: Duration,
-        end: Instant,
-        watch: Watch<'a>,
-    ) -> io::Result<Peer<'a>> {
-        let deadline = end.min(Instant::now() + patience);
-        let stream =
-            timeout_at(deadline, TcpStream::connect(address)).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
+    /// A peer that is connected, and may be silent for as long as `patience` at most, and until `end`.
+    pub(super) fn new(reached: Reached, patience: Duration, end: Instant, watch: Watch<'a>) -> io::Result<Peer<'a>> {
+        let Reached { stream, side, process } = reached;
         stream.set_nodelay(true)?; // what is sent apart is to arrive apart
+        let deadline = end.min(Instant::now() + patience);
         let (buffer, preamble, decoder) = (Vec::new(), Vec::new(), Decoder::new(MAX_HELLO));
-        Ok(Peer { stream, deadline, patience, end, buffer, preamble, started: false, decoder, watch })
+        let started = side == Side::Client; // R4.22: only a server may send something before its first frame
+        Ok(Peer { stream, deadline, patience, end, buffer, preamble, started, decoder, watch, process })
+    }
+
+    /// What the peer's process has used, at its peak, if it is one that was started here and the system tells.
+    pub(super) fn memory(&self) -> Option<Memory> {
+        Memory::peak_of(self.process.as_ref()?.id()?)
     }
 
     /// Gives the peer so much time from now on.
@@ -101,6 +105,7 @@ impl<'a> Peer<'a> {
 
     /// False if the peer does not take all of it: it may have closed, and what it said can be read.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.watch.sends(bytes);
         matches!(timeout_at(self.deadline, self.stream.write_all(bytes)).await, Ok(Ok(())))
     }
 

@@ -5,7 +5,7 @@ use bookend::{Encoding, MAX_HELLO, kind};
 use super::{Check, Exam, Judged, own};
 use crate::doctor::hello::FIXED;
 use crate::doctor::report::Finding;
-use crate::doctor::subject::Subject;
+use crate::doctor::subject::{Side, Subject};
 use crate::doctor::wire::{Heard, Unmet, frame, message};
 
 pub(super) static CHECKS: &[Check] = &[
@@ -14,8 +14,23 @@ pub(super) static CHECKS: &[Check] = &[
         "R4.1 R4.2",
         "send no frame before the client's HELLO has come",
         own!(waits_for_hello),
-    ),
+    )
+    .only_for(Side::Server),
     Check::new("hello-dribbled", "R2.15", "keep what was read until HELLO is whole", own!(hello_dribbled)),
+    Check::new(
+        "line-skipped",
+        "R4.21",
+        "skip up to 1,024 bytes before the server's first F5",
+        Exam::HelloTaken(|subject| [longest_line(), changed(subject, |_| {})].concat()),
+    )
+    .only_for(Side::Client),
+    Check::new(
+        "line-too-long",
+        "R4.21",
+        "refuse a server of whose first 1,025 bytes none is F5",
+        Exam::HelloRefused(|_| [&longest_line()[..], b"."].concat(), "bad-start"),
+    )
+    .only_for(Side::Client),
     Check::new(
         "hello-minor",
         "R10.1",
@@ -133,6 +148,11 @@ pub(super) static CHECKS: &[Check] = &[
     ),
 ];
 
+/// A line as long as a server's may be.
+fn longest_line() -> Vec<u8> {
+    [&[b'.'; 1022][..], b"\r\n"].concat()
+}
+
 /// This side's HELLO with something else in its body.
 fn changed(subject: &Subject, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut body = subject.hello().body();
@@ -156,8 +176,12 @@ async fn waits_for_hello(subject: &Subject, name: &'static str) -> Judged {
 async fn hello_dribbled(subject: &Subject, name: &'static str) -> Judged {
     let mut peer = subject.connect(name).await?;
     peer.send_apart(changed(subject, |_| {}).chunks(1)).await;
-    let came = peer.wait(|frame| (frame.kind == kind::HELLO).then_some(())).await;
-    came.map_err(|unmet| unmet.finding("HELLO, to one that comes byte by byte,"))?;
+    if subject.side() == Side::Client {
+        peer.barrier().await.map_err(|unmet| unmet.finding("PONG behind a HELLO that comes byte by byte"))?;
+    } else {
+        let came = peer.wait(|frame| (frame.kind == kind::HELLO).then_some(())).await;
+        came.map_err(|unmet| unmet.finding("HELLO, to one that comes byte by byte,"))?;
+    }
     peer.leave().await;
     Ok(Finding::ok("a HELLO that comes byte by byte is taken"))
 }

@@ -5,11 +5,11 @@ use bookend::{Code, Encoding, Encodings, Hello, Message, Payload, PresenceEvent,
 use super::session::MAX_SENT;
 use super::{Check, Exam, Judged, When, judge_name, own};
 use crate::doctor::report::Finding;
-use crate::doctor::subject::Subject;
+use crate::doctor::subject::{Side, Subject};
 use crate::doctor::wire::{Frame, Heard, Peer, Unmet, frame, message};
 
 const fn check(name: &'static str, spec: &'static str, mend: &'static str, exam: Exam) -> Check {
-    Check::new(name, spec, mend, exam).when(When::Hub).needing(&["hub-welcome"])
+    Check::new(name, spec, mend, exam).when(When::Hub).needing(&["hub-welcome"]).only_for(Side::Server)
 }
 
 /// On this the other checks build.

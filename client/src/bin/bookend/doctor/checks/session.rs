@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{CONCURRENCY, Check, Judged, own};
 use crate::doctor::reach::milliseconds;
 use crate::doctor::report::Finding;
-use crate::doctor::subject::Subject;
+use crate::doctor::subject::{Side, Subject};
 use crate::doctor::wire::{Peer, Unmet, frame, message};
 
 /// On these the other checks build.
@@ -18,7 +18,8 @@ pub(super) static FIRST: &[Check] = &[
         "",
         "serve each connection in a task or thread of its own; the checks are made one at a time now",
         own!(second_connection),
-    ),
+    )
+    .only_for(Side::Server),
     Check::new("ping", "R3.9", "answer each PING by a PONG (kind 07)", own!(ping)),
 ];
 

@@ -5,7 +5,7 @@ use std::ops::Sub;
 
 /// Peaks, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     /// Of memory that was written to.
     resident: u64,
     /// Of addresses that were reserved: zeroed pages that nobody touched are only here.
@@ -14,7 +14,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// What a process has used since it began; `None` where there is no `/proc`, or no such process any more.
-    pub(super) fn peak_of(process: u32) -> Option<Memory> {
+    pub(crate) fn peak_of(process: u32) -> Option<Memory> {
         let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -24,7 +24,7 @@ impl Memory {
     }
 
     /// The larger of the two, for something that has grown.
-    pub(super) fn most(self) -> u64 {
+    pub(crate) fn most(self) -> u64 {
         self.resident.max(self.reserved)
     }
 }
