@@ -7,8 +7,9 @@ use mio::net::TcpStream;
 
 use super::peer::{End, Event, Peer};
 
-/// What one read asks for, in bytes.
-const READ: usize = 64 << 10;
+/// What one read asks for, in bytes: all that usually waits. Whoever takes little at a time has the server wait for it, and
+/// with many members measures itself.
+const READ: usize = 256 << 10;
 
 pub(super) struct Connection<P> {
     pub(super) stream: TcpStream,
