@@ -347,7 +347,7 @@ impl Hub {
 
     /// Lets a member go; a room without members is forgotten. Who goes because all go is not told of: with many, that
     /// would be most of what is written at the end.
-    pub(crate) fn leave(&self, room: &Room, id: u32) {
+    pub(crate) fn leave(&self, room: &Arc<Room>, id: u32) {
         let tell = lock(&self.shared.connections).closing.is_none();
         let mut rooms = lock(&self.shared.rooms);
         if room.leave(id, tell) == 0 {

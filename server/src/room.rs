@@ -1,5 +1,7 @@
 //! A room: its members, their names, and the log of what was told.
 
+mod crowd;
+
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,11 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use bookend::MAX_LINE;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep_until};
 
 use crate::block::{Block, Told};
 use crate::log::{Cursor, Log, Missed};
 use crate::mailbox::Mailbox;
 use crate::rendition::{Change, Rendition};
+use crowd::{Crowd, When};
 
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -30,8 +35,7 @@ struct State {
     log: Log,
     members: BTreeMap<u32, Member>,
     names: HashMap<Arc<str>, u32>,
-    /// In a crowd, how many were told to be here last.
-    crowd: Option<usize>,
+    crowd: Option<Crowd>,
     /// Who waits for messages, and who waits for anything that is told.
     sleepers: Sleepers,
 }
@@ -122,7 +126,7 @@ impl Room {
     // ---- members
 
     /// Takes a member in under a name like `member.name`, and tells everybody else.
-    pub(crate) fn join(&self, id: u32, mut member: Member, resume: Option<u64>) -> Joined {
+    pub(crate) fn join(self: &Arc<Self>, id: u32, mut member: Member, resume: Option<u64>) -> Joined {
         let mut state = self.lock();
         let name = state.free_name(&member.name, id);
         member.name = name.clone();
@@ -130,7 +134,7 @@ impl Room {
         state.names.insert(name.clone(), id);
         state.members.insert(id, member);
         let sleepers = self.tell_change(&mut state, id, Change::Joined, name.clone());
-        let mut here = if lists { state.whole_here() } else { Here { crowd: state.crowd, ..Here::default() } };
+        let mut here = if lists { state.whole_here() } else { Here { crowd: state.crowd_here(), ..Here::default() } };
         here.members.retain(|&(other, _)| other != id);
         here.members.push((id, name.clone()));
         let (cursor, next_seq) = (state.log.head(), state.log.next_seq());
@@ -141,7 +145,7 @@ impl Room {
     }
 
     /// Lets a member go, and tells the others if `tell`. How many are left?
-    pub(crate) fn leave(&self, id: u32, tell: bool) -> usize {
+    pub(crate) fn leave(self: &Arc<Self>, id: u32, tell: bool) -> usize {
         let mut state = self.lock();
         let Some(member) = state.members.remove(&id) else { return state.members.len() };
         state.names.remove(&member.name);
@@ -160,7 +164,7 @@ impl Room {
     }
 
     /// Gives a member another name, or one like it, and tells everybody, but for a crowd. Was it told?
-    pub(crate) fn rename(&self, id: u32, wanted: &str) -> Option<(Arc<str>, bool)> {
+    pub(crate) fn rename(self: &Arc<Self>, id: u32, wanted: &str) -> Option<(Arc<str>, bool)> {
         let mut state = self.lock();
         let before = state.members.get(&id)?.name.clone();
         if *before == *wanted {
@@ -295,25 +299,64 @@ impl Room {
 
     /// Tells who came, went, or has another name; in a crowd only how many there are, and only if that has changed
     /// much. So what a room is told grows with its members, and not with their square.
-    fn tell_change(&self, state: &mut State, member: u32, change: Change, name: Arc<str>) -> Sleepers {
+    fn tell_change(self: &Arc<Self>, state: &mut State, member: u32, change: Change, name: Arc<str>) -> Sleepers {
         let here = state.members.len();
-        let told = match state.crowd {
+        let told = match &mut state.crowd {
             None if here > self.crowd => {
-                state.crowd = Some(here);
-                Told::Crowd { room: self.name.clone(), here }
+                state.crowd = Some(Crowd::new(here));
+                self.number(here)
             }
             None => Told::Change { member, change, name, here },
             Some(_) if here <= self.crowd / 2 => {
                 state.crowd = None;
                 Told::Roll(state.here())
             }
-            Some(last) if here.abs_diff(last) * 8 >= last => {
-                state.crowd = Some(here);
-                Told::Crowd { room: self.name.clone(), here }
-            }
-            Some(_) => return Sleepers::default(),
+            Some(crowd) => match crowd.count(here) {
+                When::Now => self.number(here),
+                When::Then(time) => {
+                    self.look_again_at(time);
+                    return Sleepers::default();
+                }
+                When::Never => return Sleepers::default(),
+            },
         };
         self.append(state, told)
+    }
+
+    /// How many are here, for a crowd.
+    fn number(&self, here: usize) -> Told {
+        Told::Crowd { room: self.name.clone(), here }
+    }
+
+    /// Sees to it that the number is told then, if it is still to be.
+    fn look_again_at(self: &Arc<Self>, time: Instant) {
+        let room = Arc::downgrade(self);
+        // Without a runtime no connection is there to be told anything.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let mut next = Some(time);
+                while let Some(time) = next {
+                    sleep_until(time).await;
+                    next = room.upgrade().and_then(|room| room.look_again());
+                }
+            });
+        }
+    }
+
+    /// Tells how many are here if that is due now; else it may be later.
+    fn look_again(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        let here = state.members.len();
+        match state.crowd.as_mut()?.look_again(here) {
+            When::Now => {
+                let sleepers = self.append(&mut state, self.number(here));
+                drop(state);
+                wake(sleepers);
+                None
+            }
+            When::Then(time) => Some(time),
+            When::Never => None,
+        }
     }
 
     /// Appends to the log; who is returned is to be woken once the lock has been let go.
@@ -344,7 +387,12 @@ impl State {
 
     fn whole_here(&self) -> Here {
         let members = if self.crowd.is_none() { self.here() } else { Vec::new() };
-        Here { crowd: self.crowd.map(|_| self.members.len()), members }
+        Here { crowd: self.crowd_here(), members }
+    }
+
+    /// How many are here, if it is a crowd.
+    fn crowd_here(&self) -> Option<usize> {
+        self.crowd.as_ref().map(|_| self.members.len())
     }
 
     /// `wanted`, or the same with the first suffix that nobody has (R9.15).
@@ -404,7 +452,7 @@ mod tests {
 
     #[test]
     fn who_sleeps_is_woken_once_and_for_what_it_is_told_only() {
-        let room = Room::new("room", 1 << 20, 256, 1);
+        let room = Arc::new(Room::new("room", 1 << 20, 256, 1));
         let wanted = Wanted { preferred: bookend::Encoding::Utf8, accepted: Encodings::CORE };
         let plain = room.join(1, member(Rendition::Messages(wanted)), None).cursor;
         let person = room.join(2, member(Rendition::Lines(LineEncoding::Utf8)), None).cursor;

@@ -47,7 +47,7 @@ struct Membership {
 }
 
 impl Membership {
-    fn room(&self) -> &Room {
+    fn room(&self) -> &Arc<Room> {
         self.feed.room()
     }
 
@@ -373,7 +373,7 @@ impl Seat {
     }
 
     pub(crate) fn room(&self) -> Option<&Room> {
-        self.member.as_ref().map(Membership::room)
+        self.member.as_ref().map(|member| &**member.room())
     }
 
     /// Takes another name, or one like it.
