@@ -9,8 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use bookend::MAX_LINE;
-use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep_until};
 
 use crate::block::{Block, Told};
 use crate::log::{Cursor, Log, Missed};
@@ -321,42 +319,6 @@ impl Room {
             },
         };
         self.append(state, told)
-    }
-
-    /// How many are here, for a crowd.
-    fn number(&self, here: usize) -> Told {
-        Told::Crowd { room: self.name.clone(), here }
-    }
-
-    /// Sees to it that the number is told then, if it is still to be.
-    fn look_again_at(self: &Arc<Self>, time: Instant) {
-        let room = Arc::downgrade(self);
-        // Without a runtime no connection is there to be told anything.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                let mut next = Some(time);
-                while let Some(time) = next {
-                    sleep_until(time).await;
-                    next = room.upgrade().and_then(|room| room.look_again());
-                }
-            });
-        }
-    }
-
-    /// Tells how many are here if that is due now; else it may be later.
-    fn look_again(&self) -> Option<Instant> {
-        let mut state = self.lock();
-        let here = state.members.len();
-        match state.crowd.as_mut()?.look_again(here) {
-            When::Now => {
-                let sleepers = self.append(&mut state, self.number(here));
-                drop(state);
-                wake(sleepers);
-                None
-            }
-            When::Then(time) => Some(time),
-            When::Never => None,
-        }
     }
 
     /// Appends to the log; who is returned is to be woken once the lock has been let go.

@@ -1,8 +1,13 @@
 //! A crowd: a room in which how many are here is told now and then, and not who comes and goes (R9.25).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Room, wake};
+use crate::block::Told;
 
 /// The time between one number that all are told and the next, at least. Thousands may come within it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -47,9 +52,47 @@ impl Crowd {
     }
 
     /// The time has come to look again.
-    pub(super) fn look_again(&mut self, here: usize) -> When {
+    fn look_again(&mut self, here: usize) -> When {
         self.is_due = false;
         self.count(here)
+    }
+}
+
+impl Room {
+    /// How many are here, for a crowd.
+    pub(super) fn number(&self, here: usize) -> Told {
+        Told::Crowd { room: self.name.clone(), here }
+    }
+
+    /// Sees to it that the number is told then, if it is still to be.
+    pub(super) fn look_again_at(self: &Arc<Self>, time: Instant) {
+        let room = Arc::downgrade(self);
+        // Without a runtime no connection is there to be told anything.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let mut next = Some(time);
+                while let Some(time) = next {
+                    sleep_until(time).await;
+                    next = room.upgrade().and_then(|room| room.look_again());
+                }
+            });
+        }
+    }
+
+    /// Tells how many are here if that is due now. It may be due at another time.
+    fn look_again(&self) -> Option<Instant> {
+        let mut state = self.lock();
+        let here = state.members.len();
+        match state.crowd.as_mut()?.look_again(here) {
+            When::Now => {
+                let sleepers = self.append(&mut state, self.number(here));
+                drop(state);
+                wake(sleepers);
+                None
+            }
+            When::Then(time) => Some(time),
+            When::Never => None,
+        }
     }
 }
 
