@@ -250,6 +250,7 @@ impl Session {
     }
 
     /// A whole and sound MESSAGE at the start of `input`; `None`, and nothing done, for all else.
+    #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn receive_plain<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Payload<'a>> {
         self.receive_whole(input, now, |_, frame| if frame.kind() == kind::MESSAGE { plain(frame) } else { None })
