@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bookend::{Content, Hello, Reply};
@@ -54,6 +55,7 @@ pub struct Options {
     pub(crate) dialler: Box<dyn Dial>,
     pub(crate) hello: Hello,
     pub(crate) backoff: Option<Backoff>,
+    pub(crate) patience: Option<Duration>,
     pub(crate) is_patient: bool,
     pub(crate) resends: bool,
 }
@@ -76,7 +78,11 @@ pub enum State {
 pub(crate) struct Shared {
     pub(crate) wish: watch::Sender<bool>,
     pub(crate) status: watch::Receiver<Status>,
+    /// The session of the [`Event::Up`] that was taken last; `NOBODY_LISTENS` once nobody takes any.
+    pub(crate) known: AtomicU64,
 }
+
+pub(crate) const NOBODY_LISTENS: u64 = u64::MAX;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Status {
@@ -93,13 +99,21 @@ impl Options {
     #[must_use]
     pub fn new(dialler: impl Dial, hello: Hello) -> Options {
         let backoff = Some(Backoff::default());
-        Options { dialler: Box::new(dialler), hello, backoff, is_patient: false, resends: false }
+        Options { dialler: Box::new(dialler), hello, backoff, patience: None, is_patient: false, resends: false }
     }
 
     /// When to connect again; `None` for never.
     #[must_use]
     pub fn with_backoff(mut self, backoff: Option<Backoff>) -> Options {
         self.backoff = backoff;
+        self
+    }
+
+    /// How long an attempt may take in all, from the name to the WELCOME; by default the [`Dialler`](crate::Dialler)'s
+    /// patience with each step, and the protocol's.
+    #[must_use]
+    pub fn with_timeout(mut self, patience: Option<Duration>) -> Options {
+        self.patience = patience;
         self
     }
 
@@ -131,7 +145,7 @@ impl Client {
         let first = Status { state: State::Connecting, session: 0, local: None, remote: None };
         let (telling, status) = watch::channel(first);
         let (commands, taken) = mpsc::channel(COMMANDS);
-        let shared = Arc::new(Shared { wish, status });
+        let shared = Arc::new(Shared { wish, status, known: AtomicU64::new(0) });
         let (outlet, events) = events(Arc::clone(&shared));
         tokio::spawn(Driver::new(options, taken, outlet, wished, telling).run());
         Client { sender: Sender::new(commands, shared), events }
@@ -207,10 +221,11 @@ impl Client {
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Options { dialler, backoff, is_patient, resends, .. } = self;
+        let Options { dialler, backoff, patience, is_patient, resends, .. } = self;
         f.debug_struct("Options")
             .field("place", dialler.place())
             .field("backoff", backoff)
+            .field("patience", patience)
             .field("is_patient", is_patient)
             .field("resends", resends)
             .finish_non_exhaustive()

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bookend::Hello;
 use tokio::select;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{Options, State, Status};
 use crate::dial::{Dial, Dialled, Step};
@@ -27,6 +27,7 @@ pub(crate) struct Driver {
     dialler: Box<dyn Dial>,
     hello: Hello,
     backoff: Option<Backoff>,
+    patience: Option<Duration>,
     is_patient: bool,
     resends: bool,
     commands: mpsc::Receiver<Command>,
@@ -60,12 +61,13 @@ impl Driver {
         wish: watch::Receiver<bool>,
         status: watch::Sender<Status>,
     ) -> Driver {
-        let Options { dialler, hello, backoff, is_patient, resends } = options;
+        let Options { dialler, hello, backoff, patience, is_patient, resends } = options;
         let seen = Seen::new(hello.resume());
         Driver {
             dialler,
             hello,
             backoff,
+            patience,
             is_patient,
             resends,
             commands,
@@ -93,6 +95,9 @@ impl Driver {
                 Command::Request { done, .. } => {
                     let _gone = done.send(Err(SendError::NotSent));
                 }
+                Command::Ping { done } => {
+                    let _gone = done.send(Err(SendError::NotSent));
+                }
             }
         }
         self.tell_untold().await;
@@ -106,7 +111,7 @@ impl Driver {
         loop {
             self.set_state(State::Connecting);
             let opened = select! {
-                opened = open(&mut *self.dialler, self.hello.clone(), &self.outlet) => opened,
+                opened = open(&mut *self.dialler, self.hello.clone(), self.patience, &self.outlet) => opened,
                 () = wished(&mut self.wish) => return End::Here,
             };
             let error = match opened {
@@ -180,10 +185,31 @@ impl Driver {
     }
 }
 
-/// From nothing to a session, telling of the steps.
-async fn open(dialler: &mut dyn Dial, hello: Hello, outlet: &Outlet) -> Result<Opened, ConnectError> {
+/// From nothing to a session, telling of the steps, if it does not take longer than it may.
+async fn open(
+    dialler: &mut dyn Dial,
+    hello: Hello,
+    patience: Option<Duration>,
+    outlet: &Outlet,
+) -> Result<Opened, ConnectError> {
     let start = Instant::now();
-    let mut tell = |step| outlet.tell_if_room(Event::Progress { step, after: start.elapsed() });
+    let place = dialler.place().clone();
+    let mut last = Step::Resolving(place.to_string());
+    let mut tell = |step: Step| {
+        last = step.clone();
+        outlet.tell_if_room(Event::Progress { step, after: start.elapsed() });
+    };
+    let opening = open_by(dialler, hello, &mut tell);
+    let Some(patience) = patience else { return opening.await };
+    let opened = timeout(patience, opening).await;
+    opened.unwrap_or_else(|_| Err(ConnectError::Late { place, step: Box::new(last), patience }))
+}
+
+async fn open_by(
+    dialler: &mut dyn Dial,
+    hello: Hello,
+    mut tell: &mut (dyn FnMut(Step) + Send),
+) -> Result<Opened, ConnectError> {
     let Dialled { stream, local, remote } = dialler.dial(&mut tell).await?;
     tell(Step::Hello);
     let (wire, written, heard) = Wire::new(stream);

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bookend::ConnectionError;
 use bookend::diagnosis::Diagnosis;
 
+use crate::dial::Step;
 use crate::place::Place;
 use crate::proxy::{Proxy, ProxyError};
 use crate::tls::TlsError;
@@ -45,6 +47,15 @@ pub enum ConnectError {
         place: Place,
         /// Why not.
         error: io::Error,
+    },
+    /// The attempt took longer than it may in all.
+    Late {
+        /// What was to be connected to.
+        place: Place,
+        /// What was going on.
+        step: Box<Step>,
+        /// How long it may take.
+        patience: Duration,
     },
     /// None of the host's addresses answered.
     Tcp {
@@ -116,6 +127,14 @@ impl ConnectError {
             ConnectError::Proxy { .. } => Stage::Proxy,
             ConnectError::Tls { .. } => Stage::Tls,
             ConnectError::Join { error, .. } => error.stage(),
+            ConnectError::Late { step, .. } => match **step {
+                Step::Resolving(_) => Stage::Resolve,
+                Step::Connecting(_) | Step::Opening(_) => Stage::Tcp,
+                Step::Proxy(_) => Stage::Proxy,
+                Step::Tls(_) => Stage::Tls,
+                Step::Hello => Stage::Hello,
+                Step::Joined => Stage::Session,
+            },
         }
     }
 
@@ -129,6 +148,7 @@ impl ConnectError {
             ConnectError::Proxy { error, .. } => error.name(),
             ConnectError::Tls { error, .. } => error.name(),
             ConnectError::Join { error, .. } => error.name(),
+            ConnectError::Late { .. } => "timed-out",
         }
     }
 
@@ -136,6 +156,13 @@ impl ConnectError {
     #[must_use]
     pub fn mend(&self) -> &'static str {
         match (self, self.name()) {
+            (ConnectError::Late { .. }, _) => match self.stage() {
+                Stage::Resolve => "is the name right, and does the resolver answer?",
+                Stage::Tcp => "is the network up, and does every firewall let the port through?",
+                Stage::Proxy => "does the proxy reach the hub? NO_PROXY lists hosts that need no proxy",
+                Stage::Tls => "is it a port for TLS? without tls:// in front it is plain TCP",
+                Stage::Hello | Stage::Session => NOT_BOOKEND,
+            },
             (ConnectError::Resolve { .. }, _) => {
                 "is the name right? HOST:PORT comes first; a hub on this machine is 127.0.0.1:3990"
             }
@@ -171,6 +198,9 @@ impl ConnectError {
         }
     }
 }
+
+const NOT_BOOKEND: &str =
+    "what answers there does not speak Bookend, it seems: bookend doctor HOST:PORT may find out what it is";
 
 impl JoinError {
     /// What the other side seems to be, or to do wrong; there is a first hypothesis.
@@ -222,7 +252,7 @@ impl JoinError {
             (_, "version") => "the sides are of different versions: update the older one",
             (_, "bad-canary") => "something in between changes bytes: use a channel that is clean for all 8 bits",
             (Stage::Hello, "bad-start" | "no-close" | "truncated" | "hello-timeout" | "connection-reset") => {
-                "what answers there does not speak Bookend, it seems: bookend doctor HOST:PORT may find out what it is"
+                NOT_BOOKEND
             }
             (Stage::Hello, _) => "the sides do not agree on the protocol: see SPEC.md, section 4",
             (_, "no-welcome") => "what answers there says that it is a hub and is none: --plain talks to any peer",
@@ -285,6 +315,9 @@ impl fmt::Display for ConnectError {
                 tried(f, all, Some(place))
             }
             ConnectError::Proxy { place, proxy, error } => write!(f, "{place}: {stage}: {name}: {proxy}: {error}"),
+            ConnectError::Late { place, step, patience } => {
+                write!(f, "{place}: {stage}: {name}: {step}: not done within {patience:?}")
+            }
             ConnectError::Tls { place, peer, error } => write!(f, "{place}: {}{stage}: {error}", Beside(*peer, place)),
             ConnectError::Join { place, peer, error } => write!(f, "{place}: {}{error}", Beside(*peer, place)),
         }
@@ -360,6 +393,7 @@ impl std::error::Error for ConnectError {
             ConnectError::Tls { error, .. } => Some(error),
             ConnectError::Tcp { tried, .. } => tried.last().map(|(_, error)| error as _),
             ConnectError::Join { error, .. } => Some(error),
+            ConnectError::Late { .. } => None,
         }
     }
 }

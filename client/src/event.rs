@@ -5,12 +5,13 @@ mod incoming;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bookend::Hello;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::client::Shared;
+use crate::client::{NOBODY_LISTENS, Shared};
 use crate::dial::Step;
 use crate::error::ConnectError;
 use crate::joined::Welcome;
@@ -119,7 +120,7 @@ pub struct Events {
     /// The one that is next, though it has been looked at.
     first: Option<Event>,
     /// The client goes on while this or a sender is there.
-    _shared: Arc<Shared>,
+    shared: Arc<Shared>,
 }
 
 impl Events {
@@ -130,6 +131,9 @@ impl Events {
         }
         let (event, cost) = self.events.recv().await?;
         self.budget.add_permits(cost as usize);
+        if let Event::Up(up) = &event {
+            self.shared.known.store(up.session, Ordering::Relaxed);
+        }
         Some(event)
     }
 
@@ -141,6 +145,7 @@ impl Events {
 impl Drop for Events {
     fn drop(&mut self) {
         self.budget.close();
+        self.shared.known.store(NOBODY_LISTENS, Ordering::Relaxed);
     }
 }
 
@@ -155,7 +160,7 @@ pub(crate) fn events(shared: Arc<Shared>) -> (Outlet, Events) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let budget = Arc::new(Semaphore::new(BUDGET as usize));
     let outlet = Outlet { events: sender, budget: Arc::clone(&budget) };
-    (outlet, Events { events: receiver, budget, first: None, _shared: shared })
+    (outlet, Events { events: receiver, budget, first: None, shared })
 }
 
 impl Outlet {

@@ -60,7 +60,8 @@ pub(crate) fn may_pass(error: &ConnectError) -> bool {
         ConnectError::System { .. }
         | ConnectError::Resolve { .. }
         | ConnectError::Tcp { .. }
-        | ConnectError::Unix { .. } => true,
+        | ConnectError::Unix { .. }
+        | ConnectError::Late { .. } => true,
         ConnectError::Proxy { error, .. } => !matches!(error, ProxyError::NotAProxy(_) | ProxyError::Credentials(_)),
         ConnectError::Tls { error, .. } => !error.is_lasting(),
         ConnectError::Join { error, .. } => match error {

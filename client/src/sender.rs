@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use bookend::{Code, Content, Encoding, Error, Payload, Reply};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::client::{Shared, State};
+use crate::client::{NOBODY_LISTENS, Shared, State};
 
 /// Sends through a client. Cheap to clone; the client closes once all of these and its [`Events`](crate::Events) are
 /// gone.
@@ -54,6 +55,7 @@ pub enum SendError {
 pub(crate) enum Command {
     Send(Outgoing),
     Request { content: Owned, patience: Duration, done: oneshot::Sender<Result<Reply, SendError>> },
+    Ping { done: oneshot::Sender<Result<Duration, SendError>> },
 }
 
 #[derive(Debug)]
@@ -91,13 +93,17 @@ impl Sender {
         self.put(None, content.into().into()).await
     }
 
-    /// Sends to the member of that number alone. The number is the member's in this session only: the message is not
-    /// sent in another one.
+    /// Sends to the member of that number alone. The number is the member's in one session only, that of the
+    /// [`Event::Up`](crate::Event::Up) which was taken last: the message is not sent in another one, where somebody else
+    /// may have the number. Once the [`Events`](crate::Events) are gone it is the session that is open.
     ///
     /// # Errors
     /// As [`send`](Sender::send).
     pub async fn send_to(&self, member: u32, content: impl Into<Content<'_>>) -> Result<Receipt, SendError> {
-        let session = self.shared.status.borrow().session;
+        let session = match self.shared.known.load(Ordering::Relaxed) {
+            NOBODY_LISTENS => self.shared.status.borrow().session,
+            known => known,
+        };
         self.put(Some((member, session)), content.into().into()).await
     }
 
@@ -117,6 +123,20 @@ impl Sender {
         let command = Command::Request { content: content.into().into(), patience, done };
         let answered = timeout(patience, async {
             self.commands.send(command).await.map_err(|_| SendError::NotSent)?;
+            answer.await.unwrap_or(Err(SendError::Unconfirmed))
+        });
+        answered.await.unwrap_or(Err(SendError::TimedOut))
+    }
+
+    /// Sends a PING and waits for its PONG, and for a session before that, for `patience` in all: the other side has
+    /// acted on everything that it was sent before. The time is from one to the other.
+    ///
+    /// # Errors
+    /// [`SendError::NotSent`], [`SendError::Unconfirmed`] or [`SendError::TimedOut`].
+    pub async fn ping(&self, patience: Duration) -> Result<Duration, SendError> {
+        let (done, answer) = oneshot::channel();
+        let answered = timeout(patience, async {
+            self.commands.send(Command::Ping { done }).await.map_err(|_| SendError::NotSent)?;
             answer.await.unwrap_or(Err(SendError::Unconfirmed))
         });
         answered.await.unwrap_or(Err(SendError::TimedOut))

@@ -341,3 +341,51 @@ async fn close_does_not_wait_for_a_hub_that_confirms_nothing() {
     assert!(start.elapsed() < Duration::from_secs(13), "{:?}", start.elapsed());
     drop(hub);
 }
+
+#[tokio::test(start_paused = true)]
+async fn number_of_a_member_is_that_of_the_session_that_was_heard_of() {
+    let (mut client, mut hub, mut hubs) = joined(options()).await;
+    next_up(&mut client).await;
+    hub.close(Code::GOING_AWAY, "").await;
+    let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[(7, "eve")]).await;
+    while client.sender().state() != State::Up {
+        tokio::task::yield_now().await;
+    }
+    // There is a new session, and nobody has heard of it: 7 was somebody else.
+    let sent = client.sender().send_to(7, "psst").await.unwrap().await;
+    assert_eq!(sent, Err(SendError::NotSent));
+    while !matches!(next(&mut client).await, Event::Up(_)) {}
+    let receipt = client.sender().send_to(7, "psst").await.unwrap();
+    assert_eq!(hub.next().await, Posted::text("psst").to(7));
+    drop(receipt);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ping_measures_what_the_other_side_takes_to_answer() {
+    let (client, mut hub, hubs) = joined(options()).await;
+    let (lost, ()) = both(client.sender().ping(Duration::from_secs(1)), async {
+        hub.turn().await;
+    })
+    .await;
+    assert_eq!(lost, Err(SendError::TimedOut), "the answer is given by the next call");
+    let pinging = async {
+        let answered = client.sender().ping(Duration::from_secs(1)).await;
+        client.close().await;
+        answered
+    };
+    let (answered, _) = both(pinging, hub.rest()).await;
+    assert!(answered.unwrap() < Duration::from_secs(1));
+    drop(hubs);
+}
+
+#[tokio::test]
+async fn request_of_a_peer_is_refused() {
+    let (client, mut hub, _hubs) = joined(options()).await;
+    let mut asked = Vec::new();
+    hub.write(b"\xF5\xF8\x03\x01\0\0\0\x05\0\0\0\x09?\xF8\xF5").await;
+    let answer = b"\0\0\0\x09\0\0\0\x03\x03\xF0policy";
+    while !asked.windows(answer.len()).any(|window| window == answer) {
+        hub.read_raw(&mut asked).await;
+    }
+    drop(client);
+}

@@ -172,6 +172,12 @@ impl Driver {
             listening = Instant::now();
         };
         self.tell_illegal(connection.refused(), &mut illegal).await;
+        // The confirmation may have come right before the end.
+        if has_barrier && let Some(Some(Ok(()))) = barrier.now_or_never() {
+            for (outgoing, result) in flight.confirmed(covered) {
+                self.settle(outgoing.done, result);
+            }
+        }
         self.land(flight);
         match ended {
             Err(error) => Served::Failed(JoinError::Session(error)),
@@ -207,6 +213,18 @@ impl Driver {
                     }));
                 };
                 requests.push(request.boxed());
+            }
+            Command::Ping { mut done } => {
+                let handle = connection.handle();
+                let ping = async move {
+                    let begun = Instant::now();
+                    let answered = select! {
+                        answered = handle.barrier() => answered,
+                        () = done.closed() => return,
+                    };
+                    let _gone = done.send(answered.map(|()| begun.elapsed()).map_err(|_| SendError::Unconfirmed));
+                };
+                requests.push(ping.boxed());
             }
         }
     }

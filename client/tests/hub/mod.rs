@@ -30,13 +30,15 @@ pub struct Hub<S> {
     read: Vec<u8>,
     /// The number of the frame that was heard last, from HELLO = 0.
     pub frame: u32,
+    /// Whatever is posted is refused with this code.
+    pub refuses: Option<Code>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
     /// Exchanges HELLOs.
     pub async fn greet(stream: S, hello: Hello) -> Hub<S> {
         let session = Session::new(Role::Server, hello, Limits::default(), std::time::Duration::ZERO);
-        let mut hub = Hub { stream, session, start: Instant::now(), read: Vec::new(), frame: 0 };
+        let mut hub = Hub { stream, session, start: Instant::now(), read: Vec::new(), frame: 0, refuses: None };
         while hub.session.peer().is_none() {
             let posted = hub.turn().await;
             assert_eq!(posted, Vec::new(), "nothing is posted before the HELLO has come");
@@ -92,6 +94,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         let _gone = self.stream.write_all(&out).await;
     }
 
+    /// The bytes that one read brings, which nothing answers.
+    pub async fn read_raw(&mut self, bytes: &mut Vec<u8>) {
+        assert_ne!(self.stream.read_buf(bytes).await.unwrap_or(0), 0, "there is more to come");
+    }
+
     /// What one read brought. Answers PINGs, once all before them were given out: by the next call.
     pub async fn turn(&mut self) -> Vec<Posted> {
         self.write(&[]).await;
@@ -100,13 +107,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         let mut posted = Vec::new();
         let mut rest = &*self.read;
         loop {
-            match self.session.receive(&mut rest, now) {
-                Step::Message(Message::Post { to, payload }) => posted.push(Posted::of(to, payload)),
-                Step::Message(Message::Message(payload)) => posted.push(Posted::of(0, payload)),
+            let said = match self.session.receive(&mut rest, now) {
+                Step::Message(Message::Post { to, payload }) => Some(Posted::of(to, payload)),
+                Step::Message(Message::Message(payload)) => Some(Posted::of(0, payload)),
                 Step::More => break,
-                _ => {}
-            }
+                _ => None,
+            };
             self.frame = self.session.frame_number();
+            if let (Some(_), Some(code)) = (&said, self.refuses) {
+                self.session.refuse_frame(self.frame, code, "");
+            }
+            posted.extend(said);
         }
         let unused = rest.len();
         self.read.drain(..self.read.len() - unused);

@@ -1,7 +1,9 @@
 //! The command line.
 
+use std::time::Duration;
+
 use bookend::{Encoding, Hello, Line, Payload};
-use bookend_client::{Dialler, Place};
+use bookend_client::{Backoff, Dialler, Place};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -10,6 +12,7 @@ use crate::bench::BenchArguments;
 use crate::chat::Chat;
 use crate::conform::ConformArguments;
 use crate::doctor::DoctorArguments;
+use crate::input::Layout;
 use crate::inspect::InspectArguments;
 use crate::manual::{CompletionsArguments, ManArguments};
 use crate::ping::PingArguments;
@@ -62,6 +65,8 @@ pub(crate) struct ChatArguments {
     #[command(flatten)]
     pub(crate) joining: Joining,
     #[command(flatten)]
+    pub(crate) patience: Patience,
+    #[command(flatten)]
     wanted: Wanted,
     /// Read and print lines also on a terminal, where there is a window otherwise
     #[arg(long)]
@@ -79,23 +84,70 @@ pub(crate) struct ChatArguments {
 
 /// Post to a room, and end once the hub has confirmed everything
 ///
-/// The words of TEXT are one message. Without them each line of standard input, which is UTF-8, is one.
+/// The words of TEXT are one message. Without them the messages come from standard input, by default a line each. None
+/// is ever split, joined with another, or changed. When the network or the hub goes away, it joins again; what was under
+/// way then is not sent twice unless --resend says so. Unless the hub has everything, a report says what became of it,
+/// and with which line to go on.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct SendArguments {
     #[command(flatten)]
     pub(crate) joining: Joining,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
     /// The message, behind HOST:PORT
     text: Vec<String>,
-    /// Send all of standard input as one binary message
-    #[arg(long, conflicts_with_all = ["text", "encoding"])]
-    binary: bool,
-    /// Send to one member only, by name or number
+    #[command(flatten)]
+    layout: LayoutArguments,
+    /// Send again what was under way when a session ended, and may have arrived: it may then arrive twice
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) resend: bool,
+    /// Print the report, as a JSON object
+    #[arg(long)]
+    json: bool,
+    /// Send to one member only, by name or number, and end with the session: in the next one the name and the number
+    /// may be another's
     #[arg(long, value_name = "NAME|ID", conflicts_with = "plain")]
     to: Option<String>,
     /// The encoding to send text in; that which the hub prefers, if there is none
-    #[arg(long, value_name = "ENCODING")]
+    #[arg(long, value_name = "ENCODING", conflicts_with_all = ["binary", "hex"])]
     encoding: Option<TextEncoding>,
+}
+
+/// What a message is in standard input.
+#[derive(Debug, Args)]
+#[group(multiple = false, conflicts_with = "text")]
+struct LayoutArguments {
+    /// Each line is a message, of UTF-8, without its line end; so it is without this
+    #[arg(long)]
+    lines: bool,
+    /// All of it is one message, of UTF-8, as it is
+    #[arg(long)]
+    whole: bool,
+    /// What stands in front of each NUL is a message, of UTF-8, as `find -print0` writes it
+    #[arg(long)]
+    nul: bool,
+    /// Each line is a binary message, two digits a byte
+    #[arg(long)]
+    hex: bool,
+    /// Each line is a JSON object, as `listen --json` prints them: "text", with or without "encoding", or "hex"
+    #[arg(long)]
+    jsonl: bool,
+    /// All of it is one binary message
+    #[arg(long)]
+    binary: bool,
+}
+
+/// How long things may take, and what is told of them.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Patience {
+    /// How long joining may take, and the hub be gone later on; `send` allows 30s for that unless it is said, and the
+    /// same without any confirmation if it is
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Tell how long each stage took until it has joined: resolving, connecting, proxy, TLS, HELLO
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
 }
 
 /// Print what is said in a room, a line each
@@ -106,6 +158,8 @@ pub(crate) struct SendArguments {
 pub(crate) struct ListenArguments {
     #[command(flatten)]
     pub(crate) joining: Joining,
+    #[command(flatten)]
+    pub(crate) patience: Patience,
     #[command(flatten)]
     wanted: Wanted,
     /// Print a JSON object a line
@@ -181,9 +235,12 @@ enum TextEncoding {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum WhatToSend {
     Text(String),
-    Lines,
-    Binary,
+    /// Standard input.
+    Input(Layout),
 }
+
+/// How long the hub may be gone while there is something to send.
+const ABSENCE: Duration = Duration::from_secs(30);
 
 impl Arguments {
     /// Reads the command line. Help, and a wrong option, end the program.
@@ -223,19 +280,48 @@ impl ChatArguments {
 
 impl SendArguments {
     pub(crate) fn what(&self) -> WhatToSend {
-        match (self.binary, &*self.text) {
-            (true, _) => WhatToSend::Binary,
-            (false, []) => WhatToSend::Lines,
-            (false, words) => WhatToSend::Text(words.join(" ")),
+        if self.text.is_empty() {
+            WhatToSend::Input(self.layout.layout())
+        } else {
+            WhatToSend::Text(self.text.join(" "))
         }
     }
 
     pub(crate) fn sending(&self) -> Sending {
-        Sending { to: self.to.clone(), encoding: self.encoding.map(TextEncoding::encoding) }
+        Sending {
+            to: self.to.clone(),
+            encoding: self.encoding.map(TextEncoding::encoding),
+            patience: self.patience.timeout,
+            json: self.json,
+            is_verbose: self.patience.verbose,
+        }
+    }
+
+    /// When to connect again.
+    pub(crate) fn backoff(&self) -> Option<Backoff> {
+        self.to.is_none().then(Backoff::default)
+    }
+
+    /// How long the hub may be gone.
+    pub(crate) fn absence(&self) -> Duration {
+        self.patience.timeout.unwrap_or(ABSENCE)
     }
 
     pub(crate) fn hello(&self) -> Hello {
         self.joining.hello(Encoding::Utf8)
+    }
+}
+
+impl LayoutArguments {
+    fn layout(&self) -> Layout {
+        match self {
+            LayoutArguments { whole: true, .. } => Layout::Whole,
+            LayoutArguments { nul: true, .. } => Layout::Nul,
+            LayoutArguments { hex: true, .. } => Layout::Hex,
+            LayoutArguments { jsonl: true, .. } => Layout::Jsonl,
+            LayoutArguments { binary: true, .. } => Layout::Binary,
+            LayoutArguments { lines: _, .. } => Layout::Lines,
+        }
     }
 }
 
@@ -380,8 +466,17 @@ mod tests {
     fn words_behind_the_address_are_one_message() {
         assert_eq!(send(&["send", "hub", "to be", "or"]).what(), WhatToSend::Text("to be or".into()));
         assert_eq!(send(&["send", "hub", "--", "-1"]).what(), WhatToSend::Text("-1".into()));
-        assert_eq!(send(&["send", "hub"]).what(), WhatToSend::Lines);
-        assert_eq!(send(&["send", "--binary"]).what(), WhatToSend::Binary);
+        assert_eq!(send(&["send", "hub"]).what(), WhatToSend::Input(Layout::Lines));
+        for (option, layout) in [
+            ("--lines", Layout::Lines),
+            ("--whole", Layout::Whole),
+            ("--nul", Layout::Nul),
+            ("--hex", Layout::Hex),
+            ("--jsonl", Layout::Jsonl),
+            ("--binary", Layout::Binary),
+        ] {
+            assert_eq!(send(&["send", option]).what(), WhatToSend::Input(layout));
+        }
     }
 
     #[test]
@@ -396,6 +491,11 @@ mod tests {
             &["chat", "--send-hex", "2"],
             &["send", "hub", "text", "--binary"],
             &["send", "--binary", "--encoding", "ascii"],
+            &["send", "--hex", "--encoding", "ascii"],
+            &["send", "hub", "text", "--lines"],
+            &["send", "--hex", "--nul"],
+            &["send", "--to", "ann", "--resend"],
+            &["send", "--timeout", "soon"],
             &["send", "--encoding", "as-sent"],
             &["send", "--to", "ann", "--plain"],
             &["send", "--proxy", "gate:1080"],

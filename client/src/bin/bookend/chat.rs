@@ -1,19 +1,19 @@
 //! `bookend chat`: a room on standard input and output.
 
-use std::cell::Cell;
-use std::convert::Infallible;
-use std::ops::ControlFlow;
+use std::pin::pin;
+use std::time::Duration;
 
 use bookend::{Content, Encoding, Payload};
-use bookend_client::Joined;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::select;
-use tokio::sync::Notify;
+use bookend_client::{Event, Receipt, Sender, Up};
+use futures_util::FutureExt;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
+use tokio::{join, select};
 
 use crate::console::Console;
 use crate::input::{Body, Entry, InputError, Messages};
-use crate::post::{PostError, Poster};
-use crate::receive::{Failure, Form, beside, conclude, is_said, receive};
+use crate::listen::Listener;
+use crate::receive::{Failure, Form, Hearing, over};
 use crate::room::Room;
 
 /// What the command line asks for.
@@ -25,77 +25,129 @@ pub(crate) struct Chat {
     pub(crate) payloads: Vec<(Encoding, Vec<u8>)>,
 }
 
-/// Posts the input and prints what arrives, until the input ends, enough has come, or the session is over.
-pub(crate) async fn chat<S: AsyncRead + AsyncWrite + Unpin>(
-    mut client: Joined<S>,
+/// How long what is under way may take to be settled once it is over.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long the hub may take to say what it has to say, once nothing more is to be posted.
+const PATIENCE: Duration = Duration::from_secs(10);
+const SEND_HEX: &str = "--send-hex";
+
+/// Posts the input and prints what arrives, until the input ends, enough has come, or it is over.
+pub(crate) async fn chat(
+    (sender, mut hearing, up): (Sender, Hearing<'_>, Box<Up>),
     input: Messages,
     chat: &Chat,
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let own = client.own();
-    let mut first = Vec::new();
-    if let Some(welcome) = client.welcome() {
-        chat.form.print(&welcome.message(), own, &mut first);
+    let own = up.welcome.as_ref().map_or(0, |welcome| welcome.member);
+    let (room, enough) = (Room::new(own), Notify::new());
+    let talker = Talker { sender: &sender, chat, console, room: &room, enough: &enough };
+    let listener = Listener::new(chat.form, chat.count, console, &up);
+    let mut ear = Ear { listener, room: &room, enough: &enough, is_enough: false };
+    let ended = {
+        let (given, receipts) = mpsc::unbounded_channel(); // a client takes no more than some thousands
+        let mut posting = Box::pin(talker.post_all(input, given).fuse());
+        let mut settling = pin!(talker.settle_all(receipts));
+        let ended = select! {
+            biased;
+            () = interrupt => Err(Failure::Interrupted),
+            ((), ()) = async { join!(&mut posting, &mut settling) } => Ok(()),
+            ended = ear.listen(&mut hearing) => ended,
+        };
+        if ended.is_err() {
+            sender.close();
+            drop(posting);
+            let _late = timeout(LAST_WORDS, settling).await;
+        }
+        ended
+    };
+    if ended.is_ok() {
+        // That it is over now does not matter any more; and if nobody reads, that does not either.
+        let _over = ear.hear_ready(&mut hearing);
+        let _unread = ear.listener.print().await;
     }
-    // If nobody reads, the next line will tell.
-    let _unread = console.print(first).await;
-    let (room, enough, is_done) = (Room::new(own), Notify::new(), Cell::new(false));
-    let talker =
-        Talker { poster: Poster::of(&mut client), chat, console, room: &room, enough: &enough, is_done: &is_done };
-    let mut left = chat.count;
-    let receiving = receive(client.connection(), console, interrupt, |message, lines| {
-        room.hear(message);
-        if left != Some(0) {
-            chat.form.print(message, own, lines);
+    match ended {
+        Err(Failure::Interrupted | Failure::Gone(..)) => {
+            let _late = timeout(LAST_WORDS, hearing.close(&sender)).await;
         }
-        if let Some(left) = left.as_mut().filter(|left| **left > 0 && is_said(message)) {
-            *left -= 1;
-            if *left == 0 {
-                enough.notify_one();
-            }
+        _ => hearing.close(&sender).await,
+    }
+    ended
+}
+
+/// Hears what arrives: who is there, and what is to be printed.
+struct Ear<'a> {
+    listener: Listener<'a>,
+    room: &'a Room,
+    enough: &'a Notify,
+    /// What comes from now on is not printed.
+    is_enough: bool,
+}
+
+impl Ear<'_> {
+    /// Listens until nothing more comes, or nobody reads on.
+    async fn listen(&mut self, hearing: &mut Hearing<'_>) -> Result<(), Failure> {
+        while self.listener.print().await.is_ok() {
+            let Some(event) = hearing.next().await? else { break };
+            self.hear(event)?;
+            self.hear_ready(hearing)?;
         }
-        ControlFlow::Continue(())
-    });
-    let ended = beside(receiving, talker.talk(input)).await;
-    conclude(&mut client, ended, is_done.get()).await
+        Ok(())
+    }
+
+    /// Hears what has come.
+    fn hear_ready(&mut self, hearing: &mut Hearing<'_>) -> Result<(), Failure> {
+        while !self.listener.is_full()
+            && let Some(event) = hearing.ready()
+        {
+            self.hear(event)?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, event: Event) -> Result<(), Failure> {
+        match event {
+            Event::Closed(end) => return Err(over(end)),
+            Event::Up(ref up) => self.room.begin(up.welcome.as_ref().map_or(0, |welcome| welcome.member)),
+            Event::Message(ref incoming) => self.room.hear(&incoming.message()),
+            _ => {}
+        }
+        if !self.is_enough && self.listener.hear(event).is_break() {
+            self.is_enough = true;
+            self.enough.notify_one();
+        }
+        Ok(())
+    }
 }
 
 struct Talker<'a> {
-    poster: Poster,
+    sender: &'a Sender,
     chat: &'a Chat,
     console: &'a Console,
     room: &'a Room,
     /// All messages that were to come have come.
     enough: &'a Notify,
-    /// Everything was posted and confirmed.
-    is_done: &'a Cell<bool>,
 }
+
+/// A message, and what will be known of it.
+type Given = (String, Receipt);
 
 /// Nothing more is to be posted.
 struct Over;
 
 impl Talker<'_> {
-    /// Posts everything, has it confirmed and closes; who receives learns how the session ends.
-    async fn talk(&self, input: Messages) -> Infallible {
-        let _over = self.post_all(input).await;
-        if self.poster.barrier().await {
-            self.is_done.set(true);
-            self.poster.close().await;
-        }
-        std::future::pending().await
+    /// Posts everything. If the client closes meanwhile, whoever listens learns why.
+    async fn post_all(&self, mut input: Messages, given: mpsc::UnboundedSender<Given>) {
+        let _over = self.post_until_over(&mut input, &given).await;
+        // What the hub has said until now is still to be heard.
+        let _answer = self.sender.ping(PATIENCE).await;
     }
 
-    async fn post_all(&self, mut input: Messages) -> Result<(), Over> {
+    async fn post_until_over(&self, input: &mut Messages, given: &mpsc::UnboundedSender<Given>) -> Result<(), Over> {
         for (encoding, bytes) in &self.chat.payloads {
             let payload = Payload::decode(*encoding, bytes).expect("the command line was judged");
-            if let Err(error) = self.poster.post(0, payload.into()).await {
-                // What is waited for would not come.
-                if let PostError::Refused(error) = error {
-                    self.console.complain(format_args!("--send-hex: {error}"));
-                }
-                return Err(Over);
-            }
+            self.post(SEND_HEX.into(), 0, payload.into(), given).await;
         }
         loop {
             let entries = select! {
@@ -105,7 +157,7 @@ impl Talker<'_> {
             };
             let Some(entries) = entries else { break };
             for entry in entries {
-                self.enter(entry).await?;
+                self.enter(entry, given).await?;
             }
         }
         if self.chat.count.is_some() {
@@ -114,18 +166,21 @@ impl Talker<'_> {
         Ok(())
     }
 
-    async fn enter(&self, entry: Result<Entry, InputError>) -> Result<(), Over> {
-        let Entry { line, body } = match entry {
+    async fn enter(&self, entry: Result<Entry, InputError>, given: &mpsc::UnboundedSender<Given>) -> Result<(), Over> {
+        let Entry { place, body } = match entry {
             Ok(entry) => entry,
             Err(error) => {
                 self.console.complain(format_args!("{error}"));
                 return Ok(());
             }
         };
-        let place = format!("line {line}");
+        let place = place.to_string();
         let text = match body {
             Body::Text(text) => text,
-            Body::Binary(bytes) => return self.post(&place, 0, Content::Binary(&bytes)).await,
+            body => {
+                self.post(place, 0, body.content(None), given).await;
+                return Ok(());
+            }
         };
         if text == "/quit" {
             return Err(Over);
@@ -133,24 +188,46 @@ impl Talker<'_> {
         if text == "/who" {
             return self.console.print(self.who()).await.map_err(|_| Over);
         }
-        let Some(words) = text.strip_prefix("/to ") else { return self.post(&place, 0, Content::Text(&text)).await };
-        match self.room.addressee(words).await {
-            Some((member, rest)) => self.post(&place, member, Content::Text(rest)).await,
-            None => {
-                self.console.complain(format_args!("{place}: no-such-member: /to NAME TEXT or /to ID TEXT; see /who"));
-                Ok(())
+        let (to, text) = match text.strip_prefix("/to ") {
+            None => (0, &*text),
+            Some(words) => match self.room.addressee(words).await {
+                Some(addressee) => addressee,
+                None => {
+                    let help = "/to NAME TEXT or /to ID TEXT; see /who";
+                    self.console.complain(format_args!("{place}: no-such-member: {help}"));
+                    return Ok(());
+                }
+            },
+        };
+        self.post(place, to, Content::Text(text), given).await;
+        Ok(())
+    }
+
+    async fn post(&self, place: String, to: u32, content: Content<'_>, given: &mpsc::UnboundedSender<Given>) {
+        let posted = match to {
+            0 => self.sender.send(content).await,
+            to => self.sender.send_to(to, content).await,
+        };
+        match posted {
+            Ok(receipt) => {
+                let _settled = given.send((place, receipt));
+            }
+            Err(error) => {
+                self.console.complain(format_args!("{place}: {error}"));
+                std::future::pending().await
             }
         }
     }
 
-    async fn post(&self, place: &str, to: u32, content: Content<'_>) -> Result<(), Over> {
-        match self.poster.post(to, content).await {
-            Ok(()) => Ok(()),
-            Err(PostError::Refused(error)) => {
+    /// Tells of everything that is not with the hub.
+    async fn settle_all(&self, mut receipts: mpsc::UnboundedReceiver<Given>) {
+        while let Some((place, receipt)) = receipts.recv().await {
+            if let Err(error) = receipt.await {
                 self.console.complain(format_args!("{place}: {error}"));
-                Ok(())
+                if place == SEND_HEX {
+                    self.enough.notify_one(); // what is waited for would not come
+                }
             }
-            Err(PostError::Over) => Err(Over),
         }
     }
 

@@ -1,15 +1,15 @@
 //! `bookend listen`: prints what is said in a room.
 
+use std::future::ready;
 use std::ops::ControlFlow;
 use std::pin::pin;
 
 use bookend::{ConnectionError, Message};
-use bookend_client::{Client, End, Event, Events, Missed};
-use futures_util::FutureExt;
+use bookend_client::{End, Event, Missed, Sender, Up};
 use tokio::select;
 
-use crate::console::Console;
-use crate::receive::{Failure, Form, is_said};
+use crate::console::{Console, Unread};
+use crate::receive::{Failure, Form, Hearing, is_said, over};
 
 /// Bytes of lines that are printed at once, about.
 const BATCH: usize = 64 << 10;
@@ -17,25 +17,28 @@ const BATCH: usize = 64 << 10;
 /// Prints until `count` messages have come, the hub closes for good, or nobody reads on. A session that ends otherwise
 /// is followed by the next one.
 pub(crate) async fn listen(
-    client: Client,
+    (sender, mut hearing, up): (Sender, Hearing<'_>, Box<Up>),
     form: Form,
     count: Option<u64>,
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let (sender, mut events) = client.split();
     let mut interrupt = pin!(interrupt);
-    let mut listener = Listener { form, console, own: 0, left: count, lines: Vec::new() };
+    let mut listener = Listener::new(form, count, console, &up);
     let ended = loop {
         let flow = select! {
             biased;
             () = &mut interrupt => break Err(Failure::Interrupted),
-            event = events.next() => listener.hear_all(event, &mut events),
+            event = hearing.next(), if listener.lines.is_empty() => match event {
+                Ok(event) => listener.hear_all(event, &mut hearing),
+                Err(failure) => break Err(failure),
+            },
+            () = ready(()), if !listener.lines.is_empty() => ControlFlow::Continue(()),
         };
         select! {
             biased;
             () = &mut interrupt => break Err(Failure::Interrupted),
-            printed = console.print(std::mem::take(&mut listener.lines)) => if printed.is_err() {
+            printed = listener.print() => if printed.is_err() {
                 break Ok(());
             }
         }
@@ -43,12 +46,12 @@ pub(crate) async fn listen(
             break ended;
         }
     };
-    sender.close();
-    while events.next().await.is_some() {}
+    hearing.close(&sender).await;
     ended
 }
 
-struct Listener<'a> {
+/// Prints events.
+pub(crate) struct Listener<'a> {
     form: Form,
     console: &'a Console,
     own: u32,
@@ -58,41 +61,59 @@ struct Listener<'a> {
     lines: Vec<u8>,
 }
 
-type Flow = ControlFlow<Result<(), Failure>>;
+/// Breaks once enough has come, or nothing more will.
+pub(crate) type Flow = ControlFlow<Result<(), Failure>>;
 
-impl Listener<'_> {
+impl<'a> Listener<'a> {
+    /// Prints `count` messages, if there is a count, of the session `up` and the next ones.
+    pub(crate) fn new(form: Form, count: Option<u64>, console: &'a Console, up: &Up) -> Listener<'a> {
+        let mut listener = Listener { form, console, own: 0, left: count, lines: Vec::new() };
+        listener.welcome(up);
+        listener
+    }
+
     /// Hears an event, and those that wait behind it.
-    fn hear_all(&mut self, first: Option<Event>, events: &mut Events) -> Flow {
+    fn hear_all(&mut self, first: Option<Event>, hearing: &mut Hearing<'_>) -> Flow {
         let mut next = first;
         while let Some(event) = next {
             self.hear(event)?;
-            next = if self.lines.len() < BATCH { events.next().now_or_never().flatten() } else { None };
+            next = if self.is_full() { None } else { hearing.ready() };
         }
         ControlFlow::Continue(())
     }
 
-    fn hear(&mut self, event: Event) -> Flow {
+    /// Is there enough to be printed at once?
+    pub(crate) fn is_full(&self) -> bool {
+        self.lines.len() >= BATCH
+    }
+
+    /// Hands what is to be printed to the console.
+    pub(crate) async fn print(&mut self) -> Result<(), Unread> {
+        self.console.print(std::mem::take(&mut self.lines)).await
+    }
+
+    fn welcome(&mut self, up: &Up) {
+        if let Some(welcome) = &up.welcome {
+            self.own = welcome.member;
+            self.add(&welcome.message());
+        }
+    }
+
+    pub(crate) fn hear(&mut self, event: Event) -> Flow {
         match event {
-            Event::Up(up) => {
-                if let Some(welcome) = up.welcome {
-                    self.own = welcome.member;
-                    self.print(&welcome.message());
-                }
-            }
+            Event::Up(up) => self.welcome(&up),
             Event::Message(incoming) => return self.hear_message(&incoming.message()),
             Event::Missed(Missed::Gap(missed)) => {
                 if self.form == Form::Raw {
                     self.console.complain(format_args!("{missed} messages were missed"));
                 }
-                self.print(&Message::Gap { missed });
+                self.add(&Message::Gap { missed });
             }
             Event::Missed(missed) => self.console.complain(format_args!("{missed}")),
-            Event::Down { error, .. } => self.console.remark(format_args!("{error}; connecting again")),
             Event::Closed(End::Here) => return ControlFlow::Break(Ok(())),
             // Without a count whatever came is all that was wanted.
             Event::Closed(End::There) if self.left.is_none() => return ControlFlow::Break(Ok(())),
-            Event::Closed(End::There) => return ControlFlow::Break(Err(Failure::Left)),
-            Event::Closed(End::Failed(error)) => return ControlFlow::Break(Err(Failure::Ended(error))),
+            Event::Closed(end) => return ControlFlow::Break(Err(over(end))),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -103,7 +124,7 @@ impl Listener<'_> {
             let (code, reason) = (refusal.code, refusal.reason.to_str().into_owned());
             self.console.complain(format_args!("{}", ConnectionError::Refused { code, reason }));
         }
-        self.print(message);
+        self.add(message);
         if let Some(left) = self.left.as_mut().filter(|_| is_said(message)) {
             *left -= 1;
             if *left == 0 {
@@ -113,7 +134,7 @@ impl Listener<'_> {
         ControlFlow::Continue(())
     }
 
-    fn print(&mut self, message: &Message<'_>) {
+    fn add(&mut self, message: &Message<'_>) {
         self.form.print(message, self.own, &mut self.lines);
     }
 }
@@ -143,7 +164,7 @@ mod tests {
         let captured = Captured::default();
         let console = captured.console();
         let listening = async {
-            let client = Client::connect(once(dialler)).await.unwrap();
+            let client = Hearing::connect(once(dialler), None, false, &console).await.unwrap();
             listen(client, form, count, &console, pending()).await
         };
         let scripted = async { script(Hub::welcome(hubs.recv().await.unwrap(), &[(7, "bob")]).await).await };
@@ -222,7 +243,7 @@ mod tests {
         let (_release, stuck) = std::sync::mpsc::channel();
         let console = Console::new(Stuck(stuck), Shared::default());
         let listening = async {
-            let client = Client::connect(once(dialler)).await.unwrap();
+            let client = Hearing::connect(once(dialler), None, false, &console).await.unwrap();
             listen(client, Form::Plain, None, &console, pending()).await
         };
         let scripted = async {
@@ -257,7 +278,8 @@ mod tests {
         let captured = Captured::default();
         let console = captured.console();
         let listening = async {
-            let client = Client::connect(Options::new(dialler, Hello::new().with_hub(true))).await.unwrap();
+            let options = Options::new(dialler, Hello::new().with_hub(true));
+            let client = Hearing::connect(options, None, false, &console).await.unwrap();
             listen(client, Form::Plain, Some(2), &console, pending()).await
         };
         let scripted = async {
@@ -275,8 +297,11 @@ mod tests {
         assert_eq!(code, Some(Code::NORMAL));
         assert!(console.finish(Duration::MAX), "that a session ended is no fault of `listen`");
         let told = captured.errors.text();
-        assert_eq!(told.lines().count(), 1, "{told}");
-        assert!(told.contains("1001 going-away") && told.ends_with("; connecting again\n"), "{told}");
+        assert!(
+            told.contains("1001 going-away") && told.ends_with("; connecting again\nbookend: connected again\n"),
+            "{told}"
+        );
+        assert_eq!(told.lines().count(), 2, "{told}");
         let printed = captured.output.text();
         assert!(printed.starts_with("* guest here\nbob: one\n* guest here\n"), "{printed}");
         assert!(printed.ends_with("two\n") && printed.contains("missed"), "{printed}");

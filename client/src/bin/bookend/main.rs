@@ -4,8 +4,8 @@
 //! # Layout
 //!
 //! `arguments` is the command line; `chat` (on a terminal `window`), `send`, `listen` and `ping` are the commands, and `doctor`, `inspect`, `relay`,
-//! `admin`, `conform` and `bench`, which have layouts of their own. Under the others: `input` reads lines
-//! and `console` writes, each in a thread of its own; `receive` is the loop that every command runs; `post` sends.
+//! `admin`, `conform` and `bench`, which have layouts of their own. Under the others: `input` reads messages
+//! and `console` writes, each in a thread of its own; `receive` hears what comes, and `stages` times the way.
 
 mod admin;
 mod arguments;
@@ -23,12 +23,12 @@ mod listen;
 mod manual;
 mod memory;
 mod ping;
-mod post;
 mod reaching;
 mod receive;
 mod relay;
 mod room;
 mod send;
+mod stages;
 mod token;
 mod window;
 
@@ -36,13 +36,14 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bookend_client::{Backoff, Client, Hello, Joined, Options};
+use bookend_client::{Backoff, Hello, Options};
 use tokio::runtime::Builder;
 
-use arguments::{Arguments, Command, Joining, WhatToSend};
+use arguments::{Arguments, Command, Joining, Patience, WhatToSend};
 use console::Console;
+use input::Layout;
 use ping::PingArguments;
-use receive::Failure;
+use receive::{Failure, Hearing};
 
 /// All went well.
 const WELL: u8 = 0;
@@ -80,28 +81,36 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
             window::chat(options, arguments.joining.place.to_string(), &hello, interrupt()).await
         }
         Command::Chat(arguments) => {
-            let client = join(&arguments.joining, arguments.hello()).await?;
-            let lines = input::lines(io::stdin(), line_limit(&client));
-            chat::chat(client, lines, &arguments.chat(), console, interrupt()).await
+            let Patience { timeout, verbose } = arguments.patience;
+            let options = options(&arguments.joining, arguments.hello(), timeout)?;
+            let joined = Hearing::connect(options, timeout, verbose, console).await?;
+            let lines = input::messages(io::stdin(), Layout::Lines, joined.2.peer.max_body());
+            chat::chat(joined, lines, &arguments.chat(), console, interrupt()).await
         }
         Command::Send(arguments) => {
-            let client = join(&arguments.joining, arguments.hello()).await?;
+            let Patience { timeout, verbose } = arguments.patience;
+            let options = options(&arguments.joining, arguments.hello(), timeout)?
+                .with_backoff(arguments.backoff())
+                .with_resend(arguments.resend);
+            let joined = Hearing::connect(options, Some(arguments.absence()), verbose, console).await?;
             let messages = match arguments.what() {
                 WhatToSend::Text(text) => input::one(text),
-                WhatToSend::Lines => input::lines(io::stdin(), line_limit(&client)),
-                WhatToSend::Binary => input::whole(io::stdin(), client.peer().max_body() as usize),
+                WhatToSend::Input(layout) => input::messages(io::stdin(), layout, joined.2.peer.max_body()),
             };
-            send::send(client, messages, &arguments.sending(), console, interrupt()).await
+            send::send(joined, messages, &arguments.sending(), console, interrupt()).await
         }
         Command::Listen(arguments) => {
-            let options = Options::new(arguments.joining.dialler()?, arguments.hello())
+            let Patience { timeout, verbose } = arguments.patience;
+            let options = options(&arguments.joining, arguments.hello(), timeout)?
                 .with_backoff((!arguments.once).then(Backoff::default));
-            let client = Client::connect(options).await?;
-            listen::listen(client, arguments.form(), arguments.count, console, interrupt()).await
+            let joined = Hearing::connect(options, timeout, verbose, console).await?;
+            listen::listen(joined, arguments.form(), arguments.count, console, interrupt()).await
         }
         Command::Ping(arguments) => {
-            let client = join(&arguments.joining, arguments.joining.hello_in(&PingArguments::room())).await?;
-            ping::ping(client, &arguments, console, interrupt()).await
+            let hello = arguments.joining.hello_in(&PingArguments::room());
+            let options = options(&arguments.joining, hello, Some(arguments.timeout))?.with_backoff(None);
+            let joined = Hearing::connect(options, None, arguments.verbose, console).await?;
+            ping::ping(joined, &arguments, console, interrupt()).await
         }
         Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,
         // It reads a file, and nothing else is to be done meanwhile.
@@ -124,14 +133,9 @@ async fn told(console: &Console, what: Vec<u8>) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn join(joining: &Joining, hello: Hello) -> Result<Joined, Failure> {
-    let mut dialler = joining.dialler()?;
-    Ok(Joined::dial(&mut dialler, hello).await?)
-}
-
-/// More bytes than a line can have that fits into the longest body: in UTF-8 text has up to 3/2 of its UTF-16.
-fn line_limit(client: &Joined) -> usize {
-    (client.peer().max_body() as usize).saturating_mul(2)
+/// How the hub is reached, each time within `timeout`.
+fn options(joining: &Joining, hello: Hello, timeout: Option<Duration>) -> Result<Options, Failure> {
+    Ok(Options::new(joining.dialler()?, hello).with_timeout(timeout))
 }
 
 async fn interrupt() {

@@ -1,22 +1,20 @@
 //! `bookend ping`: how long a peer takes to answer.
 
-use std::cell::{Cell, RefCell};
 use std::collections::hash_map::RandomState;
-use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher};
-use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::pin::pin;
+use std::time::Duration;
 
-use bookend_client::Joined;
+use bookend_client::{Event, SendError, Sender, Up};
 use clap::Args;
 use serde::Serialize;
-use tokio::time::{interval, timeout};
+use tokio::select;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::arguments::{EXIT_CODES, Joining};
 use crate::console::Console;
-use crate::post::Poster;
-use crate::receive::{Failure, beside, conclude, receive};
+use crate::receive::{Failure, Hearing, over};
 
 /// A peer allows 10 PINGs in 10 seconds (R8.3), and one may be the keepalive's.
 const LEAST: Duration = Duration::from_millis(1200);
@@ -36,12 +34,15 @@ pub(crate) struct PingArguments {
     /// The time from one PING to the next; 1200ms at least, as peers close when PINGs come too often
     #[arg(long, short, value_name = "TIME", default_value = "1200ms", value_parser = pause)]
     interval: Duration,
-    /// How long an answer may take
+    /// How long an answer may take, and joining before that
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
-    timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Print a JSON object a line
     #[arg(long)]
     json: bool,
+    /// Tell how long each stage took until it has joined: resolving, connecting, proxy, TLS, HELLO
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
 }
 
 fn pause(text: &str) -> Result<Duration, String> {
@@ -58,47 +59,58 @@ impl PingArguments {
 
 /// Pings until enough have been answered, or the user ends it.
 pub(crate) async fn ping(
-    mut client: Joined,
+    (sender, mut hearing, _): (Sender, Hearing<'_>, Box<Up>),
     arguments: &PingArguments,
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let place = arguments.joining.place.to_string();
-    let times = RefCell::new(Times::default());
-    let is_done = Cell::new(false);
-    let poster = Poster::of(&mut client);
-    let pinging = async {
-        let mut ticks = interval(arguments.interval);
-        for number in 1..=arguments.count.unwrap_or(u32::MAX) {
-            ticks.tick().await;
-            let begun = Instant::now();
-            times.borrow_mut().sent += 1;
-            let answer = match timeout(arguments.timeout, poster.barrier()).await {
-                Ok(true) => Some(begun.elapsed()),
-                // The session is over; whoever receives learns why.
-                Ok(false) => std::future::pending().await,
-                Err(_late) => None,
-            };
-            times.borrow_mut().answered.extend(answer);
-            if console.print(line(arguments.json, &place, number, answer)).await.is_err() {
-                break;
+    let mut times = Times::default();
+    let ended = {
+        let mut interrupt = pin!(interrupt);
+        let mut pinging = pin!(ping_all(&sender, arguments, &mut times, console));
+        loop {
+            select! {
+                biased;
+                () = &mut interrupt => break Err(Failure::Interrupted),
+                () = &mut pinging => break Ok(()),
+                event = hearing.next() => match event {
+                    Ok(Some(Event::Closed(end))) => break Err(over(end)),
+                    Ok(None) => break Err(Failure::Left),
+                    Err(failure) => break Err(failure),
+                    Ok(Some(_)) => {}
+                }
             }
         }
-        is_done.set(true);
-        poster.close().await;
-        std::future::pending::<Infallible>().await
     };
-    let receiving = receive(client.connection(), console, interrupt, |_, _| ControlFlow::Continue(()));
-    let ended = beside(receiving, pinging).await;
-    let times = times.into_inner();
     // Who does not read on does not want to know.
     let _unread = console.print(times.summary(arguments.json, &place)).await;
+    hearing.close(&sender).await;
     match ended {
         // That is how one without a count ends.
         Err(Failure::Interrupted) if arguments.count.is_none() && times.all() => Ok(()),
-        ended => {
-            conclude(&mut client, ended, is_done.get()).await?;
-            if times.all() { Ok(()) } else { Err(Failure::Told(crate::FAULT)) }
+        Ok(()) if !times.all() => Err(Failure::Told(crate::FAULT)),
+        ended => ended,
+    }
+}
+
+/// Pings until there have been enough, or nobody reads on.
+async fn ping_all(sender: &Sender, arguments: &PingArguments, times: &mut Times, console: &Console) {
+    let place = arguments.joining.place.to_string();
+    let mut ticks = interval(arguments.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for number in 1..=arguments.count.unwrap_or(u32::MAX) {
+        ticks.tick().await;
+        times.sent += 1;
+        let answer = match sender.ping(arguments.timeout).await {
+            Ok(time) => Some(time),
+            Err(SendError::TimedOut) => None,
+            // The session is over; whoever hears learns why.
+            Err(_) => std::future::pending().await,
+        };
+        times.answered.extend(answer);
+        if console.print(line(arguments.json, &place, number, answer)).await.is_err() {
+            break;
         }
     }
 }

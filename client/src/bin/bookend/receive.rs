@@ -1,19 +1,21 @@
-//! The loop that every command runs: what arrives is heard, and printed batch by batch.
+//! What arrives: a client's events, and what every command does about some of them. The stages of the way are timed;
+//! that the hub is gone is told, and not put up with for longer than it may last.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::future::ready;
 use std::io;
-use std::num::NonZeroU32;
-use std::ops::ControlFlow;
-use std::pin::pin;
+use std::time::{Duration, Instant};
 
-use bookend::{Code, Connection, ConnectionError, Message, Outcome, Refusal};
-use bookend_client::{ConnectError, Joined, show};
-use tokio::io::{AsyncRead, AsyncWrite};
+use bookend::Message;
+use bookend_client::{Client, ConnectError, End, Event, Events, Options, Sender, Up, show};
+use futures_util::FutureExt;
 use tokio::select;
+use tokio::time::{sleep_until, timeout};
 
 use crate::console::Console;
+use crate::stages::Stages;
+
+/// How long a client may take to close.
+const LAST_WORDS: Duration = Duration::from_secs(12);
 
 /// Why a command ended otherwise than it should.
 #[derive(Debug)]
@@ -22,10 +24,12 @@ pub(crate) enum Failure {
     Connect(ConnectError),
     /// What the command line or the environment names cannot be used: which, and why.
     Unusable(String),
-    /// The session ended with a fault, or the hub closed it for a reason.
-    Session(ConnectionError),
     /// The last session ended with a fault that does not pass.
     Ended(ConnectError),
+    /// There was no session for longer than there may be none: why, and how long.
+    Gone(Box<ConnectError>, Duration),
+    /// The hub has confirmed nothing for so long.
+    Stalled(Duration),
     /// The hub closed the session in good order, but too early.
     Left,
     /// By the user.
@@ -36,116 +40,121 @@ pub(crate) enum Failure {
     Told(u8),
 }
 
-/// How receiving ended, where all went well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// This side closed.
-    Here,
-    /// The hub closed with code 1000.
-    There,
-    /// Enough was heard, or nobody reads the output any more; the session is open.
-    Enough,
+/// The receiving half of a client.
+pub(crate) struct Hearing<'a> {
+    events: Events,
+    console: &'a Console,
+    stages: Option<Stages>,
+    /// How long the hub may be gone, if not for ever.
+    patience: Option<Duration>,
+    gone: Option<Gone>,
 }
 
-/// Hands every message to `hear`, with a buffer for what is to be printed, until the session ends, `hear` breaks, or
-/// `interrupt` comes.
-pub(crate) async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
-    connection: &mut Connection<S>,
-    console: &Console,
-    interrupt: impl Future<Output = ()>,
-    mut hear: impl FnMut(&Message<'_>, &mut Vec<u8>) -> ControlFlow<()>,
-) -> Result<Ended, Failure> {
-    let mut interrupt = pin!(interrupt);
-    let mut told = connection.refused();
-    let ended = loop {
-        let mut lines = Vec::new();
-        let mut flow = ControlFlow::Continue(());
-        let mut question = None;
-        select! {
-            biased;
-            () = &mut interrupt => break Err(Failure::Interrupted),
-            batch = connection.batch() => match batch.map_err(Failure::Session)? {
-                Some(batch) => for message in batch {
-                    match message {
-                        Message::Request { id, .. } => question = Some(id),
-                        Message::Error(refusal) => complain(&refusal, console),
-                        _ => {}
-                    }
-                    flow = hear(&message, &mut lines);
-                    if flow.is_break() || question.is_some() {
-                        break;
-                    }
+/// There is no session.
+struct Gone {
+    since: Instant,
+    error: ConnectError,
+}
+
+impl<'a> Hearing<'a> {
+    /// Connects. `patience` is how long the hub may be gone later on, if not for ever; with `is_verbose` the stages are
+    /// told.
+    pub(crate) async fn connect(
+        options: Options,
+        patience: Option<Duration>,
+        is_verbose: bool,
+        console: &'a Console,
+    ) -> Result<(Sender, Hearing<'a>, Box<Up>), Failure> {
+        let (sender, events) = Client::start(options).split();
+        let mut hearing = Hearing { events, console, stages: is_verbose.then(Stages::default), patience, gone: None };
+        match hearing.next().await? {
+            Some(Event::Up(up)) => Ok((sender, hearing, up)),
+            Some(Event::Closed(End::Failed(error))) => Err(Failure::Connect(error)),
+            _ => Err(Failure::Left),
+        }
+    }
+
+    /// The next event, but for those that only tell of the way; `None` behind the last one. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`Failure::Gone`], once the hub has been gone for too long.
+    pub(crate) async fn next(&mut self) -> Result<Option<Event>, Failure> {
+        loop {
+            let end =
+                self.gone.as_ref().zip(self.patience).and_then(|(gone, patience)| gone.since.checked_add(patience));
+            let event = match end {
+                None => self.events.next().await,
+                Some(end) => select! {
+                    biased;
+                    event = self.events.next() => event,
+                    () = sleep_until(end.into()) => return Err(self.give_up()),
                 },
-                None => {
-                    let closed_here = matches!(connection.outcome(), Some(Outcome::Closed(_)));
-                    return Ok(if closed_here { Ended::Here } else { Ended::There });
+            };
+            let Some(event) = event else { return Ok(None) };
+            if let Some(event) = self.hear(event) {
+                return Ok(Some(event));
+            }
+        }
+    }
+
+    /// The next event, if it is there.
+    pub(crate) fn ready(&mut self) -> Option<Event> {
+        loop {
+            let event = self.events.next().now_or_never().flatten()?;
+            if let Some(event) = self.hear(event) {
+                return Some(event);
+            }
+        }
+    }
+
+    fn hear(&mut self, event: Event) -> Option<Event> {
+        match (&event, &mut self.stages) {
+            (Event::Progress { step, after }, Some(stages)) => stages.begin(step.clone(), *after, self.console),
+            (Event::Down { .. } | Event::Closed(_), Some(stages)) => stages.fail(self.console),
+            _ => {}
+        }
+        match event {
+            Event::Progress { .. } | Event::Suspect | Event::Heard => None,
+            Event::Down { error, .. } => {
+                let since = match self.gone.take() {
+                    Some(gone) if gone.error.to_string() == error.to_string() => gone.since,
+                    gone => {
+                        self.console.remark(format_args!("{error}; connecting again"));
+                        gone.map_or_else(Instant::now, |gone| gone.since)
+                    }
+                };
+                self.gone = Some(Gone { since, error });
+                None
+            }
+            Event::Up(up) => {
+                if self.gone.take().is_some() {
+                    self.console.remark(format_args!("connected again"));
                 }
+                Some(Event::Up(up))
             }
+            event => Some(event),
         }
-        if connection.refused() > told {
-            let count = connection.refused() - told;
-            told = connection.refused();
-            console.complain(format_args!("{count} frames of the peer were refused: their text is not legal"));
-        }
-        refuse(connection, question).await?;
-        select! {
-            biased;
-            () = &mut interrupt => break Err(Failure::Interrupted),
-            printed = console.print(lines) => if printed.is_err() || flow.is_break() {
-                break Ok(Ended::Enough);
-            }
-        }
-    };
-    if ended.is_err() {
-        // Out of courtesy; the user wants to leave in any case.
-        let _closed = connection.close(Code::GOING_AWAY, "").await;
     }
-    ended
-}
 
-/// Runs `receiving` to its end, and `sending` meanwhile. What `receiving` heard last is still told to `sending`.
-pub(crate) async fn beside<T>(receiving: impl Future<Output = T>, sending: impl Future<Output = Infallible>) -> T {
-    let mut sending = pin!(sending);
-    let ended = select! {
-        ended = receiving => ended,
-        never = &mut sending => match never {},
-    };
-    select! {
-        biased;
-        never = &mut sending => match never {},
-        () = ready(()) => ended,
+    fn give_up(&mut self) -> Failure {
+        let gone = self.gone.take().expect("there is an end of patience only while it is gone");
+        Failure::Gone(Box::new(gone.error), self.patience.unwrap_or_default())
+    }
+
+    /// Closes, and waits until that is done.
+    pub(crate) async fn close(mut self, sender: &Sender) {
+        sender.close();
+        // A client closes within 10 s, whatever the hub does.
+        let _late = timeout(LAST_WORDS, async { while self.events.next().await.is_some() {} }).await;
     }
 }
 
-/// What a command's end means: if all was done, it does not matter how the session ended.
-pub(crate) async fn conclude<S: AsyncRead + AsyncWrite + Unpin>(
-    client: &mut Joined<S>,
-    ended: Result<Ended, Failure>,
-    is_done: bool,
-) -> Result<(), Failure> {
-    match ended {
-        Ok(Ended::Enough) => client.connection().close(Code::NORMAL, "").await.map_err(Failure::Session),
-        Ok(Ended::Here) => Ok(()),
-        Ok(Ended::There) | Err(Failure::Session(_)) if is_done => Ok(()),
-        Ok(Ended::There) => Err(Failure::Left),
-        Err(failure) => Err(failure),
+/// What the last event means to somebody who wants more.
+pub(crate) fn over(end: End) -> Failure {
+    match end {
+        End::Failed(error) => Failure::Ended(error),
+        _ => Failure::Left,
     }
-}
-
-/// A REQUEST must be answered (R3.12).
-async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
-    connection: &mut Connection<S>,
-    question: Option<NonZeroU32>,
-) -> Result<(), Failure> {
-    match question {
-        None => Ok(()),
-        id => connection.refuse(id, Code::POLICY, "this client answers no requests").await.map_err(Failure::Session),
-    }
-}
-
-fn complain(refusal: &Refusal<'_>, console: &Console) {
-    let (code, reason) = (refusal.code, refusal.reason.to_str().into_owned());
-    console.complain(format_args!("{}", ConnectionError::Refused { code, reason }));
 }
 
 /// How messages are printed.
@@ -188,7 +197,8 @@ impl fmt::Display for Failure {
         match self {
             Failure::Connect(error) | Failure::Ended(error) => write!(f, "{error}"),
             Failure::Unusable(what) => f.write_str(what),
-            Failure::Session(error) => write!(f, "{error}"),
+            Failure::Gone(error, patience) => write!(f, "{error}; and nobody to connect to within {patience:?}"),
+            Failure::Stalled(patience) => write!(f, "timed-out: the hub has confirmed nothing for {patience:?}"),
             Failure::Left => f.write_str("normal: the hub closed the session"),
             Failure::Interrupted => f.write_str("interrupted"),
             Failure::System(error) => write!(f, "no sockets are to be had: {error}"),

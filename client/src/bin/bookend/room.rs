@@ -23,6 +23,11 @@ impl Room {
         Room { members: RefCell::new(Members::new(own)), complete: Notify::new() }
     }
 
+    /// Forgets everyone: a session begins in which `own` is this client's number.
+    pub(crate) fn begin(&self, own: u32) {
+        *self.members.borrow_mut() = Members::new(own);
+    }
+
     pub(crate) fn hear(&self, message: &Message<'_>) {
         let mut members = self.members.borrow_mut();
         members.observe(message);

@@ -1,20 +1,23 @@
 //! `bookend send`: posts, and ends well only if the hub has confirmed everything.
 
-use std::cell::Cell;
-use std::convert::Infallible;
-use std::ops::ControlFlow;
+mod tally;
 
-use bookend::{Content, Encoding, Message};
-use bookend_client::Joined;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::join;
-use tokio::sync::Notify;
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::time::Duration;
+
+use bookend::{ConnectionError, Encoding, Message};
+use bookend_client::{Event, Receipt, SendError, Sender, State, Up};
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{join, select};
 
 use crate::console::Console;
-use crate::input::{Body, Entry, InputError, Messages};
-use crate::post::{PostError, Poster};
-use crate::receive::{Failure, beside, conclude, receive};
+use crate::input::{Entry, Messages, Place};
+use crate::receive::{Failure, Hearing, over};
 use crate::room::Room;
+use tally::Tally;
 
 /// What the command line asks for.
 pub(crate) struct Sending {
@@ -22,100 +25,141 @@ pub(crate) struct Sending {
     pub(crate) to: Option<String>,
     /// The encoding of text; that which the peer prefers if there is none.
     pub(crate) encoding: Option<Encoding>,
+    /// How long the hub may confirm nothing of what is under way.
+    pub(crate) patience: Option<Duration>,
+    /// Print the report, as a JSON object.
+    pub(crate) json: bool,
+    /// Tell the report even if all is well.
+    pub(crate) is_verbose: bool,
 }
 
-/// Posts all messages. Complains of each that was refused, and says how many were confirmed unless all were.
-pub(crate) async fn send<S: AsyncRead + AsyncWrite + Unpin>(
-    mut client: Joined<S>,
+/// How long what is under way may take to be settled once it is over.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Posts all messages. Complains of each that was refused, and reports what became of all of them unless all is well.
+pub(crate) async fn send(
+    (sender, mut hearing, up): (Sender, Hearing<'_>, Box<Up>),
     messages: Messages,
     sending: &Sending,
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let tally = Tally::default();
-    let room = Room::new(client.own());
-    let poster = Poster::of(&mut client);
-    let sender = Sender { poster, sending, console, tally: &tally, room: &room, more: Notify::new() };
-    let receiving = receive(client.connection(), console, interrupt, |message, _| {
-        if let Message::Error(_) = message {
-            add(&tally.refused, 1);
-        }
-        room.hear(message);
-        ControlFlow::Continue(())
-    });
-    let ended = beside(receiving, sender.send_all(messages)).await;
-    tally.report(console);
-    conclude(&mut client, ended, tally.is_done.get()).await
-}
-
-/// How many messages came how far.
-#[derive(Default)]
-struct Tally {
-    /// Were to be sent.
-    read: Cell<u64>,
-    /// Were posted.
-    posted: Cell<u64>,
-    /// Were acted on by the hub.
-    acted_on: Cell<u64>,
-    /// ERRORs that came back.
-    refused: Cell<u64>,
-    /// All input was read, and everything posted was acted on.
-    is_done: Cell<bool>,
-}
-
-fn add(cell: &Cell<u64>, count: u64) {
-    cell.set(cell.get() + count);
-}
-
-impl Tally {
-    fn report(&self, console: &Console) {
-        let confirmed = self.acted_on.get().saturating_sub(self.refused.get());
-        let read = self.read.get();
-        if confirmed < read {
-            let least = if self.is_done.get() { "" } else { "at least " };
-            console.complain(format_args!("{least}{confirmed} of {read} messages confirmed"));
+    let own = up.welcome.as_ref().map_or(0, |welcome| welcome.member);
+    let posting = Posting {
+        sender: &sender,
+        sending,
+        console,
+        tally: RefCell::default(),
+        room: Room::new(own),
+        progress: Cell::new(Instant::now()),
+    };
+    let ended = posting.run(messages, &mut hearing, interrupt).await;
+    let tally = posting.tally.into_inner();
+    let (is_done, is_well) = (tally.is_done(), tally.is_well());
+    match ended {
+        Ok(()) => hearing.close(&sender).await,
+        Err(_) => {
+            let _late = timeout(LAST_WORDS, hearing.close(&sender)).await;
         }
     }
+    let ended = match ended {
+        // If all is known, it does not matter how the session ended.
+        Err(failure) if !is_done && !matches!(failure, Failure::Interrupted) => {
+            console.complain(format_args!("{failure}"));
+            Err(Failure::Told(crate::FAULT))
+        }
+        Err(Failure::Interrupted) => Err(Failure::Interrupted),
+        _ => Ok(()),
+    };
+    let report = tally.report();
+    if sending.json {
+        let line = serde_json::to_string(&report).expect("its keys are names") + "\n";
+        // Who does not read on does not want to know.
+        let _unread = console.print(line.into_bytes()).await;
+    }
+    if !is_well {
+        if !report.is_empty() {
+            console.complain(format_args!("{report}"));
+        }
+    } else if sending.is_verbose {
+        console.remark(format_args!("{report}"));
+    }
+    ended
 }
 
-struct Sender<'a> {
-    poster: Poster,
+struct Posting<'a> {
+    sender: &'a Sender,
     sending: &'a Sending,
     console: &'a Console,
-    tally: &'a Tally,
-    room: &'a Room,
-    /// There is more to confirm, or nothing more will be posted.
-    more: Notify,
+    tally: RefCell<Tally>,
+    room: Room,
+    /// When a message was settled last, or began to be waited for.
+    progress: Cell<Instant>,
 }
 
-/// The session is over.
-struct Over;
+type Given = (Place, Receipt);
 
-impl Sender<'_> {
-    /// Who receives learns how the session ends.
-    async fn send_all(&self, messages: Messages) -> Infallible {
-        let is_over = Cell::new(false);
-        let posting = async {
-            let posted = self.post_all(messages).await;
-            is_over.set(true);
-            self.more.notify_one();
-            posted
+impl Posting<'_> {
+    async fn run(
+        &self,
+        messages: Messages,
+        hearing: &mut Hearing<'_>,
+        interrupt: impl Future<Output = ()>,
+    ) -> Result<(), Failure> {
+        let (given, receipts) = mpsc::unbounded_channel(); // a client takes no more than some thousands
+        let mut posting = Box::pin(self.post_all(messages, given).fuse());
+        let mut settling = pin!(self.settle_all(receipts));
+        let ended = select! {
+            biased;
+            () = interrupt => Err(Failure::Interrupted),
+            ((), ()) = async { join!(&mut posting, &mut settling) } => return Ok(()),
+            failure = self.hear(hearing) => Err(failure),
+            failure = self.watch() => Err(failure),
         };
-        if let (Ok(()), Ok(())) = join!(posting, self.confirm(&is_over)) {
-            self.tally.is_done.set(true);
-            self.poster.close().await;
-        }
-        std::future::pending().await
+        self.sender.close();
+        // What has been read is posted as far as that is possible, and no more is read.
+        let _posted = posting.as_mut().now_or_never();
+        drop(posting);
+        let _late = timeout(LAST_WORDS, settling).await;
+        ended
     }
 
-    async fn post_all(&self, mut messages: Messages) -> Result<(), Over> {
-        let Some(to) = self.member().await else { return Ok(()) };
+    async fn post_all(&self, mut messages: Messages, given: mpsc::UnboundedSender<Given>) {
+        let Some(to) = self.member().await else { return };
         while let Some(entries) = messages.recv().await {
+            let places = entries.iter().filter_map(|entry| match entry {
+                Ok(entry) => Some(entry.place),
+                Err(error) => error.place(),
+            });
+            self.tally.borrow_mut().read(places.map(Place::number));
             for entry in entries {
-                self.post(to, entry).await?;
+                let Entry { place, body } = match entry {
+                    Ok(entry) => entry,
+                    Err(error) => {
+                        self.console.complain(format_args!("{error}"));
+                        match error.place() {
+                            Some(_) => self.tally.borrow_mut().refuse(),
+                            None => return,
+                        }
+                        continue;
+                    }
+                };
+                let content = body.content(self.sending.encoding);
+                let posted = match to {
+                    0 => self.sender.send(content).await,
+                    to => self.sender.send_to(to, content).await,
+                };
+                // The client has closed; who hears learns why.
+                let Ok(receipt) = posted else { return std::future::pending().await };
+                let mut tally = self.tally.borrow_mut();
+                if !tally.is_under_way() {
+                    self.progress.set(Instant::now());
+                }
+                tally.give();
+                let _settled = given.send((place, receipt));
             }
         }
-        Ok(())
+        self.tally.borrow_mut().end();
     }
 
     /// Whom to post to. Complains if there is nobody of that name.
@@ -123,57 +167,54 @@ impl Sender<'_> {
         let Some(name) = &self.sending.to else { return Some(0) };
         let member = self.room.addressee(name).await.filter(|(_, rest)| rest.is_empty());
         if member.is_none() {
-            add(&self.tally.read, 1);
             self.console.complain(format_args!("no-such-member: nobody here is called {name}"));
         }
         member.map(|(member, _)| member)
     }
 
-    async fn post(&self, to: u32, entry: Result<Entry, InputError>) -> Result<(), Over> {
-        // What cannot be read is no message.
-        add(&self.tally.read, u64::from(!matches!(entry, Err(InputError::Io(_)))));
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                self.console.complain(format_args!("{error}"));
-                return Ok(());
+    /// Learns what became of everything that was given to the client, in that order.
+    async fn settle_all(&self, mut receipts: mpsc::UnboundedReceiver<Given>) {
+        while let Some((place, receipt)) = receipts.recv().await {
+            let result = receipt.await;
+            self.tally.borrow_mut().settle(&result);
+            self.progress.set(Instant::now());
+            if let Err(error @ (SendError::Refused { .. } | SendError::Invalid(_))) = result {
+                self.console.complain(format_args!("{place}: {error}"));
             }
-        };
-        let content = match (&entry.body, self.sending.encoding) {
-            (Body::Text(text), Some(encoding)) => Content::TextIn(encoding, text),
-            (Body::Text(text), None) => Content::Text(text),
-            (Body::Binary(bytes), _) => Content::Binary(bytes),
-        };
-        match self.poster.post(to, content).await {
-            Ok(()) => {
-                add(&self.tally.posted, 1);
-                self.more.notify_one();
-                Ok(())
-            }
-            Err(PostError::Refused(error)) => {
-                match entry.line {
-                    0 => self.console.complain(format_args!("{error}")),
-                    line => self.console.complain(format_args!("line {line}: {error}")),
-                }
-                Ok(())
-            }
-            Err(PostError::Over) => Err(Over),
         }
     }
 
-    /// Has everything confirmed, as soon as it is posted, until nothing more is.
-    async fn confirm(&self, is_over: &Cell<bool>) -> Result<(), Over> {
+    /// Hears who is there, until nothing more comes.
+    async fn hear(&self, hearing: &mut Hearing<'_>) -> Failure {
         loop {
-            let posted = self.tally.posted.get();
-            if posted > self.tally.acted_on.get() {
-                if !self.poster.barrier().await {
-                    return Err(Over);
+            match hearing.next().await {
+                Ok(Some(Event::Message(incoming))) => {
+                    let message = incoming.message();
+                    if let Message::Error(refusal) = &message {
+                        let (code, reason) = (refusal.code, refusal.reason.to_str().into_owned());
+                        self.console.complain(format_args!("{}", ConnectionError::Refused { code, reason }));
+                    }
+                    self.room.hear(&message);
                 }
-                self.tally.acted_on.set(posted);
-            } else if is_over.get() {
-                return Ok(());
-            } else {
-                self.more.notified().await;
+                Ok(Some(Event::Closed(end))) => return over(end),
+                Ok(Some(_)) => {}
+                Ok(None) => return Failure::Left,
+                Err(failure) => return failure,
+            }
+        }
+    }
+
+    /// Waits until a session has confirmed nothing of what is under way for longer than it may.
+    async fn watch(&self) -> Failure {
+        let Some(patience) = self.sending.patience else { return std::future::pending().await };
+        loop {
+            let end = self.progress.get() + patience;
+            sleep_until(end).await;
+            let is_up = matches!(self.sender.state(), State::Up | State::Suspect);
+            if !is_up || !self.tally.borrow().is_under_way() {
+                self.progress.set(Instant::now());
+            } else if self.progress.get() + patience <= end {
+                return Failure::Stalled(patience);
             }
         }
     }
@@ -183,17 +224,15 @@ impl Sender<'_> {
 mod tests {
     use super::*;
     use crate::console::tests::Captured;
-    use crate::hub::{Hub, Posted};
+    use crate::hub::{Hub, Posted, memory};
     use crate::input::tests::typed;
-    use crate::input::{one, whole};
+    use crate::input::{InputError, Layout, one};
     use bookend::{Code, Hello};
+    use bookend_client::Options;
     use std::future::pending;
-    use std::time::Duration;
-    use tokio::io::{DuplexStream, duplex};
-    use tokio::sync::mpsc;
-    use tokio::time::timeout;
+    use tokio::io::DuplexStream;
 
-    const TO_ALL: Sending = Sending { to: None, encoding: None };
+    const TO_ALL: Sending = Sending { to: None, encoding: None, patience: None, json: false, is_verbose: false };
 
     fn read(entries: Vec<Result<Entry, InputError>>) -> Messages {
         let (sender, messages) = mpsc::channel(1);
@@ -207,14 +246,15 @@ mod tests {
         sending: &Sending,
         script: impl AsyncFnOnce(Hub<DuplexStream>) -> T,
     ) -> (Result<(), Failure>, String, T) {
-        let (near, far) = duplex(1 << 16);
+        let (dialler, mut hubs) = memory();
         let captured = Captured::default();
         let console = captured.console();
         let sending = async {
-            let client = Joined::join(near, Hello::new().with_hub(true)).await.unwrap();
+            let options = Options::new(dialler, Hello::new().with_hub(true)).with_backoff(None);
+            let client = Hearing::connect(options, None, false, &console).await.unwrap();
             send(client, messages, sending, &console, pending()).await
         };
-        let scripted = async { script(Hub::welcome(far, &[(7, "bob")]).await).await };
+        let scripted = async { script(Hub::welcome(hubs.recv().await.unwrap(), &[(7, "bob")]).await).await };
         let both = timeout(Duration::from_secs(20), async { tokio::join!(sending, scripted) });
         let (ended, scripted) = both.await.expect("nobody waits for ever");
         console.finish(Duration::MAX);
@@ -243,22 +283,28 @@ mod tests {
     async fn what_the_hub_refuses_is_not_confirmed() {
         let (ended, errors, _) =
             sent(read(typed(&["one"])), &Sending { to: Some("9".into()), ..TO_ALL }, async |mut hub| {
+                hub.refuses = Some(Code::NO_SUCH_MEMBER);
                 assert_eq!(hub.next().await, Posted::text("one").to(9));
-                hub.refuse(Code::NO_SUCH_MEMBER, "9").await;
                 hub.rest().await
             })
             .await;
         assert!(ended.is_ok());
-        assert_eq!(errors, "bookend: the peer refused: 4010 no-such-member: 9\nbookend: 0 of 1 messages confirmed\n");
+        assert_eq!(
+            errors,
+            "bookend: line 1: the peer refused: 4010 no-such-member\nbookend: 1 message read: 0 confirmed, 1 refused, 0 unconfirmed, 0 not sent\n"
+        );
     }
 
     #[tokio::test]
     async fn bad_line_is_not_confirmed_and_the_rest_is_sent() {
         let mut entries = typed(&["one", "two"]);
-        entries.insert(1, Err(InputError::BadText { line: 2, offset: 0 }));
+        entries.insert(1, Err(InputError::BadText { place: Place::Line(2), offset: 0 }));
         let (_, errors, (posted, _)) = sent(read(entries), &TO_ALL, async |mut hub| hub.rest().await).await;
         assert_eq!(posted, [Posted::text("one"), Posted::text("two")]);
-        assert_eq!(errors, "bookend: line 2: bad-text: byte 0 is not utf-8\nbookend: 2 of 3 messages confirmed\n");
+        assert_eq!(
+            errors,
+            "bookend: line 2: bad-text: byte 0 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused from 2 on, 0 unconfirmed, 0 not sent\n"
+        );
     }
 
     #[tokio::test]
@@ -267,14 +313,17 @@ mod tests {
         let (ended, errors, ()) = sent(messages, &TO_ALL, async |mut hub| {
             sender.send(typed(&["one"])).await.unwrap();
             assert_eq!(hub.next().await, Posted::text("one"));
-            // The next turn answers the PING, which may come with the second message or before it.
-            sender.send(typed(&["two"])).await.unwrap();
+            sender.send(typed(&["one", "two"]).split_off(1)).await.unwrap();
             assert_eq!(hub.next().await, Posted::text("two"));
-            hub.close(Code::INTERNAL, "").await;
+            drop(hub); // which would have answered the PING by the next call
         })
         .await;
-        assert_eq!(ended.unwrap_err().to_string(), "the peer closed: 1011 internal");
-        assert_eq!(errors, "bookend: at least 1 of 2 messages confirmed\n");
+        assert!(matches!(ended, Err(Failure::Told(crate::FAULT))));
+        assert_eq!(
+            errors,
+            "bookend: unix:/memory: session: no-close: the stream ended without a CLOSE\n\
+             bookend: 2 messages read: 1 confirmed, 0 refused, 1 unconfirmed from 2 on, 0 not sent; to go on, begin with 2\n"
+        );
     }
 
     #[tokio::test]
@@ -316,12 +365,12 @@ mod tests {
         let sending = Sending { encoding: Some(Encoding::Ascii), ..TO_ALL };
         let (_, errors, (posted, _)) = sent(one("grüß".into()), &sending, async |mut hub| hub.rest().await).await;
         assert_eq!(posted, []);
-        assert!(errors.contains("unmappable-text: ") && errors.contains("0 of 1"), "{errors}");
+        assert!(errors.contains("unmappable-text: ") && errors.contains("0 confirmed, 1 refused"), "{errors}");
     }
 
     #[tokio::test]
     async fn binary_input_is_one_message() {
-        let messages = whole(&b"\xFF\n\0"[..], 99);
+        let messages = crate::input::messages(&b"\xFF\n\0"[..], Layout::Binary, 99);
         let (ended, errors, (posted, _)) = sent(messages, &TO_ALL, async |mut hub| hub.rest().await).await;
         assert!(ended.is_ok());
         assert_eq!(posted, [Posted { to: 0, encoding: Encoding::Binary, bytes: b"\xFF\n\0".to_vec() }]);

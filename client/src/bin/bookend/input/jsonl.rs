@@ -1,0 +1,101 @@
+//! A message from a line of JSON.
+
+use bookend::Encoding;
+use data_encoding::HEXLOWER_PERMISSIVE;
+use serde::Deserialize;
+
+use super::Body;
+
+/// What is read of an object; `listen --json` prints more, such as who said it.
+#[derive(Deserialize)]
+struct Said {
+    /// Where there is one, it is `message` if something was said.
+    event: Option<String>,
+    /// As a number.
+    encoding: Option<u8>,
+    text: Option<String>,
+    hex: Option<String>,
+}
+
+/// The message, or nothing where an event is none: who came, what was missed.
+pub(super) fn body(line: &str) -> Result<Option<Body>, String> {
+    let Said { event, encoding, text, hex } = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    if event.is_some_and(|event| event != "message") {
+        return Ok(None);
+    }
+    let encoding = match encoding {
+        None => None,
+        Some(byte) => Some(Encoding::from_byte(byte).ok_or_else(|| format!("{byte} is no encoding: they are 0 to 4"))?),
+    };
+    match (text, hex, encoding) {
+        (Some(text), None, None) => Ok(Some(Body::Text(text))),
+        (Some(text), None, Some(encoding)) if encoding != Encoding::Binary => Ok(Some(Body::TextIn(encoding, text))),
+        (None, Some(hex), None | Some(Encoding::Binary)) => {
+            let bytes = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).map_err(|error| format!("hex: {error}"))?;
+            Ok(Some(Body::Binary(bytes)))
+        }
+        _ => Err("it has either \"text\", in encoding 1 to 4, or \"hex\", in encoding 0".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bookend::{Delivery, MemberName, Message, Payload, PresenceEvent, Text};
+    use bookend_client::show;
+
+    fn listened(message: &Message<'_>) -> String {
+        let mut line = Vec::new();
+        show::json(message, &mut line).unwrap();
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn what_listen_prints_is_read_back() {
+        for (encoding, bytes) in [
+            (Encoding::Binary, &b"\xFF\0\n"[..]),
+            (Encoding::Ascii, b"a\"\\\x1b\n"),
+            (Encoding::Utf8, "grüß 😀 \u{202e}\u{2028}\u{0}".as_bytes()),
+            (Encoding::Utf16Be, b"\xD8\x3D\xDE\x00\0h"),
+            (Encoding::Utf16Le, b""),
+        ] {
+            let payload = Payload::decode(encoding, bytes).unwrap();
+            let delivery = Delivery::new(7, 5, 1, 0, "bob", payload).unwrap();
+            for message in [Message::Delivery(delivery), Message::Message(payload)] {
+                let wanted = match payload {
+                    Payload::Text(text) => Body::TextIn(encoding, text.to_str().into_owned()),
+                    Payload::Binary(bytes) => Body::Binary(bytes.to_vec()),
+                };
+                assert_eq!(body(&listened(&message)), Ok(Some(wanted)), "{encoding:?}");
+            }
+        }
+        let name = MemberName::new(Text::utf8("bob")).unwrap();
+        for message in [
+            Message::Presence { member: 7, event: PresenceEvent::Here, name },
+            Message::Gap { missed: 3 },
+            Message::Welcome { member: 7, next_seq: 1, greeting: Text::utf8("hi") },
+        ] {
+            assert_eq!(body(&listened(&message)), Ok(None), "nobody said anything");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        assert_eq!(body(r#"{"text":"hi"}"#), Ok(Some(Body::Text("hi".into()))));
+        for line in [
+            "",
+            "hi",
+            "[]",
+            "{}",
+            r#"{"text":"hi","hex":"00"}"#,
+            r#"{"text":"hi","encoding":0}"#,
+            r#"{"hex":"00","encoding":2}"#,
+            r#"{"hex":"0"}"#,
+            r#"{"text":"hi","encoding":5}"#,
+            r#"{"text":"\ud800"}"#,
+            r#"{"text":5}"#,
+        ] {
+            assert!(body(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! How long each stage of the way to a hub took, on standard error (`-v`).
+
+use std::time::{Duration, Instant};
+
+use bookend_client::Step;
+
+use crate::console::Console;
+
+/// Times the stages, each from its beginning to the next one's.
+#[derive(Default)]
+pub(crate) struct Stages {
+    /// The one that goes on: when in its attempt it began, and when on the clock.
+    now: Option<(Step, Duration, Instant)>,
+}
+
+impl Stages {
+    /// A stage begins, so long after its attempt has.
+    pub(crate) fn begin(&mut self, step: Step, after: Duration, console: &Console) {
+        if let Some((last, began, _)) = self.now.take() {
+            console.remark(format_args!("{last}: {}", Ms(after.saturating_sub(began))));
+        }
+        if step == Step::Joined {
+            console.remark(format_args!("{step} after {}", Ms(after)));
+        } else {
+            self.now = Some((step, after, Instant::now()));
+        }
+    }
+
+    /// The attempt has failed.
+    pub(crate) fn fail(&mut self, console: &Console) {
+        if let Some((last, _, began)) = self.now.take() {
+            console.remark(format_args!("{last}: failed after {}", Ms(began.elapsed())));
+        }
+    }
+}
+
+struct Ms(Duration);
+
+impl std::fmt::Display for Ms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.1} ms", self.0.as_secs_f64() * 1000.0)
+    }
+}
