@@ -181,7 +181,7 @@ impl ConnectError {
             (ConnectError::Proxy { .. }, _) => "is the proxy the right one? ALL_PROXY and HTTPS_PROXY name one",
             (ConnectError::Tls { .. }, "not-tls") => "is it a port for TLS? without tls:// in front it is plain TCP",
             (ConnectError::Tls { .. }, "certificate-unknown-issuer") => {
-                "who has issued the hub's certificate? an authority of your own has to be named"
+                "who has issued the hub's certificate? an authority of your own has to be named (--ca)"
             }
             (ConnectError::Tls { .. }, "certificate-wrong-name") => "the hub's certificate is for another host name",
             (ConnectError::Tls { .. }, "certificate-expired") => {
@@ -248,7 +248,9 @@ impl JoinError {
         }
         match (self.stage(), self.name()) {
             (_, "try-later") => "the hub is full: try again later",
-            (_, "policy") => "the hub refuses this client: is it the name, the room or the token?",
+            (_, "policy") => {
+                "the hub refuses this client: is it the name, the room or the token (--token-file, BOOKEND_TOKEN)?"
+            }
             (_, "version") => "the sides are of different versions: update the older one",
             (_, "bad-canary") => "something in between changes bytes: use a channel that is clean for all 8 bits",
             (Stage::Hello, "bad-start" | "no-close" | "truncated" | "hello-timeout" | "connection-reset") => {
@@ -316,7 +318,11 @@ impl fmt::Display for ConnectError {
             }
             ConnectError::Proxy { place, proxy, error } => write!(f, "{place}: {stage}: {name}: {proxy}: {error}"),
             ConnectError::Late { place, step, patience } => {
-                write!(f, "{place}: {stage}: {name}: {step}: not done within {patience:?}")
+                write!(f, "{place}: {stage}: {name}: ")?;
+                match **step {
+                    Step::Hello | Step::Joined => write!(f, "no HELLO and WELCOME came within {patience:?}"),
+                    _ => write!(f, "{step} took longer than {patience:?}"),
+                }
             }
             ConnectError::Tls { place, peer, error } => write!(f, "{place}: {}{stage}: {error}", Beside(*peer, place)),
             ConnectError::Join { place, peer, error } => write!(f, "{place}: {}{error}", Beside(*peer, place)),

@@ -12,6 +12,7 @@ use crate::bench::BenchArguments;
 use crate::chat::Chat;
 use crate::conform::ConformArguments;
 use crate::doctor::DoctorArguments;
+use crate::exit::EXIT_CODES;
 use crate::input::Layout;
 use crate::inspect::InspectArguments;
 use crate::manual::{CompletionsArguments, ManArguments};
@@ -21,14 +22,6 @@ use crate::receive::{Failure, Form};
 use crate::relay::RelayArguments;
 use crate::send::Sending;
 use crate::token::Token;
-
-pub(crate) const EXIT_CODES: &str = "\
-Exit codes:
-  0    all went well
-  1    a fault, or something was refused
-  2    a wrong option or argument
-  3    no hub was joined
-  130  interrupted";
 
 /// Talk over a Bookend hub
 #[derive(Debug, Parser)]

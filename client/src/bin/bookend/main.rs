@@ -14,6 +14,7 @@ mod chat;
 mod conform;
 mod console;
 mod doctor;
+mod exit;
 #[cfg(test)]
 #[path = "../../../tests/hub/mod.rs"]
 mod hub;
@@ -41,20 +42,17 @@ use tokio::runtime::Builder;
 
 use arguments::{Arguments, Command, Joining, Patience, WhatToSend};
 use console::Console;
+use exit::Exit;
 use input::Layout;
 use ping::PingArguments;
 use receive::{Failure, Hearing};
 
-/// All went well.
-const WELL: u8 = 0;
-/// A fault, or something was refused.
-const FAULT: u8 = 1;
-/// The options contradict each other.
-const WRONG_ARGUMENT: u8 = 2;
-/// No hub was joined.
-const NOT_CONNECTED: u8 = 3;
-/// The user ended it.
-const INTERRUPTED: u8 = 130;
+// Other commands say what theirs mean.
+const WELL: u8 = Exit::Well as u8;
+const FAULT: u8 = Exit::Fault as u8;
+const WRONG_ARGUMENT: u8 = Exit::WrongArgument as u8;
+const NOT_CONNECTED: u8 = Exit::NotConnected as u8;
+const INTERRUPTED: u8 = Exit::Interrupted as u8;
 
 /// How long the output may take once the user has ended it.
 const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -12,8 +12,9 @@ use serde::Serialize;
 use tokio::select;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::arguments::{EXIT_CODES, Joining};
+use crate::arguments::Joining;
 use crate::console::Console;
+use crate::exit::EXIT_CODES;
 use crate::receive::{Failure, Hearing, over};
 
 /// A peer allows 10 PINGs in 10 seconds (R8.3), and one may be the keepalive's.

@@ -143,9 +143,28 @@ impl<'a> Hearing<'a> {
 
     /// Closes, and waits until that is done.
     pub(crate) async fn close(mut self, sender: &Sender) {
+        self.close_or_tell(sender, false).await;
+    }
+
+    /// The same, and tells why the session had ended before, if it had.
+    pub(crate) async fn close_and_tell(mut self, sender: &Sender) {
+        self.close_or_tell(sender, true).await;
+    }
+
+    async fn close_or_tell(&mut self, sender: &Sender, is_telling: bool) {
         sender.close();
+        let closing = async {
+            while let Some(event) = self.events.next().await {
+                match event {
+                    Event::Down { error, .. } | Event::Closed(End::Failed(error)) if is_telling => {
+                        self.console.complain(format_args!("{error}"));
+                    }
+                    _ => {}
+                }
+            }
+        };
         // A client closes within 10 s, whatever the hub does.
-        let _late = timeout(LAST_WORDS, async { while self.events.next().await.is_some() {} }).await;
+        let _late = timeout(LAST_WORDS, closing).await;
     }
 }
 

@@ -55,16 +55,17 @@ pub(crate) async fn send(
     };
     let ended = posting.run(messages, &mut hearing, interrupt).await;
     let tally = posting.tally.into_inner();
-    let (is_done, is_well) = (tally.is_done(), tally.is_well());
+    let is_well = tally.is_well();
     match ended {
-        Ok(()) => hearing.close(&sender).await,
+        Ok(()) if is_well => hearing.close(&sender).await,
+        Ok(()) => hearing.close_and_tell(&sender).await,
         Err(_) => {
             let _late = timeout(LAST_WORDS, hearing.close(&sender)).await;
         }
     }
     let ended = match ended {
-        // If all is known, it does not matter how the session ended.
-        Err(failure) if !is_done && !matches!(failure, Failure::Interrupted) => {
+        // If the hub has everything, it does not matter how the session ended.
+        Err(failure) if !is_well && !matches!(failure, Failure::Interrupted) => {
             console.complain(format_args!("{failure}"));
             Err(Failure::Told(crate::FAULT))
         }

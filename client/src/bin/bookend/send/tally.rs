@@ -89,14 +89,9 @@ impl Tally {
         !self.under_way.is_empty()
     }
 
-    /// Was everything read, and settled?
-    pub(super) fn is_done(&self) -> bool {
-        self.is_read && self.waiting.is_empty() && self.under_way.is_empty()
-    }
-
-    /// Does the hub have everything?
+    /// Was everything read, and does the hub have it?
     pub(super) fn is_well(&self) -> bool {
-        self.is_done() && self.confirmed == self.read
+        self.is_read && self.confirmed == self.read
     }
 
     /// Nothing more will be known of any of them.
@@ -171,7 +166,7 @@ mod tests {
         tally.settle(&Ok(()));
         tally.settle(&Err(SendError::Unconfirmed));
         tally.settle(&Err(SendError::NotSent));
-        assert!(tally.is_under_way() && !tally.is_done());
+        assert!(tally.is_under_way() && !tally.is_well());
         let report = tally.report();
         assert_eq!(
             report.to_string(),
