@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bookend::{Content, Encoding, Payload};
-use bookend_client::{Event, Receipt, Sender, Up};
+use bookend_client::{Event, Receipt, Sender, State, Up};
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ use tokio::{join, select};
 use crate::console::Console;
 use crate::input::{Body, Entry, InputError, Messages};
 use crate::listen::Listener;
-use crate::receive::{Failure, Form, Hearing, over};
+use crate::receive::{Failure, Form, Hearing, LAST_WORDS, over};
 use crate::room::Room;
 
 /// What the command line asks for.
@@ -24,9 +24,6 @@ pub(crate) struct Chat {
     /// Posted once joined, before the input.
     pub(crate) payloads: Vec<(Encoding, Vec<u8>)>,
 }
-
-/// How long what is under way may take to be settled once it is over.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long the hub may take to say what it has to say, once nothing more is to be posted.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,9 +65,7 @@ pub(crate) async fn chat(
         let _unread = ear.listener.print().await;
     }
     match ended {
-        Err(Failure::Interrupted | Failure::Gone(..)) => {
-            let _late = timeout(LAST_WORDS, hearing.close(&sender)).await;
-        }
+        Err(Failure::Interrupted | Failure::Gone(..)) => hearing.leave(&sender).await,
         _ => hearing.close(&sender).await,
     }
     ended
@@ -141,7 +136,9 @@ impl Talker<'_> {
     async fn post_all(&self, mut input: Messages, given: mpsc::UnboundedSender<Given>) {
         let _over = self.post_until_over(&mut input, &given).await;
         // What the hub has said until now is still to be heard.
-        let _answer = self.sender.ping(PATIENCE).await;
+        if matches!(self.sender.state(), State::Up | State::Suspect) {
+            let _answer = self.sender.ping(PATIENCE).await;
+        }
     }
 
     async fn post_until_over(&self, input: &mut Messages, given: &mpsc::UnboundedSender<Given>) -> Result<(), Over> {

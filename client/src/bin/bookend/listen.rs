@@ -46,7 +46,10 @@ pub(crate) async fn listen(
             break ended;
         }
     };
-    hearing.close(&sender).await;
+    match ended {
+        Err(Failure::Interrupted | Failure::Gone(..)) => hearing.leave(&sender).await,
+        _ => hearing.close(&sender).await,
+    }
     ended
 }
 

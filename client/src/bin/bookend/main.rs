@@ -75,7 +75,7 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
     match command {
         Command::Chat(arguments) if arguments.window() && window::is_possible() => {
             let hello = arguments.hello();
-            let options = Options::new(arguments.joining.dialler()?, hello.clone());
+            let options = options(&arguments.joining, hello.clone(), arguments.patience.timeout)?;
             window::chat(options, arguments.joining.place.to_string(), &hello, interrupt()).await
         }
         Command::Chat(arguments) => {

@@ -86,7 +86,10 @@ pub(crate) async fn ping(
     };
     // Who does not read on does not want to know.
     let _unread = console.print(times.summary(arguments.json, &place)).await;
-    hearing.close(&sender).await;
+    match ended {
+        Err(Failure::Interrupted) => hearing.leave(&sender).await,
+        _ => hearing.close(&sender).await,
+    }
     match ended {
         // That is how one without a count ends.
         Err(Failure::Interrupted) if arguments.count.is_none() && times.all() => Ok(()),

@@ -14,8 +14,10 @@ use tokio::time::{sleep_until, timeout};
 use crate::console::Console;
 use crate::stages::Stages;
 
-/// How long a client may take to close.
-const LAST_WORDS: Duration = Duration::from_secs(12);
+/// How long a client may take to close: it waits for confirmations for 10 s.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// The same once the user wants to leave, or there is nobody to close with.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Why a command ended otherwise than it should.
 #[derive(Debug)]
@@ -146,7 +148,12 @@ impl<'a> Hearing<'a> {
         self.close_or_tell(sender, false).await;
     }
 
-    /// The same, and tells why the session had ended before, if it had.
+    /// Closes, and does not wait for long.
+    pub(crate) async fn leave(self, sender: &Sender) {
+        let _late = timeout(LAST_WORDS, self.close(sender)).await;
+    }
+
+    /// Closes, waits until that is done, and tells why the session had ended before, if it had.
     pub(crate) async fn close_and_tell(mut self, sender: &Sender) {
         self.close_or_tell(sender, true).await;
     }
@@ -163,8 +170,7 @@ impl<'a> Hearing<'a> {
                 }
             }
         };
-        // A client closes within 10 s, whatever the hub does.
-        let _late = timeout(LAST_WORDS, closing).await;
+        let _late = timeout(PATIENCE, closing).await;
     }
 }
 

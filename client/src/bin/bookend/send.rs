@@ -15,7 +15,7 @@ use tokio::{join, select};
 
 use crate::console::Console;
 use crate::input::{Entry, Messages, Place};
-use crate::receive::{Failure, Hearing, over};
+use crate::receive::{Failure, Hearing, LAST_WORDS, over};
 use crate::room::Room;
 use tally::Tally;
 
@@ -32,9 +32,6 @@ pub(crate) struct Sending {
     /// Tell the report even if all is well.
     pub(crate) is_verbose: bool,
 }
-
-/// How long what is under way may take to be settled once it is over.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Posts all messages. Complains of each that was refused, and reports what became of all of them unless all is well.
 pub(crate) async fn send(
@@ -59,9 +56,7 @@ pub(crate) async fn send(
     match ended {
         Ok(()) if is_well => hearing.close(&sender).await,
         Ok(()) => hearing.close_and_tell(&sender).await,
-        Err(_) => {
-            let _late = timeout(LAST_WORDS, hearing.close(&sender)).await;
-        }
+        Err(_) => hearing.leave(&sender).await,
     }
     let ended = match ended {
         // If the hub has everything, it does not matter how the session ended.
@@ -376,5 +371,58 @@ mod tests {
         assert!(ended.is_ok());
         assert_eq!(posted, [Posted { to: 0, encoding: Encoding::Binary, bytes: b"\xFF\n\0".to_vec() }]);
         assert_eq!(errors, "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hub_that_confirms_nothing_is_not_waited_for_longer_than_asked() {
+        let sending = Sending { patience: Some(Duration::from_secs(3)), ..TO_ALL };
+        let begun = Instant::now();
+        let (ended, errors, _hub) = sent(one("hi".into()), &sending, async |hub| hub).await;
+        assert!(matches!(ended, Err(Failure::Told(crate::FAULT))));
+        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+        assert_eq!(
+            errors,
+            "bookend: timed-out: the hub has confirmed nothing for 3s\n\
+             bookend: 1 message read: 0 confirmed, 0 refused, 1 unconfirmed, 0 not sent\n"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hub_that_comes_back_gets_the_rest_and_what_may_have_arrived_only_if_asked() {
+        for (resends, second, report) in [
+            (false, &["three"][..], "3 messages read: 2 confirmed, 0 refused, 1 unconfirmed from 2 on, 0 not sent; "),
+            (true, &["two", "three"], "3 messages read: 3 confirmed, 0 refused, 0 unconfirmed, 0 not sent\n"),
+        ] {
+            let (dialler, mut hubs) = memory();
+            let captured = Captured::default();
+            let console = captured.console();
+            let (typing, messages) = mpsc::channel(1);
+            let mut lines = typed(&["one", "two", "three"]).into_iter();
+            let mut line = || vec![lines.next().unwrap()];
+            let sending = async {
+                let options = Options::new(dialler, Hello::new().with_hub(true)).with_resend(resends);
+                let patience = Some(Duration::from_secs(30));
+                let joined = Hearing::connect(options, patience, false, &console).await.unwrap();
+                send(joined, messages, &Sending { is_verbose: true, ..TO_ALL }, &console, pending()).await
+            };
+            let scripted = async {
+                let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
+                typing.send(line()).await.unwrap();
+                assert_eq!(hub.next().await, Posted::text("one"));
+                typing.send(line()).await.unwrap();
+                assert_eq!(hub.next().await, Posted::text("two"));
+                drop(hub); // which has answered the PING behind the first, and not that behind the second
+                typing.send(line()).await.unwrap();
+                drop(typing);
+                Hub::welcome(hubs.recv().await.unwrap(), &[]).await.rest().await.0
+            };
+            let (ended, posted) = tokio::join!(sending, scripted);
+            assert!(ended.is_ok(), "{ended:?}");
+            assert_eq!(posted, second.iter().map(|text| Posted::text(text)).collect::<Vec<_>>());
+            let told = captured.errors.text();
+            assert!(told.contains("; connecting again\nbookend: connected again\n"), "{told}");
+            assert!(told.contains(report), "{told}");
+            assert_eq!(console.finish(Duration::MAX), resends);
+        }
     }
 }
