@@ -99,6 +99,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         assert_ne!(self.stream.read_buf(bytes).await.unwrap_or(0), 0, "there is more to come");
     }
 
+    /// Ends the stream without a CLOSE, and answers nothing of what still comes.
+    pub async fn vanish(mut self) {
+        let _gone = self.stream.shutdown().await;
+        while self.stream.read_buf(&mut self.read).await.unwrap_or(0) > 0 {}
+    }
+
     /// What one read brought. Answers PINGs, once all before them were given out: by the next call.
     pub async fn turn(&mut self) -> Vec<Posted> {
         self.write(&[]).await;
