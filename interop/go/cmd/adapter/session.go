@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"strings"
+	"time"
+
+	"bookend"
+)
+
+// answerSession answers the words ROLE CUT HELLO STEP…
+func answerSession(words []string) (string, error) {
+	hello, err := bookend.ParseHello(octetsOf(words[2]))
+	if err != nil {
+		return "", err
+	}
+	role := bookend.Server
+	if words[0] == "client" {
+		role = bookend.Client
+	}
+	session, err := bookend.NewSession(role, hello)
+	if err != nil {
+		return "", err
+	}
+	now := time.Duration(0)
+	answers := []string{show(session.Start(now))}
+	for _, step := range words[3:] {
+		parts := strings.Split(step, ":")
+		if parts[0] == "time" {
+			now = time.Duration(number(parts[1], 48)) * time.Millisecond
+		}
+		answers = append(answers, take(session, parts, words[1], now))
+	}
+	return strings.Join(answers, " "), nil
+}
+
+func take(session *bookend.Session, step []string, cut string, now time.Duration) string {
+	switch step[0] {
+	case "recv":
+		var items []string
+		for _, piece := range pieces(cut, step[1]) {
+			if shown := show(session.Receive(piece, now)); shown != "-" {
+				items = append(items, shown)
+			}
+		}
+		return list(items)
+	case "time":
+		return show(session.Tick(now))
+	case "eof":
+		return show(session.EndOfStream("", now))
+	case "send":
+		return send(session, frameOf(step[1:]), now)
+	case "close":
+		return show(session.Close(uint16(number(step[1], 16)), now))
+	}
+	log.Panicf("no step: %s", step[0])
+	return ""
+}
+
+func send(session *bookend.Session, frame bookend.Frame, now time.Duration) string {
+	message, _, err := bookend.ParseMessage(frame, frame.Kind)
+	if err == nil || !session.IsOpen() { // that nothing can be sent now is said before what is wrong with it
+		message.Kind = frame.Kind
+		_, err = session.Send(message, now)
+	}
+	var fault *bookend.Fault
+	if errors.As(err, &fault) {
+		return "refused:" + fault.Name
+	}
+	return "sent"
+}
+
+// show says what happened, in order; a frame that was sent is read back from its bytes.
+func show(actions []bookend.Action) string {
+	var items []string
+	for _, action := range actions {
+		switch {
+		case action.Write != nil:
+			items = append(items, showSent(bookend.FrameOf(action.Write)))
+		case action.Deliver != nil && action.Deliver.Kind != bookend.KindPong:
+			items = append(items, fmt.Sprintf("got:%02x:%s", uint8(action.Frame.Kind), hexOf(action.Frame.Body)))
+		case action.End != "":
+			items = append(items, "end:"+action.End)
+		}
+	}
+	return list(items)
+}
+
+func showSent(frame bookend.Frame) string {
+	if frame.Kind == bookend.KindHello {
+		return "hello"
+	}
+	m, _, err := bookend.ParseMessage(frame)
+	if err != nil {
+		log.Panic(err)
+	}
+	switch m.Kind {
+	case bookend.KindPing:
+		return "ping"
+	case bookend.KindPong:
+		return "pong:" + hexOf(m.Payload.Octets())
+	}
+	name, _, _ := strings.Cut(m.Payload.Text(), ":")
+	if name == "" {
+		name = "-"
+	}
+	if m.Kind == bookend.KindError {
+		return fmt.Sprintf("error:%d:%d:%d:%s", m.ID, m.Frame, m.Code, name)
+	}
+	return fmt.Sprintf("close:%d:%s", m.Code, name)
+}
+
+func list(items []string) string {
+	if len(items) == 0 {
+		return "-"
+	}
+	return strings.Join(items, ",")
+}

@@ -1,0 +1,224 @@
+// Package bookend carries messages over a stream of bytes: a peer written from SPEC.md, with the standard library alone.
+//
+// Connection is for most programs. Session is the same without a net.Conn and without a clock; Decoder and SplitFrames
+// turn bytes into frames; Payload is text in one of the four encodings, or binary.
+package bookend
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+)
+
+// Encoding is the fourth byte of a header: how a payload's text is encoded.
+type Encoding uint8
+
+// The encodings of SPEC section 2. Binary says that it is not text.
+const (
+	EncodingBinary Encoding = iota
+	ASCII
+	UTF8
+	UTF16BE
+	UTF16LE
+)
+
+func (e Encoding) String() string {
+	names := [...]string{"binary", "US-ASCII", "UTF-8", "UTF-16BE", "UTF-16LE"}
+	if int(e) < len(names) {
+		return names[e]
+	}
+	return fmt.Sprintf("encoding %d", uint8(e))
+}
+
+const (
+	// MaxLength is the longest body that can be written down (R2.6).
+	MaxLength = 1<<31 - 1
+	// Overhead is how many bytes a frame has around its body.
+	Overhead = headerLength + endLength
+
+	headerLength = 8
+	endLength    = 2
+	idleBuffer   = 1 << 16 // bytes that a decoder keeps between frames
+)
+
+var (
+	frameStart = [...]byte{0xF5, 0xF8}
+	frameEnd   = [...]byte{0xF8, 0xF5}
+)
+
+// Frame is one unit on the wire (SPEC section 2).
+type Frame struct {
+	Kind     Kind
+	Encoding Encoding
+	Body     []byte
+}
+
+// Append appends the bytes of the frame, whose body has at most MaxLength bytes.
+func (f Frame) Append(octets []byte) []byte {
+	octets = append(octets, frameStart[0], frameStart[1], byte(f.Kind), byte(f.Encoding))
+	octets = binary.BigEndian.AppendUint32(octets, uint32(len(f.Body)))
+	octets = append(octets, f.Body...)
+	return append(octets, frameEnd[:]...)
+}
+
+// FrameOf returns the frame in a token of SplitFrames; its body is a part of the token.
+func FrameOf(token []byte) Frame {
+	behind := len(token) - endLength
+	return Frame{Kind(token[2]), Encoding(token[3]), token[headerLength:behind:behind]}
+}
+
+// SplitFrames returns a function for one bufio.Scanner, whose tokens are whole frames with a body of at most limit
+// bytes. Give the scanner a buffer of limit + Overhead bytes at most; it grows with what arrives.
+func SplitFrames(limit uint32) bufio.SplitFunc {
+	var start int64 // offset in the stream of what is looked at
+	return func(octets []byte, atEOF bool) (int, []byte, error) {
+		length, fault := scan(octets, limit)
+		if fault != nil {
+			fault.Offset += start
+			return 0, nil, fault
+		}
+		if length == 0 && atEOF && len(octets) > 0 {
+			return 0, nil, NewFault("truncated", fmt.Sprintf("%d bytes of a frame", len(octets)))
+		}
+		start += int64(length)
+		if length == 0 {
+			return 0, nil, nil
+		}
+		return length, octets[:length], nil
+	}
+}
+
+// Decoder turns bytes into frames, however they were cut: Feed what was read, then call Next until there is none.
+// Memory follows what has arrived, never what a length claims. A fault is sticky.
+type Decoder struct {
+	limit  uint32
+	buffer []byte
+	from   int   // the next frame begins here in the buffer
+	start  int64 // and here in the stream
+	judged int64 // offset in the stream behind the last byte that decided anything
+	fault  *Fault
+}
+
+// NewDecoder returns a decoder of frames with a body of at most limit bytes.
+func NewDecoder(limit uint32) *Decoder {
+	return &Decoder{limit: limit}
+}
+
+// SetLimit changes the limit in force from the next frame on.
+func (d *Decoder) SetLimit(limit uint32) { d.limit = limit }
+
+// Pending returns how many bytes of the next frame have arrived; 0 between frames.
+func (d *Decoder) Pending() int { return len(d.buffer) - d.from }
+
+// Feed adds bytes that have arrived. Bodies that Next returned before are not valid any more.
+func (d *Decoder) Feed(octets []byte) {
+	pending := d.buffer[d.from:]
+	wanted := len(pending) + len(octets)
+	switch {
+	case len(pending) == 0 && cap(d.buffer) <= idleBuffer:
+		d.buffer, d.from = d.buffer[:0], 0
+	case len(pending) == 0:
+		d.buffer, d.from = nil, 0
+	case len(d.buffer)+len(octets) <= cap(d.buffer):
+	case 2*wanted <= cap(d.buffer):
+		d.buffer = d.buffer[:copy(d.buffer[:cap(d.buffer)], pending)]
+		d.from = 0
+	default:
+		d.buffer = append(make([]byte, 0, 2*wanted), pending...)
+		d.from = 0
+	}
+	d.buffer = append(d.buffer, octets...)
+}
+
+// Next returns the next frame; false while it is not complete. Its body is a part of the decoder's buffer, valid until
+// the next Feed. The error is a *Fault: bad-start, unknown-encoding, too-long, bad-end.
+func (d *Decoder) Next() (Frame, bool, error) {
+	if d.fault != nil {
+		return Frame{}, false, d.fault
+	}
+	length, fault := scan(d.buffer[d.from:], d.limit)
+	if fault != nil {
+		behind := fault.Offset + 1
+		if fault.Name == "too-long" {
+			behind = headerLength
+		}
+		fault.Offset += d.start
+		return Frame{}, false, d.abandon(fault, behind)
+	}
+	if length == 0 {
+		return Frame{}, false, nil
+	}
+	frame := FrameOf(d.buffer[d.from : d.from+length])
+	d.from += length
+	d.start += int64(length)
+	d.judged = d.start
+	return frame, true, nil
+}
+
+// header returns kind and length of the next frame; false while they are not there, or not legal.
+func (d *Decoder) header() (Kind, uint32, bool) {
+	octets := d.buffer[d.from:]
+	if d.fault != nil || len(octets) < headerLength || judgeHeader(octets, d.limit) != nil {
+		return 0, 0, false
+	}
+	return Kind(octets[2]), lengthOf(octets), true
+}
+
+// abandon makes a fault sticky that was found in the next frame, in the byte before behind.
+func (d *Decoder) abandon(fault *Fault, behind int64) *Fault {
+	d.fault = fault
+	d.judged = d.start + behind
+	return fault
+}
+
+// unused returns how many bytes have arrived behind the last one that decided anything.
+func (d *Decoder) unused() int64 {
+	return d.start + int64(d.Pending()) - d.judged
+}
+
+// scan reads one frame as SPEC's appendix B does. It returns the frame's length, 0 while it is not complete, or the
+// fault with its offset in octets.
+func scan(octets []byte, limit uint32) (int, *Fault) {
+	if fault := judgeHeader(octets, limit); fault != nil {
+		return 0, fault
+	}
+	if len(octets) < headerLength {
+		return 0, nil
+	}
+	behind := headerLength + int64(lengthOf(octets))
+	for at, wanted := range frameEnd {
+		offset := behind + int64(at)
+		if offset >= int64(len(octets)) {
+			return 0, nil
+		}
+		if octets[offset] != wanted {
+			return 0, foundAt("bad-end", octets, offset)
+		}
+	}
+	return int(behind) + endLength, nil
+}
+
+// judgeHeader judges as much of a header as is there.
+func judgeHeader(octets []byte, limit uint32) *Fault {
+	for at, wanted := range frameStart {
+		if at < len(octets) && octets[at] != wanted {
+			return foundAt("bad-start", octets, int64(at))
+		}
+	}
+	if len(octets) > 3 && Encoding(octets[3]) > UTF16LE {
+		return foundAt("unknown-encoding", octets, 3)
+	}
+	if len(octets) < headerLength {
+		return nil
+	}
+	if length := lengthOf(octets); length > limit || length > MaxLength {
+		return &Fault{"too-long", fmt.Sprintf("%d bytes, the limit is %d", length, limit), 4}
+	}
+	return nil
+}
+
+func lengthOf(header []byte) uint32 { return binary.BigEndian.Uint32(header[4:]) }
+
+func foundAt(name string, octets []byte, offset int64) *Fault {
+	return &Fault{name, fmt.Sprintf("found %02x", octets[offset]), offset}
+}

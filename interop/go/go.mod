@@ -1,0 +1,3 @@
+module bookend
+
+go 1.19

@@ -1,0 +1,183 @@
+package bookend
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+const (
+	helloLength = 24 // bytes, without options
+	everyone    = 7  // accepted by everyone: binary, ASCII and UTF-8 (R4.13)
+	all         = 0x1F
+	major       = 1
+
+	optionName     = 1
+	optionRoom     = 2
+	optionToken    = 3
+	optionResume   = 4
+	optionSoftware = 5
+)
+
+// Magic and canary.
+var helloPrefix = [...]byte{0x42, 0x4B, 0x4E, 0x44, 0x0D, 0x0A, 0x1A, 0x0A, 0xFF, 0x11, 0x0D, 0x00}
+
+const magicLength = 4
+
+// Hello is the first frame of each side (SPEC section 4). Begin with NewHello.
+type Hello struct {
+	Minor     uint8
+	Accepted  uint8    // bit n set: encoding n is accepted
+	Preferred Encoding // EncodingBinary: text is wanted as it was sent
+	MaxBody   uint32   // bytes
+	Keepalive uint16   // seconds; 0: no promise
+	Hub       bool     // whether its sender speaks the hub profile
+	Name      string   // "": not said
+	Room      string   // "": not said
+	Token     []byte   // nil: not said
+	Resume    *uint64  // the last seq that was had; nil: not said
+	Software  string   // "": not said
+}
+
+// NewHello returns a HELLO with the defaults: all encodings, as sent, 1 MiB, 30 s.
+func NewHello() Hello {
+	return Hello{Accepted: all, MaxBody: 1 << 20, Keepalive: 30}
+}
+
+// Accepts reports whether its sender accepts an encoding.
+func (h *Hello) Accepts(encoding Encoding) bool { return h.Accepted>>encoding&1 == 1 }
+
+// Body returns the body of the frame, options in the order of their type. The error is a *Fault bad-hello.
+func (h *Hello) Body() ([]byte, error) {
+	if fault := h.judge(); fault != nil {
+		return nil, fault
+	}
+	body := append(make([]byte, 0, helloLength), helloPrefix[:]...)
+	body = append(body, major, h.Minor, h.Accepted, byte(h.Preferred))
+	body = binary.BigEndian.AppendUint32(body, h.MaxBody)
+	body = binary.BigEndian.AppendUint16(body, h.Keepalive)
+	if h.Hub {
+		body = append(body, 0, 1)
+	} else {
+		body = append(body, 0, 0)
+	}
+	option := func(kind byte, value []byte) {
+		if len(value) > 0 {
+			body = append(append(body, kind, byte(len(value))), value...)
+		}
+	}
+	option(optionName, []byte(h.Name))
+	option(optionRoom, []byte(h.Room))
+	option(optionToken, h.Token)
+	if h.Resume != nil {
+		option(optionResume, binary.BigEndian.AppendUint64(nil, *h.Resume))
+	}
+	option(optionSoftware, []byte(h.Software))
+	return body, nil
+}
+
+// ParseHello returns the HELLO in a body, judged in the order of R4.19. The error is a *Fault bad-hello, bad-canary or
+// version.
+func ParseHello(body []byte) (Hello, error) {
+	if fault, _ := judgePrefix(body); fault != nil {
+		return Hello{}, fault
+	}
+	if len(body) < helloLength {
+		return Hello{}, badHello("%d bytes", len(body))
+	}
+	if body[12] != major {
+		return Hello{}, NewFault("version", fmt.Sprintf("found %d, this is %d", body[12], major))
+	}
+	hello := Hello{
+		Minor:     body[13],
+		Accepted:  body[14] & all,
+		Preferred: Encoding(body[15]),
+		MaxBody:   binary.BigEndian.Uint32(body[16:]),
+		Keepalive: binary.BigEndian.Uint16(body[20:]),
+		Hub:       body[23]&1 == 1,
+	}
+	if fault := hello.readOptions(body[helloLength:]); fault != nil {
+		return Hello{}, fault
+	}
+	if fault := hello.judge(); fault != nil {
+		return Hello{}, fault
+	}
+	return hello, nil
+}
+
+func (h *Hello) readOptions(octets []byte) *Fault {
+	seen := [optionSoftware + 1]bool{}
+	for len(octets) > 0 {
+		if len(octets) < 2 || len(octets) < 2+int(octets[1]) {
+			return badHello("an option runs past the end")
+		}
+		behind := 2 + int(octets[1])
+		kind, value := octets[0], octets[2:behind]
+		octets = octets[behind:]
+		if kind < optionName || kind > optionSoftware {
+			continue // R4.12
+		}
+		if seen[kind] {
+			return badHello("option %d comes twice", kind)
+		}
+		seen[kind] = true
+		if len(value) == 0 {
+			return badHello("option %d is empty", kind)
+		}
+		switch kind {
+		case optionName:
+			h.Name = string(value)
+		case optionRoom:
+			h.Room = string(value)
+		case optionToken:
+			h.Token = append([]byte(nil), value...)
+		case optionResume:
+			if len(value) != 8 {
+				return badHello("resume has %d bytes", len(value))
+			}
+			seq := binary.BigEndian.Uint64(value)
+			h.Resume = &seq
+		case optionSoftware:
+			h.Software = string(value)
+		}
+	}
+	return nil
+}
+
+func (h *Hello) judge() *Fault {
+	switch {
+	case h.Accepted&everyone != everyone || h.Accepted&^all != 0:
+		return badHello("accepted %02x", h.Accepted)
+	case h.Preferred > UTF16LE || !h.Accepts(h.Preferred):
+		return badHello("preferred %d", uint8(h.Preferred))
+	case h.MaxBody < 1024 || h.MaxBody > MaxLength:
+		return badHello("max body %d", h.MaxBody)
+	case len(h.Token) > 255:
+		return badHello("a token of %d bytes", len(h.Token))
+	}
+	for _, line := range []string{h.Name, h.Room, h.Software} {
+		if !isPlainLine(line, 0, 64) {
+			return badHello("name, room or software is no plain line of at most 64 bytes")
+		}
+	}
+	return nil
+}
+
+// judgePrefix compares as much of magic and canary as has arrived (R4.7); it returns the fault and its place in body.
+func judgePrefix(body []byte) (*Fault, int) {
+	for at, wanted := range helloPrefix {
+		switch {
+		case at >= len(body):
+			return nil, 0
+		case body[at] == wanted:
+		case at < magicLength:
+			return badHello("byte %d of the magic is %02x", at, body[at]), at
+		default:
+			return NewFault("bad-canary", fmt.Sprintf("byte %d is %02x", at-magicLength, body[at])), at
+		}
+	}
+	return nil, 0
+}
+
+func badHello(format string, values ...any) *Fault {
+	return NewFault("bad-hello", fmt.Sprintf(format, values...))
+}

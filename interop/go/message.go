@@ -1,0 +1,259 @@
+package bookend
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Kind is the byte that says what a frame is for.
+type Kind uint8
+
+// The kinds of SPEC section 3.
+const (
+	KindHello    Kind = 0x01
+	KindMessage  Kind = 0x02
+	KindRequest  Kind = 0x03
+	KindReply    Kind = 0x04
+	KindError    Kind = 0x05
+	KindPing     Kind = 0x06
+	KindPong     Kind = 0x07
+	KindClose    Kind = 0x08
+	KindWelcome  Kind = 0x10
+	KindPresence Kind = 0x11
+	KindPost     Kind = 0x12
+	KindDelivery Kind = 0x13
+	KindGap      Kind = 0x14
+)
+
+const (
+	firstIgnored Kind = 0x80 // unknown kinds from here on are ignored (R3.6)
+	firstPrivate Kind = 0xC0
+	lastPrivate  Kind = 0xEF
+)
+
+var kindNames = map[Kind]string{
+	KindHello: "HELLO", KindMessage: "MESSAGE", KindRequest: "REQUEST", KindReply: "REPLY", KindError: "ERROR",
+	KindPing: "PING", KindPong: "PONG", KindClose: "CLOSE", KindWelcome: "WELCOME", KindPresence: "PRESENCE",
+	KindPost: "POST", KindDelivery: "DELIVERY", KindGap: "GAP",
+}
+
+func (k Kind) String() string {
+	if name, known := kindNames[k]; known {
+		return name
+	}
+	return fmt.Sprintf("kind %02x", uint8(k))
+}
+
+func (k Kind) isHub() bool { return k >= KindWelcome && k <= KindGap }
+
+func (k Kind) isPrivate() bool { return k >= firstPrivate && k <= lastPrivate }
+
+// Event is what a PRESENCE says of a member; in a Crowd, Member is how many are here.
+type Event uint8
+
+// The events of SPEC section 9.
+const (
+	Here Event = iota
+	Joined
+	Left
+	Crowd
+)
+
+func (e Event) String() string {
+	names := [...]string{"here", "joined", "left", "crowd"}
+	if int(e) < len(names) {
+		return names[e]
+	}
+	return fmt.Sprintf("event %d", uint8(e))
+}
+
+const (
+	maxPing = 64 // bytes
+	maxName = 64 // bytes
+)
+
+// Message is a decoded frame. Which fields count depends on the kind: those that SPEC sections 3 and 9 give it.
+type Message struct {
+	Kind    Kind
+	Payload Payload // also the reason, the greeting, and the name in a PRESENCE
+
+	ID     uint32 // REQUEST, REPLY, ERROR
+	Frame  uint32 // ERROR: the number of the frame that it is about
+	Code   uint16 // ERROR, CLOSE
+	Member uint32 // WELCOME, PRESENCE
+	Event  Event  // PRESENCE
+	From   uint32 // DELIVERY; 0: the hub
+	To     uint32 // POST, DELIVERY; 0: everyone
+	Seq    uint64 // WELCOME: the next one; DELIVERY
+	Time   uint64 // DELIVERY: milliseconds since 1970
+	Name   string // DELIVERY
+	Missed uint64 // GAP
+
+	// Number is that of the frame it came in, for an ERROR about it.
+	Number uint32
+}
+
+// ParseMessage returns the message in a frame, the hub profile being in force; false if its kind is to be ignored
+// (R3.6). Private kinds are ignored but for those agreed. The error is a *Fault unknown-kind, malformed or bad-text.
+func ParseMessage(frame Frame, agreed ...Kind) (Message, bool, error) {
+	m := Message{Kind: frame.Kind}
+	isAgreed := frame.Kind.isPrivate() && holds(agreed, frame.Kind)
+	if frame.Kind >= firstIgnored && !isAgreed {
+		return Message{}, false, nil
+	}
+	if _, known := kindNames[frame.Kind]; !isAgreed && (!known || frame.Kind == KindHello) {
+		return Message{}, false, NewFault("unknown-kind", fmt.Sprintf("found %02x", uint8(frame.Kind)))
+	}
+	rest, fault := m.readFields(frame)
+	if fault == nil {
+		fault = m.judgeFields(frame.Encoding)
+	}
+	if fault != nil {
+		return Message{}, false, fault
+	}
+	payload, err := DecodePayload(rest, frame.Encoding)
+	if err != nil && (m.Kind == KindError || m.Kind == KindClose) {
+		payload, err = Payload{encoding: frame.Encoding}, nil // R3.21
+	}
+	if err != nil {
+		return Message{}, false, err
+	}
+	m.Payload = payload
+	if fault := m.judgePayload(); fault != nil {
+		return Message{}, false, fault
+	}
+	return m, true, nil
+}
+
+// ToFrame returns the frame of the message. The error is a *Fault malformed or too-long.
+func (m *Message) ToFrame() (Frame, error) {
+	if fault := m.judgeFields(m.Payload.encoding); fault != nil {
+		return Frame{}, fault
+	}
+	if fault := m.judgePayload(); fault != nil {
+		return Frame{}, fault
+	}
+	var body bytes.Buffer
+	for _, field := range m.fields() {
+		// Fields are of fixed size, and a Buffer takes everything.
+		_ = binary.Write(&body, binary.BigEndian, field)
+	}
+	if m.Kind == KindDelivery {
+		body.WriteByte(byte(len(m.Name)))
+		body.WriteString(m.Name)
+	}
+	body.Write(m.Payload.octets)
+	if body.Len() > MaxLength {
+		return Frame{}, NewFault("too-long", fmt.Sprintf("%d bytes", body.Len()))
+	}
+	return Frame{m.Kind, m.Payload.encoding, body.Bytes()}, nil
+}
+
+// reasonText returns a reason of at most MaxReason bytes (R6.5), cut between characters.
+func reasonText(words string, wanted Encoding) Payload {
+	words = strings.ToValidUTF8(words, `\u{fffd}`)
+	for {
+		if len(words) <= MaxReason {
+			// What is valid UTF-8 can be carried by UTF-8.
+			if text, err := TextFor(words, wanted); err == nil && len(text.octets) <= MaxReason {
+				return text
+			}
+		}
+		_, last := utf8.DecodeLastRuneInString(words)
+		words = words[:len(words)-last]
+	}
+}
+
+// fields returns pointers to the numbers of the fixed part, in the order of the wire.
+func (m *Message) fields() []any {
+	switch m.Kind {
+	case KindRequest, KindReply:
+		return []any{&m.ID}
+	case KindError:
+		return []any{&m.ID, &m.Frame, &m.Code}
+	case KindClose:
+		return []any{&m.Code}
+	case KindWelcome:
+		return []any{&m.Member, &m.Seq}
+	case KindPresence:
+		return []any{&m.Member, &m.Event}
+	case KindPost:
+		return []any{&m.To}
+	case KindDelivery:
+		return []any{&m.From, &m.To, &m.Seq, &m.Time}
+	case KindGap:
+		return []any{&m.Missed}
+	}
+	return nil
+}
+
+// readFields reads the fixed part, and returns what is behind it.
+func (m *Message) readFields(frame Frame) ([]byte, *Fault) {
+	body := bytes.NewReader(frame.Body)
+	for _, field := range m.fields() {
+		if binary.Read(body, binary.BigEndian, field) != nil {
+			return nil, malformed("%v with %d bytes", m.Kind, len(frame.Body))
+		}
+	}
+	rest := frame.Body[len(frame.Body)-body.Len():]
+	if m.Kind != KindDelivery {
+		return rest, nil
+	}
+	if len(rest) < 1 || len(rest) < 1+int(rest[0]) {
+		return nil, malformed("%v with %d bytes", m.Kind, len(frame.Body))
+	}
+	behind := 1 + int(rest[0])
+	m.Name = string(rest[1:behind])
+	return rest[behind:], nil
+}
+
+func (m *Message) judgeFields(encoding Encoding) *Fault {
+	switch m.Kind {
+	case KindPing, KindPong, KindGap:
+		if encoding != EncodingBinary {
+			return malformed("%v in %v", m.Kind, encoding)
+		}
+	case KindError, KindClose, KindWelcome, KindPresence:
+		if encoding == EncodingBinary {
+			return malformed("%v in %v", m.Kind, encoding)
+		}
+	}
+	switch {
+	case (m.Kind == KindRequest || m.Kind == KindReply) && m.ID == 0:
+		return malformed("%v with id 0", m.Kind)
+	case m.Kind == KindPresence && m.Event > Crowd:
+		return malformed("%v with %v", m.Kind, m.Event)
+	case m.Kind == KindDelivery && !isPlainLine(m.Name, 0, maxName):
+		return malformed("the name is no plain line of at most %d bytes", maxName)
+	}
+	return nil
+}
+
+func (m *Message) judgePayload() *Fault {
+	length := len(m.Payload.octets)
+	switch {
+	case (m.Kind == KindPing || m.Kind == KindPong) && length > maxPing:
+		return malformed("%v with %d bytes", m.Kind, length)
+	case m.Kind == KindGap && length > 0:
+		return malformed("%v with a payload", m.Kind)
+	case m.Kind == KindPresence && !isPlainLine(m.Payload.text, 1, maxName):
+		return malformed("the name is no plain line of 1 to %d bytes", maxName)
+	}
+	return nil
+}
+
+func malformed(format string, values ...any) *Fault {
+	return NewFault("malformed", fmt.Sprintf(format, values...))
+}
+
+func holds(kinds []Kind, kind Kind) bool {
+	for _, one := range kinds {
+		if one == kind {
+			return true
+		}
+	}
+	return false
+}

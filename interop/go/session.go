@@ -1,0 +1,578 @@
+package bookend
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// Role is which side of a connection this is.
+type Role uint8
+
+// The side that connected, and the side that was connected to.
+const (
+	Client Role = iota
+	Server
+)
+
+func (r Role) String() string {
+	if r == Client {
+		return "client"
+	}
+	return "server"
+}
+
+// Action is something that a session wants done. Exactly one field counts: the first that is not empty.
+type Action struct {
+	Write      []byte           // send these bytes, one whole frame
+	Deliver    *Message         // give this to the application
+	Unreadable *UnreadableError // tell the application that an answer cannot be read
+	HalfClose  bool             // close the sending direction behind all that is written, and read on
+	End        string           // the session is over: the first cause by name
+
+	Frame Frame // of Deliver, as it came; its body is valid until the next Receive
+	Err   error // of End: nil if this side closed of its own will
+}
+
+type state uint8
+
+const (
+	greeting state = iota // the peer's HELLO has not been accepted
+	open
+	closing // CLOSE was sent
+	closed
+)
+
+const (
+	maxLine     = 1024 // bytes before the server's first F5 (R4.21)
+	maxRequests = 64   // unanswered in one direction (R3.16)
+	drainBytes  = 1 << 16
+	beforeHello = 4096 // bytes of body (R4.18)
+)
+
+// Session is what one side of a connection does, without a stream and without a clock (SPEC section 7). Times count
+// from any origin. What is to be done comes back as actions, in order. Call Start first, and Tick when Deadline has come.
+type Session struct {
+	role    Role
+	hello   Hello
+	body    []byte // of the own HELLO
+	peer    *Hello
+	agreed  []Kind
+	state   state
+	clock   clock
+	pings   window
+	empties window
+	decoder *Decoder
+
+	skipping  bool // the server's first F5 has not come
+	skipped   int  // bytes before it
+	number    uint32
+	asked     map[uint32]bool // ids of own requests without answer
+	owed      map[uint32]bool // ids of the peer's requests without answer
+	ponged    map[string]bool // payloads of the application's PINGs without PONG
+	discarded int64           // bytes that came behind the own CLOSE
+	end       *Action         // why it ends, from the moment that is known
+	endIsTold bool
+}
+
+// NewSession returns a session that takes agreed private kinds for messages. The error is a *Fault bad-hello.
+func NewSession(role Role, hello Hello, agreed ...Kind) (*Session, error) {
+	body, err := hello.Body()
+	if err != nil {
+		return nil, err
+	}
+	return &Session{
+		role:     role,
+		hello:    hello,
+		body:     body,
+		agreed:   agreed,
+		pings:    window{count: 10, period: 10 * time.Second},  // R8.3
+		empties:  window{count: 1000, period: 1 * time.Second}, // R8.4
+		decoder:  NewDecoder(beforeHello),
+		skipping: role == Client,
+		asked:    map[uint32]bool{},
+		owed:     map[uint32]bool{},
+		ponged:   map[string]bool{},
+	}, nil
+}
+
+// Peer returns the other side's HELLO, nil before it has been accepted. It is not to be changed.
+func (s *Session) Peer() *Hello { return s.peer }
+
+// IsOpen reports whether messages can be sent.
+func (s *Session) IsOpen() bool { return s.state == open }
+
+// IsDone reports whether there is nothing left to read: the driver closes the stream.
+func (s *Session) IsDone() bool { return s.state == closed }
+
+// HasHub reports whether the hub profile is in force (R9.1).
+func (s *Session) HasHub() bool { return s.peer != nil && s.peer.Hub && s.hello.Hub }
+
+// Deadline returns when to call Tick; false if nothing is due.
+func (s *Session) Deadline() (time.Duration, bool) {
+	next := s.clock.next()
+	return next.at, next.at != never && s.state != closed
+}
+
+func (s *Session) reads() bool { return s.state == greeting || s.state == open }
+
+// What the driver says
+
+// Start says that the connection stands.
+func (s *Session) Start(now time.Duration) []Action {
+	s.clock = newClock(now)
+	if s.role == Client {
+		return []Action{s.writeHello(now)}
+	}
+	return nil
+}
+
+// Receive says that bytes have come. None at all are no sign of life.
+func (s *Session) Receive(octets []byte, now time.Duration) []Action {
+	var actions []Action
+	if len(octets) > 0 {
+		s.clock.heard = now
+	}
+	if s.state == closing {
+		s.discard(int64(len(octets)), &actions)
+	}
+	if !s.reads() {
+		return actions
+	}
+	fault := s.feed(octets)
+	for fault == nil && s.reads() {
+		var frame Frame
+		var complete bool
+		if frame, complete, fault = s.nextFrame(now); fault != nil {
+			break
+		}
+		if !complete {
+			return actions
+		}
+		fault = s.take(frame, now, &actions)
+	}
+	if fault != nil {
+		s.fail(fault, now, &actions)
+	}
+	s.discard(s.decoder.unused(), &actions)
+	return actions
+}
+
+// EndOfStream says that no more bytes will come; detail is what the transport says of it, or "".
+func (s *Session) EndOfStream(detail string, now time.Duration) []Action {
+	var actions []Action
+	if pending := s.decoder.Pending(); s.reads() && pending > 0 {
+		if detail == "" {
+			detail = fmt.Sprintf("%d bytes of a frame", pending)
+		}
+		s.fail(NewFault("truncated", detail), now, &actions)
+	} else if s.reads() {
+		s.end = endOf(NewFault("no-close", detail))
+	}
+	s.finish(&actions)
+	return actions
+}
+
+// Abort says that the driver cannot go on and closes the stream: a half-written frame leaves no place for a CLOSE (R7.14).
+func (s *Session) Abort(fault *Fault) []Action {
+	var actions []Action
+	if s.end == nil {
+		s.end = endOf(fault)
+	}
+	s.finish(&actions)
+	return actions
+}
+
+// Tick does what is due.
+func (s *Session) Tick(now time.Duration) []Action {
+	var actions []Action
+	for s.state != closed {
+		due, is := s.clock.overdue(now)
+		if !is {
+			break
+		}
+		switch due.what {
+		case dueDrain:
+			s.finish(&actions)
+		case duePing:
+			actions = append(actions, s.write(Message{Kind: KindPing}, now))
+		default:
+			s.fail(NewFault(due.what, ""), now, &actions)
+		}
+	}
+	return actions
+}
+
+// Wrote says that bytes have left: a long frame in transit keeps the promise (R7.2).
+func (s *Session) Wrote(now time.Duration) { s.clock.wrote = now }
+
+// Excuse says that the driver did not read for so long: the peer is not to blame for it.
+func (s *Session) Excuse(duration time.Duration) {
+	s.clock.excuse(duration)
+	s.pings.excuse(duration)
+	s.empties.excuse(duration)
+}
+
+// What the application says
+
+// Send sends a message. The error is a *RefusedError, or a *Fault malformed; nothing is sent then.
+func (s *Session) Send(message Message, now time.Duration) ([]Action, error) {
+	frame, err := s.permit(&message)
+	if err != nil {
+		return nil, err
+	}
+	switch message.Kind {
+	case KindRequest:
+		s.asked[message.ID] = true
+	case KindReply, KindError:
+		delete(s.owed, message.ID)
+	case KindPing:
+		s.ponged[string(message.Payload.octets)] = true
+	}
+	s.clock.wrote = now
+	return []Action{{Write: frame.Append(nil)}}, nil
+}
+
+// Close sends CLOSE, unless one was sent already; the reason is the code's first name.
+func (s *Session) Close(code uint16, now time.Duration) []Action {
+	var actions []Action
+	if s.reads() {
+		name := FirstName(code)
+		s.end = &Action{End: name}
+		if name == "" {
+			s.end.End = fmt.Sprint(code)
+		}
+		s.writeClose(code, name, now, &actions)
+	}
+	return actions
+}
+
+// Forget says that nobody waits for the answer to this request any more.
+func (s *Session) Forget(id uint32) { delete(s.asked, id) }
+
+// Receiving
+
+// feed drops what a server says before its first frame (R4.21).
+func (s *Session) feed(octets []byte) *Fault {
+	if s.skipping {
+		start := bytes.IndexByte(octets, frameStart[0])
+		line := start
+		if start < 0 {
+			line = len(octets)
+		}
+		if allowed := maxLine - s.skipped; line > allowed {
+			s.decoder.Feed(octets[allowed:])
+			return s.decoder.abandon(NewFault("bad-start", fmt.Sprintf("no F5 in %d bytes", maxLine+1)), 1)
+		}
+		s.skipped += line
+		s.skipping = start < 0
+		octets = octets[line:]
+	}
+	s.decoder.Feed(octets)
+	return nil
+}
+
+func (s *Session) nextFrame(now time.Duration) (Frame, bool, *Fault) {
+	kind, length, hasHeader := s.decoder.header()
+	if hasHeader && s.state == greeting {
+		if fault := s.judgeFirst(kind, length); fault != nil {
+			return Frame{}, false, fault
+		}
+	}
+	frame, complete, err := s.decoder.Next()
+	if err != nil {
+		return Frame{}, false, err.(*Fault) // as Next says
+	}
+	if complete {
+		s.clock.frameEnds()
+	} else if s.decoder.Pending() > 0 {
+		s.clock.frameBegins(now)
+		if hasHeader {
+			s.clock.headerEnds(length, now)
+		}
+	}
+	return frame, complete, nil
+}
+
+// judgeFirst names early what is no HELLO (R4.3, R4.7, R4.19).
+func (s *Session) judgeFirst(kind Kind, length uint32) *Fault {
+	switch kind {
+	case KindClose:
+		return nil
+	case KindHello:
+		body := s.decoder.buffer[s.decoder.from+headerLength:]
+		if int64(len(body)) > int64(length) {
+			body = body[:length]
+		}
+		if fault, at := judgePrefix(body); fault != nil {
+			return s.decoder.abandon(fault, headerLength+int64(at)+1)
+		}
+		return nil
+	}
+	return s.decoder.abandon(NewFault("hello-expected", fmt.Sprintf("found kind %02x", uint8(kind))), headerLength)
+}
+
+func (s *Session) take(frame Frame, now time.Duration, actions *[]Action) *Fault {
+	number := s.number
+	s.number++
+	if s.state == greeting && frame.Kind == KindHello {
+		return s.open(frame, now, actions)
+	}
+	if fault := s.judgeFlood(frame, now); fault != nil {
+		return fault
+	}
+	if fault := s.judgeKind(frame.Kind); fault != nil {
+		return fault
+	}
+	message, is, err := ParseMessage(frame, s.agreed...)
+	if err != nil {
+		fault := err.(*Fault) // as ParseMessage says
+		if fault.Name != "bad-text" {
+			return fault
+		}
+		return s.answerBadText(frame, number, fault, now, actions)
+	}
+	if !is {
+		return nil
+	}
+	message.Number = number
+	return s.act(message, frame, now, actions)
+}
+
+func (s *Session) open(frame Frame, now time.Duration, actions *[]Action) *Fault {
+	if frame.Encoding != EncodingBinary {
+		return malformed("HELLO in %v", frame.Encoding)
+	}
+	peer, err := ParseHello(frame.Body)
+	if err != nil {
+		return err.(*Fault) // as ParseHello says
+	}
+	s.peer = &peer
+	s.state = open
+	s.decoder.SetLimit(s.hello.MaxBody)
+	s.clock.open(s.hello.Keepalive, peer.Keepalive, now)
+	if s.role == Server {
+		*actions = append(*actions, s.writeHello(now))
+	}
+	return nil
+}
+
+func (s *Session) judgeFlood(frame Frame, now time.Duration) *Fault {
+	switch frame.Kind {
+	case KindPing:
+		if !s.pings.admits(now) {
+			return NewFault("ping-flood", "")
+		}
+	case KindPong:
+	default:
+		s.pings.clear()
+	}
+	if len(frame.Body) == 0 && !s.empties.admits(now) {
+		return NewFault("empty-flood", "")
+	}
+	return nil
+}
+
+func (s *Session) judgeKind(kind Kind) *Fault {
+	switch {
+	case kind == KindHello:
+		return NewFault("second-hello", "")
+	case !kind.isHub():
+		return nil
+	case !s.HasHub():
+		return NewFault("unknown-kind", fmt.Sprintf("%v without the hub profile", kind))
+	case (kind == KindPost) != (s.role == Server):
+		return NewFault("unexpected-kind", fmt.Sprintf("%v to a %v", kind, s.role))
+	}
+	return nil
+}
+
+func (s *Session) act(message Message, frame Frame, now time.Duration, actions *[]Action) *Fault {
+	switch message.Kind {
+	case KindClose:
+		s.closedByPeer(message, now, actions)
+		return nil
+	case KindPing:
+		*actions = append(*actions, s.write(Message{Kind: KindPong, Payload: message.Payload}, now))
+		return nil
+	case KindPong:
+		key := string(message.Payload.octets)
+		if !s.ponged[key] {
+			return nil // R3.11
+		}
+		delete(s.ponged, key)
+	case KindError:
+		delete(s.asked, message.ID)
+	default:
+		if !s.hello.Accepts(frame.Encoding) {
+			return s.answerBadText(frame, message.Number, nil, now, actions)
+		}
+		if message.Kind == KindReply {
+			if !s.asked[message.ID] {
+				return nil // R3.14
+			}
+			delete(s.asked, message.ID)
+		}
+		if message.Kind == KindRequest {
+			if admitted, fault := s.owe(message, now, actions); !admitted {
+				return fault
+			}
+		}
+	}
+	*actions = append(*actions, Action{Deliver: &message, Frame: frame})
+	return nil
+}
+
+// owe takes a request, or answers that there are too many.
+func (s *Session) owe(request Message, now time.Duration, actions *[]Action) (bool, *Fault) {
+	if fault := s.judgeID(request.ID); fault != nil {
+		return false, fault
+	}
+	if len(s.owed) >= maxRequests {
+		full := NewFault("try-later", fmt.Sprintf("%d requests wait for an answer", maxRequests))
+		*actions = append(*actions, s.writeError(request.ID, request.Number, full, now))
+		return false, nil
+	}
+	s.owed[request.ID] = true
+	return true, nil
+}
+
+// answerBadText: the frame was whole, so the connection lives (R5.8, R5.11).
+func (s *Session) answerBadText(frame Frame, number uint32, fault *Fault, now time.Duration, actions *[]Action) *Fault {
+	if !s.hello.Accepts(frame.Encoding) {
+		fault = NewFault("encoding-refused", frame.Encoding.String())
+	}
+	id := uint32(0)
+	if frame.Kind == KindRequest || frame.Kind == KindReply {
+		id = binary.BigEndian.Uint32(frame.Body)
+	}
+	if frame.Kind != KindReply {
+		if duplicate := s.judgeID(id); duplicate != nil {
+			return duplicate
+		}
+		*actions = append(*actions, s.writeError(id, number, fault, now))
+	} else if s.asked[id] {
+		// A reply never provokes a reply (R3.20): who waits for it is told on this side.
+		delete(s.asked, id)
+		*actions = append(*actions, Action{Unreadable: &UnreadableError{id, fault}})
+	}
+	return nil
+}
+
+func (s *Session) judgeID(id uint32) *Fault {
+	if s.owed[id] {
+		return NewFault("duplicate-request", fmt.Sprintf("id %d", id))
+	}
+	return nil
+}
+
+func (s *Session) closedByPeer(message Message, now time.Duration, actions *[]Action) {
+	s.end = &Action{
+		End: fmt.Sprintf("peer-%d", message.Code),
+		Err: &PeerError{message.Code, message.Payload.text},
+	}
+	s.writeClose(message.Code, "", now, actions)
+	s.tellEnd(actions)
+}
+
+// Sending
+
+// permit returns the frame of a message that may be sent now.
+func (s *Session) permit(message *Message) (Frame, error) {
+	kind := message.Kind
+	switch {
+	case s.state != open:
+		return refuse("not-open", "the session is not open")
+	case kind == KindClose || kind == KindPong:
+		return refuse("protocol-error", "the session sends CLOSE and PONG itself")
+	case kind == KindHello || kindNames[kind] == "" && !kind.isPrivate():
+		return refuse("unknown-kind", kind.String())
+	}
+	frame, err := message.ToFrame()
+	if err != nil {
+		return Frame{}, err
+	}
+	switch {
+	case kind.isHub() && !s.HasHub():
+		return refuse("unknown-kind", fmt.Sprintf("%v without the hub profile", kind))
+	case kind.isHub() && (kind == KindPost) != (s.role == Client):
+		return refuse("unexpected-kind", fmt.Sprintf("%v from a %v", kind, s.role))
+	case !s.peer.Accepts(frame.Encoding):
+		return refuse("encoding-refused", fmt.Sprintf("the peer does not accept %v", frame.Encoding))
+	case uint32(len(frame.Body)) > s.peer.MaxBody:
+		return refuse("too-long", fmt.Sprintf("%d bytes, the peer accepts %d", len(frame.Body), s.peer.MaxBody))
+	case kind == KindRequest && s.asked[message.ID]:
+		return refuse("duplicate-request", fmt.Sprintf("id %d", message.ID))
+	case kind == KindRequest && len(s.asked) >= maxRequests:
+		return refuse("try-later", fmt.Sprintf("%d requests wait for an answer", maxRequests))
+	case (kind == KindReply || kind == KindError && message.ID != 0) && !s.owed[message.ID]:
+		return refuse("no-such-request", fmt.Sprintf("request %d waits for no answer", message.ID))
+	}
+	return frame, nil
+}
+
+func refuse(name, detail string) (Frame, error) {
+	return Frame{}, &RefusedError{NewFault(name, detail)}
+}
+
+// write sends what the session says itself, and what is legal therefore.
+func (s *Session) write(message Message, now time.Duration) Action {
+	s.clock.wrote = now
+	frame, err := message.ToFrame()
+	if err != nil {
+		panic("bookend: a session wants to send what it must not: " + err.Error())
+	}
+	return Action{Write: frame.Append(nil)}
+}
+
+func (s *Session) writeHello(now time.Duration) Action {
+	s.clock.wrote = now
+	return Action{Write: Frame{KindHello, EncodingBinary, s.body}.Append(nil)}
+}
+
+func (s *Session) writeError(id, number uint32, fault *Fault, now time.Duration) Action {
+	wanted := s.peer.Preferred
+	if wanted == EncodingBinary {
+		wanted = ASCII
+	}
+	code, _ := fault.Code()
+	return s.write(Message{Kind: KindError, ID: id, Frame: number, Code: code, Payload: reasonText(fault.Reason(), wanted)}, now)
+}
+
+func (s *Session) writeClose(code uint16, words string, now time.Duration, actions *[]Action) {
+	*actions = append(*actions,
+		s.write(Message{Kind: KindClose, Code: code, Payload: reasonText(words, ASCII)}, now),
+		Action{HalfClose: true})
+	s.clock.close(now)
+	s.state = closing
+}
+
+// Ending
+
+func (s *Session) fail(fault *Fault, now time.Duration, actions *[]Action) {
+	s.end = endOf(fault)
+	code, _ := fault.Code()
+	s.writeClose(code, fault.Reason(), now, actions)
+}
+
+func (s *Session) discard(count int64, actions *[]Action) {
+	s.discarded += count
+	if s.discarded >= drainBytes {
+		s.finish(actions)
+	}
+}
+
+func (s *Session) finish(actions *[]Action) {
+	s.state = closed
+	s.tellEnd(actions)
+}
+
+func (s *Session) tellEnd(actions *[]Action) {
+	if s.end != nil && !s.endIsTold {
+		s.endIsTold = true
+		*actions = append(*actions, *s.end)
+	}
+}
+
+func endOf(fault *Fault) *Action { return &Action{End: fault.Name, Err: fault} }

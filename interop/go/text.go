@@ -1,0 +1,215 @@
+package bookend
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+const (
+	mark     = '\uFEFF' // the byte order mark
+	notFirst = '\uFFFE' // in UTF-16 it would be the byte order mark of the other order
+)
+
+// Payload is text in one of the four encodings, or binary (SPEC section 5). A value that exists is legal; the zero value
+// is binary of no bytes.
+type Payload struct {
+	encoding Encoding
+	octets   []byte
+	text     string
+	hadMark  bool
+}
+
+// Binary returns a payload that is not text. It keeps the slice.
+func Binary(octets []byte) Payload {
+	return Payload{octets: octets}
+}
+
+// Text encodes text. The error is a *Fault unmappable-text, its offset that of the character in the string: an encoding
+// cannot carry it, or the string is not UTF-8. Byte order marks in front are left out (R5.5).
+func Text(text string, encoding Encoding) (Payload, error) {
+	value := text
+	if encoding != ASCII {
+		value = strings.TrimLeft(text, string(mark))
+	}
+	if at := unmappableAt(value, encoding); at >= 0 {
+		character, _ := utf8.DecodeRuneInString(value[at:])
+		detail := fmt.Sprintf("U+%04X in %v", character, encoding)
+		return Payload{}, &Fault{"unmappable-text", detail, int64(len(text) - len(value) + at)}
+	}
+	octets := []byte(value)
+	if encoding == UTF16BE || encoding == UTF16LE {
+		octets = encodeUTF16(value, byteOrder(encoding))
+	}
+	return Payload{encoding: encoding, octets: octets, text: value}, nil
+}
+
+// TextFor encodes text in the wanted encoding if that can carry it, else in UTF-8.
+func TextFor(text string, wanted Encoding) (Payload, error) {
+	value := strings.TrimLeft(text, string(mark))
+	if wanted != EncodingBinary && unmappableAt(value, wanted) < 0 {
+		return Text(value, wanted)
+	}
+	return Text(text, UTF8)
+}
+
+// DecodePayload returns a payload as it came, without its byte order mark, as a copy. The error is a *Fault bad-text.
+func DecodePayload(octets []byte, encoding Encoding) (Payload, error) {
+	var text string
+	at := -1
+	switch encoding {
+	case EncodingBinary:
+		return Binary(append([]byte(nil), octets...)), nil
+	case ASCII:
+		if at = highAt(octets); at < 0 {
+			text = string(octets)
+		}
+	case UTF8:
+		if at = illFormedAt(octets); at < 0 {
+			text = string(octets)
+		}
+	default:
+		text, at = decodeUTF16(octets, byteOrder(encoding))
+	}
+	if at >= 0 {
+		return Payload{}, &Fault{"bad-text", fmt.Sprintf("byte %d", at), int64(at)}
+	}
+	value := strings.TrimPrefix(text, string(mark))
+	hadMark := len(value) < len(text)
+	if hadMark && encoding == UTF8 {
+		octets = octets[3:]
+	} else if hadMark {
+		octets = octets[2:]
+	}
+	return Payload{encoding, append([]byte(nil), octets...), value, hadMark}, nil
+}
+
+// Encoding returns how it is encoded.
+func (p Payload) Encoding() Encoding { return p.encoding }
+
+// Octets returns its bytes on the wire; they are not to be changed.
+func (p Payload) Octets() []byte { return p.octets }
+
+// IsText reports whether it is text.
+func (p Payload) IsText() bool { return p.encoding != EncodingBinary }
+
+// Text returns its text, "" where it is binary.
+func (p Payload) Text() string { return p.text }
+
+// HadMark reports whether a byte order mark was removed; its sender deserves a warning (R5.6).
+func (p Payload) HadMark() bool { return p.hadMark }
+
+// Printable returns text for a terminal: what is not fit to be shown becomes \u{hex}.
+func Printable(text string) string {
+	var shown strings.Builder
+	for at, character := range text {
+		switch {
+		case character == utf8.RuneError && !strings.HasPrefix(text[at:], string(utf8.RuneError)):
+			fmt.Fprintf(&shown, `\x%02x`, text[at])
+		case IsUnprintable(character):
+			fmt.Fprintf(&shown, `\u{%x}`, character)
+		default:
+			shown.WriteRune(character)
+		}
+	}
+	return shown.String()
+}
+
+// IsUnprintable reports whether a character has no place in a plain line (R4.11): controls, line separators and
+// bidirectional controls.
+func IsUnprintable(c rune) bool {
+	return c < 0x20 || c >= 0x7F && c <= 0x9F || c == 0x2028 || c == 0x2029 ||
+		c == 0x061C || c == 0x200E || c == 0x200F || c >= 0x202A && c <= 0x202E || c >= 0x2066 && c <= 0x2069
+}
+
+// isPlainLine reports whether a name is a plain line of so many bytes of UTF-8.
+func isPlainLine(name string, least, most int) bool {
+	return len(name) >= least && len(name) <= most && utf8.ValidString(name) && strings.IndexFunc(name, IsUnprintable) < 0
+}
+
+// unmappableAt returns where the first character is that an encoding cannot carry, or -1.
+func unmappableAt(text string, encoding Encoding) int {
+	switch {
+	case encoding == ASCII:
+		return highAt([]byte(text))
+	case encoding == UTF8:
+	case strings.HasPrefix(text, string(notFirst)):
+		return 0
+	}
+	return illFormedAt([]byte(text))
+}
+
+func highAt(octets []byte) int {
+	for at, octet := range octets {
+		if octet > 0x7F {
+			return at
+		}
+	}
+	return -1
+}
+
+// illFormedAt returns where the first sequence begins that is not UTF-8, or -1.
+func illFormedAt(octets []byte) int {
+	if utf8.Valid(octets) {
+		return -1
+	}
+	for at := 0; at < len(octets); {
+		character, length := utf8.DecodeRune(octets[at:])
+		if character == utf8.RuneError && length == 1 {
+			return at
+		}
+		at += length
+	}
+	return -1
+}
+
+// decodeUTF16 returns the text, mark and all, or where the first wrong sequence begins.
+func decodeUTF16(octets []byte, order binary.ByteOrder) (string, int) {
+	var text strings.Builder
+	text.Grow(len(octets) / 2)
+	even := len(octets) &^ 1
+	for at := 0; at < even; at += 2 {
+		character := rune(order.Uint16(octets[at:]))
+		if at == 0 && character == notFirst {
+			return "", 0
+		}
+		if utf16.IsSurrogate(character) {
+			if at+2 >= even {
+				return "", at
+			}
+			pair := utf16.DecodeRune(character, rune(order.Uint16(octets[at+2:])))
+			if pair == utf8.RuneError {
+				return "", at
+			}
+			character = pair
+			at += 2
+		}
+		text.WriteRune(character)
+	}
+	if even < len(octets) {
+		return "", even
+	}
+	return text.String(), -1
+}
+
+func encodeUTF16(text string, order binary.AppendByteOrder) []byte {
+	octets := make([]byte, 0, 2*len(text))
+	for _, unit := range utf16.Encode([]rune(text)) {
+		octets = order.AppendUint16(octets, unit)
+	}
+	return octets
+}
+
+type bothOrders interface {
+	binary.ByteOrder
+	binary.AppendByteOrder
+}
+
+func byteOrder(encoding Encoding) bothOrders {
+	if encoding == UTF16LE {
+		return binary.LittleEndian
+	}
+	return binary.BigEndian
+}
