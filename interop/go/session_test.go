@@ -1,0 +1,135 @@
+package bookend
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"time"
+)
+
+// openSession returns a server's session whose client has said HELLO at 0 s.
+func openSession(t *testing.T, hello Hello) *Session {
+	t.Helper()
+	session, err := NewSession(Server, hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := hello.Body()
+	if err != nil {
+		t.Fatal(err)
+	}
+	session.Start(0)
+	session.Receive(Frame{KindHello, EncodingBinary, body}.Append(nil), 0)
+	if !session.IsOpen() {
+		t.Fatal("not open")
+	}
+	return session
+}
+
+// endName returns why the session ended, "" if it did not.
+func endName(actions []Action) string {
+	for _, action := range actions {
+		if action.End != "" {
+			return action.End
+		}
+	}
+	return ""
+}
+
+func TestBadTextIsAnsweredAndTheSessionLives(t *testing.T) {
+	session := openSession(t, NewHello())
+	actions := session.Receive(Frame{KindMessage, UTF8, octets("6772fcdf")}.Append(nil), 0)
+	if len(actions) != 1 || !session.IsOpen() {
+		t.Fatal(actions)
+	}
+	answer, _, err := ParseMessage(FrameOf(actions[0].Write))
+	if err != nil || answer.Code != 1007 || answer.Frame != 1 || answer.Payload.Text() != "bad-text: byte 2" {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+}
+
+func TestSilentPeerIsTakenForDead(t *testing.T) {
+	session := openSession(t, NewHello())
+	session.Tick(59 * time.Second)
+	if !session.IsOpen() {
+		t.Fatal("too early")
+	}
+	session.Tick(60 * time.Second)
+	if name := endName(session.Tick(62 * time.Second)); name != "idle" {
+		t.Fatal(name)
+	}
+}
+
+func TestPeerIsNotToBlameForADriverThatDoesNotRead(t *testing.T) {
+	session := openSession(t, NewHello())
+	session.Excuse(50 * time.Second)
+	session.Tick(109 * time.Second)
+	if !session.IsOpen() {
+		t.Fatal("too early")
+	}
+	session.Tick(110 * time.Second)
+	if session.IsOpen() {
+		t.Fatal("too late")
+	}
+}
+
+func TestTwentyPingsAtOnceAreAFloodUnlessTheyMayHaveWaited(t *testing.T) {
+	pings := bytes.Repeat(Frame{KindPing, EncodingBinary, nil}.Append(nil), 20)
+	session := openSession(t, NewHello())
+	session.Receive(pings, 0)
+	if session.IsOpen() {
+		t.Fatal("no flood")
+	}
+	session = openSession(t, NewHello())
+	session.Excuse(10 * time.Second)
+	session.Receive(pings, 10*time.Second)
+	if !session.IsOpen() {
+		t.Fatal("a flood")
+	}
+}
+
+func TestUnreadableReplyIsToldToWhoWaits(t *testing.T) {
+	session := openSession(t, NewHello())
+	if _, err := session.Send(Message{Kind: KindRequest, ID: 7}, 0); err != nil {
+		t.Fatal(err)
+	}
+	actions := session.Receive(Frame{KindReply, UTF8, octets("00000007 ff")}.Append(nil), 0)
+	if len(actions) != 1 || actions[0].Unreadable == nil || actions[0].Unreadable.ID != 7 {
+		t.Fatal(actions)
+	}
+}
+
+func TestPrivateKindsAreIgnoredUnlessAgreed(t *testing.T) {
+	private := Frame{0xC0, UTF8, []byte("hi")}.Append(nil)
+	session := openSession(t, NewHello())
+	if actions := session.Receive(private, 0); len(actions) != 0 {
+		t.Fatal(actions)
+	}
+	session.agreed = []Kind{0xC0}
+	if actions := session.Receive(private, 0); len(actions) != 1 || actions[0].Deliver.Payload.Text() != "hi" {
+		t.Fatal(actions)
+	}
+}
+
+func TestWhatMustNotBeSentIsRefused(t *testing.T) {
+	hello := NewHello()
+	hello.Accepted = everyone
+	session := openSession(t, hello)
+	wide, err := Text("hi", UTF16LE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, message := range map[string]Message{
+		"encoding-refused": {Kind: KindMessage, Payload: wide},
+		"too-long":         {Kind: KindMessage, Payload: Binary(make([]byte, hello.MaxBody+1))},
+		"no-such-request":  {Kind: KindReply, ID: 1},
+		"protocol-error":   {Kind: KindPong},
+		"unknown-kind":     {Kind: KindGap},
+	} {
+		_, err := session.Send(message, 0)
+		var refused *RefusedError
+		if !errors.As(err, &refused) || refused.Fault.Name != name {
+			t.Errorf("%v, wanted %s", err, name)
+		}
+	}
+}
