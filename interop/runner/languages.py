@@ -151,6 +151,14 @@ LANGUAGES = (
         adapter=("mono", f"{CSHARP_BUILD}/adapter.exe"),
         chat=("mono", f"{CSHARP_BUILD}/chat.exe"),
     ),
+    Language(
+        name="go",
+        folder="interop/go",
+        tools=("go",),
+        build=(("sh", "-c", "cd interop/go && go build -buildvcs=false -o ../build/go/ ./cmd/..."),),
+        adapter=("interop/build/go/adapter",),
+        chat=("interop/build/go/chat",),
+    ),
 )
 
 
