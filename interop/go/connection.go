@@ -38,7 +38,7 @@ type Connection struct {
 
 	inbox   []arrival
 	waiting int      // bytes in inbox
-	urgent  [][]byte // frames of the session's own, which overtake (R7.13)
+	urgent  [][]byte // frames of the session's own, and ERRORs, which overtake (R7.13)
 	answers int      // bytes in urgent
 	posted  [][]byte // frames of the application
 	unsent  int      // bytes in both, and in the frame that is being written
@@ -353,12 +353,8 @@ func (c *Connection) onTime() {
 func (c *Connection) apply(actions []Action, isOwn bool) {
 	for _, action := range actions {
 		switch {
-		case action.Write != nil && FrameOf(action.Write).Kind == KindPong:
-			c.pong(action.Write)
-		case action.Write != nil && isOwn:
-			c.post(action.Write)
 		case action.Write != nil:
-			c.answer(action.Write)
+			c.write(action.Write, isOwn)
 		case action.Deliver != nil:
 			cost := len(action.Frame.Body) + messageCost
 			c.inbox = append(c.inbox, arrival{message: *action.Deliver, cost: cost})
@@ -374,6 +370,17 @@ func (c *Connection) apply(actions []Action, isOwn bool) {
 		case action.End != "":
 			c.hasEnded, c.err = true, action.Err
 		}
+	}
+}
+
+func (c *Connection) write(frame []byte, isOwn bool) {
+	switch kind := FrameOf(frame).Kind; {
+	case kind == KindPong:
+		c.pong(frame)
+	case isOwn && kind != KindError: // which a PONG must not overtake (R3.10)
+		c.post(frame)
+	default:
+		c.answer(frame)
 	}
 }
 

@@ -60,12 +60,14 @@ func take(session *bookend.Session, step []string, cut string, now time.Duration
 }
 
 func send(session *bookend.Session, frame bookend.Frame, now time.Duration) string {
-	message, _, err := bookend.ParseMessage(frame, frame.Kind)
-	if err == nil || !session.IsOpen() { // that nothing can be sent now is said before what is wrong with it
-		message.Kind = frame.Kind
+	message, is, err := bookend.ParseMessage(frame, frame.Kind)
+	var fault *bookend.Fault
+	if !is && (err == nil || errors.As(err, &fault) && fault.Name == "unknown-kind") {
+		message, err = bookend.Message{Kind: frame.Kind}, nil // the session knows what to say of it
+	}
+	if err == nil {
 		_, err = session.Send(message, now)
 	}
-	var fault *bookend.Fault
 	if errors.As(err, &fault) {
 		return "refused:" + fault.Name
 	}
