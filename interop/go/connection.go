@@ -148,7 +148,7 @@ func (c *Connection) Receive(ctx context.Context) (Message, error) {
 }
 
 // Send sends a message, and waits while the peer does not read what was sent before. A *RefusedError or a *Fault
-// malformed says that the message must not be sent; the connection lives then.
+// says that the message must not be sent; the connection lives then.
 func (c *Connection) Send(ctx context.Context, message Message) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

@@ -128,12 +128,16 @@ func ParseMessage(frame Frame, agreed ...Kind) (Message, bool, error) {
 	return m, true, nil
 }
 
-// ToFrame returns the frame of the message. The error is a *Fault malformed or too-long.
+// ToFrame returns the frame of the message. The error is a *Fault malformed, too-long or
+// unmappable-text.
 func (m *Message) ToFrame() (Frame, error) {
 	if fault := m.judgeFields(m.Payload.encoding); fault != nil {
 		return Frame{}, fault
 	}
 	if fault := m.judgePayload(); fault != nil {
+		return Frame{}, fault
+	}
+	if fault := m.Payload.judge(); fault != nil {
 		return Frame{}, fault
 	}
 	var body bytes.Buffer

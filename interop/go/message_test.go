@@ -42,6 +42,18 @@ func TestMarkIsRemovedOnceAndNeverSent(t *testing.T) {
 	}
 }
 
+func TestWhatIsSentOnHasNoMark(t *testing.T) {
+	payload, err := DecodePayload(octets("fffe fffe 6100"), UTF16LE)
+	if err != nil || payload.Text() != "\uFEFFa" || !bytes.Equal(payload.Octets(), octets("6100")) {
+		t.Fatalf("%q, %x, %v", payload.Text(), payload.Octets(), err)
+	}
+	if payload, err = DecodePayload(octets("fffe feff 6100"), UTF16LE); err != nil || payload.Text() != "\uFFFEa" {
+		t.Fatalf("%q, %v", payload.Text(), err)
+	}
+	_, err = (&Message{Kind: KindMessage, Payload: payload}).ToFrame()
+	faultIs(t, err, "unmappable-text", 0)
+}
+
 func TestWhatIsNotFitForATerminalIsShown(t *testing.T) {
 	if found := Printable("a\x1b[2J\u202E\xffü\uFFFD"); found != `a\u{1b}[2J\u{202e}\xffü`+"\uFFFD" {
 		t.Fatal(found)

@@ -216,7 +216,7 @@ func (s *Session) Excuse(duration time.Duration) {
 
 // What the application says
 
-// Send sends a message. The error is a *RefusedError, or a *Fault malformed; nothing is sent then.
+// Send sends a message. The error is a *RefusedError, or the *Fault of ToFrame; nothing is sent then.
 func (s *Session) Send(message Message, now time.Duration) ([]Action, error) {
 	frame, err := s.permit(&message)
 	if err != nil {

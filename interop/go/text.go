@@ -35,8 +35,11 @@ func Text(text string, encoding Encoding) (Payload, error) {
 		value = strings.TrimLeft(text, string(mark))
 	}
 	if at := unmappableAt(value, encoding); at >= 0 {
-		character, _ := utf8.DecodeRuneInString(value[at:])
+		character, length := utf8.DecodeRuneInString(value[at:])
 		detail := fmt.Sprintf("U+%04X in %v", character, encoding)
+		if character == utf8.RuneError && length == 1 {
+			detail = fmt.Sprintf("byte %02x, which is not UTF-8", value[at])
+		}
 		return Payload{}, &Fault{"unmappable-text", detail, int64(len(text) - len(value) + at)}
 	}
 	octets := []byte(value)
@@ -55,7 +58,8 @@ func TextFor(text string, wanted Encoding) (Payload, error) {
 	return Text(text, UTF8)
 }
 
-// DecodePayload returns a payload as it came, without its byte order mark, as a copy. The error is a *Fault bad-text.
+// DecodePayload returns a copy of a payload that came. One byte order mark is no part of its text (R5.6), and none of
+// the bytes to be sent if it is sent on (R5.5). The error is a *Fault bad-text.
 func DecodePayload(octets []byte, encoding Encoding) (Payload, error) {
 	var text string
 	at := -1
@@ -77,19 +81,18 @@ func DecodePayload(octets []byte, encoding Encoding) (Payload, error) {
 		return Payload{}, &Fault{"bad-text", fmt.Sprintf("byte %d", at), int64(at)}
 	}
 	value := strings.TrimPrefix(text, string(mark))
-	hadMark := len(value) < len(text)
-	if hadMark && encoding == UTF8 {
-		octets = octets[3:]
-	} else if hadMark {
-		octets = octets[2:]
+	if sent := strings.TrimLeft(text, string(mark)); encoding == UTF8 {
+		octets = octets[len(text)-len(sent):]
+	} else if encoding != ASCII {
+		octets = octets[(len(text)-len(sent))/len(string(mark))*2:]
 	}
-	return Payload{encoding, append([]byte(nil), octets...), value, hadMark}, nil
+	return Payload{encoding, append([]byte(nil), octets...), value, len(value) < len(text)}, nil
 }
 
 // Encoding returns how it is encoded.
 func (p Payload) Encoding() Encoding { return p.encoding }
 
-// Octets returns its bytes on the wire; they are not to be changed.
+// Octets returns the bytes to be sent, without byte order marks; they are not to be changed.
 func (p Payload) Octets() []byte { return p.octets }
 
 // IsText reports whether it is text.
@@ -97,6 +100,15 @@ func (p Payload) IsText() bool { return p.encoding != EncodingBinary }
 
 // Text returns its text, "" where it is binary.
 func (p Payload) Text() string { return p.text }
+
+// judge finds what came as text and must not be sent as such, for U+FFFE would stand first (R5.15).
+func (p Payload) judge() *Fault {
+	isUTF16 := p.encoding == UTF16BE || p.encoding == UTF16LE
+	if isUTF16 && len(p.octets) > 0 && byteOrder(p.encoding).Uint16(p.octets) == notFirst {
+		return &Fault{"unmappable-text", fmt.Sprintf("U+FFFE comes first in %v", p.encoding), 0}
+	}
+	return nil
+}
 
 // HadMark reports whether a byte order mark was removed; its sender deserves a warning (R5.6).
 func (p Payload) HadMark() bool { return p.hadMark }
