@@ -187,6 +187,13 @@ func (c *Connection) PostPayload(ctx context.Context, payload Payload, to uint32
 	return c.Send(ctx, message)
 }
 
+// Forget says that nobody waits for the answer to this request any more; 64 may be waited for (R3.16).
+func (c *Connection) Forget(id uint32) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.session.Forget(id)
+}
+
 // Refuse answers a message that was received with an ERROR; the fault needs a name of SPEC section 6.
 func (c *Connection) Refuse(ctx context.Context, message Message, fault *Fault) error {
 	code, known := fault.Code()

@@ -133,3 +133,19 @@ func TestWhatMustNotBeSentIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestForgottenRequestMakesRoomForAnother(t *testing.T) {
+	session := openSession(t, NewHello())
+	for id := uint32(1); id <= maxRequests; id++ {
+		if _, err := session.Send(Message{Kind: KindRequest, ID: id}, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := session.Send(Message{Kind: KindRequest, ID: 100}, 0); err == nil {
+		t.Fatal("one too many")
+	}
+	session.Forget(1)
+	if _, err := session.Send(Message{Kind: KindRequest, ID: 100}, 0); err != nil {
+		t.Fatal(err)
+	}
+}
