@@ -76,7 +76,7 @@ internal static class Adapter
     private static string AnswerMessage(Message it)
     {
         if (it == null) return "ignored";
-        return "ok " + it.Kind.ToString().ToUpperInvariant() + " " + Fields(it) + " wire=" + Hex(it.ToFrame().Body);
+        return "ok " + it.Kind.ToString().ToUpperInvariant() + " " + Fields(it) + " wire=" + Wire(it);
     }
 
     private static string Fields(Message it)
@@ -170,6 +170,19 @@ internal static class Adapter
     private static Frame FrameOf(string kind, string encoding, string body) => new Frame(Convert.ToByte(kind, 16), EncodingOf(encoding), Bytes(body));
 
     private static TextEncoding EncodingOf(string word) => (TextEncoding)byte.Parse(word);
+
+    // In UTF-16, U+FFFE behind a byte order mark may be received and not be sent (R5.15).
+    private static string Wire(Message message)
+    {
+        try
+        {
+            return Hex(message.ToFrame().Body);
+        }
+        catch (Fault fault)
+        {
+            return Word(fault);
+        }
+    }
 
     private static string Word(Fault fault) => "fault:" + fault.Name + (fault.Offset == null ? "" : ":" + fault.Offset);
 

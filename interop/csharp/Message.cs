@@ -78,7 +78,7 @@ namespace Bookend
             var writer = new Fields(null);
             Exchange(writer);
             if (Kind == Kind.Delivery) writer.WriteName(this);
-            return new Frame((byte)Kind, Payload.Encoding, writer.Written.Concat(Payload.Octets).ToArray());
+            return new Frame((byte)Kind, Payload.Encoding, writer.Written.Concat(Payload.Sendable).ToArray());
         }
 
         /// <summary>A reason of at most 200 bytes (R6.5), cut between characters.</summary>

@@ -25,6 +25,7 @@ internal static class Test
         }));
         Is("an odd byte of UTF-16 is named", "bad-text 2", FaultOf(() => Payload.Decode(new byte[] { 0x61, 0, 0x61 }, TextEncoding.Utf16LE)));
         Is("a lone surrogate is not replaced", "unmappable-text 1", FaultOf(() => Payload.Of("a\ud800")));
+        Is("no mark is sent on", "68-69", BitConverter.ToString(new Message(Kind.Message, Payload.Decode(new byte[] { 0xEF, 0xBB, 0xBF, 0xEF, 0xBB, 0xBF, 0x68, 0x69 }, TextEncoding.Utf8)).ToFrame().Body));
         Is("a question mark stands for nothing", "unmappable-text 2", FaultOf(() => Payload.Of("ab\u20ac", TextEncoding.Ascii)));
         Is("no illegal HELLO is sent", "bad-hello ", FaultOf(() => new Hello { Name = "a\nb" }.Body()));
         Is("nothing is sent before HELLO", "not-open ", FaultOf(() => new Session(Role.Client, new Hello()).Send(new Message(Kind.Message), 0)));

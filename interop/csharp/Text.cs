@@ -33,6 +33,9 @@ namespace Bookend
         /// <summary>Null where it is binary.</summary>
         public string Text { get; }
 
+        /// <summary>The bytes in which it may be sent: what came with one more mark in front is written anew (R5.5).</summary>
+        public byte[] Sendable => Text != null && Text.Length > 0 && (Text[0] == Bom || Text[0] == NotFirst) ? Of(Text, Encoding).Octets : Octets;
+
         /// <summary>Whether a byte order mark was removed; its sender deserves a warning.</summary>
         public bool HadBom { get; }
 

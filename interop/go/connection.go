@@ -93,7 +93,8 @@ func begin(ctx context.Context, stream net.Conn, role Role, hello Hello, agreed 
 	c.settle()
 	go c.readAll()
 	go c.writeAll()
-	for session.Peer() == nil && !c.hasEnded {
+	// Whoever has been refused waits until its own last words are out (R7.7).
+	for session.Peer() == nil && !c.isOver {
 		if err := c.wait(ctx); err != nil {
 			c.abort(err)
 			return nil, err

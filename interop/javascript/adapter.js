@@ -82,7 +82,16 @@ function answerMessage(...words) {
   if (message === null) return "ignored";
   const { type, ...fields } = message;
   const shown = SHOWN[type].map((field) => `${FIELD_NAMES[field] ?? field}=${fieldWord(field, fields[field])}`);
-  return `ok ${type.toUpperCase()} ${shown.join(" ")} wire=${hex(messageToFrame(message).body)}`;
+  return `ok ${type.toUpperCase()} ${shown.join(" ")} wire=${wireOf(message)}`;
+}
+
+function wireOf(message) {
+  try {
+    return hex(messageToFrame(message).body);
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault;
+    return faultWord(fault); // in UTF-16, U+FFFE behind a byte order mark may be received and not be sent (R5.15)
+  }
 }
 
 const FIELD_NAMES = { nextSeq: "seq" };

@@ -3,7 +3,7 @@
 import { hexByte } from "./diagnosis.js";
 import { Fault, MAX_REASON } from "./fault.js";
 import { Encoding } from "./frame.js";
-import { Text, decodePayload, decodeText, isPlainLine, unpairedAt, utf8 } from "./text.js";
+import { Text, decodePayload, decodeText, isPlainLine, sendable, unpairedAt, utf8 } from "./text.js";
 
 /** What a PRESENCE says of a member. In a crowd `member` is how many are here, and `name` the room's. */
 export const EVENTS = Object.freeze(["here", "joined", "left", "crowd"]);
@@ -211,7 +211,7 @@ function wireValue(message, field, name) {
 function frameOf(kind, fixed, payload, encodings) {
   const encoding = encodingOf(payload);
   check(encodings.includes(encoding), `kind ${hexByte(kind)} in encoding ${encoding}`);
-  const octets = payload instanceof Text ? payload.octets : payload;
+  const octets = payload instanceof Text ? sendable(payload) : payload;
   const body = new Uint8Array(fixed.length + octets.length);
   body.set(fixed);
   body.set(octets, fixed.length);

@@ -31,6 +31,11 @@ function received(value, encoding, octets, hadBom) {
   return Object.freeze(Object.assign(Object.create(Text.prototype), { value, encoding, octets, hadBom }));
 }
 
+/** The bytes in which a text may be sent: what came with one more mark in front is written anew (R5.5, R5.15). */
+export function sendable(text) {
+  return text.value[0] === BOM || text.value[0] === NOT_FIRST ? encodeText(text.value, text.encoding) : text.octets;
+}
+
 /**
  * The text of a payload, without its byte order mark.
  * Throws Fault bad-text with the offset of the first byte that is not legal.

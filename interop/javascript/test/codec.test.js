@@ -141,3 +141,10 @@ test("what is no message is refused", () => {
     assert.deepEqual(faultOf(() => messageToFrame(message)), ["malformed", null], message.type);
   }
 });
+
+test("no byte order mark is sent on", () => {
+  const body = Uint8Array.of(0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf, 0x68, 0x69);
+  const message = parseMessage({ kind: Kind.MESSAGE, encoding: Encoding.UTF_8, body });
+  assert.equal(message.payload.value, "\ufeffhi");
+  assert.deepEqual(messageToFrame(message).body, Uint8Array.of(0x68, 0x69));
+});

@@ -79,6 +79,11 @@ class TextLaws(unittest.TestCase):
                 Text("€\ud800", encoding)
             self.assertEqual(caught.exception.name, "unmappable-text")
 
+    def test_no_mark_is_sent_on(self) -> None:
+        self.assertEqual(decode(b"\xef\xbb\xbf\xef\xbb\xbfhi", Encoding.UTF_8).sendable(), b"hi")
+        with self.assertRaises(Fault):
+            decode(b"\xfe\xff\xff\xfe\0a", Encoding.UTF_16BE).sendable()
+
     def test_controls_do_not_reach_a_terminal(self) -> None:
         self.assertEqual(printable("a\n\x1b[2J\u202eb\x9f\u2028ä"), "a\\u{a}\\u{1b}[2J\\u{202e}b\\u{9f}\\u{2028}ä")
         for character in "\x00\x1f\x7f\x80\x9f\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069":

@@ -120,7 +120,11 @@ def _answer_message(kind: str, encoding: str, body: str) -> str:
     if message is None:
         return "ignored"
     fields = " ".join(f"{name}={value}" for name, value in _fields(message).items())
-    return f"ok {type(message).__name__.upper()} {fields} wire={_hex(to_frame(message).body)}"
+    try:
+        wire = _hex(to_frame(message).body)
+    except Fault as fault:  # in UTF-16, U+FFFE behind a byte order mark may be received and not be sent (R5.15)
+        wire = _fault(fault)
+    return f"ok {type(message).__name__.upper()} {fields} wire={wire}"
 
 
 def _fields(message: AnyMessage) -> Dict[str, object]:

@@ -260,7 +260,7 @@ def reason(words: str, encoding: Encoding) -> Text:
 
 def _frame(message: AnyMessage, fixed: bytes, payload: Payload) -> Frame:
     if isinstance(payload, Text):
-        return Frame(message.kind, payload.encoding, fixed + payload.octets)
+        return Frame(message.kind, payload.encoding, fixed + payload.sendable())
     return Frame(message.kind, Encoding.BINARY, fixed + payload)
 
 

@@ -49,6 +49,13 @@ class Text:
         text._keep(octets, had_bom)
         return text
 
+    def sendable(self) -> bytes:
+        """The bytes in which it may be sent: what came with one more mark in front is written anew (R5.5).
+
+        Raises Fault unmappable-text where it cannot be (R5.15).
+        """
+        return encode(self.value, self.encoding) if self.value[:1] in (BOM, _NOT_FIRST) else self.octets
+
     def _keep(self, octets: bytes, had_bom: bool) -> None:
         object.__setattr__(self, "octets", octets)
         object.__setattr__(self, "had_bom", had_bom)
