@@ -19,6 +19,7 @@ C_BUILD = "interop/build/c"
 C_LIBRARY = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/c").glob("bookend_*.c")))
 C_FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o")
 WINE = "/usr/lib/wine/wine64"
+WINE_SERVER = "/usr/lib/wine/wineserver64"
 WINE_PREFIX = ROOT / "interop/build/wine"
 WINE_ENVIRONMENT = {"WINEDEBUG": "-all", "WINEPREFIX": str(WINE_PREFIX)}
 """Wine says nothing of itself, and keeps what it makes out of the home directory."""
@@ -220,6 +221,8 @@ def build(language: Language) -> None:
     if not (ROOT / language.folder).is_dir():
         raise NotRun(f"no {language.folder}")
     (ROOT / CSHARP_BUILD).mkdir(parents=True, exist_ok=True)
+    if WINE in language.tools:
+        start_wine()
     for command in language.build:
         built = _rust is not None and command[0] == "cargo" and "--target" not in command
         built |= "wineboot" in command and (WINE_PREFIX / "system.reg").exists()
@@ -228,10 +231,22 @@ def build(language: Language) -> None:
     _built.add(language.name)
 
 
+def start_wine() -> None:
+    """Starts what every program under Wine shares, so that none of them starts it, and gives it what it prints to."""
+    WINE_PREFIX.mkdir(parents=True, exist_ok=True)
+    wine_server("-p")
+
+
 def end_wine() -> None:
-    """Ends what Wine leaves running for a while, which would keep standard output open."""
-    if (WINE_PREFIX / "system.reg").exists():
-        subprocess.run(("/usr/lib/wine/wineserver64", "-k"), env={**os.environ, **WINE_ENVIRONMENT}, stderr=subprocess.DEVNULL)
+    """Ends what programs under Wine have left running."""
+    if WINE_PREFIX.exists():
+        wine_server("-k")
+
+
+def wine_server(option: str) -> None:
+    """Tells Wine's server something."""
+    nothing = subprocess.DEVNULL
+    subprocess.run((WINE_SERVER, option), env={**os.environ, **WINE_ENVIRONMENT}, stdin=nothing, stdout=nothing, stderr=nothing)
 
 
 def missing_tool(language: Language) -> Optional[str]:

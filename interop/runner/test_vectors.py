@@ -3,10 +3,12 @@
 import copy
 import json
 import re
+import sys
 import tempfile
 import unittest
+import warnings
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, List, Tuple
 
 from languages import ROOT
 from layers import cases
@@ -24,6 +26,32 @@ FRAME = {
 
 
 class Vectors(unittest.TestCase):
+    def test_the_release_counts_them(self) -> None:
+        release = read(FOLDER / "release.json")
+        self.assertEqual(release["vectors"], {layer: len(load(layer)) for layer in LAYERS})
+
+    def test_the_example_of_their_page_holds_of_the_peer_in_python(self) -> None:
+        sys.path.insert(0, str(ROOT / "interop/python/src"))
+        from bookend.fault import Fault
+        from bookend.frame import Decoder
+
+        def decode(limit: int, pieces: List[bytes]) -> Tuple[List[Tuple[int, int, bytes]], str]:
+            decoder, frames = Decoder(limit), []
+            try:
+                for piece in pieces:
+                    decoder.feed(piece)
+                    for frame in iter(decoder.next, None):
+                        frames.append((frame.kind, int(frame.encoding), frame.body))
+            except Fault as fault:
+                return frames, f"fault:{fault.name}:{fault.offset}"
+            return frames, "more" if decoder.pending else "end"
+
+        page = (FOLDER / "README.md").read_text(encoding="utf-8")
+        example = page.split("```python\n")[1].split("```")[0].replace('open("', f'open("{FOLDER.as_posix()}/')
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # of an example that leaves its file open
+            exec(example, {"decode": decode})
+
     def test_every_vector_has_cases(self) -> None:
         for layer in LAYERS:
             for vector in load(layer):
