@@ -96,6 +96,10 @@ async fn it_tells_how_the_hub_is_and_who_is_here() {
     let (_, metrics, _) = place.run(&["metrics"]).await;
     assert!(metrics.contains("\nbookend_messages_total 1\n"), "{metrics}");
 
+    let (code, _, stages) = place.run(&["rooms", "-v", "--timeout", "2500ms"]).await;
+    assert!(code == Some(0) && stages.starts_with("bookend: connecting to 127.0.0.1:"), "{stages}");
+    assert!(stages.lines().count() == 2 && stages.contains("\nbookend: the answer: "), "{stages}");
+
     place.admin.set_draining();
     let (code, said, _) = place.run(&["status"]).await;
     assert!(code == Some(1) && said.contains(": draining\n"), "{code:?} {said}");
@@ -180,7 +184,7 @@ async fn where_no_hub_answers_it_says_so_and_does_not_wait_for_ever() {
     let host = listener.local_addr().unwrap().to_string();
     let url = format!("http://{host}");
     let (code, _, complaint) = bookend(&["--url", &url, "--timeout", "1", "status"]).await;
-    assert_eq!((code, complaint), (Some(3), format!("bookend: {host}: no answer in 1 s\n")));
+    assert_eq!((code, complaint), (Some(3), format!("bookend: {host}: no answer in 1s\n")));
 
     let (mut silent, _) = listener.accept().await.unwrap();
     silent.shutdown().await.unwrap();

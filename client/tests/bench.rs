@@ -253,6 +253,8 @@ async fn a_process_tells_what_it_costs_and_the_keys_are_always_there() {
 async fn people_get_lines_and_nobody_there_is_exit_code_3() {
     let (code, stdout, stderr) = bench(hub().await, &["--members", "2", "--messages", "10"]).await;
     assert_eq!((code, &*stderr), (Some(0), ""));
+    let (_, _, stages) = bench(hub().await, &["--members", "2", "--messages", "10", "-v", "--timeout", "5s"]).await;
+    assert!(stages.starts_with("bookend: resolving 127.0.0.1: "), "{stages}");
     assert!(stdout.contains("\nverified    0 lost, 0 doubled, 0 reordered, 0 damaged\n"), "{stdout}");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -15,6 +15,7 @@ use ask::{Question, Unanswered};
 
 use crate::console::Console;
 use crate::receive::Failure;
+use crate::stages::Stopwatch;
 
 /// Asks, and prints the answer.
 pub(crate) async fn admin(
@@ -26,18 +27,19 @@ pub(crate) async fn admin(
         (Ok(place), Ok(token)) => (place, token),
         (Err(why), _) | (_, Err(why)) => return complain(console, &why, crate::WRONG_ARGUMENT),
     };
+    let mut watch = Stopwatch::new(console, arguments.verbose);
     let Question { path, body } = arguments.action.question();
     let asked = select! {
         biased;
         () = interrupt => return Err(Failure::Interrupted),
-        asked = tokio::time::timeout(arguments.timeout, ask::ask(&place, token.as_deref(), path, body)) => asked,
+        asked = tokio::time::timeout(arguments.timeout, ask::ask(&place, token.as_deref(), path, body, &mut watch)) => asked,
     };
     let answer = match asked {
         Ok(Ok(answer)) => answer,
         Ok(Err(Unanswered(why))) => return complain(console, &format!("{place}: {why}"), crate::NOT_CONNECTED),
         Err(_) => {
-            let seconds = arguments.timeout.as_secs();
-            return complain(console, &format!("{place}: no answer in {seconds} s"), crate::NOT_CONNECTED);
+            let time = humantime::format_duration(arguments.timeout);
+            return complain(console, &format!("{place}: no answer in {time}"), crate::NOT_CONNECTED);
         }
     };
     if !answer.is_well() {

@@ -21,6 +21,7 @@ use crate::reaching::Reaching;
 use crate::receive::{Failure, Form};
 use crate::relay::RelayArguments;
 use crate::send::Sending;
+use crate::timespan::timespan;
 use crate::token::Token;
 
 /// Talk over a Bookend hub
@@ -136,11 +137,18 @@ struct LayoutArguments {
 pub(crate) struct Patience {
     /// How long joining may take, and the hub be gone later on; `send` allows 30s for that unless it is said, and the
     /// same without any confirmation if it is
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = patience)]
     pub(crate) timeout: Option<Duration>,
     /// Tell how long each stage took until it has joined: resolving, connecting, proxy, TLS, HELLO
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+/// The longest time that can be waited.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+fn patience(text: &str) -> Result<Duration, String> {
+    timespan(text, Duration::ZERO, LONGEST)
 }
 
 /// Print what is said in a room, a line each

@@ -14,6 +14,7 @@ use load::{Member, Trouble};
 
 use crate::console::Console;
 use crate::receive::Failure;
+use crate::stages::Stopwatch;
 
 /// Puts load on a hub, and tells what came of it. Nothing else is done meanwhile: an interrupt ends the program.
 pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Result<(), Failure> {
@@ -21,16 +22,19 @@ pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Resu
         Ok(plan) => plan,
         Err(why) => return complain(console, &why, crate::WRONG_ARGUMENT),
     };
+    let mut watch = Stopwatch::new(console, arguments.verbose);
     let resolved = (arguments.address.host(), arguments.address.port()).to_socket_addrs();
     let addresses: Vec<SocketAddr> = match resolved {
         Ok(addresses) => addresses.collect(),
         Err(error) => return complain(console, &error, crate::NOT_CONNECTED),
     };
+    watch.lap(format_args!("resolving {}", arguments.address.host()));
     let report = match load::run::<Member>(&plan, &addresses) {
         Ok(report) => report,
         Err(Trouble::System(error)) => return Err(Failure::System(error)),
         Err(trouble) => return complain(console, &trouble, crate::NOT_CONNECTED),
     };
+    watch.lap("joining, publishing, receiving and leaving");
     let lines = if arguments.json {
         serde_json::to_string(&report).expect("it has names and numbers") + "\n"
     } else {

@@ -36,6 +36,7 @@ use subject::{Rooms, Subject, Way};
 
 use crate::console::{Console, Unread};
 use crate::receive::Failure;
+use crate::stages::Stopwatch;
 
 /// Nothing is begun after this, and nothing waited for.
 const ALL: Duration = Duration::from_secs(55);
@@ -62,7 +63,7 @@ pub(crate) async fn doctor(
     let ended = select! {
         biased;
         () = &mut interrupt => return Err(Failure::Interrupted),
-        ended = examine(arguments, &mut report) => match ended {
+        ended = examine(arguments, &mut report, Stopwatch::new(console, arguments.verbose)) => match ended {
             Ok(ended) => report.sum_up().await.map(|()| ended),
             Err(unread) => Err(unread),
         },
@@ -75,18 +76,26 @@ pub(crate) async fn doctor(
     }
 }
 
-async fn examine(arguments: &DoctorArguments, report: &mut Report<'_>) -> Result<Ended, Unread> {
+async fn examine(
+    arguments: &DoctorArguments,
+    report: &mut Report<'_>,
+    mut watch: Stopwatch<'_>,
+) -> Result<Ended, Unread> {
     let end = Instant::now() + if arguments.slow { ALL_SLOW } else { ALL };
     let patience = || arguments.timeout.min(end.saturating_duration_since(Instant::now()));
     let (row, addresses) = reach::resolve(&arguments.address, patience()).await;
+    watch.lap(format_args!("resolving {}", arguments.address.host()));
     report.tell(&row).await?;
     let (rows, address) = reach::connect(&addresses, patience()).await;
+    watch.lap("connecting");
     for row in rows {
         report.tell(&row).await?;
     }
     let Some(address) = address else { return Ok(Ended::Nobody) };
     let (rooms, way) = (Rooms::new(), Way::Dial(address));
-    let facts = match greeting::greet(&way, &rooms.hello(), patience()).await {
+    let greeting = greeting::greet(&way, &rooms.hello(), patience()).await;
+    watch.lap("HELLO");
+    let facts = match greeting {
         Greeting::Bookend { rows, facts } => {
             for row in rows {
                 report.tell(&row).await?;
@@ -102,6 +111,7 @@ async fn examine(arguments: &DoctorArguments, report: &mut Report<'_>) -> Result
     let Some(facts) = facts else { return Ok(Ended::Unwell) };
     let subject = Subject::new(way, facts, arguments.timeout, arguments.slow, end, rooms);
     schedule::run(&subject, &|_, _, _| true, report).await?;
+    watch.lap("all checks");
     for row in subject.conduct().rows() {
         report.tell(&row).await?;
     }

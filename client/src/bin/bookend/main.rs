@@ -30,6 +30,7 @@ mod relay;
 mod room;
 mod send;
 mod stages;
+mod timespan;
 mod token;
 mod window;
 

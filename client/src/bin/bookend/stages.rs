@@ -34,6 +34,28 @@ impl Stages {
     }
 }
 
+/// Times the stages of a command that does not join, one behind the other.
+pub(crate) struct Stopwatch<'a> {
+    /// Where they are told, if they are.
+    console: Option<&'a Console>,
+    began: Instant,
+}
+
+impl Stopwatch<'_> {
+    pub(crate) fn new(console: &Console, is_verbose: bool) -> Stopwatch<'_> {
+        Stopwatch { console: is_verbose.then_some(console), began: Instant::now() }
+    }
+
+    /// A stage has ended, and the next one begins.
+    pub(crate) fn lap(&mut self, stage: impl std::fmt::Display) {
+        let now = Instant::now();
+        if let Some(console) = self.console {
+            console.remark(format_args!("{stage}: {}", Ms(now - self.began)));
+        }
+        self.began = now;
+    }
+}
+
 struct Ms(Duration);
 
 impl std::fmt::Display for Ms {

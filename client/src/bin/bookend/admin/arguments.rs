@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::ask::{Place, Question};
+use crate::timespan::timespan;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -17,8 +18,8 @@ Exit codes:
   3    no answer
   130  interrupted";
 
-/// The longest time that can be waited, in seconds.
-const LONGEST: u64 = 3600;
+/// The longest time that can be waited.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Look after a hub, through its admin listener
 #[derive(Debug, Args)]
@@ -32,9 +33,12 @@ pub(crate) struct AdminArguments {
     /// Print the answer as it is: JSON, but for metrics
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Wait so many seconds for the answer
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds, global = true)]
+    /// Wait so long for the answer
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = patience, global = true)]
     pub(super) timeout: Duration,
+    /// Tell how long each stage took
+    #[arg(long, short, global = true)]
+    pub(super) verbose: bool,
     #[command(subcommand)]
     pub(super) action: Action,
 }
@@ -140,11 +144,8 @@ impl Action {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(seconds) if (1..=LONGEST).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("1 to {LONGEST}")),
-    }
+fn patience(text: &str) -> Result<Duration, String> {
+    timespan(text, Duration::from_millis(100), LONGEST)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::answer::Answer;
+use crate::stages::Stopwatch;
 
 /// The longest answer, in bytes: some hundred thousand connections.
 const ANSWER: usize = 64 << 20;
@@ -51,6 +52,7 @@ pub(super) async fn ask(
     token: Option<&str>,
     path: &str,
     body: Option<String>,
+    watch: &mut Stopwatch<'_>,
 ) -> Result<Answer, Unanswered> {
     let host = match place {
         Place::Unix(_) => "localhost",
@@ -65,9 +67,17 @@ pub(super) async fn ask(
     }
     let request = request.body(Full::new(Bytes::from(body.unwrap_or_default())))?;
     match place {
-        Place::Tcp(host) => exchange(TcpStream::connect(host).await?, request).await,
+        Place::Tcp(host) => {
+            let stream = TcpStream::connect(host).await?;
+            watch.lap(format_args!("connecting to {place}"));
+            exchange(stream, request, watch).await
+        }
         #[cfg(unix)]
-        Place::Unix(path) => exchange(tokio::net::UnixStream::connect(path).await?, request).await,
+        Place::Unix(path) => {
+            let stream = tokio::net::UnixStream::connect(path).await?;
+            watch.lap(format_args!("connecting to {place}"));
+            exchange(stream, request, watch).await
+        }
         #[cfg(not(unix))]
         Place::Unix(_) => Err(Unanswered("there are no Unix sockets on this system".into())),
     }
@@ -76,6 +86,7 @@ pub(super) async fn ask(
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Request<Full<Bytes>>,
+    watch: &mut Stopwatch<'_>,
 ) -> Result<Answer, Unanswered> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // What is wrong with the connection is wrong with the answer, too.
@@ -86,6 +97,7 @@ async fn exchange(
         Ok(Answer { status: head.status, body: String::from_utf8(body.to_bytes().into())? })
     };
     let answer = answer.await;
+    watch.lap("the answer");
     connection.abort();
     answer
 }

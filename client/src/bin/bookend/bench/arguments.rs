@@ -50,7 +50,7 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "N", default_value = "0")]
     warm_up: u64,
     /// Publish for so long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
     duration: Option<Duration>,
     /// Messages in a second, by all publishers together; 0 for as many as can be. Latency then counts from when each
     /// was to be sent
@@ -66,8 +66,11 @@ pub(crate) struct BenchArguments {
     #[arg(long)]
     pid: Option<u32>,
     /// How long nothing may come before what is missing is given up
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = seconds)]
     timeout: Duration,
+    /// Tell how long each stage took
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     /// Print how many deliveries took how long, too; it is in the JSON anyway
     #[arg(long)]
     pub(crate) histogram: bool,
@@ -108,7 +111,8 @@ fn size(text: &str) -> Result<usize, String> {
 }
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
+    let number = text.strip_suffix('s').unwrap_or(text);
+    let seconds = number.parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
     seconds.map(Duration::from_secs_f64).ok_or("it is 0.1 to 86400 seconds")
 }
 

@@ -7,6 +7,7 @@ use bookend_client::Address;
 use clap::{ArgGroup, Args};
 
 use super::selection::{Filter, Selection};
+use crate::timespan::timespan;
 
 const EXAMPLES: &str = "\
 Exit codes:
@@ -67,8 +68,8 @@ pub(crate) struct ConformArguments {
     /// Write a report card in HTML, too
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
-    /// How long each case may wait for an answer [default: 20 of an adapter, 5 else]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// How long each case may wait for an answer [default: 20s of an adapter, 5s else]
+    #[arg(long, value_name = "TIME", value_parser = patience)]
     timeout: Option<Duration>,
     /// The program to test, with its arguments
     #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
@@ -85,7 +86,6 @@ impl ConformArguments {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().filter(|seconds| (0.1..=600.0).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or("it is 0.1 to 600 seconds")
+fn patience(text: &str) -> Result<Duration, String> {
+    timespan(text, Duration::from_millis(100), Duration::from_secs(600))
 }

@@ -7,6 +7,7 @@ use bookend_client::Address;
 use clap::{Args, ValueEnum};
 
 use super::report::Form;
+use crate::timespan::timespan;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -31,8 +32,11 @@ pub(crate) struct DoctorArguments {
     #[arg(long)]
     pub(super) json: bool,
     /// How long each check may wait for an answer
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = patience)]
     pub(super) timeout: Duration,
+    /// Tell how long each stage took
+    #[arg(long, short)]
+    pub(super) verbose: bool,
     /// Check what takes its time as well: the keepalive, a body that stands still
     #[arg(long)]
     pub(super) slow: bool,
@@ -63,7 +67,6 @@ impl DoctorArguments {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().filter(|seconds| (0.1..=30.0).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or("it is 0.1 to 30 seconds")
+fn patience(text: &str) -> Result<Duration, String> {
+    timespan(text, Duration::from_millis(100), Duration::from_secs(30))
 }
