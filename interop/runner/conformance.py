@@ -20,6 +20,9 @@ SHOWN = 10
 SHOWN_CHARACTERS = 400
 """Characters printed of one line."""
 
+PATIENCE = "60s"
+"""For the first answer of an adapter, where much goes on at once."""
+
 AT_ONCE = 3
 """Examinations at one time: they wait more than they work."""
 
@@ -55,7 +58,7 @@ def run(table: Table, only: Collection[str], ids: Collection[str], say: Print = 
         except NotRun as reason:
             table.not_run(language.name, str(reason), failure=is_failure(reason))
     examinations = [
-        Examination(language.name, None, [*tester, *filters, "--adapter", *command_of(language.adapter)], language.environment)
+        Examination(language.name, None, [*tester, *filters, "--timeout", PATIENCE, "--adapter", *command_of(language.adapter)], language.environment)
         for language in built
     ]
     if not ids:

@@ -20,6 +20,8 @@ C_LIBRARY = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "intero
 C_FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o")
 WINE = "/usr/lib/wine/wine64"
 WINE_SERVER = "/usr/lib/wine/wineserver64"
+WINE_START = ((WINE, "wineboot", "--init"), (WINE, "cmd", "/c", "exit"))
+"""Behind the second command everything that a program waits for has started, which may take half a minute."""
 WINE_PREFIX = ROOT / "interop/build/wine"
 WINE_ENVIRONMENT = {"WINEDEBUG": "-all", "WINEPREFIX": str(WINE_PREFIX)}
 """Wine says nothing of itself, and keeps what it makes out of the home directory."""
@@ -29,7 +31,7 @@ WINDOWS_COMPILER = "x86_64-w64-mingw32-gcc"
 WINDOWS_BUILD = (
     ("cargo", "build", "--quiet", "--config", "profile.dev.debug=0", "--target", WINDOWS_TARGET, "-p", "bookend-server", "-p", "bookend-client", "-p", "bookend-adapter"),
     (WINDOWS_COMPILER, "-shared", "-o", "{windows}/bcryptprimitives.dll", "interop/windows/bcryptprimitives.c", "-ladvapi32"),
-    (WINE, "wineboot", "--init"),
+    *WINE_START,
 )
 """The Rust programs for Windows, hub and all, and where they run."""
 
@@ -127,7 +129,7 @@ LANGUAGES = (
         tools=(WINDOWS_COMPILER, WINE),
         build=(
             *c_build("c-windows", (WINDOWS_COMPILER,), ".exe", ("-lws2_32",)),
-            (WINE, "wineboot", "--init"),
+            *WINE_START,
         ),
         adapter=(WINE, "interop/build/c-windows/bookend-adapter.exe"),
         chat=(WINE, "interop/build/c-windows/bookend-chat.exe"),
