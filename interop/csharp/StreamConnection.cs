@@ -50,7 +50,11 @@ namespace Bookend
         public void Open()
         {
             lock (gate) Do(session.Start(Now));
-            while (!IsOpenOrOver()) Read();
+            while (!IsOpenOrOver())
+            {
+                Read();
+                DoUpToMessage();
+            }
             if (Peer != null) return;
             Receive();
             throw new Fault("no-close", "the peer went before its HELLO");
@@ -105,6 +109,13 @@ namespace Bookend
         {
             timer.Dispose();
             stream.Dispose();
+        }
+
+        /// <summary>The own HELLO, or a CLOSE in its place, waits for nobody.</summary>
+        private void DoUpToMessage()
+        {
+            lock (gate)
+                while (acts.Count > 0 && acts.Peek().Deliver == null) Do(acts.Dequeue());
         }
 
         private bool IsOpenOrOver()

@@ -76,6 +76,7 @@ internal static class Test
             using (var server = new StreamConnection(new NetworkStream(socket, true), Role.Server, new Hello(), () => socket.Shutdown(SocketShutdown.Send)))
             {
                 server.Open();
+                server.Post("welcome"); // behind its HELLO
                 for (var message = server.Receive(); message != null; message = server.Receive()) server.Post(message.Payload.Text + "!");
             }
         });
@@ -87,6 +88,7 @@ internal static class Test
             var words = new string('ü', 100000);
             client.Post("grüß");
             client.Post(words);
+            Is("what a server says first", "welcome", client.Receive().Payload.Text);
             var first = client.Receive();
             heard = first.Payload.Text + " " + first.Payload.Encoding + " " + (client.Receive().Payload.Text == words + "!");
             client.Close();
