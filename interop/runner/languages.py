@@ -39,6 +39,10 @@ CSHARP_BUILD = "interop/build/csharp"
 CSHARP_LIBRARY = tuple(
     f"interop/csharp/{name}.cs" for name in ("Fault", "Frame", "Text", "Hello", "Message", "Session", "Connection")
 )
+JAVA_SOURCES = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/java").glob("*/bookend/*.java")))
+JAVA = ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", "interop/build/java")
+"""Without what pays off in programs that run for long."""
+
 MCS = ("mcs", "-langversion:7", "-optimize+", "-warnaserror")
 
 
@@ -161,6 +165,14 @@ LANGUAGES = (
         build=(("sh", "-c", "cd interop/go && go build -buildvcs=false -o ../build/go/ ./cmd/..."),),
         adapter=("interop/build/go/adapter",),
         chat=("interop/build/go/chat",),
+    ),
+    Language(
+        name="java",
+        folder="interop/java",
+        tools=("javac", "java"),
+        build=(("javac", "-Xlint:all", "-Werror", "-d", "interop/build/java", *JAVA_SOURCES),),
+        adapter=(*JAVA, "bookend.Adapter"),
+        chat=(*JAVA, "bookend.Chat"),
     ),
 )
 

@@ -1,0 +1,227 @@
+package bookend;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.SocketChannel;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.Set;
+
+/**
+ * A session over a channel that does not block, many of which share one thread: register each with a selector, and let that
+ * thread call {@link #turn} again and again. All methods belong to that thread, and so does the listener.
+ */
+public final class ChannelConnection {
+    /** What the application hears. */
+    public interface Listener {
+        /** The peer's HELLO has come: messages can be sent. */
+        default void opened(ChannelConnection connection) {}
+
+        /** A message came, in the frame of that number. */
+        void received(ChannelConnection connection, Message message, long number);
+
+        /** It is over; the fault is null if this side closed, or the peer with `normal`. */
+        void ended(ChannelConnection connection, Fault fault);
+    }
+
+    private static final long STALL = 10_000; // ms without progress in writing
+    private static final int MAX_UNSENT = 1 << 16; // bytes that wait for a peer who does not read: nothing is read meanwhile
+    private static final ThreadLocal<ByteBuffer> BUFFER = ThreadLocal.withInitial(() -> ByteBuffer.allocate(1 << 16));
+
+    private final SocketChannel channel;
+    private final SelectionKey key;
+    private final Session session;
+    private final Listener listener;
+    private final Queue<ByteBuffer> outgoing = new ArrayDeque<>();
+    private long unsent;
+    private long progress;
+    private boolean halfCloses;
+    private boolean isShut;
+    private boolean isBroken;
+    private boolean isOpened;
+    private boolean isApplying;
+    private boolean isOver;
+    private Fault fault;
+
+    private ChannelConnection(SocketChannel channel, Selector selector, Session session, Listener listener) throws IOException {
+        this.channel = channel;
+        this.session = session;
+        this.listener = listener;
+        channel.configureBlocking(false);
+        key = channel.register(selector, channel.isConnected() ? SelectionKey.OP_READ : SelectionKey.OP_CONNECT, this);
+        if (channel.isConnected()) apply(session.start(now()));
+    }
+
+    /** Puts a session over a channel that is connected, or has begun to connect. */
+    public static ChannelConnection register(SocketChannel channel, Selector selector, Session.Role role, Hello hello,
+            Listener listener) throws IOException {
+        return new ChannelConnection(channel, selector, new Session(role, hello), listener);
+    }
+
+    /** Waits until something can be done for any connection of the selector, and does it. Other keys are left alone. */
+    public static void turn(Selector selector) throws IOException {
+        long due = Long.MAX_VALUE;
+        for (ChannelConnection connection : of(selector.keys())) due = Math.min(due, connection.due());
+        if (due == Long.MAX_VALUE) selector.select();
+        else if (due <= now()) selector.selectNow();
+        else selector.select(due - now());
+        List<ChannelConnection> ready = of(selector.selectedKeys());
+        for (ChannelConnection connection : ready) {
+            selector.selectedKeys().remove(connection.key);
+            connection.ready();
+        }
+        if (due <= now()) for (ChannelConnection connection : of(selector.keys())) connection.onTime();
+    }
+
+    private static List<ChannelConnection> of(Set<SelectionKey> keys) {
+        List<ChannelConnection> connections = new ArrayList<>();
+        for (SelectionKey key : keys) if (key.attachment() instanceof ChannelConnection connection) connections.add(connection);
+        return connections;
+    }
+
+    public boolean hasHub() {
+        return session.hasHub();
+    }
+
+    /** Sends a message, or throws Refused. */
+    public void send(Message message) {
+        apply(session.send(message, now()));
+    }
+
+    /** Sends CLOSE, unless one was sent already. */
+    public void close(int code) {
+        apply(session.close(code, null, now()));
+    }
+
+    private static long now() {
+        return System.nanoTime() / 1_000_000;
+    }
+
+    private long due() {
+        if (isOver || !channel.isConnected()) return Long.MAX_VALUE;
+        return Math.min(session.deadline(), unsent > 0 ? progress + STALL : Long.MAX_VALUE);
+    }
+
+    private void onTime() {
+        if (due() > now()) return;
+        if (unsent > 0 && now() >= progress + STALL) {
+            apply(session.abort(new Fault("slow-consumer", "no progress for " + STALL + " ms")));
+        } else {
+            apply(session.tick(now()));
+        }
+    }
+
+    private void ready() {
+        if (!key.isValid()) return;
+        try {
+            if (key.isConnectable() && channel.finishConnect()) apply(session.start(now()));
+        } catch (IOException refused) {
+            apply(session.abort(new Fault("no-close", String.valueOf(refused.getMessage()))));
+            return;
+        }
+        if (key.isValid() && key.isReadable()) read();
+        settle();
+    }
+
+    private void read() {
+        ByteBuffer buffer = BUFFER.get().clear();
+        int count;
+        try {
+            count = channel.read(buffer);
+        } catch (IOException gone) {
+            count = -1;
+        }
+        if (count != 0) apply(count > 0 ? session.receive(buffer.array(), 0, count, now()) : session.endOfStream(now()));
+    }
+
+    private void apply(List<Action> actions) {
+        boolean isNested = isApplying; // by a listener who says something
+        isApplying = true;
+        try {
+            for (Action action : actions) act(action);
+            tellOpened();
+        } finally {
+            isApplying = isNested;
+        }
+        if (!isNested) settle();
+    }
+
+    private void act(Action action) {
+        if (action instanceof Action.Write write) enqueue(write.octets());
+        tellOpened(); // behind the own HELLO, which goes before whatever the application says
+        if (action instanceof Action.Deliver deliver) tell(() -> listener.received(this, deliver.message(), deliver.number()));
+        if (action instanceof Action.HalfClose) halfCloses = true;
+        if (action instanceof Action.End end && fault == null) {
+            fault = end.fault() instanceof Fault.PeerClosed closed && closed.code() == 1000 ? null : end.fault();
+        }
+    }
+
+    private void tellOpened() {
+        if (isOpened || session.peer() == null) return;
+        isOpened = true;
+        tell(() -> listener.opened(this));
+    }
+
+    /** What a listener cannot do is the end of its connection, and of no other. */
+    private void tell(Runnable event) {
+        try {
+            event.run();
+        } catch (Fault known) {
+            if (!session.isOpen()) return; // too late to be said
+            apply(session.close(1011, known.toString(), now()));
+            fault = known;
+        }
+    }
+
+    private void enqueue(byte[] octets) {
+        if (isBroken || halfCloses) return;
+        if (unsent == 0) progress = now();
+        outgoing.add(ByteBuffer.wrap(octets));
+        unsent += octets.length;
+    }
+
+    private void settle() {
+        if (isOver) return;
+        try {
+            write();
+            if (halfCloses && !isShut && unsent == 0 && !isBroken && channel.isConnected()) {
+                isShut = true;
+                channel.shutdownOutput();
+            }
+        } catch (IOException gone) {
+            isBroken = true; // what the peer said last may still be read
+            outgoing.clear();
+            unsent = 0;
+        }
+        if (session.isDone() && (unsent == 0 || now() >= progress + STALL)) {
+            isOver = true;
+            try {
+                channel.close();
+            } catch (IOException gone) {
+                isBroken = true;
+            }
+            listener.ended(this, fault);
+            return;
+        }
+        if (!channel.isConnected()) return;
+        boolean reads = !session.isOpen() || unsent < MAX_UNSENT;
+        key.interestOps((reads ? SelectionKey.OP_READ : 0) | (unsent > 0 ? SelectionKey.OP_WRITE : 0));
+    }
+
+    private void write() throws IOException {
+        while (!outgoing.isEmpty() && channel.isConnected()) {
+            int count = channel.write(outgoing.peek());
+            if (count > 0) {
+                unsent -= count;
+                progress = now();
+                session.wrote(progress);
+            }
+            if (outgoing.peek().hasRemaining()) return;
+            outgoing.remove();
+        }
+    }
+}

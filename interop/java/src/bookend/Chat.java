@@ -1,0 +1,212 @@
+package bookend;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Queue;
+
+/** A chat over a hub: lines of standard input are posted, what is said is printed. */
+final class Chat {
+    private static final List<String> PREFERENCES = List.of("as-sent", "ascii", "utf-8", "utf-16be", "utf-16le");
+    private static final String USAGE = "usage: chat HOST:PORT [--name NAME] [--room ROOM] [--encoding ENCODING] [--count N] [--json] "
+            + "[--send-hex ENC HEX]...";
+
+    private final PrintStream output = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    private final PrintStream errors = new PrintStream(System.err, true, StandardCharsets.UTF_8);
+    private final List<Payload> sends = new ArrayList<>();
+    private Hello hello = new Hello().withHub(true).withPreferred(TextEncoding.UTF_8).withSoftware("bookend-java 1.0.0");
+    private Connection connection;
+    private String host;
+    private int port;
+    private long count = Long.MAX_VALUE;
+    private long got;
+    private boolean json;
+    private volatile boolean hasComplained;
+    private long member;
+
+    private Chat() {}
+
+    public static void main(String[] words) {
+        Chat chat = new Chat();
+        int status;
+        try {
+            chat.read(words);
+            status = chat.run();
+        } catch (IllegalArgumentException error) {
+            chat.errors.println(USAGE);
+            status = 2;
+        } catch (Fault | IOException error) {
+            chat.complain(error.toString());
+            status = 1;
+        }
+        System.exit(status); // whoever reads the input may be waiting for it
+    }
+
+    private void read(String[] words) {
+        Queue<String> rest = new ArrayDeque<>(List.of(words));
+        while (!rest.isEmpty()) {
+            String word = rest.remove();
+            switch (word) {
+                case "--name" -> hello = hello.withName(next(rest));
+                case "--room" -> hello = hello.withRoom(next(rest));
+                case "--count" -> count = Long.parseLong(next(rest));
+                case "--json" -> json = true;
+                case "--encoding" -> {
+                    int preferred = PREFERENCES.indexOf(next(rest));
+                    check(preferred >= 0);
+                    hello = hello.withPreferred(TextEncoding.of(preferred));
+                }
+                case "--send-hex" -> {
+                    int encoding = Integer.parseInt(next(rest));
+                    check(encoding >= 0 && encoding <= 4);
+                    sends.add(Payload.decode(HexFormat.of().parseHex(next(rest)), TextEncoding.of(encoding)));
+                }
+                default -> {
+                    int colon = word.lastIndexOf(':');
+                    check(colon >= 0 && host == null);
+                    host = word.substring(0, colon).replaceAll("^\\[|\\]$", "");
+                    port = Integer.parseInt(word.substring(colon + 1));
+                }
+            }
+        }
+        check(host != null && count >= 1 && port >= 0 && port <= 0xFFFF);
+        hello.body(); // judges it
+    }
+
+    private static String next(Queue<String> rest) {
+        check(!rest.isEmpty());
+        return rest.remove();
+    }
+
+    private static void check(boolean holds) {
+        if (!holds) throw new IllegalArgumentException();
+    }
+
+    private int run() throws IOException {
+        connection = new Connection(new Socket(host, port), Session.Role.CLIENT, hello);
+        connection.open();
+        if (!connection.hasHub()) speak();
+        for (Connection.Received it = connection.receive(); it != null; it = connection.receive()) {
+            try {
+                hear(it);
+            } catch (Fault fault) {
+                complain(fault.toString()); // nothing of what it wanted to say was sent
+            }
+        }
+        return hasComplained ? 1 : 0;
+    }
+
+    private void hear(Connection.Received received) {
+        Message message = received.message();
+        if (message instanceof Message.Welcome welcome) {
+            member = welcome.member();
+            speak();
+        }
+        if (message instanceof Message.Refusal refusal) complain(refusal.code() + ": " + refusal.payload().text());
+        if (message instanceof Message.Request) {
+            connection.refuse(received, new Fault("policy", "a person sits here, who answers no requests"));
+        }
+        if (message instanceof Message.Pong) connection.close(1000); // everything said has been acted on
+        if (got == count) return;
+        String line = json ? asJson(message) : plain(message);
+        if (line != null) output.print(line + "\n");
+        boolean isSaid = message instanceof Message.Delivery || message instanceof Message.Plain;
+        if (isSaid && ++got == count) connection.close(1000);
+    }
+
+    /** Says what the command line gives, and then each line of input. */
+    private void speak() {
+        for (Payload payload : sends) {
+            connection.send(connection.hasHub() ? new Message.Post(0, payload) : new Message.Plain(payload));
+        }
+        Thread reader = new Thread(this::readLines, "input");
+        reader.setDaemon(true);
+        reader.start();
+    }
+
+    private void readLines() {
+        try (BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+            for (String line = input.readLine(); line != null; line = input.readLine()) say(line);
+            if (count == Long.MAX_VALUE) connection.send(new Message.Ping(Payload.binary(new byte[] {1})));
+        } catch (Fault | IOException error) {
+            complain(error.toString());
+        }
+    }
+
+    private void say(String line) {
+        try {
+            if (!line.startsWith("/to ")) {
+                connection.post(line, 0);
+                return;
+            }
+            String[] words = line.split(" ", 3);
+            connection.post(words.length > 2 ? words[2] : "", Long.parseUnsignedLong(words[1]));
+        } catch (NumberFormatException error) {
+            complain("say /to ID text, ID being a member's number");
+        } catch (Fault fault) {
+            complain(fault.toString());
+        }
+    }
+
+    private void complain(String line) {
+        hasComplained = true;
+        errors.println(Payload.printable(line));
+    }
+
+    private String plain(Message message) {
+        if (message instanceof Message.Plain it) return shown(it.payload());
+        if (message instanceof Message.Delivery it) {
+            String to = it.to() == 0 ? "" : it.to() == member ? " (to you)" : " (to " + it.to() + ")";
+            return Payload.printable(it.name()) + to + ": " + shown(it.payload());
+        }
+        if (message instanceof Message.Presence it) {
+            if (it.event() == 3) {
+                return "* " + it.member() + " in " + shown(it.payload()) + ", too many to tell who comes and goes";
+            }
+            return "* " + shown(it.payload()) + " " + List.of("here", "joined", "left").get(it.event());
+        }
+        if (message instanceof Message.Gap it) return "* " + Long.toUnsignedString(it.missed()) + " messages missed";
+        return null;
+    }
+
+    private static String asJson(Message message) {
+        if (message instanceof Message.Delivery it) {
+            String payload = it.payload().text() == null ? "\"hex\":\"" + HexFormat.of().formatHex(it.payload().octets()) + "\""
+                    : "\"text\":" + quoted(it.payload().text());
+            return String.format("{\"from\":%d,\"name\":%s,\"to\":%d,\"seq\":%s,\"time\":%s,\"encoding\":%d,%s}", it.from(),
+                    quoted(it.name()), it.to(), Long.toUnsignedString(it.seq()), Long.toUnsignedString(it.time()),
+                    it.payload().encoding().ordinal(), payload);
+        }
+        if (message instanceof Message.Welcome it) {
+            return String.format("{\"event\":\"welcome\",\"member\":%d,\"next_seq\":%s,\"greeting\":%s}", it.member(),
+                    Long.toUnsignedString(it.seq()), quoted(it.payload().text()));
+        }
+        if (message instanceof Message.Presence it) {
+            String event = List.of("here", "joined", "left", "crowd").get(it.event());
+            return String.format("{\"event\":\"%s\",\"member\":%d,\"name\":%s}", event, it.member(), quoted(it.payload().text()));
+        }
+        if (message instanceof Message.Gap it) return "{\"event\":\"gap\",\"missed\":" + Long.toUnsignedString(it.missed()) + "}";
+        return null;
+    }
+
+    private static String shown(Payload payload) {
+        return payload.text() == null ? "[binary " + payload.octets().length + " bytes]" : Payload.printable(payload.text());
+    }
+
+    private static String quoted(String text) {
+        StringBuilder quoted = new StringBuilder("\"");
+        text.chars().forEach(c -> {
+            if (c == '"' || c == '\\') quoted.append('\\').append((char) c);
+            else if (Payload.isUnprintable(c)) quoted.append(String.format("\\u%04x", c));
+            else quoted.append((char) c);
+        });
+        return quoted.append('"').toString();
+    }
+}

@@ -1,0 +1,109 @@
+package bookend;
+
+import java.util.ArrayDeque;
+
+/** What is due when (SPEC section 7), in milliseconds. */
+final class Clock {
+    static final long NEVER = Long.MAX_VALUE;
+
+    record Due(long time, String what) {
+        Due orEarlier(long other, String name) {
+            return other < time ? new Due(other, name) : this;
+        }
+    }
+
+    private long helloDue = NEVER;
+    private long headerDue = NEVER;
+    private long bodyDue = NEVER;
+    private long drainDue = NEVER;
+    private long idle = NEVER; // longest silence of the peer
+    private long quiet = NEVER; // longest silence of this side
+    private long heard;
+    private long wrote;
+
+    void start(long now) {
+        helloDue = now + 5000;
+    }
+
+    /** HELLOs are exchanged; what is promised counts from now (R7.1). */
+    void open(int keepalive, int peerKeepalive, long now) {
+        helloDue = NEVER;
+        wrote = now;
+        quiet = keepalive == 0 ? NEVER : 1000L * keepalive;
+        idle = peerKeepalive == 0 ? NEVER : 2000L * peerKeepalive;
+    }
+
+    void close(long now) {
+        helloDue = NEVER;
+        frameEnds();
+        idle = NEVER;
+        quiet = NEVER;
+        drainDue = now + 2000;
+    }
+
+    void hear(long now) {
+        heard = now;
+    }
+
+    void write(long now) {
+        wrote = now;
+    }
+
+    /** A part of a frame is there; `length` is -1 until its header is. */
+    void frameGrows(long length, long now) {
+        if (headerDue == NEVER) headerDue = now + 5000;
+        if (length >= 0 && bodyDue == NEVER) bodyDue = now + 5000 + length * 1000 / 1024;
+    }
+
+    void frameEnds() {
+        headerDue = NEVER;
+        bodyDue = NEVER;
+    }
+
+    /** When something is due. */
+    long next() {
+        return Math.min(Math.min(Math.min(drainDue, helloDue), Math.min(frameDue(), idleDue())), pingDue());
+    }
+
+    /** What is due first, but a fault that is due now before a PING: whoever is gone need not be asked. */
+    Due overdue(long now) {
+        Due first = new Due(drainDue, "drain");
+        first = first.orEarlier(helloDue, "hello-timeout").orEarlier(frameDue(), "frame-timeout").orEarlier(idleDue(), "idle");
+        return first.time <= now ? first : first.orEarlier(pingDue(), "ping");
+    }
+
+    private long frameDue() {
+        return bodyDue == NEVER ? headerDue : bodyDue;
+    }
+
+    private long idleDue() {
+        return idle == NEVER ? NEVER : heard + idle;
+    }
+
+    private long pingDue() {
+        return quiet == NEVER ? NEVER : wrote + quiet;
+    }
+
+    /** Admits so many events in any period. */
+    static final class Window {
+        private final ArrayDeque<Long> times = new ArrayDeque<>();
+        private final int count;
+        private final long period;
+
+        Window(int count, long period) {
+            this.count = count;
+            this.period = period;
+        }
+
+        boolean admits(long now) {
+            if (times.size() == count && now - times.peek() < period) return false;
+            if (times.size() == count) times.remove();
+            times.add(now);
+            return true;
+        }
+
+        void clear() {
+            times.clear();
+        }
+    }
+}

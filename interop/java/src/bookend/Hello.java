@@ -1,0 +1,152 @@
+package bookend;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * HELLO, the first frame of each side (SPEC section 4). Bit n of `accepted` is encoding n; `maxBody` is in bytes,
+ * `keepalive` in seconds, 0 being no promise. What is absent is null.
+ */
+public record Hello(int minor, int accepted, TextEncoding preferred, long maxBody, int keepalive, boolean hub, String name,
+        String room, byte[] token, Long resume, String software) {
+    static final int KIND = 0x01;
+    static final byte[] PREFIX = {0x42, 0x4B, 0x4E, 0x44, 0x0D, 0x0A, 0x1A, 0x0A, (byte) 0xFF, 0x11, 0x0D, 0x00};
+    private static final int LENGTH = 24; // bytes, without options
+
+    /** All encodings, none preferred, 1 MiB, 30 seconds, and no option. */
+    public Hello() {
+        this(0, 0x1F, TextEncoding.BINARY, 1 << 20, 30, false, null, null, null, null, null);
+    }
+
+    public Hello withHub(boolean value) {
+        return new Hello(minor, accepted, preferred, maxBody, keepalive, value, name, room, token, resume, software);
+    }
+
+    public Hello withPreferred(TextEncoding value) {
+        return new Hello(minor, accepted, value, maxBody, keepalive, hub, name, room, token, resume, software);
+    }
+
+    public Hello withKeepalive(int value) {
+        return new Hello(minor, accepted, preferred, maxBody, value, hub, name, room, token, resume, software);
+    }
+
+    public Hello withMaxBody(long value) {
+        return new Hello(minor, accepted, preferred, value, keepalive, hub, name, room, token, resume, software);
+    }
+
+    public Hello withName(String value) {
+        return new Hello(minor, accepted, preferred, maxBody, keepalive, hub, value, room, token, resume, software);
+    }
+
+    public Hello withRoom(String value) {
+        return new Hello(minor, accepted, preferred, maxBody, keepalive, hub, name, value, token, resume, software);
+    }
+
+    /** A password: it is not to be logged. */
+    public Hello withToken(byte[] value) {
+        return new Hello(minor, accepted, preferred, maxBody, keepalive, hub, name, room, value, resume, software);
+    }
+
+    public Hello withResume(Long value) {
+        return new Hello(minor, accepted, preferred, maxBody, keepalive, hub, name, room, token, value, software);
+    }
+
+    public Hello withSoftware(String value) {
+        return new Hello(minor, accepted, preferred, maxBody, keepalive, hub, name, room, token, resume, value);
+    }
+
+    public boolean accepts(TextEncoding encoding) {
+        return (accepted >> encoding.ordinal() & 1) == 1;
+    }
+
+    /** The body of the frame, options in the order of their type; throws bad-hello. */
+    public byte[] body() {
+        judge();
+        ByteArrayOutputStream octets = new ByteArrayOutputStream();
+        octets.writeBytes(ByteBuffer.allocate(LENGTH)
+                .put(PREFIX)
+                .put((byte) 1)
+                .put((byte) minor)
+                .put((byte) accepted)
+                .put((byte) preferred.ordinal())
+                .putInt((int) maxBody)
+                .putShort((short) keepalive)
+                .putShort((short) (hub ? 1 : 0))
+                .array());
+        byte[][] options = {octets(name), octets(room), token,
+                resume == null ? null : ByteBuffer.allocate(8).putLong(resume).array(), octets(software)};
+        for (int at = 0; at < options.length; at++) {
+            if (options[at] == null) continue;
+            octets.write(at + 1);
+            octets.write(options[at].length);
+            octets.writeBytes(options[at]);
+        }
+        return octets.toByteArray();
+    }
+
+    /** The HELLO in a body, judged in the order of R4.19; throws bad-hello, bad-canary, version. */
+    public static Hello parse(byte[] body) {
+        int wrong = wrongPrefixAt(body);
+        if (wrong >= 0) throw wrongPrefix(body, wrong);
+        check(body.length >= LENGTH, body.length + " bytes");
+        if (body[12] != 1) throw new Fault("version", "found " + (body[12] & 0xFF) + ", this is 1");
+        byte[][] options = new byte[6][];
+        for (int at = LENGTH; at < body.length;) {
+            check(at + 2 <= body.length && at + 2 + (body[at + 1] & 0xFF) <= body.length, "an option runs past the end");
+            int type = body[at] & 0xFF;
+            int behind = at + 2 + (body[at + 1] & 0xFF);
+            if (type >= 1 && type <= 5) {
+                check(options[type] == null, "option " + type + " comes twice");
+                options[type] = Arrays.copyOfRange(body, at + 2, behind);
+            }
+            at = behind;
+        }
+        check(options[4] == null || options[4].length == 8, "resume is not eight bytes");
+        ByteBuffer fields = ByteBuffer.wrap(body);
+        int preferred = body[15] & 0xFF;
+        check(preferred <= 4, "preferred " + preferred);
+        Hello hello = new Hello(body[13] & 0xFF, body[14] & 0x1F, TextEncoding.of(preferred), fields.getInt(16) & 0xFFFFFFFFL,
+                fields.getShort(20) & 0xFFFF, (body[23] & 1) == 1, line(options[1]), line(options[2]), options[3],
+                options[4] == null ? null : ByteBuffer.wrap(options[4]).getLong(), line(options[5]));
+        hello.judge();
+        return hello;
+    }
+
+    /** Where magic or canary are wrong, as far as they have arrived (R4.7); -1 if nothing is. */
+    static int wrongPrefixAt(byte[] body) {
+        for (int at = 0; at < body.length && at < PREFIX.length; at++) if (body[at] != PREFIX[at]) return at;
+        return -1;
+    }
+
+    static Fault wrongPrefix(byte[] body, int at) {
+        return at < 4 ? new Fault("bad-hello", String.format("byte %d of the magic is %02x", at, body[at]))
+                : new Fault("bad-canary", String.format("byte %d is %02x", at - 4, body[at]));
+    }
+
+    private void judge() {
+        check((accepted & ~0x1F) == 0 && (accepted & 7) == 7, String.format("accepted %02x", accepted));
+        check(accepts(preferred), "preferred " + preferred.ordinal());
+        check(maxBody >= 1024 && maxBody <= Frame.MAX_LENGTH, "max body " + maxBody);
+        check(keepalive >= 0 && keepalive <= 0xFFFF, "keepalive " + keepalive);
+        for (String line : new String[] {name, room, software}) {
+            check(line == null || Payload.isPlainLine(line, 1, 64), "an option is no plain line of 1 to 64 bytes");
+        }
+        check(token == null || token.length >= 1 && token.length <= 255, "token is not 1 to 255 bytes");
+    }
+
+    private static String line(byte[] octets) {
+        if (octets == null) return null;
+        String line = Payload.line(octets);
+        check(line != null, "an option is not UTF-8");
+        return line;
+    }
+
+    private static byte[] octets(String line) {
+        return line == null ? null : Payload.utf8(line);
+    }
+
+    private static void check(boolean holds, String detail) {
+        if (!holds) throw new Fault("bad-hello", detail);
+    }
+}

@@ -1,0 +1,378 @@
+package bookend;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * What one side of a connection does, without a socket and without a clock (SPEC section 7). Times are milliseconds from
+ * any origin. Call {@link #start} first, and {@link #tick} when {@link #deadline} has come. Not thread-safe.
+ */
+public final class Session {
+    public enum Role { CLIENT, SERVER }
+
+    private enum State { GREETING, OPEN, CLOSING, CLOSED }
+
+    private static final int MAX_LINE = 1024; // bytes before the server's first F5 (R4.21)
+    private static final int MAX_REQUESTS = 64;
+    private static final int DRAIN_BYTES = 1 << 16;
+    private static final int BEFORE_HELLO = 4096;
+
+    private final Role role;
+    private final Hello hello;
+    private final Set<Integer> agreed;
+    private final Clock clock = new Clock();
+    private final Clock.Window pings = new Clock.Window(10, 10_000);
+    private final Clock.Window empties = new Clock.Window(1000, 1000);
+    private final Decoder decoder = new Decoder(BEFORE_HELLO);
+    private final Set<Long> asked = new HashSet<>(); // own requests without an answer
+    private final Set<Long> owed = new HashSet<>(); // the peer's
+    private final Set<ByteBuffer> ponged = new HashSet<>(); // payloads of PINGs without PONG
+    private State state = State.GREETING;
+    private Hello peer;
+    private int skipped; // bytes before the first frame; -1: nothing is skipped
+    private long number; // of the frame that comes next
+    private long discarded;
+    private Action.End end;
+    private boolean endIsTold;
+
+    /** `agreed` are the private kinds that both sides know. */
+    public Session(Role role, Hello hello, Integer... agreed) {
+        this.role = role;
+        this.hello = hello;
+        this.agreed = Set.of(agreed);
+        skipped = role == Role.CLIENT ? 0 : -1;
+    }
+
+    /** The other side's HELLO, once accepted; else null. */
+    public Hello peer() {
+        return peer;
+    }
+
+    public boolean isOpen() {
+        return state == State.OPEN;
+    }
+
+    public boolean isDone() {
+        return state == State.CLOSED;
+    }
+
+    public boolean hasHub() {
+        return peer != null && peer.hub() && hello.hub();
+    }
+
+    /** When to call tick; Long.MAX_VALUE: nothing is due. */
+    public long deadline() {
+        return isDone() ? Clock.NEVER : clock.next();
+    }
+
+    private boolean reads() {
+        return state == State.GREETING || state == State.OPEN;
+    }
+
+    // What the driver says
+
+    public List<Action> start(long now) {
+        clock.start(now);
+        return role == Role.CLIENT ? List.of(sendHello(now)) : List.of();
+    }
+
+    public List<Action> receive(byte[] octets, int at, int count, long now) {
+        List<Action> actions = new ArrayList<>();
+        if (count > 0) clock.hear(now); // none at all are no sign of life
+        if (state == State.CLOSING) discard(count, actions);
+        if (!reads()) return actions;
+        try {
+            feedBehindLine(octets, at, count);
+            while (reads()) {
+                Frame frame = nextFrame(now);
+                if (frame == null) return actions;
+                take(frame, now, actions);
+            }
+        } catch (Fault fault) {
+            fail(fault, now, actions);
+        }
+        discard(decoder.unused(), actions);
+        return actions;
+    }
+
+    public List<Action> endOfStream(long now) {
+        List<Action> actions = new ArrayList<>();
+        if (reads() && decoder.pending() > 0) fail(new Fault("truncated", decoder.pending() + " bytes of a frame"), now, actions);
+        else if (reads()) end = endOf(new Fault("no-close"));
+        finish(actions);
+        return actions;
+    }
+
+    /** The driver cannot go on, and closes the stream (R7.14). */
+    public List<Action> abort(Fault fault) {
+        List<Action> actions = new ArrayList<>();
+        if (end == null) end = endOf(fault);
+        finish(actions);
+        return actions;
+    }
+
+    public List<Action> tick(long now) {
+        List<Action> actions = new ArrayList<>();
+        while (!isDone()) {
+            Clock.Due due = clock.overdue(now);
+            if (due.time() > now) break;
+            switch (due.what()) {
+                case "drain" -> finish(actions);
+                case "ping" -> actions.add(write(new Message.Ping(Payload.binary(new byte[0])), now));
+                default -> fail(new Fault(due.what()), now, actions);
+            }
+        }
+        return actions;
+    }
+
+    /** Bytes have left: a long frame in transit keeps the promise (R7.2). */
+    public void wrote(long now) {
+        clock.write(now);
+    }
+
+    // What the application says
+
+    /** Sends a message, or throws Refused, malformed or unmappable-text and sends nothing. */
+    public List<Action> send(Message message, long now) {
+        Frame frame = permit(message);
+        if (message instanceof Message.Request request) asked.add(request.id());
+        if (message instanceof Message.Reply reply) owed.remove(reply.id());
+        if (message instanceof Message.Refusal refusal) owed.remove(refusal.id());
+        if (message instanceof Message.Ping ping) ponged.add(ByteBuffer.wrap(ping.payload().octets()));
+        clock.write(now);
+        return List.of(new Action.Write(frame.encode()));
+    }
+
+    /** Sends CLOSE, unless one was sent already; the reason is the code's first name if none is given. */
+    public List<Action> close(int code, String words, long now) {
+        List<Action> actions = new ArrayList<>();
+        if (!reads()) return actions;
+        String name = Fault.firstName(code);
+        end = new Action.End(name.isEmpty() ? Integer.toString(code) : name, null);
+        sendClose(code, words == null ? name : words, now, actions);
+        return actions;
+    }
+
+    // Receiving
+
+    /** Drops what a server says before its first frame (R4.21). */
+    private void feedBehindLine(byte[] octets, int at, int count) {
+        int line = 0;
+        if (skipped >= 0) {
+            while (line < count && octets[at + line] != Frame.START[0]) line++;
+            int allowed = MAX_LINE - skipped;
+            if (line > allowed) {
+                decoder.feed(octets, at + allowed, count - allowed);
+                throw decoder.abandon(new Fault("bad-start", "no F5 in " + (MAX_LINE + 1) + " bytes"), 1);
+            }
+            skipped = line == count ? skipped + line : -1;
+        }
+        decoder.feed(octets, at + line, count - line);
+    }
+
+    private Frame nextFrame(long now) {
+        Decoder.Header header = decoder.header();
+        if (header != null && state == State.GREETING) judgeFirst(header.kind());
+        Frame frame = decoder.next();
+        if (frame != null) clock.frameEnds();
+        else if (decoder.pending() > 0) clock.frameGrows(header == null ? -1 : header.length(), now);
+        return frame;
+    }
+
+    /** Names early what is no HELLO (R4.3, R4.7, R4.19). */
+    private void judgeFirst(int kind) {
+        if (kind == Message.CLOSE) return;
+        if (kind != Hello.KIND) {
+            throw decoder.abandon(new Fault("hello-expected", String.format("found kind %02x", kind)), Frame.HEADER_LENGTH);
+        }
+        byte[] body = decoder.body(Hello.PREFIX.length);
+        int wrong = Hello.wrongPrefixAt(body);
+        if (wrong >= 0) throw decoder.abandon(Hello.wrongPrefix(body, wrong), Frame.HEADER_LENGTH + wrong + 1);
+    }
+
+    private void take(Frame frame, long now, List<Action> actions) {
+        long current = number;
+        number = number + 1 & 0xFFFFFFFFL;
+        if (state == State.GREETING && frame.kind() == Hello.KIND) {
+            if (frame.encoding() != TextEncoding.BINARY) {
+                throw new Fault("malformed", "HELLO in encoding " + frame.encoding().ordinal());
+            }
+            peer = Hello.parse(frame.body());
+            state = State.OPEN;
+            decoder.setLimit(hello.maxBody());
+            clock.open(hello.keepalive(), peer.keepalive(), now);
+            if (role == Role.SERVER) actions.add(sendHello(now));
+            return;
+        }
+        judgeFlood(frame, now);
+        judgeKind(frame.kind());
+        Message message;
+        try {
+            message = Message.parse(frame, agreed);
+        } catch (Fault fault) {
+            if (!fault.name().equals("bad-text")) throw fault;
+            answerBadText(frame, current, fault, now, actions);
+            return;
+        }
+        if (message != null) act(message, current, frame, now, actions);
+    }
+
+    private void judgeFlood(Frame frame, long now) {
+        if (frame.kind() == 0x06) {
+            if (!pings.admits(now)) throw new Fault("ping-flood");
+        } else if (frame.kind() != Message.PONG) {
+            pings.clear();
+        }
+        if (frame.body().length == 0 && !empties.admits(now)) throw new Fault("empty-flood");
+    }
+
+    private void judgeKind(int kind) {
+        if (kind == Hello.KIND) throw new Fault("second-hello");
+        if (!Message.isHub(kind)) return;
+        if (!hasHub()) throw new Fault("unknown-kind", String.format("%02x without the hub profile", kind));
+        if (kind == Message.POST != (role == Role.SERVER)) {
+            throw new Fault("unexpected-kind", String.format("%02x to a %s", kind, role));
+        }
+    }
+
+    private void act(Message message, long current, Frame frame, long now, List<Action> actions) {
+        if (message instanceof Message.Close close) {
+            end = new Action.End("peer-" + close.code(), new Fault.PeerClosed(close.code(), close.payload().text()));
+            sendClose(close.code(), "", now, actions);
+            tellEnd(actions);
+            return;
+        }
+        if (message instanceof Message.Ping ping) {
+            actions.add(write(new Message.Pong(ping.payload()), now));
+            return;
+        }
+        if (message instanceof Message.Pong pong) {
+            if (!ponged.remove(ByteBuffer.wrap(pong.payload().octets()))) return; // R3.11
+        } else if (message instanceof Message.Refusal refusal) {
+            asked.remove(refusal.id());
+        } else if (!hello.accepts(frame.encoding())) {
+            answerBadText(frame, current, null, now, actions);
+            return;
+        } else if (message instanceof Message.Reply reply) {
+            if (!asked.remove(reply.id())) return; // R3.14
+        } else if (message instanceof Message.Request request) {
+            if (!owe(request.id(), current, now, actions)) return;
+        }
+        actions.add(new Action.Deliver(message, current, frame));
+    }
+
+    private boolean owe(long id, long current, long now, List<Action> actions) {
+        judgeId(id);
+        if (owed.size() < MAX_REQUESTS) return owed.add(id);
+        actions.add(sendError(id, current, new Fault("try-later", MAX_REQUESTS + " requests wait for an answer"), now));
+        return false;
+    }
+
+    /** The frame was whole, so the connection lives (R5.8, R5.11). */
+    private void answerBadText(Frame frame, long current, Fault found, long now, List<Action> actions) {
+        Fault fault = hello.accepts(frame.encoding()) ? found
+                : new Fault("encoding-refused", "encoding " + frame.encoding().ordinal());
+        boolean hasId = frame.kind() == 0x03 || frame.kind() == 0x04;
+        long id = hasId ? ByteBuffer.wrap(frame.body()).getInt() & 0xFFFFFFFFL : 0;
+        if (frame.kind() != 0x04) {
+            judgeId(id);
+            actions.add(sendError(id, current, fault, now));
+        } else if (asked.remove(id)) {
+            // A reply never provokes a reply (R3.20): who waits for it is told on this side.
+            actions.add(new Action.Unreadable(id, fault));
+        }
+    }
+
+    private void judgeId(long id) {
+        if (owed.contains(id)) throw new Fault("duplicate-request", "id " + id);
+    }
+
+    // Sending
+
+    private Frame permit(Message message) {
+        if (!isOpen()) throw new Fault.Refused("not-open", "the session is not open");
+        if (message instanceof Message.Close || message instanceof Message.Pong) {
+            throw new Fault.Refused("protocol-error", "the session sends CLOSE and PONG itself");
+        }
+        Frame frame = message.toFrame();
+        int kind = frame.kind();
+        if (Message.isHub(kind) && !hasHub()) {
+            throw new Fault.Refused("unknown-kind", String.format("%02x without the hub profile", kind));
+        }
+        if (Message.isHub(kind) && (kind == Message.POST) != (role == Role.CLIENT)) {
+            throw new Fault.Refused("unexpected-kind", String.format("%02x from a %s", kind, role));
+        }
+        if (!peer.accepts(frame.encoding())) {
+            throw new Fault.Refused("encoding-refused", "the peer does not accept " + frame.encoding());
+        }
+        if (frame.body().length > peer.maxBody()) {
+            throw new Fault.Refused("too-long", frame.body().length + " bytes, the peer accepts " + peer.maxBody());
+        }
+        if (message instanceof Message.Request request) {
+            if (asked.contains(request.id())) throw new Fault.Refused("duplicate-request", "id " + request.id());
+            if (asked.size() >= MAX_REQUESTS) {
+                throw new Fault.Refused("try-later", MAX_REQUESTS + " requests wait for an answer");
+            }
+        }
+        if (message instanceof Message.Reply reply) judgeAnswer(reply.id());
+        if (message instanceof Message.Refusal refusal && refusal.id() != 0) judgeAnswer(refusal.id());
+        return frame;
+    }
+
+    private void judgeAnswer(long id) {
+        if (!owed.contains(id)) throw new Fault.Refused("no-such-request", "REQUEST " + id + " waits for no answer");
+    }
+
+    private Action write(Message message, long now) {
+        clock.write(now);
+        return new Action.Write(message.toFrame().encode());
+    }
+
+    private Action sendHello(long now) {
+        clock.write(now);
+        return new Action.Write(new Frame(Hello.KIND, TextEncoding.BINARY, hello.body()).encode());
+    }
+
+    private Action sendError(long id, long current, Fault fault, long now) {
+        TextEncoding wanted = peer.preferred() == TextEncoding.BINARY ? TextEncoding.ASCII : peer.preferred();
+        Payload reason = Message.reason(fault.getMessage(), wanted);
+        return write(new Message.Refusal(id, current, fault.code(), reason), now);
+    }
+
+    private void sendClose(int code, String words, long now, List<Action> actions) {
+        actions.add(write(new Message.Close(code, Message.reason(words, TextEncoding.ASCII)), now));
+        actions.add(new Action.HalfClose());
+        clock.close(now);
+        state = State.CLOSING;
+    }
+
+    // Ending
+
+    private void fail(Fault fault, long now, List<Action> actions) {
+        end = endOf(fault);
+        sendClose(fault.code(), fault.getMessage(), now, actions);
+    }
+
+    private void discard(long count, List<Action> actions) {
+        discarded += count;
+        if (discarded >= DRAIN_BYTES) finish(actions);
+    }
+
+    private void finish(List<Action> actions) {
+        state = State.CLOSED;
+        tellEnd(actions);
+    }
+
+    private void tellEnd(List<Action> actions) {
+        if (end == null || endIsTold) return;
+        endIsTold = true;
+        actions.add(end);
+    }
+
+    private static Action.End endOf(Fault fault) {
+        return new Action.End(fault.name(), fault);
+    }
+}

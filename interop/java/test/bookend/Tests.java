@@ -1,0 +1,233 @@
+package bookend;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.channels.Selector;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.util.HexFormat;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+
+/** The peer's own tests: prints what fails, and ends with 1 if anything does. */
+final class Tests {
+    private static final InetAddress HERE = InetAddress.getLoopbackAddress();
+    private static int failures;
+
+    private Tests() {}
+
+    public static void main(String[] words) throws Exception {
+        is("a frame is what SPEC section 2 shows", "f5f80202000000026869f8f5",
+                HexFormat.of().formatHex(new Message.Plain(Payload.of("hi")).toFrame().encode()));
+        is("a length over the limit fails before the body arrives", "too-long 4", faultOf(() -> {
+            Decoder decoder = new Decoder(1024);
+            decoder.feed(HexFormat.of().parseHex("f5f8020200000401"), 0, 8);
+            decoder.next();
+        }));
+        is("an odd byte of UTF-16 is named", "bad-text 2",
+                faultOf(() -> Payload.decode(new byte[] {0x61, 0, 0x61}, TextEncoding.UTF_16LE)));
+        is("a lone surrogate is not replaced", "unmappable-text 1", faultOf(() -> Payload.of("a\ud800")));
+        is("a question mark stands for nothing", "unmappable-text 2", faultOf(() -> Payload.of("ab\u20ac", TextEncoding.ASCII)));
+        is("no mark is sent on", "6869", HexFormat.of().formatHex(new Message.Plain(
+                Payload.decode(HexFormat.of().parseHex("efbbbfefbbbf6869"), TextEncoding.UTF_8)).toFrame().body()));
+        is("no illegal HELLO is sent", "bad-hello -1", faultOf(() -> new Hello().withName("a\nb").body()));
+        is("nothing is sent before HELLO", "not-open -1",
+                faultOf(() -> new Session(Session.Role.CLIENT, new Hello()).send(new Message.Gap(1), 0)));
+        is("a long reason is cut between characters", "200",
+                "" + Message.reason("\ud83d\ude00".repeat(60), TextEncoding.UTF_8).octets().length);
+        is("an unknown kind that may be ignored is", "null",
+                "" + Message.parse(new Frame(0x80, TextEncoding.BINARY, new byte[1]), Set.of()));
+        CompletableFuture<String> stalled = CompletableFuture.supplyAsync(Tests::talkToNobody);
+        talk();
+        talkInSecret();
+        leaveThoseWhoFallSilent();
+        talkOverChannels();
+        outlastHaste();
+        is("who does not read is left", "not-open -1, slow-consumer -1", stalled.get(30, TimeUnit.SECONDS));
+        System.out.println(failures == 0 ? "ok" : failures + " failed");
+        System.exit(failures == 0 ? 0 : 1);
+    }
+
+    /** Two connections over streams: each side has a thread, and reads until the other has closed. */
+    private static void talk() throws Exception {
+        try (ServerSocket listener = new ServerSocket(0, 1, HERE)) {
+            talk(listener, () -> new Socket(HERE, listener.getLocalPort()));
+        }
+    }
+
+    /** The same over TLS, with a certificate made for it. */
+    private static void talkInSecret() throws Exception {
+        Path store = Files.createTempDirectory("bookend").resolve("store");
+        String tool = Path.of(System.getProperty("java.home"), "bin", "keytool").toString();
+        new ProcessBuilder(tool, "-genkeypair", "-keyalg", "EC", "-dname", "CN=bookend", "-storepass", "secret", "-keystore",
+                store.toString()).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor();
+        KeyStore keys = KeyStore.getInstance(store.toFile(), "secret".toCharArray());
+        Files.delete(store);
+        Files.delete(store.getParent());
+        KeyManagerFactory own = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        own.init(keys, "secret".toCharArray());
+        TrustManagerFactory trusted = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trusted.init(keys);
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(own.getKeyManagers(), trusted.getTrustManagers(), null);
+        try (ServerSocket listener = context.getServerSocketFactory().createServerSocket(0, 1, HERE)) {
+            talk(listener, () -> context.getSocketFactory().createSocket(HERE, listener.getLocalPort()));
+        }
+    }
+
+    private static void talk(ServerSocket listener, Callable<Socket> connect) throws Exception {
+        String words = "ü".repeat(100_000);
+        CompletableFuture<String> server = CompletableFuture.supplyAsync(() -> {
+            try (Connection connection = new Connection(listener.accept(), Session.Role.SERVER, new Hello())) {
+                connection.open();
+                connection.post("welcome", 0); // behind its HELLO
+                for (var it = connection.receive(); it != null; it = connection.receive()) {
+                    connection.post(it.message().payload().text() + "!", 0);
+                }
+                return "over";
+            } catch (IOException error) {
+                return error.toString();
+            }
+        });
+        Hello hello = new Hello().withPreferred(TextEncoding.UTF_16LE);
+        try (Connection client = new Connection(connect.call(), Session.Role.CLIENT, hello)) {
+            client.open();
+            is("what a server says first", "welcome", client.receive().message().payload().text());
+            client.post("grüß", 0);
+            client.post(words, 0);
+            Payload first = client.receive().message().payload();
+            is("what was said came back, in the encoding that was asked for", "grüß! UTF_16LE", first.text() + " " + first.encoding());
+            is("all of it", "true", "" + client.receive().message().payload().text().equals(words + "!"));
+        }
+        is("the other side ends as well", "over", server.get(10, TimeUnit.SECONDS));
+    }
+
+    /** A peer that says HELLO, and neither reads nor speaks after that. */
+    private static String talkToNobody() {
+        try (ServerSocket listener = new ServerSocket(0, 1, HERE);
+                Connection client = new Connection(new Socket(HERE, listener.getLocalPort()), Session.Role.CLIENT, new Hello());
+                Socket deaf = listener.accept()) {
+            deaf.getOutputStream().write(new Frame(Hello.KIND, TextEncoding.BINARY, new Hello().withKeepalive(0).body()).encode());
+            client.open();
+            String much = "ü".repeat(500_000);
+            String refusal = faultOf(() -> {
+                for (int time = 0; time < 1000; time++) client.post(much, 0);
+            });
+            return refusal + ", " + faultOf(client::receive);
+        } catch (IOException error) {
+            return error.toString();
+        }
+    }
+
+    /** A peer that promises a word a second, and says no more after its HELLO. */
+    private static void leaveThoseWhoFallSilent() throws Exception {
+        try (ServerSocket listener = new ServerSocket(0, 1, HERE);
+                Connection client = new Connection(new Socket(HERE, listener.getLocalPort()), Session.Role.CLIENT, new Hello());
+                Socket silent = listener.accept()) {
+            silent.getOutputStream().write(new Frame(Hello.KIND, TextEncoding.BINARY, new Hello().withKeepalive(1).body()).encode());
+            client.open();
+            is("who falls silent is left", "idle -1", faultOf(client::receive));
+        }
+    }
+
+    /** A server and three clients over channels, all in one thread: each message comes back to who said it. */
+    private static void talkOverChannels() throws Exception {
+        int[] ended = {0};
+        StringBuilder heard = new StringBuilder();
+        ChannelConnection.Listener speaker = new ChannelConnection.Listener() {
+            @Override
+            public void opened(ChannelConnection connection) {
+                connection.send(new Message.Plain(Payload.of("grüß".repeat(50_000))));
+            }
+
+            @Override
+            public void received(ChannelConnection connection, Message message, long number) {
+                heard.append(message.payload().text().length()).append(' ');
+                connection.close(1000);
+            }
+
+            @Override
+            public void ended(ChannelConnection connection, Fault fault) {
+                ended[0] += fault == null ? 1 : 100;
+            }
+        };
+        try (Selector selector = Selector.open(); ServerSocketChannel listener = ServerSocketChannel.open()) {
+            listener.bind(new InetSocketAddress(HERE, 0));
+            for (int client = 0; client < 3; client++) {
+                SocketChannel channel = SocketChannel.open();
+                channel.configureBlocking(false);
+                channel.connect(listener.getLocalAddress());
+                ChannelConnection.register(channel, selector, Session.Role.CLIENT, new Hello(), speaker);
+                ChannelConnection.register(listener.accept(), selector, Session.Role.SERVER, new Hello(), echo(ended));
+            }
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+            while (ended[0] < 6 && System.nanoTime() < end) ChannelConnection.turn(selector);
+        }
+        is("everyone over channels was answered", "200001 200001 200001 ", heard.toString());
+        is("and ended in good order", "6", "" + ended[0]);
+    }
+
+    /** A client that has closed before it can be answered: nobody else notices. */
+    private static void outlastHaste() throws Exception {
+        int[] ended = {0};
+        Session session = new Session(Session.Role.CLIENT, new Hello());
+        ByteArrayOutputStream octets = new ByteArrayOutputStream();
+        octets.writeBytes(((Action.Write) session.start(0).get(0)).octets());
+        octets.writeBytes(new Message.Plain(Payload.of("hi")).toFrame().encode());
+        octets.writeBytes(new Message.Close(1000, Payload.of("")).toFrame().encode());
+        try (Selector selector = Selector.open(); ServerSocketChannel listener = ServerSocketChannel.open()) {
+            listener.bind(new InetSocketAddress(HERE, 0));
+            try (SocketChannel client = SocketChannel.open(listener.getLocalAddress())) {
+                ChannelConnection.register(listener.accept(), selector, Session.Role.SERVER, new Hello(), echo(ended));
+                client.write(ByteBuffer.wrap(octets.toByteArray()));
+                client.shutdownOutput();
+                long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+                while (ended[0] == 0 && System.nanoTime() < end) ChannelConnection.turn(selector);
+            }
+        }
+        is("who is in haste harms nobody", "1", "" + ended[0]);
+    }
+
+    /** Says again what it hears, and counts who has gone in good order. */
+    private static ChannelConnection.Listener echo(int[] ended) {
+        return new ChannelConnection.Listener() {
+            @Override
+            public void received(ChannelConnection connection, Message message, long number) {
+                connection.send(new Message.Plain(Payload.of(message.payload().text() + "!")));
+            }
+
+            @Override
+            public void ended(ChannelConnection connection, Fault fault) {
+                ended[0] += fault == null ? 1 : 100;
+            }
+        };
+    }
+
+    private static void is(String claim, String expected, String found) {
+        if (expected.equals(found)) return;
+        failures++;
+        System.out.println(claim + ": expected " + expected + ", found " + found);
+    }
+
+    private static String faultOf(Runnable work) {
+        try {
+            work.run();
+            return "no fault";
+        } catch (Fault fault) {
+            return fault.name() + " " + fault.offset();
+        }
+    }
+}
