@@ -9,6 +9,7 @@ namespace Bookend
     /// <summary>
     /// A session that owns a socket, with the callbacks of BeginConnect, BeginReceive and BeginSend. Every method may be
     /// called from any thread and none blocks; every event is raised on the SynchronizationContext that was given, in order.
+    /// A Fault that leaves a handler, as when something is sent while the peer closes, ends this connection alone.
     /// </summary>
     public sealed class Connection
     {
@@ -27,6 +28,8 @@ namespace Bookend
         private readonly Timer timer;
         private int sent; // bytes of the first of `outgoing`
         private long unsent, waiting, progress;
+        private long pausedAt = long.MaxValue; // since when nothing is read
+        private Fault refused; // what left a handler
         private Fault ended; // why the session is over; told once the last words are out and the peer's have come
         private bool isSending, isReading, halfCloses, isShut, isBroken, isClosed, isOpened;
 
@@ -43,6 +46,9 @@ namespace Bookend
 
         /// <summary>A message came.</summary>
         public event Action<Message> Received;
+
+        /// <summary>The answer to an own REQUEST came and cannot be read.</summary>
+        public event Action<Unreadable> Unreadable;
 
         /// <summary>The connection is over; the fault is null if this side closed, or the peer with `normal`.</summary>
         public event Action<Fault> Ended;
@@ -63,6 +69,7 @@ namespace Bookend
         /// <summary>Posts text to a member of the room, or to everyone, in the encoding that the hub prefers.</summary>
         public void Post(string text, uint to = 0) => Do(() =>
         {
+            if (to != 0 && session.IsOpen && !session.HasHub) throw new Refused("no-such-member", "there are no members without a hub");
             var payload = Payload.Of(text, session.Peer?.Preferred ?? TextEncoding.Utf8, TextEncoding.Utf8);
             Apply(session.Send(new Message(session.HasHub ? Kind.Post : Kind.Message, payload) { To = to }, Now));
         });
@@ -135,6 +142,7 @@ namespace Bookend
 
         private void OnTime()
         {
+            Excuse();
             if (unsent > 0 && Now >= progress + Stall) Apply(session.Abort(new Fault("slow-consumer", "no progress for " + Stall + " ms")));
             else Apply(session.Tick(Now));
         }
@@ -154,7 +162,7 @@ namespace Bookend
             if (!isOpened && session.Peer != null)
             {
                 isOpened = true;
-                context.Post(_ => Opened?.Invoke(), null);
+                Raise(() => Opened?.Invoke());
             }
             foreach (var act in acts)
             {
@@ -162,8 +170,9 @@ namespace Bookend
                 if (act.Write != null && act.Write[2] == (byte)Kind.Pong) context.Post(_ => Do(() => WritePong(act.Write)), null);
                 else if (act.Write != null) Write(act.Write);
                 if (act.Deliver != null) Deliver(act);
+                if (act.Unreadable != null) Raise(() => Unreadable?.Invoke(act.Unreadable));
                 if (act.HalfClose) halfCloses = true;
-                if (act.End != null) ended = act.Fault is PeerClosed && act.Fault.Code == 1000 ? null : act.Fault;
+                if (act.End != null) ended = refused ?? (act.Fault is PeerClosed && act.Fault.Code == 1000 ? null : act.Fault);
             }
         }
 
@@ -171,14 +180,43 @@ namespace Bookend
         {
             var cost = act.Frame.Body.Length + MessageCost;
             waiting += cost;
-            context.Post(_ =>
-            {
-                Received?.Invoke(act.Deliver);
-                Do(() => waiting -= cost);
-            }, null);
+            Raise(() => Received?.Invoke(act.Deliver), () => waiting -= cost);
         }
 
-        private void RaiseEnded(Fault fault) => context.Post(_ => Ended?.Invoke(fault), null);
+        private void RaiseEnded(Fault fault) => Raise(() => Ended?.Invoke(fault));
+
+        /// <summary>Lets a handler run on the context, and then does something under the lock.</summary>
+        private void Raise(Action handler, Action then = null) => context.Post(_ =>
+        {
+            try
+            {
+                handler();
+            }
+            catch (Fault fault)
+            {
+                Do(() => EndBecauseOf(fault));
+            }
+            finally
+            {
+                Do(() => then?.Invoke());
+            }
+        }, null);
+
+        private void EndBecauseOf(Fault fault)
+        {
+            if (!session.IsOpen) return; // too late to be said
+            refused = fault;
+            Apply(session.Close(1011, fault.ToString(), Now));
+        }
+
+        /// <summary>While nothing is read, the peer is not to blame for its silence.</summary>
+        private void Excuse()
+        {
+            if (pausedAt == long.MaxValue) return;
+            var now = Now;
+            session.Excuse(now - pausedAt);
+            pausedAt = now;
+        }
 
         private void WritePong(byte[] octets)
         {
@@ -187,7 +225,7 @@ namespace Bookend
 
         private void Write(byte[] octets)
         {
-            if (isBroken) return;
+            if (isBroken || halfCloses) return;
             if (unsent == 0) progress = Now;
             outgoing.Enqueue(octets);
             unsent += octets.Length;
@@ -229,6 +267,8 @@ namespace Bookend
                 Break();
             }
             var reads = !session.IsOpen || waiting < MaxWaiting && unsent < MaxUnsent;
+            Excuse();
+            pausedAt = reads || isReading ? long.MaxValue : Now;
             if (reads && !isReading && !session.IsDone && socket.Connected) BeginReceive();
             var due = Math.Min(session.Deadline, unsent > 0 ? progress + Stall : long.MaxValue);
             if (due != long.MaxValue) timer.Change(Math.Max(0, due - Now), Timeout.Infinite);

@@ -76,6 +76,14 @@ namespace Bookend
         public Refused(string name, string detail) : base(name, detail) { }
     }
 
+    /// <summary>The answer to the own REQUEST of this id came and cannot be read; the session goes on.</summary>
+    public sealed class Unreadable : Fault
+    {
+        public Unreadable(uint id, Fault fault) : base(fault.Name, fault.Detail, fault.Offset) { Id = id; }
+
+        public uint Id { get; }
+    }
+
     /// <summary>The peer closed the connection: the code counts, the reason is for people (R6.3).</summary>
     public sealed class PeerClosed : Fault
     {

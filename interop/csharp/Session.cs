@@ -16,8 +16,8 @@ namespace Bookend
         public Message Deliver { get; internal set; }
         public Frame Frame { get; internal set; }
 
-        /// <summary>The answer to this request came and cannot be read; else 0.</summary>
-        public uint Unreadable { get; internal set; }
+        /// <summary>The answer to an own request came and cannot be read; else null.</summary>
+        public Unreadable Unreadable { get; internal set; }
 
         /// <summary>Close the sending direction behind all that is written, and read on.</summary>
         public bool HalfClose { get; internal set; }
@@ -25,7 +25,7 @@ namespace Bookend
         /// <summary>The session is over: the first cause by name; else null.</summary>
         public string End { get; internal set; }
 
-        /// <summary>The fault behind End or Unreadable; null if this side closed of its own will.</summary>
+        /// <summary>The fault behind End; null if this side closed of its own will.</summary>
         public Fault Fault { get; internal set; }
     }
 
@@ -140,6 +140,14 @@ namespace Bookend
                 else Fail(new Fault(due.Value), now, acts);
             }
             return acts;
+        }
+
+        /// <summary>The driver did not read for so long: the peer is not to blame for it.</summary>
+        public void Excuse(long duration)
+        {
+            clock.Excuse(duration);
+            pings.Excuse(duration);
+            empties.Excuse(duration);
         }
 
         /// <summary>Bytes have left: a long frame in transit keeps the promise (R7.2).</summary>
@@ -314,7 +322,7 @@ namespace Bookend
             else if (asked.Remove(id))
             {
                 // A reply never provokes a reply (R3.20): who waits for it is told on this side.
-                acts.Add(new Act { Unreadable = id, Fault = fault });
+                acts.Add(new Act { Unreadable = new Unreadable(id, fault) });
             }
         }
 
@@ -410,7 +418,7 @@ namespace Bookend
 
         private long helloDue = Never, headerDue = Never, bodyDue = Never, drainDue = Never, idle = Never, quiet = Never;
 
-        public long Heard { private get; set; }
+        public long Heard { get; set; }
         public long Wrote { private get; set; }
 
         public void Start(long now) => helloDue = now + 5000;
@@ -435,6 +443,15 @@ namespace Bookend
         {
             if (headerDue == Never) headerDue = now + 5000;
             if (length != null && bodyDue == Never) bodyDue = now + 5000 + length.Value * 1000 / 1024;
+        }
+
+        /// <summary>The driver did not read for so long: the peer is not to blame.</summary>
+        public void Excuse(long duration)
+        {
+            Heard += duration;
+            if (helloDue != Never) helloDue += duration;
+            if (headerDue != Never) headerDue += duration;
+            if (bodyDue != Never) bodyDue += duration;
         }
 
         public void FrameEnds() => headerDue = bodyDue = Never;
@@ -468,6 +485,7 @@ namespace Bookend
         private readonly Queue<long> times = new Queue<long>();
         private readonly int count;
         private readonly long period;
+        private long spare; // events that are admitted because they may have waited
 
         public Window(int count, long period)
         {
@@ -477,12 +495,18 @@ namespace Bookend
 
         public bool Admits(long now)
         {
-            if (times.Count == count && now - times.Peek() < period) return false;
+            if (times.Count == count && now - times.Peek() < period && --spare < 0)
+            {
+                spare = 0;
+                return false;
+            }
             if (times.Count == count) times.Dequeue();
             times.Enqueue(now);
             return true;
         }
 
         public void Clear() => times.Clear();
+
+        public void Excuse(long duration) => spare += duration * count / period;
     }
 }

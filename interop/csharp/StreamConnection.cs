@@ -23,6 +23,7 @@ namespace Bookend
         private readonly byte[] buffer = new byte[1 << 16];
         private readonly Queue<Act> acts = new Queue<Act>(); // of what was read; the rest is done at once
         private readonly Timer timer;
+        private long left; // when the last read ended; long.MaxValue while there is one
         private bool isBroken;
         private Fault fault;
 
@@ -49,7 +50,11 @@ namespace Bookend
         /// <summary>Exchanges HELLOs. Throws the Fault if that fails.</summary>
         public void Open()
         {
-            lock (gate) Do(session.Start(Now));
+            lock (gate)
+            {
+                left = Now;
+                Do(session.Start(left));
+            }
             while (!IsOpenOrOver())
             {
                 Read();
@@ -61,8 +66,8 @@ namespace Bookend
         }
 
         /// <summary>
-        /// The next message, or null once the session has ended in good order; throws the Fault otherwise. Calling it again
-        /// says that the last message has been acted on.
+        /// The next message, or null once the session has ended in good order; throws the Fault otherwise, or Unreadable,
+        /// which ends nothing. Calling it again says that the last message has been acted on.
         /// </summary>
         public Message Receive()
         {
@@ -75,6 +80,7 @@ namespace Bookend
                     else if (session.IsDone) break;
                 }
                 if (act == null) Read();
+                else if (act.Unreadable != null) throw act.Unreadable;
                 else if (act.Deliver != null) return act.Deliver;
             }
             Dispose();
@@ -93,6 +99,7 @@ namespace Bookend
         {
             lock (gate)
             {
+                if (to != 0 && session.IsOpen && !session.HasHub) throw new Refused("no-such-member", "there are no members without a hub");
                 var payload = Payload.Of(text, session.Peer?.Preferred ?? TextEncoding.Utf8, TextEncoding.Utf8);
                 Do(session.Send(new Message(session.HasHub ? Kind.Post : Kind.Message, payload) { To = to }, Now));
             }
@@ -115,7 +122,7 @@ namespace Bookend
         private void DoUpToMessage()
         {
             lock (gate)
-                while (acts.Count > 0 && acts.Peek().Deliver == null) Do(acts.Dequeue());
+                while (acts.Count > 0 && (acts.Peek().Write != null || acts.Peek().HalfClose)) Do(acts.Dequeue());
         }
 
         private bool IsOpenOrOver()
@@ -125,6 +132,11 @@ namespace Bookend
 
         private void Read()
         {
+            lock (gate)
+            {
+                Excuse();
+                left = long.MaxValue;
+            }
             var count = 0;
             try
             {
@@ -135,6 +147,7 @@ namespace Bookend
             }
             lock (gate)
             {
+                left = Now;
                 if (session.IsDone) return;
                 foreach (var act in count > 0 ? session.Receive(buffer, 0, count, Now) : session.EndOfStream(Now)) acts.Enqueue(act);
                 Schedule();
@@ -146,9 +159,19 @@ namespace Bookend
             lock (gate)
             {
                 if (session.IsDone) return;
+                Excuse();
                 Do(session.Tick(Now));
                 if (session.IsDone) stream.Dispose(); // wakes whoever reads
             }
+        }
+
+        /// <summary>What was not read may have come any time.</summary>
+        private void Excuse()
+        {
+            if (left == long.MaxValue) return;
+            var now = Now;
+            session.Excuse(now - left);
+            left = now;
         }
 
         private void Do(IEnumerable<Act> wanted)

@@ -29,11 +29,66 @@ internal static class Test
         Is("a question mark stands for nothing", "unmappable-text 2", FaultOf(() => Payload.Of("ab\u20ac", TextEncoding.Ascii)));
         Is("no illegal HELLO is sent", "bad-hello ", FaultOf(() => new Hello { Name = "a\nb" }.Body()));
         Is("nothing is sent before HELLO", "not-open ", FaultOf(() => new Session(Role.Client, new Hello()).Send(new Message(Kind.Message), 0)));
+        var patient = OpenSession();
+        patient.Excuse(50000);
+        patient.Tick(109000);
+        Is("a peer is not to blame for a driver that does not read", "True", patient.IsOpen.ToString());
+        patient.Tick(110000);
+        Is("for longer it is", "False", patient.IsOpen.ToString());
+        Is("twenty PINGs at once are a flood", "False", TakesTwentyPings(0).ToString());
+        Is("unless they may have waited", "True", TakesTwentyPings(10000).ToString());
+        var asking = OpenSession();
+        asking.Send(new Message(Kind.Request, Payload.Of("?")) { Id = 7 }, 0);
+        var reply = new Frame(4, TextEncoding.Utf8, new byte[] { 0, 0, 0, 7, 0x61, 0xFF }).Encode();
+        var answer = asking.Receive(reply, 0, reply.Length, 0).Select(act => act.Unreadable).FirstOrDefault();
+        Is("an answer that cannot be read is told", "7 bad-text 1", answer?.Id + " " + answer?.Name + " " + answer?.Offset);
         Talk();
+        OutlastHaste();
         TalkOverStreams();
         LeaveThoseWhoFallSilent();
         Console.WriteLine(failures == 0 ? "ok" : failures + " failed");
         return failures == 0 ? 0 : 1;
+    }
+
+    /// <summary>A client's session with a peer of the same HELLO, whose keepalive is 30 s; open at 0.</summary>
+    private static Session OpenSession()
+    {
+        var session = new Session(Role.Client, new Hello());
+        var hello = session.Start(0)[0].Write;
+        session.Receive(hello, 0, hello.Length, 0);
+        return session;
+    }
+
+    private static bool TakesTwentyPings(long excused)
+    {
+        var session = OpenSession();
+        session.Excuse(excused);
+        var ping = new Message(Kind.Ping).ToFrame().Encode();
+        for (var count = 0; count < 20; count++) session.Receive(ping, 0, ping.Length, excused);
+        return session.IsOpen;
+    }
+
+    /// <summary>A client that has closed before it can be answered: the handler's Refused ends nothing else.</summary>
+    private static void OutlastHaste()
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var hasty = new Session(Role.Client, new Hello());
+        var octets = hasty.Start(0)[0].Write
+            .Concat(new Message(Kind.Message, Payload.Of("hi")).ToFrame().Encode())
+            .Concat(new Message(Kind.Close, Payload.Of("")) { Code = 1000 }.ToFrame().Encode()).ToArray();
+        using (var over = new CountdownEvent(1))
+        using (var tcp = new TcpClient("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port))
+        {
+            var server = new Connection(listener.AcceptSocket(), Role.Server, new Hello(), new SynchronizationContext());
+            server.Received += message => server.Post("late");
+            server.Ended += fault => over.Signal();
+            server.Start();
+            tcp.GetStream().Write(octets, 0, octets.Length);
+            tcp.Client.Shutdown(SocketShutdown.Send);
+            Is("who is in haste harms nobody", "True", over.Wait(10000).ToString());
+        }
+        listener.Stop();
     }
 
     /// <summary>Two connections over TCP, each with its own context: a message, its order before the PONG, and the end.</summary>

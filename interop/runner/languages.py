@@ -39,6 +39,10 @@ CSHARP_BUILD = "interop/build/csharp"
 CSHARP_LIBRARY = tuple(
     f"interop/csharp/{name}.cs" for name in ("Fault", "Frame", "Text", "Hello", "Message", "Session", "Connection")
 )
+CORE_TESTS = ("--lib", "--test", "vectors", "--test", "connection", "--test", "explained", "--test", "adverse")
+"""Of the crate `bookend`, what may turn out otherwise on another machine."""
+
+JAVASCRIPT_TESTS = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/javascript/test").glob("*.test.js")))
 JAVA_SOURCES = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/java").glob("*/bookend/*.java")))
 JAVA = ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", "interop/build/java")
 """Without what pays off in programs that run for long."""
@@ -64,6 +68,8 @@ class Language:
     build: Tuple[Tuple[str, ...], ...]
     adapter: Tuple[str, ...]
     chat: Tuple[str, ...]
+    tests: Tuple[Tuple[str, ...], ...]
+    """The peer's own tests, each with the status 0 if all is well; what the next one needs may be one of them."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -78,6 +84,12 @@ def c_build(name: str, compiler: Sequence[str], suffix: str = "", libraries: Seq
     )
 
 
+def c_tests(name: str, compiler: Sequence[str], emulator: Sequence[str] = (), suffix: str = "") -> Tuple[Tuple[str, ...], ...]:
+    """The commands that build the tests of the peer in C, and run them."""
+    program = f"interop/build/{name}/bookend-test{suffix}"
+    return ((*compiler, *C_FLAGS, program, "interop/c/test.c", "interop/c/test_session.c", *C_LIBRARY), (*emulator, program))
+
+
 def c_elsewhere(name: str, compiler: str, emulator: Tuple[str, ...]) -> Language:
     """The C peer for another machine, statically linked, as this one has none of its libraries."""
     return Language(
@@ -87,6 +99,7 @@ def c_elsewhere(name: str, compiler: str, emulator: Tuple[str, ...]) -> Language
         build=c_build(name, (compiler, "-static", "-Wl,--no-warnings")),
         adapter=(*emulator, f"interop/build/{name}/bookend-adapter"),
         chat=(*emulator, f"interop/build/{name}/bookend-chat"),
+        tests=c_tests(name, (compiler, "-static"), emulator),
     )
 
 
@@ -98,6 +111,7 @@ LANGUAGES = (
         build=((*CARGO, "bookend-adapter", "-p", "bookend-client"),),
         adapter=("{rust}/bookend-adapter",),
         chat=("{rust}/bookend", "chat"),
+        tests=(("cargo", "test", "--quiet", "-p", "bookend"),),
     ),
     Language(
         name="python",
@@ -106,6 +120,7 @@ LANGUAGES = (
         build=(),
         adapter=(sys.executable, "-m", "bookend.adapter"),
         chat=(sys.executable, "-m", "bookend.chat"),
+        tests=((sys.executable, "-W", "error", "-m", "unittest", "discover", "-s", "interop/python/tests"),),
         environment={"PYTHONPATH": str(ROOT / "interop/python/src")},
     ),
     Language(
@@ -115,6 +130,7 @@ LANGUAGES = (
         build=c_build("c", ("cc",)),
         adapter=("{c}/bookend-adapter",),
         chat=("{c}/bookend-chat",),
+        tests=(("make", "--no-print-directory", "-C", "interop/c", "BUILD=../build/c", "test"),),
     ),
     Language(
         name="rust-windows",
@@ -123,7 +139,10 @@ LANGUAGES = (
         build=WINDOWS_BUILD,
         adapter=(WINE, "{windows}/bookend-adapter.exe"),
         chat=(WINE, "{windows}/bookend.exe", "chat"),
-        environment=WINE_ENVIRONMENT,
+        tests=(
+            ("cargo", "test", "--quiet", "--config", "profile.dev.debug=0", "--target", WINDOWS_TARGET, "-p", "bookend", *CORE_TESTS),
+        ),
+        environment={**WINE_ENVIRONMENT, "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER": WINE},
     ),
     c_elsewhere("c-32-bit", "i686-linux-gnu-gcc", ()),
     c_elsewhere("c-big-endian", "s390x-linux-gnu-gcc", ("qemu-s390x",)),
@@ -137,6 +156,7 @@ LANGUAGES = (
         ),
         adapter=(WINE, "interop/build/c-windows/bookend-adapter.exe"),
         chat=(WINE, "interop/build/c-windows/bookend-chat.exe"),
+        tests=c_tests("c-windows", (WINDOWS_COMPILER,), (WINE,), ".exe"),
         environment=WINE_ENVIRONMENT,
     ),
     Language(
@@ -146,6 +166,7 @@ LANGUAGES = (
         build=(),
         adapter=("node", "interop/javascript/adapter.js"),
         chat=("node", "interop/javascript/chat.js"),
+        tests=(("node", "--test", *JAVASCRIPT_TESTS),),
     ),
     Language(
         name="csharp",
@@ -157,6 +178,10 @@ LANGUAGES = (
         ),
         adapter=("mono", f"{CSHARP_BUILD}/adapter.exe"),
         chat=("mono", f"{CSHARP_BUILD}/chat.exe"),
+        tests=(
+            (*MCS, f"-out:{CSHARP_BUILD}/test.exe", "interop/csharp/Test.cs", "interop/csharp/StreamConnection.cs", *CSHARP_LIBRARY),
+            ("mono", f"{CSHARP_BUILD}/test.exe"),
+        ),
     ),
     Language(
         name="go",
@@ -165,6 +190,7 @@ LANGUAGES = (
         build=(("sh", "-c", "cd interop/go && go build -buildvcs=false -o ../build/go/ ./cmd/..."),),
         adapter=("interop/build/go/adapter",),
         chat=("interop/build/go/chat",),
+        tests=(("sh", "-c", 'cd interop/go && test -z "$(gofmt -l .)" && go vet ./... && go test -race ./...'),),
     ),
     Language(
         name="java",
@@ -173,6 +199,7 @@ LANGUAGES = (
         build=(("javac", "-Xlint:all", "-Werror", "-d", "interop/build/java", *JAVA_SOURCES),),
         adapter=(*JAVA, "bookend.Adapter"),
         chat=(*JAVA, "bookend.Chat"),
+        tests=((*JAVA, "bookend.Tests"),),
     ),
 )
 

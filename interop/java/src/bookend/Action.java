@@ -9,7 +9,7 @@ public sealed interface Action {
     record Deliver(Message message, long number, Frame frame) implements Action {}
 
     /** The answer to this request came and cannot be read. */
-    record Unreadable(long id, Fault fault) implements Action {}
+    record Unreadable(Fault.Unreadable fault) implements Action {}
 
     /** Close the sending direction behind all that is written, and read on. */
     record HalfClose() implements Action {}

@@ -24,6 +24,9 @@ public final class ChannelConnection {
         /** A message came, in the frame of that number. */
         void received(ChannelConnection connection, Message message, long number);
 
+        /** The answer to an own REQUEST came and cannot be read. */
+        default void unreadable(ChannelConnection connection, Fault.Unreadable fault) {}
+
         /** It is over; the fault is null if this side closed, or the peer with `normal`. */
         void ended(ChannelConnection connection, Fault fault);
     }
@@ -39,6 +42,7 @@ public final class ChannelConnection {
     private final Queue<ByteBuffer> outgoing = new ArrayDeque<>();
     private long unsent;
     private long progress;
+    private long pausedAt = Long.MAX_VALUE; // since when nothing is read
     private boolean halfCloses;
     private boolean isShut;
     private boolean isBroken;
@@ -108,11 +112,20 @@ public final class ChannelConnection {
 
     private void onTime() {
         if (due() > now()) return;
+        excuse();
         if (unsent > 0 && now() >= progress + STALL) {
             apply(session.abort(new Fault("slow-consumer", "no progress for " + STALL + " ms")));
         } else {
             apply(session.tick(now()));
         }
+    }
+
+    /** While nothing is read, the peer is not to blame for its silence. */
+    private void excuse() {
+        if (pausedAt == Long.MAX_VALUE) return;
+        long now = now();
+        session.excuse(now - pausedAt);
+        pausedAt = now;
     }
 
     private void ready() {
@@ -154,6 +167,7 @@ public final class ChannelConnection {
         if (action instanceof Action.Write write) enqueue(write.octets());
         tellOpened(); // behind the own HELLO, which goes before whatever the application says
         if (action instanceof Action.Deliver deliver) tell(() -> listener.received(this, deliver.message(), deliver.number()));
+        if (action instanceof Action.Unreadable unreadable) tell(() -> listener.unreadable(this, unreadable.fault()));
         if (action instanceof Action.HalfClose) halfCloses = true;
         if (action instanceof Action.End end && fault == null) {
             fault = end.fault() instanceof Fault.PeerClosed closed && closed.code() == 1000 ? null : end.fault();
@@ -209,6 +223,8 @@ public final class ChannelConnection {
         }
         if (!channel.isConnected()) return;
         boolean reads = !session.isOpen() || unsent < MAX_UNSENT;
+        excuse();
+        pausedAt = reads ? Long.MAX_VALUE : now();
         key.interestOps((reads ? SelectionKey.OP_READ : 0) | (unsent > 0 ? SelectionKey.OP_WRITE : 0));
     }
 

@@ -55,6 +55,14 @@ final class Clock {
         if (length >= 0 && bodyDue == NEVER) bodyDue = now + 5000 + length * 1000 / 1024;
     }
 
+    /** The driver did not read for so long: the peer is not to blame. */
+    void excuse(long duration) {
+        heard += duration;
+        helloDue = helloDue == NEVER ? NEVER : helloDue + duration;
+        headerDue = headerDue == NEVER ? NEVER : headerDue + duration;
+        bodyDue = bodyDue == NEVER ? NEVER : bodyDue + duration;
+    }
+
     void frameEnds() {
         headerDue = NEVER;
         bodyDue = NEVER;
@@ -89,6 +97,7 @@ final class Clock {
         private final ArrayDeque<Long> times = new ArrayDeque<>();
         private final int count;
         private final long period;
+        private long spare; // events that are admitted because they may have waited
 
         Window(int count, long period) {
             this.count = count;
@@ -96,10 +105,17 @@ final class Clock {
         }
 
         boolean admits(long now) {
-            if (times.size() == count && now - times.peek() < period) return false;
+            if (times.size() == count && now - times.peek() < period && --spare < 0) {
+                spare = 0;
+                return false;
+            }
             if (times.size() == count) times.remove();
             times.add(now);
             return true;
+        }
+
+        void excuse(long duration) {
+            spare += duration * count / period;
         }
 
         void clear() {

@@ -39,6 +39,7 @@ public final class Connection implements AutoCloseable {
     private final byte[] buffer = new byte[1 << 16];
     private final Session session; // this and what follows are guarded by it
     private final Queue<Action> actions = new ArrayDeque<>(); // of what was read; the rest is done at once
+    private long left; // when the last read ended; Long.MAX_VALUE while there is one
     private long alarm = Long.MAX_VALUE; // when the next look at the clock is
     private boolean isShut; // nothing more is written
     private Fault fault;
@@ -69,7 +70,8 @@ public final class Connection implements AutoCloseable {
     /** Exchanges HELLOs; throws the Fault if that fails. */
     public void open() {
         synchronized (session) {
-            run(session.start(now()));
+            left = now();
+            run(session.start(left));
         }
         while (!isOpenOrOver()) {
             read();
@@ -97,8 +99,9 @@ public final class Connection implements AutoCloseable {
     public record Received(Message message, long number) {}
 
     /**
-     * The next message, or null once the session has ended in good order; throws the Fault otherwise. Calling it again says
-     * that the last message has been acted on, and lets a PONG go that waited for that (R3.10).
+     * The next message, or null once the session has ended in good order; throws the Fault otherwise, or Fault.Unreadable,
+     * which ends nothing. Calling it again says that the last message has been acted on, and lets a PONG go that waited for
+     * that (R3.10).
      */
     public Received receive() {
         while (true) {
@@ -109,6 +112,7 @@ public final class Connection implements AutoCloseable {
                 if (action != null) run(List.of(action));
             }
             if (action == null) read();
+            else if (action instanceof Action.Unreadable unreadable) throw unreadable.fault();
             else if (action instanceof Action.Deliver deliver) return new Received(deliver.message(), deliver.number());
         }
         end(stream);
@@ -151,10 +155,14 @@ public final class Connection implements AutoCloseable {
     @Override
     public void close() {
         close(1000);
-        try {
-            while (receive() != null) {}
-        } catch (Fault known) {
-            end(stream); // receive has thrown it, or nobody wanted to know
+        while (true) {
+            try {
+                if (receive() == null) return;
+            } catch (Fault.Unreadable passedOver) {
+                continue;
+            } catch (Fault known) {
+                return; // receive has thrown it before, or nobody wanted to know
+            }
         }
     }
 
@@ -165,7 +173,7 @@ public final class Connection implements AutoCloseable {
     /** The own HELLO, or a CLOSE in its place, waits for nobody. */
     private void runUpToMessage() {
         synchronized (session) {
-            while (actions.peek() != null && !(actions.peek() instanceof Action.Deliver)) run(List.of(actions.remove()));
+            while (actions.peek() instanceof Action.Write || actions.peek() instanceof Action.HalfClose) run(List.of(actions.remove()));
         }
     }
 
@@ -180,6 +188,8 @@ public final class Connection implements AutoCloseable {
         synchronized (reader) {
             synchronized (session) {
                 if (session.isDone() || !actions.isEmpty()) return;
+                excuse();
+                left = Long.MAX_VALUE;
             }
             int count;
             try {
@@ -188,6 +198,7 @@ public final class Connection implements AutoCloseable {
                 count = -1; // as if it had ended
             }
             synchronized (session) {
+                left = now();
                 if (session.isDone()) return;
                 actions.addAll(count > 0 ? session.receive(buffer, 0, count, now()) : session.endOfStream(now()));
                 schedule();
@@ -199,9 +210,18 @@ public final class Connection implements AutoCloseable {
         synchronized (session) {
             alarm = Long.MAX_VALUE;
             if (session.isDone()) return;
+            excuse();
             run(session.tick(now()));
             if (session.isDone()) end(stream); // wakes whoever reads
         }
+    }
+
+    /** What was not read may have come any time. */
+    private void excuse() {
+        if (left == Long.MAX_VALUE) return;
+        long now = now();
+        session.excuse(now - left);
+        left = now;
     }
 
     /** Who writes holds the lock, perhaps for ever: ending the stream wakes it. */

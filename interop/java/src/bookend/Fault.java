@@ -87,6 +87,21 @@ public class Fault extends RuntimeException {
         }
     }
 
+    /** The answer to the own REQUEST of this id came and cannot be read; the session goes on. */
+    public static final class Unreadable extends Fault {
+        private static final long serialVersionUID = 1;
+        private final long id;
+
+        Unreadable(long id, Fault fault) {
+            super(fault.name(), fault.detail, fault.offset());
+            this.id = id;
+        }
+
+        public long id() {
+            return id;
+        }
+    }
+
     /** The peer closed the connection: the code counts, the reason is for people (R6.3). */
     public static final class PeerClosed extends Fault {
         private static final long serialVersionUID = 1;

@@ -128,6 +128,13 @@ public final class Session {
         return actions;
     }
 
+    /** The driver did not read for so long: the peer is not to blame for it. */
+    public void excuse(long duration) {
+        clock.excuse(duration);
+        pings.excuse(duration);
+        empties.excuse(duration);
+    }
+
     /** Bytes have left: a long frame in transit keeps the promise (R7.2). */
     public void wrote(long now) {
         clock.write(now);
@@ -282,7 +289,7 @@ public final class Session {
             actions.add(sendError(id, current, fault, now));
         } else if (asked.remove(id)) {
             // A reply never provokes a reply (R3.20): who waits for it is told on this side.
-            actions.add(new Action.Unreadable(id, fault));
+            actions.add(new Action.Unreadable(new Fault.Unreadable(id, fault)));
         }
     }
 

@@ -50,6 +50,10 @@ final class Tests {
                 "" + Message.reason("\ud83d\ude00".repeat(60), TextEncoding.UTF_8).octets().length);
         is("an unknown kind that may be ignored is", "null",
                 "" + Message.parse(new Frame(0x80, TextEncoding.BINARY, new byte[1]), Set.of()));
+        is("a peer is not to blame for a driver that does not read", "true false", "" + isOpenAt(109_000, 50_000) + " " + isOpenAt(110_000, 50_000));
+        is("twenty PINGs at once are a flood", "false", "" + takesTwentyPings(0));
+        is("unless they may have waited", "true", "" + takesTwentyPings(10_000));
+        is("an answer that cannot be read is told", "bad-text 1", unreadable());
         CompletableFuture<String> stalled = CompletableFuture.supplyAsync(Tests::talkToNobody);
         talk();
         talkInSecret();
@@ -59,6 +63,39 @@ final class Tests {
         is("who does not read is left", "not-open -1, slow-consumer -1", stalled.get(30, TimeUnit.SECONDS));
         System.out.println(failures == 0 ? "ok" : failures + " failed");
         System.exit(failures == 0 ? 0 : 1);
+    }
+
+    /** A client's session with a peer of the same HELLO, whose keepalive is 30 s; open at 0. */
+    private static Session openSession() {
+        Session session = new Session(Session.Role.CLIENT, new Hello());
+        byte[] hello = ((Action.Write) session.start(0).get(0)).octets();
+        session.receive(hello, 0, hello.length, 0);
+        return session;
+    }
+
+    private static boolean isOpenAt(long time, long excused) {
+        Session session = openSession();
+        session.excuse(excused);
+        session.tick(time);
+        return session.isOpen();
+    }
+
+    private static boolean takesTwentyPings(long excused) {
+        Session session = openSession();
+        session.excuse(excused);
+        byte[] ping = new Message.Ping(Payload.binary(new byte[0])).toFrame().encode();
+        for (int count = 0; count < 20; count++) session.receive(ping, 0, ping.length, excused);
+        return session.isOpen();
+    }
+
+    private static String unreadable() {
+        Session session = openSession();
+        session.send(new Message.Request(7, Payload.of("?")), 0);
+        byte[] reply = new Frame(0x04, TextEncoding.UTF_8, new byte[] {0, 0, 0, 7, 'a', (byte) 0xFF}).encode();
+        for (Action action : session.receive(reply, 0, reply.length, 0)) {
+            if (action instanceof Action.Unreadable it && it.fault().id() == 7) return it.fault().name() + " " + it.fault().offset();
+        }
+        return "nothing";
     }
 
     /** Two connections over streams: each side has a thread, and reads until the other has closed. */

@@ -1,0 +1,50 @@
+"""Runs the own tests of every peer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Callable, Collection, Mapping, Optional, Sequence
+
+from conformance import is_failure
+from languages import LANGUAGES, ROOT, Language, NotRun, build, command_of
+from table import Table
+
+TIME_LIMIT = 900.0
+"""Seconds that one command may take; some of them compile."""
+
+Print = Callable[[str], None]
+
+
+def run(table: Table, only: Collection[str], say: Print = print) -> None:
+    """The tests of each language, or of those of `only`: how many of their commands passed; of one that fails, all it said."""
+    for language in LANGUAGES:
+        if only and language.name not in only:
+            continue
+        try:
+            build(language)
+        except NotRun as reason:
+            table.not_run(language.name, str(reason), failure=is_failure(reason))
+            continue
+        table.count(language.name, "own tests", passed(language, say), len(language.tests))
+
+
+def passed(language: Language, say: Print) -> int:
+    """How many commands passed before the first that did not."""
+    for number, command in enumerate(language.tests):
+        failure = failure_of(command_of(command), {**os.environ, **language.environment})
+        if failure is not None:
+            say(f"{language.name}: {' '.join(command)}\n{failure}\n")
+            return number
+    return len(language.tests)
+
+
+def failure_of(command: Sequence[str], environment: Mapping[str, str]) -> Optional[str]:
+    """What a command said before it failed, or None if it did not."""
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIME_LIMIT
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None if done.returncode == 0 else f"{done.stdout.decode('utf-8', 'replace')}exit status {done.returncode}"
