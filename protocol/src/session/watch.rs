@@ -181,9 +181,8 @@ impl Watch {
             State::Greeting | State::Closing => Some(self.until),
             State::Open => {
                 let ping = period(self.keepalive).map(|period| self.last_sent.saturating_add(period));
-                let idle = self.patience().map(|patience| self.last_heard.saturating_add(patience));
                 let frame = self.partial.as_ref().map(|partial| partial.deadline);
-                [ping, idle, frame].into_iter().flatten().min()
+                [ping, self.idle_due(), frame].into_iter().flatten().min()
             }
             State::Closed => None,
         };
@@ -200,22 +199,24 @@ impl Watch {
     }
 
     fn due_while_open(&self, now: Duration) -> Option<Due> {
-        let silence = now.saturating_sub(self.last_heard);
-        if self.patience().is_some_and(|patience| silence >= patience) {
-            return Some(Due::Fault(Error::Idle { seconds: silence.as_secs() }));
-        }
-        if let Some(partial) = self.partial.as_ref().filter(|partial| now >= partial.deadline) {
-            let Partial { offset, expected, .. } = *partial;
+        let idle = self.idle_due();
+        let partial = self.partial.as_ref().filter(|partial| now >= partial.deadline);
+        if let Some(&Partial { offset, expected, deadline }) = partial
+            && idle.is_none_or(|idle| deadline <= idle)
+        {
             let expected = expected.map(NonZeroU64::get);
             return Some(Due::Fault(Error::FrameTimeout { arrived: self.heard - offset, expected }));
+        }
+        if idle.is_some_and(|idle| now >= idle) {
+            return Some(Due::Fault(Error::Idle { seconds: now.saturating_sub(self.last_heard).as_secs() }));
         }
         let quiet = now.saturating_sub(self.last_sent);
         period(self.keepalive).is_some_and(|period| quiet >= period).then_some(Due::Ping)
     }
 
-    /// Twice the peer's promise.
-    fn patience(&self) -> Option<Duration> {
-        period(self.peer_keepalive).map(|period| period * 2)
+    /// When the peer will have been silent for twice its promise.
+    fn idle_due(&self) -> Option<Duration> {
+        period(self.peer_keepalive).map(|period| self.last_heard.saturating_add(period * 2))
     }
 }
 
