@@ -256,6 +256,7 @@ impl JoinError {
             (Stage::Hello, "bad-start" | "no-close" | "truncated" | "hello-timeout" | "connection-reset") => {
                 NOT_BOOKEND
             }
+            (Stage::Hello, "normal" | "going-away") => "the hub takes nobody now: try again later",
             (Stage::Hello, _) => "the sides do not agree on the protocol: see SPEC.md, section 4",
             (_, "no-welcome") => "what answers there says that it is a hub and is none: --plain talks to any peer",
             _ => "the hub's log may say more",

@@ -117,7 +117,7 @@ impl<S: Read + Write> Connection<S> {
                 return Ok(connection);
             }
             if !connection.turn()? {
-                return Err(Error::NotOpen.into());
+                return Err(ConnectionError::of_unopened(&connection.endpoint.session));
             }
         }
     }

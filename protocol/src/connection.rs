@@ -373,7 +373,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return self.poll_write(cx).map(Ok);
             }
             if !ready!(self.poll_turn(cx))? {
-                return Poll::Ready(Err(Error::NotOpen.into()));
+                return Poll::Ready(Err(ConnectionError::of_unopened(&self.endpoint.session)));
             }
         }
     }

@@ -20,7 +20,7 @@ pub enum ConnectionError {
         /// What may be behind it, if it was the peer that broke it.
         diagnosis: Option<Box<Diagnosis>>,
     },
-    /// The peer closed the session, and not because it was done.
+    /// The peer closed the session, and not because it was done: with another code than 1000, or before it was open.
     Closed {
         /// Why, as a number.
         code: Code,
@@ -52,6 +52,16 @@ impl ConnectionError {
                 Err(ConnectionError::Closed { code: *code, reason: reason.clone() })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// How a session ended that was never open: not well, with whatever code.
+    pub(crate) fn of_unopened(session: &Session) -> ConnectionError {
+        match session.outcome() {
+            Some(Outcome::PeerClosed { code, reason }) => {
+                ConnectionError::Closed { code: *code, reason: reason.clone() }
+            }
+            _ => Error::NotOpen.into(),
         }
     }
 

@@ -93,6 +93,22 @@ fn batches_bring_every_message_in_order() {
 }
 
 #[test]
+fn a_close_in_place_of_hello_says_why_nothing_was_opened() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let busy = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"\xF5\xF8\x08\x01\x00\x00\x00\x0C\x03\xE9going-away\xF8\xF5").unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    });
+    match blocking::connect_tcp(address, Hello::new()) {
+        Err(ConnectionError::Closed { code: Code::GOING_AWAY, reason }) => assert_eq!(reason, "going-away"),
+        other => panic!("{other:?}"),
+    }
+    busy.join().unwrap();
+}
+
+#[test]
 fn a_foreign_peer_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -387,6 +387,17 @@ async fn a_close_that_came_before_the_stream_broke_is_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_close_in_place_of_hello_says_why_nothing_was_opened() {
+    // [R7.8]
+    let (mut raw, opening) = raw_client();
+    raw.write_all(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8normal: come again")).await.unwrap();
+    match opening.await.unwrap() {
+        Err(ConnectionError::Closed { code: Code::NORMAL, reason }) => assert_eq!(reason, "normal: come again"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_peer_that_vanishes_fails_those_who_wait() {
     // [R7.9]
     let (raw, mut server) = open_raw_client().await;
