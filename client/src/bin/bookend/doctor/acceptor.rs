@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::io;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, timeout_at};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::subject::{Reached, Side};
 
@@ -20,6 +22,32 @@ pub(crate) enum Acceptor {
         /// It was started before: only once its complaints are shown.
         again: Cell<bool>,
     },
+}
+
+/// How long a client that was started has to end by itself, once its connection is closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A client that was started for one connection: it may end by itself, and has to end.
+#[derive(Debug)]
+pub(super) struct Started(Option<Child>);
+
+impl Started {
+    /// The number of the process, while it runs.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.0.as_ref()?.id()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if let (Some(mut child), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            drop(child.stdin.take());
+            // Nobody waits for it: the next check begins meanwhile. Behind the time it is killed as it is dropped.
+            runtime.spawn(async move {
+                let _ended = timeout(FAREWELL, child.wait()).await;
+            });
+        }
+    }
 }
 
 /// What stands for the port, and for host and port.
@@ -55,7 +83,7 @@ impl Acceptor {
     }
 }
 
-fn start(command: &[String], listener: &TcpListener, quiet: bool) -> io::Result<Child> {
+fn start(command: &[String], listener: &TcpListener, quiet: bool) -> io::Result<Started> {
     let address = listener.local_addr()?;
     let (port, address) = (address.port().to_string(), address.to_string());
     let mut words = command.iter().map(|word| word.replace(PORT, &port).replace(ADDRESS, &address));
@@ -66,5 +94,5 @@ fn start(command: &[String], listener: &TcpListener, quiet: bool) -> io::Result<
     if quiet {
         command.stderr(Stdio::null());
     }
-    command.spawn()
+    Ok(Started(Some(command.spawn()?)))
 }

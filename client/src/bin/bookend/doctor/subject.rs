@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use bookend::{Encoding, Encodings, Hello, kind};
 use tokio::net::TcpStream;
-use tokio::process::Child;
 use tokio::time::{Instant, timeout_at};
 
-use super::acceptor::Acceptor;
+use super::acceptor::{Acceptor, Started};
 use super::conduct::{Conduct, Watch};
 use super::hello::Facts;
 use super::report::Finding;
@@ -34,7 +33,7 @@ pub(super) struct Reached {
     pub(super) stream: TcpStream,
     pub(super) side: Side,
     /// The peer, if it was started for this connection.
-    pub(super) process: Option<Child>,
+    pub(super) process: Option<Started>,
 }
 
 /// How connections to a peer come about.

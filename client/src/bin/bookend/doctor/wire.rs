@@ -10,9 +10,9 @@ use bookend::session::MAX_PREAMBLE;
 use bookend::{Code, Decoder, Encoding, Error, Hello, MAX_HELLO, Message, OVERHEAD, START, kind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::acceptor::Started;
 use super::conduct::Watch;
 use super::subject::{Reached, Side};
 use crate::memory::Memory;
@@ -38,7 +38,7 @@ pub(super) struct Peer<'a> {
     decoder: Decoder,
     watch: Watch<'a>,
     /// The peer itself, if it was started for this connection; it ends with it.
-    process: Option<Child>,
+    process: Option<Started>,
 }
 
 /// A frame as it came.
