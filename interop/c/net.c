@@ -17,7 +17,14 @@
 #include <io.h>
 #include <windows.h>
 
-enum { INPUT_SLICE = 50 }; /* ms; sockets and events cannot be waited for together, so the one is looked at between the others */
+/*
+ * The connection tells what became possible by an event, which can be waited for together with that of the input: once, and
+ * again only after it was tried in vain.
+ */
+static struct {
+    WSAEVENT event;
+    bool readable, writable;
+} link;
 
 static bool start(void) {
     WSADATA ignored;
@@ -25,8 +32,10 @@ static bool start(void) {
     return WSAStartup(MAKEWORD(2, 2), &ignored) == 0;
 }
 
-static bool try_again(void) {
-    return WSAGetLastError() == WSAEWOULDBLOCK;
+static bool try_again(bool reading) {
+    if (WSAGetLastError() != WSAEWOULDBLOCK) return false;
+    *(reading ? &link.readable : &link.writable) = false;
+    return true;
 }
 
 static const char *last_problem(void) {
@@ -34,9 +43,9 @@ static const char *last_problem(void) {
 }
 
 static bool never_block(intptr_t socket) {
-    u_long on = 1;
-
-    return ioctlsocket((SOCKET)socket, FIONBIO, &on) == 0;
+    if (link.event == NULL) link.event = WSACreateEvent();
+    link.readable = link.writable = true;
+    return WSAEventSelect((SOCKET)socket, link.event, FD_READ | FD_WRITE | FD_CLOSE) == 0;
 }
 
 static void close_socket(intptr_t socket) {
@@ -77,17 +86,17 @@ static bool has_input(void) {
 }
 
 void net_wait(const net *net, net_wish *wish, int ms) {
-    uint64_t until = net_now() + (uint64_t)(ms < 0 ? 0 : ms);
-    bool with_input = wish->input;
-    WSAPOLLFD asked;
-    int slice;
+    bool at_once = (wish->read && link.readable) || (wish->write && link.writable) || (wish->input && has_input());
+    WSANETWORKEVENTS found;
+    HANDLE awaited[2];
 
-    asked.fd = (SOCKET)net->socket;
-    asked.events = (SHORT)((wish->read ? POLLIN : 0) | (wish->write ? POLLOUT : 0));
-    do {
-        wish->input = with_input && has_input();
-        slice = wish->input ? 0 : with_input && (ms < 0 || ms > INPUT_SLICE) ? INPUT_SLICE : ms;
-    } while (WSAPoll(&asked, 1, slice) == 0 && !wish->input && (ms < 0 || net_now() < until));
+    awaited[0] = link.event;
+    awaited[1] = input.ready;
+    (void)WaitForMultipleObjects(wish->input ? 2 : 1, awaited, FALSE, at_once ? 0 : ms < 0 ? INFINITE : (DWORD)ms);
+    wish->input = wish->input && has_input();
+    if (WSAEnumNetworkEvents((SOCKET)net->socket, link.event, &found) != 0) return;
+    if (found.lNetworkEvents & (FD_READ | FD_CLOSE)) link.readable = true;
+    if (found.lNetworkEvents & (FD_WRITE | FD_CLOSE)) link.writable = true;
 }
 
 long net_read_input(uint8_t *to, size_t capacity) {
@@ -126,7 +135,8 @@ static bool start(void) {
     return signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 }
 
-static bool try_again(void) {
+static bool try_again(bool reading) {
+    (void)reading;
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
@@ -199,19 +209,19 @@ bool net_connect(net *net, const char *host, const char *port) {
     return connected;
 }
 
-static long outcome(net *net, long length) {
+static long outcome(net *net, long length, bool reading) {
     if (length >= 0) return length;
-    if (try_again()) return NET_LATER;
+    if (try_again(reading)) return NET_LATER;
     net->problem = last_problem();
     return NET_FAILED;
 }
 
 long net_read(net *net, uint8_t *to, size_t capacity) {
-    return outcome(net, (long)recv(net->socket, (char *)to, capacity, 0));
+    return outcome(net, (long)recv(net->socket, (char *)to, capacity, 0), true);
 }
 
 long net_write(net *net, const uint8_t *from, size_t length) {
-    return outcome(net, (long)send(net->socket, (const char *)from, length, 0));
+    return outcome(net, (long)send(net->socket, (const char *)from, length, 0), false);
 }
 
 void net_end_writing(net *net) {
