@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -140,6 +141,7 @@ LANGUAGES = (
         adapter=(WINE, "{windows}/bookend-adapter.exe"),
         chat=(WINE, "{windows}/bookend.exe", "chat"),
         tests=(
+            ("cp", "{windows}/bcryptprimitives.dll", "{windows}/deps"),
             ("cargo", "test", "--quiet", "--config", "profile.dev.debug=0", "--target", WINDOWS_TARGET, "-p", "bookend", *CORE_TESTS),
         ),
         environment={**WINE_ENVIRONMENT, "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER": WINE},
@@ -279,9 +281,17 @@ def start_wine() -> None:
 
 
 def end_wine() -> None:
-    """Ends what programs under Wine have left running."""
-    if WINE_PREFIX.exists():
-        wine_server("-k")
+    """Ends what programs under Wine have left running, and what Wine's server has, should it have failed before."""
+    if not WINE_PREFIX.exists():
+        return
+    wine_server("-k")
+    mark = f"WINEPREFIX={WINE_PREFIX}".encode()
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in environment.read_bytes().split(b"\0"):
+                os.kill(int(environment.parent.name), signal.SIGKILL)
+        except OSError:
+            continue  # it has ended, or belongs to somebody else
 
 
 def wine_server(option: str) -> None:

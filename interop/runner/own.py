@@ -26,7 +26,10 @@ def run(table: Table, only: Collection[str], say: Print = print) -> None:
         except NotRun as reason:
             table.not_run(language.name, str(reason), failure=is_failure(reason))
             continue
-        table.count(language.name, "own tests", passed(language, say), len(language.tests))
+        if language.tests:
+            table.count(language.name, "own tests", passed(language, say), len(language.tests))
+        else:
+            table.not_run(language.name, "no tests", failure=True)
 
 
 def passed(language: Language, say: Print) -> int:

@@ -63,7 +63,7 @@ class Conformance(unittest.TestCase):
 
 
 class MissingTools(unittest.TestCase):
-    LACKING = Language("peer", folder="interop", tools=("no-such-tool",), build=(), adapter=(), chat=())
+    LACKING = Language("peer", folder="interop", tools=("no-such-tool",), build=(), adapter=(), chat=(), tests=())
 
     def run_with(self, language: Language, environment: str) -> Table:
         table = Table()
@@ -81,7 +81,7 @@ class MissingTools(unittest.TestCase):
         self.assertTrue(self.run_with(self.LACKING, environment="true").failed)
 
     def test_a_build_that_fails_is_a_failure_everywhere(self) -> None:
-        broken = Language("peer", folder="interop", tools=(), build=((sys.executable, "-c", "raise SystemExit(1)"),), adapter=(), chat=())
+        broken = Language("peer", folder="interop", tools=(), build=((sys.executable, "-c", "raise SystemExit(1)"),), adapter=(), chat=(), tests=())
         table = self.run_with(broken, environment="")
         self.assertIn("peer  not run (build failed: ", table.lines()[1])
         self.assertTrue(table.failed)

@@ -1,0 +1,49 @@
+"""A peer's own tests count only if they ran and passed."""
+
+import sys
+import unittest
+from typing import List, Tuple
+from unittest import mock
+
+import own
+from languages import Language
+from table import Table
+
+
+def command(program: str) -> Tuple[str, ...]:
+    return (sys.executable, "-c", program)
+
+
+def tested(*tests: Tuple[str, ...]) -> Tuple[Table, List[str]]:
+    """The table and what was said, where a peer has these tests."""
+    table, said = Table(), []  # type: Table, List[str]
+    peer = Language("peer", folder="interop", tools=(), build=(), adapter=(), chat=(), tests=tests)
+    with mock.patch.object(own, "LANGUAGES", (peer,)):
+        own.run(table, only=(), say=said.append)
+    return table, said
+
+
+class OwnTests(unittest.TestCase):
+    def test_all_that_pass_are_counted(self) -> None:
+        table, said = tested(command("pass"), command("print('much')"))
+        self.assertEqual(table.lines()[1], "peer        2/2")
+        self.assertFalse(table.failed)
+        self.assertEqual(said, [])
+
+    def test_what_fails_is_told_and_nothing_behind_it_runs(self) -> None:
+        table, said = tested(command("pass"), command("print('why'); raise SystemExit(3)"), command("print('never')"))
+        self.assertEqual(table.lines()[1], "peer        1/3")
+        self.assertTrue(table.failed)
+        self.assertIn("why\nexit status 3", said[0])
+
+    def test_what_cannot_be_started_fails(self) -> None:
+        self.assertTrue(tested(("./no-such-program",))[0].failed)
+
+    def test_a_peer_without_tests_fails(self) -> None:
+        table, _ = tested()
+        self.assertEqual(table.lines()[1], "peer  not run (no tests)")
+        self.assertTrue(table.failed)
+
+
+if __name__ == "__main__":
+    unittest.main()
