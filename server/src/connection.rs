@@ -110,7 +110,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<io::Result<()>> {
         self.register(cx.waker());
         let mut budget = scratch::SIZE;
-        let _what_is_due_is_done = self.poll_timer(cx, timer.as_mut());
+        if timer.is_elapsed() {
+            let _what_is_due_is_done = self.poll_timer(cx, timer.as_mut());
+        }
         // Whoever speaks at once gets the greeting and the answer in one write.
         if !std::mem::replace(&mut self.begun, true)
             && let Poll::Ready(count) = self.poll_read(cx)

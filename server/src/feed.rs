@@ -1,5 +1,6 @@
 //! A feed: one member's cursor into its room's log, and what of it is being written.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -13,6 +14,15 @@ use crate::log::{Cursor, Missed};
 use crate::rendition::{Rendered, Rendition};
 use crate::room::{Here, Room};
 use crate::scratch;
+
+/// Chunks that a thread's spare queue may have room for.
+const MAX_SPARE: usize = 64;
+
+thread_local! {
+    /// An empty queue of chunks, for whoever writes next: without it, each delivery to a member that was asleep would be
+    /// one allocation more.
+    static SPARE: Cell<VecDeque<Chunk>> = const { Cell::new(VecDeque::new()) };
+}
 
 #[derive(Debug)]
 pub(crate) struct Feed {
@@ -206,7 +216,7 @@ impl Feed {
         if self.is_behind() {
             return false;
         }
-        self.chunks = VecDeque::new();
+        self.spare_chunks();
         let any = self.rendition.tells_presence();
         if self.listed.is_some_and(|since| self.room.is_listed(any, since)) {
             return true;
@@ -228,7 +238,7 @@ impl Feed {
                 self.push_missed(reading.here, reading.missed);
             }
             self.cursor = reading.cursor;
-            for block in reading.blocks {
+            for block in reading.first.into_iter().chain(reading.others) {
                 self.push_block(block, hub);
             }
         }
@@ -294,7 +304,18 @@ impl Feed {
     fn push(&mut self, bytes: Bytes, told: Count, before: Cursor) {
         let chunk = Chunk { bytes, rendition: self.rendition, written: 0, told, before };
         if !chunk.bytes().is_empty() {
+            if self.chunks.capacity() == 0 {
+                self.chunks = SPARE.take();
+            }
             self.chunks.push_back(chunk);
+        }
+    }
+
+    /// Keeps no room for chunks: this member may be asleep for long, and the next one to write is there already.
+    fn spare_chunks(&mut self) {
+        let chunks = std::mem::take(&mut self.chunks);
+        if (1..=MAX_SPARE).contains(&chunks.capacity()) {
+            SPARE.set(chunks);
         }
     }
 }

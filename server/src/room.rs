@@ -85,7 +85,9 @@ pub(crate) struct Reading {
     /// Where the blocks begin, once what is not kept has been skipped.
     pub(crate) cursor: Cursor,
     pub(crate) missed: Missed,
-    pub(crate) blocks: Vec<Arc<Block>>,
+    /// The block at the cursor: mostly the only one, which needs no list.
+    pub(crate) first: Option<Arc<Block>>,
+    pub(crate) others: Vec<Arc<Block>>,
     /// Who is here, if changes of that were missed and are to be made good.
     pub(crate) here: Option<Here>,
 }
@@ -251,17 +253,13 @@ impl Room {
         let missed = state.log.catch_up(&mut cursor);
         let here = (missed.changes > 0 && rendition.lists_members()).then(|| state.whole_here());
         let mut bytes = 0;
-        let blocks = state
-            .log
-            .from(cursor)
-            .take_while(|block| {
-                let more = bytes < enough;
-                bytes += block.footprint();
-                more
-            })
-            .cloned()
-            .collect();
-        Reading { cursor, missed, blocks, here }
+        let mut blocks = state.log.from(cursor).take_while(|block| {
+            let more = bytes < enough;
+            bytes += block.footprint();
+            more
+        });
+        let (first, others) = (blocks.next().cloned(), blocks.cloned().collect());
+        Reading { cursor, missed, first, others, here }
     }
 
     /// Keeps so many bytes of what is told.
