@@ -70,9 +70,10 @@ public final class ChannelConnection {
     public static void turn(Selector selector) throws IOException {
         long due = Long.MAX_VALUE;
         for (ChannelConnection connection : of(selector.keys())) due = Math.min(due, connection.due());
+        long wait = due - now(); // 0 would be for ever
         if (due == Long.MAX_VALUE) selector.select();
-        else if (due <= now()) selector.selectNow();
-        else selector.select(due - now());
+        else if (wait <= 0) selector.selectNow();
+        else selector.select(wait);
         List<ChannelConnection> ready = of(selector.selectedKeys());
         for (ChannelConnection connection : ready) {
             selector.selectedKeys().remove(connection.key);
