@@ -4,7 +4,8 @@
 //!
 //! Data goes one way: source → (capture → packet → conversations → reassembly) → walker → printer.
 //!
-//! - `source` opens the input and judges its form; `hex` and `base64` decode text.
+//! - `source` opens the input, `timed` ends it where that is wanted, and judges its form; `hex` and `base64` decode
+//!   text.
 //! - `capture` reads packets from a file, `packet` finds the TCP segment in each, `conversations` has the streams, and
 //!   `reassembly` puts the segments of one direction in order.
 //! - `walker` makes events of bytes, without I/O: `lines` is what comes before frames or in their place, `passing` a
@@ -33,11 +34,13 @@ mod ruler;
 mod source;
 mod summary;
 mod text;
+mod timed;
 mod walker;
 mod watch;
 mod words;
 
 use std::io::{self, Read};
+use std::time::Instant;
 
 use bookend_client::DEFAULT_PORT;
 use indicatif::ProgressBar;
@@ -71,7 +74,8 @@ pub(crate) fn run(arguments: &InspectArguments) -> u8 {
         return USAGE;
     }
     let progress = ProgressBar::hidden();
-    let opened = Source::open(arguments.path(), arguments.format, &progress);
+    let began = Instant::now();
+    let opened = Source::open(arguments.path(), arguments.format, arguments.timeout, &progress);
     let (source, format) = match opened {
         Ok(opened) => opened,
         Err(error) => {
@@ -82,8 +86,16 @@ pub(crate) fn run(arguments: &InspectArguments) -> u8 {
         }
     };
     let mut report = Report::new(arguments, name_of(format), progress.clone());
+    let opened = Instant::now();
     let ended = inspect(source, arguments, &mut report).and_then(|()| report.end());
     progress.finish_and_clear();
+    if arguments.verbose {
+        for (stage, time) in
+            [("opening, and judging the form", opened - began), ("reading and telling", opened.elapsed())]
+        {
+            complain(&format!("{stage}: {:.1} ms", time.as_secs_f64() * 1000.0));
+        }
+    }
     match ended {
         Ok(true) => SOUND,
         Ok(false) => FAULT,
@@ -127,6 +139,9 @@ fn stream(mut input: impl Read, arguments: &InspectArguments, report: &mut Repor
             Ok(0) => break,
             Ok(count) => walker.push(&buffer[..count], &mut |event| report.event(None, &event))?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                return walker.end(End::Left, &mut |event| report.event(None, &event));
+            }
             Err(error) => {
                 walker.end(End::Left, &mut |event| report.event(None, &event))?;
                 return report.damaged(&error.to_string());
@@ -178,6 +193,7 @@ fn capture(input: impl Read, arguments: &InspectArguments, report: &mut Report) 
     let report = report.into_inner();
     report.count_packets(left_out, fragments, unreadable);
     match read {
+        Err(Stop::Capture(CaptureError::Io(error))) if error.kind() == io::ErrorKind::TimedOut => Ok(()),
         Err(Stop::Capture(error)) => report.damaged(&error.to_string()),
         _ => Ok(()),
     }

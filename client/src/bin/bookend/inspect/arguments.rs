@@ -2,12 +2,14 @@
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use bookend::MAX_LENGTH;
 use clap::{Args, ValueEnum};
 
 use super::source::Format;
+use crate::timespan::timespan;
 
 const ABOUT_JSON: &str = "\
 Exit codes:
@@ -67,9 +69,19 @@ pub(crate) struct InspectArguments {
     /// Print only what is wrong, and the summary
     #[arg(long, short)]
     pub(super) quiet: bool,
+    /// Read for so long at most, and tell of what has come until then: a live capture does not end by itself
+    #[arg(long, value_name = "TIME", value_parser = patience)]
+    pub(super) timeout: Option<Duration>,
+    /// Tell how long each stage took
+    #[arg(long, short)]
+    pub(super) verbose: bool,
     /// Colours; auto is on a terminal, unless NO_COLOR is set
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(super) color: Color,
+}
+
+fn patience(text: &str) -> Result<Duration, String> {
+    timespan(text, Duration::from_millis(100), Duration::from_secs(366 * 86_400))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, IsTerminal, Read};
 use std::path::Path;
+use std::time::Duration;
 
 use bookend::START;
 use bookend::session::MAX_PREAMBLE;
@@ -12,6 +13,7 @@ use indicatif::{ProgressBar, ProgressBarIter, ProgressDrawTarget, ProgressStyle}
 use super::base64::{self, Base64Reader};
 use super::capture;
 use super::hex::{self, HexReader};
+use super::timed::Timed;
 
 /// The form of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,9 +42,14 @@ const SAMPLE: usize = 4 << 10;
 type Input = ProgressBarIter<Box<dyn Read>>;
 
 impl Source {
-    /// Opens `path`, or standard input; and what form the bytes have.
-    pub(super) fn open(path: Option<&Path>, format: Format, progress: &ProgressBar) -> io::Result<(Source, Format)> {
-        let input: Box<dyn Read> = match path {
+    /// Opens `path`, or standard input; and what form the bytes have. Once `patience` is over, nothing more is read.
+    pub(super) fn open(
+        path: Option<&Path>,
+        format: Format,
+        patience: Option<Duration>,
+        progress: &ProgressBar,
+    ) -> io::Result<(Source, Format)> {
+        let input: Box<dyn Read + Send> = match path {
             Some(path) => {
                 let file = File::open(path)?;
                 let metadata = file.metadata()?;
@@ -53,6 +60,10 @@ impl Source {
                 show(progress, None);
                 Box::new(io::stdin())
             }
+        };
+        let input: Box<dyn Read> = match patience {
+            Some(patience) => Box::new(Timed::new(input, patience)),
+            None => input,
         };
         let mut input = progress.wrap_read(input);
         let (sample, complete) = sample(&mut input, format)?;
@@ -107,6 +118,7 @@ fn sample(input: &mut impl Read, format: Format) -> io::Result<(Vec<u8>, bool)> 
         let count = match input.read(&mut piece) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok((sample, true)),
             Err(error) => return Err(error),
         };
         sample.extend_from_slice(&piece[..count]);
@@ -116,9 +128,12 @@ fn sample(input: &mut impl Read, format: Format) -> io::Result<(Vec<u8>, bool)> 
     }
     while sample.len() < 4 && !is_text(&sample) {
         let mut piece = [0; 4];
-        match input.read(&mut piece)? {
-            0 => return Ok((sample, true)),
-            count => sample.extend_from_slice(&piece[..count]),
+        match input.read(&mut piece) {
+            Ok(0) => return Ok((sample, true)),
+            Ok(count) => sample.extend_from_slice(&piece[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok((sample, true)),
+            Err(error) => return Err(error),
         }
     }
     Ok((sample, false))
