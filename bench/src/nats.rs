@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::load::Plan;
 use crate::load::peer::{Event, Part, Peer};
 
 pub(crate) struct Subscriber {
@@ -14,10 +15,8 @@ pub(crate) struct Subscriber {
 
 const CONNECT: &str = r#"CONNECT {"verbose":false,"pedantic":false,"lang":"rust","version":"1"}"#;
 
-impl Peer for Subscriber {
-    const MEMBERS_PUBLISH: bool = true;
-
-    fn new(_part: Part, room: &str, size: usize, out: &mut Vec<u8>) -> Subscriber {
+impl Subscriber {
+    fn of(_part: Part, room: &str, size: usize, out: &mut Vec<u8>) -> Subscriber {
         // The PONG says that SUB has been acted on.
         out.extend_from_slice(format!("{CONNECT}\r\nSUB {room} 1\r\nPING\r\n").as_bytes());
         Subscriber {
@@ -26,6 +25,14 @@ impl Peer for Subscriber {
             size,
             joined: false,
         }
+    }
+}
+
+impl Peer for Subscriber {
+    const MEMBERS_PUBLISH: bool = true;
+
+    fn new(part: Part, plan: &Plan, out: &mut Vec<u8>) -> Subscriber {
+        Subscriber::of(part, &plan.room, plan.size, out)
     }
 
     fn receive(
@@ -87,7 +94,7 @@ mod tests {
         let stream = b"INFO {}\r\nPONG\r\nMSG room 1 3\r\na\r\n\r\nPING\r\nPONG\r\n";
         for cut in 0..stream.len() {
             let (mut heard, mut out) = (Vec::new(), Vec::new());
-            let mut peer = Subscriber::new(Part::Member, "room", 3, &mut out);
+            let mut peer = Subscriber::of(Part::Member, "room", 3, &mut out);
             out.clear();
             let mut hear = |event: Event<'_>| heard.push(format!("{event:?}"));
             let used = peer.receive(&stream[..cut], Duration::ZERO, &mut out, &mut hear).unwrap();
@@ -100,7 +107,7 @@ mod tests {
     #[test]
     fn error_and_other_lengths_are_told() {
         for line in ["-ERR 'Slow Consumer'", "MSG room 1 4"] {
-            let mut peer = Subscriber::new(Part::Member, "room", 3, &mut Vec::new());
+            let mut peer = Subscriber::of(Part::Member, "room", 3, &mut Vec::new());
             let told = peer.receive(format!("{line}\r\n").as_bytes(), Duration::ZERO, &mut Vec::new(), |_| {});
             assert_eq!(told, Err(line.into()));
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::load::Plan;
 use crate::load::peer::{Event, Part, Peer};
 
 pub(crate) struct Subscriber {
@@ -13,10 +14,8 @@ pub(crate) struct Subscriber {
     size: usize,
 }
 
-impl Peer for Subscriber {
-    const MEMBERS_PUBLISH: bool = false;
-
-    fn new(part: Part, room: &str, size: usize, out: &mut Vec<u8>) -> Subscriber {
+impl Subscriber {
+    fn of(part: Part, room: &str, size: usize, out: &mut Vec<u8>) -> Subscriber {
         match part {
             Part::Member => command(&["SUBSCRIBE", room], out),
             Part::Publisher => out.extend_from_slice(b"*1\r\n$4\r\nPING\r\n"),
@@ -28,6 +27,14 @@ impl Peer for Subscriber {
             message: format!("*3\r\n$7\r\nmessage\r\n${length}\r\n{room}\r\n${size}\r\n").into_bytes(),
             size,
         }
+    }
+}
+
+impl Peer for Subscriber {
+    const MEMBERS_PUBLISH: bool = false;
+
+    fn new(part: Part, plan: &Plan, out: &mut Vec<u8>) -> Subscriber {
+        Subscriber::of(part, &plan.room, plan.size, out)
     }
 
     fn receive(
@@ -141,7 +148,7 @@ mod tests {
         for size in [3, 4] {
             for cut in 0..stream.len() {
                 let (mut heard, mut out) = (Vec::new(), Vec::new());
-                let mut peer = Subscriber::new(Part::Member, "room", size, &mut out);
+                let mut peer = Subscriber::of(Part::Member, "room", size, &mut out);
                 let mut hear = |event: Event<'_>| heard.push(format!("{event:?}"));
                 let used = peer.receive(&stream[..cut], Duration::ZERO, &mut out, &mut hear).unwrap();
                 let used = used + peer.receive(&stream[used..], Duration::ZERO, &mut out, &mut hear).unwrap();
@@ -153,7 +160,7 @@ mod tests {
 
     #[test]
     fn error_is_told() {
-        let mut peer = Subscriber::new(Part::Member, "room", 24, &mut Vec::new());
+        let mut peer = Subscriber::of(Part::Member, "room", 24, &mut Vec::new());
         let told = peer.receive(b"-ERR max number of clients reached\r\n", Duration::ZERO, &mut Vec::new(), |_| {});
         assert_eq!(told, Err("-ERR max number of clients reached".into()));
     }

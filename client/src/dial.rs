@@ -132,6 +132,12 @@ impl Dialler {
         self
     }
 
+    /// The proxy that is asked, if there is one; a Unix socket needs none.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|_| self.place.address().is_some())
+    }
+
     async fn reach(&mut self, tell: &mut (dyn FnMut(Step) + Send)) -> Result<Dialled, ConnectError> {
         match self.place.clone() {
             Place::Unix(path) => self.open(&path, tell).await,

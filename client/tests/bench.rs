@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use bookend::{Decoder, Frame, MAX_LENGTH, START, kind};
-use bookend_server::{Config, Hub, Listener};
+use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -38,9 +38,13 @@ async fn measure(address: SocketAddr, options: &[&str]) -> (Option<i32>, Value) 
 }
 
 async fn hub() -> SocketAddr {
+    hub_with(Config::default()).await
+}
+
+async fn hub_with(config: Config) -> SocketAddr {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.address();
-    tokio::spawn(listener.run(Hub::new(Config::default())));
+    tokio::spawn(listener.run(Hub::new(config)));
     address
 }
 
@@ -178,6 +182,21 @@ async fn the_histogram_has_every_delivery() {
     let (_, table) = stdout.split_once("\nlatency         deliveries\n").unwrap_or_else(|| panic!("{stdout}"));
     let longest = table.lines().map(|line| line.matches('#').count()).max();
     assert_eq!(longest, Some(50), "{stdout}");
+}
+
+#[tokio::test]
+async fn a_hub_that_wants_a_token_is_measured_with_one() {
+    let (token, entry) = make_token("ann", &["*".into()], Rights::READ_WRITE, None).unwrap();
+    let address = hub_with(Config { access: Access::read(&entry).unwrap(), ..Config::default() }).await;
+    let path = std::env::temp_dir().join(format!("bookend-bench-token-{}", std::process::id()));
+    std::fs::write(&path, token).unwrap();
+    let options = ["--members", "3", "--messages", "100"];
+    let (code, report) = measure(address, &[&options[..], &["--token-file", path.to_str().unwrap()]].concat()).await;
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!((code, &report["deliveries"]), (Some(0), &300.into()), "{report}");
+    let (code, _, stderr) = bench(address, &options).await;
+    assert_eq!(code, Some(3));
+    assert!(stderr.contains("a token is needed"), "{stderr}");
 }
 
 #[tokio::test]

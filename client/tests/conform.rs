@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use bookend_server::{Config, Hub, Listener};
+use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
 use serde_json::Value;
 
 fn root() -> PathBuf {
@@ -134,6 +134,28 @@ async fn own_hub_conforms() {
     let serving = tokio::spawn(listener.run(Hub::new(Config::default())));
     let examined = tokio::task::spawn_blocking(move || examine(&["--quick", "--server", &address]));
     conforms(examined.await.unwrap());
+    serving.abort();
+}
+
+#[tokio::test]
+async fn a_token_is_shown_to_the_hub_and_in_no_report() {
+    let (token, entry) = make_token("ann", &["*".into()], Rights::READ_WRITE, None).unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.address().to_string();
+    let config = Config { access: Access::read(&entry).unwrap(), ..Config::default() };
+    let serving = tokio::spawn(listener.run(Hub::new(config)));
+    let path = std::env::temp_dir().join(format!("bookend-conform-token-{}", std::process::id()));
+    std::fs::write(&path, &token).unwrap();
+    let file = path.to_str().unwrap().to_owned();
+    let examined =
+        tokio::task::spawn_blocking(move || examine(&["--only", "R2", "--token-file", &file, "--server", &address]));
+    let (code, cases, summary) = examined.await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(code, Some(0), "{summary}");
+    let sent: Vec<&str> = cases.iter().filter_map(|case| case["sent"].as_str()).collect();
+    let [covered, shown] = ["*".repeat(token.len()), token].map(|text| data_encoding::HEXLOWER.encode(text.as_bytes()));
+    assert!(sent.iter().any(|sent| sent.contains(&covered)), "{sent:?}");
+    assert!(!sent.iter().any(|sent| sent.contains(&shown)), "{sent:?}");
     serving.abort();
 }
 

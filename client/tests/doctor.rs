@@ -3,17 +3,21 @@
 
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
+#[path = "../../server/tests/authority/mod.rs"]
+mod authority;
 #[path = "doctor/mistakes.rs"]
 mod mistakes;
 #[path = "doctor/peer.rs"]
 mod peer;
 
+use std::fs;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use authority::Authority;
 use bookend::Decoder;
-use bookend_server::{Config, Hub, Listener};
+use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,7 +46,11 @@ async fn doctor(address: &str, options: &[&str]) -> (Option<i32>, String) {
 
 /// The rows and the summary, and the exit code.
 async fn examine(address: SocketAddr, options: &[&str]) -> (Option<i32>, Vec<Value>, Value) {
-    let (code, text) = doctor(&address.to_string(), &[options, &["--json"]].concat()).await;
+    examine_place(&address.to_string(), options).await
+}
+
+async fn examine_place(place: &str, options: &[&str]) -> (Option<i32>, Vec<Value>, Value) {
+    let (code, text) = doctor(place, &[options, &["--json"]].concat()).await;
     let mut rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let summary = rows.pop().unwrap()["summary"].clone();
     (code, rows, summary)
@@ -77,9 +85,16 @@ async fn foreign(answer: fn(&[u8]) -> Vec<u8>) -> SocketAddr {
     address
 }
 
-/// A hub whose times a test can wait for.
+/// Times that a test can wait for.
+fn quick() -> Config {
+    Config { limits: peer::limits(), keepalive: 2, ..Config::default() }
+}
+
 async fn hub() -> SocketAddr {
-    let config = Config { limits: peer::limits(), keepalive: 2, ..Config::default() };
+    hub_with(quick()).await
+}
+
+async fn hub_with(config: Config) -> SocketAddr {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.address();
     tokio::spawn(listener.run(Hub::new(config)));
@@ -96,6 +111,66 @@ async fn everything_holds_of_the_hub() {
     assert_eq!(checks(&rows, "not-applicable"), ["refused-utf-16be", "refused-utf-16le"]);
     assert_eq!((code, &summary["hold"]), (Some(0), &Value::from(rows.len() - 2)));
     assert!(rows.len() > 100, "{} rows", rows.len());
+}
+
+/// A token, and a hub that lets nobody in without it.
+fn guarded() -> (String, Config) {
+    let (token, entry) = make_token("ann", &["*".into()], Rights::READ_WRITE, None).unwrap();
+    (token, Config { access: Access::read(&entry).unwrap(), ..quick() })
+}
+
+#[tokio::test]
+async fn hub_behind_tls_that_wants_a_token_is_examined_with_both() {
+    let authority = Authority::new();
+    let (token, config) = guarded();
+    authority.write("token", &token);
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let place = format!("tls://{}", listener.address());
+    tokio::spawn(listener.run_tls(Hub::new(config), authority.load().unwrap()));
+    let [ca, token] = ["ca.pem", "token"].map(|name| authority.path(name));
+    let (code, rows, _) = examine_place(&place, &["--ca", &ca, "--token-file", &token]).await;
+    for verdict in ["fails", "warns", "skipped"] {
+        assert_eq!(checks(&rows, verdict), [""; 0], "{verdict}");
+    }
+    assert_eq!((code, &row(&rows, "tls")["stage"]), (Some(0), &Value::from("reach")));
+    let (code, rows, _) = examine_place(&place, &["--token-file", &token]).await;
+    assert_eq!((code, checks(&rows, "fails")), (Some(3), vec!["tls"]));
+    assert_eq!(row(&rows, "tls")["diagnosis"], "certificate-unknown-issuer");
+    let (code, rows, _) = examine_place(place.strip_prefix("tls://").unwrap(), &[]).await;
+    assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["hello"]));
+    assert!(row(&rows, "hello")["mend"].as_str().unwrap().contains("tls://HOST:PORT"), "{}", row(&rows, "hello"));
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_hears_that_and_of_no_mistake() {
+    let (_, config) = guarded();
+    let (code, rows, _) = examine(hub_with(config).await, &[]).await;
+    assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["admitted"]));
+    let admitted = row(&rows, "admitted");
+    assert_eq!(admitted["seen"], "CLOSE 1008: policy: a token is needed");
+    assert!(admitted["mend"].as_str().unwrap().contains("--token-file"), "{admitted}");
+    assert!(rows.iter().all(|row| row["stage"] != "behaviour" || row["verdict"] != "ok"), "{rows:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn hub_at_a_unix_socket_is_examined() {
+    let path = std::env::temp_dir().join(format!("bookend-doctor-{}", std::process::id()));
+    let listener = bookend_server::UnixListener::bind(&path, 0o600).await.unwrap();
+    tokio::spawn(listener.run(Hub::new(quick())));
+    let (code, rows, _) = examine_place(&format!("unix:{}", path.display()), &[]).await;
+    let _best_effort = fs::remove_file(&path);
+    assert_eq!((code, checks(&rows, "fails"), checks(&rows, "skipped")), (Some(0), vec![], vec![]));
+    assert_eq!(row(&rows, "unix")["verdict"], "ok");
+}
+
+#[tokio::test]
+async fn server_is_reached_by_a_proxy() {
+    let hub = hub().await;
+    let proxy = foreign(|_| b"HTTP/1.1 403 Forbidden\r\n\r\n".to_vec()).await;
+    let (code, rows, _) = examine(hub, &["--proxy", &format!("http://{proxy}")]).await;
+    assert_eq!((code, checks(&rows, "fails")), (Some(3), vec!["proxy"]));
+    assert_eq!(row(&rows, "proxy")["diagnosis"], "proxy-refused");
 }
 
 #[tokio::test]

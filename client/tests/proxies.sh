@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A message goes to a hub, and its confirmation comes back, through proxies that others have written: microsocks for
+# A message goes to a hub, and its confirmation comes back, and the doctor examines it, through proxies that others have written: microsocks for
 # SOCKS5 and tinyproxy for HTTP CONNECT, with credentials and without. Wants both, and the programs built:
 # cargo build -p bookend-server -p bookend-client
 set -euo pipefail
@@ -60,3 +60,9 @@ expect 0 "" "http://127.0.0.1:$open_http"
 expect 0 "" "http://ann:secret@127.0.0.1:$http"
 expect 3 "proxy: proxy-credentials: " "http://127.0.0.1:$http"
 expect 3 "proxy: not-a-proxy: " "http://127.0.0.1:$hub"
+
+# Both end both directions when one ends: what rests on that is left out.
+for proxy in "socks5://ann:p%40ss@127.0.0.1:$socks" "http://ann:secret@127.0.0.1:$http"; do
+    "$programs/bookend" doctor "127.0.0.1:$hub" --proxy "$proxy" >"$folder/doctor" || { cat "$folder/doctor" >&2; exit 1; }
+    printf 'by %s: doctor: %s\n' "${proxy/:*@/:…@}" "$(tail -1 "$folder/doctor")"
+done

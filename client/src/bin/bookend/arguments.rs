@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::admin::AdminArguments;
-use crate::bench::BenchArguments;
+use crate::bench::Bench;
 use crate::chat::Chat;
 use crate::conform::ConformArguments;
 use crate::doctor::DoctorArguments;
@@ -22,7 +22,7 @@ use crate::receive::{Failure, Form};
 use crate::relay::RelayArguments;
 use crate::send::Sending;
 use crate::timespan::timespan;
-use crate::token::Token;
+use crate::token::TokenArguments;
 
 /// Talk over a Bookend hub
 #[derive(Debug, Parser)]
@@ -41,7 +41,7 @@ pub(crate) enum Command {
     Doctor(DoctorArguments),
     Inspect(InspectArguments),
     Relay(RelayArguments),
-    Bench(BenchArguments),
+    Bench(Bench),
     Completions(CompletionsArguments),
     Man(ManArguments),
     Admin(AdminArguments),
@@ -192,12 +192,8 @@ pub(crate) struct Joining {
     /// Take part without the hub profile, as any peer can
     #[arg(long)]
     plain: bool,
-    /// Show the hub the token in this file's first line; without it, that in BOOKEND_TOKEN, if there is one
-    #[arg(long, value_name = "FILE", value_parser = Token::in_file)]
-    token_file: Option<Token>,
-    /// Others on this machine could read it on the command line.
-    #[arg(long, hide = true, env = "BOOKEND_TOKEN", hide_env_values = true)]
-    token: Option<Token>,
+    #[command(flatten)]
+    token: TokenArguments,
     #[command(flatten)]
     reaching: Reaching,
 }
@@ -359,10 +355,10 @@ impl Joining {
         if let Some(room) = &self.room {
             hello = hello.with_room(room.as_str()).expect("it is a plain line");
         }
-        if let Some(token) = self.token_file.as_ref().or(self.token.as_ref()) {
-            hello = hello.with_token(token.as_bytes()).expect("its length was judged");
+        match self.token.token() {
+            Some(token) => token.shown_in(hello),
+            None => hello,
         }
-        hello
     }
 
     /// The same, in another room if none is named.

@@ -9,17 +9,28 @@ mod load;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-pub(crate) use arguments::BenchArguments;
-use load::{Member, Trouble};
+use arguments::BenchArguments;
+use clap::Args;
+use load::{Member, Plan, Trouble};
 
 use crate::console::Console;
 use crate::receive::Failure;
 use crate::stages::Stopwatch;
+use crate::token::TokenArguments;
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    arguments: BenchArguments,
+    #[command(flatten)]
+    token: TokenArguments,
+}
 
 /// Puts load on a hub, and tells what came of it. Nothing else is done meanwhile: an interrupt ends the program.
-pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Result<(), Failure> {
+pub(crate) async fn bench(bench: &Bench, console: &Console) -> Result<(), Failure> {
+    let Bench { arguments, token } = bench;
     let plan = match arguments.plan() {
-        Ok(plan) => plan,
+        Ok(plan) => Plan { token: token.token().map(|token| token.as_bytes().to_vec()), ..plan },
         Err(why) => return complain(console, &why, crate::WRONG_ARGUMENT),
     };
     let mut watch = Stopwatch::new(console, arguments.verbose);

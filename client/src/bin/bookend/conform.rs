@@ -21,6 +21,7 @@ use std::io;
 use std::path::Path;
 use std::pin::pin;
 
+use bookend_client::{Dial, Dialler};
 use tokio::net::TcpListener;
 use tokio::select;
 
@@ -43,10 +44,14 @@ pub(crate) async fn conform(
         return Err(Failure::Told(crate::WRONG_ARGUMENT));
     }
     let mut interrupt = pin!(interrupt);
+    let dialler = match &arguments.server {
+        Some(place) => Some(arguments.reaching.dialler(place)?),
+        None => None,
+    };
     let (subject, examined) = select! {
         biased;
         () = &mut interrupt => return Err(Failure::Interrupted),
-        examined = examine(arguments, console) => match examined {
+        examined = examine(arguments, dialler, console) => match examined {
             Ok(examined) => examined,
             Err(why) => {
                 console.complain(format_args!("{why}"));
@@ -73,15 +78,21 @@ pub(crate) async fn conform(
 }
 
 /// What was tested, and what came of it; an error says why there is nobody to test.
-async fn examine(arguments: &ConformArguments, console: &Console) -> Result<(String, Examined), String> {
+async fn examine(
+    arguments: &ConformArguments,
+    server: Option<Dialler>,
+    console: &Console,
+) -> Result<(String, Examined), String> {
     let (command, patience, selection) = (arguments.command.join(" "), arguments.patience(), arguments.selection());
     if arguments.adapter {
         let examined = answers::examine(&arguments.command, patience, selection).await;
         let examined = examined.map_err(|error| format!("{command}: {error}"))?;
         return Ok((format!("adapter: {command}"), examined));
     }
-    let (subject, patient) = match &arguments.server {
-        Some(address) => (format!("server: {address}"), Patient::Server(address)),
+    let (subject, patient) = match server {
+        Some(server) => {
+            (format!("server: {}", server.place()), Patient::Server(server.into(), arguments.token.token().cloned()))
+        }
         None if command.is_empty() => {
             let address = &arguments.listen;
             let listener = TcpListener::bind((address.host(), address.port())).await;

@@ -2,9 +2,11 @@
 //!
 //! # Layout
 //!
-//! `reach` resolves and connects; `greeting` says HELLO, and `hello` reads the answer field by field; `identify` names
-//! what is not Bookend. A client is not dialled but accepted, by `acceptor`, for `bookend conform`. `checks` is the table of what a peer is to do, done in the order of `schedule` over connections
-//! of `wire`, which can send wrong bytes; `conduct` judges what the peer itself sends meanwhile. `report` writes rows.
+//! `reach` finds the way to a server, step by step; `greeting` says HELLO, and `hello` reads the answer field by field;
+//! `refusal` knows why it may not be one, and `identify` names what is not Bookend. A client is not dialled but accepted,
+//! by `acceptor`, for `bookend conform`. `checks` is the table of what a peer is to do, done in the order of `schedule`
+//! over connections of `wire`, which can send wrong bytes; `conduct` judges what the peer itself sends meanwhile.
+//! `report` writes rows.
 
 mod acceptor;
 mod arguments;
@@ -15,6 +17,7 @@ mod greeting;
 mod hello;
 mod identify;
 mod reach;
+mod refusal;
 mod report;
 mod schedule;
 mod subject;
@@ -23,7 +26,7 @@ mod wire;
 use std::pin::pin;
 use std::time::Duration;
 
-use bookend_client::Address;
+use bookend_client::Dialler;
 use tokio::select;
 use tokio::time::Instant;
 
@@ -32,11 +35,12 @@ pub(crate) use arguments::DoctorArguments;
 use greeting::Greeting;
 use report::Report;
 pub(crate) use report::{Row, Stage, Verdict};
-use subject::{Rooms, Subject, Way};
+use subject::{Guise, Subject, Way};
 
 use crate::console::{Console, Unread};
 use crate::receive::Failure;
 use crate::stages::Stopwatch;
+use crate::token::Token;
 
 /// Nothing is begun after this, and nothing waited for.
 const ALL: Duration = Duration::from_secs(55);
@@ -58,12 +62,13 @@ pub(crate) async fn doctor(
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
+    let dialler = arguments.dialler()?;
     let mut interrupt = pin!(interrupt);
     let mut report = Report::new(console, arguments.form());
     let ended = select! {
         biased;
         () = &mut interrupt => return Err(Failure::Interrupted),
-        ended = examine(arguments, &mut report, Stopwatch::new(console, arguments.verbose)) => match ended {
+        ended = examine(arguments, dialler, &mut report, Stopwatch::new(console, arguments.verbose)) => match ended {
             Ok(ended) => report.sum_up().await.map(|()| ended),
             Err(unread) => Err(unread),
         },
@@ -78,22 +83,15 @@ pub(crate) async fn doctor(
 
 async fn examine(
     arguments: &DoctorArguments,
+    dialler: Dialler,
     report: &mut Report<'_>,
     mut watch: Stopwatch<'_>,
 ) -> Result<Ended, Unread> {
     let end = Instant::now() + if arguments.slow { ALL_SLOW } else { ALL };
     let patience = || arguments.timeout.min(end.saturating_duration_since(Instant::now()));
-    let (row, addresses) = reach::resolve(&arguments.address, patience()).await;
-    watch.lap(format_args!("resolving {}", arguments.address.host()));
-    report.tell(&row).await?;
-    let (rows, address) = reach::connect(&addresses, patience()).await;
-    watch.lap("connecting");
-    for row in rows {
-        report.tell(&row).await?;
-    }
-    let Some(address) = address else { return Ok(Ended::Nobody) };
-    let (rooms, way) = (Rooms::new(), Way::Dial(address));
-    let greeting = greeting::greet(&way, &rooms.hello(), patience()).await;
+    let Some(way) = reach::reach(dialler, patience, report, &mut watch).await? else { return Ok(Ended::Nobody) };
+    let guise = arguments.guise();
+    let greeting = greeting::greet(&way, &guise.hello(), patience()).await;
     watch.lap("HELLO");
     let facts = match greeting {
         Greeting::Bookend { rows, facts } => {
@@ -103,13 +101,13 @@ async fn examine(
             facts
         }
         Greeting::Foreign { said, unmet } => {
-            let row = identify::identify(address, &said, &unmet, !arguments.no_probes, patience(), end).await;
+            let row = identify::identify(&way, &said, &unmet, !arguments.no_probes, patience(), end).await;
             report.tell(&row).await?;
             return Ok(Ended::Nobody);
         }
     };
     let Some(facts) = facts else { return Ok(Ended::Unwell) };
-    let subject = Subject::new(way, facts, arguments.timeout, arguments.slow, end, rooms);
+    let subject = Subject::new(way, facts, arguments.timeout, arguments.slow, end, guise);
     schedule::run(&subject, &|_, _, _| true, report).await?;
     watch.lap("all checks");
     for row in subject.conduct().rows() {
@@ -124,30 +122,33 @@ pub(crate) fn is_slow(check: &str) -> bool {
 }
 
 /// A peer that is to be examined for somebody else's report.
-pub(crate) enum Patient<'a> {
-    Server(&'a Address),
+pub(crate) enum Patient {
+    /// The token is shown to it.
+    Server(Box<Dialler>, Option<Token>),
     Client(Acceptor),
 }
 
 /// All rows that are wanted: each check that there is has one, whether it could be done or not. An error says why there
 /// is nobody to examine.
 pub(crate) async fn rows(
-    patient: Patient<'_>,
+    patient: Patient,
     patience: Duration,
     slow: bool,
     wanted: schedule::Wanted<'_>,
 ) -> Result<Vec<Row>, String> {
     let end = Instant::now() + ALL_SLOW;
-    let way = match patient {
-        Patient::Client(acceptor) => Way::Accept(acceptor),
-        Patient::Server(address) => {
-            let (row, addresses) = reach::resolve(address, patience).await;
-            let (rows, reached) = reach::connect(&addresses, patience).await;
-            Way::Dial(reached.ok_or_else(|| rows.first().map_or(row.seen, |row| row.seen.clone()))?)
+    let (way, token) = match patient {
+        Patient::Client(acceptor) => (Way::Accept(acceptor), None),
+        Patient::Server(dialler, token) => {
+            let mut steps = Vec::new();
+            let (mut report, mut watch) = (Report::keeping(&mut steps), Stopwatch::silent());
+            let way = reach::reach(*dialler, || patience, &mut report, &mut watch).await.expect("rows are kept");
+            let failed = steps.into_iter().find(|row| row.verdict == Verdict::Fails);
+            (way.ok_or_else(|| failed.map_or_else(String::new, |row| row.seen))?, token)
         }
     };
-    let (side, rooms) = (way.side(), Rooms::new());
-    let (mut rows, facts) = match greeting::greet(&way, &rooms.hello(), patience).await {
+    let (side, guise) = (way.side(), Guise::new(token));
+    let (mut rows, facts) = match greeting::greet(&way, &guise.hello(), patience).await {
         Greeting::Bookend { rows, facts } => (rows, facts),
         Greeting::Foreign { said, unmet } => {
             let head = &said[..said.len().min(32)];
@@ -160,7 +161,7 @@ pub(crate) async fn rows(
         rows.extend(others.into_iter().filter(|row| wanted(row.stage, row.check, &row.spec)));
         return Ok(rows);
     };
-    let subject = Subject::new(way, facts, patience, slow, end, rooms);
+    let subject = Subject::new(way, facts, patience, slow, end, guise);
     let mut report = Report::keeping(&mut rows);
     schedule::run(&subject, wanted, &mut report).await.expect("rows are kept");
     let conduct = subject.conduct().rows();

@@ -46,6 +46,11 @@ impl Stopwatch<'_> {
         Stopwatch { console: is_verbose.then_some(console), began: Instant::now() }
     }
 
+    /// Tells nobody.
+    pub(crate) fn silent() -> Stopwatch<'static> {
+        Stopwatch { console: None, began: Instant::now() }
+    }
+
     /// A stage has ended, and the next one begins.
     pub(crate) fn lap(&mut self, stage: impl std::fmt::Display) {
         let now = Instant::now();

@@ -4,6 +4,9 @@ use std::fmt;
 use std::fs;
 use std::str::FromStr;
 
+use bookend::Hello;
+use clap::Args;
+
 /// Bytes that HELLO carries as a token (SPEC 4).
 const LENGTHS: std::ops::RangeInclusive<usize> = 1..=255;
 
@@ -11,9 +14,43 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 1..=255;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Token(Vec<u8>);
 
+/// Where a token comes from.
+#[derive(Debug, Args)]
+pub(crate) struct TokenArguments {
+    /// Show the hub the token in this file's first line; without it, that in BOOKEND_TOKEN, if there is one
+    #[arg(long, value_name = "FILE", value_parser = Token::in_file)]
+    token_file: Option<Token>,
+    /// Others on this machine could read it on the command line.
+    #[arg(long, hide = true, env = "BOOKEND_TOKEN", hide_env_values = true)]
+    token: Option<Token>,
+}
+
+impl TokenArguments {
+    pub(crate) fn token(&self) -> Option<&Token> {
+        self.token_file.as_ref().or(self.token.as_ref())
+    }
+}
+
 impl Token {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// HELLO with it.
+    pub(crate) fn shown_in(&self, hello: Hello) -> Hello {
+        hello.with_token(&self.0).expect("its length was judged")
+    }
+
+    /// Covers it wherever it stands in bytes that somebody may show, also in part at their end, where they were cut.
+    pub(crate) fn cover(&self, bytes: &mut [u8]) {
+        let token = &self.0;
+        let places: Vec<_> = (0..bytes.len())
+            .map(|at| at..bytes.len().min(at + token.len()))
+            .filter(|place| token.starts_with(&bytes[place.clone()]))
+            .collect();
+        for place in places {
+            bytes[place].fill(b'*');
+        }
     }
 
     /// The first line of a file.
@@ -49,6 +86,18 @@ impl fmt::Debug for Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_covered_wherever_it_stands() {
+        let token: Token = "aab".parse().unwrap();
+        for (bytes, covered) in
+            [("aaab.b", "a***.b"), ("aabaab", "******"), ("xaa", "x**"), ("aax", "aax"), ("", ""), ("b", "b")]
+        {
+            let mut bytes = bytes.as_bytes().to_vec();
+            token.cover(&mut bytes);
+            assert_eq!(bytes, covered.as_bytes());
+        }
+    }
 
     #[test]
     fn a_token_is_the_first_line_of_a_file_and_is_not_shown() {

@@ -99,6 +99,7 @@ impl BenchArguments {
                 .room
                 .clone()
                 .unwrap_or_else(|| format!("bench-{:016x}", RandomState::new().build_hasher().finish())),
+            token: None,
             pid: self.pid,
             patience: self.timeout,
         })

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bookend_client::Address;
+use bookend_client::{Address, Place};
 use clap::{ArgGroup, Args};
 
 use super::selection::{Filter, Selection};
+use crate::reaching::Reaching;
 use crate::timespan::timespan;
+use crate::token::TokenArguments;
 
 const EXAMPLES: &str = "\
 Exit codes:
@@ -31,9 +33,9 @@ pub(crate) struct ConformArguments {
     /// Test an adapter: CMD answers requests on its standard input
     #[arg(long, group = "peer", requires = "command")]
     pub(super) adapter: bool,
-    /// Test a server: connect to it, many times
+    /// Test a server: connect to it, many times: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(long, group = "peer", value_name = "HOST:PORT", conflicts_with = "command")]
-    pub(super) server: Option<Address>,
+    pub(super) server: Option<Place>,
     /// Test a client: CMD, in which {port} or {address} says where it is to connect to, is started for each case;
     /// without CMD, a client is to connect by itself, again and again
     #[arg(long, group = "peer")]
@@ -74,6 +76,10 @@ pub(crate) struct ConformArguments {
     /// The program to test, with its arguments
     #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(super) command: Vec<String>,
+    #[command(flatten)]
+    pub(super) token: TokenArguments,
+    #[command(flatten)]
+    pub(super) reaching: Reaching,
 }
 
 impl ConformArguments {

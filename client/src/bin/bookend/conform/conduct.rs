@@ -12,7 +12,7 @@ use crate::doctor::{self, Patient, Row, Stage, Verdict as Ruling};
 
 /// Does all that is selected. An error says why there is nobody to examine.
 pub(super) async fn examine(
-    patient: Patient<'_>,
+    patient: Patient,
     patience: Duration,
     slow: bool,
     selection: Selection<'_>,

@@ -5,6 +5,7 @@ use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
+use bookend_client::Stream;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
@@ -79,7 +80,9 @@ impl Acceptor {
             }
         };
         let accepted = timeout_at(deadline, listener.accept()).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()));
-        Ok(Reached { stream: accepted?.0, side: Side::Client, process })
+        let stream = accepted?.0;
+        stream.set_nodelay(true)?; // what is sent apart is to arrive apart
+        Ok(Reached { stream: Stream::new(stream), side: Side::Client, process })
     }
 }
 

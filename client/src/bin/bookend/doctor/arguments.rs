@@ -3,11 +3,15 @@
 use std::io;
 use std::time::Duration;
 
-use bookend_client::Address;
+use bookend_client::{Dialler, Place};
 use clap::{Args, ValueEnum};
 
 use super::report::Form;
+use super::subject::Guise;
+use crate::reaching::Reaching;
+use crate::receive::Failure;
 use crate::timespan::timespan;
+use crate::token::TokenArguments;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -21,13 +25,13 @@ Exit codes:
 ///
 /// Each check is a row: what holds, what does not, the requirement of SPEC.md that it rests on, and the mend. What does
 /// not speak Bookend is named as well; for that a few harmless requests of other protocols are sent. A hub's members
-/// notice nothing: every connection joins a room of its own.
+/// notice nothing: every connection joins a room of its own. Where a token is needed, it is to be one for every room.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct DoctorArguments {
-    /// The server
+    /// The server: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    pub(super) address: Address,
+    place: Place,
     /// Print a JSON object a line
     #[arg(long)]
     pub(super) json: bool,
@@ -46,6 +50,10 @@ pub(crate) struct DoctorArguments {
     /// Colour the rows
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     color: Colour,
+    #[command(flatten)]
+    token: TokenArguments,
+    #[command(flatten)]
+    reaching: Reaching,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -57,6 +65,16 @@ enum Colour {
 }
 
 impl DoctorArguments {
+    /// The way to the server.
+    pub(super) fn dialler(&self) -> Result<Dialler, Failure> {
+        self.reaching.dialler(&self.place)
+    }
+
+    /// As whom to come.
+    pub(super) fn guise(&self) -> Guise {
+        Guise::new(self.token.token().cloned())
+    }
+
     pub(super) fn form(&self) -> Form {
         let coloured = match self.color {
             Colour::Auto => anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never,

@@ -34,6 +34,8 @@ pub(super) struct Check {
     pub(super) waits: bool,
     /// The side that it is for, if it is not for both.
     only_for: Option<Side>,
+    /// One direction ends before the other, which not every proxy passes on.
+    without_proxy: bool,
 }
 
 /// Where a check makes sense.
@@ -108,12 +110,25 @@ pub(super) fn groups() -> [Group; 2] {
     ]
 }
 
+/// The check of a server that all others build on.
+pub(super) const ADMISSION: &str = "admitted";
+
 /// The check that says whether others can be done at the same time.
 pub(super) const CONCURRENCY: &str = "second-connection";
 
 impl Check {
     const fn new(name: &'static str, spec: &'static str, mend: &'static str, exam: Exam) -> Check {
-        Check { name, spec, mend, exam, when: When::Always, needs: &[], waits: false, only_for: None }
+        Check {
+            name,
+            spec,
+            mend,
+            exam,
+            when: When::Always,
+            needs: &[],
+            waits: false,
+            only_for: None,
+            without_proxy: false,
+        }
     }
 
     const fn when(mut self, when: When) -> Check {
@@ -133,6 +148,11 @@ impl Check {
 
     const fn only_for(mut self, side: Side) -> Check {
         self.only_for = Some(side);
+        self
+    }
+
+    const fn without_proxy(mut self) -> Check {
+        self.without_proxy = true;
         self
     }
 
@@ -167,14 +187,15 @@ impl Check {
     }
 
     /// The checks that it needs to hold.
-    pub(super) fn needs(&self) -> impl Iterator<Item = &'static str> {
+    pub(super) fn needs(&self, side: Side) -> impl Iterator<Item = &'static str> {
         let by_exam: &[&str] = match self.exam {
             Exam::HelloRefused(..) | Exam::Closed(..) => &["fault-close"],
             Exam::Refused(..) | Exam::Ignored(_) => &["ping"],
             Exam::Taken(_) => &["ping", "message"],
             Exam::HelloTaken(_) | Exam::Own(_) => &[],
         };
-        self.needs.iter().chain(by_exam).copied().filter(|&needed| needed != self.name)
+        let by_side: &[&str] = if side == Side::Server { &[ADMISSION] } else { &[] };
+        by_side.iter().chain(self.needs).chain(by_exam).copied().filter(|&needed| needed != self.name)
     }
 
     /// Why it does not apply, if it does not.
@@ -185,6 +206,9 @@ impl Check {
             When::Accepted(encoding) if !accepted(encoding) => Some(format!("the peer does not accept {encoding}")),
             When::NotAccepted(encoding) if accepted(encoding) => Some(format!("the peer accepts {encoding}")),
             When::Slow if !subject.slow() => Some("it takes its time: --slow".into()),
+            _ if self.without_proxy && subject.is_proxied() => {
+                Some("a proxy may end both directions when one ends".into())
+            }
             _ => None,
         }
     }
@@ -314,7 +338,10 @@ mod tests {
         for tag in spec.split_whitespace() {
             assert!(SPEC.contains(&format!("\n- [{tag}] ")), "{name}: SPEC.md has no {tag}");
         }
-        assert!(check.needs().all(|needed| ready.contains(&needed)), "{name} needs what is not done before");
+        assert!(
+            check.needs(Side::Server).all(|needed| ready.contains(&needed)),
+            "{name} needs what is not done before"
+        );
         if let Exam::HelloRefused(_, due) | Exam::Closed(_, due) | Exam::Refused(_, due) = check.exam {
             assert!(code_of(due).is_some(), "{name}: {due} has no code");
         }

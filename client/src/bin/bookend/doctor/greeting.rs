@@ -6,12 +6,13 @@ use std::time::Duration;
 use bookend::diagnosis::{Diagnosis, Evidence, diagnose};
 use bookend::session::MAX_PREAMBLE;
 use bookend::{CANARY, Code, Decoder, Encoding, Error, HEADER_LENGTH, Hello, MAGIC, MAX_HELLO, START, kind};
+use bookend_client::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::hello::{self, Facts};
 use super::reach::milliseconds;
+use super::refusal;
 use super::report::{Finding, Row, Stage, Verdict};
 use super::subject::{Reached, Side, Way};
 use super::wire::{self, Frame, Unmet, quoted_close};
@@ -67,7 +68,11 @@ async fn exchange(
         let mut wire = Vec::new();
         hello.encode(&mut wire);
         // Who has closed already may have said why.
-        let _taken = timeout_at(deadline, stream.write_all(&wire)).await;
+        let _taken = timeout_at(deadline, async {
+            stream.write_all(&wire).await?;
+            stream.flush().await
+        })
+        .await;
     }
     loop {
         match first_frame(said) {
@@ -91,7 +96,7 @@ async fn exchange(
 }
 
 /// Says goodbye.
-async fn leave(mut stream: TcpStream) {
+async fn leave(mut stream: Stream) {
     let close = wire::frame(kind::CLOSE, Encoding::Ascii, &[&Code::NORMAL.0.to_be_bytes(), &b"normal"[..]].concat());
     if stream.write_all(&close).await.is_ok() && stream.shutdown().await.is_ok() {
         collect(&mut stream, &mut Vec::new()).await;
@@ -99,7 +104,7 @@ async fn leave(mut stream: TcpStream) {
 }
 
 /// Reads on for a moment.
-async fn collect(stream: &mut TcpStream, said: &mut Vec<u8>) {
+async fn collect(stream: &mut Stream, said: &mut Vec<u8>) {
     let deadline = Instant::now() + AFTERMATH;
     while said.len() < EVIDENCE && matches!(timeout_at(deadline, stream.read_buf(said)).await, Ok(Ok(1..))) {}
 }
@@ -152,13 +157,7 @@ fn known(preamble: Finding, frame: &Frame, own: &Hello, time: Duration) -> Greet
 
 fn judge_first(frame: &Frame, own: &Hello, time: Duration) -> Finding {
     if let Some((code, reason)) = frame.as_close() {
-        let mend = match code {
-            Code::TRY_LATER => "the server is full: try again later",
-            Code::POLICY => "the server refuses this client: does it want a token, or another room?",
-            Code::GOING_AWAY => "the server is shutting down: try again later",
-            _ => "the server refuses a HELLO that is sound: look at how it reads one (SPEC 4)",
-        };
-        return Finding::fails(format!("{} in its place", quoted_close(code, &reason))).mending(mend);
+        return Finding::fails(format!("{} in its place", quoted_close(code, &reason))).mending(refusal::mend(code));
     }
     if frame.kind != kind::HELLO {
         return Finding::fails(format!("{} came first", frame.name()));

@@ -1,18 +1,19 @@
 //! What does not speak Bookend: what is it? By what it has said, and by what it answers to a few harmless questions.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bookend::Error;
 use bookend::diagnosis::{Confidence, Evidence, diagnose};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::report::{Finding, Row, Stage};
+use super::subject::Way;
 use super::wire::Unmet;
 
+/// What helps where a server wants TLS.
+const SPEAK_TLS: &str = "this is TLS: tls:// in front of HOST:PORT speaks it";
 /// The longest name that a server gives itself, in characters.
 const MAX_PRODUCT: usize = 120;
 /// The longest answer that is looked at, in bytes.
@@ -73,7 +74,7 @@ const CLIENT_HELLO: [u8; 107] = [
 
 /// The row that names it, by `end`. `said` is what it said on the connection on which HELLO was sent.
 pub(super) async fn identify(
-    address: SocketAddr,
+    way: &Way,
     said: &[u8],
     unmet: &Unmet,
     probing: bool,
@@ -82,17 +83,17 @@ pub(super) async fn identify(
 ) -> Row {
     let finding = match recognise(said, nobody).filter(|sighting| sighting.certain) {
         Some(sighting) => sighting.finding("HELLO"),
-        None if probing => probe(address, said, unmet, patience.min(PATIENCE), end).await,
+        None if probing => probe(way, said, unmet, patience.min(PATIENCE), end).await,
         None => unknown(said, unmet, ""),
     };
     Row::new(Stage::Protocol, "protocol", "R4.1", "is the address right, and the port?", finding)
 }
 
-async fn probe(address: SocketAddr, said: &[u8], unmet: &Unmet, patience: Duration, end: Instant) -> Finding {
+async fn probe(way: &Way, said: &[u8], unmet: &Unmet, patience: Duration, end: Instant) -> Finding {
     let mut likely = recognise(said, nobody).map(|sighting| (sighting, "HELLO"));
     for probe in &PROBES {
         let patience = if probe.bytes.is_empty() { patience.min(OF_ITSELF) } else { patience };
-        match ask(address, probe, end.min(Instant::now() + patience)).await {
+        match ask(way, probe, end.min(Instant::now() + patience)).await {
             Some(sighting) if sighting.certain => return sighting.finding(probe.asks),
             Some(sighting) if likely.is_none() => likely = Some((sighting, probe.asks)),
             _ => {}
@@ -116,10 +117,11 @@ fn unknown(said: &[u8], unmet: &Unmet, also: &str) -> Finding {
 }
 
 /// Asks, and reads until the answer is recognised, or no more comes.
-async fn ask(address: SocketAddr, probe: &Probe, deadline: Instant) -> Option<Sighting> {
-    let mut stream = timeout_at(deadline, TcpStream::connect(address)).await.ok()?.ok()?;
+async fn ask(way: &Way, probe: &Probe, deadline: Instant) -> Option<Sighting> {
+    let mut stream = way.reach(deadline).await.ok()?.stream;
     if !probe.bytes.is_empty() {
         timeout_at(deadline, stream.write_all(probe.bytes)).await.ok()?.ok()?;
+        timeout_at(deadline, stream.flush()).await.ok()?.ok()?;
     }
     let mut answer = Vec::new();
     loop {
@@ -151,7 +153,8 @@ fn recognise(answer: &[u8], own: fn(&[u8]) -> Option<Sighting>) -> Option<Sighti
     let certain = first.confidence() == Confidence::Certain
         // What answers PING with PONG, or CONNECT with CONNACK, has been asked for it.
         || first.confidence() == Confidence::Likely && matches!(first.name(), "foreign-redis" | "foreign-mqtt");
-    Some(Sighting { name: first.name().into(), certain, seen, mend: first.mend().into() })
+    let mend = if first.name() == "foreign-tls" { SPEAK_TLS.into() } else { first.mend().into() };
+    Some(Sighting { name: first.name().into(), certain, seen, mend })
 }
 
 impl Sighting {

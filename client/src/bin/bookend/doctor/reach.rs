@@ -1,21 +1,87 @@
-//! From a name to a connection: the resolver, and TCP to each address.
+//! From a name to a connection: the resolver, and TCP to each address; then TLS, or a proxy before that.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bookend_client::Address;
+use bookend_client::{Address, ConnectError, Dial, Dialler, Stage as Came, Step};
 use futures_util::future::join_all;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
-use super::report::{Finding, Row, Stage};
+use super::report::{Finding, Report, Row, Stage};
+use super::subject::Way;
+use crate::console::Unread;
+use crate::stages::Stopwatch;
 
 /// More addresses than this are not tried.
 const MAX_ADDRESSES: usize = 8;
 
+/// The way to a server, if there is one. Each step of it is a row, and may take `patience`.
+pub(super) async fn reach(
+    dialler: Dialler,
+    patience: impl Fn() -> Duration,
+    report: &mut Report<'_>,
+    watch: &mut Stopwatch<'_>,
+) -> Result<Option<Way>, Unread> {
+    let direct = dialler.place().address().filter(|_| dialler.proxy().is_none()).cloned();
+    if let Some(address) = direct {
+        let (row, addresses) = resolve(&address, patience()).await;
+        watch.lap(format_args!("resolving {}", address.host()));
+        report.tell(&row).await?;
+        let (rows, first) = connect(&addresses, patience()).await;
+        watch.lap("connecting");
+        for row in rows {
+            report.tell(&row).await?;
+        }
+        match first {
+            Some(first) if !dialler.place().is_tls() => return Ok(Some(Way::Dial(first))),
+            Some(_) => {}
+            None => return Ok(None),
+        }
+    }
+    let (row, way) = through(dialler, patience()).await;
+    watch.lap(row.check);
+    report.tell(&row).await?;
+    Ok(way)
+}
+
+/// The last step where there is more than TCP: one row for all that this program does not do itself.
+async fn through(mut dialler: Dialler, patience: Duration) -> (Row, Option<Way>) {
+    let (start, place) = (Instant::now(), dialler.place().clone());
+    let mut last = None;
+    let dialled = timeout(patience, dialler.dial(&mut |step| last = Some(step))).await;
+    let dialled = dialled.unwrap_or_else(|_| {
+        let step = last.unwrap_or_else(|| Step::Opening(place.to_string()));
+        Err(ConnectError::Late { place: place.clone(), step: step.into(), patience })
+    });
+    match dialled {
+        Ok(_) => {
+            let time = milliseconds(start.elapsed());
+            let (check, seen) = match (dialler.proxy(), place.is_tls()) {
+                (Some(proxy), true) => ("tls", format!("{place} shakes hands by {proxy} in {time}")),
+                (Some(proxy), false) => ("proxy", format!("{proxy} connects to {place} in {time}")),
+                (None, true) => ("tls", format!("{place} shakes hands in {time}, and its certificate is trusted")),
+                (None, false) => ("unix", format!("{place} connected in {time}")),
+            };
+            (Row::new(Stage::Reach, check, "", "", Finding::ok(seen)), Some(Way::Through(dialler.into())))
+        }
+        Err(error) => {
+            let check = match error.stage() {
+                Came::Resolve => "resolve",
+                Came::Tcp if place.path().is_some() => "unix",
+                Came::Tcp => "tcp",
+                Came::Proxy => "proxy",
+                _ => "tls",
+            };
+            let finding = Finding::fails(error.to_string()).named(error.name()).mending(error.mend());
+            (Row::new(Stage::Reach, check, "", "", finding), None)
+        }
+    }
+}
+
 /// The addresses that a host has.
-pub(super) async fn resolve(address: &Address, patience: Duration) -> (Row, Vec<SocketAddr>) {
+async fn resolve(address: &Address, patience: Duration) -> (Row, Vec<SocketAddr>) {
     let (finding, mut addresses) = match timeout(patience, lookup_host((address.host(), address.port()))).await {
         Ok(Ok(found)) => {
             let mut addresses: Vec<SocketAddr> = Vec::new();
@@ -45,7 +111,7 @@ pub(super) async fn resolve(address: &Address, patience: Duration) -> (Row, Vec<
 }
 
 /// Tries each address; a row for each, and the first that answers.
-pub(super) async fn connect(addresses: &[SocketAddr], patience: Duration) -> (Vec<Row>, Option<SocketAddr>) {
+async fn connect(addresses: &[SocketAddr], patience: Duration) -> (Vec<Row>, Option<SocketAddr>) {
     let tried = join_all(addresses.iter().map(|address| dial(*address, patience))).await;
     let first = addresses.iter().zip(&tried).find(|(_, result)| result.is_ok()).map(|(address, _)| *address);
     let rows = addresses.iter().zip(tried).map(|(address, result)| {

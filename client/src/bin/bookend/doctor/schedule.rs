@@ -70,7 +70,7 @@ async fn do_all(
 }
 
 async fn do_one(subject: &Subject, stage: Stage, check: &Check, held: &HashSet<&str>) -> Row {
-    let missing = check.needs().find(|needed| !held.contains(needed));
+    let missing = check.needs(subject.side()).find(|needed| !held.contains(needed));
     let finding = match (check.moot(subject), missing) {
         (Some(why), _) => Finding::not_applicable(why),
         (None, Some(missing)) => Finding::skipped(format!("{missing} does not hold")),
@@ -78,7 +78,7 @@ async fn do_one(subject: &Subject, stage: Stage, check: &Check, held: &HashSet<&
         (None, None) => check.run(subject).await,
     };
     let row = Row::new(stage, check.name, check.spec, check.mend, finding);
-    Row { expected: check.expected(), sent: subject.conduct().sent_during(check.name), ..row }
+    Row { expected: check.expected(), sent: subject.sent_during(check.name), ..row }
 }
 
 /// The rows of all checks that suit such a peer, where there is no doing them.

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bookend::{Encoding, Encodings, Hello, kind};
+use bookend_client::{ConnectError, Dial, Dialler, Stream};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
@@ -16,6 +17,7 @@ use super::conduct::{Conduct, Watch};
 use super::hello::Facts;
 use super::report::Finding;
 use super::wire::{Peer, Unmet};
+use crate::token::Token;
 
 /// The name that this side goes by.
 const NAME: &str = "doctor";
@@ -30,7 +32,7 @@ pub(crate) enum Side {
 
 /// A connection to a peer.
 pub(super) struct Reached {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     pub(super) side: Side,
     /// The peer, if it was started for this connection.
     pub(super) process: Option<Started>,
@@ -38,8 +40,10 @@ pub(super) struct Reached {
 
 /// How connections to a peer come about.
 pub(super) enum Way {
-    /// It is a server.
+    /// It is a server, and nothing stands between.
     Dial(SocketAddr),
+    /// It is a server behind TLS or a proxy, or at a Unix socket.
+    Through(Box<Dialler>),
     /// It is a client.
     Accept(Acceptor),
 }
@@ -47,7 +51,7 @@ pub(super) enum Way {
 impl Way {
     pub(super) fn side(&self) -> Side {
         match self {
-            Way::Dial(_) => Side::Server,
+            Way::Dial(_) | Way::Through(_) => Side::Server,
             Way::Accept(_) => Side::Client,
         }
     }
@@ -58,7 +62,18 @@ impl Way {
             Way::Dial(address) => {
                 let connecting = TcpStream::connect(*address);
                 let stream = timeout_at(deadline, connecting).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
-                Ok(Reached { stream, side: Side::Server, process: None })
+                stream.set_nodelay(true)?; // what is sent apart is to arrive apart
+                Ok(Reached { stream: Stream::new(stream), side: Side::Server, process: None })
+            }
+            Way::Through(dialler) => {
+                let mut dialler = dialler.clone();
+                let dialled = timeout_at(deadline, dialler.dial(&mut |_| {})).await;
+                match dialled {
+                    Ok(Ok(dialled)) => Ok(Reached { stream: dialled.stream, side: Side::Server, process: None }),
+                    Ok(Err(ConnectError::Tcp { mut tried, .. })) if !tried.is_empty() => Err(tried.remove(0).1),
+                    Ok(Err(error)) => Err(io::Error::other(error)),
+                    Err(_) => Err(io::ErrorKind::TimedOut.into()),
+                }
             }
             Way::Accept(acceptor) => acceptor.accept(deadline).await,
         }
@@ -73,39 +88,44 @@ pub(super) struct Subject {
     /// When nothing more is begun, and nothing more waited for.
     end: Instant,
     conduct: Conduct,
-    rooms: Rooms,
+    guise: Guise,
 }
 
-/// Rooms that nobody else is in.
-pub(super) struct Rooms {
+/// As whom this side comes: into rooms that nobody else is in, and with a token if one is needed.
+pub(super) struct Guise {
     prefix: String,
     count: Cell<u32>,
+    token: Option<Token>,
 }
 
-impl Rooms {
-    pub(super) fn new() -> Rooms {
+impl Guise {
+    pub(super) fn new(token: Option<Token>) -> Guise {
         // Keys of a hash map are as random as a name has to be.
         let number = RandomState::new().build_hasher().finish();
-        Rooms { prefix: format!("{NAME}-{:08x}", number >> 32), count: Cell::new(0) }
+        Guise { prefix: format!("{NAME}-{:08x}", number >> 32), count: Cell::new(0), token }
     }
 
     /// What this side says of itself: as little as everyone accepts, and in a room of its own.
     pub(super) fn hello(&self) -> Hello {
         self.count.set(self.count.get() + 1);
-        Hello::new()
+        let hello = Hello::new()
             .with_accepted(Encodings::CORE)
             .with_preferred(Encoding::Utf8)
             .with_keepalive(0)
             .with_name(NAME)
             .and_then(|hello| hello.with_room(&format!("{}-{}", self.prefix, self.count.get())))
             .and_then(|hello| hello.with_software(SOFTWARE))
-            .expect("they are plain lines")
+            .expect("they are plain lines");
+        match &self.token {
+            Some(token) => token.shown_in(hello),
+            None => hello,
+        }
     }
 }
 
 impl Subject {
-    pub(super) fn new(way: Way, facts: Facts, patience: Duration, slow: bool, end: Instant, rooms: Rooms) -> Subject {
-        Subject { way, facts, patience, slow, end, conduct: Conduct::default(), rooms }
+    pub(super) fn new(way: Way, facts: Facts, patience: Duration, slow: bool, end: Instant, guise: Guise) -> Subject {
+        Subject { way, facts, patience, slow, end, conduct: Conduct::default(), guise }
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -124,6 +144,11 @@ impl Subject {
         self.way.side()
     }
 
+    /// Does a proxy stand between?
+    pub(super) fn is_proxied(&self) -> bool {
+        matches!(&self.way, Way::Through(dialler) if dialler.proxy().is_some())
+    }
+
     /// Can a check not have a connection of its own while another one has?
     pub(super) fn is_one_at_a_time(&self) -> bool {
         matches!(&self.way, Way::Accept(acceptor) if acceptor.is_shared())
@@ -140,15 +165,24 @@ impl Subject {
     }
 
     pub(super) fn hello(&self) -> Hello {
-        self.rooms.hello()
+        self.guise.hello()
+    }
+
+    /// The first bytes that this side sent during a check, without the token.
+    pub(super) fn sent_during(&self, check: &str) -> Vec<u8> {
+        let mut sent = self.conduct.sent_during(check);
+        if let Some(token) = &self.guise.token {
+            token.cover(&mut sent);
+        }
+        sent
     }
 
     /// A connection on which this side has said nothing; a client has sent its HELLO.
     pub(super) async fn connect(&self, check: &'static str) -> Result<Peer<'_>, Finding> {
         let watch = Watch::new(&self.conduct, check, self.side());
         let reached = self.way.reach(self.end.min(Instant::now() + self.patience)).await;
-        let peer = reached.and_then(|reached| Peer::new(reached, self.patience, self.end, watch));
-        let mut peer = peer.map_err(|error| Finding::skipped(format!("no connection: {error}")))?;
+        let reached = reached.map_err(|error| Finding::skipped(format!("no connection: {error}")))?;
+        let mut peer = Peer::new(reached, self.patience, self.end, watch);
         if self.side() == Side::Client {
             hello_of(&mut peer).await?;
         }

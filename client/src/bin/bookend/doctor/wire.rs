@@ -3,13 +3,12 @@
 //! A [`Connection`](bookend::Connection) sends nothing wrong, so this is a stream and a [`Decoder`].
 
 use std::fmt;
-use std::io;
 use std::time::Duration;
 
 use bookend::session::MAX_PREAMBLE;
 use bookend::{Code, Decoder, Encoding, Error, Hello, MAX_HELLO, Message, OVERHEAD, START, kind};
+use bookend_client::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::acceptor::Started;
@@ -24,7 +23,7 @@ const GOODBYE: Duration = Duration::from_millis(500);
 
 /// A connection of one check.
 pub(super) struct Peer<'a> {
-    stream: TcpStream,
+    stream: Stream,
     /// When nothing more is waited for.
     deadline: Instant,
     patience: Duration,
@@ -81,13 +80,12 @@ pub(super) enum Read {
 
 impl<'a> Peer<'a> {
     /// A peer that is connected, and may be silent for as long as `patience` at most, and until `end`.
-    pub(super) fn new(reached: Reached, patience: Duration, end: Instant, watch: Watch<'a>) -> io::Result<Peer<'a>> {
+    pub(super) fn new(reached: Reached, patience: Duration, end: Instant, watch: Watch<'a>) -> Peer<'a> {
         let Reached { stream, side, process } = reached;
-        stream.set_nodelay(true)?; // what is sent apart is to arrive apart
         let deadline = end.min(Instant::now() + patience);
         let (buffer, preamble, decoder) = (Vec::new(), Vec::new(), Decoder::new(MAX_HELLO));
         let started = side == Side::Client; // R4.22: only a server may send something before its first frame
-        Ok(Peer { stream, deadline, patience, end, buffer, preamble, started, decoder, watch, process })
+        Peer { stream, deadline, patience, end, buffer, preamble, started, decoder, watch, process }
     }
 
     /// What the peer's process has used, at its peak, if it is one that was started here and the system tells.
@@ -106,7 +104,12 @@ impl<'a> Peer<'a> {
     /// False if the peer does not take all of it: it may have closed, and what it said can be read.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> bool {
         self.watch.sends(bytes);
-        matches!(timeout_at(self.deadline, self.stream.write_all(bytes)).await, Ok(Ok(())))
+        let Peer { stream, deadline, .. } = self;
+        let sent = timeout_at(*deadline, async {
+            stream.write_all(bytes).await?;
+            stream.flush().await // TLS may have kept some
+        });
+        matches!(sent.await, Ok(Ok(())))
     }
 
     /// Sends the pieces so that they can arrive one by one.

@@ -140,7 +140,7 @@ impl<'a, P: Peer> Driver<'a, P> {
             .map_err(|error| error.to_string())?;
         let part = if index < self.plan.members { Part::Member } else { Part::Publisher };
         let mut out = Vec::new();
-        let peer = P::new(part, &self.plan.room, self.plan.size, &mut out);
+        let peer = P::new(part, self.plan, &mut out);
         let mut connection = Connection::new(stream, peer, out);
         connection.write()?;
         self.connections.push(connection);

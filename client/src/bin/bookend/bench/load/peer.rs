@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use bookend::{Code, Content, Encoding, Hello, Limits, Message, Outcome, Probe, Role, Session, Step};
 
+use super::plan::Plan;
+
 /// One connection's protocol, without the socket.
 pub(crate) trait Peer: Sized {
     /// Do members publish, or do connections of their own?
     const MEMBERS_PUBLISH: bool;
 
-    /// Begins; what is to be sent first goes to `out`. Payloads have `size` bytes.
-    fn new(part: Part, room: &str, size: usize, out: &mut Vec<u8>) -> Self;
+    /// Begins; what is to be sent first goes to `out`.
+    fn new(part: Part, plan: &Plan, out: &mut Vec<u8>) -> Self;
 
     /// Uses `input` as far as it is whole, and returns how many bytes that is. Answers go to `out`. An error, in words,
     /// ends the run.
@@ -78,12 +80,16 @@ pub(crate) struct Member(Session);
 impl Peer for Member {
     const MEMBERS_PUBLISH: bool = true;
 
-    fn new(_part: Part, room: &str, size: usize, out: &mut Vec<u8>) -> Member {
-        let max_body = u32::try_from(size).unwrap_or(u32::MAX / 2).saturating_add(1 << 20).min(bookend::MAX_LENGTH);
+    fn new(_part: Part, plan: &Plan, out: &mut Vec<u8>) -> Member {
+        let max_body =
+            u32::try_from(plan.size).unwrap_or(u32::MAX / 2).saturating_add(1 << 20).min(bookend::MAX_LENGTH);
         // Nothing is promised: there may be nothing to say for a while, and a thread that is busy has no timers.
         let hello = Hello::new().with_hub(true).with_max_body(max_body).with_keepalive(0);
-        let hello =
-            hello.with_preferred(Encoding::Binary).with_room(room).expect("rooms are judged with the arguments");
+        let mut hello =
+            hello.with_preferred(Encoding::Binary).with_room(&plan.room).expect("rooms are judged with the arguments");
+        if let Some(token) = &plan.token {
+            hello = hello.with_token(token).expect("tokens are judged with the arguments");
+        }
         let mut session = Session::new(Role::Client, hello, Limits::default(), Duration::ZERO);
         session.take_output(out);
         Member(session)

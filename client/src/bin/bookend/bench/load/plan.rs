@@ -7,7 +7,7 @@ use std::time::Duration;
 const IN_FLIGHT: u64 = 256 << 10;
 
 /// One run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Plan {
     /// Connections that receive.
     pub(crate) members: usize,
@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) in_flight: Option<u64>,
     /// The room, or channel, or subject.
     pub(crate) room: String,
+    /// What every member shows to a hub that wants a token.
+    pub(crate) token: Option<Vec<u8>>,
     /// The server's process, if it runs on this machine.
     pub(crate) pid: Option<u32>,
     /// How long nothing may come before what is missing is given up.

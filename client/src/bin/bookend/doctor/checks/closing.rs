@@ -12,7 +12,8 @@ use crate::doctor::wire::{Peer, Unmet};
 
 /// On these the other checks build.
 pub(super) static FIRST: &[Check] = &[
-    Check::new("close", "R7.7", "answer CLOSE by a CLOSE with the same code, then end the stream", own!(close)),
+    Check::new("close", "R7.7", "answer CLOSE by a CLOSE with the same code, then end the stream", own!(close))
+        .without_proxy(),
     Check::new(
         "fault-close",
         "R7.4",
@@ -28,14 +29,16 @@ pub(super) static CHECKS: &[Check] = &[
         "accept a CLOSE with any code, and answer with the same one",
         own!(close_unknown_code),
     )
-    .needing(&["close"]),
+    .needing(&["close"])
+    .without_proxy(),
     Check::new(
         "close-first",
         "R7.8 R7.7",
         "accept a CLOSE in place of HELLO, and answer it by CLOSE",
         own!(close_first),
     )
-    .needing(&["close"]),
+    .needing(&["close"])
+    .without_proxy(),
     Check::new(
         "close-ends-stream",
         "R7.5",
@@ -49,7 +52,8 @@ pub(super) static CHECKS: &[Check] = &[
         "read on behind CLOSE until the stream ends, or 2 s: unread bytes become a reset, which destroys it",
         own!(drain),
     )
-    .needing(&["fault-close"]),
+    .needing(&["fault-close"])
+    .without_proxy(),
 ];
 
 async fn close(subject: &Subject, name: &'static str) -> Judged {

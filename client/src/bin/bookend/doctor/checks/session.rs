@@ -5,14 +5,22 @@ use std::time::Duration;
 use bookend::{Encoding, MAX_PING, kind};
 use tokio::time::Instant;
 
-use super::{CONCURRENCY, Check, Judged, own};
+use super::{ADMISSION, CONCURRENCY, Check, Judged, own};
 use crate::doctor::reach::milliseconds;
+use crate::doctor::refusal;
 use crate::doctor::report::Finding;
 use crate::doctor::subject::{Side, Subject};
-use crate::doctor::wire::{Peer, Unmet, frame, message};
+use crate::doctor::wire::{Peer, Unmet, frame, message, quoted_close};
 
 /// On these the other checks build.
 pub(super) static FIRST: &[Check] = &[
+    Check::new(
+        ADMISSION,
+        "R9.28",
+        "without letting this side in, nothing more can be found out about the server",
+        own!(admitted),
+    )
+    .only_for(Side::Server),
     Check::new(
         CONCURRENCY,
         "",
@@ -82,6 +90,21 @@ pub(super) fn ping_frame(bytes: &[u8]) -> Vec<u8> {
 /// The body of the next PONG.
 async fn pong(peer: &mut Peer<'_>) -> Result<Vec<u8>, Unmet> {
     peer.wait(|frame| (frame.kind == kind::PONG).then(|| frame.body.clone())).await
+}
+
+/// Who is not let in is told so behind HELLO, or in answer to what comes next.
+async fn admitted(subject: &Subject, name: &'static str) -> Judged {
+    let mut peer = subject.greet(name, &subject.hello()).await?;
+    match peer.barrier().await {
+        Err(Unmet::Closed { code, reason }) if refusal::is_one(code) => {
+            Err(Finding::fails(quoted_close(code, &reason)).mending(refusal::mend(code)))
+        }
+        // What else a peer may do wrong has rows of its own.
+        _ => {
+            peer.leave().await;
+            Ok(Finding::ok("the session is open"))
+        }
+    }
 }
 
 async fn second_connection(subject: &Subject, name: &'static str) -> Judged {
