@@ -4,7 +4,7 @@ mod file;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -140,6 +140,14 @@ impl Access {
     #[must_use]
     pub fn without_token(&self, certified: bool) -> Rights {
         if certified { self.certified } else { self.anonymous }
+    }
+
+    /// How long a grant of before still holds, if it does not for ever.
+    pub(crate) fn time_left(&self, grant: &Grant) -> Option<Duration> {
+        match self.tokens.iter().find(|token| token.digest == grant.0.digest) {
+            Some(token) => token.ends.map(|ends| ends.duration_since(SystemTime::now()).unwrap_or_default()),
+            None => Some(Duration::ZERO),
+        }
     }
 
     /// Does a grant of before still allow the same in that room?

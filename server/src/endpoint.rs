@@ -182,7 +182,8 @@ impl Endpoint {
         };
         let denial = self.seat.denial_due().filter(|_| self.until.is_none());
         let stall = self.stalled.map(|since| since.saturating_add(config.stall)).filter(|_| self.until.is_none());
-        [of_wire, denial, stall, self.until].into_iter().flatten().min()
+        let token = self.seat.expires().filter(|_| self.until.is_none());
+        [of_wire, denial, stall, token, self.until].into_iter().flatten().min()
     }
 
     /// Does what is due; `unused` is what was read and not used yet.
@@ -204,6 +205,9 @@ impl Endpoint {
             && let Some(denial) = self.seat.denial().take()
         {
             self.close(Code::POLICY, denial.detail);
+        }
+        if self.until.is_none() && self.seat.is_expired(self.now) {
+            self.close(Code::POLICY, "the token's time is over");
         }
         let stall = self.seat.hub().config().stall;
         if self.until.is_none() && self.stalled.is_some_and(|since| self.now >= since.saturating_add(stall)) {

@@ -44,7 +44,7 @@ impl Framed {
             match self.session.receive(input, now) {
                 Step::Message(message) => self.take(message, seat),
                 Step::Opened => {
-                    self.open(seat);
+                    self.open(seat, now);
                     if seat.is_denied() {
                         break;
                     }
@@ -129,10 +129,10 @@ impl Framed {
         }
     }
 
-    fn open(&mut self, seat: &mut Seat) {
+    fn open(&mut self, seat: &mut Seat, now: Duration) {
         self.session.take_output(&mut seat.out); // HELLO goes before WELCOME
         let Some(hello) = self.session.peer() else { return };
-        if hello.token().is_some_and(|token| !seat.authenticate(token)) {
+        if hello.token().is_some_and(|token| !seat.authenticate(token, now)) {
             return;
         }
         let room = hello.room().map_or_else(|| seat.home(), Into::into);

@@ -21,7 +21,7 @@ pub(crate) struct Seat {
     registration: Registration,
     ticket: Option<Ticket>,
     /// What its token allows, if it has given one.
-    grant: Option<Grant>,
+    grant: Option<Box<Granted>>,
     denial: Option<Box<Denial>>,
     member: Option<Membership>,
     /// What the member has said to everyone since the last flush.
@@ -38,6 +38,12 @@ pub(crate) struct Denial {
     pub(crate) delay: Duration,
     /// Since the connection began.
     pub(crate) due: Option<Duration>,
+}
+
+struct Granted {
+    grant: Grant,
+    /// When that is to be looked at again, as its time may be over. Since the connection began.
+    expires: Option<Duration>,
 }
 
 struct Membership {
@@ -119,13 +125,14 @@ impl Seat {
     // ---- who may do what
 
     /// Takes a token, or denies what was asked, after a while. Where there are no tokens, none is right or wrong.
-    pub(crate) fn authenticate(&mut self, token: &[u8]) -> bool {
+    pub(crate) fn authenticate(&mut self, token: &[u8], now: Duration) -> bool {
         let (access, peer) = (self.hub().access(), self.peer().label());
         match access.check(token) {
             None if access.tokens() == 0 => true,
             Some(grant) => {
                 tracing::info!(peer, token = grant.name(), "token-accepted");
-                self.grant = Some(grant);
+                let expires = access.time_left(&grant).map(|left| next_look(now, left));
+                self.grant = Some(Box::new(Granted { grant, expires }));
                 true
             }
             None => {
@@ -138,10 +145,31 @@ impl Seat {
         }
     }
 
+    /// When its token's time may be over.
+    pub(crate) fn expires(&self) -> Option<Duration> {
+        self.grant.as_ref()?.expires
+    }
+
+    /// Is its token's time over? A reload may have given it more since.
+    pub(crate) fn is_expired(&mut self, now: Duration) -> bool {
+        if self.expires().is_none_or(|expires| now < expires) {
+            return false;
+        }
+        let (access, peer) = (self.hub().access(), self.registration.mailbox.peer().label());
+        let Some(Granted { grant, expires }) = self.grant.as_deref_mut() else { return false };
+        let left = access.time_left(grant);
+        *expires = left.map(|left| next_look(now, left));
+        let is_over = left.is_some_and(|left| left.is_zero());
+        if is_over {
+            tracing::info!(peer, token = grant.name(), "token-expired");
+        }
+        is_over
+    }
+
     /// What it may do in a room.
     fn rights_in(&self, room: &str) -> Rights {
         match &self.grant {
-            Some(grant) => grant.rights_in(room),
+            Some(granted) => granted.grant.rights_in(room),
             None => self.hub().config().access.without_token(self.peer().is_certified()),
         }
     }
@@ -149,12 +177,12 @@ impl Seat {
     /// May it be in that room?
     pub(crate) fn may_enter(&self, room: &str) -> bool {
         self.rights_in(room).enter()
-            && self.grant.as_ref().is_none_or(|grant| self.hub().pass(&self.registration, grant, room))
+            && self.grant.as_ref().is_none_or(|granted| self.hub().pass(&self.registration, &granted.grant, room))
     }
 
     /// Its room if it names none.
     pub(crate) fn home(&self) -> Arc<str> {
-        self.grant.as_ref().map_or(LOBBY, Grant::home).into()
+        self.grant.as_ref().map_or(LOBBY, |granted| granted.grant.home()).into()
     }
 
     /// Denies it a room, at once.
@@ -432,6 +460,12 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// When to look at a token again whose time is over in `left`, by a clock that somebody may set.
+fn next_look(now: Duration, left: Duration) -> Duration {
+    const AT_THE_LATEST: Duration = Duration::from_secs(3600);
+    now.saturating_add(left.min(AT_THE_LATEST))
 }
 
 /// A name without byte order marks in front: they would be lost on the way, and a name of nothing else with them.

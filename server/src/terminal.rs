@@ -273,7 +273,7 @@ impl Terminal {
             self.tell("! policy: a token is to come before all else: connect anew, and begin with /token SECRET", seat);
         } else if token.is_empty() {
             self.tell("! /token SECRET: SECRET is your token", seat);
-        } else if seat.authenticate(token) {
+        } else if seat.authenticate(token, self.now) {
             self.join(seat);
             match self.joined {
                 true => {

@@ -1,7 +1,7 @@
 //! Tokens, and what somebody without one may do.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bookend::{Code, Hello, Payload, kind};
 use bookend_server::{Access, Config, Hub, Right, Rights};
@@ -311,4 +311,42 @@ async fn a_peer_without_the_hub_profile_needs_a_token_too() {
     let bookend::Message::Message(Payload::Text(text)) = heard.message() else { panic!("{heard:?}") };
     assert_eq!(text.to_string(), "plain: hi");
     assert_eq!(refusal(&hub, hello("eve").with_hub(false)).await.0, Code::POLICY);
+}
+
+/// A token that ends then, in milliseconds from now.
+fn ending_in(ms: u64) -> Access {
+    let end = SystemTime::now() + Duration::from_millis(ms);
+    let (hash, end) = (hash("brief"), humantime::format_rfc3339_millis(end));
+    let entry = format!("name = 'brief'\nsha256 = '{hash}'\nrooms = '*'\nrights = ['read', 'write']\nexpires = {end}");
+    Access::read(&format!("[[token]]\n{entry}\n")).unwrap()
+}
+
+#[tokio::test]
+async fn whoever_is_there_by_a_token_goes_the_moment_that_it_ends() {
+    // [R9.28] By the clock on the wall, which cannot be paused.
+    let hub = hub_of(ending_in(2000));
+    let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
+    let mut tess = Peer::connect(&hub);
+    tess.line().await;
+    tess.send(b"/token brief\r\n").await;
+    ann.frame().await.presence();
+    let over = "policy: the token's time is over";
+    while !tess.line().await.ends_with(over) {}
+    let mut frame = ann.frame().await;
+    if frame.kind == kind::PRESENCE {
+        frame = ann.frame().await; // tess went first
+    }
+    assert_eq!(frame.close(), (Code::POLICY, over.into()));
+}
+
+#[tokio::test]
+async fn a_reload_that_gives_a_token_more_time_is_heeded() {
+    let hub = hub_of(ending_in(1500));
+    let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
+    hub.reconfigure(Config { access: ending_in(3_600_000), ..config() });
+    let other = hub_of(ending_in(1500));
+    let mut bob = Peer::join(&other, with_token("bob", "brief")).await;
+    assert_eq!(bob.frame().await.close().0, Code::POLICY);
+    ann.send(&post("still there")).await;
+    assert_eq!(ann.frame().await.said().1, "still there");
 }

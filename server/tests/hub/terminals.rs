@@ -346,15 +346,24 @@ async fn what_a_room_has_told_is_written_before_it_is_left() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_name_is_for_what_is_said_from_then_on_and_the_old_one_is_free() {
+    // [R9.33]
     let hub = hub();
     let mut person = Peer::terminal(&hub).await;
+    let mut framed = Peer::join(&hub, hello("fay")).await;
+    assert_eq!(person.line().await, "* fay joined (2 here)");
     person.send(b"a\r\n/name bob\r\nb\r\n").await;
     for line in ["guest-1: a", "* guest-1 is now bob", "bob: b"] {
         assert_eq!(person.line().await, line);
     }
     let mut other = Peer::terminal(&hub).await;
     other.send(b"/name guest-1\r\n").await;
-    assert_eq!(other.line().await, "* guest-2 is now guest-1");
+    assert_eq!(other.line().await, "* guest-3 is now guest-1");
+    assert_eq!(framed.frame().await.said().1, "a");
+    let told = [(1, PresenceEvent::Left, "guest-1"), (1, PresenceEvent::Joined, "bob")];
+    for (member, event, name) in told {
+        assert_eq!(framed.frame().await.presence(), (member, event, name.into()));
+    }
+    assert_eq!(framed.frame().await.said().1, "b");
 }
 
 #[tokio::test(start_paused = true)]
