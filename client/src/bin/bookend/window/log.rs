@@ -62,6 +62,16 @@ impl Log {
         }
     }
 
+    /// Who went last has come again under another name, if it was this one that went: its going is forgotten.
+    pub(super) fn unsay_going(&mut self, name: &str) {
+        if let Some(Entry::Moved(moved)) = self.entries.back_mut()
+            && moved.pop_if(|(gone, came)| gone == name && !*came).is_some()
+            && moved.is_empty()
+        {
+            self.entries.pop_back();
+        }
+    }
+
     /// Puts the mark of what is unread at the end, unless it stands somewhere.
     pub(super) fn mark(&mut self) {
         if !self.entries.contains(&Entry::Unread) {

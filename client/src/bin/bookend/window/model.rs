@@ -63,6 +63,9 @@ pub(super) struct Window {
     pub(super) name: Option<String>,
     wanted_name: Option<String>,
     focused: bool,
+    /// The number and the name of who went, if nothing has come since: the same number may come again at once, under
+    /// another name (R9.33).
+    gone: Option<(u32, String)>,
     /// Members are being told of who were here before.
     greeting: bool,
 }
@@ -97,6 +100,7 @@ impl Window {
             name: None,
             wanted_name: hello.name().map(str::to_owned),
             focused: true,
+            gone: None,
             greeting: false,
         }
     }
@@ -138,6 +142,7 @@ impl Window {
 
     fn message(&mut self, message: &Message<'_>) {
         self.members.observe(message);
+        let gone = self.gone.take();
         match message {
             Message::Presence { member, event, name } => {
                 let name = escaped(&name.text().to_str()).to_string();
@@ -146,8 +151,17 @@ impl Window {
                     return;
                 }
                 match event {
-                    PresenceEvent::Joined => self.log.push(Entry::Moved(vec![(name, true)])),
-                    PresenceEvent::Left => self.log.push(Entry::Moved(vec![(name, false)])),
+                    PresenceEvent::Joined => match gone.filter(|(number, _)| number == member) {
+                        Some((_, before)) => {
+                            self.log.unsay_going(&before);
+                            self.log.push(Entry::Notice(format!("{before} is now {name}")));
+                        }
+                        None => self.log.push(Entry::Moved(vec![(name, true)])),
+                    },
+                    PresenceEvent::Left => {
+                        self.gone = Some((*member, name.clone()));
+                        self.log.push(Entry::Moved(vec![(name, false)]));
+                    }
                     PresenceEvent::Crowd => self.log.push(Entry::Notice(format!("{member} are here"))),
                     PresenceEvent::Here => {}
                 }
@@ -350,6 +364,8 @@ fn mentions(text: &str, name: &str) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use bookend::{MemberName, Text};
+
     use super::*;
 
     pub(crate) fn window() -> Window {
@@ -390,6 +406,28 @@ pub(super) mod tests {
         let mut window = window();
         window.paste("one\r\ntwo\x1b[31m\u{202e}\n");
         assert_eq!(press(&mut window, "\n"), Some(Effect::Send { to: None, text: "one\ntwo[31m".into() }));
+    }
+
+    fn presence(window: &mut Window, member: u32, event: PresenceEvent, name: &str) {
+        let name = MemberName::new(Text::utf8(name)).unwrap();
+        window.message(&Message::Presence { member, event, name });
+    }
+
+    #[test]
+    fn another_name_is_told_as_that_and_not_as_a_coming_and_a_going() {
+        // [R9.33]
+        let mut window = window();
+        presence(&mut window, 2, PresenceEvent::Joined, "bob");
+        presence(&mut window, 2, PresenceEvent::Left, "bob");
+        presence(&mut window, 2, PresenceEvent::Joined, "rob");
+        assert!(last(&window).contains("bob is now rob"), "{}", last(&window));
+        presence(&mut window, 2, PresenceEvent::Left, "rob");
+        presence(&mut window, 3, PresenceEvent::Joined, "rob"); // somebody else
+        let moved = Entry::Moved(vec![("rob".into(), false), ("rob".into(), true)]);
+        assert_eq!(window.log.newest_first().next(), Some(&moved));
+        let bob = Entry::Moved(vec![("bob".into(), true)]);
+        assert_eq!(window.log.newest_first().last(), Some(&bob));
+        assert_eq!(window.log.newest_first().count(), 3);
     }
 
     #[test]
