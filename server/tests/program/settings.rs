@@ -9,6 +9,9 @@ fn right_settings_are_ok_and_are_not_acted_on() {
     let file = directory.file("hub.toml", &format!("listen = '127.0.0.1:0'\nready_file = '{ready}'\n"));
     assert_eq!(output(&mut program(&["--config", &file, "--check-config"])), (Some(0), "ok\n".into(), String::new()));
     assert!(!crate::running::exists(&ready));
+    let mistaken = output(program(&["--config", &file, "--check-config"]).env("BOOKEND_LIMITS_PING", "3"));
+    let told = "bookend-server: BOOKEND_LIMITS_PING is no setting, and ignored; did you mean BOOKEND_LIMITS_PINGS?\n";
+    assert_eq!(mistaken, (Some(0), "ok\n".into(), told.into()));
 }
 
 #[test]

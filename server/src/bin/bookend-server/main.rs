@@ -71,6 +71,9 @@ async fn answer(sources: &Sources, print: bool) -> ExitCode {
         },
         Err(faults) => Err(faults),
     };
+    for (name, meant) in sources.mistaken() {
+        complain(&[format!("{name} is no setting, and ignored; did you mean {meant}?")]);
+    }
     match resolved {
         Ok(settled) => {
             let text = if print { settings::page(&settled) } else { "ok\n".into() };

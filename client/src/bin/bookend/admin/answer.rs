@@ -125,7 +125,7 @@ impl Answer {
             Action::Connections { closed: true } => closed(&self.read()?, now()),
             Action::Rooms => rooms(&self.read()?),
             Action::Kick { .. } => format!("{} is sent away\n", escaped(&self.read::<Kicked>()?.kicked)),
-            Action::Say { .. } => format!("said in {} rooms\n", self.read::<Said>()?.rooms),
+            Action::Say { .. } => format!("said in {}\n", counted(self.read::<Said>()?.rooms, "room")),
             Action::Drain => "the hub ends\n".into(),
             Action::Reload => "the settings hold\n".into(),
         };
@@ -144,11 +144,15 @@ fn status(status: &Status) -> String {
         let _infallible = writeln!(out, "{name:<12} {value}");
     };
     row("up", time(*seconds));
-    row("connections", format!("{connections}, of which {members} are members of {rooms} rooms"));
-    row("messages", format!("{}, written {} times", status.messages, status.deliveries));
+    row("connections", format!("{connections}; {} in {}", counted(*members, "member"), counted(*rooms, "room")));
+    row("messages", format!("{}, written {}", status.messages, counted(status.deliveries, "time")));
     row("bytes", format!("{} read, {} written", size(status.bytes_received), size(status.bytes_sent)));
     row("kept", size(status.log_bytes));
     out
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn connections(list: &Connections) -> String {
