@@ -17,7 +17,7 @@ const INDENT: usize = 8;
 /// A window has to have so many columns to show who is here, which takes as many as [`MEMBERS`].
 const WIDE: u16 = 60;
 const MEMBERS: u16 = 18;
-/// Lines of what is being typed.
+/// Lines of what is being typed, where there is room.
 const TYPED: usize = 6;
 
 /// Shows a time, in milliseconds since 1970, in five columns.
@@ -25,8 +25,9 @@ pub(super) type Times<'a> = &'a dyn Fn(u64) -> String;
 
 pub(super) fn draw(window: &mut Window, times: Times<'_>, frame: &mut Frame<'_>) {
     let area = frame.area();
-    let typed = typed(window, usize::from(area.width));
-    let height = u16::try_from(typed.lines.len()).unwrap_or(1).min(area.height.saturating_sub(2).max(1));
+    let room = usize::from(area.height.saturating_sub(2)).clamp(1, TYPED);
+    let typed = typed(window, usize::from(area.width), room);
+    let height = u16::try_from(typed.lines.len()).unwrap_or(1);
     let [messages, status, input] =
         Layout::vertical([Constraint::Min(0), Constraint::Length(1), Constraint::Length(height)]).areas(area);
     let members = if area.width >= WIDE { MEMBERS } else { 0 };
@@ -219,8 +220,8 @@ struct Typed {
     cursor: (u16, u16),
 }
 
-/// The lines around the cursor.
-fn typed(window: &Window, width: usize) -> Typed {
+/// The lines around the cursor, `room` at most.
+fn typed(window: &Window, width: usize, room: usize) -> Typed {
     let width = width.saturating_sub(3).max(1);
     let (before, behind) = window.editor.parts();
     let shown = |text: &str| text.replace('\t', "    ");
@@ -230,8 +231,8 @@ fn typed(window: &Window, width: usize) -> Typed {
     let lines = rows(&format!("{before}{behind}"));
     let row = until.len().max(1) - 1;
     let column = until.last().map_or(0, |line| columns(line));
-    let first = (row + 1).saturating_sub(TYPED);
-    let lines = lines.into_iter().enumerate().skip(first).take(TYPED);
+    let first = (row + 1).saturating_sub(room);
+    let lines = lines.into_iter().enumerate().skip(first).take(room);
     let lines: Vec<_> = lines.map(|(at, line)| format!("{}{line}", if at == 0 { "> " } else { "  " })).collect();
     let number = |value: usize| u16::try_from(value).unwrap_or(u16::MAX);
     Typed { lines, cursor: (number(column + 2), number(row - first)) }
@@ -311,6 +312,15 @@ mod tests {
         let mut window = window();
         assert!(screen(&mut window, 60, 5)[0].contains("0 here"));
         assert!(!screen(&mut window, 59, 5).concat().contains("here"));
+    }
+
+    #[test]
+    fn the_cursor_is_in_sight_however_low_the_window_is() {
+        let mut window = window();
+        window.editor.insert("1\n2\n3\n4\n5\n6\n7\n8");
+        assert_eq!(screen(&mut window, 20, 5)[2..], ["  6", "  7", "  8"]);
+        assert_eq!(screen(&mut window, 20, 3)[2..], ["  8"]);
+        assert_eq!(screen(&mut window, 20, 20)[14..], ["  3", "  4", "  5", "  6", "  7", "  8"]);
     }
 
     #[test]
