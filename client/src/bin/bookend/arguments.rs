@@ -523,6 +523,20 @@ mod tests {
     }
 
     #[test]
+    fn every_command_says_what_it_does() {
+        // What is flattened into one, with a doc comment, would say that in its place.
+        let said = Arguments::command();
+        let said = said.get_subcommands().map(|command| {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            format!("{}: {}", command.get_name(), about.split(' ').next().unwrap_or_default())
+        });
+        let said: Vec<String> = said.collect();
+        let wanted = "chat: Post, send: Post, listen: Print, ping: Measure, doctor: Check, inspect: Say, relay: Stand, \
+                      bench: Put, completions: Print, man: Write, admin: Look, conform: Test";
+        assert_eq!(said.join(", "), wanted);
+    }
+
+    #[test]
     fn every_help_has_the_exit_codes() {
         for words in [&["--help"][..], &["chat", "--help"], &["send", "-h"], &["listen", "--help"]] {
             let help = parsed(words).unwrap_err();

@@ -14,7 +14,7 @@ const LENGTHS: std::ops::RangeInclusive<usize> = 1..=255;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Token(Vec<u8>);
 
-/// Where a token comes from.
+// Where a token comes from; were this a doc comment, it would take the place of the command's own.
 #[derive(Debug, Args)]
 pub(crate) struct TokenArguments {
     /// Show the hub the token in this file's first line; without it, that in BOOKEND_TOKEN, if there is one
