@@ -144,6 +144,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         }
                         // Those who are told what was read have their turn before more is read.
                         let _now_or_later = self.poll_write(cx)?;
+                        // Who never ceases to speak is not to outlive its limits: this is all that sets the timer then.
+                        let _what_is_due_is_done = self.poll_timer(cx, timer.as_mut());
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }

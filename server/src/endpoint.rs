@@ -243,6 +243,9 @@ impl Endpoint {
                 framed.measure(&mut self.seat, self.now);
             }
         }
+        if control.look_again {
+            self.seat.look_again(self.now);
+        }
         if let Some(why) = control.kick
             && self.until.is_none()
         {

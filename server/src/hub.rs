@@ -159,9 +159,10 @@ impl Hub {
         *lock(&self.shared.terms) = terms.clone();
         let connections = lock(&self.shared.connections);
         for (number, Pass { grant, room }) in &connections.passes {
-            if let Some(mailbox) = connections.by_number.get(number)
-                && !terms.config.access.keeps(grant, room)
-            {
+            let Some(mailbox) = connections.by_number.get(number) else { continue };
+            if terms.config.access.keeps(grant, room) {
+                mailbox.look_again();
+            } else {
                 tracing::info!(peer = mailbox.peer().label(), token = grant.name(), room = &**room, "token-revoked");
                 mailbox.close(Code::POLICY);
             }

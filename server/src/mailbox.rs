@@ -47,6 +47,8 @@ pub(crate) struct Control {
     pub(crate) asked: Option<UnboundedSender<Report>>,
     /// Why it is to close at once.
     pub(crate) kick: Option<String>,
+    /// Its token is to be looked at again.
+    pub(crate) look_again: bool,
 }
 
 impl Mailbox {
@@ -89,6 +91,11 @@ impl Mailbox {
     /// Orders the connection to close at once, whatever waits to be written.
     pub(crate) fn kick(&self, why: String) {
         self.control(|control| control.kick = Some(why));
+    }
+
+    /// Tells the connection that its token may end at another time than before.
+    pub(crate) fn look_again(&self) {
+        self.control(|control| control.look_again = true);
     }
 
     fn control(&self, change: impl FnOnce(&mut Control)) {

@@ -150,6 +150,13 @@ impl Seat {
         self.grant.as_ref()?.expires
     }
 
+    /// A reload may have changed when its token's time is over.
+    pub(crate) fn look_again(&mut self, now: Duration) {
+        if let Some(granted) = &mut self.grant {
+            granted.expires = Some(now);
+        }
+    }
+
     /// Is its token's time over? A reload may have given it more since.
     pub(crate) fn is_expired(&mut self, now: Duration) -> bool {
         if self.expires().is_none_or(|expires| now < expires) {

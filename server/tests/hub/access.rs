@@ -350,3 +350,11 @@ async fn a_reload_that_gives_a_token_more_time_is_heeded() {
     ann.send(&post("still there")).await;
     assert_eq!(ann.frame().await.said().1, "still there");
 }
+
+#[tokio::test]
+async fn a_reload_that_gives_a_token_an_end_is_heeded() {
+    let hub = hub_of(ending_in(3_600_000));
+    let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
+    hub.reconfigure(Config { access: ending_in(1000), ..config() });
+    assert_eq!(ann.frame().await.close(), (Code::POLICY, "policy: the token's time is over".into()));
+}

@@ -12,7 +12,7 @@
 //! | 10 at the door for an address, or an IPv6 /64 | `door.waiting_per_address` | `door`, `a_network_of_ipv6…` |
 //! | 300 connections from an address in 10 s | `door.arrivals_per_address` | `whoever_comes_and_goes…` |
 //! | 256 at the door in all | `door.waiting` | `door` |
-//! | 10 s without progress, the log of a room | `limits.stall`, `room.log` | `behind` |
+//! | 10 s without progress, the log of a room | `limits.stall`, `room.log` | `behind`, `whoever_never_ceases…` |
 //! | 256 messages for one alone | `limits.private_frames` | `private` |
 //! | 256 are a crowd | `room.crowd` | `crowds` |
 //! | 1,024 bytes of a line | | `terminals` |
@@ -20,12 +20,15 @@
 //! | twice the keepalive of silence | the peer's own | `a_peer_whose_cable_is_pulled…` |
 //! | TCP probes | `limits.probe` | `server/faults/network.py` |
 
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bookend::{Code, Encoding, Hello, Limits, PresenceEvent, kind};
 use bookend_server::{Config, Hub};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::peer::{Peer, config, frame, hello, hub, post, post_to};
@@ -349,4 +352,54 @@ async fn a_name_forges_neither_another_speaker_nor_the_hub() {
         assert_eq!(person.line().await, format!("* {shown} left (1 here)"));
         assert!(number > 1);
     }
+}
+
+/// A peer that says HELLO and then the same again and again, at once and for ever, and takes nothing.
+struct Flood {
+    bytes: Vec<u8>,
+    /// Where what is repeated begins.
+    again: usize,
+    at: usize,
+}
+
+impl AsyncRead for Flood {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, space: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        while space.remaining() > 0 {
+            let count = space.remaining().min(self.bytes.len() - self.at);
+            space.put_slice(&self.bytes[self.at..self.at + count]);
+            self.at += count;
+            if self.at == self.bytes.len() {
+                self.at = self.again;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn whoever_never_ceases_to_speak_and_takes_nothing_is_closed_all_the_same() {
+    // By the clock on the wall: paused time passes only where nobody has anything to do.
+    let limits = Limits { close_timeout: Duration::from_millis(100), ..Limits::default() };
+    let hub = Hub::new(Config { limits, stall: Duration::from_millis(300), ..config() });
+    let mut bytes = Vec::new();
+    hello("eve").encode(&mut bytes);
+    let again = bytes.len();
+    bytes.extend(post(&"x".repeat(4096)));
+    let peer: SocketAddr = "127.0.0.1:1".parse().unwrap();
+    let served = hub.serve(Flood { bytes, again, at: 0 }, peer);
+    timeout(Duration::from_secs(20), served).await.expect("limits.stall is over");
 }
