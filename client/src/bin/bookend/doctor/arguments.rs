@@ -25,7 +25,8 @@ Exit codes:
 ///
 /// Each check is a row: what holds, what does not, the requirement of SPEC.md that it rests on, and the mend. What does
 /// not speak Bookend is named as well; for that a few harmless requests of other protocols are sent. A hub's members
-/// notice nothing: every connection joins a room of its own. Where a token is needed, it is to be one for every room.
+/// notice nothing: every connection joins a room of its own. Where a token is needed, it is to be one
+/// to read and write in every room.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct DoctorArguments {

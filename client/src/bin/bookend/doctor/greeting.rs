@@ -89,6 +89,8 @@ async fn exchange(
         match timeout_at(deadline, stream.read_buf(said)).await {
             Ok(Ok(0)) => return Err(Some(Unmet::End)),
             Ok(Ok(_)) => {}
+            // TLS without its own end.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(Some(Unmet::End)),
             Ok(Err(error)) => return Err(failed(error)),
             Err(_) => return Err(None),
         }
@@ -157,7 +159,8 @@ fn known(preamble: Finding, frame: &Frame, own: &Hello, time: Duration) -> Greet
 
 fn judge_first(frame: &Frame, own: &Hello, time: Duration) -> Finding {
     if let Some((code, reason)) = frame.as_close() {
-        return Finding::fails(format!("{} in its place", quoted_close(code, &reason))).mending(refusal::mend(code));
+        return Finding::fails(format!("{} in its place", quoted_close(code, &reason)))
+            .mending(refusal::mend(code, own.token().is_some()));
     }
     if frame.kind != kind::HELLO {
         return Finding::fails(format!("{} came first", frame.name()));

@@ -7,9 +7,12 @@ pub(super) fn is_one(code: Code) -> bool {
     matches!(code, Code::POLICY | Code::TRY_LATER | Code::GOING_AWAY)
 }
 
-/// What may help.
-pub(super) fn mend(code: Code) -> &'static str {
+/// What may help; `token`: this side has shown one.
+pub(super) fn mend(code: Code, token: bool) -> &'static str {
     match code {
+        Code::POLICY if token => {
+            "the server refuses this client: does the token hold, for every room? does the port speak TLS (tls://HOST:PORT)?"
+        }
         Code::POLICY => {
             "the server refuses this client: does it want a token (--token-file FILE), or TLS (tls://HOST:PORT)?"
         }

@@ -3,6 +3,7 @@
 //! A [`Connection`](bookend::Connection) sends nothing wrong, so this is a stream and a [`Decoder`].
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use bookend::session::MAX_PREAMBLE;
@@ -160,6 +161,8 @@ impl<'a> Peer<'a> {
         match timeout_at(self.deadline, self.stream.read_buf(&mut self.buffer)).await {
             Ok(Ok(0)) => Read::Nothing(Unmet::End),
             Ok(Ok(_)) => Read::Some,
+            // TLS without its own end: Bookend knows by itself what is whole.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Read::Nothing(Unmet::End),
             Ok(Err(error)) => Read::Nothing(Unmet::Reset(error.to_string())),
             Err(_) if self.deadline == self.end => Read::Nothing(Unmet::Late),
             Err(_) => Read::Nothing(Unmet::Silence(self.patience)),

@@ -69,6 +69,7 @@ impl Log {
             && moved.is_empty()
         {
             self.entries.pop_back();
+            self.new = self.new.saturating_sub(1);
         }
     }
 

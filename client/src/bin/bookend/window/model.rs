@@ -63,7 +63,7 @@ pub(super) struct Window {
     pub(super) name: Option<String>,
     wanted_name: Option<String>,
     focused: bool,
-    /// The number and the name of who went, if nothing has come since: the same number may come again at once, under
+    /// The number and the name of who went, if nobody else has come or gone since: the same number may come again at once, under
     /// another name (R9.33).
     gone: Option<(u32, String)>,
     /// Members are being told of who were here before.
@@ -142,9 +142,9 @@ impl Window {
 
     fn message(&mut self, message: &Message<'_>) {
         self.members.observe(message);
-        let gone = self.gone.take();
         match message {
             Message::Presence { member, event, name } => {
+                let gone = self.gone.take();
                 let name = escaped(&name.text().to_str()).to_string();
                 if *member == self.members.own() && *event != PresenceEvent::Crowd {
                     self.own_name(name);

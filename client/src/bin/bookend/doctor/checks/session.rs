@@ -16,7 +16,7 @@ use crate::doctor::wire::{Peer, Unmet, frame, message, quoted_close};
 pub(super) static FIRST: &[Check] = &[
     Check::new(
         ADMISSION,
-        "R9.28",
+        "",
         "without letting this side in, nothing more can be found out about the server",
         own!(admitted),
     )
@@ -97,7 +97,8 @@ async fn admitted(subject: &Subject, name: &'static str) -> Judged {
     let mut peer = subject.greet(name, &subject.hello()).await?;
     match peer.barrier().await {
         Err(Unmet::Closed { code, reason }) if refusal::is_one(code) => {
-            Err(Finding::fails(quoted_close(code, &reason)).mending(refusal::mend(code)))
+            Err(Finding::fails(quoted_close(code, &reason))
+                .mending(refusal::mend(code, subject.hello().token().is_some())))
         }
         // What else a peer may do wrong has rows of its own.
         _ => {
