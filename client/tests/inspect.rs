@@ -429,19 +429,24 @@ fn help_has_the_exit_codes_and_the_keys() {
 
 #[test]
 fn input_that_does_not_end_is_told_once_time_is_up() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_bookend"))
-        .args(["inspect", "--timeout", "1s", "--json", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(&[&hello()[..], &hello()[..9]].concat()).unwrap();
-    let mut output = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
-    let code = child.wait().unwrap().code();
-    drop(stdin); // only now
-    let objects: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let told: Vec<&str> = objects.iter().map(|object| object["event"].as_str().unwrap()).collect();
-    assert_eq!((code, told), (Some(0), vec!["frame", "unfinished", "summary"]), "{output}");
+    let begun = [&hello()[..], &hello()[..9]].concat();
+    // Without a line end, and within a byte.
+    let hex = "f5f80202000000026869f8f5f";
+    for (input, events) in [(&*begun, &["frame", "unfinished"][..]), (hex.as_bytes(), &["frame", "remark"])] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bookend"))
+            .args(["inspect", "--timeout", "1s", "--json", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input).unwrap();
+        let mut output = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+        let code = child.wait().unwrap().code();
+        drop(stdin); // only now
+        let objects: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told: Vec<&str> = objects.iter().map(|object| object["event"].as_str().unwrap()).collect();
+        assert_eq!((code, told), (Some(0), [events, &["summary"]].concat()), "{output}");
+    }
 }

@@ -39,7 +39,9 @@ mod walker;
 mod watch;
 mod words;
 
+use std::cell::Cell;
 use std::io::{self, Read};
+use std::rc::Rc;
 use std::time::Instant;
 
 use bookend_client::DEFAULT_PORT;
@@ -74,8 +76,8 @@ pub(crate) fn run(arguments: &InspectArguments) -> u8 {
         return USAGE;
     }
     let progress = ProgressBar::hidden();
-    let began = Instant::now();
-    let opened = Source::open(arguments.path(), arguments.format, arguments.timeout, &progress);
+    let (began, is_over) = (Instant::now(), Rc::default());
+    let opened = Source::open(arguments.path(), arguments.format, arguments.timeout, &is_over, &progress);
     let (source, format) = match opened {
         Ok(opened) => opened,
         Err(error) => {
@@ -87,7 +89,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> u8 {
     };
     let mut report = Report::new(arguments, name_of(format), progress.clone());
     let opened = Instant::now();
-    let ended = inspect(source, arguments, &mut report).and_then(|()| report.end());
+    let ended = inspect(source, arguments, &is_over, &mut report).and_then(|()| report.end());
     progress.finish_and_clear();
     if arguments.verbose {
         for (stage, time) in
@@ -123,14 +125,19 @@ fn name_of(format: Format) -> &'static str {
     }
 }
 
-fn inspect(source: Source, arguments: &InspectArguments, report: &mut Report) -> io::Result<()> {
+fn inspect(source: Source, arguments: &InspectArguments, is_over: &Cell<bool>, report: &mut Report) -> io::Result<()> {
     match source {
-        Source::Stream(input) => stream(input, arguments, report),
-        Source::Capture(input) => capture(input, arguments, report),
+        Source::Stream(input) => stream(input, arguments, is_over, report),
+        Source::Capture(input) => capture(input, arguments, is_over, report),
     }
 }
 
-fn stream(mut input: impl Read, arguments: &InspectArguments, report: &mut Report) -> io::Result<()> {
+fn stream(
+    mut input: impl Read,
+    arguments: &InspectArguments,
+    is_over: &Cell<bool>,
+    report: &mut Report,
+) -> io::Result<()> {
     let mut walker = Walker::new(Sender::Unknown, true, arguments.max_body.unwrap_or(MAX_BODY));
     let mut buffer = vec![0; READ];
     loop {
@@ -139,16 +146,16 @@ fn stream(mut input: impl Read, arguments: &InspectArguments, report: &mut Repor
             Ok(0) => break,
             Ok(count) => walker.push(&buffer[..count], &mut |event| report.event(None, &event))?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                return walker.end(End::Left, &mut |event| report.event(None, &event));
-            }
+            // Time was up within a line of text.
+            Err(_) if is_over.get() => return walker.end(End::Left, &mut |event| report.event(None, &event)),
             Err(error) => {
                 walker.end(End::Left, &mut |event| report.event(None, &event))?;
                 return report.damaged(&error.to_string());
             }
         }
     }
-    walker.end(End::Finished, &mut |event| report.event(None, &event))
+    let end = if is_over.get() { End::Left } else { End::Finished };
+    walker.end(end, &mut |event| report.event(None, &event))
 }
 
 /// Why reading a capture stopped.
@@ -163,7 +170,12 @@ impl From<CaptureError> for Stop {
     }
 }
 
-fn capture(input: impl Read, arguments: &InspectArguments, report: &mut Report) -> io::Result<()> {
+fn capture(
+    input: impl Read,
+    arguments: &InspectArguments,
+    is_over: &Cell<bool>,
+    report: &mut Report,
+) -> io::Result<()> {
     let mut conversations = Conversations::new(Wanted {
         port: arguments.port,
         stream: arguments.stream,
@@ -193,7 +205,8 @@ fn capture(input: impl Read, arguments: &InspectArguments, report: &mut Report) 
     let report = report.into_inner();
     report.count_packets(left_out, fragments, unreadable);
     match read {
-        Err(Stop::Capture(CaptureError::Io(error))) if error.kind() == io::ErrorKind::TimedOut => Ok(()),
+        // It ends where time was up.
+        Err(Stop::Capture(_)) if is_over.get() => Ok(()),
         Err(Stop::Capture(error)) => report.damaged(&error.to_string()),
         _ => Ok(()),
     }

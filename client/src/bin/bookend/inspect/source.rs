@@ -1,8 +1,10 @@
 //! Where the bytes come from: a file or standard input, and what form they have.
 
-use std::fs::File;
+use std::cell::Cell;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Chain, Cursor, IsTerminal, Read};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bookend::START;
@@ -42,31 +44,27 @@ const SAMPLE: usize = 4 << 10;
 type Input = ProgressBarIter<Box<dyn Read>>;
 
 impl Source {
-    /// Opens `path`, or standard input; and what form the bytes have. Once `patience` is over, nothing more is read.
+    /// Opens `path`, or standard input; and what form the bytes have. Once `patience` is over, nothing more is read, and
+    /// `is_over` is true.
     pub(super) fn open(
         path: Option<&Path>,
         format: Format,
         patience: Option<Duration>,
+        is_over: &Rc<Cell<bool>>,
         progress: &ProgressBar,
     ) -> io::Result<(Source, Format)> {
-        let input: Box<dyn Read + Send> = match path {
-            Some(path) => {
-                let file = File::open(path)?;
-                let metadata = file.metadata()?;
-                show(progress, metadata.is_file().then_some(metadata.len()));
-                Box::new(file)
-            }
-            None => {
-                show(progress, None);
-                Box::new(io::stdin())
-            }
-        };
-        let input: Box<dyn Read> = match patience {
-            Some(patience) => Box::new(Timed::new(input, patience)),
-            None => input,
+        let metadata = path.map(fs::metadata).transpose()?;
+        show(progress, metadata.filter(fs::Metadata::is_file).map(|metadata| metadata.len()));
+        let input: Box<dyn Read> = match (path.map(Path::to_owned), patience) {
+            (Some(path), None) => Box::new(File::open(path)?),
+            (None, None) => Box::new(io::stdin()),
+            // A FIFO is not open before somebody writes.
+            (Some(path), Some(patience)) => Box::new(Timed::new(|| File::open(path), patience, Rc::clone(is_over))),
+            (None, Some(patience)) => Box::new(Timed::new(|| Ok(io::stdin()), patience, Rc::clone(is_over))),
         };
         let mut input = progress.wrap_read(input);
         let (sample, complete) = sample(&mut input, format)?;
+        let complete = complete && !is_over.get();
         let format = if format == Format::Auto { judge(&sample, complete) } else { format };
         let input = Cursor::new(sample).chain(input);
         Ok((Source::of(format, input), format))
@@ -118,7 +116,6 @@ fn sample(input: &mut impl Read, format: Format) -> io::Result<(Vec<u8>, bool)> 
         let count = match input.read(&mut piece) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok((sample, true)),
             Err(error) => return Err(error),
         };
         sample.extend_from_slice(&piece[..count]);
@@ -132,7 +129,6 @@ fn sample(input: &mut impl Read, format: Format) -> io::Result<(Vec<u8>, bool)> 
             Ok(0) => return Ok((sample, true)),
             Ok(count) => sample.extend_from_slice(&piece[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok((sample, true)),
             Err(error) => return Err(error),
         }
     }
