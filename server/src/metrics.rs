@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::counters::{Door, Standing, get};
 use crate::hub::{Census, Hub};
 use crate::process::Process;
+use crate::rendition::Rendition;
 
 /// What metrics are read from.
 pub(crate) struct Source<'a> {
@@ -109,7 +110,9 @@ const METRICS: &[Metric] = &[
         }).collect() },
     Metric { name: "bookend_members", kind: Gauge, labels: &["kind"],
         about: "Members of rooms: with the hub profile (hub), without it (plain), and people (terminal).",
-        read: |s| each(s.census.kinds.iter().map(|(&kind, &count)| (kind, count as u64))) },
+        read: |s| each(Rendition::MEMBER_KINDS.into_iter().map(|kind| {
+            (kind, s.census.kinds.get(kind).copied().unwrap_or_default() as u64)
+        })) },
     Metric { name: "bookend_rooms", kind: Gauge, labels: &[],
         about: "Rooms that have members.",
         read: |s| one(s.census.rooms as u64) },

@@ -87,6 +87,9 @@ impl Rendition {
         }
     }
 
+    /// All that a member can be.
+    pub(crate) const MEMBER_KINDS: [&'static str; 3] = ["hub", "plain", "terminal"];
+
     /// What the member is: a peer with the hub profile, one without it, or a line terminal.
     pub(crate) fn member_kind(self) -> &'static str {
         match self {

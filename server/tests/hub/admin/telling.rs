@@ -34,6 +34,14 @@ async fn readiness_follows_the_hub_from_its_beginning_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_nobody_is_a_member_that_is_told_of_every_kind() {
+    let (admin, _orders) = admin(&hub());
+    for kind in ["hub", "plain", "terminal"] {
+        assert_eq!(metric(&admin, &format!("bookend_members{{kind=\"{kind}\"}}")).await, Some(0.0), "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_connection_says_who_and_how_it_is() {
     let hub = hub();
     let greeting = hello("ann").with_room("den").unwrap().with_software("tester 1").unwrap();

@@ -12,6 +12,8 @@ use super::file::{self, similar, unknown};
 
 /// What the names in the environment begin with.
 pub(super) const PREFIX: &str = "BOOKEND_";
+/// What begins so and is no setting: the file's place, and what the client takes.
+const OTHERS: [&str; 2] = ["BOOKEND_CONFIG", "BOOKEND_TOKEN"];
 
 /// Where to look, and what was found once and for all: the file alone is read again.
 #[derive(Debug, Default)]
@@ -62,8 +64,7 @@ impl Sources {
 
     /// Names in the environment that are nearly those of settings.
     pub(crate) fn mistaken(&self) -> impl Iterator<Item = (&str, String)> {
-        let is_known =
-            |name: &str| SETTINGS.iter().any(|setting| setting.variable() == name) || name == "BOOKEND_CONFIG";
+        let is_known = |name: &str| SETTINGS.iter().any(|setting| setting.variable() == name) || OTHERS.contains(&name);
         self.environment.iter().filter(move |(name, _)| !is_known(name)).filter_map(|(name, _)| {
             // The name that it would be with each line as a point; others with the prefix are somebody else's.
             let plain = name[PREFIX.len()..].to_lowercase().replacen('_', ".", 1);
@@ -223,7 +224,13 @@ mod tests {
 
     #[test]
     fn names_in_the_environment_that_are_nearly_right_are_told() {
-        let names = ["BOOKEND_LIMITS_MAX_BODDY", "BOOKEND_LISTEN", "BOOKEND_PORT_3990_TCP_ADDR", "BOOKEND_CONFIG"];
+        let names = [
+            "BOOKEND_LIMITS_MAX_BODDY",
+            "BOOKEND_LISTEN",
+            "BOOKEND_PORT_3990_TCP_ADDR",
+            "BOOKEND_CONFIG",
+            "BOOKEND_TOKEN",
+        ];
         let environment = environment(&names.map(|name| (name, "x")));
         let sources = Sources { environment, ..Sources::default() };
         let mistaken: Vec<_> = sources.mistaken().collect();
