@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bookend_server::{Config, Hub, Listener};
+use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
 use tokio::runtime::Runtime;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,10 +24,14 @@ struct Server {
 
 impl Server {
     fn start(address: &str) -> Server {
+        Server::with(address, Config::default())
+    }
+
+    fn with(address: &str, config: Config) -> Server {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(Listener::bind(address.parse().unwrap())).unwrap();
         let address = listener.address();
-        runtime.spawn(listener.run(Hub::new(Config::default())));
+        runtime.spawn(listener.run(Hub::new(config)));
         Server { runtime, address }
     }
 
@@ -212,4 +216,27 @@ fn it_connects_again_and_marks_what_was_missed() {
     window.shows("ann: typed while nobody was there");
     window.shows("● up");
     drop(server);
+}
+
+#[test]
+fn who_is_not_let_in_or_is_thrown_out_is_told_why_and_the_exit_code_says_so() {
+    let program = env!("CARGO_BIN_EXE_bookend");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let Some(terminal) = Terminal::start(100, 20, &format!("{program} chat {nobody}; echo code $?; sleep 60")) else {
+        return;
+    };
+    let screen = terminal.shows("code 3");
+    assert!(screen.contains("connection-refused"), "{screen}");
+
+    let end = humantime::format_rfc3339_seconds(std::time::SystemTime::now() + Duration::from_secs(8)).to_string();
+    let (token, entry) = make_token("ann", &["*".into()], Rights::READ_WRITE, Some(&end)).unwrap();
+    let hub = Server::with("127.0.0.1:0", Config { access: Access::read(&entry).unwrap(), ..Config::default() });
+    let address = hub.address;
+    let chat = format!("BOOKEND_TOKEN={token} {program} chat {address}; echo code $?; sleep 60");
+    let terminal = Terminal::start(100, 20, &chat).unwrap();
+    terminal.shows("welcome to lobby");
+    terminal.shows("closed"); // and the window stays
+    terminal.presses("C-d");
+    let screen = terminal.shows("code 1");
+    assert!(screen.contains("the token's time is over"), "{screen}");
 }

@@ -30,7 +30,7 @@ use tokio::select;
 use tokio::sync::mpsc;
 use tokio::time::{interval, sleep, sleep_until};
 
-use crate::receive::Failure;
+use crate::receive::{Failure, over};
 use model::{Connection, Effect, Window};
 
 /// It is drawn so often at most.
@@ -46,7 +46,8 @@ pub(crate) fn is_possible() -> bool {
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Chats in a window until the person, or a hub that is not to come back, ends it.
+/// Chats in a window until the person ends it. Who was never let in, or sees no hub, has no window to look at; who is
+/// thrown out has it until a key ends it, and then the reason.
 pub(crate) async fn chat(
     options: Options,
     place: String,
@@ -59,8 +60,7 @@ pub(crate) async fn chat(
     let _restored = Restored;
     // A terminal that does not know them ignores them.
     let _without = execute!(io::stdout(), EnableBracketedPaste, EnableFocusChange);
-    let ended = run(&mut window, client, &mut terminal, stop).await;
-    ended.map_err(Failure::System)
+    run(&mut window, client, &mut terminal, stop).await
 }
 
 /// Gives the terminal back as it was.
@@ -85,7 +85,7 @@ async fn run(
     client: Client,
     terminal: &mut DefaultTerminal,
     stop: impl Future<Output = ()>,
-) -> io::Result<()> {
+) -> Result<(), Failure> {
     let (sender, mut events) = client.split();
     let closer = sender.clone();
     let (outbox, mut sayings) = mpsc::unbounded_channel::<Saying>();
@@ -108,25 +108,34 @@ async fn run(
     let zone = TimeZone::system();
     let times = move |ms: u64| shown_time(ms, &zone);
     let (mut dirty, mut drawn) = (true, Instant::now() - FRAME);
-    let mut leaving = false;
+    let (mut leaving, mut joined, mut ended) = (false, false, None);
     let mut second = interval(SECOND);
     tokio::pin!(speaking, stop);
     let mut patience = std::pin::pin!(sleep(Duration::ZERO));
     loop {
         if dirty && drawn.elapsed() >= FRAME {
-            terminal.draw(|frame| view::draw(window, &times, frame))?;
+            terminal.draw(|frame| view::draw(window, &times, frame)).map_err(Failure::System)?;
             (dirty, drawn) = (false, Instant::now());
         }
         let mut leave = false;
         select! {
             biased;
-            key = keys.next() => match key.transpose()? {
-                Some(key) => leave = take_key(window, &key, &outbox, terminal)?,
+            key = keys.next() => match key.transpose().map_err(Failure::System)? {
+                Some(key) => leave = take_key(window, &key, &outbox, terminal).map_err(Failure::System)?,
                 None => leave = true,
             },
-            event = events.next() => match event {
+            event = events.next(), if ended.is_none() => match event {
                 Some(Event::Closed(End::Here)) | None => return Ok(()),
-                Some(event) => window.event(&event),
+                Some(event) => {
+                    joined |= matches!(event, Event::Up(_));
+                    window.event(&event);
+                    match event {
+                        Event::Closed(End::Failed(error)) if !joined => return Err(Failure::Connect(error)),
+                        Event::Closed(end) if leaving => return Err(over(end)),
+                        Event::Closed(end) => ended = Some(over(end)),
+                        _ => {}
+                    }
+                }
             },
             Some((text, outcome)) = settlements.recv() => window.settled(&text, outcome),
             () = &mut speaking => {}
@@ -143,7 +152,10 @@ async fn run(
         }
         dirty = true;
         if leave {
-            if leaving || matches!(window.connection, Connection::Closed(_)) {
+            if let Some(why) = ended {
+                return Err(why);
+            }
+            if leaving {
                 return Ok(());
             }
             leaving = true;

@@ -305,9 +305,11 @@ impl Window {
             "/quit" => return Some(Effect::Quit),
             "/to" | "/msg" => match self.members.addressee(rest) {
                 Some((_, "")) => self.trouble("/to NAME TEXT: there is no text"),
+                // What is meant for one is never told to all.
+                Some((0, _)) => self.trouble("/to NAME TEXT: 0 is everyone; without /to everyone is told"),
                 Some((member, text)) => {
                     let text = text.to_owned();
-                    return self.send((member != 0).then_some(member), text);
+                    return self.send(Some(member), text);
                 }
                 None => self.trouble("/to NAME TEXT: nobody here has that name; /who tells who is"),
             },
@@ -397,6 +399,8 @@ pub(super) mod tests {
             assert_eq!(press(&mut window, &format!("{command} bob hi\n")), None);
             assert!(last(&window).contains("nobody here"));
         }
+        assert_eq!(press(&mut window, "/to 0 secret\n"), None);
+        assert!(last(&window).contains("0 is everyone"));
         assert_eq!(press(&mut window, "/quit\n"), Some(Effect::Quit));
         assert_eq!(window.waiting, 2);
     }
