@@ -95,7 +95,8 @@ pub(crate) struct Status {
 
 impl Options {
     /// Reaches the hub by `dialler`, says `hello`, and connects again by the default [`Backoff`]. From the second
-    /// session on the HELLO asks to resume behind the last message that came.
+    /// session on the HELLO asks to resume behind the last message that came. A member of a room wants
+    /// [`Hello::with_hub`]: without it there are no names, numbers and gaps.
     #[must_use]
     pub fn new(dialler: impl Dial, hello: Hello) -> Options {
         let backoff = Some(Backoff::default());

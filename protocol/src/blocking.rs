@@ -66,7 +66,8 @@ fn open_tcp(stream: TcpStream, role: Role, hello: Hello) -> Result<Connection<Tc
 }
 
 impl<S: Read + Write> Connection<S> {
-    /// Opens a session as the side that connected.
+    /// Opens a session as the side that connected. Over TCP take [`connect_tcp`]: time is looked at between two reads,
+    /// and a read of a stream without a read timeout may last for ever.
     ///
     /// # Errors
     /// What went wrong during the handshake; the peer has been told.
@@ -74,7 +75,8 @@ impl<S: Read + Write> Connection<S> {
         Connection::open(stream, Role::Client, hello, Limits::default())
     }
 
-    /// Opens a session as the side that was connected to.
+    /// Opens a session as the side that was connected to. Over TCP take [`accept_tcp`], for the same reason as
+    /// [`connect`](Connection::connect) has.
     ///
     /// # Errors
     /// As [`connect`](Connection::connect).
@@ -211,7 +213,8 @@ impl<S: Read + Write> Connection<S> {
     }
 
     /// Sends a REQUEST and waits for its answer. Other messages that come meanwhile are kept for
-    /// [`next`](Connection::next), up to 1 MiB of them.
+    /// [`next`](Connection::next), up to 1 MiB of them. How exactly the time is kept depends on the stream: see
+    /// [`connect`](Connection::connect).
     ///
     /// # Errors
     /// As [`send`](Connection::send), [`ConnectionError::Timeout`], [`ConnectionError::Backlog`], and

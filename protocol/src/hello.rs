@@ -115,7 +115,8 @@ impl Hello {
         self
     }
 
-    /// Says whether this side speaks the hub profile (SPEC 9).
+    /// Says whether this side speaks the hub profile (SPEC 9). It does not by default: a hub then sends what is said as
+    /// plain messages, `name: text`.
     #[must_use]
     pub fn with_hub(mut self, hub: bool) -> Hello {
         self.hub = hub;
