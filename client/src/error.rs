@@ -1,4 +1,4 @@
-//! Why a hub could not be joined: where it failed, what the fault is called, and what may mend it.
+//! Why a hub could not be joined: where it failed, what the fault is called, and what may fix it.
 
 use std::fmt;
 use std::io;
@@ -152,9 +152,9 @@ impl ConnectError {
         }
     }
 
-    /// What may mend it.
+    /// What may fix it.
     #[must_use]
-    pub fn mend(&self) -> &'static str {
+    pub fn fix(&self) -> &'static str {
         match (self, self.name()) {
             (ConnectError::Late { .. }, _) => match self.stage() {
                 Stage::Resolve => "is the name right, and does the resolver answer?",
@@ -194,7 +194,7 @@ impl ConnectError {
             (ConnectError::Join { place: Place::Tcp(_), error, .. }, _) if error.is_tls() => {
                 "this is TLS: tls:// in front of HOST:PORT speaks it"
             }
-            (ConnectError::Join { error, .. }, _) => error.mend(),
+            (ConnectError::Join { error, .. }, _) => error.fix(),
         }
     }
 }
@@ -240,11 +240,11 @@ impl JoinError {
         }
     }
 
-    /// What may mend it.
+    /// What may fix it.
     #[must_use]
-    pub fn mend(&self) -> &'static str {
+    pub fn fix(&self) -> &'static str {
         if let Some(first) = self.diagnosis().and_then(Diagnosis::first) {
-            return first.mend();
+            return first.fix();
         }
         match (self.stage(), self.name()) {
             (_, "try-later") => "the hub is full: try again later",

@@ -7,7 +7,7 @@
 //! - [`Place`]: `HOST:PORT`, `tls://HOST:PORT` or `unix:PATH`; [`Address`] is the host and the port.
 //! - [`Dialler`]: the way there: name, addresses, [`Proxy`], [`Tls`]; a [`Stream`] at the end. [`Dial`] is any such way.
 //! - [`Joined`]: one session, a [`Connection`](bookend::Connection) whose hub has said WELCOME; [`ConnectError`] says at
-//!   which [`Stage`] that failed, and how to mend it.
+//!   which [`Stage`] that failed, and how to fix it.
 //! - [`Client`]: one session after the other, by [`Backoff`]: a [`Sender`], whose [`Receipt`]s say what became of each
 //!   message, and [`Events`]. [`blocking`] is the same without a runtime.
 //! - [`Members`]: who is in the room, by number and by name.

@@ -138,7 +138,7 @@ async fn hub_behind_tls_that_wants_a_token_is_examined_with_both() {
     assert_eq!(row(&rows, "tls")["diagnosis"], "certificate-unknown-issuer");
     let (code, rows, _) = examine_place(place.strip_prefix("tls://").unwrap(), &[]).await;
     assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["hello"]));
-    assert!(row(&rows, "hello")["mend"].as_str().unwrap().contains("tls://HOST:PORT"), "{}", row(&rows, "hello"));
+    assert!(row(&rows, "hello")["fix"].as_str().unwrap().contains("tls://HOST:PORT"), "{}", row(&rows, "hello"));
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn who_is_not_let_in_hears_that_and_of_no_mistake() {
     assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["admitted"]));
     let admitted = row(&rows, "admitted");
     assert_eq!(admitted["seen"], "CLOSE 1008: policy: a token is needed");
-    assert!(admitted["mend"].as_str().unwrap().contains("--token-file"), "{admitted}");
+    assert!(admitted["fix"].as_str().unwrap().contains("--token-file"), "{admitted}");
     assert!(rows.iter().all(|row| row["stage"] != "behaviour" || row["verdict"] != "ok"), "{rows:?}");
 }
 
@@ -226,7 +226,7 @@ async fn what_is_no_bookend_is_named_and_the_exit_code_is_3() {
         let protocol = row(&rows, "protocol");
         assert_eq!((code, &protocol["diagnosis"]), (Some(3), &Value::from(name)), "{protocol}");
         assert!(protocol["seen"].as_str().unwrap().contains(seen), "{protocol}");
-        assert!(protocol["mend"].is_string(), "{protocol}");
+        assert!(protocol["fix"].is_string(), "{protocol}");
         assert_eq!(checks(&rows, "fails"), ["protocol"]);
     }
 }
@@ -263,12 +263,12 @@ async fn service_that_echoes_is_told_from_a_peer() {
 }
 
 #[tokio::test]
-async fn refusal_in_place_of_hello_is_quoted_with_its_mend() {
+async fn refusal_in_place_of_hello_is_quoted_with_its_fix() {
     let address = foreign(|_| b"\xF5\xF8\x08\x01\0\0\0\x0B\x03\xF5try-later\xF8\xF5".to_vec()).await;
     let (code, rows, _) = examine(address, &[]).await;
     assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["hello"]));
     assert_eq!(row(&rows, "hello")["seen"], "CLOSE 1013: try-later in its place");
-    assert_eq!(row(&rows, "hello")["mend"], "the server is full: try again later");
+    assert_eq!(row(&rows, "hello")["fix"], "the server is full: try again later");
 }
 
 #[tokio::test]
@@ -301,7 +301,7 @@ async fn objects_have_the_same_keys_in_every_row() {
     let (_, rows, summary) = examine(address, &["--no-probes"]).await;
     for row in &rows {
         let keys: Vec<&String> = row.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["check", "diagnosis", "mend", "seen", "spec", "stage", "verdict"]);
+        assert_eq!(keys, ["check", "diagnosis", "fix", "seen", "spec", "stage", "verdict"]);
     }
     let keys: Vec<&String> = summary.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["fail", "hold", "not-applicable", "skipped", "warn"]);

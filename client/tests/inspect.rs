@@ -239,7 +239,7 @@ fn fault_is_diagnosed_and_what_is_skipped_is_counted() {
         assert_eq!((&fault["fault"], &fault["offset"], &fault["frame"]), (&"too-long".into(), &34.into(), &1.into()));
         let first = &fault["diagnoses"][0];
         assert_eq!((&first["name"], &first["confidence"]), (&"length-little-endian".into(), &"certain".into()));
-        assert_eq!(first["mend"], "write the length most significant byte first (htonl)");
+        assert_eq!(first["fix"], "write the length most significant byte first (htonl)");
         assert_eq!((&of("skipped")["length"], &of("skipped")["found"]), (&36.into(), &true.into()));
         assert_eq!(of("summary")["faults"], 1);
         assert_eq!(objects.iter().filter(|object| object["event"] == "frame").count(), 2);
@@ -251,7 +251,7 @@ fn fault_is_diagnosed_and_what_is_skipped_is_counted() {
     let (plain, _, code) = inspect(&["--quiet"], &mine);
     assert_eq!(code, Some(1));
     assert!(plain.contains("fault too-long: a body of 134217728 bytes") && !plain.contains("HELLO "), "{plain}");
-    assert!(plain.contains("certain   length-little-endian: ") && plain.contains("mend: write the length"), "{plain}");
+    assert!(plain.contains("certain   length-little-endian: ") && plain.contains("fix: write the length"), "{plain}");
     assert!(plain.contains("36 bytes skipped from byte 34 on, to the next sound frame"), "{plain}");
 }
 

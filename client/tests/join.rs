@@ -68,7 +68,7 @@ async fn hub_that_refuses_is_quoted() {
     let error = join(far, near).await.unwrap_err();
     assert_eq!((error.stage(), error.name()), (Stage::Session, "try-later"));
     assert!(error.to_string().contains("256 members"), "{error}");
-    assert!(error.mend().contains("full"), "{}", error.mend());
+    assert!(error.fix().contains("full"), "{}", error.fix());
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +84,7 @@ async fn close_in_the_place_of_hello_is_of_the_stage_hello() {
 
 #[tokio::test(start_paused = true)]
 async fn what_speaks_something_else_is_told_from_a_hub() {
-    for (words, said, mend) in [
+    for (words, said, fix) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
             "no-close: foreign-http (certain): an HTTP answer: ",
@@ -104,7 +104,7 @@ async fn what_speaks_something_else_is_told_from_a_hub() {
         let error = join(far, near).await.unwrap_err();
         assert_eq!(error.stage(), Stage::Hello, "{error}");
         assert!(error.to_string().starts_with(&format!("HELLO: {said}")), "{error}");
-        assert!(error.mend().starts_with(mend), "{error}: {}", error.mend());
+        assert!(error.fix().starts_with(fix), "{error}: {}", error.fix());
     }
 }
 
@@ -117,7 +117,7 @@ async fn what_says_nothing_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn refused_connection_names_stage_address_fault_and_mend() {
+async fn refused_connection_names_stage_address_fault_and_fix() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let place: Place = listener.local_addr().unwrap().to_string().parse().unwrap();
     drop(listener);
@@ -127,7 +127,7 @@ async fn refused_connection_names_stage_address_fault_and_mend() {
     let asked_by_name: Place = format!("localhost:{}", place.address().unwrap().port()).parse().unwrap();
     let error = Joined::dial(&mut Dialler::new(asked_by_name), member()).await.unwrap_err();
     assert!(error.to_string().contains(&format!("{place}: ")), "the address that was tried is told: {error}");
-    assert_eq!(error.mend(), "is the hub running? cargo run --release -p bookend-server");
+    assert_eq!(error.fix(), "is the hub running? cargo run --release -p bookend-server");
 }
 
 #[tokio::test]

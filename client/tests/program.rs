@@ -131,7 +131,7 @@ async fn bad_line_is_exit_code_1_and_the_others_are_sent() {
 }
 
 #[tokio::test]
-async fn nobody_who_listens_is_exit_code_3_with_stage_and_mend() {
+async fn nobody_who_listens_is_exit_code_3_with_stage_and_fix() {
     let (listener, address) = listen().await;
     drop(listener);
     for command in ["chat", "send", "listen", "ping"] {

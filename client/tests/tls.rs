@@ -133,7 +133,7 @@ async fn tls_and_plain_text_are_told_apart() {
     let port = hub(authority.issue("127.0.0.1", 2100), None).await;
     let error = joined(&format!("127.0.0.1:{port}"), Tls::new()).await.unwrap_err();
     assert!(error.to_string().contains("foreign-tls"), "{error}");
-    assert!(error.mend().contains("tls://"), "{}", error.mend());
+    assert!(error.fix().contains("tls://"), "{}", error.fix());
 }
 
 #[test]

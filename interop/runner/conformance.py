@@ -117,7 +117,7 @@ def tell(row: str, cases: List[Dict[str, Any]], say: Print) -> None:
     for case in cases[:SHOWN]:
         tags = " ".join(requirement["tag"] for requirement in case["requires"])
         lines = [f"{row}: {case['id']} {tags}: {case['why']}"]
-        for name in ("how", "sent", "expected", "seen", "diagnosis", "mend"):
+        for name in ("how", "sent", "expected", "seen", "diagnosis", "fix"):
             if case[name] is not None:
                 lines.append(f"    {name}: {case[name][:SHOWN_CHARACTERS]}")
         say("\n".join([*lines, ""]))

@@ -13,7 +13,7 @@ from table import Table
 
 
 def case(verdict: str, group: str = "frames") -> Dict[str, Any]:
-    found = {"how": "whole", "sent": "f5f8", "expected": "end", "seen": "more", "diagnosis": None, "mend": None}
+    found = {"how": "whole", "sent": "f5f8", "expected": "end", "seen": "more", "diagnosis": None, "fix": None}
     requires = [{"tag": "R2.1", "sentence": "A frame MUST begin with the bytes F5 F8."}]
     return {"id": "F001", "group": group, "why": "A reason.", "requires": requires, "verdict": verdict, **found}
 

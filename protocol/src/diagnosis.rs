@@ -1,4 +1,4 @@
-//! Says what is wrong with the other side's bytes, and how to mend it.
+//! Says what is wrong with the other side's bytes, and how to fix it.
 //!
 //! A fault says which byte is wrong; a diagnosis says which mistake makes such bytes. Each [`Hypothesis`] is a test that
 //! its mistake passed: a little-endian length, for one, is named when END stands where that length says. Nothing here
@@ -14,11 +14,11 @@
 //! assert_eq!(diagnosis.first().expect("it is known").name(), "length-little-endian");
 //! ```
 //!
-//! `docs/troubleshooting.md` in the repository has an entry for each mistake: an example in hex, the cause, the mend.
+//! `docs/troubleshooting.md` in the repository has an entry for each mistake: an example in hex, the cause, the fix.
 //!
 //! # Layout
 //!
-//! `mistakes` has the names and their mends; `walk` follows frames under a supposed mistake; one file has each family:
+//! `mistakes` has the names and their fixes; `walk` follows frames under a supposed mistake; one file has each family:
 //! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `text`.
 
 use alloc::string::String;
@@ -187,17 +187,17 @@ impl Hypothesis {
         self.mistake.expected
     }
 
-    /// How to mend it, in one line.
+    /// How to fix it, in one line.
     #[must_use]
-    pub fn mend(&self) -> &'static str {
-        self.mistake.mend
+    pub fn fix(&self) -> &'static str {
+        self.mistake.fix
     }
 }
 
 impl fmt::Display for Hypothesis {
     /// One line of printable ASCII.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}; {}", self.name(), self.confidence, self.seen, self.mend())
+        write!(f, "{} ({}): {}; {}", self.name(), self.confidence, self.seen, self.fix())
     }
 }
 
@@ -245,17 +245,17 @@ impl fmt::Display for Diagnosis {
             write!(line, " or {}", other.name())?;
         }
         if unsure && self.fault.is_some() {
-            return write!(line, ": {}", first.mend());
+            return write!(line, ": {}", first.fix());
         }
         write!(line, " ({})", first.confidence)?;
         if first.offset > 0 {
             write!(line, " at byte {}", first.offset)?;
         }
-        let room = line.left.saturating_sub(": ; ".len() + first.mend().len());
+        let room = line.left.saturating_sub(": ; ".len() + first.fix().len());
         match first.seen.get(..room.saturating_sub(CUT.len())) {
-            _ if first.seen.len() <= room => write!(line, ": {}; {}", first.seen, first.mend()),
-            Some(seen) if room > 2 * CUT.len() => write!(line, ": {seen}{CUT}; {}", first.mend()),
-            _ => write!(line, ": {}", first.mend()),
+            _ if first.seen.len() <= room => write!(line, ": {}; {}", first.seen, first.fix()),
+            Some(seen) if room > 2 * CUT.len() => write!(line, ": {seen}{CUT}; {}", first.fix()),
+            _ => write!(line, ": {}", first.fix()),
         }
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! - [`Frame`], [`Decoder`]: framing in your own buffer, nothing else.
 //! - [`Message`], [`Hello`], [`Payload`], [`Text`]: what bodies mean.
-//! - [`diagnosis`]: which mistake makes such bytes, and how to mend it.
+//! - [`diagnosis`]: which mistake makes such bytes, and how to fix it.
 //! - [`Session`]: the whole protocol without socket and clock; time is an argument.
 //! - [`Connection`] (feature `tokio`): a session that owns an `AsyncRead + AsyncWrite`; [`Codec`] for tokio-util.
 //! - [`blocking::Connection`] (feature `std`): the same over `Read + Write`.

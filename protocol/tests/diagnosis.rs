@@ -505,7 +505,7 @@ fn bad_text_behind_the_window_is_bad_text_and_no_more_is_said() {
 }
 
 #[test]
-fn every_mistake_has_a_mend_that_fits_a_reason() {
+fn every_mistake_has_a_fix_that_fits_a_reason() {
     assert!(MISTAKES.len() > 60);
-    assert!(MISTAKES.iter().all(|mistake| mistake.name.len() + mistake.mend.len() < MAX_REASON - 40));
+    assert!(MISTAKES.iter().all(|mistake| mistake.name.len() + mistake.fix.len() < MAX_REASON - 40));
 }

@@ -83,7 +83,7 @@ export function firstName(code) {
   return null;
 }
 
-const READ_SPEC = "the peer breaks this rule of SPEC.md: mend the peer";
+const READ_SPEC = "the peer breaks this rule of SPEC.md: fix the peer";
 
 // In the order of SPEC section 6: the first name of a code is the one to use for it.
 const TABLE = new Map(

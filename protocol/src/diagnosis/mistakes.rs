@@ -1,4 +1,4 @@
-//! The names of the mistakes, what was expected instead, and the mends: the one place that has them.
+//! The names of the mistakes, what was expected instead, and the fixes: the one place that has them.
 
 /// A mistake that the diagnosis knows.
 #[derive(Debug, PartialEq, Eq)]
@@ -8,13 +8,13 @@ pub struct Mistake {
     pub name: &'static str,
     /// What stands in its place where nobody makes it.
     pub expected: &'static str,
-    /// How to mend it, in one line.
-    pub mend: &'static str,
+    /// How to fix it, in one line.
+    pub fix: &'static str,
 }
 
 macro_rules! mistakes {
-    ($($constant:ident = $name:literal, $expected:expr, $mend:literal;)*) => {
-        $(pub(super) static $constant: Mistake = Mistake { name: $name, expected: $expected, mend: $mend };)*
+    ($($constant:ident = $name:literal, $expected:expr, $fix:literal;)*) => {
+        $(pub(super) static $constant: Mistake = Mistake { name: $name, expected: $expected, fix: $fix };)*
 
         /// Every mistake that a diagnosis can name, family by family.
         pub static MISTAKES: &[&Mistake] = &[$(&$constant),*];
@@ -114,13 +114,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_kebab_case_and_mends_are_short_ascii() {
+    fn names_are_unique_kebab_case_and_fixes_are_short_ascii() {
         for (at, mistake) in MISTAKES.iter().enumerate() {
             let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(mistake.name.chars().all(kebab), "{}", mistake.name);
             assert!(MISTAKES[..at].iter().all(|other| other.name != mistake.name), "{} is there twice", mistake.name);
             assert!(["length-", "channel-", "foreign-", "text-"].iter().any(|family| mistake.name.starts_with(family)));
-            assert!(mistake.mend.len() <= 100 && mistake.mend.is_ascii(), "{}", mistake.mend);
+            assert!(mistake.fix.len() <= 100 && mistake.fix.is_ascii(), "{}", mistake.fix);
             assert!(mistake.expected.len() <= 80 && mistake.expected.is_ascii(), "{}", mistake.expected);
         }
     }

@@ -158,7 +158,7 @@ fn status(ended: Result<(), Failure>, console: Console) -> u8 {
         Err(failure) => console.complain(format_args!("{failure}")),
     }
     if let Err(Failure::Connect(error)) = &ended {
-        console.complain(format_args!("{}", error.mend()));
+        console.complain(format_args!("{}", error.fix()));
     }
     if !console.finish(patience) && status == WELL { FAULT } else { status }
 }

@@ -88,7 +88,7 @@ class _Entry(NamedTuple):
     advice: str
 
 
-_READ_SPEC = "the peer breaks this rule of SPEC.md: mend the peer"
+_READ_SPEC = "the peer breaks this rule of SPEC.md: fix the peer"
 
 # In the order of SPEC section 6: the first name of a code is the one to use for it.
 _FAULTS: Dict[str, _Entry] = {

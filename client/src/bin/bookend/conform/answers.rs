@@ -59,7 +59,7 @@ async fn vector(adapter: &mut Adapter<'_>, asked: &Asked) -> Case {
             expected: Some(format!("{}{}", request.expected.trim(), if request.open { " …" } else { "" })),
             seen,
             diagnosis,
-            mend: None,
+            fix: None,
         };
         match adapter.ask(&request.request).await {
             Ok(answer) if request.passes(&answer) => {}

@@ -20,7 +20,7 @@ Exit codes:
   130  interrupted
 
 Objects of --json, one a line: a case has id, group, why, requires (tag and sentence of SPEC.md), verdict (passed,
-not-strict, failed, not-run, not-applicable), how, sent, expected, seen, diagnosis, mend; the last one is summary.";
+not-strict, failed, not-run, not-applicable), how, sent, expected, seen, diagnosis, fix; the last one is summary.";
 
 /// Test a peer in any language against SPEC.md, and write its report card
 ///

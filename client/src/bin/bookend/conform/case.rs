@@ -41,7 +41,7 @@ pub(super) struct Found {
     pub(super) expected: Option<String>,
     pub(super) seen: String,
     pub(super) diagnosis: Option<String>,
-    pub(super) mend: Option<String>,
+    pub(super) fix: Option<String>,
 }
 
 impl Case {
@@ -70,13 +70,13 @@ impl Case {
 
     /// Name and value of all that was found and is worth telling.
     pub(super) fn details(&self) -> Vec<(&'static str, &str)> {
-        let Found { how, sent, expected, seen, diagnosis, mend } = &self.found;
+        let Found { how, sent, expected, seen, diagnosis, fix } = &self.found;
         [("how", how), ("sent", sent), ("expected", expected)]
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.as_deref()?)))
             .chain([("seen", &**seen)])
             .chain(diagnosis.iter().map(|diagnosis| ("diagnosis", &**diagnosis)))
-            .chain(mend.iter().map(|mend| ("mend", &**mend)))
+            .chain(fix.iter().map(|fix| ("fix", &**fix)))
             .collect()
     }
 }

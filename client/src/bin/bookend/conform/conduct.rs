@@ -52,7 +52,7 @@ fn case(row: Row) -> Case {
         expected: row.expected,
         seen: row.seen,
         diagnosis: row.diagnosis.map(Into::into),
-        mend: row.mend.map(Into::into),
+        fix: row.fix.map(Into::into),
     };
     Case::new(group(row.stage), row.check, row.duty, row.spec, verdict, found)
 }

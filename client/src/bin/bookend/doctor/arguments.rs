@@ -23,7 +23,7 @@ Exit codes:
 
 /// Check a Bookend server, and name what is wrong with it
 ///
-/// Each check is a row: what holds, what does not, the requirement of SPEC.md that it rests on, and the mend. What does
+/// Each check is a row: what holds, what does not, the requirement of SPEC.md that it rests on, and the fix. What does
 /// not speak Bookend is named as well; for that a few harmless requests of other protocols are sent. A hub's members
 /// notice nothing: every connection joins a room of its own. Where a token is needed, it is to be one
 /// to read and write in every room.

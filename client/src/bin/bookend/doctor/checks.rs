@@ -25,7 +25,7 @@ pub(super) struct Check {
     pub(super) name: &'static str,
     /// The tags of SPEC.md that it rests on.
     pub(super) spec: &'static str,
-    pub(super) mend: &'static str,
+    pub(super) fix: &'static str,
     exam: Exam,
     when: When,
     /// Earlier checks without which it says nothing.
@@ -117,11 +117,11 @@ pub(super) const ADMISSION: &str = "admitted";
 pub(super) const CONCURRENCY: &str = "second-connection";
 
 impl Check {
-    const fn new(name: &'static str, spec: &'static str, mend: &'static str, exam: Exam) -> Check {
+    const fn new(name: &'static str, spec: &'static str, fix: &'static str, exam: Exam) -> Check {
         Check {
             name,
             spec,
-            mend,
+            fix,
             exam,
             when: When::Always,
             needs: &[],
@@ -331,10 +331,10 @@ mod tests {
     use std::collections::HashSet;
 
     fn judge(check: &Check, ready: &[&str]) {
-        let Check { name, mend, spec, .. } = check;
+        let Check { name, fix, spec, .. } = check;
         assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");
         assert!(name.len() <= NAME_WIDTH, "{name} is too long");
-        assert!((20..=100).contains(&mend.len()), "{name}: {mend}");
+        assert!((20..=100).contains(&fix.len()), "{name}: {fix}");
         for tag in spec.split_whitespace() {
             assert!(SPEC.contains(&format!("\n- [{tag}] ")), "{name}: SPEC.md has no {tag}");
         }

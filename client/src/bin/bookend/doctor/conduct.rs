@@ -11,11 +11,11 @@ use super::report::{Finding, Row, Stage};
 use super::subject::Side;
 use super::wire::named;
 
-/// A rule for a sender: the name of its row, its tags, its mend.
+/// A rule for a sender: the name of its row, its tags, its fix.
 struct Rule {
     check: &'static str,
     spec: &'static str,
-    mend: &'static str,
+    fix: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl About {
     ];
 
     const fn rule(self) -> Rule {
-        let (check, spec, mend) = match self {
+        let (check, spec, fix) = match self {
             About::Framing => (
                 "sent-frames",
                 "R2.1 R2.5 R2.9",
@@ -76,7 +76,7 @@ impl About {
                 ("nothing-after-close", "R7.5", "send nothing behind CLOSE, and close the sending direction")
             }
         };
-        Rule { check, spec, mend }
+        Rule { check, spec, fix }
     }
 }
 
@@ -133,7 +133,7 @@ impl Conduct {
     }
 
     fn row(&self, about: About) -> Row {
-        let Rule { check, spec, mend } = about.rule();
+        let Rule { check, spec, fix } = about.rule();
         let breaches = self.breaches.borrow();
         let finding = match breaches.iter().find(|breach| breach.about == about) {
             Some(Breach { others, during, seen, diagnosis, .. }) => {
@@ -149,7 +149,7 @@ impl Conduct {
                 if count == 0 { Finding::skipped("nothing was seen") } else { Finding::ok(format!("{count} {what}")) }
             }
         };
-        Row::new(Stage::Conduct, check, spec, mend, finding)
+        Row::new(Stage::Conduct, check, spec, fix, finding)
     }
 }
 

@@ -160,7 +160,7 @@ fn known(preamble: Finding, frame: &Frame, own: &Hello, time: Duration) -> Greet
 fn judge_first(frame: &Frame, own: &Hello, time: Duration) -> Finding {
     if let Some((code, reason)) = frame.as_close() {
         return Finding::fails(format!("{} in its place", quoted_close(code, &reason)))
-            .mending(refusal::mend(code, own.token().is_some()));
+            .with_fix(refusal::fix(code, own.token().is_some()));
     }
     if frame.kind != kind::HELLO {
         return Finding::fails(format!("{} came first", frame.name()));
@@ -168,19 +168,19 @@ fn judge_first(frame: &Frame, own: &Hello, time: Duration) -> Finding {
     if frame.body == own.body() {
         return Finding::fails("what comes back is this side's own HELLO")
             .named("echo")
-            .mending("this is an echo service, or a line that echoes (stty -echo): connect to a Bookend server");
+            .with_fix("this is an echo service, or a line that echoes (stty -echo): connect to a Bookend server");
     }
     if frame.encoding != Encoding::Binary {
         return Finding::fails(format!("HELLO in {}", frame.encoding))
-            .mending("the encoding byte of HELLO is 0 (R3.2)");
+            .with_fix("the encoding byte of HELLO is 0 (R3.2)");
     }
     if frame.body.len() < hello::FIXED {
         return Finding::fails(format!("HELLO with a body of {} bytes", frame.body.len()))
-            .mending("the fixed part of HELLO has 24 bytes (R4.10)");
+            .with_fix("the fixed part of HELLO has 24 bytes (R4.10)");
     }
     if time > HELLO_TIMEOUT {
         return Finding::fails(format!("HELLO came after {}", milliseconds(time)))
-            .mending("answer within 5 s, or other clients give up");
+            .with_fix("answer within 5 s, or other clients give up");
     }
     Finding::ok(format!("HELLO, {} bytes, after {}", frame.wire_length(), milliseconds(time)))
 }
@@ -256,8 +256,8 @@ fn protocol_row(finding: Finding) -> Row {
 }
 
 fn preamble_row(finding: Finding) -> Row {
-    let mend = "send one line of text that ends in CR LF, of at most 1,024 bytes, or nothing";
-    Row::new(Stage::Protocol, "preamble", "R4.20 R4.21 R4.22", mend, finding)
+    let fix = "send one line of text that ends in CR LF, of at most 1,024 bytes, or nothing";
+    Row::new(Stage::Protocol, "preamble", "R4.20 R4.21 R4.22", fix, finding)
 }
 
 /// What stands before the first START (R4.20, R4.22).

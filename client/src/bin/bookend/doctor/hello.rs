@@ -17,7 +17,7 @@ pub(super) struct Facts {
 /// The length of HELLO's fixed part.
 pub(super) const FIXED: usize = 24;
 
-/// The fields, in their order: row, tags, mend.
+/// The fields, in their order: row, tags, fix.
 const FIELDS: [(&str, &str, &str); 8] = [
     ("canary", "R4.5 R4.6", "HELLO's body begins with 42 4B 4E 44 0D 0A 1A 0A FF 11 0D 00"),
     ("version", "R4.8 R4.9", "byte 12 of HELLO is the major version, 1, and byte 13 the minor one, 0"),
@@ -34,8 +34,8 @@ const FIELDS: [(&str, &str, &str); 8] = [
 ];
 
 fn row(field: usize, finding: Finding) -> Row {
-    let (check, spec, mend) = FIELDS[field];
-    Row::new(Stage::Hello, check, spec, mend, finding)
+    let (check, spec, fix) = FIELDS[field];
+    Row::new(Stage::Hello, check, spec, fix, finding)
 }
 
 /// The rows where there is no HELLO to read.
@@ -86,7 +86,7 @@ fn judge_version(major: u8, minor: u8) -> Finding {
         (1, 0) => Finding::ok("1.0"),
         (1, _) => Finding::ok(format!("1.{minor}; with this side's 1.0 both use 1.0")),
         _ => Finding::fails(format!("{major}.{minor}, but this is a check of version 1"))
-            .mending("byte 12 of HELLO is the major version, 1; if it speaks another one, it needs another doctor"),
+            .with_fix("byte 12 of HELLO is the major version, 1; if it speaks another one, it needs another doctor"),
     }
 }
 

@@ -37,7 +37,7 @@ struct Sighting {
     name: Cow<'static, str>,
     certain: bool,
     seen: String,
-    mend: Cow<'static, str>,
+    fix: Cow<'static, str>,
 }
 
 /// Those that say little are in front, so that they do as little as they can.
@@ -110,7 +110,7 @@ fn unknown(said: &[u8], unmet: &Unmet, also: &str) -> Finding {
         let seen = format!("it says nothing to a HELLO{also}: {unmet}");
         return Finding::fails(seen)
             .named("silent")
-            .mending("does the server answer at all? is it another protocol's port?");
+            .with_fix("does the server answer at all? is it another protocol's port?");
     }
     let head = &said[..said.len().min(64)];
     Finding::fails(format!("it does not speak Bookend, and is not known: \"{}\"", head.escape_ascii())).named("unknown")
@@ -153,15 +153,15 @@ fn recognise(answer: &[u8], own: fn(&[u8]) -> Option<Sighting>) -> Option<Sighti
     let certain = first.confidence() == Confidence::Certain
         // What answers PING with PONG, or CONNECT with CONNACK, has been asked for it.
         || first.confidence() == Confidence::Likely && matches!(first.name(), "foreign-redis" | "foreign-mqtt");
-    let mend = if first.name() == "foreign-tls" { SPEAK_TLS.into() } else { first.mend().into() };
-    Some(Sighting { name: first.name().into(), certain, seen, mend })
+    let fix = if first.name() == "foreign-tls" { SPEAK_TLS.into() } else { first.fix().into() };
+    Some(Sighting { name: first.name().into(), certain, seen, fix })
 }
 
 impl Sighting {
     fn finding(self, asked: &str) -> Finding {
-        let Sighting { name, seen, mend, .. } = self;
+        let Sighting { name, seen, fix, .. } = self;
         let asked = if asked == "nothing" { "it says by itself".into() } else { format!("it answers {asked} with") };
-        Finding::fails(format!("{name}: {asked} {seen}")).named(name).mending(mend)
+        Finding::fails(format!("{name}: {asked} {seen}")).named(name).with_fix(fix)
     }
 }
 
@@ -181,8 +181,8 @@ fn nobody(_: &[u8]) -> Option<Sighting> {
     None
 }
 
-fn sighting(name: &'static str, seen: String, mend: &'static str) -> Option<Sighting> {
-    Some(Sighting { name: name.into(), certain: true, seen, mend: mend.into() })
+fn sighting(name: &'static str, seen: String, fix: &'static str) -> Option<Sighting> {
+    Some(Sighting { name: name.into(), certain: true, seen, fix: fix.into() })
 }
 
 /// The first packet of a MySQL server: a length of three bytes, number 0, protocol 10, the version.

@@ -74,7 +74,7 @@ async fn through(mut dialler: Dialler, patience: Duration) -> (Row, Option<Way>)
                 Came::Proxy => "proxy",
                 _ => "tls",
             };
-            let finding = Finding::fails(error.to_string()).named(error.name()).mending(error.mend());
+            let finding = Finding::fails(error.to_string()).named(error.name()).with_fix(error.fix());
             (Row::new(Stage::Reach, check, "", "", finding), None)
         }
     }
@@ -106,8 +106,8 @@ async fn resolve(address: &Address, patience: Duration) -> (Row, Vec<SocketAddr>
         }
     };
     addresses.truncate(MAX_ADDRESSES);
-    let mend = "is the name right? a number such as 127.0.0.1 needs no resolver";
-    (Row::new(Stage::Reach, "resolve", "", mend, finding), addresses)
+    let fix = "is the name right? a number such as 127.0.0.1 needs no resolver";
+    (Row::new(Stage::Reach, "resolve", "", fix, finding), addresses)
 }
 
 /// Tries each address; a row for each, and the first that answers.
@@ -118,11 +118,11 @@ async fn connect(addresses: &[SocketAddr], patience: Duration) -> (Vec<Row>, Opt
         let finding = match result {
             Ok(time) => Finding::ok(format!("{address} connected in {}", milliseconds(time))),
             Err(error) => {
-                let (name, mend) = explained(&error);
+                let (name, fix) = explained(&error);
                 let seen = format!("{address}: {name}: {error}");
                 // With another address that answers, clients are slower and nothing else.
                 let finding = if first.is_some() { Finding::warns(seen) } else { Finding::fails(seen) };
-                finding.named(name).mending(mend)
+                finding.named(name).with_fix(fix)
             }
         };
         Row::new(Stage::Reach, "tcp", "", "", finding)
@@ -140,7 +140,7 @@ async fn dial(address: SocketAddr, patience: Duration) -> io::Result<Duration> {
     }
 }
 
-/// What a failure to connect is called, and what may mend it.
+/// What a failure to connect is called, and what may fix it.
 fn explained(error: &io::Error) -> (&'static str, &'static str) {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {

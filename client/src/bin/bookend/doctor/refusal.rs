@@ -8,7 +8,7 @@ pub(super) fn is_one(code: Code) -> bool {
 }
 
 /// What may help; `token`: this side has shown one.
-pub(super) fn mend(code: Code, token: bool) -> &'static str {
+pub(super) fn fix(code: Code, token: bool) -> &'static str {
     match code {
         Code::POLICY if token => {
             "the server refuses this client: does the token hold, for every room? does the port speak TLS (tls://HOST:PORT)?"

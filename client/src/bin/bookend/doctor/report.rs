@@ -54,12 +54,12 @@ pub(super) struct Finding {
     pub(super) verdict: Verdict,
     pub(super) seen: String,
     diagnosis: Option<Cow<'static, str>>,
-    mend: Option<Cow<'static, str>>,
+    fix: Option<Cow<'static, str>>,
 }
 
 impl Finding {
     fn new(verdict: Verdict, seen: &str) -> Finding {
-        Finding { verdict, seen: shown(seen), diagnosis: None, mend: None }
+        Finding { verdict, seen: shown(seen), diagnosis: None, fix: None }
     }
 
     pub(super) fn ok(seen: impl AsRef<str>) -> Finding {
@@ -82,9 +82,9 @@ impl Finding {
         Finding::new(Verdict::NotApplicable, why.as_ref())
     }
 
-    /// Its own mend, in place of the check's.
-    pub(super) fn mending(mut self, mend: impl Into<Cow<'static, str>>) -> Finding {
-        self.mend = Some(mend.into());
+    /// Its own fix, in place of the check's.
+    pub(super) fn with_fix(mut self, fix: impl Into<Cow<'static, str>>) -> Finding {
+        self.fix = Some(fix.into());
         self
     }
 
@@ -105,7 +105,7 @@ impl Finding {
     fn explained(mut self, hypothesis: &Hypothesis) -> Finding {
         let because = format!("{} ({}): {}", hypothesis.name(), hypothesis.confidence(), hypothesis.seen());
         self.seen = shown(&format!("{}; {because}", self.seen));
-        self.named(hypothesis.name()).mending(hypothesis.mend())
+        self.named(hypothesis.name()).with_fix(hypothesis.fix())
     }
 }
 
@@ -129,8 +129,8 @@ pub(crate) struct Row {
     /// Tags of SPEC.md.
     pub(crate) spec: Vec<&'static str>,
     pub(crate) diagnosis: Option<Cow<'static, str>>,
-    pub(crate) mend: Option<Cow<'static, str>>,
-    /// What a peer is to do: the mend, whether it is needed or not.
+    pub(crate) fix: Option<Cow<'static, str>>,
+    /// What a peer is to do: the fix, whether it is needed or not.
     #[serde(skip)]
     pub(crate) duty: &'static str,
     #[serde(skip)]
@@ -141,16 +141,16 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// `spec` has the tags that the check rests on, `mend` what helps where it fails and the finding knows nothing
+    /// `spec` has the tags that the check rests on, `fix` what helps where it fails and the finding knows nothing
     /// better.
     pub(super) fn new(stage: Stage, check: &'static str, spec: &'static str, duty: &'static str, of: Finding) -> Row {
-        let Finding { verdict, seen, diagnosis, mend: own } = of;
-        let mend = match verdict {
+        let Finding { verdict, seen, diagnosis, fix: own } = of;
+        let fix = match verdict {
             Verdict::Fails | Verdict::Warns => own.or((!duty.is_empty()).then_some(duty.into())),
             Verdict::Ok | Verdict::Skipped | Verdict::NotApplicable => None,
         };
         let spec = spec.split_whitespace().collect();
-        Row { check, stage, verdict, seen, spec, diagnosis, mend, duty, expected: None, sent: Vec::new() }
+        Row { check, stage, verdict, seen, spec, diagnosis, fix, duty, expected: None, sent: Vec::new() }
     }
 }
 
@@ -267,9 +267,9 @@ fn line(row: &Row, coloured: bool) -> String {
         let _written = write!(line, "  {faint}{tags}{faint:#}");
     }
     line.push('\n');
-    if let Some(mend) = &row.mend {
+    if let Some(fix) = &row.fix {
         let indent = VERDICT_WIDTH + NAME_WIDTH + 4;
-        let _written = writeln!(line, "{:indent$}mend: {mend}", "");
+        let _written = writeln!(line, "{:indent$}fix: {fix}", "");
     }
     line
 }

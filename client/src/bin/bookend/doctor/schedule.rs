@@ -77,7 +77,7 @@ async fn do_one(subject: &Subject, stage: Stage, check: &Check, held: &HashSet<&
         (None, None) if subject.is_late() => Finding::skipped("no time is left"),
         (None, None) => check.run(subject).await,
     };
-    let row = Row::new(stage, check.name, check.spec, check.mend, finding);
+    let row = Row::new(stage, check.name, check.spec, check.fix, finding);
     Row { expected: check.expected(), sent: subject.sent_during(check.name), ..row }
 }
 
@@ -86,7 +86,7 @@ pub(super) fn skipped(subject: Side, why: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     for checks::Group { stage, first, others } in checks::groups() {
         for check in first.into_iter().chain(others).filter(|check| check.suits_side(subject)) {
-            rows.push(Row::new(stage, check.name, check.spec, check.mend, Finding::skipped(why)));
+            rows.push(Row::new(stage, check.name, check.spec, check.fix, Finding::skipped(why)));
         }
     }
     rows

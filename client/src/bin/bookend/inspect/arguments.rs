@@ -27,7 +27,7 @@ Objects of --json, one a line, each with \"event\":
   refused     frame, offset, fault, detail, diagnoses: what a session would say of the frame before
   remark      frame, offset, fault, detail, diagnoses: what is worth knowing of the frame before; with fault
               if it would be one, were this not a part of a stream
-  fault       frame, offset, fault, detail, hex, diagnoses: name, confidence, offset, seen, expected, mend
+  fault       frame, offset, fault, detail, hex, diagnoses: name, confidence, offset, seen, expected, fix
   skipped     offset, length, why (fault, hole or begun), found: bytes without a sound frame
   hole        offset, length: bytes that are not in the capture
   unfinished  offset, arrived, expected: the capture ends inside a frame

@@ -268,7 +268,7 @@ struct Hypothesis<'a> {
     offset: u64,
     seen: &'a str,
     expected: &'static str,
-    mend: &'static str,
+    fix: &'static str,
 }
 
 fn hypotheses(diagnosis: &Diagnosis) -> Vec<Hypothesis<'_>> {
@@ -278,7 +278,7 @@ fn hypotheses(diagnosis: &Diagnosis) -> Vec<Hypothesis<'_>> {
         offset: hypothesis.offset(),
         seen: hypothesis.seen(),
         expected: hypothesis.expected(),
-        mend: hypothesis.mend(),
+        fix: hypothesis.fix(),
     });
     told.collect()
 }

@@ -189,7 +189,7 @@ impl Plain {
             writeln!(out, "      {style}{confidence:<8}{style:#}  {name}: {}", escaped(hypothesis.seen()))?;
             let (offset, expected) = (hypothesis.offset(), hypothesis.expected());
             writeln!(out, "                {quiet}byte {offset} {of}; expected: {expected}{quiet:#}")?;
-            writeln!(out, "                mend: {}", hypothesis.mend())?;
+            writeln!(out, "                fix: {}", hypothesis.fix())?;
         }
         Ok(())
     }

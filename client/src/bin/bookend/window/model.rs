@@ -131,8 +131,8 @@ impl Window {
                 self.connection = Connection::Waiting { why: error.name(), retry_in: *retry_in };
             }
             Event::Closed(end) => {
-                let mend = if let End::Failed(error) = end { format!("; {}", error.mend()) } else { String::new() };
-                let why = format!("{}{mend}", escaped(&end.to_string()));
+                let fix = if let End::Failed(error) = end { format!("; {}", error.fix()) } else { String::new() };
+                let why = format!("{}{fix}", escaped(&end.to_string()));
                 self.log.push(Entry::Trouble(why.clone()));
                 self.connection = Connection::Closed(why);
             }

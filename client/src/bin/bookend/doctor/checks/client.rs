@@ -9,8 +9,8 @@ use crate::doctor::report::Finding;
 use crate::doctor::subject::{Side, Subject};
 use crate::doctor::wire::frame;
 
-const fn check(name: &'static str, spec: &'static str, mend: &'static str, exam: Exam) -> Check {
-    Check::new(name, spec, mend, exam).only_for(Side::Client)
+const fn check(name: &'static str, spec: &'static str, fix: &'static str, exam: Exam) -> Check {
+    Check::new(name, spec, fix, exam).only_for(Side::Client)
 }
 
 pub(super) static CHECKS: &[Check] = &[

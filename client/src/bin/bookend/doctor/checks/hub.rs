@@ -8,8 +8,8 @@ use crate::doctor::report::Finding;
 use crate::doctor::subject::{Side, Subject};
 use crate::doctor::wire::{Frame, Heard, Peer, Unmet, frame, message};
 
-const fn check(name: &'static str, spec: &'static str, mend: &'static str, exam: Exam) -> Check {
-    Check::new(name, spec, mend, exam).when(When::Hub).needing(&["hub-welcome"]).only_for(Side::Server)
+const fn check(name: &'static str, spec: &'static str, fix: &'static str, exam: Exam) -> Check {
+    Check::new(name, spec, fix, exam).when(When::Hub).needing(&["hub-welcome"]).only_for(Side::Server)
 }
 
 /// On this the other checks build.

@@ -98,7 +98,7 @@ async fn admitted(subject: &Subject, name: &'static str) -> Judged {
     match peer.barrier().await {
         Err(Unmet::Closed { code, reason }) if refusal::is_one(code) => {
             Err(Finding::fails(quoted_close(code, &reason))
-                .mending(refusal::mend(code, subject.hello().token().is_some())))
+                .with_fix(refusal::fix(code, subject.hello().token().is_some())))
         }
         // What else a peer may do wrong has rows of its own.
         _ => {
@@ -237,7 +237,7 @@ async fn request(subject: &Subject, name: &'static str) -> Judged {
         ID => Ok(Finding::ok(format!("{answer}, with its id"))),
         _ if id == ID.swap_bytes() => {
             Err(Finding::fails(format!("{answer} with the id {id:08x}: that of the REQUEST is {ID:08x}"))
-                .mending("write ids most significant byte first"))
+                .with_fix("write ids most significant byte first"))
         }
         _ => Err(Finding::fails(format!("{answer} with the id {id:08x}: that of the REQUEST is {ID:08x}"))),
     }
