@@ -1,18 +1,13 @@
 //! The load of `bookend bench`, on a hub, on redis-server or on nats-server: the same driver, and the same verification.
 
-#[path = "../../client/src/bin/bookend/bench/arguments.rs"]
-mod arguments;
-#[path = "../../client/src/bin/bookend/bench/load/mod.rs"]
-mod load;
 mod nats;
 mod redis;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 
-use arguments::BenchArguments;
+use bookend_load::{LoadArguments, Member, Report};
 use clap::{Parser, ValueEnum};
-use load::{Member, Report};
 
 /// The same load on a Bookend hub, or on another server
 #[derive(Debug, Parser)]
@@ -21,8 +16,11 @@ struct Arguments {
     /// What the server speaks
     #[arg(long, value_enum)]
     protocol: Protocol,
+    /// The server
+    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
+    address: String,
     #[command(flatten)]
-    bench: BenchArguments,
+    load: LoadArguments,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -36,15 +34,15 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(report) => {
-            if arguments.bench.json {
+            if arguments.load.json {
                 println!("{}", serde_json::to_string(&report).expect("it has names and numbers"));
             } else {
-                print!("{report}{}", if arguments.bench.histogram { report.histogram() } else { String::new() });
+                print!("{report}{}", if arguments.load.histogram { report.histogram() } else { String::new() });
             }
             if let Some(problem) = report.problem() {
                 eprintln!("bookend-rivals: {problem}");
             }
-            ExitCode::from(u8::from(!report.is_well()))
+            ExitCode::from(u8::from(!report.passed()))
         }
         Err(error) => {
             eprintln!("bookend-rivals: {error}");
@@ -54,14 +52,13 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Report, String> {
-    let plan = arguments.bench.plan()?;
-    let address = &arguments.bench.address;
-    let resolved = (address.host(), address.port()).to_socket_addrs().map_err(|error| error.to_string())?;
+    let plan = arguments.load.plan()?;
+    let resolved = arguments.address.to_socket_addrs().map_err(|error| format!("{}: {error}", arguments.address))?;
     let addresses: Vec<SocketAddr> = resolved.collect();
     let report = match arguments.protocol {
-        Protocol::Bookend => load::run::<Member>(&plan, &addresses),
-        Protocol::Redis => load::run::<redis::Subscriber>(&plan, &addresses),
-        Protocol::Nats => load::run::<nats::Subscriber>(&plan, &addresses),
+        Protocol::Bookend => bookend_load::run::<Member>(&plan, &addresses),
+        Protocol::Redis => bookend_load::run::<redis::Subscriber>(&plan, &addresses),
+        Protocol::Nats => bookend_load::run::<nats::Subscriber>(&plan, &addresses),
     };
-    report.map_err(|trouble| trouble.to_string())
+    report.map_err(|error| error.to_string())
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::load::Plan;
-use crate::load::peer::{Event, Part, Peer};
+use bookend_load::{Event, Part, Peer, Plan};
 
 pub(crate) struct Subscriber {
     publish: Vec<u8>,

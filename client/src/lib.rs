@@ -30,6 +30,7 @@ mod retry;
 mod sender;
 pub mod show;
 mod tls;
+mod token;
 mod wire;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
@@ -45,3 +46,4 @@ pub use proxy::{Proxy, ProxyError};
 pub use retry::Backoff;
 pub use sender::{Receipt, SendError, Sender};
 pub use tls::{Tls, TlsError};
+pub use token::Token;

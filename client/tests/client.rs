@@ -3,13 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
-mod hub;
-
 use std::time::Duration;
 
 use bookend::{Code, Delivery, Hello, Message, Payload, Text};
 use bookend_client::{Backoff, Client, End, Event, Missed, Options, SendError, State};
-use hub::{Hub, Hubs, Posted, memory, text};
+use bookend_testing::hub::{Hub, Hubs, Posted, memory, text};
 use tokio::io::DuplexStream;
 use tokio::time::{Instant, timeout};
 

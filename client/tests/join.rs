@@ -1,12 +1,10 @@
 //! Joining a hub, and what is told where that fails.
 
-mod hub;
-
 use std::time::Duration;
 
 use bookend::{Code, Hello, PresenceEvent};
 use bookend_client::{ConnectError, Dialler, JoinError, Joined, Message, Place, Stage};
-use hub::{Hub, OWN, presence};
+use bookend_testing::hub::{Hub, OWN, presence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
 
@@ -147,7 +145,7 @@ async fn client_connects_by_host_name() {
     let hub = async {
         let (stream, _) = listener.accept().await.unwrap();
         let mut hub = Hub::welcome(stream, &[]).await;
-        hub.deliver(7, 0, "bob", hub::text("hello")).await;
+        hub.deliver(7, 0, "bob", bookend_testing::hub::text("hello")).await;
         hub.rest().await
     };
     let member = async {
@@ -163,5 +161,5 @@ async fn client_connects_by_host_name() {
     };
     let both = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(hub, member) });
     let ((posted, code), ()) = both.await.expect("the two do not wait for each other");
-    assert_eq!((posted, code), (vec![hub::Posted::text("hi")], Some(Code::NORMAL)));
+    assert_eq!((posted, code), (vec![bookend_testing::hub::Posted::text("hi")], Some(Code::NORMAL)));
 }

@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
-mod hub;
-
 use bookend::{Code, Hello};
 use bookend_client::{ConnectError, Dialler, Joined, Proxy, Stage};
-use hub::Hub;
+use bookend_testing::hub::Hub;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;

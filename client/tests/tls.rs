@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
-mod hub;
-
 use std::sync::Arc;
 
 use bookend::{Code, Hello};
 use bookend_client::{ConnectError, Dialler, Joined, Stage, Tls};
-use hub::Hub;
+use bookend_testing::hub::Hub;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;

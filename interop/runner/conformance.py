@@ -43,7 +43,7 @@ def run(table: Table, only: Collection[str], ids: Collection[str], say: Print = 
     """Every case, or those of `ids`, in every language, or those of `only`: of the adapter, and without `ids` of the chat
     peer as a client."""
     try:
-        tester = [*build_rust("bookend-client", "bookend"), "conform", "--json"]
+        tester = [*build_rust("bookend-cli", "bookend"), "conform", "--json"]
     except NotRun as reason:
         table.not_run("conform", str(reason), failure=is_failure(reason))
         return

@@ -30,7 +30,7 @@ WINE_ENVIRONMENT = {"WINEDEBUG": "-all", "WINEPREFIX": str(WINE_PREFIX)}
 WINDOWS_TARGET = "x86_64-pc-windows-gnu"
 WINDOWS_COMPILER = "x86_64-w64-mingw32-gcc"
 WINDOWS_BUILD = (
-    ("cargo", "build", "--quiet", "--config", "profile.dev.debug=0", "--target", WINDOWS_TARGET, "-p", "bookend-server", "-p", "bookend-client", "-p", "bookend-adapter"),
+    ("cargo", "build", "--quiet", "--config", "profile.dev.debug=0", "--target", WINDOWS_TARGET, "-p", "bookend-server", "-p", "bookend-cli", "-p", "bookend-adapter"),
     (WINDOWS_COMPILER, "-shared", "-o", "{windows}/bcryptprimitives.dll", "interop/windows/bcryptprimitives.c", "-ladvapi32"),
     *WINE_START,
 )
@@ -109,7 +109,7 @@ LANGUAGES = (
         name="rust",
         folder="interop/rust",
         tools=("cargo",),
-        build=((*CARGO, "bookend-adapter", "-p", "bookend-client"),),
+        build=((*CARGO, "bookend-adapter", "-p", "bookend-cli"),),
         adapter=("{rust}/bookend-adapter",),
         chat=("{rust}/bookend", "chat"),
         tests=(("cargo", "test", "--quiet", "-p", "bookend"),),

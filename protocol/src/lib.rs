@@ -66,5 +66,5 @@ pub use text::{Encoding, Encodings, Text};
 
 /// The README's programs are tested as they stand there.
 #[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

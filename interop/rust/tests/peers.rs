@@ -1,4 +1,4 @@
-//! The own tests of the peers in other languages, and of what runs them; `client/tests/conform.rs` has the vectors.
+//! The own tests of the peers in other languages, and of what runs them; `cli/tests/conform.rs` has the vectors.
 //!
 //! These need `python3` and `cc`; without them they fail and say so.
 

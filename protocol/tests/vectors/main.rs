@@ -1,94 +1,90 @@
 //! Every vector of `interop/vectors`, answered by the crate itself: whole, one byte at a time, and with a tail.
 
-#[path = "../../../client/src/bin/bookend/conform/vectors/cases.rs"]
-mod cases;
-#[path = "../../../client/src/bin/bookend/conform/vectors/schema.rs"]
-mod schema;
-
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use bookend_adapter::answer;
-use cases::Case;
-use schema::{File, FramesVector, SessionsVector, Vector};
-use serde::de::DeserializeOwned;
+use bookend_vectors::{Asked, FILES, Request, requests_of};
 
 #[test]
 fn every_vector_of_frames_holds() {
-    check("frames", cases::frames);
+    check("frames");
 }
 
 #[test]
 fn every_vector_of_texts_holds() {
-    check("texts", cases::texts);
+    check("texts");
 }
 
 #[test]
 fn every_vector_of_hellos_holds() {
-    check("hellos", cases::hellos);
+    check("hellos");
 }
 
 #[test]
 fn every_vector_of_messages_holds() {
-    check("messages", cases::messages);
+    check("messages");
 }
 
 #[test]
 fn every_vector_of_sessions_holds() {
-    check("sessions", cases::sessions);
+    check("sessions");
 }
 
 #[test]
-fn a_vector_that_says_something_else_fails() {
+fn a_vector_with_a_wrong_answer_fails() {
     let wrong = |json: &str, from: &str, to: &str| {
         assert!(json.contains(from));
         json.replace(from, to)
     };
-    let frame = r#"{"id": "F", "requires": ["R"], "why": "Not so.", "bytes": "f5f8 02 02 00000001 61 f8f5",
-        "frames": [{"kind": "02", "encoding": 2, "body": "61"}], "result": "end", "canonical": true}"#;
+    let frame = r#"{"layer": "frames", "vectors": [{"id": "F", "requires": ["R"], "why": "Not so.",
+        "bytes": "f5f8 02 02 00000001 61 f8f5", "frames": [{"kind": "02", "encoding": 2, "body": "61"}],
+        "result": "end", "canonical": true}]}"#;
+    assert!(all_failures("frames", frame).is_empty());
     for (from, to) in [("\"61\"", "\"62\""), ("\"end\"", "\"more\""), ("f8f5", "f8f6"), ("\"02\"", "\"03\"")] {
-        let vector: FramesVector = serde_json::from_str(&wrong(frame, from, to)).expect("is a vector");
-        assert!(!failures(&cases::frames(&vector)).is_empty(), "{to} passes");
+        assert!(!all_failures("frames", &wrong(frame, from, to)).is_empty(), "{to} passes");
     }
     let hello = "424b4e44 0d0a1a0aff110d00 01 00 1f 00 00100000 0000 0000";
-    let session =
-        r#"{"id": "S", "requires": ["R"], "why": "Not so.", "role": "client", "hello": "HELLO", "start": "hello",
-        "steps": [{"eof": true, "then": "end:no-close"}]}"#
-            .replace("HELLO", hello);
-    let vector: SessionsVector = serde_json::from_str(&session).expect("is a vector");
-    assert!(failures(&cases::sessions(&vector)).is_empty());
-    let vector = serde_json::from_str(&wrong(&session, "no-close", "idle")).expect("is a vector");
-    assert!(!failures(&cases::sessions(&vector)).is_empty());
+    let session = r#"{"layer": "sessions", "vectors": [{"id": "S", "requires": ["R"], "why": "Not so.",
+        "role": "client", "hello": "HELLO", "start": "hello", "steps": [{"eof": true, "then": "end:no-close"}]}]}"#
+        .replace("HELLO", hello);
+    assert!(all_failures("sessions", &session).is_empty());
+    assert!(!all_failures("sessions", &wrong(&session, "no-close", "idle")).is_empty());
 }
 
-/// Asks for every case of every vector of a layer, and tells all that fail.
-fn check<V: DeserializeOwned + Vector>(layer: &str, cases: impl Fn(&V) -> Vec<Case>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../interop/vectors").join(layer).with_extension("json");
-    let json = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let file: File<V> = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{layer}.json: {error}"));
-    assert_eq!(file.layer, layer);
-    assert!(!file.vectors.is_empty());
-
+/// Asks every request of every vector of a layer, and reports all that fail.
+fn check(layer: &'static str) {
+    let (_, json) = FILES.into_iter().find(|(name, _)| *name == layer).expect("it is a layer");
+    let vectors = read(layer, json);
+    assert!(!vectors.is_empty());
     let mut ids = BTreeSet::new();
-    let mut told = Vec::new();
-    for vector in &file.vectors {
-        assert!(ids.insert(vector.id()), "{} comes twice", vector.id());
-        assert!(!vector.requires().is_empty(), "{} shows nothing of SPEC.md", vector.id());
-        let failures = failures(&cases(vector));
-        if !failures.is_empty() {
-            told.push(format!("{} {}\n{}", vector.id(), vector.why(), failures.concat()));
-        }
+    for vector in &vectors {
+        assert!(ids.insert(&vector.id), "{} occurs twice", vector.id);
+        assert!(!vector.requires.is_empty(), "{} shows no requirement of SPEC.md", vector.id);
     }
-    assert!(told.is_empty(), "{} of {} vectors fail:\n{}", told.len(), ids.len(), told.join("\n"));
+    let failures = all_failures(layer, json);
+    assert!(failures.is_empty(), "{} of {} vectors fail:\n{}", failures.len(), ids.len(), failures.join("\n"));
 }
 
-fn failures(cases: &[Case]) -> Vec<String> {
-    assert!(!cases.is_empty());
+fn read(layer: &'static str, json: &str) -> Vec<Asked> {
+    requests_of(layer, json).unwrap_or_else(|error| panic!("{layer}.json: {error}"))
+}
+
+/// For each vector that fails, its id, what it shows, and the requests that fail.
+fn all_failures(layer: &'static str, json: &str) -> Vec<String> {
+    let failing = |vector: &Asked| {
+        let failures = failures(&vector.requests);
+        (!failures.is_empty()).then(|| format!("{} {}\n{}", vector.id, vector.why, failures.concat()))
+    };
+    read(layer, json).iter().filter_map(failing).collect()
+}
+
+fn failures(requests: &[Request]) -> Vec<String> {
+    assert!(!requests.is_empty());
     let mut failures = Vec::new();
-    for case in cases {
-        let answer = answer(&case.request);
-        if !case.passes(&answer) {
-            let Case { how, request, expected, .. } = case;
+    for asked in requests {
+        let answer = answer(&asked.request);
+        if !asked.passes(&answer) {
+            let Request { how, request, expected, .. } = asked;
             failures.push(format!("  {how}: asked {request}\n  expected {expected}\n  answered {answer}\n"));
         }
     }

@@ -12,7 +12,7 @@ fn it_says_where_it_listens_and_how_to_join_and_ends_well_when_interrupted() {
     let mut running = Running::start(&mut program(&["--listen", "127.0.0.1:0", "--listen", "localhost:0"]), 2);
     let port = running.port();
     assert_ne!(port, 0);
-    let client = format!("cargo run --release -p bookend-client -- chat 127.0.0.1:{port}");
+    let client = format!("cargo run --release -p bookend-cli -- chat 127.0.0.1:{port}");
     let first = format!("listening on 127.0.0.1:{port} - join: telnet 127.0.0.1 {port}   or: {client}");
     assert_eq!(running.said[0], first);
     assert!(running.said[1].starts_with("listening on "), "one line for each address: {}", running.said[1]);

@@ -219,7 +219,7 @@ impl Bound {
             Bound::Tcp(address) => {
                 let join = reachable(address);
                 let (host, port) = (join.ip(), join.port());
-                format!("telnet {host} {port}   or: cargo run --release -p bookend-client -- chat {join}")
+                format!("telnet {host} {port}   or: cargo run --release -p bookend-cli -- chat {join}")
             }
             Bound::Tls(address) => format!("openssl s_client -quiet -connect {}", reachable(address)),
             Bound::Unix(path) => format!("nc -U {}", path.display()),

@@ -1,0 +1,164 @@
+//! The command line of `bookend admin`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::action::Action;
+use super::ask::Place;
+use crate::timespan::timespan;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all went well; of `status`: the hub is ready
+  1    the hub refused it, with the reasons on standard error; of `status`: it is not ready
+  2    a wrong option or argument, or a token that cannot be read
+  3    no answer
+  130  interrupted";
+
+/// The longest time that can be waited.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Look after a hub, through its admin listener
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct AdminArguments {
+    #[command(flatten)]
+    at: At,
+    /// The token, in the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    token_file: Option<PathBuf>,
+    /// Print the answer as it is: JSON, but for metrics
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Wait so long for the answer
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = timeout, global = true)]
+    pub(super) timeout: Duration,
+    /// Tell how long each stage took
+    #[arg(long, short, global = true)]
+    pub(super) verbose: bool,
+    #[command(subcommand)]
+    pub(super) action: Action,
+}
+
+/// Where the admin listener is, as `admin.listen` says.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct At {
+    /// A Unix socket
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// A port, as http://127.0.0.1:3991
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+impl AdminArguments {
+    /// Where to ask.
+    pub(super) fn place(&self) -> Result<Place, String> {
+        match (&self.at.socket, &self.at.url) {
+            (Some(path), _) => Ok(Place::Unix(path.clone())),
+            (None, Some(url)) => {
+                let rest = url.strip_prefix("http://").ok_or_else(|| format!("{url}: it is to begin with http://"))?;
+                let host = rest.strip_suffix('/').unwrap_or(rest);
+                let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
+                match host.rsplit_once(':') {
+                    Some((name, port)) if is_host(name) && port.parse::<u16>().is_ok() => Ok(Place::Tcp(host.into())),
+                    _ => Err(format!("{url}: it is to be http://HOST:PORT")),
+                }
+            }
+            (None, None) => Err("--socket or --url is needed".into()),
+        }
+    }
+
+    /// The token, if there is one.
+    pub(super) fn token(&self) -> Result<Option<String>, String> {
+        let Some(path) = &self.token_file else { return Ok(None) };
+        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let token = text.lines().next().unwrap_or_default().trim();
+        match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            true => Ok(Some(token.into())),
+            false => Err(format!("{}: its first line is no token", path.display())),
+        }
+    }
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    timespan(text, Duration::from_millis(100), LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::admin::action::Question;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: AdminArguments,
+    }
+
+    fn parsed(words: &[&str]) -> Result<AdminArguments, String> {
+        let words = ["admin"].iter().chain(words);
+        Line::try_parse_from(words).map(|line| line.arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_place_is_a_socket_or_a_host_and_a_port() {
+        let place = |words: &[&str]| parsed(&[words, &["status"]].concat()).and_then(|arguments| arguments.place());
+        assert_eq!(place(&["--socket", "/run/a b"]), Ok(Place::Unix("/run/a b".into())));
+        for (url, host) in [
+            ("http://127.0.0.1:3991", "127.0.0.1:3991"),
+            ("http://[::1]:1/", "[::1]:1"),
+            ("http://hub.example:80", "hub.example:80"),
+        ] {
+            assert_eq!(place(&["--url", url]), Ok(Place::Tcp(host.into())));
+        }
+        for url in [
+            "127.0.0.1:1",
+            "https://a:1",
+            "http://a",
+            "http://a:x",
+            "http://:1",
+            "http://a:1/b",
+            "http://a@b:1",
+            "http://",
+        ] {
+            assert!(place(&["--url", url]).is_err(), "{url}");
+        }
+        assert!(place(&[]).is_err() && place(&["--url", "http://a:1", "--socket", "b"]).is_err());
+    }
+
+    #[test]
+    fn options_may_stand_behind_what_is_wanted() {
+        let arguments = parsed(&["--socket", "a", "rooms", "--json", "--timeout", "3"]).unwrap();
+        assert!(arguments.json && arguments.timeout == Duration::from_secs(3));
+        for wrong in [
+            &["--socket", "a"][..],
+            &["--socket", "a", "dance"],
+            &["--socket", "a", "--token-file", "b", "rooms"],
+            &["--socket", "a", "--timeout", "0", "rooms"],
+            &["--socket", "a", "kick"],
+            &["--socket", "a", "kick", "1", "--member", "2"],
+            &["--socket", "a", "kick", "ann"],
+            &["--socket", "a", "say"],
+        ] {
+            assert!(parsed(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_question_has_what_the_command_line_says() {
+        let question = |words: &[&str]| parsed(&[&["--socket", "a"], words].concat()).unwrap().action.question();
+        let Question { path, body } = question(&["kick", "7", "--reason", "no \"flood\""]);
+        assert_eq!(path, "/kick");
+        assert_eq!(body.as_deref(), Some(r#"{"connection":7,"member":null,"reason":"no \"flood\""}"#));
+        let Question { path, body } = question(&["say", "back", "soon", "--room", "den"]);
+        assert_eq!((path, body.as_deref()), ("/say", Some(r#"{"room":"den","text":"back soon"}"#)));
+        assert_eq!(question(&["metrics"]).body, None);
+    }
+}

@@ -1,0 +1,106 @@
+//! One request to an admin listener, over HTTP/1.1.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, header};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::answer::Answer;
+use crate::stages::Stopwatch;
+
+/// The longest answer, in bytes: some hundred thousand connections.
+const ANSWER: usize = 64 << 20;
+
+/// Where an admin listener is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Unix(PathBuf),
+    /// `HOST:PORT`
+    Tcp(String),
+}
+
+/// Why there is no answer.
+pub(super) struct Unanswered(pub(super) String);
+
+impl<E: std::error::Error> From<E> for Unanswered {
+    fn from(error: E) -> Unanswered {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        Unanswered(text)
+    }
+}
+
+/// Asks.
+pub(super) async fn ask(
+    place: &Place,
+    token: Option<&str>,
+    path: &str,
+    body: Option<String>,
+    watch: &mut Stopwatch<'_>,
+) -> Result<Answer, Unanswered> {
+    let host = match place {
+        Place::Unix(_) => "localhost",
+        Place::Tcp(host) => host,
+    };
+    let mut request = Request::builder().uri(path).header(header::HOST, host);
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    if body.is_some() {
+        request = request.method(Method::POST).header(header::CONTENT_TYPE, "application/json");
+    }
+    let request = request.body(Full::new(Bytes::from(body.unwrap_or_default())))?;
+    match place {
+        Place::Tcp(host) => {
+            let stream = TcpStream::connect(host).await?;
+            watch.lap(format_args!("connecting to {place}"));
+            exchange(stream, request, watch).await
+        }
+        #[cfg(unix)]
+        Place::Unix(path) => {
+            let stream = tokio::net::UnixStream::connect(path).await?;
+            watch.lap(format_args!("connecting to {place}"));
+            exchange(stream, request, watch).await
+        }
+        #[cfg(not(unix))]
+        Place::Unix(_) => Err(Unanswered("there are no Unix sockets on this system".into())),
+    }
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    request: Request<Full<Bytes>>,
+    watch: &mut Stopwatch<'_>,
+) -> Result<Answer, Unanswered> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // What is wrong with the connection is wrong with the answer, too.
+    let connection = tokio::spawn(connection);
+    let answer = async {
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = Limited::new(body, ANSWER).collect().await.map_err(|error| Unanswered(error.to_string()))?;
+        Ok(Answer { status: head.status, body: String::from_utf8(body.to_bytes().into())? })
+    };
+    let answer = answer.await;
+    watch.lap("the answer");
+    connection.abort();
+    answer
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Unix(path) => path.display().fmt(f),
+            Place::Tcp(host) => f.write_str(host),
+        }
+    }
+}

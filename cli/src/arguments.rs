@@ -1,0 +1,188 @@
+//! The command line.
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::admin::AdminArguments;
+use crate::bench::BenchArguments;
+use crate::chat::ChatArguments;
+use crate::conform::ConformArguments;
+use crate::doctor::DoctorArguments;
+use crate::exit::EXIT_CODES;
+use crate::inspect::InspectArguments;
+use crate::listen::ListenArguments;
+use crate::manual::{CompletionsArguments, ManArguments};
+use crate::ping::PingArguments;
+use crate::relay::RelayArguments;
+use crate::send::SendArguments;
+
+/// Talk over a Bookend hub
+#[derive(Debug, Parser)]
+#[command(name = "bookend", version, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Chat(ChatArguments),
+    Send(SendArguments),
+    Listen(ListenArguments),
+    Ping(PingArguments),
+    Doctor(DoctorArguments),
+    Inspect(InspectArguments),
+    Relay(RelayArguments),
+    Bench(BenchArguments),
+    Completions(CompletionsArguments),
+    Man(ManArguments),
+    Admin(AdminArguments),
+    Conform(ConformArguments),
+}
+
+impl Arguments {
+    /// Reads the command line. Help, and a wrong option, end the program.
+    pub(crate) fn read() -> Arguments {
+        let arguments = Arguments::parse();
+        if let Command::Chat(chat) = &arguments.command
+            && let Err(why) = chat.payloads()
+        {
+            Arguments::command().error(ErrorKind::ValueValidation, format!("--send-hex: {why}")).exit()
+        }
+        arguments
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bookend::Encoding;
+
+    use super::*;
+    use crate::input::Layout;
+    use crate::send::WhatToSend;
+
+    fn parsed(words: &[&str]) -> Result<Command, String> {
+        let words = ["bookend"].iter().chain(words);
+        Arguments::try_parse_from(words).map(|arguments| arguments.command).map_err(|error| error.to_string())
+    }
+
+    fn chat(words: &[&str]) -> ChatArguments {
+        match parsed(words) {
+            Ok(Command::Chat(chat)) => chat,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    fn send(words: &[&str]) -> SendArguments {
+        match parsed(words) {
+            Ok(Command::Send(send)) => send,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn hello_says_what_the_command_line_says() {
+        let hello = chat(&["chat", "--name", "ann", "--room", "den", "--encoding", "utf-16le"]).hello();
+        assert_eq!((hello.name(), hello.room(), hello.preferred()), (Some("ann"), Some("den"), Encoding::Utf16Le));
+        assert!(hello.hub());
+        assert!(!chat(&["chat", "--plain"]).hello().hub());
+        assert_eq!(chat(&["chat"]).hello().preferred(), Encoding::Utf8);
+        assert_eq!(chat(&["chat", "--encoding", "as-sent"]).hello().preferred(), Encoding::Binary);
+    }
+
+    #[test]
+    fn hub_is_on_this_machine_unless_said_otherwise() {
+        assert_eq!(chat(&["chat"]).joining.place.to_string(), "127.0.0.1:3990");
+        assert_eq!(chat(&["chat", "[::1]:7"]).joining.place.to_string(), "[::1]:7");
+    }
+
+    #[test]
+    fn words_behind_the_address_are_one_message() {
+        assert_eq!(send(&["send", "hub", "to be", "or"]).what(), WhatToSend::Text("to be or".into()));
+        assert_eq!(send(&["send", "hub", "--", "-1"]).what(), WhatToSend::Text("-1".into()));
+        assert_eq!(send(&["send", "hub"]).what(), WhatToSend::Input(Layout::Lines));
+        for (option, layout) in [
+            ("--lines", Layout::Lines),
+            ("--whole", Layout::Whole),
+            ("--nul", Layout::Nul),
+            ("--hex", Layout::Hex),
+            ("--jsonl", Layout::Jsonl),
+            ("--binary", Layout::Binary),
+        ] {
+            assert_eq!(send(&["send", option]).what(), WhatToSend::Input(layout));
+        }
+    }
+
+    #[test]
+    fn wrong_options_are_refused() {
+        for words in [
+            &["chat", "host:0"][..],
+            &["chat", "http://host"],
+            &["chat", "--name", ""],
+            &["chat", "--name", "a\u{1b}b"],
+            &["chat", "--count", "0"],
+            &["chat", "--encoding", "latin-1"],
+            &["chat", "--send-hex", "2"],
+            &["send", "hub", "text", "--binary"],
+            &["send", "--binary", "--encoding", "ascii"],
+            &["send", "--hex", "--encoding", "ascii"],
+            &["send", "hub", "text", "--lines"],
+            &["send", "--hex", "--nul"],
+            &["send", "--to", "ann", "--resend"],
+            &["send", "--timeout", "soon"],
+            &["send", "--encoding", "as-sent"],
+            &["send", "--to", "ann", "--plain"],
+            &["send", "--proxy", "gate:1080"],
+            &["send", "--cert", "a.pem"],
+            &["listen", "--raw", "--json"],
+            &["listen", "hub", "more"],
+            &[],
+        ] {
+            assert!(parsed(words).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn payloads_in_hex_are_judged() {
+        let payloads = |words: &[&str]| chat(&[&["chat"], words].concat()).payloads();
+        let sent = payloads(&["--send-hex", "4", "6800", "--send-hex", "0", "", "--send-hex", "2", "EFBBBF61"]);
+        assert_eq!(
+            sent,
+            Ok(vec![
+                (Encoding::Utf16Le, b"h\0".to_vec()),
+                (Encoding::Binary, Vec::new()),
+                (Encoding::Utf8, b"a".to_vec()) // a byte order mark is never sent (R5.5)
+            ])
+        );
+        for (encoding, hex) in [("5", "00"), ("-", "00"), ("0", "0"), ("0", "0g"), ("2", "ff"), ("3", "d800")] {
+            assert!(payloads(&["--send-hex", encoding, hex]).is_err(), "{encoding} {hex}");
+        }
+    }
+
+    #[test]
+    fn every_command_says_what_it_does() {
+        // What is flattened into one, with a doc comment, would say that in its place.
+        let said = Arguments::command();
+        let said = said.get_subcommands().map(|command| {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            format!("{}: {}", command.get_name(), about.split(' ').next().unwrap_or_default())
+        });
+        let said: Vec<String> = said.collect();
+        let wanted = "chat: Post, send: Post, listen: Print, ping: Measure, doctor: Check, inspect: Say, relay: Stand, \
+                      bench: Put, completions: Print, man: Write, admin: Look, conform: Test";
+        assert_eq!(said.join(", "), wanted);
+    }
+
+    #[test]
+    fn every_help_has_the_exit_codes() {
+        for words in [&["--help"][..], &["chat", "--help"], &["send", "-h"], &["listen", "--help"]] {
+            let help = parsed(words).unwrap_err();
+            assert!(help.contains("3    no hub was joined"), "{help}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `bookend bench`: load on a hub.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use bookend_client::Address;
+use bookend_load::{LoadArguments, LoadError, Member, Plan, run};
+use clap::Args;
+
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::stages::Stopwatch;
+use crate::token::TokenArguments;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    every delivery came, once, in order, as it was sent
+  1    some did not
+  2    a wrong option or argument
+  3    not all members could join
+  130  interrupted";
+
+/// Put load on a hub, verify every delivery, and measure
+///
+/// Members join one room, and some of them publish. All of it is one thread: on another core than the hub's it is no
+/// burden to it, and over a network it shows what one machine can see.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct BenchArguments {
+    /// The hub
+    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
+    address: Address,
+    #[command(flatten)]
+    load: LoadArguments,
+    #[command(flatten)]
+    token: TokenArguments,
+}
+
+/// Puts load on a hub, and reports the result. It blocks meanwhile: an interrupt ends the program.
+pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Result<(), Failure> {
+    let BenchArguments { address, load, token } = arguments;
+    let plan = load.plan().map_err(|why| Failure::wrong_argument(console, why))?;
+    let plan = Plan { token: token.token().map(|token| token.as_bytes().to_vec()), ..plan };
+    let mut watch = Stopwatch::new(console, load.verbose);
+    let resolved = (address.host(), address.port()).to_socket_addrs();
+    let addresses: Vec<SocketAddr> = resolved.map_err(|error| Failure::not_connected(console, error))?.collect();
+    watch.lap(format_args!("resolving {}", address.host()));
+    let report = match run::<Member>(&plan, &addresses) {
+        Ok(report) => report,
+        Err(LoadError::System(error)) => return Err(Failure::System(error)),
+        Err(error) => return Err(Failure::not_connected(console, error)),
+    };
+    watch.lap("joining, publishing, receiving and leaving");
+    let lines = if load.json {
+        serde_json::to_string(&report).expect("it has names and numbers") + "\n"
+    } else {
+        report.to_string() + &if load.histogram { report.histogram() } else { String::new() }
+    };
+    let _ = console.print(lines.into_bytes()).await; // nobody may read it
+    if let Some(problem) = report.problem() {
+        console.complain(format_args!("{address}: {problem}"));
+    }
+    if report.passed() { Ok(()) } else { Err(Failure::Reported(Exit::Fault)) }
+}

@@ -1,0 +1,331 @@
+//! The test is both the hub and who types.
+
+use super::*;
+use crate::console::tests::{Broken, Captured, Shared};
+use crate::input::Place;
+use crate::input::tests::typed;
+use bookend::{Code, Hello, Message, PresenceEvent, Text};
+use bookend_client::Options;
+use bookend_testing::hub::{Hub, OWN, Posted, memory, presence, text};
+use std::io;
+use tokio::io::DuplexStream;
+
+type Typing = mpsc::Sender<Vec<Result<Entry, InputError>>>;
+
+const PLAIN: Chat = Chat { form: Form::Plain, count: None, payloads: Vec::new() };
+
+struct Run {
+    captured: Captured,
+    interrupt: Notify,
+    hello: Hello,
+}
+
+impl Run {
+    fn new() -> Run {
+        let hello = Hello::new().with_hub(true).with_name("ann").unwrap();
+        Run { captured: Captured::default(), interrupt: Notify::new(), hello }
+    }
+
+    /// Runs `chat` while the test is both the hub and who types.
+    async fn run<T>(
+        &self,
+        chat: &Chat,
+        script: impl AsyncFnOnce(DuplexStream, Typing) -> T,
+    ) -> (Result<(), Failure>, T) {
+        let (dialler, mut hubs) = memory();
+        let (typing, input) = mpsc::channel(8);
+        let console = self.captured.console();
+        let chatting = async {
+            let options = Options::new(dialler, self.hello.clone()).with_backoff(None);
+            let client = Hearing::connect(options, None, false, &console).await.unwrap();
+            super::chat(client, input, chat, &console, self.interrupt.notified()).await
+        };
+        let both = async { tokio::join!(chatting, async { script(hubs.recv().await.unwrap(), typing).await }) };
+        let ended = timeout(Duration::from_secs(20), both).await.expect("nobody waits for ever");
+        console.finish(Duration::MAX);
+        ended
+    }
+
+    fn output(&self) -> String {
+        self.captured.output.text()
+    }
+
+    fn errors(&self) -> String {
+        self.captured.errors.text()
+    }
+}
+
+#[tokio::test]
+async fn lines_are_posted_and_what_arrives_is_printed() {
+    let run = Run::new();
+    let (ended, (rest, code)) = run
+        .run(&PLAIN, async |far, typing| {
+            let mut hub = Hub::welcome(far, &[(7, "bob")]).await;
+            typing.send(typed(&["grüß", ""])).await.unwrap();
+            let mut posted = hub.turn().await;
+            while posted.len() < 2 {
+                posted.extend(hub.turn().await);
+            }
+            assert_eq!(posted, [Posted::text("grüß"), Posted::text("")]);
+            hub.deliver(OWN, 0, "ann", text("grüß")).await;
+            hub.deliver(7, OWN, "bob", text("psst\nbob: what?")).await;
+            hub.say(&presence(7, PresenceEvent::Left, "bob")).await;
+            drop(typing);
+            hub.rest().await
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!((rest, code), (Vec::new(), Some(Code::NORMAL)));
+    assert_eq!(run.output(), "* bob here\n* ann here\nann: grüß\nbob (to you): psst\\u{a}bob: what?\n* bob left\n");
+    assert_eq!(run.errors(), "");
+}
+
+#[tokio::test]
+async fn end_of_input_waits_until_the_hub_has_everything() {
+    let run = Run::new();
+    let (ended, ()) = run
+        .run(&PLAIN, async |far, typing| {
+            let mut hub = Hub::welcome(far, &[]).await;
+            hub.refuses = Some(Code::RATE);
+            typing.send(typed(&["last words"])).await.unwrap();
+            drop(typing);
+            assert_eq!(hub.next().await, Posted::text("last words"));
+            // The ERROR comes before the PONG, and both before the CLOSE.
+            assert_eq!(hub.rest().await, (Vec::new(), Some(Code::NORMAL)));
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!(run.errors(), "bookend: line 1: the peer refused: 4007 rate\n");
+}
+
+#[tokio::test]
+async fn one_member_is_addressed_by_name_or_number() {
+    let run = Run::new();
+    let (ended, (posted, _)) = run
+        .run(&PLAIN, async |far, typing| {
+            let mut hub = Hub::welcome(far, &[(7, "bob"), (8, "bob lee")]).await;
+            let lines = ["/to bob psst", "/to bob lee psst", "/to 9 psst", "/to 0 /quit", "/to eve psst", "/too"];
+            typing.send(typed(&lines)).await.unwrap();
+            drop(typing);
+            hub.rest().await
+        })
+        .await;
+    assert!(ended.is_ok());
+    let psst = |to| Posted::text("psst").to(to);
+    assert_eq!(posted, [psst(7), psst(8), psst(9), Posted::text("/quit"), Posted::text("/too")]);
+    assert!(run.errors().starts_with("bookend: line 5: no-such-member: "), "{}", run.errors());
+}
+
+#[tokio::test]
+async fn name_that_the_hub_has_not_told_yet_is_waited_for() {
+    let run = Run::new();
+    let (ended, (posted, _)) = run
+        .run(&PLAIN, async |far, typing| {
+            let mut hub = Hub::greet(far, Hello::new().with_hub(true)).await;
+            hub.say(&Message::Welcome { member: OWN, next_seq: 1, greeting: Text::utf8("") }).await;
+            hub.say(&presence(6, PresenceEvent::Here, "bob")).await;
+            typing.send(typed(&["first", "/to bob lee psst"])).await.unwrap();
+            drop(typing);
+            assert_eq!(hub.next().await, Posted::text("first"));
+            hub.say(&presence(7, PresenceEvent::Here, "bob lee")).await;
+            hub.say(&presence(OWN, PresenceEvent::Here, "ann")).await;
+            hub.rest().await
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!((posted, &*run.errors()), (vec![Posted::text("psst").to(7)], ""));
+}
+
+#[tokio::test]
+async fn who_prints_who_is_there_and_quit_ends() {
+    let run = Run::new();
+    let (ended, (posted, code)) = run
+        .run(&PLAIN, async |far, typing| {
+            let mut hub = Hub::welcome(far, &[]).await;
+            while !run.output().contains("ann here") {
+                tokio::task::yield_now().await;
+            }
+            typing.send(typed(&["/who", "/quit", "unheard"])).await.unwrap();
+            hub.rest().await
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!((posted, code), (Vec::new(), Some(Code::NORMAL)));
+    assert_eq!(run.output(), "* ann here\n* ann here\n");
+}
+
+#[tokio::test]
+async fn bad_line_is_told_and_the_next_one_posted() {
+    let run = Run::new();
+    let (ended, (posted, _)) = run
+        .run(&PLAIN, async |far, typing| {
+            let bad = Err(InputError::BadText { place: Place::Line(1), offset: 2 });
+            typing.send(vec![bad]).await.unwrap();
+            typing.send(typed(&["next"])).await.unwrap();
+            drop(typing);
+            Hub::welcome(far, &[]).await.rest().await
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!(posted, [Posted::text("next")]);
+    assert_eq!(run.errors(), "bookend: line 1: bad-text: byte 2 is not utf-8\n");
+}
+
+#[tokio::test]
+async fn line_that_the_peer_cannot_take_is_told_and_the_chat_lives() {
+    let run = Run::new();
+    let (ended, (posted, _)) = run
+        .run(&PLAIN, async |far, typing| {
+            let hello = Hello::new().with_preferred(Encoding::Ascii).with_max_body(1024);
+            typing.send(typed(&["grüß", &"a".repeat(1025), "plain"])).await.unwrap();
+            drop(typing);
+            Hub::greet(far, hello).await.rest().await
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!(posted, [Posted { encoding: Encoding::Ascii, ..Posted::text("plain") }]);
+    assert!(run.errors().contains("line 1: unmappable-text: "), "{}", run.errors());
+    assert!(run.errors().contains("line 2: too-long: "), "{}", run.errors());
+}
+
+#[tokio::test(start_paused = true)]
+async fn count_ends_it_and_the_end_of_input_does_not() {
+    let run = Run::new();
+    let chat = Chat { count: Some(2), ..PLAIN };
+    let (ended, code) = run
+        .run(&chat, async |far, typing| {
+            let mut hub = Hub::welcome(far, &[]).await;
+            typing.send(typed(&["hi"])).await.unwrap();
+            drop(typing);
+            assert_eq!(hub.next().await, Posted::text("hi"));
+            // Nothing more comes than the PING that asks whether it is there.
+            assert!(timeout(Duration::from_secs(10), hub.turn()).await.is_err());
+            assert_eq!(hub.frame, 2);
+            for word in ["one", "two", "three"] {
+                hub.deliver(OWN, 0, "ann", text(word)).await;
+            }
+            hub.rest().await.1
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!(code, Some(Code::NORMAL));
+    assert_eq!(run.output(), "* ann here\nann: one\nann: two\n");
+}
+
+#[tokio::test]
+async fn count_ends_it_while_nobody_types() {
+    let run = Run::new();
+    let chat = Chat { count: Some(1), ..PLAIN };
+    let (ended, code) = run
+        .run(&chat, async |far, _typing| {
+            let mut hub = Hub::welcome(far, &[]).await;
+            hub.deliver(OWN, 0, "ann", text("one")).await;
+            hub.rest().await.1
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!(code, Some(Code::NORMAL));
+}
+
+#[tokio::test]
+async fn payloads_go_out_first_and_in_their_own_encoding() {
+    let run = Run::new();
+    let payloads =
+        vec![(Encoding::Utf16Be, b"\0h".to_vec()), (Encoding::Binary, vec![0xFF]), (Encoding::Ascii, vec![])];
+    let chat = Chat { payloads: payloads.clone(), ..PLAIN };
+    let (ended, (posted, _)) = run
+        .run(&chat, async |far, typing| {
+            typing.send(typed(&["typed"])).await.unwrap();
+            drop(typing);
+            Hub::welcome(far, &[]).await.rest().await
+        })
+        .await;
+    assert!(ended.is_ok());
+    let mut wanted: Vec<_> = payloads.into_iter().map(|(encoding, bytes)| Posted { to: 0, encoding, bytes }).collect();
+    wanted.push(Posted::text("typed"));
+    assert_eq!(posted, wanted);
+}
+
+#[tokio::test]
+async fn hub_that_closes_first_ends_it_badly() {
+    for code in [Code::NORMAL, Code::GOING_AWAY] {
+        let run = Run::new();
+        let (ended, _typing) = run
+            .run(&PLAIN, async |far, typing| {
+                Hub::welcome(far, &[]).await.close(code, "").await;
+                typing
+            })
+            .await;
+        let error = ended.unwrap_err().to_string();
+        assert!(error.contains(code.name().unwrap()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn stream_that_ends_without_a_close_is_told_of() {
+    let run = Run::new();
+    let (ended, _typing) = run
+        .run(&PLAIN, async |far, typing| {
+            drop(Hub::welcome(far, &[]).await);
+            typing
+        })
+        .await;
+    assert!(ended.unwrap_err().to_string().ends_with("no-close: the stream ended without a CLOSE"));
+}
+
+#[tokio::test]
+async fn interrupt_closes_in_good_order() {
+    let run = Run::new();
+    let (ended, (code, _typing)) = run
+        .run(&PLAIN, async |far, typing| {
+            let mut hub = Hub::welcome(far, &[]).await;
+            run.interrupt.notify_one();
+            (hub.rest().await.1, typing)
+        })
+        .await;
+    assert!(matches!(ended, Err(Failure::Interrupted)));
+    assert_eq!(code, Some(Code::NORMAL));
+}
+
+#[tokio::test]
+async fn chat_that_nobody_reads_leaves_in_good_order() {
+    let (dialler, mut hubs) = memory();
+    let errors = Shared::default();
+    let console = Console::new(Broken(io::ErrorKind::BrokenPipe), errors.clone());
+    while console.print(b"x".to_vec()).await.is_ok() {}
+    let (_typing, input) = mpsc::channel(8);
+    let chatting = async {
+        let options = Options::new(dialler, Hello::new().with_hub(true)).with_backoff(None);
+        let client = Hearing::connect(options, None, false, &console).await.unwrap();
+        super::chat(client, input, &PLAIN, &console, std::future::pending()).await
+    };
+    let scripted = async {
+        let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
+        hub.rest().await.1
+    };
+    let both = timeout(Duration::from_secs(20), async { tokio::join!(chatting, scripted) });
+    let (ended, code) = both.await.expect("nobody waits for ever");
+    assert!(ended.is_ok());
+    assert_eq!(code, Some(Code::NORMAL));
+    assert!(console.finish(Duration::MAX));
+    assert_eq!(errors.text(), "");
+}
+
+#[tokio::test]
+async fn without_the_hub_profile_lines_are_messages_to_all() {
+    let mut run = Run::new();
+    run.hello = Hello::new();
+    let (ended, posted) = run
+        .run(&PLAIN, async |far, typing| {
+            let mut hub = Hub::greet(far, Hello::new().with_hub(true)).await;
+            typing.send(typed(&["hello", "/to 7 psst"])).await.unwrap();
+            drop(typing);
+            hub.say(&Message::Message(text("bob: hi"))).await;
+            hub.rest().await.0
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!(posted, [Posted::text("hello")]);
+    assert_eq!(run.output(), "bob: hi\n");
+    assert_eq!(run.errors(), "bookend: line 2: unknown-kind: kind 12\n");
+}

@@ -1,0 +1,83 @@
+//! `bookend conform`: does a peer, in any language, keep to SPEC.md?
+
+mod arguments;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use bookend_client::Dial;
+use bookend_doctor::conform::{Card, Subject, conform as test};
+use bookend_doctor::{Acceptor, Peer};
+use tokio::net::TcpListener;
+use tokio::select;
+
+pub(crate) use arguments::ConformArguments;
+
+use crate::colour::Colour;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Tests a peer, and writes its report card.
+pub(crate) async fn conform(
+    arguments: &ConformArguments,
+    console: &Console,
+    interrupt: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    if arguments.client && !arguments.command.is_empty() && !Acceptor::says_where(&arguments.command) {
+        let why = "CMD must contain {port} or {address} where it is to connect";
+        return Err(Failure::wrong_argument(console, why));
+    }
+    let card = select! {
+        biased;
+        () = interrupt => return Err(Failure::Interrupted),
+        card = examine(arguments, console) => card?,
+    };
+    if card.cases.is_empty() {
+        return Err(Failure::wrong_argument(console, "--only and --skip leave nothing to ask"));
+    }
+    for (path, text) in [(&arguments.junit, Card::junit as fn(&Card) -> String), (&arguments.html, Card::html)] {
+        if let Some(path) = path {
+            write(path, &text(&card)).map_err(Failure::System)?;
+        }
+    }
+    let text = if arguments.json { card.json() } else { card.plain(Colour::Auto.is_on()) };
+    let _ = console.print(text.into_bytes()).await; // nobody may read it
+    if card.conforms() { Ok(()) } else { Err(Failure::Reported(Exit::Fault)) }
+}
+
+async fn examine(arguments: &ConformArguments, console: &Console) -> Result<Card, Failure> {
+    let (name, subject) = subject(arguments, console).await?;
+    let card = test(name, subject, arguments.timeout(), arguments.selection(), arguments.strict).await;
+    card.map_err(|why| Failure::not_connected(console, why))
+}
+
+/// What is tested, and its name on the card.
+async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Result<(String, Subject<'a>), Failure> {
+    let command = arguments.command.join(" ");
+    if arguments.adapter {
+        return Ok((format!("adapter: {command}"), Subject::Adapter(&arguments.command)));
+    }
+    let (name, peer) = match &arguments.server {
+        Some(place) => {
+            let dialler = arguments.reaching.dialler(place)?;
+            let token = arguments.token.token().cloned();
+            (format!("server: {}", dialler.place()), Peer::Server(dialler.into(), token))
+        }
+        None if command.is_empty() => {
+            let address = &arguments.listen;
+            let listener = TcpListener::bind((address.host(), address.port())).await;
+            let listener =
+                listener.map_err(|error| Failure::not_connected(console, format_args!("{address}: {error}")))?;
+            console.remark(format_args!("waits at {address} for a client that connects again and again"));
+            (format!("client of {address}"), Peer::Client(Acceptor::Waits(listener)))
+        }
+        None => (format!("client: {command}"), Peer::Client(Acceptor::starting(&arguments.command))),
+    };
+    Ok((name, Subject::Peer { peer, slow: !arguments.quick }))
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    fs::write(path, text).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}

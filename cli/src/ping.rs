@@ -1,0 +1,231 @@
+//! `bookend ping`: how long a peer takes to answer.
+
+use std::collections::hash_map::RandomState;
+use std::fmt::Write as _;
+use std::hash::{BuildHasher, Hasher};
+use std::pin::pin;
+use std::time::Duration;
+
+use bookend_client::{Event, SendError, Sender, Up};
+use clap::Args;
+use serde::Serialize;
+use tokio::select;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::console::Console;
+use crate::exit::{EXIT_CODES, Exit};
+use crate::failure::Failure;
+use crate::joining::Joining;
+use crate::receive::{Hearing, over};
+
+/// A peer allows 10 PINGs in 10 seconds (R8.3), and one may be the keepalive's.
+const LEAST: Duration = Duration::from_millis(1200);
+
+/// Measure how long a peer takes to answer a PING
+///
+/// The PONG says that the peer has acted on everything that came before its PING. A room of its own is joined, so that
+/// nobody is told.
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct PingArguments {
+    #[command(flatten)]
+    pub(crate) joining: Joining,
+    /// End after so many
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    count: Option<u32>,
+    /// The time from one PING to the next; 1200ms at least, as peers close when PINGs come too often
+    #[arg(long, short, value_name = "TIME", default_value = "1200ms", value_parser = pause)]
+    interval: Duration,
+    /// How long an answer may take, and joining before that
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Duration,
+    /// Print a JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Tell how long each stage took until it has joined: resolving, connecting, proxy, TLS, HELLO
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+fn pause(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time < LEAST { Err("it is 1200ms at least".into()) } else { Ok(time) }
+}
+
+impl PingArguments {
+    /// A room that nobody else is in.
+    pub(crate) fn room() -> String {
+        format!("ping-{:016x}", RandomState::new().build_hasher().finish())
+    }
+}
+
+/// Pings until enough have been answered, or the user ends it.
+pub(crate) async fn ping(
+    (sender, mut hearing, _): (Sender, Hearing<'_>, Box<Up>),
+    arguments: &PingArguments,
+    console: &Console,
+    interrupt: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let place = arguments.joining.place.to_string();
+    let mut times = Times::default();
+    let ended = {
+        let mut interrupt = pin!(interrupt);
+        let mut pinging = pin!(ping_all(&sender, arguments, &mut times, console));
+        loop {
+            select! {
+                biased;
+                () = &mut interrupt => break Err(Failure::Interrupted),
+                () = &mut pinging => break Ok(()),
+                event = hearing.next() => match event {
+                    Ok(Some(Event::Closed(end))) => break Err(over(end)),
+                    Ok(None) => break Err(Failure::Left),
+                    Err(failure) => break Err(failure),
+                    Ok(Some(_)) => {}
+                }
+            }
+        }
+    };
+    // Who does not read on does not want to know.
+    let _unread = console.print(times.summary(arguments.json, &place)).await;
+    match ended {
+        Err(Failure::Interrupted) => hearing.leave(&sender).await,
+        _ => hearing.close(&sender).await,
+    }
+    match ended {
+        // That is how one without a count ends.
+        Err(Failure::Interrupted) if arguments.count.is_none() && times.all() => Ok(()),
+        Ok(()) if !times.all() => Err(Failure::Reported(Exit::Fault)),
+        ended => ended,
+    }
+}
+
+/// Pings until there have been enough, or nobody reads on.
+async fn ping_all(sender: &Sender, arguments: &PingArguments, times: &mut Times, console: &Console) {
+    let place = arguments.joining.place.to_string();
+    let mut ticks = interval(arguments.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for number in 1..=arguments.count.unwrap_or(u32::MAX) {
+        ticks.tick().await;
+        times.sent += 1;
+        let answer = match sender.ping(arguments.timeout).await {
+            Ok(time) => Some(time),
+            Err(SendError::TimedOut) => None,
+            // The session is over; whoever hears learns why.
+            Err(_) => std::future::pending().await,
+        };
+        times.answered.extend(answer);
+        if console.print(line(arguments.json, &place, number, answer)).await.is_err() {
+            break;
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Pong<'a> {
+    event: &'static str,
+    peer: &'a str,
+    seq: u32,
+    /// Milliseconds; none came in time if there is none.
+    time: Option<f64>,
+}
+
+fn line(json: bool, peer: &str, seq: u32, answer: Option<Duration>) -> Vec<u8> {
+    let time = answer.map(ms);
+    let mut line = match (json, time) {
+        (true, _) => serde_json::to_string(&Pong { event: "pong", peer, seq, time }).expect("its keys are names"),
+        (false, Some(time)) => format!("PONG from {peer}: seq={seq} time={time:.3} ms"),
+        (false, None) => format!("no answer from {peer}: seq={seq}"),
+    };
+    line.push('\n');
+    line.into_bytes()
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+#[derive(Debug, Default)]
+struct Times {
+    sent: usize,
+    answered: Vec<Duration>,
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    event: &'static str,
+    peer: &'a str,
+    sent: usize,
+    answered: usize,
+    #[serde(flatten)]
+    times: Option<Spread>,
+}
+
+/// In milliseconds.
+#[derive(Serialize)]
+struct Spread {
+    min: f64,
+    avg: f64,
+    max: f64,
+    /// The standard deviation.
+    mdev: f64,
+}
+
+impl Times {
+    /// Has each been answered, and any asked?
+    fn all(&self) -> bool {
+        !self.answered.is_empty() && self.answered.len() == self.sent
+    }
+
+    fn spread(&self) -> Option<Spread> {
+        let times: Vec<f64> = self.answered.iter().copied().map(ms).collect();
+        let count = f64::from(u32::try_from(times.len()).ok()?);
+        let min = times.iter().copied().reduce(f64::min)?;
+        let max = times.iter().copied().reduce(f64::max)?;
+        let avg = times.iter().sum::<f64>() / count;
+        let mdev = (times.iter().map(|time| (time - avg).powi(2)).sum::<f64>() / count).sqrt();
+        Some(Spread { min, avg, max, mdev })
+    }
+
+    fn summary(&self, json: bool, peer: &str) -> Vec<u8> {
+        let (sent, answered, times) = (self.sent, self.answered.len(), self.spread());
+        if json {
+            let summary = Summary { event: "summary", peer, sent, answered, times };
+            let mut line = serde_json::to_vec(&summary).expect("its keys are names");
+            line.push(b'\n');
+            return line;
+        }
+        let mut lines = format!("--- {peer} ---\n{sent} sent, {answered} answered\n");
+        if let Some(Spread { min, avg, max, mdev }) = times {
+            writeln!(lines, "rtt min/avg/max/mdev = {min:.3}/{avg:.3}/{max:.3}/{mdev:.3} ms")
+                .expect("a string takes all");
+        }
+        lines.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_summed_up() {
+        let mut times = Times { sent: 4, answered: [1, 2, 3].map(Duration::from_millis).to_vec() };
+        let text = String::from_utf8(times.summary(false, "hub")).unwrap();
+        assert_eq!(text, "--- hub ---\n4 sent, 3 answered\nrtt min/avg/max/mdev = 1.000/2.000/3.000/0.816 ms\n");
+        assert!(!times.all());
+        times.sent = 3;
+        assert!(times.all());
+        let json = String::from_utf8(times.summary(true, "hub")).unwrap();
+        assert!(
+            json.starts_with("{\"event\":\"summary\",\"peer\":\"hub\",\"sent\":3,\"answered\":3,\"min\":1.0,"),
+            "{json}"
+        );
+        assert_eq!(Times::default().summary(false, "hub"), b"--- hub ---\n0 sent, 0 answered\n");
+    }
+
+    #[test]
+    fn peers_are_not_flooded() {
+        assert!(pause("1s").is_err() && pause("1200ms").is_ok());
+        assert!(LEAST * 9 > Duration::from_secs(10), "10 PINGs take more than 10 seconds");
+    }
+}

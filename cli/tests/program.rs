@@ -1,0 +1,229 @@
+//! The program `bookend` as its users run it: a process with pipes, and a hub behind TCP.
+
+#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use bookend::Code;
+use bookend_testing::hub::{Hub, OWN, Posted, text};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn bookend(words: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_bookend"))
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program was built")
+}
+
+async fn end(child: Child) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// A listener, its address, and what it accepts first.
+async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    (listener, address)
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    timeout(PATIENCE, listener.accept()).await.unwrap().unwrap().0
+}
+
+#[tokio::test]
+async fn chat_says_and_hears_and_ends_well() {
+    let (listener, address) = listen().await;
+    let mut child = bookend(&["chat", &address, "--name", "ann", "--room", "den"]);
+    let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
+    assert_eq!((hub.peer().name(), hub.peer().room()), (Some("ann"), Some("den")));
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all("grüß\r\n".as_bytes()).await.unwrap();
+    assert_eq!(hub.next().await, Posted::text("grüß"));
+    hub.deliver(OWN, 0, "ann", text("grüß")).await;
+    stdin.write_all(b"no line end").await.unwrap();
+    drop(stdin);
+    assert_eq!(hub.rest().await, (vec![Posted::text("no line end")], Some(Code::NORMAL)));
+    assert_eq!(end(child).await, (Some(0), "* ann here\nann: grüß\n".into(), String::new()));
+}
+
+#[tokio::test]
+async fn a_token_comes_from_a_file_or_from_the_environment() {
+    let (listener, address) = listen().await;
+    let path = std::env::temp_dir().join(format!("bookend-program-token-{}", std::process::id()));
+    std::fs::write(&path, "from a file\n").unwrap();
+    for (words, token) in [
+        (&["send", &address, "--token-file", path.to_str().unwrap(), "hi"][..], &b"from a file"[..]),
+        (&["send", &address, "hi"], b"from the environment"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+        let mut child =
+            command.args(words).env("BOOKEND_TOKEN", "from the environment").kill_on_drop(true).spawn().unwrap();
+        let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
+        assert_eq!(hub.peer().token(), Some(token));
+        assert_eq!(hub.rest().await, (vec![Posted::text("hi")], Some(Code::NORMAL)));
+        assert!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().success());
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
+async fn ping_measures_and_sums_up() {
+    let (listener, address) = listen().await;
+    let child = bookend(&["ping", &address, "--count", "1"]);
+    let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
+    assert!(hub.peer().room().unwrap().starts_with("ping-"), "nobody is to be told");
+    assert_eq!(hub.rest().await, (vec![], Some(Code::NORMAL)));
+    let (code, stdout, stderr) = end(child).await;
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert!(stdout.starts_with(&format!("PONG from {address}: seq=1 time=")), "{stdout}");
+    assert!(stdout.contains("1 sent, 1 answered\nrtt min/avg/max/mdev = "), "{stdout}");
+}
+
+#[tokio::test]
+async fn completions_and_manual_pages_are_made_of_the_command_line() {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let (code, stdout, _) = end(bookend(&["completions", shell])).await;
+        assert_eq!(code, Some(0));
+        assert!(stdout.contains("token-file") && stdout.contains("relay"), "{shell}: {stdout}");
+    }
+    let folder = std::env::temp_dir().join(format!("bookend-man-{}", std::process::id()));
+    let (code, stdout, stderr) = end(bookend(&["man", folder.to_str().unwrap()])).await;
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    for line in stdout.lines() {
+        let page = std::fs::read_to_string(line).unwrap();
+        assert!(page.contains(".TH bookend") && page.contains(".SH OPTIONS"), "{line}: {page}");
+    }
+    assert!(stdout.contains("bookend-chat.1") && stdout.contains("bookend-ping.1"), "{stdout}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn sent_words_are_with_the_hub_when_the_program_ends() {
+    let (listener, address) = listen().await;
+    let child = bookend(&["send", &address, "to", "be"]);
+    let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
+    assert_eq!(hub.rest().await, (vec![Posted::text("to be")], Some(Code::NORMAL)));
+    assert_eq!(end(child).await, (Some(0), String::new(), String::new()));
+}
+
+#[tokio::test]
+async fn bad_line_is_exit_code_1_and_the_others_are_sent() {
+    let (listener, address) = listen().await;
+    let mut child = bookend(&["send", &address]);
+    child.stdin.take().unwrap().write_all(b"one\r\ntw\xF6\nthree").await.unwrap();
+    let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
+    assert_eq!(hub.rest().await.0, [Posted::text("one"), Posted::text("three")]);
+    let told = "bookend: line 2: bad-text: byte 2 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused from 2 on, 0 unconfirmed, 0 not sent\n";
+    assert_eq!(end(child).await, (Some(1), String::new(), told.into()));
+}
+
+#[tokio::test]
+async fn nobody_who_listens_is_exit_code_3_with_stage_and_fix() {
+    let (listener, address) = listen().await;
+    drop(listener);
+    for command in ["chat", "send", "listen", "ping"] {
+        let (code, stdout, stderr) = end(bookend(&[command, &address])).await;
+        assert_eq!((code, &*stdout), (Some(3), ""));
+        assert!(stderr.starts_with(&format!("bookend: {address}: TCP: connection-refused: ")), "{stderr}");
+        assert!(stderr.ends_with("\nbookend: is the hub running? cargo run --release -p bookend-server\n"), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn web_server_is_exit_code_3_and_told_from_a_hub() {
+    let (listener, address) = listen().await;
+    let child = bookend(&["listen", &address]);
+    let mut stream = accept(&listener).await;
+    stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    while stream.read_buf(&mut Vec::new()).await.unwrap_or(0) > 0 {}
+    let (code, _, stderr) = end(child).await;
+    assert_eq!(code, Some(3), "{stderr}");
+    let said = ": HELLO: no-close: foreign-http (certain): an HTTP answer: \"HTTP/1.1 400 Bad Request\"\n";
+    assert!(stderr.contains(said) && stderr.contains("this is HTTP: correct the address or port"), "{stderr}");
+}
+
+#[tokio::test]
+async fn wrong_option_is_exit_code_2_and_help_is_0() {
+    assert_eq!(end(bookend(&["chat", "--send-hex", "2", "ff"])).await.0, Some(2));
+    assert_eq!(end(bookend(&["listen", "host:port"])).await.0, Some(2));
+    let (code, stdout, stderr) = end(bookend(&["send", "--help"])).await;
+    assert_eq!((code, &*stderr), (Some(0), ""));
+    assert!(stdout.contains("Exit codes:"), "{stdout}");
+}
+
+#[tokio::test]
+async fn hub_that_goes_away_is_exit_code_1() {
+    let (listener, address) = listen().await;
+    let child = bookend(&["listen", &address, "--json", "--once"]);
+    Hub::welcome(accept(&listener).await, &[]).await.close(Code::GOING_AWAY, "shutting down").await;
+    let (code, _, stderr) = end(child).await;
+    let told = format!("bookend: {address}: session: going-away: the peer closed: 1001 going-away: shutting down\n");
+    assert_eq!((code, stderr), (Some(1), told));
+}
+
+#[tokio::test]
+async fn output_that_nobody_reads_ends_it_quietly() {
+    let (listener, address) = listen().await;
+    let mut child = bookend(&["listen", &address]);
+    let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
+    let mut output = child.stdout.take().unwrap();
+    let mut head = Vec::new();
+    while !head.contains(&b'\n') {
+        output.read_buf(&mut head).await.unwrap();
+    }
+    drop(output);
+    let talking = async {
+        // The first line behind the broken pipe is lost, and one of the next tells the client.
+        while !hub.is_closed() {
+            hub.deliver(7, 0, "bob", text("hello?")).await;
+            tokio::select! {
+                biased;
+                _ = hub.turn() => {}
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    };
+    timeout(PATIENCE, talking).await.expect("it ends");
+    assert_eq!(end(child).await, (Some(0), String::new(), String::new()));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn interrupt_says_goodbye() {
+    let (listener, address) = listen().await;
+    let mut child = bookend(&["chat", &address]);
+    let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
+    // From its first line on it minds the signal.
+    child.stdout.as_mut().unwrap().read_u8().await.unwrap();
+    let id = child.id().unwrap().to_string();
+    let killed = Command::new("kill").args(["-INT", &id]).status().await.unwrap();
+    assert!(killed.success());
+    assert_eq!(timeout(PATIENCE, hub.rest()).await.unwrap().1, Some(Code::NORMAL));
+    assert_eq!(end(child).await.0, Some(130));
+}
+
+#[tokio::test]
+async fn way_that_cannot_be_gone_is_exit_code_2() {
+    for (words, told) in [
+        (["--ca", "/nowhere/ca.pem"], "bookend: /nowhere/ca.pem: "),
+        (["--ca", env!("CARGO_MANIFEST_PATH")], "Cargo.toml: certificate-unreadable: there is no certificate in it\n"),
+        (["--server-name", "a b"], "bookend: --server-name: bad-server-name: "),
+    ] {
+        let child = bookend(&["send", "tls://127.0.0.1:1", words[0], words[1], "hello"]);
+        let (code, _, errors) = end(child).await;
+        assert_eq!(code, Some(2), "{errors}");
+        assert!(errors.contains(told), "{errors}");
+    }
+}

@@ -1,0 +1,85 @@
+//! The report as JUnit writes it, for what shows the results of a build.
+
+use std::fmt::Write as _;
+
+use super::markup::text;
+use super::{Card, details};
+use crate::conform::case::{Case, Sum, Verdict};
+
+/// The longest detail, in characters.
+const MAX_DETAIL: usize = 4096;
+
+/// A suite for each section, a test for each case.
+pub(super) fn junit(card: &Card) -> String {
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    xml += &format!("<testsuites name=\"{}\" {}>\n", text(&card.subject), counts(card, card.sum()));
+    for (section, cases) in card.sections() {
+        xml += &format!("  <testsuite name=\"{}\" {}>\n", text(section), counts(card, Sum::of(cases.iter().copied())));
+        for case in cases {
+            add(card, case, &mut xml);
+        }
+        xml += "  </testsuite>\n";
+    }
+    xml += "</testsuites>\n";
+    xml
+}
+
+fn counts(card: &Card, sum: Sum) -> String {
+    let tests = sum.asked() + sum.not_applicable;
+    let failures = sum.failed + if card.strict { sum.not_strict } else { 0 };
+    format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{}\"", sum.not_run, sum.not_applicable)
+}
+
+fn add(card: &Card, case: &Case, xml: &mut String) {
+    let (group, id, tags) = (text(case.group), text(&case.id), text(&case.tags()));
+    *xml += &format!("    <testcase classname=\"{group}\" name=\"{}\"", format!("{id} {tags}").trim_end());
+    let element = match case.verdict {
+        Verdict::Failed => "failure",
+        Verdict::NotStrict if card.strict => "failure",
+        Verdict::NotStrict => "system-out",
+        Verdict::NotRun => "error",
+        Verdict::NotApplicable => "skipped",
+        Verdict::Passed => {
+            *xml += "/>\n";
+            return;
+        }
+    };
+    let message = match element {
+        "system-out" => String::new(),
+        _ => format!(" message=\"{}\"", text(&case.why)),
+    };
+    *xml += &format!(">\n      <{element}{message}>");
+    if element != "skipped" {
+        for requirement in &case.requires {
+            let _written = writeln!(xml, "[{}] {}", requirement.tag, text(requirement.sentence));
+        }
+        for (name, value) in details(case, MAX_DETAIL) {
+            let _written = writeln!(xml, "{name}: {}", text(&value)); // a String takes everything
+        }
+    }
+    *xml += &format!("</{element}>\n    </testcase>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::card;
+    use super::*;
+
+    #[test]
+    fn cases_count_as_their_verdicts_do() {
+        let xml = junit(&card(false));
+        assert!(xml.contains("tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"1\">"), "{xml}");
+        assert!(junit(&card(true)).contains("tests=\"5\" failures=\"2\" errors=\"1\" skipped=\"1\">"));
+        for element in ["<failure message=", "<error message=", "<skipped message=", "<system-out>"] {
+            assert_eq!(xml.matches(element).count(), 1, "{element}");
+        }
+        assert!(xml.contains("<testcase classname=\"frames\" name=\"F001 R2.1\"/>"), "{xml}");
+    }
+
+    #[test]
+    fn words_of_the_peer_stay_words() {
+        let xml = junit(&card(true));
+        assert!(!xml.contains("<script>") && xml.contains("&lt;script&gt;"), "{xml}");
+        assert!(!xml.contains(|c: char| c.is_control() && c != '\n'), "{xml}");
+    }
+}

@@ -1,0 +1,271 @@
+//! What does not speak Bookend: what is it? By what it has said, and by what it answers to a few harmless questions.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bookend::Error;
+use bookend::diagnosis::{Confidence, Evidence, diagnose};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
+
+use super::report::{Finding, Row, Stage};
+use super::way::Way;
+use super::wire::Unmet;
+
+/// What helps where a server wants TLS.
+const SPEAK_TLS: &str = "this is TLS: tls:// in front of HOST:PORT speaks it";
+/// The longest name that a server gives itself, in characters.
+const MAX_PRODUCT: usize = 120;
+/// The longest answer that is looked at, in bytes.
+const ANSWER: usize = 4096;
+/// The longest that an answer to a probe may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for what speaks first: it did not within the time for HELLO.
+const OF_ITSELF: Duration = Duration::from_secs(2);
+
+/// A question of another protocol, on a connection of its own.
+struct Probe {
+    asks: &'static str,
+    bytes: &'static [u8],
+    /// Knows answers that the diagnosis does not.
+    recognise: fn(&[u8]) -> Option<Sighting>,
+}
+
+/// What it is.
+#[derive(Debug, PartialEq, Eq)]
+struct Sighting {
+    name: Cow<'static, str>,
+    certain: bool,
+    seen: String,
+    fix: Cow<'static, str>,
+}
+
+/// Those that say little are in front, so that they do as little as they can.
+static PROBES: [Probe; 7] = [
+    Probe { asks: "nothing", bytes: b"", recognise: mysql },
+    Probe {
+        asks: "an HTTP request",
+        bytes: b"GET / HTTP/1.0\r\nUser-Agent: bookend-doctor\r\n\r\n",
+        recognise: nobody,
+    },
+    Probe { asks: "a TLS ClientHello", bytes: &CLIENT_HELLO, recognise: nobody },
+    Probe { asks: "a PostgreSQL SSLRequest", bytes: b"\0\0\0\x08\x04\xD2\x16\x2F", recognise: postgresql },
+    Probe { asks: "an MQTT CONNECT", bytes: b"\x10\x0C\0\x04MQTT\x04\x02\0\x0A\0\0", recognise: mqtt },
+    Probe { asks: "an AMQP header", bytes: b"AMQP\0\0\x09\x01", recognise: amqp },
+    Probe { asks: "a Redis PING", bytes: b"PING\r\n", recognise: nobody },
+];
+
+/// A ClientHello of TLS 1.2 and 1.3 without a key share: a server of either answers it.
+#[rustfmt::skip]
+const CLIENT_HELLO: [u8; 107] = [
+    0x16, 3, 1, 0, 102,                                 // a record with a handshake message
+    1, 0, 0, 98, 3, 3,                                  // ClientHello
+    0x62, 0x6F, 0x6F, 0x6B, 0x65, 0x6E, 0x64, 0x20, 0x64, 0x6F, 0x63, 0x74, 0x6F, 0x72, 0x20, 0x62, // random
+    0x6F, 0x6F, 0x6B, 0x65, 0x6E, 0x64, 0x20, 0x64, 0x6F, 0x63, 0x74, 0x6F, 0x72, 0x20, 0x62, 0x6F,
+    0,                                                  // no session
+    0, 14, 0x13, 1, 0x13, 2, 0x13, 3, 0xC0, 0x2B, 0xC0, 0x2F, 0, 0x9C, 0, 0x2F, // cipher suites
+    1, 0,                                               // no compression
+    0, 43,                                              // extensions:
+    0, 10, 0, 6, 0, 4, 0, 0x1D, 0, 0x17,                // groups
+    0, 13, 0, 14, 0, 12, 4, 3, 5, 3, 8, 4, 8, 5, 4, 1, 5, 1, // signatures
+    0, 43, 0, 5, 4, 3, 4, 3, 3,                         // versions
+    0, 51, 0, 2, 0, 0,                                  // no key share
+];
+
+/// The row that names it, by `end`. `said` is what it said on the connection on which HELLO was sent.
+pub(super) async fn identify(
+    way: &Way,
+    said: &[u8],
+    unmet: &Unmet,
+    probing: bool,
+    patience: Duration,
+    end: Instant,
+) -> Row {
+    let finding = match recognise(said, nobody).filter(|sighting| sighting.certain) {
+        Some(sighting) => sighting.finding("HELLO"),
+        None if probing => probe(way, said, unmet, patience.min(PATIENCE), end).await,
+        None => unknown(said, unmet, ""),
+    };
+    Row::new(Stage::Protocol, "protocol", "R4.1", "is the address right, and the port?", finding)
+}
+
+async fn probe(way: &Way, said: &[u8], unmet: &Unmet, patience: Duration, end: Instant) -> Finding {
+    let mut likely = recognise(said, nobody).map(|sighting| (sighting, "HELLO"));
+    for probe in &PROBES {
+        let patience = if probe.bytes.is_empty() { patience.min(OF_ITSELF) } else { patience };
+        match ask(way, probe, end.min(Instant::now() + patience)).await {
+            Some(sighting) if sighting.certain => return sighting.finding(probe.asks),
+            Some(sighting) if likely.is_none() => likely = Some((sighting, probe.asks)),
+            _ => {}
+        }
+    }
+    match likely {
+        Some((sighting, asked)) => sighting.finding(asked),
+        None => unknown(said, unmet, ", nor anything to HTTP, TLS, PostgreSQL, MQTT, AMQP and Redis"),
+    }
+}
+
+fn unknown(said: &[u8], unmet: &Unmet, also: &str) -> Finding {
+    if said.is_empty() {
+        let seen = format!("it says nothing to a HELLO{also}: {unmet}");
+        return Finding::fails(seen)
+            .named("silent")
+            .with_fix("does the server answer at all? is it another protocol's port?");
+    }
+    let head = &said[..said.len().min(64)];
+    Finding::fails(format!("it does not speak Bookend, and is not known: \"{}\"", head.escape_ascii())).named("unknown")
+}
+
+/// Asks, and reads until the answer is recognised, or no more comes.
+async fn ask(way: &Way, probe: &Probe, deadline: Instant) -> Option<Sighting> {
+    let mut stream = way.reach(deadline).await.ok()?.stream;
+    if !probe.bytes.is_empty() {
+        timeout_at(deadline, stream.write_all(probe.bytes)).await.ok()?.ok()?;
+        timeout_at(deadline, stream.flush()).await.ok()?.ok()?;
+    }
+    let mut answer = Vec::new();
+    loop {
+        let more = timeout_at(deadline, stream.read_buf(&mut answer)).await;
+        let sighting = recognise(&answer, probe.recognise);
+        let over = !matches!(more, Ok(Ok(1..))) || answer.len() >= ANSWER;
+        // The head of an HTTP answer says which server it is.
+        if over || sighting.as_ref().is_some_and(|sighting| sighting.certain && is_whole(&answer)) {
+            return sighting;
+        }
+    }
+}
+
+fn is_whole(answer: &[u8]) -> bool {
+    !answer.starts_with(b"HTTP/") || answer.windows(4).any(|window| window == b"\r\n\r\n")
+}
+
+fn recognise(answer: &[u8], own: fn(&[u8]) -> Option<Sighting>) -> Option<Sighting> {
+    let &found = answer.first()?;
+    if let Some(sighting) = own(answer) {
+        return Some(sighting);
+    }
+    let diagnosis = diagnose(&Evidence::stream(Error::BadStart { offset: 0, found }, 0, answer));
+    let first = diagnosis.first().filter(|first| first.name().starts_with("foreign-"))?;
+    let seen = match product(first.name(), answer) {
+        Some(product) => format!("{} ({product})", first.seen()),
+        None => first.seen().into(),
+    };
+    let certain = first.confidence() == Confidence::Certain
+        // What answers PING with PONG, or CONNECT with CONNACK, has been asked for it.
+        || first.confidence() == Confidence::Likely && matches!(first.name(), "foreign-redis" | "foreign-mqtt");
+    let fix = if first.name() == "foreign-tls" { SPEAK_TLS.into() } else { first.fix().into() };
+    Some(Sighting { name: first.name().into(), certain, seen, fix })
+}
+
+impl Sighting {
+    fn finding(self, asked: &str) -> Finding {
+        let Sighting { name, seen, fix, .. } = self;
+        let asked = if asked == "nothing" { "it says by itself".into() } else { format!("it answers {asked} with") };
+        Finding::fails(format!("{name}: {asked} {seen}")).named(name).with_fix(fix)
+    }
+}
+
+/// What the server calls itself: in a header of HTTP, or in the first line of those that greet with one.
+fn product(name: &str, answer: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(answer);
+    let mut lines = text.split("\r\n").take_while(|line| !line.is_empty());
+    let line = match name {
+        "foreign-http" => lines.find(|line| line.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("server:"))),
+        "foreign-ssh" | "foreign-smtp-ftp" | "foreign-nats" => lines.next(),
+        _ => None,
+    };
+    Some(line?.chars().take(MAX_PRODUCT).collect())
+}
+
+fn nobody(_: &[u8]) -> Option<Sighting> {
+    None
+}
+
+fn sighting(name: &'static str, seen: String, fix: &'static str) -> Option<Sighting> {
+    Some(Sighting { name: name.into(), certain: true, seen, fix: fix.into() })
+}
+
+/// The first packet of a MySQL server: a length of three bytes, number 0, protocol 10, the version.
+fn mysql(answer: &[u8]) -> Option<Sighting> {
+    let &[_, _, 0, 0, 10, ref rest @ ..] = answer else { return None };
+    let version = &rest[..rest.iter().take(64).position(|&byte| byte == 0)?];
+    let printable = !version.is_empty() && version.iter().all(|byte| byte.is_ascii_graphic());
+    let seen = || format!("the greeting of version {}", version.escape_ascii());
+    if printable {
+        sighting("foreign-mysql", seen(), "this is MySQL or MariaDB: correct the address or port")
+    } else {
+        None
+    }
+}
+
+/// `S` or `N`, and nothing else.
+fn postgresql(answer: &[u8]) -> Option<Sighting> {
+    let tls = match answer {
+        b"S" => "with TLS",
+        b"N" => "without TLS",
+        _ => return None,
+    };
+    let seen = format!("{:?}: a server {tls}", char::from(answer[0]));
+    sighting("foreign-postgresql", seen, "this is PostgreSQL: correct the address or port")
+}
+
+/// CONNACK of any version.
+fn mqtt(answer: &[u8]) -> Option<Sighting> {
+    let &[0x20, length, flags @ (0 | 1), code, ..] = answer else { return None };
+    if usize::from(length) + 2 != answer.len() || length < 2 {
+        return None;
+    }
+    let seen = format!("a CONNACK (code {code}, flags {flags})");
+    sighting("foreign-mqtt", seen, "this is MQTT: correct the address or port")
+}
+
+/// Connection.Start on channel 0, which has a table with the product's name.
+fn amqp(answer: &[u8]) -> Option<Sighting> {
+    let &[1, 0, 0, _, _, _, _, 0, 10, 0, 10, major, minor, ..] = answer else { return None };
+    let value = |key: &[u8]| {
+        let at = answer.windows(key.len()).position(|window| window == key)? + key.len();
+        let (length, rest) = answer.get(at..)?.split_first_chunk::<4>()?;
+        let value = rest.get(..u32::from_be_bytes(*length).min(64) as usize)?;
+        Some(value.escape_ascii().to_string())
+    };
+    let product = [&b"\x07productS"[..], b"\x07versionS"].map(|key| value(key).unwrap_or_default()).join(" ");
+    let seen = format!("Connection.Start of AMQP {major}-{minor} ({product})");
+    sighting("foreign-amqp", seen, "this is AMQP: correct the address or port")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name_of(answer: &[u8], own: fn(&[u8]) -> Option<Sighting>) -> Option<String> {
+        recognise(answer, own).map(|sighting| sighting.name.into_owned())
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        let mysql_greeting = b"\x4A\0\0\x00\x0A8.0.36-0ubuntu0\0\x08\0\0\0";
+        assert_eq!(name_of(mysql_greeting, mysql).as_deref(), Some("foreign-mysql"));
+        assert_eq!(name_of(b"N", postgresql).as_deref(), Some("foreign-postgresql"));
+        assert_eq!(name_of(b"No, thank you\r\n", postgresql).as_deref(), Some("foreign-text"));
+        assert_eq!(name_of(b"\x20\x02\0\0", mqtt).as_deref(), Some("foreign-mqtt"));
+        assert_eq!(name_of(b"+PONG\r\n", nobody).as_deref(), Some("foreign-redis"));
+        let head = b"\x01\0\0\0\0\x01\xF2\0\x0A\0\x0A\0\x09\0\0\x01\xCD";
+        let start = [&head[..], b"\x07productS\0\0\0\x08RabbitMQ", b"\x07versionS\0\0\0\x053.9.1"].concat();
+        let seen = recognise(&start, amqp).unwrap().seen;
+        assert_eq!(seen, "Connection.Start of AMQP 0-9 (RabbitMQ 3.9.1)");
+    }
+
+    #[test]
+    fn http_server_is_called_by_its_name() {
+        let answer = b"HTTP/1.1 400 Bad Request\r\nDate: now\r\nserver: nginx/1.22.1\r\n\r\nServer: no";
+        assert!(recognise(answer, nobody).unwrap().seen.ends_with("(server: nginx/1.22.1)"));
+    }
+
+    #[test]
+    fn client_hello_has_the_lengths_that_it_says() {
+        let body = CLIENT_HELLO.len() - 5;
+        assert_eq!(usize::from(CLIENT_HELLO[4]), body);
+        assert_eq!(usize::from(CLIENT_HELLO[8]), body - 4);
+        assert_eq!(name_of(&CLIENT_HELLO, nobody).as_deref(), Some("foreign-tls"));
+    }
+}

@@ -1,0 +1,357 @@
+//! The events as JSON, an object a line. `bookend inspect --help` lists the keys, which are stable.
+
+use std::io::{self, Write};
+
+use bookend::diagnosis::{Diagnosis, WINDOW};
+use bookend::{Encoding, is_disturbing, kind};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
+
+use super::conversations::Stream;
+use super::event::{Event, Fault, Remark, Seen, Skipped, Verdict};
+use super::layout::{self, Field, Form};
+use super::plain::Place;
+use super::summary::Summary;
+use super::text;
+use super::words;
+
+/// An object: what it is, of which stream, and the rest.
+#[derive(Serialize)]
+struct Object<T> {
+    event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender: Option<&'static str>,
+    #[serde(flatten)]
+    rest: T,
+}
+
+pub(super) fn event(place: Place, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
+    match event {
+        Event::Preamble(bytes) => write("preamble", place, Words::of(bytes), out),
+        Event::Line(bytes) => write("line", place, Words::of(bytes), out),
+        Event::Frame(seen) => write("frame", place, Frame::of(seen), out),
+        Event::Remark(remark) => {
+            let name = if matches!(remark.what, Verdict::Refused(_)) { "refused" } else { "remark" };
+            write(name, place, Said::of(remark), out)
+        }
+        Event::Fault(fault) => write("fault", place, Faulty::of(fault), out),
+        Event::Skipped(skipped) => write("skipped", place, Passed::of(skipped), out),
+        Event::Hole { offset, length } => write("hole", place, Hole { offset: *offset, length: *length }, out),
+        Event::Unfinished { offset, arrived, expected } => {
+            write("unfinished", place, Unfinished { offset: *offset, arrived: *arrived, expected: *expected }, out)
+        }
+        Event::NoClose => write("no-close", place, Nothing {}, out),
+    }
+}
+
+pub(super) fn stream(stream: &Stream, out: &mut impl Write) -> io::Result<()> {
+    let (client, server) = (stream.client.to_string(), stream.server.to_string());
+    line(&TcpStream { event: "stream", stream: stream.number, client, server, whole: stream.whole }, out)
+}
+
+pub(super) fn damaged(detail: &str, out: &mut impl Write) -> io::Result<()> {
+    write("damaged", None, Damaged { detail }, out)
+}
+
+pub(super) fn summary(summary: &Summary, out: &mut impl Write) -> io::Result<()> {
+    write("summary", None, summary, out)
+}
+
+fn write<T: Serialize>(event: &'static str, place: Place, rest: T, out: &mut impl Write) -> io::Result<()> {
+    let stream = place.map(|(number, _)| number);
+    let sender = place.map(|(_, sender)| words::sender(sender));
+    line(&Object { event, stream, sender, rest }, out)
+}
+
+fn line(object: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    object.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Harmless))?;
+    out.write_all(b"\n")
+}
+
+/// Escapes what a terminal should not see as well, though JSON allows some of it.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, character)) = rest.char_indices().find(|&(_, character)| is_disturbing(character)) {
+            // None of those that disturb is above U+FFFF.
+            write!(out, "{}\\u{:04x}", &rest[..at], u32::from(character))?;
+            rest = &rest[at + character.len_utf8()..];
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
+#[derive(Serialize)]
+struct TcpStream {
+    event: &'static str,
+    stream: u64,
+    client: String,
+    server: String,
+    whole: bool,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+#[derive(Serialize)]
+struct Words<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hex: Option<String>,
+}
+
+impl<'a> Words<'a> {
+    fn of(bytes: &'a [u8]) -> Words<'a> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Words { text: Some(text), hex: None },
+            Err(_) => Words { text: None, hex: Some(data_encoding::HEXLOWER.encode(bytes)) },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Damaged<'a> {
+    detail: &'a str,
+}
+
+#[derive(Serialize)]
+struct Hole {
+    offset: u64,
+    length: u64,
+}
+
+#[derive(Serialize)]
+struct Unfinished {
+    offset: u64,
+    arrived: u64,
+    expected: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Frame<'a> {
+    frame: u64,
+    offset: u64,
+    kind: u8,
+    name: Option<&'static str>,
+    encoding: u8,
+    length: u32,
+    fields: Fields<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hex: Option<String>,
+    /// There is more of the payload.
+    #[serde(skip_serializing_if = "is_false")]
+    cut: bool,
+    /// Bytes of the body that are not in the capture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<u64>,
+    /// END is not in the capture.
+    #[serde(skip_serializing_if = "is_false")]
+    unended: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl<'a> Frame<'a> {
+    fn of(seen: &Seen<'a>) -> Frame<'a> {
+        let fields = layout::fields(seen.kind, seen.body);
+        let payload = fields.iter().find(|field| field.form == Form::Payload).map(|field| &seen.body[field.at.clone()]);
+        let held = payload.map(|payload| &payload[..payload.len().min(WINDOW)]);
+        let cut =
+            (seen.body.len() as u64) < u64::from(seen.length) || held.map(<[u8]>::len) != payload.map(<[u8]>::len);
+        let text = held.filter(|_| seen.encoding != Encoding::Binary);
+        let text = text.and_then(|bytes| text::legal(seen.encoding, bytes, cut));
+        let hex = if text.is_some() { None } else { held.map(|bytes| data_encoding::HEXLOWER.encode(bytes)) };
+        Frame {
+            frame: seen.number,
+            offset: seen.offset,
+            kind: seen.kind,
+            name: kind::name(seen.kind),
+            encoding: seen.encoding as u8,
+            length: seen.length,
+            fields: Fields { fields, body: seen.body },
+            text,
+            hex,
+            cut,
+            missing: (seen.missing > 0).then_some(seen.missing),
+            unended: !seen.ended,
+        }
+    }
+}
+
+/// The fixed part. Of magic, canary and unknown options there is nothing to tell that the faults do not.
+struct Fields<'a> {
+    fields: Vec<Field>,
+    body: &'a [u8],
+}
+
+impl Serialize for Fields<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for field in &self.fields {
+            match field.form {
+                Form::Number(number) => map.serialize_entry(field.name, &number)?,
+                Form::Code(code) => map.serialize_entry(field.name, &code)?,
+                Form::Event(event) => map.serialize_entry(field.name, &event)?,
+                Form::Line => {
+                    let bytes = &self.body[field.at.clone()];
+                    match std::str::from_utf8(bytes) {
+                        Ok(line) => map.serialize_entry(field.name, line)?,
+                        Err(_) => map.serialize_entry(field.name, &text::shown(Encoding::Utf8, bytes, false))?,
+                    }
+                }
+                Form::Secret => map.serialize_entry(field.name, words::SECRET)?,
+                Form::Bytes | Form::Payload => {}
+            }
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    frame: u64,
+    offset: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<&'static str>,
+    detail: String,
+    diagnoses: Vec<Hypothesis<'a>>,
+}
+
+impl<'a> Said<'a> {
+    fn of(remark: &'a Remark) -> Said<'a> {
+        let (fault, detail) = match &remark.what {
+            Verdict::Refused(error) | Verdict::OutOfPlace(error) => (Some(error.name()), words::detail(error)),
+            Verdict::Note(note) => (None, (*note).to_owned()),
+        };
+        let diagnoses = remark.diagnosis.as_ref().map(hypotheses).unwrap_or_default();
+        Said { frame: remark.number, offset: remark.offset, fault, detail, diagnoses }
+    }
+}
+
+#[derive(Serialize)]
+struct Faulty<'a> {
+    frame: u64,
+    offset: u64,
+    fault: &'static str,
+    detail: String,
+    hex: String,
+    diagnoses: Vec<Hypothesis<'a>>,
+}
+
+impl<'a> Faulty<'a> {
+    fn of(fault: &'a Fault<'_>) -> Faulty<'a> {
+        Faulty {
+            frame: fault.number,
+            offset: fault.offset,
+            fault: fault.error.name(),
+            detail: words::detail(&fault.error),
+            hex: data_encoding::HEXLOWER.encode(words::quoted(fault.bytes)),
+            diagnoses: hypotheses(&fault.diagnosis),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Hypothesis<'a> {
+    name: &'static str,
+    confidence: String,
+    offset: u64,
+    seen: &'a str,
+    expected: &'static str,
+    fix: &'static str,
+}
+
+fn hypotheses(diagnosis: &Diagnosis) -> Vec<Hypothesis<'_>> {
+    let told = diagnosis.hypotheses().iter().map(|hypothesis| Hypothesis {
+        name: hypothesis.name(),
+        confidence: hypothesis.confidence().to_string(),
+        offset: hypothesis.offset(),
+        seen: hypothesis.seen(),
+        expected: hypothesis.expected(),
+        fix: hypothesis.fix(),
+    });
+    told.collect()
+}
+
+#[derive(Serialize)]
+struct Passed {
+    offset: u64,
+    length: u64,
+    why: &'static str,
+    found: bool,
+}
+
+impl Passed {
+    fn of(skipped: &Skipped) -> Passed {
+        Passed { offset: skipped.offset, length: skipped.length, why: words::why(skipped.why), found: skipped.found }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expectations::Sender;
+    use bookend::{Error, diagnosis};
+
+    fn shown(told: &Event<'_>) -> String {
+        let mut out = Vec::new();
+        event(Some((1, Sender::Client)), told, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn keys_are_stable() {
+        let body = b"\0\0\0\x07ti\x1B\"";
+        let seen = Seen {
+            number: 3,
+            offset: 99,
+            kind: kind::REQUEST,
+            encoding: Encoding::Utf8,
+            length: 8,
+            body,
+            missing: 0,
+            ended: true,
+        };
+        assert_eq!(
+            shown(&Event::Frame(seen)),
+            "{\"event\":\"frame\",\"stream\":1,\"sender\":\"client\",\"frame\":3,\"offset\":99,\"kind\":3,\
+             \"name\":\"REQUEST\",\"encoding\":2,\"length\":8,\"fields\":{\"id\":7},\"text\":\"ti\\u001b\\\"\"}\n"
+        );
+        let error = Error::TooLong { offset: 4, length: 1 << 25, max: 1 << 20 };
+        let bytes = b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5";
+        let diagnosis = diagnosis::diagnose(&diagnosis::Evidence::stream(error, 0, bytes));
+        let fault = shown(&Event::Fault(Fault { number: 0, offset: 0, error, bytes, diagnosis }));
+        let begins = "{\"event\":\"fault\",\"stream\":1,\"sender\":\"client\",\"frame\":0,\"offset\":0,\
+                      \"fault\":\"too-long\",\"detail\":\"a body of 33554432 bytes, but at most 1048576 are accepted\",\
+                      \"hex\":\"f5f80202020000006869f8f5\",\"diagnoses\":[{\"name\":\"length-little-endian\",\
+                      \"confidence\":\"";
+        assert!(fault.starts_with(begins), "{fault}");
+    }
+
+    #[test]
+    fn nothing_that_a_peer_says_breaks_its_line() {
+        let nasty: String = (0..0x2100).filter_map(char::from_u32).filter(|&c| is_disturbing(c)).collect();
+        let line = shown(&Event::Line(nasty.as_bytes()));
+        assert!(!line.trim_end_matches('\n').chars().any(is_disturbing), "{line:?}");
+    }
+
+    #[test]
+    fn token_is_not_told() {
+        let body = bookend::Hello::new().with_token(b"sesame").unwrap().body();
+        let length = u32::try_from(body.len()).unwrap();
+        let (encoding, kind) = (Encoding::Binary, kind::HELLO);
+        let seen = Seen { number: 0, offset: 0, kind, encoding, length, body: &body, missing: 0, ended: true };
+        let line = shown(&Event::Frame(seen));
+        assert!(!line.contains("sesame") && !line.contains(&data_encoding::HEXLOWER.encode(b"sesame")), "{line}");
+    }
+}

@@ -1,0 +1,174 @@
+//! The input: opened, limited in time, and its form judged.
+
+use std::cell::Cell;
+use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bookend::START;
+use bookend::session::MAX_PREAMBLE;
+
+use super::base64::{self, Base64Reader};
+use super::capture;
+use super::hex::{self, HexReader};
+use super::timed::Timed;
+
+/// The form of the input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Judged by the first bytes.
+    #[default]
+    Auto,
+    /// The bytes of one direction of a stream.
+    Raw,
+    /// Hexadecimal digits, or a dump of xxd, hexdump, od or Wireshark.
+    Hex,
+    /// Base64.
+    Base64,
+    /// A capture of tcpdump or Wireshark, pcap or pcapng.
+    Pcap,
+}
+
+impl Format {
+    /// The word for it in the summary, such as `hex`; `raw` for [`Format::Auto`].
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Format::Auto | Format::Raw => "raw",
+            Format::Hex => "hex",
+            Format::Base64 => "base64",
+            Format::Pcap => "pcap",
+        }
+    }
+}
+
+/// What to inspect: a file, a pipe, bytes in memory.
+pub struct Input {
+    open: Box<dyn FnOnce() -> io::Result<Box<dyn Read>> + Send>,
+    timeout: Option<Duration>,
+}
+
+impl Input {
+    /// The bytes of `reader`.
+    pub fn new(reader: impl Read + Send + 'static) -> Input {
+        Input::from_fn(|| Ok(reader))
+    }
+
+    /// What `open` opens. With a timeout it runs in another thread: opening a FIFO waits for a writer.
+    pub fn from_fn<R: Read + 'static>(open: impl FnOnce() -> io::Result<R> + Send + 'static) -> Input {
+        Input { open: Box::new(|| open().map(|reader| Box::new(reader) as Box<dyn Read>)), timeout: None }
+    }
+
+    /// Reads for at most this long; the input ends then, as if it had been cut there. Without it, until the end.
+    pub fn with_timeout(self, timeout: impl Into<Option<Duration>>) -> Input {
+        Input { timeout: timeout.into(), ..self }
+    }
+}
+
+/// An open input.
+pub(super) enum Source {
+    /// One direction of a stream.
+    Stream(Box<dyn Read>),
+    Capture(Box<dyn Read>),
+}
+
+/// The bytes that are examined to judge the form.
+const SAMPLE: usize = 4 << 10;
+
+impl Source {
+    /// Opens the input; and the form of its bytes. After the timeout no more is read, and `is_over` is true.
+    pub(super) fn open(input: Input, format: Format, is_over: &Rc<Cell<bool>>) -> io::Result<(Source, Format)> {
+        let mut input: Box<dyn Read> = match input.timeout {
+            None => (input.open)()?,
+            Some(timeout) => Box::new(Timed::new(input.open, timeout, Rc::clone(is_over))),
+        };
+        let (sample, complete) = sample(&mut input, format)?;
+        let complete = complete && !is_over.get();
+        let format = if format == Format::Auto { judge(&sample, complete) } else { format };
+        let input = Cursor::new(sample).chain(input);
+        Ok((Source::new(format, input), format))
+    }
+
+    fn new(format: Format, input: Chain<Cursor<Vec<u8>>, Box<dyn Read>>) -> Source {
+        match format {
+            Format::Auto | Format::Raw => Source::Stream(Box::new(input)),
+            Format::Hex => Source::Stream(Box::new(HexReader::new(BufReader::new(input)))),
+            Format::Base64 => Source::Stream(Box::new(Base64Reader::new(input))),
+            Format::Pcap => Source::Capture(Box::new(input)),
+        }
+    }
+}
+
+/// As many of the first bytes as tell the form, and whether those are all.
+fn sample(input: &mut impl Read, format: Format) -> io::Result<(Vec<u8>, bool)> {
+    let mut sample = Vec::new();
+    if format != Format::Auto {
+        return Ok((sample, false));
+    }
+    // What is no text shows at once; a live stream is not to be waited for.
+    while sample.len() < SAMPLE && is_text(&sample) {
+        let before = sample.len();
+        let mut piece = [0; SAMPLE];
+        let count = match input.read(&mut piece) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        sample.extend_from_slice(&piece[..count]);
+        if sample.len() == before {
+            return Ok((sample, true));
+        }
+    }
+    while sample.len() < 4 && !is_text(&sample) {
+        let mut piece = [0; 4];
+        match input.read(&mut piece) {
+            Ok(0) => return Ok((sample, true)),
+            Ok(count) => sample.extend_from_slice(&piece[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((sample, false))
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n'))
+}
+
+fn judge(sample: &[u8], complete: bool) -> Format {
+    if capture::is_capture(sample) {
+        return Format::Pcap;
+    }
+    if !is_text(sample) {
+        return Format::Raw;
+    }
+    if hex::is_hex(sample, complete) {
+        return Format::Hex;
+    }
+    // Words are base64 too, but they do not decode to a START.
+    let start = |bytes: Vec<u8>| bytes.windows(2).take(MAX_PREAMBLE + 1).any(|window| window == START);
+    if base64::decoded(sample).is_some_and(start) { Format::Base64 } else { Format::Raw }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn form_is_judged_by_the_first_bytes() {
+        for (sample, format) in [
+            (&b"\xF5\xF8\x02\x02"[..], Format::Raw),
+            (b"\xD4\xC3\xB2\xA1\x02\0", Format::Pcap),
+            (b"\x0A\x0D\x0D\x0A\x1C\0", Format::Pcap),
+            (b"f5f8 0202", Format::Hex),
+            (b"7578 0100 00000018", Format::Hex),
+            (b"00000000: f5f8 0202  ....\n", Format::Hex),
+            (b"9fgCAgAAAAJoafj1\n", Format::Base64),
+            (b"Bookend hub, Sunday\r\n", Format::Raw),
+            (b"GET / HTTP/1.1\r\n\r\n", Format::Raw),
+            (b"hello", Format::Raw),
+            (b"", Format::Raw),
+        ] {
+            assert_eq!(judge(sample, true), format, "{sample:02x?}");
+        }
+    }
+}

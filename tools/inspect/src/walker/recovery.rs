@@ -1,0 +1,122 @@
+//! What a walker does where frames end: at a fault, at a hole, at the end of the stream; and how it finds the next one.
+
+use bookend::Error;
+use bookend::diagnosis::{self, Evidence, WINDOW};
+
+use super::{End, Out, STEP, State, Walker, total};
+use crate::event::{Event, Fault, Skipped, Why};
+use crate::passing::Passing;
+use crate::resync::{self, Search};
+
+/// Faults that are looked at with all evidence there is; a stream of nothing but faults is not to take all day.
+const THOROUGH: u64 = 100;
+/// What is looked at of the others, in bytes.
+const HASTY: usize = 512;
+
+impl Walker {
+    /// `length` bytes were sent that are not there.
+    pub(crate) fn hole<E>(&mut self, length: u64, out: Out<'_, E>) -> Result<(), E> {
+        self.end = Some(End::Hole);
+        self.run(out)?;
+        self.end = None;
+        self.wanted = 0;
+        if let (State::Frames, Some(expected)) = (&self.state, self.decoder.expected()) {
+            self.state = State::Passing(Passing::new(&self.buffer[self.at..], expected));
+            self.at = self.buffer.len();
+            self.before = self.at;
+        }
+        match &mut self.state {
+            State::Passing(passing) if passing.left() >= length => {
+                out(Event::Hole { offset: self.offset + passing.position(), length })?;
+                passing.lose(length);
+                return self.run(out);
+            }
+            State::Lines => {}
+            _ => self.search_behind_hole(),
+        }
+        out(Event::Hole { offset: self.offset, length })?;
+        self.offset += length;
+        Ok(())
+    }
+
+    fn search_behind_hole(&mut self) {
+        self.expectations.lose();
+        let left = (self.buffer.len() - self.at) as u64;
+        let (from, passed, why) = match &self.state {
+            State::Searching { from, passed, why } => (*from, *passed, *why),
+            State::Passing(passing) => {
+                let from = self.offset;
+                self.offset += passing.position();
+                (from, passing.position() - passing.missing(), Why::Hole)
+            }
+            _ => (self.offset, 0, Why::Hole),
+        };
+        self.state = State::Searching { from, passed: passed + left, why };
+        self.at = self.buffer.len();
+        self.offset += left;
+        self.before = self.at;
+    }
+
+    /// The fault of a stream that ends inside a frame. Whoever captured it may have stopped too early, unless a mistake
+    /// explains it.
+    pub(super) fn cut_off(&self, arrived: u64, bytes: &[u8]) -> Option<Error> {
+        let error = Error::Truncated { arrived };
+        let explained = || diagnosis::diagnose(&Evidence::stream(error, self.offset, bytes)).first().is_some();
+        (self.end == Some(End::Finished) || explained()).then_some(error)
+    }
+
+    pub(super) fn judge<E>(&mut self, error: Error, buffer: &[u8], out: Out<'_, E>) -> Result<bool, E> {
+        let rest = &buffer[self.at..];
+        let window = if self.faults < THOROUGH { WINDOW } else { HASTY };
+        if rest.len() <= window && self.end.is_none() {
+            return Ok(false);
+        }
+        while self.at - self.before > window {
+            self.before += total(&buffer[self.before..]);
+        }
+        let bytes = if window == WINDOW { rest } else { &rest[..rest.len().min(window)] };
+        self.tell_fault(error, bytes, &buffer[self.before..self.at], out)?;
+        self.state = State::Searching { from: self.offset, passed: 1, why: Why::Fault };
+        self.advance(1);
+        self.before = self.at;
+        Ok(true)
+    }
+
+    pub(super) fn tell_fault<E>(
+        &mut self,
+        error: Error,
+        bytes: &[u8],
+        before: &[u8],
+        out: Out<'_, E>,
+    ) -> Result<(), E> {
+        let diagnosis = diagnosis::diagnose(&Evidence::stream(error, self.offset, bytes).behind(before));
+        out(Event::Fault(Fault { number: self.number, offset: self.offset, error, bytes, diagnosis }))?;
+        self.number += 1;
+        self.faults += 1;
+        self.wanted = 0;
+        Ok(())
+    }
+
+    pub(super) fn search<E>(&mut self, rest: &[u8], out: Out<'_, E>) -> Result<bool, E> {
+        let State::Searching { from, passed, why } = self.state else { return Ok(false) };
+        if rest.len() < self.wanted && self.end.is_none() {
+            return Ok(false);
+        }
+        let (found, length) = match resync::find(rest, self.limit, self.end.is_some()) {
+            Search::Found(length) => (true, length),
+            Search::Undecided(length) => (false, length),
+        };
+        self.advance(length);
+        self.before = self.at;
+        let passed = passed + length as u64;
+        self.state = State::Searching { from, passed, why };
+        self.wanted = if found { 0 } else { rest.len() - length + STEP };
+        if found {
+            if passed > 0 {
+                out(Event::Skipped(Skipped { offset: from, length: passed, why, found }))?;
+            }
+            self.begin_frames();
+        }
+        Ok(found)
+    }
+}

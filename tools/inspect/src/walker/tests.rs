@@ -1,0 +1,272 @@
+//! The walker alone: what it makes of bytes, however they come.
+
+use super::*;
+use crate::event::Verdict;
+use bookend::diagnosis;
+
+const FRAME: &[u8] = b"\xF5\xF8\x02\x02\0\0\0\x02hi\xF8\xF5";
+const LITTLE_ENDIAN: &[u8] = b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5";
+
+/// What becomes of a stream.
+enum Step<'a> {
+    Push(&'a [u8]),
+    Hole(u64),
+}
+
+/// A frame of binary bytes.
+fn binary(length: u32) -> Vec<u8> {
+    let body = vec![0xF5; length as usize];
+    [b"\xF5\xF8\x02\0", &length.to_be_bytes()[..], &body, b"\xF8\xF5"].concat()
+}
+
+fn hello() -> Vec<u8> {
+    let mut wire = Vec::new();
+    Hello::new().encode(&mut wire);
+    wire
+}
+
+/// The events of a stream, a word or two each.
+fn told(mut walker: Walker, steps: &[Step<'_>], end: End) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut out = |event: Event<'_>| -> Result<(), ()> {
+        told.push(match event {
+            Event::Preamble(bytes) => format!("preamble {}", bytes.len()),
+            Event::Line(bytes) => format!("line {}", bytes.len()),
+            Event::Frame(seen) => {
+                let missing = if seen.missing > 0 { format!(" missing {}", seen.missing) } else { String::new() };
+                let end = if seen.ended { "" } else { " unended" };
+                format!("frame {} at {} length {}{missing}{end}", seen.number, seen.offset, seen.length)
+            }
+            Event::Remark(Remark { what: Verdict::Refused(error), .. }) => format!("refused {}", error.name()),
+            Event::Remark(Remark { what: Verdict::OutOfPlace(error), .. }) => format!("perhaps {}", error.name()),
+            Event::Remark(Remark { what: Verdict::Note(_), .. }) => "note".into(),
+            Event::Fault(fault) => {
+                let first = fault.diagnosis.first().map_or("unknown", diagnosis::Hypothesis::name);
+                format!("fault {} at {} {first}", fault.error.name(), fault.offset)
+            }
+            Event::Skipped(Skipped { offset, length, why, .. }) => format!("skipped {length} at {offset} {why:?}"),
+            Event::Hole { offset, length } => format!("hole {length} at {offset}"),
+            Event::NoClose => "no-close".into(),
+            Event::Unfinished { arrived, .. } => format!("unfinished {arrived}"),
+        });
+        Ok(())
+    };
+    for step in steps {
+        match step {
+            Step::Push(bytes) => walker.push(bytes, &mut out),
+            Step::Hole(length) => walker.hole(*length, &mut out),
+        }
+        .unwrap();
+    }
+    walker.end(end, &mut out).unwrap();
+    told
+}
+
+fn file(limit: u32) -> Walker {
+    Walker::new(Sender::Unknown, true, limit)
+}
+
+/// The events of these bytes, whole and in pieces, which must be the same (R2.15).
+fn told_of(bytes: &[u8], limit: u32) -> Vec<String> {
+    let whole = told(file(limit), &[Step::Push(bytes)], End::Finished);
+    for size in [1, 7, 4096] {
+        let pieces: Vec<Step<'_>> = bytes.chunks(size).map(Step::Push).collect();
+        if pieces.len() < 100_000 {
+            assert_eq!(told(file(limit), &pieces, End::Finished), whole, "in pieces of {size}");
+        }
+    }
+    whole
+}
+
+#[test]
+fn sound_frames_are_told_one_by_one() {
+    let stream = [&hello(), FRAME, FRAME].concat();
+    assert_eq!(told_of(&stream, 1024), ["frame 0 at 0 length 24", "frame 1 at 34 length 2", "frame 2 at 46 length 2"]);
+    let greeted = [b"Bookend hub\r\n", &*stream].concat();
+    assert_eq!(told_of(&greeted, 1024)[..2], ["preamble 13", "frame 0 at 0 length 24"]);
+}
+
+#[test]
+fn fault_is_diagnosed_and_the_stream_goes_on() {
+    let stream = [&hello(), LITTLE_ENDIAN, LITTLE_ENDIAN, &hello()[..0], FRAME, FRAME].concat();
+    let told = told_of(&stream, 1024);
+    assert_eq!(
+        told,
+        [
+            "frame 0 at 0 length 24",
+            "fault too-long at 34 length-little-endian",
+            "skipped 24 at 34 Fault",
+            "frame 2 at 58 length 2",
+            "frame 3 at 70 length 2"
+        ]
+    );
+}
+
+#[test]
+fn frames_inside_the_payload_of_a_faulty_frame_are_not_told() {
+    let inside = [FRAME, FRAME].concat();
+    let faulty = [b"\xF5\xF8\x02\0\x18\0\0\0", &*inside, b"\xF8\xF5"].concat();
+    let told = told_of(&[&hello(), &*faulty, FRAME, FRAME].concat(), 1 << 20);
+    assert_eq!(told[2..], ["skipped 34 at 34 Fault", "frame 2 at 68 length 2", "frame 3 at 80 length 2"]);
+}
+
+#[test]
+fn changed_hello_is_named_by_its_canary() {
+    let wire: Vec<u8> = hello()
+        .iter()
+        .flat_map(|byte| if *byte == b'\n' { b"\r\n" } else { std::slice::from_ref(byte) })
+        .copied()
+        .collect();
+    let told = told_of(&[&*wire, FRAME].concat(), 1024);
+    assert_eq!(told[0], "fault bad-canary at 0 channel-lf-to-crlf");
+    assert_eq!(told.last().unwrap(), "frame 1 at 36 length 2");
+}
+
+#[test]
+fn hello_that_has_lost_bytes_and_is_waited_for_is_named_by_its_canary() {
+    let wire: Vec<u8> = hello().into_iter().filter(|byte| *byte != b'\n').collect();
+    assert_eq!(told_of(&wire, 1024)[0], "fault bad-canary at 0 channel-lf-dropped");
+}
+
+#[test]
+fn frame_that_a_session_would_refuse_is_told_and_the_stream_goes_on() {
+    let latin_1 = b"\xF5\xF8\x02\x02\0\0\0\x04gr\xFC\xDF\xF8\xF5";
+    let unknown = b"\xF5\xF8\x09\0\0\0\0\0\xF8\xF5";
+    let malformed = b"\xF5\xF8\x08\x01\0\0\0\x01\x03\xF8\xF5";
+    let told = told_of(&[&hello(), &latin_1[..], unknown, malformed, &hello(), FRAME].concat(), 1024);
+    assert_eq!(
+        told.iter().filter(|told| !told.starts_with("frame")).collect::<Vec<_>>(),
+        ["refused bad-text", "refused unknown-kind", "refused malformed"]
+    );
+    let twice =
+        [&hello()[..], &hello(), b"\xF5\xF8\x08\x01\0\0\0\x02\x03\xE8\xF8\xF5", FRAME, FRAME, &hello(), FRAME].concat();
+    let told = told_of(&twice, 1024);
+    let said: Vec<&String> = told.iter().filter(|told| !told.starts_with("frame")).collect();
+    assert_eq!(said, ["perhaps second-hello", "note"], "a file may hold several sessions");
+}
+
+#[test]
+fn stream_that_ends_inside_a_frame_is_truncated_but_a_capture_is_unfinished() {
+    let cut = [&hello(), &FRAME[..9]].concat();
+    assert_eq!(told_of(&cut, 1024)[1..], ["fault truncated at 34 unknown", "skipped 9 at 34 Fault"]);
+    assert_eq!(told(file(1024), &[Step::Push(&cut)], End::Left)[1..], ["unfinished 9"]);
+    // What a mistake explains was not cut off by whoever captured it.
+    let little_endian = [&hello(), b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5".as_slice()].concat();
+    let told = told(file(1 << 30), &[Step::Push(&little_endian)], End::Left);
+    assert_eq!(told[1], "fault truncated at 34 length-little-endian");
+}
+
+#[test]
+fn long_body_is_passed_over_and_its_end_judged() {
+    let long = binary(3 << 20);
+    let stream = [&*long, FRAME].concat();
+    let walked = told_of(&stream, 1 << 30);
+    assert_eq!(walked[0], format!("frame 0 at 0 length {}", 3 << 20));
+    assert_eq!(walked.last().unwrap(), &format!("frame 1 at {} length 2", long.len()));
+    let mut broken = stream;
+    broken[long.len() - 1] = 0;
+    let walked = told_of(&broken, 1 << 30);
+    assert!(walked[0].starts_with("fault bad-end at 0"), "{walked:?}");
+    assert_eq!(walked[1], format!("skipped {} at 0 Fault", long.len()));
+    // However END came.
+    let steps = [Step::Push(&broken[..long.len() - 1]), Step::Push(&broken[long.len() - 1..])];
+    assert_eq!(told(file(1 << 30), &steps, End::Finished), walked);
+}
+
+#[test]
+fn memory_follows_what_is_shown_and_not_what_is_claimed() {
+    let mut walker = file(u32::MAX >> 1);
+    let mut frames = 0;
+    let mut out = |event: Event<'_>| -> Result<(), ()> {
+        frames += u32::from(matches!(event, Event::Frame(_)));
+        Ok(())
+    };
+    let length: u32 = 100 << 20;
+    walker.push(&[b"\xF5\xF8\x02\0", &length.to_be_bytes()[..]].concat(), &mut out).unwrap();
+    let piece = vec![0; 1 << 20];
+    for _ in 0..100 {
+        walker.push(&piece, &mut out).unwrap();
+        assert!(walker.buffer.capacity() <= 4 << 20, "{}", walker.buffer.capacity());
+    }
+    walker.push(b"\xF8\xF5", &mut out).unwrap();
+    // And the same where nothing is sound, or everything is.
+    for piece in [vec![b'x'; 1 << 20], FRAME.repeat(80_000), LITTLE_ENDIAN.repeat(80_000)] {
+        for _ in 0..8 {
+            walker.push(&piece, &mut out).unwrap();
+            assert!(walker.buffer.capacity() <= 4 << 20, "{}", walker.buffer.capacity());
+        }
+    }
+    assert!(frames > 80_000);
+}
+
+#[test]
+fn hole_inside_a_body_leaves_the_frame_whole() {
+    let long = binary(100);
+    let steps = [Step::Push(&long[..50]), Step::Hole(20), Step::Push(&long[70..]), Step::Push(FRAME)];
+    let told_of = told(file(1024), &steps, End::Finished);
+    assert_eq!(told_of[0], "hole 20 at 50");
+    assert_eq!(told_of[1], "frame 0 at 0 length 100 missing 20");
+    assert_eq!(told_of.last().unwrap(), "frame 1 at 110 length 2");
+    let steps = [Step::Push(&long[..50]), Step::Hole(60), Step::Push(FRAME)];
+    let told_of = told(file(1024), &steps, End::Finished);
+    assert_eq!(told_of[1], "frame 0 at 0 length 100 missing 60 unended");
+    assert_eq!(told_of.last().unwrap(), "frame 1 at 110 length 2");
+}
+
+#[test]
+fn hole_across_a_boundary_is_followed_by_a_search() {
+    let steps =
+        [Step::Push(FRAME), Step::Push(&FRAME[..5]), Step::Hole(20), Step::Push(&FRAME[3..]), Step::Push(FRAME)];
+    let told_of = told(file(1024), &steps, End::Finished);
+    assert_eq!(told_of[2..], ["hole 20 at 17", "skipped 14 at 12 Hole", "frame 1 at 46 length 2"]);
+}
+
+#[test]
+fn capture_that_begins_inside_a_stream_finds_its_frames() {
+    let walker = Walker::new(Sender::Server, false, 1024);
+    let told_of = told(walker, &[Step::Push(&FRAME[7..]), Step::Push(FRAME), Step::Push(FRAME)], End::Left);
+    assert_eq!(told_of[..2], ["skipped 5 at 0 Begun", "frame 0 at 5 length 2"]);
+    let walker = Walker::new(Sender::Server, false, 1024);
+    assert_eq!(told(walker, &[Step::Push(FRAME)], End::Finished).last().unwrap(), "no-close");
+}
+
+#[test]
+fn line_terminal_has_lines_and_no_faults() {
+    let terminal = Walker::new(Sender::Client, true, 1024);
+    assert_eq!(
+        told(terminal, &[Step::Push(b"hello\r\n"), Step::Push(b"b\xC3\xBCe")], End::Finished),
+        ["line 7", "line 4"]
+    );
+    let mut hub = Walker::new(Sender::Server, true, 1024);
+    hub.set_client_frames(Some(false));
+    assert_eq!(told(hub, &[Step::Push(b"Bookend hub\r\n")], End::Left), ["line 13"]);
+    let mut banner = Walker::new(Sender::Server, true, 1024);
+    banner.set_client_frames(Some(true));
+    let long = vec![b'x'; 1025];
+    assert!(told(banner, &[Step::Push(&long)], End::Finished)[0].starts_with("fault bad-start at 0"));
+}
+
+#[test]
+fn any_bytes_make_events_and_nothing_worse() {
+    // A small generator, so that each run tries the same.
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    for round in 0..100 {
+        let mut stream = [&hello(), FRAME, &binary(300), FRAME, LITTLE_ENDIAN, FRAME].concat();
+        for _ in 0..next() % 8 {
+            let at = usize::from(next()) * stream.len() / 256;
+            stream[at] = [0xF5, 0xF8, 0, next()][usize::from(next() % 4)];
+        }
+        let hole = usize::from(next()) * stream.len() / 256;
+        let steps = [Step::Push(&stream[..hole]), Step::Hole(u64::from(next())), Step::Push(&stream[hole..])];
+        for sender in [Sender::Client, Sender::Server, Sender::Unknown] {
+            for end in [End::Finished, End::Left] {
+                told(Walker::new(sender, round % 2 == 0, 1024), &steps, end);
+            }
+        }
+        told_of(&stream, 1024);
+    }
+}

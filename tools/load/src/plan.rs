@@ -1,0 +1,92 @@
+//! The work of a run.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::payload::MIN_SIZE;
+
+/// Bytes of payload in flight by default: enough to keep a server busy, and less than any server keeps for a member.
+const IN_FLIGHT: u64 = 256 << 10;
+
+/// One run.
+#[derive(Clone)]
+pub struct Plan {
+    /// Connections that receive.
+    pub members: usize,
+    /// How many of them, the last ones, read nothing once they have joined.
+    pub stalled: usize,
+    /// How many of them publish.
+    pub publishers: usize,
+    /// Bytes of each payload, at least [`MIN_SIZE`].
+    pub size: usize,
+    /// Messages of all publishers together that precede the measurement.
+    pub warm_up: u64,
+    /// When to stop publishing.
+    pub until: Until,
+    /// Messages per second of all publishers together; `None` is as many as possible.
+    pub rate: Option<f64>,
+    /// Messages that some member does not have yet, at most; `None` is 256 KiB of them.
+    pub in_flight: Option<u64>,
+    /// The room, channel or subject.
+    pub room: String,
+    /// The token of every member.
+    pub token: Option<Vec<u8>>,
+    /// The server's process, if it runs on this machine.
+    pub pid: Option<u32>,
+    /// How long nothing may arrive before the run gives up what is missing.
+    pub timeout: Duration,
+}
+
+/// When to stop publishing.
+#[derive(Clone, Copy, Debug)]
+pub enum Until {
+    /// After this number of messages of all publishers together; 0 only connects.
+    Messages(u64),
+    /// After this time.
+    Elapsed(Duration),
+}
+
+impl Plan {
+    /// 10 members in `room`, one of which publishes 100,000 messages of 64 bytes as fast as possible.
+    pub fn new(room: impl Into<String>) -> Plan {
+        Plan {
+            members: 10,
+            stalled: 0,
+            publishers: 1,
+            size: MIN_SIZE.max(64),
+            warm_up: 0,
+            until: Until::Messages(100_000),
+            rate: None,
+            in_flight: None,
+            room: room.into(),
+            token: None,
+            pid: None,
+            timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// The number of members that read.
+    pub(super) fn readers(&self) -> usize {
+        self.members.saturating_sub(self.stalled)
+    }
+
+    /// How many messages may be in flight.
+    pub(super) fn window(&self) -> u64 {
+        self.in_flight.unwrap_or((IN_FLIGHT / self.size as u64).max(1))
+    }
+
+    /// True if nothing is published.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.until, Until::Messages(0))
+    }
+}
+
+impl fmt::Debug for Plan {
+    /// Everything but the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { members, stalled, publishers, size, until, room, .. } = self;
+        let mut shown = f.debug_struct("Plan");
+        shown.field("members", members).field("stalled", stalled).field("publishers", publishers);
+        shown.field("size", size).field("until", until).field("room", room).finish_non_exhaustive()
+    }
+}
