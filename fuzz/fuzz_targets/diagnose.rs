@@ -1,4 +1,4 @@
-//! The laws of diagnosis, for the same bytes as a stream and as text.
+//! The laws of diagnosis, with the input both as a stream and as text.
 #![no_main]
 
 use bookend_laws::{diagnosis, memory::Counting};

@@ -1,7 +1,7 @@
-//! The Rust and the C peer are asked the same, in the words of interop/README.md, and have to answer the same: frames,
-//! faults and their offsets, texts, messages, and what a session does.
+//! Sends the same requests, in the notation of interop/README.md, to the Rust and the C peer, whose answers must be equal:
+//! frames, faults and their offsets, texts, messages, and the actions of a session.
 //!
-//! The first byte says what is asked, the next ones how; the rest is what comes from a peer.
+//! The first byte of the input selects the request, the second its options; the rest is what a peer sends.
 #![no_main]
 
 use std::cell::RefCell;
@@ -32,13 +32,13 @@ struct Peer {
 }
 
 impl Peer {
-    /// Builds it, under the sanitizers, and starts it.
+    /// Builds the adapter with the sanitizers and starts it.
     fn start() -> Peer {
         let flags = "CFLAGS=-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all";
         let adapter = format!("{BUILD}/bookend-adapter");
         let made = Command::new("make").args(["-s", "-C", C_PEER, &format!("BUILD={BUILD}"), flags, &adapter]).status();
         assert!(made.expect("make runs").success(), "the C peer is built");
-        // The fuzzer's own settings of the sanitizer are not meant for it.
+        // The sanitizer settings of the fuzzer must not apply to the adapter.
         let mut command = Command::new(adapter);
         command.env_remove("ASAN_OPTIONS").env_remove("UBSAN_OPTIONS");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
@@ -50,14 +50,14 @@ impl Peer {
     fn ask(&mut self, request: &str) -> String {
         writeln!(self.input, "{request}").unwrap_or_else(|error| panic!("the C peer is gone: {error}: {request}"));
         let mut answer = String::new();
-        self.output.read_line(&mut answer).expect("its answers are ASCII");
+        self.output.read_line(&mut answer).expect("the answer is ASCII");
         assert!(answer.ends_with('\n'), "the C peer ended ({:?}) at: {request}", self.child.wait());
         answer.truncate(answer.len() - 1);
         answer
     }
 }
 
-/// A request that is one; `None` where there are too few bytes to make it.
+/// The request that the input encodes, or `None` if it is too short.
 fn request(bytes: &[u8]) -> Option<String> {
     let (&what, bytes) = bytes.split_first()?;
     let (&how, rest) = bytes.split_first()?;
@@ -70,7 +70,7 @@ fn request(bytes: &[u8]) -> Option<String> {
         3 => format!("hello {}", hex(rest)),
         4 => {
             let (&kind, body) = rest.split_first()?;
-            // HELLO is no message's business.
+            // The adapter has a separate request for HELLO.
             if kind == 1 {
                 return None;
             }
@@ -80,7 +80,7 @@ fn request(bytes: &[u8]) -> Option<String> {
     })
 }
 
-/// A session: how long own bodies may be, what is accepted, and keepalive are of a few kinds; the steps are the input's.
+/// A session request: `how` selects the role, the fields of HELLO and how it begins; `rest` encodes the steps.
 fn session(how: u8, cut: &str, mut rest: &[u8]) -> String {
     let role = if how & 2 == 0 { "client" } else { "server" };
     let accepted = if how & 4 == 0 { "1f" } else { "07" };
@@ -89,32 +89,34 @@ fn session(how: u8, cut: &str, mut rest: &[u8]) -> String {
     let mut request = format!("session {role} {cut} {HELLO}0100{accepted}0000100000{keepalive:04x}{hub:04x}");
     let mut now = 0_u64;
     if how & 32 == 0 {
-        // Most of what there is to find is behind the peer's HELLO.
-        write!(request, " recv:f5f8010000000018{HELLO}01001f000010000000020001f8f5").expect("a string takes all");
+        // Most bugs can occur only after the peer's HELLO.
+        write!(request, " recv:f5f8010000000018{HELLO}01001f000010000000020001f8f5")
+            .expect("writing to a String cannot fail");
     }
     while let Some((&step, more)) = rest.split_first() {
         rest = more;
         let count = usize::from(step >> 2).min(rest.len());
-        let (piece, behind) = rest.split_at(count);
+        let (piece, after) = rest.split_at(count);
         match step & 3 {
             0 | 1 if piece.is_empty() => {}
             0 | 1 => {
-                write!(request, " recv:{}", hex(piece)).expect("a string takes all");
-                rest = behind;
+                write!(request, " recv:{}", hex(piece)).expect("writing to a String cannot fail");
+                rest = after;
             }
             2 => {
                 now += u64::from(step >> 2) * 100;
-                write!(request, " time:{now}").expect("a string takes all");
+                write!(request, " time:{now}").expect("writing to a String cannot fail");
             }
             _ => {
                 if let [kind @ (2..=4 | 0x10..=0x14), body @ ..] = piece {
-                    write!(request, " send:{kind:02x}:{}:{}", kind & 1, hex(body)).expect("a string takes all");
+                    write!(request, " send:{kind:02x}:{}:{}", kind & 1, hex(body))
+                        .expect("writing to a String cannot fail");
                 } else if step >> 2 == 63 {
                     request += " eof";
                 } else if step >> 2 == 62 {
                     request += " close:1000";
                 }
-                rest = behind;
+                rest = after;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The laws of framing, and of the bodies of what frames there are.
+//! The laws of framing, and of the body of each frame.
 #![no_main]
 
 use bookend::Decoder;

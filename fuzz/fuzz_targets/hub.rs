@@ -1,4 +1,4 @@
-//! The law of the hub: what some peers do to it, others need not suffer.
+//! The law of the hub: no peer harms another.
 #![no_main]
 
 #[path = "../../server/tests/hub/law.rs"]

@@ -1,4 +1,4 @@
-//! The laws of the session, for each side, with everything allowed and with as little as can be.
+//! The laws of the session, for each side, with the widest and with the narrowest HELLO.
 #![no_main]
 
 use bookend::{Encodings, Hello, Role, Session};

@@ -1,4 +1,4 @@
-//! The law of text, for the same bytes in each encoding.
+//! The law of text, with the same bytes in each encoding.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
