@@ -431,7 +431,7 @@ func (s *Session) owe(request Message, now time.Duration, actions *[]Action) (bo
 		return false, fault
 	}
 	if len(s.owed) >= maxRequests {
-		full := NewFault("try-later", fmt.Sprintf("%d requests wait for an answer", maxRequests))
+		full := NewFault("try-later", fmt.Sprintf("%d requests are unanswered", maxRequests))
 		*actions = append(*actions, s.writeError(request.ID, request.Number, full, now))
 		return false, nil
 	}
@@ -507,9 +507,9 @@ func (s *Session) permit(message *Message) (Frame, error) {
 	case kind == KindRequest && s.asked[message.ID]:
 		return refuse("duplicate-request", fmt.Sprintf("id %d", message.ID))
 	case kind == KindRequest && len(s.asked) >= maxRequests:
-		return refuse("try-later", fmt.Sprintf("%d requests wait for an answer", maxRequests))
+		return refuse("try-later", fmt.Sprintf("%d requests are unanswered", maxRequests))
 	case (kind == KindReply || kind == KindError && message.ID != 0) && !s.owed[message.ID]:
-		return refuse("no-such-request", fmt.Sprintf("request %d waits for no answer", message.ID))
+		return refuse("no-such-request", fmt.Sprintf("no REQUEST %d is unanswered", message.ID))
 	}
 	return frame, nil
 }

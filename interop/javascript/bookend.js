@@ -1,6 +1,6 @@
-// Bookend 1.0: a message protocol for byte streams. For browsers, Node, Deno and Bun; Node's sockets are in ./node.js.
+// Bookend 1.0: a message protocol for byte streams. For browsers, Node, Deno and Bun. ./node.js adds Node's sockets.
 //
-// Layers, each importing only from those before it: fault and diagnosis, frame and text, hello and message, clock and
+// Layers, each of which imports only from earlier ones: fault and diagnosis, frame and text, hello and message, clock and
 // session, connection, streams.
 
 export { Fault, PeerClosed, PeerError, Refused, codeOf, firstName } from "./src/fault.js";

@@ -1,4 +1,4 @@
-// Is compiled, never run: what a program in TypeScript writes, which the declarations are to allow, and what they are not.
+// Compiled but never run: code that the declarations must accept, and code that they must reject.
 
 import { Encoding, Fault, Hello, PeerError, Session, Text, decodeText, overStreams } from "bookend";
 import type { Message, Payload } from "bookend";
@@ -42,7 +42,7 @@ export function sansIo(session: Session): Uint8Array[] {
 export const overWebTransport = async (stream: Parameters<typeof overStreams>[0]) =>
   (await overStreams(stream, "client")).request("how are you?", 1000);
 
-// @ts-expect-error: binary is no encoding of text
+// @ts-expect-error: binary is not an encoding of text
 decodeText(new Uint8Array(), Encoding.BINARY);
 // @ts-expect-error: a u64 is a bigint
 new Hello({ resume: 7 });
