@@ -9,8 +9,8 @@ using System.Threading;
 using Bookend;
 
 /// <summary>
-/// A chat over a hub in the manner of a window: the main thread plays the one that owns the controls. It never blocks on
-/// the network; what BeginReceive's callbacks bring, and each line of input, is posted to it.
+/// A chat client of a hub, built like a program with a window. The main thread stands for the UI thread and never blocks
+/// on the network: received messages and lines of input are posted to it.
 /// </summary>
 internal sealed class Chat
 {
@@ -26,7 +26,7 @@ internal sealed class Chat
     private bool json;
     private uint member;
 
-    // Mono, when Main returns, may wait up to a minute for an idle thread of the pool; Exit does not.
+    // When Main returns, mono may wait up to a minute for idle threads of the pool. Exit does not wait.
     private static void Main(string[] words) => Environment.Exit(Begin(words));
 
     private static int Begin(string[] words)
@@ -78,7 +78,7 @@ internal sealed class Chat
             }
         }
         if (host == null || count < 1) throw new FormatException();
-        hello.Body(); // judges it
+        hello.Body(); // throws if it is illegal
     }
 
     private int Run()
@@ -95,15 +95,15 @@ internal sealed class Chat
     {
         try
         {
-            Hear(message);
+            Handle(message);
         }
         catch (Fault fault)
         {
-            Complain(fault.ToString()); // nothing of what it wanted to say was sent
+            Report(fault.ToString()); // the answer was not sent
         }
     }
 
-    private void Hear(Message message)
+    private void Handle(Message message)
     {
         if (message.Kind == Kind.Welcome)
         {
@@ -111,9 +111,9 @@ internal sealed class Chat
             foreach (var payload in sends) connection.Send(new Message(Kind.Post, payload));
             new Thread(ReadLines) { IsBackground = true }.Start();
         }
-        if (message.Kind == Kind.Error) Complain(message.Code + ": " + message.Payload.Text);
-        if (message.Kind == Kind.Request) connection.Refuse(message, new Fault("policy", "a person sits here, who answers no requests"));
-        if (message.Kind == Kind.Pong) connection.Close(); // everything said has been acted on
+        if (message.Kind == Kind.Error) Report(message.Code + ": " + message.Payload.Text);
+        if (message.Kind == Kind.Request) connection.Refuse(message, new Fault("policy", "this is a chat client, which answers no requests"));
+        if (message.Kind == Kind.Pong) connection.Close(); // the peer has acted on everything that was sent
         if (got == count) return;
         var line = json ? AsJson(message) : Plain(message);
         if (line != null) output.WriteLine(line);
@@ -122,7 +122,7 @@ internal sealed class Chat
 
     private void OnEnded(Fault fault)
     {
-        if (fault != null) Complain(fault.ToString());
+        if (fault != null) Report(fault.ToString());
         ui.Stop();
     }
 
@@ -135,12 +135,12 @@ internal sealed class Chat
             var words = line.Split(new[] { ' ' }, 3);
             uint to = 0;
             var isToOne = words[0] == "/to";
-            if (isToOne && (words.Length < 2 || !uint.TryParse(words[1], out to) || to == 0)) Complain("say /to ID text, ID being a member's number");
+            if (isToOne && (words.Length < 2 || !uint.TryParse(words[1], out to) || to == 0)) Report("/to: usage: /to ID TEXT, where ID is the number of a member");
             else connection.Post(isToOne ? words.Skip(2).FirstOrDefault() ?? "" : line, to);
         }
         catch (Fault fault)
         {
-            Complain(fault.ToString());
+            Report(fault.ToString());
         }
     }
 
@@ -149,13 +149,13 @@ internal sealed class Chat
         var input = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
         for (var line = input.ReadLine(); line != null; line = input.ReadLine())
         {
-            var said = line;
-            ui.Send(_ => OnLine(said), null);
+            var current = line;
+            ui.Send(_ => OnLine(current), null);
         }
         ui.Send(_ => OnLine(null), null);
     }
 
-    private void Complain(string line)
+    private void Report(string line)
     {
         status = 1;
         Console.Error.WriteLine(Payload.Printable(line));
@@ -167,7 +167,7 @@ internal sealed class Chat
         {
             case Kind.Delivery: return it.Name + (it.To == 0 ? "" : it.To == member ? " (to you)" : " (to " + it.To + ")") + ": " + Shown(it.Payload);
             case Kind.Presence:
-                if (it.Event == PresenceEvent.Crowd) return "* " + it.Member + " in " + it.Payload.Text + ", too many to tell who comes and goes";
+                if (it.Event == PresenceEvent.Crowd) return "* " + it.Member + " in " + it.Payload.Text + ", too many to announce who joins and leaves";
                 return "* " + it.Payload.Text + " " + it.Event.ToString().ToLowerInvariant();
             case Kind.Gap: return "* " + it.Missed + " messages missed";
             default: return null;
@@ -205,7 +205,7 @@ internal sealed class Chat
     }
 }
 
-/// <summary>Stands for a window's message loop: what is posted runs on the thread that called Run, one after the other.</summary>
+/// <summary>Stands for the message loop of a window: posted work runs on the thread that called Run, in order.</summary>
 internal sealed class UiThread : SynchronizationContext
 {
     private readonly BlockingCollection<Action> work = new BlockingCollection<Action>();
@@ -213,7 +213,7 @@ internal sealed class UiThread : SynchronizationContext
 
     public override void Post(SendOrPostCallback callback, object state) => work.Add(() => callback(state));
 
-    /// <summary>Posts, and waits until it was done; not for the loop's own thread.</summary>
+    /// <summary>Posts work and waits until it is done. Do not call it on the loop's own thread.</summary>
     public override void Send(SendOrPostCallback callback, object state)
     {
         using (var done = new ManualResetEventSlim())
