@@ -135,7 +135,7 @@ internal sealed class Chat
             var words = line.Split(new[] { ' ' }, 3);
             uint to = 0;
             var isToOne = words[0] == "/to";
-            if (isToOne && (words.Length < 2 || !uint.TryParse(words[1], out to) || to == 0)) Report("/to: usage: /to ID TEXT, where ID is the number of a member");
+            if (isToOne && (words.Length < 2 || !uint.TryParse(words[1], out to) || to == 0)) Report("write /to ID text, where ID is a member's number");
             else connection.Post(isToOne ? words.Skip(2).FirstOrDefault() ?? "" : line, to);
         }
         catch (Fault fault)

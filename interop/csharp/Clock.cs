@@ -9,10 +9,10 @@ namespace Bookend
         private const long Never = long.MaxValue;
 
         private long helloDue = Never, headerDue = Never, bodyDue = Never, drainDue = Never;
-        private long idle = Never, quiet = Never; // longest allowed silence of the peer, of this side
+        private long idleTimeout = Never, pingInterval = Never; // longest allowed silence of the peer, of this side
 
-        public long Heard { get; set; }
-        public long Wrote { private get; set; }
+        public long LastReceived { get; set; }
+        public long LastSent { private get; set; }
 
         public void Start(long now) => helloDue = now + 5000;
 
@@ -20,14 +20,14 @@ namespace Bookend
         public void Open(int keepalive, int peerKeepalive, long now)
         {
             helloDue = Never;
-            Wrote = now;
-            quiet = keepalive == 0 ? Never : 1000L * keepalive;
-            idle = peerKeepalive == 0 ? Never : 2000L * peerKeepalive;
+            LastSent = now;
+            pingInterval = keepalive == 0 ? Never : 1000L * keepalive;
+            idleTimeout = peerKeepalive == 0 ? Never : 2000L * peerKeepalive;
         }
 
         public void Close(long now)
         {
-            helloDue = headerDue = bodyDue = idle = quiet = Never;
+            helloDue = headerDue = bodyDue = idleTimeout = pingInterval = Never;
             drainDue = now + 2000;
         }
 
@@ -41,7 +41,7 @@ namespace Bookend
         /// <summary>Extends the peer's deadlines by the time for which the driver did not read.</summary>
         public void Excuse(long duration)
         {
-            Heard += duration;
+            LastReceived += duration;
             if (helloDue != Never) helloDue += duration;
             if (headerDue != Never) headerDue += duration;
             if (bodyDue != Never) bodyDue += duration;
@@ -67,8 +67,8 @@ namespace Bookend
             new KeyValuePair<long, string>(drainDue, "drain"),
             new KeyValuePair<long, string>(helloDue, "hello-timeout"),
             new KeyValuePair<long, string>(bodyDue == Never ? headerDue : bodyDue, "frame-timeout"),
-            new KeyValuePair<long, string>(idle == Never ? Never : Heard + idle, "idle"),
-            new KeyValuePair<long, string>(quiet == Never ? Never : Wrote + quiet, "ping"),
+            new KeyValuePair<long, string>(idleTimeout == Never ? Never : LastReceived + idleTimeout, "idle"),
+            new KeyValuePair<long, string>(pingInterval == Never ? Never : LastSent + pingInterval, "ping"),
         };
     }
 

@@ -65,7 +65,7 @@ namespace Bookend
 
         private byte[] buffer = new byte[0];
         private int from, to; // the next frame's bytes in the buffer
-        private long start, judged; // offsets in the stream: of the next frame, and after the last byte that was examined
+        private long start, examined; // offsets in the stream: of the next frame, and after the last byte that was examined
         private Fault fault;
 
         public Decoder(uint limit) { Limit = limit; }
@@ -77,7 +77,7 @@ namespace Bookend
         public int Pending => to - from;
 
         /// <summary>The number of bytes that have arrived after the last one that was examined.</summary>
-        public long Unused => start + Pending - judged;
+        public long Unused => start + Pending - examined;
 
         /// <summary>Adds bytes that have arrived.</summary>
         public void Feed(byte[] octets, int at, int count)
@@ -133,21 +133,21 @@ namespace Bookend
             Buffer.BlockCopy(buffer, from + Frame.HeaderLength, body, 0, body.Length);
             var frame = new Frame(kind, (TextEncoding)buffer[from + 3], body);
             from += (int)end + 2;
-            judged = start += end + 2;
+            examined = start += end + 2;
             if (from == to) from = to = 0;
             return frame;
         }
 
         /// <summary>Makes a fault in the first `length` bytes of the next frame sticky, and returns it.</summary>
-        public Fault Abandon(Fault found, long length)
+        public Fault Fail(Fault found, long length)
         {
-            judged = start + length;
+            examined = start + length;
             return fault = found;
         }
 
         private string Found(long at) => "found " + buffer[from + at].ToString("x2");
 
         private Fault Fail(string name, long at, string detail, int width = 1) =>
-            Abandon(new Fault(name, detail, start + at), at + width);
+            Fail(new Fault(name, detail, start + at), at + width);
     }
 }

@@ -30,7 +30,7 @@ namespace Bookend
         /// <summary>The body of the frame, with the options in the order of their types. Throws Fault bad-hello.</summary>
         public byte[] Body()
         {
-            Judge();
+            CheckFields();
             var fixedPart = new byte[Length];
             Prefix.CopyTo(fixedPart, 0);
             fixedPart[12] = Major;
@@ -57,7 +57,7 @@ namespace Bookend
         /// <summary>Decodes a body and checks it in the order of R4.19. Throws Fault bad-hello, bad-canary or version.</summary>
         public static Hello Parse(byte[] body)
         {
-            var wrong = JudgePrefix(body, out _);
+            var wrong = CheckPrefix(body, out _);
             if (wrong != null) throw wrong;
             Check(body.Length >= Length, body.Length + " bytes");
             if (body[12] != 1) throw new Fault("version", "found major version " + body[12] + ", this side has 1");
@@ -87,12 +87,12 @@ namespace Bookend
                 Resume = options[4] == null ? (ulong?)null : BigEndian.Read(options[4], 0, 8),
                 Software = Line(options[5]),
             };
-            hello.Judge();
+            hello.CheckFields();
             return hello;
         }
 
         /// <summary>Checks as much of the magic and canary as has arrived (R4.7). Returns null if nothing is wrong.</summary>
-        public static Fault JudgePrefix(byte[] body, out int position)
+        public static Fault CheckPrefix(byte[] body, out int position)
         {
             for (position = 0; position < body.Length && position < Prefix.Length; position++)
                 if (body[position] != Prefix[position])
@@ -102,7 +102,7 @@ namespace Bookend
             return null;
         }
 
-        private void Judge()
+        private void CheckFields()
         {
             Check((Accepted & ~0x1F) == 0 && (Accepted & 7) == 7, "accepted is " + Accepted.ToString("x2"));
             Check((byte)Preferred <= 4 && Accepts(Preferred), "preferred is " + (byte)Preferred);

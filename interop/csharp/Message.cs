@@ -63,9 +63,9 @@ namespace Bookend
             message.Exchange(reader);
             Check(reader.IsWhole, "kind " + frame.Kind.ToString("x2") + " with " + body.Length + " bytes");
             if (message.Kind == Kind.Delivery) reader.ReadName(message);
-            message.JudgeFields();
+            message.CheckFields();
             message.Payload = message.DecodeRest(reader.Rest(), frame.Encoding);
-            message.JudgePayload();
+            message.CheckPayload();
             return message;
         }
 
@@ -73,8 +73,8 @@ namespace Bookend
         public Frame ToFrame()
         {
             Check(Allows(Payload.Encoding), Kind + " in encoding " + (int)Payload.Encoding);
-            JudgeFields();
-            JudgePayload();
+            CheckFields();
+            CheckPayload();
             var writer = new Fields(null);
             Exchange(writer);
             if (Kind == Kind.Delivery) writer.WriteName(this);
@@ -149,14 +149,14 @@ namespace Bookend
             }
         }
 
-        private void JudgeFields()
+        private void CheckFields()
         {
             if (Kind == Kind.Request || Kind == Kind.Reply) Check(Id != 0, "id is 0");
             if (Kind == Kind.Presence) Check(Event <= PresenceEvent.Crowd, "event is " + (byte)Event);
             if (Kind == Kind.Delivery) Check(Payload.IsPlainLine(Name, 0, 64), "the name is not a plain line of at most 64 bytes");
         }
 
-        private void JudgePayload()
+        private void CheckPayload()
         {
             var length = Payload.Octets.Length;
             if (Kind == Kind.Ping || Kind == Kind.Pong) Check(length <= MaxPing, length + " bytes");

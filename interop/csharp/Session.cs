@@ -24,7 +24,7 @@ namespace Bookend
         private readonly Window pings = new Window(10, 10000), empties = new Window(1000, 1000);
         private readonly Decoder decoder = new Decoder(BeforeHello);
         private readonly HashSet<uint> asked = new HashSet<uint>(), owed = new HashSet<uint>(); // ids of unanswered requests: this side's, the peer's
-        private readonly HashSet<string> ponged = new HashSet<string>(); // payloads of the application's unanswered PINGs
+        private readonly HashSet<string> unansweredPings = new HashSet<string>(); // payloads of the application's unanswered PINGs
         private State state = State.Greeting;
         private int skipped = -1; // bytes before the first frame; -1 if none are skipped
         private uint number; // of the next frame
@@ -66,7 +66,7 @@ namespace Bookend
         public List<SessionAction> Receive(byte[] octets, int at, int count, long now)
         {
             var actions = new List<SessionAction>();
-            if (count > 0) clock.Heard = now; // an empty read does not count as activity of the peer
+            if (count > 0) clock.LastReceived = now; // an empty read does not count as activity of the peer
             if (state == State.Closing) Discard(count, actions);
             if (!Reads) return actions;
             try
@@ -128,7 +128,7 @@ namespace Bookend
         }
 
         /// <summary>Bytes were written: a long frame in transit keeps the keepalive promise (R7.2).</summary>
-        public void Wrote(long now) => clock.Wrote = now;
+        public void Wrote(long now) => clock.LastSent = now;
 
         // Calls from the application
 
@@ -138,8 +138,8 @@ namespace Bookend
             var frame = Permit(message);
             if (message.Kind == Kind.Request) asked.Add(message.Id);
             if (message.Kind == Kind.Reply || message.Kind == Kind.Error) owed.Remove(message.Id);
-            if (message.Kind == Kind.Ping) ponged.Add(Key(message));
-            clock.Wrote = now;
+            if (message.Kind == Kind.Ping) unansweredPings.Add(Key(message));
+            clock.LastSent = now;
             return new List<SessionAction> { new SessionAction { Write = frame.Encode() } };
         }
 
@@ -167,7 +167,7 @@ namespace Bookend
                 if (length > allowed)
                 {
                     decoder.Feed(octets, at + allowed, count - allowed);
-                    throw decoder.Abandon(new Fault("bad-start", "no F5 in " + (MaxPreamble + 1) + " bytes"), 1);
+                    throw decoder.Fail(new Fault("bad-start", "no F5 in " + (MaxPreamble + 1) + " bytes"), 1);
                 }
                 skipped = start < 0 ? skipped + length : -1;
                 at += length;
@@ -179,7 +179,7 @@ namespace Bookend
         private Frame NextFrame(long now)
         {
             var hasHeader = decoder.Header(out var kind, out var length);
-            if (hasHeader && state == State.Greeting) JudgeFirst(kind);
+            if (hasHeader && state == State.Greeting) CheckFirst(kind);
             var frame = decoder.Next();
             if (frame != null) clock.FrameEnds();
             else if (decoder.Pending > 0) clock.FrameGrows(hasHeader ? length : (long?)null, now);
@@ -187,13 +187,13 @@ namespace Bookend
         }
 
         /// <summary>Rejects anything but a HELLO or CLOSE before the frame is complete (R4.3, R4.7, R4.19).</summary>
-        private void JudgeFirst(byte kind)
+        private void CheckFirst(byte kind)
         {
             if (kind == (byte)Kind.Close) return;
             if (kind != Hello.Kind)
-                throw decoder.Abandon(new Fault("hello-expected", "found kind " + kind.ToString("x2")), Frame.HeaderLength);
-            var wrong = Hello.JudgePrefix(decoder.Body(Hello.PrefixLength), out var position);
-            if (wrong != null) throw decoder.Abandon(wrong, Frame.HeaderLength + position + 1);
+                throw decoder.Fail(new Fault("hello-expected", "found kind " + kind.ToString("x2")), Frame.HeaderLength);
+            var wrong = Hello.CheckPrefix(decoder.Body(Hello.PrefixLength), out var position);
+            if (wrong != null) throw decoder.Fail(wrong, Frame.HeaderLength + position + 1);
         }
 
         private void Take(Frame frame, long now, List<SessionAction> actions)
@@ -209,8 +209,8 @@ namespace Bookend
                 if (Role == Role.Server) actions.Add(SendHello(now));
                 return;
             }
-            JudgeFlood(frame, now);
-            JudgeKind(frame.Kind);
+            CheckFlood(frame, now);
+            CheckKind(frame.Kind);
             Message message;
             try
             {
@@ -224,7 +224,7 @@ namespace Bookend
             if (message != null) Act(message, current, frame, now, actions);
         }
 
-        private void JudgeFlood(Frame frame, long now)
+        private void CheckFlood(Frame frame, long now)
         {
             if (frame.Kind == (byte)Kind.Ping)
             {
@@ -237,7 +237,7 @@ namespace Bookend
             if (frame.Body.Length == 0 && !empties.Admits(now)) throw new Fault("empty-flood");
         }
 
-        private void JudgeKind(byte kind)
+        private void CheckKind(byte kind)
         {
             if (kind == Hello.Kind) throw new Fault("second-hello");
             if (!Message.IsHub(kind)) return;
@@ -258,7 +258,7 @@ namespace Bookend
                     actions.Add(Write(new Message(Kind.Pong, message.Payload), now));
                     return;
                 case Kind.Pong:
-                    if (!ponged.Remove(Key(message))) return; // R3.11
+                    if (!unansweredPings.Remove(Key(message))) return; // R3.11
                     break;
                 case Kind.Error:
                     asked.Remove(message.Id);
@@ -279,7 +279,7 @@ namespace Bookend
 
         private bool Owe(uint id, uint current, long now, List<SessionAction> actions)
         {
-            JudgeId(id);
+            CheckId(id);
             if (owed.Count < MaxRequests) return owed.Add(id);
             actions.Add(SendError(id, current, new Fault("try-later", MaxRequests + " requests are unanswered"), now));
             return false;
@@ -293,7 +293,7 @@ namespace Bookend
             var id = hasId ? (uint)BigEndian.Read(frame.Body, 0, 4) : 0;
             if (frame.Kind != (byte)Kind.Reply)
             {
-                JudgeId(id);
+                CheckId(id);
                 actions.Add(SendError(id, current, fault, now));
             }
             else if (asked.Remove(id))
@@ -303,7 +303,7 @@ namespace Bookend
             }
         }
 
-        private void JudgeId(uint id)
+        private void CheckId(uint id)
         {
             if (owed.Contains(id)) throw new Fault("duplicate-request", "id " + id);
         }
@@ -314,7 +314,7 @@ namespace Bookend
         {
             if (!IsOpen) throw new Refused("not-open", "the session is not open");
             if (message.Kind == Kind.Close || message.Kind == Kind.Pong)
-                throw new Refused("protocol-error", "the session sends CLOSE and PONG itself");
+                throw new Refused("protocol-error", "only the session itself sends CLOSE and PONG");
             var frame = message.ToFrame();
             if (Message.IsHub(frame.Kind) && !HasHub) throw new Refused("unknown-kind", frame.Kind.ToString("x2") + " without the hub profile");
             if (Message.IsHub(frame.Kind) && (message.Kind == Kind.Post) != (Role == Role.Client))
@@ -331,13 +331,13 @@ namespace Bookend
 
         private SessionAction Write(Message message, long now)
         {
-            clock.Wrote = now;
+            clock.LastSent = now;
             return new SessionAction { Write = message.ToFrame().Encode() };
         }
 
         private SessionAction SendHello(long now)
         {
-            clock.Wrote = now;
+            clock.LastSent = now;
             return new SessionAction { Write = new Frame(Hello.Kind, TextEncoding.Binary, Hello.Body()).Encode() };
         }
 

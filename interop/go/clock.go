@@ -26,8 +26,8 @@ type due struct {
 // clock holds the deadlines of a session (SPEC section 7). The caller passes the time in.
 type clock struct {
 	helloDue, headerDue, bodyDue, drainDue time.Duration
-	idle, quiet                            time.Duration // longest allowed silence of the peer, of this side
-	heard, wrote                           time.Duration
+	idleTimeout, pingInterval              time.Duration // longest allowed silence of the peer, of this side
+	lastReceived, lastSent                 time.Duration
 }
 
 func newClock(now time.Duration) clock {
@@ -36,18 +36,18 @@ func newClock(now time.Duration) clock {
 
 // open starts both keepalives, in seconds; 0 = no promise. They count from now (R7.1).
 func (c *clock) open(keepalive, peerKeepalive uint16, now time.Duration) {
-	c.helloDue, c.wrote = never, now
+	c.helloDue, c.lastSent = never, now
 	if keepalive > 0 {
-		c.quiet = time.Duration(keepalive) * time.Second
+		c.pingInterval = time.Duration(keepalive) * time.Second
 	}
 	if peerKeepalive > 0 {
-		c.idle = 2 * time.Duration(peerKeepalive) * time.Second
+		c.idleTimeout = 2 * time.Duration(peerKeepalive) * time.Second
 	}
 }
 
 // close drops every deadline except the one for the end of the stream.
 func (c *clock) close(now time.Duration) {
-	c.helloDue, c.headerDue, c.bodyDue, c.idle, c.quiet = never, never, never, never, never
+	c.helloDue, c.headerDue, c.bodyDue, c.idleTimeout, c.pingInterval = never, never, never, never, never
 	c.drainDue = now + drainTimeout
 }
 
@@ -70,7 +70,7 @@ func (c *clock) frameEnds() { c.headerDue, c.bodyDue = never, never }
 
 // excuse extends the peer's deadlines by the time for which the driver did not read.
 func (c *clock) excuse(duration time.Duration) {
-	c.heard += duration
+	c.lastReceived += duration
 	for _, at := range []*time.Duration{&c.helloDue, &c.headerDue, &c.bodyDue} {
 		if *at != never {
 			*at += duration
@@ -112,8 +112,8 @@ func (c *clock) dues() [5]due {
 		{c.drainDue, dueDrain},
 		{c.helloDue, "hello-timeout"},
 		{frame, "frame-timeout"},
-		{later(c.heard, c.idle), "idle"},
-		{later(c.wrote, c.quiet), duePing},
+		{later(c.lastReceived, c.idleTimeout), "idle"},
+		{later(c.lastSent, c.pingInterval), duePing},
 	}
 }
 

@@ -91,12 +91,12 @@ func SplitFrames(limit uint32) bufio.SplitFunc {
 // Decoder turns bytes into frames, wherever reads split them: Feed what was read, then call Next until it returns false.
 // Memory grows with the bytes that have arrived, never with a claimed length. A fault is sticky.
 type Decoder struct {
-	limit  uint32
-	buffer []byte
-	from   int   // offset of the next frame in the buffer
-	start  int64 // and in the stream
-	judged int64 // offset in the stream after the last byte that was examined
-	fault  *Fault
+	limit    uint32
+	buffer   []byte
+	from     int   // offset of the next frame in the buffer
+	start    int64 // and in the stream
+	examined int64 // offset in the stream after the last byte that was examined
+	fault    *Fault
 }
 
 // NewDecoder returns a decoder of frames with a body of at most limit bytes.
@@ -138,12 +138,12 @@ func (d *Decoder) Next() (Frame, bool, error) {
 	}
 	length, fault := scan(d.buffer[d.from:], d.limit)
 	if fault != nil {
-		judged := fault.Offset + 1
+		examined := fault.Offset + 1
 		if fault.Name == "too-long" {
-			judged = headerLength
+			examined = headerLength
 		}
 		fault.Offset += d.start
-		return Frame{}, false, d.abandon(fault, judged)
+		return Frame{}, false, d.fail(fault, examined)
 	}
 	if length == 0 {
 		return Frame{}, false, nil
@@ -151,35 +151,35 @@ func (d *Decoder) Next() (Frame, bool, error) {
 	frame := FrameOf(d.buffer[d.from : d.from+length])
 	d.from += length
 	d.start += int64(length)
-	d.judged = d.start
+	d.examined = d.start
 	return frame, true, nil
 }
 
 // header returns the kind and length of the next frame, or false while its header is incomplete or illegal.
 func (d *Decoder) header() (Kind, uint32, bool) {
 	octets := d.buffer[d.from:]
-	if d.fault != nil || len(octets) < headerLength || judgeHeader(octets, d.limit) != nil {
+	if d.fault != nil || len(octets) < headerLength || checkHeader(octets, d.limit) != nil {
 		return 0, 0, false
 	}
 	return Kind(octets[2]), lengthOf(octets), true
 }
 
-// abandon makes a fault in the first judged bytes of the next frame sticky, and returns it.
-func (d *Decoder) abandon(fault *Fault, judged int64) *Fault {
+// fail makes a fault in the first examined bytes of the next frame sticky, and returns it.
+func (d *Decoder) fail(fault *Fault, examined int64) *Fault {
 	d.fault = fault
-	d.judged = d.start + judged
+	d.examined = d.start + examined
 	return fault
 }
 
 // unused returns the number of bytes that have arrived after the last one that was examined.
 func (d *Decoder) unused() int64 {
-	return d.start + int64(d.Pending()) - d.judged
+	return d.start + int64(d.Pending()) - d.examined
 }
 
 // scan reads one frame as in SPEC's appendix B. It returns the length of the frame, 0 while the frame is not complete, or
 // a fault with its offset in octets.
 func scan(octets []byte, limit uint32) (int, *Fault) {
-	if fault := judgeHeader(octets, limit); fault != nil {
+	if fault := checkHeader(octets, limit); fault != nil {
 		return 0, fault
 	}
 	if len(octets) < headerLength {
@@ -198,8 +198,8 @@ func scan(octets []byte, limit uint32) (int, *Fault) {
 	return int(end) + endLength, nil
 }
 
-// judgeHeader checks as much of a header as has arrived.
-func judgeHeader(octets []byte, limit uint32) *Fault {
+// checkHeader checks as much of a header as has arrived.
+func checkHeader(octets []byte, limit uint32) *Fault {
 	for at, wanted := range frameStart {
 		if at < len(octets) && octets[at] != wanted {
 			return foundAt("bad-start", octets, int64(at))

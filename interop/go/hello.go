@@ -48,7 +48,7 @@ func (h *Hello) Accepts(encoding Encoding) bool { return h.Accepted>>encoding&1 
 
 // Body returns the body of the frame, with the options in the order of their types. The error is a *Fault bad-hello.
 func (h *Hello) Body() ([]byte, error) {
-	if fault := h.judge(); fault != nil {
+	if fault := h.check(); fault != nil {
 		return nil, fault
 	}
 	body := append(make([]byte, 0, helloLength), helloPrefix[:]...)
@@ -78,7 +78,7 @@ func (h *Hello) Body() ([]byte, error) {
 // ParseHello decodes the body of a HELLO and checks it in the order of R4.19. The error is a *Fault bad-hello, bad-canary
 // or version.
 func ParseHello(body []byte) (Hello, error) {
-	if fault, _ := judgePrefix(body); fault != nil {
+	if fault, _ := checkPrefix(body); fault != nil {
 		return Hello{}, fault
 	}
 	if len(body) < helloLength {
@@ -98,7 +98,7 @@ func ParseHello(body []byte) (Hello, error) {
 	if fault := hello.readOptions(body[helloLength:]); fault != nil {
 		return Hello{}, fault
 	}
-	if fault := hello.judge(); fault != nil {
+	if fault := hello.check(); fault != nil {
 		return Hello{}, fault
 	}
 	return hello, nil
@@ -143,7 +143,7 @@ func (h *Hello) readOptions(octets []byte) *Fault {
 	return nil
 }
 
-func (h *Hello) judge() *Fault {
+func (h *Hello) check() *Fault {
 	switch {
 	case h.Accepted&everyone != everyone || h.Accepted&^all != 0:
 		return badHello("accepted is %02x", h.Accepted)
@@ -162,8 +162,8 @@ func (h *Hello) judge() *Fault {
 	return nil
 }
 
-// judgePrefix checks as much of the magic and canary as has arrived (R4.7). It returns the fault and its offset in body.
-func judgePrefix(body []byte) (*Fault, int) {
+// checkPrefix checks as much of the magic and canary as has arrived (R4.7). It returns the fault and its offset in body.
+func checkPrefix(body []byte) (*Fault, int) {
 	for at, wanted := range helloPrefix {
 		switch {
 		case at >= len(body):

@@ -109,7 +109,7 @@ func ParseMessage(frame Frame, agreed ...Kind) (Message, bool, error) {
 	}
 	rest, fault := m.readFields(frame)
 	if fault == nil {
-		fault = m.judgeFields(frame.Encoding)
+		fault = m.checkFields(frame.Encoding)
 	}
 	if fault != nil {
 		return Message{}, false, fault
@@ -122,7 +122,7 @@ func ParseMessage(frame Frame, agreed ...Kind) (Message, bool, error) {
 		return Message{}, false, err
 	}
 	m.Payload = payload
-	if fault := m.judgePayload(); fault != nil {
+	if fault := m.checkPayload(); fault != nil {
 		return Message{}, false, fault
 	}
 	return m, true, nil
@@ -130,13 +130,13 @@ func ParseMessage(frame Frame, agreed ...Kind) (Message, bool, error) {
 
 // ToFrame encodes the message as a frame. The error is a *Fault malformed, too-long or unmappable-text.
 func (m *Message) ToFrame() (Frame, error) {
-	if fault := m.judgeFields(m.Payload.encoding); fault != nil {
+	if fault := m.checkFields(m.Payload.encoding); fault != nil {
 		return Frame{}, fault
 	}
-	if fault := m.judgePayload(); fault != nil {
+	if fault := m.checkPayload(); fault != nil {
 		return Frame{}, fault
 	}
-	if fault := m.Payload.judge(); fault != nil {
+	if fault := m.Payload.check(); fault != nil {
 		return Frame{}, fault
 	}
 	var body bytes.Buffer
@@ -213,7 +213,7 @@ func (m *Message) readFields(frame Frame) ([]byte, *Fault) {
 	return rest[end:], nil
 }
 
-func (m *Message) judgeFields(encoding Encoding) *Fault {
+func (m *Message) checkFields(encoding Encoding) *Fault {
 	switch m.Kind {
 	case KindPing, KindPong, KindGap:
 		if encoding != EncodingBinary {
@@ -235,7 +235,7 @@ func (m *Message) judgeFields(encoding Encoding) *Fault {
 	return nil
 }
 
-func (m *Message) judgePayload() *Fault {
+func (m *Message) checkPayload() *Fault {
 	length := len(m.Payload.octets)
 	switch {
 	case (m.Kind == KindPing || m.Kind == KindPong) && length > maxPing:

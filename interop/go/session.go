@@ -65,15 +65,15 @@ type Session struct {
 	empties window
 	decoder *Decoder
 
-	skipping      bool // the server's first F5 has not arrived
-	skipped       int  // bytes before it
-	number        uint32
-	asked         map[uint32]bool // ids of this side's unanswered requests
-	owed          map[uint32]bool // ids of the peer's unanswered requests
-	ponged        map[string]bool // payloads of the application's unanswered PINGs
-	discarded     int64           // bytes that arrived after this side's CLOSE
-	end           *Action         // the cause of the end, once known
-	endIsReported bool
+	skipping        bool // the server's first F5 has not arrived
+	skipped         int  // bytes before it
+	number          uint32
+	asked           map[uint32]bool // ids of this side's unanswered requests
+	owed            map[uint32]bool // ids of the peer's unanswered requests
+	unansweredPings map[string]bool // payloads of the application's unanswered PINGs
+	discarded       int64           // bytes that arrived after this side's CLOSE
+	end             *Action         // the cause of the end, once known
+	endIsReported   bool
 }
 
 // NewSession returns a session that delivers the agreed private kinds as messages. The error is a *Fault bad-hello.
@@ -83,17 +83,17 @@ func NewSession(role Role, hello Hello, agreed ...Kind) (*Session, error) {
 		return nil, err
 	}
 	return &Session{
-		role:     role,
-		hello:    hello,
-		body:     body,
-		agreed:   agreed,
-		pings:    window{count: 10, period: 10 * time.Second},  // R8.3
-		empties:  window{count: 1000, period: 1 * time.Second}, // R8.4
-		decoder:  NewDecoder(beforeHello),
-		skipping: role == Client,
-		asked:    map[uint32]bool{},
-		owed:     map[uint32]bool{},
-		ponged:   map[string]bool{},
+		role:            role,
+		hello:           hello,
+		body:            body,
+		agreed:          agreed,
+		pings:           window{count: 10, period: 10 * time.Second},  // R8.3
+		empties:         window{count: 1000, period: 1 * time.Second}, // R8.4
+		decoder:         NewDecoder(beforeHello),
+		skipping:        role == Client,
+		asked:           map[uint32]bool{},
+		owed:            map[uint32]bool{},
+		unansweredPings: map[string]bool{},
 	}, nil
 }
 
@@ -132,7 +132,7 @@ func (s *Session) Start(now time.Duration) []Action {
 func (s *Session) Receive(octets []byte, now time.Duration) []Action {
 	var actions []Action
 	if len(octets) > 0 {
-		s.clock.heard = now
+		s.clock.lastReceived = now
 	}
 	if s.state == closing {
 		s.discard(int64(len(octets)), &actions)
@@ -206,7 +206,7 @@ func (s *Session) Tick(now time.Duration) []Action {
 }
 
 // Wrote reports that bytes were written: a long frame in transit keeps the keepalive promise (R7.2).
-func (s *Session) Wrote(now time.Duration) { s.clock.wrote = now }
+func (s *Session) Wrote(now time.Duration) { s.clock.lastSent = now }
 
 // Excuse extends the peer's deadlines by the time for which the driver did not read.
 func (s *Session) Excuse(duration time.Duration) {
@@ -229,9 +229,9 @@ func (s *Session) Send(message Message, now time.Duration) ([]Action, error) {
 	case KindReply, KindError:
 		delete(s.owed, message.ID)
 	case KindPing:
-		s.ponged[string(message.Payload.octets)] = true
+		s.unansweredPings[string(message.Payload.octets)] = true
 	}
-	s.clock.wrote = now
+	s.clock.lastSent = now
 	return []Action{{Write: frame.Append(nil)}}, nil
 }
 
@@ -264,7 +264,7 @@ func (s *Session) feedAfterPreamble(octets []byte) *Fault {
 		}
 		if allowed := maxPreamble - s.skipped; length > allowed {
 			s.decoder.Feed(octets[allowed:])
-			return s.decoder.abandon(NewFault("bad-start", fmt.Sprintf("no F5 in %d bytes", maxPreamble+1)), 1)
+			return s.decoder.fail(NewFault("bad-start", fmt.Sprintf("no F5 in %d bytes", maxPreamble+1)), 1)
 		}
 		s.skipped += length
 		s.skipping = start < 0
@@ -277,7 +277,7 @@ func (s *Session) feedAfterPreamble(octets []byte) *Fault {
 func (s *Session) nextFrame(now time.Duration) (Frame, bool, *Fault) {
 	kind, length, hasHeader := s.decoder.header()
 	if hasHeader && s.state == greeting {
-		if fault := s.judgeFirst(kind, length); fault != nil {
+		if fault := s.checkFirst(kind, length); fault != nil {
 			return Frame{}, false, fault
 		}
 	}
@@ -296,8 +296,8 @@ func (s *Session) nextFrame(now time.Duration) (Frame, bool, *Fault) {
 	return frame, complete, nil
 }
 
-// judgeFirst rejects anything but a HELLO or CLOSE before the frame is complete (R4.3, R4.7, R4.19).
-func (s *Session) judgeFirst(kind Kind, length uint32) *Fault {
+// checkFirst rejects anything but a HELLO or CLOSE before the frame is complete (R4.3, R4.7, R4.19).
+func (s *Session) checkFirst(kind Kind, length uint32) *Fault {
 	switch kind {
 	case KindClose:
 		return nil
@@ -306,12 +306,12 @@ func (s *Session) judgeFirst(kind Kind, length uint32) *Fault {
 		if int64(len(body)) > int64(length) {
 			body = body[:length]
 		}
-		if fault, at := judgePrefix(body); fault != nil {
-			return s.decoder.abandon(fault, headerLength+int64(at)+1)
+		if fault, at := checkPrefix(body); fault != nil {
+			return s.decoder.fail(fault, headerLength+int64(at)+1)
 		}
 		return nil
 	}
-	return s.decoder.abandon(NewFault("hello-expected", fmt.Sprintf("found kind %02x", uint8(kind))), headerLength)
+	return s.decoder.fail(NewFault("hello-expected", fmt.Sprintf("found kind %02x", uint8(kind))), headerLength)
 }
 
 func (s *Session) take(frame Frame, now time.Duration, actions *[]Action) *Fault {
@@ -320,10 +320,10 @@ func (s *Session) take(frame Frame, now time.Duration, actions *[]Action) *Fault
 	if s.state == greeting && frame.Kind == KindHello {
 		return s.open(frame, now, actions)
 	}
-	if fault := s.judgeFlood(frame, now); fault != nil {
+	if fault := s.checkFlood(frame, now); fault != nil {
 		return fault
 	}
-	if fault := s.judgeKind(frame.Kind); fault != nil {
+	if fault := s.checkKind(frame.Kind); fault != nil {
 		return fault
 	}
 	message, is, err := ParseMessage(frame, s.agreed...)
@@ -359,7 +359,7 @@ func (s *Session) open(frame Frame, now time.Duration, actions *[]Action) *Fault
 	return nil
 }
 
-func (s *Session) judgeFlood(frame Frame, now time.Duration) *Fault {
+func (s *Session) checkFlood(frame Frame, now time.Duration) *Fault {
 	switch frame.Kind {
 	case KindPing:
 		if !s.pings.admits(now) {
@@ -375,7 +375,7 @@ func (s *Session) judgeFlood(frame Frame, now time.Duration) *Fault {
 	return nil
 }
 
-func (s *Session) judgeKind(kind Kind) *Fault {
+func (s *Session) checkKind(kind Kind) *Fault {
 	switch {
 	case kind == KindHello:
 		return NewFault("second-hello", "")
@@ -399,10 +399,10 @@ func (s *Session) act(message Message, frame Frame, now time.Duration, actions *
 		return nil
 	case KindPong:
 		key := string(message.Payload.octets)
-		if !s.ponged[key] {
+		if !s.unansweredPings[key] {
 			return nil // R3.11
 		}
-		delete(s.ponged, key)
+		delete(s.unansweredPings, key)
 	case KindError:
 		delete(s.asked, message.ID)
 	default:
@@ -427,7 +427,7 @@ func (s *Session) act(message Message, frame Frame, now time.Duration, actions *
 
 // owe records a request that this side must answer, or answers that there are too many.
 func (s *Session) owe(request Message, now time.Duration, actions *[]Action) (bool, *Fault) {
-	if fault := s.judgeID(request.ID); fault != nil {
+	if fault := s.checkID(request.ID); fault != nil {
 		return false, fault
 	}
 	if len(s.owed) >= maxRequests {
@@ -450,7 +450,7 @@ func (s *Session) answerBadText(frame Frame, number uint32, fault *Fault, now ti
 		id = binary.BigEndian.Uint32(frame.Body)
 	}
 	if frame.Kind != KindReply {
-		if duplicate := s.judgeID(id); duplicate != nil {
+		if duplicate := s.checkID(id); duplicate != nil {
 			return duplicate
 		}
 		*actions = append(*actions, s.writeError(id, number, fault, now))
@@ -462,7 +462,7 @@ func (s *Session) answerBadText(frame Frame, number uint32, fault *Fault, now ti
 	return nil
 }
 
-func (s *Session) judgeID(id uint32) *Fault {
+func (s *Session) checkID(id uint32) *Fault {
 	if s.owed[id] {
 		return NewFault("duplicate-request", fmt.Sprintf("id %d", id))
 	}
@@ -487,7 +487,7 @@ func (s *Session) permit(message *Message) (Frame, error) {
 	case s.state != open:
 		return refuse("not-open", "the session is not open")
 	case kind == KindClose || kind == KindPong:
-		return refuse("protocol-error", "the session sends CLOSE and PONG itself")
+		return refuse("protocol-error", "only the session itself sends CLOSE and PONG")
 	case kind == KindHello || kindNames[kind] == "" && !kind.isPrivate():
 		return refuse("unknown-kind", kind.String())
 	}
@@ -520,7 +520,7 @@ func refuse(name, detail string) (Frame, error) {
 
 // write sends one of the session's own messages. These are always legal.
 func (s *Session) write(message Message, now time.Duration) Action {
-	s.clock.wrote = now
+	s.clock.lastSent = now
 	frame, err := message.ToFrame()
 	if err != nil {
 		panic("bookend: the session built an illegal message: " + err.Error())
@@ -529,7 +529,7 @@ func (s *Session) write(message Message, now time.Duration) Action {
 }
 
 func (s *Session) writeHello(now time.Duration) Action {
-	s.clock.wrote = now
+	s.clock.lastSent = now
 	return Action{Write: Frame{KindHello, EncodingBinary, s.body}.Append(nil)}
 }
 

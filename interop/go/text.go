@@ -101,8 +101,8 @@ func (p Payload) IsText() bool { return p.encoding != EncodingBinary }
 // Text returns the text, or "" if the payload is binary.
 func (p Payload) Text() string { return p.text }
 
-// judge rejects a received text that must not be sent because it would start with U+FFFE (R5.15).
-func (p Payload) judge() *Fault {
+// check rejects a received text that must not be sent because it would start with U+FFFE (R5.15).
+func (p Payload) check() *Fault {
 	isUTF16 := p.encoding == UTF16BE || p.encoding == UTF16LE
 	if isUTF16 && len(p.octets) > 0 && byteOrder(p.encoding).Uint16(p.octets) == notFirst {
 		return &Fault{"unmappable-text", fmt.Sprintf("the text starts with U+FFFE in %v", p.encoding), 0}

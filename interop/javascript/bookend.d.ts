@@ -183,7 +183,7 @@ export class Connection implements AsyncIterable<Message> {
   wrote(): void;
   ended(detail?: string): void;
 }
-export function overStreams(
+export function fromStreams(
   streams: { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> },
   role: Role,
   hello?: Hello,

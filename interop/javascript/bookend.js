@@ -11,4 +11,4 @@ export { Kind, messageToFrame, parseMessage } from "./src/message.js";
 export { LIMITS } from "./src/clock.js";
 export { Session } from "./src/session.js";
 export { Connection } from "./src/connection.js";
-export { overStreams } from "./src/streams.js";
+export { fromStreams } from "./src/streams.js";

@@ -93,7 +93,7 @@ function postOf(line) {
   if (!line.startsWith("/to ")) return [line, 0];
   const [, member, text] = /^\/to (\d{1,10})(?: (.*))?$/s.exec(line) ?? [];
   const to = Number(member);
-  if (!(to > 0 && to < 2 ** 32)) throw new Refused("no-such-member", "/to: usage: /to ID TEXT, where ID is the number of a member");
+  if (!(to > 0 && to < 2 ** 32)) throw new Refused("no-such-member", "write /to ID text, where ID is a member's number");
   return [text ?? "", to];
 }
 

@@ -17,14 +17,14 @@ export async function connect(where, hello, options) {
     socket.once("connect", resolve).once("error", reject).once("close", () => clearTimeout(timer));
     socket.once("connect", () => clearTimeout(timer));
   });
-  return over(socket, "client", hello, options);
+  return fromSocket(socket, "client", hello, options);
 }
 
 /**
  * Takes over a connected socket, created with `allowHalfOpen`, and exchanges HELLOs. Rejects with Fault.
  * @param role "client" or "server"
  */
-export function over(socket, role, hello, options) {
+export function fromSocket(socket, role, hello, options) {
   const wire = new SocketWire(socket);
   const connection = new Connection(wire, role, hello, options);
   if (socket instanceof net.Socket) socket.setNoDelay(true);

@@ -27,10 +27,10 @@ export class Clock {
   #headerDue = Infinity;
   #bodyDue = Infinity;
   #drainDue = Infinity;
-  #idle = Infinity; // longest allowed silence of the peer
-  #quiet = Infinity; // longest allowed silence of this side
-  #heard = 0;
-  #wrote = 0;
+  #idleTimeout = Infinity; // longest allowed silence of the peer
+  #pingInterval = Infinity; // longest allowed silence of this side
+  #lastReceived = 0;
+  #lastSent = 0;
 
   constructor(limits) {
     this.#limits = limits;
@@ -44,25 +44,25 @@ export class Clock {
   /** Starts both keepalives, in seconds; 0 = no promise. They count from now (R7.1). */
   open(keepalive, peerKeepalive, now) {
     this.#helloDue = Infinity;
-    this.#wrote = now;
-    this.#quiet = keepalive * 1_000 || Infinity;
-    this.#idle = peerKeepalive * 2_000 || Infinity;
+    this.#lastSent = now;
+    this.#pingInterval = keepalive * 1_000 || Infinity;
+    this.#idleTimeout = peerKeepalive * 2_000 || Infinity;
   }
 
   /** CLOSE was sent: only the deadline for the end of the stream remains. */
   close(now) {
-    this.#helloDue = this.#headerDue = this.#bodyDue = this.#idle = this.#quiet = Infinity;
+    this.#helloDue = this.#headerDue = this.#bodyDue = this.#idleTimeout = this.#pingInterval = Infinity;
     this.#drainDue = now + this.#limits.drain;
   }
 
   /** Bytes were received. */
-  hear(now) {
-    this.#heard = now;
+  received(now) {
+    this.#lastReceived = now;
   }
 
   /** Bytes were written. */
-  write(now) {
-    this.#wrote = now;
+  sent(now) {
+    this.#lastSent = now;
   }
 
   /** The first byte of a header has arrived. A second call for the same header changes nothing. */
@@ -83,7 +83,7 @@ export class Clock {
 
   /** Extends the peer's deadlines by the time for which the driver did not read. */
   excuse(duration) {
-    this.#heard += duration;
+    this.#lastReceived += duration;
     this.#helloDue += duration;
     this.#headerDue += duration;
     this.#bodyDue += duration;
@@ -107,8 +107,8 @@ export class Clock {
       { time: this.#drainDue, what: "drain" },
       { time: this.#helloDue, what: "hello-timeout" },
       { time: this.#bodyDue === Infinity ? this.#headerDue : this.#bodyDue, what: "frame-timeout" },
-      { time: this.#heard + this.#idle, what: "idle" },
-      { time: this.#wrote + this.#quiet, what: "ping" },
+      { time: this.#lastReceived + this.#idleTimeout, what: "idle" },
+      { time: this.#lastSent + this.#pingInterval, what: "ping" },
     ];
   }
 }
@@ -124,7 +124,7 @@ export class Flood {
   }
 
   /** Throws Fault ping-flood or empty-flood. */
-  judge(frame, now) {
+  check(frame, now) {
     if (frame.kind === Kind.PING) {
       if (!this.#pings.admits(now)) throw new Fault("ping-flood", `more than ${this.#pings}`);
     } else if (frame.kind !== Kind.PONG) {

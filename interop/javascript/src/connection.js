@@ -41,7 +41,7 @@ export class Connection {
   #progress = 0; // when bytes were last written, or first queued
   #pausedAt = null; // when reading stopped
 
-  /** Used by `connect`, `over` and `overStreams`, which then call `open`. */
+  /** Used by `connect`, `fromSocket` and `fromStreams`, which then call `open`. */
   constructor(wire, role, hello = new Hello(), options = {}) {
     this.#wire = wire;
     this.#limits = { ...LIMITS, ...options.limits };
@@ -119,7 +119,7 @@ export class Connection {
 
   /** Resolves to the next message, or null once the connection has closed normally. Rejects with the Fault that ended it. */
   async receive() {
-    this.#markActedOn();
+    this.#acknowledge();
     await this.#until(() => this.#inbox.length > 0);
     const delivery = this.#inbox.shift();
     if (delivery === undefined) {
@@ -211,7 +211,7 @@ export class Connection {
   }
 
   /** Records that the application has acted on all messages that it took. */
-  #markActedOn() {
+  #acknowledge() {
     this.#actedOn = this.#delivered - this.#inbox.length;
     this.#releasePongs();
   }

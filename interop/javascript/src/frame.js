@@ -37,7 +37,7 @@ export class Decoder {
   #from = 0; // start of the next frame in the buffer
   #to = 0; // end of the received bytes in the buffer
   #start = 0; // offset of the next frame in the stream
-  #judged = 0; // offset in the stream after the last byte that was examined
+  #examined = 0; // offset in the stream after the last byte that was examined
   #fault = null;
 
   /** @param limit the longest allowed body, in bytes; it may change between frames */
@@ -111,14 +111,14 @@ export class Decoder {
     if (octets.length < end + END.length) return null;
     this.#from += end + END.length;
     this.#start += end + END.length;
-    this.#judged = this.#start;
+    this.#examined = this.#start;
     if (this.#from === this.#to) this.#from = this.#to = 0;
     return { kind: header.kind, encoding: header.encoding, body: octets.slice(HEADER, end) };
   }
 
-  /** Makes a fault in the first `judged` bytes of the next frame sticky, and returns it. */
-  abandon(fault, judged) {
-    this.#judged = this.#start + judged;
+  /** Makes a fault in the first `examined` bytes of the next frame sticky, and returns it. */
+  fail(fault, examined) {
+    this.#examined = this.#start + examined;
     this.#fault = fault;
     return fault;
   }
@@ -130,10 +130,10 @@ export class Decoder {
 
   /** The number of bytes that have arrived after the last one that was examined. */
   get unused() {
-    return this.#start + this.pending - this.#judged;
+    return this.#start + this.pending - this.#examined;
   }
 
   #fail(name, at, detail, width = 1) {
-    return this.abandon(new Fault(name, detail, this.#start + at), at + width);
+    return this.fail(new Fault(name, detail, this.#start + at), at + width);
   }
 }

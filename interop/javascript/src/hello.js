@@ -79,7 +79,7 @@ export class Hello {
 
   /** Decodes a body and checks it in the order of R4.19. Throws Fault bad-hello, bad-canary or version. */
   static parse(body) {
-    const wrong = judgePrefix(body);
+    const wrong = checkPrefix(body);
     if (wrong !== null) throw wrong.fault;
     check(body.length >= LENGTH, `${body.length} bytes, at least ${LENGTH} are required`);
     const view = new DataView(body.buffer, body.byteOffset, body.length);
@@ -105,7 +105,7 @@ export class Hello {
 }
 
 /** Checks as much of the magic and canary as has arrived (R4.7). Returns null, or the fault and its offset in the body. */
-export function judgePrefix(body) {
+export function checkPrefix(body) {
   const position = PREFIX.findIndex((wanted, at) => at < body.length && body[at] !== wanted);
   if (position < 0) return null;
   const found = body[position];

@@ -13,7 +13,7 @@ import { Clock, Flood, LIMITS } from "./clock.js";
 import { hexByte, quoted } from "./diagnosis.js";
 import { Fault, PeerClosed, Refused, codeOf, firstName } from "./fault.js";
 import { Decoder, Encoding, HEADER, encodeFrame } from "./frame.js";
-import { Hello, PREFIX, judgePrefix } from "./hello.js";
+import { Hello, PREFIX, checkPrefix } from "./hello.js";
 import { Kind, isHubKind, messageToFrame, parseMessage, reasonText } from "./message.js";
 
 const MAX_PREAMBLE = 1024; // bytes before the server's first F5 (R4.21)
@@ -82,7 +82,7 @@ export class Session {
   /** Bytes were received. An empty array does not count as activity of the peer. */
   receive(octets, now) {
     const actions = [];
-    if (octets.length > 0) this.#clock.hear(now);
+    if (octets.length > 0) this.#clock.received(now);
     if (this.#state === CLOSING) this.#discard(octets.length, actions);
     if (!this.#reads) return actions;
     try {
@@ -138,7 +138,7 @@ export class Session {
 
   /** Bytes were written: a long frame in transit keeps the keepalive promise (R7.2). */
   wrote(now) {
-    this.#clock.write(now);
+    this.#clock.sent(now);
   }
 
   /** Extends the peer's deadlines by the milliseconds for which the driver did not read. */
@@ -155,7 +155,7 @@ export class Session {
     if (message.type === "request") this.#asked.add(message.id);
     else if (message.type === "reply" || message.type === "error") this.#owed.delete(message.id);
     else if (message.type === "ping") this.#pings.add(keyOf(message.payload));
-    this.#clock.write(now);
+    this.#clock.sent(now);
     return [writeOf(frame)];
   }
 
@@ -194,7 +194,7 @@ export class Session {
     this.#preamble.push(...skipped.subarray(0, allowed));
     if (skipped.length > allowed) {
       this.#decoder.feed(octets.subarray(allowed));
-      throw this.#decoder.abandon(new Fault("bad-start", this.#preambleDetail()), 1);
+      throw this.#decoder.fail(new Fault("bad-start", this.#preambleDetail()), 1);
     }
     if (start < 0) return octets.subarray(0, 0);
     this.#preamble = null;
@@ -203,7 +203,7 @@ export class Session {
 
   #nextFrame(now) {
     const header = this.#decoder.header();
-    if (header !== null && this.#state === GREETING) this.#judgeFirst(header.kind);
+    if (header !== null && this.#state === GREETING) this.#checkFirst(header.kind);
     const frame = this.#decoder.next();
     if (frame !== null) {
       this.#clock.frameEnds();
@@ -215,13 +215,13 @@ export class Session {
   }
 
   /** Rejects anything but a HELLO or CLOSE before the frame is complete (R4.3, R4.7, R4.19). */
-  #judgeFirst(kind) {
+  #checkFirst(kind) {
     if (kind === Kind.CLOSE) return;
     if (kind !== Kind.HELLO) {
-      throw this.#decoder.abandon(new Fault("hello-expected", `found kind ${hexByte(kind)}`), HEADER);
+      throw this.#decoder.fail(new Fault("hello-expected", `found kind ${hexByte(kind)}`), HEADER);
     }
-    const wrong = judgePrefix(this.#decoder.body(PREFIX.length));
-    if (wrong !== null) throw this.#decoder.abandon(wrong.fault, HEADER + wrong.position + 1);
+    const wrong = checkPrefix(this.#decoder.body(PREFIX.length));
+    if (wrong !== null) throw this.#decoder.fail(wrong.fault, HEADER + wrong.position + 1);
   }
 
   #take(frame, now, actions) {
@@ -231,8 +231,8 @@ export class Session {
       this.#open(frame, now, actions);
       return;
     }
-    this.#flood.judge(frame, now);
-    this.#judgeKind(frame.kind);
+    this.#flood.check(frame, now);
+    this.#checkKind(frame.kind);
     let message;
     try {
       message = parseMessage(frame, this.#agreed);
@@ -254,7 +254,7 @@ export class Session {
     actions.push({ do: "opened", hello: this.peer });
   }
 
-  #judgeKind(kind) {
+  #checkKind(kind) {
     if (kind === Kind.HELLO) throw new Fault("second-hello");
     if (!isHubKind(kind)) return;
     if (!this.hasHub) throw new Fault("unknown-kind", `${hexByte(kind)} without the hub profile`);
@@ -282,7 +282,7 @@ export class Session {
     } else if (message.type === "reply") {
       if (!this.#asked.delete(message.id)) return; // R3.14
     } else if (message.type === "request") {
-      this.#judgeId(message.id);
+      this.#checkId(message.id);
       if (this.#owed.size >= this.#limits.requests) {
         const full = new Fault("try-later", `${this.#owed.size} requests are unanswered`);
         actions.push(this.#sendError(message.id, number, full, now));
@@ -300,7 +300,7 @@ export class Session {
     const hasId = frame.kind === Kind.REQUEST || frame.kind === Kind.REPLY;
     const id = hasId ? new DataView(frame.body.buffer, frame.body.byteOffset).getUint32(0) : 0;
     if (frame.kind !== Kind.REPLY) {
-      this.#judgeId(id);
+      this.#checkId(id);
       actions.push(this.#sendError(id, number, fault, now));
     } else if (this.#asked.delete(id)) {
       // A reply never provokes a reply (R3.20): the fault is reported on this side.
@@ -308,7 +308,7 @@ export class Session {
     }
   }
 
-  #judgeId(id) {
+  #checkId(id) {
     if (this.#owed.has(id)) throw new Fault("duplicate-request", `id ${id}`);
   }
 
@@ -318,7 +318,7 @@ export class Session {
   #permit(message) {
     if (!this.isOpen) throw new Refused("not-open", "the session is not open");
     if (message.type === "close" || message.type === "pong") {
-      throw new Refused("protocol-error", "the session sends CLOSE and PONG itself");
+      throw new Refused("protocol-error", "only the session itself sends CLOSE and PONG");
     }
     const frame = messageToFrame(message);
     const { kind, encoding, body } = frame;
@@ -349,12 +349,12 @@ export class Session {
   }
 
   #write(message, now) {
-    this.#clock.write(now);
+    this.#clock.sent(now);
     return writeOf(messageToFrame(message));
   }
 
   #sendHello(now) {
-    this.#clock.write(now);
+    this.#clock.sent(now);
     return writeOf({ kind: Kind.HELLO, encoding: Encoding.BINARY, body: this.hello.body() });
   }
 

@@ -6,7 +6,7 @@ import { Connection } from "./connection.js";
  * Takes over a pair of byte streams and exchanges HELLOs. Rejects with Fault.
  * @param role "client" or "server"
  */
-export function overStreams({ readable, writable }, role, hello, options) {
+export function fromStreams({ readable, writable }, role, hello, options) {
   const wire = new StreamWire(readable.getReader(), writable.getWriter());
   wire.connection = new Connection(wire, role, hello, options);
   wire.pump();

@@ -3,8 +3,8 @@ import net from "node:net";
 import test from "node:test";
 import { Duplex } from "node:stream";
 
-import { Fault, Hello, PeerError, Refused, overStreams } from "../bookend.js";
-import { connect, over } from "../node.js";
+import { Fault, Hello, PeerError, Refused, fromStreams } from "../bookend.js";
+import { connect, fromSocket } from "../node.js";
 
 /** Runs `work` against a TCP server that handles one connection with `serve`. Resolves to the result of `serve`. */
 async function listening(serve, work) {
@@ -23,7 +23,7 @@ async function listening(serve, work) {
 
 /** Answers each request with its payload, and refuses a request with the text "no". */
 async function echo(socket, hello = new Hello()) {
-  const connection = await over(socket, "server", hello);
+  const connection = await fromSocket(socket, "server", hello);
   const seen = [];
   for await (const message of connection) {
     seen.push(message.payload.value ?? message.payload);
@@ -51,7 +51,7 @@ test("messages, requests, a barrier and a normal close", async () => {
 
 test("text is sent in the encoding that the peer prefers", async () => {
   const preferring = async (socket) => {
-    const connection = await over(socket, "server", new Hello({ preferred: 4 }));
+    const connection = await fromSocket(socket, "server", new Hello({ preferred: 4 }));
     return connection.receive();
   };
   const message = await listening(preferring, async (where) => {
@@ -81,7 +81,7 @@ test("a server of another protocol is reported as bad-start", async () => {
 
 test("a stream that ends without CLOSE is reported", async () => {
   const disconnect = async (socket) => {
-    await over(socket, "server");
+    await fromSocket(socket, "server");
     socket.destroy();
   };
   await listening(disconnect, async (where) => {
@@ -101,7 +101,7 @@ test("a silent server ends with hello-timeout", async () => {
 test("a connection over web streams answers requests", async () => {
   const seen = await listening(echo, async (where) => {
     const socket = net.connect({ ...where, allowHalfOpen: true });
-    const peer = await overStreams(Duplex.toWeb(socket), "client", new Hello());
+    const peer = await fromStreams(Duplex.toWeb(socket), "client", new Hello());
     assert.equal((await peer.request("a")).value, "a");
     await peer.close();
   });

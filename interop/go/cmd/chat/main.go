@@ -134,7 +134,7 @@ func (c *chat) postLine(ctx context.Context, line string) error {
 	words := strings.SplitN(line, " ", 3)
 	to, err := strconv.ParseUint(words[1], 10, 32)
 	if err != nil || to == 0 || len(words) < 3 {
-		return errors.New("/to: usage: /to ID TEXT, where ID is the number of a member")
+		return errors.New("write /to ID text, where ID is a member's number")
 	}
 	return c.connection.Post(ctx, words[2], uint32(to))
 }

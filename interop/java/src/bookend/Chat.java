@@ -149,7 +149,7 @@ final class Chat {
             String[] words = line.split(" ", 3);
             connection.post(words.length > 2 ? words[2] : "", Long.parseUnsignedLong(words[1]));
         } catch (NumberFormatException error) {
-            report("/to: usage: /to ID TEXT, where ID is the number of a member");
+            report("write /to ID text, where ID is a member's number");
         } catch (Fault fault) {
             report(fault.toString());
         }

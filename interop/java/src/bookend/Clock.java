@@ -16,10 +16,10 @@ final class Clock {
     private long headerDue = NEVER;
     private long bodyDue = NEVER;
     private long drainDue = NEVER;
-    private long idle = NEVER; // longest allowed silence of the peer
-    private long quiet = NEVER; // longest allowed silence of this side
-    private long heard;
-    private long wrote;
+    private long idleTimeout = NEVER; // longest allowed silence of the peer
+    private long pingInterval = NEVER; // longest allowed silence of this side
+    private long lastReceived;
+    private long lastSent;
 
     void start(long now) {
         helloDue = now + 5000;
@@ -28,25 +28,25 @@ final class Clock {
     /** Starts both keepalives, in seconds; 0 = no promise. They count from now (R7.1). */
     void open(int keepalive, int peerKeepalive, long now) {
         helloDue = NEVER;
-        wrote = now;
-        quiet = keepalive == 0 ? NEVER : 1000L * keepalive;
-        idle = peerKeepalive == 0 ? NEVER : 2000L * peerKeepalive;
+        lastSent = now;
+        pingInterval = keepalive == 0 ? NEVER : 1000L * keepalive;
+        idleTimeout = peerKeepalive == 0 ? NEVER : 2000L * peerKeepalive;
     }
 
     void close(long now) {
         helloDue = NEVER;
         frameEnds();
-        idle = NEVER;
-        quiet = NEVER;
+        idleTimeout = NEVER;
+        pingInterval = NEVER;
         drainDue = now + 2000;
     }
 
-    void hear(long now) {
-        heard = now;
+    void received(long now) {
+        lastReceived = now;
     }
 
-    void write(long now) {
-        wrote = now;
+    void sent(long now) {
+        lastSent = now;
     }
 
     /** A part of a frame has arrived; `length` is -1 until its header has. */
@@ -57,7 +57,7 @@ final class Clock {
 
     /** Extends the peer's deadlines by the time for which the driver did not read. */
     void excuse(long duration) {
-        heard += duration;
+        lastReceived += duration;
         helloDue = helloDue == NEVER ? NEVER : helloDue + duration;
         headerDue = headerDue == NEVER ? NEVER : headerDue + duration;
         bodyDue = bodyDue == NEVER ? NEVER : bodyDue + duration;
@@ -85,11 +85,11 @@ final class Clock {
     }
 
     private long idleDue() {
-        return idle == NEVER ? NEVER : heard + idle;
+        return idleTimeout == NEVER ? NEVER : lastReceived + idleTimeout;
     }
 
     private long pingDue() {
-        return quiet == NEVER ? NEVER : wrote + quiet;
+        return pingInterval == NEVER ? NEVER : lastSent + pingInterval;
     }
 
     /** Admits at most `count` events in any `period`. */

@@ -12,7 +12,7 @@ public final class Decoder {
     private int from; // start of the next frame in the buffer
     private int to; // end of the received bytes in the buffer
     private long start; // offset of the next frame in the stream
-    private long judged; // offset in the stream after the last byte that was examined
+    private long examined; // offset in the stream after the last byte that was examined
     private long limit;
     private Fault fault;
 
@@ -33,7 +33,7 @@ public final class Decoder {
 
     /** The number of bytes that have arrived after the last one that was examined. */
     long unused() {
-        return start + pending() - judged;
+        return start + pending() - examined;
     }
 
     /** Adds bytes that have arrived. */
@@ -89,7 +89,7 @@ public final class Decoder {
         Frame frame = new Frame(header.kind, TextEncoding.of(buffer[from + 3]), body);
         from += (int) end + 2;
         start += end + 2;
-        judged = start;
+        examined = start;
         if (from == to) {
             from = 0;
             to = 0;
@@ -98,8 +98,8 @@ public final class Decoder {
     }
 
     /** Makes a fault in the first `length` bytes of the next frame sticky, and returns it. */
-    Fault abandon(Fault found, long length) {
-        judged = start + length;
+    Fault fail(Fault found, long length) {
+        examined = start + length;
         fault = found;
         return found;
     }
@@ -109,6 +109,6 @@ public final class Decoder {
     }
 
     private Fault fail(String name, long at, int width, String detail) {
-        return abandon(new Fault(name, detail, start + at), at + width);
+        return fail(new Fault(name, detail, start + at), at + width);
     }
 }

@@ -62,7 +62,7 @@ public record Hello(int minor, int accepted, TextEncoding preferred, long maxBod
 
     /** The body of the frame, with the options in the order of their types. Throws bad-hello. */
     public byte[] body() {
-        judge();
+        checkFields();
         ByteArrayOutputStream octets = new ByteArrayOutputStream();
         octets.writeBytes(ByteBuffer.allocate(LENGTH)
                 .put(PREFIX)
@@ -109,7 +109,7 @@ public record Hello(int minor, int accepted, TextEncoding preferred, long maxBod
         Hello hello = new Hello(body[13] & 0xFF, body[14] & 0x1F, TextEncoding.of(preferred), fields.getInt(16) & 0xFFFFFFFFL,
                 fields.getShort(20) & 0xFFFF, (body[23] & 1) == 1, line(options[1]), line(options[2]), options[3],
                 options[4] == null ? null : ByteBuffer.wrap(options[4]).getLong(), line(options[5]));
-        hello.judge();
+        hello.checkFields();
         return hello;
     }
 
@@ -124,7 +124,7 @@ public record Hello(int minor, int accepted, TextEncoding preferred, long maxBod
                 : new Fault("bad-canary", String.format("byte %d is %02x", at - 4, body[at]));
     }
 
-    private void judge() {
+    private void checkFields() {
         check((accepted & ~0x1F) == 0 && (accepted & 7) == 7, String.format("accepted is %02x", accepted));
         check(accepts(preferred), "preferred is " + preferred.ordinal());
         check(maxBody >= 1024 && maxBody <= Frame.MAX_LENGTH, "max body is " + maxBody);

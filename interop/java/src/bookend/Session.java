@@ -30,7 +30,7 @@ public final class Session {
     private final Decoder decoder = new Decoder(BEFORE_HELLO);
     private final Set<Long> asked = new HashSet<>(); // ids of this side's unanswered requests
     private final Set<Long> owed = new HashSet<>(); // ids of the peer's unanswered requests
-    private final Set<ByteBuffer> ponged = new HashSet<>(); // payloads of the application's unanswered PINGs
+    private final Set<ByteBuffer> unansweredPings = new HashSet<>(); // payloads of the application's unanswered PINGs
     private State state = State.GREETING;
     private Hello peer;
     private int skipped; // bytes before the first frame; -1 if none are skipped
@@ -82,7 +82,7 @@ public final class Session {
 
     public List<Action> receive(byte[] octets, int at, int count, long now) {
         List<Action> actions = new ArrayList<>();
-        if (count > 0) clock.hear(now); // an empty read does not count as activity of the peer
+        if (count > 0) clock.received(now); // an empty read does not count as activity of the peer
         if (state == State.CLOSING) discard(count, actions);
         if (!reads()) return actions;
         try {
@@ -138,7 +138,7 @@ public final class Session {
 
     /** Bytes were written: a long frame in transit keeps the keepalive promise (R7.2). */
     public void wrote(long now) {
-        clock.write(now);
+        clock.sent(now);
     }
 
     // Calls from the application
@@ -149,8 +149,8 @@ public final class Session {
         if (message instanceof Message.Request request) asked.add(request.id());
         if (message instanceof Message.Reply reply) owed.remove(reply.id());
         if (message instanceof Message.Error error) owed.remove(error.id());
-        if (message instanceof Message.Ping ping) ponged.add(ByteBuffer.wrap(ping.payload().octets()));
-        clock.write(now);
+        if (message instanceof Message.Ping ping) unansweredPings.add(ByteBuffer.wrap(ping.payload().octets()));
+        clock.sent(now);
         return List.of(new Action.Write(frame.encode()));
     }
 
@@ -174,7 +174,7 @@ public final class Session {
             int allowed = MAX_PREAMBLE - skipped;
             if (length > allowed) {
                 decoder.feed(octets, at + allowed, count - allowed);
-                throw decoder.abandon(new Fault("bad-start", "no F5 in " + (MAX_PREAMBLE + 1) + " bytes"), 1);
+                throw decoder.fail(new Fault("bad-start", "no F5 in " + (MAX_PREAMBLE + 1) + " bytes"), 1);
             }
             skipped = length == count ? skipped + length : -1;
         }
@@ -183,7 +183,7 @@ public final class Session {
 
     private Frame nextFrame(long now) {
         Decoder.Header header = decoder.header();
-        if (header != null && state == State.GREETING) judgeFirst(header.kind());
+        if (header != null && state == State.GREETING) checkFirst(header.kind());
         Frame frame = decoder.next();
         if (frame != null) clock.frameEnds();
         else if (decoder.pending() > 0) clock.frameGrows(header == null ? -1 : header.length(), now);
@@ -191,14 +191,14 @@ public final class Session {
     }
 
     /** Rejects anything but a HELLO or CLOSE before the frame is complete (R4.3, R4.7, R4.19). */
-    private void judgeFirst(int kind) {
+    private void checkFirst(int kind) {
         if (kind == Message.CLOSE) return;
         if (kind != Hello.KIND) {
-            throw decoder.abandon(new Fault("hello-expected", String.format("found kind %02x", kind)), Frame.HEADER_LENGTH);
+            throw decoder.fail(new Fault("hello-expected", String.format("found kind %02x", kind)), Frame.HEADER_LENGTH);
         }
         byte[] body = decoder.body(Hello.PREFIX.length);
         int wrong = Hello.wrongPrefixAt(body);
-        if (wrong >= 0) throw decoder.abandon(Hello.wrongPrefix(body, wrong), Frame.HEADER_LENGTH + wrong + 1);
+        if (wrong >= 0) throw decoder.fail(Hello.wrongPrefix(body, wrong), Frame.HEADER_LENGTH + wrong + 1);
     }
 
     private void take(Frame frame, long now, List<Action> actions) {
@@ -215,8 +215,8 @@ public final class Session {
             if (role == Role.SERVER) actions.add(sendHello(now));
             return;
         }
-        judgeFlood(frame, now);
-        judgeKind(frame.kind());
+        checkFlood(frame, now);
+        checkKind(frame.kind());
         Message message;
         try {
             message = Message.parse(frame, agreed);
@@ -228,7 +228,7 @@ public final class Session {
         if (message != null) act(message, current, frame, now, actions);
     }
 
-    private void judgeFlood(Frame frame, long now) {
+    private void checkFlood(Frame frame, long now) {
         if (frame.kind() == 0x06) {
             if (!pings.admits(now)) throw new Fault("ping-flood");
         } else if (frame.kind() != Message.PONG) {
@@ -237,7 +237,7 @@ public final class Session {
         if (frame.body().length == 0 && !empties.admits(now)) throw new Fault("empty-flood");
     }
 
-    private void judgeKind(int kind) {
+    private void checkKind(int kind) {
         if (kind == Hello.KIND) throw new Fault("second-hello");
         if (!Message.isHub(kind)) return;
         if (!hasHub()) throw new Fault("unknown-kind", String.format("%02x without the hub profile", kind));
@@ -258,7 +258,7 @@ public final class Session {
             return;
         }
         if (message instanceof Message.Pong pong) {
-            if (!ponged.remove(ByteBuffer.wrap(pong.payload().octets()))) return; // R3.11
+            if (!unansweredPings.remove(ByteBuffer.wrap(pong.payload().octets()))) return; // R3.11
         } else if (message instanceof Message.Error error) {
             asked.remove(error.id());
         } else if (!hello.accepts(frame.encoding())) {
@@ -273,7 +273,7 @@ public final class Session {
     }
 
     private boolean owe(long id, long current, long now, List<Action> actions) {
-        judgeId(id);
+        checkId(id);
         if (owed.size() < MAX_REQUESTS) return owed.add(id);
         actions.add(sendError(id, current, new Fault("try-later", MAX_REQUESTS + " requests are unanswered"), now));
         return false;
@@ -286,7 +286,7 @@ public final class Session {
         boolean hasId = frame.kind() == 0x03 || frame.kind() == 0x04;
         long id = hasId ? ByteBuffer.wrap(frame.body()).getInt() & 0xFFFFFFFFL : 0;
         if (frame.kind() != 0x04) {
-            judgeId(id);
+            checkId(id);
             actions.add(sendError(id, current, fault, now));
         } else if (asked.remove(id)) {
             // A reply never provokes a reply (R3.20): the fault is reported on this side.
@@ -294,7 +294,7 @@ public final class Session {
         }
     }
 
-    private void judgeId(long id) {
+    private void checkId(long id) {
         if (owed.contains(id)) throw new Fault("duplicate-request", "id " + id);
     }
 
@@ -303,7 +303,7 @@ public final class Session {
     private Frame permit(Message message) {
         if (!isOpen()) throw new Fault.Refused("not-open", "the session is not open");
         if (message instanceof Message.Close || message instanceof Message.Pong) {
-            throw new Fault.Refused("protocol-error", "the session sends CLOSE and PONG itself");
+            throw new Fault.Refused("protocol-error", "only the session itself sends CLOSE and PONG");
         }
         Frame frame = message.toFrame();
         int kind = frame.kind();
@@ -325,22 +325,22 @@ public final class Session {
                 throw new Fault.Refused("try-later", MAX_REQUESTS + " requests are unanswered");
             }
         }
-        if (message instanceof Message.Reply reply) judgeAnswer(reply.id());
-        if (message instanceof Message.Error error && error.id() != 0) judgeAnswer(error.id());
+        if (message instanceof Message.Reply reply) checkAnswer(reply.id());
+        if (message instanceof Message.Error error && error.id() != 0) checkAnswer(error.id());
         return frame;
     }
 
-    private void judgeAnswer(long id) {
+    private void checkAnswer(long id) {
         if (!owed.contains(id)) throw new Fault.Refused("no-such-request", "no REQUEST " + id + " is unanswered");
     }
 
     private Action write(Message message, long now) {
-        clock.write(now);
+        clock.sent(now);
         return new Action.Write(message.toFrame().encode());
     }
 
     private Action sendHello(long now) {
-        clock.write(now);
+        clock.sent(now);
         return new Action.Write(new Frame(Hello.KIND, TextEncoding.BINARY, hello.body()).encode());
     }
 
