@@ -38,7 +38,8 @@ internal sealed class Chat
         }
         catch (Exception error) when (error is FormatException || error is ArgumentException || error is Fault)
         {
-            Console.Error.WriteLine(error is Fault ? error.ToString() : "usage: chat.exe HOST:PORT [--name NAME] [--room ROOM] [--encoding ENCODING] [--count N] [--json] [--send-hex ENC HEX]...");
+            Console.Error.WriteLine(Payload.Printable(error is Fault ? error.ToString() : error.Message));
+            if (!(error is Fault)) Console.Error.WriteLine("usage: chat.exe HOST:PORT [--name NAME] [--room ROOM] [--encoding ENCODING] [--count N] [--json] [--send-hex ENC HEX]...");
             return error is Fault ? 1 : 2;
         }
         return chat.Run();
@@ -47,38 +48,45 @@ internal sealed class Chat
     private void Read(string[] words)
     {
         var rest = new Queue<string>(words);
-        Func<string> next = () => rest.Count > 0 ? rest.Dequeue() : throw new FormatException();
         while (rest.Count > 0)
         {
-            var word = next();
+            var word = rest.Dequeue();
+            Func<string> next = () => rest.Count > 0 ? rest.Dequeue() : throw new FormatException(word + " needs a value");
             switch (word)
             {
                 case "--name": hello.Name = next(); break;
                 case "--room": hello.Room = next(); break;
-                case "--count": count = int.Parse(next()); break;
+                case "--count": count = Number(word, next(), 1, int.MaxValue); break;
                 case "--json": json = true; break;
                 case "--encoding":
-                    var preferred = Array.IndexOf(Preferences, next());
-                    if (preferred < 0) throw new FormatException();
+                    var name = next();
+                    var preferred = Array.IndexOf(Preferences, name);
+                    if (preferred < 0) throw new FormatException("--encoding: unknown encoding " + name);
                     hello.Preferred = (TextEncoding)preferred;
                     break;
                 case "--send-hex":
-                    var encoding = byte.Parse(next());
-                    if (encoding > 4) throw new FormatException();
+                    var encoding = (TextEncoding)Number(word, next(), 0, 4);
                     var hex = next();
+                    if (hex.Length % 2 != 0 || !hex.All(Uri.IsHexDigit)) throw new FormatException("--send-hex: " + hex + " is not hex");
                     var octets = Enumerable.Range(0, hex.Length / 2).Select(at => Convert.ToByte(hex.Substring(2 * at, 2), 16)).ToArray();
-                    sends.Add(Payload.Decode(octets, (TextEncoding)encoding));
+                    sends.Add(Payload.Decode(octets, encoding));
                     break;
                 default:
                     var colon = word.LastIndexOf(':');
-                    if (colon < 0 || host != null) throw new FormatException();
+                    if (colon < 0 || host != null) throw new FormatException("unexpected argument " + word);
                     host = word.Substring(0, colon).Trim('[', ']');
-                    port = int.Parse(word.Substring(colon + 1));
+                    port = Number("port", word.Substring(colon + 1), 0, 0xFFFF);
                     break;
             }
         }
-        if (host == null || count < 1) throw new FormatException();
+        if (host == null) throw new FormatException("the address of the hub is missing: give HOST:PORT");
         hello.Body(); // throws if it is illegal
+    }
+
+    private static int Number(string option, string value, int least, int most)
+    {
+        if (int.TryParse(value, out var number) && number >= least && number <= most) return number;
+        throw new FormatException(option + ": " + value + " is not a number from " + least + " to " + most);
     }
 
     private int Run()

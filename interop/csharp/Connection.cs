@@ -53,6 +53,7 @@ namespace Bookend
         /// <summary>The connection is over. The fault is null if this side closed, or the peer closed with `normal`.</summary>
         public event Action<Fault> Ended;
 
+        /// <summary>Whether the hub profile is in force (R9.1).</summary>
         public bool HasHub { get { lock (gate) return session.HasHub; } }
 
         private static long Now => Watch.ElapsedMilliseconds;

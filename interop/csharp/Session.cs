@@ -46,8 +46,11 @@ namespace Bookend
         /// <summary>The other side's HELLO, or null before it has been accepted.</summary>
         public Hello Peer { get; private set; }
 
+        /// <summary>Whether messages can be sent.</summary>
         public bool IsOpen => state == State.Open;
+        /// <summary>Whether the session is over. The driver then closes the stream.</summary>
         public bool IsDone => state == State.Closed;
+        /// <summary>Whether the hub profile is in force (R9.1).</summary>
         public bool HasHub => Peer != null && Peer.Hub && Hello.Hub;
 
         /// <summary>The time of the next Tick, or long.MaxValue if nothing is due.</summary>
@@ -57,16 +60,18 @@ namespace Bookend
 
         // Events from the driver
 
+        /// <summary>The stream is connected.</summary>
         public List<SessionAction> Start(long now)
         {
             clock.Start(now);
             return Role == Role.Client ? new List<SessionAction> { SendHello(now) } : new List<SessionAction>();
         }
 
+        /// <summary>Bytes were received. An empty range does not count as activity of the peer.</summary>
         public List<SessionAction> Receive(byte[] octets, int at, int count, long now)
         {
             var actions = new List<SessionAction>();
-            if (count > 0) clock.LastReceived = now; // an empty read does not count as activity of the peer
+            if (count > 0) clock.LastReceived = now;
             if (state == State.Closing) Discard(count, actions);
             if (!Reads) return actions;
             try
@@ -87,6 +92,7 @@ namespace Bookend
             return actions;
         }
 
+        /// <summary>No more bytes will arrive.</summary>
         public List<SessionAction> EndOfStream(long now)
         {
             var actions = new List<SessionAction>();
@@ -105,6 +111,7 @@ namespace Bookend
             return actions;
         }
 
+        /// <summary>Handles everything that is due.</summary>
         public List<SessionAction> Tick(long now)
         {
             var actions = new List<SessionAction>();

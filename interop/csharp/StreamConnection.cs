@@ -40,6 +40,7 @@ namespace Bookend
             timer = new Timer(_ => OnTime(), null, Timeout.Infinite, Timeout.Infinite);
         }
 
+        /// <summary>Whether the hub profile is in force (R9.1).</summary>
         public bool HasHub { get { lock (gate) return session.HasHub; } }
 
         /// <summary>The peer's HELLO, or null before it has arrived.</summary>

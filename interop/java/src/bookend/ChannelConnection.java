@@ -88,6 +88,7 @@ public final class ChannelConnection {
         return connections;
     }
 
+    /** Whether the hub profile is in force (R9.1). */
     public boolean hasHub() {
         return session.hasHub();
     }

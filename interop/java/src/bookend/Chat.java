@@ -40,6 +40,7 @@ final class Chat {
             chat.read(words);
             status = chat.run();
         } catch (IllegalArgumentException error) {
+            chat.report(error.getMessage());
             chat.errors.println(USAGE);
             status = 2;
         } catch (Fault | IOException error) {
@@ -54,39 +55,47 @@ final class Chat {
         while (!rest.isEmpty()) {
             String word = rest.remove();
             switch (word) {
-                case "--name" -> hello = hello.withName(next(rest));
-                case "--room" -> hello = hello.withRoom(next(rest));
-                case "--count" -> count = Long.parseLong(next(rest));
+                case "--name" -> hello = hello.withName(next(word, rest));
+                case "--room" -> hello = hello.withRoom(next(word, rest));
+                case "--count" -> count = number(word, next(word, rest), 1, Integer.MAX_VALUE);
                 case "--json" -> json = true;
                 case "--encoding" -> {
-                    int preferred = PREFERENCES.indexOf(next(rest));
-                    check(preferred >= 0);
+                    String name = next(word, rest);
+                    int preferred = PREFERENCES.indexOf(name);
+                    check(preferred >= 0, "--encoding: unknown encoding " + name);
                     hello = hello.withPreferred(TextEncoding.of(preferred));
                 }
                 case "--send-hex" -> {
-                    int encoding = Integer.parseInt(next(rest));
-                    check(encoding >= 0 && encoding <= 4);
-                    sends.add(Payload.decode(HexFormat.of().parseHex(next(rest)), TextEncoding.of(encoding)));
+                    TextEncoding encoding = TextEncoding.of(number(word, next(word, rest), 0, 4));
+                    String hex = next(word, rest);
+                    check(hex.matches("([0-9A-Fa-f]{2})*"), "--send-hex: " + hex + " is not hex");
+                    sends.add(Payload.decode(HexFormat.of().parseHex(hex), encoding));
                 }
                 default -> {
                     int colon = word.lastIndexOf(':');
-                    check(colon >= 0 && host == null);
+                    check(colon >= 0 && host == null, "unexpected argument " + word);
                     host = word.substring(0, colon).replaceAll("^\\[|\\]$", "");
-                    port = Integer.parseInt(word.substring(colon + 1));
+                    port = number("port", word.substring(colon + 1), 0, 0xFFFF);
                 }
             }
         }
-        check(host != null && count >= 1 && port >= 0 && port <= 0xFFFF);
+        check(host != null, "the address of the hub is missing: give HOST:PORT");
         hello.body(); // throws if it is illegal
     }
 
-    private static String next(Queue<String> rest) {
-        check(!rest.isEmpty());
+    private static String next(String option, Queue<String> rest) {
+        check(!rest.isEmpty(), option + " needs a value");
         return rest.remove();
     }
 
-    private static void check(boolean holds) {
-        if (!holds) throw new IllegalArgumentException();
+    private static int number(String option, String value, int least, int most) {
+        check(value.matches("\\d{1,10}") && Long.parseLong(value) >= least && Long.parseLong(value) <= most,
+                option + ": " + value + " is not a number from " + least + " to " + most);
+        return Integer.parseInt(value);
+    }
+
+    private static void check(boolean holds, String problem) {
+        if (!holds) throw new IllegalArgumentException(problem);
     }
 
     private int run() throws IOException {

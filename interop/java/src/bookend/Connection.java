@@ -89,6 +89,7 @@ public final class Connection implements AutoCloseable {
         }
     }
 
+    /** Whether the hub profile is in force (R9.1). */
     public boolean hasHub() {
         synchronized (session) {
             return session.hasHub();

@@ -52,14 +52,17 @@ public final class Session {
         return peer;
     }
 
+    /** Whether messages can be sent. */
     public boolean isOpen() {
         return state == State.OPEN;
     }
 
+    /** Whether the session is over. The driver then closes the stream. */
     public boolean isDone() {
         return state == State.CLOSED;
     }
 
+    /** Whether the hub profile is in force (R9.1). */
     public boolean hasHub() {
         return peer != null && peer.hub() && hello.hub();
     }
@@ -75,14 +78,16 @@ public final class Session {
 
     // Events from the driver
 
+    /** The stream is connected. */
     public List<Action> start(long now) {
         clock.start(now);
         return role == Role.CLIENT ? List.of(sendHello(now)) : List.of();
     }
 
+    /** Bytes were received. An empty range does not count as activity of the peer. */
     public List<Action> receive(byte[] octets, int at, int count, long now) {
         List<Action> actions = new ArrayList<>();
-        if (count > 0) clock.received(now); // an empty read does not count as activity of the peer
+        if (count > 0) clock.received(now);
         if (state == State.CLOSING) discard(count, actions);
         if (!reads()) return actions;
         try {
@@ -99,6 +104,7 @@ public final class Session {
         return actions;
     }
 
+    /** No more bytes will arrive. */
     public List<Action> endOfStream(long now) {
         List<Action> actions = new ArrayList<>();
         if (reads() && decoder.pending() > 0) fail(new Fault("truncated", decoder.pending() + " bytes of a frame"), now, actions);
@@ -115,6 +121,7 @@ public final class Session {
         return actions;
     }
 
+    /** Handles everything that is due. */
     public List<Action> tick(long now) {
         List<Action> actions = new ArrayList<>();
         while (!isDone()) {
