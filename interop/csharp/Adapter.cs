@@ -4,7 +4,7 @@ using System.IO;
 using System.Linq;
 using Bookend;
 
-/// <summary>The adapter: one request a line in, one answer line out (interop/README.md).</summary>
+/// <summary>The adapter: reads one request per line and prints one answer per line (interop/README.md).</summary>
 internal static class Adapter
 {
     private static void Main()
@@ -36,7 +36,7 @@ internal static class Adapter
                 var text = Payload.Decode(Bytes(words[2]), EncodingOf(words[1]));
                 return "ok " + Hex(text.Text) + (text.HadBom ? " bom" : " nobom");
             case "encode-text":
-                var given = Payload.Decode(Bytes(words[2]), TextEncoding.Utf8); // its mark is a part of the text given
+                var given = Payload.Decode(Bytes(words[2]), TextEncoding.Utf8); // here a byte order mark is part of the text
                 return "ok " + Hex(Payload.Of((given.HadBom ? "\uFEFF" : "") + given.Text, EncodingOf(words[1])).Octets);
             case "hello": return AnswerHello(Hello.Parse(Bytes(words[1])));
             case "message": return AnswerMessage(Message.Parse(FrameOf(words[1], words[2], words[3])));
@@ -128,21 +128,21 @@ internal static class Adapter
         }
         catch (Fault fault)
         {
-            // That nothing can be sent now is said before that nobody knows the kind.
+            // not-open takes precedence over unknown-kind.
             bool unknown = fault.Name == "unknown-kind" && !session.IsOpen;
             return "refused:" + (unknown ? "not-open" : fault.Name);
         }
     }
 
-    /// <summary>What happened, in order; a frame that was sent is read back from its bytes.</summary>
-    private static string Show(List<Act> acts)
+    /// <summary>Lists the actions in order. Written frames are decoded from their bytes.</summary>
+    private static string Show(List<SessionAction> actions)
     {
         var items = new List<string>();
-        foreach (var act in acts)
+        foreach (var action in actions)
         {
-            if (act.Write != null) items.Add(ShowSent(act.Write));
-            if (act.Deliver != null && act.Deliver.Kind != Kind.Pong) items.Add("got:" + act.Frame.Kind.ToString("x2") + ":" + Hex(act.Frame.Body));
-            if (act.End != null) items.Add("end:" + act.End);
+            if (action.Write != null) items.Add(ShowSent(action.Write));
+            if (action.Deliver != null && action.Deliver.Kind != Kind.Pong) items.Add("got:" + action.Frame.Kind.ToString("x2") + ":" + Hex(action.Frame.Body));
+            if (action.End != null) items.Add("end:" + action.End);
         }
         return items.Count == 0 ? "-" : string.Join(",", items);
     }
@@ -171,7 +171,7 @@ internal static class Adapter
 
     private static TextEncoding EncodingOf(string word) => (TextEncoding)byte.Parse(word);
 
-    // In UTF-16, U+FFFE behind a byte order mark may be received and not be sent (R5.15).
+    // In UTF-16, U+FFFE after a byte order mark may be received but not sent (R5.15).
     private static string Wire(Message message)
     {
         try

@@ -9,8 +9,8 @@ using System.Threading;
 using Bookend;
 
 /// <summary>
-/// A chat over a hub in the manner of a window: the main thread plays the one that owns the controls. It never blocks on
-/// the network; what BeginReceive's callbacks bring, and each line of input, is posted to it.
+/// A chat client of a hub, built like a program with a window. The main thread stands for the UI thread and never blocks
+/// on the network: received messages and lines of input are posted to it.
 /// </summary>
 internal sealed class Chat
 {
@@ -26,7 +26,7 @@ internal sealed class Chat
     private bool json;
     private uint member;
 
-    // Mono, when Main returns, may wait up to a minute for an idle thread of the pool; Exit does not.
+    // When Main returns, mono may wait up to a minute for idle threads of the pool. Exit does not wait.
     private static void Main(string[] words) => Environment.Exit(Begin(words));
 
     private static int Begin(string[] words)
@@ -38,7 +38,8 @@ internal sealed class Chat
         }
         catch (Exception error) when (error is FormatException || error is ArgumentException || error is Fault)
         {
-            Console.Error.WriteLine(error is Fault ? error.ToString() : "usage: chat.exe HOST:PORT [--name NAME] [--room ROOM] [--encoding ENCODING] [--count N] [--json] [--send-hex ENC HEX]...");
+            Console.Error.WriteLine(Payload.Printable(error is Fault ? error.ToString() : error.Message));
+            if (!(error is Fault)) Console.Error.WriteLine("usage: chat.exe HOST:PORT [--name NAME] [--room ROOM] [--encoding ENCODING] [--count N] [--json] [--send-hex ENC HEX]...");
             return error is Fault ? 1 : 2;
         }
         return chat.Run();
@@ -47,38 +48,45 @@ internal sealed class Chat
     private void Read(string[] words)
     {
         var rest = new Queue<string>(words);
-        Func<string> next = () => rest.Count > 0 ? rest.Dequeue() : throw new FormatException();
         while (rest.Count > 0)
         {
-            var word = next();
+            var word = rest.Dequeue();
+            Func<string> next = () => rest.Count > 0 ? rest.Dequeue() : throw new FormatException(word + " needs a value");
             switch (word)
             {
                 case "--name": hello.Name = next(); break;
                 case "--room": hello.Room = next(); break;
-                case "--count": count = int.Parse(next()); break;
+                case "--count": count = Number(word, next(), 1, int.MaxValue); break;
                 case "--json": json = true; break;
                 case "--encoding":
-                    var preferred = Array.IndexOf(Preferences, next());
-                    if (preferred < 0) throw new FormatException();
+                    var name = next();
+                    var preferred = Array.IndexOf(Preferences, name);
+                    if (preferred < 0) throw new FormatException("--encoding: unknown encoding " + name);
                     hello.Preferred = (TextEncoding)preferred;
                     break;
                 case "--send-hex":
-                    var encoding = byte.Parse(next());
-                    if (encoding > 4) throw new FormatException();
+                    var encoding = (TextEncoding)Number(word, next(), 0, 4);
                     var hex = next();
+                    if (hex.Length % 2 != 0 || !hex.All(Uri.IsHexDigit)) throw new FormatException("--send-hex: " + hex + " is not hex");
                     var octets = Enumerable.Range(0, hex.Length / 2).Select(at => Convert.ToByte(hex.Substring(2 * at, 2), 16)).ToArray();
-                    sends.Add(Payload.Decode(octets, (TextEncoding)encoding));
+                    sends.Add(Payload.Decode(octets, encoding));
                     break;
                 default:
                     var colon = word.LastIndexOf(':');
-                    if (colon < 0 || host != null) throw new FormatException();
+                    if (colon < 0 || host != null) throw new FormatException("unexpected argument " + word);
                     host = word.Substring(0, colon).Trim('[', ']');
-                    port = int.Parse(word.Substring(colon + 1));
+                    port = Number("port", word.Substring(colon + 1), 0, 0xFFFF);
                     break;
             }
         }
-        if (host == null || count < 1) throw new FormatException();
-        hello.Body(); // judges it
+        if (host == null) throw new FormatException("the address of the hub is missing: give HOST:PORT");
+        hello.Body(); // throws if it is illegal
+    }
+
+    private static int Number(string option, string value, int least, int most)
+    {
+        if (int.TryParse(value, out var number) && number >= least && number <= most) return number;
+        throw new FormatException(option + ": " + value + " is not a number from " + least + " to " + most);
     }
 
     private int Run()
@@ -95,15 +103,15 @@ internal sealed class Chat
     {
         try
         {
-            Hear(message);
+            Handle(message);
         }
         catch (Fault fault)
         {
-            Complain(fault.ToString()); // nothing of what it wanted to say was sent
+            Report(fault.ToString()); // the answer was not sent
         }
     }
 
-    private void Hear(Message message)
+    private void Handle(Message message)
     {
         if (message.Kind == Kind.Welcome)
         {
@@ -111,9 +119,9 @@ internal sealed class Chat
             foreach (var payload in sends) connection.Send(new Message(Kind.Post, payload));
             new Thread(ReadLines) { IsBackground = true }.Start();
         }
-        if (message.Kind == Kind.Error) Complain(message.Code + ": " + message.Payload.Text);
-        if (message.Kind == Kind.Request) connection.Refuse(message, new Fault("policy", "a person sits here, who answers no requests"));
-        if (message.Kind == Kind.Pong) connection.Close(); // everything said has been acted on
+        if (message.Kind == Kind.Error) Report(message.Code + ": " + message.Payload.Text);
+        if (message.Kind == Kind.Request) connection.Refuse(message, new Fault("policy", "this is a chat client, which answers no requests"));
+        if (message.Kind == Kind.Pong) connection.Close(); // the peer has acted on everything that was sent
         if (got == count) return;
         var line = json ? AsJson(message) : Plain(message);
         if (line != null) output.WriteLine(line);
@@ -122,7 +130,7 @@ internal sealed class Chat
 
     private void OnEnded(Fault fault)
     {
-        if (fault != null) Complain(fault.ToString());
+        if (fault != null) Report(fault.ToString());
         ui.Stop();
     }
 
@@ -135,12 +143,12 @@ internal sealed class Chat
             var words = line.Split(new[] { ' ' }, 3);
             uint to = 0;
             var isToOne = words[0] == "/to";
-            if (isToOne && (words.Length < 2 || !uint.TryParse(words[1], out to) || to == 0)) Complain("say /to ID text, ID being a member's number");
+            if (isToOne && (words.Length < 2 || !uint.TryParse(words[1], out to) || to == 0)) Report("write /to ID text, where ID is a member's number");
             else connection.Post(isToOne ? words.Skip(2).FirstOrDefault() ?? "" : line, to);
         }
         catch (Fault fault)
         {
-            Complain(fault.ToString());
+            Report(fault.ToString());
         }
     }
 
@@ -149,13 +157,13 @@ internal sealed class Chat
         var input = new StreamReader(Console.OpenStandardInput(), new UTF8Encoding(false));
         for (var line = input.ReadLine(); line != null; line = input.ReadLine())
         {
-            var said = line;
-            ui.Send(_ => OnLine(said), null);
+            var current = line;
+            ui.Send(_ => OnLine(current), null);
         }
         ui.Send(_ => OnLine(null), null);
     }
 
-    private void Complain(string line)
+    private void Report(string line)
     {
         status = 1;
         Console.Error.WriteLine(Payload.Printable(line));
@@ -167,7 +175,7 @@ internal sealed class Chat
         {
             case Kind.Delivery: return it.Name + (it.To == 0 ? "" : it.To == member ? " (to you)" : " (to " + it.To + ")") + ": " + Shown(it.Payload);
             case Kind.Presence:
-                if (it.Event == PresenceEvent.Crowd) return "* " + it.Member + " in " + it.Payload.Text + ", too many to tell who comes and goes";
+                if (it.Event == PresenceEvent.Crowd) return "* " + it.Member + " in " + it.Payload.Text + ", too many to announce who joins and leaves";
                 return "* " + it.Payload.Text + " " + it.Event.ToString().ToLowerInvariant();
             case Kind.Gap: return "* " + it.Missed + " messages missed";
             default: return null;
@@ -205,7 +213,7 @@ internal sealed class Chat
     }
 }
 
-/// <summary>Stands for a window's message loop: what is posted runs on the thread that called Run, one after the other.</summary>
+/// <summary>Stands for the message loop of a window: posted work runs on the thread that called Run, in order.</summary>
 internal sealed class UiThread : SynchronizationContext
 {
     private readonly BlockingCollection<Action> work = new BlockingCollection<Action>();
@@ -213,7 +221,7 @@ internal sealed class UiThread : SynchronizationContext
 
     public override void Post(SendOrPostCallback callback, object state) => work.Add(() => callback(state));
 
-    /// <summary>Posts, and waits until it was done; not for the loop's own thread.</summary>
+    /// <summary>Posts work and waits until it is done. Do not call it on the loop's own thread.</summary>
     public override void Send(SendOrPostCallback callback, object state)
     {
         using (var done = new ManualResetEventSlim())

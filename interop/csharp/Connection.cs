@@ -7,15 +7,15 @@ using System.Threading;
 namespace Bookend
 {
     /// <summary>
-    /// A session that owns a socket, with the callbacks of BeginConnect, BeginReceive and BeginSend. Every method may be
-    /// called from any thread and none blocks; every event is raised on the SynchronizationContext that was given, in order.
-    /// A Fault that leaves a handler, as when something is sent while the peer closes, ends this connection alone.
+    /// A session that owns a socket and uses BeginConnect, BeginReceive and BeginSend. Every method may be called from any
+    /// thread, and none blocks. Events are raised in order on the given SynchronizationContext. A Fault thrown by a handler,
+    /// for example because it sends while the peer closes, ends this connection only.
     /// </summary>
     public sealed class Connection
     {
-        private const int MaxWaiting = 1 << 20; // bytes of messages posted and not yet handled; more are left to the peer
-        private const int MaxUnsent = 1 << 16; // bytes that wait for a peer who does not read: nothing is read meanwhile
-        private const int MessageCost = 256; // bytes that even an empty message takes
+        private const int MaxWaiting = 1 << 20; // bytes of messages posted and not yet handled; beyond that, reading stops
+        private const int MaxUnsent = 1 << 16; // bytes queued for a peer that does not read; beyond that, reading stops
+        private const int MessageCost = 256; // memory for an empty message, in bytes
         private const long Stall = 10000; // ms without progress in writing
         private static readonly Stopwatch Watch = Stopwatch.StartNew();
 
@@ -26,11 +26,11 @@ namespace Bookend
         private readonly byte[] buffer = new byte[1 << 16];
         private readonly Queue<byte[]> outgoing = new Queue<byte[]>();
         private readonly Timer timer;
-        private int sent; // bytes of the first of `outgoing`
+        private int sent; // written bytes of the first frame in `outgoing`
         private long unsent, waiting, progress;
-        private long pausedAt = long.MaxValue; // since when nothing is read
-        private Fault refused; // what left a handler
-        private Fault ended; // why the session is over; told once the last words are out and the peer's have come
+        private long pausedAt = long.MaxValue; // when reading stopped
+        private Fault handlerFault; // thrown by a handler
+        private Fault ended; // why the session is over; reported once everything is written and the peer has closed
         private bool isSending, isReading, halfCloses, isShut, isBroken, isClosed, isOpened;
 
         public Connection(Socket socket, Role role, Hello hello, SynchronizationContext context)
@@ -38,21 +38,22 @@ namespace Bookend
             this.socket = socket;
             this.context = context;
             session = new Session(role, hello);
-            timer = new Timer(_ => Do(OnTime), null, Timeout.Infinite, Timeout.Infinite);
+            timer = new Timer(_ => Locked(OnTime), null, Timeout.Infinite, Timeout.Infinite);
         }
 
-        /// <summary>The peer's HELLO has come: messages can be sent.</summary>
+        /// <summary>The peer's HELLO has arrived: messages can be sent.</summary>
         public event Action Opened;
 
-        /// <summary>A message came.</summary>
+        /// <summary>A message arrived.</summary>
         public event Action<Message> Received;
 
-        /// <summary>The answer to an own REQUEST came and cannot be read.</summary>
+        /// <summary>The answer to one of this side's REQUESTs cannot be read.</summary>
         public event Action<Unreadable> Unreadable;
 
-        /// <summary>The connection is over; the fault is null if this side closed, or the peer with `normal`.</summary>
+        /// <summary>The connection is over. The fault is null if this side closed, or the peer closed with `normal`.</summary>
         public event Action<Fault> Ended;
 
+        /// <summary>Whether the hub profile is in force (R9.1).</summary>
         public bool HasHub { get { lock (gate) return session.HasHub; } }
 
         private static long Now => Watch.ElapsedMilliseconds;
@@ -60,21 +61,21 @@ namespace Bookend
         /// <summary>Connects, then exchanges HELLOs. Subscribe to the events first.</summary>
         public void BeginConnect(string host, int port) => socket.BeginConnect(host, port, OnConnected, null);
 
-        /// <summary>Exchanges HELLOs over a socket that is connected already.</summary>
-        public void Start() => Do(() => Apply(session.Start(Now)));
+        /// <summary>Exchanges HELLOs over a connected socket.</summary>
+        public void Start() => Locked(() => Apply(session.Start(Now)));
 
-        /// <summary>Sends a message, or throws Refused.</summary>
-        public void Send(Message message) => Do(() => Apply(session.Send(message, Now)));
+        /// <summary>Sends a message. Throws Refused.</summary>
+        public void Send(Message message) => Locked(() => Apply(session.Send(message, Now)));
 
-        /// <summary>Posts text to a member of the room, or to everyone, in the encoding that the hub prefers.</summary>
-        public void Post(string text, uint to = 0) => Do(() =>
+        /// <summary>Posts text in the encoding that the peer prefers, to a member of the room, or to everyone if `to` is 0.</summary>
+        public void Post(string text, uint to = 0) => Locked(() =>
         {
-            if (to != 0 && session.IsOpen && !session.HasHub) throw new Refused("no-such-member", "there are no members without a hub");
+            if (to != 0 && session.IsOpen && !session.HasHub) throw new Refused("no-such-member", "without a hub there are no members");
             var payload = Payload.Of(text, session.Peer?.Preferred ?? TextEncoding.Utf8, TextEncoding.Utf8);
             Apply(session.Send(new Message(session.HasHub ? Kind.Post : Kind.Message, payload) { To = to }, Now));
         });
 
-        /// <summary>Answers a message that was received with an ERROR.</summary>
+        /// <summary>Answers a received message with an ERROR.</summary>
         public void Refuse(Message message, Fault fault)
         {
             var reason = Message.Reason(fault.Message, TextEncoding.Ascii);
@@ -83,9 +84,9 @@ namespace Bookend
         }
 
         /// <summary>Sends CLOSE, unless one was sent already.</summary>
-        public void Close(ushort code = 1000) => Do(() => Apply(session.Close(code, null, Now)));
+        public void Close(ushort code = 1000) => Locked(() => Apply(session.Close(code, null, Now)));
 
-        private void OnConnected(IAsyncResult result) => Do(() =>
+        private void OnConnected(IAsyncResult result) => Locked(() =>
         {
             try
             {
@@ -102,7 +103,7 @@ namespace Bookend
             Apply(session.Start(Now));
         });
 
-        private void OnReceived(IAsyncResult result) => Do(() =>
+        private void OnReceived(IAsyncResult result) => Locked(() =>
         {
             isReading = false;
             if (isClosed) return;
@@ -117,7 +118,7 @@ namespace Bookend
             Apply(count > 0 ? session.Receive(buffer, 0, count, Now) : session.EndOfStream(Now));
         });
 
-        private void OnSent(IAsyncResult result) => Do(() =>
+        private void OnSent(IAsyncResult result) => Locked(() =>
         {
             isSending = false;
             if (isClosed) return;
@@ -147,8 +148,8 @@ namespace Bookend
             else Apply(session.Tick(Now));
         }
 
-        /// <summary>Does something under the lock, and then what follows from it.</summary>
-        private void Do(Action work)
+        /// <summary>Runs work under the lock, then settles.</summary>
+        private void Locked(Action work)
         {
             lock (gate)
             {
@@ -157,35 +158,35 @@ namespace Bookend
             }
         }
 
-        private void Apply(List<Act> acts)
+        private void Apply(List<SessionAction> actions)
         {
             if (!isOpened && session.Peer != null)
             {
                 isOpened = true;
                 Raise(() => Opened?.Invoke());
             }
-            foreach (var act in acts)
+            foreach (var action in actions)
             {
-                // A PONG says that what came before its PING was acted on (R3.10), so it goes behind the events.
-                if (act.Write != null && act.Write[2] == (byte)Kind.Pong) context.Post(_ => Do(() => WritePong(act.Write)), null);
-                else if (act.Write != null) Write(act.Write);
-                if (act.Deliver != null) Deliver(act);
-                if (act.Unreadable != null) Raise(() => Unreadable?.Invoke(act.Unreadable));
-                if (act.HalfClose) halfCloses = true;
-                if (act.End != null) ended = refused ?? (act.Fault is PeerClosed && act.Fault.Code == 1000 ? null : act.Fault);
+                // A PONG confirms that everything before its PING was acted on (R3.10), so it is written after the events.
+                if (action.Write != null && action.Write[2] == (byte)Kind.Pong) context.Post(_ => Locked(() => WritePong(action.Write)), null);
+                else if (action.Write != null) Write(action.Write);
+                if (action.Deliver != null) Deliver(action);
+                if (action.Unreadable != null) Raise(() => Unreadable?.Invoke(action.Unreadable));
+                if (action.HalfClose) halfCloses = true;
+                if (action.End != null) ended = handlerFault ?? (action.Fault is PeerClosed && action.Fault.Code == 1000 ? null : action.Fault);
             }
         }
 
-        private void Deliver(Act act)
+        private void Deliver(SessionAction action)
         {
-            var cost = act.Frame.Body.Length + MessageCost;
+            var cost = action.Frame.Body.Length + MessageCost;
             waiting += cost;
-            Raise(() => Received?.Invoke(act.Deliver), () => waiting -= cost);
+            Raise(() => Received?.Invoke(action.Deliver), () => waiting -= cost);
         }
 
         private void RaiseEnded(Fault fault) => Raise(() => Ended?.Invoke(fault));
 
-        /// <summary>Lets a handler run on the context, and then does something under the lock.</summary>
+        /// <summary>Runs a handler on the context, and then other work under the lock.</summary>
         private void Raise(Action handler, Action then = null) => context.Post(_ =>
         {
             try
@@ -194,22 +195,22 @@ namespace Bookend
             }
             catch (Fault fault)
             {
-                Do(() => EndBecauseOf(fault));
+                Locked(() => CloseWith(fault));
             }
             finally
             {
-                Do(() => then?.Invoke());
+                Locked(() => then?.Invoke());
             }
         }, null);
 
-        private void EndBecauseOf(Fault fault)
+        private void CloseWith(Fault fault)
         {
-            if (!session.IsOpen) return; // too late to be said
-            refused = fault;
+            if (!session.IsOpen) return; // too late to report it to the peer
+            handlerFault = fault;
             Apply(session.Close(1011, fault.ToString(), Now));
         }
 
-        /// <summary>While nothing is read, the peer is not to blame for its silence.</summary>
+        /// <summary>Reports to the session how long reading was paused.</summary>
         private void Excuse()
         {
             if (pausedAt == long.MaxValue) return;
@@ -233,7 +234,7 @@ namespace Bookend
 
         private void Break()
         {
-            isBroken = true; // what the peer said last may still be read
+            isBroken = true; // the peer's last messages can still be read
             outgoing.Clear();
             unsent = 0;
         }

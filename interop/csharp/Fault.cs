@@ -4,13 +4,13 @@ using System.Linq;
 
 namespace Bookend
 {
-    /// <summary>A rule that was broken. The name is the same word on the wire, in logs and in every language (SPEC section 6).</summary>
+    /// <summary>A broken rule. Its name is the same on the wire, in logs and in every language (SPEC section 6).</summary>
     public class Fault : Exception
     {
-        /// <summary>Bytes that a reason may have (R6.5).</summary>
+        /// <summary>The longest reason, in bytes (R6.5).</summary>
         public const int MaxReason = 200;
 
-        /// <summary>For a rule of SPEC; the offset is in bytes, of the stream for framing, of the payload for text.</summary>
+        /// <summary>The offset is in bytes: in the stream for framing, in the payload for text; null if it has none.</summary>
         public Fault(string name, string detail = "", long? offset = null)
             : base(detail == "" ? name : name + ": " + detail)
         {
@@ -23,7 +23,7 @@ namespace Bookend
         public string Detail { get; }
         public long? Offset { get; }
 
-        /// <summary>The u16 of CLOSE and ERROR, or null for what is local only.</summary>
+        /// <summary>The u16 of CLOSE and ERROR, or null if the fault has no code on the wire.</summary>
         public virtual ushort? Code => CodeOf(Name);
 
         /// <summary>One line for people.</summary>
@@ -37,10 +37,10 @@ namespace Bookend
             return null;
         }
 
-        /// <summary>The first name that the table gives for a code, or null.</summary>
+        /// <summary>The first name of a code in the table, or null.</summary>
         public static string FirstName(ushort code) => Codes.TryGetValue(code, out var names) ? names[0] : null;
 
-        // SPEC section 6: the first name of a code is the one to use for it.
+        // SPEC section 6. The first name of a code is its preferred name.
         private static readonly Dictionary<ushort, string[]> Codes = new Dictionary<ushort, string[]>
         {
             [1000] = new[] { "normal" },
@@ -70,13 +70,13 @@ namespace Bookend
         };
     }
 
-    /// <summary>The application asked for what this session must not send; nothing was sent.</summary>
+    /// <summary>The application asked to send something that this session must not send. Nothing was sent.</summary>
     public sealed class Refused : Fault
     {
         public Refused(string name, string detail) : base(name, detail) { }
     }
 
-    /// <summary>The answer to the own REQUEST of this id came and cannot be read; the session goes on.</summary>
+    /// <summary>The answer to this side's REQUEST with this id cannot be read. The session stays open.</summary>
     public sealed class Unreadable : Fault
     {
         public Unreadable(uint id, Fault fault) : base(fault.Name, fault.Detail, fault.Offset) { Id = id; }
@@ -84,7 +84,7 @@ namespace Bookend
         public uint Id { get; }
     }
 
-    /// <summary>The peer closed the connection: the code counts, the reason is for people (R6.3).</summary>
+    /// <summary>The peer closed the connection. Programs use the code; the reason is for people (R6.3).</summary>
     public sealed class PeerClosed : Fault
     {
         private readonly ushort code;

@@ -38,7 +38,7 @@ namespace Bookend
         }
     }
 
-    /// <summary>Numbers in network byte order, whatever the machine's.</summary>
+    /// <summary>Numbers in network byte order.</summary>
     internal static class BigEndian
     {
         public static ulong Read(byte[] octets, int at, int width)
@@ -55,8 +55,8 @@ namespace Bookend
     }
 
     /// <summary>
-    /// Turns bytes into frames, however they were cut: Feed what was read, then call Next until it returns null.
-    /// Memory follows what has arrived, never what a length claims. A fault is sticky. Not thread-safe.
+    /// Turns bytes into frames, wherever reads split them: Feed what was read, then call Next until it returns null.
+    /// Memory grows with the bytes that have arrived, never with a claimed length. A fault is sticky. Not thread-safe.
     /// </summary>
     public sealed class Decoder
     {
@@ -65,19 +65,19 @@ namespace Bookend
 
         private byte[] buffer = new byte[0];
         private int from, to; // the next frame's bytes in the buffer
-        private long start, judged; // offsets in the stream: of the next frame, behind the last byte that decided anything
+        private long start, examined; // offsets in the stream: of the next frame, and after the last byte that was examined
         private Fault fault;
 
         public Decoder(uint limit) { Limit = limit; }
 
-        /// <summary>Bytes of body, the limit in force; it may change between frames.</summary>
+        /// <summary>The longest allowed body, in bytes. It may change between frames.</summary>
         public uint Limit { get; set; }
 
-        /// <summary>How many bytes of the next frame have arrived; 0 between frames.</summary>
+        /// <summary>The number of bytes of the next frame that have arrived; 0 between frames.</summary>
         public int Pending => to - from;
 
-        /// <summary>How many bytes have arrived behind the last one that decided anything.</summary>
-        public long Unused => start + Pending - judged;
+        /// <summary>The number of bytes that have arrived after the last one that was examined.</summary>
+        public long Unused => start + Pending - examined;
 
         /// <summary>Adds bytes that have arrived.</summary>
         public void Feed(byte[] octets, int at, int count)
@@ -95,7 +95,7 @@ namespace Bookend
             to += count;
         }
 
-        /// <summary>Whether the next frame's header is complete; throws Fault bad-start, unknown-encoding, too-long.</summary>
+        /// <summary>Whether the header of the next frame is complete. Throws Fault bad-start, unknown-encoding or too-long.</summary>
         public bool Header(out byte kind, out uint length)
         {
             kind = 0;
@@ -112,7 +112,7 @@ namespace Bookend
             return true;
         }
 
-        /// <summary>A copy of the first bytes of body as far as they have arrived; not verified, only for faults named early (R4.7).</summary>
+        /// <summary>A copy of at most `count` received bytes of the body. They are not verified; use them only for early faults (R4.7).</summary>
         public byte[] Body(int count)
         {
             if (!Header(out _, out var length)) return new byte[0];
@@ -121,33 +121,33 @@ namespace Bookend
             return octets;
         }
 
-        /// <summary>The next frame, or null while it is not complete; throws Fault.</summary>
+        /// <summary>The next frame, or null while it is not complete. Throws Fault.</summary>
         public Frame Next()
         {
             if (!Header(out var kind, out var length)) return null;
-            var behind = Frame.HeaderLength + (long)length;
-            for (var at = 0; at < 2 && behind + at < Pending; at++)
-                if (buffer[from + behind + at] != End[at]) throw Fail("bad-end", behind + at, Found(behind + at));
-            if (Pending < behind + 2) return null;
+            var end = Frame.HeaderLength + (long)length;
+            for (var at = 0; at < 2 && end + at < Pending; at++)
+                if (buffer[from + end + at] != End[at]) throw Fail("bad-end", end + at, Found(end + at));
+            if (Pending < end + 2) return null;
             var body = new byte[length];
             Buffer.BlockCopy(buffer, from + Frame.HeaderLength, body, 0, body.Length);
             var frame = new Frame(kind, (TextEncoding)buffer[from + 3], body);
-            from += (int)behind + 2;
-            judged = start += behind + 2;
+            from += (int)end + 2;
+            examined = start += end + 2;
             if (from == to) from = to = 0;
             return frame;
         }
 
-        /// <summary>Makes a fault sticky that the caller found in the first bytes of the next frame; returns it.</summary>
-        public Fault Abandon(Fault found, long behind)
+        /// <summary>Makes a fault in the first `length` bytes of the next frame sticky, and returns it.</summary>
+        public Fault Fail(Fault found, long length)
         {
-            judged = start + behind;
+            examined = start + length;
             return fault = found;
         }
 
         private string Found(long at) => "found " + buffer[from + at].ToString("x2");
 
         private Fault Fail(string name, long at, string detail, int width = 1) =>
-            Abandon(new Fault(name, detail, start + at), at + width);
+            Fail(new Fault(name, detail, start + at), at + width);
     }
 }

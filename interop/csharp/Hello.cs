@@ -27,10 +27,10 @@ namespace Bookend
 
         public bool Accepts(TextEncoding encoding) => (Accepted >> (int)encoding & 1) == 1;
 
-        /// <summary>The body of the frame, options in the order of their type. Throws Fault bad-hello.</summary>
+        /// <summary>The body of the frame, with the options in the order of their types. Throws Fault bad-hello.</summary>
         public byte[] Body()
         {
-            Judge();
+            CheckFields();
             var fixedPart = new byte[Length];
             Prefix.CopyTo(fixedPart, 0);
             fixedPart[12] = Major;
@@ -54,20 +54,20 @@ namespace Bookend
             return octets.ToArray();
         }
 
-        /// <summary>The HELLO in a body, judged in the order of R4.19. Throws Fault bad-hello, bad-canary, version.</summary>
+        /// <summary>Decodes a body and checks it in the order of R4.19. Throws Fault bad-hello, bad-canary or version.</summary>
         public static Hello Parse(byte[] body)
         {
-            var wrong = JudgePrefix(body, out _);
+            var wrong = CheckPrefix(body, out _);
             if (wrong != null) throw wrong;
             Check(body.Length >= Length, body.Length + " bytes");
-            if (body[12] != 1) throw new Fault("version", "found " + body[12] + ", this is 1");
+            if (body[12] != 1) throw new Fault("version", "found major version " + body[12] + ", this side has 1");
             var options = new byte[6][];
             for (var at = Length; at < body.Length;)
             {
                 Check(at + 2 <= body.Length && at + 2 + body[at + 1] <= body.Length, "an option runs past the end");
                 if (body[at] >= 1 && body[at] <= 5)
                 {
-                    Check(options[body[at]] == null, "option " + body[at] + " comes twice");
+                    Check(options[body[at]] == null, "option " + body[at] + " appears twice");
                     options[body[at]] = body.Skip(at + 2).Take(body[at + 1]).ToArray();
                 }
                 at += 2 + body[at + 1];
@@ -87,12 +87,12 @@ namespace Bookend
                 Resume = options[4] == null ? (ulong?)null : BigEndian.Read(options[4], 0, 8),
                 Software = Line(options[5]),
             };
-            hello.Judge();
+            hello.CheckFields();
             return hello;
         }
 
-        /// <summary>Compares as much of magic and canary as has arrived (R4.7); null if nothing is wrong.</summary>
-        public static Fault JudgePrefix(byte[] body, out int position)
+        /// <summary>Checks as much of the magic and canary as has arrived (R4.7). Returns null if nothing is wrong.</summary>
+        public static Fault CheckPrefix(byte[] body, out int position)
         {
             for (position = 0; position < body.Length && position < Prefix.Length; position++)
                 if (body[position] != Prefix[position])
@@ -102,13 +102,13 @@ namespace Bookend
             return null;
         }
 
-        private void Judge()
+        private void CheckFields()
         {
-            Check((Accepted & ~0x1F) == 0 && (Accepted & 7) == 7, "accepted " + Accepted.ToString("x2"));
-            Check((byte)Preferred <= 4 && Accepts(Preferred), "preferred " + (byte)Preferred);
-            Check(MaxBody >= 1024 && MaxBody <= Frame.MaxLength, "max body " + MaxBody);
+            Check((Accepted & ~0x1F) == 0 && (Accepted & 7) == 7, "accepted is " + Accepted.ToString("x2"));
+            Check((byte)Preferred <= 4 && Accepts(Preferred), "preferred is " + (byte)Preferred);
+            Check(MaxBody >= 1024 && MaxBody <= Frame.MaxLength, "max body is " + MaxBody);
             foreach (var line in new[] { Name, Room, Software })
-                Check(line == null || Payload.IsPlainLine(line, 1, 64), "an option is no plain line of 1 to 64 bytes");
+                Check(line == null || Payload.IsPlainLine(line, 1, 64), "an option is not a plain line of 1 to 64 bytes");
             Check(Token == null || Token.Length >= 1 && Token.Length <= 255, "token is not 1 to 255 bytes");
         }
 

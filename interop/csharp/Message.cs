@@ -9,10 +9,10 @@ namespace Bookend
         Welcome = 0x10, Presence = 0x11, Post = 0x12, Delivery = 0x13, Gap = 0x14,
     }
 
-    /// <summary>What a PRESENCE says of a member; in a Crowd, Member is how many are here.</summary>
+    /// <summary>The event of a PRESENCE. With Crowd, Member is the number of members in the room.</summary>
     public enum PresenceEvent : byte { Here = 0, Joined = 1, Left = 2, Crowd = 3 }
 
-    /// <summary>A decoded frame. Which properties count depends on the kind: those that SPEC sections 3 and 9 give it.</summary>
+    /// <summary>A decoded frame. Its kind determines which properties are used (SPEC sections 3 and 9).</summary>
     public sealed class Message
     {
         private const int MaxPing = 64; // bytes
@@ -25,7 +25,7 @@ namespace Bookend
 
         public Kind Kind { get; }
 
-        /// <summary>Also the reason, the greeting, and the name in a PRESENCE.</summary>
+        /// <summary>Also a reason, a greeting, or the name in a PRESENCE.</summary>
         public Payload Payload { get; private set; }
 
         public uint Id { get; set; }
@@ -40,7 +40,7 @@ namespace Bookend
         public string Name { get; set; } = "";
         public ulong Missed { get; set; }
 
-        /// <summary>The number of the frame that it came in, for an ERROR about it.</summary>
+        /// <summary>The number of the frame that carried the message, for an ERROR that answers it.</summary>
         public uint Number { get; internal set; }
 
         public static bool IsHub(byte kind) => kind >= 0x10 && kind <= 0x14;
@@ -48,8 +48,8 @@ namespace Bookend
         public static bool IsPrivate(byte kind) => kind >= 0xC0 && kind <= 0xEF;
 
         /// <summary>
-        /// The message in a frame, the hub profile being in force; null if its kind is to be ignored (R3.6).
-        /// Throws Fault unknown-kind, malformed, bad-text.
+        /// Decodes a frame, with the hub profile in force. Returns null if the kind must be ignored (R3.6).
+        /// Throws Fault unknown-kind, malformed or bad-text.
         /// </summary>
         public static Message Parse(Frame frame, params byte[] agreed)
         {
@@ -63,32 +63,32 @@ namespace Bookend
             message.Exchange(reader);
             Check(reader.IsWhole, "kind " + frame.Kind.ToString("x2") + " with " + body.Length + " bytes");
             if (message.Kind == Kind.Delivery) reader.ReadName(message);
-            message.JudgeFields();
+            message.CheckFields();
             message.Payload = message.DecodeRest(reader.Rest(), frame.Encoding);
-            message.JudgePayload();
+            message.CheckPayload();
             return message;
         }
 
-        /// <summary>The frame of the message. Throws Fault malformed.</summary>
+        /// <summary>Encodes the message as a frame. Throws Fault malformed or unmappable-text.</summary>
         public Frame ToFrame()
         {
             Check(Allows(Payload.Encoding), Kind + " in encoding " + (int)Payload.Encoding);
-            JudgeFields();
-            JudgePayload();
+            CheckFields();
+            CheckPayload();
             var writer = new Fields(null);
             Exchange(writer);
             if (Kind == Kind.Delivery) writer.WriteName(this);
             return new Frame((byte)Kind, Payload.Encoding, writer.Written.Concat(Payload.Sendable).ToArray());
         }
 
-        /// <summary>A reason of at most 200 bytes (R6.5), cut between characters.</summary>
-        public static Payload Reason(string words, TextEncoding wanted)
+        /// <summary>A reason of at most 200 bytes (R6.5), truncated between characters.</summary>
+        public static Payload Reason(string text, TextEncoding wanted)
         {
-            for (;; words = words.Substring(0, words.Length - (words.Length > 1 && char.IsLowSurrogate(words[words.Length - 1]) ? 2 : 1)))
+            for (;; text = text.Substring(0, text.Length - (text.Length > 1 && char.IsLowSurrogate(text[text.Length - 1]) ? 2 : 1)))
             {
-                if (words.Length > Fault.MaxReason) continue;
-                var text = Payload.Of(words, wanted, TextEncoding.Utf8);
-                if (text.Octets.Length <= Fault.MaxReason) return text;
+                if (text.Length > Fault.MaxReason) continue;
+                var payload = Payload.Of(text, wanted, TextEncoding.Utf8);
+                if (payload.Octets.Length <= Fault.MaxReason) return payload;
             }
         }
 
@@ -104,7 +104,7 @@ namespace Bookend
             }
         }
 
-        /// <summary>The fixed part, the same for reading and writing.</summary>
+        /// <summary>Reads or writes the fixed part.</summary>
         private void Exchange(Fields fields)
         {
             switch (Kind)
@@ -149,19 +149,19 @@ namespace Bookend
             }
         }
 
-        private void JudgeFields()
+        private void CheckFields()
         {
-            if (Kind == Kind.Request || Kind == Kind.Reply) Check(Id != 0, "id 0");
-            if (Kind == Kind.Presence) Check(Event <= PresenceEvent.Crowd, "event " + (byte)Event);
-            if (Kind == Kind.Delivery) Check(Payload.IsPlainLine(Name, 0, 64), "the name is no plain line of at most 64 bytes");
+            if (Kind == Kind.Request || Kind == Kind.Reply) Check(Id != 0, "id is 0");
+            if (Kind == Kind.Presence) Check(Event <= PresenceEvent.Crowd, "event is " + (byte)Event);
+            if (Kind == Kind.Delivery) Check(Payload.IsPlainLine(Name, 0, 64), "the name is not a plain line of at most 64 bytes");
         }
 
-        private void JudgePayload()
+        private void CheckPayload()
         {
             var length = Payload.Octets.Length;
             if (Kind == Kind.Ping || Kind == Kind.Pong) Check(length <= MaxPing, length + " bytes");
             if (Kind == Kind.Gap) Check(length == 0, "a GAP with a payload");
-            if (Kind == Kind.Presence) Check(Payload.IsPlainLine(Payload.Text, 1, 64), "the name is no plain line of 1 to 64 bytes");
+            if (Kind == Kind.Presence) Check(Payload.IsPlainLine(Payload.Text, 1, 64), "the name is not a plain line of 1 to 64 bytes");
         }
 
         private static void Check(bool holds, string detail)
@@ -172,7 +172,7 @@ namespace Bookend
         /// <summary>Reads numbers from a body, or writes them.</summary>
         private sealed class Fields
         {
-            private readonly byte[] body; // null: it writes
+            private readonly byte[] body; // null when writing
             private int at;
 
             public Fields(byte[] body) { this.body = body; }
@@ -198,7 +198,7 @@ namespace Bookend
 
             public void ReadName(Message message)
             {
-                Check(NameLength <= 64 && at + NameLength <= body.Length, "a name of " + NameLength + " bytes");
+                Check(NameLength <= 64 && at + NameLength <= body.Length, "the name has " + NameLength + " bytes");
                 message.Name = Payload.Line(body.Skip(at).Take(NameLength).ToArray());
                 at += NameLength;
             }

@@ -1,41 +1,18 @@
 using System;
 using System.Collections.Generic;
-using System.Linq;
 
 namespace Bookend
 {
     public enum Role { Client, Server }
 
-    /// <summary>What a session wants done, in order.</summary>
-    public sealed class Act
-    {
-        /// <summary>Send these bytes, one whole frame; else null.</summary>
-        public byte[] Write { get; internal set; }
-
-        /// <summary>A message for the application, and the frame it came in; else null.</summary>
-        public Message Deliver { get; internal set; }
-        public Frame Frame { get; internal set; }
-
-        /// <summary>The answer to an own request came and cannot be read; else null.</summary>
-        public Unreadable Unreadable { get; internal set; }
-
-        /// <summary>Close the sending direction behind all that is written, and read on.</summary>
-        public bool HalfClose { get; internal set; }
-
-        /// <summary>The session is over: the first cause by name; else null.</summary>
-        public string End { get; internal set; }
-
-        /// <summary>The fault behind End; null if this side closed of its own will.</summary>
-        public Fault Fault { get; internal set; }
-    }
-
     /// <summary>
-    /// What one side of a connection does, without a socket and without a clock (SPEC section 7). Times are milliseconds
-    /// from any origin. Call Start first, and Tick when Deadline has come. Not thread-safe.
+    /// One side of a connection, without a socket or a clock (SPEC section 7). Times are milliseconds from any origin. Each
+    /// method returns the actions that the driver must carry out, in order. Call Start first, and Tick at each Deadline.
+    /// Not thread-safe.
     /// </summary>
     public sealed class Session
     {
-        private const int MaxLine = 1024; // bytes before the server's first F5 (R4.21)
+        private const int MaxPreamble = 1024; // bytes before the server's first F5 (R4.21)
         private const int MaxRequests = 64;
         private const int DrainBytes = 1 << 16;
         private const uint BeforeHello = 4096;
@@ -46,14 +23,14 @@ namespace Bookend
         private readonly Clock clock = new Clock();
         private readonly Window pings = new Window(10, 10000), empties = new Window(1000, 1000);
         private readonly Decoder decoder = new Decoder(BeforeHello);
-        private readonly HashSet<uint> asked = new HashSet<uint>(), owed = new HashSet<uint>(); // unanswered ids, own and the peer's
-        private readonly HashSet<string> ponged = new HashSet<string>(); // payloads of PINGs without PONG
+        private readonly HashSet<uint> asked = new HashSet<uint>(), owed = new HashSet<uint>(); // ids of unanswered requests: this side's, the peer's
+        private readonly HashSet<string> unansweredPings = new HashSet<string>(); // payloads of the application's unanswered PINGs
         private State state = State.Greeting;
-        private int skipped = -1; // bytes before the first frame; -1: nothing is skipped
-        private uint number; // of the frame that comes next
+        private int skipped = -1; // bytes before the first frame; -1 if none are skipped
+        private uint number; // of the next frame
         private long discarded;
-        private Act end;
-        private bool endIsTold;
+        private SessionAction end;
+        private bool endIsReported;
 
         public Session(Role role, Hello hello, params byte[] agreed)
         {
@@ -66,83 +43,90 @@ namespace Bookend
         public Role Role { get; }
         public Hello Hello { get; }
 
-        /// <summary>The other side's HELLO, once accepted.</summary>
+        /// <summary>The other side's HELLO, or null before it has been accepted.</summary>
         public Hello Peer { get; private set; }
 
+        /// <summary>Whether messages can be sent.</summary>
         public bool IsOpen => state == State.Open;
+        /// <summary>Whether the session is over. The driver then closes the stream.</summary>
         public bool IsDone => state == State.Closed;
+        /// <summary>Whether the hub profile is in force (R9.1).</summary>
         public bool HasHub => Peer != null && Peer.Hub && Hello.Hub;
 
-        /// <summary>When to call Tick; long.MaxValue: nothing is due.</summary>
+        /// <summary>The time of the next Tick, or long.MaxValue if nothing is due.</summary>
         public long Deadline => IsDone ? long.MaxValue : clock.NextDue().Key;
 
         private bool Reads => state == State.Greeting || state == State.Open;
 
-        // What the driver says
+        // Events from the driver
 
-        public List<Act> Start(long now)
+        /// <summary>The stream is connected.</summary>
+        public List<SessionAction> Start(long now)
         {
             clock.Start(now);
-            return Role == Role.Client ? new List<Act> { SendHello(now) } : new List<Act>();
+            return Role == Role.Client ? new List<SessionAction> { SendHello(now) } : new List<SessionAction>();
         }
 
-        public List<Act> Receive(byte[] octets, int at, int count, long now)
+        /// <summary>Bytes were received. An empty range does not count as activity of the peer.</summary>
+        public List<SessionAction> Receive(byte[] octets, int at, int count, long now)
         {
-            var acts = new List<Act>();
-            if (count > 0) clock.Heard = now; // none at all are no sign of life
-            if (state == State.Closing) Discard(count, acts);
-            if (!Reads) return acts;
+            var actions = new List<SessionAction>();
+            if (count > 0) clock.LastReceived = now;
+            if (state == State.Closing) Discard(count, actions);
+            if (!Reads) return actions;
             try
             {
-                FeedBehindLine(octets, at, count);
+                FeedAfterPreamble(octets, at, count);
                 while (Reads)
                 {
                     var frame = NextFrame(now);
-                    if (frame == null) return acts;
-                    Take(frame, now, acts);
+                    if (frame == null) return actions;
+                    Take(frame, now, actions);
                 }
             }
             catch (Fault fault)
             {
-                Fail(fault, now, acts);
+                Fail(fault, now, actions);
             }
-            Discard(decoder.Unused, acts);
-            return acts;
+            Discard(decoder.Unused, actions);
+            return actions;
         }
 
-        public List<Act> EndOfStream(long now)
+        /// <summary>No more bytes will arrive.</summary>
+        public List<SessionAction> EndOfStream(long now)
         {
-            var acts = new List<Act>();
-            if (Reads && decoder.Pending > 0) Fail(new Fault("truncated", decoder.Pending + " bytes of a frame"), now, acts);
+            var actions = new List<SessionAction>();
+            if (Reads && decoder.Pending > 0) Fail(new Fault("truncated", decoder.Pending + " bytes of a frame"), now, actions);
             else if (Reads) end = EndOf(new Fault("no-close"));
-            Finish(acts);
-            return acts;
+            Finish(actions);
+            return actions;
         }
 
-        /// <summary>The driver cannot go on, and closes the stream (R7.14).</summary>
-        public List<Act> Abort(Fault fault)
+        /// <summary>The driver cannot continue and closes the stream without a CLOSE: none can follow a half-written frame (R7.14).</summary>
+        public List<SessionAction> Abort(Fault fault)
         {
-            var acts = new List<Act>();
+            var actions = new List<SessionAction>();
             end = end ?? EndOf(fault);
-            Finish(acts);
-            return acts;
+            Finish(actions);
+            return actions;
         }
 
-        public List<Act> Tick(long now)
+        /// <summary>Handles everything that is due.</summary>
+        public List<SessionAction> Tick(long now)
         {
-            var acts = new List<Act>();
+            var actions = new List<SessionAction>();
             while (!IsDone)
             {
                 var due = clock.Overdue(now);
                 if (due.Key > now) break;
-                if (due.Value == "drain") Finish(acts);
-                else if (due.Value == "ping") acts.Add(Write(new Message(Kind.Ping), now));
-                else Fail(new Fault(due.Value), now, acts);
+                if (due.Value == "drain") Finish(actions);
+                else if (due.Value == "ping") actions.Add(Write(new Message(Kind.Ping), now));
+                else Fail(new Fault(due.Value), now, actions);
             }
-            return acts;
+            return actions;
         }
 
-        /// <summary>The driver did not read for so long: the peer is not to blame for it.</summary>
+        /// <summary>Extends the peer's deadlines by the time for which the driver did not read.</summary>
         public void Excuse(long duration)
         {
             clock.Excuse(duration);
@@ -150,51 +134,51 @@ namespace Bookend
             empties.Excuse(duration);
         }
 
-        /// <summary>Bytes have left: a long frame in transit keeps the promise (R7.2).</summary>
-        public void Wrote(long now) => clock.Wrote = now;
+        /// <summary>Bytes were written: a long frame in transit keeps the keepalive promise (R7.2).</summary>
+        public void Wrote(long now) => clock.LastSent = now;
 
-        // What the application says
+        // Calls from the application
 
-        /// <summary>Sends a message, or throws Refused or Fault malformed and sends nothing.</summary>
-        public List<Act> Send(Message message, long now)
+        /// <summary>Sends a message. Throws Refused, or Fault malformed or unmappable-text; then nothing was sent.</summary>
+        public List<SessionAction> Send(Message message, long now)
         {
             var frame = Permit(message);
             if (message.Kind == Kind.Request) asked.Add(message.Id);
             if (message.Kind == Kind.Reply || message.Kind == Kind.Error) owed.Remove(message.Id);
-            if (message.Kind == Kind.Ping) ponged.Add(Key(message));
-            clock.Wrote = now;
-            return new List<Act> { new Act { Write = frame.Encode() } };
+            if (message.Kind == Kind.Ping) unansweredPings.Add(Key(message));
+            clock.LastSent = now;
+            return new List<SessionAction> { new SessionAction { Write = frame.Encode() } };
         }
 
-        /// <summary>Sends CLOSE, unless one was sent already; the reason is the code's first name if none is given.</summary>
-        public List<Act> Close(ushort code, string words, long now)
+        /// <summary>Sends CLOSE, unless one was sent already. If the reason is null, it is the first name of the code.</summary>
+        public List<SessionAction> Close(ushort code, string reason, long now)
         {
-            var acts = new List<Act>();
-            if (!Reads) return acts;
+            var actions = new List<SessionAction>();
+            if (!Reads) return actions;
             var name = Fault.FirstName(code) ?? "";
-            end = new Act { End = name == "" ? code.ToString() : name };
-            SendClose(code, words ?? name, now, acts);
-            return acts;
+            end = new SessionAction { End = name == "" ? code.ToString() : name };
+            SendClose(code, reason ?? name, now, actions);
+            return actions;
         }
 
         // Receiving
 
-        /// <summary>Drops what a server says before its first frame (R4.21).</summary>
-        private void FeedBehindLine(byte[] octets, int at, int count)
+        /// <summary>Skips the bytes that a server sends before its first frame (R4.21).</summary>
+        private void FeedAfterPreamble(byte[] octets, int at, int count)
         {
             if (skipped >= 0)
             {
                 var start = Array.IndexOf(octets, (byte)0xF5, at, count);
-                var line = start < 0 ? count : start - at;
-                var allowed = MaxLine - skipped;
-                if (line > allowed)
+                var length = start < 0 ? count : start - at;
+                var allowed = MaxPreamble - skipped;
+                if (length > allowed)
                 {
                     decoder.Feed(octets, at + allowed, count - allowed);
-                    throw decoder.Abandon(new Fault("bad-start", "no F5 in " + (MaxLine + 1) + " bytes"), 1);
+                    throw decoder.Fail(new Fault("bad-start", "no F5 in " + (MaxPreamble + 1) + " bytes"), 1);
                 }
-                skipped = start < 0 ? skipped + line : -1;
-                at += line;
-                count -= line;
+                skipped = start < 0 ? skipped + length : -1;
+                at += length;
+                count -= length;
             }
             decoder.Feed(octets, at, count);
         }
@@ -202,24 +186,24 @@ namespace Bookend
         private Frame NextFrame(long now)
         {
             var hasHeader = decoder.Header(out var kind, out var length);
-            if (hasHeader && state == State.Greeting) JudgeFirst(kind);
+            if (hasHeader && state == State.Greeting) CheckFirst(kind);
             var frame = decoder.Next();
             if (frame != null) clock.FrameEnds();
             else if (decoder.Pending > 0) clock.FrameGrows(hasHeader ? length : (long?)null, now);
             return frame;
         }
 
-        /// <summary>Names early what is no HELLO (R4.3, R4.7, R4.19).</summary>
-        private void JudgeFirst(byte kind)
+        /// <summary>Rejects anything but a HELLO or CLOSE before the frame is complete (R4.3, R4.7, R4.19).</summary>
+        private void CheckFirst(byte kind)
         {
             if (kind == (byte)Kind.Close) return;
             if (kind != Hello.Kind)
-                throw decoder.Abandon(new Fault("hello-expected", "found kind " + kind.ToString("x2")), Frame.HeaderLength);
-            var wrong = Hello.JudgePrefix(decoder.Body(Hello.PrefixLength), out var position);
-            if (wrong != null) throw decoder.Abandon(wrong, Frame.HeaderLength + position + 1);
+                throw decoder.Fail(new Fault("hello-expected", "found kind " + kind.ToString("x2")), Frame.HeaderLength);
+            var wrong = Hello.CheckPrefix(decoder.Body(Hello.PrefixLength), out var position);
+            if (wrong != null) throw decoder.Fail(wrong, Frame.HeaderLength + position + 1);
         }
 
-        private void Take(Frame frame, long now, List<Act> acts)
+        private void Take(Frame frame, long now, List<SessionAction> actions)
         {
             var current = unchecked(number++);
             if (state == State.Greeting && frame.Kind == Hello.Kind)
@@ -229,11 +213,11 @@ namespace Bookend
                 state = State.Open;
                 decoder.Limit = Hello.MaxBody;
                 clock.Open(Hello.Keepalive, Peer.Keepalive, now);
-                if (Role == Role.Server) acts.Add(SendHello(now));
+                if (Role == Role.Server) actions.Add(SendHello(now));
                 return;
             }
-            JudgeFlood(frame, now);
-            JudgeKind(frame.Kind);
+            CheckFlood(frame, now);
+            CheckKind(frame.Kind);
             Message message;
             try
             {
@@ -241,13 +225,13 @@ namespace Bookend
             }
             catch (Fault fault) when (fault.Name == "bad-text")
             {
-                AnswerBadText(frame, current, fault, now, acts);
+                AnswerBadText(frame, current, fault, now, actions);
                 return;
             }
-            if (message != null) Act(message, current, frame, now, acts);
+            if (message != null) Act(message, current, frame, now, actions);
         }
 
-        private void JudgeFlood(Frame frame, long now)
+        private void CheckFlood(Frame frame, long now)
         {
             if (frame.Kind == (byte)Kind.Ping)
             {
@@ -260,7 +244,7 @@ namespace Bookend
             if (frame.Body.Length == 0 && !empties.Admits(now)) throw new Fault("empty-flood");
         }
 
-        private void JudgeKind(byte kind)
+        private void CheckKind(byte kind)
         {
             if (kind == Hello.Kind) throw new Fault("second-hello");
             if (!Message.IsHub(kind)) return;
@@ -268,20 +252,20 @@ namespace Bookend
             if (kind == (byte)Kind.Post != (Role == Role.Server)) throw new Fault("unexpected-kind", kind.ToString("x2") + " to a " + Role);
         }
 
-        private void Act(Message message, uint current, Frame frame, long now, List<Act> acts)
+        private void Act(Message message, uint current, Frame frame, long now, List<SessionAction> actions)
         {
             switch (message.Kind)
             {
                 case Kind.Close:
-                    end = new Act { End = "peer-" + message.Code, Fault = new PeerClosed(message.Code, message.Payload.Text) };
-                    SendClose(message.Code, "", now, acts);
-                    TellEnd(acts);
+                    end = new SessionAction { End = "peer-" + message.Code, Fault = new PeerClosed(message.Code, message.Payload.Text) };
+                    SendClose(message.Code, "", now, actions);
+                    ReportEnd(actions);
                     return;
                 case Kind.Ping:
-                    acts.Add(Write(new Message(Kind.Pong, message.Payload), now));
+                    actions.Add(Write(new Message(Kind.Pong, message.Payload), now));
                     return;
                 case Kind.Pong:
-                    if (!ponged.Remove(Key(message))) return; // R3.11
+                    if (!unansweredPings.Remove(Key(message))) return; // R3.11
                     break;
                 case Kind.Error:
                     asked.Remove(message.Id);
@@ -289,44 +273,44 @@ namespace Bookend
                 default:
                     if (!Hello.Accepts(frame.Encoding))
                     {
-                        AnswerBadText(frame, current, null, now, acts);
+                        AnswerBadText(frame, current, null, now, actions);
                         return;
                     }
                     if (message.Kind == Kind.Reply && !asked.Remove(message.Id)) return; // R3.14
-                    if (message.Kind == Kind.Request && !Owe(message.Id, current, now, acts)) return;
+                    if (message.Kind == Kind.Request && !Owe(message.Id, current, now, actions)) return;
                     break;
             }
             message.Number = current;
-            acts.Add(new Act { Deliver = message, Frame = frame });
+            actions.Add(new SessionAction { Deliver = message, Frame = frame });
         }
 
-        private bool Owe(uint id, uint current, long now, List<Act> acts)
+        private bool Owe(uint id, uint current, long now, List<SessionAction> actions)
         {
-            JudgeId(id);
+            CheckId(id);
             if (owed.Count < MaxRequests) return owed.Add(id);
-            acts.Add(SendError(id, current, new Fault("try-later", MaxRequests + " requests wait for an answer"), now));
+            actions.Add(SendError(id, current, new Fault("try-later", MaxRequests + " requests are unanswered"), now));
             return false;
         }
 
-        /// <summary>The frame was whole, so the connection lives (R5.8, R5.11).</summary>
-        private void AnswerBadText(Frame frame, uint current, Fault found, long now, List<Act> acts)
+        /// <summary>Answers illegal text or a refused encoding. The frame was whole, so the connection stays open (R5.8, R5.11).</summary>
+        private void AnswerBadText(Frame frame, uint current, Fault found, long now, List<SessionAction> actions)
         {
             var fault = Hello.Accepts(frame.Encoding) ? found : new Fault("encoding-refused", "encoding " + (int)frame.Encoding);
             var hasId = frame.Kind == (byte)Kind.Request || frame.Kind == (byte)Kind.Reply;
             var id = hasId ? (uint)BigEndian.Read(frame.Body, 0, 4) : 0;
             if (frame.Kind != (byte)Kind.Reply)
             {
-                JudgeId(id);
-                acts.Add(SendError(id, current, fault, now));
+                CheckId(id);
+                actions.Add(SendError(id, current, fault, now));
             }
             else if (asked.Remove(id))
             {
-                // A reply never provokes a reply (R3.20): who waits for it is told on this side.
-                acts.Add(new Act { Unreadable = new Unreadable(id, fault) });
+                // A reply never provokes a reply (R3.20): the fault is reported on this side.
+                actions.Add(new SessionAction { Unreadable = new Unreadable(id, fault) });
             }
         }
 
-        private void JudgeId(uint id)
+        private void CheckId(uint id)
         {
             if (owed.Contains(id)) throw new Fault("duplicate-request", "id " + id);
         }
@@ -337,7 +321,7 @@ namespace Bookend
         {
             if (!IsOpen) throw new Refused("not-open", "the session is not open");
             if (message.Kind == Kind.Close || message.Kind == Kind.Pong)
-                throw new Refused("protocol-error", "the session sends CLOSE and PONG itself");
+                throw new Refused("protocol-error", "only the session itself sends CLOSE and PONG");
             var frame = message.ToFrame();
             if (Message.IsHub(frame.Kind) && !HasHub) throw new Refused("unknown-kind", frame.Kind.ToString("x2") + " without the hub profile");
             if (Message.IsHub(frame.Kind) && (message.Kind == Kind.Post) != (Role == Role.Client))
@@ -346,167 +330,68 @@ namespace Bookend
             if (frame.Body.Length > Peer.MaxBody) throw new Refused("too-long", frame.Body.Length + " bytes, the peer accepts " + Peer.MaxBody);
             if (message.Kind == Kind.Request && asked.Contains(message.Id)) throw new Refused("duplicate-request", "id " + message.Id);
             if (message.Kind == Kind.Request && asked.Count >= MaxRequests)
-                throw new Refused("try-later", MaxRequests + " requests wait for an answer");
+                throw new Refused("try-later", MaxRequests + " requests are unanswered");
             if ((message.Kind == Kind.Reply || message.Kind == Kind.Error && message.Id != 0) && !owed.Contains(message.Id))
-                throw new Refused("no-such-request", "REQUEST " + message.Id + " waits for no answer");
+                throw new Refused("no-such-request", "no REQUEST " + message.Id + " is unanswered");
             return frame;
         }
 
-        private Act Write(Message message, long now)
+        private SessionAction Write(Message message, long now)
         {
-            clock.Wrote = now;
-            return new Act { Write = message.ToFrame().Encode() };
+            clock.LastSent = now;
+            return new SessionAction { Write = message.ToFrame().Encode() };
         }
 
-        private Act SendHello(long now)
+        private SessionAction SendHello(long now)
         {
-            clock.Wrote = now;
-            return new Act { Write = new Frame(Hello.Kind, TextEncoding.Binary, Hello.Body()).Encode() };
+            clock.LastSent = now;
+            return new SessionAction { Write = new Frame(Hello.Kind, TextEncoding.Binary, Hello.Body()).Encode() };
         }
 
-        private Act SendError(uint id, uint current, Fault fault, long now)
+        private SessionAction SendError(uint id, uint current, Fault fault, long now)
         {
             var wanted = Peer.Preferred == TextEncoding.Binary ? TextEncoding.Ascii : Peer.Preferred;
             var reason = Message.Reason(fault.Message, wanted);
             return Write(new Message(Kind.Error, reason) { Id = id, FrameNumber = current, Code = fault.Code.Value }, now);
         }
 
-        private void SendClose(ushort code, string words, long now, List<Act> acts)
+        private void SendClose(ushort code, string reason, long now, List<SessionAction> actions)
         {
-            acts.Add(Write(new Message(Kind.Close, Message.Reason(words, TextEncoding.Ascii)) { Code = code }, now));
-            acts.Add(new Act { HalfClose = true });
+            actions.Add(Write(new Message(Kind.Close, Message.Reason(reason, TextEncoding.Ascii)) { Code = code }, now));
+            actions.Add(new SessionAction { HalfClose = true });
             clock.Close(now);
             state = State.Closing;
         }
 
         // Ending
 
-        private void Fail(Fault fault, long now, List<Act> acts)
+        private void Fail(Fault fault, long now, List<SessionAction> actions)
         {
             end = EndOf(fault);
-            SendClose(fault.Code.Value, fault.Message, now, acts);
+            SendClose(fault.Code.Value, fault.Message, now, actions);
         }
 
-        private void Discard(long count, List<Act> acts)
+        private void Discard(long count, List<SessionAction> actions)
         {
             discarded += count;
-            if (discarded >= DrainBytes) Finish(acts);
+            if (discarded >= DrainBytes) Finish(actions);
         }
 
-        private void Finish(List<Act> acts)
+        private void Finish(List<SessionAction> actions)
         {
             state = State.Closed;
-            TellEnd(acts);
+            ReportEnd(actions);
         }
 
-        private void TellEnd(List<Act> acts)
+        private void ReportEnd(List<SessionAction> actions)
         {
-            if (end == null || endIsTold) return;
-            endIsTold = true;
-            acts.Add(end);
+            if (end == null || endIsReported) return;
+            endIsReported = true;
+            actions.Add(end);
         }
 
-        private static Act EndOf(Fault fault) => new Act { End = fault.Name, Fault = fault };
+        private static SessionAction EndOf(Fault fault) => new SessionAction { End = fault.Name, Fault = fault };
 
         private static string Key(Message message) => BitConverter.ToString(message.Payload.Octets);
-    }
-
-    /// <summary>What is due when (SPEC section 7), in milliseconds.</summary>
-    internal sealed class Clock
-    {
-        private const long Never = long.MaxValue;
-
-        private long helloDue = Never, headerDue = Never, bodyDue = Never, drainDue = Never, idle = Never, quiet = Never;
-
-        public long Heard { get; set; }
-        public long Wrote { private get; set; }
-
-        public void Start(long now) => helloDue = now + 5000;
-
-        /// <summary>What is promised counts from now (R7.1).</summary>
-        public void Open(int keepalive, int peerKeepalive, long now)
-        {
-            helloDue = Never;
-            Wrote = now;
-            quiet = keepalive == 0 ? Never : 1000L * keepalive;
-            idle = peerKeepalive == 0 ? Never : 2000L * peerKeepalive;
-        }
-
-        public void Close(long now)
-        {
-            helloDue = headerDue = bodyDue = idle = quiet = Never;
-            drainDue = now + 2000;
-        }
-
-        /// <summary>A part of a frame is there; its length, once its header is.</summary>
-        public void FrameGrows(long? length, long now)
-        {
-            if (headerDue == Never) headerDue = now + 5000;
-            if (length != null && bodyDue == Never) bodyDue = now + 5000 + length.Value * 1000 / 1024;
-        }
-
-        /// <summary>The driver did not read for so long: the peer is not to blame.</summary>
-        public void Excuse(long duration)
-        {
-            Heard += duration;
-            if (helloDue != Never) helloDue += duration;
-            if (headerDue != Never) headerDue += duration;
-            if (bodyDue != Never) bodyDue += duration;
-        }
-
-        public void FrameEnds() => headerDue = bodyDue = Never;
-
-        /// <summary>What is due first, and when.</summary>
-        public KeyValuePair<long, string> NextDue() => Earliest(Dues());
-
-        /// <summary>The same, but a fault that is due now before a PING: whoever is gone need not be asked.</summary>
-        public KeyValuePair<long, string> Overdue(long now)
-        {
-            var faults = Dues().Where(due => due.Key <= now && due.Value != "ping").ToArray();
-            return Earliest(faults.Length > 0 ? faults : Dues());
-        }
-
-        private static KeyValuePair<long, string> Earliest(IEnumerable<KeyValuePair<long, string>> dues) =>
-            dues.Aggregate((first, due) => due.Key < first.Key ? due : first);
-
-        private KeyValuePair<long, string>[] Dues() => new[]
-        {
-            new KeyValuePair<long, string>(drainDue, "drain"),
-            new KeyValuePair<long, string>(helloDue, "hello-timeout"),
-            new KeyValuePair<long, string>(bodyDue == Never ? headerDue : bodyDue, "frame-timeout"),
-            new KeyValuePair<long, string>(idle == Never ? Never : Heard + idle, "idle"),
-            new KeyValuePair<long, string>(quiet == Never ? Never : Wrote + quiet, "ping"),
-        };
-    }
-
-    /// <summary>Admits so many events in any period.</summary>
-    internal sealed class Window
-    {
-        private readonly Queue<long> times = new Queue<long>();
-        private readonly int count;
-        private readonly long period;
-        private long spare; // events that are admitted because they may have waited
-
-        public Window(int count, long period)
-        {
-            this.count = count;
-            this.period = period;
-        }
-
-        public bool Admits(long now)
-        {
-            if (times.Count == count && now - times.Peek() < period && --spare < 0)
-            {
-                spare = 0;
-                return false;
-            }
-            if (times.Count == count) times.Dequeue();
-            times.Enqueue(now);
-            return true;
-        }
-
-        public void Clear() => times.Clear();
-
-        public void Excuse(long duration) => spare += duration * count / period;
     }
 }

@@ -7,28 +7,28 @@ using System.Threading;
 namespace Bookend
 {
     /// <summary>
-    /// A session over any Stream, such as a NetworkStream or, for TLS, an SslStream. One thread calls Open and then Receive
-    /// again and again, which block; every other method may be called from any thread, and blocks while the peer does not
-    /// read, ten seconds at most where the stream has timeouts.
+    /// A session over any Stream, such as a NetworkStream, or an SslStream for TLS. One thread calls Open and then Receive
+    /// repeatedly; both block. Every other method may be called from any thread, and blocks while the peer does not read, for
+    /// at most ten seconds if the stream has timeouts.
     /// </summary>
     public sealed class StreamConnection : IDisposable
     {
         private const int Stall = 10000; // ms without progress in writing
         private static readonly Stopwatch Watch = Stopwatch.StartNew();
 
-        private readonly object gate = new object(); // guards the session, what it wants done, and writing
+        private readonly object gate = new object(); // guards the session, its actions, and writing
         private readonly Stream stream;
         private readonly Session session;
         private readonly Action halfClose;
         private readonly byte[] buffer = new byte[1 << 16];
-        private readonly Queue<Act> acts = new Queue<Act>(); // of what was read; the rest is done at once
+        private readonly Queue<SessionAction> actions = new Queue<SessionAction>(); // caused by received bytes; all others are applied immediately
         private readonly Timer timer;
-        private long left; // when the last read ended; long.MaxValue while there is one
+        private long lastRead; // when the last read ended; long.MaxValue during a read
         private bool isBroken;
         private Fault fault;
 
         /// <summary>
-        /// A stream knows no end of one direction alone: halfClose, if given, makes it, as in
+        /// A Stream cannot close its sending direction alone. If halfClose is given, it does that, for example
         /// () => socket.Shutdown(SocketShutdown.Send).
         /// </summary>
         public StreamConnection(Stream stream, Role role, Hello hello, Action halfClose = null)
@@ -40,9 +40,10 @@ namespace Bookend
             timer = new Timer(_ => OnTime(), null, Timeout.Infinite, Timeout.Infinite);
         }
 
+        /// <summary>Whether the hub profile is in force (R9.1).</summary>
         public bool HasHub { get { lock (gate) return session.HasHub; } }
 
-        /// <summary>The peer's HELLO, once it has come.</summary>
+        /// <summary>The peer's HELLO, or null before it has arrived.</summary>
         public Hello Peer { get { lock (gate) return session.Peer; } }
 
         private static long Now => Watch.ElapsedMilliseconds;
@@ -52,77 +53,78 @@ namespace Bookend
         {
             lock (gate)
             {
-                left = Now;
-                Do(session.Start(left));
+                lastRead = Now;
+                Apply(session.Start(lastRead));
             }
             while (!IsOpenOrOver())
             {
                 Read();
-                DoUpToMessage();
+                ApplyUpToMessage();
             }
             if (Peer != null) return;
             Receive();
-            throw new Fault("no-close", "the peer went before its HELLO");
+            throw new Fault("no-close", "the peer closed before its HELLO");
         }
 
         /// <summary>
-        /// The next message, or null once the session has ended in good order; throws the Fault otherwise, or Unreadable,
-        /// which ends nothing. Calling it again says that the last message has been acted on.
+        /// Returns the next message, or null once the session has closed normally. Throws the Fault that ended it, or
+        /// Unreadable, after which the connection stays open. A call confirms that the application has acted on the last
+        /// message.
         /// </summary>
         public Message Receive()
         {
             while (true)
             {
-                Act act = null;
+                SessionAction action = null;
                 lock (gate)
                 {
-                    if (acts.Count > 0) Do(act = acts.Dequeue());
+                    if (actions.Count > 0) Apply(action = actions.Dequeue());
                     else if (session.IsDone) break;
                 }
-                if (act == null) Read();
-                else if (act.Unreadable != null) throw act.Unreadable;
-                else if (act.Deliver != null) return act.Deliver;
+                if (action == null) Read();
+                else if (action.Unreadable != null) throw action.Unreadable;
+                else if (action.Deliver != null) return action.Deliver;
             }
             Dispose();
             if (fault != null) throw fault;
             return null;
         }
 
-        /// <summary>Sends a message, or throws Refused.</summary>
+        /// <summary>Sends a message. Throws Refused.</summary>
         public void Send(Message message)
         {
-            lock (gate) Do(session.Send(message, Now));
+            lock (gate) Apply(session.Send(message, Now));
         }
 
-        /// <summary>Posts text to a member of the room, or to everyone, in the encoding that the peer prefers.</summary>
+        /// <summary>Posts text in the encoding that the peer prefers, to a member of the room, or to everyone if `to` is 0.</summary>
         public void Post(string text, uint to = 0)
         {
             lock (gate)
             {
-                if (to != 0 && session.IsOpen && !session.HasHub) throw new Refused("no-such-member", "there are no members without a hub");
+                if (to != 0 && session.IsOpen && !session.HasHub) throw new Refused("no-such-member", "without a hub there are no members");
                 var payload = Payload.Of(text, session.Peer?.Preferred ?? TextEncoding.Utf8, TextEncoding.Utf8);
-                Do(session.Send(new Message(session.HasHub ? Kind.Post : Kind.Message, payload) { To = to }, Now));
+                Apply(session.Send(new Message(session.HasHub ? Kind.Post : Kind.Message, payload) { To = to }, Now));
             }
         }
 
-        /// <summary>Sends CLOSE, unless one was sent already; Receive goes on until the peer's has come.</summary>
+        /// <summary>Sends CLOSE, unless one was sent already. Keep calling Receive until the peer's CLOSE has arrived.</summary>
         public void Close(ushort code = 1000)
         {
-            lock (gate) Do(session.Close(code, null, Now));
+            lock (gate) Apply(session.Close(code, null, Now));
         }
 
-        /// <summary>Ends the stream, whatever state the session is in.</summary>
+        /// <summary>Closes the stream in any state of the session.</summary>
         public void Dispose()
         {
             timer.Dispose();
             stream.Dispose();
         }
 
-        /// <summary>The own HELLO, or a CLOSE in its place, waits for nobody.</summary>
-        private void DoUpToMessage()
+        /// <summary>Writes this side's HELLO, or a CLOSE instead of it, without waiting for a call of Receive.</summary>
+        private void ApplyUpToMessage()
         {
             lock (gate)
-                while (acts.Count > 0 && (acts.Peek().Write != null || acts.Peek().HalfClose)) Do(acts.Dequeue());
+                while (actions.Count > 0 && (actions.Peek().Write != null || actions.Peek().HalfClose)) Apply(actions.Dequeue());
         }
 
         private bool IsOpenOrOver()
@@ -135,7 +137,7 @@ namespace Bookend
             lock (gate)
             {
                 Excuse();
-                left = long.MaxValue;
+                lastRead = long.MaxValue;
             }
             var count = 0;
             try
@@ -147,9 +149,9 @@ namespace Bookend
             }
             lock (gate)
             {
-                left = Now;
+                lastRead = Now;
                 if (session.IsDone) return;
-                foreach (var act in count > 0 ? session.Receive(buffer, 0, count, Now) : session.EndOfStream(Now)) acts.Enqueue(act);
+                foreach (var action in count > 0 ? session.Receive(buffer, 0, count, Now) : session.EndOfStream(Now)) actions.Enqueue(action);
                 Schedule();
             }
         }
@@ -160,31 +162,31 @@ namespace Bookend
             {
                 if (session.IsDone) return;
                 Excuse();
-                Do(session.Tick(Now));
-                if (session.IsDone) stream.Dispose(); // wakes whoever reads
+                Apply(session.Tick(Now));
+                if (session.IsDone) stream.Dispose(); // wakes the reading thread
             }
         }
 
-        /// <summary>What was not read may have come any time.</summary>
+        /// <summary>Reports to the session how long nothing was read.</summary>
         private void Excuse()
         {
-            if (left == long.MaxValue) return;
+            if (lastRead == long.MaxValue) return;
             var now = Now;
-            session.Excuse(now - left);
-            left = now;
+            session.Excuse(now - lastRead);
+            lastRead = now;
         }
 
-        private void Do(IEnumerable<Act> wanted)
+        private void Apply(IEnumerable<SessionAction> actions)
         {
-            foreach (var act in wanted) Do(act);
+            foreach (var action in actions) Apply(action);
             Schedule();
         }
 
-        private void Do(Act act)
+        private void Apply(SessionAction action)
         {
-            if (act.Write != null) Write(act.Write);
-            if (act.HalfClose && !isBroken) HalfClose();
-            if (act.End != null) fault = act.Fault is PeerClosed && act.Fault.Code == 1000 ? null : act.Fault;
+            if (action.Write != null) Write(action.Write);
+            if (action.HalfClose && !isBroken) HalfClose();
+            if (action.End != null) fault = action.Fault is PeerClosed && action.Fault.Code == 1000 ? null : action.Fault;
         }
 
         private void Write(byte[] octets)
@@ -199,8 +201,8 @@ namespace Bookend
             }
             catch (Exception error) when (error is IOException || error is ObjectDisposedException)
             {
-                isBroken = true; // what the peer said last may still be read
-                if (Now >= begin + Stall) Do(session.Abort(new Fault("slow-consumer", "no progress for " + Stall + " ms")));
+                isBroken = true; // the peer's last messages can still be read
+                if (Now >= begin + Stall) Apply(session.Abort(new Fault("slow-consumer", "no progress for " + Stall + " ms")));
             }
         }
 

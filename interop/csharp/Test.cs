@@ -5,17 +5,17 @@ using System.Net.Sockets;
 using System.Threading;
 using Bookend;
 
-/// <summary>The peer's own tests: prints what fails, and ends with 1 if anything does.</summary>
+/// <summary>The tests of this peer. Prints each failure and exits with 1 if there is any.</summary>
 internal static class Test
 {
     private static int failures;
 
-    // Mono, when Main returns, may wait up to a minute for an idle thread of the pool; Exit does not.
+    // When Main returns, mono may wait up to a minute for idle threads of the pool. Exit does not wait.
     private static void Main() => Environment.Exit(Run());
 
     private static int Run()
     {
-        Is("a frame is what SPEC section 2 shows", "F5-F8-02-02-00-00-00-02-68-69-F8-F5",
+        Is("a frame matches the example of SPEC section 2", "F5-F8-02-02-00-00-00-02-68-69-F8-F5",
             BitConverter.ToString(new Message(Kind.Message, Payload.Of("hi")).ToFrame().Encode()));
         Is("length over the limit fails before the body arrives", "too-long 4", FaultOf(() =>
         {
@@ -23,34 +23,34 @@ internal static class Test
             decoder.Feed(new byte[] { 0xF5, 0xF8, 2, 2, 0, 0, 4, 1 }, 0, 8);
             decoder.Next();
         }));
-        Is("an odd byte of UTF-16 is named", "bad-text 2", FaultOf(() => Payload.Decode(new byte[] { 0x61, 0, 0x61 }, TextEncoding.Utf16LE)));
+        Is("an odd byte in UTF-16 is bad-text", "bad-text 2", FaultOf(() => Payload.Decode(new byte[] { 0x61, 0, 0x61 }, TextEncoding.Utf16LE)));
         Is("a lone surrogate is not replaced", "unmappable-text 1", FaultOf(() => Payload.Of("a\ud800")));
-        Is("no mark is sent on", "68-69", BitConverter.ToString(new Message(Kind.Message, Payload.Decode(new byte[] { 0xEF, 0xBB, 0xBF, 0xEF, 0xBB, 0xBF, 0x68, 0x69 }, TextEncoding.Utf8)).ToFrame().Body));
-        Is("a question mark stands for nothing", "unmappable-text 2", FaultOf(() => Payload.Of("ab\u20ac", TextEncoding.Ascii)));
-        Is("no illegal HELLO is sent", "bad-hello ", FaultOf(() => new Hello { Name = "a\nb" }.Body()));
+        Is("a forwarded payload has no byte order mark", "68-69", BitConverter.ToString(new Message(Kind.Message, Payload.Decode(new byte[] { 0xEF, 0xBB, 0xBF, 0xEF, 0xBB, 0xBF, 0x68, 0x69 }, TextEncoding.Utf8)).ToFrame().Body));
+        Is("an unmappable character is not replaced", "unmappable-text 2", FaultOf(() => Payload.Of("ab\u20ac", TextEncoding.Ascii)));
+        Is("an illegal HELLO cannot be encoded", "bad-hello ", FaultOf(() => new Hello { Name = "a\nb" }.Body()));
         Is("nothing is sent before HELLO", "not-open ", FaultOf(() => new Session(Role.Client, new Hello()).Send(new Message(Kind.Message), 0)));
-        var patient = OpenSession();
-        patient.Excuse(50000);
-        patient.Tick(109000);
-        Is("a peer is not to blame for a driver that does not read", "True", patient.IsOpen.ToString());
-        patient.Tick(110000);
-        Is("for longer it is", "False", patient.IsOpen.ToString());
+        var session = OpenSession();
+        session.Excuse(50000);
+        session.Tick(109000);
+        Is("time without reading does not count against the peer", "True", session.IsOpen.ToString());
+        session.Tick(110000);
+        Is("a longer silence of the peer ends the session", "False", session.IsOpen.ToString());
         Is("twenty PINGs at once are a flood", "False", TakesTwentyPings(0).ToString());
-        Is("unless they may have waited", "True", TakesTwentyPings(10000).ToString());
+        Is("twenty PINGs that may have waited unread are not a flood", "True", TakesTwentyPings(10000).ToString());
         var asking = OpenSession();
         asking.Send(new Message(Kind.Request, Payload.Of("?")) { Id = 7 }, 0);
         var reply = new Frame(4, TextEncoding.Utf8, new byte[] { 0, 0, 0, 7, 0x61, 0xFF }).Encode();
-        var answer = asking.Receive(reply, 0, reply.Length, 0).Select(act => act.Unreadable).FirstOrDefault();
-        Is("an answer that cannot be read is told", "7 bad-text 1", answer?.Id + " " + answer?.Name + " " + answer?.Offset);
-        Talk();
-        OutlastHaste();
-        TalkOverStreams();
-        LeaveThoseWhoFallSilent();
+        var answer = asking.Receive(reply, 0, reply.Length, 0).Select(action => action.Unreadable).FirstOrDefault();
+        Is("an unreadable answer is reported for its request", "7 bad-text 1", answer?.Id + " " + answer?.Name + " " + answer?.Offset);
+        EchoOverSockets();
+        CloseBeforeTheAnswer();
+        EchoOverStreams();
+        EndAsIdle();
         Console.WriteLine(failures == 0 ? "ok" : failures + " failed");
         return failures == 0 ? 0 : 1;
     }
 
-    /// <summary>A client's session with a peer of the same HELLO, whose keepalive is 30 s; open at 0.</summary>
+    /// <summary>An open session of a client at time 0. The peer's HELLO is the same, with a keepalive of 30 s.</summary>
     private static Session OpenSession()
     {
         var session = new Session(Role.Client, new Hello());
@@ -68,13 +68,13 @@ internal static class Test
         return session.IsOpen;
     }
 
-    /// <summary>A client that has closed before it can be answered: the handler's Refused ends nothing else.</summary>
-    private static void OutlastHaste()
+    /// <summary>The client has closed before the server answers. The Refused thrown by the handler ends only this connection.</summary>
+    private static void CloseBeforeTheAnswer()
     {
         var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var hasty = new Session(Role.Client, new Hello());
-        var octets = hasty.Start(0)[0].Write
+        var session = new Session(Role.Client, new Hello());
+        var octets = session.Start(0)[0].Write
             .Concat(new Message(Kind.Message, Payload.Of("hi")).ToFrame().Encode())
             .Concat(new Message(Kind.Close, Payload.Of("")) { Code = 1000 }.ToFrame().Encode()).ToArray();
         using (var over = new CountdownEvent(1))
@@ -86,13 +86,13 @@ internal static class Test
             server.Start();
             tcp.GetStream().Write(octets, 0, octets.Length);
             tcp.Client.Shutdown(SocketShutdown.Send);
-            Is("who is in haste harms nobody", "True", over.Wait(10000).ToString());
+            Is("a client that closes early ends only its own connection", "True", over.Wait(10000).ToString());
         }
         listener.Stop();
     }
 
-    /// <summary>Two connections over TCP, each with its own context: a message, its order before the PONG, and the end.</summary>
-    private static void Talk()
+    /// <summary>A client and a server over TCP. The client echoes the server's message, and the server closes.</summary>
+    private static void EchoOverSockets()
     {
         var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -116,22 +116,22 @@ internal static class Test
             Is("both sides end", "True", over.Wait(10000).ToString());
         }
         listener.Stop();
-        Is("what was said came back", "grüß!", got);
+        Is("a text is echoed", "grüß!", got);
     }
 
-    /// <summary>The same over streams, which block: each side has a thread, and reads until the other has closed.</summary>
-    private static void TalkOverStreams()
+    /// <summary>A client and a server over blocking streams. Each has a thread and reads until the other has closed.</summary>
+    private static void EchoOverStreams()
     {
         var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        var heard = "";
+        var received = "";
         var thread = new Thread(() =>
         {
             var socket = listener.AcceptSocket();
             using (var server = new StreamConnection(new NetworkStream(socket, true), Role.Server, new Hello(), () => socket.Shutdown(SocketShutdown.Send)))
             {
                 server.Open();
-                server.Post("welcome"); // behind its HELLO
+                server.Post("welcome"); // after this side's HELLO
                 for (var message = server.Receive(); message != null; message = server.Receive()) server.Post(message.Payload.Text + "!");
             }
         });
@@ -143,19 +143,19 @@ internal static class Test
             var words = new string('ü', 100000);
             client.Post("grüß");
             client.Post(words);
-            Is("what a server says first", "welcome", client.Receive().Payload.Text);
+            Is("the server's first message arrives", "welcome", client.Receive().Payload.Text);
             var first = client.Receive();
-            heard = first.Payload.Text + " " + first.Payload.Encoding + " " + (client.Receive().Payload.Text == words + "!");
+            received = first.Payload.Text + " " + first.Payload.Encoding + " " + (client.Receive().Payload.Text == words + "!");
             client.Close();
-            Is("the end is in good order", "True", (client.Receive() == null).ToString());
+            Is("the connection closes normally", "True", (client.Receive() == null).ToString());
         }
-        Is("the other side ends as well", "True", thread.Join(10000).ToString());
+        Is("the other side ends too", "True", thread.Join(10000).ToString());
         listener.Stop();
-        Is("what was said over a stream came back", "grüß! Utf16LE True", heard);
+        Is("texts over a stream are echoed in the preferred encoding", "grüß! Utf16LE True", received);
     }
 
-    /// <summary>A peer that promises a word a second, and says no more after its HELLO.</summary>
-    private static void LeaveThoseWhoFallSilent()
+    /// <summary>The peer promises bytes each second, and sends nothing after its HELLO.</summary>
+    private static void EndAsIdle()
     {
         var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -165,7 +165,7 @@ internal static class Test
         {
             silent.Send(new Frame(Hello.Kind, 0, new Hello { Keepalive = 1 }.Body()).Encode());
             client.Open();
-            Is("who falls silent is left", "idle ", FaultOf(() => client.Receive()));
+            Is("a silent peer ends the connection as idle", "idle ", FaultOf(() => client.Receive()));
         }
         listener.Stop();
     }

@@ -3,13 +3,13 @@ using System.Text;
 
 namespace Bookend
 {
-    /// <summary>Text in one of the four encodings, or binary (SPEC section 5). A value that exists is legal.</summary>
+    /// <summary>Text in one of the four encodings, or binary (SPEC section 5). Every value is legal.</summary>
     public sealed class Payload
     {
         private const char Bom = '\uFEFF';
-        private const char NotFirst = '\uFFFE'; // in UTF-16 it would be a byte order mark of the other order
+        private const char NotFirst = '\uFFFE'; // illegal first in UTF-16: the byte order mark of the other order
 
-        // Encoding.Unicode is UTF-16LE and replaces what is wrong in silence; these throw, though what comes is judged before.
+        // Encoding.Unicode is UTF-16LE and replaces illegal text silently. These throw, although received text is checked first.
         private static readonly System.Text.Encoding[] Codecs =
         {
             null,
@@ -30,18 +30,18 @@ namespace Bookend
         public TextEncoding Encoding { get; }
         public byte[] Octets { get; }
 
-        /// <summary>Null where it is binary.</summary>
+        /// <summary>The text, or null if the payload is binary.</summary>
         public string Text { get; }
 
-        /// <summary>The bytes in which it may be sent: what came with one more mark in front is written anew (R5.5).</summary>
+        /// <summary>The bytes to send. A received text that still starts with a byte order mark is encoded again (R5.5, R5.15).</summary>
         public byte[] Sendable => Text != null && Text.Length > 0 && (Text[0] == Bom || Text[0] == NotFirst) ? Of(Text, Encoding).Octets : Octets;
 
-        /// <summary>Whether a byte order mark was removed; its sender deserves a warning.</summary>
+        /// <summary>Whether a byte order mark was removed; the sender should be warned.</summary>
         public bool HadBom { get; }
 
         public static Payload Binary(byte[] octets) => new Payload(TextEncoding.Binary, octets, null, false);
 
-        /// <summary>Throws Fault unmappable-text, its offset being that of the character in the text's UTF-8.</summary>
+        /// <summary>Throws Fault unmappable-text, with the offset of the character in the text's UTF-8.</summary>
         public static Payload Of(string text, TextEncoding encoding = TextEncoding.Utf8)
         {
             var value = encoding == TextEncoding.Ascii ? text : text.TrimStart(Bom);
@@ -54,11 +54,11 @@ namespace Bookend
             return new Payload(encoding, Codecs[(int)encoding].GetBytes(value), value, false);
         }
 
-        /// <summary>Text in the wanted encoding if that can carry it, else in UTF-8.</summary>
+        /// <summary>Text in the wanted encoding if it can carry the text, otherwise in the other one.</summary>
         public static Payload Of(string text, TextEncoding wanted, TextEncoding otherwise) =>
             wanted != TextEncoding.Binary && UnmappableAt(text.TrimStart(Bom), wanted) < 0 ? Of(text.TrimStart(Bom), wanted) : Of(text, otherwise);
 
-        /// <summary>A payload as it came, without its byte order mark. Throws Fault bad-text.</summary>
+        /// <summary>Decodes a received payload and removes its byte order mark. Throws Fault bad-text.</summary>
         public static Payload Decode(byte[] octets, TextEncoding encoding)
         {
             if (encoding == TextEncoding.Binary) return Binary(octets);
@@ -71,10 +71,10 @@ namespace Bookend
 
         public static byte[] Utf8(string value) => Codecs[2].GetBytes(value);
 
-        /// <summary>The text of a name, a U+FEFF in front being a part of it; null if it is not UTF-8.</summary>
+        /// <summary>The text of a name, or null if it is not UTF-8. A leading U+FEFF is part of it.</summary>
         public static string Line(byte[] octets) => IllegalAt(octets, TextEncoding.Utf8) < 0 ? Codecs[2].GetString(octets) : null;
 
-        /// <summary>Whether a name is a plain line of so many bytes of UTF-8 (R4.11).</summary>
+        /// <summary>Whether a name is a plain line of `least` to `most` bytes of UTF-8 (R4.11).</summary>
         public static bool IsPlainLine(string value, int least, int most)
         {
             if (value == null || UnpairedAt(value) >= 0 || value.Any(IsUnprintable)) return false;
@@ -82,7 +82,7 @@ namespace Bookend
             return length >= least && length <= most;
         }
 
-        /// <summary>Text for a terminal: what is not fit to be shown becomes \u{hex}.</summary>
+        /// <summary>Text for a terminal: unprintable characters become \u{hex}.</summary>
         public static string Printable(string value)
         {
             var shown = new StringBuilder();
@@ -137,7 +137,7 @@ namespace Bookend
             return -1;
         }
 
-        /// <summary>The length of the well-formed sequence that begins here (Unicode, table 3-7), or 0 if there is none.</summary>
+        /// <summary>The length of the well-formed sequence at an offset (Unicode, table 3-7), or 0 if it is ill-formed.</summary>
         private static int SequenceLength(byte[] octets, int at)
         {
             var first = octets[at];

@@ -4,12 +4,12 @@ import "time"
 
 // The periods of SPEC sections 7 and 8.
 const (
-	helloPatience  = 5 * time.Second
-	headerPatience = 5 * time.Second
-	bodyPatience   = 5 * time.Second
-	kibPatience    = time.Second // and so much more for each 1,024 bytes of length
-	drainPatience  = 2 * time.Second
-	never          = time.Duration(1<<63 - 1)
+	helloTimeout  = 5 * time.Second
+	headerTimeout = 5 * time.Second
+	bodyTimeout   = 5 * time.Second
+	timePerKib    = time.Second // added to bodyTimeout for each 1,024 bytes of length
+	drainTimeout  = 2 * time.Second
+	never         = time.Duration(1<<63 - 1)
 )
 
 const (
@@ -17,59 +17,60 @@ const (
 	dueDrain = "drain"
 )
 
-// due is something to be done at a time.
+// due is a task and its time.
 type due struct {
 	at   time.Duration
 	what string // duePing, dueDrain or the name of a fault
 }
 
-// clock says what is due when in a session (SPEC section 7). Times come from outside.
+// clock holds the deadlines of a session (SPEC section 7). The caller passes the time in.
 type clock struct {
 	helloDue, headerDue, bodyDue, drainDue time.Duration
-	idle, quiet                            time.Duration // longest silence of the peer, of this side
-	heard, wrote                           time.Duration
+	idleTimeout, pingInterval              time.Duration // longest allowed silence of the peer, of this side
+	lastReceived, lastSent                 time.Duration
 }
 
 func newClock(now time.Duration) clock {
-	return clock{now + helloPatience, never, never, never, never, never, now, now}
+	return clock{now + helloTimeout, never, never, never, never, never, now, now}
 }
 
-// open begins the promises, keepalives in seconds; 0 = no promise. What is promised counts from now (R7.1).
+// open starts both keepalives, in seconds; 0 = no promise. They count from now (R7.1).
 func (c *clock) open(keepalive, peerKeepalive uint16, now time.Duration) {
-	c.helloDue, c.wrote = never, now
+	c.helloDue, c.lastSent = never, now
 	if keepalive > 0 {
-		c.quiet = time.Duration(keepalive) * time.Second
+		c.pingInterval = time.Duration(keepalive) * time.Second
 	}
 	if peerKeepalive > 0 {
-		c.idle = 2 * time.Duration(peerKeepalive) * time.Second
+		c.idleTimeout = 2 * time.Duration(peerKeepalive) * time.Second
 	}
 }
 
-// close forgets everything but the end of the stream.
+// close drops every deadline except the one for the end of the stream.
 func (c *clock) close(now time.Duration) {
-	c.helloDue, c.headerDue, c.bodyDue, c.idle, c.quiet = never, never, never, never, never
-	c.drainDue = now + drainPatience
+	c.helloDue, c.headerDue, c.bodyDue, c.idleTimeout, c.pingInterval = never, never, never, never, never
+	c.drainDue = now + drainTimeout
 }
 
-// frameBegins may be said again for the same frame, as may headerEnds; it changes nothing then.
+// frameBegins starts the deadline of a header. A second call for the same frame changes nothing; the same holds for
+// headerEnds.
 func (c *clock) frameBegins(now time.Duration) {
 	if c.headerDue == never {
-		c.headerDue = now + headerPatience
+		c.headerDue = now + headerTimeout
 	}
 }
 
 func (c *clock) headerEnds(length uint32, now time.Duration) {
 	if c.bodyDue == never {
-		share := time.Duration(length) * kibPatience / 1024
-		c.bodyDue = now + bodyPatience + share.Truncate(time.Millisecond)
+		share := time.Duration(length) * timePerKib / 1024
+		c.bodyDue = now + bodyTimeout + share.Truncate(time.Millisecond)
 	}
 }
 
 func (c *clock) frameEnds() { c.headerDue, c.bodyDue = never, never }
 
-// excuse says that the driver did not read for so long: the peer is not to blame.
+// excuse extends the peer's deadlines by the time for which the driver did not read.
 func (c *clock) excuse(duration time.Duration) {
-	c.heard += duration
+	c.lastReceived += duration
 	for _, at := range []*time.Duration{&c.helloDue, &c.headerDue, &c.bodyDue} {
 		if *at != never {
 			*at += duration
@@ -77,7 +78,7 @@ func (c *clock) excuse(duration time.Duration) {
 	}
 }
 
-// next returns what is due first; its time is never if nothing is.
+// next returns the earliest task; its time is never if there is none.
 func (c *clock) next() due {
 	first := due{at: never}
 	for _, it := range c.dues() {
@@ -88,7 +89,7 @@ func (c *clock) next() due {
 	return first
 }
 
-// overdue returns what is due now, a fault before a PING: whoever is gone need not be asked.
+// overdue returns a task that is due now. Faults come before a PING: a dead peer needs no PING.
 func (c *clock) overdue(now time.Duration) (due, bool) {
 	first := due{at: never}
 	for _, it := range c.dues() {
@@ -111,8 +112,8 @@ func (c *clock) dues() [5]due {
 		{c.drainDue, dueDrain},
 		{c.helloDue, "hello-timeout"},
 		{frame, "frame-timeout"},
-		{later(c.heard, c.idle), "idle"},
-		{later(c.wrote, c.quiet), duePing},
+		{later(c.lastReceived, c.idleTimeout), "idle"},
+		{later(c.lastSent, c.pingInterval), duePing},
 	}
 }
 
@@ -123,12 +124,12 @@ func later(at, period time.Duration) time.Duration {
 	return at + period
 }
 
-// window admits so many events in any period.
+// window admits at most count events in any period.
 type window struct {
 	count  int
 	period time.Duration
 	times  []time.Duration
-	spare  int // events that are admitted because they may have waited
+	spare  int // extra events to admit, because they may have waited unread
 }
 
 func (w *window) admits(now time.Duration) bool {

@@ -10,49 +10,49 @@ import (
 	"time"
 )
 
-// The codes of a close of one's own will; SPEC section 6 has all.
+// The codes for closing without a fault; SPEC section 6 lists all codes.
 const (
 	CodeNormal    uint16 = 1000
 	CodeGoingAway uint16 = 1001
 )
 
 const (
-	maxWaiting  = 1 << 20 // bytes received that the application has not taken; more are left to the peer
-	maxUnsent   = 1 << 16 // bytes that wait to be written, before Send waits
-	maxAnswers  = 1 << 16 // bytes of the session's own that wait to be written, before no more is read
-	messageCost = 256     // bytes that even an empty message takes
+	maxWaiting  = 1 << 20 // bytes received and not yet taken by the application; beyond that, reading stops
+	maxUnsent   = 1 << 16 // bytes queued for writing; beyond that, Send blocks
+	maxAnswers  = 1 << 16 // bytes of the session's own frames queued for writing; beyond that, reading stops
+	messageCost = 256     // memory for an empty message, in bytes
 	pieceLength = 1 << 16 // bytes written at once
 	stall       = 10 * time.Second
 )
 
-// Connection is a session that owns a net.Conn. Its methods may be called from any goroutine; one of them should always
-// be in Receive, or about to be, for what the peer asks is answered there.
+// Connection is a session that owns a net.Conn. Its methods may be called from any goroutine. Keep one goroutine calling
+// Receive: the connection answers the peer's PINGs there.
 type Connection struct {
 	stream net.Conn
 	origin time.Time
 
 	mutex   sync.Mutex    // guards everything below
-	changed chan struct{} // closed, and another one made, when anything has changed
+	changed chan struct{} // closed and replaced when anything has changed
 	session *Session
 	timer   *time.Timer
 
 	inbox   []arrival
 	waiting int      // bytes in inbox
-	urgent  [][]byte // frames of the session's own, and ERRORs, which overtake (R7.13)
+	urgent  [][]byte // the session's own frames, and ERRORs; they overtake posted (R7.13)
 	answers int      // bytes in urgent
-	posted  [][]byte // frames of the application
-	unsent  int      // bytes in both, and in the frame that is being written
+	posted  [][]byte // the application's frames
+	unsent  int      // bytes in urgent and posted, and in the frame that is being written
 
-	isPaused   bool // nothing is read
+	isPaused   bool // reading has stopped
 	pausedAt   time.Duration
-	halfCloses bool // behind what waits to be written
+	halfCloses bool // after everything queued is written
 	broken     error
 	hasEnded   bool
 	err        error // why it ended
 	isOver     bool  // the stream is closed
 }
 
-// arrival is what waits for Receive: a message, an error that ends nothing, or a PONG to send.
+// arrival is an entry of the inbox: a message, an error that does not end the connection, or a PONG to send.
 type arrival struct {
 	message Message
 	err     error
@@ -69,12 +69,12 @@ func Dial(ctx context.Context, network, address string, hello Hello) (*Connectio
 	return Connect(ctx, stream, hello)
 }
 
-// Connect exchanges HELLOs as the client of a stream, of TLS for example, and owns it from then on.
+// Connect exchanges HELLOs as the client over a stream, such as TLS. The connection owns the stream.
 func Connect(ctx context.Context, stream net.Conn, hello Hello, agreed ...Kind) (*Connection, error) {
 	return begin(ctx, stream, Client, hello, agreed)
 }
 
-// Accept exchanges HELLOs as the server of a stream, and owns it from then on.
+// Accept exchanges HELLOs as the server over a stream. The connection owns the stream.
 func Accept(ctx context.Context, stream net.Conn, hello Hello, agreed ...Kind) (*Connection, error) {
 	return begin(ctx, stream, Server, hello, agreed)
 }
@@ -93,7 +93,7 @@ func begin(ctx context.Context, stream net.Conn, role Role, hello Hello, agreed 
 	c.settle()
 	go c.readAll()
 	go c.writeAll()
-	// Whoever has been refused waits until its own last words are out (R7.7).
+	// If the peer's HELLO is refused, this waits until the CLOSE is written (R7.7).
 	for session.Peer() == nil && !c.isOver {
 		if err := c.wait(ctx); err != nil {
 			c.abort(err)
@@ -106,7 +106,7 @@ func begin(ctx context.Context, stream net.Conn, role Role, hello Hello, agreed 
 	return c, nil
 }
 
-// Peer returns the other side's HELLO; it is not to be changed.
+// Peer returns the other side's HELLO. Do not modify it.
 func (c *Connection) Peer() *Hello {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -120,8 +120,8 @@ func (c *Connection) HasHub() bool {
 	return c.session.HasHub()
 }
 
-// Receive returns the next message, io.EOF once either side has closed normally, a *Fault or *PeerError if something
-// else ended the connection. An *UnreadableError ends nothing, nor does the end of the context.
+// Receive returns the next message. It returns io.EOF once either side has closed normally, and a *Fault or *PeerError if
+// something else ended the connection. After an *UnreadableError, or when the context ends, the connection stays open.
 func (c *Connection) Receive(ctx context.Context) (Message, error) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -148,8 +148,8 @@ func (c *Connection) Receive(ctx context.Context) (Message, error) {
 	}
 }
 
-// Send sends a message, and waits while the peer does not read what was sent before. A *RefusedError or a *Fault
-// says that the message must not be sent; the connection lives then.
+// Send sends a message. It blocks while too many bytes are queued because the peer does not read. On a *RefusedError or
+// *Fault the message was not sent and the connection stays open.
 func (c *Connection) Send(ctx context.Context, message Message) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -170,7 +170,7 @@ func (c *Connection) Send(ctx context.Context, message Message) error {
 	return nil
 }
 
-// Post sends text in the encoding that the peer prefers, to a member of the room; 0: to everyone.
+// Post sends text in the encoding that the peer prefers, to a member of the room, or to everyone if to is 0.
 func (c *Connection) Post(ctx context.Context, text string, to uint32) error {
 	payload, err := TextFor(text, c.Peer().Preferred)
 	if err != nil {
@@ -179,7 +179,7 @@ func (c *Connection) Post(ctx context.Context, text string, to uint32) error {
 	return c.PostPayload(ctx, payload, to)
 }
 
-// PostPayload sends a payload as it is, to a member of the room; 0: to everyone.
+// PostPayload sends a payload unchanged, to a member of the room, or to everyone if to is 0.
 func (c *Connection) PostPayload(ctx context.Context, payload Payload, to uint32) error {
 	message := Message{Kind: KindMessage, Payload: payload}
 	if to != 0 || c.HasHub() {
@@ -188,14 +188,14 @@ func (c *Connection) PostPayload(ctx context.Context, payload Payload, to uint32
 	return c.Send(ctx, message)
 }
 
-// Forget says that nobody waits for the answer to this request any more; 64 may be waited for (R3.16).
+// Forget stops waiting for the answer to a request. At most 64 requests may be unanswered (R3.16).
 func (c *Connection) Forget(id uint32) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.session.Forget(id)
 }
 
-// Refuse answers a message that was received with an ERROR; the fault needs a name of SPEC section 6.
+// Refuse answers a received message with an ERROR. The fault must have a code in SPEC section 6.
 func (c *Connection) Refuse(ctx context.Context, message Message, fault *Fault) error {
 	code, known := fault.Code()
 	if !known {
@@ -208,8 +208,8 @@ func (c *Connection) Refuse(ctx context.Context, message Message, fault *Fault) 
 	return c.Send(ctx, answer)
 }
 
-// Close sends CLOSE behind what was sent, unless one was sent already, and waits until the stream is closed; when the
-// context ends, it closes the stream at once.
+// Close sends CLOSE after everything queued, unless one was sent already, and waits until the stream is closed. If the
+// context ends first, it closes the stream immediately.
 func (c *Connection) Close(ctx context.Context, code uint16) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -224,7 +224,7 @@ func (c *Connection) Close(ctx context.Context, code uint16) error {
 	return nil
 }
 
-// What goes on meanwhile; everything below but the loops' I/O holds the mutex
+// Background loops and timer. Everything below holds the mutex, except during the loops' I/O.
 
 func (c *Connection) readAll() {
 	buffer := make([]byte, pieceLength)
@@ -246,7 +246,7 @@ func (c *Connection) readAll() {
 	}
 }
 
-// mayRead waits until there is room for what comes; false once the stream is closed.
+// mayRead waits until there is room for more bytes. It returns false once the stream is closed.
 func (c *Connection) mayRead() bool {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -254,14 +254,14 @@ func (c *Connection) mayRead() bool {
 		if !c.isPaused {
 			c.isPaused, c.pausedAt = true, c.now()
 		}
-		_ = c.wait(context.Background()) // which never ends
+		_ = c.wait(context.Background()) // never cancelled
 	}
 	c.excuse()
 	c.isPaused = false
 	return !c.isOver
 }
 
-// excuse tells the session how long nothing was read.
+// excuse reports to the session how long reading was paused.
 func (c *Connection) excuse() {
 	if c.isPaused {
 		now := c.now()
@@ -280,7 +280,7 @@ func (c *Connection) writeAll() {
 			return // nothing follows a CLOSE
 		}
 		if frame == nil {
-			_ = c.wait(context.Background()) // which never ends
+			_ = c.wait(context.Background()) // never cancelled
 			continue
 		}
 		for len(frame) > 0 && c.broken == nil {
@@ -290,7 +290,7 @@ func (c *Connection) writeAll() {
 	}
 }
 
-// nextFrame takes a frame that waits to be written, or returns nil.
+// nextFrame removes the next queued frame, or returns nil if there is none.
 func (c *Connection) nextFrame() []byte {
 	queue := &c.posted
 	if len(c.urgent) > 0 {
@@ -312,7 +312,7 @@ func (c *Connection) writePiece(frame []byte) int {
 		frame = frame[:pieceLength]
 	}
 	c.mutex.Unlock()
-	// What cannot have a deadline fails to write, or needs none.
+	// A stream without deadlines fails in Write, or needs none.
 	_ = c.stream.SetWriteDeadline(time.Now().Add(stall))
 	count, err := c.stream.Write(frame)
 	c.mutex.Lock()
@@ -335,12 +335,12 @@ func (c *Connection) writePiece(frame []byte) int {
 func (c *Connection) closeWrite() {
 	if half, is := c.stream.(interface{ CloseWrite() error }); is {
 		c.mutex.Unlock()
-		_ = half.CloseWrite() // the reader learns what is wrong with the stream
+		_ = half.CloseWrite() // the reading goroutine sees any error of the stream
 		c.mutex.Lock()
 	}
 }
 
-// giveUpWriting drops what waits; what the peer said last may still be read.
+// giveUpWriting drops everything queued. The peer's last messages can still be read.
 func (c *Connection) giveUpWriting(err error) {
 	c.broken = err
 	c.urgent, c.posted, c.answers, c.unsent = nil, nil, 0, 0
@@ -357,7 +357,7 @@ func (c *Connection) onTime() {
 	c.settle()
 }
 
-// apply does what a session wants done; isOwn says that the application asked for it.
+// apply carries out the session's actions; isOwn is true if the application caused them.
 func (c *Connection) apply(actions []Action, isOwn bool) {
 	for _, action := range actions {
 		switch {
@@ -373,7 +373,7 @@ func (c *Connection) apply(actions []Action, isOwn bool) {
 		case action.HalfClose:
 			c.halfCloses = true
 			if !isOwn {
-				c.dropPosted() // the CLOSE does not wait for them, and nothing follows it
+				c.dropPosted() // CLOSE does not wait for these frames, and nothing follows it
 			}
 		case action.End != "":
 			c.hasEnded, c.err = true, action.Err
@@ -385,14 +385,15 @@ func (c *Connection) write(frame []byte, isOwn bool) {
 	switch kind := FrameOf(frame).Kind; {
 	case kind == KindPong:
 		c.pong(frame)
-	case isOwn && kind != KindError: // which a PONG must not overtake (R3.10)
+	case isOwn && kind != KindError: // a PONG must not overtake it (R3.10)
 		c.post(frame)
 	default:
 		c.answer(frame)
 	}
 }
 
-// pong says that what came before its PING was acted on (R3.10), so it goes behind that; of several the last will do (R3.9).
+// pong queues a PONG after the messages that came before its PING: it confirms that they were acted on (R3.10). Of several
+// PONGs the last is enough (R3.9).
 func (c *Connection) pong(frame []byte) {
 	if last := len(c.inbox) - 1; last >= 0 && c.inbox[last].pong != nil {
 		c.inbox[last].pong = frame
@@ -423,14 +424,14 @@ func (c *Connection) dropPosted() {
 	c.posted = nil
 }
 
-// abort closes the stream at once.
+// abort closes the stream immediately.
 func (c *Connection) abort(err error) {
 	c.giveUpWriting(err)
 	c.apply(c.session.Abort(NewFault("no-close", err.Error())), false)
 	c.settle()
 }
 
-// settle does what follows from any change, and tells those who wait for one.
+// settle closes the stream if it is done, resets the timer and wakes all waiters. It runs after every change.
 func (c *Connection) settle() {
 	if !c.isOver && c.session.IsDone() && (c.broken != nil || c.unsent == 0) {
 		c.isOver = true
@@ -444,7 +445,7 @@ func (c *Connection) settle() {
 	c.changed = make(chan struct{})
 }
 
-// wait lets others work until something has changed.
+// wait releases the mutex until something has changed.
 func (c *Connection) wait(ctx context.Context) error {
 	changed := c.changed
 	c.mutex.Unlock()
@@ -457,7 +458,7 @@ func (c *Connection) wait(ctx context.Context) error {
 	}
 }
 
-// ending returns why it is over.
+// ending returns the error that ended the connection, or io.EOF.
 func (c *Connection) ending() error {
 	var peer *PeerError
 	if c.err == nil || errors.As(c.err, &peer) && peer.Code == CodeNormal {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func patience(t *testing.T) context.Context {
+func timeout(t *testing.T) context.Context {
 	ctx, stop := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(stop)
 	return ctx
@@ -38,7 +38,7 @@ func streams(t *testing.T) (net.Conn, net.Conn) {
 // connections returns a client and a server that have exchanged HELLOs over these streams.
 func connections(t *testing.T, near, far net.Conn, wanted Hello) (*Connection, *Connection) {
 	t.Helper()
-	ctx := patience(t)
+	ctx := timeout(t)
 	type result struct {
 		server *Connection
 		err    error
@@ -66,12 +66,12 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func TestTextArrivesAsThePeerPrefersIt(t *testing.T) {
+func TestTextArrivesInTheEncodingThatThePeerPrefers(t *testing.T) {
 	near, far := streams(t)
 	wanted := NewHello()
 	wanted.Preferred = UTF16LE
 	client, server := connections(t, near, far, wanted)
-	ctx := patience(t)
+	ctx := timeout(t)
 	must(t, client.Post(ctx, "grüß", 0))
 	message, err := server.Receive(ctx)
 	if err != nil || message.Payload.Text() != "grüß" || message.Payload.Encoding() != UTF16LE {
@@ -86,10 +86,10 @@ func TestTextArrivesAsThePeerPrefersIt(t *testing.T) {
 	}
 }
 
-func TestWhatWasSentIsDeliveredBeforeTheClose(t *testing.T) {
-	near, far := net.Pipe() // which can hold nothing
+func TestQueuedMessagesAreDeliveredBeforeTheClose(t *testing.T) {
+	near, far := net.Pipe() // unbuffered
 	client, server := connections(t, near, far, NewHello())
-	ctx := patience(t)
+	ctx := timeout(t)
 	const count = 100
 	go func() {
 		for range [count]int{} {
@@ -114,16 +114,16 @@ func TestWhatWasSentIsDeliveredBeforeTheClose(t *testing.T) {
 	}
 }
 
-func TestPrivateWordsAreNotForEveryone(t *testing.T) {
+func TestPostToAMemberWithoutAHubIsRefused(t *testing.T) {
 	near, far := streams(t)
 	client, _ := connections(t, near, far, NewHello())
 	var refused *RefusedError
-	if err := client.Post(patience(t), "psst", 7); !errors.As(err, &refused) {
+	if err := client.Post(timeout(t), "psst", 7); !errors.As(err, &refused) {
 		t.Fatal(err)
 	}
 }
 
-func TestEndOfAContextEndsNoConnection(t *testing.T) {
+func TestConnectionSurvivesACancelledContext(t *testing.T) {
 	near, far := streams(t)
 	client, server := connections(t, near, far, NewHello())
 	over, stop := context.WithCancel(context.Background())
@@ -131,22 +131,22 @@ func TestEndOfAContextEndsNoConnection(t *testing.T) {
 	if _, err := server.Receive(over); err != context.Canceled {
 		t.Fatal(err)
 	}
-	ctx := patience(t)
+	ctx := timeout(t)
 	must(t, client.Post(ctx, "hi", 0))
 	if message, err := server.Receive(ctx); err != nil || message.Payload.Text() != "hi" {
 		t.Fatal(message, err)
 	}
 }
 
-func TestPongComesOnceAllBeforeItWasActedOn(t *testing.T) {
+func TestPongIsSentOnceEarlierMessagesWereActedOn(t *testing.T) {
 	near, far := streams(t)
 	client, server := connections(t, near, far, NewHello())
-	ctx := patience(t)
+	ctx := timeout(t)
 	must(t, client.Post(ctx, "act on this", 0))
 	must(t, client.Send(ctx, Message{Kind: KindPing}))
 	message, err := server.Receive(ctx)
 	must(t, err)
-	// The PONG must come behind this answer, for it waits until the application asks for more.
+	// The PONG must follow this answer: it waits until the application calls Receive again.
 	must(t, server.Refuse(ctx, message, NewFault("policy", "")))
 	go server.Receive(ctx)
 	for _, wanted := range []Kind{KindError, KindPong} {
@@ -156,10 +156,10 @@ func TestPongComesOnceAllBeforeItWasActedOn(t *testing.T) {
 	}
 }
 
-func TestNoMoreIsReadThanFits(t *testing.T) {
+func TestReadingStopsWhenTheInboxIsFull(t *testing.T) {
 	near, far := streams(t)
 	client, server := connections(t, near, far, NewHello())
-	ctx := patience(t)
+	ctx := timeout(t)
 	sent := make(chan error, 1)
 	const count = 400
 	go func() {
@@ -182,12 +182,12 @@ func TestNoMoreIsReadThanFits(t *testing.T) {
 	must(t, <-sent)
 }
 
-func TestForeignSpeechIsNamed(t *testing.T) {
+func TestOtherProtocolIsReportedAsBadStart(t *testing.T) {
 	near, far := streams(t)
 	_, err := near.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
 	must(t, err)
 	must(t, near.(*net.TCPConn).CloseWrite())
-	_, err = Accept(patience(t), far, NewHello())
+	_, err = Accept(timeout(t), far, NewHello())
 	faultIs(t, err, "bad-start", 0)
 	octets, err := io.ReadAll(near)
 	must(t, err)
@@ -201,6 +201,6 @@ func TestStreamThatEndsWithoutCloseIsReported(t *testing.T) {
 	near, far := streams(t)
 	_, server := connections(t, near, far, NewHello())
 	near.Close()
-	_, err := server.Receive(patience(t))
+	_, err := server.Receive(timeout(t))
 	faultIs(t, err, "no-close", -1)
 }

@@ -10,7 +10,7 @@ import (
 	"bookend"
 )
 
-// README shows the body of this.
+// README.md shows the body of this function.
 func ExampleDial() {
 	ctx := context.Background()
 	hello := bookend.NewHello()
@@ -28,7 +28,7 @@ func ExampleDial() {
 	}
 }
 
-func TestReadmeShowsWhatCompiles(t *testing.T) {
+func TestReadmeShowsThisExample(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -2,14 +2,14 @@ package bookend
 
 import "fmt"
 
-// MaxReason is how many bytes a reason may have (R6.5).
+// MaxReason is the longest reason, in bytes (R6.5).
 const MaxReason = 200
 
-// Fault is a rule that was broken. The name is the same word on the wire, in logs and in every language (SPEC section 6).
+// Fault is a broken rule. Its name is the same on the wire, in logs and in every language (SPEC section 6).
 type Fault struct {
 	Name   string
 	Detail string // for people; may be empty
-	Offset int64  // in bytes, of the stream for framing, of the payload for text; -1 where it has no meaning
+	Offset int64  // in bytes: in the stream for framing, in the payload for text; -1 if it has none
 }
 
 // NewFault returns a fault without an offset.
@@ -17,7 +17,7 @@ func NewFault(name, detail string) *Fault {
 	return &Fault{name, detail, -1}
 }
 
-// Code returns the u16 of CLOSE and ERROR; false for what is local only.
+// Code returns the u16 of CLOSE and ERROR, or false if the fault has no code on the wire.
 func (f *Fault) Code() (uint16, bool) {
 	for _, row := range codes {
 		for _, name := range row.names {
@@ -29,7 +29,7 @@ func (f *Fault) Code() (uint16, bool) {
 	return 0, false
 }
 
-// Reason returns what stands in CLOSE and ERROR: the name, and the detail behind it.
+// Reason returns the reason text of CLOSE and ERROR: the name, then the detail.
 func (f *Fault) Reason() string {
 	if f.Detail == "" {
 		return f.Name
@@ -37,7 +37,7 @@ func (f *Fault) Reason() string {
 	return f.Name + ": " + f.Detail
 }
 
-// Error returns one line for people. The detail may quote a peer: see Printable.
+// Error returns one line for people. The detail may quote a peer, so pass it to Printable before printing.
 func (f *Fault) Error() string {
 	code, known := f.Code()
 	if !known {
@@ -46,17 +46,17 @@ func (f *Fault) Error() string {
 	return withCode(f.Name, code, f.Detail)
 }
 
-// RefusedError says that the application asked for what this session must not send; nothing was sent.
+// RefusedError reports a message that this session must not send. Nothing was sent.
 type RefusedError struct {
 	Fault *Fault
 }
 
 func (e *RefusedError) Error() string { return "refused: " + e.Fault.Reason() }
 
-// Unwrap returns the fault that it would have been.
+// Unwrap returns the fault that the message would have caused.
 func (e *RefusedError) Unwrap() error { return e.Fault }
 
-// PeerError is a CLOSE or an ERROR of the peer: the code counts, the reason is for people (R6.3).
+// PeerError is a CLOSE or an ERROR from the peer. Programs use the code; the reason is for people (R6.3).
 type PeerError struct {
 	Code   uint16
 	Reason string
@@ -67,10 +67,10 @@ func (e *PeerError) Error() string {
 	if name == "" {
 		name = "code"
 	}
-	return "the peer says " + withCode(name, e.Code, e.Reason)
+	return "the peer sent " + withCode(name, e.Code, e.Reason)
 }
 
-// UnreadableError says that the answer to a request came, and broke a rule of text.
+// UnreadableError reports an answer to a request whose text cannot be decoded or was not accepted.
 type UnreadableError struct {
 	ID    uint32
 	Fault *Fault
@@ -83,7 +83,7 @@ func (e *UnreadableError) Error() string {
 // Unwrap returns the fault.
 func (e *UnreadableError) Unwrap() error { return e.Fault }
 
-// FirstName returns the first name that the table gives for a code, or "".
+// FirstName returns the first name of a code in the table, or "".
 func FirstName(code uint16) string {
 	for _, row := range codes {
 		if row.code == code {
@@ -100,7 +100,7 @@ func withCode(name string, code uint16, detail string) string {
 	return fmt.Sprintf("%s (%d): %s", name, code, detail)
 }
 
-// SPEC section 6: the first name of a code is the one to use for it.
+// SPEC section 6. The first name of a code is its preferred name.
 var codes = []struct {
 	code  uint16
 	names []string

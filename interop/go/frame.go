@@ -1,7 +1,7 @@
-// Package bookend carries messages over a stream of bytes: a peer written from SPEC.md, with the standard library alone.
+// Package bookend carries messages over a byte stream. It is written from SPEC.md and uses only the standard library.
 //
-// Connection is for most programs. Session is the same without a net.Conn and without a clock; Decoder and SplitFrames
-// turn bytes into frames; Payload is text in one of the four encodings, or binary.
+// Most programs use Connection. Session is the same protocol without a net.Conn or a clock. Decoder and SplitFrames turn
+// bytes into frames. Payload is text in one of the four encodings, or binary.
 package bookend
 
 import (
@@ -13,7 +13,7 @@ import (
 // Encoding is the fourth byte of a header: how a payload's text is encoded.
 type Encoding uint8
 
-// The encodings of SPEC section 2. Binary says that it is not text.
+// The encodings of SPEC section 2. EncodingBinary means that the payload is not text.
 const (
 	EncodingBinary Encoding = iota
 	ASCII
@@ -31,14 +31,14 @@ func (e Encoding) String() string {
 }
 
 const (
-	// MaxLength is the longest body that can be written down (R2.6).
+	// MaxLength is the longest possible body, in bytes (R2.6).
 	MaxLength = 1<<31 - 1
-	// Overhead is how many bytes a frame has around its body.
+	// Overhead is the number of bytes around the body of a frame.
 	Overhead = headerLength + endLength
 
 	headerLength = 8
 	endLength    = 2
-	idleBuffer   = 1 << 16 // bytes that a decoder keeps between frames
+	idleBuffer   = 1 << 16 // bytes of buffer that a decoder keeps between frames
 )
 
 var (
@@ -53,7 +53,7 @@ type Frame struct {
 	Body     []byte
 }
 
-// Append appends the bytes of the frame, whose body has at most MaxLength bytes.
+// Append appends the bytes of the frame. The body must have at most MaxLength bytes.
 func (f Frame) Append(octets []byte) []byte {
 	octets = append(octets, frameStart[0], frameStart[1], byte(f.Kind), byte(f.Encoding))
 	octets = binary.BigEndian.AppendUint32(octets, uint32(len(f.Body)))
@@ -63,14 +63,14 @@ func (f Frame) Append(octets []byte) []byte {
 
 // FrameOf returns the frame in a token of SplitFrames; its body is a part of the token.
 func FrameOf(token []byte) Frame {
-	behind := len(token) - endLength
-	return Frame{Kind(token[2]), Encoding(token[3]), token[headerLength:behind:behind]}
+	end := len(token) - endLength
+	return Frame{Kind(token[2]), Encoding(token[3]), token[headerLength:end:end]}
 }
 
-// SplitFrames returns a function for one bufio.Scanner, whose tokens are whole frames with a body of at most limit
-// bytes. Give the scanner a buffer of limit + Overhead bytes at most; it grows with what arrives.
+// SplitFrames returns a split function for one bufio.Scanner. Its tokens are whole frames with a body of at most limit
+// bytes. Set the scanner's maximum buffer to limit + Overhead bytes; it grows with what arrives.
 func SplitFrames(limit uint32) bufio.SplitFunc {
-	var start int64 // offset in the stream of what is looked at
+	var start int64 // offset of octets in the stream
 	return func(octets []byte, atEOF bool) (int, []byte, error) {
 		length, fault := scan(octets, limit)
 		if fault != nil {
@@ -88,15 +88,15 @@ func SplitFrames(limit uint32) bufio.SplitFunc {
 	}
 }
 
-// Decoder turns bytes into frames, however they were cut: Feed what was read, then call Next until there is none.
-// Memory follows what has arrived, never what a length claims. A fault is sticky.
+// Decoder turns bytes into frames, wherever reads split them: Feed what was read, then call Next until it returns false.
+// Memory grows with the bytes that have arrived, never with a claimed length. A fault is sticky.
 type Decoder struct {
-	limit  uint32
-	buffer []byte
-	from   int   // the next frame begins here in the buffer
-	start  int64 // and here in the stream
-	judged int64 // offset in the stream behind the last byte that decided anything
-	fault  *Fault
+	limit    uint32
+	buffer   []byte
+	from     int   // offset of the next frame in the buffer
+	start    int64 // and in the stream
+	examined int64 // offset in the stream after the last byte that was examined
+	fault    *Fault
 }
 
 // NewDecoder returns a decoder of frames with a body of at most limit bytes.
@@ -104,13 +104,13 @@ func NewDecoder(limit uint32) *Decoder {
 	return &Decoder{limit: limit}
 }
 
-// SetLimit changes the limit in force from the next frame on.
+// SetLimit changes the limit, starting with the next frame.
 func (d *Decoder) SetLimit(limit uint32) { d.limit = limit }
 
-// Pending returns how many bytes of the next frame have arrived; 0 between frames.
+// Pending returns the number of bytes of the next frame that have arrived; 0 between frames.
 func (d *Decoder) Pending() int { return len(d.buffer) - d.from }
 
-// Feed adds bytes that have arrived. Bodies that Next returned before are not valid any more.
+// Feed adds bytes that have arrived. It invalidates the bodies that Next returned.
 func (d *Decoder) Feed(octets []byte) {
 	pending := d.buffer[d.from:]
 	wanted := len(pending) + len(octets)
@@ -130,20 +130,20 @@ func (d *Decoder) Feed(octets []byte) {
 	d.buffer = append(d.buffer, octets...)
 }
 
-// Next returns the next frame; false while it is not complete. Its body is a part of the decoder's buffer, valid until
-// the next Feed. The error is a *Fault: bad-start, unknown-encoding, too-long, bad-end.
+// Next returns the next frame, or false while it is not complete. The body is a slice of the decoder's buffer, valid until
+// the next Feed. The error is a *Fault: bad-start, unknown-encoding, too-long or bad-end.
 func (d *Decoder) Next() (Frame, bool, error) {
 	if d.fault != nil {
 		return Frame{}, false, d.fault
 	}
 	length, fault := scan(d.buffer[d.from:], d.limit)
 	if fault != nil {
-		behind := fault.Offset + 1
+		examined := fault.Offset + 1
 		if fault.Name == "too-long" {
-			behind = headerLength
+			examined = headerLength
 		}
 		fault.Offset += d.start
-		return Frame{}, false, d.abandon(fault, behind)
+		return Frame{}, false, d.fail(fault, examined)
 	}
 	if length == 0 {
 		return Frame{}, false, nil
@@ -151,43 +151,43 @@ func (d *Decoder) Next() (Frame, bool, error) {
 	frame := FrameOf(d.buffer[d.from : d.from+length])
 	d.from += length
 	d.start += int64(length)
-	d.judged = d.start
+	d.examined = d.start
 	return frame, true, nil
 }
 
-// header returns kind and length of the next frame; false while they are not there, or not legal.
+// header returns the kind and length of the next frame, or false while its header is incomplete or illegal.
 func (d *Decoder) header() (Kind, uint32, bool) {
 	octets := d.buffer[d.from:]
-	if d.fault != nil || len(octets) < headerLength || judgeHeader(octets, d.limit) != nil {
+	if d.fault != nil || len(octets) < headerLength || checkHeader(octets, d.limit) != nil {
 		return 0, 0, false
 	}
 	return Kind(octets[2]), lengthOf(octets), true
 }
 
-// abandon makes a fault sticky that was found in the next frame, in the byte before behind.
-func (d *Decoder) abandon(fault *Fault, behind int64) *Fault {
+// fail makes a fault in the first examined bytes of the next frame sticky, and returns it.
+func (d *Decoder) fail(fault *Fault, examined int64) *Fault {
 	d.fault = fault
-	d.judged = d.start + behind
+	d.examined = d.start + examined
 	return fault
 }
 
-// unused returns how many bytes have arrived behind the last one that decided anything.
+// unused returns the number of bytes that have arrived after the last one that was examined.
 func (d *Decoder) unused() int64 {
-	return d.start + int64(d.Pending()) - d.judged
+	return d.start + int64(d.Pending()) - d.examined
 }
 
-// scan reads one frame as SPEC's appendix B does. It returns the frame's length, 0 while it is not complete, or the
-// fault with its offset in octets.
+// scan reads one frame as in SPEC's appendix B. It returns the length of the frame, 0 while the frame is not complete, or
+// a fault with its offset in octets.
 func scan(octets []byte, limit uint32) (int, *Fault) {
-	if fault := judgeHeader(octets, limit); fault != nil {
+	if fault := checkHeader(octets, limit); fault != nil {
 		return 0, fault
 	}
 	if len(octets) < headerLength {
 		return 0, nil
 	}
-	behind := headerLength + int64(lengthOf(octets))
+	end := headerLength + int64(lengthOf(octets))
 	for at, wanted := range frameEnd {
-		offset := behind + int64(at)
+		offset := end + int64(at)
 		if offset >= int64(len(octets)) {
 			return 0, nil
 		}
@@ -195,11 +195,11 @@ func scan(octets []byte, limit uint32) (int, *Fault) {
 			return 0, foundAt("bad-end", octets, offset)
 		}
 	}
-	return int(behind) + endLength, nil
+	return int(end) + endLength, nil
 }
 
-// judgeHeader judges as much of a header as is there.
-func judgeHeader(octets []byte, limit uint32) *Fault {
+// checkHeader checks as much of a header as has arrived.
+func checkHeader(octets []byte, limit uint32) *Fault {
 	for at, wanted := range frameStart {
 		if at < len(octets) && octets[at] != wanted {
 			return foundAt("bad-start", octets, int64(at))

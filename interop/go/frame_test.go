@@ -21,7 +21,7 @@ func octets(text string) []byte {
 	return bytes
 }
 
-// faultIs fails unless err is that fault, at that offset.
+// faultIs fails the test unless err is a fault with this name and offset.
 func faultIs(t *testing.T, err error, name string, offset int64) {
 	t.Helper()
 	var fault *Fault
@@ -30,13 +30,13 @@ func faultIs(t *testing.T, err error, name string, offset int64) {
 	}
 }
 
-func TestFrameIsWhatSection2Shows(t *testing.T) {
+func TestFrameMatchesTheExampleOfSection2(t *testing.T) {
 	if found := (Frame{KindMessage, UTF8, []byte("hi")}).Append(nil); !bytes.Equal(found, hi) {
 		t.Fatalf("%x", found)
 	}
 }
 
-func TestFramesAreTheSameHoweverTheStreamWasCut(t *testing.T) {
+func TestFramesDoNotDependOnHowTheStreamIsSplit(t *testing.T) {
 	stream := bytes.Repeat(hi, 3)
 	for first := 0; first <= len(stream); first++ {
 		decoder := NewDecoder(2)
@@ -55,7 +55,7 @@ func TestFramesAreTheSameHoweverTheStreamWasCut(t *testing.T) {
 			}
 		}
 		if !reflect.DeepEqual(bodies, []string{"hi", "hi", "hi"}) || decoder.Pending() != 0 {
-			t.Fatalf("cut at %d: %q, %d pending", first, bodies, decoder.Pending())
+			t.Fatalf("split at %d: %q, %d pending", first, bodies, decoder.Pending())
 		}
 	}
 }
@@ -67,7 +67,7 @@ func TestLengthOverLimitFailsBeforeBodyArrives(t *testing.T) {
 	faultIs(t, err, "too-long", 4)
 }
 
-func TestMemoryFollowsWhatArrivedNotWhatALengthClaims(t *testing.T) {
+func TestMemoryGrowsWithReceivedBytesNotWithAClaimedLength(t *testing.T) {
 	decoder := NewDecoder(MaxLength)
 	decoder.Feed(octets("f5f80202 7fffffff 00"))
 	if _, complete, err := decoder.Next(); complete || err != nil {
@@ -88,13 +88,13 @@ func TestFaultIsSticky(t *testing.T) {
 		_, complete, err := decoder.Next()
 		faultIs(t, err, "bad-start", int64(len(hi)))
 		if complete {
-			t.Fatal("a frame behind a fault")
+			t.Fatal("a frame after a fault")
 		}
 		decoder.Feed(hi)
 	}
 }
 
-func TestBodyIsAPartOfTheBuffer(t *testing.T) {
+func TestBodyIsASliceOfTheBuffer(t *testing.T) {
 	decoder := NewDecoder(1 << 20)
 	decoder.Feed(Frame{KindMessage, EncodingBinary, make([]byte, 1<<20)}.Append(nil))
 	frame, complete, err := decoder.Next()
@@ -123,7 +123,7 @@ func TestScannerSplitsFrames(t *testing.T) {
 	}
 }
 
-func TestScannerNamesFaultsByTheirPlaceInTheStream(t *testing.T) {
+func TestScannerReportsFaultsAtTheirOffsetInTheStream(t *testing.T) {
 	_, err := scanAll(append(append([]byte(nil), hi...), octets("f5f8020200000002 6869 f800")...), 2)
 	faultIs(t, err, "bad-end", 12+11)
 	_, err = scanAll(append(append([]byte(nil), hi...), octets("f5f8020200000003")...), 2)

@@ -7,7 +7,7 @@ import (
 
 const (
 	helloLength = 24 // bytes, without options
-	everyone    = 7  // accepted by everyone: binary, ASCII and UTF-8 (R4.13)
+	everyone    = 7  // the encodings that every peer accepts: binary, ASCII and UTF-8 (R4.13)
 	all         = 0x1F
 	major       = 1
 
@@ -23,32 +23,32 @@ var helloPrefix = [...]byte{0x42, 0x4B, 0x4E, 0x44, 0x0D, 0x0A, 0x1A, 0x0A, 0xFF
 
 const magicLength = 4
 
-// Hello is the first frame of each side (SPEC section 4). Begin with NewHello.
+// Hello is the first frame of each side (SPEC section 4). Create one with NewHello.
 type Hello struct {
 	Minor     uint8
 	Accepted  uint8    // bit n set: encoding n is accepted
-	Preferred Encoding // EncodingBinary: text is wanted as it was sent
+	Preferred Encoding // EncodingBinary: as sent
 	MaxBody   uint32   // bytes
-	Keepalive uint16   // seconds; 0: no promise
-	Hub       bool     // whether its sender speaks the hub profile
-	Name      string   // "": not said
-	Room      string   // "": not said
-	Token     []byte   // nil: not said
-	Resume    *uint64  // the last seq that was had; nil: not said
-	Software  string   // "": not said
+	Keepalive uint16   // seconds; 0 = no promise
+	Hub       bool     // whether the sender supports the hub profile
+	Name      string   // "": absent
+	Room      string   // "": absent
+	Token     []byte   // a password, do not log it; nil: absent
+	Resume    *uint64  // the last seq that was received; nil: absent
+	Software  string   // "": absent
 }
 
-// NewHello returns a HELLO with the defaults: all encodings, as sent, 1 MiB, 30 s.
+// NewHello returns a HELLO with the defaults: all encodings accepted, text as sent, 1 MiB, 30 s.
 func NewHello() Hello {
 	return Hello{Accepted: all, MaxBody: 1 << 20, Keepalive: 30}
 }
 
-// Accepts reports whether its sender accepts an encoding.
+// Accepts reports whether the sender accepts an encoding.
 func (h *Hello) Accepts(encoding Encoding) bool { return h.Accepted>>encoding&1 == 1 }
 
-// Body returns the body of the frame, options in the order of their type. The error is a *Fault bad-hello.
+// Body returns the body of the frame, with the options in the order of their types. The error is a *Fault bad-hello.
 func (h *Hello) Body() ([]byte, error) {
-	if fault := h.judge(); fault != nil {
+	if fault := h.check(); fault != nil {
 		return nil, fault
 	}
 	body := append(make([]byte, 0, helloLength), helloPrefix[:]...)
@@ -75,17 +75,17 @@ func (h *Hello) Body() ([]byte, error) {
 	return body, nil
 }
 
-// ParseHello returns the HELLO in a body, judged in the order of R4.19. The error is a *Fault bad-hello, bad-canary or
-// version.
+// ParseHello decodes the body of a HELLO and checks it in the order of R4.19. The error is a *Fault bad-hello, bad-canary
+// or version.
 func ParseHello(body []byte) (Hello, error) {
-	if fault, _ := judgePrefix(body); fault != nil {
+	if fault, _ := checkPrefix(body); fault != nil {
 		return Hello{}, fault
 	}
 	if len(body) < helloLength {
 		return Hello{}, badHello("%d bytes", len(body))
 	}
 	if body[12] != major {
-		return Hello{}, NewFault("version", fmt.Sprintf("found %d, this is %d", body[12], major))
+		return Hello{}, NewFault("version", fmt.Sprintf("found major version %d, this side has %d", body[12], major))
 	}
 	hello := Hello{
 		Minor:     body[13],
@@ -98,7 +98,7 @@ func ParseHello(body []byte) (Hello, error) {
 	if fault := hello.readOptions(body[helloLength:]); fault != nil {
 		return Hello{}, fault
 	}
-	if fault := hello.judge(); fault != nil {
+	if fault := hello.check(); fault != nil {
 		return Hello{}, fault
 	}
 	return hello, nil
@@ -110,14 +110,14 @@ func (h *Hello) readOptions(octets []byte) *Fault {
 		if len(octets) < 2 || len(octets) < 2+int(octets[1]) {
 			return badHello("an option runs past the end")
 		}
-		behind := 2 + int(octets[1])
-		kind, value := octets[0], octets[2:behind]
-		octets = octets[behind:]
+		end := 2 + int(octets[1])
+		kind, value := octets[0], octets[2:end]
+		octets = octets[end:]
 		if kind < optionName || kind > optionSoftware {
 			continue // R4.12
 		}
 		if seen[kind] {
-			return badHello("option %d comes twice", kind)
+			return badHello("option %d appears twice", kind)
 		}
 		seen[kind] = true
 		if len(value) == 0 {
@@ -143,27 +143,27 @@ func (h *Hello) readOptions(octets []byte) *Fault {
 	return nil
 }
 
-func (h *Hello) judge() *Fault {
+func (h *Hello) check() *Fault {
 	switch {
 	case h.Accepted&everyone != everyone || h.Accepted&^all != 0:
-		return badHello("accepted %02x", h.Accepted)
+		return badHello("accepted is %02x", h.Accepted)
 	case h.Preferred > UTF16LE || !h.Accepts(h.Preferred):
-		return badHello("preferred %d", uint8(h.Preferred))
+		return badHello("preferred is %d", uint8(h.Preferred))
 	case h.MaxBody < 1024 || h.MaxBody > MaxLength:
-		return badHello("max body %d", h.MaxBody)
+		return badHello("max body is %d", h.MaxBody)
 	case len(h.Token) > 255:
-		return badHello("a token of %d bytes", len(h.Token))
+		return badHello("the token has %d bytes, the limit is 255", len(h.Token))
 	}
 	for _, line := range []string{h.Name, h.Room, h.Software} {
 		if !isPlainLine(line, 0, 64) {
-			return badHello("name, room or software is no plain line of at most 64 bytes")
+			return badHello("name, room or software is not a plain line of at most 64 bytes")
 		}
 	}
 	return nil
 }
 
-// judgePrefix compares as much of magic and canary as has arrived (R4.7); it returns the fault and its place in body.
-func judgePrefix(body []byte) (*Fault, int) {
+// checkPrefix checks as much of the magic and canary as has arrived (R4.7). It returns the fault and its offset in body.
+func checkPrefix(body []byte) (*Fault, int) {
 	for at, wanted := range helloPrefix {
 		switch {
 		case at >= len(body):

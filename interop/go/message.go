@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Kind is the byte that says what a frame is for.
+// Kind is the third byte of a header: the purpose of the frame.
 type Kind uint8
 
 // The kinds of SPEC section 3.
@@ -51,7 +51,7 @@ func (k Kind) isHub() bool { return k >= KindWelcome && k <= KindGap }
 
 func (k Kind) isPrivate() bool { return k >= firstPrivate && k <= lastPrivate }
 
-// Event is what a PRESENCE says of a member; in a Crowd, Member is how many are here.
+// Event is the event of a PRESENCE. With Crowd, Member is the number of members in the room.
 type Event uint8
 
 // The events of SPEC section 9.
@@ -75,13 +75,13 @@ const (
 	maxName = 64 // bytes
 )
 
-// Message is a decoded frame. Which fields count depends on the kind: those that SPEC sections 3 and 9 give it.
+// Message is a decoded frame. Its kind determines which fields are used (SPEC sections 3 and 9).
 type Message struct {
 	Kind    Kind
-	Payload Payload // also the reason, the greeting, and the name in a PRESENCE
+	Payload Payload // also a reason, a greeting, or the name in a PRESENCE
 
 	ID     uint32 // REQUEST, REPLY, ERROR
-	Frame  uint32 // ERROR: the number of the frame that it is about
+	Frame  uint32 // ERROR: the number of the frame that it answers
 	Code   uint16 // ERROR, CLOSE
 	Member uint32 // WELCOME, PRESENCE
 	Event  Event  // PRESENCE
@@ -92,12 +92,12 @@ type Message struct {
 	Name   string // DELIVERY
 	Missed uint64 // GAP
 
-	// Number is that of the frame it came in, for an ERROR about it.
+	// Number is the number of the frame that carried the message, for an ERROR that answers it.
 	Number uint32
 }
 
-// ParseMessage returns the message in a frame, the hub profile being in force; false if its kind is to be ignored
-// (R3.6). Private kinds are ignored but for those agreed. The error is a *Fault unknown-kind, malformed or bad-text.
+// ParseMessage decodes a frame, with the hub profile in force. It returns false if the kind must be ignored (R3.6). Private
+// kinds are ignored unless agreed. The error is a *Fault unknown-kind, malformed or bad-text.
 func ParseMessage(frame Frame, agreed ...Kind) (Message, bool, error) {
 	m := Message{Kind: frame.Kind}
 	isAgreed := frame.Kind.isPrivate() && holds(agreed, frame.Kind)
@@ -109,7 +109,7 @@ func ParseMessage(frame Frame, agreed ...Kind) (Message, bool, error) {
 	}
 	rest, fault := m.readFields(frame)
 	if fault == nil {
-		fault = m.judgeFields(frame.Encoding)
+		fault = m.checkFields(frame.Encoding)
 	}
 	if fault != nil {
 		return Message{}, false, fault
@@ -122,27 +122,26 @@ func ParseMessage(frame Frame, agreed ...Kind) (Message, bool, error) {
 		return Message{}, false, err
 	}
 	m.Payload = payload
-	if fault := m.judgePayload(); fault != nil {
+	if fault := m.checkPayload(); fault != nil {
 		return Message{}, false, fault
 	}
 	return m, true, nil
 }
 
-// ToFrame returns the frame of the message. The error is a *Fault malformed, too-long or
-// unmappable-text.
+// ToFrame encodes the message as a frame. The error is a *Fault malformed, too-long or unmappable-text.
 func (m *Message) ToFrame() (Frame, error) {
-	if fault := m.judgeFields(m.Payload.encoding); fault != nil {
+	if fault := m.checkFields(m.Payload.encoding); fault != nil {
 		return Frame{}, fault
 	}
-	if fault := m.judgePayload(); fault != nil {
+	if fault := m.checkPayload(); fault != nil {
 		return Frame{}, fault
 	}
-	if fault := m.Payload.judge(); fault != nil {
+	if fault := m.Payload.check(); fault != nil {
 		return Frame{}, fault
 	}
 	var body bytes.Buffer
 	for _, field := range m.fields() {
-		// Fields are of fixed size, and a Buffer takes everything.
+		// This cannot fail: the fields have fixed sizes, and a Buffer accepts any write.
 		_ = binary.Write(&body, binary.BigEndian, field)
 	}
 	if m.Kind == KindDelivery {
@@ -161,7 +160,7 @@ func reasonText(words string, wanted Encoding) Payload {
 	words = strings.ToValidUTF8(words, `\u{fffd}`)
 	for {
 		if len(words) <= MaxReason {
-			// What is valid UTF-8 can be carried by UTF-8.
+			// Valid UTF-8 always fits UTF-8.
 			if text, err := TextFor(words, wanted); err == nil && len(text.octets) <= MaxReason {
 				return text
 			}
@@ -171,7 +170,7 @@ func reasonText(words string, wanted Encoding) Payload {
 	}
 }
 
-// fields returns pointers to the numbers of the fixed part, in the order of the wire.
+// fields returns pointers to the numbers of the fixed part, in wire order.
 func (m *Message) fields() []any {
 	switch m.Kind {
 	case KindRequest, KindReply:
@@ -194,7 +193,7 @@ func (m *Message) fields() []any {
 	return nil
 }
 
-// readFields reads the fixed part, and returns what is behind it.
+// readFields reads the fixed part and returns the rest of the body.
 func (m *Message) readFields(frame Frame) ([]byte, *Fault) {
 	body := bytes.NewReader(frame.Body)
 	for _, field := range m.fields() {
@@ -209,12 +208,12 @@ func (m *Message) readFields(frame Frame) ([]byte, *Fault) {
 	if len(rest) < 1 || len(rest) < 1+int(rest[0]) {
 		return nil, malformed("%v with %d bytes", m.Kind, len(frame.Body))
 	}
-	behind := 1 + int(rest[0])
-	m.Name = string(rest[1:behind])
-	return rest[behind:], nil
+	end := 1 + int(rest[0])
+	m.Name = string(rest[1:end])
+	return rest[end:], nil
 }
 
-func (m *Message) judgeFields(encoding Encoding) *Fault {
+func (m *Message) checkFields(encoding Encoding) *Fault {
 	switch m.Kind {
 	case KindPing, KindPong, KindGap:
 		if encoding != EncodingBinary {
@@ -231,12 +230,12 @@ func (m *Message) judgeFields(encoding Encoding) *Fault {
 	case m.Kind == KindPresence && m.Event > Crowd:
 		return malformed("%v with %v", m.Kind, m.Event)
 	case m.Kind == KindDelivery && !isPlainLine(m.Name, 0, maxName):
-		return malformed("the name is no plain line of at most %d bytes", maxName)
+		return malformed("the name is not a plain line of at most %d bytes", maxName)
 	}
 	return nil
 }
 
-func (m *Message) judgePayload() *Fault {
+func (m *Message) checkPayload() *Fault {
 	length := len(m.Payload.octets)
 	switch {
 	case (m.Kind == KindPing || m.Kind == KindPong) && length > maxPing:
@@ -244,7 +243,7 @@ func (m *Message) judgePayload() *Fault {
 	case m.Kind == KindGap && length > 0:
 		return malformed("%v with a payload", m.Kind)
 	case m.Kind == KindPresence && !isPlainLine(m.Payload.text, 1, maxName):
-		return malformed("the name is no plain line of 1 to %d bytes", maxName)
+		return malformed("the name is not a plain line of 1 to %d bytes", maxName)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func TestTextInEachEncoding(t *testing.T) {
 	}
 }
 
-func TestNothingIsReplacedInSilence(t *testing.T) {
+func TestIllegalTextIsRejectedNotReplaced(t *testing.T) {
 	_, err := Text("grüß", ASCII)
 	faultIs(t, err, "unmappable-text", 2)
 	_, err = Text("gr\xFC", UTF8)
@@ -32,9 +32,9 @@ func TestNothingIsReplacedInSilence(t *testing.T) {
 	faultIs(t, err, "bad-text", 2)
 }
 
-func TestMarkIsRemovedOnceAndNeverSent(t *testing.T) {
+func TestByteOrderMarkIsRemovedOnceAndNeverSent(t *testing.T) {
 	payload, err := DecodePayload(octets("efbbbf efbbbf 61"), UTF8)
-	if err != nil || payload.Text() != "\uFEFFa" || !payload.HadMark() {
+	if err != nil || payload.Text() != "\uFEFFa" || !payload.HadBOM() {
 		t.Fatalf("%q, %v", payload.Text(), err)
 	}
 	if payload, err = Text("\uFEFF\uFEFFa", UTF16BE); err != nil || !bytes.Equal(payload.Octets(), octets("0061")) {
@@ -42,7 +42,7 @@ func TestMarkIsRemovedOnceAndNeverSent(t *testing.T) {
 	}
 }
 
-func TestWhatIsSentOnHasNoMark(t *testing.T) {
+func TestForwardedPayloadHasNoByteOrderMark(t *testing.T) {
 	payload, err := DecodePayload(octets("fffe fffe 6100"), UTF16LE)
 	if err != nil || payload.Text() != "\uFEFFa" || !bytes.Equal(payload.Octets(), octets("6100")) {
 		t.Fatalf("%q, %x, %v", payload.Text(), payload.Octets(), err)
@@ -54,13 +54,13 @@ func TestWhatIsSentOnHasNoMark(t *testing.T) {
 	faultIs(t, err, "unmappable-text", 0)
 }
 
-func TestWhatIsNotFitForATerminalIsShown(t *testing.T) {
+func TestUnprintableCharactersAreEscaped(t *testing.T) {
 	if found := Printable("a\x1b[2J\u202E\xffü\uFFFD"); found != `a\u{1b}[2J\u{202e}\xffü`+"\uFFFD" {
 		t.Fatal(found)
 	}
 }
 
-func TestHelloOfSection4(t *testing.T) {
+func TestHelloMatchesTheExampleOfSection4(t *testing.T) {
 	hello := NewHello()
 	hello.Preferred = UTF8
 	body, err := hello.Body()
@@ -69,7 +69,7 @@ func TestHelloOfSection4(t *testing.T) {
 	}
 }
 
-func TestOptionsAsLongAsCanBe(t *testing.T) {
+func TestLongestTokenRoundTrips(t *testing.T) {
 	hello := NewHello()
 	hello.Token = bytes.Repeat([]byte{'t'}, 255)
 	body, err := hello.Body()
@@ -83,7 +83,7 @@ func TestOptionsAsLongAsCanBe(t *testing.T) {
 	faultIs(t, err, "bad-hello", -1)
 }
 
-func TestHelloIsJudgedBeforeItIsSent(t *testing.T) {
+func TestIllegalHelloCannotBeEncoded(t *testing.T) {
 	for name, spoil := range map[string]func(*Hello){
 		"name":      func(h *Hello) { h.Name = "a\nb" },
 		"accepted":  func(h *Hello) { h.Accepted = 3 },
@@ -94,12 +94,12 @@ func TestHelloIsJudgedBeforeItIsSent(t *testing.T) {
 		hello := NewHello()
 		spoil(&hello)
 		if _, err := hello.Body(); err == nil {
-			t.Errorf("%s passes", name)
+			t.Errorf("illegal %s is accepted", name)
 		}
 	}
 }
 
-func TestDeliveryOfSection9(t *testing.T) {
+func TestDeliveryMatchesTheLayoutOfSection9(t *testing.T) {
 	body := octets("00000005 00000000 0000000000000001 0000000000000000 03 616e6e 6869")
 	m, is, err := ParseMessage(Frame{KindDelivery, UTF8, body})
 	if err != nil || !is || m.From != 5 || m.Seq != 1 || m.Name != "ann" || m.Payload.Text() != "hi" {

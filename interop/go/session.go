@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Role is which side of a connection this is.
+// Role is the side of a connection.
 type Role uint8
 
-// The side that connected, and the side that was connected to.
+// The client is the side that connects.
 const (
 	Client Role = iota
 	Server
@@ -23,16 +23,16 @@ func (r Role) String() string {
 	return "server"
 }
 
-// Action is something that a session wants done. Exactly one field counts: the first that is not empty.
+// Action is something that the driver must do for a session. Exactly one of the first five fields is set.
 type Action struct {
-	Write      []byte           // send these bytes, one whole frame
-	Deliver    *Message         // give this to the application
-	Unreadable *UnreadableError // tell the application that an answer cannot be read
-	HalfClose  bool             // close the sending direction behind all that is written, and read on
-	End        string           // the session is over: the first cause by name
+	Write      []byte           // write these bytes, one whole frame
+	Deliver    *Message         // deliver this to the application
+	Unreadable *UnreadableError // report to the application that an answer cannot be read
+	HalfClose  bool             // close the sending direction after all writes, and keep reading
+	End        string           // the session is over: the name of its first cause
 
-	Frame Frame // of Deliver, as it came; its body is valid until the next Receive
-	Err   error // of End: nil if this side closed of its own will
+	Frame Frame // of Deliver, as received; its body is valid until the next Receive
+	Err   error // of End: nil if this side closed without a fault
 }
 
 type state uint8
@@ -45,18 +45,18 @@ const (
 )
 
 const (
-	maxLine     = 1024 // bytes before the server's first F5 (R4.21)
+	maxPreamble = 1024 // bytes before the server's first F5 (R4.21)
 	maxRequests = 64   // unanswered in one direction (R3.16)
 	drainBytes  = 1 << 16
 	beforeHello = 4096 // bytes of body (R4.18)
 )
 
-// Session is what one side of a connection does, without a stream and without a clock (SPEC section 7). Times count
-// from any origin. What is to be done comes back as actions, in order. Call Start first, and Tick when Deadline has come.
+// Session is one side of a connection, without a stream or a clock (SPEC section 7). Times count from any origin. Each
+// method returns the actions that the driver must carry out, in order. Call Start first, and Tick at each Deadline.
 type Session struct {
 	role    Role
 	hello   Hello
-	body    []byte // of the own HELLO
+	body    []byte // of this side's HELLO
 	peer    *Hello
 	agreed  []Kind
 	state   state
@@ -65,51 +65,51 @@ type Session struct {
 	empties window
 	decoder *Decoder
 
-	skipping  bool // the server's first F5 has not come
-	skipped   int  // bytes before it
-	number    uint32
-	asked     map[uint32]bool // ids of own requests without answer
-	owed      map[uint32]bool // ids of the peer's requests without answer
-	ponged    map[string]bool // payloads of the application's PINGs without PONG
-	discarded int64           // bytes that came behind the own CLOSE
-	end       *Action         // why it ends, from the moment that is known
-	endIsTold bool
+	skipping        bool // the server's first F5 has not arrived
+	skipped         int  // bytes before it
+	number          uint32
+	asked           map[uint32]bool // ids of this side's unanswered requests
+	owed            map[uint32]bool // ids of the peer's unanswered requests
+	unansweredPings map[string]bool // payloads of the application's unanswered PINGs
+	discarded       int64           // bytes that arrived after this side's CLOSE
+	end             *Action         // the cause of the end, once known
+	endIsReported   bool
 }
 
-// NewSession returns a session that takes agreed private kinds for messages. The error is a *Fault bad-hello.
+// NewSession returns a session that delivers the agreed private kinds as messages. The error is a *Fault bad-hello.
 func NewSession(role Role, hello Hello, agreed ...Kind) (*Session, error) {
 	body, err := hello.Body()
 	if err != nil {
 		return nil, err
 	}
 	return &Session{
-		role:     role,
-		hello:    hello,
-		body:     body,
-		agreed:   agreed,
-		pings:    window{count: 10, period: 10 * time.Second},  // R8.3
-		empties:  window{count: 1000, period: 1 * time.Second}, // R8.4
-		decoder:  NewDecoder(beforeHello),
-		skipping: role == Client,
-		asked:    map[uint32]bool{},
-		owed:     map[uint32]bool{},
-		ponged:   map[string]bool{},
+		role:            role,
+		hello:           hello,
+		body:            body,
+		agreed:          agreed,
+		pings:           window{count: 10, period: 10 * time.Second},  // R8.3
+		empties:         window{count: 1000, period: 1 * time.Second}, // R8.4
+		decoder:         NewDecoder(beforeHello),
+		skipping:        role == Client,
+		asked:           map[uint32]bool{},
+		owed:            map[uint32]bool{},
+		unansweredPings: map[string]bool{},
 	}, nil
 }
 
-// Peer returns the other side's HELLO, nil before it has been accepted. It is not to be changed.
+// Peer returns the other side's HELLO, or nil before it has been accepted. Do not modify it.
 func (s *Session) Peer() *Hello { return s.peer }
 
 // IsOpen reports whether messages can be sent.
 func (s *Session) IsOpen() bool { return s.state == open }
 
-// IsDone reports whether there is nothing left to read: the driver closes the stream.
+// IsDone reports whether the session is over. The driver then closes the stream.
 func (s *Session) IsDone() bool { return s.state == closed }
 
 // HasHub reports whether the hub profile is in force (R9.1).
 func (s *Session) HasHub() bool { return s.peer != nil && s.peer.Hub && s.hello.Hub }
 
-// Deadline returns when to call Tick; false if nothing is due.
+// Deadline returns the time of the next Tick, or false if nothing is due.
 func (s *Session) Deadline() (time.Duration, bool) {
 	next := s.clock.next()
 	return next.at, next.at != never && s.state != closed
@@ -117,9 +117,9 @@ func (s *Session) Deadline() (time.Duration, bool) {
 
 func (s *Session) reads() bool { return s.state == greeting || s.state == open }
 
-// What the driver says
+// Events from the driver
 
-// Start says that the connection stands.
+// Start reports that the stream is connected.
 func (s *Session) Start(now time.Duration) []Action {
 	s.clock = newClock(now)
 	if s.role == Client {
@@ -128,11 +128,11 @@ func (s *Session) Start(now time.Duration) []Action {
 	return nil
 }
 
-// Receive says that bytes have come. None at all are no sign of life.
+// Receive reports received bytes. An empty slice does not count as activity of the peer.
 func (s *Session) Receive(octets []byte, now time.Duration) []Action {
 	var actions []Action
 	if len(octets) > 0 {
-		s.clock.heard = now
+		s.clock.lastReceived = now
 	}
 	if s.state == closing {
 		s.discard(int64(len(octets)), &actions)
@@ -140,7 +140,7 @@ func (s *Session) Receive(octets []byte, now time.Duration) []Action {
 	if !s.reads() {
 		return actions
 	}
-	fault := s.feed(octets)
+	fault := s.feedAfterPreamble(octets)
 	for fault == nil && s.reads() {
 		var frame Frame
 		var complete bool
@@ -159,7 +159,7 @@ func (s *Session) Receive(octets []byte, now time.Duration) []Action {
 	return actions
 }
 
-// EndOfStream says that no more bytes will come; detail is what the transport says of it, or "".
+// EndOfStream reports that no more bytes will arrive; detail is the transport's explanation, or "".
 func (s *Session) EndOfStream(detail string, now time.Duration) []Action {
 	var actions []Action
 	if pending := s.decoder.Pending(); s.reads() && pending > 0 {
@@ -174,7 +174,8 @@ func (s *Session) EndOfStream(detail string, now time.Duration) []Action {
 	return actions
 }
 
-// Abort says that the driver cannot go on and closes the stream: a half-written frame leaves no place for a CLOSE (R7.14).
+// Abort ends the session without a CLOSE because the driver cannot continue and closes the stream: no CLOSE can follow a
+// half-written frame (R7.14).
 func (s *Session) Abort(fault *Fault) []Action {
 	var actions []Action
 	if s.end == nil {
@@ -184,7 +185,7 @@ func (s *Session) Abort(fault *Fault) []Action {
 	return actions
 }
 
-// Tick does what is due.
+// Tick handles everything that is due.
 func (s *Session) Tick(now time.Duration) []Action {
 	var actions []Action
 	for s.state != closed {
@@ -204,19 +205,19 @@ func (s *Session) Tick(now time.Duration) []Action {
 	return actions
 }
 
-// Wrote says that bytes have left: a long frame in transit keeps the promise (R7.2).
-func (s *Session) Wrote(now time.Duration) { s.clock.wrote = now }
+// Wrote reports that bytes were written: a long frame in transit keeps the keepalive promise (R7.2).
+func (s *Session) Wrote(now time.Duration) { s.clock.lastSent = now }
 
-// Excuse says that the driver did not read for so long: the peer is not to blame for it.
+// Excuse extends the peer's deadlines by the time for which the driver did not read.
 func (s *Session) Excuse(duration time.Duration) {
 	s.clock.excuse(duration)
 	s.pings.excuse(duration)
 	s.empties.excuse(duration)
 }
 
-// What the application says
+// Calls from the application
 
-// Send sends a message. The error is a *RefusedError, or the *Fault of ToFrame; nothing is sent then.
+// Send sends a message. On an error, a *RefusedError or a *Fault from ToFrame, nothing was sent.
 func (s *Session) Send(message Message, now time.Duration) ([]Action, error) {
 	frame, err := s.permit(&message)
 	if err != nil {
@@ -228,13 +229,13 @@ func (s *Session) Send(message Message, now time.Duration) ([]Action, error) {
 	case KindReply, KindError:
 		delete(s.owed, message.ID)
 	case KindPing:
-		s.ponged[string(message.Payload.octets)] = true
+		s.unansweredPings[string(message.Payload.octets)] = true
 	}
-	s.clock.wrote = now
+	s.clock.lastSent = now
 	return []Action{{Write: frame.Append(nil)}}, nil
 }
 
-// Close sends CLOSE, unless one was sent already; the reason is the code's first name.
+// Close sends CLOSE, unless one was sent already. The reason is the first name of the code.
 func (s *Session) Close(code uint16, now time.Duration) []Action {
 	var actions []Action
 	if s.reads() {
@@ -248,26 +249,26 @@ func (s *Session) Close(code uint16, now time.Duration) []Action {
 	return actions
 }
 
-// Forget says that nobody waits for the answer to this request any more.
+// Forget stops waiting for the answer to a request.
 func (s *Session) Forget(id uint32) { delete(s.asked, id) }
 
 // Receiving
 
-// feed drops what a server says before its first frame (R4.21).
-func (s *Session) feed(octets []byte) *Fault {
+// feedAfterPreamble skips the bytes that a server sends before its first frame (R4.21).
+func (s *Session) feedAfterPreamble(octets []byte) *Fault {
 	if s.skipping {
 		start := bytes.IndexByte(octets, frameStart[0])
-		line := start
+		length := start
 		if start < 0 {
-			line = len(octets)
+			length = len(octets)
 		}
-		if allowed := maxLine - s.skipped; line > allowed {
+		if allowed := maxPreamble - s.skipped; length > allowed {
 			s.decoder.Feed(octets[allowed:])
-			return s.decoder.abandon(NewFault("bad-start", fmt.Sprintf("no F5 in %d bytes", maxLine+1)), 1)
+			return s.decoder.fail(NewFault("bad-start", fmt.Sprintf("no F5 in %d bytes", maxPreamble+1)), 1)
 		}
-		s.skipped += line
+		s.skipped += length
 		s.skipping = start < 0
-		octets = octets[line:]
+		octets = octets[length:]
 	}
 	s.decoder.Feed(octets)
 	return nil
@@ -276,13 +277,13 @@ func (s *Session) feed(octets []byte) *Fault {
 func (s *Session) nextFrame(now time.Duration) (Frame, bool, *Fault) {
 	kind, length, hasHeader := s.decoder.header()
 	if hasHeader && s.state == greeting {
-		if fault := s.judgeFirst(kind, length); fault != nil {
+		if fault := s.checkFirst(kind, length); fault != nil {
 			return Frame{}, false, fault
 		}
 	}
 	frame, complete, err := s.decoder.Next()
 	if err != nil {
-		return Frame{}, false, err.(*Fault) // as Next says
+		return Frame{}, false, err.(*Fault) // Next returns no other type
 	}
 	if complete {
 		s.clock.frameEnds()
@@ -295,8 +296,8 @@ func (s *Session) nextFrame(now time.Duration) (Frame, bool, *Fault) {
 	return frame, complete, nil
 }
 
-// judgeFirst names early what is no HELLO (R4.3, R4.7, R4.19).
-func (s *Session) judgeFirst(kind Kind, length uint32) *Fault {
+// checkFirst rejects anything but a HELLO or CLOSE before the frame is complete (R4.3, R4.7, R4.19).
+func (s *Session) checkFirst(kind Kind, length uint32) *Fault {
 	switch kind {
 	case KindClose:
 		return nil
@@ -305,12 +306,12 @@ func (s *Session) judgeFirst(kind Kind, length uint32) *Fault {
 		if int64(len(body)) > int64(length) {
 			body = body[:length]
 		}
-		if fault, at := judgePrefix(body); fault != nil {
-			return s.decoder.abandon(fault, headerLength+int64(at)+1)
+		if fault, at := checkPrefix(body); fault != nil {
+			return s.decoder.fail(fault, headerLength+int64(at)+1)
 		}
 		return nil
 	}
-	return s.decoder.abandon(NewFault("hello-expected", fmt.Sprintf("found kind %02x", uint8(kind))), headerLength)
+	return s.decoder.fail(NewFault("hello-expected", fmt.Sprintf("found kind %02x", uint8(kind))), headerLength)
 }
 
 func (s *Session) take(frame Frame, now time.Duration, actions *[]Action) *Fault {
@@ -319,15 +320,15 @@ func (s *Session) take(frame Frame, now time.Duration, actions *[]Action) *Fault
 	if s.state == greeting && frame.Kind == KindHello {
 		return s.open(frame, now, actions)
 	}
-	if fault := s.judgeFlood(frame, now); fault != nil {
+	if fault := s.checkFlood(frame, now); fault != nil {
 		return fault
 	}
-	if fault := s.judgeKind(frame.Kind); fault != nil {
+	if fault := s.checkKind(frame.Kind); fault != nil {
 		return fault
 	}
 	message, is, err := ParseMessage(frame, s.agreed...)
 	if err != nil {
-		fault := err.(*Fault) // as ParseMessage says
+		fault := err.(*Fault) // ParseMessage returns no other type
 		if fault.Name != "bad-text" {
 			return fault
 		}
@@ -346,7 +347,7 @@ func (s *Session) open(frame Frame, now time.Duration, actions *[]Action) *Fault
 	}
 	peer, err := ParseHello(frame.Body)
 	if err != nil {
-		return err.(*Fault) // as ParseHello says
+		return err.(*Fault) // ParseHello returns no other type
 	}
 	s.peer = &peer
 	s.state = open
@@ -358,7 +359,7 @@ func (s *Session) open(frame Frame, now time.Duration, actions *[]Action) *Fault
 	return nil
 }
 
-func (s *Session) judgeFlood(frame Frame, now time.Duration) *Fault {
+func (s *Session) checkFlood(frame Frame, now time.Duration) *Fault {
 	switch frame.Kind {
 	case KindPing:
 		if !s.pings.admits(now) {
@@ -374,7 +375,7 @@ func (s *Session) judgeFlood(frame Frame, now time.Duration) *Fault {
 	return nil
 }
 
-func (s *Session) judgeKind(kind Kind) *Fault {
+func (s *Session) checkKind(kind Kind) *Fault {
 	switch {
 	case kind == KindHello:
 		return NewFault("second-hello", "")
@@ -398,10 +399,10 @@ func (s *Session) act(message Message, frame Frame, now time.Duration, actions *
 		return nil
 	case KindPong:
 		key := string(message.Payload.octets)
-		if !s.ponged[key] {
+		if !s.unansweredPings[key] {
 			return nil // R3.11
 		}
-		delete(s.ponged, key)
+		delete(s.unansweredPings, key)
 	case KindError:
 		delete(s.asked, message.ID)
 	default:
@@ -424,13 +425,13 @@ func (s *Session) act(message Message, frame Frame, now time.Duration, actions *
 	return nil
 }
 
-// owe takes a request, or answers that there are too many.
+// owe records a request that this side must answer, or answers that there are too many.
 func (s *Session) owe(request Message, now time.Duration, actions *[]Action) (bool, *Fault) {
-	if fault := s.judgeID(request.ID); fault != nil {
+	if fault := s.checkID(request.ID); fault != nil {
 		return false, fault
 	}
 	if len(s.owed) >= maxRequests {
-		full := NewFault("try-later", fmt.Sprintf("%d requests wait for an answer", maxRequests))
+		full := NewFault("try-later", fmt.Sprintf("%d requests are unanswered", maxRequests))
 		*actions = append(*actions, s.writeError(request.ID, request.Number, full, now))
 		return false, nil
 	}
@@ -438,7 +439,8 @@ func (s *Session) owe(request Message, now time.Duration, actions *[]Action) (bo
 	return true, nil
 }
 
-// answerBadText: the frame was whole, so the connection lives (R5.8, R5.11).
+// answerBadText answers a frame whose text is illegal or in a refused encoding. The frame was whole, so the connection
+// stays open (R5.8, R5.11).
 func (s *Session) answerBadText(frame Frame, number uint32, fault *Fault, now time.Duration, actions *[]Action) *Fault {
 	if !s.hello.Accepts(frame.Encoding) {
 		fault = NewFault("encoding-refused", frame.Encoding.String())
@@ -448,19 +450,19 @@ func (s *Session) answerBadText(frame Frame, number uint32, fault *Fault, now ti
 		id = binary.BigEndian.Uint32(frame.Body)
 	}
 	if frame.Kind != KindReply {
-		if duplicate := s.judgeID(id); duplicate != nil {
+		if duplicate := s.checkID(id); duplicate != nil {
 			return duplicate
 		}
 		*actions = append(*actions, s.writeError(id, number, fault, now))
 	} else if s.asked[id] {
-		// A reply never provokes a reply (R3.20): who waits for it is told on this side.
+		// A reply never provokes a reply (R3.20): the fault is reported on this side.
 		delete(s.asked, id)
 		*actions = append(*actions, Action{Unreadable: &UnreadableError{id, fault}})
 	}
 	return nil
 }
 
-func (s *Session) judgeID(id uint32) *Fault {
+func (s *Session) checkID(id uint32) *Fault {
 	if s.owed[id] {
 		return NewFault("duplicate-request", fmt.Sprintf("id %d", id))
 	}
@@ -473,19 +475,19 @@ func (s *Session) closedByPeer(message Message, now time.Duration, actions *[]Ac
 		Err: &PeerError{message.Code, message.Payload.text},
 	}
 	s.writeClose(message.Code, "", now, actions)
-	s.tellEnd(actions)
+	s.reportEnd(actions)
 }
 
 // Sending
 
-// permit returns the frame of a message that may be sent now.
+// permit returns the frame of a message if it may be sent now.
 func (s *Session) permit(message *Message) (Frame, error) {
 	kind := message.Kind
 	switch {
 	case s.state != open:
 		return refuse("not-open", "the session is not open")
 	case kind == KindClose || kind == KindPong:
-		return refuse("protocol-error", "the session sends CLOSE and PONG itself")
+		return refuse("protocol-error", "only the session itself sends CLOSE and PONG")
 	case kind == KindHello || kindNames[kind] == "" && !kind.isPrivate():
 		return refuse("unknown-kind", kind.String())
 	}
@@ -505,9 +507,9 @@ func (s *Session) permit(message *Message) (Frame, error) {
 	case kind == KindRequest && s.asked[message.ID]:
 		return refuse("duplicate-request", fmt.Sprintf("id %d", message.ID))
 	case kind == KindRequest && len(s.asked) >= maxRequests:
-		return refuse("try-later", fmt.Sprintf("%d requests wait for an answer", maxRequests))
+		return refuse("try-later", fmt.Sprintf("%d requests are unanswered", maxRequests))
 	case (kind == KindReply || kind == KindError && message.ID != 0) && !s.owed[message.ID]:
-		return refuse("no-such-request", fmt.Sprintf("request %d waits for no answer", message.ID))
+		return refuse("no-such-request", fmt.Sprintf("no REQUEST %d is unanswered", message.ID))
 	}
 	return frame, nil
 }
@@ -516,18 +518,18 @@ func refuse(name, detail string) (Frame, error) {
 	return Frame{}, &RefusedError{NewFault(name, detail)}
 }
 
-// write sends what the session says itself, and what is legal therefore.
+// write sends one of the session's own messages. These are always legal.
 func (s *Session) write(message Message, now time.Duration) Action {
-	s.clock.wrote = now
+	s.clock.lastSent = now
 	frame, err := message.ToFrame()
 	if err != nil {
-		panic("bookend: a session wants to send what it must not: " + err.Error())
+		panic("bookend: the session built an illegal message: " + err.Error())
 	}
 	return Action{Write: frame.Append(nil)}
 }
 
 func (s *Session) writeHello(now time.Duration) Action {
-	s.clock.wrote = now
+	s.clock.lastSent = now
 	return Action{Write: Frame{KindHello, EncodingBinary, s.body}.Append(nil)}
 }
 
@@ -565,12 +567,12 @@ func (s *Session) discard(count int64, actions *[]Action) {
 
 func (s *Session) finish(actions *[]Action) {
 	s.state = closed
-	s.tellEnd(actions)
+	s.reportEnd(actions)
 }
 
-func (s *Session) tellEnd(actions *[]Action) {
-	if s.end != nil && !s.endIsTold {
-		s.endIsTold = true
+func (s *Session) reportEnd(actions *[]Action) {
+	if s.end != nil && !s.endIsReported {
+		s.endIsReported = true
 		*actions = append(*actions, *s.end)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// openSession returns a server's session whose client has said HELLO at 0 s.
+// openSession returns a server's session that received the client's HELLO at 0 s.
 func openSession(t *testing.T, hello Hello) *Session {
 	t.Helper()
 	session, err := NewSession(Server, hello)
@@ -26,7 +26,7 @@ func openSession(t *testing.T, hello Hello) *Session {
 	return session
 }
 
-// endName returns why the session ended, "" if it did not.
+// endName returns the cause of the end, or "" if the session has not ended.
 func endName(actions []Action) string {
 	for _, action := range actions {
 		if action.End != "" {
@@ -36,7 +36,7 @@ func endName(actions []Action) string {
 	return ""
 }
 
-func TestBadTextIsAnsweredAndTheSessionLives(t *testing.T) {
+func TestBadTextIsAnsweredAndTheSessionStaysOpen(t *testing.T) {
 	session := openSession(t, NewHello())
 	actions := session.Receive(Frame{KindMessage, UTF8, octets("6772fcdf")}.Append(nil), 0)
 	if len(actions) != 1 || !session.IsOpen() {
@@ -48,7 +48,7 @@ func TestBadTextIsAnsweredAndTheSessionLives(t *testing.T) {
 	}
 }
 
-func TestSilentPeerIsTakenForDead(t *testing.T) {
+func TestSilentPeerEndsTheSessionAsIdle(t *testing.T) {
 	session := openSession(t, NewHello())
 	session.Tick(59 * time.Second)
 	if !session.IsOpen() {
@@ -60,7 +60,7 @@ func TestSilentPeerIsTakenForDead(t *testing.T) {
 	}
 }
 
-func TestPeerIsNotToBlameForADriverThatDoesNotRead(t *testing.T) {
+func TestTimeWithoutReadingDoesNotCountAgainstThePeer(t *testing.T) {
 	session := openSession(t, NewHello())
 	session.Excuse(50 * time.Second)
 	session.Tick(109 * time.Second)
@@ -73,7 +73,7 @@ func TestPeerIsNotToBlameForADriverThatDoesNotRead(t *testing.T) {
 	}
 }
 
-func TestTwentyPingsAtOnceAreAFloodUnlessTheyMayHaveWaited(t *testing.T) {
+func TestTwentyPingsAreAFloodUnlessTheyMayHaveWaitedUnread(t *testing.T) {
 	pings := bytes.Repeat(Frame{KindPing, EncodingBinary, nil}.Append(nil), 20)
 	session := openSession(t, NewHello())
 	session.Receive(pings, 0)
@@ -88,7 +88,7 @@ func TestTwentyPingsAtOnceAreAFloodUnlessTheyMayHaveWaited(t *testing.T) {
 	}
 }
 
-func TestUnreadableReplyIsToldToWhoWaits(t *testing.T) {
+func TestUnreadableReplyIsReportedForItsRequest(t *testing.T) {
 	session := openSession(t, NewHello())
 	if _, err := session.Send(Message{Kind: KindRequest, ID: 7}, 0); err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestPrivateKindsAreIgnoredUnlessAgreed(t *testing.T) {
 	}
 }
 
-func TestWhatMustNotBeSentIsRefused(t *testing.T) {
+func TestIllegalMessagesAreRefused(t *testing.T) {
 	hello := NewHello()
 	hello.Accepted = everyone
 	session := openSession(t, hello)

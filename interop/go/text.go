@@ -10,25 +10,25 @@ import (
 
 const (
 	mark     = '\uFEFF' // the byte order mark
-	notFirst = '\uFFFE' // in UTF-16 it would be the byte order mark of the other order
+	notFirst = '\uFFFE' // illegal first in UTF-16: the byte order mark of the other order
 )
 
-// Payload is text in one of the four encodings, or binary (SPEC section 5). A value that exists is legal; the zero value
-// is binary of no bytes.
+// Payload is text in one of the four encodings, or binary (SPEC section 5). Every value is legal. The zero value is empty
+// binary.
 type Payload struct {
 	encoding Encoding
 	octets   []byte
 	text     string
-	hadMark  bool
+	hadBOM   bool
 }
 
-// Binary returns a payload that is not text. It keeps the slice.
+// Binary returns a binary payload. It keeps the slice.
 func Binary(octets []byte) Payload {
 	return Payload{octets: octets}
 }
 
-// Text encodes text. The error is a *Fault unmappable-text, its offset that of the character in the string: an encoding
-// cannot carry it, or the string is not UTF-8. Byte order marks in front are left out (R5.5).
+// Text encodes text. The error is a *Fault unmappable-text if the encoding cannot carry a character or the string is not
+// UTF-8; its offset is that of the character in the string. Leading byte order marks are removed (R5.5).
 func Text(text string, encoding Encoding) (Payload, error) {
 	value := text
 	if encoding != ASCII {
@@ -49,7 +49,7 @@ func Text(text string, encoding Encoding) (Payload, error) {
 	return Payload{encoding: encoding, octets: octets, text: value}, nil
 }
 
-// TextFor encodes text in the wanted encoding if that can carry it, else in UTF-8.
+// TextFor encodes text in the wanted encoding if it can carry the text, otherwise in UTF-8.
 func TextFor(text string, wanted Encoding) (Payload, error) {
 	value := strings.TrimLeft(text, string(mark))
 	if wanted != EncodingBinary && unmappableAt(value, wanted) < 0 {
@@ -58,8 +58,8 @@ func TextFor(text string, wanted Encoding) (Payload, error) {
 	return Text(text, UTF8)
 }
 
-// DecodePayload returns a copy of a payload that came. One byte order mark is no part of its text (R5.6), and none of
-// the bytes to be sent if it is sent on (R5.5). The error is a *Fault bad-text.
+// DecodePayload decodes a received payload into a copy. It removes one leading byte order mark from the text (R5.6), and
+// all of them from the bytes, so that none is sent if the payload is sent on (R5.5). The error is a *Fault bad-text.
 func DecodePayload(octets []byte, encoding Encoding) (Payload, error) {
 	var text string
 	at := -1
@@ -89,31 +89,31 @@ func DecodePayload(octets []byte, encoding Encoding) (Payload, error) {
 	return Payload{encoding, append([]byte(nil), octets...), value, len(value) < len(text)}, nil
 }
 
-// Encoding returns how it is encoded.
+// Encoding returns the encoding of the payload.
 func (p Payload) Encoding() Encoding { return p.encoding }
 
-// Octets returns the bytes to be sent, without byte order marks; they are not to be changed.
+// Octets returns the bytes to send, without byte order marks. Do not modify them.
 func (p Payload) Octets() []byte { return p.octets }
 
-// IsText reports whether it is text.
+// IsText reports whether the payload is text.
 func (p Payload) IsText() bool { return p.encoding != EncodingBinary }
 
-// Text returns its text, "" where it is binary.
+// Text returns the text, or "" if the payload is binary.
 func (p Payload) Text() string { return p.text }
 
-// judge finds what came as text and must not be sent as such, for U+FFFE would stand first (R5.15).
-func (p Payload) judge() *Fault {
+// check rejects a received text that must not be sent because it would start with U+FFFE (R5.15).
+func (p Payload) check() *Fault {
 	isUTF16 := p.encoding == UTF16BE || p.encoding == UTF16LE
 	if isUTF16 && len(p.octets) > 0 && byteOrder(p.encoding).Uint16(p.octets) == notFirst {
-		return &Fault{"unmappable-text", fmt.Sprintf("U+FFFE comes first in %v", p.encoding), 0}
+		return &Fault{"unmappable-text", fmt.Sprintf("the text starts with U+FFFE in %v", p.encoding), 0}
 	}
 	return nil
 }
 
-// HadMark reports whether a byte order mark was removed; its sender deserves a warning (R5.6).
-func (p Payload) HadMark() bool { return p.hadMark }
+// HadBOM reports whether a byte order mark was removed; the sender should be warned (R5.6).
+func (p Payload) HadBOM() bool { return p.hadBOM }
 
-// Printable returns text for a terminal: what is not fit to be shown becomes \u{hex}.
+// Printable returns text for a terminal: unprintable characters become \u{hex}.
 func Printable(text string) string {
 	var shown strings.Builder
 	for at, character := range text {
@@ -129,19 +129,19 @@ func Printable(text string) string {
 	return shown.String()
 }
 
-// IsUnprintable reports whether a character has no place in a plain line (R4.11): controls, line separators and
+// IsUnprintable reports whether a plain line must not contain a character (R4.11): controls, line separators and
 // bidirectional controls.
 func IsUnprintable(c rune) bool {
 	return c < 0x20 || c >= 0x7F && c <= 0x9F || c == 0x2028 || c == 0x2029 ||
 		c == 0x061C || c == 0x200E || c == 0x200F || c >= 0x202A && c <= 0x202E || c >= 0x2066 && c <= 0x2069
 }
 
-// isPlainLine reports whether a name is a plain line of so many bytes of UTF-8.
+// isPlainLine reports whether a name is a plain line of least to most bytes of UTF-8.
 func isPlainLine(name string, least, most int) bool {
 	return len(name) >= least && len(name) <= most && utf8.ValidString(name) && strings.IndexFunc(name, IsUnprintable) < 0
 }
 
-// unmappableAt returns where the first character is that an encoding cannot carry, or -1.
+// unmappableAt returns the offset of the first character that an encoding cannot carry, or -1.
 func unmappableAt(text string, encoding Encoding) int {
 	switch {
 	case encoding == ASCII:
@@ -162,7 +162,7 @@ func highAt(octets []byte) int {
 	return -1
 }
 
-// illFormedAt returns where the first sequence begins that is not UTF-8, or -1.
+// illFormedAt returns the offset of the first sequence that is not UTF-8, or -1.
 func illFormedAt(octets []byte) int {
 	if utf8.Valid(octets) {
 		return -1
@@ -177,7 +177,7 @@ func illFormedAt(octets []byte) int {
 	return -1
 }
 
-// decodeUTF16 returns the text, mark and all, or where the first wrong sequence begins.
+// decodeUTF16 returns the text with its byte order mark and -1, or the offset of the first ill-formed sequence.
 func decodeUTF16(octets []byte, order binary.ByteOrder) (string, int) {
 	var text strings.Builder
 	text.Grow(len(octets) / 2)

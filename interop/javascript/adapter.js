@@ -1,4 +1,4 @@
-// The adapter: one request a line in, one answer line out (interop/README.md).
+// The adapter: reads one request per line and prints one answer per line (interop/README.md).
 //
 // node interop/javascript/adapter.js
 
@@ -22,7 +22,7 @@ const REQUESTS = {
   session: answerSession,
 };
 
-/** The answer to one request. */
+/** Returns the answer to one request. */
 function answer(line) {
   const [request, ...words] = line.split(" ");
   try {
@@ -58,7 +58,7 @@ function answerText(encoding, octets) {
 
 function answerEncodeText(encoding, octets) {
   const given = decodeText(bytes(octets), Encoding.UTF_8);
-  // The mark is a part of the text that the application gives.
+  // Here a byte order mark is part of the text to encode.
   return `ok ${hex(encodeText(given.hadBom ? `\ufeff${given.value}` : given.value, Number(encoding)))}`;
 }
 
@@ -90,7 +90,7 @@ function wireOf(message) {
     return hex(messageToFrame(message).body);
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault;
-    return faultWord(fault); // in UTF-16, U+FFFE behind a byte order mark may be received and not be sent (R5.15)
+    return faultWord(fault); // in UTF-16, U+FFFE after a byte order mark may be received but not sent (R5.15)
   }
 }
 
@@ -120,7 +120,7 @@ function fieldWord(field, value) {
 function answerSession(role, cut, hello, ...steps) {
   const session = new Session(role, Hello.parse(bytes(hello)));
   let now = 0;
-  const take = (step) => {
+  const answerStep = (step) => {
     const [verb, ...operands] = step.split(":");
     if (verb === "recv") return show([...cutOf(cut, operands[0])].flatMap((piece) => session.receive(piece, now)));
     if (verb === "time") return show(session.tick((now = Number(operands[0]))));
@@ -129,7 +129,7 @@ function answerSession(role, cut, hello, ...steps) {
     if (verb === "close") return show(session.close(Number(operands[0]), null, now));
     throw new Error(`unknown step ${step}`);
   };
-  return [show(session.start(now)), ...steps.map(take)].join(" ");
+  return [show(session.start(now)), ...steps.map(answerStep)].join(" ");
 }
 
 function send(session, frame, now) {
@@ -139,13 +139,13 @@ function send(session, frame, now) {
     session.send(message, now);
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault;
-    // That nothing can be sent now is said before that nobody knows the kind.
+    // not-open takes precedence over unknown-kind.
     return fault.name === "unknown-kind" && !session.isOpen ? "refused:not-open" : `refused:${fault.name}`;
   }
   return "sent";
 }
 
-/** What happened, in order; a frame that was sent is read back from its bytes. */
+/** Lists the actions in order. Written frames are decoded from their bytes. */
 function show(actions) {
   const items = actions.flatMap((action) => {
     if (action.do === "write") return [showSent(action.octets)];

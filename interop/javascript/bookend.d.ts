@@ -1,4 +1,4 @@
-/** The vocabulary and the layers of Bookend 1.0; what each does is said in the sources and in SPEC.md. */
+/** The types of Bookend 1.0. The sources and SPEC.md describe what each item does. */
 
 export type Encoding = 0 | 1 | 2 | 3 | 4;
 export const Encoding: Readonly<{ BINARY: 0; ASCII: 1; UTF_8: 2; UTF_16BE: 3; UTF_16LE: 4 }>;
@@ -61,16 +61,16 @@ export type Payload = Text | Uint8Array;
 export interface HelloFields {
   /** Bit n set: encoding n is accepted. */
   accepted?: number;
-  /** 1..4: text is wanted in this encoding; 0: as it was sent. */
+  /** 1..4: this side prefers text in this encoding; 0: as sent. */
   preferred?: Encoding;
   /** Bytes, 1,024..2^31-1. */
   maxBody?: number;
-  /** Seconds between bytes promised; 0 = no promise. */
+  /** The promised longest silence, in seconds; 0 = no promise. */
   keepalive?: number;
   hub?: boolean;
   name?: string | null;
   room?: string | null;
-  /** A password: not to be logged. */
+  /** A password: do not log it. */
   token?: Uint8Array | null;
   resume?: bigint | null;
   software?: string | null;
@@ -148,20 +148,20 @@ export class Session {
   wrote(now: number): void;
   excuse(duration: number): void;
   send(message: Message, now: number): Action[];
-  close(code: number, words: string | null, now: number): Action[];
+  close(code: number, reason: string | null, now: number): Action[];
   forget(id: number): void;
   forgetPing(payload: Uint8Array): void;
 }
 
-/** A string goes in the encoding that the peer prefers. */
+/** A string is sent in the encoding that the peer prefers. */
 export type Sendable = string | Payload;
-/** What a connection asks of its stream. */
+/** What a connection needs from its stream. */
 export interface Wire {
   readonly unsent: number;
   write(octets: Uint8Array): void;
   end(): void;
   destroy(): void;
-  read(isWanted: boolean): void;
+  read(isEnabled: boolean): void;
 }
 /** Times are milliseconds. */
 export class Connection implements AsyncIterable<Message> {
@@ -183,7 +183,7 @@ export class Connection implements AsyncIterable<Message> {
   wrote(): void;
   ended(detail?: string): void;
 }
-export function overStreams(
+export function fromStreams(
   streams: { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> },
   role: Role,
   hello?: Hello,

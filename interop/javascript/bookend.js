@@ -1,6 +1,6 @@
-// Bookend 1.0: a message protocol for byte streams. For browsers, Node, Deno and Bun; Node's sockets are in ./node.js.
+// Bookend 1.0: a message protocol for byte streams. For browsers, Node, Deno and Bun. ./node.js adds Node's sockets.
 //
-// Layers, each importing only from those before it: fault and diagnosis, frame and text, hello and message, clock and
+// Layers, each of which imports only from earlier ones: fault and diagnosis, frame and text, hello and message, clock and
 // session, connection, streams.
 
 export { Fault, PeerClosed, PeerError, Refused, codeOf, firstName } from "./src/fault.js";
@@ -11,4 +11,4 @@ export { Kind, messageToFrame, parseMessage } from "./src/message.js";
 export { LIMITS } from "./src/clock.js";
 export { Session } from "./src/session.js";
 export { Connection } from "./src/connection.js";
-export { overStreams } from "./src/streams.js";
+export { fromStreams } from "./src/streams.js";

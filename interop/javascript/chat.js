@@ -1,4 +1,4 @@
-// A chat over a hub, on standard input and output: each line is posted to the room, `/to ID text` to one member.
+// A chat client of a hub on standard input and output. It posts each line to the room, or to one member with `/to ID text`.
 //
 // node interop/javascript/chat.js HOST:PORT --name ann --room kitchen
 
@@ -11,9 +11,9 @@ import { asJson, plain } from "./show.js";
 
 const PREFERRED = { "as-sent": 0, ascii: 1, "utf-8": 2, "utf-16be": 3, "utf-16le": 4 };
 const USAGE = `usage: chat.js HOST:PORT [--name NAME] [--room ROOM] [--encoding ${Object.keys(PREFERRED).join("|")}] [--count N] [--json] [--send-hex ENC HEX]...`;
-const NO_REQUESTS = new Fault("policy", "a person sits here, who answers no requests");
+const NO_REQUESTS = new Fault("policy", "this is a chat client, which answers no requests");
 
-/** What the command line asks for. */
+/** Parses the command line. Throws TypeError, or Fault for an illegal HELLO. */
 function readOptions(words) {
   const { rest, sends } = takeSends(words);
   const { values, positionals } = parseArgs({
@@ -35,7 +35,7 @@ function readOptions(words) {
   return { where: { host: address[1], port: Number(address[2]) }, hello, count, json: values.json, sends };
 }
 
-/** `--send-hex` takes two words, which parseArgs does not know. */
+/** Extracts each `--send-hex ENC HEX`: parseArgs does not support options with two values. */
 function takeSends(words) {
   const rest = [...words];
   const sends = [];
@@ -51,33 +51,33 @@ function takeSends(words) {
 async function chat({ where, hello, count, json, sends }) {
   const connection = await connect(where, hello);
   let [status, member, got] = [0, 0, 0];
-  const complain = (fault) => {
+  const report = (fault) => {
     if (!(fault instanceof Fault)) throw fault;
     status = 1;
     console.error(printable(String(fault)));
   };
-  const begin = async () => {
+  const postInput = async () => {
     for (const value of sends) await post(connection, value, 0);
     for await (const line of createInterface({ input: process.stdin, terminal: false })) {
       await Promise.resolve(line).then(postOf).then(([text, to]) => post(connection, text, to)).catch((fault) => {
         if (!(fault instanceof Refused) && fault.name !== "unmappable-text") throw fault;
-        complain(fault);
+        report(fault);
       });
     }
     if (count !== Infinity) return;
     await connection.barrier();
     await connection.close();
   };
-  const ended = (fault) => fault.name === "normal" || (complain(fault), connection.close(1001));
-  let talk = connection.hasHub ? null : begin().catch(ended);
+  const ended = (fault) => fault.name === "normal" || (report(fault), connection.close(1001));
+  let posting = connection.hasHub ? null : postInput().catch(ended);
   for await (const message of connection) {
     if (message.type === "welcome") {
       member = message.member;
-      talk ??= begin().catch(ended);
+      posting ??= postInput().catch(ended);
     } else if (message.type === "request") {
       await connection.refuse(NO_REQUESTS);
     } else if (message.type === "error") {
-      complain(new PeerError(message.code, message.reason.value));
+      report(new PeerError(message.code, message.reason.value));
     }
     const line = json ? asJson(message) : plain(message, member);
     if (line !== null) console.log(line);
@@ -88,12 +88,12 @@ async function chat({ where, hello, count, json, sends }) {
   return status;
 }
 
-/** What a line of input says, and to which member; 0 = everyone. Throws Refused. */
+/** Parses a line of input into the text and the number of the member; 0 = everyone. Throws Refused. */
 function postOf(line) {
   if (!line.startsWith("/to ")) return [line, 0];
   const [, member, text] = /^\/to (\d{1,10})(?: (.*))?$/s.exec(line) ?? [];
   const to = Number(member);
-  if (!(to > 0 && to < 2 ** 32)) throw new Refused("no-such-member", "say /to ID text, ID being a member's number");
+  if (!(to > 0 && to < 2 ** 32)) throw new Refused("no-such-member", "write /to ID text, where ID is a member's number");
   return [text ?? "", to];
 }
 
@@ -114,11 +114,11 @@ async function main() {
     return await chat(options);
   } catch (error) {
     const { host, port } = options.where;
-    console.error(printable(error instanceof Fault ? String(error) : `${host}:${port}: ${error.message}; does a hub listen there?`));
+    console.error(printable(error instanceof Fault ? String(error) : `${host}:${port}: ${error.message}; is a hub listening there?`));
     return 1;
   }
 }
 
 const status = await main();
-// Standard input may still be open, and nobody reads it any more.
+// Standard input may still be open, which would keep the process alive.
 process.stdout.write("", () => process.exit(status));

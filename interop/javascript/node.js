@@ -1,4 +1,4 @@
-// Bookend over Node's sockets: TCP, Unix sockets, TLS.
+// Bookend over Node's sockets: TCP, Unix sockets and TLS.
 
 import net from "node:net";
 
@@ -8,23 +8,23 @@ const CONNECT_TIMEOUT = 10_000; // ms
 
 /**
  * Connects to a server and exchanges HELLOs. Rejects with the socket's error or with Fault.
- * @param where what net.connect takes: { host, port } or { path }
+ * @param where the options of net.connect: { host, port } or { path }
  */
 export async function connect(where, hello, options) {
   const socket = net.connect({ ...where, allowHalfOpen: true });
   await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => socket.destroy(new Error("it does not answer")), CONNECT_TIMEOUT);
+    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${CONNECT_TIMEOUT} ms`)), CONNECT_TIMEOUT);
     socket.once("connect", resolve).once("error", reject).once("close", () => clearTimeout(timer));
     socket.once("connect", () => clearTimeout(timer));
   });
-  return over(socket, "client", hello, options);
+  return fromSocket(socket, "client", hello, options);
 }
 
 /**
- * Takes over a connected socket, made with `allowHalfOpen`, and exchanges HELLOs. Rejects with Fault.
+ * Takes over a connected socket, created with `allowHalfOpen`, and exchanges HELLOs. Rejects with Fault.
  * @param role "client" or "server"
  */
-export function over(socket, role, hello, options) {
+export function fromSocket(socket, role, hello, options) {
   const wire = new SocketWire(socket);
   const connection = new Connection(wire, role, hello, options);
   if (socket instanceof net.Socket) socket.setNoDelay(true);
@@ -60,13 +60,13 @@ class SocketWire {
   }
 
   destroy() {
-    // Node closes a socket that has ended in both directions once everything is written; one that stalls is cut.
+    // Node closes a socket that has ended in both directions once everything is written. A stalled socket is destroyed.
     if (this.unsent > 0 && !this.#socket.writableEnded) this.#socket.destroy();
     else this.#socket.destroySoon();
   }
 
-  read(isWanted) {
-    if (isWanted) this.#socket.resume();
+  read(isEnabled) {
+    if (isEnabled) this.#socket.resume();
     else this.#socket.pause();
   }
 }

@@ -1,13 +1,13 @@
-// Messages as lines: for people, or as JSON.
+// Messages as lines, for people or as JSON.
 
 import { Text, printable } from "./bookend.js";
 
-const QUOTED_BYTES = 32; // of a binary payload, on a line for people
+const QUOTED_BYTES = 32; // of a binary payload, on one line
 
-// What JSON allows in a string and a terminal should not see.
+// Characters that JSON allows in a string but that must not reach a terminal.
 const JSON_UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** A line for people, or null if there is nothing to tell; `member` is who reads it. */
+/** Returns a line for people, or null if the message is not shown. `member` is this client's own number. */
 export function plain(message, member) {
   if (message.type === "delivery") {
     const { to, name } = message;
@@ -16,17 +16,17 @@ export function plain(message, member) {
   }
   if (message.type === "presence") {
     if (message.event !== "crowd") return `* ${message.name.value} ${message.event}`;
-    return `* ${message.member} in ${message.name.value}, too many to tell who comes and goes`;
+    return `* ${message.member} in ${message.name.value}, too many to announce who joins and leaves`;
   }
   if (message.type === "gap") return `* ${message.missed} messages missed`;
   return message.type === "message" ? shown(message.payload) : null;
 }
 
-/** A JSON object, or null if there is nothing to tell. */
+/** Returns a JSON object, or null if the message is not shown. */
 export function asJson(message) {
   const fields = fieldsOf(message);
   if (fields === null) return null;
-  // A u64 is a number in JSON, of any length; JSON.stringify takes no bigint.
+  // A u64 is written as a JSON number. JSON.stringify does not accept a bigint.
   const members = Object.entries(fields).map(([name, value]) => {
     return `${JSON.stringify(name)}:${typeof value === "bigint" ? value : JSON.stringify(value)}`;
   });

@@ -38,7 +38,7 @@ WINDOWS_BUILD = (
 
 CSHARP_BUILD = "interop/build/csharp"
 CSHARP_LIBRARY = tuple(
-    f"interop/csharp/{name}.cs" for name in ("Fault", "Frame", "Text", "Hello", "Message", "Session", "Connection")
+    f"interop/csharp/{name}.cs" for name in ("Fault", "Frame", "Text", "Hello", "Message", "Clock", "SessionAction", "Session", "Connection")
 )
 CORE_TESTS = ("--lib", "--test", "vectors", "--test", "connection", "--test", "explained", "--test", "adverse")
 """Of the crate `bookend`, what may turn out otherwise on another machine."""

@@ -1,15 +1,15 @@
-// What is due when in a session, and what comes too often (SPEC sections 7 and 8). Times are milliseconds from outside.
+// The deadlines of a session, and floods (SPEC sections 7 and 8). The caller passes the time in, in milliseconds.
 
 import { Fault } from "./fault.js";
 import { Kind } from "./message.js";
 
-/** The numbers that a configuration may change; times in milliseconds. */
+/** The configurable limits; times in milliseconds. */
 export const LIMITS = Object.freeze({
-  hello: 5_000, // until the peer's HELLO is there (R7.10)
+  hello: 5_000, // until the peer's HELLO has arrived (R7.10)
   header: 5_000, // from the first byte of a header to its last (R7.11)
   body: 5_000, // from a header to its END (R7.12)
-  bodyPerKib: 1_000, // and so much more for each 1,024 bytes of length
-  drain: 2_000, // from the own CLOSE to the end of the stream (R7.6)
+  bodyPerKib: 1_000, // added to body for each 1,024 bytes of length
+  drain: 2_000, // from this side's CLOSE to the end of the stream (R7.6)
   drainBytes: 1 << 16,
   beforeHello: 1 << 12, // bytes of body (R4.18)
   requests: 64, // unanswered in one direction (R3.16)
@@ -20,81 +20,81 @@ export const LIMITS = Object.freeze({
   stall: 10_000, // without progress in writing: the peer is a slow consumer
 });
 
-/** Remembers when things happened and says what follows from it. */
+/** Holds the deadlines of a session. */
 export class Clock {
   #limits;
   #helloDue = Infinity;
   #headerDue = Infinity;
   #bodyDue = Infinity;
   #drainDue = Infinity;
-  #idle = Infinity; // longest silence of the peer
-  #quiet = Infinity; // longest silence of this side
-  #heard = 0;
-  #wrote = 0;
+  #idleTimeout = Infinity; // longest allowed silence of the peer
+  #pingInterval = Infinity; // longest allowed silence of this side
+  #lastReceived = 0;
+  #lastSent = 0;
 
   constructor(limits) {
     this.#limits = limits;
   }
 
-  /** The connection stands: a HELLO must come. */
+  /** The stream is connected: a HELLO must arrive. */
   start(now) {
     this.#helloDue = now + this.#limits.hello;
   }
 
-  /** HELLOs are exchanged, keepalives in seconds; 0 = no promise. What is promised counts from now (R7.1). */
+  /** Starts both keepalives, in seconds; 0 = no promise. They count from now (R7.1). */
   open(keepalive, peerKeepalive, now) {
     this.#helloDue = Infinity;
-    this.#wrote = now;
-    this.#quiet = keepalive * 1_000 || Infinity;
-    this.#idle = peerKeepalive * 2_000 || Infinity;
+    this.#lastSent = now;
+    this.#pingInterval = keepalive * 1_000 || Infinity;
+    this.#idleTimeout = peerKeepalive * 2_000 || Infinity;
   }
 
-  /** CLOSE was sent: nothing counts any more but the end of the stream. */
+  /** CLOSE was sent: only the deadline for the end of the stream remains. */
   close(now) {
-    this.#helloDue = this.#headerDue = this.#bodyDue = this.#idle = this.#quiet = Infinity;
+    this.#helloDue = this.#headerDue = this.#bodyDue = this.#idleTimeout = this.#pingInterval = Infinity;
     this.#drainDue = now + this.#limits.drain;
   }
 
-  /** Bytes have come. */
-  hear(now) {
-    this.#heard = now;
+  /** Bytes were received. */
+  received(now) {
+    this.#lastReceived = now;
   }
 
-  /** Bytes have left. */
-  write(now) {
-    this.#wrote = now;
+  /** Bytes were written. */
+  sent(now) {
+    this.#lastSent = now;
   }
 
-  /** The first byte of a header is there; said again for the same header, it changes nothing. */
+  /** The first byte of a header has arrived. A second call for the same header changes nothing. */
   frameBegins(now) {
     if (this.#headerDue === Infinity) this.#headerDue = now + this.#limits.header;
   }
 
-  /** The header is there; said again for the same header, it changes nothing. */
+  /** The header has arrived. A second call for the same header changes nothing. */
   headerEnds(length, now) {
     if (this.#bodyDue !== Infinity) return;
     this.#bodyDue = now + this.#limits.body + Math.floor((length * this.#limits.bodyPerKib) / 1024);
   }
 
-  /** The frame is there. */
+  /** The frame is complete. */
   frameEnds() {
     this.#headerDue = this.#bodyDue = Infinity;
   }
 
-  /** The driver did not read for so long: the peer is not to blame. */
+  /** Extends the peer's deadlines by the time for which the driver did not read. */
   excuse(duration) {
-    this.#heard += duration;
+    this.#lastReceived += duration;
     this.#helloDue += duration;
     this.#headerDue += duration;
     this.#bodyDue += duration;
   }
 
-  /** What is due first, and when. */
+  /** Returns the earliest task and its time. */
   nextDue() {
     return this.#dues().reduce((first, due) => (due.time < first.time ? due : first));
   }
 
-  /** What is due now or was before, a fault before a PING: whoever is gone need not be asked. Null if nothing is. */
+  /** Returns a task that is due, or null. Faults come before a PING: a dead peer needs no PING. */
   overdue(now) {
     const dues = this.#dues().filter((due) => due.time <= now);
     const faults = dues.filter((due) => due.what !== "ping");
@@ -107,13 +107,13 @@ export class Clock {
       { time: this.#drainDue, what: "drain" },
       { time: this.#helloDue, what: "hello-timeout" },
       { time: this.#bodyDue === Infinity ? this.#headerDue : this.#bodyDue, what: "frame-timeout" },
-      { time: this.#heard + this.#idle, what: "idle" },
-      { time: this.#wrote + this.#quiet, what: "ping" },
+      { time: this.#lastReceived + this.#idleTimeout, what: "idle" },
+      { time: this.#lastSent + this.#pingInterval, what: "ping" },
     ];
   }
 }
 
-/** Judges each frame of a peer by when it came. */
+/** Detects floods by the times at which frames arrive. */
 export class Flood {
   #pings;
   #empties;
@@ -124,7 +124,7 @@ export class Flood {
   }
 
   /** Throws Fault ping-flood or empty-flood. */
-  judge(frame, now) {
+  check(frame, now) {
     if (frame.kind === Kind.PING) {
       if (!this.#pings.admits(now)) throw new Fault("ping-flood", `more than ${this.#pings}`);
     } else if (frame.kind !== Kind.PONG) {
@@ -133,18 +133,18 @@ export class Flood {
     if (frame.body.length === 0 && !this.#empties.admits(now)) throw new Fault("empty-flood", `more than ${this.#empties}`);
   }
 
-  /** The driver did not read for a while: what piled up comes at once and is no flood. */
+  /** Admits extra frames for the time for which the driver did not read: they arrive together and are not a flood. */
   excuse(duration) {
     this.#pings.excuse(duration);
     this.#empties.excuse(duration);
   }
 }
 
-/** Admits `count` events in any `period`. */
+/** Admits at most `count` events in any `period`. */
 class Window {
   #times = [];
-  #next = 0; // the oldest time's place, once there are `count`
-  #spare = 0; // events that are admitted because they may have waited
+  #next = 0; // index of the oldest time, once there are `count`
+  #spare = 0; // extra events to admit, because they may have waited unread
 
   constructor(count, period) {
     this.count = count;

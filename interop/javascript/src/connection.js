@@ -1,4 +1,4 @@
-// A connection: a session that owns a stream of bytes. One class for every kind of stream; `Wire` says what it asks of one.
+// A connection: a session that owns a byte stream. One class serves every kind of stream, through the interface `Wire`.
 
 import { LIMITS } from "./clock.js";
 import { Fault, PeerClosed, PeerError, Refused, codeOf } from "./fault.js";
@@ -8,19 +8,19 @@ import { reasonText, textOr } from "./message.js";
 import { Session } from "./session.js";
 import { withoutMarks } from "./text.js";
 
-const MAX_INBOX = 1 << 20; // bytes of messages that wait for the application; more are left to the peer
-const MAX_UNSENT = 1 << 16; // bytes that wait for a peer who does not read: more is not answered, nor read
-const MESSAGE_COST = 256; // bytes of memory that even an empty message takes
+const MAX_INBOX = 1 << 20; // bytes of messages not yet taken by the application; beyond that, reading stops
+const MAX_UNSENT = 1 << 16; // bytes queued for a peer that does not read; beyond that, sending waits and reading stops
+const MESSAGE_COST = 256; // memory for an empty message, in bytes
 const MAX_ID = 2 ** 32 - 1;
 const REQUEST_TIMEOUT = 30_000; // ms
 
 /**
- * One side of a connection. What it asks of its wire:
- *   write(octets)   takes all bytes, in order;   unsent   how many of them wait
- *   end()           closes the sending direction behind them
- *   destroy()       lets go of the stream
- *   read(isWanted)  whether bytes are wanted now
- * The wire says `received`, `wrote` and `ended`.
+ * One side of a connection. It calls its wire:
+ *   write(octets)    writes all bytes, in order;   unsent   the number of bytes not yet written
+ *   end()            closes the sending direction after them
+ *   destroy()        releases the stream
+ *   read(isEnabled)  starts or stops reading
+ * The wire calls `received`, `wrote` and `ended`.
  */
 export class Connection {
   #wire;
@@ -30,29 +30,29 @@ export class Connection {
   #end = null;
   #inbox = [];
   #inboxSize = 0; // bytes
-  #taken = null; // what `receive` gave last
-  #delivered = 0; // messages, ever
+  #taken = null; // the last delivery that `receive` returned
+  #delivered = 0; // messages in total
   #actedOn = 0;
-  #heldPongs = []; // each behind so many messages: it says that they were acted on (R3.10)
-  #waitsForPeer = 0; // how many callers do
-  #answers = new Map(); // id or PONG's number: who waits
+  #heldPongs = []; // each waits for the messages before its PING: it confirms that they were acted on (R3.10)
+  #waitsForPeer = 0; // number of callers that wait for an answer
+  #answers = new Map(); // request id or PONG payload: the waiting caller
   #lastId = 0;
-  #waiters = new Set(); // to be woken when anything has happened
-  #progress = 0; // when bytes last left, or began to wait
-  #pausedAt = null; // since when nothing is read
+  #waiters = new Set(); // to wake after every change
+  #progress = 0; // when bytes were last written, or first queued
+  #pausedAt = null; // when reading stopped
 
-  /** For `connect` and `over`; await `opened` behind it. */
+  /** Used by `connect`, `fromSocket` and `fromStreams`, which then call `open`. */
   constructor(wire, role, hello = new Hello(), options = {}) {
     this.#wire = wire;
     this.#limits = { ...LIMITS, ...options.limits };
     this.#session = new Session(role, hello, options);
   }
 
-  /** The stream stands: sends HELLO, and resolves to this once the peer's has come. Rejects with the Fault. */
+  /** Exchanges HELLOs over a connected stream and resolves to this. Rejects with the Fault. */
   async open() {
     this.#apply(this.#session.start(now()));
     await this.#until(() => this.#session.peer !== null);
-    if (this.#session.peer === null) this.#check();
+    if (this.#session.peer === null) this.#throwIfEnded();
     return this;
   }
 
@@ -61,19 +61,19 @@ export class Connection {
     return this.#session.peer;
   }
 
-  /** Whether both sides speak the hub profile. */
+  /** Whether both sides support the hub profile. */
   get hasHub() {
     return this.#session.hasHub;
   }
 
-  /** Sends a message, and waits while too much waits. Rejects with Refused, or the Fault that ended the connection. */
+  /** Sends a message, and waits while too many bytes are queued. Rejects with Refused, or the Fault that ended the connection. */
   async send(message) {
     this.#send(message);
     await this.#until(() => this.#wire.unsent <= MAX_UNSENT);
-    this.#check();
+    this.#throwIfEnded();
   }
 
-  /** Sends a MESSAGE: a string in the encoding that the peer prefers, Text, or bytes. */
+  /** Sends a MESSAGE: a string (in the encoding that the peer prefers), Text, or bytes. */
   async sendMessage(value) {
     await this.send({ type: "message", payload: this.#payload(value) });
   }
@@ -94,7 +94,7 @@ export class Connection {
     return this.#answer(`request ${id}`, timeout, () => this.#session.forget(id));
   }
 
-  /** Resolves once the peer has acted on all that was sent. */
+  /** Resolves once the peer has acted on everything sent before. */
   async barrier(timeout = REQUEST_TIMEOUT) {
     const payload = Uint8Array.from(new Uint8Array(new Uint32Array([this.#nextId()]).buffer));
     this.#send({ type: "ping", payload });
@@ -106,19 +106,20 @@ export class Connection {
     await this.send({ type: "reply", id, payload: this.#payload(value) });
   }
 
-  /** Answers the message that `receive` gave last with an ERROR. */
+  /** Answers the last message that `receive` returned with an ERROR. */
   async refuse(fault) {
     const code = codeOf(fault.name);
-    if (this.#taken === null || code === null) throw new Refused("protocol-error", "there is nothing to refuse");
+    if (this.#taken === null) throw new Refused("protocol-error", "no message was received");
+    if (code === null) throw new Refused("protocol-error", `${fault.name} has no code`);
     const { message, number } = this.#taken;
     const id = message.type === "request" ? message.id : 0;
     const reason = reasonText(fault.reason, this.peer.preferred || Encoding.UTF_8);
     await this.send({ type: "error", id, frame: number, code, reason });
   }
 
-  /** The next message, or null once the connection was closed in peace. Rejects with the Fault that ended it. */
+  /** Resolves to the next message, or null once the connection has closed normally. Rejects with the Fault that ended it. */
   async receive() {
-    this.#comeBack();
+    this.#acknowledge();
     await this.#until(() => this.#inbox.length > 0);
     const delivery = this.#inbox.shift();
     if (delivery === undefined) {
@@ -132,32 +133,32 @@ export class Connection {
     return delivery.message;
   }
 
-  /** All messages until the connection is closed in peace. */
+  /** Yields all messages until the connection closes normally. */
   async *[Symbol.asyncIterator]() {
     for (let message = await this.receive(); message !== null; message = await this.receive()) yield message;
   }
 
-  /** Sends CLOSE, unless one was sent already, and resolves once the stream is let go. */
+  /** Sends CLOSE, unless one was sent already, and resolves once the stream is released. */
   async close(code = 1000, reason = null) {
     this.#apply(this.#session.close(code, reason, now()));
     await this.#until(() => this.#session.isDone);
   }
 
-  // What the wire says
+  // Events from the wire
 
-  /** Bytes have come. */
+  /** Bytes were received. */
   received(octets) {
     this.#apply(this.#session.receive(octets, now()));
   }
 
-  /** Bytes have left. */
+  /** Bytes were written. */
   wrote() {
     this.#progress = now();
     this.#session.wrote(now());
     this.#settle();
   }
 
-  /** No more bytes will come; `detail` is what the transport says of it. */
+  /** No more bytes will arrive; `detail` is the transport's explanation. */
   ended(detail = "") {
     if (!this.#session.isDone) this.#apply(this.#session.endOfStream(now(), detail));
   }
@@ -165,7 +166,7 @@ export class Connection {
   // Inside
 
   #send(message) {
-    this.#check();
+    this.#throwIfEnded();
     this.#apply(this.#session.send(message, now()));
   }
 
@@ -190,11 +191,11 @@ export class Connection {
 
   #deliver(delivery) {
     const { message } = delivery;
-    const asked = this.#answers.get(message.type === "pong" ? `pong ${message.payload}` : `request ${message.id}`);
-    if (asked !== undefined && message.type === "error") {
-      asked.reject(new PeerError(message.code, message.reason.value, message.id, message.frame));
-    } else if (asked !== undefined && (message.type === "pong" || message.type === "reply")) {
-      asked.resolve(message.payload);
+    const caller = this.#answers.get(message.type === "pong" ? `pong ${message.payload}` : `request ${message.id}`);
+    if (caller !== undefined && message.type === "error") {
+      caller.reject(new PeerError(message.code, message.reason.value, message.id, message.frame));
+    } else if (caller !== undefined && (message.type === "pong" || message.type === "reply")) {
+      caller.resolve(message.payload);
     } else {
       this.#inbox.push(delivery);
       this.#inboxSize += sizeOf(delivery);
@@ -203,21 +204,21 @@ export class Connection {
   }
 
   #holdPong(octets) {
-    // Of several only the last need be sent (R3.9), and the first is not put off.
+    // Of several PONGs only the last is needed (R3.9). The first is kept so that it is not delayed again and again.
     if (this.#heldPongs.length === 2) this.#heldPongs.pop();
-    this.#heldPongs.push({ behind: this.#delivered, octets });
+    this.#heldPongs.push({ after: this.#delivered, octets });
     this.#releasePongs();
   }
 
-  /** The application is done with all messages that it took. */
-  #comeBack() {
+  /** Records that the application has acted on all messages that it took. */
+  #acknowledge() {
     this.#actedOn = this.#delivered - this.#inbox.length;
     this.#releasePongs();
   }
 
   #releasePongs() {
-    // Two sides that wait for each other's PONG would do so for ever, so nobody waits meanwhile.
-    while (this.#heldPongs.length > 0 && (this.#waitsForPeer > 0 || this.#heldPongs[0].behind <= this.#actedOn)) {
+    // A side that waits for an answer sends its PONGs immediately: otherwise two sides could wait for each other forever.
+    while (this.#heldPongs.length > 0 && (this.#waitsForPeer > 0 || this.#heldPongs[0].after <= this.#actedOn)) {
       const { octets } = this.#heldPongs.shift();
       if (this.#session.isOpen) this.#write(octets);
     }
@@ -241,7 +242,7 @@ export class Connection {
   }
 
   #payload(value) {
-    // A U+FEFF in front of a text would be a byte order mark, and be removed (R5.5).
+    // A leading U+FEFF would be a byte order mark. Remove it (R5.5).
     return typeof value === "string" ? textOr(withoutMarks(value), this.peer.preferred || Encoding.UTF_8) : value;
   }
 
@@ -250,17 +251,17 @@ export class Connection {
     return this.#lastId;
   }
 
-  /** Throws the fault that ended the session, or Refused if it was closed. */
-  #check() {
-    if (this.#end !== null) throw this.#end.fault ?? new Refused("normal", "it is closed");
+  /** Throws the fault that ended the session, or Refused if it was closed normally. */
+  #throwIfEnded() {
+    if (this.#end !== null) throw this.#end.fault ?? new Refused("normal", "the connection is closed");
   }
 
-  /** Resolves when something holds or the session is done. */
+  /** Resolves when a condition holds or the session is done. */
   async #until(holds) {
     while (!holds() && !this.#session.isDone) await new Promise((wake) => this.#waiters.add(wake));
   }
 
-  /** Sees to reading, to the clock and to those who wait. */
+  /** Updates reading and the timer, wakes all waiters, and releases the stream if the session is done. */
   #settle() {
     const session = this.#session;
     const reads = !session.isOpen || (this.#inboxSize < MAX_INBOX && this.#wire.unsent < MAX_UNSENT);
@@ -276,7 +277,7 @@ export class Connection {
     this.#waiters.clear();
     if (!session.isDone) return;
     this.#wire.destroy();
-    const fault = this.#end?.fault ?? new Refused("normal", "it is closed");
+    const fault = this.#end?.fault ?? new Refused("normal", "the connection is closed");
     for (const { reject } of this.#answers.values()) reject(fault);
   }
 
@@ -307,7 +308,7 @@ function sizeOf({ frame }) {
   return frame.body.length + MESSAGE_COST;
 }
 
-// Whole milliseconds of a clock that only goes forward.
+// Whole milliseconds of a monotonic clock.
 function now() {
   return Math.floor(performance.now());
 }

@@ -1,9 +1,9 @@
-// Guesses for people: what a wrong byte says about the channel (SPEC section 4, appendix C).
+// Guesses for people: the likely damage or protocol that a wrong byte indicates (SPEC section 4, appendix C).
 
-// By the first wrong byte alone, so that the guess does not depend on how the stream was cut.
+// Only the first wrong byte is used, so that the guess does not depend on how the stream is split.
 const IN_PLACE_OF_F5 = {
   0x75: "the eighth bit was stripped",
-  0xc3: "Latin-1 was taken to UTF-8",
+  0xc3: "Latin-1 was converted to UTF-8",
   0xef: "the bytes were decoded as UTF-8 with replacement",
   0x3f: "an ASCII encoder replaced the bytes",
   0x00: "each byte was widened to 16 bits, big-endian",
@@ -34,27 +34,27 @@ const CANARY = {
   "7 01": "NUL was dropped",
 };
 
-/** What a byte in the place of F5 (position 0) or F8 (1) looks like. */
+/** Describes a wrong byte in place of F5 (position 0) or F8 (position 1). */
 export function wrongStart(position, found) {
   const guess = (position === 0 ? IN_PLACE_OF_F5 : IN_PLACE_OF_F8)[found];
   return `found ${hexByte(found)}${guess ? `, perhaps ${guess}` : ""}`;
 }
 
-/** What a length over the limit says: the same bytes in the other order may be a sensible one. */
+/** Describes a length over the limit, and gives the little-endian value if that is within the limit. */
 export function wrongLength(length, limit) {
   const swapped = new DataView(new ArrayBuffer(4));
   swapped.setUint32(0, length);
   const little = swapped.getUint32(0, true);
-  return `${length} bytes, the limit is ${limit}${little <= limit ? `, little-endian it would be ${little}` : ""}`;
+  return `${length} bytes, the limit is ${limit}${little <= limit ? `; read as little-endian it is ${little}` : ""}`;
 }
 
-/** What the first wrong byte of the canary says about the channel. */
+/** Describes the damage that the first wrong byte of the canary indicates. */
 export function wrongCanary(position, found) {
   const guess = CANARY[`${position} ${hexByte(found)}`];
   return `byte ${position} is ${hexByte(found)}${guess ? `, ${guess}` : ""}`;
 }
 
-/** At most 32 bytes of a peer's data, escaped, for a line of log (SPEC section 8). */
+/** At most 32 bytes from a peer, escaped for a log line (SPEC section 8). */
 export function quoted(octets) {
   const shown = Array.from(octets.subarray(0, 32), (octet) =>
     octet >= 0x20 && octet < 0x7f && octet !== 0x22 && octet !== 0x5c ? String.fromCharCode(octet) : `\\x${hexByte(octet)}`,

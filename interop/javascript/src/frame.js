@@ -7,14 +7,14 @@ import { Fault } from "./fault.js";
 export const Encoding = Object.freeze({ BINARY: 0, ASCII: 1, UTF_8: 2, UTF_16BE: 3, UTF_16LE: 4 });
 
 export const HEADER = 8; // bytes
-export const MAX_LENGTH = 0x7fffffff; // bytes of body, whatever the limit in force (R2.6)
+export const MAX_LENGTH = 0x7fffffff; // longest possible body, in bytes (R2.6)
 
 const START = [0xf5, 0xf8];
 const END = [0xf8, 0xf5];
 const OVERHEAD = HEADER + END.length;
-const KEPT_BUFFER = 1 << 16; // bytes: a longer buffer is given back once it is empty
+const KEPT_BUFFER = 1 << 16; // a longer buffer is released once it is empty
 
-/** The bytes of a frame. Throws Fault: too-long. */
+/** Returns the bytes of a frame. Throws Fault too-long. */
 export function encodeFrame({ kind, encoding, body }) {
   if (body.length > MAX_LENGTH) throw new Fault("too-long", `${body.length} bytes`);
   const octets = new Uint8Array(OVERHEAD + body.length);
@@ -26,21 +26,21 @@ export function encodeFrame({ kind, encoding, body }) {
 }
 
 /**
- * Turns bytes into frames, however they were cut.
+ * Turns bytes into frames, wherever reads split them.
  *
  * `feed` what was read, then call `next` until it returns null.
- * Memory follows what has arrived, never what a length claims. A fault is sticky:
- * `next` throws it again and again, because nothing behind it is a frame.
+ * Memory grows with the bytes that have arrived, never with a claimed length. A fault is sticky:
+ * every later call of `next` throws it again, because frames after it cannot be found.
  */
 export class Decoder {
   #buffer = new Uint8Array(0);
-  #from = 0; // of the next frame, in the buffer
-  #to = 0; // behind what has arrived, in the buffer
+  #from = 0; // start of the next frame in the buffer
+  #to = 0; // end of the received bytes in the buffer
   #start = 0; // offset of the next frame in the stream
-  #judged = 0; // offset behind the last byte that decided anything
+  #examined = 0; // offset in the stream after the last byte that was examined
   #fault = null;
 
-  /** @param limit bytes of body, the limit in force; it may change between frames */
+  /** @param limit the longest allowed body, in bytes; it may change between frames */
   constructor(limit) {
     this.limit = limit;
   }
@@ -51,7 +51,7 @@ export class Decoder {
     const pending = this.pending;
     const wanted = pending + octets.length;
     if (this.#to + octets.length > this.#buffer.length) {
-      // Half of the buffer stays free, so that each byte is moved a few times at most.
+      // Half of the new buffer is free, so that each byte is moved only a few times.
       const roomy = wanted * 2 <= this.#buffer.length ? this.#buffer : new Uint8Array(wanted * 2);
       roomy.set(this.#buffer.subarray(this.#from, this.#to));
       this.#buffer = roomy;
@@ -63,8 +63,8 @@ export class Decoder {
   }
 
   /**
-   * Kind, encoding and length of the frame that comes next, or null while its header is not complete.
-   * Throws Fault: bad-start, unknown-encoding, too-long.
+   * Returns the kind, encoding and length of the next frame, or null while its header is not complete.
+   * Throws Fault bad-start, unknown-encoding or too-long.
    */
   header() {
     if (this.#fault !== null) throw this.#fault;
@@ -84,8 +84,8 @@ export class Decoder {
   }
 
   /**
-   * The first `count` bytes of body of the frame that comes next, as far as they have arrived.
-   * Not verified: END has not been seen. Only for faults that must be named early (R4.7).
+   * Returns at most `count` bytes of the next frame's body, as far as they have arrived.
+   * They are not verified, because END has not arrived. Use them only for faults that must be reported early (R4.7).
    */
   body(count) {
     const header = this.header();
@@ -94,46 +94,46 @@ export class Decoder {
   }
 
   /**
-   * The next frame, or null while it is not complete. Its body is a copy of its own.
-   * Throws Fault: bad-start, unknown-encoding, too-long, bad-end.
+   * Returns the next frame, or null while it is not complete. Its body is a copy.
+   * Throws Fault bad-start, unknown-encoding, too-long or bad-end.
    */
   next() {
     const header = this.header();
     if (header === null) return null;
     const octets = this.#buffer.subarray(this.#from, this.#to);
-    const behind = HEADER + header.length;
-    for (let at = 0; at < END.length && behind + at < octets.length; at++) {
-      if (octets[behind + at] !== END[at]) {
-        const detail = `found ${hexByte(octets[behind + at])} behind ${header.length} bytes of body`;
-        throw this.#fail("bad-end", behind + at, detail);
+    const end = HEADER + header.length;
+    for (let at = 0; at < END.length && end + at < octets.length; at++) {
+      if (octets[end + at] !== END[at]) {
+        const detail = `found ${hexByte(octets[end + at])} after ${header.length} bytes of body`;
+        throw this.#fail("bad-end", end + at, detail);
       }
     }
-    if (octets.length < behind + END.length) return null;
-    this.#from += behind + END.length;
-    this.#start += behind + END.length;
-    this.#judged = this.#start;
+    if (octets.length < end + END.length) return null;
+    this.#from += end + END.length;
+    this.#start += end + END.length;
+    this.#examined = this.#start;
     if (this.#from === this.#to) this.#from = this.#to = 0;
-    return { kind: header.kind, encoding: header.encoding, body: octets.slice(HEADER, behind) };
+    return { kind: header.kind, encoding: header.encoding, body: octets.slice(HEADER, end) };
   }
 
-  /** Makes a fault sticky that the caller found in the first `judged` bytes of the next frame; returns it. */
-  abandon(fault, judged) {
-    this.#judged = this.#start + judged;
+  /** Makes a fault in the first `examined` bytes of the next frame sticky, and returns it. */
+  fail(fault, examined) {
+    this.#examined = this.#start + examined;
     this.#fault = fault;
     return fault;
   }
 
-  /** How many bytes of the next frame have arrived; 0 between frames. */
+  /** The number of bytes of the next frame that have arrived; 0 between frames. */
   get pending() {
     return this.#to - this.#from;
   }
 
-  /** How many bytes have arrived behind the last one that decided anything. */
+  /** The number of bytes that have arrived after the last one that was examined. */
   get unused() {
-    return this.#start + this.pending - this.#judged;
+    return this.#start + this.pending - this.#examined;
   }
 
   #fail(name, at, detail, width = 1) {
-    return this.abandon(new Fault(name, detail, this.#start + at), at + width);
+    return this.fail(new Fault(name, detail, this.#start + at), at + width);
   }
 }

@@ -35,33 +35,33 @@ const DEFAULTS = {
   minor: 0,
 };
 
-/** What a side accepts and who it is; a value that exists is legal. */
+/** The HELLO of one side. Every value is legal. */
 export class Hello {
-  /** Throws Fault bad-hello. What is left out has its default. */
+  /** Throws Fault bad-hello. Omitted fields have their defaults. */
   constructor(fields = {}) {
     for (const [name, preset] of Object.entries(DEFAULTS)) this[name] = fields[name] ?? preset;
-    check(this.major === MAJOR, `major ${this.major}`);
-    check(isInteger(this.minor, 0, 0xff), `minor ${this.minor}`);
-    check(isInteger(this.accepted, 0, ALL_ENCODINGS), `accepted ${this.accepted}`);
-    check((this.accepted & REQUIRED_ENCODINGS) === REQUIRED_ENCODINGS, `accepted ${hexByte(this.accepted)}`);
-    check(isInteger(this.preferred, 0, 4) && this.accepts(this.preferred), `preferred ${this.preferred}`);
-    check(isInteger(this.maxBody, 1024, 0x7fffffff), `max body ${this.maxBody}`);
-    check(isInteger(this.keepalive, 0, 0xffff), `keepalive ${this.keepalive}`);
+    check(this.major === MAJOR, `major is ${this.major}`);
+    check(isInteger(this.minor, 0, 0xff), `minor is ${this.minor}`);
+    check(isInteger(this.accepted, 0, ALL_ENCODINGS), `accepted is ${this.accepted}`);
+    check((this.accepted & REQUIRED_ENCODINGS) === REQUIRED_ENCODINGS, `accepted is ${hexByte(this.accepted)}`);
+    check(isInteger(this.preferred, 0, 4) && this.accepts(this.preferred), `preferred is ${this.preferred}`);
+    check(isInteger(this.maxBody, 1024, 0x7fffffff), `max body is ${this.maxBody}`);
+    check(isInteger(this.keepalive, 0, 0xffff), `keepalive is ${this.keepalive}`);
     for (const name of ["name", "room", "software"]) {
-      check(this[name] === null || isShortLine(this[name]), `${name} is no plain line of 1 to ${MAX_LINE} bytes`);
+      check(this[name] === null || isShortLine(this[name]), `${name} is not a plain line of 1 to ${MAX_LINE} bytes`);
     }
     const { token, resume } = this;
     check(token === null || isInteger(token.length, 1, MAX_TOKEN), `token is not 1 to ${MAX_TOKEN} bytes`);
-    check(resume === null || (typeof resume === "bigint" && resume >= 0n && resume <= MAX_U64), "resume is no u64");
+    check(resume === null || (typeof resume === "bigint" && resume >= 0n && resume <= MAX_U64), "resume is not a u64");
     Object.freeze(this);
   }
 
-  /** Whether frames in this encoding may be sent to this side. */
+  /** Whether this side accepts frames in this encoding. */
   accepts(encoding) {
     return ((this.accepted >> encoding) & 1) === 1;
   }
 
-  /** The body of the frame, options in the order of their type. */
+  /** Returns the body of the frame, with the options in the order of their types. */
   body() {
     const fixed = new DataView(new ArrayBuffer(LENGTH - PREFIX.length));
     [this.major, this.minor, this.accepted, this.preferred].forEach((octet, at) => fixed.setUint8(at, octet));
@@ -77,15 +77,15 @@ export class Hello {
     return Uint8Array.from(octets);
   }
 
-  /** The HELLO in a body, judged in the order of R4.19. Throws Fault: bad-hello, bad-canary, version. */
+  /** Decodes a body and checks it in the order of R4.19. Throws Fault bad-hello, bad-canary or version. */
   static parse(body) {
-    const wrong = judgePrefix(body);
+    const wrong = checkPrefix(body);
     if (wrong !== null) throw wrong.fault;
-    check(body.length >= LENGTH, `${body.length} bytes, ${LENGTH} are the least`);
+    check(body.length >= LENGTH, `${body.length} bytes, at least ${LENGTH} are required`);
     const view = new DataView(body.buffer, body.byteOffset, body.length);
     const at = PREFIX.length;
     const major = view.getUint8(at);
-    if (major !== MAJOR) throw new Fault("version", `found ${major}, this is ${MAJOR}`);
+    if (major !== MAJOR) throw new Fault("version", `found major version ${major}, this side has ${MAJOR}`);
     const options = parseOptions(body.subarray(LENGTH));
     check(options.resume === undefined || options.resume.length === 8, "resume is not eight bytes");
     return new Hello({
@@ -104,8 +104,8 @@ export class Hello {
   }
 }
 
-/** Compares as much of magic and canary as has arrived (R4.7): null, or the first wrong byte's place in the body. */
-export function judgePrefix(body) {
+/** Checks as much of the magic and canary as has arrived (R4.7). Returns null, or the fault and its offset in the body. */
+export function checkPrefix(body) {
   const position = PREFIX.findIndex((wanted, at) => at < body.length && body[at] !== wanted);
   if (position < 0) return null;
   const found = body[position];
@@ -119,15 +119,15 @@ function parseOptions(octets) {
   const options = {};
   let at = 0;
   while (at < octets.length) {
-    check(at + 2 <= octets.length, "an option without length");
+    check(at + 2 <= octets.length, "an option has no length");
     const name = OPTIONS[octets[at] - 1];
-    const behind = at + 2 + octets[at + 1];
-    check(behind <= octets.length, `option ${octets[at]} runs past the end`);
+    const end = at + 2 + octets[at + 1];
+    check(end <= octets.length, `option ${octets[at]} runs past the end`);
     if (name !== undefined) {
-      check(options[name] === undefined, `option ${name} comes twice`);
-      options[name] = octets.subarray(at + 2, behind);
+      check(options[name] === undefined, `option ${name} appears twice`);
+      options[name] = octets.subarray(at + 2, end);
     }
-    at = behind;
+    at = end;
   }
   return options;
 }
@@ -140,7 +140,7 @@ function octetsOf(value) {
   return new Uint8Array(view.buffer);
 }
 
-// A U+FEFF in front is a part of the name: names are no payloads.
+// A leading U+FEFF is part of the name: a name is not a payload.
 function lineOf(octets) {
   if (octets === undefined) return null;
   try {

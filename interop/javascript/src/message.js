@@ -1,11 +1,11 @@
-// Messages: plain objects, told apart by `type` (SPEC sections 3 and 9).
+// Messages: plain objects, distinguished by `type` (SPEC sections 3 and 9).
 
 import { hexByte } from "./diagnosis.js";
 import { Fault, MAX_REASON } from "./fault.js";
 import { Encoding } from "./frame.js";
 import { Text, decodePayload, decodeText, isPlainLine, sendable, unpairedAt, utf8 } from "./text.js";
 
-/** What a PRESENCE says of a member. In a crowd `member` is how many are here, and `name` the room's. */
+/** The events of a PRESENCE. With crowd, `member` is the number of members and `name` is the name of the room. */
 export const EVENTS = Object.freeze(["here", "joined", "left", "crowd"]);
 
 /** The kind byte of each type. */
@@ -59,15 +59,15 @@ export function isHubKind(kind) {
   return kind >= Kind.WELCOME && kind <= Kind.GAP;
 }
 
-/** Whether a kind is left to applications (R3.7). */
+/** Whether a kind is reserved for applications (R3.7). */
 export function isPrivateKind(kind) {
   return kind >= 0xc0 && kind <= 0xef;
 }
 
 /**
- * The message in a frame, the hub profile being in force; null if its kind is to be ignored (R3.6).
- * `agreed` are the private kinds that are not ignored.
- * Throws Fault: unknown-kind, malformed, bad-text.
+ * Decodes a frame, with the hub profile in force. Returns null if the kind must be ignored (R3.6).
+ * `agreed` lists the private kinds that are not ignored.
+ * Throws Fault unknown-kind, malformed or bad-text.
  */
 export function parseMessage({ kind, encoding, body }, agreed = []) {
   const found = RULES.get(kind);
@@ -83,7 +83,7 @@ export function parseMessage({ kind, encoding, body }, agreed = []) {
   return read(found, encoding, body);
 }
 
-/** The frame of a message. Throws Fault: malformed for what is no message, unknown-kind. */
+/** Encodes a message as a frame. Throws Fault malformed if it is not a message, or unknown-kind. */
 export function messageToFrame(message) {
   if (message.type === "private") {
     if (!isPrivateKind(message.kind)) throw new Fault("unknown-kind", `${message.kind} is not private`);
@@ -91,7 +91,7 @@ export function messageToFrame(message) {
   }
   const kind = Kind[String(message.type).toUpperCase()];
   const found = RULES.get(kind);
-  check(found !== undefined, `no type ${message.type}`);
+  check(found !== undefined, `unknown type ${message.type}`);
   checkFields(found, message);
   const name = message.type === "delivery" ? utf8(message.name) : new Uint8Array(0);
   const fixed = new Uint8Array(found.length + name.length);
@@ -105,14 +105,14 @@ export function messageToFrame(message) {
   return frameOf(kind, fixed, found.payload === null ? new Uint8Array(0) : message[found.payload], found.encodings);
 }
 
-/** The encoding that a message travels in. */
+/** Returns the encoding of a payload. */
 export function encodingOf(payload) {
   return payload instanceof Text ? payload.encoding : Encoding.BINARY;
 }
 
-/** A reason of at most 200 bytes in an encoding (R6.5), cut between characters. */
-export function reasonText(words, encoding) {
-  let characters = Array.from(words).slice(0, MAX_REASON);
+/** Returns a reason of at most 200 bytes (R6.5), truncated between characters. */
+export function reasonText(reason, encoding) {
+  let characters = Array.from(reason).slice(0, MAX_REASON);
   for (;;) {
     const text = textOr(characters.join(""), encoding);
     if (text.octets.length <= MAX_REASON) return text;
@@ -120,7 +120,7 @@ export function reasonText(words, encoding) {
   }
 }
 
-/** Text in the wanted encoding if that can carry it, else in UTF-8. Throws Fault unmappable-text for a lone surrogate. */
+/** Returns text in the given encoding if it can carry the text, otherwise in UTF-8. Throws Fault unmappable-text for a lone surrogate. */
 export function textOr(value, encoding) {
   try {
     return new Text(value, encoding);
@@ -139,15 +139,15 @@ function read(found, encoding, body) {
   }
   if (message.type === "delivery") {
     const { nameLength, ...rest } = message;
-    check(nameLength <= MAX_NAME && at + nameLength <= body.length, `a name of ${nameLength} bytes`);
+    check(nameLength <= MAX_NAME && at + nameLength <= body.length, `the name has ${nameLength} bytes`);
     const name = nameOf(body.subarray(at, at + nameLength));
     return { ...rest, name, payload: decodePayload(body.slice(at + nameLength), encoding) };
   }
   if (message.type === "presence") {
-    check(message.event < EVENTS.length, `event ${message.event}`);
+    check(message.event < EVENTS.length, `event is ${message.event}`);
     message.event = EVENTS[message.event];
   }
-  if ("id" in message && message.type !== "error") check(message.id !== 0, "id 0");
+  if ("id" in message && message.type !== "error") check(message.id !== 0, "id is 0");
   const rest = body.slice(at);
   if (found.payload === null) check(rest.length === 0, `kind ${hexByte(Kind.GAP)} with ${body.length} bytes`);
   else message[found.payload] = found.payload === "reason" ? readReason(rest, encoding) : decodePayload(rest, encoding);
@@ -171,19 +171,19 @@ function nameOf(octets) {
   } catch {
     throw new Fault("malformed", "the name is not UTF-8");
   }
-  // A U+FEFF in front is a part of the name: names are no payloads.
+  // A leading U+FEFF is part of the name: a name is not a payload.
   const name = text.hadBom ? `\ufeff${text.value}` : text.value;
-  check(isName(name), "the name is no plain line");
+  check(isName(name), "the name is not a plain line");
   return name;
 }
 
 function checkFields(found, message) {
   for (const [field, width] of found.fields) {
-    if (field === "nameLength") check(isName(message.name), "the name is no plain line of at most 64 bytes");
-    else if (field === "event") check(EVENTS.includes(message.event), `event ${message.event}`);
-    else check(isUnsigned(message[field], width), `${field} ${message[field]}`);
+    if (field === "nameLength") check(isName(message.name), "the name is not a plain line of at most 64 bytes");
+    else if (field === "event") check(EVENTS.includes(message.event), `event is ${message.event}`);
+    else check(isUnsigned(message[field], width), `${field} is ${message[field]}`);
   }
-  if (message.type === "request" || message.type === "reply") check(message.id !== 0, "id 0");
+  if (message.type === "request" || message.type === "reply") check(message.id !== 0, "id is 0");
   if (message.type === "presence") checkPresence(message);
   const payload = found.payload === null ? null : message[found.payload];
   check(payload === null || payload instanceof Text || payload instanceof Uint8Array, `${found.payload} is neither Text nor Uint8Array`);
@@ -191,7 +191,7 @@ function checkFields(found, message) {
 }
 
 function checkPresence({ name }) {
-  check(name instanceof Text && name.value !== "" && isName(name.value), "the name is no plain line of 1 to 64 bytes");
+  check(name instanceof Text && name.value !== "" && isName(name.value), "the name is not a plain line of 1 to 64 bytes");
 }
 
 function isName(name) {

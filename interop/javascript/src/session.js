@@ -1,28 +1,29 @@
-// The session: what one side of a connection does, without a socket and without a clock (SPEC section 7).
+// The session: one side of a connection, without a socket or a clock (SPEC section 7).
 //
-// Time is an argument, in milliseconds from any origin. What is to be done comes back as a list of actions, in order:
-//   { do: "write", kind, octets }             send these bytes, one whole frame
+// Time is an argument, in milliseconds from any origin. Each method returns the actions that the driver must carry out, in
+// order:
+//   { do: "write", kind, octets }             write these bytes, one whole frame
 //   { do: "opened", hello }                   the peer's HELLO has been accepted
 //   { do: "deliver", message, number, frame } a message for the application, with the number of its frame
-//   { do: "unreadable", id, fault }           the answer to a request came and cannot be read
-//   { do: "half-close" }                      close the sending direction behind all that is written, and read on
-//   { do: "end", cause, fault }               the session is over; fault is null if this side closed of its own will
+//   { do: "unreadable", id, fault }           the answer to a request cannot be read
+//   { do: "half-close" }                      close the sending direction after all writes, and keep reading
+//   { do: "end", cause, fault }               the session is over; fault is null if this side closed without a fault
 
 import { Clock, Flood, LIMITS } from "./clock.js";
 import { hexByte, quoted } from "./diagnosis.js";
 import { Fault, PeerClosed, Refused, codeOf, firstName } from "./fault.js";
 import { Decoder, Encoding, HEADER, encodeFrame } from "./frame.js";
-import { Hello, PREFIX, judgePrefix } from "./hello.js";
+import { Hello, PREFIX, checkPrefix } from "./hello.js";
 import { Kind, isHubKind, messageToFrame, parseMessage, reasonText } from "./message.js";
 
-const MAX_LINE = 1024; // bytes before the server's first F5 (R4.21)
+const MAX_PREAMBLE = 1024; // bytes before the server's first F5 (R4.21)
 
 const GREETING = "greeting"; // the peer's HELLO has not been accepted
 const OPEN = "open";
 const CLOSING = "closing"; // CLOSE was sent
 const CLOSED = "closed";
 
-/** One side of a connection. Call `start` first, and `tick` when `deadline` has come. */
+/** One side of a connection. Call `start` first, and `tick` at each `deadline`. */
 export class Session {
   #limits;
   #agreed;
@@ -30,14 +31,14 @@ export class Session {
   #clock;
   #flood;
   #decoder;
-  #line; // what was skipped so far, null where nothing is
-  #number = 0; // of the frame that comes next
-  #asked = new Set(); // ids of own requests without answer
-  #owed = new Set(); // ids of the peer's requests without answer
-  #pings = new Set(); // payloads of the application's PINGs without PONG, in hex
-  #discarded = 0; // bytes that came behind the own CLOSE
-  #end = null; // why it ends, from the moment that is known
-  #endIsTold = false;
+  #preamble; // the bytes skipped so far, or null if none are skipped
+  #number = 0; // of the next frame
+  #asked = new Set(); // ids of this side's unanswered requests
+  #owed = new Set(); // ids of the peer's unanswered requests
+  #pings = new Set(); // payloads of the application's unanswered PINGs, in hex
+  #discarded = 0; // bytes that arrived after this side's CLOSE
+  #end = null; // the cause of the end, once known
+  #endIsReported = false;
 
   /**
    * @param role "client" or "server"
@@ -52,7 +53,7 @@ export class Session {
     this.#clock = new Clock(this.#limits);
     this.#flood = new Flood(this.#limits);
     this.#decoder = new Decoder(this.#limits.beforeHello);
-    this.#line = role === "client" ? [] : null;
+    this.#preamble = role === "client" ? [] : null;
   }
 
   /** Whether messages can be sent. */
@@ -60,7 +61,7 @@ export class Session {
     return this.#state === OPEN;
   }
 
-  /** Whether there is nothing left to read: the driver closes the stream. */
+  /** Whether the session is over. The driver then closes the stream. */
   get isDone() {
     return this.#state === CLOSED;
   }
@@ -70,22 +71,22 @@ export class Session {
     return this.peer !== null && this.peer.hub && this.hello.hub;
   }
 
-  // What the driver says
+  // Events from the driver
 
-  /** The connection stands. */
+  /** The stream is connected. */
   start(now) {
     this.#clock.start(now);
     return this.role === "client" ? [this.#sendHello(now)] : [];
   }
 
-  /** Bytes have come. None at all are no sign of life. */
+  /** Bytes were received. An empty array does not count as activity of the peer. */
   receive(octets, now) {
     const actions = [];
-    if (octets.length > 0) this.#clock.hear(now);
+    if (octets.length > 0) this.#clock.received(now);
     if (this.#state === CLOSING) this.#discard(octets.length, actions);
     if (!this.#reads) return actions;
     try {
-      this.#decoder.feed(this.#skipLine(octets));
+      this.#decoder.feed(this.#skipPreamble(octets));
       while (this.#reads) {
         const frame = this.#nextFrame(now);
         if (frame === null) return actions;
@@ -99,17 +100,17 @@ export class Session {
     return actions;
   }
 
-  /** No more bytes will come; `detail` is what the transport says of it. */
+  /** No more bytes will arrive; `detail` is the transport's explanation. */
   endOfStream(now, detail = "") {
     const actions = [];
     const pending = this.#decoder.pending;
     if (this.#reads && pending > 0) this.#fail(new Fault("truncated", detail || `${pending} bytes of a frame`), now, actions);
-    else if (this.#reads) this.#end = endOf(new Fault("no-close", detail || this.#said()));
+    else if (this.#reads) this.#end = endOf(new Fault("no-close", detail || this.#preambleDetail()));
     this.#finish(actions);
     return actions;
   }
 
-  /** The driver cannot go on, and closes the stream: a half-written frame leaves no place for a CLOSE (R7.14). */
+  /** The driver cannot continue and closes the stream without a CLOSE: none can follow a half-written frame (R7.14). */
   abort(fault) {
     const actions = [];
     this.#end ??= endOf(fault);
@@ -117,7 +118,7 @@ export class Session {
     return actions;
   }
 
-  /** Does what is due. */
+  /** Handles everything that is due. */
   tick(now) {
     const actions = [];
     while (this.#state !== CLOSED) {
@@ -125,55 +126,55 @@ export class Session {
       if (due === null) break;
       if (due.what === "drain") this.#finish(actions);
       else if (due.what === "ping") actions.push(this.#write({ type: "ping", payload: new Uint8Array(0) }, now));
-      else this.#fail(new Fault(due.what, this.#said()), now, actions);
+      else this.#fail(new Fault(due.what, this.#preambleDetail()), now, actions);
     }
     return actions;
   }
 
-  /** When to call `tick`; Infinity: nothing is due. */
+  /** The time of the next `tick`, or Infinity if nothing is due. */
   deadline() {
     return this.#state === CLOSED ? Infinity : this.#clock.nextDue().time;
   }
 
-  /** Bytes have left: a long frame in transit keeps the promise (R7.2). */
+  /** Bytes were written: a long frame in transit keeps the keepalive promise (R7.2). */
   wrote(now) {
-    this.#clock.write(now);
+    this.#clock.sent(now);
   }
 
-  /** The driver did not read for so many milliseconds: the peer is not to blame for them. */
+  /** Extends the peer's deadlines by the milliseconds for which the driver did not read. */
   excuse(duration) {
     this.#clock.excuse(duration);
     this.#flood.excuse(duration);
   }
 
-  // What the application says
+  // Calls from the application
 
-  /** Sends a message, or throws Refused or Fault malformed and sends nothing. */
+  /** Sends a message. Throws Refused or Fault malformed; then nothing was sent. */
   send(message, now) {
     const frame = this.#permit(message);
     if (message.type === "request") this.#asked.add(message.id);
     else if (message.type === "reply" || message.type === "error") this.#owed.delete(message.id);
     else if (message.type === "ping") this.#pings.add(keyOf(message.payload));
-    this.#clock.write(now);
+    this.#clock.sent(now);
     return [writeOf(frame)];
   }
 
-  /** Sends CLOSE, unless one was sent already; the reason is the code's first name if none is given. */
-  close(code, words, now) {
+  /** Sends CLOSE, unless one was sent already. The default reason is the first name of the code. */
+  close(code, reason, now) {
     const actions = [];
     if (!this.#reads) return actions;
     const name = firstName(code) ?? "";
     this.#end = { do: "end", cause: name || String(code), fault: null };
-    this.#sendClose(code, words ?? name, now, actions);
+    this.#sendClose(code, reason ?? name, now, actions);
     return actions;
   }
 
-  /** The application no longer waits for the answer to this request. */
+  /** Stops waiting for the answer to this request. */
   forget(id) {
     this.#asked.delete(id);
   }
 
-  /** The application no longer waits for the PONG to this PING. */
+  /** Stops waiting for the PONG to this PING. */
   forgetPing(payload) {
     this.#pings.delete(keyOf(payload));
   }
@@ -184,25 +185,25 @@ export class Session {
     return this.#state === GREETING || this.#state === OPEN;
   }
 
-  /** Drops what a server says before its first frame (R4.21). */
-  #skipLine(octets) {
-    if (this.#line === null) return octets;
+  /** Skips the bytes that a server sends before its first frame (R4.21). */
+  #skipPreamble(octets) {
+    if (this.#preamble === null) return octets;
     const start = octets.indexOf(0xf5);
     const skipped = start < 0 ? octets : octets.subarray(0, start);
-    const allowed = MAX_LINE - this.#line.length;
-    this.#line.push(...skipped.subarray(0, allowed));
+    const allowed = MAX_PREAMBLE - this.#preamble.length;
+    this.#preamble.push(...skipped.subarray(0, allowed));
     if (skipped.length > allowed) {
       this.#decoder.feed(octets.subarray(allowed));
-      throw this.#decoder.abandon(new Fault("bad-start", this.#said()), 1);
+      throw this.#decoder.fail(new Fault("bad-start", this.#preambleDetail()), 1);
     }
     if (start < 0) return octets.subarray(0, 0);
-    this.#line = null;
+    this.#preamble = null;
     return octets.subarray(start);
   }
 
   #nextFrame(now) {
     const header = this.#decoder.header();
-    if (header !== null && this.#state === GREETING) this.#judgeFirst(header.kind);
+    if (header !== null && this.#state === GREETING) this.#checkFirst(header.kind);
     const frame = this.#decoder.next();
     if (frame !== null) {
       this.#clock.frameEnds();
@@ -213,14 +214,14 @@ export class Session {
     return frame;
   }
 
-  /** Names early what is no HELLO (R4.3, R4.7, R4.19). */
-  #judgeFirst(kind) {
+  /** Rejects anything but a HELLO or CLOSE before the frame is complete (R4.3, R4.7, R4.19). */
+  #checkFirst(kind) {
     if (kind === Kind.CLOSE) return;
     if (kind !== Kind.HELLO) {
-      throw this.#decoder.abandon(new Fault("hello-expected", `found kind ${hexByte(kind)}`), HEADER);
+      throw this.#decoder.fail(new Fault("hello-expected", `found kind ${hexByte(kind)}`), HEADER);
     }
-    const wrong = judgePrefix(this.#decoder.body(PREFIX.length));
-    if (wrong !== null) throw this.#decoder.abandon(wrong.fault, HEADER + wrong.position + 1);
+    const wrong = checkPrefix(this.#decoder.body(PREFIX.length));
+    if (wrong !== null) throw this.#decoder.fail(wrong.fault, HEADER + wrong.position + 1);
   }
 
   #take(frame, now, actions) {
@@ -230,8 +231,8 @@ export class Session {
       this.#open(frame, now, actions);
       return;
     }
-    this.#flood.judge(frame, now);
-    this.#judgeKind(frame.kind);
+    this.#flood.check(frame, now);
+    this.#checkKind(frame.kind);
     let message;
     try {
       message = parseMessage(frame, this.#agreed);
@@ -253,7 +254,7 @@ export class Session {
     actions.push({ do: "opened", hello: this.peer });
   }
 
-  #judgeKind(kind) {
+  #checkKind(kind) {
     if (kind === Kind.HELLO) throw new Fault("second-hello");
     if (!isHubKind(kind)) return;
     if (!this.hasHub) throw new Fault("unknown-kind", `${hexByte(kind)} without the hub profile`);
@@ -281,9 +282,9 @@ export class Session {
     } else if (message.type === "reply") {
       if (!this.#asked.delete(message.id)) return; // R3.14
     } else if (message.type === "request") {
-      this.#judgeId(message.id);
+      this.#checkId(message.id);
       if (this.#owed.size >= this.#limits.requests) {
-        const full = new Fault("try-later", `${this.#owed.size} requests wait for an answer`);
+        const full = new Fault("try-later", `${this.#owed.size} requests are unanswered`);
         actions.push(this.#sendError(message.id, number, full, now));
         return;
       }
@@ -292,32 +293,32 @@ export class Session {
     actions.push({ do: "deliver", message, number, frame });
   }
 
-  /** The frame was whole, so the connection lives (R5.8, R5.11). */
+  /** Answers illegal text or a refused encoding. The frame was whole, so the connection stays open (R5.8, R5.11). */
   #answerBadText(frame, number, found, now, actions) {
     const refused = !this.hello.accepts(frame.encoding);
     const fault = refused ? new Fault("encoding-refused", `encoding ${frame.encoding}`) : found;
     const hasId = frame.kind === Kind.REQUEST || frame.kind === Kind.REPLY;
     const id = hasId ? new DataView(frame.body.buffer, frame.body.byteOffset).getUint32(0) : 0;
     if (frame.kind !== Kind.REPLY) {
-      this.#judgeId(id);
+      this.#checkId(id);
       actions.push(this.#sendError(id, number, fault, now));
     } else if (this.#asked.delete(id)) {
-      // A reply never provokes a reply (R3.20): who waits for it is told on this side.
+      // A reply never provokes a reply (R3.20): the fault is reported on this side.
       actions.push({ do: "unreadable", id, fault });
     }
   }
 
-  #judgeId(id) {
+  #checkId(id) {
     if (this.#owed.has(id)) throw new Fault("duplicate-request", `id ${id}`);
   }
 
   // Sending
 
-  /** The frame of a message that may be sent now; throws Refused if the rules forbid it. */
+  /** Returns the frame of a message if it may be sent now. Throws Refused otherwise. */
   #permit(message) {
     if (!this.isOpen) throw new Refused("not-open", "the session is not open");
     if (message.type === "close" || message.type === "pong") {
-      throw new Refused("protocol-error", "the session sends CLOSE and PONG itself");
+      throw new Refused("protocol-error", "only the session itself sends CLOSE and PONG");
     }
     const frame = messageToFrame(message);
     const { kind, encoding, body } = frame;
@@ -339,21 +340,21 @@ export class Session {
     if (type === "request") {
       if (this.#asked.has(id)) throw new Refused("duplicate-request", `id ${id}`);
       if (this.#asked.size >= this.#limits.requests) {
-        throw new Refused("try-later", `${this.#asked.size} requests wait for an answer`);
+        throw new Refused("try-later", `${this.#asked.size} requests are unanswered`);
       }
     }
     if ((type === "reply" || (type === "error" && id !== 0)) && !this.#owed.has(id)) {
-      throw new Refused("no-such-request", `REQUEST ${id} waits for no answer`);
+      throw new Refused("no-such-request", `no REQUEST ${id} is unanswered`);
     }
   }
 
   #write(message, now) {
-    this.#clock.write(now);
+    this.#clock.sent(now);
     return writeOf(messageToFrame(message));
   }
 
   #sendHello(now) {
-    this.#clock.write(now);
+    this.#clock.sent(now);
     return writeOf({ kind: Kind.HELLO, encoding: Encoding.BINARY, body: this.hello.body() });
   }
 
@@ -362,8 +363,8 @@ export class Session {
     return this.#write({ type: "error", id, frame, code: codeOf(fault.name), reason }, now);
   }
 
-  #sendClose(code, words, now, actions) {
-    actions.push(this.#write({ type: "close", code, reason: reasonText(words, Encoding.ASCII) }, now), { do: "half-close" });
+  #sendClose(code, reason, now, actions) {
+    actions.push(this.#write({ type: "close", code, reason: reasonText(reason, Encoding.ASCII) }, now), { do: "half-close" });
     this.#clock.close(now);
     this.#state = CLOSING;
   }
@@ -378,7 +379,7 @@ export class Session {
   #closedByPeer({ code, reason }, now, actions) {
     this.#end = { do: "end", cause: `peer-${code}`, fault: new PeerClosed(code, reason.value) };
     this.#sendClose(code, "", now, actions);
-    this.#tellEnd(actions);
+    this.#reportEnd(actions);
   }
 
   #discard(count, actions) {
@@ -388,17 +389,17 @@ export class Session {
 
   #finish(actions) {
     this.#state = CLOSED;
-    this.#tellEnd(actions);
+    this.#reportEnd(actions);
   }
 
-  #tellEnd(actions) {
-    if (this.#end === null || this.#endIsTold) return;
-    this.#endIsTold = true;
+  #reportEnd(actions) {
+    if (this.#end === null || this.#endIsReported) return;
+    this.#endIsReported = true;
     actions.push(this.#end);
   }
 
-  #said() {
-    return this.#line?.length ? `it said ${quoted(Uint8Array.from(this.#line))}` : "";
+  #preambleDetail() {
+    return this.#preamble?.length ? `the server sent ${quoted(Uint8Array.from(this.#preamble))}` : "";
   }
 }
 

@@ -1,4 +1,4 @@
-// A connection over a pair of web streams: WebTransport, Node's Duplex.toWeb, anything with `readable` and `writable`.
+// A connection over a pair of web streams, such as WebTransport or Node's Duplex.toWeb: any `readable` and `writable`.
 
 import { Connection } from "./connection.js";
 
@@ -6,7 +6,7 @@ import { Connection } from "./connection.js";
  * Takes over a pair of byte streams and exchanges HELLOs. Rejects with Fault.
  * @param role "client" or "server"
  */
-export function overStreams({ readable, writable }, role, hello, options) {
+export function fromStreams({ readable, writable }, role, hello, options) {
   const wire = new StreamWire(readable.getReader(), writable.getWriter());
   wire.connection = new Connection(wire, role, hello, options);
   wire.pump();
@@ -16,10 +16,10 @@ export function overStreams({ readable, writable }, role, hello, options) {
 class StreamWire {
   #reader;
   #writer;
-  #isWanted = true;
+  #isEnabled = true;
   #resume = null;
-  #isBroken = false; // nothing can be written any more
-  #isGone = false;
+  #isBroken = false; // writing has failed
+  #isDestroyed = false;
 
   constructor(reader, writer) {
     this.#reader = reader;
@@ -37,7 +37,7 @@ class StreamWire {
         this.connection.wrote();
       },
       () => {
-        this.#isBroken = true; // what the peer said last may still be read
+        this.#isBroken = true; // the peer's last messages can still be read
         this.unsent = 0;
       },
     );
@@ -48,23 +48,23 @@ class StreamWire {
   }
 
   destroy() {
-    if (this.#isGone) return;
-    this.#isGone = true;
+    if (this.#isDestroyed) return;
+    this.#isDestroyed = true;
     this.read(true);
     this.#reader.cancel().catch(() => {});
-    // Closing waits for what is being written, and a peer who does not read would be waited for.
+    // Closing would wait for pending writes, forever if the peer does not read.
     if (this.unsent > 0) this.#writer.abort().catch(() => {});
   }
 
-  read(isWanted) {
-    this.#isWanted = isWanted;
-    if (isWanted) this.#resume?.();
+  read(isEnabled) {
+    this.#isEnabled = isEnabled;
+    if (isEnabled) this.#resume?.();
   }
 
   async pump() {
     try {
       for (;;) {
-        if (!this.#isWanted) await new Promise((resume) => (this.#resume = resume));
+        if (!this.#isEnabled) await new Promise((resume) => (this.#resume = resume));
         const { done, value } = await this.#reader.read();
         if (done) break;
         this.connection.received(value);

@@ -4,17 +4,17 @@ import { Fault } from "./fault.js";
 import { Encoding } from "./frame.js";
 
 const BOM = "\ufeff";
-const NOT_FIRST = "\ufffe"; // in UTF-16 it would be a byte order mark of the other order (R5.15)
+const NOT_FIRST = "\ufffe"; // illegal first in UTF-16: the byte order mark of the other order (R5.15)
 const CHUNK = 1 << 13; // code units that String.fromCharCode takes at once
 
-// What is in front of a text, by the WHATWG's decoder, is not to be dropped unseen.
+// ignoreBOM keeps a leading byte order mark in the text: the WHATWG decoder would remove it silently.
 const UTF_8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const UTF_8_ENCODER = new TextEncoder();
 
 // Controls, line and paragraph separators, bidirectional controls (R4.11).
 const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** Text and the encoding that it travels in; a value that exists can be sent. */
+/** Text and its encoding. Every value can be sent. */
 export class Text {
   /** Throws Fault unmappable-text if the encoding cannot carry the value. */
   constructor(value, encoding = Encoding.UTF_8) {
@@ -26,19 +26,19 @@ export class Text {
   }
 }
 
-/** What `decodeText` found: it need not be encoded to be known. */
+/** Creates the result of `decodeText` without encoding the text again. */
 function received(value, encoding, octets, hadBom) {
   return Object.freeze(Object.assign(Object.create(Text.prototype), { value, encoding, octets, hadBom }));
 }
 
-/** The bytes in which a text may be sent: what came with one more mark in front is written anew (R5.5, R5.15). */
+/** Returns the bytes to send. A received text that still starts with a byte order mark is encoded again (R5.5, R5.15). */
 export function sendable(text) {
   return text.value[0] === BOM || text.value[0] === NOT_FIRST ? encodeText(text.value, text.encoding) : text.octets;
 }
 
 /**
- * The text of a payload, without its byte order mark.
- * Throws Fault bad-text with the offset of the first byte that is not legal.
+ * Decodes the text of a payload and removes its byte order mark.
+ * Throws Fault bad-text with the offset of the first illegal sequence.
  */
 export function decodeText(octets, encoding) {
   const value = DECODERS[encoding](octets);
@@ -47,7 +47,7 @@ export function decodeText(octets, encoding) {
 }
 
 /**
- * The bytes of a text, without the marks in front of it (R5.5).
+ * Encodes a text without its leading byte order marks (R5.5).
  * Throws Fault unmappable-text, with the offset of the character in the text's UTF-8.
  */
 export function encodeText(value, encoding) {
@@ -66,39 +66,39 @@ export function encodeText(value, encoding) {
   return utf8(text);
 }
 
-/** A payload as it came: text if its encoding says so. Throws Fault bad-text. */
+/** Decodes a received payload: bytes if its encoding is binary, otherwise Text. Throws Fault bad-text. */
 export function decodePayload(octets, encoding) {
   return encoding === Encoding.BINARY ? octets : decodeText(octets, encoding);
 }
 
-/** The text without every U+FEFF in front of it. */
+/** Returns the text without any leading U+FEFF. */
 export function withoutMarks(value) {
   let at = 0;
   while (value[at] === BOM) at++;
   return value.slice(at);
 }
 
-/** Well-formed text in UTF-8. */
+/** Encodes well-formed text in UTF-8. */
 export function utf8(value) {
   return UTF_8_ENCODER.encode(value);
 }
 
-/** Whether text is fit to be shown: no controls, no line breaks, no bidirectional controls (R4.11). */
+/** Whether text has no controls, line separators or bidirectional controls (R4.11). */
 export function isPlainLine(value) {
   return value.search(UNPRINTABLE) < 0;
 }
 
-/** Text for a terminal: what is not fit to be shown becomes `\u{hex}`. */
+/** Returns text for a terminal: unprintable characters become `\u{hex}`. */
 export function printable(value) {
   return value.replace(UNPRINTABLE, (found) => `\\u{${found.charCodeAt(0).toString(16)}}`);
 }
 
-/** Where an unpaired surrogate is, or -1. */
+/** Returns the index of the first unpaired surrogate, or -1. */
 export function unpairedAt(value) {
   for (let at = 0; at < value.length; at++) {
     const unit = value.charCodeAt(at);
     if (unit < 0xd800 || unit > 0xdfff) continue;
-    const next = value.charCodeAt(at + 1); // NaN behind the end
+    const next = value.charCodeAt(at + 1); // NaN after the end
     if (unit >= 0xdc00 || !(next >= 0xdc00 && next <= 0xdfff)) return at;
     at++;
   }
@@ -128,7 +128,7 @@ const DECODERS = {
   [Encoding.UTF_16LE]: (octets) => decodeUtf16(octets, true),
 };
 
-/** Where the first ill-formed sequence of UTF-8 begins: the platform's decoder does not say. */
+/** Returns the offset of the first ill-formed sequence of UTF-8, which the platform's decoder does not report. */
 function illFormedAt(octets) {
   let at = 0;
   while (at < octets.length) {
@@ -139,7 +139,7 @@ function illFormedAt(octets) {
   return at;
 }
 
-/** The length of the well-formed sequence that begins here (Unicode, table 3-7), or 0 if there is none. */
+/** Returns the length of the well-formed sequence at an offset (Unicode, table 3-7), or 0 if it is ill-formed. */
 function sequenceLength(octets, at) {
   const first = octets[at];
   if (first < 0x80) return 1;

@@ -15,12 +15,12 @@ function faultOf(work) {
   return assert.fail("no fault");
 }
 
-test("a frame is what SPEC section 2 shows", () => {
+test("a frame matches the example of SPEC section 2", () => {
   const body = Uint8Array.of(0x68, 0x69);
   assert.deepEqual(encodeFrame({ kind: Kind.MESSAGE, encoding: Encoding.UTF_8, body }), HI);
 });
 
-test("frames are the same however the stream was cut", () => {
+test("frames do not depend on how the stream is split", () => {
   const stream = Uint8Array.of(...HI, ...HI, ...HI);
   for (let first = 0; first <= stream.length; first++) {
     const decoder = new Decoder(2);
@@ -59,7 +59,7 @@ test("a body is a copy that later bytes do not change", () => {
   assert.deepEqual(frame.body, HI.slice(8, 10));
 });
 
-test("text survives each encoding of Unicode", () => {
+test("text round-trips in each Unicode encoding", () => {
   const value = "grüß \u0000 😀 \ufffe \uffff \u{10ffff}";
   for (const encoding of [Encoding.UTF_8, Encoding.UTF_16BE, Encoding.UTF_16LE]) {
     const text = decodeText(encodeText(value, encoding), encoding);
@@ -68,17 +68,17 @@ test("text survives each encoding of Unicode", () => {
   }
 });
 
-test("text longer than a chunk is decoded whole, surrogates across the seam too", () => {
+test("text longer than a chunk is decoded, including a surrogate pair across chunks", () => {
   const value = "x".repeat((1 << 13) - 1) + "😀".repeat(10_000);
   assert.equal(decodeText(encodeText(value, Encoding.UTF_16LE), Encoding.UTF_16LE).value, value);
 });
 
-test("one byte order mark is removed, and no more", () => {
+test("exactly one byte order mark is removed", () => {
   const text = decodeText(Uint8Array.of(0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf, 0x61), Encoding.UTF_8);
   assert.deepEqual([text.value, text.hadBom, text.octets.length], ["\ufeffa", true, 4]);
 });
 
-test("bad text has the offset of its first illegal sequence", () => {
+test("bad-text has the offset of the first illegal sequence", () => {
   const cases = [
     [Encoding.ASCII, [0x61, 0x80], 1],
     [Encoding.UTF_8, [0x61, 0xc0, 0x80], 1],
@@ -94,26 +94,26 @@ test("bad text has the offset of its first illegal sequence", () => {
   }
 });
 
-test("what an encoding cannot carry is refused, with its place in UTF-8", () => {
+test("unmappable-text has the offset of the character in UTF-8", () => {
   assert.deepEqual(faultOf(() => encodeText("ü€x", Encoding.ASCII)), ["unmappable-text", 0]);
   assert.deepEqual(faultOf(() => encodeText("ab\u20ac", Encoding.ASCII)), ["unmappable-text", 2]);
   assert.deepEqual(faultOf(() => encodeText("ü\ud800", Encoding.UTF_8)), ["unmappable-text", 2]);
   assert.deepEqual(faultOf(() => encodeText("\ufeff\ufffe", Encoding.UTF_16BE)), ["unmappable-text", 3]);
 });
 
-test("a view into a larger buffer is read at its own place", () => {
+test("a HELLO is parsed from a view into a larger buffer", () => {
   const large = Uint8Array.of(9, 9, ...new Hello({ name: "ann", resume: 7n }).body(), 9);
   const hello = Hello.parse(large.subarray(2, large.length - 1));
   assert.deepEqual([hello.name, hello.resume], ["ann", 7n]);
 });
 
-test("no illegal HELLO can be made", () => {
+test("an illegal HELLO cannot be constructed", () => {
   for (const fields of [{ name: "" }, { name: "a\nb" }, { name: "\ud800" }, { maxBody: 1023 }, { accepted: 3 }, { preferred: 5 }, { resume: 1 }]) {
     assert.deepEqual(faultOf(() => new Hello(fields)), ["bad-hello", null], JSON.stringify(fields));
   }
 });
 
-test("each message is read as it was written", () => {
+test("each message round-trips", () => {
   const words = new Text("grüß", Encoding.UTF_16LE);
   const messages = [
     { type: "message", payload: words },
@@ -127,7 +127,7 @@ test("each message is read as it was written", () => {
   for (const message of messages) assert.deepEqual(parseMessage(messageToFrame(message)), message);
 });
 
-test("what is no message is refused", () => {
+test("illegal messages are malformed", () => {
   const payload = new Uint8Array(0);
   for (const message of [
     { type: "request", id: 0, payload },
@@ -142,7 +142,7 @@ test("what is no message is refused", () => {
   }
 });
 
-test("no byte order mark is sent on", () => {
+test("a forwarded payload has no byte order mark", () => {
   const body = Uint8Array.of(0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf, 0x68, 0x69);
   const message = parseMessage({ kind: Kind.MESSAGE, encoding: Encoding.UTF_8, body });
   assert.equal(message.payload.value, "\ufeffhi");

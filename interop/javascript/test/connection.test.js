@@ -3,10 +3,10 @@ import net from "node:net";
 import test from "node:test";
 import { Duplex } from "node:stream";
 
-import { Fault, Hello, PeerError, Refused, overStreams } from "../bookend.js";
-import { connect, over } from "../node.js";
+import { Fault, Hello, PeerError, Refused, fromStreams } from "../bookend.js";
+import { connect, fromSocket } from "../node.js";
 
-/** Both sides of a connection over TCP; what `serve` does with each socket. */
+/** Runs `work` against a TCP server that handles one connection with `serve`. Resolves to the result of `serve`. */
 async function listening(serve, work) {
   const server = net.createServer({ allowHalfOpen: true });
   const served = new Promise((resolve, reject) => {
@@ -21,9 +21,9 @@ async function listening(serve, work) {
   }
 }
 
-/** Answers each request with its own payload, and refuses the one that says "no". */
+/** Answers each request with its payload, and refuses a request with the text "no". */
 async function echo(socket, hello = new Hello()) {
-  const connection = await over(socket, "server", hello);
+  const connection = await fromSocket(socket, "server", hello);
   const seen = [];
   for await (const message of connection) {
     seen.push(message.payload.value ?? message.payload);
@@ -34,7 +34,7 @@ async function echo(socket, hello = new Hello()) {
   return seen;
 }
 
-test("messages, requests, a barrier and a close in peace", async () => {
+test("messages, requests, a barrier and a normal close", async () => {
   const seen = await listening(echo, async (where) => {
     const peer = await connect(where, new Hello());
     await peer.sendMessage("grüß");
@@ -49,9 +49,9 @@ test("messages, requests, a barrier and a close in peace", async () => {
   assert.deepEqual(seen, ["grüß", "a", Uint8Array.of(1, 2), "no"]);
 });
 
-test("text goes in the encoding that the peer prefers", async () => {
+test("text is sent in the encoding that the peer prefers", async () => {
   const preferring = async (socket) => {
-    const connection = await over(socket, "server", new Hello({ preferred: 4 }));
+    const connection = await fromSocket(socket, "server", new Hello({ preferred: 4 }));
     return connection.receive();
   };
   const message = await listening(preferring, async (where) => {
@@ -62,7 +62,7 @@ test("text goes in the encoding that the peer prefers", async () => {
   assert.deepEqual([message.payload.value, message.payload.encoding], ["ü", 4]);
 });
 
-test("a message of a megabyte arrives, whoever reads late", async () => {
+test("messages of a megabyte arrive at a slow reader", async () => {
   const octets = new Uint8Array(1 << 20).fill(0xf5);
   const seen = await listening(echo, async (where) => {
     const peer = await connect(where);
@@ -74,23 +74,23 @@ test("a message of a megabyte arrives, whoever reads late", async () => {
   assert.ok(seen.every((one) => Buffer.compare(one, octets) === 0));
 });
 
-test("a server that speaks something else is named", async () => {
-  const http = (socket) => void socket.end("SSH-2.0-OpenSSH_9.2\r\n".repeat(60));
-  await listening(http, (where) => assert.rejects(connect(where), (fault) => fault.name === "bad-start"));
+test("a server of another protocol is reported as bad-start", async () => {
+  const ssh = (socket) => void socket.end("SSH-2.0-OpenSSH_9.2\r\n".repeat(60));
+  await listening(ssh, (where) => assert.rejects(connect(where), (fault) => fault.name === "bad-start"));
 });
 
 test("a stream that ends without CLOSE is reported", async () => {
-  const vanish = async (socket) => {
-    await over(socket, "server");
+  const disconnect = async (socket) => {
+    await fromSocket(socket, "server");
     socket.destroy();
   };
-  await listening(vanish, async (where) => {
+  await listening(disconnect, async (where) => {
     const peer = await connect(where);
     await assert.rejects(peer.receive(), (fault) => fault.name === "no-close");
   });
 });
 
-test("a silent server is given up after the time for HELLO", async () => {
+test("a silent server ends with hello-timeout", async () => {
   const silent = (socket) => void socket.resume();
   await listening(silent, async (where) => {
     const options = { limits: { hello: 20, drain: 20 } };
@@ -98,10 +98,10 @@ test("a silent server is given up after the time for HELLO", async () => {
   });
 });
 
-test("a connection over web streams does the same", async () => {
+test("a connection over web streams answers requests", async () => {
   const seen = await listening(echo, async (where) => {
     const socket = net.connect({ ...where, allowHalfOpen: true });
-    const peer = await overStreams(Duplex.toWeb(socket), "client", new Hello());
+    const peer = await fromStreams(Duplex.toWeb(socket), "client", new Hello());
     assert.equal((await peer.request("a")).value, "a");
     await peer.close();
   });

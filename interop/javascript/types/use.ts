@@ -1,6 +1,6 @@
-// Is compiled, never run: what a program in TypeScript writes, which the declarations are to allow, and what they are not.
+// Compiled but never run: code that the declarations must accept, and code that they must reject.
 
-import { Encoding, Fault, Hello, PeerError, Session, Text, decodeText, overStreams } from "bookend";
+import { Encoding, Fault, Hello, PeerError, Session, Text, decodeText, fromStreams } from "bookend";
 import type { Message, Payload } from "bookend";
 import { connect } from "bookend/node";
 
@@ -25,7 +25,7 @@ export function shown(message: Extract<Message, { payload: Payload }>): string {
   return message.payload instanceof Text ? message.payload.value : `${message.payload.length} bytes`;
 }
 
-export function judged(octets: Uint8Array): string {
+export function checked(octets: Uint8Array): string {
   try {
     return decodeText(octets, Encoding.UTF_8).value;
   } catch (error) {
@@ -39,10 +39,10 @@ export function sansIo(session: Session): Uint8Array[] {
   return session.start(0).flatMap((action) => (action.do === "write" ? [action.octets] : []));
 }
 
-export const overWebTransport = async (stream: Parameters<typeof overStreams>[0]) =>
-  (await overStreams(stream, "client")).request("how are you?", 1000);
+export const overWebTransport = async (stream: Parameters<typeof fromStreams>[0]) =>
+  (await fromStreams(stream, "client")).request("how are you?", 1000);
 
-// @ts-expect-error: binary is no encoding of text
+// @ts-expect-error: binary is not an encoding of text
 decodeText(new Uint8Array(), Encoding.BINARY);
 // @ts-expect-error: a u64 is a bigint
 new Hello({ resume: 7 });

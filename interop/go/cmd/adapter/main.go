@@ -1,4 +1,4 @@
-// Command adapter answers the vectors: one request a line in, one answer line out (interop/README.md).
+// Command adapter answers the vectors: it reads one request per line and prints one answer per line (interop/README.md).
 package main
 
 import (
@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-// answerTo answers a request; a fault of what is asked about is its error.
+// answerTo answers a request. The error is the fault in the request's input.
 func answerTo(words []string) (string, error) {
 	switch words[0] {
 	case "frame":
@@ -54,7 +54,7 @@ func answerTo(words []string) (string, error) {
 	case "session":
 		return answerSession(words[1:])
 	}
-	log.Panicf("no request: %s", words[0])
+	log.Panicf("unknown request %q", words[0])
 	return "", nil
 }
 
@@ -83,7 +83,7 @@ func answerFrame(limit uint32, cut, octets string) string {
 func answerText(encoding bookend.Encoding, octets []byte) (string, error) {
 	payload, err := bookend.DecodePayload(octets, encoding)
 	bom := "nobom"
-	if payload.HadMark() {
+	if payload.HadBOM() {
 		bom = "bom"
 	}
 	return fmt.Sprintf("ok %s %s", hexOf([]byte(payload.Text())), bom), err
@@ -129,7 +129,7 @@ func answerMessage(frame bookend.Frame) (string, error) {
 	}
 	again, err := message.ToFrame()
 	wire := hexOf(again.Body)
-	if err != nil { // in UTF-16, U+FFFE behind a byte order mark may be received and not be sent (R5.15)
+	if err != nil { // in UTF-16, U+FFFE after a byte order mark may be received but not sent (R5.15)
 		wire = faultWord(err)
 	}
 	return fmt.Sprintf("ok %v %s wire=%s", message.Kind, fieldsOf(message), wire), nil
@@ -162,7 +162,7 @@ func fieldsOf(m bookend.Message) string {
 	return "payload=" + payload
 }
 
-// faultWord is `fault:NAME:OFFSET`, or `fault:NAME` where an offset has no meaning.
+// faultWord returns `fault:NAME:OFFSET`, or `fault:NAME` if the fault has no offset.
 func faultWord(err error) string {
 	var fault *bookend.Fault
 	if !errors.As(err, &fault) {
@@ -174,7 +174,7 @@ func faultWord(err error) string {
 	return fmt.Sprintf("fault:%s:%d", fault.Name, fault.Offset)
 }
 
-// pieces cuts the input as CUT says.
+// pieces splits the input: whole, or into single bytes.
 func pieces(cut, word string) [][]byte {
 	octets := octetsOf(word)
 	if cut == "whole" {
@@ -187,7 +187,7 @@ func pieces(cut, word string) [][]byte {
 	return single
 }
 
-// frameOf is the frame of the words KIND ENCODING BODY.
+// frameOf returns the frame of the words KIND ENCODING BODY.
 func frameOf(words []string) bookend.Frame {
 	kind := octetsOf(words[0])[0]
 	return bookend.Frame{Kind: bookend.Kind(kind), Encoding: bookend.Encoding(number(words[1], 8)), Body: octetsOf(words[2])}

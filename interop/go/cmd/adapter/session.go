@@ -55,7 +55,7 @@ func take(session *bookend.Session, step []string, cut string, now time.Duration
 	case "close":
 		return show(session.Close(uint16(number(step[1], 16)), now))
 	}
-	log.Panicf("no step: %s", step[0])
+	log.Panicf("unknown step %q", step[0])
 	return ""
 }
 
@@ -63,7 +63,7 @@ func send(session *bookend.Session, frame bookend.Frame, now time.Duration) stri
 	message, is, err := bookend.ParseMessage(frame, frame.Kind)
 	var fault *bookend.Fault
 	if !is && (err == nil || errors.As(err, &fault) && fault.Name == "unknown-kind") {
-		message, err = bookend.Message{Kind: frame.Kind}, nil // the session knows what to say of it
+		message, err = bookend.Message{Kind: frame.Kind}, nil // let the session refuse it
 	}
 	if err == nil {
 		_, err = session.Send(message, now)
@@ -74,7 +74,7 @@ func send(session *bookend.Session, frame bookend.Frame, now time.Duration) stri
 	return "sent"
 }
 
-// show says what happened, in order; a frame that was sent is read back from its bytes.
+// show lists the actions in order. Written frames are decoded from their bytes.
 func show(actions []bookend.Action) string {
 	var items []string
 	for _, action := range actions {

@@ -7,7 +7,7 @@ import (
 	"bookend"
 )
 
-func TestOptionsOfACommandLine(t *testing.T) {
+func TestOptionsAreParsed(t *testing.T) {
 	o, err := readOptions([]string{"hub:1", "--name", "ann", "--encoding", "utf-16le", "--count", "3", "--send-hex", "2", "c3bc", "--json"})
 	if err != nil {
 		t.Fatal(err)
@@ -18,14 +18,14 @@ func TestOptionsOfACommandLine(t *testing.T) {
 	}
 }
 
-func TestWrongOptionsAreNamed(t *testing.T) {
+func TestWrongOptionsAreRejected(t *testing.T) {
 	for _, words := range [][]string{
 		{}, {"--name", "ann"}, {"hub:1", "hub:2"}, {"hub:1", "--count", "0"}, {"hub:1", "--name"}, {"hub:1", ""},
 		{"hub:1", "--encoding", "latin-1"}, {"hub:1", "--send-hex", "5", "00"}, {"hub:1", "--send-hex", "2", "fc"},
 		{"hub:1", "--name", "a\nb"}, {"hub:1", "--shout"},
 	} {
 		if _, err := readOptions(words); err == nil {
-			t.Errorf("%q passes", words)
+			t.Errorf("%q is accepted", words)
 		}
 	}
 }
@@ -39,13 +39,13 @@ func delivery(t *testing.T, text string) bookend.Message {
 	return bookend.Message{Kind: bookend.KindDelivery, From: 5, To: 7, Name: "ann", Payload: payload}
 }
 
-func TestNobodySpeaksForAnother(t *testing.T) {
+func TestAMessageCannotForgeALine(t *testing.T) {
 	if line := plain(delivery(t, "hi\nbob: ho\x1b[2J"), 7); line != `ann (to you): hi\u{a}bob: ho\u{1b}[2J` {
 		t.Fatal(line)
 	}
 }
 
-func TestJSONHoldsTheTextAndNoControls(t *testing.T) {
+func TestJSONRoundTripsTextAndHasNoControls(t *testing.T) {
 	const text = "\"\\ü😀\u202E\n\x7f"
 	line := asJSON(delivery(t, text))
 	for _, character := range line {

@@ -1,5 +1,5 @@
-// Command chat talks over a hub, on standard input and output. Each line of input is posted to the room, `/to ID text`
-// to one member; what arrives is printed, one line each.
+// Command chat is a chat client of a hub on standard input and output. It posts each line of input to the room, or to one
+// member with `/to ID text`, and prints each message on one line.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"bookend"
 )
 
-const maxLine = 1 << 20 // bytes of a line of input
+const maxLine = 1 << 20 // longest line of input, in bytes
 
 func main() {
 	options, err := readOptions(os.Args[1:])
@@ -30,35 +30,35 @@ func main() {
 	defer stop()
 	connection, err := bookend.Dial(ctx, "tcp", options.address, options.hello)
 	if err != nil {
-		complain(fmt.Errorf("%s: %w", options.address, err))
+		report(fmt.Errorf("%s: %w", options.address, err))
 		os.Exit(1)
 	}
 	chat := &chat{options: options, connection: connection}
 	if err := chat.run(ctx); err != nil && err != io.EOF {
-		chat.complain(err)
+		chat.report(err)
 	}
-	stop() // a second interrupt ends at once
+	stop() // a second interrupt kills the program
 	if err := connection.Close(context.Background(), bookend.CodeNormal); err != nil {
-		chat.complain(err)
+		chat.report(err)
 	}
-	if chat.hasComplained.Load() {
+	if chat.hasFailed.Load() {
 		os.Exit(1)
 	}
 }
 
-// chat is what to print and what to post.
+// chat is the state of the program.
 type chat struct {
-	options       options
-	connection    *bookend.Connection
-	member        uint32
-	count         int // of deliveries
-	hasComplained atomic.Bool
+	options    options
+	connection *bookend.Connection
+	member     uint32
+	count      int // of deliveries
+	hasFailed  atomic.Bool
 }
 
-// run returns when all that was asked for has been done, or the connection or the context is over.
+// run returns once everything is sent and confirmed, --count messages have arrived, or the connection or context ends.
 func (c *chat) run(ctx context.Context) error {
 	if !c.connection.HasHub() {
-		go c.speak(ctx)
+		go c.postAll(ctx)
 	}
 	for {
 		message, err := c.connection.Receive(ctx)
@@ -68,16 +68,16 @@ func (c *chat) run(ctx context.Context) error {
 		switch message.Kind {
 		case bookend.KindWelcome:
 			c.member = message.Member
-			go c.speak(ctx)
+			go c.postAll(ctx)
 		case bookend.KindError:
-			c.complain(&bookend.PeerError{Code: message.Code, Reason: message.Payload.Text()})
+			c.report(&bookend.PeerError{Code: message.Code, Reason: message.Payload.Text()})
 		case bookend.KindRequest:
-			nobody := bookend.NewFault("policy", "a person sits here, who answers no requests")
-			if err := c.connection.Refuse(ctx, message, nobody); err != nil {
+			fault := bookend.NewFault("policy", "this is a chat client, which answers no requests")
+			if err := c.connection.Refuse(ctx, message, fault); err != nil {
 				return err
 			}
 		case bookend.KindPong:
-			return nil // everything that was said has been acted on
+			return nil // the peer has acted on everything that was sent
 		}
 		if err := c.show(message); err != nil {
 			return err
@@ -103,45 +103,45 @@ func (c *chat) show(message bookend.Message) error {
 	return err
 }
 
-// speak posts what the command line gives, and then each line of input; behind the last one it asks whether all was
-// acted on, unless so many deliveries are waited for.
-func (c *chat) speak(ctx context.Context) {
+// postAll posts the payloads of the command line and then each line of input. Afterwards it sends a PING to confirm them,
+// unless --count is given.
+func (c *chat) postAll(ctx context.Context) {
 	for _, payload := range c.options.sends {
 		if err := c.connection.PostPayload(ctx, payload, 0); err != nil {
-			c.complain(err)
+			c.report(err)
 		}
 	}
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
-		if err := c.say(ctx, lines.Text()); err != nil {
-			c.complain(err)
+		if err := c.postLine(ctx, lines.Text()); err != nil {
+			c.report(err)
 		}
 	}
 	if err := lines.Err(); err != nil {
-		c.complain(fmt.Errorf("standard input: %w", err))
+		c.report(fmt.Errorf("standard input: %w", err))
 	}
 	if c.options.count == unlimited {
-		// If this fails, Receive says why.
+		// If this fails, Receive returns the cause.
 		_ = c.connection.Send(ctx, bookend.Message{Kind: bookend.KindPing})
 	}
 }
 
-func (c *chat) say(ctx context.Context, line string) error {
+func (c *chat) postLine(ctx context.Context, line string) error {
 	if !strings.HasPrefix(line, "/to ") {
 		return c.connection.Post(ctx, line, 0)
 	}
 	words := strings.SplitN(line, " ", 3)
 	to, err := strconv.ParseUint(words[1], 10, 32)
 	if err != nil || to == 0 || len(words) < 3 {
-		return errors.New("say /to ID text, ID being a member's number")
+		return errors.New("write /to ID text, where ID is a member's number")
 	}
 	return c.connection.Post(ctx, words[2], uint32(to))
 }
 
-func (c *chat) complain(err error) {
-	c.hasComplained.Store(true)
-	complain(err)
+func (c *chat) report(err error) {
+	c.hasFailed.Store(true)
+	report(err)
 }
 
-func complain(err error) { fmt.Fprintln(os.Stderr, bookend.Printable(err.Error())) }
+func report(err error) { fmt.Fprintln(os.Stderr, bookend.Printable(err.Error())) }

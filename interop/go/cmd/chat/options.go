@@ -14,11 +14,11 @@ const usage = "usage: chat HOST:PORT [--name NAME] [--room ROOM] [--encoding as-
 
 const unlimited = -1
 
-// options are what the command line asks for.
+// options are the values of the command line.
 type options struct {
 	address string
 	hello   bookend.Hello
-	count   int // deliveries until the end
+	count   int // messages to receive before leaving
 	json    bool
 	sends   []bookend.Payload // posted once joined
 }
@@ -47,7 +47,7 @@ func readOptions(words []string) (options, error) {
 			word = "address"
 		}
 		if len(words) <= values {
-			return o, fmt.Errorf("%s wants a value", word)
+			return o, fmt.Errorf("%s needs a value", word)
 		}
 		if err := o.set(word, words[1:1+values]); err != nil {
 			return o, err
@@ -55,7 +55,7 @@ func readOptions(words []string) (options, error) {
 		words = words[1+values:]
 	}
 	if o.address == "" {
-		return o, fmt.Errorf("where is the hub?")
+		return o, fmt.Errorf("the address of the hub is missing: give HOST:PORT")
 	}
 	_, err := o.hello.Body()
 	return o, err
@@ -72,18 +72,18 @@ func (o *options) set(name string, values []string) (err error) {
 	case "--encoding":
 		preferred, known := preferences[values[0]]
 		if !known {
-			return fmt.Errorf("no encoding: %s", values[0])
+			return fmt.Errorf("--encoding: unknown encoding %q", values[0])
 		}
 		o.hello.Preferred = preferred
 	case "--count":
 		if o.count, err = strconv.Atoi(values[0]); err != nil || o.count < 1 {
-			return fmt.Errorf("no number from 1: %s", values[0])
+			return fmt.Errorf("--count: %q is not a number from 1", values[0])
 		}
 	case "--send-hex":
 		return o.addHex(values[0], values[1])
 	default:
 		if o.address != "" || strings.HasPrefix(values[0], "-") {
-			return fmt.Errorf("unknown: %s", values[0])
+			return fmt.Errorf("unexpected argument %q", values[0])
 		}
 		o.address = values[0]
 	}
@@ -93,11 +93,11 @@ func (o *options) set(name string, values []string) (err error) {
 func (o *options) addHex(number, octets string) error {
 	encoding, err := strconv.ParseUint(number, 10, 8)
 	if err != nil || bookend.Encoding(encoding) > bookend.UTF16LE {
-		return fmt.Errorf("no encoding from 0 to 4: %s", number)
+		return fmt.Errorf("--send-hex: %q is not an encoding from 0 to 4", number)
 	}
 	body, err := hex.DecodeString(octets)
 	if err != nil {
-		return fmt.Errorf("no hex: %s", octets)
+		return fmt.Errorf("--send-hex: %q is not hex", octets)
 	}
 	payload, err := bookend.DecodePayload(body, bookend.Encoding(encoding))
 	o.sends = append(o.sends, payload)

@@ -7,9 +7,9 @@ import (
 	"bookend"
 )
 
-const quotedBytes = 32 // of a binary payload, on a line for people
+const quotedBytes = 32 // of a binary payload, on one line
 
-// plain returns a line for people, or "" if there is nothing to tell; member is who reads it.
+// plain returns a line for people, or "" if the message is not shown. member is this client's own number.
 func plain(m bookend.Message, member uint32) string {
 	switch m.Kind {
 	case bookend.KindMessage:
@@ -24,7 +24,7 @@ func plain(m bookend.Message, member uint32) string {
 		return m.Name + receiver + ": " + shown(m.Payload)
 	case bookend.KindPresence:
 		if m.Event == bookend.Crowd {
-			return fmt.Sprintf("* %d in %s, too many to tell who comes and goes", m.Member, m.Payload.Text())
+			return fmt.Sprintf("* %d in %s, too many to announce who joins and leaves", m.Member, m.Payload.Text())
 		}
 		return fmt.Sprintf("* %s %v", m.Payload.Text(), m.Event)
 	case bookend.KindGap:
@@ -33,7 +33,7 @@ func plain(m bookend.Message, member uint32) string {
 	return ""
 }
 
-// asJSON returns a JSON object, or "" if there is nothing to tell.
+// asJSON returns a JSON object, or "" if the message is not shown.
 func asJSON(m bookend.Message) string {
 	text := quoted(m.Payload.Text())
 	switch m.Kind {
@@ -72,7 +72,7 @@ func shown(p bookend.Payload) string {
 	return fmt.Sprintf("[binary %d bytes: % x%s]", len(p.Octets()), octets, more)
 }
 
-// quoted returns a JSON string without what a terminal should not see.
+// quoted returns a JSON string with unprintable characters escaped.
 func quoted(text string) string {
 	var json strings.Builder
 	json.WriteByte('"')

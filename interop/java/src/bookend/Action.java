@@ -1,19 +1,19 @@
 package bookend;
 
-/** What a session wants done, in order. */
+/** Something that the driver must do for a session. */
 public sealed interface Action {
-    /** Send these bytes, one whole frame. */
+    /** Write these bytes, one whole frame. */
     record Write(byte[] octets) implements Action {}
 
-    /** A message for the application, the number of its frame, and the frame. */
+    /** Deliver a message to the application, with the number of its frame and the frame. */
     record Deliver(Message message, long number, Frame frame) implements Action {}
 
-    /** The answer to this request came and cannot be read. */
+    /** Report that the answer to a request cannot be read. */
     record Unreadable(Fault.Unreadable fault) implements Action {}
 
-    /** Close the sending direction behind all that is written, and read on. */
+    /** Close the sending direction after all writes, and keep reading. */
     record HalfClose() implements Action {}
 
-    /** The session is over: the first cause by name, and the fault behind it, or null if this side closed of its own will. */
+    /** The session is over: the name of its first cause, and its fault, or null if this side closed without a fault. */
     record End(String cause, Fault fault) implements Action {}
 }

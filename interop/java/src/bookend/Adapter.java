@@ -10,7 +10,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 
-/** The adapter: one request a line in, one answer line out (interop/README.md). */
+/** The adapter: reads one request per line and prints one answer per line (interop/README.md). */
 final class Adapter {
     private Adapter() {}
 
@@ -35,10 +35,10 @@ final class Adapter {
             case "encode": return "ok " + hex(frameOf(words[1], words[2], words[3]).encode());
             case "text":
                 Payload text = Payload.decode(bytes(words[2]), encodingOf(words[1]));
-                return "ok " + hex(text.text()) + (text.hadMark() ? " bom" : " nobom");
+                return "ok " + hex(text.text()) + (text.hadBom() ? " bom" : " nobom");
             case "encode-text":
-                Payload given = Payload.decode(bytes(words[2]), TextEncoding.UTF_8); // its mark is a part of the text given
-                return "ok " + hex(Payload.of((given.hadMark() ? "\uFEFF" : "") + given.text(), encodingOf(words[1])).octets());
+                Payload given = Payload.decode(bytes(words[2]), TextEncoding.UTF_8); // here a byte order mark is part of the text
+                return "ok " + hex(Payload.of((given.hadBom() ? "\uFEFF" : "") + given.text(), encodingOf(words[1])).octets());
             case "hello": return answerHello(Hello.parse(bytes(words[1])));
             case "message": return answerMessage(Message.parse(frameOf(words[1], words[2], words[3]), Set.of()));
             case "session": return answerSession(words);
@@ -87,7 +87,7 @@ final class Adapter {
         if (message instanceof Message.Plain) return "MESSAGE payload=" + payload;
         if (message instanceof Message.Request it) return "REQUEST id=" + it.id() + " payload=" + payload;
         if (message instanceof Message.Reply it) return "REPLY id=" + it.id() + " payload=" + payload;
-        if (message instanceof Message.Refusal it) {
+        if (message instanceof Message.Error it) {
             return "ERROR id=" + it.id() + " frame=" + it.frame() + " code=" + it.code() + " reason=" + payload;
         }
         if (message instanceof Message.Ping) return "PING payload=" + payload;
@@ -111,7 +111,7 @@ final class Adapter {
         try {
             return hex(message.toFrame().body());
         } catch (Fault fault) {
-            return word(fault); // in UTF-16, U+FFFE behind a byte order mark may be received and not be sent (R5.15)
+            return word(fault); // in UTF-16, U+FFFE after a byte order mark may be received but not sent (R5.15)
         }
     }
 
@@ -148,13 +148,13 @@ final class Adapter {
             session.send(message, now);
             return "sent";
         } catch (Fault fault) {
-            // That nothing can be sent now is said before that nobody knows the kind.
+            // not-open takes precedence over unknown-kind.
             boolean unknown = fault.name().equals("unknown-kind") && !session.isOpen();
             return "refused:" + (unknown ? "not-open" : fault.name());
         }
     }
 
-    /** What happened, in order; a frame that was sent is read back from its bytes. */
+    /** Lists the actions in order. Written frames are decoded from their bytes. */
     private static String show(List<Action> actions) {
         List<String> items = new ArrayList<>();
         for (Action action : actions) {
@@ -177,7 +177,7 @@ final class Adapter {
         if (message instanceof Message.Pong pong) return "pong:" + hex(pong.payload().octets());
         String name = message.payload().text().split(":", 2)[0];
         String reason = name.isEmpty() ? "-" : name;
-        if (message instanceof Message.Refusal it) return "error:" + it.id() + ":" + it.frame() + ":" + it.code() + ":" + reason;
+        if (message instanceof Message.Error it) return "error:" + it.id() + ":" + it.frame() + ":" + it.code() + ":" + reason;
         return "close:" + ((Message.Close) message).code() + ":" + reason;
     }
 

@@ -12,27 +12,27 @@ import java.util.Queue;
 import java.util.Set;
 
 /**
- * A session over a channel that does not block, many of which share one thread: register each with a selector, and let that
- * thread call {@link #turn} again and again. All methods belong to that thread, and so does the listener.
+ * A session over a non-blocking channel. Many connections can share one thread: register each with a selector, and call
+ * {@link #turn} repeatedly on that thread. Call all methods on that thread; the listener is called on it too.
  */
 public final class ChannelConnection {
-    /** What the application hears. */
+    /** Receives the events of a connection. */
     public interface Listener {
-        /** The peer's HELLO has come: messages can be sent. */
+        /** The peer's HELLO has arrived: messages can be sent. */
         default void opened(ChannelConnection connection) {}
 
-        /** A message came, in the frame of that number. */
+        /** A message arrived, in the frame with this number. */
         void received(ChannelConnection connection, Message message, long number);
 
-        /** The answer to an own REQUEST came and cannot be read. */
+        /** The answer to one of this side's REQUESTs cannot be read. */
         default void unreadable(ChannelConnection connection, Fault.Unreadable fault) {}
 
-        /** It is over; the fault is null if this side closed, or the peer with `normal`. */
+        /** The connection is over. The fault is null if this side closed, or the peer closed with `normal`. */
         void ended(ChannelConnection connection, Fault fault);
     }
 
     private static final long STALL = 10_000; // ms without progress in writing
-    private static final int MAX_UNSENT = 1 << 16; // bytes that wait for a peer who does not read: nothing is read meanwhile
+    private static final int MAX_UNSENT = 1 << 16; // bytes queued for a peer that does not read; beyond that, reading stops
     private static final ThreadLocal<ByteBuffer> BUFFER = ThreadLocal.withInitial(() -> ByteBuffer.allocate(1 << 16));
 
     private final SocketChannel channel;
@@ -42,7 +42,7 @@ public final class ChannelConnection {
     private final Queue<ByteBuffer> outgoing = new ArrayDeque<>();
     private long unsent;
     private long progress;
-    private long pausedAt = Long.MAX_VALUE; // since when nothing is read
+    private long pausedAt = Long.MAX_VALUE; // when reading stopped
     private boolean halfCloses;
     private boolean isShut;
     private boolean isBroken;
@@ -60,17 +60,17 @@ public final class ChannelConnection {
         if (channel.isConnected()) apply(session.start(now()));
     }
 
-    /** Puts a session over a channel that is connected, or has begun to connect. */
+    /** Creates a connection over a channel that is connected or connecting. */
     public static ChannelConnection register(SocketChannel channel, Selector selector, Session.Role role, Hello hello,
             Listener listener) throws IOException {
         return new ChannelConnection(channel, selector, new Session(role, hello), listener);
     }
 
-    /** Waits until something can be done for any connection of the selector, and does it. Other keys are left alone. */
+    /** Waits for the next event of the selector's connections and handles it. Other keys are ignored. */
     public static void turn(Selector selector) throws IOException {
         long due = Long.MAX_VALUE;
         for (ChannelConnection connection : of(selector.keys())) due = Math.min(due, connection.due());
-        long wait = due - now(); // 0 would be for ever
+        long wait = due - now(); // 0 would wait forever
         if (due == Long.MAX_VALUE) selector.select();
         else if (wait <= 0) selector.selectNow();
         else selector.select(wait);
@@ -88,11 +88,12 @@ public final class ChannelConnection {
         return connections;
     }
 
+    /** Whether the hub profile is in force (R9.1). */
     public boolean hasHub() {
         return session.hasHub();
     }
 
-    /** Sends a message, or throws Refused. */
+    /** Sends a message. Throws Refused. */
     public void send(Message message) {
         apply(session.send(message, now()));
     }
@@ -121,7 +122,7 @@ public final class ChannelConnection {
         }
     }
 
-    /** While nothing is read, the peer is not to blame for its silence. */
+    /** Reports to the session how long reading was paused. */
     private void excuse() {
         if (pausedAt == Long.MAX_VALUE) return;
         long now = now();
@@ -153,11 +154,11 @@ public final class ChannelConnection {
     }
 
     private void apply(List<Action> actions) {
-        boolean isNested = isApplying; // by a listener who says something
+        boolean isNested = isApplying; // called by a listener
         isApplying = true;
         try {
             for (Action action : actions) act(action);
-            tellOpened();
+            notifyOpened();
         } finally {
             isApplying = isNested;
         }
@@ -166,27 +167,27 @@ public final class ChannelConnection {
 
     private void act(Action action) {
         if (action instanceof Action.Write write) enqueue(write.octets());
-        tellOpened(); // behind the own HELLO, which goes before whatever the application says
-        if (action instanceof Action.Deliver deliver) tell(() -> listener.received(this, deliver.message(), deliver.number()));
-        if (action instanceof Action.Unreadable unreadable) tell(() -> listener.unreadable(this, unreadable.fault()));
+        notifyOpened(); // after this side's HELLO, which precedes everything that the application sends
+        if (action instanceof Action.Deliver deliver) notify(() -> listener.received(this, deliver.message(), deliver.number()));
+        if (action instanceof Action.Unreadable unreadable) notify(() -> listener.unreadable(this, unreadable.fault()));
         if (action instanceof Action.HalfClose) halfCloses = true;
         if (action instanceof Action.End end && fault == null) {
             fault = end.fault() instanceof Fault.PeerClosed closed && closed.code() == 1000 ? null : end.fault();
         }
     }
 
-    private void tellOpened() {
+    private void notifyOpened() {
         if (isOpened || session.peer() == null) return;
         isOpened = true;
-        tell(() -> listener.opened(this));
+        notify(() -> listener.opened(this));
     }
 
-    /** What a listener cannot do is the end of its connection, and of no other. */
-    private void tell(Runnable event) {
+    /** Calls the listener. A Fault that it throws ends this connection only. */
+    private void notify(Runnable event) {
         try {
             event.run();
         } catch (Fault known) {
-            if (!session.isOpen()) return; // too late to be said
+            if (!session.isOpen()) return; // too late to report it to the peer
             apply(session.close(1011, known.toString(), now()));
             fault = known;
         }
@@ -208,7 +209,7 @@ public final class ChannelConnection {
                 channel.shutdownOutput();
             }
         } catch (IOException gone) {
-            isBroken = true; // what the peer said last may still be read
+            isBroken = true; // the peer's last messages can still be read
             outgoing.clear();
             unsent = 0;
         }

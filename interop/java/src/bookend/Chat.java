@@ -12,7 +12,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Queue;
 
-/** A chat over a hub: lines of standard input are posted, what is said is printed. */
+/** A chat client of a hub: posts each line of standard input and prints each message. */
 final class Chat {
     private static final List<String> PREFERENCES = List.of("as-sent", "ascii", "utf-8", "utf-16be", "utf-16le");
     private static final String USAGE = "usage: chat HOST:PORT [--name NAME] [--room ROOM] [--encoding ENCODING] [--count N] [--json] "
@@ -28,7 +28,7 @@ final class Chat {
     private long count = Long.MAX_VALUE;
     private long got;
     private boolean json;
-    private volatile boolean hasComplained;
+    private volatile boolean hasFailed;
     private long member;
 
     private Chat() {}
@@ -40,13 +40,14 @@ final class Chat {
             chat.read(words);
             status = chat.run();
         } catch (IllegalArgumentException error) {
+            chat.report(error.getMessage());
             chat.errors.println(USAGE);
             status = 2;
         } catch (Fault | IOException error) {
-            chat.complain(error.toString());
+            chat.report(error.toString());
             status = 1;
         }
-        System.exit(status); // whoever reads the input may be waiting for it
+        System.exit(status); // the thread that reads the input may be blocked
     }
 
     private void read(String[] words) {
@@ -54,75 +55,83 @@ final class Chat {
         while (!rest.isEmpty()) {
             String word = rest.remove();
             switch (word) {
-                case "--name" -> hello = hello.withName(next(rest));
-                case "--room" -> hello = hello.withRoom(next(rest));
-                case "--count" -> count = Long.parseLong(next(rest));
+                case "--name" -> hello = hello.withName(next(word, rest));
+                case "--room" -> hello = hello.withRoom(next(word, rest));
+                case "--count" -> count = number(word, next(word, rest), 1, Integer.MAX_VALUE);
                 case "--json" -> json = true;
                 case "--encoding" -> {
-                    int preferred = PREFERENCES.indexOf(next(rest));
-                    check(preferred >= 0);
+                    String name = next(word, rest);
+                    int preferred = PREFERENCES.indexOf(name);
+                    check(preferred >= 0, "--encoding: unknown encoding " + name);
                     hello = hello.withPreferred(TextEncoding.of(preferred));
                 }
                 case "--send-hex" -> {
-                    int encoding = Integer.parseInt(next(rest));
-                    check(encoding >= 0 && encoding <= 4);
-                    sends.add(Payload.decode(HexFormat.of().parseHex(next(rest)), TextEncoding.of(encoding)));
+                    TextEncoding encoding = TextEncoding.of(number(word, next(word, rest), 0, 4));
+                    String hex = next(word, rest);
+                    check(hex.matches("([0-9A-Fa-f]{2})*"), "--send-hex: " + hex + " is not hex");
+                    sends.add(Payload.decode(HexFormat.of().parseHex(hex), encoding));
                 }
                 default -> {
                     int colon = word.lastIndexOf(':');
-                    check(colon >= 0 && host == null);
+                    check(colon >= 0 && host == null, "unexpected argument " + word);
                     host = word.substring(0, colon).replaceAll("^\\[|\\]$", "");
-                    port = Integer.parseInt(word.substring(colon + 1));
+                    port = number("port", word.substring(colon + 1), 0, 0xFFFF);
                 }
             }
         }
-        check(host != null && count >= 1 && port >= 0 && port <= 0xFFFF);
-        hello.body(); // judges it
+        check(host != null, "the address of the hub is missing: give HOST:PORT");
+        hello.body(); // throws if it is illegal
     }
 
-    private static String next(Queue<String> rest) {
-        check(!rest.isEmpty());
+    private static String next(String option, Queue<String> rest) {
+        check(!rest.isEmpty(), option + " needs a value");
         return rest.remove();
     }
 
-    private static void check(boolean holds) {
-        if (!holds) throw new IllegalArgumentException();
+    private static int number(String option, String value, int least, int most) {
+        check(value.matches("\\d{1,10}") && Long.parseLong(value) >= least && Long.parseLong(value) <= most,
+                option + ": " + value + " is not a number from " + least + " to " + most);
+        return Integer.parseInt(value);
+    }
+
+    private static void check(boolean holds, String problem) {
+        if (!holds) throw new IllegalArgumentException(problem);
     }
 
     private int run() throws IOException {
         connection = new Connection(new Socket(host, port), Session.Role.CLIENT, hello);
         connection.open();
-        if (!connection.hasHub()) speak();
+        if (!connection.hasHub()) postAll();
         for (Connection.Received it = connection.receive(); it != null; it = connection.receive()) {
             try {
-                hear(it);
+                handle(it);
             } catch (Fault fault) {
-                complain(fault.toString()); // nothing of what it wanted to say was sent
+                report(fault.toString()); // the answer was not sent
             }
         }
-        return hasComplained ? 1 : 0;
+        return hasFailed ? 1 : 0;
     }
 
-    private void hear(Connection.Received received) {
+    private void handle(Connection.Received received) {
         Message message = received.message();
         if (message instanceof Message.Welcome welcome) {
             member = welcome.member();
-            speak();
+            postAll();
         }
-        if (message instanceof Message.Refusal refusal) complain(refusal.code() + ": " + refusal.payload().text());
+        if (message instanceof Message.Error error) report(error.code() + ": " + error.payload().text());
         if (message instanceof Message.Request) {
-            connection.refuse(received, new Fault("policy", "a person sits here, who answers no requests"));
+            connection.refuse(received, new Fault("policy", "this is a chat client, which answers no requests"));
         }
-        if (message instanceof Message.Pong) connection.close(1000); // everything said has been acted on
+        if (message instanceof Message.Pong) connection.close(1000); // the peer has acted on everything that was sent
         if (got == count) return;
         String line = json ? asJson(message) : plain(message);
         if (line != null) output.print(line + "\n");
-        boolean isSaid = message instanceof Message.Delivery || message instanceof Message.Plain;
-        if (isSaid && ++got == count) connection.close(1000);
+        boolean isCounted = message instanceof Message.Delivery || message instanceof Message.Plain;
+        if (isCounted && ++got == count) connection.close(1000);
     }
 
-    /** Says what the command line gives, and then each line of input. */
-    private void speak() {
+    /** Posts the payloads of the command line, and then each line of input. */
+    private void postAll() {
         for (Payload payload : sends) {
             connection.send(connection.hasHub() ? new Message.Post(0, payload) : new Message.Plain(payload));
         }
@@ -133,14 +142,14 @@ final class Chat {
 
     private void readLines() {
         try (BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
-            for (String line = input.readLine(); line != null; line = input.readLine()) say(line);
+            for (String line = input.readLine(); line != null; line = input.readLine()) postLine(line);
             if (count == Long.MAX_VALUE) connection.send(new Message.Ping(Payload.binary(new byte[] {1})));
         } catch (Fault | IOException error) {
-            complain(error.toString());
+            report(error.toString());
         }
     }
 
-    private void say(String line) {
+    private void postLine(String line) {
         try {
             if (!line.startsWith("/to ")) {
                 connection.post(line, 0);
@@ -149,14 +158,14 @@ final class Chat {
             String[] words = line.split(" ", 3);
             connection.post(words.length > 2 ? words[2] : "", Long.parseUnsignedLong(words[1]));
         } catch (NumberFormatException error) {
-            complain("say /to ID text, ID being a member's number");
+            report("write /to ID text, where ID is a member's number");
         } catch (Fault fault) {
-            complain(fault.toString());
+            report(fault.toString());
         }
     }
 
-    private void complain(String line) {
-        hasComplained = true;
+    private void report(String line) {
+        hasFailed = true;
         errors.println(Payload.printable(line));
     }
 
@@ -168,7 +177,7 @@ final class Chat {
         }
         if (message instanceof Message.Presence it) {
             if (it.event() == 3) {
-                return "* " + it.member() + " in " + shown(it.payload()) + ", too many to tell who comes and goes";
+                return "* " + it.member() + " in " + shown(it.payload()) + ", too many to announce who joins and leaves";
             }
             return "* " + shown(it.payload()) + " " + List.of("here", "joined", "left").get(it.event());
         }

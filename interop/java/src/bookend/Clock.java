@@ -2,7 +2,7 @@ package bookend;
 
 import java.util.ArrayDeque;
 
-/** What is due when (SPEC section 7), in milliseconds. */
+/** The deadlines of a session (SPEC section 7), in milliseconds. */
 final class Clock {
     static final long NEVER = Long.MAX_VALUE;
 
@@ -16,48 +16,48 @@ final class Clock {
     private long headerDue = NEVER;
     private long bodyDue = NEVER;
     private long drainDue = NEVER;
-    private long idle = NEVER; // longest silence of the peer
-    private long quiet = NEVER; // longest silence of this side
-    private long heard;
-    private long wrote;
+    private long idleTimeout = NEVER; // longest allowed silence of the peer
+    private long pingInterval = NEVER; // longest allowed silence of this side
+    private long lastReceived;
+    private long lastSent;
 
     void start(long now) {
         helloDue = now + 5000;
     }
 
-    /** HELLOs are exchanged; what is promised counts from now (R7.1). */
+    /** Starts both keepalives, in seconds; 0 = no promise. They count from now (R7.1). */
     void open(int keepalive, int peerKeepalive, long now) {
         helloDue = NEVER;
-        wrote = now;
-        quiet = keepalive == 0 ? NEVER : 1000L * keepalive;
-        idle = peerKeepalive == 0 ? NEVER : 2000L * peerKeepalive;
+        lastSent = now;
+        pingInterval = keepalive == 0 ? NEVER : 1000L * keepalive;
+        idleTimeout = peerKeepalive == 0 ? NEVER : 2000L * peerKeepalive;
     }
 
     void close(long now) {
         helloDue = NEVER;
         frameEnds();
-        idle = NEVER;
-        quiet = NEVER;
+        idleTimeout = NEVER;
+        pingInterval = NEVER;
         drainDue = now + 2000;
     }
 
-    void hear(long now) {
-        heard = now;
+    void received(long now) {
+        lastReceived = now;
     }
 
-    void write(long now) {
-        wrote = now;
+    void sent(long now) {
+        lastSent = now;
     }
 
-    /** A part of a frame is there; `length` is -1 until its header is. */
+    /** A part of a frame has arrived; `length` is -1 until its header has. */
     void frameGrows(long length, long now) {
         if (headerDue == NEVER) headerDue = now + 5000;
         if (length >= 0 && bodyDue == NEVER) bodyDue = now + 5000 + length * 1000 / 1024;
     }
 
-    /** The driver did not read for so long: the peer is not to blame. */
+    /** Extends the peer's deadlines by the time for which the driver did not read. */
     void excuse(long duration) {
-        heard += duration;
+        lastReceived += duration;
         helloDue = helloDue == NEVER ? NEVER : helloDue + duration;
         headerDue = headerDue == NEVER ? NEVER : headerDue + duration;
         bodyDue = bodyDue == NEVER ? NEVER : bodyDue + duration;
@@ -68,12 +68,12 @@ final class Clock {
         bodyDue = NEVER;
     }
 
-    /** When something is due. */
+    /** The earliest deadline. */
     long next() {
         return Math.min(Math.min(Math.min(drainDue, helloDue), Math.min(frameDue(), idleDue())), pingDue());
     }
 
-    /** What is due first, but a fault that is due now before a PING: whoever is gone need not be asked. */
+    /** The earliest task, but faults that are due come before a PING: a dead peer needs no PING. */
     Due overdue(long now) {
         Due first = new Due(drainDue, "drain");
         first = first.orEarlier(helloDue, "hello-timeout").orEarlier(frameDue(), "frame-timeout").orEarlier(idleDue(), "idle");
@@ -85,19 +85,19 @@ final class Clock {
     }
 
     private long idleDue() {
-        return idle == NEVER ? NEVER : heard + idle;
+        return idleTimeout == NEVER ? NEVER : lastReceived + idleTimeout;
     }
 
     private long pingDue() {
-        return quiet == NEVER ? NEVER : wrote + quiet;
+        return pingInterval == NEVER ? NEVER : lastSent + pingInterval;
     }
 
-    /** Admits so many events in any period. */
+    /** Admits at most `count` events in any `period`. */
     static final class Window {
         private final ArrayDeque<Long> times = new ArrayDeque<>();
         private final int count;
         private final long period;
-        private long spare; // events that are admitted because they may have waited
+        private long spare; // extra events to admit, because they may have waited unread
 
         Window(int count, long period) {
             this.count = count;

@@ -15,13 +15,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * A session over streams that block: a Socket, or for TLS an SSLSocket. One thread calls {@link #open} and then
- * {@link #receive} again and again; every other method may be called from any thread, and blocks while the peer does not
- * read, ten seconds at most.
+ * A session over blocking streams: a Socket, or an SSLSocket for TLS. One thread calls {@link #open} and then
+ * {@link #receive} repeatedly. Every other method may be called from any thread, and blocks for at most ten seconds while the
+ * peer does not read.
  */
 public final class Connection implements AutoCloseable {
-    /** Something that may fail as streams do. */
-    public interface Step {
+    /** An operation that may throw IOException. */
+    public interface IoOperation {
         void run() throws IOException;
     }
 
@@ -32,32 +32,32 @@ public final class Connection implements AutoCloseable {
 
     private final InputStream in;
     private final OutputStream out;
-    private final Step halfClose;
+    private final IoOperation halfClose;
     private final Closeable stream;
-    private final Closeable stalled; // the same while a write may be stuck in it
-    private final Object reader = new Object(); // is locked by who reads
+    private final Closeable stalled; // closes the stream even while a write is blocked
+    private final Object reader = new Object(); // locked by the reading thread
     private final byte[] buffer = new byte[1 << 16];
-    private final Session session; // this and what follows are guarded by it
-    private final Queue<Action> actions = new ArrayDeque<>(); // of what was read; the rest is done at once
-    private long left; // when the last read ended; Long.MAX_VALUE while there is one
-    private long alarm = Long.MAX_VALUE; // when the next look at the clock is
+    private final Session session; // also the lock of itself and of the fields below
+    private final Queue<Action> actions = new ArrayDeque<>(); // caused by received bytes; all others are applied immediately
+    private long lastRead; // when the last read ended; Long.MAX_VALUE during a read
+    private long alarm = Long.MAX_VALUE; // when onTime runs next
     private boolean isShut; // nothing more is written
     private Fault fault;
-    private volatile long writing = Long.MAX_VALUE; // when the write began that goes on
+    private volatile long writing = Long.MAX_VALUE; // when the current write began
     private final AtomicBoolean isWatched = new AtomicBoolean();
 
-    /** A client's or a server's side of a socket that is connected. */
+    /** The client's or server's side of a connected socket. */
     public Connection(Socket socket, Session.Role role, Hello hello) throws IOException {
-        this(socket.getInputStream(), socket.getOutputStream(), socket::shutdownOutput, socket, () -> tear(socket), role, hello);
+        this(socket.getInputStream(), socket.getOutputStream(), socket::shutdownOutput, socket, () -> reset(socket), role, hello);
         socket.setTcpNoDelay(true);
     }
 
-    /** The same over any two streams, of which `halfClose` ends one direction and `stream` all. */
-    public Connection(InputStream in, OutputStream out, Step halfClose, Closeable stream, Session.Role role, Hello hello) {
+    /** The same over any two streams. `halfClose` closes the sending direction; `stream` closes both. */
+    public Connection(InputStream in, OutputStream out, IoOperation halfClose, Closeable stream, Session.Role role, Hello hello) {
         this(in, out, halfClose, stream, stream, role, hello);
     }
 
-    private Connection(InputStream in, OutputStream out, Step halfClose, Closeable stream, Closeable stalled, Session.Role role,
+    private Connection(InputStream in, OutputStream out, IoOperation halfClose, Closeable stream, Closeable stalled, Session.Role role,
             Hello hello) {
         this.in = in;
         this.out = out;
@@ -67,41 +67,42 @@ public final class Connection implements AutoCloseable {
         session = new Session(role, hello);
     }
 
-    /** Exchanges HELLOs; throws the Fault if that fails. */
+    /** Exchanges HELLOs. Throws the Fault if that fails. */
     public void open() {
         synchronized (session) {
-            left = now();
-            run(session.start(left));
+            lastRead = now();
+            apply(session.start(lastRead));
         }
         while (!isOpenOrOver()) {
             read();
-            runUpToMessage();
+            applyUpToMessage();
         }
         if (peer() != null) return;
         receive();
-        throw new Fault("no-close", "the peer went before its HELLO");
+        throw new Fault("no-close", "the peer closed before its HELLO");
     }
 
-    /** The peer's HELLO, once it has come; else null. */
+    /** The peer's HELLO, or null before it has arrived. */
     public Hello peer() {
         synchronized (session) {
             return session.peer();
         }
     }
 
+    /** Whether the hub profile is in force (R9.1). */
     public boolean hasHub() {
         synchronized (session) {
             return session.hasHub();
         }
     }
 
-    /** What came: the message, and the number of its frame, which an ERROR about it names. */
+    /** A received message and the number of its frame, which an ERROR that answers it names. */
     public record Received(Message message, long number) {}
 
     /**
-     * The next message, or null once the session has ended in good order; throws the Fault otherwise, or Fault.Unreadable,
-     * which ends nothing. Calling it again says that the last message has been acted on, and lets a PONG go that waited for
-     * that (R3.10).
+     * Returns the next message, or null once the session has closed normally. Throws the Fault that ended it, or
+     * Fault.Unreadable, after which the connection stays open. A call confirms that the application has acted on the last
+     * message, and releases a PONG that waited for that (R3.10).
      */
     public Received receive() {
         while (true) {
@@ -109,59 +110,59 @@ public final class Connection implements AutoCloseable {
             synchronized (session) {
                 action = actions.poll();
                 if (action == null && session.isDone()) break;
-                if (action != null) run(List.of(action));
+                if (action != null) apply(List.of(action));
             }
             if (action == null) read();
             else if (action instanceof Action.Unreadable unreadable) throw unreadable.fault();
             else if (action instanceof Action.Deliver deliver) return new Received(deliver.message(), deliver.number());
         }
-        end(stream);
+        close(stream);
         if (fault != null) throw fault;
         return null;
     }
 
-    /** Sends a message, or throws Refused. */
+    /** Sends a message. Throws Refused. */
     public void send(Message message) {
         synchronized (session) {
-            run(session.send(message, now()));
+            apply(session.send(message, now()));
         }
     }
 
-    /** Posts text to a member of the room, or to everyone if that is 0, in the encoding that the peer prefers. */
+    /** Posts text in the encoding that the peer prefers, to a member of the room, or to everyone if `to` is 0. */
     public void post(String text, long to) {
         synchronized (session) {
             TextEncoding wanted = session.peer() == null ? TextEncoding.UTF_8 : session.peer().preferred();
             Payload payload = Payload.of(text, wanted, TextEncoding.UTF_8);
-            if (to != 0 && !session.hasHub()) throw new Fault.Refused("no-such-member", "there are no members without a hub");
-            run(session.send(session.hasHub() ? new Message.Post(to, payload) : new Message.Plain(payload), now()));
+            if (to != 0 && !session.hasHub()) throw new Fault.Refused("no-such-member", "without a hub there are no members");
+            apply(session.send(session.hasHub() ? new Message.Post(to, payload) : new Message.Plain(payload), now()));
         }
     }
 
-    /** Answers what was received with an ERROR. */
-    public void refuse(Received received, Fault refusal) {
+    /** Answers a received message with an ERROR. */
+    public void refuse(Received received, Fault reason) {
         long id = received.message instanceof Message.Request request ? request.id() : 0;
-        Payload reason = Message.reason(refusal.getMessage(), TextEncoding.ASCII);
-        send(new Message.Refusal(id, received.number, refusal.code(), reason));
+        Payload text = Message.reason(reason.getMessage(), TextEncoding.ASCII);
+        send(new Message.Error(id, received.number, reason.code(), text));
     }
 
-    /** Sends CLOSE, unless one was sent already; receive goes on until the peer's has come. */
+    /** Sends CLOSE, unless one was sent already. Keep calling receive until the peer's CLOSE has arrived. */
     public void close(int code) {
         synchronized (session) {
-            run(session.close(code, null, now()));
+            apply(session.close(code, null, now()));
         }
     }
 
-    /** Sends CLOSE and reads until the session is over; whatever comes meanwhile is passed over. */
+    /** Sends CLOSE and reads until the session is over. Messages that arrive meanwhile are discarded. */
     @Override
     public void close() {
         close(1000);
         while (true) {
             try {
                 if (receive() == null) return;
-            } catch (Fault.Unreadable passedOver) {
+            } catch (Fault.Unreadable ignored) {
                 continue;
             } catch (Fault known) {
-                return; // receive has thrown it before, or nobody wanted to know
+                return; // an earlier receive has thrown it, or the application did not call receive
             }
         }
     }
@@ -170,10 +171,10 @@ public final class Connection implements AutoCloseable {
         return System.nanoTime() / 1_000_000;
     }
 
-    /** The own HELLO, or a CLOSE in its place, waits for nobody. */
-    private void runUpToMessage() {
+    /** Writes this side's HELLO, or a CLOSE instead of it, without waiting for a call of receive. */
+    private void applyUpToMessage() {
         synchronized (session) {
-            while (actions.peek() instanceof Action.Write || actions.peek() instanceof Action.HalfClose) run(List.of(actions.remove()));
+            while (actions.peek() instanceof Action.Write || actions.peek() instanceof Action.HalfClose) apply(List.of(actions.remove()));
         }
     }
 
@@ -183,22 +184,22 @@ public final class Connection implements AutoCloseable {
         }
     }
 
-    /** Reads once, unless another thread has read meanwhile. */
+    /** Reads once, unless another thread has just read. */
     private void read() {
         synchronized (reader) {
             synchronized (session) {
                 if (session.isDone() || !actions.isEmpty()) return;
                 excuse();
-                left = Long.MAX_VALUE;
+                lastRead = Long.MAX_VALUE;
             }
             int count;
             try {
                 count = in.read(buffer);
             } catch (IOException gone) {
-                count = -1; // as if it had ended
+                count = -1; // the same as the end of the stream
             }
             synchronized (session) {
-                left = now();
+                lastRead = now();
                 if (session.isDone()) return;
                 actions.addAll(count > 0 ? session.receive(buffer, 0, count, now()) : session.endOfStream(now()));
                 schedule();
@@ -211,31 +212,31 @@ public final class Connection implements AutoCloseable {
             alarm = Long.MAX_VALUE;
             if (session.isDone()) return;
             excuse();
-            run(session.tick(now()));
-            if (session.isDone()) end(stream); // wakes whoever reads
+            apply(session.tick(now()));
+            if (session.isDone()) close(stream); // wakes the reading thread
         }
     }
 
-    /** What was not read may have come any time. */
+    /** Reports to the session how long nothing was read. */
     private void excuse() {
-        if (left == Long.MAX_VALUE) return;
+        if (lastRead == Long.MAX_VALUE) return;
         long now = now();
-        session.excuse(now - left);
-        left = now;
+        session.excuse(now - lastRead);
+        lastRead = now;
     }
 
-    /** Who writes holds the lock, perhaps for ever: ending the stream wakes it. */
+    /** Closes the stream if a write makes no progress: the writing thread holds the lock, and only this wakes it. */
     private void watch() {
         isWatched.set(false);
         long since = writing;
         if (since == Long.MAX_VALUE) return;
-        long left = since + STALL - now();
-        if (left <= 0) WORKERS.execute(() -> end(stalled));
-        else if (isWatched.compareAndSet(false, true)) TIMERS.schedule(this::watch, left, TimeUnit.MILLISECONDS);
+        long remaining = since + STALL - now();
+        if (remaining <= 0) WORKERS.execute(() -> close(stalled));
+        else if (isWatched.compareAndSet(false, true)) TIMERS.schedule(this::watch, remaining, TimeUnit.MILLISECONDS);
     }
 
-    private void run(List<Action> wanted) {
-        for (Action action : wanted) {
+    private void apply(List<Action> actions) {
+        for (Action action : actions) {
             if (action instanceof Action.Write write) write(write.octets());
             if (action instanceof Action.HalfClose) endOutput();
             if (action instanceof Action.End end) {
@@ -256,8 +257,8 @@ public final class Connection implements AutoCloseable {
             }
             out.flush();
         } catch (IOException gone) {
-            isShut = true; // what the peer said last may still be read
-            if (now() - writing >= STALL) run(session.abort(new Fault("slow-consumer", "no progress for " + STALL + " ms")));
+            isShut = true; // the peer's last messages can still be read
+            if (now() - writing >= STALL) apply(session.abort(new Fault("slow-consumer", "no progress for " + STALL + " ms")));
         } finally {
             writing = Long.MAX_VALUE;
         }
@@ -269,11 +270,11 @@ public final class Connection implements AutoCloseable {
         try {
             halfClose.run();
         } catch (IOException | UnsupportedOperationException gone) {
-            return; // the CLOSE has said it
+            return; // the peer has the CLOSE
         }
     }
 
-    /** Looks at the clock when something is due, or before, and then again. */
+    /** Schedules onTime for the deadline, or keeps an earlier schedule. */
     private void schedule() {
         long due = session.deadline();
         if (due >= alarm) return;
@@ -287,17 +288,17 @@ public final class Connection implements AutoCloseable {
         return thread;
     }
 
-    /** Without a last word, for which TLS would wait as long as the write does. */
-    private static void tear(Socket socket) throws IOException {
+    /** Resets the connection. A normal close of TLS would block as long as the write does. */
+    private static void reset(Socket socket) throws IOException {
         socket.setSoLinger(true, 0);
         socket.close();
     }
 
-    private static void end(Closeable stream) {
+    private static void close(Closeable stream) {
         try {
             stream.close();
         } catch (IOException gone) {
-            return; // it is over in any case
+            return; // the connection is over anyway
         }
     }
 }

@@ -4,36 +4,36 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * Turns bytes into frames, however they were cut: feed what was read, then call {@link #next} until it returns null. Memory
- * follows what has arrived, never what a length claims. A fault is sticky. Not thread-safe.
+ * Turns bytes into frames, wherever reads split them: feed what was read, then call {@link #next} until it returns null.
+ * Memory grows with the bytes that have arrived, never with a claimed length. A fault is sticky. Not thread-safe.
  */
 public final class Decoder {
     private byte[] buffer = {};
-    private int from; // the next frame's bytes in the buffer
-    private int to;
+    private int from; // start of the next frame in the buffer
+    private int to; // end of the received bytes in the buffer
     private long start; // offset of the next frame in the stream
-    private long judged; // offset behind the last byte that decided anything
+    private long examined; // offset in the stream after the last byte that was examined
     private long limit;
     private Fault fault;
 
-    /** The limit in force, in bytes of body. */
+    /** `limit` is the longest allowed body, in bytes. */
     public Decoder(long limit) {
         this.limit = limit;
     }
 
-    /** Another limit, from the next frame on. */
+    /** Changes the limit, starting with the next frame. */
     public void setLimit(long limit) {
         this.limit = limit;
     }
 
-    /** How many bytes of the next frame have arrived; 0 between frames. */
+    /** The number of bytes of the next frame that have arrived; 0 between frames. */
     public int pending() {
         return to - from;
     }
 
-    /** How many bytes have arrived behind the last one that decided anything. */
+    /** The number of bytes that have arrived after the last one that was examined. */
     long unused() {
-        return start + pending() - judged;
+        return start + pending() - examined;
     }
 
     /** Adds bytes that have arrived. */
@@ -51,7 +51,7 @@ public final class Decoder {
         to += count;
     }
 
-    /** The header of the next frame, or null while it is not complete; throws bad-start, unknown-encoding, too-long. */
+    /** The header of the next frame, or null while it is not complete. Throws bad-start, unknown-encoding or too-long. */
     Header header() {
         if (fault != null) throw fault;
         for (int at = 0; at < 2 && at < pending(); at++) {
@@ -68,7 +68,7 @@ public final class Decoder {
 
     record Header(int kind, long length) {}
 
-    /** A copy of the first bytes of body as far as they have arrived; not verified, only for faults named early (R4.7). */
+    /** A copy of at most `count` received bytes of the body. They are not verified; use them only for early faults (R4.7). */
     byte[] body(int count) {
         Header header = header();
         if (header == null) return new byte[0];
@@ -76,20 +76,20 @@ public final class Decoder {
         return Arrays.copyOfRange(buffer, from + Frame.HEADER_LENGTH, from + Frame.HEADER_LENGTH + (int) length);
     }
 
-    /** The next frame, or null while it is not complete; throws Fault. */
+    /** The next frame, or null while it is not complete. Throws Fault. */
     public Frame next() {
         Header header = header();
         if (header == null) return null;
-        long behind = Frame.HEADER_LENGTH + header.length;
-        for (int at = 0; at < 2 && behind + at < pending(); at++) {
-            if (buffer[(int) (from + behind + at)] != Frame.END[at]) throw fail("bad-end", behind + at, 1, found(behind + at));
+        long end = Frame.HEADER_LENGTH + header.length;
+        for (int at = 0; at < 2 && end + at < pending(); at++) {
+            if (buffer[(int) (from + end + at)] != Frame.END[at]) throw fail("bad-end", end + at, 1, found(end + at));
         }
-        if (pending() < behind + 2) return null;
-        byte[] body = Arrays.copyOfRange(buffer, from + Frame.HEADER_LENGTH, (int) (from + behind));
+        if (pending() < end + 2) return null;
+        byte[] body = Arrays.copyOfRange(buffer, from + Frame.HEADER_LENGTH, (int) (from + end));
         Frame frame = new Frame(header.kind, TextEncoding.of(buffer[from + 3]), body);
-        from += (int) behind + 2;
-        start += behind + 2;
-        judged = start;
+        from += (int) end + 2;
+        start += end + 2;
+        examined = start;
         if (from == to) {
             from = 0;
             to = 0;
@@ -97,9 +97,9 @@ public final class Decoder {
         return frame;
     }
 
-    /** Makes a fault sticky that the caller found in the first bytes of the next frame; returns it. */
-    Fault abandon(Fault found, long behind) {
-        judged = start + behind;
+    /** Makes a fault in the first `length` bytes of the next frame sticky, and returns it. */
+    Fault fail(Fault found, long length) {
+        examined = start + length;
         fault = found;
         return found;
     }
@@ -109,6 +109,6 @@ public final class Decoder {
     }
 
     private Fault fail(String name, long at, int width, String detail) {
-        return abandon(new Fault(name, detail, start + at), at + width);
+        return fail(new Fault(name, detail, start + at), at + width);
     }
 }

@@ -4,13 +4,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** A rule that was broken. The name is the same word on the wire, in logs and in every language (SPEC section 6). */
+/** A broken rule. Its name is the same on the wire, in logs and in every language (SPEC section 6). */
 public class Fault extends RuntimeException {
-    /** Bytes that a reason may have (R6.5). */
+    /** The longest reason, in bytes (R6.5). */
     public static final int MAX_REASON = 200;
 
     private static final long serialVersionUID = 1;
-    /** The first name of a code is the one to use for it. */
+    /** The first name of a code is its preferred name. */
     private static final Map<Integer, List<String>> CODES = new TreeMap<>(Map.ofEntries(
             Map.entry(1000, List.of("normal")),
             Map.entry(1001, List.of("going-away")),
@@ -46,7 +46,7 @@ public class Fault extends RuntimeException {
         this(name, detail, -1);
     }
 
-    /** The offset is in bytes, of the stream for framing, of the payload for text; -1 has no meaning. */
+    /** The offset is in bytes: in the stream for framing, in the payload for text; -1 if it has none. */
     public Fault(String name, String detail, long offset) {
         super(detail.isEmpty() ? name : name + ": " + detail);
         this.name = name;
@@ -62,12 +62,12 @@ public class Fault extends RuntimeException {
         return offset;
     }
 
-    /** The u16 of CLOSE and ERROR, or -1 for what is local only. */
+    /** The u16 of CLOSE and ERROR, or -1 if the fault has no code on the wire. */
     public int code() {
         return CODES.entrySet().stream().filter(entry -> entry.getValue().contains(name)).mapToInt(Map.Entry::getKey).findFirst().orElse(-1);
     }
 
-    /** The first name that the table gives for a code, or none. */
+    /** The first name of a code in the table, or an empty string. */
     public static String firstName(int code) {
         return CODES.getOrDefault(code, List.of("")).get(0);
     }
@@ -78,7 +78,7 @@ public class Fault extends RuntimeException {
         return name + (code() < 0 ? "" : " (" + code() + ")") + (detail.isEmpty() ? "" : ": " + detail);
     }
 
-    /** The application asked for what this session must not send; nothing was sent. */
+    /** The application asked to send something that this session must not send. Nothing was sent. */
     public static final class Refused extends Fault {
         private static final long serialVersionUID = 1;
 
@@ -87,7 +87,7 @@ public class Fault extends RuntimeException {
         }
     }
 
-    /** The answer to the own REQUEST of this id came and cannot be read; the session goes on. */
+    /** The answer to this side's REQUEST with this id cannot be read. The session stays open. */
     public static final class Unreadable extends Fault {
         private static final long serialVersionUID = 1;
         private final long id;
@@ -102,7 +102,7 @@ public class Fault extends RuntimeException {
         }
     }
 
-    /** The peer closed the connection: the code counts, the reason is for people (R6.3). */
+    /** The peer closed the connection. Programs use the code; the reason is for people (R6.3). */
     public static final class PeerClosed extends Fault {
         private static final long serialVersionUID = 1;
         private final int code;

@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * HELLO, the first frame of each side (SPEC section 4). Bit n of `accepted` is encoding n; `maxBody` is in bytes,
- * `keepalive` in seconds, 0 being no promise. What is absent is null.
+ * HELLO, the first frame of each side (SPEC section 4). Bit n of `accepted` stands for encoding n. `maxBody` is in bytes,
+ * `keepalive` in seconds, where 0 is no promise. An absent option is null.
  */
 public record Hello(int minor, int accepted, TextEncoding preferred, long maxBody, int keepalive, boolean hub, String name,
         String room, byte[] token, Long resume, String software) {
@@ -14,7 +14,7 @@ public record Hello(int minor, int accepted, TextEncoding preferred, long maxBod
     static final byte[] PREFIX = {0x42, 0x4B, 0x4E, 0x44, 0x0D, 0x0A, 0x1A, 0x0A, (byte) 0xFF, 0x11, 0x0D, 0x00};
     private static final int LENGTH = 24; // bytes, without options
 
-    /** All encodings, none preferred, 1 MiB, 30 seconds, and no option. */
+    /** All encodings accepted, none preferred, 1 MiB, 30 seconds, no options. */
     public Hello() {
         this(0, 0x1F, TextEncoding.BINARY, 1 << 20, 30, false, null, null, null, null, null);
     }
@@ -43,7 +43,7 @@ public record Hello(int minor, int accepted, TextEncoding preferred, long maxBod
         return new Hello(minor, accepted, preferred, maxBody, keepalive, hub, name, value, token, resume, software);
     }
 
-    /** A password: it is not to be logged. */
+    /** A password: do not log it. */
     public Hello withToken(byte[] value) {
         return new Hello(minor, accepted, preferred, maxBody, keepalive, hub, name, room, value, resume, software);
     }
@@ -60,9 +60,9 @@ public record Hello(int minor, int accepted, TextEncoding preferred, long maxBod
         return (accepted >> encoding.ordinal() & 1) == 1;
     }
 
-    /** The body of the frame, options in the order of their type; throws bad-hello. */
+    /** The body of the frame, with the options in the order of their types. Throws bad-hello. */
     public byte[] body() {
-        judge();
+        checkFields();
         ByteArrayOutputStream octets = new ByteArrayOutputStream();
         octets.writeBytes(ByteBuffer.allocate(LENGTH)
                 .put(PREFIX)
@@ -85,35 +85,35 @@ public record Hello(int minor, int accepted, TextEncoding preferred, long maxBod
         return octets.toByteArray();
     }
 
-    /** The HELLO in a body, judged in the order of R4.19; throws bad-hello, bad-canary, version. */
+    /** Decodes a body and checks it in the order of R4.19. Throws bad-hello, bad-canary or version. */
     public static Hello parse(byte[] body) {
         int wrong = wrongPrefixAt(body);
         if (wrong >= 0) throw wrongPrefix(body, wrong);
         check(body.length >= LENGTH, body.length + " bytes");
-        if (body[12] != 1) throw new Fault("version", "found " + (body[12] & 0xFF) + ", this is 1");
+        if (body[12] != 1) throw new Fault("version", "found major version " + (body[12] & 0xFF) + ", this side has 1");
         byte[][] options = new byte[6][];
         for (int at = LENGTH; at < body.length;) {
             check(at + 2 <= body.length && at + 2 + (body[at + 1] & 0xFF) <= body.length, "an option runs past the end");
             int type = body[at] & 0xFF;
-            int behind = at + 2 + (body[at + 1] & 0xFF);
+            int end = at + 2 + (body[at + 1] & 0xFF);
             if (type >= 1 && type <= 5) {
-                check(options[type] == null, "option " + type + " comes twice");
-                options[type] = Arrays.copyOfRange(body, at + 2, behind);
+                check(options[type] == null, "option " + type + " appears twice");
+                options[type] = Arrays.copyOfRange(body, at + 2, end);
             }
-            at = behind;
+            at = end;
         }
         check(options[4] == null || options[4].length == 8, "resume is not eight bytes");
         ByteBuffer fields = ByteBuffer.wrap(body);
         int preferred = body[15] & 0xFF;
-        check(preferred <= 4, "preferred " + preferred);
+        check(preferred <= 4, "preferred is " + preferred);
         Hello hello = new Hello(body[13] & 0xFF, body[14] & 0x1F, TextEncoding.of(preferred), fields.getInt(16) & 0xFFFFFFFFL,
                 fields.getShort(20) & 0xFFFF, (body[23] & 1) == 1, line(options[1]), line(options[2]), options[3],
                 options[4] == null ? null : ByteBuffer.wrap(options[4]).getLong(), line(options[5]));
-        hello.judge();
+        hello.checkFields();
         return hello;
     }
 
-    /** Where magic or canary are wrong, as far as they have arrived (R4.7); -1 if nothing is. */
+    /** The offset of the first wrong byte of the magic and canary, as far as they have arrived (R4.7), or -1. */
     static int wrongPrefixAt(byte[] body) {
         for (int at = 0; at < body.length && at < PREFIX.length; at++) if (body[at] != PREFIX[at]) return at;
         return -1;
@@ -124,13 +124,13 @@ public record Hello(int minor, int accepted, TextEncoding preferred, long maxBod
                 : new Fault("bad-canary", String.format("byte %d is %02x", at - 4, body[at]));
     }
 
-    private void judge() {
-        check((accepted & ~0x1F) == 0 && (accepted & 7) == 7, String.format("accepted %02x", accepted));
-        check(accepts(preferred), "preferred " + preferred.ordinal());
-        check(maxBody >= 1024 && maxBody <= Frame.MAX_LENGTH, "max body " + maxBody);
-        check(keepalive >= 0 && keepalive <= 0xFFFF, "keepalive " + keepalive);
+    private void checkFields() {
+        check((accepted & ~0x1F) == 0 && (accepted & 7) == 7, String.format("accepted is %02x", accepted));
+        check(accepts(preferred), "preferred is " + preferred.ordinal());
+        check(maxBody >= 1024 && maxBody <= Frame.MAX_LENGTH, "max body is " + maxBody);
+        check(keepalive >= 0 && keepalive <= 0xFFFF, "keepalive is " + keepalive);
         for (String line : new String[] {name, room, software}) {
-            check(line == null || Payload.isPlainLine(line, 1, 64), "an option is no plain line of 1 to 64 bytes");
+            check(line == null || Payload.isPlainLine(line, 1, 64), "an option is not a plain line of 1 to 64 bytes");
         }
         check(token == null || token.length >= 1 && token.length <= 255, "token is not 1 to 255 bytes");
     }

@@ -5,16 +5,17 @@ import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.util.Set;
 
-/** A decoded frame (SPEC sections 3 and 9). Numbers of 32 bits are longs; those of 64 bits are longs without a sign. */
+/** A decoded frame (SPEC sections 3 and 9). A u32 is a long. A u64 is a long to be read as unsigned. */
 public sealed interface Message {
+    /** MESSAGE. */
     record Plain(Payload payload) implements Message {}
 
     record Request(long id, Payload payload) implements Message {}
 
     record Reply(long id, Payload payload) implements Message {}
 
-    /** `id` is that of a REQUEST or 0, `frame` the number of a frame. */
-    record Refusal(long id, long frame, int code, Payload payload) implements Message {}
+    /** ERROR. `id` is that of a REQUEST or 0; `frame` is the number of the frame that it answers. */
+    record Error(long id, long frame, int code, Payload payload) implements Message {}
 
     record Ping(Payload payload) implements Message {}
 
@@ -24,10 +25,10 @@ public sealed interface Message {
 
     record Welcome(long member, long seq, Payload payload) implements Message {}
 
-    /** `event` is 0 here, 1 joined, 2 left, or 3 crowd: then `member` is how many are here. */
+    /** `event` is 0 here, 1 joined, 2 left or 3 crowd. With 3, `member` is the number of members in the room. */
     record Presence(long member, int event, Payload payload) implements Message {}
 
-    /** To a member, or to everyone if that is 0. */
+    /** `to` is the number of a member, or 0 for everyone. */
     record Post(long to, Payload payload) implements Message {}
 
     record Delivery(long from, long to, long seq, long time, String name, Payload payload) implements Message {}
@@ -39,7 +40,7 @@ public sealed interface Message {
         }
     }
 
-    /** Of a kind that both sides have agreed on, C0 to EF. */
+    /** A kind from C0 to EF that both sides have agreed on. */
     record Private(int kind, Payload payload) implements Message {}
 
     int CLOSE = 0x08;
@@ -48,7 +49,7 @@ public sealed interface Message {
     int MAX_PING = 64; // bytes
     int MAX_NAME = 64;
 
-    /** Also the reason, the greeting, and the name in a PRESENCE. */
+    /** Also a reason, a greeting, or the name in a PRESENCE. */
     Payload payload();
 
     static boolean isHub(int kind) {
@@ -59,12 +60,12 @@ public sealed interface Message {
         return kind >= 0xC0 && kind <= 0xEF;
     }
 
-    /** Its number on the wire. */
+    /** The byte of the kind on the wire. */
     default int kind() {
         if (this instanceof Plain) return 0x02;
         if (this instanceof Request) return 0x03;
         if (this instanceof Reply) return 0x04;
-        if (this instanceof Refusal) return 0x05;
+        if (this instanceof Error) return 0x05;
         if (this instanceof Ping) return 0x06;
         if (this instanceof Pong) return PONG;
         if (this instanceof Close) return CLOSE;
@@ -77,8 +78,8 @@ public sealed interface Message {
     }
 
     /**
-     * The message in a frame, the hub profile being in force; null if its kind is to be ignored (R3.6). Throws
-     * unknown-kind, malformed, bad-text.
+     * Decodes a frame, with the hub profile in force. Returns null if the kind must be ignored (R3.6). Throws unknown-kind,
+     * malformed or bad-text.
      */
     static Message parse(Frame frame, Set<Integer> agreed) {
         int kind = frame.kind();
@@ -88,7 +89,7 @@ public sealed interface Message {
         checkEncoding(kind, frame.encoding());
         try {
             return read(kind, frame.encoding(), ByteBuffer.wrap(frame.body()));
-        } catch (BufferUnderflowException short_) {
+        } catch (BufferUnderflowException tooShort) {
             throw new Fault("malformed", String.format("kind %02x with %d bytes", kind, frame.body().length));
         }
     }
@@ -98,7 +99,7 @@ public sealed interface Message {
             case 0x02: return new Plain(rest(in, encoding));
             case 0x03: return new Request(checkId(u32(in)), rest(in, encoding));
             case 0x04: return new Reply(checkId(u32(in)), rest(in, encoding));
-            case 0x05: return new Refusal(u32(in), u32(in), u16(in), reasonOf(in, encoding));
+            case 0x05: return new Error(u32(in), u32(in), u16(in), reasonOf(in, encoding));
             case 0x06: return new Ping(checkPing(rest(in, encoding)));
             case 0x07: return new Pong(checkPing(rest(in, encoding)));
             case 0x08: return new Close(u16(in), reasonOf(in, encoding));
@@ -111,7 +112,7 @@ public sealed interface Message {
                 long seq = in.getLong();
                 long time = in.getLong();
                 byte[] name = new byte[in.get() & 0xFF];
-                check(name.length <= MAX_NAME && name.length <= in.remaining(), "a name of " + name.length + " bytes");
+                check(name.length <= MAX_NAME && name.length <= in.remaining(), "the name has " + name.length + " bytes");
                 in.get(name);
                 return new Delivery(from, to, seq, time, checkLine(Payload.line(name)), rest(in, encoding));
             default:
@@ -121,7 +122,7 @@ public sealed interface Message {
         }
     }
 
-    /** The frame of the message; throws malformed, unmappable-text. */
+    /** Encodes the message as a frame. Throws malformed or unmappable-text. */
     default Frame toFrame() {
         checkEncoding(kind(), payload().encoding());
         ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -134,7 +135,7 @@ public sealed interface Message {
         ByteBuffer out = ByteBuffer.allocate(25 + MAX_NAME);
         if (this instanceof Request it) out.putInt((int) checkId(it.id));
         if (this instanceof Reply it) out.putInt((int) checkId(it.id));
-        if (this instanceof Refusal it) out.putInt((int) it.id).putInt((int) it.frame).putShort((short) it.code);
+        if (this instanceof Error it) out.putInt((int) it.id).putInt((int) it.frame).putShort((short) it.code);
         if (this instanceof Ping || this instanceof Pong) checkPing(payload());
         if (this instanceof Close it) out.putShort((short) it.code);
         if (this instanceof Welcome it) out.putInt((int) it.member).putLong(it.seq);
@@ -153,13 +154,13 @@ public sealed interface Message {
         return octets;
     }
 
-    /** A reason of at most 200 bytes (R6.5), cut between characters. */
-    static Payload reason(String words, TextEncoding wanted) {
-        String rest = words.substring(0, Math.min(words.length(), Fault.MAX_REASON));
+    /** A reason of at most 200 bytes (R6.5), truncated between characters. */
+    static Payload reason(String text, TextEncoding wanted) {
+        String rest = text.substring(0, Math.min(text.length(), Fault.MAX_REASON));
         while (true) {
             if (rest.isEmpty() || !Character.isHighSurrogate(rest.charAt(rest.length() - 1))) {
-                Payload text = Payload.of(rest, wanted, TextEncoding.UTF_8);
-                if (text.octets().length <= Fault.MAX_REASON) return text;
+                Payload payload = Payload.of(rest, wanted, TextEncoding.UTF_8);
+                if (payload.octets().length <= Fault.MAX_REASON) return payload;
             }
             rest = rest.substring(0, rest.length() - 1);
         }
@@ -179,7 +180,7 @@ public sealed interface Message {
         return Payload.decode(octets, encoding);
     }
 
-    /** A reason that cannot be read is none (R3.21). */
+    /** A reason that cannot be decoded becomes empty (R3.21). */
     private static Payload reasonOf(ByteBuffer in, TextEncoding encoding) {
         try {
             return rest(in, encoding);
@@ -199,12 +200,12 @@ public sealed interface Message {
     }
 
     private static long checkId(long id) {
-        check(id != 0, "id 0");
+        check(id != 0, "id is 0");
         return id;
     }
 
     private static int checkEvent(int event) {
-        check(event >= 0 && event <= 3, "event " + (event & 0xFF));
+        check(event >= 0 && event <= 3, "event is " + (event & 0xFF));
         return event;
     }
 
@@ -214,12 +215,12 @@ public sealed interface Message {
     }
 
     private static Payload checkName(Payload payload) {
-        check(Payload.isPlainLine(payload.text(), 1, MAX_NAME), "the name is no plain line of 1 to 64 bytes");
+        check(Payload.isPlainLine(payload.text(), 1, MAX_NAME), "the name is not a plain line of 1 to 64 bytes");
         return payload;
     }
 
     private static String checkLine(String name) {
-        check(Payload.isPlainLine(name, 0, MAX_NAME), "the name is no plain line of at most 64 bytes");
+        check(Payload.isPlainLine(name, 0, MAX_NAME), "the name is not a plain line of at most 64 bytes");
         return name;
     }
 

@@ -6,21 +6,21 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.CoderResult;
 import java.util.Arrays;
 
-/** Text in one of the four encodings, or binary (SPEC section 5). A value that exists is legal. */
+/** Text in one of the four encodings, or binary (SPEC section 5). Every value is legal. */
 public final class Payload {
     private static final char MARK = '\uFEFF';
-    private static final char NOT_FIRST = '\uFFFE'; // in UTF-16 it would be a byte order mark of the other order
+    private static final char NOT_FIRST = '\uFFFE'; // illegal first in UTF-16: the byte order mark of the other order
 
     private final TextEncoding encoding;
     private final byte[] octets;
     private final String text;
-    private final boolean hadMark;
+    private final boolean hadBom;
 
-    private Payload(TextEncoding encoding, byte[] octets, String text, boolean hadMark) {
+    private Payload(TextEncoding encoding, byte[] octets, String text, boolean hadBom) {
         this.encoding = encoding;
         this.octets = octets;
         this.text = text;
-        this.hadMark = hadMark;
+        this.hadBom = hadBom;
     }
 
     public TextEncoding encoding() {
@@ -32,17 +32,17 @@ public final class Payload {
         return octets;
     }
 
-    /** Null where it is binary. */
+    /** The text, or null if the payload is binary. */
     public String text() {
         return text;
     }
 
-    /** Whether a byte order mark was removed; its sender deserves a warning. */
-    public boolean hadMark() {
-        return hadMark;
+    /** Whether a byte order mark was removed; the sender should be warned. */
+    public boolean hadBom() {
+        return hadBom;
     }
 
-    /** The bytes in which it may be sent: what came with one more mark in front is written anew (R5.5, R5.15). */
+    /** The bytes to send. A received text that still starts with a byte order mark is encoded again (R5.5, R5.15). */
     byte[] sendable() {
         boolean isFit = text == null || text.isEmpty() || text.charAt(0) != MARK && text.charAt(0) != NOT_FIRST;
         return isFit ? octets : of(text, encoding).octets;
@@ -52,12 +52,12 @@ public final class Payload {
         return new Payload(TextEncoding.BINARY, octets, null, false);
     }
 
-    /** Text in UTF-8; throws unmappable-text. */
+    /** Text in UTF-8. Throws unmappable-text. */
     public static Payload of(String text) {
         return of(text, TextEncoding.UTF_8);
     }
 
-    /** Throws unmappable-text, whose offset is that of the character in the text's UTF-8. */
+    /** Throws unmappable-text, with the offset of the character in the text's UTF-8. */
     public static Payload of(String text, TextEncoding encoding) {
         String value = encoding == TextEncoding.ASCII ? text : withoutMarks(text);
         int wrong = unmappableAt(value, encoding);
@@ -69,14 +69,14 @@ public final class Payload {
         return new Payload(encoding, value.getBytes(encoding.charset), value, false);
     }
 
-    /** Text in the wanted encoding if that can carry it, else in the other one. */
+    /** Text in the wanted encoding if it can carry the text, otherwise in the other one. */
     public static Payload of(String text, TextEncoding wanted, TextEncoding otherwise) {
         String value = withoutMarks(text);
         boolean fits = wanted != TextEncoding.BINARY && unmappableAt(value, wanted) < 0;
         return fits ? of(value, wanted) : of(text, otherwise);
     }
 
-    /** A payload as it came, without its byte order mark; throws bad-text. */
+    /** Decodes a received payload and removes its byte order mark. Throws bad-text. */
     public static Payload decode(byte[] octets, TextEncoding encoding) {
         if (encoding == TextEncoding.BINARY) return binary(octets);
         if (encoding.isUtf16() && octets.length >= 2) {
@@ -89,7 +89,7 @@ public final class Payload {
         return new Payload(encoding, Arrays.copyOfRange(octets, mark, octets.length), text.substring(1), true);
     }
 
-    /** The text of a name, a U+FEFF in front being a part of it; null if it is not UTF-8. */
+    /** The text of a name, or null if it is not UTF-8. A leading U+FEFF is part of it. */
     static String line(byte[] octets) {
         try {
             return strict(octets, TextEncoding.UTF_8);
@@ -102,14 +102,14 @@ public final class Payload {
         return text.getBytes(TextEncoding.UTF_8.charset);
     }
 
-    /** Whether a name is a plain line of so many bytes of UTF-8 (R4.11). */
+    /** Whether a name is a plain line of `least` to `most` bytes of UTF-8 (R4.11). */
     static boolean isPlainLine(String value, int least, int most) {
         if (value == null || unpairedAt(value) >= 0 || value.chars().anyMatch(Payload::isUnprintable)) return false;
         int length = utf8(value).length;
         return length >= least && length <= most;
     }
 
-    /** Text for a terminal: what is not fit to be shown becomes \\u{hex}. */
+    /** Text for a terminal: unprintable characters become \\u{hex}. */
     public static String printable(String value) {
         StringBuilder shown = new StringBuilder();
         value.chars().forEach(unit -> {
@@ -119,7 +119,7 @@ public final class Payload {
         return shown.toString();
     }
 
-    /** Is it a control, a line break, or does it turn the order of what stands around it? */
+    /** Whether a character is a control, a line separator or a bidirectional control (R4.11). */
     public static boolean isUnprintable(int c) {
         return c < 0x20 || c >= 0x7F && c <= 0x9F || c == 0x2028 || c == 0x2029 || c == 0x061C || c == 0x200E || c == 0x200F
                 || c >= 0x202A && c <= 0x202E || c >= 0x2066 && c <= 0x2069;

@@ -7,15 +7,16 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * What one side of a connection does, without a socket and without a clock (SPEC section 7). Times are milliseconds from
- * any origin. Call {@link #start} first, and {@link #tick} when {@link #deadline} has come. Not thread-safe.
+ * One side of a connection, without a socket or a clock (SPEC section 7). Times are milliseconds from any origin. Each
+ * method returns the actions that the driver must carry out, in order. Call {@link #start} first, and {@link #tick} at each
+ * {@link #deadline}. Not thread-safe.
  */
 public final class Session {
     public enum Role { CLIENT, SERVER }
 
     private enum State { GREETING, OPEN, CLOSING, CLOSED }
 
-    private static final int MAX_LINE = 1024; // bytes before the server's first F5 (R4.21)
+    private static final int MAX_PREAMBLE = 1024; // bytes before the server's first F5 (R4.21)
     private static final int MAX_REQUESTS = 64;
     private static final int DRAIN_BYTES = 1 << 16;
     private static final int BEFORE_HELLO = 4096;
@@ -27,18 +28,18 @@ public final class Session {
     private final Clock.Window pings = new Clock.Window(10, 10_000);
     private final Clock.Window empties = new Clock.Window(1000, 1000);
     private final Decoder decoder = new Decoder(BEFORE_HELLO);
-    private final Set<Long> asked = new HashSet<>(); // own requests without an answer
-    private final Set<Long> owed = new HashSet<>(); // the peer's
-    private final Set<ByteBuffer> ponged = new HashSet<>(); // payloads of PINGs without PONG
+    private final Set<Long> asked = new HashSet<>(); // ids of this side's unanswered requests
+    private final Set<Long> owed = new HashSet<>(); // ids of the peer's unanswered requests
+    private final Set<ByteBuffer> unansweredPings = new HashSet<>(); // payloads of the application's unanswered PINGs
     private State state = State.GREETING;
     private Hello peer;
-    private int skipped; // bytes before the first frame; -1: nothing is skipped
-    private long number; // of the frame that comes next
+    private int skipped; // bytes before the first frame; -1 if none are skipped
+    private long number; // of the next frame
     private long discarded;
     private Action.End end;
-    private boolean endIsTold;
+    private boolean endIsReported;
 
-    /** `agreed` are the private kinds that both sides know. */
+    /** `agreed` lists the private kinds that are delivered. */
     public Session(Role role, Hello hello, Integer... agreed) {
         this.role = role;
         this.hello = hello;
@@ -46,24 +47,27 @@ public final class Session {
         skipped = role == Role.CLIENT ? 0 : -1;
     }
 
-    /** The other side's HELLO, once accepted; else null. */
+    /** The other side's HELLO, or null before it has been accepted. */
     public Hello peer() {
         return peer;
     }
 
+    /** Whether messages can be sent. */
     public boolean isOpen() {
         return state == State.OPEN;
     }
 
+    /** Whether the session is over. The driver then closes the stream. */
     public boolean isDone() {
         return state == State.CLOSED;
     }
 
+    /** Whether the hub profile is in force (R9.1). */
     public boolean hasHub() {
         return peer != null && peer.hub() && hello.hub();
     }
 
-    /** When to call tick; Long.MAX_VALUE: nothing is due. */
+    /** The time of the next tick, or Long.MAX_VALUE if nothing is due. */
     public long deadline() {
         return isDone() ? Clock.NEVER : clock.next();
     }
@@ -72,20 +76,22 @@ public final class Session {
         return state == State.GREETING || state == State.OPEN;
     }
 
-    // What the driver says
+    // Events from the driver
 
+    /** The stream is connected. */
     public List<Action> start(long now) {
         clock.start(now);
         return role == Role.CLIENT ? List.of(sendHello(now)) : List.of();
     }
 
+    /** Bytes were received. An empty range does not count as activity of the peer. */
     public List<Action> receive(byte[] octets, int at, int count, long now) {
         List<Action> actions = new ArrayList<>();
-        if (count > 0) clock.hear(now); // none at all are no sign of life
+        if (count > 0) clock.received(now);
         if (state == State.CLOSING) discard(count, actions);
         if (!reads()) return actions;
         try {
-            feedBehindLine(octets, at, count);
+            feedAfterPreamble(octets, at, count);
             while (reads()) {
                 Frame frame = nextFrame(now);
                 if (frame == null) return actions;
@@ -98,6 +104,7 @@ public final class Session {
         return actions;
     }
 
+    /** No more bytes will arrive. */
     public List<Action> endOfStream(long now) {
         List<Action> actions = new ArrayList<>();
         if (reads() && decoder.pending() > 0) fail(new Fault("truncated", decoder.pending() + " bytes of a frame"), now, actions);
@@ -106,7 +113,7 @@ public final class Session {
         return actions;
     }
 
-    /** The driver cannot go on, and closes the stream (R7.14). */
+    /** The driver cannot continue and closes the stream without a CLOSE: none can follow a half-written frame (R7.14). */
     public List<Action> abort(Fault fault) {
         List<Action> actions = new ArrayList<>();
         if (end == null) end = endOf(fault);
@@ -114,6 +121,7 @@ public final class Session {
         return actions;
     }
 
+    /** Handles everything that is due. */
     public List<Action> tick(long now) {
         List<Action> actions = new ArrayList<>();
         while (!isDone()) {
@@ -128,76 +136,76 @@ public final class Session {
         return actions;
     }
 
-    /** The driver did not read for so long: the peer is not to blame for it. */
+    /** Extends the peer's deadlines by the time for which the driver did not read. */
     public void excuse(long duration) {
         clock.excuse(duration);
         pings.excuse(duration);
         empties.excuse(duration);
     }
 
-    /** Bytes have left: a long frame in transit keeps the promise (R7.2). */
+    /** Bytes were written: a long frame in transit keeps the keepalive promise (R7.2). */
     public void wrote(long now) {
-        clock.write(now);
+        clock.sent(now);
     }
 
-    // What the application says
+    // Calls from the application
 
-    /** Sends a message, or throws Refused, malformed or unmappable-text and sends nothing. */
+    /** Sends a message. Throws Refused, malformed or unmappable-text; then nothing was sent. */
     public List<Action> send(Message message, long now) {
         Frame frame = permit(message);
         if (message instanceof Message.Request request) asked.add(request.id());
         if (message instanceof Message.Reply reply) owed.remove(reply.id());
-        if (message instanceof Message.Refusal refusal) owed.remove(refusal.id());
-        if (message instanceof Message.Ping ping) ponged.add(ByteBuffer.wrap(ping.payload().octets()));
-        clock.write(now);
+        if (message instanceof Message.Error error) owed.remove(error.id());
+        if (message instanceof Message.Ping ping) unansweredPings.add(ByteBuffer.wrap(ping.payload().octets()));
+        clock.sent(now);
         return List.of(new Action.Write(frame.encode()));
     }
 
-    /** Sends CLOSE, unless one was sent already; the reason is the code's first name if none is given. */
-    public List<Action> close(int code, String words, long now) {
+    /** Sends CLOSE, unless one was sent already. If the reason is null, it is the first name of the code. */
+    public List<Action> close(int code, String reason, long now) {
         List<Action> actions = new ArrayList<>();
         if (!reads()) return actions;
         String name = Fault.firstName(code);
         end = new Action.End(name.isEmpty() ? Integer.toString(code) : name, null);
-        sendClose(code, words == null ? name : words, now, actions);
+        sendClose(code, reason == null ? name : reason, now, actions);
         return actions;
     }
 
     // Receiving
 
-    /** Drops what a server says before its first frame (R4.21). */
-    private void feedBehindLine(byte[] octets, int at, int count) {
-        int line = 0;
+    /** Skips the bytes that a server sends before its first frame (R4.21). */
+    private void feedAfterPreamble(byte[] octets, int at, int count) {
+        int length = 0;
         if (skipped >= 0) {
-            while (line < count && octets[at + line] != Frame.START[0]) line++;
-            int allowed = MAX_LINE - skipped;
-            if (line > allowed) {
+            while (length < count && octets[at + length] != Frame.START[0]) length++;
+            int allowed = MAX_PREAMBLE - skipped;
+            if (length > allowed) {
                 decoder.feed(octets, at + allowed, count - allowed);
-                throw decoder.abandon(new Fault("bad-start", "no F5 in " + (MAX_LINE + 1) + " bytes"), 1);
+                throw decoder.fail(new Fault("bad-start", "no F5 in " + (MAX_PREAMBLE + 1) + " bytes"), 1);
             }
-            skipped = line == count ? skipped + line : -1;
+            skipped = length == count ? skipped + length : -1;
         }
-        decoder.feed(octets, at + line, count - line);
+        decoder.feed(octets, at + length, count - length);
     }
 
     private Frame nextFrame(long now) {
         Decoder.Header header = decoder.header();
-        if (header != null && state == State.GREETING) judgeFirst(header.kind());
+        if (header != null && state == State.GREETING) checkFirst(header.kind());
         Frame frame = decoder.next();
         if (frame != null) clock.frameEnds();
         else if (decoder.pending() > 0) clock.frameGrows(header == null ? -1 : header.length(), now);
         return frame;
     }
 
-    /** Names early what is no HELLO (R4.3, R4.7, R4.19). */
-    private void judgeFirst(int kind) {
+    /** Rejects anything but a HELLO or CLOSE before the frame is complete (R4.3, R4.7, R4.19). */
+    private void checkFirst(int kind) {
         if (kind == Message.CLOSE) return;
         if (kind != Hello.KIND) {
-            throw decoder.abandon(new Fault("hello-expected", String.format("found kind %02x", kind)), Frame.HEADER_LENGTH);
+            throw decoder.fail(new Fault("hello-expected", String.format("found kind %02x", kind)), Frame.HEADER_LENGTH);
         }
         byte[] body = decoder.body(Hello.PREFIX.length);
         int wrong = Hello.wrongPrefixAt(body);
-        if (wrong >= 0) throw decoder.abandon(Hello.wrongPrefix(body, wrong), Frame.HEADER_LENGTH + wrong + 1);
+        if (wrong >= 0) throw decoder.fail(Hello.wrongPrefix(body, wrong), Frame.HEADER_LENGTH + wrong + 1);
     }
 
     private void take(Frame frame, long now, List<Action> actions) {
@@ -214,8 +222,8 @@ public final class Session {
             if (role == Role.SERVER) actions.add(sendHello(now));
             return;
         }
-        judgeFlood(frame, now);
-        judgeKind(frame.kind());
+        checkFlood(frame, now);
+        checkKind(frame.kind());
         Message message;
         try {
             message = Message.parse(frame, agreed);
@@ -227,7 +235,7 @@ public final class Session {
         if (message != null) act(message, current, frame, now, actions);
     }
 
-    private void judgeFlood(Frame frame, long now) {
+    private void checkFlood(Frame frame, long now) {
         if (frame.kind() == 0x06) {
             if (!pings.admits(now)) throw new Fault("ping-flood");
         } else if (frame.kind() != Message.PONG) {
@@ -236,7 +244,7 @@ public final class Session {
         if (frame.body().length == 0 && !empties.admits(now)) throw new Fault("empty-flood");
     }
 
-    private void judgeKind(int kind) {
+    private void checkKind(int kind) {
         if (kind == Hello.KIND) throw new Fault("second-hello");
         if (!Message.isHub(kind)) return;
         if (!hasHub()) throw new Fault("unknown-kind", String.format("%02x without the hub profile", kind));
@@ -249,7 +257,7 @@ public final class Session {
         if (message instanceof Message.Close close) {
             end = new Action.End("peer-" + close.code(), new Fault.PeerClosed(close.code(), close.payload().text()));
             sendClose(close.code(), "", now, actions);
-            tellEnd(actions);
+            reportEnd(actions);
             return;
         }
         if (message instanceof Message.Ping ping) {
@@ -257,9 +265,9 @@ public final class Session {
             return;
         }
         if (message instanceof Message.Pong pong) {
-            if (!ponged.remove(ByteBuffer.wrap(pong.payload().octets()))) return; // R3.11
-        } else if (message instanceof Message.Refusal refusal) {
-            asked.remove(refusal.id());
+            if (!unansweredPings.remove(ByteBuffer.wrap(pong.payload().octets()))) return; // R3.11
+        } else if (message instanceof Message.Error error) {
+            asked.remove(error.id());
         } else if (!hello.accepts(frame.encoding())) {
             answerBadText(frame, current, null, now, actions);
             return;
@@ -272,28 +280,28 @@ public final class Session {
     }
 
     private boolean owe(long id, long current, long now, List<Action> actions) {
-        judgeId(id);
+        checkId(id);
         if (owed.size() < MAX_REQUESTS) return owed.add(id);
-        actions.add(sendError(id, current, new Fault("try-later", MAX_REQUESTS + " requests wait for an answer"), now));
+        actions.add(sendError(id, current, new Fault("try-later", MAX_REQUESTS + " requests are unanswered"), now));
         return false;
     }
 
-    /** The frame was whole, so the connection lives (R5.8, R5.11). */
+    /** Answers illegal text or a refused encoding. The frame was whole, so the connection stays open (R5.8, R5.11). */
     private void answerBadText(Frame frame, long current, Fault found, long now, List<Action> actions) {
         Fault fault = hello.accepts(frame.encoding()) ? found
                 : new Fault("encoding-refused", "encoding " + frame.encoding().ordinal());
         boolean hasId = frame.kind() == 0x03 || frame.kind() == 0x04;
         long id = hasId ? ByteBuffer.wrap(frame.body()).getInt() & 0xFFFFFFFFL : 0;
         if (frame.kind() != 0x04) {
-            judgeId(id);
+            checkId(id);
             actions.add(sendError(id, current, fault, now));
         } else if (asked.remove(id)) {
-            // A reply never provokes a reply (R3.20): who waits for it is told on this side.
+            // A reply never provokes a reply (R3.20): the fault is reported on this side.
             actions.add(new Action.Unreadable(new Fault.Unreadable(id, fault)));
         }
     }
 
-    private void judgeId(long id) {
+    private void checkId(long id) {
         if (owed.contains(id)) throw new Fault("duplicate-request", "id " + id);
     }
 
@@ -302,7 +310,7 @@ public final class Session {
     private Frame permit(Message message) {
         if (!isOpen()) throw new Fault.Refused("not-open", "the session is not open");
         if (message instanceof Message.Close || message instanceof Message.Pong) {
-            throw new Fault.Refused("protocol-error", "the session sends CLOSE and PONG itself");
+            throw new Fault.Refused("protocol-error", "only the session itself sends CLOSE and PONG");
         }
         Frame frame = message.toFrame();
         int kind = frame.kind();
@@ -321,36 +329,36 @@ public final class Session {
         if (message instanceof Message.Request request) {
             if (asked.contains(request.id())) throw new Fault.Refused("duplicate-request", "id " + request.id());
             if (asked.size() >= MAX_REQUESTS) {
-                throw new Fault.Refused("try-later", MAX_REQUESTS + " requests wait for an answer");
+                throw new Fault.Refused("try-later", MAX_REQUESTS + " requests are unanswered");
             }
         }
-        if (message instanceof Message.Reply reply) judgeAnswer(reply.id());
-        if (message instanceof Message.Refusal refusal && refusal.id() != 0) judgeAnswer(refusal.id());
+        if (message instanceof Message.Reply reply) checkAnswer(reply.id());
+        if (message instanceof Message.Error error && error.id() != 0) checkAnswer(error.id());
         return frame;
     }
 
-    private void judgeAnswer(long id) {
-        if (!owed.contains(id)) throw new Fault.Refused("no-such-request", "REQUEST " + id + " waits for no answer");
+    private void checkAnswer(long id) {
+        if (!owed.contains(id)) throw new Fault.Refused("no-such-request", "no REQUEST " + id + " is unanswered");
     }
 
     private Action write(Message message, long now) {
-        clock.write(now);
+        clock.sent(now);
         return new Action.Write(message.toFrame().encode());
     }
 
     private Action sendHello(long now) {
-        clock.write(now);
+        clock.sent(now);
         return new Action.Write(new Frame(Hello.KIND, TextEncoding.BINARY, hello.body()).encode());
     }
 
     private Action sendError(long id, long current, Fault fault, long now) {
         TextEncoding wanted = peer.preferred() == TextEncoding.BINARY ? TextEncoding.ASCII : peer.preferred();
         Payload reason = Message.reason(fault.getMessage(), wanted);
-        return write(new Message.Refusal(id, current, fault.code(), reason), now);
+        return write(new Message.Error(id, current, fault.code(), reason), now);
     }
 
-    private void sendClose(int code, String words, long now, List<Action> actions) {
-        actions.add(write(new Message.Close(code, Message.reason(words, TextEncoding.ASCII)), now));
+    private void sendClose(int code, String reason, long now, List<Action> actions) {
+        actions.add(write(new Message.Close(code, Message.reason(reason, TextEncoding.ASCII)), now));
         actions.add(new Action.HalfClose());
         clock.close(now);
         state = State.CLOSING;
@@ -370,12 +378,12 @@ public final class Session {
 
     private void finish(List<Action> actions) {
         state = State.CLOSED;
-        tellEnd(actions);
+        reportEnd(actions);
     }
 
-    private void tellEnd(List<Action> actions) {
-        if (end == null || endIsTold) return;
-        endIsTold = true;
+    private void reportEnd(List<Action> actions) {
+        if (end == null || endIsReported) return;
+        endIsReported = true;
         actions.add(end);
     }
 

@@ -8,7 +8,7 @@ public enum TextEncoding {
     BINARY(null),
     ASCII(StandardCharsets.US_ASCII),
     UTF_8(StandardCharsets.UTF_8),
-    // Charset UTF_16 would take a byte order mark for a choice of order.
+    // The charset UTF_16 would choose its byte order by a byte order mark.
     UTF_16BE(StandardCharsets.UTF_16BE),
     UTF_16LE(StandardCharsets.UTF_16LE);
 
@@ -18,7 +18,7 @@ public enum TextEncoding {
         this.charset = charset;
     }
 
-    /** The encoding of that number, 0 to 4. */
+    /** The encoding with a number from 0 to 4. */
     public static TextEncoding of(int number) {
         return values()[number];
     }

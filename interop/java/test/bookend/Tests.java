@@ -22,7 +22,7 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
-/** The peer's own tests: prints what fails, and ends with 1 if anything does. */
+/** The tests of this peer. Prints each failure and exits with 1 if there is any. */
 final class Tests {
     private static final InetAddress HERE = InetAddress.getLoopbackAddress();
     private static int failures;
@@ -30,42 +30,42 @@ final class Tests {
     private Tests() {}
 
     public static void main(String[] words) throws Exception {
-        is("a frame is what SPEC section 2 shows", "f5f80202000000026869f8f5",
+        is("a frame matches the example of SPEC section 2", "f5f80202000000026869f8f5",
                 HexFormat.of().formatHex(new Message.Plain(Payload.of("hi")).toFrame().encode()));
         is("a length over the limit fails before the body arrives", "too-long 4", faultOf(() -> {
             Decoder decoder = new Decoder(1024);
             decoder.feed(HexFormat.of().parseHex("f5f8020200000401"), 0, 8);
             decoder.next();
         }));
-        is("an odd byte of UTF-16 is named", "bad-text 2",
+        is("an odd byte in UTF-16 is bad-text", "bad-text 2",
                 faultOf(() -> Payload.decode(new byte[] {0x61, 0, 0x61}, TextEncoding.UTF_16LE)));
         is("a lone surrogate is not replaced", "unmappable-text 1", faultOf(() -> Payload.of("a\ud800")));
-        is("a question mark stands for nothing", "unmappable-text 2", faultOf(() -> Payload.of("ab\u20ac", TextEncoding.ASCII)));
-        is("no mark is sent on", "6869", HexFormat.of().formatHex(new Message.Plain(
+        is("an unmappable character is not replaced", "unmappable-text 2", faultOf(() -> Payload.of("ab\u20ac", TextEncoding.ASCII)));
+        is("a forwarded payload has no byte order mark", "6869", HexFormat.of().formatHex(new Message.Plain(
                 Payload.decode(HexFormat.of().parseHex("efbbbfefbbbf6869"), TextEncoding.UTF_8)).toFrame().body()));
-        is("no illegal HELLO is sent", "bad-hello -1", faultOf(() -> new Hello().withName("a\nb").body()));
+        is("an illegal HELLO cannot be encoded", "bad-hello -1", faultOf(() -> new Hello().withName("a\nb").body()));
         is("nothing is sent before HELLO", "not-open -1",
                 faultOf(() -> new Session(Session.Role.CLIENT, new Hello()).send(new Message.Gap(1), 0)));
-        is("a long reason is cut between characters", "200",
+        is("a long reason is truncated between characters", "200",
                 "" + Message.reason("\ud83d\ude00".repeat(60), TextEncoding.UTF_8).octets().length);
-        is("an unknown kind that may be ignored is", "null",
+        is("an unknown kind from 80 on is ignored", "null",
                 "" + Message.parse(new Frame(0x80, TextEncoding.BINARY, new byte[1]), Set.of()));
-        is("a peer is not to blame for a driver that does not read", "true false", "" + isOpenAt(109_000, 50_000) + " " + isOpenAt(110_000, 50_000));
+        is("time without reading does not count against the peer", "true false", "" + isOpenAt(109_000, 50_000) + " " + isOpenAt(110_000, 50_000));
         is("twenty PINGs at once are a flood", "false", "" + takesTwentyPings(0));
-        is("unless they may have waited", "true", "" + takesTwentyPings(10_000));
-        is("an answer that cannot be read is told", "bad-text 1", unreadable());
-        CompletableFuture<String> stalled = CompletableFuture.supplyAsync(Tests::talkToNobody);
-        talk();
-        talkInSecret();
-        leaveThoseWhoFallSilent();
-        talkOverChannels();
-        outlastHaste();
-        is("who does not read is left", "not-open -1, slow-consumer -1", stalled.get(30, TimeUnit.SECONDS));
+        is("twenty PINGs that may have waited unread are not a flood", "true", "" + takesTwentyPings(10_000));
+        is("an unreadable answer is reported for its request", "bad-text 1", unreadable());
+        CompletableFuture<String> stalled = CompletableFuture.supplyAsync(Tests::stall);
+        echoOverStreams();
+        echoOverTls();
+        endAsIdle();
+        echoOverChannels();
+        closeBeforeTheAnswer();
+        is("a peer that does not read ends the connection as slow-consumer", "not-open -1, slow-consumer -1", stalled.get(30, TimeUnit.SECONDS));
         System.out.println(failures == 0 ? "ok" : failures + " failed");
         System.exit(failures == 0 ? 0 : 1);
     }
 
-    /** A client's session with a peer of the same HELLO, whose keepalive is 30 s; open at 0. */
+    /** An open session of a client at time 0. The peer's HELLO is the same, with a keepalive of 30 s. */
     private static Session openSession() {
         Session session = new Session(Session.Role.CLIENT, new Hello());
         byte[] hello = ((Action.Write) session.start(0).get(0)).octets();
@@ -98,15 +98,15 @@ final class Tests {
         return "nothing";
     }
 
-    /** Two connections over streams: each side has a thread, and reads until the other has closed. */
-    private static void talk() throws Exception {
+    /** A client and a server over blocking streams. Each has a thread and reads until the other has closed. */
+    private static void echoOverStreams() throws Exception {
         try (ServerSocket listener = new ServerSocket(0, 1, HERE)) {
-            talk(listener, () -> new Socket(HERE, listener.getLocalPort()));
+            echoOverStreams(listener, () -> new Socket(HERE, listener.getLocalPort()));
         }
     }
 
-    /** The same over TLS, with a certificate made for it. */
-    private static void talkInSecret() throws Exception {
+    /** The same over TLS, with a new certificate. */
+    private static void echoOverTls() throws Exception {
         Path store = Files.createTempDirectory("bookend").resolve("store");
         String tool = Path.of(System.getProperty("java.home"), "bin", "keytool").toString();
         new ProcessBuilder(tool, "-genkeypair", "-keyalg", "EC", "-dname", "CN=bookend", "-storepass", "secret", "-keystore",
@@ -121,16 +121,16 @@ final class Tests {
         SSLContext context = SSLContext.getInstance("TLS");
         context.init(own.getKeyManagers(), trusted.getTrustManagers(), null);
         try (ServerSocket listener = context.getServerSocketFactory().createServerSocket(0, 1, HERE)) {
-            talk(listener, () -> context.getSocketFactory().createSocket(HERE, listener.getLocalPort()));
+            echoOverStreams(listener, () -> context.getSocketFactory().createSocket(HERE, listener.getLocalPort()));
         }
     }
 
-    private static void talk(ServerSocket listener, Callable<Socket> connect) throws Exception {
+    private static void echoOverStreams(ServerSocket listener, Callable<Socket> connect) throws Exception {
         String words = "ü".repeat(100_000);
         CompletableFuture<String> server = CompletableFuture.supplyAsync(() -> {
             try (Connection connection = new Connection(listener.accept(), Session.Role.SERVER, new Hello())) {
                 connection.open();
-                connection.post("welcome", 0); // behind its HELLO
+                connection.post("welcome", 0); // after this side's HELLO
                 for (var it = connection.receive(); it != null; it = connection.receive()) {
                     connection.post(it.message().payload().text() + "!", 0);
                 }
@@ -142,49 +142,49 @@ final class Tests {
         Hello hello = new Hello().withPreferred(TextEncoding.UTF_16LE);
         try (Connection client = new Connection(connect.call(), Session.Role.CLIENT, hello)) {
             client.open();
-            is("what a server says first", "welcome", client.receive().message().payload().text());
+            is("the server's first message arrives", "welcome", client.receive().message().payload().text());
             client.post("grüß", 0);
             client.post(words, 0);
             Payload first = client.receive().message().payload();
-            is("what was said came back, in the encoding that was asked for", "grüß! UTF_16LE", first.text() + " " + first.encoding());
-            is("all of it", "true", "" + client.receive().message().payload().text().equals(words + "!"));
+            is("an echoed text arrives in the preferred encoding", "grüß! UTF_16LE", first.text() + " " + first.encoding());
+            is("a long text is echoed completely", "true", "" + client.receive().message().payload().text().equals(words + "!"));
         }
-        is("the other side ends as well", "over", server.get(10, TimeUnit.SECONDS));
+        is("the other side ends too", "over", server.get(10, TimeUnit.SECONDS));
     }
 
-    /** A peer that says HELLO, and neither reads nor speaks after that. */
-    private static String talkToNobody() {
+    /** The peer sends HELLO, and then neither reads nor sends. */
+    private static String stall() {
         try (ServerSocket listener = new ServerSocket(0, 1, HERE);
                 Connection client = new Connection(new Socket(HERE, listener.getLocalPort()), Session.Role.CLIENT, new Hello());
-                Socket deaf = listener.accept()) {
-            deaf.getOutputStream().write(new Frame(Hello.KIND, TextEncoding.BINARY, new Hello().withKeepalive(0).body()).encode());
+                Socket silent = listener.accept()) {
+            silent.getOutputStream().write(new Frame(Hello.KIND, TextEncoding.BINARY, new Hello().withKeepalive(0).body()).encode());
             client.open();
             String much = "ü".repeat(500_000);
-            String refusal = faultOf(() -> {
+            String refused = faultOf(() -> {
                 for (int time = 0; time < 1000; time++) client.post(much, 0);
             });
-            return refusal + ", " + faultOf(client::receive);
+            return refused + ", " + faultOf(client::receive);
         } catch (IOException error) {
             return error.toString();
         }
     }
 
-    /** A peer that promises a word a second, and says no more after its HELLO. */
-    private static void leaveThoseWhoFallSilent() throws Exception {
+    /** The peer promises bytes each second, and sends nothing after its HELLO. */
+    private static void endAsIdle() throws Exception {
         try (ServerSocket listener = new ServerSocket(0, 1, HERE);
                 Connection client = new Connection(new Socket(HERE, listener.getLocalPort()), Session.Role.CLIENT, new Hello());
                 Socket silent = listener.accept()) {
             silent.getOutputStream().write(new Frame(Hello.KIND, TextEncoding.BINARY, new Hello().withKeepalive(1).body()).encode());
             client.open();
-            is("who falls silent is left", "idle -1", faultOf(client::receive));
+            is("a silent peer ends the connection as idle", "idle -1", faultOf(client::receive));
         }
     }
 
-    /** A server and three clients over channels, all in one thread: each message comes back to who said it. */
-    private static void talkOverChannels() throws Exception {
+    /** A server and three clients over channels in one thread. The server echoes each message. */
+    private static void echoOverChannels() throws Exception {
         int[] ended = {0};
-        StringBuilder heard = new StringBuilder();
-        ChannelConnection.Listener speaker = new ChannelConnection.Listener() {
+        StringBuilder lengths = new StringBuilder();
+        ChannelConnection.Listener sender = new ChannelConnection.Listener() {
             @Override
             public void opened(ChannelConnection connection) {
                 connection.send(new Message.Plain(Payload.of("grüß".repeat(50_000))));
@@ -192,7 +192,7 @@ final class Tests {
 
             @Override
             public void received(ChannelConnection connection, Message message, long number) {
-                heard.append(message.payload().text().length()).append(' ');
+                lengths.append(message.payload().text().length()).append(' ');
                 connection.close(1000);
             }
 
@@ -207,18 +207,18 @@ final class Tests {
                 SocketChannel channel = SocketChannel.open();
                 channel.configureBlocking(false);
                 channel.connect(listener.getLocalAddress());
-                ChannelConnection.register(channel, selector, Session.Role.CLIENT, new Hello(), speaker);
+                ChannelConnection.register(channel, selector, Session.Role.CLIENT, new Hello(), sender);
                 ChannelConnection.register(listener.accept(), selector, Session.Role.SERVER, new Hello(), echo(ended));
             }
             long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
             while (ended[0] < 6 && System.nanoTime() < end) ChannelConnection.turn(selector);
         }
-        is("everyone over channels was answered", "200001 200001 200001 ", heard.toString());
-        is("and ended in good order", "6", "" + ended[0]);
+        is("each client over a channel is answered", "200001 200001 200001 ", lengths.toString());
+        is("each connection over a channel closes normally", "6", "" + ended[0]);
     }
 
-    /** A client that has closed before it can be answered: nobody else notices. */
-    private static void outlastHaste() throws Exception {
+    /** The client has closed before the server answers. Only this connection is affected. */
+    private static void closeBeforeTheAnswer() throws Exception {
         int[] ended = {0};
         Session session = new Session(Session.Role.CLIENT, new Hello());
         ByteArrayOutputStream octets = new ByteArrayOutputStream();
@@ -235,10 +235,10 @@ final class Tests {
                 while (ended[0] == 0 && System.nanoTime() < end) ChannelConnection.turn(selector);
             }
         }
-        is("who is in haste harms nobody", "1", "" + ended[0]);
+        is("a client that closes early ends only its own connection", "1", "" + ended[0]);
     }
 
-    /** Says again what it hears, and counts who has gone in good order. */
+    /** Echoes each message, and counts the connections that closed normally. */
     private static ChannelConnection.Listener echo(int[] ended) {
         return new ChannelConnection.Listener() {
             @Override
