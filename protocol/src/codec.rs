@@ -4,9 +4,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec;
 
 use crate::edge::ConnectionError;
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, checked_length, whole_frame};
-use crate::text::Encoding;
 
 /// A frame that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,8 +25,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
+use crate::encoding::Encoding;
 use crate::error::Error;
-use crate::text::{Encoding, Text};
+use crate::text::Text;
 
 mod channel;
 mod event;

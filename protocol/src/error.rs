@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::text::Encoding;
+use crate::encoding::Encoding;
 
 /// What went wrong, with what was found and what was wanted.
 ///
@@ -239,7 +239,7 @@ impl fmt::Display for Error {
             Error::BadCanary { position, found } => write!(
                 f,
                 "the channel changes bytes: {} (byte {position} of the canary is {found:02x})",
-                crate::hello::canary_damage(position, found)
+                canary_damage(position, found)
             ),
             Error::Version { major } => write!(f, "major version {major}, but this side speaks 1"),
             Error::Malformed { kind, why } => write!(f, "kind {kind:02x}: {why}"),
@@ -273,6 +273,25 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+/// What the first wrong byte of a canary says of the channel (SPEC 4).
+const fn canary_damage(position: u8, found: u8) -> &'static str {
+    match (position, found) {
+        (0, 0x0A) => "CRLF became LF",
+        (1, 0x0D) => "LF became CRLF",
+        (1, 0x00) => "CR became CR NUL",
+        (1, 0x1A) => "LF was dropped",
+        (2, 0x0A) => "^Z was dropped, or CR became CRLF",
+        (3, 0x0D) => "bare LF became CRLF",
+        (4, 0x7F) => "the eighth bit was stripped",
+        (4, 0x11) => "FF was taken for telnet IAC",
+        (5, 0xFF) => "FF was doubled, as telnet IAC",
+        (5, 0x0D) => "XON was swallowed",
+        (7, 0x0A) => "CR became CRLF",
+        (7, 0x01) => "NUL was dropped",
+        _ => "in no way that is known",
+    }
+}
 
 /// The number in a CLOSE or an ERROR (SPEC 6). Unknown ones are legal (R6.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::encoding::Encoding;
 use crate::error::Error;
-use crate::text::Encoding;
 
 /// The first two bytes of a frame.
 pub const START: [u8; 2] = [0xF5, 0xF8];

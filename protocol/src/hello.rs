@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 
 use byteorder::{BigEndian, ByteOrder};
 
+use crate::encoding::{Encoding, Encodings};
 use crate::error::Error;
 use crate::frame::{Frame, HEADER_LENGTH, MAX_LENGTH};
 use crate::kind;
 use crate::line::Line;
-use crate::text::{Encoding, Encodings};
 
 /// The first four bytes of a HELLO's body.
 pub const MAGIC: [u8; 4] = *b"BKND";
@@ -377,23 +377,4 @@ fn judge_opening(body: &[u8]) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// What the first wrong byte of a canary says of the channel (SPEC 4).
-pub(crate) const fn canary_damage(position: u8, found: u8) -> &'static str {
-    match (position, found) {
-        (0, 0x0A) => "CRLF became LF",
-        (1, 0x0D) => "LF became CRLF",
-        (1, 0x00) => "CR became CR NUL",
-        (1, 0x1A) => "LF was dropped",
-        (2, 0x0A) => "^Z was dropped, or CR became CRLF",
-        (3, 0x0D) => "bare LF became CRLF",
-        (4, 0x7F) => "the eighth bit was stripped",
-        (4, 0x11) => "FF was taken for telnet IAC",
-        (5, 0xFF) => "FF was doubled, as telnet IAC",
-        (5, 0x0D) => "XON was swallowed",
-        (7, 0x0A) => "CR became CRLF",
-        (7, 0x01) => "NUL was dropped",
-        _ => "in no way that is known",
-    }
 }

@@ -32,6 +32,7 @@ mod connection;
 pub mod diagnosis;
 #[cfg(feature = "std")]
 mod edge;
+mod encoding;
 #[cfg(feature = "std")]
 mod endpoint;
 mod error;
@@ -52,6 +53,7 @@ pub use codec::{Codec, FrameBuf};
 pub use connection::{Connection, Handle, Next};
 #[cfg(feature = "std")]
 pub use edge::{ConnectionError, Reply};
+pub use encoding::{Encoding, Encodings, UnknownEncodingName};
 #[cfg(feature = "std")]
 pub use endpoint::Batch;
 pub use error::{Code, Error};
@@ -62,7 +64,7 @@ pub use message::{Delivery, MAX_PING, MemberName, Message, PresenceEvent, Probe,
 pub use payload::{Content, Payload};
 pub use session::{Limits, Outcome, Role, Session, State, Step};
 pub use shared::Shared;
-pub use text::{Encoding, Encodings, Text};
+pub use text::Text;
 
 /// The README's programs are tested as they stand there.
 #[cfg(all(doctest, feature = "tokio"))]

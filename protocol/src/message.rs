@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 use byteorder::{BigEndian, ByteOrder};
 use core::num::NonZeroU32;
 
+use crate::encoding::Encoding;
 use crate::error::{Code, Error};
 use crate::frame::Frame;
 use crate::kind;
 use crate::line::is_plain_line;
 use crate::payload::{Content, Payload, write_frame};
-use crate::text::{Encoding, Text, without_bom};
+use crate::text::{Text, without_bom};
 
 /// The longest PING or PONG payload, in bytes (R3.3).
 pub const MAX_PING: usize = 64;

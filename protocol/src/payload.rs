@@ -3,9 +3,10 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::frame::{self, END, OVERHEAD};
-use crate::text::{self, Encoding, Text, without_bom};
+use crate::text::{self, Text, without_bom};
 
 /// A payload that was received: checked, and borrowed from its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::diagnosis::Diagnosis;
+use crate::encoding::{Encoding, Encodings};
 use crate::error::{Code, Error};
 use crate::frame::{Decoder, Frame, START};
 use crate::hello::{Hello, MAX_HELLO, judge_first_frame};
@@ -22,7 +23,6 @@ use crate::kind;
 use crate::message::{Delivery, MAX_PING, Message, Probe, Refusal};
 use crate::payload::{Content, Payload};
 use crate::shared::Shared;
-use crate::text::{Encoding, Encodings};
 use requests::Requests;
 pub use watch::Limits;
 use watch::{Due, Watch};

@@ -7,10 +7,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::waiting::{Answer, Waiting};
 use crate::edge::{ConnectionError, Reply};
+use crate::encoding::Encoding;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, Error};
 use crate::payload::{Content, Payload};
-use crate::text::Encoding;
 
 /// Commands that wait for the connection at most.
 pub(super) const COMMANDS: usize = 256;

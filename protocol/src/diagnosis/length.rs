@@ -8,11 +8,11 @@ use byteorder::{BigEndian, ByteOrder, LittleEndian};
 use super::mistakes::{self as m, Mistake};
 use super::walk::{Reading, Step, declared, fixed_part, follow, is_header, spanning};
 use super::{Confidence, Hypothesis, Stream, find, hex};
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::frame::{HEADER_LENGTH, START};
 use crate::hello::{CANARY, MAGIC, MAX_HELLO};
 use crate::kind;
-use crate::text::Encoding;
 
 /// In the order in which they are named where several fit as well.
 const READINGS: [(&Mistake, Reading); 20] = [

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 
 use super::mistakes::{self as m, Mistake};
 use super::{Confidence, Hypothesis, WINDOW, hex};
-use crate::text::{Encoding, Text};
+use crate::encoding::Encoding;
+use crate::text::Text;
 
 mod plausible;
 

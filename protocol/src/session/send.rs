@@ -6,12 +6,12 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 
 use super::{MAX_REASON, Outcome, Role, Session, State, Step};
+use crate::encoding::Encoding;
 use crate::error::{Code, Error};
 use crate::hello::{Hello, MAX_HELLO};
 use crate::kind;
 use crate::message::Message;
 use crate::payload::{Content, write_frame};
-use crate::text::Encoding;
 
 impl Session {
     /// Moves what the session itself has to say, whole frames, to `out`; it goes before messages that wait (R7.13).
