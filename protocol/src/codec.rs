@@ -3,9 +3,9 @@
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec;
 
-use crate::edge::ConnectionError;
 use crate::encoding::Encoding;
-use crate::error::Error;
+use crate::error::ConnectionError;
+use crate::fault::Fault;
 use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, checked_length, whole_frame};
 
 /// A frame that owns its bytes.
@@ -98,7 +98,7 @@ impl codec::Decoder for Codec {
 
     fn decode_eof(&mut self, source: &mut BytesMut) -> Result<Option<FrameBuf>, ConnectionError> {
         match self.decode(source)? {
-            None if !source.is_empty() => Err(Error::Truncated { arrived: source.len() as u64 }.into()),
+            None if !source.is_empty() => Err(Fault::Truncated { arrived: source.len() as u64 }.into()),
             decoded => Ok(decoded),
         }
     }

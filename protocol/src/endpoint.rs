@@ -7,7 +7,8 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::buffer::ReadBuffer;
-use crate::error::{Code, Error};
+use crate::code::Code;
+use crate::fault::Fault;
 use crate::frame::{MAX_LENGTH, whole_frame};
 use crate::kind;
 use crate::message::Message;
@@ -25,7 +26,7 @@ pub(crate) trait Claim {
     fn claim(&mut self, message: &Message<'_>) -> bool;
 
     /// The REPLY to the request of that id came and was refused.
-    fn refused(&mut self, id: u32, error: Error);
+    fn refused(&mut self, id: u32, fault: Fault);
 }
 
 #[derive(Debug)]
@@ -150,10 +151,10 @@ impl Endpoint {
                 Step::Pong(probe) => {
                     claim.claim(&Message::Pong(probe));
                 }
-                Step::Refused { kind, id, error } => {
+                Step::Refused { kind, id, fault } => {
                     self.refused += 1;
                     if kind == kind::REPLY {
-                        claim.refused(id, error);
+                        claim.refused(id, fault);
                     }
                 }
                 Step::More => {
@@ -461,10 +462,10 @@ impl<'a> Batch<'a> {
                 Step::Pong(probe) => {
                     self.claim.claim(&Message::Pong(probe));
                 }
-                Step::Refused { kind, id, error } => {
+                Step::Refused { kind, id, fault } => {
                     *self.refused += 1;
                     if kind == kind::REPLY {
-                        self.claim.refused(id, error);
+                        self.claim.refused(id, fault);
                     }
                 }
                 Step::Handled => {

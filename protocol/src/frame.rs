@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use crate::encoding::Encoding;
-use crate::error::Error;
+use crate::fault::Fault;
+use crate::misuse::Misuse;
 
 /// The first two bytes of a frame.
 pub const START: [u8; 2] = [0xF5, 0xF8];
@@ -28,8 +29,8 @@ impl<'a> Frame<'a> {
     /// Makes a frame.
     ///
     /// # Errors
-    /// [`Error::TooLong`] for a body over [`MAX_LENGTH`].
-    pub fn new(kind: u8, encoding: Encoding, body: &'a [u8]) -> Result<Frame<'a>, Error> {
+    /// [`Misuse::TooLong`] for a body over [`MAX_LENGTH`].
+    pub fn new(kind: u8, encoding: Encoding, body: &'a [u8]) -> Result<Frame<'a>, Misuse> {
         checked_length(body.len(), MAX_LENGTH)?;
         Ok(Frame { kind, encoding, body })
     }
@@ -93,10 +94,10 @@ pub(crate) fn header(kind: u8, encoding: Encoding, length: u32) -> [u8; HEADER_L
 
 /// `length` as the length field of a body to send, which must not exceed `max`.
 #[inline]
-pub(crate) fn checked_length(length: usize, max: u32) -> Result<u32, Error> {
+pub(crate) fn checked_length(length: usize, max: u32) -> Result<u32, Misuse> {
     match u32::try_from(length) {
         Ok(short) if short <= max => Ok(short),
-        _ => Err(Error::TooLong { offset: 0, length: length as u64, max }),
+        _ => Err(Misuse::TooLong { length: length as u64, max }),
     }
 }
 
@@ -106,7 +107,7 @@ pub(crate) fn checked_length(length: usize, max: u32) -> Result<u32, Error> {
 /// A fault is final: every later call returns it again (R2.14).
 ///
 /// ```
-/// # use bookend::{Decoder, Encoding, Error};
+/// # use bookend::{Decoder, Encoding, Fault};
 /// let mut decoder = Decoder::new(1 << 20);
 /// let read = b"\xF5\xF8\x02\x02\0\0\0\x02hi\xF8\xF5\xF5\xF8";
 /// let mut rest = &read[..];
@@ -114,7 +115,7 @@ pub(crate) fn checked_length(length: usize, max: u32) -> Result<u32, Error> {
 ///     assert_eq!((frame.encoding(), frame.body()), (Encoding::Utf8, &b"hi"[..]));
 /// }
 /// assert_eq!(rest, b"\xF5\xF8"); // keep these, and call again with more behind them
-/// # Ok::<(), Error>(())
+/// # Ok::<(), Fault>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Decoder {
@@ -134,7 +135,7 @@ enum Progress {
         encoding: Encoding,
         length: u32,
     },
-    Failed(Error),
+    Failed(Fault),
 }
 
 impl Decoder {
@@ -169,10 +170,10 @@ impl Decoder {
     /// `None` when there is not enough yet.
     ///
     /// # Errors
-    /// [`Error::BadStart`], [`Error::UnknownEncoding`], [`Error::TooLong`], [`Error::BadEnd`],
+    /// [`Fault::BadStart`], [`Fault::UnknownEncoding`], [`Fault::TooLong`], [`Fault::BadEnd`],
     /// on the first byte or field that proves it (SPEC 2).
     #[inline]
-    pub fn decode<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error> {
+    pub fn decode<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {
         if let Some((frame, rest)) = self.whole(input) {
             self.pass(frame);
             *input = rest;
@@ -194,7 +195,7 @@ impl Decoder {
     }
 
     /// What `decode` does unless a sound frame lies whole in the input.
-    pub(crate) fn decode_in_parts<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error> {
+    pub(crate) fn decode_in_parts<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {
         let step = match self.progress {
             Progress::Failed(error) => Err(error),
             Progress::Header => self.judge_header(input).and_then(|header| match header {
@@ -218,20 +219,20 @@ impl Decoder {
         step
     }
 
-    fn judge_header(&self, input: &[u8]) -> Result<Option<(u8, Encoding, u32)>, Error> {
+    fn judge_header(&self, input: &[u8]) -> Result<Option<(u8, Encoding, u32)>, Fault> {
         for (position, (&found, wanted)) in (0..).zip(input.iter().zip(START)) {
             if found != wanted {
-                return Err(Error::BadStart { offset: self.offset + position, found });
+                return Err(Fault::BadStart { offset: self.offset + position, found });
             }
         }
         let Some(&found) = input.get(3) else { return Ok(None) };
         let Some(encoding) = Encoding::from_byte(found) else {
-            return Err(Error::UnknownEncoding { offset: self.offset + 3, found });
+            return Err(Fault::UnknownEncoding { offset: self.offset + 3, found });
         };
         let Some(&[_, _, kind, _, a, b, c, d]) = input.first_chunk::<HEADER_LENGTH>() else { return Ok(None) };
         let length = u32::from_be_bytes([a, b, c, d]);
         if length > self.limit {
-            return Err(Error::TooLong { offset: self.offset + 4, length: u64::from(length), max: self.limit });
+            return Err(Fault::TooLong { offset: self.offset + 4, length: u64::from(length), max: self.limit });
         }
         Ok(Some((kind, encoding, length)))
     }
@@ -242,12 +243,12 @@ impl Decoder {
         kind: u8,
         encoding: Encoding,
         length: u32,
-    ) -> Result<Option<Frame<'a>>, Error> {
+    ) -> Result<Option<Frame<'a>>, Fault> {
         let end = HEADER_LENGTH + length as usize;
         for (position, wanted) in (end..).zip(END) {
             let Some(&found) = input.get(position) else { return Ok(None) };
             if found != wanted {
-                return Err(Error::BadEnd { offset: self.offset + position as u64, found, length });
+                return Err(Fault::BadEnd { offset: self.offset + position as u64, found, length });
             }
         }
         Ok(Some(Frame { kind, encoding, body: &input[HEADER_LENGTH..end] }))

@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 use byteorder::{BigEndian, ByteOrder};
 use core::num::NonZeroU32;
 
+use crate::code::Code;
 use crate::encoding::Encoding;
-use crate::error::{Code, Error};
+use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::kind;
 use crate::line::is_plain_line;
+use crate::misuse::Misuse;
 use crate::payload::{Content, Payload, write_frame};
 use crate::text::{Text, without_bom};
 
@@ -176,7 +178,7 @@ impl<'a> Delivery<'a> {
 
     /// Reads the body of a DELIVERY.
     #[inline]
-    pub(crate) fn parse(frame: Frame<'a>) -> Result<Delivery<'a>, Error> {
+    pub(crate) fn parse(frame: Frame<'a>) -> Result<Delivery<'a>, Fault> {
         Fields::of(frame).delivery()
     }
 
@@ -191,20 +193,20 @@ impl<'a> Message<'a> {
     /// Reads a frame; `None` for a kind that is to be ignored (R3.6). The hub profile is taken to be in force.
     ///
     /// # Errors
-    /// [`Error::Malformed`], [`Error::UnknownKind`], and [`Error::SecondHello`] for HELLO, which
-    /// [`Hello::parse`](crate::Hello::parse) reads. [`Error::BadText`] leaves the connection alive.
+    /// [`Fault::Malformed`], [`Fault::UnknownKind`], and [`Fault::SecondHello`] for HELLO, which
+    /// [`Hello::parse`](crate::Hello::parse) reads. [`Fault::BadText`] leaves the connection alive.
     #[inline]
-    pub fn parse(frame: Frame<'a>) -> Result<Option<Message<'a>>, Error> {
+    pub fn parse(frame: Frame<'a>) -> Result<Option<Message<'a>>, Fault> {
         if frame.kind() == kind::MESSAGE {
             return Ok(Some(Message::Message(Payload::decode(frame.encoding(), frame.body())?)));
         }
         Message::parse_other(frame)
     }
 
-    fn parse_other(frame: Frame<'a>) -> Result<Option<Message<'a>>, Error> {
+    fn parse_other(frame: Frame<'a>) -> Result<Option<Message<'a>>, Fault> {
         let fields = Fields::of(frame);
         Ok(Some(match frame.kind() {
-            kind::HELLO => return Err(Error::SecondHello),
+            kind::HELLO => return Err(Fault::SecondHello),
             kind::REQUEST => fields.numbered(|id, payload| Message::Request { id, payload })?,
             kind::REPLY => fields.numbered(|id, payload| Message::Reply { id, payload })?,
             kind::ERROR => {
@@ -254,7 +256,7 @@ impl<'a> Message<'a> {
                 }
                 Message::Gap { missed: u64::from_be_bytes(*fixed) }
             }
-            kind if kind < kind::IGNORABLE => return Err(Error::UnknownKind { kind }),
+            kind if kind < kind::IGNORABLE => return Err(Fault::UnknownKind { kind }),
             _ => return Ok(None),
         }))
     }
@@ -281,8 +283,8 @@ impl<'a> Message<'a> {
     /// Appends the frame to `out`, unless its body would be longer than `limit` bytes.
     ///
     /// # Errors
-    /// [`Error::TooLong`]; `out` is as it was.
-    pub fn encode(&self, limit: u32, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// [`Misuse::TooLong`]; `out` is as it was.
+    pub fn encode(&self, limit: u32, out: &mut Vec<u8>) -> Result<(), Misuse> {
         let kind = self.kind();
         let mut write = |fixed: &[u8], payload: Payload<'a>| {
             write_frame(kind, payload.encoding(), fixed, Content::Payload(payload), limit, out)
@@ -344,23 +346,23 @@ impl<'a> Fields<'a> {
         Fields { kind: frame.kind(), encoding: frame.encoding(), body: frame.body() }
     }
 
-    fn malformed(&self, why: &'static str) -> Error {
-        Error::Malformed { kind: self.kind, why }
+    fn malformed(&self, why: &'static str) -> Fault {
+        Fault::Malformed { kind: self.kind, why }
     }
 
     /// The fixed part of `N` bytes, and the payload.
     #[inline]
-    fn fixed<const N: usize>(&self) -> Result<(&'a [u8; N], &'a [u8]), Error> {
+    fn fixed<const N: usize>(&self) -> Result<(&'a [u8; N], &'a [u8]), Fault> {
         self.body.split_first_chunk().ok_or(self.malformed("the body is shorter than its fixed part"))
     }
 
-    fn numbered(&self, make: impl FnOnce(NonZeroU32, Payload<'a>) -> Message<'a>) -> Result<Message<'a>, Error> {
+    fn numbered(&self, make: impl FnOnce(NonZeroU32, Payload<'a>) -> Message<'a>) -> Result<Message<'a>, Fault> {
         let (fixed, payload) = self.fixed::<4>()?;
         let id = NonZeroU32::new(u32::from_be_bytes(*fixed)).ok_or(self.malformed("an id must not be 0"))?;
         Ok(make(id, Payload::decode(self.encoding, payload)?))
     }
 
-    fn text(&self, payload: &'a [u8]) -> Result<Text<'a>, Error> {
+    fn text(&self, payload: &'a [u8]) -> Result<Text<'a>, Fault> {
         if self.encoding == Encoding::Binary {
             return Err(self.malformed("the payload is text, so the encoding is not 0"));
         }
@@ -368,14 +370,14 @@ impl<'a> Fields<'a> {
     }
 
     /// A reason that is not valid text is an empty one (R3.21).
-    fn reason(&self, payload: &'a [u8]) -> Result<Text<'a>, Error> {
+    fn reason(&self, payload: &'a [u8]) -> Result<Text<'a>, Fault> {
         match self.text(payload) {
-            Err(Error::BadText { .. }) => self.text(&[]),
+            Err(Fault::BadText { .. }) => self.text(&[]),
             checked => checked,
         }
     }
 
-    fn probe(&self) -> Result<Probe<'a>, Error> {
+    fn probe(&self) -> Result<Probe<'a>, Fault> {
         if self.encoding != Encoding::Binary {
             return Err(self.malformed("the encoding is 0"));
         }
@@ -383,7 +385,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline]
-    fn delivery(&self) -> Result<Delivery<'a>, Error> {
+    fn delivery(&self) -> Result<Delivery<'a>, Fault> {
         let (fixed, rest) = self.fixed::<{ Delivery::FIXED_LENGTH }>()?;
         let (name, payload) =
             rest.split_at_checked(fixed[24].into()).ok_or(self.malformed("the body is shorter than its fixed part"))?;

@@ -4,8 +4,9 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use crate::encoding::Encoding;
-use crate::error::Error;
+use crate::fault::Fault;
 use crate::frame::{self, END, OVERHEAD};
+use crate::misuse::Misuse;
 use crate::text::{self, Text, without_bom};
 
 /// A payload that was received: checked, and borrowed from its frame.
@@ -21,9 +22,9 @@ impl<'a> Payload<'a> {
     /// Checks `bytes` as `encoding`.
     ///
     /// # Errors
-    /// [`Error::BadText`] (R5.8).
+    /// [`Fault::BadText`] (R5.8).
     #[inline]
-    pub fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Payload<'a>, Error> {
+    pub fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Payload<'a>, Fault> {
         match encoding {
             Encoding::Binary => Ok(Payload::Binary(bytes)),
             encoding => Text::decode(encoding, bytes).map(Payload::Text),
@@ -132,7 +133,7 @@ pub(crate) fn write_frame(
     content: Content<'_>,
     limit: u32,
     out: &mut Vec<u8>,
-) -> Result<(), Error> {
+) -> Result<(), Misuse> {
     let Some(payload) = content.ready(encoding) else {
         return write_converted(kind, encoding, fixed, content, limit, out);
     };
@@ -153,7 +154,7 @@ fn write_converted(
     content: Content<'_>,
     limit: u32,
     out: &mut Vec<u8>,
-) -> Result<(), Error> {
+) -> Result<(), Misuse> {
     let start = out.len();
     let text = match content {
         Content::Text(text) | Content::TextIn(_, text) => Cow::Borrowed(text),
@@ -181,7 +182,7 @@ fn write_converted(
 mod tests {
     use super::*;
 
-    fn body(content: Content<'_>) -> Result<Vec<u8>, Error> {
+    fn body(content: Content<'_>) -> Result<Vec<u8>, Misuse> {
         let mut out = Vec::new();
         write_frame(2, content.encoding(Encoding::Utf8), &[], content, 64, &mut out)?;
         Ok(out[frame::HEADER_LENGTH..out.len() - END.len()].to_vec())
@@ -193,7 +194,7 @@ mod tests {
         let passed_on = |encoding, bytes| body(Content::Payload(Payload::decode(encoding, bytes).expect("is legal")));
         assert_eq!(passed_on(Encoding::Utf8, b"\xEF\xBB\xBF\xEF\xBB\xBFa"), Ok(b"a".to_vec()));
         assert_eq!(passed_on(Encoding::Utf16Le, b"\xFF\xFE\xFF\xFEa\0"), Ok(b"a\0".to_vec()));
-        let refused = Error::UnmappableText { encoding: Encoding::Utf16Be, offset: 0 };
+        let refused = Misuse::UnmappableText { encoding: Encoding::Utf16Be, offset: 0 };
         assert_eq!(passed_on(Encoding::Utf16Be, b"\xFE\xFF\xFF\xFE"), Err(refused));
         assert_eq!(passed_on(Encoding::Binary, b"\xEF\xBB\xBFa"), Ok(b"\xEF\xBB\xBFa".to_vec()));
     }

@@ -8,7 +8,8 @@ use core::fmt;
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
 use crate::encoding::Encoding;
-use crate::error::Error;
+use crate::fault::Fault;
+use crate::misuse::Misuse;
 
 /// Text that has been checked against its encoding, borrowed from a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +33,9 @@ impl<'a> Text<'a> {
     /// Checks `bytes`, and takes one byte order mark off (R5.1 to R5.7).
     ///
     /// # Errors
-    /// [`Error::BadText`] with the offset of the first illegal sequence; [`Encoding::Binary`] has no legal text.
+    /// [`Fault::BadText`] with the offset of the first illegal sequence; [`Encoding::Binary`] has no legal text.
     #[inline]
-    pub fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Text<'a>, Error> {
+    pub fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Text<'a>, Fault> {
         let bom = bom(encoding);
         let marked = !bom.is_empty() && bytes.starts_with(bom);
         let text = if marked { &bytes[bom.len()..] } else { bytes };
@@ -53,7 +54,7 @@ impl<'a> Text<'a> {
         };
         match checked {
             Ok(form) => Ok(Text(form)),
-            Err(offset) => Err(Error::BadText { encoding, offset: bytes.len() - text.len() + offset }),
+            Err(offset) => Err(Fault::BadText { encoding, offset: bytes.len() - text.len() + offset }),
         }
     }
 
@@ -127,11 +128,11 @@ impl fmt::Display for Text<'_> {
 /// (R5.5); on an error `out` is as it was.
 ///
 /// # Errors
-/// [`Error::UnmappableText`]: US-ASCII cannot carry it, or it begins with U+FFFE in UTF-16 (R5.15).
+/// [`Misuse::UnmappableText`]: US-ASCII cannot carry it, or it begins with U+FFFE in UTF-16 (R5.15).
 /// [`Encoding::Binary`] takes the bytes of UTF-8.
-pub fn encode(encoding: Encoding, text: &str, out: &mut Vec<u8>) -> Result<(), Error> {
+pub fn encode(encoding: Encoding, text: &str, out: &mut Vec<u8>) -> Result<(), Misuse> {
     if let Some((offset, _)) = unmappable(encoding, text).next() {
-        return Err(Error::UnmappableText { encoding, offset });
+        return Err(Misuse::UnmappableText { encoding, offset });
     }
     match encoding {
         Encoding::Binary | Encoding::Ascii => out.extend_from_slice(text.as_bytes()),
@@ -259,7 +260,7 @@ mod tests {
     fn what_an_encoding_cannot_carry_is_refused_or_shown() {
         // [R5.13] [R5.15]
         let refused = |encoding, text: &str| encode(encoding, text, &mut Vec::new()).err();
-        let error = |encoding, offset| Some(Error::UnmappableText { encoding, offset });
+        let error = |encoding, offset| Some(Misuse::UnmappableText { encoding, offset });
         assert_eq!(refused(Encoding::Ascii, "grüß"), error(Encoding::Ascii, 2));
         assert_eq!(refused(Encoding::Utf16Le, "\u{FFFE}a"), error(Encoding::Utf16Le, 0));
         assert_eq!(refused(Encoding::Utf16Be, "a\u{FFFE}"), None);
@@ -278,7 +279,7 @@ mod tests {
             assert_eq!(marked, plain);
         }
         let refused = encode(Encoding::Utf16Be, "\u{FEFF}\u{FFFE}", &mut Vec::new());
-        assert_eq!(refused, Err(Error::UnmappableText { encoding: Encoding::Utf16Be, offset: 3 }));
+        assert_eq!(refused, Err(Misuse::UnmappableText { encoding: Encoding::Utf16Be, offset: 3 }));
     }
 
     #[test]
@@ -290,7 +291,7 @@ mod tests {
             encode(Encoding::Utf16Le, &text, &mut bytes).expect("UTF-16 carries it");
             assert_eq!(Text::decode(Encoding::Utf16Le, &bytes).expect("is legal").to_str(), text);
             let broken = [&bytes[..2 * lead + 2], b"b\0"].concat();
-            let error = Error::BadText { encoding: Encoding::Utf16Le, offset: 2 * lead };
+            let error = Fault::BadText { encoding: Encoding::Utf16Le, offset: 2 * lead };
             assert_eq!(Text::decode(Encoding::Utf16Le, &broken), Err(error));
             assert_eq!(Text::decode(Encoding::Utf16Le, &bytes[..2 * lead + 2]), Err(error));
         }
