@@ -6,7 +6,7 @@ use tokio_util::codec;
 use crate::encoding::Encoding;
 use crate::error::ConnectionError;
 use crate::fault::Fault;
-use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, checked_length, whole_frame};
+use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, checked_length};
 
 /// A frame that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl FrameBuf {
     #[inline]
     #[must_use]
     pub fn as_frame(&self) -> Frame<'_> {
-        let (frame, _) = whole_frame(&self.wire, MAX_LENGTH).expect("made of a sound frame");
+        let (frame, _) = Frame::split_first(&self.wire).expect("made of a sound frame");
         frame
     }
 

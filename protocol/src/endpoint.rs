@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::buffer::ReadBuffer;
 use crate::code::Code;
 use crate::fault::Fault;
-use crate::frame::{MAX_LENGTH, whole_frame};
+use crate::frame::Frame;
 use crate::kind;
 use crate::message::Message;
 use crate::payload::Payload;
@@ -127,7 +127,7 @@ impl Endpoint {
     #[inline]
     pub(crate) fn advance(&mut self, claim: &mut dyn Claim) -> Option<Front> {
         self.release();
-        if let Some((frame, _)) = whole_frame(self.backlog.filled(), MAX_LENGTH) {
+        if let Some((frame, _)) = Frame::split_first(self.backlog.filled()) {
             return Some(Front::Backlog(frame.wire_length()));
         }
         let mut rest = self.buffer.filled();
@@ -184,7 +184,7 @@ impl Endpoint {
                 &self.backlog.filled()[..length]
             }
         };
-        let (frame, _) = whole_frame(bytes, MAX_LENGTH).expect("`advance` has found a whole frame");
+        let (frame, _) = Frame::split_first(bytes).expect("`advance` has found a whole frame");
         Message::parse(frame).ok().flatten().expect("the session has judged it")
     }
 
@@ -478,7 +478,7 @@ impl<'a> Batch<'a> {
     }
 
     fn next_kept(&mut self) -> Option<Message<'a>> {
-        let (frame, rest) = whole_frame(self.kept, MAX_LENGTH).expect("only whole frames are kept");
+        let (frame, rest) = Frame::split_first(self.kept).expect("only whole frames are kept");
         self.used.backlog += frame.wire_length();
         *self.number = self.numbers.pop_front().unwrap_or_default();
         self.kept = rest;

@@ -35,6 +35,47 @@ impl<'a> Frame<'a> {
         Ok(Frame { kind, encoding, body })
     }
 
+    /// The frame that `bytes` begins with, and what follows it; `None` unless all of the frame is there and sound.
+    ///
+    /// For frames that this program wrote or checked before; a [`Decoder`] reads a stream and names its faults.
+    ///
+    /// ```
+    /// # use bookend::Frame;
+    /// let (frame, rest) = Frame::split_first(b"\xF5\xF8\x02\x02\0\0\0\x02hi\xF8\xF5\xF5\xF8").unwrap();
+    /// assert_eq!((frame.body(), rest), (&b"hi"[..], &b"\xF5\xF8"[..]));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn split_first(bytes: &'a [u8]) -> Option<(Frame<'a>, &'a [u8])> {
+        whole_frame(bytes, MAX_LENGTH)
+    }
+
+    /// Appends a frame to `out` whose body is `parts`, one after the other, with one reservation.
+    ///
+    /// ```
+    /// # use bookend::{Encoding, Frame, MAX_LENGTH, kind};
+    /// let mut out = Vec::new();
+    /// let to = 7_u32.to_be_bytes();
+    /// Frame::encode_parts(kind::POST, Encoding::Utf8, [&to, b"hi"], MAX_LENGTH, &mut out)?;
+    /// assert_eq!(out, b"\xF5\xF8\x12\x02\0\0\0\x06\0\0\0\x07hi\xF8\xF5");
+    /// # Ok::<(), bookend::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Misuse::TooLong`] for a body of more than `max` bytes, or [`MAX_LENGTH`]; `out` is unchanged.
+    #[inline]
+    pub fn encode_parts<const N: usize>(
+        kind: u8,
+        encoding: Encoding,
+        parts: [&[u8]; N],
+        max: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        let length = checked_length(parts.iter().map(|part| part.len()).sum(), max.min(MAX_LENGTH))?;
+        append(header(kind, encoding, length), parts, length as usize, out);
+        Ok(())
+    }
+
     /// The kind byte; [`kind`](crate::kind) has the constants (SPEC 3).
     #[inline]
     #[must_use]
@@ -66,10 +107,7 @@ impl<'a> Frame<'a> {
     /// Appends the frame to `out`, with one reservation.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.reserve(self.wire_length());
-        out.extend_from_slice(&self.header());
-        out.extend_from_slice(self.body);
-        out.extend_from_slice(&END);
+        append(self.header(), [self.body], self.body.len(), out);
     }
 
     /// The header, the body and END for a vectored write: a large body is not copied.
@@ -85,9 +123,45 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The eight bytes in front of a body of `length` bytes.
+/// Appends a whole frame to `out`; the parts of its body have `length` bytes together.
 #[inline]
-pub(crate) fn header(kind: u8, encoding: Encoding, length: u32) -> [u8; HEADER_LENGTH] {
+fn append<const N: usize>(header: [u8; HEADER_LENGTH], parts: [&[u8]; N], length: usize, out: &mut Vec<u8>) {
+    out.reserve(length + OVERHEAD);
+    out.extend_from_slice(&header);
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+    out.extend_from_slice(&END);
+}
+
+/// Appends a frame to `out` whose body's length is known only once the body is there: the header's
+/// place is kept, `body` appends, then the header and END are written. On an error `out` is as it was.
+pub(crate) fn append_with(
+    kind: u8,
+    encoding: Encoding,
+    max: u32,
+    out: &mut Vec<u8>,
+    body: impl FnOnce(&mut Vec<u8>) -> Result<(), Misuse>,
+) -> Result<(), Misuse> {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEADER_LENGTH]);
+    let written = body(out).and_then(|()| checked_length(out.len() - start - HEADER_LENGTH, max));
+    match written {
+        Ok(length) => {
+            out[start..start + HEADER_LENGTH].copy_from_slice(&header(kind, encoding, length));
+            out.extend_from_slice(&END);
+            Ok(())
+        }
+        Err(misuse) => {
+            out.truncate(start);
+            Err(misuse)
+        }
+    }
+}
+
+/// The eight bytes before a body of `length` bytes.
+#[inline]
+fn header(kind: u8, encoding: Encoding, length: u32) -> [u8; HEADER_LENGTH] {
     let word = (0xF5F8_u64 << 48) | (u64::from(kind) << 40) | (u64::from(encoding as u8) << 32) | u64::from(length);
     word.to_be_bytes()
 }
@@ -257,7 +331,7 @@ impl Decoder {
 
 /// The frame at the start of `input` and what is behind it, if all of it is there and sound.
 #[inline]
-pub(crate) fn whole_frame(input: &[u8], limit: u32) -> Option<(Frame<'_>, &[u8])> {
+fn whole_frame(input: &[u8], limit: u32) -> Option<(Frame<'_>, &[u8])> {
     let (&[start, start_end, kind, encoding, a, b, c, d], rest) = input.split_first_chunk::<HEADER_LENGTH>()?;
     let length = u32::from_be_bytes([a, b, c, d]);
     let encoding = Encoding::from_byte(encoding)?;

@@ -10,7 +10,7 @@ use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::kind;
-use crate::line::is_plain_line;
+use crate::line::{MAX_LINE, is_plain_line};
 use crate::misuse::Misuse;
 use crate::payload::{Content, Payload, write_frame};
 use crate::text::{Text, without_bom};
@@ -182,6 +182,19 @@ impl<'a> Delivery<'a> {
         Fields::of(frame).delivery()
     }
 
+    /// The fixed part of the body, which the name and the payload follow: for a writer that has the bytes of the
+    /// payload already.
+    #[must_use]
+    pub fn fixed_part(&self) -> [u8; Delivery::FIXED_LENGTH] {
+        let mut fixed = [0; Delivery::FIXED_LENGTH];
+        BigEndian::write_u32(&mut fixed, self.from);
+        BigEndian::write_u32(&mut fixed[4..], self.to);
+        BigEndian::write_u64(&mut fixed[8..], self.seq);
+        BigEndian::write_u64(&mut fixed[16..], self.time);
+        fixed[24] = u8::try_from(self.name.len()).expect("a plain line has 64 bytes at most");
+        fixed
+    }
+
     /// The sender's name; empty for the hub itself.
     #[must_use]
     pub fn name(&self) -> &'a str {
@@ -316,15 +329,12 @@ impl<'a> Message<'a> {
                 write(&fixed, Payload::Text(name.0))
             }
             Message::Post { to, payload } => write(&to.to_be_bytes(), payload),
-            Message::Delivery(Delivery { from, to, seq, time, name, payload }) => {
-                let mut fixed = [0; Delivery::FIXED_LENGTH + crate::line::MAX_LINE];
-                BigEndian::write_u32(&mut fixed, from);
-                BigEndian::write_u32(&mut fixed[4..], to);
-                BigEndian::write_u64(&mut fixed[8..], seq);
-                BigEndian::write_u64(&mut fixed[16..], time);
-                fixed[24] = u8::try_from(name.len()).expect("a plain line has 64 bytes at most");
-                fixed[Delivery::FIXED_LENGTH..Delivery::FIXED_LENGTH + name.len()].copy_from_slice(name.as_bytes());
-                write(&fixed[..Delivery::FIXED_LENGTH + name.len()], payload)
+            Message::Delivery(delivery) => {
+                let mut fixed = [0; Delivery::FIXED_LENGTH + MAX_LINE];
+                let (front, rest) = fixed.split_at_mut(Delivery::FIXED_LENGTH);
+                front.copy_from_slice(&delivery.fixed_part());
+                rest[..delivery.name.len()].copy_from_slice(delivery.name.as_bytes());
+                write(&fixed[..Delivery::FIXED_LENGTH + delivery.name.len()], delivery.payload)
             }
             Message::Gap { missed } => write(&missed.to_be_bytes(), Payload::Binary(&[])),
         }

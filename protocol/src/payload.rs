@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::encoding::Encoding;
 use crate::fault::Fault;
-use crate::frame::{self, END, OVERHEAD};
+use crate::frame::{self, Frame};
 use crate::misuse::Misuse;
 use crate::text::{self, Text, without_bom};
 
@@ -137,13 +137,7 @@ pub(crate) fn write_frame(
     let Some(payload) = content.ready(encoding) else {
         return write_converted(kind, encoding, fixed, content, limit, out);
     };
-    let length = frame::checked_length(fixed.len() + payload.len(), limit)?;
-    out.reserve(length as usize + OVERHEAD);
-    out.extend_from_slice(&frame::header(kind, encoding, length));
-    out.extend_from_slice(fixed);
-    out.extend_from_slice(payload);
-    out.extend_from_slice(&END);
-    Ok(())
+    Frame::encode_parts(kind, encoding, [fixed, payload], limit, out)
 }
 
 /// The same for text whose length is known only once it has been converted, or that cannot go as it came.
@@ -155,27 +149,15 @@ fn write_converted(
     limit: u32,
     out: &mut Vec<u8>,
 ) -> Result<(), Misuse> {
-    let start = out.len();
     let text = match content {
         Content::Text(text) | Content::TextIn(_, text) => Cow::Borrowed(text),
         Content::Payload(Payload::Text(text)) => text.to_str(),
         Content::Binary(_) | Content::Payload(Payload::Binary(_)) => unreachable!("binary is ready as it is"),
     };
-    out.extend_from_slice(&frame::header(kind, encoding, 0));
-    out.extend_from_slice(fixed);
-    let converted = text::encode(encoding, &text, out)
-        .and_then(|()| frame::checked_length(out.len() - start - frame::HEADER_LENGTH, limit));
-    match converted {
-        Ok(length) => {
-            out[start..start + frame::HEADER_LENGTH].copy_from_slice(&frame::header(kind, encoding, length));
-            out.extend_from_slice(&END);
-            Ok(())
-        }
-        Err(error) => {
-            out.truncate(start);
-            Err(error)
-        }
-    }
+    frame::append_with(kind, encoding, limit, out, |out| {
+        out.extend_from_slice(fixed);
+        text::encode(encoding, &text, out)
+    })
 }
 
 #[cfg(test)]
@@ -185,7 +167,7 @@ mod tests {
     fn body(content: Content<'_>) -> Result<Vec<u8>, Misuse> {
         let mut out = Vec::new();
         write_frame(2, content.encoding(Encoding::Utf8), &[], content, 64, &mut out)?;
-        Ok(out[frame::HEADER_LENGTH..out.len() - END.len()].to_vec())
+        Ok(out[frame::HEADER_LENGTH..out.len() - frame::END.len()].to_vec())
     }
 
     #[test]
