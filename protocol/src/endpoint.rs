@@ -8,8 +8,9 @@ use core::time::Duration;
 
 use crate::buffer::ReadBuffer;
 use crate::code::Code;
+use crate::encoding::Encoding;
 use crate::fault::Fault;
-use crate::frame::Frame;
+use crate::frame::{END, Frame, HEADER_LENGTH};
 use crate::kind;
 use crate::message::Message;
 use crate::payload::Payload;
@@ -71,6 +72,8 @@ struct Used {
 /// Where a message for the application lies, at the front of its buffer, and how many bytes its frame has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Front {
+    /// A MESSAGE in this encoding.
+    Plain(Encoding, usize),
     Buffer(usize),
     Backlog(usize),
 }
@@ -132,8 +135,8 @@ impl Endpoint {
         }
         let mut rest = self.buffer.filled();
         let before = rest.len();
-        if self.session.receive_plain(&mut rest, self.now).is_some() {
-            return Some(Front::Buffer(before - rest.len()));
+        if let Some(payload) = self.session.receive_plain(&mut rest, self.now) {
+            return Some(Front::Plain(payload.encoding(), before - rest.len()));
         }
         self.advance_in_buffer(claim).map(Front::Buffer)
     }
@@ -173,6 +176,12 @@ impl Endpoint {
     #[inline]
     pub(crate) fn front(&mut self, front: Front) -> Message<'_> {
         let bytes = match front {
+            Front::Plain(encoding, length) => {
+                self.used.buffer = length;
+                self.number = self.session.frame_number();
+                let body = &self.buffer.filled()[HEADER_LENGTH..length - END.len()];
+                return Message::Message(Payload::decode(encoding, body).expect("the session has judged it"));
+            }
             Front::Buffer(length) => {
                 self.used.buffer = length;
                 self.number = self.session.frame_number();

@@ -216,6 +216,12 @@ impl<'a> Message<'a> {
         Message::parse_other(frame)
     }
 
+    /// Reads the body of a POST.
+    #[inline]
+    pub(crate) fn parse_post(frame: Frame<'a>) -> Result<Message<'a>, Fault> {
+        Fields::of(frame).post()
+    }
+
     fn parse_other(frame: Frame<'a>) -> Result<Option<Message<'a>>, Fault> {
         let fields = Fields::of(frame);
         Ok(Some(match frame.kind() {
@@ -257,10 +263,7 @@ impl<'a> Message<'a> {
                 let name = MemberName::new(fields.text(name)?).ok_or(fields.malformed(NOT_A_NAME))?;
                 Message::Presence { member: BigEndian::read_u32(fixed), event, name }
             }
-            kind::POST => {
-                let (fixed, payload) = fields.fixed::<4>()?;
-                Message::Post { to: u32::from_be_bytes(*fixed), payload: Payload::decode(fields.encoding, payload)? }
-            }
+            kind::POST => fields.post()?,
             kind::DELIVERY => Message::Delivery(fields.delivery()?),
             kind::GAP => {
                 let (fixed, rest) = fields.fixed::<8>()?;
@@ -370,6 +373,12 @@ impl<'a> Fields<'a> {
         let (fixed, payload) = self.fixed::<4>()?;
         let id = NonZeroU32::new(u32::from_be_bytes(*fixed)).ok_or(self.malformed("an id must not be 0"))?;
         Ok(make(id, Payload::decode(self.encoding, payload)?))
+    }
+
+    #[inline]
+    fn post(&self) -> Result<Message<'a>, Fault> {
+        let (fixed, payload) = self.fixed::<4>()?;
+        Ok(Message::Post { to: u32::from_be_bytes(*fixed), payload: Payload::decode(self.encoding, payload)? })
     }
 
     fn text(&self, payload: &'a [u8]) -> Result<Text<'a>, Fault> {

@@ -237,70 +237,83 @@ impl Session {
     /// [`explain`](Session::explain) finds the mistake behind it.
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        let received = self.receive_whole(input, now, |session, frame| match frame.kind() {
-            kind::MESSAGE => plain(frame).map(Message::Message),
-            kind::DELIVERY => {
-                session.judge_kind(kind::DELIVERY).and(Delivery::parse(frame)).ok().map(Message::Delivery)
-            }
-            _ => None,
-        });
-        match received {
-            Some(message) => Step::Message(message),
-            None => self.receive_any(input, now),
+        if self.state != State::Open {
+            return self.receive_unless_open(input, now);
         }
+        let offset = self.decoder.offset();
+        self.watch.heard(offset + input.len() as u64, now);
+        let Some((frame, rest)) = self.decoder.whole(input) else { return self.receive_in_parts(input, now) };
+        self.decoder.pass(frame);
+        self.next_frame = self.next_frame.wrapping_add(1);
+        *input = rest;
+        if let Some(message) = self.message_of(frame) {
+            self.watch.other_frame();
+            return Step::Message(message);
+        }
+        let step = self.take(frame, now);
+        self.note_fault(offset);
+        step
+    }
+
+    /// The fast path: the message of a frame that only the application has to know of, in an encoding that is accepted.
+    #[inline]
+    fn message_of<'a>(&self, frame: Frame<'a>) -> Option<Message<'a>> {
+        if frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
+            return None;
+        }
+        let message = match frame.kind() {
+            kind::MESSAGE => return plain(frame).map(Message::Message),
+            kind::DELIVERY => Delivery::parse(frame).ok().map(Message::Delivery),
+            kind::POST => Message::parse_post(frame).ok(),
+            _ => None,
+        };
+        message.filter(|_| self.judge_kind(frame.kind()).is_ok())
     }
 
     /// A whole and sound MESSAGE at the start of `input`; `None`, and nothing done, for all else.
     #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn receive_plain<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Payload<'a>> {
-        self.receive_whole(input, now, |_, frame| if frame.kind() == kind::MESSAGE { plain(frame) } else { None })
-    }
-
-    /// The fast path: uses the frame at the start of `input` if all of it is there, in an encoding that is accepted, and
-    /// `parse` makes something of it that only the application has to know of. Else nothing is done.
-    #[inline]
-    fn receive_whole<'a, T>(
-        &mut self,
-        input: &mut &'a [u8],
-        now: Duration,
-        parse: impl FnOnce(&Session, Frame<'a>) -> Option<T>,
-    ) -> Option<T> {
         if self.state != State::Open {
             return None;
         }
         let total = self.decoder.offset() + input.len() as u64;
         let (frame, rest) = self.decoder.whole(input)?;
-        if frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
+        if frame.kind() != kind::MESSAGE || frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
             return None;
         }
-        let parsed = parse(self, frame)?;
+        let payload = plain(frame)?;
         self.decoder.pass(frame);
         self.watch.heard(total, now);
         self.watch.other_frame();
         self.next_frame = self.next_frame.wrapping_add(1);
         *input = rest;
-        Some(parsed)
+        Some(payload)
     }
 
-    fn receive_any<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        if self.state != State::Open {
-            return self.receive_unless_open(input, now);
-        }
-        self.watch.heard(self.decoder.offset() + input.len() as u64, now);
+    /// What `receive` does unless a sound frame lies whole in the input.
+    fn receive_in_parts<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         let offset = self.decoder.offset();
-        let step = match self.decoder.decode(input) {
-            Ok(Some(frame)) => self.take(frame, now),
+        let step = match self.decoder.decode_in_parts(input) {
+            Ok(Some(frame)) => {
+                self.next_frame = self.next_frame.wrapping_add(1);
+                self.take(frame, now)
+            }
             Ok(None) => {
                 self.watch.partial(offset, self.decoder.expected(), now);
                 Step::More
             }
             Err(fault) => self.fail(fault, now),
         };
+        self.note_fault(offset);
+        step
+    }
+
+    /// Remembers the frame at `offset` if the session has ended in it.
+    fn note_fault(&mut self, offset: u64) {
         if self.state != State::Open {
             self.fault_at = offset;
         }
-        step
     }
 
     fn receive_unless_open<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
@@ -336,7 +349,10 @@ impl Session {
             return self.fail(fault, now);
         }
         match decoded {
-            Ok(Some(frame)) if frame.kind() == kind::CLOSE => self.take(frame, now),
+            Ok(Some(frame)) if frame.kind() == kind::CLOSE => {
+                self.next_frame = self.next_frame.wrapping_add(1);
+                self.take(frame, now)
+            }
             Ok(Some(frame)) => match hello_of(frame) {
                 Ok(hello) => self.open(hello, now),
                 Err(fault) => self.fail(fault, now),
@@ -376,8 +392,8 @@ impl Session {
         Step::Opened
     }
 
+    /// Judges and takes a frame, which [`frame_number`](Session::frame_number) counts already.
     fn take<'a>(&mut self, frame: Frame<'a>, now: Duration) -> Step<'a> {
-        self.next_frame = self.next_frame.wrapping_add(1);
         let flood = if frame.body().is_empty() { self.watch.empty_frame(now) } else { Ok(()) };
         if let Err(fault) = flood.and_then(|()| self.judge_kind(frame.kind())) {
             return self.fail(fault, now);
