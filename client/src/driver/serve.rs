@@ -240,7 +240,7 @@ impl Driver {
             None => connection.queue(outgoing.content.content()),
         };
         match queued {
-            Ok(()) => flight.push(outgoing),
+            Ok(_) => flight.push(outgoing),
             // The session is over, and will tell why.
             Err(Misuse::NotOpen) => self.queue.push_front(outgoing),
             Err(error) => self.settle(outgoing.done, Err(SendError::Invalid(error))),
