@@ -286,7 +286,7 @@ impl<S: Read + Write> Connection<S> {
         let now = self.start.elapsed();
         // Who was away a while finds what has come meanwhile, and judges the peer's time only after that.
         if now.saturating_sub(self.seen) < AWAY {
-            self.endpoint.on_time(now);
+            self.endpoint.tick(now);
         }
         if let Err(error) = self.write_all() {
             self.failure.get_or_insert(error);
