@@ -1,19 +1,21 @@
 //! The blocking connection: a session over `Read + Write`, for programs without an asynchronous runtime.
 
+mod answers;
+
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use crate::code::Code;
-use crate::endpoint::{Batch, Claim, Endpoint};
+use crate::endpoint::{Batch, Endpoint};
 use crate::error::{ConnectionError, Reply};
-use crate::fault::Fault;
 use crate::hello::Hello;
 use crate::message::Message;
 use crate::misuse::Misuse;
 use crate::payload::Content;
 use crate::session::{Limits, Outcome, Role, Session, State};
+use answers::Answers;
 
 /// How long a read of a `TcpStream` lasts at most, so that PINGs go out in time.
 const TICK: Duration = Duration::from_millis(250);
@@ -359,45 +361,4 @@ impl<S: Read + Write> Connection<S> {
 
 fn is_tick(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
-}
-
-/// The one answer, and the one PONG, that the caller waits for.
-#[derive(Debug, Default)]
-struct Answers {
-    wanted: Option<NonZeroU32>,
-    answer: Option<Result<Reply, ConnectionError>>,
-    /// The last barrier that the peer has answered.
-    reached: Option<u64>,
-}
-
-impl Answers {
-    fn settle(&mut self, id: u32, answer: Result<Reply, ConnectionError>) -> bool {
-        let wanted = self.wanted.is_some_and(|wanted| wanted.get() == id);
-        if wanted {
-            self.wanted = None;
-            self.answer = Some(answer);
-        }
-        wanted
-    }
-}
-
-impl Claim for Answers {
-    fn claim(&mut self, message: &Message<'_>) -> bool {
-        match message {
-            Message::Reply { id, payload } => self.settle(id.get(), Ok(Reply::of(*payload))),
-            Message::Error(refusal) => {
-                let reason = refusal.reason.to_str().into_owned();
-                self.settle(refusal.id, Err(ConnectionError::Refused { code: refusal.code, reason }))
-            }
-            _ => false,
-        }
-    }
-
-    fn reached(&mut self, ordinal: u64) {
-        self.reached = self.reached.max(Some(ordinal));
-    }
-
-    fn refused(&mut self, id: u32, fault: Fault) {
-        self.settle(id, Err(ConnectionError::Unreadable(fault)));
-    }
 }
