@@ -49,6 +49,21 @@ pub struct Connection<S> {
 
 /// Connects by TCP and opens a session.
 ///
+/// ```no_run
+/// use bookend::{Code, ConnectionError, Hello, Message, blocking};
+/// # fn main() -> Result<(), ConnectionError> {
+/// let mut connection = blocking::connect_tcp("127.0.0.1:4000", Hello::new().with_name("ann")?)?;
+/// connection.send("hello")?;
+/// while let Some(message) = connection.next()? {
+///     if let Message::Message(payload) = message {
+///         println!("{}", payload.text().unwrap_or_default());
+///         break;
+///     }
+/// }
+/// connection.close(Code::NORMAL, "")?;
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 /// The stream's or the handshake's.
 pub fn connect_tcp(address: impl ToSocketAddrs, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
@@ -56,6 +71,20 @@ pub fn connect_tcp(address: impl ToSocketAddrs, hello: Hello) -> Result<Connecti
 }
 
 /// Opens a session on a TCP stream that was accepted.
+///
+/// ```no_run
+/// use bookend::{ConnectionError, Hello, Message, blocking};
+/// # fn main() -> Result<(), ConnectionError> {
+/// let listener = std::net::TcpListener::bind("127.0.0.1:4000")?;
+/// let (stream, _) = listener.accept()?;
+/// let mut connection = blocking::accept_tcp(stream, Hello::new())?;
+/// while let Some(message) = connection.next()? {
+///     if let Message::Request { id, .. } = message {
+///         connection.reply(id, "42")?;
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 /// The stream's or the handshake's.
