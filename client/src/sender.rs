@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bookend::{Code, Content, Encoding, Error, Payload, Reply};
+use bookend::{Code, Content, Encoding, Misuse, Payload, Reply};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -42,7 +42,7 @@ pub enum SendError {
         reason: String,
     },
     /// It cannot be sent: too long, not to be had in that encoding. Nothing was sent.
-    Invalid(Error),
+    Invalid(Misuse),
     /// Nothing was sent: the client has closed; or it was for one member, and the session that knew the member ended.
     NotSent,
     /// The session ended before the confirmation came: it may have arrived or not.

@@ -1,17 +1,21 @@
 //! The blocking connection: a session over `Read + Write`, for programs without an asynchronous runtime.
 
+mod answers;
+
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use crate::edge::{ConnectionError, Reply};
-use crate::endpoint::{Batch, Claim, Endpoint};
-use crate::error::{Code, Error};
+use crate::code::Code;
+use crate::endpoint::{Batch, Endpoint};
+use crate::error::{ConnectionError, Reply};
 use crate::hello::Hello;
 use crate::message::Message;
+use crate::misuse::Misuse;
 use crate::payload::Content;
 use crate::session::{Limits, Outcome, Role, Session, State};
+use answers::Answers;
 
 /// How long a read of a `TcpStream` lasts at most, so that PINGs go out in time.
 const TICK: Duration = Duration::from_millis(250);
@@ -45,6 +49,21 @@ pub struct Connection<S> {
 
 /// Connects by TCP and opens a session.
 ///
+/// ```no_run
+/// use bookend::{Code, ConnectionError, Hello, Message, blocking};
+/// # fn main() -> Result<(), ConnectionError> {
+/// let mut connection = blocking::connect_tcp("127.0.0.1:4000", Hello::new().with_name("ann")?)?;
+/// connection.send("hello")?;
+/// while let Some(message) = connection.next()? {
+///     if let Message::Message(payload) = message {
+///         println!("{}", payload.text().unwrap_or_default());
+///         break;
+///     }
+/// }
+/// connection.close(Code::NORMAL, "")?;
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 /// The stream's or the handshake's.
 pub fn connect_tcp(address: impl ToSocketAddrs, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
@@ -52,6 +71,20 @@ pub fn connect_tcp(address: impl ToSocketAddrs, hello: Hello) -> Result<Connecti
 }
 
 /// Opens a session on a TCP stream that was accepted.
+///
+/// ```no_run
+/// use bookend::{ConnectionError, Hello, Message, blocking};
+/// # fn main() -> Result<(), ConnectionError> {
+/// let listener = std::net::TcpListener::bind("127.0.0.1:4000")?;
+/// let (stream, _) = listener.accept()?;
+/// let mut connection = blocking::accept_tcp(stream, Hello::new())?;
+/// while let Some(message) = connection.next()? {
+///     if let Message::Request { id, .. } = message {
+///         connection.reply(id, "42")?;
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 /// The stream's or the handshake's.
@@ -171,38 +204,35 @@ impl<S: Read + Write> Connection<S> {
     /// Sends a MESSAGE: it has been given to the stream when this returns.
     ///
     /// # Errors
-    /// [`Error::TooLong`], [`Error::UnmappableText`], [`Error::EncodingRefused`], [`Error::NotOpen`]: nothing was
+    /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
     /// sent and the session lives. Else why the session ended.
     pub fn send<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
-        let (session, out) = self.endpoint.outgoing();
-        session.message(content.into(), out)?;
+        self.endpoint.queue(|session, out| session.message(content.into(), out))?;
         self.flush()
     }
 
     /// Answers a request.
     ///
     /// # Errors
-    /// As [`send`](Connection::send), and [`Error::NoSuchRequest`].
+    /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
     pub fn reply<'c>(&mut self, id: NonZeroU32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
-        let (session, out) = self.endpoint.outgoing();
-        session.reply(id, content.into(), out)?;
+        self.endpoint.queue(|session, out| session.reply(id, content.into(), out))?;
         self.flush()
     }
 
     /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
     ///
     /// # Errors
-    /// As [`send`](Connection::send), and [`Error::UnknownKind`] if the peer is not a hub.
+    /// As [`send`](Connection::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub fn post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
-        let (session, out) = self.endpoint.outgoing();
-        session.post(to, content.into(), out)?;
+        self.endpoint.queue(|session, out| session.post(to, content.into(), out))?;
         self.flush()
     }
 
     /// Answers a request, or the message that was received last, by an ERROR; the connection lives (R3.19).
     ///
     /// # Errors
-    /// [`Error::NoSuchRequest`]; else why the session ended.
+    /// [`Misuse::NoSuchRequest`]; else why the session ended.
     pub fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
         let number = self.endpoint.number();
         match id {
@@ -224,8 +254,7 @@ impl<S: Read + Write> Connection<S> {
         content: impl Into<Content<'c>>,
         timeout: Duration,
     ) -> Result<Reply, ConnectionError> {
-        let (session, out) = self.endpoint.outgoing();
-        let id = session.request(content.into(), out)?;
+        let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
         self.answers.wanted = Some(id);
         let waited = self.wait_until(|answers| answers.answer.is_some(), timeout);
         if waited.is_err() {
@@ -233,15 +262,15 @@ impl<S: Read + Write> Connection<S> {
             self.endpoint.session.forget(id);
         }
         waited?;
-        self.answers.answer.take().unwrap_or(Err(Error::NotOpen.into()))
+        self.answers.answer.take().unwrap_or(Err(Misuse::NotOpen.into()))
     }
 
     /// Keeps what comes for others until the answer has come.
     fn wait_until(&mut self, holds: impl Fn(&Answers) -> bool, timeout: Duration) -> Result<(), ConnectionError> {
         let since = Instant::now();
         while !holds(&self.answers) {
-            if let Some(length) = self.endpoint.advance_in_buffer(&mut self.answers) {
-                self.endpoint.keep(length);
+            if let Some(front) = self.endpoint.advance_in_buffer(&mut self.answers) {
+                self.endpoint.keep(front);
                 if self.endpoint.is_backlog_full() {
                     return Err(ConnectionError::Backlog);
                 }
@@ -250,7 +279,7 @@ impl<S: Read + Write> Connection<S> {
                     return Err(ConnectionError::Timeout);
                 }
                 if !self.turn()? {
-                    return Err(Error::NotOpen.into());
+                    return Err(Misuse::NotOpen.into());
                 }
             }
         }
@@ -263,15 +292,8 @@ impl<S: Read + Write> Connection<S> {
     /// # Errors
     /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; else why the session ended.
     pub fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
-        if !self.endpoint.dirty {
-            return self.wait_until(Answers::ponged, timeout);
-        }
-        let number = self.answers.next_barrier();
-        let (session, out) = self.endpoint.outgoing();
-        let ping = crate::Probe::new(&number).expect("eight bytes");
-        session.encode(&Message::Ping(ping), out)?;
-        self.endpoint.dirty = false;
-        self.wait_until(Answers::ponged, timeout)
+        let ordinal = self.endpoint.barrier()?;
+        self.wait_until(|answers| answers.reached >= Some(ordinal), timeout)
     }
 
     /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too, or for 2 s.
@@ -295,7 +317,7 @@ impl<S: Read + Write> Connection<S> {
         let now = self.start.elapsed();
         // Who was away a while finds what has come meanwhile, and judges the peer's time only after that.
         if now.saturating_sub(self.seen) < AWAY {
-            self.endpoint.on_time(now);
+            self.endpoint.tick(now);
         }
         if let Err(error) = self.write_all() {
             self.failure.get_or_insert(error);
@@ -328,7 +350,7 @@ impl<S: Read + Write> Connection<S> {
         // What can still be read may say why, if it comes soon.
         match self.wait_until(|_| false, Limits::default().close_timeout) {
             Err(ConnectionError::Backlog | ConnectionError::Timeout) | Ok(()) => {
-                self.finish().and(Err(Error::NotOpen.into()))
+                self.finish().and(Err(Misuse::NotOpen.into()))
             }
             Err(ended) => Err(ended),
         }
@@ -368,56 +390,4 @@ impl<S: Read + Write> Connection<S> {
 
 fn is_tick(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
-}
-
-/// The one answer, and the one PONG, that the caller waits for.
-#[derive(Debug, Default)]
-struct Answers {
-    wanted: Option<NonZeroU32>,
-    answer: Option<Result<Reply, ConnectionError>>,
-    barrier: u64,
-    ponged: u64,
-}
-
-impl Answers {
-    fn next_barrier(&mut self) -> [u8; 8] {
-        self.barrier += 1;
-        self.barrier.to_be_bytes()
-    }
-
-    fn ponged(&self) -> bool {
-        self.ponged == self.barrier
-    }
-
-    fn settle(&mut self, id: u32, answer: Result<Reply, ConnectionError>) -> bool {
-        let wanted = self.wanted.is_some_and(|wanted| wanted.get() == id);
-        if wanted {
-            self.wanted = None;
-            self.answer = Some(answer);
-        }
-        wanted
-    }
-}
-
-impl Claim for Answers {
-    fn claim(&mut self, message: &Message<'_>) -> bool {
-        match message {
-            Message::Reply { id, payload } => self.settle(id.get(), Ok(Reply::of(*payload))),
-            Message::Error(refusal) => {
-                let reason = refusal.reason.to_str().into_owned();
-                self.settle(refusal.id, Err(ConnectionError::Refused { code: refusal.code, reason }))
-            }
-            Message::Pong(probe) => {
-                if let Ok(number) = probe.as_bytes().try_into() {
-                    self.ponged = u64::from_be_bytes(number).min(self.barrier);
-                }
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn refused(&mut self, id: u32, error: Error) {
-        self.settle(id, Err(error.into()));
-    }
 }

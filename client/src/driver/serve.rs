@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bookend::{Code, Connection, ConnectionError, Error, Message, Outcome};
+use bookend::{Code, Connection, ConnectionError, Message, Misuse, Outcome};
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -206,9 +206,7 @@ impl Driver {
                     let _gone = done.send(answered.map_err(|error| match error {
                         ConnectionError::Refused { code, reason } => SendError::Refused { code, reason },
                         ConnectionError::Timeout => SendError::TimedOut,
-                        ConnectionError::Protocol { error, diagnosis: None } if is_of_the_message(error) => {
-                            SendError::Invalid(error)
-                        }
+                        ConnectionError::Misuse(misuse) if misuse != Misuse::NotOpen => SendError::Invalid(misuse),
                         _ => SendError::Unconfirmed,
                     }));
                 };
@@ -242,9 +240,9 @@ impl Driver {
             None => connection.queue(outgoing.content.content()),
         };
         match queued {
-            Ok(()) => flight.push(outgoing),
+            Ok(_) => flight.push(outgoing),
             // The session is over, and will tell why.
-            Err(Error::NotOpen) => self.queue.push_front(outgoing),
+            Err(Misuse::NotOpen) => self.queue.push_front(outgoing),
             Err(error) => self.settle(outgoing.done, Err(SendError::Invalid(error))),
         }
     }
@@ -308,12 +306,4 @@ impl Driver {
         again.append(&mut self.queue);
         self.queue = again;
     }
-}
-
-/// Is the message wrong, and not the session over?
-fn is_of_the_message(error: Error) -> bool {
-    matches!(
-        error,
-        Error::TooLong { .. } | Error::UnmappableText { .. } | Error::EncodingRefused { .. } | Error::TooManyRequests
-    )
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::waiting::{Answer, Waiting};
-use crate::edge::{ConnectionError, Reply};
+use crate::code::Code;
 use crate::endpoint::Endpoint;
-use crate::error::{Code, Error};
-use crate::payload::{Content, Payload};
-use crate::text::Encoding;
+use crate::error::{ConnectionError, Reply};
+use crate::misuse::Misuse;
+use crate::payload::{Content, OwnedContent};
 
 /// Commands that wait for the connection at most.
 pub(super) const COMMANDS: usize = 256;
@@ -26,44 +26,16 @@ pub struct Handle {
 
 #[derive(Debug)]
 pub(super) enum Command {
-    Message(Owned, Done),
-    Post(u32, Owned, Done),
-    Reply(NonZeroU32, Owned, Done),
-    Request(Owned, oneshot::Sender<Result<oneshot::Receiver<Answer>, Error>>),
+    Message(OwnedContent, Done),
+    Post(u32, OwnedContent, Done),
+    Reply(NonZeroU32, OwnedContent, Done),
+    Request(OwnedContent, oneshot::Sender<Result<oneshot::Receiver<Answer>, Misuse>>),
     Refuse(NonZeroU32, Code, String, Done),
     Barrier(oneshot::Sender<Result<(), ConnectionError>>),
     Close(Code, String),
 }
 
-type Done = oneshot::Sender<Result<(), Error>>;
-
-/// [`Content`] that outlives its maker.
-#[derive(Debug)]
-pub(super) enum Owned {
-    Binary(Vec<u8>),
-    Text(Option<Encoding>, String),
-}
-
-impl From<Content<'_>> for Owned {
-    fn from(content: Content<'_>) -> Owned {
-        match content {
-            Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)) => Owned::Binary(bytes.to_vec()),
-            Content::Text(text) => Owned::Text(None, text.into()),
-            Content::TextIn(encoding, text) => Owned::Text(Some(encoding), text.into()),
-            Content::Payload(Payload::Text(text)) => Owned::Text(Some(text.encoding()), text.to_str().into_owned()),
-        }
-    }
-}
-
-impl Owned {
-    fn content(&self) -> Content<'_> {
-        match self {
-            Owned::Binary(bytes) => Content::Binary(bytes),
-            Owned::Text(None, text) => Content::Text(text),
-            Owned::Text(Some(encoding), text) => Content::TextIn(*encoding, text),
-        }
-    }
-}
+type Done = oneshot::Sender<Result<(), Misuse>>;
 
 impl Handle {
     pub(super) fn new(commands: mpsc::Sender<Command>) -> Handle {
@@ -73,40 +45,40 @@ impl Handle {
     /// Sends a MESSAGE: it is on its way to the stream when this returns.
     ///
     /// # Errors
-    /// As [`Connection::send`](super::Connection::send); [`Error::NotOpen`] once the connection is gone.
+    /// As [`Connection::send`](super::Connection::send); [`Misuse::NotOpen`] once the connection is gone.
     pub async fn send(&self, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
-        let content = Owned::from(content.into());
+        let content = OwnedContent::from(content.into());
         self.call(|done| Command::Message(content, done)).await
     }
 
     /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
     ///
     /// # Errors
-    /// As [`send`](Handle::send), and [`Error::UnknownKind`] if the peer is not a hub.
+    /// As [`send`](Handle::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub async fn post(&self, to: u32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
-        let content = Owned::from(content.into());
+        let content = OwnedContent::from(content.into());
         self.call(|done| Command::Post(to, content, done)).await
     }
 
     /// Answers a request.
     ///
     /// # Errors
-    /// As [`send`](Handle::send), and [`Error::NoSuchRequest`].
+    /// As [`send`](Handle::send), and [`Misuse::NoSuchRequest`].
     pub async fn reply(&self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
-        let content = Owned::from(content.into());
+        let content = OwnedContent::from(content.into());
         self.call(|done| Command::Reply(id, content, done)).await
     }
 
     /// Sends a REQUEST and waits for its answer; answers may come in any order.
     ///
     /// # Errors
-    /// As [`send`](Handle::send), [`Error::TooManyRequests`], [`ConnectionError::Timeout`], and
+    /// As [`send`](Handle::send), [`Misuse::TooManyRequests`], [`ConnectionError::Timeout`], and
     /// [`ConnectionError::Refused`] if the answer is an ERROR.
     pub async fn request(&self, content: impl Into<Content<'_>>, timeout: Duration) -> Result<Reply, ConnectionError> {
-        let content = Owned::from(content.into());
+        let content = OwnedContent::from(content.into());
         let waited = tokio::time::timeout(timeout, async {
             let answer = self.call(|done| Command::Request(content, done)).await?;
-            answer.await.unwrap_or(Err(Error::NotOpen.into()))
+            answer.await.unwrap_or(Err(Misuse::NotOpen.into()))
         });
         // Who waits no longer is forgotten by the connection when its receiver is gone.
         waited.await.unwrap_or(Err(ConnectionError::Timeout))
@@ -115,7 +87,7 @@ impl Handle {
     /// Answers a request by an ERROR.
     ///
     /// # Errors
-    /// [`Error::NoSuchRequest`], and [`Error::NotOpen`] once the connection is gone.
+    /// [`Misuse::NoSuchRequest`], and [`Misuse::NotOpen`] once the connection is gone.
     pub async fn refuse(&self, id: NonZeroU32, code: Code, detail: &str) -> Result<(), ConnectionError> {
         self.call(|done| Command::Refuse(id, code, detail.into(), done)).await
     }
@@ -126,8 +98,8 @@ impl Handle {
     /// Why the session ended.
     pub async fn barrier(&self) -> Result<(), ConnectionError> {
         let (sender, receiver) = oneshot::channel();
-        self.commands.send(Command::Barrier(sender)).await.map_err(|_| Error::NotOpen)?;
-        receiver.await.unwrap_or(Err(Error::NotOpen.into()))
+        self.commands.send(Command::Barrier(sender)).await.map_err(|_| Misuse::NotOpen)?;
+        receiver.await.unwrap_or(Err(Misuse::NotOpen.into()))
     }
 
     /// Sends CLOSE behind what was sent before, with the code's name and `detail`, which may be empty, as the reason.
@@ -137,40 +109,43 @@ impl Handle {
 
     async fn call<T>(
         &self,
-        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+        command: impl FnOnce(oneshot::Sender<Result<T, Misuse>>) -> Command,
     ) -> Result<T, ConnectionError> {
         let (sender, receiver) = oneshot::channel();
-        self.commands.send(command(sender)).await.map_err(|_| Error::NotOpen)?;
-        Ok(receiver.await.map_err(|_| Error::NotOpen)??)
+        self.commands.send(command(sender)).await.map_err(|_| Misuse::NotOpen)?;
+        Ok(receiver.await.map_err(|_| Misuse::NotOpen)??)
     }
 }
 
 impl Command {
-    /// Queues what is to be sent and tells who asked for it. Who is gone needs no answer.
+    /// Queues what is to be sent and answers the task that sent the command, which may be gone.
     pub(super) fn carry_out(self, endpoint: &mut Endpoint, waiting: &mut Waiting) {
-        let (session, out) = endpoint.outgoing();
         match self {
             Command::Message(content, done) => {
-                let _gone = done.send(session.message(content.content(), out));
+                let _ = done.send(endpoint.queue(|session, out| session.message(content.as_content(), out)));
             }
             Command::Post(to, content, done) => {
-                let _gone = done.send(session.post(to, content.content(), out));
+                let _ = done.send(endpoint.queue(|session, out| session.post(to, content.as_content(), out)));
             }
             Command::Reply(id, content, done) => {
-                let _gone = done.send(session.reply(id, content.content(), out));
+                let _ = done.send(endpoint.queue(|session, out| session.reply(id, content.as_content(), out)));
             }
             Command::Request(content, done) => {
                 for id in waiting.abandoned() {
-                    session.forget(id);
+                    endpoint.session.forget(id);
                 }
-                let asked = session.request(content.content(), out).map(|id| waiting.expect(id));
-                let _gone = done.send(asked);
+                let asked = endpoint.queue(|session, out| session.request(content.as_content(), out));
+                let _ = done.send(asked.map(|id| waiting.expect(id)));
             }
             Command::Refuse(id, code, detail, done) => {
-                let _gone = done.send(session.refuse_request(id, code, &detail));
+                let _ = done.send(endpoint.session.refuse_request(id, code, &detail));
             }
-            // An error drops the sender, which tells who waits.
-            Command::Barrier(done) => drop(waiting.barrier(done, endpoint)),
+            Command::Barrier(done) => match endpoint.barrier() {
+                Ok(ordinal) => waiting.barrier(ordinal, done),
+                Err(misuse) => {
+                    let _ = done.send(Err(misuse.into()));
+                }
+            },
             Command::Close(code, detail) => endpoint.close_behind(code, detail),
         }
     }

@@ -111,7 +111,7 @@ impl Peer for Member {
                 Step::Message(Message::Error(refusal)) => return Err(refusal.reason.to_str().into_owned()),
                 Step::Opened if !self.0.hub_profile() => return Err("it is no hub".into()),
                 Step::Pong(_) => take(Event::Pong),
-                Step::Refused { error, .. } => return Err(error.to_string()),
+                Step::Refused { fault, .. } => return Err(fault.to_string()),
                 Step::More => break,
                 Step::Message(_) | Step::Opened | Step::Handled => {}
             }
@@ -130,7 +130,7 @@ impl Peer for Member {
     fn judge_end(&mut self, end: End, unused: &[u8], now: Duration) -> Option<String> {
         match end {
             End::Closed => self.0.end_of_stream(unused.len(), now),
-            End::Silent => self.0.on_time(self.0.deadline()?),
+            End::Silent => self.0.tick(self.0.deadline()?),
         }
         self.fault(unused)
     }
