@@ -2,7 +2,8 @@
 
 mod control;
 
-pub(crate) use control::{Census, Target};
+pub(crate) use control::Census;
+pub use control::{ConnectionList, RoomList, RoomReport, Target};
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -25,6 +26,7 @@ use crate::framed;
 use crate::mailbox::Mailbox;
 use crate::report::{Closed, Ending, Report};
 use crate::room::{Joined, Member, Room};
+#[cfg(feature = "tls")]
 use crate::tls::{self, Tls};
 
 /// The room of whoever names none.
@@ -189,6 +191,7 @@ impl Hub {
     }
 
     /// Serves one connection that begins with a TLS handshake, until it is over.
+    #[cfg(feature = "tls")]
     pub fn serve_tls<S, P>(&self, stream: S, peer: P, tls: &Tls) -> impl Future<Output = ()> + use<S, P>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -384,6 +387,7 @@ impl Peer {
     }
 
     /// The peer, who has shown a certificate for `subject`.
+    #[cfg(feature = "tls")]
     pub(crate) fn certified(self, subject: &str) -> Peer {
         let label = format!("{}({subject})", self.label);
         Peer { label: label.into(), certified: true, ..self }

@@ -13,6 +13,21 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! | feature | adds | packages to build |
+//! |---|---|---|
+//! | none | the hub, its listeners and tokens | about 30 |
+//! | `tls` | [`Tls`], [`Hub::serve_tls`], [`Listener::run_tls`] | about 45 |
+//! | `admin` | [`Admin`], the HTTP service for operators | 15 more |
+//! | `daemon` (default) | the program `bookend-server`, with both of the above | about 80 |
+//!
+//! A program that embeds the hub turns the default off:
+//!
+//! ```toml
+//! bookend-server = { version = "0.1", default-features = false, features = ["tls"] }
+//! ```
+//!
 //! # Layout
 //!
 //! Data goes one way, from a sender's stream to the room's log and from there to each member's stream:
@@ -28,9 +43,11 @@
 //! - `counters`, `report`, `metrics`: what is counted, what is told of one connection and of all.
 
 mod access;
+#[cfg(feature = "admin")]
 mod admin;
 mod admission;
 mod block;
+#[cfg(feature = "tls")]
 mod certificate;
 mod config;
 mod connection;
@@ -51,14 +68,19 @@ mod scratch;
 mod seat;
 mod services;
 mod terminal;
+#[cfg(feature = "tls")]
 mod tls;
 
 pub use access::{Access, Grant, Right, Rights, TokensFault, make_token};
+#[cfg(feature = "admin")]
 pub use admin::{Admin, AdminOrder, AdminRules, AdminToken, Reach};
+#[cfg(feature = "tls")]
 pub use certificate::Certificate;
 pub use config::Config;
-pub use hub::{Farewell, Hub, Peer};
+pub use hub::{ConnectionList, Farewell, Hub, Peer, RoomList, RoomReport, Target};
 #[cfg(unix)]
 pub use listen::UnixListener;
 pub use listen::{Address, ListenError, Listener};
+pub use report::{Closed, Report};
+#[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsFile, TlsFiles};

@@ -1,5 +1,6 @@
 //! The door: where the hub listens, and the connections that come.
 
+#[cfg(feature = "admin")]
 mod admin;
 #[cfg(unix)]
 mod unix;
@@ -15,6 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::hub::Hub;
 use crate::services;
+#[cfg(feature = "tls")]
 use crate::tls::Tls;
 
 #[cfg(unix)]
@@ -125,6 +127,7 @@ impl Listener {
     }
 
     /// Serves every connection that comes and speaks TLS, for ever.
+    #[cfg(feature = "tls")]
     pub async fn run_tls(self, hub: Hub, tls: Tls) {
         loop {
             let (stream, address) = self.accept(&hub).await;

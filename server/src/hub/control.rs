@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use bookend::{Payload, Text};
-use serde::Serialize;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::timeout;
 
@@ -21,30 +20,39 @@ use crate::report::{Closed, Report};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// All connections.
-#[derive(Debug, Serialize)]
-pub(crate) struct ConnectionList {
-    connections: Vec<Report>,
-    /// Connections that have given no answer in a second.
-    unanswered: usize,
-    /// The last that ended, the latest one last.
-    closed: Vec<Closed>,
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "admin", derive(serde::Serialize))]
+pub struct ConnectionList {
+    /// Those that answered, by number.
+    pub connections: Vec<Report>,
+    /// Connections that did not answer within a second.
+    pub unanswered: usize,
+    /// The connections that ended last, the latest one last.
+    pub closed: Vec<Closed>,
 }
 
 /// All rooms.
-#[derive(Debug, Serialize)]
-pub(crate) struct RoomList {
-    rooms: Vec<RoomReport>,
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "admin", derive(serde::Serialize))]
+pub struct RoomList {
+    /// By name.
+    pub rooms: Vec<RoomReport>,
 }
 
 /// One room.
-#[derive(Debug, Serialize)]
-struct RoomReport {
-    room: Box<str>,
-    members: usize,
-    /// Messages to everyone, since the room began.
-    messages: u64,
-    log_bytes: usize,
-    crowd: bool,
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "admin", derive(serde::Serialize))]
+pub struct RoomReport {
+    /// Its name.
+    pub room: Box<str>,
+    /// How many members it has.
+    pub members: usize,
+    /// Messages to everyone since the room began.
+    pub messages: u64,
+    /// Bytes in its log.
+    pub log_bytes: usize,
+    /// Has it more members than `Config::crowd`?
+    pub crowd: bool,
 }
 
 /// All rooms in numbers.
@@ -56,10 +64,12 @@ pub(crate) struct Census {
     pub(crate) log_bytes: usize,
 }
 
-/// Whom an operator means.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Target {
+/// The connection that [`Hub::kick`] closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// By its number.
     Connection(u64),
+    /// By the number of its member.
     Member(u32),
 }
 
@@ -88,7 +98,7 @@ impl Hub {
     }
 
     /// How each connection is, as it says itself, and which have ended.
-    pub(crate) async fn connections(&self) -> ConnectionList {
+    pub async fn connections(&self) -> ConnectionList {
         // A connection answers one at a time.
         let _inquiry = self.shared.inquiry.lock().await;
         let (asked, mut answers) = unbounded_channel();
@@ -122,7 +132,8 @@ impl Hub {
     }
 
     /// All rooms, by name.
-    pub(crate) fn rooms(&self) -> RoomList {
+    #[must_use]
+    pub fn rooms(&self) -> RoomList {
         let rooms: Vec<_> = lock(&self.shared.rooms).by_name.values().cloned().collect();
         let mut reports: Vec<_> = rooms
             .iter()
@@ -156,12 +167,13 @@ impl Hub {
     }
 
     /// How many connections there are.
-    pub(crate) fn connection_count(&self) -> usize {
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
         lock(&self.shared.connections).by_number.len()
     }
 
     /// Closes a connection at once, for a reason in words. Its label, if it is there.
-    pub(crate) fn kick(&self, target: Target, why: &str) -> Option<Arc<str>> {
+    pub fn kick(&self, target: Target, why: &str) -> Option<Arc<str>> {
         let mailbox = match target {
             Target::Connection(number) => lock(&self.shared.connections).by_number.get(&number)?.clone(),
             Target::Member(member) => {
@@ -177,7 +189,7 @@ impl Hub {
     }
 
     /// Says something to everyone in a room, or in all rooms, as the hub itself. In how many rooms?
-    pub(crate) fn announce(&self, room: Option<&str>, text: &str) -> usize {
+    pub fn announce(&self, room: Option<&str>, text: &str) -> usize {
         let rooms: Vec<_> = match room {
             Some(name) => lock(&self.shared.rooms).by_name.get(name).cloned().into_iter().collect(),
             None => lock(&self.shared.rooms).by_name.values().cloned().collect(),
