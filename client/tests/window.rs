@@ -238,5 +238,5 @@ fn who_is_not_let_in_or_is_thrown_out_is_told_why_and_the_exit_code_says_so() {
     terminal.shows("closed"); // and the window stays
     terminal.presses("C-d");
     let screen = terminal.shows("code 1");
-    assert!(screen.contains("the token's time is over"), "{screen}");
+    assert!(screen.contains("the token has expired"), "{screen}");
 }

@@ -10,10 +10,12 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 
-use crate::hub::LOBBY;
+use crate::hex::hex;
 
 pub use file::TokensFault;
 
+/// The room of a peer that names none.
+pub(crate) const LOBBY: &str = "lobby";
 /// Bytes of a SHA-256.
 const DIGEST: usize = 32;
 
@@ -25,7 +27,7 @@ pub enum Right {
     Read = 1,
     /// Say something in a room.
     Write = 2,
-    /// Control the hub, through its admin listener: only where the token is for all rooms.
+    /// OperatorRequest the hub, through its admin listener: only where the token is for all rooms.
     Admin = 4,
 }
 
@@ -201,7 +203,7 @@ impl Grant {
     }
 
     /// The room of whoever names none: the lobby, or the first one that the token is for.
-    pub(crate) fn home(&self) -> &str {
+    pub(crate) fn default_room(&self) -> &str {
         match &self.0.rooms {
             Some(rooms) if !rooms.iter().any(|name| **name == *LOBBY) => rooms.first().map_or(LOBBY, |room| room),
             _ => LOBBY,
@@ -227,10 +229,6 @@ pub fn make_token(
         Ok(_right) => Ok((token, entry)),
         Err(faults) => Err(faults.iter().map(TokensFault::text).collect::<Vec<_>>().join("; ")),
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Debug for Rights {
@@ -265,7 +263,7 @@ mod tests {
             assert!(access.check(wrong.as_bytes()).is_none(), "{wrong}");
         }
         let grant = access.check(b"sesame").unwrap();
-        assert_eq!((grant.name(), grant.home()), ("ann", "ops"));
+        assert_eq!((grant.name(), grant.default_room()), ("ann", "ops"));
         assert!(grant.may(Right::Read, "lab") && !grant.may(Right::Write, "ops") && !access.has_operators());
         assert!(!grant.may(Right::Read, "lobby") && !grant.may_everywhere(Right::Read));
         assert_eq!(access.without_token(false), Rights::NONE);
@@ -285,8 +283,11 @@ mod tests {
     fn a_token_for_all_rooms_begins_in_the_lobby() {
         let grant = access("rooms = '*'\nrights = 'write'").check(b"sesame").unwrap();
         assert!(grant.may_everywhere(Right::Write) && grant.may(Right::Write, "anywhere"));
-        assert_eq!(grant.home(), "lobby");
-        assert_eq!(access("rooms = ['ops', 'lobby']\nrights = 'write'").check(b"sesame").unwrap().home(), "lobby");
+        assert_eq!(grant.default_room(), "lobby");
+        assert_eq!(
+            access("rooms = ['ops', 'lobby']\nrights = 'write'").check(b"sesame").unwrap().default_room(),
+            "lobby"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bookend::escaped;
 use ring::digest::{SHA256, digest};
 use x509_cert::der::Decode;
 
-use crate::access::hex;
+use crate::hex::hex;
 
 /// Characters of a subject that a label has.
 const SHOWN: usize = 64;

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use bookend::Limits;
+use bookend::{Encoding, Hello, Limits};
 
 use crate::access::Access;
+
+/// The longest body, in bytes, that stays below the longest frame however it is escaped.
+const MAX_BODY: u32 = bookend::MAX_LENGTH / 8;
 
 /// The numbers of a hub's defences; the defaults are the specification's, or the project's where it has none.
 #[derive(Clone, Debug)]
@@ -53,6 +56,19 @@ pub struct Config {
     pub shut_down_spread: Duration,
     /// Who has not gone after so long, since the shut-down began, is given up.
     pub shut_down_deadline: Duration,
+}
+
+impl Config {
+    /// The HELLO of a hub with this configuration.
+    pub(crate) fn hello(&self) -> Hello {
+        Hello::new()
+            .with_preferred(Encoding::Binary)
+            .with_max_body(self.max_body.min(MAX_BODY))
+            .with_keepalive(self.keepalive)
+            .with_hub(true)
+            .with_software(concat!("bookend-server ", env!("CARGO_PKG_VERSION")))
+            .expect("it is a plain line")
+    }
 }
 
 impl Default for Config {

@@ -33,7 +33,7 @@
 //! Data goes one way, from a sender's stream to the room's log and from there to each member's stream:
 //!
 //! - `connection`: one task for each stream: reads, writes, timer, wake-ups. `endpoint`: the same without the stream.
-//! - `framed`, `terminal`: what the peer says, as frames or as lines. `seat`: what both do with it.
+//! - `framed`, `terminal`: what the peer says, as frames or as lines. `client`: what both do with it.
 //! - `hub`, `room`: who is where. `mailbox`: what is for one connection alone.
 //! - `log`, `block`, `rendition`: what was said in a room, kept once, and rendered once for each form that is in use.
 //! - `feed`: a member's cursor into the log.
@@ -49,23 +49,31 @@ mod admission;
 mod block;
 #[cfg(feature = "tls")]
 mod certificate;
+mod client;
+mod clock;
 mod config;
 mod connection;
 mod counters;
-mod endpoint;
+
+mod fault;
 mod feed;
 mod framed;
+mod hex;
 mod hub;
 mod listen;
+mod lock;
 mod log;
 mod mailbox;
 mod metrics;
+mod output;
+mod peer;
 mod process;
+mod registry;
 mod rendition;
 mod report;
 mod room;
+mod rooms;
 mod scratch;
-mod seat;
 mod services;
 mod terminal;
 #[cfg(feature = "tls")]
@@ -77,10 +85,12 @@ pub use admin::{Admin, AdminOrder, AdminRules, AdminToken, Reach};
 #[cfg(feature = "tls")]
 pub use certificate::Certificate;
 pub use config::Config;
-pub use hub::{ConnectionList, Farewell, Hub, Peer, RoomList, RoomReport, Target};
+pub use hub::{Hub, RoomList, RoomReport, Target};
 #[cfg(unix)]
 pub use listen::UnixListener;
 pub use listen::{Address, ListenError, Listener};
-pub use report::{Closed, Report};
+pub use peer::Peer;
+pub use registry::{ConnectionList, ShutdownSummary};
+pub use report::{ClosedReport, ConnectionReport};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsFile, TlsFiles};

@@ -2,14 +2,15 @@
 
 use std::fmt::Write;
 
-use crate::counters::{Door, Standing, get};
-use crate::hub::{Census, Hub};
+use crate::counters::{ConnectionState, Counters, Transport, get};
+
 use crate::process::Process;
 use crate::rendition::Rendition;
+use crate::rooms::Census;
 
 /// What metrics are read from.
-pub(crate) struct Source<'a> {
-    pub(crate) hub: &'a Hub,
+pub(crate) struct Snapshot<'a> {
+    pub(crate) counters: &'a Counters,
     pub(crate) census: Census,
     pub(crate) process: Process,
 }
@@ -23,7 +24,7 @@ struct Metric {
     /// What it is, in one sentence.
     about: &'static str,
     /// Values, each with those of the labels; none if it cannot be known on this system.
-    read: fn(&Source<'_>) -> Vec<Sample>,
+    read: fn(&Snapshot<'_>) -> Vec<Sample>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ enum Number {
 }
 
 /// All metrics, as they are now.
-pub(crate) fn render(source: &Source<'_>) -> String {
+pub(crate) fn render(source: &Snapshot<'_>) -> String {
     let mut out = String::new();
     for Metric { name, kind, labels, about, read } in METRICS {
         let samples = read(source);
@@ -50,7 +51,7 @@ pub(crate) fn render(source: &Source<'_>) -> String {
         }
         let _infallible = writeln!(out, "# HELP {name} {about}\n# TYPE {name} {}", kind.name());
         for Sample(values, number) in samples {
-            // Names and numbers: nothing in them is to be escaped.
+            // NamedCounters and numbers: nothing in them is to be escaped.
             let pairs: Vec<_> =
                 labels.iter().zip(values).map(|(label, value)| format!("{label}=\"{value}\"")).collect();
             let braced = if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };
@@ -94,18 +95,18 @@ const METRICS: &[Metric] = &[
         read: |_| vec![Sample(vec![env!("CARGO_PKG_VERSION")], Number::Whole(1))] },
     Metric { name: "bookend_connections", kind: Gauge, labels: &["door", "state"],
         about: "Connections that are there: through TCP, a Unix socket, or another stream; waiting, member or closing.",
-        read: |s| Door::ALL.into_iter().flat_map(|door| Standing::ALL.map(|standing| {
-            Sample(vec![door.name(), standing.name()], Number::Whole(s.hub.counters().standing(door, standing)))
+        read: |s| Transport::ALL.into_iter().flat_map(|transport| ConnectionState::ALL.map(|state| {
+            Sample(vec![transport.name(), state.name()], Number::Whole(s.counters.connections(transport, state)))
         })).collect() },
     Metric { name: "bookend_connections_accepted_total", kind: Counter, labels: &["door"],
         about: "Connections that were accepted, and not refused at once.",
-        read: |s| each(Door::ALL.map(|door| (door.name(), s.hub.counters().accepted_by(door)))) },
+        read: |s| each(Transport::ALL.map(|transport| (transport.name(), s.counters.accepted_by(transport)))) },
     Metric { name: "bookend_connections_refused_total", kind: Counter, labels: &["reason"],
         about: "Connections that were refused at once.",
-        read: |s| each(s.hub.counters().refused.all()) },
+        read: |s| each(s.counters.refused.all()) },
     Metric { name: "bookend_connections_closed_total", kind: Counter, labels: &["by", "reason"],
         about: "Connections that ended: by the hub or the peer, and why, as a name of SPEC.md, section 6, or io.",
-        read: |s| s.hub.counters().closed_by().into_iter().map(|((by, reason), count)| {
+        read: |s| s.counters.closed_by().into_iter().map(|((by, reason), count)| {
             Sample(vec![by.name(), reason], Number::Whole(count))
         }).collect() },
     Metric { name: "bookend_members", kind: Gauge, labels: &["kind"],
@@ -121,37 +122,37 @@ const METRICS: &[Metric] = &[
         read: |s| one(s.census.log_bytes as u64) },
     Metric { name: "bookend_messages_total", kind: Counter, labels: &[],
         about: "Messages that members said, to everyone or to one member.",
-        read: |s| one(s.hub.counters().traffic().messages) },
+        read: |s| one(s.counters.traffic().messages) },
     Metric { name: "bookend_deliveries_total", kind: Counter, labels: &[],
         about: "Messages that were written, once for each member that got one.",
-        read: |s| one(s.hub.counters().traffic().deliveries) },
+        read: |s| one(s.counters.traffic().deliveries) },
     Metric { name: "bookend_received_bytes_total", kind: Counter, labels: &[],
         about: "Bytes that were read from peers.",
-        read: |s| one(s.hub.counters().traffic().bytes_received) },
+        read: |s| one(s.counters.traffic().bytes_received) },
     Metric { name: "bookend_sent_bytes_total", kind: Counter, labels: &[],
         about: "Bytes that were written to peers.",
-        read: |s| one(s.hub.counters().traffic().bytes_sent) },
+        read: |s| one(s.counters.traffic().bytes_sent) },
     Metric { name: "bookend_gaps_total", kind: Counter, labels: &[],
         about: "Times that a member was told that it missed messages.",
-        read: |s| one(get(&s.hub.counters().gaps)) },
+        read: |s| one(get(&s.counters.gaps)) },
     Metric { name: "bookend_missed_messages_total", kind: Counter, labels: &[],
         about: "Messages that members were told they missed.",
-        read: |s| one(get(&s.hub.counters().missed)) },
+        read: |s| one(get(&s.counters.missed)) },
     Metric { name: "bookend_errors_total", kind: Counter, labels: &["name"],
         about: "Frames and lines that were refused, by the name of the ERROR.",
-        read: |s| each(s.hub.counters().errors.all()) },
+        read: |s| each(s.counters.errors.all()) },
     Metric { name: "bookend_faults_total", kind: Counter, labels: &["name"],
         about: "Connections that did not end as they should: the events named fault in the log.",
-        read: |s| each(s.hub.counters().faults.all()) },
+        read: |s| each(s.counters.faults.all()) },
     Metric { name: "bookend_diagnoses_total", kind: Counter, labels: &["name"],
         about: "What was behind those, where it could be told: the names are those of docs/troubleshooting.md.",
-        read: |s| each(s.hub.counters().diagnoses.all()) },
+        read: |s| each(s.counters.diagnoses.all()) },
     Metric { name: "bookend_escaped_characters_total", kind: Counter, labels: &[],
         about: "Characters that were shown as \\\\u{hex}, because an encoding in use cannot carry them.",
-        read: |s| one(s.hub.escaped_characters()) },
+        read: |s| one(get(&s.counters.escapes)) },
     Metric { name: "bookend_reloads_total", kind: Counter, labels: &["result"],
         about: "Times that the settings were read again: ok, or refused.",
-        read: |s| each([("ok", get(&s.hub.counters().reloads)), ("refused", get(&s.hub.counters().reloads_refused))]) },
+        read: |s| each([("ok", get(&s.counters.reloads)), ("refused", get(&s.counters.reloads_refused))]) },
     Metric { name: "process_open_fds", kind: Gauge, labels: &[],
         about: "Open file descriptors (Linux).",
         read: |s| maybe(s.process.open_fds) },
@@ -169,11 +170,11 @@ const METRICS: &[Metric] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::counters::By;
+    use crate::counters::Side;
 
-    fn text(hub: &Hub) -> String {
-        render(&Source { hub, census: hub.census(), process: Process::read(hub.began()) })
+    fn text(counters: &Counters) -> String {
+        let process = Process::read(std::time::SystemTime::now());
+        render(&Snapshot { counters, census: Census::default(), process })
     }
 
     /// The table of docs/operating.md.
@@ -208,12 +209,12 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_told_with_its_labels() {
-        let hub = Hub::new(Config::default());
-        hub.counters().closed(By::Hub, "idle");
-        hub.counters().closed(By::Hub, "idle");
-        hub.counters().sent(7, 3);
-        hub.counters().errors.count("bad-text");
-        let text = text(&hub);
+        let counters = Counters::default();
+        counters.closed(Side::Hub, "idle");
+        counters.closed(Side::Hub, "idle");
+        counters.sent(7, 3);
+        counters.errors.count("bad-text");
+        let text = text(&counters);
         for line in [
             "# TYPE bookend_connections_closed_total counter\nbookend_connections_closed_total{by=\"hub\",reason=\"idle\"} 2\n",
             "\nbookend_connections{door=\"tcp\",state=\"waiting\"} 0\n",

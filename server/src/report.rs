@@ -1,26 +1,26 @@
-//! What is told of one connection to whoever looks after the hub.
+//! Reports about one connection, for operators.
 
-use crate::counters::By;
+use crate::counters::Side;
 
-/// What a connection has counted of itself. Every idle connection has one: it is kept small.
+/// What a connection counts. Every idle connection has one, so it is small.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct ConnectionCounts {
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
-    /// Messages that it has said.
+    /// Messages that it sent.
     pub(crate) messages: u64,
     /// Messages that were written to it.
     pub(crate) deliveries: u64,
-    /// When something came last, in seconds since the connection was accepted.
-    pub(crate) heard: u32,
-    /// The last round trip, in microseconds; 0 is that none has been measured.
+    /// When the last byte was read, in seconds since the connection was accepted.
+    pub(crate) last_read: u32,
+    /// The last round trip, in microseconds; 0 if none has been measured.
     pub(crate) round_trip: u32,
 }
 
 /// One connection as it is now.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "admin", derive(serde::Serialize))]
-pub struct Report {
+pub struct ConnectionReport {
     /// Its number, which no other connection of this hub has had.
     pub connection: u64,
     /// The label of the peer: its address, or what it connected through.
@@ -66,10 +66,10 @@ pub struct Report {
 /// A connection that has ended, or is closing.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "admin", derive(serde::Serialize))]
-pub struct Closed {
+pub struct ClosedReport {
     /// The connection as it was at its end.
     #[cfg_attr(feature = "admin", serde(flatten))]
-    pub report: Report,
+    pub report: ConnectionReport,
     /// Which side ended it: `hub` or `peer`.
     pub by: &'static str,
     /// Why: a name of SPEC 6, or `io`.
@@ -80,19 +80,19 @@ pub struct Closed {
 
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ending {
-    pub(crate) by: By,
+pub(crate) struct CloseReason {
+    pub(crate) by: Side,
     /// A name of SPEC 6, or `io`.
-    pub(crate) reason: &'static str,
-    /// The log has it as a fault.
+    pub(crate) name: &'static str,
+    /// Is it logged as a fault?
     pub(crate) is_fault: bool,
 }
 
-impl Ending {
-    /// The stream broke.
-    pub(crate) const IO: Ending = Ending { by: By::Peer, reason: "io", is_fault: true };
-    /// The stream ended, without more ado.
-    pub(crate) const NO_CLOSE: Ending = Ending { by: By::Peer, reason: "no-close", is_fault: false };
+impl CloseReason {
+    /// The stream failed.
+    pub(crate) const IO: CloseReason = CloseReason { by: Side::Peer, name: "io", is_fault: true };
+    /// The stream ended without CLOSE.
+    pub(crate) const NO_CLOSE: CloseReason = CloseReason { by: Side::Peer, name: "no-close", is_fault: false };
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_each_idle_connection_keeps_is_small() {
-        assert!(size_of::<Tally>() <= 40, "{}", size_of::<Tally>());
+    fn counts_of_an_idle_connection_are_small() {
+        assert!(size_of::<ConnectionCounts>() <= 40, "{}", size_of::<ConnectionCounts>());
     }
 }

@@ -18,8 +18,6 @@ use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
 use crate::certificate::Certificate;
 
-pub(crate) use handshake::serve;
-
 /// The name of Bookend in ALPN. A client that names none is taken, one that names others only is not: a browser, say.
 const ALPN: &[u8] = b"bookend";
 

@@ -20,7 +20,7 @@ use crate::hub::Target;
 
 /// The longest body of a request, in bytes.
 const BODY: usize = 4 << 10;
-/// Names of hosts are looked up when the settings are read again.
+/// NamedCounters of hosts are looked up when the settings are read again.
 const RELOAD: Duration = Duration::from_secs(45);
 
 /// What can be asked.
@@ -107,7 +107,7 @@ async fn ask(admin: &Admin, route: Route) -> Response<Full<Bytes>> {
 fn status(admin: &Admin) -> Value {
     let hub = admin.hub();
     let (census, traffic) = (hub.census(), hub.counters().traffic());
-    let age = SystemTime::now().duration_since(hub.began()).unwrap_or_default();
+    let age = SystemTime::now().duration_since(hub.started()).unwrap_or_default();
     json!({
         "state": admin.state(),
         "version": env!("CARGO_PKG_VERSION"),

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
 
 use super::back_off;
-use crate::hub::{Hub, Peer};
+use crate::hub::Hub;
+use crate::peer::Peer;
 
 /// A Unix socket that the hub listens on. Its file is removed when this is dropped.
 #[derive(Debug)]

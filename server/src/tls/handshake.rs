@@ -14,7 +14,8 @@ use tokio_rustls::server::TlsStream;
 use super::{Terms, Tls, plaintext};
 use crate::certificate::Certificate;
 use crate::connection;
-use crate::hub::{Hub, Peer};
+use crate::hub::Hub;
+use crate::peer::Peer;
 
 /// What is read of a ClientHello at a time, in bytes; it is 2 KiB long at most, mostly.
 const READ: usize = 2 << 10;
@@ -32,17 +33,20 @@ struct Failure<S> {
     answer: Vec<u8>,
 }
 
-/// Serves one connection that is to begin with a handshake, until it is over. It counts at the door from the beginning.
-/// The future is small: what the handshake needs is let go with it.
-pub(crate) fn serve<S, P>(hub: Hub, stream: S, peer: P, tls: &Tls) -> impl Future<Output = ()> + use<S, P>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    P: Into<Peer>,
-{
-    let serving = Box::pin(begin(hub, stream, peer.into(), tls.current()));
-    async move {
-        if let Some(serving) = serving.await {
-            serving.await;
+impl Hub {
+    /// Serves one connection that begins with a TLS handshake, until it has ended. It counts against the admission
+    /// limits from the first byte on.
+    pub fn serve_tls<S, P>(&self, stream: S, peer: P, tls: &Tls) -> impl Future<Output = ()> + use<S, P>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        P: Into<Peer>,
+    {
+        // Boxed, so that the memory of the handshake is freed with it.
+        let handshake = Box::pin(begin(self.with_current_config(), stream, peer.into(), tls.current()));
+        async move {
+            if let Some(connection) = handshake.await {
+                connection.await;
+            }
         }
     }
 }

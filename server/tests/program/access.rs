@@ -90,7 +90,7 @@ fn a_reload_takes_tokens_in_and_sends_those_away_whose_token_is_gone() {
 
     directory.file("tokens.toml", &bob_entry);
     running.signal("HUP");
-    first.hears("! policy: the token does not allow this any more");
+    first.hears("! policy: the token no longer allows this");
     second.hears("guest-2: hi");
     second.hears("* guest-1 left");
     running.wait_for("INFO token-revoked peer=\"127.0.0.1:");

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use bookend_server::{AdminOrder, Farewell, Hub, Tls};
+use bookend_server::{AdminOrder, Hub, ShutdownSummary, Tls};
 use tokio::sync::oneshot;
 
 use crate::admin::{self, AdminDoor};
@@ -183,7 +183,7 @@ impl Service {
         tokio::pin!(farewell);
         loop {
             tokio::select! {
-                Farewell { closed, given_up } = &mut farewell => {
+                ShutdownSummary { closed, given_up } = &mut farewell => {
                     tracing::info!(closed, given_up, "end");
                     return End::InGoodOrder;
                 }
