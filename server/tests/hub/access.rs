@@ -16,7 +16,7 @@ fn tokens(entries: &[(&str, &str, &str)]) -> Access {
         let hash = hash(token);
         text += &format!("[[token]]\nname = '{token}'\nsha256 = '{hash}'\nrooms = {rooms}\nrights = {rights}\n");
     }
-    Access::read(&text).unwrap()
+    Access::from_toml(&text).unwrap()
 }
 
 fn hash(token: &str) -> String {
@@ -314,7 +314,7 @@ fn ending_in(ms: u64) -> Access {
     let end = SystemTime::now() + Duration::from_millis(ms);
     let (hash, end) = (hash("brief"), humantime::format_rfc3339_millis(end));
     let entry = format!("name = 'brief'\nsha256 = '{hash}'\nrooms = '*'\nrights = ['read', 'write']\nexpires = {end}");
-    Access::read(&format!("[[token]]\n{entry}\n")).unwrap()
+    Access::from_toml(&format!("[[token]]\n{entry}\n")).unwrap()
 }
 
 #[tokio::test]

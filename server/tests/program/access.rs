@@ -54,7 +54,9 @@ fn a_file_of_tokens_that_is_wrong_is_refused_with_the_place() {
     let set = format!("access.tokens={tokens}");
     let (code, _, complaint) = output(&mut program(&["--set", &set, "--check-config"]));
     assert_eq!(code, Some(2));
-    let place = format!("bookend-server: --set: access.tokens: {tokens}:3:1: there is no sha265, but name, sha256, ");
+    let place = format!(
+        "bookend-server: --set: access.tokens: {tokens}:3:1: there is no key sha265; the keys are name, sha256, "
+    );
     assert!(complaint.contains(&place), "{complaint}");
     assert_eq!(output(&mut program(&["--set", "access.tokens=/nowhere/tokens", "--check-config"])).0, Some(2));
 }
