@@ -152,7 +152,7 @@ async fn it_drains_and_reloads_and_tells_why_not() {
     assert_eq!(place.run(&["reload"]).await, (Some(0), "the settings hold\n".into(), String::new()));
     let (code, said, complaint) = place.run(&["reload"]).await;
     assert_eq!((code, &*said), (Some(1), ""));
-    let told = "reload-refused: the old settings stay\nbookend: hub.toml:3:1: first\nbookend: second\\u{1b}[2J";
+    let told = "reload-refused: the old settings remain in force\nbookend: hub.toml:3:1: first\nbookend: second\\u{1b}[2J";
     assert_eq!(complaint, format!("bookend: {told}\n"));
     assert_eq!(place.run(&["drain", "--json"]).await.1, "{\"draining\":true}\n");
     program.await.unwrap();
@@ -166,7 +166,7 @@ async fn whoever_has_no_token_is_told() {
     assert_eq!(complaint, "bookend: unauthorized: a token is needed: Authorization: Bearer TOKEN\n");
     assert_eq!(bookend(&["--url", &place.url, "metrics"]).await.0, Some(0));
     std::fs::write(&place.token, "another-token-of-some-length").unwrap();
-    assert_eq!(place.run(&["metrics"]).await.2, "bookend: unauthorized: the token is wrong, or does not allow it\n");
+    assert_eq!(place.run(&["metrics"]).await.2, "bookend: unauthorized: the token is wrong, or does not allow this\n");
     std::fs::write(&place.token, "\n").unwrap();
     let (code, _, complaint) = place.run(&["metrics"]).await;
     assert!(code == Some(2) && complaint.ends_with("its first line is no token\n"), "{code:?} {complaint}");

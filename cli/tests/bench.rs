@@ -187,7 +187,7 @@ async fn the_histogram_has_every_delivery() {
 #[tokio::test]
 async fn a_hub_that_wants_a_token_is_measured_with_one() {
     let (token, entry) = make_token("ann", &["*".into()], Rights::READ_WRITE, None).unwrap();
-    let address = hub_with(Config { access: Access::read(&entry).unwrap(), ..Config::default() }).await;
+    let address = hub_with(Config { access: Access::from_toml(&entry).unwrap(), ..Config::default() }).await;
     let path = std::env::temp_dir().join(format!("bookend-bench-token-{}", std::process::id()));
     std::fs::write(&path, token).unwrap();
     let options = ["--members", "3", "--messages", "100"];

@@ -142,7 +142,7 @@ async fn a_token_is_shown_to_the_hub_and_in_no_report() {
     let (token, entry) = make_token("ann", &["*".into()], Rights::READ_WRITE, None).unwrap();
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.address().to_string();
-    let config = Config { access: Access::read(&entry).unwrap(), ..Config::default() };
+    let config = Config { access: Access::from_toml(&entry).unwrap(), ..Config::default() };
     let serving = tokio::spawn(listener.run(Hub::new(config)));
     let path = std::env::temp_dir().join(format!("bookend-conform-token-{}", std::process::id()));
     std::fs::write(&path, &token).unwrap();

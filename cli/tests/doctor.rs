@@ -116,7 +116,7 @@ async fn everything_holds_of_the_hub() {
 /// A token, and a hub that lets nobody in without it.
 fn guarded() -> (String, Config) {
     let (token, entry) = make_token("ann", &["*".into()], Rights::READ_WRITE, None).unwrap();
-    (token, Config { access: Access::read(&entry).unwrap(), ..quick() })
+    (token, Config { access: Access::from_toml(&entry).unwrap(), ..quick() })
 }
 
 #[tokio::test]

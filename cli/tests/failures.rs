@@ -180,7 +180,7 @@ async fn bad_certificate() {
 async fn bad_token() {
     let sha256 = "0".repeat(64); // of nothing that anybody knows
     let tokens = format!("[[token]]\nname = 'ann'\nsha256 = '{sha256}'\nrooms = '*'\nrights = 'read'\n");
-    let access = Access::read(&tokens).unwrap();
+    let access = Access::from_toml(&tokens).unwrap();
     let config = || Config { access: access.clone(), token_delay: Duration::ZERO, ..Config::default() };
     tour("No token", &real_hub(config()).await, &[]).await;
     tour("Bad token", &real_hub(config()).await, &[("BOOKEND_TOKEN", "guessed")]).await;

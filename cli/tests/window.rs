@@ -230,7 +230,7 @@ fn who_is_not_let_in_or_is_thrown_out_is_told_why_and_the_exit_code_says_so() {
 
     let end = humantime::format_rfc3339_seconds(std::time::SystemTime::now() + Duration::from_secs(8)).to_string();
     let (token, entry) = make_token("ann", &["*".into()], Rights::READ_WRITE, Some(&end)).unwrap();
-    let hub = Server::with("127.0.0.1:0", Config { access: Access::read(&entry).unwrap(), ..Config::default() });
+    let hub = Server::with("127.0.0.1:0", Config { access: Access::from_toml(&entry).unwrap(), ..Config::default() });
     let address = hub.address;
     let chat = format!("BOOKEND_TOKEN={token} {program} chat {address}; echo code $?; sleep 60");
     let terminal = Terminal::start(100, 20, &chat).unwrap();
@@ -238,5 +238,5 @@ fn who_is_not_let_in_or_is_thrown_out_is_told_why_and_the_exit_code_says_so() {
     terminal.shows("closed"); // and the window stays
     terminal.presses("C-d");
     let screen = terminal.shows("code 1");
-    assert!(screen.contains("the token's time is over"), "{screen}");
+    assert!(screen.contains("the token has expired"), "{screen}");
 }

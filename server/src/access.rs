@@ -1,4 +1,4 @@
-//! Who may do what: tokens, and what somebody without one may do.
+//! Access control: tokens, and the rights of peers without a token.
 
 mod file;
 
@@ -10,22 +10,24 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 
-use crate::hub::LOBBY;
+use crate::hex::hex;
 
 pub use file::TokensFault;
 
+/// The room of a peer that names none.
+pub(crate) const LOBBY: &str = "lobby";
 /// Bytes of a SHA-256.
 const DIGEST: usize = 32;
 
-/// Something that a peer may do or not.
+/// A right that a peer has or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Right {
-    /// Be told what is said in a room.
+    /// Receive the messages of a room.
     Read = 1,
-    /// Say something in a room.
+    /// Send messages to a room.
     Write = 2,
-    /// Control the hub, through its admin listener: only where the token is for all rooms.
+    /// Control the hub through its admin service. Only a token for all rooms can have it.
     Admin = 4,
 }
 
@@ -33,7 +35,17 @@ pub enum Right {
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rights(u8);
 
-/// Which tokens there are, and what somebody without one may do. Its clones share the tokens.
+/// The tokens, and the rights of peers without a token. Clones share the tokens.
+///
+/// ```
+/// use bookend_server::{Access, Right, Rights, make_token};
+///
+/// let (token, entry) = make_token("ann", &["ops".into()], Rights::READ_WRITE, None).unwrap();
+/// let access = Access::from_toml(&entry).unwrap();
+/// let grant = access.check(token.as_bytes()).unwrap();
+/// assert!(grant.may(Right::Write, "ops") && !grant.may(Right::Read, "lab"));
+/// assert!(!access.without_token(false).enter());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Access {
     tokens: Arc<[Arc<Token>]>,
@@ -41,42 +53,42 @@ pub struct Access {
     certified: Rights,
 }
 
-/// A token, as far as the hub knows it.
+/// A token as the hub stores it.
 struct Token {
     name: Box<str>,
-    /// A token is random, not chosen by a person: there is nothing to guess, and a plain hash is enough.
+    /// A token is random, not chosen by a person, so a plain hash suffices.
     digest: [u8; DIGEST],
-    /// `None`: all of them.
+    /// `None` for all rooms.
     rooms: Option<Box<[Box<str>]>>,
     rights: Rights,
-    ends: Option<SystemTime>,
+    expires: Option<SystemTime>,
 }
 
-/// What a token allows.
+/// What a token allows. The hub grants it to a peer that presents the token.
 #[derive(Clone, Debug)]
 pub struct Grant(Arc<Token>);
 
 impl Rights {
-    /// None at all.
+    /// No rights.
     pub const NONE: Rights = Rights(0);
     /// To read.
     pub const READ: Rights = Rights(Right::Read as u8);
     /// To read and to write.
     pub const READ_WRITE: Rights = Rights(Right::Read as u8 | Right::Write as u8);
 
-    /// Is that right among them?
+    /// Do these rights contain `right`?
     #[must_use]
     pub fn contain(self, right: Right) -> bool {
         self.0 & right as u8 != 0
     }
 
-    /// These, and that one.
+    /// These rights and `right`.
     #[must_use]
     pub fn with(self, right: Right) -> Rights {
         Rights(self.0 | right as u8)
     }
 
-    /// Do they let one into a room?
+    /// Do these rights admit to a room?
     #[must_use]
     pub fn enter(self) -> bool {
         self.contain(Right::Read) || self.contain(Right::Write)
@@ -84,34 +96,34 @@ impl Rights {
 }
 
 impl Access {
-    /// No tokens: everybody may read and write everywhere.
+    /// No tokens: every peer may read and write in every room.
     #[must_use]
     pub fn open() -> Access {
         Access { tokens: Arc::default(), anonymous: Rights::READ_WRITE, certified: Rights::READ_WRITE }
     }
 
-    /// What a file of tokens says, and what those may do who have none.
+    /// The tokens of a token file. Peers without a token have no rights.
     ///
     /// # Errors
-    /// Everything that is wrong with the file.
-    pub fn read(text: &str) -> Result<Access, Vec<TokensFault>> {
+    /// All faults of the file.
+    pub fn from_toml(text: &str) -> Result<Access, Vec<TokensFault>> {
         let tokens = file::read(text)?.into_iter().map(Arc::new).collect();
         Ok(Access { tokens, anonymous: Rights::NONE, ..Access::open() })
     }
 
-    /// What somebody may do who has no token.
+    /// Sets the rights of a peer without a token.
     #[must_use]
     pub fn with_anonymous(self, anonymous: Rights) -> Access {
         Access { anonymous, ..self }
     }
 
-    /// What somebody may do who has no token, but a certificate that the hub trusts.
+    /// Sets the rights of a peer without a token that has presented a trusted client certificate.
     #[must_use]
     pub fn with_certified(self, certified: Rights) -> Access {
         Access { certified, ..self }
     }
 
-    /// What a token allows now, if it is one. Every token is looked at, in constant time.
+    /// The grant of a token, unless it is unknown or has expired. It is compared with every known token, in constant time.
     #[must_use]
     pub fn check(&self, token: &[u8]) -> Option<Grant> {
         let presented = digest(&SHA256, token);
@@ -121,46 +133,45 @@ impl Access {
                 found = Some(token);
             }
         }
-        found.filter(|token| token.holds()).map(|token| Grant(token.clone()))
+        found.filter(|token| token.is_valid()).map(|token| Grant(token.clone()))
     }
 
-    /// How many tokens there are.
+    /// The number of tokens.
     #[must_use]
     pub fn tokens(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Is there a token that lets somebody control the hub?
+    /// Does any token have the right to control the hub?
     #[must_use]
     pub fn has_operators(&self) -> bool {
         self.tokens.iter().any(|token| token.rights.contain(Right::Admin))
     }
 
-    /// What somebody may do who shows no token.
+    /// The rights of a peer without a token.
     #[must_use]
     pub fn without_token(&self, certified: bool) -> Rights {
         if certified { self.certified } else { self.anonymous }
     }
 
-    /// How long a grant of before still holds, if it does not for ever.
+    /// How long an earlier grant remains valid; `None` if it does not expire, zero if its token is gone.
     pub(crate) fn time_left(&self, grant: &Grant) -> Option<Duration> {
         match self.tokens.iter().find(|token| token.digest == grant.0.digest) {
-            Some(token) => token.ends.map(|ends| ends.duration_since(SystemTime::now()).unwrap_or_default()),
+            Some(token) => token.expires.map(|expires| expires.duration_since(SystemTime::now()).unwrap_or_default()),
             None => Some(Duration::ZERO),
         }
     }
 
-    /// Does a grant of before still allow the same in that room?
+    /// Does the token of an earlier grant still allow the same in that room?
     pub(crate) fn keeps(&self, grant: &Grant, room: &str) -> bool {
         let found = self.tokens.iter().find(|token| token.digest == grant.0.digest);
-        found.is_some_and(|found| found.holds() && found.rights_in(room) == grant.rights_in(room))
+        found.is_some_and(|found| found.is_valid() && found.rights_in(room) == grant.rights_in(room))
     }
 }
 
 impl Token {
-    /// Is its time not over?
-    fn holds(&self) -> bool {
-        self.ends.is_none_or(|ends| SystemTime::now() < ends)
+    fn is_valid(&self) -> bool {
+        self.expires.is_none_or(|expires| SystemTime::now() < expires)
     }
 
     fn rights_in(&self, room: &str) -> Rights {
@@ -176,32 +187,32 @@ impl Default for Access {
 }
 
 impl Grant {
-    /// What the token is called.
+    /// The name of the token.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Does it allow that in the room?
+    /// Does it include `right` in the room?
     #[must_use]
     pub fn may(&self, right: Right, room: &str) -> bool {
         self.rights_in(room).contain(right)
     }
 
-    /// Does it allow that in every room?
+    /// Does it include `right` in every room?
     #[must_use]
     pub fn may_everywhere(&self, right: Right) -> bool {
         self.0.rooms.is_none() && self.0.rights.contain(right)
     }
 
-    /// What it allows in the room.
+    /// Its rights in the room.
     #[must_use]
     pub fn rights_in(&self, room: &str) -> Rights {
         self.0.rights_in(room)
     }
 
-    /// The room of whoever names none: the lobby, or the first one that the token is for.
-    pub(crate) fn home(&self) -> &str {
+    /// The room of a peer that names none: the lobby, or else the first room of the token.
+    pub(crate) fn default_room(&self) -> &str {
         match &self.0.rooms {
             Some(rooms) if !rooms.iter().any(|name| **name == *LOBBY) => rooms.first().map_or(LOBBY, |room| room),
             _ => LOBBY,
@@ -209,10 +220,10 @@ impl Grant {
     }
 }
 
-/// Makes a token: 128 random bits in hexadecimal, and its entry for the file of tokens.
+/// Makes a token of 128 random bits in hexadecimal. Returns the token and its entry for the token file.
 ///
 /// # Errors
-/// What is wrong with the name, a room, the rights or the end, or with the system's random numbers.
+/// What is wrong with the name, a room, the rights or the expiry, or that the system has no random numbers.
 pub fn make_token(
     name: &str,
     rooms: &[String],
@@ -224,13 +235,9 @@ pub fn make_token(
     let token = hex(&random);
     let entry = file::entry(name, &hex(digest(&SHA256, token.as_bytes()).as_ref()), rooms, rights, expires);
     match file::read(&entry) {
-        Ok(_right) => Ok((token, entry)),
+        Ok(_) => Ok((token, entry)),
         Err(faults) => Err(faults.iter().map(TokensFault::text).collect::<Vec<_>>().join("; ")),
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Debug for Rights {
@@ -255,17 +262,17 @@ mod tests {
     const SESAME: &str = "d0c04f4b1951e4aeaaec8223ed2039e542f3aae805a6fa7f6d794e5afff5d272";
 
     fn access(more: &str) -> Access {
-        Access::read(&format!("[[token]]\nname = 'ann'\nsha256 = '{SESAME}'\n{more}\n")).unwrap()
+        Access::from_toml(&format!("[[token]]\nname = 'ann'\nsha256 = '{SESAME}'\n{more}\n")).unwrap()
     }
 
     #[test]
-    fn a_token_allows_what_its_entry_says_and_another_nothing() {
+    fn a_token_allows_what_its_entry_lists_and_unknown_tokens_nothing() {
         let access = access("rooms = ['ops', 'lab']\nrights = ['read']");
         for wrong in ["", "sesam", "sesame\n", "Sesame", SESAME] {
             assert!(access.check(wrong.as_bytes()).is_none(), "{wrong}");
         }
         let grant = access.check(b"sesame").unwrap();
-        assert_eq!((grant.name(), grant.home()), ("ann", "ops"));
+        assert_eq!((grant.name(), grant.default_room()), ("ann", "ops"));
         assert!(grant.may(Right::Read, "lab") && !grant.may(Right::Write, "ops") && !access.has_operators());
         assert!(!grant.may(Right::Read, "lobby") && !grant.may_everywhere(Right::Read));
         assert_eq!(access.without_token(false), Rights::NONE);
@@ -273,54 +280,64 @@ mod tests {
     }
 
     #[test]
-    fn whoever_controls_the_hub_does_so_in_all_rooms() {
+    fn the_admin_right_needs_a_token_for_all_rooms() {
         let access = access("rooms = '*'\nrights = 'admin'");
         let grant = access.check(b"sesame").unwrap();
         assert!(access.has_operators() && grant.may_everywhere(Right::Admin) && !grant.may(Right::Read, "lobby"));
         let fault = make_token("ann", &["ops".into()], Rights::NONE.with(Right::Admin), None).unwrap_err();
-        assert_eq!(fault, "admin is for the whole hub: rooms is to be \"*\"");
+        assert_eq!(fault, "the right admin controls the whole hub: rooms must be \"*\"");
     }
 
     #[test]
-    fn a_token_for_all_rooms_begins_in_the_lobby() {
+    fn the_default_room_of_a_token_for_all_rooms_is_the_lobby() {
         let grant = access("rooms = '*'\nrights = 'write'").check(b"sesame").unwrap();
         assert!(grant.may_everywhere(Right::Write) && grant.may(Right::Write, "anywhere"));
-        assert_eq!(grant.home(), "lobby");
-        assert_eq!(access("rooms = ['ops', 'lobby']\nrights = 'write'").check(b"sesame").unwrap().home(), "lobby");
+        assert_eq!(grant.default_room(), "lobby");
+        assert_eq!(
+            access("rooms = ['ops', 'lobby']\nrights = 'write'").check(b"sesame").unwrap().default_room(),
+            "lobby"
+        );
     }
 
     #[test]
-    fn a_token_ends_when_its_entry_says() {
+    fn a_token_expires_at_the_date_of_its_entry() {
         let until = |when: &str| access(&format!("rooms = '*'\nrights = 'read'\nexpires = {when}")).check(b"sesame");
         assert!(until("2020-01-01").is_none() && until("2020-01-01T12:00:00Z").is_none());
         assert!(until("2999-12-31").is_some() && until("'2999-12-31T00:00:00Z'").is_some());
     }
 
     #[test]
-    fn what_is_made_is_found_under_its_name_and_no_two_are_alike() {
+    fn a_new_token_is_found_under_its_name_and_differs_from_others() {
         let rooms = ["lobby".to_owned(), "a \"b\"\\".to_owned()];
         let rights = Rights::READ_WRITE;
         let (token, entry) = make_token("ann's", &rooms, rights, Some("2999-12-31")).unwrap();
         let (other, _) = make_token("ann's", &rooms, rights, None).unwrap();
         assert!(token.len() == 32 && token != other && !entry.contains(&token));
-        let access = Access::read(&entry).unwrap_or_else(|faults| panic!("{faults:?} in {entry}"));
+        let access = Access::from_toml(&entry).unwrap_or_else(|faults| panic!("{faults:?} in {entry}"));
         let grant = access.check(token.as_bytes()).unwrap();
         assert_eq!((grant.name(), grant.rights_in(&rooms[1])), ("ann's", rights));
         assert!(access.check(other.as_bytes()).is_none());
         let everywhere = make_token("bob", &["*".into()], Rights::READ, None).unwrap();
         assert!(
-            Access::read(&everywhere.1).unwrap().check(everywhere.0.as_bytes()).unwrap().may_everywhere(Right::Read)
+            Access::from_toml(&everywhere.1)
+                .unwrap()
+                .check(everywhere.0.as_bytes())
+                .unwrap()
+                .may_everywhere(Right::Read)
         );
     }
 
     #[test]
-    fn a_grant_is_kept_as_long_as_it_allows_the_same_there() {
+    fn a_grant_is_kept_while_its_token_allows_the_same_in_the_room() {
         let before = access("rooms = ['ops', 'lab']\nrights = ['read']");
         let grant = before.check(b"sesame").unwrap();
         assert!(before.keeps(&grant, "ops"));
         assert!(access("rooms = '*'\nrights = ['read']").keeps(&grant, "ops"), "more rooms take nothing away");
         assert!(!access("rooms = ['ops']\nrights = ['read']").keeps(&grant, "lab"));
-        assert!(!access("rooms = '*'\nrights = ['read', 'write']").keeps(&grant, "ops"), "it is to come anew");
+        assert!(
+            !access("rooms = '*'\nrights = ['read', 'write']").keeps(&grant, "ops"),
+            "more rights need a new connection"
+        );
         assert!(!access("rooms = '*'\nrights = ['read']\nexpires = 2020-01-01").keeps(&grant, "ops"));
         assert!(!Access::open().keeps(&grant, "ops"));
     }

@@ -1,17 +1,16 @@
-//! The admin listener: HTTP/1.1 for those who look after the hub, and for their programs.
+//! The admin service: HTTP/1.1 for operators and their programs.
 //!
-//! It has limits of its own, as it is not to be the way in for those whom the door keeps out: few connections, each for
-//! a short time, small requests.
+//! It has limits of its own: few connections, each for a short time, and small requests.
 
 mod answer;
-mod gate;
-mod orders;
+mod authorization;
+mod requests;
 mod token;
 
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::Request;
@@ -24,51 +23,73 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::hub::Hub;
+use crate::lock::lock;
 
 pub use token::AdminToken;
 
-/// Connections at one time.
+/// The most connections at one time.
 const CONNECTIONS: usize = 32;
-/// A request's head is to come within this, and its body within as long again. A connection may be idle for so long.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// No connection lasts longer, whatever is asked and however slowly the answer is taken.
+/// The timeout for the head of a request, for its body, and for an idle connection.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest time of a connection, however slowly its peer reads.
 const LIFETIME: Duration = Duration::from_secs(60);
-/// Bytes of a request's head.
+/// The longest head of a request, in bytes.
 const HEAD: usize = 16 << 10;
-/// Headers of a request.
+/// The most headers of a request.
 const HEADERS: usize = 64;
 
-/// What is asked of the program that has the hub.
+/// A request to the program that embeds the hub.
 #[derive(Debug)]
 pub enum AdminOrder {
-    /// End in good order.
+    /// Shut down in good order.
     Drain,
-    /// Read the settings again. The answer has the reasons if they are refused.
+    /// Reload the settings. The answer contains the faults if they are refused.
     Reload(oneshot::Sender<Result<(), Vec<String>>>),
 }
 
-/// Over what somebody has come.
+/// How a client of the admin service is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// A Unix socket: the permissions of its file have let them in, and they may do everything.
+    /// Over a Unix socket. Its permissions are the authorization: the client may do everything.
     Unix,
-    /// TCP, from this machine: without a token they may see what is not private.
+    /// Over TCP, from this machine. Without a token the client may read what is not private.
     Loopback,
-    /// TCP, from anywhere: without a token they may ask whether the hub is alive and ready.
+    /// Over TCP, from any machine. Without a token the client may ask whether the hub is alive and ready.
     Anywhere,
 }
 
-/// Who may ask.
+/// The rules of authorization.
 #[derive(Clone, Debug, Default)]
 pub struct AdminRules {
-    /// Who has it may do everything, as may who has a token of the hub with [`Right::Admin`](crate::Right::Admin).
+    /// A client with this token may do everything, as may a client with a token of the hub that has
+    /// [`Right::Admin`](crate::Right::Admin).
     pub token: Option<AdminToken>,
-    /// The names by which the listener is asked, besides IP addresses and localhost: another name is one that somebody
-    /// has led here.
+    /// Host names of the service, besides IP addresses and localhost. A request for another name is refused: it comes from
+    /// a page whose name resolves to this machine.
     pub hosts: Vec<String>,
 }
 
-/// What answers at the admin listener. Its clones are the same.
+/// The admin service of a hub. Clones are the same service.
+///
+/// ```no_run
+/// # async fn run() -> std::io::Result<()> {
+/// use bookend_server::{Admin, AdminOrder, AdminRules, Config, Hub, Listener};
+/// use tokio::sync::mpsc;
+///
+/// let hub = Hub::new(Config::default());
+/// let (orders, mut received) = mpsc::channel(4);
+/// let admin = Admin::new(hub.clone(), orders, AdminRules::default());
+/// let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await?;
+/// tokio::spawn(listener.run_admin(admin));
+/// while let Some(order) = received.recv().await {
+///     match order {
+///         AdminOrder::Drain => drop(hub.shut_down().await),
+///         AdminOrder::Reload(answer) => drop(answer.send(Ok(()))),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Admin(Arc<Shared>);
 
@@ -76,15 +97,15 @@ struct Shared {
     hub: Hub,
     orders: mpsc::Sender<AdminOrder>,
     rules: Mutex<Arc<AdminRules>>,
-    /// All places are listened on.
+    /// The hub listens on all addresses.
     ready: AtomicBool,
-    /// Nobody is let in any more, or soon.
+    /// The hub accepts no new connections, or soon will not.
     draining: AtomicBool,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Admin {
-    /// For a hub, whose program obeys `orders`.
+    /// The service of a hub; the embedding program receives its orders.
     #[must_use]
     pub fn new(hub: Hub, orders: mpsc::Sender<AdminOrder>, rules: AdminRules) -> Admin {
         Admin(Arc::new(Shared {
@@ -93,26 +114,26 @@ impl Admin {
             rules: Mutex::new(Arc::new(rules)),
             ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
-            places: Arc::new(Semaphore::new(CONNECTIONS)),
+            permits: Arc::new(Semaphore::new(CONNECTIONS)),
         }))
     }
 
-    /// Other rules hold, for the next request on.
+    /// Sets the rules for the next requests.
     pub fn set_rules(&self, rules: AdminRules) {
-        *self.0.rules.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        *lock(&self.0.rules) = Arc::new(rules);
     }
 
-    /// From now on the hub is ready, until it shuts down.
+    /// Reports the hub as ready, until it shuts down.
     pub fn set_ready(&self) {
         self.0.ready.store(true, Ordering::Relaxed);
     }
 
-    /// From now on the hub is not ready any more, already before it begins to shut down.
+    /// Reports the hub as draining, even before it starts to shut down.
     pub fn set_draining(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Serves one connection, until it is over.
+    /// Serves one connection until it has ended.
     pub async fn serve<S>(&self, stream: S, reach: Reach)
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -122,20 +143,20 @@ impl Admin {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(PATIENCE)
+            .header_read_timeout(REQUEST_TIMEOUT)
             .max_headers(HEADERS)
             .max_buf_size(HEAD)
             .serve_connection(TokioIo::new(stream), service);
         match timeout(LIFETIME, connection).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(detail = %error, "admin-disconnect"),
-            Err(_) => tracing::debug!(detail = "it has lasted too long", "admin-disconnect"),
+            Err(_) => tracing::debug!(detail = "the connection lasted too long", "admin-disconnect"),
         }
     }
 
-    /// Waits until there is place for one more connection.
-    pub(crate) async fn place(&self) -> OwnedSemaphorePermit {
-        self.0.places.clone().acquire_owned().await.expect("nobody closes it")
+    /// Waits until one more connection is allowed.
+    pub(crate) async fn permit(&self) -> OwnedSemaphorePermit {
+        self.0.permits.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     fn hub(&self) -> &Hub {
@@ -143,7 +164,7 @@ impl Admin {
     }
 
     fn rules(&self) -> Arc<AdminRules> {
-        self.0.rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0.rules).clone()
     }
 
     /// `starting`, `ready` or `draining`.

@@ -1,159 +1,159 @@
-//! The door: how many may be connected without having said who they are, who comes too often, and who has tried too many
-//! tokens.
+//! Admission: limits on connections that have not identified themselves, on new connections and on wrong tokens.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-#[derive(Debug, Default)]
-pub(crate) struct Admission(Arc<Mutex<Waiting>>);
+use crate::lock::lock;
+
+/// With fewer addresses, expired counts are not removed.
+const SWEEP: usize = 1024;
+/// The window in which new connections are counted.
+const ARRIVALS_WINDOW: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
-struct Waiting {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
-    arrivals: Counted,
-    wrong_tokens: Counted,
+pub(crate) struct Admission(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: usize,
+    waiting_by_address: HashMap<IpAddr, usize>,
+    arrivals: WindowedCounts,
+    wrong_tokens: WindowedCounts,
 }
 
-/// What is counted by address, for a while.
+/// Counts by address, each for one window.
 #[derive(Debug, Default)]
-struct Counted {
-    by_address: HashMap<IpAddr, Count>,
-    /// With so many addresses those are looked for that can be forgotten.
+struct WindowedCounts {
+    by_address: HashMap<IpAddr, WindowedCount>,
+    /// With this many addresses the expired counts are removed.
     sweep_at: usize,
 }
 
 #[derive(Debug)]
-struct Count {
+struct WindowedCount {
     count: usize,
-    /// When it is forgotten.
-    until: Instant,
+    expires: Instant,
 }
 
-/// Why nobody is let in from an address.
+/// Why a connection is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shut {
-    /// Too many wait, in all or from there.
-    Full,
-    /// Too many have come from there one after the other.
-    Restless,
-    /// Too many wrong tokens have come from there.
-    Barred,
+pub(crate) enum Rejection {
+    /// Too many connections wait, in all or from this address.
+    Waiting,
+    /// Too many connections came from this address in ten seconds.
+    Arrivals,
+    /// Too many wrong tokens came from this address.
+    WrongTokens,
 }
 
-/// Fewer addresses are not looked through.
-const SWEEP: usize = 1024;
-/// How long arrivals are counted.
-const ARRIVALS: Duration = Duration::from_secs(10);
-
-/// One place at the door; it is free again when this is dropped. It is kept for a moment, within what every connection
-/// has for as long as it lasts.
+/// Permission to wait. The place is free again when this is dropped. It is boxed because a connection needs it only
+/// for a moment, but has room for it as long as it lasts.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct Permit {
     _place: Box<Place>,
 }
 
 #[derive(Debug)]
 struct Place {
     address: Option<IpAddr>,
-    waiting: Arc<Mutex<Waiting>>,
+    state: Arc<Mutex<State>>,
 }
 
-impl Counted {
-    /// Counts one more against an address; the first one begins the time in which they are counted.
+impl WindowedCounts {
+    /// Adds one for an address. The first one starts the window.
     fn add(&mut self, address: IpAddr, window: Duration, now: Instant) {
         if self.by_address.len() >= self.sweep_at.max(SWEEP) {
-            self.by_address.retain(|_, count| now < count.until);
+            self.by_address.retain(|_, count| now < count.expires);
             self.sweep_at = 2 * self.by_address.len();
         }
-        let fresh = || Count { count: 0, until: now + window };
-        let count = self.by_address.entry(address).or_insert_with(fresh);
-        if now >= count.until {
-            *count = fresh();
+        let new = || WindowedCount { count: 0, expires: now + window };
+        let count = self.by_address.entry(address).or_insert_with(new);
+        if now >= count.expires {
+            *count = new();
         }
         count.count += 1;
     }
 
     fn of(&self, address: IpAddr, now: Instant) -> usize {
-        self.by_address.get(&address).filter(|count| now < count.until).map_or(0, |count| count.count)
+        self.by_address.get(&address).filter(|count| now < count.expires).map_or(0, |count| count.count)
     }
 }
 
 impl Admission {
-    /// Counts a wrong token against an address.
     pub(crate) fn count_wrong_token(&self, address: IpAddr, window: Duration) {
         lock(&self.0).wrong_tokens.add(network(address), window, Instant::now());
     }
 
-    /// Did so many wrong tokens come from an address?
-    pub(crate) fn is_barred(&self, address: IpAddr, most: usize) -> bool {
-        lock(&self.0).wrong_tokens.of(network(address), Instant::now()) >= most
+    /// Have at least `max` wrong tokens come from the address in the current window?
+    pub(crate) fn has_wrong_tokens(&self, address: IpAddr, max: usize) -> bool {
+        lock(&self.0).wrong_tokens.of(network(address), Instant::now()) >= max
     }
 
-    /// Counts a connection from an address of another machine. Is it one of the first `most` in ten seconds?
-    pub(crate) fn arrive(&self, address: IpAddr, most: usize) -> bool {
+    /// Counts a new connection. False if `max` have come from the address in ten seconds. Connections from this machine
+    /// are not counted.
+    pub(crate) fn arrive(&self, address: IpAddr, max: usize) -> bool {
         let (address, now) = (network(address), Instant::now());
         if address.is_loopback() {
             return true;
         }
         let arrivals = &mut lock(&self.0).arrivals;
-        let is_welcome = arrivals.of(address, now) < most;
-        if is_welcome {
-            arrivals.add(address, ARRIVALS, now);
+        let admitted = arrivals.of(address, now) < max;
+        if admitted {
+            arrivals.add(address, ARRIVALS_WINDOW, now);
         }
-        is_welcome
+        admitted
     }
 
-    /// A place for a connection from `address`, unless so many wait in all or from there.
-    pub(crate) fn enter(&self, address: Option<IpAddr>, all: usize, each: usize) -> Option<Ticket> {
+    /// A permit for a connection, unless `max` wait in all or `max_each` from its address.
+    pub(crate) fn enter(&self, address: Option<IpAddr>, max: usize, max_each: usize) -> Option<Permit> {
         let address = address.map(network);
-        let mut waiting = lock(&self.0);
-        if waiting.all >= all {
+        let mut state = lock(&self.0);
+        if state.waiting >= max {
             return None;
         }
         if let Some(address) = address {
-            let count = waiting.by_address.entry(address).or_default();
-            if *count >= each {
+            let count = state.waiting_by_address.entry(address).or_default();
+            if *count >= max_each {
                 return None;
             }
             *count += 1;
         }
-        waiting.all += 1;
-        Some(Ticket { _place: Box::new(Place { address, waiting: self.0.clone() }) })
+        state.waiting += 1;
+        Some(Permit { _place: Box::new(Place { address, state: self.0.clone() }) })
     }
 }
 
-impl Shut {
-    /// In words.
+impl Rejection {
+    /// The reason in words.
     pub(crate) fn reason(self) -> &'static str {
         match self {
-            Shut::Full => "too many connections",
-            Shut::Restless => "too many connections in a short time",
-            Shut::Barred => "too many wrong tokens",
+            Rejection::Waiting => "too many connections",
+            Rejection::Arrivals => "too many connections in a short time",
+            Rejection::WrongTokens => "too many wrong tokens",
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut waiting = lock(&self.waiting);
-        waiting.all -= 1;
+        let mut state = lock(&self.state);
+        state.waiting -= 1;
         if let Some(address) = self.address
-            && let Some(count) = waiting.by_address.get_mut(&address)
+            && let Some(count) = state.waiting_by_address.get_mut(&address)
         {
             *count -= 1;
             if *count == 0 {
-                waiting.by_address.remove(&address);
+                state.waiting_by_address.remove(&address);
             }
         }
     }
 }
 
-/// Whoever has an IPv6 address has the 2^64 addresses beside it.
+/// The address that is counted. The owner of one IPv6 address usually has all 2^64 addresses of its network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
@@ -163,16 +163,12 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_counted_in_all_and_by_network_and_is_free_again() {
+    fn waiting_connections_are_limited_in_all_and_by_network_until_the_permit_is_dropped() {
         let admission = Admission::default();
         let enter = |address: &str| admission.enter(Some(address.parse().unwrap()), 4, 2);
         let first = enter("192.0.2.1");

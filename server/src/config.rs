@@ -1,58 +1,80 @@
-//! What a hub can be told to do otherwise.
+//! The configuration of a hub.
 
 use std::time::Duration;
 
-use bookend::Limits;
+use bookend::{Encoding, Hello, Limits};
 
 use crate::access::Access;
 
-/// The numbers of a hub's defences; the defaults are the specification's, or the project's where it has none.
+/// The longest body, in bytes, that still fits into a frame when all of it is escaped.
+const MAX_BODY: u32 = bookend::MAX_LENGTH / 8;
+
+/// The limits and timeouts of a hub. Defaults are those of SPEC.md, or of this project where SPEC.md has none.
+///
+/// ```
+/// use bookend_server::Config;
+///
+/// let config = Config { max_body: 64 << 10, waiting: 1000, ..Config::default() };
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The limits of each framed session.
     pub limits: Limits,
-    /// The longest body accepted, in bytes; 256 MiB at most, as text grows when it is converted.
+    /// The longest body that is accepted, in bytes; at most 256 MiB, because text may grow when it is converted.
     pub max_body: u32,
     /// The hub's keepalive, in seconds.
     pub keepalive: u16,
-    /// How much of what was said a room keeps, in bytes, all its renditions included.
+    /// How many bytes of messages a room keeps, including their renderings.
     pub log_bytes: usize,
-    /// How long a peer may take nothing of what is to be written to it.
+    /// How long a peer may accept no bytes before it is closed as a slow consumer.
     pub stall: Duration,
-    /// Connections that have not said HELLO, or a first line, in all.
+    /// The most connections that have not sent HELLO or a first line.
     pub waiting: usize,
-    /// The same from one address.
+    /// The same for one IPv4 address or one /64 network of IPv6.
     pub waiting_per_address: usize,
-    /// Who may do what.
+    /// The tokens, and the rights of peers without a token.
     pub access: Access,
-    /// Connections from one address, or one network of IPv6, in ten seconds, as everyone is told of each that comes and
-    /// goes; those from this machine are not counted.
+    /// The most connections from one IPv4 address or one /64 network of IPv6 in ten seconds. Connections from this machine
+    /// are not counted.
     pub arrivals_per_address: usize,
-    /// How long the answer to a wrong token is kept back.
+    /// How long the answer to a wrong token is delayed.
     pub token_delay: Duration,
-    /// How long a line terminal that may not enter without a token may take to give it.
+    /// How long a line terminal that needs a token has to send it.
     pub token_timeout: Duration,
-    /// Wrong tokens from one address in `token_window`, after which nobody is let in from there until it is over.
+    /// After this many wrong tokens from one address within `token_window`, it is rejected until the window ends.
     pub wrong_tokens: usize,
-    /// The time in which `wrong_tokens` are counted, from the first one on.
+    /// The window for `wrong_tokens`; it starts with the first wrong token.
     pub token_window: Duration,
-    /// A room with more members is a crowd: who comes and goes is not told (R9.25). It is one no more when half as
-    /// many are left.
+    /// A room with more members is a crowd, in which joins and leaves are not announced (R9.25), until half as many are
+    /// left.
     pub crowd: usize,
-    /// The number of the first message of a room; by the clock if `None`, so that a hub that is started again gives none
-    /// that it has given before (R9.32).
+    /// The number of the first message of a room. `None` takes it from the clock, so that a restarted hub does not reuse
+    /// numbers (R9.32).
     pub first_seq: Option<u64>,
-    /// Messages for one member alone that wait to be written to it.
+    /// The most private messages that may wait for one member.
     pub private_frames: usize,
-    /// Changes of name or room by one line terminal in ten seconds, as everyone is told of each.
+    /// The most changes of name or room by one line terminal in ten seconds. Everyone is notified of each.
     pub changes: usize,
-    /// A TCP connection from which nothing comes for so long is probed by the system, and ends after as long again
-    /// without an answer; so does one that leaves what was sent to it unacknowledged for twice as long. 0 is never.
+    /// The system probes a TCP connection after this time without a byte, and ends it after the same time without an
+    /// answer, or after twice the time without an acknowledgement. 0 disables this.
     pub probe: Duration,
-    /// Over how long the connections are closed when the hub shuts down, so that not all come back at once.
+    /// The time over which connections are closed when the hub shuts down, so that not all reconnect at once.
     pub shut_down_spread: Duration,
-    /// Who has not gone after so long, since the shut-down began, is given up.
+    /// Connections that are still open this long after the shut-down started are given up.
     pub shut_down_deadline: Duration,
+}
+
+impl Config {
+    /// The HELLO of a hub with this configuration.
+    pub(crate) fn hello(&self) -> Hello {
+        Hello::new()
+            .with_preferred(Encoding::Binary)
+            .with_max_body(self.max_body.min(MAX_BODY))
+            .with_keepalive(self.keepalive)
+            .with_hub(true)
+            .with_software(concat!("bookend-server ", env!("CARGO_PKG_VERSION")))
+            .expect("a version is a line")
+    }
 }
 
 impl Default for Config {

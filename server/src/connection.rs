@@ -1,4 +1,6 @@
-//! One connection: an endpoint that owns a stream. One task reads, writes, waits and is woken.
+//! One connection: one task that owns a stream, reads, writes, waits and is woken.
+
+mod core;
 
 use std::future::poll_fn;
 use std::io;
@@ -10,40 +12,41 @@ use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::admission::{Shut, Ticket};
-use crate::endpoint::{Endpoint, greeting};
-use crate::hub::{Hub, Peer};
+use self::core::{ConnectionCore, greeting};
+use crate::admission::{Permit, Rejection};
+use crate::hub::Hub;
+use crate::peer::Peer;
 use crate::scratch;
 
-/// A frame of which more bytes than this have come is completed in a buffer of its own.
+/// An incomplete frame with more bytes than this is completed in a buffer of its own.
 const SHORT: usize = 32 << 10;
 
-/// Serves one connection, until it is over; it may have its place at the door already. The future is small, as there
-/// are as many as connections.
-pub(crate) fn serve<S, P>(hub: &Hub, stream: S, peer: P, ticket: Option<Ticket>) -> impl Future<Output = ()> + use<S, P>
+/// Serves one connection until it has ended; it may have a permit already. The future is small, because there is one
+/// for each connection.
+pub(crate) fn serve<S, P>(hub: &Hub, stream: S, peer: P, permit: Option<Permit>) -> impl Future<Output = ()> + use<S, P>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     P: Into<Peer>,
 {
-    // Made here and not in the future: what is moved within a future is in it twice.
+    // Created outside the future: what is moved inside a future takes its space twice.
     let mut connection = Connection::new(hub, stream, peer.into());
-    connection.endpoint.seat().set_ticket(ticket);
+    connection.core.client().set_permit(permit);
     async move { connection.run().await }
 }
 
-/// Says why nobody is let in, as far as that can be done at once.
-async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, shut: Shut) {
-    let refusal = refusal(shut.reason());
+/// Writes why the connection is rejected, as far as the stream accepts it at once.
+async fn reject<S: AsyncWrite + Unpin>(stream: &mut S, rejection: Rejection) {
+    let answer = rejection_answer(rejection.reason());
     poll_fn(|cx| {
-        let _best_effort = Pin::new(&mut *stream).poll_write(cx, &refusal);
+        let _ = Pin::new(&mut *stream).poll_write(cx, &answer); // best effort
         Poll::Ready(())
     })
     .await;
-    let _best_effort = stream.shutdown().await;
+    let _ = stream.shutdown().await; // best effort
 }
 
 /// A line for a person, and CLOSE for a framed peer.
-fn refusal(reason: &str) -> Vec<u8> {
+fn rejection_answer(reason: &str) -> Vec<u8> {
     let mut out = greeting(&format!(": {reason}, try later")).bytes;
     let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
     session.close(Code::TRY_LATER, reason, Duration::ZERO);
@@ -51,57 +54,69 @@ fn refusal(reason: &str) -> Vec<u8> {
     out
 }
 
+impl Hub {
+    /// Serves one connection until it has ended.
+    pub fn serve<S, P>(&self, stream: S, peer: P) -> impl Future<Output = ()> + use<S, P>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        P: Into<Peer>,
+    {
+        serve(&self.with_current_config(), stream, peer, None)
+    }
+}
+
 struct Connection<S> {
-    endpoint: Endpoint,
+    core: ConnectionCore,
     stream: S,
     start: Instant,
-    /// The beginning of a frame that is not whole.
+    /// The start of an incomplete frame.
     held: Vec<u8>,
-    /// Who is woken by the mailbox and the room.
+    /// What the mailbox and the room wake.
     waker: Option<Waker>,
-    /// What the peer has sent with its first packets has been looked for.
-    begun: bool,
+    /// The first read has been tried.
+    started: bool,
     unflushed: bool,
+    /// The sending direction is closed.
     shut: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn new(hub: &Hub, stream: S, peer: Peer) -> Connection<S> {
         Connection {
-            endpoint: Endpoint::new(hub, peer),
+            core: ConnectionCore::new(hub, peer),
             stream,
             start: Instant::now(),
             held: Vec::new(),
             waker: None,
-            begun: false,
+            started: false,
             unflushed: false,
             shut: false,
         }
     }
 
     async fn run(&mut self) {
-        let seat = self.endpoint.seat();
-        if let Err(shut) = seat.enter() {
-            tracing::info!(peer = seat.peer().label(), fault = "try-later", detail = shut.reason(), "refuse");
-            seat.hub().counters().refused.count("try-later");
-            seat.closed();
-            return Box::pin(refuse(&mut self.stream, shut)).await;
+        let client = self.core.client();
+        if let Err(rejection) = client.admit() {
+            tracing::info!(peer = client.peer().label(), fault = "try-later", detail = rejection.reason(), "refuse");
+            client.hub().counters().refused.count("try-later");
+            client.set_written();
+            return Box::pin(reject(&mut self.stream, rejection)).await;
         }
-        tracing::info!(peer = seat.peer().label(), "connect");
-        seat.hub().counters().accepted(seat.peer().door());
+        tracing::info!(peer = client.peer().label(), "connect");
+        client.hub().counters().accepted(client.peer().transport());
         let mut timer = pin!(sleep_until(self.start));
         let result = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
         if self.shut {
-            self.endpoint.seat().closed();
+            self.core.client().set_written();
         }
-        let ending = self.endpoint.is_ending();
+        let ending = self.core.is_ending();
         if result.is_err() {
-            self.endpoint.broke();
+            self.core.stream_failed();
         }
-        let peer = self.endpoint.seat().peer().label();
+        let peer = self.core.client().peer().label();
         match result {
             Ok(()) => tracing::debug!(peer, "disconnect"),
-            // Whoever has been told to go need not listen to the end.
+            // A peer that is being closed need not read everything.
             Err(error) if ending => tracing::debug!(peer, detail = %error, "disconnect"),
             Err(error) => tracing::info!(peer, fault = "io", detail = %error, "fault"),
         }
@@ -111,30 +126,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.register(cx.waker());
         let mut budget = scratch::SIZE;
         if timer.is_elapsed() {
-            let _what_is_due_is_done = self.poll_timer(cx, timer.as_mut());
+            let _ = self.poll_timer(cx, timer.as_mut()); // ready or not, the loop goes through everything
         }
-        // Whoever speaks at once gets the greeting and the answer in one write.
-        if !std::mem::replace(&mut self.begun, true)
+        // A peer that sends at once gets the greeting and the answer in one write.
+        if !std::mem::replace(&mut self.started, true)
             && let Poll::Ready(count) = self.poll_read(cx)
             && count? == 0
         {
-            self.endpoint.end_of_stream(&self.held);
+            self.core.end_of_stream(&self.held);
         }
         loop {
-            self.endpoint.set_time(self.start.elapsed());
-            self.endpoint.take_orders();
+            self.core.set_time(self.start.elapsed());
+            self.core.take_requests();
             let written = self.poll_write(cx)?;
-            if self.endpoint.is_over(self.shut) {
+            if self.core.is_finished(self.shut) {
                 return Poll::Ready(Ok(()));
             }
-            if self.endpoint.may_go_on() {
+            if self.core.wants_unused_input() {
                 self.use_held();
                 continue;
             }
-            if self.endpoint.may_read() {
+            if self.core.wants_read() {
                 match self.poll_read(cx) {
                     Poll::Ready(Ok(0)) => {
-                        self.endpoint.end_of_stream(&self.held);
+                        self.core.end_of_stream(&self.held);
                         continue;
                     }
                     Poll::Ready(Ok(count)) => {
@@ -142,10 +157,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         if budget > 0 {
                             continue;
                         }
-                        // Those who are told what was read have their turn before more is read.
-                        let _now_or_later = self.poll_write(cx)?;
-                        // Who never ceases to speak is not to outlive its limits: this is all that sets the timer then.
-                        let _what_is_due_is_done = self.poll_timer(cx, timer.as_mut());
+                        // Other members get their turn before more is read.
+                        let _ = self.poll_write(cx)?; // the rest is written at the next poll
+                        // Timeouts also hold for a peer that never stops sending: nothing else sets its timer.
+                        let _ = self.poll_timer(cx, timer.as_mut());
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
@@ -156,77 +171,77 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.poll_timer(cx, timer.as_mut()).is_ready() {
                 continue;
             }
-            // Who waits for the stream need not be woken when the room tells something.
-            if written.is_pending() || self.endpoint.seat().sleep(cx.waker()) {
-                self.endpoint.rest();
+            // A connection that waits for its stream need not be woken by the room.
+            if written.is_pending() || self.core.client().wait(cx.waker()) {
+                self.core.release();
                 return Poll::Pending;
             }
         }
     }
 
-    /// Sees to it that the mailbox and the room wake this task.
+    /// Has the mailbox and the room wake this task.
     fn register(&mut self, waker: &Waker) {
         if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            self.endpoint.seat().mailbox().register(waker);
-            if let Some(feed) = self.endpoint.seat().feed() {
-                feed.relist();
+            self.core.client().mailbox().register(waker);
+            if let Some(feed) = self.core.client().feed() {
+                feed.forget_waker();
             }
             self.waker = Some(waker.clone());
         }
     }
 
-    /// Does what is due. Ready if there was anything.
+    /// Does what is due. Ready if something was.
     fn poll_timer(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<()> {
-        while let Some(deadline) = self.endpoint.deadline().and_then(|deadline| self.start.checked_add(deadline)) {
-            // A timer that fires too early costs less than one that is set anew for each read.
+        while let Some(deadline) = self.core.deadline().and_then(|deadline| self.start.checked_add(deadline)) {
+            // A timer that fires too early costs less than one that is reset for each read.
             if deadline < timer.deadline() || timer.is_elapsed() {
                 timer.as_mut().reset(deadline);
             }
             ready!(timer.as_mut().poll(cx));
             if Instant::now() >= deadline {
-                self.endpoint.set_time(self.start.elapsed());
-                self.endpoint.on_time(&self.held);
+                self.core.set_time(self.start.elapsed());
+                self.core.on_time(&self.held);
                 return Poll::Ready(());
             }
         }
         Poll::Pending
     }
 
-    /// Writes everything there is. Ready once all of it has been taken, and the direction closed if it is to be.
+    /// Writes everything. Ready when the stream has accepted it, and the sending direction is closed if it should be.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         loop {
-            let taken = scratch::writing(|buffer| {
-                let bytes = self.endpoint.next_write(buffer);
+            let accepted = scratch::writing(|buffer| {
+                let bytes = self.core.next_write(buffer);
                 if bytes.is_empty() {
                     Poll::Ready(Ok(None))
                 } else {
                     Pin::new(&mut self.stream).poll_write(cx, bytes).map_ok(Some)
                 }
             });
-            match taken {
+            match accepted {
                 Poll::Ready(Ok(Some(0))) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(Some(count))) => {
                     self.unflushed = true;
-                    self.endpoint.wrote(count);
+                    self.core.wrote(count);
                 }
                 Poll::Ready(Ok(None)) => break,
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
-                    self.endpoint.blocked();
+                    self.core.set_blocked();
                     return Ok(Poll::Pending);
                 }
             }
         }
         if self.unflushed {
             let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) else {
-                self.endpoint.blocked();
+                self.core.set_blocked();
                 return Ok(Poll::Pending);
             };
             flushed?;
             self.unflushed = false;
-            self.endpoint.unblocked();
+            self.core.set_unblocked();
         }
-        if !self.shut && self.endpoint.is_done_writing() {
+        if !self.shut && self.core.is_done_writing() {
             let Poll::Ready(shut) = Pin::new(&mut self.stream).poll_shutdown(cx) else { return Ok(Poll::Pending) };
             shut?;
             self.shut = true;
@@ -234,13 +249,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(Poll::Ready(()))
     }
 
-    /// Reads once and gives the endpoint what has come; 0 at the end of the stream.
+    /// Reads once and passes the bytes on. Returns how many, and 0 at the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let kept = if self.held.len() <= SHORT { self.held.len() } else { 0 };
         scratch::reading(kept + scratch::SIZE, |buffer| {
             let mut space = ReadBuf::new(&mut buffer[kept..]);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space)) {
-                // TLS without its own end. Bookend knows by itself what is whole.
+                // TLS without close_notify. Bookend detects truncation itself.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(0)),
                 read => read?,
             }
@@ -248,12 +263,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if count == 0 {
                 return Poll::Ready(Ok(0));
             }
-            self.endpoint.set_time(self.start.elapsed());
-            self.endpoint.heard(count);
+            self.core.set_time(self.start.elapsed());
+            self.core.count_read(count);
             if kept == self.held.len() {
                 buffer[..kept].copy_from_slice(&self.held);
                 let input = &buffer[..kept + count];
-                let used = self.endpoint.read(input);
+                let used = self.core.receive(input);
                 self.held.clear();
                 self.held.extend_from_slice(&input[used..]);
             } else {
@@ -267,9 +282,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         })
     }
 
-    /// Gives the endpoint what it has not used yet.
+    /// Passes on what has not been used yet.
     fn use_held(&mut self) {
-        let used = self.endpoint.read(&self.held);
+        let used = self.core.receive(&self.held);
         self.held.drain(..used);
     }
 }
@@ -281,7 +296,7 @@ mod tests {
     use crate::mailbox::Mailbox;
 
     #[test]
-    fn what_each_idle_connection_keeps_is_small() {
+    fn an_idle_connection_is_small() {
         let sizes = [size_of::<Connection<()>>(), size_of::<Framed>(), size_of::<Mailbox>()];
         assert!(sizes[0] <= 416 && sizes[1] <= 424 && sizes[2] <= 80, "{sizes:?}");
     }

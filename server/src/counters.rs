@@ -1,33 +1,37 @@
-//! What the hub counts, from its beginning on.
+//! Counters of the hub, from its start.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-/// Threads that count by themselves; more of them share.
+use crate::lock::lock;
+
+/// How many threads have counters of their own; more threads share them.
 const SHARDS: usize = 16;
 
-/// All that is counted. What each read and write adds to lies apart for each thread, the rest is rare.
+/// All counters. Those that every read and write changes are sharded by thread; the others change rarely.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     shards: [Shard; SHARDS],
-    doors: [AtDoor; Door::ALL.len()],
+    transports: [PerTransport; Transport::ALL.len()],
     pub(crate) gaps: AtomicU64,
     pub(crate) missed: AtomicU64,
+    /// Characters that were escaped, because an encoding in use cannot represent them.
+    pub(crate) escapes: AtomicU64,
     pub(crate) reloads: AtomicU64,
     pub(crate) reloads_refused: AtomicU64,
-    /// Connections that were not let in, by reason.
-    pub(crate) refused: Names,
-    /// Connections that ended: by whom, and the reason.
-    closed: Mutex<BTreeMap<(By, &'static str), u64>>,
-    /// ERRORs that were sent.
-    pub(crate) errors: Names,
-    pub(crate) faults: Names,
-    pub(crate) diagnoses: Names,
+    /// Connections that were rejected, by reason.
+    pub(crate) refused: NamedCounters,
+    /// Connections that ended, by side and reason.
+    closed: Mutex<BTreeMap<(Side, &'static str), u64>>,
+    /// ERRORs that were sent, by name.
+    pub(crate) errors: NamedCounters,
+    pub(crate) faults: NamedCounters,
+    pub(crate) diagnoses: NamedCounters,
 }
 
-/// On a cache line of its own, and not on the one that is fetched with it.
+/// Alone on its cache line, and on the neighbour that the processor fetches with it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Shard {
@@ -38,10 +42,10 @@ struct Shard {
 }
 
 #[derive(Debug, Default)]
-struct AtDoor {
+struct PerTransport {
     accepted: AtomicU64,
-    /// Connections that are there, by [`Standing`].
-    standing: [AtomicU64; Standing::ALL.len()],
+    /// Open connections, by [`ConnectionState`].
+    by_state: [AtomicU64; ConnectionState::ALL.len()],
 }
 
 /// Bytes and messages of all connections.
@@ -53,19 +57,19 @@ pub(crate) struct Traffic {
     pub(crate) deliveries: u64,
 }
 
-/// How a connection came in.
+/// How a peer is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
+pub(crate) enum Transport {
     Tcp,
     Unix,
-    /// A stream that the program that has the hub brought.
+    /// A stream that the embedding program provides.
     Other,
 }
 
-/// How far a connection is.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It has not said yet who it is.
+pub(crate) enum ConnectionState {
+    /// It has not identified itself with HELLO or a first line.
     Waiting,
     Member,
     Closing,
@@ -73,14 +77,14 @@ pub(crate) enum Standing {
 
 /// Which side ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum By {
+pub(crate) enum Side {
     Hub,
     Peer,
 }
 
-/// Counts by names, of which there are few.
+/// Counters by name; there are few names.
 #[derive(Debug, Default)]
-pub(crate) struct Names(Mutex<BTreeMap<&'static str, u64>>);
+pub(crate) struct NamedCounters(Mutex<BTreeMap<&'static str, u64>>);
 
 thread_local! {
     static SHARD: Cell<usize> = const { Cell::new(usize::MAX) };
@@ -99,14 +103,20 @@ impl Counters {
         }
     }
 
-    /// Messages were taken from a member.
-    pub(crate) fn said(&self, messages: u64) {
+    /// Messages were accepted from a member.
+    pub(crate) fn accepted_messages(&self, messages: u64) {
         add(&self.shard().messages, messages);
     }
 
     pub(crate) fn missed(&self, messages: u64) {
         add(&self.gaps, 1);
         add(&self.missed, messages);
+    }
+
+    pub(crate) fn count_escapes(&self, escapes: usize) {
+        if escapes > 0 {
+            add(&self.escapes, escapes as u64);
+        }
     }
 
     pub(crate) fn traffic(&self) -> Traffic {
@@ -118,39 +128,39 @@ impl Counters {
         })
     }
 
-    /// A connection has come, and has been let in as far as the door.
-    pub(crate) fn accepted(&self, door: Door) {
-        add(&self.doors[door as usize].accepted, 1);
+    /// A connection was accepted, and not rejected at once.
+    pub(crate) fn accepted(&self, transport: Transport) {
+        add(&self.transports[transport as usize].accepted, 1);
     }
 
-    /// How many have come through a door.
-    pub(crate) fn accepted_by(&self, door: Door) -> u64 {
-        get(&self.doors[door as usize].accepted)
+    /// How many connections were accepted over a transport.
+    pub(crate) fn accepted_by(&self, transport: Transport) -> u64 {
+        get(&self.transports[transport as usize].accepted)
     }
 
-    /// A connection goes on from one standing to another; `None` is that it is not there.
-    pub(crate) fn moved(&self, door: Door, from: Option<Standing>, to: Option<Standing>) {
-        let standing = &self.doors[door as usize].standing;
+    /// A connection changed its state; `None` is not connected.
+    pub(crate) fn changed(&self, transport: Transport, from: Option<ConnectionState>, to: Option<ConnectionState>) {
+        let by_state = &self.transports[transport as usize].by_state;
         if let Some(from) = from {
-            standing[from as usize].fetch_sub(1, Ordering::Relaxed);
+            by_state[from as usize].fetch_sub(1, Ordering::Relaxed);
         }
         if let Some(to) = to {
-            add(&standing[to as usize], 1);
+            add(&by_state[to as usize], 1);
         }
     }
 
-    /// How many are there now.
-    pub(crate) fn standing(&self, door: Door, standing: Standing) -> u64 {
-        get(&self.doors[door as usize].standing[standing as usize])
+    /// How many connections are in a state now.
+    pub(crate) fn connections(&self, transport: Transport, state: ConnectionState) -> u64 {
+        get(&self.transports[transport as usize].by_state[state as usize])
     }
 
-    pub(crate) fn closed(&self, by: By, reason: &'static str) {
-        *self.closed.lock().unwrap_or_else(PoisonError::into_inner).entry((by, reason)).or_default() += 1;
+    pub(crate) fn closed(&self, by: Side, reason: &'static str) {
+        *lock(&self.closed).entry((by, reason)).or_default() += 1;
     }
 
-    /// How many ended, by whom, and why.
-    pub(crate) fn closed_by(&self) -> BTreeMap<(By, &'static str), u64> {
-        self.closed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// How many connections ended, by side and reason.
+    pub(crate) fn closed_by(&self) -> BTreeMap<(Side, &'static str), u64> {
+        lock(&self.closed).clone()
     }
 
     fn shard(&self) -> &Shard {
@@ -164,46 +174,47 @@ impl Counters {
     }
 }
 
-impl Door {
-    pub(crate) const ALL: [Door; 3] = [Door::Tcp, Door::Unix, Door::Other];
+impl Transport {
+    pub(crate) const ALL: [Transport; 3] = [Transport::Tcp, Transport::Unix, Transport::Other];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Door::Tcp => "tcp",
-            Door::Unix => "unix",
-            Door::Other => "other",
+            Transport::Tcp => "tcp",
+            Transport::Unix => "unix",
+            Transport::Other => "other",
         }
     }
 }
 
-impl Standing {
-    pub(crate) const ALL: [Standing; 3] = [Standing::Waiting, Standing::Member, Standing::Closing];
+impl ConnectionState {
+    pub(crate) const ALL: [ConnectionState; 3] =
+        [ConnectionState::Waiting, ConnectionState::Member, ConnectionState::Closing];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Standing::Waiting => "waiting",
-            Standing::Member => "member",
-            Standing::Closing => "closing",
+            ConnectionState::Waiting => "waiting",
+            ConnectionState::Member => "member",
+            ConnectionState::Closing => "closing",
         }
     }
 }
 
-impl By {
+impl Side {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            By::Hub => "hub",
-            By::Peer => "peer",
+            Side::Hub => "hub",
+            Side::Peer => "peer",
         }
     }
 }
 
-impl Names {
+impl NamedCounters {
     pub(crate) fn count(&self, name: &'static str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default() += 1;
+        *lock(&self.0).entry(name).or_default() += 1;
     }
 
     pub(crate) fn all(&self) -> Vec<(&'static str, u64)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(&name, &count)| (name, count)).collect()
+        lock(&self.0).iter().map(|(&name, &count)| (name, count)).collect()
     }
 }
 
@@ -222,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_all_threads_count_is_one_sum() {
+    fn counts_of_all_threads_are_summed() {
         let counters = Arc::new(Counters::default());
         let threads: Vec<_> = (0..SHARDS + 2)
             .map(|_| {
@@ -231,7 +242,7 @@ mod tests {
                     for _ in 0..100 {
                         counters.received(3);
                         counters.sent(5, 2);
-                        counters.said(1);
+                        counters.accepted_messages(1);
                     }
                 })
             })
@@ -243,16 +254,16 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_in_one_place_at_a_time() {
+    fn a_connection_is_in_one_state_at_a_time() {
         let counters = Counters::default();
-        let there = || Standing::ALL.map(|standing| counters.standing(Door::Tcp, standing));
-        counters.moved(Door::Tcp, None, Some(Standing::Waiting));
-        counters.moved(Door::Tcp, None, Some(Standing::Waiting));
+        let there = || ConnectionState::ALL.map(|state| counters.connections(Transport::Tcp, state));
+        counters.changed(Transport::Tcp, None, Some(ConnectionState::Waiting));
+        counters.changed(Transport::Tcp, None, Some(ConnectionState::Waiting));
         assert_eq!(there(), [2, 0, 0]);
-        counters.moved(Door::Tcp, Some(Standing::Waiting), Some(Standing::Member));
+        counters.changed(Transport::Tcp, Some(ConnectionState::Waiting), Some(ConnectionState::Member));
         assert_eq!(there(), [1, 1, 0]);
-        counters.moved(Door::Tcp, Some(Standing::Member), None);
-        counters.moved(Door::Tcp, Some(Standing::Waiting), None);
+        counters.changed(Transport::Tcp, Some(ConnectionState::Member), None);
+        counters.changed(Transport::Tcp, Some(ConnectionState::Waiting), None);
         assert_eq!(there(), [0, 0, 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! A feed: one member's cursor into its room's log, and what of it is being written.
+//! A feed: the cursor of one member into the log of its room, and the blocks that are being written.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -9,18 +9,17 @@ use std::task::Waker;
 use bookend::PresenceEvent;
 
 use crate::block::Block;
-use crate::hub::Hub;
 use crate::log::{Cursor, Missed};
 use crate::rendition::{Rendered, Rendition};
-use crate::room::{Here, Room};
+use crate::room::{Interest, Present, Room};
 use crate::scratch;
 
-/// Chunks that a thread's spare queue may have room for.
+/// The largest queue of chunks that a thread keeps as a spare.
 const MAX_SPARE: usize = 64;
 
 thread_local! {
-    /// An empty queue of chunks, for whoever writes next: without it, each delivery to a member that was asleep would be
-    /// one allocation more.
+    /// An empty queue of chunks for the next feed that writes. It saves one allocation for each delivery to a member
+    /// that waited.
     static SPARE: Cell<VecDeque<Chunk>> = const { Cell::new(VecDeque::new()) };
 }
 
@@ -30,23 +29,23 @@ pub(crate) struct Feed {
     id: u32,
     rendition: Rendition,
     max_body: u32,
-    /// Behind everything in `chunks`.
+    /// The position after everything in `chunks`.
     cursor: Cursor,
     replay: Option<Box<Replay>>,
-    /// What is to be written, in order; the first may be written in part.
+    /// What to write, in order. The first chunk may be partly written.
     chunks: VecDeque<Chunk>,
-    /// Where and when this member was listed as asleep.
+    /// The generation in which this member was listed as waiting.
     listed: Option<NonZeroU64>,
-    /// Messages that the member was told it missed.
+    /// Messages that GAP reported to the member as missed.
     missed: u64,
 }
 
-/// What a member asked to get again: messages only, up to where it joined.
+/// What a member resumes: messages only, up to where it joined.
 #[derive(Debug)]
 struct Replay {
-    /// The last message that it had.
+    /// The last message that it has.
     after: u64,
-    /// Where it joined.
+    /// The position where it joined.
     end: Cursor,
 }
 
@@ -55,31 +54,31 @@ struct Chunk {
     bytes: Bytes,
     rendition: Rendition,
     written: usize,
-    told: Count,
-    /// The cursor before it.
+    delivered: Delivered,
+    /// The position before it.
     before: Cursor,
 }
 
-/// What a member is told with some bytes.
+/// What a member has received when some bytes have been written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count {
+pub(crate) struct Delivered {
     /// Messages.
     pub(crate) messages: u64,
-    /// Messages that it missed.
+    /// Messages that a GAP reported as missed.
     pub(crate) missed: u64,
 }
 
 #[derive(Debug)]
 enum Bytes {
     Shared(Arc<Block>),
-    Own(Vec<u8>),
+    Owned(Vec<u8>),
 }
 
 impl Chunk {
     fn bytes(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Shared(block) => block.rendered(self.rendition).map_or(&[], |rendered| &rendered.bytes),
-            Bytes::Own(bytes) => bytes,
+            Bytes::Owned(bytes) => bytes,
         }
     }
 
@@ -93,7 +92,7 @@ impl Feed {
         Feed { room, id, rendition, max_body, cursor, replay: None, chunks: VecDeque::new(), listed: None, missed: 0 }
     }
 
-    /// Begins with the messages behind number `after`, which lie from `start` on.
+    /// Starts with the messages after number `after`, which begin at `start`.
     pub(crate) fn replay(&mut self, after: u64, start: Cursor) {
         self.replay = Some(Box::new(Replay { after, end: self.cursor }));
         self.cursor = start;
@@ -103,18 +102,18 @@ impl Feed {
         self.rendition
     }
 
-    /// Messages that have not been written as a whole.
+    /// Messages that have not been written completely.
     pub(crate) fn behind(&self) -> u64 {
-        let begun: u64 = self.chunks.iter().map(|chunk| chunk.told.messages).sum();
-        begun + self.room.messages_behind(self.cursor)
+        let begun: u64 = self.chunks.iter().map(|chunk| chunk.delivered.messages).sum();
+        begun + self.room.messages_from(self.cursor)
     }
 
-    /// Messages that the member was told it missed.
+    /// Messages that GAP reported to the member as missed.
     pub(crate) fn missed(&self) -> u64 {
         self.missed
     }
 
-    /// Counts messages that the member was told it missed, not by this feed.
+    /// Counts missed messages that were reported to the member, but not by this feed.
     pub(crate) fn count_missed(&mut self, messages: u64) {
         self.missed += messages;
     }
@@ -128,24 +127,24 @@ impl Feed {
         self.id
     }
 
-    /// What is told from now on comes in this form.
+    /// Renders from now on in this rendition.
     pub(crate) fn set_rendition(&mut self, rendition: Rendition) {
-        self.give_back();
+        self.release();
         self.rendition = rendition;
         self.listed = None;
     }
 
-    /// Is anything to be written?
+    /// Is there anything to write?
     pub(crate) fn is_behind(&self) -> bool {
-        !self.chunks.is_empty() || self.room.is_behind(self.cursor)
+        !self.chunks.is_empty() || self.room.has_more(self.cursor)
     }
 
-    /// Is nothing written in part, no frame and no line?
+    /// Is no frame or line partly written?
     pub(crate) fn is_at_boundary(&self) -> bool {
         self.chunks.front().is_none_or(|chunk| chunk.rendition.is_boundary(chunk.bytes(), chunk.written))
     }
 
-    /// The rest of the frame or line that is written in part.
+    /// The rest of the frame or line that is partly written.
     pub(crate) fn rest_of_unit(&self) -> &[u8] {
         self.chunks.front().map_or(&[], |chunk| {
             let end = chunk.rendition.unit_end(chunk.bytes(), chunk.written);
@@ -153,35 +152,35 @@ impl Feed {
         })
     }
 
-    /// Is anything to be written? What was told and is nothing to this member is passed over.
-    pub(crate) fn has_more(&mut self, hub: &Hub) -> bool {
+    /// Is there anything to write? Events that this member does not receive are skipped.
+    pub(crate) fn has_more(&mut self) -> bool {
         if self.chunks.is_empty() {
-            self.fetch(hub);
+            self.fetch();
         }
         !self.chunks.is_empty()
     }
 
-    /// What is to be written next: one large piece as it lies in the log, or many small ones gathered in `buffer`.
-    pub(crate) fn next<'a>(&'a mut self, buffer: &'a mut Vec<u8>, hub: &Hub) -> &'a [u8] {
-        self.has_more(hub);
+    /// What to write next: one large piece of the log, or many small ones gathered in `buffer`.
+    pub(crate) fn next<'a>(&'a mut self, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        self.has_more();
         let Some(first) = self.chunks.front() else { return &[] };
         if self.chunks.len() == 1 || first.rest().len() >= scratch::SIZE / 4 {
             return self.chunks.front().map_or(&[], Chunk::rest);
         }
         for chunk in &self.chunks {
             let rest = chunk.rest();
-            let room = scratch::SIZE - buffer.len();
-            buffer.extend_from_slice(&rest[..rest.len().min(room)]);
-            if rest.len() >= room {
+            let space = scratch::SIZE - buffer.len();
+            buffer.extend_from_slice(&rest[..rest.len().min(space)]);
+            if rest.len() >= space {
                 break;
             }
         }
         buffer
     }
 
-    /// `count` bytes of what is to be written next have been. What has been told with them, to its end?
-    pub(crate) fn wrote(&mut self, mut count: usize) -> Count {
-        let mut told = Count::default();
+    /// `count` bytes have been written. Returns what the member has received completely with them.
+    pub(crate) fn wrote(&mut self, mut count: usize) -> Delivered {
+        let mut delivered = Delivered::default();
         while count > 0
             && let Some(first) = self.chunks.front_mut()
         {
@@ -191,16 +190,16 @@ impl Feed {
                 break;
             }
             count -= rest;
-            told.messages += first.told.messages;
-            told.missed += first.told.missed;
+            delivered.messages += first.delivered.messages;
+            delivered.missed += first.delivered.missed;
             self.chunks.pop_front();
         }
-        self.missed += told.missed;
-        told
+        self.missed += delivered.missed;
+        delivered
     }
 
-    /// Keeps nothing of the log but what is written in part: it may be long until the rest can be.
-    pub(crate) fn give_back(&mut self) {
+    /// Keeps no block of the log but one that is partly written: the rest may not be written for a long time.
+    pub(crate) fn release(&mut self) {
         let keep = usize::from(self.chunks.front().is_some_and(|chunk| chunk.written > 0));
         if let Some(dropped) = self.chunks.get(keep) {
             self.cursor = dropped.before;
@@ -211,98 +210,98 @@ impl Feed {
         }
     }
 
-    /// Sees to it that `waker` is woken when something is told. False if something is to be written now.
-    pub(crate) fn sleep(&mut self, waker: &Waker) -> bool {
+    /// Has `waker` woken when there is something to write. False if there is already.
+    pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
         if self.is_behind() {
             return false;
         }
         self.spare_chunks();
-        let any = self.rendition.tells_presence();
-        if self.listed.is_some_and(|since| self.room.is_listed(any, since)) {
+        let interest = Interest::of(self.rendition);
+        if self.listed.is_some_and(|generation| self.room.is_listed(interest, generation)) {
             return true;
         }
-        self.listed = self.room.sleep(self.id, any, self.cursor, waker);
+        self.listed = self.room.wait(self.id, interest, self.cursor, waker);
         self.listed.is_some()
     }
 
-    /// Forgets that it was listed as asleep: it was with another waker.
-    pub(crate) fn relist(&mut self) {
+    /// Forgets that it was listed as waiting, because it was with another waker.
+    pub(crate) fn forget_waker(&mut self) {
         self.listed = None;
     }
 
-    /// Takes what was told and not yet written, as much as is good for one write.
-    fn fetch(&mut self, hub: &Hub) {
-        while self.chunks.is_empty() && self.room.is_behind(self.cursor) {
-            let reading = self.room.read(self.cursor, self.rendition, scratch::SIZE);
-            if reading.missed != Missed::default() {
-                self.push_missed(reading.here, reading.missed);
+    /// Reads blocks from the log, enough for one write.
+    fn fetch(&mut self) {
+        while self.chunks.is_empty() && self.room.has_more(self.cursor) {
+            let read = self.room.read(self.cursor, self.rendition, scratch::SIZE);
+            if read.missed != Missed::default() {
+                self.push_missed(read.present, read.missed);
             }
-            self.cursor = reading.cursor;
-            for block in reading.first.into_iter().chain(reading.others) {
-                self.push_block(block, hub);
+            self.cursor = read.cursor;
+            for block in read.first.into_iter().chain(read.others) {
+                self.push_block(block);
             }
         }
     }
 
-    fn push_block(&mut self, block: Arc<Block>, hub: &Hub) {
+    fn push_block(&mut self, block: Arc<Block>) {
         let before = self.cursor;
-        self.cursor = before.behind(&block);
+        self.cursor = before.after(&block);
         if let Some(after) =
             self.replay.as_ref().filter(|replay| before.block < replay.end.block).map(|replay| replay.after)
         {
-            // Older changes of who is here are skipped, the member's own coming is the last of them.
-            if !block.is_change() {
+            // Changes of presence before the join are skipped: the member has received the list of members.
+            if !block.is_presence() {
                 let rendered = block.render(self.rendition, after);
-                hub.count_escapes(rendered.escapes);
-                self.push_within(&rendered, block.messages_behind(after), before);
+                self.room.counters().count_escapes(rendered.escapes);
+                self.push_without_long(&rendered, block.messages_after(after), before);
             }
             return;
         }
-        if block.is_change() && !self.rendition.tells_presence() {
+        if block.is_presence() && !self.rendition.shows_presence() {
             return;
         }
         if let Some((bytes, escaped)) = block.prepare(self.rendition) {
-            self.room.grew(before.block, bytes);
-            hub.count_escapes(escaped);
+            self.room.add_rendered(before.block, bytes);
+            self.room.counters().count_escapes(escaped);
         }
         match block.rendered(self.rendition) {
             Some(rendered) if rendered.longest > self.max_body as usize => {
-                self.push_within(rendered, block.messages(), before);
+                self.push_without_long(rendered, block.messages(), before);
             }
             _ => {
-                let told = Count { messages: block.messages(), missed: 0 };
-                self.push(Bytes::Shared(block), told, before);
+                let delivered = Delivered { messages: block.messages(), missed: 0 };
+                self.push(Bytes::Shared(block), delivered, before);
             }
         }
     }
 
-    fn push_within(&mut self, rendered: &Rendered, messages: u64, before: Cursor) {
+    fn push_without_long(&mut self, rendered: &Rendered, messages: u64, before: Cursor) {
         let (bytes, missed) = if rendered.longest > self.max_body as usize {
-            self.rendition.within(self.max_body as usize, rendered)
+            self.rendition.without_long(self.max_body as usize, rendered)
         } else {
             (rendered.bytes.clone(), 0)
         };
-        self.push(Bytes::Own(bytes), Count { messages: messages - missed, missed }, before);
+        self.push(Bytes::Owned(bytes), Delivered { messages: messages - missed, missed }, before);
     }
 
-    /// Tells what was missed: how many messages, and who is here where that may have changed.
-    fn push_missed(&mut self, here: Option<Here>, missed: Missed) {
+    /// Adds what was missed: the number of messages, and the members if they may have changed.
+    fn push_missed(&mut self, present: Option<Present>, missed: Missed) {
         let mut out = Rendered::default();
         if missed.messages > 0 {
             self.rendition.gap(missed.messages, &mut out);
         }
-        let Here { crowd, members } = here.unwrap_or_default();
-        if let Some(here) = crowd {
-            self.rendition.crowd(here, self.room.name(), &mut out);
+        let Present { crowd, members } = present.unwrap_or_default();
+        if let Some(count) = crowd {
+            self.rendition.crowd(count, self.room.name(), &mut out);
         }
         for (id, name) in members {
             self.rendition.presence(id, PresenceEvent::Here, &name, &mut out);
         }
-        self.push(Bytes::Own(out.bytes), Count { messages: 0, missed: missed.messages }, self.cursor);
+        self.push(Bytes::Owned(out.bytes), Delivered { messages: 0, missed: missed.messages }, self.cursor);
     }
 
-    fn push(&mut self, bytes: Bytes, told: Count, before: Cursor) {
-        let chunk = Chunk { bytes, rendition: self.rendition, written: 0, told, before };
+    fn push(&mut self, bytes: Bytes, delivered: Delivered, before: Cursor) {
+        let chunk = Chunk { bytes, rendition: self.rendition, written: 0, delivered, before };
         if !chunk.bytes().is_empty() {
             if self.chunks.capacity() == 0 {
                 self.chunks = SPARE.take();
@@ -311,7 +310,7 @@ impl Feed {
         }
     }
 
-    /// Keeps no room for chunks: this member may be asleep for long, and the next one to write is there already.
+    /// Gives the queue to the next feed that writes: this member may wait for a long time.
     fn spare_chunks(&mut self) {
         let chunks = std::mem::take(&mut self.chunks);
         if (1..=MAX_SPARE).contains(&chunks.capacity()) {

@@ -1,366 +1,219 @@
-//! The hub: its rooms and its connections.
+//! The hub: what its connections share.
 
-mod control;
+mod operator;
 
-pub(crate) use control::{Census, Target};
-
-use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use bookend::{Code, Hello, Limits, Role, Session};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::access::{Access, Grant};
-use crate::admission::{Admission, Shut, Ticket};
+use crate::admission::{Admission, Permit, Rejection};
+use crate::clock::wall_clock;
 use crate::config::Config;
-use crate::connection;
-use crate::counters::{Counters, Door, Standing};
-use crate::framed;
-use crate::mailbox::Mailbox;
-use crate::report::{Closed, Ending, Report};
+use crate::counters::Counters;
+use crate::lock::lock;
+use crate::peer::Peer;
+use crate::registry::{Registration, Registry, ShutdownSummary};
 use crate::room::{Joined, Member, Room};
-use crate::tls::{self, Tls};
+use crate::rooms::Rooms;
 
-/// The room of whoever names none.
-pub(crate) const LOBBY: &str = "lobby";
-/// Connections that have ended and are remembered.
-const RECENT: usize = 256;
-/// At a shut-down, connections that are few are closed with so much time between them at most.
-const PACE: Duration = Duration::from_millis(10);
+pub use operator::{RoomList, RoomReport, Target};
 
-/// Rooms and their members. Its clones are the same hub.
+/// At shut-down, the longest time between one connection's CLOSE and the next.
+const CLOSE_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Rooms and their members. Clones are the same hub.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use bookend_server::{Config, Hub};
+///
+/// let hub = Hub::new(Config::default());
+/// let (stream, other_end) = tokio::io::duplex(1 << 16);
+/// let connection = tokio::spawn(hub.serve(stream, "in memory"));
+/// drop(other_end);
+/// connection.await.unwrap();
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Hub {
     shared: Arc<Shared>,
-    /// What was in force when the connection began that has this clone.
-    terms: Arc<Terms>,
+    /// The configuration when the connection that has this clone was accepted.
+    accepted_with: Arc<ActiveConfig>,
 }
 
-/// What connections go by, made once for all of them.
-struct Terms {
+/// A configuration, and what every connection needs of it.
+struct ActiveConfig {
     config: Config,
-    /// What the hub says of itself to every framed peer.
     hello: Arc<Hello>,
     limits: Arc<Limits>,
 }
 
 struct Shared {
-    /// What is in force for new connections.
-    terms: Mutex<Arc<Terms>>,
+    /// The configuration for new connections.
+    current: Mutex<Arc<ActiveConfig>>,
     admission: Admission,
-    rooms: Mutex<Rooms>,
-    connections: Mutex<Connections>,
-    /// Told when the last connection is gone.
-    empty: Notify,
-    escapes: AtomicU64,
-    counters: Counters,
-    /// Connections that ended, the last ones.
-    recent: Mutex<VecDeque<Closed>>,
-    /// Held while the connections are asked how they are.
-    inquiry: tokio::sync::Mutex<()>,
-    began: SystemTime,
-}
-
-#[derive(Default)]
-struct Rooms {
-    by_name: HashMap<Box<str>, Arc<Room>>,
-    last_member: u32,
-    /// Behind every number that a message of a room has had which is gone.
-    beyond: u64,
-}
-
-impl Rooms {
-    /// The first number of a room that begins: behind all that it may have had before (R9.32).
-    fn first_seq(&self, clock: u64) -> u64 {
-        clock.max(self.beyond).max(1)
-    }
-}
-
-#[derive(Default)]
-struct Connections {
-    by_number: HashMap<u64, Arc<Mailbox>>,
-    /// Which of them are members by a token, and where.
-    passes: HashMap<u64, Pass>,
-    last: u64,
-    closing: Option<Code>,
-    /// How those ended that did since the hub began to shut down.
-    farewell: Farewell,
-}
-
-/// What lets a connection into a room.
-struct Pass {
-    grant: Grant,
-    room: Box<str>,
-}
-
-/// How the connections ended when a hub shut down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Farewell {
-    /// Everything that was told to these was written, and CLOSE or the last line behind it.
-    pub closed: usize,
-    /// These were still there at the deadline, or ended in another way.
-    pub given_up: usize,
-}
-
-/// Who is at the other end: a label for the logs, and the address that is counted at the door if there is one.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    label: Arc<str>,
-    address: Option<IpAddr>,
-    /// It has shown a certificate that the hub trusts.
-    certified: bool,
-    door: Door,
-}
-
-/// A connection that the hub knows; it is forgotten when this is dropped.
-pub(crate) struct Registration {
-    hub: Hub,
-    id: u64,
-    pub(crate) mailbox: Arc<Mailbox>,
-    /// Everything was written, the end too.
-    pub(crate) closed: bool,
-    standing: Standing,
+    rooms: Rooms,
+    registry: Arc<Registry>,
+    counters: Arc<Counters>,
+    started: SystemTime,
 }
 
 impl Hub {
     /// A hub without rooms.
     #[must_use]
     pub fn new(config: Config) -> Hub {
-        let terms = Arc::new(Terms::new(config));
-        Hub {
-            shared: Arc::new(Shared {
-                terms: Mutex::new(terms.clone()),
-                admission: Admission::default(),
-                rooms: Mutex::default(),
-                connections: Mutex::default(),
-                empty: Notify::new(),
-                escapes: AtomicU64::new(0),
-                counters: Counters::default(),
-                recent: Mutex::default(),
-                inquiry: tokio::sync::Mutex::default(),
-                began: SystemTime::now(),
-            }),
-            terms,
-        }
+        let active = Arc::new(ActiveConfig::new(config));
+        let counters = Arc::new(Counters::default());
+        let shared = Shared {
+            current: Mutex::new(active.clone()),
+            admission: Admission::default(),
+            rooms: Rooms::default(),
+            registry: Arc::new(Registry::new(counters.clone())),
+            counters,
+            started: SystemTime::now(),
+        };
+        Hub { shared: Arc::new(shared), accepted_with: active }
     }
 
-    /// Takes other settings: for the connections that come from now on, and at once for what the rooms keep. A
-    /// connection that is there keeps those that it began with, but is closed if it came with a token that does not
-    /// allow the same any more.
+    /// Replaces the configuration: for new connections, and at once for the size of the logs. A connection keeps the
+    /// configuration with which it was accepted, but is closed if its token no longer allows what it does.
+    ///
+    /// ```
+    /// # use bookend_server::{Config, Hub};
+    /// let hub = Hub::new(Config::default());
+    /// hub.reconfigure(Config { max_body: 64 << 10, ..Config::default() });
+    /// ```
     pub fn reconfigure(&self, config: Config) {
         let log_bytes = config.log_bytes;
-        let terms = Arc::new(Terms::new(config));
-        *lock(&self.shared.terms) = terms.clone();
-        let connections = lock(&self.shared.connections);
-        for (number, Pass { grant, room }) in &connections.passes {
-            let Some(mailbox) = connections.by_number.get(number) else { continue };
-            if terms.config.access.keeps(grant, room) {
-                mailbox.look_again();
-            } else {
-                tracing::info!(peer = mailbox.peer().label(), token = grant.name(), room = &**room, "token-revoked");
-                mailbox.close(Code::POLICY);
-            }
-        }
-        drop(connections);
-        for room in lock(&self.shared.rooms).by_name.values() {
-            room.set_log_bytes(log_bytes);
-        }
+        let active = Arc::new(ActiveConfig::new(config));
+        *lock(&self.shared.current) = active.clone();
+        self.shared.registry.recheck_tokens(&active.config.access);
+        self.shared.rooms.set_log_bytes(log_bytes);
     }
 
-    /// Who may do what now.
+    /// The access rules in force.
     #[must_use]
     pub fn access(&self) -> Access {
         self.current().config.access.clone()
     }
 
-    /// Serves one connection, until it is over.
-    pub fn serve<S, P>(&self, stream: S, peer: P) -> impl Future<Output = ()> + use<S, P>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-        P: Into<Peer>,
-    {
-        connection::serve(&self.at_present(), stream, peer, None)
-    }
-
-    /// Serves one connection that begins with a TLS handshake, until it is over.
-    pub fn serve_tls<S, P>(&self, stream: S, peer: P, tls: &Tls) -> impl Future<Output = ()> + use<S, P>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-        P: Into<Peer>,
-    {
-        tls::serve(self.at_present(), stream, peer, tls)
-    }
-
-    /// The same hub, on the terms that hold for whoever comes now.
-    fn at_present(&self) -> Hub {
-        Hub { shared: self.shared.clone(), terms: self.current() }
-    }
-
-    /// Closes every connection with CLOSE 1001 or a line, one after the other, behind everything that was told to it;
-    /// takes no more, and waits until all are gone, or the deadline has come.
-    pub async fn shut_down(&self) -> Farewell {
+    /// Shuts down: accepts nobody else, closes the connections one after the other with CLOSE 1001 or a line, each
+    /// after everything that was accepted for it, and waits until all have ended or the deadline has passed.
+    pub async fn shut_down(&self) -> ShutdownSummary {
         let start = Instant::now();
-        let terms = self.current();
-        let mailboxes: Vec<_> = {
-            let mut connections = lock(&self.shared.connections);
-            connections.closing = Some(Code::GOING_AWAY);
-            connections.by_number.values().cloned().collect()
-        };
+        let active = self.current();
+        let registry = &self.shared.registry;
+        let mailboxes = registry.start_closing(Code::GOING_AWAY);
         let count = u32::try_from(mailboxes.len()).unwrap_or(u32::MAX).max(1);
-        let step = (terms.config.shut_down_spread / count).min(PACE);
-        let all_are_gone = async {
+        let interval = (active.config.shut_down_spread / count).min(CLOSE_INTERVAL);
+        let close_all = async {
             let mut due = start;
             for mailbox in mailboxes {
                 sleep_until(due).await;
                 mailbox.close(Code::GOING_AWAY);
-                due += step;
+                due += interval;
             }
-            loop {
-                let empty = self.shared.empty.notified();
-                if lock(&self.shared.connections).by_number.is_empty() {
-                    break;
-                }
-                empty.await;
-            }
+            registry.until_empty().await;
         };
-        let _the_late_are_given_up = timeout(terms.config.shut_down_deadline, all_are_gone).await;
-        let connections = lock(&self.shared.connections);
-        for mailbox in connections.by_number.values() {
-            mailbox.close(Code::GOING_AWAY);
-            tracing::warn!(peer = mailbox.peer().label(), "give-up");
-        }
-        let Farewell { closed, given_up } = connections.farewell;
-        Farewell { closed, given_up: given_up + connections.by_number.len() }
+        let _ = timeout(active.config.shut_down_deadline, close_all).await; // the rest is given up
+        registry.give_up(Code::GOING_AWAY)
     }
 
-    /// How many characters had to be shown as `\u{hex}` so far, because an encoding in use cannot carry them.
-    #[must_use]
-    pub fn escaped_characters(&self) -> u64 {
-        self.shared.escapes.load(Ordering::Relaxed)
+    /// The same hub, for a connection that is accepted now.
+    pub(crate) fn with_current_config(&self) -> Hub {
+        Hub { shared: self.shared.clone(), accepted_with: self.current() }
     }
 
-    pub(crate) fn count_escapes(&self, escapes: usize) {
-        if escapes > 0 {
-            self.shared.escapes.fetch_add(escapes as u64, Ordering::Relaxed);
-        }
+    /// The configuration with which this connection was accepted.
+    pub(crate) fn config(&self) -> &Config {
+        &self.accepted_with.config
+    }
+
+    /// After this time without a byte the system probes a TCP peer.
+    pub(crate) fn probe(&self) -> Duration {
+        self.current().config.probe
     }
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.shared.counters
     }
 
-    /// What was in force when this connection began.
-    pub(crate) fn config(&self) -> &Config {
-        &self.terms.config
+    fn current(&self) -> Arc<ActiveConfig> {
+        lock(&self.shared.current).clone()
     }
 
-    /// After so long without a byte a TCP peer is probed.
-    pub(crate) fn probe(&self) -> Duration {
-        self.current().config.probe
-    }
-
-    /// What is in force now.
-    fn current(&self) -> Arc<Terms> {
-        lock(&self.shared.terms).clone()
-    }
-
-    /// The session of a framed peer that connected when the clock was 0.
+    /// The session of a framed peer, whose clock starts at 0 when it connects.
     pub(crate) fn session(&self) -> Session {
-        Session::new(Role::Server, self.terms.hello.clone(), self.terms.limits.clone(), Duration::ZERO)
+        let ActiveConfig { hello, limits, .. } = &*self.accepted_with;
+        Session::new(Role::Server, hello.clone(), limits.clone(), Duration::ZERO)
     }
 
-    /// A place at the door.
-    pub(crate) fn admit(&self, peer: &Peer) -> Result<Ticket, Shut> {
-        let Config { waiting, waiting_per_address, arrivals_per_address, wrong_tokens, .. } = self.terms.config;
+    // ---- admission
+
+    /// A permit to wait, or why the peer is rejected.
+    pub(crate) fn admit(&self, peer: &Peer) -> Result<Permit, Rejection> {
+        let Config { waiting, waiting_per_address, arrivals_per_address, wrong_tokens, .. } = *self.config();
         let admission = &self.shared.admission;
-        if peer.address.is_some_and(|address| admission.is_barred(address, wrong_tokens)) {
-            return Err(Shut::Barred);
+        if peer.address().is_some_and(|address| admission.has_wrong_tokens(address, wrong_tokens)) {
+            return Err(Rejection::WrongTokens);
         }
-        let ticket = admission.enter(peer.address, waiting, waiting_per_address).ok_or(Shut::Full)?;
-        match peer.address.is_none_or(|address| admission.arrive(address, arrivals_per_address)) {
-            true => Ok(ticket),
-            false => Err(Shut::Restless),
+        let permit = admission.enter(peer.address(), waiting, waiting_per_address).ok_or(Rejection::Waiting)?;
+        match peer.address().is_none_or(|address| admission.arrive(address, arrivals_per_address)) {
+            true => Ok(permit),
+            false => Err(Rejection::Arrivals),
         }
     }
 
-    /// Counts a wrong token at the door.
     pub(crate) fn count_wrong_token(&self, peer: &Peer) {
-        if let Some(address) = peer.address {
-            self.shared.admission.count_wrong_token(address, self.terms.config.token_window);
+        if let Some(address) = peer.address() {
+            self.shared.admission.count_wrong_token(address, self.config().token_window);
         }
     }
 
-    /// Remembers by what a connection is let into a room. False if that does not hold any more: whoever is remembered
-    /// before the settings change is found then, and whoever is remembered later knows the new ones.
-    pub(crate) fn pass(&self, registration: &Registration, grant: &Grant, room: &str) -> bool {
-        let pass = Pass { grant: grant.clone(), room: room.into() };
-        lock(&self.shared.connections).passes.insert(registration.id, pass);
+    /// Does the token still allow the same in the room? It is recorded first, so that either this call or the reload
+    /// that revokes it finds out.
+    pub(crate) fn admits(&self, registration: &Registration, grant: &Grant, room: &str) -> bool {
+        registration.record_token(grant, room);
         self.current().config.access.keeps(grant, room)
     }
 
-    /// Makes a connection known.
+    // ---- connections and members
+
     pub(crate) fn register(&self, peer: Peer) -> Registration {
-        let mut connections = lock(&self.shared.connections);
-        connections.last += 1;
-        let (id, door) = (connections.last, peer.door);
-        let mailbox = Arc::new(Mailbox::new(peer));
-        if let Some(code) = connections.closing {
-            mailbox.close(code);
-        }
-        connections.by_number.insert(id, mailbox.clone());
-        self.shared.counters.moved(door, None, Some(Standing::Waiting));
-        Registration { hub: self.clone(), id, mailbox, closed: false, standing: Standing::Waiting }
+        self.shared.registry.register(peer)
     }
 
-    /// Takes a member into a room, which begins to exist if it did not. `make` gets the member's number.
+    /// Adds a member to a room, which is created if there is none of that name. `make` gets the number of the member.
     pub(crate) fn join(
         &self,
-        room: &str,
+        name: &str,
         make: impl FnOnce(u32) -> Member,
         resume: Option<u64>,
     ) -> (Arc<Room>, u32, Joined) {
-        let mut rooms = lock(&self.shared.rooms);
-        let room = match rooms.by_name.get(room) {
-            Some(room) => room.clone(),
-            None => {
-                let Config { log_bytes, crowd, first_seq, .. } = self.current().config;
-                let first_seq = rooms.first_seq(first_seq.unwrap_or_else(seq_of_now));
-                let new = Arc::new(Room::new(room, log_bytes, crowd, first_seq));
-                rooms.by_name.insert(room.into(), new.clone());
-                new
-            }
+        let create = |lowest_seq: u64| {
+            let Config { log_bytes, crowd, first_seq, .. } = self.current().config;
+            let first_seq = first_seq.unwrap_or_else(seq_of_now).max(lowest_seq);
+            Room::new(name, log_bytes, crowd, first_seq, self.shared.counters.clone())
         };
-        let id = loop {
-            rooms.last_member = rooms.last_member.checked_add(1).unwrap_or(1);
-            if !room.has(rooms.last_member) {
-                break rooms.last_member;
-            }
-        };
-        let joined = room.join(id, make(id), resume);
-        (room, id, joined)
+        self.shared.rooms.join(name, create, make, resume)
     }
 
-    /// Lets a member go; a room without members is forgotten. Who goes because all go is not told of: with many, that
-    /// would be most of what is written at the end.
+    /// Removes a member. While the hub shuts down the others are not notified: with many members, that would be most
+    /// of what is written at the end.
     pub(crate) fn leave(&self, room: &Arc<Room>, id: u32) {
-        let tell = lock(&self.shared.connections).closing.is_none();
-        let mut rooms = lock(&self.shared.rooms);
-        if room.leave(id, tell) == 0 {
-            rooms.beyond = rooms.beyond.max(room.next_seq());
-            rooms.by_name.remove(room.name());
-        }
+        let notify = !self.shared.registry.is_closing();
+        self.shared.rooms.leave(room, id, notify);
     }
 }
 
-impl Terms {
-    fn new(config: Config) -> Terms {
-        Terms { hello: Arc::new(framed::hello(&config)), limits: Arc::new(config.limits), config }
+impl ActiveConfig {
+    fn new(config: Config) -> ActiveConfig {
+        ActiveConfig { hello: Arc::new(config.hello()), limits: Arc::new(config.limits), config }
     }
 }
 
@@ -370,115 +223,7 @@ impl fmt::Debug for Hub {
     }
 }
 
-impl Peer {
-    /// Has it shown a certificate that the hub trusts?
-    #[must_use]
-    pub fn is_certified(&self) -> bool {
-        self.certified
-    }
-
-    /// The label.
-    #[must_use]
-    pub fn label(&self) -> &str {
-        &self.label
-    }
-
-    /// The peer, who has shown a certificate for `subject`.
-    pub(crate) fn certified(self, subject: &str) -> Peer {
-        let label = format!("{}({subject})", self.label);
-        Peer { label: label.into(), certified: true, ..self }
-    }
-
-    /// Somebody who came through a Unix socket.
-    #[cfg(unix)]
-    pub(crate) fn unix(label: &str) -> Peer {
-        Peer { door: Door::Unix, ..Peer::from(label) }
-    }
-
-    pub(crate) fn door(&self) -> Door {
-        self.door
-    }
-}
-
-impl From<&str> for Peer {
-    fn from(label: &str) -> Peer {
-        Peer { label: label.into(), address: None, certified: false, door: Door::Other }
-    }
-}
-
-impl From<SocketAddr> for Peer {
-    fn from(address: SocketAddr) -> Peer {
-        Peer { label: address.to_string().into(), address: Some(address.ip()), certified: false, door: Door::Tcp }
-    }
-}
-
-impl Registration {
-    pub(crate) fn hub(&self) -> &Hub {
-        &self.hub
-    }
-
-    /// The number of the connection.
-    pub(crate) fn id(&self) -> u64 {
-        self.id
-    }
-
-    pub(crate) fn standing(&self) -> Standing {
-        self.standing
-    }
-
-    pub(crate) fn stands(&mut self, standing: Standing) {
-        self.hub.counters().moved(self.mailbox.peer().door, Some(self.standing), Some(standing));
-        self.standing = standing;
-    }
-
-    /// Remembers how the connection ended, once.
-    pub(crate) fn ends(&mut self, ending: Ending, report: Report) {
-        if self.standing == Standing::Closing {
-            return;
-        }
-        self.hub.counters().closed(ending.by, ending.reason);
-        if ending.is_fault {
-            self.hub.counters().faults.count(ending.reason);
-        }
-        let closed = Closed { report, by: ending.by.name(), reason: ending.reason, at: wall_clock() };
-        let mut recent = lock(&self.hub.shared.recent);
-        if recent.len() == RECENT {
-            recent.pop_front();
-        }
-        recent.push_back(closed);
-        drop(recent);
-        self.stands(Standing::Closing);
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        let shared = &self.hub.shared;
-        shared.counters.moved(self.mailbox.peer().door, Some(self.standing), None);
-        let mut connections = lock(&shared.connections);
-        connections.by_number.remove(&self.id);
-        connections.passes.remove(&self.id);
-        if connections.closing.is_some() {
-            let Farewell { closed, given_up } = &mut connections.farewell;
-            *if self.closed { closed } else { given_up } += 1;
-        }
-        if connections.by_number.is_empty() {
-            shared.empty.notify_waiters();
-        }
-    }
-}
-
-/// The wall clock, in milliseconds since 1970-01-01T00:00:00Z.
-pub(crate) fn wall_clock() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A number that no message had before now, but in a room with a million messages a second.
+/// A sequence number that no message had before now, unless a room has more than a million messages a second.
 fn seq_of_now() -> u64 {
     wall_clock().saturating_mul(1024)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

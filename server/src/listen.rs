@@ -1,5 +1,6 @@
-//! The door: where the hub listens, and the connections that come.
+//! Listeners, and the addresses that they listen on.
 
+#[cfg(feature = "admin")]
 mod admin;
 #[cfg(unix)]
 mod unix;
@@ -15,35 +16,44 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::hub::Hub;
 use crate::services;
+#[cfg(feature = "tls")]
 use crate::tls::Tls;
 
 #[cfg(unix)]
 pub use unix::UnixListener;
 
-/// Connections that may wait to be accepted: a packet that finds no room is sent again a second later.
+/// How many connections may wait to be accepted. A SYN beyond that is repeated a second later.
 const BACKLOG: u32 = 4096;
-/// After a failure to accept, such as too many open files, nothing is tried for so long.
+/// The pause after a failure to accept, such as too many open files.
 const BACK_OFF: Duration = Duration::from_millis(100);
-/// Probes of a silent peer, evenly over the time that it has to answer.
+/// The number of probes of a silent peer.
 const PROBES: u32 = 5;
 
-/// Where to listen, as people write it: a host and a port, either as a number, 0 for any that is free, or by the name
-/// of a service.
+/// An address to listen on as people write it: a host, and a port as a number or as the name of a service. Port 0 is any
+/// free port.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let address: bookend_server::Address = "127.0.0.1:3990".parse().unwrap();
+/// assert_eq!(address.resolve().await.unwrap(), ["127.0.0.1:3990".parse().unwrap()]);
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     host: String,
     port: String,
 }
 
-/// Why the hub does not listen.
+/// Why an address cannot be used.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ListenError {
-    /// No `HOST:PORT`.
+    /// This is not `HOST:PORT`.
     NoPort(String),
-    /// A service that the services file does not have.
+    /// The services file has no such TCP service.
     UnknownService(String),
-    /// The services file, the host name, or the address.
+    /// Reading the services file or looking up the host failed.
     Io(String, io::Error),
 }
 
@@ -62,7 +72,7 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// The socket addresses that it stands for.
+    /// Looks up the socket addresses.
     ///
     /// # Errors
     /// [`ListenError::UnknownService`], [`ListenError::Io`].
@@ -86,7 +96,18 @@ impl Address {
     }
 }
 
-/// A port that the hub listens on.
+/// A TCP listener.
+///
+/// ```no_run
+/// # async fn run() -> std::io::Result<()> {
+/// use bookend_server::{Config, Hub, Listener};
+///
+/// let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await?;
+/// println!("listening on {}", listener.address());
+/// listener.run(Hub::new(Config::default())).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
@@ -94,13 +115,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on an address; port 0 takes one that is free.
+    /// Listens on an address; port 0 is any free port.
     ///
     /// # Errors
-    /// Why the system refuses it.
+    /// The error of the system.
     pub async fn bind(address: SocketAddr) -> io::Result<Listener> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // On Windows it would let somebody else take the port.
+        // On Windows it would let another program take over the port.
         if cfg!(unix) {
             socket.set_reuseaddr(true)?;
         }
@@ -110,13 +131,13 @@ impl Listener {
         Ok(Listener { listener, address })
     }
 
-    /// The address, with the real port.
+    /// The address with the actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves every connection that comes, for ever.
+    /// Serves every connection, forever.
     pub async fn run(self, hub: Hub) {
         loop {
             let (stream, address) = self.accept(&hub).await;
@@ -124,7 +145,8 @@ impl Listener {
         }
     }
 
-    /// Serves every connection that comes and speaks TLS, for ever.
+    /// Serves every connection over TLS, forever.
+    #[cfg(feature = "tls")]
     pub async fn run_tls(self, hub: Hub, tls: Tls) {
         loop {
             let (stream, address) = self.accept(&hub).await;
@@ -136,9 +158,9 @@ impl Listener {
         loop {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
-                    // Members wait for each other's words: what is small goes out at once.
-                    let _without = stream.set_nodelay(true);
-                    let _without = probe(&stream, hub.probe());
+                    // People wait for each other's messages: small writes are sent at once.
+                    let _ = stream.set_nodelay(true); // it works without, too
+                    let _ = probe(&stream, hub.probe()); // it works without, too
                     return (stream, address);
                 }
                 Err(error) => back_off(self.address, error).await,
@@ -147,8 +169,8 @@ impl Listener {
     }
 }
 
-/// Has the system find out whether somebody is still at the other end: within twice `after`, though whoever sits at a
-/// line terminal owes the hub no byte.
+/// Has the system detect within twice `after` that the peer is gone, although a person at a terminal need not send
+/// anything.
 fn probe(stream: &TcpStream, after: Duration) -> io::Result<()> {
     if after.is_zero() {
         return Ok(());
@@ -157,13 +179,13 @@ fn probe(stream: &TcpStream, after: Duration) -> io::Result<()> {
     let interval = (after / PROBES).max(Duration::from_secs(1));
     let keepalive = TcpKeepalive::new().with_time(after.max(Duration::from_secs(1))).with_interval(interval);
     socket.set_tcp_keepalive(&keepalive.with_retries(PROBES))?;
-    // Else what was sent and not acknowledged would keep the connection for a quarter of an hour.
+    // Without it, unacknowledged bytes would keep the connection open for a quarter of an hour.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_user_timeout(Some(after.saturating_mul(2)))?;
     Ok(())
 }
 
-/// Nothing could be accepted: who waits is accepted later.
+/// Waits after a failure to accept; connections remain in the backlog.
 async fn back_off(address: impl fmt::Display, error: io::Error) {
     tracing::warn!(%address, detail = %error, "accept-failed");
     tokio::time::sleep(BACK_OFF).await;
@@ -181,8 +203,8 @@ impl fmt::Display for Address {
 impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ListenError::NoPort(text) => write!(f, "{text}: an address is HOST:PORT"),
-            ListenError::UnknownService(name) => write!(f, "{name}: no such port, and no such service for tcp"),
+            ListenError::NoPort(text) => write!(f, "{text}: an address must be HOST:PORT"),
+            ListenError::UnknownService(name) => write!(f, "{name}: there is no such port and no such TCP service"),
             ListenError::Io(what, error) => write!(f, "{what}: {error}"),
         }
     }

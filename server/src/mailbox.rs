@@ -1,29 +1,30 @@
-//! What is for one connection alone: messages to its member, the order to close, and questions; and whose it is.
+//! The mailbox of a connection: private messages, and requests to close or to report. Any task may put them in.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 
 use bookend::Code;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::hub::Peer;
-use crate::report::Report;
+use crate::lock::lock;
+use crate::peer::Peer;
+use crate::report::ConnectionReport;
 
-/// Bytes of messages that wait, beyond which no more are taken.
+/// The most bytes of waiting messages. A single message may be longer.
 const MAX_BYTES: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     peer: Peer,
-    /// Is there anything? Looked at far more often than there is.
+    /// Is there anything? It is read without the lock, far more often than there is something.
     full: AtomicBool,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Made when there is something, as there is nothing for most connections most of the time.
+    /// Allocated when there is something: most mailboxes are empty most of the time.
     content: Option<Box<Content>>,
     waker: Option<Waker>,
 }
@@ -34,21 +35,21 @@ struct Content {
     bytes: Vec<u8>,
     count: usize,
     close: Option<Code>,
-    /// What an operator wants; it is rare.
-    control: Option<Box<Control>>,
-    /// No more messages are taken.
+    /// Rare, hence boxed.
+    request: Option<Box<OperatorRequest>>,
+    /// No more messages are accepted.
     sealed: bool,
 }
 
-/// What an operator wants of a connection.
+/// What an operator requests of a connection.
 #[derive(Debug, Default)]
-pub(crate) struct Control {
-    /// Who is to be told how it is.
-    pub(crate) asked: Option<UnboundedSender<Report>>,
-    /// Why it is to close at once.
+pub(crate) struct OperatorRequest {
+    /// Report to this receiver.
+    pub(crate) report: Option<UnboundedSender<ConnectionReport>>,
+    /// Close at once, for this reason.
     pub(crate) kick: Option<String>,
-    /// Its token is to be looked at again.
-    pub(crate) look_again: bool,
+    /// Check the token again.
+    pub(crate) recheck_token: bool,
 }
 
 impl Mailbox {
@@ -56,13 +57,13 @@ impl Mailbox {
         Mailbox { peer, full: AtomicBool::new(false), state: Mutex::default() }
     }
 
-    /// Who is at the other end.
+    /// The peer whose connection it is.
     pub(crate) fn peer(&self) -> &Peer {
         &self.peer
     }
 
-    /// Puts a frame or a line in and wakes the connection. False if `limit` of them wait already, or too many bytes, or
-    /// none is taken any more.
+    /// Adds a frame or a line and wakes the connection. False if `limit` of them or too many bytes already wait, or the
+    /// connection accepts no more.
     pub(crate) fn put(&self, frame: &[u8], limit: usize) -> bool {
         self.fill(|content| {
             let Content { bytes, count, sealed, .. } = content;
@@ -75,7 +76,7 @@ impl Mailbox {
         })
     }
 
-    /// Orders the connection to close.
+    /// Requests to close, after everything that was accepted for the peer has been written.
     pub(crate) fn close(&self, code: Code) {
         self.fill(|content| {
             content.close.get_or_insert(code);
@@ -83,31 +84,31 @@ impl Mailbox {
         });
     }
 
-    /// Asks how the connection is. Who asked before and has no answer yet gets none.
-    pub(crate) fn ask(&self, asked: UnboundedSender<Report>) {
-        self.control(|control| control.asked = Some(asked));
+    /// Requests a report. It replaces a request that has not been answered.
+    pub(crate) fn request_report(&self, receiver: UnboundedSender<ConnectionReport>) {
+        self.request(|request| request.report = Some(receiver));
     }
 
-    /// Orders the connection to close at once, whatever waits to be written.
-    pub(crate) fn kick(&self, why: String) {
-        self.control(|control| control.kick = Some(why));
+    /// Requests to close at once, whatever waits to be written.
+    pub(crate) fn kick(&self, reason: String) {
+        self.request(|request| request.kick = Some(reason));
     }
 
-    /// Tells the connection that its token may end at another time than before.
-    pub(crate) fn look_again(&self) {
-        self.control(|control| control.look_again = true);
+    /// Requests to check the token again: it may expire at another time than before.
+    pub(crate) fn recheck_token(&self) {
+        self.request(|request| request.recheck_token = true);
     }
 
-    fn control(&self, change: impl FnOnce(&mut Control)) {
+    fn request(&self, change: impl FnOnce(&mut OperatorRequest)) {
         self.fill(|content| {
-            change(content.control.get_or_insert_default());
+            change(content.request.get_or_insert_default());
             true
         });
     }
 
-    /// Puts something in and wakes the connection, unless `put` refuses to.
+    /// Changes the content and wakes the connection, unless `put` returns false.
     fn fill(&self, put: impl FnOnce(&mut Content) -> bool) -> bool {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if !put(state.content.get_or_insert_default()) {
             return false;
         }
@@ -118,12 +119,12 @@ impl Mailbox {
         true
     }
 
-    /// What an operator wants, once.
-    pub(crate) fn take_control(&self) -> Option<Box<Control>> {
-        self.empty(|content| content.control.take())
+    /// Takes out what an operator requests.
+    pub(crate) fn take_request(&self) -> Option<Box<OperatorRequest>> {
+        self.empty(|content| content.request.take())
     }
 
-    /// Takes no more messages, unless some wait to be taken out. Is it so?
+    /// Accepts no more messages, unless some wait to be taken out. Returns whether it is sealed.
     pub(crate) fn seal(&self) -> bool {
         self.empty(|content| {
             content.sealed = content.count == 0;
@@ -131,22 +132,22 @@ impl Mailbox {
         })
     }
 
-    /// Says whom to wake.
+    /// Sets the waker of the connection.
     pub(crate) fn register(&self, waker: &Waker) {
-        self.lock().waker = Some(waker.clone());
+        lock(&self.state).waker = Some(waker.clone());
     }
 
-    /// May there be anything?
+    /// Is there anything?
     pub(crate) fn is_full(&self) -> bool {
         self.full.load(Ordering::Acquire)
     }
 
-    /// The order to close, once.
+    /// Takes out the request to close.
     pub(crate) fn take_close(&self) -> Option<Code> {
         self.empty(|content| content.close.take())
     }
 
-    /// Moves the messages to `out`. How many are they?
+    /// Moves the messages to `out`. Returns how many there were.
     pub(crate) fn take(&self, out: &mut Vec<u8>) -> usize {
         self.empty(|content| {
             out.extend_from_slice(&std::mem::take(&mut content.bytes));
@@ -154,9 +155,9 @@ impl Mailbox {
         })
     }
 
-    /// Takes something out, and gives the memory back when nothing is left.
+    /// Takes something out, and frees the memory when nothing is left.
     fn empty<T>(&self, take: impl FnOnce(&mut Content) -> T) -> T {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let content = state.content.get_or_insert_default();
         let taken = take(content);
         let is_full = content.is_full();
@@ -167,18 +168,14 @@ impl Mailbox {
         taken
     }
 
-    /// Bytes of messages that wait.
+    /// Bytes of waiting messages.
     pub(crate) fn length(&self) -> usize {
-        self.lock().content.as_ref().map_or(0, |content| content.bytes.len())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state).content.as_ref().map_or(0, |content| content.bytes.len())
     }
 }
 
 impl Content {
     fn is_full(&self) -> bool {
-        self.count > 0 || self.close.is_some() || self.control.is_some()
+        self.count > 0 || self.close.is_some() || self.request.is_some()
     }
 }

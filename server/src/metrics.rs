@@ -1,15 +1,16 @@
-//! The metrics: the catalogue of all there are, and their text in the format of Prometheus.
+//! The metrics, in the text format of Prometheus.
 
 use std::fmt::Write;
 
-use crate::counters::{Door, Standing, get};
-use crate::hub::{Census, Hub};
+use crate::counters::{ConnectionState, Counters, Transport, get};
+
 use crate::process::Process;
 use crate::rendition::Rendition;
+use crate::rooms::Census;
 
-/// What metrics are read from.
-pub(crate) struct Source<'a> {
-    pub(crate) hub: &'a Hub,
+/// What the metrics are read from.
+pub(crate) struct Snapshot<'a> {
+    pub(crate) counters: &'a Counters,
     pub(crate) census: Census,
     pub(crate) process: Process,
 }
@@ -20,10 +21,10 @@ struct Metric {
     kind: Kind,
     /// The names of its labels.
     labels: &'static [&'static str],
-    /// What it is, in one sentence.
+    /// One sentence.
     about: &'static str,
-    /// Values, each with those of the labels; none if it cannot be known on this system.
-    read: fn(&Source<'_>) -> Vec<Sample>,
+    /// The samples; none if this system does not have the number.
+    read: fn(&Snapshot<'_>) -> Vec<Sample>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,21 +41,21 @@ enum Number {
     Real(f64),
 }
 
-/// All metrics, as they are now.
-pub(crate) fn render(source: &Source<'_>) -> String {
+/// All metrics as text.
+pub(crate) fn render(source: &Snapshot<'_>) -> String {
     let mut out = String::new();
     for Metric { name, kind, labels, about, read } in METRICS {
         let samples = read(source);
         if samples.is_empty() {
             continue;
         }
-        let _infallible = writeln!(out, "# HELP {name} {about}\n# TYPE {name} {}", kind.name());
+        let _ = writeln!(out, "# HELP {name} {about}\n# TYPE {name} {}", kind.name());
         for Sample(values, number) in samples {
-            // Names and numbers: nothing in them is to be escaped.
+            // The values of labels are names, which need no escaping.
             let pairs: Vec<_> =
                 labels.iter().zip(values).map(|(label, value)| format!("{label}=\"{value}\"")).collect();
             let braced = if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };
-            let _infallible = match number {
+            let _ = match number {
                 Number::Whole(number) => writeln!(out, "{name}{braced} {number}"),
                 Number::Real(number) => writeln!(out, "{name}{braced} {number}"),
             };
@@ -86,30 +87,30 @@ fn each(named: impl IntoIterator<Item = (&'static str, u64)>) -> Vec<Sample> {
 
 use Kind::{Counter, Gauge};
 
-/// All of them. Labels have few values, and never what a peer said.
+/// All metrics. Labels have few values, and never text from a peer.
 #[rustfmt::skip]
 const METRICS: &[Metric] = &[
     Metric { name: "bookend_build_info", kind: Gauge, labels: &["version"],
         about: "The version of the program; it is always 1.",
         read: |_| vec![Sample(vec![env!("CARGO_PKG_VERSION")], Number::Whole(1))] },
     Metric { name: "bookend_connections", kind: Gauge, labels: &["door", "state"],
-        about: "Connections that are there: through TCP, a Unix socket, or another stream; waiting, member or closing.",
-        read: |s| Door::ALL.into_iter().flat_map(|door| Standing::ALL.map(|standing| {
-            Sample(vec![door.name(), standing.name()], Number::Whole(s.hub.counters().standing(door, standing)))
+        about: "Open connections, by transport (tcp, unix or other) and state (waiting, member or closing).",
+        read: |s| Transport::ALL.into_iter().flat_map(|transport| ConnectionState::ALL.map(|state| {
+            Sample(vec![transport.name(), state.name()], Number::Whole(s.counters.connections(transport, state)))
         })).collect() },
     Metric { name: "bookend_connections_accepted_total", kind: Counter, labels: &["door"],
         about: "Connections that were accepted, and not refused at once.",
-        read: |s| each(Door::ALL.map(|door| (door.name(), s.hub.counters().accepted_by(door)))) },
+        read: |s| each(Transport::ALL.map(|transport| (transport.name(), s.counters.accepted_by(transport)))) },
     Metric { name: "bookend_connections_refused_total", kind: Counter, labels: &["reason"],
         about: "Connections that were refused at once.",
-        read: |s| each(s.hub.counters().refused.all()) },
+        read: |s| each(s.counters.refused.all()) },
     Metric { name: "bookend_connections_closed_total", kind: Counter, labels: &["by", "reason"],
-        about: "Connections that ended: by the hub or the peer, and why, as a name of SPEC.md, section 6, or io.",
-        read: |s| s.hub.counters().closed_by().into_iter().map(|((by, reason), count)| {
+        about: "Connections that ended, by side (hub or peer) and reason: a name of SPEC.md, section 6, or io.",
+        read: |s| s.counters.closed_by().into_iter().map(|((by, reason), count)| {
             Sample(vec![by.name(), reason], Number::Whole(count))
         }).collect() },
     Metric { name: "bookend_members", kind: Gauge, labels: &["kind"],
-        about: "Members of rooms: with the hub profile (hub), without it (plain), and people (terminal).",
+        about: "Members of rooms, by kind: with the hub profile (hub), without it (plain), or a line terminal (terminal).",
         read: |s| each(Rendition::MEMBER_KINDS.into_iter().map(|kind| {
             (kind, s.census.kinds.get(kind).copied().unwrap_or_default() as u64)
         })) },
@@ -117,63 +118,63 @@ const METRICS: &[Metric] = &[
         about: "Rooms that have members.",
         read: |s| one(s.census.rooms as u64) },
     Metric { name: "bookend_log_bytes", kind: Gauge, labels: &[],
-        about: "Bytes that all rooms keep of what was said.",
+        about: "Bytes in the logs of all rooms.",
         read: |s| one(s.census.log_bytes as u64) },
     Metric { name: "bookend_messages_total", kind: Counter, labels: &[],
-        about: "Messages that members said, to everyone or to one member.",
-        read: |s| one(s.hub.counters().traffic().messages) },
+        about: "Messages that members sent, to everyone or to one member.",
+        read: |s| one(s.counters.traffic().messages) },
     Metric { name: "bookend_deliveries_total", kind: Counter, labels: &[],
-        about: "Messages that were written, once for each member that got one.",
-        read: |s| one(s.hub.counters().traffic().deliveries) },
+        about: "Messages that were written, counted once for each receiver.",
+        read: |s| one(s.counters.traffic().deliveries) },
     Metric { name: "bookend_received_bytes_total", kind: Counter, labels: &[],
         about: "Bytes that were read from peers.",
-        read: |s| one(s.hub.counters().traffic().bytes_received) },
+        read: |s| one(s.counters.traffic().bytes_received) },
     Metric { name: "bookend_sent_bytes_total", kind: Counter, labels: &[],
         about: "Bytes that were written to peers.",
-        read: |s| one(s.hub.counters().traffic().bytes_sent) },
+        read: |s| one(s.counters.traffic().bytes_sent) },
     Metric { name: "bookend_gaps_total", kind: Counter, labels: &[],
-        about: "Times that a member was told that it missed messages.",
-        read: |s| one(get(&s.hub.counters().gaps)) },
+        about: "GAPs that were sent to members.",
+        read: |s| one(get(&s.counters.gaps)) },
     Metric { name: "bookend_missed_messages_total", kind: Counter, labels: &[],
-        about: "Messages that members were told they missed.",
-        read: |s| one(get(&s.hub.counters().missed)) },
+        about: "Messages that a GAP reported as missed.",
+        read: |s| one(get(&s.counters.missed)) },
     Metric { name: "bookend_errors_total", kind: Counter, labels: &["name"],
         about: "Frames and lines that were refused, by the name of the ERROR.",
-        read: |s| each(s.hub.counters().errors.all()) },
+        read: |s| each(s.counters.errors.all()) },
     Metric { name: "bookend_faults_total", kind: Counter, labels: &["name"],
-        about: "Connections that did not end as they should: the events named fault in the log.",
-        read: |s| each(s.hub.counters().faults.all()) },
+        about: "Connections that ended with a fault: the events named fault in the log.",
+        read: |s| each(s.counters.faults.all()) },
     Metric { name: "bookend_diagnoses_total", kind: Counter, labels: &["name"],
-        about: "What was behind those, where it could be told: the names are those of docs/troubleshooting.md.",
-        read: |s| each(s.hub.counters().diagnoses.all()) },
+        about: "Diagnoses of these faults, by their names in docs/troubleshooting.md.",
+        read: |s| each(s.counters.diagnoses.all()) },
     Metric { name: "bookend_escaped_characters_total", kind: Counter, labels: &[],
-        about: "Characters that were shown as \\\\u{hex}, because an encoding in use cannot carry them.",
-        read: |s| one(s.hub.escaped_characters()) },
+        about: "Characters that were escaped as \\\\u{hex}, because an encoding in use cannot represent them.",
+        read: |s| one(get(&s.counters.escapes)) },
     Metric { name: "bookend_reloads_total", kind: Counter, labels: &["result"],
-        about: "Times that the settings were read again: ok, or refused.",
-        read: |s| each([("ok", get(&s.hub.counters().reloads)), ("refused", get(&s.hub.counters().reloads_refused))]) },
+        about: "Reloads of the settings, by result (ok or refused).",
+        read: |s| each([("ok", get(&s.counters.reloads)), ("refused", get(&s.counters.reloads_refused))]) },
     Metric { name: "process_open_fds", kind: Gauge, labels: &[],
         about: "Open file descriptors (Linux).",
         read: |s| maybe(s.process.open_fds) },
     Metric { name: "process_max_fds", kind: Gauge, labels: &[],
-        about: "How many there may be (Linux).",
+        about: "The limit of open file descriptors (Linux).",
         read: |s| maybe(s.process.max_fds) },
     Metric { name: "process_resident_memory_bytes", kind: Gauge, labels: &[],
-        about: "Memory in use, in bytes (Linux).",
+        about: "Resident memory, in bytes (Linux).",
         read: |s| maybe(s.process.resident_bytes) },
     Metric { name: "process_start_time_seconds", kind: Gauge, labels: &[],
-        about: "When the hub began, in seconds since 1970-01-01T00:00:00Z.",
+        about: "When the hub started, in seconds since 1970-01-01T00:00:00Z.",
         read: |s| vec![Sample(Vec::new(), Number::Real(s.process.start))] },
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::counters::By;
+    use crate::counters::Side;
 
-    fn text(hub: &Hub) -> String {
-        render(&Source { hub, census: hub.census(), process: Process::read(hub.began()) })
+    fn text(counters: &Counters) -> String {
+        let process = Process::read(std::time::SystemTime::now());
+        render(&Snapshot { counters, census: Census::default(), process })
     }
 
     /// The table of docs/operating.md.
@@ -187,15 +188,15 @@ mod tests {
     }
 
     #[test]
-    fn the_manual_has_every_metric_as_it_is() {
+    fn the_manual_lists_every_metric() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operating.md");
         let manual = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
         let table = table();
-        assert!(manual.contains(&table), "docs/operating.md is to have this table:\n{table}");
+        assert!(manual.contains(&table), "docs/operating.md must contain this table:\n{table}");
     }
 
     #[test]
-    fn names_are_as_prometheus_wants_them_and_each_is_there_once() {
+    fn names_follow_the_rules_of_prometheus_and_are_unique() {
         let mut names: Vec<_> = METRICS.iter().map(|metric| metric.name).collect();
         for metric in METRICS {
             assert!(metric.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", metric.name);
@@ -207,13 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_told_with_its_labels() {
-        let hub = Hub::new(Config::default());
-        hub.counters().closed(By::Hub, "idle");
-        hub.counters().closed(By::Hub, "idle");
-        hub.counters().sent(7, 3);
-        hub.counters().errors.count("bad-text");
-        let text = text(&hub);
+    fn counters_are_shown_with_their_labels() {
+        let counters = Counters::default();
+        counters.closed(Side::Hub, "idle");
+        counters.closed(Side::Hub, "idle");
+        counters.sent(7, 3);
+        counters.errors.count("bad-text");
+        let text = text(&counters);
         for line in [
             "# TYPE bookend_connections_closed_total counter\nbookend_connections_closed_total{by=\"hub\",reason=\"idle\"} 2\n",
             "\nbookend_connections{door=\"tcp\",state=\"waiting\"} 0\n",
@@ -225,7 +226,7 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }
-        assert!(!text.contains("bookend_faults_total"), "there were none");
+        assert!(!text.contains("bookend_faults_total"), "no fault was counted");
         assert_eq!(text.contains("process_open_fds "), cfg!(target_os = "linux"));
     }
 }

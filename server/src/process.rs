@@ -1,8 +1,8 @@
-//! What the system says of this process.
+//! What the system reports about this process.
 
 use std::time::{Duration, SystemTime};
 
-/// Numbers of the process, as far as they can be known without asking the system for more than files.
+/// Numbers of the process, as far as files of the system contain them.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) open_fds: Option<u64>,
@@ -13,7 +13,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The numbers now, of a process that began then.
+    /// Reads the numbers of a process that started at `start`.
     pub(crate) fn read(start: SystemTime) -> Process {
         let start = start.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64();
         let file = |path: &str| std::fs::read_to_string(path).ok().filter(|_| cfg!(target_os = "linux"));
@@ -29,7 +29,7 @@ impl Process {
 #[cfg(target_os = "linux")]
 fn open_fds() -> Option<u64> {
     let entries = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
-    entries.checked_sub(1) // the one that this reading takes
+    entries.checked_sub(1) // the descriptor of this directory
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_found_where_linux_has_them() {
+    fn numbers_are_read_from_the_files_of_linux() {
         let limits = "Limit  Soft Limit  Hard Limit  Units\nMax processes  7  7  processes\nMax open files            1024                 524288               files     \n";
         assert_eq!(max_fds(limits), Some(1024));
         assert_eq!(max_fds("Max open files  unlimited  unlimited  files\n"), None);

@@ -1,83 +1,98 @@
-//! What is told of one connection to whoever looks after the hub.
+//! Reports about one connection, for operators.
 
-use serde::Serialize;
+use crate::counters::Side;
 
-use crate::counters::By;
-
-/// What a connection has counted of itself. Every idle connection has one: it is kept small.
+/// What a connection counts. Every idle connection has one, so it is small.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct ConnectionCounts {
     pub(crate) bytes_received: u64,
     pub(crate) bytes_sent: u64,
-    /// Messages that it has said.
+    /// Messages that it sent.
     pub(crate) messages: u64,
     /// Messages that were written to it.
     pub(crate) deliveries: u64,
-    /// When something came last, in seconds since the connection was accepted.
-    pub(crate) heard: u32,
-    /// The last round trip, in microseconds; 0 is that none has been measured.
+    /// When the last byte was read, in seconds since the connection was accepted.
+    pub(crate) last_read: u32,
+    /// The last round trip, in microseconds; 0 if none has been measured.
     pub(crate) round_trip: u32,
 }
 
 /// One connection as it is now.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Report {
-    pub(crate) connection: u64,
-    pub(crate) peer: Box<str>,
-    pub(crate) door: &'static str,
-    pub(crate) state: &'static str,
-    /// `hub` for peers with the hub profile, `plain` for those without, `terminal`.
-    pub(crate) kind: Option<&'static str>,
-    pub(crate) room: Option<Box<str>>,
-    pub(crate) member: Option<u32>,
-    pub(crate) name: Option<Box<str>>,
-    /// The encoding that text is sent in; `as-sent` if it is not converted.
-    pub(crate) encoding: Option<&'static str>,
-    pub(crate) software: Option<Box<str>>,
-    /// Milliseconds.
-    pub(crate) rtt: Option<f64>,
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "admin", derive(serde::Serialize))]
+pub struct ConnectionReport {
+    /// Its number, which no other connection of this hub has had.
+    pub connection: u64,
+    /// The label of the peer: its address, or what it connected through.
+    pub peer: Box<str>,
+    /// `tcp`, `unix` or `other`.
+    pub door: &'static str,
+    /// `waiting`, `member` or `closing`.
+    pub state: &'static str,
+    /// `hub` for a peer with the hub profile, `plain` for a peer without it, `terminal`.
+    pub kind: Option<&'static str>,
+    /// The name of its room.
+    pub room: Option<Box<str>>,
+    /// The number of the member.
+    pub member: Option<u32>,
+    /// The name of the member.
+    pub name: Option<Box<str>>,
+    /// The encoding in which text is sent to it; `as-sent` if text is not converted.
+    pub encoding: Option<&'static str>,
+    /// The software that it named in HELLO.
+    pub software: Option<Box<str>>,
+    /// The last round trip, in milliseconds.
+    pub rtt: Option<f64>,
     /// Messages to everyone that have not been written to it.
-    pub(crate) behind: u64,
+    pub behind: u64,
     /// Bytes for it alone that have not been written.
-    pub(crate) unwritten: usize,
-    pub(crate) bytes_received: u64,
-    pub(crate) bytes_sent: u64,
-    pub(crate) messages: u64,
-    pub(crate) deliveries: u64,
-    /// Messages to everyone that it was told it missed, in this room.
-    pub(crate) missed: u64,
-    /// In milliseconds since 1970-01-01T00:00:00Z.
-    pub(crate) since: u64,
-    /// Seconds since something came from it.
-    pub(crate) idle: u64,
+    pub unwritten: usize,
+    /// Bytes that were read from it.
+    pub bytes_received: u64,
+    /// Bytes that were written to it.
+    pub bytes_sent: u64,
+    /// Messages that it sent.
+    pub messages: u64,
+    /// Messages that were written to it.
+    pub deliveries: u64,
+    /// Messages to everyone in this room that GAP reported to it as missed.
+    pub missed: u64,
+    /// When it was accepted, in milliseconds since 1970-01-01T00:00:00Z.
+    pub since: u64,
+    /// Seconds since the last byte was read from it.
+    pub idle: u64,
 }
 
-/// A connection that is over, or is closing.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Closed {
-    #[serde(flatten)]
-    pub(crate) report: Report,
-    pub(crate) by: &'static str,
-    pub(crate) reason: &'static str,
-    /// In milliseconds since 1970-01-01T00:00:00Z.
-    pub(crate) at: u64,
+/// A connection that has ended, or is closing.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "admin", derive(serde::Serialize))]
+pub struct ClosedReport {
+    /// The connection as it was at its end.
+    #[cfg_attr(feature = "admin", serde(flatten))]
+    pub report: ConnectionReport,
+    /// Which side ended it: `hub` or `peer`.
+    pub by: &'static str,
+    /// Why: a name of SPEC 6, or `io`.
+    pub reason: &'static str,
+    /// When, in milliseconds since 1970-01-01T00:00:00Z.
+    pub at: u64,
 }
 
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ending {
-    pub(crate) by: By,
+pub(crate) struct CloseReason {
+    pub(crate) by: Side,
     /// A name of SPEC 6, or `io`.
-    pub(crate) reason: &'static str,
-    /// The log has it as a fault.
+    pub(crate) name: &'static str,
+    /// Is it logged as a fault?
     pub(crate) is_fault: bool,
 }
 
-impl Ending {
-    /// The stream broke.
-    pub(crate) const IO: Ending = Ending { by: By::Peer, reason: "io", is_fault: true };
-    /// The stream ended, without more ado.
-    pub(crate) const NO_CLOSE: Ending = Ending { by: By::Peer, reason: "no-close", is_fault: false };
+impl CloseReason {
+    /// The stream failed.
+    pub(crate) const IO: CloseReason = CloseReason { by: Side::Peer, name: "io", is_fault: true };
+    /// The stream ended without CLOSE.
+    pub(crate) const NO_CLOSE: CloseReason = CloseReason { by: Side::Peer, name: "no-close", is_fault: false };
 }
 
 #[cfg(test)]
@@ -85,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_each_idle_connection_keeps_is_small() {
-        assert!(size_of::<Tally>() <= 40, "{}", size_of::<Tally>());
+    fn counts_of_an_idle_connection_are_small() {
+        assert!(size_of::<ConnectionCounts>() <= 40, "{}", size_of::<ConnectionCounts>());
     }
 }

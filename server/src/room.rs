@@ -1,30 +1,36 @@
-//! A room: its members, their names, and the log of what was told.
+//! A room: its members, their names, and the log of its events.
 
 mod crowd;
+mod names;
+mod waiters;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
-use bookend::MAX_LINE;
-
-use crate::block::{Block, Told};
+use crate::block::{Block, Event};
+use crate::counters::Counters;
+use crate::lock::lock;
 use crate::log::{Cursor, Log, Missed};
 use crate::mailbox::Mailbox;
 use crate::rendition::{Change, Rendition};
-use crowd::{Crowd, When};
+use crowd::{Crowd, Due};
+use names::Names;
+use waiters::{Generations, Waiters, Woken};
+
+pub(crate) use waiters::Interest;
 
 #[derive(Debug)]
 pub(crate) struct Room {
     name: Arc<str>,
-    /// More members are a crowd.
+    /// A room with more members is a crowd.
     crowd: usize,
-    /// The number of the block that comes next; written under the lock.
+    counters: Arc<Counters>,
+    /// The number of the next block; written under the lock.
     head: AtomicU64,
-    /// Which time it is that each list of sleepers waits to be woken, from 1 on; written under the lock.
-    woken: [AtomicU64; 2],
+    generations: Generations,
     state: Mutex<State>,
 }
 
@@ -32,89 +38,95 @@ pub(crate) struct Room {
 struct State {
     log: Log,
     members: BTreeMap<u32, Member>,
-    names: HashMap<Arc<str>, u32>,
+    names: Names,
     crowd: Option<Crowd>,
-    /// Who waits for messages, and who waits for anything that is told.
-    sleepers: Sleepers,
+    waiters: Waiters,
 }
 
-/// Who is to be woken by messages, and who by anything that is told.
-type Sleepers = [Vec<(u32, Waker)>; 2];
-
-/// What others need of a member.
+/// What other members need of a member.
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) name: Arc<str>,
     pub(crate) rendition: Rendition,
     /// The longest body that the member accepts, in bytes.
     pub(crate) max_body: u32,
-    /// May it be told what is said?
+    /// Has it the right to read?
     pub(crate) reads: bool,
     pub(crate) mailbox: Arc<Mailbox>,
 }
 
 /// A room in numbers.
 #[derive(Debug)]
-pub(crate) struct Census {
+pub(crate) struct RoomCensus {
     /// Members by kind.
     pub(crate) kinds: BTreeMap<&'static str, usize>,
     pub(crate) members: usize,
-    /// Messages to everyone, ever.
+    /// Messages to everyone since the room was created.
     pub(crate) messages: u64,
     pub(crate) log_bytes: usize,
     pub(crate) is_crowd: bool,
 }
 
-/// What a new member finds.
+/// What a new member needs to know.
 #[derive(Debug)]
 pub(crate) struct Joined {
     pub(crate) name: Arc<str>,
-    /// Where what is told from now on begins.
+    /// Where the events after the join begin.
     pub(crate) cursor: Cursor,
     /// The number of the next message.
     pub(crate) next_seq: u64,
-    /// Who is here, the new member last.
-    pub(crate) here: Here,
-    /// What was asked to be resumed: `None` if nothing was, `Some(None)` if there are no such messages.
-    pub(crate) resumed: Option<Option<(Cursor, Missed)>>,
+    /// Who is present, the new member last.
+    pub(crate) present: Present,
+    pub(crate) resumed: Resumed,
+}
+
+/// The answer to a request to resume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resumed {
+    NotRequested,
+    /// The room has had no such message.
+    Refused,
+    /// The messages begin at the cursor; those before it are not kept.
+    From(Cursor, Missed),
 }
 
 /// What was read from the log at a cursor.
 #[derive(Debug)]
-pub(crate) struct Reading {
-    /// Where the blocks begin, once what is not kept has been skipped.
+pub(crate) struct LogRead {
+    /// Where the blocks begin, after what is not kept has been skipped.
     pub(crate) cursor: Cursor,
     pub(crate) missed: Missed,
-    /// The block at the cursor: mostly the only one, which needs no list.
+    /// The block at the cursor. It usually is the only one, so that no list is allocated.
     pub(crate) first: Option<Arc<Block>>,
     pub(crate) others: Vec<Arc<Block>>,
-    /// Who is here, if changes of that were missed and are to be made good.
-    pub(crate) here: Option<Here>,
+    /// Who is present, if the member missed changes and lists members.
+    pub(crate) present: Option<Present>,
 }
 
-/// Who is here, as a member is told.
+/// Who is present, as a member is notified.
 #[derive(Debug, Default)]
-pub(crate) struct Here {
-    /// How many, if they are too many to tell.
+pub(crate) struct Present {
+    /// The number of members, if the room is a crowd.
     pub(crate) crowd: Option<usize>,
     /// Numbers and names; in a crowd only the member's own.
     pub(crate) members: Vec<(u32, Arc<str>)>,
 }
 
 impl Room {
-    /// A room whose first message will have that number.
-    pub(crate) fn new(name: &str, log_bytes: usize, crowd: usize, first_seq: u64) -> Room {
+    /// A room without members, whose first message has the number `first_seq`.
+    pub(crate) fn new(name: &str, log_bytes: usize, crowd: usize, first_seq: u64, counters: Arc<Counters>) -> Room {
         Room {
             name: name.into(),
             crowd,
+            counters,
             head: AtomicU64::new(0),
-            woken: [const { AtomicU64::new(1) }; 2],
+            generations: Generations::new(),
             state: Mutex::new(State {
                 log: Log::new(log_bytes, first_seq),
                 members: BTreeMap::new(),
-                names: HashMap::new(),
+                names: Names::default(),
                 crowd: None,
-                sleepers: Default::default(),
+                waiters: Waiters::default(),
             }),
         }
     }
@@ -123,65 +135,76 @@ impl Room {
         &self.name
     }
 
-    // ---- members
-
-    /// Takes a member in under a name like `member.name`, and tells everybody else.
-    pub(crate) fn join(self: &Arc<Self>, id: u32, mut member: Member, resume: Option<u64>) -> Joined {
-        let mut state = self.lock();
-        let name = state.free_name(&member.name, id);
-        member.name = name.clone();
-        let lists = member.rendition.lists_members();
-        state.names.insert(name.clone(), id);
-        state.members.insert(id, member);
-        let sleepers = self.tell_change(&mut state, id, Change::Joined, name.clone());
-        let mut here = if lists { state.whole_here() } else { Here { crowd: state.crowd_here(), ..Here::default() } };
-        here.members.retain(|&(other, _)| other != id);
-        here.members.push((id, name.clone()));
-        let (cursor, next_seq) = (state.log.head(), state.log.next_seq());
-        let resumed = resume.map(|after| state.log.resume(after));
-        drop(state);
-        wake(sleepers);
-        Joined { name, cursor, next_seq, here, resumed }
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
-    /// Lets a member go, and tells the others if `tell`. How many are left?
-    pub(crate) fn leave(self: &Arc<Self>, id: u32, tell: bool) -> usize {
+    // ---- members
+
+    /// Adds a member under a name like `member.name`, and notifies the others.
+    pub(crate) fn join(self: &Arc<Self>, id: u32, mut member: Member, resume: Option<u64>) -> Joined {
+        let mut state = self.lock();
+        let name = state.names.assign(&member.name, id);
+        member.name = name.clone();
+        let lists_members = member.rendition.lists_members();
+        state.members.insert(id, member);
+        let woken = self.append_change(&mut state, id, Change::Joined, name.clone());
+        let mut present = match lists_members {
+            true => state.present(),
+            false => Present { crowd: state.crowd_size(), ..Present::default() },
+        };
+        present.members.retain(|&(other, _)| other != id);
+        present.members.push((id, name.clone()));
+        let (cursor, next_seq) = (state.log.head(), state.log.next_seq());
+        let resumed = match resume.map(|after| state.log.resume(after)) {
+            None => Resumed::NotRequested,
+            Some(None) => Resumed::Refused,
+            Some(Some((cursor, missed))) => Resumed::From(cursor, missed),
+        };
+        drop(state);
+        woken.wake();
+        Joined { name, cursor, next_seq, present, resumed }
+    }
+
+    /// Removes a member, and notifies the others if `notify`. Returns the number of members that are left.
+    pub(crate) fn leave(self: &Arc<Self>, id: u32, notify: bool) -> usize {
         let mut state = self.lock();
         let Some(member) = state.members.remove(&id) else { return state.members.len() };
         state.names.remove(&member.name);
-        if !member.rendition.tells_presence() {
-            // the others' list is woken below, and with it emptied
-            state.sleepers[0].retain(|(sleeper, _)| *sleeper != id);
+        if Interest::of(member.rendition) == Interest::Messages {
+            state.waiters.remove(id);
         }
         let left = state.members.len();
-        if !tell {
+        if !notify {
             return left;
         }
-        let sleepers = self.tell_change(&mut state, id, Change::Left, member.name);
+        let woken = self.append_change(&mut state, id, Change::Left, member.name);
         drop(state);
-        wake(sleepers);
+        woken.wake();
         left
     }
 
-    /// Gives a member another name, or one like it, and tells everybody, but for a crowd. Was it told?
+    /// Gives a member another name, or one like it. Returns the name, and whether the members are notified: in a crowd
+    /// they are not.
     pub(crate) fn rename(self: &Arc<Self>, id: u32, wanted: &str) -> Option<(Arc<str>, bool)> {
         let mut state = self.lock();
         let before = state.members.get(&id)?.name.clone();
         if *before == *wanted {
             return Some((before, true));
         }
-        let name = state.free_name(wanted, id);
-        state.names.remove(&before);
-        state.names.insert(name.clone(), id);
+        let name = state.names.assign(wanted, id);
+        if name != before {
+            state.names.remove(&before);
+        }
         state.members.get_mut(&id)?.name = name.clone();
-        let told = state.crowd.is_none();
-        let sleepers = self.tell_change(&mut state, id, Change::Renamed(before), name.clone());
+        let notified = state.crowd.is_none();
+        let woken = self.append_change(&mut state, id, Change::Renamed(before), name.clone());
         drop(state);
-        wake(sleepers);
-        Some((name, told))
+        woken.wake();
+        Some((name, notified))
     }
 
-    /// From now on a member gets what is for it alone in this form.
+    /// Sets the form in which a member gets private messages.
     pub(crate) fn set_rendition(&self, id: u32, rendition: Rendition) {
         if let Some(member) = self.lock().members.get_mut(&id) {
             member.rendition = rendition;
@@ -193,19 +216,18 @@ impl Room {
     }
 
     pub(crate) fn member_named(&self, name: &str) -> Option<u32> {
-        self.lock().names.get(name).copied()
+        self.lock().names.find(name)
     }
 
-    /// The names of some members, `most` at most, and how many there are.
-    pub(crate) fn here(&self, most: usize) -> (Vec<Arc<str>>, usize) {
+    /// The names of at most `max` members, and the number of members.
+    pub(crate) fn member_names(&self, max: usize) -> (Vec<Arc<str>>, usize) {
         let state = self.lock();
-        (state.members.values().take(most).map(|member| member.name.clone()).collect(), state.members.len())
+        (state.members.values().take(max).map(|member| member.name.clone()).collect(), state.members.len())
     }
 
-    /// What an operator is told of it.
-    pub(crate) fn census(&self) -> Census {
+    pub(crate) fn census(&self) -> RoomCensus {
         let state = self.lock();
-        let mut census = Census {
+        let mut census = RoomCensus {
             kinds: BTreeMap::new(),
             members: state.members.len(),
             messages: state.log.messages(),
@@ -218,17 +240,7 @@ impl Room {
         census
     }
 
-    /// Messages at and behind the cursor.
-    pub(crate) fn messages_behind(&self, cursor: Cursor) -> u64 {
-        if self.is_behind(cursor) { self.lock().log.messages_behind(cursor) } else { 0 }
-    }
-
-    /// The number of the next message.
-    pub(crate) fn next_seq(&self) -> u64 {
-        self.lock().log.next_seq()
-    }
-
-    /// How many are here.
+    /// The number of members.
     pub(crate) fn count(&self) -> usize {
         self.lock().members.len()
     }
@@ -239,19 +251,19 @@ impl Room {
 
     // ---- the log
 
-    /// Tells everybody.
-    pub(crate) fn tell(&self, told: Told) {
+    /// Publishes an event to every member.
+    pub(crate) fn publish(&self, event: Event) {
         let mut state = self.lock();
-        let sleepers = self.append(&mut state, told);
+        let woken = self.append(&mut state, event);
         drop(state);
-        wake(sleepers);
+        woken.wake();
     }
 
-    /// The blocks from the cursor on, enough of them for a write of `enough` bytes, and what was missed before them.
-    pub(crate) fn read(&self, mut cursor: Cursor, rendition: Rendition, enough: usize) -> Reading {
+    /// Reads blocks from the cursor on, enough for a write of `enough` bytes, and what was missed before them.
+    pub(crate) fn read(&self, mut cursor: Cursor, rendition: Rendition, enough: usize) -> LogRead {
         let state = self.lock();
         let missed = state.log.catch_up(&mut cursor);
-        let here = (missed.changes > 0 && rendition.lists_members()).then(|| state.whole_here());
+        let present = (missed.changes > 0 && rendition.lists_members()).then(|| state.present());
         let mut bytes = 0;
         let mut blocks = state.log.from(cursor).take_while(|block| {
             let more = bytes < enough;
@@ -259,179 +271,103 @@ impl Room {
             more
         });
         let (first, others) = (blocks.next().cloned(), blocks.cloned().collect());
-        Reading { cursor, missed, first, others, here }
+        LogRead { cursor, missed, first, others, present }
     }
 
-    /// Keeps so many bytes of what is told.
+    /// Messages from the cursor on.
+    pub(crate) fn messages_from(&self, cursor: Cursor) -> u64 {
+        if self.has_more(cursor) { self.lock().log.messages_from(cursor) } else { 0 }
+    }
+
+    /// The number of the next message.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.lock().log.next_seq()
+    }
+
+    /// Sets how many bytes the log keeps.
     pub(crate) fn set_log_bytes(&self, log_bytes: usize) {
         self.lock().log.set_limit(log_bytes);
     }
 
-    /// Counts the bytes of a rendition of the block of that number.
-    pub(crate) fn grew(&self, block: u64, bytes: usize) {
-        self.lock().log.grew(block, bytes);
+    /// Adds the bytes of a rendering to the block of that number.
+    pub(crate) fn add_rendered(&self, block: u64, bytes: usize) {
+        self.lock().log.add_rendered(block, bytes);
     }
 
-    /// Is there anything at the cursor?
-    pub(crate) fn is_behind(&self, cursor: Cursor) -> bool {
+    /// Is there a block at the cursor?
+    pub(crate) fn has_more(&self, cursor: Cursor) -> bool {
         self.head.load(Ordering::Acquire) > cursor.block
     }
 
-    /// Will who was listed at `since` still be woken?
-    pub(crate) fn is_listed(&self, any: bool, since: NonZeroU64) -> bool {
-        self.woken[usize::from(any)].load(Ordering::Acquire) == since.get()
+    // ---- waiting
+
+    /// Will the member that was listed in that generation still be woken?
+    pub(crate) fn is_listed(&self, interest: Interest, generation: NonZeroU64) -> bool {
+        self.generations.is_current(interest, generation)
     }
 
-    /// Wakes `waker` once when something is told behind the cursor: anything, or just messages. `None` if there is
-    /// something already.
-    pub(crate) fn sleep(&self, id: u32, any: bool, cursor: Cursor, waker: &Waker) -> Option<NonZeroU64> {
+    /// Lists a member, so that `waker` is woken once when an event of interest is published after the cursor. Returns
+    /// the generation of its entry, or `None` if there already is such an event.
+    pub(crate) fn wait(&self, id: u32, interest: Interest, cursor: Cursor, waker: &Waker) -> Option<NonZeroU64> {
         let mut state = self.lock();
-        if self.is_behind(cursor) {
+        if self.has_more(cursor) {
             return None;
         }
-        state.sleepers[usize::from(any)].push((id, waker.clone()));
-        NonZeroU64::new(self.woken[usize::from(any)].load(Ordering::Relaxed))
+        state.waiters.add(id, interest, waker, &self.generations)
     }
 
-    /// Tells who came, went, or has another name; in a crowd only how many there are, and only if that has changed
-    /// much. So what a room is told grows with its members, and not with their square.
-    fn tell_change(self: &Arc<Self>, state: &mut State, member: u32, change: Change, name: Arc<str>) -> Sleepers {
-        let here = state.members.len();
-        let told = match &mut state.crowd {
-            None if here > self.crowd => {
-                state.crowd = Some(Crowd::new(here));
-                self.number(here)
+    // ---- events
+
+    /// Appends that a member joined, left or has another name. In a crowd only the number of members is appended, and
+    /// only if it has changed much, so that the number of events grows with the members and not with their square.
+    fn append_change(self: &Arc<Self>, state: &mut State, member: u32, change: Change, name: Arc<str>) -> Woken {
+        let count = state.members.len();
+        let event = match &mut state.crowd {
+            None if count > self.crowd => {
+                state.crowd = Some(Crowd::new(count));
+                self.crowd_event(count)
             }
-            None => Told::Change { member, change, name, here },
-            Some(_) if here <= self.crowd / 2 => {
+            None => Event::Change { member, change, name, count },
+            Some(_) if count <= self.crowd / 2 => {
                 state.crowd = None;
-                Told::Roll(state.here())
+                Event::Members(state.members())
             }
-            Some(crowd) => match crowd.count(here) {
-                When::Now => self.number(here),
-                When::Then(time) => {
-                    self.look_again_at(time);
-                    return Sleepers::default();
+            Some(crowd) => match crowd.count(count) {
+                Due::Now => self.crowd_event(count),
+                Due::At(time) => {
+                    self.announce_at(time);
+                    return Woken::default();
                 }
-                When::Never => return Sleepers::default(),
+                Due::Never => return Woken::default(),
             },
         };
-        self.append(state, told)
+        self.append(state, event)
     }
 
-    /// Appends to the log; who is returned is to be woken once the lock has been let go.
-    fn append(&self, state: &mut State, told: Told) -> Sleepers {
-        let is_change = told.is_change();
-        state.log.append(told);
+    fn append(&self, state: &mut State, event: Event) -> Woken {
+        let is_presence = event.is_presence();
+        state.log.append(event);
         self.head.store(state.log.head().block, Ordering::Release);
-        let mut sleepers = Sleepers::default();
-        for (any, list) in sleepers.iter_mut().enumerate() {
-            if (any == 1 || !is_change) && !state.sleepers[any].is_empty() {
-                let awake = Vec::with_capacity(state.sleepers[any].len());
-                *list = std::mem::replace(&mut state.sleepers[any], awake);
-                self.woken[any].fetch_add(1, Ordering::Release);
-            }
-        }
-        sleepers
+        state.waiters.take(is_presence, &self.generations)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
 impl State {
-    fn here(&self) -> Vec<(u32, Arc<str>)> {
+    fn members(&self) -> Vec<(u32, Arc<str>)> {
         self.members.iter().map(|(&id, member)| (id, member.name.clone())).collect()
     }
 
-    fn whole_here(&self) -> Here {
-        let members = if self.crowd.is_none() { self.here() } else { Vec::new() };
-        Here { crowd: self.crowd_here(), members }
+    fn present(&self) -> Present {
+        let members = if self.crowd.is_none() { self.members() } else { Vec::new() };
+        Present { crowd: self.crowd_size(), members }
     }
 
-    /// How many are here, if it is a crowd.
-    fn crowd_here(&self) -> Option<usize> {
+    /// The number of members, if the room is a crowd.
+    fn crowd_size(&self) -> Option<usize> {
         self.crowd.as_ref().map(|_| self.members.len())
-    }
-
-    /// `wanted`, or the same with the first suffix that nobody has (R9.15).
-    fn free_name(&self, wanted: &str, id: u32) -> Arc<str> {
-        let is_free = |name: &str| self.names.get(name).is_none_or(|&holder| holder == id);
-        if is_free(wanted) {
-            return wanted.into();
-        }
-        // A crowd of one name is not searched through: behind -9 comes the member's own number.
-        (2..10)
-            .chain(u64::from(id).max(10)..)
-            .map(|number| suffixed(wanted, number))
-            .find(|name| is_free(name))
-            .expect("there are more numbers than members")
-            .into()
-    }
-}
-
-/// `name-number`, of at most 64 bytes.
-fn suffixed(name: &str, number: u64) -> String {
-    let suffix = format!("-{number}");
-    let room = MAX_LINE - suffix.len();
-    let end = (0..=room.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
-    format!("{}{suffix}", &name[..end])
-}
-
-fn wake(sleepers: Sleepers) {
-    for (_, waker) in sleepers.into_iter().flatten() {
-        waker.wake();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::AtomicUsize;
-    use std::task::Wake;
-
-    use bookend::{Encodings, Payload};
-
-    use super::*;
-    use crate::block::Payloads;
-    use crate::rendition::{LineEncoding, Wanted};
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn member(rendition: Rendition) -> Member {
-        let mailbox = Arc::new(Mailbox::new("test".into()));
-        Member { name: "ann".into(), rendition, max_body: 1024, reads: true, mailbox }
-    }
-
-    #[test]
-    fn who_sleeps_is_woken_once_and_for_what_it_is_told_only() {
-        let room = Arc::new(Room::new("room", 1 << 20, 256, 1));
-        let wanted = Wanted { preferred: bookend::Encoding::Utf8, accepted: Encodings::CORE };
-        let plain = room.join(1, member(Rendition::Messages(wanted)), None).cursor;
-        let person = room.join(2, member(Rendition::Lines(LineEncoding::Utf8)), None).cursor;
-        assert_eq!(room.sleep(1, false, plain, &Waker::noop().clone()), None, "the second one's coming");
-        let (first, second) = (Arc::new(Count::default()), Arc::new(Count::default()));
-        let head = person;
-        let listed = room.sleep(1, false, head, &first.clone().into()).expect("nothing new");
-        room.sleep(2, true, head, &second.clone().into()).expect("nothing new");
-        let woken = || (first.0.load(Ordering::Relaxed), second.0.load(Ordering::Relaxed));
-
-        room.join(3, member(Rendition::Lines(LineEncoding::Utf8)), None);
-        assert_eq!(woken(), (0, 1));
-        assert!(room.is_listed(false, listed));
-        for _ in 0..2 {
-            let mut payloads = Payloads::default();
-            payloads.push(Payload::Binary(b"x"));
-            room.tell(Told::Messages { from: 3, name: "ann-3".into(), time: 0, payloads });
-            assert_eq!(woken(), (1, 1), "who is awake is not woken");
-        }
-        assert!(!room.is_listed(false, listed));
     }
 }

@@ -1,9 +1,9 @@
-//! Buffers that a thread lends to whichever connection is at work, so that idle ones hold none.
+//! Buffers that a thread lends to the connection that it serves, so that idle connections hold none.
 
 use std::cell::Cell;
 
-/// What one read asks for and one write of many small pieces has at most, in bytes. With half of it the same load costs
-/// a fifth more where messages are long.
+/// The most bytes of one read, and of one write that is gathered from small pieces. With half of it, a load of long
+/// messages costs a fifth more.
 pub(crate) const SIZE: usize = 128 << 10;
 
 thread_local! {
@@ -22,7 +22,7 @@ pub(crate) fn reading<T>(length: usize, read: impl FnOnce(&mut [u8]) -> T) -> T 
     result
 }
 
-/// Lends an empty buffer to gather in what is to be written.
+/// Lends an empty buffer to gather a write in.
 pub(crate) fn writing<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let mut buffer = WRITE.take();
     buffer.clear();

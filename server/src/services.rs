@@ -1,4 +1,4 @@
-//! Ports by their names in the system's services file.
+//! Port numbers by service name, from the system's services file.
 
 use std::io;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_is_found_by_name_or_alias_for_tcp_only() {
+    fn a_tcp_service_is_found_by_name_or_alias() {
         let services = "# services\nntp 123/udp\nnntp\t119/tcp\treadnews untp # news\nbad x/tcp\n";
         assert_eq!(find(services, "nntp"), Some(119));
         assert_eq!(find(services, "untp"), Some(119));

@@ -1,4 +1,4 @@
-//! TLS at the door: what the hub shows, and which clients it takes.
+//! TLS: the certificate of the hub, and which clients it accepts.
 
 mod handshake;
 mod plaintext;
@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use tokio_rustls::rustls::crypto::ring::default_provider;
@@ -17,39 +17,57 @@ use tokio_rustls::rustls::server::{NoClientAuth, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
 use crate::certificate::Certificate;
+use crate::lock::lock;
 
-pub(crate) use handshake::serve;
-
-/// The name of Bookend in ALPN. A client that names none is taken, one that names others only is not: a browser, say.
+/// The ALPN name of Bookend. A client that offers no names is accepted; a client that offers only others, such as a
+/// browser, is not.
 const ALPN: &[u8] = b"bookend";
 
-/// What TLS is made of.
+/// The files that TLS needs.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
-    /// The hub's certificate and those between it and a root, in PEM.
+    /// The certificate of the hub, followed by intermediate certificates, in PEM.
     pub certificate: PathBuf,
     /// Its private key, in PEM.
     pub key: PathBuf,
-    /// The roots of the certificates that clients show, in PEM; without it none is asked for.
+    /// The roots for client certificates, in PEM. Without it the hub requests none.
     pub client_ca: Option<PathBuf>,
-    /// May a client show none?
+    /// May a client present no certificate?
     pub client_optional: bool,
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
 }
 
-/// TLS as it is spoken to whoever comes. Its clones are the same.
+/// The TLS configuration for new connections. Clones share it.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use bookend_server::{Config, Hub, Listener, Tls, TlsFiles};
+///
+/// let tls = Tls::from_files(&TlsFiles {
+///     certificate: "cert.pem".into(),
+///     key: "key.pem".into(),
+///     client_ca: None,
+///     client_optional: false,
+///     handshake_timeout: Duration::from_secs(5),
+/// })?;
+/// let listener = Listener::bind("127.0.0.1:0".parse()?).await?;
+/// listener.run_tls(Hub::new(Config::default()), tls).await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
-pub struct Tls(Arc<Mutex<Arc<Terms>>>);
+pub struct Tls(Arc<Mutex<Arc<Loaded>>>);
 
 #[derive(Debug)]
-struct Terms {
+struct Loaded {
     config: Arc<ServerConfig>,
     handshake_timeout: Duration,
     certificate: Certificate,
 }
 
-/// Which file is wrong.
+/// The file that has a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsFile {
@@ -61,7 +79,7 @@ pub enum TlsFile {
     ClientCa,
 }
 
-/// Why there is no TLS with these files.
+/// Why TLS cannot be used with these files.
 #[derive(Debug)]
 pub struct TlsError {
     file: TlsFile,
@@ -70,46 +88,46 @@ pub struct TlsError {
 }
 
 impl Tls {
-    /// Reads the files and judges them.
+    /// Reads and checks the files.
     ///
     /// # Errors
-    /// A file that cannot be read, a certificate that is not valid now, a key that does not fit.
-    pub fn load(files: &TlsFiles) -> Result<Tls, TlsError> {
-        Terms::load(files).map(|terms| Tls(Arc::new(Mutex::new(Arc::new(terms)))))
+    /// A file cannot be read, the certificate is not valid now, or the key does not match it.
+    pub fn from_files(files: &TlsFiles) -> Result<Tls, TlsError> {
+        Loaded::load(files).map(|loaded| Tls(Arc::new(Mutex::new(Arc::new(loaded)))))
     }
 
-    /// Speaks as `other` does from now on; whoever is connected stays so.
+    /// Uses the configuration of `other` for new connections. Open connections are unaffected.
     pub fn replace(&self, other: &Tls) {
-        let terms = other.current();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = terms;
+        let loaded = other.current();
+        *lock(&self.0) = loaded;
     }
 
-    /// The hub's own certificate.
+    /// The certificate of the hub.
     #[must_use]
     pub fn certificate(&self) -> Certificate {
         self.current().certificate.clone()
     }
 
-    fn current(&self) -> Arc<Terms> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn current(&self) -> Arc<Loaded> {
+        lock(&self.0).clone()
     }
 }
 
-impl Terms {
-    fn load(files: &TlsFiles) -> Result<Terms, TlsError> {
+impl Loaded {
+    fn load(files: &TlsFiles) -> Result<Loaded, TlsError> {
         let of_certificate = |why: String| TlsError::new(TlsFile::Certificate, &files.certificate, why);
         let of_key = |why: String| TlsError::new(TlsFile::Key, &files.key, why);
         let chain = certificates(&files.certificate).map_err(of_certificate)?;
-        let first = chain.first().expect("there is one at least");
+        let first = chain.first().expect("certificates() returns at least one");
         let certificate = Certificate::from_der(first).map_err(of_certificate)?;
-        certificate.judge(SystemTime::now()).map_err(of_certificate)?;
+        certificate.check(SystemTime::now()).map_err(of_certificate)?;
         let key = fs::read(&files.key).map_err(|error| of_key(error.to_string()))?;
         let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| of_key(show_pem(&error, "private key")))?;
 
         let provider = Arc::new(default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .expect("the provider has suites for them");
+            .expect("the provider supports the default versions");
         let verifier = match &files.client_ca {
             None => Arc::new(NoClientAuth),
             Some(path) => {
@@ -126,17 +144,17 @@ impl Terms {
         let config = builder.with_client_cert_verifier(verifier).with_single_cert(chain, key);
         let mut config = config.map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
-                of_key(format!("the key is not that of the certificate in {}", files.certificate.display()))
+                of_key(format!("the key does not belong to the certificate in {}", files.certificate.display()))
             }
             rustls::Error::InvalidCertificate(_) => of_certificate(error.to_string()),
             error => of_key(error.to_string()),
         })?;
         config.alpn_protocols = vec![ALPN.into()];
-        Ok(Terms { config: Arc::new(config), handshake_timeout: files.handshake_timeout, certificate })
+        Ok(Loaded { config: Arc::new(config), handshake_timeout: files.handshake_timeout, certificate })
     }
 }
 
-/// The certificates in a file, one at least.
+/// The certificates in a file, at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = fs::read(path).map_err(|error: io::Error| error.to_string())?;
     let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
@@ -146,10 +164,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
-/// Says what is wrong with PEM, but not what stands there: it may be half a key.
+/// A fault in PEM, without quoting it: it may be part of a key.
 fn show_pem(error: &pem::Error, wanted: &str) -> String {
     match error {
-        pem::Error::NoItemsFound => format!("there is no {wanted} in PEM in it"),
+        pem::Error::NoItemsFound => format!("it contains no {wanted} in PEM"),
         pem::Error::MissingSectionEnd { .. } => format!("the {wanted} has no END line"),
         pem::Error::Base64Decode(_) => format!("the {wanted} is not base64"),
         _ => format!("the {wanted} is not PEM"),
@@ -161,7 +179,7 @@ impl TlsError {
         TlsError { file, path: path.into(), why }
     }
 
-    /// Which file is wrong.
+    /// The file that has a fault.
     #[must_use]
     pub fn file(&self) -> TlsFile {
         self.file

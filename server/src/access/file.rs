@@ -1,4 +1,4 @@
-//! The file of tokens, in TOML: `[[token]]` for each, with its name, hash, rooms, rights, and perhaps its end.
+//! The token file, in TOML: one `[[token]]` for each, with its name, hash, rooms, rights and optional expiry.
 
 use std::fmt;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use super::{DIGEST, Right, Rights, Token};
 
 const KEYS: [&str; 5] = ["name", "sha256", "rooms", "rights", "expires"];
 
-/// What is wrong with a file of tokens, and where; lines and columns count from 1.
+/// A fault of a token file, with its line and column, which start at 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokensFault {
     line: usize,
@@ -21,7 +21,7 @@ pub struct TokensFault {
 }
 
 impl TokensFault {
-    /// What is wrong, without the place.
+    /// The fault without its position.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -34,7 +34,7 @@ impl fmt::Display for TokensFault {
     }
 }
 
-/// The tokens, or everything that is wrong.
+/// The tokens, or all faults.
 pub(super) fn read(text: &str) -> Result<Vec<Token>, Vec<TokensFault>> {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -50,7 +50,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Token>, Vec<TokensFault>> {
     if reader.faults.is_empty() { Ok(tokens) } else { Err(reader.faults) }
 }
 
-/// An entry of the file.
+/// The entry of a token.
 pub(super) fn entry(name: &str, sha256: &str, rooms: &[String], rights: Rights, expires: Option<&str>) -> String {
     let quoted: Vec<_> = rooms.iter().map(|room| quoted(room)).collect();
     let rooms = if rooms.iter().any(|room| room == "*") { "\"*\"".into() } else { format!("[{}]", quoted.join(", ")) };
@@ -82,18 +82,18 @@ impl Reader<'_> {
                             tokens.iter().any(|other| other.name == token.name || other.digest == token.digest)
                         };
                         if token.as_ref().is_some_and(twice) {
-                            self.fault(item.span(), "a token of this name, or this one, is there twice");
+                            self.fault(item.span(), "this token, or another one of this name, appears twice");
                         }
                         tokens.extend(token);
                     }
                 }
-                _ => self.fault(key.span(), "a file of tokens has [[token]] sections, and nothing else"),
+                _ => self.fault(key.span(), "a token file contains [[token]] sections only"),
             }
         }
         tokens
     }
 
-    /// `None` if anything is wrong, which has been told then.
+    /// `None` if there is a fault, which has been recorded.
     fn token(&mut self, item: &Value<'_>) -> Option<Token> {
         let DeValue::Table(table) = item.get_ref() else {
             self.fault(item.span(), "a token is a section: [[token]]");
@@ -101,7 +101,7 @@ impl Reader<'_> {
         };
         for (key, _) in table {
             if !KEYS.contains(&&**key.get_ref()) {
-                self.fault(key.span(), &format!("there is no {}, but {}", key.get_ref(), KEYS.join(", ")));
+                self.fault(key.span(), &format!("there is no key {}; the keys are {}", key.get_ref(), KEYS.join(", ")));
             }
         }
         let name = self.field(table, item, "name", |value| {
@@ -115,13 +115,13 @@ impl Reader<'_> {
         if let (Some(Some(_)), Some(rights), Some(value)) = (&rooms, rights, table.get("rights"))
             && rights.contain(Right::Admin)
         {
-            self.fault(value.span(), "admin is for the whole hub: rooms is to be \"*\"");
+            self.fault(value.span(), "the right admin controls the whole hub: rooms must be \"*\"");
         }
-        let ends = match table.contains_key("expires") {
+        let expires = match table.contains_key("expires") {
             true => self.field(table, item, "expires", |value| time(value).map(Some)),
             false => Some(None),
         };
-        Some(Token { name: name?, digest: digest?, rooms: rooms?, rights: rights?, ends: ends? })
+        Some(Token { name: name?, digest: digest?, rooms: rooms?, rights: rights?, expires: expires? })
     }
 
     fn field<T>(
@@ -135,7 +135,7 @@ impl Reader<'_> {
             self.fault(item.span(), &format!("{key} is missing"));
             return None;
         };
-        take(value.get_ref()).map_err(|wanted| self.fault(value.span(), &format!("{key} is to be {wanted}"))).ok()
+        take(value.get_ref()).map_err(|wanted| self.fault(value.span(), &format!("{key} must be {wanted}"))).ok()
     }
 
     fn fault(&mut self, span: Range<usize>, text: &str) {
@@ -147,10 +147,10 @@ impl Reader<'_> {
 }
 
 fn text<'a>(value: &'a DeValue<'_>) -> Result<&'a str, &'static str> {
-    value.as_str().ok_or("a text")
+    value.as_str().ok_or("a string")
 }
 
-/// One text, or a list of them.
+/// One string, or a list of strings.
 fn texts<'a>(value: &'a DeValue<'_>) -> Option<Vec<&'a str>> {
     match value {
         DeValue::Array(list) => list.iter().map(|item| item.get_ref().as_str()).collect(),
@@ -159,13 +159,13 @@ fn texts<'a>(value: &'a DeValue<'_>) -> Option<Vec<&'a str>> {
 }
 
 fn rooms(value: &DeValue<'_>) -> Result<Option<Box<[Box<str>]>>, &'static str> {
-    let wanted = "names of rooms, or \"*\" for all";
+    let wanted = "room names, or \"*\" for all";
     let names = texts(value).filter(|names| !names.is_empty()).ok_or(wanted)?;
     if names == ["*"] {
         return Ok(None);
     }
     if names.contains(&"*") {
-        return Err("\"*\" alone, or names of rooms");
+        return Err("\"*\" alone, or room names");
     }
     let rooms: Option<Box<[_]>> = names.iter().map(|name| Some(Line::new(name)?.as_str().into())).collect();
     rooms.map(Some).ok_or(wanted)
@@ -182,7 +182,7 @@ fn right(name: &str) -> Option<Right> {
     NAMES.iter().find(|(_, known)| *known == name).map(|(right, _)| *right)
 }
 
-/// A date, which is that day's beginning, or a date and a time; in UTC.
+/// A date, which is the start of that day, or a date and a time; in UTC.
 fn time(value: &DeValue<'_>) -> Result<SystemTime, &'static str> {
     let text = match value {
         DeValue::Datetime(time) => time.to_string(),
@@ -190,7 +190,7 @@ fn time(value: &DeValue<'_>) -> Result<SystemTime, &'static str> {
     };
     let text = if text.len() == "2027-01-01".len() { text + "T00:00:00Z" } else { text };
     humantime::parse_rfc3339_weak(&text)
-        .map_err(|_| "a date such as 2027-01-31, or with a time 2027-01-31T12:00:00Z, in UTC")
+        .map_err(|_| "a date such as 2027-01-31, or a date and time such as 2027-01-31T12:00:00Z, in UTC")
 }
 
 fn unhex(text: &str) -> Option<[u8; DIGEST]> {
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_that_is_wrong_is_told_with_its_place() {
+    fn every_fault_is_reported_with_its_position() {
         let hash = "0".repeat(64);
         let text = format!(
             "tokens = 1\n[[token]]\nname = ''\nsha256 = '+0'\nrooms = []\nrights = ['reed']\nexpires = 'soon'\nroom = 1\n\
@@ -234,17 +234,17 @@ mod tests {
         assert_eq!(
             faults,
             [
-                "1:1: a file of tokens has [[token]] sections, and nothing else",
-                "3:8: name is to be 1 to 64 bytes without control characters",
-                "4:10: sha256 is to be the SHA-256 of the token, 64 hexadecimal digits",
-                "5:9: rooms is to be names of rooms, or \"*\" for all",
-                "6:10: rights is to be one or more of \"read\", \"write\" and \"admin\"",
-                "7:11: expires is to be a date such as 2027-01-31, or with a time 2027-01-31T12:00:00Z, in UTC",
-                "8:1: there is no room, but name, sha256, rooms, rights, expires",
+                "1:1: a token file contains [[token]] sections only",
+                "3:8: name must be 1 to 64 bytes without control characters",
+                "4:10: sha256 must be the SHA-256 of the token, 64 hexadecimal digits",
+                "5:9: rooms must be room names, or \"*\" for all",
+                "6:10: rights must be one or more of \"read\", \"write\" and \"admin\"",
+                "7:11: expires must be a date such as 2027-01-31, or a date and time such as 2027-01-31T12:00:00Z, in UTC",
+                "8:1: there is no key room; the keys are name, sha256, rooms, rights, expires",
                 "9:1: sha256 is missing",
                 "9:1: rooms is missing",
                 "9:1: rights is missing",
-                "16:1: a token of this name, or this one, is there twice",
+                "16:1: this token, or another one of this name, appears twice",
             ]
         );
         assert_eq!(read("[[token]\n").unwrap_err().len(), 1);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_hexadecimal_digits_and_nothing_else() {
+    fn a_hash_consists_of_hexadecimal_digits_only() {
         assert_eq!(unhex(&"0f".repeat(32)), Some([0x0f; 32]));
         for wrong in ["", "0", &"0f".repeat(31), &"+f".repeat(32), &"ü".repeat(32), &"0g".repeat(32)] {
             assert_eq!(unhex(wrong), None, "{wrong}");

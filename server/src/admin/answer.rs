@@ -1,4 +1,4 @@
-//! What is asked, and the answers.
+//! Routes, and the answers to requests.
 
 use std::process;
 use std::time::{Duration, SystemTime};
@@ -13,17 +13,17 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::gate::{self, Need};
-use super::orders::{Kick, Plain, Say};
-use super::{Admin, AdminOrder, PATIENCE, Reach};
+use super::authorization::{self, Requirement};
+use super::requests::{Kick, NoArguments, Say};
+use super::{Admin, AdminOrder, REQUEST_TIMEOUT, Reach};
 use crate::hub::Target;
 
 /// The longest body of a request, in bytes.
 const BODY: usize = 4 << 10;
-/// Names of hosts are looked up when the settings are read again.
-const RELOAD: Duration = Duration::from_secs(45);
+/// A reload looks up host names, which may take long.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// What can be asked.
+/// A path of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Route {
     Health,
@@ -38,14 +38,14 @@ enum Route {
     Reload,
 }
 
-/// Why there is no other answer.
+/// An error answer.
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
-    /// A stable name.
+    /// Its stable name.
     error: &'static str,
     detail: String,
-    /// What is wrong with the settings.
+    /// The faults of the settings.
     faults: Vec<String>,
 }
 
@@ -70,23 +70,23 @@ async fn respond(
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let (head, body) = request.into_parts();
     let rules = admin.rules();
-    gate::check_sender(&head.uri, &head.headers, reach, &rules)?;
+    authorization::check_origin(&head.uri, &head.headers, reach, &rules)?;
     let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "not-found", "there is no such path"))?;
     if !route.allows(&head.method) {
-        let detail = format!("{} is allowed", route.allowed());
+        let detail = format!("use {}", route.allowed());
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail));
     }
-    let operator = gate::check_right(route.need(), &head.headers, reach, &rules, &admin.hub().access())?;
+    let operator = authorization::authorize(route.requirement(), &head.headers, reach, &rules, &admin.hub().access())?;
     if !route.is_order() {
-        return Ok(ask(admin, route).await);
+        return Ok(read(admin, route).await);
     }
-    gate::check_content(&head.headers)?;
-    let body = read(body).await?;
+    authorization::check_content_type(&head.headers)?;
+    let body = read_body(body).await?;
     tracing::info!(order = head.uri.path(), by = %operator, "admin-order");
     order(admin, route, &body).await.map(|answer| json_response(StatusCode::OK, &answer))
 }
 
-async fn ask(admin: &Admin, route: Route) -> Response<Full<Bytes>> {
+async fn read(admin: &Admin, route: Route) -> Response<Full<Bytes>> {
     let hub = admin.hub();
     match route {
         Route::Health => text_response(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".into()),
@@ -107,7 +107,7 @@ async fn ask(admin: &Admin, route: Route) -> Response<Full<Bytes>> {
 fn status(admin: &Admin) -> Value {
     let hub = admin.hub();
     let (census, traffic) = (hub.census(), hub.counters().traffic());
-    let age = SystemTime::now().duration_since(hub.began()).unwrap_or_default();
+    let age = SystemTime::now().duration_since(hub.started()).unwrap_or_default();
     json!({
         "state": admin.state(),
         "version": env!("CARGO_PKG_VERSION"),
@@ -129,15 +129,15 @@ async fn order(admin: &Admin, route: Route, body: &[u8]) -> Result<Value, Refusa
     match route {
         Route::Kick => {
             let kick: Kick = parsed(body)?;
-            let (target, why) = kick.judged().map_err(Refusal::bad)?;
-            let peer = hub.kick(target, why).ok_or_else(|| {
+            let (target, reason) = kick.validate().map_err(Refusal::bad)?;
+            let peer = hub.kick(target, reason).ok_or_else(|| {
                 let detail = match target {
                     Target::Connection(number) => format!("there is no connection {number}"),
                     Target::Member(member) => format!("there is no member {member}"),
                 };
                 Refusal::new(StatusCode::NOT_FOUND, "no-such-member", detail)
             })?;
-            tracing::info!(peer = &*peer, detail = why, "kick");
+            tracing::info!(peer = &*peer, detail = reason, "kick");
             Ok(json!({ "kicked": *peer }))
         }
         Route::Say => {
@@ -151,9 +151,9 @@ async fn order(admin: &Admin, route: Route, body: &[u8]) -> Result<Value, Refusa
             Ok(json!({ "rooms": rooms }))
         }
         Route::Reload => {
-            let Plain {} = parsed(body)?;
+            let NoArguments {} = parsed(body)?;
             let (answer, answered) = oneshot::channel();
-            let taken = timeout(RELOAD, async {
+            let taken = timeout(RELOAD_TIMEOUT, async {
                 send(admin, AdminOrder::Reload(answer)).await?;
                 answered.await.map_err(|_| Refusal::busy())
             });
@@ -161,12 +161,16 @@ async fn order(admin: &Admin, route: Route, body: &[u8]) -> Result<Value, Refusa
                 Ok(()) => Ok(json!({ "reloaded": true })),
                 Err(faults) => Err(Refusal {
                     faults,
-                    ..Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "reload-refused", "the old settings stay")
+                    ..Refusal::new(
+                        StatusCode::UNPROCESSABLE_ENTITY,
+                        "reload-refused",
+                        "the old settings remain in force",
+                    )
                 }),
             }
         }
         _ => {
-            let Plain {} = parsed(body)?;
+            let NoArguments {} = parsed(body)?;
             send(admin, AdminOrder::Drain).await?;
             Ok(json!({ "draining": true }))
         }
@@ -177,29 +181,29 @@ async fn send(admin: &Admin, order: AdminOrder) -> Result<(), Refusal> {
     admin.0.orders.send(order).await.map_err(|_| Refusal::busy())
 }
 
-/// The body of a request; what is too long or too slow is not waited for.
-async fn read(body: Incoming) -> Result<Bytes, Refusal> {
+/// Reads the body of a request, within limits of length and time.
+async fn read_body(body: Incoming) -> Result<Bytes, Refusal> {
     let too_long =
         || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", format!("a body has at most {BODY} bytes"));
     if body.size_hint().lower() > BODY as u64 {
         return Err(too_long());
     }
-    match timeout(PATIENCE, Limited::new(body, BODY).collect()).await {
+    match timeout(REQUEST_TIMEOUT, Limited::new(body, BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
         Ok(Err(error)) => Err(Refusal::bad(error.to_string())),
-        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "frame-timeout", "the body did not come in time")),
+        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "frame-timeout", "the body did not arrive in time")),
     }
 }
 
-/// What a body says; none is the same as an empty object.
+/// Parses a body. An empty one is the same as an empty object.
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| Refusal::bad(error.to_string()))
 }
 
 fn json_response(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
-    let text = serde_json::to_string(value).expect("it has names for keys and can be written");
+    let text = serde_json::to_string(value).expect("its keys are strings, and writing to a String cannot fail");
     text_response(status, "application/json", text + "\n")
 }
 
@@ -227,16 +231,16 @@ impl Route {
         })
     }
 
-    /// Does it change anything?
+    /// Does it change something?
     fn is_order(self) -> bool {
         matches!(self, Route::Kick | Route::Say | Route::Drain | Route::Reload)
     }
 
-    fn need(self) -> Need {
+    fn requirement(self) -> Requirement {
         match self {
-            Route::Health | Route::Readiness => Need::Nothing,
-            Route::Metrics => Need::Presence,
-            _ => Need::Trust,
+            Route::Health | Route::Readiness => Requirement::None,
+            Route::Metrics => Requirement::ThisMachine,
+            _ => Requirement::Operator,
         }
     }
 
@@ -259,7 +263,7 @@ impl Refusal {
     }
 
     fn busy() -> Refusal {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try-later", "the program does not answer")
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try-later", "the program does not answer; try again")
     }
 
     fn response(self, route: Option<Route>) -> Response<Full<Bytes>> {

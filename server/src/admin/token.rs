@@ -1,4 +1,4 @@
-//! The secret that lets somebody control the hub.
+//! The token of the admin service.
 
 use std::fmt;
 use std::fs;
@@ -8,36 +8,36 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-/// What is shorter can be guessed.
-const LEAST: usize = 16;
-const MOST: usize = 256;
+/// A shorter token can be guessed.
+const MIN: usize = 16;
+const MAX: usize = 256;
 
-/// A token for the admin listener; it is never shown.
+/// A token for the admin service. It is never shown.
 #[derive(Clone)]
 pub struct AdminToken(Arc<[u8]>);
 
 impl AdminToken {
-    /// The first line of a file, without blanks around it: 16 to 256 visible ASCII characters.
+    /// Reads the first line of a file, without surrounding blanks: 16 to 256 visible ASCII characters.
     ///
     /// # Errors
-    /// Why the file cannot be read, or [`io::ErrorKind::InvalidData`].
-    pub fn read(path: &Path) -> io::Result<AdminToken> {
+    /// The error of the system, or [`io::ErrorKind::InvalidData`].
+    pub fn from_file(path: &Path) -> io::Result<AdminToken> {
         let text = fs::read(path)?;
         let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
         AdminToken::new(line.trim_ascii()).ok_or_else(|| {
-            let why = format!("a token is a line of {LEAST} to {MOST} visible ASCII characters");
-            io::Error::new(io::ErrorKind::InvalidData, why)
+            let reason = format!("a token is a line of {MIN} to {MAX} visible ASCII characters");
+            io::Error::new(io::ErrorKind::InvalidData, reason)
         })
     }
 
-    /// These bytes; `None` unless they are 16 to 256 visible ASCII characters.
+    /// A token of these bytes; `None` unless they are 16 to 256 visible ASCII characters.
     #[must_use]
     pub fn new(secret: &[u8]) -> Option<AdminToken> {
-        let fits = (LEAST..=MOST).contains(&secret.len()) && secret.iter().all(u8::is_ascii_graphic);
+        let fits = (MIN..=MAX).contains(&secret.len()) && secret.iter().all(u8::is_ascii_graphic);
         fits.then(|| AdminToken(secret.into()))
     }
 
-    /// Is it this one? That takes as long wherever they differ.
+    /// Compares in constant time.
     pub(super) fn is(&self, secret: &[u8]) -> bool {
         self.0.ct_eq(secret).into()
     }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_long_enough_and_can_be_in_a_header_and_is_not_shown() {
+    fn a_token_is_long_enough_fits_into_a_header_and_is_not_shown() {
         let token = AdminToken::new(b"0123456789abcdef").unwrap();
         assert!(token.is(b"0123456789abcdef"));
         for other in [&b"0123456789abcdeF"[..], b"0123456789abcde", b"0123456789abcdef0", b""] {

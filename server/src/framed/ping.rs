@@ -1,63 +1,63 @@
-//! The PING whose PONG is waited for: what a round trip takes.
+//! Measures the round trip with PING and PONG.
 //!
-//! The session's own PINGs, which keep a silent connection alive, are empty and are measured as they go. One that is
-//! sent to measure carries the time.
+//! The PINGs that the session sends as keepalive are empty, and are measured too. A PING that is sent to measure carries
+//! the time.
 
 use std::time::Duration;
 
 use bookend::{Message, Probe};
 
-/// Every framed connection has one: times are microseconds since it was accepted, modulo 2^32.
+/// Every framed connection has one, so it is small: times are microseconds since it was accepted, modulo 2^32.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ping {
     sent: u32,
-    waits: Waits,
+    awaited: Awaited,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Waits {
-    /// No PING was sent yet.
+enum Awaited {
+    /// No PING has been sent.
     #[default]
     Never,
-    /// For nothing more.
-    Answered,
-    /// For an empty PONG.
+    /// The last PING has been answered.
+    Nothing,
+    /// An empty PONG.
     Empty,
-    /// For one that carries the time.
+    /// A PONG that carries the time.
     Stamped,
 }
 
-/// What a PING carries that is sent to measure.
+/// The payload of a PING that is sent to measure.
 pub(super) struct Stamp([u8; 4]);
 
 impl Ping {
-    /// The session has sent an empty PING. A PONG does not say which one of several it is for, so the first counts.
-    pub(super) fn kept_alive(&mut self, now: Duration) {
-        if self.waits != Waits::Empty {
-            *self = Ping { sent: micros(now), waits: Waits::Empty };
+    /// The session has sent an empty PING. A PONG does not name its PING, so the first unanswered one counts.
+    pub(super) fn sent_empty(&mut self, now: Duration) {
+        if self.awaited != Awaited::Empty {
+            *self = Ping { sent: micros(now), awaited: Awaited::Empty };
         }
     }
 
-    /// Is the last PING so long ago, or was there none?
+    /// Was the last PING at least `period` ago, or has none been sent?
     pub(super) fn is_due(&self, now: Duration, period: Duration) -> bool {
-        self.waits == Waits::Never || Duration::from_micros(self.since_sent(now).into()) >= period
+        self.awaited == Awaited::Never || Duration::from_micros(self.since_sent(now).into()) >= period
     }
 
-    /// What to send now.
+    /// The payload of a PING that is sent now.
     pub(super) fn stamped(&mut self, now: Duration) -> Stamp {
-        *self = Ping { sent: micros(now), waits: Waits::Stamped };
+        *self = Ping { sent: micros(now), awaited: Awaited::Stamped };
         Stamp(self.sent.to_be_bytes())
     }
 
-    /// What the round trip took, in microseconds and not 0, if this is the PONG that was waited for.
+    /// The round trip in microseconds, at least 1, if this is the awaited PONG.
     pub(super) fn answered(&mut self, pong: Probe<'_>, now: Duration) -> Option<u32> {
-        let is_it = match self.waits {
-            Waits::Never | Waits::Answered => false,
-            Waits::Empty => pong.as_bytes().is_empty(),
-            Waits::Stamped => *pong.as_bytes() == self.sent.to_be_bytes(),
+        let is_awaited = match self.awaited {
+            Awaited::Never | Awaited::Nothing => false,
+            Awaited::Empty => pong.as_bytes().is_empty(),
+            Awaited::Stamped => *pong.as_bytes() == self.sent.to_be_bytes(),
         };
-        is_it.then(|| {
-            self.waits = Waits::Answered;
+        is_awaited.then(|| {
+            self.awaited = Awaited::Nothing;
             self.since_sent(now).max(1)
         })
     }
@@ -69,12 +69,12 @@ impl Ping {
 
 impl Stamp {
     pub(super) fn message(&self) -> Message<'_> {
-        Message::Ping(Probe::new(&self.0).expect("four bytes are not too many"))
+        Message::Ping(Probe::new(&self.0).expect("four bytes are within the limit"))
     }
 }
 
 fn micros(time: Duration) -> u32 {
-    u32::try_from(time.as_micros() & u128::from(u32::MAX)).expect("it has 32 bits")
+    u32::try_from(time.as_micros() & u128::from(u32::MAX)).expect("the mask leaves 32 bits")
 }
 
 #[cfg(test)]
@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_small() {
+    fn a_ping_is_small() {
         assert!(size_of::<Ping>() <= 8, "{}", size_of::<Ping>());
     }
 
     #[test]
-    fn only_the_pong_that_is_waited_for_counts_and_once() {
+    fn only_the_awaited_pong_counts_and_only_once() {
         let mut ping = Ping::default();
-        assert_eq!(ping.answered(probe(b""), MS(1)), None, "nobody asked");
+        assert_eq!(ping.answered(probe(b""), MS(1)), None, "no PING was sent");
         let Stamp(stamp) = ping.stamped(MS(10));
         assert_eq!(ping.answered(probe(b""), MS(11)), None);
         assert_eq!(ping.answered(probe(b"1234"), MS(11)), None);
@@ -104,18 +104,18 @@ mod tests {
     }
 
     #[test]
-    fn of_empty_pings_the_first_unanswered_one_counts() {
+    fn the_first_unanswered_empty_ping_counts() {
         let mut ping = Ping::default();
-        ping.kept_alive(MS(1_000));
-        ping.kept_alive(MS(31_000));
+        ping.sent_empty(MS(1_000));
+        ping.sent_empty(MS(31_000));
         assert_eq!(ping.answered(probe(b""), MS(32_000)), Some(31_000_000));
         assert_eq!(ping.answered(probe(b""), MS(33_000)), None);
-        ping.kept_alive(MS(61_000));
-        assert_eq!(ping.answered(probe(b""), MS(61_000)), Some(1), "it is known, however short");
+        ping.sent_empty(MS(61_000));
+        assert_eq!(ping.answered(probe(b""), MS(61_000)), Some(1), "at least 1, so that it counts as measured");
     }
 
     #[test]
-    fn it_is_measured_at_once_and_then_once_in_a_period_and_across_the_end_of_the_clock() {
+    fn a_measurement_is_due_at_first_and_then_once_a_period_even_if_the_clock_wraps() {
         let mut ping = Ping::default();
         let late = Duration::from_micros((1 << 32) - 5);
         assert!(ping.is_due(MS(0), MS(100)));

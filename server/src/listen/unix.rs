@@ -1,4 +1,4 @@
-//! A Unix socket as a door: programs on the same machine, let in by the permissions of a file.
+//! Unix sockets: programs on the same machine connect, if the permissions of the file allow it.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -8,24 +8,25 @@ use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
 
 use super::back_off;
-use crate::hub::{Hub, Peer};
+use crate::hub::Hub;
+use crate::peer::Peer;
 
-/// A Unix socket that the hub listens on. Its file is removed when this is dropped.
+/// A listener on a Unix socket. Its file is removed when this is dropped.
 #[derive(Debug)]
 pub struct UnixListener {
     pub(super) listener: tokio::net::UnixListener,
     pub(super) path: PathBuf,
-    /// Device and number of the file that was made: another one at the same path is somebody else's.
+    /// Device and inode of the file that was created: another file at the same path belongs to somebody else.
     file: (u64, u64),
 }
 
 impl UnixListener {
-    /// Listens on a path. Whoever may write to the file, as `mode` says, may connect. A socket that is there already
-    /// is replaced if nobody answers on it.
+    /// Listens on a path. Users that may write to the file according to `mode` may connect. An existing socket is replaced
+    /// if no program answers on it.
     ///
     /// # Errors
-    /// [`ErrorKind::AddrInUse`] if somebody answers there, [`ErrorKind::AlreadyExists`] if it is not a socket, or why
-    /// the system refuses it.
+    /// [`ErrorKind::AddrInUse`] if a program answers, [`ErrorKind::AlreadyExists`] if the file is not a socket, or the
+    /// error of the system.
     pub async fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
         remove_stale(path).await?;
         let listener = tokio::net::UnixListener::bind(path)?;
@@ -35,18 +36,18 @@ impl UnixListener {
         Ok(listener)
     }
 
-    /// Where it is.
+    /// The path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Serves every connection that comes, for ever.
+    /// Serves every connection, forever.
     pub async fn run(self, hub: Hub) {
         let mut last = 0_u64;
         loop {
             match self.listener.accept().await {
-                Ok((stream, _unnamed)) => {
+                Ok((stream, _)) => {
                     last += 1;
                     let peer = Peer::unix(&label(last, &stream));
                     tokio::spawn(hub.serve(stream, peer));
@@ -61,28 +62,28 @@ impl Drop for UnixListener {
     fn drop(&mut self) {
         let is_ours = |metadata: fs::Metadata| (metadata.dev(), metadata.ino()) == self.file;
         if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
-            let _gone_meanwhile = fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.path); // it may be gone already
         }
     }
 }
 
-/// Removes a socket that its process has left behind.
+/// Removes a socket whose process no longer runs.
 async fn remove_stale(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         found => found?,
     };
     if !metadata.file_type().is_socket() {
-        return Err(io::Error::new(ErrorKind::AlreadyExists, "it exists and is no socket"));
+        return Err(io::Error::new(ErrorKind::AlreadyExists, "it exists and is not a socket"));
     }
     match UnixStream::connect(path).await {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) => Err(error),
-        Ok(_somebody) => Err(io::Error::new(ErrorKind::AddrInUse, "somebody listens there")),
+        Ok(_) => Err(io::Error::new(ErrorKind::AddrInUse, "another program listens there")),
     }
 }
 
-/// The number of the connection, and who the system says is at its other end.
+/// The number of the connection, and the user and process that the system reports for its peer.
 fn label(number: u64, stream: &UnixStream) -> String {
     match stream.peer_cred() {
         Ok(peer) => match peer.pid() {

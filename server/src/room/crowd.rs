@@ -1,4 +1,4 @@
-//! A crowd: a room in which how many are here is told now and then, and not who comes and goes (R9.25).
+//! A crowd: a room that announces its number of members now and then, and not each join and leave (R9.25).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,92 +6,90 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Room, wake};
-use crate::block::Told;
+use super::Room;
+use crate::block::Event;
 
-/// The time between one number that all are told and the next, at least. Thousands may come within it.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The shortest time between two announcements. Thousands may join within it.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Crowd {
-    /// How many were told to be here last, and when.
-    told: usize,
+    /// The number that was announced last, and when.
+    announced: usize,
     at: Instant,
-    /// It has been seen to that the next number is told in time.
-    is_due: bool,
+    /// A task will announce the next number.
+    is_scheduled: bool,
 }
 
-/// When a number is to be told.
+/// When to announce a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
+pub(super) enum Due {
     Now,
-    /// It is to be looked at again then.
-    Then(Instant),
-    /// There is no need to.
+    /// Count again at this time.
+    At(Instant),
     Never,
 }
 
 impl Crowd {
-    /// All are told that so many are here.
-    pub(super) fn new(here: usize) -> Crowd {
-        Crowd { told: here, at: Instant::now(), is_due: false }
+    /// A crowd whose number is announced now.
+    pub(super) fn new(count: usize) -> Crowd {
+        Crowd { announced: count, at: Instant::now(), is_scheduled: false }
     }
 
-    /// So many are here now: when is that to be told?
-    pub(super) fn count(&mut self, here: usize) -> When {
-        if self.is_due || here.abs_diff(self.told) * 8 < self.told {
-            return When::Never;
+    /// When to announce that there are `count` members.
+    pub(super) fn count(&mut self, count: usize) -> Due {
+        if self.is_scheduled || count.abs_diff(self.announced) * 8 < self.announced {
+            return Due::Never;
         }
-        let due = self.at + PAUSE;
+        let due = self.at + INTERVAL;
         if Instant::now() < due {
-            self.is_due = true;
-            return When::Then(due);
+            self.is_scheduled = true;
+            return Due::At(due);
         }
-        *self = Crowd::new(here);
-        When::Now
+        *self = Crowd::new(count);
+        Due::Now
     }
 
-    /// The time has come to look again.
-    fn look_again(&mut self, here: usize) -> When {
-        self.is_due = false;
-        self.count(here)
+    /// The same when the scheduled time has come.
+    fn recount(&mut self, count: usize) -> Due {
+        self.is_scheduled = false;
+        self.count(count)
     }
 }
 
 impl Room {
-    /// How many are here, for a crowd.
-    pub(super) fn number(&self, here: usize) -> Told {
-        Told::Crowd { room: self.name.clone(), here }
+    pub(super) fn crowd_event(&self, count: usize) -> Event {
+        Event::Crowd { room: self.name.clone(), count }
     }
 
-    /// Sees to it that the number is told then, if it is still to be.
-    pub(super) fn look_again_at(self: &Arc<Self>, time: Instant) {
+    /// Counts the members again at `time`, and announces the number if it still differs.
+    pub(super) fn announce_at(self: &Arc<Self>, time: Instant) {
         let room = Arc::downgrade(self);
-        // Without a runtime no connection is there to be told anything.
+        // Without a runtime there is no connection to announce it to.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 let mut next = Some(time);
                 while let Some(time) = next {
                     sleep_until(time).await;
-                    next = room.upgrade().and_then(|room| room.look_again());
+                    next = room.upgrade().and_then(|room| room.announce_if_due());
                 }
             });
         }
     }
 
-    /// Tells how many are here if that is due now. It may be due at another time.
-    fn look_again(&self) -> Option<Instant> {
+    /// Announces the number of members if that is due. Returns when to try again.
+    fn announce_if_due(&self) -> Option<Instant> {
         let mut state = self.lock();
-        let here = state.members.len();
-        match state.crowd.as_mut()?.look_again(here) {
-            When::Now => {
-                let sleepers = self.append(&mut state, self.number(here));
+        let count = state.members.len();
+        match state.crowd.as_mut()?.recount(count) {
+            Due::Now => {
+                let woken = self.append(&mut state, self.crowd_event(count));
                 drop(state);
-                wake(sleepers);
+                woken.wake();
                 None
             }
-            When::Then(time) => Some(time),
-            When::Never => None,
+            Due::At(time) => Some(time),
+            Due::Never => None,
         }
     }
 }
@@ -101,18 +99,18 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_number_is_told_when_it_has_changed_by_an_eighth_and_no_more_than_once_a_second() {
+    async fn a_number_is_announced_when_it_has_changed_by_an_eighth_and_at_most_once_a_second() {
         let mut crowd = Crowd::new(80);
-        let due = Instant::now() + PAUSE;
+        let due = Instant::now() + INTERVAL;
         assert_eq!(
-            [89, 90, 91, 1000].map(|here| crowd.count(here)),
-            [When::Never, When::Then(due), When::Never, When::Never]
+            [89, 90, 91, 1000].map(|count| crowd.count(count)),
+            [Due::Never, Due::At(due), Due::Never, Due::Never]
         );
-        tokio::time::advance(PAUSE).await;
-        assert_eq!(crowd.look_again(1000), When::Now);
-        assert_eq!(crowd.count(500), When::Then(due + PAUSE));
-        tokio::time::advance(PAUSE).await;
-        assert_eq!(crowd.look_again(999), When::Never, "they have come back");
-        assert_eq!(crowd.count(500), When::Now, "long after the last number");
+        tokio::time::advance(INTERVAL).await;
+        assert_eq!(crowd.recount(1000), Due::Now);
+        assert_eq!(crowd.count(500), Due::At(due + INTERVAL));
+        tokio::time::advance(INTERVAL).await;
+        assert_eq!(crowd.recount(999), Due::Never, "the members have come back");
+        assert_eq!(crowd.count(500), Due::Now, "long after the last announcement");
     }
 }

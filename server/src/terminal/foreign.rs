@@ -1,28 +1,29 @@
-//! Telling another program from a person (R9.20).
+//! Distinguishes other programs from people (R9.20).
 
 use bookend::Fault;
 use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose};
 
-/// What is looked at of what a peer says first, in bytes.
-const OPENING: usize = 512;
-/// What a person may well type, and a protocol's first words as well.
+/// The number of first bytes that are examined.
+const EXAMINED: usize = 512;
+/// Diagnoses of bytes that a person may type as well.
 const HUMAN: [&str; 3] = ["foreign-text", "foreign-smtp-ftp", "foreign-netstring"];
 
 const METHODS: [&[u8]; 10] =
     [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH", b"PRI"];
 
-/// The first bytes of a peer, until they have shown that it is a person, or not.
+/// The first bytes of a peer.
 #[derive(Debug, Default)]
-pub(super) struct Opening(Vec<u8>);
+pub(super) struct FirstBytes(Vec<u8>);
 
-impl Opening {
-    /// What the peer is, if it is certain that nobody types these bytes. `input` is what has come behind those before.
-    pub(super) fn recognise(&mut self, input: &[u8]) -> Option<(Fault, Diagnosis)> {
-        let room = OPENING - self.0.len();
-        if room == 0 {
+impl FirstBytes {
+    /// Which program the peer is, if it is certain that nobody types these bytes. `input` follows the bytes of earlier
+    /// calls.
+    pub(super) fn detect_program(&mut self, input: &[u8]) -> Option<(Fault, Diagnosis)> {
+        let space = EXAMINED - self.0.len();
+        if space == 0 {
             return None;
         }
-        self.0.extend_from_slice(&input[..input.len().min(room)]);
+        self.0.extend_from_slice(&input[..input.len().min(space)]);
         let fault = Fault::BadStart { offset: 0, found: *self.0.first()? };
         let diagnosis = diagnose(&Evidence::stream(fault, 0, &self.0));
         let first = diagnosis.first()?;
@@ -30,13 +31,17 @@ impl Opening {
         known.then_some((fault, diagnosis))
     }
 
-    /// The bytes, up to 512 of them.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The bytes, at most 512.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// Is the line an HTTP request? `GET well soon!` is none.
+/// Is the line an HTTP request? `GET well soon!` is not.
 pub(super) fn is_request(line: &[u8]) -> bool {
     let mut words = line.splitn(2, |&byte| byte == b' ');
     let (Some(method), Some(rest)) = (words.next(), words.next()) else { return false };
@@ -48,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_told_from_what_people_say() {
+    fn http_requests_differ_from_what_people_type() {
         // [R9.20]
         for request in
             ["GET / HTTP/1.1", "GET /", "CONNECT a.example:443 HTTP/1.1", "PRI * HTTP/2.0", "POST http://a/ HTTP/1.0"]
@@ -61,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_are_told_from_people() {
+    fn programs_differ_from_people() {
         for (bytes, name) in [
             (&b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03"[..], "foreign-tls"),
             (b"SSH-2.0-OpenSSH_9.2\r\n", "foreign-ssh"),
@@ -72,11 +77,11 @@ mod tests {
             (b"\x75\x78\x01\x00\x00\x00\x00\x18BKND\r\n\x1A\n\x7F\x11\r\x00", "channel-seven-bit"),
             (b"f5f8010000000018424b4e44", "channel-hex"),
         ] {
-            // However it is cut: but for what a line would be by itself.
+            // Whole, and cut after five bytes.
             for cut in [bytes.len(), 5] {
-                let mut opening = Opening::default();
-                let first = opening.recognise(&bytes[..cut]);
-                let known = first.or_else(|| opening.recognise(&bytes[cut..])).map(|(_, diagnosis)| diagnosis);
+                let mut first_bytes = FirstBytes::default();
+                let first = first_bytes.detect_program(&bytes[..cut]);
+                let known = first.or_else(|| first_bytes.detect_program(&bytes[cut..])).map(|(_, diagnosis)| diagnosis);
                 assert_eq!(known.as_ref().and_then(Diagnosis::first).map(|first| first.name()), Some(name), "{cut}");
             }
         }
@@ -93,9 +98,9 @@ mod tests {
             "PRI\r\n",
             "SSH is nice\r\n",
         ] {
-            assert!(Opening::default().recognise(line.as_bytes()).is_none(), "{line}");
+            assert!(FirstBytes::default().detect_program(line.as_bytes()).is_none(), "{line}");
         }
-        assert!(Opening::default().recognise(b"\xFF\xFB\x1F\xFF\xFB\x20hi\r\n").is_none(), "telnet negotiates");
-        assert!(Opening::default().recognise(b"gr\xFC\xDF Gott\r\n").is_none(), "Latin-1");
+        assert!(FirstBytes::default().detect_program(b"\xFF\xFB\x1F\xFF\xFB\x20hi\r\n").is_none(), "telnet negotiates");
+        assert!(FirstBytes::default().detect_program(b"gr\xFC\xDF Gott\r\n").is_none(), "Latin-1");
     }
 }

@@ -1,4 +1,4 @@
-//! Lines from a terminal: line ends of every kind, telnet commands taken out (R9.17, R9.18).
+//! Splits the bytes of a terminal into lines, and removes telnet commands (R9.17, R9.18).
 
 /// The longest line, in bytes without its end (R9.17).
 pub(crate) const MAX_LINE: usize = 1024;
@@ -11,33 +11,49 @@ const WILL: u8 = 251;
 const WONT: u8 = 252;
 const DO: u8 = 253;
 const DONT: u8 = 254;
-/// Interpret As Command: what telnet commands begin with.
+/// Interpret As Command: the first byte of telnet commands.
 const IAC: u8 = 255;
 
-/// What the bytes of a terminal amount to.
+/// An event in the bytes of a terminal.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub(crate) enum LineEvent {
     /// A line, without its end.
     Line(Vec<u8>),
-    /// A line is too long; this is how it begins. The rest of it will be skipped.
+    /// The start of a line that is too long. The rest of it is skipped.
     TooLong(Vec<u8>),
-    /// To be sent: a telnet option is refused.
+    /// An answer that refuses a telnet option.
     Refusal([u8; 3]),
-    /// A subnegotiation that does not end.
+    /// A subnegotiation is too long.
     Endless,
 }
 
-/// Finds the lines in what a terminal sends, however it was cut.
+/// Finds the lines in what a terminal sends, however it is cut.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     line: Vec<u8>,
-    /// The line is too long, and skipped.
+    /// The rest of a line that is too long is skipped.
     skipping: bool,
-    /// A CR ended the line before: an LF or a NUL right behind it belongs to it.
+    /// The last byte was a CR, which ended a line; an LF or a NUL after it belongs to it.
     after_cr: bool,
     telnet: Telnet,
-    /// Options that were refused: whether the peer will, whether it wants the hub to do.
-    refused: [[u64; 4]; 2],
+    /// Options that the peer offered, and that were refused.
+    refused_will: OptionSet,
+    /// Options that the peer requested, and that were refused.
+    refused_do: OptionSet,
+}
+
+/// A set of telnet options, one bit for each.
+#[derive(Debug, Default)]
+struct OptionSet([u64; 4]);
+
+impl OptionSet {
+    /// False if the option is in the set already.
+    fn insert(&mut self, option: u8) -> bool {
+        let (word, bit) = (&mut self.0[usize::from(option / 64)], 1 << (option % 64));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +69,7 @@ enum Telnet {
 
 impl Lines {
     /// Uses bytes of `input` up to the next event, and advances it past them; `None` when all are used.
-    pub(crate) fn next(&mut self, input: &mut &[u8]) -> Option<Event> {
+    pub(crate) fn next(&mut self, input: &mut &[u8]) -> Option<LineEvent> {
         while let [byte, rest @ ..] = *input {
             *input = rest;
             if let Some(event) = self.take(*byte) {
@@ -63,7 +79,7 @@ impl Lines {
         None
     }
 
-    fn take(&mut self, byte: u8) -> Option<Event> {
+    fn take(&mut self, byte: u8) -> Option<LineEvent> {
         let state = std::mem::take(&mut self.telnet);
         match (state, byte) {
             (Telnet::Text, IAC) => self.telnet = Telnet::Command,
@@ -72,7 +88,7 @@ impl Lines {
             (Telnet::Command, WILL | WONT | DO | DONT) => self.telnet = Telnet::Option(byte),
             (Telnet::Command, _) => {}
             (Telnet::Option(verb), option) => return self.refuse(verb, option),
-            (Telnet::Subnegotiation(MAX_SUBNEGOTIATION..), _) => return Some(Event::Endless),
+            (Telnet::Subnegotiation(MAX_SUBNEGOTIATION..), _) => return Some(LineEvent::Endless),
             (Telnet::Subnegotiation(length), IAC) => self.telnet = Telnet::SubnegotiationCommand(length + 1),
             (Telnet::SubnegotiationCommand(_), SE) => {}
             (Telnet::Subnegotiation(length) | Telnet::SubnegotiationCommand(length), _) => {
@@ -82,22 +98,17 @@ impl Lines {
         None
     }
 
-    /// Refuses an option the first time, so that no loop arises; that something is not done needs no answer.
-    fn refuse(&mut self, verb: u8, option: u8) -> Option<Event> {
+    /// Refuses an option once, so that no loop arises. WONT and DONT need no answer.
+    fn refuse(&mut self, verb: u8, option: u8) -> Option<LineEvent> {
         let (refused, answer) = match verb {
-            WILL => (&mut self.refused[0], DONT),
-            DO => (&mut self.refused[1], WONT),
+            WILL => (&mut self.refused_will, DONT),
+            DO => (&mut self.refused_do, WONT),
             _ => return None,
         };
-        let (word, bit) = (usize::from(option / 64), 1 << (option % 64));
-        if refused[word] & bit != 0 {
-            return None;
-        }
-        refused[word] |= bit;
-        Some(Event::Refusal([IAC, answer, option]))
+        refused.insert(option).then_some(LineEvent::Refusal([IAC, answer, option]))
     }
 
-    fn text(&mut self, byte: u8) -> Option<Event> {
+    fn text(&mut self, byte: u8) -> Option<LineEvent> {
         let after_cr = std::mem::take(&mut self.after_cr);
         match byte {
             b'\n' | b'\0' if after_cr => None,
@@ -109,7 +120,7 @@ impl Lines {
             _ if self.skipping => None,
             _ if self.line.len() == MAX_LINE => {
                 self.skipping = true;
-                Some(Event::TooLong(std::mem::take(&mut self.line)))
+                Some(LineEvent::TooLong(std::mem::take(&mut self.line)))
             }
             byte => {
                 self.line.push(byte);
@@ -118,9 +129,9 @@ impl Lines {
         }
     }
 
-    fn end(&mut self) -> Option<Event> {
+    fn end(&mut self) -> Option<LineEvent> {
         let line = std::mem::take(&mut self.line);
-        (!std::mem::take(&mut self.skipping)).then_some(Event::Line(line))
+        (!std::mem::take(&mut self.skipping)).then_some(LineEvent::Line(line))
     }
 }
 
@@ -128,7 +139,7 @@ impl Lines {
 mod tests {
     use super::*;
 
-    fn events(input: &[u8]) -> Vec<Event> {
+    fn events(input: &[u8]) -> Vec<LineEvent> {
         let mut lines = Lines::default();
         let mut whole = Vec::new();
         let mut rest = input;
@@ -144,12 +155,12 @@ mod tests {
         whole
     }
 
-    fn line(text: &str) -> Event {
-        Event::Line(text.into())
+    fn line(text: &str) -> LineEvent {
+        LineEvent::Line(text.into())
     }
 
     #[test]
-    fn a_line_ends_in_cr_lf_or_lf_or_cr_nul_or_cr() {
+    fn a_line_ends_with_cr_lf_or_lf_or_cr_nul_or_cr() {
         // [R9.17]
         assert_eq!(events(b"a\r\nb\nc\r\0d\re\n\nf"), ["a", "b", "c", "d", "e", ""].map(line));
         assert_eq!(events(b"\r\r\n\n"), ["", "", ""].map(line));
@@ -157,30 +168,30 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_1024_bytes_is_one_and_a_longer_one_is_told_once_and_skipped() {
+    fn a_line_of_1024_bytes_is_accepted_and_a_longer_one_is_reported_once_and_skipped() {
         // [R9.17]
         let long = "x".repeat(MAX_LINE);
         assert_eq!(events(format!("{long}\r\n").as_bytes()), [line(&long)]);
-        let too_long = Event::TooLong(long.clone().into());
+        let too_long = LineEvent::TooLong(long.clone().into());
         assert_eq!(events(format!("{long}{long}{long}\r\nshort\n").as_bytes()), [too_long, line("short")]);
     }
 
     #[test]
-    fn options_are_refused_once_and_removed_and_ff_ff_is_a_byte() {
+    fn telnet_options_are_refused_once_and_removed_and_ff_ff_is_a_byte() {
         // [R9.18]
         let events =
             events(b"a\xFF\xFB\x18b\xFF\xFD\x01\xFF\xFB\x18\xFF\xFC\x18\xFF\xFE\x01\xFF\xF1c\xFF\xFFd\r\xFF\xF1\n");
-        let refusals = [Event::Refusal([IAC, DONT, 0x18]), Event::Refusal([IAC, WONT, 1])];
+        let refusals = [LineEvent::Refusal([IAC, DONT, 0x18]), LineEvent::Refusal([IAC, WONT, 1])];
         assert_eq!(events[..2], refusals);
-        assert_eq!(events[2..], [Event::Line(b"abc\xFFd".to_vec())]);
+        assert_eq!(events[2..], [LineEvent::Line(b"abc\xFFd".to_vec())]);
     }
 
     #[test]
-    fn a_subnegotiation_is_skipped_and_one_without_end_is_told() {
+    fn a_subnegotiation_is_skipped_and_an_endless_one_is_reported() {
         // [R9.18]
         assert_eq!(events(b"a\xFF\xFA\x18\0xterm\xFF\xFF\n\xFF\xF0b\n"), [line("ab")]);
         let mut endless = b"\xFF\xFA".to_vec();
         endless.resize(2 * MAX_SUBNEGOTIATION, b'x');
-        assert_eq!(events(&endless)[0], Event::Endless);
+        assert_eq!(events(&endless)[0], LineEvent::Endless);
     }
 }

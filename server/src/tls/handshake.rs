@@ -1,4 +1,4 @@
-//! From an accepted connection to one that speaks TLS, or to the reason why not.
+//! The TLS handshake of an accepted connection.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -11,62 +11,71 @@ use tokio_rustls::rustls::server::{Accepted, Acceptor};
 use tokio_rustls::rustls::{self, CertificateError, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-use super::{Terms, Tls, plaintext};
+use super::{Loaded, Tls, plaintext};
 use crate::certificate::Certificate;
 use crate::connection;
-use crate::hub::{Hub, Peer};
+use crate::hub::Hub;
+use crate::peer::Peer;
 
-/// What is read of a ClientHello at a time, in bytes; it is 2 KiB long at most, mostly.
+/// How many bytes of a ClientHello are read at a time; it rarely is longer than 2 KiB.
 const READ: usize = 2 << 10;
-/// A TLS record that holds a handshake, version 3.
+/// The start of a TLS record that contains a handshake.
 const RECORD: [u8; 2] = [0x16, 0x03];
 
-/// Why there is no TLS.
+/// Why the handshake failed.
 struct Failure<S> {
     stream: Option<S>,
     cause: &'static str,
     detail: String,
-    /// How the bytes begin that are no TLS.
+    /// The first bytes, if they are not TLS.
     input: Vec<u8>,
-    /// What is to be said in their tongue.
+    /// The answer in the protocol of the peer.
     answer: Vec<u8>,
 }
 
-/// Serves one connection that is to begin with a handshake, until it is over. It counts at the door from the beginning.
-/// The future is small: what the handshake needs is let go with it.
-pub(crate) fn serve<S, P>(hub: Hub, stream: S, peer: P, tls: &Tls) -> impl Future<Output = ()> + use<S, P>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    P: Into<Peer>,
-{
-    let serving = Box::pin(begin(hub, stream, peer.into(), tls.current()));
-    async move {
-        if let Some(serving) = serving.await {
-            serving.await;
+impl Hub {
+    /// Serves one connection that begins with a TLS handshake, until it has ended. It counts against the admission
+    /// limits from the first byte on.
+    pub fn serve_tls<S, P>(&self, stream: S, peer: P, tls: &Tls) -> impl Future<Output = ()> + use<S, P>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        P: Into<Peer>,
+    {
+        // Boxed, so that the memory of the handshake is freed with it.
+        let handshake = Box::pin(begin(self.with_current_config(), stream, peer.into(), tls.current()));
+        async move {
+            if let Some(connection) = handshake.await {
+                connection.await;
+            }
         }
     }
 }
 
-type Serving<F> = Pin<Box<F>>;
+type BoxedConnection<F> = Pin<Box<F>>;
 
-/// Shakes hands, and is ready to serve the peer then.
-async fn begin<S>(hub: Hub, stream: S, peer: Peer, terms: Arc<Terms>) -> Option<Serving<impl Future<Output = ()>>>
+/// Does the handshake. Returns the future that serves the peer.
+async fn begin<S>(
+    hub: Hub,
+    stream: S,
+    peer: Peer,
+    loaded: Arc<Loaded>,
+) -> Option<BoxedConnection<impl Future<Output = ()>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let ticket = match hub.admit(&peer) {
-        Ok(ticket) => ticket,
-        Err(shut) => {
-            // There is nothing that it could read.
-            tracing::info!(peer = peer.label(), fault = "try-later", detail = shut.reason(), "refuse");
+    let permit = match hub.admit(&peer) {
+        Ok(permit) => permit,
+        Err(rejection) => {
+            // Before the handshake it could read no answer.
+            tracing::info!(peer = peer.label(), fault = "try-later", detail = rejection.reason(), "refuse");
             return None;
         }
     };
-    match shake_hands(stream, &terms).await {
+    match handshake(stream, &loaded).await {
         Ok(stream) => {
-            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let certificate = shown.and_then(|shown| Certificate::from_der(shown).ok());
-            let peer = match (shown, certificate) {
+            let presented = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let certificate = presented.and_then(|presented| Certificate::from_der(presented).ok());
+            let peer = match (presented, certificate) {
                 (None, _) => peer,
                 (Some(_), None) => peer.certified("?"),
                 (Some(_), Some(certificate)) => {
@@ -75,38 +84,39 @@ where
                     peer.certified(&certificate.label())
                 }
             };
-            Some(Box::pin(connection::serve(&hub, stream, peer, Some(ticket))))
+            Some(Box::pin(connection::serve(&hub, stream, peer, Some(permit))))
         }
         Err(Failure { stream, cause, detail, input, answer }) => {
             let (peer, input) = (peer.label(), input.escape_ascii());
             tracing::info!(peer, cause, detail, %input, "tls-failed");
             if let Some(stream) = stream {
                 let limits = &hub.config().limits;
-                let _best_effort = timeout(limits.close_timeout, part(stream, &answer, limits.drain)).await;
+                let answering = send_and_drain(stream, &answer, limits.drain);
+                let _ = timeout(limits.close_timeout, answering).await; // best effort
             }
             None
         }
     }
 }
 
-async fn shake_hands<S>(mut stream: S, terms: &Terms) -> Result<TlsStream<S>, Failure<S>>
+async fn handshake<S>(mut stream: S, loaded: &Loaded) -> Result<TlsStream<S>, Failure<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let deadline = Instant::now() + terms.handshake_timeout;
+    let deadline = Instant::now() + loaded.handshake_timeout;
     let mut silent = true;
     match timeout_at(deadline, client_hello(&mut stream, &mut silent)).await {
         Err(_) if silent => {
             let answer = plaintext::line();
-            Err(Failure { answer, ..Failure::new(Some(stream), "timeout", "nothing has come".into()) })
+            Err(Failure { answer, ..Failure::new(Some(stream), "timeout", "no bytes arrived".into()) })
         }
-        Err(_) => Err(Failure::new(Some(stream), "timeout", "no whole ClientHello has come".into())),
+        Err(_) => Err(Failure::new(Some(stream), "timeout", "the ClientHello is incomplete".into())),
         Ok(Err(failure)) => Err(Failure { stream: Some(stream), ..failure }),
-        Ok(Ok(accepted)) => finish(accepted, stream, terms.config.clone(), deadline).await,
+        Ok(Ok(accepted)) => finish(accepted, stream, loaded.config.clone(), deadline).await,
     }
 }
 
-/// Reads what the client says first.
+/// Reads the ClientHello.
 async fn client_hello<S, T>(stream: &mut S, silent: &mut bool) -> Result<Accepted, Failure<T>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -121,19 +131,19 @@ where
         };
         let mut bytes = &buffer[..count];
         if std::mem::take(silent) && !RECORD.starts_with(&bytes[..count.min(RECORD.len())]) {
-            let plaintext::Client { detail, answer, quoted } = plaintext::judge(bytes);
+            let plaintext::PlaintextPeer { detail, answer, quoted } = plaintext::identify(bytes);
             return Err(Failure { input: quoted.to_vec(), answer, ..Failure::new(None, "not-tls", detail) });
         }
         while !bytes.is_empty() {
             let used = acceptor.read_tls(&mut bytes).map_err(|error| Failure::of(&error))?;
             match acceptor.accept() {
                 Ok(None) if used > 0 => {}
-                // What was read behind it is kept with it.
+                // What was read after it is kept with it.
                 Ok(Some(accepted)) if bytes.is_empty() => return Ok(accepted),
                 Ok(_) => return Err(Failure::new(None, "bad-message", "the ClientHello is too long".into())),
                 Err((error, mut alert)) => {
                     let mut answer = Vec::new();
-                    alert.write_all(&mut answer).expect("memory takes all");
+                    alert.write_all(&mut answer).expect("writing to a Vec cannot fail");
                     return Err(Failure { answer, ..Failure::of(&io::Error::other(error)) });
                 }
             }
@@ -154,12 +164,16 @@ where
     match timeout_at(deadline, accepting).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err((error, stream))) => Err(Failure { stream: Some(stream), ..Failure::of(&error) }),
-        Err(_) => Err(Failure::new(None, "timeout", "the handshake has not come to its end".into())),
+        Err(_) => Err(Failure::new(None, "timeout", "the handshake is incomplete".into())),
     }
 }
 
-/// Says the last word, and reads until the peer has heard it: unread bytes would turn into a reset that destroys it.
-async fn part<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, answer: &[u8], drain: usize) -> io::Result<()> {
+/// Sends the last answer, and reads until the peer closes: unread bytes would cause a reset that destroys the answer.
+async fn send_and_drain<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    answer: &[u8],
+    drain: usize,
+) -> io::Result<()> {
     stream.write_all(answer).await?;
     stream.shutdown().await?;
     let mut buffer = vec![0; READ];
@@ -189,7 +203,7 @@ impl<S> Failure<S> {
     }
 }
 
-/// The name of what went wrong.
+/// The name of a cause.
 fn cause(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::NoCertificatesPresented => "no-certificate",
@@ -200,7 +214,7 @@ fn cause(error: &rustls::Error) -> &'static str {
         rustls::Error::InvalidCertificate(_) => "certificate-refused",
         rustls::Error::NoApplicationProtocol => "no-application-protocol",
         rustls::Error::PeerIncompatible(_) => "incompatible",
-        // Mostly it does not trust the hub's certificate.
+        // Usually the peer does not trust the certificate of the hub.
         rustls::Error::AlertReceived(_) => "refused-by-peer",
         _ => "bad-message",
     }

@@ -1,48 +1,47 @@
-//! Whoever speaks without TLS where TLS is due: what it is, and how it is told.
+//! Peers that do not speak TLS on a TLS listener: which protocol they speak, and the answer in that protocol.
 
 use bookend::diagnosis::{Evidence, diagnose};
 use bookend::{Code, Fault, Hello, Limits, Role, START, Session};
 
+use crate::fault::QUOTED;
 use crate::rendition::{LineEncoding, Rendered};
 
-/// Bytes of a peer's data that a log line quotes.
-const QUOTED: usize = 32;
-/// What everybody is told.
+/// The answer in words.
 const ADVICE: &str = "this port speaks TLS, and this connection does not";
 
-/// Somebody who does not speak TLS.
-pub(super) struct Client<'a> {
-    /// What it is.
+/// A peer that does not speak TLS.
+pub(super) struct PlaintextPeer<'a> {
+    /// Its protocol.
     pub(super) detail: String,
-    /// What it is told in its own tongue.
+    /// The answer in its protocol.
     pub(super) answer: Vec<u8>,
-    /// What the log quotes.
+    /// The bytes that the log quotes.
     pub(super) quoted: &'a [u8],
 }
 
-/// Judges how it begins.
-pub(super) fn judge(bytes: &[u8]) -> Client<'_> {
+/// Identifies a peer by its first bytes.
+pub(super) fn identify(bytes: &[u8]) -> PlaintextPeer<'_> {
     let quoted = &bytes[..bytes.len().min(QUOTED)];
     if bytes.first() == Some(&START[0]) {
-        return Client { detail: "bookend: Bookend without TLS".into(), answer: close(), quoted };
+        return PlaintextPeer { detail: "bookend: Bookend without TLS".into(), answer: close(), quoted };
     }
     if bytes.starts_with(b"/token") {
-        // The token has been told to the whole way to here, but not to the log.
-        return Client { detail: "a line with a token".into(), answer: line(), quoted: &[] };
+        // The token was sent unencrypted, but must not appear in the log.
+        return PlaintextPeer { detail: "a line with a token".into(), answer: line(), quoted: &[] };
     }
     let fault = Fault::BadStart { offset: 0, found: bytes.first().copied().unwrap_or_default() };
     let diagnosis = diagnose(&Evidence::stream(fault, 0, bytes));
     match diagnosis.first() {
-        Some(first) => Client {
+        Some(first) => PlaintextPeer {
             detail: format!("{}: {}", first.name(), first.seen()),
             answer: if first.name() == "foreign-http" { bad_request() } else { line() },
             quoted,
         },
-        None => Client { detail: "unknown".into(), answer: line(), quoted },
+        None => PlaintextPeer { detail: "unknown".into(), answer: line(), quoted },
     }
 }
 
-/// For people, and for all who are not known better.
+/// The answer for people and for unknown programs.
 pub(super) fn line() -> Vec<u8> {
     let mut out = Rendered::default();
     out.line(LineEncoding::Ascii, &format!("! policy: {ADVICE}"));
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_named_and_told_in_its_own_tongue() {
+    fn each_protocol_is_named_and_answered_in_itself() {
         for (bytes, name, answer) in [
             (&b"\xF5\xF8\x01"[..], "bookend: ", &b"\xF5\xF8\x08"[..]),
             (b"\xF5", "bookend: ", b"\xF5\xF8\x08"),
@@ -80,7 +79,7 @@ mod tests {
             (b"SSH-2.0-OpenSSH_9.2\r\n", "foreign-ssh: ", b"! policy: "),
             (b"\xFF\xFB\x1F\xFF\xFB\x20", "", b"! policy: "),
         ] {
-            let client = judge(bytes);
+            let client = identify(bytes);
             let input = bytes.escape_ascii();
             assert!(client.detail.starts_with(name), "{input}: {}", client.detail);
             assert!(client.answer.starts_with(answer), "{input}: {}", client.answer.escape_ascii());

@@ -99,7 +99,7 @@ impl Authority {
     }
 
     pub(crate) fn load(&self) -> Result<Tls, TlsError> {
-        Tls::load(&self.files(None))
+        Tls::from_files(&self.files(None))
     }
 
     /// What a client goes by that trusts this authority, and shows a certificate if it has one.

@@ -16,7 +16,7 @@ fn tokens(entries: &[(&str, &str, &str)]) -> Access {
         let hash = hash(token);
         text += &format!("[[token]]\nname = '{token}'\nsha256 = '{hash}'\nrooms = {rooms}\nrights = {rights}\n");
     }
-    Access::read(&text).unwrap()
+    Access::from_toml(&text).unwrap()
 }
 
 fn hash(token: &str) -> String {
@@ -132,7 +132,7 @@ async fn a_person_gives_the_token_first_and_is_told_that_by_the_greeting() {
     ann.send(b"/token\r\n/token  both \r\nhi\r\n/token both\r\n/join lab\r\n/join ops\r\n").await;
     assert_eq!(ann.line().await, "! /token SECRET: SECRET is your token");
     assert!(ann.line().await.starts_with("* you are guest-1 in lobby (1 here)"));
-    assert!(ann.line().await.starts_with("! policy: a token is to come before all else"));
+    assert!(ann.line().await.starts_with("! policy: send the token first"));
     assert_eq!(ann.line().await, "! policy: no right to this room");
     assert_eq!(ann.line().await, "guest-1: hi");
     assert!(ann.line().await.starts_with("* you are guest-1 in ops (1 here)"));
@@ -165,7 +165,7 @@ async fn a_person_without_a_token_or_with_a_wrong_one_goes() {
     assert_eq!((eve.line().await, start.elapsed().as_secs()), ("! policy: the token is not valid".into(), 1));
     eve.end().await;
     silent.line().await;
-    assert_eq!((silent.line().await, start.elapsed().as_secs()), ("! policy: no token has come in time".into(), 30));
+    assert_eq!((silent.line().await, start.elapsed().as_secs()), ("! policy: no token arrived in time".into(), 30));
     silent.end().await;
     let mut boss = Peer::connect(&hub);
     boss.line().await;
@@ -207,15 +207,11 @@ async fn whoever_is_a_member_by_a_token_goes_with_it_and_the_others_stay() {
         access: tokens(&[("both", "'*'", "['write', 'read']"), ("ears", "'*'", "['read', 'write']")]),
         ..config()
     });
-    assert_eq!(carl.line().await, "! policy: the token does not allow this any more");
+    assert_eq!(carl.line().await, "! policy: the token no longer allows this");
     carl.end().await;
     assert_eq!(eva.frame().await.presence().2, "bob");
     let (code, reason) = eva.frame().await.close();
-    assert_eq!(
-        (code, &*reason),
-        (Code::POLICY, "policy: the token does not allow this any more"),
-        "it is to come anew"
-    );
+    assert_eq!((code, &*reason), (Code::POLICY, "policy: the token no longer allows this"), "it is to come anew");
     for peer in [&mut ann, &mut bob] {
         peer.send(&post("still here")).await;
         while peer.frame().await.kind != kind::DELIVERY {}
@@ -318,7 +314,7 @@ fn ending_in(ms: u64) -> Access {
     let end = SystemTime::now() + Duration::from_millis(ms);
     let (hash, end) = (hash("brief"), humantime::format_rfc3339_millis(end));
     let entry = format!("name = 'brief'\nsha256 = '{hash}'\nrooms = '*'\nrights = ['read', 'write']\nexpires = {end}");
-    Access::read(&format!("[[token]]\n{entry}\n")).unwrap()
+    Access::from_toml(&format!("[[token]]\n{entry}\n")).unwrap()
 }
 
 #[tokio::test]
@@ -330,7 +326,7 @@ async fn whoever_is_there_by_a_token_goes_the_moment_that_it_ends() {
     tess.line().await;
     tess.send(b"/token brief\r\n").await;
     ann.frame().await.presence();
-    let over = "policy: the token's time is over";
+    let over = "policy: the token has expired";
     while !tess.line().await.ends_with(over) {}
     let mut frame = ann.frame().await;
     if frame.kind == kind::PRESENCE {
@@ -356,5 +352,5 @@ async fn a_reload_that_gives_a_token_an_end_is_heeded() {
     let hub = hub_of(ending_in(3_600_000));
     let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
     hub.reconfigure(Config { access: ending_in(1000), ..config() });
-    assert_eq!(ann.frame().await.close(), (Code::POLICY, "policy: the token's time is over".into()));
+    assert_eq!(ann.frame().await.close(), (Code::POLICY, "policy: the token has expired".into()));
 }

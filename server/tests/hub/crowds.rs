@@ -48,7 +48,7 @@ async fn in_a_crowd_the_number_is_told_and_not_each_who_comes() {
     assert_eq!(ninth.frame().await.presence(), (9, PresenceEvent::Here, "ninth".into()));
     ninth.quiet().await;
     assert_eq!(first.frame().await.presence(), crowd(9));
-    assert_eq!(person.line().await, "* 9 here, too many to tell who comes and goes; /who shows some");
+    assert_eq!(person.line().await, "* 9 here, too many to show who joins and leaves; /who shows some");
 
     // More than a second later it is told again as soon as it has changed by an eighth, and what comes then a second
     // behind that.
@@ -100,7 +100,7 @@ async fn who_is_here_is_told_again_when_the_crowd_has_gone() {
     for (number, name) in [(1, "first"), (2, "guest-2"), (3, "m3"), (4, "m4")] {
         assert_eq!(first.frame().await.presence(), (number, PresenceEvent::Here, name.into()));
     }
-    assert_eq!(person.line().await, "* 4 here; from now on who comes and goes is told");
+    assert_eq!(person.line().await, "* 4 here; from now on joins and leaves are shown");
     let mut newcomer = silent(&hub, "newcomer").await;
     assert_eq!(first.frame().await.presence(), (10, PresenceEvent::Joined, "newcomer".into()));
     newcomer.shut().await;

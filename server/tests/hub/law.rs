@@ -87,7 +87,7 @@ fn access(number: u8) -> Access {
         2 => Rights::READ,
         _ => Rights::READ_WRITE,
     };
-    Access::read(TOKENS).expect("it is right").with_anonymous(anonymous)
+    Access::from_toml(TOKENS).expect("it is right").with_anonymous(anonymous)
 }
 
 /// `sound`, `ears` and `mouth`.

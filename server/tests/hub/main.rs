@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod access;
+#[cfg(feature = "admin")]
 mod admin;
 mod attacks;
+#[cfg(feature = "tls")]
 #[path = "../authority/mod.rs"]
 mod authority;
 mod behind;
@@ -20,6 +22,7 @@ mod rooms;
 mod running;
 mod shut_down;
 mod terminals;
+#[cfg(feature = "tls")]
 mod tls;
 #[cfg(unix)]
 mod unix;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bookend::{Code, kind};
-use bookend_server::{Config, Farewell, Hub};
+use bookend_server::{Config, Hub, ShutdownSummary};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::peer::{Peer, config, hello, hub, post, post_to};
 
-fn shut_down(hub: &Hub) -> JoinHandle<Farewell> {
+fn shut_down(hub: &Hub) -> JoinHandle<ShutdownSummary> {
     let hub = hub.clone();
     tokio::spawn(async move { hub.shut_down().await })
 }
@@ -49,7 +49,7 @@ async fn what_was_accepted_is_delivered_before_close_to_the_slow_too() {
     let ending = shut_down(&hub);
     assert_eq!(last_words(&mut ann).await, (vec![], 0));
     assert_eq!(last_words(&mut slow).await, ((1..=100).collect(), 100));
-    assert_eq!(ending.await.unwrap(), Farewell { closed: 2, given_up: 0 });
+    assert_eq!(ending.await.unwrap(), ShutdownSummary { closed: 2, given_up: 0 });
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,7 +72,7 @@ async fn who_is_not_closed_yet_goes_on_talking() {
         longest = longest.max(heard.len());
     }
     assert!(longest > 100, "most of what was said was accepted, as only one was closed at first, not {longest}");
-    assert_eq!(ending.await.unwrap(), Farewell { closed: 200, given_up: 0 });
+    assert_eq!(ending.await.unwrap(), ShutdownSummary { closed: 200, given_up: 0 });
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +88,7 @@ async fn many_are_closed_one_after_the_other_and_few_in_a_moment() {
             }));
         }
         let start = Instant::now();
-        assert_eq!(hub.shut_down().await, Farewell { closed: count, given_up: 0 });
+        assert_eq!(hub.shut_down().await, ShutdownSummary { closed: count, given_up: 0 });
         let mut times = Vec::new();
         for closed in closed {
             times.push(closed.await.unwrap().duration_since(start).as_millis());
@@ -133,7 +133,7 @@ async fn whoever_takes_nothing_is_given_up_at_the_deadline() {
     let start = Instant::now();
     let ending = shut_down(&hub);
     last_words(&mut ann).await;
-    assert_eq!(ending.await.unwrap(), Farewell { closed: 1, given_up: 1 });
+    assert_eq!(ending.await.unwrap(), ShutdownSummary { closed: 1, given_up: 1 });
     assert_eq!(start.elapsed().as_secs(), 3);
 }
 
@@ -143,5 +143,5 @@ async fn whoever_breaks_off_meanwhile_is_given_up() {
     let ann = Peer::join(&hub, hello("ann")).await;
     let ending = shut_down(&hub);
     drop(ann);
-    assert_eq!(ending.await.unwrap(), Farewell { closed: 0, given_up: 1 });
+    assert_eq!(ending.await.unwrap(), ShutdownSummary { closed: 0, given_up: 1 });
 }

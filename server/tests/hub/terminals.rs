@@ -264,13 +264,13 @@ async fn commands_do_what_help_says() {
         ("/name a\tb", "! /name NAME: 1 to 64 bytes without control characters"),
         ("/name", "! /name NAME: 1 to 64 bytes without control characters"),
         ("/msg ann marie psst", "* to ann marie alone: psst"),
-        ("/msg eve psst", "! /msg NAME TEXT: NAME is to be somebody who is here; /who shows all"),
-        ("/msg ann marie", "! /msg NAME TEXT: NAME is to be somebody who is here; /who shows all"),
+        ("/msg eve psst", "! /msg NAME TEXT: NAME must be a member of this room; /who lists them"),
+        ("/msg ann marie", "! /msg NAME TEXT: NAME must be a member of this room; /who lists them"),
         ("/whoami", "* you are bob in lobby (2 here), from test"),
         ("/me", "! /me TEXT: TEXT is what you do"),
         ("/join", "! /join ROOM: 1 to 64 bytes without control characters"),
         ("/join lobby", "! /join ROOM: you are there"),
-        ("/nope", "! there is no such command; /help shows all. To say a line that begins with /, type //"),
+        ("/nope", "! there is no such command; /help lists all. To say a line that starts with /, type //"),
         ("//etc", "bob: /etc"),
         ("/encoding latin-1", "! /encoding ascii or /encoding utf-8"),
     ];
@@ -372,7 +372,7 @@ async fn a_terminal_that_shows_ascii_only_is_spared_all_else() {
     let hub = hub();
     let mut person = Peer::terminal(&hub).await;
     person.send(b"/encoding ascii\r\n").await;
-    assert_eq!(person.line().await, "* lines come in ascii now");
+    assert_eq!(person.line().await, "* lines are now sent in ascii");
     let mut ann = Peer::join(&hub, hello("änn")).await;
     assert_eq!(person.line().await, "* \\u{e4}nn joined (2 here)");
     ann.send(&post("grüß\u{1b}")).await;
@@ -380,7 +380,7 @@ async fn a_terminal_that_shows_ascii_only_is_spared_all_else() {
     ann.send(&post_to(1, Encoding::Utf8, "ü".as_bytes())).await;
     assert_eq!(person.line().await, "\\u{e4}nn (to you): \\u{fc}");
     person.send(b"/encoding utf-8\r\n").await;
-    assert_eq!(person.line().await, "* lines come in utf-8 now");
+    assert_eq!(person.line().await, "* lines are now sent in utf-8");
     person.send("ü\r\n".as_bytes()).await;
     assert_eq!(person.line().await, "guest-1: ü");
 }

@@ -148,7 +148,7 @@ async fn clients_show_a_certificate_of_the_right_authority_where_one_is_asked_fo
     let (ann, mallory) = (authority.client("ann"), other.client("ann"));
     for optional in [false, true] {
         let hub = hub();
-        let tls = Tls::load(&authority.files(Some(optional))).unwrap();
+        let tls = Tls::from_files(&authority.files(Some(optional))).unwrap();
         let without = secure(knock(&hub, &tls, "192.0.2.1:1"), &authority.trusted(None)).await;
         assert_ne!(is_refused(without).await, optional);
         let wrong = secure(knock(&hub, &tls, "192.0.2.1:2"), &authority.trusted(Some(&mallory))).await;
@@ -194,14 +194,14 @@ fn files_that_are_wrong_are_named_with_what_is_wrong() {
     for (certificate, key, file, why) in [
         (&*broken, &*right.key, TlsFile::Certificate, "the certificate is not base64".to_owned()),
         (cut, &right.key, TlsFile::Certificate, "the certificate has no END line".into()),
-        ("", &right.key, TlsFile::Certificate, "there is no certificate in PEM in it".into()),
-        (&right.certificate, "", TlsFile::Key, "there is no private key in PEM in it".into()),
-        (&right.certificate, &right.certificate, TlsFile::Key, "there is no private key in PEM in it".into()),
+        ("", &right.key, TlsFile::Certificate, "it contains no certificate in PEM".into()),
+        (&right.certificate, "", TlsFile::Key, "it contains no private key in PEM".into()),
+        (&right.certificate, &right.certificate, TlsFile::Key, "it contains no private key in PEM".into()),
         (&*expired.certificate, &*expired.key, TlsFile::Certificate, {
-            "the certificate has expired at 2020-12-31T00:00:00Z".into()
+            "the certificate expired at 2020-12-31T00:00:00Z".into()
         }),
         (&right.certificate, &of_another, TlsFile::Key, {
-            format!("the key is not that of the certificate in {}", path("cert.pem"))
+            format!("the key does not belong to the certificate in {}", path("cert.pem"))
         }),
     ] {
         authority.write("cert.pem", certificate);
@@ -213,5 +213,5 @@ fn files_that_are_wrong_are_named_with_what_is_wrong() {
     authority.write_pair(&right);
     assert!(authority.load().is_ok());
     authority.write("ca.pem", "");
-    assert_eq!(Tls::load(&authority.files(Some(false))).unwrap_err().file(), TlsFile::ClientCa);
+    assert_eq!(Tls::from_files(&authority.files(Some(false))).unwrap_err().file(), TlsFile::ClientCa);
 }

@@ -54,7 +54,9 @@ fn a_file_of_tokens_that_is_wrong_is_refused_with_the_place() {
     let set = format!("access.tokens={tokens}");
     let (code, _, complaint) = output(&mut program(&["--set", &set, "--check-config"]));
     assert_eq!(code, Some(2));
-    let place = format!("bookend-server: --set: access.tokens: {tokens}:3:1: there is no sha265, but name, sha256, ");
+    let place = format!(
+        "bookend-server: --set: access.tokens: {tokens}:3:1: there is no key sha265; the keys are name, sha256, "
+    );
     assert!(complaint.contains(&place), "{complaint}");
     assert_eq!(output(&mut program(&["--set", "access.tokens=/nowhere/tokens", "--check-config"])).0, Some(2));
 }
@@ -90,7 +92,7 @@ fn a_reload_takes_tokens_in_and_sends_those_away_whose_token_is_gone() {
 
     directory.file("tokens.toml", &bob_entry);
     running.signal("HUP");
-    first.hears("! policy: the token does not allow this any more");
+    first.hears("! policy: the token no longer allows this");
     second.hears("guest-2: hi");
     second.hears("* guest-1 left");
     running.wait_for("INFO token-revoked peer=\"127.0.0.1:");

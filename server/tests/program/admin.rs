@@ -135,15 +135,14 @@ fn a_place_that_is_wrong_or_that_others_can_reach_is_refused() {
     let taken = Running::start(&mut program(&["--listen", "127.0.0.1:0"]), 1);
     let taken = format!("admin.listen=127.0.0.1:{}", taken.port());
     let (short, token) = (format!("admin.token_file={short}"), format!("admin.token_file={token}"));
-    let public =
-        "can be reached by other machines: admin.public = true with admin.token_file or access.tokens allows it";
+    let public = "to allow that, set admin.public = true and admin.token_file or access.tokens";
     for (settings, code, why) in [
-        (&["admin.listen=nowhere"][..], 2, "an address is HOST:PORT"),
+        (&["admin.listen=nowhere"][..], 2, "an address must be HOST:PORT"),
         (&["admin.listen=0.0.0.0:0"], 2, public),
         (&["admin.listen=0.0.0.0:0", "admin.public=true"], 2, public),
         (&["admin.listen=0.0.0.0:0", &token], 2, public),
         (&["admin.listen=127.0.0.1:0", &short], 2, "a token is a line of 16 to 256 visible ASCII characters"),
-        (&["admin.hosts=a/b"], 2, "\"a/b\" is no host name"),
+        (&["admin.hosts=a/b"], 2, "\"a/b\" is not a host name"),
         (&[&taken], 1, "admin.listen: 127.0.0.1:"),
         (&["admin.listen=unix:/nowhere/admin.sock"], 1, "admin.listen: unix:/nowhere/admin.sock: "),
     ] {

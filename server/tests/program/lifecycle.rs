@@ -50,7 +50,7 @@ fn a_reload_that_is_wrong_changes_nothing_and_says_why() {
         ("listen = '127.0.0.1:0'\n[limits]\npings = 0\n", "hub.toml:3:9: limits.pings: "),
         ("listen = '127.0.0.1:0'\n[limit]\n", "there is no section limit; did you mean limits?"),
         ("listen = ", "hub.toml:1:10: "),
-        ("listen = '0.0.0.0:0'", "can be reached by other machines"),
+        ("listen = '0.0.0.0:0'", "other machines can reach"),
         (&taken, "in use"),
     ] {
         directory.file("hub.toml", wrong);

@@ -8,7 +8,7 @@ fn what_other_machines_can_reach_is_listened_on_only_when_allowed() {
     let (code, said, complaint) = output(&mut program(&["--listen", "0.0.0.0:0"]));
     assert_eq!((code, &*said), (Some(2), ""));
     let why = "there is neither encryption nor authentication";
-    let reason = format!("0.0.0.0:0 can be reached by other machines, and {why}: --public or public = true allows it");
+    let reason = format!("other machines can reach 0.0.0.0:0, and {why}: to allow that, use --public or public = true");
     assert_eq!(complaint, format!("bookend-server: --listen: listen: {reason}\n"));
 
     let allowed = &mut program(&["--listen", "127.0.0.1:0", "--public"]);
@@ -32,9 +32,9 @@ fn what_stands_between_other_machines_and_the_rooms_decides_whether_that_is_to_b
         (plain, &[&tokens], Some("tokens travel in the clear")),
         (plain, &[&tokens, &reading], Some("there is neither encryption nor authentication")),
         (plain, &[&certificate, &key, &client_ca], Some("there is neither encryption nor authentication")),
-        (tls, &[&certificate, &key], Some("anybody may enter, although it is encrypted")),
-        (tls, &[&certificate, &key, &tokens, &reading], Some("anybody may enter, although it is encrypted")),
-        (tls, &[&certificate, &key, &client_ca, &optional], Some("anybody may enter, although it is encrypted")),
+        (tls, &[&certificate, &key], Some("anybody may join, although it is encrypted")),
+        (tls, &[&certificate, &key, &tokens, &reading], Some("anybody may join, although it is encrypted")),
+        (tls, &[&certificate, &key, &client_ca, &optional], Some("anybody may join, although it is encrypted")),
         (tls, &[&certificate, &key, &tokens], None),
         (tls, &[&certificate, &key, &client_ca], None),
         (tls, &[&certificate, &key, &client_ca, &optional, &tokens], None),
@@ -48,10 +48,7 @@ fn what_stands_between_other_machines_and_the_rooms_decides_whether_that_is_to_b
         let (code, _, complaint) = output(command().arg("--check-config"));
         assert_eq!(code, Some(if refused.is_some() { 2 } else { 0 }), "{place} {settings:?}: {complaint}");
         if let Some(why) = refused {
-            assert!(
-                complaint.contains(&format!("can be reached by other machines, and {why}: --public")),
-                "{complaint}"
-            );
+            assert!(complaint.contains(&format!(", and {why}: to allow that, use --public")), "{complaint}");
             assert_eq!(output(command().args(["--public", "--check-config"])).0, Some(0));
         }
     }

@@ -46,7 +46,7 @@ fn a_unix_socket_is_a_door_with_a_mode_and_a_label_and_goes_at_the_end() {
     assert_eq!(running.said[0], format!("listening on {place} - join: nc -U {path}"));
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let (code, _, complaint) = output(&mut program(&["--listen", &place]));
-    assert_eq!((code, complaint), (Some(1), format!("bookend-server: {place}: somebody listens there\n")));
+    assert_eq!((code, complaint), (Some(1), format!("bookend-server: {place}: another program listens there\n")));
 
     let mut person = UnixStream::connect(&path).unwrap();
     person.write_all(b"hi\n").unwrap();

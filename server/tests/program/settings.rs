@@ -10,7 +10,8 @@ fn right_settings_are_ok_and_are_not_acted_on() {
     assert_eq!(output(&mut program(&["--config", &file, "--check-config"])), (Some(0), "ok\n".into(), String::new()));
     assert!(!crate::running::exists(&ready));
     let mistaken = output(program(&["--config", &file, "--check-config"]).env("BOOKEND_LIMITS_PING", "3"));
-    let told = "bookend-server: BOOKEND_LIMITS_PING is no setting, and ignored; did you mean BOOKEND_LIMITS_PINGS?\n";
+    let told =
+        "bookend-server: BOOKEND_LIMITS_PING is not a setting and is ignored; did you mean BOOKEND_LIMITS_PINGS?\n";
     assert_eq!(mistaken, (Some(0), "ok\n".into(), told.into()));
 }
 
@@ -23,8 +24,8 @@ fn wrong_settings_are_all_told_with_their_places() {
         assert_eq!((code, &*said), (Some(2), ""), "{flag}");
         let told = [
             format!("{file}:3:1: there is no setting limits.max_boddy; did you mean limits.max_body?"),
-            format!("{file}:4:9: limits.stall: \"10\" is not allowed, but a time from 100ms to 1h"),
-            "BOOKEND_LIMITS_PINGS: limits.pings: \"many\" is not allowed, but a number from 1 to 1000000".into(),
+            format!("{file}:4:9: limits.stall: \"10\" is not a time from 100ms to 1h"),
+            "BOOKEND_LIMITS_PINGS: limits.pings: \"many\" is not a number from 1 to 1000000".into(),
         ];
         assert_eq!(complaint, told.map(|fault| format!("bookend-server: {fault}\n")).concat());
     }

@@ -92,8 +92,8 @@ fn a_reload_takes_a_new_certificate_or_keeps_the_old_and_drops_nobody() {
     let expired = authority.expired();
     for (certificate, key, why) in [
         ("nonsense", &*another.key, "hub.toml:3:15: tls.certificate: "),
-        (&*another.certificate, &*authority.server().key, "the key is not that of the certificate"),
-        (&*expired.certificate, &*expired.key, "the certificate has expired at 2020-12-31T00:00:00Z"),
+        (&*another.certificate, &*authority.server().key, "the key does not belong to the certificate"),
+        (&*expired.certificate, &*expired.key, "the certificate expired at 2020-12-31T00:00:00Z"),
     ] {
         authority.write("cert.pem", certificate);
         authority.write("key.pem", key);
@@ -147,8 +147,8 @@ fn whoever_fails_is_named_with_the_cause() {
         (&b"GET / HTTP/1.1\r\n\r\n"[..], "cause=\"not-tls\" detail=\"foreign-http: "),
         (b"\xF5\xF8\x01", "cause=\"not-tls\" detail=\"bookend: Bookend without TLS\" input=\\xf5\\xf8\\x01"),
         (b"\x16\x03\x01\x00\x05nonsense", "cause=\"bad-message\""),
-        (b"", "cause=\"timeout\" detail=\"nothing has come\""),
-        (b"\x16\x03\x01\x02\x00\x01", "cause=\"timeout\" detail=\"no whole ClientHello has come\""),
+        (b"", "cause=\"timeout\" detail=\"no bytes arrived\""),
+        (b"\x16\x03\x01\x02\x00\x01", "cause=\"timeout\" detail=\"the ClientHello is incomplete\""),
     ] {
         let mut stream = connect(port);
         stream.write_all(bytes).unwrap();

@@ -1,4 +1,4 @@
-//! The admin listener of this program.
+//! The admin listener.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,40 +10,40 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::place::Place;
-use crate::settings::{Fault, Settled};
+use crate::address::ListenAddress;
+use crate::settings::{Fault, LoadedSettings};
 
-const NO_TLS: &str = "the hub is not looked after by TLS: a loopback address or a Unix socket needs none";
-/// A host name that takes longer to look up is not to be had.
-const LOOK_UP: Duration = Duration::from_secs(10);
-/// Orders that wait to be obeyed.
+const NO_TLS: &str = "the admin listener does not support TLS: use a loopback address or a Unix socket";
+/// The timeout for looking up a host name.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many orders may wait.
 const ORDERS: usize = 4;
 
-/// What the settings say, looked up and read.
-pub(crate) struct Wanted {
-    place: Option<(Place, Vec<SocketAddr>)>,
+/// The settings of the listener, with its addresses and token.
+pub(crate) struct AdminSettings {
+    place: Option<(ListenAddress, Vec<SocketAddr>)>,
     mode: u32,
     rules: AdminRules,
 }
 
-/// The listener while it answers. It ends when this is dropped.
-pub(crate) struct AdminDoor {
+/// The running listener. It ends when this is dropped.
+pub(crate) struct AdminListener {
     admin: Admin,
     orders: mpsc::Receiver<AdminOrder>,
     place: String,
     task: JoinHandle<()>,
 }
 
-impl Wanted {
-    /// Looks the place up and reads the token, or says what is wrong with them.
-    pub(crate) async fn resolve(settled: &Settled) -> Result<Wanted, Vec<Fault>> {
-        let settings = &settled.settings;
+impl AdminSettings {
+    /// Looks up the address and reads the token.
+    pub(crate) async fn resolve(loaded: &LoadedSettings) -> Result<AdminSettings, Vec<Fault>> {
+        let settings = &loaded.settings;
         let mut faults = Vec::new();
-        let token = match settings.admin_token_file.as_deref().map(|path| (path, AdminToken::read(path))) {
+        let token = match settings.admin_token_file.as_deref().map(|path| (path, AdminToken::from_file(path))) {
             None => None,
             Some((_, Ok(token))) => Some(token),
             Some((path, Err(error))) => {
-                faults.push(settled.fault("admin.token_file", format!("{}: {error}", path.display())));
+                faults.push(loaded.fault("admin.token_file", format!("{}: {error}", path.display())));
                 None
             }
         };
@@ -51,8 +51,8 @@ impl Wanted {
             None => None,
             Some(place) => match look_up(place).await {
                 Ok(addresses) => Some((place.clone(), addresses)),
-                Err(why) => {
-                    faults.push(settled.fault("admin.listen", why));
+                Err(reason) => {
+                    faults.push(loaded.fault("admin.listen", reason));
                     None
                 }
             },
@@ -61,81 +61,81 @@ impl Wanted {
         if let Some(address) = addresses.clone().find(|address| !address.ip().to_canonical().is_loopback())
             && !(settings.admin_public && (settings.admin_token_file.is_some() || settings.access_tokens.is_some()))
         {
-            let why = format!(
-                "{address} can be reached by other machines: admin.public = true with admin.token_file or \
-                 access.tokens allows it"
+            let reason = format!(
+                "other machines can reach {address}: to allow that, set admin.public = true and admin.token_file or \
+                 access.tokens"
             );
-            faults.push(settled.fault("admin.listen", why));
+            faults.push(loaded.fault("admin.listen", reason));
         }
         let rules = AdminRules { token, hosts: settings.admin_hosts.clone() };
-        if faults.is_empty() { Ok(Wanted { place, mode: settings.admin_mode, rules }) } else { Err(faults) }
+        if faults.is_empty() { Ok(AdminSettings { place, mode: settings.admin_mode, rules }) } else { Err(faults) }
     }
 }
 
-async fn look_up(place: &Place) -> Result<Vec<SocketAddr>, String> {
-    match place {
-        Place::Unix(_) => Ok(Vec::new()),
-        Place::Tls(_) => Err(NO_TLS.into()),
-        Place::Tcp(address) => match timeout(LOOK_UP, address.resolve()).await {
+async fn look_up(address: &ListenAddress) -> Result<Vec<SocketAddr>, String> {
+    match address {
+        ListenAddress::Unix(_) => Ok(Vec::new()),
+        ListenAddress::Tls(_) => Err(NO_TLS.into()),
+        ListenAddress::Tcp(address) => match timeout(LOOKUP_TIMEOUT, address.resolve()).await {
             Ok(found) => found.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("{address}: no answer in {} s", LOOK_UP.as_secs())),
+            Err(_) => Err(format!("{address}: no answer in {} s", LOOKUP_TIMEOUT.as_secs())),
         },
     }
 }
 
-impl AdminDoor {
-    /// Answers where it is wanted, if it is.
-    pub(crate) async fn open(wanted: Wanted, hub: &Hub) -> Result<Option<AdminDoor>, String> {
-        let Wanted { place, mode, rules } = wanted;
+impl AdminListener {
+    /// Starts the listener, if one is configured.
+    pub(crate) async fn open(wanted: AdminSettings, hub: &Hub) -> Result<Option<AdminListener>, String> {
+        let AdminSettings { place, mode, rules } = wanted;
         let Some((place, addresses)) = place else { return Ok(None) };
         let (sender, orders) = mpsc::channel(ORDERS);
         let admin = Admin::new(hub.clone(), sender, rules);
         let (place, task) = match &place {
-            Place::Tcp(_) => open_tcp(&addresses, admin.clone()).await?,
-            Place::Unix(path) => open_unix(path, mode, admin.clone()).await?,
-            Place::Tls(_) => return Err(NO_TLS.into()),
+            ListenAddress::Tcp(_) => open_tcp(&addresses, admin.clone()).await?,
+            ListenAddress::Unix(path) => open_unix(path, mode, admin.clone()).await?,
+            ListenAddress::Tls(_) => return Err(NO_TLS.into()),
         };
         tracing::info!(address = place, "admin-listen");
-        Ok(Some(AdminDoor { admin, orders, place, task }))
+        Ok(Some(AdminListener { admin, orders, place, task }))
     }
 
-    /// Where it is.
-    pub(crate) fn place(&self) -> &str {
+    /// Its address.
+    pub(crate) fn address(&self) -> &str {
         &self.place
     }
 
-    /// Everything else is listened on, too.
-    pub(crate) fn is_ready(&self) {
+    /// The hub listens on all addresses.
+    pub(crate) fn set_ready(&self) {
         self.admin.set_ready();
     }
 
-    /// Nobody is let in any more.
-    pub(crate) fn is_draining(&self) {
+    /// The hub shuts down.
+    pub(crate) fn set_draining(&self) {
         self.admin.set_draining();
     }
 
-    /// Answers no more, and is gone when this returns; what has been asked is still answered.
+    /// Stops to listen; open requests are still answered.
     pub(crate) async fn close(mut self) {
         self.task.abort();
-        let _aborted = (&mut self.task).await;
+        let _ = (&mut self.task).await; // it was aborted
     }
 
-    /// Other rules hold from now on; where it is stays.
-    pub(crate) fn set_rules(&self, wanted: Wanted) {
+    /// Replaces the rules. The address remains.
+    pub(crate) fn set_rules(&self, wanted: AdminSettings) {
         self.admin.set_rules(wanted.rules);
     }
 }
 
-impl Drop for AdminDoor {
+impl Drop for AdminListener {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// What an operator orders next; nothing ever without a listener.
-pub(crate) async fn next(door: &mut Option<AdminDoor>) -> AdminOrder {
-    match door {
-        Some(door) => match door.orders.recv().await {
+/// The next order of an operator. Without a listener there never is one.
+pub(crate) async fn next(listener: &mut Option<AdminListener>) -> AdminOrder {
+    match listener {
+        Some(listener) => match listener.orders.recv().await {
             Some(order) => order,
             None => std::future::pending().await,
         },
@@ -143,7 +143,7 @@ pub(crate) async fn next(door: &mut Option<AdminDoor>) -> AdminOrder {
     }
 }
 
-/// Listens on the first address of a host that can be had: one place is one listener.
+/// Listens on the first address of a host that is available.
 async fn open_tcp(addresses: &[SocketAddr], admin: Admin) -> Result<(String, JoinHandle<()>), String> {
     let mut refusals = Vec::new();
     for &address in addresses {
@@ -166,5 +166,5 @@ async fn open_unix(path: &std::path::Path, mode: u32, admin: Admin) -> Result<(S
 
 #[cfg(not(unix))]
 async fn open_unix(path: &std::path::Path, _mode: u32, _admin: Admin) -> Result<(String, JoinHandle<()>), String> {
-    Err(format!("admin.listen: unix:{}: there are no Unix sockets on this system", path.display()))
+    Err(format!("admin.listen: unix:{}: this system has no Unix sockets", path.display()))
 }

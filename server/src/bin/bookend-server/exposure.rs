@@ -1,30 +1,30 @@
-//! What other machines find at a place that they can reach.
+//! How a listener that other machines can reach is protected.
 
 use std::net::SocketAddr;
 
-use crate::keys::Keys;
-use crate::place::Place;
+use crate::address::ListenAddress;
+use crate::credentials::Credentials;
 use crate::settings::Settings;
 
-/// What stands between them and the rooms.
+/// The protection of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exposure {
-    /// Nothing.
+    /// None.
     Open,
-    /// Tokens, which whoever is on the way can read.
+    /// Tokens, which anybody on the path can read.
     TokensInTheClear,
-    /// Encryption, but anybody may enter.
+    /// Encryption, but anybody may join.
     Encrypted,
     /// Encryption, and a token or a certificate.
     Guarded,
 }
 
 impl Exposure {
-    /// Judges a place: somebody without a token and without a certificate is anybody.
-    pub(crate) fn of(place: &Place, settings: &Settings, keys: &Keys) -> Exposure {
-        let tls = matches!(place, Place::Tls(_));
+    /// The protection of an address. It is open if a peer without token and certificate may join.
+    pub(crate) fn of(address: &ListenAddress, settings: &Settings, credentials: &Credentials) -> Exposure {
+        let tls = matches!(address, ListenAddress::Tls(_));
         let certificate_is_needed = tls && settings.tls_client_ca.is_some() && !settings.tls_client_optional;
-        let anybody = !certificate_is_needed && keys.access.without_token(false).enter();
+        let anybody = !certificate_is_needed && credentials.access.without_token(false).enter();
         match (tls, anybody) {
             (false, true) => Exposure::Open,
             (false, false) => Exposure::TokensInTheClear,
@@ -33,25 +33,25 @@ impl Exposure {
         }
     }
 
-    /// Is it to be allowed by name?
-    pub(crate) fn needs_leave(self) -> bool {
+    /// Must `--public` allow it?
+    pub(crate) fn needs_public(self) -> bool {
         self != Exposure::Guarded
     }
 
-    /// In words.
+    /// The protection in words.
     pub(crate) fn detail(self) -> &'static str {
         match self {
             Exposure::Open => "there is neither encryption nor authentication",
             Exposure::TokensInTheClear => "tokens travel in the clear",
-            Exposure::Encrypted => "anybody may enter, although it is encrypted",
-            Exposure::Guarded => "it is encrypted, and nobody enters without a token or a certificate",
+            Exposure::Encrypted => "anybody may join, although it is encrypted",
+            Exposure::Guarded => "it is encrypted, and joining needs a token or a certificate",
         }
     }
 
-    /// Says so in the log.
+    /// Logs it.
     pub(crate) fn log(self, address: impl std::fmt::Display) {
         let detail = self.detail();
-        if self.needs_leave() {
+        if self.needs_public() {
             tracing::warn!(%address, detail, "public");
         } else {
             tracing::info!(%address, detail, "public");
@@ -59,7 +59,7 @@ impl Exposure {
     }
 }
 
-/// Can other machines reach it?
+/// Can other machines reach the address?
 pub(crate) fn is_public(address: &SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }

@@ -1,4 +1,4 @@
-//! The log on standard error: which events, and in which form.
+//! The log on standard error: which events it contains, and in which format.
 
 use std::fmt;
 use std::io;
@@ -18,20 +18,20 @@ pub(crate) struct Filter {
     targets: Targets,
 }
 
-/// How events are written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people.
     Pretty,
-    /// One object in each line.
+    /// One JSON object in each line.
     Json,
 }
 
-/// The log while it is written.
+/// The running log.
 pub(crate) struct Logging(reload::Handle<Targets, Registry>);
 
 impl Logging {
-    /// Begins to log.
+    /// Starts to log.
     pub(crate) fn start(filter: &Filter, format: Format) -> Logging {
         let (targets, handle) = reload::Layer::new(filter.targets.clone());
         let plain = layer::layer().with_writer(io::stderr).with_target(false);
@@ -43,9 +43,9 @@ impl Logging {
         Logging(handle)
     }
 
-    /// Logs other events from now on.
+    /// Replaces the filter.
     pub(crate) fn set(&self, filter: &Filter) {
-        self.0.reload(filter.targets.clone()).expect("the log is written as long as the program runs");
+        self.0.reload(filter.targets.clone()).expect("the log exists as long as the program");
     }
 }
 
@@ -58,12 +58,12 @@ impl Default for Filter {
 impl FromStr for Filter {
     type Err = String;
 
-    /// A word that is no level is not taken for a target, which it would be by [`Targets`] alone.
+    /// Refuses a word that is not a level, which [`Targets`] alone would take for a target.
     fn from_str(text: &str) -> Result<Filter, String> {
         for word in text.split(',') {
             let level = word.split_once('=').map_or(word, |(_, level)| level);
             if !LEVELS.contains(&level) {
-                return Err(format!("{level:?} is no level"));
+                return Err(format!("{level:?} is not a level"));
             }
         }
         let targets = text.parse().map_err(|error: tracing_subscriber::filter::ParseError| error.to_string())?;
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_is_levels() {
+    fn a_filter_consists_of_levels() {
         for text in ["off", "info", "warn,bookend_server=debug", "info,a=off,b::c=trace"] {
             assert_eq!(text.parse::<Filter>().unwrap().to_string(), text);
         }

@@ -1,14 +1,15 @@
-//! The program `bookend-server`: a hub that is left running.
+//! The program `bookend-server`: the hub as a daemon.
 //!
-//! Settings go one way: `settings` reads and judges them, `doors` listens where they say, and the hub gets its part.
+//! `settings` reads and checks the settings, `listeners` listens on the configured addresses, `service` runs the hub.
 
+mod address;
 mod admin;
 mod arguments;
-mod doors;
+mod credentials;
+mod exit;
 mod exposure;
-mod keys;
+mod listeners;
 mod logging;
-mod place;
 mod ready;
 mod service;
 mod settings;
@@ -23,14 +24,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
-use keys::Keys;
-use service::{End, Service};
-use settings::{Fault, Settled, Sources};
-
-/// Wrong arguments or settings; the same as for arguments that clap refuses.
-const WRONG_SETTINGS: u8 = 2;
-/// What shells say of a program that was interrupted.
-const INTERRUPTED: i32 = 130;
+use credentials::Credentials;
+use exit::{INTERRUPTED, WRONG_SETTINGS};
+use service::{Outcome, Service};
+use settings::{Fault, LoadedSettings, Sources};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -40,56 +37,56 @@ async fn main() -> ExitCode {
     }
     let sources = arguments.sources();
     if arguments.check_config || arguments.print_config {
-        return answer(&sources, arguments.print_config).await;
+        return print_answer(&sources, arguments.print_config).await;
     }
     let service = match Service::start(sources).await {
         Ok(service) => service,
         Err(failure) => {
-            complain(&failure.reasons);
+            print_errors(&failure.reasons);
             return if failure.of_settings { WRONG_SETTINGS.into() } else { ExitCode::FAILURE };
         }
     };
     match service.run().await {
-        End::InGoodOrder => ExitCode::SUCCESS,
-        // Nothing is waited for, such as a name that is being looked up.
-        End::AtOnce => std::process::exit(INTERRUPTED),
+        Outcome::Graceful => ExitCode::SUCCESS,
+        // Exits without waiting, for instance for a name that is being looked up.
+        Outcome::AtOnce => std::process::exit(INTERRUPTED),
     }
 }
 
-/// Can it listen with these settings?
-async fn resolve(settled: &Settled) -> Result<(), Vec<Fault>> {
-    let keys = Keys::load(settled)?;
-    doors::resolve(settled, &keys).await.map(drop)
+/// Checks that the hub can listen with these settings.
+async fn resolve(loaded: &LoadedSettings) -> Result<(), Vec<Fault>> {
+    let credentials = Credentials::load(loaded)?;
+    listeners::resolve(loaded, &credentials).await.map(drop)
 }
 
-/// Says whether the settings are right, or which ones are in force.
-async fn answer(sources: &Sources, print: bool) -> ExitCode {
-    let resolved = match sources.settle() {
-        Ok(settled) => match (resolve(&settled).await, admin::Wanted::resolve(&settled).await) {
-            (Ok(()), Ok(_)) => Ok(settled),
-            (doors, admin) => Err([doors.err(), admin.err()].into_iter().flatten().flatten().collect()),
+/// Answers `--check-config` or `--print-config`.
+async fn print_answer(sources: &Sources, print: bool) -> ExitCode {
+    let resolved = match sources.load() {
+        Ok(loaded) => match (resolve(&loaded).await, admin::AdminSettings::resolve(&loaded).await) {
+            (Ok(()), Ok(_)) => Ok(loaded),
+            (listeners, admin) => Err([listeners.err(), admin.err()].into_iter().flatten().flatten().collect()),
         },
         Err(faults) => Err(faults),
     };
-    for (name, meant) in sources.mistaken() {
-        complain(&[format!("{name} is no setting, and ignored; did you mean {meant}?")]);
+    for (name, meant) in sources.misspelled() {
+        print_errors(&[format!("{name} is not a setting and is ignored; did you mean {meant}?")]);
     }
     match resolved {
-        Ok(settled) => {
-            let text = if print { settings::page(&settled) } else { "ok\n".into() };
+        Ok(loaded) => {
+            let text = if print { settings::page(&loaded) } else { "ok\n".into() };
             match io::stdout().write_all(text.as_bytes()) {
                 Ok(()) => ExitCode::SUCCESS,
-                Err(_nobody_reads) => ExitCode::FAILURE,
+                Err(_) => ExitCode::FAILURE,
             }
         }
         Err(faults) => {
-            complain(&faults);
+            print_errors(&faults);
             WRONG_SETTINGS.into()
         }
     }
 }
 
-fn complain(reasons: &[impl fmt::Display]) {
+fn print_errors(reasons: &[impl fmt::Display]) {
     for reason in reasons {
         eprintln!("bookend-server: {reason}");
     }

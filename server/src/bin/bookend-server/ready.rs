@@ -1,26 +1,26 @@
-//! The file that says that the hub listens, and where.
+//! The ready file: it exists while the hub listens, and lists its addresses.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file that is there as long as this is.
+/// The file. It is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct ReadyFile(PathBuf);
 
 impl ReadyFile {
-    /// Writes it, with one place in each line.
-    pub(crate) fn write(path: &Path, places: &[String]) -> io::Result<ReadyFile> {
+    /// Writes it, with one address in each line.
+    pub(crate) fn write(path: &Path, addresses: &[String]) -> io::Result<ReadyFile> {
         let file = ReadyFile(path.into());
-        file.rewrite(places)?;
+        file.rewrite(addresses)?;
         Ok(file)
     }
 
-    /// Writes it anew: whoever reads it finds all of it, the old one or the new one.
-    pub(crate) fn rewrite(&self, places: &[String]) -> io::Result<()> {
+    /// Readdresses it atomically: a reader sees the old content or the new one.
+    pub(crate) fn rewrite(&self, addresses: &[String]) -> io::Result<()> {
         let mut beside = self.0.clone().into_os_string();
         beside.push(".new");
-        let text: String = places.iter().map(|place| format!("{place}\n")).collect();
+        let text: String = addresses.iter().map(|address| format!("{address}\n")).collect();
         fs::write(&beside, text)?;
         fs::rename(&beside, &self.0)
     }
@@ -28,6 +28,6 @@ impl ReadyFile {
 
 impl Drop for ReadyFile {
     fn drop(&mut self) {
-        let _gone_already = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.0); // it may be gone already
     }
 }

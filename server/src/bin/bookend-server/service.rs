@@ -1,92 +1,92 @@
-//! The life of the program: it starts, obeys orders, and ends.
+//! The service: it starts, obeys signals and operators, and shuts down.
 
 use std::io::{self, Write};
 
-use bookend_server::{AdminOrder, Farewell, Hub, Tls};
+use bookend_server::{AdminOrder, Hub, ShutdownSummary, Tls};
 use tokio::sync::oneshot;
 
-use crate::admin::{self, AdminDoor};
-use crate::doors::{self, Doors};
-use crate::keys::Keys;
+use crate::admin::{self, AdminListener};
+use crate::credentials::Credentials;
+use crate::listeners::{self, Listeners};
 use crate::logging::Logging;
 use crate::ready::ReadyFile;
-use crate::settings::{Effect, SETTINGS, Settled, Sources};
-use crate::signals::{Order, Signals};
+use crate::settings::{Effect, LoadedSettings, SETTINGS, Sources};
+use crate::signals::{Command, Signals};
 use crate::systemd;
 
-/// The hub and all around it.
+/// The hub and its surroundings.
 pub(crate) struct Service {
     sources: Sources,
-    settled: Settled,
+    loaded: LoadedSettings,
     hub: Hub,
     tls: Option<Tls>,
-    doors: Doors,
+    listeners: Listeners,
     logging: Logging,
     signals: Signals,
-    admin: Option<AdminDoor>,
+    admin: Option<AdminListener>,
     ready_file: Option<ReadyFile>,
 }
 
-/// Why it does not start.
+/// Why the service does not start.
 pub(crate) struct Failure {
     pub(crate) reasons: Vec<String>,
     pub(crate) of_settings: bool,
 }
 
-/// How it ended.
-pub(crate) enum End {
-    InGoodOrder,
+/// How the service ended.
+pub(crate) enum Outcome {
+    Graceful,
     AtOnce,
 }
 
 impl Service {
-    /// Listens everywhere, and says so.
+    /// Starts to listen, and prints the addresses.
     pub(crate) async fn start(sources: Sources) -> Result<Service, Failure> {
-        let settled = sources.settle().map_err(Failure::of_settings)?;
-        let keys = Keys::load(&settled).map_err(Failure::of_settings)?;
-        let resolved = doors::resolve(&settled, &keys).await.map_err(Failure::of_settings)?;
-        let admin = admin::Wanted::resolve(&settled).await.map_err(Failure::of_settings)?;
-        let settings = &settled.settings;
+        let loaded = sources.load().map_err(Failure::of_settings)?;
+        let credentials = Credentials::load(&loaded).map_err(Failure::of_settings)?;
+        let resolved = listeners::resolve(&loaded, &credentials).await.map_err(Failure::of_settings)?;
+        let admin = admin::AdminSettings::resolve(&loaded).await.map_err(Failure::of_settings)?;
+        let settings = &loaded.settings;
         let logging = Logging::start(&settings.log_level, settings.log_format);
-        for (name, meant) in sources.mistaken() {
+        for (name, meant) in sources.misspelled() {
             tracing::warn!(name, detail = format!("did you mean {meant}?"), "environment-ignored");
         }
-        let hub = Hub::new(keys.config(&settled));
-        let admin = AdminDoor::open(admin, &hub).await.map_err(|reason| Failure::of_system(vec![reason]))?;
-        let mut doors = Doors::default();
-        let unopened = doors.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
-        let signals = Signals::new(sources.file.is_some() || keys.has_files()).map_err(Failure::io)?;
-        keys.log();
-        doors.open(unopened, &hub, keys.tls.as_ref());
-        doors.log_exposure(settings, &keys);
-        let places: Vec<_> = doors.bound().map(ToString::to_string).collect();
+        let hub = Hub::new(credentials.config(&loaded));
+        let admin = AdminListener::open(admin, &hub).await.map_err(|reason| Failure::of_system(vec![reason]))?;
+        let mut listeners = Listeners::default();
+        let bound = listeners.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
+        let signals = Signals::new(sources.file.is_some() || credentials.has_files()).map_err(Failure::io)?;
+        credentials.log();
+        listeners.open(bound, &hub, credentials.tls.as_ref());
+        listeners.log_exposure(settings, &credentials);
+        let addresses: Vec<_> = listeners.addresses().map(ToString::to_string).collect();
         let ready_file = match &settings.ready_file {
             Some(path) => Some(
-                ReadyFile::write(path, &places)
+                ReadyFile::write(path, &addresses)
                     .map_err(|error| Failure::of_system(vec![format!("{}: {error}", path.display())]))?,
             ),
             None => None,
         };
         let mut out = io::stdout().lock();
-        for bound in doors.bound() {
-            writeln!(out, "listening on {bound} - join: {}", bound.invitation()).map_err(Failure::io)?;
+        for address in listeners.addresses() {
+            writeln!(out, "listening on {address} - join: {}", address.invitation()).map_err(Failure::io)?;
         }
         if let Some(admin) = &admin {
-            admin.is_ready();
-            writeln!(out, "admin on {}", admin.place()).map_err(Failure::io)?;
+            admin.set_ready();
+            writeln!(out, "admin on {}", admin.address()).map_err(Failure::io)?;
         }
         out.flush().map_err(Failure::io)?;
         drop(out);
         tokio::spawn(systemd::watch());
         systemd::ready();
-        Ok(Service { sources, settled, hub, tls: keys.tls, doors, logging, signals, admin, ready_file })
+        Ok(Service { sources, loaded, hub, tls: credentials.tls, listeners, logging, signals, admin, ready_file })
     }
 
-    /// Serves until it is told to end.
-    pub(crate) async fn run(mut self) -> End {
+    /// Serves until a signal or an operator ends it.
+    pub(crate) async fn run(mut self) -> Outcome {
         loop {
             match self.next().await {
-                (Order::Reload, answer) => {
+                (Command::Reload, answer) => {
                     systemd::reloading();
                     let reloaded = self.reload().await;
                     self.hub.count_reload(reloaded.is_ok());
@@ -95,107 +95,108 @@ impl Service {
                     }
                     systemd::ready();
                     if let Some(answer) = answer {
-                        let _who_asked_waits_no_more = answer.send(reloaded);
+                        let _ = answer.send(reloaded); // the operator may no longer wait
                     }
                 }
-                (Order::Stop(signal), _) => {
-                    self.admin.iter().for_each(AdminDoor::is_draining);
+                (Command::Stop(signal), _) => {
+                    self.admin.iter().for_each(AdminListener::set_draining);
                     tracing::info!(signal, "shut-down");
                     systemd::stopping();
-                    return self.end().await;
+                    return self.shut_down().await;
                 }
             }
         }
     }
 
-    /// What is asked next, by a signal or an operator, and who is to be told what has become of it.
-    async fn next(&mut self) -> (Order, Option<oneshot::Sender<Result<(), Vec<String>>>>) {
+    /// The next command of a signal or an operator, and the receiver of its result.
+    async fn next(&mut self) -> (Command, Option<oneshot::Sender<Result<(), Vec<String>>>>) {
         tokio::select! {
             order = self.signals.next() => (order, None),
             order = admin::next(&mut self.admin) => match order {
-                AdminOrder::Drain => (Order::Stop("admin"), None),
-                AdminOrder::Reload(answer) => (Order::Reload, Some(answer)),
+                AdminOrder::Drain => (Command::Stop("admin"), None),
+                AdminOrder::Reload(answer) => (Command::Reload, Some(answer)),
             },
         }
     }
 
-    /// Takes the settings anew, all of them or none.
+    /// Reloads the settings: all of them, or none if there is a fault.
     async fn reload(&mut self) -> Result<(), Vec<String>> {
-        let mut settled = self.sources.settle().map_err(texts)?;
-        let keys = Keys::load(&settled).map_err(texts)?;
-        let resolved = doors::resolve(&settled, &keys).await.map_err(texts)?;
-        let admin = admin::Wanted::resolve(&settled).await.map_err(texts)?;
-        let unopened = self.doors.bind(resolved, settled.settings.unix_mode).await?;
+        let mut loaded = self.sources.load().map_err(texts)?;
+        let credentials = Credentials::load(&loaded).map_err(texts)?;
+        let resolved = listeners::resolve(&loaded, &credentials).await.map_err(texts)?;
+        let admin = admin::AdminSettings::resolve(&loaded).await.map_err(texts)?;
+        let bound = self.listeners.bind(resolved, loaded.settings.unix_mode).await?;
 
         let mut changed = 0;
         for setting in SETTINGS {
-            let (before, after) = (setting.toml(&self.settled.settings), setting.toml(&settled.settings));
+            let (before, after) = (setting.toml(&self.loaded.settings), setting.toml(&loaded.settings));
             if before == after {
                 continue;
             }
             let name = setting.name;
             if setting.effect == Effect::Restart {
-                setting.copy(&mut settled.settings, &self.settled.settings);
+                setting.copy(&mut loaded.settings, &self.loaded.settings);
                 tracing::warn!(name, before, after, "setting-needs-restart");
             } else {
                 changed += 1;
                 tracing::info!(name, before, after, effect = setting.effect.name(), "setting");
             }
         }
-        let settings = &settled.settings;
-        self.doors.close_others(&settings.listen).await;
-        self.hub.reconfigure(keys.config(&settled));
-        keys.log();
-        match (&self.tls, &keys.tls) {
+        let settings = &loaded.settings;
+        self.listeners.close_others(&settings.listen).await;
+        self.hub.reconfigure(credentials.config(&loaded));
+        credentials.log();
+        match (&self.tls, &credentials.tls) {
             (Some(old), Some(new)) => old.replace(new),
             (_, new) => self.tls.clone_from(new),
         }
-        self.doors.open(unopened, &self.hub, self.tls.as_ref());
-        self.doors.log_exposure(settings, &keys);
-        self.doors.set_mode(settings.unix_mode);
-        if let Some(door) = &self.admin {
-            door.set_rules(admin);
+        self.listeners.open(bound, &self.hub, self.tls.as_ref());
+        self.listeners.log_exposure(settings, &credentials);
+        self.listeners.set_mode(settings.unix_mode);
+        if let Some(listener) = &self.admin {
+            listener.set_rules(admin);
         }
         if let Some(file) = &self.ready_file {
-            let places: Vec<_> = self.doors.bound().map(ToString::to_string).collect();
-            if let Err(error) = file.rewrite(&places) {
+            let addresses: Vec<_> = self.listeners.addresses().map(ToString::to_string).collect();
+            if let Err(error) = file.rewrite(&addresses) {
                 tracing::warn!(detail = %error, "ready-file-failed");
             }
         }
         tracing::info!(changed, "reload");
         self.logging.set(&settings.log_level);
-        self.settled = settled;
+        self.loaded = loaded;
         Ok(())
     }
 
-    /// Takes no more, and lets everybody go. A second order ends that, too. Until then it can be asked how far that is.
-    async fn end(mut self) -> End {
-        self.doors.close_others(&[]).await;
-        let end = self.farewell().await;
-        if let Some(door) = self.admin {
-            door.close().await;
+    /// Stops listening, and shuts the hub down. A second signal ends that at once. Until then the admin service answers.
+    async fn shut_down(mut self) -> Outcome {
+        self.listeners.close_others(&[]).await;
+        let outcome = self.close_connections().await;
+        if let Some(listener) = self.admin {
+            listener.close().await;
         }
-        end
+        outcome
     }
 
-    async fn farewell(&mut self) -> End {
-        let farewell = self.hub.shut_down();
-        tokio::pin!(farewell);
+    async fn close_connections(&mut self) -> Outcome {
+        let shut_down = self.hub.shut_down();
+        tokio::pin!(shut_down);
         loop {
             tokio::select! {
-                Farewell { closed, given_up } = &mut farewell => {
+                ShutdownSummary { closed, given_up } = &mut shut_down => {
                     tracing::info!(closed, given_up, "end");
-                    return End::InGoodOrder;
+                    return Outcome::Graceful;
                 }
                 order = self.signals.next() => {
-                    if let Order::Stop(signal) = order {
+                    if let Command::Stop(signal) = order {
                         tracing::warn!(signal, "end-at-once");
-                        return End::AtOnce;
+                        return Outcome::AtOnce;
                     }
                 }
                 order = admin::next(&mut self.admin) => {
                     if let AdminOrder::Reload(answer) = order {
-                        let _who_asked_waits_no_more = answer.send(Err(vec!["the hub is shutting down".into()]));
+                        let answered = answer.send(Err(vec!["the hub is shutting down".into()]));
+                        let _ = answered; // the operator may no longer wait
                     }
                 }
             }

@@ -1,7 +1,7 @@
-//! The settings: what they are, where they come from, and what is wrong with them.
+//! The settings, their sources, and their faults.
 //!
-//! A default stands behind the file, the file behind the environment, the environment behind the flags. All of them
-//! write the same settings, which the catalogue lists, in the same words.
+//! Flags override the environment, the environment overrides the file, the file overrides the defaults. All of them use the
+//! names in the catalogue.
 
 mod catalogue;
 mod field;
@@ -14,19 +14,19 @@ use std::time::Duration;
 
 use bookend_server::{Config, Rights};
 
+use crate::address::ListenAddress;
 use crate::logging::{Filter, Format};
-use crate::place::Place;
 
 pub(crate) use catalogue::{Effect, SETTINGS};
 pub(crate) use field::Value;
 pub(crate) use page::page;
-pub(crate) use sources::{Fault, Settled, Sources};
+pub(crate) use sources::{Fault, LoadedSettings, Sources};
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) listen: Vec<Place>,
-    /// May other machines reach the hub?
+    pub(crate) listen: Vec<ListenAddress>,
+    /// May other machines reach a listener without protection?
     pub(crate) public: bool,
     pub(crate) ready_file: Option<PathBuf>,
     /// The permissions of Unix sockets.
@@ -36,25 +36,25 @@ pub(crate) struct Settings {
     pub(crate) tls_client_ca: Option<PathBuf>,
     pub(crate) tls_client_optional: bool,
     pub(crate) tls_handshake_timeout: Duration,
-    /// The file of tokens.
+    /// The token file.
     pub(crate) access_tokens: Option<PathBuf>,
     pub(crate) access_anonymous: Allowance,
     pub(crate) access_certified: Allowance,
-    pub(crate) admin_listen: Option<Place>,
+    pub(crate) admin_listen: Option<ListenAddress>,
     pub(crate) admin_mode: u32,
     pub(crate) admin_public: bool,
     pub(crate) admin_token_file: Option<PathBuf>,
     pub(crate) admin_hosts: Vec<String>,
     pub(crate) log_level: Filter,
     pub(crate) log_format: Format,
-    /// But for who may do what, which stands in a file of its own.
+    /// Without `access`, which has a file of its own.
     pub(crate) hub: Config,
 }
 
-/// What somebody may do who has no token.
+/// The rights of peers without a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Allowance {
-    /// Everything where there are no tokens, and nothing where there are.
+    /// Everything without a token file, nothing with one.
     Auto,
     None,
     Read,

@@ -1,14 +1,14 @@
-//! What the system and its users ask of a program that runs.
+//! Signals of the system.
 
 use std::io;
 
-/// What is asked.
+/// What a signal requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Read the file again.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "no signal asks for it"))]
+pub(crate) enum Command {
+    /// Reload the settings.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "no signal requests it"))]
     Reload,
-    /// End; with the name of the signal.
+    /// Shut down; with the name of the signal.
     Stop(&'static str),
 }
 
@@ -21,7 +21,7 @@ pub(crate) use windows::Signals;
 mod unix {
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
-    use super::{Order, io};
+    use super::{Command, io};
 
     pub(crate) struct Signals {
         interrupt: Signal,
@@ -30,7 +30,7 @@ mod unix {
     }
 
     impl Signals {
-        /// Listens to them. Without files to read again, SIGHUP stays what it was: the end, or nothing under nohup.
+        /// Handles the signals. Without files to reload, SIGHUP keeps its default: it ends the program, except under nohup.
         pub(crate) fn new(reload: bool) -> io::Result<Signals> {
             Ok(Signals {
                 interrupt: signal(SignalKind::interrupt())?,
@@ -39,7 +39,7 @@ mod unix {
             })
         }
 
-        pub(crate) async fn next(&mut self) -> Order {
+        pub(crate) async fn next(&mut self) -> Command {
             let hangup = async {
                 match &mut self.hangup {
                     Some(hangup) => hangup.recv().await,
@@ -47,9 +47,9 @@ mod unix {
                 }
             };
             tokio::select! {
-                _ = self.interrupt.recv() => Order::Stop("SIGINT"),
-                _ = self.terminate.recv() => Order::Stop("SIGTERM"),
-                _ = hangup => Order::Reload,
+                _ = self.interrupt.recv() => Command::Stop("SIGINT"),
+                _ = self.terminate.recv() => Command::Stop("SIGTERM"),
+                _ = hangup => Command::Reload,
             }
         }
     }
@@ -60,7 +60,7 @@ mod windows {
     use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlShutdown};
     use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
 
-    use super::{Order, io};
+    use super::{Command, io};
 
     pub(crate) struct Signals {
         c: CtrlC,
@@ -70,17 +70,17 @@ mod windows {
     }
 
     impl Signals {
-        /// Listens to them. None asks to read the file again.
+        /// Handles the signals. None requests a reload.
         pub(crate) fn new(_reload: bool) -> io::Result<Signals> {
             Ok(Signals { c: ctrl_c()?, break_key: ctrl_break()?, close: ctrl_close()?, shutdown: ctrl_shutdown()? })
         }
 
-        pub(crate) async fn next(&mut self) -> Order {
+        pub(crate) async fn next(&mut self) -> Command {
             tokio::select! {
-                _ = self.c.recv() => Order::Stop("ctrl-c"),
-                _ = self.break_key.recv() => Order::Stop("ctrl-break"),
-                _ = self.close.recv() => Order::Stop("close"),
-                _ = self.shutdown.recv() => Order::Stop("shutdown"),
+                _ = self.c.recv() => Command::Stop("ctrl-c"),
+                _ = self.break_key.recv() => Command::Stop("ctrl-break"),
+                _ = self.close.recv() => Command::Stop("close"),
+                _ = self.shutdown.recv() => Command::Stop("shutdown"),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What systemd is told, where it asked to be told (`Type=notify` or `notify-reload`, `WatchdogSec=`).
+//! Notifies systemd, if it requests that (`Type=notify` or `notify-reload`, `WatchdogSec=`).
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{ready, reloading, stopping, watch};
@@ -24,7 +24,7 @@ mod linux {
         notify(&[NotifyState::Stopping]);
     }
 
-    /// Shows for ever that tasks are run, twice in each period that was asked for, if one was.
+    /// Resets the watchdog twice in each of its periods, if there is a watchdog.
     pub(crate) async fn watch() {
         let Some(period) = sd_notify::watchdog_enabled().filter(|period| !period.is_zero()) else { return };
         let mut ticks = tokio::time::interval(period / 2);

@@ -1,4 +1,4 @@
-//! Making a token.
+//! The command `token`.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use bookend_server::{Right, Rights, make_token};
 
 use crate::arguments::{RightName, TokenArguments};
+use crate::exit::WRONG_SETTINGS;
 
-/// Prints a token on standard error, and its entry on standard output: what goes into the file is never the token.
+/// Prints a token on standard error, and its entry on standard output, so that the token never gets into the file.
 pub(crate) fn make(arguments: &TokenArguments) -> ExitCode {
     let TokenArguments { name, room, right, expires } = arguments;
     let rights = right.iter().fold(Rights::NONE, |rights, right| {
@@ -24,13 +25,13 @@ pub(crate) fn make(arguments: &TokenArguments) -> ExitCode {
                 ExitCode::SUCCESS
             }
             Err(error) => {
-                eprintln!("bookend-server: the entry cannot be written: {error}");
+                eprintln!("bookend-server: cannot write the entry: {error}");
                 ExitCode::FAILURE
             }
         },
         Err(why) => {
             eprintln!("bookend-server: {why}");
-            crate::WRONG_SETTINGS.into()
+            WRONG_SETTINGS.into()
         }
     }
 }

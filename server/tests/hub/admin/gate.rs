@@ -47,7 +47,7 @@ async fn by_tcp_only_what_is_not_private_is_told_without_a_token() {
 async fn a_token_of_the_hub_with_the_right_to_control_it_is_enough_until_it_is_taken_away() {
     let token = |name, rights| make_token(name, &["*".into()], rights, None).unwrap();
     let ((ann, anns), (bob, bobs)) = (token("ann", Rights::READ_WRITE), token("bob", Rights::NONE.with(Right::Admin)));
-    let hub = |entries: &str| Config { access: Access::read(entries).unwrap(), ..config() };
+    let hub = |entries: &str| Config { access: Access::from_toml(entries).unwrap(), ..config() };
     let both = Hub::new(hub(&format!("{anns}\n{bobs}")));
     let (admin, _orders) = admin(&both);
     let status = async |token: &str| {

@@ -1,28 +1,28 @@
-//! A field of the settings: how its value is written, and which ones are allowed.
+//! A field of the settings: how its value is written, and which values are allowed.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Allowance;
+use crate::address::ListenAddress;
 use crate::logging::{Filter, Format};
-use crate::place::Place;
 
-/// What was written, wherever that was: `"5s"`, `10` and `true` are one each.
+/// A value as it was written in any source: `"5s"`, `10` and `true` are `One`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     One(String),
     Many(Vec<String>),
 }
 
-/// One field of the settings, to be read and written.
+/// One field of the settings.
 pub(super) enum Field<'a> {
-    Places(&'a mut Vec<Place>),
-    Place(&'a mut Option<Place>),
+    Places(&'a mut Vec<ListenAddress>),
+    ListenAddress(&'a mut Option<ListenAddress>),
     Names(&'a mut Vec<String>),
     Flag(&'a mut bool),
     Path(&'a mut Option<PathBuf>),
-    /// With or without `auto`.
+    /// The flag is whether `auto` is allowed.
     Allowance(&'a mut Allowance, bool),
     Mode(&'a mut u32),
     Filter(&'a mut Filter),
@@ -33,7 +33,7 @@ pub(super) enum Field<'a> {
     Count(&'a mut dyn Number, RangeInclusive<u64>),
 }
 
-/// A number of any width.
+/// An integer of any width.
 pub(super) trait Number {
     fn get(&self) -> u64;
     /// False if it does not fit.
@@ -70,7 +70,7 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 impl Field<'_> {
-    /// Takes what was written, or says why not.
+    /// Parses and stores a value.
     pub(super) fn write(self, value: &Value) -> Result<(), String> {
         let allowed = self.allowed();
         let text = match (&self, value) {
@@ -80,13 +80,13 @@ impl Field<'_> {
                 return self.write_places(&list);
             }
             (Field::Names(_), Value::Many(list)) => return self.write_names(list),
-            (_, Value::Many(_)) => return Err(format!("a list is not allowed, but {allowed}")),
+            (_, Value::Many(_)) => return Err(format!("a list is not {allowed}")),
             (_, Value::One(text)) => text.trim(),
         };
-        let wrong = || format!("{text:?} is not allowed, but {allowed}");
+        let wrong = || format!("{text:?} is not {allowed}");
         match self {
-            Field::Places(_) => unreachable!("places have been written"),
-            Field::Place(place) => *place = if text.is_empty() { None } else { Some(text.parse()?) },
+            Field::Places(_) => unreachable!("addresses are stored above"),
+            Field::ListenAddress(place) => *place = if text.is_empty() { None } else { Some(text.parse()?) },
             Field::Names(_) => {
                 let names = text.split(',').map(|name| name.trim().to_owned());
                 let list: Vec<_> = names.filter(|name| !name.is_empty()).collect();
@@ -123,27 +123,27 @@ impl Field<'_> {
     }
 
     fn write_places(self, list: &[String]) -> Result<(), String> {
-        let Field::Places(places) = self else { unreachable!("only places are a list") };
-        let mut new: Vec<Place> = Vec::new();
+        let Field::Places(places) = self else { unreachable!("the caller has checked the field") };
+        let mut new: Vec<ListenAddress> = Vec::new();
         for text in list {
             let place = text.parse()?;
             if new.contains(&place) {
-                return Err(format!("{place} is there twice"));
+                return Err(format!("{place} appears twice"));
             }
             new.push(place);
         }
         if new.is_empty() {
-            return Err("at least one place is needed".into());
+            return Err("at least one address is needed".into());
         }
         *places = new;
         Ok(())
     }
 
     fn write_names(self, list: &[String]) -> Result<(), String> {
-        let Field::Names(names) = self else { unreachable!("only names are a list") };
+        let Field::Names(names) = self else { unreachable!("the caller has checked the field") };
         let is_name = |name: &&String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         match list.iter().find(|name| name.is_empty() || !is_name(name)) {
-            Some(wrong) => Err(format!("{wrong:?} is no host name")),
+            Some(wrong) => Err(format!("{wrong:?} is not a host name")),
             None => {
                 *names = list.to_vec();
                 Ok(())
@@ -151,17 +151,17 @@ impl Field<'_> {
         }
     }
 
-    /// What [`write`](Field::write) takes for the value that the field has.
+    /// The value, as [`write`](Field::write) accepts it.
     pub(super) fn value(&self) -> Value {
         Value::One(match self {
-            Field::Places(places) => return Value::Many(places.iter().map(Place::to_string).collect()),
+            Field::Places(places) => return Value::Many(places.iter().map(ListenAddress::to_string).collect()),
             Field::Names(names) => return Value::Many(names.to_vec()),
-            Field::Place(place) => place.as_ref().map_or_else(String::new, Place::to_string),
+            Field::ListenAddress(place) => place.as_ref().map_or_else(String::new, ListenAddress::to_string),
             Field::Flag(flag) => flag.to_string(),
             Field::Path(path) => path.as_ref().map_or_else(String::new, |path| path.display().to_string()),
             Field::Allowance(allowance, _) => {
                 let name = ALLOWANCES.iter().find(|(_, known)| *known == **allowance).map(|(name, _)| *name);
-                name.expect("every one has a name").into()
+                name.expect("every allowance has a name").into()
             }
             Field::Mode(mode) => format!("{mode:04o}"),
             Field::Filter(filter) => filter.to_string(),
@@ -189,7 +189,7 @@ impl Field<'_> {
     pub(super) fn allowed(&self) -> String {
         match self {
             Field::Places(_) => r#""HOST:PORT", "tls://HOST:PORT" or "unix:PATH", one or more"#.into(),
-            Field::Place(_) => r#""HOST:PORT" or "unix:PATH", or "" for none"#.into(),
+            Field::ListenAddress(_) => r#""HOST:PORT" or "unix:PATH", or "" for none"#.into(),
             Field::Names(_) => "names, or none".into(),
             Field::Flag(_) => "true or false".into(),
             Field::Path(_) => r#"a path, or "" for none"#.into(),
@@ -214,10 +214,10 @@ impl Field<'_> {
 }
 
 fn too_large(text: &str) -> String {
-    format!("{text} is more than this machine can count to")
+    format!("{text} is too large for this machine")
 }
 
-/// `1MiB`, `64 KiB`, `1MB`, or just bytes. K alone would be 1000 to one and 1024 to another.
+/// `1MiB`, `64 KiB`, `1MB`, or a number of bytes. K alone is refused because it is ambiguous.
 fn bytes(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = (text[..digits].parse::<u64>().ok()?, text[digits..].trim_start());
@@ -225,7 +225,7 @@ fn bytes(text: &str) -> Option<u64> {
     number.checked_mul(*factor)
 }
 
-/// In the largest binary unit of which it is a whole number.
+/// In the largest binary unit that gives a whole number.
 fn show_bytes(bytes: u64) -> String {
     match UNITS[..3].iter().find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor)) {
         Some((unit, factor)) => format!("{}{unit}", bytes / factor),
@@ -274,12 +274,12 @@ mod tests {
         for text in
             ["", "0", "1K", "1M", "-1", "1.5MiB", "1 mib", "MiB", "2GiB", "99999999999999999999", "9999999999GiB"]
         {
-            assert_eq!(size(text), Err(format!("{text:?} is not allowed, but a size from 1B to 1GiB")));
+            assert_eq!(size(text), Err(format!("{text:?} is not a size from 1B to 1GiB")));
         }
     }
 
     #[test]
-    fn sizes_and_times_are_shown_as_they_can_be_read() {
+    fn sizes_and_times_are_written_as_they_can_be_read() {
         for bytes in [1, 1023, 1 << 10, 1_000_000, 3 << 20, (1 << 30) + 1, 1 << 34] {
             assert_eq!(super::bytes(&show_bytes(bytes)), Some(bytes));
         }
@@ -290,12 +290,12 @@ mod tests {
     }
 
     #[test]
-    fn a_time_without_a_unit_is_refused_and_told_the_range() {
+    fn a_time_without_a_unit_is_refused_with_the_allowed_range() {
         let mut time = Duration::ZERO;
         let seconds = Duration::from_secs;
         for text in ["5", "5 lightyears", "1h", "0s", "five"] {
             let why = Field::Time(&mut time, seconds(1)..=seconds(60)).write(&Value::One(text.into())).unwrap_err();
-            assert_eq!(why, format!("{text:?} is not allowed, but a time from 1s to 1m"));
+            assert_eq!(why, format!("{text:?} is not a time from 1s to 1m"));
         }
         let mut keepalive = 0;
         assert!(Field::Seconds(&mut keepalive, 0..=100).write(&Value::One("1500ms".into())).is_err());
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mode_is_octal_however_it_is_written() {
+    fn a_mode_is_octal_with_or_without_prefix() {
         let mut mode = 0;
         for text in ["0660", "660", "0o660"] {
             Field::Mode(&mut mode).write(&Value::One(text.into())).unwrap();
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_quoted_for_toml() {
+    fn text_is_quoted_for_toml() {
         assert_eq!(quoted("C:\\a \"b\"\n\u{7f}ü"), r#""C:\\a \"b\"\u000A\u007Fü""#);
     }
 }

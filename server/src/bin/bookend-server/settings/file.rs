@@ -1,4 +1,4 @@
-//! The file: TOML, read into values that know where they stand.
+//! The settings file: TOML, read into values with their positions.
 
 use std::ops::Range;
 
@@ -8,21 +8,21 @@ use toml::de::{DeTable, DeValue};
 use super::catalogue::{SETTINGS, find};
 use super::field::Value;
 
-/// A line and a column, both from 1 on; columns are characters.
+/// A line and a column in characters, both starting at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Position {
     pub(super) line: usize,
     pub(super) column: usize,
 }
 
-/// What a file says: which setting is what, and what is wrong, each with its place.
+/// The values and the faults of a file, with their positions.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) values: Vec<(Position, &'static str, Value)>,
     pub(super) faults: Vec<(Position, String)>,
 }
 
-/// Reads the text of a file. What is no TOML hides what is no setting.
+/// Reads the text of a file. Faults of TOML hide unknown settings.
 pub(super) fn read(text: &str) -> Contents {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader { text, contents: Contents::default() };
@@ -57,11 +57,11 @@ impl Reader<'_> {
                     }
                     Err(kind) => {
                         let allowed = setting.allowed();
-                        self.fault(value.span(), format!("{name}: {kind} is not allowed, but {allowed}"));
+                        self.fault(value.span(), format!("{name}: {kind} is not {allowed}"));
                     }
                 },
                 (None, DeValue::Table(inner)) if is_section => self.table(inner, &name),
-                (None, _) if is_section => self.fault(key.span(), format!("{name} is a section: [{name}]")),
+                (None, _) if is_section => self.fault(key.span(), format!("{name} is a section: write [{name}]")),
                 (None, DeValue::Table(_)) => self.fault(key.span(), unknown(&name, "section")),
                 (None, _) => self.fault(key.span(), unknown(&name, "setting")),
             }
@@ -81,7 +81,7 @@ impl Reader<'_> {
     }
 }
 
-/// The text of a value, or what kind of thing it is instead.
+/// The text of a value, or what it is instead.
 fn written(value: &DeValue<'_>) -> Result<Value, &'static str> {
     match value {
         DeValue::Array(list) => list
@@ -105,7 +105,7 @@ fn one(value: &DeValue<'_>) -> Result<String, &'static str> {
     }
 }
 
-/// Says that there is no such thing, and what may have been meant.
+/// The fault of an unknown name, with a similar one.
 pub(super) fn unknown(name: &str, kind: &str) -> String {
     match similar(name) {
         Some(meant) => format!("there is no {kind} {name}; did you mean {meant}?"),
@@ -113,7 +113,7 @@ pub(super) fn unknown(name: &str, kind: &str) -> String {
     }
 }
 
-/// The setting or section that is written most nearly like this, or has its key somewhere else.
+/// The setting or section with the most similar name, or with the key in another section.
 pub(super) fn similar(name: &str) -> Option<&'static str> {
     let key = name.rsplit('.').next().unwrap_or(name);
     let settings = SETTINGS.iter().map(|setting| {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn values_know_where_they_stand() {
+    fn values_have_positions() {
         let Contents { values, faults } =
             read("listen = [\"a:1\", 'b:2']\n\n[limits]\n  pings = 7 # ü\n  max_body = '1KiB'\n");
         assert_eq!(faults, []);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_not_is_named_with_what_may_have_been_meant_all_at_once() {
+    fn all_unknown_names_are_reported_with_similar_ones() {
         let text = "lisen = 'a:1'\nlimits.max_boddy = 1\nmax_body = 1\n[limit]\npings = 3\n[quux]\na = 1\n[log]\nlevel = 'info'\nxyzzy = 1\n";
         assert_eq!(
             faults(text),
@@ -173,15 +173,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_kind_is_refused() {
-        assert_eq!(faults("limits = 3\n"), ["1:1: limits is a section: [limits]"]);
-        let public = "public: a table is not allowed, but true or false";
+    fn values_of_another_type_are_refused() {
+        assert_eq!(faults("limits = 3\n"), ["1:1: limits is a section: write [limits]"]);
+        let public = "public: a table is not true or false";
         assert_eq!(faults("[public]\n"), [format!("1:1: {public}")]);
         assert_eq!(faults("\"ä\" = 1\n[limits]\npings = 1979-05-27\n").len(), 2);
     }
 
     #[test]
-    fn what_is_no_toml_is_said_for_each_place() {
+    fn every_syntax_error_is_reported() {
         let faults = faults("public = yes\n[limits]\npings = \n");
         assert_eq!(faults.len(), 2, "{faults:?}");
         assert!(faults[0].starts_with("1:10: ") && faults[1].starts_with("3:"), "{faults:?}");

@@ -1,27 +1,27 @@
-//! The settings as a file that says the same.
+//! The settings as a settings file.
 
 use std::fmt::Write;
 
 use super::Settings;
 use super::catalogue::SETTINGS;
-use super::sources::Settled;
+use super::sources::LoadedSettings;
 
-/// The settings in force as TOML, with what each one does, which values are allowed, and where it was set.
-pub(crate) fn page(settled: &Settled) -> String {
+/// The settings in force as TOML, each with its description, its allowed values and its source.
+pub(crate) fn page(loaded: &LoadedSettings) -> String {
     let (mut out, mut section) = (String::new(), "");
     let defaults = Settings::default();
     for setting in SETTINGS {
         let (of, key) = setting.parts();
         if of != section {
             section = of;
-            let _never_fails = writeln!(out, "[{section}]");
+            let _ = writeln!(out, "[{section}]");
         }
         let (about, allowed, default) = (setting.about, setting.allowed(), setting.toml(&defaults));
-        let _never_fails = writeln!(out, "# {about}\n# {}; {default} by default.", capitalized(&allowed));
-        if let Some(origin) = settled.origin(setting.name) {
-            let _never_fails = writeln!(out, "# Set by {}.", origin.escape_debug());
+        let _ = writeln!(out, "# {about}\n# {}; the default is {default}.", capitalized(&allowed));
+        if let Some(origin) = loaded.origin(setting.name) {
+            let _ = writeln!(out, "# Set by {}.", origin.escape_debug());
         }
-        let _never_fails = writeln!(out, "{key} = {}\n", setting.toml(&settled.settings));
+        let _ = writeln!(out, "{key} = {}\n", setting.toml(&loaded.settings));
     }
     out.pop();
     out
@@ -42,9 +42,9 @@ mod tests {
         SETTINGS.iter().map(|setting| (setting.name, setting.value(settings))).collect()
     }
 
-    /// Every setting another than by default.
-    fn unusual() -> Settled {
-        let mut settled = Settled::default();
+    /// Settings of which none has its default.
+    fn unusual() -> LoadedSettings {
+        let mut loaded = LoadedSettings::default();
         for setting in SETTINGS {
             let many = Value::Many(vec!["[::1]:0".into(), "localhost:nntp".into()]);
             let candidates = [
@@ -60,33 +60,33 @@ mod tests {
                 "9",
             ];
             let candidates = std::iter::once(many).chain(candidates.map(|text| Value::One(text.into())));
-            let taken = candidates.into_iter().find(|value| setting.write(&mut settled.settings, value).is_ok());
+            let taken = candidates.into_iter().find(|value| setting.write(&mut loaded.settings, value).is_ok());
             assert!(taken.is_some(), "{}", setting.name);
         }
-        settled
+        loaded
     }
 
     #[test]
-    fn what_is_printed_reads_as_the_same_settings() {
+    fn the_printed_file_reads_as_the_same_settings() {
         let defaults = values(&Settings::default());
         for (name, value) in values(&unusual().settings) {
-            assert!(!defaults.contains(&(name, value)), "{name} is as by default, which proves nothing");
+            assert!(!defaults.contains(&(name, value)), "{name} has its default, so the test proves nothing");
         }
-        for settled in [Settled::default(), unusual()] {
-            let contents = file::read(&page(&settled));
+        for loaded in [LoadedSettings::default(), unusual()] {
+            let contents = file::read(&page(&loaded));
             assert_eq!(contents.faults, []);
             let mut read = unusual().settings;
             for (_, name, value) in &contents.values {
                 super::super::catalogue::find(name).unwrap().write(&mut read, value).unwrap();
             }
             assert_eq!(contents.values.len(), SETTINGS.len());
-            assert_eq!(values(&read), values(&settled.settings));
+            assert_eq!(values(&read), values(&loaded.settings));
         }
     }
 
     /// The table of docs/operating.md.
     fn table() -> String {
-        let mut out = "| setting | default | allowed | a reload | what it does |\n|---|---|---|---|---|\n".to_owned();
+        let mut out = "| setting | default | allowed | on reload | what it does |\n|---|---|---|---|---|\n".to_owned();
         for setting in SETTINGS {
             let default = setting.toml(&Settings::default());
             let (name, allowed, effect, about) =
@@ -97,10 +97,10 @@ mod tests {
     }
 
     #[test]
-    fn the_manual_has_every_setting_as_it_is() {
+    fn the_manual_lists_every_setting() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operating.md");
         let manual = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
         let table = table();
-        assert!(manual.contains(&table), "docs/operating.md is to have this table:\n{table}");
+        assert!(manual.contains(&table), "docs/operating.md must contain this table:\n{table}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where settings come from: the file, the environment, the flags, one over the other.
+//! The sources of settings: the file, the environment and the flags, each overriding the one before.
 
 use std::collections::HashMap;
 use std::env;
@@ -10,12 +10,12 @@ use super::catalogue::{SETTINGS, find};
 use super::field::Value;
 use super::file::{self, similar, unknown};
 
-/// What the names in the environment begin with.
+/// The prefix of names in the environment.
 pub(super) const PREFIX: &str = "BOOKEND_";
-/// What begins so and is no setting: the file's place, and what the client takes.
+/// Names with the prefix that are not settings: the path of the file, and a variable of the client.
 const OTHERS: [&str; 2] = ["BOOKEND_CONFIG", "BOOKEND_TOKEN"];
 
-/// Where to look, and what was found once and for all: the file alone is read again.
+/// The sources. Only the file is read again on reload.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     pub(crate) file: Option<PathBuf>,
@@ -32,18 +32,18 @@ struct Flag {
     value: Value,
 }
 
-/// What is wrong, and where.
+/// A fault, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     place: String,
     text: String,
 }
 
-/// Settings without a fault.
+/// Settings without faults.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Settled {
+pub(crate) struct LoadedSettings {
     pub(crate) settings: Settings,
-    /// Where those were set that are not as by default.
+    /// Where settings were set; defaults are not listed.
     origins: HashMap<&'static str, String>,
 }
 
@@ -57,25 +57,25 @@ impl Sources {
         Sources { file, environment: environment.collect(), flags: Vec::new() }
     }
 
-    /// A flag that writes a setting.
+    /// Adds a flag.
     pub(crate) fn flag(&mut self, flag: &str, name: &str, value: Value) {
         self.flags.push(Flag { flag: flag.into(), name: name.into(), value });
     }
 
-    /// Names in the environment that are nearly those of settings.
-    pub(crate) fn mistaken(&self) -> impl Iterator<Item = (&str, String)> {
+    /// Names in the environment that are similar to a setting, and the variable that was probably meant.
+    pub(crate) fn misspelled(&self) -> impl Iterator<Item = (&str, String)> {
         let is_known = |name: &str| SETTINGS.iter().any(|setting| setting.variable() == name) || OTHERS.contains(&name);
         self.environment.iter().filter(move |(name, _)| !is_known(name)).filter_map(|(name, _)| {
-            // The name that it would be with each line as a point; others with the prefix are somebody else's.
+            // The name as a setting; a name that resembles none belongs to another program.
             let plain = name[PREFIX.len()..].to_lowercase().replacen('_', ".", 1);
             let meant = similar(&plain).and_then(find)?;
             Some((&**name, meant.variable()))
         })
     }
 
-    /// The settings, or everything that is wrong.
-    pub(crate) fn settle(&self) -> Result<Settled, Vec<Fault>> {
-        let (mut settled, mut faults) = (Settled::default(), Vec::new());
+    /// The settings, or all faults.
+    pub(crate) fn load(&self) -> Result<LoadedSettings, Vec<Fault>> {
+        let (mut loaded, mut faults) = (LoadedSettings::default(), Vec::new());
         if let Some(path) = &self.file {
             let shown = path.display();
             match std::fs::read_to_string(path) {
@@ -85,7 +85,7 @@ impl Sources {
                     let mut found: Vec<_> = contents.faults;
                     for (at, name, value) in contents.values {
                         let place = format!("{shown}:{}:{}", at.line, at.column);
-                        if let Err(text) = settled.write(name, &value, place) {
+                        if let Err(text) = loaded.write(name, &value, place) {
                             found.push((at, text));
                         }
                     }
@@ -98,20 +98,20 @@ impl Sources {
         for setting in SETTINGS {
             let variable = setting.variable();
             let Some((_, value)) = self.environment.iter().find(|(name, _)| *name == variable) else { continue };
-            let written = value.clone().ok_or_else(|| "it is not text".to_owned());
-            let written = written.and_then(|text| settled.write(setting.name, &Value::One(text), variable.clone()));
+            let written = value.clone().ok_or_else(|| "it is not UTF-8".to_owned());
+            let written = written.and_then(|text| loaded.write(setting.name, &Value::One(text), variable.clone()));
             faults.extend(written.err().map(|text| Fault::new(variable, text)));
         }
         for Flag { flag, name, value } in &self.flags {
-            let written = settled.write(name, value, flag.clone());
+            let written = loaded.write(name, value, flag.clone());
             faults.extend(written.err().map(|text| Fault::new(flag, text)));
         }
-        faults.extend(settled.contradiction());
-        if faults.is_empty() { Ok(settled) } else { Err(faults) }
+        faults.extend(loaded.contradiction());
+        if faults.is_empty() { Ok(loaded) } else { Err(faults) }
     }
 }
 
-impl Settled {
+impl LoadedSettings {
     fn write(&mut self, name: &str, value: &Value, place: String) -> Result<(), String> {
         let setting = find(name).ok_or_else(|| unknown(name, "setting"))?;
         setting.write(&mut self.settings, value).map_err(|text| format!("{name}: {text}"))?;
@@ -124,17 +124,17 @@ impl Settled {
         self.origins.get(name).map(String::as_str)
     }
 
-    /// A fault of what a setting says, where it was set.
+    /// A fault of the value of a setting, at the place where it was set.
     pub(crate) fn fault(&self, name: &str, text: impl fmt::Display) -> Fault {
-        Fault::new(self.origin(name).unwrap_or("by default"), format!("{name}: {text}"))
+        Fault::new(self.origin(name).unwrap_or("default"), format!("{name}: {text}"))
     }
 
-    /// Settings that are right each, but not together.
+    /// Settings that contradict each other.
     fn contradiction(&self) -> Option<Fault> {
         let hub = &self.settings.hub;
         let name = ["shut_down.deadline", "shut_down.spread"].into_iter().find(|name| self.origin(name).is_some())?;
         (hub.shut_down_spread > hub.shut_down_deadline)
-            .then(|| self.fault(name, "the spread is longer than the deadline"))
+            .then(|| self.fault(name, "shut_down.spread must not be longer than shut_down.deadline"))
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
         Value::One(text.into())
     }
 
-    /// A file of this test alone.
+    /// A file for one test.
     fn file(test: &str, text: &str) -> PathBuf {
         let path = env::temp_dir().join(format!("bookend-{test}-{}.toml", std::process::id()));
         std::fs::write(&path, text).unwrap();
@@ -170,60 +170,63 @@ mod tests {
     }
 
     #[test]
-    fn flags_go_over_the_environment_over_the_file_over_defaults() {
+    fn flags_override_the_environment_which_overrides_the_file_which_overrides_defaults() {
         let path = file("layers", "[limits]\npings = 1\nrequests = 1\nempty_frames = 1\n");
         let environment = environment(&[("BOOKEND_LIMITS_REQUESTS", "2"), ("BOOKEND_LIMITS_EMPTY_FRAMES", "2")]);
         let mut sources = Sources { file: Some(path.clone()), environment, flags: Vec::new() };
         sources.flag("--set", "limits.empty_frames", one("3"));
-        let settled = sources.settle().unwrap();
-        let limits = settled.settings.hub.limits;
+        let loaded = sources.load().unwrap();
+        let limits = loaded.settings.hub.limits;
         assert_eq!((limits.pings, limits.requests, limits.empty_frames), (1, 2, 3));
         assert_eq!(limits.body_rate, 1024);
-        assert_eq!(settled.origin("limits.pings"), Some(&*format!("{}:2:9", path.display())));
-        assert_eq!(settled.origin("limits.requests"), Some("BOOKEND_LIMITS_REQUESTS"));
-        assert_eq!(settled.origin("limits.body_rate"), None);
+        assert_eq!(loaded.origin("limits.pings"), Some(&*format!("{}:2:9", path.display())));
+        assert_eq!(loaded.origin("limits.requests"), Some("BOOKEND_LIMITS_REQUESTS"));
+        assert_eq!(loaded.origin("limits.body_rate"), None);
         std::fs::remove_file(path).unwrap();
     }
 
     #[test]
-    fn every_fault_of_every_source_is_told() {
+    fn every_fault_of_every_source_is_reported() {
         let path = file("faults", "lisen = 1\n[limits]\npings = 0\nmax_body = '1GiB'\n");
         let shown = path.display();
         let environment = environment(&[("BOOKEND_LOG_FORMAT", "xml")]);
         let mut sources = Sources { file: Some(path.clone()), environment, flags: Vec::new() };
         sources.flag("--set", "limits.pingz", one("3"));
         sources.flag("--listen", "listen", Value::Many(vec!["nowhere".into()]));
-        let faults: Vec<_> = sources.settle().unwrap_err().iter().map(Fault::to_string).collect();
+        let faults: Vec<_> = sources.load().unwrap_err().iter().map(Fault::to_string).collect();
         assert_eq!(
             faults,
             [
                 format!("{shown}:1:1: there is no setting lisen; did you mean listen?"),
-                format!("{shown}:3:9: limits.pings: \"0\" is not allowed, but a number from 1 to 1000000"),
-                format!("{shown}:4:12: limits.max_body: \"1GiB\" is not allowed, but a size from 1KiB to 256MiB"),
-                "BOOKEND_LOG_FORMAT: log.format: \"xml\" is not allowed, but pretty or json".into(),
+                format!("{shown}:3:9: limits.pings: \"0\" is not a number from 1 to 1000000"),
+                format!("{shown}:4:12: limits.max_body: \"1GiB\" is not a size from 1KiB to 256MiB"),
+                "BOOKEND_LOG_FORMAT: log.format: \"xml\" is not pretty or json".into(),
                 "--set: there is no setting limits.pingz; did you mean limits.pings?".into(),
-                "--listen: listen: nowhere: an address is HOST:PORT".into(),
+                "--listen: listen: nowhere: an address must be HOST:PORT".into(),
             ]
         );
         std::fs::remove_file(path).unwrap();
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_is_a_fault() {
+    fn an_unreadable_file_is_a_fault() {
         let sources = Sources { file: Some("/nowhere/bookend.toml".into()), ..Sources::default() };
-        assert!(sources.settle().unwrap_err()[0].to_string().starts_with("/nowhere/bookend.toml: "));
+        assert!(sources.load().unwrap_err()[0].to_string().starts_with("/nowhere/bookend.toml: "));
     }
 
     #[test]
     fn a_spread_beyond_the_deadline_is_refused_where_it_was_set() {
         let mut sources = Sources::default();
         sources.flag("--set", "shut_down.spread", one("20s"));
-        let faults = sources.settle().unwrap_err();
-        assert_eq!(faults, [Fault::new("--set", "shut_down.spread: the spread is longer than the deadline")]);
+        let faults = sources.load().unwrap_err();
+        assert_eq!(
+            faults,
+            [Fault::new("--set", "shut_down.spread: shut_down.spread must not be longer than shut_down.deadline")]
+        );
     }
 
     #[test]
-    fn names_in_the_environment_that_are_nearly_right_are_told() {
+    fn misspelled_names_in_the_environment_are_reported() {
         let names = [
             "BOOKEND_LIMITS_MAX_BODDY",
             "BOOKEND_LISTEN",
@@ -233,7 +236,7 @@ mod tests {
         ];
         let environment = environment(&names.map(|name| (name, "x")));
         let sources = Sources { environment, ..Sources::default() };
-        let mistaken: Vec<_> = sources.mistaken().collect();
-        assert_eq!(mistaken, [("BOOKEND_LIMITS_MAX_BODDY", "BOOKEND_LIMITS_MAX_BODY".to_owned())]);
+        let misspelled: Vec<_> = sources.misspelled().collect();
+        assert_eq!(misspelled, [("BOOKEND_LIMITS_MAX_BODDY", "BOOKEND_LIMITS_MAX_BODY".to_owned())]);
     }
 }

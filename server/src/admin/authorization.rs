@@ -1,7 +1,7 @@
-//! Who may ask what.
+//! Authorization of requests.
 //!
-//! A browser on this machine reaches the listener, too: whatever page it shows must not. Such a page cannot choose Host,
-//! cannot leave out Origin where it matters, and cannot post JSON to somebody else without being asked first.
+//! A browser on this machine can reach the service, but the pages that it shows must not. A page cannot choose Host, cannot
+//! omit Origin where it matters, and cannot post JSON to another origin without a preflight request.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,26 +13,26 @@ use super::answer::Refusal;
 use super::{AdminRules, Reach};
 use crate::access::{Access, Grant, Right};
 
-/// What is needed to have an answer.
+/// What a request requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
-    /// Nothing: it tells next to nothing.
-    Nothing,
-    /// To be on this machine: it tells numbers.
-    Presence,
-    /// A token, or a Unix socket: it tells who is here, or changes something.
-    Trust,
+pub(super) enum Requirement {
+    /// Nothing: the answer reveals almost nothing.
+    None,
+    /// To come from this machine: the answer contains numbers.
+    ThisMachine,
+    /// A token, or a Unix socket: the answer names members, or the request changes something.
+    Operator,
 }
 
-/// Who asks.
+/// Who makes a request.
 pub(super) enum Operator {
-    /// Nobody knows who.
+    /// Unknown.
     Anyone,
-    /// Whom the permissions of the Unix socket have let in.
+    /// A user that the permissions of the Unix socket admit.
     Socket,
-    /// Who has the token of `admin.token_file`.
+    /// A client with the token of `admin.token_file`.
     TokenFile,
-    /// Who has a token with the right [`Right::Admin`].
+    /// A client with a token that has [`Right::Admin`].
     Token(Grant),
 }
 
@@ -47,31 +47,32 @@ impl fmt::Display for Operator {
     }
 }
 
-/// Is the request made by whom it seems to be?
-pub(super) fn check_sender(uri: &Uri, headers: &HeaderMap, reach: Reach, rules: &AdminRules) -> Result<(), Refusal> {
+/// Checks that no page of another origin makes the request.
+pub(super) fn check_origin(uri: &Uri, headers: &HeaderMap, reach: Reach, rules: &AdminRules) -> Result<(), Refusal> {
     if uri.authority().is_some() {
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, "bad-request", "this is no proxy"));
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "bad-request", "this is not a proxy"));
     }
     let host = text(headers, &header::HOST)?.unwrap_or_default();
-    // No browser speaks to a Unix socket, and there is no name to come by.
+    // No browser connects to a Unix socket, and a Unix socket has no host name.
     if reach != Reach::Unix && !is_own(host, &rules.hosts) {
-        let detail = "Host is to be an IP address, localhost, or one of admin.hosts";
+        let detail = "Host must be an IP address, localhost, or one of admin.hosts";
         return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", detail));
     }
-    let elsewhere = Refusal::new(StatusCode::FORBIDDEN, "forbidden", "a page from elsewhere asks");
+    let other_origin =
+        Refusal::new(StatusCode::FORBIDDEN, "forbidden", "the request comes from a page of another origin");
     match text(headers, &header::ORIGIN)? {
-        Some(origin) if origin.strip_prefix("http://") != Some(host) => return Err(elsewhere),
+        Some(origin) if origin.strip_prefix("http://") != Some(host) => return Err(other_origin),
         _ => {}
     }
     match text(headers, &HeaderName::from_static("sec-fetch-site"))? {
         None | Some("same-origin" | "none") => Ok(()),
-        Some(_) => Err(elsewhere),
+        Some(_) => Err(other_origin),
     }
 }
 
-/// Who it is that came so, with this token or without, if they may have the answer.
-pub(super) fn check_right(
-    need: Need,
+/// Who makes the request, if that meets the requirement.
+pub(super) fn authorize(
+    requirement: Requirement,
     headers: &HeaderMap,
     reach: Reach,
     rules: &AdminRules,
@@ -85,18 +86,18 @@ pub(super) fn check_right(
         let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
         let operator =
             if scheme.eq_ignore_ascii_case("bearer") { holder(token.trim().as_bytes(), rules, access) } else { None };
-        return operator.map_or_else(|| wrong("the token is wrong, or does not allow it"), Ok);
+        return operator.map_or_else(|| wrong("the token is wrong, or does not allow this"), Ok);
     }
-    match (need, reach) {
-        (Need::Nothing, _) | (Need::Presence, Reach::Loopback) => Ok(Operator::Anyone),
+    match (requirement, reach) {
+        (Requirement::None, _) | (Requirement::ThisMachine, Reach::Loopback) => Ok(Operator::Anyone),
         _ if rules.token.is_none() && !access.has_operators() => {
-            wrong("without admin.token_file and a token with the right admin this is answered on a Unix socket only")
+            wrong("this needs a Unix socket, admin.token_file, or a token with the right admin")
         }
         _ => wrong("a token is needed: Authorization: Bearer TOKEN"),
     }
 }
 
-/// Whose token that is, if it lets one control the hub.
+/// The holder of a token that allows to control the hub.
 fn holder(token: &[u8], rules: &AdminRules, access: &Access) -> Option<Operator> {
     if rules.token.as_ref().is_some_and(|known| known.is(token)) {
         return Some(Operator::TokenFile);
@@ -104,8 +105,8 @@ fn holder(token: &[u8], rules: &AdminRules, access: &Access) -> Option<Operator>
     access.check(token).filter(|grant| grant.may_everywhere(Right::Admin)).map(Operator::Token)
 }
 
-/// Is it JSON? No form can send that, and no page to another host without being asked whether it may.
-pub(super) fn check_content(headers: &HeaderMap) -> Result<(), Refusal> {
+/// Checks that the body is JSON. A form cannot send JSON, and a page of another origin only after a preflight request.
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let content = text(headers, &header::CONTENT_TYPE)?.unwrap_or_default();
     let media = content.split(';').next().unwrap_or_default().trim();
     match media.eq_ignore_ascii_case("application/json") {
@@ -113,23 +114,23 @@ pub(super) fn check_content(headers: &HeaderMap) -> Result<(), Refusal> {
         false => Err(Refusal::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media-type",
-            "Content-Type is to be application/json",
+            "Content-Type must be application/json",
         )),
     }
 }
 
-/// The one value of a header.
+/// The only value of a header.
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().map(|value| value.to_str());
     match (value, values.next()) {
         (None, _) => Ok(None),
         (Some(Ok(value)), None) => Ok(Some(value)),
-        _ => Err(Refusal::new(StatusCode::BAD_REQUEST, "bad-request", format!("{name} is to be one text"))),
+        _ => Err(Refusal::new(StatusCode::BAD_REQUEST, "bad-request", format!("{name} must have one value, in ASCII"))),
     }
 }
 
-/// `HOST` or `HOST:PORT`, where HOST is no name that somebody else can lead here.
+/// Is it `HOST` or `HOST:PORT`, where HOST is an address or a name that nobody else can make resolve to this machine?
 fn is_own(host: &str, known: &[String]) -> bool {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !name.is_empty() && !port.contains(']') => (name, Some(port)),
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_addresses_localhost_and_known_names_are_ours() {
+    fn only_addresses_localhost_and_known_names_are_own_hosts() {
         let known = ["hub.example".to_owned()];
         for host in [
             "127.0.0.1",

@@ -1,16 +1,16 @@
-//! What an operator can order, as it is posted.
+//! The bodies of requests.
 
 use bookend::is_disturbing;
 use serde::Deserialize;
 
 use crate::hub::Target;
 
-/// The longest text, in bytes: however it is converted and escaped, it fits into the shortest `max body`.
+/// The longest text, in bytes. However it is converted and escaped, it fits into the smallest `max body`.
 const MAX_TEXT: usize = 280;
-/// The longest reason, in bytes, so that a CLOSE can carry it behind its name.
+/// The longest reason, in bytes. CLOSE has room for it after the name of the code.
 const MAX_REASON: usize = 100;
 
-/// Somebody is to go.
+/// Close a connection.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Kick {
@@ -19,27 +19,27 @@ pub(super) struct Kick {
     reason: Option<String>,
 }
 
-/// Something is to be said by the hub itself.
+/// Send a message from the hub itself.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Say {
-    /// All rooms if there is none.
+    /// `None` for all rooms.
     pub(super) room: Option<String>,
     text: String,
 }
 
-/// An order that needs no words.
+/// A request without arguments.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Plain {}
+pub(super) struct NoArguments {}
 
 impl Kick {
-    /// Whom, and why.
-    pub(super) fn judged(&self) -> Result<(Target, &str), String> {
+    /// Which connection, and why.
+    pub(super) fn validate(&self) -> Result<(Target, &str), String> {
         let target = match (self.connection, self.member) {
             (Some(connection), None) => Target::Connection(connection),
             (None, Some(member)) => Target::Member(member),
-            _ => return Err("either connection or member is needed".into()),
+            _ => return Err("exactly one of connection and member is needed".into()),
         };
         let reason = self.reason.as_deref().unwrap_or("closed by an operator");
         line("reason", reason, MAX_REASON).map(|reason| (target, reason))
@@ -52,10 +52,10 @@ impl Say {
     }
 }
 
-/// Text that is a line for everybody.
-fn line<'a>(what: &str, text: &'a str, most: usize) -> Result<&'a str, String> {
-    match (1..=most).contains(&text.len()) && !text.chars().any(is_disturbing) {
+/// Checks that a text is a line.
+fn line<'a>(what: &str, text: &'a str, max: usize) -> Result<&'a str, String> {
+    match (1..=max).contains(&text.len()) && !text.chars().any(is_disturbing) {
         true => Ok(text),
-        false => Err(format!("{what} is 1 to {most} bytes without control characters")),
+        false => Err(format!("{what} must be 1 to {max} bytes without control characters")),
     }
 }

@@ -1,0 +1,131 @@
+//! The credentials of a client: what its token allows, and what it has been denied.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::{Access, Grant, LOBBY, Rights};
+use crate::hub::Hub;
+use crate::peer::Peer;
+
+/// A token is checked again at least this often: somebody may set the clock.
+const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// All times are since the connection was accepted.
+#[derive(Default)]
+pub(crate) struct Credentials {
+    token: Option<Box<Token>>,
+    denial: Option<Box<Denial>>,
+}
+
+struct Token {
+    grant: Grant,
+    /// When to check whether it has expired.
+    check_at: Option<Duration>,
+}
+
+/// Why a client is denied, and when it is closed for that.
+struct Denial {
+    reason: &'static str,
+    /// How long the answer is delayed.
+    delay: Duration,
+    due: Option<Duration>,
+}
+
+impl Credentials {
+    /// Accepts a token, or denies the client after a delay. A hub without tokens accepts everything.
+    pub(crate) fn authenticate(&mut self, token: &[u8], now: Duration, hub: &Hub, peer: &Peer) -> bool {
+        let access = hub.access();
+        match access.check(token) {
+            None if access.tokens() == 0 => true,
+            Some(grant) => {
+                tracing::info!(peer = peer.label(), token = grant.name(), "token-accepted");
+                let check_at = access.time_left(&grant).map(|left| next_check(now, left));
+                self.token = Some(Box::new(Token { grant, check_at }));
+                true
+            }
+            None => {
+                tracing::info!(peer = peer.label(), "token-refused");
+                hub.count_wrong_token(peer);
+                self.deny("the token is not valid", hub.config().token_delay);
+                false
+            }
+        }
+    }
+
+    /// The token that was accepted.
+    pub(crate) fn grant(&self) -> Option<&Grant> {
+        self.token.as_ref().map(|token| &token.grant)
+    }
+
+    /// What the client may do in a room.
+    pub(crate) fn rights_in(&self, room: &str, hub: &Hub, peer: &Peer) -> Rights {
+        match self.grant() {
+            Some(grant) => grant.rights_in(room),
+            None => hub.config().access.without_token(peer.is_certified()),
+        }
+    }
+
+    /// The room of a client that names none.
+    pub(crate) fn default_room(&self) -> Arc<str> {
+        self.grant().map_or(LOBBY, Grant::default_room).into()
+    }
+
+    // ---- expiry
+
+    /// When to check whether the token has expired.
+    pub(crate) fn check_at(&self) -> Option<Duration> {
+        self.token.as_ref()?.check_at
+    }
+
+    /// Checks the token again now: a reload may have changed when it expires.
+    pub(crate) fn check_again(&mut self, now: Duration) {
+        if let Some(token) = &mut self.token {
+            token.check_at = Some(now);
+        }
+    }
+
+    /// Has the token expired? A reload may have extended it.
+    pub(crate) fn is_expired(&mut self, now: Duration, access: impl FnOnce() -> Access) -> bool {
+        if self.check_at().is_none_or(|check_at| now < check_at) {
+            return false;
+        }
+        let Some(token) = &mut self.token else { return false };
+        let left = access().time_left(&token.grant);
+        token.check_at = left.map(|left| next_check(now, left));
+        left.is_some_and(|left| left.is_zero())
+    }
+
+    // ---- denial
+
+    pub(crate) fn deny(&mut self, reason: &'static str, delay: Duration) {
+        self.denial = Some(Box::new(Denial { reason, delay, due: None }));
+    }
+
+    pub(crate) fn is_denied(&self) -> bool {
+        self.denial.is_some()
+    }
+
+    /// Starts the delay of a denial.
+    pub(crate) fn schedule_denial(&mut self, now: Duration) {
+        if let Some(denial) = &mut self.denial {
+            denial.due.get_or_insert(now.saturating_add(denial.delay));
+        }
+    }
+
+    /// When the client is closed because it was denied.
+    pub(crate) fn denial_due(&self) -> Option<Duration> {
+        self.denial.as_ref()?.due
+    }
+
+    /// The reason of a denial whose delay is over, once.
+    pub(crate) fn take_due_denial(&mut self, now: Duration) -> Option<&'static str> {
+        if self.denial_due().is_none_or(|due| now < due) {
+            return None;
+        }
+        self.denial.take().map(|denial| denial.reason)
+    }
+}
+
+fn next_check(now: Duration, left: Duration) -> Duration {
+    now.saturating_add(left.min(MAX_CHECK_INTERVAL))
+}

@@ -1,0 +1,168 @@
+//! Membership: a client in a room.
+
+use std::sync::Arc;
+
+use bookend::{Code, Delivery, Payload, PresenceEvent};
+
+use crate::access::{Right, Rights};
+use crate::block::{Event, Payloads};
+use crate::clock::wall_clock;
+use crate::feed::Feed;
+use crate::hub::Hub;
+use crate::mailbox::Mailbox;
+use crate::rendition::{Change, MessageInfo, Rendered, Rendition};
+use crate::room::{Member, Resumed, Room};
+
+pub(crate) struct Membership {
+    rights: Rights,
+    name: Arc<str>,
+    feed: Feed,
+}
+
+/// How a client joins a room.
+pub(crate) struct JoinRequest<'a> {
+    pub(crate) room: &'a str,
+    pub(crate) name: Option<&'a str>,
+    /// The first part of the name that a member without a name gets; its number follows.
+    pub(crate) name_prefix: &'a str,
+    pub(crate) rendition: Rendition,
+    pub(crate) max_body: u32,
+    pub(crate) resume: Option<u64>,
+}
+
+impl Membership {
+    /// Joins a room. Returns the membership, WELCOME and the list of members, and whether the request to resume was
+    /// granted.
+    pub(super) fn join(
+        request: &JoinRequest<'_>,
+        rights: Rights,
+        hub: &Hub,
+        mailbox: &Arc<Mailbox>,
+    ) -> (Membership, Rendered, bool) {
+        let JoinRequest { rendition, max_body, .. } = *request;
+        let reads = rights.contain(Right::Read);
+        let resume = request.resume.filter(|_| reads);
+        let name = request.name.and_then(without_mark);
+        let make = |id| Member {
+            name: name.map_or_else(|| format!("{}-{id}", request.name_prefix).into(), Into::into),
+            rendition,
+            max_body,
+            reads,
+            mailbox: mailbox.clone(),
+        };
+        let (room, id, joined) = hub.join(request.room, make, resume);
+        let peer = mailbox.peer().label();
+        tracing::info!(peer, room = room.name(), member = id, name = &*joined.name, "join");
+
+        let mut out = Rendered::default();
+        rendition.welcome(id, joined.next_seq, &format!("welcome to {}", room.name()), &mut out);
+        if let Some(count) = joined.present.crowd {
+            rendition.crowd(count, room.name(), &mut out);
+        }
+        for (member, name) in &joined.present.members {
+            rendition.presence(*member, PresenceEvent::Here, name, &mut out);
+        }
+        let mut feed = Feed::new(room, id, rendition, max_body, joined.cursor);
+        if let (Some(after), Resumed::From(start, missed)) = (resume, joined.resumed) {
+            if missed.messages > 0 {
+                rendition.gap(missed.messages, &mut out);
+                feed.count_missed(missed.messages);
+                hub.counters().missed(missed.messages);
+            }
+            feed.replay(after, start);
+        }
+        let granted = joined.resumed != Resumed::Refused && resume == request.resume;
+        (Membership { rights, name: joined.name, feed }, out, granted)
+    }
+
+    pub(crate) fn room(&self) -> &Arc<Room> {
+        self.feed.room()
+    }
+
+    /// The number of the member.
+    pub(crate) fn id(&self) -> u32 {
+        self.feed.id()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn may_read(&self) -> bool {
+        self.rights.contain(Right::Read)
+    }
+
+    pub(crate) fn may_write(&self) -> bool {
+        self.rights.contain(Right::Write)
+    }
+
+    /// The feed, even if the member may not read.
+    pub(super) fn raw_feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// The feed of a member that may read.
+    pub(super) fn feed(&mut self) -> Option<&mut Feed> {
+        if self.may_read() { Some(&mut self.feed) } else { None }
+    }
+
+    /// Takes another name, or one like it. Returns what to write to the member itself, if the room does not notify it.
+    pub(super) fn rename(&mut self, wanted: &str) -> Option<Rendered> {
+        let (name, notified) = self.room().rename(self.id(), without_mark(wanted)?)?;
+        let before = std::mem::replace(&mut self.name, name);
+        if notified {
+            return None;
+        }
+        let mut out = Rendered::default();
+        self.feed.rendition().change(self.id(), &Change::Renamed(before), &self.name, 0, &mut out);
+        Some(out)
+    }
+
+    /// Renders from now on in this rendition.
+    pub(super) fn set_rendition(&mut self, rendition: Rendition) {
+        self.room().set_rendition(self.id(), rendition);
+        self.feed.set_rendition(rendition);
+    }
+
+    // ---- sending
+
+    /// The length of the body of the DELIVERY that carries the payload unconverted.
+    pub(crate) fn delivery_length(&self, payload: Payload<'_>) -> usize {
+        Delivery::FIXED_LENGTH + self.name.len() + payload.as_bytes().len()
+    }
+
+    /// Publishes messages to the room.
+    pub(super) fn publish(&self, payloads: Payloads) {
+        let event = Event::Messages { from: self.id(), name: self.name.clone(), time: wall_clock(), payloads };
+        self.room().publish(event);
+    }
+
+    /// Sends a private message.
+    pub(super) fn send_private(&self, to: u32, payload: Payload<'_>, limit: usize) -> Result<(), (Code, String)> {
+        let receiver =
+            self.room().member(to).ok_or_else(|| (Code::NO_SUCH_MEMBER, format!("no member {to} in the room")))?;
+        if !receiver.reads {
+            return Err((Code::POLICY, "the member has no right to read".into()));
+        }
+        let mut payloads = Payloads::default();
+        payloads.push(payload);
+        let mut out = Rendered::default();
+        for payload in payloads.iter() {
+            let info = MessageInfo { from: self.id(), to, seq: 0, time: wall_clock(), name: &self.name };
+            receiver.rendition.message(info, payload, &mut out);
+        }
+        self.room().counters().count_escapes(out.escapes);
+        if out.longest > receiver.max_body as usize {
+            return Err((Code::TOO_LONG, format!("the member accepts bodies of {} bytes", receiver.max_body)));
+        }
+        match receiver.mailbox.put(&out.bytes, limit) {
+            true => Ok(()),
+            false => Err((Code::TRY_LATER, "too many messages wait for the member, or it is leaving".into())),
+        }
+    }
+}
+
+/// A name without leading byte order marks, which would be lost in transit; `None` if nothing is left.
+fn without_mark(name: &str) -> Option<&str> {
+    Some(name.trim_start_matches('\u{FEFF}')).filter(|name| !name.is_empty())
+}

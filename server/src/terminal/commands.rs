@@ -1,0 +1,141 @@
+//! The commands of a terminal.
+
+use std::time::Duration;
+
+use bookend::{Line, MAX_LINE as MAX_NAME, Payload, Text, escaped};
+
+use super::{State, Terminal};
+use crate::client::Client;
+use crate::rendition::{LineEncoding, Rendition, displayed};
+
+/// How many members /who shows.
+const SHOWN: usize = 100;
+/// The window in which changes of name or room are counted.
+const CHANGE_WINDOW: Duration = Duration::from_secs(10);
+
+const NO_RIGHT_TO_WRITE: &str = "! policy: no right to write here";
+const HELP: [&str; 9] = [
+    "* /who: list who is here",
+    "* /name NAME: change your name to NAME",
+    "* /msg NAME TEXT: send TEXT to NAME alone",
+    "* /me TEXT: say what you do",
+    "* /join ROOM: move to another room",
+    "* /whoami: show your name, your room and your address",
+    "* /encoding ascii|utf-8: set what this terminal can show; other characters appear as \\u{hex}",
+    "* //TEXT: say /TEXT",
+    "* /quit: leave",
+];
+
+impl Terminal {
+    pub(super) fn command(&mut self, command: &str, client: &mut Client) {
+        let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
+        let rest = rest.trim();
+        match (word, rest) {
+            ("name" | "msg" | "me", _) if !client.may_write() => self.print(NO_RIGHT_TO_WRITE, client),
+            ("help", _) => HELP.iter().for_each(|line| self.print(line, client)),
+            ("who", _) => self.who(client),
+            ("quit", _) => self.quit(client),
+            ("name", name) => self.name(name, client),
+            ("msg", rest) => self.message(rest, client),
+            ("me", "") => self.print("! /me TEXT: TEXT is what you do", client),
+            ("me", action) => {
+                let text = format!("* {} {action}", client.name().unwrap_or_default());
+                self.post(&text, client);
+            }
+            ("join", room) => self.join_room(room, client),
+            ("whoami", _) => self.whoami(client),
+            ("encoding", "ascii" | "us-ascii") => self.set_encoding(LineEncoding::Ascii, "ascii", client),
+            ("encoding", "utf-8" | "utf8") => self.set_encoding(LineEncoding::Utf8, "utf-8", client),
+            ("encoding", _) => self.print("! /encoding ascii or /encoding utf-8", client),
+            _ => self.print(
+                "! there is no such command; /help lists all. To say a line that starts with /, type //",
+                client,
+            ),
+        }
+    }
+
+    pub(super) fn post(&self, text: &str, client: &mut Client) {
+        match client.may_write() {
+            true => client.post(Payload::Text(Text::utf8(text))),
+            false => self.print(NO_RIGHT_TO_WRITE, client),
+        }
+    }
+
+    fn name(&mut self, name: &str, client: &mut Client) {
+        match Line::new(name) {
+            Some(name) if self.may_change(client) => client.rename(name.as_str()),
+            Some(_) => self.too_many_changes(client),
+            None => self.print(&format!("! /name NAME: 1 to {MAX_NAME} bytes without control characters"), client),
+        }
+    }
+
+    fn join_room(&mut self, room: &str, client: &mut Client) {
+        match Line::new(room) {
+            Some(room) if client.room().is_some_and(|current| current.name() == room.as_str()) => {
+                self.print("! /join ROOM: you are there", client);
+            }
+            Some(room) if !client.may_enter(room.as_str()) => {
+                self.print("! policy: no right to this room", client);
+            }
+            Some(room) if self.may_change(client) => self.state = State::Moving(room),
+            Some(_) => self.too_many_changes(client),
+            None => self.print(&format!("! /join ROOM: 1 to {MAX_NAME} bytes without control characters"), client),
+        }
+    }
+
+    /// Counts a change of name or room. Everyone is notified of each, so there is a limit.
+    fn may_change(&mut self, client: &Client) -> bool {
+        while self.changes.front().is_some_and(|&at| self.now >= at.saturating_add(CHANGE_WINDOW)) {
+            self.changes.pop_front();
+        }
+        let may = self.changes.len() < client.hub().config().changes;
+        if may {
+            self.changes.push_back(self.now);
+        }
+        may
+    }
+
+    fn too_many_changes(&self, client: &mut Client) {
+        let (max, seconds) = (client.hub().config().changes, CHANGE_WINDOW.as_secs());
+        self.print(&format!("! rate: at most {max} times /name or /join in {seconds} seconds"), client);
+    }
+
+    fn whoami(&self, client: &mut Client) {
+        let (name, room) = (client.name().unwrap_or_default(), client.room());
+        let (room, here) = room.map_or(("no room", 0), |room| (room.name(), room.count()));
+        let text = format!("* you are {name} in {room} ({here} here), from {}", client.peer().label());
+        self.print(&text, client);
+    }
+
+    fn who(&self, client: &mut Client) {
+        let (names, here) = client.room().map(|room| room.member_names(SHOWN)).unwrap_or_default();
+        let more = if here > SHOWN { format!(", and {} more", here - SHOWN) } else { String::new() };
+        // A name with a comma must not look like two.
+        let names: Vec<_> = names.iter().map(|name| displayed(name).replace(',', "\\u{2c}")).collect();
+        self.print(&format!("* {here} here: {}{more}", names.join(", ")), client);
+    }
+
+    /// `NAME TEXT`. The name may contain blanks: the longest name of a member counts.
+    fn message(&self, rest: &str, client: &mut Client) {
+        let found = rest.rmatch_indices(' ').filter(|(at, _)| *at <= MAX_NAME).find_map(|(at, _)| {
+            Some((client.room()?.member_named(&rest[..at])?, &rest[..at], rest[at + 1..].trim_start()))
+        });
+        let Some((to, name, text)) = found.filter(|(_, _, text)| !text.is_empty()) else {
+            self.print("! /msg NAME TEXT: NAME must be a member of this room; /who lists them", client);
+            return;
+        };
+        match client.post_to(to, Payload::Text(Text::utf8(text))) {
+            Ok(()) => self.print(&format!("* to {name} alone: {}", escaped(text)), client),
+            Err((code, reason)) => {
+                client.count_error(code);
+                self.print(&format!("! {}: {reason}", code.name().unwrap_or_default()), client);
+            }
+        }
+    }
+
+    fn set_encoding(&mut self, encoding: LineEncoding, name: &str, client: &mut Client) {
+        self.encoding = encoding;
+        client.set_rendition(Rendition::Lines(encoding));
+        self.print(&format!("* lines are now sent in {name}"), client);
+    }
+}
