@@ -73,7 +73,7 @@ static unsigned digit(const char *word, size_t at) {
     return 0;
 }
 
-/* A word of hex, decoded in its own place: the bytes are never more than the digits. */
+/* Decodes a word of hex in place: there are never more bytes than digits. */
 static bookend_bytes unhex(char *word) {
     bookend_bytes bytes;
     size_t length = strlen(word), i;
@@ -81,7 +81,7 @@ static bookend_bytes unhex(char *word) {
     bytes.data = (const uint8_t *)word;
     bytes.length = 0;
     if (strcmp(word, "-") == 0) return bytes;
-    if (length % 2 != 0) refuse_request(word, "has half a byte");
+    if (length % 2 != 0) refuse_request(word, "has an odd number of hex digits");
     for (i = 0; i < length; i += 2) word[i / 2] = (char)(digit(word, i) << 4 | digit(word, i + 1));
     bytes.length = length / 2;
     return bytes;
@@ -91,11 +91,12 @@ static uint64_t number(const char *word, uint64_t most) {
     char *rest;
     unsigned long long value = strtoull(word, &rest, 10);
 
-    if (*word < '0' || *word > '9' || *rest != '\0' || value > most) refuse_request(word, "is not such a number");
+    if (*word < '0' || *word > '9' || *rest != '\0' || value > most)
+        refuse_request(word, "is not a number in the allowed range");
     return value;
 }
 
-/* Cuts the next word off `*line`; NULL behind the last. */
+/* Cuts the next word off `*line`; NULL after the last one. */
 static char *next_word(char **line, char separator) {
     char *word = *line, *space;
 
@@ -138,21 +139,21 @@ static void answer_frame(char *line, buffer *answer) {
     bookend_decoder decoder;
     bookend_frame frame;
     bookend_found found = BOOKEND_FOUND_MORE;
-    size_t come, used = 0;
+    size_t arrived, used = 0;
     bool bytewise;
     bookend_bytes input;
 
     bookend_decoder_init(&decoder, (uint32_t)number(need(&line, ' '), UINT32_MAX));
     bytewise = need_cut(&line);
     input = unhex(need(&line, ' '));
-    for (come = bytewise && input.length > 0 ? 1 : input.length; found != BOOKEND_FOUND_FAULT; come++) {
-        while ((found = bookend_decode(&decoder, input.data + used, come - used, &frame)) == BOOKEND_FOUND_FRAME) {
+    for (arrived = bytewise && input.length > 0 ? 1 : input.length; found != BOOKEND_FOUND_FAULT; arrived++) {
+        while ((found = bookend_decode(&decoder, input.data + used, arrived - used, &frame)) == BOOKEND_FOUND_FRAME) {
             say(answer, "%02x:%u:", frame.kind, frame.encoding);
             say_hex(answer, frame.body, frame.length);
             say(answer, " ");
             used += BOOKEND_OVERHEAD + (size_t)frame.length;
         }
-        if (come == input.length) break;
+        if (arrived == input.length) break;
     }
     if (found == BOOKEND_FOUND_FAULT)
         say_fault(answer, &decoder.error, true);
@@ -178,8 +179,8 @@ static void answer_encode(char *line, buffer *answer) {
     free(out);
 }
 
-/* UTF-8 takes at most 3 bytes for 2 of UTF-16, UTF-16 at most 2 for 1 of UTF-8. */
-static uint8_t *converted_room(size_t length) {
+/* UTF-8 takes at most 3 bytes for 2 of UTF-16, and UTF-16 at most 2 for 1 of UTF-8. */
+static uint8_t *conversion_buffer(size_t length) {
     return (uint8_t *)checked(malloc(2 * length + 4));
 }
 
@@ -193,7 +194,7 @@ static void answer_text(char *line, buffer *answer) {
         say(answer, "fault:bad-text:%zu", legal);
         return;
     }
-    out = converted_room(text.length);
+    out = conversion_buffer(text.length);
     (void)bookend_text_to_utf8(encoding, text.data + bom, text.length - bom, out, 2 * text.length, &written, NULL);
     say(answer, "ok ");
     say_hex(answer, out, written);
@@ -207,7 +208,7 @@ static void answer_encode_text(char *line, buffer *answer) {
     bookend_error error;
     size_t written;
 
-    out = converted_room(text.length);
+    out = conversion_buffer(text.length);
     if (bookend_text_from_utf8(encoding, text.data, text.length, out, 2 * text.length, &written, &error) !=
         BOOKEND_OK) {
         say_fault(answer, &error, true);
@@ -257,7 +258,7 @@ static void say_payload(buffer *answer, const char *name, const bookend_message 
         say_hex(answer, payload.data, payload.length);
         return;
     }
-    out = converted_room(payload.length);
+    out = conversion_buffer(payload.length);
     (void)bookend_text_to_utf8(message->encoding, payload.data, payload.length, out, 2 * payload.length, &written,
                                NULL);
     say_hex(answer, out, written);
@@ -335,7 +336,7 @@ static void answer_message(char *line, buffer *answer) {
     say_fields(answer, &message);
     out = (uint8_t *)checked(malloc(body.length + BOOKEND_OVERHEAD));
     say(answer, " wire=");
-    /* What may be received and may not be sent: in UTF-16, U+FFFE behind a byte order mark (R5.15). */
+    /* In UTF-16, U+FFFE after a byte order mark may be received but not sent (R5.15). */
     if (bookend_message_encode(&message, out, body.length + BOOKEND_OVERHEAD, &written, &error) != BOOKEND_OK)
         say_fault(answer, &error, true);
     else
@@ -348,7 +349,7 @@ static void answer_message(char *line, buffer *answer) {
 typedef struct run {
     bookend_session session;
     uint64_t now;
-    buffer input; /* come and not yet used */
+    buffer input; /* received and not yet used */
     size_t used;
     buffer *answer;
     bool silent; /* nothing has happened in this step */
@@ -378,7 +379,7 @@ static void say_output_frame(run *run, const bookend_frame *frame) {
         happened(run, "hello");
         return;
     }
-    if (bookend_message_parse(frame, &message, NULL) != BOOKEND_OK) refuse_request("output", "is no message");
+    if (bookend_message_parse(frame, &message, NULL) != BOOKEND_OK) refuse_request("output", "is not a message");
     switch (frame->kind) {
     case BOOKEND_KIND_PING: happened(run, "ping"); break;
     case BOOKEND_KIND_PONG:
@@ -395,12 +396,12 @@ static void say_output_frame(run *run, const bookend_frame *frame) {
         say(run->answer, "%u:", message.code);
         say_reason_name(run->answer, &message);
         break;
-    default: break; /* what the application sends is told as `sent` */
+    default: break; /* a message of the application is reported as `sent` */
     }
 }
 
-/* Takes the output, so that there is always room; tells of the session's own frames. */
-static void take_output(run *run, bool tell) {
+/* Takes the output, so that there is always room; `report` prints the session's own frames. */
+static void take_output(run *run, bool report) {
     bookend_decoder decoder;
     bookend_frame frame;
     size_t length, at = 0;
@@ -408,7 +409,7 @@ static void take_output(run *run, bool tell) {
 
     bookend_decoder_init(&decoder, BOOKEND_LENGTH_MAX);
     while (bookend_decode(&decoder, out + at, length - at, &frame) == BOOKEND_FOUND_FRAME) {
-        if (tell) say_output_frame(run, &frame);
+        if (report) say_output_frame(run, &frame);
         at += BOOKEND_OVERHEAD + (size_t)frame.length;
     }
     if (at != length) refuse_request("output", "is not whole frames");
@@ -470,7 +471,7 @@ static void send_one(run *run, char *step) {
     body = unhex(need(&step, ':'));
     frame.body = body.data;
     frame.length = (uint32_t)body.length;
-    /* A frame that says nothing sound is refused before it gets to the session; its kind is the session's business. */
+    /* An illegal frame is refused before it reaches the session; an unknown kind is judged by the session. */
     fault = bookend_message_parse(&frame, &message, &error);
     if (fault == BOOKEND_OK || fault == BOOKEND_FAULT_UNKNOWN_KIND)
         fault = bookend_session_send(&run->session, &message, run->now, &error);
@@ -488,9 +489,9 @@ static void step(run *run, char *words, bool bytewise) {
         receive(run, unhex(need(&words, ':')), bytewise);
     } else if (strcmp(verb, "time") == 0) {
         run->now = number(need(&words, ':'), UINT64_MAX);
-        event = bookend_session_time(&run->session, run->now);
+        event = bookend_session_tick(&run->session, run->now);
     } else if (strcmp(verb, "eof") == 0) {
-        event = bookend_session_eof(&run->session, run->now);
+        event = bookend_session_end_of_stream(&run->session, run->now);
     } else if (strcmp(verb, "send") == 0) {
         send_one(run, words);
     } else if (strcmp(verb, "close") == 0) {
