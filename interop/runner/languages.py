@@ -77,10 +77,11 @@ class Language:
 def c_build(name: str, compiler: Sequence[str], suffix: str = "", libraries: Sequence[str] = ()) -> Tuple[Tuple[str, ...], ...]:
     """The commands that build the adapter and the chat peer in C, into a folder of that name."""
     folder = f"interop/build/{name}"
+    adapter = ("interop/c/adapter.c", "interop/c/adapter_session.c", "interop/c/adapter_words.c")
     chat = ("interop/c/chat.c", "interop/c/net.c", "interop/c/show.c")
     return (
         ("mkdir", "-p", folder),
-        (*compiler, *C_FLAGS, f"{folder}/bookend-adapter{suffix}", "interop/c/adapter.c", *C_LIBRARY),
+        (*compiler, *C_FLAGS, f"{folder}/bookend-adapter{suffix}", *adapter, *C_LIBRARY),
         (*compiler, *C_FLAGS, f"{folder}/bookend-chat{suffix}", *chat, *C_LIBRARY, *libraries),
     )
 
