@@ -1,4 +1,4 @@
-"""Runs the own tests of every peer."""
+"""Runs every peer's own tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ Print = Callable[[str], None]
 
 
 def run(table: Table, only: Collection[str], say: Print = print) -> None:
-    """The tests of each language, or of those of `only`: how many of their commands passed; of one that fails, all it said."""
+    """Runs the tests of each language, or of those in `only`. Counts the commands that passed and prints the output of one
+    that failed."""
     for language in LANGUAGES:
         if only and language.name not in only:
             continue
@@ -33,7 +34,7 @@ def run(table: Table, only: Collection[str], say: Print = print) -> None:
 
 
 def passed(language: Language, say: Print) -> int:
-    """How many commands passed before the first that did not."""
+    """The number of commands that passed before the first failure."""
     for number, command in enumerate(language.tests):
         failure = failure_of(command_of(command), {**os.environ, **language.environment})
         if failure is not None:
@@ -43,7 +44,7 @@ def passed(language: Language, say: Print) -> int:
 
 
 def failure_of(command: Sequence[str], environment: Mapping[str, str]) -> Optional[str]:
-    """What a command said before it failed, or None if it did not."""
+    """The output of a command that failed, or None if it passed."""
     try:
         done = subprocess.run(
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIME_LIMIT
