@@ -21,17 +21,17 @@ static void answer_frame(char *line, buffer *answer) {
     input = unhex(need(&line, ' '));
     for (arrived = bytewise && input.length > 0 ? 1 : input.length; found != BOOKEND_FOUND_FAULT; arrived++) {
         while ((found = bookend_decode(&decoder, input.data + used, arrived - used, &frame)) == BOOKEND_FOUND_FRAME) {
-            say(answer, "%02x:%u:", frame.kind, frame.encoding);
-            say_hex(answer, frame.body, frame.length);
-            say(answer, " ");
+            append_text(answer, "%02x:%u:", frame.kind, frame.encoding);
+            append_hex(answer, frame.body, frame.length);
+            append_text(answer, " ");
             used += BOOKEND_OVERHEAD + (size_t)frame.length;
         }
         if (arrived == input.length) break;
     }
     if (found == BOOKEND_FOUND_FAULT)
-        say_fault(answer, &decoder.error, true);
+        append_fault(answer, &decoder.error, true);
     else
-        say(answer, used == input.length ? "end" : "more");
+        append_text(answer, used == input.length ? "end" : "more");
 }
 
 static void answer_encode(char *line, buffer *answer) {
@@ -47,8 +47,8 @@ static void answer_encode(char *line, buffer *answer) {
     frame.body = body.data;
     out = (uint8_t *)checked(malloc(body.length + BOOKEND_OVERHEAD));
     length = bookend_frame_encode(&frame, out, body.length + BOOKEND_OVERHEAD);
-    say(answer, "ok ");
-    say_hex(answer, out, length);
+    append_text(answer, "ok ");
+    append_hex(answer, out, length);
     free(out);
 }
 
@@ -64,14 +64,14 @@ static void answer_text(char *line, buffer *answer) {
     size_t bom = bookend_text_bom(encoding, text.data, text.length), written;
 
     if (legal < text.length) {
-        say(answer, "fault:bad-text:%zu", legal);
+        append_text(answer, "fault:bad-text:%zu", legal);
         return;
     }
     out = conversion_buffer(text.length);
     (void)bookend_text_to_utf8(encoding, text.data + bom, text.length - bom, out, 2 * text.length, &written, NULL);
-    say(answer, "ok ");
-    say_hex(answer, out, written);
-    say(answer, bom > 0 ? " bom" : " nobom");
+    append_text(answer, "ok ");
+    append_hex(answer, out, written);
+    append_text(answer, bom > 0 ? " bom" : " nobom");
     free(out);
 }
 
@@ -84,18 +84,18 @@ static void answer_encode_text(char *line, buffer *answer) {
     out = conversion_buffer(text.length);
     if (bookend_text_from_utf8(encoding, text.data, text.length, out, 2 * text.length, &written, &error) !=
         BOOKEND_OK) {
-        say_fault(answer, &error, true);
+        append_fault(answer, &error, true);
     } else {
-        say(answer, "ok ");
-        say_hex(answer, out, written);
+        append_text(answer, "ok ");
+        append_hex(answer, out, written);
     }
     free(out);
 }
 
-static void say_option(buffer *answer, const char *name, bookend_bytes value) {
+static void append_option(buffer *answer, const char *name, bookend_bytes value) {
     if (value.data == NULL) return;
-    say(answer, " %s=", name);
-    say_hex(answer, value.data, value.length);
+    append_text(answer, " %s=", name);
+    append_hex(answer, value.data, value.length);
 }
 
 static void answer_hello(char *line, buffer *answer) {
@@ -107,80 +107,81 @@ static void answer_hello(char *line, buffer *answer) {
 
     if (bookend_hello_parse(body.data, body.length, &hello, &error) != BOOKEND_OK ||
         bookend_hello_encode(&hello, wire, sizeof wire, &written, &error) != BOOKEND_OK) {
-        say_fault(answer, &error, false);
+        append_fault(answer, &error, false);
         return;
     }
-    say(answer, "ok major=%u minor=%u accepted=%02x preferred=%u max-body=%" PRIu32 " keepalive=%u features=%u",
-        hello.major, hello.minor, hello.accepted, hello.preferred, hello.max_body, hello.keepalive, hello.features);
-    say_option(answer, "name", hello.name);
-    say_option(answer, "room", hello.room);
-    say_option(answer, "token", hello.token);
-    if (hello.has_resume) say(answer, " resume=%" PRIu64, hello.resume);
-    say_option(answer, "software", hello.software);
-    say(answer, " wire=");
-    say_hex(answer, wire, written);
+    append_text(answer, "ok major=%u minor=%u accepted=%02x preferred=%u max-body=%" PRIu32 " keepalive=%u features=%u",
+                hello.major, hello.minor, hello.accepted, hello.preferred, hello.max_body, hello.keepalive, hello.features);
+    append_option(answer, "name", hello.name);
+    append_option(answer, "room", hello.room);
+    append_option(answer, "token", hello.token);
+    if (hello.has_resume) append_text(answer, " resume=%" PRIu64, hello.resume);
+    append_option(answer, "software", hello.software);
+    append_text(answer, " wire=");
+    append_hex(answer, wire, written);
 }
 
-static void say_payload(buffer *answer, const char *name, const bookend_message *message) {
+static void append_payload(buffer *answer, const char *name, const bookend_message *message) {
     bookend_bytes payload = message->payload;
     uint8_t *out;
     size_t written;
 
-    say(answer, " %s=", name);
+    append_text(answer, " %s=", name);
     if (message->encoding == BOOKEND_BINARY) {
-        say_hex(answer, payload.data, payload.length);
+        append_hex(answer, payload.data, payload.length);
         return;
     }
     out = conversion_buffer(payload.length);
     (void)bookend_text_to_utf8(message->encoding, payload.data, payload.length, out, 2 * payload.length, &written,
                                NULL);
-    say_hex(answer, out, written);
+    append_hex(answer, out, written);
     free(out);
 }
 
-static void say_fields(buffer *answer, const bookend_message *message) {
+static void append_fields(buffer *answer, const bookend_message *message) {
     switch (message->kind) {
     case BOOKEND_KIND_MESSAGE:
-        say(answer, "MESSAGE");
-        say_payload(answer, "payload", message);
+        append_text(answer, "MESSAGE");
+        append_payload(answer, "payload", message);
         break;
     case BOOKEND_KIND_REQUEST:
     case BOOKEND_KIND_REPLY:
-        say(answer, "%s id=%" PRIu32, message->kind == BOOKEND_KIND_REQUEST ? "REQUEST" : "REPLY", message->id);
-        say_payload(answer, "payload", message);
+        append_text(answer, "%s id=%" PRIu32, message->kind == BOOKEND_KIND_REQUEST ? "REQUEST" : "REPLY", message->id);
+        append_payload(answer, "payload", message);
         break;
     case BOOKEND_KIND_ERROR:
-        say(answer, "ERROR id=%" PRIu32 " frame=%" PRIu32 " code=%u", message->id, message->frame, message->code);
-        say_payload(answer, "reason", message);
+        append_text(answer, "ERROR id=%" PRIu32 " frame=%" PRIu32 " code=%u", message->id, message->frame,
+                    message->code);
+        append_payload(answer, "reason", message);
         break;
     case BOOKEND_KIND_PING:
     case BOOKEND_KIND_PONG:
-        say(answer, message->kind == BOOKEND_KIND_PING ? "PING" : "PONG");
-        say_payload(answer, "payload", message);
+        append_text(answer, message->kind == BOOKEND_KIND_PING ? "PING" : "PONG");
+        append_payload(answer, "payload", message);
         break;
     case BOOKEND_KIND_CLOSE:
-        say(answer, "CLOSE code=%u", message->code);
-        say_payload(answer, "reason", message);
+        append_text(answer, "CLOSE code=%u", message->code);
+        append_payload(answer, "reason", message);
         break;
     case BOOKEND_KIND_WELCOME:
-        say(answer, "WELCOME member=%" PRIu32 " seq=%" PRIu64, message->member, message->seq);
-        say_payload(answer, "greeting", message);
+        append_text(answer, "WELCOME member=%" PRIu32 " seq=%" PRIu64, message->member, message->seq);
+        append_payload(answer, "greeting", message);
         break;
     case BOOKEND_KIND_PRESENCE:
-        say(answer, "PRESENCE member=%" PRIu32 " event=%u", message->member, message->event);
-        say_payload(answer, "name", message);
+        append_text(answer, "PRESENCE member=%" PRIu32 " event=%u", message->member, message->event);
+        append_payload(answer, "name", message);
         break;
     case BOOKEND_KIND_POST:
-        say(answer, "POST to=%" PRIu32, message->to);
-        say_payload(answer, "payload", message);
+        append_text(answer, "POST to=%" PRIu32, message->to);
+        append_payload(answer, "payload", message);
         break;
     case BOOKEND_KIND_DELIVERY:
-        say(answer, "DELIVERY from=%" PRIu32 " to=%" PRIu32 " seq=%" PRIu64 " time=%" PRIu64 " name=", message->member,
-            message->to, message->seq, message->time);
-        say_hex(answer, message->name.data, message->name.length);
-        say_payload(answer, "payload", message);
+        append_text(answer, "DELIVERY from=%" PRIu32 " to=%" PRIu32 " seq=%" PRIu64 " time=%" PRIu64 " name=",
+                    message->member, message->to, message->seq, message->time);
+        append_hex(answer, message->name.data, message->name.length);
+        append_payload(answer, "payload", message);
         break;
-    default: say(answer, "GAP missed=%" PRIu64, message->missed); break;
+    default: append_text(answer, "GAP missed=%" PRIu64, message->missed); break;
     }
 }
 
@@ -198,22 +199,22 @@ static void answer_message(char *line, buffer *answer) {
     frame.body = body.data;
     frame.length = (uint32_t)body.length;
     if (bookend_message_parse(&frame, &message, &error) != BOOKEND_OK) {
-        say_fault(answer, &error, error.fault == BOOKEND_FAULT_BAD_TEXT);
+        append_fault(answer, &error, error.fault == BOOKEND_FAULT_BAD_TEXT);
         return;
     }
     if (message.kind >= 0x80) {
-        say(answer, "ignored");
+        append_text(answer, "ignored");
         return;
     }
-    say(answer, "ok ");
-    say_fields(answer, &message);
+    append_text(answer, "ok ");
+    append_fields(answer, &message);
     out = (uint8_t *)checked(malloc(body.length + BOOKEND_OVERHEAD));
-    say(answer, " wire=");
+    append_text(answer, " wire=");
     /* In UTF-16, U+FFFE after a byte order mark may be received but not sent (R5.15). */
     if (bookend_message_encode(&message, out, body.length + BOOKEND_OVERHEAD, &written, &error) != BOOKEND_OK)
-        say_fault(answer, &error, true);
+        append_fault(answer, &error, true);
     else
-        say_hex(answer, out + BOOKEND_HEADER, written - BOOKEND_OVERHEAD);
+        append_hex(answer, out + BOOKEND_HEADER, written - BOOKEND_OVERHEAD);
     free(out);
 }
 

@@ -20,11 +20,11 @@ void reserve(buffer *to, size_t more);
 /* Appends bytes, and a NUL that does not count. */
 void append(buffer *to, const void *bytes, size_t length);
 /* Appends at most 255 characters of formatted text. */
-void say(buffer *to, const char *format, ...);
+void append_text(buffer *to, const char *format, ...);
 /* Appends bytes in hex, `-` for none. */
-void say_hex(buffer *to, const uint8_t *bytes, size_t length);
+void append_hex(buffer *to, const uint8_t *bytes, size_t length);
 /* Appends `fault:NAME`, or `fault:NAME:OFFSET`. */
-void say_fault(buffer *answer, const bookend_error *error, bool with_offset);
+void append_fault(buffer *answer, const bookend_error *error, bool with_offset);
 
 /* Reports a request that is not one, and exits. */
 void refuse_request(const char *word, const char *why);

@@ -15,23 +15,23 @@ typedef struct run {
 } run;
 
 static void happened(run *run, const char *what) {
-    say(run->answer, "%s%s", run->silent ? "" : ",", what);
+    append_text(run->answer, "%s%s", run->silent ? "" : ",", what);
     run->silent = false;
 }
 
 /* The reason up to the first ':'. */
-static void say_reason_name(buffer *answer, const bookend_message *message) {
+static void append_reason_name(buffer *answer, const bookend_message *message) {
     uint8_t reason[2 * BOOKEND_REASON_MAX];
     size_t length = 0, name = 0;
 
     (void)bookend_text_to_utf8(message->encoding, message->payload.data, message->payload.length, reason, sizeof reason,
                                &length, NULL);
     while (name < length && reason[name] != ':') name++;
-    if (name == 0) say(answer, "-");
+    if (name == 0) append_text(answer, "-");
     append(answer, reason, name);
 }
 
-static void say_output_frame(run *run, const bookend_frame *frame) {
+static void append_output_frame(run *run, const bookend_frame *frame) {
     bookend_message message;
 
     if (frame->kind == BOOKEND_KIND_HELLO) {
@@ -43,17 +43,17 @@ static void say_output_frame(run *run, const bookend_frame *frame) {
     case BOOKEND_KIND_PING: happened(run, "ping"); break;
     case BOOKEND_KIND_PONG:
         happened(run, "pong:");
-        say_hex(run->answer, message.payload.data, message.payload.length);
+        append_hex(run->answer, message.payload.data, message.payload.length);
         break;
     case BOOKEND_KIND_ERROR:
         happened(run, "error:");
-        say(run->answer, "%" PRIu32 ":%" PRIu32 ":%u:", message.id, message.frame, message.code);
-        say_reason_name(run->answer, &message);
+        append_text(run->answer, "%" PRIu32 ":%" PRIu32 ":%u:", message.id, message.frame, message.code);
+        append_reason_name(run->answer, &message);
         break;
     case BOOKEND_KIND_CLOSE:
         happened(run, "close:");
-        say(run->answer, "%u:", message.code);
-        say_reason_name(run->answer, &message);
+        append_text(run->answer, "%u:", message.code);
+        append_reason_name(run->answer, &message);
         break;
     default: break; /* a message of the application is reported as `sent` */
     }
@@ -68,29 +68,29 @@ static void take_output(run *run, bool report) {
 
     bookend_decoder_init(&decoder, BOOKEND_LENGTH_MAX);
     while (bookend_decode(&decoder, out + at, length - at, &frame) == BOOKEND_FOUND_FRAME) {
-        if (report) say_output_frame(run, &frame);
+        if (report) append_output_frame(run, &frame);
         at += BOOKEND_OVERHEAD + (size_t)frame.length;
     }
     if (at != length) refuse_request("output", "is not whole frames");
     bookend_session_sent(&run->session, length, run->now);
 }
 
-static void say_event(run *run, bookend_event event, const bookend_message *message) {
+static void append_event(run *run, bookend_event event, const bookend_message *message) {
     const bookend_error *cause = &run->session.cause;
 
     if (event == BOOKEND_EVENT_MESSAGE && message->kind != BOOKEND_KIND_PONG) {
         happened(run, "got:");
-        say(run->answer, "%02x:", message->kind);
-        say_hex(run->answer, message->body.data, message->body.length);
+        append_text(run->answer, "%02x:", message->kind);
+        append_hex(run->answer, message->body.data, message->body.length);
     }
     if (event == BOOKEND_EVENT_ENDED) {
         happened(run, "end:");
         if (cause->fault == BOOKEND_FAULT_PEER_CLOSE)
-            say(run->answer, "peer-%u", cause->code);
+            append_text(run->answer, "peer-%u", cause->code);
         else if (cause->fault == BOOKEND_FAULT_UNNAMED)
-            say(run->answer, "%u", cause->code);
+            append_text(run->answer, "%u", cause->code);
         else
-            say(run->answer, "%s", bookend_fault_name(cause->fault));
+            append_text(run->answer, "%s", bookend_fault_name(cause->fault));
     }
 }
 
@@ -103,7 +103,7 @@ static void offer(run *run) {
         event = bookend_session_receive(&run->session, run->input.data + run->used, run->input.length - run->used,
                                         run->now, &used, &message);
         take_output(run, true);
-        say_event(run, event, &message);
+        append_event(run, event, &message);
         run->used += used;
     } while (event != BOOKEND_EVENT_NOTHING);
 }
@@ -130,13 +130,13 @@ static void send_one(run *run, char *step) {
     body = unhex(need(&step, ':'));
     frame.body = body.data;
     frame.length = (uint32_t)body.length;
-    /* An illegal frame is refused before it reaches the session; an unknown kind is judged by the session. */
+    /* An illegal frame is refused before it reaches the session; the session decides about an unknown kind. */
     fault = bookend_message_parse(&frame, &message, &error);
     if (fault == BOOKEND_OK || fault == BOOKEND_FAULT_UNKNOWN_KIND)
         fault = bookend_session_send(&run->session, &message, run->now, &error);
     take_output(run, false);
     happened(run, fault == BOOKEND_OK ? "sent" : "refused:");
-    if (fault != BOOKEND_OK) say(run->answer, "%s", bookend_fault_name(fault));
+    if (fault != BOOKEND_OK) append_text(run->answer, "%s", bookend_fault_name(fault));
 }
 
 static void step(run *run, char *words, bool bytewise) {
@@ -159,8 +159,8 @@ static void step(run *run, char *words, bool bytewise) {
         refuse_request(verb, "is not a step");
     }
     take_output(run, true);
-    say_event(run, event, NULL);
-    if (run->silent) say(run->answer, "-");
+    append_event(run, event, NULL);
+    if (run->silent) append_text(run->answer, "-");
 }
 
 void answer_session(char *line, buffer *answer) {
@@ -182,9 +182,9 @@ void answer_session(char *line, buffer *answer) {
                              capacity, 0) != BOOKEND_OK)
         refuse_request("own HELLO", "breaks a rule");
     take_output(&run, true);
-    if (run.silent) say(answer, "-");
+    if (run.silent) append_text(answer, "-");
     while ((words = next_word(&line, ' ')) != NULL) {
-        say(answer, " ");
+        append_text(answer, " ");
         step(&run, words, bytewise);
     }
     free(run.input.data);

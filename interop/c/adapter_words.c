@@ -28,7 +28,7 @@ void append(buffer *to, const void *bytes, size_t length) {
     to->data[to->length] = '\0';
 }
 
-void say(buffer *to, const char *format, ...) {
+void append_text(buffer *to, const char *format, ...) {
     char text[256];
     va_list arguments;
     int length;
@@ -39,7 +39,7 @@ void say(buffer *to, const char *format, ...) {
     append(to, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
 }
 
-void say_hex(buffer *to, const uint8_t *bytes, size_t length) {
+void append_hex(buffer *to, const uint8_t *bytes, size_t length) {
     static const char DIGITS[] = "0123456789abcdef";
     size_t i;
 
@@ -119,7 +119,7 @@ bool need_cut(char **line) {
     return strcmp(word, "bytes") == 0;
 }
 
-void say_fault(buffer *answer, const bookend_error *error, bool with_offset) {
-    say(answer, "fault:%s", bookend_fault_name(error->fault));
-    if (with_offset) say(answer, ":%" PRIu64, error->offset);
+void append_fault(buffer *answer, const bookend_error *error, bool with_offset) {
+    append_text(answer, "fault:%s", bookend_fault_name(error->fault));
+    if (with_offset) append_text(answer, ":%" PRIu64, error->offset);
 }

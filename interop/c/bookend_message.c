@@ -6,13 +6,13 @@
 
 enum { NAME_MAX_BYTES = 64, DELIVERY_FIXED = 25, EVENT_LAST = BOOKEND_CROWD };
 
-enum takes { NO_PAYLOAD, CONTROL, TEXT, ANY };
+enum payload_rule { NO_PAYLOAD, CONTROL, TEXT, ANY };
 
 /* The table in section 3. */
 static const struct layout {
     uint8_t kind;
     uint8_t fixed; /* bytes before the payload, or before DELIVERY's name */
-    enum takes payload;
+    enum payload_rule payload;
 } LAYOUTS[] = {
     {BOOKEND_KIND_MESSAGE, 0, ANY},
     {BOOKEND_KIND_REQUEST, 4, ANY},

@@ -154,7 +154,7 @@ void show_reason(FILE *to, uint16_t code, uint8_t encoding, bookend_bytes reason
     bookend_fault fault = bookend_code_fault(code);
 
     put_name(to, bookend_fault_name(fault), code);
-    fputs(": the other side says \"", to);
+    fputs(": the peer's reason is \"", to);
     show_text(to, encoding, reason);
     fprintf(to, "\"; %s\n", bookend_fault_advice(fault));
 }

@@ -39,7 +39,7 @@ class Examination(NamedTuple):
     environment: Mapping[str, str]
 
 
-def run(table: Table, only: Collection[str], ids: Collection[str], say: Print = print) -> None:
+def run(table: Table, only: Collection[str], ids: Collection[str], report: Print = print) -> None:
     """Tests the adapter of every language, or of those in `only`, with every case, or those in `ids`. Without `ids` it also
     tests the chat clients."""
     try:
@@ -70,7 +70,7 @@ def run(table: Table, only: Collection[str], ids: Collection[str], say: Print = 
         ]
     with ThreadPoolExecutor(CONCURRENT) as pool:
         for examination, outcome in zip(examinations, pool.map(examine, examinations)):
-            enter(table, examination, outcome, say)
+            enter(table, examination, outcome, report)
 
 
 def is_failure(reason: NotRun) -> bool:
@@ -89,7 +89,7 @@ def examine(examination: Examination) -> Outcome:
         return error
 
 
-def enter(table: Table, examination: Examination, outcome: Outcome, say: Print = print) -> None:
+def enter(table: Table, examination: Examination, outcome: Outcome, report: Print = print) -> None:
     """Adds a row to the table, with a cell for each group of cases or one for all, and prints the failed cases."""
     row = examination.row
     if isinstance(outcome, Exception):
@@ -108,11 +108,11 @@ def enter(table: Table, examination: Examination, outcome: Outcome, say: Print =
         total[1] += 1
     for group, (count, total_count) in totals.items():
         table.count(row, group, count, total_count)
-    print_failed(row, [case for case in cases if case["verdict"] in ("failed", "not-run")], say)
+    print_failed(row, [case for case in cases if case["verdict"] in ("failed", "not-run")], report)
     table.failed |= outcome.returncode != 0
 
 
-def print_failed(row: str, cases: List[Dict[str, Any]], say: Print) -> None:
+def print_failed(row: str, cases: List[Dict[str, Any]], report: Print) -> None:
     """Prints the failed cases and why they failed."""
     for case in cases[:SHOWN]:
         tags = " ".join(requirement["tag"] for requirement in case["requires"])
@@ -120,6 +120,6 @@ def print_failed(row: str, cases: List[Dict[str, Any]], say: Print) -> None:
         for name in ("how", "sent", "expected", "seen", "diagnosis", "fix"):
             if case[name] is not None:
                 lines.append(f"    {name}: {case[name][:SHOWN_CHARACTERS]}")
-        say("\n".join([*lines, ""]))
+        report("\n".join([*lines, ""]))
     if cases[SHOWN:]:
-        say(f"{row}: also {' '.join(case['id'] for case in cases[SHOWN:])}\n")
+        report(f"{row}: also {' '.join(case['id'] for case in cases[SHOWN:])}\n")

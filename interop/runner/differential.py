@@ -35,7 +35,7 @@ TIMES = (0, 1, 500, 999, 1_000, 1_001, 2_000, 4_999, 5_000, 5_001, 10_000, 30_00
 Print = Callable[[str], None]
 
 
-def run(table: Table, only: Collection[str], count: int, seed: int, say: Print = print) -> None:
+def run(table: Table, only: Collection[str], count: int, seed: int, report: Print = print) -> None:
     """Adds a row for each language: the number of answers equal to those of the first one."""
     languages = [language for language in LANGUAGES if not only or language.name in only or language is LANGUAGES[0]]
     running = []
@@ -58,7 +58,7 @@ def run(table: Table, only: Collection[str], count: int, seed: int, say: Print =
                 if not agree(one, other):
                     differing[language.name] += 1
                     if differing[language.name] <= SHOWN:
-                        say(f"{language.name} differs:\n    {request}\n    {first.name}: {one}\n    {language.name}: {other}\n")
+                        report(f"{language.name} differs:\n    {request}\n    {first.name}: {one}\n    {language.name}: {other}\n")
     for name, different in differing.items():
         table.count(name, f"as {first.name}", done - different, done)
 

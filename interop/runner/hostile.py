@@ -47,7 +47,7 @@ class Unanswered(Exception):
     """The hub did not answer as it must."""
 
 
-def run(table: Table, say: Print = print) -> None:
+def run(table: Table, report: Print = print) -> None:
     """Adds one row to the table: attacks answered correctly, by the layer of their vector."""
     try:
         command = build_hub()
@@ -67,7 +67,7 @@ def run(table: Table, say: Print = print) -> None:
                     carry_out(attack, hub)
                     passed += 1
                 except (Unanswered, OSError) as failure:
-                    say(f"hub: {attack.id}: {failure}\n")
+                    report(f"hub: {attack.id}: {failure}\n")
                 posted += 1
                 witness.send(frame(MESSAGE, 2, b"message %d" % posted))
             table.count("hub", f"bad {layer}", passed, len(attacks))

@@ -51,7 +51,7 @@ class Received(NamedTuple):
     content: str
 
 
-def run(table: Table, only: Collection[str], say: Print = print, build_hub: Callable[[], Sequence[str]] = build_hub) -> None:
+def run(table: Table, only: Collection[str], report: Print = print, build_hub: Callable[[], Sequence[str]] = build_hub) -> None:
     """Adds the live part to the table: a row for each receiver, a column for each sender."""
     try:
         hub = build_hub()
@@ -65,13 +65,13 @@ def run(table: Table, only: Collection[str], say: Print = print, build_hub: Call
         relay = Relay(start_hub(hub, stack))
         stack.callback(relay.close)
         try:
-            talk(table, peers, relay.address, stack, say)
+            talk(table, peers, relay.address, stack, report)
         except PeerFailed as reason:
-            say(f"live: {reason}\n")
+            report(f"live: {reason}\n")
             table.not_run("live", str(reason), failure=True)
 
 
-def talk(table: Table, peers: Sequence[Language], hub: Address, stack: ExitStack, say: Print) -> None:
+def talk(table: Table, peers: Sequence[Language], hub: Address, stack: ExitStack, report: Print) -> None:
     """All peers join, each posts everything, then the deliveries of each are compared."""
     posted = len(peers) * len(POSTS) + 1
     listeners = {
@@ -96,13 +96,13 @@ def talk(table: Table, peers: Sequence[Language], hub: Address, stack: ExitStack
             for preference, number in PREFERENCES.items():
                 received = [one for one in listeners[language.name, preference].deliveries() if one.sender == sender]
                 expected = [Received(sender, *expected_content(encoding, number)) for encoding in encodings_of(sender)]
-                passed += compare(f"{sender} to {language.name} ({preference})", expected, received, say)
+                passed += compare(f"{sender} to {language.name} ({preference})", expected, received, report)
                 total += len(expected)
             table.count(language.name, f"from {sender}", passed, total)
     for sender in senders:
         expected_lines = [line_of(encoding) for encoding in encodings_of(sender)]
         lines = terminal.lines_of(sender, len(expected_lines))
-        table.count(TERMINAL, f"from {sender}", compare(f"{sender} to {TERMINAL}", expected_lines, lines, say), len(expected_lines))
+        table.count(TERMINAL, f"from {sender}", compare(f"{sender} to {TERMINAL}", expected_lines, lines, report), len(expected_lines))
 
 
 def encodings_of(sender: str) -> List[int]:
@@ -110,11 +110,11 @@ def encodings_of(sender: str) -> List[int]:
     return [2] if sender == TERMINAL else list(POSTS)
 
 
-def compare(title: str, expected: Sequence[object], received: Sequence[object], say: Print) -> int:
+def compare(title: str, expected: Sequence[object], received: Sequence[object], report: Print) -> int:
     """How many are as expected; prints both lists if they differ."""
     passed = sum(1 for one, other in zip(expected, received) if one == other)
     if list(expected) != list(received):
-        say(f"live: {title}\n    expected: {list(expected)}\n    received: {list(received)}\n")
+        report(f"live: {title}\n    expected: {list(expected)}\n    received: {list(received)}\n")
         return min(passed, len(expected) - 1)
     return passed
 

@@ -16,7 +16,7 @@ TIME_LIMIT = 900.0
 Print = Callable[[str], None]
 
 
-def run(table: Table, only: Collection[str], say: Print = print) -> None:
+def run(table: Table, only: Collection[str], report: Print = print) -> None:
     """Runs the tests of each language, or of those in `only`. Counts the commands that passed and prints the output of one
     that failed."""
     for language in LANGUAGES:
@@ -28,17 +28,17 @@ def run(table: Table, only: Collection[str], say: Print = print) -> None:
             table.not_run(language.name, str(reason), failure=is_failure(reason))
             continue
         if language.tests:
-            table.count(language.name, "own tests", passed(language, say), len(language.tests))
+            table.count(language.name, "own tests", passed(language, report), len(language.tests))
         else:
             table.not_run(language.name, "no tests", failure=True)
 
 
-def passed(language: Language, say: Print) -> int:
+def passed(language: Language, report: Print) -> int:
     """The number of commands that passed before the first failure."""
     for number, command in enumerate(language.tests):
         failure = failure_of(command_of(command), {**os.environ, **language.environment})
         if failure is not None:
-            say(f"{language.name}: {' '.join(command)}\n{failure}\n")
+            report(f"{language.name}: {' '.join(command)}\n{failure}\n")
             return number
     return len(language.tests)
 

@@ -19,7 +19,7 @@ def tested(*tests: Tuple[str, ...]) -> Tuple[Table, List[str]]:
     table, printed = Table(), []  # type: Table, List[str]
     peer = Language("peer", folder="interop", tools=(), build=(), adapter=(), chat=(), tests=tests)
     with mock.patch.object(own, "LANGUAGES", (peer,)):
-        own.run(table, only=(), say=printed.append)
+        own.run(table, only=(), report=printed.append)
     return table, printed
 
 

@@ -220,7 +220,7 @@ class SessionCases(unittest.TestCase):
         ended = session.end_of_stream(5_000)[-1]
         assert isinstance(ended, End) and isinstance(ended.fault, Fault)
         self.assertEqual(ended.cause, "hello-timeout")
-        self.assertIn('it said "SSH-2.0-OpenSSH_9.2\\x0d\\x0a"', str(ended.fault))
+        self.assertIn('it sent "SSH-2.0-OpenSSH_9.2\\x0d\\x0a"', str(ended.fault))
 
     def test_the_peers_hello_is_reported(self) -> None:
         session = Session(Role.CLIENT, HUB)

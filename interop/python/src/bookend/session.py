@@ -388,7 +388,7 @@ class Session:
             actions.append(self._end)
 
     def _received_line(self) -> str:
-        return f"it said {quoted(bytes(self._line))}" if self._line else ""
+        return f"it sent {quoted(bytes(self._line))}" if self._line else ""
 
 
 def _code(fault: Fault) -> int:
