@@ -111,7 +111,8 @@ static void answer_hello(char *line, buffer *answer) {
         return;
     }
     append_text(answer, "ok major=%u minor=%u accepted=%02x preferred=%u max-body=%" PRIu32 " keepalive=%u features=%u",
-                hello.major, hello.minor, hello.accepted, hello.preferred, hello.max_body, hello.keepalive, hello.features);
+                hello.major, hello.minor, hello.accepted, hello.preferred, hello.max_body, hello.keepalive,
+                hello.features);
     append_option(answer, "name", hello.name);
     append_option(answer, "room", hello.room);
     append_option(answer, "token", hello.token);

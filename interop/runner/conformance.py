@@ -45,7 +45,7 @@ def run(table: Table, only: Collection[str], ids: Collection[str], report: Print
     try:
         tester = [*build_rust("bookend-client", "bookend"), "conform", "--json"]
     except NotRun as reason:
-        table.not_run("conform", str(reason), failure=is_failure(reason))
+        table.not_run("conform", str(reason), failure=reason.is_failure)
         return
     filters = [word for name in ids for word in ("--only", name)]
     built = []
@@ -56,7 +56,7 @@ def run(table: Table, only: Collection[str], ids: Collection[str], report: Print
             build(language)
             built.append(language)
         except NotRun as reason:
-            table.not_run(language.name, str(reason), failure=is_failure(reason))
+            table.not_run(language.name, str(reason), failure=reason.is_failure)
     examinations = [
         Examination(language.name, None, [*tester, *filters, "--timeout", ADAPTER_TIMEOUT, "--adapter", *command_of(language.adapter)], language.environment)
         for language in built
@@ -71,11 +71,6 @@ def run(table: Table, only: Collection[str], ids: Collection[str], report: Print
     with ThreadPoolExecutor(CONCURRENT) as pool:
         for examination, outcome in zip(examinations, pool.map(examine, examinations)):
             enter(table, examination, outcome, report)
-
-
-def is_failure(reason: NotRun) -> bool:
-    """Whether not running is a failure: always in CI, elsewhere unless a tool is missing."""
-    return not reason.lacking or os.environ.get("CI") == "true"
 
 
 def examine(examination: Examination) -> Outcome:

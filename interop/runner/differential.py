@@ -44,7 +44,7 @@ def run(table: Table, only: Collection[str], count: int, seed: int, report: Prin
             build(language)
             running.append(language)
         except NotRun as reason:
-            table.not_run(language.name, str(reason), failure=not reason.lacking or os.environ.get("CI") == "true")
+            table.not_run(language.name, str(reason), failure=reason.is_failure)
     first, *others = running
     differing: Dict[str, int] = {language.name: 0 for language in others}
     generated = generate(count, seed)

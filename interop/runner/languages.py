@@ -58,6 +58,11 @@ class NotRun(Exception):
         super().__init__(reason)
         self.lacking = lacking
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether not running is a failure: always in CI, elsewhere unless a tool is missing."""
+        return not self.lacking or os.environ.get("CI") == "true"
+
 
 @dataclass(frozen=True)
 class Language:

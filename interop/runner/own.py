@@ -6,7 +6,6 @@ import os
 import subprocess
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
-from conformance import is_failure
 from languages import LANGUAGES, ROOT, Language, NotRun, build, command_of
 from table import Table
 
@@ -25,7 +24,7 @@ def run(table: Table, only: Collection[str], report: Print = print) -> None:
         try:
             build(language)
         except NotRun as reason:
-            table.not_run(language.name, str(reason), failure=is_failure(reason))
+            table.not_run(language.name, str(reason), failure=reason.is_failure)
             continue
         if language.tests:
             table.count(language.name, "own tests", passed(language, report), len(language.tests))
