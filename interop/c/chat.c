@@ -1,6 +1,7 @@
 /* bookend-chat: posts the lines of standard input to a hub and prints what arrives. */
 #include "bookend.h"
 #include "net.h"
+#include "options.h"
 #include "show.h"
 
 #include <stdio.h>
@@ -8,15 +9,9 @@
 #include <string.h>
 
 enum {
-    MAX_BODY = 1 << 20,
     FIRST_READ = 1 << 14, /* initial size of the read buffer, bytes; it grows with what arrives */
     MAX_LINE = 1 << 20
 };
-
-static const char USAGE[] =
-    "usage: bookend-chat HOST:PORT [--name N] [--room R] [--encoding ascii|utf-8|utf-16be|utf-16le|as-sent]\n"
-    "                    [--count N] [--send-hex ENC HEX]... [--json]\n"
-    "Each line of input is posted to the room, and `/to ID text` to one member.\n";
 
 static const uint8_t BARRIER[] = {'e', 'n', 'd'};
 
@@ -26,30 +21,17 @@ typedef struct chat {
     uint8_t *in; /* bytes read and not yet used */
     size_t in_length, in_capacity;
 
-    bookend_message *sends; /* --send-hex, posted once joined */
-    size_t send_count, sent;
+    options options;
+    size_t sent; /* of `options.sends` */
     uint8_t *input; /* standard input; not yet posted from `input_start` on */
     size_t input_start, input_length;
     bool input_ended, line_too_long;
 
-    unsigned long count, deliveries; /* 0: until the input ends */
-    bool json, joined, barrier_sent, writing_ended;
+    unsigned long deliveries;
+    bool joined, barrier_sent, writing_ended;
     uint32_t member;
     int status; /* of the process */
 } chat;
-
-static void *checked(void *memory) {
-    if (memory == NULL) {
-        fputs("bookend-chat: out of memory\n", stderr);
-        exit(1);
-    }
-    return memory;
-}
-
-static void usage_error(const char *word, const char *why) {
-    fprintf(stderr, "bookend-chat: %s %s\n%s", word, why, USAGE);
-    exit(2);
-}
 
 /* Reports a fault that does not end the chat but makes it exit with 1. */
 static void report(chat *chat, const bookend_error *error) {
@@ -91,12 +73,12 @@ static void take_message(chat *chat, const bookend_message *message) {
     case BOOKEND_KIND_PONG: bookend_session_close(&chat->session, 1000, NULL, net_now()); return;
     default: break;
     }
-    if (chat->json)
+    if (chat->options.json)
         show_json(stdout, message);
     else
         show_plain(stdout, message, chat->member);
     if (fflush(stdout) != 0) exit(1); /* the reader of standard output is gone */
-    if (chat->count > 0 && chat->deliveries == chat->count)
+    if (chat->options.count > 0 && chat->deliveries == chat->options.count)
         bookend_session_close(&chat->session, 1000, NULL, net_now());
 }
 
@@ -110,10 +92,10 @@ static void report_end(chat *chat, const bookend_message *last) {
     } else if (cause->code != bookend_fault_code(BOOKEND_FAULT_NORMAL)) {
         chat->status = 1;
         show_reason(stderr, last->code, last->encoding, last->payload);
-    } else if (chat->deliveries < chat->count) {
+    } else if (chat->deliveries < chat->options.count) {
         chat->status = 1;
         fprintf(stderr, "normal (1000): closed after %lu of %lu deliveries; connect again\n", chat->deliveries,
-                chat->count);
+                chat->options.count);
     }
 }
 
@@ -263,15 +245,15 @@ static bool post_next_line(chat *chat) {
 static void post_all(chat *chat) {
     bookend_message ping;
 
-    while (chat->sent < chat->send_count && post(chat, &chat->sends[chat->sent])) {
+    while (chat->sent < chat->options.send_count && post(chat, &chat->options.sends[chat->sent])) {
         chat->sent++;
         /* After a failure the awaited deliveries would never arrive. */
         if (chat->status != 0) bookend_session_close(&chat->session, 1000, NULL, net_now());
         if (chat->session.state != BOOKEND_OPEN) return;
     }
-    if (chat->sent < chat->send_count) return;
+    if (chat->sent < chat->options.send_count) return;
     while (post_next_line(chat)) continue;
-    if (!chat->input_ended || input_waiting(chat) > 0 || chat->count > 0 || chat->barrier_sent) return;
+    if (!chat->input_ended || input_waiting(chat) > 0 || chat->options.count > 0 || chat->barrier_sent) return;
 
     /* Its PONG confirms that everything before it has been acted on. */
     memset(&ping, 0, sizeof ping);
@@ -351,151 +333,37 @@ static void talk(chat *chat) {
     write_some(chat);
 }
 
-/* ---- The command line ------------------------------------------------------------------------------------------ */
-
-static uint8_t encoding_named(const char *name) {
-    static const char *const NAMES[] = {"as-sent", "ascii", "utf-8", "utf-16be", "utf-16le"};
-    uint8_t i;
-
-    for (i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
-        if (strcmp(name, NAMES[i]) == 0) return i;
-    usage_error(name, "is not an encoding");
-    return 0;
-}
-
-static bookend_bytes bytes_of(const char *text) {
-    bookend_bytes bytes;
-
-    bytes.data = (const uint8_t *)text;
-    bytes.length = strlen(text);
-    return bytes;
-}
-
-static unsigned digit(const char *hex, char c) {
-    static const char DIGITS[] = "0123456789abcdefABCDEF";
-    const char *found = c == '\0' ? NULL : strchr(DIGITS, c);
-    unsigned value = found == NULL ? 0 : (unsigned)(found - DIGITS);
-
-    if (found == NULL) usage_error(hex, "is not hex");
-    return value < 16 ? value : value - 6;
-}
-
-static unsigned long number(const char *word, unsigned long least, unsigned long most) {
-    char *rest;
-    unsigned long value = strtoul(word, &rest, 10);
-
-    if (*word < '0' || *word > '9' || *rest != '\0' || value < least || value > most)
-        usage_error(word, "is not a number in the allowed range");
-    return value;
-}
-
-/* Checked before connecting: illegal text is a fault of this side. */
-static void add_send(chat *chat, const char *encoding, const char *hex) {
-    bookend_message *send;
-    size_t length = strlen(hex) / 2, i, legal;
-    uint8_t *bytes = (uint8_t *)checked(malloc(length + 1));
-    bookend_error error;
-
-    if (strlen(hex) % 2 != 0) usage_error(hex, "has an odd number of hex digits");
-    for (i = 0; i < length; i++) bytes[i] = (uint8_t)(digit(hex, hex[2 * i]) << 4 | digit(hex, hex[2 * i + 1]));
-    send = &chat->sends[chat->send_count++];
-    memset(send, 0, sizeof *send);
-    send->encoding = (uint8_t)number(encoding, 0, 4);
-    send->payload.data = bytes;
-    send->payload.length = length;
-    legal = send->encoding == BOOKEND_BINARY ? length : bookend_text_legal(send->encoding, bytes, length);
-    if (legal == length) return;
-    memset(&error, 0, sizeof error);
-    error.fault = BOOKEND_FAULT_BAD_TEXT;
-    error.code = bookend_fault_code(error.fault);
-    error.offset = legal;
-    error.found = bytes[legal];
-    error.wanted = send->encoding;
-    show_fault(stderr, &error);
-    exit(1);
-}
-
-static void take_options(chat *chat, bookend_hello *hello, int count, char **words) {
-    int i;
-
-    for (i = 0; i < count; i++) {
-        const char *word = words[i];
-        int values = strcmp(word, "--json") == 0 ? 0 : strcmp(word, "--send-hex") == 0 ? 2 : 1;
-
-        if (i + values >= count) usage_error(word, "needs a value");
-        if (strcmp(word, "--name") == 0)
-            hello->name = bytes_of(words[i + 1]);
-        else if (strcmp(word, "--room") == 0)
-            hello->room = bytes_of(words[i + 1]);
-        else if (strcmp(word, "--encoding") == 0)
-            hello->preferred = encoding_named(words[i + 1]);
-        else if (strcmp(word, "--count") == 0)
-            chat->count = number(words[i + 1], 1, 1000000000);
-        else if (strcmp(word, "--send-hex") == 0)
-            add_send(chat, words[i + 1], words[i + 2]);
-        else if (strcmp(word, "--json") == 0)
-            chat->json = true;
-        else
-            usage_error(word, "is not an option");
-        i += values;
-    }
-}
-
-static bool connect_to(chat *chat, char *address) {
-    char *colon = strrchr(address, ':'), *host = address;
-
-    if (colon == NULL || colon[1] == '\0') usage_error(address, "is not of the form HOST:PORT");
-    *colon = '\0';
-    if (*host == '[' && colon[-1] == ']') {
-        host++;
-        colon[-1] = '\0';
-    }
-    if (net_connect(&chat->net, host, colon + 1)) return true;
-    fprintf(stderr, "%s:%s: %s; does a hub listen there?\n", host, colon + 1, chat->net.problem);
-    return false;
-}
-
-static void free_all(chat *chat, uint8_t *out) {
-    size_t i;
-
-    for (i = 0; i < chat->send_count; i++) free((void *)chat->sends[i].payload.data);
-    free(chat->sends);
-    free(chat->input);
-    free(chat->in);
-    free(out);
-}
+/* ---- Main ------------------------------------------------------------------------------------------------------ */
 
 int main(int count, char **words) {
     size_t out_capacity = MAX_BODY + BOOKEND_OVERHEAD + BOOKEND_RESERVE;
-    uint8_t body[BOOKEND_HELLO_MAX], *out;
-    bookend_hello hello;
+    uint8_t *out = (uint8_t *)checked(malloc(out_capacity));
     bookend_error error;
     size_t written;
     chat chat;
 
-    if (count < 2 || words[1][0] == '-') usage_error("HOST:PORT", "is missing");
     memset(&chat, 0, sizeof chat);
-    chat.sends = (bookend_message *)checked(calloc((size_t)count, sizeof *chat.sends));
-    bookend_hello_init(&hello);
-    hello.preferred = BOOKEND_UTF8;
-    hello.max_body = MAX_BODY;
-    hello.features = BOOKEND_FEATURE_HUB;
-    hello.software = bytes_of("bookend-c 1.0.0");
-    take_options(&chat, &hello, count - 2, words + 2);
-
-    if (bookend_hello_encode(&hello, body, sizeof body, &written, &error) != BOOKEND_OK) report(&chat, &error);
-    if (chat.status != 0 || !connect_to(&chat, words[1])) {
-        free_all(&chat, NULL);
-        return 1;
-    }
+    options_parse(&chat.options, count, words);
     chat.in_capacity = FIRST_READ;
     chat.in = (uint8_t *)checked(malloc(chat.in_capacity));
     chat.input = (uint8_t *)checked(malloc(MAX_LINE));
-    out = (uint8_t *)checked(malloc(out_capacity));
-    /* Cannot fail: the HELLO and the size of the output are checked above. */
-    (void)bookend_session_init(&chat.session, BOOKEND_CLIENT, &hello, out, out_capacity, net_now());
-    talk(&chat);
-    net_close(&chat.net);
-    free_all(&chat, out);
+
+    /* The output buffer serves for checking the HELLO first. */
+    if (bookend_hello_encode(&chat.options.hello, out, out_capacity, &written, &error) != BOOKEND_OK) {
+        report(&chat, &error);
+    } else if (!net_connect(&chat.net, chat.options.host, chat.options.port)) {
+        chat.status = 1;
+        fprintf(stderr, "%s:%s: %s; does a hub listen there?\n", chat.options.host, chat.options.port,
+                chat.net.problem);
+    } else {
+        /* Cannot fail: the HELLO and the size of the output are checked above. */
+        (void)bookend_session_init(&chat.session, BOOKEND_CLIENT, &chat.options.hello, out, out_capacity, net_now());
+        talk(&chat);
+        net_close(&chat.net);
+    }
+    options_free(&chat.options);
+    free(chat.input);
+    free(chat.in);
+    free(out);
     return chat.status;
 }

@@ -83,7 +83,7 @@ def c_build(name: str, compiler: Sequence[str], suffix: str = "", libraries: Seq
     """The commands that build the C adapter and chat client into the folder `name`."""
     folder = f"interop/build/{name}"
     adapter = ("interop/c/adapter.c", "interop/c/adapter_session.c", "interop/c/adapter_words.c")
-    chat = ("interop/c/chat.c", "interop/c/net.c", "interop/c/show.c")
+    chat = ("interop/c/chat.c", "interop/c/net.c", "interop/c/options.c", "interop/c/show.c")
     return (
         ("mkdir", "-p", folder),
         (*compiler, *C_FLAGS, f"{folder}/bookend-adapter{suffix}", *adapter, *C_LIBRARY),
