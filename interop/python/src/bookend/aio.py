@@ -125,7 +125,7 @@ class Connection:
         token = self._endpoint.ping(_now())
         with self._endpoint.waiting_for_peer():
             self._wire.update()
-            await self._wire.wait(lambda: self._endpoint.is_ponged(token), timeout)
+            await self._wire.wait(lambda: self._endpoint.has_pong(token), timeout)
         self._endpoint.pong(token)
 
     async def receive(self, timeout: Optional[float] = None) -> Optional[AnyMessage]:

@@ -141,7 +141,7 @@ class Connection:
         token = self._endpoint.ping(_now())
         with self._endpoint.waiting_for_peer():
             self._flush()
-            self._wait(lambda: self._endpoint.is_ponged(token), timeout)
+            self._wait(lambda: self._endpoint.has_pong(token), timeout)
         self._endpoint.pong(token)
 
     def until_pong(self, timeout: Optional[float] = 30.0) -> Iterator[AnyMessage]:
@@ -149,7 +149,7 @@ class Connection:
         token = self._endpoint.ping(_now())
         self._flush()
         until = _until(timeout)
-        while self._endpoint.has_messages or not self._endpoint.is_ponged(token):
+        while self._endpoint.has_messages or not self._endpoint.has_pong(token):
             message = self._endpoint.take()
             if message is not None:
                 yield message

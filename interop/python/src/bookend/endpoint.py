@@ -172,7 +172,7 @@ class Endpoint:
         self._barriers.add(token)
         return token
 
-    def is_ponged(self, token: bytes) -> bool:
+    def has_pong(self, token: bytes) -> bool:
         """Whether the PONG has arrived, or never will."""
         return token not in self._barriers or self.session.is_done
 
