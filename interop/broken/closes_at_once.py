@@ -1,4 +1,4 @@
-"""Broken: the socket is closed right behind CLOSE, which the bytes in flight turn into a reset."""
+"""Broken: the socket is closed right after CLOSE, so bytes in flight cause a reset."""
 
 import peer
 from bookend import connection

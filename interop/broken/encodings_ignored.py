@@ -1,4 +1,4 @@
-"""Broken: UTF-16 is sent to who does not accept it."""
+"""Broken: UTF-16 is sent to a peer that does not accept it."""
 
 import dataclasses
 

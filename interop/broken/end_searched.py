@@ -1,4 +1,4 @@
-"""Broken: a body ends where END is first found, whatever its length."""
+"""Broken: a body ends at the first END found, whatever its length field."""
 
 import peer
 from bookend.frame import HEADER, END, Decoder, Frame
@@ -11,7 +11,7 @@ def next_frame(decoder: Decoder):
         return None
     body = bytes(decoder._buffer[HEADER:end])
     del decoder._buffer[: end + len(END)]
-    decoder._start = decoder._judged = decoder._start + end + len(END)
+    decoder._start = decoder._checked = decoder._start + end + len(END)
     return Frame(header.kind, header.encoding, body)
 
 

@@ -1,4 +1,4 @@
-"""Broken: END is skipped, not compared."""
+"""Broken: END is skipped without being checked."""
 
 import peer
 from bookend.frame import HEADER, END, Decoder, Frame
@@ -10,7 +10,7 @@ def next_frame(decoder: Decoder):
         return None
     body = bytes(decoder._buffer[HEADER : HEADER + header.length])
     del decoder._buffer[: HEADER + header.length + len(END)]
-    decoder._start = decoder._judged = decoder._start + HEADER + header.length + len(END)
+    decoder._start = decoder._checked = decoder._start + HEADER + header.length + len(END)
     return Frame(header.kind, header.encoding, body)
 
 

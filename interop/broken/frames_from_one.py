@@ -1,4 +1,4 @@
-"""Broken: ERROR counts the frames from 1, not from HELLO = 0."""
+"""Broken: ERROR numbers the frames from 1; HELLO must be 0."""
 
 import peer
 from bookend.session import Session

@@ -1,4 +1,4 @@
-"""Broken: a second HELLO is taken, and changes what the first one said."""
+"""Broken: a second HELLO is accepted and replaces the first."""
 
 import peer
 from bookend import hello

@@ -1,4 +1,4 @@
-"""Broken: the length written counts the characters of text, not its bytes."""
+"""Broken: the length field counts the characters of a text, not its bytes."""
 
 import peer
 from bookend import frame, text

@@ -18,7 +18,7 @@ class Number(int):
 
 
 peer.replace(frame.encode, encode)
-frame.int = Number  # the decoder's
+frame.int = Number  # used by the decoder
 
 if __name__ == "__main__":
     peer.run()

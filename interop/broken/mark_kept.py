@@ -1,4 +1,4 @@
-"""Broken: a leading byte order mark is taken for text."""
+"""Broken: a leading byte order mark is kept as part of the text."""
 
 import peer
 from bookend import text

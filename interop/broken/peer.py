@@ -1,4 +1,4 @@
-"""The Python peer, as an adapter, a server or a client: what each broken one derives from."""
+"""The Python peer as an adapter, a server or a client: the base of every broken peer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HELLO = Hello(software="bookend broken", keepalive=2)
 
 
 def replace(sound: object, broken: object) -> None:
-    """Puts something broken wherever the peer's modules name what is sound."""
+    """Replaces a sound function in every module of the peer that imports it."""
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "bookend":
             for attribute, value in list(vars(module).items()):
@@ -29,7 +29,7 @@ def replace(sound: object, broken: object) -> None:
 
 
 def run() -> None:
-    """Does what the command line says."""
+    """Runs as the command line asks: `server`, `client HOST:PORT`, or else the adapter."""
     if sys.argv[1:] == ["server"]:
         serve()
     elif sys.argv[1:2] == ["client"]:
@@ -41,7 +41,7 @@ def run() -> None:
 
 
 def serve() -> None:
-    """Serves each connection in a thread, until the input ends."""
+    """Serves each connection in a thread until the input ends; prints the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
 
@@ -55,11 +55,11 @@ def serve() -> None:
 
 
 def talk(stream: socket.socket, role: Role) -> None:
-    """Answers each REQUEST by its own payload, until the connection ends."""
+    """Answers each REQUEST with its own payload until the connection ends."""
     try:
-        peer = connection.over(stream, role, HELLO)
+        peer = connection.from_socket(stream, role, HELLO)
         for message in peer.messages():
             if isinstance(message, Request):
                 peer.reply(message.id, message.payload)
     except (Fault, OSError):
-        pass  # who tests it knows
+        pass  # the tester sees it from its side

@@ -1,4 +1,4 @@
-"""Broken: PONG does not bring back the bytes of its PING."""
+"""Broken: PONG does not repeat the payload of its PING."""
 
 import peer
 from bookend.message import Pong

@@ -1,4 +1,4 @@
-"""Broken: nothing is sent to keep the connection alive."""
+"""Broken: no PING is sent to keep the connection alive."""
 
 import peer
 from bookend.clock import Clock
@@ -8,7 +8,7 @@ sound_open = Clock.open
 
 def open_clock(clock: Clock, keepalive: int, peer_keepalive: int, now: int) -> None:
     sound_open(clock, keepalive, peer_keepalive, now)
-    clock._quiet = None
+    clock._ping_interval = None
 
 
 Clock.open = open_clock

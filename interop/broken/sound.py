@@ -1,4 +1,4 @@
-"""A peer without a fault: what the broken ones are compared with."""
+"""A peer without a fault, with which the broken ones are compared."""
 
 import peer
 

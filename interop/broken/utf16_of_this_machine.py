@@ -1,4 +1,4 @@
-"""Broken: UTF-16 is in the machine's own order, with a byte order mark."""
+"""Broken: UTF-16 is in the machine's byte order, with a byte order mark."""
 
 import peer
 from bookend import text

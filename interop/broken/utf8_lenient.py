@@ -1,4 +1,4 @@
-"""Broken: bad UTF-8 is replaced by U+FFFD, in silence."""
+"""Broken: bad UTF-8 is silently replaced by U+FFFD."""
 
 import peer
 from bookend import text

@@ -1,4 +1,4 @@
-"""Broken: what is above U+FFFF is two surrogates of three bytes each (CESU-8)."""
+"""Broken: a character above U+FFFF is sent as two surrogates of three bytes each (CESU-8)."""
 
 import peer
 from bookend import text

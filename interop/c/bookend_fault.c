@@ -1,4 +1,4 @@
-/* The vocabulary: section 6 of SPEC.md, and what is said about a fault to people. */
+/* Faults: section 6 of SPEC.md, and their explanations for people. */
 #include "bookend_wire.h"
 
 #include <inttypes.h>
@@ -10,57 +10,57 @@ static const struct entry {
     uint16_t code;
     const char *name;
     const char *advice;
-} VOCABULARY[] = {
-    /* In the order of the enum; the first name of a code stands before its others. */
+} ENTRIES[] = {
+    /* In the order of the enum; the first name of a code precedes its others. */
     {BOOKEND_OK, 0, "ok", "nothing to do"},
     {BOOKEND_FAULT_NORMAL, 1000, "normal", "nothing to do"},
-    {BOOKEND_FAULT_GOING_AWAY, 1001, "going-away", "the other side shuts down: connect again later"},
-    {BOOKEND_FAULT_PROTOCOL_ERROR, 1002, "protocol-error", "report it to the maker of the side that broke the rule"},
+    {BOOKEND_FAULT_GOING_AWAY, 1001, "going-away", "the other side is shutting down: connect again later"},
+    {BOOKEND_FAULT_PROTOCOL_ERROR, 1002, "protocol-error", "report it to the maintainer of the faulty side"},
     {BOOKEND_FAULT_UNKNOWN_ENCODING, 1002, "unknown-encoding", "send encoding 0, 1, 2, 3 or 4"},
     {BOOKEND_FAULT_MALFORMED, 1002, "malformed", "compare the body with its kind's layout"},
     {BOOKEND_FAULT_HELLO_EXPECTED, 1002, "hello-expected", "send HELLO first"},
     {BOOKEND_FAULT_SECOND_HELLO, 1002, "second-hello", "send HELLO once"},
     {BOOKEND_FAULT_BAD_HELLO, 1002, "bad-hello", "compare the HELLO with its layout and its rules"},
     {BOOKEND_FAULT_BAD_CANARY, 1002, "bad-canary", "the channel changes bytes: make it binary, not text mode"},
-    {BOOKEND_FAULT_UNEXPECTED_KIND, 1002, "unexpected-kind", "this kind is for the other side to send"},
-    {BOOKEND_FAULT_DUPLICATE_REQUEST, 1002, "duplicate-request", "take another id while a request is unanswered"},
-    {BOOKEND_FAULT_TRUNCATED, 1002, "truncated", "the other side went away inside a frame: look there"},
+    {BOOKEND_FAULT_UNEXPECTED_KIND, 1002, "unexpected-kind", "only the other side sends this kind"},
+    {BOOKEND_FAULT_DUPLICATE_REQUEST, 1002, "duplicate-request", "use another id while a request is unanswered"},
+    {BOOKEND_FAULT_TRUNCATED, 1002, "truncated", "the other side ended its stream inside a frame: look there"},
     {BOOKEND_FAULT_UNKNOWN_KIND, 1003, "unknown-kind", "do not send it, or agree on the hub profile in HELLO"},
-    {BOOKEND_FAULT_BAD_TEXT, 1007, "bad-text", "send text in the encoding that the frame says, or say which it is"},
+    {BOOKEND_FAULT_BAD_TEXT, 1007, "bad-text", "send text in the encoding that the frame names"},
     {BOOKEND_FAULT_ENCODING_REFUSED, 1007, "encoding-refused", "convert to an encoding that the other side accepts"},
-    {BOOKEND_FAULT_POLICY, 1008, "policy", "ask who runs the server"},
+    {BOOKEND_FAULT_POLICY, 1008, "policy", "ask the operator of the server"},
     {BOOKEND_FAULT_TOO_LONG, 1009, "too-long", "send less, or raise max body on the receiving side"},
-    {BOOKEND_FAULT_INTERNAL, 1011, "internal", "report it to the maker of the side that said so"},
+    {BOOKEND_FAULT_INTERNAL, 1011, "internal", "report it to the maintainer of the side that sent it"},
     {BOOKEND_FAULT_TRY_LATER, 1013, "try-later", "try again later"},
     {BOOKEND_FAULT_BAD_START, 4000, "bad-start", "check the port: the other side does not speak Bookend there"},
-    {BOOKEND_FAULT_BAD_END, 4001, "bad-end", "check the sender's length: bytes of body alone"},
+    {BOOKEND_FAULT_BAD_END, 4001, "bad-end", "check the sender's length field: it counts the bytes of the body only"},
     {BOOKEND_FAULT_VERSION, 4003, "version", "use the same major version on both sides"},
-    {BOOKEND_FAULT_HELLO_TIMEOUT, 4004, "hello-timeout", "check the port: nobody there answers in Bookend"},
+    {BOOKEND_FAULT_HELLO_TIMEOUT, 4004, "hello-timeout", "check the port: the other side does not answer in Bookend"},
     {BOOKEND_FAULT_IDLE, 4005, "idle", "check the network: the peer was silent for twice its keepalive"},
     {BOOKEND_FAULT_SLOW_CONSUMER, 4006, "slow-consumer", "read faster"},
     {BOOKEND_FAULT_RATE, 4007, "rate", "send less often"},
     {BOOKEND_FAULT_PING_FLOOD, 4007, "ping-flood", "send fewer PINGs"},
     {BOOKEND_FAULT_EMPTY_FLOOD, 4007, "empty-flood", "send fewer empty frames"},
-    {BOOKEND_FAULT_FRAME_TIMEOUT, 4008, "frame-timeout", "send a frame in one go, or check the network"},
+    {BOOKEND_FAULT_FRAME_TIMEOUT, 4008, "frame-timeout", "send each frame without pauses, or check the network"},
     {BOOKEND_FAULT_RESUME_REFUSED, 4009, "resume-refused", "join without resume"},
     {BOOKEND_FAULT_NO_SUCH_MEMBER, 4010, "no-such-member", "see who is in the room"},
     {BOOKEND_FAULT_UNMAPPABLE_TEXT, 4011, "unmappable-text", "use an encoding that can carry the text"},
     {BOOKEND_FAULT_NO_CLOSE, 0, "no-close", "the connection was lost: connect again"},
     {BOOKEND_FAULT_NOT_OPEN, 0, "not-open", "send between the peer's HELLO and CLOSE"},
     {BOOKEND_FAULT_NO_SUCH_REQUEST, 0, "no-such-request", "answer a request once"},
-    {BOOKEND_FAULT_NO_ROOM, 0, "no-room", "give a larger buffer, or write the output first"},
+    {BOOKEND_FAULT_NO_ROOM, 0, "no-room", "provide a larger buffer, or write the output first"},
     {BOOKEND_FAULT_PEER_CLOSE, 0, "peer-close", "see the code"},
     {BOOKEND_FAULT_UNNAMED, 0, "unnamed", "see the code"},
 };
 
-enum { ENTRIES = (int)(sizeof VOCABULARY / sizeof VOCABULARY[0]) };
+enum { COUNT = (int)(sizeof ENTRIES / sizeof ENTRIES[0]) };
 
 static const struct entry *entry(bookend_fault fault) {
     int i;
 
-    for (i = 0; i < ENTRIES; i++)
-        if (VOCABULARY[i].fault == fault) return &VOCABULARY[i];
-    return &VOCABULARY[ENTRIES - 1];
+    for (i = 0; i < COUNT; i++)
+        if (ENTRIES[i].fault == fault) return &ENTRIES[i];
+    return &ENTRIES[COUNT - 1];
 }
 
 const char *bookend_fault_name(bookend_fault fault) {
@@ -78,12 +78,12 @@ const char *bookend_fault_advice(bookend_fault fault) {
 bookend_fault bookend_code_fault(uint16_t code) {
     int i;
 
-    for (i = 0; i < ENTRIES; i++)
-        if (code != 0 && VOCABULARY[i].code == code) return VOCABULARY[i].fault;
+    for (i = 0; i < COUNT; i++)
+        if (code != 0 && ENTRIES[i].code == code) return ENTRIES[i].fault;
     return BOOKEND_FAULT_UNNAMED;
 }
 
-/* What a first byte that is not F5, or a second that is not F8, gives away (appendix C). */
+/* What a first byte other than F5, or a second other than F8, suggests (appendix C). */
 static const char *start_guess(const bookend_error *error) {
     if (error->wanted == 0xF8) {
         return error->found == 0x00 ? ": widened to UTF-16LE" : "";
@@ -93,10 +93,10 @@ static const char *start_guess(const bookend_error *error) {
     case 0x15:
     case 0x16: return ": TLS";
     case 0x39: return ": base64 or text";
-    case 0x3F: return ": went through an ASCII encoder, or text";
+    case 0x3F: return ": passed through an ASCII encoder, or text";
     case 0x66: return ": hex or text";
     case 0x75: return ": the eighth bit was stripped, or text";
-    case 0xC3: return ": Latin-1 taken to UTF-8";
+    case 0xC3: return ": Latin-1 converted to UTF-8";
     case 0xEF: return ": decoded with replacement characters";
     case 0xF8: return ": bytes swapped in pairs, or END of a frame whose length is too small";
     default:
@@ -104,7 +104,7 @@ static const char *start_guess(const bookend_error *error) {
     }
 }
 
-/* What a first wrong byte of the canary says (section 4). */
+/* What the first wrong byte of the canary suggests (section 4). */
 static const char *canary_guess(const bookend_error *error) {
     static const struct {
         uint8_t position, found;
@@ -130,9 +130,9 @@ static const char *canary_guess(const bookend_error *error) {
     return "the channel changes bytes";
 }
 
-/* What the first illegal byte of a text gives away; `wanted` is the encoding that it was to be in. */
+/* What the first illegal byte of a text suggests; `wanted` is the encoding of the text. */
 static const char *text_guess(const bookend_error *error) {
-    if (error->wanted == BOOKEND_ASCII) return "no US-ASCII";
+    if (error->wanted == BOOKEND_ASCII) return "not US-ASCII";
     if (error->wanted != BOOKEND_UTF8) return "an unpaired surrogate, an odd byte or the other byte order";
     if (error->found == 0xC0) return "an overlong form, as Java's for U+0000";
     if (error->found == 0xED) return "a surrogate, as in CESU-8";

@@ -35,7 +35,7 @@ bookend_found bookend_decode(bookend_decoder *decoder, const uint8_t *buffer, si
     body = bookend_get32(buffer + 4);
     if (body > limit) return fail(decoder, BOOKEND_FAULT_TOO_LONG, 4, body, limit);
 
-    /* Compared without a sum that a 32-bit size_t could not hold. */
+    /* These comparisons need no sum, which a 32-bit size_t might not hold. */
     if (length - BOOKEND_HEADER < body + 1u) return BOOKEND_FOUND_MORE;
     if (buffer[BOOKEND_HEADER + body] != END_0)
         return fail(decoder, BOOKEND_FAULT_BAD_END, (size_t)BOOKEND_HEADER + body, buffer[BOOKEND_HEADER + body],
@@ -64,7 +64,7 @@ size_t bookend_frame_encode(const bookend_frame *frame, uint8_t *out, size_t cap
     out[2] = frame->kind;
     out[3] = frame->encoding;
     bookend_put32(out + 4, frame->length);
-    /* The body may stand in its place already. */
+    /* The body may be in its place already. */
     if (length > 0) memmove(out + BOOKEND_HEADER, frame->body, length);
     out[BOOKEND_HEADER + length] = END_0;
     out[BOOKEND_HEADER + length + 1] = END_1;

@@ -51,24 +51,24 @@ static bookend_bytes *line_option(bookend_hello *hello, uint8_t type) {
     }
 }
 
-/* One option; why it breaks its rule, or NULL. */
+/* Stores one option; returns the rule that it breaks, or NULL. */
 static const char *take_option(bookend_hello *hello, uint8_t type, const uint8_t *value, size_t length) {
     bookend_bytes *line = line_option(hello, type);
 
     if (line != NULL) {
-        if (line->data != NULL) return "an option comes twice";
-        if (length < 1 || length > LINE_MAX_BYTES) return "name, room and software have 1..64 bytes";
-        if (!bookend_is_plain_line(value, length)) return "name, room and software are a plain line of UTF-8";
+        if (line->data != NULL) return "an option occurs twice";
+        if (length < 1 || length > LINE_MAX_BYTES) return "name, room and software must have 1..64 bytes";
+        if (!bookend_is_plain_line(value, length)) return "name, room and software must be a plain line of UTF-8";
         line->data = value;
         line->length = length;
     } else if (type == TOKEN) {
-        if (hello->token.data != NULL) return "an option comes twice";
-        if (length < 1) return "a token has 1..255 bytes";
+        if (hello->token.data != NULL) return "an option occurs twice";
+        if (length < 1) return "a token must have 1..255 bytes";
         hello->token.data = value;
         hello->token.length = length;
     } else if (type == RESUME) {
-        if (hello->has_resume) return "an option comes twice";
-        if (length != 8) return "resume has eight bytes";
+        if (hello->has_resume) return "an option occurs twice";
+        if (length != 8) return "resume must have eight bytes";
         hello->has_resume = true;
         hello->resume = bookend_get64(value);
     }
@@ -76,10 +76,10 @@ static const char *take_option(bookend_hello *hello, uint8_t type, const uint8_t
 }
 
 static const char *broken_rule(const bookend_hello *hello) {
-    if ((hello->accepted & ALWAYS) != ALWAYS) return "binary, US-ASCII and UTF-8 are to be accepted";
+    if ((hello->accepted & ALWAYS) != ALWAYS) return "binary, US-ASCII and UTF-8 must be accepted";
     if (hello->preferred > BOOKEND_UTF16LE || !(hello->accepted >> hello->preferred & 1))
-        return "preferred is not accepted";
-    if (hello->max_body < BODY_MIN || hello->max_body > BOOKEND_LENGTH_MAX) return "max body is 1024..2147483647";
+        return "the preferred encoding is not accepted";
+    if (hello->max_body < BODY_MIN || hello->max_body > BOOKEND_LENGTH_MAX) return "max body must be 1024..2147483647";
     return NULL;
 }
 
@@ -90,7 +90,7 @@ bookend_fault bookend_hello_parse(const uint8_t *body, size_t length, bookend_he
 
     fault = bookend_hello_magic(body, length, error);
     if (fault != BOOKEND_OK) return fault;
-    if (length < FIXED) return bad(error, length, "a HELLO has at least 24 bytes");
+    if (length < FIXED) return bad(error, length, "a HELLO must have at least 24 bytes");
     if (body[12] != 1) return bookend_fail(error, BOOKEND_FAULT_VERSION, 12, body[12], 1, NULL);
 
     memset(hello, 0, sizeof *hello);
@@ -125,14 +125,14 @@ bookend_fault bookend_hello_encode(const bookend_hello *hello, uint8_t *out, siz
     uint8_t body[BOOKEND_HELLO_MAX];
     uint8_t resume[8];
     bookend_bytes seq;
-    bookend_hello judged;
+    bookend_hello parsed;
     bookend_fault fault;
     size_t length = FIXED;
 
     *written = 0;
     if (hello->name.length > LINE_MAX_BYTES || hello->room.length > LINE_MAX_BYTES ||
         hello->software.length > LINE_MAX_BYTES || hello->token.length > 255)
-        return bad(error, FIXED, "name, room and software have 1..64 bytes, a token 1..255");
+        return bad(error, FIXED, "name, room and software must have 1..64 bytes, a token 1..255");
 
     memcpy(body, MAGIC_AND_CANARY, OPENING);
     body[12] = hello->major;
@@ -151,7 +151,7 @@ bookend_fault bookend_hello_encode(const bookend_hello *hello, uint8_t *out, siz
     length += put_option(body + length, RESUME, seq);
     length += put_option(body + length, SOFTWARE, hello->software);
 
-    fault = bookend_hello_parse(body, length, &judged, error);
+    fault = bookend_hello_parse(body, length, &parsed, error);
     if (fault != BOOKEND_OK) return fault;
     *written = length;
     if (length > capacity) return bookend_fail(error, BOOKEND_FAULT_NO_ROOM, 0, 0, 0, NULL);

@@ -6,13 +6,13 @@
 
 enum { NAME_MAX_BYTES = 64, DELIVERY_FIXED = 25, EVENT_LAST = BOOKEND_CROWD };
 
-enum takes { NO_PAYLOAD, CONTROL, TEXT, ANY };
+enum payload_rule { NO_PAYLOAD, CONTROL, TEXT, ANY };
 
-/* The table of section 3. */
+/* The table in section 3. */
 static const struct layout {
     uint8_t kind;
     uint8_t fixed; /* bytes before the payload, or before DELIVERY's name */
-    enum takes payload;
+    enum payload_rule payload;
 } LAYOUTS[] = {
     {BOOKEND_KIND_MESSAGE, 0, ANY},
     {BOOKEND_KIND_REQUEST, 4, ANY},
@@ -40,17 +40,17 @@ static bookend_fault malformed(bookend_error *error, size_t at, const char *why)
     return bookend_fail(error, BOOKEND_FAULT_MALFORMED, at, 0, 0, why);
 }
 
-/* What is wrong with encoding and length, or NULL. */
-static const char *misfit(const struct layout *layout, const bookend_frame *frame) {
+/* The rule that the encoding or the length breaks, or NULL. */
+static const char *broken_layout(const struct layout *layout, const bookend_frame *frame) {
     if (frame->length < layout->fixed) return "the body is shorter than its fixed part";
     switch (layout->payload) {
     case NO_PAYLOAD:
     case CONTROL:
-        if (frame->encoding != BOOKEND_BINARY) return "this kind has encoding 0";
+        if (frame->encoding != BOOKEND_BINARY) return "this kind must have encoding 0";
         if (frame->length - layout->fixed > (layout->payload == CONTROL ? BOOKEND_PING_MAX : 0))
             return "the body is longer than its kind allows";
         return NULL;
-    case TEXT: return frame->encoding == BOOKEND_BINARY ? "this kind has encoding 1..4" : NULL;
+    case TEXT: return frame->encoding == BOOKEND_BINARY ? "this kind must have encoding 1..4" : NULL;
     default: return NULL;
     }
 }
@@ -118,8 +118,8 @@ static void put_fixed(uint8_t *body, const bookend_message *message) {
     }
 }
 
-/* Text becomes legal text without byte order mark; of a reason that is not legal nothing is left (R3.21). */
-static bookend_fault judge_text(bookend_message *message, bookend_error *error) {
+/* Checks the text and removes its byte order mark; an illegal reason becomes empty (R3.21). */
+static bookend_fault check_text(bookend_message *message, bookend_error *error) {
     bookend_bytes *text = &message->payload;
     size_t legal = bookend_text_legal(message->encoding, text->data, text->length);
     size_t bom;
@@ -135,7 +135,7 @@ static bookend_fault judge_text(bookend_message *message, bookend_error *error) 
     return BOOKEND_OK;
 }
 
-/* PRESENCE's name may stand in any encoding; its 1 to 64 bytes are counted in UTF-8 (R9.4). */
+/* A PRESENCE's name may be in any encoding; its 1 to 64 bytes are counted in UTF-8 (R9.4). */
 static bool is_presence_name(const bookend_message *message) {
     uint8_t utf8[NAME_MAX_BYTES];
     size_t length;
@@ -161,30 +161,30 @@ bookend_fault bookend_message_parse(const bookend_frame *frame, bookend_message 
         return BOOKEND_OK;
     }
 
-    why = misfit(layout, frame);
+    why = broken_layout(layout, frame);
     if (why != NULL) return malformed(error, 0, why);
     get_fixed(frame->body, message);
     fixed = layout->fixed + message->name.length;
-    if (message->name.length > NAME_MAX_BYTES) return malformed(error, 24, "a name has at most 64 bytes");
+    if (message->name.length > NAME_MAX_BYTES) return malformed(error, 24, "a name must have at most 64 bytes");
     if (fixed > frame->length) return malformed(error, 24, "the name runs past the end");
     if (frame->kind == BOOKEND_KIND_DELIVERY) {
         message->name.data = frame->body + DELIVERY_FIXED;
         if (!bookend_is_plain_line(message->name.data, message->name.length))
-            return malformed(error, DELIVERY_FIXED, "the name is no plain line of UTF-8");
+            return malformed(error, DELIVERY_FIXED, "the name is not a plain line of UTF-8");
     }
     message->payload.data += fixed;
     message->payload.length -= fixed;
 
     if ((frame->kind == BOOKEND_KIND_REQUEST || frame->kind == BOOKEND_KIND_REPLY) && message->id == 0)
         return malformed(error, 0, "the id is 0");
-    if (message->event > EVENT_LAST) return malformed(error, 4, "the event is none of here, joined, left, crowd");
-    if (frame->encoding != BOOKEND_BINARY && judge_text(message, error) != BOOKEND_OK) return BOOKEND_FAULT_BAD_TEXT;
+    if (message->event > EVENT_LAST) return malformed(error, 4, "the event is not here, joined, left or crowd");
+    if (frame->encoding != BOOKEND_BINARY && check_text(message, error) != BOOKEND_OK) return BOOKEND_FAULT_BAD_TEXT;
     if (frame->kind == BOOKEND_KIND_PRESENCE && !is_presence_name(message))
-        return malformed(error, 5, "the name is no plain line of at most 64 bytes of UTF-8");
+        return malformed(error, 5, "the name is not a plain line of 1 to 64 bytes of UTF-8");
     return BOOKEND_OK;
 }
 
-/* A sender sends no byte order mark (R5.5). */
+/* Byte order marks are not sent (R5.5). */
 static bookend_bytes without_bom(const bookend_message *message) {
     bookend_bytes payload = message->payload;
     size_t bom;
@@ -196,7 +196,7 @@ static bookend_bytes without_bom(const bookend_message *message) {
     return payload;
 }
 
-/* Its receiver would take it for the byte order mark of the other order (R5.15). */
+/* A receiver would take a leading U+FFFE for the byte order mark of the other order (R5.15). */
 static bool begins_with_fffe(uint8_t encoding, bookend_bytes text) {
     uint32_t first = 0;
 
@@ -222,7 +222,7 @@ bookend_fault bookend_message_encode(const bookend_message *message, uint8_t *ou
                                      bookend_error *error) {
     bookend_bytes payload = without_bom(message);
     size_t fixed = fixed_size(message), size = bookend_message_size(message), legal;
-    bookend_message judged;
+    bookend_message parsed;
     bookend_frame frame;
     bookend_fault fault;
 
@@ -230,7 +230,7 @@ bookend_fault bookend_message_encode(const bookend_message *message, uint8_t *ou
     if (size == 0) return bookend_fail(error, BOOKEND_FAULT_TOO_LONG, 0, UINT32_MAX, BOOKEND_LENGTH_MAX, NULL);
     if (size > capacity) return bookend_fail(error, BOOKEND_FAULT_NO_ROOM, 0, 0, 0, NULL);
     if (message->kind == BOOKEND_KIND_DELIVERY && message->name.length > NAME_MAX_BYTES)
-        return malformed(error, 24, "a name has at most 64 bytes");
+        return malformed(error, 24, "a name must have at most 64 bytes");
     if (begins_with_fffe(message->encoding, payload))
         return bookend_fail(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, 0, payload.data[0], message->encoding, NULL);
 
@@ -240,12 +240,12 @@ bookend_fault bookend_message_encode(const bookend_message *message, uint8_t *ou
     frame.encoding = message->encoding;
     frame.length = (uint32_t)(size - BOOKEND_OVERHEAD);
     frame.body = out + BOOKEND_HEADER;
-    if (bookend_frame_encode(&frame, out, capacity) == 0) return malformed(error, 3, "there is no such encoding");
+    if (bookend_frame_encode(&frame, out, capacity) == 0) return malformed(error, 3, "the encoding must be 0..4");
 
-    /* What is sent is judged by the rules for what is received; but a receiver forgives a reason that is bad text. */
-    fault = bookend_message_parse(&frame, &judged, error);
+    /* A sent message must obey the rules of a receiver, which however tolerates a reason that is bad text. */
+    fault = bookend_message_parse(&frame, &parsed, error);
     if (fault != BOOKEND_OK) return fault;
-    if (judged.payload.length < payload.length) {
+    if (parsed.payload.length < payload.length) {
         legal = bookend_text_legal(message->encoding, payload.data, payload.length);
         return bookend_fail(error, BOOKEND_FAULT_BAD_TEXT, legal, payload.data[legal], message->encoding, NULL);
     }

@@ -1,11 +1,11 @@
-/* Session: sections 4 and 7 of SPEC.md, and the floods of section 8. */
+/* Session: sections 4 and 7 of SPEC.md, and the flood rules of section 8. */
 #include "bookend.h"
 #include "bookend_wire.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Defaults that a configuration may change (section 7): define them for the compiler. Milliseconds and bytes. */
+/* Defaults of section 7, in milliseconds and bytes; override them with compiler definitions. */
 #ifndef BOOKEND_HELLO_MS
 #define BOOKEND_HELLO_MS 5000u
 #endif
@@ -33,8 +33,8 @@
 enum {
     SKIP_MAX = 1024,      /* bytes before the server's first F5 */
     PING_WINDOW = 10000,  /* ms */
-    EMPTY_MAX = 1000,     /* frames of length 0 in a second */
-    ANSWER_MAX = 512,     /* bytes that the answers to one frame take at most: HELLO, or ERROR and CLOSE */
+    EMPTY_MAX = 1000,     /* frames of length 0 in one second */
+    ANSWER_MAX = 512,     /* longest answer to one frame, bytes: HELLO, or ERROR and CLOSE */
     PRIVATE_FIRST = 0xC0,
     PRIVATE_LAST = 0xEF
 };
@@ -61,21 +61,21 @@ static size_t room(const bookend_session *session) {
     return session->out_capacity - (session->out_end - session->out_start);
 }
 
-/* Makes what is free one piece behind what waits. */
-static void gather(bookend_session *session) {
+/* Moves the waiting output to the front, so that all free space is contiguous. */
+static void compact(bookend_session *session) {
     if (session->out_start == 0) return;
     memmove(session->out, session->out + session->out_start, session->out_end - session->out_start);
     session->out_end -= session->out_start;
     session->out_start = 0;
 }
 
-/* Writes a message behind what waits, if it leaves `reserve` bytes free; `*written` as bookend_message_encode. */
+/* Appends a message to the output if `reserve` bytes stay free; `*written` as in bookend_message_encode. */
 static bookend_fault put(bookend_session *session, const bookend_message *message, size_t reserve, uint64_t now,
                          size_t *written, bookend_error *error) {
     size_t most = room(session) > reserve ? room(session) - reserve : 0;
     bookend_fault fault;
 
-    gather(session);
+    compact(session);
     fault = bookend_message_encode(message, session->out + session->out_end, most, written, error);
     if (fault == BOOKEND_OK) {
         session->out_end += *written;
@@ -84,7 +84,8 @@ static bookend_fault put(bookend_session *session, const bookend_message *messag
     return fault;
 }
 
-/* The session's own frames. There is room: no frame is taken without ANSWER_MAX, and messages leave BOOKEND_RESERVE. */
+/* Puts a frame of the session itself. It fits: a frame is taken only while ANSWER_MAX is free, and messages leave
+ * BOOKEND_RESERVE. */
 static void put_own(bookend_session *session, const bookend_message *message, uint64_t now) {
     size_t written;
 
@@ -95,7 +96,7 @@ static void put_hello(bookend_session *session, uint64_t now) {
     bookend_frame frame;
     size_t written = 0;
 
-    /* It was judged by bookend_session_init, and nothing can stand in the output before it. */
+    /* bookend_session_init has checked it, and the output is empty before it. */
     (void)bookend_hello_encode(&session->own, session->out + BOOKEND_HEADER, session->out_capacity - BOOKEND_OVERHEAD,
                                &written, NULL);
     frame.kind = BOOKEND_KIND_HELLO;
@@ -106,13 +107,13 @@ static void put_hello(bookend_session *session, uint64_t now) {
     session->last_sent = now;
 }
 
-/* The peer's preferred encoding once it is known, US-ASCII before and for one that has no wish. */
+/* The peer's preferred encoding; US-ASCII before it is known, and if the peer prefers none. */
 static uint8_t reason_encoding(const bookend_session *session) {
     if (session->state != BOOKEND_OPEN || session->peer.preferred == 0) return BOOKEND_ASCII;
     return session->peer.preferred;
 }
 
-/* Puts an ERROR or CLOSE; `ascii` is cut to what a reason may have. */
+/* Puts an ERROR or CLOSE; `ascii` is truncated to the maximum length of a reason. */
 static void put_reason(bookend_session *session, bookend_message *message, const char *ascii, uint64_t now) {
     uint8_t reason[BOOKEND_REASON_MAX];
     size_t length = strlen(ascii), most = sizeof reason;
@@ -153,7 +154,7 @@ static void put_close(bookend_session *session, const bookend_error *cause, cons
     session->state = BOOKEND_CLOSING;
 }
 
-/* R7.4: one CLOSE, then whatever comes is discarded. */
+/* R7.4: one CLOSE, then all further bytes are discarded. */
 static void fail(bookend_session *session, const bookend_error *error, uint64_t now) {
     char reason[BOOKEND_REASON_MAX + 1];
 
@@ -185,7 +186,7 @@ static bookend_event end(bookend_session *session) {
 
 void bookend_session_close(bookend_session *session, uint16_t code, const char *detail, uint64_t now) {
     bookend_error cause = fault_of(bookend_code_fault(code), 0, "closed by this side");
-    /* A code without a name is the application's own, and so is all of its reason. */
+    /* A code without a name belongs to the application, and so does its whole reason. */
     const char *name = cause.fault == BOOKEND_FAULT_UNNAMED ? "" : bookend_fault_name(cause.fault);
     const char *colon = *name != '\0' && detail != NULL ? ": " : "";
     char reason[BOOKEND_REASON_MAX + 1];
@@ -196,7 +197,7 @@ void bookend_session_close(bookend_session *session, uint16_t code, const char *
     put_close(session, &cause, reason, now);
 }
 
-/* R7.7: the answer to the peer's CLOSE, and the end. */
+/* R7.7: answers the peer's CLOSE and ends. */
 static bookend_event closed_by_peer(bookend_session *session, uint16_t code, uint64_t now) {
     bookend_error cause = fault_of(BOOKEND_FAULT_PEER_CLOSE, 0, NULL);
 
@@ -206,13 +207,13 @@ static bookend_event closed_by_peer(bookend_session *session, uint16_t code, uin
 }
 
 static bookend_event discard(bookend_session *session, size_t length) {
-    /* Saturates: the stream may be longer than the counter. */
+    /* Saturates, because the stream may be longer than the counter. */
     session->discarded = length < BOOKEND_DRAIN_BYTES - session->discarded ? session->discarded + (uint32_t)length
                                                                            : BOOKEND_DRAIN_BYTES;
     return session->discarded < BOOKEND_DRAIN_BYTES ? BOOKEND_EVENT_NOTHING : end(session);
 }
 
-/* ---- Requests that wait: a set of ids, 0 being a free place ------------------------------------------------------ */
+/* ---- Unanswered requests: a set of ids, where 0 marks a free slot ------------------------------------------------ */
 
 static uint32_t *find(uint32_t *ids, uint32_t id) {
     size_t i;
@@ -223,10 +224,10 @@ static uint32_t *find(uint32_t *ids, uint32_t id) {
 }
 
 static bool forget(uint32_t *ids, uint32_t id) {
-    uint32_t *place = id == 0 ? NULL : find(ids, id);
+    uint32_t *slot = id == 0 ? NULL : find(ids, id);
 
-    if (place != NULL) *place = 0;
-    return place != NULL;
+    if (slot != NULL) *slot = 0;
+    return slot != NULL;
 }
 
 void bookend_session_forget(bookend_session *session, uint32_t id) {
@@ -243,7 +244,7 @@ static bool is_ping_flood(bookend_session *session, uint8_t kind, uint64_t now) 
         session->ping_count = 0;
         return false;
     }
-    /* The place of the next one holds the time of the oldest. */
+    /* The slot of the next PING holds the time of the oldest. */
     if (full && now - session->pings[session->ping_next] < PING_WINDOW) return true;
     session->pings[session->ping_next] = now;
     session->ping_next = (session->ping_next + 1) % COUNT_OF_PINGS;
@@ -252,7 +253,7 @@ static bool is_ping_flood(bookend_session *session, uint8_t kind, uint64_t now) 
 }
 
 static bool is_empty_flood(bookend_session *session, uint32_t length, uint64_t now) {
-    uint16_t *place;
+    uint16_t *slot;
 
     if (length > 0) return false;
     if (now - session->empty_at >= COUNT_OF_EMPTIES) {
@@ -262,9 +263,9 @@ static bool is_empty_flood(bookend_session *session, uint32_t length, uint64_t n
     }
     while (session->empty_at < now) {
         session->empty_at++;
-        place = &session->empties[session->empty_at % COUNT_OF_EMPTIES];
-        session->empty_count -= *place;
-        *place = 0;
+        slot = &session->empties[session->empty_at % COUNT_OF_EMPTIES];
+        session->empty_count -= *slot;
+        *slot = 0;
     }
     session->empties[now % COUNT_OF_EMPTIES]++;
     session->empty_count++;
@@ -285,7 +286,7 @@ static bool is_private_kind(uint8_t kind) {
     return kind >= PRIVATE_FIRST && kind <= PRIVATE_LAST;
 }
 
-/* R9.2: POST is the client's, the rest of the hub profile the server's. */
+/* R9.2: a client sends POST, a server the other kinds of the hub profile. */
 static bool may_send(bookend_role role, uint8_t kind) {
     return !is_hub_kind(kind) || (kind == BOOKEND_KIND_POST) == (role == BOOKEND_CLIENT);
 }
@@ -298,7 +299,7 @@ static bool accepts(const bookend_hello *hello, uint8_t encoding) {
     return encoding <= BOOKEND_UTF16LE && (hello->accepted >> encoding & 1) != 0;
 }
 
-/* A frame's text cannot be delivered: tell the sender, unless it is itself an answer (R3.20). */
+/* The text of a frame cannot be delivered: answers with an ERROR, unless the frame is itself an answer (R3.20). */
 static bookend_event refuse(bookend_session *session, const bookend_message *message, const bookend_error *error,
                             uint64_t now) {
     if (message->kind == BOOKEND_KIND_REPLY)
@@ -310,14 +311,14 @@ static bookend_event refuse(bookend_session *session, const bookend_message *mes
 
 static bookend_event take_request(bookend_session *session, const bookend_message *message, uint64_t now) {
     bookend_error error;
-    uint32_t *place = find(session->owed, 0);
+    uint32_t *slot = find(session->owed, 0);
 
-    if (place == NULL) {
+    if (slot == NULL) {
         error = fault_of(BOOKEND_FAULT_TRY_LATER, 0, "64 requests are unanswered");
         put_error(session, message->id, &error, now);
         return BOOKEND_EVENT_NOTHING;
     }
-    *place = message->id;
+    *slot = message->id;
     return BOOKEND_EVENT_MESSAGE;
 }
 
@@ -337,7 +338,7 @@ static bookend_event take_pong(bookend_session *session, const bookend_message *
     return BOOKEND_EVENT_MESSAGE;
 }
 
-/* A sound message, by its kind. */
+/* Acts on a legal message according to its kind. */
 static bookend_event take(bookend_session *session, const bookend_message *message, uint64_t now) {
     switch (message->kind) {
     case BOOKEND_KIND_REQUEST: return take_request(session, message, now);
@@ -351,7 +352,7 @@ static bookend_event take(bookend_session *session, const bookend_message *messa
     }
 }
 
-/* A whole frame behind HELLO. */
+/* A whole frame after HELLO. */
 static bookend_event take_frame(bookend_session *session, const bookend_frame *frame, uint64_t now,
                                 bookend_message *message) {
     bookend_error error = fault_of(BOOKEND_OK, 0, NULL);
@@ -381,7 +382,7 @@ static bookend_event take_frame(bookend_session *session, const bookend_frame *f
     if (frame->kind >= 0x80)
         return session->private_kinds && is_private_kind(frame->kind) ? BOOKEND_EVENT_MESSAGE : BOOKEND_EVENT_NOTHING;
     if (frame->kind == BOOKEND_KIND_REQUEST && find(session->owed, message->id) != NULL) {
-        fail_with(session, BOOKEND_FAULT_DUPLICATE_REQUEST, 0, "its id is still unanswered", now);
+        fail_with(session, BOOKEND_FAULT_DUPLICATE_REQUEST, 0, "the REQUEST with this id is still unanswered", now);
         return BOOKEND_EVENT_NOTHING;
     }
     if (!accepts(&session->own, frame->encoding) && frame->kind != BOOKEND_KIND_ERROR &&
@@ -393,7 +394,7 @@ static bookend_event take_frame(bookend_session *session, const bookend_frame *f
     return take(session, message, now);
 }
 
-/* The frame in the place of HELLO (R4.19). */
+/* The first frame, which must be HELLO or CLOSE (R4.19). */
 static bookend_event take_hello(bookend_session *session, const bookend_frame *frame, uint64_t now,
                                 bookend_message *message) {
     bookend_error error = fault_of(BOOKEND_OK, 0, NULL);
@@ -403,7 +404,7 @@ static bookend_event take_hello(bookend_session *session, const bookend_frame *f
         fault = bookend_message_parse(frame, message, &error);
         if (fault == BOOKEND_OK) return closed_by_peer(session, message->code, now);
     } else if (frame->encoding != BOOKEND_BINARY) {
-        error = fault_of(BOOKEND_FAULT_MALFORMED, 0, "HELLO has encoding 0");
+        error = fault_of(BOOKEND_FAULT_MALFORMED, 0, "HELLO must have encoding 0");
         fault = error.fault;
     } else {
         fault = bookend_hello_parse(frame->body, frame->length, &session->peer, &error);
@@ -420,7 +421,7 @@ static bookend_event take_hello(bookend_session *session, const bookend_frame *f
     return BOOKEND_EVENT_OPENED;
 }
 
-/* A client passes over what a server says to people before its first frame (R4.21); returns how many bytes. */
+/* A client skips the line that a server may send before its first frame (R4.21); returns its length. */
 static size_t skip(bookend_session *session, const uint8_t *buffer, size_t length, uint64_t now) {
     size_t at;
     bookend_error error;
@@ -437,18 +438,18 @@ static size_t skip(bookend_session *session, const uint8_t *buffer, size_t lengt
     return at;
 }
 
-/* What of a first frame is judged before it is whole, once its header is: kind, magic and canary. */
-static bookend_fault judge_opening(const uint8_t *buffer, size_t length, bookend_error *error) {
-    size_t come = length - BOOKEND_HEADER, body = bookend_get32(buffer + 4);
+/* Checks kind, magic and canary of the first frame as soon as its header is complete. */
+static bookend_fault check_opening(const uint8_t *buffer, size_t length, bookend_error *error) {
+    size_t arrived = length - BOOKEND_HEADER, body = bookend_get32(buffer + 4);
 
     if (buffer[2] == BOOKEND_KIND_HELLO)
-        return bookend_hello_magic(buffer + BOOKEND_HEADER, come < body ? come : body, error);
+        return bookend_hello_magic(buffer + BOOKEND_HEADER, arrived < body ? arrived : body, error);
     if (buffer[2] == BOOKEND_KIND_CLOSE) return BOOKEND_OK;
     *error = fault_of(BOOKEND_FAULT_HELLO_EXPECTED, buffer[2], NULL);
     return error->fault;
 }
 
-/* The time that the frame has whose first bytes are here (R7.11, R7.12). */
+/* Sets the deadline of a frame that has begun to arrive (R7.11, R7.12). */
 static void watch_frame(bookend_session *session, const uint8_t *buffer, size_t length, uint64_t now) {
     if (length == 0) return;
     if (!session->frame_begun) {
@@ -462,7 +463,7 @@ static void watch_frame(bookend_session *session, const uint8_t *buffer, size_t 
     }
 }
 
-/* One frame, or as much of it as has come. */
+/* Takes one frame, or checks as much of it as has arrived. */
 static bookend_event advance(bookend_session *session, const uint8_t *buffer, size_t length, uint64_t now,
                              size_t *taken, bookend_message *message) {
     bookend_decoder *decoder = &session->decoder;
@@ -478,7 +479,7 @@ static bookend_event advance(bookend_session *session, const uint8_t *buffer, si
         length -= *taken;
         found = bookend_decode(decoder, buffer, length < BOOKEND_HEADER ? length : BOOKEND_HEADER, &frame);
         if (found == BOOKEND_FOUND_MORE && length >= BOOKEND_HEADER &&
-            judge_opening(buffer, length, &error) != BOOKEND_OK) {
+            check_opening(buffer, length, &error) != BOOKEND_OK) {
             fail(session, &error, now);
             return BOOKEND_EVENT_NOTHING;
         }
@@ -494,7 +495,7 @@ static bookend_event advance(bookend_session *session, const uint8_t *buffer, si
                                               : take_frame(session, &frame, now, message);
 }
 
-/* They were borrowed from a buffer that is not the same any more. */
+/* The options were borrowed from a buffer that the caller may have changed. */
 static void drop_options(bookend_hello *hello) {
     hello->name.data = hello->room.data = hello->token.data = hello->software.data = NULL;
     hello->name.length = hello->room.length = hello->token.length = hello->software.length = 0;
@@ -529,7 +530,7 @@ bookend_event bookend_session_receive(bookend_session *session, const uint8_t *b
     return event;
 }
 
-bookend_event bookend_session_eof(bookend_session *session, uint64_t now) {
+bookend_event bookend_session_end_of_stream(bookend_session *session, uint64_t now) {
     if (session->state == BOOKEND_CLOSED) return BOOKEND_EVENT_NOTHING;
     if (session->state < BOOKEND_CLOSING) {
         if (session->seen > 0)
@@ -552,7 +553,7 @@ static uint64_t frame_due(const bookend_session *session) {
     return session->frame_begun ? session->frame_due : NEVER;
 }
 
-/* Where bytes wait to be written, a PING behind them would say nothing more. */
+/* While bytes wait to be written, a PING after them would be useless. */
 static uint64_t ping_due(const bookend_session *session) {
     if (session->own.keepalive == 0 || session->out_end > session->out_start) return NEVER;
     return session->last_sent + 1000u * (uint64_t)session->own.keepalive;
@@ -581,20 +582,20 @@ static void put_ping(bookend_session *session, uint64_t now) {
     put_own(session, &ping, now);
 }
 
-bookend_event bookend_session_time(bookend_session *session, uint64_t now) {
+bookend_event bookend_session_tick(bookend_session *session, uint64_t now) {
     if (now < bookend_session_deadline(session)) return BOOKEND_EVENT_NOTHING;
     switch (session->state) {
     case BOOKEND_GREETING:
         fail_with(session, BOOKEND_FAULT_HELLO_TIMEOUT, 0,
-                  session->skipped > 0 ? "it talks, but not in frames" : "no HELLO in time", now);
+                  session->skipped > 0 ? "the peer sent bytes, but no frame" : "no HELLO in time", now);
         break;
     case BOOKEND_OPEN:
         if (session->blocked)
-            fail_with(session, BOOKEND_FAULT_SLOW_CONSUMER, 0, "it does not read what it is sent", now);
+            fail_with(session, BOOKEND_FAULT_SLOW_CONSUMER, 0, "the peer does not read", now);
         else if (now >= idle_due(session) && idle_due(session) <= frame_due(session))
-            fail_with(session, BOOKEND_FAULT_IDLE, 0, "silent for twice the keepalive", now);
+            fail_with(session, BOOKEND_FAULT_IDLE, 0, "the peer was silent for twice its keepalive", now);
         else if (now >= frame_due(session))
-            fail_with(session, BOOKEND_FAULT_FRAME_TIMEOUT, 0, "a frame began and did not arrive in time", now);
+            fail_with(session, BOOKEND_FAULT_FRAME_TIMEOUT, 0, "a frame began but was not complete in time", now);
         else
             put_ping(session, now);
         break;
@@ -606,8 +607,8 @@ bookend_event bookend_session_time(bookend_session *session, uint64_t now) {
 
 /* ---- Sending --------------------------------------------------------------------------------------------------- */
 
-/* What forbids a message whatever its body. */
-static bookend_fault judge_sending(bookend_session *session, const bookend_message *message) {
+/* The rule that forbids a message whatever its body, or BOOKEND_OK. */
+static bookend_fault check_sending(bookend_session *session, const bookend_message *message) {
     uint8_t kind = message->kind;
 
     if (session->state != BOOKEND_OPEN) return BOOKEND_FAULT_NOT_OPEN;
@@ -628,7 +629,7 @@ static bookend_fault judge_sending(bookend_session *session, const bookend_messa
     return BOOKEND_OK;
 }
 
-/* What a message that has been put means for what is waited for. */
+/* Records what a sent message answers or waits for. */
 static void note_sent(bookend_session *session, const bookend_message *message) {
     switch (message->kind) {
     case BOOKEND_KIND_REQUEST: *find(session->asked, 0) = message->id; break;
@@ -654,22 +655,22 @@ static bookend_error too_long(size_t size, uint32_t limit, const char *why) {
 bookend_fault bookend_session_send(bookend_session *session, const bookend_message *message, uint64_t now,
                                    bookend_error *error) {
     size_t size = bookend_message_size(message), written;
-    bookend_fault fault = judge_sending(session, message);
-    bookend_error judged =
+    bookend_fault fault = check_sending(session, message);
+    bookend_error result =
         fault_of(fault, fault == BOOKEND_FAULT_ENCODING_REFUSED ? message->encoding : message->kind, NULL);
 
     if (fault == BOOKEND_OK && size - BOOKEND_OVERHEAD > session->peer.max_body)
-        judged = too_long(size, session->peer.max_body, NULL);
+        result = too_long(size, session->peer.max_body, NULL);
     else if (fault == BOOKEND_OK && size > session->out_capacity - BOOKEND_RESERVE)
-        judged = too_long(size, 0, "it does not fit into this side's output buffer");
+        result = too_long(size, 0, "it does not fit into this side's output buffer");
     else if (fault == BOOKEND_OK)
-        (void)put(session, message, BOOKEND_RESERVE, now, &written, &judged);
-    if (error != NULL) *error = judged;
-    if (judged.fault == BOOKEND_OK) note_sent(session, message);
-    return judged.fault;
+        (void)put(session, message, BOOKEND_RESERVE, now, &written, &result);
+    if (error != NULL) *error = result;
+    if (result.fault == BOOKEND_OK) note_sent(session, message);
+    return result.fault;
 }
 
-/* ---- The beginning --------------------------------------------------------------------------------------------- */
+/* ---- The start ------------------------------------------------------------------------------------------------- */
 
 bookend_fault bookend_session_init(bookend_session *session, bookend_role role, const bookend_hello *own, uint8_t *out,
                                    size_t capacity, uint64_t now) {

@@ -1,4 +1,4 @@
-/* Text: section 5 of SPEC.md. Everything is built on reading and writing one character. */
+/* Text: section 5 of SPEC.md. Everything builds on reading and writing one character. */
 #include "bookend.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ static uint32_t unit_at(uint8_t encoding, const uint8_t *text) {
 }
 
 static size_t next_utf8(const uint8_t *text, size_t length, uint32_t *scalar) {
-    /* The second byte alone tells overlong forms, surrogates and what is above U+10FFFF. */
+    /* The second byte alone reveals overlong forms, surrogates and values above U+10FFFF. */
     uint8_t first = text[0], low = 0x80, high = 0xBF;
     uint32_t value;
     size_t bytes, i;
@@ -126,7 +126,7 @@ size_t bookend_text_bom(uint8_t encoding, const uint8_t *text, size_t length) {
     return bytes > 0 && first == 0xFEFF ? bytes : 0;
 }
 
-/* U+FFFE in the first place is the byte order mark of the other order (R5.7). */
+/* A leading U+FFFE is the byte order mark of the other order (R5.7). */
 static bool has_other_bom(uint8_t encoding, const uint8_t *text, size_t length) {
     return (encoding == BOOKEND_UTF16BE || encoding == BOOKEND_UTF16LE) && length >= 2 &&
            unit_at(encoding, text) == 0xFFFE;
@@ -138,7 +138,7 @@ size_t bookend_text_legal(uint8_t encoding, const uint8_t *text, size_t length) 
 
     if (has_other_bom(encoding, text, length)) return 0;
     for (;;) {
-        /* Most text is ASCII, and a run of it needs no more than this. */
+        /* A fast path for ASCII, which most text is. */
         if (encoding <= BOOKEND_UTF8)
             while (at < length && text[at] < 0x80) at++;
         bytes = bookend_text_next(encoding, text + at, length - at, &scalar);
@@ -159,7 +159,7 @@ static bookend_fault fail(bookend_error *error, bookend_fault fault, size_t at, 
     return fault;
 }
 
-/* Character by character from one encoding to another. */
+/* Converts from one encoding to another, character by character. */
 static bookend_fault convert(uint8_t from, const uint8_t *text, size_t length, uint8_t to, uint8_t *out,
                              size_t capacity, size_t *written, bookend_error *error) {
     uint8_t bytes[4];
@@ -191,10 +191,10 @@ bookend_fault bookend_text_from_utf8(uint8_t encoding, const uint8_t *utf8, size
     uint32_t first = 0;
     size_t marks = 0, bytes;
 
-    /* Marks in front of the text are not sent (R5.5). */
+    /* Leading byte order marks are not sent (R5.5). */
     if (encoding != BOOKEND_ASCII && encoding != BOOKEND_BINARY)
         while ((bytes = bookend_text_bom(BOOKEND_UTF8, utf8 + marks, length - marks)) > 0) marks += bytes;
-    /* In UTF-16 its receiver would take it for the byte order mark of the other order (R5.15). */
+    /* In UTF-16 a receiver would take a leading U+FFFE for the byte order mark of the other order (R5.15). */
     if (encoding >= BOOKEND_UTF16BE && bookend_text_next(BOOKEND_UTF8, utf8 + marks, length - marks, &first) > 0 &&
         first == 0xFFFE) {
         *written = 0;

@@ -1,4 +1,4 @@
-/* Private to bookend_*.c: big-endian numbers, and how a fault is told. */
+/* Private to bookend_*.c: big-endian numbers, and a constructor of errors. */
 #ifndef BOOKEND_WIRE_H
 #define BOOKEND_WIRE_H
 

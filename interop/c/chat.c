@@ -1,6 +1,7 @@
 /* bookend-chat: posts the lines of standard input to a hub and prints what arrives. */
 #include "bookend.h"
 #include "net.h"
+#include "options.h"
 #include "show.h"
 
 #include <stdio.h>
@@ -8,51 +9,32 @@
 #include <string.h>
 
 enum {
-    MAX_BODY = 1 << 20,
-    FIRST_READ = 1 << 14, /* bytes of the buffer for what is read, at first; it follows what arrives */
+    FIRST_READ = 1 << 14, /* initial size of the read buffer, bytes; it grows with what arrives */
     MAX_LINE = 1 << 20
 };
-
-static const char USAGE[] =
-    "usage: bookend-chat HOST:PORT [--name N] [--room R] [--encoding ascii|utf-8|utf-16be|utf-16le|as-sent]\n"
-    "                    [--count N] [--send-hex ENC HEX]... [--json]\n"
-    "Each line of input is posted to the room, `/to ID text` to one member.\n";
 
 static const uint8_t BARRIER[] = {'e', 'n', 'd'};
 
 typedef struct chat {
     bookend_session session;
     net net;
-    uint8_t *in; /* read and not yet used */
+    uint8_t *in; /* bytes read and not yet used */
     size_t in_length, in_capacity;
 
-    bookend_message *sends; /* --send-hex, posted once joined */
-    size_t send_count, sent;
-    uint8_t *input; /* standard input: from `input_start`, what is not yet posted */
+    options options;
+    size_t sent; /* of `options.sends` */
+    uint8_t *input; /* standard input; not yet posted from `input_start` on */
     size_t input_start, input_length;
     bool input_ended, line_too_long;
 
-    unsigned long count, deliveries; /* 0: until the input ends */
-    bool json, joined, barrier_sent, writing_ended;
+    unsigned long deliveries;
+    bool joined, barrier_sent, writing_ended;
     uint32_t member;
     int status; /* of the process */
 } chat;
 
-static void *checked(void *memory) {
-    if (memory == NULL) {
-        fputs("bookend-chat: out of memory\n", stderr);
-        exit(1);
-    }
-    return memory;
-}
-
-static void misused(const char *word, const char *why) {
-    fprintf(stderr, "bookend-chat: %s %s\n%s", word, why, USAGE);
-    exit(2);
-}
-
-/* What does not end the chat, but fails it. */
-static void complain(chat *chat, const bookend_error *error) {
+/* Reports a fault that does not end the chat but makes it exit with 1. */
+static void report(chat *chat, const bookend_error *error) {
     chat->status = 1;
     show_fault(stderr, error);
 }
@@ -60,7 +42,7 @@ static void complain(chat *chat, const bookend_error *error) {
 /* ---- Arriving -------------------------------------------------------------------------------------------------- */
 
 static void refuse_request(chat *chat, const bookend_message *request) {
-    static const char REASON[] = "policy: a person sits here, who answers no requests";
+    static const char REASON[] = "policy: this is a chat client, which answers no requests";
     bookend_message error;
 
     memset(&error, 0, sizeof error);
@@ -71,7 +53,7 @@ static void refuse_request(chat *chat, const bookend_message *request) {
     error.code = bookend_fault_code(BOOKEND_FAULT_POLICY);
     error.payload.data = (const uint8_t *)REASON;
     error.payload.length = sizeof REASON - 1;
-    /* Without room for it the request stays unanswered; the peer reads nothing then either. */
+    /* If it does not fit, the request stays unanswered; such a peer does not read anyway. */
     (void)bookend_session_send(&chat->session, &error, net_now(), NULL);
 }
 
@@ -91,33 +73,33 @@ static void take_message(chat *chat, const bookend_message *message) {
     case BOOKEND_KIND_PONG: bookend_session_close(&chat->session, 1000, NULL, net_now()); return;
     default: break;
     }
-    if (chat->json)
+    if (chat->options.json)
         show_json(stdout, message);
     else
         show_plain(stdout, message, chat->member);
-    if (fflush(stdout) != 0) exit(1); /* nobody reads what is printed */
-    if (chat->count > 0 && chat->deliveries == chat->count)
+    if (fflush(stdout) != 0) exit(1); /* the reader of standard output is gone */
+    if (chat->options.count > 0 && chat->deliveries == chat->options.count)
         bookend_session_close(&chat->session, 1000, NULL, net_now());
 }
 
-/* Why it ended, unless that was politely; `last` is the peer's CLOSE if there was one. */
-static void tell_end(chat *chat, const bookend_message *last) {
+/* Reports why the session ended, unless normally; `last` is the peer's CLOSE if it sent one. */
+static void report_end(chat *chat, const bookend_message *last) {
     const bookend_error *cause = &chat->session.cause;
 
     if (cause->fault == BOOKEND_FAULT_NORMAL) return;
     if (cause->fault != BOOKEND_FAULT_PEER_CLOSE) {
-        complain(chat, cause);
+        report(chat, cause);
     } else if (cause->code != bookend_fault_code(BOOKEND_FAULT_NORMAL)) {
         chat->status = 1;
         show_reason(stderr, last->code, last->encoding, last->payload);
-    } else if (chat->deliveries < chat->count) {
+    } else if (chat->deliveries < chat->options.count) {
         chat->status = 1;
         fprintf(stderr, "normal (1000): closed after %lu of %lu deliveries; connect again\n", chat->deliveries,
-                chat->count);
+                chat->options.count);
     }
 }
 
-/* Everything that is there to be taken; true when the session has ended. */
+/* Handles all messages received; true when the session has ended. */
 static bool take(chat *chat) {
     bookend_message message;
     bookend_event event;
@@ -127,9 +109,9 @@ static bool take(chat *chat) {
         event = bookend_session_receive(&chat->session, chat->in + at, chat->in_length - at, net_now(), &used,
                                         &message);
         if (event == BOOKEND_EVENT_OPENED)
-            chat->joined = (chat->session.peer.features & BOOKEND_FEATURE_HUB) == 0; /* else WELCOME says so */
+            chat->joined = (chat->session.peer.features & BOOKEND_FEATURE_HUB) == 0; /* else when WELCOME arrives */
         if (event == BOOKEND_EVENT_MESSAGE) take_message(chat, &message);
-        if (event == BOOKEND_EVENT_ENDED) tell_end(chat, &message);
+        if (event == BOOKEND_EVENT_ENDED) report_end(chat, &message);
         at += used;
     } while (event == BOOKEND_EVENT_OPENED || event == BOOKEND_EVENT_MESSAGE);
     memmove(chat->in, chat->in + at, chat->in_length - at);
@@ -137,7 +119,7 @@ static bool take(chat *chat) {
     return event == BOOKEND_EVENT_ENDED;
 }
 
-/* Makes room, up to the longest frame, as the bytes for it come. */
+/* Grows the read buffer as bytes arrive, up to the longest frame. */
 static void grow(chat *chat) {
     size_t most = MAX_BODY + BOOKEND_OVERHEAD;
 
@@ -146,7 +128,7 @@ static void grow(chat *chat) {
     chat->in = (uint8_t *)checked(realloc(chat->in, chat->in_capacity));
 }
 
-/* Reads what is there; true when the session has ended. */
+/* Reads the bytes available; true when the session has ended. */
 static bool read_some(chat *chat) {
     long length;
 
@@ -158,14 +140,14 @@ static bool read_some(chat *chat) {
         chat->in_length += (size_t)length;
         return take(chat);
     }
-    /* A connection that was cut is one that ended without a CLOSE. */
-    if (bookend_session_eof(&chat->session, net_now()) == BOOKEND_EVENT_ENDED) tell_end(chat, NULL);
+    /* A broken connection counts as one that ended without a CLOSE. */
+    if (bookend_session_end_of_stream(&chat->session, net_now()) == BOOKEND_EVENT_ENDED) report_end(chat, NULL);
     return true;
 }
 
 /* ---- Posting --------------------------------------------------------------------------------------------------- */
 
-/* True when it is done with, sent or refused; false when there is no room yet. */
+/* True when the message was sent or refused; false when there is no room yet. */
 static bool post(chat *chat, bookend_message *message) {
     bookend_error error;
 
@@ -173,21 +155,21 @@ static bool post(chat *chat, bookend_message *message) {
     switch (bookend_session_send(&chat->session, message, net_now(), &error)) {
     case BOOKEND_OK: return true;
     case BOOKEND_FAULT_NO_ROOM: return false;
-    default: complain(chat, &error); return true;
+    default: report(chat, &error); return true;
     }
 }
 
-static void complain_of_line(chat *chat, bookend_fault fault, const char *why) {
+static void report_line(chat *chat, bookend_fault fault, const char *why) {
     bookend_error error;
 
     memset(&error, 0, sizeof error);
     error.fault = fault;
     error.code = bookend_fault_code(fault);
     error.why = why;
-    complain(chat, &error);
+    report(chat, &error);
 }
 
-/* Takes `/to ID ` off the front of a line; false where there is no such ID. */
+/* Removes `/to ID ` from the start of a line; false if ID is not a member's number. */
 static bool take_receiver(bookend_message *message) {
     uint64_t id = 0;
     size_t at = 4;
@@ -205,7 +187,7 @@ static bool take_receiver(bookend_message *message) {
     return id != 0;
 }
 
-/* Posts a line in the encoding that the hub prefers; as `post`. */
+/* Posts a line in the encoding that the hub prefers; returns as `post` does. */
 static bool post_line(chat *chat, const uint8_t *line, size_t length) {
     uint8_t encoding = chat->session.peer.preferred == 0 ? BOOKEND_UTF8 : chat->session.peer.preferred, *converted;
     size_t bom = bookend_text_bom(BOOKEND_UTF8, line, length), written;
@@ -217,13 +199,13 @@ static bool post_line(chat *chat, const uint8_t *line, size_t length) {
     message.payload.data = line + bom;
     message.payload.length = length - bom;
     if (!take_receiver(&message)) {
-        complain_of_line(chat, BOOKEND_FAULT_NO_SUCH_MEMBER, "say /to ID text, ID being a member's number");
+        report_line(chat, BOOKEND_FAULT_NO_SUCH_MEMBER, "write /to ID text, where ID is a member's number");
         return true;
     }
-    converted = (uint8_t *)checked(malloc(2 * length + 4)); /* UTF-16 takes twice as much at most */
+    converted = (uint8_t *)checked(malloc(2 * length + 4)); /* UTF-16 takes at most twice as much */
     if (bookend_text_from_utf8(encoding, message.payload.data, message.payload.length, converted, 2 * length, &written,
                                &error) != BOOKEND_OK) {
-        complain(chat, &error);
+        report(chat, &error);
         done = true;
     } else {
         message.encoding = encoding;
@@ -239,7 +221,7 @@ static size_t input_waiting(const chat *chat) {
     return chat->input_length - chat->input_start;
 }
 
-/* One line of input, if a whole one is there; false when there is none, or no room for it. */
+/* Posts one line of input; false when no whole line is available, or no room for it. */
 static bool post_next_line(chat *chat) {
     const uint8_t *line = chat->input + chat->input_start;
     const uint8_t *end = (const uint8_t *)memchr(line, '\n', input_waiting(chat));
@@ -247,7 +229,7 @@ static bool post_next_line(chat *chat) {
     size_t taken = end == NULL ? length : length + 1;
 
     if (end == NULL && length == MAX_LINE) {
-        if (!chat->line_too_long) complain_of_line(chat, BOOKEND_FAULT_TOO_LONG, "a line of input over 1 MiB");
+        if (!chat->line_too_long) report_line(chat, BOOKEND_FAULT_TOO_LONG, "a line of input is longer than 1 MiB");
         chat->line_too_long = true;
         chat->input_start += taken;
         return false;
@@ -263,17 +245,17 @@ static bool post_next_line(chat *chat) {
 static void post_all(chat *chat) {
     bookend_message ping;
 
-    while (chat->sent < chat->send_count && post(chat, &chat->sends[chat->sent])) {
+    while (chat->sent < chat->options.send_count && post(chat, &chat->options.sends[chat->sent])) {
         chat->sent++;
-        /* What is waited for would not come. */
+        /* After a failure the awaited deliveries would never arrive. */
         if (chat->status != 0) bookend_session_close(&chat->session, 1000, NULL, net_now());
         if (chat->session.state != BOOKEND_OPEN) return;
     }
-    if (chat->sent < chat->send_count) return;
+    if (chat->sent < chat->options.send_count) return;
     while (post_next_line(chat)) continue;
-    if (!chat->input_ended || input_waiting(chat) > 0 || chat->count > 0 || chat->barrier_sent) return;
+    if (!chat->input_ended || input_waiting(chat) > 0 || chat->options.count > 0 || chat->barrier_sent) return;
 
-    /* Its PONG says that everything before it has been acted on. */
+    /* Its PONG confirms that everything before it has been acted on. */
     memset(&ping, 0, sizeof ping);
     ping.kind = BOOKEND_KIND_PING;
     ping.payload.data = BARRIER;
@@ -302,7 +284,7 @@ static void write_some(chat *chat) {
     long written = length == 0 ? 0 : net_write(&chat->net, out, length);
 
     if (written > 0) bookend_session_sent(&chat->session, (size_t)written, net_now());
-    /* What cannot be written any more, reading tells of. */
+    /* A failed write is dropped: the next read reports the failure. */
     if (written == NET_FAILED) bookend_session_sent(&chat->session, length, net_now());
     (void)bookend_session_output(&chat->session, &length);
     if (length == 0 && chat->session.state >= BOOKEND_CLOSING && !chat->writing_ended) {
@@ -311,7 +293,7 @@ static void write_some(chat *chat) {
     }
 }
 
-static int patience(const chat *chat) {
+static int poll_timeout(const chat *chat) {
     uint64_t due = bookend_session_deadline(&chat->session), now = net_now();
 
     if (due == UINT64_MAX) return -1;
@@ -319,183 +301,69 @@ static int patience(const chat *chat) {
     return due - now < 3600000 ? (int)(due - now) : 3600000;
 }
 
-static net_wish wish(const chat *chat) {
+static net_interest interest_of(const chat *chat) {
     bool posting = chat->joined && chat->session.state == BOOKEND_OPEN;
-    net_wish wish;
+    net_interest interest;
     size_t waiting;
 
     (void)bookend_session_output(&chat->session, &waiting);
-    wish.read = chat->in_length < MAX_BODY + BOOKEND_OVERHEAD;
-    wish.write = waiting > 0;
-    wish.input = posting && !chat->input_ended && input_waiting(chat) < MAX_LINE;
-    return wish;
+    interest.read = chat->in_length < MAX_BODY + BOOKEND_OVERHEAD;
+    interest.write = waiting > 0;
+    interest.input = posting && !chat->input_ended && input_waiting(chat) < MAX_LINE;
+    return interest;
 }
 
 static void talk(chat *chat) {
-    net_wish ready;
+    net_interest ready;
     bool ended = false;
 
     while (!ended) {
         if (chat->joined && chat->session.state == BOOKEND_OPEN) post_all(chat);
         write_some(chat);
-        ready = wish(chat);
-        net_wait(&chat->net, &ready, patience(chat));
+        ready = interest_of(chat);
+        net_wait(&chat->net, &ready, poll_timeout(chat));
         if (ready.input) read_input(chat);
-        /* What a full output held back is taken up again, also where nothing new has come. */
+        /* `take` again even without new bytes: a full output may have held messages back. */
         ended = read_some(chat) || take(chat);
-        if (!ended && bookend_session_time(&chat->session, net_now()) == BOOKEND_EVENT_ENDED) {
-            tell_end(chat, NULL);
+        if (!ended && bookend_session_tick(&chat->session, net_now()) == BOOKEND_EVENT_ENDED) {
+            report_end(chat, NULL);
             ended = true;
         }
     }
     write_some(chat);
 }
 
-/* ---- The command line ------------------------------------------------------------------------------------------ */
-
-static uint8_t encoding_named(const char *name) {
-    static const char *const NAMES[] = {"as-sent", "ascii", "utf-8", "utf-16be", "utf-16le"};
-    uint8_t i;
-
-    for (i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++)
-        if (strcmp(name, NAMES[i]) == 0) return i;
-    misused(name, "is no encoding");
-    return 0;
-}
-
-static bookend_bytes bytes_of(const char *text) {
-    bookend_bytes bytes;
-
-    bytes.data = (const uint8_t *)text;
-    bytes.length = strlen(text);
-    return bytes;
-}
-
-static unsigned digit(const char *hex, char c) {
-    static const char DIGITS[] = "0123456789abcdefABCDEF";
-    const char *found = c == '\0' ? NULL : strchr(DIGITS, c);
-    unsigned value = found == NULL ? 0 : (unsigned)(found - DIGITS);
-
-    if (found == NULL) misused(hex, "is not hex");
-    return value < 16 ? value : value - 6;
-}
-
-static unsigned long number(const char *word, unsigned long least, unsigned long most) {
-    char *rest;
-    unsigned long value = strtoul(word, &rest, 10);
-
-    if (*word < '0' || *word > '9' || *rest != '\0' || value < least || value > most)
-        misused(word, "is not such a number");
-    return value;
-}
-
-/* Judged before anything is connected: text that is none is a fault of this side. */
-static void add_send(chat *chat, const char *encoding, const char *hex) {
-    bookend_message *send;
-    size_t length = strlen(hex) / 2, i, legal;
-    uint8_t *bytes = (uint8_t *)checked(malloc(length + 1));
-    bookend_error error;
-
-    if (strlen(hex) % 2 != 0) misused(hex, "has half a byte");
-    for (i = 0; i < length; i++) bytes[i] = (uint8_t)(digit(hex, hex[2 * i]) << 4 | digit(hex, hex[2 * i + 1]));
-    send = &chat->sends[chat->send_count++];
-    memset(send, 0, sizeof *send);
-    send->encoding = (uint8_t)number(encoding, 0, 4);
-    send->payload.data = bytes;
-    send->payload.length = length;
-    legal = send->encoding == BOOKEND_BINARY ? length : bookend_text_legal(send->encoding, bytes, length);
-    if (legal == length) return;
-    memset(&error, 0, sizeof error);
-    error.fault = BOOKEND_FAULT_BAD_TEXT;
-    error.code = bookend_fault_code(error.fault);
-    error.offset = legal;
-    error.found = bytes[legal];
-    error.wanted = send->encoding;
-    show_fault(stderr, &error);
-    exit(1);
-}
-
-static void take_options(chat *chat, bookend_hello *hello, int count, char **words) {
-    int i;
-
-    for (i = 0; i < count; i++) {
-        const char *word = words[i];
-        int values = strcmp(word, "--json") == 0 ? 0 : strcmp(word, "--send-hex") == 0 ? 2 : 1;
-
-        if (i + values >= count) misused(word, "wants a value");
-        if (strcmp(word, "--name") == 0)
-            hello->name = bytes_of(words[i + 1]);
-        else if (strcmp(word, "--room") == 0)
-            hello->room = bytes_of(words[i + 1]);
-        else if (strcmp(word, "--encoding") == 0)
-            hello->preferred = encoding_named(words[i + 1]);
-        else if (strcmp(word, "--count") == 0)
-            chat->count = number(words[i + 1], 1, 1000000000);
-        else if (strcmp(word, "--send-hex") == 0)
-            add_send(chat, words[i + 1], words[i + 2]);
-        else if (strcmp(word, "--json") == 0)
-            chat->json = true;
-        else
-            misused(word, "is no option");
-        i += values;
-    }
-}
-
-static bool connect_to(chat *chat, char *address) {
-    char *colon = strrchr(address, ':'), *host = address;
-
-    if (colon == NULL || colon[1] == '\0') misused(address, "is not HOST:PORT");
-    *colon = '\0';
-    if (*host == '[' && colon[-1] == ']') {
-        host++;
-        colon[-1] = '\0';
-    }
-    if (net_connect(&chat->net, host, colon + 1)) return true;
-    fprintf(stderr, "%s:%s: %s; does a hub listen there?\n", host, colon + 1, chat->net.problem);
-    return false;
-}
-
-static void free_all(chat *chat, uint8_t *out) {
-    size_t i;
-
-    for (i = 0; i < chat->send_count; i++) free((void *)chat->sends[i].payload.data);
-    free(chat->sends);
-    free(chat->input);
-    free(chat->in);
-    free(out);
-}
+/* ---- Main ------------------------------------------------------------------------------------------------------ */
 
 int main(int count, char **words) {
     size_t out_capacity = MAX_BODY + BOOKEND_OVERHEAD + BOOKEND_RESERVE;
-    uint8_t judged[BOOKEND_HELLO_MAX], *out;
-    bookend_hello hello;
+    uint8_t *out = (uint8_t *)checked(malloc(out_capacity));
     bookend_error error;
     size_t written;
     chat chat;
 
-    if (count < 2 || words[1][0] == '-') misused("HOST:PORT", "is missing");
     memset(&chat, 0, sizeof chat);
-    chat.sends = (bookend_message *)checked(calloc((size_t)count, sizeof *chat.sends));
-    bookend_hello_init(&hello);
-    hello.preferred = BOOKEND_UTF8;
-    hello.max_body = MAX_BODY;
-    hello.features = BOOKEND_FEATURE_HUB;
-    hello.software = bytes_of("bookend-c 1.0.0");
-    take_options(&chat, &hello, count - 2, words + 2);
-
-    if (bookend_hello_encode(&hello, judged, sizeof judged, &written, &error) != BOOKEND_OK) complain(&chat, &error);
-    if (chat.status != 0 || !connect_to(&chat, words[1])) {
-        free_all(&chat, NULL);
-        return 1;
-    }
+    options_parse(&chat.options, count, words);
     chat.in_capacity = FIRST_READ;
     chat.in = (uint8_t *)checked(malloc(chat.in_capacity));
     chat.input = (uint8_t *)checked(malloc(MAX_LINE));
-    out = (uint8_t *)checked(malloc(out_capacity));
-    /* Nothing is left to be refused. */
-    (void)bookend_session_init(&chat.session, BOOKEND_CLIENT, &hello, out, out_capacity, net_now());
-    talk(&chat);
-    net_close(&chat.net);
-    free_all(&chat, out);
+
+    /* The output buffer serves for checking the HELLO first. */
+    if (bookend_hello_encode(&chat.options.hello, out, out_capacity, &written, &error) != BOOKEND_OK) {
+        report(&chat, &error);
+    } else if (!net_connect(&chat.net, chat.options.host, chat.options.port)) {
+        chat.status = 1;
+        fprintf(stderr, "%s:%s: %s; does a hub listen there?\n", chat.options.host, chat.options.port,
+                chat.net.problem);
+    } else {
+        /* Cannot fail: the HELLO and the size of the output are checked above. */
+        (void)bookend_session_init(&chat.session, BOOKEND_CLIENT, &chat.options.hello, out, out_capacity, net_now());
+        talk(&chat);
+        net_close(&chat.net);
+    }
+    options_free(&chat.options);
+    free(chat.input);
+    free(chat.in);
+    free(out);
     return chat.status;
 }

@@ -1,4 +1,4 @@
-/* See net.h: first what differs between the systems, then the rest. */
+/* See net.h. First the code for Windows and for POSIX, then the code that they share. */
 #ifndef _WIN32
 #define _POSIX_C_SOURCE 200809L
 #endif
@@ -18,8 +18,8 @@
 #include <windows.h>
 
 /*
- * The connection tells what became possible by an event, which can be waited for together with that of the input: once, and
- * again only after it was tried in vain.
+ * Winsock signals readiness by an event, which can be waited for together with that of the input. It signals once,
+ * and again only after a call would have blocked.
  */
 static struct {
     WSAEVENT event;
@@ -53,12 +53,12 @@ static void close_socket(intptr_t socket) {
 }
 
 /*
- * What can be asked of a console, a pipe and a file differs, but all of them can be read: a thread does that, a piece at
- * a time, and goes on when the piece has been taken.
+ * There is no common way to wait for a console, a pipe and a file, but all of them can be read. A thread reads them,
+ * one piece at a time, and continues when the piece has been taken.
  */
 static struct {
     uint8_t bytes[4096];
-    long length; /* as _read says: 0 at the end, -1 where it failed */
+    long length; /* the result of _read: 0 at the end, -1 after an error */
     long taken;
     HANDLE ready, wanted;
 } input;
@@ -85,15 +85,16 @@ static bool has_input(void) {
     return WaitForSingleObject(input.ready, 0) == WAIT_OBJECT_0;
 }
 
-void net_wait(const net *net, net_wish *wish, int ms) {
-    bool at_once = (wish->read && link.readable) || (wish->write && link.writable) || (wish->input && has_input());
+void net_wait(const net *net, net_interest *interest, int ms) {
+    bool at_once = (interest->read && link.readable) || (interest->write && link.writable) ||
+                   (interest->input && has_input());
     WSANETWORKEVENTS found;
     HANDLE awaited[2];
 
     awaited[0] = link.event;
     awaited[1] = input.ready;
-    (void)WaitForMultipleObjects(wish->input ? 2 : 1, awaited, FALSE, at_once ? 0 : ms < 0 ? INFINITE : (DWORD)ms);
-    wish->input = wish->input && has_input();
+    (void)WaitForMultipleObjects(interest->input ? 2 : 1, awaited, FALSE, at_once ? 0 : ms < 0 ? INFINITE : (DWORD)ms);
+    interest->input = interest->input && has_input();
     if (WSAEnumNetworkEvents((SOCKET)net->socket, link.event, &found) != 0) return;
     if (found.lNetworkEvents & (FD_READ | FD_CLOSE)) link.readable = true;
     if (found.lNetworkEvents & (FD_WRITE | FD_CLOSE)) link.writable = true;
@@ -130,7 +131,7 @@ uint64_t net_now(void) {
 #include <time.h>
 #include <unistd.h>
 
-/* A peer that is gone is to be an error of writing and no signal. */
+/* Writing to a closed connection must return an error, not raise a signal. */
 static bool start(void) {
     return signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 }
@@ -154,14 +155,14 @@ static void close_socket(intptr_t socket) {
     close((int)socket);
 }
 
-void net_wait(const net *net, net_wish *wish, int ms) {
+void net_wait(const net *net, net_interest *interest, int ms) {
     struct pollfd asked[2];
 
     asked[0].fd = (int)net->socket;
-    asked[0].events = (short)((wish->read ? POLLIN : 0) | (wish->write ? POLLOUT : 0));
-    asked[1].fd = wish->input ? STDIN_FILENO : -1;
+    asked[0].events = (short)((interest->read ? POLLIN : 0) | (interest->write ? POLLOUT : 0));
+    asked[1].fd = interest->input ? STDIN_FILENO : -1;
     asked[1].events = POLLIN;
-    wish->input = poll(asked, 2, ms) > 0 && wish->input && asked[1].revents != 0;
+    interest->input = poll(asked, 2, ms) > 0 && interest->input && asked[1].revents != 0;
 }
 
 long net_read_input(uint8_t *to, size_t capacity) {
@@ -177,7 +178,7 @@ uint64_t net_now(void) {
 
 #endif
 
-/* The first address that answers. */
+/* Connects to the first address that answers. */
 static bool connect_any(net *net, const struct addrinfo *address) {
     int on = 1;
 
@@ -185,7 +186,7 @@ static bool connect_any(net *net, const struct addrinfo *address) {
         net->socket = (intptr_t)socket(address->ai_family, address->ai_socktype, address->ai_protocol);
         if (net->socket < 0) continue;
         if (connect(net->socket, address->ai_addr, address->ai_addrlen) == 0 && never_block(net->socket)) {
-            /* What is written is whole already; waiting for more would only delay it. */
+            /* Each write holds whole frames; waiting for more bytes would only delay them. */
             (void)setsockopt(net->socket, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof on);
             return true;
         }
@@ -199,7 +200,7 @@ bool net_connect(net *net, const char *host, const char *port) {
     struct addrinfo wanted, *found = NULL;
     bool connected;
 
-    net->problem = "there is no such host or port";
+    net->problem = "no such host or port";
     memset(&wanted, 0, sizeof wanted);
     wanted.ai_family = AF_UNSPEC;
     wanted.ai_socktype = SOCK_STREAM;

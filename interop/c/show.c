@@ -1,10 +1,10 @@
-/* See show.h. */
+/* The lines of the chat; see show.h. */
 #include "show.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum { QUOTED_BYTES = 32 }; /* of a binary payload, on a line for people */
+enum { QUOTED_BYTES = 32 }; /* of a binary payload, in a line for people */
 
 static const char *const EVENTS[] = {"here", "joined", "left", "crowd"};
 
@@ -30,7 +30,7 @@ static void put_plain(FILE *to, uint32_t scalar, const uint8_t *utf8, size_t len
 }
 
 static void put_json(FILE *to, uint32_t scalar, const uint8_t *utf8, size_t length) {
-    static const char SHORT[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* a character, then how JSON says it */
+    static const char SHORT[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: a character, then its JSON escape */
     size_t i;
 
     for (i = 0; i + 1 < sizeof SHORT; i += 2) {
@@ -58,7 +58,7 @@ static void show_payload(FILE *to, const bookend_message *message) {
     if (quoted > QUOTED_BYTES) quoted = QUOTED_BYTES;
     fprintf(to, "[binary %lu bytes:", (unsigned long)message->payload.length);
     for (i = 0; i < quoted; i++) fprintf(to, " %02x", message->payload.data[i]);
-    /* A blank stands behind the colon in any case, as before the bytes. */
+    /* There is a blank after the colon even without bytes. */
     fputs(quoted == 0 ? " ]" : quoted < message->payload.length ? " \xE2\x80\xA6]" : "]", to);
 }
 
@@ -154,7 +154,7 @@ void show_reason(FILE *to, uint16_t code, uint8_t encoding, bookend_bytes reason
     bookend_fault fault = bookend_code_fault(code);
 
     put_name(to, bookend_fault_name(fault), code);
-    fputs(": the other side says \"", to);
+    fputs(": the peer's reason is \"", to);
     show_text(to, encoding, reason);
     fprintf(to, "\"; %s\n", bookend_fault_advice(fault));
 }

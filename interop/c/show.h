@@ -1,4 +1,4 @@
-/* The chat's lines: messages for people or as JSON, and faults. */
+/* The lines of the chat: messages, for people or as JSON, and faults. */
 #ifndef SHOW_H
 #define SHOW_H
 
@@ -6,15 +6,15 @@
 
 #include <stdio.h>
 
-/* Text with controls and bidirectional controls as \u{hex}, so that it stays in its line. */
+/* Prints text on one line: controls and bidirectional controls become \u{hex}. */
 void show_text(FILE *to, uint8_t encoding, bookend_bytes text);
-/* One line for people, or nothing; `member` is who reads it. */
+/* Prints one line for people, or nothing; `member` is the reader's number. */
 void show_plain(FILE *to, const bookend_message *message, uint32_t member);
-/* One JSON object, or nothing. */
+/* Prints one JSON object, or nothing. */
 void show_json(FILE *to, const bookend_message *message);
-/* One line: name, code, detail and what to do. */
+/* Prints one line: name, code, detail and advice. */
 void show_fault(FILE *to, const bookend_error *error);
-/* The same of an ERROR or a CLOSE that the peer sent. */
+/* The same for an ERROR or a CLOSE that the peer sent. */
 void show_reason(FILE *to, uint16_t code, uint8_t encoding, bookend_bytes reason);
 
 #endif

@@ -12,7 +12,7 @@ static uint32_t seed = 0x2545F491;
 void check(bool holds, const char *claim, const char *file, int line) {
     checks++;
     if (holds) return;
-    if (failures++ < 20) fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, claim);
+    if (failures++ < 20) fprintf(stderr, "%s:%d: failed: %s\n", file, line, claim);
 }
 
 uint32_t random_below(uint32_t limit) {
@@ -30,9 +30,9 @@ uint8_t *exact_copy(const uint8_t *bytes, size_t length) {
     return copy;
 }
 
-/* ---- Vocabulary ------------------------------------------------------------------------------------------------ */
+/* ---- Faults ---------------------------------------------------------------------------------------------------- */
 
-static void every_fault_has_a_name_of_its_own_and_a_code_that_leads_back(void) {
+static void every_fault_has_a_unique_name_and_its_code_maps_back(void) {
     int a, b;
 
     for (a = BOOKEND_OK; a <= BOOKEND_FAULT_UNNAMED; a++) {
@@ -52,16 +52,16 @@ static bool explains(const uint8_t *bytes, size_t length, const char *expected) 
     char reason[BOOKEND_REASON_MAX + 1];
     bookend_decoder decoder;
     bookend_frame frame;
-    size_t said;
+    size_t explained;
 
     bookend_decoder_init(&decoder, 1u << 20);
     if (bookend_decode(&decoder, bytes, length, &frame) != BOOKEND_FOUND_FAULT) return false;
-    said = bookend_explain(&decoder.error, reason, sizeof reason);
-    if (strcmp(reason, expected) != 0) fprintf(stderr, "said: %s\n", reason);
-    return said == strlen(expected) && strcmp(reason, expected) == 0;
+    explained = bookend_explain(&decoder.error, reason, sizeof reason);
+    if (strcmp(reason, expected) != 0) fprintf(stderr, "explained as: %s\n", reason);
+    return explained == strlen(expected) && strcmp(reason, expected) == 0;
 }
 
-static void a_fault_says_what_was_found_and_guesses_why(void) {
+static void a_fault_explains_what_was_found_and_guesses_why(void) {
     static const uint8_t HTTP[] = "GET / HTTP/1.1";
     static const uint8_t LITTLE_ENDIAN[] = {0xF5, 0xF8, 2, 2, 2, 0, 0, 0};
     static const uint8_t COUNTS_ITS_END[] = {0xF5, 0xF8, 2, 2, 0, 0, 0, 1, 'h', 'i', 0xF8, 0xF5};
@@ -87,7 +87,7 @@ static void a_fault_says_what_was_found_and_guesses_why(void) {
 
 enum { STREAM_MAX = 4096 };
 
-/* Some frames behind one another, and where each of them ends. */
+/* A sequence of random frames; returns its length. */
 static size_t random_stream(uint8_t *out) {
     size_t length = 0, bytes, i;
     uint8_t body[64];
@@ -106,34 +106,34 @@ static size_t random_stream(uint8_t *out) {
     return length;
 }
 
-/* What a reader makes of a stream that comes in pieces of up to `piece` bytes: a summary of all it was given. */
+/* Decodes a stream that arrives in pieces of up to `piece` bytes; returns a hash of the frames found. */
 static uint64_t read_in_pieces(const uint8_t *stream, size_t length, uint32_t piece, size_t *used,
                                bookend_error *error) {
     bookend_decoder decoder;
     bookend_frame frame;
     bookend_found found = BOOKEND_FOUND_MORE;
-    uint64_t summary = 14695981039346656037u;
-    size_t come = 0, i;
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    size_t arrived = 0, i;
     uint8_t *copy;
 
     *used = 0;
     bookend_decoder_init(&decoder, 1024);
-    while (come < length && found != BOOKEND_FOUND_FAULT) {
-        come += 1 + (piece > 1 ? random_below(piece) : 0);
-        if (come > length) come = length;
+    while (arrived < length && found != BOOKEND_FOUND_FAULT) {
+        arrived += 1 + (piece > 1 ? random_below(piece) : 0);
+        if (arrived > length) arrived = length;
         do {
-            copy = exact_copy(stream + *used, come - *used);
-            found = bookend_decode(&decoder, copy, come - *used, &frame);
+            copy = exact_copy(stream + *used, arrived - *used);
+            found = bookend_decode(&decoder, copy, arrived - *used, &frame);
             if (found == BOOKEND_FOUND_FRAME) {
                 *used += BOOKEND_OVERHEAD + (size_t)frame.length;
-                summary = (summary ^ frame.kind ^ (uint64_t)frame.encoding << 8 ^ frame.length << 16) * 1099511628211u;
-                for (i = 0; i < frame.length; i++) summary = (summary ^ frame.body[i]) * 1099511628211u;
+                hash = (hash ^ frame.kind ^ (uint64_t)frame.encoding << 8 ^ frame.length << 16) * 1099511628211u;
+                for (i = 0; i < frame.length; i++) hash = (hash ^ frame.body[i]) * 1099511628211u;
             }
             free(copy);
         } while (found == BOOKEND_FOUND_FRAME);
     }
     *error = decoder.error;
-    return summary;
+    return hash;
 }
 
 static void frames_are_the_same_however_the_stream_is_cut(void) {
@@ -146,7 +146,7 @@ static void frames_are_the_same_however_the_stream_is_cut(void) {
 
     for (round = 0; round < 300; round++) {
         length = random_stream(stream);
-        /* Two of three are damaged. */
+        /* Two streams of three are damaged. */
         if (round % 3 != 0) stream[random_below((uint32_t)length)] ^= (uint8_t)(1 + random_below(255));
         whole = read_in_pieces(stream, length, STREAM_MAX, &whole_used, &whole_error);
         if (round % 3 == 0) CHECK(whole_used == length && whole_error.fault == BOOKEND_OK);
@@ -159,7 +159,7 @@ static void frames_are_the_same_however_the_stream_is_cut(void) {
     }
 }
 
-static void a_fault_of_framing_stays(void) {
+static void a_framing_fault_is_sticky(void) {
     static const uint8_t GOOD[] = {0xF5, 0xF8, 2, 2, 0, 0, 0, 0, 0xF8, 0xF5};
     bookend_decoder decoder;
     bookend_frame frame;
@@ -171,7 +171,7 @@ static void a_fault_of_framing_stays(void) {
     CHECK(decoder.error.fault == BOOKEND_FAULT_BAD_START && decoder.error.offset == sizeof GOOD);
 }
 
-static void length_is_judged_at_the_header_and_against_both_limits(void) {
+static void length_is_checked_at_the_header_against_both_limits(void) {
     uint8_t header[] = {0xF5, 0xF8, 2, 0, 0x80, 0, 0, 0};
     bookend_decoder decoder;
     bookend_frame frame;
@@ -205,7 +205,7 @@ static void a_frame_that_does_not_fit_is_not_written(void) {
 
 /* ---- Text ------------------------------------------------------------------------------------------------------ */
 
-static void every_character_comes_back(void) {
+static void every_character_round_trips(void) {
     uint32_t scalar, back;
     uint8_t encoding, bytes[4];
     size_t put;
@@ -217,11 +217,11 @@ static void every_character_comes_back(void) {
 
             back = UINT32_MAX;
             put = bookend_text_put(encoding, scalar, bytes);
-            if ((put > 0) != carried) CHECK(!"a character is carried where it can be, and only there");
+            if ((put > 0) != carried) CHECK(!"an encoding carries exactly its own characters");
             if (put == 0) continue;
             if (bookend_text_next(encoding, bytes, put, &back) != put || back != scalar)
-                CHECK(!"a character comes back");
-            if (bookend_text_next(encoding, bytes, put - 1, &back) != 0) CHECK(!"a part of a character is none");
+                CHECK(!"a character round-trips");
+            if (bookend_text_next(encoding, bytes, put - 1, &back) != 0) CHECK(!"an incomplete character is not read");
         }
     }
     CHECK(bookend_text_put(BOOKEND_BINARY, 'a', bytes) == 0);
@@ -261,7 +261,7 @@ static void on_failure_everything_before_the_offset_is_legal(void) {
     }
 }
 
-static void text_survives_the_way_through_utf8(void) {
+static void text_round_trips_through_utf8(void) {
     uint8_t text[128], utf8[192], back[128], encoding;
     size_t length, utf8_length, back_length, marks, bytes;
     bookend_fault fault;
@@ -273,14 +273,14 @@ static void text_survives_the_way_through_utf8(void) {
         CHECK(bookend_text_to_utf8(encoding, text, length, utf8, sizeof utf8, &utf8_length, NULL) == BOOKEND_OK);
         fault = bookend_text_from_utf8(encoding, utf8, utf8_length, back, sizeof back, &back_length, NULL);
         for (marks = 0; (bytes = bookend_text_bom(encoding, text + marks, length - marks)) > 0;) marks += bytes;
-        if (fault == BOOKEND_OK) /* all but the marks in front, which are not sent */
+        if (fault == BOOKEND_OK) /* except for leading marks, which are not sent */
             CHECK(back_length == length - marks && memcmp(back, text + marks, length - marks) == 0);
-        else /* U+FFFE in front would be the byte order mark of the other order */
+        else /* a leading U+FFFE would be the byte order mark of the other order */
             CHECK(fault == BOOKEND_FAULT_UNMAPPABLE_TEXT && encoding >= BOOKEND_UTF16BE && utf8[0] == 0xEF);
     }
 }
 
-static void a_conversion_without_room_says_how_much_it_takes(void) {
+static void a_conversion_without_room_returns_the_length_needed(void) {
     static const uint8_t TEXT[] = {'g', 'r', 0xC3, 0xBC, 0xF0, 0x9F, 0x98, 0x80};
     uint8_t out[10] = {0};
     size_t written;
@@ -302,7 +302,7 @@ static bookend_bytes bytes_of(const char *text) {
     return bytes;
 }
 
-static void a_hello_comes_back_and_fits_where_it_is_said_to(void) {
+static void a_hello_round_trips_and_fits_its_documented_size(void) {
     static const char LINE[] = "0123456789012345678901234567890123456789012345678901234567890123";
     static uint8_t token[255];
     uint8_t body[BOOKEND_HELLO_MAX];
@@ -346,7 +346,7 @@ static bool same_bytes(bookend_bytes a, bookend_bytes b) {
     return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
 }
 
-static void every_kind_comes_back(void) {
+static void every_kind_round_trips(void) {
     static const uint8_t KINDS[] = {0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x10, 0x11, 0x12, 0x13, 0x14, 0xC0};
     uint8_t out[256], *copy;
     bookend_message message, back;
@@ -391,7 +391,7 @@ static bookend_fault fault_of_encoding(uint8_t kind, uint8_t encoding, const cha
     return bookend_message_encode(&message, out, sizeof out, &written, NULL);
 }
 
-static void what_a_receiver_would_refuse_is_not_written(void) {
+static void a_message_that_a_receiver_would_refuse_is_not_written(void) {
     CHECK(fault_of_encoding(BOOKEND_KIND_MESSAGE, BOOKEND_UTF8, "gr\xFC") == BOOKEND_FAULT_BAD_TEXT);
     CHECK(fault_of_encoding(BOOKEND_KIND_CLOSE, BOOKEND_UTF8, "gr\xFC") == BOOKEND_FAULT_BAD_TEXT);
     CHECK(fault_of_encoding(BOOKEND_KIND_CLOSE, BOOKEND_BINARY, "") == BOOKEND_FAULT_MALFORMED);
@@ -422,21 +422,21 @@ static void a_byte_order_mark_is_not_sent(void) {
 }
 
 int main(void) {
-    every_fault_has_a_name_of_its_own_and_a_code_that_leads_back();
-    a_fault_says_what_was_found_and_guesses_why();
+    every_fault_has_a_unique_name_and_its_code_maps_back();
+    a_fault_explains_what_was_found_and_guesses_why();
     frames_are_the_same_however_the_stream_is_cut();
-    a_fault_of_framing_stays();
-    length_is_judged_at_the_header_and_against_both_limits();
+    a_framing_fault_is_sticky();
+    length_is_checked_at_the_header_against_both_limits();
     a_frame_that_does_not_fit_is_not_written();
-    every_character_comes_back();
+    every_character_round_trips();
     on_failure_everything_before_the_offset_is_legal();
-    text_survives_the_way_through_utf8();
-    a_conversion_without_room_says_how_much_it_takes();
-    a_hello_comes_back_and_fits_where_it_is_said_to();
-    every_kind_comes_back();
-    what_a_receiver_would_refuse_is_not_written();
+    text_round_trips_through_utf8();
+    a_conversion_without_room_returns_the_length_needed();
+    a_hello_round_trips_and_fits_its_documented_size();
+    every_kind_round_trips();
+    a_message_that_a_receiver_would_refuse_is_not_written();
     a_byte_order_mark_is_not_sent();
     test_session();
-    printf("%lu checks, %d do not hold\n", checks, failures);
+    printf("%lu checks, %d failed\n", checks, failures);
     return failures > 0;
 }

@@ -1,4 +1,4 @@
-/* Laws and boundaries of the session, run over memory. */
+/* Laws and boundaries of the session, run in memory. */
 #include "test.h"
 
 #include <stdlib.h>
@@ -6,13 +6,13 @@
 
 enum { OUT = 8192, PIPE = 32768, LOG = 65536 };
 
-/* One side, the bytes on their way to it, and what it told its application. */
+/* One side, the bytes in transit to it, and a log of what it delivered to its application. */
 typedef struct side {
     bookend_session session;
     uint8_t out[OUT];
     uint8_t in[PIPE];
     size_t in_length;
-    uint8_t log[LOG]; /* event, kind and body of each */
+    uint8_t log[LOG]; /* event, kind and body of each event */
     size_t log_length;
 } side;
 
@@ -44,7 +44,7 @@ static void note_event(side *side, bookend_event event, const bookend_message *m
     if (event == BOOKEND_EVENT_MESSAGE) note(side, message->body.data, message->body.length);
 }
 
-/* Hands over what has come, without a byte to spare. */
+/* Gives the session all bytes received, in a buffer of exactly that size. */
 static void offer(side *side, uint64_t now) {
     bookend_message message;
     bookend_event event;
@@ -155,13 +155,13 @@ static void both_sides_talk_from_hello_to_close(size_t piece) {
     CHECK(server.session.state == BOOKEND_CLOSED && server.session.cause.fault == BOOKEND_FAULT_PEER_CLOSE);
     CHECK(server.session.cause.code == 1000);
     CHECK(client.session.state == BOOKEND_CLOSING);
-    CHECK(bookend_session_eof(&client.session, 0) == BOOKEND_EVENT_ENDED);
-    CHECK(bookend_session_eof(&client.session, 0) == BOOKEND_EVENT_NOTHING);
+    CHECK(bookend_session_end_of_stream(&client.session, 0) == BOOKEND_EVENT_ENDED);
+    CHECK(bookend_session_end_of_stream(&client.session, 0) == BOOKEND_EVENT_NOTHING);
     CHECK(client.session.cause.fault == BOOKEND_FAULT_NORMAL);
     CHECK(bookend_session_deadline(&client.session) == UINT64_MAX);
 }
 
-static void the_options_of_the_peer_are_dropped_with_their_buffer(void) {
+static void the_peers_options_are_dropped_with_their_buffer(void) {
     static side client, server;
     bookend_message message;
     size_t length, used;
@@ -176,7 +176,7 @@ static void the_options_of_the_peer_are_dropped_with_their_buffer(void) {
     CHECK(server.session.peer.name.data == NULL && server.session.peer.max_body == 1u << 20);
 }
 
-static void private_kinds_are_for_those_who_agreed(void) {
+static void private_kinds_need_the_agreement_of_both_sides(void) {
     static side client, server;
 
     open_both(&client, &server);
@@ -192,7 +192,7 @@ static void private_kinds_are_for_those_who_agreed(void) {
     CHECK(logged(&server, "\2\xC0mine", 6));
 }
 
-static void a_request_that_is_forgotten_makes_room_for_its_id(void) {
+static void a_forgotten_request_frees_its_id(void) {
     static side client, server;
 
     open_both(&client, &server);
@@ -205,7 +205,7 @@ static void a_request_that_is_forgotten_makes_room_for_its_id(void) {
     CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 7, "") == BOOKEND_OK);
 }
 
-static void reasons_come_in_the_encoding_that_the_peer_prefers(void) {
+static void reasons_are_in_the_encoding_that_the_peer_prefers(void) {
     static side client, server;
     bookend_hello hello;
     bookend_message message;
@@ -233,7 +233,7 @@ static void reasons_come_in_the_encoding_that_the_peer_prefers(void) {
 
 /* ---- Hostile input --------------------------------------------------------------------------------------------- */
 
-/* What a client may say: everything that a server takes, some of it wrong. */
+/* The whole output of a client: every kind that a server accepts, some of it wrong. */
 static size_t conversation(uint8_t *out) {
     static side client, server;
     size_t length = 0, bytes;
@@ -259,7 +259,7 @@ static size_t conversation(uint8_t *out) {
     return length + bytes;
 }
 
-/* The frames of an output; -1 where they are none, or where something stands behind CLOSE. */
+/* The number of CLOSE frames in an output; -1 if it is not whole frames, or if anything follows CLOSE. */
 static int count_closes(const uint8_t *out, size_t length) {
     bookend_decoder decoder;
     bookend_frame frame;
@@ -275,7 +275,7 @@ static int count_closes(const uint8_t *out, size_t length) {
     return at == length ? closes : -1;
 }
 
-static void a_damaged_stream_gives_one_end_however_it_is_cut(void) {
+static void a_damaged_stream_ends_the_same_way_however_it_is_cut(void) {
     static const size_t PIECES[] = {1, 2, 5, 64};
     static side whole, cut;
     uint8_t stream[2048], *out;
@@ -293,14 +293,14 @@ static void a_damaged_stream_gives_one_end_however_it_is_cut(void) {
 
         begin(&whole, BOOKEND_SERVER, NULL, 0);
         arrive(&whole, damaged, length, PIPE, 0);
-        note_event(&whole, bookend_session_eof(&whole.session, 0), NULL);
+        note_event(&whole, bookend_session_end_of_stream(&whole.session, 0), NULL);
         CHECK(whole.session.state == BOOKEND_CLOSED);
         (void)bookend_session_output(&whole.session, &whole_out);
         CHECK(count_closes(whole.out, whole_out) == (whole.session.cause.fault != BOOKEND_FAULT_NO_CLOSE));
 
         begin(&cut, BOOKEND_SERVER, NULL, 0);
         arrive(&cut, damaged, length, PIECES[round % 4], 0);
-        note_event(&cut, bookend_session_eof(&cut.session, 0), NULL);
+        note_event(&cut, bookend_session_end_of_stream(&cut.session, 0), NULL);
         out = cut.out;
         (void)bookend_session_output(&cut.session, &cut_out);
         CHECK(logged(&cut, whole.log, whole.log_length));
@@ -333,11 +333,11 @@ static void a_reply_never_provokes_a_reply(void) {
     }
 }
 
-/* ---- Output that nobody takes ---------------------------------------------------------------------------------- */
+/* ---- A full output --------------------------------------------------------------------------------------------- */
 
 static const uint8_t BAD_TEXT[] = {0xF5, 0xF8, 0x02, 0x02, 0, 0, 0, 1, 0xFF, 0xF8, 0xF5};
 
-static void a_peer_who_does_not_read_is_not_read_either_and_closed_in_the_end(void) {
+static void a_peer_that_does_not_read_is_not_read_and_finally_closed(void) {
     static side client, server;
     size_t waiting, before;
     int i;
@@ -349,17 +349,17 @@ static void a_peer_who_does_not_read_is_not_read_either_and_closed_in_the_end(vo
     CHECK(waiting <= OUT && waiting > OUT - 1024);
     CHECK(bookend_session_deadline(&server.session) == 11000);
 
-    /* Some of it is taken: the session goes on, and what waits is looked at again. */
+    /* Some of the output is written: the session continues with the bytes that waited. */
     before = server.in_length;
     bookend_session_sent(&server.session, 4000, 5000);
     offer(&server, 5000);
     CHECK(server.in_length < before);
     CHECK(server.session.blocked && bookend_session_deadline(&server.session) == 15000);
-    CHECK(bookend_session_time(&server.session, 14999) == BOOKEND_EVENT_NOTHING);
+    CHECK(bookend_session_tick(&server.session, 14999) == BOOKEND_EVENT_NOTHING);
     CHECK(server.session.state == BOOKEND_OPEN);
-    CHECK(bookend_session_time(&server.session, 15000) == BOOKEND_EVENT_NOTHING);
+    CHECK(bookend_session_tick(&server.session, 15000) == BOOKEND_EVENT_NOTHING);
     CHECK(server.session.cause.fault == BOOKEND_FAULT_SLOW_CONSUMER);
-    CHECK(bookend_session_time(&server.session, 17000) == BOOKEND_EVENT_ENDED);
+    CHECK(bookend_session_tick(&server.session, 17000) == BOOKEND_EVENT_ENDED);
 }
 
 static void messages_leave_room_for_the_sessions_own_frames(void) {
@@ -390,7 +390,7 @@ static void messages_leave_room_for_the_sessions_own_frames(void) {
 
 /* ---- Time ------------------------------------------------------------------------------------------------------ */
 
-static void the_deadline_is_when_there_is_something_to_do(void) {
+static void the_deadline_is_when_something_is_due(void) {
     static side client, server;
     size_t length;
 
@@ -400,24 +400,24 @@ static void the_deadline_is_when_there_is_something_to_do(void) {
     carry_all(&client, &server, PIPE, 200);
     CHECK(bookend_session_deadline(&client.session) == 30200);
 
-    CHECK(bookend_session_time(&client.session, 30199) == BOOKEND_EVENT_NOTHING);
+    CHECK(bookend_session_tick(&client.session, 30199) == BOOKEND_EVENT_NOTHING);
     (void)bookend_session_output(&client.session, &length);
     CHECK(length == 0);
-    CHECK(bookend_session_time(&client.session, 30200) == BOOKEND_EVENT_NOTHING);
+    CHECK(bookend_session_tick(&client.session, 30200) == BOOKEND_EVENT_NOTHING);
     (void)bookend_session_output(&client.session, &length);
     CHECK(length == BOOKEND_OVERHEAD);
 
-    /* What waits to be written is not made better by another PING; the silent peer is still watched. */
+    /* While output waits no further PING is due, but the peer's silence still is. */
     CHECK(bookend_session_deadline(&client.session) == 60200);
     arrive(&client, BAD_TEXT, 1, 1, 40000);
     CHECK(bookend_session_deadline(&client.session) == 45000);
-    CHECK(bookend_session_time(&client.session, 45000) == BOOKEND_EVENT_NOTHING);
+    CHECK(bookend_session_tick(&client.session, 45000) == BOOKEND_EVENT_NOTHING);
     CHECK(client.session.cause.fault == BOOKEND_FAULT_FRAME_TIMEOUT);
     CHECK(bookend_session_deadline(&client.session) == 47000);
-    CHECK(bookend_session_time(&client.session, 47000) == BOOKEND_EVENT_ENDED);
+    CHECK(bookend_session_tick(&client.session, 47000) == BOOKEND_EVENT_ENDED);
 }
 
-static void a_session_wants_room_and_a_sound_hello(void) {
+static void a_session_needs_room_and_a_legal_hello(void) {
     static side side;
     bookend_hello hello;
 
@@ -432,14 +432,14 @@ void test_session(void) {
     both_sides_talk_from_hello_to_close(1);
     both_sides_talk_from_hello_to_close(7);
     both_sides_talk_from_hello_to_close(PIPE);
-    the_options_of_the_peer_are_dropped_with_their_buffer();
-    private_kinds_are_for_those_who_agreed();
-    a_request_that_is_forgotten_makes_room_for_its_id();
-    reasons_come_in_the_encoding_that_the_peer_prefers();
-    a_damaged_stream_gives_one_end_however_it_is_cut();
+    the_peers_options_are_dropped_with_their_buffer();
+    private_kinds_need_the_agreement_of_both_sides();
+    a_forgotten_request_frees_its_id();
+    reasons_are_in_the_encoding_that_the_peer_prefers();
+    a_damaged_stream_ends_the_same_way_however_it_is_cut();
     a_reply_never_provokes_a_reply();
-    a_peer_who_does_not_read_is_not_read_either_and_closed_in_the_end();
+    a_peer_that_does_not_read_is_not_read_and_finally_closed();
     messages_leave_room_for_the_sessions_own_frames();
-    the_deadline_is_when_there_is_something_to_do();
-    a_session_wants_room_and_a_sound_hello();
+    the_deadline_is_when_something_is_due();
+    a_session_needs_room_and_a_legal_hello();
 }

@@ -2,7 +2,7 @@
 -- Bookend's frames in Lua 5.3 or later (SPEC.md, section 2), and the adapter's requests `frame` and `encode`.
 local START, STOP, HEADER = "\xF5\xF8", "\xF8\xF5", 8
 
-local function encode(kind, encoding, body) -- the body is bytes, as every string here
+local function encode(kind, encoding, body) -- the body is bytes, like every string in Lua
   return START .. string.pack(">BBs4", kind, encoding, body) .. STOP
 end
 
@@ -10,7 +10,7 @@ local function fault(stream, name, at)
   error({ fault = ("fault:%s:%d"):format(name, stream.offset + at) })
 end
 
--- Do these two bytes stand there, as far as they have come?
+-- Fails unless the bytes at this place are the two wanted, as far as they have arrived.
 local function check(stream, at, wanted, name)
   for i = 1, 2 do
     local byte = stream.buffer:byte(at + i)
@@ -18,7 +18,7 @@ local function check(stream, at, wanted, name)
   end
 end
 
--- The next frame of {buffer, offset, limit}: kind, encoding, body; nil while it is not complete.
+-- The next frame of {buffer, offset, limit}: kind, encoding, body; nil while it is incomplete.
 local function next_frame(stream)
   check(stream, 0, START, "bad-start")
   if (stream.buffer:byte(4) or 0) > 4 then fault(stream, "unknown-encoding", 3) end

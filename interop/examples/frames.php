@@ -12,7 +12,7 @@ final class Decoder {
         return self::START . pack('CCN', $kind, $encoding, strlen($body)) . $body . self::STOP; // not mb_strlen
     }
 
-    /** The next frame as [kind, encoding, body], or null while it is not complete. */
+    /** The next frame as [kind, encoding, body], or null while it is incomplete. */
     public function next(): ?array {
         $this->check(0, self::START, 'bad-start');
         if (strlen($this->buffer) > 3 && ord($this->buffer[3]) > 4) $this->fault('unknown-encoding', 3);
@@ -27,10 +27,10 @@ final class Decoder {
         return [$kind, $encoding, $body];
     }
 
-    /** Do these bytes stand there, as far as they have come? */
+    /** Throws unless the bytes at this place are the two wanted, as far as they have arrived. */
     private function check(int $at, string $wanted, string $name): void {
-        $came = substr($this->buffer, $at, 2);
-        for ($i = 0; $i < strlen($came); $i++) if ($came[$i] !== $wanted[$i]) $this->fault($name, $at + $i);
+        $arrived = substr($this->buffer, $at, 2);
+        for ($i = 0; $i < strlen($arrived); $i++) if ($arrived[$i] !== $wanted[$i]) $this->fault($name, $at + $i);
     }
 
     private function fault(string $name, int $at): never {

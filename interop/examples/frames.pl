@@ -5,7 +5,7 @@ use warnings;
 use constant { START => "\xF5\xF8", STOP => "\xF8\xF5", HEADER => 8 };
 
 sub encode {
-    my ($kind, $encoding, $body) = @_;    # the body is bytes: encode text before
+    my ($kind, $encoding, $body) = @_;    # the body is bytes: encode text first
     return pack 'a2 C2 N/a* a2', START, $kind, $encoding, $body, STOP;
 }
 
@@ -14,16 +14,16 @@ sub fault {
     die "fault:$name:" . ($stream->{offset} + $at) . "\n";
 }
 
-# Dies unless the two bytes at this place are those, as far as they have come.
+# Dies unless the bytes at this place are the two wanted, as far as they have arrived.
 sub check {
     my ($stream, $at, $wanted, $name) = @_;
-    my $came = length($stream->{buffer}) > $at ? substr $stream->{buffer}, $at, 2 : '';
-    for my $byte (0 .. length($came) - 1) {
-        fault($stream, $name, $at + $byte) if substr($came, $byte, 1) ne substr($wanted, $byte, 1);
+    my $arrived = length($stream->{buffer}) > $at ? substr $stream->{buffer}, $at, 2 : '';
+    for my $byte (0 .. length($arrived) - 1) {
+        fault($stream, $name, $at + $byte) if substr($arrived, $byte, 1) ne substr($wanted, $byte, 1);
     }
 }
 
-# The next frame of {buffer, offset, limit} as [kind, encoding, body]; nothing while it is not complete.
+# The next frame of {buffer, offset, limit} as [kind, encoding, body]; nothing while it is incomplete.
 sub next_frame {
     my ($stream) = @_;
     check($stream, 0, START, 'bad-start');

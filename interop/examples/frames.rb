@@ -5,19 +5,19 @@ class Decoder
   START = "\xF5\xF8".b
   STOP = "\xF8\xF5".b
   HEADER = 8
-  Frame = Struct.new(:kind, :encoding, :body) # the body is bytes: force_encoding and judge it behind
+  Frame = Struct.new(:kind, :encoding, :body) # the body is bytes: decode text afterwards, with force_encoding and valid_encoding?
 
-  def self.encode(kind, encoding, body) # encode text before: bytesize is the length, size is not
+  def self.encode(kind, encoding, body) # encode text first: the length is bytesize, not size
     START + [kind, encoding, body.bytesize].pack('CCN') + body.b + STOP
   end
 
-  attr_reader :buffer # to be added to
+  attr_reader :buffer # append bytes received to it
 
   def initialize(limit)
-    @limit, @buffer, @offset = [limit, 0x7FFFFFFF].min, ''.b, 0 # that of the next frame in the stream
+    @limit, @buffer, @offset = [limit, 0x7FFFFFFF].min, ''.b, 0 # @offset: of the next frame in the stream
   end
 
-  # The next frame, or nil while it is not complete.
+  # The next frame, or nil while it is incomplete.
   def next_frame
     check(0, START, 'bad-start')
     fault('unknown-encoding', 3) if @buffer.bytesize > 3 && @buffer.getbyte(3) > 4
@@ -30,7 +30,7 @@ class Decoder
     Frame.new(kind, encoding, @buffer.slice!(0, HEADER + length + 2).byteslice(HEADER, length))
   end
 
-  # Do these bytes stand there, as far as they have come?
+  # Raises unless the bytes at this place are the two wanted, as far as they have arrived.
   def check(at, wanted, name)
     (@buffer.byteslice(at, 2) || '').each_byte.with_index { |byte, i| fault(name, at + i) if byte != wanted.getbyte(i) }
   end

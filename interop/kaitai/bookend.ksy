@@ -6,13 +6,13 @@ meta:
   endian: be
   ks-version: '0.11'
 doc: |
-  One direction of a Bookend stream, whole: frames and what is in them, by SPEC.md. A fault of framing (R2.1 to R2.10) ends
-  the parse with a validation error. Limits, text, the order of messages and what a peer should answer are not described.
+  One direction of a complete Bookend stream: its frames and their fields, as defined in SPEC.md. A framing fault (R2.1 to
+  R2.10) ends the parse with a validation error. Limits, text, the order of messages and the answers are not described.
 seq:
   - id: line
     type: line
     if: has_line
-    doc: What a server that welcomes line terminals sends in front of its first frame (R4.20).
+    doc: The line that a server for line terminals sends before its first frame (R4.20).
   - id: frames
     type: frame
     repeat: eos
@@ -162,7 +162,7 @@ types:
       - id: reason
         size-eos: true
   welcome:
-    doc: Section 9, with all that follow.
+    doc: Section 9, as are the types that follow.
     seq:
       - id: member
         type: u4

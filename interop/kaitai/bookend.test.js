@@ -1,4 +1,4 @@
-// Compiles bookend.ksy to JavaScript, and reads every vector of frames and messages with what comes out.
+// Compiles bookend.ksy to JavaScript and reads every vector of frames, messages and HELLOs with the result.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -25,7 +25,7 @@ before(async () => {
   Bookend = module.exports.Bookend;
 });
 
-/** The bytes of a vector, whose hex may be in parts. */
+/** The bytes of a vector, whose hex may have several parts. */
 function bytes(parts) {
   const hex = (part) =>
     Array.isArray(part) ? part.map(hex).join("")
@@ -45,13 +45,13 @@ function frame(kind, encoding, body) {
 }
 
 test("frames", () => {
-  const front = frame(2, 2, Buffer.from("a frame in front, so that no fault looks like a line"));
-  let judged = 0;
+  const first = frame(2, 2, Buffer.from("a first frame, so that no fault is read as a line"));
+  let tested = 0;
   for (const vector of vectors("frames")) {
-    // Limits are no matter of the description, and a body is read by its kind, which the vectors of messages try.
+    // The description has no limits. Bodies are tested with the vectors of messages.
     if ("limit" in vector || vector.fault?.startsWith("too-long")) continue;
-    judged += 1;
-    const data = Buffer.concat([front, bytes(vector.bytes)]);
+    tested += 1;
+    const data = Buffer.concat([first, bytes(vector.bytes)]);
     if (vector.result !== "end") {
       assert.throws(() => read(data), undefined, `${vector.id}: ${vector.why}`);
       continue;
@@ -63,7 +63,7 @@ test("frames", () => {
       vector.id,
     );
   }
-  assert.ok(judged > 50);
+  assert.ok(tested > 50);
 });
 
 test("messages", () => {
@@ -96,7 +96,7 @@ test("hellos", () => {
   }
 });
 
-test("a line in front", () => {
+test("a line before the first frame", () => {
   const stream = read(Buffer.concat([Buffer.from("Bookend hub\r\n"), frame(2, 2, Buffer.from("hi"))]));
   assert.equal(Buffer.from(stream.line.text).toString(), "Bookend hub\r");
   assert.equal(Buffer.from(stream.frames[0].body.payload).toString(), "hi");

@@ -1,4 +1,4 @@
-"""Lets `bookend conform` test the adapter and the chat peer of every language."""
+"""Tests the adapter and the chat client of every language with `bookend conform`."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from languages import LANGUAGES, ROOT, NotRun, build, build_rust, command_of
 from table import Table
 
 TIME_LIMIT = 600.0
-"""Seconds that a whole examination may take."""
+"""Seconds that one run of the tester may take."""
 
 SHOWN = 10
-"""Failed cases of a language that are told in full; of the others only the ids."""
+"""Failed cases of a language that are printed in full; of the others only the ids."""
 
 SHOWN_CHARACTERS = 400
 """Characters printed of one line."""
 
-PATIENCE = "60s"
-"""For the first answer of an adapter, where much goes on at once."""
+ADAPTER_TIMEOUT = "60s"
+"""For each answer of an adapter, which shares the machine with others."""
 
-AT_ONCE = 3
-"""Examinations at one time: they wait more than they work."""
+CONCURRENT = 3
+"""Runs at the same time; they mostly wait."""
 
 Print = Callable[[str], None]
 Outcome = Union["subprocess.CompletedProcess[bytes]", Exception]
 
 
 class Examination(NamedTuple):
-    """What is asked of one peer."""
+    """One run of the tester against one peer."""
 
     row: str
-    column: Optional[str]  # of all cases; without one each group has its own
+    column: Optional[str]  # for all cases; None: one column for each group
     command: Sequence[str]
     environment: Mapping[str, str]
 
 
-def run(table: Table, only: Collection[str], ids: Collection[str], say: Print = print) -> None:
-    """Every case, or those of `ids`, in every language, or those of `only`: of the adapter, and without `ids` of the chat
-    peer as a client."""
+def run(table: Table, only: Collection[str], ids: Collection[str], report: Print = print) -> None:
+    """Tests the adapter of every language, or of those in `only`, with every case, or those in `ids`. Without `ids` it also
+    tests the chat clients."""
     try:
         tester = [*build_rust("bookend-cli", "bookend"), "conform", "--json"]
     except NotRun as reason:
-        table.not_run("conform", str(reason), failure=is_failure(reason))
+        table.not_run("conform", str(reason), failure=reason.is_failure)
         return
     filters = [word for name in ids for word in ("--only", name)]
     built = []
@@ -56,9 +56,9 @@ def run(table: Table, only: Collection[str], ids: Collection[str], say: Print = 
             build(language)
             built.append(language)
         except NotRun as reason:
-            table.not_run(language.name, str(reason), failure=is_failure(reason))
+            table.not_run(language.name, str(reason), failure=reason.is_failure)
     examinations = [
-        Examination(language.name, None, [*tester, *filters, "--timeout", PATIENCE, "--adapter", *command_of(language.adapter)], language.environment)
+        Examination(language.name, None, [*tester, *filters, "--timeout", ADAPTER_TIMEOUT, "--adapter", *command_of(language.adapter)], language.environment)
         for language in built
     ]
     if not ids:
@@ -68,18 +68,13 @@ def run(table: Table, only: Collection[str], ids: Collection[str], say: Print = 
             )
             for language in built
         ]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CONCURRENT) as pool:
         for examination, outcome in zip(examinations, pool.map(examine, examinations)):
-            enter(table, examination, outcome, say)
-
-
-def is_failure(reason: NotRun) -> bool:
-    """In CI a missing tool is a failure, too."""
-    return not reason.lacking or os.environ.get("CI") == "true"
+            enter(table, examination, outcome, report)
 
 
 def examine(examination: Examination) -> Outcome:
-    """Lets the tester do its work."""
+    """Runs the tester."""
     environment = {**os.environ, **examination.environment}
     try:
         return subprocess.run(
@@ -89,8 +84,8 @@ def examine(examination: Examination) -> Outcome:
         return error
 
 
-def enter(table: Table, examination: Examination, outcome: Outcome, say: Print = print) -> None:
-    """A row of the table, a cell for each group of cases, or one for all."""
+def enter(table: Table, examination: Examination, outcome: Outcome, report: Print = print) -> None:
+    """Adds a row to the table, with a cell for each group of cases or one for all, and prints the failed cases."""
     row = examination.row
     if isinstance(outcome, Exception):
         table.not_run(row, str(outcome), failure=True)
@@ -108,18 +103,18 @@ def enter(table: Table, examination: Examination, outcome: Outcome, say: Print =
         total[1] += 1
     for group, (count, total_count) in totals.items():
         table.count(row, group, count, total_count)
-    tell(row, [case for case in cases if case["verdict"] in ("failed", "not-run")], say)
+    print_failed(row, [case for case in cases if case["verdict"] in ("failed", "not-run")], report)
     table.failed |= outcome.returncode != 0
 
 
-def tell(row: str, cases: List[Dict[str, Any]], say: Print) -> None:
-    """What does not hold, and why."""
+def print_failed(row: str, cases: List[Dict[str, Any]], report: Print) -> None:
+    """Prints the failed cases and why they failed."""
     for case in cases[:SHOWN]:
         tags = " ".join(requirement["tag"] for requirement in case["requires"])
         lines = [f"{row}: {case['id']} {tags}: {case['why']}"]
         for name in ("how", "sent", "expected", "seen", "diagnosis", "fix"):
             if case[name] is not None:
                 lines.append(f"    {name}: {case[name][:SHOWN_CHARACTERS]}")
-        say("\n".join([*lines, ""]))
+        report("\n".join([*lines, ""]))
     if cases[SHOWN:]:
-        say(f"{row}: also {' '.join(case['id'] for case in cases[SHOWN:])}\n")
+        report(f"{row}: also {' '.join(case['id'] for case in cases[SHOWN:])}\n")

@@ -1,4 +1,4 @@
-"""Asks every language about the same generated cases, and says where they differ from the first one."""
+"""Sends the same generated cases to the adapter of every language and prints where its answers differ from the first one's."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from vectors import LAYERS, load
 COUNT = 100_000
 SEED = 20010911
 BATCH = 20_000
-"""Cases that a process is asked at once."""
+"""Cases that one process answers."""
 
 LONGEST = 4_000
-"""Characters of a vector's request that is worth changing; longer ones are about limits."""
+"""Characters of the longest request that is mutated; longer ones test limits."""
 
 SHOWN = 10
-"""Differences printed in full for one language."""
+"""Differences printed for one language."""
 
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """Seconds that a batch may take."""
 
-# What is on either side of a rule somewhere.
+# Values on either side of some rule.
 BYTES = bytes((0x00, 0x01, 0x02, 0x08, 0x0A, 0x0D, 0x10, 0x14, 0x1A, 0x40, 0x41, 0x7F, 0x80, 0xBF, 0xC0, 0xC2, 0xD8, 0xDC, 0xE2,
                0xED, 0xEF, 0xF0, 0xF4, 0xF5, 0xF8, 0xFE, 0xFF))  # fmt: skip
 TIMES = (0, 1, 500, 999, 1_000, 1_001, 2_000, 4_999, 5_000, 5_001, 10_000, 30_000, 59_999, 60_000, 60_001, 100_000)
@@ -35,8 +35,8 @@ TIMES = (0, 1, 500, 999, 1_000, 1_001, 2_000, 4_999, 5_000, 5_001, 10_000, 30_00
 Print = Callable[[str], None]
 
 
-def run(table: Table, only: Collection[str], count: int, seed: int, say: Print = print) -> None:
-    """A row for each language: how many answers are those of the first."""
+def run(table: Table, only: Collection[str], count: int, seed: int, report: Print = print) -> None:
+    """Adds a row for each language: the number of answers equal to those of the first one."""
     languages = [language for language in LANGUAGES if not only or language.name in only or language is LANGUAGES[0]]
     running = []
     for language in languages:
@@ -44,39 +44,39 @@ def run(table: Table, only: Collection[str], count: int, seed: int, say: Print =
             build(language)
             running.append(language)
         except NotRun as reason:
-            table.not_run(language.name, str(reason), failure=not reason.lacking or os.environ.get("CI") == "true")
+            table.not_run(language.name, str(reason), failure=reason.is_failure)
     first, *others = running
     differing: Dict[str, int] = {language.name: 0 for language in others}
     generated = generate(count, seed)
     done = 0
     while batch := list(islice(generated, BATCH)):
         done += len(batch)
-        wanted = answers(first, batch)
+        expected = answers(first, batch)
         for language in others:
             found = answers(language, batch)
-            for request, one, other in zip(batch, wanted, found):
+            for request, one, other in zip(batch, expected, found):
                 if not agree(one, other):
                     differing[language.name] += 1
                     if differing[language.name] <= SHOWN:
-                        say(f"{language.name} differs:\n    {request}\n    {first.name}: {one}\n    {language.name}: {other}\n")
+                        report(f"{language.name} differs:\n    {request}\n    {first.name}: {one}\n    {language.name}: {other}\n")
     for name, different in differing.items():
         table.count(name, f"as {first.name}", done - different, done)
 
 
 def agree(one: str, other: str) -> bool:
-    """Are they the same? That a request is none each adapter says in its own words."""
+    """Whether two answers are equal; adapters word the refusal of a malformed request differently."""
     return one == other or one.startswith("cannot:") and other.startswith("cannot:")
 
 
 def answers(language: Language, batch: Sequence[str]) -> List[str]:
-    """One process's answers to all of a batch. What it does not answer is an answer, too."""
+    """The answers of one process to a batch, with a placeholder for each missing answer."""
     done = subprocess.run(
         command_of(language.adapter),
         cwd=ROOT,
         env={**os.environ, **language.environment},
         input="\n".join(batch).encode("ascii") + b"\n",
         stdout=subprocess.PIPE,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
     )
     lines = done.stdout.decode("ascii", "backslashreplace").splitlines()
     missing = len(batch) - len(lines)
@@ -84,22 +84,22 @@ def answers(language: Language, batch: Sequence[str]) -> List[str]:
 
 
 def generate(count: int, seed: int) -> Iterator[str]:
-    """The vectors, changed in one to four places. The same seed gives the same cases."""
+    """The vectors, mutated in one to four places. The same seed gives the same cases."""
     requests = [case.request for layer in LAYERS for vector in load(layer) for case in cases(layer, vector)]
     requests = [request for request in requests if len(request) <= LONGEST]
     chance = random.Random(seed)
     for _ in range(count):
         request = chance.choice(requests)
         for _ in range(chance.randint(1, 4)):
-            request = changed(request, requests, chance)
+            request = mutated(request, requests, chance)
         yield request
 
 
-def changed(request: str, requests: Sequence[str], chance: random.Random) -> str:
-    """A request of the same form with another value in one of its words."""
+def mutated(request: str, requests: Sequence[str], chance: random.Random) -> str:
+    """The request with another value for one of its words."""
     words = request.split(" ")
     if words[0] == "session" and chance.random() < 0.3:
-        steps(words, requests, chance)
+        mutate_steps(words, requests, chance)
         return " ".join(words)
     at = chance.randrange(1, len(words))
     words[at] = word(words, at, chance) or words[at]
@@ -107,7 +107,7 @@ def changed(request: str, requests: Sequence[str], chance: random.Random) -> str
 
 
 def word(words: Sequence[str], at: int, chance: random.Random) -> Optional[str]:
-    """Another value for this word, None where it is best left alone."""
+    """Another value for this word, or None to leave it unchanged."""
     kind, value = words[0], words[at]
     if value in ("whole", "bytes"):
         return chance.choice(("whole", "bytes"))
@@ -116,7 +116,7 @@ def word(words: Sequence[str], at: int, chance: random.Random) -> Optional[str]:
     if kind == "frame" and at == 1:
         return str(chance.choice((0, 1, 2, 16, 1024, 1 << 20, (1 << 31) - 1)))
     if kind in ("message", "encode") and at == 1:
-        # HELLO is not a message's but a session's.
+        # HELLO belongs to sessions, not to messages.
         return f"{chance.choice((*range(2, 9), *range(0x10, 0x15), chance.randrange(2, 256))):02x}"
     if (kind in ("message", "encode") and at == 2) or (kind in ("text", "encode-text") and at == 1):
         return str(chance.randint(0 if kind in ("message", "encode") else 1, 4))
@@ -131,14 +131,14 @@ def word(words: Sequence[str], at: int, chance: random.Random) -> Optional[str]:
             return f"send:{parts[0]}:{chance.randint(0, 4)}:{parts[2]}" if len(parts) == 3 else None
         return None
     if kind == "session":
-        return None  # its own HELLO is sound: it is the peers' that are judged
+        return None  # this side's HELLO stays legal: the peer's is under test
     if kind == "encode-text":
         return encodable(chance)
     return octets(value, chance)
 
 
-def steps(words: List[str], requests: Sequence[str], chance: random.Random) -> None:
-    """Leaves a step of a session out, doubles one, lets time pass, or ends the stream."""
+def mutate_steps(words: List[str], requests: Sequence[str], chance: random.Random) -> None:
+    """Removes or duplicates a step of a session, advances the clock, or adds received bytes or the end of the stream."""
     times = [int(step[5:]) for step in words[4:] if step.startswith("time:")]
     what = chance.randrange(4)
     at = chance.randrange(4, len(words)) if len(words) > 4 else 4
@@ -154,7 +154,7 @@ def steps(words: List[str], requests: Sequence[str], chance: random.Random) -> N
 
 
 def octets(value: str, chance: random.Random) -> str:
-    """Other bytes: one more, one less, another one, a piece twice or not at all."""
+    """Mutated bytes: one inserted, removed, replaced or with a bit flipped, or a piece duplicated or removed."""
     bytes_ = bytearray.fromhex("" if value == "-" else value) if is_hex(value) else bytearray()
     at = chance.randrange(len(bytes_) + 1)
     what = chance.randrange(6)
@@ -179,6 +179,6 @@ def is_hex(value: str) -> bool:
 
 
 def encodable(chance: random.Random) -> str:
-    """A text in UTF-8, of characters on either side of a rule."""
+    """A text in UTF-8, made of characters on either side of a rule."""
     scalars = (0, 0x41, 0x7F, 0x80, 0xE9, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFEFF, 0xFFFD, 0xFFFE, 0xFFFF, 0x10000, 0x10FFFF)
     return "".join(chr(chance.choice(scalars)) for _ in range(chance.randint(0, 5))).encode().hex() or "-"

@@ -1,13 +1,12 @@
-"""Throws every invalid vector at a running hub, and looks after the others in the room meanwhile.
+"""Sends every invalid vector to a running hub and checks that the others in the room are unaffected.
 
-Each broken frame, HELLO, text and message comes over a connection of its own. It has to be answered by a CLOSE or an
-ERROR with the code that SPEC.md gives its fault, and where the connection is to live, it has to. A witness in the same
-room says something after each attack, and has to get all of it back, in order, with nothing missed.
+Each broken frame, HELLO, text and message is sent over a separate connection. The hub must answer with a CLOSE or an
+ERROR with the code of the fault in SPEC.md, and must keep the connection open where SPEC.md requires it. A witness in
+the same room posts a message after each attack and must receive all of them, in order, with none missed.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import struct
@@ -25,41 +24,41 @@ TIME_LIMIT = 20.0
 HELLO, MESSAGE, ERROR, PING, PONG, CLOSE = 0x01, 0x02, 0x05, 0x06, 0x07, 0x08
 WELCOME, DELIVERY, GAP = 0x10, 0x13, 0x14
 GREETING = bytes.fromhex("424b4e440d0a1a0aff110d00 01 00 1f 02 00100000 0000 0001")
-"""The body of a sound HELLO: every encoding, 1 MiB, no keepalive, the hub profile."""
+"""The body of a legal HELLO: every encoding, 1 MiB, no keepalive, the hub profile."""
 
 HUB_MAX_BODY = 1 << 20
 FROM_A_HUB = {0x10, 0x11, 0x13, 0x14}
-"""Kinds that a hub never receives: there the direction is wrong before the body is (R9.2)."""
+"""Kinds that a hub must not receive: their direction is checked before their body (R9.2)."""
 
 Print = Callable[[str], None]
 
 
 class Attack(NamedTuple):
-    """What is sent behind a sound HELLO, or in its place, and the code that has to come back."""
+    """Bytes that contain one fault, and the code that must answer them."""
 
     id: str
     octets: bytes
     code: int
-    survives: bool
+    survives: bool  # the connection must stay open
 
 
 class Unanswered(Exception):
-    """The hub did not answer as it should."""
+    """The hub did not answer as it must."""
 
 
-def run(table: Table, say: Print = print) -> None:
-    """One row of the table: attacks that were answered rightly, by the layer of their vector."""
+def run(table: Table, report: Print = print) -> None:
+    """Adds one row to the table: attacks answered correctly, by the layer of their vector."""
     try:
         command = build_hub()
     except NotRun as reason:
-        table.not_run("hub", str(reason), failure=not reason.lacking or os.environ.get("CI") == "true")
+        table.not_run("hub", str(reason), failure=reason.is_failure)
         return
     codes = codes_of_spec()
     with ExitStack() as stack:
         hub = start_hub(command, stack)
         witness = stack.enter_context(Peer(hub))
         witness.send(frame(HELLO, 0, GREETING))
-        said = 0
+        posted = 0
         for layer, attacks in attacks_of(codes).items():
             passed = 0
             for attack in attacks:
@@ -67,16 +66,17 @@ def run(table: Table, say: Print = print) -> None:
                     carry_out(attack, hub)
                     passed += 1
                 except (Unanswered, OSError) as failure:
-                    say(f"hub: {attack.id}: {failure}\n")
-                said += 1
-                witness.send(frame(MESSAGE, 2, b"said %d" % said))
+                    report(f"hub: {attack.id}: {failure}\n")
+                posted += 1
+                witness.send(frame(MESSAGE, 2, b"message %d" % posted))
             table.count("hub", f"bad {layer}", passed, len(attacks))
-        heard = witness.own_deliveries(said)
-        table.count("hub", "nothing lost", sum(1 for n, words in enumerate(heard, 1) if words == b"said %d" % n), said)
+        received = witness.own_deliveries(posted)
+        in_order = sum(1 for number, payload in enumerate(received, 1) if payload == b"message %d" % number)
+        table.count("hub", "nothing lost", in_order, posted)
 
 
 def attacks_of(codes: Dict[str, int]) -> Dict[str, List[Attack]]:
-    """Every invalid vector that can be sent to a hub with its own limits."""
+    """Every invalid vector that applies to a hub with default limits."""
     hello = frame(HELLO, 0, GREETING)
     frames = [
         Attack(vector["id"], hello + octets_of(vector["bytes"]), code_of(codes, vector), False)
@@ -101,14 +101,14 @@ def attacks_of(codes: Dict[str, int]) -> Dict[str, List[Attack]]:
             vector["fault"].startswith("bad-text") and int(vector["kind"], 16) not in FROM_A_HUB,
         )
         for vector in load("messages")
-        # A REPLY that nobody waits for is no fault to the hub, whatever is in it (R3.14, R3.20).
+        # A hub ignores a REPLY that answers no request, whatever its body (R3.14, R3.20).
         if "fault" in vector and not (vector["kind"] == "04" and vector["fault"].startswith("bad-text"))
     ]
     return {"frames": frames, "hellos": hellos, "texts": texts, "messages": messages}
 
 
 def carry_out(attack: Attack, hub: Tuple[str, int]) -> None:
-    """One attack over a connection of its own. Raises Unanswered where the answer is not the due one."""
+    """Carries out one attack over a separate connection. Raises Unanswered if the answer is wrong."""
     with Peer(hub) as peer:
         peer.send(attack.octets)
         if attack.survives:
@@ -119,11 +119,11 @@ def carry_out(attack: Attack, hub: Tuple[str, int]) -> None:
         if code != attack.code:
             raise Unanswered(f"answered by {code}, not {attack.code}")
         if attack.survives and peer.next_of(PONG) != b"alive?":
-            raise Unanswered("the connection did not live")
+            raise Unanswered("the connection did not stay open")
 
 
 class Peer:
-    """A connection made of bytes."""
+    """A raw connection."""
 
     def __init__(self, hub: Tuple[str, int]) -> None:
         self._socket = socket.create_connection(hub, timeout=TIME_LIMIT)
@@ -136,7 +136,7 @@ class Peer:
         self._socket.close()
 
     def send(self, octets: bytes) -> None:
-        """Sends bytes; a hub that has closed already need not take them."""
+        """Sends bytes; ignores that the hub has already closed the connection."""
         try:
             self._socket.sendall(octets)
         except (BrokenPipeError, ConnectionResetError):
@@ -150,7 +150,7 @@ class Peer:
             pass
 
     def code_of_answer(self) -> Optional[int]:
-        """The code of the first CLOSE or ERROR, None if the stream ends without."""
+        """The code of the first CLOSE or ERROR, or None if the stream ends without one."""
         for kind, body in self._frames:
             if kind == CLOSE:
                 return int(struct.unpack_from(">H", body)[0])
@@ -163,13 +163,13 @@ class Peer:
         return next((body for kind, body in self._frames if kind == wanted), None)
 
     def own_deliveries(self, count: int) -> List[bytes]:
-        """The payloads of so many DELIVERYs of what this member said, which come among those of others.
+        """The payloads of the next `count` DELIVERYs of this member's own messages.
 
-        Raises Unanswered where the hub says that some were missed, or closes.
+        Raises Unanswered if the hub reports a gap or closes the connection.
         """
         welcome = self.next_of(WELCOME)
         if welcome is None:
-            raise Unanswered("the witness was not welcomed")
+            raise Unanswered("the witness got no WELCOME")
         payloads: List[bytes] = []
         while len(payloads) < count:
             kind, body = next(self._frames, (CLOSE, b""))
@@ -189,27 +189,27 @@ class Peer:
             start, kind, _, length = struct.unpack(">HBBL", header)
             body, end = stream.read(length), stream.read(2)
             if start != 0xF5F8 or end != b"\xf8\xf5":
-                raise Unanswered(f"the hub sent no frame: {header.hex()}")
+                raise Unanswered(f"the hub sent something other than a frame: {header.hex()}")
             yield kind, body
 
 
 def frame(kind: int, encoding: int, body: bytes) -> bytes:
-    """A sound frame."""
+    """A legal frame."""
     return struct.pack(">HBBL", 0xF5F8, kind, encoding, len(body)) + body + b"\xf8\xf5"
 
 
 def octets_of(written: object) -> bytes:
-    """The bytes that a vector writes as hex."""
+    """The bytes that a vector has in hex."""
     return bytes.fromhex(joined(written))
 
 
 def code_of(codes: Dict[str, int], vector: Dict[str, str]) -> int:
-    """The code of a vector's fault; a stream that ends inside a frame is `truncated` to the hub."""
+    """The code of a vector's fault."""
     return codes[vector["fault"].split(":")[0]]
 
 
 def codes_of_spec() -> Dict[str, int]:
-    """The code of each name, read from the table of SPEC.md's section 6."""
+    """The code of each fault, from the table in section 6 of SPEC.md."""
     section = (ROOT / "SPEC.md").read_text(encoding="utf-8").split("\n## 6 ")[1].split("\n## 7 ")[0]
     rows = re.findall(r"^\| (\d{4}) \| ([^|]+)\|", section, re.MULTILINE)
     return {name: int(code) for code, names in rows for name in re.findall(r"`([a-z-]+)`", names)}

@@ -1,4 +1,4 @@
-"""The peers: where each one lives, how it is built, how its adapter is started."""
+"""The peers: the folder of each one, how it is built and tested, and how its programs are started."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ C_FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o")
 WINE = "/usr/lib/wine/wine64"
 WINE_SERVER = "/usr/lib/wine/wineserver64"
 WINE_START = ((WINE, "wineboot", "--init"), (WINE, "cmd", "/c", "exit"))
-"""Behind the second command everything that a program waits for has started, which may take half a minute."""
+"""After the second command every service that a program needs is running, which may take half a minute."""
 WINE_PREFIX = ROOT / "interop/build/wine"
 WINE_ENVIRONMENT = {"WINEDEBUG": "-all", "WINEPREFIX": str(WINE_PREFIX)}
-"""Wine says nothing of itself, and keeps what it makes out of the home directory."""
+"""Wine prints no messages of its own, and keeps its files out of the home directory."""
 
 WINDOWS_TARGET = "x86_64-pc-windows-gnu"
 WINDOWS_COMPILER = "x86_64-w64-mingw32-gcc"
@@ -34,34 +34,39 @@ WINDOWS_BUILD = (
     (WINDOWS_COMPILER, "-shared", "-o", "{windows}/bcryptprimitives.dll", "interop/windows/bcryptprimitives.c", "-ladvapi32"),
     *WINE_START,
 )
-"""The Rust programs for Windows, hub and all, and where they run."""
+"""Builds the Rust programs for Windows, including the hub, and starts Wine."""
 
 CSHARP_BUILD = "interop/build/csharp"
 CSHARP_LIBRARY = tuple(
     f"interop/csharp/{name}.cs" for name in ("Fault", "Frame", "Text", "Hello", "Message", "Clock", "SessionAction", "Session", "Connection")
 )
 CORE_TESTS = ("--lib", "--test", "vectors", "--test", "connection", "--test", "explained", "--test", "adverse")
-"""Of the crate `bookend`, what may turn out otherwise on another machine."""
+"""Tests of the crate `bookend` that may behave differently on another machine."""
 
 JAVASCRIPT_TESTS = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/javascript/test").glob("*.test.js")))
 JAVA_SOURCES = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/java").glob("*/bookend/*.java")))
 JAVA = ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", "interop/build/java")
-"""Without what pays off in programs that run for long."""
+"""Without optimisations that pay off only in long-running programs."""
 
 MCS = ("mcs", "-langversion:7", "-optimize+", "-warnaserror")
 
 
 class NotRun(Exception):
-    """The peer cannot be run here; `lacking` says that only a tool of this machine is missing."""
+    """The peer cannot be run here; `lacking` if the only reason is a missing tool."""
 
     def __init__(self, reason: str, lacking: bool = False) -> None:
         super().__init__(reason)
         self.lacking = lacking
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether not running is a failure: always in CI, elsewhere unless a tool is missing."""
+        return not self.lacking or os.environ.get("CI") == "true"
+
 
 @dataclass(frozen=True)
 class Language:
-    """One row of the table. Commands are started in the root of the repository."""
+    """One row of the table. Commands run in the root of the repository."""
 
     name: str
     folder: str
@@ -70,29 +75,30 @@ class Language:
     adapter: Tuple[str, ...]
     chat: Tuple[str, ...]
     tests: Tuple[Tuple[str, ...], ...]
-    """The peer's own tests, each with the status 0 if all is well; what the next one needs may be one of them."""
+    """The peer's own tests: commands that must exit with 0, in this order; one may build what the next one runs."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def c_build(name: str, compiler: Sequence[str], suffix: str = "", libraries: Sequence[str] = ()) -> Tuple[Tuple[str, ...], ...]:
-    """The commands that build the adapter and the chat peer in C, into a folder of that name."""
+    """The commands that build the C adapter and chat client into the folder `name`."""
     folder = f"interop/build/{name}"
-    chat = ("interop/c/chat.c", "interop/c/net.c", "interop/c/show.c")
+    adapter = ("interop/c/adapter.c", "interop/c/adapter_session.c", "interop/c/adapter_words.c")
+    chat = ("interop/c/chat.c", "interop/c/net.c", "interop/c/options.c", "interop/c/show.c")
     return (
         ("mkdir", "-p", folder),
-        (*compiler, *C_FLAGS, f"{folder}/bookend-adapter{suffix}", "interop/c/adapter.c", *C_LIBRARY),
+        (*compiler, *C_FLAGS, f"{folder}/bookend-adapter{suffix}", *adapter, *C_LIBRARY),
         (*compiler, *C_FLAGS, f"{folder}/bookend-chat{suffix}", *chat, *C_LIBRARY, *libraries),
     )
 
 
 def c_tests(name: str, compiler: Sequence[str], emulator: Sequence[str] = (), suffix: str = "") -> Tuple[Tuple[str, ...], ...]:
-    """The commands that build the tests of the peer in C, and run them."""
+    """The commands that build and run the tests of the C peer."""
     program = f"interop/build/{name}/bookend-test{suffix}"
     return ((*compiler, *C_FLAGS, program, "interop/c/test.c", "interop/c/test_session.c", *C_LIBRARY), (*emulator, program))
 
 
 def c_elsewhere(name: str, compiler: str, emulator: Tuple[str, ...]) -> Language:
-    """The C peer for another machine, statically linked, as this one has none of its libraries."""
+    """The C peer for another machine, linked statically because this machine lacks its libraries."""
     return Language(
         name=name,
         folder="interop/c",
@@ -207,20 +213,20 @@ LANGUAGES = (
 
 
 _built: Set[str] = set()
-"""The languages whose programs are built already."""
+"""The languages whose programs are already built."""
 
 _rust: Optional[Path] = None
-"""Where the Rust programs are, if they are built already."""
+"""The folder of the Rust programs, if they are already built."""
 
 
-def take_rust_from(folder: Path) -> None:
-    """Takes the Rust programs from a folder instead of building them."""
+def use_rust_from(folder: Path) -> None:
+    """Uses the Rust programs in a folder instead of building them."""
     global _rust
     _rust = folder.resolve()
 
 
 def command_of(words: Sequence[str]) -> List[str]:
-    """A command of the table, with the folders of what was built in their places."""
+    """A command of the table, with its placeholders replaced by the build folders."""
     target = Path(os.environ.get("CARGO_TARGET_DIR") or "target")
     folders = {
         "{rust}": str(_rust or ROOT / target / "release"),
@@ -252,9 +258,9 @@ def build_windows_hub() -> Sequence[str]:
 
 
 def build(language: Language) -> None:
-    """Builds the adapter and the chat peer of a language.
+    """Builds the adapter and the chat client of a language.
 
-    Raises NotRun where a tool or the folder is missing, or the build fails.
+    Raises NotRun if a tool or the folder is missing, or the build fails.
     """
     if language.name in _built:
         return
@@ -275,13 +281,13 @@ def build(language: Language) -> None:
 
 
 def start_wine() -> None:
-    """Starts what every program under Wine shares, so that none of them starts it, and gives it what it prints to."""
+    """Starts Wine's server, which its programs share, so that none of them starts it with its own standard output."""
     WINE_PREFIX.mkdir(parents=True, exist_ok=True)
     wine_server("-p")
 
 
 def end_wine() -> None:
-    """Ends what programs under Wine have left running, and what Wine's server has, should it have failed before."""
+    """Ends Wine's server and every process that programs under Wine have left running."""
     if not WINE_PREFIX.exists():
         return
     wine_server("-k")
@@ -291,15 +297,15 @@ def end_wine() -> None:
             if mark in environment.read_bytes().split(b"\0"):
                 os.kill(int(environment.parent.name), signal.SIGKILL)
         except OSError:
-            continue  # it has ended, or belongs to somebody else
+            continue  # it has ended, or belongs to another user
 
 
 def wine_server(option: str) -> None:
-    """Tells Wine's server something."""
+    """Runs Wine's server with an option."""
     nothing = subprocess.DEVNULL
     subprocess.run((WINE_SERVER, option), env={**os.environ, **WINE_ENVIRONMENT}, stdin=nothing, stdout=nothing, stderr=nothing)
 
 
 def missing_tool(language: Language) -> Optional[str]:
-    """The first tool that the language needs and this machine lacks."""
+    """The first tool that the language needs but this machine lacks."""
     return next((tool for tool in language.tools if shutil.which(tool) is None), None)

@@ -1,4 +1,4 @@
-"""Each layer's vectors as requests to an adapter with the answers that are due."""
+"""Each layer's vectors as requests to an adapter, with the expected answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One request and the answer that is due; an `open` one may go on behind it by words of its own."""
+    """One request and the expected answer; if `open`, the answer continues with further words."""
 
     how: str
     request: str
@@ -48,7 +48,7 @@ class Case:
 
 
 def frames(vector: Vector) -> Iterator[Case]:
-    """Whole, byte by byte, with a frame and with a stray byte behind; then each frame written again."""
+    """Whole and byte by byte, each also followed by a frame and by a stray byte; then each frame encoded again."""
     sent, limit = joined(vector["bytes"]), vector.get("limit", DEFAULT_LIMIT)
     seen = [f"{frame['kind']}:{frame['encoding']}:{hexed(frame['body'])}" for frame in vector["frames"]]
     outcome = f"fault:{vector['fault']}" if "fault" in vector else vector["result"]
@@ -72,7 +72,7 @@ def frames(vector: Vector) -> Iterator[Case]:
 
 
 def texts(vector: Vector) -> Iterator[Case]:
-    """The direction that the vector names; where the bytes are canonical, the other one too."""
+    """The direction that the vector names; the other one too if the bytes are canonical."""
     encoding = vector["encoding"]
     if "decode" in vector:
         sent, utf8 = hexed(vector["decode"]), hexed(vector.get("utf8", ""))
@@ -92,7 +92,7 @@ def texts(vector: Vector) -> Iterator[Case]:
 
 
 def hellos(vector: Vector) -> Iterator[Case]:
-    """The body, and what it is written as, which means the same."""
+    """The body, and its canonical encoding, which must parse to the same value."""
     if "fault" in vector:
         yield Case("decode", f"hello {hexed(vector['body'])}", f"fault:{vector['fault']}")
         return
@@ -109,7 +109,7 @@ def hellos(vector: Vector) -> Iterator[Case]:
 
 
 def messages(vector: Vector) -> Iterator[Case]:
-    """The body, and what it is written as, which means the same."""
+    """The body, and its canonical encoding, which must parse to the same value."""
     start = f"message {vector['kind']} {vector['encoding']}"
     if "fault" in vector or "ignored" in vector:
         outcome = "ignored" if "ignored" in vector else f"fault:{vector['fault']}"
@@ -125,7 +125,7 @@ def messages(vector: Vector) -> Iterator[Case]:
 
 
 def sessions(vector: Vector) -> Iterator[Case]:
-    """Whole, byte by byte, and both with a message behind, which an ended session does not see."""
+    """Whole and byte by byte, each also followed by a message, which an ended session must ignore."""
     steps = [step_word(step) for step in vector["steps"]]
     words = [joined(vector["start"]), *(joined(step["then"]) for step in vector["steps"])]
     over = any(item.startswith(("close:", "end:")) for word in words for item in word.split(","))
@@ -153,7 +153,7 @@ def step_word(step: Vector) -> str:
 
 
 def shown(value: object) -> str:
-    """A field of an answer: numbers are decimal, bytes are hex."""
+    """A field of an answer: numbers in decimal, bytes in hex."""
     return str(value) if isinstance(value, int) else hexed(value)
 
 
@@ -167,5 +167,5 @@ CASES: Dict[str, Callable[[Vector], Iterator[Case]]] = {
 
 
 def cases(layer: str, vector: Vector) -> List[Case]:
-    """Everything that one vector asks of an adapter."""
+    """All cases of one vector."""
     return list(CASES[layer](vector))

@@ -1,4 +1,4 @@
-"""Runs the own tests of every peer."""
+"""Runs every peer's own tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import subprocess
 from typing import Callable, Collection, Mapping, Optional, Sequence
 
-from conformance import is_failure
 from languages import LANGUAGES, ROOT, Language, NotRun, build, command_of
 from table import Table
 
@@ -16,34 +15,35 @@ TIME_LIMIT = 900.0
 Print = Callable[[str], None]
 
 
-def run(table: Table, only: Collection[str], say: Print = print) -> None:
-    """The tests of each language, or of those of `only`: how many of their commands passed; of one that fails, all it said."""
+def run(table: Table, only: Collection[str], report: Print = print) -> None:
+    """Runs the tests of each language, or of those in `only`. Counts the commands that passed and prints the output of one
+    that failed."""
     for language in LANGUAGES:
         if only and language.name not in only:
             continue
         try:
             build(language)
         except NotRun as reason:
-            table.not_run(language.name, str(reason), failure=is_failure(reason))
+            table.not_run(language.name, str(reason), failure=reason.is_failure)
             continue
         if language.tests:
-            table.count(language.name, "own tests", passed(language, say), len(language.tests))
+            table.count(language.name, "own tests", passed(language, report), len(language.tests))
         else:
             table.not_run(language.name, "no tests", failure=True)
 
 
-def passed(language: Language, say: Print) -> int:
-    """How many commands passed before the first that did not."""
+def passed(language: Language, report: Print) -> int:
+    """The number of commands that passed before the first failure."""
     for number, command in enumerate(language.tests):
         failure = failure_of(command_of(command), {**os.environ, **language.environment})
         if failure is not None:
-            say(f"{language.name}: {' '.join(command)}\n{failure}\n")
+            report(f"{language.name}: {' '.join(command)}\n{failure}\n")
             return number
     return len(language.tests)
 
 
 def failure_of(command: Sequence[str], environment: Mapping[str, str]) -> Optional[str]:
-    """What a command said before it failed, or None if it did not."""
+    """The output of a command that failed, or None if it passed."""
     try:
         done = subprocess.run(
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIME_LIMIT

@@ -1,4 +1,4 @@
-"""A relay on loopback that cuts the stream at every place: it passes each byte on by itself."""
+"""A relay on loopback that cuts the stream everywhere: it forwards one byte at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ READ = 65536
 
 
 class Relay:
-    """Listens on a port of its own and connects each that comes to `target`."""
+    """Listens on a free port and connects each client to `target`."""
 
     def __init__(self, target: Address) -> None:
         self._target = target
@@ -22,7 +22,7 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Takes no more connections; those that are there end with their peers."""
+        """Accepts no more connections; existing ones end with their peers."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -34,11 +34,11 @@ class Relay:
                 far = socket.create_connection(self._target)
                 for source, sink in ((near, far), (far, near)):
                     source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    threading.Thread(target=pass_on, args=(source, sink), daemon=True).start()
+                    threading.Thread(target=forward, args=(source, sink), daemon=True).start()
 
 
-def pass_on(source: socket.socket, sink: socket.socket) -> None:
-    """One direction, byte by byte, and its end."""
+def forward(source: socket.socket, sink: socket.socket) -> None:
+    """Forwards one direction byte by byte, and then its end."""
     with contextlib.suppress(OSError):
         while True:
             octets = source.recv(READ)

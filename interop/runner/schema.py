@@ -1,6 +1,6 @@
-"""The part of JSON Schema 2020-12 that `vectors/schema.json` uses, and no more.
+"""The part of JSON Schema 2020-12 that `vectors/schema.json` uses.
 
-A keyword that is not here is an error, so that no rule is written which nobody enforces.
+An unsupported keyword is an error, so that no rule in the schema goes unchecked.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean"
 
 
 class Schema:
-    """A schema with its own definitions."""
+    """A schema and its definitions."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
 
     def errors(self, value: Any, definition: str) -> Iterator[str]:
-        """What is wrong with a value, measured by one of the definitions."""
+        """The errors of a value according to one of the definitions."""
         return self._errors(value, {"$ref": f"#/$defs/{definition}"}, definition)
 
     def _errors(self, value: Any, schema: Any, at: str) -> Iterator[str]:
@@ -56,7 +56,7 @@ class Schema:
 
 
 def holds(keyword: str, rule: Any, value: Any) -> bool:
-    """One keyword without schemas inside; a keyword for another type holds."""
+    """Checks one keyword that contains no schemas; a keyword for another type holds."""
     if keyword == "type":
         return isinstance(value, TYPES[rule]) and (rule == "boolean" or not isinstance(value, bool))
     if keyword == "const":
@@ -83,7 +83,7 @@ def holds(keyword: str, rule: Any, value: Any) -> bool:
 
 
 def anchored(pattern: str) -> str:
-    """The inside of a pattern that is anchored on both sides: `$` alone would let a line break pass."""
+    """The inside of a pattern that is anchored on both sides; `$` alone would accept a trailing line break."""
     if not (pattern.startswith("^") and pattern.endswith("$")):
         raise ValueError(f"pattern {pattern}")
     return pattern[1:-1]

@@ -1,4 +1,4 @@
-"""The one table that is printed: a row for each language, columns that each part of the run adds."""
+"""The table that a part of the run prints: a row for each language, and columns that the part adds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Dict, List
 
 
 class Table:
-    """Cells by row and column. What did not run is said in its row, and is never a pass."""
+    """Cells by row and column. The row of a language that did not run has the reason, and never counts as a pass."""
 
     def __init__(self) -> None:
         self.failed = False
@@ -15,14 +15,14 @@ class Table:
         self._not_run: Dict[str, str] = {}
 
     def count(self, row: str, column: str, passed: int, total: int) -> None:
-        """Puts `passed/total` into a cell; less than all is a failure."""
+        """Puts `passed/total` into a cell; fewer than all is a failure."""
         if column not in self._columns:
             self._columns.append(column)
         self._rows.setdefault(row, {})[column] = f"{passed}/{total}"
         self.failed |= passed < total
 
     def not_run(self, row: str, reason: str, failure: bool) -> None:
-        """Says why a row is empty."""
+        """Records why a row is empty."""
         self._rows.setdefault(row, {})
         self._not_run[row] = f"not run ({reason})"
         self.failed |= failure

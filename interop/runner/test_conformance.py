@@ -1,4 +1,4 @@
-"""What `bookend conform` says becomes a row of the table, and nothing that did not run is a pass."""
+"""The output of `bookend conform` becomes a row of the table, and a peer that did not run never passes."""
 
 import json
 import os
@@ -19,43 +19,43 @@ def case(verdict: str, group: str = "frames") -> Dict[str, Any]:
 
 
 def examined(cases: List[Dict[str, Any]], status: int, column: Optional[str] = None) -> Tuple[Table, List[str]]:
-    """The table and what was said, where the tester says this."""
-    table, said = Table(), []  # type: Table, List[str]
+    """The table and the printed lines after the tester printed these cases and exited with this status."""
+    table, printed = Table(), []  # type: Table, List[str]
     lines = [json.dumps(entry) for entry in [*cases, {"summary": {}}]]
     program = f"import sys; print({chr(10).join(lines)!r}); sys.exit({status})"
     examination = conformance.Examination("peer", column, [sys.executable, "-c", program], {})
-    conformance.enter(table, examination, conformance.examine(examination), said.append)
-    return table, said
+    conformance.enter(table, examination, conformance.examine(examination), printed.append)
+    return table, printed
 
 
 class Conformance(unittest.TestCase):
     def test_a_peer_that_conforms_passes(self) -> None:
-        table, said = examined([case("passed"), case("passed", "texts"), case("not-applicable")], status=0)
+        table, printed = examined([case("passed"), case("passed", "texts"), case("not-applicable")], status=0)
         self.assertFalse(table.failed)
-        self.assertEqual(said, [])
+        self.assertEqual(printed, [])
         self.assertEqual(table.lines(), ["      frames  texts", "peer     1/1    1/1"])
 
     def test_all_cases_can_share_a_column(self) -> None:
         table, _ = examined([case("passed"), case("passed", "texts")], status=0, column="as client")
         self.assertEqual(table.lines(), ["      as client", "peer        2/2"])
 
-    def test_a_peer_that_does_not_is_told_of(self) -> None:
-        table, said = examined([case("passed"), case("failed"), case("not-run")], status=1)
+    def test_failed_cases_are_printed(self) -> None:
+        table, printed = examined([case("passed"), case("failed"), case("not-run")], status=1)
         self.assertTrue(table.failed)
         self.assertIn("peer     1/3", table.lines())
-        self.assertIn("peer: F001 R2.1: A reason.\n    how: whole\n    sent: f5f8\n    expected: end\n    seen: more\n", said[0])
-        self.assertEqual(len(said), 2)
+        self.assertIn("peer: F001 R2.1: A reason.\n    how: whole\n    sent: f5f8\n    expected: end\n    seen: more\n", printed[0])
+        self.assertEqual(len(printed), 2)
 
-    def test_the_exit_status_counts(self) -> None:
+    def test_a_nonzero_exit_status_is_a_failure(self) -> None:
         table, _ = examined([case("passed")], status=1)
         self.assertTrue(table.failed)
 
-    def test_a_tester_that_says_nothing_is_no_pass(self) -> None:
+    def test_a_tester_without_output_is_a_failure(self) -> None:
         table, _ = examined([], status=3)
         self.assertTrue(table.failed)
         self.assertIn("peer  not run (exit status 3)", table.lines())
 
-    def test_a_tester_that_cannot_be_started_is_no_pass(self) -> None:
+    def test_a_tester_that_cannot_be_started_is_a_failure(self) -> None:
         table = Table()
         examination = conformance.Examination("peer", None, ["./no-such-program"], {})
         conformance.enter(table, examination, conformance.examine(examination))
@@ -72,7 +72,7 @@ class MissingTools(unittest.TestCase):
                 conformance.run(table, only=(), ids=())
         return table
 
-    def test_a_missing_tool_is_shown(self) -> None:
+    def test_a_missing_tool_is_shown_and_no_failure(self) -> None:
         table = self.run_with(self.LACKING, environment="")
         self.assertIn("peer  not run (no no-such-tool)", table.lines())
         self.assertFalse(table.failed)
@@ -80,7 +80,7 @@ class MissingTools(unittest.TestCase):
     def test_a_missing_tool_fails_in_ci(self) -> None:
         self.assertTrue(self.run_with(self.LACKING, environment="true").failed)
 
-    def test_a_build_that_fails_is_a_failure_everywhere(self) -> None:
+    def test_a_failed_build_is_always_a_failure(self) -> None:
         broken = Language("peer", folder="interop", tools=(), build=((sys.executable, "-c", "raise SystemExit(1)"),), adapter=(), chat=(), tests=())
         table = self.run_with(broken, environment="")
         self.assertIn("peer  not run (build failed: ", table.lines()[1])

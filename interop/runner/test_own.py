@@ -15,28 +15,28 @@ def command(program: str) -> Tuple[str, ...]:
 
 
 def tested(*tests: Tuple[str, ...]) -> Tuple[Table, List[str]]:
-    """The table and what was said, where a peer has these tests."""
-    table, said = Table(), []  # type: Table, List[str]
+    """The table and the printed lines after a peer ran these tests."""
+    table, printed = Table(), []  # type: Table, List[str]
     peer = Language("peer", folder="interop", tools=(), build=(), adapter=(), chat=(), tests=tests)
     with mock.patch.object(own, "LANGUAGES", (peer,)):
-        own.run(table, only=(), say=said.append)
-    return table, said
+        own.run(table, only=(), report=printed.append)
+    return table, printed
 
 
 class OwnTests(unittest.TestCase):
-    def test_all_that_pass_are_counted(self) -> None:
-        table, said = tested(command("pass"), command("print('much')"))
+    def test_passed_commands_are_counted(self) -> None:
+        table, printed = tested(command("pass"), command("print('much')"))
         self.assertEqual(table.lines()[1], "peer        2/2")
         self.assertFalse(table.failed)
-        self.assertEqual(said, [])
+        self.assertEqual(printed, [])
 
-    def test_what_fails_is_told_and_nothing_behind_it_runs(self) -> None:
-        table, said = tested(command("pass"), command("print('why'); raise SystemExit(3)"), command("print('never')"))
+    def test_a_failure_is_printed_and_ends_the_run(self) -> None:
+        table, printed = tested(command("pass"), command("print('why'); raise SystemExit(3)"), command("print('never')"))
         self.assertEqual(table.lines()[1], "peer        1/3")
         self.assertTrue(table.failed)
-        self.assertIn("why\nexit status 3", said[0])
+        self.assertIn("why\nexit status 3", printed[0])
 
-    def test_what_cannot_be_started_fails(self) -> None:
+    def test_a_command_that_cannot_be_started_fails(self) -> None:
         self.assertTrue(tested(("./no-such-program",))[0].failed)
 
     def test_a_peer_without_tests_fails(self) -> None:

@@ -1,4 +1,4 @@
-"""The vectors are what their schema says, and the schema refuses what it should."""
+"""The vectors obey their schema, and the schema rejects what it should."""
 
 import copy
 import json
@@ -26,11 +26,11 @@ FRAME = {
 
 
 class Vectors(unittest.TestCase):
-    def test_the_release_counts_them(self) -> None:
+    def test_the_release_has_their_number(self) -> None:
         release = read(FOLDER / "release.json")
         self.assertEqual(release["vectors"], {layer: len(load(layer)) for layer in LAYERS})
 
-    def test_the_example_of_their_page_holds_of_the_peer_in_python(self) -> None:
+    def test_the_example_in_their_readme_works_with_the_python_peer(self) -> None:
         sys.path.insert(0, str(ROOT / "interop/python/src"))
         from bookend.fault import Fault
         from bookend.frame import Decoder
@@ -49,7 +49,7 @@ class Vectors(unittest.TestCase):
         page = (FOLDER / "README.md").read_text(encoding="utf-8")
         example = page.split("```python\n")[1].split("```")[0].replace('open("', f'open("{FOLDER.as_posix()}/')
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # of an example that leaves its file open
+            warnings.simplefilter("ignore", ResourceWarning)  # the example leaves its file open
             exec(example, {"decode": decode})
 
     def test_every_vector_has_cases(self) -> None:
@@ -57,7 +57,7 @@ class Vectors(unittest.TestCase):
             for vector in load(layer):
                 self.assertTrue(cases(layer, vector), vector["id"])
 
-    def test_every_tag_is_one_of_the_specification(self) -> None:
+    def test_every_tag_exists_in_the_specification(self) -> None:
         tags = set(re.findall(r"^- \[(R[0-9]+\.[0-9]+)\]", (ROOT / "SPEC.md").read_text(encoding="utf-8"), re.MULTILINE))
         for layer in LAYERS:
             for vector in load(layer):
@@ -69,56 +69,56 @@ class Vectors(unittest.TestCase):
 
 
 class Rules(unittest.TestCase):
-    def test_a_sound_document_is_read(self) -> None:
+    def test_a_legal_document_is_accepted(self) -> None:
         self.assertEqual(self.loaded(lambda vectors: None), [FRAME])
 
-    def test_a_property_that_is_not_in_the_schema_is_refused(self) -> None:
-        self.refused(lambda vectors: vectors[0].update(note="x"))
+    def test_an_unknown_property_is_rejected(self) -> None:
+        self.rejected(lambda vectors: vectors[0].update(note="x"))
 
-    def test_a_property_that_is_missing_is_refused(self) -> None:
-        self.refused(lambda vectors: vectors[0].pop("why"))
+    def test_a_missing_property_is_rejected(self) -> None:
+        self.rejected(lambda vectors: vectors[0].pop("why"))
 
-    def test_two_outcomes_are_refused(self) -> None:
-        self.refused(lambda vectors: vectors[0].update(fault="bad-start:0"))
+    def test_two_outcomes_are_rejected(self) -> None:
+        self.rejected(lambda vectors: vectors[0].update(fault="bad-start:0"))
 
-    def test_no_outcome_is_refused(self) -> None:
-        self.refused(lambda vectors: vectors[0].pop("result"))
+    def test_a_vector_without_outcome_is_rejected(self) -> None:
+        self.rejected(lambda vectors: vectors[0].pop("result"))
 
-    def test_half_a_byte_is_refused(self) -> None:
-        self.refused(lambda vectors: vectors[0].update(bytes="f5f"))
+    def test_half_a_byte_is_rejected(self) -> None:
+        self.rejected(lambda vectors: vectors[0].update(bytes="f5f"))
 
-    def test_a_line_break_at_the_end_is_refused(self) -> None:
-        self.refused(lambda vectors: vectors[0].update(bytes="f5\n"))
+    def test_a_trailing_line_break_is_rejected(self) -> None:
+        self.rejected(lambda vectors: vectors[0].update(bytes="f5\n"))
 
-    def test_a_number_out_of_its_range_is_refused(self) -> None:
-        self.refused(lambda vectors: vectors[0].update(limit=1 << 32))
-        self.refused(lambda vectors: vectors[0].update(limit=-1))
+    def test_a_number_out_of_range_is_rejected(self) -> None:
+        self.rejected(lambda vectors: vectors[0].update(limit=1 << 32))
+        self.rejected(lambda vectors: vectors[0].update(limit=-1))
 
-    def test_true_is_no_number_and_1_is_not_true(self) -> None:
-        self.refused(lambda vectors: vectors[0].update(limit=True))
-        self.refused(lambda vectors: vectors[0].update(canonical=1))
+    def test_true_is_not_a_number_and_1_is_not_true(self) -> None:
+        self.rejected(lambda vectors: vectors[0].update(limit=True))
+        self.rejected(lambda vectors: vectors[0].update(canonical=1))
 
-    def test_no_tag_and_a_tag_twice_are_refused(self) -> None:
-        self.refused(lambda vectors: vectors[0].update(requires=[]))
-        self.refused(lambda vectors: vectors[0].update(requires=["R2.1", "R2.1"]))
+    def test_no_tag_and_a_repeated_tag_are_rejected(self) -> None:
+        self.rejected(lambda vectors: vectors[0].update(requires=[]))
+        self.rejected(lambda vectors: vectors[0].update(requires=["R2.1", "R2.1"]))
 
-    def test_an_id_that_comes_twice_is_refused(self) -> None:
-        self.refused(lambda vectors: vectors.append(vectors[0]))
+    def test_a_repeated_id_is_rejected(self) -> None:
+        self.rejected(lambda vectors: vectors.append(vectors[0]))
 
-    def test_a_name_that_comes_twice_in_an_object_is_refused(self) -> None:
+    def test_a_repeated_name_in_an_object_is_rejected(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "twice.json"
             path.write_text('{"id": 1, "id": 2}', encoding="ascii")
             with self.assertRaises(BadVectors):
                 read(path)
 
-    def test_a_field_that_the_message_does_not_have_is_refused(self) -> None:
+    def test_a_field_of_another_message_is_rejected(self) -> None:
         vector = copy.deepcopy(load("messages")[0])
         vector["fields"]["id"] = 7
         with self.assertRaises(BadVectors):
             cases("messages", vector)
 
-    def test_a_keyword_that_nobody_enforces_is_an_error(self) -> None:
+    def test_an_unsupported_keyword_is_an_error(self) -> None:
         with self.assertRaises(ValueError):
             list(Schema({"$defs": {"number": {"multipleOf": 2}}}).errors(3, "number"))
 
@@ -130,7 +130,7 @@ class Rules(unittest.TestCase):
             (Path(folder) / "frames.json").write_text(json.dumps({"layer": "frames", "vectors": vectors}), encoding="ascii")
             return load("frames", Path(folder))
 
-    def refused(self, damage: Callable[[Any], object]) -> None:
+    def rejected(self, damage: Callable[[Any], object]) -> None:
         with self.assertRaises(BadVectors):
             self.loaded(damage)
 

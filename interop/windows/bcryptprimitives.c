@@ -1,5 +1,5 @@
-/* Windows has ProcessPrng, from which Rust's standard library takes random numbers, in bcryptprimitives.dll. Wine 8 has no
-   such library: this one stands beside the programs where they are tried under Wine, and is no part of them. */
+/* Rust's standard library takes random numbers from ProcessPrng in bcryptprimitives.dll. Windows has that library, Wine 8
+   has not. This replacement is placed beside the programs that are tested under Wine; it is not part of them. */
 #include <windows.h>
 
 #include <ntsecapi.h>

@@ -1,6 +1,7 @@
--- Bookend for Wireshark and tshark: frames, messages, text, and what is wrong with them, by SPEC.md.
+-- A Bookend dissector for Wireshark and tshark: frames, messages, text and their faults, as defined in SPEC.md.
 --
--- Put this file into the folder that Help > About > Folders names as Personal Lua Plugins, or: tshark -X lua_script:bookend.lua -r FILE
+-- Copy this file into the folder shown as Personal Lua Plugins under Help > About > Folders,
+-- or run: tshark -X lua_script:bookend.lua -r FILE
 
 local bookend = Proto("bookend", "Bookend")
 
@@ -8,8 +9,8 @@ local START, END = 0xf5f8, 0xf8f5
 local MAGIC = 0x424b4e44 -- BKND
 local HEADER_LENGTH, END_LENGTH = 8, 2
 local MAX_LENGTH = 0x7fffffff
-local DEFAULT_LIMIT = 1048576 -- of a body, until the other side has said its own (R8.2)
-local MAX_OPAQUE = 64    -- PING and PONG
+local DEFAULT_LIMIT = 1048576 -- bytes of body, until the other side's HELLO (R8.2)
+local MAX_OPAQUE = 64 -- bytes of PING and PONG
 
 local ENCODINGS = { [0] = "binary", "us-ascii", "utf-8", "utf-16be", "utf-16le" }
 local WIRESHARK_ENCODINGS = { [0] = ENC_ASCII, ENC_ASCII, ENC_UTF_8, ENC_UTF_16 + ENC_BIG_ENDIAN, ENC_UTF_16 + ENC_LITTLE_ENDIAN }
@@ -32,7 +33,7 @@ local OPTIONS = { "name", "room", "token", "resume", "software" }
 
 local f = {
     line = ProtoField.string("bookend.line", "Line"),
-    unframed = ProtoField.bytes("bookend.unframed", "Behind a fault, and no frames"),
+    unframed = ProtoField.bytes("bookend.unframed", "After a fault, not frames"),
     number = ProtoField.uint32("bookend.frame", "Frame number"),
     start = ProtoField.uint16("bookend.start", "START", base.HEX),
     kind = ProtoField.uint8("bookend.kind", "Kind", base.HEX, KINDS),
@@ -88,14 +89,14 @@ local x = {
     fault = ProtoExpert.new("bookend.expert.fault", "Fault", expert.group.PROTOCOL, expert.severity.ERROR),
     text = ProtoExpert.new("bookend.expert.text", "Bad text", expert.group.UNDECODED, expert.severity.WARN),
     mark = ProtoExpert.new("bookend.expert.mark", "Byte order mark", expert.group.UNDECODED, expert.severity.WARN),
-    refusal = ProtoExpert.new("bookend.expert.refusal", "The peer refuses something", expert.group.RESPONSE_CODE, expert.severity.WARN),
-    foreign = ProtoExpert.new("bookend.expert.foreign", "No Bookend", expert.group.PROTOCOL, expert.severity.NOTE),
+    refusal = ProtoExpert.new("bookend.expert.refusal", "The peer refuses a frame or closes with an error", expert.group.RESPONSE_CODE, expert.severity.WARN),
+    foreign = ProtoExpert.new("bookend.expert.foreign", "Not Bookend", expert.group.PROTOCOL, expert.severity.NOTE),
 }
 bookend.experts = x
 
-bookend.prefs.ports = Pref.range("TCP ports", "3990", "Where Bookend is expected; elsewhere it is recognised by its first frame", 65535)
+bookend.prefs.ports = Pref.range("TCP ports", "3990", "TCP ports used by Bookend; on other ports it is recognised by its first frame", 65535)
 
--- ---- what is remembered of streams: all of it is found on the first pass, which sees the packets in their order
+-- ---- the state of streams: it is built on the first pass, which sees the packets in order
 
 local directions, packets, numbers, asked, answered
 
@@ -107,8 +108,8 @@ local function new_direction(stream)
     return { stream = stream, frames = 0, limit = DEFAULT_LIMIT, faulty = false }
 end
 
--- Both directions of the stream that the packet is part of, its own first. A HELLO in front begins a new one: ports are
--- used again. (The number of a TCP stream is not to be had on the first pass.)
+-- Both directions of the packet's stream, its own first. A HELLO at the start of the packet begins a new stream, since
+-- ports are reused. (The number of a TCP stream is not available on the first pass.)
 local function directions_of(pinfo, begins)
     local here = tostring(pinfo.src) .. ":" .. pinfo.src_port
     local there = tostring(pinfo.dst) .. ":" .. pinfo.dst_port
@@ -123,8 +124,8 @@ local function directions_of(pinfo, begins)
     return directions[own], directions[opposite]
 end
 
--- What was known of its direction when the packet came: is it behind a fault, how long a body may be, and how many bytes
--- of lines stand in front of its frames.
+-- The state of its direction when the packet arrived: whether a fault came before, the longest body allowed, and the
+-- number of bytes of lines before its frames.
 local function packet_of(pinfo, direction, tvb)
     local key = pinfo.number .. "/" .. pinfo.src_port
     if not packets[key] or not pinfo.visited then
@@ -142,7 +143,7 @@ end
 
 local function is_continuation(byte) return byte and byte >= 0x80 and byte <= 0xbf end
 
--- How many bytes of well-formed UTF-8 begin at `i`, or nil (R5.2).
+-- The length in bytes of the character at `i` in UTF-8, or nil if it is illegal (R5.2).
 local function utf8_sequence(bytes, i, last)
     local function get(n) return i + n <= last and bytes:get_index(i + n) or nil end
     local lead, second = get(0), get(1)
@@ -177,8 +178,8 @@ local SEQUENCES = {
 local MARKS = { "", "EFBBBF", "FEFF", "FFFE" }
 local OTHER_MARKS = { [3] = "FFFE", [4] = "FEFF" }
 
--- The offset of the first byte that is no text (R5.9), or nil; and the length of a byte order mark.
-local function judge_text(range, encoding)
+-- The offset of the first illegal byte (R5.9), or nil; and the length of the byte order mark.
+local function check_text(range, encoding)
     local bytes = range:bytes()
     local hex = tostring(range:range(0, math.min(3, range:len())):bytes())
     local other = OTHER_MARKS[encoding]
@@ -204,7 +205,7 @@ local function utf8_bytes(scalar)
     return string.char(0xf0 + high(18), low(12), low(6), low(0))
 end
 
--- The first bytes of a legal text, in UTF-8. (TvbRange.string is wrong with UTF-16, and ends at a U+0000.)
+-- The first bytes of a legal text, in UTF-8. (TvbRange.string is wrong for UTF-16, and stops at U+0000.)
 local function utf8_of(range, encoding)
     range = range:range(0, math.min(range:len(), 256))
     if encoding < 3 then return range:raw() end
@@ -221,7 +222,7 @@ local function utf8_of(range, encoding)
     return table.concat(scalars)
 end
 
--- A text for the packet list: short, and in one line.
+-- A text for the packet list: shortened, on one line.
 local function short(text)
     local line = text:gsub("%c", ".")
     if #line <= 60 then return '"' .. line .. '"' end
@@ -230,7 +231,7 @@ local function short(text)
     return '"' .. line:sub(1, cut) .. '…"'
 end
 
--- ---- one frame; what follows is given a `frame`: its tree, its info, and what is wrong with it
+-- ---- one frame; the functions below take a `frame`: its tree item, its info text and its header
 
 local function add_fault(frame, name, why, offset)
     frame.tree:add(f.fault, name):set_generated()
@@ -239,10 +240,10 @@ local function add_fault(frame, name, why, offset)
     frame.info = frame.info .. " [" .. name .. "]"
 end
 
--- Adds text; false if it is none. A reason that is none is an empty one, and no fault (R3.21).
+-- Adds text; returns false if it is illegal. With `forgiving`, for reasons, illegal text is not a fault (R3.21).
 local function add_text(frame, field, range, encoding, forgiving)
     if not range or range:len() == 0 then return true end
-    local wrong, marked = judge_text(range, encoding)
+    local wrong, marked = check_text(range, encoding)
     if wrong then
         if forgiving then
             frame.tree:add_proto_expert_info(x.text, "this is not " .. ENCODINGS[encoding] .. ": byte " .. wrong)
@@ -273,7 +274,7 @@ end
 
 local function rest(body, offset) return offset < body:len() and body:range(offset) or nil end
 
--- Is it a plain line (R4.11) of that many bytes of UTF-8? The text is legal.
+-- Whether a legal UTF-8 text is a plain line (R4.11) of `least` to `most` bytes.
 local function is_plain_line(text, least, most)
     if #text < least or #text > most or text:find("[%z\1-\31\127]") or text:find("\194[\128-\159]") then return false end
     for _, control in ipairs({ "\226\128[\142\143\168-\174]", "\226\129[\166-\169]", "\216\156" }) do
@@ -282,7 +283,7 @@ local function is_plain_line(text, least, most)
     return true
 end
 
--- Puts together what was asked and what was answered. `to_peer` is true for a REQUEST.
+-- Links a request and its answer. `asks` is true for a REQUEST.
 local function add_request(frame, range, asks)
     local id = range:uint()
     local key = frame.direction.stream .. "/" .. id .. "/"
@@ -301,7 +302,7 @@ local function add_request(frame, range, asks)
     elseif not asks and answered[frame.key] then
         frame.tree:add(f.request_in, answered[frame.key]):set_generated()
     end
-    if id == 0 and frame.kind ~= 0x05 then add_fault(frame, "malformed", "a request has a number that is not 0") end
+    if id == 0 and frame.kind ~= 0x05 then add_fault(frame, "malformed", "the id of a request must not be 0") end
 end
 
 local function add_code(frame, range)
@@ -321,8 +322,8 @@ local CHANNELS = { -- position, byte found (SPEC.md, section 4)
     ["7/0A"] = "CR became CRLF", ["7/01"] = "NUL was dropped",
 }
 
--- What is wrong with the first twelve bytes, and why; or nil.
-local function judge_canary(body)
+-- The fault in the first twelve bytes and its explanation, or nil.
+local function check_canary(body)
     for i = 0, math.min(11, body:len() - 1) do
         local found = ("%02X"):format(body:range(i, 1):uint())
         if i < 4 and found ~= ("424B4E44"):sub(2 * i + 1, 2 * i + 2) then
@@ -337,16 +338,16 @@ end
 local function add_option(frame, tree, kind, value)
     local text = ({ f.hello_name, f.room, nil, nil, f.software })[kind]
     if kind == 1 or kind == 2 or kind == 5 then
-        if not value or judge_text(value, 2) or not is_plain_line(value:raw(), 1, 64) then
-            return "a " .. OPTIONS[kind] .. " is a plain line of 1 to 64 bytes of UTF-8"
+        if not value or check_text(value, 2) or not is_plain_line(value:raw(), 1, 64) then
+            return "a " .. OPTIONS[kind] .. " must be a plain line of 1 to 64 bytes of UTF-8"
         end
         tree:add_packet_field(text, value, ENC_UTF_8)
         if kind ~= 5 then frame.info = frame.info .. " " .. OPTIONS[kind] .. "=" .. short(value:raw()) end
     elseif kind == 3 then
-        if not value then return "a token has 1 to 255 bytes" end
+        if not value then return "a token must have 1 to 255 bytes" end
         tree:append_text(" (" .. value:len() .. " bytes, not shown)")
     elseif kind == 4 then
-        if not value or value:len() ~= 8 then return "resume has eight bytes" end
+        if not value or value:len() ~= 8 then return "resume must have eight bytes" end
         tree:add(f.resume, value)
     elseif value then
         tree:add(f.option_value, value)
@@ -362,18 +363,18 @@ local function add_options(frame, body)
         local tree = frame.tree:add(f.option, body:range(i, 1))
         local why = add_option(frame, tree, kind, length > 0 and body:range(i + 2, length) or nil)
         if why then return why end
-        if seen[kind] and kind >= 1 and kind <= 5 then return "the option " .. OPTIONS[kind] .. " comes twice" end
+        if seen[kind] and kind >= 1 and kind <= 5 then return "the option " .. OPTIONS[kind] .. " occurs twice" end
         seen[kind], i = true, i + 2 + length
     end
 end
 
 local function add_hello(frame, body)
-    local name, why = judge_canary(body)
+    local name, why = check_canary(body)
     if body:len() >= 4 then frame.tree:add_packet_field(f.magic, body:range(0, 4), ENC_ASCII) end
     if body:len() >= 12 then frame.tree:add(f.canary, body:range(4, 8)) end
-    if not name and frame.encoding ~= 0 then name, why = "malformed", "HELLO has the encoding 0" end
-    if not name and body:len() < 24 then name, why = "bad-hello", "it is shorter than 24 bytes" end
-    if not name and body:range(12, 1):uint() ~= 1 then name, why = "version", "another major version" end
+    if not name and frame.encoding ~= 0 then name, why = "malformed", "HELLO must have encoding 0" end
+    if not name and body:len() < 24 then name, why = "bad-hello", "a HELLO must have at least 24 bytes" end
+    if not name and body:range(12, 1):uint() ~= 1 then name, why = "version", "the major version is not 1" end
     if name then return add_fault(frame, name, why) end
 
     for _, part in ipairs({ { f.major, 12, 1 }, { f.minor, 13, 1 } }) do
@@ -384,15 +385,15 @@ local function add_hello(frame, body)
     for code = 0, 4 do tree:add(f["accepted_" .. code], body:range(14, 1)) end
     frame.tree:add(f.preferred, body:range(15, 1))
     frame.tree:add(f.max_body, body:range(16, 4))
-    frame.opposite.limit = body:range(16, 4):uint() -- of what comes the other way
+    frame.opposite.limit = body:range(16, 4):uint() -- limits the bodies of the opposite direction
     frame.tree:add(f.keepalive, body:range(20, 2))
     frame.tree:add(f.features, body:range(22, 2)):add(f.hub, body:range(22, 2))
     if accepted % 8 ~= 7 then
-        why = "everyone accepts binary, US-ASCII and UTF-8"
+        why = "binary, US-ASCII and UTF-8 must be accepted"
     elseif preferred > 4 or preferred > 0 and math.floor(accepted / 2 ^ preferred) % 2 == 0 then
-        why = "it prefers an encoding that it does not accept"
+        why = "the preferred encoding is not accepted"
     elseif body:range(16, 4):uint() < 1024 or body:range(16, 4):uint() > MAX_LENGTH then
-        why = "the longest body is not 1,024 to 2,147,483,647"
+        why = "max body must be 1,024 to 2,147,483,647"
     else
         why = add_options(frame, body)
     end
@@ -413,12 +414,12 @@ local function add_presence(frame, body)
     frame.tree:add(f.member, body:range(0, 4))
     frame.tree:add(f.event, body:range(4, 1))
     frame.info = frame.info .. " " .. (EVENTS[event] or event) .. " " .. body:range(0, 4):uint()
-    if not EVENTS[event] then return add_fault(frame, "malformed", "an event is 0, 1, 2 or 3") end
-    if not name then return add_fault(frame, "malformed", "a presence has a name") end
+    if not EVENTS[event] then return add_fault(frame, "malformed", "an event must be 0, 1, 2 or 3") end
+    if not name then return add_fault(frame, "malformed", "a PRESENCE must have a name") end
     if not add_text(frame, f.name, name, frame.encoding) then return end
-    local _, marked = judge_text(name, frame.encoding)
+    local _, marked = check_text(name, frame.encoding)
     if marked == name:len() or not is_plain_line(utf8_of(name:range(marked), frame.encoding), 1, 64) then
-        add_fault(frame, "malformed", "a name is a plain line of 1 to 64 bytes")
+        add_fault(frame, "malformed", "a name must be a plain line of 1 to 64 bytes")
     end
 end
 
@@ -432,8 +433,8 @@ local function add_delivery(frame, body)
     frame.info = frame.info .. " " .. tostring(body:range(8, 8):uint64()) .. " from " .. body:range(0, 4):uint()
     if 25 + length > body:len() then return add_fault(frame, "malformed", "the name runs past the end") end
     local name = length > 0 and body:range(25, length) or nil
-    if name and (judge_text(name, 2) or not is_plain_line(name:raw(), 1, 64)) then
-        return add_fault(frame, "malformed", "a name is a plain line of 0 to 64 bytes")
+    if name and (check_text(name, 2) or not is_plain_line(name:raw(), 1, 64)) then
+        return add_fault(frame, "malformed", "a name must be a plain line of at most 64 bytes")
     end
     if name then
         frame.tree:add_packet_field(f.name, name, ENC_UTF_8)
@@ -442,7 +443,7 @@ local function add_delivery(frame, body)
     add_payload(frame, body, 25 + length)
 end
 
--- What a kind needs: the bytes of its fixed part, whether anything may follow, which encodings, and what it shows.
+-- The layout of each kind: its shortest and longest body, the encodings it allows, and the function that adds its fields.
 local function any(encoding) return true end
 local function text(encoding) return encoding > 0 end
 local function binary(encoding) return encoding == 0 end
@@ -453,7 +454,7 @@ local function request(asks)
         add_payload(frame, body, 4)
     end
 end
-local SHAPES = {
+local LAYOUTS = {
     [0x02] = { 0, math.huge, any, function(frame, body) add_payload(frame, body, 0) end },
     [0x03] = { 4, math.huge, any, request(true) },
     [0x04] = { 4, math.huge, any, request(false) },
@@ -488,18 +489,18 @@ local SHAPES = {
 
 local function add_body(frame, body)
     if frame.kind == 0x01 then return add_hello(frame, body) end
-    local shape = SHAPES[frame.kind]
-    if not shape then
-        if frame.kind < 0x80 then add_fault(frame, "unknown-kind", ("a kind below 80 that is not known: %02x"):format(frame.kind)) end
+    local layout = LAYOUTS[frame.kind]
+    if not layout then
+        if frame.kind < 0x80 then add_fault(frame, "unknown-kind", ("the kind %02x is unknown and below 80"):format(frame.kind)) end
         return
     end
-    local least, most, allows, add = shape[1], shape[2], shape[3], shape[4]
+    local least, most, allows, add = layout[1], layout[2], layout[3], layout[4]
     if body:len() < least then
-        add_fault(frame, "malformed", "it is shorter than its fixed part of " .. least .. " bytes")
+        add_fault(frame, "malformed", "the body is shorter than its fixed part of " .. least .. " bytes")
     elseif body:len() > most then
-        add_fault(frame, "malformed", "it has more than " .. most .. " bytes")
+        add_fault(frame, "malformed", "the body is longer than " .. most .. " bytes")
     elseif not allows(frame.encoding) then
-        add_fault(frame, "malformed", "the encoding " .. ENCODINGS[frame.encoding] .. " is not allowed here")
+        add_fault(frame, "malformed", "the encoding " .. ENCODINGS[frame.encoding] .. " is not allowed for this kind")
     else
         add(frame, body)
     end
@@ -507,21 +508,21 @@ end
 
 -- ---- the stream
 
-local BAD_END = "a body is followed by f8 f5; `bookend inspect` may know why it is not"
+local BAD_END = "f8 f5 must follow the body; `bookend inspect` may find the cause"
 
--- Is there an END where a length in the host's byte order has it?
+-- Whether END is where the length would place it if it were little-endian.
 local function is_little_endian(range)
     local ending = HEADER_LENGTH + range:range(4, 4):le_uint()
     return ending + END_LENGTH <= range:len() and range:range(ending, END_LENGTH):uint() == END
 end
 
--- What a header says: the length of its frame, or a fault and why. As much is judged as has come (R2.15).
-local function judge_header(range, limit)
+-- Checks as much of a header as has arrived (R2.15): the length of its frame, or a fault and its explanation.
+local function check_header(range, limit)
     local have = range:len()
     if range:range(0, 1):uint() ~= 0xf5 or have >= 2 and range:range(1, 1):uint() ~= 0xf8 then
-        return nil, "bad-start", "a frame begins with f5 f8"
+        return nil, "bad-start", "a frame must begin with f5 f8"
     end
-    if have >= 4 and range:range(3, 1):uint() > 4 then return nil, "unknown-encoding", "an encoding is 0 to 4" end
+    if have >= 4 and range:range(3, 1):uint() > 4 then return nil, "unknown-encoding", "an encoding must be 0 to 4" end
     if have < HEADER_LENGTH then return nil end
     local length = range:range(4, 4):uint()
     if length > limit then
@@ -531,25 +532,25 @@ local function judge_header(range, limit)
     return HEADER_LENGTH + length + END_LENGTH
 end
 
--- What is wrong with a frame of which some bytes are missing, so that it is not waited for in vain.
-local function judge_beginning(range, length)
+-- The fault of an incomplete frame that no further bytes can fix, so that they are not waited for.
+local function check_beginning(range, length)
     if not length then return nil end
     local count = math.min(range:len(), length - END_LENGTH) - HEADER_LENGTH
     if range:range(2, 1):uint() == 0x01 and count > 0 then
-        local fault, why = judge_canary(range:range(HEADER_LENGTH, count))
+        local fault, why = check_canary(range:range(HEADER_LENGTH, count))
         if fault then return fault, why end
     end
     if length - range:len() == 1 and range:range(length - END_LENGTH, 1):uint() ~= 0xf8 then return "bad-end", BAD_END end
 end
 
--- The faults of framing end what can be told: nothing behind one is a frame (R2.14).
+-- After a framing fault nothing can be decoded: no frame can be found after it (R2.14).
 local function end_stream(direction, frame, fault, why, range)
     add_fault(frame, fault, why)
     frame.tree:add(f.unframed, range)
     direction.faulty = true
 end
 
--- There is no empty range.
+-- Stands for an empty range, which Wireshark does not have.
 local NOTHING = { len = function() return 0 end }
 
 local function add_frame(direction, opposite, range, key, pinfo, tree)
@@ -584,7 +585,7 @@ end
 
 local FOREIGN = { ["GET "] = "HTTP", ["POST"] = "HTTP", ["HTTP"] = "HTTP", ["SSH-"] = "SSH" }
 
--- Lines in front of the first frame, and those of line terminals.
+-- Lines before the first frame, and those of line terminals.
 local function add_lines(range, tree)
     tree:add(bookend, range, "Bookend, no frame"):add_packet_field(f.line, range, ENC_UTF_8)
     local name = FOREIGN[range:raw():sub(1, 4)] or range:raw():sub(1, 2) == "\22\3" and "TLS"
@@ -592,7 +593,7 @@ local function add_lines(range, tree)
     return "line " .. short(range:string(ENC_UTF_8))
 end
 
--- Is there a HELLO in front, as far as it has come?
+-- Whether the packet begins with a HELLO, as far as it has arrived.
 local function begins(tvb)
     if tvb:len() < 12 then return false end
     return tvb:range(0, 3):uint() == START * 256 + 1 and tvb:range(8, 4):uint() == MAGIC
@@ -605,15 +606,15 @@ function bookend.dissector(tvb, pinfo, tree)
     pinfo.cols.protocol = "Bookend"
     if offset > 0 then infos[1] = add_lines(tvb:range(0, offset), tree) end
     if packet.faulty then
-        tree:add(bookend, tvb:range(offset), "Bookend, behind a fault"):add(f.unframed, tvb:range(offset))
-        infos[1], offset = "behind a fault", tvb:len()
+        tree:add(bookend, tvb:range(offset), "Bookend, after a fault"):add(f.unframed, tvb:range(offset))
+        infos[1], offset = "after a fault", tvb:len()
     end
     while offset < tvb:len() do
         local range = tvb:range(offset)
-        local length, fault, why = judge_header(range, math.min(packet.limit, MAX_LENGTH))
+        local length, fault, why = check_header(range, math.min(packet.limit, MAX_LENGTH))
         local missing = (length or HEADER_LENGTH) - range:len()
         if not fault and missing > 0 then
-            fault, why = judge_beginning(range, length)
+            fault, why = check_beginning(range, length)
         end
         if fault then
             local item = tree:add(bookend, range, "Bookend")
@@ -639,9 +640,9 @@ function bookend.dissector(tvb, pinfo, tree)
     return tvb:len()
 end
 
--- ---- where it is looked for
+-- ---- registration
 
--- A first frame anywhere: START, a kind and an encoding there are, and a HELLO's magic as far as it has come.
+-- Whether a stream on any port begins with a frame: START, a known kind and encoding, and the magic of a HELLO.
 local function looks_like_bookend(tvb)
     if tvb:len() < HEADER_LENGTH or tvb:range(0, 2):uint() ~= START or tvb:range(3, 1):uint() > 4 then return false end
     local kind, length = tvb:range(2, 1):uint(), tvb:range(4, 4):uint()

@@ -1,4 +1,4 @@
-"""Captures for tshark: TCP segments between 127.0.0.1 and itself, as many streams as are asked for."""
+"""Captures for tshark: TCP segments of any number of streams on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MSS = 60_000
 
 
 class Capture:
-    """A file in the format of pcap. Times are a millisecond apart."""
+    """A file in pcap format. Packets are one millisecond apart."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -20,7 +20,7 @@ class Capture:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, RAW_IP))
 
     def connect(self, client: int) -> None:
-        """The handshake of TCP, so that nothing seems to be missing at the start."""
+        """The TCP handshake, so that tshark sees the start of the stream."""
         self.segment(client, PORT, b"", syn=True)
         self.segment(PORT, client, b"", syn=True)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests the dissector with tshark: every vector as a capture, cut and joined, and what a person asks of it."""
+"""Tests the dissector with tshark: every vector as a capture, cut in several ways, and some streams."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from vectors import Vector, joined, load  # noqa: E402
 
 HELLO = bytes.fromhex("424b4e440d0a1a0aff110d0001001f02001000000000" "0001")
 FIRST_CLIENT = 10_000
-# Where the body of a hello or message is so long, it is not sent a byte at a time: tshark would take minutes.
+# Longer streams are not sent one byte at a time: tshark would take minutes.
 LONG = 300
-# They come as they are where a text holds them, and XML has no place for them.
+# tshark prints control characters unescaped, which is not legal XML.
 CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -31,7 +31,7 @@ def frame(kind: int, body: bytes, encoding: int = 2) -> bytes:
 
 
 class Shown:
-    """One frame, as tshark shows it: every field's values, as shown and as bytes."""
+    """One frame as tshark shows it: the values of every field, as text and as bytes."""
 
     def __init__(self, proto: ElementTree.Element) -> None:
         self.fields: Dict[str, List[ElementTree.Element]] = {}
@@ -52,12 +52,12 @@ Segments = List[Tuple[str, bytes]]
 
 
 def dissect(streams: List[Segments]) -> List[List[Shown]]:
-    """What the dissector makes of each stream, which is a list of segments with their direction."""
+    """The frames that the dissector finds in each stream, a list of segments with their direction."""
     return by_stream(tshark(streams, "-2", "-T", "pdml"), len(streams))
 
 
 def tshark(streams: List[Segments], *arguments: str) -> str:
-    """What tshark prints of the streams."""
+    """The output of tshark for the streams."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "capture.pcap"
         with path.open("wb") as file:
@@ -84,7 +84,7 @@ def by_stream(pdml: str, count: int) -> List[List[Shown]]:
 
 
 def ways(data: bytes) -> Iterator[List[bytes]]:
-    """How a stream can be cut: not at all, at each byte (if it is short), in pieces of seven."""
+    """The stream whole and, if it is short, one byte at a time and in pieces of seven."""
     yield [data]
     if len(data) <= LONG:
         yield [data[i : i + 1] for i in range(len(data))]
@@ -96,7 +96,7 @@ def to_server(data: bytes) -> List[Segments]:
 
 
 def each(cases: List[Tuple[Vector, bytes]]) -> Iterator[Tuple[Vector, List[Shown]]]:
-    """Every vector in every way."""
+    """Every vector, cut in every way."""
     streams = [(vector, stream) for vector, data in cases for stream in to_server(data)]
     shown = dissect([stream for _, stream in streams])
     return ((vector, frames) for (vector, _), frames in zip(streams, shown))
@@ -105,16 +105,16 @@ def each(cases: List[Tuple[Vector, bytes]]) -> Iterator[Tuple[Vector, List[Shown
 class Vectors(unittest.TestCase):
 
     def test_frames(self) -> None:
-        # A HELLO cannot ask for the smallest limits of the vectors. A frame in front tells a fault from a line terminal.
+        # Limits below those of a HELLO are skipped. A frame before each vector keeps faults from being taken for lines.
         vectors = [vector for vector in load("frames") if "limit" not in vector]
-        front = frame(2, b"front")
-        # Wireshark puts a body and its END together before it asks: half an END is not judged where it comes alone.
+        first = frame(2, b"first")
+        # Wireshark waits for a whole frame before it calls the dissector again: half an END that arrives alone is not checked.
         vectors = [vector for vector in vectors if vector.get("fault") != f"bad-end:{len(joined(vector['bytes'])) // 2 - 1}"]
-        for vector, shown in each([(vector, front + bytes.fromhex(joined(vector["bytes"]))) for vector in vectors]):
+        for vector, shown in each([(vector, first + bytes.fromhex(joined(vector["bytes"]))) for vector in vectors]):
             whole = [one for one in shown if one.show("end") and one.show("fault") != "bad-end"]
             found = [(one.number("kind"), one.number("encoding"), one.bytes("body")) for one in whole]
-            wanted = [(int(one["kind"], 16), one["encoding"], joined(one["body"])) for one in vector["frames"]]
-            self.assertEqual(found[1:], wanted, vector)
+            expected = [(int(one["kind"], 16), one["encoding"], joined(one["body"])) for one in vector["frames"]]
+            self.assertEqual(found[1:], expected, vector)
             framing = [one.show("fault") for one in shown if one.show("unframed")]
             self.assertEqual(framing[:1], [vector["fault"].split(":")[0]] if "fault" in vector else [], vector)
 
@@ -122,7 +122,7 @@ class Vectors(unittest.TestCase):
         vectors = [vector for vector in load("texts") if "decode" in vector]
         cases = [(v, frame(2, bytes.fromhex(joined(v["decode"])), v["encoding"])) for v in vectors]
         for vector, [one] in each(cases):
-            self.assertEqual(named(one), vector.get("fault"), vector)
+            self.assertEqual(fault_of(one), vector.get("fault"), vector)
             self.assertEqual("bookend.expert.mark" in one.fields, vector.get("bom", False), vector)
             text = bytes.fromhex(joined(vector.get("utf8", ""))).decode()
             if text.isprintable() and text.isascii():
@@ -133,7 +133,7 @@ class Vectors(unittest.TestCase):
         cases = [(vector, frame(1, bytes.fromhex(joined(vector["body"])), 0)) for vector in vectors]
         for vector, shown in each(cases):
             one = shown[0]
-            self.assertEqual(named(one), vector.get("fault"), vector)
+            self.assertEqual(fault_of(one), vector.get("fault"), vector)
             for name, value in vector.get("hello", {}).items():
                 if name in ("major", "minor", "preferred", "max-body", "keepalive"):
                     self.assertEqual(one.number("hello." + name.replace("-", "_")), value)
@@ -148,7 +148,7 @@ class Vectors(unittest.TestCase):
             for v in load("messages")
         ]
         for vector, [one] in each(cases):
-            self.assertEqual(named(one), vector.get("fault"), vector)
+            self.assertEqual(fault_of(one), vector.get("fault"), vector)
             for name, value in vector.get("fields", {}).items():
                 if one.show("next_seq") and name == "seq":
                     self.assertEqual(one.number("next_seq"), value)
@@ -160,14 +160,14 @@ class Vectors(unittest.TestCase):
                     self.assertEqual(one.bytes("payload").endswith(joined(value)) or vector["encoding"] > 2, True)
 
 
-def named(one: Shown) -> Any:
-    """The fault as the vectors write it: bad text has an offset."""
+def fault_of(one: Shown) -> Any:
+    """The fault as the vectors write it; bad-text has an offset."""
     fault, offset = one.show("fault"), one.show("fault.offset")
     return f"{fault}:{offset}" if offset is not None else fault
 
 
 class Streams(unittest.TestCase):
-    def test_a_room(self) -> None:
+    def test_a_conversation_in_a_room(self) -> None:
         hello = frame(1, HELLO, 0)
         line = "Bookend hub, Mon, 23 Nov 2026\r\n"
         [shown] = dissect([[
@@ -182,7 +182,7 @@ class Streams(unittest.TestCase):
         self.assertTrue(shown[3].show("reply_in") and shown[4].show("request_in"))
         self.assertEqual((shown[5].number("error.frame"), shown[5].number("code")), (1, 1007))
 
-    def test_the_packet_list_says_what_was_said(self) -> None:
+    def test_the_packet_list_shows_the_messages(self) -> None:
         umlaut = "grüß 😀".encode("utf-16-le")
         stream = [(">", frame(2, umlaut, 4) + frame(6, b"", 0)), (">", frame(2, b"\xff")), ("<", frame(8, b"\x0f\xa1bad-end"))]
         infos = tshark([stream], "-T", "fields", "-e", "_ws.col.Info").splitlines()[2:]
@@ -194,15 +194,15 @@ class Streams(unittest.TestCase):
         self.assertEqual([one.number("frame") for one in shown], list(range(500)))
 
     def test_a_frame_of_many_segments(self) -> None:
-        [shown] = dissect([[(">", frame(2, b"x" * 400_000, 0) + frame(2, b"behind"))]])
+        [shown] = dissect([[(">", frame(2, b"x" * 400_000, 0) + frame(2, b"second"))]])
         self.assertEqual([one.number("length") for one in shown], [400_000, 6])
 
-    def test_a_length_in_the_hosts_byte_order_is_named(self) -> None:
+    def test_a_little_endian_length_is_diagnosed(self) -> None:
         wrong = b"\xf5\xf8\2\2\2\0\0\0hi\xf8\xf5"
-        [shown] = dissect([[(">", wrong), (">", frame(2, b"unheard"))]])
+        [shown] = dissect([[(">", wrong), (">", frame(2, b"ignored"))]])
         self.assertEqual([one.show("fault") for one in shown], ["too-long", None])
         self.assertIn("its length is little-endian", shown[0].fields["_ws.expert.message"][0].get("show", ""))
-        self.assertIsNone(shown[1].show("text"), "nothing behind a fault is a frame")
+        self.assertIsNone(shown[1].show("text"), "nothing after a fault is a frame")
 
     def test_the_other_sides_limit_is_the_limit(self) -> None:
         small = bytearray(HELLO)
@@ -210,7 +210,7 @@ class Streams(unittest.TestCase):
         [shown] = dissect([[("<", frame(1, bytes(small), 0)), (">", frame(2, b"x" * 1024)), (">", frame(2, b"x" * 1025))]])
         self.assertEqual([one.show("fault") for one in shown], [None, None, "too-long"])
 
-    def test_a_channel_that_changes_a_hello_is_named_at_once(self) -> None:
+    def test_a_damaged_canary_is_reported_before_the_hello_is_complete(self) -> None:
         [shown] = dissect([[(">", frame(1, HELLO, 0).replace(b"\r\n", b"\n")[:-1])]])
         self.assertEqual([one.show("fault") for one in shown], ["bad-canary"])
 

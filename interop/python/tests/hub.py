@@ -1,4 +1,4 @@
-"""A hub as small as the chat's tests need it: one room, nothing kept, text passed on as it was sent."""
+"""A minimal hub for the chat's tests: one room, no history, text delivered as it was sent."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bookend.text import Text
 
 
 class Hub:
-    """Listens on a port of its own while the `with` block runs."""
+    """Listens on a free port while the `with` block runs."""
 
     def __init__(self) -> None:
         self.address = ""
-        self._joined = 0  # members, ever
+        self._joined = 0  # members in total
         self._members: Dict[int, aio.Connection] = {}
         self._names: Dict[int, str] = {}
         self._seq = 0
@@ -62,11 +62,11 @@ class Hub:
 
     async def _serve(self, stream: socket.socket) -> None:
         await self._loop.sock_sendall(stream, b"Test hub, a line for people\r\n")
-        peer = await aio.over(stream, Role.SERVER, Hello(hub=True))
+        peer = await aio.from_socket(stream, Role.SERVER, Hello(hub=True))
         self._joined += 1
         member, name = self._joined, peer.peer.name or "nobody"
         await peer.send(Welcome(member, self._seq + 1, Text("hi")))
-        await self._tell(Presence(member, Event.JOINED, Text(name)))
+        await self._send_to_all(Presence(member, Event.JOINED, Text(name)))
         self._members[member], self._names[member] = peer, name
         for other in self._members:
             await peer.send(Presence(other, Event.HERE, Text(self._names[other])))
@@ -75,23 +75,23 @@ class Hub:
                 if isinstance(message, Post):
                     await self._deliver(peer, member, name, message)
         except Fault:
-            pass  # gone
+            pass  # the peer is gone
         del self._members[member]
-        await self._tell(Presence(member, Event.LEFT, Text(name)))
+        await self._send_to_all(Presence(member, Event.LEFT, Text(name)))
         await peer.close()
 
     async def _deliver(self, peer: aio.Connection, member: int, name: str, post: Post) -> None:
         if post.to == 0:
             self._seq += 1
-            await self._tell(Delivery(member, 0, self._seq, 1795390321000, name, post.payload))
+            await self._send_to_all(Delivery(member, 0, self._seq, 1795390321000, name, post.payload))
         elif post.to in self._members:
             await self._members[post.to].send(Delivery(member, post.to, 0, 1795390321000, name, post.payload))
         else:
             await peer.refuse(Fault("no-such-member", str(post.to)))
 
-    async def _tell(self, message: AnyMessage) -> None:
+    async def _send_to_all(self, message: AnyMessage) -> None:
         for peer in list(self._members.values()):
             try:
                 await peer.send(message)
             except Fault:
-                pass  # gone
+                pass  # the peer is gone

@@ -13,7 +13,7 @@ sys.path.insert(0, str(SOURCE))
 from bookend.frame import Encoding, Frame, encode  # noqa: E402
 from bookend.hello import KIND, Hello  # noqa: E402
 
-# Where encodings and their checks change their minds.
+# The boundaries of encodings and of their checks.
 AIMED = "\x00\x7f\x80\u07ff\u0800\ud7ff\ue000\ufdd0\ufeff\ufffe\uffff\U00010000\U0010ffffaä€"
 
 
@@ -50,5 +50,5 @@ def hello_frame(hello: Hello = Hello()) -> bytes:
 
 
 def joined(pieces: Sequence[bytes]) -> bytes:
-    """All pieces, one behind the other."""
+    """All pieces, concatenated."""
     return b"".join(pieces)

@@ -19,12 +19,12 @@ from bookend.limits import Limits
 from bookend.message import AnyMessage, Message, Ping, Pong, Request, to_frame
 from bookend.text import Text
 
-PATIENCE = 20.0  # seconds: a test that waits longer fails
+TIMEOUT = 20.0  # seconds: a test that waits longer fails
 
 
 async def serve(stream: socket.socket, hello: Hello) -> None:
-    """Sends each message back, answers requests, refuses the request `no`."""
-    async with await aio.over(stream, Role.SERVER, hello) as peer:
+    """Echoes each message, answers requests, refuses the request `no`."""
+    async with await aio.from_socket(stream, Role.SERVER, hello) as peer:
         async for message in peer.messages():
             if not isinstance(message, Request):
                 await peer.send(message)
@@ -36,12 +36,12 @@ async def serve(stream: socket.socket, hello: Hello) -> None:
 
 @asynccontextmanager
 async def echoing(hello: Hello = Hello(), server: Hello = Hello()) -> AsyncIterator[Connection]:
-    """A connection to a peer that sends back what it gets."""
+    """A connection to a peer that echoes every message."""
     near, far = socket.socketpair()
     server_task = asyncio.ensure_future(serve(far, server))
-    async with await aio.over(near, Role.CLIENT, hello) as peer:
+    async with await aio.from_socket(near, Role.CLIENT, hello) as peer:
         yield peer
-    await asyncio.wait_for(server_task, PATIENCE)
+    await asyncio.wait_for(server_task, TIMEOUT)
 
 
 class Raw:
@@ -55,8 +55,8 @@ class Raw:
         self.writer.write(octets)
 
     async def frame(self) -> Optional[Frame]:
-        """The next frame that comes, None at the end of the stream."""
-        header = await asyncio.wait_for(self._reader.read(1), PATIENCE)
+        """The next frame, or None at the end of the stream."""
+        header = await asyncio.wait_for(self._reader.read(1), TIMEOUT)
         if not header:
             return None
         header += await self._reader.readexactly(7)
@@ -75,73 +75,73 @@ async def raw_pair() -> AsyncIterator[Tuple[socket.socket, Raw]]:
         try:
             await raw.writer.wait_closed()
         except OSError:
-            pass  # the connection under test was faster
+            pass  # the connection under test closed first
 
 
 class AioTest(unittest.IsolatedAsyncioTestCase):
-    async def test_messages_come_back_as_they_were_sent(self) -> None:
+    async def test_messages_are_echoed_unchanged(self) -> None:
         async with echoing(server=Hello(preferred=3)) as peer:
             self.assertEqual(peer.peer.preferred, 3)
             await peer.send_text("grüß")
             await peer.send_binary(b"\xf5\xf8\xf8\xf5")
-            received = [await peer.receive(PATIENCE) for _ in range(2)]
+            received = [await peer.receive(TIMEOUT) for _ in range(2)]
         expected: List[Optional[AnyMessage]] = [
             Message(Text("grüß", Encoding.UTF_16BE)),
             Message(b"\xf5\xf8\xf8\xf5"),
         ]
         self.assertEqual(received, expected)
 
-    async def test_requests_run_side_by_side(self) -> None:
+    async def test_requests_run_concurrently(self) -> None:
         async with echoing() as peer:
             questions = [f"question {number}" for number in range(20)]
-            answers = await asyncio.gather(*(peer.request(question, PATIENCE) for question in questions))
+            answers = await asyncio.gather(*(peer.request(question, TIMEOUT) for question in questions))
             self.assertEqual(answers, [Text(question) for question in questions])
             with self.assertRaises(PeerError) as caught:
                 await peer.request(b"no")
             self.assertEqual((caught.exception.name, caught.exception.detail), ("policy", "not today"))
 
-    async def test_a_barrier_comes_behind_what_was_sent(self) -> None:
+    async def test_a_barrier_ends_after_everything_sent_before_it(self) -> None:
         async with echoing() as peer:
             for number in range(5):
                 await peer.send_binary(bytes((number,)))
-            await peer.barrier(PATIENCE)
+            await peer.barrier(TIMEOUT)
             received = [await peer.receive(0) for _ in range(5)]
         self.assertEqual(received, [Message(bytes((number,))) for number in range(5)])
 
-    async def test_both_sides_may_send_more_than_the_sockets_hold(self) -> None:
+    async def test_both_sides_may_send_more_than_the_socket_buffers_hold(self) -> None:
         big = Hello(max_body=1 << 23)
         octets = bytes(range(256)) * (1 << 14)
 
         async def talk(stream: socket.socket, role: Role) -> Optional[AnyMessage]:
-            async with await aio.over(stream, role, big) as peer:
+            async with await aio.from_socket(stream, role, big) as peer:
                 await peer.send_binary(octets)
-                received = await peer.receive(PATIENCE)
-                await peer.barrier(PATIENCE)
+                received = await peer.receive(TIMEOUT)
+                await peer.barrier(TIMEOUT)
                 return received
 
         near, far = socket.socketpair()
         received = await asyncio.gather(talk(near, Role.CLIENT), talk(far, Role.SERVER))
         self.assertEqual(received, [Message(octets)] * 2)
 
-    async def test_keepalive_is_kept_whatever_the_tasks_do(self) -> None:
+    async def test_keepalive_pings_are_sent_while_no_task_uses_the_connection(self) -> None:
         async with raw_pair() as (near, raw):
             raw.send(support.hello_frame())
-            peer = await aio.over(near, Role.CLIENT, Hello(keepalive=1))
+            peer = await aio.from_socket(near, Role.CLIENT, Hello(keepalive=1))
             self.assertEqual(await raw.frame(), Frame(1, Encoding.BINARY, Hello(keepalive=1).body()))
             self.assertEqual(await raw.frame(), to_frame(Ping()))
             raw.writer.write_eof()
             with self.assertRaises(Fault) as caught:
-                await peer.receive(PATIENCE)
+                await peer.receive(TIMEOUT)
             self.assertEqual(caught.exception.name, "no-close")
 
-    async def test_a_pong_waits_until_the_application_comes_back(self) -> None:
+    async def test_a_pong_waits_until_the_application_has_acted(self) -> None:
         async with raw_pair() as (near, raw):
             refused = support.frame(3, 0, b"\0\0\0\7")
             raw.send(support.hello_frame() + refused + b"".join(support.frame(6, 0, bytes((n,))) for n in range(5)))
-            peer = await aio.over(near, Role.SERVER)
-            self.assertEqual(await peer.receive(PATIENCE), Request(7, b""))
+            peer = await aio.from_socket(near, Role.SERVER)
+            self.assertEqual(await peer.receive(TIMEOUT), Request(7, b""))
             await peer.refuse(Fault("policy"))
-            receiving = asyncio.ensure_future(peer.receive(PATIENCE))
+            receiving = asyncio.ensure_future(peer.receive(TIMEOUT))
             await raw.frame()  # HELLO
             kinds_and_bodies = [await raw.frame() for _ in range(3)]
             error = kinds_and_bodies[0]
@@ -157,11 +157,11 @@ class AioTest(unittest.IsolatedAsyncioTestCase):
         async with raw_pair() as (near, raw):
             raw.send(support.hello_frame() + support.frame(2, 2, b"hi") + b"\0" * 1000)
             raw.writer.write_eof()
-            peer = await aio.over(near, Role.SERVER)
-            self.assertEqual(await peer.receive(PATIENCE), Message(Text("hi")))
+            peer = await aio.from_socket(near, Role.SERVER)
+            self.assertEqual(await peer.receive(TIMEOUT), Message(Text("hi")))
             for _ in range(2):
                 with self.assertRaises(Fault) as caught:
-                    await peer.receive(PATIENCE)
+                    await peer.receive(TIMEOUT)
                 self.assertEqual((caught.exception.name, caught.exception.code), ("bad-start", 4000))
             await raw.frame()  # HELLO
             close = await raw.frame()
@@ -171,17 +171,17 @@ class AioTest(unittest.IsolatedAsyncioTestCase):
             with self.assertRaises(Fault):
                 await peer.send_text("too late")
 
-    async def test_a_close_of_the_peer_is_told(self) -> None:
+    async def test_a_close_from_the_peer_is_reported(self) -> None:
         for code in (1000, 1013, 3000):
             async with raw_pair() as (near, raw):
                 raw.send(support.hello_frame() + support.frame(8, 1, code.to_bytes(2, "big")))
                 raw.writer.write_eof()
-                peer = await aio.over(near, Role.CLIENT)
+                peer = await aio.from_socket(near, Role.CLIENT)
                 if code == 1000:
-                    self.assertIsNone(await peer.receive(PATIENCE))
+                    self.assertIsNone(await peer.receive(TIMEOUT))
                 else:
                     with self.assertRaises(PeerClosed) as caught:
-                        await peer.receive(PATIENCE)
+                        await peer.receive(TIMEOUT)
                     self.assertEqual(caught.exception.code, code)
                 await peer.close()
 
@@ -190,36 +190,36 @@ class AioTest(unittest.IsolatedAsyncioTestCase):
             raw.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             raw.writer.write_eof()
             with self.assertRaises(Fault) as caught:
-                await aio.over(near, Role.SERVER)
+                await aio.from_socket(near, Role.SERVER)
             self.assertEqual(caught.exception.name, "bad-start")
         async with raw_pair() as (near, raw):
             with self.assertRaises(Fault) as caught:
-                await aio.over(near, Role.CLIENT, limits=Limits(hello=50, drain=50))
+                await aio.from_socket(near, Role.CLIENT, limits=Limits(hello=50, drain=50))
             self.assertEqual(caught.exception.name, "hello-timeout")
 
-    async def test_a_peer_that_does_not_read_is_given_up(self) -> None:
+    async def test_a_peer_that_does_not_read_is_a_slow_consumer(self) -> None:
         near, far = socket.socketpair()
         with far:
             far.sendall(support.hello_frame(Hello(max_body=1 << 30)))
-            peer = await aio.over(near, Role.CLIENT, limits=Limits(stall=100))
+            peer = await aio.from_socket(near, Role.CLIENT, limits=Limits(stall=100))
             with self.assertRaises(Fault) as caught:
                 await peer.send_binary(bytes(1 << 24))
             self.assertEqual(caught.exception.name, "slow-consumer")
 
-    async def test_what_nobody_reads_waits_in_the_stream(self) -> None:
+    async def test_unread_messages_wait_in_the_stream(self) -> None:
         async with raw_pair() as (near, raw):
             raw.send(support.hello_frame())
-            peer = await aio.over(near, Role.SERVER)
+            peer = await aio.from_socket(near, Role.SERVER)
             octets = bytes(1 << 16)
             sending = asyncio.ensure_future(send_many(raw, support.frame(2, 0, octets), 200))
             with self.assertRaises(asyncio.TimeoutError):
                 await asyncio.wait_for(asyncio.shield(sending), 0.3)
             for _ in range(200):
-                self.assertEqual(await peer.receive(PATIENCE), Message(octets))
+                self.assertEqual(await peer.receive(TIMEOUT), Message(octets))
             await sending
             raw.send(support.frame(8, 1, b"\x03\xe8"))
             raw.writer.write_eof()
-            self.assertIsNone(await peer.receive(PATIENCE))
+            self.assertIsNone(await peer.receive(TIMEOUT))
 
     async def test_a_cancelled_receive_loses_nothing(self) -> None:
         async with echoing() as peer:
@@ -228,15 +228,15 @@ class AioTest(unittest.IsolatedAsyncioTestCase):
                 await peer.receive(0)
             receiving.cancel()
             await peer.send_text("hi")
-            self.assertEqual(await peer.receive(PATIENCE), Message(Text("hi")))
+            self.assertEqual(await peer.receive(TIMEOUT), Message(Text("hi")))
 
-    async def test_what_must_not_be_sent_is_refused_and_the_connection_lives(self) -> None:
+    async def test_an_illegal_message_is_refused_and_the_connection_stays_open(self) -> None:
         async with echoing(server=Hello(max_body=1024)) as peer:
             with self.assertRaises(Refused) as caught:
                 await peer.send_binary(bytes(1025))
             self.assertEqual(caught.exception.name, "too-long")
             await peer.send_binary(bytes(1024))
-            self.assertEqual(await peer.receive(PATIENCE), Message(bytes(1024)))
+            self.assertEqual(await peer.receive(TIMEOUT), Message(bytes(1024)))
 
 
 async def send_many(raw: Raw, octets: bytes, times: int) -> None:

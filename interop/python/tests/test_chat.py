@@ -1,4 +1,4 @@
-"""The chat, as a process of its own, over both kinds of connection."""
+"""The chat, run as a process, over both kinds of connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bookend.show import as_json, plain
 from bookend.text import Text
 from hub import Hub
 
-PATIENCE = 20.0  # seconds: a test that waits longer fails
+TIMEOUT = 20.0  # seconds: a test that waits longer fails
 BOTH = ((), ("--asyncio",))
 
 
@@ -34,7 +34,7 @@ def start(*arguments: str) -> "subprocess.Popen[bytes]":
 def chat(arguments: Sequence[str], lines: bytes = b"") -> Tuple[int, List[str], str]:
     """The status, the lines of output and the errors of a chat that ends by itself."""
     with start(*arguments) as process:
-        output, errors = process.communicate(lines, PATIENCE)
+        output, errors = process.communicate(lines, TIMEOUT)
     return process.returncode, output.decode("utf-8").splitlines(), errors.decode("utf-8")
 
 
@@ -46,14 +46,14 @@ class ChatTest(unittest.TestCase):
             self.assertEqual((status, errors), (0, ""))
             self.assertEqual(output, ["* ann here", "ann: grüß", "ann: b\\u{1b}"])
 
-    def test_the_end_of_input_closes_in_peace(self) -> None:
+    def test_the_end_of_input_closes_normally(self) -> None:
         for way in BOTH:
             with Hub() as hub:
                 self.assertEqual(chat([hub.address, *way], b"a\nb\nc")[::2], (0, ""))
                 _, output, _ = chat([hub.address, "--count", "1", "--name", "bob", *way], b"what came before\n")
             self.assertEqual(output, ["* bob here", "bob: what came before"])
 
-    def test_payloads_are_sent_in_exact_encodings_and_shown_as_json(self) -> None:
+    def test_payloads_are_sent_in_exact_encodings_and_printed_as_json(self) -> None:
         sends = (("0", "68656c6c6f"), ("1", "6869"), ("2", "c3bc"), ("3", "20ac"), ("4", "ac20"))
         arguments = [word for send in sends for word in ("--send-hex", *send)]
         for way in BOTH:
@@ -70,29 +70,29 @@ class ChatTest(unittest.TestCase):
             ]
             self.assertEqual(events[2:], expected)
 
-    def test_one_member_is_told_alone(self) -> None:
+    def test_a_private_message_reaches_one_member_only(self) -> None:
         for way in BOTH:
             with Hub() as hub, start(hub.address, "--name", "bob", "--count", "1", *way) as bob:
                 assert bob.stdout is not None
                 self.assertEqual(bob.stdout.readline(), b"* bob here\n")
                 status, _, errors = chat([hub.address, "--name", "ann", *way], b"/to 1 psst\n")
                 self.assertEqual((status, errors), (0, ""))
-                output, _ = bob.communicate(timeout=PATIENCE)
+                output, _ = bob.communicate(timeout=TIMEOUT)
                 self.assertEqual(output.splitlines()[:2], [b"* ann joined", b"ann (to you): psst"])
                 self.assertEqual(bob.returncode, 0)
 
-    def test_a_line_that_cannot_be_sent_is_told_and_the_chat_goes_on(self) -> None:
+    def test_a_line_that_cannot_be_sent_is_reported_and_the_chat_continues(self) -> None:
         for way in BOTH:
             with Hub() as hub:
                 lines = b"gr\xfc\xdf\n/to bob hi\nfine\n"
                 status, output, errors = chat([hub.address, "--name", "ann", "--count", "1", *way], lines)
                 self.assertEqual((status, output), (1, ["* ann here", "ann: fine"]))
-                self.assertRegex(errors, r"\Abad-text \(1007\): byte 2 of .*\nno-such-member \(4010\): say /to .*\n\Z")
+                self.assertRegex(errors, r"\Abad-text \(1007\): byte 2 of .*\nno-such-member \(4010\): write /to .*\n\Z")
                 status, _, errors = chat([hub.address, *way], b"/to 99 hi\n")
                 self.assertEqual(status, 1)
                 self.assertRegex(errors, r"\Ano-such-member \(4010\): 99; .*\n\Z")
 
-    def test_a_fault_is_one_line_and_status_1(self) -> None:
+    def test_a_fault_prints_one_line_and_exits_with_1(self) -> None:
         for way in BOTH:
             with socket.create_server(("127.0.0.1", 0)) as listener:
                 port = listener.getsockname()[1]
@@ -101,25 +101,25 @@ class ChatTest(unittest.TestCase):
                     with stream:
                         stream.sendall(support.hello_frame()[:12] + b"\n" + support.hello_frame()[14:])
                         stream.shutdown(socket.SHUT_WR)
-                        _, errors = process.communicate(timeout=PATIENCE)
+                        _, errors = process.communicate(timeout=TIMEOUT)
                 self.assertEqual(process.returncode, 1)
                 self.assertRegex(errors, rb"\Abad-canary \(1002\): byte 0 is 0a, CRLF became LF; .*binary\n\Z")
             status, _, errors_text = chat([f"127.0.0.1:{port}", *way])
             self.assertEqual(status, 1)
             self.assertRegex(errors_text, r"\A127.0.0.1:.*does a hub listen there\?\n\Z")
 
-    def test_a_hub_that_goes_away_is_a_fault(self) -> None:
+    def test_a_hub_that_shuts_down_is_a_fault(self) -> None:
         for way in BOTH:
             with Hub() as hub:
                 process = start(hub.address, "--name", "ann", *way)
                 assert process.stdout is not None
                 self.assertEqual(process.stdout.readline(), b"* ann here\n")
             with process:
-                _, errors = process.communicate(timeout=PATIENCE)
+                _, errors = process.communicate(timeout=TIMEOUT)
             self.assertEqual(process.returncode, 1)
             self.assertRegex(errors, rb"\Agoing-away \(1001\); .*\n\Z")
 
-    def test_options_that_make_no_sense_are_refused(self) -> None:
+    def test_invalid_options_are_refused(self) -> None:
         for arguments, status in (
             (["nowhere"], 2),
             (["127.0.0.1:1", "--count", "0"], 2),

@@ -21,12 +21,12 @@ from bookend.limits import Limits
 from bookend.message import AnyMessage, Message, Ping, Pong, Request, to_frame
 from bookend.text import Text
 
-PATIENCE = 20.0  # seconds: a test that waits longer fails
+TIMEOUT = 20.0  # seconds: a test that waits longer fails
 
 
 def serve(stream: socket.socket, hello: Hello) -> None:
-    """Sends each message back, answers requests, refuses the request `no`."""
-    with connection.over(stream, Role.SERVER, hello) as peer:
+    """Echoes each message, answers requests, refuses the request `no`."""
+    with connection.from_socket(stream, Role.SERVER, hello) as peer:
         for message in peer.messages():
             if not isinstance(message, Request):
                 peer.send(message)
@@ -38,15 +38,15 @@ def serve(stream: socket.socket, hello: Hello) -> None:
 
 @contextmanager
 def echoing(hello: Hello = Hello(), server: Hello = Hello()) -> Iterator[Connection]:
-    """A connection to a peer that sends back what it gets."""
+    """A connection to a peer that echoes every message."""
     near, far = socket.socketpair()
     thread = threading.Thread(target=serve, args=(far, server))
     thread.start()
     try:
-        with connection.over(near, Role.CLIENT, hello) as peer:
+        with connection.from_socket(near, Role.CLIENT, hello) as peer:
             yield peer
     finally:
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
 
 
@@ -55,14 +55,14 @@ class Raw:
 
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream
-        self._stream.settimeout(PATIENCE)
+        self._stream.settimeout(TIMEOUT)
         self._decoder = Decoder((1 << 31) - 1)
 
     def send(self, octets: bytes) -> None:
         self._stream.sendall(octets)
 
     def frame(self) -> Optional[Frame]:
-        """The next frame that comes, None at the end of the stream."""
+        """The next frame, or None at the end of the stream."""
         frame = self._decoder.next()
         while frame is None:
             octets = self._stream.recv(1 << 16)
@@ -84,13 +84,13 @@ def raw_pair() -> Iterator["tuple[socket.socket, Raw]"]:
 
 
 class ConnectionTest(unittest.TestCase):
-    def test_messages_come_back_as_they_were_sent(self) -> None:
+    def test_messages_are_echoed_unchanged(self) -> None:
         with echoing(server=Hello(preferred=3)) as peer:
             self.assertEqual(peer.peer.preferred, 3)
             peer.send_text("grüß")
             peer.send_binary(b"\xf5\xf8\xf8\xf5")
             peer.send(Message(Text("as it is", Encoding.ASCII)))
-            received = [peer.receive(PATIENCE) for _ in range(3)]
+            received = [peer.receive(TIMEOUT) for _ in range(3)]
         texts: List[Optional[AnyMessage]] = [
             Message(Text("grüß", Encoding.UTF_16BE)),
             Message(b"\xf5\xf8\xf8\xf5"),
@@ -98,11 +98,11 @@ class ConnectionTest(unittest.TestCase):
         ]
         self.assertEqual(received, texts)
 
-    def test_text_that_ascii_cannot_carry_goes_in_utf_8(self) -> None:
+    def test_text_that_ascii_cannot_carry_is_sent_as_utf_8(self) -> None:
         with echoing(server=Hello(preferred=1)) as peer:
             peer.send_text("gruss")
             peer.send_text("grüß")
-            received = [peer.receive(PATIENCE) for _ in range(2)]
+            received = [peer.receive(TIMEOUT) for _ in range(2)]
         self.assertEqual(received, [Message(Text("gruss", Encoding.ASCII)), Message(Text("grüß"))])
 
     def test_requests_are_answered_or_refused(self) -> None:
@@ -113,17 +113,17 @@ class ConnectionTest(unittest.TestCase):
             self.assertEqual((caught.exception.name, caught.exception.detail), ("policy", "not today"))
             self.assertEqual(peer.request(b""), b"")
 
-    def test_a_barrier_gives_what_came_before_it(self) -> None:
+    def test_a_barrier_yields_the_messages_before_it(self) -> None:
         with echoing() as peer:
             for number in range(5):
                 peer.send_binary(bytes((number,)))
-            self.assertEqual(list(peer.until_pong(PATIENCE)), [Message(bytes((number,))) for number in range(5)])
-            peer.barrier(PATIENCE)
+            self.assertEqual(list(peer.until_pong(TIMEOUT)), [Message(bytes((number,))) for number in range(5)])
+            peer.barrier(TIMEOUT)
 
     def test_a_barrier_that_times_out_is_forgotten(self) -> None:
         with raw_pair() as (near, raw):
             raw.send(support.hello_frame())
-            peer = connection.over(near, Role.SERVER)
+            peer = connection.from_socket(near, Role.SERVER)
             with self.assertRaises(TimeoutError):
                 peer.barrier(0)
             raw.frame()  # HELLO
@@ -131,50 +131,50 @@ class ConnectionTest(unittest.TestCase):
             assert ping is not None
             peer.send(Ping(b"own"))
             raw.send(support.frame(7, 0, ping.body) + support.frame(7, 0, b"own"))
-            self.assertEqual(peer.receive(PATIENCE), Pong(b"own"))
+            self.assertEqual(peer.receive(TIMEOUT), Pong(b"own"))
 
-    def test_both_sides_may_send_more_than_the_sockets_hold(self) -> None:
+    def test_both_sides_may_send_more_than_the_socket_buffers_hold(self) -> None:
         big = Hello(max_body=1 << 23)
         near, far = socket.socketpair()
         octets = bytes(range(256)) * (1 << 14)
         received: List[Optional[AnyMessage]] = []
 
         def talk(stream: socket.socket, role: Role) -> None:
-            with connection.over(stream, role, big) as peer:
+            with connection.from_socket(stream, role, big) as peer:
                 peer.send_binary(octets)
-                received.append(peer.receive(PATIENCE))
-                peer.barrier(PATIENCE)
+                received.append(peer.receive(TIMEOUT))
+                peer.barrier(TIMEOUT)
 
         threads = [threading.Thread(target=talk, args=pair) for pair in ((near, Role.CLIENT), (far, Role.SERVER))]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         self.assertEqual(received, [Message(octets)] * 2)
 
-    def test_keepalive_is_kept_while_waiting(self) -> None:
+    def test_keepalive_pings_are_sent_while_waiting(self) -> None:
         with raw_pair() as (near, raw):
             raw.send(support.hello_frame())
             with self.assertRaises(TimeoutError):
-                peer = connection.over(near, Role.CLIENT, Hello(keepalive=1))
+                peer = connection.from_socket(near, Role.CLIENT, Hello(keepalive=1))
                 peer.receive(1.5)
             self.assertEqual(raw.frame(), Frame(1, Encoding.BINARY, Hello(keepalive=1).body()))
             self.assertEqual(raw.frame(), to_frame(Ping()))
             raw.shut()
             with self.assertRaises(Fault) as caught:
-                peer.receive(PATIENCE)
+                peer.receive(TIMEOUT)
             self.assertEqual(caught.exception.name, "no-close")
 
-    def test_a_pong_waits_until_the_application_comes_back(self) -> None:
+    def test_a_pong_waits_until_the_application_has_acted(self) -> None:
         with raw_pair() as (near, raw):
             refused = support.frame(3, 0, b"\0\0\0\7")
             raw.send(support.hello_frame() + refused + b"".join(support.frame(6, 0, bytes((n,))) for n in range(5)))
-            peer = connection.over(near, Role.SERVER)
-            self.assertEqual(peer.receive(PATIENCE), Request(7, b""))
+            peer = connection.from_socket(near, Role.SERVER)
+            self.assertEqual(peer.receive(TIMEOUT), Request(7, b""))
             peer.refuse(Fault("policy"))
             raw.send(support.frame(8, 1, b"\x03\xe8"))
             raw.shut()
-            self.assertIsNone(peer.receive(PATIENCE))
+            self.assertIsNone(peer.receive(TIMEOUT))
             raw.frame()  # HELLO
             frames = [raw.frame() for _ in range(4)]
             assert frames[0] is not None and frames[3] is not None
@@ -185,12 +185,12 @@ class ConnectionTest(unittest.TestCase):
     def test_a_fault_reaches_the_peer_before_the_stream_ends(self) -> None:
         with raw_pair() as (near, raw):
             raw.send(support.hello_frame() + support.frame(2, 2, b"hi") + b"\0" * 1000)
-            peer = connection.over(near, Role.SERVER)
-            self.assertEqual(peer.receive(PATIENCE), Message(Text("hi")))
+            peer = connection.from_socket(near, Role.SERVER)
+            self.assertEqual(peer.receive(TIMEOUT), Message(Text("hi")))
             raw.shut()
             for _ in range(2):
                 with self.assertRaises(Fault) as caught:
-                    peer.receive(PATIENCE)
+                    peer.receive(TIMEOUT)
                 self.assertEqual((caught.exception.name, caught.exception.code), ("bad-start", 4000))
             raw.frame()  # HELLO
             close = raw.frame()
@@ -200,28 +200,28 @@ class ConnectionTest(unittest.TestCase):
             with self.assertRaises(Fault):
                 peer.send_text("too late")
 
-    def test_a_peer_that_stops_is_noticed_by_who_waits_with_a_selector(self) -> None:
+    def test_poll_timeout_detects_a_peer_that_stops(self) -> None:
         # [R7.3] [R7.11]
         quiet = Hello(keepalive=0)
-        for what, hello, said in (("idle", Hello(keepalive=1), b""), ("frame-timeout", quiet, b"\xf5")):
+        for what, hello, octets in (("idle", Hello(keepalive=1), b""), ("frame-timeout", quiet, b"\xf5")):
             with self.subTest(what), raw_pair() as (near, raw):
-                raw.send(support.hello_frame(hello) + said)
-                peer = connection.over(near, Role.CLIENT, quiet, limits=Limits(header=100, drain=50))
-                until = time.monotonic() + PATIENCE
+                raw.send(support.hello_frame(hello) + octets)
+                peer = connection.from_socket(near, Role.CLIENT, quiet, limits=Limits(header=100, drain=50))
+                until = time.monotonic() + TIMEOUT
                 with selectors.DefaultSelector() as selector, self.assertRaises(Fault) as caught:
                     selector.register(peer, selectors.EVENT_READ)
                     while time.monotonic() < until:
                         with suppress(TimeoutError):
                             peer.receive(timeout=0)
-                        selector.select(peer.patience())
+                        selector.select(peer.poll_timeout())
                 self.assertEqual(caught.exception.name, what)
 
-    def test_a_close_of_the_peer_is_told(self) -> None:
+    def test_a_close_from_the_peer_is_reported(self) -> None:
         for code, reason in ((1000, b"normal"), (1013, b"try-later: full"), (3000, b"mine")):
             with raw_pair() as (near, raw):
                 raw.send(support.hello_frame() + support.frame(8, 1, code.to_bytes(2, "big") + reason))
                 raw.shut()
-                peer = connection.over(near, Role.CLIENT)
+                peer = connection.from_socket(near, Role.CLIENT)
                 if code == 1000:
                     self.assertEqual(list(peer.messages()), [])
                 else:
@@ -235,24 +235,24 @@ class ConnectionTest(unittest.TestCase):
             raw.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             raw.shut()
             with self.assertRaises(Fault) as caught:
-                connection.over(near, Role.SERVER)
+                connection.from_socket(near, Role.SERVER)
             self.assertEqual(caught.exception.name, "bad-start")
             self.assertEqual(near.fileno(), -1)
         with raw_pair() as (near, raw):
             with self.assertRaises(Fault) as caught:
-                connection.over(near, Role.CLIENT, limits=Limits(hello=50, drain=50))
+                connection.from_socket(near, Role.CLIENT, limits=Limits(hello=50, drain=50))
             self.assertEqual(caught.exception.name, "hello-timeout")
 
-    def test_a_peer_that_does_not_read_is_given_up(self) -> None:
+    def test_a_peer_that_does_not_read_is_a_slow_consumer(self) -> None:
         with raw_pair() as (near, raw):
             raw.send(support.hello_frame(Hello(max_body=1 << 30)))
-            peer = connection.over(near, Role.CLIENT, limits=Limits(stall=100))
+            peer = connection.from_socket(near, Role.CLIENT, limits=Limits(stall=100))
             with self.assertRaises(Fault) as caught:
                 peer.send_binary(bytes(1 << 24))
             self.assertEqual(caught.exception.name, "slow-consumer")
             self.assertEqual(near.fileno(), -1)
 
-    def test_what_must_not_be_sent_is_refused_and_the_connection_lives(self) -> None:
+    def test_an_illegal_message_is_refused_and_the_connection_stays_open(self) -> None:
         with echoing(server=Hello(max_body=1024, accepted=7)) as peer:
             for message, name in (
                 (Message(bytes(1025)), "too-long"),
@@ -264,26 +264,26 @@ class ConnectionTest(unittest.TestCase):
             with self.assertRaises(Refused):
                 peer.post("no hub here")
             peer.send_binary(bytes(1024))
-            self.assertEqual(peer.receive(PATIENCE), Message(bytes(1024)))
+            self.assertEqual(peer.receive(TIMEOUT), Message(bytes(1024)))
 
-    def test_a_request_gives_up_when_the_messages_fill_memory(self) -> None:
+    def test_a_request_fails_when_unread_messages_fill_the_inbox(self) -> None:
         with raw_pair() as (near, raw):
             raw.send(support.hello_frame())
-            peer = connection.over(near, Role.SERVER)
+            peer = connection.from_socket(near, Role.SERVER)
             flood = threading.Thread(target=send_until_refused, args=(raw, support.frame(2, 0, bytes(1 << 16))))
             flood.start()
             with self.assertRaises(Refused) as caught:
-                peer.request("never answered", PATIENCE)
+                peer.request("never answered", TIMEOUT)
             self.assertEqual(caught.exception.name, "try-later")
-            self.assertEqual(peer.receive(PATIENCE), Message(bytes(1 << 16)))
+            self.assertEqual(peer.receive(TIMEOUT), Message(bytes(1 << 16)))
             near.close()
-            flood.join(PATIENCE)
+            flood.join(TIMEOUT)
             self.assertFalse(flood.is_alive())
 
     def test_a_broken_stream_is_reported(self) -> None:
         with raw_pair() as (near, raw):
             raw.send(support.hello_frame())
-            peer = connection.over(near, Role.SERVER)
+            peer = connection.from_socket(near, Role.SERVER)
             raw._stream.close()
             with self.assertRaises(Fault) as caught:
                 for _ in range(100):

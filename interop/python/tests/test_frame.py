@@ -17,7 +17,7 @@ Result = Tuple[List[Frame], Optional[str], Optional[int], int]
 
 
 def decode(pieces: Sequence[bytes], limit: int = LIMIT) -> Result:
-    """The frames, the fault with its offset, and what came behind the last byte that decided anything."""
+    """The frames, the fault with its offset, and the number of bytes after the last one checked."""
     decoder = Decoder(limit)
     frames: List[Frame] = []
     fault: Optional[Fault] = None
@@ -69,7 +69,7 @@ class FrameLaws(unittest.TestCase):
             self.assertEqual((caught.exception.name, caught.exception.offset), ("bad-start", 12))
             decoder.feed(support.frame(2, 2, b"hi"))
 
-    def test_any_bytes_give_frames_or_a_fault(self) -> None:
+    def test_any_bytes_decode_to_frames_or_a_fault(self) -> None:
         for seed in range(300):
             chance = random.Random(seed)
             octets = bytes(chance.choice((0xF5, 0xF8, 0, 1, 2, chance.randrange(256))) for _ in range(60))
@@ -82,7 +82,7 @@ class FrameLaws(unittest.TestCase):
             self.assertEqual(decode([header], limit), ([], "too-long", 4, 0))
             self.assertEqual(decode([header[:7]], limit), ([], None, None, 7))
 
-    def test_memory_follows_what_arrived_not_what_is_claimed(self) -> None:
+    def test_memory_grows_with_what_arrived_not_with_what_is_claimed(self) -> None:
         decoder = Decoder((1 << 31) - 1)
         arrived = START + b"\x02\x00\x7f\xff\xff\xff" + bytes(1000)
         tracemalloc.start()
@@ -94,13 +94,13 @@ class FrameLaws(unittest.TestCase):
             tracemalloc.stop()
         self.assertLess(peak, 1 << 16)
 
-    def test_a_swapped_length_is_named(self) -> None:
+    def test_a_little_endian_length_is_diagnosed(self) -> None:
         decoder = Decoder(LIMIT)
         decoder.feed(START + b"\x02\x02\x05\x00\x00\x00")
         with self.assertRaisesRegex(Fault, "little-endian it would be 5"):
             decoder.next()
 
-    def test_a_mangled_start_is_named(self) -> None:
+    def test_a_damaged_start_is_diagnosed(self) -> None:
         for octets, words in ((b"\xf5\x00", "widened"), (b"\x75\x78", "eighth bit"), (b"GET /", "found 47")):
             decoder = Decoder(LIMIT)
             decoder.feed(octets)

@@ -79,12 +79,12 @@ class MessageLaws(unittest.TestCase):
                 assert again is not None
                 text = next((part for part in vars(again).values() if isinstance(part, Text)), None)
                 is_changed = isinstance(again, (Error, Close)) or (text is not None and text.had_bom)
-                if not is_changed:  # a bad reason becomes an empty one, a byte order mark is removed
+                if not is_changed:  # a bad reason becomes empty, a byte order mark is removed
                     parsed += 1
                     self.assertEqual(to_frame(again), frame)
         self.assertGreater(parsed, 1000)
 
-    def test_any_bytes_give_a_message_or_a_fault(self) -> None:
+    def test_any_bytes_parse_to_a_message_or_a_fault(self) -> None:
         for seed in range(3000):
             chance = random.Random(seed)
             body = bytes(chance.choice((0, 1, 2, chance.randrange(256))) for _ in range(chance.randrange(45)))
@@ -93,7 +93,7 @@ class MessageLaws(unittest.TestCase):
             except Fault as fault:
                 self.assertIn(fault.name, ("malformed", "bad-text", "unknown-kind"))
 
-    def test_what_is_not_legal_cannot_be_made(self) -> None:
+    def test_illegal_values_cannot_be_constructed(self) -> None:
         makers: Tuple[Callable[[], AnyMessage], ...] = (
             lambda: Request(0, b""),
             lambda: Reply(1 << 32, b""),
@@ -126,7 +126,7 @@ class HelloLaws(unittest.TestCase):
         ):
             self.assertEqual(Hello.parse(hello.body()), hello)
 
-    def test_any_bytes_give_a_hello_or_a_fault(self) -> None:
+    def test_any_bytes_parse_to_a_hello_or_a_fault(self) -> None:
         body = Hello(name="ann", room="r", token=b"t", resume=1, software="s").body()
         for seed in range(3000):
             chance = random.Random(seed)
@@ -135,7 +135,7 @@ class HelloLaws(unittest.TestCase):
             except Fault as fault:
                 self.assertIn(fault.name, ("bad-hello", "bad-canary", "version"))
 
-    def test_what_is_not_legal_cannot_be_made(self) -> None:
+    def test_illegal_values_cannot_be_constructed(self) -> None:
         makers: Tuple[Callable[[], Hello], ...] = (
             lambda: Hello(accepted=3),
             lambda: Hello(preferred=3, accepted=7),

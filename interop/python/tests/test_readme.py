@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""The examples of the README are true."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from hub import Hub
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
 
-def said(session: Session, *pieces: bytes, until: int = 0) -> str:
-    """What a session's fault says."""
+def fault_text(session: Session, *pieces: bytes, until: int = 0) -> str:
+    """The text of the fault that ends a session."""
     actions = session.start(0)
     for piece in pieces:
         actions += session.receive(piece, 0)
@@ -31,7 +31,7 @@ def said(session: Session, *pieces: bytes, until: int = 0) -> str:
 
 
 class ReadmeTest(unittest.TestCase):
-    def test_the_ten_lines_run(self) -> None:
+    def test_the_example_runs(self) -> None:
         found = re.search(r"```python\n(.*?)```", README, re.DOTALL)
         assert found is not None
         output = io.StringIO()
@@ -43,9 +43,9 @@ class ReadmeTest(unittest.TestCase):
 
     def test_the_errors_look_as_shown(self) -> None:
         for line in (
-            said(Session(Role.SERVER, Hello()), support.hello_frame()[:12] + b"\n"),
-            said(Session(Role.SERVER, Hello()), support.hello_frame(Hello(name="x" * 34)), START + b"\2\2\5\0\0\0"),
-            said(Session(Role.CLIENT, Hello()), b"SSH-2.0-OpenSSH_9.2\r\n", until=5_000),
+            fault_text(Session(Role.SERVER, Hello()), support.hello_frame()[:12] + b"\n"),
+            fault_text(Session(Role.SERVER, Hello()), support.hello_frame(Hello(name="x" * 34)), START + b"\2\2\5\0\0\0"),
+            fault_text(Session(Role.CLIENT, Hello()), b"SSH-2.0-OpenSSH_9.2\r\n", until=5_000),
         ):
             self.assertIn(f"\n{line}\n", README)
 

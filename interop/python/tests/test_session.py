@@ -1,4 +1,4 @@
-"""Laws of the session, and what the vectors cannot reach."""
+"""Laws of the session, and cases that the vectors cannot express."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def sent_kinds(actions: Actions) -> List[int]:
 
 
 def comparable(actions: List[Action]) -> List[object]:
-    """Faults are compared by what they say."""
+    """The actions, with faults as text so that they can be compared."""
     return [
         (action.cause, str(action.fault)) if isinstance(action, End)
         else (action.id, str(action.fault)) if isinstance(action, Unreadable)
@@ -108,7 +108,7 @@ class SessionLaws(unittest.TestCase):
         self.assertEqual(sent_kinds(session.receive(support.frame(0x08, 2, b"\x03\xe8\xff"), 0)), [0x08])
         self.assertEqual(session.receive(replies[0], 0), [])
 
-    def test_any_bytes_end_in_open_or_in_one_close(self) -> None:
+    def test_any_bytes_end_in_exactly_one_end_and_at_most_one_close(self) -> None:
         for seed in range(500):
             chance = random.Random(seed)
             session = Session(chance.choice(list(Role)), HUB)
@@ -124,7 +124,7 @@ class SessionLaws(unittest.TestCase):
             self.assertLessEqual(sent_kinds(actions).count(0x08), 1)
             self.assertEqual(sum(isinstance(action, End) for action in actions), 1)
 
-    def test_what_is_due_is_done_and_is_due_no_more(self) -> None:
+    def test_tick_does_everything_due_and_moves_the_deadline(self) -> None:
         for seed in range(100):
             chance = random.Random(seed)
             session = Session(Role.SERVER, HUB)
@@ -140,7 +140,7 @@ class SessionLaws(unittest.TestCase):
                     later = session.deadline()
                     self.assertTrue(later is None or later > now)
 
-    def test_a_session_left_alone_ends(self) -> None:
+    def test_a_session_without_input_ends_as_idle(self) -> None:
         session = opened()
         ended: List[Action] = []
         for _ in range(10):
@@ -161,14 +161,14 @@ class SessionCases(unittest.TestCase):
         self.assertEqual([action.message for action in delivered if isinstance(action, Deliver)], [Pong(b"1")])
         self.assertEqual(session.receive(pong, 0), [])
 
-    def test_who_waits_for_an_unreadable_reply_is_told(self) -> None:
+    def test_an_unreadable_reply_is_reported_to_its_request(self) -> None:
         session = opened(Role.CLIENT)
         session.send(Request(7, b""), 0)
-        (told,) = session.receive(support.frame(0x04, 2, b"\0\0\0\7h\xff"), 0)
-        assert isinstance(told, Unreadable)
-        self.assertEqual((told.id, told.fault.name, told.fault.offset), (7, "bad-text", 1))
+        (action,) = session.receive(support.frame(0x04, 2, b"\0\0\0\7h\xff"), 0)
+        assert isinstance(action, Unreadable)
+        self.assertEqual((action.id, action.fault.name, action.fault.offset), (7, "bad-text", 1))
 
-    def test_an_error_says_its_reason_in_the_encoding_the_peer_prefers(self) -> None:
+    def test_the_reason_of_an_error_is_in_the_encoding_that_the_peer_prefers(self) -> None:
         session = opened(peer=Hello(hub=True, preferred=4))
         (write,) = session.receive(support.frame(0x12, 2, b"\0\0\0\0gr\xfc\xdf"), 0)
         expected = "f5f80504 0000002a 00000000 00000001 03ef" + "bad-text: byte 2".encode("utf-16-le").hex() + "f8f5"
@@ -184,7 +184,7 @@ class SessionCases(unittest.TestCase):
         with self.assertRaises(Refused):
             session.send(Reply(7, b""), 0)
 
-    def test_nothing_is_sent_before_hello_and_behind_close(self) -> None:
+    def test_nothing_is_sent_before_hello_or_after_close(self) -> None:
         session = Session(Role.CLIENT, HUB)
         session.start(0)
         with self.assertRaises(Refused):
@@ -200,7 +200,7 @@ class SessionCases(unittest.TestCase):
             session.send(Post(0, b""), 0)
         self.assertEqual(caught.exception.name, "unknown-kind")
 
-    def test_time_that_was_not_spent_reading_does_not_count(self) -> None:
+    def test_time_not_spent_reading_does_not_count_against_the_peer(self) -> None:
         session = opened()
         session.receive(b"\xf5", 1_000)
         session.excuse(60_000)
@@ -208,11 +208,11 @@ class SessionCases(unittest.TestCase):
         self.assertTrue(session.is_open)
         pings = b"".join(support.frame(0x06, 0, b"1") for _ in range(60))
         session.receive(support.frame(0x07, 0)[1:] + pings, 61_500)
-        self.assertTrue(session.is_open, "60 PINGs that waited for 60 seconds are no flood")
+        self.assertTrue(session.is_open, "60 PINGs that waited unread for 60 seconds are not a flood")
         session.receive(pings, 61_500)
         self.assertFalse(session.is_open)
 
-    def test_what_a_wrong_server_says_is_quoted(self) -> None:
+    def test_the_line_of_a_foreign_server_is_quoted(self) -> None:
         session = Session(Role.CLIENT, HUB)
         session.start(0)
         session.receive(b"SSH-2.0-OpenSSH_9.2\r\n", 0)
@@ -220,9 +220,9 @@ class SessionCases(unittest.TestCase):
         ended = session.end_of_stream(5_000)[-1]
         assert isinstance(ended, End) and isinstance(ended.fault, Fault)
         self.assertEqual(ended.cause, "hello-timeout")
-        self.assertIn('it said "SSH-2.0-OpenSSH_9.2\\x0d\\x0a"', str(ended.fault))
+        self.assertIn('it sent "SSH-2.0-OpenSSH_9.2\\x0d\\x0a"', str(ended.fault))
 
-    def test_the_peers_hello_is_told(self) -> None:
+    def test_the_peers_hello_is_reported(self) -> None:
         session = Session(Role.CLIENT, HUB)
         session.start(0)
         peer = Hello(hub=True, name="hub")

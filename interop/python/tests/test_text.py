@@ -16,7 +16,7 @@ ALL = (Encoding.ASCII,) + UNICODE
 
 
 class TextLaws(unittest.TestCase):
-    def test_text_survives_each_encoding_of_unicode(self) -> None:
+    def test_text_round_trips_through_each_unicode_encoding(self) -> None:
         for seed in range(300):
             value = support.text_of(8, random.Random(seed)).lstrip(NOT_FIRST + BOM)
             for encoding in UNICODE:
@@ -29,7 +29,7 @@ class TextLaws(unittest.TestCase):
             text = decode(mark + mark + encode("a", encoding), encoding)
             self.assertEqual((text.value, text.had_bom), (BOM + "a", True))
 
-    def test_marks_in_front_are_not_sent(self) -> None:
+    def test_leading_marks_are_not_sent(self) -> None:
         for encoding in UNICODE:
             self.assertEqual(encode(BOM + BOM + "a" + BOM, encoding), encode("a" + BOM, encoding))
 
@@ -54,13 +54,13 @@ class TextLaws(unittest.TestCase):
                 assert fault.offset is not None
                 self.assertLess(fault.offset, len(octets))
                 decode(octets[: fault.offset], encoding)
-                # The first illegal sequence begins there: no longer beginning of the bytes is legal text.
+                # The first illegal sequence begins at the offset: no longer prefix is legal text.
                 for end in range(fault.offset + 1, len(octets) + 1):
                     with self.assertRaises(Fault):
                         decode(octets[:end], encoding)
         self.assertGreater(faults, 500)
 
-    def test_ascii_refuses_what_it_cannot_carry(self) -> None:
+    def test_ascii_refuses_characters_it_cannot_carry(self) -> None:
         with self.assertRaises(Fault) as caught:
             Text("grüß", Encoding.ASCII)
         self.assertEqual((caught.exception.name, caught.exception.offset), ("unmappable-text", 2))
@@ -79,7 +79,7 @@ class TextLaws(unittest.TestCase):
                 Text("€\ud800", encoding)
             self.assertEqual(caught.exception.name, "unmappable-text")
 
-    def test_no_mark_is_sent_on(self) -> None:
+    def test_no_received_mark_is_sent_again(self) -> None:
         self.assertEqual(decode(b"\xef\xbb\xbf\xef\xbb\xbfhi", Encoding.UTF_8).sendable(), b"hi")
         with self.assertRaises(Fault):
             decode(b"\xfe\xff\xff\xfe\0a", Encoding.UTF_16BE).sendable()

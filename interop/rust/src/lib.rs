@@ -1,6 +1,6 @@
-//! The adapter of the `bookend` crate: what it answers to one request, as `interop/README.md` describes.
+//! The adapter of the `bookend` crate: answers one request, as `interop/README.md` describes.
 //!
-//! The program is for the runner of all languages; the tests of `bookend` call [`answer`].
+//! The runner of all languages starts the program; the tests of `bookend` call [`answer`].
 
 mod session;
 mod show;
@@ -8,7 +8,7 @@ mod show;
 use bookend::{Decoder, Encoding, Fault, Frame, Hello, MAX_LENGTH, Message, Text, text};
 use show::{bytes, fault, hex, number};
 
-/// The answer to one request line, without its line ending; `cannot: …` to one that is none.
+/// The answer to one request line, without its line ending; `cannot: …` if the request is malformed.
 #[must_use]
 pub fn answer(line: &str) -> String {
     let words: Vec<&str> = line.split(' ').collect();
@@ -79,7 +79,7 @@ fn message(kind: u8, encoding: Encoding, body: &[u8]) -> Result<String, String> 
     Ok(match Message::parse(frame) {
         Ok(Some(message)) => {
             let mut wire = Vec::new();
-            // In UTF-16, U+FFFE behind a byte order mark may be received and not be sent (R5.15).
+            // In UTF-16, U+FFFE after a byte order mark may be received but not sent (R5.15).
             let wire = match message.encode(MAX_LENGTH, &mut wire) {
                 Ok(()) => hex(&wire[8..wire.len() - 2]),
                 Err(misuse) => show::misuse(misuse),

@@ -1,4 +1,4 @@
-//! `session`: runs a [`Session`] over steps and tells what it did.
+//! `session`: runs a [`Session`] over steps and reports what it did.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ struct Run<'a> {
     session: Session,
     cut: &'a str,
     now: Duration,
-    /// What has been received and not yet used.
+    /// Bytes received and not yet used.
     unused: Vec<u8>,
     happened: Vec<String>,
     ended: bool,
@@ -91,7 +91,7 @@ impl Run<'_> {
 
     fn send(&mut self, frame: Frame<'_>) {
         let mut out = Vec::new();
-        // A message that cannot be made is refused first, then that nothing can be sent now.
+        // A malformed message is refused first, then a session that is not open, then an unknown kind.
         let sent = match Message::parse(frame) {
             Ok(Some(message)) => self.session.encode(&message, &mut out).map_err(|misuse| misuse.name()),
             Ok(None) | Err(Fault::UnknownKind { .. }) if self.session.state() == State::Open => Err("unknown-kind"),
@@ -107,7 +107,7 @@ impl Run<'_> {
         });
     }
 
-    /// Notes what the session wants to send, and whether it is over.
+    /// Records what the session sends, and whether it has ended.
     fn tell(&mut self) {
         let mut output = Vec::new();
         self.session.take_output(&mut output);
@@ -138,7 +138,7 @@ impl Run<'_> {
     }
 }
 
-/// What the session itself sent.
+/// A frame that the session itself sent.
 fn sent(frame: Frame<'_>) -> String {
     if frame.kind() == kind::HELLO {
         return "hello".into();

@@ -1,11 +1,11 @@
 """Bookend 1.0: a message protocol for byte streams.
 
 Layers, each importing only from those before it: frame and text, message and hello, session,
-connection (blocking) and aio (asyncio). The blocking `connect` is here; its twin is `bookend.aio.connect`.
+connection (blocking) and aio (asyncio). `bookend.connect` is blocking; `bookend.aio.connect` is its asyncio version.
 """
 
 from .action import Role
-from .connection import Connection, connect, over
+from .connection import Connection, connect, from_socket
 from .fault import Fault, PeerClosed, PeerError, Refused
 from .frame import Encoding
 from .hello import Hello
@@ -35,5 +35,5 @@ __all__ = [
     "Text",
     "Welcome",
     "connect",
-    "over",
+    "from_socket",
 ]

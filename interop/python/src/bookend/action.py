@@ -1,4 +1,4 @@
-"""What a session wants done, and who it is."""
+"""The actions that a session asks its driver for, and the two roles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Role(enum.Enum):
 
 
 class Write(NamedTuple):
-    """Send these bytes, one whole frame."""
+    """Send these bytes: exactly one frame."""
 
     octets: bytes
 
@@ -39,23 +39,23 @@ class Deliver(NamedTuple):
     """A message for the application."""
 
     message: AnyMessage
-    number: int  # of its frame, for an ERROR about it
-    frame: Frame  # as it came
+    number: int  # of its frame, which an ERROR about it repeats
+    frame: Frame  # as received
 
 
 class Unreadable(NamedTuple):
-    """The answer to a request came and cannot be read."""
+    """The REPLY to a request arrived, but its payload is not legal text."""
 
     id: int
     fault: Fault
 
 
 class HalfClose(NamedTuple):
-    """Close the sending direction once everything is written, and go on reading until the session is done."""
+    """Close the sending direction once everything is written, and keep reading until the session is done."""
 
 
 class End(NamedTuple):
-    """The session is over. `cause` is a name, or peer-CODE; `fault` is None if this side closed of its own will."""
+    """The session is over. `cause` is a name, or peer-CODE; `fault` is None if this side closed it deliberately."""
 
     cause: str
     fault: Optional[Fault]

@@ -1,4 +1,4 @@
-"""The adapter: one request a line in, one answer a line out (interop/README.md).
+"""The adapter: reads one request a line and prints one answer a line (interop/README.md).
 
 python3 -m bookend.adapter
 """
@@ -36,7 +36,7 @@ from .text import Payload, Text
 
 
 def main() -> None:
-    """Answers until the end of input."""
+    """Answers requests until the input ends."""
     for line in sys.stdin:
         words = line.split()
         if words:
@@ -122,7 +122,7 @@ def _answer_message(kind: str, encoding: str, body: str) -> str:
     fields = " ".join(f"{name}={value}" for name, value in _fields(message).items())
     try:
         wire = _hex(to_frame(message).body)
-    except Fault as fault:  # in UTF-16, U+FFFE behind a byte order mark may be received and not be sent (R5.15)
+    except Fault as fault:  # in UTF-16, U+FFFE after a byte order mark may be received but not sent (R5.15)
         wire = _fault(fault)
     return f"ok {type(message).__name__.upper()} {fields} wire={wire}"
 
@@ -156,7 +156,7 @@ def _answer_session(role: str, cut: str, hello: str, *steps: str) -> str:
 
 
 class _SessionRun:
-    """A session without a stream, its clock set by the steps."""
+    """A session without a stream; the steps set its clock."""
 
     def __init__(self, role: Role, cut: str, hello: Hello) -> None:
         self._session = Session(role, hello)
@@ -193,14 +193,14 @@ class _SessionRun:
                 raise Fault("unknown-kind")
             self._session.send(message, self._now)
         except Fault as fault:
-            # That nothing can be sent now is said before that nobody knows the kind.
+            # not-open takes precedence over unknown-kind.
             unknown = fault.name == "unknown-kind" and not self._session.is_open
             return "refused:not-open" if unknown else f"refused:{fault.name}"
         return "sent"
 
 
 def _show(actions: Actions) -> str:
-    """What happened, in order; a frame that was sent is read back from its bytes."""
+    """The items of an answer word, in order; a sent frame is decoded from its bytes."""
     items: List[str] = []
     for action in actions:
         if isinstance(action, Write):
@@ -226,7 +226,7 @@ def _show_sent(octets: bytes) -> str:
         return f"pong:{_hex(message.payload)}"
     if isinstance(message, Error):
         return f"error:{message.id}:{message.frame}:{message.code}:{_name(message.reason)}"
-    assert isinstance(message, Close), "nothing else is sent unasked"
+    assert isinstance(message, Close), "a session sends no other kind by itself"
     return f"close:{message.code}:{_name(message.reason)}"
 
 

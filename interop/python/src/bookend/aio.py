@@ -1,4 +1,4 @@
-"""A connection over asyncio: the twin of `bookend.connection`."""
+"""A connection over asyncio, with the same methods as `bookend.connection`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .limits import Limits
 from .message import AnyMessage, Message, Post, Reply
 from .text import Payload
 
-_LINGER = 2.0  # seconds for the last bytes to leave
+_LINGER = 2.0  # seconds in which the last bytes may still be written
 
 
 async def connect(
@@ -36,11 +36,11 @@ async def connect(
     try:
         await asyncio.wait_for(loop.create_connection(lambda: wire, host, port, ssl=ssl), timeout)
     except asyncio.TimeoutError:
-        raise TimeoutError(f"{host}:{port} does not answer") from None
-    return await _greeted(wire)
+        raise TimeoutError(f"{host}:{port} did not answer within {timeout:g} s") from None
+    return await _handshake(wire)
 
 
-async def over(
+async def from_socket(
     stream: socket.socket,
     role: Role,
     hello: Optional[Hello] = None,
@@ -48,18 +48,18 @@ async def over(
     limits: Limits = Limits(),
     agreed: Collection[int] = (),
 ) -> Connection:
-    """Takes over a connected socket and exchanges HELLOs. Raises Fault."""
+    """Takes ownership of a connected socket and exchanges HELLOs. Raises Fault."""
     wire = _Wire(Endpoint(role, hello, limits, agreed))
     stream.setblocking(False)
     await asyncio.get_running_loop().connect_accepted_socket(lambda: wire, stream)
-    return await _greeted(wire)
+    return await _handshake(wire)
 
 
 class Connection:
-    """One side of a connection. Keepalive is kept while the event loop runs, whatever the tasks wait for."""
+    """One side of a connection. It sends keepalive PINGs whenever the event loop runs."""
 
     def __init__(self, wire: _Wire) -> None:
-        """For `connect` and `over`."""
+        """Used by `connect` and `from_socket`."""
         self._wire = wire
         self._endpoint = wire.endpoint
 
@@ -67,7 +67,7 @@ class Connection:
     def peer(self) -> Hello:
         """The other side's HELLO."""
         peer = self._endpoint.session.peer
-        assert peer is not None, "without it there is no connection"
+        assert peer is not None, "a Connection exists only after the peer's HELLO"
         return peer
 
     @property
@@ -76,9 +76,12 @@ class Connection:
         return self._endpoint.session.has_hub
 
     async def send(self, message: AnyMessage) -> None:
-        """Sends a message, and waits while too much waits. Raises Refused, or the Fault that ended the connection."""
+        """Sends a message, and waits while the write buffer is full.
+
+        Raises Refused, or the Fault that ended the connection.
+        """
         self._endpoint.send(message, _now())
-        self._wire.settle()
+        self._wire.update()
         await self._wire.wait(lambda: self._wire.is_writable, None)
         self._endpoint.check()
 
@@ -102,10 +105,10 @@ class Connection:
         id = self._endpoint.ask(value, _now())
         try:
             with self._endpoint.waiting_for_peer():
-                self._wire.settle()
+                self._wire.update()
                 await self._wire.wait(lambda: self._endpoint.is_answered(id), timeout)
         except BaseException:
-            self._endpoint.give_up(id)
+            self._endpoint.forget(id)
             raise
         return self._endpoint.answer(id)
 
@@ -114,29 +117,29 @@ class Connection:
         await self.send(Reply(id, self._endpoint.payload(value)))
 
     async def refuse(self, fault: Fault) -> None:
-        """Answers the message that `receive` gave last with an ERROR."""
+        """Answers the message that `receive` returned last with an ERROR."""
         await self.send(self._endpoint.refusal(fault))
 
     async def barrier(self, timeout: Optional[float] = 30.0) -> None:
-        """Waits until the peer has acted on all that was sent. Raises TimeoutError or Fault."""
+        """Waits until the peer has acted on everything sent so far. Raises TimeoutError or Fault."""
         token = self._endpoint.ping(_now())
         with self._endpoint.waiting_for_peer():
-            self._wire.settle()
-            await self._wire.wait(lambda: self._endpoint.is_ponged(token), timeout)
+            self._wire.update()
+            await self._wire.wait(lambda: self._endpoint.has_pong(token), timeout)
         self._endpoint.pong(token)
 
     async def receive(self, timeout: Optional[float] = None) -> Optional[AnyMessage]:
-        """The next message, or None once the connection was closed in peace.
+        """The next message, or None once the connection is closed normally.
 
-        Raises TimeoutError after so many seconds, or the Fault that ended the connection.
-        No message is lost if the task is cancelled.
+        Raises TimeoutError after `timeout` seconds, or the Fault that ended the connection.
+        Cancelling the task loses no message.
         """
-        self._endpoint.come_back()
-        self._wire.settle()
+        self._endpoint.acknowledge()
+        self._wire.update()
         await self._wire.wait(lambda: self._endpoint.has_messages, timeout)
         message = self._endpoint.take()
         if message is not None:
-            self._wire.settle()
+            self._wire.update()
         elif self._endpoint.session.is_done:
             self._endpoint.check_end()
         else:
@@ -144,17 +147,17 @@ class Connection:
         return message
 
     async def messages(self) -> AsyncIterator[AnyMessage]:
-        """All messages until the connection is closed in peace. Raises the Fault that ended it otherwise."""
+        """All messages until the connection is closed normally. Otherwise raises the Fault that ended it."""
         message = await self.receive()
         while message is not None:
             yield message
             message = await self.receive()
 
     async def close(self, code: int = 1000, reason: Optional[str] = None) -> None:
-        """Sends CLOSE and reads on until the peer has it; what still comes is discarded."""
+        """Sends CLOSE and reads until the peer closes too; messages that still arrive are discarded."""
         await self._wire.wait(lambda: self._wire.is_writable, None)
         self._endpoint.close(code, reason, _now())
-        self._wire.settle()
+        self._wire.update()
         await self._wire.wait(lambda: self._wire.is_lost, None)
 
     async def __aenter__(self) -> Connection:
@@ -167,7 +170,7 @@ class Connection:
 
 
 class _Wire(asyncio.Protocol):
-    """Carries bytes and time between a transport and an endpoint, and wakes the tasks that wait."""
+    """Carries bytes and time between a transport and an endpoint, and wakes waiting tasks."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -175,7 +178,7 @@ class _Wire(asyncio.Protocol):
         self.is_lost = False
         self._loop = asyncio.get_running_loop()
         self._transport: Optional[asyncio.Transport] = None
-        self._paused: Optional[int] = None  # since when nothing is read
+        self._paused: Optional[int] = None  # when reading was paused
         self._is_shut = False  # the sending direction
         self._is_closing = False
         self._timer: Optional[asyncio.TimerHandle] = None
@@ -187,15 +190,15 @@ class _Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.endpoint.start(_now())
-        self.settle()
+        self.update()
 
     def data_received(self, octets: bytes) -> None:
         self.endpoint.receive(octets, _now(), not self.is_writable)
-        self.settle()
+        self.update()
 
     def eof_received(self) -> bool:
         self.endpoint.end_of_stream(_now())
-        self.settle()
+        self.update()
         return self._transport is not None and self._transport.can_write_eof()
 
     def connection_lost(self, error: Optional[Exception]) -> None:
@@ -215,12 +218,12 @@ class _Wire(asyncio.Protocol):
         if self._stall_timer is not None:
             self._stall_timer.cancel()
         self.endpoint.written(_now(), False)
-        self.settle()
+        self.update()
 
     # For the connection
 
-    def settle(self) -> None:
-        """Brings the transport, the timer and the tasks up to date with the endpoint."""
+    def update(self) -> None:
+        """Applies the endpoint's state to the transport, the timer and the waiting tasks."""
         endpoint, transport = self.endpoint, self._transport
         if transport is not None and not self.is_lost and not self._is_closing:
             if endpoint.outgoing:
@@ -238,10 +241,10 @@ class _Wire(asyncio.Protocol):
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def wait(self, holds: Callable[[], bool], timeout: Optional[float]) -> None:
-        """Waits until something holds, the connection is over or the time has passed."""
+    async def wait(self, condition: Callable[[], bool], timeout: Optional[float]) -> None:
+        """Waits until the condition holds, the connection is lost or the timeout expires."""
         end = None if timeout is None else self._loop.time() + timeout
-        while not holds() and not self.is_lost:
+        while not condition() and not self.is_lost:
             waiter: asyncio.Future[None] = self._loop.create_future()
             self._waiters.append(waiter)
             try:
@@ -252,7 +255,7 @@ class _Wire(asyncio.Protocol):
                 self._waiters.remove(waiter)
 
     def abort(self) -> None:
-        """Gives up the transport."""
+        """Closes the transport at once."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -261,7 +264,7 @@ class _Wire(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         transport.close()
-        # What still waits to be written gets a little time, then it is lost.
+        # Unwritten bytes get this long, then they are lost.
         self._timer = self._loop.call_later(_LINGER, transport.abort)
 
     def _pause_or_resume(self, transport: asyncio.Transport) -> None:
@@ -278,7 +281,7 @@ class _Wire(asyncio.Protocol):
         due = self.endpoint.session.deadline()
         if due is None:
             return
-        # A timer that comes too early sets itself anew: cheaper than moving it for each message.
+        # A timer that fires too early sets itself again: cheaper than moving it for each message.
         at = self._loop.time() + max(0, due - _now()) / 1000
         if self._timer is None or self._timer.cancelled() or self._timer.when() > at:
             if self._timer is not None:
@@ -292,12 +295,12 @@ class _Wire(asyncio.Protocol):
             self.endpoint.session.excuse(now - self._paused)
             self._paused = now
         self.endpoint.tick(now)
-        self.settle()
+        self.update()
 
     def _watch_writing(self, before: int) -> None:
-        self._stall_timer = self._loop.call_later(self.endpoint.limits.stall / 1000, self._judge_writing, before)
+        self._stall_timer = self._loop.call_later(self.endpoint.limits.stall / 1000, self._check_writing, before)
 
-    def _judge_writing(self, before: int) -> None:
+    def _check_writing(self, before: int) -> None:
         unwritten = self._unwritten()
         if unwritten < before:
             self.endpoint.written(_now(), True)
@@ -310,7 +313,7 @@ class _Wire(asyncio.Protocol):
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
 
-async def _greeted(wire: _Wire) -> Connection:
+async def _handshake(wire: _Wire) -> Connection:
     try:
         await wire.wait(lambda: wire.endpoint.session.peer is not None, None)
         if wire.endpoint.session.peer is None:

@@ -1,6 +1,6 @@
-"""A chat over a hub, on standard input and output.
+"""A chat client on standard input and output.
 
-Each line of input is posted to the room, `/to ID text` to one member; what arrives is printed, one line each.
+Each line of input is posted to the room, and `/to ID text` to one member. Messages that arrive are printed, one a line.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _PREFERRED = {
     "utf-16be": int(Encoding.UTF_16BE),
     "utf-16le": int(Encoding.UTF_16LE),
 }
-_NO_REQUESTS = Fault("policy", "a person sits here, who answers no requests")
+_NO_REQUESTS = Fault("policy", "this is a chat client, which answers no requests")
 _MEMBER = re.compile("[0-9]{1,10}")
 _SOFTWARE = "bookend-python 1.0.0"
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
-    """Exits with 0 if all went well, 1 on a fault, 2 on a wrong option."""
+    """Exits with 0 on success, 1 after a fault, 2 for a wrong option."""
     parsed = _parser().parse_args(arguments)
     host, port = parsed.address
     try:
@@ -50,7 +50,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     except Fault as fault:
         _fail(str(fault))
     except BrokenPipeError:
-        sys.exit(1)  # nobody reads what is printed
+        sys.exit(1)  # the reader of standard output is gone
     except OSError as error:
         _fail(f"{host}:{port}: {error}; does a hub listen there?")
     except KeyboardInterrupt:
@@ -60,7 +60,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for."""
+    """The command line."""
 
     hello: Hello
     count: Optional[int]  # deliveries until the end
@@ -69,7 +69,7 @@ class Options:
 
 
 class Chat:
-    """What to print and what to post; the same over both kinds of connection."""
+    """What to print and what to post, the same over both kinds of connection."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -79,7 +79,7 @@ class Chat:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all deliveries that were asked for have come."""
+        """Whether the requested number of deliveries has arrived."""
         return self._count == self.options.count
 
     def show(self, message: AnyMessage) -> None:
@@ -87,7 +87,7 @@ class Chat:
         if isinstance(message, Welcome):
             self._member = message.member
         elif isinstance(message, Error):
-            self.complain(PeerError(message.code, message.reason.value))
+            self.report(PeerError(message.code, message.reason.value))
         elif isinstance(message, (Delivery, Message)):
             self._count += 1
         line = as_json(message) if self.options.json else plain(message, self._member)
@@ -95,14 +95,14 @@ class Chat:
             sys.stdout.buffer.write(line.encode("utf-8") + b"\n")
             sys.stdout.buffer.flush()
 
-    def complain(self, fault: Fault) -> None:
-        """Tells of a fault that does not end the chat."""
+    def report(self, fault: Fault) -> None:
+        """Reports a fault that does not end the chat."""
         self.status = 1
-        _complain(str(fault))
+        _print_error(str(fault))
 
 
 def _post_of(line: bytes) -> Tuple[str, int]:
-    """What a line of input says, and to which member; 0 = everyone. Raises Refused."""
+    """The text of a line of input and the member that it is for; 0 = everyone. Raises Refused."""
     try:
         text = decode(line, Encoding.UTF_8).value
     except Fault as fault:
@@ -111,7 +111,7 @@ def _post_of(line: bytes) -> Tuple[str, int]:
         return text, 0
     _, member, *words = text.split(" ", 2)
     if not (_MEMBER.fullmatch(member) and 0 < int(member) < 1 << 32):
-        raise Refused("no-such-member", "say /to ID text, ID being a member's number")
+        raise Refused("no-such-member", "write /to ID text, where ID is a member's number")
     return " ".join(words), int(member)
 
 
@@ -119,33 +119,37 @@ def _lines(wake: Callable[[], None]) -> Lines:
     return Lines(cast(BufferedReader, sys.stdin.buffer).raw.read, wake)
 
 
-# Over a connection that blocks
+# Over a blocking connection
 
 
 def _run_blocking(chat: Chat, host: str, port: int) -> None:
-    bell, ringer = socket.socketpair()  # what a selector can wait for on every system
+    wake_receiver, wake_sender = socket.socketpair()  # a selector can wait for a socket on every system
 
-    def ring() -> None:
+    def wake() -> None:
         try:
-            ringer.send(b"\0")
+            wake_sender.send(b"\0")
         except OSError:
             pass  # the chat is over
 
-    with bell, ringer, connection.connect(host, port, chat.options.hello) as peer:
+    with wake_receiver, wake_sender, connection.connect(host, port, chat.options.hello) as peer:
         with selectors.DefaultSelector() as selector:
             selector.register(peer, selectors.EVENT_READ)
-            selector.register(bell, selectors.EVENT_READ)
-            _talk(chat, peer, _lines(ring), selector, bell)
+            selector.register(wake_receiver, selectors.EVENT_READ)
+            _talk(chat, peer, _lines(wake), selector, wake_receiver)
 
 
 def _talk(
-    chat: Chat, peer: connection.Connection, lines: Lines, selector: selectors.BaseSelector, bell: socket.socket
+    chat: Chat,
+    peer: connection.Connection,
+    lines: Lines,
+    selector: selectors.BaseSelector,
+    wake_receiver: socket.socket,
 ) -> None:
-    """Until the input ends, all deliveries have come or the hub closes."""
+    """Shows and posts until the input ends, all deliveries have arrived or the hub closes."""
     if not peer.has_hub:
         _begin(chat, peer, lines)
     while not chat.is_complete:
-        is_quiet = False
+        is_idle = False
         try:
             message = peer.receive(timeout=0)
             if message is None:
@@ -156,21 +160,21 @@ def _talk(
             elif isinstance(message, Request):
                 peer.refuse(_NO_REQUESTS)
         except TimeoutError:
-            is_quiet = True
+            is_idle = True
         line = lines.take()
         if line is not None:
             try:
                 _post(peer, *_post_of(line))
             except Refused as fault:
-                chat.complain(fault)
-        elif is_quiet and lines.is_over and chat.options.count is None:
+                chat.report(fault)
+        elif is_idle and lines.is_over and chat.options.count is None:
             for message in peer.until_pong():
                 chat.show(message)
             return
-        elif is_quiet:
-            for key, _ in selector.select(peer.patience()):
-                if key.fileobj is bell:
-                    bell.recv(1 << 10)
+        elif is_idle:
+            for key, _ in selector.select(peer.poll_timeout()):
+                if key.fileobj is wake_receiver:
+                    wake_receiver.recv(1 << 10)
 
 
 def _begin(chat: Chat, peer: connection.Connection, lines: Lines) -> None:
@@ -224,37 +228,37 @@ async def _show_all(chat: Chat, peer: aio.Connection, joined: asyncio.Event) -> 
 
 async def _post_all(chat: Chat, peer: aio.Connection, joined: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
-    bell = asyncio.Event()
+    input_ready = asyncio.Event()
 
-    def ring() -> None:
+    def wake() -> None:
         try:
-            loop.call_soon_threadsafe(bell.set)
+            loop.call_soon_threadsafe(input_ready.set)
         except RuntimeError:
             pass  # the chat is over
 
     await joined.wait()
     for value in chat.options.sends:
-        await _post_later(peer, value, 0)
-    lines = _lines(ring)
+        await _post_asyncio(peer, value, 0)
+    lines = _lines(wake)
     lines.start()
     while not lines.is_over:
-        bell.clear()
+        input_ready.clear()
         line = lines.take()
         if line is None:
             if not lines.is_over:
-                await bell.wait()
+                await input_ready.wait()
             continue
         try:
-            await _post_later(peer, *_post_of(line))
+            await _post_asyncio(peer, *_post_of(line))
         except Refused as fault:
-            chat.complain(fault)
+            chat.report(fault)
     if chat.options.count is None:
         await peer.barrier()
     else:
-        await loop.create_future()  # until all deliveries have come
+        await loop.create_future()  # cancelled when all deliveries have arrived
 
 
-async def _post_later(peer: aio.Connection, value: Sendable, to: int) -> None:
+async def _post_asyncio(peer: aio.Connection, value: Sendable, to: int) -> None:
     if to or peer.has_hub:
         await peer.post(value, to)
     elif isinstance(value, str):
@@ -269,25 +273,25 @@ async def _post_later(peer: aio.Connection, value: Sendable, to: int) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bookend.chat", description=__doc__)
     parser.add_argument("address", metavar="HOST:PORT", type=_address)
-    parser.add_argument("--name", help="the name to go by")
-    parser.add_argument("--room", help="the room to join")
-    parser.add_argument("--encoding", choices=_PREFERRED, default="utf-8", help="wanted from the hub")
-    parser.add_argument("--asyncio", action="store_true", help="run over asyncio instead of a blocking socket")
-    parser.add_argument("--count", type=_count, metavar="N", help="end after N deliveries, not with the input")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--name", help="your name in the room (default: the hub chooses one)")
+    parser.add_argument("--room", help="the room to join (default: the hub's lobby)")
+    parser.add_argument("--encoding", choices=_PREFERRED, default="utf-8", help="encoding in which the hub should send text (default: utf-8)")
+    parser.add_argument("--asyncio", action="store_true", help="use asyncio instead of a blocking socket")
+    parser.add_argument("--count", type=_count, metavar="N", help="exit after N deliveries instead of at the end of the input")
+    parser.add_argument("--json", action="store_true", help="print each message as a JSON object")
     parser.add_argument(
         "--send-hex",
         nargs=2,
         action="append",
         default=[],
         metavar=("ENC", "HEX"),
-        help="post these bytes in encoding 0 to 4 once joined; may be repeated",
+        help="after joining, post the bytes HEX in encoding ENC, 0 to 4; may be repeated",
     )
     return parser
 
 
 def _options(parsed: argparse.Namespace) -> Options:
-    """Raises Fault for what must not be sent."""
+    """The options. Raises Fault for a HELLO or payload that must not be sent."""
     hello = Hello(
         preferred=_PREFERRED[parsed.encoding], hub=True, name=parsed.name, room=parsed.room, software=_SOFTWARE
     )
@@ -301,23 +305,23 @@ def _options(parsed: argparse.Namespace) -> Options:
 def _address(word: str) -> Tuple[str, int]:
     host, colon, port = word.rpartition(":")
     if not colon or not port.isdigit():
-        raise argparse.ArgumentTypeError(f"{word} is not HOST:PORT")
+        raise argparse.ArgumentTypeError(f"{word} is not of the form HOST:PORT")
     return host.strip("[]"), int(port)
 
 
 def _count(word: str) -> int:
     if not word.isdigit() or int(word) == 0:
-        raise argparse.ArgumentTypeError(f"{word} is not a number from 1")
+        raise argparse.ArgumentTypeError(f"{word} is not a number of at least 1")
     return int(word)
 
 
-def _complain(line: str) -> None:
+def _print_error(line: str) -> None:
     sys.stderr.buffer.write(printable(line).encode("utf-8", "replace") + b"\n")
     sys.stderr.buffer.flush()
 
 
 def _fail(line: str) -> NoReturn:
-    _complain(line)
+    _print_error(line)
     sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""A connection over a socket that blocks: for programs without an event loop."""
+"""A connection over a blocking socket, for programs without an event loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .message import AnyMessage, Message, Post, Reply
 from .text import Payload
 
 _READ_SIZE = 1 << 16  # bytes
-_SOON = 0.05  # seconds, where bytes wait to be written
+_WRITE_RETRY = 0.05  # seconds until unwritten bytes are tried again
 
 
 def connect(
@@ -30,10 +30,10 @@ def connect(
     timeout: float = 10.0,
 ) -> Connection:
     """Connects to a server and exchanges HELLOs. Raises OSError or Fault."""
-    return over(socket.create_connection((host, port), timeout), Role.CLIENT, hello, limits=limits, agreed=agreed)
+    return from_socket(socket.create_connection((host, port), timeout), Role.CLIENT, hello, limits=limits, agreed=agreed)
 
 
-def over(
+def from_socket(
     stream: socket.socket,
     role: Role,
     hello: Optional[Hello] = None,
@@ -41,28 +41,28 @@ def over(
     limits: Limits = Limits(),
     agreed: Collection[int] = (),
 ) -> Connection:
-    """Takes over a connected socket and exchanges HELLOs. Raises Fault."""
+    """Takes ownership of a connected socket and exchanges HELLOs. Raises Fault."""
     return Connection(stream, Endpoint(role, hello, limits, agreed))
 
 
 class Connection:
     """One side of a connection, for one thread at a time.
 
-    Reads while it writes, and keeps the keepalive whenever one of its methods waits.
-    A program that stays away longer than that says keepalive=0 in its HELLO.
+    It reads while it writes, and sends keepalive PINGs whenever one of its methods waits.
+    A program that calls no method for longer than its keepalive announces keepalive=0 in its HELLO.
     """
 
     def __init__(self, stream: socket.socket, endpoint: Endpoint) -> None:
-        """For `connect` and `over`."""
+        """Used by `connect` and `from_socket`."""
         self._stream = stream
         self._stream.setblocking(False)
         self._endpoint = endpoint
         self._selector = selectors.DefaultSelector()
         self._selector.register(stream, selectors.EVENT_READ)
         self._is_shut = False  # the sending direction
-        self._is_broken = False  # nothing can be written any more
-        self._blocked: Optional[int] = None  # since when no byte of what waits could be written
-        self._left = _now()  # when this object was last at work
+        self._is_broken = False  # writing has failed
+        self._blocked: Optional[int] = None  # when writing began to block
+        self._left = _now()  # when the last method returned
         self._endpoint.start(self._left)
         try:
             self._wait(lambda: self._endpoint.session.peer is not None, None)
@@ -76,7 +76,7 @@ class Connection:
     def peer(self) -> Hello:
         """The other side's HELLO."""
         peer = self._endpoint.session.peer
-        assert peer is not None, "without it there is no connection"
+        assert peer is not None, "a Connection exists only after the peer's HELLO"
         return peer
 
     @property
@@ -85,15 +85,15 @@ class Connection:
         return self._endpoint.session.has_hub
 
     def fileno(self) -> int:
-        """For a selector: readable means that `receive(timeout=0)` has something to do."""
+        """For a selector: when it is readable, call `receive(timeout=0)`."""
         return self._stream.fileno()
 
-    def patience(self) -> Optional[float]:
-        """In how many seconds `receive(timeout=0)` must be called even if nothing comes; None: never."""
+    def poll_timeout(self) -> Optional[float]:
+        """Seconds after which `receive(timeout=0)` must be called even if nothing arrives; None: never."""
         due = self._endpoint.session.deadline()
         waits = [] if due is None else [max(0, due - _now()) / 1000]
         if self._endpoint.outgoing:
-            waits.append(_SOON)
+            waits.append(_WRITE_RETRY)
         return min(waits, default=None)
 
     def send(self, message: AnyMessage) -> None:
@@ -124,7 +124,7 @@ class Connection:
                 self._flush()
                 self._wait(lambda: self._endpoint.is_answered(id), timeout)
         except BaseException:
-            self._endpoint.give_up(id)
+            self._endpoint.forget(id)
             raise
         return self._endpoint.answer(id)
 
@@ -133,41 +133,41 @@ class Connection:
         self.send(Reply(id, self._endpoint.payload(value)))
 
     def refuse(self, fault: Fault) -> None:
-        """Answers the message that `receive` gave last with an ERROR."""
+        """Answers the message that `receive` returned last with an ERROR."""
         self.send(self._endpoint.refusal(fault))
 
     def barrier(self, timeout: Optional[float] = 30.0) -> None:
-        """Waits until the peer has acted on all that was sent. Raises TimeoutError or Fault."""
+        """Waits until the peer has acted on everything sent so far. Raises TimeoutError or Fault."""
         token = self._endpoint.ping(_now())
         with self._endpoint.waiting_for_peer():
             self._flush()
-            self._wait(lambda: self._endpoint.is_ponged(token), timeout)
+            self._wait(lambda: self._endpoint.has_pong(token), timeout)
         self._endpoint.pong(token)
 
     def until_pong(self, timeout: Optional[float] = 30.0) -> Iterator[AnyMessage]:
-        """A barrier that gives the messages which come meanwhile. Raises TimeoutError or Fault."""
+        """A barrier that yields the messages which arrive meanwhile. Raises TimeoutError or Fault."""
         token = self._endpoint.ping(_now())
         self._flush()
         until = _until(timeout)
-        while self._endpoint.has_messages or not self._endpoint.is_ponged(token):
+        while self._endpoint.has_messages or not self._endpoint.has_pong(token):
             message = self._endpoint.take()
             if message is not None:
                 yield message
             elif until is not None and until <= _now():
                 break
             else:
-                self._endpoint.come_back()
+                self._endpoint.acknowledge()
                 self._turn(until)
         self._endpoint.pong(token)
 
     def receive(self, timeout: Optional[float] = None) -> Optional[AnyMessage]:
-        """The next message, or None once the connection was closed in peace.
+        """The next message, or None once the connection is closed normally.
 
-        Raises TimeoutError after so many seconds, or the Fault that ended the connection.
+        Raises TimeoutError after `timeout` seconds, or the Fault that ended the connection.
         """
         until = _until(timeout)
         is_late = False
-        self._endpoint.come_back()
+        self._endpoint.acknowledge()
         self._write()
         while not self._endpoint.has_messages and not self._endpoint.session.is_done:
             if is_late:
@@ -180,14 +180,14 @@ class Connection:
         return message
 
     def messages(self) -> Iterator[AnyMessage]:
-        """All messages until the connection is closed in peace. Raises the Fault that ended it otherwise."""
+        """All messages until the connection is closed normally. Otherwise raises the Fault that ended it."""
         message = self.receive()
         while message is not None:
             yield message
             message = self.receive()
 
     def close(self, code: int = 1000, reason: Optional[str] = None) -> None:
-        """Sends CLOSE and reads on until the peer has it; what still comes is discarded."""
+        """Sends CLOSE and reads until the peer closes too; messages that still arrive are discarded."""
         self._endpoint.close(code, reason, _now())
         self._wait(lambda: self._endpoint.session.is_done, None)
 
@@ -200,26 +200,26 @@ class Connection:
         self.close(1000 if kind is None else 1001)
 
     def _flush(self) -> None:
-        """Writes all that waits, reading meanwhile. Raises the Fault that ended the connection."""
+        """Writes everything queued, reading meanwhile. Raises the Fault that ended the connection."""
         self._write()
         while (self._endpoint.outgoing or self._is_broken) and not self._endpoint.session.is_done:
             self._turn(None)
         self._endpoint.check()
 
-    def _wait(self, holds: Callable[[], bool], timeout: Optional[float]) -> None:
-        """Works until something holds, the connection is over or the time has passed."""
+    def _wait(self, condition: Callable[[], bool], timeout: Optional[float]) -> None:
+        """Reads and writes until the condition holds, the session is done or the timeout expires."""
         until = _until(timeout)
-        while not holds() and not self._endpoint.session.is_done and (until is None or _now() < until):
+        while not condition() and not self._endpoint.session.is_done and (until is None or _now() < until):
             if self._endpoint.inbox_is_full and not self._endpoint.outgoing:
-                raise Refused("try-later", "too many messages wait: receive them first")
+                raise Refused("try-later", "too many messages are waiting: call receive first")
             self._turn(until)
 
     def _turn(self, until: Optional[int]) -> None:
-        """Waits for the stream or the time, and does what is to be done."""
+        """Waits for the stream or the next deadline, then reads, writes and does what is due."""
         endpoint, now = self._endpoint, _now()
         reads = endpoint.wants_bytes or self._is_broken
         if not reads or self._is_readable():
-            endpoint.session.excuse(now - self._left)  # what waits may have come any time since then
+            endpoint.session.excuse(now - self._left)  # waiting bytes may have arrived at any time since then
         events = (selectors.EVENT_READ if reads else 0) | (selectors.EVENT_WRITE if endpoint.outgoing else 0)
         stall = None if self._blocked is None else self._blocked + self._endpoint.limits.stall
         times = [time for time in (until, endpoint.session.deadline(), stall) if time is not None]
@@ -238,7 +238,7 @@ class Connection:
             self._release()
 
     def _is_readable(self) -> bool:
-        """Whether something waits to be read."""
+        """Whether the socket has bytes to read."""
         self._selector.modify(self._stream, selectors.EVENT_READ)
         return bool(self._selector.select(0))
 
@@ -268,7 +268,7 @@ class Connection:
             self._blocked = self._blocked or _now()
             return
         except OSError:
-            self._is_broken = True  # what the peer said last may still be read
+            self._is_broken = True  # the peer's last bytes may still be read
         if self._is_broken:
             outgoing.clear()
         if self._endpoint.half_closes and not self._is_shut:
@@ -276,7 +276,7 @@ class Connection:
             try:
                 self._stream.shutdown(socket.SHUT_WR)
             except OSError:
-                pass  # the peer was faster
+                pass  # the peer has closed the connection already
 
     def _release(self) -> None:
         self._endpoint.outgoing.clear()

@@ -1,13 +1,13 @@
-"""Guesses for people: what a wrong first byte says about the channel (SPEC section 4, appendix C)."""
+"""Guesses for people: what a wrong first byte suggests about the channel (SPEC section 4, appendix C)."""
 
 from __future__ import annotations
 
 from typing import Dict, Tuple
 
-# By the first wrong byte alone, so that the guess does not depend on how the stream was cut.
+# By the first wrong byte alone, so that the guess does not depend on how the stream is cut.
 _IN_PLACE_OF_F5: Dict[int, str] = {
     0x75: "the eighth bit was stripped",
-    0xC3: "Latin-1 was taken to UTF-8",
+    0xC3: "Latin-1 was converted to UTF-8",
     0xEF: "the bytes were decoded as UTF-8 with replacement",
     0x3F: "an ASCII encoder replaced the bytes",
     0x00: "each byte was widened to 16 bits, big-endian",
@@ -40,25 +40,25 @@ _CANARY: Dict[Tuple[int, int], str] = {
 
 
 def wrong_start(position: int, found: int) -> str:
-    """What a byte in the place of F5 (position 0) or F8 (1) looks like."""
+    """What a byte in the place of F5 (position 0) or F8 (position 1) suggests."""
     guess = (_IN_PLACE_OF_F8 if position else _IN_PLACE_OF_F5).get(found)
     return f"found {found:02x}" + (f", perhaps {guess}" if guess else "")
 
 
 def wrong_length(length: int, limit: int) -> str:
-    """What a length over the limit says: the same bytes in the other order may be a sensible one."""
+    """A length over the limit, and whether its bytes reversed are within it."""
     swapped = int.from_bytes(length.to_bytes(4, "big"), "little")
     guess = f", little-endian it would be {swapped}" if swapped <= limit else ""
     return f"{length} bytes, the limit is {limit}{guess}"
 
 
 def wrong_canary(position: int, found: int) -> str:
-    """What the first wrong byte of the canary says about the channel."""
+    """What the first wrong byte of the canary suggests about the channel."""
     guess = _CANARY.get((position, found))
     return f"byte {position} is {found:02x}" + (f", {guess}" if guess else "")
 
 
 def quoted(octets: bytes) -> str:
-    """At most 32 bytes of a peer's data, escaped, for a line of log (SPEC section 8)."""
+    """At most 32 bytes of a peer's data, escaped, for a log line (SPEC section 8)."""
     shown = "".join(chr(b) if 0x20 <= b < 0x7F and b not in b'"\\' else f"\\x{b:02x}" for b in octets[:32])
     return f'"{shown}"' + ("..." if len(octets) > 32 else "")

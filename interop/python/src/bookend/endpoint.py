@@ -1,4 +1,4 @@
-"""What the blocking and the asyncio connection share: a session, its bytes to be written and its messages."""
+"""What the blocking and the asyncio connection share: a session, its unwritten bytes and its inbox."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .message import AnyMessage, Error, Ping, Pong, Reply, Request, reason
 from .session import Session
 from .text import BOM, Payload, Text
 
-MAX_INBOX = 1 << 20  # bytes of messages that wait for the application; more are left to the peer
-MAX_ANSWERS = 1 << 16  # bytes of PONG and ERROR that wait for a peer who does not read
-_MESSAGE_COST = 256  # bytes of memory that even an empty message takes
+MAX_INBOX = 1 << 20  # bytes of messages that wait for the application; beyond that nothing is read
+MAX_ANSWERS = 1 << 16  # bytes of PONG and ERROR queued for a peer that does not read
+_MESSAGE_COST = 256  # bytes of memory that an empty message takes
 
 _IDS = (1 << 32) - 1
 
-Sendable = Union[str, bytes, Text]  # str: in the encoding that the peer prefers
+Sendable = Union[str, bytes, Text]  # str: sent in the encoding that the peer prefers
 
 log = logging.getLogger("bookend")
 
@@ -34,90 +34,90 @@ class Endpoint:
         self.limits = limits
         self.session = Session(role, hello or Hello(), limits, agreed)
         self.outgoing = bytearray()
-        self.half_closes = False  # close the sending direction behind `outgoing`
+        self.half_closes = False  # close the sending direction after `outgoing`
         self._end: Optional[End] = None
         self._inbox: Deque[Deliver] = deque()
         self._inbox_size = 0  # bytes
-        self._taken: Optional[Deliver] = None  # what `take` gave last
-        # A PONG says that what came before its PING was acted on (R3.10), so it waits for the application.
-        self._delivered = 0  # messages, ever
+        self._taken: Optional[Deliver] = None  # the last result of `take`
+        # A PONG confirms that everything before its PING was acted on (R3.10), so it waits for the application.
+        self._delivered = 0  # messages in total
         self._acted_on = 0
-        self._held_pongs: Deque[Tuple[int, bytes]] = deque()  # each behind so many messages
-        self._waits_for_peer = 0  # how many callers do
+        self._held_pongs: Deque[Tuple[int, bytes]] = deque()  # each after this many messages
+        self._waits_for_peer = 0  # callers in `waiting_for_peer`
         self._answers: Dict[int, Union[Reply, Fault]] = {}
-        self._waiting: Set[int] = set()  # ids of requests whose answer somebody waits for
+        self._waiting: Set[int] = set()  # ids of requests whose answer is awaited
         self._last_id = 0
-        self._barriers: Set[bytes] = set()  # PINGs whose PONG somebody waits for
-        self._unread_answers = 0  # bytes written in answer while the peer was not reading
+        self._barriers: Set[bytes] = set()  # payloads of PINGs whose PONG is awaited
+        self._unread_answers = 0  # bytes of answers queued while the peer was not reading
         self._bom_was_seen = False
 
-    # What the driver does
+    # For the driver
 
     @property
     def wants_bytes(self) -> bool:
-        """Whether to read on; what is not read slows the peer down."""
+        """Whether to keep reading; not reading slows the peer down."""
         if not self.session.is_open:
             return True
         return self._inbox_size < MAX_INBOX and self._unread_answers < MAX_ANSWERS
 
     @property
     def inbox_is_full(self) -> bool:
-        """Whether nothing is read because the application does not take its messages."""
+        """Whether reading is paused because the application does not take its messages."""
         return self._inbox_size >= MAX_INBOX
 
     def start(self, now: int) -> None:
-        """The connection stands."""
+        """The stream is connected."""
         self._apply(self.session.start(now))
 
     def receive(self, octets: bytes, now: int, is_writing: bool) -> None:
-        """Bytes have come; `is_writing` says that earlier bytes still wait to leave."""
+        """Bytes have arrived; `is_writing` if earlier bytes are still unwritten."""
         before = len(self.outgoing)
         self._apply(self.session.receive(octets, now))
         if is_writing:
             self._unread_answers += len(self.outgoing) - before
 
     def written(self, now: int, is_writing: bool) -> None:
-        """Bytes have left."""
+        """Bytes have been written."""
         self.session.wrote(now)
         if not is_writing:
             self._unread_answers = 0
 
     def end_of_stream(self, now: int, detail: str = "") -> None:
-        """No more bytes will come."""
+        """No more bytes will arrive."""
         self._apply(self.session.end_of_stream(now, detail))
 
     def stalled(self) -> None:
-        """The peer does not read."""
+        """The peer does not read: ends the session."""
         self._apply(self.session.abort(Fault("slow-consumer", f"no progress for {self.limits.stall} ms")))
 
     def tick(self, now: int) -> None:
         """Does what is due."""
         self._apply(self.session.tick(now))
 
-    # What the application does
+    # For the application
 
     def send(self, message: AnyMessage, now: int) -> None:
-        """Raises Refused, or the fault that ended the session."""
+        """Sends a message. Raises Refused, or the fault that ended the session."""
         self.check()
         self._apply(self.session.send(message, now))
 
     def close(self, code: int, words: Optional[str], now: int) -> None:
-        """Sends CLOSE, unless one was sent already."""
+        """Sends CLOSE, unless it was sent already."""
         self._apply(self.session.close(code, words, now))
 
     @property
     def has_messages(self) -> bool:
-        """Whether `take` has something to give."""
+        """Whether `take` would return a message."""
         return bool(self._inbox)
 
-    def come_back(self) -> None:
-        """The application is done with all messages that it took."""
+    def acknowledge(self) -> None:
+        """The application has acted on all messages that it took."""
         self._acted_on = self._delivered - len(self._inbox)
         self._release_pongs()
 
     @contextmanager
     def waiting_for_peer(self) -> Iterator[None]:
-        """Meanwhile PONGs wait for nobody: two sides that wait for each other's would do so for ever."""
+        """Releases PONGs meanwhile: two sides that both wait for a PONG would deadlock otherwise."""
         self._waits_for_peer += 1
         self._release_pongs()
         try:
@@ -126,16 +126,16 @@ class Endpoint:
             self._waits_for_peer -= 1
 
     def take(self) -> Optional[AnyMessage]:
-        """The next message that came, or None."""
+        """The next message in the inbox, or None."""
         if not self._inbox:
             return None
-        self.come_back()
+        self.acknowledge()
         self._taken = self._inbox.popleft()
         self._inbox_size -= _size(self._taken)
         return self._taken.message
 
     def ask(self, value: Sendable, now: int) -> int:
-        """Sends a REQUEST and gives its id."""
+        """Sends a REQUEST and returns its id."""
         id = self._last_id % _IDS + 1
         self.send(Request(id, self.payload(value)), now)
         self._last_id = id
@@ -143,11 +143,11 @@ class Endpoint:
         return id
 
     def is_answered(self, id: int) -> bool:
-        """Whether the answer is there, or will never come."""
+        """Whether the answer has arrived, or never will."""
         return id in self._answers or self.session.is_done
 
     def answer(self, id: int) -> Payload:
-        """The answer to a request; raises the fault if it failed, TimeoutError if it is not there."""
+        """The answer to a request. Raises the fault if it failed, TimeoutError if none has arrived."""
         answer = self._answers.pop(id, None)
         self._waiting.discard(id)
         if isinstance(answer, Reply):
@@ -158,37 +158,37 @@ class Endpoint:
         self.check()
         raise TimeoutError(f"no answer to request {id}")
 
-    def give_up(self, id: int) -> None:
-        """Nobody waits for this answer any more."""
+    def forget(self, id: int) -> None:
+        """The answer to this request is no longer awaited."""
         self._answers.pop(id, None)
         self._waiting.discard(id)
         self.session.forget(id)
 
     def ping(self, now: int) -> bytes:
-        """Sends a PING with bytes of its own, and gives them."""
+        """Sends a PING with a unique payload and returns the payload."""
         self._last_id = self._last_id % _IDS + 1
         token = self._last_id.to_bytes(4, "big")
         self.send(Ping(token), now)
         self._barriers.add(token)
         return token
 
-    def is_ponged(self, token: bytes) -> bool:
-        """Whether the PONG is there, or will never come."""
+    def has_pong(self, token: bytes) -> bool:
+        """Whether the PONG has arrived, or never will."""
         return token not in self._barriers or self.session.is_done
 
     def pong(self, token: bytes) -> None:
-        """Nobody waits for a PONG any more; raises TimeoutError if it is not there."""
+        """Ends the wait for a PONG. Raises TimeoutError if it has not arrived."""
         if token in self._barriers:
             self._barriers.remove(token)
             self.session.forget_ping(token)
             self.check()
-            raise TimeoutError("no PONG")
+            raise TimeoutError("no PONG arrived in time")
 
     def refusal(self, fault: Fault) -> Error:
-        """The ERROR that refuses the message that was taken last."""
+        """The ERROR that refuses the last message taken."""
         code = code_of(fault.name)
         if self._taken is None or code is None:
-            raise Refused("protocol-error", "there is nothing to refuse")
+            raise Refused("protocol-error", "no message to refuse, or a fault without a code")
         peer = self.session.peer
         encoding = peer.text_encoding if peer else None
         message = self._taken.message
@@ -196,13 +196,13 @@ class Endpoint:
         return Error(id, self._taken.number, code, reason(fault.reason, encoding or Encoding.UTF_8))
 
     def payload(self, value: Sendable) -> Payload:
-        """A payload, text in the encoding that the peer prefers if that can carry it, else in UTF-8.
+        """A payload. Text is in the encoding that the peer prefers if that can carry it, else in UTF-8.
 
         Raises Fault unmappable-text for a lone surrogate.
         """
         if not isinstance(value, str):
             return value
-        value = value.lstrip(BOM)  # in front of a text it would be a byte order mark, and be removed (R5.5)
+        value = value.lstrip(BOM)  # at the start of a text it would be a byte order mark, and be removed (R5.5)
         peer = self.session.peer
         wanted = peer.text_encoding if peer else None
         try:
@@ -211,12 +211,12 @@ class Endpoint:
             return Text(value, Encoding.UTF_8)
 
     def check(self) -> None:
-        """Raises the fault that ended the session, or Refused if it was closed."""
+        """Raises the fault that ended the session, or Refused if this side closed it."""
         if self._end is not None:
-            raise self._end.fault.with_traceback(None) if self._end.fault else Refused("normal", "it is closed")
+            raise self._end.fault.with_traceback(None) if self._end.fault else Refused("normal", "the connection is closed")
 
     def check_end(self) -> None:
-        """Raises the fault that ended the session, unless it was closed in peace."""
+        """Raises the fault that ended the session, unless it was closed normally."""
         fault = self._end.fault if self._end else None
         if fault is not None and not (isinstance(fault, PeerClosed) and fault.code == code_of("normal")):
             raise fault.with_traceback(None)
@@ -239,7 +239,7 @@ class Endpoint:
             self.outgoing += write.octets
             return
         if len(self._held_pongs) == 2:
-            self._held_pongs.pop()  # of several only the last need be sent (R3.9), and the first is not put off
+            self._held_pongs.pop()  # of several only the last need be sent (R3.9), and the first is not delayed
         self._held_pongs.append((self._delivered, write.octets))
         self._release_pongs()
 

@@ -1,4 +1,4 @@
-"""The vocabulary of faults: names, codes and what to do about each (SPEC section 6)."""
+"""Faults: their names, codes and advice (SPEC section 6)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAX_REASON = 200  # bytes (R6.5)
 
 
 class Fault(Exception):
-    """A rule that was broken. `name` is the same word on the wire, in logs and in every language."""
+    """A broken rule. `name` is the same on the wire, in logs and in every language."""
 
     def __init__(self, name: str, detail: str = "", *, offset: Optional[int] = None) -> None:
         super().__init__(name, detail, offset)
@@ -19,12 +19,12 @@ class Fault(Exception):
 
     @property
     def code(self) -> Optional[int]:
-        """The u16 of CLOSE and ERROR, or None for what is local only."""
+        """The code in CLOSE and ERROR, a u16; None for faults that are never on the wire."""
         return code_of(self.name)
 
     @property
     def reason(self) -> str:
-        """What CLOSE and ERROR say: the name, and a detail for people."""
+        """The reason in CLOSE and ERROR: the name, and a detail for people."""
         return f"{self.name}: {self.detail}"[:MAX_REASON] if self.detail else self.name
 
     @property
@@ -41,11 +41,11 @@ class Fault(Exception):
 
 
 class Refused(Fault):
-    """The application asked for what this session must not send; nothing was sent."""
+    """The application asked to send something that this session must not send; nothing was sent."""
 
 
 class _FromPeer(Fault):
-    """What the peer said: the code counts, the reason is for people (R6.3)."""
+    """A fault reported by the peer: the code is decisive, the reason is for people (R6.3)."""
 
     def __init__(self, code: int, reason: str) -> None:
         name, _, detail = reason.partition(": ")
@@ -64,7 +64,7 @@ class PeerClosed(_FromPeer):
 
 
 class PeerError(_FromPeer):
-    """The peer answered with an ERROR; the connection lives."""
+    """The peer answered with an ERROR; the connection stays open."""
 
     def __init__(self, code: int, reason: str, *, id: int = 0, frame: int = 0) -> None:
         super().__init__(code, reason)
@@ -79,7 +79,7 @@ def code_of(name: str) -> Optional[int]:
 
 
 def first_name(code: int) -> Optional[str]:
-    """The first name that the table gives for a code."""
+    """The first name of a code in the table."""
     return next((name for name, entry in _FAULTS.items() if entry.code == code), None)
 
 
@@ -93,36 +93,36 @@ _READ_SPEC = "the peer breaks this rule of SPEC.md: fix the peer"
 # In the order of SPEC section 6: the first name of a code is the one to use for it.
 _FAULTS: Dict[str, _Entry] = {
     "normal": _Entry(1000, "nothing is wrong"),
-    "going-away": _Entry(1001, "the peer shuts down: connect again later"),
+    "going-away": _Entry(1001, "the peer is shutting down: connect again later"),
     "protocol-error": _Entry(1002, _READ_SPEC),
     "unknown-encoding": _Entry(1002, "encodings are 0 to 4 (SPEC section 2)"),
-    "malformed": _Entry(1002, "a body must hold what its kind demands (SPEC section 3)"),
-    "hello-expected": _Entry(1002, "HELLO comes first, in both directions (SPEC section 4)"),
-    "second-hello": _Entry(1002, "HELLO is sent once (SPEC section 4)"),
+    "malformed": _Entry(1002, "a body must have the layout of its kind (SPEC section 3)"),
+    "hello-expected": _Entry(1002, "HELLO must be the first frame in both directions (SPEC section 4)"),
+    "second-hello": _Entry(1002, "send HELLO only once (SPEC section 4)"),
     "bad-hello": _Entry(1002, "compare the HELLO with the table of SPEC section 4"),
     "bad-canary": _Entry(1002, "the channel changes bytes: make it binary"),
     "unexpected-kind": _Entry(1002, "this kind goes in the other direction (SPEC section 9)"),
-    "duplicate-request": _Entry(1002, "give each unanswered REQUEST an id of its own"),
-    "truncated": _Entry(1002, "the stream ended inside a frame: the peer died or forgot END"),
+    "duplicate-request": _Entry(1002, "give each unanswered REQUEST a different id"),
+    "truncated": _Entry(1002, "the stream ended inside a frame: the peer crashed or omitted END"),
     "unknown-kind": _Entry(1003, "private kinds are C0 to EF; hub kinds need the hub profile"),
     "bad-text": _Entry(1007, "send text in the encoding that the frame names, or as binary"),
     "encoding-refused": _Entry(1007, "send an encoding that the other side's HELLO accepts"),
-    "policy": _Entry(1008, "a rule of the server: ask who runs it"),
+    "policy": _Entry(1008, "a rule of the server: ask its operator"),
     "too-long": _Entry(1009, "send less, or raise max body on the receiving side"),
-    "internal": _Entry(1011, "a mistake on the side that says so: report it there"),
+    "internal": _Entry(1011, "a bug on the side that reports it: report it there"),
     "try-later": _Entry(1013, "full or busy: wait and try again"),
-    "bad-start": _Entry(4000, "is this a Bookend port, and nothing between that changes bytes?"),
+    "bad-start": _Entry(4000, "is this a Bookend port, and does nothing in between change bytes?"),
     "bad-end": _Entry(4001, "length must count the bytes of the body, nothing else"),
     "version": _Entry(4003, "use the same major version on both sides"),
     "hello-timeout": _Entry(4004, "does the other side speak Bookend?"),
-    "idle": _Entry(4005, "the network is gone, or the peer does not keep its keepalive"),
+    "idle": _Entry(4005, "the network failed, or the peer does not send within its keepalive"),
     "slow-consumer": _Entry(4006, "read faster, or send less"),
     "rate": _Entry(4007, "send less often"),
     "ping-flood": _Entry(4007, "send fewer PINGs: at most 10 in 10 seconds"),
     "empty-flood": _Entry(4007, "send fewer frames without a body"),
-    "frame-timeout": _Entry(4008, "write each frame whole"),
+    "frame-timeout": _Entry(4008, "write each frame without pauses"),
     "resume-refused": _Entry(4009, "join without resume"),
     "no-such-member": _Entry(4010, "the member has left: look at PRESENCE"),
     "unmappable-text": _Entry(4011, "use an encoding of Unicode for this text"),
-    NO_CLOSE: _Entry(None, "the stream ended without a CLOSE: the peer died or the network cut it"),
+    NO_CLOSE: _Entry(None, "the stream ended without a CLOSE: the peer crashed or the network failed"),
 }

@@ -12,13 +12,13 @@ from .message import Ping, Pong
 
 
 class Flood:
-    """Judges each frame of a peer by when it came; times are milliseconds."""
+    """Checks each frame of a peer by its arrival time; times are milliseconds."""
 
     def __init__(self, limits: Limits) -> None:
         self._pings = _Window(limits.pings, limits.ping_period)
         self._empties = _Window(limits.empties, limits.empty_period)
 
-    def judge(self, frame: Frame, now: int) -> None:
+    def check(self, frame: Frame, now: int) -> None:
         """Raises Fault ping-flood or empty-flood."""
         if frame.kind == Ping.kind:
             if not self._pings.admits(now):
@@ -29,7 +29,7 @@ class Flood:
             raise Fault("empty-flood", f"more than {self._empties}")
 
     def excuse(self, duration: int) -> None:
-        """The driver did not read for a while: what piled up comes at once and is no flood."""
+        """Allows for a time in which the driver did not read: the frames that queued up arrive at once."""
         self._pings.excuse(duration)
         self._empties.excuse(duration)
 
@@ -41,7 +41,7 @@ class _Window:
         self._count = count
         self._period = period
         self._times: Deque[int] = deque(maxlen=count)
-        self._spare = 0  # events that are admitted because they may have waited
+        self._spare = 0  # extra events, which may have waited unread
 
     def __str__(self) -> str:
         return f"{self._count} in {self._period} ms"

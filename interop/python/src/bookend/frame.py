@@ -15,7 +15,7 @@ MAX_LENGTH = (1 << 31) - 1  # bytes of body, whatever the limit in force (R2.6)
 
 
 class Encoding(enum.IntEnum):
-    """The fourth byte of a header: how a payload's text is encoded."""
+    """The fourth byte of a header: the encoding of a payload's text."""
 
     BINARY = 0
     ASCII = 1
@@ -33,7 +33,7 @@ class Frame(NamedTuple):
 
 
 class Header(NamedTuple):
-    """The first eight bytes of a frame, judged."""
+    """The first eight bytes of a frame, checked."""
 
     kind: int
     encoding: Encoding
@@ -48,18 +48,18 @@ def encode(frame: Frame) -> bytes:
 
 
 class Decoder:
-    """Turns bytes into frames, however they were cut.
+    """Turns bytes into frames, however the stream is cut.
 
-    `feed` what was read, then call `next` until it returns None.
-    Memory follows what has arrived, never what a length claims. A fault is sticky:
-    `next` raises it again and again, because nothing behind it is a frame.
+    `feed` the bytes read, then call `next` until it returns None.
+    Memory grows with what has arrived, never with what a length claims. A fault is sticky:
+    every later call of `next` raises it again, because no frame can be found after it.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit  # bytes of body, the limit in force; it may change between frames
         self._buffer = bytearray()
         self._start = 0  # offset of the buffer's first byte in the stream
-        self._judged = 0  # offset behind the last byte that decided anything
+        self._checked = 0  # offset after the last byte that was checked
         self._fault: Optional[Fault] = None
 
     def feed(self, octets: bytes) -> None:
@@ -67,7 +67,7 @@ class Decoder:
         self._buffer += octets
 
     def header(self) -> Optional[Header]:
-        """The header of the frame that comes next, or None while it is not complete.
+        """The header of the next frame, or None while it is incomplete.
 
         Raises Fault: bad-start, unknown-encoding, too-long.
         """
@@ -76,61 +76,61 @@ class Decoder:
         buffer = self._buffer
         for at, wanted in enumerate(START):
             if len(buffer) > at and buffer[at] != wanted:
-                raise self._fail("bad-start", at, wrong_start(at, buffer[at]))
+                raise self._fail_at("bad-start", at, wrong_start(at, buffer[at]))
         if len(buffer) >= 4 and buffer[3] > max(Encoding):
-            raise self._fail("unknown-encoding", 3, f"found {buffer[3]:02x}")
+            raise self._fail_at("unknown-encoding", 3, f"found {buffer[3]:02x}")
         if len(buffer) < HEADER:
             return None
         length = int.from_bytes(buffer[4:HEADER], "big")
         if length > min(self.limit, MAX_LENGTH):
-            raise self._fail("too-long", 4, wrong_length(length, self.limit), width=4)
+            raise self._fail_at("too-long", 4, wrong_length(length, self.limit), width=4)
         return Header(buffer[2], Encoding(buffer[3]), length)
 
     def body(self, count: int) -> bytes:
-        """The first `count` bytes of body of the frame that comes next, as far as they have arrived.
+        """The first `count` bytes of the next frame's body, as far as they have arrived.
 
-        Not verified: END has not been seen. Only for faults that must be named early (R4.7).
+        Not verified: END has not been seen. Only for faults that must be reported early (R4.7).
         """
         header = self.header()
         end = 0 if header is None else HEADER + min(count, header.length)
         return bytes(self._buffer[HEADER:end])
 
     def next(self) -> Optional[Frame]:
-        """The next frame, or None while it is not complete.
+        """The next frame, or None while it is incomplete.
 
         Raises Fault: bad-start, unknown-encoding, too-long, bad-end.
         """
         header = self.header()
         if header is None:
             return None
-        buffer, behind = self._buffer, HEADER + header.length
-        for at, wanted in enumerate(END, behind):
+        buffer, end = self._buffer, HEADER + header.length
+        for at, wanted in enumerate(END, end):
             if len(buffer) > at and buffer[at] != wanted:
-                raise self._fail("bad-end", at, f"found {buffer[at]:02x} behind {header.length} bytes of body")
-        if len(buffer) < behind + len(END):
+                raise self._fail_at("bad-end", at, f"found {buffer[at]:02x} after {header.length} bytes of body")
+        if len(buffer) < end + len(END):
             return None
-        with memoryview(buffer) as whole, whole[HEADER:behind] as body:
+        with memoryview(buffer) as whole, whole[HEADER:end] as body:
             frame = Frame(header.kind, header.encoding, bytes(body))
-        del buffer[: behind + len(END)]
-        self._start += behind + len(END)
-        self._judged = self._start
+        del buffer[: end + len(END)]
+        self._start += end + len(END)
+        self._checked = self._start
         return frame
 
-    def abandon(self, fault: Fault, judged: int) -> Fault:
-        """Makes a fault sticky that the caller found in the first `judged` bytes of the next frame."""
-        self._judged = self._start + judged
+    def fail(self, fault: Fault, checked: int) -> Fault:
+        """Makes a fault sticky that the caller found in the first `checked` bytes of the next frame."""
+        self._checked = self._start + checked
         self._fault = fault
         return fault
 
     @property
     def pending(self) -> int:
-        """How many bytes of the next frame have arrived; 0 between frames."""
+        """Bytes of the next frame that have arrived; 0 between frames."""
         return len(self._buffer)
 
     @property
     def unused(self) -> int:
-        """How many bytes have arrived behind the last one that decided anything."""
-        return self._start + len(self._buffer) - self._judged
+        """Bytes that have arrived after the last one that was checked."""
+        return self._start + len(self._buffer) - self._checked
 
-    def _fail(self, name: str, at: int, detail: str, width: int = 1) -> Fault:
-        return self.abandon(Fault(name, detail, offset=self._start + at), at + width)
+    def _fail_at(self, name: str, at: int, detail: str, width: int = 1) -> Fault:
+        return self.fail(Fault(name, detail, offset=self._start + at), at + width)

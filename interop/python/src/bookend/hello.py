@@ -29,20 +29,20 @@ _NAME, _ROOM, _TOKEN, _RESUME, _SOFTWARE = 1, 2, 3, 4, 5
 
 @dataclass(frozen=True)
 class Hello:
-    """What a side accepts and who it is; a value that exists is legal.
+    """What one side accepts and who it is. A value that exists is legal.
 
     Raises Fault bad-hello.
     """
 
     accepted: int = ALL_ENCODINGS  # bit n set: encoding n is accepted
-    preferred: int = 0  # 1..4: text is wanted in this encoding; 0: as it was sent
+    preferred: int = 0  # 1..4: send text in this encoding; 0: as it was sent
     max_body: int = 1 << 20  # bytes, 1,024..2^31-1
-    keepalive: int = 30  # seconds between bytes promised; 0 = no promise
-    hub: bool = False  # I speak the hub profile
+    keepalive: int = 30  # promised longest silence in seconds; 0 = no promise
+    hub: bool = False  # this side speaks the hub profile
     name: Optional[str] = None
     room: Optional[str] = None
-    token: Optional[bytes] = field(default=None, repr=False)  # a password: not to be logged
-    resume: Optional[int] = None  # the last seq that was had
+    token: Optional[bytes] = field(default=None, repr=False)  # a password: never logged
+    resume: Optional[int] = None  # the last seq received
     software: Optional[str] = None
     major: int = MAJOR
     minor: int = 0
@@ -56,9 +56,9 @@ class Hello:
         _check(1024 <= self.max_body < 1 << 31, f"max body {self.max_body}")
         _check(0 <= self.keepalive <= 0xFFFF, f"keepalive {self.keepalive}")
         for option, line in (("name", self.name), ("room", self.room), ("software", self.software)):
-            _check(line is None or _is_short_line(line), f"{option} is no plain line of 1 to 64 bytes")
+            _check(line is None or _is_short_line(line), f"{option} is not a plain line of 1 to 64 bytes")
         _check(self.token is None or 1 <= len(self.token) <= 255, "token is not 1 to 255 bytes")
-        _check(self.resume is None or 0 <= self.resume < 1 << 64, "resume is no u64")
+        _check(self.resume is None or 0 <= self.resume < 1 << 64, "resume is not a u64")
 
     def accepts(self, encoding: int) -> bool:
         """Whether frames in this encoding may be sent to this side."""
@@ -66,7 +66,7 @@ class Hello:
 
     @property
     def text_encoding(self) -> Optional[Encoding]:
-        """The encoding that text is wanted in, or None: as it was sent."""
+        """The encoding in which this side wants text, or None: as it was sent."""
         return Encoding(self.preferred) if self.preferred else None
 
     def body(self) -> bytes:
@@ -87,17 +87,17 @@ class Hello:
 
     @classmethod
     def parse(cls, body: bytes) -> Hello:
-        """The HELLO in a body, judged in the order of R4.19.
+        """The HELLO in a body, checked in the order of R4.19.
 
         Raises Fault: bad-hello, bad-canary, version.
         """
-        wrong = judge_prefix(body)
+        wrong = check_prefix(body)
         if wrong is not None:
             raise wrong.fault
-        _check(len(body) >= _LENGTH, f"{len(body)} bytes, {_LENGTH} are the least")
+        _check(len(body) >= _LENGTH, f"{len(body)} bytes, the minimum is {_LENGTH}")
         major, minor, accepted, preferred, max_body, keepalive, features = _FIXED.unpack_from(body, len(PREFIX))
         if major != MAJOR:
-            raise Fault("version", f"found {major}, this is {MAJOR}")
+            raise Fault("version", f"found {major}, this side has {MAJOR}")
         options = _parse_options(body[_LENGTH:])
         resume = options.get(_RESUME)
         _check(resume is None or len(resume) == 8, "resume is not eight bytes")
@@ -123,7 +123,7 @@ class WrongPrefix(NamedTuple):
     fault: Fault
 
 
-def judge_prefix(body: bytes) -> Optional[WrongPrefix]:
+def check_prefix(body: bytes) -> Optional[WrongPrefix]:
     """Compares as much of magic and canary as has arrived (R4.7)."""
     for position, (found, wanted) in enumerate(zip(body, PREFIX)):
         if found != wanted:
@@ -138,13 +138,13 @@ def _parse_options(octets: bytes) -> Dict[int, bytes]:
     options: Dict[int, bytes] = {}
     at = 0
     while at < len(octets):
-        _check(at + 2 <= len(octets), "an option without length")
-        kind, behind = octets[at], at + 2 + octets[at + 1]
-        _check(behind <= len(octets), f"option {kind} runs past the end")
+        _check(at + 2 <= len(octets), "an option without a length")
+        kind, end = octets[at], at + 2 + octets[at + 1]
+        _check(end <= len(octets), f"option {kind} runs past the end")
         if _NAME <= kind <= _SOFTWARE:
-            _check(kind not in options, f"option {kind} comes twice")
-            options[kind] = octets[at + 2 : behind]
-        at = behind
+            _check(kind not in options, f"option {kind} occurs twice")
+            options[kind] = octets[at + 2 : end]
+        at = end
     return options
 
 

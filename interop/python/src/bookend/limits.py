@@ -9,13 +9,13 @@ from dataclasses import dataclass
 class Limits:
     """The defaults of the specification; times in milliseconds."""
 
-    hello: int = 5_000  # until the peer's HELLO is there (R7.10)
+    hello: int = 5_000  # until the peer's HELLO is complete (R7.10)
     header: int = 5_000  # from the first byte of a header to its last (R7.11)
     body: int = 5_000  # from a header to its END (R7.12)
-    body_per_kib: int = 1_000  # and so much more for each 1,024 bytes of length
-    drain: int = 2_000  # from the own CLOSE to the end of the stream (R7.6)
-    drain_bytes: int = 1 << 16
-    before_hello: int = 1 << 12  # bytes of body (R4.18)
+    body_per_kib: int = 1_000  # in addition, for each 1,024 bytes of length
+    drain: int = 2_000  # from this side's CLOSE to the end of the stream (R7.6)
+    drain_bytes: int = 1 << 16  # discarded after it
+    before_hello: int = 1 << 12  # bytes of body before the peer's HELLO (R4.18)
     requests: int = 64  # unanswered in one direction (R3.16)
     pings: int = 10  # in ping_period without another frame (R8.3)
     ping_period: int = 10_000

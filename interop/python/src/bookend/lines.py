@@ -1,4 +1,4 @@
-"""Lines of standard input, read by a thread: a console cannot be waited for like a socket."""
+"""Lines of standard input, read by a thread: a selector cannot wait for a console."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import threading
 from collections import deque
 from typing import Callable, Deque, Optional
 
-_MAX_WAITING = 64  # lines; more are left where they come from
+_MAX_WAITING = 64  # lines; further input is not read yet
 _READ_SIZE = 1 << 16  # bytes
 
 
 class Lines:
-    """Calls `read` in a thread, and `wake` from there when there is something to take.
+    """Calls `read` in a thread, and `wake` from that thread when `take` has something to return.
 
-    `read` is that of a raw stream: the lock of a buffered one would be held while Python shuts down.
+    `read` must belong to a raw stream: the lock of a buffered one would be held while Python shuts down.
     """
 
     def __init__(self, read: Callable[[int], Optional[bytes]], wake: Callable[[], None]) -> None:
@@ -22,20 +22,20 @@ class Lines:
         self._waiting: Deque[bytes] = deque()
         self._room = threading.Semaphore(_MAX_WAITING)
         self._has_ended = False
-        # A daemon, for nothing can end a read from a console.
+        # A daemon, because a read from a console cannot be interrupted.
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def start(self) -> None:
-        """Begins to read."""
+        """Starts reading."""
         self._thread.start()
 
     @property
     def is_over(self) -> bool:
-        """Whether the input has ended and all of it was taken."""
+        """Whether the input has ended and every line was taken."""
         return self._has_ended and not self._waiting
 
     def take(self) -> Optional[bytes]:
-        """The next line without its line break, or None if none waits."""
+        """The next line without its line break, or None if none is waiting."""
         if not self._waiting:
             return None
         self._room.release()

@@ -1,6 +1,6 @@
 """Messages: one typed value for each kind (SPEC sections 3 and 9).
 
-A value that exists is legal: constructing one that is not raises Fault malformed.
+A value that exists is legal: constructing an illegal one raises Fault malformed.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _MAX_NAME = 64  # bytes of UTF-8
 
 
 class Event(enum.IntEnum):
-    """What a PRESENCE says of a member."""
+    """The event that a PRESENCE announces."""
 
     HERE = 0
     JOINED = 1
     LEFT = 2
     CROWD = 3
-    """The room is too large to tell who comes and goes: `member` is how many are here, `name` the room's."""
+    """The room is too large to announce every member: `member` is the number of members, `name` the room's name."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """MESSAGE: a payload, nothing else."""
+    """MESSAGE: a payload and nothing else."""
 
     payload: Payload
     kind: ClassVar[int] = 0x02
@@ -40,7 +40,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Request:
-    """REQUEST: to be answered once, by a REPLY or an ERROR with the same id."""
+    """REQUEST: must be answered once, by a REPLY or an ERROR with the same id."""
 
     id: int
     payload: Payload
@@ -64,7 +64,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Error:
-    """ERROR: a frame could not be acted on; the connection lives."""
+    """ERROR: a frame could not be acted on; the connection stays open."""
 
     id: int  # of the REQUEST that it is about, or 0
     frame: int  # the number of the receiver's frame that it is about
@@ -80,7 +80,7 @@ class Error:
 
 @dataclass(frozen=True)
 class Ping:
-    """PING: to be answered by a PONG with the same bytes."""
+    """PING: must be answered by a PONG with the same bytes."""
 
     payload: bytes = b""
     kind: ClassVar[int] = 0x06
@@ -91,7 +91,7 @@ class Ping:
 
 @dataclass(frozen=True)
 class Pong:
-    """PONG: everything that came before its PING has been acted on."""
+    """PONG: everything received before its PING has been acted on."""
 
     payload: bytes = b""
     kind: ClassVar[int] = 0x07
@@ -114,7 +114,7 @@ class Close:
 
 @dataclass(frozen=True)
 class Welcome:
-    """WELCOME: which member the client is, and the seq of the room's next message."""
+    """WELCOME: the client's member number, and the seq of the room's next message."""
 
     member: int
     next_seq: int
@@ -128,7 +128,7 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Presence:
-    """PRESENCE: a member is here, has joined or has left; or the room is a crowd of about so many."""
+    """PRESENCE: a member is here, has joined or has left; or the room is a crowd."""
 
     member: int
     event: Event
@@ -137,7 +137,7 @@ class Presence:
 
     def __post_init__(self) -> None:
         _check(0 <= self.member < _U32, f"member {self.member}")
-        _check(self.name.value != "" and _is_name(self.name.value), "the name is no plain line of 1 to 64 bytes")
+        _check(self.name.value != "" and _is_name(self.name.value), "the name is not a plain line of 1 to 64 bytes")
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Delivery:
-    """DELIVERY: a member's message, passed on by the hub."""
+    """DELIVERY: a member's message, delivered by the hub."""
 
     sender: int  # `from` on the wire; 0 = the hub
     to: int  # member, 0 = everyone
@@ -169,7 +169,7 @@ class Delivery:
         _check(0 <= self.to < _U32, f"to {self.to}")
         _check(0 <= self.seq < _U64, f"seq {self.seq}")
         _check(0 <= self.time < _U64, f"time {self.time}")
-        _check(_is_name(self.name), "the name is no plain line of at most 64 bytes")
+        _check(_is_name(self.name), "the name is not a plain line of at most 64 bytes")
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ _IGNORED_FROM = 0x80
 
 
 def parse(frame: Frame, agreed: Collection[int] = ()) -> Optional[AnyMessage]:
-    """The message in a frame, the hub profile being in force; None if its kind is to be ignored (R3.6).
+    """The message in a frame, with the hub profile in force; None if its kind must be ignored (R3.6).
 
     `agreed` are the private kinds that are not ignored.
     Raises Fault: unknown-kind, malformed, bad-text.
@@ -315,7 +315,7 @@ def _parse_delivery(frame: Frame, sender: int, to: int, seq: int, time: int, len
         name = octets.decode("utf-8")
     except UnicodeDecodeError:
         raise Fault("malformed", "the name is not UTF-8") from None
-    _check(_is_name(name), "the name is no plain line")
+    _check(_is_name(name), "the name is not a plain line")
     return Delivery(sender, to, seq, time, name, _payload(frame, start + length))
 
 
@@ -330,7 +330,7 @@ def _payload(frame: Frame, start: int) -> Payload:
 
 def _text(frame: Frame, start: int) -> Text:
     text = _payload(frame, start)
-    assert isinstance(text, Text), "the rule of its kind demands a text encoding"
+    assert isinstance(text, Text), "the rule of its kind requires a text encoding"
     return text
 
 
@@ -354,7 +354,7 @@ def _check(holds: bool, detail: str) -> None:
 
 
 class _Rule(NamedTuple):
-    """A row of the table of section 3."""
+    """A row of the table in section 3."""
 
     fixed: struct.Struct
     encodings: FrozenSet[Encoding]

@@ -1,6 +1,6 @@
-"""The session: what one side of a connection does, without a socket and without a clock (SPEC section 7).
+"""The session: the protocol rules of one side, without a socket and without a clock (SPEC section 7).
 
-Time is an argument, in milliseconds from any origin. What is to be done comes back as a list of actions, in order.
+Time is an argument, in milliseconds from any origin. Every call returns a list of actions, to be done in order.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ class _State(enum.Enum):
 
 
 class Session:
-    """One side of a connection. Call `start` first, and `tick` when `deadline` has come."""
+    """One side of a connection.
+
+    Call `start` first, then `receive` with the bytes read, `tick` at each `deadline`, and `end_of_stream` last.
+    """
 
     def __init__(
         self, role: Role, hello: Hello, limits: Limits = Limits(), agreed: Collection[int] = ()
@@ -59,13 +62,13 @@ class Session:
         self._flood = Flood(limits)
         self._decoder = Decoder(limits.before_hello)
         self._line: Optional[bytearray] = bytearray() if role is Role.CLIENT else None  # skipped so far
-        self._number = 0  # of the frame that comes next
-        self._asked: Set[int] = set()  # ids of own requests without answer
-        self._owed: Set[int] = set()  # ids of the peer's requests without answer
-        self._pings: Set[bytes] = set()  # payloads of the application's PINGs without PONG
-        self._discarded = 0  # bytes that came behind the own CLOSE
-        self._end: Optional[End] = None  # why it ends, from the moment that is known
-        self._end_is_told = False
+        self._number = 0  # of the next frame
+        self._asked: Set[int] = set()  # ids of this side's unanswered requests
+        self._owed: Set[int] = set()  # ids of the peer's unanswered requests
+        self._pings: Set[bytes] = set()  # payloads of the application's PINGs that have no PONG yet
+        self._discarded = 0  # bytes received after this side's CLOSE
+        self._end: Optional[End] = None  # why the session ends, once known
+        self._end_is_reported = False
 
     @property
     def is_open(self) -> bool:
@@ -74,7 +77,7 @@ class Session:
 
     @property
     def is_done(self) -> bool:
-        """Whether there is nothing left to read: the driver closes the stream."""
+        """Whether the session is over: the driver closes the stream."""
         return self._state is _State.CLOSED
 
     @property
@@ -82,18 +85,18 @@ class Session:
         """Whether the hub profile is in force (R9.1)."""
         return self.peer is not None and self.peer.hub and self.hello.hub
 
-    # What the driver says
+    # For the driver
 
     def start(self, now: int) -> Actions:
-        """The connection stands."""
+        """The stream is connected."""
         self._clock.start(now)
         return [self._send_hello(now)] if self.role is Role.CLIENT else []
 
     def receive(self, octets: bytes, now: int) -> Actions:
-        """Bytes have come. None at all are no sign of life."""
+        """Bytes have arrived. An empty `octets` is not a sign of life."""
         actions: Actions = []
         if octets:
-            self._clock.hear(now)
+            self._clock.received(now)
         if self._state is _State.CLOSING:
             self._discard(len(octets), actions)
         if self._state in (_State.CLOSING, _State.CLOSED):
@@ -111,18 +114,18 @@ class Session:
         return actions
 
     def end_of_stream(self, now: int, detail: str = "") -> Actions:
-        """No more bytes will come; `detail` says what the transport says of it."""
+        """No more bytes will arrive; `detail` is the transport's reason."""
         actions: Actions = []
         if self._state in (_State.GREETING, _State.OPEN):
             if self._decoder.pending:
                 self._fail(Fault("truncated", detail or f"{self._decoder.pending} bytes of a frame"), now, actions)
             else:
-                self._end = End(NO_CLOSE, Fault(NO_CLOSE, detail or self._said()))
+                self._end = End(NO_CLOSE, Fault(NO_CLOSE, detail or self._received_line()))
         self._finish(actions)
         return actions
 
     def abort(self, fault: Fault) -> Actions:
-        """The driver cannot go on, and closes the stream: a half-written frame leaves no place for a CLOSE (R7.14)."""
+        """The driver cannot continue and closes the stream: no CLOSE can follow a half-written frame (R7.14)."""
         actions: Actions = []
         if self._end is None:
             self._end = End(fault.name, fault)
@@ -141,24 +144,24 @@ class Session:
             elif due.what == PING:
                 actions.append(self._write(Ping(), now))
             else:
-                self._fail(Fault(due.what, self._said()), now, actions)
+                self._fail(Fault(due.what, self._received_line()), now, actions)
         return actions
 
     def deadline(self) -> Optional[int]:
-        """When to call `tick`, or None: nothing is due."""
+        """When to call `tick`, or None if nothing is due."""
         due = None if self._state is _State.CLOSED else self._clock.next_due()
         return None if due is None else due.time
 
     def wrote(self, now: int) -> None:
-        """Bytes have left: a long frame in transit keeps the promise (R7.2)."""
-        self._clock.write(now)
+        """Bytes have been written: those of a long frame count for the keepalive too (R7.2)."""
+        self._clock.sent(now)
 
     def excuse(self, duration: int) -> None:
-        """The driver did not read for so many milliseconds: the peer is not to blame for them."""
+        """The driver did not read for `duration` milliseconds: they do not count against the peer."""
         self._clock.excuse(duration)
         self._flood.excuse(duration)
 
-    # What the application says
+    # For the application
 
     def send(self, message: AnyMessage, now: int) -> Actions:
         """Sends a message, or raises Refused and sends nothing."""
@@ -169,11 +172,11 @@ class Session:
             self._owed.discard(message.id)
         elif isinstance(message, Ping):
             self._pings.add(message.payload)
-        self._clock.write(now)
+        self._clock.sent(now)
         return [Write(encode(frame))]
 
     def close(self, code: int, words: Optional[str], now: int) -> Actions:
-        """Sends CLOSE, unless one was sent already; the reason is the code's first name if none is given."""
+        """Sends CLOSE, unless it was sent already; the default reason is the code's first name."""
         actions: Actions = []
         if self._state in (_State.GREETING, _State.OPEN):
             name = first_name(code) or ""
@@ -192,7 +195,7 @@ class Session:
     # Receiving
 
     def _skip_line(self, octets: bytes) -> bytes:
-        """Drops what a server says before its first frame (R4.21)."""
+        """Drops the line that a server may send before its first frame (R4.21)."""
         if self._line is None:
             return octets
         end = octets.find(START[:1])
@@ -201,7 +204,7 @@ class Session:
         self._line += skipped[:allowed]
         if len(skipped) > allowed:
             self._decoder.feed(octets[allowed:])
-            raise self._decoder.abandon(Fault("bad-start", self._said()), 1)
+            raise self._decoder.fail(Fault("bad-start", self._received_line()), 1)
         if end < 0:
             return b""
         self._line = None
@@ -210,7 +213,7 @@ class Session:
     def _next_frame(self, now: int) -> Optional[Frame]:
         header = self._decoder.header()
         if header is not None and self._state is _State.GREETING:
-            self._judge_first(header.kind)
+            self._check_first(header.kind)
         frame = self._decoder.next()
         if frame is not None:
             self._clock.frame_ends()
@@ -220,23 +223,23 @@ class Session:
                 self._clock.header_ends(header.length, now)
         return frame
 
-    def _judge_first(self, kind: int) -> None:
-        """Names early what is no HELLO (R4.3, R4.7, R4.19)."""
+    def _check_first(self, kind: int) -> None:
+        """Fails early if the first frame cannot be a HELLO (R4.3, R4.7, R4.19)."""
         if kind == Close.kind:
             return
         if kind != hello_frame.KIND:
-            raise self._decoder.abandon(Fault("hello-expected", f"found kind {kind:02x}"), HEADER)
-        wrong = hello_frame.judge_prefix(self._decoder.body(len(hello_frame.PREFIX)))
+            raise self._decoder.fail(Fault("hello-expected", f"found kind {kind:02x}"), HEADER)
+        wrong = hello_frame.check_prefix(self._decoder.body(len(hello_frame.PREFIX)))
         if wrong is not None:
-            raise self._decoder.abandon(wrong.fault, HEADER + wrong.position + 1)
+            raise self._decoder.fail(wrong.fault, HEADER + wrong.position + 1)
 
     def _take(self, frame: Frame, now: int, actions: Actions) -> None:
         number, self._number = self._number, (self._number + 1) % FRAME_NUMBERS
         if self._state is _State.GREETING and frame.kind == hello_frame.KIND:
             self._open(frame, now, actions)
             return
-        self._flood.judge(frame, now)
-        self._judge_kind(frame.kind)
+        self._flood.check(frame, now)
+        self._check_kind(frame.kind)
         try:
             message = parse(frame, self._agreed)
         except Fault as fault:
@@ -258,7 +261,7 @@ class Session:
             actions.append(self._send_hello(now))
         actions.append(Opened(self.peer))
 
-    def _judge_kind(self, kind: int) -> None:
+    def _check_kind(self, kind: int) -> None:
         if kind == hello_frame.KIND:
             raise Fault("second-hello")
         if kind in HUB_KINDS:
@@ -288,39 +291,39 @@ class Session:
                 return  # R3.14
             self._asked.remove(message.id)
         elif isinstance(message, Request):
-            self._judge_id(message.id)
+            self._check_id(message.id)
             if len(self._owed) >= self._limits.requests:
-                full = Fault("try-later", f"{len(self._owed)} requests wait for an answer")
+                full = Fault("try-later", f"{len(self._owed)} requests are unanswered")
                 actions.append(self._send_error(message.id, number, full, now))
                 return
             self._owed.add(message.id)
         actions.append(Deliver(message, number, frame))
 
     def _answer_bad_text(self, frame: Frame, number: int, fault: Fault, now: int, actions: Actions) -> None:
-        """The frame was whole, so the connection lives (R5.8, R5.11)."""
+        """Answers a frame whose text is illegal or refused; the connection stays open (R5.8, R5.11)."""
         if not self.hello.accepts(frame.encoding):
             fault = Fault("encoding-refused", f"encoding {int(frame.encoding)}")
         id = int.from_bytes(frame.body[:4], "big") if frame.kind in (Request.kind, Reply.kind) else 0
         if frame.kind != Reply.kind:
-            self._judge_id(id)
+            self._check_id(id)
             actions.append(self._send_error(id, number, fault, now))
         elif id in self._asked:
-            # A reply never provokes a reply (R3.20): who waits for it is told on this side.
+            # A reply never provokes a reply (R3.20): the fault goes to the local caller that waits for it.
             self._asked.remove(id)
             actions.append(Unreadable(id, fault))
 
-    def _judge_id(self, id: int) -> None:
+    def _check_id(self, id: int) -> None:
         if id in self._owed:
             raise Fault("duplicate-request", f"id {id}")
 
     # Sending
 
     def _permit(self, message: AnyMessage) -> Frame:
-        """The frame of a message that may be sent now; raises Refused if the rules forbid it."""
+        """The frame of a message that may be sent now. Raises Refused if the rules forbid it."""
         if self.peer is None or not self.is_open:
-            raise Refused("not-open", "the session is not open")
+            raise Refused("not-open", "messages can be sent only between the peer's HELLO and CLOSE")
         if isinstance(message, (Close, Pong)):
-            raise Refused("protocol-error", "the session sends CLOSE and PONG itself")
+            raise Refused("protocol-error", "only the session itself sends CLOSE and PONG")
         if message.kind in HUB_KINDS:
             if not self.has_hub:
                 raise Refused("unknown-kind", f"{message.kind:02x} without the hub profile")
@@ -335,18 +338,18 @@ class Session:
             if message.id in self._asked:
                 raise Refused("duplicate-request", f"id {message.id}")
             if len(self._asked) >= self._limits.requests:
-                raise Refused("try-later", f"{len(self._asked)} requests wait for an answer")
+                raise Refused("try-later", f"{len(self._asked)} requests are unanswered")
         if isinstance(message, Reply) or (isinstance(message, Error) and message.id):
             if message.id not in self._owed:
-                raise Refused("no-such-request", f"REQUEST {message.id} waits for no answer")
+                raise Refused("no-such-request", f"no REQUEST {message.id} is unanswered")
         return frame
 
     def _write(self, message: AnyMessage, now: int) -> Write:
-        self._clock.write(now)
+        self._clock.sent(now)
         return Write(encode(to_frame(message)))
 
     def _send_hello(self, now: int) -> Write:
-        self._clock.write(now)
+        self._clock.sent(now)
         return Write(encode(Frame(hello_frame.KIND, Encoding.BINARY, self.hello.body())))
 
     def _send_error(self, id: int, number: int, fault: Fault, now: int) -> Write:
@@ -368,7 +371,7 @@ class Session:
     def _closed_by_peer(self, close: Close, now: int, actions: Actions) -> None:
         self._end = End(f"peer-{close.code}", PeerClosed(close.code, close.reason.value))
         self._send_close(close.code, "", now, actions)
-        self._tell_end(actions)
+        self._report_end(actions)
 
     def _discard(self, count: int, actions: Actions) -> None:
         self._discarded += count
@@ -377,18 +380,18 @@ class Session:
 
     def _finish(self, actions: Actions) -> None:
         self._state = _State.CLOSED
-        self._tell_end(actions)
+        self._report_end(actions)
 
-    def _tell_end(self, actions: Actions) -> None:
-        if self._end is not None and not self._end_is_told:
-            self._end_is_told = True
+    def _report_end(self, actions: Actions) -> None:
+        if self._end is not None and not self._end_is_reported:
+            self._end_is_reported = True
             actions.append(self._end)
 
-    def _said(self) -> str:
-        return f"it said {quoted(bytes(self._line))}" if self._line else ""
+    def _received_line(self) -> str:
+        return f"it sent {quoted(bytes(self._line))}" if self._line else ""
 
 
 def _code(fault: Fault) -> int:
     code = code_of(fault.name)
-    assert code is not None, "a fault that is sent has a code"
+    assert code is not None, "every fault that is sent has a code"
     return code

@@ -1,4 +1,4 @@
-"""Messages as lines: for people, or as JSON."""
+"""Messages as lines of output: for people, or as JSON."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Dict, Optional, Union
 from .message import AnyMessage, Delivery, Error, Event, Gap, Message, Presence, Welcome
 from .text import Payload, Text, printable
 
-_QUOTED_BYTES = 32  # of a binary payload, on a line for people
+_QUOTED_BYTES = 32  # of a binary payload, in a line for people
 
-# What JSON allows in a string and a terminal should not see.
+# Characters that JSON allows in a string, but that must not reach a terminal.
 _JSON_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def plain(message: AnyMessage, member: int) -> Optional[str]:
-    """A line for people, or None if there is nothing to tell; `member` is who reads it."""
+    """A line for people, or None if the message is not shown; `member` is the reader's number."""
     if isinstance(message, Delivery):
         receiver = "" if message.to == 0 else " (to you)" if message.to == member else f" (to {message.to})"
         return f"{message.name}{receiver}: {_shown(message.payload)}"
@@ -32,7 +32,7 @@ def plain(message: AnyMessage, member: int) -> Optional[str]:
 
 
 def as_json(message: AnyMessage) -> Optional[str]:
-    """A JSON object, or None if there is nothing to tell."""
+    """A JSON object, or None if the message is not shown."""
     fields = _fields(message)
     if fields is None:
         return None

@@ -19,7 +19,7 @@ _CODECS: Dict[Encoding, str] = {
 }
 _OTHER_ORDER: Dict[Encoding, bytes] = {Encoding.UTF_16BE: b"\xff\xfe", Encoding.UTF_16LE: b"\xfe\xff"}
 
-_NOT_FIRST = "\ufffe"  # in UTF-16 it would be a byte order mark of the other order (R5.7)
+_NOT_FIRST = "\ufffe"  # in UTF-16 it would be the byte order mark of the other order (R5.7)
 
 # Controls, line and paragraph separators, bidirectional controls (R4.11).
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -27,7 +27,7 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u20
 
 @dataclass(frozen=True)
 class Text:
-    """Text and the encoding that it travels in; a value that exists can be sent.
+    """Text and its encoding on the wire. A value that exists can be sent.
 
     Raises Fault unmappable-text if the encoding cannot carry the value.
     """
@@ -35,14 +35,14 @@ class Text:
     value: str
     encoding: Encoding = Encoding.UTF_8
     octets: bytes = field(init=False, repr=False, compare=False)
-    had_bom: bool = field(init=False, repr=False, compare=False)  # removed; its sender deserves a warning
+    had_bom: bool = field(init=False, repr=False, compare=False)  # it was removed; the driver logs a warning
 
     def __post_init__(self) -> None:
         self._keep(encode(self.value, self.encoding), False)
 
     @classmethod
     def received(cls, value: str, encoding: Encoding, octets: bytes, had_bom: bool) -> Text:
-        """What `decode` found: it need not be encoded to be known."""
+        """The result of `decode`: its bytes are known and need not be encoded."""
         text = cls.__new__(cls)
         object.__setattr__(text, "value", value)
         object.__setattr__(text, "encoding", encoding)
@@ -50,9 +50,9 @@ class Text:
         return text
 
     def sendable(self) -> bytes:
-        """The bytes in which it may be sent: what came with one more mark in front is written anew (R5.5).
+        """The bytes that may be sent: a text that still begins with a mark is encoded again, without it (R5.5).
 
-        Raises Fault unmappable-text where it cannot be (R5.15).
+        Raises Fault unmappable-text if it cannot be sent (R5.15).
         """
         return encode(self.value, self.encoding) if self.value[:1] in (BOM, _NOT_FIRST) else self.octets
 
@@ -67,7 +67,7 @@ Payload = Union[Text, bytes]  # text, or binary
 def decode(octets: bytes, encoding: Encoding) -> Text:
     """The text of a payload, without its byte order mark.
 
-    Raises Fault bad-text with the offset of the first byte that is not legal.
+    Raises Fault bad-text with the offset of the first illegal byte.
     """
     if octets[:2] == _OTHER_ORDER.get(encoding):
         raise Fault("bad-text", "byte 0, a byte order mark of the other order", offset=0)
@@ -81,14 +81,14 @@ def decode(octets: bytes, encoding: Encoding) -> Text:
 
 
 def encode(value: str, encoding: Encoding) -> bytes:
-    """The bytes of a text, without the marks in front of it (R5.5).
+    """The bytes of a text, without leading byte order marks (R5.5).
 
-    Raises Fault unmappable-text, with the offset of the character in the text's UTF-8.
+    Raises Fault unmappable-text with the offset of the character in the text's UTF-8.
     """
     text = value if encoding is Encoding.ASCII else value.lstrip(BOM)
     if encoding in _OTHER_ORDER and text.startswith(_NOT_FIRST):
         offset = len(value[: len(value) - len(text)].encode("utf-8"))
-        raise Fault("unmappable-text", f"U+FFFE in front of {encoding.name}", offset=offset)
+        raise Fault("unmappable-text", f"U+FFFE at the start of {encoding.name}", offset=offset)
     try:
         return text.encode(_CODECS[encoding])
     except UnicodeEncodeError as error:
@@ -98,15 +98,15 @@ def encode(value: str, encoding: Encoding) -> bytes:
 
 
 def payload(octets: bytes, encoding: Encoding) -> Payload:
-    """A payload as it came: text if its encoding says so. Raises Fault bad-text."""
+    """A payload as received: text, unless its encoding is binary. Raises Fault bad-text."""
     return octets if encoding is Encoding.BINARY else decode(octets, encoding)
 
 
 def is_plain_line(value: str) -> bool:
-    """Whether a name is fit to be shown: no controls, no line breaks, no bidirectional controls (R4.11)."""
+    """Whether a name can be shown: no controls, line breaks or bidirectional controls (R4.11)."""
     return _UNPRINTABLE.search(value) is None
 
 
 def printable(value: str) -> str:
-    """Text for a terminal: what is not fit to be shown becomes `\\u{hex}`."""
+    """Text for a terminal: unprintable characters become `\\u{hex}`."""
     return _UNPRINTABLE.sub(lambda found: f"\\u{{{ord(found.group()):x}}}", value)
