@@ -4,14 +4,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bookend::{Content, Reply};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::client::{self, Options};
-use crate::error::ConnectError;
+use crate::client;
+use crate::error::{ConnectError, SendError};
 use crate::event::{End, Event, Events};
-use crate::sender::{self, SendError};
-use crate::{Content, Reply, State};
+use crate::options::Options;
+use crate::sender;
+use crate::state::State;
 
 /// A session with a hub that is opened again whenever it ends by a fault that may pass; see [`crate::Client`].
 ///

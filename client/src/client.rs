@@ -1,20 +1,20 @@
 //! A client that stays connected.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use bookend::{Content, Hello, Reply};
+use bookend::{Content, Reply};
 use tokio::sync::{mpsc, watch};
 
-use crate::dial::Dial;
+use crate::command::COMMANDS;
 use crate::driver::Driver;
-use crate::error::ConnectError;
+use crate::error::{ConnectError, SendError};
 use crate::event::{End, Event, Events, events};
-use crate::retry::Backoff;
-use crate::sender::{COMMANDS, Receipt, SendError, Sender};
+use crate::options::Options;
+use crate::sender::{Receipt, Sender};
+use crate::state::{Shared, State, Status};
 
 /// A session with a hub that is opened again whenever it ends by a fault that may pass.
 ///
@@ -48,91 +48,6 @@ use crate::sender::{COMMANDS, Receipt, SendError, Sender};
 pub struct Client {
     sender: Sender,
     events: Events,
-}
-
-/// What a client is to do.
-pub struct Options {
-    pub(crate) dialler: Box<dyn Dial>,
-    pub(crate) hello: Hello,
-    pub(crate) backoff: Option<Backoff>,
-    pub(crate) patience: Option<Duration>,
-    pub(crate) is_patient: bool,
-    pub(crate) resends: bool,
-}
-
-/// How a client is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// There is no session; one is on its way, or a pause comes first.
-    Connecting,
-    /// A session is open.
-    Up,
-    /// A session is open, and the other side has been silent for longer than it promised.
-    Suspect,
-    /// It is over.
-    Closed,
-}
-
-/// What both halves hold of the task.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) wish: watch::Sender<bool>,
-    pub(crate) status: watch::Receiver<Status>,
-    /// The session of the [`Event::Up`] that was taken last; `NOBODY_LISTENS` once nobody takes any.
-    pub(crate) known: AtomicU64,
-}
-
-pub(crate) const NOBODY_LISTENS: u64 = u64::MAX;
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Status {
-    pub(crate) state: State,
-    /// How many sessions there have been.
-    pub(crate) session: u64,
-    pub(crate) local: Option<SocketAddr>,
-    pub(crate) remote: Option<SocketAddr>,
-}
-
-impl Options {
-    /// Reaches the hub by `dialler`, says `hello`, and connects again by the default [`Backoff`]. From the second
-    /// session on the HELLO asks to resume behind the last message that came. A member of a room wants
-    /// [`Hello::with_hub`]: without it there are no names, numbers and gaps.
-    #[must_use]
-    pub fn new(dialler: impl Dial, hello: Hello) -> Options {
-        let backoff = Some(Backoff::default());
-        Options { dialler: Box::new(dialler), hello, backoff, patience: None, is_patient: false, resends: false }
-    }
-
-    /// When to connect again; `None` for never.
-    #[must_use]
-    pub fn with_backoff(mut self, backoff: Option<Backoff>) -> Options {
-        self.backoff = backoff;
-        self
-    }
-
-    /// How long an attempt may take in all, from the name to the WELCOME; by default the [`Dialler`](crate::Dialler)'s
-    /// patience with each step, and the protocol's.
-    #[must_use]
-    pub fn with_timeout(mut self, patience: Option<Duration>) -> Options {
-        self.patience = patience;
-        self
-    }
-
-    /// Connect again even if there has been no session yet? By default a first attempt that fails is the end: most
-    /// often the address is wrong.
-    #[must_use]
-    pub fn with_patience_at_first(mut self, is_patient: bool) -> Options {
-        self.is_patient = is_patient;
-        self
-    }
-
-    /// Send again, in the next session, what was written and not confirmed when a session ended? It arrives at least
-    /// once then, and may arrive twice; by default it arrives at most once, and [`SendError::Unconfirmed`] tells of it.
-    #[must_use]
-    pub fn with_resend(mut self, resends: bool) -> Options {
-        self.resends = resends;
-        self
-    }
 }
 
 impl Client {
@@ -217,18 +132,5 @@ impl Client {
             }
         }
         End::Here // it was told of the end before
-    }
-}
-
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Options { dialler, backoff, patience, is_patient, resends, .. } = self;
-        f.debug_struct("Options")
-            .field("place", dialler.place())
-            .field("backoff", backoff)
-            .field("patience", patience)
-            .field("is_patient", is_patient)
-            .field("resends", resends)
-            .finish_non_exhaustive()
     }
 }

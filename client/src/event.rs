@@ -11,11 +11,10 @@ use std::time::Duration;
 use bookend::Hello;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::client::{NOBODY_LISTENS, Shared};
-use crate::dial::Step;
-use crate::error::ConnectError;
+use crate::error::{ConnectError, SendError};
 use crate::joined::Welcome;
-use crate::sender::SendError;
+use crate::state::{NOBODY_LISTENS, Shared};
+use crate::step::Step;
 pub use incoming::Incoming;
 
 /// Bytes of events that wait to be taken before the client reads no more.

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use crate::address::{Address, AddressError};
+use crate::cause::{self, io_name};
 pub(crate) use handshake::tunnel;
 
 /// `socks5://[USER:PASSWORD@]HOST[:PORT]` or `http://[USER:PASSWORD@]HOST[:PORT]`.
@@ -144,8 +145,8 @@ impl ProxyError {
     pub fn name(&self) -> &'static str {
         match self {
             ProxyError::Resolve(_) => "unknown-host",
-            ProxyError::Tcp(tried) => tried.last().map_or("io", |(_, error)| crate::error::io_name(error)),
-            ProxyError::Io(error) => crate::error::io_name(error),
+            ProxyError::Tcp(tried) => tried.last().map_or("io", |(_, error)| io_name(error)),
+            ProxyError::Io(error) => io_name(error),
             ProxyError::NotAProxy(_) => "not-a-proxy",
             ProxyError::Credentials(_) => "proxy-credentials",
             ProxyError::Refused(_) => "proxy-refused",
@@ -157,7 +158,7 @@ impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ProxyError::Resolve(error) | ProxyError::Io(error) => write!(f, "{error}"),
-            ProxyError::Tcp(tried) => crate::error::tried(f, tried, None),
+            ProxyError::Tcp(tried) => cause::tried(f, tried, None),
             ProxyError::NotAProxy(said) | ProxyError::Credentials(said) | ProxyError::Refused(said) => {
                 write!(f, "{}", bookend::escaped(said))
             }

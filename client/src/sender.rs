@@ -1,6 +1,5 @@
 //! The sending half of a client.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,11 +7,13 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bookend::{Code, Content, Encoding, Error, Payload, Reply};
+use bookend::{Content, Reply};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::client::{NOBODY_LISTENS, Shared, State};
+use crate::command::{Command, Outgoing, Owned};
+use crate::error::SendError;
+use crate::state::{NOBODY_LISTENS, Shared, State};
 
 /// Sends through a client. Cheap to clone; the client closes once all of these and its [`Events`](crate::Events) are
 /// gone.
@@ -29,54 +30,6 @@ pub struct Sender {
 /// [`Event::Failed`](crate::Event::Failed). Cancel-safe.
 #[derive(Debug)]
 pub struct Receipt(oneshot::Receiver<Result<(), SendError>>);
-
-/// What became of a message or a request that was not confirmed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The other side has refused it, and done nothing with it.
-    Refused {
-        /// Why, as a number.
-        code: Code,
-        /// Why, in words.
-        reason: String,
-    },
-    /// It cannot be sent: too long, not to be had in that encoding. Nothing was sent.
-    Invalid(Error),
-    /// Nothing was sent: the client has closed; or it was for one member, and the session that knew the member ended.
-    NotSent,
-    /// The session ended before the confirmation came: it may have arrived or not.
-    Unconfirmed,
-    /// No answer came in time. Only for requests, which may have arrived or not.
-    TimedOut,
-}
-
-#[derive(Debug)]
-pub(crate) enum Command {
-    Send(Outgoing),
-    Request { content: Owned, patience: Duration, done: oneshot::Sender<Result<Reply, SendError>> },
-    Ping { done: oneshot::Sender<Result<Duration, SendError>> },
-}
-
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    /// A member, and the number of the session in which that is its number; everyone if there is none.
-    pub(crate) to: Option<(u32, u64)>,
-    pub(crate) content: Owned,
-    pub(crate) done: oneshot::Sender<Result<(), SendError>>,
-    /// It was written in a session that has ended.
-    pub(crate) is_written: bool,
-}
-
-/// [`Content`] that outlives its maker.
-#[derive(Clone, Debug)]
-pub(crate) enum Owned {
-    Binary(Vec<u8>),
-    Text(Option<Encoding>, String),
-}
-
-/// Commands that wait at most.
-pub(crate) const COMMANDS: usize = 256;
 
 impl Sender {
     pub(crate) fn new(commands: mpsc::Sender<Command>, shared: Arc<Shared>) -> Sender {
@@ -168,13 +121,6 @@ impl Sender {
     }
 }
 
-impl Outgoing {
-    /// What has become of it if it is not to be sent any more.
-    pub(crate) fn given_up(&self) -> SendError {
-        if self.is_written { SendError::Unconfirmed } else { SendError::NotSent }
-    }
-}
-
 impl Future for Receipt {
     /// `Ok` once the other side has acted on the message, and not refused it.
     type Output = Result<(), SendError>;
@@ -183,57 +129,3 @@ impl Future for Receipt {
         Pin::new(&mut self.0).poll(cx).map(|settled| settled.unwrap_or(Err(SendError::Unconfirmed)))
     }
 }
-
-impl From<Content<'_>> for Owned {
-    fn from(content: Content<'_>) -> Owned {
-        match content {
-            Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)) => Owned::Binary(bytes.to_vec()),
-            Content::Text(text) => Owned::Text(None, text.into()),
-            Content::TextIn(encoding, text) => Owned::Text(Some(encoding), text.into()),
-            Content::Payload(Payload::Text(text)) => Owned::Text(Some(text.encoding()), text.to_str().into_owned()),
-        }
-    }
-}
-
-impl Owned {
-    pub(crate) fn content(&self) -> Content<'_> {
-        match self {
-            Owned::Binary(bytes) => Content::Binary(bytes),
-            Owned::Text(None, text) => Content::Text(text),
-            Owned::Text(Some(encoding), text) => Content::TextIn(*encoding, text),
-        }
-    }
-}
-
-impl SendError {
-    /// The fault's name: SPEC 6's where it has one.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            SendError::Refused { code, .. } => code.name().unwrap_or("refused"),
-            SendError::Invalid(error) => error.name(),
-            SendError::NotSent => "not-sent",
-            SendError::Unconfirmed => "unconfirmed",
-            SendError::TimedOut => "timed-out",
-        }
-    }
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SendError::Refused { code, reason } => {
-                let (code, reason) = (*code, reason.clone());
-                bookend::ConnectionError::Refused { code, reason }.fmt(f)
-            }
-            SendError::Invalid(error) => error.fmt(f),
-            SendError::NotSent => f.write_str("not-sent: the session ended before it was sent"),
-            SendError::Unconfirmed => {
-                f.write_str("unconfirmed: the session ended before the confirmation came; it may have arrived or not")
-            }
-            SendError::TimedOut => f.write_str("timed-out: no answer came in time"),
-        }
-    }
-}
-
-impl std::error::Error for SendError {}

@@ -13,6 +13,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 
 use crate::address::Address;
+use crate::cause::io_name;
 
 /// The name of Bookend in ALPN.
 const ALPN: &[u8] = b"bookend";
@@ -172,7 +173,7 @@ impl TlsError {
         let Some(known) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
             let name = match error.kind() {
                 io::ErrorKind::UnexpectedEof => "connection-reset",
-                _ => crate::error::io_name(error),
+                _ => io_name(error),
             };
             return TlsError { name, what: error.to_string() };
         };

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use bookend::Refusal;
 
-use crate::sender::{Outgoing, SendError};
+use crate::command::Outgoing;
+use crate::error::SendError;
 use crate::wire::Written;
 
 /// In the order in which they were given; the first of them are those that were written.

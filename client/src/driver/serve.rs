@@ -14,10 +14,10 @@ use tokio::time::{Instant, sleep_until};
 
 use super::flight::Flight;
 use super::{CLOSE_PATIENCE, Driver, Opened, wished};
-use crate::client::State;
-use crate::error::JoinError;
+use crate::command::{Command, Outgoing};
+use crate::error::{JoinError, SendError};
 use crate::event::{End, Event, Incoming, Missed};
-use crate::sender::{Command, Outgoing, SendError};
+use crate::state::State;
 use crate::wire::Wire;
 
 /// How a session ended.
