@@ -1,8 +1,10 @@
 //! The task behind a client: one session after the other, until the end.
 
-mod flight;
+mod closing;
+mod confirmations;
 mod seen;
 mod serve;
+mod suspicion;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use crate::retry::{Backoff, may_pass};
 use crate::state::{State, Status};
 use crate::step::Step;
 use crate::wire::{Wire, Written};
+use closing::Closing;
 use seen::Seen;
 use serve::Served;
 
@@ -40,9 +43,7 @@ pub(crate) struct Driver {
     outlet: Outlet,
     /// What could not be told to who sent it.
     untold: Vec<SendError>,
-    /// Becomes true, or is dropped, when the client is to close.
-    wish: watch::Receiver<bool>,
-    is_closing: bool,
+    closing: Closing,
     status: watch::Sender<Status>,
     seen: Seen,
 }
@@ -77,8 +78,7 @@ impl Driver {
             queue: VecDeque::new(),
             outlet,
             untold: Vec::new(),
-            wish,
-            is_closing: false,
+            closing: Closing::new(wish),
             status,
             seen,
         }
@@ -95,10 +95,10 @@ impl Driver {
             match command {
                 Command::Send(outgoing) => self.settle(outgoing.done, Err(SendError::NotSent)),
                 Command::Request { done, .. } => {
-                    let _gone = done.send(Err(SendError::NotSent));
+                    let _ = done.send(Err(SendError::NotSent));
                 }
                 Command::Ping { done } => {
-                    let _gone = done.send(Err(SendError::NotSent));
+                    let _ = done.send(Err(SendError::NotSent));
                 }
             }
         }
@@ -114,7 +114,7 @@ impl Driver {
             self.set_state(State::Connecting);
             let opened = select! {
                 opened = open(&mut *self.dialler, self.hello.clone(), self.patience, &self.outlet) => opened,
-                () = wished(&mut self.wish) => return End::Here,
+                () = self.closing.wanted() => return End::Here,
             };
             let error = match opened {
                 Err(error) => error,
@@ -132,8 +132,10 @@ impl Driver {
                 }
             };
             let is_worth_it = may_pass(&error) && (self.is_patient || self.status.borrow().session > 0);
-            let pause =
-                self.backoff.filter(|_| is_worth_it && !self.is_closing).and_then(|backoff| backoff.pause(failed));
+            let pause = self
+                .backoff
+                .filter(|_| is_worth_it && !self.closing.has_begun())
+                .and_then(|backoff| backoff.pause(failed));
             let Some(pause) = pause else { return End::Failed(error) };
             failed += 1;
             if let Some(last) = self.seen.last() {
@@ -144,7 +146,7 @@ impl Driver {
             self.tell(Event::Down { error, retry_in: pause }).await;
             select! {
                 () = sleep(pause) => {}
-                () = wished(&mut self.wish) => return End::Here,
+                () = self.closing.wanted() => return End::Here,
             }
         }
     }
@@ -164,11 +166,11 @@ impl Driver {
 
     /// Waits for room. A client that is to close waits for nobody, and tells if there is room.
     async fn tell(&mut self, event: Event) {
-        if !self.is_closing {
+        if !self.closing.has_begun() {
             select! {
                 biased;
                 () = self.outlet.room(&event) => return self.outlet.tell(event),
-                () = wished(&mut self.wish) => {}
+                () = self.closing.wanted() => {}
             }
         }
         match event {
@@ -224,11 +226,3 @@ async fn open_by(
     let up = Up { session: 0, welcome: joined.welcome().cloned(), peer: joined.peer().clone(), local, remote };
     Ok(Opened { joined, written, heard, up })
 }
-
-/// Waits until somebody wants the client to close, or nobody has any part of it any more.
-async fn wished(wish: &mut watch::Receiver<bool>) {
-    let _gone = wish.wait_for(|&wish| wish).await;
-}
-
-/// How long what was sent before a close may take to be confirmed.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(10);

@@ -5,15 +5,16 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Error, Message, Outcome};
-use futures_util::future::{BoxFuture, OptionFuture};
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::select;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use super::flight::Flight;
-use super::{CLOSE_PATIENCE, Driver, Opened, wished};
+use super::closing::CloseStep;
+use super::confirmations::{Confirmations, Settled};
+use super::suspicion::Suspicion;
+use super::{Driver, Opened};
 use crate::command::{Command, Outgoing};
 use crate::error::{JoinError, SendError};
 use crate::event::{End, Event, Incoming, Missed};
@@ -34,16 +35,82 @@ type Requests = FuturesUnordered<BoxFuture<'static, ()>>;
 enum Came {
     Event(Event),
     /// A message of which others before it did not come.
-    Behind(Missed, Event),
-    Question(NonZeroU32),
+    After(Missed, Event),
+    Request(NonZeroU32),
     Nothing,
 }
 
+/// A session, and what is known of it so far.
+struct Session {
+    connection: Connection<Wire>,
+    /// The number that the hub's WELCOME announced.
+    next_seq: Option<u64>,
+    confirmations: Confirmations,
+    suspicion: Suspicion,
+    requests: Requests,
+    /// Frames refused for their text that were reported.
+    illegal: u64,
+}
+
 impl Driver {
-    /// Opens the doors both ways, until the session ends.
+    /// Carries messages both ways until the session ends.
     pub(super) async fn serve(&mut self, opened: Opened) -> Served {
-        let Opened { joined, written, mut heard, mut up } = opened;
-        let (mut connection, welcome) = joined.into_parts();
+        let mut session = self.begin(opened).await;
+        let ended = loop {
+            self.tell_untold().await;
+            self.tell_illegal(&mut session).await;
+            self.resume_queue(&mut session);
+            if self.is_done(&session) {
+                break session.connection.close(Code::NORMAL, "").await;
+            }
+            self.tell_heard(&mut session).await;
+            let may_take = self.may_take(&session) && self.queue.is_empty() && !self.commands_over;
+            let came = select! {
+                step = self.closing.next() => match step {
+                    CloseStep::Begin => {
+                        self.commands.close();
+                        continue;
+                    }
+                    CloseStep::GiveUp => break session.connection.close(Code::NORMAL, "").await,
+                },
+                settled = session.confirmations.settled() => {
+                    self.settle_all(settled);
+                    continue;
+                }
+                command = self.commands.recv(), if may_take => {
+                    self.obey_all(command, &mut session);
+                    continue;
+                }
+                Some(()) = session.requests.next(), if !session.requests.is_empty() => continue,
+                is_suspect = session.suspicion.rises() => {
+                    if is_suspect {
+                        self.set_state(State::Suspect);
+                        self.tell(Event::Suspect).await;
+                    }
+                    continue;
+                }
+                next = session.connection.next() => match next {
+                    Ok(Some(message)) => self.hear(&message, session.next_seq, &mut session.confirmations),
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            self.tell_heard(&mut session).await;
+            // What was refused came before the message that was not.
+            self.tell_illegal(&mut session).await;
+            if let Err(error) = self.act(came, &mut session.connection).await {
+                break Err(error);
+            }
+            // While an event waits for room, nothing is read.
+            session.suspicion.listen_again();
+        };
+        self.end(session, ended).await
+    }
+
+    /// Reports the session, and prepares to serve it.
+    async fn begin(&mut self, opened: Opened) -> Session {
+        let Opened { joined, written, heard, mut up } = opened;
+        let (connection, welcome) = joined.into_parts();
         let next_seq = welcome.as_ref().map(|welcome| welcome.next_seq);
         match next_seq {
             Some(next) => self.seen.welcome(next),
@@ -56,154 +123,107 @@ impl Driver {
         });
         up.session = self.status.borrow().session;
         self.tell(Event::Up(Box::new(up))).await;
-
-        let handle = connection.handle();
-        let mut flight = Flight::new(written);
-        let mut requests = Requests::new();
-        let mut barrier: OptionFuture<BoxFuture<'static, Result<(), ConnectionError>>> = None.into();
-        let mut has_barrier = false;
-        let mut covered = 0;
-        let mut is_lost = false;
-        let mut illegal = 0;
-        let mut patience = None;
-        // Silence is counted from here on, at least.
-        let mut listening = Instant::now();
-        let promised = Duration::from_secs(connection.peer().keepalive().into());
-        let mut is_suspect = false;
-        let ended = loop {
-            self.tell_untold().await;
-            self.tell_illegal(connection.refused(), &mut illegal).await;
-            while self.may_take(&connection, &flight)
-                && let Some(outgoing) = self.queue.pop_front()
-            {
-                self.take(outgoing, &mut connection, &mut flight);
-            }
-            if !has_barrier && !is_lost && flight.len() > 0 {
-                let handle = handle.clone();
-                covered = flight.len();
-                barrier = Some(async move { handle.barrier().await }.boxed()).into();
-                has_barrier = true;
-            }
-            if self.is_closing
-                && self.commands_over
-                && self.queue.is_empty()
-                && flight.len() == 0
-                && requests.is_empty()
-            {
-                break connection.close(Code::NORMAL, "").await;
-            }
-            self.tell_heard(&heard, &mut is_suspect).await;
-            let silent = (*heard.borrow_and_update()).max(listening);
-            let suspicious = silent + promised + promised / 4;
-            let may_take = self.may_take(&connection, &flight) && self.queue.is_empty() && !self.commands_over;
-            let came = select! {
-                () = wished(&mut self.wish), if !self.is_closing => {
-                    self.is_closing = true;
-                    self.commands.close();
-                    patience = Some(Instant::now() + CLOSE_PATIENCE);
-                    continue;
-                }
-                () = sleep_until(patience.unwrap_or(suspicious)), if patience.is_some() => {
-                    break connection.close(Code::NORMAL, "").await;
-                }
-                Some(reached) = &mut barrier, if has_barrier => {
-                    (barrier, has_barrier) = (None.into(), false);
-                    is_lost = reached.is_err(); // the session is over, and will tell why
-                    if !is_lost {
-                        for (outgoing, result) in flight.confirmed(covered) {
-                            self.settle(outgoing.done, result);
-                        }
-                    }
-                    continue;
-                }
-                command = self.commands.recv(), if may_take => {
-                    match command {
-                        None => self.commands_over = true,
-                        Some(command) => {
-                            self.obey(command, &mut connection, &mut flight, &requests);
-                            while self.may_take(&connection, &flight)
-                                && let Ok(command) = self.commands.try_recv()
-                            {
-                                self.obey(command, &mut connection, &mut flight, &requests);
-                            }
-                        }
-                    }
-                    continue;
-                }
-                Some(()) = requests.next(), if !requests.is_empty() => continue,
-                _ = heard.changed(), if is_suspect => {
-                    heard.mark_changed();
-                    continue;
-                }
-                () = sleep_until(suspicious), if !is_suspect && !promised.is_zero() => {
-                    if heard.has_changed().unwrap_or(false) {
-                        continue;
-                    }
-                    is_suspect = true;
-                    self.set_state(State::Suspect);
-                    self.tell(Event::Suspect).await;
-                    continue;
-                }
-                next = connection.next() => match next {
-                    Ok(Some(message)) => self.hear(&message, next_seq, &mut flight),
-                    Ok(None) => break Ok(()),
-                    Err(error) => break Err(error),
-                }
-            };
-            self.tell_heard(&heard, &mut is_suspect).await;
-            // What was refused came before the message that was not.
-            self.tell_illegal(connection.refused(), &mut illegal).await;
-            match came {
-                Came::Event(event) => self.tell(event).await,
-                Came::Behind(missed, event) => {
-                    self.tell(Event::Missed(missed)).await;
-                    self.tell(event).await;
-                }
-                Came::Question(id) => {
-                    // A REQUEST must be answered (R3.12), and there is nobody to ask.
-                    let refused = connection.refuse(Some(id), Code::POLICY, "this client answers no requests").await;
-                    if let Err(error) = refused {
-                        break Err(error);
-                    }
-                }
-                Came::Nothing => {}
-            }
-            // While events wait for room nothing is heard, however much is said.
-            listening = Instant::now();
-        };
-        self.tell_illegal(connection.refused(), &mut illegal).await;
-        // The confirmation may have come right before the end.
-        if has_barrier && let Some(Some(Ok(()))) = barrier.now_or_never() {
-            for (outgoing, result) in flight.confirmed(covered) {
-                self.settle(outgoing.done, result);
-            }
+        let keepalive = Duration::from_secs(connection.peer().keepalive().into());
+        Session {
+            next_seq,
+            confirmations: Confirmations::new(connection.handle(), written),
+            suspicion: Suspicion::new(heard, keepalive),
+            requests: Requests::new(),
+            illegal: 0,
+            connection,
         }
-        self.land(flight);
+    }
+
+    /// Settles what can be settled, and says how the session ended.
+    async fn end(&mut self, mut session: Session, ended: Result<(), ConnectionError>) -> Served {
+        self.tell_illegal(&mut session).await;
+        let settled = session.confirmations.settled_already();
+        self.settle_all(settled);
+        self.land(session.confirmations);
         match ended {
             Err(error) => Served::Failed(JoinError::Session(error)),
-            Ok(()) if matches!(connection.outcome(), Some(Outcome::Closed(_))) => Served::Done(End::Here),
+            Ok(()) if matches!(session.connection.outcome(), Some(Outcome::Closed(_))) => Served::Done(End::Here),
             Ok(()) => Served::Done(End::There),
         }
     }
 
-    /// May messages be given to the session?
-    fn may_take(&self, connection: &Connection<Wire>, flight: &Flight) -> bool {
-        connection.session().state() == bookend::State::Open && !connection.is_full() && !flight.is_full()
+    /// Gives the session what waits from before, and asks for the confirmation of what it has.
+    fn resume_queue(&mut self, session: &mut Session) {
+        while self.may_take(session)
+            && let Some(outgoing) = self.queue.pop_front()
+        {
+            self.take(outgoing, session);
+        }
+        session.confirmations.ask();
     }
 
-    fn obey(&mut self, command: Command, connection: &mut Connection<Wire>, flight: &mut Flight, requests: &Requests) {
+    /// Is the client to close, and does nothing wait any more?
+    fn is_done(&self, session: &Session) -> bool {
+        self.closing.has_begun()
+            && self.commands_over
+            && self.queue.is_empty()
+            && session.confirmations.is_empty()
+            && session.requests.is_empty()
+    }
+
+    /// Acts on a message that came.
+    async fn act(&mut self, came: Came, connection: &mut Connection<Wire>) -> Result<(), ConnectionError> {
+        match came {
+            Came::Event(event) => self.tell(event).await,
+            Came::After(missed, event) => {
+                self.tell(Event::Missed(missed)).await;
+                self.tell(event).await;
+            }
+            // A REQUEST must be answered (R3.12), and the program offers no answers.
+            Came::Request(id) => {
+                connection.refuse(Some(id), Code::POLICY, "this client answers no requests").await?;
+            }
+            Came::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn settle_all(&mut self, settled: Vec<Settled>) {
+        for (outgoing, result) in settled {
+            self.settle(outgoing.done, result);
+        }
+    }
+
+    /// Obeys a command, and those that wait after it. `None` is the last one.
+    fn obey_all(&mut self, command: Option<Command>, session: &mut Session) {
+        let Some(command) = command else {
+            self.commands_over = true;
+            return;
+        };
+        self.obey(command, session);
+        while self.may_take(session)
+            && let Ok(command) = self.commands.try_recv()
+        {
+            self.obey(command, session);
+        }
+    }
+
+    /// May messages be given to the session?
+    fn may_take(&self, session: &Session) -> bool {
+        let connection = &session.connection;
+        connection.session().state() == bookend::State::Open
+            && !connection.is_full()
+            && !session.confirmations.is_full()
+    }
+
+    fn obey(&mut self, command: Command, session: &mut Session) {
         match command {
-            Command::Send(outgoing) => self.take(outgoing, connection, flight),
-            // Who has given up waiting is not to be answered.
+            Command::Send(outgoing) => self.take(outgoing, session),
+            // The sender has given up waiting.
             Command::Request { done, .. } if done.is_closed() => {}
             Command::Request { content, patience, mut done } => {
-                let handle = connection.handle();
+                let handle = session.connection.handle();
                 let request = async move {
                     let answered = select! {
                         answered = handle.request(content.content(), patience) => answered,
                         () = done.closed() => return,
                     };
-                    let _gone = done.send(answered.map_err(|error| match error {
+                    let _ = done.send(answered.map_err(|error| match error {
                         ConnectionError::Refused { code, reason } => SendError::Refused { code, reason },
                         ConnectionError::Timeout => SendError::TimedOut,
                         ConnectionError::Protocol { error, diagnosis: None } if is_of_the_message(error) => {
@@ -212,28 +232,29 @@ impl Driver {
                         _ => SendError::Unconfirmed,
                     }));
                 };
-                requests.push(request.boxed());
+                session.requests.push(request.boxed());
             }
             Command::Ping { mut done } => {
-                let handle = connection.handle();
+                let handle = session.connection.handle();
                 let ping = async move {
                     let begun = Instant::now();
                     let answered = select! {
                         answered = handle.barrier() => answered,
                         () = done.closed() => return,
                     };
-                    let _gone = done.send(answered.map(|()| begun.elapsed()).map_err(|_| SendError::Unconfirmed));
+                    let _ = done.send(answered.map(|()| begun.elapsed()).map_err(|_| SendError::Unconfirmed));
                 };
-                requests.push(ping.boxed());
+                session.requests.push(ping.boxed());
             }
         }
     }
 
     /// Gives a message to the session, to be written by its next turn.
-    fn take(&mut self, outgoing: Outgoing, connection: &mut Connection<Wire>, flight: &mut Flight) {
-        let session = self.status.borrow().session;
+    fn take(&mut self, outgoing: Outgoing, session: &mut Session) {
+        let number = self.status.borrow().session;
+        let connection = &mut session.connection;
         let queued = match outgoing.to {
-            Some((_, known_in)) if known_in != session => {
+            Some((_, known_in)) if known_in != number => {
                 let result = Err(outgoing.given_up());
                 return self.settle(outgoing.done, result);
             }
@@ -242,7 +263,7 @@ impl Driver {
             None => connection.queue(outgoing.content.content()),
         };
         match queued {
-            Ok(()) => flight.push(outgoing),
+            Ok(()) => session.confirmations.push(outgoing),
             // The session is over, and will tell why.
             Err(Error::NotOpen) => self.queue.push_front(outgoing),
             Err(error) => self.settle(outgoing.done, Err(SendError::Invalid(error))),
@@ -250,9 +271,9 @@ impl Driver {
     }
 
     /// What is to be told of a message that came.
-    fn hear(&mut self, message: &Message<'_>, next_seq: Option<u64>, flight: &mut Flight) -> Came {
+    fn hear(&mut self, message: &Message<'_>, next_seq: Option<u64>, confirmations: &mut Confirmations) -> Came {
         match (message, next_seq) {
-            (Message::Request { id, .. }, _) => return Came::Question(*id),
+            (Message::Request { id, .. }, _) => return Came::Request(*id),
             (Message::Gap { missed }, _) => {
                 self.seen.gap(*missed);
                 return Came::Event(Event::Missed(Missed::Gap(*missed)));
@@ -261,7 +282,7 @@ impl Driver {
                 self.seen.restart(next);
                 return Came::Event(Event::Missed(Missed::Unknown));
             }
-            (Message::Error(refusal), _) if refusal.id == 0 && flight.refuse(refusal) => return Came::Nothing,
+            (Message::Error(refusal), _) if refusal.id == 0 && confirmations.refuse(refusal) => return Came::Nothing,
             _ => {}
         }
         let missed = match (message, next_seq) {
@@ -269,32 +290,32 @@ impl Driver {
             _ => None,
         };
         match (Incoming::new(message).map(Event::Message), missed) {
-            (Some(event), Some(missed)) => Came::Behind(missed, event),
+            (Some(event), Some(missed)) => Came::After(missed, event),
             (Some(event), None) => Came::Event(event),
             (None, _) => Came::Nothing, // no message that this version knows
         }
     }
 
-    /// Whoever was suspect is not any more once something has come.
-    async fn tell_heard(&mut self, heard: &watch::Receiver<Instant>, is_suspect: &mut bool) {
-        if *is_suspect && heard.has_changed().unwrap_or(false) {
-            *is_suspect = false;
+    /// Reports that a suspect peer was heard again.
+    async fn tell_heard(&mut self, session: &mut Session) {
+        if session.suspicion.is_refuted() {
             self.set_state(State::Up);
             self.tell(Event::Heard).await;
         }
     }
 
-    async fn tell_illegal(&mut self, refused: u64, told: &mut u64) {
-        let count = refused - *told;
-        *told = refused;
+    /// Reports the frames that were refused since the last time.
+    async fn tell_illegal(&mut self, session: &mut Session) {
+        let refused = session.connection.refused();
+        let count = refused - std::mem::replace(&mut session.illegal, refused);
         if count > 0 {
             self.tell(Event::Missed(Missed::Illegal(count))).await;
         }
     }
 
     /// The session is over: what was under way is given up, or goes first in the next one.
-    fn land(&mut self, flight: Flight) {
-        let (written, unwritten) = flight.end();
+    fn land(&mut self, confirmations: Confirmations) {
+        let (written, unwritten) = confirmations.end();
         let mut again = VecDeque::new();
         for (mut outgoing, refused) in written {
             outgoing.is_written = true;
