@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::cause::{Beside, io_name, tried};
 use crate::place::Place;
+#[cfg(feature = "proxy")]
 use crate::proxy::{Proxy, ProxyError};
 use crate::step::Step;
 use crate::tls::TlsError;
@@ -75,6 +76,7 @@ pub enum ConnectError {
         error: io::Error,
     },
     /// The proxy did not lead to the hub.
+    #[cfg(feature = "proxy")]
     Proxy {
         /// What was to be connected to.
         place: Place,
@@ -110,12 +112,14 @@ impl ConnectError {
         match self {
             ConnectError::System { .. } | ConnectError::Resolve { .. } => Stage::Resolve,
             ConnectError::Tcp { .. } | ConnectError::Unix { .. } => Stage::Tcp,
+            #[cfg(feature = "proxy")]
             ConnectError::Proxy { .. } => Stage::Proxy,
             ConnectError::Tls { .. } => Stage::Tls,
             ConnectError::Join { error, .. } => error.stage(),
             ConnectError::Late { step, .. } => match **step {
                 Step::Resolving(_) => Stage::Resolve,
                 Step::Connecting(_) | Step::Opening(_) => Stage::Tcp,
+                #[cfg(feature = "proxy")]
                 Step::Proxy(_) => Stage::Proxy,
                 Step::Tls(_) => Stage::Tls,
                 Step::Hello => Stage::Hello,
@@ -131,6 +135,7 @@ impl ConnectError {
             ConnectError::Resolve { .. } => "unknown-host",
             ConnectError::Tcp { tried, .. } => tried.last().map_or("io", |(_, error)| io_name(error)),
             ConnectError::System { error, .. } | ConnectError::Unix { error, .. } => io_name(error),
+            #[cfg(feature = "proxy")]
             ConnectError::Proxy { error, .. } => error.name(),
             ConnectError::Tls { error, .. } => error.name(),
             ConnectError::Join { error, .. } => error.name(),
@@ -158,13 +163,17 @@ impl ConnectError {
             (ConnectError::Tcp { .. }, _) => "is the network up, and does every firewall let the port through?",
             (ConnectError::System { .. }, _) => "has this machine threads and sockets left, and may you have them?",
             (ConnectError::Unix { .. }, _) => "is the hub running, with that socket, and may you open it?",
+            #[cfg(feature = "proxy")]
             (ConnectError::Proxy { .. }, "proxy-credentials") => {
                 "the proxy wants a user and a password: socks5://USER:PASSWORD@HOST:PORT"
             }
+            #[cfg(feature = "proxy")]
             (ConnectError::Proxy { .. }, "proxy-refused") => {
                 "does the proxy reach the hub, and may it? NO_PROXY lists hosts that need no proxy"
             }
+            #[cfg(feature = "proxy")]
             (ConnectError::Proxy { .. }, _) => "is the proxy the right one? ALL_PROXY and HTTPS_PROXY name one",
+            (ConnectError::Tls { .. }, "unsupported") => "build it with the feature `tls` of bookend-client",
             (ConnectError::Tls { .. }, "not-tls") => "is it a port for TLS? without tls:// in front it is plain TCP",
             (ConnectError::Tls { .. }, "certificate-unknown-issuer") => {
                 "who has issued the hub's certificate? an authority of your own has to be named (--ca)"
@@ -212,6 +221,7 @@ impl fmt::Display for ConnectError {
                 write!(f, "{place}: {stage}: {name}: ")?;
                 tried(f, all, Some(place))
             }
+            #[cfg(feature = "proxy")]
             ConnectError::Proxy { place, proxy, error } => write!(f, "{place}: {stage}: {name}: {proxy}: {error}"),
             ConnectError::Late { place, step, patience } => {
                 write!(f, "{place}: {stage}: {name}: ")?;
@@ -232,6 +242,7 @@ impl std::error::Error for ConnectError {
             ConnectError::System { error, .. }
             | ConnectError::Resolve { error, .. }
             | ConnectError::Unix { error, .. } => Some(error),
+            #[cfg(feature = "proxy")]
             ConnectError::Proxy { error, .. } => Some(error),
             ConnectError::Tls { error, .. } => Some(error),
             ConnectError::Tcp { tried, .. } => tried.last().map(|(_, error)| error as _),

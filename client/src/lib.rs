@@ -13,6 +13,13 @@
 //! - [`Members`]: who is in the room, by number and by name.
 //! - [`show`]: a message as a line for people, or as JSON.
 //!
+//! # Features
+//!
+//! Both are on by default:
+//!
+//! - `tls`: [`Tls`] and `tls://HOST:PORT`, by rustls. Without it such an address fails with the name `unsupported`.
+//! - `proxy`: [`Proxy`], SOCKS5 and HTTP CONNECT.
+//!
 //! The program `bookend` is made of these. [`Client`] has an example.
 
 mod address;
@@ -28,6 +35,7 @@ mod joined;
 mod members;
 mod options;
 mod place;
+#[cfg(feature = "proxy")]
 mod proxy;
 mod retry;
 mod sender;
@@ -47,9 +55,12 @@ pub use joined::{Joined, Welcome};
 pub use members::Members;
 pub use options::Options;
 pub use place::Place;
+#[cfg(feature = "proxy")]
 pub use proxy::{Proxy, ProxyError};
 pub use retry::Backoff;
 pub use sender::{Receipt, Sender};
 pub use state::State;
 pub use step::Step;
-pub use tls::{Tls, TlsError};
+#[cfg(feature = "tls")]
+pub use tls::Tls;
+pub use tls::TlsError;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bookend::{Code, ConnectionError, Error};
 
 use crate::error::{ConnectError, JoinError};
+#[cfg(feature = "proxy")]
 use crate::proxy::ProxyError;
 
 /// When to connect again, after a fault that may pass.
@@ -62,6 +63,7 @@ pub(crate) fn may_pass(error: &ConnectError) -> bool {
         | ConnectError::Tcp { .. }
         | ConnectError::Unix { .. }
         | ConnectError::Late { .. } => true,
+        #[cfg(feature = "proxy")]
         ConnectError::Proxy { error, .. } => !matches!(error, ProxyError::NotAProxy(_) | ProxyError::Credentials(_)),
         ConnectError::Tls { error, .. } => !error.is_lasting(),
         ConnectError::Join { error, .. } => match error {

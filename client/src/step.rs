@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+#[cfg(feature = "proxy")]
 use crate::proxy::Proxy;
 
 /// A step on the way, told when it begins.
@@ -16,6 +17,7 @@ pub enum Step {
     /// A socket of this machine is connected to.
     Opening(String),
     /// TCP is connected, and the proxy is asked to connect to the hub.
+    #[cfg(feature = "proxy")]
     Proxy(Proxy),
     /// TLS shakes hands, and this is the name that the certificate is to be for.
     Tls(String),
@@ -31,6 +33,7 @@ impl fmt::Display for Step {
             Step::Resolving(host) => write!(f, "resolving {host}"),
             Step::Connecting(address) => write!(f, "connecting to {address}"),
             Step::Opening(path) => write!(f, "connecting to {path}"),
+            #[cfg(feature = "proxy")]
             Step::Proxy(proxy) => write!(f, "asking {proxy} to connect"),
             Step::Tls(name) => write!(f, "TLS with {name}"),
             Step::Hello => f.write_str("HELLO"),

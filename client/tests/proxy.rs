@@ -1,5 +1,6 @@
 //! Through proxies, to a hub, and what is told where a proxy does not lead there.
 
+#![cfg(feature = "proxy")]
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 mod hub;

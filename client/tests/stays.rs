@@ -1,6 +1,7 @@
 //! A client stays with the real hub: killed and restarted, behind a network that falls silent, on a Unix socket, and
 //! from a program without a runtime.
 
+#![cfg(feature = "proxy")]
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 #[path = "../examples/stay.rs"]

@@ -1,5 +1,6 @@
 //! TLS to a hub, and which certificate is refused for what.
 
+#![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 mod hub;
