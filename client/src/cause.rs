@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::place::Place;
+use crate::target::Target;
 
 /// The stable name of an I/O error.
 pub(crate) fn io_name(error: &io::Error) -> &'static str {
@@ -23,24 +23,28 @@ pub(crate) fn io_name(error: &io::Error) -> &'static str {
 }
 
 /// Each address that was tried, and why it failed.
-pub(crate) fn tried(f: &mut fmt::Formatter<'_>, all: &[(SocketAddr, io::Error)], place: Option<&Place>) -> fmt::Result {
+pub(crate) fn tried(
+    f: &mut fmt::Formatter<'_>,
+    all: &[(SocketAddr, io::Error)],
+    target: Option<&Target>,
+) -> fmt::Result {
     for (index, (peer, error)) in all.iter().enumerate() {
         let mark = if index == 0 { "" } else { "; " };
-        match place {
-            Some(place) => write!(f, "{mark}{}{error}", Beside(Some(*peer), place))?,
+        match target {
+            Some(target) => write!(f, "{mark}{}{error}", Beside(Some(*peer), target))?,
             None => write!(f, "{mark}{peer}: {error}")?,
         }
     }
     Ok(())
 }
 
-/// One of the addresses that a host has, unless that is what was asked for.
-pub(crate) struct Beside<'a>(pub(crate) Option<SocketAddr>, pub(crate) &'a Place);
+/// The address that was tried, unless it is the target itself.
+pub(crate) struct Beside<'a>(pub(crate) Option<SocketAddr>, pub(crate) &'a Target);
 
 impl fmt::Display for Beside<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Beside(peer, place) = self;
-        match (peer, place.address()) {
+        let Beside(peer, target) = self;
+        match (peer, target.address()) {
             (Some(peer), Some(address)) if peer.to_string() != address.to_string() => write!(f, "{peer}: "),
             _ => Ok(()),
         }

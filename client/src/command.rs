@@ -1,4 +1,4 @@
-//! What the halves of a client ask of its task.
+//! The commands from the halves of a client to its task.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::error::SendError;
 #[derive(Debug)]
 pub(crate) enum Command {
     Send(Outgoing),
-    Request { content: Owned, patience: Duration, done: oneshot::Sender<Result<Reply, SendError>> },
+    Request { content: Owned, timeout: Duration, done: oneshot::Sender<Result<Reply, SendError>> },
     Ping { done: oneshot::Sender<Result<Duration, SendError>> },
 }
 
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    /// A member, and the number of the session in which that is its number; everyone if there is none.
+    /// A member, and the session in which that is its number; `None` for everyone.
     pub(crate) to: Option<(u32, u64)>,
     pub(crate) content: Owned,
     pub(crate) done: oneshot::Sender<Result<(), SendError>>,
@@ -24,18 +24,18 @@ pub(crate) struct Outgoing {
     pub(crate) is_written: bool,
 }
 
-/// [`Content`] that outlives its maker.
+/// [`Content`] that owns its bytes.
 #[derive(Clone, Debug)]
 pub(crate) enum Owned {
     Binary(Vec<u8>),
     Text(Option<Encoding>, String),
 }
 
-/// Commands that wait at most.
+/// How many commands may wait.
 pub(crate) const COMMANDS: usize = 256;
 
 impl Outgoing {
-    /// What has become of it if it is not to be sent any more.
+    /// What became of a message that is not sent any more.
     pub(crate) fn given_up(&self) -> SendError {
         if self.is_written { SendError::Unconfirmed } else { SendError::NotSent }
     }

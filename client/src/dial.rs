@@ -14,63 +14,67 @@ use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::error::ConnectError;
-use crate::place::Place;
-use crate::step::Step;
+use crate::step::ConnectStep;
+use crate::target::Target;
 pub use dialler::Dialler;
 
-/// Whatever carries a session's bytes.
+/// A stream that can carry a session's bytes.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// A stream of bytes to a hub: TCP, TLS, a Unix socket, or what somebody else's [`Dial`] has made.
+/// A byte stream to a hub: TCP, TLS, a Unix socket, or the stream of another [`Dial`].
 pub struct Stream(Box<dyn Io>);
 
-/// What was reached.
+/// A connected stream.
 #[derive(Debug)]
 pub struct Dialled {
     /// The stream.
     pub stream: Stream,
-    /// This side's address, where there is one.
+    /// This side's address, if it has one.
     pub local: Option<SocketAddr>,
-    /// The address that was connected to: the proxy's, if there is one.
+    /// The address that was connected to: the proxy's if a proxy is used.
     pub remote: Option<SocketAddr>,
 }
 
 /// How long each step may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// Looking up a name: 10 s by default.
     pub resolve: Duration,
     /// Connecting to one address: 10 s.
     pub tcp: Duration,
-    /// What is said to a proxy, which connects to the hub meanwhile: 20 s.
+    /// The exchange with a proxy, in which it connects to the hub: 20 s.
     pub proxy: Duration,
     /// The TLS handshake: 10 s.
     pub tls: Duration,
 }
 
-impl Default for Patience {
-    fn default() -> Patience {
+impl Default for Timeouts {
+    fn default() -> Timeouts {
         let seconds = Duration::from_secs;
-        Patience { resolve: seconds(10), tcp: seconds(10), proxy: seconds(20), tls: seconds(10) }
+        Timeouts { resolve: seconds(10), tcp: seconds(10), proxy: seconds(20), tls: seconds(10) }
     }
 }
 
-/// Reaches a hub, again and again. A test, or a program with a way of its own, may bring another than [`Dialler`].
+/// Connects to a hub as often as it is asked. [`Dialler`] is the usual one; a test, or a program with its own
+/// transport, may implement another.
 pub trait Dial: Send + 'static {
-    /// Makes a new stream, and tells of the steps. Nothing but time is lost if the future is dropped.
+    /// Connects a new stream, and reports the steps. Cancel-safe: dropping the future loses only time.
     ///
     /// # Errors
     /// [`ConnectError`], which names the stage.
-    fn dial<'a>(&'a mut self, tell: &'a mut (dyn FnMut(Step) + Send)) -> BoxFuture<'a, Result<Dialled, ConnectError>>;
+    fn dial<'a>(
+        &'a mut self,
+        report: &'a mut (dyn FnMut(ConnectStep) + Send),
+    ) -> BoxFuture<'a, Result<Dialled, ConnectError>>;
 
-    /// What is dialled, for messages.
-    fn place(&self) -> &Place;
+    /// What it connects to, for error messages.
+    fn target(&self) -> &Target;
 }
 
 impl Stream {
-    /// A stream that carries a session's bytes.
+    /// Wraps a stream.
     #[must_use]
     pub fn new(stream: impl Io + 'static) -> Stream {
         Stream(Box::new(stream))

@@ -1,4 +1,4 @@
-//! Why a hub could not be joined: where it failed, what the fault is called, and what may fix it.
+//! Why a hub could not be joined: the stage that failed, the fault's name, and what may fix it.
 
 mod join;
 mod send;
@@ -9,96 +9,110 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::cause::{Beside, io_name, tried};
-use crate::place::Place;
 #[cfg(feature = "proxy")]
 use crate::proxy::{Proxy, ProxyError};
-use crate::step::Step;
+use crate::step::ConnectStep;
+use crate::target::Target;
 use crate::tls::TlsError;
 pub use join::JoinError;
 pub use send::SendError;
 
-/// How far a client came.
+/// How far a client got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// The host name was looked up, if it came to that.
+    /// Looking up the host name.
     Resolve,
-    /// TCP connected, or a Unix socket was opened.
+    /// Connecting by TCP, or to a Unix socket.
     Tcp,
-    /// A proxy was asked to connect.
+    /// Asking a proxy to connect.
     Proxy,
-    /// TLS shook hands.
+    /// The TLS handshake.
     Tls,
-    /// The HELLOs were exchanged.
+    /// The exchange of HELLOs.
     Hello,
-    /// The session was open.
+    /// The open session.
     Session,
 }
 
 /// Why no hub was joined, or why the session with it ended.
+///
+/// `Display` is one line: target, stage, name and detail.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use bookend_client::{Dialler, Hello, Joined};
+///
+/// let mut dialler = Dialler::new("localhost:1".parse()?);
+/// if let Err(error) = Joined::dial(&mut dialler, Hello::new()).await {
+///     assert_eq!(error.name(), "connection-refused");
+///     eprintln!("{error}\n{}", error.fix());
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// This machine gives no thread, or no sockets.
+    /// The operating system provides no thread, or no sockets.
     System {
         /// What was to be connected to.
-        place: Place,
+        target: Target,
         /// Why not.
         error: io::Error,
     },
     /// The host has no address.
     Resolve {
-        /// What was looked up.
-        place: Place,
+        /// What was to be connected to.
+        target: Target,
         /// Why not.
         error: io::Error,
     },
-    /// The attempt took longer than it may in all.
-    Late {
+    /// The whole attempt took longer than [`Options::with_timeout`](crate::Options::with_timeout) allows.
+    TimedOut {
         /// What was to be connected to.
-        place: Place,
-        /// What was going on.
-        step: Box<Step>,
-        /// How long it may take.
-        patience: Duration,
+        target: Target,
+        /// The step that was under way.
+        step: Box<ConnectStep>,
+        /// How long the attempt may take.
+        timeout: Duration,
     },
-    /// None of the host's addresses answered.
+    /// None of the host's addresses accepted a connection.
     Tcp {
         /// What was to be connected to.
-        place: Place,
+        target: Target,
         /// Each address that was tried, and why it failed; at least one.
         tried: Vec<(SocketAddr, io::Error)>,
     },
     /// The Unix socket cannot be opened.
     Unix {
-        /// Which one.
-        place: Place,
+        /// What was to be connected to.
+        target: Target,
         /// Why not.
         error: io::Error,
     },
-    /// The proxy did not lead to the hub.
+    /// The proxy did not connect to the hub.
     #[cfg(feature = "proxy")]
     Proxy {
         /// What was to be connected to.
-        place: Place,
-        /// By which proxy.
+        target: Target,
+        /// The proxy.
         proxy: Box<Proxy>,
         /// Why not.
         error: ProxyError,
     },
-    /// TLS was not agreed on, or one side does not trust the other.
+    /// The TLS handshake failed, or one side does not trust the other.
     Tls {
         /// What was to be connected to.
-        place: Place,
-        /// The address that answered, if it came to that.
+        target: Target,
+        /// The address that accepted the connection, if one did.
         peer: Option<SocketAddr>,
         /// Why not.
         error: TlsError,
     },
-    /// The bytes flow, and what answered is no hub, did not let this client in, or has ended the session.
+    /// The stream is connected, but the peer is not a hub, did not admit this client, or ended the session.
     Join {
         /// What was to be connected to.
-        place: Place,
-        /// The address that answered, where there is one.
+        target: Target,
+        /// The address that accepted the connection, if it has one.
         peer: Option<SocketAddr>,
         /// Why not.
         error: JoinError,
@@ -106,7 +120,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// Where it failed.
+    /// The stage that failed.
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self {
@@ -116,19 +130,19 @@ impl ConnectError {
             ConnectError::Proxy { .. } => Stage::Proxy,
             ConnectError::Tls { .. } => Stage::Tls,
             ConnectError::Join { error, .. } => error.stage(),
-            ConnectError::Late { step, .. } => match **step {
-                Step::Resolving(_) => Stage::Resolve,
-                Step::Connecting(_) | Step::Opening(_) => Stage::Tcp,
+            ConnectError::TimedOut { step, .. } => match **step {
+                ConnectStep::Resolving(_) => Stage::Resolve,
+                ConnectStep::Connecting(_) | ConnectStep::Opening(_) => Stage::Tcp,
                 #[cfg(feature = "proxy")]
-                Step::Proxy(_) => Stage::Proxy,
-                Step::Tls(_) => Stage::Tls,
-                Step::Hello => Stage::Hello,
-                Step::Joined => Stage::Session,
+                ConnectStep::Proxy(_) => Stage::Proxy,
+                ConnectStep::Tls(_) => Stage::Tls,
+                ConnectStep::Hello => Stage::Hello,
+                ConnectStep::Joined => Stage::Session,
             },
         }
     }
 
-    /// The fault's name: SPEC 6's where it has one.
+    /// The fault's name: SPEC 6's if it has one.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -139,7 +153,7 @@ impl ConnectError {
             ConnectError::Proxy { error, .. } => error.name(),
             ConnectError::Tls { error, .. } => error.name(),
             ConnectError::Join { error, .. } => error.name(),
-            ConnectError::Late { .. } => "timed-out",
+            ConnectError::TimedOut { .. } => "timed-out",
         }
     }
 
@@ -147,11 +161,11 @@ impl ConnectError {
     #[must_use]
     pub fn fix(&self) -> &'static str {
         match (self, self.name()) {
-            (ConnectError::Late { .. }, _) => match self.stage() {
+            (ConnectError::TimedOut { .. }, _) => match self.stage() {
                 Stage::Resolve => "is the name right, and does the resolver answer?",
                 Stage::Tcp => "is the network up, and does every firewall let the port through?",
-                Stage::Proxy => "does the proxy reach the hub? NO_PROXY lists hosts that need no proxy",
-                Stage::Tls => "is it a port for TLS? without tls:// in front it is plain TCP",
+                Stage::Proxy => "can the proxy reach the hub? NO_PROXY lists hosts that need no proxy",
+                Stage::Tls => "is this a TLS port? without tls:// the connection is plain TCP",
                 Stage::Hello | Stage::Session => NOT_BOOKEND,
             },
             (ConnectError::Resolve { .. }, _) => {
@@ -161,33 +175,35 @@ impl ConnectError {
                 "is the hub running? cargo run --release -p bookend-server"
             }
             (ConnectError::Tcp { .. }, _) => "is the network up, and does every firewall let the port through?",
-            (ConnectError::System { .. }, _) => "has this machine threads and sockets left, and may you have them?",
-            (ConnectError::Unix { .. }, _) => "is the hub running, with that socket, and may you open it?",
+            (ConnectError::System { .. }, _) => "has this machine reached its limit of threads or open files?",
+            (ConnectError::Unix { .. }, _) => {
+                "is the hub running with that socket, and do you have permission to open it?"
+            }
             #[cfg(feature = "proxy")]
             (ConnectError::Proxy { .. }, "proxy-credentials") => {
-                "the proxy wants a user and a password: socks5://USER:PASSWORD@HOST:PORT"
+                "the proxy requires a user and a password: socks5://USER:PASSWORD@HOST:PORT"
             }
             #[cfg(feature = "proxy")]
             (ConnectError::Proxy { .. }, "proxy-refused") => {
-                "does the proxy reach the hub, and may it? NO_PROXY lists hosts that need no proxy"
+                "can the proxy reach the hub, and is it allowed to? NO_PROXY lists hosts that need no proxy"
             }
             #[cfg(feature = "proxy")]
-            (ConnectError::Proxy { .. }, _) => "is the proxy the right one? ALL_PROXY and HTTPS_PROXY name one",
+            (ConnectError::Proxy { .. }, _) => "is it the right proxy? ALL_PROXY and HTTPS_PROXY set it",
             (ConnectError::Tls { .. }, "unsupported") => "build it with the feature `tls` of bookend-client",
-            (ConnectError::Tls { .. }, "not-tls") => "is it a port for TLS? without tls:// in front it is plain TCP",
+            (ConnectError::Tls { .. }, "not-tls") => "is this a TLS port? without tls:// the connection is plain TCP",
             (ConnectError::Tls { .. }, "certificate-unknown-issuer") => {
-                "who has issued the hub's certificate? an authority of your own has to be named (--ca)"
+                "which authority issued the hub's certificate? name a private authority with --ca"
             }
             (ConnectError::Tls { .. }, "certificate-wrong-name") => "the hub's certificate is for another host name",
             (ConnectError::Tls { .. }, "certificate-expired") => {
                 "the hub needs a new certificate; or is this machine's clock wrong?"
             }
             (ConnectError::Tls { .. }, "certificate-invalid") => {
-                "is it a certificate for a server, and not the one of an authority (CA:TRUE)?"
+                "is it a server certificate, not that of a certificate authority (CA:TRUE)?"
             }
             (ConnectError::Tls { .. }, _) => "the hub's log may say more",
-            (ConnectError::Join { place: Place::Tcp(_), error, .. }, _) if error.is_tls() => {
-                "this is TLS: tls:// in front of HOST:PORT speaks it"
+            (ConnectError::Join { target: Target::Tcp(_), error, .. }, _) if error.is_tls() => {
+                "this is a TLS port: write tls://HOST:PORT"
             }
             (ConnectError::Join { error, .. }, _) => error.fix(),
         }
@@ -212,26 +228,30 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (stage, name) = (self.stage(), self.name());
         match self {
-            ConnectError::System { place, error }
-            | ConnectError::Resolve { place, error }
-            | ConnectError::Unix { place, error } => {
-                write!(f, "{place}: {stage}: {name}: {error}")
+            ConnectError::System { target, error }
+            | ConnectError::Resolve { target, error }
+            | ConnectError::Unix { target, error } => {
+                write!(f, "{target}: {stage}: {name}: {error}")
             }
-            ConnectError::Tcp { place, tried: all } => {
-                write!(f, "{place}: {stage}: {name}: ")?;
-                tried(f, all, Some(place))
+            ConnectError::Tcp { target, tried: all } => {
+                write!(f, "{target}: {stage}: {name}: ")?;
+                tried(f, all, Some(target))
             }
             #[cfg(feature = "proxy")]
-            ConnectError::Proxy { place, proxy, error } => write!(f, "{place}: {stage}: {name}: {proxy}: {error}"),
-            ConnectError::Late { place, step, patience } => {
-                write!(f, "{place}: {stage}: {name}: ")?;
+            ConnectError::Proxy { target, proxy, error } => write!(f, "{target}: {stage}: {name}: {proxy}: {error}"),
+            ConnectError::TimedOut { target, step, timeout } => {
+                write!(f, "{target}: {stage}: {name}: ")?;
                 match **step {
-                    Step::Hello | Step::Joined => write!(f, "no HELLO and WELCOME came within {patience:?}"),
-                    _ => write!(f, "{step} took longer than {patience:?}"),
+                    ConnectStep::Hello | ConnectStep::Joined => {
+                        write!(f, "no HELLO and WELCOME arrived within {timeout:?}")
+                    }
+                    _ => write!(f, "{step} took longer than {timeout:?}"),
                 }
             }
-            ConnectError::Tls { place, peer, error } => write!(f, "{place}: {}{stage}: {error}", Beside(*peer, place)),
-            ConnectError::Join { place, peer, error } => write!(f, "{place}: {}{error}", Beside(*peer, place)),
+            ConnectError::Tls { target, peer, error } => {
+                write!(f, "{target}: {}{stage}: {error}", Beside(*peer, target))
+            }
+            ConnectError::Join { target, peer, error } => write!(f, "{target}: {}{error}", Beside(*peer, target)),
         }
     }
 }
@@ -247,10 +267,9 @@ impl std::error::Error for ConnectError {
             ConnectError::Tls { error, .. } => Some(error),
             ConnectError::Tcp { tried, .. } => tried.last().map(|(_, error)| error as _),
             ConnectError::Join { error, .. } => Some(error),
-            ConnectError::Late { .. } => None,
+            ConnectError::TimedOut { .. } => None,
         }
     }
 }
 
-const NOT_BOOKEND: &str =
-    "what answers there does not speak Bookend, it seems: bookend doctor HOST:PORT may find out what it is";
+const NOT_BOOKEND: &str = "the peer does not seem to speak Bookend: bookend doctor HOST:PORT may identify it";

@@ -8,51 +8,64 @@ use bookend::Hello;
 use crate::dial::Dial;
 use crate::retry::Backoff;
 
-/// What a client is to do.
+/// How a [`Client`](crate::Client) connects, reconnects and sends.
+///
+/// ```
+/// use std::time::Duration;
+/// use bookend_client::{Backoff, Dialler, Hello, Options};
+///
+/// let dialler = Dialler::new("tls://hub.example".parse()?);
+/// let options = Options::new(dialler, Hello::new().with_hub(true).with_name("ann")?)
+///     .with_backoff(Some(Backoff { longest: Duration::from_secs(5), ..Backoff::default() }))
+///     .with_retry_on_initial_connect(true)
+///     .with_timeout(Some(Duration::from_secs(20)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Options {
     pub(crate) dialler: Box<dyn Dial>,
     pub(crate) hello: Hello,
     pub(crate) backoff: Option<Backoff>,
-    pub(crate) patience: Option<Duration>,
-    pub(crate) is_patient: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retries_initial: bool,
     pub(crate) resends: bool,
 }
 
 impl Options {
-    /// Reaches the hub by `dialler`, says `hello`, and connects again by the default [`Backoff`]. From the second
-    /// session on the HELLO asks to resume behind the last message that came. A member of a room wants
-    /// [`Hello::with_hub`]: without it there are no names, numbers and gaps.
+    /// Connects by `dialler`, sends `hello`, and reconnects by the default [`Backoff`]. From the second session on, the
+    /// HELLO asks to resume after the last message that arrived. A member of a room needs [`Hello::with_hub`]: without
+    /// it there are no names, numbers and gaps.
     #[must_use]
     pub fn new(dialler: impl Dial, hello: Hello) -> Options {
         let backoff = Some(Backoff::default());
-        Options { dialler: Box::new(dialler), hello, backoff, patience: None, is_patient: false, resends: false }
+        Options { dialler: Box::new(dialler), hello, backoff, timeout: None, retries_initial: false, resends: false }
     }
 
-    /// When to connect again; `None` for never.
+    /// When to reconnect; `None` for never.
     #[must_use]
     pub fn with_backoff(mut self, backoff: Option<Backoff>) -> Options {
         self.backoff = backoff;
         self
     }
 
-    /// How long an attempt may take in all, from the name to the WELCOME; by default the [`Dialler`](crate::Dialler)'s
-    /// patience with each step, and the protocol's.
+    /// How long an attempt may take in all, from the name to the WELCOME. By default only the
+    /// [`Timeouts`](crate::Timeouts) of the [`Dialler`](crate::Dialler) and those of the protocol apply.
     #[must_use]
-    pub fn with_timeout(mut self, patience: Option<Duration>) -> Options {
-        self.patience = patience;
+    pub fn with_timeout(mut self, timeout: Option<Duration>) -> Options {
+        self.timeout = timeout;
         self
     }
 
-    /// Connect again even if there has been no session yet? By default a first attempt that fails is the end: most
-    /// often the address is wrong.
+    /// Whether to retry before there has been any session. By default the client ends when its first attempt fails:
+    /// most often the address is wrong.
     #[must_use]
-    pub fn with_patience_at_first(mut self, is_patient: bool) -> Options {
-        self.is_patient = is_patient;
+    pub fn with_retry_on_initial_connect(mut self, retries: bool) -> Options {
+        self.retries_initial = retries;
         self
     }
 
-    /// Send again, in the next session, what was written and not confirmed when a session ended? It arrives at least
-    /// once then, and may arrive twice; by default it arrives at most once, and [`SendError::Unconfirmed`] tells of it.
+    /// Whether to send again, in the next session, each message that was written and not confirmed when a session
+    /// ended. Such a message arrives at least once, perhaps twice. By default it arrives at most once, and
+    /// [`SendError::Unconfirmed`](crate::SendError::Unconfirmed) reports it.
     #[must_use]
     pub fn with_resend(mut self, resends: bool) -> Options {
         self.resends = resends;
@@ -62,12 +75,12 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Options { dialler, backoff, patience, is_patient, resends, .. } = self;
+        let Options { dialler, backoff, timeout, retries_initial, resends, .. } = self;
         f.debug_struct("Options")
-            .field("place", dialler.place())
+            .field("target", dialler.target())
             .field("backoff", backoff)
-            .field("patience", patience)
-            .field("is_patient", is_patient)
+            .field("timeout", timeout)
+            .field("retries_initial", retries_initial)
             .field("resends", resends)
             .finish_non_exhaustive()
     }

@@ -9,24 +9,24 @@ use std::time::Duration;
 
 use bookend::{Content, Reply};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time;
 
 use crate::command::{Command, Outgoing, Owned};
 use crate::error::SendError;
-use crate::state::{NOBODY_LISTENS, Shared, State};
+use crate::status::{NOBODY_LISTENS, Shared, Status};
 
-/// Sends through a client. Cheap to clone; the client closes once all of these and its [`Events`](crate::Events) are
-/// gone.
+/// Sends through a client. Cheap to clone; the client closes once all senders and its [`Events`](crate::Events) are
+/// dropped.
 ///
-/// Every call waits while 256 others are waiting, which they do without a session too. One that is cancelled while it
-/// waits has sent nothing.
+/// Every call waits while 256 others are waiting, as they do without a session. A call that is cancelled while it waits
+/// has sent nothing.
 #[derive(Clone, Debug)]
 pub struct Sender {
     commands: mpsc::Sender<Command>,
     shared: Arc<Shared>,
 }
 
-/// Resolves once it is known what became of a message. Dropped, a failure is told as
+/// A future that resolves once it is known what became of a message. If it is dropped, a failure is reported as
 /// [`Event::Failed`](crate::Event::Failed). Cancel-safe.
 #[derive(Debug)]
 pub struct Receipt(oneshot::Receiver<Result<(), SendError>>);
@@ -36,25 +36,32 @@ impl Sender {
         Sender { commands, shared }
     }
 
-    /// Sends to everyone in the room, or to the peer where it is no hub. What waits when a session ends is sent in the
-    /// next one; what was written in the old one and not confirmed is not, unless
-    /// [`resend`](crate::Options::with_resend) says so.
+    /// Sends to everyone in the room, or to the peer if it is not a hub. A message that waits when a session ends is
+    /// sent in the next one. A message that was written in the old session and not confirmed is sent again only with
+    /// [`with_resend`](crate::Options::with_resend).
+    ///
+    /// ```no_run
+    /// # async fn example(sender: bookend_client::Sender) -> Result<(), bookend_client::SendError> {
+    /// let receipt = sender.send("hello").await?; // accepted
+    /// receipt.await?; // confirmed by the hub
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// [`SendError::NotSent`] if the client has closed. The [`Receipt`] says what became of the message.
+    /// [`SendError::NotSent`] if the client has closed. The [`Receipt`] reports what became of the message.
     pub async fn send(&self, content: impl Into<Content<'_>>) -> Result<Receipt, SendError> {
         self.put(None, content.into().into()).await
     }
 
-    /// Sends to the member of that number alone. The number is the member's in one session only, that of the
-    /// [`Event::Up`](crate::Event::Up) which was taken last: the message is not sent in another one, where somebody else
-    /// may have the number. Once the [`Events`](crate::Events) are gone it is the session that is open.
+    /// Sends to one member. A member's number is valid in one session only, that of the
+    /// [`Event::Up`](crate::Event::Up) which was taken last. The message is not sent in another session, where the
+    /// number may be another member's. Once the [`Events`](crate::Events) are dropped, the session is the open one.
     ///
     /// # Errors
     /// As [`send`](Sender::send).
     pub async fn send_to(&self, member: u32, content: impl Into<Content<'_>>) -> Result<Receipt, SendError> {
         let session = match self.shared.known.load(Ordering::Relaxed) {
-            NOBODY_LISTENS => self.shared.status.borrow().session,
+            NOBODY_LISTENS => self.shared.snapshot.borrow().session,
             known => known,
         };
         self.put(Some((member, session)), content.into().into()).await
@@ -67,62 +74,74 @@ impl Sender {
         Ok(Receipt(receipt))
     }
 
-    /// Sends a REQUEST and waits for its answer, and for a session before that, for `patience` in all.
+    /// Sends a REQUEST and waits for its answer. `timeout` includes the wait for a session.
+    ///
+    /// ```no_run
+    /// # async fn example(sender: bookend_client::Sender) -> Result<(), bookend_client::SendError> {
+    /// let reply = sender.request("time?", std::time::Duration::from_secs(5)).await?;
+    /// println!("{:?}", reply.text());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// Any [`SendError`]. A request is never sent twice.
-    pub async fn request(&self, content: impl Into<Content<'_>>, patience: Duration) -> Result<Reply, SendError> {
+    pub async fn request(&self, content: impl Into<Content<'_>>, timeout: Duration) -> Result<Reply, SendError> {
         let (done, answer) = oneshot::channel();
-        let command = Command::Request { content: content.into().into(), patience, done };
-        let answered = timeout(patience, async {
+        let command = Command::Request { content: content.into().into(), timeout, done };
+        self.ask(command, answer, timeout).await
+    }
+
+    /// Sends a PING and waits for its PONG: the other side has acted on everything that it was sent before. `timeout`
+    /// includes the wait for a session. Returns the time from PING to PONG.
+    ///
+    /// # Errors
+    /// [`SendError::NotSent`], [`SendError::Unconfirmed`] or [`SendError::TimedOut`].
+    pub async fn ping(&self, timeout: Duration) -> Result<Duration, SendError> {
+        let (done, answer) = oneshot::channel();
+        self.ask(Command::Ping { done }, answer, timeout).await
+    }
+
+    async fn ask<T>(
+        &self,
+        command: Command,
+        answer: oneshot::Receiver<Result<T, SendError>>,
+        timeout: Duration,
+    ) -> Result<T, SendError> {
+        let answered = time::timeout(timeout, async {
             self.commands.send(command).await.map_err(|_| SendError::NotSent)?;
             answer.await.unwrap_or(Err(SendError::Unconfirmed))
         });
         answered.await.unwrap_or(Err(SendError::TimedOut))
     }
 
-    /// Sends a PING and waits for its PONG, and for a session before that, for `patience` in all: the other side has
-    /// acted on everything that it was sent before. The time is from one to the other.
-    ///
-    /// # Errors
-    /// [`SendError::NotSent`], [`SendError::Unconfirmed`] or [`SendError::TimedOut`].
-    pub async fn ping(&self, patience: Duration) -> Result<Duration, SendError> {
-        let (done, answer) = oneshot::channel();
-        let answered = timeout(patience, async {
-            self.commands.send(Command::Ping { done }).await.map_err(|_| SendError::NotSent)?;
-            answer.await.unwrap_or(Err(SendError::Unconfirmed))
-        });
-        answered.await.unwrap_or(Err(SendError::TimedOut))
-    }
-
-    /// Closes: what was sent before goes out first if a session is open, and its confirmation is waited for, for 10 s.
-    /// Returns at once; [`Event::Closed`](crate::Event::Closed) tells that it is done. Messages that come
-    /// meanwhile and find more than 1 MiB of events waiting are dropped.
+    /// Closes the client. If a session is open, messages that were sent before are written first, and the client waits
+    /// up to 10 s for their confirmation. Returns at once; [`Event::Closed`](crate::Event::Closed) reports the end.
+    /// Messages that arrive in the meantime are dropped while more than 1 MiB of events waits.
     pub fn close(&self) {
         self.shared.wish.send_replace(true);
     }
 
-    /// How the client is.
+    /// Whether the client is connected.
     #[must_use]
-    pub fn state(&self) -> State {
-        self.shared.status.borrow().state
+    pub fn status(&self) -> Status {
+        self.shared.snapshot.borrow().status
     }
 
-    /// This side's address in the session that is open, where there is one.
+    /// This side's address in the open session, if it has one.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.shared.status.borrow().local
+        self.shared.snapshot.borrow().local
     }
 
-    /// The address that the session that is open has been connected to: the hub's, or the proxy's.
+    /// The address that the open session is connected to: the hub's, or the proxy's.
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.shared.status.borrow().remote
+        self.shared.snapshot.borrow().remote
     }
 }
 
 impl Future for Receipt {
-    /// `Ok` once the other side has acted on the message, and not refused it.
+    /// `Ok` once the other side has acted on the message and not refused it.
     type Output = Result<(), SendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

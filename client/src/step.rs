@@ -6,38 +6,38 @@ use std::net::SocketAddr;
 #[cfg(feature = "proxy")]
 use crate::proxy::Proxy;
 
-/// A step on the way, told when it begins.
+/// A step on the way to a session, reported when it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Step {
-    /// A host name is looked up: the hub's or the proxy's.
+pub enum ConnectStep {
+    /// Looking up a host name: the hub's or the proxy's.
     Resolving(String),
-    /// TCP connects to this address; others may be tried beside it.
+    /// Connecting by TCP to this address; others may be tried at the same time.
     Connecting(SocketAddr),
-    /// A socket of this machine is connected to.
+    /// Connecting to a Unix socket.
     Opening(String),
     /// TCP is connected, and the proxy is asked to connect to the hub.
     #[cfg(feature = "proxy")]
     Proxy(Proxy),
-    /// TLS shakes hands, and this is the name that the certificate is to be for.
+    /// The TLS handshake; the certificate must be for this name.
     Tls(String),
-    /// The bytes flow, and the HELLOs are exchanged.
+    /// The stream is connected, and the HELLOs are exchanged.
     Hello,
     /// The session is open.
     Joined,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for ConnectStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::Resolving(host) => write!(f, "resolving {host}"),
-            Step::Connecting(address) => write!(f, "connecting to {address}"),
-            Step::Opening(path) => write!(f, "connecting to {path}"),
+            ConnectStep::Resolving(host) => write!(f, "resolving {host}"),
+            ConnectStep::Connecting(address) => write!(f, "connecting to {address}"),
+            ConnectStep::Opening(path) => write!(f, "connecting to {path}"),
             #[cfg(feature = "proxy")]
-            Step::Proxy(proxy) => write!(f, "asking {proxy} to connect"),
-            Step::Tls(name) => write!(f, "TLS with {name}"),
-            Step::Hello => f.write_str("HELLO"),
-            Step::Joined => f.write_str("joined"),
+            ConnectStep::Proxy(proxy) => write!(f, "asking {proxy} to connect"),
+            ConnectStep::Tls(name) => write!(f, "TLS with {name}"),
+            ConnectStep::Hello => f.write_str("HELLO"),
+            ConnectStep::Joined => f.write_str("joined"),
         }
     }
 }

@@ -10,7 +10,7 @@ pub use trust::Tls;
 #[cfg(feature = "tls")]
 pub(crate) use trust::connect;
 
-/// Why there is no TLS: a name that does not change, and what happened.
+/// Why TLS failed: a stable name, and what happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsError {
     name: &'static str,
@@ -24,14 +24,14 @@ impl TlsError {
         self.name
     }
 
-    /// Will it be so the next time too? What the certificates are does not change by trying again.
+    /// Whether it will fail the next time too: trying again does not change a certificate.
     pub(crate) fn is_lasting(&self) -> bool {
         !matches!(self.name, "timed-out" | "connection-reset" | "unreachable" | "io")
     }
 
     #[cfg(feature = "tls")]
     pub(crate) fn late() -> TlsError {
-        TlsError { name: "timed-out", what: "the TLS handshake takes too long".into() }
+        TlsError { name: "timed-out", what: "the TLS handshake did not finish in time".into() }
     }
 
     #[cfg(not(feature = "tls"))]

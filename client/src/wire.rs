@@ -1,4 +1,4 @@
-//! A stream that remembers what of a session went through it: when it was heard last, and which messages it took whole.
+//! A stream that notes when bytes last arrived, and which messages were written whole.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,7 +19,7 @@ pub(crate) struct Wire {
     written: Written,
 }
 
-/// The messages that were written whole, shared with whoever settles them.
+/// The messages that were written whole, shared with the confirmations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Written(Arc<Mutex<Tally>>);
 

@@ -9,47 +9,56 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::{Dial, Dialled, Patience, Stream, eyeballs};
+use super::{Dial, Dialled, Stream, Timeouts, eyeballs};
 use crate::address::Address;
 use crate::error::ConnectError;
-use crate::place::Place;
 #[cfg(feature = "proxy")]
 use crate::proxy::{Proxy, ProxyError, tunnel};
-use crate::step::Step;
+use crate::step::ConnectStep;
+use crate::target::Target;
 use crate::tls::TlsError;
 #[cfg(feature = "tls")]
 use crate::tls::{self, Tls};
 
-/// Reaches a [`Place`] by TCP, directly or by a [`Proxy`], with TLS or without, or a Unix socket.
+/// Connects to a [`Target`]: by TCP, directly or by a proxy, with or without TLS, or by a Unix socket.
 ///
-/// All addresses of a host are tried, IPv6 first and the families in turn, each a quarter of a second after the one
-/// before or as soon as that has failed (RFC 8305).
+/// All addresses of a host are tried, starting with the family that the resolver lists first and alternating between
+/// IPv6 and IPv4, each a quarter of a second after the previous one or as soon as that has failed (RFC 8305).
+///
+/// ```
+/// use bookend_client::{Dialler, Target, Timeouts};
+/// use std::time::Duration;
+///
+/// let target: Target = "tls://hub.example".parse()?;
+/// let dialler = Dialler::new(target).with_timeouts(Timeouts { tcp: Duration::from_secs(3), ..Timeouts::default() });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dialler {
-    place: Place,
+    target: Target,
     #[cfg(feature = "proxy")]
     proxy: Option<Proxy>,
     #[cfg(feature = "tls")]
     tls: Tls,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 impl Dialler {
-    /// Directly, with the operating system's authorities.
+    /// Connects directly, and trusts the operating system's certificate authorities.
     #[must_use]
-    pub fn new(place: Place) -> Dialler {
+    pub fn new(target: Target) -> Dialler {
         Dialler {
-            place,
+            target,
             #[cfg(feature = "proxy")]
             proxy: None,
             #[cfg(feature = "tls")]
             tls: Tls::new(),
-            patience: Patience::default(),
+            timeouts: Timeouts::default(),
         }
     }
 
     #[cfg(feature = "proxy")]
-    /// By this proxy, unless it is a Unix socket.
+    /// Connects by this proxy, unless the target is a Unix socket.
     #[must_use]
     pub fn with_proxy(mut self, proxy: Option<Proxy>) -> Dialler {
         self.proxy = proxy;
@@ -57,7 +66,7 @@ impl Dialler {
     }
 
     #[cfg(feature = "tls")]
-    /// With these certificates, where the place wants TLS.
+    /// Uses these certificates if the target uses TLS.
     #[must_use]
     pub fn with_tls(mut self, tls: Tls) -> Dialler {
         self.tls = tls;
@@ -66,26 +75,26 @@ impl Dialler {
 
     /// How long each step may take.
     #[must_use]
-    pub fn with_patience(mut self, patience: Patience) -> Dialler {
-        self.patience = patience;
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Dialler {
+        self.timeouts = timeouts;
         self
     }
 
     #[cfg(feature = "proxy")]
-    /// The proxy that is asked, if there is one; a Unix socket needs none.
+    /// The proxy that is used; none for a Unix socket.
     #[must_use]
     pub fn proxy(&self) -> Option<&Proxy> {
-        self.proxy.as_ref().filter(|_| self.place.address().is_some())
+        self.proxy.as_ref().filter(|_| self.target.address().is_some())
     }
 
-    async fn reach(&mut self, tell: &mut (dyn FnMut(Step) + Send)) -> Result<Dialled, ConnectError> {
-        match self.place.clone() {
-            Place::Unix(path) => self.open(&path, tell).await,
-            Place::Tcp(address) => {
-                let (stream, local, remote) = self.tcp(&address, tell).await?;
+    async fn reach(&mut self, report: &mut (dyn FnMut(ConnectStep) + Send)) -> Result<Dialled, ConnectError> {
+        match self.target.clone() {
+            Target::Unix(path) => self.open(&path, report).await,
+            Target::Tcp(address) => {
+                let (stream, local, remote) = self.tcp(&address, report).await?;
                 Ok(Dialled { stream: Stream::new(stream), local, remote })
             }
-            Place::Tls(address) => self.secure(&address, tell).await,
+            Target::Tls(address) => self.secure(&address, report).await,
         }
     }
 
@@ -93,18 +102,18 @@ impl Dialler {
     async fn secure(
         &mut self,
         address: &Address,
-        tell: &mut (dyn FnMut(Step) + Send),
+        report: &mut (dyn FnMut(ConnectStep) + Send),
     ) -> Result<Dialled, ConnectError> {
-        let failed = |peer, error| ConnectError::Tls { place: Place::Tls(address.clone()), peer, error };
+        let failed = |peer, error| ConnectError::Tls { target: Target::Tls(address.clone()), peer, error };
         let name = self.tls.expected(address).map_err(|error| failed(None, error))?;
         let mut tls = self.tls.clone();
         // It reads files.
         let loaded = spawn_blocking(move || tls.load().map(|()| tls)).await;
         self.tls = loaded.unwrap_or_else(|_| Err(TlsError::late())).map_err(|error| failed(None, error))?;
         let config = self.tls.config().map_err(|error| failed(None, error))?;
-        let (stream, local, remote) = self.tcp(address, tell).await?;
-        tell(Step::Tls(name.to_str().into_owned()));
-        let shaken = timeout(self.patience.tls, tls::connect(config, name, stream)).await;
+        let (stream, local, remote) = self.tcp(address, report).await?;
+        report(ConnectStep::Tls(name.to_str().into_owned()));
+        let shaken = timeout(self.timeouts.tls, tls::connect(config, name, stream)).await;
         let stream = shaken.unwrap_or_else(|_| Err(TlsError::late())).map_err(|error| failed(remote, error))?;
         Ok(Dialled { stream: Stream::new(stream), local, remote })
     }
@@ -113,43 +122,55 @@ impl Dialler {
     async fn secure(
         &mut self,
         address: &Address,
-        _tell: &mut (dyn FnMut(Step) + Send),
+        _report: &mut (dyn FnMut(ConnectStep) + Send),
     ) -> Result<Dialled, ConnectError> {
-        Err(ConnectError::Tls { place: Place::Tls(address.clone()), peer: None, error: TlsError::unsupported() })
+        Err(ConnectError::Tls { target: Target::Tls(address.clone()), peer: None, error: TlsError::unsupported() })
     }
 
-    /// A TCP stream to the hub, by the proxy if there is one, and the addresses of both its ends.
+    /// A TCP stream to the hub, by the proxy if there is one, and the addresses of both ends.
     async fn tcp(
         &self,
         hub: &Address,
-        tell: &mut (dyn FnMut(Step) + Send),
+        report: &mut (dyn FnMut(ConnectStep) + Send),
     ) -> Result<(TcpStream, Option<SocketAddr>, Option<SocketAddr>), ConnectError> {
-        let stream = self.proxied(hub, tell).await?;
-        // Without it a message may wait for the acknowledgement of the one before; it works all the same.
-        let _slower = stream.set_nodelay(true);
+        let stream = self.proxied(hub, report).await?;
+        // If it fails, a message may wait for the acknowledgement of the previous one.
+        let _ = stream.set_nodelay(true);
         let (local, remote) = (stream.local_addr().ok(), stream.peer_addr().ok());
         Ok((stream, local, remote))
     }
 
     #[cfg(feature = "proxy")]
-    async fn proxied(&self, hub: &Address, tell: &mut (dyn FnMut(Step) + Send)) -> Result<TcpStream, ConnectError> {
-        let Some(proxy) = &self.proxy else { return self.unproxied(hub, tell).await };
-        self.by_proxy(proxy, hub, tell).await.map_err(|error| ConnectError::Proxy {
-            place: self.place.clone(),
+    async fn proxied(
+        &self,
+        hub: &Address,
+        report: &mut (dyn FnMut(ConnectStep) + Send),
+    ) -> Result<TcpStream, ConnectError> {
+        let Some(proxy) = &self.proxy else { return self.unproxied(hub, report).await };
+        self.by_proxy(proxy, hub, report).await.map_err(|error| ConnectError::Proxy {
+            target: self.target.clone(),
             proxy: proxy.clone().into(),
             error,
         })
     }
 
     #[cfg(not(feature = "proxy"))]
-    async fn proxied(&self, hub: &Address, tell: &mut (dyn FnMut(Step) + Send)) -> Result<TcpStream, ConnectError> {
-        self.unproxied(hub, tell).await
+    async fn proxied(
+        &self,
+        hub: &Address,
+        report: &mut (dyn FnMut(ConnectStep) + Send),
+    ) -> Result<TcpStream, ConnectError> {
+        self.unproxied(hub, report).await
     }
 
-    async fn unproxied(&self, hub: &Address, tell: &mut (dyn FnMut(Step) + Send)) -> Result<TcpStream, ConnectError> {
-        self.direct(hub, tell).await.map_err(|error| match error {
-            Unreached::Resolve(error) => ConnectError::Resolve { place: self.place.clone(), error },
-            Unreached::Tcp(tried) => ConnectError::Tcp { place: self.place.clone(), tried },
+    async fn unproxied(
+        &self,
+        hub: &Address,
+        report: &mut (dyn FnMut(ConnectStep) + Send),
+    ) -> Result<TcpStream, ConnectError> {
+        self.direct(hub, report).await.map_err(|error| match error {
+            Unreached::Resolve(error) => ConnectError::Resolve { target: self.target.clone(), error },
+            Unreached::Tcp(tried) => ConnectError::Tcp { target: self.target.clone(), tried },
         })
     }
 
@@ -158,41 +179,51 @@ impl Dialler {
         &self,
         proxy: &Proxy,
         hub: &Address,
-        tell: &mut (dyn FnMut(Step) + Send),
+        report: &mut (dyn FnMut(ConnectStep) + Send),
     ) -> Result<TcpStream, ProxyError> {
-        let stream = self.direct(proxy.address(), tell).await.map_err(|error| match error {
+        let stream = self.direct(proxy.address(), report).await.map_err(|error| match error {
             Unreached::Resolve(error) => ProxyError::Resolve(error),
             Unreached::Tcp(tried) => ProxyError::Tcp(tried),
         })?;
-        tell(Step::Proxy(proxy.clone()));
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "the proxy takes too long");
-        timeout(self.patience.proxy, tunnel(proxy, stream, hub)).await.unwrap_or_else(|_| Err(late().into()))
+        report(ConnectStep::Proxy(proxy.clone()));
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the proxy did not answer in time");
+        timeout(self.timeouts.proxy, tunnel(proxy, stream, hub)).await.unwrap_or_else(|_| Err(late().into()))
     }
 
-    async fn direct(&self, address: &Address, tell: &mut (dyn FnMut(Step) + Send)) -> Result<TcpStream, Unreached> {
-        tell(Step::Resolving(address.host().into()));
-        let found = timeout(self.patience.resolve, lookup_host((address.host(), address.port()))).await;
+    async fn direct(
+        &self,
+        address: &Address,
+        report: &mut (dyn FnMut(ConnectStep) + Send),
+    ) -> Result<TcpStream, Unreached> {
+        report(ConnectStep::Resolving(address.host().into()));
+        let found = timeout(self.timeouts.resolve, lookup_host((address.host(), address.port()))).await;
         let found = found
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the resolver takes too long")))
+            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the resolver did not answer in time")))
             .map_err(Unreached::Resolve)?;
         let addresses = eyeballs::in_turn(found);
         if addresses.is_empty() {
             return Err(Unreached::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no addresses")));
         }
         let connect = |address| async move {
-            let connected = timeout(self.patience.tcp, TcpStream::connect(address)).await;
+            let connected = timeout(self.timeouts.tcp, TcpStream::connect(address)).await;
             connected.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")))
         };
-        eyeballs::first(addresses, connect, |address| tell(Step::Connecting(address))).await.map_err(Unreached::Tcp)
+        eyeballs::first(addresses, connect, |address| report(ConnectStep::Connecting(address)))
+            .await
+            .map_err(Unreached::Tcp)
     }
 
     #[cfg(unix)]
-    async fn open(&self, path: &std::path::Path, tell: &mut (dyn FnMut(Step) + Send)) -> Result<Dialled, ConnectError> {
-        tell(Step::Opening(self.place.to_string()));
-        let opened = timeout(self.patience.tcp, tokio::net::UnixStream::connect(path)).await;
+    async fn open(
+        &self,
+        path: &std::path::Path,
+        report: &mut (dyn FnMut(ConnectStep) + Send),
+    ) -> Result<Dialled, ConnectError> {
+        report(ConnectStep::Opening(self.target.to_string()));
+        let opened = timeout(self.timeouts.tcp, tokio::net::UnixStream::connect(path)).await;
         match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => Ok(Dialled { stream: Stream::new(stream), local: None, remote: None }),
-            Err(error) => Err(ConnectError::Unix { place: self.place.clone(), error }),
+            Err(error) => Err(ConnectError::Unix { target: self.target.clone(), error }),
         }
     }
 
@@ -200,20 +231,23 @@ impl Dialler {
     async fn open(
         &self,
         _path: &std::path::Path,
-        _tell: &mut (dyn FnMut(Step) + Send),
+        _report: &mut (dyn FnMut(ConnectStep) + Send),
     ) -> Result<Dialled, ConnectError> {
         let error = io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets");
-        Err(ConnectError::Unix { place: self.place.clone(), error })
+        Err(ConnectError::Unix { target: self.target.clone(), error })
     }
 }
 
 impl Dial for Dialler {
-    fn dial<'a>(&'a mut self, tell: &'a mut (dyn FnMut(Step) + Send)) -> BoxFuture<'a, Result<Dialled, ConnectError>> {
-        Box::pin(self.reach(tell))
+    fn dial<'a>(
+        &'a mut self,
+        report: &'a mut (dyn FnMut(ConnectStep) + Send),
+    ) -> BoxFuture<'a, Result<Dialled, ConnectError>> {
+        Box::pin(self.reach(report))
     }
 
-    fn place(&self) -> &Place {
-        &self.place
+    fn target(&self) -> &Target {
+        &self.target
     }
 }
 

@@ -18,12 +18,12 @@ use super::{Driver, Opened};
 use crate::command::{Command, Outgoing};
 use crate::error::{JoinError, SendError};
 use crate::event::{End, Event, Incoming, Missed};
-use crate::state::State;
+use crate::status::Status;
 use crate::wire::Wire;
 
 /// How a session ended.
 pub(super) enum Served {
-    /// For good.
+    /// The client ends.
     Done(End),
     /// By a fault.
     Failed(JoinError),
@@ -31,10 +31,10 @@ pub(super) enum Served {
 
 type Requests = FuturesUnordered<BoxFuture<'static, ()>>;
 
-/// What is to be done about a message that came.
+/// What a message requires.
 enum Came {
     Event(Event),
-    /// A message of which others before it did not come.
+    /// An event, and what was missed before it.
     After(Missed, Event),
     Request(NonZeroU32),
     Nothing,
@@ -57,13 +57,13 @@ impl Driver {
     pub(super) async fn serve(&mut self, opened: Opened) -> Served {
         let mut session = self.begin(opened).await;
         let ended = loop {
-            self.tell_untold().await;
-            self.tell_illegal(&mut session).await;
+            self.report_unreported().await;
+            self.report_illegal(&mut session).await;
             self.resume_queue(&mut session);
             if self.is_done(&session) {
                 break session.connection.close(Code::NORMAL, "").await;
             }
-            self.tell_heard(&mut session).await;
+            self.report_heard(&mut session).await;
             let may_take = self.may_take(&session) && self.queue.is_empty() && !self.commands_over;
             let came = select! {
                 step = self.closing.next() => match step {
@@ -84,8 +84,8 @@ impl Driver {
                 Some(()) = session.requests.next(), if !session.requests.is_empty() => continue,
                 is_suspect = session.suspicion.rises() => {
                     if is_suspect {
-                        self.set_state(State::Suspect);
-                        self.tell(Event::Suspect).await;
+                        self.set_status(Status::Suspect);
+                        self.report(Event::Suspect).await;
                     }
                     continue;
                 }
@@ -95,9 +95,9 @@ impl Driver {
                     Err(error) => break Err(error),
                 }
             };
-            self.tell_heard(&mut session).await;
-            // What was refused came before the message that was not.
-            self.tell_illegal(&mut session).await;
+            self.report_heard(&mut session).await;
+            // The frames that were refused arrived before this message.
+            self.report_illegal(&mut session).await;
             if let Err(error) = self.act(came, &mut session.connection).await {
                 break Err(error);
             }
@@ -113,16 +113,16 @@ impl Driver {
         let (connection, welcome) = joined.into_parts();
         let next_seq = welcome.as_ref().map(|welcome| welcome.next_seq);
         match next_seq {
-            Some(next) => self.seen.welcome(next),
-            None if self.status.borrow().session > 0 => self.tell(Event::Missed(Missed::Unknown)).await,
+            Some(next) => self.sequence.welcome(next),
+            None if self.snapshot.borrow().session > 0 => self.report(Event::Missed(Missed::Unknown)).await,
             None => {}
         }
-        self.status.send_modify(|status| {
-            status.session += 1;
-            (status.state, status.local, status.remote) = (State::Up, up.local, up.remote);
+        self.snapshot.send_modify(|snapshot| {
+            snapshot.session += 1;
+            (snapshot.status, snapshot.local, snapshot.remote) = (Status::Up, up.local, up.remote);
         });
-        up.session = self.status.borrow().session;
-        self.tell(Event::Up(Box::new(up))).await;
+        up.session = self.snapshot.borrow().session;
+        self.report(Event::Up(Box::new(up))).await;
         let keepalive = Duration::from_secs(connection.peer().keepalive().into());
         Session {
             next_seq,
@@ -134,20 +134,20 @@ impl Driver {
         }
     }
 
-    /// Settles what can be settled, and says how the session ended.
+    /// Settles what can be settled, and decides how the session ended.
     async fn end(&mut self, mut session: Session, ended: Result<(), ConnectionError>) -> Served {
-        self.tell_illegal(&mut session).await;
+        self.report_illegal(&mut session).await;
         let settled = session.confirmations.settled_already();
         self.settle_all(settled);
         self.land(session.confirmations);
         match ended {
             Err(error) => Served::Failed(JoinError::Session(error)),
-            Ok(()) if matches!(session.connection.outcome(), Some(Outcome::Closed(_))) => Served::Done(End::Here),
-            Ok(()) => Served::Done(End::There),
+            Ok(()) if matches!(session.connection.outcome(), Some(Outcome::Closed(_))) => Served::Done(End::Closed),
+            Ok(()) => Served::Done(End::PeerClosed),
         }
     }
 
-    /// Gives the session what waits from before, and asks for the confirmation of what it has.
+    /// Gives the session the messages of the last one, and asks for a confirmation.
     fn resume_queue(&mut self, session: &mut Session) {
         while self.may_take(session)
             && let Some(outgoing) = self.queue.pop_front()
@@ -157,7 +157,7 @@ impl Driver {
         session.confirmations.ask();
     }
 
-    /// Is the client to close, and does nothing wait any more?
+    /// Whether the client is to close, and nothing waits any more.
     fn is_done(&self, session: &Session) -> bool {
         self.closing.has_begun()
             && self.commands_over
@@ -166,13 +166,13 @@ impl Driver {
             && session.requests.is_empty()
     }
 
-    /// Acts on a message that came.
+    /// Acts on a message.
     async fn act(&mut self, came: Came, connection: &mut Connection<Wire>) -> Result<(), ConnectionError> {
         match came {
-            Came::Event(event) => self.tell(event).await,
+            Came::Event(event) => self.report(event).await,
             Came::After(missed, event) => {
-                self.tell(Event::Missed(missed)).await;
-                self.tell(event).await;
+                self.report(Event::Missed(missed)).await;
+                self.report(event).await;
             }
             // A REQUEST must be answered (R3.12), and the program offers no answers.
             Came::Request(id) => {
@@ -203,7 +203,7 @@ impl Driver {
         }
     }
 
-    /// May messages be given to the session?
+    /// Whether the session accepts more messages.
     fn may_take(&self, session: &Session) -> bool {
         let connection = &session.connection;
         connection.session().state() == bookend::State::Open
@@ -216,11 +216,11 @@ impl Driver {
             Command::Send(outgoing) => self.take(outgoing, session),
             // The sender has given up waiting.
             Command::Request { done, .. } if done.is_closed() => {}
-            Command::Request { content, patience, mut done } => {
+            Command::Request { content, timeout, mut done } => {
                 let handle = session.connection.handle();
                 let request = async move {
                     let answered = select! {
-                        answered = handle.request(content.content(), patience) => answered,
+                        answered = handle.request(content.content(), timeout) => answered,
                         () = done.closed() => return,
                     };
                     let _ = done.send(answered.map_err(|error| match error {
@@ -249,9 +249,9 @@ impl Driver {
         }
     }
 
-    /// Gives a message to the session, to be written by its next turn.
+    /// Queues a message in the session.
     fn take(&mut self, outgoing: Outgoing, session: &mut Session) {
-        let number = self.status.borrow().session;
+        let number = self.snapshot.borrow().session;
         let connection = &mut session.connection;
         let queued = match outgoing.to {
             Some((_, known_in)) if known_in != number => {
@@ -264,56 +264,56 @@ impl Driver {
         };
         match queued {
             Ok(()) => session.confirmations.push(outgoing),
-            // The session is over, and will tell why.
+            // The session is over: the connection reports why.
             Err(Error::NotOpen) => self.queue.push_front(outgoing),
             Err(error) => self.settle(outgoing.done, Err(SendError::Invalid(error))),
         }
     }
 
-    /// What is to be told of a message that came.
+    /// Notes a message, and decides what it requires.
     fn hear(&mut self, message: &Message<'_>, next_seq: Option<u64>, confirmations: &mut Confirmations) -> Came {
         match (message, next_seq) {
             (Message::Request { id, .. }, _) => return Came::Request(*id),
             (Message::Gap { missed }, _) => {
-                self.seen.gap(*missed);
+                self.sequence.gap(*missed);
                 return Came::Event(Event::Missed(Missed::Gap(*missed)));
             }
             (Message::Error(refusal), Some(next)) if refusal.id == 0 && refusal.code == Code::RESUME_REFUSED => {
-                self.seen.restart(next);
+                self.sequence.restart(next);
                 return Came::Event(Event::Missed(Missed::Unknown));
             }
             (Message::Error(refusal), _) if refusal.id == 0 && confirmations.refuse(refusal) => return Came::Nothing,
             _ => {}
         }
         let missed = match (message, next_seq) {
-            (Message::Delivery(delivery), Some(_)) if delivery.to == 0 => self.seen.delivery(delivery.seq),
+            (Message::Delivery(delivery), Some(_)) if delivery.to == 0 => self.sequence.delivery(delivery.seq),
             _ => None,
         };
         match (Incoming::new(message).map(Event::Message), missed) {
             (Some(event), Some(missed)) => Came::After(missed, event),
             (Some(event), None) => Came::Event(event),
-            (None, _) => Came::Nothing, // no message that this version knows
+            (None, _) => Came::Nothing, // a message that this version does not know
         }
     }
 
     /// Reports that a suspect peer was heard again.
-    async fn tell_heard(&mut self, session: &mut Session) {
+    async fn report_heard(&mut self, session: &mut Session) {
         if session.suspicion.is_refuted() {
-            self.set_state(State::Up);
-            self.tell(Event::Heard).await;
+            self.set_status(Status::Up);
+            self.report(Event::Heard).await;
         }
     }
 
     /// Reports the frames that were refused since the last time.
-    async fn tell_illegal(&mut self, session: &mut Session) {
+    async fn report_illegal(&mut self, session: &mut Session) {
         let refused = session.connection.refused();
         let count = refused - std::mem::replace(&mut session.illegal, refused);
         if count > 0 {
-            self.tell(Event::Missed(Missed::Illegal(count))).await;
+            self.report(Event::Missed(Missed::Illegal(count))).await;
         }
     }
 
-    /// The session is over: what was under way is given up, or goes first in the next one.
+    /// After the session: messages under way have failed, or go first in the next session.
     fn land(&mut self, confirmations: Confirmations) {
         let (written, unwritten) = confirmations.end();
         let mut again = VecDeque::new();
@@ -331,7 +331,7 @@ impl Driver {
     }
 }
 
-/// Is the message wrong, and not the session over?
+/// Whether the message is at fault, rather than the session.
 fn is_of_the_message(error: Error) -> bool {
     matches!(
         error,

@@ -16,17 +16,17 @@ pub enum JoinError {
     Hello(ConnectionError),
     /// The session was open, and ended before the hub's WELCOME.
     Session(ConnectionError),
-    /// The hub closed with code 1000 instead of saying WELCOME.
+    /// The hub closed with code 1000 instead of sending WELCOME.
     Left,
-    /// Something else came before the hub's WELCOME, or nothing did (R9.5).
+    /// Another message arrived instead of the hub's WELCOME, or none did (R9.5).
     NoWelcome {
-        /// The kind that came first.
+        /// The kind of that message.
         found: Option<u8>,
     },
 }
 
 impl JoinError {
-    /// What the other side seems to be, or to do wrong; there is a first hypothesis.
+    /// What the other side seems to be, or to do wrong; it has at least one hypothesis.
     #[must_use]
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
         match self {
@@ -44,7 +44,7 @@ impl JoinError {
         self.diagnosis().and_then(Diagnosis::first).is_some_and(|first| first.name() == "foreign-tls")
     }
 
-    /// Where it failed.
+    /// The stage that failed.
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self {
@@ -53,7 +53,7 @@ impl JoinError {
         }
     }
 
-    /// The fault's name: SPEC 6's where it has one.
+    /// The fault's name: SPEC 6's if it has one.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -72,22 +72,22 @@ impl JoinError {
         match (self.stage(), self.name()) {
             (_, "try-later") => "the hub is full: try again later",
             (_, "policy") => {
-                "the hub refuses this client: is it the name, the room or the token (--token-file, BOOKEND_TOKEN)?"
+                "the hub refuses this client: check the name, the room and the token (--token-file, BOOKEND_TOKEN)"
             }
-            (_, "version") => "the sides are of different versions: update the older one",
-            (_, "bad-canary") => "something in between changes bytes: use a channel that is clean for all 8 bits",
+            (_, "version") => "the two sides use different versions: update the older one",
+            (_, "bad-canary") => "something on the path changes bytes: use a channel that carries all 8 bits unchanged",
             (Stage::Hello, "bad-start" | "no-close" | "truncated" | "hello-timeout" | "connection-reset") => {
                 NOT_BOOKEND
             }
-            (Stage::Hello, "normal" | "going-away") => "the hub takes nobody now: try again later",
+            (Stage::Hello, "normal" | "going-away") => "the hub accepts no clients at the moment: try again later",
             (Stage::Hello, _) => "the sides do not agree on the protocol: see SPEC.md, section 4",
-            (_, "no-welcome") => "what answers there says that it is a hub and is none: --plain talks to any peer",
+            (_, "no-welcome") => "the peer claims to be a hub but does not act as one: --plain talks to any peer",
             _ => "the hub's log may say more",
         }
     }
 }
 
-/// The name of a fault of a connection: SPEC 6's where it has one.
+/// The name of a connection's fault: SPEC 6's if it has one.
 fn connection_name(error: &ConnectionError) -> &'static str {
     match error {
         ConnectionError::Protocol { error, .. } => error.name(),
@@ -111,14 +111,14 @@ impl fmt::Display for JoinError {
             JoinError::Hello(error) | JoinError::Session(error) => write!(f, "{stage}: {name}: {error}"),
             JoinError::Left => write!(f, "{stage}: {name}: the hub closed the session at once"),
             JoinError::NoWelcome { found: Some(kind) } => {
-                write!(f, "{stage}: {name}: a hub sends WELCOME first, but kind {kind:02x} came")
+                write!(f, "{stage}: {name}: a hub sends WELCOME first, but kind {kind:02x} arrived")
             }
-            JoinError::NoWelcome { found: None } => write!(f, "{stage}: {name}: the hub does not say WELCOME"),
+            JoinError::NoWelcome { found: None } => write!(f, "{stage}: {name}: the hub did not send WELCOME"),
         }
     }
 }
 
-/// What was seen of a mistake, and its names.
+/// The names of a mistake, and what was seen of it.
 struct Hypotheses<'a>(&'a Diagnosis);
 
 impl fmt::Display for Hypotheses<'_> {

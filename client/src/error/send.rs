@@ -8,25 +8,25 @@ use bookend::{Code, Error};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The other side has refused it, and done nothing with it.
+    /// The other side refused it and did nothing with it.
     Refused {
-        /// Why, as a number.
+        /// The code.
         code: Code,
-        /// Why, in words.
+        /// The reason in words.
         reason: String,
     },
-    /// It cannot be sent: too long, not to be had in that encoding. Nothing was sent.
+    /// It cannot be sent: it is too long, or the encoding cannot express it. Nothing was sent.
     Invalid(Error),
-    /// Nothing was sent: the client has closed; or it was for one member, and the session that knew the member ended.
+    /// Nothing was sent: the client has closed, or the message was to one member and the member's session has ended.
     NotSent,
-    /// The session ended before the confirmation came: it may have arrived or not.
+    /// The session ended before the confirmation arrived: the message may or may not have arrived.
     Unconfirmed,
-    /// No answer came in time. Only for requests, which may have arrived or not.
+    /// No answer arrived in time. Only for requests and PINGs, which may or may not have arrived.
     TimedOut,
 }
 
 impl SendError {
-    /// The fault's name: SPEC 6's where it has one.
+    /// The fault's name: SPEC 6's if it has one.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -48,10 +48,10 @@ impl fmt::Display for SendError {
             }
             SendError::Invalid(error) => error.fmt(f),
             SendError::NotSent => f.write_str("not-sent: the session ended before it was sent"),
-            SendError::Unconfirmed => {
-                f.write_str("unconfirmed: the session ended before the confirmation came; it may have arrived or not")
-            }
-            SendError::TimedOut => f.write_str("timed-out: no answer came in time"),
+            SendError::Unconfirmed => f.write_str(
+                "unconfirmed: the session ended before the confirmation arrived; it may or may not have arrived",
+            ),
+            SendError::TimedOut => f.write_str("timed-out: no answer arrived in time"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whom to trust, whom to be, and the handshake.
+//! The certificates that a client trusts and shows, and the handshake.
 
 use std::fmt;
 use std::io;
@@ -19,9 +19,17 @@ use crate::cause::io_name;
 /// The name of Bookend in ALPN.
 const ALPN: &[u8] = b"bookend";
 
-/// Whom to trust, and who one is, by certificates.
+/// The certificate authorities that a client trusts, and the certificate that it shows.
 ///
-/// There is no way to trust anybody: a hub with a certificate of its own is trusted by [`with_ca`](Tls::with_ca).
+/// Verification cannot be turned off: to trust a hub with a self-signed certificate, use [`with_ca`](Tls::with_ca).
+///
+/// ```no_run
+/// use bookend_client::{Dialler, Tls};
+///
+/// let tls = Tls::new().with_ca(&std::fs::read("ca.pem")?)?;
+/// let dialler = Dialler::new("tls://hub.example".parse()?).with_tls(tls);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
     roots: Option<Arc<RootCertStore>>,
@@ -36,16 +44,16 @@ struct Identity {
 }
 
 impl Tls {
-    /// Trusts whom the operating system trusts, and shows no certificate.
+    /// Trusts the operating system's certificate authorities, and shows no certificate.
     #[must_use]
     pub fn new() -> Tls {
         Tls::default()
     }
 
-    /// Trusts the authorities in `pem` and nobody else.
+    /// Trusts only the authorities in `pem`.
     ///
     /// # Errors
-    /// `certificate-unreadable`: there is no certificate in it, or a broken one.
+    /// `certificate-unreadable`: it contains no certificate, or a broken one.
     pub fn with_ca(mut self, pem: &[u8]) -> Result<Tls, TlsError> {
         let mut roots = RootCertStore::empty();
         for authority in certificates(pem)? {
@@ -55,10 +63,11 @@ impl Tls {
         Ok(self)
     }
 
-    /// Shows this certificate, its chain behind it, to a hub that asks for one.
+    /// Shows this certificate, followed by its chain, to a hub that asks for one.
     ///
     /// # Errors
-    /// `certificate-unreadable`: `chain` has no certificate, or `key` no private key, both in PEM, or they do not fit.
+    /// `certificate-unreadable`: `chain` contains no certificate or `key` no private key, both in PEM, or they do not
+    /// match.
     pub fn with_identity(mut self, chain: &[u8], key: &[u8]) -> Result<Tls, TlsError> {
         let chain = certificates(chain)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| unreadable(&error))?;
@@ -66,7 +75,7 @@ impl Tls {
         self.config().map(|_| self)
     }
 
-    /// Expects the hub's certificate to be for this name, and not for the host that is connected to.
+    /// Requires the hub's certificate to be for this name, rather than for the host that is connected to.
     ///
     /// # Errors
     /// `bad-server-name`: it is neither a DNS name nor an IP address.
@@ -75,17 +84,17 @@ impl Tls {
         Ok(self)
     }
 
-    /// The name that the hub's certificate is to be for.
+    /// The name that the hub's certificate must be for.
     pub(crate) fn expected(&self, address: &Address) -> Result<ServerName<'static>, TlsError> {
         self.server_name.clone().map_or_else(|| server_name(address.host()), Ok)
     }
 
-    /// Asks the operating system whom it trusts, unless that has been said: it reads files.
+    /// Loads the operating system's authorities unless others were given. Reads files.
     pub(crate) fn load(&mut self) -> Result<(), TlsError> {
         if self.roots.is_none() {
             let found = rustls_native_certs::load_native_certs();
             let mut roots = RootCertStore::empty();
-            // One that nobody can read does not make the others worthless.
+            // The others are usable if one is unreadable.
             let (added, _) = roots.add_parsable_certificates(found.certs);
             if added == 0 {
                 let why = found.errors.first().map_or_else(|| "it has none".into(), ToString::to_string);
@@ -99,7 +108,7 @@ impl Tls {
         Ok(())
     }
 
-    /// What [`connect`] needs, once the authorities are [loaded](Tls::load).
+    /// The configuration for [`connect`], once the authorities are [loaded](Tls::load).
     pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let roots = self.roots.clone().unwrap_or_else(|| Arc::new(RootCertStore::empty()));
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -117,7 +126,7 @@ impl Tls {
     }
 }
 
-/// Shakes hands as a client.
+/// The handshake, as a client.
 pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
@@ -126,7 +135,7 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     TlsConnector::from(config).connect(name, stream).await.map_err(|error| failed(&error))
 }
 
-/// The name of what a handshake failed for. rustls has no names of its own.
+/// Names the reason why a handshake failed; rustls has no stable names.
 fn failed(error: &io::Error) -> TlsError {
     let Some(known) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
         let name = match error.kind() {
@@ -151,7 +160,7 @@ fn failed(error: &io::Error) -> TlsError {
         _ => "tls-failed",
     };
     let what = match name {
-        "not-tls" => format!("what answers does not speak TLS ({known})"),
+        "not-tls" => format!("the peer does not speak TLS ({known})"),
         _ => known.to_string(),
     };
     TlsError { name, what }
@@ -160,7 +169,7 @@ fn failed(error: &io::Error) -> TlsError {
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
-        Ok(found) if found.is_empty() => Err(unreadable(&"there is no certificate in it")),
+        Ok(found) if found.is_empty() => Err(unreadable(&"it contains no certificate")),
         Ok(found) => Ok(found),
         Err(error) => Err(unreadable(&error)),
     }

@@ -1,4 +1,4 @@
-//! A hub that does what a test tells it, one step at a time.
+//! A hub that a test scripts, one step at a time.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses what it needs")]
 
@@ -6,7 +6,7 @@ use bookend::{
     Code, Delivery, Encoding, Hello, Limits, MemberName, Message, Payload, PresenceEvent, Role, Session, State, Step,
     Text,
 };
-use bookend_client::{ConnectError, Dial, Dialled, Place, Stream};
+use bookend_client::{ConnectError, Dial, Dialled, Stream, Target};
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -197,25 +197,25 @@ pub fn text(text: &str) -> Payload<'_> {
 
 /// Hands out one end of a stream and keeps the other for the test; refuses once the test wants no more.
 pub struct Memory {
-    place: Place,
+    target: Target,
     far: mpsc::UnboundedSender<DuplexStream>,
 }
 
 impl Dial for Memory {
     fn dial<'a>(
         &'a mut self,
-        tell: &'a mut (dyn FnMut(bookend_client::Step) + Send),
+        tell: &'a mut (dyn FnMut(bookend_client::ConnectStep) + Send),
     ) -> BoxFuture<'a, Result<Dialled, ConnectError>> {
-        tell(bookend_client::Step::Opening("memory".into()));
+        tell(bookend_client::ConnectStep::Opening("memory".into()));
         let (near, far) = duplex(1 << 16);
-        let place = self.place.clone();
+        let target = self.target.clone();
         let reached = self.far.send(far).map(|()| Dialled { stream: Stream::new(near), local: None, remote: None });
-        let refused = |_| ConnectError::Unix { place, error: std::io::ErrorKind::ConnectionRefused.into() };
+        let refused = |_| ConnectError::Unix { target, error: std::io::ErrorKind::ConnectionRefused.into() };
         Box::pin(std::future::ready(reached.map_err(refused)))
     }
 
-    fn place(&self) -> &Place {
-        &self.place
+    fn target(&self) -> &Target {
+        &self.target
     }
 }
 
@@ -224,5 +224,5 @@ pub type Hubs = mpsc::UnboundedReceiver<DuplexStream>;
 /// A way to hubs that the test plays, and where they come from.
 pub fn memory() -> (Memory, Hubs) {
     let (far, hubs) = mpsc::unbounded_channel();
-    (Memory { place: "unix:/memory".parse().expect("it is a path"), far }, hubs)
+    (Memory { target: "unix:/memory".parse().expect("it is a path"), far }, hubs)
 }

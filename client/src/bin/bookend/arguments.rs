@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bookend::{Encoding, Hello, Line, Payload};
-use bookend_client::{Backoff, Dialler, Place};
+use bookend_client::{Backoff, Dialler, Target};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -182,7 +182,7 @@ pub(crate) struct ListenArguments {
 pub(crate) struct Joining {
     /// The hub: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    pub(crate) place: Place,
+    pub(crate) place: Target,
     /// The name to go by in the room
     #[arg(long, value_parser = plain_line)]
     name: Option<Line>,

@@ -91,7 +91,7 @@ async fn examine(
     }
     let (subject, patient) = match server {
         Some(server) => {
-            (format!("server: {}", server.place()), Patient::Server(server.into(), arguments.token.token().cloned()))
+            (format!("server: {}", server.target()), Patient::Server(server.into(), arguments.token.token().cloned()))
         }
         None if command.is_empty() => {
             let address = &arguments.listen;

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bookend_client::{Dialler, Place};
+use bookend_client::{Dialler, Target};
 use clap::{Args, ValueEnum};
 
 use super::report::Form;
@@ -32,7 +32,7 @@ Exit codes:
 pub(crate) struct DoctorArguments {
     /// The server: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    place: Place,
+    place: Target,
     /// Print a JSON object a line
     #[arg(long)]
     pub(super) json: bool,
