@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bookend::{Code, ConnectionError, Error};
+use bookend::{Code, ConnectionError, Fault};
 
 use crate::error::{ConnectError, JoinError};
 #[cfg(feature = "proxy")]
@@ -84,14 +84,14 @@ fn may_pass_in_session(error: &ConnectionError) -> bool {
     match error {
         ConnectionError::Io(_) | ConnectionError::Timeout => true,
         // A peer that speaks another protocol will do so next time.
-        ConnectionError::Protocol { diagnosis: Some(diagnosis), .. } if diagnosis.first().is_some() => false,
-        ConnectionError::Protocol { error, .. } => matches!(
-            error,
-            Error::NoClose
-                | Error::Truncated { .. }
-                | Error::Idle { .. }
-                | Error::HelloTimeout
-                | Error::FrameTimeout { .. }
+        ConnectionError::Fault { diagnosis: Some(diagnosis), .. } if diagnosis.first().is_some() => false,
+        ConnectionError::Fault { fault, .. } => matches!(
+            fault,
+            Fault::NoClose
+                | Fault::Truncated { .. }
+                | Fault::Idle { .. }
+                | Fault::HelloTimeout
+                | Fault::FrameTimeout { .. }
         ),
         ConnectionError::Closed { code, .. } => matches!(
             *code,
@@ -134,7 +134,7 @@ mod tests {
         {
             assert!(!closed(code), "{code}");
         }
-        assert!(may_pass_in_session(&Error::NoClose.into()));
-        assert!(!may_pass_in_session(&Error::SecondHello.into()));
+        assert!(may_pass_in_session(&Fault::NoClose.into()));
+        assert!(!may_pass_in_session(&Fault::SecondHello.into()));
     }
 }

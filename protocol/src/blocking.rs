@@ -5,11 +5,13 @@ use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use crate::edge::{ConnectionError, Reply};
+use crate::code::Code;
 use crate::endpoint::{Batch, Claim, Endpoint};
-use crate::error::{Code, Error};
+use crate::error::{ConnectionError, Reply};
+use crate::fault::Fault;
 use crate::hello::Hello;
 use crate::message::Message;
+use crate::misuse::Misuse;
 use crate::payload::Content;
 use crate::session::{Limits, Outcome, Role, Session, State};
 
@@ -171,7 +173,7 @@ impl<S: Read + Write> Connection<S> {
     /// Sends a MESSAGE: it has been given to the stream when this returns.
     ///
     /// # Errors
-    /// [`Error::TooLong`], [`Error::UnmappableText`], [`Error::EncodingRefused`], [`Error::NotOpen`]: nothing was
+    /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
     /// sent and the session lives. Else why the session ended.
     pub fn send<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
         let (session, out) = self.endpoint.outgoing();
@@ -182,7 +184,7 @@ impl<S: Read + Write> Connection<S> {
     /// Answers a request.
     ///
     /// # Errors
-    /// As [`send`](Connection::send), and [`Error::NoSuchRequest`].
+    /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
     pub fn reply<'c>(&mut self, id: NonZeroU32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
         let (session, out) = self.endpoint.outgoing();
         session.reply(id, content.into(), out)?;
@@ -192,7 +194,7 @@ impl<S: Read + Write> Connection<S> {
     /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
     ///
     /// # Errors
-    /// As [`send`](Connection::send), and [`Error::UnknownKind`] if the peer is not a hub.
+    /// As [`send`](Connection::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub fn post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
         let (session, out) = self.endpoint.outgoing();
         session.post(to, content.into(), out)?;
@@ -202,7 +204,7 @@ impl<S: Read + Write> Connection<S> {
     /// Answers a request, or the message that was received last, by an ERROR; the connection lives (R3.19).
     ///
     /// # Errors
-    /// [`Error::NoSuchRequest`]; else why the session ended.
+    /// [`Misuse::NoSuchRequest`]; else why the session ended.
     pub fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
         let number = self.endpoint.number();
         match id {
@@ -233,7 +235,7 @@ impl<S: Read + Write> Connection<S> {
             self.endpoint.session.forget(id);
         }
         waited?;
-        self.answers.answer.take().unwrap_or(Err(Error::NotOpen.into()))
+        self.answers.answer.take().unwrap_or(Err(Misuse::NotOpen.into()))
     }
 
     /// Keeps what comes for others until the answer has come.
@@ -250,7 +252,7 @@ impl<S: Read + Write> Connection<S> {
                     return Err(ConnectionError::Timeout);
                 }
                 if !self.turn()? {
-                    return Err(Error::NotOpen.into());
+                    return Err(Misuse::NotOpen.into());
                 }
             }
         }
@@ -328,7 +330,7 @@ impl<S: Read + Write> Connection<S> {
         // What can still be read may say why, if it comes soon.
         match self.wait_until(|_| false, Limits::default().close_timeout) {
             Err(ConnectionError::Backlog | ConnectionError::Timeout) | Ok(()) => {
-                self.finish().and(Err(Error::NotOpen.into()))
+                self.finish().and(Err(Misuse::NotOpen.into()))
             }
             Err(ended) => Err(ended),
         }
@@ -417,7 +419,7 @@ impl Claim for Answers {
         }
     }
 
-    fn refused(&mut self, id: u32, error: Error) {
-        self.settle(id, Err(error.into()));
+    fn refused(&mut self, id: u32, fault: Fault) {
+        self.settle(id, Err(ConnectionError::Unreadable(fault)));
     }
 }

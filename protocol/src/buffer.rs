@@ -24,7 +24,7 @@ const PAST: usize = 4 << 10;
 /// }
 /// let used = buffer.filled().len() - rest.len();
 /// buffer.consume(used);
-/// # Ok::<(), bookend::Error>(())
+/// # Ok::<(), bookend::Fault>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ReadBuffer {

@@ -3,10 +3,10 @@
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec;
 
-use crate::edge::ConnectionError;
-use crate::error::Error;
-use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, checked_length, whole_frame};
-use crate::text::Encoding;
+use crate::encoding::Encoding;
+use crate::error::ConnectionError;
+use crate::fault::Fault;
+use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, checked_length};
 
 /// A frame that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl FrameBuf {
     #[inline]
     #[must_use]
     pub fn as_frame(&self) -> Frame<'_> {
-        let (frame, _) = whole_frame(&self.wire, MAX_LENGTH).expect("made of a sound frame");
+        let (frame, _) = Frame::split_first(&self.wire).expect("made of a sound frame");
         frame
     }
 
@@ -98,7 +98,7 @@ impl codec::Decoder for Codec {
 
     fn decode_eof(&mut self, source: &mut BytesMut) -> Result<Option<FrameBuf>, ConnectionError> {
         match self.decode(source)? {
-            None if !source.is_empty() => Err(Error::Truncated { arrived: source.len() as u64 }.into()),
+            None if !source.is_empty() => Err(Fault::Truncated { arrived: source.len() as u64 }.into()),
             decoded => Ok(decoded),
         }
     }

@@ -13,11 +13,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::edge::{ConnectionError, Reply};
+use crate::code::Code;
 use crate::endpoint::{Batch, Endpoint};
-use crate::error::{Code, Error};
+use crate::error::{ConnectionError, Reply};
 use crate::hello::Hello;
 use crate::message::Message;
+use crate::misuse::Misuse;
 use crate::payload::Content;
 use crate::session::{Limits, Outcome, Role, Session, State};
 use core::num::NonZeroU32;
@@ -183,7 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a MESSAGE: it has been given to the stream when this returns.
     ///
     /// # Errors
-    /// [`Error::TooLong`], [`Error::UnmappableText`], [`Error::EncodingRefused`], [`Error::NotOpen`]: nothing was
+    /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
     /// sent and the session lives. Else why the session ended.
     pub async fn send(&mut self, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         self.make_room().await?;
@@ -195,10 +196,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// sends, without waiting: the fastest way to send many. Flush while [`is_full`](Connection::is_full).
     ///
     /// # Errors
-    /// [`Error::TooLong`], [`Error::UnmappableText`], [`Error::EncodingRefused`], [`Error::NotOpen`]: nothing was
+    /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
     /// queued and the session lives.
     #[inline]
-    pub fn queue<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), Error> {
+    pub fn queue<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), Misuse> {
         let (session, out) = self.endpoint.outgoing();
         session.message(content.into(), out)
     }
@@ -206,8 +207,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Appends a POST as [`queue`](Connection::queue) does a MESSAGE.
     ///
     /// # Errors
-    /// As [`queue`](Connection::queue), and [`Error::UnknownKind`] if the peer is not a hub.
-    pub fn queue_post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<(), Error> {
+    /// As [`queue`](Connection::queue), and [`Misuse::UnknownKind`] if the peer is not a hub.
+    pub fn queue_post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<(), Misuse> {
         let (session, out) = self.endpoint.outgoing();
         session.post(to, content.into(), out)
     }
@@ -222,7 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Answers a request.
     ///
     /// # Errors
-    /// As [`send`](Connection::send), and [`Error::NoSuchRequest`].
+    /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
     pub async fn reply(&mut self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         self.make_room().await?;
         let (session, out) = self.endpoint.outgoing();
@@ -233,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
     ///
     /// # Errors
-    /// As [`send`](Connection::send), and [`Error::UnknownKind`] if the peer is not a hub.
+    /// As [`send`](Connection::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub async fn post(&mut self, to: u32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         self.make_room().await?;
         self.queue_post(to, content)?;
@@ -243,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Answers a request, or the message that was received last, by an ERROR; the connection lives (R3.19).
     ///
     /// # Errors
-    /// [`Error::NoSuchRequest`]; else why the session ended.
+    /// [`Misuse::NoSuchRequest`]; else why the session ended.
     pub async fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
         let number = self.endpoint.number();
         match id {
@@ -312,7 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 None if !answer.is_empty() => {}
                 None => {
                     if !self.turn().await? {
-                        return Err(Error::NotOpen.into());
+                        return Err(Misuse::NotOpen.into());
                     }
                 }
             }
@@ -331,7 +332,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // What can still be read may say why, if it comes soon.
         let (_sender, never) = oneshot::channel::<Result<(), ConnectionError>>();
         match tokio::time::timeout(self.endpoint.session.close_timeout(), self.answered(never)).await {
-            Ok(Err(ConnectionError::Backlog)) | Err(_) => self.finish().and(Err(Error::NotOpen.into())),
+            Ok(Err(ConnectionError::Backlog)) | Err(_) => self.finish().and(Err(Misuse::NotOpen.into())),
             Ok(ended) => ended,
         }
     }
@@ -513,7 +514,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The session is over: how? Nobody gets an answer any more.
     fn finish(&mut self) -> Result<(), ConnectionError> {
         let outcome = ConnectionError::of_both(&self.endpoint.session, self.failure.as_ref());
-        self.waiting.fail(outcome.as_ref().err().unwrap_or(&Error::NotOpen.into()));
+        self.waiting.fail(outcome.as_ref().err().unwrap_or(&Misuse::NotOpen.into()));
         self.commands.close();
         while self.commands.try_recv().is_ok() {}
         outcome

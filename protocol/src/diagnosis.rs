@@ -25,8 +25,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
-use crate::error::Error;
-use crate::text::{Encoding, Text};
+use crate::encoding::Encoding;
+use crate::fault::Fault;
+use crate::text::Text;
 
 mod channel;
 mod event;
@@ -50,7 +51,7 @@ const MAX_HYPOTHESES: usize = 5;
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     subject: Subject<'a>,
-    fault: Option<Error>,
+    fault: Option<Fault>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,15 +70,15 @@ struct Stream<'a> {
     before: &'a [u8],
     /// Where they stand in the stream, in bytes from its first START.
     offset: u64,
-    fault: Error,
+    fault: Fault,
 }
 
 impl<'a> Evidence<'a> {
     /// `bytes` from the first byte of the faulty frame on, as far as they have come; `offset` is where that is in the
-    /// stream, in bytes: 0 for the first frame. A frame that never arrives is a fault too: [`Error::FrameTimeout`],
-    /// [`Error::Idle`] or [`Error::Truncated`]. Only the first [`WINDOW`] bytes are looked at.
+    /// stream, in bytes: 0 for the first frame. A frame that never arrives is a fault too: [`Fault::FrameTimeout`],
+    /// [`Fault::Idle`] or [`Fault::Truncated`]. Only the first [`WINDOW`] bytes are looked at.
     #[must_use]
-    pub fn stream(fault: Error, offset: u64, bytes: &'a [u8]) -> Evidence<'a> {
+    pub fn stream(fault: Fault, offset: u64, bytes: &'a [u8]) -> Evidence<'a> {
         let (bytes, cut) = (&bytes[..bytes.len().min(WINDOW)], bytes.len() > WINDOW);
         Evidence { subject: Subject::Stream(Stream { bytes, cut, before: &[], offset, fault }), fault: Some(fault) }
     }
@@ -204,7 +205,7 @@ impl fmt::Display for Hypothesis {
 /// What may be wrong, the likeliest first; nothing where nothing is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
-    fault: Option<Error>,
+    fault: Option<Fault>,
     hypotheses: Vec<Hypothesis>,
 }
 
@@ -319,26 +320,26 @@ fn ranked(mut hypotheses: Vec<Hypothesis>) -> Vec<Hypothesis> {
     once
 }
 
-impl Error {
+impl Fault {
     /// Is it about bytes that cannot be cut into frames, or about a HELLO that arrives changed?
     fn concerns_framing(&self) -> bool {
         matches!(
             self,
-            Error::BadStart { .. }
-                | Error::BadEnd { .. }
-                | Error::UnknownEncoding { .. }
-                | Error::TooLong { .. }
-                | Error::Truncated { .. }
-                | Error::FrameTimeout { .. }
-                | Error::Idle { .. }
-                | Error::NoClose
-                | Error::HelloTimeout
-                | Error::HelloExpected { .. }
-                | Error::BadHello { .. }
-                | Error::BadCanary { .. }
-                | Error::UnknownKind { .. }
-                | Error::Malformed { .. }
-                | Error::Version { .. }
+            Fault::BadStart { .. }
+                | Fault::BadEnd { .. }
+                | Fault::UnknownEncoding { .. }
+                | Fault::TooLong { .. }
+                | Fault::Truncated { .. }
+                | Fault::FrameTimeout { .. }
+                | Fault::Idle { .. }
+                | Fault::NoClose
+                | Fault::HelloTimeout
+                | Fault::HelloExpected { .. }
+                | Fault::BadHello { .. }
+                | Fault::BadCanary { .. }
+                | Fault::UnknownKind { .. }
+                | Fault::Malformed { .. }
+                | Fault::Version { .. }
         )
     }
 }
@@ -349,11 +350,11 @@ impl Stream<'_> {
     fn stalled(&self) -> bool {
         matches!(
             self.fault,
-            Error::Truncated { .. }
-                | Error::NoClose
-                | Error::FrameTimeout { .. }
-                | Error::HelloTimeout
-                | Error::Idle { .. }
+            Fault::Truncated { .. }
+                | Fault::NoClose
+                | Fault::FrameTimeout { .. }
+                | Fault::HelloTimeout
+                | Fault::Idle { .. }
         )
     }
 }

@@ -7,8 +7,10 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::buffer::ReadBuffer;
-use crate::error::{Code, Error};
-use crate::frame::{MAX_LENGTH, whole_frame};
+use crate::code::Code;
+use crate::encoding::Encoding;
+use crate::fault::Fault;
+use crate::frame::{END, Frame, HEADER_LENGTH};
 use crate::kind;
 use crate::message::Message;
 use crate::payload::Payload;
@@ -25,7 +27,7 @@ pub(crate) trait Claim {
     fn claim(&mut self, message: &Message<'_>) -> bool;
 
     /// The REPLY to the request of that id came and was refused.
-    fn refused(&mut self, id: u32, error: Error);
+    fn refused(&mut self, id: u32, fault: Fault);
 }
 
 #[derive(Debug)]
@@ -70,6 +72,8 @@ struct Used {
 /// Where a message for the application lies, at the front of its buffer, and how many bytes its frame has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Front {
+    /// A MESSAGE in this encoding.
+    Plain(Encoding, usize),
     Buffer(usize),
     Backlog(usize),
 }
@@ -126,13 +130,13 @@ impl Endpoint {
     #[inline]
     pub(crate) fn advance(&mut self, claim: &mut dyn Claim) -> Option<Front> {
         self.release();
-        if let Some((frame, _)) = whole_frame(self.backlog.filled(), MAX_LENGTH) {
+        if let Some((frame, _)) = Frame::split_first(self.backlog.filled()) {
             return Some(Front::Backlog(frame.wire_length()));
         }
         let mut rest = self.buffer.filled();
         let before = rest.len();
-        if self.session.receive_plain(&mut rest, self.now).is_some() {
-            return Some(Front::Buffer(before - rest.len()));
+        if let Some(payload) = self.session.receive_plain(&mut rest, self.now) {
+            return Some(Front::Plain(payload.encoding(), before - rest.len()));
         }
         self.advance_in_buffer(claim).map(Front::Buffer)
     }
@@ -150,10 +154,10 @@ impl Endpoint {
                 Step::Pong(probe) => {
                     claim.claim(&Message::Pong(probe));
                 }
-                Step::Refused { kind, id, error } => {
+                Step::Refused { kind, id, fault } => {
                     self.refused += 1;
                     if kind == kind::REPLY {
-                        claim.refused(id, error);
+                        claim.refused(id, fault);
                     }
                 }
                 Step::More => {
@@ -172,6 +176,12 @@ impl Endpoint {
     #[inline]
     pub(crate) fn front(&mut self, front: Front) -> Message<'_> {
         let bytes = match front {
+            Front::Plain(encoding, length) => {
+                self.used.buffer = length;
+                self.number = self.session.frame_number();
+                let body = &self.buffer.filled()[HEADER_LENGTH..length - END.len()];
+                return Message::Message(Payload::decode(encoding, body).expect("the session has judged it"));
+            }
             Front::Buffer(length) => {
                 self.used.buffer = length;
                 self.number = self.session.frame_number();
@@ -183,7 +193,7 @@ impl Endpoint {
                 &self.backlog.filled()[..length]
             }
         };
-        let (frame, _) = whole_frame(bytes, MAX_LENGTH).expect("`advance` has found a whole frame");
+        let (frame, _) = Frame::split_first(bytes).expect("`advance` has found a whole frame");
         Message::parse(frame).ok().flatten().expect("the session has judged it")
     }
 
@@ -461,10 +471,10 @@ impl<'a> Batch<'a> {
                 Step::Pong(probe) => {
                     self.claim.claim(&Message::Pong(probe));
                 }
-                Step::Refused { kind, id, error } => {
+                Step::Refused { kind, id, fault } => {
                     *self.refused += 1;
                     if kind == kind::REPLY {
-                        self.claim.refused(id, error);
+                        self.claim.refused(id, fault);
                     }
                 }
                 Step::Handled => {
@@ -477,7 +487,7 @@ impl<'a> Batch<'a> {
     }
 
     fn next_kept(&mut self) -> Option<Message<'a>> {
-        let (frame, rest) = whole_frame(self.kept, MAX_LENGTH).expect("only whole frames are kept");
+        let (frame, rest) = Frame::split_first(self.kept).expect("only whole frames are kept");
         self.used.backlog += frame.wire_length();
         *self.number = self.numbers.pop_front().unwrap_or_default();
         self.kept = rest;

@@ -2,8 +2,9 @@
 
 use alloc::vec::Vec;
 
-use crate::error::Error;
-use crate::text::Encoding;
+use crate::encoding::Encoding;
+use crate::fault::Fault;
+use crate::misuse::Misuse;
 
 /// The first two bytes of a frame.
 pub const START: [u8; 2] = [0xF5, 0xF8];
@@ -28,10 +29,51 @@ impl<'a> Frame<'a> {
     /// Makes a frame.
     ///
     /// # Errors
-    /// [`Error::TooLong`] for a body over [`MAX_LENGTH`].
-    pub fn new(kind: u8, encoding: Encoding, body: &'a [u8]) -> Result<Frame<'a>, Error> {
+    /// [`Misuse::TooLong`] for a body over [`MAX_LENGTH`].
+    pub fn new(kind: u8, encoding: Encoding, body: &'a [u8]) -> Result<Frame<'a>, Misuse> {
         checked_length(body.len(), MAX_LENGTH)?;
         Ok(Frame { kind, encoding, body })
+    }
+
+    /// The frame that `bytes` begins with, and what follows it; `None` unless all of the frame is there and sound.
+    ///
+    /// For frames that this program wrote or checked before; a [`Decoder`] reads a stream and names its faults.
+    ///
+    /// ```
+    /// # use bookend::Frame;
+    /// let (frame, rest) = Frame::split_first(b"\xF5\xF8\x02\x02\0\0\0\x02hi\xF8\xF5\xF5\xF8").unwrap();
+    /// assert_eq!((frame.body(), rest), (&b"hi"[..], &b"\xF5\xF8"[..]));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn split_first(bytes: &'a [u8]) -> Option<(Frame<'a>, &'a [u8])> {
+        whole_frame(bytes, MAX_LENGTH)
+    }
+
+    /// Appends a frame to `out` whose body is `parts`, one after the other, with one reservation.
+    ///
+    /// ```
+    /// # use bookend::{Encoding, Frame, MAX_LENGTH, kind};
+    /// let mut out = Vec::new();
+    /// let to = 7_u32.to_be_bytes();
+    /// Frame::encode_parts(kind::POST, Encoding::Utf8, [&to, b"hi"], MAX_LENGTH, &mut out)?;
+    /// assert_eq!(out, b"\xF5\xF8\x12\x02\0\0\0\x06\0\0\0\x07hi\xF8\xF5");
+    /// # Ok::<(), bookend::Misuse>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Misuse::TooLong`] for a body of more than `max` bytes, or [`MAX_LENGTH`]; `out` is unchanged.
+    #[inline]
+    pub fn encode_parts<const N: usize>(
+        kind: u8,
+        encoding: Encoding,
+        parts: [&[u8]; N],
+        max: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        let length = checked_length(parts.iter().map(|part| part.len()).sum(), max.min(MAX_LENGTH))?;
+        append(header(kind, encoding, length), parts, length as usize, out);
+        Ok(())
     }
 
     /// The kind byte; [`kind`](crate::kind) has the constants (SPEC 3).
@@ -65,10 +107,7 @@ impl<'a> Frame<'a> {
     /// Appends the frame to `out`, with one reservation.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.reserve(self.wire_length());
-        out.extend_from_slice(&self.header());
-        out.extend_from_slice(self.body);
-        out.extend_from_slice(&END);
+        append(self.header(), [self.body], self.body.len(), out);
     }
 
     /// The header, the body and END for a vectored write: a large body is not copied.
@@ -84,19 +123,55 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The eight bytes in front of a body of `length` bytes.
+/// Appends a whole frame to `out`; the parts of its body have `length` bytes together.
 #[inline]
-pub(crate) fn header(kind: u8, encoding: Encoding, length: u32) -> [u8; HEADER_LENGTH] {
+fn append<const N: usize>(header: [u8; HEADER_LENGTH], parts: [&[u8]; N], length: usize, out: &mut Vec<u8>) {
+    out.reserve(length + OVERHEAD);
+    out.extend_from_slice(&header);
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+    out.extend_from_slice(&END);
+}
+
+/// Appends a frame to `out` whose body's length is known only once the body is there: the header's
+/// place is kept, `body` appends, then the header and END are written. On an error `out` is as it was.
+pub(crate) fn append_with(
+    kind: u8,
+    encoding: Encoding,
+    max: u32,
+    out: &mut Vec<u8>,
+    body: impl FnOnce(&mut Vec<u8>) -> Result<(), Misuse>,
+) -> Result<(), Misuse> {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEADER_LENGTH]);
+    let written = body(out).and_then(|()| checked_length(out.len() - start - HEADER_LENGTH, max));
+    match written {
+        Ok(length) => {
+            out[start..start + HEADER_LENGTH].copy_from_slice(&header(kind, encoding, length));
+            out.extend_from_slice(&END);
+            Ok(())
+        }
+        Err(misuse) => {
+            out.truncate(start);
+            Err(misuse)
+        }
+    }
+}
+
+/// The eight bytes before a body of `length` bytes.
+#[inline]
+fn header(kind: u8, encoding: Encoding, length: u32) -> [u8; HEADER_LENGTH] {
     let word = (0xF5F8_u64 << 48) | (u64::from(kind) << 40) | (u64::from(encoding as u8) << 32) | u64::from(length);
     word.to_be_bytes()
 }
 
 /// `length` as the length field of a body to send, which must not exceed `max`.
 #[inline]
-pub(crate) fn checked_length(length: usize, max: u32) -> Result<u32, Error> {
+pub(crate) fn checked_length(length: usize, max: u32) -> Result<u32, Misuse> {
     match u32::try_from(length) {
         Ok(short) if short <= max => Ok(short),
-        _ => Err(Error::TooLong { offset: 0, length: length as u64, max }),
+        _ => Err(Misuse::TooLong { length: length as u64, max }),
     }
 }
 
@@ -106,7 +181,7 @@ pub(crate) fn checked_length(length: usize, max: u32) -> Result<u32, Error> {
 /// A fault is final: every later call returns it again (R2.14).
 ///
 /// ```
-/// # use bookend::{Decoder, Encoding, Error};
+/// # use bookend::{Decoder, Encoding, Fault};
 /// let mut decoder = Decoder::new(1 << 20);
 /// let read = b"\xF5\xF8\x02\x02\0\0\0\x02hi\xF8\xF5\xF5\xF8";
 /// let mut rest = &read[..];
@@ -114,7 +189,7 @@ pub(crate) fn checked_length(length: usize, max: u32) -> Result<u32, Error> {
 ///     assert_eq!((frame.encoding(), frame.body()), (Encoding::Utf8, &b"hi"[..]));
 /// }
 /// assert_eq!(rest, b"\xF5\xF8"); // keep these, and call again with more behind them
-/// # Ok::<(), Error>(())
+/// # Ok::<(), Fault>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Decoder {
@@ -134,7 +209,7 @@ enum Progress {
         encoding: Encoding,
         length: u32,
     },
-    Failed(Error),
+    Failed(Fault),
 }
 
 impl Decoder {
@@ -169,10 +244,10 @@ impl Decoder {
     /// `None` when there is not enough yet.
     ///
     /// # Errors
-    /// [`Error::BadStart`], [`Error::UnknownEncoding`], [`Error::TooLong`], [`Error::BadEnd`],
+    /// [`Fault::BadStart`], [`Fault::UnknownEncoding`], [`Fault::TooLong`], [`Fault::BadEnd`],
     /// on the first byte or field that proves it (SPEC 2).
     #[inline]
-    pub fn decode<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error> {
+    pub fn decode<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {
         if let Some((frame, rest)) = self.whole(input) {
             self.pass(frame);
             *input = rest;
@@ -194,7 +269,7 @@ impl Decoder {
     }
 
     /// What `decode` does unless a sound frame lies whole in the input.
-    pub(crate) fn decode_in_parts<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error> {
+    pub(crate) fn decode_in_parts<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {
         let step = match self.progress {
             Progress::Failed(error) => Err(error),
             Progress::Header => self.judge_header(input).and_then(|header| match header {
@@ -218,20 +293,20 @@ impl Decoder {
         step
     }
 
-    fn judge_header(&self, input: &[u8]) -> Result<Option<(u8, Encoding, u32)>, Error> {
+    fn judge_header(&self, input: &[u8]) -> Result<Option<(u8, Encoding, u32)>, Fault> {
         for (position, (&found, wanted)) in (0..).zip(input.iter().zip(START)) {
             if found != wanted {
-                return Err(Error::BadStart { offset: self.offset + position, found });
+                return Err(Fault::BadStart { offset: self.offset + position, found });
             }
         }
         let Some(&found) = input.get(3) else { return Ok(None) };
         let Some(encoding) = Encoding::from_byte(found) else {
-            return Err(Error::UnknownEncoding { offset: self.offset + 3, found });
+            return Err(Fault::UnknownEncoding { offset: self.offset + 3, found });
         };
         let Some(&[_, _, kind, _, a, b, c, d]) = input.first_chunk::<HEADER_LENGTH>() else { return Ok(None) };
         let length = u32::from_be_bytes([a, b, c, d]);
         if length > self.limit {
-            return Err(Error::TooLong { offset: self.offset + 4, length: u64::from(length), max: self.limit });
+            return Err(Fault::TooLong { offset: self.offset + 4, length: u64::from(length), max: self.limit });
         }
         Ok(Some((kind, encoding, length)))
     }
@@ -242,12 +317,12 @@ impl Decoder {
         kind: u8,
         encoding: Encoding,
         length: u32,
-    ) -> Result<Option<Frame<'a>>, Error> {
+    ) -> Result<Option<Frame<'a>>, Fault> {
         let end = HEADER_LENGTH + length as usize;
         for (position, wanted) in (end..).zip(END) {
             let Some(&found) = input.get(position) else { return Ok(None) };
             if found != wanted {
-                return Err(Error::BadEnd { offset: self.offset + position as u64, found, length });
+                return Err(Fault::BadEnd { offset: self.offset + position as u64, found, length });
             }
         }
         Ok(Some(Frame { kind, encoding, body: &input[HEADER_LENGTH..end] }))
@@ -256,7 +331,7 @@ impl Decoder {
 
 /// The frame at the start of `input` and what is behind it, if all of it is there and sound.
 #[inline]
-pub(crate) fn whole_frame(input: &[u8], limit: u32) -> Option<(Frame<'_>, &[u8])> {
+fn whole_frame(input: &[u8], limit: u32) -> Option<(Frame<'_>, &[u8])> {
     let (&[start, start_end, kind, encoding, a, b, c, d], rest) = input.split_first_chunk::<HEADER_LENGTH>()?;
     let length = u32::from_be_bytes([a, b, c, d]);
     let encoding = Encoding::from_byte(encoding)?;

@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 
 use byteorder::{BigEndian, ByteOrder};
 
-use crate::error::Error;
+use crate::encoding::{Encoding, Encodings};
+use crate::fault::Fault;
 use crate::frame::{Frame, HEADER_LENGTH, MAX_LENGTH};
 use crate::kind;
 use crate::line::Line;
-use crate::text::{Encoding, Encodings};
+use crate::misuse::Misuse;
 
 /// The first four bytes of a HELLO's body.
 pub const MAGIC: [u8; 4] = *b"BKND";
@@ -126,8 +127,8 @@ impl Hello {
     /// Sets the name, a plain line.
     ///
     /// # Errors
-    /// [`Error::BadHello`] if it is none (R4.11).
-    pub fn with_name(mut self, name: &str) -> Result<Hello, Error> {
+    /// [`Misuse::BadHello`] if it is none (R4.11).
+    pub fn with_name(mut self, name: &str) -> Result<Hello, Misuse> {
         self.name = Some(plain_line(name)?);
         Ok(self)
     }
@@ -135,8 +136,8 @@ impl Hello {
     /// Sets the room, a plain line.
     ///
     /// # Errors
-    /// [`Error::BadHello`] if it is none (R4.11).
-    pub fn with_room(mut self, room: &str) -> Result<Hello, Error> {
+    /// [`Misuse::BadHello`] if it is none (R4.11).
+    pub fn with_room(mut self, room: &str) -> Result<Hello, Misuse> {
         self.room = Some(plain_line(room)?);
         Ok(self)
     }
@@ -144,8 +145,8 @@ impl Hello {
     /// Sets the name of the program, a plain line.
     ///
     /// # Errors
-    /// [`Error::BadHello`] if it is none (R4.11).
-    pub fn with_software(mut self, software: &str) -> Result<Hello, Error> {
+    /// [`Misuse::BadHello`] if it is none (R4.11).
+    pub fn with_software(mut self, software: &str) -> Result<Hello, Misuse> {
         self.software = Some(plain_line(software)?);
         Ok(self)
     }
@@ -153,10 +154,10 @@ impl Hello {
     /// Sets the token, 1 to 255 bytes.
     ///
     /// # Errors
-    /// [`Error::BadHello`] for another length.
-    pub fn with_token(mut self, token: &[u8]) -> Result<Hello, Error> {
+    /// [`Misuse::BadHello`] for another length.
+    pub fn with_token(mut self, token: &[u8]) -> Result<Hello, Misuse> {
         if !(1..=255).contains(&token.len()) {
-            return Err(Error::BadHello { why: "a token is 1 to 255 bytes" });
+            return Err(Misuse::BadHello { why: NOT_A_TOKEN });
         }
         self.token = Some(Token(token.into()));
         Ok(self)
@@ -275,16 +276,16 @@ impl Hello {
     /// Reads the body of a HELLO.
     ///
     /// # Errors
-    /// [`Error::BadHello`], [`Error::BadCanary`], [`Error::Version`], in the order of R4.19.
-    pub fn parse(body: &[u8]) -> Result<Hello, Error> {
+    /// [`Fault::BadHello`], [`Fault::BadCanary`], [`Fault::Version`], in the order of R4.19.
+    pub fn parse(body: &[u8]) -> Result<Hello, Fault> {
         judge_opening(body)?;
         let Some((fixed, options)) = body.split_first_chunk::<FIXED>() else {
-            return Err(Error::BadHello { why: "a HELLO has at least 24 bytes" });
+            return Err(Fault::BadHello { why: "a HELLO has at least 24 bytes" });
         };
-        let bad = |why| Error::BadHello { why };
+        let bad = |why| Fault::BadHello { why };
         let major = fixed[12];
         if major != MAJOR {
-            return Err(Error::Version { major });
+            return Err(Fault::Version { major });
         }
         let accepted = Encodings::from_bits(fixed[14]).ok_or(bad("everyone accepts binary, US-ASCII and UTF-8"))?;
         let preferred = Encoding::from_byte(fixed[15])
@@ -307,8 +308,8 @@ impl Hello {
         Ok(hello)
     }
 
-    fn read_options(&mut self, mut options: &[u8]) -> Result<(), Error> {
-        let bad = |why| Error::BadHello { why };
+    fn read_options(&mut self, mut options: &[u8]) -> Result<(), Fault> {
+        let bad = |why| Fault::BadHello { why };
         while let [option, rest @ ..] = options {
             let (value, rest) = rest
                 .split_first()
@@ -319,7 +320,7 @@ impl Hello {
                 NAME => self.name.replace(line(value)?).is_some(),
                 ROOM => self.room.replace(line(value)?).is_some(),
                 SOFTWARE => self.software.replace(line(value)?).is_some(),
-                TOKEN if value.is_empty() => return Err(bad("a token is 1 to 255 bytes")),
+                TOKEN if value.is_empty() => return Err(bad(NOT_A_TOKEN)),
                 TOKEN => self.token.replace(Token(value.into())).is_some(),
                 RESUME => {
                     let after = <[u8; 8]>::try_from(value).map_err(|_| bad("resume is 8 bytes"))?;
@@ -341,19 +342,21 @@ const TOKEN: u8 = 3;
 const RESUME: u8 = 4;
 const SOFTWARE: u8 = 5;
 
-fn line(value: &[u8]) -> Result<Line, Error> {
-    let text = core::str::from_utf8(value).map_err(|_| Error::BadHello { why: "name, room and software are UTF-8" })?;
-    plain_line(text)
+fn line(value: &[u8]) -> Result<Line, Fault> {
+    let text = core::str::from_utf8(value).map_err(|_| Fault::BadHello { why: "name, room and software are UTF-8" })?;
+    Line::new(text).ok_or(Fault::BadHello { why: NOT_A_LINE })
 }
 
-fn plain_line(text: &str) -> Result<Line, Error> {
-    Line::new(text)
-        .ok_or(Error::BadHello { why: "name, room and software are 1 to 64 bytes without control characters" })
+fn plain_line(text: &str) -> Result<Line, Misuse> {
+    Line::new(text).ok_or(Misuse::BadHello { why: NOT_A_LINE })
 }
+
+const NOT_A_LINE: &str = "name, room and software are 1 to 64 bytes without control characters";
+const NOT_A_TOKEN: &str = "a token is 1 to 255 bytes";
 
 /// Judges as much of a first frame's kind, magic and canary as `wire`, its beginning, has (R4.3, R4.7).
 /// The framing of the header is the decoder's to judge, before this.
-pub(crate) fn judge_first_frame(wire: &[u8]) -> Result<(), Error> {
+pub(crate) fn judge_first_frame(wire: &[u8]) -> Result<(), Fault> {
     let Some((header, body)) = wire.split_first_chunk::<HEADER_LENGTH>() else { return Ok(()) };
     match header[2] {
         kind::CLOSE => Ok(()),
@@ -361,39 +364,20 @@ pub(crate) fn judge_first_frame(wire: &[u8]) -> Result<(), Error> {
             let length = BigEndian::read_u32(&header[4..]) as usize;
             judge_opening(&body[..body.len().min(length)])
         }
-        kind => Err(Error::HelloExpected { kind }),
+        kind => Err(Fault::HelloExpected { kind }),
     }
 }
 
 /// Judges as much of magic and canary as `body`, the beginning of a HELLO's body, has.
-fn judge_opening(body: &[u8]) -> Result<(), Error> {
+fn judge_opening(body: &[u8]) -> Result<(), Fault> {
     let magic = &body[..body.len().min(MAGIC.len())];
     if !MAGIC.starts_with(magic) {
-        return Err(Error::BadHello { why: "the magic is not BKND" });
+        return Err(Fault::BadHello { why: "the magic is not BKND" });
     }
     for (position, (&found, wanted)) in (0..).zip(body[magic.len()..].iter().zip(CANARY)) {
         if found != wanted {
-            return Err(Error::BadCanary { position, found });
+            return Err(Fault::BadCanary { position, found });
         }
     }
     Ok(())
-}
-
-/// What the first wrong byte of a canary says of the channel (SPEC 4).
-pub(crate) const fn canary_damage(position: u8, found: u8) -> &'static str {
-    match (position, found) {
-        (0, 0x0A) => "CRLF became LF",
-        (1, 0x0D) => "LF became CRLF",
-        (1, 0x00) => "CR became CR NUL",
-        (1, 0x1A) => "LF was dropped",
-        (2, 0x0A) => "^Z was dropped, or CR became CRLF",
-        (3, 0x0D) => "bare LF became CRLF",
-        (4, 0x7F) => "the eighth bit was stripped",
-        (4, 0x11) => "FF was taken for telnet IAC",
-        (5, 0xFF) => "FF was doubled, as telnet IAC",
-        (5, 0x0D) => "XON was swallowed",
-        (7, 0x0A) => "CR became CRLF",
-        (7, 0x01) => "NUL was dropped",
-        _ => "in no way that is known",
-    }
 }

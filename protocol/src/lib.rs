@@ -15,7 +15,7 @@
 //! - [`Connection`] (feature `tokio`): a session that owns an `AsyncRead + AsyncWrite`; [`Codec`] for tokio-util.
 //! - [`blocking::Connection`] (feature `std`): the same over `Read + Write`.
 //!
-//! [`Error`] and [`Code`] are the vocabulary of all of them. Without features the crate is `no_std` with `alloc`.
+//! What a peer does wrong is a [`Fault`], what the application does wrong a [`Misuse`]; [`Code`] has their numbers. Without features the crate is `no_std` with `alloc`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -25,44 +25,50 @@ extern crate alloc;
 #[cfg(feature = "std")]
 pub mod blocking;
 mod buffer;
+mod code;
 #[cfg(feature = "tokio")]
 mod codec;
 #[cfg(feature = "tokio")]
 mod connection;
 pub mod diagnosis;
-#[cfg(feature = "std")]
-mod edge;
+mod encoding;
 #[cfg(feature = "std")]
 mod endpoint;
+#[cfg(feature = "std")]
 mod error;
+mod fault;
 mod frame;
 mod hello;
 pub mod kind;
 mod line;
 mod message;
+mod misuse;
 mod payload;
 pub mod session;
 mod shared;
 pub mod text;
 
 pub use buffer::ReadBuffer;
+pub use code::Code;
 #[cfg(feature = "tokio")]
 pub use codec::{Codec, FrameBuf};
 #[cfg(feature = "tokio")]
 pub use connection::{Connection, Handle, Next};
-#[cfg(feature = "std")]
-pub use edge::{ConnectionError, Reply};
+pub use encoding::{Encoding, Encodings, UnknownEncodingName};
 #[cfg(feature = "std")]
 pub use endpoint::Batch;
-pub use error::{Code, Error};
+#[cfg(feature = "std")]
+pub use error::{ConnectionError, Reply};
+pub use fault::Fault;
 pub use frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, START};
 pub use hello::{CANARY, Hello, MAGIC, MAX_HELLO, MIN_MAX_BODY};
 pub use line::{Line, MAX_LINE, escaped, is_disturbing};
 pub use message::{Delivery, MAX_PING, MemberName, Message, PresenceEvent, Probe, Refusal};
+pub use misuse::Misuse;
 pub use payload::{Content, Payload};
 pub use session::{Limits, Outcome, Role, Session, State, Step};
 pub use shared::Shared;
-pub use text::{Encoding, Encodings, Text};
+pub use text::Text;
 
 /// The README's programs are tested as they stand there.
 #[cfg(all(doctest, feature = "tokio"))]

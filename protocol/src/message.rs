@@ -5,12 +5,15 @@ use alloc::vec::Vec;
 use byteorder::{BigEndian, ByteOrder};
 use core::num::NonZeroU32;
 
-use crate::error::{Code, Error};
+use crate::code::Code;
+use crate::encoding::Encoding;
+use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::kind;
-use crate::line::is_plain_line;
+use crate::line::{MAX_LINE, is_plain_line};
+use crate::misuse::Misuse;
 use crate::payload::{Content, Payload, write_frame};
-use crate::text::{Encoding, Text, without_bom};
+use crate::text::{Text, without_bom};
 
 /// The longest PING or PONG payload, in bytes (R3.3).
 pub const MAX_PING: usize = 64;
@@ -175,8 +178,21 @@ impl<'a> Delivery<'a> {
 
     /// Reads the body of a DELIVERY.
     #[inline]
-    pub(crate) fn parse(frame: Frame<'a>) -> Result<Delivery<'a>, Error> {
+    pub(crate) fn parse(frame: Frame<'a>) -> Result<Delivery<'a>, Fault> {
         Fields::of(frame).delivery()
+    }
+
+    /// The fixed part of the body, which the name and the payload follow: for a writer that has the bytes of the
+    /// payload already.
+    #[must_use]
+    pub fn fixed_part(&self) -> [u8; Delivery::FIXED_LENGTH] {
+        let mut fixed = [0; Delivery::FIXED_LENGTH];
+        BigEndian::write_u32(&mut fixed, self.from);
+        BigEndian::write_u32(&mut fixed[4..], self.to);
+        BigEndian::write_u64(&mut fixed[8..], self.seq);
+        BigEndian::write_u64(&mut fixed[16..], self.time);
+        fixed[24] = u8::try_from(self.name.len()).expect("a plain line has 64 bytes at most");
+        fixed
     }
 
     /// The sender's name; empty for the hub itself.
@@ -190,20 +206,26 @@ impl<'a> Message<'a> {
     /// Reads a frame; `None` for a kind that is to be ignored (R3.6). The hub profile is taken to be in force.
     ///
     /// # Errors
-    /// [`Error::Malformed`], [`Error::UnknownKind`], and [`Error::SecondHello`] for HELLO, which
-    /// [`Hello::parse`](crate::Hello::parse) reads. [`Error::BadText`] leaves the connection alive.
+    /// [`Fault::Malformed`], [`Fault::UnknownKind`], and [`Fault::SecondHello`] for HELLO, which
+    /// [`Hello::parse`](crate::Hello::parse) reads. [`Fault::BadText`] leaves the connection alive.
     #[inline]
-    pub fn parse(frame: Frame<'a>) -> Result<Option<Message<'a>>, Error> {
+    pub fn parse(frame: Frame<'a>) -> Result<Option<Message<'a>>, Fault> {
         if frame.kind() == kind::MESSAGE {
             return Ok(Some(Message::Message(Payload::decode(frame.encoding(), frame.body())?)));
         }
         Message::parse_other(frame)
     }
 
-    fn parse_other(frame: Frame<'a>) -> Result<Option<Message<'a>>, Error> {
+    /// Reads the body of a POST.
+    #[inline]
+    pub(crate) fn parse_post(frame: Frame<'a>) -> Result<Message<'a>, Fault> {
+        Fields::of(frame).post()
+    }
+
+    fn parse_other(frame: Frame<'a>) -> Result<Option<Message<'a>>, Fault> {
         let fields = Fields::of(frame);
         Ok(Some(match frame.kind() {
-            kind::HELLO => return Err(Error::SecondHello),
+            kind::HELLO => return Err(Fault::SecondHello),
             kind::REQUEST => fields.numbered(|id, payload| Message::Request { id, payload })?,
             kind::REPLY => fields.numbered(|id, payload| Message::Reply { id, payload })?,
             kind::ERROR => {
@@ -241,10 +263,7 @@ impl<'a> Message<'a> {
                 let name = MemberName::new(fields.text(name)?).ok_or(fields.malformed(NOT_A_NAME))?;
                 Message::Presence { member: BigEndian::read_u32(fixed), event, name }
             }
-            kind::POST => {
-                let (fixed, payload) = fields.fixed::<4>()?;
-                Message::Post { to: u32::from_be_bytes(*fixed), payload: Payload::decode(fields.encoding, payload)? }
-            }
+            kind::POST => fields.post()?,
             kind::DELIVERY => Message::Delivery(fields.delivery()?),
             kind::GAP => {
                 let (fixed, rest) = fields.fixed::<8>()?;
@@ -253,7 +272,7 @@ impl<'a> Message<'a> {
                 }
                 Message::Gap { missed: u64::from_be_bytes(*fixed) }
             }
-            kind if kind < kind::IGNORABLE => return Err(Error::UnknownKind { kind }),
+            kind if kind < kind::IGNORABLE => return Err(Fault::UnknownKind { kind }),
             _ => return Ok(None),
         }))
     }
@@ -280,8 +299,8 @@ impl<'a> Message<'a> {
     /// Appends the frame to `out`, unless its body would be longer than `limit` bytes.
     ///
     /// # Errors
-    /// [`Error::TooLong`]; `out` is as it was.
-    pub fn encode(&self, limit: u32, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// [`Misuse::TooLong`]; `out` is as it was.
+    pub fn encode(&self, limit: u32, out: &mut Vec<u8>) -> Result<(), Misuse> {
         let kind = self.kind();
         let mut write = |fixed: &[u8], payload: Payload<'a>| {
             write_frame(kind, payload.encoding(), fixed, Content::Payload(payload), limit, out)
@@ -313,15 +332,12 @@ impl<'a> Message<'a> {
                 write(&fixed, Payload::Text(name.0))
             }
             Message::Post { to, payload } => write(&to.to_be_bytes(), payload),
-            Message::Delivery(Delivery { from, to, seq, time, name, payload }) => {
-                let mut fixed = [0; Delivery::FIXED_LENGTH + crate::line::MAX_LINE];
-                BigEndian::write_u32(&mut fixed, from);
-                BigEndian::write_u32(&mut fixed[4..], to);
-                BigEndian::write_u64(&mut fixed[8..], seq);
-                BigEndian::write_u64(&mut fixed[16..], time);
-                fixed[24] = u8::try_from(name.len()).expect("a plain line has 64 bytes at most");
-                fixed[Delivery::FIXED_LENGTH..Delivery::FIXED_LENGTH + name.len()].copy_from_slice(name.as_bytes());
-                write(&fixed[..Delivery::FIXED_LENGTH + name.len()], payload)
+            Message::Delivery(delivery) => {
+                let mut fixed = [0; Delivery::FIXED_LENGTH + MAX_LINE];
+                let (front, rest) = fixed.split_at_mut(Delivery::FIXED_LENGTH);
+                front.copy_from_slice(&delivery.fixed_part());
+                rest[..delivery.name.len()].copy_from_slice(delivery.name.as_bytes());
+                write(&fixed[..Delivery::FIXED_LENGTH + delivery.name.len()], delivery.payload)
             }
             Message::Gap { missed } => write(&missed.to_be_bytes(), Payload::Binary(&[])),
         }
@@ -343,23 +359,29 @@ impl<'a> Fields<'a> {
         Fields { kind: frame.kind(), encoding: frame.encoding(), body: frame.body() }
     }
 
-    fn malformed(&self, why: &'static str) -> Error {
-        Error::Malformed { kind: self.kind, why }
+    fn malformed(&self, why: &'static str) -> Fault {
+        Fault::Malformed { kind: self.kind, why }
     }
 
     /// The fixed part of `N` bytes, and the payload.
     #[inline]
-    fn fixed<const N: usize>(&self) -> Result<(&'a [u8; N], &'a [u8]), Error> {
+    fn fixed<const N: usize>(&self) -> Result<(&'a [u8; N], &'a [u8]), Fault> {
         self.body.split_first_chunk().ok_or(self.malformed("the body is shorter than its fixed part"))
     }
 
-    fn numbered(&self, make: impl FnOnce(NonZeroU32, Payload<'a>) -> Message<'a>) -> Result<Message<'a>, Error> {
+    fn numbered(&self, make: impl FnOnce(NonZeroU32, Payload<'a>) -> Message<'a>) -> Result<Message<'a>, Fault> {
         let (fixed, payload) = self.fixed::<4>()?;
         let id = NonZeroU32::new(u32::from_be_bytes(*fixed)).ok_or(self.malformed("an id must not be 0"))?;
         Ok(make(id, Payload::decode(self.encoding, payload)?))
     }
 
-    fn text(&self, payload: &'a [u8]) -> Result<Text<'a>, Error> {
+    #[inline]
+    fn post(&self) -> Result<Message<'a>, Fault> {
+        let (fixed, payload) = self.fixed::<4>()?;
+        Ok(Message::Post { to: u32::from_be_bytes(*fixed), payload: Payload::decode(self.encoding, payload)? })
+    }
+
+    fn text(&self, payload: &'a [u8]) -> Result<Text<'a>, Fault> {
         if self.encoding == Encoding::Binary {
             return Err(self.malformed("the payload is text, so the encoding is not 0"));
         }
@@ -367,14 +389,14 @@ impl<'a> Fields<'a> {
     }
 
     /// A reason that is not valid text is an empty one (R3.21).
-    fn reason(&self, payload: &'a [u8]) -> Result<Text<'a>, Error> {
+    fn reason(&self, payload: &'a [u8]) -> Result<Text<'a>, Fault> {
         match self.text(payload) {
-            Err(Error::BadText { .. }) => self.text(&[]),
+            Err(Fault::BadText { .. }) => self.text(&[]),
             checked => checked,
         }
     }
 
-    fn probe(&self) -> Result<Probe<'a>, Error> {
+    fn probe(&self) -> Result<Probe<'a>, Fault> {
         if self.encoding != Encoding::Binary {
             return Err(self.malformed("the encoding is 0"));
         }
@@ -382,7 +404,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline]
-    fn delivery(&self) -> Result<Delivery<'a>, Error> {
+    fn delivery(&self) -> Result<Delivery<'a>, Fault> {
         let (fixed, rest) = self.fixed::<{ Delivery::FIXED_LENGTH }>()?;
         let (name, payload) =
             rest.split_at_checked(fixed[24].into()).ok_or(self.malformed("the body is shorter than its fixed part"))?;

@@ -3,9 +3,11 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use crate::error::Error;
-use crate::frame::{self, END, OVERHEAD};
-use crate::text::{self, Encoding, Text, without_bom};
+use crate::encoding::Encoding;
+use crate::fault::Fault;
+use crate::frame::{self, Frame};
+use crate::misuse::Misuse;
+use crate::text::{self, Text, without_bom};
 
 /// A payload that was received: checked, and borrowed from its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +22,9 @@ impl<'a> Payload<'a> {
     /// Checks `bytes` as `encoding`.
     ///
     /// # Errors
-    /// [`Error::BadText`] (R5.8).
+    /// [`Fault::BadText`] (R5.8).
     #[inline]
-    pub fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Payload<'a>, Error> {
+    pub fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Payload<'a>, Fault> {
         match encoding {
             Encoding::Binary => Ok(Payload::Binary(bytes)),
             encoding => Text::decode(encoding, bytes).map(Payload::Text),
@@ -131,17 +133,11 @@ pub(crate) fn write_frame(
     content: Content<'_>,
     limit: u32,
     out: &mut Vec<u8>,
-) -> Result<(), Error> {
+) -> Result<(), Misuse> {
     let Some(payload) = content.ready(encoding) else {
         return write_converted(kind, encoding, fixed, content, limit, out);
     };
-    let length = frame::checked_length(fixed.len() + payload.len(), limit)?;
-    out.reserve(length as usize + OVERHEAD);
-    out.extend_from_slice(&frame::header(kind, encoding, length));
-    out.extend_from_slice(fixed);
-    out.extend_from_slice(payload);
-    out.extend_from_slice(&END);
-    Ok(())
+    Frame::encode_parts(kind, encoding, [fixed, payload], limit, out)
 }
 
 /// The same for text whose length is known only once it has been converted, or that cannot go as it came.
@@ -152,38 +148,26 @@ fn write_converted(
     content: Content<'_>,
     limit: u32,
     out: &mut Vec<u8>,
-) -> Result<(), Error> {
-    let start = out.len();
+) -> Result<(), Misuse> {
     let text = match content {
         Content::Text(text) | Content::TextIn(_, text) => Cow::Borrowed(text),
         Content::Payload(Payload::Text(text)) => text.to_str(),
         Content::Binary(_) | Content::Payload(Payload::Binary(_)) => unreachable!("binary is ready as it is"),
     };
-    out.extend_from_slice(&frame::header(kind, encoding, 0));
-    out.extend_from_slice(fixed);
-    let converted = text::encode(encoding, &text, out)
-        .and_then(|()| frame::checked_length(out.len() - start - frame::HEADER_LENGTH, limit));
-    match converted {
-        Ok(length) => {
-            out[start..start + frame::HEADER_LENGTH].copy_from_slice(&frame::header(kind, encoding, length));
-            out.extend_from_slice(&END);
-            Ok(())
-        }
-        Err(error) => {
-            out.truncate(start);
-            Err(error)
-        }
-    }
+    frame::append_with(kind, encoding, limit, out, |out| {
+        out.extend_from_slice(fixed);
+        text::encode(encoding, &text, out)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn body(content: Content<'_>) -> Result<Vec<u8>, Error> {
+    fn body(content: Content<'_>) -> Result<Vec<u8>, Misuse> {
         let mut out = Vec::new();
         write_frame(2, content.encoding(Encoding::Utf8), &[], content, 64, &mut out)?;
-        Ok(out[frame::HEADER_LENGTH..out.len() - END.len()].to_vec())
+        Ok(out[frame::HEADER_LENGTH..out.len() - frame::END.len()].to_vec())
     }
 
     #[test]
@@ -192,7 +176,7 @@ mod tests {
         let passed_on = |encoding, bytes| body(Content::Payload(Payload::decode(encoding, bytes).expect("is legal")));
         assert_eq!(passed_on(Encoding::Utf8, b"\xEF\xBB\xBF\xEF\xBB\xBFa"), Ok(b"a".to_vec()));
         assert_eq!(passed_on(Encoding::Utf16Le, b"\xFF\xFE\xFF\xFEa\0"), Ok(b"a\0".to_vec()));
-        let refused = Error::UnmappableText { encoding: Encoding::Utf16Be, offset: 0 };
+        let refused = Misuse::UnmappableText { encoding: Encoding::Utf16Be, offset: 0 };
         assert_eq!(passed_on(Encoding::Utf16Be, b"\xFE\xFF\xFF\xFE"), Err(refused));
         assert_eq!(passed_on(Encoding::Binary, b"\xEF\xBB\xBFa"), Ok(b"\xEF\xBB\xBFa".to_vec()));
     }

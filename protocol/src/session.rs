@@ -14,15 +14,16 @@ use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
+use crate::code::Code;
 use crate::diagnosis::Diagnosis;
-use crate::error::{Code, Error};
+use crate::encoding::{Encoding, Encodings};
+use crate::fault::Fault;
 use crate::frame::{Decoder, Frame, START};
 use crate::hello::{Hello, MAX_HELLO, judge_first_frame};
 use crate::kind;
 use crate::message::{Delivery, MAX_PING, Message, Probe, Refusal};
 use crate::payload::{Content, Payload};
 use crate::shared::Shared;
-use crate::text::{Encoding, Encodings};
 use requests::Requests;
 pub use watch::Limits;
 use watch::{Due, Watch};
@@ -61,7 +62,7 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A fault that this side found.
-    Fault(Error),
+    Fault(Fault),
     /// This side's application closed it.
     Closed(Code),
     /// The peer sent CLOSE.
@@ -89,7 +90,7 @@ pub enum Step<'a> {
         /// The id of the REQUEST or REPLY, 0 for another kind.
         id: u32,
         /// Why.
-        error: Error,
+        fault: Fault,
     },
     /// Something was used up that the application need not see. Call again.
     Handled,
@@ -236,70 +237,83 @@ impl Session {
     /// [`explain`](Session::explain) finds the mistake behind it.
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        let received = self.receive_whole(input, now, |session, frame| match frame.kind() {
-            kind::MESSAGE => plain(frame).map(Message::Message),
-            kind::DELIVERY => {
-                session.judge_kind(kind::DELIVERY).and(Delivery::parse(frame)).ok().map(Message::Delivery)
-            }
-            _ => None,
-        });
-        match received {
-            Some(message) => Step::Message(message),
-            None => self.receive_any(input, now),
+        if self.state != State::Open {
+            return self.receive_unless_open(input, now);
         }
+        let offset = self.decoder.offset();
+        self.watch.heard(offset + input.len() as u64, now);
+        let Some((frame, rest)) = self.decoder.whole(input) else { return self.receive_in_parts(input, now) };
+        self.decoder.pass(frame);
+        self.next_frame = self.next_frame.wrapping_add(1);
+        *input = rest;
+        if let Some(message) = self.message_of(frame) {
+            self.watch.other_frame();
+            return Step::Message(message);
+        }
+        let step = self.take(frame, now);
+        self.note_fault(offset);
+        step
+    }
+
+    /// The fast path: the message of a frame that only the application has to know of, in an encoding that is accepted.
+    #[inline]
+    fn message_of<'a>(&self, frame: Frame<'a>) -> Option<Message<'a>> {
+        if frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
+            return None;
+        }
+        let message = match frame.kind() {
+            kind::MESSAGE => return plain(frame).map(Message::Message),
+            kind::DELIVERY => Delivery::parse(frame).ok().map(Message::Delivery),
+            kind::POST => Message::parse_post(frame).ok(),
+            _ => None,
+        };
+        message.filter(|_| self.judge_kind(frame.kind()).is_ok())
     }
 
     /// A whole and sound MESSAGE at the start of `input`; `None`, and nothing done, for all else.
     #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn receive_plain<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Payload<'a>> {
-        self.receive_whole(input, now, |_, frame| if frame.kind() == kind::MESSAGE { plain(frame) } else { None })
-    }
-
-    /// The fast path: uses the frame at the start of `input` if all of it is there, in an encoding that is accepted, and
-    /// `parse` makes something of it that only the application has to know of. Else nothing is done.
-    #[inline]
-    fn receive_whole<'a, T>(
-        &mut self,
-        input: &mut &'a [u8],
-        now: Duration,
-        parse: impl FnOnce(&Session, Frame<'a>) -> Option<T>,
-    ) -> Option<T> {
         if self.state != State::Open {
             return None;
         }
         let total = self.decoder.offset() + input.len() as u64;
         let (frame, rest) = self.decoder.whole(input)?;
-        if frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
+        if frame.kind() != kind::MESSAGE || frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
             return None;
         }
-        let parsed = parse(self, frame)?;
+        let payload = plain(frame)?;
         self.decoder.pass(frame);
         self.watch.heard(total, now);
         self.watch.other_frame();
         self.next_frame = self.next_frame.wrapping_add(1);
         *input = rest;
-        Some(parsed)
+        Some(payload)
     }
 
-    fn receive_any<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        if self.state != State::Open {
-            return self.receive_unless_open(input, now);
-        }
-        self.watch.heard(self.decoder.offset() + input.len() as u64, now);
+    /// What `receive` does unless a sound frame lies whole in the input.
+    fn receive_in_parts<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         let offset = self.decoder.offset();
-        let step = match self.decoder.decode(input) {
-            Ok(Some(frame)) => self.take(frame, now),
+        let step = match self.decoder.decode_in_parts(input) {
+            Ok(Some(frame)) => {
+                self.next_frame = self.next_frame.wrapping_add(1);
+                self.take(frame, now)
+            }
             Ok(None) => {
                 self.watch.partial(offset, self.decoder.expected(), now);
                 Step::More
             }
-            Err(error) => self.fail(error, now),
+            Err(fault) => self.fail(fault, now),
         };
+        self.note_fault(offset);
+        step
+    }
+
+    /// Remembers the frame at `offset` if the session has ended in it.
+    fn note_fault(&mut self, offset: u64) {
         if self.state != State::Open {
             self.fault_at = offset;
         }
-        step
     }
 
     fn receive_unless_open<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
@@ -329,19 +343,22 @@ impl Session {
         let opening = *input;
         let decoded = self.decoder.decode(input);
         // The canary names what an END at the wrong place is only a sign of.
-        if let Ok(_) | Err(Error::BadEnd { .. }) = decoded
-            && let Err(error) = judge_first_frame(opening)
+        if let Ok(_) | Err(Fault::BadEnd { .. }) = decoded
+            && let Err(fault) = judge_first_frame(opening)
         {
-            return self.fail(error, now);
+            return self.fail(fault, now);
         }
         match decoded {
-            Ok(Some(frame)) if frame.kind() == kind::CLOSE => self.take(frame, now),
+            Ok(Some(frame)) if frame.kind() == kind::CLOSE => {
+                self.next_frame = self.next_frame.wrapping_add(1);
+                self.take(frame, now)
+            }
             Ok(Some(frame)) => match hello_of(frame) {
                 Ok(hello) => self.open(hello, now),
-                Err(error) => self.fail(error, now),
+                Err(fault) => self.fail(fault, now),
             },
             Ok(None) => Step::More,
-            Err(error) => self.fail(error, now),
+            Err(fault) => self.fail(fault, now),
         }
     }
 
@@ -350,7 +367,7 @@ impl Session {
         let start = input.iter().position(|&byte| byte == START[0]);
         let (text, rest) = input.split_at(start.unwrap_or(input.len()));
         if let Some(&found) = text.get(MAX_PREAMBLE - self.preamble.len()) {
-            return Some(self.fail(Error::BadStart { offset: 0, found }, now));
+            return Some(self.fail(Fault::BadStart { offset: 0, found }, now));
         }
         self.preamble.reserve_exact(text.len());
         self.preamble.extend_from_slice(text);
@@ -375,38 +392,38 @@ impl Session {
         Step::Opened
     }
 
+    /// Judges and takes a frame, which [`frame_number`](Session::frame_number) counts already.
     fn take<'a>(&mut self, frame: Frame<'a>, now: Duration) -> Step<'a> {
-        self.next_frame = self.next_frame.wrapping_add(1);
         let flood = if frame.body().is_empty() { self.watch.empty_frame(now) } else { Ok(()) };
-        if let Err(error) = flood.and_then(|()| self.judge_kind(frame.kind())) {
-            return self.fail(error, now);
+        if let Err(fault) = flood.and_then(|()| self.judge_kind(frame.kind())) {
+            return self.fail(fault, now);
         }
         match Message::parse(frame) {
             Ok(Some(message)) if self.accepted.contains(frame.encoding()) => self.take_message(message, now),
             Ok(Some(message @ (Message::Close { .. } | Message::Error(_)))) => self.take_message(message, now),
-            Ok(Some(_)) => self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() }, now),
+            Ok(Some(_)) => self.refuse(frame, Fault::EncodingRefused { encoding: frame.encoding() }, now),
             Ok(None) => {
                 self.watch.other_frame();
                 Step::Handled
             }
-            Err(Error::BadText { .. }) if !self.accepted.contains(frame.encoding()) => {
-                self.refuse(frame, Error::EncodingRefused { encoding: frame.encoding() }, now)
+            Err(Fault::BadText { .. }) if !self.accepted.contains(frame.encoding()) => {
+                self.refuse(frame, Fault::EncodingRefused { encoding: frame.encoding() }, now)
             }
-            Err(error @ Error::BadText { .. }) => self.refuse(frame, error, now),
-            Err(error) => self.fail(error, now),
+            Err(fault @ Fault::BadText { .. }) => self.refuse(frame, fault, now),
+            Err(fault) => self.fail(fault, now),
         }
     }
 
     /// Kinds of the hub profile: only where it is in force, and each in its direction (R3.8, R9.2).
     #[inline]
-    fn judge_kind(&self, kind: u8) -> Result<(), Error> {
+    fn judge_kind(&self, kind: u8) -> Result<(), Fault> {
         if !kind::is_hub(kind) {
             return Ok(());
         }
         if !self.hub_profile() {
-            return Err(Error::UnknownKind { kind });
+            return Err(Fault::UnknownKind { kind });
         }
-        if (kind == kind::POST) == (self.role == Role::Server) { Ok(()) } else { Err(Error::UnexpectedKind { kind }) }
+        if (kind == kind::POST) == (self.role == Role::Server) { Ok(()) } else { Err(Fault::UnexpectedKind { kind }) }
     }
 
     fn take_message<'a>(&mut self, message: Message<'a>, now: Duration) -> Step<'a> {
@@ -416,11 +433,11 @@ impl Session {
         match message {
             Message::Request { id, .. } => match self.requests.asked(id, self.frame_number()) {
                 Ok(()) => Step::Message(message),
-                Err(error @ Error::TooManyRequests) => {
-                    self.push_error(id.get(), error.code(), &alloc::format!("{error}"));
-                    Step::Refused { kind: kind::REQUEST, id: id.get(), error }
+                Err(fault @ Fault::TooManyRequests) => {
+                    self.push_error(id.get(), fault.code(), &alloc::format!("{fault}"));
+                    Step::Refused { kind: kind::REQUEST, id: id.get(), fault }
                 }
-                Err(error) => self.fail(error, now),
+                Err(fault) => self.fail(fault, now),
             },
             Message::Reply { id, .. } => {
                 if self.requests.settle(id) {
@@ -436,8 +453,8 @@ impl Session {
                 Step::Message(message)
             }
             Message::Ping(probe) => {
-                if let Err(error) = self.watch.ping(now) {
-                    return self.fail(error, now);
+                if let Err(fault) = self.watch.ping(now) {
+                    return self.fail(fault, now);
                 }
                 let mut bytes = [0; MAX_PING];
                 bytes[..probe.as_bytes().len()].copy_from_slice(probe.as_bytes());
@@ -456,7 +473,7 @@ impl Session {
     }
 
     /// Answers a frame that was whole but cannot be delivered (R5.8, R5.11), unless it is a reply (R3.20).
-    fn refuse<'a>(&mut self, frame: Frame<'a>, error: Error, now: Duration) -> Step<'a> {
+    fn refuse<'a>(&mut self, frame: Frame<'a>, fault: Fault, now: Duration) -> Step<'a> {
         self.watch.other_frame();
         let numbered = matches!(frame.kind(), kind::REQUEST | kind::REPLY);
         let id = frame.body().first_chunk().filter(|_| numbered).map_or(0, |id| u32::from_be_bytes(*id));
@@ -468,10 +485,10 @@ impl Session {
             if let Some(Err(duplicate)) = NonZeroU32::new(id).map(|id| self.requests.check_not_asked(id)) {
                 return self.fail(duplicate, now);
             }
-            let reason = self.refusal(frame, error);
-            self.push_error(id, error.code(), &reason);
+            let reason = self.refusal(frame, fault);
+            self.push_error(id, fault.code(), &reason);
         }
-        Step::Refused { kind: frame.kind(), id, error }
+        Step::Refused { kind: frame.kind(), id, fault }
     }
 
     fn end(&mut self, outcome: Outcome) {
@@ -481,10 +498,10 @@ impl Session {
     /// Tells the session that the stream ended with `unused` bytes of input left.
     pub fn end_of_stream(&mut self, unused: usize, now: Duration) {
         match self.state {
-            State::Greeting | State::Open if unused == 0 => self.end(Outcome::Fault(Error::NoClose)),
+            State::Greeting | State::Open if unused == 0 => self.end(Outcome::Fault(Fault::NoClose)),
             State::Greeting | State::Open => {
                 self.fault_at = self.decoder.offset();
-                self.fail(Error::Truncated { arrived: unused as u64 }, now);
+                self.fail(Fault::Truncated { arrived: unused as u64 }, now);
             }
             State::Closing | State::Closed => {}
         }
@@ -506,9 +523,9 @@ impl Session {
                 self.push(kind::PING, &[], Content::Binary(&[]), Encoding::Binary);
                 self.watch.sent(now);
             }
-            Some(Due::Fault(error)) => {
+            Some(Due::Fault(fault)) => {
                 self.fault_at = self.decoder.offset();
-                self.fail(error, now);
+                self.fail(fault, now);
             }
             Some(Due::Drained) => self.state = State::Closed,
             None => {}
@@ -537,9 +554,9 @@ fn plain(frame: Frame<'_>) -> Option<Payload<'_>> {
     Payload::decode(frame.encoding(), frame.body()).ok()
 }
 
-fn hello_of(frame: Frame<'_>) -> Result<Hello, Error> {
+fn hello_of(frame: Frame<'_>) -> Result<Hello, Fault> {
     if frame.encoding() != Encoding::Binary {
-        return Err(Error::Malformed { kind: kind::HELLO, why: "the encoding is 0" });
+        return Err(Fault::Malformed { kind: kind::HELLO, why: "the encoding is 0" });
     }
     Hello::parse(frame.body())
 }

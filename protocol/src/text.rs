@@ -1,121 +1,15 @@
-//! Text: which encodings there are, and checked, lossless conversion (SPEC 5).
+//! Text: checked, lossless conversion between `str` and the encodings of the wire (SPEC 5).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::str::FromStr;
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
-use crate::error::Error;
-
-/// How a payload's text is encoded; the numbers are those on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Encoding {
-    /// Not text.
-    Binary = 0,
-    /// US-ASCII, bytes 00 to 7F.
-    Ascii = 1,
-    /// UTF-8.
-    Utf8 = 2,
-    /// UTF-16, big-endian.
-    Utf16Be = 3,
-    /// UTF-16, little-endian.
-    Utf16Le = 4,
-}
-
-impl Encoding {
-    /// Every encoding, in the order of its number.
-    pub const ALL: [Encoding; 5] =
-        [Encoding::Binary, Encoding::Ascii, Encoding::Utf8, Encoding::Utf16Be, Encoding::Utf16Le];
-
-    /// The encoding of a wire byte, `None` above 4.
-    #[inline]
-    #[must_use]
-    pub const fn from_byte(byte: u8) -> Option<Encoding> {
-        match byte {
-            0 => Some(Encoding::Binary),
-            1 => Some(Encoding::Ascii),
-            2 => Some(Encoding::Utf8),
-            3 => Some(Encoding::Utf16Be),
-            4 => Some(Encoding::Utf16Le),
-            _ => None,
-        }
-    }
-
-    /// Its name: `binary`, or IANA's name in small letters.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Encoding::Binary => "binary",
-            Encoding::Ascii => "us-ascii",
-            Encoding::Utf8 => "utf-8",
-            Encoding::Utf16Be => "utf-16be",
-            Encoding::Utf16Le => "utf-16le",
-        }
-    }
-}
-
-impl fmt::Display for Encoding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A name that is no encoding's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownEncodingName;
-
-impl fmt::Display for UnknownEncodingName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an encoding is one of binary, ascii, utf-8, utf-16be, utf-16le")
-    }
-}
-
-impl core::error::Error for UnknownEncodingName {}
-
-impl FromStr for Encoding {
-    type Err = UnknownEncodingName;
-
-    fn from_str(name: &str) -> Result<Encoding, UnknownEncodingName> {
-        if name.eq_ignore_ascii_case("ascii") {
-            return Ok(Encoding::Ascii);
-        }
-        Encoding::ALL.into_iter().find(|encoding| encoding.name().eq_ignore_ascii_case(name)).ok_or(UnknownEncodingName)
-    }
-}
-
-/// A set of encodings, as the `accepted` byte of HELLO holds it: always binary, US-ASCII and UTF-8 (R4.13).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Encodings(u8);
-
-impl Encodings {
-    /// What everyone accepts: binary, US-ASCII and UTF-8.
-    pub const CORE: Encodings = Encodings(0x07);
-    /// All five.
-    pub const ALL: Encodings = Encodings(0x1F);
-
-    /// The set of an `accepted` byte, `None` if it lacks one that everyone accepts; reserved bits are dropped.
-    #[must_use]
-    pub const fn from_bits(bits: u8) -> Option<Encodings> {
-        if bits & Encodings::CORE.0 == Encodings::CORE.0 { Some(Encodings(bits & Encodings::ALL.0)) } else { None }
-    }
-
-    /// The `accepted` byte.
-    #[must_use]
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// Is it in the set?
-    #[inline]
-    #[must_use]
-    pub const fn contains(self, encoding: Encoding) -> bool {
-        self.0 & (1 << encoding as u8) != 0
-    }
-}
+use crate::encoding::Encoding;
+use crate::fault::Fault;
+use crate::misuse::Misuse;
 
 /// Text that has been checked against its encoding, borrowed from a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,9 +33,9 @@ impl<'a> Text<'a> {
     /// Checks `bytes`, and takes one byte order mark off (R5.1 to R5.7).
     ///
     /// # Errors
-    /// [`Error::BadText`] with the offset of the first illegal sequence; [`Encoding::Binary`] has no legal text.
+    /// [`Fault::BadText`] with the offset of the first illegal sequence; [`Encoding::Binary`] has no legal text.
     #[inline]
-    pub fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Text<'a>, Error> {
+    pub fn decode(encoding: Encoding, bytes: &'a [u8]) -> Result<Text<'a>, Fault> {
         let bom = bom(encoding);
         let marked = !bom.is_empty() && bytes.starts_with(bom);
         let text = if marked { &bytes[bom.len()..] } else { bytes };
@@ -160,7 +54,7 @@ impl<'a> Text<'a> {
         };
         match checked {
             Ok(form) => Ok(Text(form)),
-            Err(offset) => Err(Error::BadText { encoding, offset: bytes.len() - text.len() + offset }),
+            Err(offset) => Err(Fault::BadText { encoding, offset: bytes.len() - text.len() + offset }),
         }
     }
 
@@ -234,11 +128,11 @@ impl fmt::Display for Text<'_> {
 /// (R5.5); on an error `out` is as it was.
 ///
 /// # Errors
-/// [`Error::UnmappableText`]: US-ASCII cannot carry it, or it begins with U+FFFE in UTF-16 (R5.15).
+/// [`Misuse::UnmappableText`]: US-ASCII cannot carry it, or it begins with U+FFFE in UTF-16 (R5.15).
 /// [`Encoding::Binary`] takes the bytes of UTF-8.
-pub fn encode(encoding: Encoding, text: &str, out: &mut Vec<u8>) -> Result<(), Error> {
+pub fn encode(encoding: Encoding, text: &str, out: &mut Vec<u8>) -> Result<(), Misuse> {
     if let Some((offset, _)) = unmappable(encoding, text).next() {
-        return Err(Error::UnmappableText { encoding, offset });
+        return Err(Misuse::UnmappableText { encoding, offset });
     }
     match encoding {
         Encoding::Binary | Encoding::Ascii => out.extend_from_slice(text.as_bytes()),
@@ -366,7 +260,7 @@ mod tests {
     fn what_an_encoding_cannot_carry_is_refused_or_shown() {
         // [R5.13] [R5.15]
         let refused = |encoding, text: &str| encode(encoding, text, &mut Vec::new()).err();
-        let error = |encoding, offset| Some(Error::UnmappableText { encoding, offset });
+        let error = |encoding, offset| Some(Misuse::UnmappableText { encoding, offset });
         assert_eq!(refused(Encoding::Ascii, "grüß"), error(Encoding::Ascii, 2));
         assert_eq!(refused(Encoding::Utf16Le, "\u{FFFE}a"), error(Encoding::Utf16Le, 0));
         assert_eq!(refused(Encoding::Utf16Be, "a\u{FFFE}"), None);
@@ -385,7 +279,7 @@ mod tests {
             assert_eq!(marked, plain);
         }
         let refused = encode(Encoding::Utf16Be, "\u{FEFF}\u{FFFE}", &mut Vec::new());
-        assert_eq!(refused, Err(Error::UnmappableText { encoding: Encoding::Utf16Be, offset: 3 }));
+        assert_eq!(refused, Err(Misuse::UnmappableText { encoding: Encoding::Utf16Be, offset: 3 }));
     }
 
     #[test]
@@ -397,7 +291,7 @@ mod tests {
             encode(Encoding::Utf16Le, &text, &mut bytes).expect("UTF-16 carries it");
             assert_eq!(Text::decode(Encoding::Utf16Le, &bytes).expect("is legal").to_str(), text);
             let broken = [&bytes[..2 * lead + 2], b"b\0"].concat();
-            let error = Error::BadText { encoding: Encoding::Utf16Le, offset: 2 * lead };
+            let error = Fault::BadText { encoding: Encoding::Utf16Le, offset: 2 * lead };
             assert_eq!(Text::decode(Encoding::Utf16Le, &broken), Err(error));
             assert_eq!(Text::decode(Encoding::Utf16Le, &bytes[..2 * lead + 2]), Err(error));
         }

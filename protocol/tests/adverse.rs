@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use bookend::{Code, Connection, ConnectionError, Encoding, Error, Frame, Hello, Limits, Message, Reply, Role, kind};
+use bookend::{
+    Code, Connection, ConnectionError, Encoding, Fault, Frame, Hello, Limits, Message, Misuse, Reply, Role, kind,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -59,7 +61,7 @@ async fn a_peer_that_half_closes_and_reads_nothing_ends_in_two_seconds() {
     raw.shutdown().await.unwrap();
     let since = Instant::now();
     let ended = server.next().await.map(drop);
-    assert!(matches!(ended, Err(ConnectionError::Protocol { error: Error::Truncated { .. }, .. })), "{ended:?}");
+    assert!(matches!(ended, Err(ConnectionError::Fault { fault: Fault::Truncated { .. }, .. })), "{ended:?}");
     assert_eq!(since.elapsed().as_secs(), 2);
 }
 
@@ -85,7 +87,7 @@ async fn a_failed_handshake_takes_no_more_than_the_drain_allows() {
             Err(_) => break,
         }
     }
-    assert!(matches!(server.await.unwrap(), Err(ConnectionError::Protocol { error: Error::BadStart { .. }, .. })));
+    assert!(matches!(server.await.unwrap(), Err(ConnectionError::Fault { fault: Fault::BadStart { .. }, .. })));
     assert!(taken <= 4 << 16, "{taken} bytes were taken");
 }
 
@@ -185,7 +187,7 @@ async fn an_error_names_the_frame_of_the_message_that_was_given_out() {
     server.refuse(Some(id), Code::POLICY, "").await.unwrap();
     assert!(matches!(
         server.refuse(Some(id), Code::POLICY, "").await,
-        Err(ConnectionError::Protocol { error: Error::NoSuchRequest { id: 7 }, .. })
+        Err(ConnectionError::Misuse(Misuse::NoSuchRequest { id: 7 }))
     ));
     let mut came = vec![0; 15 + 2 * (10 + 10 + "policy".len())];
     raw.read_exact(&mut came).await.unwrap();

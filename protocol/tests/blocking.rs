@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use bookend::blocking::{self, Connection};
-use bookend::{Code, ConnectionError, Error, Hello, Message, Payload};
+use bookend::{Code, ConnectionError, Fault, Hello, Message, Payload};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -120,7 +120,7 @@ fn a_foreign_peer_is_named() {
         came
     });
     match blocking::connect_tcp(address, Hello::new()) {
-        Err(ConnectionError::Protocol { error: Error::BadHello { .. }, .. }) => {}
+        Err(ConnectionError::Fault { fault: Fault::BadHello { .. }, .. }) => {}
         other => panic!("{other:?}"),
     }
     let came = foreign.join().unwrap();

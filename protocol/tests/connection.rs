@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use bookend::{
-    Code, Connection, ConnectionError, Content, Encoding, Encodings, Error, Frame, Hello, Message, Outcome, Payload,
-    Reply, kind,
+    Code, Connection, ConnectionError, Content, Encoding, Encodings, Fault, Frame, Hello, Message, Misuse, Outcome,
+    Payload, Reply, kind,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, timeout};
@@ -73,14 +73,14 @@ async fn what_cannot_be_sent_is_refused_and_the_connection_lives() {
     let peer = Hello::new().with_accepted(Encodings::CORE).with_preferred(Encoding::Ascii).with_max_body(1024);
     let (mut near, mut far) = pair(Hello::new(), peer).await;
     let refused = |error: Result<(), ConnectionError>| match error {
-        Err(ConnectionError::Protocol { error, .. }) => error,
+        Err(ConnectionError::Misuse(misuse)) => misuse,
         other => panic!("{other:?}"),
     };
     let encoding = Encoding::Ascii;
-    assert_eq!(refused(near.send("grüß").await), Error::UnmappableText { encoding, offset: 2 });
+    assert_eq!(refused(near.send("grüß").await), Misuse::UnmappableText { encoding, offset: 2 });
     let encoding = Encoding::Utf16Le;
-    assert_eq!(refused(near.send(Content::TextIn(encoding, "a")).await), Error::EncodingRefused { encoding });
-    assert_eq!(refused(near.send(&[0; 1025]).await), Error::TooLong { offset: 0, length: 1025, max: 1024 });
+    assert_eq!(refused(near.send(Content::TextIn(encoding, "a")).await), Misuse::EncodingRefused { encoding });
+    assert_eq!(refused(near.send(&[0; 1025]).await), Misuse::TooLong { length: 1025, max: 1024 });
     near.send("plain").await.unwrap();
     assert_eq!(text(far.next().await.unwrap()), "plain");
 }
@@ -251,7 +251,7 @@ async fn a_peer_that_falls_silent_is_dead_after_twice_its_keepalive() {
     let (_raw, mut server) = open_raw_client().await;
     let since = Instant::now();
     let ended = server.next().await.map(drop);
-    assert!(matches!(ended, Err(ConnectionError::Protocol { error: Error::Idle { seconds: 60 }, .. })), "{ended:?}");
+    assert!(matches!(ended, Err(ConnectionError::Fault { fault: Fault::Idle { seconds: 60 }, .. })), "{ended:?}");
     assert_eq!(since.elapsed().as_secs(), 62, "60 s of silence and 2 s of draining");
 }
 
@@ -260,7 +260,7 @@ async fn no_hello_is_no_session() {
     // [R7.10]
     let (_raw, server) = raw_client();
     let since = Instant::now();
-    assert!(matches!(server.await.unwrap(), Err(ConnectionError::Protocol { error: Error::HelloTimeout, .. })));
+    assert!(matches!(server.await.unwrap(), Err(ConnectionError::Fault { fault: Fault::HelloTimeout, .. })));
     assert_eq!(since.elapsed().as_secs(), 7, "5 s, and 2 s of draining");
 }
 
@@ -270,9 +270,9 @@ async fn a_fault_is_told_to_the_peer_and_named() {
     let (mut raw, server) = raw_client();
     raw.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     raw.shutdown().await.unwrap();
-    let fault = Error::BadStart { offset: 0, found: b'G' };
+    let fault = Fault::BadStart { offset: 0, found: b'G' };
     match server.await.unwrap() {
-        Err(ConnectionError::Protocol { error, .. }) => assert_eq!(error, fault),
+        Err(ConnectionError::Fault { fault: found, .. }) => assert_eq!(found, fault),
         other => panic!("{other:?}"),
     }
     let mut came = Vec::new();
@@ -311,7 +311,7 @@ async fn a_handle_closes_behind_what_it_sent() {
     assert_eq!(text(far.next().await.unwrap()), "last words");
     assert!(far.next().await.unwrap().is_none());
     assert!(driver.await.unwrap().unwrap());
-    assert!(matches!(handle.send("late").await, Err(ConnectionError::Protocol { error: Error::NotOpen, .. })));
+    assert!(matches!(handle.send("late").await, Err(ConnectionError::Misuse(Misuse::NotOpen))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -407,7 +407,7 @@ async fn a_peer_that_vanishes_fails_those_who_wait() {
     drop(raw);
     let ended = server.next().await.map(drop);
     assert!(
-        matches!(ended, Err(ConnectionError::Protocol { error: Error::NoClose, .. } | ConnectionError::Io(_))),
+        matches!(ended, Err(ConnectionError::Fault { fault: Fault::NoClose, .. } | ConnectionError::Io(_))),
         "{ended:?}"
     );
     assert!(asking.await.unwrap().is_err());
@@ -420,10 +420,7 @@ async fn a_stream_that_ends_inside_a_frame_is_truncated() {
     raw.write_all(&frame(kind::MESSAGE, Encoding::Utf8, b"cut off")[..11]).await.unwrap();
     raw.shutdown().await.unwrap();
     let ended = server.next().await.map(drop);
-    assert!(
-        matches!(ended, Err(ConnectionError::Protocol { error: Error::Truncated { arrived: 11 }, .. })),
-        "{ended:?}"
-    );
+    assert!(matches!(ended, Err(ConnectionError::Fault { fault: Fault::Truncated { arrived: 11 }, .. })), "{ended:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Each mistake is made once, by hand, and named; what only looks like it is not.
 
 use bookend::diagnosis::{Confidence, Diagnosis, Evidence, MAX_REASON, MISTAKES, WINDOW, diagnose};
-use bookend::{Decoder, Encoding, Error, Frame, Hello, MAX_LENGTH, kind};
+use bookend::{Decoder, Encoding, Fault, Frame, Hello, MAX_LENGTH, kind};
 
 const HELLO: &[u8] = b"\xF5\xF8\x01\0\0\0\0\x18BKND\r\n\x1A\n\xFF\x11\r\0\x01\0\x1F\x02\0\x10\0\0\0\x1E\0\0\xF8\xF5";
 
@@ -10,7 +10,7 @@ fn said(offset: u64, wire: &[u8]) -> Diagnosis {
     let limit = if offset == 0 { 4096 } else { 1 << 20 };
     let fault = match Decoder::new(limit).decode(&mut &wire[..]) {
         Err(error) => error,
-        Ok(None) => Error::FrameTimeout { arrived: wire.len() as u64, expected: None },
+        Ok(None) => Fault::FrameTimeout { arrived: wire.len() as u64, expected: None },
         Ok(Some(frame)) => Hello::parse(frame.body()).expect_err("something is wrong"),
     };
     diagnose(&Evidence::stream(fault, offset, wire))
@@ -89,7 +89,7 @@ fn a_length_whose_end_is_seen_leaves_no_room_for_one_whose_end_is_not() {
 fn a_peer_that_falls_silent_within_a_frame_is_diagnosed() {
     // [R7.3] Two bytes of length and a short text claim more than comes before the keepalive is over.
     let wire = message(b"\0\x02", b"hi");
-    let silent = Error::Idle { seconds: 60 };
+    let silent = Fault::Idle { seconds: 60 };
     assert_first(&diagnose(&Evidence::stream(silent, 34, &wire)), "length-two-bytes");
     // Near miss: a sound frame of which more may come, and silence between frames.
     for sound in [&b""[..], b"\xF5\xF8", b"\xF5\xF8\x02\0\0\0\0\x10abc", &frame(kind::PING, Encoding::Binary, b"")] {
@@ -139,7 +139,7 @@ fn a_terminator_is_named_once_it_comes_again() {
     // Sound text in front decides.
     let before = frame(kind::MESSAGE, Encoding::Utf8, b"fine");
     let wire = message(b"\0\0\0\x03", b"hi");
-    let fault = Error::BadEnd { offset: 50, found: 0xF5, length: 3 };
+    let fault = Fault::BadEnd { offset: 50, found: 0xF5, length: 3 };
     let decided = diagnose(&Evidence::stream(fault, 48, &wire).behind(&before));
     assert_first(&decided, "channel-byte-lost");
 }
@@ -202,14 +202,14 @@ fn a_stream_cut_in_front_of_ctrl_z_is_named_and_one_cut_elsewhere_not() {
 fn a_canary_changed_in_a_way_that_is_not_known_says_nothing_of_the_length() {
     for canary in [&b"\n\n\n\xFF\n\0"[..], b"\r\0\n\x1A\n\xFF\xFF\x11\r\0", b"\r\n\x1A\n"] {
         let wire = replaced(HELLO, b"\r\n\x1A\n\xFF\x11\r\0", canary);
-        let fault = Error::BadCanary { position: 0, found: b'\n' };
+        let fault = Fault::BadCanary { position: 0, found: b'\n' };
         assert_eq!(diagnose(&Evidence::stream(fault, 0, &wire)).to_string(), fault.to_string());
     }
     // Near miss: the canary is sound, the length is not.
     assert_first(&said(0, &replaced(HELLO, b"\0\0\0\x18", b"\0\0\0\x1A")), "length-includes-end");
     // One that is known stands alone, however many bytes it takes.
     let lf_dropped = replaced(HELLO, b"\n\x1A\n", b"\x1A");
-    let fault = Error::BadCanary { position: 1, found: 0x1A };
+    let fault = Fault::BadCanary { position: 1, found: 0x1A };
     assert_eq!(stated(&diagnose(&Evidence::stream(fault, 0, &lf_dropped))), ["channel-lf-dropped"]);
 }
 
@@ -217,14 +217,14 @@ fn a_canary_changed_in_a_way_that_is_not_known_says_nothing_of_the_length() {
 fn a_whole_frame_has_neither_lost_nor_gained_a_byte() {
     let request = b"\xF5\xF8\x03\x02\0\0\0\x05\0\0\0\0?\xF8\xF5";
     let close = b"\xF5\xF8\x08\x02\0\0\0\x01\0\xF8\xF5";
-    let malformed = |kind| Error::Malformed { kind, why: "the id is not 0" };
+    let malformed = |kind| Fault::Malformed { kind, why: "the id is not 0" };
     for (fault, offset, wire) in [
         (malformed(kind::REQUEST), 34, &request[..]),
         (malformed(kind::CLOSE), 34, close),
-        (Error::UnknownKind { kind: kind::POST }, 34, &frame(kind::POST, Encoding::Utf8, b"\0\0\0\0hi")),
-        (Error::HelloExpected { kind: kind::MESSAGE }, 0, &frame(kind::MESSAGE, Encoding::Utf8, b"hi")),
-        (Error::Version { major: 2 }, 0, &replaced(HELLO, b"\r\0\x01", b"\r\0\x02")),
-        (Error::BadHello { why: "the magic is BKND" }, 0, &replaced(HELLO, b"BKND", b"BKNE")),
+        (Fault::UnknownKind { kind: kind::POST }, 34, &frame(kind::POST, Encoding::Utf8, b"\0\0\0\0hi")),
+        (Fault::HelloExpected { kind: kind::MESSAGE }, 0, &frame(kind::MESSAGE, Encoding::Utf8, b"hi")),
+        (Fault::Version { major: 2 }, 0, &replaced(HELLO, b"\r\0\x01", b"\r\0\x02")),
+        (Fault::BadHello { why: "the magic is BKND" }, 0, &replaced(HELLO, b"BKND", b"BKNE")),
     ] {
         assert_eq!(diagnose(&Evidence::stream(fault, offset, wire)).to_string(), fault.to_string());
     }
@@ -439,7 +439,7 @@ fn a_sound_stream_gives_nothing() {
     let mut wire = HELLO.to_vec();
     let nested = frame(kind::MESSAGE, Encoding::Binary, HELLO);
     wire.extend([&nested[..], &frame(kind::MESSAGE, Encoding::Utf8, "grüße\r\n".as_bytes())].concat());
-    let fault = Error::Truncated { arrived: 0 };
+    let fault = Fault::Truncated { arrived: 0 };
     assert!(names(&diagnose(&Evidence::stream(fault, 0, &wire))).is_empty());
     assert_eq!(diagnose(&Evidence::stream(fault, 0, &wire)).to_string(), fault.to_string());
 }
@@ -457,15 +457,15 @@ fn the_line_is_ascii_and_fits_a_reason() {
 /// Totality: any bytes give an answer, and only those within the window matter.
 #[test]
 fn whatever_comes_is_answered_and_only_the_window_is_looked_at() {
-    let fault = Error::BadEnd { offset: 8, found: 0, length: 0 };
+    let fault = Fault::BadEnd { offset: 8, found: 0, length: 0 };
     let patterns: [&[u8]; 6] =
         [b"\xF5\xF8", b"\xF5\xF8\x02\x02\0\0\0\0\xF8\xF5", b"\xF5\xF8\x02\x02\0\0\x40\0", b"\xFF", b"\r\n", b"9"];
     for pattern in patterns {
         let bytes: Vec<u8> = pattern.iter().copied().cycle().take(1 << 20).collect();
         for fault in [
             fault,
-            Error::FrameTimeout { arrived: 0, expected: None },
-            Error::TooLong { offset: 4, length: 9, max: MAX_LENGTH },
+            Fault::FrameTimeout { arrived: 0, expected: None },
+            Fault::TooLong { offset: 4, length: 9, max: MAX_LENGTH },
         ] {
             let all = diagnose(&Evidence::stream(fault, 0, &bytes).behind(&bytes));
             assert_eq!(all, diagnose(&Evidence::stream(fault, 0, &bytes[..WINDOW]).behind(&bytes)));

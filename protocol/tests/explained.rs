@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bookend::{
-    Code, Connection, ConnectionError, Encoding, Error, Frame, Hello, Limits, Message, Outcome, Role, Session, State,
+    Code, Connection, ConnectionError, Encoding, Fault, Frame, Hello, Limits, Message, Outcome, Role, Session, State,
     Step, blocking, kind,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -65,7 +65,7 @@ async fn close_of(mut reader: impl AsyncReadExt + Unpin) -> (Code, String) {
 
 fn named(error: &ConnectionError) -> Option<&'static str> {
     match error {
-        ConnectionError::Protocol { diagnosis: Some(diagnosis), .. } => diagnosis.first().map(|first| first.name()),
+        ConnectionError::Fault { diagnosis: Some(diagnosis), .. } => diagnosis.first().map(|first| first.name()),
         other => panic!("{other:?}"),
     }
 }
@@ -102,7 +102,7 @@ async fn a_frame_that_the_stream_ends_in_is_explained() {
     near.shutdown().await.unwrap();
     let mut server = Connection::accept(far, Hello::new()).await.unwrap();
     let error = server.next().await.expect_err("the frame is cut off");
-    assert!(matches!(error, ConnectionError::Protocol { error: Error::Truncated { arrived: 12 }, .. }), "{error:?}");
+    assert!(matches!(error, ConnectionError::Fault { fault: Fault::Truncated { arrived: 12 }, .. }), "{error:?}");
     assert_eq!(named(&error), Some("length-includes-frame"));
 }
 
@@ -157,7 +157,7 @@ async fn a_client_says_what_it_was_connected_to() {
         (b"", false, "hello-timeout", None),
     ] {
         let error = at(server, ends).await;
-        let ConnectionError::Protocol { error: found, .. } = &error else { panic!("{error:?}") };
+        let ConnectionError::Fault { fault: found, .. } = &error else { panic!("{error:?}") };
         assert_eq!((found.name(), named(&error)), (fault, name), "{error}");
     }
 }
@@ -189,7 +189,7 @@ fn what_is_not_explained_is_told_all_the_same() {
     // Too late for the CLOSE, but not for the log.
     session.explain(b"", b"GET / HTTP/1.1\r\n");
     assert_eq!(session.diagnosis().and_then(|known| known.first()).map(|first| first.name()), Some("foreign-http"));
-    assert!(matches!(session.outcome(), Some(Outcome::Fault(Error::BadStart { offset: 0, found: b'G' }))));
+    assert!(matches!(session.outcome(), Some(Outcome::Fault(Fault::BadStart { offset: 0, found: b'G' }))));
 }
 
 async fn error_reason(raw: &mut DuplexStream) -> String {

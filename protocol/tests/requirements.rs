@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use bookend::{Code, Encoding, Error};
+use bookend::{Code, Encoding, Fault, Misuse};
 use serde_json::Value;
 
 const LAYERS: [&str; 5] = ["frames", "texts", "hellos", "messages", "sessions"];
@@ -48,7 +48,10 @@ fn every_cited_tag_exists() {
 
 #[test]
 fn every_name_is_known_with_its_code() {
-    let known: BTreeMap<&str, u16> = errors().iter().map(|error| (error.name(), error.code().0)).collect();
+    let mut known: BTreeMap<&str, u16> = BTreeMap::new();
+    for (name, code) in errors() {
+        assert_eq!(*known.entry(name).or_insert(code), code, "`{name}` has two codes");
+    }
     let (on_the_wire, local) = names();
     for (code, names) in &on_the_wire {
         assert_eq!(Code(*code).name(), names.first().map(String::as_str), "the first name of {code}");
@@ -202,35 +205,54 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// One of each error.
-fn errors() -> [Error; 26] {
+/// The name and code of each fault and of each misuse.
+fn errors() -> Vec<(&'static str, u16)> {
+    let faults = faults().into_iter().map(|fault| (fault.name(), fault.code().0));
+    let misuses = misuses().into_iter().map(|misuse| (misuse.name(), misuse.code().0));
+    faults.chain(misuses).collect()
+}
+
+fn faults() -> [Fault; 23] {
     let (offset, found, kind, id, encoding) = (0, 0, 0, 0, Encoding::Utf8);
     [
-        Error::BadStart { offset, found },
-        Error::BadEnd { offset, found, length: 0 },
-        Error::UnknownEncoding { offset, found },
-        Error::TooLong { offset, length: 0, max: 0 },
-        Error::Truncated { arrived: 0 },
-        Error::NoClose,
-        Error::HelloExpected { kind },
-        Error::SecondHello,
-        Error::BadHello { why: "" },
-        Error::BadCanary { position: 0, found },
-        Error::Version { major: 0 },
-        Error::Malformed { kind, why: "" },
-        Error::UnknownKind { kind },
-        Error::UnexpectedKind { kind },
-        Error::DuplicateRequest { id },
-        Error::BadText { encoding, offset: 0 },
-        Error::EncodingRefused { encoding },
-        Error::UnmappableText { encoding, offset: 0 },
-        Error::HelloTimeout,
-        Error::Idle { seconds: 0 },
-        Error::FrameTimeout { arrived: 0, expected: None },
-        Error::PingFlood,
-        Error::EmptyFlood,
-        Error::TooManyRequests,
-        Error::NoSuchRequest { id },
-        Error::NotOpen,
+        Fault::BadStart { offset, found },
+        Fault::BadEnd { offset, found, length: 0 },
+        Fault::UnknownEncoding { offset, found },
+        Fault::TooLong { offset, length: 0, max: 0 },
+        Fault::Truncated { arrived: 0 },
+        Fault::NoClose,
+        Fault::HelloExpected { kind },
+        Fault::SecondHello,
+        Fault::BadHello { why: "" },
+        Fault::BadCanary { position: 0, found },
+        Fault::Version { major: 0 },
+        Fault::Malformed { kind, why: "" },
+        Fault::UnknownKind { kind },
+        Fault::UnexpectedKind { kind },
+        Fault::DuplicateRequest { id },
+        Fault::BadText { encoding, offset: 0 },
+        Fault::EncodingRefused { encoding },
+        Fault::HelloTimeout,
+        Fault::Idle { seconds: 0 },
+        Fault::FrameTimeout { arrived: 0, expected: None },
+        Fault::PingFlood,
+        Fault::EmptyFlood,
+        Fault::TooManyRequests,
+    ]
+}
+
+fn misuses() -> [Misuse; 10] {
+    let (kind, id, encoding) = (0, 0, Encoding::Utf8);
+    [
+        Misuse::NotOpen,
+        Misuse::TooLong { length: 0, max: 0 },
+        Misuse::UnmappableText { encoding, offset: 0 },
+        Misuse::EncodingRefused { encoding },
+        Misuse::UnknownKind { kind },
+        Misuse::UnexpectedKind { kind },
+        Misuse::DuplicateRequest { id },
+        Misuse::TooManyRequests,
+        Misuse::NoSuchRequest { id },
+        Misuse::BadHello { why: "" },
     ]
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bookend::{
-    Code, Decoder, Delivery, Encoding, Error, Frame, Hello, Limits, MAX_LENGTH, MemberName, Message, Outcome, Payload,
+    Code, Decoder, Delivery, Encoding, Fault, Frame, Hello, Limits, MAX_LENGTH, MemberName, Message, Outcome, Payload,
     PresenceEvent, Probe, Refusal, Role, Session, State, Step, Text, kind,
 };
 
@@ -85,7 +85,7 @@ fn the_dumps_of_the_appendix_are_what_their_captions_say() {
                 assert_eq!(parsed, Ok(Some(*message)), "{}", dump.caption);
                 assert_eq!(written(message), dump.bytes, "{}", dump.caption);
             }
-            None => assert_eq!(parsed, Err(Error::BadText { encoding: Encoding::Utf8, offset: 2 }), "{}", dump.caption),
+            None => assert_eq!(parsed, Err(Fault::BadText { encoding: Encoding::Utf8, offset: 2 }), "{}", dump.caption),
         }
     }
 }

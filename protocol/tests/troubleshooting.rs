@@ -93,13 +93,16 @@ fn no_heading_comes_twice() {
 
 // ---- the names
 
-/// What `Error::name` and `Code::name` return, sorted. The match in the source of the one has every variant; all codes
-/// there can be are put to the other.
+/// What `Fault::name`, `Misuse::name` and `Code::name` return, sorted. The source of the first two has every variant in
+/// its match; the last is asked for every number.
 fn fault_names() -> Vec<String> {
-    let source = read(&root().join("protocol/src/error.rs"));
-    let (_, body) = source.split_once("pub const fn name(&self) -> &'static str {").expect("Error has a name");
-    let (body, _) = body.split_once("\n    }\n").expect("the function ends");
-    let mut names: Vec<String> = literals(body).map(str::to_owned).collect();
+    let mut names: Vec<String> = Vec::new();
+    for file in ["fault", "misuse"] {
+        let source = read(&root().join(format!("protocol/src/{file}.rs")));
+        let (_, body) = source.split_once("pub const fn name(&self) -> &'static str {").expect("each has a name");
+        let (body, _) = body.split_once("\n    }\n").expect("the function ends");
+        names.extend(literals(body).map(str::to_owned));
+    }
     assert!(names.len() > 20, "{names:?}");
     names.extend((0..=u16::MAX).filter_map(|code| Code(code).name()).map(str::to_owned));
     names.sort_unstable();

@@ -5,7 +5,7 @@ mod ping;
 use std::time::Duration;
 
 use bookend::diagnosis::Diagnosis;
-use bookend::{Code, Error, Hello, Message, Outcome, Session, State, Step};
+use bookend::{Code, Fault, Hello, Message, Outcome, Session, State, Step};
 
 use crate::config::Config;
 use crate::counters::By;
@@ -49,9 +49,9 @@ impl Framed {
                         break;
                     }
                 }
-                Step::Refused { error, .. } => {
-                    seat.hub().counters().errors.count(error.name());
-                    tracing::debug!(peer = seat.peer().label(), fault = error.name(), detail = %error, "refuse");
+                Step::Refused { fault, .. } => {
+                    seat.hub().counters().errors.count(fault.name());
+                    tracing::debug!(peer = seat.peer().label(), fault = fault.name(), detail = %fault, "refuse");
                 }
                 Step::More => break,
                 Step::Handled => self.explain(&read[..read.len() - start.len()], start),
@@ -112,7 +112,7 @@ impl Framed {
         match self.session.outcome() {
             Some(Outcome::Fault(error)) => {
                 log_fault(seat, *error, self.session.diagnosis(), &self.faulty);
-                let by = if matches!(error, Error::NoClose | Error::Truncated { .. }) { By::Peer } else { By::Hub };
+                let by = if matches!(error, Fault::NoClose | Fault::Truncated { .. }) { By::Peer } else { By::Hub };
                 Ending { by, reason: error.name(), is_fault: true }
             }
             Some(Outcome::Closed(code)) => {
@@ -204,7 +204,7 @@ pub(crate) fn hello(config: &Config) -> Hello {
 }
 
 /// Logs a peer's fault: its name, what may be behind it, and how the bytes begin in which it was found.
-pub(crate) fn log_fault(seat: &Seat, fault: Error, diagnosis: Option<&Diagnosis>, bytes: &[u8]) {
+pub(crate) fn log_fault(seat: &Seat, fault: Fault, diagnosis: Option<&Diagnosis>, bytes: &[u8]) {
     let input = bytes[..bytes.len().min(QUOTED)].escape_ascii();
     let (peer, name) = (seat.peer().label(), fault.name());
     match diagnosis.and_then(|diagnosis| Some((diagnosis, diagnosis.first()?))) {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bookend::{Code, Connection, ConnectionError, Error, Message, Outcome};
+use bookend::{Code, Connection, ConnectionError, Message, Misuse, Outcome};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -226,9 +226,7 @@ impl Driver {
                     let _ = done.send(answered.map_err(|error| match error {
                         ConnectionError::Refused { code, reason } => SendError::Refused { code, reason },
                         ConnectionError::Timeout => SendError::TimedOut,
-                        ConnectionError::Protocol { error, diagnosis: None } if is_of_the_message(error) => {
-                            SendError::Invalid(error)
-                        }
+                        ConnectionError::Misuse(misuse) if misuse != Misuse::NotOpen => SendError::Invalid(misuse),
                         _ => SendError::Unconfirmed,
                     }));
                 };
@@ -265,8 +263,8 @@ impl Driver {
         match queued {
             Ok(()) => session.confirmations.push(outgoing),
             // The session is over: the connection reports why.
-            Err(Error::NotOpen) => self.queue.push_front(outgoing),
-            Err(error) => self.settle(outgoing.done, Err(SendError::Invalid(error))),
+            Err(Misuse::NotOpen) => self.queue.push_front(outgoing),
+            Err(misuse) => self.settle(outgoing.done, Err(SendError::Invalid(misuse))),
         }
     }
 
@@ -329,12 +327,4 @@ impl Driver {
         again.append(&mut self.queue);
         self.queue = again;
     }
-}
-
-/// Whether the message is at fault, rather than the session.
-fn is_of_the_message(error: Error) -> bool {
-    matches!(
-        error,
-        Error::TooLong { .. } | Error::UnmappableText { .. } | Error::EncodingRefused { .. } | Error::TooManyRequests
-    )
 }

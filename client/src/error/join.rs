@@ -31,7 +31,7 @@ impl JoinError {
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
         match self {
             JoinError::Hello(error) | JoinError::Session(error) => match error {
-                ConnectionError::Protocol { diagnosis, .. } => {
+                ConnectionError::Fault { diagnosis, .. } => {
                     diagnosis.as_deref().filter(|known| known.first().is_some())
                 }
                 _ => None,
@@ -90,7 +90,8 @@ impl JoinError {
 /// The name of a connection's fault: SPEC 6's if it has one.
 fn connection_name(error: &ConnectionError) -> &'static str {
     match error {
-        ConnectionError::Protocol { error, .. } => error.name(),
+        ConnectionError::Fault { fault, .. } | ConnectionError::Unreadable(fault) => fault.name(),
+        ConnectionError::Misuse(misuse) => misuse.name(),
         ConnectionError::Closed { code, .. } | ConnectionError::Refused { code, .. } => code.name().unwrap_or("closed"),
         ConnectionError::Timeout => "timed-out",
         ConnectionError::Io(error) => io_name(error),
@@ -103,11 +104,13 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (stage, name) = (self.stage(), self.name());
         match self {
-            JoinError::Hello(ConnectionError::Protocol { error, .. })
-            | JoinError::Session(ConnectionError::Protocol { error, .. }) => match self.diagnosis() {
-                Some(diagnosis) => write!(f, "{stage}: {name}: {}", Hypotheses(diagnosis)),
-                None => write!(f, "{stage}: {error}"), // which begins with its name
-            },
+            JoinError::Hello(error @ (ConnectionError::Fault { .. } | ConnectionError::Misuse(_)))
+            | JoinError::Session(error @ (ConnectionError::Fault { .. } | ConnectionError::Misuse(_))) => {
+                match self.diagnosis() {
+                    Some(diagnosis) => write!(f, "{stage}: {name}: {}", Hypotheses(diagnosis)),
+                    None => write!(f, "{stage}: {error}"), // which begins with its name
+                }
+            }
             JoinError::Hello(error) | JoinError::Session(error) => write!(f, "{stage}: {name}: {error}"),
             JoinError::Left => write!(f, "{stage}: {name}: the hub closed the session at once"),
             JoinError::NoWelcome { found: Some(kind) } => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bookend::{Code, Error};
+use bookend::{Code, Misuse};
 
 /// What became of a message or a request that was not confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum SendError {
         reason: String,
     },
     /// It cannot be sent: it is too long, or the encoding cannot express it. Nothing was sent.
-    Invalid(Error),
+    Invalid(Misuse),
     /// Nothing was sent: the client has closed, or the message was to one member and the member's session has ended.
     NotSent,
     /// The session ended before the confirmation arrived: the message may or may not have arrived.
@@ -31,7 +31,7 @@ impl SendError {
     pub fn name(&self) -> &'static str {
         match self {
             SendError::Refused { code, .. } => code.name().unwrap_or("refused"),
-            SendError::Invalid(error) => error.name(),
+            SendError::Invalid(misuse) => misuse.name(),
             SendError::NotSent => "not-sent",
             SendError::Unconfirmed => "unconfirmed",
             SendError::TimedOut => "timed-out",
@@ -46,7 +46,7 @@ impl fmt::Display for SendError {
                 let (code, reason) = (*code, reason.clone());
                 bookend::ConnectionError::Refused { code, reason }.fmt(f)
             }
-            SendError::Invalid(error) => error.fmt(f),
+            SendError::Invalid(misuse) => misuse.fmt(f),
             SendError::NotSent => f.write_str("not-sent: the session ended before it was sent"),
             SendError::Unconfirmed => f.write_str(
                 "unconfirmed: the session ended before the confirmation arrived; it may or may not have arrived",

@@ -5,7 +5,7 @@
 mod session;
 mod show;
 
-use bookend::{Decoder, Encoding, Error, Frame, Hello, MAX_LENGTH, Message, Text, text};
+use bookend::{Decoder, Encoding, Fault, Frame, Hello, MAX_LENGTH, Message, Text, text};
 use show::{bytes, fault, hex, number};
 
 /// The answer to one request line, without its line ending; `cannot: …` to one that is none.
@@ -38,7 +38,7 @@ fn answer_words(words: &[&str]) -> Result<String, String> {
             let mut out = Vec::new();
             Ok(match text::encode(show::encoding(encoding)?, &input, &mut out) {
                 Ok(()) => format!("ok {}", hex(&out)),
-                Err(error) => fault(error),
+                Err(misuse) => show::misuse(misuse),
             })
         }
         ["hello", body] => Ok(match Hello::parse(&bytes(body)?) {
@@ -82,12 +82,12 @@ fn message(kind: u8, encoding: Encoding, body: &[u8]) -> Result<String, String> 
             // In UTF-16, U+FFFE behind a byte order mark may be received and not be sent (R5.15).
             let wire = match message.encode(MAX_LENGTH, &mut wire) {
                 Ok(()) => hex(&wire[8..wire.len() - 2]),
-                Err(error) => fault(error),
+                Err(misuse) => show::misuse(misuse),
             };
             format!("ok {} wire={wire}", show::message(&message))
         }
         Ok(None) => "ignored".into(),
-        Err(error @ Error::BadText { .. }) => fault(error),
+        Err(error @ Fault::BadText { .. }) => fault(error),
         Err(error) => format!("fault:{}", error.name()),
     })
 }

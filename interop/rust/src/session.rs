@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bookend::{
-    Code, Decoder, Error, Frame, Hello, Limits, MAX_LENGTH, Message, Outcome, Role, Session, State, Step, kind,
+    Code, Decoder, Fault, Frame, Hello, Limits, MAX_LENGTH, Message, Outcome, Role, Session, State, Step, kind,
 };
 
 use crate::show::{bytes, cuts, encoding, hex, number};
@@ -92,19 +92,18 @@ impl Run<'_> {
     fn send(&mut self, frame: Frame<'_>) {
         let mut out = Vec::new();
         // A message that cannot be made is refused first, then that nothing can be sent now.
-        let unknown = Error::UnknownKind { kind: frame.kind() };
         let sent = match Message::parse(frame) {
-            Ok(Some(message)) => self.session.encode(&message, &mut out),
-            Ok(None) | Err(Error::UnknownKind { .. }) if self.session.state() == State::Open => Err(unknown),
-            Ok(None) | Err(Error::UnknownKind { .. }) => Err(Error::NotOpen),
-            Err(error) => Err(error),
+            Ok(Some(message)) => self.session.encode(&message, &mut out).map_err(|misuse| misuse.name()),
+            Ok(None) | Err(Fault::UnknownKind { .. }) if self.session.state() == State::Open => Err("unknown-kind"),
+            Ok(None) | Err(Fault::UnknownKind { .. }) => Err("not-open"),
+            Err(fault) => Err(fault.name()),
         };
         self.happened.push(match sent {
             Ok(()) => {
                 self.session.sent(self.now);
                 "sent".into()
             }
-            Err(error) => format!("refused:{}", error.name()),
+            Err(name) => format!("refused:{name}"),
         });
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use bookend::{Encoding, Error, Frame, Hello, Message, Payload, Text};
+use bookend::{Encoding, Fault, Frame, Hello, Message, Misuse, Payload, Text};
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     if bytes.is_empty() {
@@ -44,16 +44,25 @@ pub(crate) fn cuts(cut: &str, length: usize) -> Vec<usize> {
     if cut == "bytes" { (1..=length).collect() } else { vec![length] }
 }
 
-pub(crate) fn fault(error: Error) -> String {
+pub(crate) fn fault(error: Fault) -> String {
     let offset = match error {
-        Error::BadStart { offset, .. }
-        | Error::BadEnd { offset, .. }
-        | Error::UnknownEncoding { offset, .. }
-        | Error::TooLong { offset, .. } => offset,
-        Error::BadText { offset, .. } | Error::UnmappableText { offset, .. } => offset as u64,
+        Fault::BadStart { offset, .. }
+        | Fault::BadEnd { offset, .. }
+        | Fault::UnknownEncoding { offset, .. }
+        | Fault::TooLong { offset, .. } => offset,
+        Fault::BadText { offset, .. } => offset as u64,
         _ => return format!("fault:{}", error.name()),
     };
     format!("fault:{}:{offset}", error.name())
+}
+
+/// What cannot be sent is shown as the fault that it would be.
+pub(crate) fn misuse(misuse: Misuse) -> String {
+    match misuse {
+        Misuse::UnmappableText { offset, .. } => format!("fault:{}:{offset}", misuse.name()),
+        Misuse::TooLong { .. } => format!("fault:{}:0", misuse.name()),
+        _ => format!("fault:{}", misuse.name()),
+    }
 }
 
 pub(crate) fn frame(frame: Frame<'_>) -> String {

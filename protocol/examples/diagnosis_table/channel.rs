@@ -3,81 +3,85 @@
 use bookend::Encoding;
 
 use crate::corpus::{self, Chance, Draft};
-use crate::{Damage, Fault};
+use crate::{Damage, Mistake};
 
-const fn fault(title: &'static str, names: &'static [&'static str], make: fn(&mut Chance) -> Option<Damage>) -> Fault {
-    Fault { title, names, make }
+const fn mistake(
+    title: &'static str,
+    names: &'static [&'static str],
+    make: fn(&mut Chance) -> Option<Damage>,
+) -> Mistake {
+    Mistake { title, names, make }
 }
 
-pub(crate) const FAULTS: &[Fault] = &[
-    fault("LF becomes CRLF", &["channel-lf-to-crlf"], |c| {
+pub(crate) const MISTAKES: &[Mistake] = &[
+    mistake("LF becomes CRLF", &["channel-lf-to-crlf"], |c| {
         through(c, |b| map(b, |b| if b == b'\n' { b"\r\n".to_vec() } else { vec![b] }))
     }),
-    fault("bare LF becomes CRLF", &["channel-lf-to-crlf"], |c| {
+    mistake("bare LF becomes CRLF", &["channel-lf-to-crlf"], |c| {
         through(c, |b| replace(&replace(b, b"\r\n", b"\n"), b"\n", b"\r\n"))
     }),
-    fault("LF becomes CRLF, in payloads", &["channel-lf-to-crlf"], |c| payloads(c, |b| replace(b, b"\n", b"\r\n"))),
-    fault("CRLF becomes LF", &["channel-crlf-to-lf"], |c| through(c, |b| replace(b, b"\r\n", b"\n"))),
-    fault("CRLF becomes LF, in payloads", &["channel-crlf-to-lf"], |c| payloads(c, |b| replace(b, b"\r\n", b"\n"))),
-    fault("CR becomes LF", &["channel-cr-to-lf"], |c| through(c, |b| replace(b, b"\r", b"\n"))),
-    fault("CR becomes CRLF", &["channel-cr-to-crlf"], |c| through(c, |b| replace(b, b"\r", b"\r\n"))),
-    fault("CR becomes CR NUL", &["channel-cr-nul"], |c| through(c, |b| replace(b, b"\r", b"\r\0"))),
-    fault("LF dropped", &["channel-lf-dropped"], |c| through(c, |b| without(b, b"\n"))),
-    fault("IAC doubled", &["channel-iac-doubled"], |c| through(c, |b| replace(b, b"\xFF", b"\xFF\xFF"))),
-    fault("IAC swallowed", &["channel-iac-swallowed"], |c| through(c, |b| without(b, b"\xFF"))),
-    fault("XON and XOFF swallowed", &["channel-xon-swallowed"], |c| through(c, |b| without(b, b"\x11\x13"))),
-    fault("eighth bit stripped", &["channel-seven-bit"], |c| through(c, |b| b.iter().map(|b| b & 0x7F).collect())),
-    fault("Latin-1 to UTF-8", &["channel-latin-1-to-utf-8"], |c| {
+    mistake("LF becomes CRLF, in payloads", &["channel-lf-to-crlf"], |c| payloads(c, |b| replace(b, b"\n", b"\r\n"))),
+    mistake("CRLF becomes LF", &["channel-crlf-to-lf"], |c| through(c, |b| replace(b, b"\r\n", b"\n"))),
+    mistake("CRLF becomes LF, in payloads", &["channel-crlf-to-lf"], |c| payloads(c, |b| replace(b, b"\r\n", b"\n"))),
+    mistake("CR becomes LF", &["channel-cr-to-lf"], |c| through(c, |b| replace(b, b"\r", b"\n"))),
+    mistake("CR becomes CRLF", &["channel-cr-to-crlf"], |c| through(c, |b| replace(b, b"\r", b"\r\n"))),
+    mistake("CR becomes CR NUL", &["channel-cr-nul"], |c| through(c, |b| replace(b, b"\r", b"\r\0"))),
+    mistake("LF dropped", &["channel-lf-dropped"], |c| through(c, |b| without(b, b"\n"))),
+    mistake("IAC doubled", &["channel-iac-doubled"], |c| through(c, |b| replace(b, b"\xFF", b"\xFF\xFF"))),
+    mistake("IAC swallowed", &["channel-iac-swallowed"], |c| through(c, |b| without(b, b"\xFF"))),
+    mistake("XON and XOFF swallowed", &["channel-xon-swallowed"], |c| through(c, |b| without(b, b"\x11\x13"))),
+    mistake("eighth bit stripped", &["channel-seven-bit"], |c| through(c, |b| b.iter().map(|b| b & 0x7F).collect())),
+    mistake("Latin-1 to UTF-8", &["channel-latin-1-to-utf-8"], |c| {
         through(c, |b| b.iter().map(|&b| char::from(b)).collect::<String>().into_bytes())
     }),
-    fault("decoded with replacement", &["channel-replacement"], |c| {
+    mistake("decoded with replacement", &["channel-replacement"], |c| {
         through(c, |b| String::from_utf8_lossy(b).into_owned().into_bytes())
     }),
-    fault("? for non-ASCII", &["channel-question-marks"], |c| {
+    mistake("? for non-ASCII", &["channel-question-marks"], |c| {
         through(c, |b| b.iter().map(|&b| if b < 0x80 { b } else { b'?' }).collect())
     }),
-    fault("non-ASCII dropped", &["channel-non-ascii-dropped"], |c| {
+    mistake("non-ASCII dropped", &["channel-non-ascii-dropped"], |c| {
         through(c, |b| b.iter().copied().filter(u8::is_ascii).collect())
     }),
-    fault("widened to UTF-16LE", &["channel-widened-to-utf-16"], |c| through(c, |b| map(b, |b| vec![b, 0]))),
-    fault("widened to UTF-16BE", &["channel-widened-to-utf-16"], |c| through(c, |b| map(b, |b| vec![0, b]))),
-    fault("widened to UTF-16LE with BOM", &["channel-widened-to-utf-16"], |c| {
+    mistake("widened to UTF-16LE", &["channel-widened-to-utf-16"], |c| through(c, |b| map(b, |b| vec![b, 0]))),
+    mistake("widened to UTF-16BE", &["channel-widened-to-utf-16"], |c| through(c, |b| map(b, |b| vec![0, b]))),
+    mistake("widened to UTF-16LE with BOM", &["channel-widened-to-utf-16"], |c| {
         through(c, |b| [b"\xFF\xFE".to_vec(), map(b, |b| vec![b, 0])].concat())
     }),
-    fault("hex text", &["channel-hex"], |c| match c.below(3) {
+    mistake("hex text", &["channel-hex"], |c| match c.below(3) {
         0 => through(c, |b| map(b, |b| format!("{b:02x}").into_bytes())),
         1 => through(c, |b| map(b, |b| format!("{b:02X}").into_bytes())),
         _ => through(c, |b| map(b, |b| format!("{b:02x} ").into_bytes())),
     }),
-    fault("base64 text", &["channel-base64"], |c| through(c, base64)),
-    fault("printed with backslashes", &["channel-escaped"], |c| {
+    mistake("base64 text", &["channel-base64"], |c| through(c, base64)),
+    mistake("printed with backslashes", &["channel-escaped"], |c| {
         through(c, |b| format!("b'{}'", b.escape_ascii()).into_bytes())
     }),
-    fault("NUL dropped", &["channel-nul-dropped"], |c| through(c, |b| without(b, b"\0"))),
-    fault("^Z dropped", &["channel-ctrl-z-dropped"], |c| through(c, |b| without(b, b"\x1A"))),
-    fault("truncated at ^Z", &["channel-truncated-at-ctrl-z"], |c| {
+    mistake("NUL dropped", &["channel-nul-dropped"], |c| through(c, |b| without(b, b"\0"))),
+    mistake("^Z dropped", &["channel-ctrl-z-dropped"], |c| through(c, |b| without(b, b"\x1A"))),
+    mistake("truncated at ^Z", &["channel-truncated-at-ctrl-z"], |c| {
         through(c, |b| b.iter().copied().take_while(|&b| b != 0x1A).collect())
     }),
-    fault("bytes swapped in 16-bit words", &["channel-bytes-swapped"], |c| {
+    mistake("bytes swapped in 16-bit words", &["channel-bytes-swapped"], |c| {
         through(c, |b| b.chunks(2).flat_map(|pair| pair.iter().rev().copied()).collect())
     }),
-    fault("bytes swapped in 32-bit words", &["channel-bytes-swapped"], |c| {
+    mistake("bytes swapped in 32-bit words", &["channel-bytes-swapped"], |c| {
         through(c, |b| b.chunks(4).flat_map(|word| word.iter().rev().copied()).collect())
     }),
-    fault("one byte lost", &["channel-byte-lost"], |c| once(c, false, |_, wire, at| _ = wire.remove(at))),
-    fault(
+    mistake("one byte lost", &["channel-byte-lost"], |c| once(c, false, |_, wire, at| _ = wire.remove(at))),
+    mistake(
         "one byte lost, where more fits",
         &["channel-byte-lost", "length-counts-terminator", "channel-crlf-to-lf"],
         |c| once(c, true, |_, wire, at| _ = wire.remove(at)),
     ),
-    fault("one byte added", &["channel-byte-added"], |c| once(c, false, |c, wire, at| wire.insert(at, c.byte()))),
-    fault("a frame within a frame", &["channel-writers-interleaved"], |c| interleaved(c, false)),
-    fault("two frames in turns", &["channel-writers-interleaved"], |c| interleaved(c, true)),
-    fault("line break behind each frame", &["channel-newline-between-frames"], |c| {
+    mistake("one byte added", &["channel-byte-added"], |c| once(c, false, |c, wire, at| wire.insert(at, c.byte()))),
+    mistake("a frame within a frame", &["channel-writers-interleaved"], |c| interleaved(c, false)),
+    mistake("two frames in turns", &["channel-writers-interleaved"], |c| interleaved(c, true)),
+    mistake("line break behind each frame", &["channel-newline-between-frames"], |c| {
         let end: &[u8] = if c.once_in(2) { b"\n" } else { b"\r\n" };
         between(c, |_| end.to_vec())
     }),
-    fault("log lines between frames", &["channel-text-between-frames"], |c| {
+    mistake("log lines between frames", &["channel-text-between-frames"], |c| {
         between(c, |c| if c.once_in(2) { b"DEBUG: sent a message\n".to_vec() } else { Vec::new() })
     }),
 ];

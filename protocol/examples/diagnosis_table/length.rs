@@ -1,65 +1,71 @@
 //! Writers that get the length wrong.
 
 use crate::corpus::{self, Chance, Draft};
-use crate::{Damage, Fault};
+use crate::{Damage, Mistake};
 
-const fn fault(title: &'static str, names: &'static [&'static str], make: fn(&mut Chance) -> Option<Damage>) -> Fault {
-    Fault { title, names, make }
+const fn mistake(
+    title: &'static str,
+    names: &'static [&'static str],
+    make: fn(&mut Chance) -> Option<Damage>,
+) -> Mistake {
+    Mistake { title, names, make }
 }
 
-pub(crate) const FAULTS: &[Fault] = &[
-    fault("length little-endian", &["length-little-endian"], |c| every(c, |_, n| n.to_le_bytes().to_vec())),
-    fault("length in swapped halves", &["length-16-bit-swapped"], |c| {
+pub(crate) const MISTAKES: &[Mistake] = &[
+    mistake("length little-endian", &["length-little-endian"], |c| every(c, |_, n| n.to_le_bytes().to_vec())),
+    mistake("length in swapped halves", &["length-16-bit-swapped"], |c| {
         every(c, |_, n| n.rotate_left(16).to_be_bytes().to_vec())
     }),
-    fault("length swapped within halves", &["length-16-bit-swapped"], |c| {
+    mistake("length swapped within halves", &["length-16-bit-swapped"], |c| {
         every(c, |_, n| n.rotate_left(16).to_le_bytes().to_vec())
     }),
     // In text without supplementary characters a UTF-16 unit is a character: which of them was counted does not show.
-    fault("length counts characters", &["length-counts-characters"], |c| {
+    mistake("length counts characters", &["length-counts-characters"], |c| {
         let count = |draft: &Draft, n| counted(draft, n, |text| text.chars().count());
         every_such(c, |draft| draft.text.as_ref().is_none_or(|text| has_supplementary(text)), count)
     }),
-    fault("length counts UTF-16 units", &["length-counts-utf-16-units"], |c| {
+    mistake("length counts UTF-16 units", &["length-counts-utf-16-units"], |c| {
         let count = |draft: &Draft, n| counted(draft, n, |text| text.encode_utf16().count());
         every_such(c, |draft| draft.text.as_ref().is_none_or(|text| has_supplementary(text)), count)
     }),
-    fault("the same, where both agree", &["length-counts-characters", "length-counts-utf-16-units"], |c| {
+    mistake("the same, where both agree", &["length-counts-characters", "length-counts-utf-16-units"], |c| {
         let count = |draft: &Draft, n| counted(draft, n, |text| text.chars().count());
         every_such(c, |draft| draft.text.as_ref().is_none_or(|text| !has_supplementary(text)), count)
     }),
-    fault("length includes the header", &["length-includes-header"], |c| {
+    mistake("length includes the header", &["length-includes-header"], |c| {
         every(c, |_, n| (n + 8).to_be_bytes().to_vec())
     }),
-    fault("length includes itself", &["length-includes-itself"], |c| every(c, |_, n| (n + 4).to_be_bytes().to_vec())),
-    fault("length includes END", &["length-includes-end"], |c| every(c, |_, n| (n + 2).to_be_bytes().to_vec())),
-    fault("length includes the frame", &["length-includes-frame"], |c| {
+    mistake("length includes itself", &["length-includes-itself"], |c| every(c, |_, n| (n + 4).to_be_bytes().to_vec())),
+    mistake("length includes END", &["length-includes-end"], |c| every(c, |_, n| (n + 2).to_be_bytes().to_vec())),
+    mistake("length includes the frame", &["length-includes-frame"], |c| {
         every(c, |_, n| (n + 10).to_be_bytes().to_vec())
     }),
-    fault("length counts a NUL not sent", &["length-counts-terminator"], |c| {
+    mistake("length counts a NUL not sent", &["length-counts-terminator"], |c| {
         every(c, |draft, n| (n + u32::from(draft.text.is_some())).to_be_bytes().to_vec())
     }),
-    fault("NUL sent but not counted", &["length-omits-terminator"], |c| terminated(c, b"\0")),
-    fault("line break sent but not counted", &["length-omits-terminator"], |c| {
+    mistake("NUL sent but not counted", &["length-omits-terminator"], |c| terminated(c, b"\0")),
+    mistake("line break sent but not counted", &["length-omits-terminator"], |c| {
         let end = if c.once_in(2) { &b"\n"[..] } else { b"\r\n" };
         terminated(c, end)
     }),
-    fault("length omits the fixed part", &["length-omits-fixed-part"], |c| {
+    mistake("length omits the fixed part", &["length-omits-fixed-part"], |c| {
         every(c, |draft, _| u32::try_from(draft.payload.len()).expect("short").to_be_bytes().to_vec())
     }),
-    fault("length in four decimal digits", &["length-ascii-digits"], |c| {
+    mistake("length in four decimal digits", &["length-ascii-digits"], |c| {
         every(c, |_, n| if n < 10_000 { format!("{n:04}").into_bytes() } else { n.to_be_bytes().to_vec() })
     }),
-    fault("length in digits and a line break", &["length-ascii-digits"], |c| {
+    mistake("length in digits and a line break", &["length-ascii-digits"], |c| {
         every(c, |_, n| format!("{n}\r\n").into_bytes())
     }),
-    fault("length in eight hex digits", &["length-ascii-digits"], |c| every(c, |_, n| format!("{n:08x}").into_bytes())),
-    fault("length of two bytes", &["length-two-bytes"], |c| every(c, |_, n| n.to_be_bytes()[2..].to_vec())),
-    fault("length of eight bytes", &["length-eight-bytes"], |c| every(c, |_, n| u64::from(n).to_be_bytes().to_vec())),
-    fault("length of eight bytes, little-endian", &["length-eight-bytes"], |c| {
+    mistake("length in eight hex digits", &["length-ascii-digits"], |c| {
+        every(c, |_, n| format!("{n:08x}").into_bytes())
+    }),
+    mistake("length of two bytes", &["length-two-bytes"], |c| every(c, |_, n| n.to_be_bytes()[2..].to_vec())),
+    mistake("length of eight bytes", &["length-eight-bytes"], |c| every(c, |_, n| u64::from(n).to_be_bytes().to_vec())),
+    mistake("length of eight bytes, little-endian", &["length-eight-bytes"], |c| {
         every(c, |_, n| u64::from(n).to_le_bytes().to_vec())
     }),
-    fault("length as a varint", &["length-varint"], |c| every(c, |_, n| varint(n))),
+    mistake("length as a varint", &["length-varint"], |c| every(c, |_, n| varint(n))),
 ];
 
 /// All frames with another length field; HELLO is right where it is a constant, in half of the streams.

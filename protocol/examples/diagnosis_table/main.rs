@@ -13,7 +13,7 @@ mod length;
 mod text;
 
 use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose};
-use bookend::{Decoder, Error, Hello, Text};
+use bookend::{Decoder, Fault, Hello, Text};
 use corpus::Chance;
 
 /// What somebody wrote who made a mistake.
@@ -30,7 +30,7 @@ pub(crate) enum Damage {
 }
 
 /// A mistake, how to make it, and the names that say it.
-pub(crate) struct Fault {
+pub(crate) struct Mistake {
     pub(crate) title: &'static str,
     pub(crate) names: &'static [&'static str],
     /// `None` where the stream shows no mistake.
@@ -46,14 +46,14 @@ fn main() {
         "{:38} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
         "mistake", "first", "listed", "wrong", "first", "listed", "wrong"
     );
-    let families = [length::FAULTS, channel::FAULTS, foreign::FAULTS, text::FAULTS];
-    for (seed, fault) in (1..).zip(families.into_iter().flatten()) {
-        if only.as_ref().is_some_and(|only| !fault.title.contains(only.as_str())) {
+    let families = [length::MISTAKES, channel::MISTAKES, foreign::MISTAKES, text::MISTAKES];
+    for (seed, mistake) in (1..).zip(families.into_iter().flatten()) {
+        if only.as_ref().is_some_and(|only| !mistake.title.contains(only.as_str())) {
             continue;
         }
-        let (capture, live) = judged(fault, seed, streams, only.is_some());
+        let (capture, live) = judged(mistake, seed, streams, only.is_some());
         let row = |tally: &Tally| tally.shown(streams);
-        println!("{:38} {} {}", fault.title, row(&capture), row(&live));
+        println!("{:38} {} {}", mistake.title, row(&capture), row(&live));
     }
     if only.is_none() {
         let (alarms, cut) = false_alarms(clean);
@@ -87,7 +87,7 @@ impl Tally {
     }
 }
 
-fn judged(fault: &Fault, seed: u64, streams: usize, verbose: bool) -> (Tally, Tally) {
+fn judged(mistake: &Mistake, seed: u64, streams: usize, verbose: bool) -> (Tally, Tally) {
     let (mut capture, mut live) = (Tally::default(), Tally::default());
     let mut wrong = 0;
     let mut chance = Chance::new(seed << 32);
@@ -97,7 +97,7 @@ fn judged(fault: &Fault, seed: u64, streams: usize, verbose: bool) -> (Tally, Ta
             Damage::Text { .. } => true,
         };
         let damage = (0..10_000)
-            .find_map(|_| (fault.make)(&mut chance).filter(|damage| shows(damage)))
+            .find_map(|_| (mistake.make)(&mut chance).filter(|damage| shows(damage)))
             .expect("the mistake shows in some stream");
         let (all, part) = match &damage {
             Damage::Text { encoding, payload } => {
@@ -106,7 +106,7 @@ fn judged(fault: &Fault, seed: u64, streams: usize, verbose: bool) -> (Tally, Ta
             }
             Damage::Stream { wire, ends } => {
                 let (error, at) = first_fault(wire)
-                    .unwrap_or_else(|| panic!("{}: no fault shows in {}", fault.title, wire.escape_ascii()));
+                    .unwrap_or_else(|| panic!("{}: no fault shows in {}", mistake.title, wire.escape_ascii()));
                 let end = ends.iter().copied().find(|&end| end > at).unwrap_or(wire.len());
                 let all = diagnose(&Evidence::stream(error, at as u64, &wire[at..]).behind(&wire[..at]));
                 // A live peer that waits: its bytes end with the frame, and where that shows no fault yet, time runs out.
@@ -114,7 +114,7 @@ fn judged(fault: &Fault, seed: u64, streams: usize, verbose: bool) -> (Tally, Ta
                 (all, diagnose(&Evidence::stream(error, at as u64, &wire[at..end.max(at)])))
             }
         };
-        let right = capture.count(&all, fault.names) & live.count(&part, fault.names);
+        let right = capture.count(&all, mistake.names) & live.count(&part, mistake.names);
         let worse = capture.wrong + live.wrong > wrong;
         wrong = capture.wrong + live.wrong;
         if verbose && (!right || worse) {
@@ -128,7 +128,7 @@ fn judged(fault: &Fault, seed: u64, streams: usize, verbose: bool) -> (Tally, Ta
 }
 
 /// Reads as a session does, to the first fault; gives it with the offset of its frame.
-fn first_fault(wire: &[u8]) -> Option<(Error, usize)> {
+fn first_fault(wire: &[u8]) -> Option<(Fault, usize)> {
     let mut decoder = Decoder::new(4096);
     let mut rest = wire;
     loop {
@@ -137,11 +137,11 @@ fn first_fault(wire: &[u8]) -> Option<(Error, usize)> {
             let length = u32::from_be_bytes([header[4], header[5], header[6], header[7]]) as usize;
             let framed = header[..2] == [0xF5, 0xF8] && header[3] <= 4 && length <= 4096;
             if framed && header[2] != 1 {
-                return Some((Error::HelloExpected { kind: header[2] }, 0));
+                return Some((Fault::HelloExpected { kind: header[2] }, 0));
             }
             match Hello::parse(&body[..body.len().min(length)]) {
-                Err(error @ Error::BadCanary { .. }) if framed => return Some((error, 0)),
-                Err(error @ Error::BadHello { .. })
+                Err(error @ Fault::BadCanary { .. }) if framed => return Some((error, 0)),
+                Err(error @ Fault::BadHello { .. })
                     if framed && body.len().min(length) >= 4 && &body[..4] != b"BKND" =>
                 {
                     return Some((error, 0));
@@ -152,13 +152,13 @@ fn first_fault(wire: &[u8]) -> Option<(Error, usize)> {
         match decoder.decode(&mut rest) {
             Err(error) => return Some((error, at)),
             Ok(None) if rest.is_empty() => return None,
-            Ok(None) => return Some((Error::FrameTimeout { arrived: rest.len() as u64, expected: None }, at)),
+            Ok(None) => return Some((Fault::FrameTimeout { arrived: rest.len() as u64, expected: None }, at)),
             Ok(Some(frame)) if at == 0 => match Hello::parse(frame.body()) {
                 Err(error) => return Some((error, 0)),
                 Ok(_) => decoder.set_limit(1 << 20),
             },
             Ok(Some(frame)) => {
-                if let Some(error @ (Error::Malformed { .. } | Error::UnknownKind { .. })) =
+                if let Some(error @ (Fault::Malformed { .. } | Fault::UnknownKind { .. })) =
                     bookend::Message::parse(frame).err()
                 {
                     return Some((error, at));
@@ -190,7 +190,7 @@ fn false_alarms(streams: usize) -> (usize, usize) {
         let end = (0..100).map(|_| 1 + chance.below(wire.len() - 1)).find(|end| !starts.contains(end) && *end != 14);
         let Some(end) = end else { continue };
         let start = starts.iter().copied().rfind(|&start| start < end).unwrap_or(0);
-        let error = Error::FrameTimeout { arrived: (end - start) as u64, expected: None };
+        let error = Fault::FrameTimeout { arrived: (end - start) as u64, expected: None };
         let late = diagnose(&Evidence::stream(error, start as u64, &wire[start..end]));
         alarms += usize::from(named.iter().any(report));
         cut += usize::from(report(&late));

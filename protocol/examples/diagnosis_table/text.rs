@@ -3,75 +3,79 @@
 use bookend::Encoding::{self, Ascii, Utf8, Utf16Be, Utf16Le};
 
 use crate::corpus::{CYRILLIC, Chance, EMOJI, HAN, JAPANESE, KOREAN, WESTERN, text, text_in};
-use crate::{Damage, Fault};
+use crate::{Damage, Mistake};
 
-const fn fault(title: &'static str, names: &'static [&'static str], make: fn(&mut Chance) -> Option<Damage>) -> Fault {
-    Fault { title, names, make }
+const fn mistake(
+    title: &'static str,
+    names: &'static [&'static str],
+    make: fn(&mut Chance) -> Option<Damage>,
+) -> Mistake {
+    Mistake { title, names, make }
 }
 
-pub(crate) const FAULTS: &[Fault] = &[
-    fault("UTF-16 in the other order", &["text-utf-16-wrong-order"], |c| {
+pub(crate) const MISTAKES: &[Mistake] = &[
+    mistake("UTF-16 in the other order", &["text-utf-16-wrong-order"], |c| {
         let little = c.once_in(2);
         told(if little { Utf16Be } else { Utf16Le }, utf16(&long(c), little))
     }),
-    fault("the same, not legal", &["text-utf-16-wrong-order"], |c| {
+    mistake("the same, not legal", &["text-utf-16-wrong-order"], |c| {
         let little = c.once_in(2);
         illegal(told(if little { Utf16Be } else { Utf16Le }, utf16(&long(c), little)))
     }),
-    fault("UTF-16 called UTF-8", &["text-utf-16-called-utf-8"], |c| {
+    mistake("UTF-16 called UTF-8", &["text-utf-16-called-utf-8"], |c| {
         let little = c.once_in(2);
         illegal(told(Utf8, utf16(&long(c), little)))
     }),
-    fault("UTF-16 of Latin letters called UTF-8", &["text-utf-16-called-utf-8"], |c| {
+    mistake("UTF-16 of Latin letters called UTF-8", &["text-utf-16-called-utf-8"], |c| {
         let little = c.once_in(2);
         let text = long(c);
         text.is_ascii().then_some(())?;
         told(Utf8, utf16(&text, little))
     }),
-    fault("UTF-8 called UTF-16", &["text-utf-8-called-utf-16"], |c| {
+    mistake("UTF-8 called UTF-16", &["text-utf-8-called-utf-16"], |c| {
         let order = if c.once_in(2) { Utf16Be } else { Utf16Le };
         told(order, long(c).into_bytes())
     }),
-    fault("UTF-8 called US-ASCII", &["text-utf-8-called-ascii"], |c| {
+    mistake("UTF-8 called US-ASCII", &["text-utf-8-called-ascii"], |c| {
         let text = text(c);
         (!text.is_ascii()).then_some(())?;
         told(Ascii, text.into_bytes())
     }),
-    fault("Windows-1252 called UTF-8", &["text-windows-1252"], |c| {
+    mistake("Windows-1252 called UTF-8", &["text-windows-1252"], |c| {
         let text = sized(c, WESTERN);
         illegal(told(Utf8, encoding_rs::WINDOWS_1252.encode(&text).0.into_owned()))
     }),
-    fault("Latin-1 called US-ASCII", &["text-windows-1252"], |c| {
+    mistake("Latin-1 called US-ASCII", &["text-windows-1252"], |c| {
         let text = sized(c, WESTERN);
         illegal(told(Ascii, text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()))
     }),
-    fault("Shift_JIS called UTF-8", &["text-shift-jis"], |c| {
+    mistake("Shift_JIS called UTF-8", &["text-shift-jis"], |c| {
         let text = sized(c, JAPANESE);
         long_enough(illegal(told(Utf8, encoding_rs::SHIFT_JIS.encode(&text).0.into_owned())))
     }),
-    fault("Windows-1251 called UTF-8", &["text-legacy-encoding"], |c| {
+    mistake("Windows-1251 called UTF-8", &["text-legacy-encoding"], |c| {
         let text = sized(c, CYRILLIC);
         long_enough(illegal(told(Utf8, encoding_rs::WINDOWS_1251.encode(&text).0.into_owned())))
     }),
-    fault("GBK called UTF-8", &["text-legacy-encoding"], |c| {
+    mistake("GBK called UTF-8", &["text-legacy-encoding"], |c| {
         let text = sized(c, HAN);
         long_enough(illegal(told(Utf8, encoding_rs::GBK.encode(&text).0.into_owned())))
     }),
-    fault("EUC-KR called UTF-8", &["text-legacy-encoding"], |c| {
+    mistake("EUC-KR called UTF-8", &["text-legacy-encoding"], |c| {
         let text = sized(c, KOREAN);
         long_enough(illegal(told(Utf8, encoding_rs::EUC_KR.encode(&text).0.into_owned())))
     }),
     // Without U+0000 both are the same.
-    fault("CESU-8", &["text-cesu-8"], |c| {
+    mistake("CESU-8", &["text-cesu-8"], |c| {
         let text = sized(c, EMOJI);
         illegal(told(Utf8, surrogates_encoded(&text, false)))
     }),
-    fault("Java's modified UTF-8", &["text-modified-utf-8"], |c| {
+    mistake("Java's modified UTF-8", &["text-modified-utf-8"], |c| {
         let mut text = text(c);
         text.insert(0, '\0');
         illegal(told(Utf8, surrogates_encoded(&text, true)))
     }),
-    fault("a byte order mark", &["text-bom"], |c| {
+    mistake("a byte order mark", &["text-bom"], |c| {
         let text = text(c);
         match c.below(3) {
             0 => told(Utf8, [b"\xEF\xBB\xBF", text.as_bytes()].concat()),
@@ -79,14 +83,14 @@ pub(crate) const FAULTS: &[Fault] = &[
             _ => told(Utf16Be, [b"\xFE\xFF".to_vec(), utf16(&text, false)].concat()),
         }
     }),
-    fault("UTF-8 encoded twice", &["text-double-encoded"], |c| {
+    mistake("UTF-8 encoded twice", &["text-double-encoded"], |c| {
         let text = text(c);
         (!text.is_ascii()).then_some(())?;
         // What is a control in Windows-1252 stays one, as browsers and most libraries have it.
         let twice = encoding_rs::WINDOWS_1252.decode_without_bom_handling(text.as_bytes()).0.into_owned();
         told(Utf8, twice.into_bytes())
     }),
-    fault("a lone surrogate in UTF-16", &["text-lone-surrogate", "text-cut-off"], |c| {
+    mistake("a lone surrogate in UTF-16", &["text-lone-surrogate", "text-cut-off"], |c| {
         let (little, size) = (c.once_in(2), c.size());
         let mut units: Vec<u16> = text_in(c, EMOJI, size).encode_utf16().collect();
         let halves: Vec<usize> = (0..units.len()).filter(|&at| matches!(units[at], 0xD800..=0xDFFF)).collect();
@@ -94,7 +98,7 @@ pub(crate) const FAULTS: &[Fault] = &[
         let bytes = units.into_iter().flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() });
         told(if little { Utf16Le } else { Utf16Be }, bytes.collect())
     }),
-    fault("text cut within a character", &["text-cut-off"], |c| {
+    mistake("text cut within a character", &["text-cut-off"], |c| {
         let text = text(c);
         let last = text.chars().next_back().filter(|c| !c.is_ascii() && text.len() > 4)?;
         let cut = text.len() - 1 - c.below(last.len_utf8() - 1);

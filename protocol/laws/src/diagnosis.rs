@@ -1,7 +1,7 @@
 //! The laws of diagnosis: whatever the evidence, an answer that can be shown and sent.
 
 use bookend::diagnosis::{Confidence, Diagnosis, Evidence, MAX_REASON, MISTAKES, WINDOW, diagnose};
-use bookend::{Decoder, Encoding, Error, MAX_LENGTH, kind};
+use bookend::{Decoder, Encoding, Fault, MAX_LENGTH, kind};
 
 use crate::{Verdict, memory};
 
@@ -22,7 +22,7 @@ pub fn every(bytes: &[u8]) -> Verdict {
         let fault = loop {
             match decoder.decode(&mut rest) {
                 Ok(Some(frame)) => known &= kind::name(frame.kind()).is_some() || frame.kind() >= kind::IGNORABLE,
-                Ok(None) => break Error::Truncated { arrived: rest.len() as u64 },
+                Ok(None) => break Fault::Truncated { arrived: rest.len() as u64 },
                 Err(fault) => break fault,
             }
         };
@@ -32,13 +32,13 @@ pub fn every(bytes: &[u8]) -> Verdict {
         }
     }
     for fault in [
-        Error::BadStart { offset: 0, found: 0 },
-        Error::BadEnd { offset: 8, found: 0, length: 0 },
-        Error::FrameTimeout { arrived: 0, expected: None },
-        Error::HelloTimeout,
-        Error::NoClose,
-        Error::BadCanary { position: 3, found: 0x0D },
-        Error::Malformed { kind: 3, why: "it is" },
+        Fault::BadStart { offset: 0, found: 0 },
+        Fault::BadEnd { offset: 8, found: 0, length: 0 },
+        Fault::FrameTimeout { arrived: 0, expected: None },
+        Fault::HelloTimeout,
+        Fault::NoClose,
+        Fault::BadCanary { position: 3, found: 0x0D },
+        Fault::Malformed { kind: 3, why: "it is" },
     ] {
         stream(fault, &[], bytes)?;
     }
@@ -53,7 +53,7 @@ pub fn every(bytes: &[u8]) -> Verdict {
 ///
 /// # Errors
 /// How the law is broken.
-pub fn stream(fault: Error, before: &[u8], bytes: &[u8]) -> Verdict {
+pub fn stream(fault: Fault, before: &[u8], bytes: &[u8]) -> Verdict {
     let offset = before.len() as u64;
     let evidence = Evidence::stream(fault, offset, bytes).behind(before);
     let diagnosis = judged(&evidence, bytes.len().min(WINDOW) + before.len().min(WINDOW))?;
@@ -73,7 +73,7 @@ pub fn text(encoding: Encoding, payload: &[u8]) -> Verdict {
 
 /// Whole frames of known kinds have no mistake, even where somebody waits for more.
 fn sound(bytes: &[u8]) -> Verdict {
-    let diagnosis = diagnose(&Evidence::stream(Error::NoClose, 0, bytes));
+    let diagnosis = diagnose(&Evidence::stream(Fault::NoClose, 0, bytes));
     demand!(diagnosis.first().is_none(), "diagnosis: sound frames are told as {diagnosis}");
     Ok(())
 }

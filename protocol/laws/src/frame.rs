@@ -1,6 +1,6 @@
 //! The laws of framing (SPEC 2).
 
-use bookend::{Decoder, Error, Frame, OVERHEAD, ReadBuffer};
+use bookend::{Decoder, Fault, Frame, OVERHEAD, ReadBuffer};
 
 use crate::{Verdict, ends, memory, message};
 
@@ -13,7 +13,7 @@ pub trait Reader {
     ///
     /// # Errors
     /// The faults of framing.
-    fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error>;
+    fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Fault>;
 }
 
 impl Reader for Decoder {
@@ -21,7 +21,7 @@ impl Reader for Decoder {
         Decoder::new(limit)
     }
 
-    fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error> {
+    fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {
         self.decode(input)
     }
 }
@@ -32,7 +32,7 @@ struct Reading<'a> {
     frames: Vec<Frame<'a>>,
     /// How many bytes the frames took.
     used: usize,
-    fault: Option<Error>,
+    fault: Option<Fault>,
 }
 
 /// Every law of framing for one stream, and of bodies for each of its frames.
@@ -66,7 +66,7 @@ pub fn round_trip<R: Reader>(frames: &[Frame<'_>]) -> Verdict {
 
     if let Some(limit) = longest.checked_sub(1) {
         let fault = read::<R>(limit, &stream, &[stream.len()])?.fault;
-        let too_long = matches!(fault, Some(Error::TooLong { length, max, .. })
+        let too_long = matches!(fault, Some(Fault::TooLong { length, max, .. })
             if length == u64::from(longest) && max == limit);
         demand!(too_long, "round trip: {longest} bytes under a limit of {limit} are {fault:?}");
     }
@@ -187,7 +187,7 @@ fn read<'a, R: Reader>(limit: u32, stream: &'a [u8], ends: &[usize]) -> Result<R
                 Ok(Some(frame)) => reading.frames.push(frame),
                 Ok(None) => break,
                 Err(fault) => {
-                    message::told(&fault)?;
+                    message::told(fault.name(), fault)?;
                     reading.fault = Some(fault);
                     return Ok(reading);
                 }

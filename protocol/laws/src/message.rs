@@ -1,6 +1,8 @@
 //! The laws of bodies: messages and HELLO (SPEC 3, 4 and 9), and of the words for what is wrong with them.
 
-use bookend::{Decoder, Error, Frame, Hello, MAX_LENGTH, Message, Payload, kind, session::MAX_REASON};
+use std::fmt::Display;
+
+use bookend::{Decoder, Frame, Hello, MAX_LENGTH, Message, Misuse, Payload, kind, session::MAX_REASON};
 
 use crate::{Verdict, text};
 
@@ -25,12 +27,12 @@ pub fn canonical(frame: Frame<'_>) -> Verdict {
             demand!(frame.kind() >= kind::IGNORABLE, "canonical: kind {:02x} was ignored", frame.kind());
             return Ok(());
         }
-        Err(error) => return told(&error),
+        Err(error) => return told(error.name(), error),
     };
     let mut wire = Vec::new();
     if let Err(error) = message.encode(MAX_LENGTH, &mut wire) {
         let first = text_of(&message).and_then(|text| text.trim_start_matches(text::MARK).chars().next());
-        let unmappable = matches!(error, Error::UnmappableText { .. });
+        let unmappable = matches!(error, Misuse::UnmappableText { .. });
         demand!(unmappable && first == Some('\u{FFFE}'), "canonical: {message:?} cannot be written: {error:?}");
         return Ok(());
     }
@@ -70,7 +72,7 @@ pub fn hello(body: &[u8]) -> Verdict {
             demand!(written.len() <= body.len(), "canonical: {body:02x?} grew to {written:02x?}");
             Ok(())
         }
-        Err(error) => told(&error),
+        Err(error) => told(error.name(), error),
     }
 }
 
@@ -78,10 +80,10 @@ pub fn hello(body: &[u8]) -> Verdict {
 ///
 /// # Errors
 /// How the law is broken.
-pub fn told(error: &Error) -> Verdict {
+pub fn told(name: &str, error: impl Display) -> Verdict {
     let reason = error.to_string();
-    let fits = reason.is_ascii() && reason.len() <= MAX_REASON && reason.starts_with(&format!("{}: ", error.name()));
-    demand!(fits, "total: {error:?} cannot be told as {reason:?}");
+    let fits = reason.is_ascii() && reason.len() <= MAX_REASON && reason.starts_with(&format!("{name}: "));
+    demand!(fits, "total: {name} cannot be sent as {reason:?}");
     Ok(())
 }
 

@@ -302,9 +302,9 @@ fn receive<'a, P: Party>(party: &mut P, input: &mut &'a [u8]) -> Result<Step<'a>
     match step {
         Step::More => {}
         Step::Handled => demand!(used || party.state() != state, "total: nothing of {length} bytes was handled"),
-        Step::Refused { error, .. } => {
-            demand!(used, "total: {error:?} used nothing");
-            message::told(&error)?;
+        Step::Refused { fault, .. } => {
+            demand!(used, "total: {fault:?} used nothing");
+            message::told(fault.name(), fault)?;
         }
         step => demand!(used, "total: {step:?} used nothing"),
     }

@@ -1,6 +1,6 @@
 //! The law of text (SPEC 5).
 
-use bookend::{Encoding, Error, Text, text};
+use bookend::{Encoding, Fault, Misuse, Text, text};
 
 use crate::{Verdict, message};
 
@@ -8,12 +8,12 @@ use crate::{Verdict, message};
 pub const ENCODINGS: [Encoding; 4] = [Encoding::Ascii, Encoding::Utf8, Encoding::Utf16Be, Encoding::Utf16Le];
 
 /// Text that was found legal, and whether a byte order mark was removed.
-pub type Decoded = Result<(String, bool), Error>;
+pub type Decoded = Result<(String, bool), Fault>;
 
 /// The crate's own check and conversion.
 ///
 /// # Errors
-/// [`Error::BadText`].
+/// [`Fault::BadText`].
 pub fn decode(encoding: Encoding, bytes: &[u8]) -> Decoded {
     Text::decode(encoding, bytes).map(|text| (text.to_str().into_owned(), text.had_bom()))
 }
@@ -49,8 +49,8 @@ pub fn received(decode: impl Fn(Encoding, &[u8]) -> Decoded, encoding: Encoding,
             let written = units(encoding, text);
             demand!(written == content, "text: {bytes:02x?} in {encoding} were read, {written:02x?} written");
         }
-        Err(error @ Error::BadText { encoding: named, offset }) => {
-            message::told(error)?;
+        Err(error @ Fault::BadText { encoding: named, offset }) => {
+            message::told(error.name(), error)?;
             demand!(*named == encoding, "text: {encoding} is called {named}");
             demand!(*offset < bytes.len(), "text: offset {offset} of {} bytes", bytes.len());
             let before = decode(encoding, &bytes[..*offset]);
@@ -83,8 +83,8 @@ pub fn sent(decode: impl Fn(Encoding, &[u8]) -> Decoded, encoding: Encoding, wan
             demand!(came == Ok((same.into(), false)), "text: {wanted:?} was sent in {encoding}, {came:?} came");
             demand!(missing.is_empty(), "text: {encoding} does not carry {wanted:?}, but sent it");
         }
-        Err(error @ Error::UnmappableText { encoding: named, offset }) => {
-            message::told(&error)?;
+        Err(misuse @ Misuse::UnmappableText { encoding: named, offset }) => {
+            message::told(misuse.name(), misuse)?;
             demand!(named == encoding, "text: {encoding} is called {named}");
             demand!(wire == b"before", "text: {wanted:?} was refused, but {wire:02x?} written");
             let first = missing.first() == Some(&offset);

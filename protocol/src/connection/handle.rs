@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::waiting::{Answer, Waiting};
-use crate::edge::{ConnectionError, Reply};
+use crate::code::Code;
+use crate::encoding::Encoding;
 use crate::endpoint::Endpoint;
-use crate::error::{Code, Error};
+use crate::error::{ConnectionError, Reply};
+use crate::misuse::Misuse;
 use crate::payload::{Content, Payload};
-use crate::text::Encoding;
 
 /// Commands that wait for the connection at most.
 pub(super) const COMMANDS: usize = 256;
@@ -29,13 +30,13 @@ pub(super) enum Command {
     Message(Owned, Done),
     Post(u32, Owned, Done),
     Reply(NonZeroU32, Owned, Done),
-    Request(Owned, oneshot::Sender<Result<oneshot::Receiver<Answer>, Error>>),
+    Request(Owned, oneshot::Sender<Result<oneshot::Receiver<Answer>, Misuse>>),
     Refuse(NonZeroU32, Code, String, Done),
     Barrier(oneshot::Sender<Result<(), ConnectionError>>),
     Close(Code, String),
 }
 
-type Done = oneshot::Sender<Result<(), Error>>;
+type Done = oneshot::Sender<Result<(), Misuse>>;
 
 /// [`Content`] that outlives its maker.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Handle {
     /// Sends a MESSAGE: it is on its way to the stream when this returns.
     ///
     /// # Errors
-    /// As [`Connection::send`](super::Connection::send); [`Error::NotOpen`] once the connection is gone.
+    /// As [`Connection::send`](super::Connection::send); [`Misuse::NotOpen`] once the connection is gone.
     pub async fn send(&self, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         let content = Owned::from(content.into());
         self.call(|done| Command::Message(content, done)).await
@@ -82,7 +83,7 @@ impl Handle {
     /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
     ///
     /// # Errors
-    /// As [`send`](Handle::send), and [`Error::UnknownKind`] if the peer is not a hub.
+    /// As [`send`](Handle::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub async fn post(&self, to: u32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         let content = Owned::from(content.into());
         self.call(|done| Command::Post(to, content, done)).await
@@ -91,7 +92,7 @@ impl Handle {
     /// Answers a request.
     ///
     /// # Errors
-    /// As [`send`](Handle::send), and [`Error::NoSuchRequest`].
+    /// As [`send`](Handle::send), and [`Misuse::NoSuchRequest`].
     pub async fn reply(&self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         let content = Owned::from(content.into());
         self.call(|done| Command::Reply(id, content, done)).await
@@ -100,13 +101,13 @@ impl Handle {
     /// Sends a REQUEST and waits for its answer; answers may come in any order.
     ///
     /// # Errors
-    /// As [`send`](Handle::send), [`Error::TooManyRequests`], [`ConnectionError::Timeout`], and
+    /// As [`send`](Handle::send), [`Misuse::TooManyRequests`], [`ConnectionError::Timeout`], and
     /// [`ConnectionError::Refused`] if the answer is an ERROR.
     pub async fn request(&self, content: impl Into<Content<'_>>, timeout: Duration) -> Result<Reply, ConnectionError> {
         let content = Owned::from(content.into());
         let waited = tokio::time::timeout(timeout, async {
             let answer = self.call(|done| Command::Request(content, done)).await?;
-            answer.await.unwrap_or(Err(Error::NotOpen.into()))
+            answer.await.unwrap_or(Err(Misuse::NotOpen.into()))
         });
         // Who waits no longer is forgotten by the connection when its receiver is gone.
         waited.await.unwrap_or(Err(ConnectionError::Timeout))
@@ -115,7 +116,7 @@ impl Handle {
     /// Answers a request by an ERROR.
     ///
     /// # Errors
-    /// [`Error::NoSuchRequest`], and [`Error::NotOpen`] once the connection is gone.
+    /// [`Misuse::NoSuchRequest`], and [`Misuse::NotOpen`] once the connection is gone.
     pub async fn refuse(&self, id: NonZeroU32, code: Code, detail: &str) -> Result<(), ConnectionError> {
         self.call(|done| Command::Refuse(id, code, detail.into(), done)).await
     }
@@ -126,8 +127,8 @@ impl Handle {
     /// Why the session ended.
     pub async fn barrier(&self) -> Result<(), ConnectionError> {
         let (sender, receiver) = oneshot::channel();
-        self.commands.send(Command::Barrier(sender)).await.map_err(|_| Error::NotOpen)?;
-        receiver.await.unwrap_or(Err(Error::NotOpen.into()))
+        self.commands.send(Command::Barrier(sender)).await.map_err(|_| Misuse::NotOpen)?;
+        receiver.await.unwrap_or(Err(Misuse::NotOpen.into()))
     }
 
     /// Sends CLOSE behind what was sent before, with the code's name and `detail`, which may be empty, as the reason.
@@ -137,11 +138,11 @@ impl Handle {
 
     async fn call<T>(
         &self,
-        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+        command: impl FnOnce(oneshot::Sender<Result<T, Misuse>>) -> Command,
     ) -> Result<T, ConnectionError> {
         let (sender, receiver) = oneshot::channel();
-        self.commands.send(command(sender)).await.map_err(|_| Error::NotOpen)?;
-        Ok(receiver.await.map_err(|_| Error::NotOpen)??)
+        self.commands.send(command(sender)).await.map_err(|_| Misuse::NotOpen)?;
+        Ok(receiver.await.map_err(|_| Misuse::NotOpen)??)
     }
 }
 

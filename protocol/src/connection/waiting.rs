@@ -5,10 +5,11 @@ use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::oneshot;
 
-use crate::edge::{ConnectionError, Reply};
 use crate::endpoint::{Claim, Endpoint};
-use crate::error::Error;
+use crate::error::{ConnectionError, Reply};
+use crate::fault::Fault;
 use crate::message::{Message, Probe};
+use crate::misuse::Misuse;
 
 pub(super) type Answer = Result<Reply, ConnectionError>;
 
@@ -43,7 +44,7 @@ impl Waiting {
         &mut self,
         sender: oneshot::Sender<Result<(), ConnectionError>>,
         endpoint: &mut Endpoint,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Misuse> {
         if endpoint.dirty {
             let number = (self.last_barrier + 1).to_be_bytes();
             let (session, out) = endpoint.outgoing();
@@ -102,9 +103,9 @@ impl Claim for Waiting {
         }
     }
 
-    fn refused(&mut self, id: u32, error: Error) {
+    fn refused(&mut self, id: u32, fault: Fault) {
         if let Some(id) = NonZeroU32::new(id) {
-            self.answer(id, Err(error.into()));
+            self.answer(id, Err(ConnectionError::Unreadable(fault)));
         }
     }
 }

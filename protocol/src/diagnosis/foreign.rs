@@ -8,8 +8,9 @@ use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
 use super::mistakes::{self as m, Mistake};
 use super::{Confidence, Hypothesis, Stream, find, hex, quoted};
+use crate::encoding::Encoding;
 use crate::frame::START;
-use crate::text::{Encoding, Text};
+use crate::text::Text;
 
 /// What a recogniser says: how sure, and what was seen.
 type Sighting = Option<(Confidence, String)>;

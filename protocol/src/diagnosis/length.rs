@@ -8,11 +8,11 @@ use byteorder::{BigEndian, ByteOrder, LittleEndian};
 use super::mistakes::{self as m, Mistake};
 use super::walk::{Reading, Step, declared, fixed_part, follow, is_header, spanning};
 use super::{Confidence, Hypothesis, Stream, find, hex};
-use crate::error::Error;
+use crate::encoding::Encoding;
+use crate::fault::Fault;
 use crate::frame::{HEADER_LENGTH, START};
 use crate::hello::{CANARY, MAGIC, MAX_HELLO};
 use crate::kind;
-use crate::text::Encoding;
 
 /// In the order in which they are named where several fit as well.
 const READINGS: [(&Mistake, Reading); 20] = [
@@ -104,7 +104,7 @@ fn is_count(mistake: &Mistake) -> bool {
 /// A length that is too long as it stands, and sensible as this mistake would have written it, but the body has not
 /// come. HELLO's magic, where it has come, decides.
 fn unconfirmed(stream: &Stream<'_>, mistake: &'static Mistake, body_at: usize, length: u64) -> Option<Hypothesis> {
-    let Error::TooLong { max, .. } = stream.fault else { return None };
+    let Fault::TooLong { max, .. } = stream.fault else { return None };
     let bytes = stream.bytes;
     if length == 0 || length > u64::from(max) || is_slight(mistake) || Some(length) >= declared(bytes) {
         return None;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::mistakes::{self as m, Mistake};
 use super::{Confidence, Hypothesis, Stream, find, hex, quoted};
-use crate::error::Error;
+use crate::fault::Fault;
 use crate::frame::START;
 use crate::hello::{CANARY, MAGIC};
 
@@ -98,7 +98,7 @@ fn compare(stream: &Stream<'_>, trace: &Trace) -> Option<Hypothesis> {
         _ if intact => Confidence::Possible,
         _ if whole => Confidence::Certain,
         // A canary that has not come whole differs already, in the way of this channel.
-        Error::BadCanary { .. } if !CANARY.starts_with(seen.get(magic..)?) => Confidence::Likely,
+        Fault::BadCanary { .. } if !CANARY.starts_with(seen.get(magic..)?) => Confidence::Likely,
         _ if !trace.start.starts_with(&START) => Confidence::Likely,
         _ => return None,
     };
@@ -107,7 +107,7 @@ fn compare(stream: &Stream<'_>, trace: &Trace) -> Option<Hypothesis> {
 
 /// Nothing came behind the 0D 0A in front of the canary's 1A.
 fn cut_at_ctrl_z(stream: &Stream<'_>) -> Option<Hypothesis> {
-    if !matches!(stream.fault, Error::Truncated { .. } | Error::FrameTimeout { .. } | Error::HelloTimeout) {
+    if !matches!(stream.fault, Fault::Truncated { .. } | Fault::FrameTimeout { .. } | Fault::HelloTimeout) {
         return None;
     }
     let body = stream.bytes.strip_prefix(&START)?.get(6..)?;

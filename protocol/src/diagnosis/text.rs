@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 
 use super::mistakes::{self as m, Mistake};
 use super::{Confidence, Hypothesis, WINDOW, hex};
-use crate::text::{Encoding, Text};
+use crate::encoding::Encoding;
+use crate::text::Text;
 
 mod plausible;
 
@@ -36,7 +37,7 @@ pub(super) fn judge(encoding: Encoding, payload: &[u8], found: &mut Vec<Hypothes
 /// The offset of the first byte that is not legal.
 fn fault(encoding: Encoding, payload: &[u8]) -> Option<usize> {
     match Text::decode(encoding, payload) {
-        Err(crate::Error::BadText { offset, .. }) => Some(offset),
+        Err(crate::Fault::BadText { offset, .. }) => Some(offset),
         _ => None,
     }
 }

@@ -2,9 +2,9 @@
 
 use byteorder::{BigEndian, ByteOrder};
 
+use crate::encoding::Encoding;
 use crate::frame::{END, HEADER_LENGTH, START};
 use crate::kind;
-use crate::text::Encoding;
 
 /// What a supposed mistake makes of the bytes from a START on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

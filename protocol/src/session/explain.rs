@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 
 use super::{Outcome, Session};
 use crate::diagnosis::{Diagnosis, Evidence, diagnose};
-use crate::error::Error;
+use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::kind;
 
@@ -34,7 +34,7 @@ impl Session {
     }
 
     #[cold]
-    fn judge(&self, fault: Error, before: &[u8], bytes: &[u8]) -> Diagnosis {
+    fn judge(&self, fault: Fault, before: &[u8], bytes: &[u8]) -> Diagnosis {
         let judged = |bytes: &[u8]| diagnose(&Evidence::stream(fault, self.fault_at, bytes).behind(before));
         if self.preamble.is_empty() || !self.is_before_first_frame(fault) {
             return judged(bytes);
@@ -54,15 +54,15 @@ impl Session {
     }
 
     /// Has the server's first frame not come, or only a byte that might have begun it?
-    fn is_before_first_frame(&self, fault: Error) -> bool {
-        self.skipping || self.fault_at == 0 && matches!(fault, Error::BadStart { .. })
+    fn is_before_first_frame(&self, fault: Fault) -> bool {
+        self.skipping || self.fault_at == 0 && matches!(fault, Fault::BadStart { .. })
     }
 
     /// The reason for refusing a frame, with what the sender may have done wrong.
-    pub(super) fn refusal(&mut self, frame: Frame<'_>, error: Error) -> String {
-        let judged = matches!(error, Error::BadText { .. }) && frame.kind() != kind::DELIVERY && self.guesses > 0;
+    pub(super) fn refusal(&mut self, frame: Frame<'_>, fault: Fault) -> String {
+        let judged = matches!(fault, Fault::BadText { .. }) && frame.kind() != kind::DELIVERY && self.guesses > 0;
         if !judged {
-            return error.to_string();
+            return fault.to_string();
         }
         self.guesses -= 1;
         let payload = frame.body().get(kind::fixed_length(frame.kind())..).unwrap_or_default();

@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
-use crate::error::Error;
+use crate::fault::Fault;
+use crate::misuse::Misuse;
 
 #[derive(Debug)]
 pub(super) struct Requests {
@@ -28,9 +29,9 @@ impl Requests {
     }
 
     /// An id that no request of this side has.
-    pub(super) fn free_id(&mut self) -> Result<NonZeroU32, Error> {
+    pub(super) fn free_id(&mut self) -> Result<NonZeroU32, Misuse> {
         if self.outgoing().len() >= self.limit {
-            return Err(Error::TooManyRequests);
+            return Err(Misuse::TooManyRequests);
         }
         while self.outgoing().contains(&self.next) {
             self.step();
@@ -44,15 +45,15 @@ impl Requests {
         self.next = self.next.checked_add(1).unwrap_or(NonZeroU32::MIN);
     }
 
-    pub(super) fn check_free(&self, id: NonZeroU32) -> Result<(), Error> {
+    pub(super) fn check_free(&self, id: NonZeroU32) -> Result<(), Misuse> {
         if self.outgoing().contains(&id) {
-            return Err(Error::DuplicateRequest { id: id.get() });
+            return Err(Misuse::DuplicateRequest { id: id.get() });
         }
-        if self.outgoing().len() >= self.limit { Err(Error::TooManyRequests) } else { Ok(()) }
+        if self.outgoing().len() >= self.limit { Err(Misuse::TooManyRequests) } else { Ok(()) }
     }
 
     /// This side has asked.
-    pub(super) fn ask(&mut self, id: NonZeroU32) -> Result<(), Error> {
+    pub(super) fn ask(&mut self, id: NonZeroU32) -> Result<(), Misuse> {
         self.check_free(id)?;
         self.unanswered.get_or_insert_default().outgoing.push(id);
         Ok(())
@@ -66,25 +67,25 @@ impl Requests {
         unanswered.outgoing.len() < before
     }
 
-    pub(super) fn check_not_asked(&self, id: NonZeroU32) -> Result<(), Error> {
+    pub(super) fn check_not_asked(&self, id: NonZeroU32) -> Result<(), Fault> {
         match self.frame_of(id) {
-            Some(_) => Err(Error::DuplicateRequest { id: id.get() }),
+            Some(_) => Err(Fault::DuplicateRequest { id: id.get() }),
             None => Ok(()),
         }
     }
 
     /// The peer has asked, in the frame of that number.
-    pub(super) fn asked(&mut self, id: NonZeroU32, frame: u32) -> Result<(), Error> {
+    pub(super) fn asked(&mut self, id: NonZeroU32, frame: u32) -> Result<(), Fault> {
         self.check_not_asked(id)?;
         if self.incoming().len() >= self.limit {
-            return Err(Error::TooManyRequests);
+            return Err(Fault::TooManyRequests);
         }
         self.unanswered.get_or_insert_default().incoming.push((id, frame));
         Ok(())
     }
 
-    pub(super) fn check_asked(&self, id: NonZeroU32) -> Result<(), Error> {
-        if self.frame_of(id).is_some() { Ok(()) } else { Err(Error::NoSuchRequest { id: id.get() }) }
+    pub(super) fn check_asked(&self, id: NonZeroU32) -> Result<(), Misuse> {
+        if self.frame_of(id).is_some() { Ok(()) } else { Err(Misuse::NoSuchRequest { id: id.get() }) }
     }
 
     /// The number of the frame in which the peer asked, while it waits for the answer.

@@ -6,12 +6,14 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 
 use super::{MAX_REASON, Outcome, Role, Session, State, Step};
-use crate::error::{Code, Error};
+use crate::code::Code;
+use crate::encoding::Encoding;
+use crate::fault::Fault;
 use crate::hello::{Hello, MAX_HELLO};
 use crate::kind;
 use crate::message::Message;
+use crate::misuse::Misuse;
 use crate::payload::{Content, write_frame};
-use crate::text::Encoding;
 
 impl Session {
     /// Moves what the session itself has to say, whole frames, to `out`; it goes before messages that wait (R7.13).
@@ -48,17 +50,17 @@ impl Session {
     /// Appends a MESSAGE to `out`.
     ///
     /// # Errors
-    /// As [`encode`](Session::encode), and [`Error::UnmappableText`]; `out` is as it was.
+    /// As [`encode`](Session::encode), and [`Misuse::UnmappableText`]; `out` is as it was.
     #[inline]
-    pub fn message(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+    pub fn message(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.write(kind::MESSAGE, &[], content, out)
     }
 
     /// Appends a REQUEST to `out` and returns the id that its answer will have.
     ///
     /// # Errors
-    /// As [`message`](Session::message), and [`Error::TooManyRequests`].
-    pub fn request(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<NonZeroU32, Error> {
+    /// As [`message`](Session::message), and [`Misuse::TooManyRequests`].
+    pub fn request(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<NonZeroU32, Misuse> {
         self.check_open()?;
         let id = self.requests.free_id()?;
         self.write(kind::REQUEST, &id.get().to_be_bytes(), content, out)?;
@@ -74,8 +76,8 @@ impl Session {
     /// Appends the REPLY to a request of the peer to `out`.
     ///
     /// # Errors
-    /// As [`message`](Session::message), and [`Error::NoSuchRequest`].
-    pub fn reply(&mut self, id: NonZeroU32, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// As [`message`](Session::message), and [`Misuse::NoSuchRequest`].
+    pub fn reply(&mut self, id: NonZeroU32, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.check_open()?;
         self.requests.check_asked(id)?;
         self.write(kind::REPLY, &id.get().to_be_bytes(), content, out)?;
@@ -87,7 +89,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`message`](Session::message).
-    pub fn post(&mut self, to: u32, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+    pub fn post(&mut self, to: u32, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.write(kind::POST, &to.to_be_bytes(), content, out)
     }
 
@@ -95,10 +97,10 @@ impl Session {
     /// what is in `out` already, so that its PONG tells that the peer has acted on that (R3.10).
     ///
     /// # Errors
-    /// [`Error::NotOpen`], [`Error::TooLong`], [`Error::EncodingRefused`], [`Error::UnknownKind`] outside the hub
-    /// profile, [`Error::UnexpectedKind`] in the wrong direction, [`Error::TooManyRequests`],
-    /// [`Error::DuplicateRequest`], [`Error::NoSuchRequest`]; `out` is as it was.
-    pub fn encode(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+    /// [`Misuse::NotOpen`], [`Misuse::TooLong`], [`Misuse::EncodingRefused`], [`Misuse::UnknownKind`] outside the hub
+    /// profile, [`Misuse::UnexpectedKind`] in the wrong direction, [`Misuse::TooManyRequests`],
+    /// [`Misuse::DuplicateRequest`], [`Misuse::NoSuchRequest`]; `out` is as it was.
+    pub fn encode(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
         match *message {
             Message::Message(payload) => self.message(payload.into(), out),
             Message::Post { to, payload } => self.post(to, payload.into(), out),
@@ -115,12 +117,12 @@ impl Session {
             Message::Gap { .. } => self.encode_hub(message, Encoding::Binary, out),
             Message::Ping(probe) => self.write(kind::PING, &[], Content::Binary(probe.as_bytes()), out),
             Message::Pong(_) | Message::Error(_) | Message::Close { .. } => {
-                Err(Error::UnexpectedKind { kind: message.kind() })
+                Err(Misuse::UnexpectedKind { kind: message.kind() })
             }
         }
     }
 
-    fn encode_hub(&mut self, message: &Message<'_>, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), Error> {
+    fn encode_hub(&mut self, message: &Message<'_>, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), Misuse> {
         let limit = self.sendable(message.kind(), encoding)?;
         message.encode(limit, out)
     }
@@ -136,10 +138,10 @@ impl Session {
     /// Answers a request of the peer by an ERROR. The reason is as that of [`refuse_frame`](Session::refuse_frame).
     ///
     /// # Errors
-    /// [`Error::NotOpen`], and [`Error::NoSuchRequest`] if it has been answered already.
-    pub fn refuse_request(&mut self, id: NonZeroU32, code: Code, detail: &str) -> Result<(), Error> {
+    /// [`Misuse::NotOpen`], and [`Misuse::NoSuchRequest`] if it has been answered already.
+    pub fn refuse_request(&mut self, id: NonZeroU32, code: Code, detail: &str) -> Result<(), Misuse> {
         self.check_open()?;
-        let frame = self.requests.frame_of(id).ok_or(Error::NoSuchRequest { id: id.get() })?;
+        let frame = self.requests.frame_of(id).ok_or(Misuse::NoSuchRequest { id: id.get() })?;
         self.requests.answered(id);
         self.push_refusal(id.get(), frame, code, &reason(code, detail));
         Ok(())
@@ -161,9 +163,9 @@ impl Session {
         }
     }
 
-    pub(super) fn fail<'a>(&mut self, error: Error, now: Duration) -> Step<'a> {
+    pub(super) fn fail<'a>(&mut self, fault: Fault, now: Duration) -> Step<'a> {
         if matches!(self.state, State::Greeting | State::Open) {
-            self.end(Outcome::Fault(error));
+            self.end(Outcome::Fault(fault));
             self.fault_untold = true;
             self.state = State::Closing;
             self.watch.closing(now);
@@ -172,7 +174,7 @@ impl Session {
     }
 
     #[inline]
-    fn write(&mut self, kind: u8, fixed: &[u8], content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+    fn write(&mut self, kind: u8, fixed: &[u8], content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
         let preferred = self.peer.as_ref().map_or(Encoding::Utf8, Hello::preferred);
         let encoding = content.encoding(preferred);
         let limit = self.sendable(kind, encoding)?;
@@ -180,25 +182,25 @@ impl Session {
     }
 
     /// That nothing can be sent now is said before what is wrong with it.
-    fn check_open(&self) -> Result<(), Error> {
-        if self.state == State::Open { Ok(()) } else { Err(Error::NotOpen) }
+    fn check_open(&self) -> Result<(), Misuse> {
+        if self.state == State::Open { Ok(()) } else { Err(Misuse::NotOpen) }
     }
 
     /// May a frame of this kind and encoding be sent now, and how long may its body be, in bytes?
     #[inline]
-    fn sendable(&self, kind: u8, encoding: Encoding) -> Result<u32, Error> {
+    fn sendable(&self, kind: u8, encoding: Encoding) -> Result<u32, Misuse> {
         let Some(peer) = self.peer.as_ref().filter(|_| self.state == State::Open) else {
-            return Err(Error::NotOpen);
+            return Err(Misuse::NotOpen);
         };
         if !peer.accepted().contains(encoding) {
-            return Err(Error::EncodingRefused { encoding });
+            return Err(Misuse::EncodingRefused { encoding });
         }
         if kind::is_hub(kind) {
             if !self.hub_profile() {
-                return Err(Error::UnknownKind { kind });
+                return Err(Misuse::UnknownKind { kind });
             }
             if (kind == kind::POST) == (self.role == Role::Server) {
-                return Err(Error::UnexpectedKind { kind });
+                return Err(Misuse::UnexpectedKind { kind });
             }
         }
         Ok(peer.max_body())

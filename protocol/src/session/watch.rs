@@ -6,7 +6,7 @@ use core::num::NonZeroU64;
 use core::time::Duration;
 
 use super::State;
-use crate::error::Error;
+use crate::fault::Fault;
 use crate::shared::Shared;
 
 /// The defences' numbers; the defaults are the specification's.
@@ -53,7 +53,7 @@ impl Default for Limits {
 pub(super) enum Due {
     Ping,
     Drained,
-    Fault(Error),
+    Fault(Fault),
 }
 
 #[derive(Debug)]
@@ -161,15 +161,15 @@ impl Watch {
         }
     }
 
-    pub(super) fn ping(&mut self, now: Duration) -> Result<(), Error> {
+    pub(super) fn ping(&mut self, now: Duration) -> Result<(), Fault> {
         let Limits { pings, ping_window, .. } = *self.limits;
-        if self.pings.add(now, ping_window, pings) > pings as usize { Err(Error::PingFlood) } else { Ok(()) }
+        if self.pings.add(now, ping_window, pings) > pings as usize { Err(Fault::PingFlood) } else { Ok(()) }
     }
 
-    pub(super) fn empty_frame(&mut self, now: Duration) -> Result<(), Error> {
+    pub(super) fn empty_frame(&mut self, now: Duration) -> Result<(), Fault> {
         let limit = self.limits.empty_frames;
         if self.empty_frames.add(now, Duration::from_secs(1), limit) > limit as usize {
-            Err(Error::EmptyFlood)
+            Err(Fault::EmptyFlood)
         } else {
             Ok(())
         }
@@ -191,7 +191,7 @@ impl Watch {
 
     pub(super) fn due(&self, state: State, now: Duration) -> Option<Due> {
         match state {
-            State::Greeting => (now >= self.until).then_some(Due::Fault(Error::HelloTimeout)),
+            State::Greeting => (now >= self.until).then_some(Due::Fault(Fault::HelloTimeout)),
             State::Closing => (now >= self.until).then_some(Due::Drained),
             State::Open => self.due_while_open(now),
             State::Closed => None,
@@ -205,10 +205,10 @@ impl Watch {
             && idle.is_none_or(|idle| deadline <= idle)
         {
             let expected = expected.map(NonZeroU64::get);
-            return Some(Due::Fault(Error::FrameTimeout { arrived: self.heard - offset, expected }));
+            return Some(Due::Fault(Fault::FrameTimeout { arrived: self.heard - offset, expected }));
         }
         if idle.is_some_and(|idle| now >= idle) {
-            return Some(Due::Fault(Error::Idle { seconds: now.saturating_sub(self.last_heard).as_secs() }));
+            return Some(Due::Fault(Fault::Idle { seconds: now.saturating_sub(self.last_heard).as_secs() }));
         }
         let quiet = now.saturating_sub(self.last_sent);
         period(self.keepalive).is_some_and(|period| quiet >= period).then_some(Due::Ping)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bookend::{Decoder, Encoding, Error, Frame, Hello, Message, Outcome, Role, Session, State, Step};
+use bookend::{Decoder, Encoding, Fault, Frame, Hello, Message, Outcome, Role, Session, State, Step};
 use bookend_laws::Verdict;
 use bookend_laws::frame::{self, Reader};
 use bookend_laws::session::{self, Party};
@@ -42,11 +42,13 @@ impl<const FLAW: u8> Reader for Wrong<FLAW> {
         Wrong { decoder: Decoder::new(limit), limit }
     }
 
-    fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Error> {
+    fn read<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {
         let before = *input;
         let step = self.decoder.decode(input);
         match (FLAW, step) {
-            (OTHER_KIND, Ok(Some(frame))) => Frame::new(frame.kind() ^ 1, frame.encoding(), frame.body()).map(Some),
+            (OTHER_KIND, Ok(Some(frame))) => {
+                Ok(Some(Frame::new(frame.kind() ^ 1, frame.encoding(), frame.body()).expect("as long as before")))
+            }
             (FORGETS_OFFSET, Ok(None)) | (GOES_ON, Err(_)) => {
                 self.decoder = Decoder::new(self.limit);
                 step
@@ -112,11 +114,11 @@ fn text_is_broken_by_each_usual_mistake() {
         decoded => decoded,
     };
     let late = |encoding, bytes: &[u8]| match text::decode(encoding, bytes) {
-        Err(Error::BadText { encoding, offset }) => Err(Error::BadText { encoding, offset: offset + 1 }),
+        Err(Fault::BadText { encoding, offset }) => Err(Fault::BadText { encoding, offset: offset + 1 }),
         decoded => decoded,
     };
     let early = |encoding, bytes: &[u8]| match text::decode(encoding, bytes) {
-        Err(Error::BadText { encoding, .. }) => Err(Error::BadText { encoding, offset: 0 }),
+        Err(Fault::BadText { encoding, .. }) => Err(Fault::BadText { encoding, offset: 0 }),
         decoded => decoded,
     };
     let swapped = |encoding, bytes: &[u8]| match encoding {

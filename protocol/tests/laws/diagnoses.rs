@@ -1,6 +1,6 @@
 //! The laws of diagnosis.
 
-use bookend::Error;
+use bookend::Fault;
 use bookend::diagnosis::WINDOW;
 use bookend_laws::diagnosis::{self, every};
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ proptest! {
         let legal = bookend_laws::text::units(encoding, "a").repeat(WINDOW);
         let payload = [&legal[..WINDOW - short], &bytes].concat();
         holds(diagnosis::text(encoding, &payload))?;
-        holds(diagnosis::stream(Error::FrameTimeout { arrived: 0, expected: None }, &payload, &payload))?;
+        holds(diagnosis::stream(Fault::FrameTimeout { arrived: 0, expected: None }, &payload, &payload))?;
     }
 
     #[test]

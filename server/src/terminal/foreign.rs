@@ -1,6 +1,6 @@
 //! Telling another program from a person (R9.20).
 
-use bookend::Error;
+use bookend::Fault;
 use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose};
 
 /// What is looked at of what a peer says first, in bytes.
@@ -17,13 +17,13 @@ pub(super) struct Opening(Vec<u8>);
 
 impl Opening {
     /// What the peer is, if it is certain that nobody types these bytes. `input` is what has come behind those before.
-    pub(super) fn recognise(&mut self, input: &[u8]) -> Option<(Error, Diagnosis)> {
+    pub(super) fn recognise(&mut self, input: &[u8]) -> Option<(Fault, Diagnosis)> {
         let room = OPENING - self.0.len();
         if room == 0 {
             return None;
         }
         self.0.extend_from_slice(&input[..input.len().min(room)]);
-        let fault = Error::BadStart { offset: 0, found: *self.0.first()? };
+        let fault = Fault::BadStart { offset: 0, found: *self.0.first()? };
         let diagnosis = diagnose(&Evidence::stream(fault, 0, &self.0));
         let first = diagnosis.first()?;
         let known = first.confidence() == Confidence::Certain && !HUMAN.contains(&first.name());

@@ -1,7 +1,7 @@
 //! Whoever speaks without TLS where TLS is due: what it is, and how it is told.
 
 use bookend::diagnosis::{Evidence, diagnose};
-use bookend::{Code, Error, Hello, Limits, Role, START, Session};
+use bookend::{Code, Fault, Hello, Limits, Role, START, Session};
 
 use crate::rendition::{LineEncoding, Rendered};
 
@@ -30,7 +30,7 @@ pub(super) fn judge(bytes: &[u8]) -> Client<'_> {
         // The token has been told to the whole way to here, but not to the log.
         return Client { detail: "a line with a token".into(), answer: line(), quoted: &[] };
     }
-    let fault = Error::BadStart { offset: 0, found: bytes.first().copied().unwrap_or_default() };
+    let fault = Fault::BadStart { offset: 0, found: bytes.first().copied().unwrap_or_default() };
     let diagnosis = diagnose(&Evidence::stream(fault, 0, bytes));
     match diagnosis.first() {
         Some(first) => Client {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
 
-use bookend::{Content, Encoding, Error, Text};
+use bookend::{Content, Encoding, Fault, Text};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use tokio::sync::mpsc;
 
@@ -228,7 +228,7 @@ impl Layout {
 fn text(place: Place, bytes: &[u8]) -> Result<String, InputError> {
     match Text::decode(Encoding::Utf8, bytes) {
         Ok(text) => Ok(text.to_str().into_owned()),
-        Err(Error::BadText { offset, .. }) => Err(InputError::BadText { place, offset }),
+        Err(Fault::BadText { offset, .. }) => Err(InputError::BadText { place, offset }),
         Err(_) => Err(InputError::BadText { place, offset: 0 }),
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bookend::diagnosis::{Evidence, diagnose};
-use bookend::{Decoder, Encoding, Error, Hello, MAX_LENGTH};
+use bookend::{Decoder, Encoding, Fault, Hello, MAX_LENGTH};
 use data_encoding::HEXLOWER;
 
 use super::adapter::{Adapter, NoAnswer};
@@ -85,7 +85,7 @@ fn diagnosed(request: &Request, answer: &str) -> Option<String> {
         ["encode", ..] => {
             let error = match Decoder::new(MAX_LENGTH).decode(&mut &*written) {
                 Ok(Some(_)) => return None,
-                Ok(None) => Error::Truncated { arrived: written.len() as u64 },
+                Ok(None) => Fault::Truncated { arrived: written.len() as u64 },
                 Err(error) => error,
             };
             diagnose(&Evidence::stream(error, 0, &written))

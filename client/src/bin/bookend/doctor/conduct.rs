@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use bookend::diagnosis::{Diagnosis, Evidence, diagnose};
-use bookend::{Encoding, Encodings, Error, Frame, Hello, MAX_HELLO, Message, Text, kind, session};
+use bookend::{Encoding, Encodings, Fault, Frame, Hello, MAX_HELLO, Message, Text, kind, session};
 
 use super::codes::{code_of, name_in, names_of};
 use super::report::{Finding, Row, Stage};
@@ -181,7 +181,7 @@ impl<'a> Watch<'a> {
     }
 
     /// The peer's bytes are no frame.
-    pub(super) fn unsound(&self, error: Error, offset: u64, bytes: &[u8]) {
+    pub(super) fn unsound(&self, error: Fault, offset: u64, bytes: &[u8]) {
         let diagnosis = diagnose(&Evidence::stream(error, offset, bytes));
         self.note(About::Framing, error.to_string(), Some(diagnosis));
     }
@@ -204,7 +204,7 @@ impl<'a> Watch<'a> {
         match Message::parse(frame) {
             Ok(Some(Message::Close { code, reason })) => self.judge_reason(frame, code.0, &reason),
             Ok(Some(Message::Error(refusal))) => self.judge_reason(frame, refusal.code.0, &refusal.reason),
-            Err(error @ Error::Malformed { .. }) => self.note(About::Bodies, format!("{name}: {error}"), None),
+            Err(error @ Fault::Malformed { .. }) => self.note(About::Bodies, format!("{name}: {error}"), None),
             Ok(_) | Err(_) => {}
         }
         if let Some(payload) = payload_of(frame) {

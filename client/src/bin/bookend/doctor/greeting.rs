@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bookend::diagnosis::{Diagnosis, Evidence, diagnose};
 use bookend::session::MAX_PREAMBLE;
-use bookend::{CANARY, Code, Decoder, Encoding, Error, HEADER_LENGTH, Hello, MAGIC, MAX_HELLO, START, kind};
+use bookend::{CANARY, Code, Decoder, Encoding, Fault, HEADER_LENGTH, Hello, MAGIC, MAX_HELLO, START, kind};
 use bookend_client::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
@@ -112,10 +112,10 @@ async fn collect(stream: &mut Stream, said: &mut Vec<u8>) {
 }
 
 /// The first frame of a server, and how many bytes are in front of it; `None` if it is not complete.
-fn first_frame(said: &[u8]) -> Result<Option<(usize, Frame)>, Error> {
+fn first_frame(said: &[u8]) -> Result<Option<(usize, Frame)>, Fault> {
     let preamble = said.iter().position(|&byte| byte == START[0]).unwrap_or(said.len());
     if let Some(&found) = said.get(MAX_PREAMBLE).filter(|_| preamble > MAX_PREAMBLE) {
-        return Err(Error::BadStart { offset: 0, found });
+        return Err(Fault::BadStart { offset: 0, found });
     }
     let mut rest = &said[preamble..];
     if let Some(error) = damage(rest) {
@@ -126,7 +126,7 @@ fn first_frame(said: &[u8]) -> Result<Option<(usize, Frame)>, Error> {
 }
 
 /// A first wrong byte of magic and canary, as far as they have come (R4.7).
-fn damage(bytes: &[u8]) -> Option<Error> {
+fn damage(bytes: &[u8]) -> Option<Fault> {
     let body = bytes.get(HEADER_LENGTH..)?;
     if bytes[..2] != START || bytes[2] != kind::HELLO {
         return None;
@@ -134,7 +134,7 @@ fn damage(bytes: &[u8]) -> Option<Error> {
     let wanted = MAGIC.iter().chain(&CANARY);
     let position = body.iter().zip(wanted).position(|(found, wanted)| found != wanted)?;
     Some(match u8::try_from(position.checked_sub(MAGIC.len())?) {
-        Ok(position) => Error::BadCanary { position, found: body[MAGIC.len() + usize::from(position)] },
+        Ok(position) => Fault::BadCanary { position, found: body[MAGIC.len() + usize::from(position)] },
         Err(_) => return None,
     })
 }
@@ -191,10 +191,10 @@ fn explain(side: Side, said: &[u8], unmet: &Unmet) -> Option<Vec<Row>> {
     let (preamble, diagnosis) = match start {
         Some(at) => (at, diagnose(&Evidence::stream(fault(said.len() - at, unmet), 0, &said[at..]))),
         None => beginnings(said)
-            .map(|at| (at, diagnose(&Evidence::stream(Error::BadStart { offset: 0, found: said[at] }, 0, &said[at..]))))
+            .map(|at| (at, diagnose(&Evidence::stream(Fault::BadStart { offset: 0, found: said[at] }, 0, &said[at..]))))
             .find(|(_, diagnosis)| is_own(diagnosis))?,
     };
-    let damaged = matches!(unmet, Unmet::Unsound(Error::BadCanary { .. })) || is_channel(&diagnosis);
+    let damaged = matches!(unmet, Unmet::Unsound(Fault::BadCanary { .. })) || is_channel(&diagnosis);
     let mut seen = match unmet {
         Unmet::Unsound(error) => error.to_string(),
         other => other.to_string(),
@@ -230,11 +230,11 @@ fn beginnings(said: &[u8]) -> impl Iterator<Item = usize> {
 }
 
 /// The fault of a first frame of which `arrived` bytes have come.
-fn fault(arrived: usize, unmet: &Unmet) -> Error {
+fn fault(arrived: usize, unmet: &Unmet) -> Fault {
     match unmet {
         Unmet::Unsound(error) => *error,
-        Unmet::End | Unmet::Reset(_) | Unmet::Closed { .. } => Error::Truncated { arrived: arrived as u64 },
-        Unmet::Silence(_) | Unmet::Late => Error::HelloTimeout,
+        Unmet::End | Unmet::Reset(_) | Unmet::Closed { .. } => Fault::Truncated { arrived: arrived as u64 },
+        Unmet::Silence(_) | Unmet::Late => Fault::HelloTimeout,
     }
 }
 
@@ -304,7 +304,7 @@ mod tests {
         // [R4.21]
         let after = |count| first_frame(&[vec![b' '; count], hello()].concat()).map(|found| found.is_some());
         assert_eq!(after(1024), Ok(true));
-        assert_eq!(after(1025), Err(Error::BadStart { offset: 0, found: b' ' }));
+        assert_eq!(after(1025), Err(Fault::BadStart { offset: 0, found: b' ' }));
     }
 
     #[test]
@@ -312,6 +312,6 @@ mod tests {
         // [R4.7]
         let mut wire = hello();
         wire[12] = b'\n';
-        assert_eq!(first_frame(&wire[..13]), Err(Error::BadCanary { position: 0, found: b'\n' }));
+        assert_eq!(first_frame(&wire[..13]), Err(Fault::BadCanary { position: 0, found: b'\n' }));
     }
 }

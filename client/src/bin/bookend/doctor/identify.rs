@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bookend::Error;
+use bookend::Fault;
 use bookend::diagnosis::{Confidence, Evidence, diagnose};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
@@ -144,7 +144,7 @@ fn recognise(answer: &[u8], own: fn(&[u8]) -> Option<Sighting>) -> Option<Sighti
     if let Some(sighting) = own(answer) {
         return Some(sighting);
     }
-    let diagnosis = diagnose(&Evidence::stream(Error::BadStart { offset: 0, found }, 0, answer));
+    let diagnosis = diagnose(&Evidence::stream(Fault::BadStart { offset: 0, found }, 0, answer));
     let first = diagnosis.first().filter(|first| first.name().starts_with("foreign-"))?;
     let seen = match product(first.name(), answer) {
         Some(product) => format!("{} ({product})", first.seen()),

@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use bookend::session::MAX_PREAMBLE;
-use bookend::{Code, Decoder, Encoding, Error, Hello, MAX_HELLO, Message, OVERHEAD, START, kind};
+use bookend::{Code, Decoder, Encoding, Fault, Hello, MAX_HELLO, Message, OVERHEAD, START, kind};
 use bookend_client::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -68,7 +68,7 @@ pub(super) enum Unmet {
     /// The examination is over.
     Late,
     /// The peer's frame is none.
-    Unsound(Error),
+    Unsound(Fault),
     /// The peer sent CLOSE.
     Closed { code: Code, reason: String },
 }
@@ -180,7 +180,7 @@ impl<'a> Peer<'a> {
             match self.read().await {
                 Read::Some => {}
                 Read::Nothing(Unmet::End) if self.started && !self.buffer.is_empty() => {
-                    let error = Error::Truncated { arrived: self.buffer.len() as u64 };
+                    let error = Fault::Truncated { arrived: self.buffer.len() as u64 };
                     self.watch.unsound(error, self.decoder.offset(), &self.buffer);
                     return Heard::Nothing(Unmet::Unsound(error));
                 }
@@ -189,7 +189,7 @@ impl<'a> Peer<'a> {
         }
     }
 
-    fn decode(&mut self) -> Result<Option<Frame>, Error> {
+    fn decode(&mut self) -> Result<Option<Frame>, Fault> {
         self.skip_preamble()?;
         if !self.started {
             return Ok(None);
@@ -214,7 +214,7 @@ impl<'a> Peer<'a> {
     }
 
     /// R4.21: at most 1,024 bytes before the first F5.
-    fn skip_preamble(&mut self) -> Result<(), Error> {
+    fn skip_preamble(&mut self) -> Result<(), Fault> {
         if self.started {
             return Ok(());
         }
@@ -222,7 +222,7 @@ impl<'a> Peer<'a> {
         self.preamble.extend(self.buffer.drain(..start.unwrap_or(self.buffer.len())));
         self.started = start.is_some();
         match self.preamble.get(MAX_PREAMBLE) {
-            Some(&found) => Err(Error::BadStart { offset: 0, found }),
+            Some(&found) => Err(Fault::BadStart { offset: 0, found }),
             None => Ok(()),
         }
     }

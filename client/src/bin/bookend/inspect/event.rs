@@ -1,7 +1,7 @@
 //! What there is to tell of a stream, in the order of its bytes.
 
+use bookend::Encoding;
 use bookend::diagnosis::Diagnosis;
-use bookend::{Encoding, Error};
 
 /// One thing that was found. Offsets are in bytes from the first START of the stream (SPEC 2), or from the first byte
 /// that was captured where the stream had begun before.
@@ -62,9 +62,9 @@ pub(super) struct Remark {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// A rule is broken, and the frame would be answered by an ERROR or a CLOSE.
-    Refused(Error),
+    Refused(bookend::Fault),
     /// A rule is broken unless the stream began before its first byte here.
-    OutOfPlace(Error),
+    OutOfPlace(bookend::Fault),
     /// Legal, or nearly, and worth knowing.
     Note(&'static str),
 }
@@ -76,7 +76,7 @@ pub(super) struct Fault<'a> {
     pub(super) number: u64,
     /// Where that frame begins.
     pub(super) offset: u64,
-    pub(super) error: Error,
+    pub(super) error: bookend::Fault,
     /// The beginning of the frame.
     pub(super) bytes: &'a [u8],
     pub(super) diagnosis: Diagnosis,

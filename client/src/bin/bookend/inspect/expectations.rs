@@ -1,7 +1,7 @@
 //! What a session would say of sound frames: one side of one stream, judged without clock and answers (SPEC 3, 4, 7).
 
 use bookend::diagnosis::{self, Confidence, Diagnosis, Evidence};
-use bookend::{Delivery, Encoding, Error, Frame, Hello, MAX_HELLO, MAX_LINE, Message, Payload, Text, kind};
+use bookend::{Delivery, Encoding, Fault, Frame, Hello, MAX_HELLO, MAX_LINE, Message, Payload, Text, kind};
 
 use super::event::Verdict;
 
@@ -73,7 +73,7 @@ impl Expectations {
             said.push((Verdict::Note("this and all else behind CLOSE is ignored by its receiver"), None));
         }
         if number == 0 && self.whole && !matches!(frame.kind(), kind::HELLO | kind::CLOSE) {
-            said.push((self.out_of_place(Error::HelloExpected { kind: frame.kind() }), None));
+            said.push((self.out_of_place(Fault::HelloExpected { kind: frame.kind() }), None));
         }
         match frame.kind() {
             kind::HELLO => said.extend(self.judge_hello(offset, frame, wire, complete)),
@@ -83,19 +83,19 @@ impl Expectations {
         said
     }
 
-    fn out_of_place(&self, error: Error) -> Verdict {
+    fn out_of_place(&self, error: Fault) -> Verdict {
         if self.whole && self.sender != Sender::Unknown { Verdict::Refused(error) } else { Verdict::OutOfPlace(error) }
     }
 
     fn judge_hello(&mut self, offset: u64, frame: Frame<'_>, wire: &[u8], complete: bool) -> Option<Said> {
         if self.hello.is_some() {
-            return Some((self.out_of_place(Error::SecondHello), None));
+            return Some((self.out_of_place(Fault::SecondHello), None));
         }
         let length = frame.body().len() as u64;
         let hello = if length > u64::from(MAX_HELLO) {
-            Err(Error::TooLong { offset: 0, length, max: MAX_HELLO })
+            Err(Fault::TooLong { offset: 0, length, max: MAX_HELLO })
         } else if frame.encoding() != Encoding::Binary {
-            Err(Error::Malformed { kind: kind::HELLO, why: "the encoding is 0" })
+            Err(Fault::Malformed { kind: kind::HELLO, why: "the encoding is 0" })
         } else if complete {
             Hello::parse(frame.body())
         } else {
@@ -121,7 +121,7 @@ impl Expectations {
             Err(error) => Some(error),
         }?;
         let diagnosis = match refused {
-            Error::BadText { .. } => {
+            Fault::BadText { .. } => {
                 if let Some(said) = self.judge_encoding(frame.encoding()) {
                     return Some(said);
                 }
@@ -133,17 +133,17 @@ impl Expectations {
     }
 
     /// Kinds of the hub profile: only where it is in force, and each in its direction (R3.8, R9.2).
-    fn judge_kind(&self, kind: u8) -> Result<(), Error> {
+    fn judge_kind(&self, kind: u8) -> Result<(), Fault> {
         if !kind::is_hub(kind) {
             return Ok(());
         }
         let speaks = |hello: &Option<Hello>| hello.as_ref().is_none_or(Hello::hub);
         if !speaks(&self.hello) || !speaks(&self.peer) {
-            return Err(Error::UnknownKind { kind });
+            return Err(Fault::UnknownKind { kind });
         }
         match self.sender {
-            Sender::Client if kind != kind::POST => Err(Error::UnexpectedKind { kind }),
-            Sender::Server if kind == kind::POST => Err(Error::UnexpectedKind { kind }),
+            Sender::Client if kind != kind::POST => Err(Fault::UnexpectedKind { kind }),
+            Sender::Server if kind == kind::POST => Err(Fault::UnexpectedKind { kind }),
             _ => Ok(()),
         }
     }
@@ -151,26 +151,26 @@ impl Expectations {
     /// Only what the other side accepts may be sent (R5.10).
     fn judge_encoding(&self, encoding: Encoding) -> Option<Said> {
         let accepted = self.peer.as_ref()?.accepted();
-        (!accepted.contains(encoding)).then_some((Verdict::Refused(Error::EncodingRefused { encoding }), None))
+        (!accepted.contains(encoding)).then_some((Verdict::Refused(Fault::EncodingRefused { encoding }), None))
     }
 }
 
 /// A body of which only the beginning is there: what breaks off with it is nothing wrong.
-fn parse_part(frame: Frame<'_>) -> Result<Option<Message<'_>>, Error> {
+fn parse_part(frame: Frame<'_>) -> Result<Option<Message<'_>>, Fault> {
     let body = frame.body();
     let parse = |length: usize| {
         let part = Frame::new(frame.kind(), frame.encoding(), &body[..length]).expect("it is shorter than the frame");
         Message::parse(part)
     };
     let mut parsed = parse(body.len());
-    if let Err(Error::BadText { offset, .. }) = parsed {
+    if let Err(Fault::BadText { offset, .. }) = parsed {
         let legal = body.len() - payload_of(frame).len() + offset;
         if legal + LONGEST_CHARACTER > body.len() {
             parsed = parse(legal);
         }
     }
     match parsed {
-        Err(Error::Malformed { .. }) if body.len() < LONGEST_FIXED => Ok(None),
+        Err(Fault::Malformed { .. }) if body.len() < LONGEST_FIXED => Ok(None),
         parsed => parsed,
     }
 }

@@ -301,7 +301,7 @@ impl Passed {
 mod tests {
     use super::*;
     use crate::inspect::expectations::Sender;
-    use bookend::{Error, diagnosis};
+    use bookend::diagnosis;
 
     fn shown(told: &Event<'_>) -> String {
         let mut out = Vec::new();
@@ -327,7 +327,7 @@ mod tests {
             "{\"event\":\"frame\",\"stream\":1,\"sender\":\"client\",\"frame\":3,\"offset\":99,\"kind\":3,\
              \"name\":\"REQUEST\",\"encoding\":2,\"length\":8,\"fields\":{\"id\":7},\"text\":\"ti\\u001b\\\"\"}\n"
         );
-        let error = Error::TooLong { offset: 4, length: 1 << 25, max: 1 << 20 };
+        let error = bookend::Fault::TooLong { offset: 4, length: 1 << 25, max: 1 << 20 };
         let bytes = b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5";
         let diagnosis = diagnosis::diagnose(&diagnosis::Evidence::stream(error, 0, bytes));
         let fault = shown(&Event::Fault(Fault { number: 0, offset: 0, error, bytes, diagnosis }));

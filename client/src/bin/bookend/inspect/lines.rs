@@ -2,7 +2,7 @@
 
 use bookend::diagnosis::{self, Evidence};
 use bookend::session::MAX_PREAMBLE;
-use bookend::{Error, START};
+use bookend::{Fault, START};
 
 /// What the first bytes of a stream are.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ fn lines_or_foreign(bytes: &[u8], context: Context) -> Opening {
     if !context.may_be_lines || !is_text(bytes) {
         return Opening::Foreign;
     }
-    let fault = Error::BadStart { offset: 0, found: bytes[0] };
+    let fault = Fault::BadStart { offset: 0, found: bytes[0] };
     match diagnosis::diagnose(&Evidence::stream(fault, 0, bytes)).first() {
         Some(first) if first.name() != "foreign-text" => Opening::Foreign,
         _ => Opening::Lines,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use bookend::diagnosis::{Confidence, Diagnosis};
-use bookend::{Code, Encoding, Encodings, Error, Hello, escaped, kind};
+use bookend::{Code, Encoding, Encodings, Hello, escaped, kind};
 
 use super::conversations::Stream;
 use super::dump;
@@ -158,7 +158,7 @@ impl Plain {
             Verdict::Note(note) => writeln!(out, "      {remark}{note}{remark:#}")?,
         }
         let of = match said.what {
-            Verdict::Note(_) | Verdict::Refused(Error::BadText { .. }) => "of the payload",
+            Verdict::Note(_) | Verdict::Refused(bookend::Fault::BadText { .. }) => "of the payload",
             _ => "of the stream",
         };
         said.diagnosis.as_ref().map_or(Ok(()), |diagnosis| self.diagnosis(diagnosis, of, out))

@@ -84,7 +84,7 @@ fn raw(shown: &mut String, bytes: &[u8]) {
 pub(super) fn legal(encoding: Encoding, bytes: &[u8], cut: bool) -> Option<String> {
     match Text::decode(encoding, bytes) {
         Ok(text) => Some(text.to_str().into_owned()),
-        Err(bookend::Error::BadText { offset, .. }) if cut && offset > 0 && offset + 4 > bytes.len() => {
+        Err(bookend::Fault::BadText { offset, .. }) if cut && offset > 0 && offset + 4 > bytes.len() => {
             legal(encoding, &bytes[..offset], false)
         }
         Err(_) => None,

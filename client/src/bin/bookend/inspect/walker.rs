@@ -8,7 +8,7 @@ mod recovery;
 use std::mem;
 
 use bookend::diagnosis::WINDOW;
-use bookend::{CANARY, Decoder, Encoding, Error, Frame, HEADER_LENGTH, Hello, MAGIC, OVERHEAD, START, kind};
+use bookend::{CANARY, Decoder, Encoding, Fault, Frame, HEADER_LENGTH, Hello, MAGIC, OVERHEAD, START, kind};
 
 use super::event::{Event, Remark, Seen, Skipped, Why};
 use super::expectations::{Expectations, Sender};
@@ -68,7 +68,7 @@ enum State {
     /// In a body that is too long to be held.
     Passing(Passing),
     /// A fault was found; its evidence is gathered.
-    Judging(Error),
+    Judging(Fault),
     /// A sound frame is to be found.
     Searching {
         from: u64,
@@ -209,7 +209,7 @@ impl Walker {
                 self.frames = Some(false);
             }
             Opening::Foreign => {
-                self.state = State::Judging(Error::BadStart { offset: 0, found: rest[0] });
+                self.state = State::Judging(Fault::BadStart { offset: 0, found: rest[0] });
             }
         }
         Ok(true)
@@ -269,7 +269,7 @@ impl Walker {
                 Ok(false)
             }
             Err(error) => {
-                let changed = if let Error::BadEnd { .. } = error { changed_hello(self.number, rest) } else { None };
+                let changed = if let Fault::BadEnd { .. } = error { changed_hello(self.number, rest) } else { None };
                 self.state = State::Judging(changed.unwrap_or(self.placed(error)));
                 Ok(true)
             }
@@ -295,11 +295,11 @@ impl Walker {
     }
 
     /// The decoder's error, with its offset in the stream.
-    fn placed(&self, mut error: Error) -> Error {
-        if let Error::BadStart { offset, .. }
-        | Error::BadEnd { offset, .. }
-        | Error::UnknownEncoding { offset, .. }
-        | Error::TooLong { offset, .. } = &mut error
+    fn placed(&self, mut error: Fault) -> Fault {
+        if let Fault::BadStart { offset, .. }
+        | Fault::BadEnd { offset, .. }
+        | Fault::UnknownEncoding { offset, .. }
+        | Fault::TooLong { offset, .. } = &mut error
         {
             *offset += self.decoder_began;
         }
@@ -312,7 +312,7 @@ impl Walker {
         self.at += used;
         self.before = self.at;
         if let Some((at, found)) = passing.wrong_end() {
-            let error = Error::BadEnd { offset: self.offset + at, found, length: passing.length() };
+            let error = Fault::BadEnd { offset: self.offset + at, found, length: passing.length() };
             self.tell_fault(error, passing.head(), &[], out)?;
             let (from, passed) = (self.offset, passing.position() - passing.missing());
             self.offset += passing.position();
@@ -383,7 +383,7 @@ fn total(bytes: &[u8]) -> usize {
 }
 
 /// A first HELLO whose magic or canary was changed: that names what an END at the wrong place is only a sign of (R4.19).
-fn changed_hello(number: u64, wire: &[u8]) -> Option<Error> {
+fn changed_hello(number: u64, wire: &[u8]) -> Option<Fault> {
     let body = wire.get(HEADER_LENGTH..)?;
     let is_hello = number == 0 && wire.starts_with(&START) && wire[2] == kind::HELLO;
     let length = wire[4..HEADER_LENGTH].try_into().map_or(0, u32::from_be_bytes) as usize;

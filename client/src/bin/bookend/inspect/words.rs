@@ -1,6 +1,6 @@
 //! Words that the output for people and the JSON share.
 
-use bookend::Error;
+use bookend::Fault;
 
 use super::event::Why;
 use super::expectations::Sender;
@@ -28,7 +28,7 @@ pub(super) fn why(why: Why) -> &'static str {
 }
 
 /// What is wrong, without the name of the fault.
-pub(super) fn detail(error: &Error) -> String {
+pub(super) fn detail(error: &Fault) -> String {
     let text = error.to_string();
     text.strip_prefix(error.name()).and_then(|rest| rest.strip_prefix(": ")).map_or(text.clone(), str::to_owned)
 }

@@ -111,7 +111,7 @@ impl Peer for Member {
                 Step::Message(Message::Error(refusal)) => return Err(refusal.reason.to_str().into_owned()),
                 Step::Opened if !self.0.hub_profile() => return Err("it is no hub".into()),
                 Step::Pong(_) => take(Event::Pong),
-                Step::Refused { error, .. } => return Err(error.to_string()),
+                Step::Refused { fault, .. } => return Err(fault.to_string()),
                 Step::More => break,
                 Step::Message(_) | Step::Opened | Step::Handled => {}
             }

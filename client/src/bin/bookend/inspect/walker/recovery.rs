@@ -1,6 +1,5 @@
 //! What a walker does where frames end: at a fault, at a hole, at the end of the stream; and how it finds the next one.
 
-use bookend::Error;
 use bookend::diagnosis::{self, Evidence, WINDOW};
 
 use super::{End, Out, STEP, State, Walker, total};
@@ -59,13 +58,13 @@ impl Walker {
 
     /// The fault of a stream that ends inside a frame. Whoever captured it may have stopped too early, unless a mistake
     /// explains it.
-    pub(super) fn cut_off(&self, arrived: u64, bytes: &[u8]) -> Option<Error> {
-        let error = Error::Truncated { arrived };
+    pub(super) fn cut_off(&self, arrived: u64, bytes: &[u8]) -> Option<bookend::Fault> {
+        let error = bookend::Fault::Truncated { arrived };
         let explained = || diagnosis::diagnose(&Evidence::stream(error, self.offset, bytes)).first().is_some();
         (self.end == Some(End::Finished) || explained()).then_some(error)
     }
 
-    pub(super) fn judge<E>(&mut self, error: Error, buffer: &[u8], out: Out<'_, E>) -> Result<bool, E> {
+    pub(super) fn judge<E>(&mut self, error: bookend::Fault, buffer: &[u8], out: Out<'_, E>) -> Result<bool, E> {
         let rest = &buffer[self.at..];
         let window = if self.faults < THOROUGH { WINDOW } else { HASTY };
         if rest.len() <= window && self.end.is_none() {
@@ -84,7 +83,7 @@ impl Walker {
 
     pub(super) fn tell_fault<E>(
         &mut self,
-        error: Error,
+        error: bookend::Fault,
         bytes: &[u8],
         before: &[u8],
         out: Out<'_, E>,
