@@ -176,8 +176,7 @@ impl<S: Read + Write> Connection<S> {
     /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
     /// sent and the session lives. Else why the session ended.
     pub fn send<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
-        let (session, out) = self.endpoint.outgoing();
-        session.message(content.into(), out)?;
+        self.endpoint.queue(|session, out| session.message(content.into(), out))?;
         self.flush()
     }
 
@@ -186,8 +185,7 @@ impl<S: Read + Write> Connection<S> {
     /// # Errors
     /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
     pub fn reply<'c>(&mut self, id: NonZeroU32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
-        let (session, out) = self.endpoint.outgoing();
-        session.reply(id, content.into(), out)?;
+        self.endpoint.queue(|session, out| session.reply(id, content.into(), out))?;
         self.flush()
     }
 
@@ -196,8 +194,7 @@ impl<S: Read + Write> Connection<S> {
     /// # Errors
     /// As [`send`](Connection::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub fn post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
-        let (session, out) = self.endpoint.outgoing();
-        session.post(to, content.into(), out)?;
+        self.endpoint.queue(|session, out| session.post(to, content.into(), out))?;
         self.flush()
     }
 
@@ -226,8 +223,7 @@ impl<S: Read + Write> Connection<S> {
         content: impl Into<Content<'c>>,
         timeout: Duration,
     ) -> Result<Reply, ConnectionError> {
-        let (session, out) = self.endpoint.outgoing();
-        let id = session.request(content.into(), out)?;
+        let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
         self.answers.wanted = Some(id);
         let waited = self.wait_until(|answers| answers.answer.is_some(), timeout);
         if waited.is_err() {
@@ -242,8 +238,8 @@ impl<S: Read + Write> Connection<S> {
     fn wait_until(&mut self, holds: impl Fn(&Answers) -> bool, timeout: Duration) -> Result<(), ConnectionError> {
         let since = Instant::now();
         while !holds(&self.answers) {
-            if let Some(length) = self.endpoint.advance_in_buffer(&mut self.answers) {
-                self.endpoint.keep(length);
+            if let Some(front) = self.endpoint.advance_in_buffer(&mut self.answers) {
+                self.endpoint.keep(front);
                 if self.endpoint.is_backlog_full() {
                     return Err(ConnectionError::Backlog);
                 }
@@ -265,15 +261,8 @@ impl<S: Read + Write> Connection<S> {
     /// # Errors
     /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; else why the session ended.
     pub fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
-        if !self.endpoint.dirty {
-            return self.wait_until(Answers::ponged, timeout);
-        }
-        let number = self.answers.next_barrier();
-        let (session, out) = self.endpoint.outgoing();
-        let ping = crate::Probe::new(&number).expect("eight bytes");
-        session.encode(&Message::Ping(ping), out)?;
-        self.endpoint.dirty = false;
-        self.wait_until(Answers::ponged, timeout)
+        let ordinal = self.endpoint.barrier()?;
+        self.wait_until(|answers| answers.reached >= Some(ordinal), timeout)
     }
 
     /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too, or for 2 s.
@@ -377,20 +366,11 @@ fn is_tick(error: &io::Error) -> bool {
 struct Answers {
     wanted: Option<NonZeroU32>,
     answer: Option<Result<Reply, ConnectionError>>,
-    barrier: u64,
-    ponged: u64,
+    /// The last barrier that the peer has answered.
+    reached: Option<u64>,
 }
 
 impl Answers {
-    fn next_barrier(&mut self) -> [u8; 8] {
-        self.barrier += 1;
-        self.barrier.to_be_bytes()
-    }
-
-    fn ponged(&self) -> bool {
-        self.ponged == self.barrier
-    }
-
     fn settle(&mut self, id: u32, answer: Result<Reply, ConnectionError>) -> bool {
         let wanted = self.wanted.is_some_and(|wanted| wanted.get() == id);
         if wanted {
@@ -409,14 +389,12 @@ impl Claim for Answers {
                 let reason = refusal.reason.to_str().into_owned();
                 self.settle(refusal.id, Err(ConnectionError::Refused { code: refusal.code, reason }))
             }
-            Message::Pong(probe) => {
-                if let Ok(number) = probe.as_bytes().try_into() {
-                    self.ponged = u64::from_be_bytes(number).min(self.barrier);
-                }
-                true
-            }
             _ => false,
         }
+    }
+
+    fn reached(&mut self, ordinal: u64) {
+        self.reached = self.reached.max(Some(ordinal));
     }
 
     fn refused(&mut self, id: u32, fault: Fault) {

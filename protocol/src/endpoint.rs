@@ -1,9 +1,12 @@
 //! What both connections share: a session with its buffers, and no stream yet.
 
+mod batch;
+mod tally;
+mod writing;
+
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 use core::time::Duration;
 
 use crate::buffer::ReadBuffer;
@@ -12,9 +15,11 @@ use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::frame::{END, Frame, HEADER_LENGTH};
 use crate::kind;
-use crate::message::Message;
+use crate::message::{Message, Probe};
 use crate::payload::Payload;
 use crate::session::{Session, State, Step};
+pub use batch::Batch;
+use tally::Tally;
 
 /// Bytes of messages that wait to be sent before a sender has to.
 pub(crate) const QUEUE: usize = 64 << 10;
@@ -23,11 +28,19 @@ const BACKLOG: usize = 1 << 20;
 
 /// Takes what somebody waits for out of the messages for the application.
 pub(crate) trait Claim {
-    /// Does somebody wait for this message, a PONG among them? Then it has been given to them.
+    /// Does somebody wait for this message? Then it has been given to them.
     fn claim(&mut self, message: &Message<'_>) -> bool;
 
     /// The REPLY to the request of that id came and was refused.
     fn refused(&mut self, id: u32, fault: Fault);
+
+    /// The peer has answered the barrier of this ordinal, and so all before it (R3.9).
+    fn reached(&mut self, ordinal: u64);
+
+    /// Has one of these calls made something that is to be taken before the next message?
+    fn has_event(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Debug)]
@@ -47,8 +60,9 @@ pub(crate) struct Endpoint {
     queued: Vec<u8>,
     /// The CLOSE that is to go out behind `queued`.
     close_behind: Option<(Code, String)>,
-    /// Something was queued behind the last barrier.
-    pub(crate) dirty: bool,
+    tally: Tally,
+    /// The ordinal of the last barrier's PING.
+    last_barrier: Option<u64>,
     /// The numbers of the frames in `backlog`.
     kept: VecDeque<u32>,
     /// The number of the frame whose message was given out last.
@@ -76,6 +90,8 @@ pub(crate) enum Front {
     Plain(Encoding, usize),
     Buffer(usize),
     Backlog(usize),
+    /// Nothing: the claim has an event.
+    Event,
 }
 
 impl Endpoint {
@@ -90,7 +106,8 @@ impl Endpoint {
             written: 0,
             queued: Vec::new(),
             close_behind: None,
-            dirty: true,
+            tally: Tally::default(),
+            last_barrier: None,
             kept: VecDeque::new(),
             number: 0,
             ended: false,
@@ -138,11 +155,12 @@ impl Endpoint {
         if let Some(payload) = self.session.receive_plain(&mut rest, self.now) {
             return Some(Front::Plain(payload.encoding(), before - rest.len()));
         }
-        self.advance_in_buffer(claim).map(Front::Buffer)
+        self.advance_in_buffer(claim)
     }
 
-    /// The same without the messages that are kept already: the length of its frame, which is the next in the buffer.
-    pub(crate) fn advance_in_buffer(&mut self, claim: &mut dyn Claim) -> Option<usize> {
+    /// The same without the messages that are kept already.
+    pub(crate) fn advance_in_buffer(&mut self, claim: &mut dyn Claim) -> Option<Front> {
+        let had_event = claim.has_event();
         loop {
             self.release();
             let before = self.buffer.filled();
@@ -150,9 +168,11 @@ impl Endpoint {
             let step = self.session.receive(&mut rest, self.now);
             let length = before.len() - rest.len();
             match step {
-                Step::Message(message) if !claim.claim(&message) => return Some(length),
+                Step::Message(message) if !claim.claim(&message) => return Some(Front::Buffer(length)),
                 Step::Pong(probe) => {
-                    claim.claim(&Message::Pong(probe));
+                    if let Some(ordinal) = barrier_of(probe, self.last_barrier) {
+                        claim.reached(ordinal);
+                    }
                 }
                 Step::Refused { kind, id, fault } => {
                     self.refused += 1;
@@ -169,6 +189,9 @@ impl Endpoint {
                 Step::Message(_) | Step::Opened => {}
             }
             self.used.buffer = length;
+            if claim.has_event() && !had_event {
+                return Some(Front::Event);
+            }
         }
     }
 
@@ -187,6 +210,7 @@ impl Endpoint {
                 self.number = self.session.frame_number();
                 &self.buffer.filled()[..length]
             }
+            Front::Event => unreachable!("an event is not a message"),
             Front::Backlog(length) => {
                 self.used.backlog = length;
                 self.number = self.kept.pop_front().unwrap_or_default();
@@ -198,7 +222,8 @@ impl Endpoint {
     }
 
     /// Keeps the message that [`advance_in_buffer`](Endpoint::advance_in_buffer) has found for later.
-    pub(crate) fn keep(&mut self, length: usize) {
+    pub(crate) fn keep(&mut self, front: Front) {
+        let (Front::Buffer(length) | Front::Plain(_, length)) = front else { return };
         self.kept.push_back(self.session.frame_number());
         let mut frame = &self.buffer.filled()[..length];
         while !frame.is_empty() {
@@ -229,6 +254,7 @@ impl Endpoint {
             used: &mut self.used,
             unjudged: &mut self.unjudged,
             refused: &mut self.refused,
+            last_barrier: self.last_barrier,
             now: self.now,
             claim,
         }
@@ -315,188 +341,10 @@ impl Endpoint {
     pub(crate) fn rest(&mut self) {
         self.buffer.shrink();
     }
-
-    // ---- writing
-
-    /// The session, and the buffer that messages to send are appended to.
-    #[inline]
-    pub(crate) fn outgoing(&mut self) -> (&mut Session, &mut Vec<u8>) {
-        self.dirty = true;
-        (&mut self.session, &mut self.queued)
-    }
-
-    /// Is there room for another message to send?
-    #[cfg(feature = "tokio")]
-    #[inline]
-    pub(crate) fn may_queue(&self) -> bool {
-        self.queued.len() < QUEUE
-    }
-
-    #[cfg(feature = "tokio")]
-    /// Sends CLOSE once everything that is queued has been written.
-    pub(crate) fn close_behind(&mut self, code: Code, detail: String) {
-        self.close_behind.get_or_insert((code, detail));
-    }
-
-    /// Is CLOSE to go out behind what is queued?
-    #[cfg(feature = "tokio")]
-    pub(crate) fn is_closing_behind(&self) -> bool {
-        self.close_behind.is_some()
-    }
-
-    /// The stream takes nothing any more; what it still brings may say why.
-    pub(crate) fn stop_writing(&mut self) {
-        self.broken = true;
-    }
-
-    /// What is to be written next: the frames in progress, then the session's own, then messages (R7.13).
-    pub(crate) fn unwritten(&mut self) -> &[u8] {
-        if self.broken {
-            return &[];
-        }
-        if self.written == self.writing.len() {
-            // A PONG says that everything before its PING has been acted on: not while some of that is kept.
-            self.session.hold_pong(!self.backlog.filled().is_empty());
-            self.writing.clear();
-            self.written = 0;
-            if self.writing.capacity() > 4 * QUEUE {
-                self.writing = Vec::new();
-            }
-            if self.queued.is_empty()
-                && let Some((code, detail)) = self.close_behind.take()
-            {
-                self.session.close(code, &detail, self.now);
-            }
-            if self.session.has_output() {
-                self.session.take_output(&mut self.writing);
-            } else if self.session.state() == State::Open {
-                core::mem::swap(&mut self.writing, &mut self.queued);
-            }
-        }
-        &self.writing[self.written..]
-    }
-
-    /// `count` bytes have been written.
-    pub(crate) fn wrote(&mut self, count: usize, now: Duration) {
-        self.written += count;
-        self.now = now;
-        self.session.sent(now);
-    }
-
-    /// Has CLOSE been sent, and is the sending direction to be closed?
-    pub(crate) fn is_done_writing(&self) -> bool {
-        matches!(self.session.state(), State::Closing | State::Closed)
-            && (self.broken || self.written == self.writing.len() && !self.session.has_output())
-    }
-
-    /// The session is over and everything has been written.
-    pub(crate) fn is_over(&self) -> bool {
-        self.session.state() == State::Closed && self.is_done_writing()
-    }
 }
 
-/// The messages of what one read brought, borrowed from the read buffer.
-///
-/// It is empty when the read brought none for the application. What is not taken comes again with the next batch.
-pub struct Batch<'a> {
-    kept: &'a [u8],
-    /// Everything in the read buffer.
-    read: &'a [u8],
-    /// What is left of it.
-    rest: &'a [u8],
-    numbers: &'a mut VecDeque<u32>,
-    number: &'a mut u32,
-    session: &'a mut Session,
-    used: &'a mut Used,
-    unjudged: &'a mut bool,
-    refused: &'a mut u64,
-    now: Duration,
-    claim: &'a mut dyn Claim,
-}
-
-impl<'a> Iterator for Batch<'a> {
-    type Item = Message<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Message<'a>> {
-        match self.next_plain() {
-            Some(payload) => Some(Message::Message(payload)),
-            None => self.next_of_any_kind(),
-        }
-    }
-
-    /// Faster than a `for` loop: a message need not pass through memory on its way to `each`.
-    #[inline]
-    fn fold<T, F: FnMut(T, Message<'a>) -> T>(mut self, start: T, mut each: F) -> T {
-        let mut value = start;
-        loop {
-            while let Some(payload) = self.next_plain() {
-                value = each(value, Message::Message(payload));
-            }
-            match self.next_of_any_kind() {
-                Some(message) => value = each(value, message),
-                None => return value,
-            }
-        }
-    }
-}
-
-impl<'a> Batch<'a> {
-    #[inline]
-    fn next_plain(&mut self) -> Option<Payload<'a>> {
-        if !self.kept.is_empty() {
-            return None;
-        }
-        let before = self.rest.len();
-        let payload = self.session.receive_plain(&mut self.rest, self.now)?;
-        self.used.buffer += before - self.rest.len();
-        Some(payload)
-    }
-
-    #[cold]
-    fn next_of_any_kind(&mut self) -> Option<Message<'a>> {
-        if !self.kept.is_empty() {
-            return self.next_kept();
-        }
-        loop {
-            let before = self.rest;
-            let step = self.session.receive(&mut self.rest, self.now);
-            self.used.buffer += before.len() - self.rest.len();
-            match step {
-                Step::Message(message) if !self.claim.claim(&message) => return Some(message),
-                Step::More => {
-                    *self.unjudged = false;
-                    return None;
-                }
-                Step::Pong(probe) => {
-                    self.claim.claim(&Message::Pong(probe));
-                }
-                Step::Refused { kind, id, fault } => {
-                    *self.refused += 1;
-                    if kind == kind::REPLY {
-                        self.claim.refused(id, fault);
-                    }
-                }
-                Step::Handled => {
-                    let (past, input) = self.read.split_at(self.read.len() - before.len());
-                    self.session.explain(past, input);
-                }
-                Step::Message(_) | Step::Opened => {}
-            }
-        }
-    }
-
-    fn next_kept(&mut self) -> Option<Message<'a>> {
-        let (frame, rest) = Frame::split_first(self.kept).expect("only whole frames are kept");
-        self.used.backlog += frame.wire_length();
-        *self.number = self.numbers.pop_front().unwrap_or_default();
-        self.kept = rest;
-        Message::parse(frame).ok().flatten()
-    }
-}
-
-impl fmt::Debug for Batch<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("bytes", &(self.kept.len() + self.rest.len())).finish_non_exhaustive()
-    }
+/// The ordinal of the barrier that a PONG answers: none is later than the last.
+fn barrier_of(probe: Probe<'_>, last: Option<u64>) -> Option<u64> {
+    let ordinal = u64::from_be_bytes(probe.as_bytes().try_into().ok()?);
+    last.map(|last| last.min(ordinal))
 }

@@ -261,7 +261,7 @@ impl Driver {
             None => connection.queue(outgoing.content.content()),
         };
         match queued {
-            Ok(()) => session.confirmations.push(outgoing),
+            Ok(_) => session.confirmations.push(outgoing),
             // The session is over: the connection reports why.
             Err(Misuse::NotOpen) => self.queue.push_front(outgoing),
             Err(misuse) => self.settle(outgoing.done, Err(SendError::Invalid(misuse))),

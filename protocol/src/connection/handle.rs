@@ -147,31 +147,34 @@ impl Handle {
 }
 
 impl Command {
-    /// Queues what is to be sent and tells who asked for it. Who is gone needs no answer.
+    /// Queues what is to be sent and answers the task that sent the command, which may be gone.
     pub(super) fn carry_out(self, endpoint: &mut Endpoint, waiting: &mut Waiting) {
-        let (session, out) = endpoint.outgoing();
         match self {
             Command::Message(content, done) => {
-                let _gone = done.send(session.message(content.content(), out));
+                let _ = done.send(endpoint.queue(|session, out| session.message(content.content(), out)));
             }
             Command::Post(to, content, done) => {
-                let _gone = done.send(session.post(to, content.content(), out));
+                let _ = done.send(endpoint.queue(|session, out| session.post(to, content.content(), out)));
             }
             Command::Reply(id, content, done) => {
-                let _gone = done.send(session.reply(id, content.content(), out));
+                let _ = done.send(endpoint.queue(|session, out| session.reply(id, content.content(), out)));
             }
             Command::Request(content, done) => {
                 for id in waiting.abandoned() {
-                    session.forget(id);
+                    endpoint.session.forget(id);
                 }
-                let asked = session.request(content.content(), out).map(|id| waiting.expect(id));
-                let _gone = done.send(asked);
+                let asked = endpoint.queue(|session, out| session.request(content.content(), out));
+                let _ = done.send(asked.map(|id| waiting.expect(id)));
             }
             Command::Refuse(id, code, detail, done) => {
-                let _gone = done.send(session.refuse_request(id, code, &detail));
+                let _ = done.send(endpoint.session.refuse_request(id, code, &detail));
             }
-            // An error drops the sender, which tells who waits.
-            Command::Barrier(done) => drop(waiting.barrier(done, endpoint)),
+            Command::Barrier(done) => match endpoint.barrier() {
+                Ok(ordinal) => waiting.barrier(ordinal, done),
+                Err(misuse) => {
+                    let _ = done.send(Err(misuse.into()));
+                }
+            },
             Command::Close(code, detail) => endpoint.close_behind(code, detail),
         }
     }

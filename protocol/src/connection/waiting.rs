@@ -1,86 +1,96 @@
-//! Who waits for which answer.
+//! Which caller waits for which answer.
 
 use core::num::NonZeroU32;
 use std::collections::{HashMap, VecDeque};
 
 use tokio::sync::oneshot;
 
-use crate::endpoint::{Claim, Endpoint};
+use super::Event;
+use crate::endpoint::Claim;
 use crate::error::{ConnectionError, Reply};
 use crate::fault::Fault;
-use crate::message::{Message, Probe};
-use crate::misuse::Misuse;
+use crate::message::Message;
 
 pub(super) type Answer = Result<Reply, ConnectionError>;
+type Done = oneshot::Sender<Result<(), ConnectionError>>;
 
+/// In both, `None` stands for an answer that becomes an [`Event`].
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    requests: HashMap<NonZeroU32, oneshot::Sender<Answer>>,
-    /// PINGs in the order in which they were sent, each with the number that it carries.
-    barriers: VecDeque<(u64, oneshot::Sender<Result<(), ConnectionError>>)>,
-    last_barrier: u64,
+    requests: HashMap<NonZeroU32, Option<oneshot::Sender<Answer>>>,
+    /// In the order in which their PINGs were queued, each with its PING's ordinal.
+    barriers: VecDeque<(u64, Option<Done>)>,
+    /// The last barrier that the peer has answered.
+    reached: Option<u64>,
+    /// Events that have not been taken.
+    events: VecDeque<Event<'static>>,
 }
 
 impl Waiting {
-    /// Somebody waits for the answer to a request.
+    /// A task waits for the answer to a request.
     pub(super) fn expect(&mut self, id: NonZeroU32) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
-        self.requests.insert(id, sender);
+        self.requests.insert(id, Some(sender));
         receiver
+    }
+
+    /// The answer to a request becomes an event.
+    pub(super) fn expect_event(&mut self, id: NonZeroU32) {
+        self.requests.insert(id, None);
     }
 
     pub(super) fn forget(&mut self, id: NonZeroU32) {
         self.requests.remove(&id);
     }
 
-    /// Those who wait for an answer no longer, and are forgotten.
+    /// The requests whose tasks have stopped waiting; they are forgotten.
     pub(super) fn abandoned(&mut self) -> Vec<NonZeroU32> {
-        self.requests.extract_if(|_, sender| sender.is_closed()).map(|(id, _)| id).collect()
+        let is_abandoned =
+            |sender: &Option<oneshot::Sender<Answer>>| sender.as_ref().is_some_and(|sender| sender.is_closed());
+        self.requests.extract_if(|_, sender| is_abandoned(sender)).map(|(id, _)| id).collect()
     }
 
-    /// Somebody waits until the peer has acted on everything that is queued. Where nothing was queued since the last
-    /// barrier, they share that one: PINGs without anything between them are a flood to the peer.
-    pub(super) fn barrier(
-        &mut self,
-        sender: oneshot::Sender<Result<(), ConnectionError>>,
-        endpoint: &mut Endpoint,
-    ) -> Result<(), Misuse> {
-        if endpoint.dirty {
-            let number = (self.last_barrier + 1).to_be_bytes();
-            let (session, out) = endpoint.outgoing();
-            session.encode(&Message::Ping(Probe::new(&number).expect("eight bytes")), out)?;
-            endpoint.dirty = false;
-            self.last_barrier += 1;
-        } else if self.barriers.is_empty() {
-            let _gone = sender.send(Ok(()));
-            return Ok(());
+    /// A task waits for the barrier whose PING has this ordinal.
+    pub(super) fn barrier(&mut self, ordinal: u64, done: Done) {
+        if self.reached >= Some(ordinal) {
+            let _ = done.send(Ok(())); // the task may be gone
+        } else {
+            self.barriers.push_back((ordinal, Some(done)));
         }
-        self.barriers.push_back((self.last_barrier, sender));
-        Ok(())
     }
 
-    fn answer(&mut self, id: NonZeroU32, answer: Answer) -> bool {
-        let Some(sender) = self.requests.remove(&id) else { return false };
-        let _gone = sender.send(answer);
-        true
+    /// The barrier whose PING has this ordinal becomes an event.
+    pub(super) fn barrier_event(&mut self, ordinal: u64) {
+        if self.reached >= Some(ordinal) {
+            self.events.push_back(Event::Barrier(ordinal));
+        } else {
+            self.barriers.push_back((ordinal, None));
+        }
     }
 
-    /// Only the last of several PINGs need be answered, and that answers all before it (R3.9).
-    fn pong(&mut self, number: u64) {
-        while self.barriers.front().is_some_and(|(waiting, _)| *waiting <= number) {
-            if let Some((_, sender)) = self.barriers.pop_front() {
-                let _gone = sender.send(Ok(()));
+    /// The next event that is not a message.
+    pub(super) fn take_event(&mut self) -> Option<Event<'static>> {
+        self.events.pop_front()
+    }
+
+    /// Gives the answer to the task that waits for it; false if none does.
+    fn answer(&mut self, id: NonZeroU32, answer: impl FnOnce() -> Answer) -> bool {
+        match self.requests.remove(&id) {
+            Some(Some(sender)) => {
+                let _ = sender.send(answer()); // the task may be gone
+                true
             }
+            _ => false,
         }
     }
 
-    /// Nobody gets an answer any more.
+    /// The session is over, and so is all waiting.
     pub(super) fn fail(&mut self, error: &ConnectionError) {
         for (_, sender) in self.requests.drain() {
-            let _gone = sender.send(Err(error.copy()));
+            let _ = sender.map(|sender| sender.send(Err(error.copy()))); // the task may be gone
         }
-        for (_, sender) in self.barriers.drain(..) {
-            let _gone = sender.send(Err(error.copy()));
+        for (_, done) in self.barriers.drain(..) {
+            let _ = done.map(|done| done.send(Err(error.copy()))); // the task may be gone
         }
     }
 }
@@ -88,24 +98,41 @@ impl Waiting {
 impl Claim for Waiting {
     fn claim(&mut self, message: &Message<'_>) -> bool {
         match message {
-            Message::Reply { id, payload } => self.answer(*id, Ok(Reply::of(*payload))),
+            Message::Reply { id, payload } => self.answer(*id, || Ok(Reply::of(*payload))),
             Message::Error(refusal) => NonZeroU32::new(refusal.id).is_some_and(|id| {
                 let reason = refusal.reason.to_str().into_owned();
-                self.answer(id, Err(ConnectionError::Refused { code: refusal.code, reason }))
+                self.answer(id, || Err(ConnectionError::Refused { code: refusal.code, reason }))
             }),
-            Message::Pong(probe) => {
-                if let Ok(number) = probe.as_bytes().try_into() {
-                    self.pong(u64::from_be_bytes(number));
-                }
-                true
-            }
             _ => false,
         }
     }
 
     fn refused(&mut self, id: u32, fault: Fault) {
-        if let Some(id) = NonZeroU32::new(id) {
-            self.answer(id, Err(ConnectionError::Unreadable(fault)));
+        let Some(id) = NonZeroU32::new(id) else { return };
+        match self.requests.remove(&id) {
+            Some(Some(sender)) => {
+                let _ = sender.send(Err(ConnectionError::Unreadable(fault))); // the task may be gone
+            }
+            Some(None) => self.events.push_back(Event::Unreadable { id, fault }),
+            None => {}
         }
+    }
+
+    fn reached(&mut self, ordinal: u64) {
+        self.reached = self.reached.max(Some(ordinal));
+        while self.barriers.front().is_some_and(|(waiting, _)| *waiting <= ordinal)
+            && let Some((waiting, done)) = self.barriers.pop_front()
+        {
+            match done {
+                Some(done) => {
+                    let _ = done.send(Ok(())); // the task may be gone
+                }
+                None => self.events.push_back(Event::Barrier(waiting)),
+            }
+        }
+    }
+
+    fn has_event(&self) -> bool {
+        !self.events.is_empty()
     }
 }

@@ -1,0 +1,300 @@
+//! What a connection sends.
+
+use core::num::NonZeroU32;
+use std::future::poll_fn;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+
+use super::Connection;
+use crate::code::Code;
+use crate::endpoint::Front;
+use crate::error::{ConnectionError, Reply};
+use crate::misuse::Misuse;
+use crate::payload::Content;
+use crate::session::State;
+
+/// Sending. Each call but the `queue` family returns once the stream has taken what it sends.
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Sends a MESSAGE; the stream has taken it when this returns.
+    ///
+    /// ```
+    /// # use bookend::{Connection, ConnectionError, Content, Encoding, Hello};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {
+    /// # let (near, far) = tokio::io::duplex(1 << 16);
+    /// # let (connection, _peer) =
+    /// #     tokio::join!(Connection::connect(near, Hello::new()), Connection::accept(far, Hello::new()));
+    /// # let mut connection = connection?;
+    /// connection.send("text, in the encoding that the peer prefers").await?;
+    /// connection.send(Content::TextIn(Encoding::Utf16Be, "text, in this encoding")).await?;
+    /// connection.send(&[0xCA, 0xFE]).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConnectionError::Misuse`] with [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`]
+    /// or [`Misuse::NotOpen`]: nothing was sent. Otherwise the reason why the session ended.
+    pub async fn send(&mut self, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
+        self.make_room().await?;
+        self.queue(content)?;
+        self.flush().await
+    }
+
+    /// Queues a MESSAGE without waiting: the next [`flush`](Connection::flush), [`next`](Connection::next) or other
+    /// call writes it. This is the fastest way to send many messages. Flush while [`is_full`](Connection::is_full).
+    ///
+    /// Returns the ordinal of the frame: how many frames were queued on this connection before it.
+    /// [`written`](Connection::written) and [`ordinal`](Connection::ordinal) report what became of it.
+    ///
+    /// # Errors
+    /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
+    /// queued.
+    #[inline]
+    pub fn queue<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
+        self.endpoint.queue(|session, out| session.message(content.into(), out))?;
+        Ok(self.endpoint.tally().queued - 1)
+    }
+
+    /// Queues a POST as [`queue`](Connection::queue) does a MESSAGE, and returns its ordinal.
+    ///
+    /// # Errors
+    /// As [`queue`](Connection::queue), and [`Misuse::UnknownKind`] if the peer is not a hub.
+    pub fn queue_post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
+        self.endpoint.queue(|session, out| session.post(to, content.into(), out))?;
+        Ok(self.endpoint.tally().queued - 1)
+    }
+
+    /// Queues a REQUEST as [`queue`](Connection::queue) does a MESSAGE, and returns its id. The answer is an
+    /// [`Event`](super::Event): a [`Message::Reply`](crate::Message::Reply) or
+    /// [`Message::Error`](crate::Message::Error) of that id, or
+    /// [`Event::Unreadable`](super::Event::Unreadable). No timeout applies; [`forget`](Connection::forget) gives up.
+    ///
+    /// # Errors
+    /// As [`queue`](Connection::queue), and [`Misuse::TooManyRequests`].
+    pub fn queue_request<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<NonZeroU32, Misuse> {
+        self.forget_abandoned();
+        let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
+        self.waiting.expect_event(id);
+        Ok(id)
+    }
+
+    /// Stops waiting for the answer to a request; an answer that arrives later is ignored (R3.14).
+    pub fn forget(&mut self, id: NonZeroU32) {
+        self.waiting.forget(id);
+        self.endpoint.session.forget(id);
+    }
+
+    /// Queues a barrier: [`Event::Barrier`](super::Event::Barrier) reports that the peer has acted on every frame
+    /// queued before (R3.10). Returns the ordinal that the event will carry; frames with a smaller one are covered.
+    /// Barriers with no frame between them share a PING.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOpen`].
+    pub fn queue_barrier(&mut self) -> Result<u64, Misuse> {
+        let ordinal = self.endpoint.barrier()?;
+        self.waiting.barrier_event(ordinal);
+        Ok(ordinal)
+    }
+
+    /// How many of the queued frames the stream has taken whole: those with a smaller ordinal.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.endpoint.tally().written
+    }
+
+    /// The ordinal of the queued frame that was written under `number`, which is what
+    /// [`Refusal::frame`](crate::Refusal::frame) holds. `None` for a frame that the session sent by itself, and for one
+    /// that is older than the last 1,024 such interruptions.
+    #[must_use]
+    pub fn ordinal(&self, number: u32) -> Option<u64> {
+        self.endpoint.tally().ordinal(number)
+    }
+
+    /// Do 64 KiB or more wait to be written?
+    #[inline]
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        !self.endpoint.may_queue()
+    }
+
+    /// Answers a request of the peer.
+    ///
+    /// ```
+    /// # use bookend::{Connection, ConnectionError, Hello, Message};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {
+    /// # let (near, far) = tokio::io::duplex(1 << 16);
+    /// # let peer = tokio::spawn(async move {
+    /// #     let mut peer = Connection::connect(far, Hello::new()).await?;
+    /// #     let reply = peer.request("6 * 7", std::time::Duration::from_secs(5)).await?;
+    /// #     peer.close(bookend::Code::NORMAL, "").await.map(|()| reply)
+    /// # });
+    /// # let mut connection = Connection::accept(near, Hello::new()).await?;
+    /// while let Some(message) = connection.next().await? {
+    ///     if let Message::Request { id, .. } = message {
+    ///         connection.reply(id, "42").await?;
+    ///     }
+    /// }
+    /// # assert_eq!(peer.await.unwrap()?.text(), Some("42")); Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
+    pub async fn reply(&mut self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
+        self.make_room().await?;
+        self.endpoint.queue(|session, out| session.reply(id, content.into(), out))?;
+        self.flush().await
+    }
+
+    /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
+    pub async fn post(&mut self, to: u32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
+        self.make_room().await?;
+        self.queue_post(to, content)?;
+        self.flush().await
+    }
+
+    /// Answers a request, or the message that was received last, with an ERROR; the connection lives (R3.19).
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchRequest`]; otherwise the reason why the session ended.
+    pub async fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
+        let number = self.endpoint.number();
+        match id {
+            Some(id) => self.endpoint.session.refuse_request(id, code, detail)?,
+            None => self.endpoint.session.refuse_frame(number, code, detail),
+        }
+        self.flush().await
+    }
+
+    /// Sends a REQUEST and waits for its answer. Other messages that arrive meanwhile are kept for
+    /// [`next`](Connection::next), up to 1 MiB of them. For several requests at a time use [`Handle::request`] or
+    /// [`queue_request`](Connection::queue_request).
+    ///
+    /// The example of [`Connection`] sends one.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], [`ConnectionError::Backlog`],
+    /// [`ConnectionError::Unreadable`], and [`ConnectionError::Refused`] if the answer is an ERROR.
+    ///
+    /// [`Handle::request`]: crate::Handle::request
+    pub async fn request(
+        &mut self,
+        content: impl Into<Content<'_>>,
+        timeout: Duration,
+    ) -> Result<Reply, ConnectionError> {
+        self.make_room().await?;
+        self.forget_abandoned();
+        let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
+        let answer = self.waiting.expect(id);
+        match tokio::time::timeout(timeout, self.answered(answer)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.forget(id);
+                Err(ConnectionError::Timeout)
+            }
+        }
+    }
+
+    /// Waits until the peer has acted on everything that was sent or queued before (R3.10). Other messages that arrive
+    /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them; the peer's own barriers wait until those
+    /// have been taken.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; otherwise the reason why the session ended.
+    pub async fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
+        let (sender, answer) = oneshot::channel();
+        let ordinal = self.endpoint.barrier()?;
+        self.waiting.barrier(ordinal, sender);
+        tokio::time::timeout(timeout, self.answered(answer)).await.unwrap_or(Err(ConnectionError::Timeout))
+    }
+
+    /// Writes everything that is queued.
+    ///
+    /// # Errors
+    /// The reason why the session ended.
+    pub async fn flush(&mut self) -> Result<(), ConnectionError> {
+        poll_fn(|cx| self.poll_flush(cx)).await;
+        if self.failure.is_none() && self.endpoint.session.state() != State::Closed {
+            return Ok(());
+        }
+        // What can still be read may hold the reason, if it arrives soon.
+        let (_sender, never) = oneshot::channel::<Result<(), ConnectionError>>();
+        match tokio::time::timeout(self.endpoint.session.close_timeout(), self.answered(never)).await {
+            Ok(Err(ConnectionError::Backlog)) | Err(_) => self.finish().and(Err(Misuse::NotOpen.into())),
+            Ok(ended) => ended,
+        }
+    }
+
+    /// Writes what is queued, sends CLOSE, and waits until the peer has closed too, for 2 s at most.
+    /// The reason that is sent is the code's name and `detail`, which may be empty.
+    ///
+    /// ```
+    /// # use bookend::{Code, Connection, ConnectionError, Hello};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {
+    /// # let (near, far) = tokio::io::duplex(1 << 16);
+    /// # let peer = tokio::spawn(async move {
+    /// #     let mut peer = Connection::accept(far, Hello::new()).await?;
+    /// #     while peer.next().await?.is_some() {}
+    /// #     Ok::<(), ConnectionError>(())
+    /// # });
+    /// # let mut connection = Connection::connect(near, Hello::new()).await?;
+    /// connection.close(Code::NORMAL, "").await?;
+    /// # peer.await.unwrap() }
+    /// ```
+    ///
+    /// # Errors
+    /// The session had ended before, and not in good order.
+    pub async fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
+        let timeout = self.endpoint.session.close_timeout();
+        if let Ok(written) = tokio::time::timeout(timeout, self.flush()).await {
+            written?;
+        }
+        self.endpoint.discard();
+        self.endpoint.session.close(code, detail, self.start.elapsed());
+        while self.turn().await? {
+            self.endpoint.discard();
+        }
+        Ok(())
+    }
+
+    /// Polls the connection until the answer has been given.
+    async fn answered<T>(
+        &mut self,
+        mut answer: oneshot::Receiver<Result<T, ConnectionError>>,
+    ) -> Result<T, ConnectionError> {
+        loop {
+            if let Ok(answer) = answer.try_recv() {
+                return answer;
+            }
+            match self.endpoint.advance_in_buffer(&mut self.waiting) {
+                Some(Front::Event) => {}
+                Some(front) => {
+                    self.endpoint.keep(front);
+                    if self.endpoint.is_backlog_full() {
+                        return Err(ConnectionError::Backlog);
+                    }
+                }
+                None if !answer.is_empty() => {}
+                None => {
+                    if !self.turn().await? {
+                        return Err(Misuse::NotOpen.into());
+                    }
+                }
+            }
+        }
+    }
+
+    async fn make_room(&mut self) -> Result<(), ConnectionError> {
+        if self.endpoint.may_queue() { Ok(()) } else { self.flush().await }
+    }
+
+    /// Requests whose senders have stopped waiting take no room.
+    fn forget_abandoned(&mut self) {
+        for id in self.waiting.abandoned() {
+            self.endpoint.session.forget(id);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What moves a connection: commands, writing, reading, time.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::Connection;
+use crate::error::ConnectionError;
+use crate::misuse::Misuse;
+use crate::session::State;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Writes, waits, reads: until something has come in. False once the session was closed in good order.
+    pub(super) async fn turn(&mut self) -> Result<bool, ConnectionError> {
+        poll_fn(|cx| self.poll_turn(cx)).await
+    }
+
+    pub(super) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        loop {
+            self.endpoint.greet();
+            if self.endpoint.session.state() == State::Open {
+                // The server's own HELLO; if it cannot be written, the next call tells why.
+                return self.poll_write(cx).map(Ok);
+            }
+            if !ready!(self.poll_turn(cx))? {
+                return Poll::Ready(Err(ConnectionError::of_unopened(&self.endpoint.session)));
+            }
+        }
+    }
+
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, ConnectionError>> {
+        self.endpoint.now = self.start.elapsed();
+        self.endpoint.tell_end();
+        // Commands wait while much is to be written, so what has been written makes room for more of them.
+        while self.poll_commands(cx) && self.poll_write(cx).is_ready() {}
+        // Pending or not, reading goes on: the peer may be waiting for that.
+        let written = self.poll_write(cx);
+        if self.endpoint.session.state() == State::Closed && written.is_pending() && self.poll_linger(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if self.endpoint.is_over() {
+            return Poll::Ready(self.finish().map(|()| false));
+        }
+        if self.endpoint.may_read() {
+            if self.poll_read(cx).is_ready() {
+                return Poll::Ready(Ok(true));
+            }
+            self.endpoint.rest();
+        }
+        // Only now: a peer is not late whose bytes have come.
+        self.poll_timer(cx).map(|()| Ok(true))
+    }
+
+    /// Writes everything; what comes meanwhile is read too, as the peer may be waiting for that, up to 1 MiB.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.poll_write(cx).is_ready() || self.endpoint.session.state() == State::Closed {
+                return Poll::Ready(());
+            }
+            if self.endpoint.may_read_ahead() && self.poll_read(cx).is_ready() {
+                continue;
+            }
+            // What has been read and not been judged may be the sign of life that is due.
+            if self.endpoint.has_unjudged() || self.poll_timer(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Over, but for what the peer does not read: it has as long for that as for a CLOSE.
+    pub(super) fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let until = *self.linger.get_or_insert_with(|| Instant::now() + self.endpoint.session.close_timeout());
+        if until != self.timer.deadline() {
+            self.timer.as_mut().reset(until);
+        }
+        ready!(self.timer.as_mut().poll(cx));
+        self.endpoint.stop_writing();
+        Poll::Ready(())
+    }
+
+    /// Reads once. A stream that fails has ended, and takes nothing any more.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut space = ReadBuf::new(self.endpoint.space());
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space));
+        let mut count = space.filled().len();
+        if let Err(error) = read {
+            count = 0;
+            self.failure.get_or_insert(error);
+            self.endpoint.stop_writing();
+        }
+        self.endpoint.read(count, self.start.elapsed());
+        Poll::Ready(())
+    }
+
+    /// Writes everything there is, and closes the sending direction behind a CLOSE. An error ends all writing.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.failure.is_none()
+            && let Err(error) = ready!(self.poll_write_all(cx))
+        {
+            self.failure = Some(error);
+            self.endpoint.stop_writing();
+        }
+        Poll::Ready(())
+    }
+
+    pub(super) fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let bytes = self.endpoint.unwritten();
+            if bytes.is_empty() {
+                break;
+            }
+            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unflushed = true;
+            self.endpoint.wrote(count, self.start.elapsed());
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        if !self.shut && self.endpoint.is_done_writing() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.shut = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Carries commands out. True if more may be waiting behind what is to be written.
+    pub(super) fn poll_commands(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.endpoint.session.state() == State::Open && !self.endpoint.is_closing_behind() {
+            if !self.endpoint.may_queue() {
+                return true;
+            }
+            let Poll::Ready(Some(command)) = self.commands.poll_recv(cx) else { break };
+            command.carry_out(&mut self.endpoint, &mut self.waiting);
+        }
+        false
+    }
+
+    /// Does what is due. Ready if that may have changed the state.
+    pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let deadline = self.endpoint.session.deadline().and_then(|deadline| self.start.checked_add(deadline));
+            let Some(deadline) = deadline else { return Poll::Pending };
+            // A timer that fires too early costs less than one that is set anew for each read.
+            if deadline < self.timer.deadline() || self.timer.is_elapsed() {
+                self.timer.as_mut().reset(deadline);
+            }
+            ready!(self.timer.as_mut().poll(cx));
+            self.endpoint.on_time(self.start.elapsed());
+            if self.endpoint.session.state() == State::Closed {
+                self.endpoint.stop_writing(); // the time for that is over too
+                return Poll::Ready(());
+            }
+            if self.endpoint.session.has_output() {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// The session is over: how? Nobody gets an answer any more.
+    pub(super) fn finish(&mut self) -> Result<(), ConnectionError> {
+        let outcome = ConnectionError::of_both(&self.endpoint.session, self.failure.as_ref());
+        self.waiting.fail(outcome.as_ref().err().unwrap_or(&Misuse::NotOpen.into()));
+        self.commands.close();
+        while self.commands.try_recv().is_ok() {}
+        outcome
+    }
+}

@@ -1,0 +1,119 @@
+//! What an endpoint writes: the frames in progress, then the session's own, then those that are queued (R7.13).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+#[cfg(feature = "tokio")]
+use super::tally::Tally;
+use super::{Endpoint, QUEUE};
+use crate::code::Code;
+use crate::message::{Message, Probe};
+use crate::misuse::Misuse;
+use crate::session::{Session, State};
+
+impl Endpoint {
+    /// Queues the frame that `write` appends, if it succeeds.
+    #[inline]
+    pub(crate) fn queue<T>(
+        &mut self,
+        write: impl FnOnce(&mut Session, &mut Vec<u8>) -> Result<T, Misuse>,
+    ) -> Result<T, Misuse> {
+        let written = write(&mut self.session, &mut self.queued)?;
+        self.tally.queued += 1;
+        Ok(written)
+    }
+
+    /// Queues a PING whose PONG shows that the peer has acted on everything queued before (R3.10), and returns its
+    /// ordinal, which the PING carries. A barrier after which nothing was queued serves again: PINGs without anything
+    /// between them are a flood to the peer.
+    pub(crate) fn barrier(&mut self) -> Result<u64, Misuse> {
+        let ordinal = self.tally.queued;
+        if let Some(last) = self.last_barrier.filter(|last| last + 1 == ordinal) {
+            return Ok(last);
+        }
+        let bytes = ordinal.to_be_bytes();
+        let ping = Message::Ping(Probe::new(&bytes).expect("eight bytes"));
+        self.queue(|session, out| session.encode(&ping, out))?;
+        self.last_barrier = Some(ordinal);
+        Ok(ordinal)
+    }
+
+    /// How many frames were queued and written.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Is there room for another message to send?
+    #[cfg(feature = "tokio")]
+    #[inline]
+    pub(crate) fn may_queue(&self) -> bool {
+        self.queued.len() < QUEUE
+    }
+
+    #[cfg(feature = "tokio")]
+    /// Sends CLOSE once everything that is queued has been written.
+    pub(crate) fn close_behind(&mut self, code: Code, detail: String) {
+        self.close_behind.get_or_insert((code, detail));
+    }
+
+    /// Is CLOSE to go out behind what is queued?
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_closing_behind(&self) -> bool {
+        self.close_behind.is_some()
+    }
+
+    /// The stream takes nothing any more; what it still brings may say why.
+    pub(crate) fn stop_writing(&mut self) {
+        self.broken = true;
+    }
+
+    /// What is to be written next: the frames in progress, then the session's own, then messages (R7.13).
+    pub(crate) fn unwritten(&mut self) -> &[u8] {
+        if self.broken {
+            return &[];
+        }
+        if self.written == self.writing.len() {
+            // A PONG says that everything before its PING has been acted on: not while some of that is kept.
+            self.session.hold_pong(!self.backlog.filled().is_empty());
+            self.writing.clear();
+            self.written = 0;
+            if self.writing.capacity() > 4 * QUEUE {
+                self.writing = Vec::new();
+            }
+            if self.queued.is_empty()
+                && let Some((code, detail)) = self.close_behind.take()
+            {
+                self.session.close(code, &detail, self.now);
+            }
+            if self.session.has_output() {
+                self.session.take_output(&mut self.writing);
+                self.tally.begin_own();
+            } else if self.session.state() == State::Open {
+                core::mem::swap(&mut self.writing, &mut self.queued);
+                self.tally.begin_queued();
+            }
+        }
+        &self.writing[self.written..]
+    }
+
+    /// `count` bytes have been written.
+    pub(crate) fn wrote(&mut self, count: usize, now: Duration) {
+        self.written += count;
+        self.tally.wrote(&self.writing, self.written);
+        self.now = now;
+        self.session.sent(now);
+    }
+
+    /// Has CLOSE been sent, and is the sending direction to be closed?
+    pub(crate) fn is_done_writing(&self) -> bool {
+        matches!(self.session.state(), State::Closing | State::Closed)
+            && (self.broken || self.written == self.writing.len() && !self.session.has_output())
+    }
+
+    /// The session is over and everything has been written.
+    pub(crate) fn is_over(&self) -> bool {
+        self.session.state() == State::Closed && self.is_done_writing()
+    }
+}
