@@ -10,7 +10,7 @@ use crate::error::SendError;
 #[derive(Debug)]
 pub(crate) enum Command {
     Send(Outgoing),
-    Request { content: Owned, timeout: Duration, done: oneshot::Sender<Result<Reply, SendError>> },
+    Request { content: Owned, done: oneshot::Sender<Result<Reply, SendError>> },
     Ping { done: oneshot::Sender<Result<Duration, SendError>> },
 }
 

@@ -1,7 +1,9 @@
 //! The task of a client: one session after another, until the end.
 
+mod answers;
 mod closing;
 mod confirmations;
+mod heard;
 mod sequence;
 mod serve;
 mod suspicion;
@@ -23,8 +25,8 @@ use crate::options::Options;
 use crate::retry::{Backoff, may_pass};
 use crate::status::{Snapshot, Status};
 use crate::step::ConnectStep;
-use crate::wire::{Wire, Written};
 use closing::Closing;
+use heard::Heard;
 use sequence::Sequence;
 use serve::Served;
 
@@ -50,8 +52,7 @@ pub(crate) struct Driver {
 
 /// A session that has just been opened.
 struct Opened {
-    joined: Joined<Wire>,
-    written: Written,
+    joined: Joined<Heard>,
     heard: watch::Receiver<Instant>,
     up: Up,
 }
@@ -216,13 +217,13 @@ async fn open_by(
 ) -> Result<Opened, ConnectError> {
     let Dialled { stream, local, remote } = dialler.dial(&mut report).await?;
     report(ConnectStep::Hello);
-    let (wire, written, heard) = Wire::new(stream);
-    let joined = Joined::join(wire, hello).await.map_err(|error| ConnectError::Join {
+    let (stream, heard) = Heard::new(stream);
+    let joined = Joined::join(stream, hello).await.map_err(|error| ConnectError::Join {
         target: dialler.target().clone(),
         peer: remote,
         error,
     })?;
     report(ConnectStep::Joined);
     let up = Up { session: 0, welcome: joined.welcome().cloned(), peer: joined.peer().clone(), local, remote };
-    Ok(Opened { joined, written, heard, up })
+    Ok(Opened { joined, heard, up })
 }

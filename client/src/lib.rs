@@ -42,7 +42,6 @@ mod status;
 mod step;
 mod target;
 mod tls;
-mod wire;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
 pub use bookend::{Content, Hello, Message, Reply};

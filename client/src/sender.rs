@@ -87,7 +87,7 @@ impl Sender {
     /// Any [`SendError`]. A request is never sent twice.
     pub async fn request(&self, content: impl Into<Content<'_>>, timeout: Duration) -> Result<Reply, SendError> {
         let (done, answer) = oneshot::channel();
-        let command = Command::Request { content: content.into().into(), timeout, done };
+        let command = Command::Request { content: content.into().into(), done };
         self.ask(command, answer, timeout).await
     }
 

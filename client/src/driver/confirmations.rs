@@ -2,31 +2,26 @@
 
 use std::collections::VecDeque;
 
-use bookend::{ConnectionError, Handle, Refusal};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-
 use crate::command::Outgoing;
 use crate::error::SendError;
-use crate::wire::Written;
 
 /// Messages under way, and the barrier after the first of them.
 ///
-/// One PING is under way at a time. Its PONG confirms every message that was given to the session before it.
+/// One barrier is under way at a time. It confirms every message that was queued before it.
+#[derive(Debug, Default)]
 pub(super) struct Confirmations {
-    handle: Handle,
-    /// In the order in which they were given; the first of them are those that were written.
-    messages: VecDeque<(Outgoing, Option<SendError>)>,
-    written: Written,
-    barrier: Barrier,
+    /// In the order in which they were queued.
+    messages: VecDeque<Message>,
+    /// The ordinal of the barrier under way.
+    barrier: Option<u64>,
 }
 
-enum Barrier {
-    None,
-    /// It confirms so many messages.
-    UnderWay(usize, BoxFuture<'static, Result<(), ConnectionError>>),
-    /// The session is over: the connection reports why.
-    Lost,
+#[derive(Debug)]
+struct Message {
+    /// The ordinal of its frame.
+    ordinal: u64,
+    outgoing: Outgoing,
+    refused: Option<SendError>,
 }
 
 /// A message, and what became of it.
@@ -36,10 +31,6 @@ pub(super) type Settled = (Outgoing, Result<(), SendError>);
 const MAX_MESSAGES: usize = 4096;
 
 impl Confirmations {
-    pub(super) fn new(handle: Handle, written: Written) -> Confirmations {
-        Confirmations { handle, messages: VecDeque::new(), written, barrier: Barrier::None }
-    }
-
     pub(super) fn is_full(&self) -> bool {
         self.messages.len() >= MAX_MESSAGES
     }
@@ -48,61 +39,79 @@ impl Confirmations {
         self.messages.is_empty()
     }
 
-    pub(super) fn push(&mut self, outgoing: Outgoing) {
-        self.messages.push_back((outgoing, None));
+    /// Adds a message that was queued under `ordinal`.
+    pub(super) fn push(&mut self, ordinal: u64, outgoing: Outgoing) {
+        self.messages.push_back(Message { ordinal, outgoing, refused: None });
     }
 
-    /// Notes that one of the messages was refused. False if the refusal is about none of them.
-    pub(super) fn refuse(&mut self, refusal: &Refusal<'_>) -> bool {
-        let found = self.written.tally().messages.iter().position(|&number| number == refusal.frame);
-        let Some((_, refused)) = found.and_then(|index| self.messages.get_mut(index)) else { return false };
-        let reason = refusal.reason.to_str().into_owned();
-        *refused = Some(SendError::Refused { code: refusal.code, reason });
+    /// Notes that the message of this ordinal was refused. False if it is none of them.
+    pub(super) fn refuse(&mut self, ordinal: u64, error: SendError) -> bool {
+        let found = self.messages.binary_search_by_key(&ordinal, |message| message.ordinal);
+        let Ok(index) = found else { return false };
+        self.messages[index].refused = Some(error);
         true
     }
 
-    /// Sends a barrier if a message waits for one.
-    pub(super) fn ask(&mut self) {
-        if matches!(self.barrier, Barrier::None) && !self.is_empty() {
-            let handle = self.handle.clone();
-            let reached = async move { handle.barrier().await }.boxed();
-            self.barrier = Barrier::UnderWay(self.messages.len(), reached);
+    /// Whether the messages need a barrier, and none is under way.
+    pub(super) fn need_barrier(&self) -> bool {
+        self.barrier.is_none() && !self.is_empty()
+    }
+
+    /// Notes that a barrier was queued under `ordinal`.
+    pub(super) fn expect(&mut self, ordinal: u64) {
+        self.barrier = Some(ordinal);
+    }
+
+    /// The peer has acted on every frame before `ordinal`: their messages are settled.
+    pub(super) fn reached(&mut self, ordinal: u64) -> Vec<Settled> {
+        if self.barrier.is_some_and(|barrier| barrier <= ordinal) {
+            self.barrier = None;
         }
+        let count = self.messages.partition_point(|message| message.ordinal < ordinal);
+        let settled = self.messages.drain(..count);
+        settled.map(|message| (message.outgoing, message.refused.map_or(Ok(()), Err))).collect()
     }
 
-    /// Waits for the barrier: the messages before it are settled. Never returns while there is none. Cancel-safe.
-    pub(super) async fn settled(&mut self) -> Vec<Settled> {
-        let Barrier::UnderWay(_, reached) = &mut self.barrier else { return std::future::pending().await };
-        let reached = reached.await;
-        self.pass(reached.is_ok())
+    /// The session is over, and the frames before `written` were written whole. Returns their messages, which were not
+    /// confirmed, and the others, on which the peer cannot have acted.
+    pub(super) fn end(mut self, written: u64) -> (Vec<(Outgoing, Option<SendError>)>, VecDeque<Outgoing>) {
+        let count = self.messages.partition_point(|message| message.ordinal < written);
+        let unwritten = self.messages.split_off(count).into_iter().map(|message| message.outgoing).collect();
+        (self.messages.into_iter().map(|message| (message.outgoing, message.refused)).collect(), unwritten)
     }
+}
 
-    /// The messages before a barrier that was reached already: its PONG may be the last thing that a session received.
-    pub(super) fn settled_already(&mut self) -> Vec<Settled> {
-        let Barrier::UnderWay(_, reached) = &mut self.barrier else { return Vec::new() };
-        let reached = matches!(reached.now_or_never(), Some(Ok(())));
-        self.pass(reached)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Owned;
+    use tokio::sync::oneshot;
 
-    fn pass(&mut self, reached: bool) -> Vec<Settled> {
-        let next = if reached { Barrier::None } else { Barrier::Lost };
-        let Barrier::UnderWay(count, _) = std::mem::replace(&mut self.barrier, next) else { return Vec::new() };
-        if !reached {
-            return Vec::new();
+    fn confirmations(ordinals: &[u64]) -> Confirmations {
+        let mut confirmations = Confirmations::default();
+        for &ordinal in ordinals {
+            let content = Owned::Text(None, ordinal.to_string());
+            let outgoing = Outgoing { to: None, content, done: oneshot::channel().0, is_written: false };
+            confirmations.push(ordinal, outgoing);
         }
-        let mut tally = self.written.tally();
-        let count = count.min(self.messages.len());
-        let settled = tally.messages.len().min(count);
-        tally.messages.drain(..settled);
-        self.messages.drain(..count).map(|(outgoing, refused)| (outgoing, refused.map_or(Ok(()), Err))).collect()
+        confirmations
     }
 
-    /// The session is over. Returns the messages that were written and not confirmed, and those that were not written
-    /// whole, so that the other side cannot have acted on them.
-    pub(super) fn end(self) -> (Vec<(Outgoing, Option<SendError>)>, VecDeque<Outgoing>) {
-        let written = self.written.tally().messages.len().min(self.messages.len());
-        let mut under_way: Vec<_> = self.messages.into();
-        let unwritten = under_way.split_off(written).into_iter().map(|(outgoing, _)| outgoing).collect();
-        (under_way, unwritten)
+    #[test]
+    fn barrier_settles_the_messages_before_it_and_a_refused_one_fails() {
+        let mut confirmations = confirmations(&[1, 2, 4]);
+        assert!(confirmations.need_barrier());
+        confirmations.expect(3);
+        assert!(!confirmations.need_barrier(), "one is under way");
+        assert!(confirmations.refuse(2, SendError::TimedOut) && !confirmations.refuse(3, SendError::TimedOut));
+        let settled: Vec<_> = confirmations.reached(3).into_iter().map(|(_, result)| result).collect();
+        assert_eq!(settled, [Ok(()), Err(SendError::TimedOut)]);
+        assert!(confirmations.need_barrier(), "4 was queued after it");
+    }
+
+    #[test]
+    fn message_that_was_not_written_whole_is_not_lost() {
+        let (written, unwritten) = confirmations(&[1, 2, 4]).end(2);
+        assert_eq!((written.len(), unwritten.len()), (1, 2));
     }
 }

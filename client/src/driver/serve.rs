@@ -5,21 +5,18 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Message, Misuse, Outcome};
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
 use tokio::select;
-use tokio::time::Instant;
 
+use super::answers::Answers;
 use super::closing::CloseStep;
 use super::confirmations::{Confirmations, Settled};
+use super::heard::Heard;
 use super::suspicion::Suspicion;
 use super::{Driver, Opened};
 use crate::command::{Command, Outgoing};
 use crate::error::{JoinError, SendError};
 use crate::event::{End, Event, Incoming, Missed};
 use crate::status::Status;
-use crate::wire::Wire;
 
 /// How a session ended.
 pub(super) enum Served {
@@ -29,25 +26,28 @@ pub(super) enum Served {
     Failed(JoinError),
 }
 
-type Requests = FuturesUnordered<BoxFuture<'static, ()>>;
-
-/// What a message requires.
-enum Came {
-    Event(Event),
-    /// An event, and what was missed before it.
-    After(Missed, Event),
-    Request(NonZeroU32),
+/// What the driver does next about something that arrived.
+enum Reaction {
     Nothing,
+    Report(Event),
+    /// Reports what was missed before the event, too.
+    ReportMissed(Missed, Event),
+    /// Answers a REQUEST with this id.
+    Refuse(NonZeroU32),
+    /// The peer has acted on the frames before this ordinal.
+    Settle(u64),
+    /// Fails the message whose frame has this number. Reports the event if there is none.
+    Fail(u32, SendError, Option<Event>),
 }
 
 /// A session, and what is known of it so far.
 struct Session {
-    connection: Connection<Wire>,
+    connection: Connection<Heard>,
     /// The number that the hub's WELCOME announced.
     next_seq: Option<u64>,
     confirmations: Confirmations,
     suspicion: Suspicion,
-    requests: Requests,
+    answers: Answers,
     /// Frames refused for their text that were reported.
     illegal: u64,
 }
@@ -65,7 +65,7 @@ impl Driver {
             }
             self.report_heard(&mut session).await;
             let may_take = self.may_take(&session) && self.queue.is_empty() && !self.commands_over;
-            let came = select! {
+            let reaction = select! {
                 step = self.closing.next() => match step {
                     CloseStep::Begin => {
                         self.commands.close();
@@ -73,15 +73,14 @@ impl Driver {
                     }
                     CloseStep::GiveUp => break session.connection.close(Code::NORMAL, "").await,
                 },
-                settled = session.confirmations.settled() => {
-                    self.settle_all(settled);
-                    continue;
-                }
                 command = self.commands.recv(), if may_take => {
                     self.obey_all(command, &mut session);
                     continue;
                 }
-                Some(()) = session.requests.next(), if !session.requests.is_empty() => continue,
+                requests = session.answers.abandoned() => {
+                    requests.into_iter().for_each(|id| session.connection.forget(id));
+                    continue;
+                }
                 is_suspect = session.suspicion.rises() => {
                     if is_suspect {
                         self.set_status(Status::Suspect);
@@ -89,16 +88,16 @@ impl Driver {
                     }
                     continue;
                 }
-                next = session.connection.next() => match next {
-                    Ok(Some(message)) => self.hear(&message, session.next_seq, &mut session.confirmations),
+                next = session.connection.event() => match next {
+                    Ok(Some(event)) => self.react(&event, session.next_seq, &mut session.answers),
                     Ok(None) => break Ok(()),
                     Err(error) => break Err(error),
                 }
             };
             self.report_heard(&mut session).await;
-            // The frames that were refused arrived before this message.
+            // The frames that were refused arrived before this one.
             self.report_illegal(&mut session).await;
-            if let Err(error) = self.act(came, &mut session.connection).await {
+            if let Err(error) = self.act(reaction, &mut session).await {
                 break Err(error);
             }
             // While an event waits for room, nothing is read.
@@ -109,7 +108,7 @@ impl Driver {
 
     /// Reports the session, and prepares to serve it.
     async fn begin(&mut self, opened: Opened) -> Session {
-        let Opened { joined, written, heard, mut up } = opened;
+        let Opened { joined, heard, mut up } = opened;
         let (connection, welcome) = joined.into_parts();
         let next_seq = welcome.as_ref().map(|welcome| welcome.next_seq);
         match next_seq {
@@ -126,20 +125,18 @@ impl Driver {
         let keepalive = Duration::from_secs(connection.peer().keepalive().into());
         Session {
             next_seq,
-            confirmations: Confirmations::new(connection.handle(), written),
+            confirmations: Confirmations::default(),
             suspicion: Suspicion::new(heard, keepalive),
-            requests: Requests::new(),
+            answers: Answers::default(),
             illegal: 0,
             connection,
         }
     }
 
-    /// Settles what can be settled, and decides how the session ended.
+    /// Decides what becomes of the messages under way, and how the session ended.
     async fn end(&mut self, mut session: Session, ended: Result<(), ConnectionError>) -> Served {
         self.report_illegal(&mut session).await;
-        let settled = session.confirmations.settled_already();
-        self.settle_all(settled);
-        self.land(session.confirmations);
+        self.land(session.confirmations, session.connection.written());
         match ended {
             Err(error) => Served::Failed(JoinError::Session(error)),
             Ok(()) if matches!(session.connection.outcome(), Some(Outcome::Closed(_))) => Served::Done(End::Closed),
@@ -154,7 +151,11 @@ impl Driver {
         {
             self.take(outgoing, session);
         }
-        session.confirmations.ask();
+        if session.confirmations.need_barrier()
+            && let Ok(ordinal) = session.connection.queue_barrier()
+        {
+            session.confirmations.expect(ordinal);
+        }
     }
 
     /// Whether the client is to close, and nothing waits any more.
@@ -163,22 +164,32 @@ impl Driver {
             && self.commands_over
             && self.queue.is_empty()
             && session.confirmations.is_empty()
-            && session.requests.is_empty()
+            && session.answers.is_empty()
     }
 
-    /// Acts on a message.
-    async fn act(&mut self, came: Came, connection: &mut Connection<Wire>) -> Result<(), ConnectionError> {
-        match came {
-            Came::Event(event) => self.report(event).await,
-            Came::After(missed, event) => {
+    async fn act(&mut self, reaction: Reaction, session: &mut Session) -> Result<(), ConnectionError> {
+        match reaction {
+            Reaction::Nothing => {}
+            Reaction::Report(event) => self.report(event).await,
+            Reaction::ReportMissed(missed, event) => {
                 self.report(Event::Missed(missed)).await;
                 self.report(event).await;
             }
             // A REQUEST must be answered (R3.12), and the program offers no answers.
-            Came::Request(id) => {
-                connection.refuse(Some(id), Code::POLICY, "this client answers no requests").await?;
+            Reaction::Refuse(id) => {
+                session.connection.refuse(Some(id), Code::POLICY, "this client answers no requests").await?;
             }
-            Came::Nothing => {}
+            Reaction::Settle(ordinal) => {
+                session.answers.reached(ordinal);
+                self.settle_all(session.confirmations.reached(ordinal));
+            }
+            Reaction::Fail(frame, error, event) => {
+                let ordinal = session.connection.ordinal(frame);
+                let is_ours = ordinal.is_some_and(|ordinal| session.confirmations.refuse(ordinal, error));
+                if !is_ours && let Some(event) = event {
+                    self.report(event).await;
+                }
+            }
         }
         Ok(())
     }
@@ -214,36 +225,20 @@ impl Driver {
     fn obey(&mut self, command: Command, session: &mut Session) {
         match command {
             Command::Send(outgoing) => self.take(outgoing, session),
-            // The sender has given up waiting.
+            // The caller has stopped waiting. A caller whose `done` is dropped fails as unconfirmed.
             Command::Request { done, .. } if done.is_closed() => {}
-            Command::Request { content, timeout, mut done } => {
-                let handle = session.connection.handle();
-                let request = async move {
-                    let answered = select! {
-                        answered = handle.request(content.content(), timeout) => answered,
-                        () = done.closed() => return,
-                    };
-                    let _ = done.send(answered.map_err(|error| match error {
-                        ConnectionError::Refused { code, reason } => SendError::Refused { code, reason },
-                        ConnectionError::Timeout => SendError::TimedOut,
-                        ConnectionError::Misuse(misuse) if misuse != Misuse::NotOpen => SendError::Invalid(misuse),
-                        _ => SendError::Unconfirmed,
-                    }));
-                };
-                session.requests.push(request.boxed());
-            }
-            Command::Ping { mut done } => {
-                let handle = session.connection.handle();
-                let ping = async move {
-                    let begun = Instant::now();
-                    let answered = select! {
-                        answered = handle.barrier() => answered,
-                        () = done.closed() => return,
-                    };
-                    let _ = done.send(answered.map(|()| begun.elapsed()).map_err(|_| SendError::Unconfirmed));
-                };
-                session.requests.push(ping.boxed());
-            }
+            Command::Request { content, done } => match session.connection.queue_request(content.content()) {
+                Ok(id) => session.answers.expect_reply(id, done),
+                Err(Misuse::NotOpen) => drop(done),
+                Err(misuse) => {
+                    let _ = done.send(Err(SendError::Invalid(misuse))); // the caller may be gone
+                }
+            },
+            Command::Ping { done } if done.is_closed() => {}
+            Command::Ping { done } => match session.connection.queue_barrier() {
+                Ok(ordinal) => session.answers.expect_pong(ordinal, done),
+                Err(_) => drop(done),
+            },
         }
     }
 
@@ -261,36 +256,52 @@ impl Driver {
             None => connection.queue(outgoing.content.content()),
         };
         match queued {
-            Ok(_) => session.confirmations.push(outgoing),
+            Ok(ordinal) => session.confirmations.push(ordinal, outgoing),
             // The session is over: the connection reports why.
             Err(Misuse::NotOpen) => self.queue.push_front(outgoing),
             Err(misuse) => self.settle(outgoing.done, Err(SendError::Invalid(misuse))),
         }
     }
 
-    /// Notes a message, and decides what it requires.
-    fn hear(&mut self, message: &Message<'_>, next_seq: Option<u64>, confirmations: &mut Confirmations) -> Came {
+    /// Notes what arrived, and decides what to do about it.
+    fn react(&mut self, event: &bookend::Event<'_>, next_seq: Option<u64>, answers: &mut Answers) -> Reaction {
+        let message = match event {
+            bookend::Event::Message(message) => message,
+            bookend::Event::Barrier(ordinal) => return Reaction::Settle(*ordinal),
+            bookend::Event::Unreadable { id, .. } => {
+                answers.unreadable(*id);
+                return Reaction::Nothing;
+            }
+            _ => return Reaction::Nothing, // an event that this version does not know
+        };
+        if answers.answer(message) {
+            return Reaction::Nothing;
+        }
+        let event = Incoming::new(message).map(Event::Message);
         match (message, next_seq) {
-            (Message::Request { id, .. }, _) => return Came::Request(*id),
+            (Message::Request { id, .. }, _) => return Reaction::Refuse(*id),
             (Message::Gap { missed }, _) => {
                 self.sequence.gap(*missed);
-                return Came::Event(Event::Missed(Missed::Gap(*missed)));
+                return Reaction::Report(Event::Missed(Missed::Gap(*missed)));
             }
             (Message::Error(refusal), Some(next)) if refusal.id == 0 && refusal.code == Code::RESUME_REFUSED => {
                 self.sequence.restart(next);
-                return Came::Event(Event::Missed(Missed::Unknown));
+                return Reaction::Report(Event::Missed(Missed::Unknown));
             }
-            (Message::Error(refusal), _) if refusal.id == 0 && confirmations.refuse(refusal) => return Came::Nothing,
+            (Message::Error(refusal), _) if refusal.id == 0 => {
+                let reason = refusal.reason.to_str().into_owned();
+                return Reaction::Fail(refusal.frame, SendError::Refused { code: refusal.code, reason }, event);
+            }
             _ => {}
         }
         let missed = match (message, next_seq) {
             (Message::Delivery(delivery), Some(_)) if delivery.to == 0 => self.sequence.delivery(delivery.seq),
             _ => None,
         };
-        match (Incoming::new(message).map(Event::Message), missed) {
-            (Some(event), Some(missed)) => Came::After(missed, event),
-            (Some(event), None) => Came::Event(event),
-            (None, _) => Came::Nothing, // a message that this version does not know
+        match (event, missed) {
+            (Some(event), Some(missed)) => Reaction::ReportMissed(missed, event),
+            (Some(event), None) => Reaction::Report(event),
+            (None, _) => Reaction::Nothing, // a message that this version does not know
         }
     }
 
@@ -312,8 +323,8 @@ impl Driver {
     }
 
     /// After the session: messages under way have failed, or go first in the next session.
-    fn land(&mut self, confirmations: Confirmations) {
-        let (written, unwritten) = confirmations.end();
+    fn land(&mut self, confirmations: Confirmations, written: u64) {
+        let (written, unwritten) = confirmations.end(written);
         let mut again = VecDeque::new();
         for (mut outgoing, refused) in written {
             outgoing.is_written = true;
