@@ -126,7 +126,7 @@ async fn refused_connection_names_stage_address_fault_and_fix() {
     assert!(error.to_string().starts_with(&format!("{target}: TCP: connection-refused: ")), "{error}");
     let asked_by_name: Target = format!("localhost:{}", target.address().unwrap().port()).parse().unwrap();
     let error = Joined::dial(&mut Dialler::new(asked_by_name), member()).await.unwrap_err();
-    assert!(error.to_string().contains(&format!("{target}: ")), "the address that was tried is told: {error}");
+    assert!(error.to_string().contains(&format!("{target}: ")), "the address that was tried is shown: {error}");
     assert_eq!(error.fix(), "is the hub running? cargo run --release -p bookend-server");
 }
 

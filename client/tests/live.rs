@@ -100,7 +100,7 @@ async fn every_byte_arrives_as_it_was_sent() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    // It prints nothing until something is said, so somebody else tells that it is there.
+    // It prints nothing until a message arrives, so another client reports that it has joined.
     let mut watcher = Program::start("listen", &address, &[]);
     while !watcher.line().await.expect("somebody joins").contains("* ear ") {}
     let mut sender = Program::start("send", &address, &["--binary"]);

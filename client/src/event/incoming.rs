@@ -74,16 +74,7 @@ fn parts<'a>(message: &Message<'a>) -> Option<(Vec<u8>, Payload<'a>)> {
             ([&id(member)[..], &next_seq.to_be_bytes()].concat(), Payload::Text(greeting))
         }
         Message::Delivery(delivery) => {
-            let name = delivery.name();
-            let fixed = [
-                &id(delivery.from)[..],
-                &delivery.to.to_be_bytes(),
-                &delivery.seq.to_be_bytes(),
-                &delivery.time.to_be_bytes(),
-                &[u8::try_from(name.len()).ok()?],
-                name.as_bytes(),
-            ];
-            (fixed.concat(), delivery.payload)
+            ([&delivery.fixed_part()[..], delivery.name().as_bytes()].concat(), delivery.payload)
         }
         _ => return None,
     })

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// What a client posted.
+/// A message that a client posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
     pub to: u32,
@@ -28,9 +28,9 @@ pub struct Hub<S> {
     session: Session,
     start: Instant,
     read: Vec<u8>,
-    /// The number of the frame that was heard last, from HELLO = 0.
+    /// The number of the frame that was received last, from HELLO = 0.
     pub frame: u32,
-    /// Whatever is posted is refused with this code.
+    /// Every POST is refused with this code.
     pub refuses: Option<Code>,
 }
 
@@ -41,14 +41,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         let mut hub = Hub { stream, session, start: Instant::now(), read: Vec::new(), frame: 0, refuses: None };
         while hub.session.peer().is_none() {
             let posted = hub.turn().await;
-            assert_eq!(posted, Vec::new(), "nothing is posted before the HELLO has come");
+            assert_eq!(posted, Vec::new(), "nothing is posted before the HELLO");
             assert!(!hub.is_closed(), "{:?}", hub.session.outcome());
         }
         hub.write(&[]).await;
         hub
     }
 
-    /// Exchanges HELLOs, sends WELCOME, and tells who is here: `others`, then the client itself.
+    /// Exchanges HELLOs, sends WELCOME, and lists the members: `others`, then the client itself.
     pub async fn welcome(stream: S, others: &[(u32, &str)]) -> Hub<S> {
         let mut hub = Hub::greet(stream, Hello::new().with_hub(true)).await;
         hub.say(&Message::Welcome { member: OWN, next_seq: 1, greeting: Text::utf8("hi") }).await;
@@ -69,17 +69,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
 
     pub async fn say(&mut self, message: &Message<'_>) {
         let mut out = Vec::new();
-        self.session.encode(message, &mut out).expect("the test says what may be said");
+        self.session.encode(message, &mut out).expect("the message is legal");
         self.write(&out).await;
     }
 
-    /// Delivers to everyone, or to the client alone, what the member `from` says.
+    /// Delivers a message from the member `from`, to everyone or to the client alone.
     pub async fn deliver(&mut self, from: u32, to: u32, name: &str, payload: Payload<'_>) {
         let delivery = Delivery::new(from, to, 1, 0, name, payload).expect("the name is a plain line");
         self.say(&Message::Delivery(delivery)).await;
     }
 
-    /// Refuses the frame that was heard last.
+    /// Refuses the frame that was received last.
     pub async fn refuse(&mut self, code: Code, detail: &str) {
         self.session.refuse_frame(self.frame, code, detail);
         self.write(&[]).await;
@@ -90,8 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         let mut out = Vec::new();
         self.session.take_output(&mut out);
         out.extend_from_slice(bytes);
-        // Who is gone hears nothing.
-        let _gone = self.stream.write_all(&out).await;
+        let _ = self.stream.write_all(&out).await;
     }
 
     /// The bytes that one read brings, which nothing answers.
@@ -204,9 +203,9 @@ pub struct Memory {
 impl Dial for Memory {
     fn dial<'a>(
         &'a mut self,
-        tell: &'a mut (dyn FnMut(bookend_client::ConnectStep) + Send),
+        report: &'a mut (dyn FnMut(bookend_client::ConnectStep) + Send),
     ) -> BoxFuture<'a, Result<Dialled, ConnectError>> {
-        tell(bookend_client::ConnectStep::Opening("memory".into()));
+        report(bookend_client::ConnectStep::Opening("memory".into()));
         let (near, far) = duplex(1 << 16);
         let target = self.target.clone();
         let reached = self.far.send(far).map(|()| Dialled { stream: Stream::new(near), local: None, remote: None });
