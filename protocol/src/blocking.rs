@@ -1,19 +1,21 @@
 //! The blocking connection: a session over `Read + Write`, for programs without an asynchronous runtime.
 
+mod answers;
+
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use crate::code::Code;
-use crate::endpoint::{Batch, Claim, Endpoint};
+use crate::endpoint::{Batch, Endpoint};
 use crate::error::{ConnectionError, Reply};
-use crate::fault::Fault;
 use crate::hello::Hello;
 use crate::message::Message;
 use crate::misuse::Misuse;
 use crate::payload::Content;
 use crate::session::{Limits, Outcome, Role, Session, State};
+use answers::Answers;
 
 /// How long a read of a `TcpStream` lasts at most, so that PINGs go out in time.
 const TICK: Duration = Duration::from_millis(250);
@@ -47,6 +49,21 @@ pub struct Connection<S> {
 
 /// Connects by TCP and opens a session.
 ///
+/// ```no_run
+/// use bookend::{Code, ConnectionError, Hello, Message, blocking};
+/// # fn main() -> Result<(), ConnectionError> {
+/// let mut connection = blocking::connect_tcp("127.0.0.1:4000", Hello::new().with_name("ann")?)?;
+/// connection.send("hello")?;
+/// while let Some(message) = connection.next()? {
+///     if let Message::Message(payload) = message {
+///         println!("{}", payload.text().unwrap_or_default());
+///         break;
+///     }
+/// }
+/// connection.close(Code::NORMAL, "")?;
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 /// The stream's or the handshake's.
 pub fn connect_tcp(address: impl ToSocketAddrs, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
@@ -54,6 +71,20 @@ pub fn connect_tcp(address: impl ToSocketAddrs, hello: Hello) -> Result<Connecti
 }
 
 /// Opens a session on a TCP stream that was accepted.
+///
+/// ```no_run
+/// use bookend::{ConnectionError, Hello, Message, blocking};
+/// # fn main() -> Result<(), ConnectionError> {
+/// let listener = std::net::TcpListener::bind("127.0.0.1:4000")?;
+/// let (stream, _) = listener.accept()?;
+/// let mut connection = blocking::accept_tcp(stream, Hello::new())?;
+/// while let Some(message) = connection.next()? {
+///     if let Message::Request { id, .. } = message {
+///         connection.reply(id, "42")?;
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 /// The stream's or the handshake's.
@@ -286,7 +317,7 @@ impl<S: Read + Write> Connection<S> {
         let now = self.start.elapsed();
         // Who was away a while finds what has come meanwhile, and judges the peer's time only after that.
         if now.saturating_sub(self.seen) < AWAY {
-            self.endpoint.on_time(now);
+            self.endpoint.tick(now);
         }
         if let Err(error) = self.write_all() {
             self.failure.get_or_insert(error);
@@ -359,45 +390,4 @@ impl<S: Read + Write> Connection<S> {
 
 fn is_tick(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
-}
-
-/// The one answer, and the one PONG, that the caller waits for.
-#[derive(Debug, Default)]
-struct Answers {
-    wanted: Option<NonZeroU32>,
-    answer: Option<Result<Reply, ConnectionError>>,
-    /// The last barrier that the peer has answered.
-    reached: Option<u64>,
-}
-
-impl Answers {
-    fn settle(&mut self, id: u32, answer: Result<Reply, ConnectionError>) -> bool {
-        let wanted = self.wanted.is_some_and(|wanted| wanted.get() == id);
-        if wanted {
-            self.wanted = None;
-            self.answer = Some(answer);
-        }
-        wanted
-    }
-}
-
-impl Claim for Answers {
-    fn claim(&mut self, message: &Message<'_>) -> bool {
-        match message {
-            Message::Reply { id, payload } => self.settle(id.get(), Ok(Reply::of(*payload))),
-            Message::Error(refusal) => {
-                let reason = refusal.reason.to_str().into_owned();
-                self.settle(refusal.id, Err(ConnectionError::Refused { code: refusal.code, reason }))
-            }
-            _ => false,
-        }
-    }
-
-    fn reached(&mut self, ordinal: u64) {
-        self.reached = self.reached.max(Some(ordinal));
-    }
-
-    fn refused(&mut self, id: u32, fault: Fault) {
-        self.settle(id, Err(ConnectionError::Unreadable(fault)));
-    }
 }

@@ -54,9 +54,10 @@ impl FrameBuf {
     }
 }
 
-/// Frames for `Framed`, without a session: HELLO, keepalive and CLOSE are yours to do.
+/// Frames for tokio-util's `Framed`, which is a `Stream` and a `Sink`; without a session, so HELLO, keepalive and CLOSE
+/// are the application's task.
 ///
-/// [`Connection`](crate::Connection) does them, and is faster: `Framed` gives every frame a reference count.
+/// [`Connection`](crate::Connection) does these, and is faster: `Framed` gives every frame a reference count.
 ///
 /// ```
 /// use bookend::{Codec, Encoding, Frame, kind};

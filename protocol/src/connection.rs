@@ -92,7 +92,15 @@ pub struct Connection<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Opens a session as the side that connected, once the server's HELLO has come.
+    /// Opens a session as the side that connected, once the server's HELLO has arrived.
+    ///
+    /// ```no_run
+    /// # use bookend::{Connection, ConnectionError, Hello};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {
+    /// let stream = tokio::net::TcpStream::connect("127.0.0.1:4000").await?;
+    /// let connection = Connection::connect(stream, Hello::new().with_name("ann")?).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// What went wrong during the handshake; the peer has been told.
@@ -100,7 +108,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Connection::open(stream, Role::Client, hello, Limits::default()).await
     }
 
-    /// Opens a session as the side that was connected to, once the client's HELLO has come.
+    /// Opens a session as the side that was connected to, once the client's HELLO has arrived.
+    ///
+    /// ```no_run
+    /// # use bookend::{Connection, ConnectionError, Hello};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:4000").await?;
+    /// let (stream, _) = listener.accept().await?;
+    /// let connection = Connection::accept(stream, Hello::new()).await?;
+    /// println!("{} connected", connection.peer().name().unwrap_or("a nameless client"));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`connect`](Connection::connect).
@@ -171,7 +189,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// The next message, borrowed until the next call; `None` once the session was closed in good order.
-    /// By calling again you say that you have acted on it (R3.10).
+    /// Calling it again reports to the peer that this message has been acted on (R3.10).
+    ///
+    /// ```
+    /// # use bookend::{Connection, ConnectionError, Hello, Message};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {
+    /// # let (near, far) = tokio::io::duplex(1 << 16);
+    /// # let peer = tokio::spawn(async move {
+    /// #     let mut peer = Connection::connect(far, Hello::new()).await?;
+    /// #     peer.send("hi").await?;
+    /// #     peer.close(bookend::Code::NORMAL, "").await
+    /// # });
+    /// # let mut connection = Connection::accept(near, Hello::new()).await?;
+    /// while let Some(message) = connection.next().await? {
+    ///     if let Message::Message(payload) = message {
+    ///         assert_eq!(payload.text().as_deref(), Some("hi"));
+    ///     }
+    /// }
+    /// # peer.await.unwrap() }
+    /// ```
     ///
     /// # Errors
     /// Why the session ended.

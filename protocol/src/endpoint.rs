@@ -332,8 +332,8 @@ impl Endpoint {
     }
 
     /// Does what is due.
-    pub(crate) fn on_time(&mut self, now: Duration) {
-        self.session.on_time(now);
+    pub(crate) fn tick(&mut self, now: Duration) {
+        self.session.tick(now);
         self.session.explain(self.buffer.past(), self.buffer.filled());
     }
 

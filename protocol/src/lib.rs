@@ -65,7 +65,7 @@ pub use hello::{CANARY, Hello, MAGIC, MAX_HELLO, MIN_MAX_BODY};
 pub use line::{Line, MAX_LINE, escaped, is_disturbing};
 pub use message::{Delivery, MAX_PING, MemberName, Message, PresenceEvent, Probe, Refusal};
 pub use misuse::Misuse;
-pub use payload::{Content, Payload};
+pub use payload::{Content, OwnedContent, Payload};
 pub use session::{Limits, Outcome, Role, Session, State, Step};
 pub use shared::Shared;
 pub use text::Text;

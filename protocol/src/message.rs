@@ -1,5 +1,7 @@
 //! Messages: what a frame's body means, for every kind but HELLO (SPEC 3 and 9).
 
+mod fields;
+
 use alloc::vec::Vec;
 
 use byteorder::{BigEndian, ByteOrder};
@@ -14,6 +16,7 @@ use crate::line::{MAX_LINE, is_plain_line};
 use crate::misuse::Misuse;
 use crate::payload::{Content, Payload, write_frame};
 use crate::text::{Text, without_bom};
+use fields::{Fields, NOT_A_NAME};
 
 /// The longest PING or PONG payload, in bytes (R3.3).
 pub const MAX_PING: usize = 64;
@@ -341,84 +344,5 @@ impl<'a> Message<'a> {
             }
             Message::Gap { missed } => write(&missed.to_be_bytes(), Payload::Binary(&[])),
         }
-    }
-}
-
-const NOT_A_NAME: &str = "a name is a plain line of at most 64 bytes";
-
-/// A body that is being read.
-struct Fields<'a> {
-    kind: u8,
-    encoding: Encoding,
-    body: &'a [u8],
-}
-
-impl<'a> Fields<'a> {
-    #[inline]
-    fn of(frame: Frame<'a>) -> Fields<'a> {
-        Fields { kind: frame.kind(), encoding: frame.encoding(), body: frame.body() }
-    }
-
-    fn malformed(&self, why: &'static str) -> Fault {
-        Fault::Malformed { kind: self.kind, why }
-    }
-
-    /// The fixed part of `N` bytes, and the payload.
-    #[inline]
-    fn fixed<const N: usize>(&self) -> Result<(&'a [u8; N], &'a [u8]), Fault> {
-        self.body.split_first_chunk().ok_or(self.malformed("the body is shorter than its fixed part"))
-    }
-
-    fn numbered(&self, make: impl FnOnce(NonZeroU32, Payload<'a>) -> Message<'a>) -> Result<Message<'a>, Fault> {
-        let (fixed, payload) = self.fixed::<4>()?;
-        let id = NonZeroU32::new(u32::from_be_bytes(*fixed)).ok_or(self.malformed("an id must not be 0"))?;
-        Ok(make(id, Payload::decode(self.encoding, payload)?))
-    }
-
-    #[inline]
-    fn post(&self) -> Result<Message<'a>, Fault> {
-        let (fixed, payload) = self.fixed::<4>()?;
-        Ok(Message::Post { to: u32::from_be_bytes(*fixed), payload: Payload::decode(self.encoding, payload)? })
-    }
-
-    fn text(&self, payload: &'a [u8]) -> Result<Text<'a>, Fault> {
-        if self.encoding == Encoding::Binary {
-            return Err(self.malformed("the payload is text, so the encoding is not 0"));
-        }
-        Text::decode(self.encoding, payload)
-    }
-
-    /// A reason that is not valid text is an empty one (R3.21).
-    fn reason(&self, payload: &'a [u8]) -> Result<Text<'a>, Fault> {
-        match self.text(payload) {
-            Err(Fault::BadText { .. }) => self.text(&[]),
-            checked => checked,
-        }
-    }
-
-    fn probe(&self) -> Result<Probe<'a>, Fault> {
-        if self.encoding != Encoding::Binary {
-            return Err(self.malformed("the encoding is 0"));
-        }
-        Probe::new(self.body).ok_or(self.malformed("more than 64 bytes"))
-    }
-
-    #[inline]
-    fn delivery(&self) -> Result<Delivery<'a>, Fault> {
-        let (fixed, rest) = self.fixed::<{ Delivery::FIXED_LENGTH }>()?;
-        let (name, payload) =
-            rest.split_at_checked(fixed[24].into()).ok_or(self.malformed("the body is shorter than its fixed part"))?;
-        let name = core::str::from_utf8(name)
-            .ok()
-            .filter(|name| name.is_empty() || is_plain_line(name))
-            .ok_or(self.malformed(NOT_A_NAME))?;
-        Ok(Delivery {
-            from: BigEndian::read_u32(fixed),
-            to: BigEndian::read_u32(&fixed[4..]),
-            seq: BigEndian::read_u64(&fixed[8..]),
-            time: BigEndian::read_u64(&fixed[16..]),
-            name,
-            payload: Payload::decode(self.encoding, payload)?,
-        })
     }
 }

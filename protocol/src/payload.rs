@@ -1,6 +1,7 @@
 //! The application's part of a body: binary, or text in an encoding.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::encoding::Encoding;
@@ -121,6 +122,52 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Content<'a> {
 impl<'a> From<Payload<'a>> for Content<'a> {
     fn from(payload: Payload<'a>) -> Content<'a> {
         Content::Payload(payload)
+    }
+}
+
+/// [`Content`] that owns its bytes, for a queue or another task.
+///
+/// ```
+/// use bookend::{Content, OwnedContent};
+/// let kept = OwnedContent::from(Content::Text("for later"));
+/// assert_eq!(kept.as_content(), Content::Text("for later"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnedContent {
+    /// As [`Content::Binary`].
+    Binary(Vec<u8>),
+    /// As [`Content::Text`].
+    Text(String),
+    /// As [`Content::TextIn`].
+    TextIn(Encoding, String),
+}
+
+impl OwnedContent {
+    /// The content, borrowed.
+    #[must_use]
+    pub fn as_content(&self) -> Content<'_> {
+        match self {
+            OwnedContent::Binary(bytes) => Content::Binary(bytes),
+            OwnedContent::Text(text) => Content::Text(text),
+            OwnedContent::TextIn(encoding, text) => Content::TextIn(*encoding, text),
+        }
+    }
+}
+
+impl From<Content<'_>> for OwnedContent {
+    fn from(content: Content<'_>) -> OwnedContent {
+        match content {
+            Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)) => OwnedContent::Binary(bytes.to_vec()),
+            Content::Text(text) => OwnedContent::Text(text.into()),
+            Content::TextIn(encoding, text) => OwnedContent::TextIn(encoding, text.into()),
+            Content::Payload(Payload::Text(text)) => OwnedContent::TextIn(text.encoding(), text.to_str().into_owned()),
+        }
+    }
+}
+
+impl<'a> From<&'a OwnedContent> for Content<'a> {
+    fn from(content: &'a OwnedContent) -> Content<'a> {
+        content.as_content()
     }
 }
 

@@ -1,9 +1,125 @@
-//! The session: the protocol's state on one connection, without the socket and without a clock (SPEC 7).
+//! The session: the whole protocol on one connection, without a socket and without a clock (SPEC 7).
 //!
-//! Bytes and the time go in, messages and bytes to send come out. The time is a [`Duration`] since any fixed
-//! moment, the same one for all calls.
+//! Bytes and times go in; messages, and bytes to write, come out. A time is a [`Duration`] since a moment of your
+//! choice, the same for all calls of a session. The driver, which owns the stream and the clock, is yours;
+//! [`Connection`](crate::Connection) and [`blocking::Connection`](crate::blocking::Connection) are two.
+//!
+//! # Methods
+//!
+//! | group | methods |
+//! |---|---|
+//! | getters | [`state`], [`outcome`], [`peer`], [`local`], [`role`], [`hub_profile`], [`preamble`], [`frame_number`], [`diagnosis`] |
+//! | input: what happened | [`receive`], [`end_of_stream`], [`tick`], [`wrote`], [`explain`] |
+//! | the application's calls | [`message`], [`request`], [`reply`], [`post`], [`encode`], [`refuse_frame`], [`refuse_request`], [`forget`], [`close`] |
+//! | output: what to do next | [`take_output`], [`has_output`], [`output_length`], [`deadline`] |
+//!
+//! [`state`]: Session::state
+//! [`outcome`]: Session::outcome
+//! [`peer`]: Session::peer
+//! [`local`]: Session::local
+//! [`role`]: Session::role
+//! [`hub_profile`]: Session::hub_profile
+//! [`preamble`]: Session::preamble
+//! [`frame_number`]: Session::frame_number
+//! [`diagnosis`]: Session::diagnosis
+//! [`receive`]: Session::receive
+//! [`end_of_stream`]: Session::end_of_stream
+//! [`tick`]: Session::tick
+//! [`wrote`]: Session::wrote
+//! [`explain`]: Session::explain
+//! [`message`]: Session::message
+//! [`request`]: Session::request
+//! [`reply`]: Session::reply
+//! [`post`]: Session::post
+//! [`encode`]: Session::encode
+//! [`refuse_frame`]: Session::refuse_frame
+//! [`refuse_request`]: Session::refuse_request
+//! [`forget`]: Session::forget
+//! [`close`]: Session::close
+//! [`take_output`]: Session::take_output
+//! [`has_output`]: Session::has_output
+//! [`output_length`]: Session::output_length
+//! [`deadline`]: Session::deadline
+//!
+//! # Order of calls
+//!
+//! 1. [`Session::new`] starts the session. A client's HELLO is output at once.
+//! 2. After a read, call [`receive`] with all bytes not yet used until it returns [`Step::More`]. Keep what it leaves,
+//!    and append the next read to it. At the end of the stream call [`end_of_stream`] instead.
+//! 3. When [`deadline`] has passed and nothing else has happened, call [`tick`]. A read that is ready comes first: a
+//!    peer whose bytes have arrived is not late.
+//! 4. If the state is [`State::Closing`] or [`State::Closed`] after one of these, call [`explain`], so that CLOSE can
+//!    name the likely mistake.
+//! 5. After every call, [`take_output`] gives whole frames to write. They go before messages that wait to be written,
+//!    but never into the middle of a frame. Report each write with [`wrote`].
+//! 6. Drop the stream once the state is [`State::Closed`] and all output is written; [`outcome`] holds the reason.
+//!
+//! The peers in other languages have the same shape: start, receive, end of stream, tick, and actions that come out.
+//!
+//! # Example
+//!
+//! A driver for a stream that is a pair of buffers:
+//!
+//! ```
+//! use bookend::{Hello, Limits, Message, Misuse, Role, Session, State, Step};
+//! use std::time::Duration;
+//!
+//! struct Driver {
+//!     session: Session,
+//!     /// What was read and not yet used.
+//!     input: Vec<u8>,
+//! }
+//!
+//! impl Driver {
+//!     fn new(role: Role) -> Driver {
+//!         Driver { session: Session::new(role, Hello::new(), Limits::default(), Duration::ZERO), input: Vec::new() }
+//!     }
+//!
+//!     /// Reads from `wire`, handles each message, and returns what to write.
+//!     fn turn(&mut self, wire: &[u8], now: Duration, mut each: impl FnMut(Message<'_>)) -> Vec<u8> {
+//!         self.input.extend_from_slice(wire);
+//!         let mut rest = &self.input[..];
+//!         loop {
+//!             let unused = rest;
+//!             match self.session.receive(&mut rest, now) {
+//!                 Step::Message(message) => each(message),
+//!                 Step::More => break,
+//!                 _ => {}
+//!             }
+//!             if self.session.state() != State::Open {
+//!                 self.session.explain(&[], unused);
+//!             }
+//!         }
+//!         let used = self.input.len() - rest.len();
+//!         self.input.drain(..used);
+//!         if self.session.deadline().is_some_and(|deadline| now >= deadline) {
+//!             self.session.tick(now);
+//!         }
+//!         let mut out = Vec::new();
+//!         self.session.take_output(&mut out);
+//!         self.session.wrote(now);
+//!         out
+//!     }
+//! }
+//!
+//! let now = Duration::from_millis(5);
+//! let (mut client, mut server) = (Driver::new(Role::Client), Driver::new(Role::Server));
+//! let hello = client.turn(b"", now, |_| ());
+//! let hello = server.turn(&hello, now, |_| ());
+//! let mut wire = client.turn(&hello, now, |_| ());
+//! client.session.message("hi".into(), &mut wire)?;
+//! let mut received = Vec::new();
+//! server.turn(&wire, now, |message| {
+//!     if let Message::Message(payload) = message {
+//!         received.extend(payload.text().map(String::from));
+//!     }
+//! });
+//! assert_eq!(received, ["hi"]);
+//! # Ok::<(), Misuse>(())
+//! ```
 
 mod explain;
+mod receive;
 mod requests;
 mod send;
 mod watch;
@@ -11,18 +127,17 @@ mod watch;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
 use crate::encoding::{Encoding, Encodings};
 use crate::fault::Fault;
-use crate::frame::{Decoder, Frame, START};
-use crate::hello::{Hello, MAX_HELLO, judge_first_frame};
+use crate::frame::Decoder;
+use crate::hello::{Hello, MAX_HELLO};
 use crate::kind;
-use crate::message::{Delivery, MAX_PING, Message, Probe, Refusal};
-use crate::payload::{Content, Payload};
+use crate::message::{MAX_PING, Message, Probe};
+use crate::payload::Content;
 use crate::shared::Shared;
 use requests::Requests;
 pub use watch::Limits;
@@ -227,297 +342,18 @@ impl Session {
     pub fn frame_number(&self) -> u32 {
         self.next_frame.wrapping_sub(1)
     }
+}
 
-    // ---- receiving
-
-    /// Uses one frame of `input`, what has been read and not yet used, and advances `input` past it.
-    ///
-    /// Call it until it returns [`Step::More`]; what is left of `input` then is to be given again, with more behind it.
-    /// A fault is no step: it makes [`state`](Session::state) closing, [`outcome`](Session::outcome) says why, and
-    /// [`explain`](Session::explain) finds the mistake behind it.
-    #[inline]
-    pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        if self.state != State::Open {
-            return self.receive_unless_open(input, now);
-        }
-        let offset = self.decoder.offset();
-        self.watch.heard(offset + input.len() as u64, now);
-        let Some((frame, rest)) = self.decoder.whole(input) else { return self.receive_in_parts(input, now) };
-        self.decoder.pass(frame);
-        self.next_frame = self.next_frame.wrapping_add(1);
-        *input = rest;
-        if let Some(message) = self.message_of(frame) {
-            self.watch.other_frame();
-            return Step::Message(message);
-        }
-        let step = self.take(frame, now);
-        self.note_fault(offset);
-        step
-    }
-
-    /// The fast path: the message of a frame that only the application has to know of, in an encoding that is accepted.
-    #[inline]
-    fn message_of<'a>(&self, frame: Frame<'a>) -> Option<Message<'a>> {
-        if frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
-            return None;
-        }
-        let message = match frame.kind() {
-            kind::MESSAGE => return plain(frame).map(Message::Message),
-            kind::DELIVERY => Delivery::parse(frame).ok().map(Message::Delivery),
-            kind::POST => Message::parse_post(frame).ok(),
-            _ => None,
-        };
-        message.filter(|_| self.judge_kind(frame.kind()).is_ok())
-    }
-
-    /// A whole and sound MESSAGE at the start of `input`; `None`, and nothing done, for all else.
-    #[cfg(feature = "std")]
-    #[inline]
-    pub(crate) fn receive_plain<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Payload<'a>> {
-        if self.state != State::Open {
-            return None;
-        }
-        let total = self.decoder.offset() + input.len() as u64;
-        let (frame, rest) = self.decoder.whole(input)?;
-        if frame.kind() != kind::MESSAGE || frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
-            return None;
-        }
-        let payload = plain(frame)?;
-        self.decoder.pass(frame);
-        self.watch.heard(total, now);
-        self.watch.other_frame();
-        self.next_frame = self.next_frame.wrapping_add(1);
-        *input = rest;
-        Some(payload)
-    }
-
-    /// What `receive` does unless a sound frame lies whole in the input.
-    fn receive_in_parts<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        let offset = self.decoder.offset();
-        let step = match self.decoder.decode_in_parts(input) {
-            Ok(Some(frame)) => {
-                self.next_frame = self.next_frame.wrapping_add(1);
-                self.take(frame, now)
-            }
-            Ok(None) => {
-                self.watch.partial(offset, self.decoder.expected(), now);
-                Step::More
-            }
-            Err(fault) => self.fail(fault, now),
-        };
-        self.note_fault(offset);
-        step
-    }
-
-    /// Remembers the frame at `offset` if the session has ended in it.
-    fn note_fault(&mut self, offset: u64) {
-        if self.state != State::Open {
-            self.fault_at = offset;
-        }
-    }
-
-    fn receive_unless_open<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        match self.state {
-            State::Greeting => self.greet(input, now),
-            State::Closing | State::Open => {
-                self.discarded = self.discarded.saturating_add(input.len());
-                *input = &[];
-                if self.discarded >= self.watch.drain() {
-                    self.state = State::Closed;
-                }
-                Step::More
-            }
-            State::Closed => {
-                *input = &[];
-                Step::More
-            }
-        }
-    }
-
-    fn greet<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        if self.skipping
-            && let Some(step) = self.skip_preamble(input, now)
-        {
-            return step;
-        }
-        let opening = *input;
-        let decoded = self.decoder.decode(input);
-        // The canary names what an END at the wrong place is only a sign of.
-        if let Ok(_) | Err(Fault::BadEnd { .. }) = decoded
-            && let Err(fault) = judge_first_frame(opening)
-        {
-            return self.fail(fault, now);
-        }
-        match decoded {
-            Ok(Some(frame)) if frame.kind() == kind::CLOSE => {
-                self.next_frame = self.next_frame.wrapping_add(1);
-                self.take(frame, now)
-            }
-            Ok(Some(frame)) => match hello_of(frame) {
-                Ok(hello) => self.open(hello, now),
-                Err(fault) => self.fail(fault, now),
-            },
-            Ok(None) => Step::More,
-            Err(fault) => self.fail(fault, now),
-        }
-    }
-
-    /// Skips what comes before the first START; `None` once there is nothing to skip.
-    fn skip_preamble<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Step<'a>> {
-        let start = input.iter().position(|&byte| byte == START[0]);
-        let (text, rest) = input.split_at(start.unwrap_or(input.len()));
-        if let Some(&found) = text.get(MAX_PREAMBLE - self.preamble.len()) {
-            return Some(self.fail(Fault::BadStart { offset: 0, found }, now));
-        }
-        self.preamble.reserve_exact(text.len());
-        self.preamble.extend_from_slice(text);
-        *input = rest;
-        self.skipping = start.is_none();
-        match start {
-            Some(0) => None,
-            Some(_) => Some(Step::Handled),
-            None => Some(Step::More),
-        }
-    }
-
-    fn open<'a>(&mut self, hello: Hello, now: Duration) -> Step<'a> {
-        self.next_frame = 1;
-        if self.role == Role::Server {
-            self.local.encode(&mut self.output);
-        }
-        self.decoder.set_limit(self.local.max_body());
-        self.watch.opened(hello.keepalive(), self.decoder.offset(), now);
-        self.peer = Some(hello);
-        self.state = State::Open;
-        Step::Opened
-    }
-
-    /// Judges and takes a frame, which [`frame_number`](Session::frame_number) counts already.
-    fn take<'a>(&mut self, frame: Frame<'a>, now: Duration) -> Step<'a> {
-        let flood = if frame.body().is_empty() { self.watch.empty_frame(now) } else { Ok(()) };
-        if let Err(fault) = flood.and_then(|()| self.judge_kind(frame.kind())) {
-            return self.fail(fault, now);
-        }
-        match Message::parse(frame) {
-            Ok(Some(message)) if self.accepted.contains(frame.encoding()) => self.take_message(message, now),
-            Ok(Some(message @ (Message::Close { .. } | Message::Error(_)))) => self.take_message(message, now),
-            Ok(Some(_)) => self.refuse(frame, Fault::EncodingRefused { encoding: frame.encoding() }, now),
-            Ok(None) => {
-                self.watch.other_frame();
-                Step::Handled
-            }
-            Err(Fault::BadText { .. }) if !self.accepted.contains(frame.encoding()) => {
-                self.refuse(frame, Fault::EncodingRefused { encoding: frame.encoding() }, now)
-            }
-            Err(fault @ Fault::BadText { .. }) => self.refuse(frame, fault, now),
-            Err(fault) => self.fail(fault, now),
-        }
-    }
-
-    /// Kinds of the hub profile: only where it is in force, and each in its direction (R3.8, R9.2).
-    #[inline]
-    fn judge_kind(&self, kind: u8) -> Result<(), Fault> {
-        if !kind::is_hub(kind) {
-            return Ok(());
-        }
-        if !self.hub_profile() {
-            return Err(Fault::UnknownKind { kind });
-        }
-        if (kind == kind::POST) == (self.role == Role::Server) { Ok(()) } else { Err(Fault::UnexpectedKind { kind }) }
-    }
-
-    fn take_message<'a>(&mut self, message: Message<'a>, now: Duration) -> Step<'a> {
-        if !matches!(message, Message::Ping(_) | Message::Pong(_)) {
-            self.watch.other_frame();
-        }
-        match message {
-            Message::Request { id, .. } => match self.requests.asked(id, self.frame_number()) {
-                Ok(()) => Step::Message(message),
-                Err(fault @ Fault::TooManyRequests) => {
-                    self.push_error(id.get(), fault.code(), &alloc::format!("{fault}"));
-                    Step::Refused { kind: kind::REQUEST, id: id.get(), fault }
-                }
-                Err(fault) => self.fail(fault, now),
-            },
-            Message::Reply { id, .. } => {
-                if self.requests.settle(id) {
-                    Step::Message(message)
-                } else {
-                    Step::Handled
-                }
-            }
-            Message::Error(Refusal { id, .. }) => {
-                if let Some(id) = NonZeroU32::new(id) {
-                    self.requests.settle(id);
-                }
-                Step::Message(message)
-            }
-            Message::Ping(probe) => {
-                if let Err(fault) = self.watch.ping(now) {
-                    return self.fail(fault, now);
-                }
-                let mut bytes = [0; MAX_PING];
-                bytes[..probe.as_bytes().len()].copy_from_slice(probe.as_bytes());
-                self.pong = Some(Box::new(Pong { bytes, length: probe.as_bytes().len() }));
-                Step::Handled
-            }
-            Message::Pong(probe) => Step::Pong(probe),
-            Message::Close { code, reason } => {
-                self.end(Outcome::PeerClosed { code, reason: reason.to_str().into_owned() });
-                self.push_close(code, "");
-                self.state = State::Closed;
-                Step::Handled
-            }
-            message => Step::Message(message),
-        }
-    }
-
-    /// Answers a frame that was whole but cannot be delivered (R5.8, R5.11), unless it is a reply (R3.20).
-    fn refuse<'a>(&mut self, frame: Frame<'a>, fault: Fault, now: Duration) -> Step<'a> {
-        self.watch.other_frame();
-        let numbered = matches!(frame.kind(), kind::REQUEST | kind::REPLY);
-        let id = frame.body().first_chunk().filter(|_| numbered).map_or(0, |id| u32::from_be_bytes(*id));
-        if frame.kind() == kind::REPLY {
-            if let Some(id) = NonZeroU32::new(id) {
-                self.requests.settle(id);
-            }
-        } else {
-            if let Some(Err(duplicate)) = NonZeroU32::new(id).map(|id| self.requests.check_not_asked(id)) {
-                return self.fail(duplicate, now);
-            }
-            let reason = self.refusal(frame, fault);
-            self.push_error(id, fault.code(), &reason);
-        }
-        Step::Refused { kind: frame.kind(), id, fault }
-    }
-
-    fn end(&mut self, outcome: Outcome) {
-        self.outcome = Some(Box::new(outcome));
-    }
-
-    /// Tells the session that the stream ended with `unused` bytes of input left.
-    pub fn end_of_stream(&mut self, unused: usize, now: Duration) {
-        match self.state {
-            State::Greeting | State::Open if unused == 0 => self.end(Outcome::Fault(Fault::NoClose)),
-            State::Greeting | State::Open => {
-                self.fault_at = self.decoder.offset();
-                self.fail(Fault::Truncated { arrived: unused as u64 }, now);
-            }
-            State::Closing | State::Closed => {}
-        }
-        self.state = State::Closed;
-    }
-
-    // ---- time
-
-    /// When [`on_time`](Session::on_time) is to be called next, if nothing happens before.
+/// Time.
+impl Session {
+    /// When [`tick`](Session::tick) is to be called next, if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         self.watch.deadline(self.state)
     }
 
     /// Does what is due at `now`: a PING, or the end of a session whose peer is too late.
-    pub fn on_time(&mut self, now: Duration) {
+    pub fn tick(&mut self, now: Duration) {
         match self.watch.due(self.state, now) {
             Some(Due::Ping) => {
                 self.push(kind::PING, &[], Content::Binary(&[]), Encoding::Binary);
@@ -534,7 +370,7 @@ impl Session {
 
     /// Tells the session that bytes were written to the stream: they count as a sign of life (R7.2).
     #[inline]
-    pub fn sent(&mut self, now: Duration) {
+    pub fn wrote(&mut self, now: Duration) {
         self.watch.sent(now);
         if self.state == State::Closing && !core::mem::replace(&mut self.draining, true) {
             self.watch.closing(now);
@@ -546,17 +382,4 @@ impl Pong {
     fn probe(&self) -> Probe<'_> {
         Probe::new(&self.bytes[..self.length]).expect("it was one")
     }
-}
-
-/// The payload of a MESSAGE, unless its text is bad.
-#[inline]
-fn plain(frame: Frame<'_>) -> Option<Payload<'_>> {
-    Payload::decode(frame.encoding(), frame.body()).ok()
-}
-
-fn hello_of(frame: Frame<'_>) -> Result<Hello, Fault> {
-    if frame.encoding() != Encoding::Binary {
-        return Err(Fault::Malformed { kind: kind::HELLO, why: "the encoding is 0" });
-    }
-    Hello::parse(frame.body())
 }

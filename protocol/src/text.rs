@@ -12,6 +12,15 @@ use crate::fault::Fault;
 use crate::misuse::Misuse;
 
 /// Text that has been checked against its encoding, borrowed from a frame.
+///
+/// ```
+/// use bookend::{Encoding, Fault, Text};
+/// let text = Text::decode(Encoding::Utf16Be, b"\0h\0i")?;
+/// assert_eq!((text.encoding(), &*text.to_str()), (Encoding::Utf16Be, "hi"));
+/// let bad = Text::decode(Encoding::Ascii, b"gr\xFC\xDF");
+/// assert_eq!(bad, Err(Fault::BadText { encoding: Encoding::Ascii, offset: 2 }));
+/// # Ok::<(), Fault>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<'a>(Form<'a>);
 

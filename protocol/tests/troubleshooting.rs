@@ -284,7 +284,7 @@ fn told_of_stream(wire: &[u8], ending: Ending) -> Option<(Option<&'static str>, 
         Ending::Silence => {
             while session.outcome().is_none() {
                 now = session.deadline().expect("nobody may be silent for ever");
-                session.on_time(now);
+                session.tick(now);
             }
         }
     }

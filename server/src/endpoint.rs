@@ -398,7 +398,7 @@ impl Endpoint {
         };
         self.seat.count_sent(count, told);
         if let Wire::Framed(framed) = &mut self.wire {
-            framed.session.sent(self.now);
+            framed.session.wrote(self.now);
         }
     }
 

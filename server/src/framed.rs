@@ -74,7 +74,7 @@ impl Framed {
     /// Does what is due; `unused` is what was read and is no whole frame yet.
     pub(crate) fn on_time(&mut self, unused: &[u8], now: Duration) {
         let waiting = self.session.output_length();
-        self.session.on_time(now);
+        self.session.tick(now);
         if self.session.state() == State::Open && self.session.output_length() > waiting {
             self.ping.kept_alive(now);
         }

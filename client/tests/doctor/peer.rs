@@ -163,7 +163,7 @@ impl Peer {
         let count = tokio::select! {
             count = self.stream.read_buf(&mut fresh) => count?,
             () = sleep_until(self.start + deadline) => {
-                self.session.on_time(self.start.elapsed());
+                self.session.tick(self.start.elapsed());
                 return self.write().await;
             }
         };
@@ -217,7 +217,7 @@ impl Peer {
             wire.extend((self.mistake.send)(frame));
         }
         self.stream.write_all(&(self.mistake.channel)(wire)).await?;
-        self.session.sent(self.start.elapsed());
+        self.session.wrote(self.start.elapsed());
         let is_closing = matches!(self.session.state(), State::Closing | State::Closed);
         match self.mistake.ends {
             Ends::AtOnce if is_closing => Err(std::io::ErrorKind::ConnectionAborted.into()),

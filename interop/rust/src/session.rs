@@ -48,7 +48,7 @@ impl Run<'_> {
             ["recv", input] => self.receive(&bytes(input)?),
             ["time", now] => {
                 self.now = Duration::from_millis(number(now)?);
-                self.session.on_time(self.now);
+                self.session.tick(self.now);
             }
             ["eof"] => self.session.end_of_stream(self.unused.len(), self.now),
             ["send", kind, encoding_byte, body] => {
@@ -100,7 +100,7 @@ impl Run<'_> {
         };
         self.happened.push(match sent {
             Ok(()) => {
-                self.session.sent(self.now);
+                self.session.wrote(self.now);
                 "sent".into()
             }
             Err(name) => format!("refused:{name}"),
@@ -112,7 +112,7 @@ impl Run<'_> {
         let mut output = Vec::new();
         self.session.take_output(&mut output);
         if !output.is_empty() {
-            self.session.sent(self.now);
+            self.session.wrote(self.now);
         }
         let mut rest = &output[..];
         let mut decoder = Decoder::new(MAX_LENGTH);

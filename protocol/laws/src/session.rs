@@ -17,8 +17,8 @@ pub trait Party {
     fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a>;
     /// As [`Session::take_output`].
     fn take_output(&mut self, out: &mut Vec<u8>);
-    /// As [`Session::on_time`].
-    fn on_time(&mut self, now: Duration);
+    /// As [`Session::tick`].
+    fn tick(&mut self, now: Duration);
     /// As [`Session::deadline`].
     fn deadline(&self) -> Option<Duration>;
     /// As [`Session::state`].
@@ -40,8 +40,8 @@ impl Party for Session {
         Session::take_output(self, out);
     }
 
-    fn on_time(&mut self, now: Duration) {
-        Session::on_time(self, now);
+    fn tick(&mut self, now: Duration) {
+        Session::tick(self, now);
     }
 
     fn deadline(&self) -> Option<Duration> {
@@ -108,10 +108,10 @@ pub fn punctual<P: Party>(role: Role, local: &Hello, stream: &[u8]) -> Verdict {
         };
         demand!(deadline > last, "total: {deadline:?} is due behind {last:?}");
         let state = party.state();
-        party.on_time(deadline - Duration::from_nanos(1));
+        party.tick(deadline - Duration::from_nanos(1));
         let early = party.state() != state || party.deadline() != Some(deadline) || !output(&mut party).is_empty();
         demand!(!early, "total: {state:?} acts before {deadline:?}");
-        party.on_time(deadline);
+        party.tick(deadline);
         let silent = output(&mut party).is_empty();
         demand!(party.state() != state || !silent, "total: {state:?} does nothing at {deadline:?}");
         last = deadline;
@@ -172,7 +172,7 @@ pub fn sticky<P: Party>(role: Role, local: &Hello, stream: &[u8], further: &[u8]
         let state = party.state();
         demand!(step == Step::More && input.is_empty(), "sticky: {step:?} behind the end");
         demand!(was != State::Closed || state == was, "sticky: {state:?} behind {was:?}");
-        party.on_time(now);
+        party.tick(now);
         let said = output(&mut party);
         demand!(said.is_empty(), "sticky: {said:02x?} is sent behind CLOSE");
         demand!(party.outcome() == outcome.as_ref(), "sticky: {outcome:?} became {:?}", party.outcome());

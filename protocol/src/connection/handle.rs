@@ -7,11 +7,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::waiting::{Answer, Waiting};
 use crate::code::Code;
-use crate::encoding::Encoding;
 use crate::endpoint::Endpoint;
 use crate::error::{ConnectionError, Reply};
 use crate::misuse::Misuse;
-use crate::payload::{Content, Payload};
+use crate::payload::{Content, OwnedContent};
 
 /// Commands that wait for the connection at most.
 pub(super) const COMMANDS: usize = 256;
@@ -27,44 +26,16 @@ pub struct Handle {
 
 #[derive(Debug)]
 pub(super) enum Command {
-    Message(Owned, Done),
-    Post(u32, Owned, Done),
-    Reply(NonZeroU32, Owned, Done),
-    Request(Owned, oneshot::Sender<Result<oneshot::Receiver<Answer>, Misuse>>),
+    Message(OwnedContent, Done),
+    Post(u32, OwnedContent, Done),
+    Reply(NonZeroU32, OwnedContent, Done),
+    Request(OwnedContent, oneshot::Sender<Result<oneshot::Receiver<Answer>, Misuse>>),
     Refuse(NonZeroU32, Code, String, Done),
     Barrier(oneshot::Sender<Result<(), ConnectionError>>),
     Close(Code, String),
 }
 
 type Done = oneshot::Sender<Result<(), Misuse>>;
-
-/// [`Content`] that outlives its maker.
-#[derive(Debug)]
-pub(super) enum Owned {
-    Binary(Vec<u8>),
-    Text(Option<Encoding>, String),
-}
-
-impl From<Content<'_>> for Owned {
-    fn from(content: Content<'_>) -> Owned {
-        match content {
-            Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)) => Owned::Binary(bytes.to_vec()),
-            Content::Text(text) => Owned::Text(None, text.into()),
-            Content::TextIn(encoding, text) => Owned::Text(Some(encoding), text.into()),
-            Content::Payload(Payload::Text(text)) => Owned::Text(Some(text.encoding()), text.to_str().into_owned()),
-        }
-    }
-}
-
-impl Owned {
-    fn content(&self) -> Content<'_> {
-        match self {
-            Owned::Binary(bytes) => Content::Binary(bytes),
-            Owned::Text(None, text) => Content::Text(text),
-            Owned::Text(Some(encoding), text) => Content::TextIn(*encoding, text),
-        }
-    }
-}
 
 impl Handle {
     pub(super) fn new(commands: mpsc::Sender<Command>) -> Handle {
@@ -76,7 +47,7 @@ impl Handle {
     /// # Errors
     /// As [`Connection::send`](super::Connection::send); [`Misuse::NotOpen`] once the connection is gone.
     pub async fn send(&self, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
-        let content = Owned::from(content.into());
+        let content = OwnedContent::from(content.into());
         self.call(|done| Command::Message(content, done)).await
     }
 
@@ -85,7 +56,7 @@ impl Handle {
     /// # Errors
     /// As [`send`](Handle::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub async fn post(&self, to: u32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
-        let content = Owned::from(content.into());
+        let content = OwnedContent::from(content.into());
         self.call(|done| Command::Post(to, content, done)).await
     }
 
@@ -94,7 +65,7 @@ impl Handle {
     /// # Errors
     /// As [`send`](Handle::send), and [`Misuse::NoSuchRequest`].
     pub async fn reply(&self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
-        let content = Owned::from(content.into());
+        let content = OwnedContent::from(content.into());
         self.call(|done| Command::Reply(id, content, done)).await
     }
 
@@ -104,7 +75,7 @@ impl Handle {
     /// As [`send`](Handle::send), [`Misuse::TooManyRequests`], [`ConnectionError::Timeout`], and
     /// [`ConnectionError::Refused`] if the answer is an ERROR.
     pub async fn request(&self, content: impl Into<Content<'_>>, timeout: Duration) -> Result<Reply, ConnectionError> {
-        let content = Owned::from(content.into());
+        let content = OwnedContent::from(content.into());
         let waited = tokio::time::timeout(timeout, async {
             let answer = self.call(|done| Command::Request(content, done)).await?;
             answer.await.unwrap_or(Err(Misuse::NotOpen.into()))
@@ -151,19 +122,19 @@ impl Command {
     pub(super) fn carry_out(self, endpoint: &mut Endpoint, waiting: &mut Waiting) {
         match self {
             Command::Message(content, done) => {
-                let _ = done.send(endpoint.queue(|session, out| session.message(content.content(), out)));
+                let _ = done.send(endpoint.queue(|session, out| session.message(content.as_content(), out)));
             }
             Command::Post(to, content, done) => {
-                let _ = done.send(endpoint.queue(|session, out| session.post(to, content.content(), out)));
+                let _ = done.send(endpoint.queue(|session, out| session.post(to, content.as_content(), out)));
             }
             Command::Reply(id, content, done) => {
-                let _ = done.send(endpoint.queue(|session, out| session.reply(id, content.content(), out)));
+                let _ = done.send(endpoint.queue(|session, out| session.reply(id, content.as_content(), out)));
             }
             Command::Request(content, done) => {
                 for id in waiting.abandoned() {
                     endpoint.session.forget(id);
                 }
-                let asked = endpoint.queue(|session, out| session.request(content.content(), out));
+                let asked = endpoint.queue(|session, out| session.request(content.as_content(), out));
                 let _ = done.send(asked.map(|id| waiting.expect(id)));
             }
             Command::Refuse(id, code, detail, done) => {

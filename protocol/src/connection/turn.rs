@@ -153,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.timer.as_mut().reset(deadline);
             }
             ready!(self.timer.as_mut().poll(cx));
-            self.endpoint.on_time(self.start.elapsed());
+            self.endpoint.tick(self.start.elapsed());
             if self.endpoint.session.state() == State::Closed {
                 self.endpoint.stop_writing(); // the time for that is over too
                 return Poll::Ready(());

@@ -103,7 +103,7 @@ impl Endpoint {
         self.written += count;
         self.tally.wrote(&self.writing, self.written);
         self.now = now;
-        self.session.sent(now);
+        self.session.wrote(now);
     }
 
     /// Has CLOSE been sent, and is the sending direction to be closed?

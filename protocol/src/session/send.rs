@@ -156,7 +156,7 @@ impl Session {
     /// Sends CLOSE, unless it was sent already. The reason begins with the code's name; `detail` may be empty.
     pub fn close(&mut self, code: Code, detail: &str, now: Duration) {
         if matches!(self.state, State::Greeting | State::Open) {
-            self.end(Outcome::Closed(code));
+            self.conclude(Outcome::Closed(code));
             self.push_close(code, &reason(code, detail));
             self.state = State::Closing;
             self.watch.closing(now);
@@ -165,7 +165,7 @@ impl Session {
 
     pub(super) fn fail<'a>(&mut self, fault: Fault, now: Duration) -> Step<'a> {
         if matches!(self.state, State::Greeting | State::Open) {
-            self.end(Outcome::Fault(fault));
+            self.conclude(Outcome::Fault(fault));
             self.fault_untold = true;
             self.state = State::Closing;
             self.watch.closing(now);

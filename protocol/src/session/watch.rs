@@ -9,7 +9,14 @@ use super::State;
 use crate::fault::Fault;
 use crate::shared::Shared;
 
-/// The defences' numbers; the defaults are the specification's.
+/// What a session allows the peer, in time and in number; the defaults are those of the specification.
+///
+/// ```
+/// use bookend::Limits;
+/// use std::time::Duration;
+/// let limits = Limits { hello_timeout: Duration::from_secs(2), requests: 8, ..Limits::default() };
+/// assert_eq!(limits.close_timeout, Duration::from_secs(2));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// HELLO within this (R7.10).

@@ -179,9 +179,9 @@ impl<const FLAW: u8> Party for WrongSession<FLAW> {
         out.append(&mut self.extra);
     }
 
-    fn on_time(&mut self, now: Duration) {
+    fn tick(&mut self, now: Duration) {
         if FLAW != SLEEPS {
-            self.session.on_time(now);
+            self.session.tick(now);
         }
     }
 

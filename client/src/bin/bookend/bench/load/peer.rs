@@ -130,7 +130,7 @@ impl Peer for Member {
     fn judge_end(&mut self, end: End, unused: &[u8], now: Duration) -> Option<String> {
         match end {
             End::Closed => self.0.end_of_stream(unused.len(), now),
-            End::Silent => self.0.on_time(self.0.deadline()?),
+            End::Silent => self.0.tick(self.0.deadline()?),
         }
         self.fault(unused)
     }

@@ -1,0 +1,308 @@
+//! What a session makes of the peer's bytes.
+
+use alloc::boxed::Box;
+use core::num::NonZeroU32;
+use core::time::Duration;
+
+use super::{MAX_PREAMBLE, Outcome, Pong, Role, Session, State, Step};
+use crate::encoding::Encoding;
+use crate::fault::Fault;
+use crate::frame::{Frame, START};
+use crate::hello::{Hello, judge_first_frame};
+use crate::kind;
+use crate::message::{Delivery, MAX_PING, Message, Refusal};
+use crate::payload::Payload;
+
+/// Input: bytes of the peer, and the end of the stream.
+impl Session {
+    /// Uses one frame of `input`, what has been read and not yet used, and advances `input` past it.
+    ///
+    /// Call it until it returns [`Step::More`]; what is left of `input` then is to be given again, with more behind it.
+    /// A fault is no step: it makes [`state`](Session::state) closing, [`outcome`](Session::outcome) says why, and
+    /// [`explain`](Session::explain) finds the mistake behind it.
+    #[inline]
+    pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
+        if self.state != State::Open {
+            return self.receive_unless_open(input, now);
+        }
+        let offset = self.decoder.offset();
+        self.watch.heard(offset + input.len() as u64, now);
+        let Some((frame, rest)) = self.decoder.whole(input) else { return self.receive_in_parts(input, now) };
+        self.decoder.pass(frame);
+        self.next_frame = self.next_frame.wrapping_add(1);
+        *input = rest;
+        if let Some(message) = self.message_of(frame) {
+            self.watch.other_frame();
+            return Step::Message(message);
+        }
+        let step = self.take(frame, now);
+        self.note_fault(offset);
+        step
+    }
+
+    /// The fast path: the message of a frame that only the application has to know of, in an encoding that is accepted.
+    #[inline]
+    fn message_of<'a>(&self, frame: Frame<'a>) -> Option<Message<'a>> {
+        if frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
+            return None;
+        }
+        let message = match frame.kind() {
+            kind::MESSAGE => return plain(frame).map(Message::Message),
+            kind::DELIVERY => Delivery::parse(frame).ok().map(Message::Delivery),
+            kind::POST => Message::parse_post(frame).ok(),
+            _ => None,
+        };
+        message.filter(|_| self.judge_kind(frame.kind()).is_ok())
+    }
+
+    /// A whole and sound MESSAGE at the start of `input`; `None`, and nothing done, for all else.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn receive_plain<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Payload<'a>> {
+        if self.state != State::Open {
+            return None;
+        }
+        let total = self.decoder.offset() + input.len() as u64;
+        let (frame, rest) = self.decoder.whole(input)?;
+        if frame.kind() != kind::MESSAGE || frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
+            return None;
+        }
+        let payload = plain(frame)?;
+        self.decoder.pass(frame);
+        self.watch.heard(total, now);
+        self.watch.other_frame();
+        self.next_frame = self.next_frame.wrapping_add(1);
+        *input = rest;
+        Some(payload)
+    }
+
+    /// What `receive` does unless a sound frame lies whole in the input.
+    fn receive_in_parts<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
+        let offset = self.decoder.offset();
+        let step = match self.decoder.decode_in_parts(input) {
+            Ok(Some(frame)) => {
+                self.next_frame = self.next_frame.wrapping_add(1);
+                self.take(frame, now)
+            }
+            Ok(None) => {
+                self.watch.partial(offset, self.decoder.expected(), now);
+                Step::More
+            }
+            Err(fault) => self.fail(fault, now),
+        };
+        self.note_fault(offset);
+        step
+    }
+
+    /// Remembers the frame at `offset` if the session has ended in it.
+    fn note_fault(&mut self, offset: u64) {
+        if self.state != State::Open {
+            self.fault_at = offset;
+        }
+    }
+
+    fn receive_unless_open<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
+        match self.state {
+            State::Greeting => self.greet(input, now),
+            State::Closing | State::Open => {
+                self.discarded = self.discarded.saturating_add(input.len());
+                *input = &[];
+                if self.discarded >= self.watch.drain() {
+                    self.state = State::Closed;
+                }
+                Step::More
+            }
+            State::Closed => {
+                *input = &[];
+                Step::More
+            }
+        }
+    }
+
+    fn greet<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
+        if self.skipping
+            && let Some(step) = self.skip_preamble(input, now)
+        {
+            return step;
+        }
+        let opening = *input;
+        let decoded = self.decoder.decode(input);
+        // The canary names what an END at the wrong place is only a sign of.
+        if let Ok(_) | Err(Fault::BadEnd { .. }) = decoded
+            && let Err(fault) = judge_first_frame(opening)
+        {
+            return self.fail(fault, now);
+        }
+        match decoded {
+            Ok(Some(frame)) if frame.kind() == kind::CLOSE => {
+                self.next_frame = self.next_frame.wrapping_add(1);
+                self.take(frame, now)
+            }
+            Ok(Some(frame)) => match hello_of(frame) {
+                Ok(hello) => self.open(hello, now),
+                Err(fault) => self.fail(fault, now),
+            },
+            Ok(None) => Step::More,
+            Err(fault) => self.fail(fault, now),
+        }
+    }
+
+    /// Skips what comes before the first START; `None` once there is nothing to skip.
+    fn skip_preamble<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Step<'a>> {
+        let start = input.iter().position(|&byte| byte == START[0]);
+        let (text, rest) = input.split_at(start.unwrap_or(input.len()));
+        if let Some(&found) = text.get(MAX_PREAMBLE - self.preamble.len()) {
+            return Some(self.fail(Fault::BadStart { offset: 0, found }, now));
+        }
+        self.preamble.reserve_exact(text.len());
+        self.preamble.extend_from_slice(text);
+        *input = rest;
+        self.skipping = start.is_none();
+        match start {
+            Some(0) => None,
+            Some(_) => Some(Step::Handled),
+            None => Some(Step::More),
+        }
+    }
+
+    fn open<'a>(&mut self, hello: Hello, now: Duration) -> Step<'a> {
+        self.next_frame = 1;
+        if self.role == Role::Server {
+            self.local.encode(&mut self.output);
+        }
+        self.decoder.set_limit(self.local.max_body());
+        self.watch.opened(hello.keepalive(), self.decoder.offset(), now);
+        self.peer = Some(hello);
+        self.state = State::Open;
+        Step::Opened
+    }
+
+    /// Judges and takes a frame, which [`frame_number`](Session::frame_number) counts already.
+    fn take<'a>(&mut self, frame: Frame<'a>, now: Duration) -> Step<'a> {
+        let flood = if frame.body().is_empty() { self.watch.empty_frame(now) } else { Ok(()) };
+        if let Err(fault) = flood.and_then(|()| self.judge_kind(frame.kind())) {
+            return self.fail(fault, now);
+        }
+        match Message::parse(frame) {
+            Ok(Some(message)) if self.accepted.contains(frame.encoding()) => self.take_message(message, now),
+            Ok(Some(message @ (Message::Close { .. } | Message::Error(_)))) => self.take_message(message, now),
+            Ok(Some(_)) => self.refuse(frame, Fault::EncodingRefused { encoding: frame.encoding() }, now),
+            Ok(None) => {
+                self.watch.other_frame();
+                Step::Handled
+            }
+            Err(Fault::BadText { .. }) if !self.accepted.contains(frame.encoding()) => {
+                self.refuse(frame, Fault::EncodingRefused { encoding: frame.encoding() }, now)
+            }
+            Err(fault @ Fault::BadText { .. }) => self.refuse(frame, fault, now),
+            Err(fault) => self.fail(fault, now),
+        }
+    }
+
+    /// Kinds of the hub profile: only where it is in force, and each in its direction (R3.8, R9.2).
+    #[inline]
+    fn judge_kind(&self, kind: u8) -> Result<(), Fault> {
+        if !kind::is_hub(kind) {
+            return Ok(());
+        }
+        if !self.hub_profile() {
+            return Err(Fault::UnknownKind { kind });
+        }
+        if (kind == kind::POST) == (self.role == Role::Server) { Ok(()) } else { Err(Fault::UnexpectedKind { kind }) }
+    }
+
+    fn take_message<'a>(&mut self, message: Message<'a>, now: Duration) -> Step<'a> {
+        if !matches!(message, Message::Ping(_) | Message::Pong(_)) {
+            self.watch.other_frame();
+        }
+        match message {
+            Message::Request { id, .. } => match self.requests.asked(id, self.frame_number()) {
+                Ok(()) => Step::Message(message),
+                Err(fault @ Fault::TooManyRequests) => {
+                    self.push_error(id.get(), fault.code(), &alloc::format!("{fault}"));
+                    Step::Refused { kind: kind::REQUEST, id: id.get(), fault }
+                }
+                Err(fault) => self.fail(fault, now),
+            },
+            Message::Reply { id, .. } => {
+                if self.requests.settle(id) {
+                    Step::Message(message)
+                } else {
+                    Step::Handled
+                }
+            }
+            Message::Error(Refusal { id, .. }) => {
+                if let Some(id) = NonZeroU32::new(id) {
+                    self.requests.settle(id);
+                }
+                Step::Message(message)
+            }
+            Message::Ping(probe) => {
+                if let Err(fault) = self.watch.ping(now) {
+                    return self.fail(fault, now);
+                }
+                let mut bytes = [0; MAX_PING];
+                bytes[..probe.as_bytes().len()].copy_from_slice(probe.as_bytes());
+                self.pong = Some(Box::new(Pong { bytes, length: probe.as_bytes().len() }));
+                Step::Handled
+            }
+            Message::Pong(probe) => Step::Pong(probe),
+            Message::Close { code, reason } => {
+                self.conclude(Outcome::PeerClosed { code, reason: reason.to_str().into_owned() });
+                self.push_close(code, "");
+                self.state = State::Closed;
+                Step::Handled
+            }
+            message => Step::Message(message),
+        }
+    }
+
+    /// Answers a frame that was whole but cannot be delivered (R5.8, R5.11), unless it is a reply (R3.20).
+    fn refuse<'a>(&mut self, frame: Frame<'a>, fault: Fault, now: Duration) -> Step<'a> {
+        self.watch.other_frame();
+        let numbered = matches!(frame.kind(), kind::REQUEST | kind::REPLY);
+        let id = frame.body().first_chunk().filter(|_| numbered).map_or(0, |id| u32::from_be_bytes(*id));
+        if frame.kind() == kind::REPLY {
+            if let Some(id) = NonZeroU32::new(id) {
+                self.requests.settle(id);
+            }
+        } else {
+            if let Some(Err(duplicate)) = NonZeroU32::new(id).map(|id| self.requests.check_not_asked(id)) {
+                return self.fail(duplicate, now);
+            }
+            let reason = self.refusal(frame, fault);
+            self.push_error(id, fault.code(), &reason);
+        }
+        Step::Refused { kind: frame.kind(), id, fault }
+    }
+
+    pub(super) fn conclude(&mut self, outcome: Outcome) {
+        self.outcome = Some(Box::new(outcome));
+    }
+
+    /// Tells the session that the stream ended with `unused` bytes of input left.
+    pub fn end_of_stream(&mut self, unused: usize, now: Duration) {
+        match self.state {
+            State::Greeting | State::Open if unused == 0 => self.conclude(Outcome::Fault(Fault::NoClose)),
+            State::Greeting | State::Open => {
+                self.fault_at = self.decoder.offset();
+                self.fail(Fault::Truncated { arrived: unused as u64 }, now);
+            }
+            State::Closing | State::Closed => {}
+        }
+        self.state = State::Closed;
+    }
+}
+
+/// The payload of a MESSAGE, unless its text is bad.
+#[inline]
+fn plain(frame: Frame<'_>) -> Option<Payload<'_>> {
+    Payload::decode(frame.encoding(), frame.body()).ok()
+}
+
+fn hello_of(frame: Frame<'_>) -> Result<Hello, Fault> {
+    if frame.encoding() != Encoding::Binary {
+        return Err(Fault::Malformed { kind: kind::HELLO, why: "the encoding is 0" });
+    }
+    Hello::parse(frame.body())
+}
