@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bookend::{Content, Encoding, Payload};
-use bookend_client::{Event, Receipt, Sender, State, Up};
+use bookend_client::{Event, Receipt, Sender, Status, Up};
 use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
@@ -141,7 +141,7 @@ impl Talker<'_> {
     async fn post_all(&self, mut input: Messages, given: mpsc::UnboundedSender<Given>) {
         let _over = self.post_until_over(&mut input, &given).await;
         // What the hub has said until now is still to be heard.
-        if matches!(self.sender.state(), State::Up | State::Suspect) {
+        if matches!(self.sender.status(), Status::Up | Status::Suspect) {
             let _answer = self.sender.ping(PATIENCE).await;
         }
     }

@@ -63,7 +63,7 @@ async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Resu
         Some(place) => {
             let dialler = arguments.reaching.dialler(place)?;
             let token = arguments.token.token().cloned();
-            (format!("server: {}", dialler.place()), Peer::Server(dialler.into(), token))
+            (format!("server: {}", dialler.target()), Peer::Server(dialler.into(), token))
         }
         None if command.is_empty() => {
             let address = &arguments.listen;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bookend::{Encoding, Hello, Line};
-use bookend_client::{Options, Place};
+use bookend_client::{Options, Target};
 use clap::{Args, ValueEnum};
 
 use crate::failure::Failure;
@@ -16,7 +16,7 @@ use crate::token::TokenArguments;
 pub(crate) struct Joining {
     /// The hub: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    pub(crate) place: Place,
+    pub(crate) place: Target,
     /// The name to go by in the room
     #[arg(long, value_parser = plain_line)]
     name: Option<Line>,

@@ -118,9 +118,9 @@ impl<'a> Listener<'a> {
                 self.add(&Message::Gap { missed });
             }
             Event::Missed(missed) => self.console.complain(format_args!("{missed}")),
-            Event::Closed(End::Here) => return ControlFlow::Break(Ok(())),
+            Event::Closed(End::Closed) => return ControlFlow::Break(Ok(())),
             // Without a count whatever came is all that was wanted.
-            Event::Closed(End::There) if self.left.is_none() => return ControlFlow::Break(Ok(())),
+            Event::Closed(End::PeerClosed) if self.left.is_none() => return ControlFlow::Break(Ok(())),
             Event::Closed(end) => return ControlFlow::Break(Err(over(end))),
             _ => {}
         }
@@ -277,7 +277,7 @@ mod tests {
         })
         .await;
         assert!(ended.is_ok());
-        assert!(captured.errors.text().contains("1 frames of the peer were refused"), "{}", captured.errors.text());
+        assert!(captured.errors.text().contains("1 frames from the peer were refused"), "{}", captured.errors.text());
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bookend_client::{Dialler, Place, Proxy, Tls};
+use bookend_client::{Dialler, Proxy, Target, Tls};
 use clap::Args;
 
 use crate::failure::Failure;
@@ -33,7 +33,7 @@ pub(crate) struct Reaching {
 
 impl Reaching {
     /// A way to `place`.
-    pub(crate) fn dialler(&self, place: &Place) -> Result<Dialler, Failure> {
+    pub(crate) fn dialler(&self, place: &Target) -> Result<Dialler, Failure> {
         let proxy = match &self.proxy {
             Some(proxy) => Some(proxy.clone()),
             None => Proxy::from_environment(place).map_err(|error| wrong(&"HTTPS_PROXY or ALL_PROXY", &error))?,

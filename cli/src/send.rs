@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bookend::{ConnectionError, Encoding, Message};
-use bookend_client::{Event, Receipt, SendError, Sender, State, Up};
+use bookend_client::{Event, Receipt, SendError, Sender, Status, Up};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -211,7 +211,7 @@ impl Posting<'_> {
         loop {
             let end = self.progress.get() + patience;
             sleep_until(end).await;
-            let is_up = matches!(self.sender.state(), State::Up | State::Suspect);
+            let is_up = matches!(self.sender.status(), Status::Up | Status::Suspect);
             if !is_up || !self.tally.borrow().is_under_way() {
                 self.progress.set(Instant::now());
             } else if self.progress.get() + patience <= end {

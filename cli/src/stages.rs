@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bookend_client::Step;
+use bookend_client::ConnectStep;
 
 use crate::console::Console;
 
@@ -10,16 +10,16 @@ use crate::console::Console;
 #[derive(Default)]
 pub(crate) struct Stages {
     /// The one that goes on: when in its attempt it began, and when on the clock.
-    now: Option<(Step, Duration, Instant)>,
+    now: Option<(ConnectStep, Duration, Instant)>,
 }
 
 impl Stages {
     /// A stage begins, so long after its attempt has.
-    pub(crate) fn begin(&mut self, step: Step, after: Duration, console: &Console) {
+    pub(crate) fn begin(&mut self, step: ConnectStep, after: Duration, console: &Console) {
         if let Some((last, began, _)) = self.now.take() {
             console.remark(format_args!("{last}: {}", Ms(after.saturating_sub(began))));
         }
-        if step == Step::Joined {
+        if step == ConnectStep::Joined {
             console.remark(format_args!("{step} after {}", Ms(after)));
         } else {
             self.now = Some((step, after, Instant::now()));

@@ -126,7 +126,7 @@ async fn run(
                 None => leave = true,
             },
             event = events.next(), if ended.is_none() => match event {
-                Some(Event::Closed(End::Here)) | None => return Ok(()),
+                Some(Event::Closed(End::Closed)) | None => return Ok(()),
                 Some(event) => {
                     joined |= matches!(event, Event::Up(_));
                     window.event(&event);

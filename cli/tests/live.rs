@@ -65,7 +65,7 @@ impl Program {
 }
 
 #[tokio::test]
-async fn everyone_hears_everyone_and_oneself_in_one_order() {
+async fn all_members_receive_all_messages_in_one_order() {
     let address = hub().await;
     let mut ann = Program::start("chat", &address, &["--name", "ann", "--count", "3"]);
     ann.wait_for("* ann here").await;
@@ -100,7 +100,7 @@ async fn every_byte_arrives_as_it_was_sent() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    // It prints nothing until something is said, so somebody else tells that it is there.
+    // It prints nothing until a message arrives, so another client reports that it has joined.
     let mut watcher = Program::start("listen", &address, &[]);
     while !watcher.line().await.expect("somebody joins").contains("* ear ") {}
     let mut sender = Program::start("send", &address, &["--binary"]);
@@ -114,7 +114,7 @@ async fn every_byte_arrives_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn what_the_hub_refuses_is_exit_code_1() {
+async fn refused_message_is_exit_code_1() {
     let address = hub().await;
     assert_eq!(Program::start("send", &address, &["--to", "4000000000", "hello"]).end().await.1, Some(1));
     assert_eq!(Program::start("send", &address, &["--to", "nobody", "hello"]).end().await.1, Some(1));

@@ -218,7 +218,7 @@ async fn interrupt_says_goodbye() {
 async fn way_that_cannot_be_gone_is_exit_code_2() {
     for (words, told) in [
         (["--ca", "/nowhere/ca.pem"], "bookend: /nowhere/ca.pem: "),
-        (["--ca", env!("CARGO_MANIFEST_PATH")], "Cargo.toml: certificate-unreadable: there is no certificate in it\n"),
+        (["--ca", env!("CARGO_MANIFEST_PATH")], "Cargo.toml: certificate-unreadable: it contains no certificate\n"),
         (["--server-name", "a b"], "bookend: --server-name: bad-server-name: "),
     ] {
         let child = bookend(&["send", "tls://127.0.0.1:1", words[0], words[1], "hello"]);

@@ -1,30 +1,30 @@
-//! Joins a room and stays there, whatever the network does: prints what is said, and what is known to have been missed.
-//! Posts its further arguments first, and ends once the hub has confirmed them all, or says which it has not.
+//! Joins a room and stays in it across network failures: prints messages, and reports missed ones. If it has further
+//! arguments, it posts each of them, and ends once the hub has confirmed them all or it has reported which failed.
 //!
 //! `cargo run -p bookend-client --example stay -- 127.0.0.1:3990 hello`
 
 use std::error::Error;
 
-use bookend_client::{Client, Dialler, Event, Hello, Message, Options, Place, Proxy};
+use bookend_client::{Client, Dialler, Event, Hello, Message, Options, Proxy, Target};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let place = arguments.next().ok_or("HOST:PORT is missing")?.parse()?;
-    stay(place, arguments.collect(), |line| println!("{line}")).await
+    let target = arguments.next().ok_or("HOST:PORT is missing")?.parse()?;
+    stay(target, arguments.collect(), |line| println!("{line}")).await
 }
 
 pub(crate) async fn stay(
-    place: Place,
+    target: Target,
     words: Vec<String>,
     mut print: impl FnMut(String),
 ) -> Result<(), Box<dyn Error>> {
-    let proxy = Proxy::from_environment(&place)?;
-    let dialler = Dialler::new(place).with_proxy(proxy);
+    let proxy = Proxy::from_environment(&target)?;
+    let dialler = Dialler::new(target).with_proxy(proxy);
     let hello = Hello::new().with_hub(true).with_name("stay")?;
     let (sender, mut events) = Client::connect(Options::new(dialler, hello)).await?.split();
 
-    // The sender is another task's, so that sending does not wait for events that nobody takes.
+    // Another task sends: sending must not wait for events, which are taken below.
     let posting = tokio::spawn(async move {
         let mut unconfirmed = Vec::new();
         for word in &words {
@@ -48,7 +48,7 @@ pub(crate) async fn stay(
                 }
             }
             Event::Missed(missed) => print(format!("* {missed}")),
-            Event::Down { error, retry_in } => print(format!("* {error}; once more in {retry_in:?}")),
+            Event::Down { error, retry_in } => print(format!("* {error}; next attempt in {retry_in:?}")),
             Event::Closed(end) => print(format!("* {end}")),
             _ => {}
         }

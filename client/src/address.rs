@@ -1,15 +1,15 @@
-//! Where a hub is, as people write it.
+//! A host and a port, as people write them.
 
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The port of a hub where none is given.
+/// A hub's port if none is given.
 pub const DEFAULT_PORT: u16 = 3990;
 
 /// A host name or IP address, and a port: `HOST`, `HOST:PORT`, `[IPV6]:PORT`. The port is a number, or the name of a
-/// service that this machine's list of services has for TCP; `bookend` is 3990 on every machine.
+/// TCP service in this machine's list of services; `bookend` is 3990 on every machine.
 ///
 /// ```
 /// use bookend_client::Address;
@@ -22,7 +22,7 @@ pub struct Address {
     port: u16,
 }
 
-/// A word that is no [`Address`].
+/// Why a word is not an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressError(&'static str);
 
@@ -55,29 +55,29 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// Reads an address that has `default` as its port if it names none.
+    /// Parses an address; `default` is its port if it names none.
     pub(crate) fn parse_with(text: &str, default: u16) -> Result<Address, AddressError> {
         if text.contains("://") {
-            return Err(AddressError("an address is HOST:PORT, without a scheme in front"));
+            return Err(AddressError("an address is HOST:PORT, without a scheme"));
         }
         let (host, port) = split(text)?;
         if host.is_empty() {
             return Err(AddressError("the host is missing"));
         }
         if host.chars().any(|character| character.is_whitespace() || bookend::is_disturbing(character)) {
-            return Err(AddressError("a host has no blanks and no control characters"));
+            return Err(AddressError("a host must not contain spaces or control characters"));
         }
         let port = port.map_or(Ok(default), parse_port)?;
         Ok(Address { host: host.into(), port })
     }
 }
 
-/// Host, and port where there is one.
+/// Host, and port if there is one.
 fn split(text: &str) -> Result<(&str, Option<&str>), AddressError> {
     if let Some(rest) = text.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or(AddressError("the ] behind the IPv6 address is missing"))?;
+        let (host, rest) = rest.split_once(']').ok_or(AddressError("the ] after the IPv6 address is missing"))?;
         return match rest.strip_prefix(':') {
-            _ if !is_ipv6(host) => Err(AddressError("only an IPv6 address stands in brackets")),
+            _ if !is_ipv6(host) => Err(AddressError("only an IPv6 address may be in brackets")),
             Some(port) => Ok((host, Some(port))),
             None if rest.is_empty() => Ok((host, None)),
             None => Err(AddressError("only :PORT may follow the ]")),
@@ -102,7 +102,7 @@ fn parse_port(text: &str) -> Result<u16, AddressError> {
         "bookend" => Some(DEFAULT_PORT),
         _ if digits => text.parse().ok(),
         _ if text.starts_with(|first: char| first.is_ascii_alphabetic()) => {
-            // A list that cannot be read has no services.
+            // A list that cannot be read contains no services.
             service(text, &std::fs::read_to_string(services()).unwrap_or_default())
         }
         _ => None,
@@ -111,7 +111,7 @@ fn parse_port(text: &str) -> Result<u16, AddressError> {
         .ok_or(AddressError("a port is a number from 1 to 65535, or a service that this machine knows by name"))
 }
 
-/// Where this machine lists its services.
+/// The file that lists this machine's services.
 fn services() -> PathBuf {
     if cfg!(windows) {
         let root = std::env::var_os("SystemRoot").map_or_else(|| PathBuf::from(r"C:\Windows"), PathBuf::from);
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_write_is_read_and_shown_with_its_port() {
+    fn address_is_parsed_and_shown_with_its_port() {
         for (written, shown) in [
             ("hub.example", "hub.example:3990"),
             ("127.0.0.1:1", "127.0.0.1:1"),
@@ -166,7 +166,7 @@ mod tests {
         ] {
             let address: Address = written.parse().unwrap();
             assert_eq!(address.to_string(), shown);
-            assert_eq!(shown.parse(), Ok(address), "{shown} is read as it was written");
+            assert_eq!(shown.parse(), Ok(address), "{shown} parses back");
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn malformed_address_is_refused() {
         for text in [
             "",
             ":3990",

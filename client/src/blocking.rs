@@ -1,21 +1,23 @@
-//! A client for programs without a runtime: the same [`Client`](crate::Client), on a thread of its own.
+//! A client for programs without a runtime: [`Client`](crate::Client) on a background thread.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bookend::{Content, Reply};
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::timeout;
+use tokio::time;
 
-use crate::client::{self, Options};
-use crate::error::ConnectError;
+use crate::client;
+use crate::error::{ConnectError, SendError};
 use crate::event::{End, Event, Events};
-use crate::sender::{self, SendError};
-use crate::{Content, Reply, State};
+use crate::options::Options;
+use crate::sender;
+use crate::status::Status;
 
-/// A session with a hub that is opened again whenever it ends by a fault that may pass; see [`crate::Client`].
+/// A client that connects again whenever its session ends by a fault that may pass; see [`crate::Client`].
 ///
-/// Its calls block, and are not for tasks of an asynchronous program.
+/// Its calls block: do not use it in asynchronous tasks.
 ///
 /// ```no_run
 /// use bookend_client::{Dialler, Event, Hello, Options, blocking::Client};
@@ -39,22 +41,22 @@ pub struct Sender {
     runtime: Arc<Background>,
 }
 
-/// Tells what became of a message; see [`crate::Receipt`].
+/// Resolves once it is known what became of a message; see [`crate::Receipt`].
 #[derive(Debug)]
 pub struct Receipt {
     receipt: sender::Receipt,
     runtime: Arc<Background>,
 }
 
-/// The thread, which may still be at a look-up when nobody wants it any more.
+/// The background thread. A name look-up may still block it when the client is dropped.
 #[derive(Debug)]
 struct Background(Option<Runtime>);
 
 impl Client {
-    /// Begins to connect, and tells of it by events.
+    /// Starts to connect, and returns at once; events report the progress.
     ///
     /// # Errors
-    /// The operating system gives no thread, or no sockets.
+    /// The operating system provides no thread, or no sockets.
     pub fn start(options: Options) -> io::Result<Client> {
         let runtime = background()?;
         let client = runtime.block_on(async { client::Client::start(options) });
@@ -66,8 +68,8 @@ impl Client {
     /// # Errors
     /// Why there is no session.
     pub fn connect(options: Options) -> Result<Client, ConnectError> {
-        let place = options.dialler.place().clone();
-        let runtime = background().map_err(|error| ConnectError::System { place, error })?;
+        let target = options.dialler.target().clone();
+        let runtime = background().map_err(|error| ConnectError::System { target, error })?;
         let client = runtime.block_on(client::Client::connect(options))?;
         Ok(Client::of(client, runtime))
     }
@@ -77,17 +79,25 @@ impl Client {
         Client { sender: Sender { sender, runtime }, events }
     }
 
-    /// The next event; `None` behind [`Event::Closed`].
+    /// The next event; `None` after [`Event::Closed`].
+    ///
+    /// ```no_run
+    /// # fn example(mut client: bookend_client::blocking::Client) {
+    /// while let Some(event) = client.next_event() {
+    ///     println!("{event:?}");
+    /// }
+    /// # }
+    /// ```
     pub fn next_event(&mut self) -> Option<Event> {
         self.sender.runtime.block_on(self.events.next())
     }
 
-    /// The next event, if one comes in time; `Ok(None)` behind [`Event::Closed`].
+    /// The next event, if one arrives within `timeout`; `Ok(None)` after [`Event::Closed`].
     ///
     /// # Errors
-    /// None has come; none is lost.
-    pub fn next_event_within(&mut self, patience: Duration) -> Result<Option<Event>, TimedOut> {
-        self.sender.runtime.block_on(async { timeout(patience, self.events.next()).await.map_err(|_| TimedOut) })
+    /// None has arrived, and none is lost.
+    pub fn next_event_within(&mut self, timeout: Duration) -> Result<Option<Event>, TimedOut> {
+        self.sender.runtime.block_on(async { time::timeout(timeout, self.events.next()).await.map_err(|_| TimedOut) })
     }
 
     /// A sender, for other threads too.
@@ -103,7 +113,7 @@ impl Client {
             match self.next_event() {
                 Some(Event::Closed(end)) => return end,
                 Some(_) => {}
-                None => return End::Here, // it was told of the end before
+                None => return End::Closed, // the event was taken before
             }
         }
     }
@@ -132,14 +142,14 @@ impl Sender {
     ///
     /// # Errors
     /// As [`crate::Sender::request`].
-    pub fn request<'c>(&self, content: impl Into<Content<'c>>, patience: Duration) -> Result<Reply, SendError> {
-        self.runtime.block_on(self.sender.request(content, patience))
+    pub fn request<'c>(&self, content: impl Into<Content<'c>>, timeout: Duration) -> Result<Reply, SendError> {
+        self.runtime.block_on(self.sender.request(content, timeout))
     }
 
-    /// How the client is.
+    /// Whether the client is connected.
     #[must_use]
-    pub fn state(&self) -> State {
-        self.sender.state()
+    pub fn status(&self) -> Status {
+        self.sender.status()
     }
 }
 
@@ -153,13 +163,13 @@ impl Receipt {
     }
 }
 
-/// No event came in time.
+/// No event arrived in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut;
 
 impl std::fmt::Display for TimedOut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("timed-out: no event came in time")
+        f.write_str("timed-out: no event arrived in time")
     }
 }
 
@@ -172,7 +182,7 @@ fn background() -> io::Result<Arc<Background>> {
 
 impl Background {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.0.as_ref().expect("it is there until it is dropped").block_on(future)
+        self.0.as_ref().expect("the runtime exists until the drop").block_on(future)
     }
 }
 

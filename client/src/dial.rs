@@ -1,5 +1,6 @@
-//! The way to a hub: the name, the addresses, a proxy, TLS; a stream at the end.
+//! The way to a hub, and the stream at its end.
 
+mod dialler;
 mod eyeballs;
 
 use std::fmt;
@@ -11,254 +12,69 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
-use crate::address::Address;
 use crate::error::ConnectError;
-use crate::place::Place;
-use crate::proxy::{Proxy, ProxyError, tunnel};
-use crate::tls::{self, Tls, TlsError};
+use crate::step::ConnectStep;
+use crate::target::Target;
+pub use dialler::Dialler;
 
-/// Whatever carries a session's bytes.
+/// A stream that can carry a session's bytes.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
-/// A stream of bytes to a hub: TCP, TLS, a Unix socket, or what somebody else's [`Dial`] has made.
+/// A byte stream to a hub: TCP, TLS, a Unix socket, or the stream of another [`Dial`].
 pub struct Stream(Box<dyn Io>);
 
-/// What was reached.
+/// A connected stream.
 #[derive(Debug)]
 pub struct Dialled {
     /// The stream.
     pub stream: Stream,
-    /// This side's address, where there is one.
+    /// This side's address, if it has one.
     pub local: Option<SocketAddr>,
-    /// The address that was connected to: the proxy's, if there is one.
+    /// The address that was connected to: the proxy's if a proxy is used.
     pub remote: Option<SocketAddr>,
-}
-
-/// A step on the way, told when it begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Step {
-    /// A host name is looked up: the hub's or the proxy's.
-    Resolving(String),
-    /// TCP connects to this address; others may be tried beside it.
-    Connecting(SocketAddr),
-    /// A socket of this machine is connected to.
-    Opening(String),
-    /// TCP is connected, and the proxy is asked to connect to the hub.
-    Proxy(Proxy),
-    /// TLS shakes hands, and this is the name that the certificate is to be for.
-    Tls(String),
-    /// The bytes flow, and the HELLOs are exchanged.
-    Hello,
-    /// The session is open.
-    Joined,
 }
 
 /// How long each step may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// Looking up a name: 10 s by default.
     pub resolve: Duration,
     /// Connecting to one address: 10 s.
     pub tcp: Duration,
-    /// What is said to a proxy, which connects to the hub meanwhile: 20 s.
+    /// The exchange with a proxy, in which it connects to the hub: 20 s.
     pub proxy: Duration,
     /// The TLS handshake: 10 s.
     pub tls: Duration,
 }
 
-impl Default for Patience {
-    fn default() -> Patience {
+impl Default for Timeouts {
+    fn default() -> Timeouts {
         let seconds = Duration::from_secs;
-        Patience { resolve: seconds(10), tcp: seconds(10), proxy: seconds(20), tls: seconds(10) }
+        Timeouts { resolve: seconds(10), tcp: seconds(10), proxy: seconds(20), tls: seconds(10) }
     }
 }
 
-/// Reaches a hub, again and again. A test, or a program with a way of its own, may bring another than [`Dialler`].
+/// Connects to a hub as often as it is asked. [`Dialler`] is the usual one; a test, or a program with its own
+/// transport, may implement another.
 pub trait Dial: Send + 'static {
-    /// Makes a new stream, and tells of the steps. Nothing but time is lost if the future is dropped.
+    /// Connects a new stream, and reports the steps. Cancel-safe: dropping the future loses only time.
     ///
     /// # Errors
     /// [`ConnectError`], which names the stage.
-    fn dial<'a>(&'a mut self, tell: &'a mut (dyn FnMut(Step) + Send)) -> BoxFuture<'a, Result<Dialled, ConnectError>>;
+    fn dial<'a>(
+        &'a mut self,
+        report: &'a mut (dyn FnMut(ConnectStep) + Send),
+    ) -> BoxFuture<'a, Result<Dialled, ConnectError>>;
 
-    /// What is dialled, for messages.
-    fn place(&self) -> &Place;
-}
-
-/// Reaches a [`Place`] by TCP, directly or by a [`Proxy`], with TLS or without, or a Unix socket.
-///
-/// All addresses of a host are tried, IPv6 first and the families in turn, each a quarter of a second after the one
-/// before or as soon as that has failed (RFC 8305).
-#[derive(Clone, Debug)]
-pub struct Dialler {
-    place: Place,
-    proxy: Option<Proxy>,
-    tls: Tls,
-    patience: Patience,
-}
-
-impl Dialler {
-    /// Directly, with the operating system's authorities.
-    #[must_use]
-    pub fn new(place: Place) -> Dialler {
-        Dialler { place, proxy: None, tls: Tls::new(), patience: Patience::default() }
-    }
-
-    /// By this proxy, unless it is a Unix socket.
-    #[must_use]
-    pub fn with_proxy(mut self, proxy: Option<Proxy>) -> Dialler {
-        self.proxy = proxy;
-        self
-    }
-
-    /// With these certificates, where the place wants TLS.
-    #[must_use]
-    pub fn with_tls(mut self, tls: Tls) -> Dialler {
-        self.tls = tls;
-        self
-    }
-
-    /// How long each step may take.
-    #[must_use]
-    pub fn with_patience(mut self, patience: Patience) -> Dialler {
-        self.patience = patience;
-        self
-    }
-
-    /// The proxy that is asked, if there is one; a Unix socket needs none.
-    #[must_use]
-    pub fn proxy(&self) -> Option<&Proxy> {
-        self.proxy.as_ref().filter(|_| self.place.address().is_some())
-    }
-
-    async fn reach(&mut self, tell: &mut (dyn FnMut(Step) + Send)) -> Result<Dialled, ConnectError> {
-        match self.place.clone() {
-            Place::Unix(path) => self.open(&path, tell).await,
-            Place::Tcp(address) => {
-                let (stream, local, remote) = self.tcp(&address, tell).await?;
-                Ok(Dialled { stream: Stream::new(stream), local, remote })
-            }
-            Place::Tls(address) => {
-                let failed = |error| ConnectError::Tls { place: Place::Tls(address.clone()), peer: None, error };
-                let name = self.tls.expected(&address).map_err(failed)?;
-                let mut tls = self.tls.clone();
-                let loaded = spawn_blocking(move || tls.load().map(|()| tls)).await;
-                self.tls = loaded.unwrap_or_else(|_| Err(TlsError::late())).map_err(failed)?;
-                let config = self.tls.config().map_err(failed)?;
-                let (stream, local, remote) = self.tcp(&address, tell).await?;
-                tell(Step::Tls(name.to_str().into_owned()));
-                let shaken = timeout(self.patience.tls, tls::connect(config, name, stream)).await;
-                let stream = shaken.unwrap_or_else(|_| Err(TlsError::late())).map_err(|error| ConnectError::Tls {
-                    place: self.place.clone(),
-                    peer: remote,
-                    error,
-                })?;
-                Ok(Dialled { stream: Stream::new(stream), local, remote })
-            }
-        }
-    }
-
-    /// A TCP stream to the hub, by the proxy if there is one, and the addresses of both its ends.
-    async fn tcp(
-        &self,
-        hub: &Address,
-        tell: &mut (dyn FnMut(Step) + Send),
-    ) -> Result<(TcpStream, Option<SocketAddr>, Option<SocketAddr>), ConnectError> {
-        let stream = match &self.proxy {
-            None => self.direct(hub, tell).await.map_err(|error| match error {
-                Unreached::Resolve(error) => ConnectError::Resolve { place: self.place.clone(), error },
-                Unreached::Tcp(tried) => ConnectError::Tcp { place: self.place.clone(), tried },
-            })?,
-            Some(proxy) => self.by_proxy(proxy, hub, tell).await.map_err(|error| ConnectError::Proxy {
-                place: self.place.clone(),
-                proxy: proxy.clone().into(),
-                error,
-            })?,
-        };
-        // Without it a message may wait for the acknowledgement of the one before; it works all the same.
-        let _slower = stream.set_nodelay(true);
-        let (local, remote) = (stream.local_addr().ok(), stream.peer_addr().ok());
-        Ok((stream, local, remote))
-    }
-
-    async fn by_proxy(
-        &self,
-        proxy: &Proxy,
-        hub: &Address,
-        tell: &mut (dyn FnMut(Step) + Send),
-    ) -> Result<TcpStream, ProxyError> {
-        let stream = self.direct(proxy.address(), tell).await.map_err(|error| match error {
-            Unreached::Resolve(error) => ProxyError::Resolve(error),
-            Unreached::Tcp(tried) => ProxyError::Tcp(tried),
-        })?;
-        tell(Step::Proxy(proxy.clone()));
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "the proxy takes too long");
-        timeout(self.patience.proxy, tunnel(proxy, stream, hub)).await.unwrap_or_else(|_| Err(late().into()))
-    }
-
-    async fn direct(&self, address: &Address, tell: &mut (dyn FnMut(Step) + Send)) -> Result<TcpStream, Unreached> {
-        tell(Step::Resolving(address.host().into()));
-        let found = timeout(self.patience.resolve, lookup_host((address.host(), address.port()))).await;
-        let found = found
-            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the resolver takes too long")))
-            .map_err(Unreached::Resolve)?;
-        let addresses = eyeballs::in_turn(found);
-        if addresses.is_empty() {
-            return Err(Unreached::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no addresses")));
-        }
-        let connect = |address| async move {
-            let connected = timeout(self.patience.tcp, TcpStream::connect(address)).await;
-            connected.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")))
-        };
-        eyeballs::first(addresses, connect, |address| tell(Step::Connecting(address))).await.map_err(Unreached::Tcp)
-    }
-
-    #[cfg(unix)]
-    async fn open(&self, path: &std::path::Path, tell: &mut (dyn FnMut(Step) + Send)) -> Result<Dialled, ConnectError> {
-        tell(Step::Opening(self.place.to_string()));
-        let opened = timeout(self.patience.tcp, tokio::net::UnixStream::connect(path)).await;
-        match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => Ok(Dialled { stream: Stream::new(stream), local: None, remote: None }),
-            Err(error) => Err(ConnectError::Unix { place: self.place.clone(), error }),
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn open(
-        &self,
-        _path: &std::path::Path,
-        _tell: &mut (dyn FnMut(Step) + Send),
-    ) -> Result<Dialled, ConnectError> {
-        let error = io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets");
-        Err(ConnectError::Unix { place: self.place.clone(), error })
-    }
-}
-
-impl Dial for Dialler {
-    fn dial<'a>(&'a mut self, tell: &'a mut (dyn FnMut(Step) + Send)) -> BoxFuture<'a, Result<Dialled, ConnectError>> {
-        Box::pin(self.reach(tell))
-    }
-
-    fn place(&self) -> &Place {
-        &self.place
-    }
-}
-
-/// Why there is no TCP stream.
-enum Unreached {
-    Resolve(io::Error),
-    Tcp(Vec<(SocketAddr, io::Error)>),
+    /// What it connects to, for error messages.
+    fn target(&self) -> &Target;
 }
 
 impl Stream {
-    /// A stream that carries a session's bytes.
+    /// Wraps a stream.
     #[must_use]
     pub fn new(stream: impl Io + 'static) -> Stream {
         Stream(Box::new(stream))
@@ -288,19 +104,5 @@ impl AsyncWrite for Stream {
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Stream")
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Step::Resolving(host) => write!(f, "resolving {host}"),
-            Step::Connecting(address) => write!(f, "connecting to {address}"),
-            Step::Opening(path) => write!(f, "connecting to {path}"),
-            Step::Proxy(proxy) => write!(f, "asking {proxy} to connect"),
-            Step::Tls(name) => write!(f, "TLS with {name}"),
-            Step::Hello => f.write_str("HELLO"),
-            Step::Joined => f.write_str("joined"),
-        }
     }
 }

@@ -1,8 +1,12 @@
-//! The task behind a client: one session after the other, until the end.
+//! The task of a client: one session after another, until the end.
 
-mod flight;
-mod seen;
+mod answers;
+mod closing;
+mod confirmations;
+mod heard;
+mod sequence;
 mod serve;
+mod suspicion;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,45 +14,45 @@ use std::time::Duration;
 use bookend::Hello;
 use tokio::select;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{self, Instant, sleep};
 
-use crate::client::{Options, State, Status};
-use crate::dial::{Dial, Dialled, Step};
-use crate::error::ConnectError;
+use crate::command::{Command, Outgoing};
+use crate::dial::{Dial, Dialled};
+use crate::error::{ConnectError, SendError};
 use crate::event::{End, Event, Outlet, Up};
 use crate::joined::Joined;
+use crate::options::Options;
 use crate::retry::{Backoff, may_pass};
-use crate::sender::{Command, Outgoing, SendError};
-use crate::wire::{Wire, Written};
-use seen::Seen;
+use crate::status::{Snapshot, Status};
+use crate::step::ConnectStep;
+use closing::Closing;
+use heard::Heard;
+use sequence::Sequence;
 use serve::Served;
 
 pub(crate) struct Driver {
     dialler: Box<dyn Dial>,
     hello: Hello,
     backoff: Option<Backoff>,
-    patience: Option<Duration>,
-    is_patient: bool,
+    timeout: Option<Duration>,
+    retries_initial: bool,
     resends: bool,
     commands: mpsc::Receiver<Command>,
-    /// Nobody can send commands any more.
+    /// No more commands can be sent.
     commands_over: bool,
-    /// What was taken from `commands` and is to be sent before the others.
+    /// Messages that were taken from `commands` and go before the others.
     queue: VecDeque<Outgoing>,
     outlet: Outlet,
-    /// What could not be told to who sent it.
-    untold: Vec<SendError>,
-    /// Becomes true, or is dropped, when the client is to close.
-    wish: watch::Receiver<bool>,
-    is_closing: bool,
-    status: watch::Sender<Status>,
-    seen: Seen,
+    /// Failures whose receipts were dropped.
+    unreported: Vec<SendError>,
+    closing: Closing,
+    snapshot: watch::Sender<Snapshot>,
+    sequence: Sequence,
 }
 
 /// A session that has just been opened.
 struct Opened {
-    joined: Joined<Wire>,
-    written: Written,
+    joined: Joined<Heard>,
     heard: watch::Receiver<Instant>,
     up: Up,
 }
@@ -59,26 +63,25 @@ impl Driver {
         commands: mpsc::Receiver<Command>,
         outlet: Outlet,
         wish: watch::Receiver<bool>,
-        status: watch::Sender<Status>,
+        snapshot: watch::Sender<Snapshot>,
     ) -> Driver {
-        let Options { dialler, hello, backoff, patience, is_patient, resends } = options;
-        let seen = Seen::new(hello.resume());
+        let Options { dialler, hello, backoff, timeout, retries_initial, resends } = options;
+        let sequence = Sequence::new(hello.resume());
         Driver {
             dialler,
             hello,
             backoff,
-            patience,
-            is_patient,
+            timeout,
+            retries_initial,
             resends,
             commands,
             commands_over: false,
             queue: VecDeque::new(),
             outlet,
-            untold: Vec::new(),
-            wish,
-            is_closing: false,
-            status,
-            seen,
+            unreported: Vec::new(),
+            closing: Closing::new(wish),
+            snapshot,
+            sequence,
         }
     }
 
@@ -93,26 +96,26 @@ impl Driver {
             match command {
                 Command::Send(outgoing) => self.settle(outgoing.done, Err(SendError::NotSent)),
                 Command::Request { done, .. } => {
-                    let _gone = done.send(Err(SendError::NotSent));
+                    let _ = done.send(Err(SendError::NotSent)); // the caller may be gone
                 }
                 Command::Ping { done } => {
-                    let _gone = done.send(Err(SendError::NotSent));
+                    let _ = done.send(Err(SendError::NotSent)); // the caller may be gone
                 }
             }
         }
-        self.tell_untold().await;
-        self.set_state(State::Closed);
-        self.outlet.tell_last(end);
+        self.report_unreported().await;
+        self.set_status(Status::Closed);
+        self.outlet.report_last(end);
     }
 
-    /// One session after the other.
+    /// Opens and serves one session after another.
     async fn live(&mut self) -> End {
         let mut failed = 0;
         loop {
-            self.set_state(State::Connecting);
+            self.set_status(Status::Connecting);
             let opened = select! {
-                opened = open(&mut *self.dialler, self.hello.clone(), self.patience, &self.outlet) => opened,
-                () = wished(&mut self.wish) => return End::Here,
+                opened = open(&mut *self.dialler, self.hello.clone(), self.timeout, &self.outlet) => opened,
+                () = self.closing.wanted() => return End::Closed,
             };
             let error = match opened {
                 Err(error) => error,
@@ -124,109 +127,103 @@ impl Driver {
                             if self.backoff.is_some_and(|backoff| since.elapsed() >= backoff.longest) {
                                 failed = 0;
                             }
-                            ConnectError::Join { place: self.dialler.place().clone(), peer: remote, error }
+                            ConnectError::Join { target: self.dialler.target().clone(), peer: remote, error }
                         }
                     }
                 }
             };
-            let is_worth_it = may_pass(&error) && (self.is_patient || self.status.borrow().session > 0);
-            let pause =
-                self.backoff.filter(|_| is_worth_it && !self.is_closing).and_then(|backoff| backoff.pause(failed));
+            let is_worth_a_retry = may_pass(&error) && (self.retries_initial || self.snapshot.borrow().session > 0);
+            let pause = self
+                .backoff
+                .filter(|_| is_worth_a_retry && !self.closing.has_begun())
+                .and_then(|backoff| backoff.pause(failed));
             let Some(pause) = pause else { return End::Failed(error) };
             failed += 1;
-            if let Some(last) = self.seen.last() {
+            if let Some(last) = self.sequence.last() {
                 self.hello = self.hello.clone().with_resume(last);
             }
-            self.set_state(State::Connecting);
-            self.tell_untold().await;
-            self.tell(Event::Down { error, retry_in: pause }).await;
+            self.set_status(Status::Connecting);
+            self.report_unreported().await;
+            self.report(Event::Down { error, retry_in: pause }).await;
             select! {
                 () = sleep(pause) => {}
-                () = wished(&mut self.wish) => return End::Here,
+                () = self.closing.wanted() => return End::Closed,
             }
         }
     }
 
-    /// Tells who sent it what became of it, or everyone if that is gone.
+    /// Resolves a receipt; reports a failure as an event if the receipt was dropped.
     fn settle(&mut self, done: oneshot::Sender<Result<(), SendError>>, result: Result<(), SendError>) {
         if let Err(Err(error)) = done.send(result) {
-            self.untold.push(error);
+            self.unreported.push(error);
         }
     }
 
-    async fn tell_untold(&mut self) {
-        for error in std::mem::take(&mut self.untold) {
-            self.tell(Event::Failed(error)).await;
+    async fn report_unreported(&mut self) {
+        for error in std::mem::take(&mut self.unreported) {
+            self.report(Event::Failed(error)).await;
         }
     }
 
-    /// Waits for room. A client that is to close waits for nobody, and tells if there is room.
-    async fn tell(&mut self, event: Event) {
-        if !self.is_closing {
+    /// Reports an event once there is room. A client that closes does not wait; it drops the event if there is no room.
+    async fn report(&mut self, event: Event) {
+        if !self.closing.has_begun() {
             select! {
                 biased;
-                () = self.outlet.room(&event) => return self.outlet.tell(event),
-                () = wished(&mut self.wish) => {}
+                () = self.outlet.reserve(&event) => return self.outlet.report(event),
+                () = self.closing.wanted() => {}
             }
         }
         match event {
-            Event::Failed(_) => self.outlet.tell(event), // no more of these than there were commands
-            _ => self.outlet.tell_if_room(event),
+            Event::Failed(_) => self.outlet.report(event), // there are no more of these than commands
+            _ => self.outlet.report_if_room(event),
         }
     }
 
-    fn set_state(&self, state: State) {
-        self.status.send_modify(|status| {
-            status.state = state;
-            if !matches!(state, State::Up | State::Suspect) {
-                (status.local, status.remote) = (None, None);
+    fn set_status(&self, status: Status) {
+        self.snapshot.send_modify(|snapshot| {
+            snapshot.status = status;
+            if !matches!(status, Status::Up | Status::Suspect) {
+                (snapshot.local, snapshot.remote) = (None, None);
             }
         });
     }
 }
 
-/// From nothing to a session, telling of the steps, if it does not take longer than it may.
+/// Opens a session within `timeout`, and reports the steps.
 async fn open(
     dialler: &mut dyn Dial,
     hello: Hello,
-    patience: Option<Duration>,
+    timeout: Option<Duration>,
     outlet: &Outlet,
 ) -> Result<Opened, ConnectError> {
     let start = Instant::now();
-    let place = dialler.place().clone();
-    let mut last = Step::Resolving(place.to_string());
-    let mut tell = |step: Step| {
+    let target = dialler.target().clone();
+    let mut last = ConnectStep::Resolving(target.to_string());
+    let mut report = |step: ConnectStep| {
         last = step.clone();
-        outlet.tell_if_room(Event::Progress { step, after: start.elapsed() });
+        outlet.report_if_room(Event::Progress { step, after: start.elapsed() });
     };
-    let opening = open_by(dialler, hello, &mut tell);
-    let Some(patience) = patience else { return opening.await };
-    let opened = timeout(patience, opening).await;
-    opened.unwrap_or_else(|_| Err(ConnectError::Late { place, step: Box::new(last), patience }))
+    let opening = open_by(dialler, hello, &mut report);
+    let Some(timeout) = timeout else { return opening.await };
+    let opened = time::timeout(timeout, opening).await;
+    opened.unwrap_or_else(|_| Err(ConnectError::TimedOut { target, step: Box::new(last), timeout }))
 }
 
 async fn open_by(
     dialler: &mut dyn Dial,
     hello: Hello,
-    mut tell: &mut (dyn FnMut(Step) + Send),
+    mut report: &mut (dyn FnMut(ConnectStep) + Send),
 ) -> Result<Opened, ConnectError> {
-    let Dialled { stream, local, remote } = dialler.dial(&mut tell).await?;
-    tell(Step::Hello);
-    let (wire, written, heard) = Wire::new(stream);
-    let joined = Joined::join(wire, hello).await.map_err(|error| ConnectError::Join {
-        place: dialler.place().clone(),
+    let Dialled { stream, local, remote } = dialler.dial(&mut report).await?;
+    report(ConnectStep::Hello);
+    let (stream, heard) = Heard::new(stream);
+    let joined = Joined::join(stream, hello).await.map_err(|error| ConnectError::Join {
+        target: dialler.target().clone(),
         peer: remote,
         error,
     })?;
-    tell(Step::Joined);
+    report(ConnectStep::Joined);
     let up = Up { session: 0, welcome: joined.welcome().cloned(), peer: joined.peer().clone(), local, remote };
-    Ok(Opened { joined, written, heard, up })
+    Ok(Opened { joined, heard, up })
 }
-
-/// Waits until somebody wants the client to close, or nobody has any part of it any more.
-async fn wished(wish: &mut watch::Receiver<bool>) {
-    let _gone = wish.wait_for(|&wish| wish).await;
-}
-
-/// How long what was sent before a close may take to be confirmed.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(10);

@@ -1,154 +1,159 @@
-//! Why a hub could not be joined: where it failed, what the fault is called, and what may fix it.
+//! Why a hub could not be joined: the stage that failed, the fault's name, and what may fix it.
+
+mod join;
+mod send;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bookend::ConnectionError;
-use bookend::diagnosis::Diagnosis;
-
-use crate::dial::Step;
-use crate::place::Place;
+use crate::cause::{Beside, io_name, tried};
+#[cfg(feature = "proxy")]
 use crate::proxy::{Proxy, ProxyError};
+use crate::step::ConnectStep;
+use crate::target::Target;
 use crate::tls::TlsError;
+pub use join::JoinError;
+pub use send::SendError;
 
-/// How far a client came.
+/// How far a client got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// The host name was looked up, if it came to that.
+    /// Looking up the host name.
     Resolve,
-    /// TCP connected, or a Unix socket was opened.
+    /// Connecting by TCP, or to a Unix socket.
     Tcp,
-    /// A proxy was asked to connect.
+    /// Asking a proxy to connect.
     Proxy,
-    /// TLS shook hands.
+    /// The TLS handshake.
     Tls,
-    /// The HELLOs were exchanged.
+    /// The exchange of HELLOs.
     Hello,
-    /// The session was open.
+    /// The open session.
     Session,
 }
 
 /// Why no hub was joined, or why the session with it ended.
+///
+/// `Display` is one line: target, stage, name and detail.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use bookend_client::{Dialler, Hello, Joined};
+///
+/// let mut dialler = Dialler::new("localhost:1".parse()?);
+/// if let Err(error) = Joined::dial(&mut dialler, Hello::new()).await {
+///     assert_eq!(error.name(), "connection-refused");
+///     eprintln!("{error}\n{}", error.fix());
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// This machine gives no thread, or no sockets.
+    /// The operating system provides no thread, or no sockets.
     System {
         /// What was to be connected to.
-        place: Place,
+        target: Target,
         /// Why not.
         error: io::Error,
     },
     /// The host has no address.
     Resolve {
-        /// What was looked up.
-        place: Place,
+        /// What was to be connected to.
+        target: Target,
         /// Why not.
         error: io::Error,
     },
-    /// The attempt took longer than it may in all.
-    Late {
+    /// The whole attempt took longer than [`Options::with_timeout`](crate::Options::with_timeout) allows.
+    TimedOut {
         /// What was to be connected to.
-        place: Place,
-        /// What was going on.
-        step: Box<Step>,
-        /// How long it may take.
-        patience: Duration,
+        target: Target,
+        /// The step that was under way.
+        step: Box<ConnectStep>,
+        /// How long the attempt may take.
+        timeout: Duration,
     },
-    /// None of the host's addresses answered.
+    /// None of the host's addresses accepted a connection.
     Tcp {
         /// What was to be connected to.
-        place: Place,
+        target: Target,
         /// Each address that was tried, and why it failed; at least one.
         tried: Vec<(SocketAddr, io::Error)>,
     },
     /// The Unix socket cannot be opened.
     Unix {
-        /// Which one.
-        place: Place,
+        /// What was to be connected to.
+        target: Target,
         /// Why not.
         error: io::Error,
     },
-    /// The proxy did not lead to the hub.
+    /// The proxy did not connect to the hub.
+    #[cfg(feature = "proxy")]
     Proxy {
         /// What was to be connected to.
-        place: Place,
-        /// By which proxy.
+        target: Target,
+        /// The proxy.
         proxy: Box<Proxy>,
         /// Why not.
         error: ProxyError,
     },
-    /// TLS was not agreed on, or one side does not trust the other.
+    /// The TLS handshake failed, or one side does not trust the other.
     Tls {
         /// What was to be connected to.
-        place: Place,
-        /// The address that answered, if it came to that.
+        target: Target,
+        /// The address that accepted the connection, if one did.
         peer: Option<SocketAddr>,
         /// Why not.
         error: TlsError,
     },
-    /// The bytes flow, and what answered is no hub, did not let this client in, or has ended the session.
+    /// The stream is connected, but the peer is not a hub, did not admit this client, or ended the session.
     Join {
         /// What was to be connected to.
-        place: Place,
-        /// The address that answered, where there is one.
+        target: Target,
+        /// The address that accepted the connection, if it has one.
         peer: Option<SocketAddr>,
         /// Why not.
         error: JoinError,
     },
 }
 
-/// Why [`Joined::join`](crate::Joined::join) failed.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum JoinError {
-    /// The handshake failed.
-    Hello(ConnectionError),
-    /// The session was open, and ended before the hub's WELCOME.
-    Session(ConnectionError),
-    /// The hub closed with code 1000 instead of saying WELCOME.
-    Left,
-    /// Something else came before the hub's WELCOME, or nothing did (R9.5).
-    NoWelcome {
-        /// The kind that came first.
-        found: Option<u8>,
-    },
-}
-
 impl ConnectError {
-    /// Where it failed.
+    /// The stage that failed.
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self {
             ConnectError::System { .. } | ConnectError::Resolve { .. } => Stage::Resolve,
             ConnectError::Tcp { .. } | ConnectError::Unix { .. } => Stage::Tcp,
+            #[cfg(feature = "proxy")]
             ConnectError::Proxy { .. } => Stage::Proxy,
             ConnectError::Tls { .. } => Stage::Tls,
             ConnectError::Join { error, .. } => error.stage(),
-            ConnectError::Late { step, .. } => match **step {
-                Step::Resolving(_) => Stage::Resolve,
-                Step::Connecting(_) | Step::Opening(_) => Stage::Tcp,
-                Step::Proxy(_) => Stage::Proxy,
-                Step::Tls(_) => Stage::Tls,
-                Step::Hello => Stage::Hello,
-                Step::Joined => Stage::Session,
+            ConnectError::TimedOut { step, .. } => match **step {
+                ConnectStep::Resolving(_) => Stage::Resolve,
+                ConnectStep::Connecting(_) | ConnectStep::Opening(_) => Stage::Tcp,
+                #[cfg(feature = "proxy")]
+                ConnectStep::Proxy(_) => Stage::Proxy,
+                ConnectStep::Tls(_) => Stage::Tls,
+                ConnectStep::Hello => Stage::Hello,
+                ConnectStep::Joined => Stage::Session,
             },
         }
     }
 
-    /// The fault's name: SPEC 6's where it has one.
+    /// The fault's name: SPEC 6's if it has one.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             ConnectError::Resolve { .. } => "unknown-host",
             ConnectError::Tcp { tried, .. } => tried.last().map_or("io", |(_, error)| io_name(error)),
             ConnectError::System { error, .. } | ConnectError::Unix { error, .. } => io_name(error),
+            #[cfg(feature = "proxy")]
             ConnectError::Proxy { error, .. } => error.name(),
             ConnectError::Tls { error, .. } => error.name(),
             ConnectError::Join { error, .. } => error.name(),
-            ConnectError::Late { .. } => "timed-out",
+            ConnectError::TimedOut { .. } => "timed-out",
         }
     }
 
@@ -156,11 +161,11 @@ impl ConnectError {
     #[must_use]
     pub fn fix(&self) -> &'static str {
         match (self, self.name()) {
-            (ConnectError::Late { .. }, _) => match self.stage() {
+            (ConnectError::TimedOut { .. }, _) => match self.stage() {
                 Stage::Resolve => "is the name right, and does the resolver answer?",
                 Stage::Tcp => "is the network up, and does every firewall let the port through?",
-                Stage::Proxy => "does the proxy reach the hub? NO_PROXY lists hosts that need no proxy",
-                Stage::Tls => "is it a port for TLS? without tls:// in front it is plain TCP",
+                Stage::Proxy => "can the proxy reach the hub? NO_PROXY lists hosts that need no proxy",
+                Stage::Tls => "is this a TLS port? without tls:// the connection is plain TCP",
                 Stage::Hello | Stage::Session => NOT_BOOKEND,
             },
             (ConnectError::Resolve { .. }, _) => {
@@ -170,124 +175,38 @@ impl ConnectError {
                 "is the hub running? cargo run --release -p bookend-server"
             }
             (ConnectError::Tcp { .. }, _) => "is the network up, and does every firewall let the port through?",
-            (ConnectError::System { .. }, _) => "has this machine threads and sockets left, and may you have them?",
-            (ConnectError::Unix { .. }, _) => "is the hub running, with that socket, and may you open it?",
+            (ConnectError::System { .. }, _) => "has this machine reached its limit of threads or open files?",
+            (ConnectError::Unix { .. }, _) => {
+                "is the hub running with that socket, and do you have permission to open it?"
+            }
+            #[cfg(feature = "proxy")]
             (ConnectError::Proxy { .. }, "proxy-credentials") => {
-                "the proxy wants a user and a password: socks5://USER:PASSWORD@HOST:PORT"
+                "the proxy requires a user and a password: socks5://USER:PASSWORD@HOST:PORT"
             }
+            #[cfg(feature = "proxy")]
             (ConnectError::Proxy { .. }, "proxy-refused") => {
-                "does the proxy reach the hub, and may it? NO_PROXY lists hosts that need no proxy"
+                "can the proxy reach the hub, and is it allowed to? NO_PROXY lists hosts that need no proxy"
             }
-            (ConnectError::Proxy { .. }, _) => "is the proxy the right one? ALL_PROXY and HTTPS_PROXY name one",
-            (ConnectError::Tls { .. }, "not-tls") => "is it a port for TLS? without tls:// in front it is plain TCP",
+            #[cfg(feature = "proxy")]
+            (ConnectError::Proxy { .. }, _) => "is it the right proxy? ALL_PROXY and HTTPS_PROXY set it",
+            (ConnectError::Tls { .. }, "unsupported") => "build it with the feature `tls` of bookend-client",
+            (ConnectError::Tls { .. }, "not-tls") => "is this a TLS port? without tls:// the connection is plain TCP",
             (ConnectError::Tls { .. }, "certificate-unknown-issuer") => {
-                "who has issued the hub's certificate? an authority of your own has to be named (--ca)"
+                "which authority issued the hub's certificate? name a private authority with --ca"
             }
             (ConnectError::Tls { .. }, "certificate-wrong-name") => "the hub's certificate is for another host name",
             (ConnectError::Tls { .. }, "certificate-expired") => {
                 "the hub needs a new certificate; or is this machine's clock wrong?"
             }
             (ConnectError::Tls { .. }, "certificate-invalid") => {
-                "is it a certificate for a server, and not the one of an authority (CA:TRUE)?"
+                "is it a server certificate, not that of a certificate authority (CA:TRUE)?"
             }
             (ConnectError::Tls { .. }, _) => "the hub's log may say more",
-            (ConnectError::Join { place: Place::Tcp(_), error, .. }, _) if error.is_tls() => {
-                "this is TLS: tls:// in front of HOST:PORT speaks it"
+            (ConnectError::Join { target: Target::Tcp(_), error, .. }, _) if error.is_tls() => {
+                "this is a TLS port: write tls://HOST:PORT"
             }
             (ConnectError::Join { error, .. }, _) => error.fix(),
         }
-    }
-}
-
-const NOT_BOOKEND: &str =
-    "what answers there does not speak Bookend, it seems: bookend doctor HOST:PORT may find out what it is";
-
-impl JoinError {
-    /// What the other side seems to be, or to do wrong; there is a first hypothesis.
-    #[must_use]
-    pub fn diagnosis(&self) -> Option<&Diagnosis> {
-        match self {
-            JoinError::Hello(error) | JoinError::Session(error) => match error {
-                ConnectionError::Fault { diagnosis, .. } => {
-                    diagnosis.as_deref().filter(|known| known.first().is_some())
-                }
-                _ => None,
-            },
-            JoinError::Left | JoinError::NoWelcome { .. } => None,
-        }
-    }
-
-    fn is_tls(&self) -> bool {
-        self.diagnosis().and_then(Diagnosis::first).is_some_and(|first| first.name() == "foreign-tls")
-    }
-
-    /// Where it failed.
-    #[must_use]
-    pub fn stage(&self) -> Stage {
-        match self {
-            JoinError::Hello(_) => Stage::Hello,
-            JoinError::Session(_) | JoinError::Left | JoinError::NoWelcome { .. } => Stage::Session,
-        }
-    }
-
-    /// The fault's name: SPEC 6's where it has one.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            JoinError::Hello(error) | JoinError::Session(error) => connection_name(error),
-            JoinError::Left => "normal",
-            JoinError::NoWelcome { .. } => "no-welcome",
-        }
-    }
-
-    /// What may fix it.
-    #[must_use]
-    pub fn fix(&self) -> &'static str {
-        if let Some(first) = self.diagnosis().and_then(Diagnosis::first) {
-            return first.fix();
-        }
-        match (self.stage(), self.name()) {
-            (_, "try-later") => "the hub is full: try again later",
-            (_, "policy") => {
-                "the hub refuses this client: is it the name, the room or the token (--token-file, BOOKEND_TOKEN)?"
-            }
-            (_, "version") => "the sides are of different versions: update the older one",
-            (_, "bad-canary") => "something in between changes bytes: use a channel that is clean for all 8 bits",
-            (Stage::Hello, "bad-start" | "no-close" | "truncated" | "hello-timeout" | "connection-reset") => {
-                NOT_BOOKEND
-            }
-            (Stage::Hello, "normal" | "going-away") => "the hub takes nobody now: try again later",
-            (Stage::Hello, _) => "the sides do not agree on the protocol: see SPEC.md, section 4",
-            (_, "no-welcome") => "what answers there says that it is a hub and is none: --plain talks to any peer",
-            _ => "the hub's log may say more",
-        }
-    }
-}
-
-/// The name of a fault of a connection: SPEC 6's where it has one.
-fn connection_name(error: &ConnectionError) -> &'static str {
-    match error {
-        ConnectionError::Fault { fault, .. } | ConnectionError::Unreadable(fault) => fault.name(),
-        ConnectionError::Misuse(misuse) => misuse.name(),
-        ConnectionError::Closed { code, .. } | ConnectionError::Refused { code, .. } => code.name().unwrap_or("closed"),
-        ConnectionError::Timeout => "timed-out",
-        ConnectionError::Io(error) => io_name(error),
-        _ => "failed",
-    }
-}
-
-pub(crate) fn io_name(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection-refused",
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
-            "connection-reset"
-        }
-        io::ErrorKind::TimedOut => "timed-out",
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => {
-            "unreachable"
-        }
-        io::ErrorKind::PermissionDenied => "not-permitted",
-        _ => "io",
     }
 }
 
@@ -309,87 +228,31 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (stage, name) = (self.stage(), self.name());
         match self {
-            ConnectError::System { place, error }
-            | ConnectError::Resolve { place, error }
-            | ConnectError::Unix { place, error } => {
-                write!(f, "{place}: {stage}: {name}: {error}")
+            ConnectError::System { target, error }
+            | ConnectError::Resolve { target, error }
+            | ConnectError::Unix { target, error } => {
+                write!(f, "{target}: {stage}: {name}: {error}")
             }
-            ConnectError::Tcp { place, tried: all } => {
-                write!(f, "{place}: {stage}: {name}: ")?;
-                tried(f, all, Some(place))
+            ConnectError::Tcp { target, tried: all } => {
+                write!(f, "{target}: {stage}: {name}: ")?;
+                tried(f, all, Some(target))
             }
-            ConnectError::Proxy { place, proxy, error } => write!(f, "{place}: {stage}: {name}: {proxy}: {error}"),
-            ConnectError::Late { place, step, patience } => {
-                write!(f, "{place}: {stage}: {name}: ")?;
+            #[cfg(feature = "proxy")]
+            ConnectError::Proxy { target, proxy, error } => write!(f, "{target}: {stage}: {name}: {proxy}: {error}"),
+            ConnectError::TimedOut { target, step, timeout } => {
+                write!(f, "{target}: {stage}: {name}: ")?;
                 match **step {
-                    Step::Hello | Step::Joined => write!(f, "no HELLO and WELCOME came within {patience:?}"),
-                    _ => write!(f, "{step} took longer than {patience:?}"),
+                    ConnectStep::Hello | ConnectStep::Joined => {
+                        write!(f, "no HELLO and WELCOME arrived within {timeout:?}")
+                    }
+                    _ => write!(f, "{step} took longer than {timeout:?}"),
                 }
             }
-            ConnectError::Tls { place, peer, error } => write!(f, "{place}: {}{stage}: {error}", Beside(*peer, place)),
-            ConnectError::Join { place, peer, error } => write!(f, "{place}: {}{error}", Beside(*peer, place)),
-        }
-    }
-}
-
-/// Each address that was tried, and why it failed.
-pub(crate) fn tried(f: &mut fmt::Formatter<'_>, all: &[(SocketAddr, io::Error)], place: Option<&Place>) -> fmt::Result {
-    for (index, (peer, error)) in all.iter().enumerate() {
-        let mark = if index == 0 { "" } else { "; " };
-        match place {
-            Some(place) => write!(f, "{mark}{}{error}", Beside(Some(*peer), place))?,
-            None => write!(f, "{mark}{peer}: {error}")?,
-        }
-    }
-    Ok(())
-}
-
-/// One of the addresses that a host has, unless that is what was asked for.
-struct Beside<'a>(Option<SocketAddr>, &'a Place);
-
-impl fmt::Display for Beside<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Beside(peer, place) = self;
-        match (peer, place.address()) {
-            (Some(peer), Some(address)) if peer.to_string() != address.to_string() => write!(f, "{peer}: "),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for JoinError {
-    /// One line: stage, name and detail.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (stage, name) = (self.stage(), self.name());
-        match self {
-            JoinError::Hello(error @ (ConnectionError::Fault { .. } | ConnectionError::Misuse(_)))
-            | JoinError::Session(error @ (ConnectionError::Fault { .. } | ConnectionError::Misuse(_))) => {
-                match self.diagnosis() {
-                    Some(diagnosis) => write!(f, "{stage}: {name}: {}", Seen(diagnosis)),
-                    None => write!(f, "{stage}: {error}"), // which begins with its name
-                }
+            ConnectError::Tls { target, peer, error } => {
+                write!(f, "{target}: {}{stage}: {error}", Beside(*peer, target))
             }
-            JoinError::Hello(error) | JoinError::Session(error) => write!(f, "{stage}: {name}: {error}"),
-            JoinError::Left => write!(f, "{stage}: {name}: the hub closed the session at once"),
-            JoinError::NoWelcome { found: Some(kind) } => {
-                write!(f, "{stage}: {name}: a hub sends WELCOME first, but kind {kind:02x} came")
-            }
-            JoinError::NoWelcome { found: None } => write!(f, "{stage}: {name}: the hub does not say WELCOME"),
+            ConnectError::Join { target, peer, error } => write!(f, "{target}: {}{error}", Beside(*peer, target)),
         }
-    }
-}
-
-/// What was seen of a mistake, and its names.
-struct Seen<'a>(&'a Diagnosis);
-
-impl fmt::Display for Seen<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((first, others)) = self.0.hypotheses().split_first() else { return Ok(()) };
-        f.write_str(first.name())?;
-        for other in others.iter().filter(|other| other.confidence() == first.confidence()) {
-            write!(f, " or {}", other.name())?;
-        }
-        write!(f, " ({}): {}", first.confidence(), first.seen())
     }
 }
 
@@ -399,20 +262,14 @@ impl std::error::Error for ConnectError {
             ConnectError::System { error, .. }
             | ConnectError::Resolve { error, .. }
             | ConnectError::Unix { error, .. } => Some(error),
+            #[cfg(feature = "proxy")]
             ConnectError::Proxy { error, .. } => Some(error),
             ConnectError::Tls { error, .. } => Some(error),
             ConnectError::Tcp { tried, .. } => tried.last().map(|(_, error)| error as _),
             ConnectError::Join { error, .. } => Some(error),
-            ConnectError::Late { .. } => None,
+            ConnectError::TimedOut { .. } => None,
         }
     }
 }
 
-impl std::error::Error for JoinError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            JoinError::Hello(error) | JoinError::Session(error) => Some(error),
-            JoinError::Left | JoinError::NoWelcome { .. } => None,
-        }
-    }
-}
+const NOT_BOOKEND: &str = "the peer does not seem to speak Bookend: bookend doctor HOST:PORT may identify it";

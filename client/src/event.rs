@@ -1,74 +1,78 @@
-//! What a client tells: progress, messages, what was missed, and how it ended.
+//! What a client reports: progress, messages, what was missed, and how it ended.
 
 mod incoming;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bookend::Hello;
+use futures_util::Stream;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::client::{NOBODY_LISTENS, Shared};
-use crate::dial::Step;
-use crate::error::ConnectError;
+use crate::error::{ConnectError, SendError};
 use crate::joined::Welcome;
-use crate::sender::SendError;
+use crate::status::{NOBODY_LISTENS, Shared};
+use crate::step::ConnectStep;
 pub use incoming::Incoming;
 
-/// Bytes of events that wait to be taken before the client reads no more.
+/// Bytes of events that may wait. While more would wait, the client reads nothing.
 pub(crate) const BUDGET: u32 = 1 << 20;
 /// What an event costs beside its message.
 const EVENT: u32 = 64;
 
-/// Something that a client tells.
+/// Something that a client reports.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A step on the way to the hub begins. Not told if too much waits to be taken.
+    /// A step on the way to the hub begins. Omitted if too many events wait.
     Progress {
-        /// Which one.
-        step: Step,
+        /// The step.
+        step: ConnectStep,
         /// The time since the attempt began.
         after: Duration,
     },
-    /// A session is open: the first one, or one more. Who is in the room is told anew.
+    /// A session is open: the first one, or another. The hub lists the members again.
     Up(Box<Up>),
-    /// A message of the hub, or of another peer.
+    /// A message from the hub, or from another peer.
     Message(Incoming),
-    /// Messages did not come, or may not have.
+    /// Messages did not arrive, or may not have.
     Missed(Missed),
-    /// A message of this client was not confirmed, and nobody held its [`Receipt`](crate::Receipt).
+    /// A message of this client was not confirmed, and its [`Receipt`](crate::Receipt) was dropped.
     Failed(SendError),
-    /// The other side has been silent for a quarter longer than it promised; twice that long is the end of the session.
+    /// The other side has been silent for a quarter longer than it promised. After twice the promised time the session
+    /// ends.
     Suspect,
-    /// The other side, which was suspect, has been heard again.
+    /// The other side was suspect and has been heard again.
     Heard,
-    /// There is no session, and there will be another attempt.
+    /// There is no session, and another attempt follows.
     Down {
         /// Why.
         error: ConnectError,
-        /// When.
+        /// The pause before the next attempt.
         retry_in: Duration,
     },
-    /// The last event of all.
+    /// The last event.
     Closed(End),
 }
 
 /// A session that is open.
 #[derive(Clone, Debug)]
 pub struct Up {
-    /// How many there have been, this one included.
+    /// The number of this session, starting at 1.
     pub session: u64,
-    /// The hub's WELCOME; `None` where the hub profile is not in force.
+    /// The hub's WELCOME; `None` if the hub profile is not in force.
     pub welcome: Option<Welcome>,
-    /// What the other side said of itself.
+    /// The other side's HELLO.
     pub peer: Hello,
-    /// This side's address, where there is one.
+    /// This side's address, if it has one.
     pub local: Option<SocketAddr>,
-    /// The address that was connected to, where there is one: the proxy's if there is a proxy.
+    /// The address that was connected to, if there is one: the proxy's if a proxy is used.
     pub remote: Option<SocketAddr>,
 }
 
@@ -76,14 +80,14 @@ pub struct Up {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missed {
-    /// The hub says that it left out so many messages to everyone (GAP).
+    /// The hub reports that it left out this many messages to everyone (GAP).
     Gap(u64),
-    /// So many numbers are missing, and no GAP says why: the hub makes a mistake.
+    /// This many numbers are missing without a GAP: a mistake of the hub.
     Skipped(u64),
-    /// So many frames came and were refused, because their text is not legal.
+    /// This many frames arrived and were refused because their text is invalid.
     Illegal(u64),
-    /// Any number: the hub does not know what this client had last, or there is no hub that counts. Messages to this
-    /// client alone are never kept by a hub: those of the time without a session are not told of at all.
+    /// Any number: the hub does not know the last message that this client received, or the peer is not a hub. A hub
+    /// never stores messages to one member: those sent while there was no session are lost and not reported.
     Unknown,
 }
 
@@ -92,10 +96,10 @@ pub enum Missed {
 #[non_exhaustive]
 pub enum End {
     /// This side closed.
-    Here,
-    /// The hub closed with code 1000.
-    There,
-    /// A fault that does not pass, or that was not to be waited for.
+    Closed,
+    /// The other side closed the session with code 1000.
+    PeerClosed,
+    /// A fault that does not pass, or one attempt too many.
     Failed(ConnectError),
 }
 
@@ -109,36 +113,58 @@ impl Event {
     }
 }
 
-/// The receiving half of a client.
+/// The receiving half of a client, and a [`Stream`] of its events.
 ///
-/// Take the events: while more than 1 MiB of them waits, the client reads no more, so that the hub sees a slow
-/// member; no confirmation comes, and the session may end of it. Without interest in them, drop this.
+/// Take the events promptly. While more than 1 MiB of them waits, the client reads nothing: the hub sees a slow member,
+/// no confirmation arrives, and the session may end for that reason. A program that needs no events drops this.
+///
+/// ```no_run
+/// # async fn example(client: bookend_client::Client) {
+/// use bookend_client::{Event, Message};
+/// use futures_util::StreamExt;
+///
+/// let (sender, events) = client.split();
+/// let lines = events.filter_map(async |event| match event {
+///     Event::Message(incoming) => Some(format!("{incoming:?}")),
+///     _ => None,
+/// });
+/// lines.for_each(async |line| println!("{line}")).await;
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Events {
     events: mpsc::UnboundedReceiver<(Event, u32)>,
     budget: Arc<Semaphore>,
-    /// The one that is next, though it has been looked at.
+    /// An event that was taken and put back.
     first: Option<Event>,
-    /// The client goes on while this or a sender is there.
+    /// The client lives while this or a sender does.
     shared: Arc<Shared>,
 }
 
 impl Events {
-    /// The next event; `None` behind [`Event::Closed`]. Cancel-safe: no event is lost if the future is dropped.
+    /// The next event; `None` after [`Event::Closed`]. Cancel-safe: no event is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Event> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
-        }
-        let (event, cost) = self.events.recv().await?;
-        self.budget.add_permits(cost as usize);
-        if let Event::Up(up) = &event {
-            self.shared.known.store(up.session, Ordering::Relaxed);
-        }
-        Some(event)
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
     pub(crate) fn put_back(&mut self, event: Event) {
         self.first = Some(event);
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        let Some((event, cost)) = ready!(self.events.poll_recv(cx)) else { return Poll::Ready(None) };
+        self.budget.add_permits(cost as usize);
+        if let Event::Up(up) = &event {
+            self.shared.known.store(up.session, Ordering::Relaxed);
+        }
+        Poll::Ready(Some(event))
     }
 }
 
@@ -149,7 +175,7 @@ impl Drop for Events {
     }
 }
 
-/// The client's end of [`Events`].
+/// The task's end of [`Events`].
 #[derive(Debug)]
 pub(crate) struct Outlet {
     events: mpsc::UnboundedSender<(Event, u32)>,
@@ -164,30 +190,30 @@ pub(crate) fn events(shared: Arc<Shared>) -> (Outlet, Events) {
 }
 
 impl Outlet {
-    /// Waits until there is room. Cancel-safe, as the event is only borrowed so far.
-    pub(crate) async fn room(&self, event: &Event) {
+    /// Waits until there is room for the event. Cancel-safe: the event is only borrowed.
+    pub(crate) async fn reserve(&self, event: &Event) {
         if let Ok(permit) = self.budget.acquire_many(event.cost()).await {
             permit.forget();
         }
     }
 
-    /// Tells, where there was room. Who is gone hears nothing.
-    pub(crate) fn tell(&self, event: Event) {
+    /// Reports an event for which there is room.
+    pub(crate) fn report(&self, event: Event) {
         let cost = event.cost();
-        let _gone = self.events.send((event, cost));
+        let _ = self.events.send((event, cost)); // the events may be dropped
     }
 
-    /// Tells if there is room.
-    pub(crate) fn tell_if_room(&self, event: Event) {
+    /// Reports an event if there is room.
+    pub(crate) fn report_if_room(&self, event: Event) {
         if let Ok(permit) = self.budget.try_acquire_many(event.cost()) {
             permit.forget();
-            self.tell(event);
+            self.report(event);
         }
     }
 
-    /// Tells at once: there is only one of these.
-    pub(crate) fn tell_last(&self, end: End) {
-        let _gone = self.events.send((Event::Closed(end), 0));
+    /// Reports the last event, whatever the room: there is only one.
+    pub(crate) fn report_last(&self, end: End) {
+        let _ = self.events.send((Event::Closed(end), 0)); // the events may be dropped
     }
 }
 
@@ -196,8 +222,11 @@ impl fmt::Display for Missed {
         match self {
             Missed::Gap(count) => write!(f, "{count} messages were missed"),
             Missed::Skipped(count) => write!(f, "{count} messages were skipped without a GAP"),
-            Missed::Illegal(count) => write!(f, "{count} frames of the peer were refused: their text is not legal"),
-            Missed::Unknown => f.write_str("messages may have been missed: the hub does not know what came last"),
+            Missed::Illegal(count) => write!(f, "{count} frames from the peer were refused: their text is invalid"),
+            Missed::Unknown => {
+                f.write_str("messages may have been missed: ")?;
+                f.write_str("the hub does not know the last message that this client received")
+            }
         }
     }
 }
@@ -205,8 +234,8 @@ impl fmt::Display for Missed {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            End::Here => f.write_str("closed"),
-            End::There => f.write_str("normal: the hub closed the session"),
+            End::Closed => f.write_str("closed"),
+            End::PeerClosed => f.write_str("normal: the hub closed the session"),
             End::Failed(error) => error.fmt(f),
         }
     }

@@ -9,17 +9,31 @@ use tokio::time::timeout;
 use crate::dial::{Dial, Dialled, Stream};
 use crate::error::{ConnectError, JoinError};
 
-/// How long a hub may take from its HELLO to its WELCOME.
-const WELCOME_PATIENCE: Duration = Duration::from_secs(5);
+/// The longest time from a hub's HELLO to its WELCOME.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One session: a member of a hub's room; or, where the hub profile is not in force, just a connection.
+/// One session: membership of a hub's room, or a plain connection if the hub profile is not in force.
+///
+/// [`Client`](crate::Client) is for programs that reconnect.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use bookend_client::{Dialler, Hello, Joined};
+///
+/// let mut dialler = Dialler::new("localhost:3990".parse()?);
+/// let mut joined = Joined::dial(&mut dialler, Hello::new().with_hub(true)).await?;
+/// while let Some(message) = joined.connection().next().await? {
+///     println!("{message:?}");
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Joined<S = Stream> {
     connection: Connection<S>,
     welcome: Option<Welcome>,
 }
 
-/// What a hub said in its WELCOME.
+/// A hub's WELCOME.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// This client's own number in the room.
@@ -31,41 +45,41 @@ pub struct Welcome {
 }
 
 impl Joined {
-    /// Dials, and joins what is reached.
+    /// Connects, and opens a session.
     ///
     /// # Errors
     /// [`ConnectError`], which names the stage.
     pub async fn dial(dialler: &mut dyn Dial, hello: Hello) -> Result<Joined, ConnectError> {
         let Dialled { stream, remote: peer, .. } = dialler.dial(&mut |_| {}).await?;
         let joined = Joined::join(stream, hello).await;
-        joined.map_err(|error| ConnectError::Join { place: dialler.place().clone(), peer, error })
+        joined.map_err(|error| ConnectError::Join { target: dialler.target().clone(), peer, error })
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Joined<S> {
-    /// Opens a session on a stream that is connected, and takes the hub's WELCOME if the hub profile is in force.
+    /// Opens a session on a connected stream, and receives the hub's WELCOME if the hub profile is in force.
     ///
     /// # Errors
-    /// [`JoinError`]: during the handshake, or behind it.
+    /// [`JoinError`]: during the handshake, or after it.
     pub async fn join(stream: S, hello: Hello) -> Result<Joined<S>, JoinError> {
         let mut connection = Connection::connect(stream, hello).await.map_err(JoinError::Hello)?;
         let welcome = if connection.session().hub_profile() { Some(welcome(&mut connection).await?) } else { None };
         Ok(Joined { connection, welcome })
     }
 
-    /// The hub's WELCOME; `None` where the hub profile is not in force.
+    /// The hub's WELCOME; `None` if the hub profile is not in force.
     #[must_use]
     pub fn welcome(&self) -> Option<&Welcome> {
         self.welcome.as_ref()
     }
 
-    /// This client's own number in the room; 0 where the hub profile is not in force.
+    /// This client's own number in the room; 0 if the hub profile is not in force.
     #[must_use]
     pub fn own(&self) -> u32 {
         self.welcome.as_ref().map_or(0, |welcome| welcome.member)
     }
 
-    /// What the other side said of itself.
+    /// The other side's HELLO.
     #[must_use]
     pub fn peer(&self) -> &Hello {
         self.connection.peer()
@@ -83,16 +97,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Joined<S> {
 }
 
 impl Welcome {
-    /// The message that it was.
+    /// The WELCOME as a message.
     #[must_use]
     pub fn message(&self) -> Message<'_> {
         Message::Welcome { member: self.member, next_seq: self.next_seq, greeting: Text::utf8(&self.greeting) }
     }
 }
 
-/// The first thing that a hub says behind its HELLO (R9.5).
+/// The first message of a hub after its HELLO (R9.5).
 async fn welcome<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<S>) -> Result<Welcome, JoinError> {
-    let found = match timeout(WELCOME_PATIENCE, connection.next()).await {
+    let found = match timeout(WELCOME_TIMEOUT, connection.next()).await {
         Ok(Ok(Some(Message::Welcome { member, next_seq, greeting }))) => {
             return Ok(Welcome { member, next_seq, greeting: greeting.to_str().into_owned() });
         }
@@ -101,7 +115,6 @@ async fn welcome<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<
         Ok(Ok(Some(other))) => Some(other.kind()),
         Err(_) => None,
     };
-    // Whatever becomes of the CLOSE, the reason stands.
-    let _closed = connection.close(Code::PROTOCOL_ERROR, "a hub sends WELCOME first").await;
+    let _ = connection.close(Code::PROTOCOL_ERROR, "a hub sends WELCOME first").await; // the reason is known already
     Err(JoinError::NoWelcome { found })
 }

@@ -4,26 +4,36 @@ use std::collections::BTreeMap;
 
 use bookend::{Message, PresenceEvent};
 
-/// Members that are remembered; what a hub says of more is forgotten.
+/// Members that are remembered; further ones are ignored.
 const MAX_MEMBERS: usize = 1 << 16;
 
-/// The members of a room, as PRESENCE tells of them; in a crowd, those that have spoken.
+/// The members of a room, as PRESENCE lists them; in a crowd, those that have spoken.
+///
+/// ```
+/// use bookend::{MemberName, Message, PresenceEvent, Text};
+/// use bookend_client::Members;
+///
+/// let mut members = Members::new(5);
+/// let name = MemberName::new(Text::utf8("ann lee")).unwrap();
+/// members.observe(&Message::Presence { member: 7, event: PresenceEvent::Joined, name });
+/// assert_eq!(members.addressee("ann lee hello"), Some((7, "hello")));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Members {
     own: u32,
     here: BTreeMap<u32, Box<str>>,
-    /// How many there are, if that is too many to be told of each.
+    /// How many there are, if they are too many to be listed.
     crowd: Option<u32>,
 }
 
 impl Members {
-    /// Nobody yet; `own` is this client's number.
+    /// An empty room; `own` is this client's number.
     #[must_use]
     pub fn new(own: u32) -> Members {
         Members { own, here: BTreeMap::new(), crowd: None }
     }
 
-    /// Takes note of a PRESENCE, and in a crowd of who speaks.
+    /// Notes a PRESENCE and, in a crowd, the sender of a DELIVERY.
     pub fn observe(&mut self, message: &Message<'_>) {
         match *message {
             Message::Presence { member, event: PresenceEvent::Crowd, .. } => {
@@ -37,7 +47,7 @@ impl Members {
             }
             Message::Presence { member, name, .. } => {
                 if member != self.own && self.crowd.take().is_some() {
-                    // Everyone is told of again, from the first to the last (R9.27).
+                    // Every member is listed again (R9.27).
                     self.here.retain(|&known, _| known == self.own);
                 }
                 self.insert(member, &name.text().to_str());
@@ -55,7 +65,7 @@ impl Members {
         }
     }
 
-    /// How many are here, about, if they are too many for the hub to tell of each (R9.25).
+    /// Roughly how many members there are, if they are too many for the hub to list each (R9.25).
     #[must_use]
     pub fn crowd(&self) -> Option<u32> {
         self.crowd
@@ -67,7 +77,7 @@ impl Members {
         self.own
     }
 
-    /// Has the hub told of this client itself, as it does of everyone who is here (R9.5)?
+    /// Whether the hub has listed this client itself, as it lists every member (R9.5).
     #[must_use]
     pub fn own_is_known(&self) -> bool {
         self.here.contains_key(&self.own)
@@ -78,21 +88,20 @@ impl Members {
         self.here.iter().map(|(&member, name)| (member, &**name))
     }
 
-    /// Splits `words` into a member and what follows behind one space. The member is a number, or the name of
-    /// someone in the room, the longest that fits: names may hold spaces. A number is never taken for a name, for
-    /// anybody may be called 7.
+    /// Splits `words` into a member and the text after one space. The member is a number or the longest matching name
+    /// in the room; names may contain spaces. A number is never taken for a name, as a member may be called 7.
     #[must_use]
     pub fn addressee<'a>(&self, words: &'a str) -> Option<(u32, &'a str)> {
         let (first, rest) = words.split_once(' ').unwrap_or((words, ""));
         if first.bytes().all(|byte| byte.is_ascii_digit()) {
             return first.parse().ok().map(|member| (member, rest));
         }
-        let behind = |name: &str| match words.strip_prefix(name)? {
+        let after = |name: &str| match words.strip_prefix(name)? {
             "" => Some(""),
             rest => rest.strip_prefix(' '),
         };
-        let fitting = self.iter().filter_map(|(member, name)| behind(name).map(|rest| (member, rest)));
-        fitting.min_by_key(|(_, rest)| rest.len())
+        let matching = self.iter().filter_map(|(member, name)| after(name).map(|rest| (member, rest)));
+        matching.min_by_key(|(_, rest)| rest.len())
     }
 }
 
@@ -114,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn longest_name_that_fits_is_meant() {
+    fn longest_matching_name_wins() {
         assert_eq!(room().addressee("ann lee hello"), Some((7, "hello")));
         assert_eq!(room().addressee("ann leeway"), Some((5, "leeway")));
         assert_eq!(room().addressee("böb"), Some((9, "")));
@@ -128,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_found_by_half_a_name() {
+    fn half_a_name_finds_no_member() {
         assert_eq!(room().addressee("an hello"), None);
         assert_eq!(room().addressee(""), None);
     }
 
     #[test]
-    fn who_left_is_not_found() {
+    fn member_that_left_is_not_found() {
         let mut members = room();
         members.observe(&presence(9, PresenceEvent::Left, "böb"));
         assert_eq!(members.addressee("böb hello"), None);
@@ -142,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_crowd_those_are_known_who_speak_and_behind_it_everyone() {
+    fn in_a_crowd_only_speakers_are_known_and_after_it_every_member() {
         // [R9.25] [R9.26] [R9.27]
         let mut members = room();
         let names = |members: &Members| members.iter().map(|(member, _)| member).collect::<Vec<_>>();
@@ -154,7 +163,7 @@ mod tests {
         members.observe(&presence(340, PresenceEvent::Crowd, "lobby"));
         assert_eq!((members.addressee("bob hi"), members.crowd()), (Some((77, "hi")), Some(340)));
         members.observe(&presence(5, PresenceEvent::Here, "ann"));
-        assert_eq!(members.crowd(), Some(340), "one's own coming is told in a crowd too");
+        assert_eq!(members.crowd(), Some(340), "the client itself is listed in a crowd too");
         for (member, name) in [(5, "ann"), (9, "carl")] {
             members.observe(&presence(member, PresenceEvent::Here, name));
         }

@@ -1,4 +1,4 @@
-//! A proxy on the way to a hub: SOCKS5 or HTTP CONNECT, as it is written, and as the environment names it.
+//! A proxy on the way to a hub: SOCKS5 or HTTP CONNECT.
 
 mod environment;
 mod handshake;
@@ -9,12 +9,14 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use crate::address::{Address, AddressError};
+use crate::cause::{self, io_name};
 pub(crate) use handshake::tunnel;
 
 /// `socks5://[USER:PASSWORD@]HOST[:PORT]` or `http://[USER:PASSWORD@]HOST[:PORT]`.
 ///
-/// The hub's name is always resolved by the proxy, so `socks5h://` is the same as `socks5://`. Without a port SOCKS5
-/// is 1080 and HTTP is 80; `%hex` in user and password is decoded. Shown without the credentials.
+/// The proxy always resolves the hub's name, so `socks5h://` is the same as `socks5://`. Without a port SOCKS5
+/// is 1080 and HTTP is 80; `%hex` in user and password is decoded. `Display` and `Debug` omit the
+/// credentials.
 ///
 /// ```
 /// use bookend_client::Proxy;
@@ -40,38 +42,38 @@ struct Credentials {
     password: String,
 }
 
-/// Why a proxy did not lead to the hub.
+/// Why a proxy did not connect to the hub.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProxyError {
     /// The proxy's host has no address.
     Resolve(io::Error),
-    /// The proxy was not reached: each address that was tried, and why it failed.
+    /// The proxy cannot be reached: each address that was tried, and why it failed.
     Tcp(Vec<(SocketAddr, io::Error)>),
-    /// The connection to the proxy failed, or it said nothing in time.
+    /// The connection to the proxy failed, or the proxy did not answer in time.
     Io(io::Error),
-    /// What answers is no proxy of this kind.
+    /// The peer is not a proxy of this kind.
     NotAProxy(String),
-    /// The proxy wants credentials, or other ones.
+    /// The proxy requires credentials, or other ones.
     Credentials(String),
-    /// The proxy does not connect to the hub, and says why.
+    /// The proxy refuses to connect to the hub, and reports why.
     Refused(String),
 }
 
 impl Proxy {
-    /// Where the proxy is.
+    /// The proxy's address.
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// The proxy that the environment names for `hub`: `HTTPS_PROXY` if it is TLS, else `ALL_PROXY`, in small letters
-    /// or capitals; none for what `NO_PROXY` lists (hosts, domains with everything under them, IP addresses, `*`),
-    /// nor for a hub on this machine: `localhost` and loopback addresses.
+    /// The proxy that the environment names for `hub`: `HTTPS_PROXY` if it uses TLS, else `ALL_PROXY`, in either
+    /// case. There is none for what `NO_PROXY` lists (hosts, domains with their subdomains, IP addresses, `*`), nor for
+    /// a hub on this machine: `localhost` and loopback addresses.
     ///
     /// # Errors
-    /// [`AddressError`] if a variable holds what is no proxy: to go without would be a surprise.
-    pub fn from_environment(hub: &crate::Place) -> Result<Option<Proxy>, AddressError> {
+    /// [`AddressError`] if a variable is set and is not a proxy. Connecting directly instead could expose traffic.
+    pub fn from_environment(hub: &crate::Target) -> Result<Option<Proxy>, AddressError> {
         environment::proxy(hub, |name| std::env::var(name).ok())
     }
 }
@@ -80,7 +82,8 @@ impl FromStr for Proxy {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Proxy, AddressError> {
-        let wrong = AddressError::new("a proxy is socks5://HOST:PORT or http://HOST:PORT, perhaps with USER:PASSWORD@");
+        let wrong =
+            AddressError::new("a proxy is socks5://[USER:PASSWORD@]HOST:PORT or http://[USER:PASSWORD@]HOST:PORT");
         let (scheme, rest) = text.split_once("://").ok_or(wrong)?;
         let (scheme, port) = match scheme.to_ascii_lowercase().as_str() {
             "socks5" | "socks5h" => (Scheme::Socks5, 1080),
@@ -97,7 +100,7 @@ impl FromStr for Proxy {
 }
 
 impl Credentials {
-    /// Each of them is at most 255 bytes long, as SOCKS5 has it.
+    /// Each is at most 255 bytes long, the limit of SOCKS5.
     fn parse(text: &str) -> Option<Credentials> {
         let (user, password) = text.split_once(':').unwrap_or((text, ""));
         let (user, password) = (percent_decoded(user)?, percent_decoded(password)?);
@@ -108,12 +111,12 @@ impl Credentials {
 fn percent_decoded(text: &str) -> Option<String> {
     let mut decoded = Vec::new();
     let mut rest = text.as_bytes();
-    while let Some((&byte, behind)) = rest.split_first() {
-        rest = behind;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
         if byte == b'%' {
-            let (digits, behind) = rest.split_at_checked(2)?;
+            let (digits, after) = rest.split_at_checked(2)?;
             decoded.extend(data_encoding::HEXLOWER_PERMISSIVE.decode(digits).ok()?);
-            rest = behind;
+            rest = after;
         } else {
             decoded.push(byte);
         }
@@ -144,8 +147,8 @@ impl ProxyError {
     pub fn name(&self) -> &'static str {
         match self {
             ProxyError::Resolve(_) => "unknown-host",
-            ProxyError::Tcp(tried) => tried.last().map_or("io", |(_, error)| crate::error::io_name(error)),
-            ProxyError::Io(error) => crate::error::io_name(error),
+            ProxyError::Tcp(tried) => tried.last().map_or("io", |(_, error)| io_name(error)),
+            ProxyError::Io(error) => io_name(error),
             ProxyError::NotAProxy(_) => "not-a-proxy",
             ProxyError::Credentials(_) => "proxy-credentials",
             ProxyError::Refused(_) => "proxy-refused",
@@ -157,7 +160,7 @@ impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ProxyError::Resolve(error) | ProxyError::Io(error) => write!(f, "{error}"),
-            ProxyError::Tcp(tried) => crate::error::tried(f, tried, None),
+            ProxyError::Tcp(tried) => cause::tried(f, tried, None),
             ProxyError::NotAProxy(said) | ProxyError::Credentials(said) | ProxyError::Refused(said) => {
                 write!(f, "{}", bookend::escaped(said))
             }
@@ -178,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn proxy_is_read_with_its_credentials_and_shown_without() {
+    fn proxy_is_parsed_with_its_credentials_and_shown_without() {
         for (written, shown) in [
             ("socks5://gate", "socks5://gate:1080"),
             ("SOCKS5H://[::1]:9", "socks5://[::1]:9"),
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_proxy_is_refused() {
+    fn malformed_proxy_is_refused() {
         let long = format!("socks5://{}@gate", "u".repeat(256));
         for text in
             ["", "gate:1080", "https://gate", "socks4://gate", "http://", "http://:x@gate", "http://%4@g", &long]

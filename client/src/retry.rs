@@ -5,35 +5,43 @@ use std::time::Duration;
 use bookend::{Code, ConnectionError, Fault};
 
 use crate::error::{ConnectError, JoinError};
+#[cfg(feature = "proxy")]
 use crate::proxy::ProxyError;
 
 /// When to connect again, after a fault that may pass.
 ///
-/// The pause before the first attempt is between half of `first` and all of it, by chance, so that those who lost one
-/// hub at the same moment do not come back at the same moment; each pause more is twice as long, up to `longest`. A
-/// session that lasted for `longest` or more begins anew with `first`.
+/// The first pause is a random time between half of `first` and all of it, so that clients which lost a hub at the same
+/// moment do not return at the same moment. Each further pause is twice as long, up to `longest`. After a session that
+/// lasted for `longest` or more, the pauses start again with `first`.
 ///
-/// | fault | connects again? |
+/// ```
+/// use std::time::Duration;
+/// use bookend_client::Backoff;
+///
+/// let backoff = Backoff { longest: Duration::from_secs(10), attempts: Some(5), ..Backoff::default() };
+/// ```
+///
+/// | fault | reconnects? |
 /// |---|---|
 /// | the name is not found, no route, refused, timed out, reset | yes |
-/// | the proxy is not reached, or does not reach the hub | yes |
-/// | the proxy wants other credentials, or is none | no |
+/// | the proxy cannot be reached, or cannot reach the hub | yes |
+/// | the proxy requires other credentials, or is not a proxy | no |
 /// | TLS was cut off or timed out | yes |
-/// | a certificate is not trusted, no TLS spoken, a TLS alert | no |
+/// | a certificate is not trusted, the peer does not speak TLS, a TLS alert | no |
 /// | the stream ended without CLOSE, or inside a frame; silence (`idle`), `hello-timeout`, `frame-timeout` | yes |
 /// | CLOSE `going-away`, `internal`, `try-later`, `hello-timeout`, `idle`, `frame-timeout`, `slow-consumer` | yes |
 /// | CLOSE `normal`: the hub is done with this client | no |
-/// | CLOSE `policy` (a bad token, banned, kicked), `version`, `rate`, and those that say that this side broke a rule | no |
+/// | CLOSE `policy` (a bad token, banned, kicked), `version`, `rate`, or a code for a broken rule | no |
 /// | CLOSE with any other code: an application's own (3000..3999), or unknown | no |
-/// | the other side breaks a rule, or is no Bookend at all | no |
+/// | the other side breaks a rule, or does not speak Bookend | no |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// The first pause: half a second by default.
     pub first: Duration,
     /// The longest pause: 30 s by default.
     pub longest: Duration,
-    /// Attempts that may fail one after the other, sessions shorter than `longest` among them, until that is the end;
-    /// any number by default.
+    /// How many attempts in a row may fail before the client ends; a session shorter than `longest` counts as failed.
+    /// Unlimited by default.
     pub attempts: Option<u32>,
 }
 
@@ -44,7 +52,7 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The pause behind that many failed attempts, from the first one = 0; `None` if they were enough.
+    /// The pause after `failed` earlier failures; `None` if they are too many.
     pub(crate) fn pause(&self, failed: u32) -> Option<Duration> {
         if self.attempts.is_some_and(|attempts| failed >= attempts) {
             return None;
@@ -54,14 +62,15 @@ impl Backoff {
     }
 }
 
-/// May the fault pass by itself?
+/// Whether the fault may pass by itself.
 pub(crate) fn may_pass(error: &ConnectError) -> bool {
     match error {
         ConnectError::System { .. }
         | ConnectError::Resolve { .. }
         | ConnectError::Tcp { .. }
         | ConnectError::Unix { .. }
-        | ConnectError::Late { .. } => true,
+        | ConnectError::TimedOut { .. } => true,
+        #[cfg(feature = "proxy")]
         ConnectError::Proxy { error, .. } => !matches!(error, ProxyError::NotAProxy(_) | ProxyError::Credentials(_)),
         ConnectError::Tls { error, .. } => !error.is_lasting(),
         ConnectError::Join { error, .. } => match error {
@@ -74,7 +83,7 @@ pub(crate) fn may_pass(error: &ConnectError) -> bool {
 fn may_pass_in_session(error: &ConnectionError) -> bool {
     match error {
         ConnectionError::Io(_) | ConnectionError::Timeout => true,
-        // What is recognised as something else will be something else the next time.
+        // A peer that speaks another protocol will do so next time.
         ConnectionError::Fault { diagnosis: Some(diagnosis), .. } if diagnosis.first().is_some() => false,
         ConnectionError::Fault { fault, .. } => matches!(
             fault,
@@ -116,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_is_told_from_what_passes() {
+    fn codes_that_may_pass_are_retried_and_others_are_not() {
         let closed = |code| may_pass_in_session(&ConnectionError::Closed { code, reason: String::new() });
         for code in [Code::GOING_AWAY, Code::TRY_LATER, Code::INTERNAL, Code::SLOW_CONSUMER, Code::IDLE] {
             assert!(closed(code), "{code}");

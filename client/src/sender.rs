@@ -1,6 +1,5 @@
 //! The sending half of a client.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,100 +7,61 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bookend::{Code, Content, Encoding, Misuse, Payload, Reply};
+use bookend::{Content, Reply};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time;
 
-use crate::client::{NOBODY_LISTENS, Shared, State};
+use crate::command::{Command, Outgoing, Owned};
+use crate::error::SendError;
+use crate::status::{NOBODY_LISTENS, Shared, Status};
 
-/// Sends through a client. Cheap to clone; the client closes once all of these and its [`Events`](crate::Events) are
-/// gone.
+/// Sends through a client. Cheap to clone; the client closes once all senders and its [`Events`](crate::Events) are
+/// dropped.
 ///
-/// Every call waits while 256 others are waiting, which they do without a session too. One that is cancelled while it
-/// waits has sent nothing.
+/// Every call waits while 256 others are waiting, as they do without a session. A call that is cancelled while it waits
+/// has sent nothing.
 #[derive(Clone, Debug)]
 pub struct Sender {
     commands: mpsc::Sender<Command>,
     shared: Arc<Shared>,
 }
 
-/// Resolves once it is known what became of a message. Dropped, a failure is told as
+/// A future that resolves once it is known what became of a message. If it is dropped, a failure is reported as
 /// [`Event::Failed`](crate::Event::Failed). Cancel-safe.
 #[derive(Debug)]
 pub struct Receipt(oneshot::Receiver<Result<(), SendError>>);
-
-/// What became of a message or a request that was not confirmed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The other side has refused it, and done nothing with it.
-    Refused {
-        /// Why, as a number.
-        code: Code,
-        /// Why, in words.
-        reason: String,
-    },
-    /// It cannot be sent: too long, not to be had in that encoding. Nothing was sent.
-    Invalid(Misuse),
-    /// Nothing was sent: the client has closed; or it was for one member, and the session that knew the member ended.
-    NotSent,
-    /// The session ended before the confirmation came: it may have arrived or not.
-    Unconfirmed,
-    /// No answer came in time. Only for requests, which may have arrived or not.
-    TimedOut,
-}
-
-#[derive(Debug)]
-pub(crate) enum Command {
-    Send(Outgoing),
-    Request { content: Owned, patience: Duration, done: oneshot::Sender<Result<Reply, SendError>> },
-    Ping { done: oneshot::Sender<Result<Duration, SendError>> },
-}
-
-#[derive(Debug)]
-pub(crate) struct Outgoing {
-    /// A member, and the number of the session in which that is its number; everyone if there is none.
-    pub(crate) to: Option<(u32, u64)>,
-    pub(crate) content: Owned,
-    pub(crate) done: oneshot::Sender<Result<(), SendError>>,
-    /// It was written in a session that has ended.
-    pub(crate) is_written: bool,
-}
-
-/// [`Content`] that outlives its maker.
-#[derive(Clone, Debug)]
-pub(crate) enum Owned {
-    Binary(Vec<u8>),
-    Text(Option<Encoding>, String),
-}
-
-/// Commands that wait at most.
-pub(crate) const COMMANDS: usize = 256;
 
 impl Sender {
     pub(crate) fn new(commands: mpsc::Sender<Command>, shared: Arc<Shared>) -> Sender {
         Sender { commands, shared }
     }
 
-    /// Sends to everyone in the room, or to the peer where it is no hub. What waits when a session ends is sent in the
-    /// next one; what was written in the old one and not confirmed is not, unless
-    /// [`resend`](crate::Options::with_resend) says so.
+    /// Sends to everyone in the room, or to the peer if it is not a hub. A message that waits when a session ends is
+    /// sent in the next one. A message that was written in the old session and not confirmed is sent again only with
+    /// [`with_resend`](crate::Options::with_resend).
+    ///
+    /// ```no_run
+    /// # async fn example(sender: bookend_client::Sender) -> Result<(), bookend_client::SendError> {
+    /// let receipt = sender.send("hello").await?; // accepted
+    /// receipt.await?; // confirmed by the hub
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// [`SendError::NotSent`] if the client has closed. The [`Receipt`] says what became of the message.
+    /// [`SendError::NotSent`] if the client has closed. The [`Receipt`] reports what became of the message.
     pub async fn send(&self, content: impl Into<Content<'_>>) -> Result<Receipt, SendError> {
         self.put(None, content.into().into()).await
     }
 
-    /// Sends to the member of that number alone. The number is the member's in one session only, that of the
-    /// [`Event::Up`](crate::Event::Up) which was taken last: the message is not sent in another one, where somebody else
-    /// may have the number. Once the [`Events`](crate::Events) are gone it is the session that is open.
+    /// Sends to one member. A member's number is valid in one session only, that of the
+    /// [`Event::Up`](crate::Event::Up) which was taken last. The message is not sent in another session, where the
+    /// number may be another member's. Once the [`Events`](crate::Events) are dropped, the session is the open one.
     ///
     /// # Errors
     /// As [`send`](Sender::send).
     pub async fn send_to(&self, member: u32, content: impl Into<Content<'_>>) -> Result<Receipt, SendError> {
         let session = match self.shared.known.load(Ordering::Relaxed) {
-            NOBODY_LISTENS => self.shared.status.borrow().session,
+            NOBODY_LISTENS => self.shared.snapshot.borrow().session,
             known => known,
         };
         self.put(Some((member, session)), content.into().into()).await
@@ -114,126 +74,77 @@ impl Sender {
         Ok(Receipt(receipt))
     }
 
-    /// Sends a REQUEST and waits for its answer, and for a session before that, for `patience` in all.
+    /// Sends a REQUEST and waits for its answer. `timeout` includes the wait for a session.
+    ///
+    /// ```no_run
+    /// # async fn example(sender: bookend_client::Sender) -> Result<(), bookend_client::SendError> {
+    /// let reply = sender.request("time?", std::time::Duration::from_secs(5)).await?;
+    /// println!("{:?}", reply.text());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// Any [`SendError`]. A request is never sent twice.
-    pub async fn request(&self, content: impl Into<Content<'_>>, patience: Duration) -> Result<Reply, SendError> {
+    pub async fn request(&self, content: impl Into<Content<'_>>, timeout: Duration) -> Result<Reply, SendError> {
         let (done, answer) = oneshot::channel();
-        let command = Command::Request { content: content.into().into(), patience, done };
-        let answered = timeout(patience, async {
+        let command = Command::Request { content: content.into().into(), done };
+        self.ask(command, answer, timeout).await
+    }
+
+    /// Sends a PING and waits for its PONG: the other side has acted on everything that it was sent before. `timeout`
+    /// includes the wait for a session. Returns the time from PING to PONG.
+    ///
+    /// # Errors
+    /// [`SendError::NotSent`], [`SendError::Unconfirmed`] or [`SendError::TimedOut`].
+    pub async fn ping(&self, timeout: Duration) -> Result<Duration, SendError> {
+        let (done, answer) = oneshot::channel();
+        self.ask(Command::Ping { done }, answer, timeout).await
+    }
+
+    async fn ask<T>(
+        &self,
+        command: Command,
+        answer: oneshot::Receiver<Result<T, SendError>>,
+        timeout: Duration,
+    ) -> Result<T, SendError> {
+        let answered = time::timeout(timeout, async {
             self.commands.send(command).await.map_err(|_| SendError::NotSent)?;
             answer.await.unwrap_or(Err(SendError::Unconfirmed))
         });
         answered.await.unwrap_or(Err(SendError::TimedOut))
     }
 
-    /// Sends a PING and waits for its PONG, and for a session before that, for `patience` in all: the other side has
-    /// acted on everything that it was sent before. The time is from one to the other.
-    ///
-    /// # Errors
-    /// [`SendError::NotSent`], [`SendError::Unconfirmed`] or [`SendError::TimedOut`].
-    pub async fn ping(&self, patience: Duration) -> Result<Duration, SendError> {
-        let (done, answer) = oneshot::channel();
-        let answered = timeout(patience, async {
-            self.commands.send(Command::Ping { done }).await.map_err(|_| SendError::NotSent)?;
-            answer.await.unwrap_or(Err(SendError::Unconfirmed))
-        });
-        answered.await.unwrap_or(Err(SendError::TimedOut))
-    }
-
-    /// Closes: what was sent before goes out first if a session is open, and its confirmation is waited for, for 10 s.
-    /// Returns at once; [`Event::Closed`](crate::Event::Closed) tells that it is done. Messages that come
-    /// meanwhile and find more than 1 MiB of events waiting are dropped.
+    /// Closes the client. If a session is open, messages that were sent before are written first, and the client waits
+    /// up to 10 s for their confirmation. Returns at once; [`Event::Closed`](crate::Event::Closed) reports the end.
+    /// Messages that arrive in the meantime are dropped while more than 1 MiB of events waits.
     pub fn close(&self) {
         self.shared.wish.send_replace(true);
     }
 
-    /// How the client is.
+    /// Whether the client is connected.
     #[must_use]
-    pub fn state(&self) -> State {
-        self.shared.status.borrow().state
+    pub fn status(&self) -> Status {
+        self.shared.snapshot.borrow().status
     }
 
-    /// This side's address in the session that is open, where there is one.
+    /// This side's address in the open session, if it has one.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.shared.status.borrow().local
+        self.shared.snapshot.borrow().local
     }
 
-    /// The address that the session that is open has been connected to: the hub's, or the proxy's.
+    /// The address that the open session is connected to: the hub's, or the proxy's.
     #[must_use]
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.shared.status.borrow().remote
-    }
-}
-
-impl Outgoing {
-    /// What has become of it if it is not to be sent any more.
-    pub(crate) fn given_up(&self) -> SendError {
-        if self.is_written { SendError::Unconfirmed } else { SendError::NotSent }
+        self.shared.snapshot.borrow().remote
     }
 }
 
 impl Future for Receipt {
-    /// `Ok` once the other side has acted on the message, and not refused it.
+    /// `Ok` once the other side has acted on the message and not refused it.
     type Output = Result<(), SendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(cx).map(|settled| settled.unwrap_or(Err(SendError::Unconfirmed)))
     }
 }
-
-impl From<Content<'_>> for Owned {
-    fn from(content: Content<'_>) -> Owned {
-        match content {
-            Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)) => Owned::Binary(bytes.to_vec()),
-            Content::Text(text) => Owned::Text(None, text.into()),
-            Content::TextIn(encoding, text) => Owned::Text(Some(encoding), text.into()),
-            Content::Payload(Payload::Text(text)) => Owned::Text(Some(text.encoding()), text.to_str().into_owned()),
-        }
-    }
-}
-
-impl Owned {
-    pub(crate) fn content(&self) -> Content<'_> {
-        match self {
-            Owned::Binary(bytes) => Content::Binary(bytes),
-            Owned::Text(None, text) => Content::Text(text),
-            Owned::Text(Some(encoding), text) => Content::TextIn(*encoding, text),
-        }
-    }
-}
-
-impl SendError {
-    /// The fault's name: SPEC 6's where it has one.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            SendError::Refused { code, .. } => code.name().unwrap_or("refused"),
-            SendError::Invalid(error) => error.name(),
-            SendError::NotSent => "not-sent",
-            SendError::Unconfirmed => "unconfirmed",
-            SendError::TimedOut => "timed-out",
-        }
-    }
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SendError::Refused { code, reason } => {
-                let (code, reason) = (*code, reason.clone());
-                bookend::ConnectionError::Refused { code, reason }.fmt(f)
-            }
-            SendError::Invalid(error) => error.fmt(f),
-            SendError::NotSent => f.write_str("not-sent: the session ended before it was sent"),
-            SendError::Unconfirmed => {
-                f.write_str("unconfirmed: the session ended before the confirmation came; it may have arrived or not")
-            }
-            SendError::TimedOut => f.write_str("timed-out: no answer came in time"),
-        }
-    }
-}
-
-impl std::error::Error for SendError {}

@@ -1,7 +1,7 @@
 //! A message as one line: for people, or as a JSON object.
 //!
-//! Control characters and bidirectional controls never come through as they are, nor does a line break: what a peer
-//! says cannot look like another speaker's line (SPEC 8).
+//! Control characters, bidirectional controls and line breaks are always escaped: text from a peer cannot look like
+//! another speaker's line (SPEC 8).
 
 use std::fmt;
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use bookend::{Delivery, Message, Payload, PresenceEvent, escaped, is_disturbing}
 /// Bytes of a binary payload that a line for people shows.
 const QUOTED: usize = 32;
 
-/// Writes a line for people, or nothing where there is nothing to tell; `own` is the reader's number in the room.
+/// Writes a line for people, or nothing if the message has nothing to show; `own` is the reader's number in the room.
 ///
 /// # Errors
 /// Those of `out`.
@@ -39,13 +39,13 @@ pub fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Resul
     }
 }
 
-/// Writes a JSON object and a line feed, or nothing where there is nothing to tell. The objects, by message:
+/// Writes a JSON object and a line feed, or nothing if the message has nothing to show. The objects, by message:
 ///
-/// - DELIVERY `{"from":5,"name":"ann","to":0,"seq":1,"time":1795390321000,"encoding":2,"text":"hi"}`; where the
-///   encoding is 0, `"hex":"6869"` in the place of `"text"`
+/// - DELIVERY `{"from":5,"name":"ann","to":0,"seq":1,"time":1795390321000,"encoding":2,"text":"hi"}`; if the
+///   encoding is 0, `"hex":"6869"` instead of `"text"`
 /// - MESSAGE `{"event":"message","encoding":2,"text":"ann: hi"}`
 /// - PRESENCE `{"event":"joined","member":5,"name":"ann"}`, or `"here"`, or `"left"`;
-///   `{"event":"crowd","member":300,"name":"lobby"}` for some 300 members of whom not everyone is told
+///   `{"event":"crowd","member":300,"name":"lobby"}` for roughly 300 members, who are not listed
 /// - WELCOME `{"event":"welcome","member":5,"next_seq":1,"greeting":"hi"}`
 /// - GAP `{"event":"gap","missed":3}`
 /// - ERROR `{"event":"error","frame":3,"code":1007,"reason":"bad-text"}`
@@ -116,7 +116,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Two digits a byte, with something in between.
+/// Two digits a byte, with a separator between them.
 struct Hex<'a>(&'a [u8], &'static str);
 
 impl fmt::Display for Hex<'_> {
@@ -129,7 +129,7 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// A JSON string. What a terminal should not see is escaped as well, though JSON allows some of it.
+/// A JSON string. Characters that disturb a terminal are escaped too, although JSON allows some of them.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -147,7 +147,7 @@ impl fmt::Display for Quoted<'_> {
                 '\t' => f.write_str("\\t")?,
                 '\u{8}' => f.write_str("\\b")?,
                 '\u{c}' => f.write_str("\\f")?,
-                // None of those that disturb is above U+FFFF.
+                // No disturbing character is above U+FFFF.
                 character => write!(f, "\\u{:04x}", u32::from(character))?,
             }
             rest = &rest[at + character.len_utf8()..];
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_is_shown_in_hex_and_cut_only_for_people() {
+    fn binary_is_shown_in_hex_and_shortened_only_for_people() {
         let (line, object) = shown(&delivery(7, 0, "bob", Payload::Binary(b"hello")));
         assert_eq!(line, "bob: [binary 5 bytes: 68 65 6c 6c 6f]\n");
         assert!(object.ends_with(",\"encoding\":0,\"hex\":\"68656c6c6f\"}\n"), "{object}");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_peer_says_breaks_its_line() {
+    fn text_from_a_peer_never_breaks_its_line() {
         let nasty: String = (0..0x2100).filter_map(char::from_u32).filter(|&c| is_disturbing(c)).collect();
         for message in [
             delivery(7, 0, "bob", text(&nasty)),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn json_strings_are_escaped_as_json_wants_it() {
+    fn json_strings_are_escaped() {
         let (_, object) = shown(&Message::Message(text("\" \\ \n \r \t \u{8} \u{c} \0 \u{7f} \u{2028} 😀")));
         assert_eq!(
             object,

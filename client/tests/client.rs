@@ -1,12 +1,11 @@
-//! A client that stays connected: over streams in memory, with the time in the test's hands, and a hub that does what
-//! it is told.
+//! A client that stays connected, over in-memory streams and paused time, with a scripted hub.
 
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 use std::time::Duration;
 
 use bookend::{Code, Delivery, Hello, Message, Payload, Text};
-use bookend_client::{Backoff, Client, End, Event, Missed, Options, SendError, State};
+use bookend_client::{Backoff, Client, End, Event, Missed, Options, SendError, Status};
 use bookend_testing::hub::{Hub, Hubs, Posted, memory, text};
 use tokio::io::DuplexStream;
 use tokio::time::{Instant, timeout};
@@ -16,7 +15,7 @@ fn options() -> (Options, Hubs) {
     (Options::new(dialler, Hello::new().with_hub(true).with_name("ann").unwrap()), hubs)
 }
 
-/// A client with a session, its hub, and where its next hubs come from.
+/// A connected client, its hub, and the source of its next hubs.
 async fn joined(options: (Options, Hubs)) -> (Client, Hub<DuplexStream>, Hubs) {
     let (options, mut hubs) = options;
     let hub = async { Hub::welcome(hubs.recv().await.unwrap(), &[]).await };
@@ -24,7 +23,7 @@ async fn joined(options: (Options, Hubs)) -> (Client, Hub<DuplexStream>, Hubs) {
     (client.unwrap(), hub, hubs)
 }
 
-/// The next event that says more than that a step began or who is there.
+/// The next event other than progress and presence.
 async fn next(client: &mut Client) -> Event {
     loop {
         match client.next().await.expect("there is an event") {
@@ -42,9 +41,9 @@ async fn next_up(client: &mut Client) -> u64 {
     }
 }
 
-/// One after the other, at the same time.
+/// Runs both at the same time.
 async fn both<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
-    timeout(Duration::from_secs(3600), async { tokio::join!(one, other) }).await.expect("nobody waits for ever")
+    timeout(Duration::from_secs(3600), async { tokio::join!(one, other) }).await.expect("neither waits for ever")
 }
 
 async fn deliver(hub: &mut Hub<DuplexStream>, seq: u64, words: &str) {
@@ -63,10 +62,10 @@ fn words(event: &Event) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn steps_are_told_in_order_and_the_state_follows() {
+async fn steps_are_reported_in_order_and_the_status_follows() {
     let (options, mut hubs) = options();
     let mut client = Client::start(options);
-    assert_eq!(client.sender().state(), State::Connecting);
+    assert_eq!(client.sender().status(), Status::Connecting);
     let hub = tokio::spawn(async move { Hub::welcome(hubs.recv().await.unwrap(), &[]).await.rest().await });
     let mut steps = Vec::new();
     let up = loop {
@@ -78,8 +77,8 @@ async fn steps_are_told_in_order_and_the_state_follows() {
     };
     assert_eq!(steps, ["connecting to memory", "HELLO", "joined"]);
     assert_eq!((up.session, up.welcome.unwrap().next_seq), (1, 1));
-    assert_eq!(client.sender().state(), State::Up);
-    assert!(matches!(client.close().await, End::Here));
+    assert_eq!(client.sender().status(), Status::Up);
+    assert!(matches!(client.close().await, End::Closed));
     assert_eq!(hub.await.unwrap().1, Some(Code::NORMAL));
 }
 
@@ -95,11 +94,11 @@ async fn message_is_confirmed_once_the_hub_has_acted_on_it() {
         assert_eq!(receipt.await, Ok(()));
         client.close().await
     };
-    assert!(matches!(both(hub, sent).await, ((_, Some(Code::NORMAL)), End::Here)));
+    assert!(matches!(both(hub, sent).await, ((_, Some(Code::NORMAL)), End::Closed)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_is_of_the_message_that_was_refused() {
+async fn refusal_fails_the_message_that_was_refused() {
     let (client, mut hub, _hubs) = joined(options()).await;
     let (one, two) = (client.sender(), client.sender());
     let hub = async {
@@ -121,7 +120,7 @@ async fn refusal_is_of_the_message_that_was_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_comes_back_resumes_and_tells_what_was_not_confirmed() {
+async fn client_reconnects_resumes_and_reports_unconfirmed_messages() {
     let (mut client, mut hub, mut hubs) = joined(options()).await;
     assert_eq!(next_up(&mut client).await, 1);
     deliver(&mut hub, 1, "first").await;
@@ -139,7 +138,7 @@ async fn client_comes_back_resumes_and_tells_what_was_not_confirmed() {
     let Event::Down { error, retry_in } = next(&mut client).await else { panic!() };
     assert_eq!(error.name(), "no-close", "{error}");
     assert!(retry_in >= Duration::from_millis(250) && retry_in <= Duration::from_millis(500), "{retry_in:?}");
-    assert_eq!(client.sender().state(), State::Connecting);
+    assert_eq!(client.sender().status(), Status::Connecting);
     let waiting = client.send("later").await.unwrap();
     let hub = async {
         let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
@@ -163,7 +162,7 @@ async fn client_comes_back_resumes_and_tells_what_was_not_confirmed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_arrived_is_sent_again_if_that_is_asked_for() {
+async fn unconfirmed_message_is_sent_again_with_resend() {
     let (options, hubs) = options();
     let (client, mut hub, mut hubs) = joined((options.with_resend(true), hubs)).await;
     let receipt = client.send("twice").await.unwrap();
@@ -180,14 +179,14 @@ async fn what_may_have_arrived_is_sent_again_if_that_is_asked_for() {
     };
     let sent = async {
         assert_eq!(receipt.await, Ok(()));
-        assert_eq!(to_one.await, Err(SendError::Unconfirmed), "7 may be somebody else by now");
+        assert_eq!(to_one.await, Err(SendError::Unconfirmed), "7 may be another member by now");
         client.close().await
     };
     both(hub, sent).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume_that_is_refused_is_told_and_counting_begins_anew() {
+async fn refused_resume_is_reported_and_counting_restarts() {
     let (mut client, mut hub, mut hubs) = joined(options()).await;
     next_up(&mut client).await;
     deliver(&mut hub, 1, "first").await;
@@ -211,33 +210,33 @@ async fn resume_that_is_refused_is_told_and_counting_begins_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn faults_that_last_are_the_end_and_there_is_one() {
+async fn fault_that_does_not_pass_ends_the_client_once() {
     for (code, name) in [(Code::POLICY, "policy"), (Code::PROTOCOL_ERROR, "protocol-error"), (Code(3001), "closed")] {
         let (mut client, mut hub, _hubs) = joined(options()).await;
         next_up(&mut client).await;
         hub.close(code, "").await;
         let Event::Closed(End::Failed(error)) = next(&mut client).await else { panic!() };
         assert_eq!(error.name(), name, "{error}");
-        assert!(client.next().await.is_none(), "nothing comes behind the end");
-        assert_eq!(client.sender().state(), State::Closed);
+        assert!(client.next().await.is_none(), "no event follows the last one");
+        assert_eq!(client.sender().status(), Status::Closed);
         assert_eq!(client.send("late").await.unwrap_err(), SendError::NotSent);
     }
     let (mut client, mut hub, _hubs) = joined(options()).await;
     next_up(&mut client).await;
     hub.close(Code::NORMAL, "").await;
-    assert!(matches!(next(&mut client).await, Event::Closed(End::There)));
+    assert!(matches!(next(&mut client).await, Event::Closed(End::PeerClosed)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn first_attempt_that_fails_is_the_end_unless_patience_is_asked_for() {
+async fn first_failed_attempt_ends_the_client_unless_it_retries_initially() {
     let (first, hubs) = options();
     drop(hubs);
     let error = Client::connect(first).await.unwrap_err();
     assert_eq!(error.name(), "connection-refused");
-    let (patient, hubs) = options();
+    let (retrying, hubs) = options();
     drop(hubs);
     let backoff = Backoff { attempts: Some(3), ..Backoff::default() };
-    let mut client = Client::start(patient.with_patience_at_first(true).with_backoff(Some(backoff)));
+    let mut client = Client::start(retrying.with_retry_on_initial_connect(true).with_backoff(Some(backoff)));
     let start = Instant::now();
     for _ in 0..3 {
         assert!(matches!(next(&mut client).await, Event::Down { .. }));
@@ -247,16 +246,16 @@ async fn first_attempt_that_fails_is_the_end_unless_patience_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_is_suspect_and_then_the_end_of_the_session() {
+async fn silent_peer_is_suspect_and_then_the_session_ends() {
     let (mut client, mut hub, _hubs) = joined(options()).await;
     next_up(&mut client).await;
     let start = Instant::now();
     assert!(matches!(next(&mut client).await, Event::Suspect));
-    assert_eq!((start.elapsed().as_secs(), client.sender().state()), (37, State::Suspect)); // 30 s and a quarter
+    assert_eq!((start.elapsed().as_secs(), client.sender().status()), (37, Status::Suspect)); // 30 s and a quarter
     deliver(&mut hub, 1, "here I am").await;
     assert!(matches!(next(&mut client).await, Event::Heard));
     assert_eq!(words(&next(&mut client).await), "here I am");
-    assert_eq!(client.sender().state(), State::Up);
+    assert_eq!(client.sender().status(), Status::Up);
     assert!(matches!(next(&mut client).await, Event::Suspect));
     let Event::Down { error, .. } = next(&mut client).await else { panic!() };
     assert_eq!(error.name(), "idle");
@@ -265,15 +264,15 @@ async fn silence_is_suspect_and_then_the_end_of_the_session() {
 #[tokio::test(start_paused = true)]
 async fn request_is_answered_times_out_or_ends_with_the_session() {
     let (client, hub, mut hubs) = joined(options()).await;
-    let patience = Duration::from_secs(2);
-    let (timed_out, hub) = both(client.request("anybody?", patience), async {
+    let timeout = Duration::from_secs(2);
+    let (timed_out, hub) = both(client.request("anybody?", timeout), async {
         let mut hub = hub;
         hub.turn().await;
         hub
     })
     .await;
     assert_eq!(timed_out, Err(SendError::TimedOut));
-    let (lost, ()) = both(client.request("anybody?", patience), async {
+    let (lost, ()) = both(client.request("anybody?", timeout), async {
         let mut hub = hub;
         hub.turn().await;
     })
@@ -281,7 +280,7 @@ async fn request_is_answered_times_out_or_ends_with_the_session() {
     assert_eq!(lost, Err(SendError::Unconfirmed));
     // Asked without a session, answered in the next one.
     let answered = async {
-        let answered = client.request("anybody?", patience).await;
+        let answered = client.request("anybody?", timeout).await;
         client.close().await;
         answered
     };
@@ -296,7 +295,7 @@ async fn request_is_answered_times_out_or_ends_with_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_without_anybody_closes_in_good_order() {
+async fn dropped_client_sends_what_waits_and_closes() {
     let (client, mut hub, _hubs) = joined(options()).await;
     let (sender, events) = client.split();
     drop(events);
@@ -308,7 +307,7 @@ async fn client_without_anybody_closes_in_good_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_no_events_is_a_slow_member_and_not_a_full_memory() {
+async fn untaken_events_slow_the_hub_down_and_memory_stays_bounded() {
     let (mut client, mut hub, _hubs) = joined(options()).await;
     let long = "x".repeat(100_000);
     let mut said = Box::pin(async {
@@ -326,30 +325,30 @@ async fn who_takes_no_events_is_a_slow_member_and_not_a_full_memory() {
     both(said.as_mut(), heard).await;
     drop(said);
     let closing = async { client.close().await };
-    assert!(matches!(both(closing, hub.rest()).await.0, End::Here));
+    assert!(matches!(both(closing, hub.rest()).await.0, End::Closed));
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_does_not_wait_for_a_hub_that_confirms_nothing() {
+async fn close_waits_at_most_10_s_for_confirmations() {
     let (client, hub, _hubs) = joined(options()).await;
     let receipt = client.send("hello?").await.unwrap();
     let start = Instant::now();
-    assert!(matches!(client.close().await, End::Here));
+    assert!(matches!(client.close().await, End::Closed));
     assert_eq!(receipt.await, Err(SendError::Unconfirmed));
     assert!(start.elapsed() < Duration::from_secs(13), "{:?}", start.elapsed());
     drop(hub);
 }
 
 #[tokio::test(start_paused = true)]
-async fn number_of_a_member_is_that_of_the_session_that_was_heard_of() {
+async fn member_number_is_valid_in_the_session_of_the_last_up_event() {
     let (mut client, mut hub, mut hubs) = joined(options()).await;
     next_up(&mut client).await;
     hub.close(Code::GOING_AWAY, "").await;
     let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[(7, "eve")]).await;
-    while client.sender().state() != State::Up {
+    while client.sender().status() != Status::Up {
         tokio::task::yield_now().await;
     }
-    // There is a new session, and nobody has heard of it: 7 was somebody else.
+    // There is a new session, and its event was not taken: 7 was another member.
     let sent = client.sender().send_to(7, "psst").await.unwrap().await;
     assert_eq!(sent, Err(SendError::NotSent));
     while !matches!(next(&mut client).await, Event::Up(_)) {}
@@ -359,13 +358,13 @@ async fn number_of_a_member_is_that_of_the_session_that_was_heard_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ping_measures_what_the_other_side_takes_to_answer() {
+async fn ping_measures_the_time_to_the_answer() {
     let (client, mut hub, hubs) = joined(options()).await;
     let (lost, ()) = both(client.sender().ping(Duration::from_secs(1)), async {
         hub.turn().await;
     })
     .await;
-    assert_eq!(lost, Err(SendError::TimedOut), "the answer is given by the next call");
+    assert_eq!(lost, Err(SendError::TimedOut), "the next call gives the answer");
     let pinging = async {
         let answered = client.sender().ping(Duration::from_secs(1)).await;
         client.close().await;
@@ -377,7 +376,7 @@ async fn ping_measures_what_the_other_side_takes_to_answer() {
 }
 
 #[tokio::test]
-async fn request_of_a_peer_is_refused() {
+async fn request_from_a_peer_is_refused() {
     let (client, mut hub, _hubs) = joined(options()).await;
     let mut asked = Vec::new();
     hub.write(b"\xF5\xF8\x03\x01\0\0\0\x05\0\0\0\x09?\xF8\xF5").await;

@@ -1,9 +1,9 @@
-//! Joining a hub, and what is told where that fails.
+//! Joining a hub, and the errors when that fails.
 
 use std::time::Duration;
 
 use bookend::{Code, Hello, PresenceEvent};
-use bookend_client::{ConnectError, Dialler, JoinError, Joined, Message, Place, Stage};
+use bookend_client::{ConnectError, Dialler, JoinError, Joined, Message, Stage, Target};
 use bookend_testing::hub::{Hub, OWN, presence};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
@@ -17,7 +17,7 @@ async fn join(far: impl Future<Output = ()>, near: DuplexStream) -> Result<Joine
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_has_the_welcome_when_it_has_joined() {
+async fn joined_client_has_the_welcome() {
     let (near, far) = duplex(1 << 16);
     let (client, _hub) = tokio::join!(Joined::join(near, member()), Hub::welcome(far, &[]));
     let client = client.unwrap();
@@ -33,7 +33,7 @@ async fn server_without_the_hub_profile_needs_no_welcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hub_that_never_says_welcome_is_not_waited_for() {
+async fn hub_that_never_sends_welcome_times_out() {
     let (near, far) = duplex(1 << 16);
     let far = async {
         let mut hub = Hub::greet(far, Hello::new().with_hub(true)).await;
@@ -45,7 +45,7 @@ async fn hub_that_never_says_welcome_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hub_that_says_something_else_first_is_none() {
+async fn peer_that_sends_another_message_before_welcome_is_not_a_hub() {
     let (near, far) = duplex(1 << 16);
     let far = async {
         let mut hub = Hub::greet(far, Hello::new().with_hub(true)).await;
@@ -53,11 +53,11 @@ async fn hub_that_says_something_else_first_is_none() {
         hub.rest().await;
     };
     let error = join(far, near).await.unwrap_err();
-    assert_eq!(error.to_string(), "session: no-welcome: a hub sends WELCOME first, but kind 11 came");
+    assert_eq!(error.to_string(), "session: no-welcome: a hub sends WELCOME first, but kind 11 arrived");
 }
 
 #[tokio::test(start_paused = true)]
-async fn hub_that_refuses_is_quoted() {
+async fn refusal_quotes_the_hub() {
     let (near, far) = duplex(1 << 16);
     let far = async {
         let mut hub = Hub::greet(far, Hello::new().with_hub(true)).await;
@@ -70,7 +70,7 @@ async fn hub_that_refuses_is_quoted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_in_the_place_of_hello_is_of_the_stage_hello() {
+async fn close_instead_of_hello_fails_in_stage_hello() {
     let (near, mut far) = duplex(1 << 16);
     let far = async move {
         far.write_all(b"\xF5\xF8\x08\x01\0\0\0\x08\x03\xF5try-la\xF8\xF5").await.unwrap();
@@ -81,7 +81,7 @@ async fn close_in_the_place_of_hello_is_of_the_stage_hello() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_speaks_something_else_is_told_from_a_hub() {
+async fn peer_that_speaks_another_protocol_is_identified() {
     for (words, said, fix) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
@@ -90,8 +90,8 @@ async fn what_speaks_something_else_is_told_from_a_hub() {
         ),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "no-close: foreign-ssh (certain): \"SSH-2.0-OpenSSH_9.2\"", "this is SSH: "),
         (&[b'x'; 2000], "bad-start: foreign-text (likely): the text \"xxx", "send frames, not plain text"),
-        (b"", "no-close: the stream ended without a CLOSE", "what answers there does not speak Bookend"),
-        (b"\xF5\xF9", "bad-start: a frame begins with f5 f8", "what answers there does not speak Bookend"),
+        (b"", "no-close: the stream ended without a CLOSE", "the peer does not seem to speak Bookend"),
+        (b"\xF5\xF9", "bad-start: a frame begins with f5 f8", "the peer does not seem to speak Bookend"),
     ] {
         let (near, mut far) = duplex(1 << 16);
         let far = async move {
@@ -107,7 +107,7 @@ async fn what_speaks_something_else_is_told_from_a_hub() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_says_nothing_is_not_waited_for() {
+async fn silent_peer_times_out() {
     let (near, mut far) = duplex(1 << 16);
     let far = async move { while far.read_buf(&mut Vec::new()).await.unwrap() > 0 {} };
     let error = join(far, near).await.unwrap_err();
@@ -117,22 +117,22 @@ async fn what_says_nothing_is_not_waited_for() {
 #[tokio::test]
 async fn refused_connection_names_stage_address_fault_and_fix() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let place: Place = listener.local_addr().unwrap().to_string().parse().unwrap();
+    let target: Target = listener.local_addr().unwrap().to_string().parse().unwrap();
     drop(listener);
-    let error = Joined::dial(&mut Dialler::new(place.clone()), member()).await.unwrap_err();
+    let error = Joined::dial(&mut Dialler::new(target.clone()), member()).await.unwrap_err();
     assert_eq!((error.stage(), error.name()), (Stage::Tcp, "connection-refused"));
-    assert!(error.to_string().starts_with(&format!("{place}: TCP: connection-refused: ")), "{error}");
-    let asked_by_name: Place = format!("localhost:{}", place.address().unwrap().port()).parse().unwrap();
+    assert!(error.to_string().starts_with(&format!("{target}: TCP: connection-refused: ")), "{error}");
+    let asked_by_name: Target = format!("localhost:{}", target.address().unwrap().port()).parse().unwrap();
     let error = Joined::dial(&mut Dialler::new(asked_by_name), member()).await.unwrap_err();
-    assert!(error.to_string().contains(&format!("{place}: ")), "the address that was tried is told: {error}");
+    assert!(error.to_string().contains(&format!("{target}: ")), "the address that was tried is shown: {error}");
     assert_eq!(error.fix(), "is the hub running? cargo run --release -p bookend-server");
 }
 
 #[tokio::test]
-async fn host_that_cannot_be_is_of_the_stage_resolve() {
+async fn impossible_host_name_fails_in_stage_resolve() {
     // A label of 64 bytes is refused without asking any server.
-    let place: Place = "a".repeat(64).parse().unwrap();
-    let error = Joined::dial(&mut Dialler::new(place.clone()), member()).await.unwrap_err();
+    let target: Target = "a".repeat(64).parse().unwrap();
+    let error = Joined::dial(&mut Dialler::new(target.clone()), member()).await.unwrap_err();
     assert!(matches!(error, ConnectError::Resolve { .. }), "{error}");
     assert_eq!((error.stage(), error.name()), (Stage::Resolve, "unknown-host"));
 }
@@ -141,7 +141,7 @@ async fn host_that_cannot_be_is_of_the_stage_resolve() {
 async fn client_connects_by_host_name() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // The name may have another address, which refuses.
-    let place: Place = format!("localhost:{}", listener.local_addr().unwrap().port()).parse().unwrap();
+    let target: Target = format!("localhost:{}", listener.local_addr().unwrap().port()).parse().unwrap();
     let hub = async {
         let (stream, _) = listener.accept().await.unwrap();
         let mut hub = Hub::welcome(stream, &[]).await;
@@ -149,7 +149,7 @@ async fn client_connects_by_host_name() {
         hub.rest().await
     };
     let member = async {
-        let mut client = Joined::dial(&mut Dialler::new(place.clone()), member()).await.unwrap();
+        let mut client = Joined::dial(&mut Dialler::new(target.clone()), member()).await.unwrap();
         client.connection().post(0, "hi").await.unwrap();
         loop {
             if let Message::Delivery(delivery) = client.connection().next().await.unwrap().unwrap() {

@@ -1,5 +1,6 @@
-//! Through proxies, to a hub, and what is told where a proxy does not lead there.
+//! Connecting through proxies, and the errors when that fails.
 
+#![cfg(feature = "proxy")]
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 use bookend::{Code, Hello};
@@ -9,20 +10,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// A hub on a port of its own, which ends with its first client.
+/// A hub on its own port, which ends with its first client.
 async fn hub() -> (u16, JoinHandle<Option<Code>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let hub = async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        // What a hub says first must not be taken for the proxy's.
+        // The hub's first bytes must not be taken for the proxy's.
         stream.write_all(b"a hub\r\n").await.unwrap();
         Hub::welcome(stream, &[]).await.rest().await.1
     };
     (port, tokio::spawn(hub))
 }
 
-/// A proxy that takes one client: it reads and says what `script` has, in turn, then connects to `port`, or closes.
+/// A proxy for one client: it reads and writes as `script` says, in turn, then connects to `port`, or closes.
 async fn proxy(script: Vec<(&'static [u8], &'static [u8])>, port: Option<u16>) -> (u16, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = listener.local_addr().unwrap().port();
@@ -66,7 +67,7 @@ async fn socks5_connects_by_name_with_user_and_password() {
 }
 
 #[tokio::test]
-async fn connect_leaves_the_hubs_first_words_to_the_session() {
+async fn http_connect_leaves_the_hubs_first_bytes_to_the_session() {
     let (port, hub) = hub().await;
     let asked = b"CONNECT hub.example:7 HTTP/1.1\r\nHost: hub.example:7\r\nProxy-Authorization: Basic YW5uOng=\r\n\r\n";
     let script: Vec<(&[u8], &[u8])> = vec![(asked, b"HTTP/1.0 200 Connection established\r\nVia: x\r\n\r\n")];
@@ -79,14 +80,14 @@ async fn connect_leaves_the_hubs_first_words_to_the_session() {
 }
 
 #[tokio::test]
-async fn proxy_that_does_not_lead_to_the_hub_says_why() {
+async fn proxy_that_cannot_reach_the_hub_is_quoted() {
     let asked: &[u8] = b"CONNECT hub.example:7 HTTP/1.1\r\nHost: hub.example:7\r\n\r\n";
     let to_socks: &[u8] = b"\x05\x01\x00\x03\x0bhub.example\x00\x07";
     type Script = Vec<(&'static [u8], &'static [u8])>;
     let scripts: [(&str, Script, &str, &str); 7] = [
         ("http", vec![(asked, b"HTTP/1.1 407 Who are you?\r\n\r\n")], "proxy-credentials", "407 Who are you?"),
         ("http", vec![(asked, b"HTTP/1.1 502 Bad\x1b\r\n\r\n")], "proxy-refused", "502 Bad\\u{1b}"),
-        ("http", vec![(asked, b"Bookend hub\r\n")], "not-a-proxy", "no HTTP proxy: Book"),
+        ("http", vec![(asked, b"Bookend hub\r\n")], "not-a-proxy", "not an HTTP proxy: Book"),
         ("http", vec![(asked, b"")], "proxy-refused", "without an answer"),
         ("socks5", vec![(b"\x05\x01\x00", b"\x05\xff")], "proxy-credentials", "No acceptable auth methods"),
         (
@@ -95,7 +96,7 @@ async fn proxy_that_does_not_lead_to_the_hub_says_why() {
             "proxy-refused",
             "Connection refused",
         ),
-        ("socks5", vec![(b"\x05\x01\x00", b"HTTP/1.1 400")], "not-a-proxy", "no SOCKS5 proxy"),
+        ("socks5", vec![(b"\x05\x01\x00", b"HTTP/1.1 400")], "not-a-proxy", "not a SOCKS5 proxy"),
     ];
     for (scheme, script, name, said) in scripts {
         let (gate, proxy) = proxy(script, None).await;
@@ -108,7 +109,7 @@ async fn proxy_that_does_not_lead_to_the_hub_says_why() {
 }
 
 #[tokio::test]
-async fn proxy_that_is_not_there_is_named() {
+async fn absent_proxy_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gate = listener.local_addr().unwrap().port();
     drop(listener);

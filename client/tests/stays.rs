@@ -1,6 +1,7 @@
-//! A client stays with the real hub: killed and restarted, behind a network that falls silent, on a Unix socket, and
-//! from a program without a runtime.
+//! A client stays connected to the real hub: after a kill and restart, across a silent network, on a Unix socket, and
+//! without a runtime.
 
+#![cfg(feature = "proxy")]
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 #[path = "../examples/stay.rs"]
@@ -21,7 +22,7 @@ use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A hub on a thread of its own: dropped, it is gone with all its connections, as if killed.
+/// A hub on its own thread. Dropping it closes all its connections, as if it were killed.
 struct Killable {
     address: SocketAddr,
     runtime: Option<Runtime>,
@@ -45,7 +46,7 @@ impl Killable {
 impl Drop for Killable {
     fn drop(&mut self) {
         let runtime = self.runtime.take().unwrap();
-        // On another thread, for a test's own runtime must not wait.
+        // On another thread: the test's runtime must not block.
         std::thread::spawn(move || runtime.shutdown_timeout(PATIENCE)).join().unwrap();
     }
 }
@@ -74,7 +75,7 @@ fn said(event: &Event) -> Option<String> {
 }
 
 #[tokio::test]
-async fn hub_that_is_killed_and_restarted_is_joined_again() {
+async fn client_rejoins_a_hub_that_was_killed_and_restarted() {
     let hub = Killable::start("127.0.0.1:0");
     let address = hub.address;
     let mut client = Client::connect(options(address)).await.unwrap();
@@ -102,7 +103,7 @@ async fn hub_that_is_killed_and_restarted_is_joined_again() {
 }
 
 #[tokio::test]
-async fn what_was_said_while_the_network_was_silent_is_heard_afterwards() {
+async fn messages_sent_while_the_network_was_silent_arrive_afterwards() {
     let hub = Killable::start("127.0.0.1:0");
     let relay = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gate = relay.local_addr().unwrap();
@@ -115,11 +116,11 @@ async fn what_was_said_while_the_network_was_silent_is_heard_afterwards() {
             _ = copy_bidirectional(&mut near, &mut far) => {}
             _ = is_cut => {}
         }
-        // From now on nothing gets through, and nobody is told.
+        // From now on nothing passes, and neither side is notified.
         let _silent = (near, far);
         let (mut near, _) = relay.accept().await.unwrap();
         let mut far = TcpStream::connect(to).await.unwrap();
-        // How it ends does not matter here.
+        // Its result does not matter here.
         let _ended = copy_bidirectional(&mut near, &mut far).await;
     });
     let mut away = Client::connect(options(gate)).await.unwrap();
@@ -172,7 +173,7 @@ async fn hub_on_a_unix_socket_is_joined() {
 }
 
 #[test]
-fn program_without_a_runtime_sends_and_hears() {
+fn program_without_a_runtime_sends_and_receives() {
     let hub = Killable::start("127.0.0.1:0");
     let mut client = blocking::Client::connect(options(hub.address)).unwrap();
     client.sender().send("hello").unwrap().wait().unwrap();
@@ -189,14 +190,14 @@ fn program_without_a_runtime_sends_and_hears() {
 }
 
 #[tokio::test]
-async fn example_sends_its_words_and_ends() {
+async fn example_sends_its_arguments_and_ends() {
     let hub = Killable::start("127.0.0.1:0");
     let (sender, printed) = mpsc::channel();
     let words = vec!["one".into(), "two".into()];
     let place = hub.address.to_string().parse().unwrap();
     let staying = stay::stay(place, words, |line| sender.send(line).unwrap());
     timeout(PATIENCE, staying).await.unwrap().unwrap();
-    // What the hub delivers to who has closed may not be heard any more.
+    // The hub may still deliver to a client that has closed; it may not arrive.
     let told: Vec<String> = printed.try_iter().filter(|line| line.starts_with("* ")).collect();
     assert_eq!(told, ["* closed"], "everything was confirmed");
 }

@@ -1,5 +1,6 @@
-//! TLS to a hub, and which certificate is refused for what.
+//! TLS to a hub, and why certificates are refused.
 
+#![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 use std::sync::Arc;
@@ -40,7 +41,7 @@ impl Authority {
     }
 }
 
-/// A hub that shows a certificate, and wants one of `clients` if that is given. Ends with its first client.
+/// A hub that shows a certificate, and requires one from `clients` if that is given. Ends with its first client.
 async fn hub((certificate, key): (rcgen::Certificate, KeyPair), clients: Option<&Authority>) -> u16 {
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap();
@@ -74,7 +75,7 @@ async fn joined(place: &str, tls: Tls) -> Result<Joined, ConnectError> {
 }
 
 #[tokio::test]
-async fn hub_is_joined_whose_certificate_is_of_a_trusted_authority() {
+async fn hub_with_a_certificate_from_a_trusted_authority_is_joined() {
     let authority = Authority::new("one");
     let port = hub(authority.issue("127.0.0.1", 2100), None).await;
     let mut joined = joined(&format!("tls://127.0.0.1:{port}"), authority.trusted()).await.unwrap();
@@ -82,7 +83,7 @@ async fn hub_is_joined_whose_certificate_is_of_a_trusted_authority() {
 }
 
 #[tokio::test]
-async fn name_that_the_certificate_is_for_may_be_given() {
+async fn expected_certificate_name_can_be_set() {
     let authority = Authority::new("one");
     let port = hub(authority.issue("hub.example", 2100), None).await;
     let tls = authority.trusted().with_server_name("hub.example").unwrap();
@@ -90,7 +91,7 @@ async fn name_that_the_certificate_is_for_may_be_given() {
 }
 
 #[tokio::test]
-async fn hub_that_wants_a_certificate_gets_it() {
+async fn client_certificate_is_sent_to_a_hub_that_requires_one() {
     let authority = Authority::new("one");
     let (certificate, key) = authority.issue("ann", 2100);
     let port = hub(authority.issue("127.0.0.1", 2100), Some(&authority)).await;
@@ -117,7 +118,7 @@ async fn bad_certificate_is_named() {
 }
 
 #[tokio::test]
-async fn tls_and_plain_text_are_told_apart() {
+async fn tls_and_plain_text_are_distinguished() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -135,7 +136,7 @@ async fn tls_and_plain_text_are_told_apart() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused() {
+fn malformed_certificate_is_refused() {
     let (authority, other) = (Authority::new("one"), Authority::new("another"));
     let (certificate, _) = authority.issue("ann", 2100);
     let (_, key) = other.issue("bob", 2100);

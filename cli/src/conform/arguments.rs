@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bookend_client::{Address, Place};
+use bookend_client::{Address, Target};
 use bookend_doctor::conform::{Filter, Selection};
 use clap::{ArgGroup, Args};
 
@@ -35,7 +35,7 @@ pub(crate) struct ConformArguments {
     pub(super) adapter: bool,
     /// Test a server: connect to it, many times: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(long, group = "peer", value_name = "HOST:PORT", conflicts_with = "command")]
-    pub(super) server: Option<Place>,
+    pub(super) server: Option<Target>,
     /// Test a client: CMD, in which {port} or {address} says where it is to connect to, is started for each case;
     /// without CMD, a client is to connect by itself, again and again
     #[arg(long, group = "peer")]

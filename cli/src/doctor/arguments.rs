@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bookend_client::{Dialler, Place};
+use bookend_client::{Dialler, Target};
 use bookend_doctor::Options;
 use clap::Args;
 
@@ -31,7 +31,7 @@ Exit codes:
 pub(crate) struct DoctorArguments {
     /// The server: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    place: Place,
+    place: Target,
     /// Print a JSON object a line
     #[arg(long)]
     pub(super) json: bool,

@@ -1,4 +1,4 @@
-//! Happy eyeballs (RFC 8305): all addresses of a host, the families in turn, each a little after the one before.
+//! Happy eyeballs (RFC 8305): all addresses of a host, alternating families, each a little after the previous one.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,12 +10,12 @@ use futures_util::stream::FuturesUnordered;
 use tokio::select;
 use tokio::time::sleep;
 
-/// How long an address is ahead of the next one.
-const AHEAD: Duration = Duration::from_millis(250);
-/// Addresses that are tried at most: a name may have any number.
-const MOST: usize = 16;
+/// How long after one address the next is tried.
+const DELAY: Duration = Duration::from_millis(250);
+/// How many addresses are tried: a name may have any number.
+const MAX_ADDRESSES: usize = 16;
 
-/// IPv6 and IPv4 in turn, in the resolver's order otherwise, beginning with the family of the first.
+/// IPv6 and IPv4 alternately, otherwise in the resolver's order, starting with the family of the first address.
 pub(super) fn in_turn(found: impl Iterator<Item = SocketAddr>) -> VecDeque<SocketAddr> {
     let mut families = [VecDeque::new(), VecDeque::new()];
     let mut first = None;
@@ -28,7 +28,7 @@ pub(super) fn in_turn(found: impl Iterator<Item = SocketAddr>) -> VecDeque<Socke
     }
     let mut family = first.unwrap_or_default();
     let mut order = VecDeque::new();
-    while order.len() < MOST {
+    while order.len() < MAX_ADDRESSES {
         let Some(address) = families[family].pop_front().or_else(|| families[1 - family].pop_front()) else { break };
         family = usize::from(!address.is_ipv4());
         order.push_back(address);
@@ -36,17 +36,17 @@ pub(super) fn in_turn(found: impl Iterator<Item = SocketAddr>) -> VecDeque<Socke
     order
 }
 
-/// The first stream that comes about, or why each of them did not.
+/// The first stream that connects, or why each address failed.
 pub(super) async fn first<S, F: Future<Output = io::Result<S>>>(
     mut addresses: VecDeque<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
-    mut tell: impl FnMut(SocketAddr),
+    mut report: impl FnMut(SocketAddr),
 ) -> Result<S, Vec<(SocketAddr, io::Error)>> {
     let mut trying = FuturesUnordered::new();
     let mut failed = Vec::new();
     loop {
         if let Some(address) = addresses.pop_front() {
-            tell(address);
+            report(address);
             let attempt = connect(address);
             trying.push(async move { (address, attempt.await) });
         }
@@ -56,7 +56,7 @@ pub(super) async fn first<S, F: Future<Output = io::Result<S>>>(
                 Some((address, Err(error))) => failed.push((address, error)),
                 None => return Err(failed),
             },
-            () = sleep(AHEAD), if !addresses.is_empty() => {}
+            () = sleep(DELAY), if !addresses.is_empty() => {}
         }
     }
 }
@@ -72,26 +72,26 @@ mod tests {
     }
 
     #[test]
-    fn families_take_turns_and_begin_with_the_resolvers_first() {
+    fn families_alternate_and_start_with_the_resolvers_first() {
         let found = addresses(&["[::1]:1", "[::2]:1", "[::1]:1", "1.1.1.1:1", "1.1.1.2:1", "1.1.1.3:1"]);
         let order = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "1.1.1.2:1", "1.1.1.3:1"]);
         assert_eq!(in_turn(found.into_iter()), order);
         assert_eq!(in_turn(addresses(&["1.1.1.1:1", "[::1]:1"]).into_iter()), addresses(&["1.1.1.1:1", "[::1]:1"]));
         let many = (0..99).map(|port| SocketAddr::from(([1, 1, 1, 1], port)));
-        assert_eq!(in_turn(many).len(), MOST);
+        assert_eq!(in_turn(many).len(), MAX_ADDRESSES);
     }
 
     #[tokio::test(start_paused = true)]
     async fn silent_address_costs_a_quarter_of_a_second() {
         let start = Instant::now();
-        let told = RefCell::new(Vec::new());
+        let reported = RefCell::new(Vec::new());
         let connect = |address: SocketAddr| async move {
             if address.is_ipv6() { std::future::pending().await } else { Ok(address) }
         };
         let both = addresses(&["[::1]:1", "1.1.1.1:1"]);
-        let reached = first(both.clone(), connect, |address| told.borrow_mut().push(address)).await;
-        assert_eq!((reached.unwrap(), start.elapsed()), (both[1], AHEAD));
-        assert_eq!(told.into_inner(), Vec::from(both));
+        let reached = first(both.clone(), connect, |address| reported.borrow_mut().push(address)).await;
+        assert_eq!((reached.unwrap(), start.elapsed()), (both[1], DELAY));
+        assert_eq!(reported.into_inner(), Vec::from(both));
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,233 +5,249 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Message, Misuse, Outcome};
-use futures_util::future::{BoxFuture, OptionFuture};
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
 use tokio::select;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
 
-use super::flight::Flight;
-use super::{CLOSE_PATIENCE, Driver, Opened, wished};
-use crate::client::State;
-use crate::error::JoinError;
+use super::answers::Answers;
+use super::closing::CloseStep;
+use super::confirmations::{Confirmations, Settled};
+use super::heard::Heard;
+use super::suspicion::Suspicion;
+use super::{Driver, Opened};
+use crate::command::{Command, Outgoing};
+use crate::error::{JoinError, SendError};
 use crate::event::{End, Event, Incoming, Missed};
-use crate::sender::{Command, Outgoing, SendError};
-use crate::wire::Wire;
+use crate::status::Status;
 
 /// How a session ended.
 pub(super) enum Served {
-    /// For good.
+    /// The client ends.
     Done(End),
     /// By a fault.
     Failed(JoinError),
 }
 
-type Requests = FuturesUnordered<BoxFuture<'static, ()>>;
-
-/// What is to be done about a message that came.
-enum Came {
-    Event(Event),
-    /// A message of which others before it did not come.
-    Behind(Missed, Event),
-    Question(NonZeroU32),
+/// What the driver does next about something that arrived.
+enum Reaction {
     Nothing,
+    Report(Event),
+    /// Reports what was missed before the event, too.
+    ReportMissed(Missed, Event),
+    /// Answers a REQUEST with this id.
+    Refuse(NonZeroU32),
+    /// The peer has acted on the frames before this ordinal.
+    Settle(u64),
+    /// Fails the message whose frame has this number. Reports the event if there is none.
+    Fail(u32, SendError, Option<Event>),
+}
+
+/// A session, and what is known of it so far.
+struct Session {
+    connection: Connection<Heard>,
+    /// The number that the hub's WELCOME announced.
+    next_seq: Option<u64>,
+    confirmations: Confirmations,
+    suspicion: Suspicion,
+    answers: Answers,
+    /// Frames refused for their text that were reported.
+    illegal: u64,
 }
 
 impl Driver {
-    /// Opens the doors both ways, until the session ends.
+    /// Carries messages both ways until the session ends.
     pub(super) async fn serve(&mut self, opened: Opened) -> Served {
-        let Opened { joined, written, mut heard, mut up } = opened;
-        let (mut connection, welcome) = joined.into_parts();
-        let next_seq = welcome.as_ref().map(|welcome| welcome.next_seq);
-        match next_seq {
-            Some(next) => self.seen.welcome(next),
-            None if self.status.borrow().session > 0 => self.tell(Event::Missed(Missed::Unknown)).await,
-            None => {}
-        }
-        self.status.send_modify(|status| {
-            status.session += 1;
-            (status.state, status.local, status.remote) = (State::Up, up.local, up.remote);
-        });
-        up.session = self.status.borrow().session;
-        self.tell(Event::Up(Box::new(up))).await;
-
-        let handle = connection.handle();
-        let mut flight = Flight::new(written);
-        let mut requests = Requests::new();
-        let mut barrier: OptionFuture<BoxFuture<'static, Result<(), ConnectionError>>> = None.into();
-        let mut has_barrier = false;
-        let mut covered = 0;
-        let mut is_lost = false;
-        let mut illegal = 0;
-        let mut patience = None;
-        // Silence is counted from here on, at least.
-        let mut listening = Instant::now();
-        let promised = Duration::from_secs(connection.peer().keepalive().into());
-        let mut is_suspect = false;
+        let mut session = self.begin(opened).await;
         let ended = loop {
-            self.tell_untold().await;
-            self.tell_illegal(connection.refused(), &mut illegal).await;
-            while self.may_take(&connection, &flight)
-                && let Some(outgoing) = self.queue.pop_front()
-            {
-                self.take(outgoing, &mut connection, &mut flight);
+            self.report_unreported().await;
+            self.report_illegal(&mut session).await;
+            self.resume_queue(&mut session);
+            if self.is_done(&session) {
+                break session.connection.close(Code::NORMAL, "").await;
             }
-            if !has_barrier && !is_lost && flight.len() > 0 {
-                let handle = handle.clone();
-                covered = flight.len();
-                barrier = Some(async move { handle.barrier().await }.boxed()).into();
-                has_barrier = true;
-            }
-            if self.is_closing
-                && self.commands_over
-                && self.queue.is_empty()
-                && flight.len() == 0
-                && requests.is_empty()
-            {
-                break connection.close(Code::NORMAL, "").await;
-            }
-            self.tell_heard(&heard, &mut is_suspect).await;
-            let silent = (*heard.borrow_and_update()).max(listening);
-            let suspicious = silent + promised + promised / 4;
-            let may_take = self.may_take(&connection, &flight) && self.queue.is_empty() && !self.commands_over;
-            let came = select! {
-                () = wished(&mut self.wish), if !self.is_closing => {
-                    self.is_closing = true;
-                    self.commands.close();
-                    patience = Some(Instant::now() + CLOSE_PATIENCE);
-                    continue;
-                }
-                () = sleep_until(patience.unwrap_or(suspicious)), if patience.is_some() => {
-                    break connection.close(Code::NORMAL, "").await;
-                }
-                Some(reached) = &mut barrier, if has_barrier => {
-                    (barrier, has_barrier) = (None.into(), false);
-                    is_lost = reached.is_err(); // the session is over, and will tell why
-                    if !is_lost {
-                        for (outgoing, result) in flight.confirmed(covered) {
-                            self.settle(outgoing.done, result);
-                        }
-                    }
-                    continue;
-                }
-                command = self.commands.recv(), if may_take => {
-                    match command {
-                        None => self.commands_over = true,
-                        Some(command) => {
-                            self.obey(command, &mut connection, &mut flight, &requests);
-                            while self.may_take(&connection, &flight)
-                                && let Ok(command) = self.commands.try_recv()
-                            {
-                                self.obey(command, &mut connection, &mut flight, &requests);
-                            }
-                        }
-                    }
-                    continue;
-                }
-                Some(()) = requests.next(), if !requests.is_empty() => continue,
-                _ = heard.changed(), if is_suspect => {
-                    heard.mark_changed();
-                    continue;
-                }
-                () = sleep_until(suspicious), if !is_suspect && !promised.is_zero() => {
-                    if heard.has_changed().unwrap_or(false) {
+            self.report_heard(&mut session).await;
+            let may_take = self.may_take(&session) && self.queue.is_empty() && !self.commands_over;
+            let reaction = select! {
+                step = self.closing.next() => match step {
+                    CloseStep::Begin => {
+                        self.commands.close();
                         continue;
                     }
-                    is_suspect = true;
-                    self.set_state(State::Suspect);
-                    self.tell(Event::Suspect).await;
+                    CloseStep::GiveUp => break session.connection.close(Code::NORMAL, "").await,
+                },
+                command = self.commands.recv(), if may_take => {
+                    self.obey_all(command, &mut session);
                     continue;
                 }
-                next = connection.next() => match next {
-                    Ok(Some(message)) => self.hear(&message, next_seq, &mut flight),
+                requests = session.answers.abandoned() => {
+                    requests.into_iter().for_each(|id| session.connection.forget(id));
+                    continue;
+                }
+                is_suspect = session.suspicion.rises() => {
+                    if is_suspect {
+                        self.set_status(Status::Suspect);
+                        self.report(Event::Suspect).await;
+                    }
+                    continue;
+                }
+                next = session.connection.event() => match next {
+                    Ok(Some(event)) => self.react(&event, session.next_seq, &mut session.answers),
                     Ok(None) => break Ok(()),
                     Err(error) => break Err(error),
                 }
             };
-            self.tell_heard(&heard, &mut is_suspect).await;
-            // What was refused came before the message that was not.
-            self.tell_illegal(connection.refused(), &mut illegal).await;
-            match came {
-                Came::Event(event) => self.tell(event).await,
-                Came::Behind(missed, event) => {
-                    self.tell(Event::Missed(missed)).await;
-                    self.tell(event).await;
-                }
-                Came::Question(id) => {
-                    // A REQUEST must be answered (R3.12), and there is nobody to ask.
-                    let refused = connection.refuse(Some(id), Code::POLICY, "this client answers no requests").await;
-                    if let Err(error) = refused {
-                        break Err(error);
-                    }
-                }
-                Came::Nothing => {}
+            self.report_heard(&mut session).await;
+            // The frames that were refused arrived before this one.
+            self.report_illegal(&mut session).await;
+            if let Err(error) = self.act(reaction, &mut session).await {
+                break Err(error);
             }
-            // While events wait for room nothing is heard, however much is said.
-            listening = Instant::now();
+            // While an event waits for room, nothing is read.
+            session.suspicion.listen_again();
         };
-        self.tell_illegal(connection.refused(), &mut illegal).await;
-        // The confirmation may have come right before the end.
-        if has_barrier && let Some(Some(Ok(()))) = barrier.now_or_never() {
-            for (outgoing, result) in flight.confirmed(covered) {
-                self.settle(outgoing.done, result);
-            }
+        self.end(session, ended).await
+    }
+
+    /// Reports the session, and prepares to serve it.
+    async fn begin(&mut self, opened: Opened) -> Session {
+        let Opened { joined, heard, mut up } = opened;
+        let (connection, welcome) = joined.into_parts();
+        let next_seq = welcome.as_ref().map(|welcome| welcome.next_seq);
+        match next_seq {
+            Some(next) => self.sequence.welcome(next),
+            None if self.snapshot.borrow().session > 0 => self.report(Event::Missed(Missed::Unknown)).await,
+            None => {}
         }
-        self.land(flight);
+        self.snapshot.send_modify(|snapshot| {
+            snapshot.session += 1;
+            (snapshot.status, snapshot.local, snapshot.remote) = (Status::Up, up.local, up.remote);
+        });
+        up.session = self.snapshot.borrow().session;
+        self.report(Event::Up(Box::new(up))).await;
+        let keepalive = Duration::from_secs(connection.peer().keepalive().into());
+        Session {
+            next_seq,
+            confirmations: Confirmations::default(),
+            suspicion: Suspicion::new(heard, keepalive),
+            answers: Answers::default(),
+            illegal: 0,
+            connection,
+        }
+    }
+
+    /// Decides what becomes of the messages under way, and how the session ended.
+    async fn end(&mut self, mut session: Session, ended: Result<(), ConnectionError>) -> Served {
+        self.report_illegal(&mut session).await;
+        self.land(session.confirmations, session.connection.written());
         match ended {
             Err(error) => Served::Failed(JoinError::Session(error)),
-            Ok(()) if matches!(connection.outcome(), Some(Outcome::Closed(_))) => Served::Done(End::Here),
-            Ok(()) => Served::Done(End::There),
+            Ok(()) if matches!(session.connection.outcome(), Some(Outcome::Closed(_))) => Served::Done(End::Closed),
+            Ok(()) => Served::Done(End::PeerClosed),
         }
     }
 
-    /// May messages be given to the session?
-    fn may_take(&self, connection: &Connection<Wire>, flight: &Flight) -> bool {
-        connection.session().state() == bookend::State::Open && !connection.is_full() && !flight.is_full()
+    /// Gives the session the messages of the last one, and asks for a confirmation.
+    fn resume_queue(&mut self, session: &mut Session) {
+        while self.may_take(session)
+            && let Some(outgoing) = self.queue.pop_front()
+        {
+            self.take(outgoing, session);
+        }
+        if session.confirmations.need_barrier()
+            && let Ok(ordinal) = session.connection.queue_barrier()
+        {
+            session.confirmations.expect(ordinal);
+        }
     }
 
-    fn obey(&mut self, command: Command, connection: &mut Connection<Wire>, flight: &mut Flight, requests: &Requests) {
+    /// Whether the client is to close, and nothing waits any more.
+    fn is_done(&self, session: &Session) -> bool {
+        self.closing.has_begun()
+            && self.commands_over
+            && self.queue.is_empty()
+            && session.confirmations.is_empty()
+            && session.answers.is_empty()
+    }
+
+    async fn act(&mut self, reaction: Reaction, session: &mut Session) -> Result<(), ConnectionError> {
+        match reaction {
+            Reaction::Nothing => {}
+            Reaction::Report(event) => self.report(event).await,
+            Reaction::ReportMissed(missed, event) => {
+                self.report(Event::Missed(missed)).await;
+                self.report(event).await;
+            }
+            // A REQUEST must be answered (R3.12), and the program offers no answers.
+            Reaction::Refuse(id) => {
+                session.connection.refuse(Some(id), Code::POLICY, "this client answers no requests").await?;
+            }
+            Reaction::Settle(ordinal) => {
+                session.answers.reached(ordinal);
+                self.settle_all(session.confirmations.reached(ordinal));
+            }
+            Reaction::Fail(frame, error, event) => {
+                let ordinal = session.connection.ordinal(frame);
+                let is_ours = ordinal.is_some_and(|ordinal| session.confirmations.refuse(ordinal, error));
+                if !is_ours && let Some(event) = event {
+                    self.report(event).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_all(&mut self, settled: Vec<Settled>) {
+        for (outgoing, result) in settled {
+            self.settle(outgoing.done, result);
+        }
+    }
+
+    /// Obeys a command, and those that wait after it. `None` is the last one.
+    fn obey_all(&mut self, command: Option<Command>, session: &mut Session) {
+        let Some(command) = command else {
+            self.commands_over = true;
+            return;
+        };
+        self.obey(command, session);
+        while self.may_take(session)
+            && let Ok(command) = self.commands.try_recv()
+        {
+            self.obey(command, session);
+        }
+    }
+
+    /// Whether the session accepts more messages.
+    fn may_take(&self, session: &Session) -> bool {
+        let connection = &session.connection;
+        connection.session().state() == bookend::State::Open
+            && !connection.is_full()
+            && !session.confirmations.is_full()
+    }
+
+    fn obey(&mut self, command: Command, session: &mut Session) {
         match command {
-            Command::Send(outgoing) => self.take(outgoing, connection, flight),
-            // Who has given up waiting is not to be answered.
+            Command::Send(outgoing) => self.take(outgoing, session),
+            // The caller has stopped waiting. A caller whose `done` is dropped fails as unconfirmed.
             Command::Request { done, .. } if done.is_closed() => {}
-            Command::Request { content, patience, mut done } => {
-                let handle = connection.handle();
-                let request = async move {
-                    let answered = select! {
-                        answered = handle.request(content.content(), patience) => answered,
-                        () = done.closed() => return,
-                    };
-                    let _gone = done.send(answered.map_err(|error| match error {
-                        ConnectionError::Refused { code, reason } => SendError::Refused { code, reason },
-                        ConnectionError::Timeout => SendError::TimedOut,
-                        ConnectionError::Misuse(misuse) if misuse != Misuse::NotOpen => SendError::Invalid(misuse),
-                        _ => SendError::Unconfirmed,
-                    }));
-                };
-                requests.push(request.boxed());
-            }
-            Command::Ping { mut done } => {
-                let handle = connection.handle();
-                let ping = async move {
-                    let begun = Instant::now();
-                    let answered = select! {
-                        answered = handle.barrier() => answered,
-                        () = done.closed() => return,
-                    };
-                    let _gone = done.send(answered.map(|()| begun.elapsed()).map_err(|_| SendError::Unconfirmed));
-                };
-                requests.push(ping.boxed());
-            }
+            Command::Request { content, done } => match session.connection.queue_request(content.content()) {
+                Ok(id) => session.answers.expect_reply(id, done),
+                Err(Misuse::NotOpen) => drop(done),
+                Err(misuse) => {
+                    let _ = done.send(Err(SendError::Invalid(misuse))); // the caller may be gone
+                }
+            },
+            Command::Ping { done } if done.is_closed() => {}
+            Command::Ping { done } => match session.connection.queue_barrier() {
+                Ok(ordinal) => session.answers.expect_pong(ordinal, done),
+                Err(_) => drop(done),
+            },
         }
     }
 
-    /// Gives a message to the session, to be written by its next turn.
-    fn take(&mut self, outgoing: Outgoing, connection: &mut Connection<Wire>, flight: &mut Flight) {
-        let session = self.status.borrow().session;
+    /// Queues a message in the session.
+    fn take(&mut self, outgoing: Outgoing, session: &mut Session) {
+        let number = self.snapshot.borrow().session;
+        let connection = &mut session.connection;
         let queued = match outgoing.to {
-            Some((_, known_in)) if known_in != session => {
+            Some((_, known_in)) if known_in != number => {
                 let result = Err(outgoing.given_up());
                 return self.settle(outgoing.done, result);
             }
@@ -240,59 +256,75 @@ impl Driver {
             None => connection.queue(outgoing.content.content()),
         };
         match queued {
-            Ok(_) => flight.push(outgoing),
-            // The session is over, and will tell why.
+            Ok(ordinal) => session.confirmations.push(ordinal, outgoing),
+            // The session is over: the connection reports why.
             Err(Misuse::NotOpen) => self.queue.push_front(outgoing),
-            Err(error) => self.settle(outgoing.done, Err(SendError::Invalid(error))),
+            Err(misuse) => self.settle(outgoing.done, Err(SendError::Invalid(misuse))),
         }
     }
 
-    /// What is to be told of a message that came.
-    fn hear(&mut self, message: &Message<'_>, next_seq: Option<u64>, flight: &mut Flight) -> Came {
+    /// Notes what arrived, and decides what to do about it.
+    fn react(&mut self, event: &bookend::Event<'_>, next_seq: Option<u64>, answers: &mut Answers) -> Reaction {
+        let message = match event {
+            bookend::Event::Message(message) => message,
+            bookend::Event::Barrier(ordinal) => return Reaction::Settle(*ordinal),
+            bookend::Event::Unreadable { id, .. } => {
+                answers.unreadable(*id);
+                return Reaction::Nothing;
+            }
+            _ => return Reaction::Nothing, // an event that this version does not know
+        };
+        if answers.answer(message) {
+            return Reaction::Nothing;
+        }
+        let event = Incoming::new(message).map(Event::Message);
         match (message, next_seq) {
-            (Message::Request { id, .. }, _) => return Came::Question(*id),
+            (Message::Request { id, .. }, _) => return Reaction::Refuse(*id),
             (Message::Gap { missed }, _) => {
-                self.seen.gap(*missed);
-                return Came::Event(Event::Missed(Missed::Gap(*missed)));
+                self.sequence.gap(*missed);
+                return Reaction::Report(Event::Missed(Missed::Gap(*missed)));
             }
             (Message::Error(refusal), Some(next)) if refusal.id == 0 && refusal.code == Code::RESUME_REFUSED => {
-                self.seen.restart(next);
-                return Came::Event(Event::Missed(Missed::Unknown));
+                self.sequence.restart(next);
+                return Reaction::Report(Event::Missed(Missed::Unknown));
             }
-            (Message::Error(refusal), _) if refusal.id == 0 && flight.refuse(refusal) => return Came::Nothing,
+            (Message::Error(refusal), _) if refusal.id == 0 => {
+                let reason = refusal.reason.to_str().into_owned();
+                return Reaction::Fail(refusal.frame, SendError::Refused { code: refusal.code, reason }, event);
+            }
             _ => {}
         }
         let missed = match (message, next_seq) {
-            (Message::Delivery(delivery), Some(_)) if delivery.to == 0 => self.seen.delivery(delivery.seq),
+            (Message::Delivery(delivery), Some(_)) if delivery.to == 0 => self.sequence.delivery(delivery.seq),
             _ => None,
         };
-        match (Incoming::new(message).map(Event::Message), missed) {
-            (Some(event), Some(missed)) => Came::Behind(missed, event),
-            (Some(event), None) => Came::Event(event),
-            (None, _) => Came::Nothing, // no message that this version knows
+        match (event, missed) {
+            (Some(event), Some(missed)) => Reaction::ReportMissed(missed, event),
+            (Some(event), None) => Reaction::Report(event),
+            (None, _) => Reaction::Nothing, // a message that this version does not know
         }
     }
 
-    /// Whoever was suspect is not any more once something has come.
-    async fn tell_heard(&mut self, heard: &watch::Receiver<Instant>, is_suspect: &mut bool) {
-        if *is_suspect && heard.has_changed().unwrap_or(false) {
-            *is_suspect = false;
-            self.set_state(State::Up);
-            self.tell(Event::Heard).await;
+    /// Reports that a suspect peer was heard again.
+    async fn report_heard(&mut self, session: &mut Session) {
+        if session.suspicion.is_refuted() {
+            self.set_status(Status::Up);
+            self.report(Event::Heard).await;
         }
     }
 
-    async fn tell_illegal(&mut self, refused: u64, told: &mut u64) {
-        let count = refused - *told;
-        *told = refused;
+    /// Reports the frames that were refused since the last time.
+    async fn report_illegal(&mut self, session: &mut Session) {
+        let refused = session.connection.refused();
+        let count = refused - std::mem::replace(&mut session.illegal, refused);
         if count > 0 {
-            self.tell(Event::Missed(Missed::Illegal(count))).await;
+            self.report(Event::Missed(Missed::Illegal(count))).await;
         }
     }
 
-    /// The session is over: what was under way is given up, or goes first in the next one.
-    fn land(&mut self, flight: Flight) {
-        let (written, unwritten) = flight.end();
+    /// After the session: messages under way have failed, or go first in the next session.
+    fn land(&mut self, confirmations: Confirmations, written: u64) {
+        let (written, unwritten) = confirmations.end(written);
         let mut again = VecDeque::new();
         for (mut outgoing, refused) in written {
             outgoing.is_written = true;

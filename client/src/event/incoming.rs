@@ -1,21 +1,21 @@
-//! A message that outlives the read that brought it.
+//! A message that owns its bytes.
 
 use std::fmt;
 
 use bookend::{Encoding, Frame, Message, Payload, PresenceEvent};
 
-/// A [`Message`] that outlives the read that brought it.
+/// A [`Message`] that owns its bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Incoming {
     kind: u8,
     encoding: Encoding,
-    /// The body as it came, with the byte order mark that reading it removes: what is behind that may look like
+    /// The body as it was received, with the byte order mark that parsing removes: what follows the mark may look like
     /// another one, and belongs to the text (SPEC 11).
     body: Box<[u8]>,
 }
 
 impl Incoming {
-    /// `None` for what this version does not know.
+    /// `None` for a message that this version does not know.
     pub(crate) fn new(message: &Message<'_>) -> Option<Incoming> {
         let (fixed, payload) = parts(message)?;
         let mark: &[u8] = match payload {
@@ -34,7 +34,7 @@ impl Incoming {
     /// The message.
     #[must_use]
     pub fn message(&self) -> Message<'_> {
-        self.read().expect("`new` has read it")
+        self.read().expect("`new` has parsed it")
     }
 
     /// Bytes of the body.
@@ -74,16 +74,7 @@ fn parts<'a>(message: &Message<'a>) -> Option<(Vec<u8>, Payload<'a>)> {
             ([&id(member)[..], &next_seq.to_be_bytes()].concat(), Payload::Text(greeting))
         }
         Message::Delivery(delivery) => {
-            let name = delivery.name();
-            let fixed = [
-                &id(delivery.from)[..],
-                &delivery.to.to_be_bytes(),
-                &delivery.seq.to_be_bytes(),
-                &delivery.time.to_be_bytes(),
-                &[u8::try_from(name.len()).ok()?],
-                name.as_bytes(),
-            ];
-            (fixed.concat(), delivery.payload)
+            ([&delivery.fixed_part()[..], delivery.name().as_bytes()].concat(), delivery.payload)
         }
         _ => return None,
     })
@@ -99,7 +90,7 @@ impl fmt::Debug for Incoming {
 mod tests {
     use super::*;
 
-    /// What is read of a frame, and of the same message kept.
+    /// Parses a frame, keeps the message, and compares.
     fn kept(kind: u8, encoding: Encoding, body: &[u8]) {
         let message = Message::parse(Frame::new(kind, encoding, body).unwrap()).unwrap().unwrap();
         let incoming = Incoming::new(&message).unwrap();
@@ -107,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_is_kept_as_it_was_read() {
+    fn every_text_is_kept_unchanged() {
         for (encoding, text) in [
             (Encoding::Binary, &b"\xEF\xBB\xBF\xFF"[..]),
             (Encoding::Ascii, b"hi"),

@@ -1,13 +1,13 @@
-//! Which proxy the environment names.
+//! The proxy that the environment names.
 
 use std::net::IpAddr;
 
 use super::Proxy;
 use crate::address::AddressError;
-use crate::place::Place;
+use crate::target::Target;
 
-/// The proxy for `hub`, as the variables that `variable` looks up name it.
-pub(super) fn proxy(hub: &Place, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Proxy>, AddressError> {
+/// The proxy for `hub`; `variable` looks up an environment variable.
+pub(super) fn proxy(hub: &Target, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Proxy>, AddressError> {
     let Some(address) = hub.address() else { return Ok(None) };
     let set = |name: &str| {
         let found = variable(name).or_else(|| variable(&name.to_ascii_lowercase()));
@@ -24,7 +24,7 @@ fn is_here(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Does a list such as `example.org, .example.net, 10.0.0.1, *` hold the host, or a domain that it is in?
+/// Whether a list such as `example.org, .example.net, 10.0.0.1, *` contains the host, or a domain that it is in.
 fn is_listed(host: &str, list: &str) -> bool {
     let host = host.to_ascii_lowercase();
     list.split(',').map(str::trim).any(|entry| {
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn proxy_is_that_of_the_kind_of_hub() {
+    fn variable_depends_on_whether_the_hub_uses_tls() {
         let both = [("all_proxy", "socks5://a"), ("HTTPS_PROXY", "http://b")];
         assert_eq!(named("hub", &both).as_deref(), Some("socks5://a:1080"));
         assert_eq!(named("tls://hub", &both).as_deref(), Some("http://b:80"));
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn hubs_that_need_no_proxy_have_none() {
+    fn listed_and_local_hubs_have_no_proxy() {
         for (hub, list, is_reached_by_proxy) in [
             ("hub.example.org", "example.org", false),
             ("hub.example.org", "other, .EXAMPLE.org", false),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn variable_that_names_no_proxy_is_told_of() {
+    fn variable_with_a_malformed_proxy_is_an_error() {
         assert!(proxy(&"hub".parse().unwrap(), |_| Some("gate:1080".into())).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What is said to a proxy until it leads to the hub.
+//! The exchange with a proxy, until its stream leads to the hub.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::address::Address;
 /// The longest answer of an HTTP proxy, in bytes.
 const MAX_ANSWER: usize = 8192;
 
-/// Has the proxy connect to `hub`: what is on the stream from now on is the hub's.
+/// Asks the proxy to connect to `hub`. Afterwards the stream carries the hub's bytes.
 pub(crate) async fn tunnel(proxy: &Proxy, stream: TcpStream, hub: &Address) -> Result<TcpStream, ProxyError> {
     match proxy.scheme {
         Scheme::Socks5 => socks5(proxy.credentials.as_ref(), stream, hub).await,
@@ -32,7 +32,7 @@ async fn socks5(who: Option<&Credentials>, stream: TcpStream, hub: &Address) -> 
     connected.map(Socks5Stream::into_inner).map_err(|error| match error {
         SocksError::Io(error) => ProxyError::Io(error),
         SocksError::InvalidResponseVersion | SocksError::InvalidReservedByte | SocksError::UnknownAddressType => {
-            ProxyError::NotAProxy(format!("what answers is no SOCKS5 proxy: {error}"))
+            ProxyError::NotAProxy(format!("the peer is not a SOCKS5 proxy: {error}"))
         }
         SocksError::NoAcceptableAuthMethods | SocksError::UnknownAuthMethod | SocksError::PasswordAuthFailure(_) => {
             ProxyError::Credentials(error.to_string())
@@ -50,10 +50,10 @@ async fn connect(who: Option<&Credentials>, mut stream: TcpStream, hub: &Address
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    // Byte by byte: what follows is the hub's, which may speak first.
+    // Byte by byte: the bytes after the answer are the hub's, which may speak first.
     while !answer.ends_with(b"\r\n\r\n") {
         if answer.len() == MAX_ANSWER || answer.len() >= 5 && !answer.starts_with(b"HTTP/") {
-            return Err(ProxyError::NotAProxy(format!("what answers is no HTTP proxy: {}", first_line(&answer))));
+            return Err(ProxyError::NotAProxy(format!("the peer is not an HTTP proxy: {}", first_line(&answer))));
         }
         match stream.read_u8().await {
             Ok(byte) => answer.push(byte),
@@ -71,7 +71,7 @@ async fn connect(who: Option<&Credentials>, mut stream: TcpStream, hub: &Address
     }
 }
 
-/// The first line of an answer, or the beginning of what is none.
+/// The first line of an answer, or the beginning of other bytes.
 fn first_line(answer: &[u8]) -> String {
     let line = answer.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
     String::from_utf8_lossy(&line[..line.len().min(100)]).into_owned()

@@ -4,13 +4,13 @@ use bookend::{
     Code, Delivery, Encoding, Hello, Limits, MemberName, Message, Payload, PresenceEvent, Role, Session, State, Step,
     Text,
 };
-use bookend_client::{ConnectError, Dial, Dialled, Place, Stream};
+use bookend_client::{ConnectError, Dial, Dialled, Stream, Target};
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// What a client posted.
+/// A message that a client posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
     /// The addressee, 0 for everyone.
@@ -43,7 +43,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         let mut hub = Hub { stream, session, start: Instant::now(), read: Vec::new(), frame: 0, refuses: None };
         while hub.session.peer().is_none() {
             let posted = hub.turn().await;
-            assert_eq!(posted, Vec::new(), "nothing is posted before the HELLO has come");
+            assert_eq!(posted, Vec::new(), "nothing is posted before the HELLO");
             assert!(!hub.is_closed(), "{:?}", hub.session.outcome());
         }
         hub.write(&[]).await;
@@ -74,7 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
     /// Sends a message.
     pub async fn say(&mut self, message: &Message<'_>) {
         let mut out = Vec::new();
-        self.session.encode(message, &mut out).expect("the test says what may be said");
+        self.session.encode(message, &mut out).expect("the message is legal");
         self.write(&out).await;
     }
 
@@ -205,25 +205,25 @@ pub fn text(text: &str) -> Payload<'_> {
 
 /// Dials by handing one end of a stream to the client and the other to the test; refuses once the test has dropped [`Hubs`].
 pub struct Memory {
-    place: Place,
+    target: Target,
     far: mpsc::UnboundedSender<DuplexStream>,
 }
 
 impl Dial for Memory {
     fn dial<'a>(
         &'a mut self,
-        tell: &'a mut (dyn FnMut(bookend_client::Step) + Send),
+        report: &'a mut (dyn FnMut(bookend_client::ConnectStep) + Send),
     ) -> BoxFuture<'a, Result<Dialled, ConnectError>> {
-        tell(bookend_client::Step::Opening("memory".into()));
+        report(bookend_client::ConnectStep::Opening("memory".into()));
         let (near, far) = duplex(1 << 16);
-        let place = self.place.clone();
+        let target = self.target.clone();
         let reached = self.far.send(far).map(|()| Dialled { stream: Stream::new(near), local: None, remote: None });
-        let refused = |_| ConnectError::Unix { place, error: std::io::ErrorKind::ConnectionRefused.into() };
+        let refused = |_| ConnectError::Unix { target, error: std::io::ErrorKind::ConnectionRefused.into() };
         Box::pin(std::future::ready(reached.map_err(refused)))
     }
 
-    fn place(&self) -> &Place {
-        &self.place
+    fn target(&self) -> &Target {
+        &self.target
     }
 }
 
@@ -233,5 +233,5 @@ pub type Hubs = mpsc::UnboundedReceiver<DuplexStream>;
 /// A dialler in memory, and the hub's ends of its connections.
 pub fn memory() -> (Memory, Hubs) {
     let (far, hubs) = mpsc::unbounded_channel();
-    (Memory { place: "unix:/memory".parse().expect("it is a path"), far }, hubs)
+    (Memory { target: "unix:/memory".parse().expect("it is a path"), far }, hubs)
 }

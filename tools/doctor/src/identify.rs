@@ -13,7 +13,7 @@ use super::way::Way;
 use super::wire::Unmet;
 
 /// What helps where a server wants TLS.
-const SPEAK_TLS: &str = "this is TLS: tls:// in front of HOST:PORT speaks it";
+const SPEAK_TLS: &str = "this is a TLS port: write tls://HOST:PORT";
 /// The longest name that a server gives itself, in characters.
 const MAX_PRODUCT: usize = 120;
 /// The longest answer that is looked at, in bytes.

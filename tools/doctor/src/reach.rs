@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bookend_client::{Address, ConnectError, Dial, Dialler, Stage as Came, Step};
+use bookend_client::{Address, ConnectError, ConnectStep, Dial, Dialler, Stage as Came};
 use futures_util::future::join_all;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
@@ -21,7 +21,7 @@ pub(super) async fn reach(
     patience: impl Fn() -> Duration,
     report: &mut Report<'_>,
 ) -> Result<Option<Way>, Unread> {
-    let direct = dialler.place().address().filter(|_| dialler.proxy().is_none()).cloned();
+    let direct = dialler.target().address().filter(|_| dialler.proxy().is_none()).cloned();
     if let Some(address) = direct {
         let (row, addresses) = resolve(&address, patience()).await;
         report.stage(format!("resolving {}", address.host())).await?;
@@ -32,7 +32,7 @@ pub(super) async fn reach(
             report.row(row).await?;
         }
         match first {
-            Some(first) if !dialler.place().is_tls() => return Ok(Some(Way::Dial(first))),
+            Some(first) if !dialler.target().is_tls() => return Ok(Some(Way::Dial(first))),
             Some(_) => {}
             None => return Ok(None),
         }
@@ -45,12 +45,12 @@ pub(super) async fn reach(
 
 /// The last step where there is more than TCP: one row for all that this program does not do itself.
 async fn through(mut dialler: Dialler, patience: Duration) -> (Row, Option<Way>) {
-    let (start, place) = (Instant::now(), dialler.place().clone());
+    let (start, place) = (Instant::now(), dialler.target().clone());
     let mut last = None;
     let dialled = timeout(patience, dialler.dial(&mut |step| last = Some(step))).await;
     let dialled = dialled.unwrap_or_else(|_| {
-        let step = last.unwrap_or_else(|| Step::Opening(place.to_string()));
-        Err(ConnectError::Late { place: place.clone(), step: step.into(), patience })
+        let step = last.unwrap_or_else(|| ConnectStep::Opening(place.to_string()));
+        Err(ConnectError::TimedOut { target: place.clone(), step: step.into(), timeout: patience })
     });
     match dialled {
         Ok(_) => {
