@@ -140,7 +140,7 @@ fn a_terminator_is_named_once_it_comes_again() {
     let before = frame(kind::MESSAGE, Encoding::Utf8, b"fine");
     let wire = message(b"\0\0\0\x03", b"hi");
     let fault = Fault::BadEnd { offset: 50, found: 0xF5, length: 3 };
-    let decided = diagnose(&Evidence::stream(fault, 48, &wire).behind(&before));
+    let decided = diagnose(&Evidence::stream(fault, 48, &wire).after(&before));
     assert_first(&decided, "channel-byte-lost");
 }
 
@@ -467,8 +467,8 @@ fn whatever_comes_is_answered_and_only_the_window_is_looked_at() {
             Fault::FrameTimeout { arrived: 0, expected: None },
             Fault::TooLong { offset: 4, length: 9, max: MAX_LENGTH },
         ] {
-            let all = diagnose(&Evidence::stream(fault, 0, &bytes).behind(&bytes));
-            assert_eq!(all, diagnose(&Evidence::stream(fault, 0, &bytes[..WINDOW]).behind(&bytes)));
+            let all = diagnose(&Evidence::stream(fault, 0, &bytes).after(&bytes));
+            assert_eq!(all, diagnose(&Evidence::stream(fault, 0, &bytes[..WINDOW]).after(&bytes)));
         }
         for encoding in Encoding::ALL {
             let _ = diagnose(&Evidence::text(encoding, &bytes));

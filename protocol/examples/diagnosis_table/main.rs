@@ -108,7 +108,7 @@ fn judged(mistake: &Mistake, seed: u64, streams: usize, verbose: bool) -> (Tally
                 let (error, at) = first_fault(wire)
                     .unwrap_or_else(|| panic!("{}: no fault shows in {}", mistake.title, wire.escape_ascii()));
                 let end = ends.iter().copied().find(|&end| end > at).unwrap_or(wire.len());
-                let all = diagnose(&Evidence::stream(error, at as u64, &wire[at..]).behind(&wire[..at]));
+                let all = diagnose(&Evidence::stream(error, at as u64, &wire[at..]).after(&wire[..at]));
                 // A live peer that waits: its bytes end with the frame, and where that shows no fault yet, time runs out.
                 let (error, at) = first_fault(&wire[..end]).unwrap_or((error, at));
                 (all, diagnose(&Evidence::stream(error, at as u64, &wire[at..end.max(at)])))

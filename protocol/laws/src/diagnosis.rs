@@ -55,7 +55,7 @@ pub fn every(bytes: &[u8]) -> Verdict {
 /// How the law is broken.
 pub fn stream(fault: Fault, before: &[u8], bytes: &[u8]) -> Verdict {
     let offset = before.len() as u64;
-    let evidence = Evidence::stream(fault, offset, bytes).behind(before);
+    let evidence = Evidence::stream(fault, offset, bytes).after(before);
     let diagnosis = judged(&evidence, bytes.len().min(WINDOW) + before.len().min(WINDOW))?;
     legal(&diagnosis, offset..=offset + bytes.len().min(WINDOW) as u64)?;
     demand!(diagnosis.to_string().starts_with(fault.name()), "diagnosis: {fault} is told as {diagnosis}");
