@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_encoding_cannot_carry_is_refused_or_shown() {
+    fn unmappable_text_is_refused_or_escaped() {
         // [R5.13] [R5.15]
         let refused = |encoding, text: &str| encode(encoding, text, &mut Vec::new()).err();
         let error = |encoding, offset| Some(Misuse::UnmappableText { encoding, offset });
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_not_sent() {
+    fn byte_order_mark_is_not_sent() {
         // [R5.5]
         for encoding in [Encoding::Utf8, Encoding::Utf16Be, Encoding::Utf16Le] {
             let (mut marked, mut plain) = (Vec::new(), Vec::new());
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_surrogate_pair_may_lie_across_blocks() {
+    fn surrogate_pair_may_span_blocks() {
         // [R5.3]
         for lead in BLOCK - 2..BLOCK + 2 {
             let text = "a".repeat(lead) + "😀b";

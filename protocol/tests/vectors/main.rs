@@ -39,7 +39,7 @@ fn every_vector_of_sessions_holds() {
 }
 
 #[test]
-fn a_vector_that_says_something_else_fails() {
+fn vector_with_another_result_fails() {
     let wrong = |json: &str, from: &str, to: &str| {
         assert!(json.contains(from));
         json.replace(from, to)
@@ -61,7 +61,7 @@ fn a_vector_that_says_something_else_fails() {
     assert!(!failures(&cases::sessions(&vector)).is_empty());
 }
 
-/// Asks for every case of every vector of a layer, and tells all that fail.
+/// Runs every case of every vector of a layer, and lists all that fail.
 fn check<V: DeserializeOwned + Vector>(layer: &str, cases: impl Fn(&V) -> Vec<Case>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../interop/vectors").join(layer).with_extension("json");
     let json = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -70,16 +70,16 @@ fn check<V: DeserializeOwned + Vector>(layer: &str, cases: impl Fn(&V) -> Vec<Ca
     assert!(!file.vectors.is_empty());
 
     let mut ids = BTreeSet::new();
-    let mut told = Vec::new();
+    let mut failed = Vec::new();
     for vector in &file.vectors {
-        assert!(ids.insert(vector.id()), "{} comes twice", vector.id());
+        assert!(ids.insert(vector.id()), "{} is not unique", vector.id());
         assert!(!vector.requires().is_empty(), "{} shows nothing of SPEC.md", vector.id());
         let failures = failures(&cases(vector));
         if !failures.is_empty() {
-            told.push(format!("{} {}\n{}", vector.id(), vector.why(), failures.concat()));
+            failed.push(format!("{} {}\n{}", vector.id(), vector.why(), failures.concat()));
         }
     }
-    assert!(told.is_empty(), "{} of {} vectors fail:\n{}", told.len(), ids.len(), told.join("\n"));
+    assert!(failed.is_empty(), "{} of {} vectors fail:\n{}", failed.len(), ids.len(), failed.join("\n"));
 }
 
 fn failures(cases: &[Case]) -> Vec<String> {
