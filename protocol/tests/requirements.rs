@@ -143,7 +143,7 @@ fn vectors() -> Vec<Value> {
     vectors
 }
 
-/// The words of a vector that say what happens: a fault's name, the items of a session.
+/// The results in a vector: a fault's name, the items of a session.
 fn outcomes(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
@@ -173,7 +173,7 @@ fn cites() -> Vec<(String, String)> {
     cites
 }
 
-/// The tests in Rust: what lies in a crate's `tests`, and what stands in its sources behind `#[cfg(test)]`.
+/// The tests in Rust: the files in a crate's `tests`, and the parts of its sources after `#[cfg(test)]`.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut sources = Vec::new();
     for folder in CRATES {

@@ -15,11 +15,11 @@ use crate::payload::Payload;
 
 /// Input: bytes of the peer, and the end of the stream.
 impl Session {
-    /// Uses one frame of `input`, what has been read and not yet used, and advances `input` past it.
+    /// Uses one frame of `input`, which holds what has been read and not yet used, and advances `input` past it.
     ///
-    /// Call it until it returns [`Step::More`]; what is left of `input` then is to be given again, with more behind it.
-    /// A fault is no step: it makes [`state`](Session::state) closing, [`outcome`](Session::outcome) says why, and
-    /// [`explain`](Session::explain) finds the mistake behind it.
+    /// Call it until it returns [`Step::More`], and keep what it leaves: the next input begins with it. A fault is not
+    /// a step: it changes [`state`](Session::state) to closing, [`outcome`](Session::outcome) holds it, and
+    /// [`explain`](Session::explain) looks for its cause.
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         if self.state != State::Open {
@@ -40,7 +40,7 @@ impl Session {
         step
     }
 
-    /// The fast path: the message of a frame that only the application has to know of, in an encoding that is accepted.
+    /// The fast path: the message of a frame that only the application needs to see, in an encoding that is accepted.
     #[inline]
     fn message_of<'a>(&self, frame: Frame<'a>) -> Option<Message<'a>> {
         if frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
@@ -127,7 +127,7 @@ impl Session {
         }
         let opening = *input;
         let decoded = self.decoder.decode(input);
-        // The canary names what an END at the wrong place is only a sign of.
+        // A changed canary is the cause, of which an END at the wrong place is only a sign.
         if let Ok(_) | Err(Fault::BadEnd { .. }) = decoded
             && let Err(fault) = judge_first_frame(opening)
         {
@@ -147,7 +147,7 @@ impl Session {
         }
     }
 
-    /// Skips what comes before the first START; `None` once there is nothing to skip.
+    /// Skips what precedes the first START; `None` once nothing needs to be skipped.
     fn skip_preamble<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Step<'a>> {
         let start = input.iter().position(|&byte| byte == START[0]);
         let (text, rest) = input.split_at(start.unwrap_or(input.len()));
@@ -257,7 +257,7 @@ impl Session {
         }
     }
 
-    /// Answers a frame that was whole but cannot be delivered (R5.8, R5.11), unless it is a reply (R3.20).
+    /// Answers a whole frame that cannot be delivered (R5.8, R5.11), unless it is a reply (R3.20).
     fn refuse<'a>(&mut self, frame: Frame<'a>, fault: Fault, now: Duration) -> Step<'a> {
         self.watch.other_frame();
         let numbered = matches!(frame.kind(), kind::REQUEST | kind::REPLY);
@@ -280,7 +280,7 @@ impl Session {
         self.outcome = Some(Box::new(outcome));
     }
 
-    /// Tells the session that the stream ended with `unused` bytes of input left.
+    /// Reports the end of the stream, with `unused` bytes of input left.
     pub fn end_of_stream(&mut self, unused: usize, now: Duration) {
         match self.state {
             State::Greeting | State::Open if unused == 0 => self.conclude(Outcome::Fault(Fault::NoClose)),
