@@ -152,7 +152,8 @@ async fn it_drains_and_reloads_and_tells_why_not() {
     assert_eq!(place.run(&["reload"]).await, (Some(0), "the settings hold\n".into(), String::new()));
     let (code, said, complaint) = place.run(&["reload"]).await;
     assert_eq!((code, &*said), (Some(1), ""));
-    let told = "reload-refused: the old settings remain in force\nbookend: hub.toml:3:1: first\nbookend: second\\u{1b}[2J";
+    let told =
+        "reload-refused: the old settings remain in force\nbookend: hub.toml:3:1: first\nbookend: second\\u{1b}[2J";
     assert_eq!(complaint, format!("bookend: {told}\n"));
     assert_eq!(place.run(&["drain", "--json"]).await.1, "{\"draining\":true}\n");
     program.await.unwrap();

@@ -1,0 +1,19 @@
+//! What the tests of Bookend share. It is not published.
+//!
+//! - [`law`]: the law of the hub, fed by `server/tests/hub` and by the fuzzer.
+//! - `Authority`, with the feature `certificates`: certificates for TLS tests, and clients that trust them.
+//!
+//! A test package uses it as a dev-dependency:
+//!
+//! ```toml
+//! bookend-testing = { workspace = true, features = ["certificates"] }
+//! ```
+
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+#[cfg(feature = "certificates")]
+mod authority;
+pub mod law;
+
+#[cfg(feature = "certificates")]
+pub use authority::{Authority, KeyPairPem};
