@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 
 use crate::peer::{hello, hub};
 
-/// A path of this test alone, removed at its end.
+/// A path for one test, removed at its end.
 struct Path(PathBuf);
 
 impl Path {
@@ -27,7 +27,7 @@ impl Drop for Path {
 }
 
 #[tokio::test]
-async fn its_file_has_the_mode_lets_members_in_and_goes_with_the_listener() {
+async fn the_socket_file_has_its_mode_admits_members_and_is_removed() {
     let path = Path::new("mode");
     let listener = UnixListener::bind(&path.0, 0o600).await.unwrap();
     assert_eq!(fs::metadata(&path.0).unwrap().permissions().mode() & 0o777, 0o600);
@@ -46,13 +46,13 @@ async fn its_file_has_the_mode_lets_members_in_and_goes_with_the_listener() {
 }
 
 #[tokio::test]
-async fn a_socket_is_replaced_only_if_nobody_answers_on_it() {
+async fn a_socket_is_replaced_only_if_no_program_answers_on_it() {
     let path = Path::new("stale");
     let first = UnixListener::bind(&path.0, 0o600).await.unwrap();
     let refusal = UnixListener::bind(&path.0, 0o600).await.unwrap_err();
     assert_eq!(refusal.kind(), ErrorKind::AddrInUse);
 
-    // What a process that was killed leaves behind:
+    // What a killed process leaves:
     let left_behind = path.0.with_extension("kept");
     fs::rename(&path.0, &left_behind).unwrap();
     drop(first);
