@@ -189,7 +189,10 @@ async fn the_rights_of_anonymous_peers_are_configurable() {
     assert_eq!(eve.frame().await.presence().2, "guest-2");
     assert_eq!(eve.frame().await.presence().2, "guest-3");
     assert_eq!(eve.frame().await.said().1, "hi");
-    assert!(refusal(&hub, with_token("eve", "wrong")).await.0 == Code::POLICY, "a wrong token is worse than none");
+    assert!(
+        refusal(&hub, with_token("eve", "wrong")).await.0 == Code::POLICY,
+        "a wrong token is refused where none is needed"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,7 +214,7 @@ async fn revoking_a_token_closes_its_members_only() {
     carl.end().await;
     assert_eq!(eva.frame().await.presence().2, "bob");
     let (code, reason) = eva.frame().await.close();
-    assert_eq!((code, &*reason), (Code::POLICY, "policy: the token no longer allows this"), "it is to come anew");
+    assert_eq!((code, &*reason), (Code::POLICY, "policy: the token no longer allows this"), "it must connect again");
     for peer in [&mut ann, &mut bob] {
         peer.send(&post("still here")).await;
         while peer.frame().await.kind != kind::DELIVERY {}
@@ -244,7 +247,7 @@ async fn a_revoked_member_receives_nothing_more() {
         heard += 1;
     };
     assert_eq!(last.close().0, Code::POLICY);
-    assert!((1..10).contains(&heard), "what was on its way: {heard}");
+    assert!((1..10).contains(&heard), "what was in transit: {heard}");
 }
 
 /// What the hub writes to a new connection from an address.
@@ -280,7 +283,7 @@ async fn wrong_tokens_are_answered_late_and_too_many_block_the_address_for_a_whi
     for address in ["192.0.2.1:12", "[::ffff:192.0.2.1]:13"] {
         assert!(greeting(&hub, address).await.contains("too many wrong tokens"), "{address}");
     }
-    assert!(greeting(&hub, "192.0.2.2:1").await.contains("a token is needed"), "others are let in");
+    assert!(greeting(&hub, "192.0.2.2:1").await.contains("a token is needed"), "others are admitted");
     sleep(Duration::from_secs(59)).await;
     assert!(greeting(&hub, "192.0.2.1:14").await.contains("a token is needed"));
 }

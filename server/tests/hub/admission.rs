@@ -62,9 +62,9 @@ async fn ten_connections_of_one_address_may_wait_until_they_identify_themselves(
     waiting[0].write_all(b"a line\r\n").await.unwrap();
     assert!(is_taken(&mut waiting[0]).await);
     client = Connection::connect(from(&hub, "192.0.2.1:13"), hello("ann")).await;
-    let client = client.expect("the one who has said something waits no more");
+    let client = client.expect("a connection that has sent a line no longer waits");
     let mut eleventh = from(&hub, "192.0.2.1:14");
-    assert!(is_taken(&mut eleventh).await, "nor does the one who has said HELLO");
+    assert!(is_taken(&mut eleventh).await, "nor does one that has sent HELLO");
     assert!(!is_taken(&mut from(&hub, "192.0.2.1:15")).await);
     drop(eleventh);
     assert!(is_taken(&mut from(&hub, "192.0.2.1:16")).await);
@@ -121,7 +121,7 @@ async fn shut_down_closes_every_connection_with_a_reason() {
         peer.shut().await;
     }
     shutting.await.unwrap();
-    assert!(start.elapsed() < Duration::from_secs(2), "nobody is waited for in vain");
+    assert!(start.elapsed() < Duration::from_secs(2), "nothing is waited for");
 
     let mut late = Peer::connect(&hub);
     late.line().await;

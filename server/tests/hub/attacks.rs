@@ -266,7 +266,7 @@ async fn a_peer_that_sends_after_close_is_heard_for_64_kib_or_two_seconds() {
             while stream.write_all(&vec![b'x'; piece]).await.is_ok() {
                 taken += piece;
                 sleep(Duration::from_millis(pause)).await;
-                assert!(taken < 1 << 20, "it is never done");
+                assert!(taken < 1 << 20, "it never stops sending");
             }
             served.await.unwrap();
             match bytes {

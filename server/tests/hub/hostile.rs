@@ -64,7 +64,7 @@ async fn hostile_bytes_harm_neither_the_hub_nor_other_members() {
                     break;
                 }
             }
-            let _closed_already = writing.shutdown().await;
+            let _ = writing.shutdown().await; // it may be closed already
         };
         let mut heard = Vec::new();
         let (_, read) = tokio::join!(write, reading.read_to_end(&mut heard));
@@ -88,7 +88,7 @@ async fn hostile_bytes_harm_neither_the_hub_nor_other_members() {
             _ => {}
         }
     }
-    assert!(next > 1000, "enough of it was sound: {next}");
+    assert!(next > 1000, "enough frames were valid: {next}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +100,7 @@ async fn the_hub_stops_reading_from_a_peer_that_does_not_read_errors() {
     ann.welcome().await;
     let bad = post_to(0, Encoding::Ascii, b"\xFF").repeat(FRAMES);
     let sent = timeout(Duration::from_secs(1), ann.send(&bad)).await;
-    assert!(sent.is_err(), "the hub took all of it");
+    assert!(sent.is_err(), "the hub accepted all of it");
     let mut errors = 0;
     while timeout(Duration::from_secs(1), ann.frame()).await.is_ok() {
         errors += 1;

@@ -87,7 +87,7 @@ async fn text_that_looks_like_a_byte_order_mark_is_delivered_safely() {
         for letter in ["c", "d"] {
             let frame = peer.frame().await;
             let Payload::Text(text) = frame.delivery().payload else { panic!("{frame:?}") };
-            assert!(text.to_str() == letter && !text.had_bom(), "every mark in front is left out: {frame:?}");
+            assert!(text.to_str() == letter && !text.had_bom(), "every leading mark is removed: {frame:?}");
         }
     }
 }

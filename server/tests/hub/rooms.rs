@@ -181,7 +181,7 @@ async fn a_name_that_is_taken_gets_a_suffix_within_64_bytes() {
     assert_eq!(names, ["ann", "ann-2", "ann-2-2", "ann-3", &long, &cut]);
     let mut elsewhere = Peer::connect(&hub);
     elsewhere.greet(&hello("ann").with_room("elsewhere").unwrap()).await;
-    assert_eq!(elsewhere.welcome().await.2, [(7, "ann".into())], "names are a room's own");
+    assert_eq!(elsewhere.welcome().await.2, [(7, "ann".into())], "names are separate in each room");
 }
 
 #[tokio::test(start_paused = true)]

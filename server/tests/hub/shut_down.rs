@@ -68,10 +68,13 @@ async fn members_that_are_not_closed_yet_can_still_send() {
     let mut longest = 0;
     for talking in talking {
         let heard = talking.await.unwrap();
-        assert!(heard.iter().copied().eq(1..=heard.len() as u64), "one after the other, none is missing: {heard:?}");
+        assert!(heard.iter().copied().eq(1..=heard.len() as u64), "consecutive, none is missing: {heard:?}");
         longest = longest.max(heard.len());
     }
-    assert!(longest > 100, "most of what was said was accepted, as only one was closed at first, not {longest}");
+    assert!(
+        longest > 100,
+        "most messages were accepted, because only one connection was closed at first, not {longest}"
+    );
     assert_eq!(ending.await.unwrap(), ShutdownSummary { closed: 200, given_up: 0 });
 }
 

@@ -51,7 +51,7 @@ async fn people_and_programs_share_a_room() {
     assert_eq!(ann.welcome().await.2, [(1, "guest-1".into()), (2, "ann".into())]);
     assert_eq!(person.line().await, "* ann joined (2 here)");
     person.send("grüß\r\n".as_bytes()).await;
-    assert_eq!(person.line().await, "guest-1: grüß", "the sender hears it too");
+    assert_eq!(person.line().await, "guest-1: grüß", "the sender receives it, too");
     let frame = ann.frame().await;
     assert_eq!((frame.said(), frame.delivery().name()), ((1, "grüß".into()), "guest-1"));
     assert_eq!(frame.delivery().payload.as_bytes(), b"g\0r\0\xFC\0\xDF\0");
@@ -170,7 +170,7 @@ async fn a_browser_is_refused_however_its_request_line_arrives() {
     person.send(b"GET well soon!\r\nGET / HTTP/1.1\r\n").await;
     person.line().await;
     assert_eq!(person.line().await, "guest-2: GET well soon!");
-    assert_eq!(person.line().await, "guest-2: GET / HTTP/1.1", "only the first line is judged");
+    assert_eq!(person.line().await, "guest-2: GET / HTTP/1.1", "only the first line is examined");
 }
 
 #[tokio::test(start_paused = true)]
@@ -424,11 +424,11 @@ async fn the_hub_stops_reading_from_a_terminal_that_does_not_read_answers() {
     person.line().await;
     let commands = "/help\r\n".repeat(COMMANDS);
     let sent = tokio::time::timeout(Duration::from_secs(1), person.send(commands.as_bytes())).await;
-    assert!(sent.is_err(), "the hub took all of it");
+    assert!(sent.is_err(), "the hub accepted all of it");
     assert!(person.line().await.starts_with("* you are guest-1"));
     let mut lines = 0;
     while tokio::time::timeout(Duration::from_secs(1), person.line()).await.is_ok() {
         lines += 1;
     }
-    assert!(lines > 6 * 64 && lines < 6 * COMMANDS && lines % 6 == 0, "whole answers to what was sent: {lines}");
+    assert!(lines > 6 * 64 && lines < 6 * COMMANDS && lines % 6 == 0, "complete answers: {lines}");
 }

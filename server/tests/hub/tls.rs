@@ -120,7 +120,7 @@ async fn a_handshake_counts_as_waiting_until_hello_arrives() {
     let mut said = String::new();
     plain.0.read_to_string(&mut said).await.unwrap_err(); // a CLOSE is not text
     let _tenth = Connection::connect(tenth, hello("ann")).await.unwrap();
-    secure(knock(&hub, &tls, "192.0.2.1:13"), &client).await.expect("the one that has said HELLO waits no more");
+    secure(knock(&hub, &tls, "192.0.2.1:13"), &client).await.expect("a connection that has sent HELLO no longer waits");
 }
 
 #[tokio::test(start_paused = true)]

@@ -168,7 +168,7 @@ async fn talk(address: String, name: String) -> u64 {
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let mut connection =
         Connection::connect(stream, Hello::new().with_hub(true).with_name(&name).unwrap()).await.unwrap();
-    let _closing = connection.post(0, "first").await;
+    let _ = connection.post(0, "first").await; // the hub may be closing
     let (mut heard, mut last) = (0, None);
     loop {
         match connection.next().await {
@@ -186,7 +186,7 @@ async fn talk(address: String, name: String) -> u64 {
             Err(ConnectionError::Closed { code: Code::GOING_AWAY, .. }) => return heard,
             Err(error) => panic!("{error}"),
         }
-        let _closing = connection.post(0, "and another thing").await;
+        let _ = connection.post(0, "and another thing").await; // the hub may be closing
     }
 }
 
@@ -217,7 +217,7 @@ async fn it_answers_under_load_and_drains_without_loss() {
     for member in members {
         heard += member.await.unwrap();
     }
-    assert!(heard > 100, "they were talking");
+    assert!(heard > 100, "they were sending");
     assert!(running.end().success());
     assert!(running.seen.contains(&format!("INFO end closed={MEMBERS} given_up=0")), "{}", running.seen);
 }

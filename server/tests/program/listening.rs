@@ -13,7 +13,10 @@ fn a_reachable_address_must_be_allowed() {
 
     let allowed = &mut program(&["--listen", "127.0.0.1:0", "--public"]);
     allowed.env("BOOKEND_LISTEN", "0.0.0.0:0");
-    assert!(Running::start(allowed, 1).said[0].starts_with("listening on 127.0.0.1:"), "the flag is nearer");
+    assert!(
+        Running::start(allowed, 1).said[0].starts_with("listening on 127.0.0.1:"),
+        "the flag overrides the environment"
+    );
 }
 
 #[test]

@@ -104,8 +104,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _status = self.child.wait();
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait(); // killed
     }
 }
 
@@ -135,7 +135,7 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        let _best_effort = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.0); // best effort
     }
 }
 

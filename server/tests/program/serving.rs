@@ -82,7 +82,7 @@ fn when_descriptors_run_out_it_waits_and_continues() {
         if !came_in.expect("one or the other within ten seconds") {
             break;
         }
-        assert!(crowd.len() < 24, "more than there are files");
+        assert!(crowd.len() < 24, "more than there are descriptors");
     }
     drop(crowd);
     let person = TcpStream::connect(("127.0.0.1", port)).unwrap();

@@ -37,7 +37,7 @@ async fn over_tcp_only_public_paths_are_answered_without_a_token() {
         for admin in [&open, &guarded] {
             assert_eq!(raw(admin, Reach::Loopback, &request).await.status, 401, "{authorization}");
         }
-        assert_eq!(raw(&open, Reach::Unix, &request).await.status, 200, "the file has let it in");
+        assert_eq!(raw(&open, Reach::Unix, &request).await.status, 200, "the permissions of the file suffice");
     }
     let kick = format!("POST /kick HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n{END}");
     assert_eq!(raw(&open, Reach::Loopback, &kick).await.status, 401);

@@ -54,7 +54,7 @@ async fn a_kicked_peer_that_accepts_nothing_gets_the_reason_with_close() {
         }
     };
     assert_eq!(close, (Code::POLICY, "policy: too slow".into()));
-    assert!(deliveries < 10, "what waited is not written any more, {deliveries} were");
+    assert!(deliveries < 10, "waiting messages are discarded; {deliveries} were written");
     slow.end().await;
 }
 
@@ -106,7 +106,7 @@ async fn announcements_come_from_the_hub_itself() {
     assert_eq!(person.line().await, "* back at noon, größer");
     assert_eq!(post(&admin, "/say", r#"{"text":"to all"}"#).await.json()["rooms"], 2);
     assert_eq!(person.line().await, "* to all");
-    assert_eq!(away.frame().await.said(), (1, "to all".into()), "it has not heard the first");
+    assert_eq!(away.frame().await.said(), (1, "to all".into()), "it has not received the first");
 
     assert_eq!(post(&admin, "/say", r#"{"text":"x","room":"nowhere"}"#).await.status, 404);
     let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(281));
@@ -140,7 +140,7 @@ async fn drain_and_reload_are_forwarded_to_the_program() {
                 AdminOrder::Reload(answer) => answer.send(answers.next().unwrap()).unwrap(),
             }
         }
-        panic!("it was not ordered to drain");
+        panic!("no drain was ordered");
     });
     assert_eq!(post(&admin, "/reload", "").await.body, "{\"reloaded\":true}\n");
     let refused = post(&admin, "/reload", "{}").await;
@@ -150,7 +150,7 @@ async fn drain_and_reload_are_forwarded_to_the_program() {
     assert_eq!(post(&admin, "/drain", r#"{"now":true}"#).await.status, 400);
     assert_eq!(post(&admin, "/drain", "{}").await.body, "{\"draining\":true}\n");
     drop(program.await.unwrap());
-    assert_eq!(post(&admin, "/reload", "{}").await.status, 503, "nobody obeys any more");
+    assert_eq!(post(&admin, "/reload", "{}").await.status, 503, "the program has ended");
 }
 
 #[tokio::test(start_paused = true)]
