@@ -327,5 +327,5 @@ async fn without_the_hub_profile_lines_are_messages_to_all() {
     assert!(ended.is_ok());
     assert_eq!(posted, [Posted::text("hello")]);
     assert_eq!(run.output(), "bob: hi\n");
-    assert_eq!(run.errors(), "bookend: line 2: unknown-kind: kind 12\n");
+    assert_eq!(run.errors(), "bookend: line 2: unknown-kind: kind 12 needs the hub profile\n");
 }
