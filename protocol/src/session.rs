@@ -237,14 +237,21 @@ pub struct Session {
     output: Vec<u8>,
     pong: Option<Box<Pong>>,
     pong_held: bool,
-    outcome: Option<Box<Outcome>>,
-    /// Where the faulty frame begins, in bytes from the first START of the stream.
-    fault_at: u64,
-    diagnosis: Option<Box<Diagnosis>>,
+    /// Set once the session closes; boxed, as an open session has none.
+    ending: Option<Box<Ending>>,
     /// How many more bad texts are diagnosed.
     guesses: u8,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+struct Ending {
+    outcome: Outcome,
+    /// Where the faulty frame begins, in bytes from the first START of the stream.
+    fault_at: u64,
+    diagnosis: Option<Diagnosis>,
     /// The CLOSE that names the fault is not in the output yet.
-    fault_unsent: bool,
+    is_unsent: bool,
 }
 
 /// The PONG that waits to be sent.
@@ -281,11 +288,8 @@ impl Session {
             pong: None,
             pong_held: false,
             accepted: local.accepted(),
-            outcome: None,
-            fault_at: 0,
-            diagnosis: None,
+            ending: None,
             guesses: GUESSES,
-            fault_unsent: false,
             local,
         };
         if role == Role::Client {
@@ -310,7 +314,7 @@ impl Session {
     /// Why the session is closing or closed.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.as_deref()
+        self.ending.as_ref().map(|ending| &ending.outcome)
     }
 
     /// The text before the server's first frame (R4.21); empty on the server's side.
@@ -360,7 +364,6 @@ impl Session {
                 self.watch.sent(now);
             }
             Some(Due::Fault(fault)) => {
-                self.fault_at = self.decoder.offset();
                 self.fail(fault, now);
             }
             Some(Due::Drained) => self.state = State::Closed,

@@ -1,10 +1,9 @@
 //! The mistake that caused a fault, as far as the bytes around it show.
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 
-use super::{Outcome, Session};
+use super::{Ending, Outcome, Session};
 use crate::diagnosis::{Diagnosis, Evidence, diagnose};
 use crate::fault::Fault;
 use crate::frame::Frame;
@@ -19,23 +18,25 @@ impl Session {
     /// first byte of a frame on; it may be empty.
     #[inline]
     pub fn explain(&mut self, before: &[u8], bytes: &[u8]) {
-        if self.diagnosis.is_none()
-            && let Some(&Outcome::Fault(fault)) = self.outcome()
+        if let Some(&Ending { outcome: Outcome::Fault(fault), fault_at, diagnosis: None, .. }) = self.ending.as_deref()
         {
-            self.diagnosis = Some(Box::new(self.judge(fault, before, bytes)));
+            let diagnosis = self.judge(fault, fault_at, before, bytes);
+            if let Some(ending) = &mut self.ending {
+                ending.diagnosis = Some(diagnosis);
+            }
         }
     }
 
     /// The likely cause of the fault that ended the session, once it has been [explained](Session::explain).
     #[must_use]
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
-        self.diagnosis.as_deref()
+        self.ending.as_ref()?.diagnosis.as_ref()
     }
 
     #[cold]
-    fn judge(&self, fault: Fault, before: &[u8], bytes: &[u8]) -> Diagnosis {
-        let judged = |bytes: &[u8]| diagnose(&Evidence::stream(fault, self.fault_at, bytes).after(before));
-        if self.preamble.is_empty() || !self.is_before_first_frame(fault) {
+    fn judge(&self, fault: Fault, fault_at: u64, before: &[u8], bytes: &[u8]) -> Diagnosis {
+        let judged = |bytes: &[u8]| diagnose(&Evidence::stream(fault, fault_at, bytes).after(before));
+        if self.preamble.is_empty() || !self.is_before_first_frame(fault, fault_at) {
             return judged(bytes);
         }
         let said: Cow<'_, [u8]> = match bytes {
@@ -53,8 +54,8 @@ impl Session {
     }
 
     /// Is the server's first frame missing, but for a byte that might begin it?
-    fn is_before_first_frame(&self, fault: Fault) -> bool {
-        self.skipping || self.fault_at == 0 && matches!(fault, Fault::BadStart { .. })
+    fn is_before_first_frame(&self, fault: Fault, fault_at: u64) -> bool {
+        self.skipping || fault_at == 0 && matches!(fault, Fault::BadStart { .. })
     }
 
     /// The reason for refusing a frame, with the likely mistake of the sender.
@@ -71,7 +72,7 @@ impl Session {
     /// Appends the CLOSE that names the fault to the output.
     pub(super) fn push_fault(&mut self) {
         let Some(&Outcome::Fault(fault)) = self.outcome() else { return };
-        let reason = match &self.diagnosis {
+        let reason = match self.diagnosis() {
             Some(diagnosis) => diagnosis.to_string(),
             None => fault.to_string(),
         };

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use super::{MAX_PREAMBLE, Outcome, Pong, Role, Session, State, Step};
+use super::{Ending, MAX_PREAMBLE, Outcome, Pong, Role, Session, State, Step};
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::frame::{Frame, START};
@@ -96,14 +96,19 @@ impl Session {
 
     /// Remembers the frame at `offset` if the session has ended in it.
     fn note_fault(&mut self, offset: u64) {
-        if self.state != State::Open {
-            self.fault_at = offset;
+        if let Some(ending) = &mut self.ending {
+            ending.fault_at = offset;
         }
     }
 
     fn receive_unless_open<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         match self.state {
-            State::Greeting => self.greet(input, now),
+            State::Greeting => {
+                let step = self.greet(input, now);
+                self.note_fault(0); // whatever is wrong is in the first frame
+                step
+            }
+
             State::Closing | State::Open => {
                 self.discarded = self.discarded.saturating_add(input.len());
                 *input = &[];
@@ -277,7 +282,7 @@ impl Session {
     }
 
     pub(super) fn conclude(&mut self, outcome: Outcome) {
-        self.outcome = Some(Box::new(outcome));
+        self.ending = Some(Box::new(Ending { outcome, fault_at: 0, diagnosis: None, is_unsent: false }));
     }
 
     /// Reports the end of the stream, with `unused` bytes of input left.
@@ -285,7 +290,6 @@ impl Session {
         match self.state {
             State::Greeting | State::Open if unused == 0 => self.conclude(Outcome::Fault(Fault::NoClose)),
             State::Greeting | State::Open => {
-                self.fault_at = self.decoder.offset();
                 self.fail(Fault::Truncated { arrived: unused as u64 }, now);
             }
             State::Closing | State::Closed => {}

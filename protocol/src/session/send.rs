@@ -1,11 +1,12 @@
 //! What a session sends: messages of the application, and frames of its own.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use super::{MAX_REASON, Outcome, Role, Session, State, Step};
+use super::{Ending, MAX_REASON, Outcome, Role, Session, State, Step};
 use crate::code::Code;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
@@ -18,7 +19,9 @@ use crate::payload::{Content, write_frame};
 impl Session {
     /// Moves the session's own output, whole frames, to `out`. It goes before messages that wait (R7.13).
     pub fn take_output(&mut self, out: &mut Vec<u8>) {
-        if core::mem::take(&mut self.fault_unsent) {
+        if let Some(ending) = &mut self.ending
+            && core::mem::take(&mut ending.is_unsent)
+        {
             self.push_fault();
         }
         // A session's own output is short and rare: the memory is given back.
@@ -32,7 +35,8 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn has_output(&self) -> bool {
-        !self.output.is_empty() || self.fault_unsent || self.pong.is_some() && !self.pong_held
+        let fault_unsent = self.ending.as_ref().is_some_and(|ending| ending.is_unsent);
+        !self.output.is_empty() || fault_unsent || self.pong.is_some() && !self.pong_held
     }
 
     /// Holds the PONG back while something received before its PING has not been acted on (R3.10).
@@ -165,8 +169,9 @@ impl Session {
 
     pub(super) fn fail<'a>(&mut self, fault: Fault, now: Duration) -> Step<'a> {
         if matches!(self.state, State::Greeting | State::Open) {
-            self.conclude(Outcome::Fault(fault));
-            self.fault_unsent = true;
+            let fault_at = self.decoder.offset();
+            let ending = Ending { outcome: Outcome::Fault(fault), fault_at, diagnosis: None, is_unsent: true };
+            self.ending = Some(Box::new(ending));
             self.state = State::Closing;
             self.watch.closing(now);
         }
