@@ -2,7 +2,7 @@
 
 use bookend::{Decoder, Fault, Frame, OVERHEAD, ReadBuffer};
 
-use crate::{Verdict, ends, memory, message};
+use crate::{Verdict, ends, memory, message, reason};
 
 /// Something that finds the frames in a stream, as [`Decoder`] does.
 pub trait Reader {
@@ -187,7 +187,7 @@ fn read<'a, R: Reader>(limit: u32, stream: &'a [u8], ends: &[usize]) -> Result<R
                 Ok(Some(frame)) => reading.frames.push(frame),
                 Ok(None) => break,
                 Err(fault) => {
-                    message::sendable(fault.name(), fault)?;
+                    reason::sendable(fault.name(), fault)?;
                     reading.fault = Some(fault);
                     return Ok(reading);
                 }

@@ -25,6 +25,7 @@ pub mod diagnosis;
 pub mod frame;
 pub mod memory;
 pub mod message;
+pub mod reason;
 pub mod session;
 pub mod text;
 

@@ -1,9 +1,8 @@
 //! The laws of bodies, messages and HELLO (SPEC 3, 4 and 9), and of the texts of their faults.
 
-use std::fmt::Display;
+use bookend::{Decoder, Frame, Hello, MAX_LENGTH, Message, Misuse, Payload, kind};
 
-use bookend::{Decoder, Frame, Hello, MAX_LENGTH, Message, Misuse, Payload, kind, session::MAX_REASON};
-
+use crate::reason::sendable;
 use crate::{Verdict, text};
 
 /// The laws of one frame's body, taken as a message and as a HELLO.
@@ -74,17 +73,6 @@ pub fn hello(body: &[u8]) -> Verdict {
         }
         Err(error) => sendable(error.name(), error),
     }
-}
-
-/// Law 4, for errors. Each can be sent to a peer: its name and a detail, in at most 200 bytes of US-ASCII.
-///
-/// # Errors
-/// How the law is broken.
-pub fn sendable(name: &str, error: impl Display) -> Verdict {
-    let reason = error.to_string();
-    let fits = reason.is_ascii() && reason.len() <= MAX_REASON && reason.starts_with(&format!("{name}: "));
-    demand!(fits, "total: {name} cannot be sent as {reason:?}");
-    Ok(())
 }
 
 /// The one frame of `wire`.

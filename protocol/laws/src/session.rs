@@ -7,7 +7,7 @@ use bookend::{
     Decoder, Frame, Hello, Limits, MAX_LENGTH, MAX_PING, OVERHEAD, Outcome, Role, Session, State, Step, kind,
 };
 
-use crate::{Verdict, ends, memory, message};
+use crate::{Verdict, ends, memory, reason};
 
 /// One side of a connection, as [`Session`] is.
 pub trait Party {
@@ -304,7 +304,7 @@ fn receive<'a, P: Party>(party: &mut P, input: &mut &'a [u8]) -> Result<Step<'a>
         Step::Handled => demand!(used || party.state() != state, "total: nothing of {length} bytes was handled"),
         Step::Refused { fault, .. } => {
             demand!(used, "total: {fault:?} used nothing");
-            message::sendable(fault.name(), fault)?;
+            reason::sendable(fault.name(), fault)?;
         }
         step => demand!(used, "total: {step:?} used nothing"),
     }

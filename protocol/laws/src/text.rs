@@ -2,7 +2,7 @@
 
 use bookend::{Encoding, Fault, Misuse, Text, text};
 
-use crate::{Verdict, message};
+use crate::{Verdict, reason};
 
 /// The four encodings of text.
 pub const ENCODINGS: [Encoding; 4] = [Encoding::Ascii, Encoding::Utf8, Encoding::Utf16Be, Encoding::Utf16Le];
@@ -50,7 +50,7 @@ pub fn received(decode: impl Fn(Encoding, &[u8]) -> Decoded, encoding: Encoding,
             demand!(written == content, "text: {bytes:02x?} in {encoding} were read, {written:02x?} written");
         }
         Err(error @ Fault::BadText { encoding: named, offset }) => {
-            message::sendable(error.name(), error)?;
+            reason::sendable(error.name(), error)?;
             demand!(*named == encoding, "text: {encoding} is called {named}");
             demand!(*offset < bytes.len(), "text: offset {offset} of {} bytes", bytes.len());
             let before = decode(encoding, &bytes[..*offset]);
@@ -83,7 +83,7 @@ pub fn sent(decode: impl Fn(Encoding, &[u8]) -> Decoded, encoding: Encoding, wan
             demand!(missing.is_empty(), "text: {encoding} does not carry {wanted:?}, but sent it");
         }
         Err(misuse @ Misuse::UnmappableText { encoding: named, offset }) => {
-            message::sendable(misuse.name(), misuse)?;
+            reason::sendable(misuse.name(), misuse)?;
             demand!(named == encoding, "text: {encoding} is called {named}");
             demand!(wire == b"before", "text: {wanted:?} was refused, but {wire:02x?} written");
             let first = missing.first() == Some(&offset);
