@@ -36,7 +36,7 @@ fn add(file: PathBuf, folder: PathBuf, path: Vec<String>, found: &mut Vec<Module
     for child in children {
         let (flat, nested) = (folder.join(format!("{child}.rs")), folder.join(&child).join("mod.rs"));
         let file = if flat.exists() { flat } else { nested };
-        let path = [&path[..], &[child.clone()]].concat();
+        let path = [&path[..], std::slice::from_ref(&child)].concat();
         add(file, folder.join(child), path, found);
     }
 }

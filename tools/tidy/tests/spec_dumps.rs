@@ -195,7 +195,7 @@ fn written_hello(hello: &Hello) -> Vec<u8> {
 // ---- SPEC.md
 
 fn spec() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../SPEC.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../SPEC.md");
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
