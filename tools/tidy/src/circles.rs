@@ -30,7 +30,9 @@ pub fn circles(modules: &[Module]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for (parent, graph) in levels {
         for circle in components(&graph) {
-            found.push(circle.iter().map(|name| [&parent[..], std::slice::from_ref(name)].concat().join("::")).collect());
+            found.push(
+                circle.iter().map(|name| [&parent[..], std::slice::from_ref(name)].concat().join("::")).collect(),
+            );
         }
     }
     found
