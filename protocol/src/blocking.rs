@@ -2,6 +2,7 @@
 
 mod answers;
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::num::NonZeroU32;
@@ -30,7 +31,6 @@ const AWAY: Duration = Duration::from_secs(1);
 /// a read timeout do; [`connect_tcp`] and [`accept_tcp`] set one of 250 ms.
 ///
 /// A connection belongs to one thread at a time. To send while another thread receives, use the asynchronous [`Connection`](crate::Connection), or two connections.
-#[derive(Debug)]
 pub struct Connection<S> {
     stream: S,
     endpoint: Endpoint,
@@ -44,6 +44,16 @@ pub struct Connection<S> {
     /// When the last read ended.
     seen: Duration,
     answers: Answers,
+}
+
+impl<S> fmt::Debug for Connection<S> {
+    /// The session, with lengths in place of bytes. The stream is not shown: it may hold bytes too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("endpoint", &self.endpoint)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Connects by TCP and opens a session.

@@ -1,6 +1,9 @@
 //! The read buffer: contiguous, and growing only as bytes arrive (R8.1).
 
 use alloc::vec::Vec;
+use core::fmt;
+
+use crate::shown::Bytes;
 
 /// What one read asks for, in bytes.
 const READ: usize = 64 << 10;
@@ -26,11 +29,18 @@ const PAST: usize = 4 << 10;
 /// buffer.consume(used);
 /// # Ok::<(), bookend::Fault>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+}
+
+impl fmt::Debug for ReadBuffer {
+    /// How many bytes it holds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ReadBuffer").field(&Bytes(self.end - self.start)).finish()
+    }
 }
 
 impl ReadBuffer {

@@ -1,5 +1,7 @@
 //! A codec for tokio-util's `Framed` (feature `tokio`).
 
+use std::fmt;
+
 use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec;
 
@@ -9,10 +11,17 @@ use crate::fault::Fault;
 use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, checked_length};
 
 /// A frame that owns its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FrameBuf {
     /// The whole frame, START to END, split off the read buffer.
     wire: Bytes,
+}
+
+impl fmt::Debug for FrameBuf {
+    /// As that of [`Frame`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FrameBuf").field(&self.as_frame()).finish()
+    }
 }
 
 impl FrameBuf {

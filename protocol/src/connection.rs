@@ -6,6 +6,7 @@ mod sending;
 mod turn;
 mod waiting;
 
+use core::fmt;
 use core::num::NonZeroU32;
 use std::future::poll_fn;
 use std::io;
@@ -71,7 +72,6 @@ const NEVER: Duration = Duration::from_secs(1 << 30);
 /// connection.close(bookend::Code::NORMAL, "").await?;
 /// # peer.await.unwrap() }
 /// ```
-#[derive(Debug)]
 pub struct Connection<S> {
     stream: S,
     endpoint: Endpoint,
@@ -89,6 +89,16 @@ pub struct Connection<S> {
     failure: Option<io::Error>,
     /// When to give up writing what is left of a session that is over.
     linger: Option<Instant>,
+}
+
+impl<S> fmt::Debug for Connection<S> {
+    /// The session, with lengths in place of bytes. The stream is not shown: it may hold bytes too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("endpoint", &self.endpoint)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {

@@ -27,6 +27,7 @@ use core::fmt::{self, Write as _};
 
 use crate::encoding::Encoding;
 use crate::fault::Fault;
+use crate::shown::Bytes;
 use crate::text::Text;
 
 mod channel;
@@ -48,20 +49,20 @@ pub const MAX_REASON: usize = 200;
 const MAX_HYPOTHESES: usize = 5;
 
 /// What a diagnosis is based on: bytes, and the fault found in them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Evidence<'a> {
     subject: Subject<'a>,
     fault: Option<Fault>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Subject<'a> {
     Stream(Stream<'a>),
     Payload { encoding: Encoding, payload: &'a [u8] },
 }
 
 /// The bytes of a stream from the start of its faulty frame on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Stream<'a> {
     bytes: &'a [u8],
     /// The stream has more after `bytes`.
@@ -71,6 +72,17 @@ struct Stream<'a> {
     /// Where `bytes` begins in the stream, in bytes from its first START.
     offset: u64,
     fault: Fault,
+}
+
+impl fmt::Debug for Evidence<'_> {
+    /// The fault, and how many bytes it was found in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, bytes) = match self.subject {
+            Subject::Stream(stream) => ("stream", stream.bytes),
+            Subject::Payload { payload, .. } => ("payload", payload),
+        };
+        f.debug_struct("Evidence").field("fault", &self.fault).field(name, &Bytes(bytes.len())).finish()
+    }
 }
 
 impl<'a> Evidence<'a> {

@@ -7,6 +7,7 @@ mod writing;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use crate::buffer::ReadBuffer;
@@ -18,6 +19,7 @@ use crate::kind;
 use crate::message::{Message, Probe};
 use crate::payload::Payload;
 use crate::session::{Session, State, Step};
+use crate::shown::Bytes;
 pub use batch::Batch;
 use tally::Tally;
 
@@ -43,7 +45,6 @@ pub(crate) trait Claim {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) session: Session,
     /// The time of the last read or write.
@@ -77,7 +78,21 @@ pub(crate) struct Endpoint {
     pub(crate) refused: u64,
 }
 
-#[derive(Debug, Default)]
+impl fmt::Debug for Endpoint {
+    /// The session, with lengths in place of bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("session", &self.session)
+            .field("read", &Bytes(self.buffer.filled().len()))
+            .field("kept", &Bytes(self.backlog.filled().len()))
+            .field("writing", &Bytes(self.writing.len() - self.written))
+            .field("queued", &Bytes(self.queued.len()))
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
 struct Used {
     buffer: usize,
     backlog: usize,

@@ -8,9 +8,9 @@ use crate::diagnosis::Diagnosis;
 use crate::fault::Fault;
 use crate::misuse::Misuse;
 use crate::session::{Outcome, Session};
+use crate::shown::{self, Bytes, Excerpt};
 
 /// Why a connection, or one call on it, failed.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectionError {
     /// The stream failed.
@@ -105,9 +105,31 @@ impl ConnectionError {
     }
 }
 
+impl fmt::Debug for ConnectionError {
+    /// Of a long reason the beginning.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = |name, code: &Code, reason: &str| {
+            f.debug_struct(name).field("code", code).field("reason", &Excerpt(reason)).finish()
+        };
+        match self {
+            ConnectionError::Closed { code, reason } => said("Closed", code, reason),
+            ConnectionError::Refused { code, reason } => said("Refused", code, reason),
+            ConnectionError::Io(error) => f.debug_tuple("Io").field(error).finish(),
+            ConnectionError::Fault { fault, diagnosis } => {
+                f.debug_struct("Fault").field("fault", fault).field("diagnosis", diagnosis).finish()
+            }
+            ConnectionError::Misuse(misuse) => f.debug_tuple("Misuse").field(misuse).finish(),
+            ConnectionError::Unreadable(fault) => f.debug_tuple("Unreadable").field(fault).finish(),
+            ConnectionError::Timeout => f.write_str("Timeout"),
+            ConnectionError::Backlog => f.write_str("Backlog"),
+        }
+    }
+}
+
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = |f: &mut fmt::Formatter<'_>, code: &Code, reason: &str| {
+            let reason = shown::beginning(reason);
             write!(f, "{code}")?;
             match code.name().and_then(|name| reason.strip_prefix(name)) {
                 Some(detail) => write!(f, "{}", crate::escaped(detail)),
@@ -166,12 +188,22 @@ impl From<Misuse> for ConnectionError {
 }
 
 /// The answer to a request, owned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Reply {
     /// Bytes.
     Binary(Vec<u8>),
     /// Text.
     Text(String),
+}
+
+impl fmt::Debug for Reply {
+    /// The number of bytes, or the text, of a long one the beginning.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reply::Binary(bytes) => f.debug_tuple("Binary").field(&Bytes(bytes.len())).finish(),
+            Reply::Text(text) => f.debug_tuple("Text").field(&Excerpt(text)).finish(),
+        }
+    }
 }
 
 impl Reply {

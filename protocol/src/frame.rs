@@ -1,10 +1,12 @@
 //! The frame: START, kind, encoding, length, body, END (SPEC 2).
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::misuse::Misuse;
+use crate::shown::Bytes;
 
 /// The first two bytes of a frame.
 pub const START: [u8; 2] = [0xF5, 0xF8];
@@ -18,11 +20,23 @@ pub const OVERHEAD: usize = HEADER_LENGTH + END.len();
 pub const MAX_LENGTH: u32 = 0x7FFF_FFFF;
 
 /// One frame, borrowed from the buffer that it was read into or will be written from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     kind: u8,
     encoding: Encoding,
     body: &'a [u8],
+}
+
+impl fmt::Debug for Frame<'_> {
+    /// The length in place of the body, which may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Frame { kind, encoding, body } = self;
+        f.debug_struct("Frame")
+            .field("kind", kind)
+            .field("encoding", encoding)
+            .field("body", &Bytes(body.len()))
+            .finish()
+    }
 }
 
 impl<'a> Frame<'a> {

@@ -47,6 +47,7 @@ mod misuse;
 mod payload;
 pub mod session;
 mod shared;
+mod shown;
 pub mod text;
 
 pub use buffer::ReadBuffer;

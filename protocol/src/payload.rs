@@ -3,20 +3,32 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::frame::{self, Frame};
 use crate::misuse::Misuse;
+use crate::shown::{Bytes, Excerpt};
 use crate::text::{self, Text, without_bom};
 
 /// A payload that was received: checked, and borrowed from its frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Payload<'a> {
     /// Bytes.
     Binary(&'a [u8]),
     /// Text.
     Text(Text<'a>),
+}
+
+impl fmt::Debug for Payload<'_> {
+    /// The number of bytes, or the text as [`Text`] shows it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Payload::Binary(bytes) => f.debug_tuple("Binary").field(&Bytes(bytes.len())).finish(),
+            Payload::Text(text) => fmt::Debug::fmt(text, f),
+        }
+    }
 }
 
 impl<'a> Payload<'a> {
@@ -63,7 +75,7 @@ impl<'a> Payload<'a> {
 }
 
 /// A payload to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Content<'a> {
     /// Bytes.
     Binary(&'a [u8]),
@@ -73,6 +85,18 @@ pub enum Content<'a> {
     TextIn(Encoding, &'a str),
     /// A payload that was received, as it is.
     Payload(Payload<'a>),
+}
+
+impl fmt::Debug for Content<'_> {
+    /// As that of [`Payload`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Content::Binary(bytes) => f.debug_tuple("Binary").field(&Bytes(bytes.len())).finish(),
+            Content::Text(text) => f.debug_tuple("Text").field(&Excerpt(text)).finish(),
+            Content::TextIn(encoding, text) => f.debug_tuple("TextIn").field(encoding).field(&Excerpt(text)).finish(),
+            Content::Payload(payload) => f.debug_tuple("Payload").field(payload).finish(),
+        }
+    }
 }
 
 impl<'a> Content<'a> {
@@ -132,7 +156,7 @@ impl<'a> From<Payload<'a>> for Content<'a> {
 /// let kept = OwnedContent::from(Content::Text("for later"));
 /// assert_eq!(kept.as_content(), Content::Text("for later"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum OwnedContent {
     /// As [`Content::Binary`].
     Binary(Vec<u8>),
@@ -140,6 +164,13 @@ pub enum OwnedContent {
     Text(String),
     /// As [`Content::TextIn`].
     TextIn(Encoding, String),
+}
+
+impl fmt::Debug for OwnedContent {
+    /// As that of [`Content`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.as_content(), f)
+    }
 }
 
 impl OwnedContent {

@@ -122,6 +122,7 @@ mod explain;
 mod receive;
 mod requests;
 mod send;
+mod shown;
 mod watch;
 
 use alloc::boxed::Box;
@@ -174,7 +175,7 @@ pub enum State {
 }
 
 /// Why a session ended; the first cause counts (R7.16).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// A fault that this side found.
     Fault(Fault),
@@ -214,7 +215,6 @@ pub enum Step<'a> {
 }
 
 /// The state machine, the same for both sides.
-#[derive(Debug)]
 pub struct Session {
     role: Role,
     state: State,
@@ -244,7 +244,6 @@ pub struct Session {
 }
 
 /// How a session ended.
-#[derive(Debug)]
 struct Ending {
     outcome: Outcome,
     /// Where the faulty frame begins, in bytes from the first START of the stream.
@@ -255,7 +254,6 @@ struct Ending {
 }
 
 /// The PONG that waits to be sent.
-#[derive(Debug)]
 struct Pong {
     bytes: [u8; MAX_PING],
     length: usize,

@@ -10,6 +10,7 @@ use byteorder::{BigEndian, ByteOrder, LittleEndian};
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::misuse::Misuse;
+use crate::shown::Excerpt;
 
 /// Text that has been checked against its encoding, borrowed from a frame.
 ///
@@ -21,12 +22,12 @@ use crate::misuse::Misuse;
 /// assert_eq!(bad, Err(Fault::BadText { encoding: Encoding::Ascii, offset: 2 }));
 /// # Ok::<(), Fault>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Text<'a>(Form<'a>);
 
 /// One tag beside the slice, and no more fields: every message passes through here by value, and a wide copy of small
 /// fields that were just written is slow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Form<'a> {
     Ascii(&'a str),
     Utf8(&'a str),
@@ -124,6 +125,13 @@ impl<'a> Text<'a> {
             Form::Utf16Be(bytes) | Form::Utf16BeAfterBom(bytes) => Cow::Owned(utf16_to_string::<BigEndian>(bytes)),
             Form::Utf16Le(bytes) | Form::Utf16LeAfterBom(bytes) => Cow::Owned(utf16_to_string::<LittleEndian>(bytes)),
         }
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    /// The encoding and the text, or the beginning of a long one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Text").field(&self.encoding()).field(&Excerpt(&self.to_str())).finish()
     }
 }
 

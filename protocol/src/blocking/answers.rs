@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::message::Message;
 
 /// The one answer, and the one PONG, that the caller waits for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Answers {
     pub(super) wanted: Option<NonZeroU32>,
     pub(super) answer: Option<Result<Reply, ConnectionError>>,

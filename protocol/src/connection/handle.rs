@@ -24,7 +24,6 @@ pub struct Handle {
     commands: mpsc::Sender<Command>,
 }
 
-#[derive(Debug)]
 pub(super) enum Command {
     Message(OwnedContent, Done),
     Post(u32, OwnedContent, Done),

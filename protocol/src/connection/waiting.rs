@@ -15,7 +15,7 @@ pub(super) type Answer = Result<Reply, ConnectionError>;
 type Done = oneshot::Sender<Result<(), ConnectionError>>;
 
 /// In both, `None` stands for an answer that becomes an [`Event`].
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Waiting {
     requests: HashMap<NonZeroU32, Option<oneshot::Sender<Answer>>>,
     /// In the order in which their PINGs were queued, each with its PING's ordinal.
