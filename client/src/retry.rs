@@ -90,6 +90,7 @@ fn may_pass_in_session(error: &ConnectionError) -> bool {
             Fault::NoClose
                 | Fault::Truncated { .. }
                 | Fault::Idle { .. }
+                | Fault::SlowConsumer
                 | Fault::HelloTimeout
                 | Fault::FrameTimeout { .. }
         ),

@@ -49,10 +49,7 @@ pub struct Connection<S> {
 impl<S> fmt::Debug for Connection<S> {
     /// The session, with lengths in place of bytes. The stream is not shown: it may hold bytes too.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("endpoint", &self.endpoint)
-            .field("failure", &self.failure)
-            .finish_non_exhaustive()
+        f.debug_struct("Connection").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
 
@@ -325,7 +322,7 @@ impl<S: Read + Write> Connection<S> {
         let now = self.start.elapsed();
         // Who was away a while finds what has come meanwhile, and judges the peer's time only after that.
         if now.saturating_sub(self.seen) < AWAY {
-            self.endpoint.tick(now);
+            self.endpoint.tick(None, now);
         }
         if let Err(error) = self.write_all() {
             self.failure.get_or_insert(error);
@@ -356,7 +353,7 @@ impl<S: Read + Write> Connection<S> {
         }
         self.endpoint.stop_writing();
         // What can still be read may hold the reason, if it arrives soon.
-        match self.wait_until(|_| false, Limits::default().close_timeout) {
+        match self.wait_until(|_| false, self.endpoint.session.limits().close_timeout) {
             Err(ConnectionError::Backlog | ConnectionError::Timeout) | Ok(()) => {
                 self.finish().and(Err(Misuse::NotOpen.into()))
             }

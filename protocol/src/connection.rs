@@ -136,7 +136,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Connection::open(stream, Role::Server, hello, Limits::default()).await
     }
 
-    /// Opens a session with limits of your own.
+    /// Opens a session with limits of your own. Ends within [`hello_timeout`](Limits::hello_timeout) and
+    /// [`write_timeout`](Limits::write_timeout), and three times [`close_timeout`](Limits::close_timeout) if it fails.
     ///
     /// # Errors
     /// As [`connect`](Connection::connect).
@@ -159,6 +160,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             linger: None,
         };
         poll_fn(|cx| connection.poll_open(cx)).await?;
+        // The server's own HELLO; if it cannot be written, the next call reports why.
+        connection.write_out().await;
         Ok(connection)
     }
 
@@ -200,6 +203,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// The next message, borrowed until the next call; `None` once the session was closed in good order.
     /// Calling it again reports to the peer that this message has been acted on (R3.10).
+    ///
+    /// Waits as long as the peer keeps its promise of a sign of life; a peer whose keepalive is 0 promises none, and may
+    /// be waited for without end.
     ///
     /// ```
     /// # use bookend::{Connection, ConnectionError, Hello, Message};

@@ -59,6 +59,8 @@ pub(crate) struct Endpoint {
     written: usize,
     /// Whole frames that wait for `writing` and the session's own output.
     queued: Vec<u8>,
+    /// Since when the stream has taken nothing of what waits.
+    blocked_since: Option<Duration>,
     /// The CLOSE to send after `queued`.
     close_after: Option<(Code, String)>,
     tally: Tally,
@@ -120,6 +122,7 @@ impl Endpoint {
             writing: Vec::new(),
             written: 0,
             queued: Vec::new(),
+            blocked_since: None,
             close_after: None,
             tally: Tally::default(),
             last_barrier: None,
@@ -156,6 +159,7 @@ impl Endpoint {
                 break;
             }
         }
+        self.unjudged = !self.buffer.filled().is_empty();
     }
 
     /// Finds the next message that no caller waits for.
@@ -302,22 +306,26 @@ impl Endpoint {
         self.backlog.filled().len() > BACKLOG
     }
 
-    /// Has something been read that has not been judged?
-    #[cfg(feature = "tokio")]
-    pub(crate) fn has_unjudged(&self) -> bool {
-        self.unjudged
-    }
-
-    /// May more be read before what has been read is judged?
-    #[cfg(feature = "tokio")]
-    pub(crate) fn may_read_ahead(&self) -> bool {
-        !self.ended && self.session.state() == State::Open && self.buffer.filled().len() < BACKLOG
+    /// May more be read before what has been read is judged? The longest body that the peer may send has room, and 1 MiB
+    /// of other frames: two peers that each send one body before they read do not wait for each other.
+    pub(crate) fn may_read_ahead(&mut self, now: Duration) -> bool {
+        let longest = usize::try_from(self.session.local().max_body()).unwrap_or(usize::MAX);
+        let open = !self.ended && self.session.state() == State::Open;
+        let full = self.buffer.filled().len() >= longest.saturating_add(BACKLOG);
+        if open && full {
+            self.session.not_reading(now);
+        }
+        open && !full
     }
 
     #[cfg(feature = "tokio")]
     /// Is there room for another read?
-    pub(crate) fn may_read(&self) -> bool {
-        self.session.state() != State::Closed && self.session.output_length() <= QUEUE && !self.is_backlog_full()
+    pub(crate) fn may_read(&mut self, now: Duration) -> bool {
+        let full = self.session.output_length() > QUEUE || self.is_backlog_full();
+        if full && self.session.state() == State::Open {
+            self.session.not_reading(now);
+        }
+        !full && self.session.state() != State::Closed
     }
 
     /// Room to read into.
@@ -333,6 +341,7 @@ impl Endpoint {
             self.ended = true;
         } else {
             self.buffer.add(count);
+            self.session.read(self.buffer.filled().len(), now);
             self.unjudged = true;
         }
     }
@@ -344,12 +353,6 @@ impl Endpoint {
             self.session.end_of_stream(unused.len(), self.now);
             self.session.explain(self.buffer.past(), unused);
         }
-    }
-
-    /// Does what is due.
-    pub(crate) fn tick(&mut self, now: Duration) {
-        self.session.tick(now);
-        self.session.explain(self.buffer.past(), self.buffer.filled());
     }
 
     /// Nothing can be read at the moment.

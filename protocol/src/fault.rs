@@ -116,6 +116,8 @@ pub enum Fault {
         /// The silence, in seconds.
         seconds: u64,
     },
+    /// The peer does not read what is sent to it: see [`Limits::write_timeout`](crate::Limits::write_timeout).
+    SlowConsumer,
     /// A frame began and did not arrive in time (R7.11, R7.12).
     FrameTimeout {
         /// Bytes of the frame that had arrived.
@@ -155,6 +157,7 @@ impl Fault {
             Fault::EncodingRefused { .. } => "encoding-refused",
             Fault::HelloTimeout => "hello-timeout",
             Fault::Idle { .. } => "idle",
+            Fault::SlowConsumer => "slow-consumer",
             Fault::FrameTimeout { .. } => "frame-timeout",
             Fault::PingFlood => "ping-flood",
             Fault::EmptyFlood => "empty-flood",
@@ -174,6 +177,7 @@ impl Fault {
             Fault::Version { .. } => Code::VERSION,
             Fault::HelloTimeout => Code::HELLO_TIMEOUT,
             Fault::Idle { .. } => Code::IDLE,
+            Fault::SlowConsumer => Code::SLOW_CONSUMER,
             Fault::FrameTimeout { .. } => Code::FRAME_TIMEOUT,
             Fault::PingFlood | Fault::EmptyFlood => Code::RATE,
             Fault::TooManyRequests => Code::TRY_LATER,
@@ -236,6 +240,7 @@ impl fmt::Display for Fault {
             Fault::EncodingRefused { encoding } => write!(f, "{encoding} was not accepted in HELLO"),
             Fault::HelloTimeout => f.write_str("no HELLO in time"),
             Fault::Idle { seconds } => write!(f, "nothing came for {seconds} s"),
+            Fault::SlowConsumer => f.write_str("the peer does not read what is sent to it"),
             Fault::FrameTimeout { arrived, expected: Some(expected) } => {
                 write!(f, "{arrived} of {expected} bytes of a frame came in time")
             }

@@ -358,7 +358,10 @@ impl Session {
     pub fn tick(&mut self, now: Duration) {
         match self.watch.due(self.state, now) {
             Some(Due::Ping) => {
-                self.push(kind::PING, &[], Content::Binary(&[]), Encoding::Binary);
+                // What waits already is a sign of life once it can be written; more PINGs would be a flood.
+                if self.output.is_empty() {
+                    self.push(kind::PING, &[], Content::Binary(&[]), Encoding::Binary);
+                }
                 self.watch.sent(now);
             }
             Some(Due::Fault(fault)) => {

@@ -19,6 +19,9 @@ pub(super) const COMMANDS: usize = 256;
 ///
 /// Every call waits while 256 others wait, and while 64 KiB wait to be written. A call that is cancelled may or may not
 /// have been carried out.
+///
+/// A call lasts until the task that owns the connection carries it out: without end while that task polls nothing, and no
+/// longer than the session. Only [`request`](Handle::request) has a timeout.
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,

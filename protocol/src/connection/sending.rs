@@ -1,7 +1,6 @@
 //! What a connection sends.
 
 use core::num::NonZeroU32;
-use std::future::poll_fn;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,8 +15,17 @@ use crate::payload::Content;
 use crate::session::State;
 
 /// Sending. Each call but the `queue` family returns once the stream has taken what it sends.
+///
+/// No call waits for ever. The stream must take a byte within [`Limits::write_timeout`](crate::Limits::write_timeout),
+/// 10 s unless you change it, and everything within that plus a second for each
+/// [`body_rate`](crate::Limits::body_rate) bytes that wait. Otherwise the session ends with
+/// [`Fault::SlowConsumer`](crate::Fault::SlowConsumer), which takes three times
+/// [`close_timeout`](crate::Limits::close_timeout) at most, 6 s. A peer from which nothing arrives for twice its
+/// keepalive ends the session during any call. What arrives meanwhile is read and kept: the longest body that the peer
+/// may send, and 1 MiB of other frames.
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Sends a MESSAGE; the stream has taken it when this returns.
+    /// Sends a MESSAGE; the stream has taken it when this returns. Lasts as long as [`flush`](Connection::flush), and as
+    /// long again if [`is_full`](Connection::is_full).
     ///
     /// ```
     /// # use bookend::{Connection, ConnectionError, Content, Encoding, Hello};
@@ -118,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         !self.endpoint.may_queue()
     }
 
-    /// Answers a request of the peer.
+    /// Answers a request of the peer. Lasts as long as [`send`](Connection::send).
     ///
     /// ```
     /// # use bookend::{Connection, ConnectionError, Hello, Message};
@@ -146,7 +154,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.flush().await
     }
 
-    /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
+    /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0. Lasts as long as
+    /// [`send`](Connection::send).
     ///
     /// # Errors
     /// As [`send`](Connection::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
@@ -157,6 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Answers a request, or the message that was received last, with an ERROR; the connection lives (R3.19).
+    /// Lasts as long as [`flush`](Connection::flush).
     ///
     /// # Errors
     /// [`Misuse::NoSuchRequest`]; otherwise the reason why the session ended.
@@ -169,7 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.flush().await
     }
 
-    /// Sends a REQUEST and waits for its answer. Other messages that arrive meanwhile are kept for
+    /// Sends a REQUEST and waits for its answer, for `timeout` at most, sending included. Other messages that arrive meanwhile are kept for
     /// [`next`](Connection::next), up to 1 MiB of them. For several requests at a time use [`Handle::request`] or
     /// [`queue_request`](Connection::queue_request).
     ///
@@ -185,20 +195,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         content: impl Into<Content<'_>>,
         timeout: Duration,
     ) -> Result<Reply, ConnectionError> {
-        self.make_room().await?;
-        self.forget_abandoned();
-        let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
-        let answer = self.waiting.expect(id);
-        match tokio::time::timeout(timeout, self.answered(answer)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.forget(id);
-                Err(ConnectionError::Timeout)
-            }
+        let mut asked = None;
+        let answered = tokio::time::timeout(timeout, async {
+            self.make_room().await?;
+            self.forget_abandoned();
+            let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
+            asked = Some(id);
+            let answer = self.waiting.expect(id);
+            self.answered(answer).await
+        });
+        let answered = answered.await;
+        if let (Err(_), Some(id)) = (&answered, asked) {
+            self.forget(id);
         }
+        answered.unwrap_or(Err(ConnectionError::Timeout))
     }
 
-    /// Waits until the peer has acted on everything that was sent or queued before (R3.10). Other messages that arrive
+    /// Waits until the peer has acted on everything that was sent or queued before (R3.10), for `timeout` at most. Other messages that arrive
     /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them; the peer's own barriers wait until those
     /// have been taken.
     ///
@@ -211,24 +224,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         tokio::time::timeout(timeout, self.answered(answer)).await.unwrap_or(Err(ConnectionError::Timeout))
     }
 
-    /// Writes everything that is queued.
+    /// Writes everything that is queued. Ends within [`write_timeout`](crate::Limits::write_timeout) plus a second for
+    /// each [`body_rate`](crate::Limits::body_rate) bytes that wait, and if the session ends then, within three times
+    /// [`close_timeout`](crate::Limits::close_timeout) more.
     ///
     /// # Errors
     /// The reason why the session ended.
     pub async fn flush(&mut self) -> Result<(), ConnectionError> {
-        poll_fn(|cx| self.poll_flush(cx)).await;
-        if self.failure.is_none() && self.endpoint.session.state() != State::Closed {
+        self.write_out().await;
+        if self.failure.is_none() && self.endpoint.session.state() == State::Open {
             return Ok(());
         }
         // What can still be read may hold the reason, if it arrives soon.
         let (_sender, never) = oneshot::channel::<Result<(), ConnectionError>>();
-        match tokio::time::timeout(self.endpoint.session.close_timeout(), self.answered(never)).await {
+        match tokio::time::timeout(self.endpoint.session.limits().close_timeout, self.answered(never)).await {
             Ok(Err(ConnectionError::Backlog)) | Err(_) => self.finish().and(Err(Misuse::NotOpen.into())),
             Ok(ended) => ended,
         }
     }
 
-    /// Writes what is queued, sends CLOSE, and waits until the peer has closed too, for 2 s at most.
+    /// Writes what is queued, sends CLOSE, and waits until the peer has closed too: for 2 s each
+    /// ([`close_timeout`](crate::Limits::close_timeout)), and so for 6 s at most.
     /// The reason that is sent is the code's name and `detail`, which may be empty.
     ///
     /// ```
@@ -248,8 +264,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// The session had ended before, and not in good order.
     pub async fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
-        let timeout = self.endpoint.session.close_timeout();
-        if let Ok(written) = tokio::time::timeout(timeout, self.flush()).await {
+        let timeout = self.endpoint.session.limits().close_timeout;
+        if self.endpoint.session.state() == State::Open
+            && let Ok(written) = tokio::time::timeout(timeout, self.flush()).await
+        {
             written?;
         }
         self.endpoint.discard();

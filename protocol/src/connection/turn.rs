@@ -4,11 +4,12 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::Connection;
+use super::{Connection, NEVER};
 use crate::error::ConnectionError;
 use crate::misuse::Misuse;
 use crate::session::State;
@@ -23,8 +24,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             self.endpoint.greet();
             if self.endpoint.session.state() == State::Open {
-                // The server's own HELLO; if it cannot be written, the next call reports why.
-                return self.poll_write(cx).map(Ok);
+                return Poll::Ready(Ok(()));
             }
             if !ready!(self.poll_turn(cx))? {
                 return Poll::Ready(Err(ConnectionError::of_unopened(&self.endpoint.session)));
@@ -45,35 +45,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.endpoint.is_over() {
             return Poll::Ready(self.finish().map(|()| false));
         }
-        if self.endpoint.may_read() {
+        if self.endpoint.may_read(self.start.elapsed()) {
             if self.poll_read(cx).is_ready() {
                 return Poll::Ready(Ok(true));
             }
             self.endpoint.rest();
         }
         // Only now: a peer whose bytes have arrived is not late.
-        self.poll_timer(cx).map(|()| Ok(true))
+        self.poll_timer(cx, None).map(|()| Ok(true))
     }
 
-    /// Writes everything, and reads what arrives meanwhile, up to 1 MiB: the peer may wait for that.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Writes everything, or ends the session.
+    pub(super) async fn write_out(&mut self) {
+        let flushed_by = self.endpoint.flushed_by(self.start.elapsed());
+        poll_fn(|cx| self.poll_flush(cx, flushed_by)).await;
+    }
+
+    /// Writes everything, until `flushed_by` at most, and reads what arrives meanwhile, as far as there is room: the peer
+    /// may wait for that.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, flushed_by: Duration) -> Poll<()> {
         loop {
             if self.poll_write(cx).is_ready() || self.endpoint.session.state() == State::Closed {
                 return Poll::Ready(());
             }
-            if self.endpoint.may_read_ahead() && self.poll_read(cx).is_ready() {
+            if self.endpoint.may_read_ahead(self.start.elapsed()) && self.poll_read(cx).is_ready() {
                 continue;
             }
-            // Bytes that were read and not judged may be the sign of life that is due.
-            if self.endpoint.has_unjudged() || self.poll_timer(cx).is_pending() {
-                return Poll::Pending;
-            }
+            ready!(self.poll_timer(cx, Some(flushed_by)));
         }
     }
 
     /// The session is over, but the peer does not read: it has as long for that as for a CLOSE.
     pub(super) fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let until = *self.linger.get_or_insert_with(|| Instant::now() + self.endpoint.session.close_timeout());
+        let until = *self.linger.get_or_insert_with(|| {
+            let now = Instant::now();
+            now.checked_add(self.endpoint.session.limits().close_timeout).unwrap_or(now + NEVER)
+        });
         if until != self.timer.deadline() {
             self.timer.as_mut().reset(until);
         }
@@ -98,11 +105,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Writes everything, and closes the sending direction after a CLOSE. An error ends all writing.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.failure.is_none()
-            && let Err(error) = ready!(self.poll_write_all(cx))
-        {
-            self.failure = Some(error);
-            self.endpoint.stop_writing();
+        if self.failure.is_none() {
+            match self.poll_write_all(cx) {
+                Poll::Ready(Ok(())) => self.endpoint.not_blocked(),
+                Poll::Ready(Err(error)) => {
+                    self.failure = Some(error);
+                    self.endpoint.stop_writing();
+                }
+                Poll::Pending => {
+                    self.endpoint.blocked(self.start.elapsed());
+                    return Poll::Pending;
+                }
+            }
         }
         Poll::Ready(())
     }
@@ -144,16 +158,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Does what is due. Ready if that may have changed the state.
-    pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>, flushed_by: Option<Duration>) -> Poll<()> {
         loop {
-            let deadline = self.endpoint.session.deadline().and_then(|deadline| self.start.checked_add(deadline));
+            let deadline = self.endpoint.deadline(flushed_by).and_then(|deadline| self.start.checked_add(deadline));
             let Some(deadline) = deadline else { return Poll::Pending };
             // A timer that fires too early costs less than one that is set again for each read.
             if deadline < self.timer.deadline() || self.timer.is_elapsed() {
                 self.timer.as_mut().reset(deadline);
             }
             ready!(self.timer.as_mut().poll(cx));
-            self.endpoint.tick(self.start.elapsed());
+            self.endpoint.tick(flushed_by, self.start.elapsed());
             if self.endpoint.session.state() == State::Closed {
                 self.endpoint.stop_writing(); // the time to write is over too
                 return Poll::Ready(());

@@ -98,8 +98,51 @@ impl Endpoint {
         &self.writing[self.written..]
     }
 
+    /// The stream takes nothing at the moment.
+    pub(crate) fn blocked(&mut self, now: Duration) {
+        self.blocked_since.get_or_insert(now);
+    }
+
+    /// The stream has taken everything.
+    pub(crate) fn not_blocked(&mut self) {
+        self.blocked_since = None;
+    }
+
+    /// When everything that waits at `now` must have been written.
+    pub(crate) fn flushed_by(&self, now: Duration) -> Duration {
+        let limits = self.session.limits();
+        let waiting = self.writing.len() - self.written + self.queued.len() + self.session.output_length();
+        let rate = u64::from(limits.body_rate.max(1));
+        let transfer = Duration::from_millis((waiting as u64).saturating_mul(1000) / rate);
+        now.saturating_add(limits.write_timeout).saturating_add(transfer)
+    }
+
+    /// When the peer reads too slowly: it has taken nothing for too long, or not everything by `flushed_by`.
+    fn write_deadline(&self, flushed_by: Option<Duration>) -> Option<Duration> {
+        let waits = self.session.limits().write_timeout;
+        let blocked = self.blocked_since.map(|since| since.saturating_add(waits));
+        [blocked, flushed_by].into_iter().flatten().min().filter(|_| self.session.state() == State::Open)
+    }
+
+    /// When something is due.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn deadline(&self, flushed_by: Option<Duration>) -> Option<Duration> {
+        let deadlines = [self.session.deadline(), self.write_deadline(flushed_by)];
+        deadlines.into_iter().flatten().min().filter(|&deadline| deadline < Duration::MAX)
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, flushed_by: Option<Duration>, now: Duration) {
+        self.session.tick(now);
+        if self.write_deadline(flushed_by).is_some_and(|deadline| now >= deadline) {
+            self.session.slow_consumer(now);
+        }
+        self.session.explain(self.buffer.past(), self.buffer.filled());
+    }
+
     /// `count` bytes have been written.
     pub(crate) fn wrote(&mut self, count: usize, now: Duration) {
+        self.blocked_since = None;
         self.written += count;
         self.tally.wrote(&self.writing, self.written);
         self.now = now;

@@ -101,6 +101,20 @@ impl Session {
         }
     }
 
+    /// `unused` bytes of input, which are judged later, are there at `now`: a sign of life (R7.2).
+    #[cfg(feature = "std")]
+    pub(crate) fn read(&mut self, unused: usize, now: Duration) {
+        if self.state == State::Open {
+            self.watch.read(self.decoder.offset() + unused as u64, now);
+        }
+    }
+
+    /// This side does not read at the moment: the peer's silence means nothing.
+    #[cfg(feature = "std")]
+    pub(crate) fn not_reading(&mut self, now: Duration) {
+        self.watch.not_reading(now);
+    }
+
     fn receive_unless_open<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         match self.state {
             State::Greeting => {

@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
+#[cfg(feature = "std")]
+use super::Limits;
 use super::{Ending, MAX_REASON, Outcome, Role, Session, State, Step};
 use crate::code::Code;
 use crate::encoding::Encoding;
@@ -151,10 +153,15 @@ impl Session {
         Ok(())
     }
 
-    /// How long the drain after CLOSE lasts.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn close_timeout(&self) -> Duration {
-        self.watch.close_timeout()
+    #[cfg(feature = "std")]
+    pub(crate) fn limits(&self) -> &Limits {
+        self.watch.limits()
+    }
+
+    /// Ends the session because the stream has taken too little for too long.
+    #[cfg(feature = "std")]
+    pub(crate) fn slow_consumer(&mut self, now: Duration) {
+        self.fail(Fault::SlowConsumer, now);
     }
 
     /// Sends CLOSE, unless it was sent already. The reason begins with the code's name; `detail` may be empty.

@@ -25,6 +25,10 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// The slowest body, in bytes a second (R7.12).
     pub body_rate: u32,
+    /// The stream must take a byte of what waits to be written within this, and all of it within this plus a second
+    /// for each [`body_rate`](Limits::body_rate) bytes; otherwise a connection ends the session with
+    /// [`Fault::SlowConsumer`]. A [`Session`](crate::Session) alone writes nothing, and does not judge it.
+    pub write_timeout: Duration,
     /// How long to drain after CLOSE (R7.6).
     pub close_timeout: Duration,
     /// How much to drain after CLOSE, in bytes (R7.6).
@@ -45,6 +49,7 @@ impl Default for Limits {
             hello_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(5),
             body_rate: 1024,
+            write_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             drain: 64 << 10,
             pings: 10,
@@ -117,9 +122,9 @@ impl Watch {
         self.limits.drain
     }
 
-    #[cfg(feature = "tokio")]
-    pub(super) fn close_timeout(&self) -> Duration {
-        self.limits.close_timeout
+    #[cfg(feature = "std")]
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub(super) fn closing(&mut self, now: Duration) {
@@ -133,6 +138,22 @@ impl Watch {
             self.heard = total;
             self.last_heard = now;
         }
+    }
+
+    /// As [`heard`](Watch::heard), for bytes that are judged later: the frame in progress is not late if they complete
+    /// what is awaited.
+    #[cfg(feature = "std")]
+    pub(super) fn read(&mut self, total: u64, now: Duration) {
+        self.heard(total, now);
+        let header = crate::frame::HEADER_LENGTH as u64;
+        self.partial.take_if(|partial| total >= partial.offset + partial.expected.map_or(header, NonZeroU64::get));
+    }
+
+    /// This side does not read at the moment: the peer's silence means nothing.
+    #[cfg(feature = "std")]
+    pub(super) fn not_reading(&mut self, now: Duration) {
+        self.last_heard = now;
+        self.partial = None;
     }
 
     #[inline]

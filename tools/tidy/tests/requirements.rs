@@ -222,7 +222,7 @@ fn errors() -> Vec<(&'static str, u16)> {
     faults.chain(misuses).collect()
 }
 
-fn faults() -> [Fault; 23] {
+fn faults() -> [Fault; 24] {
     let (offset, found, kind, id, encoding) = (0, 0, 0, 0, Encoding::Utf8);
     [
         Fault::BadStart { offset, found },
@@ -244,6 +244,7 @@ fn faults() -> [Fault; 23] {
         Fault::EncodingRefused { encoding },
         Fault::HelloTimeout,
         Fault::Idle { seconds: 0 },
+        Fault::SlowConsumer,
         Fault::FrameTimeout { arrived: 0, expected: None },
         Fault::PingFlood,
         Fault::EmptyFlood,

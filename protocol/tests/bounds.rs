@@ -1,0 +1,317 @@
+//! Every call of a connection ends within its documented bound, whatever the peer does: a model over paused time.
+#![cfg(feature = "tokio")]
+
+use std::time::Duration;
+
+use bookend::{Code, Connection, ConnectionError, Encoding, Fault, Frame, Hello, Limits, Message, Role, kind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{Instant, sleep, timeout};
+
+const SECOND: Duration = Duration::from_secs(1);
+const KEEPALIVE: u16 = 3;
+
+type Duplex = Connection<DuplexStream>;
+
+/// What a peer does once the session is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// It closes the stream.
+    Vanishes,
+    /// It neither reads nor writes.
+    Freezes,
+    /// It reads, and writes nothing.
+    IsMute,
+    /// It writes, and reads nothing.
+    IsDeaf,
+    /// It writes, and reads 100 bytes a second.
+    Trickles,
+    /// It sends half a frame, and then nothing.
+    StopsInAFrame,
+}
+
+const PEERS: [Peer; 6] =
+    [Peer::Vanishes, Peer::Freezes, Peer::IsMute, Peer::IsDeaf, Peer::Trickles, Peer::StopsInAFrame];
+
+/// A call under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    Send(u32),
+    Flush(u32),
+    Request,
+    Barrier,
+    Refuse,
+    Close,
+    Next,
+}
+
+const CALLS: [Call; 8] = [
+    Call::Send(10),
+    Call::Send(900_000),
+    Call::Flush(900_000),
+    Call::Request,
+    Call::Barrier,
+    Call::Refuse,
+    Call::Close,
+    Call::Next,
+];
+
+/// What the application did before the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    /// A message lies unread.
+    Unread,
+    /// `next` was polled, and given up.
+    Next,
+    /// A `send` was given up in the middle.
+    Cancelled,
+}
+
+fn message() -> Vec<u8> {
+    let mut wire = Vec::new();
+    Frame::new(kind::MESSAGE, Encoding::Utf8, b"hi").expect("short").encode(&mut wire);
+    wire
+}
+
+async fn act(mut raw: DuplexStream, peer: Peer) {
+    let day = sleep(100_000 * SECOND);
+    match peer {
+        Peer::Vanishes => drop(raw),
+        Peer::Freezes => {
+            day.await;
+            drop(raw);
+        }
+        Peer::IsMute => while raw.read(&mut [0; 4096]).await.is_ok_and(|count| count > 0) {},
+        Peer::IsDeaf => {
+            while raw.write_all(&message()).await.is_ok() {
+                sleep(SECOND).await;
+            }
+        }
+        Peer::Trickles => {
+            while raw.write_all(&message()).await.is_ok() && raw.read(&mut [0; 100]).await.is_ok_and(|count| count > 0)
+            {
+                sleep(SECOND).await;
+            }
+        }
+        Peer::StopsInAFrame => {
+            let _ = raw.write_all(&message()[..9]).await;
+            day.await;
+            drop(raw);
+        }
+    }
+}
+
+/// A connection in this role, and the bytes of its peer, whose HELLO has been sent and is not read on.
+async fn open(role: Role, pipe: usize) -> (DuplexStream, Duplex) {
+    let (mut raw, near) = duplex(pipe);
+    let mut hello = Vec::new();
+    Hello::new().with_keepalive(KEEPALIVE).encode(&mut hello);
+    raw.write_all(&hello).await.expect("writes");
+    let connection = Connection::open(near, role, Hello::new(), Limits::default()).await.expect("opens");
+    (raw, connection)
+}
+
+fn body(size: u32) -> Vec<u8> {
+    vec![7; usize::try_from(size).expect("fits")]
+}
+
+async fn call(connection: &mut Duplex, call: Call) -> Result<(), ConnectionError> {
+    match call {
+        Call::Send(size) => connection.send(&body(size)[..]).await,
+        Call::Flush(size) => {
+            connection.queue(&body(size)[..])?;
+            connection.flush().await
+        }
+        Call::Request => connection.request("?", 3 * SECOND).await.map(drop),
+        Call::Barrier => connection.barrier(3 * SECOND).await,
+        Call::Refuse => connection.refuse(None, Code::POLICY, "no").await,
+        Call::Close => connection.close(Code::NORMAL, "").await,
+        Call::Next => connection.next().await.map(drop),
+    }
+}
+
+/// The bound that the documentation of each call gives.
+fn bound(call: Call) -> Duration {
+    let limits = Limits::default();
+    let end = 3 * limits.close_timeout;
+    let flush = |size: u32| limits.write_timeout + SECOND * size / limits.body_rate;
+    let bytes = 1_000_000; // what an earlier call may have left
+    match call {
+        Call::Send(size) => flush(bytes) + flush(size + 100) + 2 * end,
+        Call::Flush(size) => flush(bytes + size) + end,
+        Call::Refuse => flush(bytes + 300) + end,
+        Call::Request | Call::Barrier => 3 * SECOND,
+        Call::Close => end,
+        Call::Next => limits.write_timeout.max(2 * SECOND * u32::from(KEEPALIVE)) + end,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_ends_whatever_the_peer_does() {
+    for role in [Role::Client, Role::Server] {
+        for peer in PEERS {
+            for tested in CALLS {
+                for before in [Before::Nothing, Before::Unread, Before::Next, Before::Cancelled] {
+                    let (mut raw, mut connection) = open(role, 4096).await;
+                    if before == Before::Unread {
+                        raw.write_all(&message()).await.unwrap();
+                    }
+                    let peer_task = tokio::spawn(act(raw, peer));
+                    let short = Duration::from_millis(50);
+                    match before {
+                        Before::Next => drop(timeout(short, connection.next()).await),
+                        Before::Cancelled => drop(timeout(short, connection.send(&[1; 200_000])).await),
+                        Before::Nothing | Before::Unread => {}
+                    }
+                    let case = format!("{role:?}, peer {peer:?}, {tested:?} after {before:?}");
+                    let since = Instant::now();
+                    let ended = timeout(5000 * SECOND, call(&mut connection, tested)).await;
+                    let took = since.elapsed();
+                    let bound = bound(tested) + SECOND / 100;
+                    assert!(took <= bound, "{case}: {took:.1?}, more than {bound:.1?}; {ended:?}");
+                    if matches!(peer, Peer::Freezes | Peer::StopsInAFrame | Peer::IsDeaf) {
+                        assert!(took <= 17 * SECOND, "{case}: {took:.1?} for a peer that takes nothing");
+                    }
+                    if peer == Peer::Freezes && matches!(tested, Call::Send(900_000) | Call::Flush(_)) {
+                        let fault = Fault::Idle { seconds: 6 };
+                        assert!(
+                            matches!(&ended, Ok(Err(ConnectionError::Fault { fault: found, .. })) if *found == fault),
+                            "{case}: {ended:?}"
+                        );
+                    }
+                    if peer == Peer::IsDeaf && matches!(tested, Call::Send(900_000) | Call::Flush(_)) {
+                        assert!(
+                            matches!(&ended, Ok(Err(ConnectionError::Fault { fault: Fault::SlowConsumer, .. }))),
+                            "{case}: {ended:?}"
+                        );
+                    }
+                    // And so does every later call.
+                    let since = Instant::now();
+                    let _ = timeout(5000 * SECOND, connection.close(Code::NORMAL, "")).await;
+                    assert!(since.elapsed() <= 6 * SECOND, "{case}: close took {:.1?}", since.elapsed());
+                    peer_task.abort();
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn opening_ends_if_the_peer_takes_nothing() {
+    for pipe in [1, 64] {
+        let (mut raw, near) = duplex(pipe);
+        let mut hello = Vec::new();
+        Hello::new().with_keepalive(0).encode(&mut hello);
+        let since = Instant::now();
+        let (opened, _) = tokio::join!(timeout(100 * SECOND, Connection::accept(near, Hello::new())), async {
+            raw.write_all(&hello).await
+        });
+        let limits = Limits::default();
+        assert!(since.elapsed() <= limits.hello_timeout + limits.write_timeout + 3 * limits.close_timeout);
+        assert!(opened.is_ok(), "it ends: {opened:?}");
+    }
+}
+
+async fn pair(pipe: usize, hello: &Hello) -> (Duplex, Duplex) {
+    let (near, far) = duplex(pipe);
+    let (near, far) = tokio::join!(Connection::connect(near, hello.clone()), Connection::accept(far, hello.clone()));
+    (near.expect("opens"), far.expect("opens"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_that_send_a_longest_body_and_only_then_read_both_finish() {
+    async fn exchange(mut connection: Duplex, size: u32) {
+        connection.send(&body(size)[..]).await.expect("sends");
+        let Some(Message::Message(payload)) = connection.next().await.expect("receives") else { panic!("a MESSAGE") };
+        assert_eq!(payload.as_bytes().len(), body(size).len());
+    }
+    for (size, keepalive) in [(900_000, 2), (1 << 20, 0), (1_100_000, 2), (4_000_000, 2), (16_000_000, 30)] {
+        let hello = Hello::new().with_max_body(size.max(1 << 20)).with_keepalive(keepalive);
+        let (near, far) = pair(1 << 16, &hello).await;
+        let both = async { tokio::join!(exchange(near, size), exchange(far, size)) };
+        timeout(SECOND, both).await.expect("neither hangs");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn peers_that_only_send_end_with_a_slow_consumer() {
+    async fn produce(mut connection: Duplex) -> ConnectionError {
+        loop {
+            if let Err(error) = connection.send(&[1; 100_000]).await {
+                return error;
+            }
+        }
+    }
+    for keepalive in [0, 2, 30] {
+        let (near, far) = pair(1 << 16, &Hello::new().with_keepalive(keepalive)).await;
+        let both = async { tokio::join!(produce(near), produce(far)) };
+        let (near, far) = timeout(20 * SECOND, both).await.expect("neither hangs");
+        let is_slow =
+            |error: &ConnectionError| matches!(error, ConnectionError::Fault { fault: Fault::SlowConsumer, .. });
+        assert!(is_slow(&near) || is_slow(&far), "{near:?}, {far:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn live_peer_is_not_idle_while_its_bytes_lie_unread() {
+    // A body that takes 60 s to be sent, while the peer sends a byte a second and nobody takes its messages.
+    let (raw, mut connection) = open(Role::Client, 4096).await;
+    let (mut read, mut write) = tokio::io::split(raw);
+    let sign = tokio::spawn(async move {
+        while write.write_all(&message()).await.is_ok() {
+            sleep(SECOND).await;
+        }
+    });
+    let slow = tokio::spawn(async move {
+        let mut chunk = vec![0; 2000];
+        while read.read(&mut chunk).await.is_ok_and(|count| count > 0) {
+            sleep(SECOND).await;
+        }
+    });
+    let since = Instant::now();
+    connection.send(&[0; 120_000]).await.expect("the peer lives and reads");
+    assert!(since.elapsed() > 50 * SECOND);
+    sign.abort();
+    slow.abort();
+}
+
+/// Two connections, each of which makes calls in an order of its own, with pauses.
+#[tokio::test(start_paused = true)]
+async fn calls_of_two_sides_in_any_order_end() {
+    async fn side(mut connection: Duplex, mut seed: u64, name: &'static str) {
+        let mut random = |below: u32| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            u32::try_from(seed >> 33).expect("31 bits") % below
+        };
+        for _ in 0..12 {
+            let tested = match random(12) {
+                0..=2 => Call::Send(random(300_000) + 1),
+                3 => Call::Flush(random(300_000) + 1),
+                4 => Call::Request,
+                5 => Call::Barrier,
+                6 => Call::Refuse,
+                7 if random(4) == 0 => Call::Close,
+                _ => Call::Next,
+            };
+            let since = Instant::now();
+            let give_up = timeout(Duration::from_millis(random(60_000).into()), call(&mut connection, tested));
+            let limit = bound(tested) + 5 * SECOND;
+            match (random(4), tested) {
+                (0, _) | (_, Call::Next) => drop(give_up.await),
+                _ => {
+                    drop(give_up);
+                    let ended = timeout(10_000 * SECOND, call(&mut connection, tested)).await;
+                    let took = since.elapsed();
+                    assert!(took <= limit, "{name}: {tested:?} took {took:?}: {ended:?}");
+                }
+            }
+            sleep(Duration::from_millis(random(8_000).into())).await;
+        }
+    }
+    for seed in 0..30_u8 {
+        let pipe = [1000, 4096, 1 << 16][usize::from(seed) % 3];
+        let keepalive = [0, 2, 30][usize::from(seed) / 3 % 3];
+        let (near, far) = pair(pipe, &Hello::new().with_keepalive(keepalive)).await;
+        tokio::join!(side(near, seed.into(), "near"), side(far, u64::from(seed) + 1000, "far"));
+    }
+}
