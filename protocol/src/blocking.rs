@@ -1,6 +1,7 @@
 //! The blocking connection: a session over `Read + Write`, for programs without an asynchronous runtime.
 
 mod answers;
+mod writing;
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -18,7 +19,7 @@ use crate::payload::Content;
 use crate::session::{Limits, Outcome, Role, Session, State};
 use answers::Answers;
 
-/// The longest read of a `TcpStream`, so that PINGs are sent in time.
+/// The longest read or write of a `TcpStream`, so that PINGs are sent in time.
 const TICK: Duration = Duration::from_millis(250);
 
 /// After this long without a read, what can be read is judged before deadlines are.
@@ -28,7 +29,9 @@ const AWAY: Duration = Duration::from_secs(1);
 ///
 /// The protocol runs only during calls. Deadlines are kept if the stream's reads return from time to time with
 /// [`WouldBlock`](io::ErrorKind::WouldBlock) or [`TimedOut`](io::ErrorKind::TimedOut), as those of a `TcpStream` with
-/// a read timeout do; [`connect_tcp`] and [`accept_tcp`] set one of 250 ms.
+/// a read timeout do; [`connect_tcp`] and [`accept_tcp`] set one of 250 ms. They set a write timeout too: with both, each
+/// call that sends ends within the bounds of the asynchronous connection and a second more, and reads what arrives
+/// meanwhile. A write of a stream without a write timeout may never return.
 ///
 /// A connection belongs to one thread at a time. To send while another thread receives, use the asynchronous [`Connection`](crate::Connection), or two connections.
 pub struct Connection<S> {
@@ -41,6 +44,8 @@ pub struct Connection<S> {
     shut: bool,
     /// The stream failed; what can still be read may hold the reason.
     failure: Option<io::Error>,
+    /// When to give up writing what is left of a session that is over.
+    linger: Option<Duration>,
     /// When the last read ended.
     seen: Duration,
     answers: Answers,
@@ -101,6 +106,7 @@ pub fn accept_tcp(stream: TcpStream, hello: Hello) -> Result<Connection<TcpStrea
 fn open_tcp(stream: TcpStream, role: Role, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(TICK))?;
+    stream.set_write_timeout(Some(TICK))?;
     Connection::handshake(stream, role, hello, Limits::default(), |stream| stream.shutdown(Shutdown::Write))
 }
 
@@ -148,6 +154,7 @@ impl<S: Read + Write> Connection<S> {
             half_close,
             shut: false,
             failure: None,
+            linger: None,
             seen: Duration::ZERO,
             answers: Answers::default(),
         };
@@ -301,13 +308,16 @@ impl<S: Read + Write> Connection<S> {
         self.wait_until(|answers| answers.reached >= Some(ordinal), timeout)
     }
 
-    /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too, or for 2 s.
+    /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too: for 2 s each.
     /// The reason that is sent is the code's name and `detail`, which may be empty.
     ///
     /// # Errors
     /// The session had ended before, and not in good order.
     pub fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
-        self.flush()?;
+        if self.endpoint.session.state() == State::Open {
+            let give_up = self.start.elapsed().saturating_add(self.endpoint.session.limits().close_timeout);
+            self.write_out(Duration::MAX, give_up);
+        }
         self.endpoint.discard();
         self.endpoint.session.close(code, detail, self.start.elapsed());
         while self.turn()? {
@@ -324,9 +334,11 @@ impl<S: Read + Write> Connection<S> {
         if now.saturating_sub(self.seen) < AWAY {
             self.endpoint.tick(None, now);
         }
-        if let Err(error) = self.write_all() {
-            self.failure.get_or_insert(error);
-            self.endpoint.stop_writing();
+        if !self.try_write() && self.endpoint.session.state() == State::Closed {
+            let timeout = self.endpoint.session.limits().close_timeout;
+            if now >= *self.linger.get_or_insert(now.saturating_add(timeout)) {
+                self.endpoint.stop_writing();
+            }
         }
         if self.endpoint.is_over() {
             return self.finish();
@@ -342,50 +354,6 @@ impl<S: Read + Write> Connection<S> {
         }
         self.seen = self.start.elapsed();
         Ok(true)
-    }
-
-    fn flush(&mut self) -> Result<(), ConnectionError> {
-        if self.failure.is_none() {
-            match self.write_all() {
-                Ok(()) => return Ok(()),
-                Err(error) => self.failure = Some(error),
-            }
-        }
-        self.endpoint.stop_writing();
-        // What can still be read may hold the reason, if it arrives soon.
-        match self.wait_until(|_| false, self.endpoint.session.limits().close_timeout) {
-            Err(ConnectionError::Backlog | ConnectionError::Timeout) | Ok(()) => {
-                self.finish().and(Err(Misuse::NotOpen.into()))
-            }
-            Err(ended) => Err(ended),
-        }
-    }
-
-    fn write_all(&mut self) -> io::Result<()> {
-        loop {
-            let bytes = self.endpoint.unwritten();
-            if bytes.is_empty() {
-                break;
-            }
-            match self.stream.write(bytes) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    self.unflushed = true;
-                    self.endpoint.wrote(count, self.start.elapsed());
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        if self.unflushed {
-            self.stream.flush()?;
-            self.unflushed = false;
-        }
-        if !self.shut && self.endpoint.is_done_writing() {
-            (self.half_close)(&mut self.stream)?;
-            self.shut = true;
-        }
-        Ok(())
     }
 
     fn finish(&mut self) -> Result<bool, ConnectionError> {

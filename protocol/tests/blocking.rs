@@ -127,3 +127,48 @@ fn foreign_peer_is_named() {
     let close = came.windows(2).rposition(|pair| pair == bookend::START).unwrap();
     assert_eq!(&came[close + 8..close + 10], 1002u16.to_be_bytes());
 }
+
+#[test]
+fn peers_that_send_a_long_body_and_only_then_read_both_finish() {
+    const SIZE: usize = 12 << 20;
+    fn exchange(mut connection: Connection<TcpStream>) -> usize {
+        connection.send(&vec![1; SIZE][..]).expect("sends");
+        match connection.next().expect("receives") {
+            Some(Message::Message(payload)) => payload.as_bytes().len(),
+            other => panic!("{other:?}"),
+        }
+    }
+    let hello = Hello::new().with_max_body(16 << 20);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let its = hello.clone();
+    let server = thread::spawn(move || exchange(blocking::accept_tcp(listener.accept().unwrap().0, its).unwrap()));
+    let (done, finished) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let client = exchange(blocking::connect_tcp(address, hello).unwrap());
+        done.send((client, server.join().unwrap())).unwrap();
+    });
+    assert_eq!(finished.recv_timeout(60 * SECOND), Ok((SIZE, SIZE)));
+}
+
+#[test]
+fn send_ends_if_the_peer_is_silent_and_reads_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (done, finished) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let mut client = blocking::connect_tcp(address, Hello::new().with_max_body(1 << 20)).unwrap();
+        let error = loop {
+            if let Err(error) = client.send(&[1; 1 << 20]) {
+                break error;
+            }
+        };
+        done.send(error).unwrap();
+    });
+    let (mut silent, _) = listener.accept().unwrap();
+    let mut hello = Vec::new();
+    Hello::new().with_keepalive(1).encode(&mut hello);
+    silent.write_all(&hello).unwrap();
+    let error = finished.recv_timeout(30 * SECOND).expect("it ends");
+    assert!(matches!(error, ConnectionError::Fault { fault: Fault::Idle { .. }, .. }), "{error:?}");
+}
