@@ -268,10 +268,17 @@ impl<S: Read + Write> Connection<S> {
     ) -> Result<Reply, ConnectionError> {
         let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
         self.answers.wanted = Some(id);
-        let waited = self.wait_until(|answers| answers.answer.is_some(), timeout);
-        if waited.is_err() {
-            self.answers.wanted = None;
-            self.endpoint.session.forget(id);
+        let mut waited = self.wait_until(|answers| answers.answer.is_some(), timeout);
+        match &mut waited {
+            Ok(()) => {}
+            Err(ConnectionError::Backlog { request }) => {
+                // The answer becomes a message, after those that are kept.
+                *request = self.answers.wanted.take();
+            }
+            Err(_) => {
+                self.answers.wanted = None;
+                self.endpoint.session.forget(id);
+            }
         }
         waited?;
         self.answers.answer.take().unwrap_or(Err(Misuse::NotOpen.into()))
@@ -283,8 +290,8 @@ impl<S: Read + Write> Connection<S> {
         while !holds(&self.answers) {
             if let Some(front) = self.endpoint.advance_in_buffer(&mut self.answers) {
                 self.endpoint.keep(front);
-                if self.endpoint.is_backlog_full() {
-                    return Err(ConnectionError::Backlog);
+                if self.endpoint.is_backlog_full() && !holds(&self.answers) {
+                    return Err(ConnectionError::Backlog { request: None });
                 }
             } else if !holds(&self.answers) {
                 if since.elapsed() >= timeout {

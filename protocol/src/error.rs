@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroU32;
 
 use crate::code::Code;
 use crate::diagnosis::Diagnosis;
@@ -42,8 +43,13 @@ pub enum ConnectionError {
     Unreadable(Fault),
     /// No answer came in time.
     Timeout,
-    /// More than 1 MiB of other messages arrived before the answer; take them, and wait again.
-    Backlog,
+    /// More than 1 MiB of other messages arrived before the answer. Take them: the answer to a request follows them, as a
+    /// [`Message::Reply`](crate::Message::Reply) or [`Message::Error`](crate::Message::Error) with its id. A barrier can
+    /// be waited for again.
+    Backlog {
+        /// The request that is still unanswered; `None` for a barrier.
+        request: Option<NonZeroU32>,
+    },
 }
 
 impl ConnectionError {
@@ -100,7 +106,7 @@ impl ConnectionError {
                 ConnectionError::Refused { code: *code, reason: reason.clone() }
             }
             ConnectionError::Timeout => ConnectionError::Timeout,
-            ConnectionError::Backlog => ConnectionError::Backlog,
+            ConnectionError::Backlog { request } => ConnectionError::Backlog { request: *request },
         }
     }
 }
@@ -121,7 +127,7 @@ impl fmt::Debug for ConnectionError {
             ConnectionError::Misuse(misuse) => f.debug_tuple("Misuse").field(misuse).finish(),
             ConnectionError::Unreadable(fault) => f.debug_tuple("Unreadable").field(fault).finish(),
             ConnectionError::Timeout => f.write_str("Timeout"),
-            ConnectionError::Backlog => f.write_str("Backlog"),
+            ConnectionError::Backlog { request } => f.debug_struct("Backlog").field("request", request).finish(),
         }
     }
 }
@@ -151,8 +157,8 @@ impl fmt::Display for ConnectionError {
                 said(f, code, reason)
             }
             ConnectionError::Timeout => f.write_str("no answer came in time"),
-            ConnectionError::Backlog => f.write_str(
-                "more than 1 MiB of other messages arrived before the answer: receive them, then wait again",
+            ConnectionError::Backlog { .. } => f.write_str(
+                "more than 1 MiB of other messages arrived before the answer: receive them, and the answer after them",
             ),
         }
     }

@@ -172,3 +172,31 @@ fn send_ends_if_the_peer_is_silent_and_reads_nothing() {
     let error = finished.recv_timeout(30 * SECOND).expect("it ends");
     assert!(matches!(error, ConnectionError::Fault { fault: Fault::Idle { .. }, .. }), "{error:?}");
 }
+
+#[test]
+fn request_survives_a_full_backlog() {
+    let (mut client, server) = with_server(|mut server| {
+        let Some(Message::Request { id, .. }) = server.next()? else { panic!("a REQUEST") };
+        for _ in 0..12 {
+            server.send(&[0; 100_000])?;
+        }
+        server.reply(id, "here")?;
+        server.next().map(drop)
+    });
+    let asked = match client.request("?", 20 * SECOND) {
+        Err(ConnectionError::Backlog { request: Some(asked) }) => asked,
+        // The answer was in the same read as the last message.
+        Ok(answer) => return assert_eq!(answer.text(), Some("here")),
+        other => panic!("{other:?}"),
+    };
+    let answer = loop {
+        match client.next().unwrap() {
+            Some(Message::Message(_)) => {}
+            Some(Message::Reply { id, payload }) => break (id, payload.text().unwrap().into_owned()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(answer, (asked, "here".into()));
+    client.close(Code::NORMAL, "").unwrap();
+    server.join().unwrap().unwrap();
+}

@@ -17,7 +17,7 @@ impl<S: Read + Write> Connection<S> {
         }
         // What can still be read may hold the reason, if it arrives soon.
         match self.wait_until(|_| false, self.endpoint.session.limits().close_timeout) {
-            Err(ConnectionError::Backlog | ConnectionError::Timeout) | Ok(()) => {
+            Err(ConnectionError::Backlog { .. } | ConnectionError::Timeout) | Ok(()) => {
                 self.finish().and(Err(Misuse::NotOpen.into()))
             }
             Err(ended) => Err(ended),

@@ -204,9 +204,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let answer = self.waiting.expect(id);
             self.answered(answer).await
         });
-        let answered = answered.await;
+        let mut answered = answered.await;
         if let (Err(_), Some(id)) = (&answered, asked) {
             self.forget(id);
+        }
+        if let (Ok(Err(ConnectionError::Backlog { request })), Some(id)) = (&mut answered, asked) {
+            // The answer becomes a message, after those that are kept.
+            *request = Some(id);
+            self.waiting.expect_event(id);
         }
         answered.unwrap_or(Err(ConnectionError::Timeout))
     }
@@ -238,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // What can still be read may hold the reason, if it arrives soon.
         let (_sender, never) = oneshot::channel::<Result<(), ConnectionError>>();
         match tokio::time::timeout(self.endpoint.session.limits().close_timeout, self.answered(never)).await {
-            Ok(Err(ConnectionError::Backlog)) | Err(_) => self.finish().and(Err(Misuse::NotOpen.into())),
+            Ok(Err(ConnectionError::Backlog { .. })) | Err(_) => self.finish().and(Err(Misuse::NotOpen.into())),
             Ok(ended) => ended,
         }
     }
@@ -291,8 +296,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Some(Front::Event) => {}
                 Some(front) => {
                     self.endpoint.keep(front);
-                    if self.endpoint.is_backlog_full() {
-                        return Err(ConnectionError::Backlog);
+                    if self.endpoint.is_backlog_full() && answer.is_empty() {
+                        return Err(ConnectionError::Backlog { request: None });
                     }
                 }
                 None if !answer.is_empty() => {}
