@@ -48,7 +48,7 @@ async fn in_a_crowd_the_number_is_told_and_not_each_who_comes() {
     assert_eq!(ninth.frame().await.presence(), (9, PresenceEvent::Here, "ninth".into()));
     ninth.quiet().await;
     assert_eq!(first.frame().await.presence(), crowd(9));
-    assert_eq!(person.line().await, "* 9 here, too many to show who joins and leaves; /who shows some");
+    assert_eq!(person.line().await, "* 9 here, too many to announce who joins and leaves; /who shows some");
 
     // More than a second later it is told again as soon as it has changed by an eighth, and what comes then a second
     // behind that.
