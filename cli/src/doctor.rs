@@ -1,4 +1,4 @@
-//! `bookend doctor`: is a server there, does it speak Bookend, and where is it wrong?
+//! `bookend doctor`: checks whether a server is reachable, speaks Bookend, and meets SPEC.md.
 
 mod arguments;
 
@@ -11,12 +11,12 @@ pub(crate) use arguments::DoctorArguments;
 use crate::console::{self, Console};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::stages::remark;
+use crate::stages::note;
 
-/// Rows that wait to be printed.
+/// The most rows that wait to be printed.
 const WAITING: usize = 16;
 
-/// Examines a server, and prints what is found.
+/// Examines a server and prints the result of each check.
 pub(crate) async fn doctor(
     arguments: &DoctorArguments,
     console: &Console,
@@ -30,14 +30,14 @@ pub(crate) async fn doctor(
         both = async { join!(examine(dialler, &options, progress), print(reported, arguments, console)) } => both,
     };
     match (ended, printed) {
-        // A reader that left does not want to know.
+        // The reader has closed the output.
         (Ok(Ended::Sound), _) | (Err(Unread), _) | (_, Err(console::Unread)) => Ok(()),
         (Ok(Ended::Faulty), Ok(())) => Err(Failure::Reported(Exit::Fault)),
         (Ok(Ended::Absent), Ok(())) => Err(Failure::Reported(Exit::NotConnected)),
     }
 }
 
-/// Prints rows as they are found, and the sum of them.
+/// Prints each row as soon as it is known, then the sum.
 async fn print(
     mut reported: mpsc::Receiver<Progress>,
     arguments: &DoctorArguments,
@@ -52,7 +52,7 @@ async fn print(
                 let line = if arguments.json { row.json() } else { row.plain(colored) };
                 console.print(line.into_bytes()).await?;
             }
-            Progress::Stage(name, time) if arguments.verbose => remark(console, name, time),
+            Progress::Stage(name, time) if arguments.verbose => note(console, name, time),
             Progress::Stage(..) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! `bookend relay`: a relay between two peers that shows packets against messages.
+//! `bookend relay`: a relay between two peers that compares packets with messages.
 
 mod arguments;
 
@@ -18,10 +18,10 @@ pub(crate) use arguments::RelayArguments;
 use crate::console::Console;
 use crate::failure::Failure;
 
-/// Events that wait to be printed.
+/// The most events that wait to be printed.
 const WAITING: usize = 16;
 
-/// Relays until it is interrupted, or --connections are over.
+/// Relays until it is interrupted, or the last of --connections has ended.
 pub(crate) async fn relay(
     arguments: &RelayArguments,
     console: &Console,
@@ -44,8 +44,8 @@ pub(crate) async fn relay(
     let print = async {
         while let Some(event) = reported.recv().await {
             match event {
-                Event::Lines(lines) => _ = console.print(lines).await, // nobody may read it
-                Event::Remark(remark) => console.remark(format_args!("{remark}")),
+                Event::Lines(lines) => _ = console.print(lines).await, // the reader may have closed it
+                Event::Remark(remark) => console.note(format_args!("{remark}")),
             }
         }
     };
@@ -73,7 +73,7 @@ impl Listening {
         let Listening { listen, target, seed, .. } = self;
         let line = match form {
             Form::Json => serde_json::to_string(self).expect("it has names and numbers"),
-            Form::Plain { .. } => format!("relays {listen} to {target}, --seed {seed}"),
+            Form::Plain { .. } => format!("relaying {listen} to {target} with --seed {seed}"),
         };
         (line + "\n").into_bytes()
     }

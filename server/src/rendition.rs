@@ -214,7 +214,10 @@ impl Rendition {
                 self.presence(u32::try_from(count).unwrap_or(u32::MAX), PresenceEvent::Crowd, room, out);
             }
             Rendition::Lines(encoding) => {
-                out.line(encoding, &format!("* {count} here, too many to announce who joins and leaves; /who shows some"));
+                out.line(
+                    encoding,
+                    &format!("* {count} here, too many to announce who joins and leaves; /who shows some"),
+                );
             }
         }
     }
