@@ -56,7 +56,7 @@ pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Resu
     } else {
         report.to_string() + &if load.histogram { report.histogram() } else { String::new() }
     };
-    let _ = console.print(lines.into_bytes()).await; // nobody may read it
+    let _ = console.print(lines.into_bytes()).await; // the reader may have closed the output
     if let Some(problem) = report.problem() {
         console.error(format_args!("{address}: {problem}"));
     }

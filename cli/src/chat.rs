@@ -137,7 +137,7 @@ type Posted = (String, Receipt);
 struct Over;
 
 impl Poster<'_> {
-    /// Posts everything, then waits until the hub has sent what it had to send. If the client closes before that, the
+    /// Posts everything, then waits for the last messages of the hub. If the client closes before that, the
     /// reader learns why.
     async fn post_all(&self, mut input: Messages, posted: mpsc::UnboundedSender<Posted>) {
         let _ = self.post_until_over(&mut input, &posted).await; // both outcomes are the end of the input

@@ -43,7 +43,7 @@ pub(crate) async fn conform(
         }
     }
     let text = if arguments.json { card.json() } else { card.plain(Colour::Auto.is_on()) };
-    let _ = console.print(text.into_bytes()).await; // nobody may read it
+    let _ = console.print(text.into_bytes()).await; // the reader may have closed the output
     if card.conforms() { Ok(()) } else { Err(Failure::Reported(Exit::Fault)) }
 }
 

@@ -128,7 +128,7 @@ impl<'a> Receiver<'a> {
         let _ = timeout(LEAVE_TIMEOUT, self.close(sender)).await; // the program ends either way
     }
 
-    /// Closes, waits for the end of the session, and reports why it had failed before, if it had.
+    /// Closes, waits for the end of the session, and reports an earlier failure of it.
     pub(crate) async fn close_and_report(mut self, sender: &Sender) {
         let console = self.console;
         self.close_with(sender, |error| console.error(format_args!("{error}"))).await;

@@ -70,7 +70,7 @@ async fn bookend(words: &[&str]) -> (Option<i32>, String, String) {
 
 #[tokio::test]
 async fn status_connections_rooms_and_metrics_are_printed() {
-    let fixture = Fixture::new("tells").await;
+    let fixture = Fixture::new("status").await;
     let mut ann = fixture.join("ann").await;
     ann.post(0, "hi").await.unwrap();
     while !matches!(ann.next().await.unwrap(), Some(Message::Delivery(_))) {}

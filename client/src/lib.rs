@@ -62,3 +62,8 @@ pub use target::Target;
 pub use tls::Tls;
 pub use tls::TlsError;
 pub use token::Token;
+
+/// Tests the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

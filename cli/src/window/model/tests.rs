@@ -62,7 +62,7 @@ fn rename_is_shown_as_a_rename_and_not_as_leaving_and_joining() {
     presence(&mut window, 2, PresenceEvent::Joined, "rob");
     assert!(last(&window).contains("bob is now rob"), "{}", last(&window));
     presence(&mut window, 2, PresenceEvent::Left, "rob");
-    presence(&mut window, 3, PresenceEvent::Joined, "rob"); // somebody else
+    presence(&mut window, 3, PresenceEvent::Joined, "rob"); // another member
     let rob = Entry::Presence(vec![("rob".into(), Change::Left), ("rob".into(), Change::Joined)]);
     assert_eq!(window.log.newest_first().next(), Some(&rob));
     let bob = Entry::Presence(vec![("bob".into(), Change::Joined)]);
