@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> Exit {
             complain(&format!("standard output: {error}"));
             Exit::Fault
         }
-        _ if outcome.is_sound => Exit::Well,
+        _ if outcome.is_faultless() => Exit::Well,
         _ => Exit::Fault,
     }
 }
