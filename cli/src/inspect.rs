@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> Exit {
             report(&format!("standard output: {error}"));
             Exit::Fault
         }
-        _ if outcome.is_sound => Exit::Success,
+        _ if outcome.is_faultless() => Exit::Success,
         _ => Exit::Fault,
     }
 }

@@ -6,7 +6,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::net::SocketAddr;
 
-use bookend_inspect::Form;
+use bookend_inspect::Output;
 use bookend_relay::Event;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -37,7 +37,7 @@ pub(crate) async fn relay(
         target: arguments.target.to_string(),
         seed,
     };
-    if console.print(listening.line(arguments.form())).await.is_err() {
+    if console.print(listening.line(arguments.output())).await.is_err() {
         return Ok(());
     }
     let (events, mut reported) = mpsc::channel(WAITING);
@@ -69,11 +69,11 @@ struct Listening {
 }
 
 impl Listening {
-    fn line(&self, form: Form) -> Vec<u8> {
+    fn line(&self, output: Output) -> Vec<u8> {
         let Listening { listen, target, seed, .. } = self;
-        let line = match form {
-            Form::Json => serde_json::to_string(self).expect("it has names and numbers"),
-            Form::Plain { .. } => format!("relaying {listen} to {target} with --seed {seed}"),
+        let line = match output {
+            Output::Json => serde_json::to_string(self).expect("it has names and numbers"),
+            Output::Plain { .. } => format!("relaying {listen} to {target} with --seed {seed}"),
         };
         (line + "\n").into_bytes()
     }

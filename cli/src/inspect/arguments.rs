@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bookend::MAX_LENGTH;
 use bookend_client::DEFAULT_PORT;
-use bookend_inspect::{Form, Format, Options};
+use bookend_inspect::{Format, Options, Output};
 use clap::{Args, ValueEnum};
 
 use crate::colour::Colour;
@@ -114,7 +114,7 @@ impl InspectArguments {
             port: self.port,
             stream: self.stream,
             usual_port: DEFAULT_PORT,
-            form: if self.json { Form::Json } else { Form::Plain { colored: self.color.is_on(), hex: self.hex } },
+            output: if self.json { Output::Json } else { Output::Plain { colored: self.color.is_on(), hex: self.hex } },
             quiet: self.quiet,
         }
     }

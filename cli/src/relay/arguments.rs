@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bookend_client::Address;
-use bookend_inspect::Form;
-use bookend_relay::{Channel, Pieces, Relay, Spot, Treatment};
+use bookend_inspect::Output;
+use bookend_relay::{Channel, Impairment, Pieces, Relay, Spot};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
@@ -87,15 +87,15 @@ enum Side {
 }
 
 impl RelayArguments {
-    /// The treatment of the bytes of a side.
-    fn treatment(&self, side: Side) -> Treatment {
+    /// The impairment of the bytes of a side.
+    fn impairment(&self, side: Side) -> Impairment {
         if self.side != side && self.side != Side::Both {
-            return Treatment::default();
+            return Impairment::default();
         }
-        Treatment {
+        Impairment {
             pieces: self.pieces.clone(),
             delay: self.delay.clone(),
-            channel: self.channel.clone(),
+            channels: self.channel.clone(),
             spots: self.at.clone(),
         }
     }
@@ -105,15 +105,15 @@ impl RelayArguments {
         Relay::new(self.target.host(), self.target.port())
             .with_seed(seed)
             .with_join(self.join)
-            .with_client(self.treatment(Side::Client))
-            .with_server(self.treatment(Side::Server))
-            .with_form((!self.quiet).then(|| self.form()))
+            .with_client(self.impairment(Side::Client))
+            .with_server(self.impairment(Side::Server))
+            .with_output((!self.quiet).then(|| self.output()))
     }
 
-    pub(super) fn form(&self) -> Form {
+    pub(super) fn output(&self) -> Output {
         match self.json {
-            true => Form::Json,
-            false => Form::Plain { colored: self.color.is_on(), hex: self.hex },
+            true => Output::Json,
+            false => Output::Plain { colored: self.color.is_on(), hex: self.hex },
         }
     }
 }

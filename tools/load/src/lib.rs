@@ -77,3 +77,8 @@ impl From<io::Error> for LoadError {
 }
 
 impl std::error::Error for LoadError {}
+
+/// Tests the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
