@@ -56,3 +56,8 @@ mod wire;
 pub use acceptor::Acceptor;
 pub use examination::{Ended, Options, Peer, examine};
 pub use report::{Progress, Row, Stage, Sum, Unread, Verdict};
+
+/// Tests the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
