@@ -17,8 +17,9 @@
 //!         if let Progress::Row(row) = progress { print!("{}", row.plain(false)) }
 //!     }
 //! };
-//! let (ended, ()) = tokio::join!(examine(dialler, &Options::default(), progress), print);
-//! println!("{ended:?}");
+//! let options = Options::default();
+//! let (outcome, ()) = tokio::join!(examine(dialler, &options, progress), print);
+//! println!("{outcome:?}");
 //! # Ok(())
 //! # }
 //! ```
