@@ -17,9 +17,13 @@ use crate::exit::{EXIT_CODES, Exit};
 use crate::failure::Failure;
 use crate::join::JoinArguments;
 use crate::receiver::{Receiver, over};
+use crate::timespan::timespan;
 
 /// The shortest interval. A peer allows 10 PINGs in 10 s (R8.3), and one may be a keepalive.
 const LEAST: Duration = Duration::from_millis(1200);
+
+/// The longest interval and timeout.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Measure how long a peer takes to answer a PING
 ///
@@ -37,7 +41,7 @@ pub(crate) struct PingArguments {
     #[arg(long, short, value_name = "TIME", default_value = "1200ms", value_parser = pause)]
     interval: Duration,
     /// The longest time to wait for joining, and then for each answer
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
     pub(crate) timeout: Duration,
     /// Print one JSON object per line
     #[arg(long)]
@@ -48,8 +52,11 @@ pub(crate) struct PingArguments {
 }
 
 fn pause(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if time < LEAST { Err("use at least 1200ms".into()) } else { Ok(time) }
+    timespan(text, LEAST, LONGEST)
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    timespan(text, Duration::ZERO, LONGEST)
 }
 
 impl PingArguments {
@@ -224,7 +231,7 @@ mod tests {
 
     #[test]
     fn interval_stays_below_the_limit_of_peers() {
-        assert!(pause("1s").is_err() && pause("1200ms").is_ok());
+        assert!(pause("1s").is_err() && pause("1.2").is_ok());
         assert!(LEAST * 9 > Duration::from_secs(10), "10 PINGs take more than 10 seconds");
     }
 }
