@@ -54,10 +54,10 @@ pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Resu
     let lines = if load.json {
         serde_json::to_string(&report).expect("it has names and numbers") + "\n"
     } else {
-        report.to_string() + &if load.histogram { report.histogram() } else { String::new() }
+        report.to_string() + &if load.histogram { report.histogram_table() } else { String::new() }
     };
     let _ = console.print(lines.into_bytes()).await; // the reader may have closed the output
-    if let Some(problem) = report.problem() {
+    if let Some(problem) = &report.problem {
         console.error(format_args!("{address}: {problem}"));
     }
     if report.passed() { Ok(()) } else { Err(Failure::Reported(Exit::Fault)) }
