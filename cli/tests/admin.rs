@@ -133,7 +133,7 @@ async fn it_kicks_and_says() {
     assert_eq!(complaint, "bookend: no-such-member: there is no connection 77\n");
     let (code, _, complaint) = place.run(&["say", "a\u{1b}b"]).await;
     assert_eq!(code, Some(1));
-    assert!(complaint.starts_with("bookend: bad-request: text is 1 to 280 bytes"), "{complaint}");
+    assert!(complaint.starts_with("bookend: bad-request: text must be 1 to 280 bytes"), "{complaint}");
 }
 
 #[tokio::test]

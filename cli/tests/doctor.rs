@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../../server/tests/authority/mod.rs"]
-mod authority;
 #[path = "doctor/mistakes.rs"]
 mod mistakes;
 #[path = "doctor/peer.rs"]
@@ -15,9 +13,9 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
-use authority::Authority;
 use bookend::Decoder;
 use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
+use bookend_testing::Authority;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

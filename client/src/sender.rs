@@ -7,11 +7,11 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bookend::{Content, Reply};
+use bookend::{Content, OwnedContent, Reply};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time;
 
-use crate::command::{Command, Outgoing, Owned};
+use crate::command::{Command, Outgoing};
 use crate::error::SendError;
 use crate::status::{NOBODY_LISTENS, Shared, Status};
 
@@ -67,7 +67,7 @@ impl Sender {
         self.put(Some((member, session)), content.into().into()).await
     }
 
-    async fn put(&self, to: Option<(u32, u64)>, content: Owned) -> Result<Receipt, SendError> {
+    async fn put(&self, to: Option<(u32, u64)>, content: OwnedContent) -> Result<Receipt, SendError> {
         let (done, receipt) = oneshot::channel();
         let command = Command::Send(Outgoing { to, content, done, is_written: false });
         self.commands.send(command).await.map_err(|_| SendError::NotSent)?;

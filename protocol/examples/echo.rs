@@ -1,4 +1,4 @@
-//! An echo service: every message comes back, every request is answered.
+//! An echo service: it returns every message and answers every request.
 //!
 //! `cargo run -p bookend --example echo` and, beside it, `cargo run -p bookend --example blocking_client`.
 

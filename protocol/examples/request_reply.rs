@@ -1,4 +1,4 @@
-//! Requests in flight at the same time, whose answers come in another order, both sides in one program.
+//! Several requests in flight, whose answers arrive in another order; both sides in one program.
 //!
 //! `cargo run -p bookend --example request_reply`
 

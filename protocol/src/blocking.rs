@@ -17,20 +17,19 @@ use crate::payload::Content;
 use crate::session::{Limits, Outcome, Role, Session, State};
 use answers::Answers;
 
-/// How long a read of a `TcpStream` lasts at most, so that PINGs go out in time.
+/// The longest read of a `TcpStream`, so that PINGs are sent in time.
 const TICK: Duration = Duration::from_millis(250);
 
-/// After so long without a look at the stream, what it brings is judged before the peer's time is.
+/// After this long without a read, what can be read is judged before deadlines are.
 const AWAY: Duration = Duration::from_secs(1);
 
 /// A session over any `Read + Write`.
 ///
-/// The protocol goes on during its calls only. Deadlines are kept if the stream's reads return now and then with
+/// The protocol runs only during calls. Deadlines are kept if the stream's reads return from time to time with
 /// [`WouldBlock`](io::ErrorKind::WouldBlock) or [`TimedOut`](io::ErrorKind::TimedOut), as those of a `TcpStream` with
 /// a read timeout do; [`connect_tcp`] and [`accept_tcp`] set one of 250 ms.
 ///
-/// A session and its stream are one value for one thread. To send while another thread receives, use the
-/// asynchronous [`Connection`](crate::Connection), or two connections.
+/// A connection belongs to one thread at a time. To send while another thread receives, use the asynchronous [`Connection`](crate::Connection), or two connections.
 #[derive(Debug)]
 pub struct Connection<S> {
     stream: S,
@@ -40,9 +39,9 @@ pub struct Connection<S> {
     /// Closes the sending direction, where the stream can do that.
     half_close: fn(&mut S) -> io::Result<()>,
     shut: bool,
-    /// The stream failed; what can still be read may say why.
+    /// The stream failed; what can still be read may hold the reason.
     failure: Option<io::Error>,
-    /// When the stream was looked at last.
+    /// When the last read ended.
     seen: Duration,
     answers: Answers,
 }
@@ -99,17 +98,17 @@ fn open_tcp(stream: TcpStream, role: Role, hello: Hello) -> Result<Connection<Tc
 }
 
 impl<S: Read + Write> Connection<S> {
-    /// Opens a session as the side that connected. Over TCP take [`connect_tcp`]: time is looked at between two reads,
-    /// and a read of a stream without a read timeout may last for ever.
+    /// Opens a session as the side that connected. Over TCP use [`connect_tcp`]: deadlines are checked between reads,
+    /// and a read of a stream without a read timeout may never return.
     ///
     /// # Errors
-    /// What went wrong during the handshake; the peer has been told.
+    /// What went wrong during the handshake, which CLOSE has reported to the peer.
     pub fn connect(stream: S, hello: Hello) -> Result<Connection<S>, ConnectionError> {
         Connection::open(stream, Role::Client, hello, Limits::default())
     }
 
-    /// Opens a session as the side that was connected to. Over TCP take [`accept_tcp`], for the same reason as
-    /// [`connect`](Connection::connect) has.
+    /// Opens a session as the side that was connected to. Over TCP use [`accept_tcp`], for the reason given at
+    /// [`connect`](Connection::connect).
     ///
     /// # Errors
     /// As [`connect`](Connection::connect).
@@ -117,8 +116,8 @@ impl<S: Read + Write> Connection<S> {
         Connection::open(stream, Role::Server, hello, Limits::default())
     }
 
-    /// Opens a session with limits of your own. The sending direction is not closed behind a CLOSE, as `Write` knows
-    /// no such thing: the peer waits for the end of the stream until this side drops it.
+    /// Opens a session with limits of your own. `Write` cannot close the sending direction after a CLOSE: the peer
+    /// waits for the end of the stream until this side drops it.
     ///
     /// # Errors
     /// As [`connect`](Connection::connect).
@@ -157,23 +156,23 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// What the peer said of itself.
+    /// The peer's HELLO.
     #[must_use]
     pub fn peer(&self) -> &Hello {
         self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has come")
     }
 
-    /// Why the session ended, once it has.
+    /// Why the session ended, once it has ended.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.endpoint.session.outcome()
     }
 
     /// The next message, borrowed until the next call; `None` once the session was closed in good order.
-    /// By calling again you say that you have acted on it (R3.10).
+    /// Calling it again reports to the peer that this message has been acted on (R3.10).
     ///
     /// # Errors
-    /// Why the session ended.
+    /// The reason why the session ended.
     #[expect(clippy::should_implement_trait, reason = "a message borrows from the connection; `Iterator` cannot")]
     pub fn next(&mut self) -> Result<Option<Message<'_>>, ConnectionError> {
         let front = loop {
@@ -187,11 +186,10 @@ impl<S: Read + Write> Connection<S> {
         Ok(Some(self.endpoint.front(front)))
     }
 
-    /// The messages of what one read brought, borrowed until the next call; `None` once the session was closed in
-    /// good order.
+    /// The messages of one read, borrowed until the next call; `None` once the session was closed in good order.
     ///
     /// # Errors
-    /// Why the session ended.
+    /// The reason why the session ended.
     pub fn batch(&mut self) -> Result<Option<Batch<'_>>, ConnectionError> {
         while !self.endpoint.has_batch() {
             if !self.turn()? {
@@ -201,11 +199,11 @@ impl<S: Read + Write> Connection<S> {
         Ok(Some(self.endpoint.batch(&mut self.answers)))
     }
 
-    /// Sends a MESSAGE: it has been given to the stream when this returns.
+    /// Sends a MESSAGE; the stream has taken it when this returns.
     ///
     /// # Errors
     /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
-    /// sent and the session lives. Else why the session ended.
+    /// sent and the session lives. Otherwise the reason why the session ended.
     pub fn send<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
         self.endpoint.queue(|session, out| session.message(content.into(), out))?;
         self.flush()
@@ -229,10 +227,10 @@ impl<S: Read + Write> Connection<S> {
         self.flush()
     }
 
-    /// Answers a request, or the message that was received last, by an ERROR; the connection lives (R3.19).
+    /// Answers a request, or the message that was received last, with an ERROR; the connection lives (R3.19).
     ///
     /// # Errors
-    /// [`Misuse::NoSuchRequest`]; else why the session ended.
+    /// [`Misuse::NoSuchRequest`]; otherwise the reason why the session ended.
     pub fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
         let number = self.endpoint.number();
         match id {
@@ -242,8 +240,8 @@ impl<S: Read + Write> Connection<S> {
         self.flush()
     }
 
-    /// Sends a REQUEST and waits for its answer. Other messages that come meanwhile are kept for
-    /// [`next`](Connection::next), up to 1 MiB of them. How exactly the time is kept depends on the stream: see
+    /// Sends a REQUEST and waits for its answer. Other messages that arrive meanwhile are kept for
+    /// [`next`](Connection::next), up to 1 MiB of them. How exactly the timeout is kept depends on the stream: see
     /// [`connect`](Connection::connect).
     ///
     /// # Errors
@@ -265,7 +263,7 @@ impl<S: Read + Write> Connection<S> {
         self.answers.answer.take().unwrap_or(Err(Misuse::NotOpen.into()))
     }
 
-    /// Keeps what comes for others until the answer has come.
+    /// Waits until the answer has arrived, and keeps the other messages.
     fn wait_until(&mut self, holds: impl Fn(&Answers) -> bool, timeout: Duration) -> Result<(), ConnectionError> {
         let since = Instant::now();
         while !holds(&self.answers) {
@@ -286,11 +284,11 @@ impl<S: Read + Write> Connection<S> {
         Ok(())
     }
 
-    /// Waits until the peer has acted on everything that was sent before (R3.10). Other messages that come meanwhile
+    /// Waits until the peer has acted on everything that was sent before (R3.10). Other messages that arrive meanwhile
     /// are kept for [`next`](Connection::next).
     ///
     /// # Errors
-    /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; else why the session ended.
+    /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; otherwise the reason why the session ended.
     pub fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
         let ordinal = self.endpoint.barrier()?;
         self.wait_until(|answers| answers.reached >= Some(ordinal), timeout)
@@ -313,7 +311,7 @@ impl<S: Read + Write> Connection<S> {
 
     /// Writes, then reads once. False once the session was closed in good order.
     fn turn(&mut self) -> Result<bool, ConnectionError> {
-        self.endpoint.tell_end();
+        self.endpoint.report_end();
         let now = self.start.elapsed();
         // Who was away a while finds what has come meanwhile, and judges the peer's time only after that.
         if now.saturating_sub(self.seen) < AWAY {
@@ -347,7 +345,7 @@ impl<S: Read + Write> Connection<S> {
             }
         }
         self.endpoint.stop_writing();
-        // What can still be read may say why, if it comes soon.
+        // What can still be read may hold the reason, if it arrives soon.
         match self.wait_until(|_| false, Limits::default().close_timeout) {
             Err(ConnectionError::Backlog | ConnectionError::Timeout) | Ok(()) => {
                 self.finish().and(Err(Misuse::NotOpen.into()))

@@ -4,13 +4,13 @@ use alloc::vec::Vec;
 
 /// What one read asks for, in bytes.
 const READ: usize = 64 << 10;
-/// What growing is worth its call for, in bytes, or half of what is there if that is more: a frame that drips in is
-/// not to be moved at each drop.
+/// The buffer grows by at least this many bytes, or half of what it holds if that is more: a frame that arrives in
+/// drops must not be moved at each one.
 const STEP: usize = 4 << 10;
-/// How much is kept of what was used while there is nothing else in the buffer, in bytes.
+/// How many used bytes are kept while the buffer holds no others.
 const PAST: usize = 4 << 10;
 
-/// Bytes that have been read and not yet used, in one piece, with room for more behind them.
+/// Bytes that have been read and not yet used, in one piece, with room for more after them.
 ///
 /// ```
 /// use bookend::{Decoder, ReadBuffer};
@@ -48,7 +48,7 @@ impl ReadBuffer {
     }
 
     #[cfg(feature = "std")]
-    /// What was used and is still there, up to where [`filled`](ReadBuffer::filled) begins.
+    /// Used bytes that are still there, up to where [`filled`](ReadBuffer::filled) begins.
     pub(crate) fn past(&self) -> &[u8] {
         &self.bytes[..self.start]
     }
@@ -56,19 +56,19 @@ impl ReadBuffer {
     /// Forgets the first `count` bytes.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the buffer holds fewer.
     #[inline]
     pub fn consume(&mut self, count: usize) {
         assert!(count <= self.end - self.start, "consumes what has not been read");
         self.start += count;
     }
 
-    /// Room to read into, at least 32 KiB: what is there is moved to the front while that is cheap, and the buffer
-    /// grows to twice what is there, or to 64 KiB more if that is more.
+    /// Room to read into, at least 32 KiB. What the buffer holds is moved to its start while that is cheap; the buffer
+    /// grows to twice what it holds, or by 64 KiB if that is more.
     pub fn space(&mut self) -> &mut [u8] {
         let length = self.end - self.start;
         if length <= self.start && (length > 0 || self.start > PAST) {
-            // Each byte that is moved is paid for by one that was consumed, and a long frame is moved while it is short.
+            // A byte was consumed for each byte moved, and a long frame is moved while it is short.
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, length);
         }
@@ -80,16 +80,16 @@ impl ReadBuffer {
         &mut self.bytes[self.end..]
     }
 
-    /// Says that `count` bytes of [`space`](ReadBuffer::space) have been read into.
+    /// Adds the first `count` bytes of [`space`](ReadBuffer::space), which a read has filled.
     ///
     /// # Panics
-    /// If there was no room for so many.
+    /// If `space` is shorter.
     pub fn add(&mut self, count: usize) {
         assert!(count <= self.bytes.len() - self.end, "read more than there was room for");
         self.end += count;
     }
 
-    /// Gives memory beyond 128 KiB back, if nothing is in it.
+    /// Gives memory back if the buffer is empty and larger than 128 KiB.
     pub fn shrink(&mut self) {
         if self.start == self.end && self.bytes.len() > 2 * READ {
             *self = ReadBuffer::new();
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_that_drips_in_is_moved_seldom() {
+    fn frame_that_arrives_byte_by_byte_is_moved_rarely() {
         // [R8.1]
         let mut buffer = ReadBuffer::new();
         let mut moves = 0;

@@ -11,7 +11,7 @@ use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, che
 /// A frame that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameBuf {
-    /// The whole frame, START to END: what was read is taken in one piece.
+    /// The whole frame, START to END, split off the read buffer.
     wire: Bytes,
 }
 
@@ -117,8 +117,8 @@ impl Codec {
         Ok(Some(FrameBuf { wire: source.split_to(length).freeze() }))
     }
 
-    /// Room for the rest of the frame in progress: in memory that is there already, else in new memory of no more
-    /// than 64 KiB or as much as has come.
+    /// Makes room for the rest of the frame in progress: in memory that is there already, or else in new memory of at
+    /// most 64 KiB, or as much as has arrived.
     fn make_room(&self, source: &mut BytesMut) {
         if let Some(expected) = self.decoder.expected() {
             let missing = usize::try_from(expected).unwrap_or(usize::MAX).saturating_sub(source.len());

@@ -49,9 +49,9 @@ const NEVER: Duration = Duration::from_secs(1 << 30);
 
 /// A session over any `AsyncRead + AsyncWrite`.
 ///
-/// It spawns nothing: the protocol goes on while one of its futures is polled, so keep one of them running, usually
-/// [`next`](Connection::next) in a loop. Other tasks send through a [`Handle`]. All of them are cancel-safe: no byte
-/// that was read is lost, and a frame that was begun is finished by the next call.
+/// It spawns nothing: the protocol runs while one of its futures is polled, so keep one running, usually
+/// [`next`](Connection::next) in a loop. Other tasks send through a [`Handle`]. All futures are cancel-safe: no byte
+/// that was read is lost, and the next call completes a frame that was begun.
 ///
 /// ```
 /// # use bookend::{Connection, ConnectionError, Hello, Message};
@@ -78,16 +78,16 @@ pub struct Connection<S> {
     waiting: Waiting,
     commands: mpsc::Receiver<Command>,
     handle: Handle,
-    /// The moment that the session's time counts from.
+    /// The moment from which the session's time counts.
     start: Instant,
     timer: Pin<Box<Sleep>>,
     /// What was written has not been flushed.
     unflushed: bool,
     /// The sending direction has been closed.
     shut: bool,
-    /// The stream failed; what can still be read may say why.
+    /// The stream failed; what can still be read may hold the reason.
     failure: Option<io::Error>,
-    /// When what is left to write of a session that is over is given up.
+    /// When to give up writing what is left of a session that is over.
     linger: Option<Instant>,
 }
 
@@ -103,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// ```
     ///
     /// # Errors
-    /// What went wrong during the handshake; the peer has been told.
+    /// What went wrong during the handshake, which CLOSE has reported to the peer.
     pub async fn connect(stream: S, hello: Hello) -> Result<Connection<S>, ConnectionError> {
         Connection::open(stream, Role::Client, hello, Limits::default()).await
     }
@@ -152,25 +152,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(connection)
     }
 
-    /// What the peer said of itself.
+    /// The peer's HELLO.
     #[must_use]
     pub fn peer(&self) -> &Hello {
         self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has come")
     }
 
-    /// The session, to look at.
+    /// The session, for its getters.
     #[must_use]
     pub fn session(&self) -> &Session {
         &self.endpoint.session
     }
 
-    /// Why the session ended, once it has.
+    /// Why the session ended, once it has ended.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.endpoint.session.outcome()
     }
 
-    /// How many frames of the peer were refused, as bad text or in an encoding that was not accepted.
+    /// How many frames of the peer were refused, because of bad text or an encoding that this side does not accept.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.endpoint.refused
@@ -210,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// ```
     ///
     /// # Errors
-    /// Why the session ended.
+    /// The reason why the session ended.
     #[expect(clippy::should_implement_trait, reason = "a message borrows from the connection; `Iterator` cannot")]
     #[inline]
     pub fn next(&mut self) -> Next<'_, S> {
@@ -248,11 +248,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         NextEvent { connection: Some(self) }
     }
 
-    /// The messages of what one read brought, borrowed until the next call; `None` once the session was closed in
-    /// good order. The fastest way to receive.
+    /// The messages of one read, borrowed until the next call; `None` once the session was closed in good order. The
+    /// fastest way to receive.
     ///
     /// # Errors
-    /// Why the session ended.
+    /// The reason why the session ended.
     pub async fn batch(&mut self) -> Result<Option<Batch<'_>>, ConnectionError> {
         while !self.endpoint.has_batch() {
             if !self.turn().await? {

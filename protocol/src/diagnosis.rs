@@ -1,8 +1,8 @@
-//! Says what is wrong with the other side's bytes, and how to fix it.
+//! Finds the mistake that produced the other side's bytes, and how to fix it.
 //!
-//! A fault says which byte is wrong; a diagnosis says which mistake makes such bytes. Each [`Hypothesis`] is a test that
-//! its mistake passed: a little-endian length, for one, is named when END stands where that length says. Nothing here
-//! is on the path of sound frames.
+//! A fault names the wrong byte; a diagnosis names the mistake that produces such bytes. Each [`Hypothesis`] has passed
+//! a test: for example, a little-endian length is named when END is where that length puts it. Nothing here is on the
+//! path of sound frames.
 //!
 //! ```
 //! use bookend::diagnosis::{self, Evidence};
@@ -40,14 +40,14 @@ mod walk;
 
 pub use mistakes::{MISTAKES, Mistake};
 
-/// The most that is looked at of a frame or a payload, in bytes.
+/// How many bytes of a frame or a payload are examined.
 pub const WINDOW: usize = 64 << 10;
 /// The longest one-line form of a [`Diagnosis`], in bytes (R6.5).
 pub const MAX_REASON: usize = 200;
 /// The most hypotheses that a diagnosis lists.
 const MAX_HYPOTHESES: usize = 5;
 
-/// What there is to judge by: bytes, and what was found wrong with them.
+/// What a diagnosis is based on: bytes, and the fault found in them.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     subject: Subject<'a>,
@@ -64,37 +64,37 @@ enum Subject<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Stream<'a> {
     bytes: &'a [u8],
-    /// There is more behind `bytes`.
+    /// The stream has more after `bytes`.
     cut: bool,
-    /// Sound frames that came before, as many as are known.
+    /// Sound frames before these, as many as are known.
     before: &'a [u8],
-    /// Where they stand in the stream, in bytes from its first START.
+    /// Where `bytes` begins in the stream, in bytes from its first START.
     offset: u64,
     fault: Fault,
 }
 
 impl<'a> Evidence<'a> {
-    /// `bytes` from the first byte of the faulty frame on, as far as they have come; `offset` is where that is in the
+    /// `bytes` from the first byte of the faulty frame on, as many as have arrived; `offset` is where that byte is in the
     /// stream, in bytes: 0 for the first frame. A frame that never arrives is a fault too: [`Fault::FrameTimeout`],
-    /// [`Fault::Idle`] or [`Fault::Truncated`]. Only the first [`WINDOW`] bytes are looked at.
+    /// [`Fault::Idle`] or [`Fault::Truncated`]. Only the first [`WINDOW`] bytes are examined.
     #[must_use]
     pub fn stream(fault: Fault, offset: u64, bytes: &'a [u8]) -> Evidence<'a> {
         let (bytes, cut) = (&bytes[..bytes.len().min(WINDOW)], bytes.len() > WINDOW);
         Evidence { subject: Subject::Stream(Stream { bytes, cut, before: &[], offset, fault }), fault: Some(fault) }
     }
 
-    /// The last frames before the faulty one, from the first byte of a frame on. A mistake that they would show, and do
-    /// not, is not made each time.
+    /// Adds the last frames before the faulty one, from the first byte of a frame on. A mistake that they do not show is
+    /// not made every time.
     #[must_use]
-    pub fn behind(mut self, before: &'a [u8]) -> Evidence<'a> {
+    pub fn after(mut self, before: &'a [u8]) -> Evidence<'a> {
         if let Subject::Stream(stream) = &mut self.subject {
             stream.before = &before[..before.len().min(WINDOW)];
         }
         self
     }
 
-    /// The payload of a sound frame, and what its encoding byte says. The text may be legal and yet not what was meant.
-    /// Only the first [`WINDOW`] bytes are looked at.
+    /// The payload of a sound frame, and its encoding byte. The text may be legal and yet not what the sender meant.
+    /// Only the first [`WINDOW`] bytes are examined.
     #[must_use]
     pub fn text(encoding: Encoding, payload: &'a [u8]) -> Evidence<'a> {
         let fault = if encoding == Encoding::Binary { None } else { Text::decode(encoding, payload).err() };
@@ -105,11 +105,11 @@ impl<'a> Evidence<'a> {
 /// How sure a hypothesis is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {
-    /// It fits what there is, and so would chance or another mistake.
+    /// It fits the bytes, but so might chance or another mistake.
     Possible,
-    /// It fits well, but is not proven, or another one fits too.
+    /// It fits well, but is not proven, or another mistake fits too.
     Likely,
-    /// Its test has passed and no other one's has.
+    /// It has passed its test, and no other mistake has.
     Certain,
 }
 
@@ -123,14 +123,14 @@ impl fmt::Display for Confidence {
     }
 }
 
-/// One mistake that would make such bytes, and why it is thought of.
+/// A mistake that would produce such bytes, and the evidence for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hypothesis {
     mistake: &'static Mistake,
     confidence: Confidence,
     offset: u64,
     seen: String,
-    /// What decides among equally likely ones.
+    /// Decides among equally likely hypotheses.
     weight: usize,
 }
 
@@ -159,7 +159,7 @@ impl Hypothesis {
         self.mistake.name
     }
 
-    /// Is it only that the peer sends text?
+    /// Does it say only that the peer sends text?
     pub(crate) fn is_plain_text(&self) -> bool {
         self.mistake == &mistakes::FOREIGN_TEXT
     }
@@ -170,7 +170,7 @@ impl Hypothesis {
         self.confidence
     }
 
-    /// Where it shows: in bytes from the first START of the stream, or from the start of the payload for text.
+    /// Where the mistake shows, in bytes from the first START of the stream, or from the start of the payload for text.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
@@ -202,7 +202,7 @@ impl fmt::Display for Hypothesis {
     }
 }
 
-/// What may be wrong, the likeliest first; nothing where nothing is recognised.
+/// The likely mistakes, the likeliest first; none if none is recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
     fault: Option<Fault>,
@@ -225,8 +225,8 @@ impl Diagnosis {
 
 impl fmt::Display for Diagnosis {
     /// One line of printable ASCII of at most [`MAX_REASON`] bytes, fit for a CLOSE or an ERROR (R6.2, R6.5): the
-    /// fault's name, the first hypothesis, and the names of the others that are as likely. Where there is not room for
-    /// all, what was seen is cut short. What is only possible stands behind the whole fault, as that may be all.
+    /// fault's name, the first hypothesis, and the names of the others that are as likely. If the line is too long, what
+    /// was seen is cut short. A hypothesis that is only possible follows the whole fault.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = Bounded { out: f, left: MAX_REASON };
         let Some(first) = self.first() else {
@@ -261,7 +261,7 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// What stands where something was cut off.
+/// Marks a text that was cut off.
 const CUT: &str = "...";
 
 /// Writes printable ASCII until it is full, and drops the rest.
@@ -280,7 +280,7 @@ impl fmt::Write for Bounded<'_, '_> {
     }
 }
 
-/// Ranks what may be wrong. Takes time in proportion to the evidence, at most [`WINDOW`] bytes.
+/// Ranks the mistakes that fit. Takes time in proportion to the evidence, at most [`WINDOW`] bytes.
 #[must_use]
 pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
     let mut hypotheses = Vec::new();
@@ -321,7 +321,7 @@ fn ranked(mut hypotheses: Vec<Hypothesis>) -> Vec<Hypothesis> {
 }
 
 impl Fault {
-    /// Is it about bytes that cannot be cut into frames, or about a HELLO that arrives changed?
+    /// Does it concern bytes that cannot be cut into frames, or a HELLO that arrived changed?
     fn concerns_framing(&self) -> bool {
         matches!(
             self,
@@ -345,8 +345,8 @@ impl Fault {
 }
 
 impl Stream<'_> {
-    /// Did the bytes stop coming, rather than come wrong? Then a body that holds frames looks like frames behind a
-    /// wrong length, unless the bytes end where such a frame does.
+    /// Did the bytes stop, and not go wrong? Then a body that holds frames looks like frames after a wrong length,
+    /// unless the bytes end where such a frame does.
     fn stalled(&self) -> bool {
         matches!(
             self.fault,
@@ -379,7 +379,7 @@ fn quoted(bytes: &[u8]) -> String {
     shown
 }
 
-/// Where `wanted` first stands in `bytes`.
+/// Where `wanted` first occurs in `bytes`.
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }

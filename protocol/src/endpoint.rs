@@ -21,23 +21,23 @@ use crate::session::{Session, State, Step};
 pub use batch::Batch;
 use tally::Tally;
 
-/// Bytes of messages that wait to be sent before a sender has to.
+/// Bytes of queued messages from which on a sender must wait.
 pub(crate) const QUEUE: usize = 64 << 10;
-/// Bytes of messages that are kept while a reply is waited for.
+/// Bytes of messages that are kept while a caller waits for a reply.
 const BACKLOG: usize = 1 << 20;
 
-/// Takes what somebody waits for out of the messages for the application.
+/// Takes the messages that a caller waits for before the application sees them.
 pub(crate) trait Claim {
-    /// Does somebody wait for this message? Then it has been given to them.
+    /// Does a caller wait for this message? If so, the caller has it now.
     fn claim(&mut self, message: &Message<'_>) -> bool;
 
-    /// The REPLY to the request of that id came and was refused.
+    /// The REPLY to the request of that id arrived and was refused.
     fn refused(&mut self, id: u32, fault: Fault);
 
     /// The peer has answered the barrier of this ordinal, and so all before it (R3.9).
     fn reached(&mut self, ordinal: u64);
 
-    /// Has one of these calls made something that is to be taken before the next message?
+    /// Has one of these calls made an event, which goes before the next message?
     fn has_event(&self) -> bool {
         false
     }
@@ -49,17 +49,17 @@ pub(crate) struct Endpoint {
     /// The time of the last read or write.
     pub(crate) now: Duration,
     buffer: ReadBuffer,
-    /// Whole frames that came while a reply was waited for.
+    /// Whole frames that arrived while a caller waited for a reply.
     backlog: ReadBuffer,
-    /// What the messages that were given out last have borrowed, and is to be forgotten.
+    /// What the messages that were given out last have borrowed; the next call forgets it.
     used: Used,
     /// Whole frames, of which `written` bytes are on the stream.
     writing: Vec<u8>,
     written: usize,
-    /// Whole frames that wait behind `writing` and whatever the session has to say itself.
+    /// Whole frames that wait for `writing` and the session's own output.
     queued: Vec<u8>,
-    /// The CLOSE that is to go out behind `queued`.
-    close_behind: Option<(Code, String)>,
+    /// The CLOSE to send after `queued`.
+    close_after: Option<(Code, String)>,
     tally: Tally,
     /// The ordinal of the last barrier's PING.
     last_barrier: Option<u64>,
@@ -67,9 +67,9 @@ pub(crate) struct Endpoint {
     kept: VecDeque<u32>,
     /// The number of the frame whose message was given out last.
     number: u32,
-    /// The stream brings nothing any more; the session has not been told.
+    /// The stream has ended; the session does not know yet.
     ended: bool,
-    /// The stream takes nothing any more.
+    /// The stream takes no more bytes.
     broken: bool,
     /// The buffer may hold whole frames.
     unjudged: bool,
@@ -83,7 +83,7 @@ struct Used {
     backlog: usize,
 }
 
-/// Where a message for the application lies, at the front of its buffer, and how many bytes its frame has.
+/// Where the next message for the application is, at the start of its buffer, and how many bytes its frame has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Front {
     /// A MESSAGE in this encoding.
@@ -105,7 +105,7 @@ impl Endpoint {
             writing: Vec::new(),
             written: 0,
             queued: Vec::new(),
-            close_behind: None,
+            close_after: None,
             tally: Tally::default(),
             last_barrier: None,
             kept: VecDeque::new(),
@@ -127,7 +127,7 @@ impl Endpoint {
         self.backlog.consume(used.backlog);
     }
 
-    /// Takes the peer's HELLO, if it is there.
+    /// Takes the peer's HELLO, if it has arrived.
     pub(crate) fn greet(&mut self) {
         while self.session.state() != State::Open {
             let before = self.buffer.filled();
@@ -143,7 +143,7 @@ impl Endpoint {
         }
     }
 
-    /// Finds the next message for the application that nobody else waits for.
+    /// Finds the next message that no caller waits for.
     #[inline]
     pub(crate) fn advance(&mut self, claim: &mut dyn Claim) -> Option<Front> {
         self.release();
@@ -221,7 +221,7 @@ impl Endpoint {
         Message::parse(frame).ok().flatten().expect("the session has judged it")
     }
 
-    /// Keeps the message that [`advance_in_buffer`](Endpoint::advance_in_buffer) has found for later.
+    /// Keeps for later the message that [`advance_in_buffer`](Endpoint::advance_in_buffer) has found.
     pub(crate) fn keep(&mut self, front: Front) {
         let (Front::Buffer(length) | Front::Plain(_, length)) = front else { return };
         self.kept.push_back(self.session.frame_number());
@@ -260,7 +260,7 @@ impl Endpoint {
         }
     }
 
-    /// Judges everything that was read, and gives it to nobody.
+    /// Judges everything that was read, and drops it.
     pub(crate) fn discard(&mut self) {
         self.release();
         loop {
@@ -282,7 +282,7 @@ impl Endpoint {
         self.number
     }
 
-    /// Is there no more room for messages that nobody has asked for yet?
+    /// Is the room for messages that are kept used up?
     pub(crate) fn is_backlog_full(&self) -> bool {
         self.backlog.filled().len() > BACKLOG
     }
@@ -300,7 +300,7 @@ impl Endpoint {
     }
 
     #[cfg(feature = "tokio")]
-    /// Is there room for what the next read may bring?
+    /// Is there room for another read?
     pub(crate) fn may_read(&self) -> bool {
         self.session.state() != State::Closed && self.session.output_length() <= QUEUE && !self.is_backlog_full()
     }
@@ -322,8 +322,8 @@ impl Endpoint {
         }
     }
 
-    /// Tells the session that the stream has ended, if it has, once all that was read has been judged.
-    pub(crate) fn tell_end(&mut self) {
+    /// Reports the end of the stream to the session, if it has ended, once all that was read has been judged.
+    pub(crate) fn report_end(&mut self) {
         if self.ended && self.session.state() != State::Closed {
             let unused = self.buffer.filled();
             self.session.end_of_stream(unused.len(), self.now);
@@ -337,7 +337,7 @@ impl Endpoint {
         self.session.explain(self.buffer.past(), self.buffer.filled());
     }
 
-    /// There is nothing to read at the moment.
+    /// Nothing can be read at the moment.
     pub(crate) fn rest(&mut self) {
         self.buffer.shrink();
     }

@@ -24,14 +24,14 @@ pub enum ConnectionError {
     },
     /// The call is forbidden. Nothing was sent; the session lives, except after [`Misuse::NotOpen`].
     Misuse(Misuse),
-    /// The peer closed the session, and not because it was done: with another code than 1000, or before it was open.
+    /// The peer closed the session early: with a code other than 1000, or before the session was open.
     Closed {
         /// Why, as a number.
         code: Code,
         /// Why, in words.
         reason: String,
     },
-    /// The peer answered a request with an ERROR.
+    /// The peer answered the request with an ERROR.
     Refused {
         /// Why, as a number.
         code: Code,
@@ -42,12 +42,12 @@ pub enum ConnectionError {
     Unreadable(Fault),
     /// No answer came in time.
     Timeout,
-    /// More than 1 MiB of other messages came while an answer was waited for; take them, and wait again.
+    /// More than 1 MiB of other messages arrived before the answer; take them, and wait again.
     Backlog,
 }
 
 impl ConnectionError {
-    /// How a session ended: well, if it was closed by this side or with code 1000.
+    /// How a session ended: in good order if this side closed it, or the peer with code 1000.
     pub(crate) fn of(session: &Session) -> Result<(), ConnectionError> {
         match session.outcome() {
             Some(Outcome::Fault(fault)) => {
@@ -61,7 +61,7 @@ impl ConnectionError {
         }
     }
 
-    /// How a session ended that was never open: not well, with whatever code.
+    /// How a session ended that was never open: an error, whatever the code.
     pub(crate) fn of_unopened(session: &Session) -> ConnectionError {
         match session.outcome() {
             Some(Outcome::PeerClosed { code, reason }) => {
@@ -71,12 +71,12 @@ impl ConnectionError {
         }
     }
 
-    /// How a session ended on a stream that has failed, if it has.
+    /// How a session ended, on a stream that may have failed.
     pub(crate) fn of_both(session: &Session, failure: Option<&io::Error>) -> Result<(), ConnectionError> {
         let Some(failure) = failure else { return ConnectionError::of(session) };
         let failed = || Err(ConnectionError::Io(io::Error::new(failure.kind(), failure.to_string())));
         match session.outcome() {
-            // What the peer said before may say more than how the stream failed.
+            // What the peer sent before explains more than how the stream failed.
             Some(Outcome::Fault(_)) if session.diagnosis().is_some_and(|known| known.first().is_some()) => {
                 ConnectionError::of(session)
             }
@@ -85,7 +85,7 @@ impl ConnectionError {
         }
     }
 
-    /// A second value of the same meaning, for whoever waits beside.
+    /// A second value of the same meaning, for another task that waits.
     #[cfg(feature = "tokio")]
     pub(crate) fn copy(&self) -> ConnectionError {
         match self {
@@ -129,7 +129,9 @@ impl fmt::Display for ConnectionError {
                 said(f, code, reason)
             }
             ConnectionError::Timeout => f.write_str("no answer came in time"),
-            ConnectionError::Backlog => f.write_str("too many other messages came while an answer was waited for"),
+            ConnectionError::Backlog => f.write_str(
+                "more than 1 MiB of other messages arrived before the answer: receive them, then wait again",
+            ),
         }
     }
 }

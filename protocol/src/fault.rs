@@ -46,14 +46,14 @@ pub enum Fault {
     },
     /// The stream ended inside a frame (R2.16).
     Truncated {
-        /// Bytes of the unfinished frame that had come.
+        /// Bytes of the unfinished frame that had arrived.
         arrived: u64,
     },
     /// The stream ended between frames without a CLOSE (R7.9). Never on the wire.
     NoClose,
     /// The first frame is neither HELLO nor CLOSE (R4.3).
     HelloExpected {
-        /// The kind that came instead.
+        /// The kind that arrived instead.
         kind: u8,
     },
     /// A second HELLO (R4.4).
@@ -109,18 +109,18 @@ pub enum Fault {
         /// The encoding.
         encoding: Encoding,
     },
-    /// No HELLO in time (R7.10).
+    /// No HELLO arrived in time (R7.10).
     HelloTimeout,
-    /// Nothing came for twice the keepalive that the peer promised (R7.3).
+    /// Nothing arrived for twice the keepalive that the peer promised (R7.3).
     Idle {
         /// The silence, in seconds.
         seconds: u64,
     },
     /// A frame began and did not arrive in time (R7.11, R7.12).
     FrameTimeout {
-        /// Bytes of the frame that had come.
+        /// Bytes of the frame that had arrived.
         arrived: u64,
-        /// Bytes that it was to have, where its header had come.
+        /// The length of the whole frame, in bytes, if its header had arrived.
         expected: Option<u64>,
     },
     /// Too many PINGs without anything else (R8.3).
@@ -251,7 +251,7 @@ impl fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
-/// What the first wrong byte of a canary says of the channel (SPEC 4).
+/// What the first wrong byte of a canary shows about the channel (SPEC 4).
 const fn canary_damage(position: u8, found: u8) -> &'static str {
     match (position, found) {
         (0, 0x0A) => "CRLF became LF",

@@ -14,10 +14,10 @@ pub const END: [u8; 2] = [0xF8, 0xF5];
 pub const HEADER_LENGTH: usize = 8;
 /// Bytes of a frame that are not body.
 pub const OVERHEAD: usize = HEADER_LENGTH + END.len();
-/// The longest body that the length field can say, in bytes (R2.6).
+/// The longest body that the length field allows, in bytes (R2.6).
 pub const MAX_LENGTH: u32 = 0x7FFF_FFFF;
 
-/// One frame, borrowed from the buffer that it was read into or that it is to be written from.
+/// One frame, borrowed from the buffer that it was read into or will be written from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
     kind: u8,
@@ -178,7 +178,7 @@ pub(crate) fn checked_length(length: usize, max: u32) -> Result<u32, Misuse> {
 /// Finds the frames in a stream, incrementally, in the reader's own buffer.
 ///
 /// It allocates nothing and keeps no bytes: memory follows what the reader keeps, not what a header claims.
-/// A fault is final: every later call returns it again (R2.14).
+/// A fault is final: every later call returns the same one (R2.14).
 ///
 /// ```
 /// # use bookend::{Decoder, Encoding, Fault};
@@ -188,7 +188,7 @@ pub(crate) fn checked_length(length: usize, max: u32) -> Result<u32, Misuse> {
 /// while let Some(frame) = decoder.decode(&mut rest)? {
 ///     assert_eq!((frame.encoding(), frame.body()), (Encoding::Utf8, &b"hi"[..]));
 /// }
-/// assert_eq!(rest, b"\xF5\xF8"); // keep these, and call again with more behind them
+/// assert_eq!(rest, b"\xF5\xF8"); // keep these, and call again with more after them
 /// # Ok::<(), Fault>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -231,7 +231,7 @@ impl Decoder {
         self.offset
     }
 
-    /// Bytes of the frame in progress on the wire, once its header has come.
+    /// Bytes of the frame in progress on the wire, once its header has arrived.
     #[must_use]
     pub fn expected(&self) -> Option<u64> {
         match self.progress {
@@ -256,13 +256,13 @@ impl Decoder {
         self.decode_in_parts(input)
     }
 
-    /// The frame at the start of `input` and what is behind it, if none is in progress and this one is whole and sound.
+    /// The frame at the start of `input` and what follows it, if none is in progress and this one is whole and sound.
     #[inline]
     pub(crate) fn whole<'a>(&self, input: &'a [u8]) -> Option<(Frame<'a>, &'a [u8])> {
         if self.progress == Progress::Header { whole_frame(input, self.limit) } else { None }
     }
 
-    /// Goes on behind a frame that [`whole`](Decoder::whole) has found.
+    /// Continues after a frame that [`whole`](Decoder::whole) has found.
     #[inline]
     pub(crate) fn pass(&mut self, frame: Frame<'_>) {
         self.offset += frame.wire_length() as u64;
@@ -329,7 +329,7 @@ impl Decoder {
     }
 }
 
-/// The frame at the start of `input` and what is behind it, if all of it is there and sound.
+/// The frame at the start of `input` and what follows it, if all of it is there and sound.
 #[inline]
 fn whole_frame(input: &[u8], limit: u32) -> Option<(Frame<'_>, &[u8])> {
     let (&[start, start_end, kind, encoding, a, b, c, d], rest) = input.split_first_chunk::<HEADER_LENGTH>()?;

@@ -1,4 +1,4 @@
-//! HELLO: what each side says of itself, and what the channel does to bytes (SPEC 4).
+//! HELLO: what each side declares, and a check of what the channel does to bytes (SPEC 4).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -27,7 +27,7 @@ pub(crate) const MINOR: u8 = 0;
 
 const FIXED: usize = 24;
 
-/// What one side says of itself. A value that exists is legal on the wire.
+/// What one side declares. A value that exists is legal on the wire.
 ///
 /// ```
 /// use bookend::{Encoding, Hello};
@@ -94,7 +94,7 @@ impl Hello {
         self
     }
 
-    /// Sets the encoding that text is wanted in, and accepts it; [`Encoding::Binary`] wants text as it was sent.
+    /// Sets the preferred encoding of text, and accepts it; [`Encoding::Binary`] asks for text as it was sent.
     #[must_use]
     pub fn with_preferred(mut self, preferred: Encoding) -> Hello {
         self.preferred = preferred;
@@ -102,7 +102,7 @@ impl Hello {
         self
     }
 
-    /// Sets the longest body accepted, in bytes, brought into 1,024..2^31-1.
+    /// Sets the longest body accepted, in bytes, clamped to 1,024..2^31-1.
     #[must_use]
     pub fn with_max_body(mut self, max_body: u32) -> Hello {
         self.max_body = max_body.clamp(MIN_MAX_BODY, MAX_LENGTH);
@@ -116,8 +116,8 @@ impl Hello {
         self
     }
 
-    /// Says whether this side speaks the hub profile (SPEC 9). It does not by default: a hub then sends what is said as
-    /// plain messages, `name: text`.
+    /// Sets whether this side speaks the hub profile (SPEC 9), which is off by default: a hub then sends plain messages,
+    /// `name: text`.
     #[must_use]
     pub fn with_hub(mut self, hub: bool) -> Hello {
         self.hub = hub;
@@ -127,7 +127,7 @@ impl Hello {
     /// Sets the name, a plain line.
     ///
     /// # Errors
-    /// [`Misuse::BadHello`] if it is none (R4.11).
+    /// [`Misuse::BadHello`] if it is not a plain line (R4.11).
     pub fn with_name(mut self, name: &str) -> Result<Hello, Misuse> {
         self.name = Some(plain_line(name)?);
         Ok(self)
@@ -136,7 +136,7 @@ impl Hello {
     /// Sets the room, a plain line.
     ///
     /// # Errors
-    /// [`Misuse::BadHello`] if it is none (R4.11).
+    /// [`Misuse::BadHello`] if it is not a plain line (R4.11).
     pub fn with_room(mut self, room: &str) -> Result<Hello, Misuse> {
         self.room = Some(plain_line(room)?);
         Ok(self)
@@ -145,7 +145,7 @@ impl Hello {
     /// Sets the name of the program, a plain line.
     ///
     /// # Errors
-    /// [`Misuse::BadHello`] if it is none (R4.11).
+    /// [`Misuse::BadHello`] if it is not a plain line (R4.11).
     pub fn with_software(mut self, software: &str) -> Result<Hello, Misuse> {
         self.software = Some(plain_line(software)?);
         Ok(self)
@@ -163,7 +163,7 @@ impl Hello {
         Ok(self)
     }
 
-    /// Asks for the messages after this sequence number.
+    /// Requests the messages after this sequence number.
     #[must_use]
     pub fn with_resume(mut self, after: u64) -> Hello {
         self.resume = Some(after);
@@ -183,7 +183,7 @@ impl Hello {
         self.accepted
     }
 
-    /// The encoding that text is wanted in; [`Encoding::Binary`] stands for "as it was sent".
+    /// The preferred encoding of text; [`Encoding::Binary`] stands for "as it was sent".
     #[inline]
     #[must_use]
     pub fn preferred(&self) -> Encoding {
@@ -227,7 +227,7 @@ impl Hello {
         self.token.as_ref().map(|token| &*token.0)
     }
 
-    /// The sequence number after which messages are asked for.
+    /// The sequence number after which messages are requested.
     #[must_use]
     pub fn resume(&self) -> Option<u64> {
         self.resume
@@ -354,8 +354,8 @@ fn plain_line(text: &str) -> Result<Line, Misuse> {
 const NOT_A_LINE: &str = "name, room and software are 1 to 64 bytes without control characters";
 const NOT_A_TOKEN: &str = "a token is 1 to 255 bytes";
 
-/// Judges as much of a first frame's kind, magic and canary as `wire`, its beginning, has (R4.3, R4.7).
-/// The framing of the header is the decoder's to judge, before this.
+/// Judges a first frame's kind, magic and canary, as far as `wire`, its beginning, holds them (R4.3, R4.7).
+/// The decoder judges the framing of the header before.
 pub(crate) fn judge_first_frame(wire: &[u8]) -> Result<(), Fault> {
     let Some((header, body)) = wire.split_first_chunk::<HEADER_LENGTH>() else { return Ok(()) };
     match header[2] {
@@ -368,7 +368,7 @@ pub(crate) fn judge_first_frame(wire: &[u8]) -> Result<(), Fault> {
     }
 }
 
-/// Judges as much of magic and canary as `body`, the beginning of a HELLO's body, has.
+/// Judges magic and canary, as far as `body`, the beginning of a HELLO's body, holds them.
 fn judge_opening(body: &[u8]) -> Result<(), Fault> {
     let magic = &body[..body.len().min(MAGIC.len())];
     if !MAGIC.starts_with(magic) {

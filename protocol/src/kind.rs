@@ -4,11 +4,11 @@
 pub const HELLO: u8 = 0x01;
 /// An application's payload.
 pub const MESSAGE: u8 = 0x02;
-/// A payload that wants an answer.
+/// A payload that needs an answer.
 pub const REQUEST: u8 = 0x03;
 /// The answer to a REQUEST.
 pub const REPLY: u8 = 0x04;
-/// Something about one frame was refused; the connection lives.
+/// A frame was refused; the connection lives.
 pub const ERROR: u8 = 0x05;
 /// Asks for a PONG.
 pub const PING: u8 = 0x06;
@@ -18,11 +18,11 @@ pub const PONG: u8 = 0x07;
 pub const CLOSE: u8 = 0x08;
 /// Hub profile: welcomes a member.
 pub const WELCOME: u8 = 0x10;
-/// Hub profile: who is here, joined or left.
+/// Hub profile: a member who is here, joined or left.
 pub const PRESENCE: u8 = 0x11;
 /// Hub profile: a payload for one member or everyone.
 pub const POST: u8 = 0x12;
-/// Hub profile: a POST as its receivers get it.
+/// Hub profile: a POST as the hub passes it on.
 pub const DELIVERY: u8 = 0x13;
 /// Hub profile: how many messages were missed.
 pub const GAP: u8 = 0x14;
@@ -40,7 +40,7 @@ pub const fn is_hub(kind: u8) -> bool {
     matches!(kind, WELCOME..=GAP)
 }
 
-/// How many bytes of a body of this kind come before its payload (SPEC 3), in a DELIVERY before the sender's name.
+/// Bytes of a body of this kind before its payload (SPEC 3); in a DELIVERY, before the sender's name.
 pub(crate) const fn fixed_length(kind: u8) -> usize {
     match kind {
         REQUEST | REPLY | POST => 4,

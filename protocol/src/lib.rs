@@ -1,17 +1,18 @@
 //! Bookend: a message protocol for byte streams.
 //!
 //! A stream delivers bytes, not the messages that were sent. Bookend puts an unmistakable start and a verified end
-//! around each message and says its length and its text encoding in plain sight. The wire is defined by `SPEC.md`;
+//! around each message, and states its length and its text encoding in plain sight. The wire is defined by `SPEC.md`;
 //! requirement tags such as R2.4 refer to it.
 //!
 //! # Layout
 //!
-//! Data goes one way: bytes → frame → message → session → connection. Take the layer that you need:
+//! Data flows one way: bytes → frame → message → session → connection. Use the layer that you need:
 //!
-//! - [`Frame`], [`Decoder`]: framing in your own buffer, nothing else.
+//! - [`Frame`], [`Decoder`]: framing in your own buffer, and no more.
 //! - [`Message`], [`Hello`], [`Payload`], [`Text`]: what bodies mean.
-//! - [`diagnosis`]: which mistake makes such bytes, and how to fix it.
-//! - [`Session`]: the whole protocol without socket and clock; time is an argument.
+//! - [`diagnosis`]: which mistake produces such bytes, and how to fix it.
+//! - [`Session`]: the whole protocol without socket and clock; time is an argument. Its module, [`session`], has a
+//!   manual.
 //! - [`Connection`] (feature `tokio`): a session that owns an `AsyncRead + AsyncWrite`; [`Codec`] for tokio-util.
 //! - [`blocking::Connection`] (feature `std`): the same over `Read + Write`.
 //!
@@ -70,7 +71,7 @@ pub use session::{Limits, Outcome, Role, Session, State, Step};
 pub use shared::Shared;
 pub use text::Text;
 
-/// The README's programs are tested as they stand there.
+/// Tests the programs of the README.
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -43,7 +43,7 @@ pub(crate) fn is_plain_line(text: &str) -> bool {
     (1..=MAX_LINE).contains(&text.len()) && (is_printable_ascii(text) || !text.chars().any(is_disturbing))
 }
 
-/// Most lines are, and then none of their characters needs to be taken apart.
+/// Most lines are, and then no character needs to be decoded.
 #[inline]
 fn is_printable_ascii(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))

@@ -63,7 +63,7 @@ pub enum Message<'a> {
         /// A line for people.
         greeting: Text<'a>,
     },
-    /// PRESENCE: who is here, joined or left.
+    /// PRESENCE: a member who is here, joined or left.
     Presence {
         /// The member's id.
         member: u32,
@@ -81,7 +81,7 @@ pub enum Message<'a> {
     },
     /// DELIVERY: a POST as its receivers get it.
     Delivery(Delivery<'a>),
-    /// GAP: that many messages to everyone were missed.
+    /// GAP: messages to everyone that this member missed.
     Gap {
         /// How many.
         missed: u64,
@@ -91,9 +91,9 @@ pub enum Message<'a> {
 /// The contents of an ERROR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal<'a> {
-    /// The id of the REQUEST that it is about, 0 for none.
+    /// The id of the REQUEST that was refused, 0 for another frame.
     pub id: u32,
-    /// The number of the frame that it is about, counted from HELLO = 0, modulo 2^32.
+    /// The number of the refused frame, from HELLO = 0, modulo 2^32.
     pub frame: u32,
     /// Why, as a number.
     pub code: Code,
@@ -119,18 +119,18 @@ impl<'a> Probe<'a> {
     }
 }
 
-/// What a PRESENCE tells.
+/// What a PRESENCE reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum PresenceEvent {
-    /// Was here before.
+    /// The member was here before.
     Here = 0,
-    /// Has joined.
+    /// The member has joined.
     Joined = 1,
-    /// Has left.
+    /// The member has left.
     Left = 2,
-    /// The room has become too large to tell who comes and goes: the number is how many are here, the name the
-    /// room's (R9.25).
+    /// The room has become too large to report who joins and leaves: the number is how many members are here, the
+    /// name is the room's (R9.25).
     Crowd = 3,
 }
 
@@ -139,7 +139,8 @@ pub enum PresenceEvent {
 pub struct MemberName<'a>(Text<'a>);
 
 impl<'a> MemberName<'a> {
-    /// The name in `text`, `None` unless it is a plain line (R9.4), of more than byte order marks, which do not arrive.
+    /// The name in `text`; `None` unless it is a plain line (R9.4) with more in it than byte order marks, which are not
+    /// sent.
     #[must_use]
     pub fn new(text: Text<'a>) -> Option<MemberName<'a>> {
         let name = text.to_str();
@@ -162,7 +163,7 @@ pub struct Delivery<'a> {
     pub to: u32,
     /// The number of the message in the room, from 1; 0 for a message to one member.
     pub seq: u64,
-    /// When the hub had it, in milliseconds since 1970-01-01T00:00:00Z.
+    /// When the hub received it, in milliseconds since 1970-01-01T00:00:00Z.
     pub time: u64,
     name: &'a str,
     /// The application's part.
@@ -206,7 +207,7 @@ impl<'a> Delivery<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads a frame; `None` for a kind that is to be ignored (R3.6). The hub profile is taken to be in force.
+    /// Reads a frame; `None` for a kind that must be ignored (R3.6). Assumes that the hub profile is in force.
     ///
     /// # Errors
     /// [`Fault::Malformed`], [`Fault::UnknownKind`], and [`Fault::SecondHello`] for HELLO, which

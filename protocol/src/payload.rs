@@ -67,7 +67,7 @@ impl<'a> Payload<'a> {
 pub enum Content<'a> {
     /// Bytes.
     Binary(&'a [u8]),
-    /// Text, in the encoding that the peer prefers; UTF-8 where it has no preference.
+    /// Text, in the encoding that the peer prefers, or UTF-8 if it has no preference.
     Text(&'a str),
     /// Text, in this encoding.
     TextIn(Encoding, &'a str),
@@ -76,7 +76,7 @@ pub enum Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    /// The encoding that it goes out in, to a peer that prefers `preferred`.
+    /// The encoding in which it is sent to a peer that prefers `preferred`.
     #[inline]
     pub(crate) fn encoding(&self, preferred: Encoding) -> Encoding {
         match self {
@@ -88,7 +88,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// The bytes that it goes out as, if they exist already.
+    /// The bytes that are sent, if they exist already.
     #[inline]
     fn ready(&self, encoding: Encoding) -> Option<&'a [u8]> {
         match (self, encoding) {
@@ -187,7 +187,7 @@ pub(crate) fn write_frame(
     Frame::encode_parts(kind, encoding, [fixed, payload], limit, out)
 }
 
-/// The same for text whose length is known only once it has been converted, or that cannot go as it came.
+/// The same for text that must be converted: its length is known only afterwards.
 fn write_converted(
     kind: u8,
     encoding: Encoding,
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_came_behind_a_byte_order_mark_is_passed_on_as_legal_text() {
+    fn payload_received_after_a_byte_order_mark_is_passed_on_as_legal_text() {
         // [R5.5] [R5.15]
         let passed_on = |encoding, bytes| body(Content::Payload(Payload::decode(encoding, bytes).expect("is legal")));
         assert_eq!(passed_on(Encoding::Utf8, b"\xEF\xBB\xBF\xEF\xBB\xBFa"), Ok(b"a".to_vec()));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn text_goes_out_without_a_byte_order_mark() {
+    fn text_is_sent_without_a_byte_order_mark() {
         // [R5.5]
         for content in [Content::Text("\u{FEFF}a"), Content::Payload(Payload::Text(Text::utf8("\u{FEFF}a")))] {
             assert_eq!(body(content), Ok(b"a".to_vec()));

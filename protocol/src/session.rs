@@ -148,7 +148,7 @@ pub const MAX_PREAMBLE: usize = 1024;
 /// The longest reason, in bytes (R6.5).
 pub const MAX_REASON: usize = 200;
 
-/// For how many bad texts of a peer the mistake behind them is looked for: it costs more than to refuse them.
+/// How many bad texts of a peer are diagnosed: that costs more than refusing them.
 const GUESSES: u8 = 16;
 
 /// Which side of the connection this is.
@@ -160,20 +160,20 @@ pub enum Role {
     Server,
 }
 
-/// Where a session is.
+/// The phase that a session is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Waiting for the peer's HELLO.
     Greeting,
     /// Messages go both ways.
     Open,
-    /// CLOSE was sent; what comes is discarded.
+    /// CLOSE was sent; what arrives is discarded.
     Closing,
-    /// Over: the stream can be dropped once what is to be sent has been.
+    /// Over: drop the stream once the output has been written.
     Closed,
 }
 
-/// Why a session ended; the first cause stands (R7.16).
+/// Why a session ended; the first cause counts (R7.16).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A fault that this side found.
@@ -189,16 +189,16 @@ pub enum Outcome {
     },
 }
 
-/// What one call of [`Session::receive`] has made of the input.
+/// What one call of [`Session::receive`] found in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
     /// A message for the application.
     Message(Message<'a>),
-    /// The peer's HELLO has been accepted: [`Session::peer`] has it, and messages can be sent.
+    /// The peer's HELLO has been accepted: [`Session::peer`] returns it, and messages can be sent.
     Opened,
-    /// A PONG came: the peer has acted on everything that was sent before its PING.
+    /// A PONG arrived: the peer has acted on everything sent before its PING.
     Pong(Probe<'a>),
-    /// A frame of the peer was refused, and it has been told so unless the frame was a reply. The session lives.
+    /// A frame of the peer was refused, with an ERROR unless it was a reply. The session lives.
     Refused {
         /// The frame's kind.
         kind: u8,
@@ -207,9 +207,9 @@ pub enum Step<'a> {
         /// Why.
         fault: Fault,
     },
-    /// Something was used up that the application need not see. Call again.
+    /// Input was used that the application does not need to see. Call again.
     Handled,
-    /// Nothing more can be made of the input: read on.
+    /// The input holds nothing more that is complete: read on.
     More,
 }
 
@@ -225,7 +225,7 @@ pub struct Session {
     decoder: Decoder,
     /// What was skipped before the server's first frame.
     preamble: Vec<u8>,
-    /// The server's first frame has not come.
+    /// The server's first frame has not arrived.
     skipping: bool,
     /// The number of the frame that comes next, modulo 2^32.
     next_frame: u32,
@@ -237,14 +237,21 @@ pub struct Session {
     output: Vec<u8>,
     pong: Option<Box<Pong>>,
     pong_held: bool,
-    outcome: Option<Box<Outcome>>,
-    /// Where the frame begins in which a fault was found, in bytes from the first START of the stream.
-    fault_at: u64,
-    diagnosis: Option<Box<Diagnosis>>,
-    /// For how many more bad texts the mistake is looked for.
+    /// Set once the session closes; boxed, as an open session has none.
+    ending: Option<Box<Ending>>,
+    /// How many more bad texts are diagnosed.
     guesses: u8,
-    /// CLOSE is to tell the fault, and has not been written yet.
-    fault_untold: bool,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+struct Ending {
+    outcome: Outcome,
+    /// Where the faulty frame begins, in bytes from the first START of the stream.
+    fault_at: u64,
+    diagnosis: Option<Diagnosis>,
+    /// The CLOSE that names the fault is not in the output yet.
+    is_unsent: bool,
 }
 
 /// The PONG that waits to be sent.
@@ -255,8 +262,8 @@ struct Pong {
 }
 
 impl Session {
-    /// Begins a session at `now`; a client has its HELLO to send at once. A server gives all its sessions the same
-    /// HELLO and limits, so that an idle one takes little memory.
+    /// Starts a session at `now`; a client's HELLO is output at once. A server shares one HELLO and one set of limits
+    /// among its sessions, so that an idle session takes little memory.
     #[must_use]
     pub fn new(
         role: Role,
@@ -281,11 +288,8 @@ impl Session {
             pong: None,
             pong_held: false,
             accepted: local.accepted(),
-            outcome: None,
-            fault_at: 0,
-            diagnosis: None,
+            ending: None,
             guesses: GUESSES,
-            fault_untold: false,
             local,
         };
         if role == Role::Client {
@@ -300,7 +304,7 @@ impl Session {
         self.role
     }
 
-    /// Where the session is.
+    /// The phase that the session is in.
     #[inline]
     #[must_use]
     pub fn state(&self) -> State {
@@ -310,22 +314,22 @@ impl Session {
     /// Why the session is closing or closed.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.as_deref()
+        self.ending.as_ref().map(|ending| &ending.outcome)
     }
 
-    /// The text that came before the server's first frame (R4.21), empty on the server's side.
+    /// The text before the server's first frame (R4.21); empty on the server's side.
     #[must_use]
     pub fn preamble(&self) -> &[u8] {
         &self.preamble
     }
 
-    /// What this side said of itself.
+    /// This side's HELLO.
     #[must_use]
     pub fn local(&self) -> &Hello {
         &self.local
     }
 
-    /// What the peer said of itself, once its HELLO has been accepted.
+    /// The peer's HELLO, once it has been accepted.
     #[must_use]
     pub fn peer(&self) -> Option<&Hello> {
         self.peer.as_ref()
@@ -346,13 +350,13 @@ impl Session {
 
 /// Time.
 impl Session {
-    /// When [`tick`](Session::tick) is to be called next, if nothing happens before.
+    /// When to call [`tick`](Session::tick) next, if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         self.watch.deadline(self.state)
     }
 
-    /// Does what is due at `now`: a PING, or the end of a session whose peer is too late.
+    /// Does what is due at `now`: sends a PING, or ends a session whose peer is too late.
     pub fn tick(&mut self, now: Duration) {
         match self.watch.due(self.state, now) {
             Some(Due::Ping) => {
@@ -360,7 +364,6 @@ impl Session {
                 self.watch.sent(now);
             }
             Some(Due::Fault(fault)) => {
-                self.fault_at = self.decoder.offset();
                 self.fail(fault, now);
             }
             Some(Due::Drained) => self.state = State::Closed,
@@ -368,7 +371,7 @@ impl Session {
         }
     }
 
-    /// Tells the session that bytes were written to the stream: they count as a sign of life (R7.2).
+    /// Reports that bytes were written to the stream: they count as a sign of life (R7.2).
     #[inline]
     pub fn wrote(&mut self, now: Duration) {
         self.watch.sent(now);

@@ -1,4 +1,4 @@
-//! A value that many sessions have in common.
+//! A value that many sessions share.
 
 /// A counted reference: `Arc`, or `Rc` where the target has no atomic numbers.
 #[cfg(target_has_atomic = "ptr")]

@@ -24,8 +24,8 @@ use crate::misuse::Misuse;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<'a>(Form<'a>);
 
-/// One tag beside the slice, and no more fields: each message passes through here by value, and wide copies of small
-/// fields that were just written are slow.
+/// One tag beside the slice, and no more fields: every message passes through here by value, and a wide copy of small
+/// fields that were just written is slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form<'a> {
     Ascii(&'a str),
@@ -39,7 +39,7 @@ enum Form<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Checks `bytes`, and takes one byte order mark off (R5.1 to R5.7).
+    /// Checks `bytes`, and removes one byte order mark (R5.1 to R5.7).
     ///
     /// # Errors
     /// [`Fault::BadText`] with the offset of the first illegal sequence; [`Encoding::Binary`] has no legal text.
@@ -86,19 +86,19 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Was a byte order mark removed? Its sender breaks R5.5.
+    /// Was a byte order mark removed? The sender broke R5.5.
     #[must_use]
     pub fn had_bom(&self) -> bool {
         matches!(self.0, Form::Utf8AfterBom(_) | Form::Utf16BeAfterBom(_) | Form::Utf16LeAfterBom(_))
     }
 
-    /// Can it be sent as it is, with nothing in front that its receiver would take for a mark (R5.5, R5.15)?
+    /// Can it be sent unchanged: does it not begin with what a receiver would take for a mark (R5.5, R5.15)?
     #[inline]
     pub(crate) fn is_sendable(&self) -> bool {
         match self.0 {
             Form::Ascii(_) | Form::Utf16Be(_) | Form::Utf16Le(_) => true,
             Form::Utf8(text) => !text.starts_with(BOM),
-            // Another mark, or U+FFFE, may stand behind the one that was removed.
+            // Another mark, or U+FFFE, may follow the one that was removed.
             Form::Utf8AfterBom(_) | Form::Utf16BeAfterBom(_) | Form::Utf16LeAfterBom(_) => false,
         }
     }
@@ -184,7 +184,7 @@ fn unmappable(encoding: Encoding, text: &str) -> impl Iterator<Item = (usize, ch
         .filter(move |&(offset, character)| if in_ascii { !character.is_ascii() } else { offset == first })
 }
 
-/// `text` without the byte order marks in front: a receiver takes the first one for what it is (R5.6).
+/// `text` without its leading byte order marks: a receiver would remove the first (R5.6).
 #[inline]
 pub(crate) fn without_bom(text: &str) -> &str {
     text.trim_start_matches(BOM)
@@ -218,7 +218,7 @@ fn checked_utf8(bytes: &[u8]) -> Result<&str, usize> {
 /// Units that are converted at a time, on the stack.
 const BLOCK: usize = 256;
 
-/// `bytes` again if they are well-formed UTF-16, else the offset of the first byte that is not.
+/// `bytes` themselves if they are well-formed UTF-16, else the offset of the first byte that is not.
 fn checked_utf16<Order: ByteOrder>(bytes: &[u8], after_bom: bool) -> Result<&[u8], usize> {
     if !after_bom && bytes.len() >= 2 && Order::read_u16(bytes) == 0xFFFE {
         return Err(0); // the byte order mark of the other order
@@ -232,7 +232,7 @@ fn checked_utf16<Order: ByteOrder>(bytes: &[u8], after_bom: bool) -> Result<&[u8
         Order::read_u16_into(block, units);
         let valid = 2 * encoding_rs::mem::utf16_valid_up_to(units);
         start += valid;
-        // A high surrogate at the end of a block is judged again with its successor in front.
+        // A high surrogate at the end of a block is judged again at the start of the next.
         let cut_pair = valid + 2 == block.len() && start + 2 < whole && is_high_surrogate(units[valid / 2]);
         if valid < block.len() && !cut_pair {
             return Err(start);
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_encoding_cannot_carry_is_refused_or_shown() {
+    fn unmappable_text_is_refused_or_escaped() {
         // [R5.13] [R5.15]
         let refused = |encoding, text: &str| encode(encoding, text, &mut Vec::new()).err();
         let error = |encoding, offset| Some(Misuse::UnmappableText { encoding, offset });
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_not_sent() {
+    fn byte_order_mark_is_not_sent() {
         // [R5.5]
         for encoding in [Encoding::Utf8, Encoding::Utf16Be, Encoding::Utf16Le] {
             let (mut marked, mut plain) = (Vec::new(), Vec::new());
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_surrogate_pair_may_lie_across_blocks() {
+    fn surrogate_pair_may_span_blocks() {
         // [R5.3]
         for lead in BLOCK - 2..BLOCK + 2 {
             let text = "a".repeat(lead) + "😀b";

@@ -54,7 +54,7 @@ async fn commands_behind_a_full_queue_are_carried_out_without_waiting_for_anythi
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_half_closes_and_reads_nothing_ends_in_two_seconds() {
+async fn peer_that_half_closes_and_never_reads_is_dropped_after_2_s() {
     let (mut raw, mut server) = raw_client(1000, Hello::new()).await;
     server.queue(&[0; 10_000]).unwrap();
     raw.write_all(&frame(kind::MESSAGE, Encoding::Utf8, b"cut")[..9]).await.unwrap();
@@ -76,7 +76,7 @@ async fn close_ends_in_time_though_the_peer_reads_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_handshake_takes_no_more_than_the_drain_allows() {
+async fn failed_handshake_drains_no_more_than_the_limit() {
     // [R7.6] [R8.1]
     let (mut raw, far) = duplex(1 << 16);
     let server = tokio::spawn(Connection::accept(far, Hello::new()));
@@ -92,7 +92,7 @@ async fn a_failed_handshake_takes_no_more_than_the_drain_allows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_of_the_peer_that_is_refused_does_not_answer_one_of_ours() {
+async fn refused_request_of_the_peer_does_not_answer_one_of_ours() {
     let (mut raw, mut server) = raw_client(1 << 16, Hello::new()).await;
     let asking = tokio::spawn(async move { server.request("?", 5 * SECOND).await });
     raw.write_all(&frame(kind::REQUEST, Encoding::Utf8, b"\0\0\0\x01\xFF")).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_request_of_the_peer_that_is_refused_does_not_answer_one_of_ours() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_application_that_was_away_does_not_blame_the_peer() {
+async fn peer_is_not_late_because_the_application_was_busy() {
     // [R7.2] [R7.11]
     let (mut raw, mut server) = raw_client(1 << 16, Hello::new().with_keepalive(2)).await;
     let second = frame(kind::MESSAGE, Encoding::Utf8, b"second");
@@ -109,7 +109,7 @@ async fn an_application_that_was_away_does_not_blame_the_peer() {
     assert!(server.next().await.unwrap().is_some());
     raw.write_all(&second[4..]).await.unwrap();
     sleep(30 * SECOND).await;
-    assert!(server.next().await.unwrap().is_some(), "its bytes had come in time");
+    assert!(server.next().await.unwrap().is_some(), "its bytes had arrived in time");
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,7 +126,7 @@ async fn both_sides_may_send_more_than_the_pipe_holds_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_many_messages_before_an_answer_are_an_error_that_loses_none() {
+async fn full_backlog_is_an_error_and_loses_no_message() {
     let (mut near, mut far) = pair(1 << 16).await;
     let peer = tokio::spawn(async move {
         for _ in 0..12 {
@@ -156,7 +156,7 @@ async fn barriers_in_a_row_are_no_flood() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pong_waits_for_messages_that_are_kept() {
+async fn pong_waits_for_messages_in_the_backlog() {
     // [R3.10]
     let (mut raw, mut server) = raw_client(1 << 16, Hello::new()).await;
     raw.write_all(&frame(kind::MESSAGE, Encoding::Utf8, b"kept")).await.unwrap();
@@ -165,7 +165,7 @@ async fn a_pong_waits_for_messages_that_are_kept() {
     let mut asked = vec![0; 10 + 4 + 1];
     raw.read_exact(&mut asked).await.unwrap();
     let mut pong = vec![0; 11];
-    assert!(timeout(SECOND, raw.read_exact(&mut pong)).await.is_err(), "nobody has seen the message");
+    assert!(timeout(SECOND, raw.read_exact(&mut pong)).await.is_err(), "the application has not taken the message");
     assert!(server.next().await.unwrap().is_some());
     assert!(timeout(SECOND, server.next()).await.is_err());
     raw.read_exact(&mut pong).await.unwrap();
@@ -173,7 +173,7 @@ async fn a_pong_waits_for_messages_that_are_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_names_the_frame_of_the_message_that_was_given_out() {
+async fn error_names_the_frame_of_the_last_message_returned() {
     // [R3.17]
     let (mut raw, mut server) = raw_client(1 << 16, Hello::new()).await;
     raw.write_all(&frame(kind::MESSAGE, Encoding::Utf8, b"frame 1")).await.unwrap();
@@ -196,7 +196,7 @@ async fn an_error_names_the_frame_of_the_message_that_was_given_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_failed_stays_failed() {
+async fn failed_stream_stays_failed() {
     let (raw, mut server) = raw_client(1 << 16, Hello::new()).await;
     drop(raw);
     for _ in 0..2 {

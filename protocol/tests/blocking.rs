@@ -47,7 +47,7 @@ fn requests_are_answered_and_other_messages_kept() {
 }
 
 #[test]
-fn a_refused_request_says_why() {
+fn refused_request_has_a_reason() {
     let (mut client, server) = with_server(|mut server| {
         let Some(Message::Request { id, .. }) = server.next()? else { panic!("a REQUEST") };
         server.refuse(Some(id), Code::POLICY, "not today")?;
@@ -62,7 +62,7 @@ fn a_refused_request_says_why() {
 }
 
 #[test]
-fn a_request_without_answer_times_out() {
+fn unanswered_request_times_out() {
     let (mut client, server) = with_server(|mut server| {
         while server.next()?.is_some() {}
         Ok::<(), ConnectionError>(())
@@ -93,7 +93,7 @@ fn batches_bring_every_message_in_order() {
 }
 
 #[test]
-fn a_close_in_place_of_hello_says_why_nothing_was_opened() {
+fn close_instead_of_hello_is_the_reason() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let busy = thread::spawn(move || {
@@ -109,7 +109,7 @@ fn a_close_in_place_of_hello_says_why_nothing_was_opened() {
 }
 
 #[test]
-fn a_foreign_peer_is_named() {
+fn foreign_peer_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let foreign = thread::spawn(move || {

@@ -68,7 +68,7 @@ async fn text_arrives_in_the_encoding_that_the_receiver_prefers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_sent_is_refused_and_the_connection_lives() {
+async fn misuse_is_refused_and_the_connection_lives() {
     // [R4.17] [R5.10] [R5.13]
     let peer = Hello::new().with_accepted(Encodings::CORE).with_preferred(Encoding::Ascii).with_max_body(1024);
     let (mut near, mut far) = pair(Hello::new(), peer).await;
@@ -86,7 +86,7 @@ async fn what_cannot_be_sent_is_refused_and_the_connection_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_text_is_answered_by_an_error_and_nothing_else_is_lost() {
+async fn bad_text_is_answered_with_an_error_and_nothing_else_is_lost() {
     // [R5.8] [R3.17] [R3.19]
     let (mut raw, mut server) = open_raw_client().await;
     raw.write_all(&frame(kind::MESSAGE, Encoding::Utf8, b"gr\xFC\xDF")).await.unwrap();
@@ -134,7 +134,7 @@ async fn replies_may_come_in_any_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_without_answer_times_out_and_a_late_reply_is_ignored() {
+async fn unanswered_request_times_out_and_a_late_reply_is_ignored() {
     // [R3.14]
     let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
     let server = tokio::spawn(async move {
@@ -172,7 +172,7 @@ async fn messages_that_come_while_a_reply_is_awaited_are_kept_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pong_overtakes_messages_that_wait() {
+async fn pong_overtakes_queued_messages() {
     // [R7.13] [R3.9]
     let (near, far) = duplex(1000);
     let opening = tokio::spawn(Connection::accept(far, Hello::new()));
@@ -186,7 +186,7 @@ async fn a_pong_overtakes_messages_that_wait() {
         assert!(timeout(SECOND, server.flush()).await.is_err(), "the pipe takes 1,000 bytes");
     };
     queue_until_full().await; // is being written
-    queue_until_full().await; // waits behind
+    queue_until_full().await; // waits for room
     raw.write_all(&frame(kind::PING, Encoding::Binary, b"now")).await.unwrap();
     assert!(timeout(SECOND, server.next()).await.is_err(), "a PING is no message");
     let server = tokio::spawn(async move { server.flush().await });
@@ -194,7 +194,7 @@ async fn a_pong_overtakes_messages_that_wait() {
     let (mut came, mut chunk) = (Vec::new(), [0; 4096]);
     let before = loop {
         let count = raw.read(&mut chunk).await.unwrap();
-        assert_ne!(count, 0, "the PONG comes");
+        assert_ne!(count, 0, "the PONG arrives");
         came.extend_from_slice(&chunk[..count]);
         if let Some(at) = came.windows(pong.len()).position(|window| window == pong) {
             break at / 1010;
@@ -202,7 +202,7 @@ async fn a_pong_overtakes_messages_that_wait() {
     };
     assert!((60..=66).contains(&before), "{before} of some 130 messages went before the PONG");
     while !server.is_finished() {
-        assert_ne!(raw.read(&mut chunk).await.unwrap(), 0, "the rest comes");
+        assert_ne!(raw.read(&mut chunk).await.unwrap(), 0, "the rest arrives");
     }
 }
 
@@ -217,7 +217,7 @@ async fn next_can_be_cancelled_at_every_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_send_that_is_cancelled_leaves_no_half_frame() {
+async fn cancelled_send_leaves_no_partial_frame() {
     // [R7.14]
     let (near, mut far) = duplex(64);
     let opening = tokio::spawn(Connection::connect(near, Hello::new()));
@@ -237,7 +237,7 @@ async fn a_send_that_is_cancelled_leaves_no_half_frame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_is_kept_alive_by_pings() {
+async fn idle_connection_is_kept_alive_by_pings() {
     // [R7.1]
     let hello = Hello::new().with_keepalive(10);
     let (mut near, mut far) = pair(hello.clone(), hello).await;
@@ -246,7 +246,7 @@ async fn an_idle_connection_is_kept_alive_by_pings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_falls_silent_is_dead_after_twice_its_keepalive() {
+async fn silent_peer_is_idle_after_twice_its_keepalive() {
     // [R7.3]
     let (_raw, mut server) = open_raw_client().await;
     let since = Instant::now();
@@ -256,7 +256,7 @@ async fn a_peer_that_falls_silent_is_dead_after_twice_its_keepalive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_hello_is_no_session() {
+async fn session_without_hello_times_out() {
     // [R7.10]
     let (_raw, server) = raw_client();
     let since = Instant::now();
@@ -265,7 +265,7 @@ async fn no_hello_is_no_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_is_told_to_the_peer_and_named() {
+async fn fault_is_sent_to_the_peer_and_named() {
     // [R7.4] [R7.5] [R6.2]
     let (mut raw, server) = raw_client();
     raw.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
@@ -302,7 +302,7 @@ async fn close_sends_what_was_queued_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handle_closes_behind_what_it_sent() {
+async fn handle_closes_after_what_it_sent() {
     let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
     let handle = near.handle();
     let driver = tokio::spawn(async move { near.next().await.map(|message| message.is_none()) });
@@ -315,7 +315,7 @@ async fn a_handle_closes_behind_what_it_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_barrier_returns_once_the_peer_has_acted_on_everything_before() {
+async fn barrier_returns_once_the_peer_has_acted_on_everything_before() {
     // [R3.10]
     let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
     let handle = near.handle();
@@ -337,7 +337,7 @@ async fn a_barrier_returns_once_the_peer_has_acted_on_everything_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_can_wait_for_a_barrier_itself() {
+async fn connection_can_wait_for_a_barrier() {
     let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
     let server = tokio::spawn(async move {
         far.send("kept").await.unwrap();
@@ -374,7 +374,7 @@ async fn requests_that_are_given_up_make_room_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_that_came_before_the_stream_broke_is_the_reason() {
+async fn close_received_before_the_stream_broke_is_the_reason() {
     // [R7.16]
     let (mut raw, mut server) = open_raw_client().await;
     let close = [&1008u16.to_be_bytes()[..], b"policy: go away"].concat();
@@ -387,7 +387,7 @@ async fn a_close_that_came_before_the_stream_broke_is_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_in_place_of_hello_says_why_nothing_was_opened() {
+async fn close_instead_of_hello_is_the_reason() {
     // [R7.8]
     let (mut raw, opening) = raw_client();
     raw.write_all(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8normal: come again")).await.unwrap();
@@ -398,7 +398,7 @@ async fn a_close_in_place_of_hello_says_why_nothing_was_opened() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_vanishes_fails_those_who_wait() {
+async fn callers_that_wait_fail_when_the_peer_vanishes() {
     // [R7.9]
     let (raw, mut server) = open_raw_client().await;
     let handle = server.handle();
@@ -414,7 +414,7 @@ async fn a_peer_that_vanishes_fails_those_who_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_ends_inside_a_frame_is_truncated() {
+async fn stream_that_ends_inside_a_frame_is_truncated() {
     // [R2.16]
     let (mut raw, mut server) = open_raw_client().await;
     raw.write_all(&frame(kind::MESSAGE, Encoding::Utf8, b"cut off")[..11]).await.unwrap();
@@ -424,7 +424,7 @@ async fn a_stream_that_ends_inside_a_frame_is_truncated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_message_crosses_a_small_pipe() {
+async fn large_message_crosses_a_small_pipe() {
     let (near, far) = duplex(100);
     let (near, far) = tokio::join!(Connection::connect(near, Hello::new()), Connection::accept(far, Hello::new()));
     let (mut near, mut far) = (near.unwrap(), far.unwrap());
@@ -440,7 +440,7 @@ async fn a_large_message_crosses_a_small_pipe() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_is_left_early_goes_on_with_the_next() {
+async fn messages_left_in_a_batch_are_in_the_next() {
     let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
     for number in 0..10 {
         near.queue(&*format!("{number}")).unwrap();

@@ -48,7 +48,7 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_length_field_written_otherwise_is_named() {
+fn wrong_form_of_the_length_field_is_named() {
     let body = b"five!";
     for (field, name) in [
         (&b"\x05\0\0\0"[..], "length-little-endian"),
@@ -78,7 +78,7 @@ fn a_length_field_written_otherwise_is_named() {
 }
 
 #[test]
-fn a_length_whose_end_is_seen_leaves_no_room_for_one_whose_end_is_not() {
+fn reading_that_finds_end_excludes_readings_that_do_not() {
     // As little-endian it would be 4,352 bytes.
     let swapped = said(34, &message(b"\0\x11\0\0", b"seventeen letters"));
     assert_eq!(stated(&swapped), ["length-16-bit-swapped"]);
@@ -86,19 +86,19 @@ fn a_length_whose_end_is_seen_leaves_no_room_for_one_whose_end_is_not() {
 }
 
 #[test]
-fn a_peer_that_falls_silent_within_a_frame_is_diagnosed() {
-    // [R7.3] Two bytes of length and a short text claim more than comes before the keepalive is over.
+fn peer_that_stops_within_a_frame_is_diagnosed() {
+    // [R7.3] Two bytes of length and a short text claim more than arrives before the keepalive is over.
     let wire = message(b"\0\x02", b"hi");
     let silent = Fault::Idle { seconds: 60 };
     assert_first(&diagnose(&Evidence::stream(silent, 34, &wire)), "length-two-bytes");
-    // Near miss: a sound frame of which more may come, and silence between frames.
+    // Near miss: a sound frame that is not complete yet, and silence between frames.
     for sound in [&b""[..], b"\xF5\xF8", b"\xF5\xF8\x02\0\0\0\0\x10abc", &frame(kind::PING, Encoding::Binary, b"")] {
         assert!(names(&diagnose(&Evidence::stream(silent, 34, sound))).is_empty(), "{sound:02x?}");
     }
 }
 
 #[test]
-fn a_varint_of_one_byte_may_be_a_byte_and_one_of_two_not() {
+fn one_byte_varint_may_be_a_byte_and_two_byte_varint_not() {
     let short = said(34, &message(b"\x05", b"five!"));
     assert!(names(&short).contains(&"length-one-byte"));
     assert!(short.hypotheses().iter().all(|hypothesis| hypothesis.confidence() < Confidence::Certain));
@@ -108,7 +108,7 @@ fn a_varint_of_one_byte_may_be_a_byte_and_one_of_two_not() {
 }
 
 #[test]
-fn what_was_counted_instead_of_bytes_is_named() {
+fn length_that_counts_something_else_is_named() {
     let text = "grüße 😀!";
     let counted = |count: usize| message(&u32::try_from(count).expect("short").to_be_bytes(), text.as_bytes());
     assert_first(&said(34, &counted(text.chars().count())), "length-counts-characters");
@@ -126,7 +126,7 @@ fn what_was_counted_instead_of_bytes_is_named() {
 }
 
 #[test]
-fn a_terminator_is_named_once_it_comes_again() {
+fn terminator_is_named_when_it_is_repeated() {
     let twice = |frame: Vec<u8>| [frame.clone(), frame].concat();
     assert_eq!(names(&said(34, &twice(message(b"\0\0\0\x03", b"hi"))))[0], "length-counts-terminator");
     assert_eq!(names(&said(34, &twice(message(b"\0\0\0\x02", b"hi\0"))))[0], "length-omits-terminator");
@@ -140,12 +140,12 @@ fn a_terminator_is_named_once_it_comes_again() {
     let before = frame(kind::MESSAGE, Encoding::Utf8, b"fine");
     let wire = message(b"\0\0\0\x03", b"hi");
     let fault = Fault::BadEnd { offset: 50, found: 0xF5, length: 3 };
-    let decided = diagnose(&Evidence::stream(fault, 48, &wire).behind(&before));
+    let decided = diagnose(&Evidence::stream(fault, 48, &wire).after(&before));
     assert_first(&decided, "channel-byte-lost");
 }
 
 #[test]
-fn a_channel_is_named_by_what_it_makes_of_hello() {
+fn channel_is_recognised_by_its_damage_to_hello() {
     let all =
         |bytes: &[u8], change: fn(u8) -> Vec<u8>| bytes.iter().flat_map(|&byte| change(byte)).collect::<Vec<u8>>();
     let lf = |byte| if byte == b'\n' { b"\r\n".to_vec() } else { vec![byte] };
@@ -162,7 +162,7 @@ fn a_channel_is_named_by_what_it_makes_of_hello() {
         (b"\x1A", b"", "channel-ctrl-z-dropped"),
     ] {
         assert_first(&said(0, &replaced(HELLO, from, to)), name);
-        // Near miss: the same in a later frame's body says nothing of the canary.
+        // Near miss: the same bytes in a later frame's body do not concern the canary.
         let later = replaced(HELLO, from, to);
         assert!(!names(&said(34, &later[8..])).contains(&name), "{name}");
     }
@@ -191,7 +191,7 @@ fn a_channel_is_named_by_what_it_makes_of_hello() {
 }
 
 #[test]
-fn a_stream_cut_in_front_of_ctrl_z_is_named_and_one_cut_elsewhere_not() {
+fn stream_cut_before_ctrl_z_is_named_and_one_cut_elsewhere_not() {
     assert_eq!(names(&said(0, &HELLO[..14])), ["channel-truncated-at-ctrl-z"]);
     for cut in (1..HELLO.len()).filter(|&cut| cut != 14) {
         assert!(names(&said(0, &HELLO[..cut])).is_empty(), "cut at {cut}: {}", said(0, &HELLO[..cut]));
@@ -199,7 +199,7 @@ fn a_stream_cut_in_front_of_ctrl_z_is_named_and_one_cut_elsewhere_not() {
 }
 
 #[test]
-fn a_canary_changed_in_a_way_that_is_not_known_says_nothing_of_the_length() {
+fn unknown_damage_to_the_canary_does_not_blame_the_length() {
     for canary in [&b"\n\n\n\xFF\n\0"[..], b"\r\0\n\x1A\n\xFF\xFF\x11\r\0", b"\r\n\x1A\n"] {
         let wire = replaced(HELLO, b"\r\n\x1A\n\xFF\x11\r\0", canary);
         let fault = Fault::BadCanary { position: 0, found: b'\n' };
@@ -214,7 +214,7 @@ fn a_canary_changed_in_a_way_that_is_not_known_says_nothing_of_the_length() {
 }
 
 #[test]
-fn a_whole_frame_has_neither_lost_nor_gained_a_byte() {
+fn whole_frame_has_neither_lost_nor_gained_a_byte() {
     let request = b"\xF5\xF8\x03\x02\0\0\0\x05\0\0\0\0?\xF8\xF5";
     let close = b"\xF5\xF8\x08\x02\0\0\0\x01\0\xF8\xF5";
     let malformed = |kind| Fault::Malformed { kind, why: "the id is not 0" };
@@ -243,7 +243,7 @@ fn line_breaks_changed_behind_the_count_are_named() {
 }
 
 #[test]
-fn a_byte_lost_or_added_is_named_where_all_else_is_sound() {
+fn lost_or_added_byte_is_named_if_all_else_is_sound() {
     let binary = frame(kind::MESSAGE, Encoding::Binary, b"binary bytes");
     let wire = [&binary[..], &binary, &binary].concat();
     for at in (0..binary.len()).filter(|&at| at != 7) {
@@ -265,7 +265,7 @@ fn a_byte_lost_or_added_is_named_where_all_else_is_sound() {
 }
 
 #[test]
-fn two_writers_are_named_wherever_the_first_was_cut() {
+fn interleaved_writers_are_named_wherever_the_first_was_cut() {
     let outer = frame(kind::MESSAGE, Encoding::Utf8, b"the outer one is long");
     let inner = frame(kind::PING, Encoding::Binary, b"inner");
     for cut in 1..outer.len() - 1 {
@@ -281,13 +281,13 @@ fn two_writers_are_named_wherever_the_first_was_cut() {
 }
 
 #[test]
-fn what_stands_between_frames_is_named() {
+fn bytes_between_frames_are_named() {
     let ping = frame(kind::PING, Encoding::Binary, b"1");
-    let behind = |stray: &[u8]| [stray, &ping, stray, &ping].concat();
-    assert_first(&said(34, &behind(b"\n")), "channel-newline-between-frames");
-    assert_first(&said(34, &behind(b"\r\n")), "channel-newline-between-frames");
-    assert_first(&said(34, &behind(b"DEBUG sent\n")), "channel-text-between-frames");
-    assert!(!names(&said(34, &behind(b"\x01\x02\x03\x04"))).contains(&"channel-text-between-frames"));
+    let after = |stray: &[u8]| [stray, &ping, stray, &ping].concat();
+    assert_first(&said(34, &after(b"\n")), "channel-newline-between-frames");
+    assert_first(&said(34, &after(b"\r\n")), "channel-newline-between-frames");
+    assert_first(&said(34, &after(b"DEBUG sent\n")), "channel-text-between-frames");
+    assert!(!names(&said(34, &after(b"\x01\x02\x03\x04"))).contains(&"channel-text-between-frames"));
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn foreign_peers_are_named_by_their_first_bytes() {
 }
 
 #[test]
-fn what_only_looks_like_a_protocol_is_text_or_nothing() {
+fn text_that_resembles_a_protocol_is_text_or_nothing() {
     for (wire, name) in [
         (&b"GET well soon\r\n"[..], "foreign-text"),
         (b"SSHH, quiet\r\n", "foreign-text"),
@@ -435,7 +435,7 @@ fn sound_text_of_any_script_is_left_alone() {
 }
 
 #[test]
-fn a_sound_stream_gives_nothing() {
+fn sound_stream_gives_no_diagnosis() {
     let mut wire = HELLO.to_vec();
     let nested = frame(kind::MESSAGE, Encoding::Binary, HELLO);
     wire.extend([&nested[..], &frame(kind::MESSAGE, Encoding::Utf8, "grüße\r\n".as_bytes())].concat());
@@ -445,7 +445,7 @@ fn a_sound_stream_gives_nothing() {
 }
 
 #[test]
-fn the_line_is_ascii_and_fits_a_reason() {
+fn diagnosis_line_is_ascii_and_fits_a_reason() {
     let hostile = [b"GET /".to_vec(), vec![b'\\'; 300], b"\x1B[2J HTTP/1.1\r\n".to_vec()].concat();
     for wire in [&hostile[..], b"\x1B]0;title\x07\r\n", b"GET /\xC3\xA9 HTTP/1.1\r\n", &[b'5'; 500], &[0xFF; 40]] {
         let line = said(0, wire).to_string();
@@ -467,8 +467,8 @@ fn whatever_comes_is_answered_and_only_the_window_is_looked_at() {
             Fault::FrameTimeout { arrived: 0, expected: None },
             Fault::TooLong { offset: 4, length: 9, max: MAX_LENGTH },
         ] {
-            let all = diagnose(&Evidence::stream(fault, 0, &bytes).behind(&bytes));
-            assert_eq!(all, diagnose(&Evidence::stream(fault, 0, &bytes[..WINDOW]).behind(&bytes)));
+            let all = diagnose(&Evidence::stream(fault, 0, &bytes).after(&bytes));
+            assert_eq!(all, diagnose(&Evidence::stream(fault, 0, &bytes[..WINDOW]).after(&bytes)));
         }
         for encoding in Encoding::ALL {
             let _ = diagnose(&Evidence::text(encoding, &bytes));

@@ -1,4 +1,4 @@
-//! What a live session says of a peer's mistake: in its CLOSE, in its ERROR, and to its own application.
+//! How a live session reports a peer's mistake: in its CLOSE, in its ERROR, and to its own application.
 #![cfg(feature = "tokio")]
 
 use std::io::Write;
@@ -29,7 +29,7 @@ fn message(text: &str) -> Vec<u8> {
     frame(kind::MESSAGE, Encoding::Utf8, text.as_bytes())
 }
 
-/// What a server says last to a client that has said this.
+/// What a server sends last to a client that has sent this.
 async fn last_words(said: Vec<u8>) -> (Code, String, ConnectionError) {
     let (near, far) = duplex(1 << 20);
     let server = tokio::spawn(async move {
@@ -46,7 +46,7 @@ async fn last_words(said: Vec<u8>) -> (Code, String, ConnectionError) {
     (reason.0, reason.1, error)
 }
 
-/// The CLOSE among what comes.
+/// The CLOSE among the bytes read.
 async fn close_of(mut reader: impl AsyncReadExt + Unpin) -> (Code, String) {
     let mut came = Vec::new();
     loop {
@@ -71,7 +71,7 @@ fn named(error: &ConnectionError) -> Option<&'static str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_names_the_mistake_and_so_does_the_own_error() {
+async fn close_and_local_error_name_the_mistake() {
     // [R6.2] [R6.5]
     let little_endian = b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5";
     let (code, reason, error) = last_words([&hello()[..], little_endian].concat()).await;
@@ -83,7 +83,7 @@ async fn a_close_names_the_mistake_and_so_does_the_own_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_comes_is_explained_when_its_time_is_up() {
+async fn body_that_never_arrives_is_explained_after_its_timeout() {
     // [R7.12]
     let since = Instant::now();
     let counts_the_frame = b"\xF5\xF8\x02\x02\0\0\0\x0Chi\xF8\xF5";
@@ -94,7 +94,7 @@ async fn a_body_that_never_comes_is_explained_when_its_time_is_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_that_the_stream_ends_in_is_explained() {
+async fn frame_cut_off_by_the_end_of_the_stream_is_explained() {
     // [R2.16]
     let (mut near, far) = duplex(1 << 16);
     near.write_all(&hello()).await.unwrap();
@@ -120,14 +120,14 @@ async fn frames_that_were_sound_tell_an_accident_from_a_habit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_that_is_whole_and_wrong_is_explained_where_it_begins() {
-    // A REQUEST whose length leaves the id out, one frame too early: END is where it is to be by chance.
+async fn whole_but_wrong_frame_is_explained_at_its_start() {
+    // A REQUEST whose length omits the id: END is in its place by chance.
     let (code, reason, error) = last_words([&hello()[..], &frame(0x30, Encoding::Binary, b"?")].concat()).await;
     assert_eq!((code, &*reason), (Code::UNKNOWN_KIND, "unknown-kind: kind 30"));
     assert_eq!(named(&error), None);
 }
 
-/// What a client is told that was connected to this.
+/// The error of a client that connects to this.
 async fn at(server: &[u8], ends: bool) -> ConnectionError {
     let (near, mut far) = duplex(1 << 16);
     far.write_all(server).await.expect("writes");
@@ -140,7 +140,7 @@ async fn at(server: &[u8], ends: bool) -> ConnectionError {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_says_what_it_was_connected_to() {
+async fn client_error_names_the_protocol_of_a_foreign_peer() {
     // [R4.21]
     let page = [&b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n"[..], &[b'x'; 2000]].concat();
     let hub_behind_seven_bits = b"Bookend hub, today\r\n\x75\x78\x01\0\0\0\0\x18BKND\r\n\x1A\n\x7F\x11\r\0";
@@ -163,7 +163,7 @@ async fn a_client_says_what_it_was_connected_to() {
 }
 
 #[test]
-fn the_text_before_the_first_frame_can_be_had() {
+fn preamble_is_available() {
     // [R4.21]
     let now = Duration::ZERO;
     let mut session = Session::new(Role::Client, Hello::new(), Limits::default(), now);
@@ -177,15 +177,15 @@ fn the_text_before_the_first_frame_can_be_had() {
 }
 
 #[test]
-fn what_is_not_explained_is_told_all_the_same() {
+fn unexplained_fault_is_sent_in_close_too() {
     let now = Duration::ZERO;
     let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), now);
     session.receive(&mut &b"GET / HTTP/1.1\r\n"[..], now);
     assert_eq!(session.diagnosis(), None);
     let mut out = Vec::new();
     session.take_output(&mut out);
-    let told = b"bad-start: a frame begins with f5 f8, but byte 0 is 47";
-    assert_eq!(out, frame(kind::CLOSE, Encoding::Utf8, &[&4000_u16.to_be_bytes()[..], told].concat()));
+    let sent = b"bad-start: a frame begins with f5 f8, but byte 0 is 47";
+    assert_eq!(out, frame(kind::CLOSE, Encoding::Utf8, &[&4000_u16.to_be_bytes()[..], sent].concat()));
     // Too late for the CLOSE, but not for the log.
     session.explain(b"", b"GET / HTTP/1.1\r\n");
     assert_eq!(session.diagnosis().and_then(|known| known.first()).map(|first| first.name()), Some("foreign-http"));
@@ -202,7 +202,7 @@ async fn error_reason(raw: &mut DuplexStream) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_guesses_what_bad_text_is_but_not_for_ever() {
+async fn error_diagnoses_bad_text_a_limited_number_of_times() {
     // [R5.8] [R6.2]
     let (mut raw, far) = duplex(1 << 16);
     raw.write_all(&hello()).await.unwrap();
@@ -225,7 +225,7 @@ async fn an_error_guesses_what_bad_text_is_but_not_for_ever() {
     server.await.unwrap();
 }
 
-/// A server that says this, and either reads to the end or resets the stream, as who leaves something unread does.
+/// A server that sends this, and either reads to the end or resets the stream, as closing with unread bytes does.
 fn serve(words: &'static [u8], resets: bool) -> (SocketAddr, JoinHandle<()>) {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("binds");
     let address = listener.local_addr().expect("is bound");
@@ -243,7 +243,7 @@ fn serve(words: &'static [u8], resets: bool) -> (SocketAddr, JoinHandle<()>) {
 }
 
 #[test]
-fn the_blocking_connection_says_the_same() {
+fn blocking_connection_names_the_mistake_too() {
     for resets in [false, true] {
         let (address, server) = serve(b"SSH-2.0-x\r\n", resets);
         let error = blocking::connect_tcp(address, Hello::new()).expect_err("that is no Bookend");
@@ -253,7 +253,7 @@ fn the_blocking_connection_says_the_same() {
 }
 
 #[tokio::test]
-async fn what_was_said_before_a_reset_counts_more_than_the_reset() {
+async fn close_received_before_a_reset_is_the_reason() {
     let (address, server) = serve(b"SSH-2.0-x\r\n", true);
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let error = Connection::connect(stream, Hello::new()).await.expect_err("that is no Bookend");

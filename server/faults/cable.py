@@ -1,6 +1,6 @@
-"""A cable between two network namespaces that this program carries the packets through: it delays, loses, and is pulled.
+"""A cable between two network namespaces, whose packets this program carries: it delays, loses, and can be pulled.
 
-A pair of TUN devices: unlike `tc netem` that needs no kernel module but tun.
+It is a pair of TUN devices. Unlike `tc netem`, it needs no kernel module but tun.
 """
 
 import fcntl
@@ -23,13 +23,13 @@ def ip(*arguments: str) -> None:
     try:
         result = subprocess.run(["ip", *arguments], capture_output=True, text=True)
     except FileNotFoundError:
-        raise Impossible("there is no ip; Debian's package iproute2 has it") from None
+        raise Impossible("the program ip is missing; install iproute2") from None
     if result.returncode:
         raise Impossible(f"ip {' '.join(arguments)}: {result.stderr.strip()}")
 
 
 class Cable:
-    """Between two ends: a namespace ('' is this one) and an address each."""
+    """Each end is a namespace ('' for this one) and an address."""
 
     def __init__(self, name: str, ends: Tuple[Tuple[str, str], Tuple[str, str]], *, mtu: int, loss: float = 0.0,
                  delay: float = 0.0, jitter: float = 0.0) -> None:  # fmt: skip
@@ -55,12 +55,12 @@ class Cable:
 
     def carry(self) -> None:
         chance = random.Random(1)
-        waiting: List[Tuple[float, int, int, bytes]] = []  # when, a number, to which end, a packet
+        waiting: List[Tuple[float, int, int, bytes]] = []  # time, number, end, packet
         number = 0
         while not self.closed:
             now = time.monotonic()
-            patience = min(0.1, max(0.0, waiting[0][0] - now)) if waiting else 0.1
-            for file in select.select(self.files, [], [], patience)[0]:
+            timeout = min(0.1, max(0.0, waiting[0][0] - now)) if waiting else 0.1
+            for file in select.select(self.files, [], [], timeout)[0]:
                 packet = os.read(file, 1 << 16)
                 if self.pulled or chance.random() < self.loss:
                     self.lost += 1

@@ -1,4 +1,4 @@
-"""Bodies are claimed that never come: nothing is reserved for them."""
+"""Peers claim bodies that never arrive: nothing is reserved for them."""
 
 from kit import Hub, Member, Table
 
@@ -13,7 +13,7 @@ def run(table: Table, quick: bool) -> None:
         witness = Member(hub.port, "witness")
         witness.say()
         witness.read_until(lambda: witness.heard == 1, 10)
-        # 64 KiB may be reserved for each (R8.1), and what threads and allocator take for themselves
+        # 64 KiB may be reserved for each (R8.1); threads and the allocator add some
         most = count * 64 + (32 << 10)
         grown = hub.memory("VmData") - before
-        table.row(f"reserved for {count} claims of {claim >> 20} MiB", f"{most} KiB at most", f"{grown} KiB", grown <= most)
+        table.row(f"reserved for {count} claims of {claim >> 20} MiB", f"at most {most} KiB", f"{grown} KiB", grown <= most)

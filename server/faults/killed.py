@@ -1,4 +1,4 @@
-"""Peers are killed in the middle of a frame: their halves are heard by nobody, and nothing of them stays."""
+"""Peers are killed in the middle of a frame: partial frames are not delivered, and nothing leaks."""
 
 import os
 import random
@@ -30,11 +30,11 @@ def run(table: Table, quick: bool) -> None:
                 memory = hub.memory()
         gone = until(lambda: hub.files() == files, 10)
         table.row(f"descriptors after {count} kills", str(files), hub.files(), gone is not None)
-        table.row("memory since the first quarter", "4096 KiB more at most", hub.memory() - memory,
+        table.row("memory since the first quarter", "at most 4096 KiB more", hub.memory() - memory,
                   hub.memory() - memory <= 4096)  # fmt: skip
         witness.say()
         witness.read_until(lambda: "witness" in witness.last, 10)
-        table.row("the witness heard it all, and no half", "nothing wrong", witness.wrong or f"{witness.heard} messages",
+        table.row("the witness received whole messages only", "nothing wrong", witness.wrong or f"{witness.heard} messages",
                   "witness" in witness.last and not witness.wrong)  # fmt: skip
 
 

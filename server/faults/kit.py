@@ -1,4 +1,4 @@
-"""What the fault scripts share: a hub that runs, members that check what they hear, and a table of what was seen."""
+"""Shared by the fault scripts: a running hub, members that check what they receive, and a table of results."""
 
 import os
 import resource
@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 30.0  # seconds that anything may take
+TIMEOUT = 30.0  # seconds
 HELLO, MESSAGE, ERROR, PING, PONG, CLOSE, WELCOME, POST, DELIVERY, GAP = (
     0x01, 0x02, 0x05, 0x06, 0x07, 0x08, 0x10, 0x12, 0x13, 0x14)  # fmt: skip
 
 
 class Impossible(Exception):
-    """A prerequisite is missing: nothing was tried."""
+    """A prerequisite is missing, so nothing was tested."""
 
 
 class Table:
-    """What was expected and what was seen; it is printed as it grows."""
+    """Expected and actual results, printed as they arrive."""
 
     def __init__(self) -> None:
         self.failed = 0
@@ -33,7 +33,7 @@ class Table:
 
 
 class Hub:
-    """A bookend-server on a free port of its own. It is killed at the end of the `with`."""
+    """A bookend-server on a free port. It is killed at the end of the `with` block."""
 
     def __init__(self, *settings: str, arguments: Tuple[str, ...] = (), files: Optional[int] = None,
                  before: Tuple[str, ...] = (), listen: str = "127.0.0.1:0") -> None:  # fmt: skip
@@ -66,7 +66,7 @@ class Hub:
         return os.pread(self.log_file.fileno(), 1 << 26, 0).decode("utf-8", "replace")
 
     def memory(self, name: str = "VmRSS") -> int:
-        """KiB; VmHWM is the most there ever was, VmData what was reserved."""
+        """In KiB; VmHWM is the peak, VmData what was reserved."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(name + ":"):
                 return int(line.split()[1])
@@ -79,7 +79,7 @@ class Hub:
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
     def cpu(self) -> float:
-        """Seconds."""
+        """CPU time in seconds."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -87,11 +87,11 @@ class Hub:
         self.process.send_signal(number)
 
 
-def until(holds: Callable[[], bool], patience: float = PATIENCE) -> Optional[float]:
-    """Seconds until something holds; None if it does not."""
+def until(holds: Callable[[], bool], timeout: float = TIMEOUT) -> Optional[float]:
+    """Seconds until something holds; None after the timeout."""
     start = time.monotonic()
     while not holds():
-        if time.monotonic() - start > patience:
+        if time.monotonic() - start > timeout:
             return None
         time.sleep(0.02)
     return time.monotonic() - start
@@ -112,10 +112,10 @@ def post(text: str) -> bytes:
 
 
 class Member:
-    """A framed member that judges every DELIVERY: none lost but for an exact GAP, none twice, none out of order.
+    """A framed member that checks every DELIVERY: none is lost without an exact GAP, none doubled, none reordered.
 
-    What `say` says is `NAME NUMBER …`, so that each sender's own order is judged as well;
-    others say other things.
+    `say` sends `NAME NUMBER …`, so that the order of each sender is checked as well;
+    other senders may send anything.
     """
 
     def __init__(self, port: int, name: str, *, host: str = "127.0.0.1", keepalive: int = 0,
@@ -124,14 +124,14 @@ class Member:
         self.socket = socket.socket()
         if buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(TIMEOUT)
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = bytearray()
         self.greeted = False
         self.next_seq: Optional[int] = None
         self.heard = self.missed = self.said = 0
-        self.last: Dict[str, int] = {}  # of each sender, the last number
+        self.last: Dict[str, int] = {}  # the last number of each sender
         self.wrong: List[str] = []
         self.pongs = self.errors = 0
         self.close_code: Optional[int] = None
@@ -140,7 +140,7 @@ class Member:
         while self.next_seq is None and self.read():
             pass
         if self.next_seq is None:
-            raise RuntimeError(f"{name} was not let in")
+            raise RuntimeError(f"{name} was not admitted")
 
     def say(self, filling: str = "") -> None:
         self.said += 1
@@ -149,9 +149,9 @@ class Member:
     def ping(self) -> None:
         self.socket.sendall(frame(PING, b"?"))
 
-    def read(self, patience: float = PATIENCE) -> bool:
-        """Reads once. False at the end of the stream, or if nothing came."""
-        self.socket.settimeout(patience)
+    def read(self, timeout: float = TIMEOUT) -> bool:
+        """Reads once. False at the end of the stream, or after the timeout."""
+        self.socket.settimeout(timeout)
         try:
             more = self.socket.recv(1 << 18)
         except TimeoutError:
@@ -165,10 +165,10 @@ class Member:
         self.take()
         return True
 
-    def read_until(self, holds: Callable[[], bool], patience: float = PATIENCE) -> bool:
-        end = time.monotonic() + patience
+    def read_until(self, holds: Callable[[], bool], timeout: float = TIMEOUT) -> bool:
+        end = time.monotonic() + timeout
         while not holds() and not self.ended and time.monotonic() < end:
-            self.read(min(1.0, patience))
+            self.read(min(1.0, timeout))
         return holds()
 
     def read_in_background(self) -> threading.Thread:
@@ -215,7 +215,7 @@ class Member:
                 if len(words) == 3 and words[0] == name:
                     sender, number = name.decode(), int(words[1])
                     if number <= self.last.get(sender, 0):
-                        self.wrong.append(f"{sender} {number} behind {self.last[sender]}")
+                        self.wrong.append(f"{sender} {number} after {self.last[sender]}")
                     self.last[sender] = number
         elif kind == PONG:
             self.pongs += 1
@@ -226,7 +226,7 @@ class Member:
 
 
 def build(release: bool) -> None:
-    """Builds the hub, unless BOOKEND_SERVER names one."""
+    """Builds the hub, unless BOOKEND_SERVER names a program."""
     if "BOOKEND_SERVER" not in os.environ:
         options = ["--release"] if release else []
         subprocess.run(["cargo", "build", "--quiet", "-p", "bookend-server", *options], cwd=ROOT, check=True)

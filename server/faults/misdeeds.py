@@ -1,4 +1,4 @@
-"""Everything that a peer may do wrong: each takes the port, a source of chance, and a name, and returns."""
+"""Everything that a peer may do wrong. Each function takes the port, a source of random numbers and a name."""
 
 import os
 import random
@@ -19,8 +19,8 @@ def connected(port: int) -> socket.socket:
     return stream
 
 
-def told(port: int, octets: bytes, chance: Chance) -> None:
-    """Says something, hears a little, and goes: in good order or by a reset."""
+def exchange(port: int, octets: bytes, chance: Chance) -> None:
+    """Sends something, reads a little, and disconnects: in good order or with a reset."""
     with connected(port) as stream:
         try:
             stream.sendall(octets)
@@ -34,31 +34,31 @@ def told(port: int, octets: bytes, chance: Chance) -> None:
 
 
 def garbage(port: int, chance: Chance, name: str) -> None:
-    told(port, os.urandom(chance.randrange(1, 3000)), chance)
+    exchange(port, os.urandom(chance.randrange(1, 3000)), chance)
 
 
 def damaged(port: int, chance: Chance, name: str) -> None:
     octets = bytearray(hello(name) + post("hi") * 3)
     octets[chance.randrange(len(octets))] ^= 1 << chance.randrange(8)
-    told(port, bytes(octets), chance)
+    exchange(port, bytes(octets), chance)
 
 
 def half_frame(port: int, chance: Chance, name: str) -> None:
     octets = hello(name) + post("x" * 2000)
-    told(port, octets[: chance.randrange(1, len(octets))], chance)
+    exchange(port, octets[: chance.randrange(1, len(octets))], chance)
 
 
 def claim(port: int, chance: Chance, name: str) -> None:
     length = chance.choice([1 << 20, (1 << 20) + 1, 1 << 31, (1 << 32) - 1])
-    told(port, hello(name) + b"\xf5\xf8\x12\x02" + struct.pack(">I", length) + b"x", chance)
+    exchange(port, hello(name) + b"\xf5\xf8\x12\x02" + struct.pack(">I", length) + b"x", chance)
 
 
 def pings(port: int, chance: Chance, name: str) -> None:
-    told(port, hello(name) + frame(PING) * 1000, chance)
+    exchange(port, hello(name) + frame(PING) * 1000, chance)
 
 
 def empty_frames(port: int, chance: Chance, name: str) -> None:
-    told(port, hello(name) + frame(0x90) * 3000, chance)
+    exchange(port, hello(name) + frame(0x90) * 3000, chance)
 
 
 def errors_unread(port: int, chance: Chance, name: str) -> None:
@@ -70,33 +70,33 @@ def errors_unread(port: int, chance: Chance, name: str) -> None:
 
 
 def browser(port: int, chance: Chance, name: str) -> None:
-    told(port, b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n" + hello(name) + post("forged"), chance)
+    exchange(port, b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n" + hello(name) + post("forged"), chance)
 
 
 def long_line(port: int, chance: Chance, name: str) -> None:
-    told(port, b"/join attic\r\n" + b"x" * 100_000, chance)
+    exchange(port, b"/join attic\r\n" + b"x" * 100_000, chance)
 
 
 def telnet_commands(port: int, chance: Chance, name: str) -> None:
-    told(port, b"\xff\xfb\x18\xff\xfd\x03" * 2000 + b"\xff\xfa" + b"x" * 3000, chance)
+    exchange(port, b"\xff\xfb\x18\xff\xfd\x03" * 2000 + b"\xff\xfa" + b"x" * 3000, chance)
 
 
 def renames(port: int, chance: Chance, name: str) -> None:
-    told(port, b"".join(b"/name %s-%d\r\n/join attic-%d\r\n" % (name.encode(), n, n) for n in range(100)), chance)
+    exchange(port, b"".join(b"/name %s-%d\r\n/join attic-%d\r\n" % (name.encode(), n, n) for n in range(100)), chance)
 
 
 def comes_and_goes(port: int, chance: Chance, name: str) -> None:
     for _ in range(20):
-        told(port, hello(name), chance)
+        exchange(port, hello(name), chance)
 
 
 def says_nothing(port: int, chance: Chance, name: str) -> None:
-    told(port, b"", chance)
+    exchange(port, b"", chance)
 
 
-def dropped(stream: socket.socket, patience: float) -> None:
-    """Reads until the hub ends the connection, or says by TimeoutError that it does not."""
-    end = time.monotonic() + patience
+def dropped(stream: socket.socket, timeout: float) -> None:
+    """Reads until the hub ends the connection; AssertionError if it does not."""
+    end = time.monotonic() + timeout
     stream.settimeout(0.5)
     while time.monotonic() < end:
         try:
@@ -110,14 +110,14 @@ def dropped(stream: socket.socket, patience: float) -> None:
 
 
 def half_open(port: int, chance: Chance, name: str) -> None:
-    """A member whose cable is pulled: it promises a word a second, and nothing comes any more."""
+    """A member whose cable is pulled: it promises a keepalive of 1 s, and then sends nothing."""
     with socket.create_connection(("127.0.0.1", port)) as stream:
         stream.sendall(hello(name, keepalive=1) + post("the last words"))
         dropped(stream, 10)
 
 
 def drips(port: int, chance: Chance, name: str) -> None:
-    """A HELLO, a header or a body of which a byte comes now and then, for longer than any may take."""
+    """A HELLO, a header or a body that arrives byte by byte, for longer than its timeout."""
     whole = hello(name) + post("x" * 3000)
     quick = chance.choice([0, 4, len(hello(name)) + 4, len(hello(name)) + 60])
     with socket.create_connection(("127.0.0.1", port)) as stream:
@@ -132,7 +132,7 @@ def drips(port: int, chance: Chance, name: str) -> None:
         dropped(stream, 10)
 
 
-# Each takes seconds, and ends only when the hub has ended the connection.
+# Each takes seconds, and ends when the hub ends the connection.
 SLOW_MISDEEDS: List[Callable[[int, Chance, str], None]] = [half_open, drips]
 
 MISDEEDS: List[Callable[[int, Chance, str], None]] = [

@@ -1,7 +1,7 @@
-"""Loss, delay, a tiny MTU, and peers that fall silent: nobody else loses anything, and the silent ones are found.
+"""Loss, delay, a tiny MTU, and peers that fall silent: others lose nothing, and the silent peers are detected.
 
-The hub is in a network namespace. Those who stay reach it over a bad line; the silent ones, in a namespace of their
-own, lose every packet at one moment, as when a cable is pulled: no FIN, no RST.
+The hub is in a network namespace. Members that stay reach it over a bad line. The silent peers, in a namespace of their
+own, lose every packet from one moment on, as when a cable is pulled: no FIN, no RST.
 """
 
 import os
@@ -62,10 +62,10 @@ def run(table: Table, quick: bool) -> None:
         stack.callback(silent.kill)
         assert silent.stdout is not None
         if silent.stdout.readline() != "in\n":
-            raise RuntimeError("the silent peers did not get in")
+            raise RuntimeError("the silent peers did not join")
         joined = until(lambda: hub.log().count("join ") >= 7, 10)
-        table.row("those who will be silent", "are in", joined is not None, joined is not None)
-        table.row("so far", "one went to another room", left(hub), left(hub) == 1)
+        table.row("the peers that will be silent", "have joined", joined is not None, joined is not None)
+        table.row("so far", "one moved to another room", left(hub), left(hub) == 1)
 
         far.pulled = True
         start = time.monotonic()
@@ -84,15 +84,15 @@ def run(table: Table, quick: bool) -> None:
             all_gone()
             time.sleep(0.01)
         until(all_gone, 20)
-        for name, what in [("framed", "a framed peer"), ("person", "a terminal, told nothing"), ("reader", "a terminal, told much")]:
+        for name, what in [("framed", "a framed peer"), ("person", "a terminal in an empty room"), ("reader", "a terminal in a busy room")]:
             most = 2 * KEEPALIVE + 1.5
-            table.row(f"{what} that falls silent", f"gone after {most} s at most", f"{gone.get(name, 999):.1f} s",
+            table.row(f"{what} that falls silent", f"closed within {most} s", f"{gone.get(name, 999):.1f} s",
                       gone.get(name, 999) <= most)  # fmt: skip
         table.row("packets lost on the bad line", "some", f"{near.lost} of {near.carried}", near.lost > 0)
         goal = len(staying) * count
         until(lambda: all(member.heard + member.missed >= goal for member in staying), 60)
         for member in staying:
-            table.row(f"{member.name} hears, over the bad line", f"{goal}, in order", member.wrong or member.heard,
+            table.row(f"{member.name} receives, over the bad line", f"{goal}, in order", member.wrong or member.heard,
                       member.heard == goal and not member.wrong)  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A reload with a broken file: nobody notices, the log says why, and the next good one is taken."""
+"""A reload with a broken file: members are unaffected, the log has the reason, and the next valid file is used."""
 
 import signal
 import tempfile
@@ -30,10 +30,10 @@ def run(table: Table, quick: bool) -> None:
                 bob = Member(hub.port, "bob")
                 bob.say()
                 heard = ann.read_until(lambda: ann.last.get("ann") == ann.said and "bob" in ann.last, 10)
-                table.row("members and newcomers", "talk", heard, heard and not ann.wrong)
+                table.row("old and new members", "exchange messages", heard, heard and not ann.wrong)
                 ann.last.pop("bob", None)
                 bob.socket.close()
             file.write_text("[limits]\nprivate_frames = 50\n")
             hub.signal(signal.SIGHUP)
             taken = until(lambda: "reload changed=" in hub.log(), 10)
-            table.row("a good one behind them", "is taken", taken is not None, taken is not None)
+            table.row("a valid file after them", "is used", taken is not None, taken is not None)

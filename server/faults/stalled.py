@@ -1,11 +1,11 @@
-"""A member stops reading while much goes by: others notice nothing, memory is flat, the gap is exact."""
+"""A member stops reading while much is sent: others are unaffected, memory is flat, the gap is exact."""
 
 import time
 
 from kit import Hub, Member, Table, until
 
 SIZE = 16 << 10
-LOG = 8 << 10  # KiB that a room keeps
+LOG = 8 << 10  # the log of a room, in KiB
 
 
 def run(table: Table, quick: bool) -> None:
@@ -30,16 +30,16 @@ def run(table: Table, quick: bool) -> None:
         after = rate()
         grown = hub.memory("VmHWM") - memory
         gone_by = count * SIZE / 1e6
-        table.row(f"rate of the others while {gone_by:.0f} MB go by", "0.6 of before at least",
+        table.row(f"rate of the others while {gone_by:.0f} MB are sent", "at least 0.6 of before",
                   f"{after / before:.2f} ({before:.0f} and {after:.0f}/s)", after / before > 0.6)  # fmt: skip
-        table.row("the hub's peak memory grows", f"{LOG + 8192} KiB at most", f"{grown} KiB", grown <= LOG + 8192)
+        table.row("the hub's peak memory grows", f"at most {LOG + 8192} KiB", f"{grown} KiB", grown <= LOG + 8192)
         for reader in readers:
             table.row(f"{reader.name}: lost, doubled, reordered", "none", reader.wrong or "none",
                       not reader.wrong and reader.heard + reader.missed == 2 * count)  # fmt: skip
         stalled.read_until(lambda: stalled.heard + stalled.missed >= count)
-        table.row("the stalled one, once it reads: heard + missed", str(count),
+        table.row("the stalled member, after reading: heard + missed", str(count),
                   f"{stalled.heard} + {stalled.missed}", stalled.heard + stalled.missed == count)  # fmt: skip
-        table.row("its gap", "some, none twice", stalled.wrong or stalled.missed, stalled.missed > 0 and not stalled.wrong)
+        table.row("its gap", "some, none doubled", stalled.wrong or stalled.missed, stalled.missed > 0 and not stalled.wrong)
     with Hub("limits.stall=1s") as hub:
         never = Member(hub.port, "never", buffer=4096)
         sender = Member(hub.port, "sender")
@@ -48,4 +48,4 @@ def run(table: Table, quick: bool) -> None:
             sender.say("x" * SIZE)
         taken = until(lambda: "slow-consumer" in hub.log(), 10)
         never.socket.close()
-        table.row("one that never reads is closed 4006", "after 1 s, and soon", taken, taken is not None)
+        table.row("a member that never reads is closed 4006", "soon after 1 s", taken, taken is not None)

@@ -1,6 +1,6 @@
-"""SIGTERM under full load: every message that was accepted before is delivered, and the end comes in time.
+"""SIGTERM under full load: every message that was accepted before is delivered, and the hub ends in time.
 
-Accepted is what came before a PING that was answered: the PONG says that all before it has been acted on.
+A message is accepted if a PING after it was answered: the hub handles frames in order.
 """
 
 import signal
@@ -18,7 +18,7 @@ def run(table: Table, quick: bool) -> None:
         with Hub("room.log=256MiB") as hub:
             listening = [Member(hub.port, f"reader-{index}") for index in range(readers)]
             speaking = [Member(hub.port, f"speaker-{index}") for index in range(publishers)]
-            behind = Member(hub.port, "behind", buffer=4096)  # reads from the signal on: much waits for it in the hub
+            slow = Member(hub.port, "slow", buffer=4096)  # reads only after the signal: much waits for it in the hub
             threads = [member.read_in_background() for member in listening + speaking]
             accepted = {member.name: 0 for member in speaking}
 
@@ -41,8 +41,8 @@ def run(table: Table, quick: bool) -> None:
             time.sleep(1.0)
             before = dict(accepted)
             hub.signal(signal.SIGTERM)
-            listening.append(behind)
-            threads.append(behind.read_in_background())
+            listening.append(slow)
+            threads.append(slow.read_in_background())
             start = time.monotonic()
             status = hub.process.wait(20)
             taken = time.monotonic() - start
@@ -57,4 +57,4 @@ def run(table: Table, quick: bool) -> None:
             lost = sum(member.missed for member in listening)
             table.row(f"{sum(before.values())} accepted x {readers + 1} readers", "delivered to each, in order",
                       late or wrong or f"all, {lost} missed", not late and not wrong and sum(before.values()) > 0)  # fmt: skip
-            table.row("how the members are told", "CLOSE 1001", codes, codes == {1001})
+            table.row("the last frame of each member", "CLOSE 1001", codes, codes == {1001})

@@ -5,6 +5,7 @@
 mod answer;
 mod authorization;
 mod requests;
+mod response;
 mod token;
 
 use std::convert::Infallible;

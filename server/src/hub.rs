@@ -102,8 +102,8 @@ impl Hub {
         self.current().config.access.clone()
     }
 
-    /// Shuts down: accepts nobody else, closes the connections one after the other with CLOSE 1001 or a line, each
-    /// after everything that was accepted for it, and waits until all have ended or the deadline has passed.
+    /// Shuts down. New connections are closed at once. Open ones are closed one after the other with CLOSE 1001 or a line,
+    /// each after everything that was accepted for it. Returns when all have ended or the deadline has passed.
     pub async fn shut_down(&self) -> ShutdownSummary {
         let start = Instant::now();
         let active = self.current();

@@ -113,7 +113,7 @@ impl Registry {
         lock(&self.connections).by_number.get(&connection).cloned()
     }
 
-    /// Closes the members whose token no longer allows what they do; the others look again when theirs expires.
+    /// Closes the members whose token no longer allows the same in their room. The others check again when theirs expires.
     pub(crate) fn recheck_tokens(&self, access: &Access) {
         let connections = lock(&self.connections);
         for (number, TokenUse { grant, room }) in &connections.tokens {

@@ -84,13 +84,13 @@ impl Confirmations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Owned;
+    use bookend::OwnedContent;
     use tokio::sync::oneshot;
 
     fn confirmations(ordinals: &[u64]) -> Confirmations {
         let mut confirmations = Confirmations::default();
         for &ordinal in ordinals {
-            let content = Owned::Text(None, ordinal.to_string());
+            let content = OwnedContent::Text(ordinal.to_string());
             let outgoing = Outgoing { to: None, content, done: oneshot::channel().0, is_written: false };
             confirmations.push(ordinal, outgoing);
         }

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Message, Misuse, Outcome};
+use futures_util::FutureExt;
 use tokio::select;
 
 use super::answers::Answers;
@@ -136,6 +137,12 @@ impl Driver {
     /// Decides what becomes of the messages under way, and how the session ended.
     async fn end(&mut self, mut session: Session, ended: Result<(), ConnectionError>) -> Served {
         self.report_illegal(&mut session).await;
+        // A confirmation may have arrived while the connection closed.
+        while let Some(Ok(Some(event))) = session.connection.event().now_or_never() {
+            if let bookend::Event::Barrier(ordinal) = event {
+                self.settle_all(session.confirmations.reached(ordinal));
+            }
+        }
         self.land(session.confirmations, session.connection.written());
         match ended {
             Err(error) => Served::Failed(JoinError::Session(error)),
@@ -227,7 +234,7 @@ impl Driver {
             Command::Send(outgoing) => self.take(outgoing, session),
             // The caller has stopped waiting. A caller whose `done` is dropped fails as unconfirmed.
             Command::Request { done, .. } if done.is_closed() => {}
-            Command::Request { content, done } => match session.connection.queue_request(content.content()) {
+            Command::Request { content, done } => match session.connection.queue_request(content.as_content()) {
                 Ok(id) => session.answers.expect_reply(id, done),
                 Err(Misuse::NotOpen) => drop(done),
                 Err(misuse) => {
@@ -251,9 +258,9 @@ impl Driver {
                 let result = Err(outgoing.given_up());
                 return self.settle(outgoing.done, result);
             }
-            Some((member, _)) => connection.queue_post(member, outgoing.content.content()),
-            None if connection.session().hub_profile() => connection.queue_post(0, outgoing.content.content()),
-            None => connection.queue(outgoing.content.content()),
+            Some((member, _)) => connection.queue_post(member, outgoing.content.as_content()),
+            None if connection.session().hub_profile() => connection.queue_post(0, outgoing.content.as_content()),
+            None => connection.queue(outgoing.content.as_content()),
         };
         match queued {
             Ok(ordinal) => session.confirmations.push(ordinal, outgoing),

@@ -77,7 +77,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     mistake("one byte added", &["channel-byte-added"], |c| once(c, false, |c, wire, at| wire.insert(at, c.byte()))),
     mistake("a frame within a frame", &["channel-writers-interleaved"], |c| interleaved(c, false)),
     mistake("two frames in turns", &["channel-writers-interleaved"], |c| interleaved(c, true)),
-    mistake("line break behind each frame", &["channel-newline-between-frames"], |c| {
+    mistake("line break after each frame", &["channel-newline-between-frames"], |c| {
         let end: &[u8] = if c.once_in(2) { b"\n" } else { b"\r\n" };
         between(c, |_| end.to_vec())
     }),
@@ -104,7 +104,7 @@ fn through(chance: &mut Chance, channel: impl Fn(&[u8]) -> Vec<u8>) -> Option<Da
     (wire != sound).then(|| Damage::Stream { ends: vec![hello, wire.len()], wire })
 }
 
-/// A text-mode writer behind the one that counted.
+/// A text-mode writer after the one that counted.
 fn payloads(chance: &mut Chance, channel: fn(&[u8]) -> Vec<u8>) -> Option<Damage> {
     let (drafts, sound, _) = drafts(chance);
     let (mut wire, mut ends) = (Vec::new(), Vec::new());
@@ -200,9 +200,9 @@ fn without(bytes: &[u8], dropped: &[u8]) -> Vec<u8> {
 fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
     while let Some(&first) = rest.first() {
-        if let Some(behind) = rest.strip_prefix(from) {
+        if let Some(tail) = rest.strip_prefix(from) {
             out.extend(to);
-            rest = behind;
+            rest = tail;
         } else {
             out.push(first);
             rest = &rest[1..];

@@ -54,7 +54,7 @@ pub(crate) struct Draft {
     pub(crate) encoding: Encoding,
     pub(crate) fixed: Vec<u8>,
     pub(crate) payload: Vec<u8>,
-    /// What the payload says, where it is text.
+    /// The text of the payload, if it is text.
     pub(crate) text: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Draft {
     }
 }
 
-/// HELLO and up to eight frames of one side; some come alone, as a live peer's HELLO does.
+/// HELLO and up to eight frames of one side; some streams are a HELLO alone, as a live peer's is.
 pub(crate) fn stream(chance: &mut Chance) -> Vec<Draft> {
     let from_hub = chance.once_in(3);
     let mut frames = vec![hello(chance)];

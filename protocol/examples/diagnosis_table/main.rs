@@ -1,10 +1,10 @@
 //! How well the diagnosis names a mistake: `cargo run --release -p bookend --example diagnosis_table [STREAMS [CLEAN]]`.
 //!
-//! For each mistake, streams (1,000 unless told) are written as somebody would who makes it. They are read until the
+//! For each mistake, streams (1,000 by default) are written as a program with that mistake writes them. They are read until the
 //! fault shows, and the diagnosis gets what follows: once all of it, as in a capture, once no more than the faulty
 //! frame, as a live peer would have it who waits for an answer. A stream that a mistake leaves as it was is not counted,
-//! but written anew. *First* is the right name in the first place, *listed* in any, *wrong* another one stated as certain.
-//! Below: sound streams (100,000 unless told), each also cut off anywhere: whatever is named there is a false alarm.
+//! but written again. *First* is the right name in the first place, *listed* in any, *wrong* another one stated as certain.
+//! Below: sound streams (100,000 by default), each also cut off anywhere: any name there is a false alarm.
 
 mod channel;
 mod corpus;
@@ -16,7 +16,7 @@ use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose};
 use bookend::{Decoder, Fault, Hello, Text};
 use corpus::Chance;
 
-/// What somebody wrote who made a mistake.
+/// What a program with a mistake wrote.
 pub(crate) enum Damage {
     Stream {
         wire: Vec<u8>,
@@ -29,7 +29,7 @@ pub(crate) enum Damage {
     },
 }
 
-/// A mistake, how to make it, and the names that say it.
+/// A mistake, how to make it, and the names of its diagnosis.
 pub(crate) struct Mistake {
     pub(crate) title: &'static str,
     pub(crate) names: &'static [&'static str],
@@ -108,7 +108,7 @@ fn judged(mistake: &Mistake, seed: u64, streams: usize, verbose: bool) -> (Tally
                 let (error, at) = first_fault(wire)
                     .unwrap_or_else(|| panic!("{}: no fault shows in {}", mistake.title, wire.escape_ascii()));
                 let end = ends.iter().copied().find(|&end| end > at).unwrap_or(wire.len());
-                let all = diagnose(&Evidence::stream(error, at as u64, &wire[at..]).behind(&wire[..at]));
+                let all = diagnose(&Evidence::stream(error, at as u64, &wire[at..]).after(&wire[..at]));
                 // A live peer that waits: its bytes end with the frame, and where that shows no fault yet, time runs out.
                 let (error, at) = first_fault(&wire[..end]).unwrap_or((error, at));
                 (all, diagnose(&Evidence::stream(error, at as u64, &wire[at..end.max(at)])))
@@ -186,7 +186,7 @@ fn false_alarms(streams: usize) -> (usize, usize) {
         }
         let fault = first_fault(&wire);
         assert_eq!(fault, None, "the stream is sound");
-        // Not between frames, where nothing is missing, nor in front of the canary's 1A, where a ^Z would cut.
+        // Not between frames, where nothing is missing, nor before the canary's 1A, where a ^Z would cut.
         let end = (0..100).map(|_| 1 + chance.below(wire.len() - 1)).find(|end| !starts.contains(end) && *end != 14);
         let Some(end) = end else { continue };
         let start = starts.iter().copied().rfind(|&start| start < end).unwrap_or(0);

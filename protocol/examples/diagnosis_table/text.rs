@@ -1,4 +1,4 @@
-//! Text that is not what its encoding byte says.
+//! Text that is not in the encoding that its encoding byte names.
 
 use bookend::Encoding::{self, Ascii, Utf8, Utf16Be, Utf16Le};
 
@@ -16,71 +16,71 @@ const fn mistake(
 pub(crate) const MISTAKES: &[Mistake] = &[
     mistake("UTF-16 in the other order", &["text-utf-16-wrong-order"], |c| {
         let little = c.once_in(2);
-        told(if little { Utf16Be } else { Utf16Le }, utf16(&long(c), little))
+        declared(if little { Utf16Be } else { Utf16Le }, utf16(&long(c), little))
     }),
     mistake("the same, not legal", &["text-utf-16-wrong-order"], |c| {
         let little = c.once_in(2);
-        illegal(told(if little { Utf16Be } else { Utf16Le }, utf16(&long(c), little)))
+        illegal(declared(if little { Utf16Be } else { Utf16Le }, utf16(&long(c), little)))
     }),
     mistake("UTF-16 called UTF-8", &["text-utf-16-called-utf-8"], |c| {
         let little = c.once_in(2);
-        illegal(told(Utf8, utf16(&long(c), little)))
+        illegal(declared(Utf8, utf16(&long(c), little)))
     }),
     mistake("UTF-16 of Latin letters called UTF-8", &["text-utf-16-called-utf-8"], |c| {
         let little = c.once_in(2);
         let text = long(c);
         text.is_ascii().then_some(())?;
-        told(Utf8, utf16(&text, little))
+        declared(Utf8, utf16(&text, little))
     }),
     mistake("UTF-8 called UTF-16", &["text-utf-8-called-utf-16"], |c| {
         let order = if c.once_in(2) { Utf16Be } else { Utf16Le };
-        told(order, long(c).into_bytes())
+        declared(order, long(c).into_bytes())
     }),
     mistake("UTF-8 called US-ASCII", &["text-utf-8-called-ascii"], |c| {
         let text = text(c);
         (!text.is_ascii()).then_some(())?;
-        told(Ascii, text.into_bytes())
+        declared(Ascii, text.into_bytes())
     }),
     mistake("Windows-1252 called UTF-8", &["text-windows-1252"], |c| {
         let text = sized(c, WESTERN);
-        illegal(told(Utf8, encoding_rs::WINDOWS_1252.encode(&text).0.into_owned()))
+        illegal(declared(Utf8, encoding_rs::WINDOWS_1252.encode(&text).0.into_owned()))
     }),
     mistake("Latin-1 called US-ASCII", &["text-windows-1252"], |c| {
         let text = sized(c, WESTERN);
-        illegal(told(Ascii, text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()))
+        illegal(declared(Ascii, text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()))
     }),
     mistake("Shift_JIS called UTF-8", &["text-shift-jis"], |c| {
         let text = sized(c, JAPANESE);
-        long_enough(illegal(told(Utf8, encoding_rs::SHIFT_JIS.encode(&text).0.into_owned())))
+        long_enough(illegal(declared(Utf8, encoding_rs::SHIFT_JIS.encode(&text).0.into_owned())))
     }),
     mistake("Windows-1251 called UTF-8", &["text-legacy-encoding"], |c| {
         let text = sized(c, CYRILLIC);
-        long_enough(illegal(told(Utf8, encoding_rs::WINDOWS_1251.encode(&text).0.into_owned())))
+        long_enough(illegal(declared(Utf8, encoding_rs::WINDOWS_1251.encode(&text).0.into_owned())))
     }),
     mistake("GBK called UTF-8", &["text-legacy-encoding"], |c| {
         let text = sized(c, HAN);
-        long_enough(illegal(told(Utf8, encoding_rs::GBK.encode(&text).0.into_owned())))
+        long_enough(illegal(declared(Utf8, encoding_rs::GBK.encode(&text).0.into_owned())))
     }),
     mistake("EUC-KR called UTF-8", &["text-legacy-encoding"], |c| {
         let text = sized(c, KOREAN);
-        long_enough(illegal(told(Utf8, encoding_rs::EUC_KR.encode(&text).0.into_owned())))
+        long_enough(illegal(declared(Utf8, encoding_rs::EUC_KR.encode(&text).0.into_owned())))
     }),
     // Without U+0000 both are the same.
     mistake("CESU-8", &["text-cesu-8"], |c| {
         let text = sized(c, EMOJI);
-        illegal(told(Utf8, surrogates_encoded(&text, false)))
+        illegal(declared(Utf8, surrogates_encoded(&text, false)))
     }),
     mistake("Java's modified UTF-8", &["text-modified-utf-8"], |c| {
         let mut text = text(c);
         text.insert(0, '\0');
-        illegal(told(Utf8, surrogates_encoded(&text, true)))
+        illegal(declared(Utf8, surrogates_encoded(&text, true)))
     }),
     mistake("a byte order mark", &["text-bom"], |c| {
         let text = text(c);
         match c.below(3) {
-            0 => told(Utf8, [b"\xEF\xBB\xBF", text.as_bytes()].concat()),
-            1 => told(Utf16Le, [b"\xFF\xFE".to_vec(), utf16(&text, true)].concat()),
-            _ => told(Utf16Be, [b"\xFE\xFF".to_vec(), utf16(&text, false)].concat()),
+            0 => declared(Utf8, [b"\xEF\xBB\xBF", text.as_bytes()].concat()),
+            1 => declared(Utf16Le, [b"\xFF\xFE".to_vec(), utf16(&text, true)].concat()),
+            _ => declared(Utf16Be, [b"\xFE\xFF".to_vec(), utf16(&text, false)].concat()),
         }
     }),
     mistake("UTF-8 encoded twice", &["text-double-encoded"], |c| {
@@ -88,7 +88,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         (!text.is_ascii()).then_some(())?;
         // What is a control in Windows-1252 stays one, as browsers and most libraries have it.
         let twice = encoding_rs::WINDOWS_1252.decode_without_bom_handling(text.as_bytes()).0.into_owned();
-        told(Utf8, twice.into_bytes())
+        declared(Utf8, twice.into_bytes())
     }),
     mistake("a lone surrogate in UTF-16", &["text-lone-surrogate", "text-cut-off"], |c| {
         let (little, size) = (c.once_in(2), c.size());
@@ -96,21 +96,21 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         let halves: Vec<usize> = (0..units.len()).filter(|&at| matches!(units[at], 0xD800..=0xDFFF)).collect();
         units.remove(halves[c.below(halves.len().max(1))..].first().copied()?);
         let bytes = units.into_iter().flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() });
-        told(if little { Utf16Le } else { Utf16Be }, bytes.collect())
+        declared(if little { Utf16Le } else { Utf16Be }, bytes.collect())
     }),
     mistake("text cut within a character", &["text-cut-off"], |c| {
         let text = text(c);
         let last = text.chars().next_back().filter(|c| !c.is_ascii() && text.len() > 4)?;
         let cut = text.len() - 1 - c.below(last.len_utf8() - 1);
-        told(Utf8, text.as_bytes()[..cut].to_vec())
+        declared(Utf8, text.as_bytes()[..cut].to_vec())
     }),
 ];
 
-fn told(encoding: Encoding, payload: Vec<u8>) -> Option<Damage> {
+fn declared(encoding: Encoding, payload: Vec<u8>) -> Option<Damage> {
     Some(Damage::Text { encoding, payload })
 }
 
-/// Only where it is not legal by chance, which nobody notices.
+/// Only where it is not legal by chance, which cannot be noticed.
 fn illegal(damage: Option<Damage>) -> Option<Damage> {
     let Some(Damage::Text { encoding, payload }) = damage else { return None };
     bookend::Text::decode(encoding, &payload).is_err().then_some(Damage::Text { encoding, payload })

@@ -1,12 +1,11 @@
-//! The laws of diagnosis: whatever the evidence, an answer that can be shown and sent.
+//! The laws of diagnosis: every evidence gets an answer that can be shown and sent.
 
 use bookend::diagnosis::{Confidence, Diagnosis, Evidence, MAX_REASON, MISTAKES, WINDOW, diagnose};
 use bookend::{Decoder, Encoding, Fault, MAX_LENGTH, kind};
 
 use crate::{Verdict, memory};
 
-/// More than a diagnosis asks the allocator for, at once or piece by piece, for each byte that it looks at and
-/// besides, in bytes.
+/// Bounds, in bytes, on what a diagnosis allocates in total: for each byte that it examines, and besides.
 const MEMORY: (usize, usize) = (64, 64 << 10);
 /// The most hypotheses of one diagnosis.
 const MAX_HYPOTHESES: usize = 5;
@@ -48,17 +47,17 @@ pub fn every(bytes: &[u8]) -> Verdict {
     Ok(())
 }
 
-/// Law 5 for a stream whose frame at `bytes` has that fault, behind `before`: memory follows what is looked at. What
-/// is said begins with the fault's name.
+/// Law 5 for a stream whose frame at `bytes` has that fault, after `before`: memory follows the bytes examined. The
+/// diagnosis begins with the fault's name.
 ///
 /// # Errors
 /// How the law is broken.
 pub fn stream(fault: Fault, before: &[u8], bytes: &[u8]) -> Verdict {
     let offset = before.len() as u64;
-    let evidence = Evidence::stream(fault, offset, bytes).behind(before);
+    let evidence = Evidence::stream(fault, offset, bytes).after(before);
     let diagnosis = judged(&evidence, bytes.len().min(WINDOW) + before.len().min(WINDOW))?;
     legal(&diagnosis, offset..=offset + bytes.len().min(WINDOW) as u64)?;
-    demand!(diagnosis.to_string().starts_with(fault.name()), "diagnosis: {fault} is told as {diagnosis}");
+    demand!(diagnosis.to_string().starts_with(fault.name()), "diagnosis: {fault} is shown as {diagnosis}");
     Ok(())
 }
 
@@ -71,10 +70,10 @@ pub fn text(encoding: Encoding, payload: &[u8]) -> Verdict {
     legal(&diagnosis, 0..=payload.len() as u64)
 }
 
-/// Whole frames of known kinds have no mistake, even where somebody waits for more.
+/// Whole frames of known kinds hold no mistake, even if the reader waits for more.
 fn sound(bytes: &[u8]) -> Verdict {
     let diagnosis = diagnose(&Evidence::stream(Fault::NoClose, 0, bytes));
-    demand!(diagnosis.first().is_none(), "diagnosis: sound frames are told as {diagnosis}");
+    demand!(diagnosis.first().is_none(), "diagnosis: sound frames are shown as {diagnosis}");
     Ok(())
 }
 
@@ -85,12 +84,12 @@ fn judged(evidence: &Evidence<'_>, looked_at: usize) -> Result<Diagnosis, String
     Ok(diagnosis)
 }
 
-/// A diagnosis is a line of ASCII that fits a reason. Its hypotheses are few, each known and each there once, the
-/// likeliest first, within the evidence; where one is certain, no other is likely.
+/// A diagnosis is a line of ASCII that fits a reason. Its hypotheses are few, known, unique, ordered by likelihood, and
+/// within the evidence; if one is certain, no other is likely.
 fn legal(diagnosis: &Diagnosis, within: std::ops::RangeInclusive<u64>) -> Verdict {
     let printable = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let line = diagnosis.to_string();
-    demand!(line.len() <= MAX_REASON && printable(&line), "diagnosis: {line:?} is no reason");
+    demand!(line.len() <= MAX_REASON && printable(&line), "diagnosis: {line:?} is not a reason");
     let hypotheses = diagnosis.hypotheses();
     demand!(hypotheses.len() <= MAX_HYPOTHESES, "diagnosis: {} hypotheses", hypotheses.len());
     for (at, hypothesis) in hypotheses.iter().enumerate() {

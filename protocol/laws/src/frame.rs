@@ -2,7 +2,7 @@
 
 use bookend::{Decoder, Fault, Frame, OVERHEAD, ReadBuffer};
 
-use crate::{Verdict, ends, memory, message};
+use crate::{Verdict, ends, memory, message, reason};
 
 /// Something that finds the frames in a stream, as [`Decoder`] does.
 pub trait Reader {
@@ -26,11 +26,11 @@ impl Reader for Decoder {
     }
 }
 
-/// What a stream gave.
+/// What a stream yielded.
 #[derive(Debug, PartialEq, Eq)]
 struct Reading<'a> {
     frames: Vec<Frame<'a>>,
-    /// How many bytes the frames took.
+    /// How many bytes the frames used.
     used: usize,
     fault: Option<Fault>,
 }
@@ -47,8 +47,8 @@ pub fn every<R: Reader>(limit: u32, stream: &[u8], cuts: &[usize]) -> Verdict {
     read::<R>(limit, stream, &[stream.len()])?.frames.into_iter().try_for_each(message::every)
 }
 
-/// Law 1. Frames written one behind another are read again, the same ones in the same order, and nothing is left,
-/// under a limit that the longest body just meets. Under a limit that is one less, that body is too long.
+/// Law 1. Frames written one after another are read again, the same frames in the same order, and nothing is left,
+/// under a limit equal to the longest body. Under a limit that is one less, that body is too long.
 ///
 /// # Errors
 /// How the law is broken.
@@ -73,7 +73,7 @@ pub fn round_trip<R: Reader>(frames: &[Frame<'_>]) -> Verdict {
     Ok(())
 }
 
-/// Law 2. A stream that comes whole, cut anywhere, or one byte at a time gives the same frames, uses the same bytes
+/// Law 2. A stream that arrives whole, cut anywhere, or one byte at a time gives the same frames, uses the same bytes
 /// and ends in the same fault.
 ///
 /// # Errors
@@ -125,8 +125,8 @@ pub fn bounded<R: Reader>(limit: u32, stream: &[u8], cuts: &[usize]) -> Verdict 
     Ok(())
 }
 
-/// Law 5, for a buffer that a long frame arrives in. However it is cut into reads, of at most the room there is, the buffer holds
-/// no more than 65,536 bytes beyond what has arrived, or twice what has arrived beyond it if that is more (R8.1).
+/// Law 5, for a buffer in which a long frame arrives. However the frame is cut into reads, the buffer holds at most
+/// 65,536 bytes more than has arrived, or twice what has arrived if that is more (R8.1).
 ///
 /// # Errors
 /// How the law is broken.
@@ -146,7 +146,7 @@ pub fn buffered(reads: &[usize]) -> Verdict {
     Ok(())
 }
 
-/// Law 6. A fault is returned again whatever comes then, and nothing is used.
+/// Law 6. A fault is returned again whatever arrives then, and nothing is used.
 ///
 /// # Errors
 /// How the law is broken.
@@ -169,8 +169,8 @@ pub fn sticky<R: Reader>(limit: u32, stream: &[u8], further: &[u8]) -> Verdict {
     Ok(())
 }
 
-/// Reads a stream as it arrives up to each of `ends`, and judges law 4 on the way: a frame takes its own bytes,
-/// a fault takes none, and all else asks for more.
+/// Reads a stream as it arrives up to each of `ends`, and judges law 4 on the way: a frame uses its own bytes, a fault
+/// uses none, and anything else asks for more.
 fn read<'a, R: Reader>(limit: u32, stream: &'a [u8], ends: &[usize]) -> Result<Reading<'a>, String> {
     let mut reader = R::new(limit);
     let mut reading = Reading { frames: Vec::new(), used: 0, fault: None };
@@ -187,7 +187,7 @@ fn read<'a, R: Reader>(limit: u32, stream: &'a [u8], ends: &[usize]) -> Result<R
                 Ok(Some(frame)) => reading.frames.push(frame),
                 Ok(None) => break,
                 Err(fault) => {
-                    message::told(fault.name(), fault)?;
+                    reason::sendable(fault.name(), fault)?;
                     reading.fault = Some(fault);
                     return Ok(reading);
                 }

@@ -1,13 +1,13 @@
-//! The laws of the crate `bookend`: what holds for every input, in words first, then as functions.
+//! The laws of the crate `bookend`: what holds for every input, in words and as functions.
 //!
 //! 1. **Round trip.** What is written is read again: the same, all of it, in order.
 //! 2. **Re-chunking.** However a stream is cut into reads, it gives the same frames, steps, output and fault.
 //! 3. **Canonical.** What was read and is written again is the bytes that it was read from.
-//! 4. **Total.** No input makes anything panic or hang: each call gets on or asks for more, each deadline moves.
+//! 4. **Total.** No input causes a panic or a hang: each call makes progress or asks for more, each deadline moves.
 //! 5. **Bounded.** Memory follows what arrived and the limits, never what a header claims.
-//! 6. **Sticky.** A fault is final: nothing that comes behind it changes or adds anything.
-//! 7. **Text.** Of legal text nothing is lost; of other text everything before the offset is legal and nothing longer.
-//! 8. **Quiet.** A reply never provokes a reply, so that two sessions come to rest.
+//! 6. **Sticky.** A fault is final: nothing that arrives after it changes or adds anything.
+//! 7. **Text.** Legal text loses nothing; of other text, everything before the offset is legal, and nothing longer is.
+//! 8. **Quiet.** A reply never provokes a reply, so two sessions become quiet.
 //!
 //! Each function returns a [`Verdict`] and takes what it judges as a type or a function, so that a test can show it
 //! something that breaks the law. `protocol/tests/laws` feeds them from generators, `fuzz` from a fuzzer.
@@ -25,6 +25,7 @@ pub mod diagnosis;
 pub mod frame;
 pub mod memory;
 pub mod message;
+pub mod reason;
 pub mod session;
 pub mod text;
 

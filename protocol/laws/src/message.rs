@@ -1,9 +1,8 @@
-//! The laws of bodies: messages and HELLO (SPEC 3, 4 and 9), and of the words for what is wrong with them.
+//! The laws of bodies, messages and HELLO (SPEC 3, 4 and 9), and of the texts of their faults.
 
-use std::fmt::Display;
+use bookend::{Decoder, Frame, Hello, MAX_LENGTH, Message, Misuse, Payload, kind};
 
-use bookend::{Decoder, Frame, Hello, MAX_LENGTH, Message, Misuse, Payload, kind, session::MAX_REASON};
-
+use crate::reason::sendable;
 use crate::{Verdict, text};
 
 /// The laws of one frame's body, taken as a message and as a HELLO.
@@ -16,7 +15,7 @@ pub fn every(frame: Frame<'_>) -> Verdict {
 }
 
 /// Law 3, for messages. A message, written again, is the frame that it was read from, without a byte order mark and
-/// without a reason that is no text; that frame says the same, and is written as itself.
+/// without a reason that is not text; that frame means the same, and encodes to itself.
 ///
 /// # Errors
 /// How the law is broken.
@@ -27,7 +26,7 @@ pub fn canonical(frame: Frame<'_>) -> Verdict {
             demand!(frame.kind() >= kind::IGNORABLE, "canonical: kind {:02x} was ignored", frame.kind());
             return Ok(());
         }
-        Err(error) => return told(error.name(), error),
+        Err(error) => return sendable(error.name(), error),
     };
     let mut wire = Vec::new();
     if let Err(error) = message.encode(MAX_LENGTH, &mut wire) {
@@ -59,7 +58,7 @@ pub fn canonical(frame: Frame<'_>) -> Verdict {
     }
 }
 
-/// Law 3, for HELLO. A HELLO that was accepted is written as one that says the same and is written as itself.
+/// Law 3, for HELLO. An accepted HELLO is written as one that means the same and encodes to itself.
 ///
 /// # Errors
 /// How the law is broken.
@@ -72,19 +71,8 @@ pub fn hello(body: &[u8]) -> Verdict {
             demand!(written.len() <= body.len(), "canonical: {body:02x?} grew to {written:02x?}");
             Ok(())
         }
-        Err(error) => told(error.name(), error),
+        Err(error) => sendable(error.name(), error),
     }
-}
-
-/// Law 4, for errors. Each can be told to a peer: its name and a detail, in at most 200 bytes of US-ASCII.
-///
-/// # Errors
-/// How the law is broken.
-pub fn told(name: &str, error: impl Display) -> Verdict {
-    let reason = error.to_string();
-    let fits = reason.is_ascii() && reason.len() <= MAX_REASON && reason.starts_with(&format!("{name}: "));
-    demand!(fits, "total: {name} cannot be sent as {reason:?}");
-    Ok(())
 }
 
 /// The one frame of `wire`.

@@ -7,11 +7,11 @@ use bookend::{
     Decoder, Frame, Hello, Limits, MAX_LENGTH, MAX_PING, OVERHEAD, Outcome, Role, Session, State, Step, kind,
 };
 
-use crate::{Verdict, ends, memory, message};
+use crate::{Verdict, ends, memory, reason};
 
 /// One side of a connection, as [`Session`] is.
 pub trait Party {
-    /// A party at the beginning of time.
+    /// A new party, at time 0.
     fn new(role: Role, local: Hello) -> Self;
     /// As [`Session::receive`].
     fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a>;
@@ -57,7 +57,7 @@ impl Party for Session {
     }
 }
 
-/// Every law of the session for what a peer sends: as all that it sends, and behind its HELLO.
+/// Every law of the session for what a peer sends: as the whole stream, and after its HELLO.
 ///
 /// # Errors
 /// The law that is broken.
@@ -74,7 +74,7 @@ pub fn every<P: Party>(role: Role, local: &Hello, peer: &Hello, stream: &[u8], c
     rest::<P>(local, peer, stream, stream)
 }
 
-/// Law 2. A stream that comes whole, cut anywhere, or one byte at a time gives the same steps, the same output and
+/// Law 2. A stream that arrives whole, cut anywhere, or one byte at a time gives the same steps, the same output and
 /// the same outcome. Laws 4 and 8 are judged on the way, at each step.
 ///
 /// # Errors
@@ -106,7 +106,7 @@ pub fn punctual<P: Party>(role: Role, local: &Hello, stream: &[u8]) -> Verdict {
             demand!(!waits, "total: {:?} without a deadline", party.state());
             return Ok(());
         };
-        demand!(deadline > last, "total: {deadline:?} is due behind {last:?}");
+        demand!(deadline > last, "total: {deadline:?} is not due after {last:?}");
         let state = party.state();
         party.tick(deadline - Duration::from_nanos(1));
         let early = party.state() != state || party.deadline() != Some(deadline) || !output(&mut party).is_empty();
@@ -119,9 +119,9 @@ pub fn punctual<P: Party>(role: Role, local: &Hello, stream: &[u8]) -> Verdict {
     Ok(())
 }
 
-/// Law 5. However much comes, what waits to be sent is at most a HELLO, one ERROR for each frame that was refused,
-/// one CLOSE and one PONG. A frame that has not come whole allocates nothing, whatever its header claims; only a client
-/// keeps the text in front of the server's first frame, which is short.
+/// Law 5. However much arrives, the output is at most a HELLO, one ERROR for each refused frame, one CLOSE and one
+/// PONG. An incomplete frame allocates nothing, whatever its header claims; only a client keeps the text before the
+/// server's first frame, which is short.
 ///
 /// # Errors
 /// How the law is broken.
@@ -153,8 +153,8 @@ pub fn bounded<P: Party>(role: Role, local: &Hello, stream: &[u8], cuts: &[usize
     Ok(())
 }
 
-/// Law 6. A session that is closing keeps its outcome, sends nothing more and delivers nothing more, whatever comes
-/// and however late it is, and is closed 2 s later.
+/// Law 6. A closing session keeps its outcome, sends nothing more and delivers nothing more, whatever arrives and
+/// however late, and is closed 2 s later.
 ///
 /// # Errors
 /// How the law is broken.
@@ -170,19 +170,19 @@ pub fn sticky<P: Party>(role: Role, local: &Hello, stream: &[u8], further: &[u8]
         let was = party.state();
         let step = party.receive(&mut input, now);
         let state = party.state();
-        demand!(step == Step::More && input.is_empty(), "sticky: {step:?} behind the end");
-        demand!(was != State::Closed || state == was, "sticky: {state:?} behind {was:?}");
+        demand!(step == Step::More && input.is_empty(), "sticky: {step:?} after the end");
+        demand!(was != State::Closed || state == was, "sticky: {state:?} after {was:?}");
         party.tick(now);
         let said = output(&mut party);
-        demand!(said.is_empty(), "sticky: {said:02x?} is sent behind CLOSE");
+        demand!(said.is_empty(), "sticky: {said:02x?} is sent after CLOSE");
         demand!(party.outcome() == outcome.as_ref(), "sticky: {outcome:?} became {:?}", party.outcome());
     }
-    demand!(party.state() == State::Closed, "sticky: {:?} behind 2 s and 80,000 bytes", party.state());
+    demand!(party.state() == State::Closed, "sticky: {:?} after 2 s and 80,000 bytes", party.state());
     Ok(())
 }
 
-/// Law 8. Two sessions that have met, and to each of which some frames are then said in the other's name, answer one
-/// another and come to rest: after the answers to those frames nobody says anything but a CLOSE to a CLOSE.
+/// Law 8. Two open sessions, each of which then receives some frames in the other's name, answer one another and become
+/// quiet: after the answers to those frames, neither sends anything but a CLOSE for a CLOSE.
 ///
 /// # Errors
 /// How the law is broken.
@@ -201,7 +201,7 @@ pub fn rest<P: Party>(client: &Hello, server: &Hello, to_client: &[u8], to_serve
         if said.iter().all(Vec::is_empty) {
             break;
         }
-        demand!(round < 3, "quiet: two sessions do not come to rest");
+        demand!(round < 3, "quiet: two sessions do not become quiet");
         for frame in frames(&said.concat())? {
             demand!(round == 0 || frame.kind() == kind::CLOSE, "quiet: a reply provokes {frame:?}");
         }
@@ -211,7 +211,7 @@ pub fn rest<P: Party>(client: &Hello, server: &Hello, to_client: &[u8], to_serve
     Ok(())
 }
 
-/// `stream` up to the frame that does not end in it: that one would swallow what is said behind it.
+/// `stream` up to the frame that does not end in it: that frame would swallow what follows.
 fn whole_frames(stream: &[u8]) -> &[u8] {
     let mut rest = stream;
     let mut decoder = Decoder::new(MAX_LENGTH);
@@ -224,7 +224,7 @@ fn whole_frames(stream: &[u8]) -> &[u8] {
     }
 }
 
-/// A party and what it has heard and not used.
+/// A party and what it has received and not used.
 struct Side<P> {
     party: P,
     unused: Vec<u8>,
@@ -247,7 +247,7 @@ impl<P: Party> Side<P> {
 /// What a session made of a stream.
 #[derive(Debug, PartialEq, Eq)]
 struct Run {
-    /// What it told the application.
+    /// What it reported to the application.
     steps: Vec<String>,
     /// What it sent, taken after each step.
     sent: Vec<u8>,
@@ -294,7 +294,7 @@ fn quiet(heard: &[u8], said: &[u8]) -> Verdict {
     Ok(())
 }
 
-/// One call of `receive`, which gets on (law 4): it uses input, or changes the state, or asks for more.
+/// One call of `receive`, which makes progress (law 4): it uses input, or changes the state, or asks for more.
 fn receive<'a, P: Party>(party: &mut P, input: &mut &'a [u8]) -> Result<Step<'a>, String> {
     let (length, state) = (input.len(), party.state());
     let step = party.receive(input, Duration::ZERO);
@@ -304,14 +304,14 @@ fn receive<'a, P: Party>(party: &mut P, input: &mut &'a [u8]) -> Result<Step<'a>
         Step::Handled => demand!(used || party.state() != state, "total: nothing of {length} bytes was handled"),
         Step::Refused { fault, .. } => {
             demand!(used, "total: {fault:?} used nothing");
-            message::told(fault.name(), fault)?;
+            reason::sendable(fault.name(), fault)?;
         }
         step => demand!(used, "total: {step:?} used nothing"),
     }
     Ok(step)
 }
 
-/// A party after a stream, and after what it had to send has been sent.
+/// A party after a stream, and after its output has been sent.
 fn after<P: Party>(role: Role, local: &Hello, stream: &[u8]) -> Result<P, String> {
     let mut party = P::new(role, local.clone());
     let mut rest = stream;
@@ -326,7 +326,7 @@ fn output<P: Party>(party: &mut P) -> Vec<u8> {
     out
 }
 
-/// The frames of what a session sends, which are sound and whole.
+/// The frames that a session sends, which are sound and whole.
 fn frames(said: &[u8]) -> Result<Vec<Frame<'_>>, String> {
     let mut rest = said;
     let mut decoder = Decoder::new(MAX_LENGTH);

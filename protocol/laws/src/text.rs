@@ -2,7 +2,7 @@
 
 use bookend::{Encoding, Fault, Misuse, Text, text};
 
-use crate::{Verdict, message};
+use crate::{Verdict, reason};
 
 /// The four encodings of text.
 pub const ENCODINGS: [Encoding; 4] = [Encoding::Ascii, Encoding::Utf8, Encoding::Utf16Be, Encoding::Utf16Le];
@@ -34,8 +34,8 @@ pub fn every(bytes: &[u8]) -> Verdict {
     Ok(())
 }
 
-/// Law 7, for bytes that came. Legal text, written again, is the same bytes without one byte order mark. In other
-/// text everything before the offset is legal, and nothing that is longer. Which is which the standard library says.
+/// Law 7, for bytes received. Legal text, written again, is the same bytes without one byte order mark. In other text,
+/// everything before the offset is legal, and nothing longer is. The standard library is the reference.
 ///
 /// # Errors
 /// How the law is broken.
@@ -50,7 +50,7 @@ pub fn received(decode: impl Fn(Encoding, &[u8]) -> Decoded, encoding: Encoding,
             demand!(written == content, "text: {bytes:02x?} in {encoding} were read, {written:02x?} written");
         }
         Err(error @ Fault::BadText { encoding: named, offset }) => {
-            message::told(error.name(), error)?;
+            reason::sendable(error.name(), error)?;
             demand!(*named == encoding, "text: {encoding} is called {named}");
             demand!(*offset < bytes.len(), "text: offset {offset} of {} bytes", bytes.len());
             let before = decode(encoding, &bytes[..*offset]);
@@ -67,9 +67,8 @@ pub fn received(decode: impl Fn(Encoding, &[u8]) -> Decoded, encoding: Encoding,
     Ok(())
 }
 
-/// Law 7, for text to send. What an encoding carries comes out the same and without a byte order mark, which is no
-/// character in front of a text; the first character that it does not carry is named by its offset. Shown as an
-/// escape, that one and its like are carried.
+/// Law 7, for text to send. What an encoding carries arrives unchanged, without a byte order mark at its start. An error
+/// gives the offset of the first character that the encoding cannot carry. Escaped, such characters are carried.
 ///
 /// # Errors
 /// How the law is broken.
@@ -84,7 +83,7 @@ pub fn sent(decode: impl Fn(Encoding, &[u8]) -> Decoded, encoding: Encoding, wan
             demand!(missing.is_empty(), "text: {encoding} does not carry {wanted:?}, but sent it");
         }
         Err(misuse @ Misuse::UnmappableText { encoding: named, offset }) => {
-            message::told(misuse.name(), misuse)?;
+            reason::sendable(misuse.name(), misuse)?;
             demand!(named == encoding, "text: {encoding} is called {named}");
             demand!(wire == b"before", "text: {wanted:?} was refused, but {wire:02x?} written");
             let first = missing.first() == Some(&offset);
@@ -109,7 +108,7 @@ pub fn sent(decode: impl Fn(Encoding, &[u8]) -> Decoded, encoding: Encoding, wan
     Ok(())
 }
 
-/// Where the characters are that text in `encoding` cannot carry (R5.1, R5.15).
+/// The offsets of the characters that text in `encoding` cannot carry (R5.1, R5.15).
 fn missing(encoding: Encoding, text: &str) -> Vec<usize> {
     let content = text.len() - text.trim_start_matches(MARK).len();
     let carries = |at: usize, character: char| match encoding {
@@ -123,7 +122,7 @@ fn missing(encoding: Encoding, text: &str) -> Vec<usize> {
 /// The byte order mark as a character.
 pub(crate) const MARK: char = '\u{FEFF}';
 
-/// SPEC 5 in the standard library's words, slow and plain, without regard to byte order marks.
+/// SPEC 5 by means of the standard library, slow and plain, without byte order marks.
 fn legal(encoding: Encoding, bytes: &[u8]) -> bool {
     let utf16 = |unit: fn([u8; 2]) -> u16| {
         let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));

@@ -1,4 +1,4 @@
-//! A way for other tasks to send: commands to the task that owns the connection.
+//! Sending from other tasks: commands to the task that owns the connection.
 
 use core::num::NonZeroU32;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::error::{ConnectionError, Reply};
 use crate::misuse::Misuse;
 use crate::payload::{Content, OwnedContent};
 
-/// Commands that wait for the connection at most.
+/// How many commands may wait for the connection.
 pub(super) const COMMANDS: usize = 256;
 
 /// Sends through a [`Connection`](super::Connection) that another task is polling. Cheap to clone.
 ///
-/// Every call waits while 256 others are waiting, and while 64 KiB wait to be written. A call that is cancelled may
-/// or may not have been carried out.
+/// Every call waits while 256 others wait, and while 64 KiB wait to be written. A call that is cancelled may or may not
+/// have been carried out.
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
@@ -42,7 +42,7 @@ impl Handle {
         Handle { commands }
     }
 
-    /// Sends a MESSAGE: it is on its way to the stream when this returns.
+    /// Sends a MESSAGE; the connection has queued it when this returns.
     ///
     /// # Errors
     /// As [`Connection::send`](super::Connection::send); [`Misuse::NotOpen`] once the connection is gone.
@@ -80,11 +80,11 @@ impl Handle {
             let answer = self.call(|done| Command::Request(content, done)).await?;
             answer.await.unwrap_or(Err(Misuse::NotOpen.into()))
         });
-        // Who waits no longer is forgotten by the connection when its receiver is gone.
+        // The connection forgets a request whose receiver has been dropped.
         waited.await.unwrap_or(Err(ConnectionError::Timeout))
     }
 
-    /// Answers a request by an ERROR.
+    /// Answers a request with an ERROR.
     ///
     /// # Errors
     /// [`Misuse::NoSuchRequest`], and [`Misuse::NotOpen`] once the connection is gone.
@@ -95,16 +95,16 @@ impl Handle {
     /// Waits until the peer has acted on everything that was sent before (R3.10).
     ///
     /// # Errors
-    /// Why the session ended.
+    /// The reason why the session ended.
     pub async fn barrier(&self) -> Result<(), ConnectionError> {
         let (sender, receiver) = oneshot::channel();
         self.commands.send(Command::Barrier(sender)).await.map_err(|_| Misuse::NotOpen)?;
         receiver.await.unwrap_or(Err(Misuse::NotOpen.into()))
     }
 
-    /// Sends CLOSE behind what was sent before, with the code's name and `detail`, which may be empty, as the reason.
+    /// Sends CLOSE after everything sent before. The reason is the code's name and `detail`, which may be empty.
     pub async fn close(&self, code: Code, detail: &str) {
-        let _gone = self.commands.send(Command::Close(code, detail.into())).await;
+        let _ = self.commands.send(Command::Close(code, detail.into())).await; // the connection may be gone
     }
 
     async fn call<T>(
@@ -118,7 +118,7 @@ impl Handle {
 }
 
 impl Command {
-    /// Queues what is to be sent and answers the task that sent the command, which may be gone.
+    /// Queues what the command sends and answers the task that sent the command, which may be gone.
     pub(super) fn carry_out(self, endpoint: &mut Endpoint, waiting: &mut Waiting) {
         match self {
             Command::Message(content, done) => {
@@ -146,7 +146,7 @@ impl Command {
                     let _ = done.send(Err(misuse.into()));
                 }
             },
-            Command::Close(code, detail) => endpoint.close_behind(code, detail),
+            Command::Close(code, detail) => endpoint.close_after(code, detail),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::misuse::Misuse;
 use crate::session::State;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Writes, waits, reads: until something has come in. False once the session was closed in good order.
+    /// Writes, waits and reads until something has arrived. False once the session was closed in good order.
     pub(super) async fn turn(&mut self) -> Result<bool, ConnectionError> {
         poll_fn(|cx| self.poll_turn(cx)).await
     }
@@ -23,7 +23,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             self.endpoint.greet();
             if self.endpoint.session.state() == State::Open {
-                // The server's own HELLO; if it cannot be written, the next call tells why.
+                // The server's own HELLO; if it cannot be written, the next call reports why.
                 return self.poll_write(cx).map(Ok);
             }
             if !ready!(self.poll_turn(cx))? {
@@ -34,10 +34,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, ConnectionError>> {
         self.endpoint.now = self.start.elapsed();
-        self.endpoint.tell_end();
-        // Commands wait while much is to be written, so what has been written makes room for more of them.
+        self.endpoint.report_end();
+        // Commands wait while much waits to be written; what has been written makes room for more of them.
         while self.poll_commands(cx) && self.poll_write(cx).is_ready() {}
-        // Pending or not, reading goes on: the peer may be waiting for that.
+        // Pending or not, reading continues: the peer may wait for that.
         let written = self.poll_write(cx);
         if self.endpoint.session.state() == State::Closed && written.is_pending() && self.poll_linger(cx).is_pending() {
             return Poll::Pending;
@@ -51,11 +51,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             self.endpoint.rest();
         }
-        // Only now: a peer is not late whose bytes have come.
+        // Only now: a peer whose bytes have arrived is not late.
         self.poll_timer(cx).map(|()| Ok(true))
     }
 
-    /// Writes everything; what comes meanwhile is read too, as the peer may be waiting for that, up to 1 MiB.
+    /// Writes everything, and reads what arrives meanwhile, up to 1 MiB: the peer may wait for that.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             if self.poll_write(cx).is_ready() || self.endpoint.session.state() == State::Closed {
@@ -64,14 +64,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.endpoint.may_read_ahead() && self.poll_read(cx).is_ready() {
                 continue;
             }
-            // What has been read and not been judged may be the sign of life that is due.
+            // Bytes that were read and not judged may be the sign of life that is due.
             if self.endpoint.has_unjudged() || self.poll_timer(cx).is_pending() {
                 return Poll::Pending;
             }
         }
     }
 
-    /// Over, but for what the peer does not read: it has as long for that as for a CLOSE.
+    /// The session is over, but the peer does not read: it has as long for that as for a CLOSE.
     pub(super) fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let until = *self.linger.get_or_insert_with(|| Instant::now() + self.endpoint.session.close_timeout());
         if until != self.timer.deadline() {
@@ -82,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Poll::Ready(())
     }
 
-    /// Reads once. A stream that fails has ended, and takes nothing any more.
+    /// Reads once. A stream that fails has ended, and takes no more bytes.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut space = ReadBuf::new(self.endpoint.space());
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space));
@@ -96,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Poll::Ready(())
     }
 
-    /// Writes everything there is, and closes the sending direction behind a CLOSE. An error ends all writing.
+    /// Writes everything, and closes the sending direction after a CLOSE. An error ends all writing.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.failure.is_none()
             && let Err(error) = ready!(self.poll_write_all(cx))
@@ -131,9 +131,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Carries commands out. True if more may be waiting behind what is to be written.
+    /// Carries commands out. True if more may wait until something has been written.
     pub(super) fn poll_commands(&mut self, cx: &mut Context<'_>) -> bool {
-        while self.endpoint.session.state() == State::Open && !self.endpoint.is_closing_behind() {
+        while self.endpoint.session.state() == State::Open && !self.endpoint.is_closing_after() {
             if !self.endpoint.may_queue() {
                 return true;
             }
@@ -148,14 +148,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let deadline = self.endpoint.session.deadline().and_then(|deadline| self.start.checked_add(deadline));
             let Some(deadline) = deadline else { return Poll::Pending };
-            // A timer that fires too early costs less than one that is set anew for each read.
+            // A timer that fires too early costs less than one that is set again for each read.
             if deadline < self.timer.deadline() || self.timer.is_elapsed() {
                 self.timer.as_mut().reset(deadline);
             }
             ready!(self.timer.as_mut().poll(cx));
             self.endpoint.tick(self.start.elapsed());
             if self.endpoint.session.state() == State::Closed {
-                self.endpoint.stop_writing(); // the time for that is over too
+                self.endpoint.stop_writing(); // the time to write is over too
                 return Poll::Ready(());
             }
             if self.endpoint.session.has_output() {
@@ -164,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// The session is over: how? Nobody gets an answer any more.
+    /// The session is over: reports how, to all that wait.
     pub(super) fn finish(&mut self) -> Result<(), ConnectionError> {
         let outcome = ConnectionError::of_both(&self.endpoint.session, self.failure.as_ref());
         self.waiting.fail(outcome.as_ref().err().unwrap_or(&Misuse::NotOpen.into()));

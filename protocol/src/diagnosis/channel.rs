@@ -1,4 +1,4 @@
-//! What a channel, or a text-mode writer, does to bytes of a body behind a length that was right before.
+//! What a channel, or a text-mode writer, does to the bytes of a body whose length was right before.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -54,7 +54,7 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     }
 }
 
-/// How many bytes stand here, and for how many they were counted.
+/// How many bytes are here, and as how many they were counted.
 type Counting = fn(&[u8]) -> (usize, u64);
 
 fn counting(bytes: &[u8], count: Counting) -> Step {

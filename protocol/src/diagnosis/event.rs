@@ -11,7 +11,7 @@ use crate::hello::MAGIC;
 
 pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     found.extend(between_frames(stream));
-    // A frame that is whole lacks nothing; what is wrong with it is what it says.
+    // A whole frame has lost no byte; its contents are wrong.
     if !matches!(correct(stream.bytes), Step::Whole { .. }) {
         found.extend(byte_lost(stream));
         found.extend(byte_added(stream));
@@ -19,18 +19,18 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     found.extend(interleaved(stream));
 }
 
-/// How many frames inside a frame are followed to what is behind: bytes made for it hold thousands.
+/// How many frames inside a frame are judged: hostile bytes hold thousands.
 const MAX_JUDGED: usize = 64;
 
-/// The frames behind a damaged one: `None` unless they begin soundly.
-fn behind(bytes: &[u8], total: usize) -> Option<(usize, bool)> {
+/// The frames after a damaged one: `None` unless they begin soundly.
+fn frames_after(bytes: &[u8], total: usize) -> Option<(usize, bool)> {
     let rest = bytes.get(total..)?;
     (rest.is_empty() || correct(rest) != Step::Wrong).then(|| sound(rest))
 }
 
-/// A hypothesis about one frame of `total` bytes, behind which everything is as it should be.
+/// A hypothesis about one frame of `total` bytes, if everything after it is sound.
 fn once(stream: &Stream<'_>, mistake: &'static Mistake, total: usize, at: usize, seen: &str) -> Option<Hypothesis> {
-    let (frames, clean) = behind(stream.bytes, total)?;
+    let (frames, clean) = frames_after(stream.bytes, total)?;
     let sibling =
         has_sound_sibling(stream.bytes, &stream.bytes[total..]) || has_sound_sibling(stream.bytes, stream.before);
     let complete = stream.bytes.len() == total || frames > 0 && stream.bytes.ends_with(&END);
@@ -38,7 +38,7 @@ fn once(stream: &Stream<'_>, mistake: &'static Mistake, total: usize, at: usize,
         _ if stream.stalled() && !complete => return None,
         _ if !clean => Confidence::Possible,
         0 => Confidence::Likely,
-        // What is made each time would show in a frame of the same class.
+        // A mistake made every time would show in a frame of the same class.
         _ if sibling => Confidence::Certain,
         _ => Confidence::Likely,
     };
@@ -76,7 +76,7 @@ fn byte_lost(stream: &Stream<'_>) -> Option<Hypothesis> {
     }
     headers_with_a_byte_put_in(bytes).find_map(|(missing, value, total)| {
         let hypothesis = lost(total, missing, "a header that lacks one byte before")?;
-        // A byte of the length that may be anything explains too much: nearly every END has one that leads to it.
+        // A byte of the length that may have any value explains too much: for nearly every END, one value fits.
         match missing {
             0..4 => Some(hypothesis),
             _ if value == 0 => Some(hypothesis.at_most(Confidence::Likely)),
@@ -85,7 +85,7 @@ fn byte_lost(stream: &Stream<'_>) -> Option<Hypothesis> {
     })
 }
 
-/// Does HELLO's magic stand where it belongs?
+/// Is HELLO's magic in its place?
 fn has_sound_hello_header(stream: &Stream<'_>) -> bool {
     stream.offset == 0 && stream.bytes.get(HEADER_LENGTH..).is_some_and(|body| body.starts_with(&MAGIC))
 }
@@ -145,14 +145,14 @@ fn byte_added(stream: &Stream<'_>) -> Option<Hypothesis> {
         if bytes.get(end..).is_some_and(|tail| tail.starts_with(&END))
             && let Some(hypothesis) = added(end + 2, surplus, "a header with one byte too many:")
         {
-            // In the length a byte more or less explains as much as it does in byte_lost.
+            // In the length, one byte more explains as much as in byte_lost.
             return Some(if surplus < 4 { hypothesis } else { hypothesis.at_most(Confidence::Likely) });
         }
     }
     None
 }
 
-/// A line break, a line of text or anything else in front of a sound frame.
+/// A line break, a line of text or anything else before a sound frame.
 fn between_frames(stream: &Stream<'_>) -> Option<Hypothesis> {
     let bytes = stream.bytes;
     if bytes.starts_with(&START) {
@@ -168,7 +168,7 @@ fn between_frames(stream: &Stream<'_>) -> Option<Hypothesis> {
     let newline = matches!(stray, b"\n" | b"\r\n" | b"\r" | b"\0" | b"\n\0");
     let printable = stray.iter().all(|&byte| byte >= b' ' || byte.is_ascii_whitespace() || byte == 0x1B);
     let (frames, clean) = sound(&bytes[at..]);
-    // A line break behind each frame comes again behind the next one.
+    // A line break after each frame occurs again after the next one.
     let again = bytes[at + total..].starts_with(stray);
     let (mistake, confidence) = match (newline, printable) {
         (true, _) if again => (&m::CHANNEL_NEWLINE_BETWEEN_FRAMES, Confidence::Certain),
@@ -181,20 +181,20 @@ fn between_frames(stream: &Stream<'_>) -> Option<Hypothesis> {
     Some(Hypothesis::new(mistake, confidence, stream.offset, seen).weighing(5 + frames))
 }
 
-/// A frame between the two bytes of another one's END: its F5 was taken for that of END, and that of END comes behind it.
+/// A frame between the two bytes of another frame's END: its F5 was taken for that of END, which follows it.
 fn within_end(stream: &Stream<'_>) -> Option<Hypothesis> {
     let rest = stream.bytes.strip_prefix(&START[1..])?;
     let header: Vec<u8> = START.iter().chain(rest.get(..HEADER_LENGTH - START.len())?).copied().collect();
     let end =
         usize::try_from(declared(&header).filter(|_| is_header(&header))?).ok()?.checked_add(HEADER_LENGTH - 1)?;
-    let behind = stream.bytes.get(end..)?.strip_prefix(&[END[0], END[1], END[1]])?;
-    (behind.is_empty() || correct(behind) != Step::Wrong).then(|| {
+    let rest = stream.bytes.get(end..)?.strip_prefix(&[END[0], END[1], END[1]])?;
+    (rest.is_empty() || correct(rest) != Step::Wrong).then(|| {
         let seen = format!("a frame stands between f8 and f5 of END: {}", hex(&stream.bytes[..HEADER_LENGTH - 1]));
         Hypothesis::new(&m::CHANNEL_WRITERS_INTERLEAVED, Confidence::Certain, stream.offset, seen).weighing(20)
     })
 }
 
-/// A START inside a frame that begins another frame; without it, both ENDs fall in their places.
+/// A START inside a frame that begins another frame: without that frame, both ENDs are in their places.
 fn interleaved(stream: &Stream<'_>) -> Option<Hypothesis> {
     let bytes = stream.bytes;
     if bytes.first() != Some(&START[0]) {
@@ -209,7 +209,7 @@ fn interleaved(stream: &Stream<'_>) -> Option<Hypothesis> {
         let outer = if at >= HEADER_LENGTH {
             declared(bytes)
         } else {
-            // The outer header was interrupted: it goes on behind the inner frame.
+            // The outer header was interrupted: it continues after the inner frame.
             usize::try_from(inner_total).ok().and_then(|total| {
                 let mut header = [0; HEADER_LENGTH];
                 header[..at].copy_from_slice(&bytes[..at]);
@@ -227,7 +227,7 @@ fn interleaved(stream: &Stream<'_>) -> Option<Hypothesis> {
         // A writer may be cut within END.
         let in_end = bytes[at - 1] == END[0] && tail.ends_with(&END[1..]) && inner_whole;
         let closed = tail.ends_with(&END) || in_end || tail.ends_with(&[END[0], END[1], END[1]]) && !inner_whole;
-        let Some((frames, clean)) = behind(bytes, total).filter(|_| closed) else { continue };
+        let Some((frames, clean)) = frames_after(bytes, total).filter(|_| closed) else { continue };
         let confidence = match (inner_whole, clean) {
             (true, true) => Confidence::Certain,
             (_, true) => Confidence::Likely,

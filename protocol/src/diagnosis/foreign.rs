@@ -1,4 +1,4 @@
-//! Peers that speak another protocol, told by their first bytes.
+//! Peers that speak another protocol, recognised by their first bytes.
 
 use alloc::format;
 use alloc::string::String;
@@ -12,14 +12,14 @@ use crate::encoding::Encoding;
 use crate::frame::START;
 use crate::text::Text;
 
-/// What a recogniser says: how sure, and what was seen.
+/// What a recogniser returns: how sure it is, and what it saw.
 type Sighting = Option<(Confidence, String)>;
 
 type Recogniser = fn(&[u8]) -> Sighting;
 /// Reads a length prefix.
 type Read = fn(&[u8]) -> u32;
 
-/// Strict ones first: what one of these has recognised is nothing of what follows.
+/// Strict ones first: the first that recognises the bytes decides.
 const PEERS: [(&Mistake, Recogniser); 15] = [
     (&m::FOREIGN_TLS, tls),
     (&m::FOREIGN_HTTP_2, http_2),
@@ -64,8 +64,8 @@ fn likely(seen: impl Into<String>) -> Sighting {
     Some((Confidence::Likely, seen.into()))
 }
 
-/// The first line without its line break, if it is printable ASCII and at most 1,024 bytes; a line that has not come
-/// whole counts too.
+/// The first line without its line break, if it is printable ASCII and at most 1,024 bytes; an incomplete line
+/// counts too.
 fn first_line(bytes: &[u8]) -> Option<&[u8]> {
     let end = bytes.iter().take(1025).position(|&byte| byte == b'\n').unwrap_or(bytes.len().min(1025));
     let line = &bytes[..end];
@@ -284,7 +284,7 @@ fn mllp(bytes: &[u8]) -> Sighting {
     if [&b"MSH|"[..], b"FHS|", b"BHS|"].iter().any(|segment| message.starts_with(segment)) {
         return certain(format!("0b before {}", quoted(&message[..message.len().min(12)])));
     }
-    find(message, b"\x1C\r").map(|_| (Confidence::Likely, "0b in front and 1c 0d behind".into()))
+    find(message, b"\x1C\r").map(|_| (Confidence::Likely, "0b before and 1c 0d after".into()))
 }
 
 fn proxy(bytes: &[u8]) -> Sighting {
@@ -332,12 +332,12 @@ fn length_prefix(bytes: &[u8]) -> Sighting {
         let (mut rest, mut links) = (bytes, 0_usize);
         let Some(first) = bytes.get(..4).map(read).filter(|&length| length > 0 && length <= 1 << 24) else { continue };
         let whole = loop {
-            let Some((field, behind)) = rest.split_at_checked(4) else { break rest.is_empty() };
-            let Some(behind) = usize::try_from(read(field)).ok().and_then(|length| behind.get(length..)) else {
+            let Some((field, after)) = rest.split_at_checked(4) else { break rest.is_empty() };
+            let Some(after) = usize::try_from(read(field)).ok().and_then(|length| after.get(length..)) else {
                 break (1..=1 << 24).contains(&read(field)) && links > 0;
             };
             links += 1;
-            rest = behind;
+            rest = after;
         };
         let seen = format!("{}, a {order}-endian length of {first}, and what it leads to", hex(&bytes[..4]));
         match (whole, links) {
@@ -351,11 +351,11 @@ fn length_prefix(bytes: &[u8]) -> Sighting {
     None
 }
 
-/// Printable text in UTF-8 or a legacy encoding, perhaps behind telnet negotiation.
+/// Printable text in UTF-8 or a legacy encoding, perhaps after telnet negotiation.
 fn text(bytes: &[u8]) -> Sighting {
     let mut rest = bytes;
-    while let [0xFF, 0xFB..=0xFE, _, behind @ ..] = rest {
-        rest = behind;
+    while let [0xFF, 0xFB..=0xFE, _, after @ ..] = rest {
+        rest = after;
     }
     let negotiated = rest.len() < bytes.len();
     let head = &rest[..rest.len().min(1024)];

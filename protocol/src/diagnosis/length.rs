@@ -14,7 +14,7 @@ use crate::frame::{HEADER_LENGTH, START};
 use crate::hello::{CANARY, MAGIC, MAX_HELLO};
 use crate::kind;
 
-/// In the order in which they are named where several fit as well.
+/// In the order in which they are named if several fit equally.
 const READINGS: [(&Mistake, Reading); 20] = [
     (&m::LENGTH_LITTLE_ENDIAN, little_endian),
     (&m::LENGTH_16_BIT_SWAPPED, halves_swapped),
@@ -48,13 +48,13 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
         match reading(bytes) {
             Step::Whole { body_at, total } => {
                 let Some(walk) = follow(stream.before, bytes, reading) else { continue };
-                // A sound peer may have stopped where a frame within its body ends.
+                // A correct peer may have stopped where a frame within its body ends.
                 let nested = find(&bytes[body_at..total], &START).is_some();
                 let unseen = stream.stalled() && !walk.complete;
                 if unseen && !stream.cut || stream.stalled() && nested {
                     continue;
                 }
-                // HELLO's magic says where the body begins, and a canary that is changed why END is elsewhere.
+                // HELLO's magic shows where the body begins, and a changed canary why END is elsewhere.
                 let hello = stream.offset == 0 && bytes[2] == kind::HELLO;
                 if hello && !bytes[body_at..].strip_prefix(&MAGIC).is_some_and(|rest| rest.starts_with(&CANARY)) {
                     continue;
@@ -71,11 +71,11 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
                     1 if stream.stalled() => Confidence::Likely,
                     _ => Confidence::Certain,
                 };
-                // A NUL in front of END is rarer than whatever else fits.
+                // A NUL before END is rarer than anything else that fits.
                 let nul = mistake == &m::LENGTH_OMITS_TERMINATOR && bytes[total - 3] == 0;
                 let weight = 10 * walk.explained + if nul { 5 } else { 0 };
                 let seen = format!(
-                    "length field {}, but END stands behind {} bytes of body",
+                    "length field {}, but END follows {} bytes of body",
                     hex(&bytes[4..body_at.max(HEADER_LENGTH).min(bytes.len())]),
                     total - body_at - 2
                 );
@@ -86,7 +86,7 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
             Step::Wrong => {}
         }
     }
-    // Where END has been seen, what it would mean elsewhere is idle.
+    // Once a reading finds END, readings that do not find it count for nothing.
     if !with_end {
         found.append(&mut without_end);
     }
@@ -96,13 +96,13 @@ fn is_slight(mistake: &Mistake) -> bool {
     [&m::LENGTH_COUNTS_TERMINATOR, &m::LENGTH_OMITS_TERMINATOR].contains(&mistake)
 }
 
-/// Does the field say a number that is near the right one?
+/// Does the mistake give a number near the right one?
 fn is_count(mistake: &Mistake) -> bool {
     ["length-counts", "length-includes", "length-omits"].iter().any(|family| mistake.name.starts_with(family))
 }
 
-/// A length that is too long as it stands, and sensible as this mistake would have written it, but the body has not
-/// come. HELLO's magic, where it has come, decides.
+/// A length that is too long as it is, and sensible as this mistake would have written it, while the body has not
+/// arrived. HELLO's magic, if it has arrived, decides.
 fn unconfirmed(stream: &Stream<'_>, mistake: &'static Mistake, body_at: usize, length: u64) -> Option<Hypothesis> {
     let Fault::TooLong { max, .. } = stream.fault else { return None };
     let bytes = stream.bytes;
@@ -115,7 +115,7 @@ fn unconfirmed(stream: &Stream<'_>, mistake: &'static Mistake, body_at: usize, l
         (true, Some(false)) => return None,
         (true, _) if !(24..=u64::from(MAX_HELLO)).contains(&length) => return None,
         (true, Some(true)) => Confidence::Likely,
-        // A round length that is meant has noughts at its end; one that is swapped seldom has them at its beginning.
+        // A round length ends in zeros; a swapped one rarely begins with them.
         _ if mistake == &m::LENGTH_LITTLE_ENDIAN && bytes[4] != 0 => Confidence::Likely,
         _ if mistake == &m::LENGTH_ASCII_DIGITS => Confidence::Likely,
         _ => Confidence::Possible,
@@ -151,13 +151,12 @@ fn shorter_by(bytes: &[u8], extra: u64) -> Step {
     }
 }
 
-/// A NUL or a line break that was sent behind the text, but not counted.
+/// A NUL or a line break that was sent after the text, but not counted.
 fn omits_terminator(bytes: &[u8]) -> Step {
     let Some(length) = declared(bytes) else { return Step::Wrong };
-    let behind =
-        usize::try_from(length).ok().and_then(|length| bytes.get(HEADER_LENGTH..)?.get(length..)).unwrap_or(&[]);
+    let rest = usize::try_from(length).ok().and_then(|length| bytes.get(HEADER_LENGTH..)?.get(length..)).unwrap_or(&[]);
     let terminators: [&[u8]; 6] = [b"\0\0", b"\n\0", b"\0\n", b"\r\n", b"\0", b"\n"];
-    match terminators.into_iter().find(|terminator| behind.starts_with(terminator)) {
+    match terminators.into_iter().find(|terminator| rest.starts_with(terminator)) {
         Some(terminator) => spanning(bytes, HEADER_LENGTH, length + terminator.len() as u64),
         None => Step::Wrong,
     }
@@ -170,7 +169,7 @@ fn omits_fixed_part(bytes: &[u8]) -> Step {
     }
 }
 
-/// A length in digits: four or more of them, or as many as it takes with something behind.
+/// A length in digits: four or more of them, or fewer with padding or a mark after them.
 fn ascii_digits(bytes: &[u8]) -> Step {
     let rest = bytes.get(4..).unwrap_or(&[]);
     let spaces = rest.iter().take(9).take_while(|&&byte| byte == b' ').count();
@@ -183,10 +182,10 @@ fn ascii_digits(bytes: &[u8]) -> Step {
             }
             let text = core::str::from_utf8(&rest[spaces..spaces + width]).unwrap_or_default();
             let Ok(length) = u64::from_str_radix(text, radix) else { continue };
-            let behind = &rest[spaces + width..];
+            let after = &rest[spaces + width..];
             let padding =
-                behind.iter().take(4_usize.saturating_sub(width)).take_while(|&&b| b == 0 || b == b' ').count();
-            let mark = match behind {
+                after.iter().take(4_usize.saturating_sub(width)).take_while(|&&b| b == 0 || b == b' ').count();
+            let mark = match after {
                 [b'\r', b'\n', ..] => 2,
                 [b'\n' | b':' | b' ' | b'\0' | b',' | b';', ..] => 1,
                 _ => 0,
@@ -228,9 +227,9 @@ fn varint_big(bytes: &[u8]) -> Step {
     Step::Wrong
 }
 
-/// The length counts something of each character of UTF-8, told by its first byte.
+/// The length counts something of each character of UTF-8, which its first byte determines.
 fn utf8_counted(bytes: &[u8], count: fn(u8) -> u64) -> Step {
-    let Some((mut left, mut at)) = behind_fixed_part(bytes) else { return Step::Wrong };
+    let Some((mut left, mut at)) = after_fixed_part(bytes) else { return Step::Wrong };
     while let Some(&byte) = bytes.get(at) {
         if byte & 0xC0 != 0x80 {
             match left.checked_sub(count(byte)) {
@@ -259,14 +258,14 @@ fn is_wide(bytes: &[u8]) -> bool {
 }
 
 fn utf16_units(bytes: &[u8]) -> Step {
-    match behind_fixed_part(bytes) {
+    match after_fixed_part(bytes) {
         Some((units, at)) => spanning(bytes, HEADER_LENGTH, (at - HEADER_LENGTH) as u64 + 2 * units),
         None => Step::Wrong,
     }
 }
 
 fn utf16_characters(bytes: &[u8]) -> Step {
-    let Some((mut left, mut at)) = behind_fixed_part(bytes) else { return Step::Wrong };
+    let Some((mut left, mut at)) = after_fixed_part(bytes) else { return Step::Wrong };
     let big_endian = bytes.get(3) == Some(&(Encoding::Utf16Be as u8));
     while left > 0 {
         let Some(&[first, second]) = bytes.get(at..at + 2) else { break };
@@ -278,7 +277,7 @@ fn utf16_characters(bytes: &[u8]) -> Step {
 }
 
 /// The declared length without the fixed part, and where the payload begins.
-fn behind_fixed_part(bytes: &[u8]) -> Option<(u64, usize)> {
+fn after_fixed_part(bytes: &[u8]) -> Option<(u64, usize)> {
     let fixed = fixed_part(bytes);
     Some((declared(bytes)?.checked_sub(fixed as u64)?, HEADER_LENGTH + fixed))
 }

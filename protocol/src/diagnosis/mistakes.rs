@@ -1,4 +1,4 @@
-//! The names of the mistakes, what was expected instead, and the fixes: the one place that has them.
+//! The names of the mistakes, what was expected instead, and the fixes.
 
 /// A mistake that the diagnosis knows.
 #[derive(Debug, PartialEq, Eq)]
@@ -6,7 +6,7 @@
 pub struct Mistake {
     /// The stable name, in kebab-case; its first word is the family.
     pub name: &'static str,
-    /// What stands in its place where nobody makes it.
+    /// What a correct peer sends in its place.
     pub expected: &'static str,
     /// How to fix it, in one line.
     pub fix: &'static str,
@@ -27,8 +27,8 @@ const AS_SENT: &str = "the bytes as they were sent";
 const HELLO: &str = "a Bookend HELLO, which begins with F5 F8";
 const ASCII: &str = "bytes 00 to 7F";
 const UTF_8: &str = "well-formed UTF-8";
-const UTF_16: &str = "well-formed UTF-16 in the order that the encoding byte says";
-const TEXT: &str = "text in the encoding that the encoding byte says";
+const UTF_16: &str = "well-formed UTF-16 in the order that the encoding byte names";
+const TEXT: &str = "text in the encoding that the encoding byte names";
 
 mistakes! {
     LENGTH_LITTLE_ENDIAN = "length-little-endian", LENGTH, "write the length most significant byte first (htonl)";
@@ -40,7 +40,7 @@ mistakes! {
     LENGTH_INCLUDES_END = "length-includes-end", LENGTH, "do not count the 2 bytes of END";
     LENGTH_INCLUDES_FRAME = "length-includes-frame", LENGTH, "do not count the 8 bytes of the header and the 2 of END";
     LENGTH_COUNTS_TERMINATOR = "length-counts-terminator", LENGTH, "do not count a NUL or line break that is not sent";
-    LENGTH_OMITS_TERMINATOR = "length-omits-terminator", LENGTH, "count the NUL or line break behind the text, or do not send it";
+    LENGTH_OMITS_TERMINATOR = "length-omits-terminator", LENGTH, "count the NUL or line break after the text, or do not send it";
     LENGTH_OMITS_FIXED_PART = "length-omits-fixed-part", LENGTH, "count the fixed part (id, code, ...) with the payload";
     LENGTH_ASCII_DIGITS = "length-ascii-digits", LENGTH, "write the length as a binary number, not as text";
     LENGTH_ONE_BYTE = "length-one-byte", LENGTH, "write the length as four bytes";
@@ -50,9 +50,9 @@ mistakes! {
 
     CHANNEL_LF_TO_CRLF = "channel-lf-to-crlf", AS_SENT, "open the stream in binary mode: something turns LF into CRLF";
     CHANNEL_CRLF_TO_LF = "channel-crlf-to-lf", AS_SENT, "open the stream in binary mode: something turns CRLF into LF";
-    CHANNEL_CR_TO_CRLF = "channel-cr-to-crlf", AS_SENT, "open the stream in raw mode: something puts LF behind CR";
+    CHANNEL_CR_TO_CRLF = "channel-cr-to-crlf", AS_SENT, "open the stream in raw mode: something adds LF after CR";
     CHANNEL_CR_TO_LF = "channel-cr-to-lf", AS_SENT, "put the terminal in raw mode (stty raw, or -icrnl): CR becomes LF";
-    CHANNEL_CR_NUL = "channel-cr-nul", AS_SENT, "do not go through telnet: it puts NUL behind CR";
+    CHANNEL_CR_NUL = "channel-cr-nul", AS_SENT, "do not go through telnet: it adds NUL after CR";
     CHANNEL_LF_DROPPED = "channel-lf-dropped", AS_SENT, "open the stream in binary mode: something drops LF";
     CHANNEL_CTRL_Z_DROPPED = "channel-ctrl-z-dropped", AS_SENT, "open the stream in binary mode: something drops 1A (^Z)";
     CHANNEL_TRUNCATED_AT_CTRL_Z = "channel-truncated-at-ctrl-z", AS_SENT, "open the stream in binary mode: 1A (^Z) is taken for the end of file";
@@ -73,13 +73,13 @@ mistakes! {
     CHANNEL_BYTE_LOST = "channel-byte-lost", FRAME, "look for a short read or write, or a serial overrun: one byte is missing";
     CHANNEL_BYTE_ADDED = "channel-byte-added", FRAME, "look for a stray write or a buffer reused wrongly: one byte too many";
     CHANNEL_WRITERS_INTERLEAVED = "channel-writers-interleaved", FRAME, "let one writer own the stream, or lock it for a whole frame";
-    CHANNEL_NEWLINE_BETWEEN_FRAMES = "channel-newline-between-frames", FRAME, "write frames without a line break behind them (write, not println)";
+    CHANNEL_NEWLINE_BETWEEN_FRAMES = "channel-newline-between-frames", FRAME, "write frames without a line break after them (write, not println)";
     CHANNEL_TEXT_BETWEEN_FRAMES = "channel-text-between-frames", FRAME, "keep log lines and other output out of the stream";
 
     FOREIGN_HTTP = "foreign-http", HELLO, "this is HTTP: correct the address or port, or speak Bookend";
     FOREIGN_HTTP_2 = "foreign-http-2", HELLO, "this is HTTP/2 (gRPC?): correct the address or port";
     FOREIGN_WEBSOCKET = "foreign-websocket", HELLO, "this is WebSocket: connect with plain TCP";
-    FOREIGN_TLS = "foreign-tls", HELLO, "this is TLS: switch it off, or put a TLS terminator in front";
+    FOREIGN_TLS = "foreign-tls", HELLO, "this is TLS: switch it off, or terminate TLS before this port";
     FOREIGN_SSH = "foreign-ssh", HELLO, "this is SSH: correct the address or port";
     FOREIGN_SMTP_FTP = "foreign-smtp-ftp", HELLO, "this is a mail or FTP peer: correct the address or port";
     FOREIGN_REDIS = "foreign-redis", HELLO, "this is Redis (RESP): correct the address or port";

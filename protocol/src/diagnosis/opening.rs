@@ -1,4 +1,4 @@
-//! What a channel made of the beginning of HELLO, whose magic and canary are known to both sides.
+//! What a channel did to the beginning of HELLO, whose magic and canary both sides know.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -59,9 +59,9 @@ const TRACES: [Trace; 29] = [
     changed(&m::CHANNEL_BYTES_SWAPPED, b"\x01\0\xF5\xF8", b"NDBK\x1A\x0A\x0D\x0A\x0D\x00\xFF\x11", b""),
 ];
 
-/// More than any number of frames: a channel that does this each time is commoner than an accident in this place.
+/// More than any number of frames: a channel that does this every time is commoner than an accident in this place.
 const WEIGHT: usize = 1 << 20;
-/// Where a changed magic begins at the latest: behind a widened header and a byte order mark.
+/// Where a changed magic begins at the latest: after a widened header and a byte order mark.
 const HEADER_ROOM: usize = 24;
 
 pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
@@ -78,13 +78,14 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
 fn compare(stream: &Stream<'_>, trace: &Trace) -> Option<Hypothesis> {
     let rest = stream.bytes.strip_prefix(trace.start)?;
     let hypothesis = |confidence, at: usize, seen: &[u8]| {
-        Hypothesis::new(trace.mistake, confidence, at as u64, format!("HELLO came with {}", hex(seen))).weighing(WEIGHT)
+        Hypothesis::new(trace.mistake, confidence, at as u64, format!("HELLO arrived with {}", hex(seen)))
+            .weighing(WEIGHT)
     };
     let magic = trace.canary.iter().take_while(|byte| !byte.is_ascii_control() || **byte == 0).count();
     let Some(at) = find(&rest[..rest.len().min(HEADER_ROOM + magic)], &trace.canary[..magic]) else {
-        // Only a START that nothing else leaves behind says something without the canary.
-        let telling = !trace.start.starts_with(&START) && trace.start[0] > 1 && rest.len() < HEADER_ROOM;
-        return telling.then(|| hypothesis(Confidence::Possible, 0, trace.start));
+        // Without the canary, only a START that no other channel produces is evidence.
+        let is_evidence = !trace.start.starts_with(&START) && trace.start[0] > 1 && rest.len() < HEADER_ROOM;
+        return is_evidence.then(|| hypothesis(Confidence::Possible, 0, trace.start));
     };
     let seen = &rest[at..rest.len().min(at + trace.canary.len())];
     if !trace.canary.starts_with(seen) {
@@ -97,7 +98,7 @@ fn compare(stream: &Stream<'_>, trace: &Trace) -> Option<Hypothesis> {
     let confidence = match stream.fault {
         _ if intact => Confidence::Possible,
         _ if whole => Confidence::Certain,
-        // A canary that has not come whole differs already, in the way of this channel.
+        // The part of the canary that has arrived is changed already, as this channel changes it.
         Fault::BadCanary { .. } if !CANARY.starts_with(seen.get(magic..)?) => Confidence::Likely,
         _ if !trace.start.starts_with(&START) => Confidence::Likely,
         _ => return None,
@@ -105,7 +106,7 @@ fn compare(stream: &Stream<'_>, trace: &Trace) -> Option<Hypothesis> {
     Some(hypothesis(confidence, canary_at, &seen[magic.min(seen.len())..]))
 }
 
-/// Nothing came behind the 0D 0A in front of the canary's 1A.
+/// Nothing arrived after the 0D 0A before the canary's 1A.
 fn cut_at_ctrl_z(stream: &Stream<'_>) -> Option<Hypothesis> {
     if !matches!(stream.fault, Fault::Truncated { .. } | Fault::FrameTimeout { .. } | Fault::HelloTimeout) {
         return None;
@@ -117,7 +118,7 @@ fn cut_at_ctrl_z(stream: &Stream<'_>) -> Option<Hypothesis> {
             &m::CHANNEL_TRUNCATED_AT_CTRL_Z,
             Confidence::Likely,
             stream.bytes.len() as u64,
-            "nothing came behind the place where HELLO has 1a".into(),
+            "nothing arrived after the place where HELLO has 1a".into(),
         )
     })
 }

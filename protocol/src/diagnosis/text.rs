@@ -1,4 +1,4 @@
-//! Text that is not what its encoding byte says.
+//! Text that is not in the encoding that its encoding byte names.
 
 use alloc::format;
 use alloc::string::String;
@@ -45,7 +45,7 @@ fn fault(encoding: Encoding, payload: &[u8]) -> Option<usize> {
 struct Case<'a> {
     encoding: Encoding,
     bytes: &'a [u8],
-    /// There is more behind `bytes`.
+    /// The payload has more after `bytes`.
     cut: bool,
     fault: Option<usize>,
 }
@@ -55,7 +55,7 @@ impl<'a> Case<'a> {
         Hypothesis::new(mistake, confidence, self.fault.unwrap_or(0) as u64, seen)
     }
 
-    /// The bytes read in another encoding, if they are legal there (as far as they are looked at).
+    /// The bytes read in another encoding, if they are legal there (as far as they are examined).
     fn read_as(&self, encoding: Encoding) -> Option<String> {
         let bytes = if !self.cut {
             self.bytes
@@ -109,11 +109,11 @@ impl<'a> Case<'a> {
     /// US-ASCII or UTF-8 that is not legal.
     fn bad_bytes(&self, found: &mut Vec<Hypothesis>) {
         let Some(at) = self.fault else { return };
-        let Some((before, behind)) = self.bytes.split_at_checked(at).filter(|(_, behind)| !behind.is_empty()) else {
-            Case { fault: None, ..*self }.utf16_hidden(found); // what is looked at is legal
+        let Some((before, rest)) = self.bytes.split_at_checked(at).filter(|(_, rest)| !rest.is_empty()) else {
+            Case { fault: None, ..*self }.utf16_hidden(found); // what is examined is legal
             return;
         };
-        let around = &behind[..behind.len().min(6)];
+        let around = &rest[..rest.len().min(6)];
         if self.encoding == Encoding::Ascii
             && let Some(text) = self.read_as(Encoding::Utf8)
         {
@@ -189,7 +189,7 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// UTF-16 that is called something of eight bits.
+    /// UTF-16 that is declared as an 8-bit encoding.
     fn utf16_hidden(&self, found: &mut Vec<Hypothesis>) {
         if !self.cut && !self.bytes.len().is_multiple_of(2) || self.bytes.len() < 2 {
             return;
@@ -208,7 +208,7 @@ impl<'a> Case<'a> {
         let pairs = if self.fault.is_some() { plausible::high_pairs(self.bytes, self.cut) } else { 0 };
         let confidence = match self.fault {
             Some(_) if pairs >= 4 => return,
-            // Legal as it stands: every other byte is NUL, or nothing is said.
+            // Legal as it is: every other byte must be NUL.
             None if zeros * 3 < self.bytes.len() || script.share() < 90 || zeros == self.bytes.len() => return,
             None => Confidence::Likely,
             Some(_) if script.share() >= 85 && script.characters >= 2 && pairs == 0 => Confidence::Likely,
@@ -230,7 +230,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Text that is called UTF-16, legal or not.
+    /// Text that is declared as UTF-16, legal or not.
     fn utf16(&self, found: &mut Vec<Hypothesis>) {
         let other = if self.encoding == Encoding::Utf16Be { Encoding::Utf16Le } else { Encoding::Utf16Be };
         let own = Script::of(&self.units());
@@ -273,7 +273,7 @@ impl<'a> Case<'a> {
             let seen = format!("it reads as {other}: {shown}");
             found.push(self.name(&m::TEXT_UTF_16_WRONG_ORDER, confidence, seen));
         }
-        // Where the text is well-formed UTF-8 with sequences of several bytes, chance is out of the question.
+        // Well-formed UTF-8 with multi-byte sequences does not occur by chance.
         found.sort_by_key(|hypothesis| core::cmp::Reverse(hypothesis.confidence));
     }
 

@@ -1,4 +1,4 @@
-//! Follows frames as somebody with a certain mistake would have written them.
+//! Follows frames as a peer with a certain mistake would have written them.
 
 use byteorder::{BigEndian, ByteOrder};
 
@@ -23,7 +23,7 @@ pub(super) enum Step {
         /// Bytes of body that it would have.
         length: u64,
     },
-    /// It is no such frame.
+    /// These are no such bytes.
     Wrong,
 }
 
@@ -37,20 +37,20 @@ pub(super) struct Walk {
     pub(super) explained: usize,
     /// Frames like the first that are sound, but would not be if the mistake were made each time.
     pub(super) spared: usize,
-    /// Came upon bytes that neither explains.
+    /// Reached bytes that neither explains.
     pub(super) lost: bool,
     /// The bytes end where a frame does.
     pub(super) complete: bool,
 }
 
 impl Walk {
-    /// Does something speak against it?
+    /// Is there evidence against it?
     pub(super) fn doubtful(&self) -> bool {
         self.lost || self.spared > 0
     }
 }
 
-/// Follows the frames of `bytes` behind those of `before`; `None` unless the mistake explains the first one.
+/// Follows the frames of `bytes` after those of `before`; `None` unless the mistake explains the first one.
 pub(super) fn follow(before: &[u8], bytes: &[u8], reading: Reading) -> Option<Walk> {
     let Step::Whole { total, .. } = reading(bytes) else { return None };
     if matches!(correct(bytes), Step::Whole { total: sound, .. } if sound == total) {
@@ -93,7 +93,7 @@ fn class(frame: &[u8]) -> (u8, bool) {
     (frame[2], frame[3] != Encoding::Binary as u8)
 }
 
-/// Does a sound frame of the same class as `frame` stand at the beginning of `others`, or behind such as are sound?
+/// Does `others` begin with sound frames, one of them of the same class as `frame`?
 pub(super) fn has_sound_sibling(frame: &[u8], others: &[u8]) -> bool {
     let mut rest = others;
     while let Step::Whole { total, .. } = correct(rest) {
@@ -105,7 +105,7 @@ pub(super) fn has_sound_sibling(frame: &[u8], others: &[u8]) -> bool {
     false
 }
 
-/// How many sound frames `bytes` begins with, and whether nothing but those, and perhaps a part of one, is there.
+/// How many sound frames `bytes` begins with, and whether it holds nothing else but perhaps a part of one.
 pub(super) fn sound(bytes: &[u8]) -> (usize, bool) {
     let (mut frames, mut rest) = (0, bytes);
     loop {
@@ -118,7 +118,7 @@ pub(super) fn sound(bytes: &[u8]) -> (usize, bool) {
     }
 }
 
-/// A frame as SPEC 2 has it.
+/// A frame as SPEC 2 defines it.
 pub(super) fn correct(bytes: &[u8]) -> Step {
     match declared(bytes) {
         Some(length) => spanning(bytes, HEADER_LENGTH, length),
@@ -146,7 +146,7 @@ pub(super) fn declared(bytes: &[u8]) -> Option<u64> {
     bytes.get(4..HEADER_LENGTH).map(|field| u64::from(BigEndian::read_u32(field)))
 }
 
-/// Can these bytes, as far as they go, begin a frame that somebody would send?
+/// Can these bytes, as far as they go, begin a frame that a peer would send?
 pub(super) fn is_header(bytes: &[u8]) -> bool {
     let start = bytes.len().min(START.len());
     bytes[..start] == START[..start]

@@ -11,9 +11,9 @@ use crate::message::Message;
 use crate::payload::Payload;
 use crate::session::{Session, Step};
 
-/// The messages of what one read brought, borrowed from the read buffer.
+/// The messages of one read, borrowed from the read buffer.
 ///
-/// It is empty when the read brought none for the application. What is not taken comes again with the next batch.
+/// It is empty if the read held none for the application. Messages that are not taken are in the next batch.
 pub struct Batch<'a> {
     pub(super) kept: &'a [u8],
     /// Everything in the read buffer.

@@ -25,12 +25,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Frames of the session's own are to be written.
+    /// The next bytes written are frames of the session's own.
     pub(super) fn begin_own(&mut self) {
         (self.own, self.whole) = (true, 0);
     }
 
-    /// Queued frames are to be written.
+    /// The next bytes written are queued frames.
     pub(super) fn begin_queued(&mut self) {
         let follows = |&(ordinal, number): &(u64, u32)| {
             self.written - ordinal == u64::from(self.next_number.wrapping_sub(number))

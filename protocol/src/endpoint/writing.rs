@@ -1,12 +1,12 @@
 //! What an endpoint writes: the frames in progress, then the session's own, then those that are queued (R7.13).
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 #[cfg(feature = "tokio")]
 use super::tally::Tally;
 use super::{Endpoint, QUEUE};
+#[cfg(feature = "tokio")]
 use crate::code::Code;
 use crate::message::{Message, Probe};
 use crate::misuse::Misuse;
@@ -54,28 +54,28 @@ impl Endpoint {
 
     #[cfg(feature = "tokio")]
     /// Sends CLOSE once everything that is queued has been written.
-    pub(crate) fn close_behind(&mut self, code: Code, detail: String) {
-        self.close_behind.get_or_insert((code, detail));
+    pub(crate) fn close_after(&mut self, code: Code, detail: alloc::string::String) {
+        self.close_after.get_or_insert((code, detail));
     }
 
-    /// Is CLOSE to go out behind what is queued?
+    /// Does a CLOSE wait for what is queued?
     #[cfg(feature = "tokio")]
-    pub(crate) fn is_closing_behind(&self) -> bool {
-        self.close_behind.is_some()
+    pub(crate) fn is_closing_after(&self) -> bool {
+        self.close_after.is_some()
     }
 
-    /// The stream takes nothing any more; what it still brings may say why.
+    /// The stream takes no more bytes; what can still be read may hold the reason.
     pub(crate) fn stop_writing(&mut self) {
         self.broken = true;
     }
 
-    /// What is to be written next: the frames in progress, then the session's own, then messages (R7.13).
+    /// What to write next: the frames in progress, then the session's own, then messages (R7.13).
     pub(crate) fn unwritten(&mut self) -> &[u8] {
         if self.broken {
             return &[];
         }
         if self.written == self.writing.len() {
-            // A PONG says that everything before its PING has been acted on: not while some of that is kept.
+            // A PONG shows that everything before its PING has been acted on: not while some of that is kept.
             self.session.hold_pong(!self.backlog.filled().is_empty());
             self.writing.clear();
             self.written = 0;
@@ -83,7 +83,7 @@ impl Endpoint {
                 self.writing = Vec::new();
             }
             if self.queued.is_empty()
-                && let Some((code, detail)) = self.close_behind.take()
+                && let Some((code, detail)) = self.close_after.take()
             {
                 self.session.close(code, &detail, self.now);
             }
@@ -106,7 +106,7 @@ impl Endpoint {
         self.session.wrote(now);
     }
 
-    /// Has CLOSE been sent, and is the sending direction to be closed?
+    /// Has CLOSE been written, so that the sending direction can be closed?
     pub(crate) fn is_done_writing(&self) -> bool {
         matches!(self.session.state(), State::Closing | State::Closed)
             && (self.broken || self.written == self.writing.len() && !self.session.has_output())

@@ -1,42 +1,42 @@
-//! The mistake behind a fault, as far as the bytes around it tell.
+//! The mistake that caused a fault, as far as the bytes around it show.
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 
-use super::{Outcome, Session};
+use super::{Ending, Outcome, Session};
 use crate::diagnosis::{Diagnosis, Evidence, diagnose};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::kind;
 
 impl Session {
-    /// Looks for the mistake behind a fault, so that the CLOSE which tells the fault can name it: call it whenever the
-    /// session may have met one, before [`take_output`](Session::take_output). Nothing happens if there is none, or
-    /// if it has been explained.
+    /// Looks for the mistake that caused a fault, so that CLOSE can name it. Call it whenever the session may have met
+    /// a fault, before [`take_output`](Session::take_output). Without a fault, and the second time, it does nothing.
     ///
-    /// `bytes` is the input of the call of [`receive`](Session::receive) that met it, or what was left unused when
-    /// the time was up or the stream ended. `before` is what is still at hand of the frames before that, from the
-    /// first byte of a frame on.
+    /// `bytes` is the input of the call of [`receive`](Session::receive) that met the fault, or what was left unused
+    /// when the time was up or the stream ended. `before` is what you still have of the bytes before that, from the
+    /// first byte of a frame on; it may be empty.
     #[inline]
     pub fn explain(&mut self, before: &[u8], bytes: &[u8]) {
-        if self.diagnosis.is_none()
-            && let Some(&Outcome::Fault(fault)) = self.outcome()
+        if let Some(&Ending { outcome: Outcome::Fault(fault), fault_at, diagnosis: None, .. }) = self.ending.as_deref()
         {
-            self.diagnosis = Some(Box::new(self.judge(fault, before, bytes)));
+            let diagnosis = self.judge(fault, fault_at, before, bytes);
+            if let Some(ending) = &mut self.ending {
+                ending.diagnosis = Some(diagnosis);
+            }
         }
     }
 
-    /// What may be behind the fault that ended the session, once it has been [explained](Session::explain).
+    /// The likely cause of the fault that ended the session, once it has been [explained](Session::explain).
     #[must_use]
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
-        self.diagnosis.as_deref()
+        self.ending.as_ref()?.diagnosis.as_ref()
     }
 
     #[cold]
-    fn judge(&self, fault: Fault, before: &[u8], bytes: &[u8]) -> Diagnosis {
-        let judged = |bytes: &[u8]| diagnose(&Evidence::stream(fault, self.fault_at, bytes).behind(before));
-        if self.preamble.is_empty() || !self.is_before_first_frame(fault) {
+    fn judge(&self, fault: Fault, fault_at: u64, before: &[u8], bytes: &[u8]) -> Diagnosis {
+        let judged = |bytes: &[u8]| diagnose(&Evidence::stream(fault, fault_at, bytes).after(before));
+        if self.preamble.is_empty() || !self.is_before_first_frame(fault, fault_at) {
             return judged(bytes);
         }
         let said: Cow<'_, [u8]> = match bytes {
@@ -44,21 +44,21 @@ impl Session {
             bytes => Cow::Owned([&self.preamble, bytes].concat()),
         };
         let whole = judged(&said);
-        // Behind the line for people that a hub begins with, its HELLO may have come changed.
+        // A changed HELLO may follow the line for people that a hub begins with.
         let line = said.iter().position(|&byte| byte == b'\n').map_or(said.len(), |end| end + 1);
         if names_a_peer(&whole) || line == said.len() {
             return whole;
         }
-        let behind_line = judged(&said[line..]);
-        if names_a_peer(&behind_line) { behind_line } else { whole }
+        let after_line = judged(&said[line..]);
+        if names_a_peer(&after_line) { after_line } else { whole }
     }
 
-    /// Has the server's first frame not come, or only a byte that might have begun it?
-    fn is_before_first_frame(&self, fault: Fault) -> bool {
-        self.skipping || self.fault_at == 0 && matches!(fault, Fault::BadStart { .. })
+    /// Is the server's first frame missing, but for a byte that might begin it?
+    fn is_before_first_frame(&self, fault: Fault, fault_at: u64) -> bool {
+        self.skipping || fault_at == 0 && matches!(fault, Fault::BadStart { .. })
     }
 
-    /// The reason for refusing a frame, with what the sender may have done wrong.
+    /// The reason for refusing a frame, with the likely mistake of the sender.
     pub(super) fn refusal(&mut self, frame: Frame<'_>, fault: Fault) -> String {
         let judged = matches!(fault, Fault::BadText { .. }) && frame.kind() != kind::DELIVERY && self.guesses > 0;
         if !judged {
@@ -69,10 +69,10 @@ impl Session {
         diagnose(&Evidence::text(frame.encoding(), payload)).to_string()
     }
 
-    /// Puts the CLOSE that tells the fault behind what is to be sent.
-    pub(super) fn tell_fault(&mut self) {
+    /// Appends the CLOSE that names the fault to the output.
+    pub(super) fn push_fault(&mut self) {
         let Some(&Outcome::Fault(fault)) = self.outcome() else { return };
-        let reason = match &self.diagnosis {
+        let reason = match self.diagnosis() {
             Some(diagnosis) => diagnosis.to_string(),
             None => fault.to_string(),
         };
@@ -80,7 +80,7 @@ impl Session {
     }
 }
 
-/// Is there more to say than that text came?
+/// Does it name more than plain text?
 fn names_a_peer(diagnosis: &Diagnosis) -> bool {
     diagnosis.first().is_some_and(|first| !first.is_plain_text())
 }

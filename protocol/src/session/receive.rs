@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use super::{MAX_PREAMBLE, Outcome, Pong, Role, Session, State, Step};
+use super::{Ending, MAX_PREAMBLE, Outcome, Pong, Role, Session, State, Step};
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::frame::{Frame, START};
@@ -15,11 +15,11 @@ use crate::payload::Payload;
 
 /// Input: bytes of the peer, and the end of the stream.
 impl Session {
-    /// Uses one frame of `input`, what has been read and not yet used, and advances `input` past it.
+    /// Uses one frame of `input`, which holds what has been read and not yet used, and advances `input` past it.
     ///
-    /// Call it until it returns [`Step::More`]; what is left of `input` then is to be given again, with more behind it.
-    /// A fault is no step: it makes [`state`](Session::state) closing, [`outcome`](Session::outcome) says why, and
-    /// [`explain`](Session::explain) finds the mistake behind it.
+    /// Call it until it returns [`Step::More`], and keep what it leaves: the next input begins with it. A fault is not
+    /// a step: it changes [`state`](Session::state) to closing, [`outcome`](Session::outcome) holds it, and
+    /// [`explain`](Session::explain) looks for its cause.
     #[inline]
     pub fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         if self.state != State::Open {
@@ -40,7 +40,7 @@ impl Session {
         step
     }
 
-    /// The fast path: the message of a frame that only the application has to know of, in an encoding that is accepted.
+    /// The fast path: the message of a frame that only the application needs to see, in an encoding that is accepted.
     #[inline]
     fn message_of<'a>(&self, frame: Frame<'a>) -> Option<Message<'a>> {
         if frame.body().is_empty() || !self.accepted.contains(frame.encoding()) {
@@ -96,14 +96,19 @@ impl Session {
 
     /// Remembers the frame at `offset` if the session has ended in it.
     fn note_fault(&mut self, offset: u64) {
-        if self.state != State::Open {
-            self.fault_at = offset;
+        if let Some(ending) = &mut self.ending {
+            ending.fault_at = offset;
         }
     }
 
     fn receive_unless_open<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         match self.state {
-            State::Greeting => self.greet(input, now),
+            State::Greeting => {
+                let step = self.greet(input, now);
+                self.note_fault(0); // whatever is wrong is in the first frame
+                step
+            }
+
             State::Closing | State::Open => {
                 self.discarded = self.discarded.saturating_add(input.len());
                 *input = &[];
@@ -127,7 +132,7 @@ impl Session {
         }
         let opening = *input;
         let decoded = self.decoder.decode(input);
-        // The canary names what an END at the wrong place is only a sign of.
+        // A changed canary is the cause, of which an END at the wrong place is only a sign.
         if let Ok(_) | Err(Fault::BadEnd { .. }) = decoded
             && let Err(fault) = judge_first_frame(opening)
         {
@@ -147,7 +152,7 @@ impl Session {
         }
     }
 
-    /// Skips what comes before the first START; `None` once there is nothing to skip.
+    /// Skips what precedes the first START; `None` once nothing needs to be skipped.
     fn skip_preamble<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Option<Step<'a>> {
         let start = input.iter().position(|&byte| byte == START[0]);
         let (text, rest) = input.split_at(start.unwrap_or(input.len()));
@@ -257,7 +262,7 @@ impl Session {
         }
     }
 
-    /// Answers a frame that was whole but cannot be delivered (R5.8, R5.11), unless it is a reply (R3.20).
+    /// Answers a whole frame that cannot be delivered (R5.8, R5.11), unless it is a reply (R3.20).
     fn refuse<'a>(&mut self, frame: Frame<'a>, fault: Fault, now: Duration) -> Step<'a> {
         self.watch.other_frame();
         let numbered = matches!(frame.kind(), kind::REQUEST | kind::REPLY);
@@ -277,15 +282,14 @@ impl Session {
     }
 
     pub(super) fn conclude(&mut self, outcome: Outcome) {
-        self.outcome = Some(Box::new(outcome));
+        self.ending = Some(Box::new(Ending { outcome, fault_at: 0, diagnosis: None, is_unsent: false }));
     }
 
-    /// Tells the session that the stream ended with `unused` bytes of input left.
+    /// Reports the end of the stream, with `unused` bytes of input left.
     pub fn end_of_stream(&mut self, unused: usize, now: Duration) {
         match self.state {
             State::Greeting | State::Open if unused == 0 => self.conclude(Outcome::Fault(Fault::NoClose)),
             State::Greeting | State::Open => {
-                self.fault_at = self.decoder.offset();
                 self.fail(Fault::Truncated { arrived: unused as u64 }, now);
             }
             State::Closing | State::Closed => {}

@@ -11,7 +11,7 @@ use crate::misuse::Misuse;
 pub(super) struct Requests {
     limit: usize,
     next: NonZeroU32,
-    /// Made with the first request, as most sessions of a hub never have one.
+    /// Allocated by the first request: most sessions of a hub have none.
     unanswered: Option<Box<Unanswered>>,
 }
 
@@ -28,7 +28,7 @@ impl Requests {
         Requests { limit, next: NonZeroU32::MIN, unanswered: None }
     }
 
-    /// An id that no request of this side has.
+    /// An id that no unanswered request of this side has.
     pub(super) fn free_id(&mut self) -> Result<NonZeroU32, Misuse> {
         if self.outgoing().len() >= self.limit {
             return Err(Misuse::TooManyRequests);
@@ -52,14 +52,14 @@ impl Requests {
         if self.outgoing().len() >= self.limit { Err(Misuse::TooManyRequests) } else { Ok(()) }
     }
 
-    /// This side has asked.
+    /// This side has sent a request.
     pub(super) fn ask(&mut self, id: NonZeroU32) -> Result<(), Misuse> {
         self.check_free(id)?;
         self.unanswered.get_or_insert_default().outgoing.push(id);
         Ok(())
     }
 
-    /// The answer came, or is no longer waited for. Was it waited for?
+    /// The answer has arrived, or is no longer expected. Was it expected?
     pub(super) fn settle(&mut self, id: NonZeroU32) -> bool {
         let Some(unanswered) = &mut self.unanswered else { return false };
         let before = unanswered.outgoing.len();
@@ -74,7 +74,7 @@ impl Requests {
         }
     }
 
-    /// The peer has asked, in the frame of that number.
+    /// The peer has sent a request, in the frame of that number.
     pub(super) fn asked(&mut self, id: NonZeroU32, frame: u32) -> Result<(), Fault> {
         self.check_not_asked(id)?;
         if self.incoming().len() >= self.limit {
@@ -88,7 +88,7 @@ impl Requests {
         if self.frame_of(id).is_some() { Ok(()) } else { Err(Misuse::NoSuchRequest { id: id.get() }) }
     }
 
-    /// The number of the frame in which the peer asked, while it waits for the answer.
+    /// The number of the request's frame, while the peer waits for the answer.
     pub(super) fn frame_of(&self, id: NonZeroU32) -> Option<u32> {
         self.incoming().iter().find(|(other, _)| *other == id).map(|(_, frame)| *frame)
     }

@@ -1,11 +1,12 @@
-//! What a session sends: messages, and what it has to say itself.
+//! What a session sends: messages of the application, and frames of its own.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use super::{MAX_REASON, Outcome, Role, Session, State, Step};
+use super::{Ending, MAX_REASON, Outcome, Role, Session, State, Step};
 use crate::code::Code;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
@@ -16,32 +17,35 @@ use crate::misuse::Misuse;
 use crate::payload::{Content, write_frame};
 
 impl Session {
-    /// Moves what the session itself has to say, whole frames, to `out`; it goes before messages that wait (R7.13).
+    /// Moves the session's own output, whole frames, to `out`. It goes before messages that wait (R7.13).
     pub fn take_output(&mut self, out: &mut Vec<u8>) {
-        if core::mem::take(&mut self.fault_untold) {
-            self.tell_fault();
+        if let Some(ending) = &mut self.ending
+            && core::mem::take(&mut ending.is_unsent)
+        {
+            self.push_fault();
         }
-        // What a session says is short and seldom: the memory is given back.
+        // A session's own output is short and rare: the memory is given back.
         out.extend_from_slice(&core::mem::take(&mut self.output));
         if let Some(pong) = self.pong.take_if(|_| !self.pong_held) {
             Message::Pong(pong.probe()).encode(u32::MAX, out).expect("64 bytes are below any limit");
         }
     }
 
-    /// Is there anything for [`take_output`](Session::take_output)?
+    /// Does [`take_output`](Session::take_output) have anything to move?
     #[inline]
     #[must_use]
     pub fn has_output(&self) -> bool {
-        !self.output.is_empty() || self.fault_untold || self.pong.is_some() && !self.pong_held
+        let fault_unsent = self.ending.as_ref().is_some_and(|ending| ending.is_unsent);
+        !self.output.is_empty() || fault_unsent || self.pong.is_some() && !self.pong_held
     }
 
-    /// Holds the PONG back while something that came before its PING has not been acted on (R3.10).
+    /// Holds the PONG back while something received before its PING has not been acted on (R3.10).
     #[cfg(feature = "std")]
     pub(crate) fn hold_pong(&mut self, held: bool) {
         self.pong_held = held;
     }
 
-    /// Bytes that wait for [`take_output`](Session::take_output): while they are many, read no more.
+    /// Bytes that wait for [`take_output`](Session::take_output). Stop reading while there are many.
     #[must_use]
     pub fn output_length(&self) -> usize {
         self.output.len()
@@ -68,7 +72,7 @@ impl Session {
         Ok(id)
     }
 
-    /// Waits no longer for the answer to a request; one that comes is ignored (R3.14).
+    /// Stops waiting for the answer to a request; an answer that arrives later is ignored (R3.14).
     pub fn forget(&mut self, id: NonZeroU32) {
         self.requests.settle(id);
     }
@@ -93,8 +97,8 @@ impl Session {
         self.write(kind::POST, &to.to_be_bytes(), content, out)
     }
 
-    /// Appends any message but PONG, ERROR and CLOSE, which have calls of their own, to `out`. A PING goes out behind
-    /// what is in `out` already, so that its PONG tells that the peer has acted on that (R3.10).
+    /// Appends any message to `out` but PONG, ERROR and CLOSE, which have their own calls. A PING follows what is in
+    /// `out` already, so its PONG shows that the peer has acted on that (R3.10).
     ///
     /// # Errors
     /// [`Misuse::NotOpen`], [`Misuse::TooLong`], [`Misuse::EncodingRefused`], [`Misuse::UnknownKind`] outside the hub
@@ -127,7 +131,7 @@ impl Session {
         message.encode(limit, out)
     }
 
-    /// Sends an ERROR about the frame of that number, which is no REQUEST.
+    /// Sends an ERROR about the frame of that number, which must not be a REQUEST.
     /// The reason begins with the code's name; `detail` may be empty.
     pub fn refuse_frame(&mut self, frame: u32, code: Code, detail: &str) {
         if self.state == State::Open {
@@ -135,7 +139,7 @@ impl Session {
         }
     }
 
-    /// Answers a request of the peer by an ERROR. The reason is as that of [`refuse_frame`](Session::refuse_frame).
+    /// Answers a request of the peer with an ERROR. The reason has the form of that of [`refuse_frame`](Session::refuse_frame).
     ///
     /// # Errors
     /// [`Misuse::NotOpen`], and [`Misuse::NoSuchRequest`] if it has been answered already.
@@ -165,8 +169,9 @@ impl Session {
 
     pub(super) fn fail<'a>(&mut self, fault: Fault, now: Duration) -> Step<'a> {
         if matches!(self.state, State::Greeting | State::Open) {
-            self.conclude(Outcome::Fault(fault));
-            self.fault_untold = true;
+            let fault_at = self.decoder.offset();
+            let ending = Ending { outcome: Outcome::Fault(fault), fault_at, diagnosis: None, is_unsent: true };
+            self.ending = Some(Box::new(ending));
             self.state = State::Closing;
             self.watch.closing(now);
         }
@@ -181,7 +186,7 @@ impl Session {
         write_frame(kind, encoding, fixed, content, limit, out)
     }
 
-    /// That nothing can be sent now is said before what is wrong with it.
+    /// Checked first: that nothing can be sent now matters more than what is wrong with it.
     fn check_open(&self) -> Result<(), Misuse> {
         if self.state == State::Open { Ok(()) } else { Err(Misuse::NotOpen) }
     }
@@ -220,19 +225,19 @@ impl Session {
 
     pub(super) fn push_close(&mut self, code: Code, reason: &str) {
         let mut output = core::mem::take(&mut self.output);
-        self.take_output(&mut output); // the PONG that waits: nothing follows CLOSE
+        self.take_output(&mut output); // with the PONG that waits: nothing may follow CLOSE
         self.output = output;
         self.push(kind::CLOSE, &code.0.to_be_bytes(), Content::Text(cut(reason)), Encoding::Utf8);
     }
 
-    /// Everyone accepts these: a body of at most 1,024 bytes, binary or UTF-8.
+    /// For bodies that every peer accepts: at most 1,024 bytes, binary or UTF-8.
     pub(super) fn push(&mut self, kind: u8, fixed: &[u8], content: Content<'_>, encoding: Encoding) {
         write_frame(kind, encoding, fixed, content, MAX_HELLO, &mut self.output)
             .expect("reasons and pings are short, and ready as they are");
     }
 }
 
-/// A code's name and a detail, as R6.2 wants it.
+/// A code's name and a detail, in the form of R6.2.
 fn reason(code: Code, detail: &str) -> String {
     match (code.name(), detail) {
         (Some(name), "") => name.into(),

@@ -66,15 +66,15 @@ pub(super) enum Due {
 #[derive(Debug)]
 pub(super) struct Watch {
     limits: Shared<Limits>,
-    /// This side's promise: a byte in every so many seconds, unless it is 0.
+    /// This side's promise: a byte at least every so many seconds; 0 promises nothing.
     keepalive: u16,
-    /// The peer's promise, like it.
+    /// The peer's promise, likewise.
     peer_keepalive: u16,
     /// When the HELLO or the drain must have ended.
     until: Duration,
     last_sent: Duration,
     last_heard: Duration,
-    /// Bytes of the stream that have been heard of.
+    /// Bytes of the stream that have arrived.
     heard: u64,
     partial: Option<Partial>,
     pings: Recent,
@@ -126,7 +126,7 @@ impl Watch {
         self.until = now.saturating_add(self.limits.close_timeout);
     }
 
-    /// `total` bytes of the stream have come.
+    /// `total` bytes of the stream have arrived.
     #[inline]
     pub(super) fn heard(&mut self, total: u64, now: Duration) {
         if total > self.heard {
@@ -140,8 +140,8 @@ impl Watch {
         self.last_sent = now;
     }
 
-    /// All that was heard of has come; of the frame at `offset`, if it has begun, that is not all. It has `expected`
-    /// bytes, once its header has come.
+    /// Everything that has arrived has been judged; the frame at `offset` has begun if more has arrived, and is not
+    /// complete. It has `expected` bytes, which is known once its header has arrived.
     pub(super) fn partial(&mut self, offset: u64, expected: Option<u64>, now: Duration) {
         if self.heard <= offset {
             self.partial = None;
@@ -153,14 +153,14 @@ impl Watch {
             _ => {
                 let rate = u64::from(self.limits.body_rate.max(1));
                 let body = expected.map_or(0, |expected| (expected - crate::frame::OVERHEAD as u64) * 1000 / rate);
-                let patience = self.limits.header_timeout.saturating_add(Duration::from_millis(body));
-                let deadline = now.saturating_add(patience);
+                let timeout = self.limits.header_timeout.saturating_add(Duration::from_millis(body));
+                let deadline = now.saturating_add(timeout);
                 self.partial = Some(Partial { offset, expected: expected_length, deadline });
             }
         }
     }
 
-    /// A frame that is neither PING nor PONG came.
+    /// A frame that is neither PING nor PONG arrived.
     #[inline]
     pub(super) fn other_frame(&mut self) {
         if self.pings.0.is_some() {
@@ -182,7 +182,7 @@ impl Watch {
         }
     }
 
-    /// When something is due; a limit of [`Duration::MAX`] never is.
+    /// When something is due; never for a limit of [`Duration::MAX`].
     pub(super) fn deadline(&self, state: State) -> Option<Duration> {
         let deadline = match state {
             State::Greeting | State::Closing => Some(self.until),
@@ -221,7 +221,7 @@ impl Watch {
         period(self.keepalive).is_some_and(|period| quiet >= period).then_some(Due::Ping)
     }
 
-    /// When the peer will have been silent for twice its promise.
+    /// When the peer will have been silent for twice the keepalive that it promised.
     fn idle_due(&self) -> Option<Duration> {
         period(self.peer_keepalive).map(|period| self.last_heard.saturating_add(period * 2))
     }
@@ -231,13 +231,13 @@ fn period(seconds: u16) -> Option<Duration> {
     (seconds != 0).then(|| Duration::from_secs(seconds.into()))
 }
 
-/// The events of the last moments; it takes memory only while there are some.
+/// Recent events; it takes memory only while there are some.
 #[derive(Debug, Default)]
 #[expect(clippy::box_collection, reason = "a pointer in each session, not four words")]
 struct Recent(Option<Box<VecDeque<Duration>>>);
 
 impl Recent {
-    /// How many there were in the `window` that ends with this one, counted up to one over `limit`.
+    /// How many events the `window` that ends now holds, this one included, counted to `limit` + 1.
     fn add(&mut self, now: Duration, window: Duration, limit: u32) -> usize {
         let events = self.0.get_or_insert_default();
         while events.front().is_some_and(|&first| now.saturating_sub(first) >= window) {
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_without_end_is_no_deadline() {
+    fn unlimited_timeout_sets_no_deadline() {
         // [R7.6] [R7.10] [R7.11]
         let now = Duration::from_secs(1);
         let never = Duration::MAX;

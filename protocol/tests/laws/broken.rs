@@ -1,4 +1,4 @@
-//! The laws can be broken: each is shown something that breaks it, and must say so.
+//! Each law can be broken: it must fail for an implementation that breaks it.
 
 use std::time::Duration;
 
@@ -140,7 +140,7 @@ fn text_is_broken_by_each_usual_mistake() {
 /// A session with a flaw.
 struct WrongSession<const FLAW: u8> {
     session: Session,
-    /// What it says besides.
+    /// What it sends besides.
     extra: Vec<u8>,
 }
 
@@ -198,7 +198,7 @@ impl<const FLAW: u8> Party for WrongSession<FLAW> {
     }
 }
 
-/// What a peer that opened says.
+/// What a peer sends once the session is open.
 fn opened() -> impl Strategy<Value = Vec<u8>> {
     conversation().prop_map(|said| {
         let mut stream = Vec::new();

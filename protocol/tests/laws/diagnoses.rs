@@ -10,7 +10,7 @@ use crate::holds;
 
 proptest! {
     #[test]
-    fn a_damaged_stream_is_answered_in_a_line(stream in stream()) {
+    fn damaged_stream_gets_a_diagnosis_of_one_line(stream in stream()) {
         // [R6.2] [R6.5]
         holds(every(&stream))?;
     }
@@ -21,7 +21,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_wrong_behind_the_window_is_answered_too((encoding, bytes) in text(), short in 0..4_usize) {
+    fn fault_after_the_window_gets_a_diagnosis_too((encoding, bytes) in text(), short in 0..4_usize) {
         // [R8.5]
         let legal = bookend_laws::text::units(encoding, "a").repeat(WINDOW);
         let payload = [&legal[..WINDOW - short], &bytes].concat();
@@ -30,7 +30,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_too_wild(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn laws_hold_for_arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         // [R8.5]
         holds(every(&bytes))?;
     }

@@ -32,7 +32,7 @@ proptest! {
     }
 
     #[test]
-    fn a_fault_is_final(limit in limit(), stream in stream(), further in stream()) {
+    fn fault_is_final(limit in limit(), stream in stream(), further in stream()) {
         // [R2.14]
         holds(frame::sticky::<Decoder>(limit, &stream, &further))?;
     }
@@ -44,20 +44,20 @@ proptest! {
     }
 
     #[test]
-    fn a_buffer_grows_as_bytes_arrive(reads in prop::collection::vec(prop_oneof![1..100_usize, 1..=65_536_usize], 0..40)) {
+    fn buffer_grows_as_bytes_arrive(reads in prop::collection::vec(prop_oneof![1..100_usize, 1..=65_536_usize], 0..40)) {
         // [R8.1]
         holds(frame::buffered(&reads))?;
     }
 
     #[test]
-    fn no_bytes_are_too_wild(limit in limit(), stream in prop::collection::vec(any::<u8>(), 0..80), cuts in cuts()) {
+    fn laws_hold_for_arbitrary_bytes(limit in limit(), stream in prop::collection::vec(any::<u8>(), 0..80), cuts in cuts()) {
         // [R8.5]
         holds(frame::every::<Decoder>(limit, &stream, &cuts))?;
     }
 }
 
 #[test]
-fn a_header_that_claims_the_most_there_is_allocates_nothing() {
+fn header_that_claims_the_maximum_allocates_nothing() {
     // [R2.7] [R8.1]
     for length in [1 << 20, 0x7FFF_FFFF_u32, u32::MAX] {
         let header = [&b"\xF5\xF8\x02\x02"[..], &length.to_be_bytes(), b"the first bytes"].concat();

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::generators::{conversation, cuts, hello, role, stream};
 use crate::holds;
 
-/// A HELLO, and what its sender says behind it.
+/// A HELLO, and what its sender sends after it.
 fn opened() -> impl Strategy<Value = Vec<u8>> {
     (hello(), conversation()).prop_map(|(hello, said)| {
         let mut stream = Vec::new();
@@ -36,13 +36,13 @@ proptest! {
     }
 
     #[test]
-    fn each_deadline_is_kept_and_the_next_one_is_later(role in role(), local in hello(), stream in whole_stream()) {
+    fn each_deadline_is_met_and_the_next_is_later(role in role(), local in hello(), stream in whole_stream()) {
         // [R7.1] [R7.3] [R7.10]
         holds(session::punctual::<Session>(role, &local, &stream))?;
     }
 
     #[test]
-    fn what_waits_to_be_sent_is_bounded(
+    fn output_is_bounded(
         role in role(), local in hello(), stream in whole_stream(), cuts in cuts(),
     ) {
         // [R3.9] [R8.1]
@@ -50,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn a_session_that_is_closing_says_nothing_more(
+    fn closing_session_sends_nothing_more(
         role in role(), local in hello(), stream in whole_stream(), further in opened(),
     ) {
         // [R7.4] [R7.5] [R7.6] [R7.15] [R7.16]
@@ -58,7 +58,7 @@ proptest! {
     }
 
     #[test]
-    fn two_sessions_come_to_rest(
+    fn two_sessions_become_quiet(
         client in hello(), server in hello(), to_client in conversation(), to_server in conversation(),
     ) {
         // [R3.19] [R3.20]
@@ -66,7 +66,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_too_wild(
+    fn laws_hold_for_arbitrary_bytes(
         role in role(), local in hello(), peer in hello(), stream in prop::collection::vec(any::<u8>(), 0..60),
     ) {
         // [R8.5]

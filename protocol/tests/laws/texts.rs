@@ -22,7 +22,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_too_wild(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+    fn laws_hold_for_arbitrary_bytes(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
         // [R8.5]
         holds(every(&bytes))?;
     }

@@ -7,7 +7,6 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -15,6 +14,7 @@ use tokio::time::timeout;
 
 use super::authorization::{self, Requirement};
 use super::requests::{Kick, NoArguments, Say};
+use super::response::{Refusal, json_response, text_response};
 use super::{Admin, AdminOrder, REQUEST_TIMEOUT, Reach};
 use crate::hub::Target;
 
@@ -38,23 +38,12 @@ enum Route {
     Reload,
 }
 
-/// An error answer.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    status: StatusCode,
-    /// Its stable name.
-    error: &'static str,
-    detail: String,
-    /// The faults of the settings.
-    faults: Vec<String>,
-}
-
 /// Answers a request.
 pub(super) async fn answer(admin: &Admin, request: Request<Incoming>, reach: Reach) -> Response<Full<Bytes>> {
     let route = Route::of(request.uri().path());
     let mut response = match respond(admin, request, route, reach).await {
         Ok(response) => response,
-        Err(refusal) => refusal.response(route),
+        Err(refusal) => refusal.response(route.map(Route::allowed)),
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -159,14 +148,10 @@ async fn order(admin: &Admin, route: Route, body: &[u8]) -> Result<Value, Refusa
             });
             match taken.await.map_err(|_| Refusal::busy())?? {
                 Ok(()) => Ok(json!({ "reloaded": true })),
-                Err(faults) => Err(Refusal {
-                    faults,
-                    ..Refusal::new(
-                        StatusCode::UNPROCESSABLE_ENTITY,
-                        "reload-refused",
-                        "the old settings remain in force",
-                    )
-                }),
+                Err(faults) => {
+                    let detail = "the old settings remain in force";
+                    Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "reload-refused", detail).with_faults(faults))
+                }
             }
         }
         _ => {
@@ -200,18 +185,6 @@ async fn read_body(body: Incoming) -> Result<Bytes, Refusal> {
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| Refusal::bad(error.to_string()))
-}
-
-fn json_response(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
-    let text = serde_json::to_string(value).expect("its keys are strings, and writing to a String cannot fail");
-    text_response(status, "application/json", text + "\n")
-}
-
-fn text_response(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }
 
 impl Route {
@@ -250,39 +223,5 @@ impl Route {
 
     fn allowed(self) -> &'static str {
         if self.is_order() { "POST" } else { "GET, HEAD" }
-    }
-}
-
-impl Refusal {
-    pub(super) fn new(status: StatusCode, error: &'static str, detail: impl Into<String>) -> Refusal {
-        Refusal { status, error, detail: detail.into(), faults: Vec::new() }
-    }
-
-    fn bad(detail: String) -> Refusal {
-        Refusal::new(StatusCode::BAD_REQUEST, "bad-request", detail)
-    }
-
-    fn busy() -> Refusal {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "try-later", "the program does not answer; try again")
-    }
-
-    fn response(self, route: Option<Route>) -> Response<Full<Bytes>> {
-        let Refusal { status, error, detail, faults } = self;
-        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST) {
-            tracing::warn!(fault = error, detail, "admin-refuse");
-        }
-        let mut value = json!({ "error": error, "detail": detail });
-        if !faults.is_empty() {
-            value["faults"] = json!(faults);
-        }
-        let mut response = json_response(status, &value);
-        let headers = response.headers_mut();
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let (StatusCode::METHOD_NOT_ALLOWED, Some(route)) = (status, route) {
-            headers.insert(header::ALLOW, HeaderValue::from_static(route.allowed()));
-        }
-        response
     }
 }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{StatusCode, Uri};
 
-use super::answer::Refusal;
+use super::response::Refusal;
 use super::{AdminRules, Reach};
 use crate::access::{Access, Grant, Right};
 

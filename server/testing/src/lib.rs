@@ -1,7 +1,22 @@
-//! What the tests of several crates share. It is not published.
+//! What the tests of Bookend share. It is not published.
 //!
-//! [`hub`] is a hub that a test plays step by step.
+//! - [`law`]: the law of the hub, fed by `server/tests/hub` and by the fuzzer.
+//! - `Authority`, with the feature `certificates`: certificates for TLS tests, and clients that trust them.
+//! - `hub`, with the feature `client`: a hub that a test scripts step by step.
+//!
+//! A test package uses it as a dev-dependency:
+//!
+//! ```toml
+//! bookend-testing = { workspace = true, features = ["certificates"] }
+//! ```
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+#[cfg(feature = "certificates")]
+mod authority;
+#[cfg(feature = "client")]
 pub mod hub;
+pub mod law;
+
+#[cfg(feature = "certificates")]
+pub use authority::{Authority, KeyPairPem};

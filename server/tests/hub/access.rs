@@ -1,4 +1,4 @@
-//! Tokens, and what somebody without one may do.
+//! Tokens, and the rights of peers without one.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::peer::{Peer, config, hello, post, post_to};
 
-/// The tokens of a hub: their names are themselves.
+/// The tokens of a hub; the name of each is the token itself.
 fn tokens(entries: &[(&str, &str, &str)]) -> Access {
     let mut text = String::new();
     for (token, rooms, rights) in entries {
@@ -42,7 +42,7 @@ fn with_token(name: &str, token: &str) -> Hello {
     hello(name).with_token(token.as_bytes()).unwrap()
 }
 
-/// What a framed peer is told that is not let in, and after how long.
+/// The reason for which a framed peer is closed, and after how long.
 async fn refusal(hub: &Hub, hello: Hello) -> (Code, String, Duration) {
     let start = Instant::now();
     let mut peer = Peer::connect(hub);
@@ -52,7 +52,7 @@ async fn refusal(hub: &Hub, hello: Hello) -> (Code, String, Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_opens_its_rooms_and_nothing_else_does() {
+async fn a_token_admits_to_its_rooms_only() {
     // [R9.28]
     let hub = hub_of(everyone());
     let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
@@ -69,7 +69,7 @@ async fn a_token_opens_its_rooms_and_nothing_else_does() {
         assert_eq!((code, reason), (Code::POLICY, format!("policy: {why}")));
         assert_eq!(after.as_secs(), delay, "{why}");
     }
-    ann.quiet().await; // nobody of them has been seen
+    ann.quiet().await; // none of them has been announced
     let mut carl = Peer::connect(&hub);
     carl.greet(&with_token("carl", "ops")).await;
     let welcome = carl.frame().await;
@@ -78,7 +78,7 @@ async fn a_token_opens_its_rooms_and_nothing_else_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_may_not_write_is_told_for_each_message_and_stays() {
+async fn a_member_without_the_write_right_gets_an_error_for_each_message() {
     // [R9.29]
     let hub = hub_of(everyone());
     let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
@@ -95,7 +95,7 @@ async fn who_may_not_write_is_told_for_each_message_and_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_may_not_read_is_told_nothing_of_what_is_said() {
+async fn a_member_without_the_read_right_receives_no_messages() {
     // [R9.30]
     let hub = hub_of(everyone());
     let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
@@ -114,7 +114,7 @@ async fn who_may_not_read_is_told_nothing_of_what_is_said() {
     max.quiet().await;
     drop(bob);
     max.quiet().await;
-    // However much is said, it is not in the way of its own.
+    // However much is sent, its own messages are not blocked.
     ann.send(&post(&"x".repeat(100_000))).await;
     max.send(&post("more news")).await;
     while ann.frame().await.kind != kind::DELIVERY {}
@@ -123,7 +123,7 @@ async fn who_may_not_read_is_told_nothing_of_what_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_person_gives_the_token_first_and_is_told_that_by_the_greeting() {
+async fn the_greeting_asks_a_person_for_the_token() {
     let hub = hub_of(everyone());
     let mut ann = Peer::connect(&hub);
     assert!(ann.line().await.ends_with(" GMT; a token is needed: /token SECRET"));
@@ -156,7 +156,7 @@ async fn a_person_gives_the_token_first_and_is_told_that_by_the_greeting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_person_without_a_token_or_with_a_wrong_one_goes() {
+async fn a_person_without_a_valid_token_is_closed() {
     let hub = hub_of(everyone());
     let (mut eve, mut silent) = (Peer::connect(&hub), Peer::connect(&hub));
     let start = Instant::now();
@@ -175,7 +175,7 @@ async fn a_person_without_a_token_or_with_a_wrong_one_goes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_anonymous_may_do_is_a_setting() {
+async fn the_rights_of_anonymous_peers_are_configurable() {
     let hub = hub_of(everyone().with_anonymous(Rights::READ));
     let mut eve = Peer::join(&hub, hello("eve")).await;
     eve.send(&post("hi")).await;
@@ -189,11 +189,14 @@ async fn what_the_anonymous_may_do_is_a_setting() {
     assert_eq!(eve.frame().await.presence().2, "guest-2");
     assert_eq!(eve.frame().await.presence().2, "guest-3");
     assert_eq!(eve.frame().await.said().1, "hi");
-    assert!(refusal(&hub, with_token("eve", "wrong")).await.0 == Code::POLICY, "a wrong token is worse than none");
+    assert!(
+        refusal(&hub, with_token("eve", "wrong")).await.0 == Code::POLICY,
+        "a wrong token is refused where none is needed"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_a_member_by_a_token_goes_with_it_and_the_others_stay() {
+async fn revoking_a_token_closes_its_members_only() {
     // [R9.28]
     let hub = hub_of(everyone().with_anonymous(Rights::READ_WRITE));
     let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
@@ -211,7 +214,7 @@ async fn whoever_is_a_member_by_a_token_goes_with_it_and_the_others_stay() {
     carl.end().await;
     assert_eq!(eva.frame().await.presence().2, "bob");
     let (code, reason) = eva.frame().await.close();
-    assert_eq!((code, &*reason), (Code::POLICY, "policy: the token no longer allows this"), "it is to come anew");
+    assert_eq!((code, &*reason), (Code::POLICY, "policy: the token no longer allows this"), "it must connect again");
     for peer in [&mut ann, &mut bob] {
         peer.send(&post("still here")).await;
         while peer.frame().await.kind != kind::DELIVERY {}
@@ -221,7 +224,7 @@ async fn whoever_is_a_member_by_a_token_goes_with_it_and_the_others_stay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_loses_its_token_gets_nothing_more_of_what_was_said_before() {
+async fn a_revoked_member_receives_nothing_more() {
     let hub = hub_of(everyone());
     let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
     let mut eva = Peer::connect_over(&hub, 1 << 10);
@@ -244,10 +247,10 @@ async fn whoever_loses_its_token_gets_nothing_more_of_what_was_said_before() {
         heard += 1;
     };
     assert_eq!(last.close().0, Code::POLICY);
-    assert!((1..10).contains(&heard), "what was on its way: {heard}");
+    assert!((1..10).contains(&heard), "what was in transit: {heard}");
 }
 
-/// What somebody hears from an address before anything is said.
+/// What the hub writes to a new connection from an address.
 async fn greeting(hub: &Hub, address: &str) -> String {
     let (mut stream, other) = tokio::io::duplex(1 << 10);
     tokio::spawn(hub.serve(other, address.parse::<SocketAddr>().unwrap()));
@@ -257,10 +260,10 @@ async fn greeting(hub: &Hub, address: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wrong_tokens_are_slow_and_too_many_shut_the_door_to_their_address_for_a_while() {
+async fn wrong_tokens_are_answered_late_and_too_many_block_the_address_for_a_while() {
     let hub = hub_of(everyone());
     let start = Instant::now();
-    // Ten at once are as many as may wait: each is answered after a second.
+    // Ten may wait at once: each is answered after a second.
     let mut guesses = Vec::new();
     for port in 1..=10 {
         let (stream, other) = tokio::io::duplex(1 << 12);
@@ -270,7 +273,7 @@ async fn wrong_tokens_are_slow_and_too_many_shut_the_door_to_their_address_for_a
     sleep(Duration::from_millis(500)).await;
     assert!(greeting(&hub, "192.0.2.1:11").await.contains("too many wrong tokens, try later"));
     for guess in guesses {
-        // HELLO comes at once, and why it is of no use behind it.
+        // HELLO arrives at once, and after it the reason why it is too late.
         let mut connection = guess.await.unwrap().unwrap();
         let bookend::ConnectionError::Closed { code: Code::POLICY, .. } = connection.next().await.unwrap_err() else {
             panic!("a CLOSE is due")
@@ -280,13 +283,13 @@ async fn wrong_tokens_are_slow_and_too_many_shut_the_door_to_their_address_for_a
     for address in ["192.0.2.1:12", "[::ffff:192.0.2.1]:13"] {
         assert!(greeting(&hub, address).await.contains("too many wrong tokens"), "{address}");
     }
-    assert!(greeting(&hub, "192.0.2.2:1").await.contains("a token is needed"), "others are let in");
+    assert!(greeting(&hub, "192.0.2.2:1").await.contains("a token is needed"), "others are admitted");
     sleep(Duration::from_secs(59)).await;
     assert!(greeting(&hub, "192.0.2.1:14").await.contains("a token is needed"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_there_are_no_tokens_one_is_neither_right_nor_wrong() {
+async fn a_hub_without_tokens_ignores_tokens() {
     let hub = crate::peer::hub();
     Peer::join(&hub, with_token("ann", "both")).await;
     let mut person = Peer::connect(&hub);
@@ -309,7 +312,7 @@ async fn a_peer_without_the_hub_profile_needs_a_token_too() {
     assert_eq!(refusal(&hub, hello("eve").with_hub(false)).await.0, Code::POLICY);
 }
 
-/// A token that ends then, in milliseconds from now.
+/// A token that expires after this many milliseconds.
 fn ending_in(ms: u64) -> Access {
     let end = SystemTime::now() + Duration::from_millis(ms);
     let (hash, end) = (hash("brief"), humantime::format_rfc3339_millis(end));
@@ -318,7 +321,7 @@ fn ending_in(ms: u64) -> Access {
 }
 
 #[tokio::test]
-async fn whoever_is_there_by_a_token_goes_the_moment_that_it_ends() {
+async fn a_member_is_closed_as_soon_as_its_token_expires() {
     // [R9.28] By the clock on the wall, which cannot be paused.
     let hub = hub_of(ending_in(2000));
     let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
@@ -336,7 +339,7 @@ async fn whoever_is_there_by_a_token_goes_the_moment_that_it_ends() {
 }
 
 #[tokio::test]
-async fn a_reload_that_gives_a_token_more_time_is_heeded() {
+async fn a_reload_can_extend_a_token() {
     let hub = hub_of(ending_in(1500));
     let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
     hub.reconfigure(Config { access: ending_in(3_600_000), ..config() });
@@ -348,7 +351,7 @@ async fn a_reload_that_gives_a_token_more_time_is_heeded() {
 }
 
 #[tokio::test]
-async fn a_reload_that_gives_a_token_an_end_is_heeded() {
+async fn a_reload_can_add_an_expiry_to_a_token() {
     let hub = hub_of(ending_in(3_600_000));
     let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
     hub.reconfigure(Config { access: ending_in(1000), ..config() });

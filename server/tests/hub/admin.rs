@@ -1,9 +1,9 @@
 //! The admin listener, over streams in memory.
 
+mod authorization;
 mod control;
-mod gate;
 mod hostile;
-mod telling;
+mod reports;
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// A token that is known where there is one.
+/// A token.
 const TOKEN: &str = "0123456789abcdef";
 
 /// An answer.
@@ -38,7 +38,7 @@ impl Answer {
     }
 }
 
-/// What answers for a hub, and where orders to its program come out.
+/// The admin service of a hub, and the receiver of its orders.
 fn admin(hub: &Hub) -> (Admin, mpsc::Receiver<AdminOrder>) {
     let (sender, orders) = mpsc::channel(1);
     (Admin::new(hub.clone(), sender, AdminRules::default()), orders)
@@ -60,26 +60,26 @@ fn connect(admin: &Admin, reach: Reach) -> DuplexStream {
     near
 }
 
-/// Everything that comes back, up to the end.
+/// Everything that arrives, up to the end.
 async fn rest(stream: &mut DuplexStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     timeout(Duration::from_secs(600), stream.read_to_end(&mut bytes)).await.expect("it ends").unwrap();
     bytes
 }
 
-/// The answer to a request, whole with all its headers.
+/// The answer to a request, with all its headers.
 async fn raw(admin: &Admin, reach: Reach, request: &str) -> Answer {
     let mut stream = connect(admin, reach);
     stream.write_all(request.as_bytes()).await.unwrap();
     Answer::parse(&rest(&mut stream).await)
 }
 
-/// The answer to somebody on a Unix socket.
+/// The answer to a request over a Unix socket.
 async fn get(admin: &Admin, path: &str) -> Answer {
     raw(admin, Reach::Unix, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
 }
 
-/// The same, who orders something.
+/// The same for an order.
 async fn post(admin: &Admin, path: &str, body: &str) -> Answer {
     let head = "Host: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n";
     let length = body.len();

@@ -1,23 +1,23 @@
-//! Every number of the hub's defences, attacked: with the default, and with another one, which must then hold.
+//! Attacks on every limit of the hub: with its default, and with another value.
 //!
 //! | number | setting | attacked in |
 //! |---|---|---|
-//! | HELLO within 5 s | `limits.hello_timeout` | `hello_a_byte_at_a_time…` |
-//! | header within 5 s | `limits.header_timeout` | `a_header_a_byte_at_a_time…` |
+//! | HELLO within 5 s | `limits.hello_timeout` | `a_hello_one_byte_at_a_time…` |
+//! | header within 5 s | `limits.header_timeout` | `a_header_one_byte_at_a_time…` |
 //! | body at 1 KiB/s, and 5 s | `limits.body_rate` | `a_body_just_below_the_rate…` |
-//! | 4 KiB before HELLO, 1 MiB behind it | `limits.max_body` | `a_claimed_length…`, and `server/faults/claims.py` |
+//! | 4 KiB before HELLO, 1 MiB after it | `limits.max_body` | `a_length_over_the_limit…`, and `server/faults/claims.py` |
 //! | 10 PINGs in 10 s | `limits.pings`, `limits.ping_window` | `pings_alone…` |
 //! | 1,000 empty frames in 1 s | `limits.empty_frames` | `empty_frames…` |
-//! | 10 changes of name or room in 10 s | `limits.changes` | `a_terminal_that_changes_its_name…` |
-//! | 10 at the door for an address, or an IPv6 /64 | `door.waiting_per_address` | `door`, `a_network_of_ipv6…` |
-//! | 300 connections from an address in 10 s | `door.arrivals_per_address` | `whoever_comes_and_goes…` |
-//! | 256 at the door in all | `door.waiting` | `door` |
-//! | 10 s without progress, the log of a room | `limits.stall`, `room.log` | `behind`, `whoever_never_ceases…` |
-//! | 256 messages for one alone | `limits.private_frames` | `private` |
+//! | 10 changes of name or room in 10 s | `limits.changes` | `frequent_changes…` |
+//! | 10 waiting from an address, or an IPv6 /64 | `door.waiting_per_address` | `admission`, `a_network_of_ipv6…` |
+//! | 300 connections from an address in 10 s | `door.arrivals_per_address` | `frequent_reconnects…` |
+//! | 256 waiting in all | `door.waiting` | `admission` |
+//! | 10 s without progress, the log of a room | `limits.stall`, `room.log` | `slow_members`, `a_peer_that_sends_without_pause…` |
+//! | 256 private messages for one member | `limits.private_frames` | `private` |
 //! | 256 are a crowd | `room.crowd` | `crowds` |
 //! | 1,024 bytes of a line | | `terminals` |
-//! | 2 s, 64 KiB after CLOSE | `limits.close_timeout`, `limits.close_drain` | `whoever_talks_on_behind_the_end…` |
-//! | twice the keepalive of silence | the peer's own | `a_peer_whose_cable_is_pulled…` |
+//! | 2 s, 64 KiB after CLOSE | `limits.close_timeout`, `limits.close_drain` | `a_peer_that_sends_after_close…` |
+//! | twice the keepalive of silence | the peer's own | `a_disconnected_peer…` |
 //! | TCP probes | `limits.probe` | `server/faults/network.py` |
 
 use std::io;
@@ -43,7 +43,7 @@ fn limits(change: impl Fn(&mut Limits)) -> [Limits; 2] {
     [Limits::default(), other]
 }
 
-/// Sends bytes one a second, until the hub has closed; how that was said, and after how long.
+/// Sends one byte a second until the hub closes. Returns the reason, and after how long.
 async fn drip(mut peer: Peer, bytes: &[u8]) -> (Code, Duration) {
     let start = Instant::now();
     for byte in bytes {
@@ -57,7 +57,7 @@ async fn drip(mut peer: Peer, bytes: &[u8]) -> (Code, Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hello_a_byte_at_a_time_is_closed_in_time() {
+async fn a_hello_one_byte_at_a_time_is_closed_by_the_timeout() {
     // [R7.10]
     for (limits, seconds) in limits(|limits| limits.hello_timeout = Duration::from_secs(7)).into_iter().zip([5, 7]) {
         let mut peer = Peer::connect(&hub_with(limits));
@@ -69,7 +69,7 @@ async fn hello_a_byte_at_a_time_is_closed_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_header_a_byte_at_a_time_is_closed_in_time() {
+async fn a_header_one_byte_at_a_time_is_closed_by_the_timeout() {
     // [R7.11]
     for (limits, seconds) in limits(|limits| limits.header_timeout = Duration::from_secs(6)).into_iter().zip([5, 6]) {
         let peer = Peer::join(&hub_with(limits), hello("ann")).await;
@@ -105,7 +105,7 @@ async fn a_body_just_below_the_rate_is_closed_and_one_at_the_rate_is_delivered()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_claimed_length_over_the_limit_is_refused_before_its_body_comes() {
+async fn a_length_over_the_limit_is_refused_before_the_body_arrives() {
     // [R2.7] [R4.18] [R8.2]
     for max_body in [1 << 20, 2048_u32] {
         let hub = Hub::new(Config { max_body, ..config() });
@@ -121,7 +121,7 @@ async fn a_claimed_length_over_the_limit_is_refused_before_its_body_comes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pings_alone_are_a_flood_and_among_other_frames_they_are_none() {
+async fn pings_alone_are_a_flood_but_not_among_other_frames() {
     // [R8.3]
     let ping = || frame(kind::PING, Encoding::Binary, b"?");
     for (limits, most) in limits(|limits| limits.pings = 20).into_iter().zip([10, 20]) {
@@ -157,14 +157,14 @@ async fn empty_frames_in_one_second_are_a_flood() {
             }
         }
         sleep(Duration::from_secs(2)).await;
-        peer.send(&empty().repeat(most + 1)).await; // CLOSE overtakes what was said
+        peer.send(&empty().repeat(most + 1)).await; // CLOSE overtakes the messages
         let (code, reason) = peer.frame().await.close();
         assert_eq!((code, reason.starts_with("empty-flood")), (Code::RATE, true));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminal_that_changes_its_name_or_room_too_often_is_told_so_and_the_room_is_spared() {
+async fn frequent_changes_of_name_or_room_are_refused_and_not_announced() {
     for changes in [10, 3] {
         let hub = Hub::new(Config { changes, ..config() });
         let mut witness = Peer::join(&hub, hello("witness")).await;
@@ -176,9 +176,9 @@ async fn a_terminal_that_changes_its_name_or_room_too_often_is_told_so_and_the_r
             }
             let (mut renamed, mut refused) = (0, 0);
             for _ in 0..1000 {
-                let told = person.line().await;
-                renamed += usize::from(told.starts_with("* "));
-                refused += usize::from(told.starts_with("! rate: at most "));
+                let received = person.line().await;
+                renamed += usize::from(received.starts_with("* "));
+                refused += usize::from(received.starts_with("! rate: at most "));
             }
             assert_eq!((renamed, refused), (changes, 1000 - changes));
             for _ in 0..2 * changes {
@@ -212,7 +212,7 @@ async fn a_network_of_ipv6_counts_as_one_address() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_comes_and_goes_too_often_stays_outside_for_a_while_and_the_room_is_spared() {
+async fn frequent_reconnects_are_refused_for_a_while_and_not_announced() {
     for (hub, most) in [(hub(), 300), (Hub::new(Config { arrivals_per_address: 20, ..config() }), 20)] {
         let mut witness = Peer::join(&hub, hello("witness")).await;
         for _ in 0..2 {
@@ -249,7 +249,7 @@ async fn ends(stream: &mut DuplexStream) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_talks_on_behind_the_end_is_heard_for_64_kib_or_two_seconds() {
+async fn a_peer_that_sends_after_close_is_heard_for_64_kib_or_two_seconds() {
     // [R7.6]
     let settings = limits(|limits| {
         limits.drain = 1 << 10;
@@ -266,7 +266,7 @@ async fn whoever_talks_on_behind_the_end_is_heard_for_64_kib_or_two_seconds() {
             while stream.write_all(&vec![b'x'; piece]).await.is_ok() {
                 taken += piece;
                 sleep(Duration::from_millis(pause)).await;
-                assert!(taken < 1 << 20, "it is never done");
+                assert!(taken < 1 << 20, "it never stops sending");
             }
             served.await.unwrap();
             match bytes {
@@ -281,7 +281,7 @@ async fn whoever_talks_on_behind_the_end_is_heard_for_64_kib_or_two_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_whose_cable_is_pulled_is_gone_after_twice_its_keepalive() {
+async fn a_disconnected_peer_is_closed_after_twice_its_keepalive() {
     // [R7.3]
     let hub = hub();
     let mut witness = Peer::join(&hub, hello("witness")).await;
@@ -297,7 +297,7 @@ async fn a_peer_whose_cable_is_pulled_is_gone_after_twice_its_keepalive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_browser_that_posts_frames_and_lines_says_nothing_in_the_room() {
+async fn frames_and_lines_posted_by_a_browser_do_not_reach_the_room() {
     // [R9.20] [R4.22]
     let hub = hub();
     let mut witness = Peer::join(&hub, hello("witness")).await;
@@ -323,7 +323,7 @@ async fn a_browser_that_posts_frames_and_lines_says_nothing_in_the_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_forges_neither_another_speaker_nor_the_hub() {
+async fn a_name_cannot_forge_another_sender_or_the_hub() {
     // [R9.31]
     // [R9.19]
     let hub = hub();
@@ -354,10 +354,10 @@ async fn a_name_forges_neither_another_speaker_nor_the_hub() {
     }
 }
 
-/// A peer that says HELLO and then the same again and again, at once and for ever, and takes nothing.
+/// A peer that sends HELLO and then the same bytes again and again without a pause, and reads nothing.
 struct Flood {
     bytes: Vec<u8>,
-    /// Where what is repeated begins.
+    /// Where the repetition starts.
     again: usize,
     at: usize,
 }
@@ -391,8 +391,8 @@ impl AsyncWrite for Flood {
 }
 
 #[tokio::test]
-async fn whoever_never_ceases_to_speak_and_takes_nothing_is_closed_all_the_same() {
-    // By the clock on the wall: paused time passes only where nobody has anything to do.
+async fn a_peer_that_sends_without_pause_and_accepts_nothing_is_closed() {
+    // By the wall clock: paused time advances only when every task is idle.
     let limits = Limits { close_timeout: Duration::from_millis(100), ..Limits::default() };
     let hub = Hub::new(Config { limits, stall: Duration::from_millis(300), ..config() });
     let mut bytes = Vec::new();

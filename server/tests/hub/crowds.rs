@@ -1,4 +1,4 @@
-//! Crowds: rooms with so many members that who comes and goes is not told (R9.25 to R9.27).
+//! Crowds: rooms with so many members that joins and leaves are not announced (R9.25 to R9.27).
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 use crate::peer::{Peer, config, hello, hub, post};
 
-/// A hub that calls nine members a crowd, and four no more.
+/// A hub in which nine members are a crowd, until four are left.
 fn hub_of_crowds() -> Hub {
     Hub::new(Config { crowd: 8, ..config() })
 }
 
-/// A member that reads up to its own coming and then nothing: what it is told fits the stream.
+/// A member that reads up to its own join and then nothing: the rest fits into the stream.
 async fn silent(hub: &Hub, name: &str) -> Peer {
     let mut peer = Peer::connect(hub);
     peer.greet(&hello(name)).await;
@@ -27,7 +27,7 @@ fn crowd(count: u32) -> (u32, PresenceEvent, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_crowd_the_number_is_told_and_not_each_who_comes() {
+async fn a_crowd_announces_its_number_instead_of_each_join() {
     // [R9.25] [R9.26]
     let hub = hub_of_crowds();
     let mut first = Peer::join(&hub, hello("first")).await;
@@ -40,7 +40,7 @@ async fn in_a_crowd_the_number_is_told_and_not_each_who_comes() {
         assert_eq!(person.line().await, format!("* m{number} joined ({number} here)"));
     }
 
-    // The ninth: now it is a crowd. A new member is told so, and of itself alone.
+    // With the ninth member it is a crowd. A new member gets the number, and only its own name.
     let mut ninth = Peer::connect(&hub);
     ninth.greet(&hello("ninth")).await;
     assert!(matches!(ninth.frame().await.message(), bookend::Message::Welcome { member: 9, .. }));
@@ -50,28 +50,28 @@ async fn in_a_crowd_the_number_is_told_and_not_each_who_comes() {
     assert_eq!(first.frame().await.presence(), crowd(9));
     assert_eq!(person.line().await, "* 9 here, too many to show who joins and leaves; /who shows some");
 
-    // More than a second later it is told again as soon as it has changed by an eighth, and what comes then a second
-    // behind that.
+    // More than a second later the number is announced as soon as it has changed by an eighth, and the next change a second
+    // after that.
     tokio::time::advance(Duration::from_secs(1)).await;
     for number in 10..=20 {
         others.push(silent(&hub, &format!("m{number}")).await);
     }
     assert_eq!(first.frame().await.presence(), crowd(11));
-    let told = Instant::now();
+    let received = Instant::now();
     assert_eq!(first.frame().await.presence(), crowd(20));
-    assert!((900..=1100).contains(&told.elapsed().as_millis()), "{:?}", told.elapsed());
+    assert!((900..=1100).contains(&received.elapsed().as_millis()), "{:?}", received.elapsed());
     for number in 21..=22 {
         others.push(silent(&hub, &format!("m{number}")).await);
     }
     first.quiet().await;
 
-    // Who speaks is heard all the same.
+    // What it sends is delivered nevertheless.
     ninth.send(&post("hi")).await;
     assert_eq!(first.frame().await.delivery().name(), "ninth");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_here_is_told_again_when_the_crowd_has_gone() {
+async fn members_are_listed_again_when_the_room_is_no_longer_a_crowd() {
     // [R9.27]
     let hub = hub_of_crowds();
     let mut first = Peer::join(&hub, hello("first")).await;
@@ -83,7 +83,7 @@ async fn who_is_here_is_told_again_when_the_crowd_has_gone() {
     while first.frame().await.presence() != crowd(9) {}
     while !person.line().await.starts_with("* 9 here") {}
 
-    // 9, 7 (two of nine are more than an eighth), 6, 5, and four are no crowd any more.
+    // 9, 7 (two of nine are more than an eighth), 6, 5; four are no longer a crowd.
     for count in [8, 7, 6, 5] {
         tokio::time::advance(Duration::from_secs(2)).await;
         let mut leaver = others.pop().unwrap();
@@ -107,7 +107,7 @@ async fn who_is_here_is_told_again_when_the_crowd_has_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_crowd_only_its_owner_is_told_of_a_new_name() {
+async fn in_a_crowd_only_the_member_itself_is_notified_of_a_rename() {
     // [R9.15] [R9.25]
     let hub = hub_of_crowds();
     let mut person = Peer::terminal(&hub).await;
@@ -123,7 +123,7 @@ async fn in_a_crowd_only_its_owner_is_told_of_a_new_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_thousand_members_are_told_little_of_one_another() {
+async fn two_thousand_members_receive_few_announcements() {
     // [R9.25]
     let hub = hub();
     let mut first = Peer::connect_over(&hub, 1 << 20);
@@ -136,10 +136,10 @@ async fn two_thousand_members_are_told_little_of_one_another() {
         others.push(peer);
     }
     others[0].send(&post("ready")).await;
-    let mut told = 0;
+    let mut received = 0;
     while first.frame().await.kind != bookend::kind::DELIVERY {
-        told += 1;
+        received += 1;
     }
-    assert_eq!(told, 255 + 1, "each up to 256, then the number, 257");
+    assert_eq!(received, 255 + 1, "each up to 256, then the number, 257");
     assert_eq!(first.frame().await.presence(), crowd(2000));
 }

@@ -1,9 +1,9 @@
-//! The law of the hub, fed from scripts that look like chance.
+//! The law of the hub, fed with pseudorandom scripts.
 
-use crate::law::holds;
+use bookend_testing::law::holds;
 
 #[test]
-fn whatever_some_do_the_others_get_everything_in_order() {
+fn whatever_some_peers_do_the_others_receive_everything_in_order() {
     // [R9.7] [R9.8] [R9.10] [R8.5]
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     for round in 0..300 {

@@ -1,19 +1,14 @@
-//! The hub, as its members find it: over streams in memory, with a clock that is paused.
+//! The hub as its members see it: over streams in memory, with a paused clock.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod access;
 #[cfg(feature = "admin")]
 mod admin;
+mod admission;
 mod attacks;
-#[cfg(feature = "tls")]
-#[path = "../authority/mod.rs"]
-mod authority;
-mod behind;
 mod crowds;
-mod door;
 mod hostile;
-mod law;
 mod laws;
 mod peer;
 mod private;
@@ -21,6 +16,7 @@ mod renditions;
 mod rooms;
 mod running;
 mod shut_down;
+mod slow_members;
 mod terminals;
 #[cfg(feature = "tls")]
 mod tls;

@@ -7,9 +7,9 @@ use bookend_server::{Config, Hub};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
 
-/// Bytes that a stream in memory holds.
+/// The capacity of a stream in memory, in bytes.
 const STREAM: usize = 1 << 20;
-/// Longer than anything that is on its way takes; the clock is paused, so nobody waits.
+/// Longer than anything in transit takes. The clock is paused, so it costs no time.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// One end of a connection to a hub.
@@ -20,13 +20,13 @@ pub(crate) struct Peer {
 
 /// A frame that has been read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct OwnFrame {
+pub(crate) struct ReceivedFrame {
     pub(crate) kind: u8,
     pub(crate) encoding: Encoding,
     pub(crate) body: Vec<u8>,
 }
 
-impl OwnFrame {
+impl ReceivedFrame {
     pub(crate) fn message(&self) -> Message<'_> {
         let frame = Frame::new(self.kind, self.encoding, &self.body).unwrap();
         Message::parse(frame).unwrap().unwrap()
@@ -76,7 +76,7 @@ impl OwnFrame {
     }
 }
 
-/// The default, but that messages count from 1.
+/// The default, except that messages are numbered from 1.
 pub(crate) fn config() -> Config {
     Config { first_seq: Some(1), ..Config::default() }
 }
@@ -107,7 +107,7 @@ pub(crate) fn post_to(to: u32, encoding: Encoding, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Peer {
-    /// A connection of which nothing has been read.
+    /// A connection from which nothing has been read.
     pub(crate) fn connect(hub: &Hub) -> Peer {
         Peer::connect_over(hub, STREAM)
     }
@@ -119,7 +119,7 @@ impl Peer {
         Peer { stream, read: Vec::new() }
     }
 
-    /// A member of the hub profile that has read everything up to the PRESENCEs of who is here.
+    /// A member with the hub profile that has read everything up to the list of members.
     pub(crate) async fn join(hub: &Hub, hello: Hello) -> Peer {
         let mut peer = Peer::connect(hub);
         peer.greet(&hello).await;
@@ -127,7 +127,7 @@ impl Peer {
         peer
     }
 
-    /// A telnet user in the lobby that has read everything up to the line that tells what to do.
+    /// A telnet user in the lobby that has read everything up to the line with instructions.
     pub(crate) async fn terminal(hub: &Hub) -> Peer {
         let mut peer = Peer::connect(hub);
         assert!(peer.line().await.starts_with("Bookend hub, "));
@@ -145,7 +145,7 @@ impl Peer {
         assert_eq!(self.frame().await.kind, kind::HELLO);
     }
 
-    /// Reads WELCOME and who is here, the member itself being the last.
+    /// Reads WELCOME and the list of members, the member itself last.
     pub(crate) async fn welcome(&mut self) -> (u32, u64, Vec<(u32, String)>) {
         let frame = self.frame().await;
         let Message::Welcome { member: own, next_seq, .. } = frame.message() else {
@@ -169,19 +169,19 @@ impl Peer {
         self.stream.shutdown().await.unwrap();
     }
 
-    /// The next frame; PING is answered by nobody and skipped.
-    pub(crate) async fn frame(&mut self) -> OwnFrame {
+    /// The next frame. PING is skipped and not answered.
+    pub(crate) async fn frame(&mut self) -> ReceivedFrame {
         loop {
             let mut rest = &self.read[..];
             if let Some(frame) = Decoder::new(u32::MAX).decode(&mut rest).unwrap() {
-                let found = OwnFrame { kind: frame.kind(), encoding: frame.encoding(), body: frame.body().into() };
+                let found = ReceivedFrame { kind: frame.kind(), encoding: frame.encoding(), body: frame.body().into() };
                 let used = self.read.len() - rest.len();
                 self.read.drain(..used);
                 if found.kind != kind::PING {
                     return found;
                 }
             } else {
-                assert!(self.more().await, "the stream ended, but a frame was expected behind {:?}", self.read);
+                assert!(self.more().await, "the stream ended, but a frame was expected after {:?}", self.read);
             }
         }
     }
@@ -194,11 +194,11 @@ impl Peer {
                 self.read.drain(..at + 2);
                 return line;
             }
-            assert!(self.more().await, "the stream ended, but a line was expected behind {:?}", self.read);
+            assert!(self.more().await, "the stream ended, but a line was expected after {:?}", self.read);
         }
     }
 
-    /// Exactly so many bytes.
+    /// Exactly `count` bytes.
     pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
         while self.read.len() < count {
             assert!(self.more().await, "the stream ended, but {count} bytes were expected");
@@ -206,16 +206,20 @@ impl Peer {
         self.read.drain(..count).collect()
     }
 
-    /// Asserts that nothing comes although there is time.
+    /// Asserts that nothing arrives for a while.
     pub(crate) async fn quiet(&mut self) {
         let more = timeout(QUIET, self.more()).await;
-        assert!(more.is_err() && self.read.is_empty(), "nothing was expected, but {:?} came", self.read.escape_ascii());
+        assert!(
+            more.is_err() && self.read.is_empty(),
+            "nothing was expected, but {:?} arrived",
+            self.read.escape_ascii()
+        );
     }
 
-    /// Asserts that the stream has ended and nothing was left.
+    /// Asserts that the stream has ended and everything was read.
     pub(crate) async fn end(&mut self) {
         while self.more().await {}
-        assert!(self.read.is_empty(), "the end was expected, but {:?} came", self.read.escape_ascii());
+        assert!(self.read.is_empty(), "the end was expected, but {:?} arrived", self.read.escape_ascii());
     }
 
     /// Reads the answer to CLOSE and the end of the stream.
@@ -233,6 +237,6 @@ impl Peer {
     /// Reads once; false at the end of the stream.
     async fn more(&mut self) -> bool {
         let read = timeout(Duration::from_secs(600), self.stream.read_buf(&mut self.read)).await;
-        read.expect("something was expected, but nothing came in ten minutes").unwrap() > 0
+        read.expect("something was expected, but nothing arrived in ten minutes").unwrap() > 0
     }
 }

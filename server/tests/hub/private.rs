@@ -1,11 +1,11 @@
-//! Messages to one member.
+//! Private messages.
 
 use bookend::{Code, Encoding, Message, kind};
 
 use crate::peer::{Peer, frame, hello, hub, post_to};
 
 #[tokio::test(start_paused = true)]
-async fn a_member_whose_queue_is_full_is_to_be_tried_later_and_loses_nothing_that_was_taken() {
+async fn a_full_private_queue_is_refused_with_try_later_and_loses_nothing() {
     let hub = hub();
     let mut slow = Peer::connect_over(&hub, 1024);
     slow.greet(&hello("slow")).await;
@@ -38,7 +38,7 @@ async fn a_member_whose_queue_is_full_is_to_be_tried_later_and_loses_nothing_tha
 }
 
 #[tokio::test(start_paused = true)]
-async fn few_but_large_messages_fill_a_queue_too() {
+async fn a_few_large_messages_fill_a_private_queue() {
     let hub = hub();
     let mut slow = Peer::connect_over(&hub, 1024);
     slow.greet(&hello("slow")).await;
@@ -54,7 +54,7 @@ async fn few_but_large_messages_fill_a_queue_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_too_long_for_its_one_receiver_is_refused_to_the_sender() {
+async fn a_private_message_too_long_for_its_receiver_is_refused() {
     // [R9.22]
     let hub = hub();
     let mut small = Peer::join(&hub, hello("small").with_max_body(1024)).await;
@@ -66,7 +66,7 @@ async fn a_message_that_is_too_long_for_its_one_receiver_is_refused_to_the_sende
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_posts_to_itself_gets_it() {
+async fn a_member_can_post_to_itself() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     ann.send(&post_to(1, Encoding::Utf8, b"note")).await;
@@ -75,7 +75,7 @@ async fn whoever_posts_to_itself_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_without_the_hub_profile_gets_it_as_name_and_text() {
+async fn a_peer_without_the_hub_profile_gets_private_messages_as_name_and_text() {
     let hub = hub();
     let mut plain = Peer::connect(&hub);
     plain.greet(&hello("plain").with_hub(false)).await;

@@ -1,4 +1,4 @@
-//! Renditions: what each member gets, in its own encoding and form.
+//! Renditions: each member receives events in its own encoding and form.
 
 use bookend::{Code, Encoding, Encodings, Payload, PresenceEvent, kind};
 
@@ -60,7 +60,7 @@ async fn as_it_was_sent_is_for_what_the_member_accepts_and_utf_8_for_all_else() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn text_that_would_be_taken_for_a_byte_order_mark_harms_nobody() {
+async fn text_that_looks_like_a_byte_order_mark_is_delivered_safely() {
     // [R5.13] [R9.12]
     let hub = hub();
     let mut peers = Vec::new();
@@ -73,7 +73,7 @@ async fn text_that_would_be_taken_for_a_byte_order_mark_harms_nobody() {
             peer.frame().await;
         }
     }
-    // Behind its byte order mark the text begins with U+FFFE, which is the mark of the other order.
+    // After its byte order mark the text starts with U+FFFE, the mark of the other byte order.
     ann.send(&post_to(0, Encoding::Utf16Be, b"\xFE\xFF\xFF\xFE\x00a")).await;
     ann.send(&post("\u{FFFE}b")).await;
     ann.send(&post("\u{FEFF}\u{FEFF}c")).await;
@@ -87,13 +87,13 @@ async fn text_that_would_be_taken_for_a_byte_order_mark_harms_nobody() {
         for letter in ["c", "d"] {
             let frame = peer.frame().await;
             let Payload::Text(text) = frame.delivery().payload else { panic!("{frame:?}") };
-            assert!(text.to_str() == letter && !text.had_bom(), "every mark in front is left out: {frame:?}");
+            assert!(text.to_str() == letter && !text.had_bom(), "every leading mark is removed: {frame:?}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_come_in_the_encoding_a_member_prefers_and_are_never_too_long() {
+async fn names_are_sent_in_the_preferred_encoding_and_are_never_too_long() {
     // [R9.12]
     let hub = hub();
     let _long = Peer::join(&hub, hello(&"ä".repeat(32))).await;
@@ -108,7 +108,7 @@ async fn names_come_in_the_encoding_a_member_prefers_and_are_never_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_without_the_hub_profile_gets_name_and_text_and_binary_as_it_is() {
+async fn a_peer_without_the_hub_profile_gets_name_and_text_and_binary_unchanged() {
     // [R9.11]
     let hub = hub();
     let mut plain = Vec::new();
@@ -124,7 +124,7 @@ async fn a_peer_without_the_hub_profile_gets_name_and_text_and_binary_as_it_is()
     ann.send(&post_to(0, Encoding::Binary, b"\x00\xFF")).await;
     let utf16 = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
     let expected: [[(Encoding, Vec<u8>); 2]; 5] = [
-        // its name cannot go in the encoding that ann sent `hi` in
+        // the encoding of ann's `hi` cannot represent its name
         [(Encoding::Utf8, "änn: grüß".into()), (Encoding::Utf8, "änn: hi".into())],
         [(Encoding::Ascii, b"\\u{e4}nn: gr\\u{fc}\\u{df}".into()), (Encoding::Ascii, b"\\u{e4}nn: hi".into())],
         [(Encoding::Utf8, "änn: grüß".into()), (Encoding::Utf8, "änn: hi".into())],
@@ -154,7 +154,7 @@ async fn a_peer_without_the_hub_profile_gets_name_and_text_and_binary_as_it_is()
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_text_is_answered_and_not_delivered_and_everybody_stays() {
+async fn bad_text_is_answered_with_error_and_not_delivered() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut bob = Peer::join(&hub, hello("bob")).await;

@@ -1,11 +1,11 @@
-//! Rooms: who is a member, under which name, and who hears what in which order.
+//! Rooms: members, their names, and which messages they receive in which order.
 
 use bookend::{Code, Encoding, Message, PresenceEvent, kind};
 
 use crate::peer::{Peer, frame, hello, hub, post, post_to};
 
 #[tokio::test(start_paused = true)]
-async fn a_member_is_welcomed_first_and_then_told_who_is_here() {
+async fn welcome_precedes_the_list_of_members() {
     // [R9.5]
     let hub = hub();
     let mut ann = Peer::connect(&hub);
@@ -17,7 +17,7 @@ async fn a_member_is_welcomed_first_and_then_told_who_is_here() {
     let mut bob = Peer::connect(&hub);
     bob.greet(&hello("bob")).await;
     assert_eq!(bob.welcome().await, (2, 2, vec![(1, "ann".into()), (2, "bob".into())]));
-    bob.quiet().await; // its own coming is no news to it
+    bob.quiet().await; // its own join is not announced to it
     assert_eq!(ann.frame().await.presence(), (2, PresenceEvent::Joined, "bob".into()));
 
     bob.send(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8normal")).await;
@@ -27,7 +27,7 @@ async fn a_member_is_welcomed_first_and_then_told_who_is_here() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_sends_hello_and_more_at_once_is_still_welcomed_first() {
+async fn welcome_comes_first_even_if_messages_follow_hello_at_once() {
     // [R9.5]
     let hub = hub();
     let mut ann = Peer::connect(&hub);
@@ -42,12 +42,12 @@ async fn whoever_sends_hello_and_more_at_once_is_still_welcomed_first() {
     for _ in 0..6 {
         kinds.push(ann.frame().await.kind);
     }
-    let behind = [kind::ERROR, kind::PONG, kind::DELIVERY];
-    assert_eq!(kinds, [&[kind::HELLO, kind::WELCOME, kind::PRESENCE][..], &behind].concat());
+    let after = [kind::ERROR, kind::PONG, kind::DELIVERY];
+    assert_eq!(kinds, [&[kind::HELLO, kind::WELCOME, kind::PRESENCE][..], &after].concat());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_is_a_post_to_everyone_and_both_reach_everyone_the_sender_included() {
+async fn message_and_post_reach_everyone_including_the_sender() {
     // [R9.6] [R9.7]
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -67,7 +67,7 @@ async fn a_message_is_a_post_to_everyone_and_both_reach_everyone_the_sender_incl
 }
 
 #[tokio::test(start_paused = true)]
-async fn everyone_gets_the_same_order_and_the_numbers_count_one_by_one() {
+async fn all_members_receive_the_same_order_with_consecutive_numbers() {
     // [R9.7] [R9.8]
     const EACH: usize = 200;
     let hub = hub();
@@ -106,7 +106,7 @@ async fn everyone_gets_the_same_order_and_the_numbers_count_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_to_one_member_reaches_it_alone_and_takes_no_number() {
+async fn a_private_message_reaches_one_member_and_has_no_number() {
     // [R9.8]
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -129,7 +129,7 @@ async fn a_message_to_one_member_reaches_it_alone_and_takes_no_number() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_post_to_nobody_is_refused_with_the_number_of_its_frame() {
+async fn a_post_to_an_unknown_member_is_refused_with_its_frame_number() {
     // [R9.9]
     assert_eq!(Code::NO_SUCH_MEMBER.name(), Some("no-such-member"));
     let hub = hub();
@@ -152,11 +152,11 @@ async fn a_post_to_nobody_is_refused_with_the_number_of_its_frame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_is_refused_with_its_id_as_a_hub_answers_none() {
+async fn a_request_is_refused_with_its_id() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     for _ in 0..100 {
-        // refused is answered: the limit of unanswered requests is not reached
+        // a refusal is an answer: the limit of unanswered requests is not reached
         ann.send(&frame(kind::REQUEST, Encoding::Utf8, b"\0\0\0\x07time?")).await;
     }
     for number in 1..=100 {
@@ -181,7 +181,7 @@ async fn a_name_that_is_taken_gets_a_suffix_within_64_bytes() {
     assert_eq!(names, ["ann", "ann-2", "ann-2-2", "ann-3", &long, &cut]);
     let mut elsewhere = Peer::connect(&hub);
     elsewhere.greet(&hello("ann").with_room("elsewhere").unwrap()).await;
-    assert_eq!(elsewhere.welcome().await.2, [(7, "ann".into())], "names are a room's own");
+    assert_eq!(elsewhere.welcome().await.2, [(7, "ann".into())], "names are separate in each room");
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,7 +199,7 @@ async fn a_name_is_free_again_once_its_member_has_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crowd_of_one_name_gets_names_that_differ() {
+async fn many_members_with_one_name_get_different_names() {
     // [R9.15]
     let hub = hub();
     let mut peers = Vec::new();
@@ -216,7 +216,7 @@ async fn a_crowd_of_one_name_gets_names_that_differ() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_nameless_member_is_called_by_its_number_and_a_mark_is_no_name() {
+async fn a_member_without_a_name_is_named_by_its_number() {
     let hub = hub();
     let nameless = bookend::Hello::new().with_hub(true).with_keepalive(0);
     for (number, hello) in [nameless, hello("\u{FEFF}"), hello("\u{FEFF}ann")].into_iter().enumerate() {
@@ -228,7 +228,7 @@ async fn a_nameless_member_is_called_by_its_number_and_a_mark_is_no_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_is_forgotten_with_its_last_member_and_its_numbers_never_come_again() {
+async fn a_room_ends_with_its_last_member_and_its_numbers_are_not_reused() {
     // [R9.32]
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -261,7 +261,7 @@ async fn a_fault_ends_its_connection_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_or_a_reply_of_a_member_is_nobodys_business() {
+async fn errors_and_replies_of_a_member_are_ignored() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     ann.send(&frame(kind::ERROR, Encoding::Ascii, b"\0\0\0\0\0\0\0\x01\x03\xEFbad-text")).await;

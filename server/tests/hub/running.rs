@@ -17,7 +17,7 @@ async fn max_body(hub: &Hub) -> u32 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn new_settings_hold_for_new_connections_and_leave_the_others_alone() {
+async fn new_settings_apply_to_new_connections_only() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     assert_eq!(max_body(&hub).await, 1 << 20);

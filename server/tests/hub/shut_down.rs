@@ -1,4 +1,4 @@
-//! The end of a hub: what was accepted is delivered, everybody is told, and nobody holds it up.
+//! Shut-down: accepted messages are delivered, every peer gets the reason, and none delays it.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn shut_down(hub: &Hub) -> JoinHandle<ShutdownSummary> {
     tokio::spawn(async move { hub.shut_down().await })
 }
 
-/// What comes until CLOSE: the numbers of the messages to everyone, and how many came for the member alone.
+/// What arrives until CLOSE: the numbers of the messages to everyone, and how many private messages.
 async fn last_words(peer: &mut Peer) -> (Vec<u64>, usize) {
     let (mut heard, mut alone) = (Vec::new(), 0);
     loop {
@@ -34,9 +34,9 @@ async fn last_words(peer: &mut Peer) -> (Vec<u64>, usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_accepted_is_delivered_before_close_to_the_slow_too() {
+async fn accepted_messages_are_delivered_before_close_even_to_slow_members() {
     let hub = hub();
-    // A stream that holds a few frames only: the rest lies in the room's log and in the mailbox.
+    // A stream of small capacity: the rest waits in the log of the room and in the mailbox.
     let mut slow = Peer::connect_over(&hub, 256);
     slow.greet(&hello("slow")).await;
     let (slow_member, ..) = slow.welcome().await;
@@ -53,7 +53,7 @@ async fn what_was_accepted_is_delivered_before_close_to_the_slow_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_not_closed_yet_goes_on_talking() {
+async fn members_that_are_not_closed_yet_can_still_send() {
     let hub = Hub::new(Config { shut_down_spread: Duration::from_secs(1), ..config() });
     let mut members = Vec::new();
     for number in 0..200 {
@@ -68,15 +68,18 @@ async fn who_is_not_closed_yet_goes_on_talking() {
     let mut longest = 0;
     for talking in talking {
         let heard = talking.await.unwrap();
-        assert!(heard.iter().copied().eq(1..=heard.len() as u64), "one after the other, none is missing: {heard:?}");
+        assert!(heard.iter().copied().eq(1..=heard.len() as u64), "consecutive, none is missing: {heard:?}");
         longest = longest.max(heard.len());
     }
-    assert!(longest > 100, "most of what was said was accepted, as only one was closed at first, not {longest}");
+    assert!(
+        longest > 100,
+        "most messages were accepted, because only one connection was closed at first, not {longest}"
+    );
     assert_eq!(ending.await.unwrap(), ShutdownSummary { closed: 200, given_up: 0 });
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_are_closed_one_after_the_other_and_few_in_a_moment() {
+async fn many_connections_are_closed_over_the_spread_and_few_at_once() {
     for (count, least, most) in [(3, 20, 100), (250, 1_980, 2_100)] {
         let hub = hub();
         let mut closed = Vec::new();
@@ -102,13 +105,13 @@ async fn many_are_closed_one_after_the_other_and_few_in_a_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_because_all_go_is_not_told_of() {
+async fn leaves_during_shut_down_are_not_announced() {
     let hub = hub();
     let mut members = Vec::new();
     for name in ["ann", "bob", "cid"] {
         members.push(Peer::join(&hub, hello(name)).await);
     }
-    let before = [2, 1, 0]; // how many came behind each
+    let before = [2, 1, 0]; // how many followed each
     let ending = shut_down(&hub);
     for (peer, before) in members.iter_mut().zip(before) {
         for _ in 0..before {
@@ -121,7 +124,7 @@ async fn who_goes_because_all_go_is_not_told_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_takes_nothing_is_given_up_at_the_deadline() {
+async fn a_member_that_accepts_nothing_is_given_up_at_the_deadline() {
     let hub = Hub::new(Config { shut_down_deadline: Duration::from_secs(3), ..config() });
     let mut deaf = Peer::connect_over(&hub, 256);
     deaf.greet(&hello("deaf")).await;
@@ -138,7 +141,7 @@ async fn whoever_takes_nothing_is_given_up_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_breaks_off_meanwhile_is_given_up() {
+async fn a_member_that_disconnects_during_shut_down_counts_as_given_up() {
     let hub = hub();
     let ann = Peer::join(&hub, hello("ann")).await;
     let ending = shut_down(&hub);

@@ -1,4 +1,4 @@
-//! People with a line terminal, in one room with framed peers.
+//! Line terminals, in one room with framed peers.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::peer::{Peer, hello, hub, post, post_to};
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_begins_with_one_line_that_names_the_hub_and_the_time() {
+async fn a_connection_starts_with_one_line_that_names_the_hub_and_the_time() {
     // [R9.16] [R4.20]
     let hub = hub();
     let mut peer = Peer::connect(&hub);
@@ -51,7 +51,7 @@ async fn people_and_programs_share_a_room() {
     assert_eq!(ann.welcome().await.2, [(1, "guest-1".into()), (2, "ann".into())]);
     assert_eq!(person.line().await, "* ann joined (2 here)");
     person.send("grüß\r\n".as_bytes()).await;
-    assert_eq!(person.line().await, "guest-1: grüß", "the sender hears it too");
+    assert_eq!(person.line().await, "guest-1: grüß", "the sender receives it, too");
     let frame = ann.frame().await;
     assert_eq!((frame.said(), frame.delivery().name()), ((1, "grüß".into()), "guest-1"));
     assert_eq!(frame.delivery().payload.as_bytes(), b"g\0r\0\xFC\0\xDF\0");
@@ -72,7 +72,7 @@ async fn people_and_programs_share_a_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lines_end_in_every_way_and_come_one_character_at_a_time() {
+async fn lines_may_end_in_every_way_and_arrive_one_character_at_a_time() {
     // [R9.17]
     let hub = hub();
     let mut person = Peer::terminal(&hub).await;
@@ -100,7 +100,7 @@ async fn a_line_over_1024_bytes_is_told_once_and_not_delivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn telnet_options_are_refused_and_taken_out_of_the_line() {
+async fn telnet_options_are_refused_and_removed_from_the_line() {
     // [R9.18]
     let hub = hub();
     let mut person = Peer::connect(&hub);
@@ -112,8 +112,11 @@ async fn telnet_options_are_refused_and_taken_out_of_the_line() {
     assert!(person.line().await.starts_with("* you are guest-1"));
     assert_eq!(person.line().await, "guest-1: hello");
     person.send(b"ab\xFF\xFFc\r\n").await;
-    let told = person.line().await;
-    assert!(told.starts_with("! bad-text: ") && told.contains(" at byte 2: ff 63 "), "FF FF is one byte FF: {told}");
+    let received = person.line().await;
+    assert!(
+        received.starts_with("! bad-text: ") && received.contains(" at byte 2: ff 63 "),
+        "FF FF is one byte FF: {received}"
+    );
     person.send(b"\xFF\xFA").await;
     person.send(&[b'x'; 2000]).await;
     assert_eq!(person.line().await, "! too-long: a telnet subnegotiation does not end");
@@ -121,7 +124,7 @@ async fn telnet_options_are_refused_and_taken_out_of_the_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_that_moves_a_cursor_or_forges_a_line_reaches_a_terminal() {
+async fn control_characters_and_forged_lines_never_reach_a_terminal() {
     // [R9.19]
     let hub = hub();
     let mut person = Peer::terminal(&hub).await;
@@ -136,13 +139,13 @@ async fn nothing_that_moves_a_cursor_or_forges_a_line_reaches_a_terminal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_browser_is_refused_whether_its_line_comes_at_once_or_late_or_in_bytes_or_is_too_long() {
+async fn a_browser_is_refused_however_its_request_line_arrives() {
     // [R9.20]
     let hub = hub();
     let too_long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(2000));
     let named = "! bad-start: foreign-http (certain): an HTTP request: ";
     let plain = "! bad-start: this is a Bookend hub, which does not speak HTTP";
-    for (request, wait, step, told) in [
+    for (request, wait, step, received) in [
         ("GET / HTTP/1.1\r\nHost: hub\r\n\r\n", 0, usize::MAX, named),
         ("GET / HTTP/1.1\r\nHost: hub\r\n\r\n", 0, 1, named),
         ("POST / HTTP/1.1\r\n", 6, usize::MAX, named),
@@ -159,7 +162,7 @@ async fn a_browser_is_refused_whether_its_line_comes_at_once_or_late_or_in_bytes
             browser.send(part).await;
         }
         let line = browser.line().await;
-        assert!(line.starts_with(told), "{request:?}: {line}");
+        assert!(line.starts_with(received), "{request:?}: {line}");
         browser.end().await;
     }
     let mut person = Peer::connect(&hub);
@@ -167,14 +170,14 @@ async fn a_browser_is_refused_whether_its_line_comes_at_once_or_late_or_in_bytes
     person.send(b"GET well soon!\r\nGET / HTTP/1.1\r\n").await;
     person.line().await;
     assert_eq!(person.line().await, "guest-2: GET well soon!");
-    assert_eq!(person.line().await, "guest-2: GET / HTTP/1.1", "only the first line is judged");
+    assert_eq!(person.line().await, "guest-2: GET / HTTP/1.1", "only the first line is examined");
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_protocol_and_a_channel_that_changes_bytes_are_named() {
+async fn other_protocols_and_channels_that_change_bytes_are_diagnosed() {
     // [R9.20] [R9.17]
     let hub = hub();
-    for (bytes, told) in [
+    for (bytes, received) in [
         (&b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03"[..], "foreign-tls (certain)"),
         (b"*1\r\n$7\r\nCOMMAND\r\n", "foreign-redis (certain)"),
         (b"\x75\x78\x01\0\0\0\0\x18BKND\r\n\x1A\n\x7F\x11\r\0", "channel-seven-bit (certain)"),
@@ -183,13 +186,13 @@ async fn another_protocol_and_a_channel_that_changes_bytes_are_named() {
         peer.line().await;
         peer.send(bytes).await;
         let line = peer.line().await;
-        assert!(line.starts_with(&format!("! bad-start: {told}")), "{line}");
+        assert!(line.starts_with(&format!("! bad-start: {received}")), "{line}");
         peer.end().await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_types_nothing_is_a_listener_after_five_seconds() {
+async fn a_silent_terminal_joins_after_5_s() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut person = Peer::connect(&hub);
@@ -206,7 +209,7 @@ async fn whoever_types_nothing_is_a_listener_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_framed_peer_that_begins_after_five_seconds_is_told_that_it_is_late() {
+async fn a_framed_peer_that_starts_after_5_s_is_closed_as_late() {
     let hub = hub();
     let mut late = Peer::connect(&hub);
     late.line().await;
@@ -219,20 +222,20 @@ async fn a_framed_peer_that_begins_after_five_seconds_is_told_that_it_is_late() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_text_is_answered_with_a_line_and_reaches_nobody() {
+async fn bad_text_is_answered_with_a_line_and_not_delivered() {
     let hub = hub();
     let mut person = Peer::terminal(&hub).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
     person.line().await; // ann joined
     person.send(b"gr\xFC\xDF\r\n").await;
-    let told = person.line().await;
+    let received = person.line().await;
     let expected = "! bad-text: byte 2 of the payload is not utf-8; possibly text-windows-1252 or ";
-    assert!(told.starts_with(expected), "{told}");
+    assert!(received.starts_with(expected), "{received}");
     ann.quiet().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn commands_do_what_help_says() {
+async fn commands_do_what_help_describes() {
     let hub = hub();
     let mut person = Peer::terminal(&hub).await;
     let mut ann = Peer::join(&hub, hello("ann marie")).await;
@@ -300,7 +303,7 @@ async fn commands_do_what_help_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_person_goes_to_another_room_and_what_is_said_behind_that_is_said_there() {
+async fn lines_after_join_are_sent_to_the_new_room() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut bob = Peer::join(&hub, hello("bob").with_room("attic").unwrap()).await;
@@ -328,7 +331,7 @@ async fn a_person_goes_to_another_room_and_what_is_said_behind_that_is_said_ther
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_room_has_told_is_written_before_it_is_left() {
+async fn events_of_the_old_room_are_written_before_the_move() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut person = Peer::connect_over(&hub, 120);
@@ -345,7 +348,7 @@ async fn what_a_room_has_told_is_written_before_it_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_name_is_for_what_is_said_from_then_on_and_the_old_one_is_free() {
+async fn a_new_name_applies_to_later_messages_and_frees_the_old_one() {
     // [R9.33]
     let hub = hub();
     let mut person = Peer::terminal(&hub).await;
@@ -359,15 +362,15 @@ async fn a_new_name_is_for_what_is_said_from_then_on_and_the_old_one_is_free() {
     other.send(b"/name guest-1\r\n").await;
     assert_eq!(other.line().await, "* guest-3 is now guest-1");
     assert_eq!(framed.frame().await.said().1, "a");
-    let told = [(1, PresenceEvent::Left, "guest-1"), (1, PresenceEvent::Joined, "bob")];
-    for (member, event, name) in told {
+    let received = [(1, PresenceEvent::Left, "guest-1"), (1, PresenceEvent::Joined, "bob")];
+    for (member, event, name) in received {
         assert_eq!(framed.frame().await.presence(), (member, event, name.into()));
     }
     assert_eq!(framed.frame().await.said().1, "b");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminal_that_shows_ascii_only_is_spared_all_else() {
+async fn an_ascii_terminal_receives_only_ascii() {
     // [R5.13]
     let hub = hub();
     let mut person = Peer::terminal(&hub).await;
@@ -386,7 +389,7 @@ async fn a_terminal_that_shows_ascii_only_is_spared_all_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminal_that_falls_behind_is_told_how_many_lines_it_missed() {
+async fn a_slow_terminal_is_notified_how_many_messages_it_missed() {
     let config = bookend_server::Config { log_bytes: 16 << 10, ..Default::default() };
     let hub = bookend_server::Hub::new(config);
     let mut person = Peer::connect_over(&hub, 256);
@@ -414,18 +417,18 @@ async fn a_terminal_that_falls_behind_is_told_how_many_lines_it_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminal_that_does_not_read_its_answers_is_not_read_either() {
+async fn the_hub_stops_reading_from_a_terminal_that_does_not_read_answers() {
     const COMMANDS: usize = 20_000;
     let hub = hub();
     let mut person = Peer::connect_over(&hub, 4096);
     person.line().await;
     let commands = "/help\r\n".repeat(COMMANDS);
     let sent = tokio::time::timeout(Duration::from_secs(1), person.send(commands.as_bytes())).await;
-    assert!(sent.is_err(), "the hub took all of it");
+    assert!(sent.is_err(), "the hub accepted all of it");
     assert!(person.line().await.starts_with("* you are guest-1"));
     let mut lines = 0;
     while tokio::time::timeout(Duration::from_secs(1), person.line()).await.is_ok() {
         lines += 1;
     }
-    assert!(lines > 6 * 64 && lines < 6 * COMMANDS && lines % 6 == 0, "whole answers to what was sent: {lines}");
+    assert!(lines > 6 * 64 && lines < 6 * COMMANDS && lines % 6 == 0, "complete answers: {lines}");
 }

@@ -12,10 +12,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::authority::Authority;
 use crate::peer::{Peer, hello, hub};
+use bookend_testing::Authority;
 
-/// A connection from an address, of which nothing has been read or written.
+/// A connection from an address, on which nothing has been read or written.
 fn knock(hub: &Hub, tls: &Tls, address: &str) -> DuplexStream {
     knock_over(hub, tls, address, 1 << 16)
 }
@@ -47,7 +47,7 @@ async fn rest(mut stream: DuplexStream) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn framed_peers_and_people_join_over_tls_and_the_end_is_told_whole() {
+async fn framed_peers_and_people_join_over_tls_and_receive_the_whole_end() {
     let (hub, authority) = (hub(), Authority::new());
     let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -61,7 +61,7 @@ async fn framed_peers_and_people_join_over_tls_and_the_end_is_told_whole() {
     let mut person = BufReader::new(stream);
     person.write_all(b"hi\r\n/quit\r\n").await.unwrap();
     let mut said = String::new();
-    // It would fail here if the end had not been told by TLS itself.
+    // This fails without close_notify.
     person.read_to_string(&mut said).await.unwrap();
     let lines: Vec<_> = said.lines().collect();
     assert!(lines[0].starts_with("Bookend hub, ") && lines[1].starts_with("* you are guest-3 in lobby"), "{said}");
@@ -69,7 +69,7 @@ async fn framed_peers_and_people_join_over_tls_and_the_end_is_told_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_reads_slowly_and_has_said_all_gets_the_last_line_too() {
+async fn a_slow_reader_that_has_sent_everything_gets_the_last_line() {
     let (hub, authority) = (hub(), Authority::new());
     let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
     let mut person = secure(knock_over(&hub, &tls, "192.0.2.1:1", 1 << 10), &client).await.unwrap();
@@ -84,7 +84,7 @@ async fn who_reads_slowly_and_has_said_all_gets_the_last_line_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_shake_hands_in_time_goes_and_a_silent_one_is_told_why() {
+async fn a_slow_handshake_is_closed_and_a_silent_peer_gets_the_reason() {
     let (hub, authority) = (hub(), Authority::new());
     let tls = authority.load().unwrap();
     let start = Instant::now();
@@ -92,7 +92,7 @@ async fn who_does_not_shake_hands_in_time_goes_and_a_silent_one_is_told_why() {
     assert_eq!(rest(silent).await, "! policy: this port speaks TLS, and this connection does not\r\n");
     assert_eq!(start.elapsed().as_secs(), 5);
 
-    // A ClientHello that claims 512 bytes and comes one byte a second:
+    // A ClientHello that claims 512 bytes and arrives one byte a second:
     let mut slow = knock(&hub, &tls, "192.0.2.1:2");
     let start = Instant::now();
     for byte in b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03".iter().cycle() {
@@ -101,12 +101,12 @@ async fn who_does_not_shake_hands_in_time_goes_and_a_silent_one_is_told_why() {
         }
         sleep(Duration::from_secs(1)).await;
     }
-    // and two more for the end, in which it is read from so that it hears of it
+    // and two more for the closing phase
     assert!(start.elapsed() <= Duration::from_secs(8), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_counts_at_the_door_until_hello_has_come() {
+async fn a_handshake_counts_as_waiting_until_hello_arrives() {
     let (hub, authority) = (hub(), Authority::new());
     let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
     let mut waiting = Vec::new();
@@ -118,13 +118,13 @@ async fn a_handshake_counts_at_the_door_until_hello_has_come() {
     let mut plain = duplex(1 << 10);
     hub.serve(plain.1, "192.0.2.1:12".parse::<SocketAddr>().unwrap()).await;
     let mut said = String::new();
-    plain.0.read_to_string(&mut said).await.unwrap_err(); // a CLOSE is no text
+    plain.0.read_to_string(&mut said).await.unwrap_err(); // a CLOSE is not text
     let _tenth = Connection::connect(tenth, hello("ann")).await.unwrap();
-    secure(knock(&hub, &tls, "192.0.2.1:13"), &client).await.expect("the one that has said HELLO waits no more");
+    secure(knock(&hub, &tls, "192.0.2.1:13"), &client).await.expect("a connection that has sent HELLO no longer waits");
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_speaks_without_tls_is_told_in_its_own_tongue() {
+async fn plaintext_peers_are_answered_in_their_own_protocol() {
     let (hub, authority) = (hub(), Authority::new());
     let tls = authority.load().unwrap();
     let framed = Connection::connect(knock(&hub, &tls, "192.0.2.1:1"), hello("ann")).await;
@@ -137,13 +137,13 @@ async fn whoever_speaks_without_tls_is_told_in_its_own_tongue() {
         let mut stream = knock(&hub, &tls, "192.0.2.1:2");
         stream.write_all(said.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
-        let told = rest(stream).await;
-        assert!(told.starts_with(answer), "{told}");
+        let received = rest(stream).await;
+        assert!(received.starts_with(answer), "{received}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_show_a_certificate_of_the_right_authority_where_one_is_asked_for() {
+async fn client_certificates_must_come_from_the_configured_authority() {
     let (authority, other) = (Authority::new(), Authority::new());
     let (ann, mallory) = (authority.client("ann"), other.client("ann"));
     for optional in [false, true] {
@@ -167,7 +167,7 @@ async fn clients_show_a_certificate_of_the_right_authority_where_one_is_asked_fo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_certificate_is_for_those_who_come_and_the_others_stay() {
+async fn a_new_certificate_applies_to_new_connections_only() {
     let (hub, authority, other) = (hub(), Authority::new(), Authority::new());
     let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
     let stream = secure(knock(&hub, &tls, "192.0.2.1:1"), &client).await.unwrap();
@@ -183,7 +183,7 @@ async fn a_new_certificate_is_for_those_who_come_and_the_others_stay() {
 }
 
 #[test]
-fn files_that_are_wrong_are_named_with_what_is_wrong() {
+fn wrong_tls_files_are_reported_with_the_reason() {
     let authority = Authority::new();
     let right = authority.server();
     let broken = right.certificate.replace("\nM", "\n!M");

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 
 use crate::peer::{hello, hub};
 
-/// A path of this test alone, removed at its end.
+/// A path for one test, removed at its end.
 struct Path(PathBuf);
 
 impl Path {
@@ -22,12 +22,12 @@ impl Path {
 
 impl Drop for Path {
     fn drop(&mut self) {
-        let _gone_already = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.0); // it may be gone already
     }
 }
 
 #[tokio::test]
-async fn its_file_has_the_mode_lets_members_in_and_goes_with_the_listener() {
+async fn the_socket_file_has_its_mode_admits_members_and_is_removed() {
     let path = Path::new("mode");
     let listener = UnixListener::bind(&path.0, 0o600).await.unwrap();
     assert_eq!(fs::metadata(&path.0).unwrap().permissions().mode() & 0o777, 0o600);
@@ -41,18 +41,18 @@ async fn its_file_has_the_mode_lets_members_in_and_goes_with_the_listener() {
     let metrics = hub.metrics();
     assert!(metrics.contains("\nbookend_connections{door=\"unix\",state=\"member\"} 1\n"), "{metrics}");
     running.abort();
-    let _aborted = running.await;
+    let _ = running.await; // it was aborted
     assert!(!path.0.exists());
 }
 
 #[tokio::test]
-async fn a_socket_is_replaced_only_if_nobody_answers_on_it() {
+async fn a_socket_is_replaced_only_if_no_program_answers_on_it() {
     let path = Path::new("stale");
     let first = UnixListener::bind(&path.0, 0o600).await.unwrap();
     let refusal = UnixListener::bind(&path.0, 0o600).await.unwrap_err();
     assert_eq!(refusal.kind(), ErrorKind::AddrInUse);
 
-    // What a process that was killed leaves behind:
+    // What a killed process leaves:
     let left_behind = path.0.with_extension("kept");
     fs::rename(&path.0, &left_behind).unwrap();
     drop(first);

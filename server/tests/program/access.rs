@@ -1,4 +1,4 @@
-//! Tokens: how they are made, given, and taken away.
+//! Tokens: how they are made, presented, and revoked.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ fn make(arguments: &[&str]) -> (String, String) {
 struct Person(Lines<BufReader<TcpStream>>);
 
 impl Person {
-    /// Somebody who says this first.
+    /// A person who sends this first.
     fn come(port: u16, says: &str) -> Person {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -33,7 +33,7 @@ impl Person {
 }
 
 #[test]
-fn a_token_is_made_with_its_entry_and_is_not_in_it() {
+fn a_new_token_is_not_in_its_entry() {
     let (token, entry) =
         make(&["ann", "--room", "lobby", "--room", "ops", "--right", "read", "--expires", "2999-01-01"]);
     assert!(token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit()), "{token}");
@@ -48,7 +48,7 @@ fn a_token_is_made_with_its_entry_and_is_not_in_it() {
 }
 
 #[test]
-fn a_file_of_tokens_that_is_wrong_is_refused_with_the_place() {
+fn a_wrong_token_file_is_refused_with_the_position() {
     let directory = Directory::new();
     let tokens = directory.file("tokens.toml", "[[token]]\nname = 'ann'\nsha265 = ''\n");
     let set = format!("access.tokens={tokens}");
@@ -63,7 +63,7 @@ fn a_file_of_tokens_that_is_wrong_is_refused_with_the_place() {
 
 #[cfg(unix)]
 #[test]
-fn a_reload_takes_tokens_in_and_sends_those_away_whose_token_is_gone() {
+fn a_reload_adds_tokens_and_closes_members_of_removed_ones() {
     let directory = Directory::new();
     let ((ann, ann_entry), (bob, bob_entry)) = (make(&["ann"]), make(&["bob"]));
     let tokens = directory.file("tokens.toml", &ann_entry);
@@ -105,7 +105,7 @@ fn a_reload_takes_tokens_in_and_sends_those_away_whose_token_is_gone() {
 }
 
 #[test]
-fn wrong_tokens_shut_the_door_for_a_while() {
+fn wrong_tokens_block_the_address_for_a_while() {
     let directory = Directory::new();
     let (token, entry) = make(&["ann"]);
     let tokens = format!("access.tokens={}", directory.file("tokens.toml", &entry));

@@ -11,9 +11,9 @@ use bookend::{Code, Connection, ConnectionError, Hello, Message};
 use crate::running::{Directory, Running, exists, output, program};
 
 const TOKEN: &str = "a-token-of-some-length";
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Status and body of the answer to a request, which is without the line Host.
+/// Status and body of the answer to a request without the line Host.
 fn ask(stream: &mut (impl Read + Write), request: &str, body: &str) -> (u16, String) {
     let length = body.len();
     let host = "Host: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n";
@@ -26,13 +26,13 @@ fn ask(stream: &mut (impl Read + Write), request: &str, body: &str) -> (u16, Str
 
 fn unix(path: &str, request: &str, body: &str) -> (u16, String) {
     let mut stream = UnixStream::connect(path).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     ask(&mut stream, request, body)
 }
 
 fn tcp(place: &str, request: &str, more: &str) -> u16 {
     let mut stream = TcpStream::connect(place).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     write!(stream, "{request} HTTP/1.1\r\nHost: {place}\r\n{more}Connection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -40,7 +40,7 @@ fn tcp(place: &str, request: &str, more: &str) -> u16 {
 }
 
 #[test]
-fn a_unix_socket_with_its_mode_tells_and_obeys_and_goes_at_the_end() {
+fn the_admin_socket_answers_obeys_and_is_removed_at_the_end() {
     let directory = Directory::new();
     let path = directory.path("admin.sock");
     let setting = format!("admin.listen=unix:{path}");
@@ -63,7 +63,7 @@ fn a_unix_socket_with_its_mode_tells_and_obeys_and_goes_at_the_end() {
         assert!(running.seen.contains("INFO shut-down signal=\"admin\""), "{}", running.seen);
         assert!(!exists(&path));
     }
-    // A second signal leaves nothing behind, either.
+    // A second signal removes the files, too.
     let mut command = program(&["--listen", "127.0.0.1:0", "--set", &setting]);
     let mut running = Running::start(&mut command, 2);
     let person = TcpStream::connect(("127.0.0.1", running.port())).unwrap();
@@ -80,7 +80,7 @@ fn a_unix_socket_with_its_mode_tells_and_obeys_and_goes_at_the_end() {
 }
 
 #[test]
-fn a_reload_is_answered_with_what_is_wrong() {
+fn a_refused_reload_is_answered_with_its_faults() {
     let directory = Directory::new();
     let path = directory.path("admin.sock");
     let right = format!("listen = '127.0.0.1:0'\n[admin]\nlisten = 'unix:{path}'\n");
@@ -106,7 +106,7 @@ fn a_reload_is_answered_with_what_is_wrong() {
 }
 
 #[test]
-fn by_tcp_a_token_is_needed_and_a_reload_brings_another() {
+fn over_tcp_a_token_is_needed_and_a_reload_replaces_it() {
     let directory = Directory::new();
     let token = directory.file("token", &format!("{TOKEN}\n"));
     let file = directory.file(
@@ -129,7 +129,7 @@ fn by_tcp_a_token_is_needed_and_a_reload_brings_another() {
 }
 
 #[test]
-fn a_place_that_is_wrong_or_that_others_can_reach_is_refused() {
+fn an_invalid_or_reachable_admin_address_is_refused() {
     let directory = Directory::new();
     let (short, token) = (directory.file("short", "secret\n"), directory.file("token", TOKEN));
     let taken = Running::start(&mut program(&["--listen", "127.0.0.1:0"]), 1);
@@ -162,13 +162,13 @@ fn a_place_that_is_wrong_or_that_others_can_reach_is_refused() {
     assert_eq!((tcp(&place, "GET /healthz", ""), tcp(&place, "GET /metrics", "")), (200, 401));
 }
 
-/// Says one thing after the other, each once it has heard the last, until the hub goes; how many it heard, without a
+/// Sends messages, each after it has received the last one, until the hub closes; how many it received, without a
 /// gap.
 async fn talk(address: String, name: String) -> u64 {
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let mut connection =
         Connection::connect(stream, Hello::new().with_hub(true).with_name(&name).unwrap()).await.unwrap();
-    let _closing = connection.post(0, "first").await;
+    let _ = connection.post(0, "first").await; // the hub may be closing
     let (mut heard, mut last) = (0, None);
     loop {
         match connection.next().await {
@@ -186,12 +186,12 @@ async fn talk(address: String, name: String) -> u64 {
             Err(ConnectionError::Closed { code: Code::GOING_AWAY, .. }) => return heard,
             Err(error) => panic!("{error}"),
         }
-        let _closing = connection.post(0, "and another thing").await;
+        let _ = connection.post(0, "and another thing").await; // the hub may be closing
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_is_answered_under_load_and_drains_without_loss() {
+async fn it_answers_under_load_and_drains_without_loss() {
     const MEMBERS: usize = 8;
     let directory = Directory::new();
     let path = directory.path("admin.sock");
@@ -206,7 +206,7 @@ async fn it_is_answered_under_load_and_drains_without_loss() {
         let members = list.matches("\"state\":\"member\"").count();
         assert_eq!((status, members, list.contains("\"unanswered\":0")), (200, MEMBERS, true), "{list}");
     }
-    // The first look has sent each a PING.
+    // The first request has sent each a PING.
     let is_measured = || !unix(&path, "GET /connections", "").1.contains("\"rtt\":null");
     assert!((0..1000).any(|_| is_measured()), "they answer");
     let metrics = unix(&path, "GET /metrics", "").1;
@@ -217,13 +217,13 @@ async fn it_is_answered_under_load_and_drains_without_loss() {
     for member in members {
         heard += member.await.unwrap();
     }
-    assert!(heard > 100, "they were talking");
+    assert!(heard > 100, "they were sending");
     assert!(running.end().success());
     assert!(running.seen.contains(&format!("INFO end closed={MEMBERS} given_up=0")), "{}", running.seen);
 }
 
 #[test]
-fn who_only_connects_and_leaves_does_it_no_harm() {
+fn connections_that_end_at_once_are_harmless() {
     let directory = Directory::new();
     let path = directory.path("admin.sock");
     let setting = format!("admin.listen=unix:{path}");

@@ -1,4 +1,4 @@
-//! How it changes its settings while it runs, and how it ends.
+//! Reloads and shut-down.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -39,7 +39,7 @@ impl Person {
 }
 
 #[test]
-fn a_reload_that_is_wrong_changes_nothing_and_says_why() {
+fn a_refused_reload_changes_nothing_and_logs_the_reason() {
     let directory = Directory::new();
     let file = directory.file("hub.toml", "listen = '127.0.0.1:0'\n");
     let mut running = Running::start(&mut program(&["--config", &file]), 1);
@@ -70,7 +70,7 @@ fn a_reload_that_is_wrong_changes_nothing_and_says_why() {
 }
 
 #[test]
-fn a_reload_opens_and_closes_doors_and_leaves_members_alone() {
+fn a_reload_opens_and_closes_listeners_and_keeps_members() {
     let directory = Directory::new();
     let (ready, socket) = (directory.path("ready"), directory.path("hub.sock"));
     let both = "listen = ['127.0.0.1:0', 'localhost:0']\n";
@@ -85,7 +85,7 @@ fn a_reload_opens_and_closes_doors_and_leaves_members_alone() {
     let places = std::fs::read_to_string(&ready).unwrap();
     assert!(places.ends_with(&format!("\nunix:{socket}\n")), "{places}");
     assert!(!places.contains(&format!(":{}\n", running.port())), "{places}");
-    assert!(TcpStream::connect(("127.0.0.1", running.port())).is_err(), "the door is closed");
+    assert!(TcpStream::connect(("127.0.0.1", running.port())).is_err(), "the listener is closed");
     ann.says("still here");
     ann.hears("guest-1: still here");
 
@@ -96,7 +96,7 @@ fn a_reload_opens_and_closes_doors_and_leaves_members_alone() {
     running.wait_for("WARN setting-needs-restart name=\"log.format\"");
     running.wait_for("INFO reload changed=2");
     assert!(!exists(&socket));
-    running.signal("HUP"); // what it says then is said at the new level
+    running.signal("HUP"); // the next event has the new level
     running.wait_for("WARN setting-needs-restart name=\"log.format\"");
     let mut bob = Person::join(other);
     bob.says("hi");
@@ -110,7 +110,7 @@ fn a_reload_opens_and_closes_doors_and_leaves_members_alone() {
 }
 
 #[test]
-fn without_a_file_sighup_is_what_the_system_makes_of_it() {
+fn without_a_file_sighup_has_its_default_effect() {
     let (_, ignored, _) = output(Command::new("sh").args(["-c", "kill -HUP $$; echo ignored"]).stdout(Stdio::piped()));
     let mut running = Running::start(&mut program(&["--listen", "127.0.0.1:0"]), 1);
     running.signal("HUP");
@@ -118,7 +118,7 @@ fn without_a_file_sighup_is_what_the_system_makes_of_it() {
         assert_eq!(running.end().code(), None, "it has no handler");
     } else {
         running.signal("TERM");
-        assert_eq!(running.end().code(), Some(0), "nohup has its way");
+        assert_eq!(running.end().code(), Some(0), "nohup ignores it");
     }
 }
 
@@ -133,7 +133,7 @@ fn a_second_signal_ends_it_at_once() {
     let mut ann = Person::join(running.port());
     running.signal("TERM");
     ann.hears("! going-away");
-    assert!(TcpStream::connect(("127.0.0.1", running.port())).is_err(), "nobody else is let in");
+    assert!(TcpStream::connect(("127.0.0.1", running.port())).is_err(), "no new connection is accepted");
     running.signal("TERM");
     assert_eq!(running.end().code(), Some(130), "although ann does not let go: {}", running.seen);
     assert!(running.seen.contains("WARN end-at-once signal=\"SIGTERM\""), "{}", running.seen);
@@ -141,7 +141,7 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn whoever_does_not_go_is_given_up_and_named() {
+fn a_connection_that_stays_open_is_given_up_and_logged() {
     let mut command = program(&["--listen", "127.0.0.1:0", "--set", "shut_down.deadline=100ms"]);
     let mut running = Running::start(command.args(["--set", "shut_down.spread=0s"]), 1);
     let ann = Person::join(running.port());
@@ -153,24 +153,24 @@ fn whoever_does_not_go_is_given_up_and_named() {
     let peer = ann.stream.local_addr().unwrap();
     running.wait_for(&format!("WARN give-up peer=\"{peer}\""));
     running.wait_for("INFO end closed=1 given_up=1");
-    assert!(running.end().success(), "the hub has done what it could");
+    assert!(running.end().success(), "the hub has tried");
 }
 
-/// What one member had from the hub.
+/// What one member received.
 struct Heard {
     name: String,
     /// Who said it, by the number of the message.
     messages: BTreeMap<u64, String>,
 }
 
-/// Says one thing after the other, each once it has heard the last, until the hub goes.
+/// Sends messages, each after it has received the last one, until the hub closes.
 async fn talk(address: String, name: String) -> Heard {
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let hello = Hello::new().with_hub(true).with_name(&name).unwrap();
     let mut connection = Connection::connect(stream, hello).await.unwrap();
     let mut messages = BTreeMap::new();
-    // A post that is not taken is one that the CLOSE has overtaken, which is read next.
-    let _closing = connection.post(0, "first").await;
+    // A POST that fails was overtaken by the CLOSE that is read next.
+    let _ = connection.post(0, "first").await; // the hub may be closing
     loop {
         let own = match connection.next().await {
             Ok(Some(Message::Delivery(delivery))) => {
@@ -186,13 +186,13 @@ async fn talk(address: String, name: String) -> Heard {
             Err(error) => panic!("{name}: {error}"),
         };
         if own {
-            let _closing = connection.post(0, "and another thing").await;
+            let _ = connection.post(0, "and another thing").await; // the hub may be closing
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_accepted_is_delivered_at_the_end_to_each_as_long_as_it_is_a_member() {
+async fn accepted_messages_are_delivered_during_shut_down() {
     const MEMBERS: usize = 40;
     let mut command = program(&["--listen", "127.0.0.1:0", "--set", "door.waiting_per_address=1000"]);
     let mut running = Running::start(&mut command, 1);
@@ -211,9 +211,9 @@ async fn what_was_accepted_is_delivered_at_the_end_to_each_as_long_as_it_is_a_me
         all.extend(heard.messages.iter().map(|(number, from)| (*number, from.clone())));
         everyone.push(heard);
     }
-    assert!(all.len() > MEMBERS, "they were talking");
+    assert!(all.len() > MEMBERS, "they were sending");
     let numbers: Vec<_> = all.keys().copied().collect();
-    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "nobody heard one of them: {numbers:?}");
+    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "one of them reached nobody: {numbers:?}");
     for (number, from) in &all {
         let speaker = everyone.iter().find(|heard| heard.name == *from).unwrap();
         assert!(speaker.messages.contains_key(number), "{from} did not hear its own message {number}");

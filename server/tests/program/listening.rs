@@ -1,10 +1,10 @@
-//! Where it listens, and where it does not.
+//! The addresses on which it listens, and those that it refuses.
 
-use crate::authority::Authority;
 use crate::running::{Directory, Running, output, program};
+use bookend_testing::Authority;
 
 #[test]
-fn what_other_machines_can_reach_is_listened_on_only_when_allowed() {
+fn a_reachable_address_must_be_allowed() {
     let (code, said, complaint) = output(&mut program(&["--listen", "0.0.0.0:0"]));
     assert_eq!((code, &*said), (Some(2), ""));
     let why = "there is neither encryption nor authentication";
@@ -13,11 +13,14 @@ fn what_other_machines_can_reach_is_listened_on_only_when_allowed() {
 
     let allowed = &mut program(&["--listen", "127.0.0.1:0", "--public"]);
     allowed.env("BOOKEND_LISTEN", "0.0.0.0:0");
-    assert!(Running::start(allowed, 1).said[0].starts_with("listening on 127.0.0.1:"), "the flag is nearer");
+    assert!(
+        Running::start(allowed, 1).said[0].starts_with("listening on 127.0.0.1:"),
+        "the flag overrides the environment"
+    );
 }
 
 #[test]
-fn what_stands_between_other_machines_and_the_rooms_decides_whether_that_is_to_be_allowed() {
+fn the_protection_of_a_listener_decides_whether_it_must_be_allowed() {
     let (authority, directory) = (Authority::new(), Directory::new());
     let set = |name: &str, value: &str| ["--set".to_owned(), format!("{name}={value}")];
     let (_, entry, _) = output(&mut program(&["token", "ann"]));
@@ -55,7 +58,7 @@ fn what_stands_between_other_machines_and_the_rooms_decides_whether_that_is_to_b
 }
 
 #[test]
-fn a_place_that_is_none_is_refused() {
+fn an_invalid_address_is_refused() {
     for place in ["127.0.0.1", "127.0.0.1:no-such-service", ":3990", "127.0.0.1:65536", "tls://127.0.0.1:0", "unix:"] {
         let (code, said, _) = output(&mut program(&["--listen", place]));
         assert_eq!((code, &*said), (Some(2), ""), "{place}");
@@ -63,7 +66,7 @@ fn a_place_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_port_that_somebody_has_is_not_taken() {
+fn a_port_in_use_is_an_error() {
     let first = Running::start(&mut program(&["--listen", "127.0.0.1:0"]), 1);
     let place = format!("127.0.0.1:{}", first.port());
     let (code, said, complaint) = output(&mut program(&["--listen", &place]));

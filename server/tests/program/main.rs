@@ -1,4 +1,4 @@
-//! The program: what it prints, what it obeys, and how it ends.
+//! The program: its output, its settings and signals, and its end.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 #![cfg_attr(not(unix), allow(dead_code, reason = "where there are no signals, fewer tests need help"))]
@@ -6,8 +6,6 @@
 mod access;
 #[cfg(unix)]
 mod admin;
-#[path = "../authority/mod.rs"]
-mod authority;
 #[cfg(unix)]
 mod lifecycle;
 mod listening;

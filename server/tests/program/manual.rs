@@ -1,4 +1,4 @@
-//! docs/operating.md is to say what the program does.
+//! docs/operating.md describes what the program does.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn events(directory: &Path, found: &mut Vec<String>) {
     }
 }
 
-/// What stands between the first parenthesis and its partner.
+/// The text between the first parenthesis and its partner.
 fn parenthesized(text: &str) -> &str {
     let mut depth = 0_usize;
     let end = text.find(|c| {

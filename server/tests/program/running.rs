@@ -1,4 +1,4 @@
-//! A program that runs, and what a test can ask of it.
+//! A running program, and how a test observes it.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-/// Nothing that a test waits for takes so long.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout for everything in a test.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The program with these arguments, and nothing of this process's environment that it would heed.
+/// The program with these arguments, and without settings from the environment of this process.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bookend-server"));
     command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -24,7 +24,7 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
     command
 }
 
-/// What a program does that ends by itself.
+/// The status and output of a program that ends by itself.
 pub(crate) fn output(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
@@ -34,14 +34,14 @@ pub(crate) fn output(command: &mut Command) -> (Option<i32>, String, String) {
 pub(crate) struct Running {
     child: Child,
     log: Receiver<String>,
-    /// What has been read of the log.
+    /// The log so far.
     pub(crate) seen: String,
-    /// What it says on standard output, a line for each place.
+    /// Its standard output, one line for each address.
     pub(crate) said: Vec<String>,
 }
 
 impl Running {
-    /// Starts it, and waits until it listens on so many places.
+    /// Starts it, and waits until it listens on this number of addresses.
     pub(crate) fn start(command: &mut Command, places: usize) -> Running {
         let mut child = command.spawn().unwrap();
         let (sender, log) = channel();
@@ -57,7 +57,7 @@ impl Running {
         running
     }
 
-    /// The port of the first place.
+    /// The port of the first address.
     pub(crate) fn port(&self) -> u16 {
         self.said[0].split([':', ' ']).nth(3).unwrap().parse().unwrap()
     }
@@ -66,11 +66,11 @@ impl Running {
         self.child.id()
     }
 
-    /// Waits for a line of the log that has these words.
+    /// Waits for a line of the log that contains these words.
     pub(crate) fn wait_for(&mut self, words: &str) -> String {
         loop {
-            let line = self.log.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|error| panic!("{error}: no {words:?} behind {}", self.seen));
+            let line = self.log.recv_timeout(TIMEOUT);
+            let line = line.unwrap_or_else(|error| panic!("{error}: no {words:?} after {}", self.seen));
             self.seen.push_str(&line);
             self.seen.push('\n');
             if line.contains(words) {
@@ -79,7 +79,7 @@ impl Running {
         }
     }
 
-    /// Has the log, as far as it has come, a line with these words?
+    /// Does the log so far contain a line with these words?
     pub(crate) fn has_logged(&mut self, words: &str) -> bool {
         self.log.try_iter().any(|line| line.contains(words))
     }
@@ -93,7 +93,7 @@ impl Running {
     /// Waits until it ends, and reads the rest of the log.
     pub(crate) fn end(&mut self) -> ExitStatus {
         loop {
-            match self.log.recv_timeout(PATIENCE) {
+            match self.log.recv_timeout(TIMEOUT) {
                 Ok(line) => self.seen.push_str(&format!("{line}\n")),
                 Err(RecvTimeoutError::Disconnected) => return self.child.wait().unwrap(),
                 Err(RecvTimeoutError::Timeout) => panic!("it does not end: {}", self.seen),
@@ -104,12 +104,12 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _status = self.child.wait();
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait(); // killed
     }
 }
 
-/// A directory of one test alone, removed at its end.
+/// A directory for one test, removed at its end.
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {
@@ -135,7 +135,7 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        let _best_effort = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.0); // best effort
     }
 }
 

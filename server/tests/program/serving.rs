@@ -1,4 +1,4 @@
-//! It says where it listens, and serves whoever comes.
+//! It prints its addresses, and serves connections.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::running::{Directory, Running, exists, output, program};
 
 #[test]
-fn it_says_where_it_listens_and_how_to_join_and_ends_well_when_interrupted() {
+fn it_prints_its_address_and_exits_0_when_interrupted() {
     let mut running = Running::start(&mut program(&["--listen", "127.0.0.1:0", "--listen", "localhost:0"]), 2);
     let port = running.port();
     assert_ne!(port, 0);
@@ -35,7 +35,7 @@ fn it_says_where_it_listens_and_how_to_join_and_ends_well_when_interrupted() {
 }
 
 #[test]
-fn a_unix_socket_is_a_door_with_a_mode_and_a_label_and_goes_at_the_end() {
+fn a_unix_socket_has_a_mode_and_a_label_and_is_removed_at_the_end() {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixStream;
 
@@ -60,13 +60,13 @@ fn a_unix_socket_is_a_door_with_a_mode_and_a_label_and_goes_at_the_end() {
 }
 
 #[test]
-fn when_no_more_can_be_accepted_it_waits_and_goes_on() {
+fn when_descriptors_run_out_it_waits_and_continues() {
     let program = format!("ulimit -n 24; exec '{}' --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_bookend-server"));
     let mut shell = Command::new("sh");
     shell.args(["-c", &program]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Running::start(&mut shell, 1);
     let port = running.port();
-    // Each comes in before the next one knocks, until there is no file left for one.
+    // Each is accepted before the next one connects, until no descriptor is left.
     let mut crowd = Vec::new();
     loop {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -82,7 +82,7 @@ fn when_no_more_can_be_accepted_it_waits_and_goes_on() {
         if !came_in.expect("one or the other within ten seconds") {
             break;
         }
-        assert!(crowd.len() < 24, "more than there are files");
+        assert!(crowd.len() < 24, "more than there are descriptors");
     }
     drop(crowd);
     let person = TcpStream::connect(("127.0.0.1", port)).unwrap();

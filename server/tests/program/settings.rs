@@ -1,38 +1,38 @@
-//! Settings: where they come from, and how they are judged.
+//! Settings: their sources, and how they are checked.
 
 use crate::running::{Directory, Running, output, program};
 
 #[test]
-fn right_settings_are_ok_and_are_not_acted_on() {
+fn check_config_accepts_valid_settings_and_starts_nothing() {
     let directory = Directory::new();
     let ready = directory.path("ready");
     let file = directory.file("hub.toml", &format!("listen = '127.0.0.1:0'\nready_file = '{ready}'\n"));
     assert_eq!(output(&mut program(&["--config", &file, "--check-config"])), (Some(0), "ok\n".into(), String::new()));
     assert!(!crate::running::exists(&ready));
     let mistaken = output(program(&["--config", &file, "--check-config"]).env("BOOKEND_LIMITS_PING", "3"));
-    let told =
+    let complaints =
         "bookend-server: BOOKEND_LIMITS_PING is not a setting and is ignored; did you mean BOOKEND_LIMITS_PINGS?\n";
-    assert_eq!(mistaken, (Some(0), "ok\n".into(), told.into()));
+    assert_eq!(mistaken, (Some(0), "ok\n".into(), complaints.into()));
 }
 
 #[test]
-fn wrong_settings_are_all_told_with_their_places() {
+fn all_wrong_settings_are_reported_with_their_positions() {
     let directory = Directory::new();
     let file = directory.file("hub.toml", "listen = '127.0.0.1:0'\n[limits]\nmax_boddy = 1\nstall = 10\n");
     for flag in ["--check-config", "--print-config", "--public"] {
         let (code, said, complaint) = output(program(&["--config", &file, flag]).env("BOOKEND_LIMITS_PINGS", "many"));
         assert_eq!((code, &*said), (Some(2), ""), "{flag}");
-        let told = [
+        let complaints = [
             format!("{file}:3:1: there is no setting limits.max_boddy; did you mean limits.max_body?"),
             format!("{file}:4:9: limits.stall: \"10\" is not a time from 100ms to 1h"),
             "BOOKEND_LIMITS_PINGS: limits.pings: \"many\" is not a number from 1 to 1000000".into(),
         ];
-        assert_eq!(complaint, told.map(|fault| format!("bookend-server: {fault}\n")).concat());
+        assert_eq!(complaint, complaints.map(|fault| format!("bookend-server: {fault}\n")).concat());
     }
 }
 
 #[test]
-fn what_is_printed_can_be_the_file() {
+fn the_printed_settings_can_be_used_as_the_file() {
     let directory = Directory::new();
     let plain = output(&mut program(&["--print-config"]));
     assert_eq!((plain.0, &*plain.2), (Some(0), ""));
@@ -51,7 +51,7 @@ fn what_is_printed_can_be_the_file() {
 }
 
 #[test]
-fn the_file_may_be_named_by_the_environment_and_the_log_be_json() {
+fn the_environment_may_name_the_file_and_the_log_may_be_json() {
     let directory = Directory::new();
     let ready = directory.path("ready");
     let file = directory.file(

@@ -1,4 +1,4 @@
-//! What systemd is told.
+//! Notifications to systemd.
 
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::running::{Directory, Running, program};
 
 #[test]
-fn systemd_hears_of_readiness_reloads_life_and_the_end() {
+fn systemd_is_notified_of_readiness_reloads_watchdog_and_stop() {
     let directory = Directory::new();
     let path = directory.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -16,22 +16,22 @@ fn systemd_hears_of_readiness_reloads_life_and_the_end() {
         let count = socket.recv(&mut buffer).unwrap();
         String::from_utf8(buffer[..count].into()).unwrap()
     };
-    // What comes next but signs of life.
-    let told = || std::iter::repeat_with(next).find(|text| text != "WATCHDOG=1\n").unwrap();
+    // The next frame, except PINGs.
+    let received = || std::iter::repeat_with(next).find(|text| text != "WATCHDOG=1\n").unwrap();
     let file = directory.file("hub.toml", "listen = '127.0.0.1:0'\n");
     let mut command = program(&["--config", &file]);
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "20000");
     let mut running = Running::start(&mut command, 1);
-    assert_eq!(told(), "READY=1\n");
+    assert_eq!(received(), "READY=1\n");
     for _ in 0..3 {
         assert_eq!(next(), "WATCHDOG=1\n");
     }
     running.signal("HUP");
-    let reloading = told();
+    let reloading = received();
     let since = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap().trim_end();
     assert!(since.parse::<u64>().is_ok(), "{reloading}");
-    assert_eq!(told(), "READY=1\n");
+    assert_eq!(received(), "READY=1\n");
     running.signal("TERM");
-    assert_eq!(told(), "STOPPING=1\n");
+    assert_eq!(received(), "STOPPING=1\n");
     assert!(running.end().success());
 }

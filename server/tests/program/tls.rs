@@ -1,4 +1,4 @@
-//! Places that speak TLS.
+//! TLS listeners of the program.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use crate::authority::Authority;
 use crate::running::{Directory, Running, output, program};
+use bookend_testing::Authority;
 
 type Secure = BufReader<StreamOwned<ClientConnection, TcpStream>>;
 
-/// The program with a place that speaks TLS, and a file of settings that is read again.
+/// The program with a TLS listener, and a settings file that it can reload.
 fn start(authority: &Authority, directory: &Directory, more: &str) -> Running {
     let file = directory.file("hub.toml", &settings(authority, more));
     Running::start(&mut program(&["--config", &file]), 1)
@@ -24,7 +24,7 @@ fn settings(authority: &Authority, more: &str) -> String {
     format!("listen = 'tls://127.0.0.1:0'\n[tls]\ncertificate = '{certificate}'\nkey = '{key}'\n{more}")
 }
 
-/// The port of the first place, `listening on tls://127.0.0.1:PORT - join: …`.
+/// The port of the first address, `listening on tls://127.0.0.1:PORT - join: …`.
 fn port(running: &Running) -> u16 {
     let place = running.said[0].strip_prefix("listening on tls://127.0.0.1:").unwrap();
     place.split(' ').next().unwrap().parse().unwrap()
@@ -36,7 +36,7 @@ fn connect(port: u16) -> TcpStream {
     stream
 }
 
-/// A person who comes through TLS and says something.
+/// A person who connects over TLS and sends something.
 fn secure(port: u16, client: Arc<ClientConfig>, says: &str) -> std::io::Result<Secure> {
     let session = ClientConnection::new(client, "localhost".try_into().unwrap()).unwrap();
     let mut stream = StreamOwned::new(session, connect(port));
@@ -56,7 +56,7 @@ fn line(person: &mut Secure) -> String {
 }
 
 #[test]
-fn people_join_with_s_client_and_nothing_is_cut_off() {
+fn people_join_with_s_client_and_receive_everything() {
     let Ok(openssl) = Command::new("openssl").arg("version").stdout(Stdio::piped()).spawn() else {
         eprintln!("NOT TESTED: there is no openssl here");
         return;
@@ -80,7 +80,7 @@ fn people_join_with_s_client_and_nothing_is_cut_off() {
 
 #[cfg(unix)]
 #[test]
-fn a_reload_takes_a_new_certificate_or_keeps_the_old_and_drops_nobody() {
+fn a_reload_uses_a_new_certificate_or_keeps_the_old_one() {
     let (authority, directory) = (Authority::new(), Directory::new());
     let mut running = start(&authority, &directory, "");
     running.wait_for("INFO certificate subject=\"CN=hub\" fingerprint=");
@@ -124,7 +124,7 @@ fn a_reload_takes_a_new_certificate_or_keeps_the_old_and_drops_nobody() {
 
 #[cfg(unix)]
 #[test]
-fn certificates_are_read_again_without_a_file_of_settings_too() {
+fn certificates_are_reloaded_without_a_settings_file() {
     let authority = Authority::new();
     let certificate = format!("tls.certificate={}", authority.path("cert.pem"));
     let key = format!("tls.key={}", authority.path("key.pem"));
@@ -138,7 +138,7 @@ fn certificates_are_read_again_without_a_file_of_settings_too() {
 }
 
 #[test]
-fn whoever_fails_is_named_with_the_cause() {
+fn failed_handshakes_are_logged_with_the_cause() {
     let (authority, directory) = (Authority::new(), Directory::new());
     let more = format!("client_ca = '{}'\nhandshake_timeout = '100ms'\n", authority.path("ca.pem"));
     let mut running = start(&authority, &directory, &more);
@@ -170,7 +170,7 @@ fn whoever_fails_is_named_with_the_cause() {
     browser.alpn_protocols = vec![b"h2".into(), b"http/1.1".into()];
     assert!(secure(port, browser.into(), "\n").is_err());
     running.wait_for("cause=\"no-application-protocol\"");
-    // The stream ends, but TLS does not say so: a matter of the session.
+    // The stream ends without close_notify: the session detects truncation.
     let mut rude = secure(port, authority.trusted(Some(&ann)), "").unwrap();
     let mut hello = Vec::new();
     bookend::Hello::new().with_hub(true).encode(&mut hello);
@@ -186,7 +186,7 @@ fn whoever_fails_is_named_with_the_cause() {
 }
 
 #[test]
-fn a_place_without_certificate_or_half_of_one_is_refused() {
+fn a_tls_address_needs_a_certificate_and_its_key() {
     let file = "/nowhere/cert.pem";
     for (arguments, why) in [
         (

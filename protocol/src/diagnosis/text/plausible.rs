@@ -221,10 +221,10 @@ pub(super) fn high_pairs(bytes: &[u8], cut: bool) -> usize {
     let (mut pairs, mut rest) = (0, bytes);
     loop {
         rest = match rest {
-            [0..=0x7F, behind @ ..] => behind,
-            [0xA1..=0xFE, 0xA1..=0xFE, behind @ ..] => {
+            [0..=0x7F, tail @ ..] => tail,
+            [0xA1..=0xFE, 0xA1..=0xFE, tail @ ..] => {
                 pairs += 1;
-                behind
+                tail
             }
             [] => return pairs,
             [0xA1..=0xFE] if cut => return pairs,
@@ -260,8 +260,8 @@ fn western(bytes: &[u8]) -> Option<Confidence> {
 fn shift_jis(bytes: &[u8], cut: bool) -> Option<Confidence> {
     let (mut kana, mut common, mut rare, mut half) = (0_usize, 0_usize, 0_usize, 0_usize);
     let mut rest = bytes;
-    while let [first, behind @ ..] = rest {
-        rest = behind;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
         match first {
             0..=0x7F => continue,
             0xA1..=0xDF => {
@@ -271,7 +271,7 @@ fn shift_jis(bytes: &[u8], cut: bool) -> Option<Confidence> {
             0x81..=0x9F | 0xE0..=0xFC => {}
             _ => return None,
         }
-        let Some((&second, behind)) = rest.split_first() else { return if cut { break } else { None } };
+        let Some((&second, tail)) = rest.split_first() else { return if cut { break } else { None } };
         if !matches!(second, 0x40..=0x7E | 0x80..=0xFC) {
             return None;
         }
@@ -280,7 +280,7 @@ fn shift_jis(bytes: &[u8], cut: bool) -> Option<Confidence> {
             (0x81, _) | (0x82, _) | (0x88..=0x97, _) | (0x98, 0x40..=0x72) => common += 1,
             _ => rare += 1,
         }
-        rest = behind;
+        rest = tail;
     }
     let all = kana + common + rare;
     match () {

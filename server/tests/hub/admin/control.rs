@@ -1,4 +1,4 @@
-//! What an operator orders.
+//! The orders of an operator.
 
 use bookend::{Code, Encoding, kind};
 use bookend_server::AdminOrder;
@@ -7,7 +7,7 @@ use super::{admin, get, post};
 use crate::peer::{Peer, hello, hub, post as say};
 
 #[tokio::test(start_paused = true)]
-async fn who_is_kicked_is_told_why_and_goes_at_once() {
+async fn a_kicked_peer_gets_the_reason_and_is_closed_at_once() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut bob = Peer::terminal(&hub).await;
@@ -31,7 +31,7 @@ async fn who_is_kicked_is_told_why_and_goes_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reason_goes_with_the_close_to_whoever_takes_nothing_too() {
+async fn a_kicked_peer_that_accepts_nothing_gets_the_reason_with_close() {
     let hub = hub();
     let mut slow = Peer::connect_over(&hub, 256);
     slow.greet(&hello("slow")).await;
@@ -54,12 +54,12 @@ async fn a_reason_goes_with_the_close_to_whoever_takes_nothing_too() {
         }
     };
     assert_eq!(close, (Code::POLICY, "policy: too slow".into()));
-    assert!(deliveries < 10, "what waited is not written any more, {deliveries} were");
+    assert!(deliveries < 10, "waiting messages are discarded; {deliveries} were written");
     slow.end().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_not_there_or_not_said_cannot_be_kicked() {
+async fn kick_needs_one_existing_target() {
     let (admin, _orders) = admin(&hub());
     for (body, status) in [
         (r#"{"connection":7}"#, 404),
@@ -85,7 +85,7 @@ async fn who_is_not_there_or_not_said_cannot_be_kicked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_hub_says_is_heard_as_its_own_word() {
+async fn announcements_come_from_the_hub_itself() {
     let hub = hub();
     let mut framed = Peer::join(&hub, hello("framed")).await;
     let mut plain = Peer::connect(&hub);
@@ -106,7 +106,7 @@ async fn what_the_hub_says_is_heard_as_its_own_word() {
     assert_eq!(person.line().await, "* back at noon, größer");
     assert_eq!(post(&admin, "/say", r#"{"text":"to all"}"#).await.json()["rooms"], 2);
     assert_eq!(person.line().await, "* to all");
-    assert_eq!(away.frame().await.said(), (1, "to all".into()), "it has not heard the first");
+    assert_eq!(away.frame().await.said(), (1, "to all".into()), "it has not received the first");
 
     assert_eq!(post(&admin, "/say", r#"{"text":"x","room":"nowhere"}"#).await.status, 404);
     let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(281));
@@ -117,7 +117,7 @@ async fn what_the_hub_says_is_heard_as_its_own_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_hub_says_fits_into_the_shortest_body_however_it_is_escaped() {
+async fn announcements_fit_into_the_smallest_body_however_they_are_escaped() {
     let hub = hub();
     let ascii = hello("old").with_preferred(Encoding::Ascii).with_max_body(1024);
     let mut old = Peer::join(&hub, ascii).await;
@@ -129,7 +129,7 @@ async fn what_the_hub_says_fits_into_the_shortest_body_however_it_is_escaped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drain_and_reload_are_orders_to_the_program() {
+async fn drain_and_reload_are_forwarded_to_the_program() {
     let hub = hub();
     let (admin, mut orders) = admin(&hub);
     let program = tokio::spawn(async move {
@@ -140,7 +140,7 @@ async fn drain_and_reload_are_orders_to_the_program() {
                 AdminOrder::Reload(answer) => answer.send(answers.next().unwrap()).unwrap(),
             }
         }
-        panic!("it was not ordered to drain");
+        panic!("no drain was ordered");
     });
     assert_eq!(post(&admin, "/reload", "").await.body, "{\"reloaded\":true}\n");
     let refused = post(&admin, "/reload", "{}").await;
@@ -150,11 +150,11 @@ async fn drain_and_reload_are_orders_to_the_program() {
     assert_eq!(post(&admin, "/drain", r#"{"now":true}"#).await.status, 400);
     assert_eq!(post(&admin, "/drain", "{}").await.body, "{\"draining\":true}\n");
     drop(program.await.unwrap());
-    assert_eq!(post(&admin, "/reload", "{}").await.status, 503, "nobody obeys any more");
+    assert_eq!(post(&admin, "/reload", "{}").await.status, 503, "the program has ended");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_program_that_does_not_answer_is_not_waited_for_without_end() {
+async fn a_reload_times_out_if_the_program_does_not_answer() {
     let (admin, mut orders) = admin(&hub());
     let asked = tokio::spawn({
         let admin = admin.clone();

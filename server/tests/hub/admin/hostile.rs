@@ -1,4 +1,4 @@
-//! Those who only want to hold it up.
+//! Clients that try to block the admin service.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ async fn closed_after(stream: &mut tokio::io::DuplexStream) -> (u64, Vec<u8>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_ask_or_asks_slowly_is_not_waited_for() {
+async fn idle_and_slow_requests_time_out() {
     let (admin, _orders) = admin(&hub());
     for beginning in ["", "G", "GET /metrics HTTP/1.1\r\n", "GET /metrics HTTP/1.1\r\nHost: x\r\nX: "] {
         let mut stream = connect(&admin, Reach::Loopback);
         stream.write_all(beginning.as_bytes()).await.unwrap();
         assert_eq!(closed_after(&mut stream).await.0, 5, "{beginning:?}");
     }
-    // A byte a second is no progress.
+    // One byte a second is not progress.
     let (mut reader, mut writer) = tokio::io::split(connect(&admin, Reach::Loopback));
     let dripping = tokio::spawn(async move {
         while writer.write_all(b"x").await.is_ok() {
@@ -32,7 +32,7 @@ async fn who_does_not_ask_or_asks_slowly_is_not_waited_for() {
         }
     });
     let start = Instant::now();
-    let _what_it_says = reader.read_to_end(&mut Vec::new()).await;
+    let _ = reader.read_to_end(&mut Vec::new()).await; // the connection may be reset
     assert_eq!(start.elapsed().as_secs(), 5);
     dripping.abort();
 
@@ -46,7 +46,7 @@ async fn who_does_not_ask_or_asks_slowly_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_for_too_much_is_refused() {
+async fn oversized_requests_are_refused() {
     let (admin, _orders) = admin(&hub());
     let long = "x".repeat(20 << 10);
     let many: String = (0..100).map(|number| format!("X-{number}: y\r\n")).collect();
@@ -76,7 +76,7 @@ async fn who_asks_for_too_much_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_nobody_takes_is_given_up() {
+async fn an_answer_that_is_not_read_is_given_up() {
     let hub = hub();
     let mut members = Vec::new();
     for number in 0..20 {
@@ -92,7 +92,7 @@ async fn an_answer_that_nobody_takes_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_in_one_piece_are_answered_one_after_the_other() {
+async fn pipelined_requests_are_answered_in_order() {
     let (admin, _orders) = admin(&hub());
     let mut stream = connect(&admin, Reach::Unix);
     let requests = ["/healthz", "/nowhere", "/rooms"].map(|path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
@@ -101,13 +101,13 @@ async fn requests_in_one_piece_are_answered_one_after_the_other() {
     let text = String::from_utf8(bytes).unwrap();
     let statuses: Vec<_> = text.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
     assert_eq!(statuses, ["200", "404", "200"]);
-    assert_eq!(seconds, 5, "it may be asked more, for a while");
+    assert_eq!(seconds, 5, "it accepts more requests for a while");
     assert_eq!(get(&admin, "/rooms").await.body, "{\"rooms\":[]}\n");
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn connections_are_few_and_one_more_is_served_when_another_goes() {
+async fn connections_are_limited_and_the_next_is_served_when_one_ends() {
     use bookend_server::UnixListener;
     use tokio::net::UnixStream;
 
@@ -130,6 +130,6 @@ async fn connections_are_few_and_one_more_is_served_when_another_goes() {
     idle.pop();
     assert!(one_more.read(&mut answer).await.unwrap() > 0);
     running.abort();
-    let _aborted = running.await;
+    let _ = running.await; // it was aborted
     assert!(!path.exists());
 }

@@ -88,7 +88,7 @@ impl Walker {
         before: &[u8],
         out: Out<'_, E>,
     ) -> Result<(), E> {
-        let diagnosis = diagnosis::diagnose(&Evidence::stream(error, self.offset, bytes).behind(before));
+        let diagnosis = diagnosis::diagnose(&Evidence::stream(error, self.offset, bytes).after(before));
         out(Event::Fault(Fault { number: self.number, offset: self.offset, error, bytes, diagnosis }))?;
         self.number += 1;
         self.faults += 1;

@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::Settings;
 use super::field::{Field, Value};
 
+/// The prefix of a setting in the environment.
+pub(super) const PREFIX: &str = "BOOKEND_";
+
 /// When a reload puts a new value into force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -45,7 +48,7 @@ impl Setting {
 
     /// Its name in the environment.
     pub(super) fn variable(&self) -> String {
-        format!("{}{}", super::sources::PREFIX, self.name.replace('.', "_").to_uppercase())
+        format!("{}{}", PREFIX, self.name.replace('.', "_").to_uppercase())
     }
 
     /// Parses and stores a value.

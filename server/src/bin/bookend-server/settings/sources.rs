@@ -6,12 +6,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Settings;
-use super::catalogue::{SETTINGS, find};
+use super::catalogue::{PREFIX, SETTINGS, find};
 use super::field::Value;
 use super::file::{self, similar, unknown};
 
-/// The prefix of names in the environment.
-pub(super) const PREFIX: &str = "BOOKEND_";
 /// Names with the prefix that are not settings: the path of the file, and a variable of the client.
 const OTHERS: [&str; 2] = ["BOOKEND_CONFIG", "BOOKEND_TOKEN"];
 

@@ -1,4 +1,4 @@
-//! Members that fall behind, come back, or cannot take everything.
+//! Slow members, members that resume, and members with a small limit.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn forgetful_hub() -> Hub {
     Hub::new(Config { log_bytes: 16 << 10, ..config() })
 }
 
-/// A member that has read its welcome and then reads nothing, over a stream that holds next to nothing.
+/// A member that has read its welcome and then reads nothing, over a stream of tiny capacity.
 async fn slow(hub: &Hub, hello: Hello) -> Peer {
     let mut peer = Peer::connect_over(hub, 1024);
     peer.greet(&hello).await;
@@ -21,7 +21,7 @@ async fn slow(hub: &Hub, hello: Hello) -> Peer {
     peer
 }
 
-/// Says something `count` times and reads it.
+/// Sends `count` messages and reads them.
 async fn say(peer: &mut Peer, first: u64, count: u64) {
     for number in first..first + count {
         peer.send(&post(&format!("{number:0>200}"))).await;
@@ -30,7 +30,7 @@ async fn say(peer: &mut Peer, first: u64, count: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_falls_behind_is_told_exactly_how_many_messages_it_missed() {
+async fn a_slow_member_gets_an_exact_gap() {
     // [R9.10]
     let hub = forgetful_hub();
     let mut slow = slow(&hub, hello("slow")).await;
@@ -46,19 +46,19 @@ async fn whoever_falls_behind_is_told_exactly_how_many_messages_it_missed() {
                 next += missed;
             }
             Message::Delivery(delivery) => {
-                assert_eq!(delivery.seq, next, "what was missed has been told before");
+                assert_eq!(delivery.seq, next, "the gap precedes it");
                 assert_eq!(delivery.payload.text().unwrap(), format!("{next:0>200}"));
                 next += 1;
             }
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!((next, gaps), (501, 1), "it fell behind once, and has everything since");
+    assert_eq!((next, gaps), (501, 1), "one gap, and everything since");
     slow.quiet().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_missed_who_came_and_went_is_told_who_is_here() {
+async fn a_member_that_missed_presence_gets_the_list_of_members() {
     // [R9.10] [R9.23]
     let hub = forgetful_hub();
     let mut slow = slow(&hub, hello("slow")).await;
@@ -85,19 +85,19 @@ async fn whoever_missed_who_came_and_went_is_told_who_is_here() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_takes_nothing_for_ten_seconds_is_closed_and_the_others_notice_nothing_else() {
+async fn stalled_member_is_closed_after_10_s_and_others_are_unaffected() {
     let hub = hub();
     let mut slow = slow(&hub, hello("slow")).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let start = Instant::now();
     say(&mut ann, 1, 100).await;
-    assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits for it");
+    assert_eq!(start.elapsed(), Duration::ZERO, "it joins without a delay");
     assert_eq!(ann.frame().await.presence(), (1, PresenceEvent::Left, "slow".into()));
     let waited = start.elapsed();
     assert!((Duration::from_secs(10)..Duration::from_millis(10_100)).contains(&waited), "{waited:?}");
     say(&mut ann, 101, 1).await;
 
-    // Whoever reads again at once finds the frame that had been begun, and why it was closed.
+    // A peer that reads again finds the rest of the partly written frame, and the reason.
     let mut last = slow.frame().await;
     while last.kind != kind::CLOSE {
         last = slow.frame().await;
@@ -107,7 +107,7 @@ async fn whoever_takes_nothing_for_ten_seconds_is_closed_and_the_others_notice_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_closed_and_still_takes_nothing_is_dropped() {
+async fn a_closed_member_that_accepts_nothing_is_dropped() {
     let hub = hub();
     let mut slow = slow(&hub, hello("slow")).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -119,7 +119,7 @@ async fn whoever_is_closed_and_still_takes_nothing_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_takes_a_little_now_and_then_stays() {
+async fn a_member_that_reads_slowly_stays_connected() {
     let hub = Hub::new(Config { keepalive: 0, ..config() });
     let mut slow = slow(&hub, hello("slow")).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -132,7 +132,7 @@ async fn whoever_takes_a_little_now_and_then_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_too_long_for_a_member_is_a_gap_for_that_member_alone() {
+async fn a_message_too_long_for_a_member_is_a_gap_for_it_alone() {
     // [R9.14] [R5.12]
     let hub = hub();
     let mut small = Peer::join(&hub, hello("small").with_max_body(1024)).await;
@@ -161,7 +161,7 @@ async fn a_message_that_is_too_long_for_a_member_is_a_gap_for_that_member_alone(
     assert_eq!(wide.frame().await.said(), (4, texts[3].clone()));
 
     ann.send(&post(&"x".repeat(1001))).await;
-    assert_eq!(small.frame().await.missed(), 1, "told although nothing follows");
+    assert_eq!(small.frame().await.missed(), 1, "a gap although nothing follows");
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,18 +177,18 @@ async fn a_body_of_exactly_max_body_is_delivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_without_the_hub_profile_is_told_in_words_what_it_missed() {
+async fn a_peer_without_the_hub_profile_gets_a_gap_in_words() {
     // [R9.24]
     let hub = hub();
     let mut plain = Peer::connect(&hub);
     plain.greet(&hello("plain").with_hub(false).with_max_body(1024)).await;
     plain.send(&frame(kind::MESSAGE, Encoding::Utf8, "x".repeat(1024).as_bytes())).await;
-    let told = plain.frame().await;
-    assert_eq!((told.kind, &told.body[..]), (kind::MESSAGE, &b"* you missed 1 message"[..]));
+    let received = plain.frame().await;
+    assert_eq!((received.kind, &received.body[..]), (kind::MESSAGE, &b"* you missed 1 message"[..]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_kept_is_resumed_from_the_middle_of_a_read_on_and_nothing_else() {
+async fn kept_messages_are_resumed_even_from_the_middle_of_a_block() {
     // [R9.13]
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -207,7 +207,7 @@ async fn what_is_kept_is_resumed_from_the_middle_of_a_read_on_and_nothing_else()
                 assert_eq!(frame.delivery().name(), if seq == 4 { "bob" } else { "ann" });
             }
         }
-        back.quiet().await; // who came and went before is no news
+        back.quiet().await; // earlier joins and leaves are not resumed
         back.send(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8")).await;
         back.end_of_session().await;
         for peer in [&mut ann, &mut bob] {
@@ -217,7 +217,7 @@ async fn what_is_kept_is_resumed_from_the_middle_of_a_read_on_and_nothing_else()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_after_resuming_follows_what_was_resumed() {
+async fn new_messages_follow_the_resumed_ones() {
     // [R9.13]
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -234,7 +234,7 @@ async fn what_came_after_resuming_follows_what_was_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_kept_any_more_is_a_gap_before_what_is() {
+async fn a_gap_replaces_messages_that_are_no_longer_kept() {
     // [R9.13] [R9.10]
     let hub = forgetful_hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -251,7 +251,7 @@ async fn what_is_not_kept_any_more_is_a_gap_before_what_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_had_of_a_room_that_was_before_this_one_resumes_nothing() {
+async fn a_number_of_an_earlier_room_resumes_nothing() {
     // [R9.13] [R9.32]
     let hub = Hub::new(Config { first_seq: Some(100), ..config() });
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -268,7 +268,7 @@ async fn what_was_had_of_a_room_that_was_before_this_one_resumes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hub_that_is_started_again_gives_no_number_that_it_gave_before() {
+async fn a_restarted_hub_does_not_reuse_numbers() {
     // [R9.32]
     let mut seqs = Vec::new();
     for _ in 0..3 {
@@ -276,14 +276,14 @@ async fn a_hub_that_is_started_again_gives_no_number_that_it_gave_before() {
         let mut ann = Peer::join(&hub, hello("ann")).await;
         ann.send(&[post("one"), post("two")].concat()).await;
         seqs.extend([ann.frame().await.said().0, ann.frame().await.said().0]);
-        // The clock is the system's: within a millisecond no program is started again.
+        // The clock is the system's: no program restarts within a millisecond.
         std::thread::sleep(Duration::from_millis(2));
     }
-    assert!(seqs.is_sorted_by(|before, behind| before < behind) && seqs[5] < 1 << 53, "{seqs:?}");
+    assert!(seqs.is_sorted_by(|before, after| before < after) && seqs[5] < 1 << 53, "{seqs:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_only_its_sender_could_have_had_whole_is_refused() {
+async fn a_message_that_is_too_long_as_a_delivery_is_refused() {
     // [R9.21]
     assert_eq!(Code::TOO_LONG.name(), Some("too-long"));
     let hub = hub();
@@ -296,7 +296,7 @@ async fn a_message_that_only_its_sender_could_have_had_whole_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_from_the_future_is_not_resumed_and_the_member_joins_all_the_same() {
+async fn resuming_from_a_future_number_is_refused_but_the_member_joins() {
     // [R9.13]
     assert_eq!(Code::RESUME_REFUSED.name(), Some("resume-refused"));
     let hub = hub();
@@ -314,7 +314,7 @@ async fn a_message_from_the_future_is_not_resumed_and_the_member_joins_all_the_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_for_one_peer_alone_goes_before_what_the_room_tells_but_behind_a_frame_that_was_begun() {
+async fn private_output_precedes_room_events_but_not_a_partly_written_frame() {
     let hub = hub();
     let mut slow = slow(&hub, hello("slow")).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -324,10 +324,10 @@ async fn what_is_for_one_peer_alone_goes_before_what_the_room_tells_but_behind_a
     ann.quiet().await; // now the hub has them
     let mut kinds = Vec::new();
     while kinds.len() < 24 - 1 {
-        kinds.push(slow.frame().await.kind); // whole frames, or this fails
+        kinds.push(slow.frame().await.kind); // fails unless the frames are complete
     }
     let error = kinds.iter().position(|&kind| kind == kind::ERROR).unwrap();
-    assert!(error < 8, "behind what the stream held: {kinds:?}");
+    assert!(error < 8, "after what the stream held: {kinds:?}");
     assert_eq!(kinds[error + 1], kind::PONG);
     assert_eq!(kinds.iter().filter(|&&kind| kind == kind::DELIVERY).count(), 20);
 }

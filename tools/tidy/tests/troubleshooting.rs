@@ -1,4 +1,4 @@
-//! docs/troubleshooting.md has an entry for each name that Bookend says, and its examples are what Bookend says of them.
+//! docs/troubleshooting.md has an entry for each name that Bookend reports, and its examples match the diagnoses.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn every_mistake_has_an_entry_in_the_order_of_the_table() {
 }
 
 #[test]
-fn every_fault_and_every_code_has_an_entry_and_nothing_else_has() {
+fn every_fault_and_code_has_an_entry_and_nothing_else_has() {
     let page = Page::read();
     let mut entries: Vec<&str> = page.faults().map(|entry| &*entry.name).collect();
     entries.sort_unstable();
@@ -29,7 +29,7 @@ fn every_fault_and_every_code_has_an_entry_and_nothing_else_has() {
 }
 
 #[test]
-fn every_name_of_the_clients_own_has_a_row_and_nothing_else_has() {
+fn every_name_of_the_client_has_a_row_and_nothing_else_has() {
     let page = Page::read();
     let rows = page.section(CLIENT).filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     let mut rows: Vec<&str> = rows.collect();
@@ -38,7 +38,7 @@ fn every_name_of_the_clients_own_has_a_row_and_nothing_else_has() {
 }
 
 #[test]
-fn every_example_is_what_bookend_says_of_it() {
+fn every_example_matches_the_diagnosis() {
     let page = Page::read();
     let mut wrong = Vec::new();
     for entry in &page.entries {
@@ -47,7 +47,7 @@ fn every_example_is_what_bookend_says_of_it() {
         for example in &entry.examples {
             let (first, said) = example.judge();
             if said != example.says || first != Some(&entry.name) {
-                wrong.push(format!("{PAGE}:{}: of `{}` Bookend says\n> `{said}`", example.line, entry.name));
+                wrong.push(format!("{PAGE}:{}: the diagnosis of `{}` is\n> `{said}`", example.line, entry.name));
             }
         }
     }
@@ -55,7 +55,7 @@ fn every_example_is_what_bookend_says_of_it() {
 }
 
 #[test]
-fn what_hello_stands_for_is_a_hello() {
+fn hello_in_examples_is_a_hello() {
     let page = Page::read();
     let definition = page.lines.iter().find_map(|line| line.strip_prefix("HELLO ")).expect("the page says it");
     assert_eq!(bytes(definition), (hello(), Ending::Open));
@@ -84,7 +84,7 @@ fn links_lead_somewhere() {
 }
 
 #[test]
-fn no_heading_comes_twice() {
+fn headings_are_unique() {
     let mut anchors = anchors(&read(&root().join(PAGE)));
     anchors.sort_unstable();
     let twice = anchors.windows(2).find(|pair| pair[0] == pair[1]);
@@ -121,13 +121,18 @@ fn client_names() -> Vec<String> {
             && MISTAKES.iter().all(|mistake| mistake.name != *word)
     };
     let mut names: Vec<String> = Vec::new();
-    for file in ["error", "sender", "tls", "proxy"] {
+    for file in ["cause", "error", "error/join", "error/send", "proxy", "tls", "tls/trust"] {
         let source = read(&root().join(format!("client/src/{file}.rs")));
-        let end = if file == "proxy" { "#[cfg(test)]" } else { "impl fmt::Display" };
+        let source: String = source
+            .lines()
+            .filter(|line| !line.contains("feature = \""))
+            .fold(String::new(), |all, line| all + line + "\n");
+        let end = if file.starts_with("error") { "impl fmt::Display" } else { "#[cfg(test)]" };
         let named = source.split_once(end).map_or(&*source, |(named, _)| named);
-        // Beside errors' names the last two have other words.
-        let also = |word: &&str| matches!(file, "error" | "sender") || word.contains('-');
-        names.extend(literals(named).filter(is_name).filter(also).map(str::to_owned));
+        // Other words in some files look like names, but have no hyphen.
+        let is_other = file.starts_with("tls") || file == "proxy";
+        let is_named = |word: &&str| !is_other || word.contains('-') || *word == "unsupported";
+        names.extend(literals(named).filter(is_name).filter(is_named).map(str::to_owned));
     }
     assert!(names.len() > 5, "{names:?}");
     names.sort_unstable();
@@ -154,9 +159,9 @@ struct Entry {
     examples: Vec<Example>,
 }
 
-/// Bytes in a block of their own, and the line behind it.
+/// Bytes in a block, and the line after it.
 struct Example {
-    /// The number of the line behind the block, from 1.
+    /// The number of the line after the block, from 1.
     line: usize,
     source: String,
     says: String,
@@ -226,7 +231,7 @@ fn anchors(page: &str) -> Vec<String> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn read(path: &Path) -> String {
@@ -254,9 +259,9 @@ impl Example {
         let (bytes, ending) = bytes(rest);
         let of_that_name = |encoding: &Encoding| encoding.name() == subject && *encoding != Encoding::Binary;
         let (fault, diagnosis) = match Encoding::ALL.into_iter().find(of_that_name) {
-            Some(encoding) => told_of_text(encoding, &bytes),
+            Some(encoding) => diagnosis_of_text(encoding, &bytes),
             None if subject == "stream" => {
-                told_of_stream(&bytes, ending).unwrap_or_else(|| panic!("{PAGE}:{}: nothing is wrong", self.line))
+                diagnosis_of_stream(&bytes, ending).unwrap_or_else(|| panic!("{PAGE}:{}: nothing is wrong", self.line))
             }
             None => panic!("{PAGE}:{}: {subject} is neither a stream nor an encoding", self.line),
         };
@@ -264,8 +269,8 @@ impl Example {
     }
 }
 
-/// The fault of a stream that a server reads, if it has one, and its diagnosis, which is what the CLOSE says.
-fn told_of_stream(wire: &[u8], ending: Ending) -> Option<(Option<&'static str>, Diagnosis)> {
+/// The fault of a stream that a server reads, if it has one, and its diagnosis, which CLOSE carries.
+fn diagnosis_of_stream(wire: &[u8], ending: Ending) -> Option<(Option<&'static str>, Diagnosis)> {
     let mut now = Duration::ZERO;
     let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), now);
     let mut rest = wire;
@@ -283,7 +288,7 @@ fn told_of_stream(wire: &[u8], ending: Ending) -> Option<(Option<&'static str>, 
         Ending::End => session.end_of_stream(rest.len(), now),
         Ending::Silence => {
             while session.outcome().is_none() {
-                now = session.deadline().expect("nobody may be silent for ever");
+                now = session.deadline().expect("a session has a deadline");
                 session.tick(now);
             }
         }
@@ -295,8 +300,8 @@ fn told_of_stream(wire: &[u8], ending: Ending) -> Option<(Option<&'static str>, 
     Some((Some(fault), diagnosis))
 }
 
-/// The diagnosis of a payload, which is what the ERROR says if it is bad text.
-fn told_of_text(encoding: Encoding, payload: &[u8]) -> (Option<&'static str>, Diagnosis) {
+/// The diagnosis of a payload, which ERROR carries if it is bad text.
+fn diagnosis_of_text(encoding: Encoding, payload: &[u8]) -> (Option<&'static str>, Diagnosis) {
     let diagnosis = diagnose(&Evidence::text(encoding, payload));
     let Err(fault) = Payload::decode(encoding, payload) else { return (None, diagnosis) };
     let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
@@ -308,7 +313,7 @@ fn told_of_text(encoding: Encoding, payload: &[u8]) -> (Option<&'static str>, Di
     (Some(fault.name()), diagnosis)
 }
 
-/// The reason of the CLOSE or the ERROR that a session says last.
+/// The reason of the CLOSE or the ERROR that a session sends last.
 fn last_reason(session: &mut Session) -> String {
     let mut output = Vec::new();
     session.take_output(&mut output);
@@ -329,19 +334,19 @@ fn hello() -> Vec<u8> {
     wire
 }
 
-/// Bytes in the page's notation: hexadecimal, ASCII in quotes, `×N` after what comes N times, `HELLO`; and the ending.
+/// Bytes in the page's notation: hexadecimal, ASCII in quotes, `×N` after what is repeated N times, `HELLO`; and the ending.
 fn bytes(mut notation: &str) -> (Vec<u8>, Ending) {
     let (mut all, mut last, mut ending) = (Vec::new(), Vec::new(), Ending::Open);
     while let Some(rest) = Some(notation.trim_start()).filter(|rest| !rest.is_empty()) {
-        let (word, behind) = match rest.strip_prefix('"') {
+        let (word, after) = match rest.strip_prefix('"') {
             Some(quoted) => {
-                let (text, behind) = quoted.split_once('"').expect("a quote ends");
+                let (text, after) = quoted.split_once('"').expect("a quote ends");
                 last = text.as_bytes().to_vec();
-                ("", behind)
+                ("", after)
             }
             None => rest.split_once(' ').unwrap_or((rest, "")),
         };
-        assert_eq!(ending, Ending::Open, "nothing comes behind the end: {rest}");
+        assert_eq!(ending, Ending::Open, "nothing follows the end: {rest}");
         match (word, word.strip_prefix('×')) {
             ("", _) => {}
             ("HELLO", _) => last = hello(),
@@ -351,7 +356,7 @@ fn bytes(mut notation: &str) -> (Vec<u8>, Ending) {
             (hex, None) => last = unhex(hex),
         }
         all.extend_from_slice(&last);
-        notation = behind;
+        notation = after;
     }
     (all, ending)
 }

@@ -1,7 +1,7 @@
-//! The law of the hub, for any script of what its peers do: `tests/hub` feeds it from generators, `fuzz` from a fuzzer.
+//! The law of the hub, for any script of what its peers do. Generators and the fuzzer feed it.
 //!
-//! **Whatever some peers send, and however it is cut, those that keep to the protocol get every message of every
-//! sender, in the order in which it was said, or an exact GAP; nothing panics, and once all have gone nothing is left.**
+//! **Whatever some peers send, and however it is cut, peers that follow the protocol receive every message of every
+//! sender in order, or an exact GAP. Nothing panics, and the hub shuts down when all have disconnected.**
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,18 +13,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, 
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout};
 
-/// Members that keep to the protocol.
+/// How many members follow the protocol.
 const SOUND: usize = 2;
-/// Peers that need not.
+/// How many peers need not.
 const WILD: usize = 4;
-/// More time than anything takes that comes to an end.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// The timeout for everything; the clock is paused.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Judges one script, in which each byte or two say who does what.
+/// Checks one script, in which each pair of bytes selects a peer and an action.
 ///
 /// # Errors
 /// How the law is broken.
-pub(crate) fn holds(script: &[u8]) -> Result<(), String> {
+pub fn holds(script: &[u8]) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.map_err(|error| error.to_string())?.block_on(play(script))
 }
@@ -43,11 +43,11 @@ async fn play(script: &[u8]) -> Result<(), String> {
     while !script.0.is_empty() {
         let (who, what) = (script.next(), script.next());
         match what % 8 {
-            0 => sound[usize::from(who) % SOUND].say(1 + usize::from(who) / 8, usize::MAX).await,
-            1 => sound[usize::from(who) % SOUND].say(1, 1 + usize::from(what) / 8).await,
+            0 => sound[usize::from(who) % SOUND].send(1 + usize::from(who) / 8, usize::MAX).await,
+            1 => sound[usize::from(who) % SOUND].send(1, 1 + usize::from(what) / 8).await,
             2 if who % 2 == 1 => sound[usize::from(who / 2) % SOUND].pause(true),
             2 => {
-                // Who reads nothing for so long may be closed.
+                // A member that does not read for that long may be closed.
                 sound.iter().for_each(|sound| sound.pause(false));
                 sleep(Duration::from_millis(u64::from(who) * u64::from(what))).await;
             }
@@ -69,17 +69,17 @@ async fn play(script: &[u8]) -> Result<(), String> {
     drop(wild);
     sound.iter().for_each(|sound| sound.pause(false));
     for sound in &mut sound {
-        sound.say(1, usize::MAX).await;
+        sound.send(1, usize::MAX).await;
     }
-    let said: Vec<u64> = sound.iter().map(|sound| sound.said).collect();
+    let sent: Vec<u64> = sound.iter().map(|sound| sound.sent).collect();
     for sound in sound {
-        sound.judge(&said).await?;
+        sound.check(&sent).await?;
     }
-    timeout(PATIENCE, hub.shut_down()).await.map_err(|_| "the hub does not shut down".to_owned())?;
+    timeout(TIMEOUT, hub.shut_down()).await.map_err(|_| "the hub does not shut down".to_owned())?;
     Ok(())
 }
 
-/// Who may do what: everybody everything, or whoever has a token what that allows.
+/// The access rules: everything is allowed, or what a token allows.
 fn access(number: u8) -> Access {
     let anonymous = match number % 4 {
         0 => return Access::open(),
@@ -87,7 +87,7 @@ fn access(number: u8) -> Access {
         2 => Rights::READ,
         _ => Rights::READ_WRITE,
     };
-    Access::from_toml(TOKENS).expect("it is right").with_anonymous(anonymous)
+    Access::from_toml(TOKENS).expect("the file is valid").with_anonymous(anonymous)
 }
 
 /// `sound`, `ears` and `mouth`.
@@ -109,7 +109,7 @@ rooms = 'lobby'
 rights = 'write'
 ";
 
-/// The rest of the script; nothing more is zeroes.
+/// The rest of the script; zeroes follow its end.
 struct Script<'a>(&'a [u8]);
 
 impl<'a> Script<'a> {
@@ -126,7 +126,7 @@ impl<'a> Script<'a> {
     }
 }
 
-/// Something that a peer may begin with.
+/// The first bytes of a peer.
 fn opening(number: u8) -> Vec<u8> {
     let hello =
         Hello::new().with_hub(number & 1 > 0).with_keepalive(u16::from(number & 2)).with_resume(u64::from(number));
@@ -162,15 +162,15 @@ fn frame(kind: u8, encoding: Encoding, body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A member that keeps to the protocol, and reads but for short pauses.
+/// A member that follows the protocol, and reads except for short pauses.
 struct Sound {
     number: usize,
     writing: WriteHalf<DuplexStream>,
-    heard: Arc<Mutex<Vec<u8>>>,
+    received: Arc<Mutex<Vec<u8>>>,
     reader: JoinHandle<()>,
     paused: Arc<AtomicBool>,
-    /// Messages to everyone so far.
-    said: u64,
+    /// Messages that it has sent to everyone.
+    sent: u64,
 }
 
 impl Sound {
@@ -178,78 +178,78 @@ impl Sound {
         let (stream, other) = duplex(512);
         tokio::spawn(hub.serve(other, "sound"));
         let (reading, mut writing) = split(stream);
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let received = Arc::new(Mutex::new(Vec::new()));
         let paused = Arc::new(AtomicBool::new(false));
-        let reader = tokio::spawn(read_all(reading, heard.clone(), paused.clone()));
+        let reader = tokio::spawn(read_all(reading, received.clone(), paused.clone()));
         let name = format!("sound-{number}");
         let hello = Hello::new().with_hub(true).with_keepalive(0).with_name(&name).expect("a plain line");
         let hello = hello.with_token(b"sound").expect("short");
         let mut out = Vec::new();
         hello.encode(&mut out);
         writing.write_all(&out).await.expect("the hub reads");
-        // The second joins behind the first, so that its messages reach both.
-        while !heard.lock().expect("nobody panics").windows(name.len()).any(|window| window == name.as_bytes()) {
+        // The next member joins after this one, so that its messages reach both.
+        while !received.lock().expect("no reader panics").windows(name.len()).any(|window| window == name.as_bytes()) {
             yield_now().await;
         }
-        Sound { number, writing, heard, reader, paused, said: 0 }
+        Sound { number, writing, received, reader, paused, sent: 0 }
     }
 
-    /// Reads no more, or again.
+    /// Pauses or resumes reading.
     fn pause(&self, paused: bool) {
         self.paused.store(paused, Ordering::Relaxed);
     }
 
-    /// Says so many things, of each its number, in pieces of at most `most` bytes.
-    async fn say(&mut self, count: usize, most: usize) {
+    /// Sends `count` messages, each with its number, in pieces of at most `max` bytes.
+    async fn send(&mut self, count: usize, max: usize) {
         let mut out = Vec::new();
         for _ in 0..count {
-            self.said += 1;
-            out.extend(frame(kind::MESSAGE, Encoding::Ascii, self.said.to_string().as_bytes()));
+            self.sent += 1;
+            out.extend(frame(kind::MESSAGE, Encoding::Ascii, self.sent.to_string().as_bytes()));
         }
-        for piece in out.chunks(most.min(out.len())) {
+        for piece in out.chunks(max.min(out.len())) {
             self.writing.write_all(piece).await.expect("the hub reads");
             yield_now().await;
         }
     }
 
-    /// Goes once it has heard as much as was said, and says whether that was all, in order.
-    async fn judge(mut self, said: &[u64]) -> Result<(), String> {
+    /// Waits until it has received all that was sent, in order, and closes.
+    async fn check(mut self, sent: &[u64]) -> Result<(), String> {
         let number = self.number;
         let complete = async {
-            while !Heard::of(&self.heard.lock().expect("nobody panics"))?.is_all(said) {
+            while !Received::of(&self.received.lock().expect("no reader panics"))?.is_all(sent) {
                 sleep(Duration::from_millis(10)).await;
             }
             Ok(())
         };
-        timeout(PATIENCE, complete).await.unwrap_or_else(|_| {
-            let heard = Heard::of(&self.heard.lock().expect("nobody panics"));
-            Err(format!("sound-{number} heard {heard:?}, but {said:?} was said"))
+        timeout(TIMEOUT, complete).await.unwrap_or_else(|_| {
+            let received = Received::of(&self.received.lock().expect("no reader panics"));
+            Err(format!("sound-{number} received {received:?}, but {sent:?} was sent"))
         })?;
         self.writing
             .write_all(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8"))
             .await
             .map_err(|error| error.to_string())?;
         self.writing.shutdown().await.map_err(|error| error.to_string())?;
-        timeout(PATIENCE, self.reader)
+        timeout(TIMEOUT, self.reader)
             .await
             .map_err(|_| "the hub does not close".to_owned())?
             .map_err(|error| error.to_string())
     }
 }
 
-async fn read_all(mut reading: ReadHalf<DuplexStream>, heard: Arc<Mutex<Vec<u8>>>, paused: Arc<AtomicBool>) {
+async fn read_all(mut reading: ReadHalf<DuplexStream>, received: Arc<Mutex<Vec<u8>>>, paused: Arc<AtomicBool>) {
     let mut space = [0; 4096];
     while let Ok(count @ 1..) = reading.read(&mut space).await {
-        heard.lock().expect("nobody panics").extend_from_slice(&space[..count]);
+        received.lock().expect("no reader panics").extend_from_slice(&space[..count]);
         while paused.load(Ordering::Relaxed) {
             sleep(Duration::from_millis(1)).await;
         }
     }
 }
 
-/// What a sound member was told.
+/// What a sound member has received.
 #[derive(Debug, Default)]
-struct Heard {
+struct Received {
     /// The number of the next message to everyone.
     next: Option<u64>,
     /// The last message of each sound member.
@@ -257,26 +257,26 @@ struct Heard {
     missed: u64,
 }
 
-impl Heard {
-    /// Judges the order of what was heard, as far as it is whole.
-    fn of(bytes: &[u8]) -> Result<Heard, String> {
+impl Received {
+    /// Checks the order of the complete frames.
+    fn of(bytes: &[u8]) -> Result<Received, String> {
         let start = bytes.iter().position(|&byte| byte == 0xF5).unwrap_or(bytes.len());
-        let (mut rest, mut decoder, mut heard) = (&bytes[start..], Decoder::new(1 << 20), Heard::default());
+        let (mut rest, mut decoder, mut received) = (&bytes[start..], Decoder::new(1 << 20), Received::default());
         while let Some(frame) = decoder.decode(&mut rest).map_err(|fault| format!("the hub's {fault}"))? {
             if frame.kind() == kind::HELLO {
                 continue;
             }
             match Message::parse(frame).map_err(|fault| format!("the hub's {fault}"))? {
-                Some(Message::Welcome { next_seq, .. }) => heard.next = Some(next_seq),
+                Some(Message::Welcome { next_seq, .. }) => received.next = Some(next_seq),
                 Some(Message::Gap { missed }) => {
-                    heard.missed += missed;
-                    heard.next = heard.next.map(|next| next + missed);
+                    received.missed += missed;
+                    received.next = received.next.map(|next| next + missed);
                 }
                 Some(Message::Delivery(delivery)) if delivery.to == 0 => {
-                    heard.delivery(delivery.seq, delivery.name(), delivery.payload)?
+                    received.delivery(delivery.seq, delivery.name(), delivery.payload)?
                 }
                 Some(Message::Presence { event: PresenceEvent::Crowd, member: 0, .. }) => {
-                    return Err("a crowd of nobody".into());
+                    return Err("a crowd without members".into());
                 }
                 Some(Message::Close { code, reason }) if code.0 != 1000 => {
                     return Err(format!("the hub closed: {code}, {}", reason.to_str()));
@@ -285,12 +285,12 @@ impl Heard {
                 _ => {}
             }
         }
-        Ok(heard)
+        Ok(received)
     }
 
     fn delivery(&mut self, seq: u64, name: &str, payload: Payload<'_>) -> Result<(), String> {
         if self.next != Some(seq) {
-            return Err(format!("message {seq} came, but {:?} was the next", self.next));
+            return Err(format!("message {seq} arrived instead of {:?}", self.next));
         }
         self.next = Some(seq + 1);
         let text = payload.text();
@@ -299,23 +299,23 @@ impl Heard {
         if let (Some(sender), Some(number)) = (sender, number) {
             let in_order = number == self.last[sender] + 1 || self.missed > 0 && number > self.last[sender];
             if !in_order {
-                return Err(format!("{number} of {name} came behind {}", self.last[sender]));
+                return Err(format!("{number} of {name} arrived after {}", self.last[sender]));
             }
             self.last[sender] = number;
         }
         Ok(())
     }
 
-    fn is_all(&self, said: &[u64]) -> bool {
-        self.last == said
+    fn is_all(&self, sent: &[u64]) -> bool {
+        self.last == sent
     }
 }
 
-/// A peer that need not keep to anything.
+/// A peer that may do anything.
 struct Wild(DuplexStream);
 
 impl Wild {
-    /// The peer of that number, which connects if it has not.
+    /// The peer of that number, which connects if necessary.
     fn at<'a>(all: &'a mut [Option<Wild>; WILD], who: u8, hub: &Hub) -> &'a mut Wild {
         all[usize::from(who) % WILD].get_or_insert_with(|| {
             let (stream, other) = duplex(1 + 32 * usize::from(who));
@@ -324,14 +324,14 @@ impl Wild {
         })
     }
 
-    /// Writes as much as is taken at once.
+    /// Writes as much as the stream accepts at once.
     async fn write(&mut self, bytes: &[u8]) {
-        let _taken_or_not = timeout(Duration::from_millis(1), self.0.write_all(bytes)).await;
+        let _ = timeout(Duration::from_millis(1), self.0.write_all(bytes)).await; // accepted or not
     }
 
-    /// Reads some of what is there.
-    async fn read(&mut self, most: usize) {
-        let mut space = vec![0; most + 1];
-        let _there_or_not = timeout(Duration::from_millis(1), self.0.read(&mut space)).await;
+    /// Reads at most `max` bytes and one.
+    async fn read(&mut self, max: usize) {
+        let mut space = vec![0; max + 1];
+        let _ = timeout(Duration::from_millis(1), self.0.read(&mut space)).await; // there may be nothing
     }
 }

@@ -1,4 +1,4 @@
-//! What is told of the hub and its connections.
+//! Reports about the hub and its connections.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{admin, get, metric};
 use crate::peer::{Peer, config, frame, hello, hub, post, post_to};
 
 #[tokio::test(start_paused = true)]
-async fn readiness_follows_the_hub_from_its_beginning_to_its_end() {
+async fn readiness_follows_the_hub_from_start_to_shut_down() {
     let hub = hub();
     let (admin, _orders) = admin(&hub);
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -34,7 +34,7 @@ async fn readiness_follows_the_hub_from_its_beginning_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nobody_is_a_member_that_is_told_of_every_kind() {
+async fn member_counts_of_an_empty_hub_are_zero_for_every_kind() {
     let (admin, _orders) = admin(&hub());
     for kind in ["hub", "plain", "terminal"] {
         assert_eq!(metric(&admin, &format!("bookend_members{{kind=\"{kind}\"}}")).await, Some(0.0), "{kind}");
@@ -42,7 +42,7 @@ async fn where_nobody_is_a_member_that_is_told_of_every_kind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_connection_says_who_and_how_it_is() {
+async fn connections_report_their_identity_and_state() {
     let hub = hub();
     let greeting = hello("ann").with_room("den").unwrap().with_software("tester 1").unwrap();
     let mut ann = Peer::join(&hub, greeting.with_preferred(Encoding::Utf16Le)).await;
@@ -62,22 +62,22 @@ async fn each_connection_says_who_and_how_it_is() {
     let list = get(&admin, "/connections").await.json();
     assert_eq!(list["unanswered"], 0);
     let all = list["connections"].as_array().unwrap();
-    let told = |field: &str| all.iter().map(|connection| connection[field].to_string()).collect::<Vec<_>>();
-    assert_eq!(told("connection"), ["1", "2", "3", "4"]);
-    assert_eq!(told("peer"), [r#""test""#; 4]);
-    assert_eq!(told("door"), [r#""other""#; 4]);
-    assert_eq!(told("state"), [r#""member""#, r#""member""#, r#""member""#, r#""waiting""#]);
-    assert_eq!(told("kind"), [r#""hub""#, r#""terminal""#, r#""plain""#, "null"]);
-    assert_eq!(told("room"), [r#""den""#, r#""lobby""#, r#""lobby""#, "null"]);
-    assert_eq!(told("member"), ["1", "2", "3", "null"]);
-    assert_eq!(told("name"), [r#""ann""#, r#""guest-2""#, r#""raw""#, "null"]);
-    assert_eq!(told("encoding"), [r#""utf-16le""#, r#""utf-8""#, r#""as-sent""#, "null"]);
-    assert_eq!(told("software"), [r#""tester 1""#, "null", "null", "null"]);
-    assert_eq!(told("rtt"), ["null"; 4]);
-    assert_eq!(told("messages"), ["1", "1", "0", "0"]);
-    assert_eq!(told("deliveries"), ["1", "1", "1", "0"]);
-    assert_eq!(told("idle"), ["1", "1", "4", "4"]);
-    assert_eq!(told("bytes_received")[1], "9", "\\r\\n and hello\\r\\n");
+    let values = |field: &str| all.iter().map(|connection| connection[field].to_string()).collect::<Vec<_>>();
+    assert_eq!(values("connection"), ["1", "2", "3", "4"]);
+    assert_eq!(values("peer"), [r#""test""#; 4]);
+    assert_eq!(values("door"), [r#""other""#; 4]);
+    assert_eq!(values("state"), [r#""member""#, r#""member""#, r#""member""#, r#""waiting""#]);
+    assert_eq!(values("kind"), [r#""hub""#, r#""terminal""#, r#""plain""#, "null"]);
+    assert_eq!(values("room"), [r#""den""#, r#""lobby""#, r#""lobby""#, "null"]);
+    assert_eq!(values("member"), ["1", "2", "3", "null"]);
+    assert_eq!(values("name"), [r#""ann""#, r#""guest-2""#, r#""raw""#, "null"]);
+    assert_eq!(values("encoding"), [r#""utf-16le""#, r#""utf-8""#, r#""as-sent""#, "null"]);
+    assert_eq!(values("software"), [r#""tester 1""#, "null", "null", "null"]);
+    assert_eq!(values("rtt"), ["null"; 4]);
+    assert_eq!(values("messages"), ["1", "1", "0", "0"]);
+    assert_eq!(values("deliveries"), ["1", "1", "1", "0"]);
+    assert_eq!(values("idle"), ["1", "1", "4", "4"]);
+    assert_eq!(values("bytes_received")[1], "9", "\\r\\n and hello\\r\\n");
     assert!(all[0]["bytes_sent"].as_u64().unwrap() > 100);
     let since = all[0]["since"].as_u64().unwrap();
     assert!(since > 1_700_000_000_000, "{since}");
@@ -97,7 +97,7 @@ async fn each_connection_says_who_and_how_it_is() {
     }
 }
 
-/// The PING that comes next, behind whatever else does; its payload.
+/// The payload of the next PING.
 async fn ping(peer: &mut Peer, length: usize) -> Vec<u8> {
     let bytes = peer.bytes(10 + length).await;
     assert_eq!((bytes[2], usize::from(bytes[7])), (kind::PING, length), "{bytes:02x?}");
@@ -105,7 +105,7 @@ async fn ping(peer: &mut Peer, length: usize) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_round_trip_is_measured_by_the_keepalive_and_by_looking_but_not_more_often() {
+async fn the_round_trip_is_measured_by_keepalives_and_requests_but_at_most_once_a_keepalive() {
     let hub = Hub::new(Config { keepalive: 30, ..config() });
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let (admin, _orders) = admin(&hub);
@@ -114,7 +114,7 @@ async fn a_round_trip_is_measured_by_the_keepalive_and_by_looking_but_not_more_o
     assert_eq!(rtt().await, None);
     let stamp = ping(&mut ann, 4).await;
     sleep(Duration::from_millis(50)).await;
-    ann.send(&frame(kind::PONG, Encoding::Binary, b"")).await; // nobody waits for this one
+    ann.send(&frame(kind::PONG, Encoding::Binary, b"")).await; // no test reads from this one
     ann.send(&frame(kind::PONG, Encoding::Binary, &stamp)).await;
     sleep(Duration::from_millis(1)).await;
     let first = rtt().await.unwrap();
@@ -132,7 +132,7 @@ async fn a_round_trip_is_measured_by_the_keepalive_and_by_looking_but_not_more_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_there_is_always_something_to_say_looking_sends_one_ping_in_a_keepalive() {
+async fn on_a_busy_connection_requests_send_one_ping_a_keepalive() {
     let hub = Hub::new(Config { keepalive: 30, ..config() });
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let (admin, _orders) = admin(&hub);
@@ -151,7 +151,7 @@ async fn where_there_is_always_something_to_say_looking_sends_one_ping_in_a_keep
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_missed_is_counted_once_and_with_it_what_is_written() {
+async fn missed_and_written_messages_are_counted_once() {
     let hub = Hub::new(Config { log_bytes: 4 << 10, ..config() });
     let mut slow = Peer::connect_over(&hub, 256);
     slow.greet(&hello("slow")).await;
@@ -195,7 +195,7 @@ async fn what_is_missed_is_counted_once_and_with_it_what_is_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_too_long_for_one_is_missed_by_it_alone() {
+async fn a_message_too_long_for_one_member_is_missed_by_it_alone() {
     let hub = hub();
     let mut small = Peer::join(&hub, hello("small").with_max_body(1024)).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -214,7 +214,7 @@ async fn a_message_that_is_too_long_for_one_is_missed_by_it_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn why_connections_ended_is_remembered_by_name() {
+async fn ended_connections_are_listed_with_the_name_of_the_reason() {
     let hub = hub();
     let (admin, _orders) = admin(&hub);
     let mut ann = Peer::join(&hub, hello("ann")).await;
@@ -242,7 +242,7 @@ async fn why_connections_ended_is_remembered_by_name() {
     let list = get(&admin, "/connections").await.json();
     assert_eq!(list["connections"].as_array().unwrap().len(), 0, "{list}");
     let closed = list["closed"].as_array().unwrap();
-    let told: Vec<_> = closed.iter().map(|closed| [&closed["name"], &closed["by"], &closed["reason"]]).collect();
+    let values: Vec<_> = closed.iter().map(|closed| [&closed["name"], &closed["by"], &closed["reason"]]).collect();
     let expected = [
         ["ann", "peer", "normal"],
         ["bob", "peer", "no-close"],
@@ -252,10 +252,10 @@ async fn why_connections_ended_is_remembered_by_name() {
         ["", "hub", "bad-start"],
         ["guy", "peer", "unknown-code"],
     ];
-    for (told, expected) in told.iter().zip(expected) {
-        assert_eq!(told.map(|value| value.as_str().unwrap_or_default()), expected);
+    for (values, expected) in values.iter().zip(expected) {
+        assert_eq!(values.map(|value| value.as_str().unwrap_or_default()), expected);
     }
-    assert_eq!(told.len(), expected.len());
+    assert_eq!(values.len(), expected.len());
     for (labels, count) in [("by=\"hub\",reason=\"bad-start\"", 2.0), ("by=\"peer\",reason=\"normal\"", 2.0)] {
         let name = format!("bookend_connections_closed_total{{{labels}}}");
         assert_eq!(metric(&admin, &name).await, Some(count), "{labels}");
@@ -283,7 +283,7 @@ async fn of_those_that_ended_the_last_256_are_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_and_lines_that_are_refused_are_counted_by_name() {
+async fn refused_frames_and_lines_are_counted_by_name() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     ann.send(&post_to(0, Encoding::Utf8, b"\xFF")).await;
@@ -298,7 +298,7 @@ async fn frames_and_lines_that_are_refused_are_counted_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_ask_at_one_time_and_all_are_answered() {
+async fn concurrent_requests_are_all_answered() {
     let hub = hub();
     let mut members = Vec::new();
     for number in 0..50 {

@@ -1,4 +1,4 @@
-//! The hex in SPEC.md is what the text beside it says, and the crate reads and writes it so.
+//! The hex in SPEC.md means what the text beside it says, and the crate reads and writes it.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -45,7 +45,7 @@ fn worked_frames_are_what_their_captions_say() {
 }
 
 #[test]
-fn the_dumps_of_the_appendix_are_what_their_captions_say() {
+fn dumps_of_the_appendix_match_their_captions() {
     // [R4.5] [R4.6] [R5.6] [R9.4]
     let dumps = appendix();
     let ann = MemberName::new(utf16le(b"a\0n\0n\0")).expect("is a name");
@@ -91,7 +91,7 @@ fn the_dumps_of_the_appendix_are_what_their_captions_say() {
 }
 
 #[test]
-fn a_client_understands_what_the_appendix_sends_it() {
+fn client_accepts_the_dialogue_of_the_appendix() {
     // [R4.21] [R7.7]
     let mut client = Session::new(Role::Client, client_hello(), Limits::default(), Duration::ZERO);
     assert_eq!(output(&mut client), appendix()[1].bytes);
@@ -102,7 +102,7 @@ fn a_client_understands_what_the_appendix_sends_it() {
 }
 
 #[test]
-fn a_server_answers_what_the_appendix_sends_it() {
+fn server_answers_the_dialogue_of_the_appendix() {
     // [R3.9] [R3.17] [R5.8] [R7.7]
     let mut server = Session::new(Role::Server, server_hello(), Limits::default(), Duration::ZERO);
     let kinds = hear(&mut server, "C → S");
@@ -139,7 +139,7 @@ fn refusal(frame: u32, reason: Text<'_>) -> Message<'_> {
     Message::Error(Refusal { id: 0, frame, code: Code::BAD_TEXT, reason })
 }
 
-/// Hears all that the appendix sends in one direction, and returns the kinds that come of it, PONGs too.
+/// Receives all that the appendix sends in one direction, and returns the kinds of the messages, PONGs too.
 fn hear(session: &mut Session, direction: &str) -> Vec<u8> {
     let stream: Vec<u8> =
         appendix().into_iter().filter(|dump| dump.direction == direction).flat_map(|dump| dump.bytes).collect();
@@ -195,7 +195,7 @@ fn written_hello(hello: &Hello) -> Vec<u8> {
 // ---- SPEC.md
 
 fn spec() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../SPEC.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../SPEC.md");
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -205,7 +205,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap_or_else(|_| panic!("{hex} is no hex"))).collect()
 }
 
-/// Every frame that stands in one line of the text, with what stands in front of it.
+/// Every frame in one line of the text, with what precedes it.
 fn worked_frames() -> Vec<(String, Vec<u8>)> {
     let spec = spec();
     let frames = spec.lines().filter_map(|line| {

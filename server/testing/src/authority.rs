@@ -1,6 +1,4 @@
-//! Certificates for tests, and clients that trust them.
-
-#![allow(dead_code, reason = "each test program needs its part")]
+//! A certificate authority for tests, and clients that trust it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,21 +15,34 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// Whoever signs certificates, and a directory for them, removed at the end.
-pub(crate) struct Authority {
+/// A certificate authority with a directory for its files, which is removed when this is dropped.
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root: String,
     directory: PathBuf,
 }
 
-/// A certificate and its key, in PEM.
-pub(crate) struct Pair {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
+/// A certificate and its private key, in PEM.
+pub struct KeyPairPem {
+    /// The certificate.
+    pub certificate: String,
+    /// The private key.
+    pub key: String,
+}
+
+impl Default for Authority {
+    fn default() -> Authority {
+        Authority::new()
+    }
 }
 
 impl Authority {
-    pub(crate) fn new() -> Authority {
+    /// A new authority. Its directory contains `ca.pem`, and `cert.pem` and `key.pem` for a hub.
+    ///
+    /// # Panics
+    /// If a file cannot be written.
+    #[must_use]
+    pub fn new() -> Authority {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("bookend-ca-{}-{number}", std::process::id()));
@@ -48,47 +59,49 @@ impl Authority {
     }
 
     /// A certificate for `localhost` and 127.0.0.1.
-    pub(crate) fn server(&self) -> Pair {
+    pub fn server(&self) -> KeyPairPem {
         self.sign(params("hub"))
     }
 
-    /// One that was valid until the end of 2020.
-    pub(crate) fn expired(&self) -> Pair {
+    /// A certificate that expired at the end of 2020.
+    pub fn expired(&self) -> KeyPairPem {
         let mut params = params("hub");
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2020, 12, 31);
         self.sign(params)
     }
 
-    /// One for a client of that name.
-    pub(crate) fn client(&self, name: &str) -> Pair {
+    /// A certificate for a client of that name.
+    pub fn client(&self, name: &str) -> KeyPairPem {
         let mut params = params(name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Pair {
+    fn sign(&self, params: CertificateParams) -> KeyPairPem {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
-        Pair { certificate, key: key.serialize_pem() }
+        KeyPairPem { certificate, key: key.serialize_pem() }
     }
 
-    pub(crate) fn path(&self, name: &str) -> String {
+    /// The path of a file in the directory.
+    pub fn path(&self, name: &str) -> String {
         self.directory.join(name).to_str().unwrap().into()
     }
 
-    pub(crate) fn write(&self, name: &str, text: &str) {
+    /// Writes a file in the directory.
+    pub fn write(&self, name: &str, text: &str) {
         fs::write(self.directory.join(name), text).unwrap();
     }
 
-    /// Puts a pair where the hub looks for its own.
-    pub(crate) fn write_pair(&self, pair: &Pair) {
+    /// Writes the certificate and key that the hub uses.
+    pub fn write_pair(&self, pair: &KeyPairPem) {
         self.write("cert.pem", &pair.certificate);
         self.write("key.pem", &pair.key);
     }
 
-    /// The hub's files; clients show a certificate if `clients` says whether they need not.
-    pub(crate) fn files(&self, clients: Option<bool>) -> TlsFiles {
+    /// The files for a hub. `clients` is `None` if it requests no client certificate, or whether one is optional.
+    pub fn files(&self, clients: Option<bool>) -> TlsFiles {
         TlsFiles {
             certificate: self.directory.join("cert.pem"),
             key: self.directory.join("key.pem"),
@@ -98,17 +111,21 @@ impl Authority {
         }
     }
 
-    pub(crate) fn load(&self) -> Result<Tls, TlsError> {
+    /// The TLS configuration of a hub that requests no client certificate.
+    ///
+    /// # Errors
+    /// A file that a test has made wrong.
+    pub fn load(&self) -> Result<Tls, TlsError> {
         Tls::from_files(&self.files(None))
     }
 
-    /// What a client goes by that trusts this authority, and shows a certificate if it has one.
-    pub(crate) fn trusted(&self, shown: Option<&Pair>) -> Arc<ClientConfig> {
+    /// The configuration of a client that trusts this authority, and presents a certificate if it has one.
+    pub fn trusted(&self, presented: Option<&KeyPairPem>) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.root.as_bytes()).unwrap()).unwrap();
         let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
         let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
-        Arc::new(match shown {
+        Arc::new(match presented {
             None => builder.with_no_client_auth(),
             Some(pair) => {
                 let chain = vec![CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap()];
@@ -121,7 +138,7 @@ impl Authority {
 
 impl Drop for Authority {
     fn drop(&mut self) {
-        let _best_effort = fs::remove_dir_all(&self.directory);
+        let _ = fs::remove_dir_all(&self.directory); // best effort
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is answered, and who is not.
+//! Which requests are answered, and which are refused.
 
 use bookend_server::{Access, Config, Hub, Reach, Right, Rights, make_token};
 
@@ -8,7 +8,7 @@ use crate::peer::{config, hub};
 const END: &str = "Connection: close\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
-async fn by_tcp_only_what_is_not_private_is_told_without_a_token() {
+async fn over_tcp_only_public_paths_are_answered_without_a_token() {
     let hub = hub();
     let (open, guarded) = (admin(&hub).0, guarded(&hub));
     for (path, loopback, anywhere) in [
@@ -37,14 +37,14 @@ async fn by_tcp_only_what_is_not_private_is_told_without_a_token() {
         for admin in [&open, &guarded] {
             assert_eq!(raw(admin, Reach::Loopback, &request).await.status, 401, "{authorization}");
         }
-        assert_eq!(raw(&open, Reach::Unix, &request).await.status, 200, "the file has let it in");
+        assert_eq!(raw(&open, Reach::Unix, &request).await.status, 200, "the permissions of the file suffice");
     }
     let kick = format!("POST /kick HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\n{END}");
     assert_eq!(raw(&open, Reach::Loopback, &kick).await.status, 401);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_of_the_hub_with_the_right_to_control_it_is_enough_until_it_is_taken_away() {
+async fn a_hub_token_with_the_admin_right_suffices_until_it_is_revoked() {
     let token = |name, rights| make_token(name, &["*".into()], rights, None).unwrap();
     let ((ann, anns), (bob, bobs)) = (token("ann", Rights::READ_WRITE), token("bob", Rights::NONE.with(Right::Admin)));
     let hub = |entries: &str| Config { access: Access::from_toml(entries).unwrap(), ..config() };
@@ -60,7 +60,7 @@ async fn a_token_of_the_hub_with_the_right_to_control_it_is_enough_until_it_is_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_in_a_browser_is_answered_nothing() {
+async fn pages_in_a_browser_are_refused() {
     let admin = guarded(&hub());
     let token = format!("Authorization: Bearer {TOKEN}\r\n");
     for (headers, status) in [
@@ -87,7 +87,7 @@ async fn a_page_in_a_browser_is_answered_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_form_can_post_is_refused() {
+async fn posts_that_a_form_can_send_are_refused() {
     let (admin, _orders) = admin(&hub());
     let body = r#"{"text":"hi"}"#;
     for (content, status) in [

@@ -1,4 +1,4 @@
-//! The door: how connections begin, how many may wait there, and how all of them end.
+//! Admission: how connections start, how many may wait, and how they end.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::peer::{Peer, config, hello, hub};
 
-/// A connection from an address, of which nothing has been read.
+/// A connection from an address, from which nothing has been read.
 fn from(hub: &Hub, address: &str) -> DuplexStream {
     let (stream, other) = duplex(1 << 16);
     let address: SocketAddr = address.parse().unwrap();
@@ -19,7 +19,7 @@ fn from(hub: &Hub, address: &str) -> DuplexStream {
     stream
 }
 
-/// Is the connection taken? One that is not ends at once.
+/// Is the connection accepted? A refused one ends at once.
 async fn is_taken(stream: &mut DuplexStream) -> bool {
     let mut read = Vec::new();
     timeout(Duration::from_millis(1), stream.read_to_end(&mut read)).await.is_err()
@@ -39,7 +39,7 @@ async fn a_framed_peer_without_hello_is_closed_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_of_one_address_may_wait_and_are_forgotten_once_they_say_who_they_are() {
+async fn ten_connections_of_one_address_may_wait_until_they_identify_themselves() {
     let hub = hub();
     let mut waiting = Vec::new();
     for port in 1..=10 {
@@ -53,15 +53,18 @@ async fn ten_of_one_address_may_wait_and_are_forgotten_once_they_say_who_they_ar
     let text = String::from_utf8_lossy(&read);
     assert!(text.starts_with("Bookend hub, ") && text.contains("too many connections, try later\r\n"), "{text}");
     let mut client = Connection::connect(from(&hub, "192.0.2.1:12"), hello("ann")).await;
-    assert!(matches!(client, Err(ConnectionError::Closed { code: Code::TRY_LATER, .. })), "a program is told, too");
+    assert!(
+        matches!(client, Err(ConnectionError::Closed { code: Code::TRY_LATER, .. })),
+        "a program gets the reason, too"
+    );
     assert!(is_taken(&mut from(&hub, "192.0.2.2:1")).await);
 
     waiting[0].write_all(b"a line\r\n").await.unwrap();
     assert!(is_taken(&mut waiting[0]).await);
     client = Connection::connect(from(&hub, "192.0.2.1:13"), hello("ann")).await;
-    let client = client.expect("the one who has said something waits no more");
+    let client = client.expect("a connection that has sent a line no longer waits");
     let mut eleventh = from(&hub, "192.0.2.1:14");
-    assert!(is_taken(&mut eleventh).await, "nor does the one who has said HELLO");
+    assert!(is_taken(&mut eleventh).await, "nor does one that has sent HELLO");
     assert!(!is_taken(&mut from(&hub, "192.0.2.1:15")).await);
     drop(eleventh);
     assert!(is_taken(&mut from(&hub, "192.0.2.1:16")).await);
@@ -69,7 +72,7 @@ async fn ten_of_one_address_may_wait_and_are_forgotten_once_they_say_who_they_ar
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_hundred_and_fifty_six_may_wait_in_all() {
+async fn at_most_256_connections_may_wait() {
     let hub = hub();
     let mut waiting = Vec::new();
     for number in 0..256 {
@@ -83,7 +86,7 @@ async fn two_hundred_and_fifty_six_may_wait_in_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_end_everybody_is_told_and_none_is_left() {
+async fn shut_down_closes_every_connection_with_a_reason() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut plain = Peer::connect(&hub);
@@ -118,7 +121,7 @@ async fn at_the_end_everybody_is_told_and_none_is_left() {
         peer.shut().await;
     }
     shutting.await.unwrap();
-    assert!(start.elapsed() < Duration::from_secs(2), "nobody is waited for in vain");
+    assert!(start.elapsed() < Duration::from_secs(2), "nothing is waited for");
 
     let mut late = Peer::connect(&hub);
     late.line().await;
@@ -126,7 +129,7 @@ async fn at_the_end_everybody_is_told_and_none_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_does_not_let_go_holds_the_end_up_for_a_moment_only() {
+async fn a_peer_that_does_not_close_delays_shut_down_only_briefly() {
     let hub = hub();
     let _ann = Peer::join(&hub, hello("ann")).await;
     let start = Instant::now();
@@ -176,7 +179,7 @@ async fn a_connection_may_move_to_another_task() {
 }
 
 #[tokio::test]
-async fn over_tcp_the_real_port_is_known_and_a_client_is_served() {
+async fn a_tcp_listener_knows_its_port_and_serves_clients() {
     let hub = Hub::new(config());
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.address();

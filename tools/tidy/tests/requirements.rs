@@ -9,7 +9,17 @@ use serde_json::Value;
 const LAYERS: [&str; 5] = ["frames", "texts", "hellos", "messages", "sessions"];
 
 /// The crates whose tests may cite a tag.
-const CRATES: [&str; 3] = ["protocol", "server", "client"];
+const CRATES: [&str; 9] = [
+    "protocol",
+    "server",
+    "client",
+    "cli",
+    "interop/vectors",
+    "tools/doctor",
+    "tools/inspect",
+    "tools/load",
+    "tools/tidy",
+];
 
 #[test]
 fn tags_are_unique_and_numbered_without_gaps_in_their_sections() {
@@ -90,7 +100,7 @@ fn every_name_is_shown_by_a_vector_or_a_test() {
 // ---- SPEC.md
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn read(path: &Path) -> String {
@@ -143,7 +153,7 @@ fn vectors() -> Vec<Value> {
     vectors
 }
 
-/// The words of a vector that say what happens: a fault's name, the items of a session.
+/// The results in a vector: a fault's name, the items of a session.
 fn outcomes(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
@@ -173,7 +183,7 @@ fn cites() -> Vec<(String, String)> {
     cites
 }
 
-/// The tests in Rust: what lies in a crate's `tests`, and what stands in its sources behind `#[cfg(test)]`.
+/// The tests in Rust: the files in a crate's `tests`, and the parts of its sources after `#[cfg(test)]`.
 fn sources() -> Vec<(PathBuf, String)> {
     let mut sources = Vec::new();
     for folder in CRATES {

@@ -1,0 +1,13 @@
+//! The import graph of a crate, read from its source. The tests of this crate hold the repository together.
+//!
+//! # Layout
+//!
+//! `modules` finds the modules of a crate and their files; `imports` reads which modules each one names; [`circles`] finds
+//! those that import each other.
+
+mod circles;
+mod imports;
+mod modules;
+
+pub use circles::circles;
+pub use modules::{Module, modules};
