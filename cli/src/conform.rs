@@ -7,8 +7,8 @@ use std::io;
 use std::path::Path;
 
 use bookend_client::Dial;
-use bookend_doctor::conform::{Card, Subject, conform as test};
-use bookend_doctor::{Acceptor, Peer};
+use bookend_doctor::Acceptor;
+use bookend_doctor::conform::{Card, Peer, Subject, conform as test};
 use tokio::net::TcpListener;
 use tokio::select;
 
@@ -25,7 +25,7 @@ pub(crate) async fn conform(
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    if arguments.client && !arguments.command.is_empty() && !Acceptor::says_where(&arguments.command) {
+    if arguments.client && !arguments.command.is_empty() && !Acceptor::has_placeholder(&arguments.command) {
         let why = "CMD must contain {port} or {address}, which tell the client where to connect";
         return Err(Failure::wrong_argument(console, why));
     }
@@ -49,7 +49,7 @@ pub(crate) async fn conform(
 
 async fn examine(arguments: &ConformArguments, console: &Console) -> Result<Card, Failure> {
     let (name, subject) = subject(arguments, console).await?;
-    let card = test(name, subject, arguments.timeout(), arguments.selection(), arguments.strict).await;
+    let card = test(name, subject, &arguments.options()).await;
     card.map_err(|why| Failure::not_connected(console, why))
 }
 
@@ -63,7 +63,7 @@ async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Resu
         Some(place) => {
             let dialler = arguments.route.dialler(place)?;
             let token = arguments.token.token().cloned();
-            (format!("server: {}", dialler.target()), Peer::Server(dialler.into(), token))
+            (format!("server: {}", dialler.target()), Peer::Server { dialler: dialler.into(), token })
         }
         None if command.is_empty() => {
             let address = &arguments.listen;
@@ -71,11 +71,11 @@ async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Resu
             let listener =
                 listener.map_err(|error| Failure::not_connected(console, format_args!("{address}: {error}")))?;
             console.note(format_args!("waiting on {address} for a client that connects repeatedly"));
-            (format!("client of {address}"), Peer::Client(Acceptor::Waits(listener)))
+            (format!("client of {address}"), Peer::Client(Acceptor::from_listener(listener)))
         }
-        None => (format!("client: {command}"), Peer::Client(Acceptor::starting(&arguments.command))),
+        None => (format!("client: {command}"), Peer::Client(Acceptor::from_command(&arguments.command))),
     };
-    Ok((name, Subject::Peer { peer, slow: !arguments.quick }))
+    Ok((name, Subject::Peer(peer)))
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 mod arguments;
 
-use bookend_doctor::{Ended, Progress, Sum, Unread, examine};
+use bookend_doctor::{Outcome, Progress, ProgressClosed, Summary, examine};
 use tokio::sync::mpsc;
 use tokio::{join, select};
 
@@ -24,16 +24,16 @@ pub(crate) async fn doctor(
 ) -> Result<(), Failure> {
     let (dialler, options) = (arguments.dialler()?, arguments.options());
     let (progress, reported) = mpsc::channel(WAITING);
-    let (ended, printed) = select! {
+    let (outcome, printed) = select! {
         biased;
         () = interrupt => return Err(Failure::Interrupted),
         both = async { join!(examine(dialler, &options, progress), print(reported, arguments, console)) } => both,
     };
-    match (ended, printed) {
+    match (outcome, printed) {
         // The reader has closed the output.
-        (Ok(Ended::Sound), _) | (Err(Unread), _) | (_, Err(console::Unread)) => Ok(()),
-        (Ok(Ended::Faulty), Ok(())) => Err(Failure::Reported(Exit::Fault)),
-        (Ok(Ended::Absent), Ok(())) => Err(Failure::Reported(Exit::NotConnected)),
+        (Ok(Outcome::Conforms), _) | (Err(ProgressClosed), _) | (_, Err(console::Unread)) => Ok(()),
+        (Ok(Outcome::Faulty), Ok(())) => Err(Failure::Reported(Exit::Fault)),
+        (Ok(Outcome::NoPeer), Ok(())) => Err(Failure::Reported(Exit::NotConnected)),
     }
 }
 
@@ -44,11 +44,11 @@ async fn print(
     console: &Console,
 ) -> Result<(), console::Unread> {
     let colored = arguments.color.is_on();
-    let mut sum = Sum::default();
+    let mut summary = Summary::default();
     while let Some(progress) = reported.recv().await {
         match progress {
             Progress::Row(row) => {
-                sum.count(row.verdict);
+                summary.count(row.verdict);
                 let line = if arguments.json { row.json() } else { row.plain(colored) };
                 console.print(line.into_bytes()).await?;
             }
@@ -56,6 +56,6 @@ async fn print(
             Progress::Stage(..) => {}
         }
     }
-    let line = if arguments.json { sum.json() } else { sum.plain(colored) };
+    let line = if arguments.json { summary.json() } else { summary.plain(colored) };
     console.print(line.into_bytes()).await
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bookend_client::{Address, Target};
-use bookend_doctor::conform::{Filter, Selection};
+use bookend_doctor::conform::{Filter, Options, Selection};
 use clap::{ArgGroup, Args};
 
 use crate::route::RouteArguments;
@@ -51,16 +51,16 @@ pub(crate) struct ConformArguments {
     pub(super) listen: Address,
     /// Skip the slow cases: the keepalive, and a body that stalls
     #[arg(long, conflicts_with = "adapter")]
-    pub(super) quick: bool,
+    quick: bool,
     /// Run only a section (R4), a requirement (R4.7), a group (frames) or a case (F001); may be repeated
-    #[arg(long, value_name = "WHAT", value_parser = Filter::parse)]
+    #[arg(long, value_name = "WHAT")]
     only: Vec<Filter>,
     /// Skip a section, requirement, group or case; may be repeated
-    #[arg(long, value_name = "WHAT", value_parser = Filter::parse)]
+    #[arg(long, value_name = "WHAT")]
     skip: Vec<Filter>,
     /// Treat recommendations (SHOULD) as requirements
     #[arg(long)]
-    pub(super) strict: bool,
+    strict: bool,
     /// Print one JSON object per line
     #[arg(long)]
     pub(super) json: bool,
@@ -83,12 +83,13 @@ pub(crate) struct ConformArguments {
 }
 
 impl ConformArguments {
-    pub(super) fn timeout(&self) -> Duration {
-        self.timeout.unwrap_or(Duration::from_secs(if self.adapter { 20 } else { 5 }))
-    }
-
-    pub(super) fn selection(&self) -> Selection<'_> {
-        Selection { only: &self.only, skip: &self.skip }
+    pub(super) fn options(&self) -> Options<'_> {
+        Options {
+            timeout: self.timeout.unwrap_or(Duration::from_secs(if self.adapter { 20 } else { 5 })),
+            slow: !self.quick,
+            strict: self.strict,
+            selection: Selection { only: &self.only, skip: &self.skip },
+        }
     }
 }
 
