@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+/// The longest reason, in bytes (R6.5).
+pub const MAX_REASON: usize = 200;
+
 /// The number in a CLOSE or an ERROR (SPEC 6). Unknown ones are legal (R6.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub u16);

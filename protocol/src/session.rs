@@ -130,6 +130,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::code::Code;
+pub use crate::code::MAX_REASON;
 use crate::diagnosis::Diagnosis;
 use crate::encoding::{Encoding, Encodings};
 use crate::fault::Fault;
@@ -145,8 +146,6 @@ use watch::{Due, Watch};
 
 /// The longest text that a client skips before the server's first frame, in bytes (R4.21).
 pub const MAX_PREAMBLE: usize = 1024;
-/// The longest reason, in bytes (R6.5).
-pub const MAX_REASON: usize = 200;
 
 /// How many bad texts of a peer are diagnosed: that costs more than refusing them.
 const GUESSES: u8 = 16;

@@ -1,6 +1,7 @@
 //! Each mistake is made once, by hand, and named; what only looks like it is not.
 
-use bookend::diagnosis::{Confidence, Diagnosis, Evidence, MAX_REASON, MISTAKES, WINDOW, diagnose};
+use bookend::diagnosis::{Confidence, Diagnosis, Evidence, MISTAKES, WINDOW, diagnose};
+use bookend::session::MAX_REASON;
 use bookend::{Decoder, Encoding, Fault, Frame, Hello, MAX_LENGTH, kind};
 
 const HELLO: &[u8] = b"\xF5\xF8\x01\0\0\0\0\x18BKND\r\n\x1A\n\xFF\x11\r\0\x01\0\x1F\x02\0\x10\0\0\0\x1E\0\0\xF8\xF5";
