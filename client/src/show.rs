@@ -29,7 +29,7 @@ pub fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Resul
         }
         Message::Message(payload) => writeln!(out, "{}", Shown(payload)),
         Message::Presence { event: PresenceEvent::Crowd, member, name } => {
-            writeln!(out, "* {member} in {}, too many to tell who comes and goes", name.text().to_str())
+            writeln!(out, "* {member} in {}, too many to show who joins and leaves", name.text().to_str())
         }
         Message::Presence { event, name, .. } => {
             writeln!(out, "* {} {}", name.text().to_str(), event_name(*event))

@@ -159,7 +159,7 @@ impl<S: Read + Write> Connection<S> {
     /// The peer's HELLO.
     #[must_use]
     pub fn peer(&self) -> &Hello {
-        self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has come")
+        self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has arrived")
     }
 
     /// Why the session ended, once it has ended.
@@ -298,7 +298,7 @@ impl<S: Read + Write> Connection<S> {
     /// The reason that is sent is the code's name and `detail`, which may be empty.
     ///
     /// # Errors
-    /// The session had ended before, and not in good order.
+    /// Why the session had ended before, unless it was closed in good order.
     pub fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
         self.flush()?;
         self.endpoint.discard();
@@ -313,7 +313,7 @@ impl<S: Read + Write> Connection<S> {
     fn turn(&mut self) -> Result<bool, ConnectionError> {
         self.endpoint.report_end();
         let now = self.start.elapsed();
-        // Who was away a while finds what has come meanwhile, and judges the peer's time only after that.
+        // A caller that was away for a while reads what has arrived before it applies deadlines to the peer.
         if now.saturating_sub(self.seen) < AWAY {
             self.endpoint.tick(now);
         }

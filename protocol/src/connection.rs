@@ -155,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The peer's HELLO.
     #[must_use]
     pub fn peer(&self) -> &Hello {
-        self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has come")
+        self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has arrived")
     }
 
     /// The session, for its getters.

@@ -40,7 +40,7 @@ pub enum ConnectionError {
     },
     /// The answer to a request arrived and is not legal text; the session lives.
     Unreadable(Fault),
-    /// No answer came in time.
+    /// No answer arrived in time.
     Timeout,
     /// More than 1 MiB of other messages arrived before the answer; take them, and wait again.
     Backlog,
@@ -107,7 +107,7 @@ impl ConnectionError {
 
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = |f: &mut fmt::Formatter<'_>, code: &Code, reason: &str| {
+        let write_code = |f: &mut fmt::Formatter<'_>, code: &Code, reason: &str| {
             write!(f, "{code}")?;
             match code.name().and_then(|name| reason.strip_prefix(name)) {
                 Some(detail) => write!(f, "{}", crate::escaped(detail)),
@@ -122,13 +122,13 @@ impl fmt::Display for ConnectionError {
             ConnectionError::Misuse(misuse) => write!(f, "{misuse}"),
             ConnectionError::Closed { code, reason } => {
                 f.write_str("the peer closed: ")?;
-                said(f, code, reason)
+                write_code(f, code, reason)
             }
             ConnectionError::Refused { code, reason } => {
                 f.write_str("the peer refused: ")?;
-                said(f, code, reason)
+                write_code(f, code, reason)
             }
-            ConnectionError::Timeout => f.write_str("no answer came in time"),
+            ConnectionError::Timeout => f.write_str("no answer arrived in time"),
             ConnectionError::Backlog => f.write_str(
                 "more than 1 MiB of other messages arrived before the answer: receive them, then wait again",
             ),

@@ -135,7 +135,7 @@ fn append<const N: usize>(header: [u8; HEADER_LENGTH], parts: [&[u8]; N], length
 }
 
 /// Appends a frame to `out` whose body's length is known only once the body is there: the header's
-/// place is kept, `body` appends, then the header and END are written. On an error `out` is as it was.
+/// place is kept, `body` appends, then the header and END are written. On an error `out` is unchanged.
 pub(crate) fn append_with(
     kind: u8,
     encoding: Encoding,

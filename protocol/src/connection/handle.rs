@@ -69,7 +69,7 @@ impl Handle {
         self.call(|done| Command::Reply(id, content, done)).await
     }
 
-    /// Sends a REQUEST and waits for its answer; answers may come in any order.
+    /// Sends a REQUEST and waits for its answer; answers may arrive in any order.
     ///
     /// # Errors
     /// As [`send`](Handle::send), [`Misuse::TooManyRequests`], [`ConnectionError::Timeout`], and

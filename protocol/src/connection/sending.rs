@@ -246,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// ```
     ///
     /// # Errors
-    /// The session had ended before, and not in good order.
+    /// Why the session had ended before, unless it was closed in good order.
     pub async fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
         let timeout = self.endpoint.session.close_timeout();
         if let Ok(written) = tokio::time::timeout(timeout, self.flush()).await {

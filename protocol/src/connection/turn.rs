@@ -148,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let deadline = self.endpoint.session.deadline().and_then(|deadline| self.start.checked_add(deadline));
             let Some(deadline) = deadline else { return Poll::Pending };
-            // A timer that fires too early costs less than one that is set again for each read.
+            // A timer that fires too early costs less than one that is reset for each read.
             if deadline < self.timer.deadline() || self.timer.is_elapsed() {
                 self.timer.as_mut().reset(deadline);
             }
