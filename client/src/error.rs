@@ -1,4 +1,4 @@
-//! Why a hub could not be joined: the stage that failed, the fault's name, and what may fix it.
+//! Why a hub could not be joined: the stage that failed, the fault's name, and a suggested fix.
 
 mod join;
 mod send;

@@ -223,7 +223,7 @@ impl Diagnosis {
 }
 
 impl fmt::Display for Diagnosis {
-    /// One line of printable ASCII of at most [`MAX_REASON`](crate::session::MAX_REASON) bytes, fit for a CLOSE or an ERROR (R6.2, R6.5): the
+    /// One line of printable ASCII of at most [`MAX_REASON`] bytes, fit for a CLOSE or an ERROR (R6.2, R6.5): the
     /// fault's name, the first hypothesis, and the names of the others that are as likely. If the line is too long, what
     /// was seen is cut short. A hypothesis that is only possible follows the whole fault.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

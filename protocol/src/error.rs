@@ -1,4 +1,4 @@
-//! Why a connection fails: faults of the peer, mistakes of the application and I/O errors join here, and nowhere below.
+//! Why a connection fails: a fault of the peer, a misuse by the application, or an I/O error.
 
 use std::fmt;
 use std::io;
@@ -15,7 +15,7 @@ use crate::session::{Outcome, Session};
 pub enum ConnectionError {
     /// The stream failed.
     Io(io::Error),
-    /// The peer broke a rule, and the session is over. [`Fault::NoClose`] if the peer just vanished.
+    /// The peer broke a rule, and the session is over. [`Fault::NoClose`] if the stream ended without a CLOSE.
     Fault {
         /// The rule.
         fault: Fault,
@@ -61,7 +61,7 @@ impl ConnectionError {
         }
     }
 
-    /// How a session ended that was never open: an error, whatever the code.
+    /// The error for a session that ended before it was open, with any code.
     pub(crate) fn of_unopened(session: &Session) -> ConnectionError {
         match session.outcome() {
             Some(Outcome::PeerClosed { code, reason }) => {
@@ -85,7 +85,7 @@ impl ConnectionError {
         }
     }
 
-    /// A second value of the same meaning, for another task that waits.
+    /// The same error, for another task that waits.
     #[cfg(feature = "tokio")]
     pub(crate) fn copy(&self) -> ConnectionError {
         match self {

@@ -268,7 +268,7 @@ impl Decoder {
         self.offset += frame.wire_length() as u64;
     }
 
-    /// What `decode` does unless a sound frame lies whole in the input.
+    /// The slow path of `decode`: the input does not begin with a whole and sound frame.
     pub(crate) fn decode_in_parts<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {
         let step = match self.progress {
             Progress::Failed(error) => Err(error),

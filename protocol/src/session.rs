@@ -212,7 +212,12 @@ pub enum Step<'a> {
     More,
 }
 
-/// The state machine, the same for both sides.
+/// The state machine, the same for both sides. Its [module](self) describes the order of calls.
+///
+/// Times are durations since one moment of your choice, and should not decrease. No call blocks. A [`Misuse`] leaves the
+/// session unchanged; a fault of the peer is not an error of a call, but the session's [`outcome`](Session::outcome).
+///
+/// [`Misuse`]: crate::Misuse
 #[derive(Debug)]
 pub struct Session {
     role: Role,

@@ -71,7 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// The session is over, but the peer does not read: it has as long for that as for a CLOSE.
+    /// Waits for a peer that does not read after the end of the session, as long as for a CLOSE.
     pub(super) fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let until = *self.linger.get_or_insert_with(|| Instant::now() + self.endpoint.session.close_timeout());
         if until != self.timer.deadline() {

@@ -76,7 +76,7 @@ impl Session {
         Some(payload)
     }
 
-    /// What `receive` does unless a sound frame lies whole in the input.
+    /// The slow path of `receive`: the input does not begin with a whole and sound frame.
     fn receive_in_parts<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         let offset = self.decoder.offset();
         let step = match self.decoder.decode_in_parts(input) {
@@ -105,7 +105,7 @@ impl Session {
         match self.state {
             State::Greeting => {
                 let step = self.greet(input, now);
-                self.note_fault(0); // whatever is wrong is in the first frame
+                self.note_fault(0); // any fault is in the first frame
                 step
             }
 

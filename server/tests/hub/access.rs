@@ -322,7 +322,7 @@ fn ending_in(ms: u64) -> Access {
 
 #[tokio::test]
 async fn a_member_is_closed_as_soon_as_its_token_expires() {
-    // [R9.28] By the clock on the wall, which cannot be paused.
+    // [R9.28] By the wall clock, which cannot be paused.
     let hub = hub_of(ending_in(2000));
     let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
     let mut tess = Peer::connect(&hub);

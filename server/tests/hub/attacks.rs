@@ -16,7 +16,7 @@
 //! | 256 private messages for one member | `limits.private_frames` | `private` |
 //! | 256 are a crowd | `room.crowd` | `crowds` |
 //! | 1,024 bytes of a line | | `terminals` |
-//! | 2 s, 64 KiB after CLOSE | `limits.close_timeout`, `limits.close_drain` | `a_peer_that_sends_after_close…` |
+//! | 2 s, 64 KiB after CLOSE | `limits.close_timeout`, `limits.close_drain` | `after_close_the_hub_reads…` |
 //! | twice the keepalive of silence | the peer's own | `a_disconnected_peer…` |
 //! | TCP probes | `limits.probe` | `server/faults/network.py` |
 

@@ -1,4 +1,4 @@
-//! TLS at the door.
+//! TLS: handshakes, certificates, and limits before the handshake.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ async fn secure(stream: DuplexStream, client: &Arc<ClientConfig>) -> std::io::Re
     TlsConnector::from(client.clone()).connect("localhost".try_into().unwrap(), stream).await
 }
 
-/// Is it refused, be it in the handshake or, as TLS 1.3 has it, with the first bytes that are read?
+/// Is it refused, in the handshake or, with TLS 1.3, at the first read?
 async fn is_refused(stream: std::io::Result<TlsStream<DuplexStream>>) -> bool {
     match stream {
         Err(_) => true,
