@@ -65,7 +65,7 @@ pub struct AdminRules {
     /// A client with this token may do everything, as may a client with a token of the hub that has
     /// [`Right::Admin`](crate::Right::Admin).
     pub token: Option<AdminToken>,
-    /// Host names of the service, besides IP addresses and localhost. A request for another name is refused: it comes from
+    /// Host names of the service, besides IP addresses and localhost. A request for another name is refused: it is from
     /// a page whose name resolves to this machine.
     pub hosts: Vec<String>,
 }

@@ -55,7 +55,6 @@ mod clock;
 mod config;
 mod connection;
 mod counters;
-
 mod fault;
 mod feed;
 mod framed;
@@ -79,6 +78,7 @@ mod services;
 mod terminal;
 #[cfg(feature = "tls")]
 mod tls;
+mod toml_string;
 
 pub use access::{Access, Grant, Right, Rights, TokensFault, make_token};
 #[cfg(feature = "admin")]
@@ -95,3 +95,4 @@ pub use registry::{ConnectionList, ShutdownSummary};
 pub use report::{ClosedReport, ConnectionReport};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsFile, TlsFiles};
+pub use toml_string::toml_string;

@@ -17,8 +17,8 @@ pub(super) const COMMANDS: usize = 256;
 
 /// Sends through a [`Connection`](super::Connection) that another task is polling. Cheap to clone.
 ///
-/// Every call waits while 256 others wait, and while 64 KiB wait to be written. A call that is cancelled may or may not
-/// have been carried out.
+/// Calls make progress only while the connection is polled. Every call waits while 256 others wait, and while 64 KiB
+/// wait to be written. A call that is cancelled may or may not have been carried out.
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
@@ -69,7 +69,7 @@ impl Handle {
         self.call(|done| Command::Reply(id, content, done)).await
     }
 
-    /// Sends a REQUEST and waits for its answer; answers may come in any order.
+    /// Sends a REQUEST and waits for its answer; answers may arrive in any order. `timeout` includes the wait to send.
     ///
     /// # Errors
     /// As [`send`](Handle::send), [`Misuse::TooManyRequests`], [`ConnectionError::Timeout`], and
@@ -92,7 +92,7 @@ impl Handle {
         self.call(|done| Command::Refuse(id, code, detail.into(), done)).await
     }
 
-    /// Waits until the peer has acted on everything that was sent before (R3.10).
+    /// Waits until the peer has acted on everything that was sent before (R3.10), without a timeout.
     ///
     /// # Errors
     /// The reason why the session ended.
@@ -102,7 +102,9 @@ impl Handle {
         receiver.await.unwrap_or(Err(Misuse::NotOpen.into()))
     }
 
-    /// Sends CLOSE after everything sent before. The reason is the code's name and `detail`, which may be empty.
+    /// Sends CLOSE after everything sent before, and returns without waiting for that: the connection's
+    /// [`next`](super::Connection::next) reports the end. The reason is the code's name and `detail`, which may be
+    /// empty.
     pub async fn close(&self, code: Code, detail: &str) {
         let _ = self.commands.send(Command::Close(code, detail.into())).await; // the connection may be gone
     }

@@ -86,7 +86,7 @@ pub(crate) enum RightName {
 }
 
 impl Arguments {
-    /// The sources of the settings. `--set` comes first: flags of their own override it.
+    /// The sources of the settings. `--set` is applied first: flags of their own override it.
     pub(crate) fn sources(&self) -> Sources {
         let mut sources = Sources::new(self.config.clone());
         for set in &self.set {

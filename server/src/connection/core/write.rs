@@ -11,8 +11,8 @@ pub(super) enum Source {
 }
 
 impl ConnectionCore {
-    /// What to write next, gathered in `buffer` if it is in many pieces. What is for this peer alone comes before the
-    /// events of the room, but after a frame or line that is partly written (R7.13, R7.14).
+    /// What to write next, gathered in `buffer` if it is in many pieces. Output for this peer alone precedes the
+    /// events of the room, but follows a frame or line that is partly written (R7.13, R7.14).
     pub(in crate::connection) fn next_write<'a>(&'a mut self, buffer: &'a mut Vec<u8>) -> &'a [u8] {
         if self.client.output.is_empty() {
             self.refill();
