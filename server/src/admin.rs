@@ -42,7 +42,7 @@ const HEADERS: usize = 64;
 /// A request to the program that embeds the hub.
 #[derive(Debug)]
 pub enum AdminOrder {
-    /// Shut down in good order.
+    /// Shut down gracefully.
     Drain,
     /// Reload the settings. The answer contains the faults if they are refused.
     Reload(oneshot::Sender<Result<(), Vec<String>>>),

@@ -242,7 +242,7 @@ impl ConnectionCore {
 
     /// Does what the mailbox requests.
     pub(super) fn take_requests(&mut self) {
-        if !self.client.mailbox().is_full() {
+        if !self.client.mailbox().has_content() {
             return;
         }
         self.take_operator_request();

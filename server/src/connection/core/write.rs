@@ -31,7 +31,7 @@ impl ConnectionCore {
 
     fn refill(&mut self) {
         self.take_session_output();
-        if self.client.mailbox().is_full() && !self.is_ending() {
+        if self.client.mailbox().has_content() && !self.is_ending() {
             self.client.take_mail();
         }
         self.close_if_written();
