@@ -1,4 +1,4 @@
-//! The load of `bookend bench`, on a hub, on redis-server or on nats-server: the same driver, and the same verification.
+//! The load of `bookend bench` on a hub, on redis-server or on nats-server, with the same driver and the same verification.
 
 mod nats;
 mod redis;
@@ -9,14 +9,21 @@ use std::process::ExitCode;
 use bookend_load::{LoadArguments, Member, Report};
 use clap::{Parser, ValueEnum};
 
-/// The same load on a Bookend hub, or on another server
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  every delivery arrived exactly once, in order, and as published
+  1  a delivery was lost, doubled, reordered or damaged
+  2  a wrong option or argument
+  3  not all members could join";
+
+/// Put the same load on a Bookend hub, on redis-server or on nats-server
 #[derive(Debug, Parser)]
-#[command(name = "bookend-rivals")]
+#[command(name = "bookend-rivals", after_help = EXIT_CODES)]
 struct Arguments {
-    /// What the server speaks
+    /// Protocol of the server
     #[arg(long, value_enum)]
     protocol: Protocol,
-    /// The server
+    /// Address of the server
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
     address: String,
     #[command(flatten)]
@@ -35,11 +42,11 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(report) => {
             if arguments.load.json {
-                println!("{}", serde_json::to_string(&report).expect("it has names and numbers"));
+                println!("{}", serde_json::to_string(&report).expect("a report has string keys"));
             } else {
-                print!("{report}{}", if arguments.load.histogram { report.histogram() } else { String::new() });
+                print!("{report}{}", if arguments.load.histogram { report.histogram_table() } else { String::new() });
             }
-            if let Some(problem) = report.problem() {
+            if let Some(problem) = &report.problem {
                 eprintln!("bookend-rivals: {problem}");
             }
             ExitCode::from(u8::from(!report.passed()))

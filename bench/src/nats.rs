@@ -1,12 +1,12 @@
-//! NATS: SUB and PUB, without headers. Who subscribes may publish, and gets its own messages too.
+//! NATS: SUB and PUB, without headers. A subscriber may publish, and receives its own messages too.
 
 use std::time::Duration;
 
-use bookend_load::{Event, Part, Peer, Plan};
+use bookend_load::{Event, Peer, Plan, Purpose};
 
 pub(crate) struct Subscriber {
     publish: Vec<u8>,
-    /// What stands in front of a payload of that length.
+    /// The bytes before a received payload of the expected length.
     message: Vec<u8>,
     size: usize,
     joined: bool,
@@ -15,8 +15,8 @@ pub(crate) struct Subscriber {
 const CONNECT: &str = r#"CONNECT {"verbose":false,"pedantic":false,"lang":"rust","version":"1"}"#;
 
 impl Subscriber {
-    fn of(_part: Part, room: &str, size: usize, out: &mut Vec<u8>) -> Subscriber {
-        // The PONG says that SUB has been acted on.
+    fn of(_purpose: Purpose, room: &str, size: usize, out: &mut Vec<u8>) -> Subscriber {
+        // The PONG shows that the server has processed SUB.
         out.extend_from_slice(format!("{CONNECT}\r\nSUB {room} 1\r\nPING\r\n").as_bytes());
         Subscriber {
             publish: format!("PUB {room} {size}\r\n").into_bytes(),
@@ -30,8 +30,8 @@ impl Subscriber {
 impl Peer for Subscriber {
     const MEMBERS_PUBLISH: bool = true;
 
-    fn new(part: Part, plan: &Plan, out: &mut Vec<u8>) -> Subscriber {
-        Subscriber::of(part, &plan.room, plan.size, out)
+    fn new(purpose: Purpose, plan: &Plan, out: &mut Vec<u8>) -> Subscriber {
+        Subscriber::of(purpose, &plan.room, plan.size, out)
     }
 
     fn receive(
@@ -43,14 +43,14 @@ impl Peer for Subscriber {
     ) -> Result<usize, String> {
         let mut rest = input;
         loop {
-            if let Some(behind) = rest.strip_prefix(&*self.message) {
-                let Some((payload, behind)) = behind.split_at_checked(self.size) else { break };
-                let Some((end, behind)) = behind.split_at_checked(2) else { break };
+            if let Some(after) = rest.strip_prefix(&*self.message) {
+                let Some((payload, after)) = after.split_at_checked(self.size) else { break };
+                let Some((end, after)) = after.split_at_checked(2) else { break };
                 if end != b"\r\n" {
                     return Err("a payload is not followed by a line end".into());
                 }
                 take(Event::Delivery(payload));
-                rest = behind;
+                rest = after;
                 continue;
             }
             let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") else { break };
@@ -63,7 +63,7 @@ impl Peer for Subscriber {
                     self.joined = true;
                     take(Event::Joined);
                 }
-                // An MSG of another length than is due is wrong as well.
+                // An MSG of another length is also wrong.
                 _ => return Err(String::from_utf8_lossy(line).into_owned()),
             }
             rest = &rest[end + 2..];
@@ -89,26 +89,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_read_however_the_stream_was_cut() {
+    fn messages_are_read_however_the_stream_is_split() {
         let stream = b"INFO {}\r\nPONG\r\nMSG room 1 3\r\na\r\n\r\nPING\r\nPONG\r\n";
         for cut in 0..stream.len() {
-            let (mut heard, mut out) = (Vec::new(), Vec::new());
-            let mut peer = Subscriber::of(Part::Member, "room", 3, &mut out);
+            let (mut events, mut out) = (Vec::new(), Vec::new());
+            let mut peer = Subscriber::of(Purpose::Member, "room", 3, &mut out);
             out.clear();
-            let mut hear = |event: Event<'_>| heard.push(format!("{event:?}"));
-            let used = peer.receive(&stream[..cut], Duration::ZERO, &mut out, &mut hear).unwrap();
-            let used = used + peer.receive(&stream[used..], Duration::ZERO, &mut out, &mut hear).unwrap();
+            let mut take = |event: Event<'_>| events.push(format!("{event:?}"));
+            let used = peer.receive(&stream[..cut], Duration::ZERO, &mut out, &mut take).unwrap();
+            let used = used + peer.receive(&stream[used..], Duration::ZERO, &mut out, &mut take).unwrap();
             assert_eq!((used, &*out), (stream.len(), &b"PONG\r\n"[..]));
-            assert_eq!(heard, ["Joined", "Delivery([97, 13, 10])", "Pong"]);
+            assert_eq!(events, ["Joined", "Delivery([97, 13, 10])", "Pong"]);
         }
     }
 
     #[test]
-    fn error_and_other_lengths_are_told() {
+    fn error_and_wrong_length_end_the_run() {
         for line in ["-ERR 'Slow Consumer'", "MSG room 1 4"] {
-            let mut peer = Subscriber::of(Part::Member, "room", 3, &mut Vec::new());
-            let told = peer.receive(format!("{line}\r\n").as_bytes(), Duration::ZERO, &mut Vec::new(), |_| {});
-            assert_eq!(told, Err(line.into()));
+            let mut peer = Subscriber::of(Purpose::Member, "room", 3, &mut Vec::new());
+            let result = peer.receive(format!("{line}\r\n").as_bytes(), Duration::ZERO, &mut Vec::new(), |_| {});
+            assert_eq!(result, Err(line.into()));
         }
     }
 }

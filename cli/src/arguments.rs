@@ -16,7 +16,7 @@ use crate::ping::PingArguments;
 use crate::relay::RelayArguments;
 use crate::send::SendArguments;
 
-/// Talk over a Bookend hub
+/// Talk over a Bookend hub, and find faults in Bookend peers
 #[derive(Debug, Parser)]
 #[command(name = "bookend", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -41,7 +41,7 @@ pub(crate) enum Command {
 }
 
 impl Arguments {
-    /// Reads the command line. Help, and a wrong option, end the program.
+    /// Reads the command line. Exits after printing the help, or on an invalid option.
     pub(crate) fn read() -> Arguments {
         let arguments = Arguments::parse();
         if let Command::Chat(chat) = &arguments.command
@@ -58,8 +58,8 @@ mod tests {
     use bookend::Encoding;
 
     use super::*;
-    use crate::input::Layout;
-    use crate::send::WhatToSend;
+    use crate::input::MessageFormat;
+    use crate::send::Source;
 
     fn parsed(words: &[&str]) -> Result<Command, String> {
         let words = ["bookend"].iter().chain(words);
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn hello_says_what_the_command_line_says() {
+    fn hello_has_the_options_of_the_command_line() {
         let hello = chat(&["chat", "--name", "ann", "--room", "den", "--encoding", "utf-16le"]).hello();
         assert_eq!((hello.name(), hello.room(), hello.preferred()), (Some("ann"), Some("den"), Encoding::Utf16Le));
         assert!(hello.hub());
@@ -96,30 +96,30 @@ mod tests {
     }
 
     #[test]
-    fn hub_is_on_this_machine_unless_said_otherwise() {
-        assert_eq!(chat(&["chat"]).joining.place.to_string(), "127.0.0.1:3990");
-        assert_eq!(chat(&["chat", "[::1]:7"]).joining.place.to_string(), "[::1]:7");
+    fn default_hub_is_on_this_machine() {
+        assert_eq!(chat(&["chat"]).join.target.to_string(), "127.0.0.1:3990");
+        assert_eq!(chat(&["chat", "[::1]:7"]).join.target.to_string(), "[::1]:7");
     }
 
     #[test]
-    fn words_behind_the_address_are_one_message() {
-        assert_eq!(send(&["send", "hub", "to be", "or"]).what(), WhatToSend::Text("to be or".into()));
-        assert_eq!(send(&["send", "hub", "--", "-1"]).what(), WhatToSend::Text("-1".into()));
-        assert_eq!(send(&["send", "hub"]).what(), WhatToSend::Input(Layout::Lines));
-        for (option, layout) in [
-            ("--lines", Layout::Lines),
-            ("--whole", Layout::Whole),
-            ("--nul", Layout::Nul),
-            ("--hex", Layout::Hex),
-            ("--jsonl", Layout::Jsonl),
-            ("--binary", Layout::Binary),
+    fn words_after_the_address_are_one_message() {
+        assert_eq!(send(&["send", "hub", "to be", "or"]).source(), Source::Text("to be or".into()));
+        assert_eq!(send(&["send", "hub", "--", "-1"]).source(), Source::Text("-1".into()));
+        assert_eq!(send(&["send", "hub"]).source(), Source::Input(MessageFormat::Lines));
+        for (option, format) in [
+            ("--lines", MessageFormat::Lines),
+            ("--whole", MessageFormat::Whole),
+            ("--nul", MessageFormat::Nul),
+            ("--hex", MessageFormat::Hex),
+            ("--jsonl", MessageFormat::Jsonl),
+            ("--binary", MessageFormat::Binary),
         ] {
-            assert_eq!(send(&["send", option]).what(), WhatToSend::Input(layout));
+            assert_eq!(send(&["send", option]).source(), Source::Input(format));
         }
     }
 
     #[test]
-    fn wrong_options_are_refused() {
+    fn invalid_options_are_rejected() {
         for words in [
             &["chat", "host:0"][..],
             &["chat", "http://host"],
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_in_hex_are_judged() {
+    fn payloads_in_hexadecimal_are_checked() {
         let payloads = |words: &[&str]| chat(&[&["chat"], words].concat()).payloads();
         let sent = payloads(&["--send-hex", "4", "6800", "--send-hex", "0", "", "--send-hex", "2", "EFBBBF61"]);
         assert_eq!(
@@ -165,24 +165,24 @@ mod tests {
     }
 
     #[test]
-    fn every_command_says_what_it_does() {
-        // What is flattened into one, with a doc comment, would say that in its place.
-        let said = Arguments::command();
-        let said = said.get_subcommands().map(|command| {
+    fn every_command_has_its_own_summary() {
+        // A doc comment on flattened arguments would replace the summary.
+        let command = Arguments::command();
+        let summaries = command.get_subcommands().map(|command| {
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
             format!("{}: {}", command.get_name(), about.split(' ').next().unwrap_or_default())
         });
-        let said: Vec<String> = said.collect();
-        let wanted = "chat: Post, send: Post, listen: Print, ping: Measure, doctor: Check, inspect: Say, relay: Stand, \
-                      bench: Put, completions: Print, man: Write, admin: Look, conform: Test";
-        assert_eq!(said.join(", "), wanted);
+        let summaries: Vec<String> = summaries.collect();
+        let expected = "chat: Post, send: Post, listen: Print, ping: Measure, doctor: Check, inspect: Show, relay: Relay, \
+                        bench: Put, completions: Print, man: Write, admin: Control, conform: Test";
+        assert_eq!(summaries.join(", "), expected);
     }
 
     #[test]
     fn every_help_has_the_exit_codes() {
         for words in [&["--help"][..], &["chat", "--help"], &["send", "-h"], &["listen", "--help"]] {
             let help = parsed(words).unwrap_err();
-            assert!(help.contains("3    no hub was joined"), "{help}");
+            assert!(help.contains("3    no hub could be joined"), "{help}");
         }
     }
 }

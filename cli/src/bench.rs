@@ -1,4 +1,4 @@
-//! `bookend bench`: load on a hub.
+//! `bookend bench`: puts load on a hub.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
@@ -14,20 +14,20 @@ use crate::token::TokenArguments;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every delivery came, once, in order, as it was sent
-  1    some did not
-  2    a wrong option or argument
+  0    every delivery arrived once, in order and unchanged
+  1    a delivery was lost, repeated, reordered or changed
+  2    invalid option or argument
   3    not all members could join
   130  interrupted";
 
-/// Put load on a hub, verify every delivery, and measure
+/// Put load on a hub, verify every delivery, and measure it
 ///
-/// Members join one room, and some of them publish. All of it is one thread: on another core than the hub's it is no
-/// burden to it, and over a network it shows what one machine can see.
+/// Members join one room, and some of them publish. The load runs in a single thread: on another core than the hub it
+/// does not slow the hub down, and over a network it shows what one machine can observe.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct BenchArguments {
-    /// The hub
+    /// The hub: HOST:PORT
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
     address: Address,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub(crate) struct BenchArguments {
     token: TokenArguments,
 }
 
-/// Puts load on a hub, and reports the result. It blocks meanwhile: an interrupt ends the program.
+/// Puts load on a hub and reports the result. It blocks the runtime; an interrupt ends the program.
 pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Result<(), Failure> {
     let BenchArguments { address, load, token } = arguments;
     let plan = load.plan().map_err(|why| Failure::wrong_argument(console, why))?;
@@ -50,15 +50,15 @@ pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Resu
         Err(LoadError::System(error)) => return Err(Failure::System(error)),
         Err(error) => return Err(Failure::not_connected(console, error)),
     };
-    watch.lap("joining, publishing, receiving and leaving");
+    watch.lap("join, publishing, receiving and leaving");
     let lines = if load.json {
         serde_json::to_string(&report).expect("it has names and numbers") + "\n"
     } else {
-        report.to_string() + &if load.histogram { report.histogram() } else { String::new() }
+        report.to_string() + &if load.histogram { report.histogram_table() } else { String::new() }
     };
-    let _ = console.print(lines.into_bytes()).await; // nobody may read it
-    if let Some(problem) = report.problem() {
-        console.complain(format_args!("{address}: {problem}"));
+    let _ = console.print(lines.into_bytes()).await; // the reader may have closed the output
+    if let Some(problem) = &report.problem {
+        console.error(format_args!("{address}: {problem}"));
     }
     if report.passed() { Ok(()) } else { Err(Failure::Reported(Exit::Fault)) }
 }

@@ -17,170 +17,175 @@ pub(crate) use arguments::ChatArguments;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::input::{Body, Entry, InputError, Messages};
-use crate::listen::Listener;
-use crate::receive::{Form, Hearing, LAST_WORDS, over};
+use crate::listen::Printer;
+use crate::receiver::{LEAVE_TIMEOUT, Receiver, over};
 use crate::room::Room;
+use crate::show::OutputFormat;
 
-/// What the command line asks for.
-pub(crate) struct Chat {
-    pub(crate) form: Form,
-    /// How many messages are to come until the end.
+/// The options from the command line.
+pub(crate) struct ChatOptions {
+    pub(crate) format: OutputFormat,
+    /// Exit after so many messages.
     pub(crate) count: Option<u64>,
-    /// Posted once joined, before the input.
+    /// Payloads to post after joining, before the input.
     pub(crate) payloads: Vec<(Encoding, Vec<u8>)>,
 }
 
-/// How long the hub may take to say what it has to say, once nothing more is to be posted.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for the hub's last messages after the last post.
+const LAST_MESSAGES_TIMEOUT: Duration = Duration::from_secs(10);
 const SEND_HEX: &str = "--send-hex";
 
-/// Posts the input and prints what arrives, until the input ends, enough has come, or it is over.
+/// Posts the input and prints what arrives, until the input ends, `count` is reached, or the session is over.
 pub(crate) async fn chat(
-    (sender, mut hearing, up): (Sender, Hearing<'_>, Box<Up>),
+    (sender, mut receiver, up): (Sender, Receiver<'_>, Box<Up>),
     input: Messages,
-    chat: &Chat,
+    options: &ChatOptions,
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let own = up.welcome.as_ref().map_or(0, |welcome| welcome.member);
-    let (room, enough) = (Room::new(own), Notify::new());
-    let talker = Talker { sender: &sender, chat, console, room: &room, enough: &enough };
-    let listener = Listener::new(chat.form, chat.count, console, &up);
-    let mut ear = Ear { listener, room: &room, enough: &enough, is_enough: false };
+    let (room, count_reached) = (Room::new(own), Notify::new());
+    let poster = Poster { sender: &sender, options, console, room: &room, count_reached: &count_reached };
+    let printer = Printer::new(options.format, options.count, console, &up);
+    let mut reader = Reader { printer, room: &room, count_reached: &count_reached, is_muted: false };
     let ended = {
-        let (given, receipts) = mpsc::unbounded_channel(); // a client takes no more than some thousands
-        let mut posting = Box::pin(talker.post_all(input, given).fuse());
-        let mut settling = pin!(talker.settle_all(receipts));
+        let (posted, receipts) = mpsc::unbounded_channel(); // a client accepts only some thousands
+        let mut posting = Box::pin(poster.post_all(input, posted).fuse());
+        let mut settling = pin!(poster.settle_all(receipts));
         let ended = select! {
             biased;
             () = interrupt => Err(Failure::Interrupted),
             ((), ()) = async { join!(&mut posting, &mut settling) } => Ok(()),
-            ended = ear.listen(&mut hearing) => ended,
+            ended = reader.read(&mut receiver) => ended,
         };
         if ended.is_err() {
             sender.close();
             drop(posting);
-            let _late = timeout(LAST_WORDS, settling).await;
+            let _ = timeout(LEAVE_TIMEOUT, settling).await; // the chat ends either way
         }
         ended
     };
     if ended.is_ok() {
-        // That it is over now does not matter any more; and if nobody reads, that does not either.
-        let _over = ear.hear_ready(&mut hearing);
-        let _unread = ear.listener.print().await;
+        let _ = reader.read_ready(&mut receiver); // the session may be over by now
+        let _ = reader.printer.print().await; // the reader may have closed the output
     }
     match ended {
-        Err(Failure::Interrupted | Failure::Gone(..)) => hearing.leave(&sender).await,
-        _ => hearing.close(&sender).await,
+        Err(Failure::Interrupted | Failure::Gone(..)) => receiver.leave(&sender).await,
+        _ => receiver.close(&sender).await,
     }
     ended
 }
 
-/// Hears what arrives: who is there, and what is to be printed.
-struct Ear<'a> {
-    listener: Listener<'a>,
+/// Reads incoming events: tracks the members and prints the messages.
+struct Reader<'a> {
+    printer: Printer<'a>,
     room: &'a Room,
-    enough: &'a Notify,
-    /// What comes from now on is not printed.
-    is_enough: bool,
+    count_reached: &'a Notify,
+    /// The count is reached, and nothing more is printed.
+    is_muted: bool,
 }
 
-impl Ear<'_> {
-    /// Listens until nothing more comes, or nobody reads on.
-    async fn listen(&mut self, hearing: &mut Hearing<'_>) -> Result<(), Failure> {
-        while self.listener.print().await.is_ok() {
-            let Some(event) = hearing.next().await? else { break };
-            self.hear(event)?;
-            self.hear_ready(hearing)?;
+impl Reader<'_> {
+    /// Reads until the last event, or until the output is closed.
+    async fn read(&mut self, receiver: &mut Receiver<'_>) -> Result<(), Failure> {
+        while self.printer.print().await.is_ok() {
+            let Some(event) = receiver.next().await? else { break };
+            self.take(event)?;
+            self.read_ready(receiver)?;
         }
         Ok(())
     }
 
-    /// Hears what has come.
-    fn hear_ready(&mut self, hearing: &mut Hearing<'_>) -> Result<(), Failure> {
-        while !self.listener.is_full()
-            && let Some(event) = hearing.ready()
+    /// Reads the events that have arrived.
+    fn read_ready(&mut self, receiver: &mut Receiver<'_>) -> Result<(), Failure> {
+        while !self.printer.is_full()
+            && let Some(event) = receiver.ready()
         {
-            self.hear(event)?;
+            self.take(event)?;
         }
         Ok(())
     }
 
-    fn hear(&mut self, event: Event) -> Result<(), Failure> {
+    fn take(&mut self, event: Event) -> Result<(), Failure> {
         match event {
             Event::Closed(end) => return Err(over(end)),
             Event::Up(ref up) => self.room.begin(up.welcome.as_ref().map_or(0, |welcome| welcome.member)),
-            Event::Message(ref incoming) => self.room.hear(&incoming.message()),
+            Event::Message(ref incoming) => self.room.observe(&incoming.message()),
             _ => {}
         }
-        if !self.is_enough && self.listener.hear(event).is_break() {
-            self.is_enough = true;
-            self.enough.notify_one();
+        if !self.is_muted && self.printer.add(event).is_break() {
+            self.is_muted = true;
+            self.count_reached.notify_one();
         }
         Ok(())
     }
 }
 
-struct Talker<'a> {
+/// Posts the input.
+struct Poster<'a> {
     sender: &'a Sender,
-    chat: &'a Chat,
+    options: &'a ChatOptions,
     console: &'a Console,
     room: &'a Room,
-    /// All messages that were to come have come.
-    enough: &'a Notify,
+    count_reached: &'a Notify,
 }
 
-/// A message, and what will be known of it.
-type Given = (String, Receipt);
+/// The position of a posted message, and its receipt.
+type Posted = (String, Receipt);
 
-/// Nothing more is to be posted.
+/// The input is over.
 struct Over;
 
-impl Talker<'_> {
-    /// Posts everything. If the client closes meanwhile, whoever listens learns why.
-    async fn post_all(&self, mut input: Messages, given: mpsc::UnboundedSender<Given>) {
-        let _over = self.post_until_over(&mut input, &given).await;
-        // What the hub has said until now is still to be heard.
+impl Poster<'_> {
+    /// Posts everything, then waits for the last messages of the hub. If the client closes before that, the
+    /// reader learns why.
+    async fn post_all(&self, mut input: Messages, posted: mpsc::UnboundedSender<Posted>) {
+        let _ = self.post_until_over(&mut input, &posted).await; // both outcomes are the end of the input
         if matches!(self.sender.status(), Status::Up | Status::Suspect) {
-            let _answer = self.sender.ping(PATIENCE).await;
+            let _ = self.sender.ping(LAST_MESSAGES_TIMEOUT).await; // a lost connection shows in the events
         }
     }
 
-    async fn post_until_over(&self, input: &mut Messages, given: &mpsc::UnboundedSender<Given>) -> Result<(), Over> {
-        for (encoding, bytes) in &self.chat.payloads {
-            let payload = Payload::decode(*encoding, bytes).expect("the command line was judged");
-            self.post(SEND_HEX.into(), 0, payload.into(), given).await;
+    async fn post_until_over(&self, input: &mut Messages, posted: &mpsc::UnboundedSender<Posted>) -> Result<(), Over> {
+        for (encoding, bytes) in &self.options.payloads {
+            let payload = Payload::decode(*encoding, bytes).expect("`Arguments::read` has checked them");
+            self.post(SEND_HEX.into(), 0, payload.into(), posted).await;
         }
         loop {
             let entries = select! {
                 biased;
-                () = self.enough.notified() => return Ok(()),
+                () = self.count_reached.notified() => return Ok(()),
                 entries = input.recv() => entries,
             };
             let Some(entries) = entries else { break };
             for entry in entries {
-                self.enter(entry, given).await?;
+                self.enter(entry, posted).await?;
             }
         }
-        if self.chat.count.is_some() {
-            self.enough.notified().await;
+        if self.options.count.is_some() {
+            self.count_reached.notified().await;
         }
         Ok(())
     }
 
-    async fn enter(&self, entry: Result<Entry, InputError>, given: &mpsc::UnboundedSender<Given>) -> Result<(), Over> {
-        let Entry { place, body } = match entry {
+    /// Posts an entry of the input, or runs it if it is a command.
+    async fn enter(
+        &self,
+        entry: Result<Entry, InputError>,
+        posted: &mpsc::UnboundedSender<Posted>,
+    ) -> Result<(), Over> {
+        let Entry { position, body } = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                self.console.complain(format_args!("{error}"));
+                self.console.error(format_args!("{error}"));
                 return Ok(());
             }
         };
-        let place = place.to_string();
+        let position = position.to_string();
         let text = match body {
             Body::Text(text) => text,
             body => {
-                self.post(place, 0, body.content(None), given).await;
+                self.post(position, 0, body.content(None), posted).await;
                 return Ok(());
             }
         };
@@ -195,47 +200,48 @@ impl Talker<'_> {
             Some(words) => match self.room.addressee(words).await {
                 Some(addressee) => addressee,
                 None => {
-                    let help = "/to NAME TEXT or /to ID TEXT; see /who";
-                    self.console.complain(format_args!("{place}: no-such-member: {help}"));
+                    let help = "use /to NAME TEXT or /to ID TEXT; /who lists the members";
+                    self.console.error(format_args!("{position}: no-such-member: {help}"));
                     return Ok(());
                 }
             },
         };
-        self.post(place, to, Content::Text(text), given).await;
+        self.post(position, to, Content::Text(text), posted).await;
         Ok(())
     }
 
-    async fn post(&self, place: String, to: u32, content: Content<'_>, given: &mpsc::UnboundedSender<Given>) {
-        let posted = match to {
+    async fn post(&self, position: String, to: u32, content: Content<'_>, posted: &mpsc::UnboundedSender<Posted>) {
+        let sent = match to {
             0 => self.sender.send(content).await,
             to => self.sender.send_to(to, content).await,
         };
-        match posted {
+        match sent {
             Ok(receipt) => {
-                let _settled = given.send((place, receipt));
+                let _ = posted.send((position, receipt)); // the chat may be ending
             }
             Err(error) => {
-                self.console.complain(format_args!("{place}: {error}"));
+                self.console.error(format_args!("{position}: {error}"));
                 std::future::pending().await
             }
         }
     }
 
-    /// Tells of everything that is not with the hub.
-    async fn settle_all(&self, mut receipts: mpsc::UnboundedReceiver<Given>) {
-        while let Some((place, receipt)) = receipts.recv().await {
+    /// Reports every message that the hub has not confirmed.
+    async fn settle_all(&self, mut receipts: mpsc::UnboundedReceiver<Posted>) {
+        while let Some((position, receipt)) = receipts.recv().await {
             if let Err(error) = receipt.await {
-                self.console.complain(format_args!("{place}: {error}"));
-                if place == SEND_HEX {
-                    self.enough.notify_one(); // what is waited for would not come
+                self.console.error(format_args!("{position}: {error}"));
+                if position == SEND_HEX {
+                    self.count_reached.notify_one(); // the messages of the count would never arrive
                 }
             }
         }
     }
 
+    /// The list of members, in the output format.
     fn who(&self) -> Vec<u8> {
         let mut lines = Vec::new();
-        self.room.who(|message| self.chat.form.print(message, 0, &mut lines));
+        self.room.who(|message| self.options.format.print(message, 0, &mut lines));
         lines
     }
 }

@@ -1,4 +1,4 @@
-//! When the output has colours.
+//! When to colour the output.
 
 use std::io;
 
@@ -15,7 +15,7 @@ pub(crate) enum Colour {
 }
 
 impl Colour {
-    /// How standard output takes colours.
+    /// The choice for standard output.
     pub(crate) fn choice(self) -> ColorChoice {
         match self {
             Colour::Auto => AutoStream::choice(&io::stdout()),
@@ -24,7 +24,7 @@ impl Colour {
         }
     }
 
-    /// True if standard output has colours.
+    /// True if standard output is coloured.
     pub(crate) fn is_on(self) -> bool {
         self.choice() != ColorChoice::Never
     }

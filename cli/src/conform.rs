@@ -1,4 +1,4 @@
-//! `bookend conform`: does a peer, in any language, keep to SPEC.md?
+//! `bookend conform`: tests a peer in any language against SPEC.md.
 
 mod arguments;
 
@@ -7,8 +7,8 @@ use std::io;
 use std::path::Path;
 
 use bookend_client::Dial;
-use bookend_doctor::conform::{Card, Subject, conform as test};
-use bookend_doctor::{Acceptor, Peer};
+use bookend_doctor::Acceptor;
+use bookend_doctor::conform::{Card, Peer, Subject, conform as test};
 use tokio::net::TcpListener;
 use tokio::select;
 
@@ -19,14 +19,14 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Tests a peer, and writes its report card.
+/// Tests a peer and writes its report card.
 pub(crate) async fn conform(
     arguments: &ConformArguments,
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    if arguments.client && !arguments.command.is_empty() && !Acceptor::says_where(&arguments.command) {
-        let why = "CMD must contain {port} or {address} where it is to connect";
+    if arguments.client && !arguments.command.is_empty() && !Acceptor::has_placeholder(&arguments.command) {
+        let why = "CMD must contain {port} or {address}, which tell the client where to connect";
         return Err(Failure::wrong_argument(console, why));
     }
     let card = select! {
@@ -35,7 +35,7 @@ pub(crate) async fn conform(
         card = examine(arguments, console) => card?,
     };
     if card.cases.is_empty() {
-        return Err(Failure::wrong_argument(console, "--only and --skip leave nothing to ask"));
+        return Err(Failure::wrong_argument(console, "--only and --skip select no case"));
     }
     for (path, text) in [(&arguments.junit, Card::junit as fn(&Card) -> String), (&arguments.html, Card::html)] {
         if let Some(path) = path {
@@ -43,17 +43,17 @@ pub(crate) async fn conform(
         }
     }
     let text = if arguments.json { card.json() } else { card.plain(Colour::Auto.is_on()) };
-    let _ = console.print(text.into_bytes()).await; // nobody may read it
+    let _ = console.print(text.into_bytes()).await; // the reader may have closed the output
     if card.conforms() { Ok(()) } else { Err(Failure::Reported(Exit::Fault)) }
 }
 
 async fn examine(arguments: &ConformArguments, console: &Console) -> Result<Card, Failure> {
     let (name, subject) = subject(arguments, console).await?;
-    let card = test(name, subject, arguments.timeout(), arguments.selection(), arguments.strict).await;
+    let card = test(name, subject, &arguments.options()).await;
     card.map_err(|why| Failure::not_connected(console, why))
 }
 
-/// What is tested, and its name on the card.
+/// The name of the subject on the card, and the subject.
 async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Result<(String, Subject<'a>), Failure> {
     let command = arguments.command.join(" ");
     if arguments.adapter {
@@ -61,21 +61,21 @@ async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Resu
     }
     let (name, peer) = match &arguments.server {
         Some(place) => {
-            let dialler = arguments.reaching.dialler(place)?;
+            let dialler = arguments.route.dialler(place)?;
             let token = arguments.token.token().cloned();
-            (format!("server: {}", dialler.target()), Peer::Server(dialler.into(), token))
+            (format!("server: {}", dialler.target()), Peer::Server { dialler: dialler.into(), token })
         }
         None if command.is_empty() => {
             let address = &arguments.listen;
             let listener = TcpListener::bind((address.host(), address.port())).await;
             let listener =
                 listener.map_err(|error| Failure::not_connected(console, format_args!("{address}: {error}")))?;
-            console.remark(format_args!("waits at {address} for a client that connects again and again"));
-            (format!("client of {address}"), Peer::Client(Acceptor::Waits(listener)))
+            console.note(format_args!("waiting on {address} for a client that connects repeatedly"));
+            (format!("client of {address}"), Peer::Client(Acceptor::from_listener(listener)))
         }
-        None => (format!("client: {command}"), Peer::Client(Acceptor::starting(&arguments.command))),
+        None => (format!("client: {command}"), Peer::Client(Acceptor::from_command(&arguments.command))),
     };
-    Ok((name, Subject::Peer { peer, slow: !arguments.quick }))
+    Ok((name, Subject::Peer(peer)))
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

@@ -1,4 +1,5 @@
-//! Standard output and standard error. A thread writes the output, so that the connection lives while nobody reads it.
+//! Standard output and standard error. A thread writes the output, so that a reader that stalls does not block the
+//! connection.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -10,19 +11,19 @@ use std::time::Duration;
 use bookend::escaped;
 use tokio::sync::mpsc;
 
-/// Batches of lines that wait to be written.
+/// The most batches of lines that wait to be written.
 const WAITING: usize = 4;
 
-/// What a command prints, and complains of.
+/// The output of a command, and its errors.
 pub(crate) struct Console {
     lines: mpsc::Sender<Vec<u8>>,
-    /// How writing ended.
+    /// The result of writing.
     written: std_mpsc::Receiver<io::Result<()>>,
     errors: RefCell<Box<dyn Write>>,
-    complained: Cell<bool>,
+    has_errors: Cell<bool>,
 }
 
-/// Nobody reads the output any more.
+/// The reader has closed the output.
 #[derive(Debug)]
 pub(crate) struct Unread;
 
@@ -38,43 +39,41 @@ impl Console {
                 }
                 Ok(())
             };
-            // Who does not wait for it need not know.
-            let _unheard = ended.send(write());
+            let _ = ended.send(write()); // the console may have been dropped
         });
-        Console { lines, written, errors: RefCell::new(Box::new(errors)), complained: Cell::new(false) }
+        Console { lines, written, errors: RefCell::new(Box::new(errors)), has_errors: Cell::new(false) }
     }
 
-    /// Writes lines to the output, all at once.
+    /// Writes a batch of lines to the output.
     pub(crate) async fn print(&self, lines: Vec<u8>) -> Result<(), Unread> {
         if lines.is_empty() { Ok(()) } else { self.lines.send(lines).await.map_err(|_| Unread) }
     }
 
-    /// Tells of something that went wrong, in one line.
-    pub(crate) fn complain(&self, what: fmt::Arguments<'_>) {
-        self.complained.set(true);
-        self.remark(what);
+    /// Reports an error, in one line.
+    pub(crate) fn error(&self, what: fmt::Arguments<'_>) {
+        self.has_errors.set(true);
+        self.note(what);
     }
 
-    /// Tells of something that is worth a line, and no fault.
-    pub(crate) fn remark(&self, what: fmt::Arguments<'_>) {
+    /// Reports something that is not an error, in one line.
+    pub(crate) fn note(&self, what: fmt::Arguments<'_>) {
         let line = format!("bookend: {}\n", escaped(&what.to_string()));
-        // There is nobody else to tell.
-        let _told = self.errors.borrow_mut().write_all(line.as_bytes());
+        let _ = self.errors.borrow_mut().write_all(line.as_bytes()); // standard error may be closed
     }
 
-    /// Waits until everything is written, or `patience` has passed. True if nothing went wrong; that nobody reads on
-    /// is nothing wrong.
-    pub(crate) fn finish(self, patience: Duration) -> bool {
-        let Console { lines, written, errors, complained } = self;
+    /// Waits until everything has been written, or for `timeout`. True if no error occurred; a reader that closed the
+    /// output is not an error.
+    pub(crate) fn finish(self, timeout: Duration) -> bool {
+        let Console { lines, written, errors, has_errors } = self;
         drop(lines);
-        let told = match written.recv_timeout(patience) {
-            Ok(Ok(())) => return !complained.get(),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => return !complained.get(),
+        let why = match written.recv_timeout(timeout) {
+            Ok(Ok(())) => return !has_errors.get(),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => return !has_errors.get(),
             Ok(Err(error)) => error.to_string(),
-            Err(RecvTimeoutError::Timeout) => "nobody reads it".into(),
-            Err(RecvTimeoutError::Disconnected) => "its writer is gone".into(),
+            Err(RecvTimeoutError::Timeout) => "the reader has stalled".into(),
+            Err(RecvTimeoutError::Disconnected) => "its writer has ended".into(),
         };
-        let _told = writeln!(errors.into_inner(), "bookend: standard output: {told}");
+        let _ = writeln!(errors.into_inner(), "bookend: standard output: {why}"); // standard error may be closed
         false
     }
 }
@@ -84,7 +83,7 @@ pub(crate) mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
 
-    /// A console whose words can be read.
+    /// A console whose output can be read.
     #[derive(Clone, Default)]
     pub(crate) struct Captured {
         pub(crate) output: Shared,
@@ -120,12 +119,12 @@ pub(crate) mod tests {
         }
     }
 
-    /// Takes nothing as long as the other end is there.
+    /// Blocks until the other end is dropped.
     pub(crate) struct Stuck(pub(crate) std_mpsc::Receiver<()>);
 
     impl Write for Stuck {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _released = self.0.recv();
+            let _ = self.0.recv(); // an error means released
             Ok(bytes.len())
         }
 
@@ -134,7 +133,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Fails always.
+    /// Always fails.
     pub(crate) struct Broken(pub(crate) io::ErrorKind);
 
     impl Write for Broken {
@@ -148,7 +147,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn everything_printed_is_written_before_the_end() {
+    async fn everything_printed_is_written_before_finish_returns() {
         let captured = Captured::default();
         let console = captured.console();
         for number in 0..100 {
@@ -159,7 +158,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_printed_is_not_kept_until_more_comes() {
+    async fn output_is_flushed_at_once() {
         let output = Shared::default();
         let console = Console::new(io::BufWriter::new(output.clone()), io::sink());
         console.print(b"no line end".to_vec()).await.unwrap();
@@ -168,37 +167,37 @@ pub(crate) mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), written).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(30), written).await.unwrap();
         console.finish(Duration::MAX);
     }
 
     #[tokio::test]
-    async fn complaint_is_one_line_and_nothing_well() {
+    async fn error_is_one_line_and_finish_returns_false() {
         let captured = Captured::default();
         let console = captured.console();
-        console.complain(format_args!("a\nb\x1b[31m"));
+        console.error(format_args!("a\nb\x1b[31m"));
         assert!(!console.finish(Duration::MAX));
         assert_eq!(captured.errors.text(), "bookend: a\\u{a}b\\u{1b}[31m\n");
     }
 
     #[tokio::test]
-    async fn output_that_stands_still_is_not_waited_for_longer_than_asked() {
+    async fn finish_does_not_wait_longer_than_its_timeout_for_stalled_output() {
         let (_release, stuck) = std_mpsc::channel();
         let errors = Shared::default();
         let console = Console::new(Stuck(stuck), errors.clone());
         console.print(b"x".to_vec()).await.unwrap();
         assert!(!console.finish(Duration::ZERO));
-        assert_eq!(errors.text(), "bookend: standard output: nobody reads it\n");
+        assert_eq!(errors.text(), "bookend: standard output: the reader has stalled\n");
     }
 
     #[tokio::test]
-    async fn that_nobody_reads_on_is_nothing_wrong_but_a_full_disk_is() {
-        for (kind, is_well) in [(io::ErrorKind::BrokenPipe, true), (io::ErrorKind::StorageFull, false)] {
+    async fn closed_pipe_is_not_an_error_but_a_full_disk_is() {
+        for (kind, is_success) in [(io::ErrorKind::BrokenPipe, true), (io::ErrorKind::StorageFull, false)] {
             let errors = Shared::default();
             let console = Console::new(Broken(kind), errors.clone());
             while console.print(b"x".to_vec()).await.is_ok() {}
-            assert_eq!(console.finish(Duration::MAX), is_well);
-            assert_eq!(errors.text().is_empty(), is_well);
+            assert_eq!(console.finish(Duration::MAX), is_success);
+            assert_eq!(errors.text().is_empty(), is_success);
         }
     }
 }

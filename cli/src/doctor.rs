@@ -1,8 +1,8 @@
-//! `bookend doctor`: is a server there, does it speak Bookend, and where is it wrong?
+//! `bookend doctor`: checks whether a server is reachable, speaks Bookend, and meets SPEC.md.
 
 mod arguments;
 
-use bookend_doctor::{Ended, Progress, Sum, Unread, examine};
+use bookend_doctor::{Outcome, Progress, ProgressClosed, Summary, examine};
 use tokio::sync::mpsc;
 use tokio::{join, select};
 
@@ -11,12 +11,12 @@ pub(crate) use arguments::DoctorArguments;
 use crate::console::{self, Console};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::stages::remark;
+use crate::stages::note;
 
-/// Rows that wait to be printed.
+/// The most rows that wait to be printed.
 const WAITING: usize = 16;
 
-/// Examines a server, and prints what is found.
+/// Examines a server and prints the result of each check.
 pub(crate) async fn doctor(
     arguments: &DoctorArguments,
     console: &Console,
@@ -24,38 +24,38 @@ pub(crate) async fn doctor(
 ) -> Result<(), Failure> {
     let (dialler, options) = (arguments.dialler()?, arguments.options());
     let (progress, reported) = mpsc::channel(WAITING);
-    let (ended, printed) = select! {
+    let (outcome, printed) = select! {
         biased;
         () = interrupt => return Err(Failure::Interrupted),
         both = async { join!(examine(dialler, &options, progress), print(reported, arguments, console)) } => both,
     };
-    match (ended, printed) {
-        // A reader that left does not want to know.
-        (Ok(Ended::Sound), _) | (Err(Unread), _) | (_, Err(console::Unread)) => Ok(()),
-        (Ok(Ended::Faulty), Ok(())) => Err(Failure::Reported(Exit::Fault)),
-        (Ok(Ended::Absent), Ok(())) => Err(Failure::Reported(Exit::NotConnected)),
+    match (outcome, printed) {
+        // The reader has closed the output.
+        (Ok(Outcome::Conforms), _) | (Err(ProgressClosed), _) | (_, Err(console::Unread)) => Ok(()),
+        (Ok(Outcome::Faulty), Ok(())) => Err(Failure::Reported(Exit::Fault)),
+        (Ok(Outcome::NoPeer), Ok(())) => Err(Failure::Reported(Exit::NotConnected)),
     }
 }
 
-/// Prints rows as they are found, and the sum of them.
+/// Prints each row as soon as it is known, then the sum.
 async fn print(
     mut reported: mpsc::Receiver<Progress>,
     arguments: &DoctorArguments,
     console: &Console,
 ) -> Result<(), console::Unread> {
     let colored = arguments.color.is_on();
-    let mut sum = Sum::default();
+    let mut summary = Summary::default();
     while let Some(progress) = reported.recv().await {
         match progress {
             Progress::Row(row) => {
-                sum.count(row.verdict);
+                summary.count(row.verdict);
                 let line = if arguments.json { row.json() } else { row.plain(colored) };
                 console.print(line.into_bytes()).await?;
             }
-            Progress::Stage(name, time) if arguments.verbose => remark(console, name, time),
+            Progress::Stage(name, time) if arguments.verbose => note(console, name, time),
             Progress::Stage(..) => {}
         }
     }
-    let line = if arguments.json { sum.json() } else { sum.plain(colored) };
+    let line = if arguments.json { summary.json() } else { summary.plain(colored) };
     console.print(line.into_bytes()).await
 }

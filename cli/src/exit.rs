@@ -1,28 +1,27 @@
-//! How the commands that join a hub end.
+//! The exit codes of the program, and their description in the help of the commands that join a hub.
 
-/// What the exit code says.
+/// An exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
-    /// All went well.
-    Well = 0,
-    /// A fault, or something was refused.
+    Success = 0,
+    /// A fault, or a message was refused.
     Fault = 1,
-    /// The options contradict each other.
+    /// An option or argument is invalid.
     WrongArgument = 2,
-    /// No hub was joined.
+    /// No hub could be joined.
     NotConnected = 3,
-    /// The user ended it.
+    /// The user interrupted the program.
     Interrupted = 130,
 }
 
-/// The same, for people.
+/// The description in the help.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-  0    all went well
-  1    a fault, or something was refused
-  2    a wrong option or argument
-  3    no hub was joined
+  0    success
+  1    a fault, or a message was refused
+  2    invalid option or argument
+  3    no hub could be joined
   130  interrupted";
 
 #[cfg(test)]
@@ -30,10 +29,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_are_told_of_every_code() {
-        use Exit::{Fault, Interrupted, NotConnected, Well, WrongArgument};
-        let told: Vec<u8> =
+    fn help_describes_every_exit_code() {
+        use Exit::{Fault, Interrupted, NotConnected, Success, WrongArgument};
+        let described: Vec<u8> =
             EXIT_CODES.lines().skip(1).map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect();
-        assert_eq!(told, [Well, Fault, WrongArgument, NotConnected, Interrupted].map(|exit| exit as u8));
+        assert_eq!(described, [Success, Fault, WrongArgument, NotConnected, Interrupted].map(|exit| exit as u8));
     }
 }

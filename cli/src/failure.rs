@@ -12,9 +12,9 @@ use crate::exit::Exit;
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// No hub was joined.
+    /// No hub could be joined.
     Connect(ConnectError),
-    /// Something that the command line or the environment names cannot be used: which, and why.
+    /// The command line or the environment names something unusable: what, and why.
     Unusable(String),
     /// The last session ended with a permanent fault.
     Ended(ConnectError),
@@ -26,7 +26,7 @@ pub(crate) enum Failure {
     Left,
     /// The user interrupted it.
     Interrupted,
-    /// The operating system refuses a resource.
+    /// The operating system refused a resource.
     System(io::Error),
     /// The command has reported the failure; this is the exit code.
     Reported(Exit),
@@ -45,7 +45,7 @@ impl Failure {
 
     /// Reports a failure in one line.
     pub(crate) fn reported(console: &Console, why: impl fmt::Display, exit: Exit) -> Failure {
-        console.complain(format_args!("{why}"));
+        console.error(format_args!("{why}"));
         Failure::Reported(exit)
     }
 
@@ -72,11 +72,11 @@ impl fmt::Display for Failure {
         match self {
             Failure::Connect(error) | Failure::Ended(error) => write!(f, "{error}"),
             Failure::Unusable(what) => f.write_str(what),
-            Failure::Gone(error, patience) => write!(f, "{error}; and nobody to connect to within {patience:?}"),
-            Failure::Stalled(patience) => write!(f, "timed-out: the hub has confirmed nothing for {patience:?}"),
+            Failure::Gone(error, timeout) => write!(f, "{error}; gave up after {timeout:?}"),
+            Failure::Stalled(timeout) => write!(f, "timed-out: no confirmation from the hub for {timeout:?}"),
             Failure::Left => f.write_str("normal: the hub closed the session"),
             Failure::Interrupted => f.write_str("interrupted"),
-            Failure::System(error) => write!(f, "no sockets are to be had: {error}"),
+            Failure::System(error) => write!(f, "system error: {error}"),
             Failure::Reported(exit) => write!(f, "exit code {}", *exit as u8),
         }
     }

@@ -16,10 +16,11 @@ pub(crate) use arguments::InspectArguments;
 
 use crate::exit::Exit;
 
-/// Inspects, and returns the exit code. It reads and writes without a runtime: nothing else happens meanwhile.
+/// Inspects the input and returns the exit code. It reads and writes without a runtime, because nothing else happens
+/// at the same time.
 pub(crate) fn run(arguments: &InspectArguments) -> Exit {
     if arguments.lacks_input() {
-        complain("name a FILE, or pipe something in; bookend inspect --help says more");
+        report("no input: name a FILE, or pipe the input to standard input; see bookend inspect --help");
         return Exit::WrongArgument;
     }
     let progress = ProgressBar::hidden();
@@ -33,26 +34,26 @@ pub(crate) fn run(arguments: &InspectArguments) -> Exit {
         Ok(outcome) => outcome,
         Err(error) => {
             let name = path.map_or("standard input".into(), |path| path.display().to_string());
-            complain(&format!("{name}: {error}"));
+            report(&format!("{name}: {error}"));
             return Exit::WrongArgument;
         }
     };
     if let Some(damage) = &outcome.damage {
-        complain(damage);
+        report(damage);
     }
     if arguments.verbose {
         for (stage, time) in
-            [("opening, and judging the form", outcome.opening), ("reading and writing", outcome.reading)]
+            [("opening, and detecting the format", outcome.opening), ("reading and writing", outcome.reading)]
         {
-            complain(&format!("{stage}: {:.1} ms", time.as_secs_f64() * 1000.0));
+            report(&format!("{stage}: {:.1} ms", time.as_secs_f64() * 1000.0));
         }
     }
     match outcome.unwritten {
         Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("standard output: {error}"));
+            report(&format!("standard output: {error}"));
             Exit::Fault
         }
-        _ if outcome.is_sound => Exit::Well,
+        _ if outcome.is_faultless() => Exit::Success,
         _ => Exit::Fault,
     }
 }
@@ -67,12 +68,12 @@ fn open(path: Option<&Path>, progress: &ProgressBar) -> io::Result<Input> {
     })
 }
 
-/// Reports something that went wrong, in one line.
-fn complain(what: &str) {
-    let _ = writeln!(io::stderr(), "bookend: {}", escaped(what)); // nobody may read it
+/// Reports an error, in one line.
+fn report(what: &str) {
+    let _ = writeln!(io::stderr(), "bookend: {}", escaped(what)); // standard error may be closed
 }
 
-/// Standard output; the progress bar makes room for it.
+/// Standard output. The progress bar is hidden while it is written.
 struct Output {
     out: AutoStream<io::Stdout>,
     progress: ProgressBar,

@@ -1,4 +1,4 @@
-//! `bookend listen`: prints what is said in a room.
+//! `bookend listen`: prints the messages of a room.
 
 mod arguments;
 
@@ -14,36 +14,37 @@ pub(crate) use arguments::ListenArguments;
 
 use crate::console::{Console, Unread};
 use crate::failure::Failure;
-use crate::receive::{Form, Hearing, is_said, over};
+use crate::receiver::{Receiver, over};
+use crate::show::{OutputFormat, carries_content};
 
-/// Bytes of lines that are printed at once, about.
+/// The length at which lines are printed, in bytes.
 const BATCH: usize = 64 << 10;
 
-/// Prints until `count` messages have come, the hub closes for good, or nobody reads on. A session that ends otherwise
-/// is followed by the next one.
+/// Prints until `count` messages have arrived, the hub closes for good, or the reader closes the output. When a session
+/// ends for another reason, the client starts the next one.
 pub(crate) async fn listen(
-    (sender, mut hearing, up): (Sender, Hearing<'_>, Box<Up>),
-    form: Form,
+    (sender, mut receiver, up): (Sender, Receiver<'_>, Box<Up>),
+    format: OutputFormat,
     count: Option<u64>,
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let mut interrupt = pin!(interrupt);
-    let mut listener = Listener::new(form, count, console, &up);
+    let mut printer = Printer::new(format, count, console, &up);
     let ended = loop {
         let flow = select! {
             biased;
             () = &mut interrupt => break Err(Failure::Interrupted),
-            event = hearing.next(), if listener.lines.is_empty() => match event {
-                Ok(event) => listener.hear_all(event, &mut hearing),
+            event = receiver.next(), if printer.lines.is_empty() => match event {
+                Ok(event) => printer.add_all(event, &mut receiver),
                 Err(failure) => break Err(failure),
             },
-            () = ready(()), if !listener.lines.is_empty() => ControlFlow::Continue(()),
+            () = ready(()), if !printer.lines.is_empty() => ControlFlow::Continue(()),
         };
         select! {
             biased;
             () = &mut interrupt => break Err(Failure::Interrupted),
-            printed = listener.print() => if printed.is_err() {
+            printed = printer.print() => if printed.is_err() {
                 break Ok(());
             }
         }
@@ -52,74 +53,69 @@ pub(crate) async fn listen(
         }
     };
     match ended {
-        Err(Failure::Interrupted | Failure::Gone(..)) => hearing.leave(&sender).await,
-        _ => hearing.close(&sender).await,
+        Err(Failure::Interrupted | Failure::Gone(..)) => receiver.leave(&sender).await,
+        _ => receiver.close(&sender).await,
     }
     ended
 }
 
-/// Prints events.
-pub(crate) struct Listener<'a> {
-    form: Form,
+/// Turns events into output.
+pub(crate) struct Printer<'a> {
+    format: OutputFormat,
     console: &'a Console,
+    /// The number of this client in the room.
     own: u32,
-    /// Messages that are to come until the end.
+    /// Messages to print before the end, if there is a limit.
     left: Option<u64>,
-    /// To be printed.
+    /// Lines to print.
     lines: Vec<u8>,
 }
 
-/// Breaks once enough has come, or nothing more will.
+/// Breaks after the last message that was wanted, or the last event.
 pub(crate) type Flow = ControlFlow<Result<(), Failure>>;
 
-impl<'a> Listener<'a> {
-    /// Prints `count` messages, if there is a count, of the session `up` and the next ones.
-    pub(crate) fn new(form: Form, count: Option<u64>, console: &'a Console, up: &Up) -> Listener<'a> {
-        let mut listener = Listener { form, console, own: 0, left: count, lines: Vec::new() };
-        listener.welcome(up);
-        listener
+impl<'a> Printer<'a> {
+    /// A printer for the session `up` and the ones after it, for `count` messages if there is a count.
+    pub(crate) fn new(format: OutputFormat, count: Option<u64>, console: &'a Console, up: &Up) -> Printer<'a> {
+        let mut printer = Printer { format, console, own: 0, left: count, lines: Vec::new() };
+        printer.add_welcome(up);
+        printer
     }
 
-    /// Hears an event, and those that wait behind it.
-    fn hear_all(&mut self, first: Option<Event>, hearing: &mut Hearing<'_>) -> Flow {
+    /// Adds an event, and the events that have already arrived after it.
+    fn add_all(&mut self, first: Option<Event>, receiver: &mut Receiver<'_>) -> Flow {
         let mut next = first;
         while let Some(event) = next {
-            self.hear(event)?;
-            next = if self.is_full() { None } else { hearing.ready() };
+            self.add(event)?;
+            next = if self.is_full() { None } else { receiver.ready() };
         }
         ControlFlow::Continue(())
     }
 
-    /// Is there enough to be printed at once?
+    /// True if it is time to print.
     pub(crate) fn is_full(&self) -> bool {
         self.lines.len() >= BATCH
     }
 
-    /// Hands what is to be printed to the console.
+    /// Passes the lines to the console.
     pub(crate) async fn print(&mut self) -> Result<(), Unread> {
         self.console.print(std::mem::take(&mut self.lines)).await
     }
 
-    fn welcome(&mut self, up: &Up) {
-        if let Some(welcome) = &up.welcome {
-            self.own = welcome.member;
-            self.add(&welcome.message());
-        }
-    }
-
-    pub(crate) fn hear(&mut self, event: Event) -> Flow {
+    /// Adds an event.
+    pub(crate) fn add(&mut self, event: Event) -> Flow {
         match event {
-            Event::Up(up) => self.welcome(&up),
-            Event::Message(incoming) => return self.hear_message(&incoming.message()),
+            Event::Up(up) => self.add_welcome(&up),
+            Event::Message(incoming) => return self.add_message(&incoming.message()),
             Event::Missed(Missed::Gap(missed)) => {
-                if self.form == Form::Raw {
-                    self.console.complain(format_args!("{missed} messages were missed"));
+                if self.format == OutputFormat::Raw {
+                    self.console.error(format_args!("{missed} messages were missed"));
                 }
-                self.add(&Message::Gap { missed });
+                self.add_line(&Message::Gap { missed });
             }
-            Event::Missed(missed) => self.console.complain(format_args!("{missed}")),
+            Event::Missed(missed) => self.console.error(format_args!("{missed}")),
             Event::Closed(End::Closed) => return ControlFlow::Break(Ok(())),
-            // Without a count whatever came is all that was wanted.
+            // Without a count, the messages so far are all that was wanted.
             Event::Closed(End::PeerClosed) if self.left.is_none() => return ControlFlow::Break(Ok(())),
             Event::Closed(end) => return ControlFlow::Break(Err(over(end))),
             _ => {}
@@ -127,13 +123,20 @@ impl<'a> Listener<'a> {
         ControlFlow::Continue(())
     }
 
-    fn hear_message(&mut self, message: &Message<'_>) -> Flow {
+    fn add_welcome(&mut self, up: &Up) {
+        if let Some(welcome) = &up.welcome {
+            self.own = welcome.member;
+            self.add_line(&welcome.message());
+        }
+    }
+
+    fn add_message(&mut self, message: &Message<'_>) -> Flow {
         if let Message::Error(refusal) = message {
             let (code, reason) = (refusal.code, refusal.reason.to_str().into_owned());
-            self.console.complain(format_args!("{}", ConnectionError::Refused { code, reason }));
+            self.console.error(format_args!("{}", ConnectionError::Refused { code, reason }));
         }
-        self.add(message);
-        if let Some(left) = self.left.as_mut().filter(|_| is_said(message)) {
+        self.add_line(message);
+        if let Some(left) = self.left.as_mut().filter(|_| carries_content(message)) {
             *left -= 1;
             if *left == 0 {
                 return ControlFlow::Break(Ok(()));
@@ -142,8 +145,8 @@ impl<'a> Listener<'a> {
         ControlFlow::Continue(())
     }
 
-    fn add(&mut self, message: &Message<'_>) {
-        self.form.print(message, self.own, &mut self.lines);
+    fn add_line(&mut self, message: &Message<'_>) {
+        self.format.print(message, self.own, &mut self.lines);
     }
 }
 
@@ -162,9 +165,9 @@ mod tests {
         Options::new(dialler, Hello::new().with_hub(true)).with_backoff(None)
     }
 
-    /// What `listen` prints and complains of while the hub does `script`, and how both end.
+    /// Runs `listen` while the hub runs `script`, and returns the console and how both end.
     async fn listened<T>(
-        form: Form,
+        format: OutputFormat,
         count: Option<u64>,
         script: impl AsyncFnOnce(Hub<DuplexStream>) -> T,
     ) -> (Captured, Result<(), Failure>, T) {
@@ -172,8 +175,8 @@ mod tests {
         let captured = Captured::default();
         let console = captured.console();
         let listening = async {
-            let client = Hearing::connect(once(dialler), None, false, &console).await.unwrap();
-            listen(client, form, count, &console, pending()).await
+            let client = Receiver::connect(once(dialler), None, false, &console).await.unwrap();
+            listen(client, format, count, &console, pending()).await
         };
         let scripted = async { script(Hub::welcome(hubs.recv().await.unwrap(), &[(7, "bob")]).await).await };
         let (ended, scripted) = tokio::join!(listening, scripted);
@@ -182,8 +185,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_event_is_a_line_and_enough_ends_it() {
-        let (captured, ended, (_, code)) = listened(Form::Json, Some(2), async |mut hub| {
+    async fn every_event_is_a_line_and_the_count_ends_it() {
+        let (captured, ended, (_, code)) = listened(OutputFormat::Json, Some(2), async |mut hub| {
             hub.say(&Message::Gap { missed: 3 }).await;
             hub.deliver(7, 0, "bob", text("one")).await;
             hub.deliver(7, 5, "bob", Payload::Binary(b"two")).await;
@@ -206,8 +209,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn raw_is_the_bytes_and_nothing_else_but_a_gap_is_told() {
-        let (captured, ended, _) = listened(Form::Raw, Some(2), async |mut hub| {
+    async fn raw_output_is_only_payload_bytes_and_a_gap_is_reported() {
+        let (captured, ended, _) = listened(OutputFormat::Raw, Some(2), async |mut hub| {
             hub.deliver(7, 0, "bob", Payload::Binary(b"\xFF\x00\n")).await;
             hub.say(&Message::Gap { missed: 1 }).await;
             hub.deliver(7, 0, "bob", text("a\x1b\n")).await;
@@ -220,44 +223,44 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn hub_that_closes_in_good_order_ends_it_well_unless_more_was_to_come() {
-        for (count, is_well) in [(None, true), (Some(2), false)] {
-            let (captured, ended, ()) = listened(Form::Plain, count, async |mut hub| {
+    async fn normal_close_is_success_unless_messages_of_the_count_are_missing() {
+        for (count, is_success) in [(None, true), (Some(2), false)] {
+            let (captured, ended, ()) = listened(OutputFormat::Plain, count, async |mut hub| {
                 hub.deliver(7, 0, "bob", text("one")).await;
                 hub.close(Code::NORMAL, "").await;
             })
             .await;
-            assert_eq!(ended.is_ok(), is_well, "{ended:?}");
+            assert_eq!(ended.is_ok(), is_success, "{ended:?}");
             assert_eq!(captured.output.text(), "* bob here\n* guest here\nbob: one\n");
         }
     }
 
     #[tokio::test]
-    async fn hub_that_closes_for_a_reason_is_quoted() {
-        let (_, ended, ()) = listened(Form::Plain, None, async |mut hub| {
+    async fn reason_of_the_close_is_reported() {
+        let (_, ended, ()) = listened(OutputFormat::Plain, None, async |mut hub| {
             hub.close(Code::SLOW_CONSUMER, "10 s without progress").await;
         })
         .await;
-        let told = ended.unwrap_err().to_string();
+        let errors = ended.unwrap_err().to_string();
         assert_eq!(
-            told,
+            errors,
             "unix:/memory: session: slow-consumer: the peer closed: 4006 slow-consumer: 10 s without progress"
         );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn connection_lives_while_the_output_stands_still() {
+    async fn connection_stays_open_while_the_output_is_stalled() {
         let (dialler, mut hubs) = memory();
         let (_release, stuck) = std::sync::mpsc::channel();
         let console = Console::new(Stuck(stuck), Shared::default());
         let listening = async {
-            let client = Hearing::connect(once(dialler), None, false, &console).await.unwrap();
-            listen(client, Form::Plain, None, &console, pending()).await
+            let client = Receiver::connect(once(dialler), None, false, &console).await.unwrap();
+            listen(client, OutputFormat::Plain, None, &console, pending()).await
         };
         let scripted = async {
             let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
             hub.deliver(7, 0, "bob", text("one")).await;
-            // HELLO is frame 0; each frame more is a PING, after 30 s each.
+            // HELLO is frame 0; each further frame is a PING, every 30 s.
             while hub.frame < 3 {
                 hub.turn().await;
                 assert!(!hub.is_closed());
@@ -269,8 +272,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn illegal_text_of_the_hub_is_told_of() {
-        let (captured, ended, ()) = listened(Form::Plain, Some(1), async |mut hub| {
+    async fn illegal_text_from_the_hub_is_reported() {
+        let (captured, ended, ()) = listened(OutputFormat::Plain, Some(1), async |mut hub| {
             hub.write(b"\xF5\xF8\x02\x02\0\0\0\x01\xFF\xF8\xF5").await;
             hub.deliver(7, 0, "bob", text("one")).await;
             hub.rest().await;
@@ -281,14 +284,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn session_that_ends_is_followed_by_the_next_and_what_is_missed_is_told() {
+    async fn lost_session_is_resumed_and_the_gap_is_reported() {
         let (dialler, mut hubs) = memory();
         let captured = Captured::default();
         let console = captured.console();
         let listening = async {
             let options = Options::new(dialler, Hello::new().with_hub(true));
-            let client = Hearing::connect(options, None, false, &console).await.unwrap();
-            listen(client, Form::Plain, Some(2), &console, pending()).await
+            let client = Receiver::connect(options, None, false, &console).await.unwrap();
+            listen(client, OutputFormat::Plain, Some(2), &console, pending()).await
         };
         let scripted = async {
             let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
@@ -303,13 +306,13 @@ mod tests {
         let (ended, (_, code)) = tokio::join!(listening, scripted);
         assert!(ended.is_ok(), "{ended:?}");
         assert_eq!(code, Some(Code::NORMAL));
-        assert!(console.finish(Duration::MAX), "that a session ended is no fault of `listen`");
-        let told = captured.errors.text();
+        assert!(console.finish(Duration::MAX), "a lost session is not an error of `listen`");
+        let errors = captured.errors.text();
         assert!(
-            told.contains("1001 going-away") && told.ends_with("; connecting again\nbookend: connected again\n"),
-            "{told}"
+            errors.contains("1001 going-away") && errors.ends_with("; reconnecting\nbookend: reconnected\n"),
+            "{errors}"
         );
-        assert_eq!(told.lines().count(), 2, "{told}");
+        assert_eq!(errors.lines().count(), 2, "{errors}");
         let printed = captured.output.text();
         assert!(printed.starts_with("* guest here\nbob: one\n* guest here\n"), "{printed}");
         assert!(printed.ends_with("two\n") && printed.contains("missed"), "{printed}");

@@ -1,11 +1,14 @@
-//! The program `bookend`: chat, send and listen over a hub, find out what is wrong with one and what it carries, and
-//! inspect what was captured.
+//! The program `bookend`: chats, sends and listens over a hub, checks peers, and inspects captures.
 //!
 //! # Layout
 //!
-//! `arguments` is the command line; `chat` (on a terminal `window`), `send`, `listen` and `ping` are the commands, and `doctor`, `inspect`, `relay`,
-//! `admin`, `conform` and `bench`, which have layouts of their own. Under the others: `input` reads messages
-//! and `console` writes, each in a thread of its own; `receive` hears what comes, and `stages` times the way.
+//! `arguments` is the command line. Each command has a module of the same name; `chat` on a terminal is `window`, and
+//! `completions` and `man` are `manual`. The commands that join a room share `join` (their options), `input` (reads
+//! messages in a thread), `receiver` (receives events), `room` (the members) and `show` (prints messages). All commands
+//! share `console` (writes the output in a thread), `failure` and `exit`, `stages` (reports times), `route` and `token`
+//! (options of a connection), `colour` and `timespan`.
+
+// `doctor`, `conform`, `inspect`, `relay` and `bench` only front the crates in `tools/`.
 
 mod admin;
 mod arguments;
@@ -19,15 +22,16 @@ mod exit;
 mod failure;
 mod input;
 mod inspect;
-mod joining;
+mod join;
 mod listen;
 mod manual;
 mod ping;
-mod reaching;
-mod receive;
+mod receiver;
 mod relay;
 mod room;
+mod route;
 mod send;
+mod show;
 mod stages;
 mod timespan;
 mod token;
@@ -45,14 +49,14 @@ use arguments::{Arguments, Command};
 use console::Console;
 use exit::Exit;
 use failure::Failure;
-use input::Layout;
-use joining::Waiting;
+use input::MessageFormat;
+use join::TimeoutArguments;
 use ping::PingArguments;
-use receive::Hearing;
-use send::WhatToSend;
+use receiver::Receiver;
+use send::Source;
 
-/// How long the output may take after an interrupt.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long to wait for the output after an interrupt.
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let command = Arguments::read().command;
@@ -70,50 +74,50 @@ fn main() -> ExitCode {
 
 async fn run(command: Command, console: &Console) -> Result<(), Failure> {
     match command {
-        Command::Chat(arguments) if arguments.window() && window::is_possible() => {
+        Command::Chat(arguments) if arguments.wants_window() && window::is_possible() => {
             let hello = arguments.hello();
-            let options = arguments.joining.options(hello.clone(), arguments.waiting.timeout)?;
-            window::chat(options, arguments.joining.place.to_string(), &hello, interrupt()).await
+            let options = arguments.join.options(hello.clone(), arguments.waiting.timeout)?;
+            window::chat(options, arguments.join.target.to_string(), &hello, interrupt()).await
         }
         Command::Chat(arguments) => {
-            let Waiting { timeout, verbose } = arguments.waiting;
-            let options = arguments.joining.options(arguments.hello(), timeout)?;
-            let joined = Hearing::connect(options, timeout, verbose, console).await?;
-            let lines = input::messages(io::stdin(), Layout::Lines, joined.2.peer.max_body());
-            chat::chat(joined, lines, &arguments.chat(), console, interrupt()).await
+            let TimeoutArguments { timeout, verbose } = arguments.waiting;
+            let options = arguments.join.options(arguments.hello(), timeout)?;
+            let joined = Receiver::connect(options, timeout, verbose, console).await?;
+            let lines = input::messages(io::stdin(), MessageFormat::Lines, joined.2.peer.max_body());
+            chat::chat(joined, lines, &arguments.options(), console, interrupt()).await
         }
         Command::Send(arguments) => {
-            let Waiting { timeout, verbose } = arguments.waiting;
+            let TimeoutArguments { timeout, verbose } = arguments.waiting;
             let options = arguments
-                .joining
+                .join
                 .options(arguments.hello(), timeout)?
                 .with_backoff(arguments.backoff())
                 .with_resend(arguments.resend);
-            let joined = Hearing::connect(options, Some(arguments.absence()), verbose, console).await?;
-            let messages = match arguments.what() {
-                WhatToSend::Text(text) => input::one(text),
-                WhatToSend::Input(layout) => input::messages(io::stdin(), layout, joined.2.peer.max_body()),
+            let joined = Receiver::connect(options, Some(arguments.reconnect_timeout()), verbose, console).await?;
+            let messages = match arguments.source() {
+                Source::Text(text) => input::one(text),
+                Source::Input(format) => input::messages(io::stdin(), format, joined.2.peer.max_body()),
             };
-            send::send(joined, messages, &arguments.sending(), console, interrupt()).await
+            send::send(joined, messages, &arguments.options(), console, interrupt()).await
         }
         Command::Listen(arguments) => {
-            let Waiting { timeout, verbose } = arguments.waiting;
+            let TimeoutArguments { timeout, verbose } = arguments.waiting;
             let options = arguments
-                .joining
+                .join
                 .options(arguments.hello(), timeout)?
                 .with_backoff((!arguments.once).then(Backoff::default));
-            let joined = Hearing::connect(options, timeout, verbose, console).await?;
-            listen::listen(joined, arguments.form(), arguments.count, console, interrupt()).await
+            let joined = Receiver::connect(options, timeout, verbose, console).await?;
+            listen::listen(joined, arguments.format(), arguments.count, console, interrupt()).await
         }
         Command::Ping(arguments) => {
-            let hello = arguments.joining.hello_in(&PingArguments::room());
-            let options = arguments.joining.options(hello, Some(arguments.timeout))?.with_backoff(None);
-            let joined = Hearing::connect(options, None, arguments.verbose, console).await?;
+            let hello = arguments.join.hello_in(&PingArguments::room());
+            let options = arguments.join.options(hello, Some(arguments.timeout))?.with_backoff(None);
+            let joined = Receiver::connect(options, None, arguments.verbose, console).await?;
             ping::ping(joined, &arguments, console, interrupt()).await
         }
         Command::Doctor(arguments) => doctor::doctor(&arguments, console, interrupt()).await,
         Command::Inspect(arguments) => match inspect::run(&arguments) {
-            Exit::Well => Ok(()),
+            Exit::Success => Ok(()),
             exit => Err(Failure::Reported(exit)),
         },
         Command::Relay(arguments) => relay::relay(&arguments, console, interrupt()).await,
@@ -128,8 +132,8 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
     }
 }
 
-async fn print(console: &Console, what: Vec<u8>) -> Result<(), Failure> {
-    let _ = console.print(what).await; // nobody may read it
+async fn print(console: &Console, text: Vec<u8>) -> Result<(), Failure> {
+    let _ = console.print(text).await; // the reader may have closed the output
     Ok(())
 }
 
@@ -142,16 +146,16 @@ async fn interrupt() {
 /// Reports a failure, waits for the output, and returns the exit code.
 fn status(ended: Result<(), Failure>, console: Console) -> Exit {
     let (exit, timeout) = match &ended {
-        Ok(()) => (Exit::Well, Duration::MAX),
-        Err(Failure::Interrupted) => (Exit::Interrupted, LAST_WORDS),
+        Ok(()) => (Exit::Success, Duration::MAX),
+        Err(Failure::Interrupted) => (Exit::Interrupted, INTERRUPT_TIMEOUT),
         Err(failure) => (failure.exit(), Duration::MAX),
     };
     match &ended {
         Ok(()) | Err(Failure::Interrupted | Failure::Reported(_)) => {}
-        Err(failure) => console.complain(format_args!("{failure}")),
+        Err(failure) => console.error(format_args!("{failure}")),
     }
     if let Err(Failure::Connect(error)) = &ended {
-        console.complain(format_args!("{}", error.fix()));
+        console.error(format_args!("{}", error.fix()));
     }
-    if !console.finish(timeout) && exit == Exit::Well { Exit::Fault } else { exit }
+    if !console.finish(timeout) && exit == Exit::Success { Exit::Fault } else { exit }
 }

@@ -1,4 +1,4 @@
-//! `bookend completions` and `bookend man`: what shells and manuals want to know, made from the command line itself.
+//! `bookend completions` and `bookend man`: shell completions and manual pages, generated from the command line.
 
 use std::fs;
 use std::io;
@@ -8,31 +8,31 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-/// Print what completes this program's words in a shell
+/// Print a completion script for a shell
 ///
-/// bash: bookend completions bash > ~/.local/share/bash-completion/completions/bookend
+/// For bash: bookend completions bash > ~/.local/share/bash-completion/completions/bookend
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArguments {
     #[arg(value_enum)]
     shell: Shell,
 }
 
-/// Write the manual pages, one for each command
+/// Write the manual pages, one per command
 #[derive(Debug, Args)]
 pub(crate) struct ManArguments {
-    /// Where to: bookend.1, bookend-chat.1 and so on are written there
+    /// The folder for bookend.1, bookend-chat.1 and so on
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
 }
 
-/// The completions, as the shell reads them.
+/// The completion script.
 pub(crate) fn completions(arguments: &CompletionsArguments, mut command: Command) -> Vec<u8> {
     let mut out = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "bookend", &mut out);
     out
 }
 
-/// Writes the pages, and says which.
+/// Writes the pages and returns their paths, one per line.
 pub(crate) fn man(arguments: &ManArguments, mut command: Command) -> io::Result<Vec<u8>> {
     fs::create_dir_all(&arguments.folder)?;
     command.build();

@@ -1,4 +1,4 @@
-//! `bookend ping`: how long a peer takes to answer.
+//! `bookend ping`: measures how long a peer takes to answer.
 
 use std::collections::hash_map::RandomState;
 use std::fmt::Write as _;
@@ -15,58 +15,65 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::console::Console;
 use crate::exit::{EXIT_CODES, Exit};
 use crate::failure::Failure;
-use crate::joining::Joining;
-use crate::receive::{Hearing, over};
+use crate::join::JoinArguments;
+use crate::receiver::{Receiver, over};
+use crate::timespan::timespan;
 
-/// A peer allows 10 PINGs in 10 seconds (R8.3), and one may be the keepalive's.
+/// The shortest interval. A peer allows 10 PINGs in 10 s (R8.3), and one may be a keepalive.
 const LEAST: Duration = Duration::from_millis(1200);
+
+/// The longest interval and timeout.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Measure how long a peer takes to answer a PING
 ///
-/// The PONG says that the peer has acted on everything that came before its PING. A room of its own is joined, so that
-/// nobody is told.
+/// The PONG confirms that the peer has acted on everything sent before the PING. `ping` joins a room of its own, so that
+/// no member is notified.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct PingArguments {
     #[command(flatten)]
-    pub(crate) joining: Joining,
-    /// End after so many
+    pub(crate) join: JoinArguments,
+    /// Exit after N PINGs
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
-    /// The time from one PING to the next; 1200ms at least, as peers close when PINGs come too often
+    /// The time from one PING to the next, at least 1200ms; a peer closes if PINGs arrive more often
     #[arg(long, short, value_name = "TIME", default_value = "1200ms", value_parser = pause)]
     interval: Duration,
-    /// How long an answer may take, and joining before that
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = humantime::parse_duration)]
+    /// The longest time to wait for joining, and then for each answer
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = timeout)]
     pub(crate) timeout: Duration,
-    /// Print a JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
-    /// Tell how long each stage took until it has joined: resolving, connecting, proxy, TLS, HELLO
+    /// Report how long each stage of joining took: resolving, connecting, proxy, TLS, HELLO
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }
 
 fn pause(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if time < LEAST { Err("it is 1200ms at least".into()) } else { Ok(time) }
+    timespan(text, LEAST, LONGEST)
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    timespan(text, Duration::ZERO, LONGEST)
 }
 
 impl PingArguments {
-    /// A room that nobody else is in.
+    /// The name of a room with no other member.
     pub(crate) fn room() -> String {
         format!("ping-{:016x}", RandomState::new().build_hasher().finish())
     }
 }
 
-/// Pings until enough have been answered, or the user ends it.
+/// Pings until `count` is reached, or the user interrupts it.
 pub(crate) async fn ping(
-    (sender, mut hearing, _): (Sender, Hearing<'_>, Box<Up>),
+    (sender, mut receiver, _): (Sender, Receiver<'_>, Box<Up>),
     arguments: &PingArguments,
     console: &Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let place = arguments.joining.place.to_string();
+    let peer = arguments.join.target.to_string();
     let mut times = Times::default();
     let ended = {
         let mut interrupt = pin!(interrupt);
@@ -76,7 +83,7 @@ pub(crate) async fn ping(
                 biased;
                 () = &mut interrupt => break Err(Failure::Interrupted),
                 () = &mut pinging => break Ok(()),
-                event = hearing.next() => match event {
+                event = receiver.next() => match event {
                     Ok(Some(Event::Closed(end))) => break Err(over(end)),
                     Ok(None) => break Err(Failure::Left),
                     Err(failure) => break Err(failure),
@@ -85,23 +92,22 @@ pub(crate) async fn ping(
             }
         }
     };
-    // Who does not read on does not want to know.
-    let _unread = console.print(times.summary(arguments.json, &place)).await;
+    let _ = console.print(times.summary(arguments.json, &peer)).await; // the reader may have closed it
     match ended {
-        Err(Failure::Interrupted) => hearing.leave(&sender).await,
-        _ => hearing.close(&sender).await,
+        Err(Failure::Interrupted) => receiver.leave(&sender).await,
+        _ => receiver.close(&sender).await,
     }
     match ended {
-        // That is how one without a count ends.
-        Err(Failure::Interrupted) if arguments.count.is_none() && times.all() => Ok(()),
-        Ok(()) if !times.all() => Err(Failure::Reported(Exit::Fault)),
+        // Without a count, an interrupt is the normal end.
+        Err(Failure::Interrupted) if arguments.count.is_none() && times.all_answered() => Ok(()),
+        Ok(()) if !times.all_answered() => Err(Failure::Reported(Exit::Fault)),
         ended => ended,
     }
 }
 
-/// Pings until there have been enough, or nobody reads on.
+/// Pings until `count` is reached, or the reader closes the output.
 async fn ping_all(sender: &Sender, arguments: &PingArguments, times: &mut Times, console: &Console) {
-    let place = arguments.joining.place.to_string();
+    let peer = arguments.join.target.to_string();
     let mut ticks = interval(arguments.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for number in 1..=arguments.count.unwrap_or(u32::MAX) {
@@ -110,11 +116,11 @@ async fn ping_all(sender: &Sender, arguments: &PingArguments, times: &mut Times,
         let answer = match sender.ping(arguments.timeout).await {
             Ok(time) => Some(time),
             Err(SendError::TimedOut) => None,
-            // The session is over; whoever hears learns why.
+            // The session has ended; its last event says why.
             Err(_) => std::future::pending().await,
         };
         times.answered.extend(answer);
-        if console.print(line(arguments.json, &place, number, answer)).await.is_err() {
+        if console.print(line(arguments.json, &peer, number, answer)).await.is_err() {
             break;
         }
     }
@@ -125,7 +131,7 @@ struct Pong<'a> {
     event: &'static str,
     peer: &'a str,
     seq: u32,
-    /// Milliseconds; none came in time if there is none.
+    /// In milliseconds; `None` if no answer arrived in time.
     time: Option<f64>,
 }
 
@@ -171,8 +177,8 @@ struct Spread {
 }
 
 impl Times {
-    /// Has each been answered, and any asked?
-    fn all(&self) -> bool {
+    /// True if there were PINGs and each was answered.
+    fn all_answered(&self) -> bool {
         !self.answered.is_empty() && self.answered.len() == self.sent
     }
 
@@ -197,7 +203,7 @@ impl Times {
         let mut lines = format!("--- {peer} ---\n{sent} sent, {answered} answered\n");
         if let Some(Spread { min, avg, max, mdev }) = times {
             writeln!(lines, "rtt min/avg/max/mdev = {min:.3}/{avg:.3}/{max:.3}/{mdev:.3} ms")
-                .expect("a string takes all");
+                .expect("writing to memory succeeds");
         }
         lines.into_bytes()
     }
@@ -208,13 +214,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_summed_up() {
+    fn summary_has_minimum_average_maximum_and_deviation() {
         let mut times = Times { sent: 4, answered: [1, 2, 3].map(Duration::from_millis).to_vec() };
         let text = String::from_utf8(times.summary(false, "hub")).unwrap();
         assert_eq!(text, "--- hub ---\n4 sent, 3 answered\nrtt min/avg/max/mdev = 1.000/2.000/3.000/0.816 ms\n");
-        assert!(!times.all());
+        assert!(!times.all_answered());
         times.sent = 3;
-        assert!(times.all());
+        assert!(times.all_answered());
         let json = String::from_utf8(times.summary(true, "hub")).unwrap();
         assert!(
             json.starts_with("{\"event\":\"summary\",\"peer\":\"hub\",\"sent\":3,\"answered\":3,\"min\":1.0,"),
@@ -224,8 +230,8 @@ mod tests {
     }
 
     #[test]
-    fn peers_are_not_flooded() {
-        assert!(pause("1s").is_err() && pause("1200ms").is_ok());
+    fn interval_stays_below_the_limit_of_peers() {
+        assert!(pause("1s").is_err() && pause("1.2").is_ok());
         assert!(LEAST * 9 > Duration::from_secs(10), "10 PINGs take more than 10 seconds");
     }
 }

@@ -1,4 +1,4 @@
-//! `bookend relay`: a relay between two peers that shows packets against messages.
+//! `bookend relay`: a relay between two peers that compares packets with messages.
 
 mod arguments;
 
@@ -6,7 +6,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::net::SocketAddr;
 
-use bookend_inspect::Form;
+use bookend_inspect::Output;
 use bookend_relay::Event;
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -18,10 +18,10 @@ pub(crate) use arguments::RelayArguments;
 use crate::console::Console;
 use crate::failure::Failure;
 
-/// Events that wait to be printed.
+/// The most events that wait to be printed.
 const WAITING: usize = 16;
 
-/// Relays until it is interrupted, or --connections are over.
+/// Relays until it is interrupted, or the last of --connections has ended.
 pub(crate) async fn relay(
     arguments: &RelayArguments,
     console: &Console,
@@ -37,15 +37,15 @@ pub(crate) async fn relay(
         target: arguments.target.to_string(),
         seed,
     };
-    if console.print(listening.line(arguments.form())).await.is_err() {
+    if console.print(listening.line(arguments.output())).await.is_err() {
         return Ok(());
     }
     let (events, mut reported) = mpsc::channel(WAITING);
     let print = async {
         while let Some(event) = reported.recv().await {
             match event {
-                Event::Lines(lines) => _ = console.print(lines).await, // nobody may read it
-                Event::Remark(remark) => console.remark(format_args!("{remark}")),
+                Event::Lines(lines) => _ = console.print(lines).await, // the reader may have closed it
+                Event::Remark(remark) => console.note(format_args!("{remark}")),
             }
         }
     };
@@ -69,11 +69,11 @@ struct Listening {
 }
 
 impl Listening {
-    fn line(&self, form: Form) -> Vec<u8> {
+    fn line(&self, output: Output) -> Vec<u8> {
         let Listening { listen, target, seed, .. } = self;
-        let line = match form {
-            Form::Json => serde_json::to_string(self).expect("it has names and numbers"),
-            Form::Plain { .. } => format!("relays {listen} to {target}, --seed {seed}"),
+        let line = match output {
+            Output::Json => serde_json::to_string(self).expect("it has names and numbers"),
+            Output::Plain { .. } => format!("relaying {listen} to {target} with --seed {seed}"),
         };
         (line + "\n").into_bytes()
     }

@@ -1,4 +1,4 @@
-//! Who is in the room, shared by the future that hears of it and the one that wants to know.
+//! The members of the room, shared by the future that receives and the one that posts.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -8,27 +8,27 @@ use bookend_client::Members;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// How long a name may be waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for the list of members.
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) struct Room {
     members: RefCell<Members>,
-    /// The hub has told of this client itself, and with that of everyone.
+    /// Notified when the list of members is complete: this client is its last entry.
     complete: Notify,
 }
 
 impl Room {
-    /// `own` is this client's number, 0 where there is no room and nobody to wait for.
+    /// `own` is this client's number, or 0 without a room.
     pub(crate) fn new(own: u32) -> Room {
         Room { members: RefCell::new(Members::new(own)), complete: Notify::new() }
     }
 
-    /// Forgets everyone: a session begins in which `own` is this client's number.
+    /// Starts a session in which `own` is this client's number, with no members yet.
     pub(crate) fn begin(&self, own: u32) {
         *self.members.borrow_mut() = Members::new(own);
     }
 
-    pub(crate) fn hear(&self, message: &Message<'_>) {
+    pub(crate) fn observe(&self, message: &Message<'_>) {
         let mut members = self.members.borrow_mut();
         members.observe(message);
         if members.own_is_known() {
@@ -41,21 +41,20 @@ impl Room {
         members.own() == 0 || members.own_is_known()
     }
 
-    /// As [`Members::addressee`], once the hub has told who is there: before that the longest name that fits may be
-    /// missing, and somebody else would get what is not for them.
+    /// [`Members::addressee`], once the list of members is complete. Before that, the longest matching name may be
+    /// missing, and the message would go to the wrong member.
     pub(crate) async fn addressee<'a>(&self, words: &'a str) -> Option<(u32, &'a str)> {
         if !self.is_complete() {
-            // A hub that does not tell in time has told of everyone that it tells of.
-            let _in_time = timeout(PATIENCE, self.complete.notified()).await;
+            let _ = timeout(LIST_TIMEOUT, self.complete.notified()).await; // then use the members known so far
         }
         self.members.borrow().addressee(words)
     }
 
-    /// Hands everyone who is there to `tell`, as the hub tells of them to who joins.
-    pub(crate) fn who(&self, mut tell: impl FnMut(&Message<'_>)) {
+    /// Calls `report` with a PRESENCE here for each member.
+    pub(crate) fn who(&self, mut report: impl FnMut(&Message<'_>)) {
         for (member, name) in self.members.borrow().iter() {
             let name = MemberName::new(Text::utf8(name)).expect("it came in a PRESENCE");
-            tell(&Message::Presence { member, event: PresenceEvent::Here, name });
+            report(&Message::Presence { member, event: PresenceEvent::Here, name });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How long each stage of the way to a hub took, on standard error (`-v`).
+//! Reports on standard error how long each stage took (`-v`).
 
 use std::time::{Duration, Instant};
 
@@ -6,21 +6,21 @@ use bookend_client::ConnectStep;
 
 use crate::console::Console;
 
-/// Times the stages, each from its beginning to the next one's.
+/// Times the stages of joining, each from its start to the start of the next one.
 #[derive(Default)]
 pub(crate) struct Stages {
-    /// The one that goes on: when in its attempt it began, and when on the clock.
+    /// The current stage, when it started in its attempt, and when by the clock.
     now: Option<(ConnectStep, Duration, Instant)>,
 }
 
 impl Stages {
-    /// A stage begins, so long after its attempt has.
+    /// A stage starts, this long after its attempt started.
     pub(crate) fn begin(&mut self, step: ConnectStep, after: Duration, console: &Console) {
         if let Some((last, began, _)) = self.now.take() {
-            console.remark(format_args!("{last}: {}", Ms(after.saturating_sub(began))));
+            console.note(format_args!("{last}: {}", Ms(after.saturating_sub(began))));
         }
         if step == ConnectStep::Joined {
-            console.remark(format_args!("{step} after {}", Ms(after)));
+            console.note(format_args!("{step} after {}", Ms(after)));
         } else {
             self.now = Some((step, after, Instant::now()));
         }
@@ -29,14 +29,14 @@ impl Stages {
     /// The attempt has failed.
     pub(crate) fn fail(&mut self, console: &Console) {
         if let Some((last, _, began)) = self.now.take() {
-            console.remark(format_args!("{last}: failed after {}", Ms(began.elapsed())));
+            console.note(format_args!("{last}: failed after {}", Ms(began.elapsed())));
         }
     }
 }
 
-/// Times the stages of a command that does not join, one behind the other.
+/// Times the stages of a command that does not join a room.
 pub(crate) struct Stopwatch<'a> {
-    /// Where they are told, if they are.
+    /// Where to report the times, if at all.
     console: Option<&'a Console>,
     began: Instant,
 }
@@ -46,19 +46,19 @@ impl Stopwatch<'_> {
         Stopwatch { console: is_verbose.then_some(console), began: Instant::now() }
     }
 
-    /// A stage has ended, and the next one begins.
+    /// A stage ends and the next one starts.
     pub(crate) fn lap(&mut self, stage: impl std::fmt::Display) {
         let now = Instant::now();
         if let Some(console) = self.console {
-            remark(console, stage, now - self.began);
+            note(console, stage, now - self.began);
         }
         self.began = now;
     }
 }
 
 /// Reports how long a stage took.
-pub(crate) fn remark(console: &Console, stage: impl std::fmt::Display, time: Duration) {
-    console.remark(format_args!("{stage}: {}", Ms(time)));
+pub(crate) fn note(console: &Console, stage: impl std::fmt::Display, time: Duration) {
+    console.note(format_args!("{stage}: {}", Ms(time)));
 }
 
 struct Ms(Duration);

@@ -3,13 +3,13 @@
 use bookend_client::Token;
 use clap::Args;
 
-// Where a token comes from; were this a doc comment, it would take the place of the command's own.
+// The source of the token. (A doc comment would replace the summary of the command.)
 #[derive(Debug, Args)]
 pub(crate) struct TokenArguments {
-    /// Show the hub the token in this file's first line; without it, that in BOOKEND_TOKEN, if there is one
+    /// Read the token from the first line of FILE [default: the token in BOOKEND_TOKEN, if set]
     #[arg(long, value_name = "FILE", value_parser = Token::in_file)]
     token_file: Option<Token>,
-    /// Others on this machine could read it on the command line.
+    /// Hidden: other users of this machine could read a token on the command line.
     #[arg(long, hide = true, env = "BOOKEND_TOKEN", hide_env_values = true)]
     token: Option<Token>,
 }

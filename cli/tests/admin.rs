@@ -14,11 +14,11 @@ use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const TOKEN: &str = "a-token-of-some-length";
 
 /// A hub with an admin listener, and a file with its token.
-struct Place {
+struct Fixture {
     hub: Hub,
     orders: mpsc::Receiver<AdminOrder>,
     admin: Admin,
@@ -26,8 +26,8 @@ struct Place {
     token: PathBuf,
 }
 
-impl Place {
-    async fn new(test: &str) -> Place {
+impl Fixture {
+    async fn new(test: &str) -> Fixture {
         let hub = Hub::new(Config::default());
         let (sender, orders) = mpsc::channel(1);
         let rules = AdminRules { token: AdminToken::new(TOKEN.as_bytes()), hosts: Vec::new() };
@@ -38,7 +38,7 @@ impl Place {
         tokio::spawn(listener.run_admin(admin.clone()));
         let token = std::env::temp_dir().join(format!("bookend-token-{test}-{}", std::process::id()));
         std::fs::write(&token, format!("{TOKEN}\n")).unwrap();
-        Place { hub, orders, admin, url, token }
+        Fixture { hub, orders, admin, url, token }
     }
 
     /// A member of the hub.
@@ -48,74 +48,74 @@ impl Place {
         Connection::connect(near, Hello::new().with_hub(true).with_name(name).unwrap()).await.unwrap()
     }
 
-    /// What the program says of itself as who has the token.
+    /// Runs the program with the token of the hub.
     async fn run(&self, words: &[&str]) -> (Option<i32>, String, String) {
         let token = self.token.to_str().unwrap();
         bookend(&[&["--url", &self.url, "--token-file", token], words].concat()).await
     }
 }
 
-impl Drop for Place {
+impl Drop for Fixture {
     fn drop(&mut self) {
-        let _gone = std::fs::remove_file(&self.token);
+        let _ = std::fs::remove_file(&self.token); // a test may have removed it
     }
 }
 
 async fn bookend(words: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
     let command = command.arg("admin").args(words).stdin(Stdio::null()).kill_on_drop(true);
-    let Output { status, stdout, stderr } = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+    let Output { status, stdout, stderr } = timeout(TIMEOUT, command.output()).await.unwrap().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 #[tokio::test]
-async fn it_tells_how_the_hub_is_and_who_is_here() {
-    let place = Place::new("tells").await;
-    let mut ann = place.join("ann").await;
+async fn status_connections_rooms_and_metrics_are_printed() {
+    let fixture = Fixture::new("status").await;
+    let mut ann = fixture.join("ann").await;
     ann.post(0, "hi").await.unwrap();
     while !matches!(ann.next().await.unwrap(), Some(Message::Delivery(_))) {}
 
-    let (code, said, complaint) = place.run(&["status"]).await;
+    let (code, said, complaint) = fixture.run(&["status"]).await;
     assert_eq!((code, &*complaint), (Some(0), ""));
     let version = env!("CARGO_PKG_VERSION");
     let first = format!("bookend-server {version}, process {}: ready", std::process::id());
     assert_eq!(said.lines().next(), Some(&*first));
     assert!(said.contains("connections  1; 1 member in 1 room\nmessages     1, written 1 time\n"), "{said}");
 
-    let (code, said, _) = place.run(&["connections"]).await;
+    let (code, said, _) = fixture.run(&["connections"]).await;
     let lines: Vec<_> = said.lines().collect();
     assert_eq!((code, lines.len()), (Some(0), 2), "{said}");
     assert!(lines[0].starts_with("    NO NAME             ROOM         PEER "), "{said}");
     assert!(lines[1].starts_with("     1 ann              lobby        ann  "), "{said}");
-    assert_eq!(place.run(&["rooms"]).await.1.lines().nth(1).unwrap().split_whitespace().next(), Some("lobby"));
-    let (_, json, _) = place.run(&["rooms", "--json"]).await;
+    assert_eq!(fixture.run(&["rooms"]).await.1.lines().nth(1).unwrap().split_whitespace().next(), Some("lobby"));
+    let (_, json, _) = fixture.run(&["rooms", "--json"]).await;
     assert!(json.starts_with(r#"{"rooms":[{"room":"lobby","members":1,"messages":1,"log_bytes":"#), "{json}");
-    let (_, metrics, _) = place.run(&["metrics"]).await;
+    let (_, metrics, _) = fixture.run(&["metrics"]).await;
     assert!(metrics.contains("\nbookend_messages_total 1\n"), "{metrics}");
 
-    let (code, _, stages) = place.run(&["rooms", "-v", "--timeout", "2500ms"]).await;
+    let (code, _, stages) = fixture.run(&["rooms", "-v", "--timeout", "25500ms"]).await;
     assert!(code == Some(0) && stages.starts_with("bookend: connecting to 127.0.0.1:"), "{stages}");
     assert!(stages.lines().count() == 2 && stages.contains("\nbookend: the answer: "), "{stages}");
 
-    place.admin.set_draining();
-    let (code, said, _) = place.run(&["status"]).await;
+    fixture.admin.set_draining();
+    let (code, said, _) = fixture.run(&["status"]).await;
     assert!(code == Some(1) && said.contains(": draining\n"), "{code:?} {said}");
 }
 
 #[tokio::test]
-async fn it_kicks_and_says() {
-    let place = Place::new("kicks").await;
-    let mut ann = place.join("ann").await;
-    let (code, said, _) = place.run(&["say", "back", "at noon"]).await;
-    assert_eq!((code, &*said), (Some(0), "said in 1 room\n"));
+async fn kick_disconnects_a_member_and_say_sends_a_message() {
+    let fixture = Fixture::new("kicks").await;
+    let mut ann = fixture.join("ann").await;
+    let (code, said, _) = fixture.run(&["say", "back", "at noon"]).await;
+    assert_eq!((code, &*said), (Some(0), "sent to 1 room\n"));
     loop {
         if let Some(Message::Delivery(delivery)) = ann.next().await.unwrap() {
             assert_eq!((delivery.from, delivery.payload.text().unwrap().to_string()), (0, "back at noon".into()));
             break;
         }
     }
-    let (code, said, _) = place.run(&["kick", "--member", "1", "--reason", "no flooding"]).await;
-    assert_eq!((code, &*said), (Some(0), "ann is sent away\n"));
+    let (code, said, _) = fixture.run(&["kick", "--member", "1", "--reason", "no flooding"]).await;
+    assert_eq!((code, &*said), (Some(0), "disconnected ann\n"));
     let closed = loop {
         match ann.next().await {
             Ok(Some(_)) => {}
@@ -125,21 +125,21 @@ async fn it_kicks_and_says() {
     let Err(ConnectionError::Closed { code, reason }) = closed else { panic!("{closed:?}") };
     assert_eq!((code, &*reason), (Code::POLICY, "policy: no flooding"));
 
-    let (_, said, _) = place.run(&["connections", "--closed"]).await;
+    let (_, said, _) = fixture.run(&["connections", "--closed"]).await;
     let words: Vec<_> = said.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(words[..5], ["1", "ann", "ann", "hub", "policy"], "{said}");
-    let (code, said, complaint) = place.run(&["kick", "77"]).await;
+    let (code, said, complaint) = fixture.run(&["kick", "77"]).await;
     assert_eq!((code, &*said), (Some(1), ""));
     assert_eq!(complaint, "bookend: no-such-member: there is no connection 77\n");
-    let (code, _, complaint) = place.run(&["say", "a\u{1b}b"]).await;
+    let (code, _, complaint) = fixture.run(&["say", "a\u{1b}b"]).await;
     assert_eq!(code, Some(1));
     assert!(complaint.starts_with("bookend: bad-request: text must be 1 to 280 bytes"), "{complaint}");
 }
 
 #[tokio::test]
-async fn it_drains_and_reloads_and_tells_why_not() {
-    let mut place = Place::new("drains").await;
-    let mut orders = std::mem::replace(&mut place.orders, mpsc::channel(1).1);
+async fn drain_and_reload_report_success_or_the_reasons_of_a_refusal() {
+    let mut fixture = Fixture::new("drains").await;
+    let mut orders = std::mem::replace(&mut fixture.orders, mpsc::channel(1).1);
     let program = tokio::spawn(async move {
         let mut answers = [Ok(()), Err(vec!["hub.toml:3:1: first".to_owned(), "second\u{1b}[2J".into()])].into_iter();
         loop {
@@ -149,32 +149,35 @@ async fn it_drains_and_reloads_and_tells_why_not() {
             }
         }
     });
-    assert_eq!(place.run(&["reload"]).await, (Some(0), "the settings hold\n".into(), String::new()));
-    let (code, said, complaint) = place.run(&["reload"]).await;
+    assert_eq!(fixture.run(&["reload"]).await, (Some(0), "the new settings are in force\n".into(), String::new()));
+    let (code, said, complaint) = fixture.run(&["reload"]).await;
     assert_eq!((code, &*said), (Some(1), ""));
-    let told =
+    let reasons =
         "reload-refused: the old settings remain in force\nbookend: hub.toml:3:1: first\nbookend: second\\u{1b}[2J";
-    assert_eq!(complaint, format!("bookend: {told}\n"));
-    assert_eq!(place.run(&["drain", "--json"]).await.1, "{\"draining\":true}\n");
+    assert_eq!(complaint, format!("bookend: {reasons}\n"));
+    assert_eq!(fixture.run(&["drain", "--json"]).await.1, "{\"draining\":true}\n");
     program.await.unwrap();
 }
 
 #[tokio::test]
-async fn whoever_has_no_token_is_told() {
-    let place = Place::new("token").await;
-    let (code, said, complaint) = bookend(&["--url", &place.url, "connections"]).await;
+async fn missing_or_wrong_token_is_reported() {
+    let fixture = Fixture::new("token").await;
+    let (code, said, complaint) = bookend(&["--url", &fixture.url, "connections"]).await;
     assert_eq!((code, &*said), (Some(1), ""));
     assert_eq!(complaint, "bookend: unauthorized: a token is needed: Authorization: Bearer TOKEN\n");
-    assert_eq!(bookend(&["--url", &place.url, "metrics"]).await.0, Some(0));
-    std::fs::write(&place.token, "another-token-of-some-length").unwrap();
-    assert_eq!(place.run(&["metrics"]).await.2, "bookend: unauthorized: the token is wrong, or does not allow this\n");
-    std::fs::write(&place.token, "\n").unwrap();
-    let (code, _, complaint) = place.run(&["metrics"]).await;
-    assert!(code == Some(2) && complaint.ends_with("its first line is no token\n"), "{code:?} {complaint}");
+    assert_eq!(bookend(&["--url", &fixture.url, "metrics"]).await.0, Some(0));
+    std::fs::write(&fixture.token, "another-token-of-some-length").unwrap();
+    assert_eq!(
+        fixture.run(&["metrics"]).await.2,
+        "bookend: unauthorized: the token is wrong, or does not allow this\n"
+    );
+    std::fs::write(&fixture.token, "\n").unwrap();
+    let (code, _, complaint) = fixture.run(&["metrics"]).await;
+    assert!(code == Some(2) && complaint.ends_with("its first line is not a token\n"), "{code:?} {complaint}");
 }
 
 #[tokio::test]
-async fn where_no_hub_answers_it_says_so_and_does_not_wait_for_ever() {
+async fn missing_hub_is_reported_within_the_timeout() {
     let (code, _, complaint) = bookend(&["--socket", "/nowhere/admin.sock", "status"]).await;
     assert!(code == Some(3) && complaint.starts_with("bookend: /nowhere/admin.sock: "), "{code:?} {complaint}");
 
@@ -182,7 +185,7 @@ async fn where_no_hub_answers_it_says_so_and_does_not_wait_for_ever() {
     let host = listener.local_addr().unwrap().to_string();
     let url = format!("http://{host}");
     let (code, _, complaint) = bookend(&["--url", &url, "--timeout", "1", "status"]).await;
-    assert_eq!((code, complaint), (Some(3), format!("bookend: {host}: no answer in 1s\n")));
+    assert_eq!((code, complaint), (Some(3), format!("bookend: {host}: no answer within 1s\n")));
 
     let (mut silent, _) = listener.accept().await.unwrap();
     silent.shutdown().await.unwrap();
@@ -200,9 +203,9 @@ async fn where_no_hub_answers_it_says_so_and_does_not_wait_for_ever() {
     });
     let (code, said, complaint) = bookend(&["--url", &url, "status"]).await;
     assert_eq!((code, &*said), (Some(1), ""));
-    assert!(complaint.contains("the answer is not that of a hub"), "{complaint}");
+    assert!(complaint.contains("the answer is not from a hub"), "{complaint}");
     let (code, _, complaint) = bookend(&["--url", &url, "rooms"]).await;
-    assert_eq!((code, &*complaint), (Some(1), "bookend: no admin listener of a hub answers: 404 Not Found\n"));
+    assert_eq!((code, &*complaint), (Some(1), "bookend: the answer is not from an admin listener: 404 Not Found\n"));
     assert_eq!(bookend(&["--url", &url, "rooms"]).await.0, Some(3));
     other.await.unwrap();
     for wrong in [&["status"][..], &["--url", &url, "dance"], &["--url", "ftp://a:1", "status"]] {
@@ -212,14 +215,14 @@ async fn where_no_hub_answers_it_says_so_and_does_not_wait_for_ever() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn by_a_unix_socket_no_token_is_needed() {
-    let place = Place::new("unix").await;
+async fn unix_socket_needs_no_token() {
+    let fixture = Fixture::new("unix").await;
     let path = std::env::temp_dir().join(format!("bookend-admin-client-{}", std::process::id()));
     let listener = bookend_server::UnixListener::bind(&path, 0o600).await.unwrap();
-    let running = tokio::spawn(listener.run_admin(place.admin.clone()));
-    let _ann = place.join("ann").await;
+    let running = tokio::spawn(listener.run_admin(fixture.admin.clone()));
+    let _ann = fixture.join("ann").await;
     let (code, said, _) = bookend(&["--socket", path.to_str().unwrap(), "connections"]).await;
     assert!(code == Some(0) && said.contains(" ann "), "{code:?} {said}");
     running.abort();
-    let _aborted = running.await;
+    let _ = running.await; // it was aborted
 }

@@ -1,6 +1,6 @@
-//! `bookend bench` as its users run it: against a sound hub, and against one whose deliveries are tampered with.
+//! Runs `bookend bench` against a correct hub, and against one whose deliveries are tampered with.
 
-#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -14,9 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the program said, and its exit code.
+/// The exit code of the program, its standard output and its standard error.
 async fn bench(address: SocketAddr, options: &[&str]) -> (Option<i32>, String, String) {
     let child = Command::new(env!("CARGO_BIN_EXE_bookend"))
         .args(["bench", &address.to_string()])
@@ -27,7 +27,7 @@ async fn bench(address: SocketAddr, options: &[&str]) -> (Option<i32>, String, S
         .kill_on_drop(true)
         .spawn()
         .expect("the program was built");
-    let output = timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").unwrap();
+    let output = timeout(TIMEOUT, child.wait_with_output()).await.expect("it ends").unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
@@ -48,20 +48,20 @@ async fn hub_with(config: Config) -> SocketAddr {
     address
 }
 
-/// What is done to the first member's deliveries.
+/// What is done to a delivery to the first member.
 #[derive(Clone, Copy, Debug)]
 enum Tampering {
     Drop(usize),
     Double(usize),
-    /// With the one behind it.
+    /// With the next delivery.
     Swap(usize),
-    /// The byte that is so far from the end of the payload.
+    /// The byte at this distance from the end of the payload.
     Damage(usize, usize),
-    /// Sent a GAP instead.
-    Tell(usize),
+    /// Replaced by a GAP.
+    ReplaceByGap(usize),
 }
 
-/// A hub behind a relay that tampers with what it sends to the member that came first.
+/// A hub whose relay tampers with a delivery to the first member.
 async fn tampering_hub(tampering: Tampering) -> SocketAddr {
     let hub = hub().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -100,12 +100,14 @@ async fn relay(client: TcpStream, hub: SocketAddr, tampering: Option<Tampering>)
     }
 }
 
-/// Does to delivery `number` what is to be done.
+/// Tampers with delivery `number`, if it is the chosen one.
 fn tamper(tampering: Tampering, number: usize, frame: Frame<'_>, kept: &mut Vec<u8>, out: &mut Vec<u8>) {
     match tampering {
         Tampering::Drop(at) if at == number => {}
         Tampering::Swap(at) if at == number => frame.encode(kept),
-        Tampering::Tell(at) if at == number => out.extend(b"\xF5\xF8\x14\0\0\0\0\x08\0\0\0\0\0\0\0\x01\xF8\xF5"),
+        Tampering::ReplaceByGap(at) if at == number => {
+            out.extend(b"\xF5\xF8\x14\0\0\0\0\x08\0\0\0\0\0\0\0\x01\xF8\xF5")
+        }
         Tampering::Damage(at, from_end) if at == number => {
             let mut body = frame.body().to_vec();
             let place = body.len() - from_end;
@@ -149,7 +151,7 @@ async fn all_deliveries_are_counted() {
 }
 
 #[tokio::test]
-async fn what_goes_before_is_verified_and_not_measured() {
+async fn warm_up_is_verified_and_not_measured() {
     let options = ["--members", "4", "--publishers", "2", "--messages", "300", "--warm-up", "101"];
     for more in [&[][..], &["--rate", "3000"]] {
         let (code, report) = measure(hub().await, &[&options[..], more].concat()).await;
@@ -170,7 +172,7 @@ async fn what_goes_before_is_verified_and_not_measured() {
 }
 
 #[tokio::test]
-async fn the_histogram_has_every_delivery() {
+async fn histogram_has_every_delivery() {
     let (_, report) = measure(hub().await, &["--members", "4", "--messages", "300"]).await;
     let buckets = report["histogram"].as_array().unwrap();
     let of = |bucket: &Value| (bucket["below-microseconds"].as_f64().unwrap(), bucket["deliveries"].as_u64().unwrap());
@@ -185,7 +187,7 @@ async fn the_histogram_has_every_delivery() {
 }
 
 #[tokio::test]
-async fn a_hub_that_wants_a_token_is_measured_with_one() {
+async fn hub_that_requires_a_token_is_measured_with_one() {
     let (token, entry) = make_token("ann", &["*".into()], Rights::READ_WRITE, None).unwrap();
     let address = hub_with(Config { access: Access::from_toml(&entry).unwrap(), ..Config::default() }).await;
     let path = std::env::temp_dir().join(format!("bookend-bench-token-{}", std::process::id()));
@@ -200,7 +202,7 @@ async fn a_hub_that_wants_a_token_is_measured_with_one() {
 }
 
 #[tokio::test]
-async fn a_room_is_shared_with_nobody_unless_it_is_named() {
+async fn each_run_has_its_own_room_by_default() {
     let address = hub().await;
     let one = ["--members", "3", "--messages", "500"];
     let (first, second) = tokio::join!(measure(address, &one), measure(address, &one));
@@ -208,15 +210,15 @@ async fn a_room_is_shared_with_nobody_unless_it_is_named() {
 }
 
 #[tokio::test]
-async fn each_wrong_delivery_is_exit_code_1_and_is_named() {
+async fn each_wrong_delivery_is_reported_with_exit_code_1() {
     for (tampering, wrong) in [
         (Tampering::Drop(40), [1, 0, 0, 0, 0]),
         (Tampering::Double(40), [0, 1, 0, 0, 0]),
-        (Tampering::Double(99), [0, 1, 0, 0, 0]), // behind the last one
+        (Tampering::Double(99), [0, 1, 0, 0, 0]), // after the last one
         (Tampering::Swap(40), [0, 0, 1, 0, 0]),
         (Tampering::Damage(40, 1), [1, 0, 0, 1, 0]),
-        (Tampering::Damage(40, 64), [1, 0, 0, 1, 0]), // the number in the sequence
-        (Tampering::Tell(40), [1, 0, 0, 0, 1]),
+        (Tampering::Damage(40, 64), [1, 0, 0, 1, 0]), // in the sequence number
+        (Tampering::ReplaceByGap(40), [1, 0, 0, 0, 1]),
     ] {
         let address = tampering_hub(tampering).await;
         let (code, report) = measure(address, &["--members", "3", "--messages", "100"]).await;
@@ -228,16 +230,16 @@ async fn each_wrong_delivery_is_exit_code_1_and_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_lost_at_the_end_is_not_waited_for_for_ever() {
+async fn delivery_lost_at_the_end_is_given_up_at_the_timeout() {
     let address = tampering_hub(Tampering::Drop(99)).await;
     let options = ["--members", "3", "--messages", "100", "--timeout", "0.5"];
     let (code, report) = measure(address, &options).await;
     assert_eq!((code, &report["lost"], &report["deliveries"]), (Some(1), &1.into(), &299.into()), "{report}");
-    assert_eq!(report["problem"], "nothing more came for 500ms");
+    assert_eq!(report["problem"], "nothing arrived for 500ms");
 }
 
 #[tokio::test]
-async fn members_that_read_nothing_cost_the_others_nothing() {
+async fn stalled_members_do_not_affect_the_others() {
     let address = hub().await;
     let options = ["--members", "6", "--stalled", "3", "--messages", "20000", "--size", "1000"];
     let (code, report) = measure(address, &options).await;
@@ -245,7 +247,7 @@ async fn members_that_read_nothing_cost_the_others_nothing() {
 }
 
 #[tokio::test]
-async fn a_hub_that_refuses_the_size_is_told() {
+async fn size_that_the_hub_refuses_is_reported() {
     let (code, report) = measure(hub().await, &["--size", "2000000", "--messages", "3"]).await;
     let problem = report["problem"].as_str().unwrap_or_default();
     assert_eq!(code, Some(1));
@@ -254,7 +256,7 @@ async fn a_hub_that_refuses_the_size_is_told() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_process_tells_what_it_costs_and_the_keys_are_always_there() {
+async fn cost_of_a_process_is_reported_and_the_keys_are_always_present() {
     let address = hub().await;
     let own = std::process::id().to_string();
     let options = ["--members", "4", "--messages", "2000"];
@@ -269,7 +271,7 @@ async fn a_process_tells_what_it_costs_and_the_keys_are_always_there() {
 }
 
 #[tokio::test]
-async fn people_get_lines_and_nobody_there_is_exit_code_3() {
+async fn report_has_lines_and_unreachable_hub_is_exit_code_3() {
     let (code, stdout, stderr) = bench(hub().await, &["--members", "2", "--messages", "10"]).await;
     assert_eq!((code, &*stderr), (Some(0), ""));
     let (_, _, stages) = bench(hub().await, &["--members", "2", "--messages", "10", "-v", "--timeout", "5s"]).await;
@@ -284,7 +286,7 @@ async fn people_get_lines_and_nobody_there_is_exit_code_3() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_no_hub_is_named_whether_it_hangs_up_or_not() {
+async fn server_of_another_protocol_is_recognised() {
     for hangs_up in [true, false] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -293,7 +295,7 @@ async fn a_server_that_is_no_hub_is_named_whether_it_hangs_up_or_not() {
             web.read_buf(&mut Vec::new()).await.unwrap();
             web.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
             if !hangs_up {
-                let _heard = web.read_to_end(&mut Vec::new()).await;
+                let _ = web.read_to_end(&mut Vec::new()).await; // until the program ends
             }
         });
         let (code, _, stderr) = bench(address, &["--members", "1", "--timeout", "0.3"]).await;
@@ -304,7 +306,7 @@ async fn a_server_that_is_no_hub_is_named_whether_it_hangs_up_or_not() {
 }
 
 #[tokio::test]
-async fn options_that_contradict_each_other_are_exit_code_2() {
+async fn contradictory_options_are_exit_code_2() {
     let address = "127.0.0.1:1".parse().unwrap();
     for options in [
         &["--members", "2", "--stalled", "3"][..],

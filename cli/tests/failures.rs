@@ -1,6 +1,6 @@
-//! docs/failures.md says what the program prints when things go wrong, and its exit codes.
+//! docs/failures.md quotes what the program prints when a command fails, and its exit codes.
 
-#![cfg(target_os = "linux")] // whose words for its errors the page quotes
+#![cfg(target_os = "linux")] // the page quotes its error messages
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 use std::fs;
@@ -22,41 +22,41 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn page() -> String {
     fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/failures.md")).unwrap()
 }
 
-/// The command that the page has under a heading, and what follows it: the lines on standard error, and the exit code.
+/// The command under a heading of the page, and what the page says it prints: standard error, and the exit code.
 fn entry(heading: &str) -> (Vec<String>, String) {
     let page = page();
     let (_, section) = page.split_once(&format!("\n### {heading}\n")).unwrap_or_else(|| panic!("no entry {heading}"));
     let (_, block) = section.split_once("```console\n$ bookend ").unwrap();
     let (block, _) = block.split_once("```").unwrap();
-    let (command, told) = block.split_once('\n').unwrap();
-    (command.split(' ').map(String::from).collect(), told.into())
+    let (command, quoted) = block.split_once('\n').unwrap();
+    (command.split(' ').map(String::from).collect(), quoted.into())
 }
 
-/// Does what the page says, with another address, and compares. `…` stands for what differs from machine to machine.
+/// Runs the command under a heading with another address, and compares. `…` stands for text that depends on the machine.
 async fn tour(heading: &str, address: &str, environment: &[(&str, &str)]) {
-    let (words, told) = entry(heading);
+    let (words, quoted) = entry(heading);
     let words: Vec<String> = words.iter().map(|word| word.replace(EXAMPLE, address)).collect();
-    let output = timeout(PATIENCE, start(&words, environment).wait_with_output()).await.unwrap().unwrap();
+    let output = timeout(TIMEOUT, start(&words, environment).wait_with_output()).await.unwrap().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap().replace(address, EXAMPLE);
-    let said = format!("{errors}exit code {}\n", output.status.code().unwrap());
-    assert!(fits(&told, &said), "{heading}: the page has\n{told}\nbut it is\n{said}");
+    let printed = format!("{errors}exit code {}\n", output.status.code().unwrap());
+    assert!(matches(&quoted, &printed), "{heading}: the page has\n{quoted}\nbut the program prints\n{printed}");
 }
 
-/// Where there is a `ca.pem`, of somebody who has issued nobody's certificate.
+/// A folder with a `ca.pem` of an authority that issued no certificate.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("failures");
     fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("ca.pem"), certify("somebody else").0.pem()).unwrap();
+    fs::write(folder.join("ca.pem"), certify("another authority").0.pem()).unwrap();
     folder
 });
 
-/// A certificate for this machine, which nobody has issued but its owner.
+/// A self-signed certificate for this machine.
 fn certify(owner: &str) -> (Certificate, KeyPair) {
     let mut params = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap();
     params.distinguished_name.push(DnType::CommonName, owner);
@@ -81,15 +81,15 @@ fn start(words: &[String], environment: &[(&str, &str)]) -> Child {
         .unwrap()
 }
 
-/// The same, but for what stands in the place of `…`, within its line?
-fn fits(told: &str, said: &str) -> bool {
-    let line_fits = |(told, said): (&str, &str)| match told.split_once('…') {
-        None => told == said,
-        Some((before, behind)) => {
-            said.len() >= before.len() + behind.len() && said.starts_with(before) && said.ends_with(behind)
+/// True if the lines are equal, except where a quoted line has `…`.
+fn matches(quoted: &str, printed: &str) -> bool {
+    let line_matches = |(quoted, printed): (&str, &str)| match quoted.split_once('…') {
+        None => quoted == printed,
+        Some((before, after)) => {
+            printed.len() >= before.len() + after.len() && printed.starts_with(before) && printed.ends_with(after)
         }
     };
-    told.lines().count() == said.lines().count() && told.lines().zip(said.lines()).all(line_fits)
+    quoted.lines().count() == printed.lines().count() && quoted.lines().zip(printed.lines()).all(line_matches)
 }
 
 async fn listen() -> (TcpListener, String) {
@@ -98,8 +98,8 @@ async fn listen() -> (TcpListener, String) {
     (listener, address)
 }
 
-/// Somebody who says these bytes to the first who connects, and hears what is said until the end.
-async fn says(bytes: &'static [u8]) -> String {
+/// A server that sends these bytes to its first client, and reads until the end.
+async fn server_of(bytes: &'static [u8]) -> String {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -119,7 +119,7 @@ async fn real_hub(config: Config) -> String {
 
 #[tokio::test]
 async fn unknown_host() {
-    // No name has an empty label, so that nobody is asked: the machine may have no network.
+    // A name with an empty label is invalid, so no resolver is asked: the machine may have no network.
     tour("Unknown host", EXAMPLE, &[]).await;
 }
 
@@ -132,7 +132,7 @@ async fn refused_port() {
 
 #[tokio::test]
 async fn filtered_port() {
-    // A listener whose queue is full: what comes next is dropped, as a firewall drops it.
+    // The queue of the listener is full, so further connections are dropped, as by a firewall.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(0).unwrap();
@@ -143,11 +143,11 @@ async fn filtered_port() {
 
 #[tokio::test]
 async fn not_bookend() {
-    let http = says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await;
+    let http = server_of(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await;
     tour("Not Bookend: HTTP", &http, &[]).await;
-    tour("Not Bookend: SSH", &says(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n").await, &[]).await;
-    tour("Not Bookend: TLS", &says(b"\x15\x03\x03\x00\x02\x02\x46").await, &[]).await;
-    tour("Not TLS", &says(b"Bookend hub\r\n").await, &[]).await;
+    tour("Not Bookend: SSH", &server_of(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n").await, &[]).await;
+    tour("Not Bookend: TLS", &server_of(b"\x15\x03\x03\x00\x02\x02\x46").await, &[]).await;
+    tour("Not TLS", &server_of(b"Bookend hub\r\n").await, &[]).await;
 }
 
 #[tokio::test]
@@ -170,15 +170,14 @@ async fn bad_certificate() {
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        // It fails, which is what the test is about.
-        let _failed = TlsAcceptor::from(Arc::new(config)).accept(stream).await;
+        let _ = TlsAcceptor::from(Arc::new(config)).accept(stream).await; // the client rejects the certificate
     });
     tour("Bad certificate", &address, &[]).await;
 }
 
 #[tokio::test]
 async fn bad_token() {
-    let sha256 = "0".repeat(64); // of nothing that anybody knows
+    let sha256 = "0".repeat(64); // the hash of no known token
     let tokens = format!("[[token]]\nname = 'ann'\nsha256 = '{sha256}'\nrooms = '*'\nrights = 'read'\n");
     let access = Access::from_toml(&tokens).unwrap();
     let config = || Config { access: access.clone(), token_delay: Duration::ZERO, ..Config::default() };
@@ -189,7 +188,7 @@ async fn bad_token() {
 #[tokio::test]
 async fn version_mismatch() {
     let hello = b"\xF5\xF8\x01\0\0\0\0\x18BKND\r\n\x1A\n\xFF\x11\r\0\x02\0\x1F\0\0\x10\0\0\0\x1E\0\x01\xF8\xF5";
-    tour("Version mismatch", &says(hello).await, &[]).await;
+    tour("Version mismatch", &server_of(hello).await, &[]).await;
 }
 
 #[tokio::test]
@@ -216,14 +215,13 @@ async fn hub_gone() {
         let mut hub = Hub::welcome(listener.accept().await.unwrap().0, &[]).await;
         drop(listener);
         hub.next().await;
-        // Its PING would be answered by the next turn.
-        hub.vanish().await;
+        hub.vanish().await; // before it answers the PING
     };
     tokio::join!(tour("Hub gone", &address, &[]), hub);
 }
 
 #[tokio::test]
-async fn exit_codes_are_those_of_the_help() {
+async fn exit_codes_equal_those_in_the_help() {
     let page = page();
     let (_, table) = page.split_once("\n## Exit codes\n").unwrap();
     let mut rows = table.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
@@ -235,8 +233,9 @@ async fn exit_codes_are_those_of_the_help() {
         for command in commands.split(", ").map(|command| command.trim_matches('`')) {
             let output = Command::new(env!("CARGO_BIN_EXE_bookend")).args([command, "--help"]).output().await.unwrap();
             let help = String::from_utf8(output.stdout).unwrap();
-            let (_, codes) = help.split_once("Exit codes:\n").unwrap_or_else(|| panic!("{command} has none"));
-            let told: Vec<(String, String)> = codes
+            let (_, codes) =
+                help.split_once("Exit codes:\n").unwrap_or_else(|| panic!("the help of {command} has no exit codes"));
+            let described: Vec<(String, String)> = codes
                 .lines()
                 .take_while(|line| line.starts_with("  "))
                 .map(|line| line.trim().split_once(' ').unwrap())
@@ -247,7 +246,7 @@ async fn exit_codes_are_those_of_the_help() {
                 .filter(|row| !row[column].is_empty())
                 .map(|row| (row[0].clone(), row[column].clone()))
                 .collect();
-            assert_eq!(written, told, "{command}");
+            assert_eq!(written, described, "{command}");
         }
     }
 }

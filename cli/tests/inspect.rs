@@ -1,93 +1,28 @@
-//! `bookend inspect` as its users run it, on small inputs that are built here.
+//! Runs `bookend inspect` on small inputs that are built here.
 
-#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "inspect/capture.rs"]
 mod capture;
+#[path = "inspect/support.rs"]
+mod support;
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use bookend::{Encoding, Hello, Message, Payload};
+use bookend::Hello;
 use capture::{FIN, LINKS, Link, RST, Segment, client, opening, pcap, pcapng, server};
 use serde_json::Value;
+use support::{close, events, hello, inspect, message, objects, segments, session};
 
 const PORT: u16 = 3990;
 const LITTLE_ENDIAN: &[u8] = b"\xF5\xF8\x02\x02\x08\0\0\0hi there\xF8\xF5";
 
-/// What the program prints for this input, and its exit code.
-fn inspect(options: &[&str], input: &[u8]) -> (String, String, Option<i32>) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_bookend"))
-        .arg("inspect")
-        .args(options)
-        .env_remove("NO_COLOR")
-        .env_remove("CLICOLOR_FORCE")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program was built");
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // A program that has read enough does not read on.
-    let writing = thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writing.join().unwrap();
-    let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
-    (text(output.stdout), text(output.stderr), output.status.code())
-}
-
-/// The objects that the program prints with --json, and its exit code.
-fn objects(options: &[&str], input: &[u8]) -> (Vec<Value>, Option<i32>) {
-    let (output, _, code) = inspect(&[options, &["--json"]].concat(), input);
-    (output.lines().map(|line| serde_json::from_str(line).expect(line)).collect(), code)
-}
-
-/// What happened, shortly: `client frame 0 HELLO`, `hole 20`, …
-fn events(options: &[&str], input: &[u8]) -> Vec<String> {
-    let word = |object: &Value, key: &str| object.get(key).map(|value| value.to_string().replace('"', ""));
-    let (objects, _) = objects(options, input);
-    let told = objects.iter().filter(|object| !matches!(object["event"].as_str(), Some("stream" | "summary")));
-    told.map(|object| {
-        let keys = ["sender", "event", "frame", "name", "fault", "length", "text"];
-        let keys = if object["event"] == "frame" { &keys[..4] } else { &keys };
-        keys.iter().filter_map(|key| word(object, key)).collect::<Vec<_>>().join(" ")
-    })
-    .collect()
-}
-
-fn hello() -> Vec<u8> {
-    let mut wire = Vec::new();
-    Hello::new().encode(&mut wire);
-    wire
-}
-
-fn message(text: &str) -> Vec<u8> {
-    let mut wire = Vec::new();
-    let payload = Payload::decode(Encoding::Utf8, text.as_bytes()).unwrap();
-    Message::Message(payload).encode(1 << 20, &mut wire).unwrap();
-    wire
-}
-
-fn close() -> Vec<u8> {
-    b"\xF5\xF8\x08\x01\0\0\0\x02\x03\xE8\xF8\xF5".to_vec()
-}
-
-fn session() -> Vec<u8> {
-    [hello(), message("grüß"), close()].concat()
-}
-
-/// Segments of these bytes, of `size` bytes each.
-fn segments(make: fn(u32, &[u8]) -> Segment<'_>, bytes: &[u8], size: usize) -> Vec<Segment<'_>> {
-    let starts = (0..bytes.len()).step_by(size);
-    starts.zip(bytes.chunks(size)).map(|(at, bytes)| make(u32::try_from(at + 1).unwrap(), bytes)).collect()
-}
-
 const SESSION: [&str; 3] = ["client frame 0 HELLO", "client frame 1 MESSAGE", "client frame 2 CLOSE"];
 
 #[test]
-fn every_form_gives_the_same_frames() {
+fn every_format_gives_the_same_frames() {
     let bytes = session();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let dump: String = bytes
@@ -113,7 +48,7 @@ fn every_form_gives_the_same_frames() {
 }
 
 #[test]
-fn file_is_read_as_standard_input_is() {
+fn file_and_standard_input_are_read_alike() {
     let path = std::env::temp_dir().join(format!("bookend-inspect-{}", std::process::id()));
     std::fs::write(&path, session()).unwrap();
     let read = inspect(&[path.to_str().unwrap()], b"");
@@ -138,7 +73,7 @@ fn every_link_type_and_both_versions_of_ip_are_read() {
 }
 
 #[test]
-fn each_direction_is_told_of_for_itself() {
+fn each_direction_is_reported_separately() {
     let greeting = b"Bookend hub\r\n";
     let (mine, its) = (session(), [&greeting[..], &session()].concat());
     let stream = [
@@ -148,10 +83,10 @@ fn each_direction_is_told_of_for_itself() {
         vec![server(14, &its[13..]).with(FIN), client(u32::try_from(mine.len() + 1).unwrap(), b"").with(FIN)],
     ]
     .concat();
-    let told = events(&[], &pcap(Link::Ethernet, false, PORT, &stream));
-    assert_eq!(told[..3], SESSION);
-    assert_eq!(told[3], "server preamble Bookend hub\\r\\n");
-    assert_eq!(told[4..], ["server frame 0 HELLO", "server frame 1 MESSAGE", "server frame 2 CLOSE"]);
+    let found = events(&[], &pcap(Link::Ethernet, false, PORT, &stream));
+    assert_eq!(found[..3], SESSION);
+    assert_eq!(found[3], "server preamble Bookend hub\\r\\n");
+    assert_eq!(found[4..], ["server frame 0 HELLO", "server frame 1 MESSAGE", "server frame 2 CLOSE"]);
 }
 
 #[test]
@@ -168,14 +103,14 @@ fn segments_that_come_twice_or_out_of_order_make_no_difference() {
 }
 
 #[test]
-fn hole_is_told_and_the_stream_goes_on() {
+fn hole_is_reported_and_the_inspection_continues() {
     let bytes = session();
     let inside = [opening(), vec![client(1, &bytes[..43]), client(46, &bytes[45..])]].concat();
-    let told = events(&[], &pcap(Link::Raw, false, PORT, &inside));
-    assert_eq!(told, [SESSION[0], "client hole 2", SESSION[1], SESSION[2]]);
+    let found = events(&[], &pcap(Link::Raw, false, PORT, &inside));
+    assert_eq!(found, [SESSION[0], "client hole 2", SESSION[1], SESSION[2]]);
     let across = [opening(), vec![client(1, &bytes[..30]), client(40, &bytes[39..])]].concat();
-    let told = events(&[], &pcap(Link::Raw, false, PORT, &across));
-    assert_eq!(told, ["client hole 9", "client skipped 41", "client frame 0 CLOSE"]);
+    let found = events(&[], &pcap(Link::Raw, false, PORT, &across));
+    assert_eq!(found, ["client hole 9", "client skipped 41", "client frame 0 CLOSE"]);
     let (objects, code) = objects(&[], &pcap(Link::Raw, false, PORT, &across));
     assert_eq!((&objects.last().unwrap()["missing"], code), (&Value::from(9), Some(0)));
 }
@@ -186,13 +121,13 @@ fn packets_that_were_cut_off_are_holes() {
     let stream =
         [opening(), vec![client(1, &mine[..34]), client(35, &mine[34..144]).cut(40), client(145, &mine[144..])]]
             .concat();
-    let told = events(&[], &pcap(Link::Ethernet, false, PORT, &stream));
-    assert_eq!(told[..3], [SESSION[0], "client hole 70", SESSION[1]]);
-    assert_eq!(told.last().unwrap(), "client frame 3 CLOSE");
+    let found = events(&[], &pcap(Link::Ethernet, false, PORT, &stream));
+    assert_eq!(found[..3], [SESSION[0], "client hole 70", SESSION[1]]);
+    assert_eq!(found.last().unwrap(), "client frame 3 CLOSE");
 }
 
 #[test]
-fn nobody_is_accused_of_what_the_capture_has_cut_off() {
+fn bytes_missing_from_the_capture_are_not_faults() {
     let mut long_hello = Vec::new();
     Hello::new().with_name("ann").unwrap().with_software("a program").unwrap().encode(&mut long_hello);
     let (mine, its) = (message(&"gr\u{fc}\u{df} ".repeat(40)), [hello(), session()].concat());
@@ -202,13 +137,13 @@ fn nobody_is_accused_of_what_the_capture_has_cut_off() {
         stream.push(client(at, bytes).cut(length));
         at += u32::try_from(bytes.len()).unwrap();
     }
-    // Of the server everything up to its last frame is lost.
+    // All that the server sent before its last frame is missing.
     stream.push(server(u32::try_from(its.len() - 11).unwrap(), &its[its.len() - 12..]));
     let input = pcap(Link::Ethernet, false, PORT, &stream);
     let (shown, code) = objects(&[], &input);
     assert_eq!(code, Some(0), "{shown:?}");
     assert_eq!(shown.last().unwrap()["frames"], 6);
-    // But of what is there.
+    // Illegal text among the captured bytes is a fault.
     let latin_1 = [b"\xF5\xF8\x02\x02\0\0\0\x40gr\xFC\xDF", &[b' '; 60][..], b"\xF8\xF5"].concat();
     stream.truncate(2);
     stream.push(client(1, &latin_1).cut(40));
@@ -221,14 +156,14 @@ fn capture_may_begin_inside_a_stream_and_sequence_numbers_wrap_around() {
     let bytes = [message("before"), message("one"), message("two"), close()].concat();
     let begun = vec![client(u32::MAX - 20, &bytes[5..30]), client(4, &bytes[30..])];
     for options in [&[][..], &["--port", "3990"], &["--stream", "1"]] {
-        let told = events(options, &pcap(Link::Ethernet, false, PORT, &begun));
-        assert_eq!(told[0], "client skipped 11", "{told:?}");
-        assert_eq!(told.last().unwrap(), "client frame 2 CLOSE");
+        let found = events(options, &pcap(Link::Ethernet, false, PORT, &begun));
+        assert_eq!(found[0], "client skipped 11", "{found:?}");
+        assert_eq!(found.last().unwrap(), "client frame 2 CLOSE");
     }
 }
 
 #[test]
-fn fault_is_diagnosed_and_what_is_skipped_is_counted() {
+fn fault_is_diagnosed_and_skipped_bytes_are_counted() {
     let mine = [&hello(), LITTLE_ENDIAN, LITTLE_ENDIAN, &close()].concat();
     let stream = [opening(), vec![client(1, &mine).with(FIN)]].concat();
     for input in [mine.clone(), pcap(Link::Ethernet, false, PORT, &stream)] {
@@ -247,12 +182,12 @@ fn fault_is_diagnosed_and_what_is_skipped_is_counted() {
     let whole = session();
     let sound = [opening(), segments(client, &whole, 99)].concat();
     let (plain, _, code) = inspect(&["--quiet"], &pcap(Link::Ethernet, false, PORT, &sound));
-    assert_eq!((&*plain, code), ("3 sound frames, 0 faults in 1 TCP stream\n", Some(0)));
+    assert_eq!((&*plain, code), ("3 frames, 0 faults in 1 TCP stream\n", Some(0)));
     let (plain, _, code) = inspect(&["--quiet"], &mine);
     assert_eq!(code, Some(1));
     assert!(plain.contains("fault too-long: a body of 134217728 bytes") && !plain.contains("HELLO "), "{plain}");
     assert!(plain.contains("certain   length-little-endian: ") && plain.contains("fix: write the length"), "{plain}");
-    assert!(plain.contains("36 bytes skipped from byte 34 on, to the next sound frame"), "{plain}");
+    assert!(plain.contains("36 bytes skipped from byte 34 to the next whole frame"), "{plain}");
 }
 
 #[test]
@@ -267,22 +202,22 @@ fn bad_text_is_diagnosed_and_is_exit_code_1() {
 }
 
 #[test]
-fn what_the_other_side_said_counts() {
+fn hello_of_the_other_side_sets_the_limits() {
     let mut small = Vec::new();
     Hello::new().with_max_body(1024).with_accepted(bookend::Encodings::CORE).encode(&mut small);
     let long = message(&"x".repeat(1025));
     let wide = b"\xF5\xF8\x02\x03\0\0\0\x02\0a\xF8\xF5";
     let mine = [&hello(), &wide[..], &long].concat();
     let stream = [opening(), vec![client(1, &mine[..34]), server(1, &small), client(35, &mine[34..])]].concat();
-    let told = events(&[], &pcap(Link::Ethernet, false, PORT, &stream));
-    assert_eq!(told[3], "client refused 1 encoding-refused", "{told:?}");
-    assert_eq!(told[4], "client fault 2 too-long", "{told:?}");
-    let told = events(&["--max-body", "4096"], &pcap(Link::Ethernet, false, PORT, &stream));
-    assert_eq!(told.last().unwrap(), "client frame 2 MESSAGE");
+    let found = events(&[], &pcap(Link::Ethernet, false, PORT, &stream));
+    assert_eq!(found[3], "client refused 1 encoding-refused", "{found:?}");
+    assert_eq!(found[4], "client fault 2 too-long", "{found:?}");
+    let found = events(&["--max-body", "4096"], &pcap(Link::Ethernet, false, PORT, &stream));
+    assert_eq!(found.last().unwrap(), "client frame 2 MESSAGE");
 }
 
 #[test]
-fn http_on_the_port_is_shown_and_a_terminal_is_no_fault() {
+fn http_on_the_port_is_a_fault_and_a_terminal_is_not() {
     let http = b"GET / HTTP/1.1\r\nHost: hub\r\n\r\n";
     let answer = b"Bookend hub\r\n! policy: no HTTP\r\n";
     let stream = [opening(), vec![server(1, answer).with(FIN), client(1, http).with(FIN)]].concat();
@@ -290,24 +225,24 @@ fn http_on_the_port_is_shown_and_a_terminal_is_no_fault() {
     let (shown, _) = objects(&[], &input);
     let fault = shown.iter().find(|object| object["event"] == "fault").unwrap();
     assert_eq!((&fault["sender"], &fault["diagnoses"][0]["name"]), (&"client".into(), &"foreign-http".into()));
-    assert!(events(&[], &input).iter().any(|told| told.starts_with("server line Bookend hub")));
+    assert!(events(&[], &input).iter().any(|found| found.starts_with("server line Bookend hub")));
     let stream = [opening(), vec![client(1, b"hello\r\n").with(FIN), server(1, answer).with(FIN)]].concat();
     let (shown, code) = objects(&[], &pcap(Link::Ethernet, false, PORT, &stream));
     assert_eq!((code, &shown[1]["event"], &shown[1]["text"]), (Some(0), &"line".into(), &"hello\r\n".into()));
 }
 
 #[test]
-fn streams_that_are_no_bookend_are_counted_and_shown_when_named() {
+fn other_streams_are_counted_and_shown_on_request() {
     let http = [opening(), vec![client(1, b"GET / HTTP/1.1\r\n\r\n").with(RST)]].concat();
     let input = pcap(Link::Ethernet, false, 80, &http);
     let (left, code) = objects(&[], &input);
     assert_eq!((left.len(), &left[0]["left_out"], code), (1, &1.into(), Some(0)));
-    assert!(inspect(&[], &input).0.contains("1 other TCP stream, which"));
+    assert!(inspect(&[], &input).0.contains("1 other TCP stream not shown: "));
     for options in [["--port", "80"], ["--stream", "1"]] {
         let (shown, code) = objects(&options, &input);
         assert_eq!((&shown[1]["fault"], code), (&"bad-start".into(), Some(1)));
     }
-    // One that looks like Bookend is shown wherever it is.
+    // A stream that looks like Bookend is shown on any port.
     let bytes = session();
     let stream = [opening(), segments(client, &bytes, 3)].concat();
     assert_eq!(events(&[], &pcap(Link::Ethernet, false, 80, &stream)), SESSION);
@@ -315,7 +250,7 @@ fn streams_that_are_no_bookend_are_counted_and_shown_when_named() {
 }
 
 #[test]
-fn colours_are_for_terminals_and_for_whoever_asks() {
+fn colours_are_for_terminals_and_on_request() {
     let bytes = [&hello(), LITTLE_ENDIAN, &message("\u{1b}[31m red"), &close()].concat();
     let escapes = |options: &[&str]| inspect(options, &bytes).0.matches('\u{1b}').count();
     assert_eq!(escapes(&[]), 0);
@@ -326,7 +261,7 @@ fn colours_are_for_terminals_and_for_whoever_asks() {
 }
 
 #[test]
-fn bytes_are_shown_field_by_field_but_a_token_is_not() {
+fn bytes_are_shown_field_by_field_except_a_token() {
     let mut wire = Vec::new();
     Hello::new().with_token(b"sesame").unwrap().encode(&mut wire);
     let (shown, _, _) = inspect(&["--hex"], &[wire, message("hi"), close()].concat());
@@ -337,7 +272,7 @@ fn bytes_are_shown_field_by_field_but_a_token_is_not() {
 }
 
 #[test]
-fn output_that_nobody_reads_ends_it_quietly() {
+fn closed_standard_output_ends_it_quietly() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_bookend"))
         .args(["inspect", "-"])
         .stdin(Stdio::piped())
@@ -356,7 +291,7 @@ fn output_that_nobody_reads_ends_it_quietly() {
 }
 
 #[test]
-fn damaged_capture_keeps_what_was_readable() {
+fn damaged_capture_is_reported_up_to_the_damage() {
     let bytes = session();
     let stream = [opening(), segments(client, &bytes, 99)].concat();
     let whole = pcap(Link::Ethernet, false, PORT, &stream);
@@ -365,20 +300,17 @@ fn damaged_capture_keeps_what_was_readable() {
     let (_, stderr, code) = inspect(&[], &cut);
     let at = whole.len();
     assert_eq!(code, Some(1));
-    assert_eq!(
-        stderr,
-        format!("bookend: the capture cannot be read from byte {at} on: the file ends inside a packet\n")
-    );
+    assert_eq!(stderr, format!("bookend: cannot read the capture beyond byte {at}: the file ends inside a packet\n"));
     let (damaged, _) = objects(&[], &cut);
     assert_eq!(damaged[damaged.len() - 2]["event"], "damaged");
     let (_, stderr, code) = inspect(&[], b"f5f8\nzz");
-    assert_eq!((code, &*stderr), (Some(1), ""), "it is no hexadecimal text, so it is taken as it is");
+    assert_eq!((code, &*stderr), (Some(1), ""), "the input is not hexadecimal, so it is read as raw bytes");
     let (_, stderr, code) = inspect(&["--format", "hex"], b"f5f8\nzz");
     assert!(code == Some(1) && stderr.contains("line 2"), "{stderr}");
 }
 
 #[test]
-fn damage_of_any_kind_is_no_more_than_a_fault() {
+fn damaged_input_never_causes_a_panic() {
     let bytes = [&session(), LITTLE_ENDIAN, &session()].concat();
     let stream = [opening(), segments(client, &bytes, 30), segments(server, &bytes, 50)].concat();
     let mut state = 1_u64;
@@ -428,9 +360,9 @@ fn help_has_the_exit_codes_and_the_keys() {
 }
 
 #[test]
-fn input_that_does_not_end_is_told_once_time_is_up() {
+fn input_without_end_is_reported_at_the_timeout() {
     let begun = [&hello()[..], &hello()[..9]].concat();
-    // Without a line end, and within a byte.
+    // The second input ends without a line end, between the two digits of a byte.
     let hex = "f5f80202000000026869f8f5f";
     for (input, events) in [(&*begun, &["frame", "unfinished"][..]), (hex.as_bytes(), &["frame", "remark"])] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_bookend"))
@@ -444,9 +376,9 @@ fn input_that_does_not_end_is_told_once_time_is_up() {
         let mut output = String::new();
         child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
         let code = child.wait().unwrap().code();
-        drop(stdin); // only now
+        drop(stdin); // the input stays open until the program has ended
         let objects: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let told: Vec<&str> = objects.iter().map(|object| object["event"].as_str().unwrap()).collect();
-        assert_eq!((code, told), (Some(0), [events, &["summary"]].concat()), "{output}");
+        let found: Vec<&str> = objects.iter().map(|object| object["event"].as_str().unwrap()).collect();
+        assert_eq!((code, found), (Some(0), [events, &["summary"]].concat()), "{output}");
     }
 }

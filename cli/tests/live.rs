@@ -1,4 +1,4 @@
-//! The program `bookend` and the real hub.
+//! The program `bookend` with a real hub.
 
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A hub on a port of its own, and its address.
 async fn hub() -> String {
@@ -42,25 +42,25 @@ impl Program {
 
     /// The next line of output, `None` at its end.
     async fn line(&mut self) -> Option<String> {
-        timeout(PATIENCE, self.output.next_line()).await.expect("a line comes in time").unwrap()
+        timeout(TIMEOUT, self.output.next_line()).await.expect("a line arrives in time").unwrap()
     }
 
     async fn wait_for(&mut self, line: &str) {
-        while self.line().await.expect("the line comes") != line {}
+        while self.line().await.expect("the line arrives") != line {}
     }
 
-    async fn say(&mut self, bytes: &[u8]) {
+    async fn write(&mut self, bytes: &[u8]) {
         self.input.as_mut().unwrap().write_all(bytes).await.unwrap();
     }
 
-    /// Ends the input; what is printed until the end, and the exit code.
+    /// Closes the input, and returns the rest of the output and the exit code.
     async fn end(mut self) -> (Vec<String>, Option<i32>) {
         self.input = None;
         let mut rest = Vec::new();
         while let Some(line) = self.line().await {
             rest.push(line);
         }
-        (rest, timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code())
+        (rest, timeout(TIMEOUT, self.child.wait()).await.unwrap().unwrap().code())
     }
 }
 
@@ -72,14 +72,14 @@ async fn all_members_receive_all_messages_in_one_order() {
     let mut bob = Program::start("chat", &address, &["--name", "bob", "--encoding", "ascii", "--count", "3"]);
     bob.wait_for("* bob here").await;
     ann.wait_for("* bob joined").await;
-    ann.say("grüß\n".as_bytes()).await;
+    ann.write("grüß\n".as_bytes()).await;
     bob.wait_for("ann: gr\\u{fc}\\u{df}").await;
-    bob.say(b"/to ann psst\r\nhello").await;
+    bob.write(b"/to ann psst\r\nhello").await;
     bob.input = None;
     ann.wait_for("ann: grüß").await;
-    let mut heard = [ann.line().await.unwrap(), ann.line().await.unwrap()];
-    heard.sort(); // what is for one member may overtake what is for everyone
-    assert_eq!(heard, ["bob (to you): psst", "bob: hello"]);
+    let mut received = [ann.line().await.unwrap(), ann.line().await.unwrap()];
+    received.sort(); // a private message may overtake a public one
+    assert_eq!(received, ["bob (to you): psst", "bob: hello"]);
     assert_eq!(ann.end().await, (Vec::new(), Some(0)));
     bob.wait_for("bob: hello").await;
     let sent = Program::start("send", &address, &["the third"]).end().await;
@@ -102,15 +102,15 @@ async fn every_byte_arrives_as_it_was_sent() {
         .unwrap();
     // It prints nothing until a message arrives, so another client reports that it has joined.
     let mut watcher = Program::start("listen", &address, &[]);
-    while !watcher.line().await.expect("somebody joins").contains("* ear ") {}
+    while !watcher.line().await.expect("a member joins").contains("* ear ") {}
     let mut sender = Program::start("send", &address, &["--binary"]);
-    sender.say(&bytes).await;
+    sender.write(&bytes).await;
     assert_eq!(sender.end().await.1, Some(0));
-    let mut heard = Vec::new();
-    let reading = async { listener.stdout.as_mut().unwrap().read_to_end(&mut heard).await };
-    timeout(PATIENCE, reading).await.unwrap().unwrap();
-    assert!(heard == bytes, "{} bytes of {}", heard.len(), bytes.len());
-    assert_eq!(timeout(PATIENCE, listener.wait()).await.unwrap().unwrap().code(), Some(0));
+    let mut received = Vec::new();
+    let reading = async { listener.stdout.as_mut().unwrap().read_to_end(&mut received).await };
+    timeout(TIMEOUT, reading).await.unwrap().unwrap();
+    assert!(received == bytes, "{} bytes of {}", received.len(), bytes.len());
+    assert_eq!(timeout(TIMEOUT, listener.wait()).await.unwrap().unwrap().code(), Some(0));
 }
 
 #[tokio::test]

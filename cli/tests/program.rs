@@ -1,4 +1,4 @@
-//! The program `bookend` as its users run it: a process with pipes, and a hub behind TCP.
+//! The program `bookend` as users run it: a process with pipes, and a hub over TCP.
 
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn bookend(words: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_bookend"))
@@ -26,11 +26,11 @@ fn bookend(words: &[&str]) -> Child {
 }
 
 async fn end(child: Child) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+    let Output { status, stdout, stderr } = timeout(TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
-/// A listener, its address, and what it accepts first.
+/// A listener and its address.
 async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -38,11 +38,11 @@ async fn listen() -> (TcpListener, String) {
 }
 
 async fn accept(listener: &TcpListener) -> TcpStream {
-    timeout(PATIENCE, listener.accept()).await.unwrap().unwrap().0
+    timeout(TIMEOUT, listener.accept()).await.unwrap().unwrap().0
 }
 
 #[tokio::test]
-async fn chat_says_and_hears_and_ends_well() {
+async fn chat_posts_and_prints_and_exits_with_0() {
     let (listener, address) = listen().await;
     let mut child = bookend(&["chat", &address, "--name", "ann", "--room", "den"]);
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
@@ -58,7 +58,7 @@ async fn chat_says_and_hears_and_ends_well() {
 }
 
 #[tokio::test]
-async fn a_token_comes_from_a_file_or_from_the_environment() {
+async fn token_is_read_from_a_file_or_from_the_environment() {
     let (listener, address) = listen().await;
     let path = std::env::temp_dir().join(format!("bookend-program-token-{}", std::process::id()));
     std::fs::write(&path, "from a file\n").unwrap();
@@ -72,17 +72,17 @@ async fn a_token_comes_from_a_file_or_from_the_environment() {
         let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
         assert_eq!(hub.peer().token(), Some(token));
         assert_eq!(hub.rest().await, (vec![Posted::text("hi")], Some(Code::NORMAL)));
-        assert!(timeout(PATIENCE, child.wait()).await.unwrap().unwrap().success());
+        assert!(timeout(TIMEOUT, child.wait()).await.unwrap().unwrap().success());
     }
     std::fs::remove_file(path).unwrap();
 }
 
 #[tokio::test]
-async fn ping_measures_and_sums_up() {
+async fn ping_prints_times_and_a_summary() {
     let (listener, address) = listen().await;
-    let child = bookend(&["ping", &address, "--count", "1"]);
+    let child = bookend(&["ping", &address, "--count", "1", "--timeout", "30s"]);
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
-    assert!(hub.peer().room().unwrap().starts_with("ping-"), "nobody is to be told");
+    assert!(hub.peer().room().unwrap().starts_with("ping-"), "no member is notified");
     assert_eq!(hub.rest().await, (vec![], Some(Code::NORMAL)));
     let (code, stdout, stderr) = end(child).await;
     assert_eq!((code, &*stderr), (Some(0), ""));
@@ -91,7 +91,7 @@ async fn ping_measures_and_sums_up() {
 }
 
 #[tokio::test]
-async fn completions_and_manual_pages_are_made_of_the_command_line() {
+async fn completions_and_manual_pages_are_generated() {
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let (code, stdout, _) = end(bookend(&["completions", shell])).await;
         assert_eq!(code, Some(0));
@@ -109,7 +109,7 @@ async fn completions_and_manual_pages_are_made_of_the_command_line() {
 }
 
 #[tokio::test]
-async fn sent_words_are_with_the_hub_when_the_program_ends() {
+async fn send_exits_after_the_confirmation() {
     let (listener, address) = listen().await;
     let child = bookend(&["send", &address, "to", "be"]);
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
@@ -124,12 +124,12 @@ async fn bad_line_is_exit_code_1_and_the_others_are_sent() {
     child.stdin.take().unwrap().write_all(b"one\r\ntw\xF6\nthree").await.unwrap();
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
     assert_eq!(hub.rest().await.0, [Posted::text("one"), Posted::text("three")]);
-    let told = "bookend: line 2: bad-text: byte 2 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused from 2 on, 0 unconfirmed, 0 not sent\n";
-    assert_eq!(end(child).await, (Some(1), String::new(), told.into()));
+    let expected = "bookend: line 2: bad-text: byte 2 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused from 2 on, 0 unconfirmed, 0 not sent\n";
+    assert_eq!(end(child).await, (Some(1), String::new(), expected.into()));
 }
 
 #[tokio::test]
-async fn nobody_who_listens_is_exit_code_3_with_stage_and_fix() {
+async fn refused_connection_is_exit_code_3_with_stage_and_fix() {
     let (listener, address) = listen().await;
     drop(listener);
     for command in ["chat", "send", "listen", "ping"] {
@@ -141,7 +141,7 @@ async fn nobody_who_listens_is_exit_code_3_with_stage_and_fix() {
 }
 
 #[tokio::test]
-async fn web_server_is_exit_code_3_and_told_from_a_hub() {
+async fn web_server_is_exit_code_3_and_identified() {
     let (listener, address) = listen().await;
     let child = bookend(&["listen", &address]);
     let mut stream = accept(&listener).await;
@@ -150,12 +150,12 @@ async fn web_server_is_exit_code_3_and_told_from_a_hub() {
     while stream.read_buf(&mut Vec::new()).await.unwrap_or(0) > 0 {}
     let (code, _, stderr) = end(child).await;
     assert_eq!(code, Some(3), "{stderr}");
-    let said = ": HELLO: no-close: foreign-http (certain): an HTTP answer: \"HTTP/1.1 400 Bad Request\"\n";
-    assert!(stderr.contains(said) && stderr.contains("this is HTTP: correct the address or port"), "{stderr}");
+    let expected = ": HELLO: no-close: foreign-http (certain): an HTTP answer: \"HTTP/1.1 400 Bad Request\"\n";
+    assert!(stderr.contains(expected) && stderr.contains("this is HTTP: correct the address or port"), "{stderr}");
 }
 
 #[tokio::test]
-async fn wrong_option_is_exit_code_2_and_help_is_0() {
+async fn invalid_option_is_exit_code_2_and_help_is_0() {
     assert_eq!(end(bookend(&["chat", "--send-hex", "2", "ff"])).await.0, Some(2));
     assert_eq!(end(bookend(&["listen", "host:port"])).await.0, Some(2));
     let (code, stdout, stderr) = end(bookend(&["send", "--help"])).await;
@@ -164,17 +164,18 @@ async fn wrong_option_is_exit_code_2_and_help_is_0() {
 }
 
 #[tokio::test]
-async fn hub_that_goes_away_is_exit_code_1() {
+async fn lost_hub_is_exit_code_1() {
     let (listener, address) = listen().await;
     let child = bookend(&["listen", &address, "--json", "--once"]);
     Hub::welcome(accept(&listener).await, &[]).await.close(Code::GOING_AWAY, "shutting down").await;
     let (code, _, stderr) = end(child).await;
-    let told = format!("bookend: {address}: session: going-away: the peer closed: 1001 going-away: shutting down\n");
-    assert_eq!((code, stderr), (Some(1), told));
+    let expected =
+        format!("bookend: {address}: session: going-away: the peer closed: 1001 going-away: shutting down\n");
+    assert_eq!((code, stderr), (Some(1), expected));
 }
 
 #[tokio::test]
-async fn output_that_nobody_reads_ends_it_quietly() {
+async fn closed_output_ends_the_program_quietly() {
     let (listener, address) = listen().await;
     let mut child = bookend(&["listen", &address]);
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
@@ -184,8 +185,8 @@ async fn output_that_nobody_reads_ends_it_quietly() {
         output.read_buf(&mut head).await.unwrap();
     }
     drop(output);
-    let talking = async {
-        // The first line behind the broken pipe is lost, and one of the next tells the client.
+    let delivering = async {
+        // The first line after the pipe breaks is lost; a later one notifies the client.
         while !hub.is_closed() {
             hub.deliver(7, 0, "bob", text("hello?")).await;
             tokio::select! {
@@ -195,28 +196,28 @@ async fn output_that_nobody_reads_ends_it_quietly() {
             }
         }
     };
-    timeout(PATIENCE, talking).await.expect("it ends");
+    timeout(TIMEOUT, delivering).await.expect("the program ends");
     assert_eq!(end(child).await, (Some(0), String::new(), String::new()));
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn interrupt_says_goodbye() {
+async fn interrupt_closes_the_session() {
     let (listener, address) = listen().await;
     let mut child = bookend(&["chat", &address]);
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
-    // From its first line on it minds the signal.
+    // It handles the signal from its first line on.
     child.stdout.as_mut().unwrap().read_u8().await.unwrap();
     let id = child.id().unwrap().to_string();
     let killed = Command::new("kill").args(["-INT", &id]).status().await.unwrap();
     assert!(killed.success());
-    assert_eq!(timeout(PATIENCE, hub.rest()).await.unwrap().1, Some(Code::NORMAL));
+    assert_eq!(timeout(TIMEOUT, hub.rest()).await.unwrap().1, Some(Code::NORMAL));
     assert_eq!(end(child).await.0, Some(130));
 }
 
 #[tokio::test]
-async fn way_that_cannot_be_gone_is_exit_code_2() {
-    for (words, told) in [
+async fn unusable_tls_options_are_exit_code_2() {
+    for (words, expected) in [
         (["--ca", "/nowhere/ca.pem"], "bookend: /nowhere/ca.pem: "),
         (["--ca", env!("CARGO_MANIFEST_PATH")], "Cargo.toml: certificate-unreadable: it contains no certificate\n"),
         (["--server-name", "a b"], "bookend: --server-name: bad-server-name: "),
@@ -224,6 +225,6 @@ async fn way_that_cannot_be_gone_is_exit_code_2() {
         let child = bookend(&["send", "tls://127.0.0.1:1", words[0], words[1], "hello"]);
         let (code, _, errors) = end(child).await;
         assert_eq!(code, Some(2), "{errors}");
-        assert!(errors.contains(told), "{errors}");
+        assert!(errors.contains(expected), "{errors}");
     }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A message goes to a hub, and its confirmation comes back, and the doctor examines it, through proxies that others have written: microsocks for
-# SOCKS5 and tinyproxy for HTTP CONNECT, with credentials and without. Wants both, and the programs built:
+# Sends a message to a hub and examines the hub through third-party proxies: microsocks for SOCKS5 and tinyproxy for
+# HTTP CONNECT, with and without credentials. Needs both, and the programs:
 # cargo build -p bookend-server -p bookend-cli
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -11,14 +11,14 @@ trap 'kill "${started[@]}" 2>/dev/null || true; wait; rm -r "$folder"' EXIT
 
 free_port() { python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# start PORT COMMAND...: until it listens on the port, for 10 s.
+# start PORT COMMAND...: starts a server and waits up to 30 s until it listens on PORT.
 start() {
     local port=$1
     shift
     local log="$folder/$port.log"
     "$@" >"$log" 2>&1 &
     started+=($!)
-    for _ in {1..100}; do
+    for _ in {1..300}; do
         (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
         sleep 0.1
     done
@@ -41,15 +41,15 @@ http=$(free_port)
 tinyproxy_settings "$http" "BasicAuth ann secret"
 start "$http" tinyproxy -d -c "$folder/$http.conf"
 
-# expect CODE WORDS PROXY: how `send` ends by that proxy, and what it says.
+# expect CODE TEXT PROXY: the exit code of `send` through PROXY, and a part of its output.
 expect() {
     local code=0 said
     said=$("$programs/bookend" send "127.0.0.1:$hub" --proxy "$3" hello 2>&1) || code=$?
     if [[ $code != "$1" || $said != *"$2"* ]]; then
-        printf 'by %s: exit code %s, not %s: %s\n' "$3" "$code" "$1" "$said" >&2
+        printf 'through %s: exit code %s, not %s: %s\n' "$3" "$code" "$1" "$said" >&2
         exit 1
     fi
-    printf 'by %s: exit code %s %s\n' "${3/:*@/:…@}" "$code" "$2"
+    printf 'through %s: exit code %s %s\n' "${3/:*@/:…@}" "$code" "$2"
 }
 
 expect 0 "" "socks5://127.0.0.1:$open_socks"

@@ -1,6 +1,6 @@
 //! `bookend relay` between real sockets.
 
-#![allow(clippy::unwrap_used, reason = "it is how a test fails")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Hello, Message, blocking};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A relay that serves one connection.
 struct Relay {
@@ -18,7 +18,7 @@ struct Relay {
 }
 
 impl Relay {
-    /// Starts it, with a client and a target that the test plays.
+    /// Starts it. The test plays the client and the target.
     fn start(words: &[&str]) -> (Relay, TcpStream, TcpStream) {
         let target = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = target.local_addr().unwrap().to_string();
@@ -31,30 +31,30 @@ impl Relay {
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
-        // `relays ADDRESS to …`, or an object with `"listen":"ADDRESS"`.
+        // `relaying ADDRESS to …`, or an object with `"listen":"ADDRESS"`.
         let relay = line.split([' ', '"']).find(|word| word.starts_with("127.0.0.1:")).unwrap();
         let client = TcpStream::connect(relay).unwrap();
         let (server, _) = target.accept().unwrap();
         for stream in [&client, &server] {
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            stream.set_read_timeout(Some(TIMEOUT)).unwrap();
             stream.set_nodelay(true).unwrap();
         }
         (Relay { child, out }, client, server)
     }
 
-    /// Waits until it ends, as both sides have, and returns what it says.
+    /// Waits until the relay ends, and returns its output.
     fn end(mut self) -> String {
-        let mut said = String::new();
-        self.out.read_to_string(&mut said).unwrap();
-        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{said}");
-        said
+        let mut output = String::new();
+        self.out.read_to_string(&mut output).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{output}");
+        output
     }
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _status = self.child.wait();
+        let _ = self.child.kill(); // it may have ended
+        let _ = self.child.wait();
     }
 }
 
@@ -64,18 +64,18 @@ fn asynchronous(stream: TcpStream) -> tokio::net::TcpStream {
 }
 
 #[tokio::test]
-async fn packets_and_messages_are_shown_and_nothing_is_changed() {
+async fn packets_and_messages_are_reported_and_not_changed() {
     let (relay, client, server) = Relay::start(&["--pieces", "1"]);
     let (client, server) = (asynchronous(client), asynchronous(server));
     let serve = async {
         let mut connection = Connection::accept(server, Hello::new()).await?;
-        let mut said = Vec::new();
+        let mut received = Vec::new();
         while let Some(message) = connection.next().await? {
             if let Message::Message(payload) = message {
-                said.push(payload.text().unwrap().into_owned());
+                received.push(payload.text().unwrap().into_owned());
             }
         }
-        Ok::<_, ConnectionError>(said)
+        Ok::<_, ConnectionError>(received)
     };
     let speak = async {
         let mut connection = Connection::connect(client, Hello::new()).await?;
@@ -84,8 +84,8 @@ async fn packets_and_messages_are_shown_and_nothing_is_changed() {
         }
         connection.close(Code::NORMAL, "").await
     };
-    let (said, ()) = tokio::try_join!(serve, speak).unwrap();
-    assert_eq!(said, ["grüß", "hi", ""]);
+    let (received, ()) = tokio::try_join!(serve, speak).unwrap();
+    assert_eq!(received, ["grüß", "hi", ""]);
     let shown = relay.end();
     assert!(shown.contains("1 client packet 1, "), "{shown}");
     assert!(shown.contains("MESSAGE   utf-8          6  \"grüß\""), "{shown}");
@@ -93,8 +93,8 @@ async fn packets_and_messages_are_shown_and_nothing_is_changed() {
 }
 
 #[test]
-fn each_byte_comes_alone() {
-    // So long that this thread has read each byte before the next one comes, whatever else the machine does.
+fn each_byte_arrives_separately() {
+    // The delay is long enough for this thread to read each byte before the next one, even on a busy machine.
     let (relay, mut client, mut server) = Relay::start(&["--pieces", "1", "--delay", "500ms", "--side", "client"]);
     client.write_all(b"abc").unwrap();
     let mut buffer = [0; 9];
@@ -107,7 +107,7 @@ fn each_byte_comes_alone() {
 }
 
 #[test]
-fn what_comes_within_a_time_is_joined() {
+fn bytes_that_arrive_within_the_time_are_joined() {
     let (relay, mut client, mut server) = Relay::start(&["--join", "1s"]);
     for byte in b"abc" {
         client.write_all(&[*byte]).unwrap();
@@ -121,7 +121,7 @@ fn what_comes_within_a_time_is_joined() {
 }
 
 #[test]
-fn a_half_close_leaves_the_other_direction() {
+fn half_close_leaves_the_other_direction_open() {
     let (relay, mut client, mut server) = Relay::start(&["--at", "2=half-close", "--side", "client"]);
     client.write_all(b"abc").unwrap();
     let mut had = Vec::new();
@@ -138,7 +138,7 @@ fn a_half_close_leaves_the_other_direction() {
 }
 
 #[test]
-fn a_reset_is_one_on_both_sides() {
+fn reset_resets_both_sides() {
     let (relay, mut client, mut server) = Relay::start(&["--at", "1=reset", "--side", "server"]);
     server.write_all(b"ab").unwrap();
     let reset = |stream: &mut TcpStream| {
@@ -152,7 +152,7 @@ fn a_reset_is_one_on_both_sides() {
 }
 
 #[test]
-fn a_channel_is_named_by_whoever_hears_what_it_made() {
+fn damage_by_a_channel_is_diagnosed_by_its_receiver() {
     let (relay, mut client, server) = Relay::start(&["--channel", "lf-to-crlf", "--side", "client", "--json"]);
     let mut hello = Vec::new();
     Hello::new().encode(&mut hello);
@@ -161,10 +161,10 @@ fn a_channel_is_named_by_whoever_hears_what_it_made() {
     let refused = blocking::Connection::accept(server, Hello::new()).unwrap_err().to_string();
     assert!(refused.contains("channel-lf-to-crlf"), "{refused}");
     drop(client);
-    let said = relay.end();
+    let output = relay.end();
     assert!(
-        said.contains("{\"event\":\"packet\",\"stream\":1,\"sender\":\"client\",\"packet\":1,\"length\":34,"),
-        "{said}"
+        output.contains("{\"event\":\"packet\",\"stream\":1,\"sender\":\"client\",\"packet\":1,\"length\":34,"),
+        "{output}"
     );
-    assert!(said.contains("\"event\":\"frame\""), "what came is shown, not what became of it: {said}");
+    assert!(output.contains("\"event\":\"frame\""), "the report shows the bytes as received: {output}");
 }

@@ -1,4 +1,4 @@
-//! The window of `bookend chat`, in a terminal that tmux plays, with a hub, somebody with telnet, and a Python peer.
+//! The window of `bookend chat` in tmux, with a hub, a telnet user and a Python peer.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
 use tokio::runtime::Runtime;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A hub in a runtime of its own, which ends with it.
+/// A hub in a runtime of its own.
 struct Server {
     runtime: Runtime,
     address: SocketAddr,
@@ -35,7 +35,7 @@ impl Server {
         Server { runtime, address }
     }
 
-    /// Ends at once: no CLOSE, no farewell.
+    /// Ends at once, without a CLOSE, and returns the address.
     fn kill(self) -> String {
         self.runtime.shutdown_timeout(Duration::from_secs(5));
         self.address.to_string()
@@ -48,7 +48,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    /// A terminal of that size; `None` where there is no tmux, which is a failure in CI.
+    /// A terminal of this size, or `None` without tmux, which is a failure in CI.
     fn start(columns: u16, rows: u16, program: &str) -> Option<Terminal> {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
@@ -86,7 +86,7 @@ impl Terminal {
         self.run(&["send-keys", key]);
     }
 
-    fn says(&self, text: &str) {
+    fn enters(&self, text: &str) {
         self.types(text);
         self.presses("Enter");
     }
@@ -106,7 +106,7 @@ impl Terminal {
     }
 
     fn waits(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             let screen = self.screen();
             if holds(&screen) {
@@ -120,27 +120,27 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ended_already = self.command(&["kill-server"]).status();
+        let _ = self.command(&["kill-server"]).status(); // it may have ended
     }
 }
 
 /// `bookend chat` in a terminal, joined.
 fn chat(name: &str, address: &str, columns: u16, rows: u16) -> Option<Terminal> {
     let program =
-        format!("{} chat {address} --name {name}; echo ended with $?; sleep 30", env!("CARGO_BIN_EXE_bookend"));
+        format!("{} chat {address} --name {name}; echo ended with $?; sleep 90", env!("CARGO_BIN_EXE_bookend"));
     let terminal = Terminal::start(columns, rows, &program)?;
     terminal.shows("● up");
     Some(terminal)
 }
 
 #[test]
-fn it_talks_to_telnet_and_to_python() {
+fn window_talks_to_telnet_and_to_python() {
     let server = Server::start("127.0.0.1:0");
     let address = server.address.to_string();
     let Some(window) = chat("ann", &address, 80, 24) else { return };
 
     let mut telnet = TcpStream::connect(server.address).unwrap();
-    telnet.set_read_timeout(Some(PATIENCE)).unwrap();
+    telnet.set_read_timeout(Some(TIMEOUT)).unwrap();
     telnet.write_all("/name bob\r\nann: are you there?\r\n\x1b[2Jgrüß 漢字\r\n".as_bytes()).unwrap();
     window.shows("bob: ann: are you there?");
     let screen = window.shows("grüß 漢字");
@@ -148,7 +148,7 @@ fn it_talks_to_telnet_and_to_python() {
 
     window.types("bo");
     window.presses("Tab");
-    window.says("yes 😀");
+    window.enters("yes 😀");
     let mut lines = BufReader::new(telnet.try_clone().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "ann: bob: yes 😀"));
 
@@ -163,7 +163,7 @@ fn it_talks_to_telnet_and_to_python() {
     window.shows("cid joined");
     writeln!(python.stdin.as_ref().unwrap(), "from python: שלום").unwrap();
     window.shows("cid: from python: שלום");
-    window.says("/to cid for you alone");
+    window.enters("/to cid for you alone");
     window.shows("(private) to cid: for you alone");
     let mut heard = BufReader::new(python.stdout.take().unwrap()).lines();
     assert!(heard.any(|line| line.unwrap().contains("for you alone")));
@@ -171,12 +171,12 @@ fn it_talks_to_telnet_and_to_python() {
     assert!(python.wait().unwrap().success());
     window.shows("cid left");
 
-    window.says("/quit");
+    window.enters("/quit");
     window.shows("ended with 0");
 }
 
 #[test]
-fn a_paste_is_one_message_and_the_size_may_change() {
+fn paste_is_one_message_and_the_size_may_change() {
     let server = Server::start("127.0.0.1:0");
     let Some(window) = chat("ann", &server.address.to_string(), 80, 24) else { return };
     window.pastes("one\ntwo\nthree");
@@ -186,11 +186,11 @@ fn a_paste_is_one_message_and_the_size_may_change() {
     assert!(screen.contains("\n        two") && screen.contains("\n        three"), "{screen}");
     assert_eq!(screen.matches("ann: ").count(), 1, "{screen}");
 
-    window.says("/me waves");
+    window.enters("/me waves");
     window.shows("* ann waves");
     window.run(&["resize-window", "-x", "30", "-y", "8"]);
     window.waits("no members", |screen| !screen.contains("here"));
-    window.says("a line that is longer than the window is now");
+    window.enters("a line that is longer than the window is now");
     window.shows("        longer than the");
     window.run(&["resize-window", "-x", "100", "-y", "30"]);
     window.shows("1 here");
@@ -199,40 +199,40 @@ fn a_paste_is_one_message_and_the_size_may_change() {
 }
 
 #[test]
-fn it_connects_again_and_marks_what_was_missed() {
+fn window_reconnects_and_marks_what_was_missed() {
     let server = Server::start("127.0.0.1:0");
     let Some(window) = chat("ann", &server.address.to_string(), 80, 24) else { return };
-    window.says("before");
+    window.enters("before");
     window.shows("ann: before");
     let address = server.kill();
-    window.shows("the connection is lost");
-    window.shows("connects again in");
-    window.says("typed while nobody was there");
-    window.shows("1 on the way");
+    window.shows("connection lost");
+    window.shows("reconnecting in");
+    window.enters("typed while the hub was gone");
+    window.shows("1 pending");
 
     let server = Server::start(&address);
-    window.shows("connected again");
+    window.shows("reconnected");
     window.shows("messages may have been missed");
-    window.shows("ann: typed while nobody was there");
+    window.shows("ann: typed while the hub was gone");
     window.shows("● up");
     drop(server);
 }
 
 #[test]
-fn who_is_not_let_in_or_is_thrown_out_is_told_why_and_the_exit_code_says_so() {
+fn refused_or_disconnected_user_sees_the_reason_and_an_exit_code() {
     let program = env!("CARGO_BIN_EXE_bookend");
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let Some(terminal) = Terminal::start(100, 20, &format!("{program} chat {nobody}; echo code $?; sleep 60")) else {
+    let refused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let Some(terminal) = Terminal::start(100, 20, &format!("{program} chat {refused}; echo code $?; sleep 90")) else {
         return;
     };
     let screen = terminal.shows("code 3");
     assert!(screen.contains("connection-refused"), "{screen}");
 
-    let end = humantime::format_rfc3339_seconds(std::time::SystemTime::now() + Duration::from_secs(8)).to_string();
+    let end = humantime::format_rfc3339_seconds(std::time::SystemTime::now() + Duration::from_secs(20)).to_string();
     let (token, entry) = make_token("ann", &["*".into()], Rights::READ_WRITE, Some(&end)).unwrap();
     let hub = Server::with("127.0.0.1:0", Config { access: Access::from_toml(&entry).unwrap(), ..Config::default() });
     let address = hub.address;
-    let chat = format!("BOOKEND_TOKEN={token} {program} chat {address}; echo code $?; sleep 60");
+    let chat = format!("BOOKEND_TOKEN={token} {program} chat {address}; echo code $?; sleep 90");
     let terminal = Terminal::start(100, 20, &chat).unwrap();
     terminal.shows("welcome to lobby");
     terminal.shows("closed"); // and the window stays

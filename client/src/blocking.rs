@@ -17,7 +17,8 @@ use crate::status::Status;
 
 /// A client that connects again whenever its session ends by a fault that may pass; see [`crate::Client`].
 ///
-/// Its calls block: do not use it in asynchronous tasks.
+/// Its calls block: do not use it in asynchronous tasks, where they panic. Only
+/// [`next_event_within`](Client::next_event_within) and [`Sender::request`] have a timeout.
 ///
 /// ```no_run
 /// use bookend_client::{Dialler, Event, Hello, Options, blocking::Client};

@@ -20,7 +20,10 @@ use crate::status::{Shared, Snapshot, Status};
 ///
 /// It spawns one tokio task, which owns the connection, so that keepalive, confirmations and reconnecting continue
 /// while the program does something else. The task ends after [`close`](Client::close), after a fault that does not
-/// pass, or once all [`Sender`]s and the [`Events`] are dropped.
+/// pass, or once all [`Sender`]s and the [`Events`] are dropped. Take the events, or drop them: see [`Events`].
+///
+/// All calls are cancel-safe. A message is accepted once [`send`](Client::send) has returned; dropping its [`Receipt`]
+/// does not withdraw it.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -79,7 +82,8 @@ impl Client {
         Client { sender: Sender::new(commands, shared), events }
     }
 
-    /// Connects, and returns once a session is open. Earlier events are discarded; [`Event::Up`] is the first.
+    /// Connects, and returns once a session is open. Earlier events are discarded; [`Event::Up`] is the first. Dropping
+    /// the future gives up. [`Options::with_timeout`] limits the time, and by default there is only one attempt.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -95,7 +99,10 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Why there is no session.
+    /// Why there is no session; [`ConnectError::fix`] suggests what to do.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub async fn connect(options: Options) -> Result<Client, ConnectError> {
         let target = options.dialler.target().clone();
         let mut client = Client::start(options);
@@ -158,7 +165,8 @@ impl Client {
         (self.sender, self.events)
     }
 
-    /// As [`Sender::close`], and waits until the client has closed. Events in the meantime are discarded.
+    /// As [`Sender::close`], and waits until the client has closed, which takes little more than 10 s at most. Events in
+    /// the meantime are discarded. If the future is dropped, the client closes in the background.
     pub async fn close(mut self) -> End {
         self.sender.close();
         while let Some(event) = self.events.next().await {

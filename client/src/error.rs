@@ -1,4 +1,4 @@
-//! Why a hub could not be joined: the stage that failed, the fault's name, and what may fix it.
+//! Why a hub could not be joined: the stage that failed, the fault's name, and a suggested fix.
 
 mod join;
 mod send;
@@ -54,21 +54,21 @@ pub enum Stage {
 pub enum ConnectError {
     /// The operating system provides no thread, or no sockets.
     System {
-        /// What was to be connected to.
+        /// The target of the attempt.
         target: Target,
         /// Why not.
         error: io::Error,
     },
     /// The host has no address.
     Resolve {
-        /// What was to be connected to.
+        /// The target of the attempt.
         target: Target,
         /// Why not.
         error: io::Error,
     },
     /// The whole attempt took longer than [`Options::with_timeout`](crate::Options::with_timeout) allows.
     TimedOut {
-        /// What was to be connected to.
+        /// The target of the attempt.
         target: Target,
         /// The step that was under way.
         step: Box<ConnectStep>,
@@ -77,14 +77,14 @@ pub enum ConnectError {
     },
     /// None of the host's addresses accepted a connection.
     Tcp {
-        /// What was to be connected to.
+        /// The target of the attempt.
         target: Target,
         /// Each address that was tried, and why it failed; at least one.
         tried: Vec<(SocketAddr, io::Error)>,
     },
     /// The Unix socket cannot be opened.
     Unix {
-        /// What was to be connected to.
+        /// The target of the attempt.
         target: Target,
         /// Why not.
         error: io::Error,
@@ -92,7 +92,7 @@ pub enum ConnectError {
     /// The proxy did not connect to the hub.
     #[cfg(feature = "proxy")]
     Proxy {
-        /// What was to be connected to.
+        /// The target of the attempt.
         target: Target,
         /// The proxy.
         proxy: Box<Proxy>,
@@ -101,7 +101,7 @@ pub enum ConnectError {
     },
     /// The TLS handshake failed, or one side does not trust the other.
     Tls {
-        /// What was to be connected to.
+        /// The target of the attempt.
         target: Target,
         /// The address that accepted the connection, if one did.
         peer: Option<SocketAddr>,
@@ -110,7 +110,7 @@ pub enum ConnectError {
     },
     /// The stream is connected, but the peer is not a hub, did not admit this client, or ended the session.
     Join {
-        /// What was to be connected to.
+        /// The target of the attempt.
         target: Target,
         /// The address that accepted the connection, if it has one.
         peer: Option<SocketAddr>,

@@ -12,7 +12,6 @@
 //! - [`Client`]: one session after another, by [`Backoff`]. It has two halves: a [`Sender`], whose [`Receipt`]s report
 //!   what became of each message, and [`Events`]. [`blocking`] is the same without a runtime.
 //! - [`Members`]: who is in the room, by number and by name.
-//! - [`show`]: a message as a line for people, or as JSON.
 //!
 //! # Features
 //!
@@ -37,7 +36,6 @@ mod options;
 mod proxy;
 mod retry;
 mod sender;
-pub mod show;
 mod status;
 mod step;
 mod target;
@@ -64,3 +62,8 @@ pub use target::Target;
 pub use tls::Tls;
 pub use tls::TlsError;
 pub use token::Token;
+
+/// Tests the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -161,8 +161,8 @@ impl fmt::Display for ProxyError {
         match self {
             ProxyError::Resolve(error) | ProxyError::Io(error) => write!(f, "{error}"),
             ProxyError::Tcp(tried) => cause::tried(f, tried, None),
-            ProxyError::NotAProxy(said) | ProxyError::Credentials(said) | ProxyError::Refused(said) => {
-                write!(f, "{}", bookend::escaped(said))
+            ProxyError::NotAProxy(line) | ProxyError::Credentials(line) | ProxyError::Refused(line) => {
+                write!(f, "{}", bookend::escaped(line))
             }
         }
     }

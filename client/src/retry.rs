@@ -62,7 +62,7 @@ impl Backoff {
     }
 }
 
-/// Whether the fault may pass by itself.
+/// Whether a later attempt can succeed without a change by somebody.
 pub(crate) fn may_pass(error: &ConnectError) -> bool {
     match error {
         ConnectError::System { .. }
@@ -83,7 +83,7 @@ pub(crate) fn may_pass(error: &ConnectError) -> bool {
 fn may_pass_in_session(error: &ConnectionError) -> bool {
     match error {
         ConnectionError::Io(_) | ConnectionError::Timeout => true,
-        // A peer that speaks another protocol will do so next time.
+        // A recognised mistake will recur.
         ConnectionError::Fault { diagnosis: Some(diagnosis), .. } if diagnosis.first().is_some() => false,
         ConnectionError::Fault { fault, .. } => matches!(
             fault,

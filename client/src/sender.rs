@@ -18,8 +18,8 @@ use crate::status::{NOBODY_LISTENS, Shared, Status};
 /// Sends through a client. Cheap to clone; the client closes once all senders and its [`Events`](crate::Events) are
 /// dropped.
 ///
-/// Every call waits while 256 others are waiting, as they do without a session. A call that is cancelled while it waits
-/// has sent nothing.
+/// Every call waits while 256 others are waiting, as they do without a session. A [`send`](Sender::send) that is
+/// cancelled while it waits has sent nothing; the answer to a request that is cancelled is discarded.
 #[derive(Clone, Debug)]
 pub struct Sender {
     commands: mpsc::Sender<Command>,
@@ -48,7 +48,8 @@ impl Sender {
     /// ```
     ///
     /// # Errors
-    /// [`SendError::NotSent`] if the client has closed. The [`Receipt`] reports what became of the message.
+    /// [`SendError::NotSent`] if the client has closed. The [`Receipt`] reports everything else, such as
+    /// [`SendError::Invalid`] for content that is too long or that the encoding cannot express.
     pub async fn send(&self, content: impl Into<Content<'_>>) -> Result<Receipt, SendError> {
         self.put(None, content.into().into()).await
     }

@@ -21,7 +21,7 @@ pub enum Status {
 /// What [`Sender`](crate::Sender) and [`Events`](crate::Events) share with the task.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// True once the client is to close.
+    /// True once the client should close.
     pub(crate) wish: watch::Sender<bool>,
     pub(crate) snapshot: watch::Receiver<Snapshot>,
     /// The session of the [`Event::Up`](crate::Event::Up) that was taken last; `NOBODY_LISTENS` once the events are

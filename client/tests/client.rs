@@ -149,7 +149,7 @@ async fn client_reconnects_resumes_and_reports_unconfirmed_messages() {
         deliver(&mut hub, 7, "seventh").await;
         hub.rest().await
     };
-    let heard = async {
+    let received = async {
         assert_eq!(next_up(&mut client).await, 2);
         assert_eq!(waiting.await, Ok(()));
         assert!(matches!(next(&mut client).await, Event::Missed(Missed::Gap(2))));
@@ -158,7 +158,7 @@ async fn client_reconnects_resumes_and_reports_unconfirmed_messages() {
         assert_eq!(words(&next(&mut client).await), "seventh");
         client.close().await
     };
-    both(hub, heard).await;
+    both(hub, received).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,13 +200,13 @@ async fn refused_resume_is_reported_and_counting_restarts() {
         deliver(&mut hub, 1, "first again").await;
         hub.rest().await
     };
-    let heard = async {
+    let received = async {
         next_up(&mut client).await;
         assert!(matches!(next(&mut client).await, Event::Missed(Missed::Unknown)));
         assert_eq!(words(&next(&mut client).await), "first again");
         client.close().await
     };
-    both(hub, heard).await;
+    both(hub, received).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -310,20 +310,20 @@ async fn dropped_client_sends_what_waits_and_closes() {
 async fn untaken_events_slow_the_hub_down_and_memory_stays_bounded() {
     let (mut client, mut hub, _hubs) = joined(options()).await;
     let long = "x".repeat(100_000);
-    let mut said = Box::pin(async {
+    let mut delivering = Box::pin(async {
         for seq in 1..=100 {
             deliver(&mut hub, seq, &long).await;
         }
     });
-    assert!(timeout(Duration::from_secs(5), &mut said).await.is_err(), "10 MB do not fit");
-    let heard = async {
+    assert!(timeout(Duration::from_secs(5), &mut delivering).await.is_err(), "10 MB do not fit");
+    let received = async {
         let mut count = 0;
         while count < 100 {
             count += usize::from(matches!(next(&mut client).await, Event::Message(_)));
         }
     };
-    both(said.as_mut(), heard).await;
-    drop(said);
+    both(delivering.as_mut(), received).await;
+    drop(delivering);
     let closing = async { client.close().await };
     assert!(matches!(both(closing, hub.rest()).await.0, End::Closed));
 }

@@ -82,7 +82,7 @@ async fn close_instead_of_hello_fails_in_stage_hello() {
 
 #[tokio::test(start_paused = true)]
 async fn peer_that_speaks_another_protocol_is_identified() {
-    for (words, said, fix) in [
+    for (words, detail, fix) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
             "no-close: foreign-http (certain): an HTTP answer: ",
@@ -101,7 +101,7 @@ async fn peer_that_speaks_another_protocol_is_identified() {
         };
         let error = join(far, near).await.unwrap_err();
         assert_eq!(error.stage(), Stage::Hello, "{error}");
-        assert!(error.to_string().starts_with(&format!("HELLO: {said}")), "{error}");
+        assert!(error.to_string().starts_with(&format!("HELLO: {detail}")), "{error}");
         assert!(error.fix().starts_with(fix), "{error}: {}", error.fix());
     }
 }

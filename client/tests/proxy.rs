@@ -98,12 +98,12 @@ async fn proxy_that_cannot_reach_the_hub_is_quoted() {
         ),
         ("socks5", vec![(b"\x05\x01\x00", b"HTTP/1.1 400")], "not-a-proxy", "not a SOCKS5 proxy"),
     ];
-    for (scheme, script, name, said) in scripts {
+    for (scheme, script, name, detail) in scripts {
         let (gate, proxy) = proxy(script, None).await;
         let error = joined(&format!("{scheme}://127.0.0.1:{gate}")).await.unwrap_err();
         assert_eq!((error.stage(), error.name()), (Stage::Proxy, name), "{error}");
         let begin = format!("hub.example:7: proxy: {name}: {scheme}://127.0.0.1:{gate}: ");
-        assert!(error.to_string().starts_with(&begin) && error.to_string().contains(said), "{error}");
+        assert!(error.to_string().starts_with(&begin) && error.to_string().contains(detail), "{error}");
         proxy.await.unwrap();
     }
 }

@@ -20,7 +20,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A hub on its own thread. Dropping it closes all its connections, as if it were killed.
 struct Killable {
@@ -32,13 +32,13 @@ impl Killable {
     fn start(address: &str) -> Killable {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let address: SocketAddr = address.parse().unwrap();
-        let (tell, bound) = mpsc::channel();
+        let (report, bound) = mpsc::channel();
         runtime.spawn(async move {
             let listener = Listener::bind(address).await.unwrap();
-            tell.send(listener.address()).unwrap();
+            report.send(listener.address()).unwrap();
             listener.run(Hub::new(Config { keepalive: 2, ..Config::default() })).await;
         });
-        let address = bound.recv_timeout(PATIENCE).unwrap();
+        let address = bound.recv_timeout(TIMEOUT).unwrap();
         Killable { address, runtime: Some(runtime) }
     }
 }
@@ -47,7 +47,7 @@ impl Drop for Killable {
     fn drop(&mut self) {
         let runtime = self.runtime.take().unwrap();
         // On another thread: the test's runtime must not block.
-        std::thread::spawn(move || runtime.shutdown_timeout(PATIENCE)).join().unwrap();
+        std::thread::spawn(move || runtime.shutdown_timeout(TIMEOUT)).join().unwrap();
     }
 }
 
@@ -65,10 +65,10 @@ async fn until<T>(client: &mut Client, mut what: impl FnMut(Event) -> Option<T>)
             }
         }
     };
-    timeout(PATIENCE, found).await.expect("it comes in time")
+    timeout(TIMEOUT, found).await.expect("it arrives in time")
 }
 
-fn said(event: &Event) -> Option<String> {
+fn text(event: &Event) -> Option<String> {
     let Event::Message(incoming) = event else { return None };
     let Message::Delivery(delivery) = incoming.message() else { return None };
     delivery.payload.text().map(Into::into)
@@ -82,7 +82,7 @@ async fn client_rejoins_a_hub_that_was_killed_and_restarted() {
     assert_eq!(client.sender().remote_addr(), Some(address));
     assert!(client.sender().local_addr().is_some());
     client.send("before").await.unwrap().await.unwrap();
-    until(&mut client, |event| said(&event).filter(|said| said == "before")).await;
+    until(&mut client, |event| text(&event).filter(|text| text == "before")).await;
     drop(hub);
     let down = until(&mut client, |event| match event {
         Event::Down { error, .. } => Some(error),
@@ -97,7 +97,7 @@ async fn client_rejoins_a_hub_that_was_killed_and_restarted() {
         _ => None,
     });
     assert_eq!(missed.await, Missed::Unknown, "the new hub knows nothing of the old one's messages");
-    until(&mut client, |event| said(&event).filter(|said| said == "meanwhile")).await;
+    until(&mut client, |event| text(&event).filter(|text| text == "meanwhile")).await;
     waiting.await.unwrap();
     client.close().await;
 }
@@ -126,7 +126,7 @@ async fn messages_sent_while_the_network_was_silent_arrive_afterwards() {
     let mut away = Client::connect(options(gate)).await.unwrap();
     let here = Client::connect(options(hub.address)).await.unwrap();
     here.send("one").await.unwrap().await.unwrap();
-    until(&mut away, |event| said(&event).filter(|said| said == "one")).await;
+    until(&mut away, |event| text(&event).filter(|text| text == "one")).await;
     cut.send(()).unwrap();
     here.send("two").await.unwrap().await.unwrap();
     until(&mut away, |event| matches!(event, Event::Suspect).then_some(())).await;
@@ -136,20 +136,20 @@ async fn messages_sent_while_the_network_was_silent_arrive_afterwards() {
     });
     assert_eq!(fault.await, "idle");
     here.send("three").await.unwrap().await.unwrap();
-    let mut heard = Vec::new();
-    while heard.len() < 2 {
-        heard.push(
+    let mut received = Vec::new();
+    while received.len() < 2 {
+        received.push(
             until(&mut away, |event| {
                 assert!(!matches!(event, Event::Missed(_)), "{event:?}");
-                said(&event)
+                text(&event)
             })
             .await,
         );
     }
-    assert_eq!(heard, ["two", "three"]);
+    assert_eq!(received, ["two", "three"]);
     here.close().await;
     away.close().await;
-    timeout(PATIENCE, relaying).await.unwrap().unwrap();
+    timeout(TIMEOUT, relaying).await.unwrap().unwrap();
 }
 
 #[cfg(unix)]
@@ -177,11 +177,11 @@ fn program_without_a_runtime_sends_and_receives() {
     let hub = Killable::start("127.0.0.1:0");
     let mut client = blocking::Client::connect(options(hub.address)).unwrap();
     client.sender().send("hello").unwrap().wait().unwrap();
-    while said(&client.next_event().unwrap()).as_deref() != Some("hello") {}
+    while text(&client.next_event().unwrap()).as_deref() != Some("hello") {}
     assert_eq!(client.next_event_within(Duration::from_millis(1)).unwrap_err(), blocking::TimedOut);
     drop(hub);
     let down = loop {
-        if let Event::Down { error, .. } = client.next_event_within(PATIENCE).unwrap().unwrap() {
+        if let Event::Down { error, .. } = client.next_event_within(TIMEOUT).unwrap().unwrap() {
             break error;
         }
     };
@@ -196,8 +196,8 @@ async fn example_sends_its_arguments_and_ends() {
     let words = vec!["one".into(), "two".into()];
     let place = hub.address.to_string().parse().unwrap();
     let staying = stay::stay(place, words, |line| sender.send(line).unwrap());
-    timeout(PATIENCE, staying).await.unwrap().unwrap();
+    timeout(TIMEOUT, staying).await.unwrap().unwrap();
     // The hub may still deliver to a client that has closed; it may not arrive.
-    let told: Vec<String> = printed.try_iter().filter(|line| line.starts_with("* ")).collect();
-    assert_eq!(told, ["* closed"], "everything was confirmed");
+    let lines: Vec<String> = printed.try_iter().filter(|line| line.starts_with("* ")).collect();
+    assert_eq!(lines, ["* closed"], "everything was confirmed");
 }

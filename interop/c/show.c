@@ -75,7 +75,7 @@ void show_plain(FILE *to, const bookend_message *message, uint32_t member) {
         fputs("* ", to);
         if (message->event == BOOKEND_CROWD) fprintf(to, "%" PRIu32 " in ", message->member);
         show_text(to, message->encoding, message->payload);
-        if (message->event == BOOKEND_CROWD) fputs(", too many to tell who comes and goes", to);
+        if (message->event == BOOKEND_CROWD) fputs(", too many to announce who joins and leaves", to);
         else fprintf(to, " %s", EVENTS[message->event]);
         break;
     case BOOKEND_KIND_GAP: fprintf(to, "* %" PRIu64 " messages missed", message->missed); break;

@@ -22,7 +22,7 @@ use answers::Answers;
 /// The longest read or write of a `TcpStream`, so that PINGs are sent in time.
 const TICK: Duration = Duration::from_millis(250);
 
-/// After this long without a read, what can be read is judged before deadlines are.
+/// After this long without a read, deadlines are checked only after the next read.
 const AWAY: Duration = Duration::from_secs(1);
 
 /// A session over any `Read + Write`.
@@ -33,7 +33,8 @@ const AWAY: Duration = Duration::from_secs(1);
 /// call that sends ends within the bounds of the asynchronous connection and a second more, and reads what arrives
 /// meanwhile. A write of a stream without a write timeout may never return.
 ///
-/// A connection belongs to one thread at a time. To send while another thread receives, use the asynchronous [`Connection`](crate::Connection), or two connections.
+/// A connection belongs to one thread at a time. To send while another thread receives, use the asynchronous
+/// [`Connection`](crate::Connection), or two connections.
 pub struct Connection<S> {
     stream: S,
     endpoint: Endpoint,
@@ -173,7 +174,7 @@ impl<S: Read + Write> Connection<S> {
     /// The peer's HELLO.
     #[must_use]
     pub fn peer(&self) -> &Hello {
-        self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has come")
+        self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has arrived")
     }
 
     /// Why the session ended, once it has ended.
@@ -315,11 +316,13 @@ impl<S: Read + Write> Connection<S> {
         self.wait_until(|answers| answers.reached >= Some(ordinal), timeout)
     }
 
-    /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too: for 2 s each.
+    /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too. Each of
+    /// these ends after [`Limits::close_timeout`], 2 s by default.
+    ///
     /// The reason that is sent is the code's name and `detail`, which may be empty.
     ///
     /// # Errors
-    /// The session had ended before, and not in good order.
+    /// Why the session had ended before, unless it was closed in good order.
     pub fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
         if self.endpoint.session.state() == State::Open {
             let give_up = self.start.elapsed().saturating_add(self.endpoint.session.limits().close_timeout);
@@ -337,7 +340,7 @@ impl<S: Read + Write> Connection<S> {
     fn turn(&mut self) -> Result<bool, ConnectionError> {
         self.endpoint.report_end();
         let now = self.start.elapsed();
-        // Who was away a while finds what has come meanwhile, and judges the peer's time only after that.
+        // A caller that was away for a while reads what has arrived before it applies deadlines to the peer.
         if now.saturating_sub(self.seen) < AWAY {
             self.endpoint.tick(None, now);
         }

@@ -8,7 +8,7 @@ use crate::shown::Bytes;
 /// What one read asks for, in bytes.
 const READ: usize = 64 << 10;
 /// The buffer grows by at least this many bytes, or half of what it holds if that is more: a frame that arrives in
-/// drops must not be moved at each one.
+/// small pieces must not be moved for each of them.
 const STEP: usize = 4 << 10;
 /// How many used bytes are kept while the buffer holds no others.
 const PAST: usize = 4 << 10;
@@ -69,7 +69,7 @@ impl ReadBuffer {
     /// If the buffer holds fewer.
     #[inline]
     pub fn consume(&mut self, count: usize) {
-        assert!(count <= self.end - self.start, "consumes what has not been read");
+        assert!(count <= self.end - self.start, "more bytes are consumed than the buffer holds");
         self.start += count;
     }
 

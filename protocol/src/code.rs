@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+/// The longest reason, in bytes (R6.5).
+pub const MAX_REASON: usize = 200;
+
 /// The number in a CLOSE or an ERROR (SPEC 6). Unknown ones are legal (R6.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub u16);
@@ -28,7 +31,7 @@ codes! {
     GOING_AWAY = 1001 "going-away", "Shutting down.";
     PROTOCOL_ERROR = 1002 "protocol-error", "The peer broke a rule.";
     UNKNOWN_KIND = 1003 "unknown-kind", "A kind below 80 that is not known.";
-    BAD_TEXT = 1007 "bad-text", "Text that is not what the encoding byte says, or not accepted.";
+    BAD_TEXT = 1007 "bad-text", "Text that is not legal in its encoding, or an encoding that is not accepted.";
     POLICY = 1008 "policy", "Refused by a rule of this server.";
     TOO_LONG = 1009 "too-long", "Over the limit.";
     INTERNAL = 1011 "internal", "A mistake on this side.";

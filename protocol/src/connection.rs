@@ -50,9 +50,18 @@ const NEVER: Duration = Duration::from_secs(1 << 30);
 
 /// A session over any `AsyncRead + AsyncWrite`.
 ///
-/// It spawns nothing: the protocol runs while one of its futures is polled, so keep one running, usually
-/// [`next`](Connection::next) in a loop. Other tasks send through a [`Handle`]. All futures are cancel-safe: no byte
-/// that was read is lost, and the next call completes a frame that was begun.
+/// It spawns nothing: the protocol, with its keepalive and timeouts, runs while one of its futures is polled. So keep
+/// one running, usually [`next`](Connection::next) in a loop; other tasks send through a [`Handle`]. End with
+/// [`close`](Connection::close): if the connection is dropped instead, the peer reports a stream without a CLOSE.
+///
+/// A [`ConnectionError::Misuse`] other than `NotOpen` leaves the session open; any other error of a receiving call means
+/// that it has ended.
+///
+/// # Cancellation
+///
+/// All futures are cancel-safe: no byte that was read is lost, and the next call completes a frame that was begun. A
+/// call that sends and is cancelled has sent nothing or will send the whole message. The answer to a cancelled
+/// request is discarded.
 ///
 /// ```
 /// # use bookend::{Connection, ConnectionError, Hello, Message};
@@ -87,7 +96,7 @@ pub struct Connection<S> {
     shut: bool,
     /// The stream failed; what can still be read may hold the reason.
     failure: Option<io::Error>,
-    /// When to give up writing what is left of a session that is over.
+    /// When to stop writing the rest of a session that has ended.
     linger: Option<Instant>,
 }
 
@@ -136,7 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Connection::open(stream, Role::Server, hello, Limits::default()).await
     }
 
-    /// Opens a session with limits of your own. Ends within [`hello_timeout`](Limits::hello_timeout) and
+    /// Opens a session as either side with limits of your own. Ends within [`hello_timeout`](Limits::hello_timeout) and
     /// [`write_timeout`](Limits::write_timeout), and three times [`close_timeout`](Limits::close_timeout) if it fails.
     ///
     /// # Errors
@@ -168,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The peer's HELLO.
     #[must_use]
     pub fn peer(&self) -> &Hello {
-        self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has come")
+        self.endpoint.session.peer().expect("`open` returns once the peer's HELLO has arrived")
     }
 
     /// The session, for its getters.

@@ -25,6 +25,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
+use crate::code::MAX_REASON;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::shown::Bytes;
@@ -43,8 +44,6 @@ pub use mistakes::{MISTAKES, Mistake};
 
 /// How many bytes of a frame or a payload are examined.
 pub const WINDOW: usize = 64 << 10;
-/// The longest one-line form of a [`Diagnosis`], in bytes (R6.5).
-pub const MAX_REASON: usize = 200;
 /// The most hypotheses that a diagnosis lists.
 const MAX_HYPOTHESES: usize = 5;
 

@@ -57,7 +57,7 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// A name that is no encoding's.
+/// The error for a name that is not an encoding's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownEncodingName;
 
@@ -85,12 +85,12 @@ impl FromStr for Encoding {
 pub struct Encodings(u8);
 
 impl Encodings {
-    /// What everyone accepts: binary, US-ASCII and UTF-8.
+    /// The encodings that every peer accepts: binary, US-ASCII and UTF-8.
     pub const CORE: Encodings = Encodings(0x07);
     /// All five.
     pub const ALL: Encodings = Encodings(0x1F);
 
-    /// The set of an `accepted` byte, `None` if it lacks one that everyone accepts; reserved bits are dropped.
+    /// The set of an `accepted` byte, `None` if it lacks one of [`CORE`](Encodings::CORE); reserved bits are dropped.
     #[must_use]
     pub const fn from_bits(bits: u8) -> Option<Encodings> {
         if bits & Encodings::CORE.0 == Encodings::CORE.0 { Some(Encodings(bits & Encodings::ALL.0)) } else { None }

@@ -39,7 +39,7 @@ pub(crate) trait Claim {
     /// The peer has answered the barrier of this ordinal, and so all before it (R3.9).
     fn reached(&mut self, ordinal: u64);
 
-    /// Has one of these calls made an event, which goes before the next message?
+    /// Has one of these calls made an event? It is reported before the next message.
     fn has_event(&self) -> bool {
         false
     }
@@ -52,7 +52,7 @@ pub(crate) struct Endpoint {
     buffer: ReadBuffer,
     /// Whole frames that arrived while a caller waited for a reply.
     backlog: ReadBuffer,
-    /// What the messages that were given out last have borrowed; the next call forgets it.
+    /// The bytes that the messages returned last borrow; the next call consumes them.
     used: Used,
     /// Whole frames, of which `written` bytes are on the stream.
     writing: Vec<u8>,
@@ -68,7 +68,7 @@ pub(crate) struct Endpoint {
     last_barrier: Option<u64>,
     /// The numbers of the frames in `backlog`.
     kept: VecDeque<u32>,
-    /// The number of the frame whose message was given out last.
+    /// The number of the frame whose message was returned last.
     number: u32,
     /// The stream has ended; the session does not know yet.
     ended: bool,
@@ -137,7 +137,7 @@ impl Endpoint {
 
     // ---- reading
 
-    /// Forgets what the messages that were given out last have borrowed.
+    /// Consumes the bytes that the messages returned last have borrowed.
     #[inline]
     pub(crate) fn release(&mut self) {
         let used = core::mem::take(&mut self.used);
@@ -260,7 +260,7 @@ impl Endpoint {
         self.unjudged || self.backlog.filled().len() > self.used.backlog
     }
 
-    /// All messages that can be had without reading.
+    /// All messages that have been read.
     pub(crate) fn batch<'a>(&'a mut self, claim: &'a mut dyn Claim) -> Batch<'a> {
         self.release();
         Batch {
@@ -296,7 +296,7 @@ impl Endpoint {
         }
     }
 
-    /// The number of the frame whose message was given out last.
+    /// The number of the frame whose message was returned last.
     pub(crate) fn number(&self) -> u32 {
         self.number
     }

@@ -1,4 +1,4 @@
-//! Why a connection fails: faults of the peer, mistakes of the application and I/O errors join here, and nowhere below.
+//! Why a connection fails: a fault of the peer, a misuse by the application, or an I/O error.
 
 use std::fmt;
 use std::io;
@@ -16,7 +16,7 @@ use crate::shown::{self, Bytes, Excerpt};
 pub enum ConnectionError {
     /// The stream failed.
     Io(io::Error),
-    /// The peer broke a rule, and the session is over. [`Fault::NoClose`] if the peer just vanished.
+    /// The peer broke a rule, and the session is over. [`Fault::NoClose`] if the stream ended without a CLOSE.
     Fault {
         /// The rule.
         fault: Fault,
@@ -41,7 +41,7 @@ pub enum ConnectionError {
     },
     /// The answer to a request arrived and is not legal text; the session lives.
     Unreadable(Fault),
-    /// No answer came in time.
+    /// No answer arrived in time.
     Timeout,
     /// More than 1 MiB of other messages arrived before the answer. Take them: the answer to a request follows them, as a
     /// [`Message::Reply`](crate::Message::Reply) or [`Message::Error`](crate::Message::Error) with its id. A barrier can
@@ -67,7 +67,7 @@ impl ConnectionError {
         }
     }
 
-    /// How a session ended that was never open: an error, whatever the code.
+    /// The error for a session that ended before it was open, with any code.
     pub(crate) fn of_unopened(session: &Session) -> ConnectionError {
         match session.outcome() {
             Some(Outcome::PeerClosed { code, reason }) => {
@@ -91,7 +91,7 @@ impl ConnectionError {
         }
     }
 
-    /// A second value of the same meaning, for another task that waits.
+    /// The same error, for another task that waits.
     #[cfg(feature = "tokio")]
     pub(crate) fn copy(&self) -> ConnectionError {
         match self {
@@ -134,7 +134,7 @@ impl fmt::Debug for ConnectionError {
 
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let said = |f: &mut fmt::Formatter<'_>, code: &Code, reason: &str| {
+        let write_code = |f: &mut fmt::Formatter<'_>, code: &Code, reason: &str| {
             let reason = shown::beginning(reason);
             write!(f, "{code}")?;
             match code.name().and_then(|name| reason.strip_prefix(name)) {
@@ -150,13 +150,13 @@ impl fmt::Display for ConnectionError {
             ConnectionError::Misuse(misuse) => write!(f, "{misuse}"),
             ConnectionError::Closed { code, reason } => {
                 f.write_str("the peer closed: ")?;
-                said(f, code, reason)
+                write_code(f, code, reason)
             }
             ConnectionError::Refused { code, reason } => {
                 f.write_str("the peer refused: ")?;
-                said(f, code, reason)
+                write_code(f, code, reason)
             }
-            ConnectionError::Timeout => f.write_str("no answer came in time"),
+            ConnectionError::Timeout => f.write_str("no answer arrived in time"),
             ConnectionError::Backlog { .. } => f.write_str(
                 "more than 1 MiB of other messages arrived before the answer: receive them, and the answer after them",
             ),

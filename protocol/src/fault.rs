@@ -28,7 +28,7 @@ pub enum Fault {
         /// The length that the header claimed, in bytes.
         length: u32,
     },
-    /// The encoding byte is none of 0..4 (R2.4).
+    /// The encoding byte is not 0 to 4 (R2.4).
     UnknownEncoding {
         /// Where the byte is, in bytes from the first START of the stream.
         offset: u64,
@@ -97,7 +97,7 @@ pub enum Fault {
         /// The id.
         id: u32,
     },
-    /// Text that is not what its encoding byte says (R5.8). The connection lives.
+    /// Text that is not legal in the encoding that its frame names (R5.8). The connection lives.
     BadText {
         /// The encoding that the frame names.
         encoding: Encoding,
@@ -165,7 +165,7 @@ impl Fault {
         }
     }
 
-    /// The code that goes on the wire for this fault (R6.1).
+    /// The code that is sent for this fault (R6.1).
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
@@ -218,9 +218,9 @@ impl fmt::Display for Fault {
             }
             Fault::NoClose => f.write_str("the stream ended without a CLOSE"),
             Fault::HelloExpected { kind } => {
-                write!(f, "kind {kind:02x} came first, but HELLO opens a session")
+                write!(f, "kind {kind:02x} arrived first, but HELLO opens a session")
             }
-            Fault::SecondHello => f.write_str("HELLO comes once"),
+            Fault::SecondHello => f.write_str("HELLO may be sent only once"),
             Fault::BadHello { why } => f.write_str(why),
             Fault::BadCanary { position, found } => write!(
                 f,
@@ -231,7 +231,7 @@ impl fmt::Display for Fault {
             Fault::Malformed { kind, why } => write!(f, "kind {kind:02x}: {why}"),
             Fault::UnknownKind { kind } => write!(f, "kind {kind:02x}"),
             Fault::UnexpectedKind { kind } => {
-                write!(f, "kind {kind:02x} goes the other way in the hub profile")
+                write!(f, "kind {kind:02x} is for the other direction in the hub profile")
             }
             Fault::DuplicateRequest { id } => write!(f, "request {id} is still unanswered"),
             Fault::BadText { encoding, offset } => {
@@ -239,13 +239,13 @@ impl fmt::Display for Fault {
             }
             Fault::EncodingRefused { encoding } => write!(f, "{encoding} was not accepted in HELLO"),
             Fault::HelloTimeout => f.write_str("no HELLO in time"),
-            Fault::Idle { seconds } => write!(f, "nothing came for {seconds} s"),
+            Fault::Idle { seconds } => write!(f, "nothing arrived for {seconds} s"),
             Fault::SlowConsumer => f.write_str("the peer does not read what is sent to it"),
             Fault::FrameTimeout { arrived, expected: Some(expected) } => {
-                write!(f, "{arrived} of {expected} bytes of a frame came in time")
+                write!(f, "{arrived} of {expected} bytes of a frame arrived in time")
             }
             Fault::FrameTimeout { arrived, expected: None } => {
-                write!(f, "{arrived} of the 8 bytes of a header came in time")
+                write!(f, "{arrived} of the 8 bytes of a header arrived in time")
             }
             Fault::PingFlood => f.write_str("too many PINGs and nothing else"),
             Fault::EmptyFlood => f.write_str("too many empty frames"),
@@ -256,7 +256,7 @@ impl fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
-/// What the first wrong byte of a canary shows about the channel (SPEC 4).
+/// How the channel changes bytes, as the first wrong byte of a canary shows (SPEC 4).
 const fn canary_damage(position: u8, found: u8) -> &'static str {
     match (position, found) {
         (0, 0x0A) => "CRLF became LF",
@@ -271,6 +271,6 @@ const fn canary_damage(position: u8, found: u8) -> &'static str {
         (5, 0x0D) => "XON was swallowed",
         (7, 0x0A) => "CR became CRLF",
         (7, 0x01) => "NUL was dropped",
-        _ => "in no way that is known",
+        _ => "in an unknown way",
     }
 }

@@ -149,7 +149,7 @@ fn append<const N: usize>(header: [u8; HEADER_LENGTH], parts: [&[u8]; N], length
 }
 
 /// Appends a frame to `out` whose body's length is known only once the body is there: the header's
-/// place is kept, `body` appends, then the header and END are written. On an error `out` is as it was.
+/// place is kept, `body` appends, then the header and END are written. On an error `out` is unchanged.
 pub(crate) fn append_with(
     kind: u8,
     encoding: Encoding,
@@ -282,7 +282,7 @@ impl Decoder {
         self.offset += frame.wire_length() as u64;
     }
 
-    /// What `decode` does unless a sound frame lies whole in the input.
+    /// The slow path of `decode`: the input does not begin with a whole and sound frame.
     pub(crate) fn decode_in_parts<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Fault> {
         let step = match self.progress {
             Progress::Failed(error) => Err(error),

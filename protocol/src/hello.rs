@@ -287,7 +287,7 @@ impl Hello {
         if major != MAJOR {
             return Err(Fault::Version { major });
         }
-        let accepted = Encodings::from_bits(fixed[14]).ok_or(bad("everyone accepts binary, US-ASCII and UTF-8"))?;
+        let accepted = Encodings::from_bits(fixed[14]).ok_or(bad("binary, US-ASCII and UTF-8 must be accepted"))?;
         let preferred = Encoding::from_byte(fixed[15])
             .filter(|&preferred| accepted.contains(preferred))
             .ok_or(bad("the preferred encoding is not accepted"))?;
@@ -329,7 +329,7 @@ impl Hello {
                 _ => false,
             };
             if twice {
-                return Err(bad("an option comes twice"));
+                return Err(bad("an option appears twice"));
             }
         }
         Ok(())

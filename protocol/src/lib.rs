@@ -8,7 +8,7 @@
 //!
 //! Data flows one way: bytes → frame → message → session → connection. Use the layer that you need:
 //!
-//! - [`Frame`], [`Decoder`]: framing in your own buffer, and no more.
+//! - [`Frame`], [`Decoder`]: framing alone, in your own buffer.
 //! - [`Message`], [`Hello`], [`Payload`], [`Text`]: what bodies mean.
 //! - [`diagnosis`]: which mistake produces such bytes, and how to fix it.
 //! - [`Session`]: the whole protocol without socket and clock; time is an argument. Its module, [`session`], has a
@@ -16,7 +16,8 @@
 //! - [`Connection`] (feature `tokio`): a session that owns an `AsyncRead + AsyncWrite`; [`Codec`] for tokio-util.
 //! - [`blocking::Connection`] (feature `std`): the same over `Read + Write`.
 //!
-//! What a peer does wrong is a [`Fault`], what the application does wrong a [`Misuse`]; [`Code`] has their numbers. Without features the crate is `no_std` with `alloc`.
+//! A mistake of the peer is a [`Fault`], a mistake of the application a [`Misuse`]; [`Code`] has their numbers. Without
+//! features the crate is `no_std` with `alloc`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

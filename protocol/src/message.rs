@@ -139,8 +139,8 @@ pub enum PresenceEvent {
 pub struct MemberName<'a>(Text<'a>);
 
 impl<'a> MemberName<'a> {
-    /// The name in `text`; `None` unless it is a plain line (R9.4) with more in it than byte order marks, which are not
-    /// sent.
+    /// The name in `text`; `None` unless it is a plain line (R9.4) and holds more than byte order marks, which are
+    /// not sent.
     #[must_use]
     pub fn new(text: Text<'a>) -> Option<MemberName<'a>> {
         let name = text.to_str();
@@ -303,7 +303,7 @@ impl<'a> Message<'a> {
     /// Appends the frame to `out`, unless its body would be longer than `limit` bytes.
     ///
     /// # Errors
-    /// [`Misuse::TooLong`]; `out` is as it was.
+    /// [`Misuse::TooLong`]; `out` is unchanged.
     pub fn encode(&self, limit: u32, out: &mut Vec<u8>) -> Result<(), Misuse> {
         let kind = self.kind();
         let mut write = |fixed: &[u8], payload: Payload<'a>| {

@@ -202,7 +202,7 @@ impl<'a> From<&'a OwnedContent> for Content<'a> {
     }
 }
 
-/// Appends a whole frame to `out`: header, `fixed`, `content` in `encoding`, END. On an error `out` is as it was.
+/// Appends a whole frame to `out`: header, `fixed`, `content` in `encoding`, END. On an error `out` is unchanged.
 #[inline]
 pub(crate) fn write_frame(
     kind: u8,

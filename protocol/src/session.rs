@@ -1,6 +1,6 @@
 //! The session: the whole protocol on one connection, without a socket and without a clock (SPEC 7).
 //!
-//! Bytes and times go in; messages, and bytes to write, come out. A time is a [`Duration`] since a moment of your
+//! Input is bytes and times; output is messages and bytes to write. A time is a [`Duration`] since a moment of your
 //! choice, the same for all calls of a session. The driver, which owns the stream and the clock, is yours;
 //! [`Connection`](crate::Connection) and [`blocking::Connection`](crate::blocking::Connection) are two.
 //!
@@ -46,15 +46,15 @@
 //! 1. [`Session::new`] starts the session. A client's HELLO is output at once.
 //! 2. After a read, call [`receive`] with all bytes not yet used until it returns [`Step::More`]. Keep what it leaves,
 //!    and append the next read to it. At the end of the stream call [`end_of_stream`] instead.
-//! 3. When [`deadline`] has passed and nothing else has happened, call [`tick`]. A read that is ready comes first: a
+//! 3. When [`deadline`] has passed and nothing else has happened, call [`tick`]. Handle a read that is ready first: a
 //!    peer whose bytes have arrived is not late.
 //! 4. If the state is [`State::Closing`] or [`State::Closed`] after one of these, call [`explain`], so that CLOSE can
 //!    name the likely mistake.
-//! 5. After every call, [`take_output`] gives whole frames to write. They go before messages that wait to be written,
+//! 5. After every call, [`take_output`] gives whole frames to write. Write them before messages that wait,
 //!    but never into the middle of a frame. Report each write with [`wrote`].
 //! 6. Drop the stream once the state is [`State::Closed`] and all output is written; [`outcome`] holds the reason.
 //!
-//! The peers in other languages have the same shape: start, receive, end of stream, tick, and actions that come out.
+//! The peers in other languages have the same shape: start, receive, end of stream, tick; the results are actions.
 //!
 //! # Example
 //!
@@ -131,6 +131,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::code::Code;
+pub use crate::code::MAX_REASON;
 use crate::diagnosis::Diagnosis;
 use crate::encoding::{Encoding, Encodings};
 use crate::fault::Fault;
@@ -146,8 +147,6 @@ use watch::{Due, Watch};
 
 /// The longest text that a client skips before the server's first frame, in bytes (R4.21).
 pub const MAX_PREAMBLE: usize = 1024;
-/// The longest reason, in bytes (R6.5).
-pub const MAX_REASON: usize = 200;
 
 /// How many bad texts of a peer are diagnosed: that costs more than refusing them.
 const GUESSES: u8 = 16;
@@ -214,7 +213,12 @@ pub enum Step<'a> {
     More,
 }
 
-/// The state machine, the same for both sides.
+/// The state machine, the same for both sides. Its [module](self) describes the order of calls.
+///
+/// Times are durations since one moment of your choice, and should not decrease. No call blocks. A [`Misuse`] leaves the
+/// session unchanged; a fault of the peer is not an error of a call, but the session's [`outcome`](Session::outcome).
+///
+/// [`Misuse`]: crate::Misuse
 pub struct Session {
     role: Role,
     state: State,
@@ -227,7 +231,7 @@ pub struct Session {
     preamble: Vec<u8>,
     /// The server's first frame has not arrived.
     skipping: bool,
-    /// The number of the frame that comes next, modulo 2^32.
+    /// The number of the next frame, modulo 2^32.
     next_frame: u32,
     requests: Requests,
     watch: Watch,
@@ -237,7 +241,7 @@ pub struct Session {
     output: Vec<u8>,
     pong: Option<Box<Pong>>,
     pong_held: bool,
-    /// Set once the session closes; boxed, as an open session has none.
+    /// Set once the session closes. It is boxed because an open session has none.
     ending: Option<Box<Ending>>,
     /// How many more bad texts are diagnosed.
     guesses: u8,

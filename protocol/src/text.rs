@@ -142,7 +142,7 @@ impl fmt::Display for Text<'_> {
 }
 
 /// Appends `text` to `out` in `encoding`, without U+FEFF in front, which is a byte order mark there and no character
-/// (R5.5); on an error `out` is as it was.
+/// (R5.5); on an error `out` is unchanged.
 ///
 /// # Errors
 /// [`Misuse::UnmappableText`]: US-ASCII cannot carry it, or it begins with U+FFFE in UTF-16 (R5.15).

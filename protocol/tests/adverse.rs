@@ -42,7 +42,7 @@ async fn pair(pipe: usize) -> (Duplex, Duplex) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn commands_behind_a_full_queue_are_carried_out_without_waiting_for_anything_else() {
+async fn commands_after_a_full_queue_are_carried_out_once_it_is_written() {
     let (_raw, mut server) = raw_client(1 << 20, Hello::new()).await;
     let handle = server.handle();
     let driver = tokio::spawn(async move { server.next().await.map(drop) });
@@ -201,9 +201,9 @@ async fn error_names_the_frame_of_the_last_message_returned() {
         server.refuse(Some(id), Code::POLICY, "").await,
         Err(ConnectionError::Misuse(Misuse::NoSuchRequest { id: 7 }))
     ));
-    let mut came = vec![0; 15 + 2 * (10 + 10 + "policy".len())];
-    raw.read_exact(&mut came).await.unwrap();
-    let numbers: Vec<u8> = came[15..].chunks(26).map(|error| error[15]).collect();
+    let mut received = vec![0; 15 + 2 * (10 + 10 + "policy".len())];
+    raw.read_exact(&mut received).await.unwrap();
+    let numbers: Vec<u8> = received[15..].chunks(26).map(|error| error[15]).collect();
     assert_eq!(numbers, [1, 2]);
 }
 

@@ -75,14 +75,14 @@ fn unanswered_request_times_out() {
 #[test]
 fn batches_bring_every_message_in_order() {
     let (mut client, server) = with_server(|mut server| {
-        let mut came = Vec::new();
+        let mut received = Vec::new();
         while let Some(batch) = server.batch()? {
-            came.extend(batch.map(|message| match message {
+            received.extend(batch.map(|message| match message {
                 Message::Message(payload) => payload.as_bytes().to_vec(),
                 other => panic!("{other:?}"),
             }));
         }
-        Ok::<_, ConnectionError>(came)
+        Ok::<_, ConnectionError>(received)
     });
     let sent: Vec<Vec<u8>> = (0..100u8).map(|size| vec![size; usize::from(size) * 100]).collect();
     for body in &sent {
@@ -115,17 +115,17 @@ fn foreign_peer_is_named() {
     let foreign = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         stream.write_all(b"\xF5\xF8\x01\x00\x00\x00\x00\x18HTTP").unwrap();
-        let mut came = Vec::new();
-        stream.read_to_end(&mut came).unwrap();
-        came
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received).unwrap();
+        received
     });
     match blocking::connect_tcp(address, Hello::new()) {
         Err(ConnectionError::Fault { fault: Fault::BadHello { .. }, .. }) => {}
         other => panic!("{other:?}"),
     }
-    let came = foreign.join().unwrap();
-    let close = came.windows(2).rposition(|pair| pair == bookend::START).unwrap();
-    assert_eq!(&came[close + 8..close + 10], 1002u16.to_be_bytes());
+    let received = foreign.join().unwrap();
+    let close = received.windows(2).rposition(|pair| pair == bookend::START).unwrap();
+    assert_eq!(&received[close + 8..close + 10], 1002u16.to_be_bytes());
 }
 
 #[test]

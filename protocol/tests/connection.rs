@@ -151,7 +151,7 @@ async fn unanswered_request_times_out_and_a_late_reply_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_that_come_while_a_reply_is_awaited_are_kept_in_order() {
+async fn messages_that_arrive_while_a_reply_is_awaited_are_kept_in_order() {
     let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
     let server = tokio::spawn(async move {
         let Some(Message::Request { id, .. }) = far.next().await.unwrap() else { panic!("a REQUEST") };
@@ -164,11 +164,11 @@ async fn messages_that_come_while_a_reply_is_awaited_are_kept_in_order() {
     });
     assert_eq!(near.request("time?", SECOND).await.unwrap().text(), Some("noon"));
     let _far = server.await.unwrap();
-    let mut came = vec![text(near.next().await.unwrap())];
-    while came.len() < 6 {
-        came.extend(near.batch().await.unwrap().unwrap().map(|message| text(Some(message))));
+    let mut received = vec![text(near.next().await.unwrap())];
+    while received.len() < 6 {
+        received.extend(near.batch().await.unwrap().unwrap().map(|message| text(Some(message))));
     }
-    assert_eq!(came, ["before 0", "before 1", "before 2", "before 3", "before 4", "after"]);
+    assert_eq!(received, ["before 0", "before 1", "before 2", "before 3", "before 4", "after"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,12 +191,12 @@ async fn pong_overtakes_queued_messages() {
     assert!(timeout(SECOND, server.next()).await.is_err(), "a PING is no message");
     let server = tokio::spawn(async move { server.flush().await });
     let pong = frame(kind::PONG, Encoding::Binary, b"now");
-    let (mut came, mut chunk) = (Vec::new(), [0; 4096]);
+    let (mut received, mut chunk) = (Vec::new(), [0; 4096]);
     let before = loop {
         let count = raw.read(&mut chunk).await.unwrap();
         assert_ne!(count, 0, "the PONG arrives");
-        came.extend_from_slice(&chunk[..count]);
-        if let Some(at) = came.windows(pong.len()).position(|window| window == pong) {
+        received.extend_from_slice(&chunk[..count]);
+        if let Some(at) = received.windows(pong.len()).position(|window| window == pong) {
             break at / 1010;
         }
     };
@@ -230,9 +230,9 @@ async fn cancelled_send_leaves_no_partial_frame() {
         near.send(&[2; 10]).await.unwrap();
         near
     });
-    let mut came = vec![0; 1010 + 20];
-    far.read_exact(&mut came).await.unwrap();
-    assert_eq!(came, [frame(2, Encoding::Binary, &[1; 1000]), frame(2, Encoding::Binary, &[2; 10])].concat());
+    let mut received = vec![0; 1010 + 20];
+    far.read_exact(&mut received).await.unwrap();
+    assert_eq!(received, [frame(2, Encoding::Binary, &[1; 1000]), frame(2, Encoding::Binary, &[2; 10])].concat());
     drop(rest.await.unwrap());
 }
 
@@ -275,12 +275,12 @@ async fn fault_is_sent_to_the_peer_and_named() {
         Err(ConnectionError::Fault { fault: found, .. }) => assert_eq!(found, fault),
         other => panic!("{other:?}"),
     }
-    let mut came = Vec::new();
-    raw.read_to_end(&mut came).await.unwrap();
+    let mut received = Vec::new();
+    raw.read_to_end(&mut received).await.unwrap();
     let reason = "bad-start: foreign-http (certain): an HTTP request: \"GET / HTTP/1.1\"; \
                   this is HTTP: correct the address or port, or speak Bookend";
     let close = [&4000u16.to_be_bytes()[..], reason.as_bytes()].concat();
-    assert_eq!(came, frame(kind::CLOSE, Encoding::Utf8, &close));
+    assert_eq!(received, frame(kind::CLOSE, Encoding::Utf8, &close));
 }
 
 #[tokio::test(start_paused = true)]
@@ -288,12 +288,12 @@ async fn close_sends_what_was_queued_before() {
     // [R7.7]
     let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
     near.queue("last words").unwrap();
-    let (closed, (heard, ended)) = tokio::join!(near.close(Code::GOING_AWAY, "lunch"), async {
-        let heard = text(far.next().await.unwrap());
-        (heard, far.next().await.map(drop))
+    let (closed, (received, ended)) = tokio::join!(near.close(Code::GOING_AWAY, "lunch"), async {
+        let received = text(far.next().await.unwrap());
+        (received, far.next().await.map(drop))
     });
     closed.unwrap();
-    assert_eq!(heard, "last words");
+    assert_eq!(received, "last words");
     match ended {
         Err(ConnectionError::Closed { code: Code::GOING_AWAY, reason }) => assert_eq!(reason, "going-away: lunch"),
         other => panic!("{other:?}"),
@@ -320,7 +320,7 @@ async fn barrier_returns_once_the_peer_has_acted_on_everything_before() {
     let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
     let handle = near.handle();
     let driver = tokio::spawn(async move { near.next().await.map(|message| message.is_none()) });
-    let (acted, heard) = std::sync::mpsc::channel();
+    let (acted, received) = std::sync::mpsc::channel();
     let server = tokio::spawn(async move {
         while let Some(message) = far.next().await.unwrap() {
             acted.send(text(Some(message))).unwrap();
@@ -330,7 +330,7 @@ async fn barrier_returns_once_the_peer_has_acted_on_everything_before() {
         handle.send(&*format!("{number}")).await.unwrap();
     }
     handle.barrier().await.unwrap();
-    assert_eq!(heard.try_iter().count(), 100);
+    assert_eq!(received.try_iter().count(), 100);
     handle.close(Code::NORMAL, "").await;
     server.await.unwrap();
     assert!(driver.await.unwrap().unwrap());
@@ -341,11 +341,11 @@ async fn connection_can_wait_for_a_barrier() {
     let (mut near, mut far) = pair(Hello::new(), Hello::new()).await;
     let server = tokio::spawn(async move {
         far.send("kept").await.unwrap();
-        let mut heard = 0;
+        let mut received = 0;
         while far.next().await.unwrap().is_some() {
-            heard += 1;
+            received += 1;
         }
-        heard
+        received
     });
     for number in 0..100 {
         near.queue(&*format!("{number}")).unwrap();

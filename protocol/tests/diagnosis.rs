@@ -1,12 +1,13 @@
 //! Each mistake is made once, by hand, and named; what only looks like it is not.
 
-use bookend::diagnosis::{Confidence, Diagnosis, Evidence, MAX_REASON, MISTAKES, WINDOW, diagnose};
+use bookend::diagnosis::{Confidence, Diagnosis, Evidence, MISTAKES, WINDOW, diagnose};
+use bookend::session::MAX_REASON;
 use bookend::{Decoder, Encoding, Fault, Frame, Hello, MAX_LENGTH, kind};
 
 const HELLO: &[u8] = b"\xF5\xF8\x01\0\0\0\0\x18BKND\r\n\x1A\n\xFF\x11\r\0\x01\0\x1F\x02\0\x10\0\0\0\x1E\0\0\xF8\xF5";
 
-/// What is said of bytes whose first frame is faulty, at this offset of a stream.
-fn said(offset: u64, wire: &[u8]) -> Diagnosis {
+/// The diagnosis of bytes whose first frame is faulty, at this offset of a stream.
+fn diagnosed(offset: u64, wire: &[u8]) -> Diagnosis {
     let limit = if offset == 0 { 4096 } else { 1 << 20 };
     let fault = match Decoder::new(limit).decode(&mut &wire[..]) {
         Err(error) => error,
@@ -70,19 +71,19 @@ fn wrong_form_of_the_length_field_is_named() {
         (b"\0\0\0\x0F", "length-includes-frame"),
     ] {
         let wire = [message(field, body), message(field, body)].concat();
-        assert_first(&said(34, &wire), name);
+        assert_first(&diagnosed(34, &wire), name);
         // Near miss: END is not where the mistake would have it.
         let torn = [message(field, b"five!??"), message(field, b"five!??")].concat();
-        assert!(!stated(&said(34, &torn)).contains(&name), "{name}: {}", said(34, &torn));
+        assert!(!stated(&diagnosed(34, &torn)).contains(&name), "{name}: {}", diagnosed(34, &torn));
     }
 }
 
 #[test]
 fn reading_that_finds_end_excludes_readings_that_do_not() {
     // As little-endian it would be 4,352 bytes.
-    let swapped = said(34, &message(b"\0\x11\0\0", b"seventeen letters"));
+    let swapped = diagnosed(34, &message(b"\0\x11\0\0", b"seventeen letters"));
     assert_eq!(stated(&swapped), ["length-16-bit-swapped"]);
-    assert_first(&said(34, b"\xF5\xF8\x02\x02\x11\x01\0\0the first of many"), "length-little-endian");
+    assert_first(&diagnosed(34, b"\xF5\xF8\x02\x02\x11\x01\0\0the first of many"), "length-little-endian");
 }
 
 #[test]
@@ -99,10 +100,10 @@ fn peer_that_stops_within_a_frame_is_diagnosed() {
 
 #[test]
 fn one_byte_varint_may_be_a_byte_and_two_byte_varint_not() {
-    let short = said(34, &message(b"\x05", b"five!"));
+    let short = diagnosed(34, &message(b"\x05", b"five!"));
     assert!(names(&short).contains(&"length-one-byte"));
     assert!(short.hypotheses().iter().all(|hypothesis| hypothesis.confidence() < Confidence::Certain));
-    let long = said(34, &message(b"\xC8\x01", &[b'a'; 200]));
+    let long = diagnosed(34, &message(b"\xC8\x01", &[b'a'; 200]));
     assert_eq!(stated(&long), ["length-varint"]);
     assert_eq!(long.first().map(|first| first.confidence()), Some(Confidence::Certain));
 }
@@ -111,29 +112,29 @@ fn one_byte_varint_may_be_a_byte_and_two_byte_varint_not() {
 fn length_that_counts_something_else_is_named() {
     let text = "grüße 😀!";
     let counted = |count: usize| message(&u32::try_from(count).expect("short").to_be_bytes(), text.as_bytes());
-    assert_first(&said(34, &counted(text.chars().count())), "length-counts-characters");
-    assert_first(&said(34, &counted(text.encode_utf16().count())), "length-counts-utf-16-units");
-    // Without supplementary characters both fit, and both are said.
-    let both = said(34, &message(b"\0\0\0\x05", "grüße".as_bytes()));
+    assert_first(&diagnosed(34, &counted(text.chars().count())), "length-counts-characters");
+    assert_first(&diagnosed(34, &counted(text.encode_utf16().count())), "length-counts-utf-16-units");
+    // Without supplementary characters both fit, and both are named.
+    let both = diagnosed(34, &message(b"\0\0\0\x05", "grüße".as_bytes()));
     assert_eq!(names(&both)[..2], ["length-counts-characters", "length-counts-utf-16-units"]);
     assert!(both.hypotheses().iter().all(|hypothesis| hypothesis.confidence() < Confidence::Certain));
     // Near miss: the right count of something else.
-    assert!(!names(&said(34, &message(b"\0\0\0\x04", "grüße".as_bytes()))).contains(&"length-counts-characters"));
+    assert!(!names(&diagnosed(34, &message(b"\0\0\0\x04", "grüße".as_bytes()))).contains(&"length-counts-characters"));
 
     let request = |length: u8| [b"\xF5\xF8\x03\x01\0\0\0", &[length][..], b"\0\0\0\x07time?\xF8\xF5"].concat();
-    assert_first(&said(34, &request(5)), "length-omits-fixed-part");
-    assert!(!names(&said(34, &request(6))).contains(&"length-omits-fixed-part"));
+    assert_first(&diagnosed(34, &request(5)), "length-omits-fixed-part");
+    assert!(!names(&diagnosed(34, &request(6))).contains(&"length-omits-fixed-part"));
 }
 
 #[test]
 fn terminator_is_named_when_it_is_repeated() {
     let twice = |frame: Vec<u8>| [frame.clone(), frame].concat();
-    assert_eq!(names(&said(34, &twice(message(b"\0\0\0\x03", b"hi"))))[0], "length-counts-terminator");
-    assert_eq!(names(&said(34, &twice(message(b"\0\0\0\x02", b"hi\0"))))[0], "length-omits-terminator");
-    assert_eq!(names(&said(34, &twice(message(b"\0\0\0\x02", b"hi\r\n"))))[0], "length-omits-terminator");
-    assert!(!names(&said(34, &twice(message(b"\0\0\0\x02", b"hi!")))).contains(&"length-omits-terminator"));
-    // Once, it may as well be a byte that was lost: both are said, and neither for certain.
-    let once = said(34, &message(b"\0\0\0\x03", b"hi"));
+    assert_eq!(names(&diagnosed(34, &twice(message(b"\0\0\0\x03", b"hi"))))[0], "length-counts-terminator");
+    assert_eq!(names(&diagnosed(34, &twice(message(b"\0\0\0\x02", b"hi\0"))))[0], "length-omits-terminator");
+    assert_eq!(names(&diagnosed(34, &twice(message(b"\0\0\0\x02", b"hi\r\n"))))[0], "length-omits-terminator");
+    assert!(!names(&diagnosed(34, &twice(message(b"\0\0\0\x02", b"hi!")))).contains(&"length-omits-terminator"));
+    // Once, it may as well be a byte that was lost: both are named, and neither for certain.
+    let once = diagnosed(34, &message(b"\0\0\0\x03", b"hi"));
     assert!(names(&once).contains(&"length-counts-terminator") && names(&once).contains(&"channel-byte-lost"));
     assert!(once.hypotheses().iter().all(|hypothesis| hypothesis.confidence() < Confidence::Certain));
     // Sound text in front decides.
@@ -149,7 +150,7 @@ fn channel_is_recognised_by_its_damage_to_hello() {
     let all =
         |bytes: &[u8], change: fn(u8) -> Vec<u8>| bytes.iter().flat_map(|&byte| change(byte)).collect::<Vec<u8>>();
     let lf = |byte| if byte == b'\n' { b"\r\n".to_vec() } else { vec![byte] };
-    assert_first(&said(0, &all(HELLO, lf)), "channel-lf-to-crlf");
+    assert_first(&diagnosed(0, &all(HELLO, lf)), "channel-lf-to-crlf");
     for (from, to, name) in [
         (&b"\r\n"[..], &b"\n"[..], "channel-crlf-to-lf"),
         (b"\r\0", b"\r\n\0", "channel-cr-to-crlf"),
@@ -161,10 +162,10 @@ fn channel_is_recognised_by_its_damage_to_hello() {
         (b"\x11", b"", "channel-xon-swallowed"),
         (b"\x1A", b"", "channel-ctrl-z-dropped"),
     ] {
-        assert_first(&said(0, &replaced(HELLO, from, to)), name);
+        assert_first(&diagnosed(0, &replaced(HELLO, from, to)), name);
         // Near miss: the same bytes in a later frame's body do not concern the canary.
         let later = replaced(HELLO, from, to);
-        assert!(!names(&said(34, &later[8..])).contains(&name), "{name}");
+        assert!(!names(&diagnosed(34, &later[8..])).contains(&name), "{name}");
     }
     let latin = all(HELLO, |byte| char::from(byte).to_string().into_bytes());
     for (wire, name) in [
@@ -183,18 +184,18 @@ fn channel_is_recognised_by_its_damage_to_hello() {
         (HELLO.chunks(2).flat_map(|pair| pair.iter().rev().copied()).collect(), "channel-bytes-swapped"),
         (HELLO.chunks(4).flat_map(|word| word.iter().rev().copied()).collect(), "channel-bytes-swapped"),
     ] {
-        assert_first(&said(0, &wire), name);
+        assert_first(&diagnosed(0, &wire), name);
     }
     for near in [&b"f5f80"[..], b"9fg=", b"F5F7 0100", b"\x75\x79\x01\0", b"??\x02"] {
-        assert!(!names(&said(0, near)).iter().any(|name| name.starts_with("channel-")), "{}", said(0, near));
+        assert!(!names(&diagnosed(0, near)).iter().any(|name| name.starts_with("channel-")), "{}", diagnosed(0, near));
     }
 }
 
 #[test]
 fn stream_cut_before_ctrl_z_is_named_and_one_cut_elsewhere_not() {
-    assert_eq!(names(&said(0, &HELLO[..14])), ["channel-truncated-at-ctrl-z"]);
+    assert_eq!(names(&diagnosed(0, &HELLO[..14])), ["channel-truncated-at-ctrl-z"]);
     for cut in (1..HELLO.len()).filter(|&cut| cut != 14) {
-        assert!(names(&said(0, &HELLO[..cut])).is_empty(), "cut at {cut}: {}", said(0, &HELLO[..cut]));
+        assert!(names(&diagnosed(0, &HELLO[..cut])).is_empty(), "cut at {cut}: {}", diagnosed(0, &HELLO[..cut]));
     }
 }
 
@@ -206,7 +207,7 @@ fn unknown_damage_to_the_canary_does_not_blame_the_length() {
         assert_eq!(diagnose(&Evidence::stream(fault, 0, &wire)).to_string(), fault.to_string());
     }
     // Near miss: the canary is sound, the length is not.
-    assert_first(&said(0, &replaced(HELLO, b"\0\0\0\x18", b"\0\0\0\x1A")), "length-includes-end");
+    assert_first(&diagnosed(0, &replaced(HELLO, b"\0\0\0\x18", b"\0\0\0\x1A")), "length-includes-end");
     // One that is known stands alone, however many bytes it takes.
     let lf_dropped = replaced(HELLO, b"\n\x1A\n", b"\x1A");
     let fault = Fault::BadCanary { position: 1, found: 0x1A };
@@ -231,15 +232,15 @@ fn whole_frame_has_neither_lost_nor_gained_a_byte() {
 }
 
 #[test]
-fn line_breaks_changed_behind_the_count_are_named() {
+fn line_breaks_changed_after_counting_are_named() {
     let wire = message(b"\0\0\0\x0C", b"one\r\ntwo\r\nthree".get(..).expect("whole"));
-    let crlf = said(34, &replaced(&wire, b"\0\0\0\x0C", b"\0\0\0\x0D"));
+    let crlf = diagnosed(34, &replaced(&wire, b"\0\0\0\x0C", b"\0\0\0\x0D"));
     assert_first(&crlf, "channel-lf-to-crlf");
-    assert_first(&said(34, &message(b"\0\0\0\x0F", b"one\ntwo\nthree")), "channel-crlf-to-lf");
+    assert_first(&diagnosed(34, &message(b"\0\0\0\x0F", b"one\ntwo\nthree")), "channel-crlf-to-lf");
     // Near miss: as many bytes too many, but no line breaks.
-    assert!(!names(&said(34, &message(b"\0\0\0\x0D", b"one, two, three"))).contains(&"channel-lf-to-crlf"));
+    assert!(!names(&diagnosed(34, &message(b"\0\0\0\x0D", b"one, two, three"))).contains(&"channel-lf-to-crlf"));
     let iac = [b"\xF5\xF8\x02\0\0\0\0\x04a\xFF\xFFb\xFF\xFF\xF8\xF5".to_vec(), HELLO.to_vec()].concat();
-    assert_first(&said(34, &iac), "channel-iac-doubled");
+    assert_first(&diagnosed(34, &iac), "channel-iac-doubled");
 }
 
 #[test]
@@ -251,17 +252,21 @@ fn lost_or_added_byte_is_named_if_all_else_is_sound() {
         lost.remove(at);
         // The frame that the decoder stumbles over: a first END byte that is gone takes F5 from the next START.
         let start = if at == binary.len() - 1 { binary.len() } else { 0 };
-        assert!(names(&said(34, &lost[start..])).contains(&"channel-byte-lost"), "{at}: {}", said(34, &lost[start..]));
+        assert!(
+            names(&diagnosed(34, &lost[start..])).contains(&"channel-byte-lost"),
+            "{at}: {}",
+            diagnosed(34, &lost[start..])
+        );
     }
     for at in 0..binary.len() {
         let mut added = wire.clone();
         added.insert(at, 0x42);
-        assert!(names(&said(34, &added)).contains(&"channel-byte-added"), "{at}: {}", said(34, &added));
+        assert!(names(&diagnosed(34, &added)).contains(&"channel-byte-added"), "{at}: {}", diagnosed(34, &added));
     }
     // Near miss: two bytes.
     let mut lost = wire.clone();
     lost.drain(10..12);
-    assert!(!stated(&said(34, &lost)).contains(&"channel-byte-lost"));
+    assert!(!stated(&diagnosed(34, &lost)).contains(&"channel-byte-lost"));
 }
 
 #[test]
@@ -270,24 +275,24 @@ fn interleaved_writers_are_named_wherever_the_first_was_cut() {
     let inner = frame(kind::PING, Encoding::Binary, b"inner");
     for cut in 1..outer.len() - 1 {
         let wire = [&outer[..cut], &inner, &outer[cut..], &inner].concat();
-        assert_first(&said(34, &wire), "channel-writers-interleaved");
+        assert_first(&diagnosed(34, &wire), "channel-writers-interleaved");
     }
     let turns = [&outer[..12], &inner[..9], &outer[12..], &inner[9..], &inner].concat();
-    assert!(names(&said(34, &turns)).contains(&"channel-writers-interleaved"));
+    assert!(names(&diagnosed(34, &turns)).contains(&"channel-writers-interleaved"));
     // Near miss: a body may hold a whole frame.
     let nested = frame(kind::MESSAGE, Encoding::Binary, &inner);
     let broken = [&nested[..nested.len() - 2], b"!!"].concat();
-    assert!(!names(&said(34, &broken)).contains(&"channel-writers-interleaved"));
+    assert!(!names(&diagnosed(34, &broken)).contains(&"channel-writers-interleaved"));
 }
 
 #[test]
 fn bytes_between_frames_are_named() {
     let ping = frame(kind::PING, Encoding::Binary, b"1");
     let after = |stray: &[u8]| [stray, &ping, stray, &ping].concat();
-    assert_first(&said(34, &after(b"\n")), "channel-newline-between-frames");
-    assert_first(&said(34, &after(b"\r\n")), "channel-newline-between-frames");
-    assert_first(&said(34, &after(b"DEBUG sent\n")), "channel-text-between-frames");
-    assert!(!names(&said(34, &after(b"\x01\x02\x03\x04"))).contains(&"channel-text-between-frames"));
+    assert_first(&diagnosed(34, &after(b"\n")), "channel-newline-between-frames");
+    assert_first(&diagnosed(34, &after(b"\r\n")), "channel-newline-between-frames");
+    assert_first(&diagnosed(34, &after(b"DEBUG sent\n")), "channel-text-between-frames");
+    assert!(!names(&diagnosed(34, &after(b"\x01\x02\x03\x04"))).contains(&"channel-text-between-frames"));
 }
 
 #[test]
@@ -323,12 +328,12 @@ fn foreign_peers_are_named_by_their_first_bytes() {
         (b"\xFE\xFF\0h\0i", "foreign-utf-16-text"),
     ];
     for (wire, name) in cases {
-        assert_eq!(names(&said(0, wire)), [*name]);
+        assert_eq!(names(&diagnosed(0, wire)), [*name]);
         // Near miss: the same bytes within a stream are no greeting.
-        let later = said(34, wire);
+        let later = diagnosed(34, wire);
         assert!(!names(&later).iter().any(|name| name.starts_with("foreign-")), "{later}");
     }
-    assert!(said(0, &tls).to_string().contains("TLS 1.3"), "{}", said(0, &tls));
+    assert!(diagnosed(0, &tls).to_string().contains("TLS 1.3"), "{}", diagnosed(0, &tls));
 }
 
 #[test]
@@ -340,7 +345,7 @@ fn text_that_resembles_a_protocol_is_text_or_nothing() {
         (b"12:30 is fine\r\n", "foreign-text"),
         (b"INFO about it\r\n", "foreign-text"),
     ] {
-        assert_first(&said(0, wire), name);
+        assert_first(&diagnosed(0, wire), name);
     }
     for wire in [
         &b"\x16\x04\x01\0\x43\x01"[..],
@@ -349,7 +354,7 @@ fn text_that_resembles_a_protocol_is_text_or_nothing() {
         b"\x0B\x01\x02",
         b"\x80\x81\x82\x83",
     ] {
-        assert!(stated(&said(0, wire)).is_empty(), "{}", said(0, wire));
+        assert!(stated(&diagnosed(0, wire)).is_empty(), "{}", diagnosed(0, wire));
     }
 }
 
@@ -390,14 +395,14 @@ fn text_in_another_encoding_is_named() {
     ] {
         assert_eq!(text(encoding, &payload).first(), Some(&name), "{encoding} {}", payload.escape_ascii());
     }
-    // Half of an emoji, in the order that is said; a text in the other order has such halves by chance.
+    // Half of an emoji, in the order that is declared; a text in the other order has such halves by chance.
     let (mut lone, mut cut) = (utf16("bring cake \u{1F370} too"), utf16("bring cake \u{1F370}"));
     lone.drain(24..26);
     cut.truncate(24);
     assert_eq!(text(Encoding::Utf16Be, &lone), ["text-lone-surrogate"]);
     assert_eq!(text(Encoding::Utf16Be, &cut), ["text-cut-off"]);
     assert_eq!(text(Encoding::Utf16Le, &utf16("die Straße am Fluß")), ["text-utf-16-wrong-order"]);
-    // CESU-8 without U+0000 is Java's as well: both are said.
+    // CESU-8 without U+0000 is Java's as well: both are named.
     assert!(text(Encoding::Utf8, b"\xED\xA0\xBD\xED\xB8\x80").contains(&"text-modified-utf-8"));
 }
 
@@ -448,7 +453,7 @@ fn sound_stream_gives_no_diagnosis() {
 fn diagnosis_line_is_ascii_and_fits_a_reason() {
     let hostile = [b"GET /".to_vec(), vec![b'\\'; 300], b"\x1B[2J HTTP/1.1\r\n".to_vec()].concat();
     for wire in [&hostile[..], b"\x1B]0;title\x07\r\n", b"GET /\xC3\xA9 HTTP/1.1\r\n", &[b'5'; 500], &[0xFF; 40]] {
-        let line = said(0, wire).to_string();
+        let line = diagnosed(0, wire).to_string();
         assert!(line.len() <= MAX_REASON && line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line}");
         assert!(line.starts_with("bad-start: "), "{line}");
     }
@@ -483,7 +488,7 @@ fn whatever_comes_is_answered_and_only_the_window_is_looked_at() {
 }
 
 #[test]
-fn bad_text_behind_the_window_is_bad_text_and_no_more_is_said() {
+fn bad_text_after_the_window_is_bad_text_without_a_hypothesis() {
     for (encoding, good, bad) in [
         (Encoding::Utf8, &b"ab"[..], &b"\xFF"[..]),
         (Encoding::Utf8, b"\xC3\xBC", b"\xC3"),

@@ -30,7 +30,7 @@ fn message(text: &str) -> Vec<u8> {
 }
 
 /// What a server sends last to a client that has sent this.
-async fn last_words(said: Vec<u8>) -> (Code, String, ConnectionError) {
+async fn last_words(sent_bytes: Vec<u8>) -> (Code, String, ConnectionError) {
     let (near, far) = duplex(1 << 20);
     let server = tokio::spawn(async move {
         let mut server = Connection::accept(far, Hello::new()).await?;
@@ -38,7 +38,7 @@ async fn last_words(said: Vec<u8>) -> (Code, String, ConnectionError) {
         Ok::<(), ConnectionError>(())
     });
     let (reader, mut writer) = tokio::io::split(near);
-    writer.write_all(&said).await.expect("writes");
+    writer.write_all(&sent_bytes).await.expect("writes");
     // A half-closed stream would be a truncated one.
     let reason = close_of(reader).await;
     drop(writer);
@@ -48,12 +48,12 @@ async fn last_words(said: Vec<u8>) -> (Code, String, ConnectionError) {
 
 /// The CLOSE among the bytes read.
 async fn close_of(mut reader: impl AsyncReadExt + Unpin) -> (Code, String) {
-    let mut came = Vec::new();
+    let mut received = Vec::new();
     loop {
-        if reader.read_buf(&mut came).await.expect("reads") == 0 {
-            panic!("no CLOSE in {came:02x?}");
+        if reader.read_buf(&mut received).await.expect("reads") == 0 {
+            panic!("no CLOSE in {received:02x?}");
         }
-        let mut rest = &came[..];
+        let mut rest = &received[..];
         let mut decoder = bookend::Decoder::new(1 << 20);
         while let Some(frame) = decoder.decode(&mut rest).expect("sound") {
             if let Ok(Some(Message::Close { code, reason })) = Message::parse(frame) {
@@ -107,7 +107,7 @@ async fn frame_cut_off_by_the_end_of_the_stream_is_explained() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_that_were_sound_tell_an_accident_from_a_habit() {
+async fn sound_frames_distinguish_an_accident_from_a_habit() {
     let mut lossy = message("a text that is long enough to lose one byte of it");
     lossy.remove(20);
     let accident = |before: &[u8]| [&hello()[..], before, &lossy].concat();

@@ -12,7 +12,7 @@ def run(table: Table, quick: bool) -> None:
             member.socket.sendall(b"\xf5\xf8\x12\x02" + claim.to_bytes(4, "big") + b"\0\0\0\0x")
         witness = Member(hub.port, "witness")
         witness.say()
-        witness.read_until(lambda: witness.heard == 1, 10)
+        witness.read_until(lambda: witness.received == 1, 10)
         # 64 KiB may be reserved for each (R8.1); threads and the allocator add some
         most = count * 64 + (32 << 10)
         grown = hub.memory("VmData") - before

@@ -34,7 +34,7 @@ def run(table: Table, quick: bool) -> None:
                   hub.memory() - memory <= 4096)  # fmt: skip
         witness.say()
         witness.read_until(lambda: "witness" in witness.last, 10)
-        table.row("the witness received whole messages only", "nothing wrong", witness.wrong or f"{witness.heard} messages",
+        table.row("the witness received whole messages only", "nothing wrong", witness.wrong or f"{witness.received} messages",
                   "witness" in witness.last and not witness.wrong)  # fmt: skip
 
 

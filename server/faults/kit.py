@@ -130,7 +130,7 @@ class Member:
         self.input = bytearray()
         self.greeted = False
         self.next_seq: Optional[int] = None
-        self.heard = self.missed = self.said = 0
+        self.received = self.missed = self.sent = 0
         self.last: Dict[str, int] = {}  # the last number of each sender
         self.wrong: List[str] = []
         self.pongs = self.errors = 0
@@ -143,8 +143,8 @@ class Member:
             raise RuntimeError(f"{name} was not admitted")
 
     def say(self, filling: str = "") -> None:
-        self.said += 1
-        self.socket.sendall(post(f"{self.name} {self.said} {filling}"))
+        self.sent += 1
+        self.socket.sendall(post(f"{self.name} {self.sent} {filling}"))
 
     def ping(self) -> None:
         self.socket.sendall(frame(PING, b"?"))
@@ -210,7 +210,7 @@ class Member:
                 if seq != self.next_seq:
                     self.wrong.append(f"seq {seq}, not {self.next_seq}")
                 self.next_seq = seq + 1
-                self.heard += 1
+                self.received += 1
                 name, words = body[25 : 25 + body[24]], body[25 + body[24] :].split(b" ", 2)
                 if len(words) == 3 and words[0] == name:
                     sender, number = name.decode(), int(words[1])

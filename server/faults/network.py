@@ -90,10 +90,10 @@ def run(table: Table, quick: bool) -> None:
                       gone.get(name, 999) <= most)  # fmt: skip
         table.row("packets lost on the bad line", "some", f"{near.lost} of {near.carried}", near.lost > 0)
         goal = len(staying) * count
-        until(lambda: all(member.heard + member.missed >= goal for member in staying), 60)
+        until(lambda: all(member.received + member.missed >= goal for member in staying), 60)
         for member in staying:
-            table.row(f"{member.name} receives, over the bad line", f"{goal}, in order", member.wrong or member.heard,
-                      member.heard == goal and not member.wrong)  # fmt: skip
+            table.row(f"{member.name} receives, over the bad line", f"{goal}, in order", member.wrong or member.received,
+                      member.received == goal and not member.wrong)  # fmt: skip
 
 
 def left(hub: Hub) -> int:

@@ -18,10 +18,10 @@ def run(table: Table, quick: bool) -> None:
         sender.read_in_background()
 
         def rate() -> float:
-            start, goal = time.monotonic(), sender.said + count
+            start, goal = time.monotonic(), sender.sent + count
             for _ in range(count):
                 sender.say("x" * SIZE)
-            until(lambda: all(reader.heard + reader.missed >= goal for reader in readers), 120)
+            until(lambda: all(reader.received + reader.missed >= goal for reader in readers), 120)
             return count / (time.monotonic() - start)
 
         before = rate()
@@ -35,10 +35,10 @@ def run(table: Table, quick: bool) -> None:
         table.row("the hub's peak memory grows", f"at most {LOG + 8192} KiB", f"{grown} KiB", grown <= LOG + 8192)
         for reader in readers:
             table.row(f"{reader.name}: lost, doubled, reordered", "none", reader.wrong or "none",
-                      not reader.wrong and reader.heard + reader.missed == 2 * count)  # fmt: skip
-        stalled.read_until(lambda: stalled.heard + stalled.missed >= count)
-        table.row("the stalled member, after reading: heard + missed", str(count),
-                  f"{stalled.heard} + {stalled.missed}", stalled.heard + stalled.missed == count)  # fmt: skip
+                      not reader.wrong and reader.received + reader.missed == 2 * count)  # fmt: skip
+        stalled.read_until(lambda: stalled.received + stalled.missed >= count)
+        table.row("the stalled member, after reading: received + missed", str(count),
+                  f"{stalled.received} + {stalled.missed}", stalled.received + stalled.missed == count)  # fmt: skip
         table.row("its gap", "some, none doubled", stalled.wrong or stalled.missed, stalled.missed > 0 and not stalled.wrong)
     with Hub("limits.stall=1s") as hub:
         never = Member(hub.port, "never", buffer=4096)

@@ -31,7 +31,7 @@ def run(table: Table, quick: bool) -> None:
                         member.ping()
                         if until(lambda: member.pongs > answered or member.ended, 10) is None or member.pongs == answered:
                             return
-                        accepted[member.name] = member.said
+                        accepted[member.name] = member.sent
                 except OSError:
                     return
 

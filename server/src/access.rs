@@ -19,7 +19,7 @@ pub(crate) const LOBBY: &str = "lobby";
 /// Bytes of a SHA-256.
 const DIGEST: usize = 32;
 
-/// A right that a peer has or not.
+/// A right of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Right {

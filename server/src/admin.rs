@@ -42,7 +42,7 @@ const HEADERS: usize = 64;
 /// A request to the program that embeds the hub.
 #[derive(Debug)]
 pub enum AdminOrder {
-    /// Shut down in good order.
+    /// Shut down gracefully.
     Drain,
     /// Reload the settings. The answer contains the faults if they are refused.
     Reload(oneshot::Sender<Result<(), Vec<String>>>),
@@ -65,7 +65,7 @@ pub struct AdminRules {
     /// A client with this token may do everything, as may a client with a token of the hub that has
     /// [`Right::Admin`](crate::Right::Admin).
     pub token: Option<AdminToken>,
-    /// Host names of the service, besides IP addresses and localhost. A request for another name is refused: it comes from
+    /// Host names of the service, besides IP addresses and localhost. A request for another name is refused: it is from
     /// a page whose name resolves to this machine.
     pub hosts: Vec<String>,
 }

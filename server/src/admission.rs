@@ -44,9 +44,9 @@ struct WindowedCount {
 pub(crate) enum Rejection {
     /// Too many connections wait, in all or from this address.
     Waiting,
-    /// Too many connections came from this address in ten seconds.
+    /// Too many connections were made from this address in ten seconds.
     Arrivals,
-    /// Too many wrong tokens came from this address.
+    /// Too many wrong tokens were sent from this address.
     WrongTokens,
 }
 
@@ -88,12 +88,12 @@ impl Admission {
         lock(&self.0).wrong_tokens.add(network(address), window, Instant::now());
     }
 
-    /// Have at least `max` wrong tokens come from the address in the current window?
+    /// Has the address sent at least `max` wrong tokens in the current window?
     pub(crate) fn has_wrong_tokens(&self, address: IpAddr, max: usize) -> bool {
         lock(&self.0).wrong_tokens.of(network(address), Instant::now()) >= max
     }
 
-    /// Counts a new connection. False if `max` have come from the address in ten seconds. Connections from this machine
+    /// Counts a new connection. False if `max` were made from the address in ten seconds. Connections from this machine
     /// are not counted.
     pub(crate) fn arrive(&self, address: IpAddr, max: usize) -> bool {
         let (address, now) = (network(address), Instant::now());

@@ -9,7 +9,8 @@ use crate::access::Access;
 /// The longest body, in bytes, that still fits into a frame when all of it is escaped.
 const MAX_BODY: u32 = bookend::MAX_LENGTH / 8;
 
-/// The limits and timeouts of a hub. Defaults are those of SPEC.md, or of this project where SPEC.md has none.
+/// The limits and timeouts of a hub. Defaults are those of SPEC.md, or of this project where SPEC.md has none. Sizes
+/// are in bytes. [`Hub::reconfigure`](crate::Hub::reconfigure) replaces them.
 ///
 /// ```
 /// use bookend_server::Config;
@@ -20,9 +21,10 @@ const MAX_BODY: u32 = bookend::MAX_LENGTH / 8;
 pub struct Config {
     /// The limits of each framed session.
     pub limits: Limits,
-    /// The longest body that is accepted, in bytes; at most 256 MiB, because text may grow when it is converted.
+    /// The longest body that is accepted, in bytes, from 1,024 to 256 MiB: text may grow when it is converted. Other
+    /// values are clamped.
     pub max_body: u32,
-    /// The hub's keepalive, in seconds.
+    /// The hub's keepalive, in seconds; 0 promises nothing.
     pub keepalive: u16,
     /// How many bytes of messages a room keeps, including their renderings.
     pub log_bytes: usize,

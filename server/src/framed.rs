@@ -125,7 +125,7 @@ impl Framed {
     }
 
     fn open(&mut self, client: &mut Client, now: Duration) {
-        self.session.take_output(client.output.buffer()); // HELLO comes before WELCOME
+        self.session.take_output(client.output.buffer()); // HELLO precedes WELCOME
         let Some(hello) = self.session.peer() else { return };
         if hello.token().is_some_and(|token| !client.authenticate(token, now)) {
             return;

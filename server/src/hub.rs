@@ -27,6 +27,10 @@ const CLOSE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Rooms and their members. Clones are the same hub.
 ///
+/// Create it once, pass each connection to [`serve`](Hub::serve) or run a [`Listener`](crate::Listener), and end with
+/// [`shut_down`](Hub::shut_down). It needs a tokio runtime with timers. No call returns a fault of a peer: faults are
+/// logged and counted.
+///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
@@ -103,7 +107,8 @@ impl Hub {
     }
 
     /// Shuts down. New connections are closed at once. Open ones are closed one after the other with CLOSE 1001 or a line,
-    /// each after everything that was accepted for it. Returns when all have ended or the deadline has passed.
+    /// each after everything that was accepted for it. Returns when all have ended or
+    /// [`Config::shut_down_deadline`] has passed. It cannot be undone; if the future is dropped, a second call continues.
     pub async fn shut_down(&self) -> ShutdownSummary {
         let start = Instant::now();
         let active = self.current();

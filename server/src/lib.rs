@@ -1,4 +1,5 @@
-//! The reference hub of the Bookend protocol: a message of one member reaches every member of its room (SPEC 9).
+//! The reference hub of the Bookend protocol: it delivers each message of a member to every member of the room that may
+//! read, or reports to a slow one exactly how many it missed (SPEC 9).
 //!
 //! Framed peers and people with a line terminal share one port and one room.
 //!
@@ -41,7 +42,7 @@
 //! - `listen`, `tls`, `certificate`: how connections are accepted.
 //! - `admin`: HTTP for operators. `counters`, `report`, `metrics`: what is counted and reported.
 //!
-//! A module imports only modules below it; it and its own submodules count as one.
+//! Imports form no cycle; a module and its own submodules count as one.
 
 mod access;
 #[cfg(feature = "admin")]
@@ -55,7 +56,6 @@ mod clock;
 mod config;
 mod connection;
 mod counters;
-
 mod fault;
 mod feed;
 mod framed;
@@ -79,6 +79,7 @@ mod services;
 mod terminal;
 #[cfg(feature = "tls")]
 mod tls;
+mod toml_string;
 
 pub use access::{Access, Grant, Right, Rights, TokensFault, make_token};
 #[cfg(feature = "admin")]
@@ -95,3 +96,4 @@ pub use registry::{ConnectionList, ShutdownSummary};
 pub use report::{ClosedReport, ConnectionReport};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError, TlsFile, TlsFiles};
+pub use toml_string::toml_string;

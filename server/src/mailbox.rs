@@ -137,8 +137,8 @@ impl Mailbox {
         lock(&self.state).waker = Some(waker.clone());
     }
 
-    /// Is there anything?
-    pub(crate) fn is_full(&self) -> bool {
+    /// Whether anything waits.
+    pub(crate) fn has_content(&self) -> bool {
         self.full.load(Ordering::Acquire)
     }
 
@@ -160,7 +160,7 @@ impl Mailbox {
         let mut state = lock(&self.state);
         let content = state.content.get_or_insert_default();
         let taken = take(content);
-        let is_full = content.is_full();
+        let is_full = content.is_waiting();
         if !is_full && !content.sealed {
             state.content = None;
         }
@@ -175,7 +175,7 @@ impl Mailbox {
 }
 
 impl Content {
-    fn is_full(&self) -> bool {
+    fn is_waiting(&self) -> bool {
         self.count > 0 || self.close.is_some() || self.request.is_some()
     }
 }

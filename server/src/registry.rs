@@ -151,7 +151,7 @@ impl Registry {
         }
     }
 
-    /// Tells the connections that are still open to close, and counts how all have ended.
+    /// Requests the connections that are still open to close, and counts how all have ended.
     pub(crate) fn give_up(&self, code: Code) -> ShutdownSummary {
         let connections = lock(&self.connections);
         for mailbox in connections.by_number.values() {

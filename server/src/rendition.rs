@@ -1,12 +1,13 @@
 //! Renditions: the forms in which members receive the events of a room (R9.11, R9.12, R9.19).
 
-mod frames;
 mod line;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bookend::{Delivery, Encoding, Encodings, MAX_LINE, PresenceEvent, Text, escaped, kind, text};
+use bookend::{
+    Delivery, Encoding, Encodings, Frame, MAX_LENGTH, MAX_LINE, Payload, PresenceEvent, Text, escaped, kind, text,
+};
 
 use line::PRIVATE;
 
@@ -136,7 +137,9 @@ impl Rendition {
     fn unit_length(self, bytes: &[u8]) -> usize {
         match self {
             Rendition::Lines(_) => bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |at| at + 1),
-            Rendition::Deliveries(_) | Rendition::Messages(_) => frames::length(bytes),
+            Rendition::Deliveries(_) | Rendition::Messages(_) => {
+                Frame::split_first(bytes).map_or(bytes.len(), |(frame, _)| frame.wire_length())
+            }
         }
     }
 
@@ -150,11 +153,11 @@ impl Rendition {
         match self {
             Rendition::Deliveries(preference) => {
                 let (encoding, bytes) = out.payload(payload, preference.encoding(payload.encoding));
-                let fixed = delivery_fields(&info);
-                out.frame(kind::DELIVERY, encoding, &[&fixed, info.name.as_bytes(), &bytes]);
+                let fixed = info.delivery(&bytes).fixed_part();
+                out.frame(kind::DELIVERY, encoding, [&fixed, info.name.as_bytes(), &bytes]);
             }
             Rendition::Messages(_) if payload.encoding == Encoding::Binary => {
-                out.frame(kind::MESSAGE, Encoding::Binary, &[payload.bytes]);
+                out.frame(kind::MESSAGE, Encoding::Binary, [payload.bytes]);
             }
             Rendition::Messages(preference) => {
                 let text = match info.from {
@@ -167,7 +170,7 @@ impl Rendition {
                     encoding => encoding,
                 };
                 let bytes = out.convert(&text, encoding);
-                out.frame(kind::MESSAGE, encoding, &[&bytes]);
+                out.frame(kind::MESSAGE, encoding, [&bytes]);
             }
             Rendition::Lines(encoding) if info.from == HUB => {
                 out.line(encoding, &format!("* {}", escaped(&payload.to_str())));
@@ -214,7 +217,10 @@ impl Rendition {
                 self.presence(u32::try_from(count).unwrap_or(u32::MAX), PresenceEvent::Crowd, room, out);
             }
             Rendition::Lines(encoding) => {
-                out.line(encoding, &format!("* {count} here, too many to show who joins and leaves; /who shows some"));
+                out.line(
+                    encoding,
+                    &format!("* {count} here, too many to announce who joins and leaves; /who shows some"),
+                );
             }
         }
     }
@@ -237,7 +243,7 @@ impl Rendition {
         let fits = text::escape_unmappable(preferred, name).0.len() <= MAX_LINE;
         let encoding = if fits { preferred } else { Encoding::Utf8 };
         let name = out.convert(name, encoding);
-        out.frame(kind::PRESENCE, encoding, &[&member.to_be_bytes(), &[event as u8], &name]);
+        out.frame(kind::PRESENCE, encoding, [&member.to_be_bytes(), &[event as u8], &name]);
     }
 
     /// Appends WELCOME, for peers with the hub profile.
@@ -245,7 +251,7 @@ impl Rendition {
         let Rendition::Deliveries(preference) = self else { return };
         let encoding = preference.encoding(Encoding::Utf8);
         let greeting = out.convert(greeting, encoding);
-        out.frame(kind::WELCOME, encoding, &[&member.to_be_bytes(), &next_seq.to_be_bytes(), &greeting]);
+        out.frame(kind::WELCOME, encoding, [&member.to_be_bytes(), &next_seq.to_be_bytes(), &greeting]);
     }
 
     /// Appends that the member missed this number of messages to everyone.
@@ -253,24 +259,23 @@ impl Rendition {
         let plural = if missed == 1 { "" } else { "s" };
         let text = format!("* you missed {missed} message{plural}");
         match self {
-            Rendition::Deliveries(_) => out.frame(kind::GAP, Encoding::Binary, &[&missed.to_be_bytes()]),
+            Rendition::Deliveries(_) => out.frame(kind::GAP, Encoding::Binary, [&missed.to_be_bytes()]),
             Rendition::Messages(preference) => {
                 let encoding = preference.encoding(Encoding::Utf8);
                 let payload = out.convert(&text, encoding);
-                out.frame(kind::MESSAGE, encoding, &[&payload]);
+                out.frame(kind::MESSAGE, encoding, [&payload]);
             }
             Rendition::Lines(encoding) => out.line(encoding, &text),
         }
     }
 
-    /// The same bytes, where a gap replaces the frames whose body is longer than `max_body` bytes (R9.14), and the number
-    /// of these frames.
+    /// The frames of `all`, where a gap replaces those whose body is longer than `max_body` bytes (R9.14), and how many
+    /// it replaces. A terminal accepts lines of any length, so `all` holds no lines.
     pub(crate) fn without_long(self, max_body: usize, all: &Rendered) -> (Vec<u8>, u64) {
         let mut kept = Rendered::default();
         let (mut missed, mut all_missed, mut rest) = (0, 0, &all.bytes[..]);
-        while !rest.is_empty() {
-            let (frame, after) = rest.split_at(self.unit_length(rest));
-            if frames::body_length(frame) > max_body {
+        while let Some((frame, after)) = Frame::split_first(rest) {
+            if frame.body().len() > max_body {
                 missed += 1;
                 all_missed += 1;
             } else {
@@ -278,7 +283,7 @@ impl Rendition {
                     self.gap(missed, &mut kept);
                     missed = 0;
                 }
-                kept.bytes.extend_from_slice(frame);
+                kept.bytes.extend_from_slice(&rest[..frame.wire_length()]);
             }
             rest = after;
         }
@@ -314,6 +319,14 @@ impl TextPreference {
     }
 }
 
+impl<'a> MessageInfo<'a> {
+    /// The DELIVERY that carries the message, whose payload is `bytes` in some encoding.
+    fn delivery(&self, bytes: &'a [u8]) -> Delivery<'a> {
+        Delivery::new(self.from, self.to, self.seq, self.time, self.name, Payload::Binary(bytes))
+            .expect("the name of a member is a plain line, and that of the hub is empty")
+    }
+}
+
 impl<'a> StoredPayload<'a> {
     fn to_str(self) -> Cow<'a, str> {
         match self.encoding {
@@ -326,9 +339,11 @@ impl<'a> StoredPayload<'a> {
 }
 
 impl Rendered {
-    fn frame(&mut self, kind: u8, encoding: Encoding, body: &[&[u8]]) {
-        let length = frames::write(&mut self.bytes, kind, encoding, body);
-        self.longest = self.longest.max(length);
+    /// Appends a frame whose body is `parts`, one after the other.
+    fn frame<const N: usize>(&mut self, kind: u8, encoding: Encoding, parts: [&[u8]; N]) {
+        self.longest = self.longest.max(parts.iter().map(|part| part.len()).sum());
+        Frame::encode_parts(kind, encoding, parts, MAX_LENGTH, &mut self.bytes)
+            .expect("Config::hello limits bodies so that they stay short when escaped");
     }
 
     /// Appends a line; `text` has no control characters.
@@ -360,15 +375,4 @@ impl Rendered {
         text::encode(encoding, &text, &mut bytes).expect("characters that it cannot represent have been escaped");
         bytes
     }
-}
-
-/// The fields of a DELIVERY before the name.
-fn delivery_fields(info: &MessageInfo<'_>) -> [u8; Delivery::FIXED_LENGTH] {
-    let mut fixed = [0; Delivery::FIXED_LENGTH];
-    fixed[..4].copy_from_slice(&info.from.to_be_bytes());
-    fixed[4..8].copy_from_slice(&info.to.to_be_bytes());
-    fixed[8..16].copy_from_slice(&info.seq.to_be_bytes());
-    fixed[16..24].copy_from_slice(&info.time.to_be_bytes());
-    fixed[24] = u8::try_from(info.name.len()).expect("a name has at most 64 bytes");
-    fixed
 }

@@ -41,7 +41,7 @@ enum State {
     Joined,
     /// It changes to that room when everything from the old one has been written.
     Moving(Line),
-    /// With the reason why the hub closes it; without one the person said /quit.
+    /// With the reason why the hub closes it; without one the person typed /quit.
     Closing(Option<Code>),
 }
 

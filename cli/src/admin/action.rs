@@ -1,4 +1,4 @@
-//! What an operator asks a hub for.
+//! The subcommands of `bookend admin`.
 
 use clap::Subcommand;
 use serde_json::json;
@@ -6,53 +6,53 @@ use serde_json::json;
 /// A subcommand of `bookend admin`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
-    /// How the hub is, in a few lines
+    /// Show the state of the hub
     Status,
-    /// Who is connected: number, name, room, address, round trip in ms, messages behind, and since when it is silent
+    /// List the connections: number, name, room, address, round trip in ms, backlog in messages, and idle time
     Connections {
-        /// The last that ended, and why, instead
+        /// List the connections that were closed last, and why, instead
         #[arg(long)]
         closed: bool,
     },
-    /// The rooms: members, messages so far, and what is kept of them
+    /// List the rooms: members, messages so far, and the size of the log
     Rooms,
-    /// Send somebody away
+    /// Disconnect a member
     Kick {
         /// The number of the connection
         #[arg(value_name = "CONNECTION", required_unless_present = "member", conflicts_with = "member")]
         connection: Option<u64>,
-        /// The number of the member instead
+        /// The number of the member, instead of the connection
         #[arg(long, value_name = "N")]
         member: Option<u32>,
-        /// What it is told
+        /// The reason to send to the member
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// Say something to everyone, as the hub
+    /// Send a message to everyone, in the name of the hub
     Say {
         #[arg(required = true)]
         text: Vec<String>,
-        /// In one room only
+        /// Send it to one room only
         #[arg(long, value_name = "ROOM")]
         room: Option<String>,
     },
-    /// End the hub in good order
+    /// Shut the hub down gracefully
     Drain,
-    /// Read the settings again
+    /// Reload the settings
     Reload,
-    /// The metrics, as Prometheus gets them
+    /// Print the metrics in the Prometheus text format
     Metrics,
 }
 
-/// What is asked: with a body something is to change.
-pub(super) struct Question {
+/// A request to the admin listener. One with a body changes something.
+pub(super) struct AdminRequest {
     pub(super) path: &'static str,
     pub(super) body: Option<String>,
 }
 
 impl Action {
-    /// What is asked for.
-    pub(super) fn question(&self) -> Question {
+    /// The request for this action.
+    pub(super) fn request(&self) -> AdminRequest {
         let (path, body) = match self {
             Action::Status => ("/status", None),
             Action::Connections { .. } => ("/connections", None),
@@ -65,6 +65,6 @@ impl Action {
             }
             Action::Say { text, room } => ("/say", Some(json!({ "text": text.join(" "), "room": room }))),
         };
-        Question { path, body: body.map(|body| body.to_string()) }
+        AdminRequest { path, body: body.map(|body| body.to_string()) }
     }
 }

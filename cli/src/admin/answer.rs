@@ -1,6 +1,6 @@
-//! What an admin listener answers, and what is printed of it.
+//! The answers of an admin listener, and their output.
 //!
-//! Names and reasons are what peers chose: none of them reaches the terminal as it is.
+//! Peers choose names and reasons, so these are always escaped before they reach the terminal.
 
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,7 +13,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::action::Action;
 
-/// An answer as it came.
+/// An answer as received.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -97,23 +97,23 @@ struct Said {
 }
 
 impl Answer {
-    pub(super) fn is_well(&self) -> bool {
+    pub(super) fn is_success(&self) -> bool {
         self.status.is_success()
     }
 
-    /// Why it was refused, line by line.
+    /// The reasons for a refusal, one per line.
     pub(super) fn reasons(&self) -> Vec<String> {
         match serde_json::from_str(&self.body) {
             Ok(Refusal { error, detail, faults }) => {
                 std::iter::once(format!("{error}: {detail}")).chain(faults).collect()
             }
-            Err(_) => vec![format!("no admin listener of a hub answers: {}", self.status)],
+            Err(_) => vec![format!("the answer is not from an admin listener: {}", self.status)],
         }
     }
 
-    /// What to print, and whether it is good news.
+    /// The output, and whether the command succeeds.
     pub(super) fn printed(&self, action: &Action, json: bool) -> Result<(String, bool), String> {
-        let is_well = match action {
+        let is_success = match action {
             Action::Status => self.read::<Status>()?.state == "ready",
             _ => true,
         };
@@ -124,16 +124,16 @@ impl Answer {
             Action::Connections { closed: false } => connections(&self.read()?),
             Action::Connections { closed: true } => closed(&self.read()?, now()),
             Action::Rooms => rooms(&self.read()?),
-            Action::Kick { .. } => format!("{} is sent away\n", escaped(&self.read::<Kicked>()?.kicked)),
-            Action::Say { .. } => format!("said in {}\n", counted(self.read::<Said>()?.rooms, "room")),
-            Action::Drain => "the hub ends\n".into(),
-            Action::Reload => "the settings hold\n".into(),
+            Action::Kick { .. } => format!("disconnected {}\n", escaped(&self.read::<Kicked>()?.kicked)),
+            Action::Say { .. } => format!("sent to {}\n", counted(self.read::<Said>()?.rooms, "room")),
+            Action::Drain => "the hub is shutting down\n".into(),
+            Action::Reload => "the new settings are in force\n".into(),
         };
-        Ok((text, is_well))
+        Ok((text, is_success))
     }
 
     fn read<T: DeserializeOwned>(&self) -> Result<T, String> {
-        serde_json::from_str(&self.body).map_err(|error| format!("the answer is not that of a hub: {error}"))
+        serde_json::from_str(&self.body).map_err(|error| format!("the answer is not from a hub: {error}"))
     }
 }
 
@@ -141,7 +141,7 @@ fn status(status: &Status) -> String {
     let Status { state, version, pid, seconds, connections, members, rooms, .. } = status;
     let mut out = format!("bookend-server {}, process {pid}: {}\n", escaped(version), escaped(state));
     let mut row = |name: &str, value: String| {
-        let _infallible = writeln!(out, "{name:<12} {value}");
+        let _ = writeln!(out, "{name:<12} {value}"); // writing to a string succeeds
     };
     row("up", time(*seconds));
     row("connections", format!("{connections}; {} in {}", counted(*members, "member"), counted(*rooms, "room")));
@@ -160,7 +160,7 @@ fn connections(list: &Connections) -> String {
     for connection in &list.connections {
         let name = connection.name.clone().unwrap_or_else(|| format!("({})", connection.state));
         let rtt = connection.rtt.map_or_else(|| "-".into(), milliseconds);
-        let _infallible = writeln!(
+        let _ = writeln!(
             out,
             "{:>6} {} {} {} {rtt:>7} {:>6} {:>4}",
             connection.connection,
@@ -172,7 +172,7 @@ fn connections(list: &Connections) -> String {
         );
     }
     if list.unanswered > 0 {
-        let _infallible = writeln!(out, "and {} that gave no answer in time", list.unanswered);
+        let _ = writeln!(out, "and {} that did not answer in time", list.unanswered);
     }
     out
 }
@@ -180,7 +180,7 @@ fn connections(list: &Connections) -> String {
 fn closed(list: &Connections, now: u64) -> String {
     let mut out = String::from("    NO NAME             PEER                  BY   REASON              AGO\n");
     for closed in &list.closed {
-        let _infallible = writeln!(
+        let _ = writeln!(
             out,
             "{:>6} {} {} {} {} {:>4}",
             closed.connection,
@@ -197,12 +197,12 @@ fn closed(list: &Connections, now: u64) -> String {
 fn rooms(list: &Rooms) -> String {
     let mut out = String::from("ROOM                                      MEMBERS     MESSAGES        KEPT\n");
     for Room { room, members, messages, log_bytes } in &list.rooms {
-        let _infallible = writeln!(out, "{} {members:>8} {messages:>12} {:>11}", cell(room, 40), size(*log_bytes));
+        let _ = writeln!(out, "{} {members:>8} {messages:>12} {:>11}", cell(room, 40), size(*log_bytes));
     }
     out
 }
 
-/// Text in a cell so many columns wide; what does not fit is cut off, and shown to be.
+/// Text in a cell of `width` columns. Text that does not fit ends with an ellipsis.
 fn cell(text: &str, width: usize) -> String {
     let text = escaped(text).to_string();
     let mut out = String::new();
@@ -222,7 +222,7 @@ fn cell(text: &str, width: usize) -> String {
     out
 }
 
-/// In the largest unit of which there is at least one.
+/// A duration in its largest whole unit.
 fn time(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds}s"),
@@ -245,19 +245,19 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// Lines of which none has anything that disturbs a terminal.
+/// Lines without characters that disturb a terminal.
 fn lines(text: &str) -> String {
     text.lines().map(|line| format!("{}\n", escaped(line))).collect()
 }
 
-/// JSON of which nothing disturbs a terminal: in strings, where alone such a thing may be, it is escaped.
+/// JSON without characters that disturb a terminal. They can only occur in strings, where they are escaped.
 fn plain_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.trim_end().chars() {
         match character {
             '\n' => out.push('\n'),
             character if is_disturbing(character) => {
-                let _infallible = write!(out, "\\u{:04x}", u32::from(character));
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
             }
             character => out.push(character),
         }
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_fit_eighty_columns_whatever_the_names_are() {
+    fn tables_fit_in_80_columns_with_any_names() {
         let names = [
             "a",
             &"x".repeat(64),
@@ -334,23 +334,23 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_with_all_its_faults_and_what_is_none_is_told_as_that() {
+    fn refusal_is_reported_with_all_its_faults_and_other_answers_as_such() {
         let answer = |body: &str| Answer { status: StatusCode::UNPROCESSABLE_ENTITY, body: body.into() };
         let refusal = answer(r#"{"error":"reload-refused","detail":"the old stay","faults":["a","b"]}"#);
         assert_eq!(refusal.reasons(), ["reload-refused: the old stay", "a", "b"]);
-        assert_eq!(answer("<html>").reasons(), ["no admin listener of a hub answers: 422 Unprocessable Entity"]);
+        assert_eq!(answer("<html>").reasons(), ["the answer is not from an admin listener: 422 Unprocessable Entity"]);
         assert!(answer("{}").printed(&Action::Status, true).is_err());
     }
 
     #[test]
-    fn json_stays_json_and_disturbs_no_terminal() {
+    fn escaped_json_is_still_json() {
         let text = plain_json("{\"name\":\"a\u{9b}31m\u{202e}b\"}\n");
         assert_eq!(text, "{\"name\":\"a\\u009b31m\\u202eb\"}\n");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["name"], "a\u{9b}31m\u{202e}b");
     }
 
     #[test]
-    fn times_are_short() {
+    fn durations_use_one_unit() {
         for (seconds, shown) in [(0, "0s"), (59, "59s"), (60, "1m"), (3600, "1h"), (172_799, "47h"), (172_800, "2d")] {
             assert_eq!(time(seconds), shown);
         }

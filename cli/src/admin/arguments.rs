@@ -7,69 +7,72 @@ use std::time::Duration;
 use clap::Args;
 
 use super::action::Action;
-use super::ask::Place;
+use super::ask::AdminAddress;
 use crate::timespan::timespan;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    all went well; of `status`: the hub is ready
-  1    the hub refused it, with the reasons on standard error; of `status`: it is not ready
-  2    a wrong option or argument, or a token that cannot be read
+  0    success; for `status`: the hub is ready
+  1    the hub refused the request; for `status`: the hub is not ready
+  2    invalid option or argument, or unreadable token
   3    no answer
   130  interrupted";
 
-/// The longest time that can be waited.
+/// The longest timeout.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// Look after a hub, through its admin listener
+/// Control a hub through its admin listener
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct AdminArguments {
     #[command(flatten)]
     at: At,
-    /// The token, in the first line of a file
+    /// Read the admin token from the first line of FILE
     #[arg(long, value_name = "FILE", conflicts_with = "socket")]
     token_file: Option<PathBuf>,
-    /// Print the answer as it is: JSON, but for metrics
+    /// Print the answer unchanged: JSON, except for metrics
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Wait so long for the answer
+    /// The longest time to wait for the answer
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = timeout, global = true)]
     pub(super) timeout: Duration,
-    /// Tell how long each stage took
+    /// Report how long each stage took
     #[arg(long, short, global = true)]
     pub(super) verbose: bool,
     #[command(subcommand)]
     pub(super) action: Action,
 }
 
-/// Where the admin listener is, as `admin.listen` says.
+// The address of the admin listener, as in `admin.listen`. (A doc comment would replace the summary of the command.)
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct At {
-    /// A Unix socket
+    /// The Unix socket of the admin listener
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
-    /// A port, as http://127.0.0.1:3991
+    /// The address of the admin listener, such as http://127.0.0.1:3991
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
 
 impl AdminArguments {
-    /// Where to ask.
-    pub(super) fn place(&self) -> Result<Place, String> {
+    /// The address of the admin listener.
+    pub(super) fn address(&self) -> Result<AdminAddress, String> {
         match (&self.at.socket, &self.at.url) {
-            (Some(path), _) => Ok(Place::Unix(path.clone())),
+            (Some(path), _) => Ok(AdminAddress::Unix(path.clone())),
             (None, Some(url)) => {
-                let rest = url.strip_prefix("http://").ok_or_else(|| format!("{url}: it is to begin with http://"))?;
+                let rest =
+                    url.strip_prefix("http://").ok_or_else(|| format!("{url}: the URL must begin with http://"))?;
                 let host = rest.strip_suffix('/').unwrap_or(rest);
                 let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
                 match host.rsplit_once(':') {
-                    Some((name, port)) if is_host(name) && port.parse::<u16>().is_ok() => Ok(Place::Tcp(host.into())),
-                    _ => Err(format!("{url}: it is to be http://HOST:PORT")),
+                    Some((name, port)) if is_host(name) && port.parse::<u16>().is_ok() => {
+                        Ok(AdminAddress::Tcp(host.into()))
+                    }
+                    _ => Err(format!("{url}: the URL must be http://HOST:PORT")),
                 }
             }
-            (None, None) => Err("--socket or --url is needed".into()),
+            (None, None) => Err("--socket or --url is required".into()),
         }
     }
 
@@ -80,7 +83,7 @@ impl AdminArguments {
         let token = text.lines().next().unwrap_or_default().trim();
         match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
             true => Ok(Some(token.into())),
-            false => Err(format!("{}: its first line is no token", path.display())),
+            false => Err(format!("{}: its first line is not a token", path.display())),
         }
     }
 }
@@ -94,7 +97,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::admin::action::Question;
+    use crate::admin::action::AdminRequest;
 
     #[derive(Debug, Parser)]
     struct Line {
@@ -108,15 +111,15 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_a_socket_or_a_host_and_a_port() {
-        let place = |words: &[&str]| parsed(&[words, &["status"]].concat()).and_then(|arguments| arguments.place());
-        assert_eq!(place(&["--socket", "/run/a b"]), Ok(Place::Unix("/run/a b".into())));
+    fn address_is_a_socket_or_a_host_and_a_port() {
+        let address = |words: &[&str]| parsed(&[words, &["status"]].concat()).and_then(|arguments| arguments.address());
+        assert_eq!(address(&["--socket", "/run/a b"]), Ok(AdminAddress::Unix("/run/a b".into())));
         for (url, host) in [
             ("http://127.0.0.1:3991", "127.0.0.1:3991"),
             ("http://[::1]:1/", "[::1]:1"),
             ("http://hub.example:80", "hub.example:80"),
         ] {
-            assert_eq!(place(&["--url", url]), Ok(Place::Tcp(host.into())));
+            assert_eq!(address(&["--url", url]), Ok(AdminAddress::Tcp(host.into())));
         }
         for url in [
             "127.0.0.1:1",
@@ -128,13 +131,13 @@ mod tests {
             "http://a@b:1",
             "http://",
         ] {
-            assert!(place(&["--url", url]).is_err(), "{url}");
+            assert!(address(&["--url", url]).is_err(), "{url}");
         }
-        assert!(place(&[]).is_err() && place(&["--url", "http://a:1", "--socket", "b"]).is_err());
+        assert!(address(&[]).is_err() && address(&["--url", "http://a:1", "--socket", "b"]).is_err());
     }
 
     #[test]
-    fn options_may_stand_behind_what_is_wanted() {
+    fn options_may_follow_the_subcommand() {
         let arguments = parsed(&["--socket", "a", "rooms", "--json", "--timeout", "3"]).unwrap();
         assert!(arguments.json && arguments.timeout == Duration::from_secs(3));
         for wrong in [
@@ -152,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn a_question_has_what_the_command_line_says() {
-        let question = |words: &[&str]| parsed(&[&["--socket", "a"], words].concat()).unwrap().action.question();
-        let Question { path, body } = question(&["kick", "7", "--reason", "no \"flood\""]);
+    fn request_has_the_arguments_of_the_subcommand() {
+        let request = |words: &[&str]| parsed(&[&["--socket", "a"], words].concat()).unwrap().action.request();
+        let AdminRequest { path, body } = request(&["kick", "7", "--reason", "no \"flood\""]);
         assert_eq!(path, "/kick");
         assert_eq!(body.as_deref(), Some(r#"{"connection":7,"member":null,"reason":"no \"flood\""}"#));
-        let Question { path, body } = question(&["say", "back", "soon", "--room", "den"]);
+        let AdminRequest { path, body } = request(&["say", "back", "soon", "--room", "den"]);
         assert_eq!((path, body.as_deref()), ("/say", Some(r#"{"room":"den","text":"back soon"}"#)));
-        assert_eq!(question(&["metrics"]).body, None);
+        assert_eq!(request(&["metrics"]).body, None);
     }
 }

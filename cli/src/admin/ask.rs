@@ -14,43 +14,43 @@ use tokio::net::TcpStream;
 use super::answer::Answer;
 use crate::stages::Stopwatch;
 
-/// The longest answer, in bytes: some hundred thousand connections.
-const ANSWER: usize = 64 << 20;
+/// The longest answer, in bytes: that of some hundred thousand connections.
+const MAX_ANSWER: usize = 64 << 20;
 
-/// Where an admin listener is.
+/// The address of an admin listener.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum AdminAddress {
     Unix(PathBuf),
     /// `HOST:PORT`
     Tcp(String),
 }
 
 /// Why there is no answer.
-pub(super) struct Unanswered(pub(super) String);
+pub(super) struct NoAnswer(pub(super) String);
 
-impl<E: std::error::Error> From<E> for Unanswered {
-    fn from(error: E) -> Unanswered {
+impl<E: std::error::Error> From<E> for NoAnswer {
+    fn from(error: E) -> NoAnswer {
         let mut text = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
             text = format!("{text}: {cause}");
             source = cause.source();
         }
-        Unanswered(text)
+        NoAnswer(text)
     }
 }
 
-/// Asks.
+/// Sends a request and returns the answer.
 pub(super) async fn ask(
-    place: &Place,
+    address: &AdminAddress,
     token: Option<&str>,
     path: &str,
     body: Option<String>,
     watch: &mut Stopwatch<'_>,
-) -> Result<Answer, Unanswered> {
-    let host = match place {
-        Place::Unix(_) => "localhost",
-        Place::Tcp(host) => host,
+) -> Result<Answer, NoAnswer> {
+    let host = match address {
+        AdminAddress::Unix(_) => "localhost",
+        AdminAddress::Tcp(host) => host,
     };
     let mut request = Request::builder().uri(path).header(header::HOST, host);
     if let Some(token) = token {
@@ -60,20 +60,20 @@ pub(super) async fn ask(
         request = request.method(Method::POST).header(header::CONTENT_TYPE, "application/json");
     }
     let request = request.body(Full::new(Bytes::from(body.unwrap_or_default())))?;
-    match place {
-        Place::Tcp(host) => {
+    match address {
+        AdminAddress::Tcp(host) => {
             let stream = TcpStream::connect(host).await?;
-            watch.lap(format_args!("connecting to {place}"));
+            watch.lap(format_args!("connecting to {address}"));
             exchange(stream, request, watch).await
         }
         #[cfg(unix)]
-        Place::Unix(path) => {
+        AdminAddress::Unix(path) => {
             let stream = tokio::net::UnixStream::connect(path).await?;
-            watch.lap(format_args!("connecting to {place}"));
+            watch.lap(format_args!("connecting to {address}"));
             exchange(stream, request, watch).await
         }
         #[cfg(not(unix))]
-        Place::Unix(_) => Err(Unanswered("there are no Unix sockets on this system".into())),
+        AdminAddress::Unix(_) => Err(NoAnswer("this system has no Unix sockets; use --url".into())),
     }
 }
 
@@ -81,13 +81,13 @@ async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Request<Full<Bytes>>,
     watch: &mut Stopwatch<'_>,
-) -> Result<Answer, Unanswered> {
+) -> Result<Answer, NoAnswer> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // What is wrong with the connection is wrong with the answer, too.
+    // An error of the connection also fails the request.
     let connection = tokio::spawn(connection);
     let answer = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
-        let body = Limited::new(body, ANSWER).collect().await.map_err(|error| Unanswered(error.to_string()))?;
+        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| NoAnswer(error.to_string()))?;
         Ok(Answer { status: head.status, body: String::from_utf8(body.to_bytes().into())? })
     };
     let answer = answer.await;
@@ -96,11 +96,11 @@ async fn exchange(
     answer
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AdminAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Unix(path) => path.display().fmt(f),
-            Place::Tcp(host) => f.write_str(host),
+            AdminAddress::Unix(path) => path.display().fmt(f),
+            AdminAddress::Tcp(host) => f.write_str(host),
         }
     }
 }

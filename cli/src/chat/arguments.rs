@@ -3,55 +3,55 @@
 use bookend::{Encoding, Hello, Payload};
 use clap::Args;
 
-use super::Chat;
+use super::ChatOptions;
 use crate::exit::EXIT_CODES;
-use crate::joining::{Joining, Waiting, Wanted};
-use crate::receive::Form;
+use crate::join::{EncodingArguments, JoinArguments, TimeoutArguments};
+use crate::show::OutputFormat;
 
-/// Post each line of standard input to a room, and print what is said there
+/// Post each line of standard input to a room, and print the messages of the room
 ///
-/// A line is posted as it is, but for these: `/to NAME TEXT` or `/to ID TEXT` posts to one member (0: to everyone),
-/// `/who` prints who is there, `/quit` ends, as the end of the input does. Before it ends, the hub has confirmed all
-/// posts.
+/// On a terminal, `chat` opens a window. Otherwise each line is posted as it is, except for three commands: `/to NAME TEXT`
+/// or `/to ID TEXT` posts to one member (ID 0 is everyone), `/who` lists the members, and `/quit` exits, as does the end
+/// of the input. `chat` exits after the hub has confirmed every post.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ChatArguments {
     #[command(flatten)]
-    pub(crate) joining: Joining,
+    pub(crate) join: JoinArguments,
     #[command(flatten)]
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: TimeoutArguments,
     #[command(flatten)]
-    wanted: Wanted,
-    /// Read and print lines also on a terminal, where there is a window otherwise
+    encoding: EncodingArguments,
+    /// Read and print lines on a terminal too, instead of opening a window
     #[arg(long)]
     lines: bool,
-    /// Print a JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
-    /// End after N messages have come, and not with the input
+    /// Exit after N messages, instead of at the end of the input
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Post these bytes in encoding 0 to 4 once joined; may be repeated
+    /// Post the bytes HEX in encoding ENC, 0 to 4, after joining; may be repeated
     #[arg(long, num_args = 2, value_names = ["ENC", "HEX"])]
     send_hex: Vec<String>,
 }
 
 impl ChatArguments {
-    /// Is a window wanted, where there is a terminal?
-    pub(crate) fn window(&self) -> bool {
-        !(self.lines || self.json || self.count.is_some() || !self.send_hex.is_empty() || self.joining.plain)
+    /// True if a window is wanted on a terminal.
+    pub(crate) fn wants_window(&self) -> bool {
+        !(self.lines || self.json || self.count.is_some() || !self.send_hex.is_empty() || self.join.plain)
     }
 
-    pub(crate) fn chat(&self) -> Chat {
-        Chat {
-            form: if self.json { Form::Json } else { Form::Plain },
+    pub(crate) fn options(&self) -> ChatOptions {
+        ChatOptions {
+            format: if self.json { OutputFormat::Json } else { OutputFormat::Plain },
             count: self.count,
-            payloads: self.payloads().expect("`Arguments::read` has judged them"),
+            payloads: self.payloads().expect("`Arguments::read` has checked them"),
         }
     }
 
     pub(crate) fn hello(&self) -> Hello {
-        self.joining.hello(self.wanted.encoding())
+        self.join.hello(self.encoding.encoding())
     }
 
     /// The payloads of --send-hex.
@@ -60,11 +60,11 @@ impl ChatArguments {
     }
 }
 
-/// A payload from the number of its encoding and its bytes in hex.
+/// A payload from the number of its encoding and its bytes in hexadecimal.
 fn payload(encoding: &str, hex: &str) -> Result<(Encoding, Vec<u8>), String> {
     let number = encoding.parse().ok().and_then(Encoding::from_byte);
-    let encoding = number.ok_or_else(|| format!("{encoding} is no encoding: they are 0 to 4"))?;
-    let bytes = bytes(hex).ok_or_else(|| format!("{hex} is no hex"))?;
+    let encoding = number.ok_or_else(|| format!("{encoding} is not an encoding; use 0 to 4"))?;
+    let bytes = bytes(hex).ok_or_else(|| format!("{hex} is not hexadecimal; use two digits per byte"))?;
     match Payload::decode(encoding, &bytes) {
         Ok(payload) => Ok((encoding, payload.as_bytes().to_vec())),
         Err(error) => Err(error.to_string()),

@@ -1,8 +1,8 @@
-//! The test is both the hub and who types.
+//! The test is both the hub and the user.
 
 use super::*;
 use crate::console::tests::{Broken, Captured, Shared};
-use crate::input::Place;
+use crate::input::Position;
 use crate::input::tests::typed;
 use bookend::{Code, Hello, Message, PresenceEvent, Text};
 use bookend_client::Options;
@@ -12,7 +12,7 @@ use tokio::io::DuplexStream;
 
 type Typing = mpsc::Sender<Vec<Result<Entry, InputError>>>;
 
-const PLAIN: Chat = Chat { form: Form::Plain, count: None, payloads: Vec::new() };
+const PLAIN: ChatOptions = ChatOptions { format: OutputFormat::Plain, count: None, payloads: Vec::new() };
 
 struct Run {
     captured: Captured,
@@ -26,22 +26,22 @@ impl Run {
         Run { captured: Captured::default(), interrupt: Notify::new(), hello }
     }
 
-    /// Runs `chat` while the test is both the hub and who types.
+    /// Runs `chat` while the test is both the hub and the user.
     async fn run<T>(
         &self,
-        chat: &Chat,
+        options: &ChatOptions,
         script: impl AsyncFnOnce(DuplexStream, Typing) -> T,
     ) -> (Result<(), Failure>, T) {
         let (dialler, mut hubs) = memory();
         let (typing, input) = mpsc::channel(8);
         let console = self.captured.console();
         let chatting = async {
-            let options = Options::new(dialler, self.hello.clone()).with_backoff(None);
-            let client = Hearing::connect(options, None, false, &console).await.unwrap();
-            super::chat(client, input, chat, &console, self.interrupt.notified()).await
+            let client = Options::new(dialler, self.hello.clone()).with_backoff(None);
+            let client = Receiver::connect(client, None, false, &console).await.unwrap();
+            super::chat(client, input, options, &console, self.interrupt.notified()).await
         };
         let both = async { tokio::join!(chatting, async { script(hubs.recv().await.unwrap(), typing).await }) };
-        let ended = timeout(Duration::from_secs(20), both).await.expect("nobody waits for ever");
+        let ended = timeout(Duration::from_secs(30), both).await.expect("the chat ends");
         console.finish(Duration::MAX);
         ended
     }
@@ -81,7 +81,7 @@ async fn lines_are_posted_and_what_arrives_is_printed() {
 }
 
 #[tokio::test]
-async fn end_of_input_waits_until_the_hub_has_everything() {
+async fn end_of_input_waits_for_every_confirmation() {
     let run = Run::new();
     let (ended, ()) = run
         .run(&PLAIN, async |far, typing| {
@@ -99,7 +99,7 @@ async fn end_of_input_waits_until_the_hub_has_everything() {
 }
 
 #[tokio::test]
-async fn one_member_is_addressed_by_name_or_number() {
+async fn to_posts_to_one_member_by_name_or_number() {
     let run = Run::new();
     let (ended, (posted, _)) = run
         .run(&PLAIN, async |far, typing| {
@@ -117,7 +117,7 @@ async fn one_member_is_addressed_by_name_or_number() {
 }
 
 #[tokio::test]
-async fn name_that_the_hub_has_not_told_yet_is_waited_for() {
+async fn to_waits_for_the_complete_list_of_members() {
     let run = Run::new();
     let (ended, (posted, _)) = run
         .run(&PLAIN, async |far, typing| {
@@ -137,7 +137,7 @@ async fn name_that_the_hub_has_not_told_yet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn who_prints_who_is_there_and_quit_ends() {
+async fn who_lists_the_members_and_quit_exits() {
     let run = Run::new();
     let (ended, (posted, code)) = run
         .run(&PLAIN, async |far, typing| {
@@ -155,11 +155,11 @@ async fn who_prints_who_is_there_and_quit_ends() {
 }
 
 #[tokio::test]
-async fn bad_line_is_told_and_the_next_one_posted() {
+async fn bad_line_is_reported_and_the_next_one_is_posted() {
     let run = Run::new();
     let (ended, (posted, _)) = run
         .run(&PLAIN, async |far, typing| {
-            let bad = Err(InputError::BadText { place: Place::Line(1), offset: 2 });
+            let bad = Err(InputError::BadText { position: Position::Line(1), offset: 2 });
             typing.send(vec![bad]).await.unwrap();
             typing.send(typed(&["next"])).await.unwrap();
             drop(typing);
@@ -172,7 +172,7 @@ async fn bad_line_is_told_and_the_next_one_posted() {
 }
 
 #[tokio::test]
-async fn line_that_the_peer_cannot_take_is_told_and_the_chat_lives() {
+async fn line_that_the_peer_cannot_accept_is_reported_and_the_chat_continues() {
     let run = Run::new();
     let (ended, (posted, _)) = run
         .run(&PLAIN, async |far, typing| {
@@ -189,16 +189,16 @@ async fn line_that_the_peer_cannot_take_is_told_and_the_chat_lives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn count_ends_it_and_the_end_of_input_does_not() {
+async fn count_ends_the_chat_and_the_end_of_input_does_not() {
     let run = Run::new();
-    let chat = Chat { count: Some(2), ..PLAIN };
+    let options = ChatOptions { count: Some(2), ..PLAIN };
     let (ended, code) = run
-        .run(&chat, async |far, typing| {
+        .run(&options, async |far, typing| {
             let mut hub = Hub::welcome(far, &[]).await;
             typing.send(typed(&["hi"])).await.unwrap();
             drop(typing);
             assert_eq!(hub.next().await, Posted::text("hi"));
-            // Nothing more comes than the PING that asks whether it is there.
+            // Nothing follows but the PING that asks for a confirmation.
             assert!(timeout(Duration::from_secs(10), hub.turn()).await.is_err());
             assert_eq!(hub.frame, 2);
             for word in ["one", "two", "three"] {
@@ -213,11 +213,11 @@ async fn count_ends_it_and_the_end_of_input_does_not() {
 }
 
 #[tokio::test]
-async fn count_ends_it_while_nobody_types() {
+async fn count_ends_the_chat_while_the_input_is_idle() {
     let run = Run::new();
-    let chat = Chat { count: Some(1), ..PLAIN };
+    let options = ChatOptions { count: Some(1), ..PLAIN };
     let (ended, code) = run
-        .run(&chat, async |far, _typing| {
+        .run(&options, async |far, _typing| {
             let mut hub = Hub::welcome(far, &[]).await;
             hub.deliver(OWN, 0, "ann", text("one")).await;
             hub.rest().await.1
@@ -228,13 +228,13 @@ async fn count_ends_it_while_nobody_types() {
 }
 
 #[tokio::test]
-async fn payloads_go_out_first_and_in_their_own_encoding() {
+async fn payloads_are_posted_first_and_in_their_own_encoding() {
     let run = Run::new();
     let payloads =
         vec![(Encoding::Utf16Be, b"\0h".to_vec()), (Encoding::Binary, vec![0xFF]), (Encoding::Ascii, vec![])];
-    let chat = Chat { payloads: payloads.clone(), ..PLAIN };
+    let options = ChatOptions { payloads: payloads.clone(), ..PLAIN };
     let (ended, (posted, _)) = run
-        .run(&chat, async |far, typing| {
+        .run(&options, async |far, typing| {
             typing.send(typed(&["typed"])).await.unwrap();
             drop(typing);
             Hub::welcome(far, &[]).await.rest().await
@@ -247,7 +247,7 @@ async fn payloads_go_out_first_and_in_their_own_encoding() {
 }
 
 #[tokio::test]
-async fn hub_that_closes_first_ends_it_badly() {
+async fn close_by_the_hub_is_a_failure() {
     for code in [Code::NORMAL, Code::GOING_AWAY] {
         let run = Run::new();
         let (ended, _typing) = run
@@ -262,7 +262,7 @@ async fn hub_that_closes_first_ends_it_badly() {
 }
 
 #[tokio::test]
-async fn stream_that_ends_without_a_close_is_told_of() {
+async fn end_of_stream_without_close_is_a_failure() {
     let run = Run::new();
     let (ended, _typing) = run
         .run(&PLAIN, async |far, typing| {
@@ -274,7 +274,7 @@ async fn stream_that_ends_without_a_close_is_told_of() {
 }
 
 #[tokio::test]
-async fn interrupt_closes_in_good_order() {
+async fn interrupt_closes_normally() {
     let run = Run::new();
     let (ended, (code, _typing)) = run
         .run(&PLAIN, async |far, typing| {
@@ -288,7 +288,7 @@ async fn interrupt_closes_in_good_order() {
 }
 
 #[tokio::test]
-async fn chat_that_nobody_reads_leaves_in_good_order() {
+async fn chat_with_closed_output_closes_normally() {
     let (dialler, mut hubs) = memory();
     let errors = Shared::default();
     let console = Console::new(Broken(io::ErrorKind::BrokenPipe), errors.clone());
@@ -296,15 +296,15 @@ async fn chat_that_nobody_reads_leaves_in_good_order() {
     let (_typing, input) = mpsc::channel(8);
     let chatting = async {
         let options = Options::new(dialler, Hello::new().with_hub(true)).with_backoff(None);
-        let client = Hearing::connect(options, None, false, &console).await.unwrap();
+        let client = Receiver::connect(options, None, false, &console).await.unwrap();
         super::chat(client, input, &PLAIN, &console, std::future::pending()).await
     };
     let scripted = async {
         let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
         hub.rest().await.1
     };
-    let both = timeout(Duration::from_secs(20), async { tokio::join!(chatting, scripted) });
-    let (ended, code) = both.await.expect("nobody waits for ever");
+    let both = timeout(Duration::from_secs(30), async { tokio::join!(chatting, scripted) });
+    let (ended, code) = both.await.expect("the chat ends");
     assert!(ended.is_ok());
     assert_eq!(code, Some(Code::NORMAL));
     assert!(console.finish(Duration::MAX));

@@ -6,26 +6,26 @@ use serde::Deserialize;
 
 use super::Body;
 
-/// What is read of an object; `listen --json` prints more, such as who said it.
+/// The fields that are read. `listen --json` prints more, such as the sender.
 #[derive(Deserialize)]
-struct Said {
-    /// Where there is one, it is `message` if something was said.
+struct Object {
+    /// `message` or absent in an object that holds a message.
     event: Option<String>,
-    /// As a number.
+    /// The number of the encoding.
     encoding: Option<u8>,
     text: Option<String>,
     hex: Option<String>,
 }
 
-/// The message, or nothing where an event is none: who came, what was missed.
+/// The message, or `None` for an event that is not a message, such as a member that joined.
 pub(super) fn body(line: &str) -> Result<Option<Body>, String> {
-    let Said { event, encoding, text, hex } = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let Object { event, encoding, text, hex } = serde_json::from_str(line).map_err(|error| error.to_string())?;
     if event.is_some_and(|event| event != "message") {
         return Ok(None);
     }
     let encoding = match encoding {
         None => None,
-        Some(byte) => Some(Encoding::from_byte(byte).ok_or_else(|| format!("{byte} is no encoding: they are 0 to 4"))?),
+        Some(byte) => Some(Encoding::from_byte(byte).ok_or_else(|| format!("{byte} is not an encoding; use 0 to 4"))?),
     };
     match (text, hex, encoding) {
         (Some(text), None, None) => Ok(Some(Body::Text(text))),
@@ -34,7 +34,7 @@ pub(super) fn body(line: &str) -> Result<Option<Body>, String> {
             let bytes = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).map_err(|error| format!("hex: {error}"))?;
             Ok(Some(Body::Binary(bytes)))
         }
-        _ => Err("it has either \"text\", in encoding 1 to 4, or \"hex\", in encoding 0".into()),
+        _ => Err("needs either \"text\" with encoding 1 to 4, or \"hex\" with encoding 0".into()),
     }
 }
 
@@ -42,7 +42,8 @@ pub(super) fn body(line: &str) -> Result<Option<Body>, String> {
 mod tests {
     use super::*;
     use bookend::{Delivery, MemberName, Message, Payload, PresenceEvent, Text};
-    use bookend_client::show;
+
+    use crate::show;
 
     fn listened(message: &Message<'_>) -> String {
         let mut line = Vec::new();
@@ -51,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_listen_prints_is_read_back() {
+    fn output_of_listen_json_is_read_back() {
         for (encoding, bytes) in [
             (Encoding::Binary, &b"\xFF\0\n"[..]),
             (Encoding::Ascii, b"a\"\\\x1b\n"),
@@ -75,12 +76,12 @@ mod tests {
             Message::Gap { missed: 3 },
             Message::Welcome { member: 7, next_seq: 1, greeting: Text::utf8("hi") },
         ] {
-            assert_eq!(body(&listened(&message)), Ok(None), "nobody said anything");
+            assert_eq!(body(&listened(&message)), Ok(None), "not a message");
         }
     }
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn malformed_objects_are_rejected() {
         assert_eq!(body(r#"{"text":"hi"}"#), Ok(Some(Body::Text("hi".into()))));
         for line in [
             "",

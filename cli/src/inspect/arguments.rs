@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bookend::MAX_LENGTH;
 use bookend_client::DEFAULT_PORT;
-use bookend_inspect::{Form, Format, Options};
+use bookend_inspect::{Format, Options, Output};
 use clap::{Args, ValueEnum};
 
 use crate::colour::Colour;
@@ -14,69 +14,69 @@ use crate::timespan::timespan;
 
 const ABOUT_JSON: &str = "\
 Exit codes:
-  0    everything is sound
+  0    no fault was found
   1    a fault was found, or the input is damaged
-  2    a wrong option or argument
+  2    invalid option or argument
 
-Objects of --json, one a line, each with \"event\":
-  stream      stream, client, server, whole: a TCP stream of a capture; what follows of it names it in
-              \"stream\" and \"sender\", which is client or server
-  preamble    text, or hex if it is none: what a client skips before the first START
-  line        text, or hex: of a line terminal, which has no frames
-  frame       frame, offset, kind, name, encoding, length, fields of the fixed part, and text or hex, the
-              payload; cut, missing and unended where they hold
-  refused     frame, offset, fault, detail, diagnoses: what a session would say of the frame before
-  remark      frame, offset, fault, detail, diagnoses: what is worth knowing of the frame before; with fault
-              if it would be one, were this not a part of a stream
+Objects of --json, one per line, each with \"event\":
+  stream      stream, client, server, whole: a TCP stream of a capture; later events of the stream name it in
+              \"stream\", and the side in \"sender\", which is client or server
+  preamble    text, or hex if it is not text: what a client skips before the first START
+  line        text, or hex: a line from a line terminal, which has no frames
+  frame       frame, offset, kind, name, encoding, length, fields of the fixed part, and the payload as text or
+              hex; cut, missing and unended where they apply
+  refused     frame, offset, fault, detail, diagnoses: a session would refuse the previous frame
+  remark      frame, offset, fault, detail, diagnoses: a remark about the previous frame; it has a fault if the
+              frame would be one in a complete stream
   fault       frame, offset, fault, detail, hex, diagnoses: name, confidence, offset, seen, expected, fix
-  skipped     offset, length, why (fault, hole or begun), found: bytes without a sound frame
-  hole        offset, length: bytes that are not in the capture
+  skipped     offset, length, why (fault, hole or begun), found: bytes without a valid frame
+  hole        offset, length: bytes that are missing from the capture
   unfinished  offset, arrived, expected: the capture ends inside a frame
   no-close    the stream ended without a CLOSE
-  damaged     detail: the input cannot be read on
+  damaged     detail: the rest of the input cannot be read
   summary     format, frames, faults, refused, skipped, missing, streams, left_out, not_followed, fragments,
               unreadable, damaged
 
-Offsets count from the first START of a stream, frames from 0, as in SPEC.md.";
+Offsets count from the first START of a stream, and frames from 0, as in SPEC.md.";
 
-/// Say frame by frame what is in a capture or a dump, and which mistake is behind a fault
+/// Show every frame of a capture or a dump, and explain each fault
 ///
-/// Reads tcpdump's captures, whose TCP streams it puts together, and single streams as raw bytes, hexadecimal text or
-/// base64, of any length. Of a capture it tells of the streams that look like Bookend or use port 3990. Behind a fault
-/// it goes on with the next sound frame, which is a guess: a payload may hold frames.
+/// Reads captures by tcpdump or Wireshark, whose TCP streams it reassembles, and single streams as raw bytes,
+/// hexadecimal text or base64, of any length. In a capture, it shows the streams that look like Bookend or use port
+/// 3990. After a fault it continues at the next valid frame. This is a guess, because a payload may contain frames.
 #[derive(Debug, Args)]
 #[command(after_help = ABOUT_JSON)]
 pub(crate) struct InspectArguments {
-    /// What to inspect; - is standard input
+    /// The file to inspect; - is standard input
     file: Option<PathBuf>,
-    /// The form of the input
+    /// The format of the input
     #[arg(long, value_enum, default_value_t = InputFormat::Auto)]
     format: InputFormat,
-    /// The longest body that is no fault, in bytes [default: 1048576, or what the HELLOs of a capture say]
+    /// Report a longer body as a fault, in bytes [default: the limit in the HELLOs of a capture, or 1048576]
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_LENGTH)))]
     max_body: Option<u32>,
-    /// Of a capture, only the streams to or from this port
+    /// In a capture, show only the streams to or from this port
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// Of a capture, only this stream, by its number
+    /// In a capture, show only stream number N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     stream: Option<u64>,
     /// Show the bytes of each frame, field by field
     #[arg(long)]
     hex: bool,
-    /// Print a JSON object a line
+    /// Print one JSON object per line
     #[arg(long, conflicts_with = "hex")]
     json: bool,
-    /// Print only what is wrong, and the summary
+    /// Print only faults and the summary
     #[arg(long, short)]
     quiet: bool,
-    /// Read for so long at most, and tell of what has come until then: a live capture does not end by itself
+    /// Stop reading after TIME and report what has arrived; for live captures, which do not end by themselves
     #[arg(long, value_name = "TIME", value_parser = timeout)]
     pub(super) timeout: Option<Duration>,
-    /// Tell how long each stage took
+    /// Report how long each stage took
     #[arg(long, short)]
     pub(super) verbose: bool,
-    /// Colours; auto is on a terminal, unless NO_COLOR is set
+    /// When to colour the output
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
     pub(super) color: Colour,
 }
@@ -88,19 +88,19 @@ fn timeout(text: &str) -> Result<Duration, String> {
 /// The value of --format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum InputFormat {
-    /// Judge by the first bytes
+    /// Detect the format from the first bytes
     Auto,
     /// The bytes of one direction of a stream
     Raw,
-    /// Digits, or a dump of xxd, hexdump, od or Wireshark
+    /// Hexadecimal digits, or a dump by xxd, hexdump, od or Wireshark
     Hex,
     Base64,
-    /// A capture of tcpdump or Wireshark, pcap or pcapng
+    /// A capture by tcpdump or Wireshark, pcap or pcapng
     Pcap,
 }
 
 impl InspectArguments {
-    /// What to inspect, and how to write it.
+    /// What to inspect, and how to print it.
     pub(super) fn options(&self) -> Options {
         Options {
             format: match self.format {
@@ -114,17 +114,17 @@ impl InspectArguments {
             port: self.port,
             stream: self.stream,
             usual_port: DEFAULT_PORT,
-            form: if self.json { Form::Json } else { Form::Plain { colored: self.color.is_on(), hex: self.hex } },
+            output: if self.json { Output::Json } else { Output::Plain { colored: self.color.is_on(), hex: self.hex } },
             quiet: self.quiet,
         }
     }
 
-    /// True if no file is named, and nothing piped in.
+    /// True if no file is named and standard input is a terminal.
     pub(super) fn lacks_input(&self) -> bool {
         self.file.is_none() && io::stdin().is_terminal()
     }
 
-    /// The file to inspect, `None` for standard input.
+    /// The file to inspect, or `None` for standard input.
     pub(super) fn path(&self) -> Option<&Path> {
         self.file.as_deref().filter(|path| *path != Path::new("-"))
     }

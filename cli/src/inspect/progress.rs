@@ -4,12 +4,12 @@ use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Files below this are read before anybody wonders, in bytes.
+/// Smaller files need no progress bar, in bytes.
 const LARGE: u64 = 16 << 20;
 
-/// Shows how far reading is, on a terminal; `length` is that of a file, `None` for what may never end.
+/// Shows the progress of reading on a terminal. `length` is the length of a file, or `None` for a stream.
 pub(super) fn show(progress: &ProgressBar, length: Option<u64>) {
-    // The frames of a live stream on a terminal show that by themselves.
+    // The frames of a live stream on a terminal show the progress themselves.
     if length.map_or(io::stdout().is_terminal(), |length| length < LARGE) || !io::stderr().is_terminal() {
         return;
     }
@@ -24,5 +24,5 @@ pub(super) fn show(progress: &ProgressBar, length: Option<u64>) {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the template is right")
+    ProgressStyle::with_template(template).expect("the template is valid")
 }

@@ -4,45 +4,45 @@ use bookend::Hello;
 use clap::Args;
 
 use crate::exit::EXIT_CODES;
-use crate::joining::{Joining, Waiting, Wanted};
-use crate::receive::Form;
+use crate::join::{EncodingArguments, JoinArguments, TimeoutArguments};
+use crate::show::OutputFormat;
 
-/// Print what is said in a room, a line each
+/// Print the messages of a room, one per line
 ///
-/// When the network or the hub goes away, it joins again, resumes, and says what was missed.
+/// If the connection is lost, `listen` reconnects, resumes, and reports how many messages were missed.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ListenArguments {
     #[command(flatten)]
-    pub(crate) joining: Joining,
+    pub(crate) join: JoinArguments,
     #[command(flatten)]
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: TimeoutArguments,
     #[command(flatten)]
-    wanted: Wanted,
-    /// Print a JSON object a line
+    encoding: EncodingArguments,
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
-    /// Print the bytes of the messages, as they came, and nothing in between
+    /// Print only the bytes of each message, unchanged and without separators
     #[arg(long, conflicts_with = "json")]
     raw: bool,
-    /// End after N messages have come
+    /// Exit after N messages
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
-    /// End with the session, instead of joining again when the network or the hub went away
+    /// Exit when the session ends, instead of reconnecting
     #[arg(long)]
     pub(crate) once: bool,
 }
 
 impl ListenArguments {
-    pub(crate) fn form(&self) -> Form {
+    pub(crate) fn format(&self) -> OutputFormat {
         match (self.raw, self.json) {
-            (true, _) => Form::Raw,
-            (false, true) => Form::Json,
-            (false, false) => Form::Plain,
+            (true, _) => OutputFormat::Raw,
+            (false, true) => OutputFormat::Json,
+            (false, false) => OutputFormat::Plain,
         }
     }
 
     pub(crate) fn hello(&self) -> Hello {
-        self.joining.hello(self.wanted.encoding())
+        self.join.hello(self.encoding.encoding())
     }
 }

@@ -4,77 +4,77 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bookend_client::Address;
-use bookend_inspect::Form;
-use bookend_relay::{Channel, Pieces, Relay, Spot, Treatment};
+use bookend_inspect::Output;
+use bookend_relay::{Channel, Impairment, Pieces, Relay, Spot};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use crate::colour::Colour;
 
 const MORE: &str = "\
-WHERE is an offset in bytes, counted from 0 at the beginning of what the side sends, or A..B for one of these by the
-seed. WHAT is one of
+WHERE is an offset in bytes, counted from 0 at the first byte that the side sends; with A..B, the seed chooses the offset.
+WHAT is one of
 
-  flip[:BIT]    turn a bit of that byte (0 is the lowest; one by the seed if none is named)
-  drop          leave that byte out
-  insert:HEX    put these bytes in front of it
-  stall:TIME    pass nothing on for so long
-  half-close    end the direction there, and leave the other one open
+  flip[:BIT]    invert a bit of the byte (0 is the lowest; without BIT, the seed chooses)
+  drop          drop the byte
+  insert:HEX    insert these bytes before it
+  stall:TIME    pass nothing on for TIME
+  half-close    end this direction there, and leave the other one open
   reset         end both directions with a TCP reset
 
-The same seed, options and bytes give the same bytes on the other side. What was read in one piece is a packet, and its
-line says which frames, or parts of them, it holds; each frame has a line once it is whole, as bookend inspect shows it.
+The same seed, options and input give the same output. The bytes of one read are a packet; its line names the frames, or
+parts of frames, in it. Each frame gets a line once it is complete, as in bookend inspect.
 
 Exit codes:
-  0    --connections have been served
-  2    a wrong option or argument
-  3    cannot listen
+  0    the last of --connections has ended
+  2    invalid option or argument
+  3    the relay cannot listen
   130  interrupted";
 
-/// Stand between two peers, show what each read brought against what was a message, and do to it what a network may do
+/// Relay between two peers, compare packets with messages, and disturb the streams as a network may
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub(crate) struct RelayArguments {
-    /// Where to connect each client to
+    /// The server to connect each client to
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
     pub(super) target: Address,
-    /// Where to listen; 127.0.0.1 and any port that is free, if nothing is said
+    /// The address to listen on; port 0 is any free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:0", value_parser = listen)]
     pub(super) listen: (String, u16),
-    /// Pass on in pieces of N bytes, or of N to M by the seed, each in a packet of its own
+    /// Split the stream into pieces of N bytes, or of N to M bytes, each in a packet of its own
     #[arg(long, value_name = "N[..M]")]
     pieces: Option<Pieces>,
-    /// Gather what comes within this time, and pass it on in one piece
+    /// Join the bytes that arrive within TIME into one piece
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     join: Option<Duration>,
-    /// Hold each piece for this time, or for one between the two by the seed
+    /// Delay each piece by TIME, or by a random time in the range
     #[arg(long, value_name = "TIME[..TIME]", value_parser = delay)]
     delay: Option<RangeInclusive<Duration>>,
-    /// Change bytes as some channels do; may be repeated
+    /// Change bytes as a faulty channel does; may be repeated
     #[arg(long, value_name = "NAME", value_parser = channel())]
     channel: Vec<Channel>,
-    /// Do this once there; may be repeated
+    /// Disturb the stream once at an offset; may be repeated
     #[arg(long, value_name = "WHERE=WHAT")]
     at: Vec<Spot>,
-    /// Whose bytes all of this is done to
+    /// The side whose bytes are disturbed
     #[arg(long, value_enum, default_value_t = Side::Both)]
     side: Side,
-    /// Where the choices begin [default: one that is new each time]
+    /// The seed of all random choices [default: a new one each time]
     #[arg(long)]
     pub(super) seed: Option<u64>,
-    /// End after so many connections
+    /// Exit after N connections
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) connections: Option<u64>,
-    /// Show nothing but where it listens
+    /// Print only the address that the relay listens on
     #[arg(long, short)]
     quiet: bool,
     /// Show the bytes of each frame, field by field
     #[arg(long)]
     hex: bool,
-    /// Print a JSON object a line
+    /// Print one JSON object per line
     #[arg(long, conflicts_with = "hex")]
     json: bool,
-    /// Colours; auto is on a terminal, unless NO_COLOR is set
+    /// When to colour the output
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
     color: Colour,
 }
@@ -87,15 +87,15 @@ enum Side {
 }
 
 impl RelayArguments {
-    /// What is done to the bytes of a side.
-    fn treatment(&self, side: Side) -> Treatment {
+    /// The impairment of the bytes of a side.
+    fn impairment(&self, side: Side) -> Impairment {
         if self.side != side && self.side != Side::Both {
-            return Treatment::default();
+            return Impairment::default();
         }
-        Treatment {
+        Impairment {
             pieces: self.pieces.clone(),
             delay: self.delay.clone(),
-            channel: self.channel.clone(),
+            channels: self.channel.clone(),
             spots: self.at.clone(),
         }
     }
@@ -105,15 +105,15 @@ impl RelayArguments {
         Relay::new(self.target.host(), self.target.port())
             .with_seed(seed)
             .with_join(self.join)
-            .with_client(self.treatment(Side::Client))
-            .with_server(self.treatment(Side::Server))
-            .with_form((!self.quiet).then(|| self.form()))
+            .with_client(self.impairment(Side::Client))
+            .with_server(self.impairment(Side::Server))
+            .with_output((!self.quiet).then(|| self.output()))
     }
 
-    pub(super) fn form(&self) -> Form {
+    pub(super) fn output(&self) -> Output {
         match self.json {
-            true => Form::Json,
-            false => Form::Plain { colored: self.color.is_on(), hex: self.hex },
+            true => Output::Json,
+            false => Output::Plain { colored: self.color.is_on(), hex: self.hex },
         }
     }
 }
@@ -125,7 +125,7 @@ fn channel() -> impl TypedValueParser<Value = Channel> {
 }
 
 fn listen(text: &str) -> Result<(String, u16), &'static str> {
-    let wrong = "it is HOST:PORT; the port 0 is any that is free";
+    let wrong = "use HOST:PORT; port 0 is any free port";
     let (host, port) = text.rsplit_once(':').ok_or(wrong)?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     match port.parse() {
@@ -138,7 +138,7 @@ fn delay(text: &str) -> Result<RangeInclusive<Duration>, String> {
     let time = |text: &str| humantime::parse_duration(text).map_err(|error| error.to_string());
     let (least, most) = text.split_once("..").unwrap_or((text, text));
     let range = time(least)?..=time(most)?;
-    if range.is_empty() { Err("the second time is the longer one".into()) } else { Ok(range) }
+    if range.is_empty() { Err("the second time must not be shorter than the first".into()) } else { Ok(range) }
 }
 
 #[cfg(test)]
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_and_places_are_read() {
+    fn delays_and_addresses_are_parsed() {
         assert_eq!(delay("5ms..1s"), Ok(Duration::from_millis(5)..=Duration::from_secs(1)));
         assert!(delay("1s..5ms").is_err() && delay("5").is_err());
         assert_eq!(listen("[::1]:0"), Ok(("::1".into(), 0)));

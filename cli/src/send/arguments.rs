@@ -6,63 +6,64 @@ use bookend::{Encoding, Hello};
 use bookend_client::Backoff;
 use clap::{Args, ValueEnum};
 
-use super::Sending;
+use super::SendOptions;
 use crate::exit::EXIT_CODES;
-use crate::input::Layout;
-use crate::joining::{Joining, Waiting};
+use crate::input::MessageFormat;
+use crate::join::{JoinArguments, TimeoutArguments};
 
-/// Post to a room, and end once the hub has confirmed everything
+/// Post to a room, and exit once the hub has confirmed every message
 ///
-/// The words of TEXT are one message. Without them the messages come from standard input, by default a line each. None
-/// is ever split, joined with another, or changed. When the network or the hub goes away, it joins again; what was under
-/// way then is not sent twice unless --resend says so. Unless the hub has everything, a report says what became of it,
-/// and with which line to go on.
+/// The words of TEXT are one message. Without TEXT, messages are read from standard input, one per line by default. A
+/// message is never split, joined with another or changed. If the connection is lost, `send` reconnects; messages in
+/// flight are not sent again unless --resend is given. Unless the hub confirms every message, a report counts those that
+/// were confirmed, refused, possibly lost and not sent, and names the message to resume at.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct SendArguments {
     #[command(flatten)]
-    pub(crate) joining: Joining,
+    pub(crate) join: JoinArguments,
     #[command(flatten)]
-    pub(crate) waiting: Waiting,
-    /// The message, behind HOST:PORT
+    pub(crate) waiting: TimeoutArguments,
+    /// The message, after HOST:PORT
     text: Vec<String>,
     #[command(flatten)]
-    layout: LayoutArguments,
-    /// Send again what was under way when a session ended, and may have arrived: it may then arrive twice
+    format: FormatArguments,
+    /// Resend the messages that were in flight when the connection was lost; they may arrive twice
     #[arg(long, conflicts_with = "to")]
     pub(crate) resend: bool,
-    /// Print the report, as a JSON object
+    /// Print the report as a JSON object
     #[arg(long)]
     json: bool,
-    /// Send to one member only, by name or number, and end with the session: in the next one the name and the number
-    /// may be another's
+    /// Post to one member only, by name or number, and do not reconnect
+    ///
+    /// In the next session, the name or the number may belong to another member.
     #[arg(long, value_name = "NAME|ID", conflicts_with = "plain")]
     to: Option<String>,
-    /// The encoding to send text in; that which the hub prefers, if there is none
+    /// The encoding of text [default: the one that the hub prefers]
     #[arg(long, value_name = "ENCODING", conflicts_with_all = ["binary", "hex"])]
     encoding: Option<TextEncoding>,
 }
 
-/// What a message is in standard input.
+// How standard input is divided into messages. (A doc comment would replace the summary of the command.)
 #[derive(Debug, Args)]
 #[group(multiple = false, conflicts_with = "text")]
-struct LayoutArguments {
-    /// Each line is a message, of UTF-8, without its line end; so it is without this
+struct FormatArguments {
+    /// Send each line of UTF-8 as a message, without its line end (the default)
     #[arg(long)]
     lines: bool,
-    /// All of it is one message, of UTF-8, as it is
+    /// Send all of the UTF-8 input as one message, unchanged
     #[arg(long)]
     whole: bool,
-    /// What stands in front of each NUL is a message, of UTF-8, as `find -print0` writes it
+    /// Send each NUL-terminated UTF-8 text as a message, as `find -print0` writes them
     #[arg(long)]
     nul: bool,
-    /// Each line is a binary message, two digits a byte
+    /// Send each line of hexadecimal digits as a binary message
     #[arg(long)]
     hex: bool,
-    /// Each line is a JSON object, as `listen --json` prints them: "text", with or without "encoding", or "hex"
+    /// Send the message in each JSON object, as `listen --json` prints them: "text", with or without "encoding", or "hex"
     #[arg(long)]
     jsonl: bool,
-    /// All of it is one binary message
+    /// Send all of the input as one binary message
     #[arg(long)]
     binary: bool,
 }
@@ -78,28 +79,24 @@ enum TextEncoding {
     Utf16Le,
 }
 
-/// What `send` sends.
+/// The source of the messages.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum WhatToSend {
+pub(crate) enum Source {
     Text(String),
     /// Standard input.
-    Input(Layout),
+    Input(MessageFormat),
 }
 
-/// How long the hub may be gone while there is something to send.
-const ABSENCE: Duration = Duration::from_secs(30);
+/// How long to reconnect while there are messages to send.
+const RECONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl SendArguments {
-    pub(crate) fn what(&self) -> WhatToSend {
-        if self.text.is_empty() {
-            WhatToSend::Input(self.layout.layout())
-        } else {
-            WhatToSend::Text(self.text.join(" "))
-        }
+    pub(crate) fn source(&self) -> Source {
+        if self.text.is_empty() { Source::Input(self.format.format()) } else { Source::Text(self.text.join(" ")) }
     }
 
-    pub(crate) fn sending(&self) -> Sending {
-        Sending {
+    pub(crate) fn options(&self) -> SendOptions {
+        SendOptions {
             to: self.to.clone(),
             encoding: self.encoding.map(TextEncoding::encoding),
             timeout: self.waiting.timeout,
@@ -108,30 +105,30 @@ impl SendArguments {
         }
     }
 
-    /// When to connect again.
+    /// When to reconnect.
     pub(crate) fn backoff(&self) -> Option<Backoff> {
         self.to.is_none().then(Backoff::default)
     }
 
-    /// How long the hub may be gone.
-    pub(crate) fn absence(&self) -> Duration {
-        self.waiting.timeout.unwrap_or(ABSENCE)
+    /// How long to try to reconnect.
+    pub(crate) fn reconnect_timeout(&self) -> Duration {
+        self.waiting.timeout.unwrap_or(RECONNECT_TIMEOUT)
     }
 
     pub(crate) fn hello(&self) -> Hello {
-        self.joining.hello(Encoding::Utf8)
+        self.join.hello(Encoding::Utf8)
     }
 }
 
-impl LayoutArguments {
-    fn layout(&self) -> Layout {
+impl FormatArguments {
+    fn format(&self) -> MessageFormat {
         match self {
-            LayoutArguments { whole: true, .. } => Layout::Whole,
-            LayoutArguments { nul: true, .. } => Layout::Nul,
-            LayoutArguments { hex: true, .. } => Layout::Hex,
-            LayoutArguments { jsonl: true, .. } => Layout::Jsonl,
-            LayoutArguments { binary: true, .. } => Layout::Binary,
-            LayoutArguments { lines: _, .. } => Layout::Lines,
+            FormatArguments { whole: true, .. } => MessageFormat::Whole,
+            FormatArguments { nul: true, .. } => MessageFormat::Nul,
+            FormatArguments { hex: true, .. } => MessageFormat::Hex,
+            FormatArguments { jsonl: true, .. } => MessageFormat::Jsonl,
+            FormatArguments { binary: true, .. } => MessageFormat::Binary,
+            FormatArguments { lines: _, .. } => MessageFormat::Lines,
         }
     }
 }

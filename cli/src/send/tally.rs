@@ -1,4 +1,4 @@
-//! What became of each message, counted.
+//! Counts the outcomes of messages.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use bookend_client::SendError;
 use serde::Serialize;
 
-/// Counts messages, in the order in which they are read. Each has a number, that of its line where there are lines.
+/// Counts messages in the order in which they are read. Each has a number, which is its line number if there are lines.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     read: u64,
@@ -15,23 +15,23 @@ pub(super) struct Tally {
     refused: Part,
     unconfirmed: Part,
     not_sent: Part,
-    /// Read, and not given to the client so far.
+    /// Messages that were read and not yet given to the client.
     waiting: VecDeque<u64>,
-    /// Given to the client, and not settled.
-    under_way: VecDeque<u64>,
-    /// Everything was read.
+    /// Messages that were given to the client and are not settled.
+    in_flight: VecDeque<u64>,
+    /// The input was read to its end.
     is_read: bool,
 }
 
-/// Some of the messages.
+/// The messages with one outcome.
 #[derive(Clone, Copy, Debug, Default)]
 struct Part {
     count: u64,
-    /// The least number of them.
+    /// The lowest number among them.
     first: Option<u64>,
 }
 
-/// What `send` ends with.
+/// The report at the end of `send`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Report {
     event: &'static str,
@@ -43,8 +43,8 @@ pub(crate) struct Report {
     first_refused: Option<u64>,
     first_unconfirmed: Option<u64>,
     first_not_sent: Option<u64>,
-    /// The first message that would have to be sent again, or read, for the hub to have all.
-    go_on_at: Option<u64>,
+    /// The first message that may be missing at the hub: the one to resume at.
+    resume_at: Option<u64>,
 }
 
 impl Tally {
@@ -57,21 +57,21 @@ impl Tally {
         }
     }
 
-    /// The first that waits cannot be sent.
+    /// The first waiting message cannot be sent.
     pub(super) fn refuse(&mut self) {
         if let Some(number) = self.waiting.pop_front() {
             self.refused.add(number);
         }
     }
 
-    /// The first that waits was given to the client.
+    /// The first waiting message was given to the client.
     pub(super) fn give(&mut self) {
-        self.under_way.extend(self.waiting.pop_front());
+        self.in_flight.extend(self.waiting.pop_front());
     }
 
-    /// It is known what became of the first that is under way.
+    /// The outcome of the first message in flight is known.
     pub(super) fn settle(&mut self, result: &Result<(), SendError>) {
-        let Some(number) = self.under_way.pop_front() else { return };
+        let Some(number) = self.in_flight.pop_front() else { return };
         match result {
             Ok(()) => self.confirmed += 1,
             Err(SendError::Refused { .. } | SendError::Invalid(_)) => self.refused.add(number),
@@ -80,23 +80,23 @@ impl Tally {
         }
     }
 
-    /// Everything was read.
+    /// The input was read to its end.
     pub(super) fn end(&mut self) {
         self.is_read = true;
     }
 
-    pub(super) fn is_under_way(&self) -> bool {
-        !self.under_way.is_empty()
+    pub(super) fn is_in_flight(&self) -> bool {
+        !self.in_flight.is_empty()
     }
 
-    /// Was everything read, and does the hub have it?
-    pub(super) fn is_well(&self) -> bool {
+    /// True if everything was read and confirmed.
+    pub(super) fn is_complete(&self) -> bool {
         self.is_read && self.confirmed == self.read
     }
 
-    /// Nothing more will be known of any of them.
+    /// The report, once no more outcomes will be known.
     pub(super) fn report(mut self) -> Report {
-        self.under_way.drain(..).for_each(|number| self.unconfirmed.add(number));
+        self.in_flight.drain(..).for_each(|number| self.unconfirmed.add(number));
         self.waiting.drain(..).for_each(|number| self.not_sent.add(number));
         let Tally { read, confirmed, refused, unconfirmed, not_sent, .. } = self;
         let unread = (!self.is_read).then_some(self.last + 1);
@@ -111,13 +111,13 @@ impl Tally {
             first_refused: refused.first,
             first_unconfirmed,
             first_not_sent,
-            go_on_at: [first_unconfirmed, first_not_sent, unread].into_iter().flatten().min(),
+            resume_at: [first_unconfirmed, first_not_sent, unread].into_iter().flatten().min(),
         }
     }
 }
 
 impl Report {
-    /// Was nothing read?
+    /// True if no message was read.
     pub(super) fn is_empty(&self) -> bool {
         self.read == 0
     }
@@ -144,8 +144,8 @@ impl fmt::Display for Report {
                 write!(f, " from {first} on")?;
             }
         }
-        match self.go_on_at {
-            Some(number) if self.read > 1 => write!(f, "; to go on, begin with {number}"),
+        match self.resume_at {
+            Some(number) if self.read > 1 => write!(f, "; resume at {number}"),
             _ => Ok(()),
         }
     }
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_is_counted_once_and_the_rest_begins_with_the_first_that_may_be_missing() {
+    fn each_message_is_counted_once_and_resume_at_is_the_first_that_may_be_missing() {
         let mut tally = Tally::default();
         tally.read([2, 3, 5, 6, 7, 8]);
         tally.refuse();
@@ -166,27 +166,26 @@ mod tests {
         tally.settle(&Ok(()));
         tally.settle(&Err(SendError::Unconfirmed));
         tally.settle(&Err(SendError::NotSent));
-        assert!(tally.is_under_way() && !tally.is_well());
+        assert!(tally.is_in_flight() && !tally.is_complete());
         let report = tally.report();
         assert_eq!(
             report.to_string(),
-            "6 messages read: 1 confirmed, 1 refused from 2 on, 2 unconfirmed from 5 on, 2 not sent from 6 on; to go on, \
-             begin with 5"
+            "6 messages read: 1 confirmed, 1 refused from 2 on, 2 unconfirmed from 5 on, 2 not sent from 6 on; resume at 5"
         );
         assert_eq!(report.read, report.confirmed + report.refused + report.unconfirmed + report.not_sent);
     }
 
     #[test]
-    fn what_was_not_read_comes_next_if_all_else_is_there() {
+    fn resume_at_is_the_next_line_if_everything_read_was_confirmed() {
         let mut tally = Tally::default();
         tally.read([1]);
         tally.give();
         tally.settle(&Ok(()));
-        assert!(!tally.is_well());
-        assert_eq!(tally.report().go_on_at, Some(2));
+        assert!(!tally.is_complete());
+        assert_eq!(tally.report().resume_at, Some(2));
         let mut tally = Tally::default();
         tally.end();
-        assert!(tally.is_well());
-        assert_eq!(tally.report().go_on_at, None);
+        assert!(tally.is_complete());
+        assert_eq!(tally.report().resume_at, None);
     }
 }

@@ -1,23 +1,23 @@
-//! The line that is being typed: text, cursor, what was typed before, and completion.
+//! The input line: text, cursor, history and completion.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Entries that are remembered.
+/// The most entries in the history.
 const HISTORY: usize = 200;
 
-/// Text with a cursor, which is always between graphemes.
+/// Text with a cursor, which is always at a grapheme boundary.
 #[derive(Debug, Default)]
 pub(super) struct Editor {
     text: String,
     /// In bytes.
     cursor: usize,
     history: Vec<String>,
-    /// Which entry is shown, and what was being typed before that.
+    /// The entry of the history that is shown, and the text that it replaced.
     recalled: Option<(usize, String)>,
     completing: Option<Completing>,
 }
 
-/// What Tab goes through.
+/// The candidates for Tab.
 #[derive(Debug)]
 struct Completing {
     start: usize,
@@ -30,7 +30,7 @@ impl Editor {
         &self.text
     }
 
-    /// The text before the cursor, and behind it.
+    /// The text before and after the cursor.
     pub(super) fn parts(&self) -> (&str, &str) {
         self.text.split_at(self.cursor)
     }
@@ -41,7 +41,7 @@ impl Editor {
         self.cursor += text.len();
     }
 
-    /// Takes the text, remembers it, and begins anew.
+    /// Takes the text and adds it to the history.
     pub(super) fn take(&mut self) -> String {
         let text = std::mem::take(&mut self.text);
         (self.cursor, self.recalled, self.completing) = (0, None, None);
@@ -58,7 +58,7 @@ impl Editor {
     }
 
     pub(super) fn right(&mut self) {
-        self.move_to(self.behind());
+        self.move_to(self.after());
     }
 
     pub(super) fn word_left(&mut self) {
@@ -85,7 +85,7 @@ impl Editor {
     }
 
     pub(super) fn delete_right(&mut self) {
-        self.delete(self.cursor..self.behind());
+        self.delete(self.cursor..self.after());
     }
 
     pub(super) fn delete_word(&mut self) {
@@ -100,7 +100,7 @@ impl Editor {
         self.delete(self.cursor..self.text.len());
     }
 
-    /// What was entered before this.
+    /// Shows the previous entry of the history.
     pub(super) fn earlier(&mut self) {
         let at = self.recalled.as_ref().map_or(self.history.len(), |(at, _)| *at);
         if let Some(earlier) = at.checked_sub(1) {
@@ -113,7 +113,7 @@ impl Editor {
         }
     }
 
-    /// What was entered behind this, or was being typed.
+    /// Shows the next entry of the history, or the text that was being typed.
     pub(super) fn later(&mut self) {
         if let Some((at, draft)) = self.recalled.take() {
             match self.history.get(at + 1) {
@@ -126,7 +126,7 @@ impl Editor {
         }
     }
 
-    /// Completes the word before the cursor to one of the words that begin with it, then to the next of them.
+    /// Completes the word before the cursor to one of `words` that begins with it. Repeated calls go through them.
     pub(super) fn complete<'a>(&mut self, words: impl Iterator<Item = &'a str>) {
         if self.completing.is_none() {
             let start = self.text[..self.cursor].rfind(char::is_whitespace).map_or(0, |at| at + 1);
@@ -144,7 +144,7 @@ impl Editor {
             return;
         }
         let (start, word) = (completing.start, &completing.candidates[completing.next]);
-        // Whoever is named first is spoken to.
+        // A name at the start of a line addresses its member.
         let end = if start == 0 && !word.starts_with('/') { ": " } else { " " };
         let word = format!("{word}{end}");
         completing.next = (completing.next + 1) % count;
@@ -173,7 +173,7 @@ impl Editor {
         self.text[..self.cursor].grapheme_indices(true).next_back().map_or(0, |(at, _)| at)
     }
 
-    fn behind(&self) -> usize {
+    fn after(&self) -> usize {
         let rest = &self.text[self.cursor..];
         self.cursor + rest.graphemes(true).next().map_or(0, str::len)
     }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grapheme_is_one_step() {
+    fn cursor_moves_by_graphemes() {
         let mut editor = typed("ae\u{301}👨‍👩‍👧");
         editor.left();
         assert_eq!(editor.parts(), ("ae\u{301}", "👨‍👩‍👧"));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn history_gives_back_what_was_being_typed() {
+    fn history_returns_to_the_text_being_typed() {
         let mut editor = typed("one");
         assert_eq!(editor.take(), "one");
         editor.insert("two");

@@ -1,41 +1,48 @@
-//! What has been said and has happened, as far as it is remembered.
+//! The messages and events that the window remembers.
 
 use std::collections::VecDeque;
 
-/// Entries that are remembered.
+/// The most entries that are remembered.
 const ENTRIES: usize = 10_000;
-/// Names that an entry of comings and goings holds.
+/// The most changes of presence in one entry.
 const FOLDED: usize = 50;
 
-/// One thing that has been said or has happened.
+/// A message or an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     Said(Said),
-    /// Who came and went, one after the other, with nothing said in between: true for who came.
-    Moved(Vec<(String, bool)>),
-    /// Something that the program has to say.
+    /// Members that joined and left, in this order, with no other entry between them.
+    Presence(Vec<(String, Change)>),
+    /// Information from the program.
     Notice(String),
-    /// The same, of something that went wrong.
-    Trouble(String),
-    /// Messages that did not come.
+    /// An error.
+    Error(String),
+    /// Messages that were missed.
     Missed(String),
-    /// What is behind it has not been read.
+    /// The entries after this one are unread.
     Unread,
+}
+
+/// A change of presence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Joined,
+    Left,
 }
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Said {
-    /// Milliseconds since 1970, where the hub says it.
+    /// In milliseconds since 1970, if the hub sent it.
     pub(super) time: Option<u64>,
     pub(super) name: String,
-    /// Bytes are shown as so many.
+    /// The text, or the number of bytes of a binary message.
     pub(super) text: String,
-    /// Is it this client's own?
+    /// True if this client sent it.
     pub(super) own: bool,
-    /// Is it for this client alone, or from it for one alone?
+    /// True if it was sent to one member only.
     pub(super) private: bool,
-    /// Does it name this client?
+    /// True if it mentions this client.
     pub(super) mention: bool,
 }
 
@@ -43,16 +50,16 @@ pub(super) struct Said {
 #[derive(Debug, Default)]
 pub(super) struct Log {
     entries: VecDeque<Entry>,
-    /// How many have come since that was asked.
+    /// Entries since the last call of `take_new`.
     new: usize,
 }
 
 impl Log {
     pub(super) fn push(&mut self, entry: Entry) {
-        if let (Some(Entry::Moved(moved)), Entry::Moved(more)) = (self.entries.back_mut(), &entry)
-            && moved.len() + more.len() <= FOLDED
+        if let (Some(Entry::Presence(changes)), Entry::Presence(more)) = (self.entries.back_mut(), &entry)
+            && changes.len() + more.len() <= FOLDED
         {
-            moved.extend_from_slice(more);
+            changes.extend_from_slice(more);
             return;
         }
         self.entries.push_back(entry);
@@ -62,25 +69,25 @@ impl Log {
         }
     }
 
-    /// Who went last has come again under another name, if it was this one that went: its going is forgotten.
-    pub(super) fn unsay_going(&mut self, name: &str) {
-        if let Some(Entry::Moved(moved)) = self.entries.back_mut()
-            && moved.pop_if(|(gone, came)| gone == name && !*came).is_some()
-            && moved.is_empty()
+    /// Removes the last change if it is that `name` left: the member has only changed its name.
+    pub(super) fn remove_last_left(&mut self, name: &str) {
+        if let Some(Entry::Presence(changes)) = self.entries.back_mut()
+            && changes.pop_if(|(left, change)| left == name && *change == Change::Left).is_some()
+            && changes.is_empty()
         {
             self.entries.pop_back();
             self.new = self.new.saturating_sub(1);
         }
     }
 
-    /// Puts the mark of what is unread at the end, unless it stands somewhere.
+    /// Marks the entries after this point as unread, unless there is a mark already.
     pub(super) fn mark(&mut self) {
         if !self.entries.contains(&Entry::Unread) {
             self.push(Entry::Unread);
         }
     }
 
-    /// All has been read. A mark with nothing behind it is removed as well.
+    /// Removes the mark: everything has been read.
     pub(super) fn unmark(&mut self) {
         self.entries.retain(|entry| *entry != Entry::Unread);
     }
@@ -91,7 +98,7 @@ impl Log {
         }
     }
 
-    /// How many entries have come since this was asked.
+    /// The number of entries since the last call.
     pub(super) fn take_new(&mut self) -> usize {
         std::mem::take(&mut self.new)
     }
@@ -110,21 +117,21 @@ impl Log {
 mod tests {
     use super::*;
 
-    fn moved(name: &str, came: bool) -> Entry {
-        Entry::Moved(vec![(name.into(), came)])
+    fn presence(name: &str, change: Change) -> Entry {
+        Entry::Presence(vec![(name.into(), change)])
     }
 
     #[test]
-    fn comings_and_goings_are_one_entry() {
+    fn consecutive_changes_of_presence_are_one_entry() {
         let mut log = Log::default();
-        log.push(moved("ann", true));
-        log.push(moved("bob", true));
-        log.push(moved("ann", false));
+        log.push(presence("ann", Change::Joined));
+        log.push(presence("bob", Change::Joined));
+        log.push(presence("ann", Change::Left));
         log.push(Entry::Notice("x".into()));
-        log.push(moved("cid", true));
+        log.push(presence("cid", Change::Joined));
         let entries: Vec<_> = log.newest_first().cloned().collect();
-        let folded = vec![("ann".into(), true), ("bob".into(), true), ("ann".into(), false)];
-        assert_eq!(entries, [moved("cid", true), Entry::Notice("x".into()), Entry::Moved(folded)]);
+        let folded = vec![("ann".into(), Change::Joined), ("bob".into(), Change::Joined), ("ann".into(), Change::Left)];
+        assert_eq!(entries, [presence("cid", Change::Joined), Entry::Notice("x".into()), Entry::Presence(folded)]);
     }
 
     #[test]
@@ -132,7 +139,7 @@ mod tests {
         let mut log = Log::default();
         for number in 0..2 * ENTRIES {
             log.push(Entry::Notice(number.to_string()));
-            log.push(moved("ann", number % 2 == 0));
+            log.push(presence("ann", if number % 2 == 0 { Change::Joined } else { Change::Left }));
         }
         assert_eq!(log.newest_first().count(), ENTRIES);
     }

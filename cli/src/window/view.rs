@@ -1,4 +1,4 @@
-//! Draws the window: messages, who is here, how the connection is, and the line that is being typed.
+//! Draws the window: the messages, the members, the state of the connection, and the input line.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -8,19 +8,21 @@ use ratatui::widgets::{Block, Borders, Paragraph};
 
 use bookend::escaped;
 
-use super::log::{Entry, Said};
+use super::log::{Change, Entry, Said};
 use super::model::{Connection, Window};
 use super::wrap::{columns, shortened, wrap};
 
-/// Columns that a continued line is moved to the right by: more than a time, so that it looks like nobody's first line.
+/// The indentation of continued lines, in columns. It is wider than a time, so that a continued line cannot look like
+/// the first line of a message.
 const INDENT: usize = 8;
-/// A window has to have so many columns to show who is here, which takes as many as [`MEMBERS`].
+/// The width from which the window shows the members, in columns.
 const WIDE: u16 = 60;
+/// The width of the list of members, in columns.
 const MEMBERS: u16 = 18;
-/// Lines of what is being typed, where there is room.
+/// The most lines of the input.
 const TYPED: usize = 6;
 
-/// Shows a time, in milliseconds since 1970, in five columns.
+/// Formats a time in milliseconds since 1970 in five columns.
 pub(super) type Times<'a> = &'a dyn Fn(u64) -> String;
 
 pub(super) fn draw(window: &mut Window, times: Times<'_>, frame: &mut Frame<'_>) {
@@ -51,7 +53,7 @@ fn draw_messages(window: &mut Window, times: Times<'_>, frame: &mut Frame<'_>, a
     window.page = height;
     let new = window.log.take_new();
     if window.scroll > 0 {
-        // What is looked at stays where it is.
+        // New messages do not move the lines that the user reads.
         let more = window.log.newest_first().take(new).map(|entry| lines(entry, times, width).len());
         window.scroll += more.sum::<usize>();
     }
@@ -79,9 +81,9 @@ fn lines(entry: &Entry, times: Times<'_>, width: usize) -> Vec<Line<'static>> {
     let dim = Style::new().add_modifier(Modifier::DIM);
     match entry {
         Entry::Said(said) => said_lines(said, times, width),
-        Entry::Moved(moved) => plain(&folded(moved), dim, width),
+        Entry::Presence(changes) => plain(&folded(changes), dim, width),
         Entry::Notice(text) => plain(&format!("* {text}"), dim, width),
-        Entry::Trouble(text) => plain(&format!("! {text}"), Style::new().fg(Color::Red), width),
+        Entry::Error(text) => plain(&format!("! {text}"), Style::new().fg(Color::Red), width),
         Entry::Missed(text) => vec![rule(text, width, Style::new().fg(Color::Red))],
         Entry::Unread => vec![rule("new", width, Style::new().fg(Color::Yellow))],
     }
@@ -134,21 +136,22 @@ fn rule(text: &str, width: usize, style: Style) -> Line<'static> {
     Line::from(Span::styled(format!("── {text} {}", "─".repeat(rest)), style))
 }
 
-/// Who came and who went; whoever did both is told of once.
-fn folded(moved: &[(String, bool)]) -> String {
-    let names = |came: bool| {
-        let mut names: Vec<&str> = moved.iter().filter(|(_, how)| *how == came).map(|(name, _)| &**name).collect();
+/// Who joined and who left, with repeated names only once.
+fn folded(changes: &[(String, Change)]) -> String {
+    let names = |wanted: Change| {
+        let mut names: Vec<&str> =
+            changes.iter().filter(|(_, change)| *change == wanted).map(|(name, _)| &**name).collect();
         names.dedup();
         names.join(", ")
     };
-    match (names(true), names(false)) {
-        (came, left) if left.is_empty() => format!("* {came} joined"),
-        (came, left) if came.is_empty() => format!("* {left} left"),
-        (came, left) => format!("* {came} joined, {left} left"),
+    match (names(Change::Joined), names(Change::Left)) {
+        (joined, left) if left.is_empty() => format!("* {joined} joined"),
+        (joined, left) if joined.is_empty() => format!("* {left} left"),
+        (joined, left) => format!("* {joined} joined, {left} left"),
     }
 }
 
-/// The same name has the same colour, here and everywhere.
+/// The colour of a name. It is the same in every window.
 fn color_of(name: &str) -> Color {
     const COLORS: [Color; 6] =
         [Color::Cyan, Color::Green, Color::Magenta, Color::LightBlue, Color::LightRed, Color::LightGreen];
@@ -159,7 +162,7 @@ fn color_of(name: &str) -> Color {
     COLORS[usize::try_from(hash % 6).unwrap_or_default()]
 }
 
-// ---- who is here
+// ---- members
 
 fn draw_members(window: &Window, frame: &mut Frame<'_>, area: Rect) {
     if area.width == 0 {
@@ -182,7 +185,7 @@ fn draw_members(window: &Window, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(Paragraph::new(rows).block(Block::new().borders(Borders::LEFT)), area);
 }
 
-// ---- how it is
+// ---- status
 
 fn status_line(window: &Window, width: usize) -> String {
     let mut parts = vec![match &window.connection {
@@ -190,15 +193,15 @@ fn status_line(window: &Window, width: usize) -> String {
         Connection::Up => "● up".into(),
         Connection::Suspect => "◌ silent".into(),
         Connection::Waiting { why, retry_in } => {
-            format!("○ connects again in {:.0} s: {why}", retry_in.as_secs_f64().ceil().max(1.0))
+            format!("○ reconnecting in {:.0} s: {why}", retry_in.as_secs_f64().ceil().max(1.0))
         }
         Connection::Closed(why) => format!("× closed: {why}"),
     }];
-    if window.waiting > 0 {
-        parts.push(format!("{} on the way", window.waiting));
+    if window.pending > 0 {
+        parts.push(format!("{} pending", window.pending));
     }
     let port = window.port.map_or_else(String::new, |port| format!(" from :{port}"));
-    parts.push(format!("{}{port}", window.place));
+    parts.push(format!("{}{port}", window.hub));
     parts.push(window.encoding.name().into());
     if let Some(time) = window.round_trip {
         parts.push(format!("confirmed in {:.1} ms", time.as_secs_f64() * 1000.0));
@@ -212,7 +215,7 @@ fn status_line(window: &Window, width: usize) -> String {
     shortened(&format!(" {}", parts.join("  ")), width)
 }
 
-// ---- what is being typed
+// ---- input
 
 struct Typed {
     lines: Vec<String>,
@@ -220,15 +223,15 @@ struct Typed {
     cursor: (u16, u16),
 }
 
-/// The lines around the cursor, `room` at most.
+/// At most `room` lines around the cursor.
 fn typed(window: &Window, width: usize, room: usize) -> Typed {
     let width = width.saturating_sub(3).max(1);
-    let (before, behind) = window.editor.parts();
+    let (before, after) = window.editor.parts();
     let shown = |text: &str| text.replace('\t', "    ");
     let rows =
         |text: &str| -> Vec<String> { text.split('\n').flat_map(|line| wrap(&shown(line), width, width)).collect() };
     let until = rows(before);
-    let lines = rows(&format!("{before}{behind}"));
+    let lines = rows(&format!("{before}{after}"));
     let row = until.len().max(1) - 1;
     let column = until.last().map_or(0, |line| columns(line));
     let first = (row + 1).saturating_sub(room);
@@ -275,10 +278,14 @@ mod tests {
     }
 
     #[test]
-    fn a_window_of_40_by_8() {
+    fn window_of_40_by_8() {
         let mut window = window();
         window.log.push(said("bob", "hello there"));
-        window.log.push(Entry::Moved(vec![("cid".into(), true), ("dan".into(), true), ("cid".into(), false)]));
+        window.log.push(Entry::Presence(vec![
+            ("cid".into(), Change::Joined),
+            ("dan".into(), Change::Joined),
+            ("cid".into(), Change::Left),
+        ]));
         window
             .log
             .push(said("bob", "this line is so long that it goes on in the next one\nbob: and this is no other line"));
@@ -299,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_move_a_terminal_is_shown() {
+    fn control_characters_are_escaped() {
         let mut window = window();
         window.log.push(said("b\u{202e}ob", "\x1b[2J漢字\u{2066}x"));
         let rows = screen(&mut window, 60, 4);
@@ -308,14 +315,14 @@ mod tests {
     }
 
     #[test]
-    fn who_is_here_is_shown_where_there_is_room() {
+    fn members_are_shown_in_a_wide_window() {
         let mut window = window();
         assert!(screen(&mut window, 60, 5)[0].contains("0 here"));
         assert!(!screen(&mut window, 59, 5).concat().contains("here"));
     }
 
     #[test]
-    fn the_cursor_is_in_sight_however_low_the_window_is() {
+    fn cursor_is_visible_at_any_height() {
         let mut window = window();
         window.editor.insert("1\n2\n3\n4\n5\n6\n7\n8");
         assert_eq!(screen(&mut window, 20, 5)[2..], ["  6", "  7", "  8"]);
@@ -324,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn no_window_is_too_small() {
+    fn any_size_can_be_drawn() {
         let mut window = window();
         window.log.push(said("漢字漢字漢字", "漢字漢字漢字漢字漢字漢字 e\u{301}e\u{301} 👨‍👩‍👧"));
         window.log.push(Entry::Unread);
@@ -338,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_looked_at_stays_while_more_comes() {
+    fn new_messages_do_not_move_scrolled_lines() {
         let mut window = window();
         for number in 0..50 {
             window.log.push(said("bob", &number.to_string()));

@@ -1,14 +1,14 @@
-//! Columns of a terminal: how many a text takes, and how it is broken into lines.
+//! The width of text in columns of a terminal, and line breaks.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// How many columns a text takes.
+/// The width of a text in columns.
 pub(super) fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// A text of at most that many columns, with an ellipsis where something is missing.
+/// A text of at most `most` columns, with an ellipsis if it was shortened.
 pub(super) fn shortened(text: &str, most: usize) -> String {
     if columns(text) <= most {
         return text.to_owned();
@@ -26,8 +26,8 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     short
 }
 
-/// Breaks a text into lines of at most so many columns, the first one of `first`: between words, or inside those that
-/// are too long. There is at least one line. A grapheme that is wider than a line has one of its own.
+/// Breaks a text into lines: at most `first` columns in the first one, and `others` in the rest. It breaks between
+/// words, or inside words that are too long. There is at least one line. A grapheme wider than a line gets its own line.
 pub(super) fn wrap(text: &str, first: usize, others: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
@@ -40,7 +40,7 @@ pub(super) fn wrap(text: &str, first: usize, others: usize) -> Vec<String> {
             continue;
         }
         if word.chars().all(char::is_whitespace) {
-            // It is what the line is broken at.
+            // The line breaks here, and the space is dropped.
             lines.push(String::new());
             used = 0;
             continue;
@@ -69,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_broken_between_words() {
+    fn lines_break_between_words() {
         assert_eq!(wrap("to be or not", 5, 6), ["to be", "or not"]);
         assert_eq!(wrap("", 5, 5), [""]);
         assert_eq!(wrap("abcdefg", 3, 2), ["abc", "de", "fg"]);
     }
 
     #[test]
-    fn wide_and_combining_characters_are_whole() {
+    fn graphemes_are_not_split() {
         assert_eq!(wrap("漢字漢", 4, 4), ["漢字", "漢"]);
         assert_eq!(wrap("漢字", 3, 3), ["漢", "字"]);
         assert_eq!(wrap("e\u{301}e\u{301}", 1, 1), ["e\u{301}", "e\u{301}"]);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_but_blanks_at_a_break() {
+    fn only_spaces_are_lost_at_a_break() {
         let text = "The quick  brown fox — „jumps“ over 漢字漢字 and so on, and so on";
         for width in 1..40 {
             let lines = wrap(text, width, width);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shortened_fits() {
+    fn shortened_text_fits() {
         assert_eq!(shortened("abcdef", 4), "abc…");
         assert_eq!(shortened("漢字漢字", 4), "漢…");
         assert_eq!(shortened("ab", 2), "ab");

@@ -1,10 +1,10 @@
-//! Servers that make one mistake each, and what is to be said of them.
+//! Servers that make one mistake each, and the rows that must report it.
 
 use std::time::Duration;
 
 use bookend::{Code, Decoder, Encoding, Frame, Hello, Limits, MAX_LENGTH, kind};
 
-use crate::peer::{Ends, Mistake, NONE, limits, whole, with_body};
+use crate::peer::{AfterClose, Mistake, NONE, limits, whole, with_body};
 
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -25,8 +25,8 @@ const fn sending(name: &'static str, send: fn(Frame<'_>) -> Vec<u8>, fails: &'st
     case(name, Mistake { send, ..NONE }, fails)
 }
 
-const fn overlooking(name: &'static str, overlooks: fn(Frame<'_>) -> bool, fails: &'static [&'static str]) -> Case {
-    case(name, Mistake { overlooks, ..NONE }, fails)
+const fn ignoring(name: &'static str, ignores: fn(Frame<'_>) -> bool, fails: &'static [&'static str]) -> Case {
+    case(name, Mistake { ignores, ..NONE }, fails)
 }
 
 impl Case {
@@ -51,7 +51,7 @@ pub(crate) static CASES: &[Case] = &[
     sending("major version 2", |frame| hello_with(frame, 12, b"\x02"), &["version"]),
     sending("UTF-8 not accepted", |frame| hello_with(frame, 14, b"\x03\x01"), &["accepted"]),
     sending("reserved bits of accepted", |frame| hello_with(frame, 14, b"\xE7"), &["accepted"]),
-    sending("prefers what it refuses", |frame| hello_with(frame, 15, b"\x04"), &["preferred"]),
+    sending("prefers an encoding it refuses", |frame| hello_with(frame, 15, b"\x04"), &["preferred"]),
     sending("features little-endian", |frame| hello_with(frame, 22, b"\x01\x00"), &["features"]),
     sending("keepalive of 1 s", |frame| hello_with(frame, 20, b"\x00\x01"), &[]).warning(&["keepalive"]),
     sending("name with a line break", |frame| hello_with(frame, 24, b"\x01\x03a\nb"), &["options"]),
@@ -60,21 +60,25 @@ pub(crate) static CASES: &[Case] = &[
     case("greeting is a frame", Mistake { line: HELLO_FRAME, ..NONE }, &["waits-for-hello", "sent-kinds"]),
     case("another minor version refused", Mistake { read: minor_refused, ..NONE }, &["hello-minor"]),
     // ---- PING, CLOSE, faults
-    overlooking("no PONG", |frame| frame.kind() == kind::PING, &["ping"]),
+    ignoring("no PONG", |frame| frame.kind() == kind::PING, &["ping"]),
     sending("PONG with other bytes", pong_reversed, &["ping-bytes"]),
-    overlooking(
-        "PING of 65 bytes taken",
+    ignoring(
+        "PING of 65 bytes accepted",
         |frame| frame.kind() == kind::PING && frame.body().len() > 64,
         &["ping-too-long"],
     ),
     case("PONG before ERROR", Mistake { channel: pong_first, ..NONE }, &["barrier"]),
-    overlooking("CLOSE not answered", |frame| frame.kind() == kind::CLOSE && frame.body().len() > 1, &["close"]),
+    ignoring("CLOSE not answered", |frame| frame.kind() == kind::CLOSE && frame.body().len() > 1, &["close"]),
     sending("CLOSE answered with another code", |frame| close_with(frame, Code::NORMAL, Code::GOING_AWAY), &["close"]),
     sending("no CLOSE for a fault", fault_close_dropped, &["fault-close"]),
     sending("another code", |frame| close_with(frame, Code::VERSION, Code::PROTOCOL_ERROR), &["hello-major"]),
-    case("socket dropped behind CLOSE", Mistake { ends: Ends::AtOnce, ..NONE }, &["drain"]),
-    case("stream left open behind CLOSE", Mistake { ends: Ends::Never, ..NONE }, &["close-ends-stream"]),
-    sending("PONG behind CLOSE", pong_behind_close, &["nothing-after-close"]),
+    case("socket dropped after CLOSE", Mistake { after_close: AfterClose::Drops, ..NONE }, &["drain"]),
+    case(
+        "stream left open after CLOSE",
+        Mistake { after_close: AfterClose::StaysOpen, ..NONE },
+        &["close-ends-stream"],
+    ),
+    sending("PONG after CLOSE", pong_after_close, &["nothing-after-close"]),
     // ---- reads, lengths, kinds
     case(
         "short reads lost",
@@ -83,33 +87,33 @@ pub(crate) static CASES: &[Case] = &[
     ),
     case("many frames in a read lost", Mistake { read: many_frames_lost, ..NONE }, &["joined"])
         .warning(&["empty-flood"]),
-    case("max body lied about", Mistake { send: says_1_mib, hello: small, ..NONE }, &["body-at-limit"]),
-    case("max body not enforced", Mistake { send: says_1_mib, hello: large, ..NONE }, &["body-over-limit"]),
+    case("max body higher than accepted", Mistake { send: claims_1_mib, hello: small, ..NONE }, &["body-at-limit"]),
+    case("max body not enforced", Mistake { send: claims_1_mib, hello: large, ..NONE }, &["body-over-limit"]),
     sending("max body little-endian", |frame| hello_with(frame, 16, b"\x00\x00\x10\x00"), &["body-over-limit"]),
-    overlooking("unknown kind ignored", |frame| frame.kind() == 0x7F, &["unknown-kind"]),
+    ignoring("unknown kind ignored", |frame| frame.kind() == 0x7F, &["unknown-kind"]),
     case("unknown kind 80 refused", Mistake { read: kind_80_refused, ..NONE }, &["ignored-kind"]),
-    overlooking(
+    ignoring(
         "REQUEST not answered",
         |frame| frame.kind() == kind::REQUEST && frame.body().starts_with(b"\x01\x02\x03\x04d"),
         &["request"],
     ),
-    case("no timeouts", Mistake { limits: for_ever, ..NONE }, &["hello-timeout", "frame-timeout"]),
+    case("no timeouts", Mistake { limits: no_timeouts, ..NONE }, &["hello-timeout", "frame-timeout"]),
     case("no floods", Mistake { limits: unlimited, ..NONE }, &[]).warning(&["ping-flood", "empty-flood"]),
     case("one connection at a time", Mistake { serial: true, ..NONE }, &[]).warning(&["second-connection"]),
     // ---- text
-    overlooking(
+    ignoring(
         "bad text not refused",
         |frame| frame.kind() == kind::MESSAGE && frame.body().contains(&0xFF),
         &["bad-text"],
     ),
     case("noncharacters refused", Mistake { read: noncharacters_refused, ..NONE }, &["text-scalars"]),
-    overlooking("surrogates in UTF-8", |frame| frame.body() == b"\xED\xA0\x80", &["bad-utf-8"]),
-    overlooking(
+    ignoring("surrogates in UTF-8", |frame| frame.body() == b"\xED\xA0\x80", &["bad-utf-8"]),
+    ignoring(
         "Latin-1 as ASCII",
         |frame| frame.encoding() == Encoding::Ascii && frame.body() == b"\xE4",
         &["bad-ascii"],
     ),
-    overlooking(
+    ignoring(
         "UTF-16LE not refused",
         |frame| frame.encoding() == Encoding::Utf16Le && frame.kind() == kind::MESSAGE,
         &["refused-utf-16le"],
@@ -132,22 +136,22 @@ pub(crate) static CASES: &[Case] = &[
     sending("byte order mark", marked, &["sent-marks"]),
     sending("reason in Latin-1", |frame| with_suffix(frame, b": \xFCber"), &["sent-text"])
         .diagnosed("text-windows-1252"),
-    sending("UTF-16 unasked", widened, &["sent-encodings"]),
+    sending("UTF-16 not accepted", widened, &["sent-encodings"]),
     sending("length of ERROR little-endian", |frame| length_swapped(frame, kind::ERROR), &["sent-frames"])
         .diagnosed("length-little-endian"),
-    sending("an unlisted kind", unlisted_in_front, &["sent-kinds"]),
-    sending("a REPLY too short", reply_in_front, &["sent-bodies"]),
+    sending("an unlisted kind", unlisted_before_error, &["sent-kinds"]),
+    sending("a REPLY too short", reply_before_error, &["sent-bodies"]),
 ];
 
-/// What becomes of a frame that a hub sends, and the rows that fail then.
+/// A name, a change to the frames that a hub sends, and the rows that must fail.
 pub(crate) type HubCase = (&'static str, fn(Frame<'_>) -> Vec<u8>, &'static [&'static str]);
 
 pub(crate) static HUB_CASES: &[HubCase] = &[
     ("none", whole, &[]),
     ("no WELCOME", |frame| dropped(frame, kind::WELCOME), &["hub-welcome"]),
     ("no PRESENCE", |frame| dropped(frame, kind::PRESENCE), &["hub-presence", "hub-same-name"]),
-    ("messages counted from 2", seq_behind, &["hub-sequence"]),
-    ("private ones are counted", private_counted, &["hub-private"]),
+    ("messages counted from 2", seq_increased, &["hub-sequence"]),
+    ("private messages are counted", private_counted, &["hub-private"]),
     ("names without suffix", suffix_lost, &["hub-same-name"]),
     ("plain text without name", name_lost, &["hub-plain-member"]),
     ("another code", no_such_member_is_policy, &["hub-no-such-member"]),
@@ -165,7 +169,7 @@ fn large(hello: Hello) -> Hello {
     hello.with_max_body(1 << 21)
 }
 
-fn for_ever() -> Limits {
+fn no_timeouts() -> Limits {
     let hour = Duration::from_secs(3600);
     Limits { hello_timeout: hour, header_timeout: hour, ..limits() }
 }
@@ -174,7 +178,7 @@ fn unlimited() -> Limits {
     Limits { pings: u32::MAX, empty_frames: u32::MAX, ..limits() }
 }
 
-// ---- what is sent
+// ---- changes to a frame that is sent
 
 fn renamed(frame: Frame<'_>, from: u8, to: u8) -> Vec<u8> {
     let mut wire = whole(frame);
@@ -192,7 +196,7 @@ fn length_swapped(frame: Frame<'_>, of: u8) -> Vec<u8> {
     wire
 }
 
-/// The same frame with other bytes at a place in its body, if it is a HELLO.
+/// The frame with other bytes at an offset in its body, if it is a HELLO.
 fn hello_with(frame: Frame<'_>, at: usize, bytes: &[u8]) -> Vec<u8> {
     if frame.kind() == kind::HELLO { body_with(frame, at, bytes) } else { whole(frame) }
 }
@@ -208,7 +212,7 @@ fn body_with(frame: Frame<'_>, at: usize, bytes: &[u8]) -> Vec<u8> {
     with_body(frame, &body)
 }
 
-fn says_1_mib(frame: Frame<'_>) -> Vec<u8> {
+fn claims_1_mib(frame: Frame<'_>) -> Vec<u8> {
     hello_with(frame, 16, b"\x00\x10\x00\x00")
 }
 
@@ -221,18 +225,18 @@ fn pong_reversed(frame: Frame<'_>) -> Vec<u8> {
 }
 
 fn close_with(frame: Frame<'_>, code: Code, other: Code) -> Vec<u8> {
-    let is_it = frame.kind() == kind::CLOSE && frame.body().starts_with(&code.0.to_be_bytes());
-    // With a name that fits, so that nothing else is wrong.
+    let matches = frame.kind() == kind::CLOSE && frame.body().starts_with(&code.0.to_be_bytes());
+    // With the name of the code, so that nothing else is wrong.
     let body = [&other.0.to_be_bytes()[..], other.name().unwrap().as_bytes()].concat();
-    if is_it { with_body(frame, &body) } else { whole(frame) }
+    if matches { with_body(frame, &body) } else { whole(frame) }
 }
 
 fn fault_close_dropped(frame: Frame<'_>) -> Vec<u8> {
-    let in_peace = [1000_u16, 1001, 3999].iter().any(|code| frame.body().starts_with(&code.to_be_bytes()));
-    if frame.kind() == kind::CLOSE && !in_peace { Vec::new() } else { whole(frame) }
+    let is_normal = [1000_u16, 1001, 3999].iter().any(|code| frame.body().starts_with(&code.to_be_bytes()));
+    if frame.kind() == kind::CLOSE && !is_normal { Vec::new() } else { whole(frame) }
 }
 
-fn pong_behind_close(frame: Frame<'_>) -> Vec<u8> {
+fn pong_after_close(frame: Frame<'_>) -> Vec<u8> {
     let mut wire = whole(frame);
     if frame.kind() == kind::CLOSE {
         wire.extend_from_slice(b"\xF5\xF8\x07\0\0\0\0\0\xF8\xF5");
@@ -248,15 +252,15 @@ fn id_swapped(frame: Frame<'_>) -> Vec<u8> {
     wire
 }
 
-fn unlisted_in_front(frame: Frame<'_>) -> Vec<u8> {
-    in_front_of_error(frame, b"\xF5\xF8\x99\0\0\0\0\0\xF8\xF5")
+fn unlisted_before_error(frame: Frame<'_>) -> Vec<u8> {
+    before_error(frame, b"\xF5\xF8\x99\0\0\0\0\0\xF8\xF5")
 }
 
-fn reply_in_front(frame: Frame<'_>) -> Vec<u8> {
-    in_front_of_error(frame, b"\xF5\xF8\x04\0\0\0\0\x03abc\xF8\xF5")
+fn reply_before_error(frame: Frame<'_>) -> Vec<u8> {
+    before_error(frame, b"\xF5\xF8\x04\0\0\0\0\x03abc\xF8\xF5")
 }
 
-fn in_front_of_error(frame: Frame<'_>, wire: &[u8]) -> Vec<u8> {
+fn before_error(frame: Frame<'_>, wire: &[u8]) -> Vec<u8> {
     let is_error = frame.kind() == kind::ERROR && !frame.body().starts_with(b"\x01\x02\x03\x04");
     if is_error { [wire, &whole(frame)].concat() } else { whole(frame) }
 }
@@ -265,7 +269,7 @@ fn dropped(frame: Frame<'_>, kind: u8) -> Vec<u8> {
     if frame.kind() == kind { Vec::new() } else { whole(frame) }
 }
 
-fn seq_behind(frame: Frame<'_>) -> Vec<u8> {
+fn seq_increased(frame: Frame<'_>) -> Vec<u8> {
     let to_everyone = frame.kind() == kind::DELIVERY && frame.body()[4..8] == [0; 4];
     if to_everyone { body_with(frame, 15, &[frame.body()[15] + 1]) } else { whole(frame) }
 }
@@ -285,12 +289,12 @@ fn name_lost(frame: Frame<'_>) -> Vec<u8> {
 }
 
 fn no_such_member_is_policy(frame: Frame<'_>) -> Vec<u8> {
-    let is_it = frame.kind() == kind::ERROR && frame.body()[8..].starts_with(&Code::NO_SUCH_MEMBER.0.to_be_bytes());
+    let matches = frame.kind() == kind::ERROR && frame.body()[8..].starts_with(&Code::NO_SUCH_MEMBER.0.to_be_bytes());
     let body = || [&frame.body()[..8], &Code::POLICY.0.to_be_bytes(), b"policy"].concat();
-    if is_it { with_body(frame, &body()) } else { whole(frame) }
+    if matches { with_body(frame, &body()) } else { whole(frame) }
 }
 
-/// The fixed part and the reason of a CLOSE that says one, or of an ERROR.
+/// The fixed part and the reason of a CLOSE or an ERROR that has a reason.
 fn reasoned(frame: Frame<'_>) -> Option<(&[u8], &[u8])> {
     let (fixed, reason) = match frame.kind() {
         kind::CLOSE => frame.body().split_at(2),
@@ -319,7 +323,7 @@ fn marked(frame: Frame<'_>) -> Vec<u8> {
 
 fn widened(frame: Frame<'_>) -> Vec<u8> {
     let Some((fixed, reason)) = reasoned(frame) else { return whole(frame) };
-    // As much of it as has 200 bytes then: a longer one is another mistake.
+    // At most 200 bytes: a longer reason is another mistake.
     let wide = reason.iter().take(100).flat_map(|&byte| [0, byte]);
     in_encoding(frame, Encoding::Utf16Be, &fixed.iter().copied().chain(wide).collect::<Vec<_>>())
 }
@@ -328,7 +332,7 @@ fn in_encoding(frame: Frame<'_>, encoding: Encoding, body: &[u8]) -> Vec<u8> {
     whole(Frame::new(frame.kind(), encoding, body).unwrap())
 }
 
-// ---- what the channel does
+// ---- changes to the bytes that are sent
 
 fn lf_to_crlf(wire: Vec<u8>) -> Vec<u8> {
     wire.into_iter().flat_map(|byte| if byte == b'\n' { vec![b'\r', b'\n'] } else { vec![byte] }).collect()
@@ -344,7 +348,7 @@ fn pong_first(wire: Vec<u8>) -> Vec<u8> {
     frames.concat()
 }
 
-// ---- what becomes of a read
+// ---- changes to a read
 
 fn frames(mut wire: &[u8]) -> Vec<Vec<u8>> {
     let mut decoder = Decoder::new(MAX_LENGTH);

@@ -1,4 +1,4 @@
-//! A server that makes one mistake, and is a sound one otherwise: a `Session` whose bytes are changed on their way.
+//! A server that makes one mistake and is correct otherwise: a `Session` whose bytes are changed before they are sent.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,51 +14,51 @@ use tokio::time::{Instant, sleep_until};
 pub(crate) struct Mistake {
     /// What is sent when a connection is accepted.
     pub(crate) line: &'static [u8],
-    /// What it says of itself.
+    /// Changes its HELLO.
     pub(crate) hello: fn(Hello) -> Hello,
-    /// What becomes of a frame that is sent.
+    /// Changes a frame that it sends.
     pub(crate) send: fn(Frame<'_>) -> Vec<u8>,
-    /// Frames that are not seen.
-    pub(crate) overlooks: fn(Frame<'_>) -> bool,
-    /// What the channel does to what is sent.
+    /// True for frames that it ignores.
+    pub(crate) ignores: fn(Frame<'_>) -> bool,
+    /// Changes the bytes that it sends.
     pub(crate) channel: fn(Vec<u8>) -> Vec<u8>,
-    /// What becomes of a read before it is judged.
+    /// Changes the bytes that it has read.
     pub(crate) read: fn(Vec<u8>) -> Vec<u8>,
     pub(crate) limits: fn() -> Limits,
-    pub(crate) ends: Ends,
-    /// One connection at a time.
+    pub(crate) after_close: AfterClose,
+    /// True if it serves one connection at a time.
     pub(crate) serial: bool,
 }
 
-/// What a server does with its socket once it has sent CLOSE.
+/// What a server does with its socket after it has sent CLOSE.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ends {
-    Soundly,
-    /// It drops it.
-    AtOnce,
-    /// It does not close its sending direction.
-    Never,
+pub(crate) enum AfterClose {
+    Correctly,
+    /// It drops the socket.
+    Drops,
+    /// It does not shut down its sending direction.
+    StaysOpen,
 }
 
 pub(crate) const NONE: Mistake = Mistake {
     line: b"",
     hello: |hello| hello,
     send: whole,
-    overlooks: |_| false,
+    ignores: |_| false,
     channel: |bytes| bytes,
     read: |bytes| bytes,
     limits,
-    ends: Ends::Soundly,
+    after_close: AfterClose::Correctly,
     serial: false,
 };
 
-/// Times that a test can wait for.
+/// Short timeouts, which a client on a loaded machine can still keep.
 pub(crate) fn limits() -> Limits {
-    let short = Duration::from_secs(1);
+    let short = Duration::from_secs(3);
     Limits { hello_timeout: short, header_timeout: short, ..Limits::default() }
 }
 
-/// A sound frame.
+/// The frame, unchanged.
 pub(crate) fn whole(frame: Frame<'_>) -> Vec<u8> {
     let mut wire = Vec::new();
     frame.encode(&mut wire);
@@ -85,7 +85,7 @@ pub(crate) async fn serve(mistake: Mistake) -> (SocketAddr, JoinHandle<()>) {
     (address, serving)
 }
 
-/// A relay in front of a server, which changes the frames that the server sends, until the handle is aborted.
+/// A relay to a server, which changes the frames that the server sends. It runs until the handle is aborted.
 pub(crate) async fn relay(server: SocketAddr, send: fn(Frame<'_>) -> Vec<u8>) -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has ports");
     let address = listener.local_addr().expect("it listens");
@@ -98,13 +98,13 @@ pub(crate) async fn relay(server: SocketAddr, send: fn(Frame<'_>) -> Vec<u8>) ->
     (address, serving)
 }
 
-/// Both ways, until each has ended or failed.
+/// Passes both directions on until each has ended or failed.
 async fn pass_on(client: TcpStream, server: TcpStream, send: fn(Frame<'_>) -> Vec<u8>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let there = async {
-        let _gone = tokio::io::copy(&mut from_client, &mut to_server).await;
-        let _gone = to_server.shutdown().await;
+        let _ = tokio::io::copy(&mut from_client, &mut to_server).await; // the other side may be gone
+        let _ = to_server.shutdown().await; // the other side may be gone
     };
     let back = async {
         let (mut read, mut decoder, mut is_line) = (Vec::new(), Decoder::new(MAX_LENGTH), true);
@@ -125,7 +125,7 @@ async fn pass_on(client: TcpStream, server: TcpStream, send: fn(Frame<'_>) -> Ve
                 break;
             }
         }
-        let _gone = to_client.shutdown().await;
+        let _ = to_client.shutdown().await; // the other side may be gone
     };
     tokio::join!(there, back);
 }
@@ -141,16 +141,16 @@ struct Peer {
 
 impl Peer {
     fn new(stream: TcpStream, mistake: Mistake) -> Peer {
-        // It does not accept UTF-16, so that this is refused somewhere.
+        // It does not accept UTF-16, so that the checks of a refused encoding run.
         let hello = (mistake.hello)(Hello::new().with_accepted(Encodings::CORE));
         let session = Session::new(Role::Server, hello, (mistake.limits)(), Duration::ZERO);
         Peer { stream, session, mistake, start: Instant::now(), read: Vec::new(), shut: false }
     }
 
-    /// Until the stream ends, or fails: the client has gone then.
+    /// Serves until the stream ends or fails.
     async fn run(mut self) {
-        let _gone = self.stream.write_all(self.mistake.line).await;
-        while self.session.state() != State::Closed || self.mistake.ends == Ends::Never {
+        let _ = self.stream.write_all(self.mistake.line).await; // the other side may be gone
+        while self.session.state() != State::Closed || self.mistake.after_close == AfterClose::StaysOpen {
             if self.turn().await.is_err() {
                 return;
             }
@@ -178,7 +178,7 @@ impl Peer {
     }
 
     fn receive(&mut self) {
-        while let Some(length) = self.overlooked() {
+        while let Some(length) = self.ignored_length() {
             self.read.drain(..length);
         }
         let mut rest = &*self.read;
@@ -191,7 +191,7 @@ impl Peer {
                 Step::More => break,
                 _ => {}
             }
-            // What is behind a frame may be overlooked.
+            // The next frame may be one to ignore.
             if rest.len() < before {
                 let used = self.read.len() - rest.len();
                 self.read.drain(..used);
@@ -202,10 +202,10 @@ impl Peer {
         self.read.drain(..used);
     }
 
-    /// The length of the next frame, if it is one that is not seen.
-    fn overlooked(&self) -> Option<usize> {
+    /// The length of the next frame, if the server ignores it.
+    fn ignored_length(&self) -> Option<usize> {
         let frame = Decoder::new(MAX_LENGTH).decode(&mut &*self.read).ok()??;
-        (self.mistake.overlooks)(frame).then(|| frame.wire_length())
+        (self.mistake.ignores)(frame).then(|| frame.wire_length())
     }
 
     async fn write(&mut self) -> std::io::Result<()> {
@@ -219,9 +219,9 @@ impl Peer {
         self.stream.write_all(&(self.mistake.channel)(wire)).await?;
         self.session.wrote(self.start.elapsed());
         let is_closing = matches!(self.session.state(), State::Closing | State::Closed);
-        match self.mistake.ends {
-            Ends::AtOnce if is_closing => Err(std::io::ErrorKind::ConnectionAborted.into()),
-            Ends::Soundly | Ends::AtOnce if is_closing && !self.shut => {
+        match self.mistake.after_close {
+            AfterClose::Drops if is_closing => Err(std::io::ErrorKind::ConnectionAborted.into()),
+            AfterClose::Correctly | AfterClose::Drops if is_closing && !self.shut => {
                 self.shut = true;
                 self.stream.shutdown().await
             }

@@ -1,13 +1,13 @@
 //! Captures as tcpdump writes them, built byte by byte.
 
-/// A TCP segment between two made-up hosts.
+/// A TCP segment between two fictitious hosts.
 #[derive(Clone, Copy)]
 pub(crate) struct Segment<'a> {
     pub(crate) from_client: bool,
     pub(crate) sequence: u32,
     pub(crate) flags: u8,
     pub(crate) payload: &'a [u8],
-    /// Bytes of the packet that were captured, if not all were.
+    /// The number of captured bytes of the payload, if not all were captured.
     pub(crate) snap: Option<usize>,
 }
 
@@ -19,7 +19,7 @@ pub(crate) const ACK: u8 = 16;
 /// The client's port.
 const CLIENT_PORT: u16 = 40000;
 
-/// What each packet of a capture begins with.
+/// The link type of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
     Ethernet,
@@ -108,7 +108,7 @@ impl Segment<'_> {
     }
 }
 
-/// A client's SYN and a server's, so that both sides' first bytes have the number 1.
+/// The SYN of the client and of the server. The first byte of each side then has the sequence number 1.
 pub(crate) fn opening() -> Vec<Segment<'static>> {
     let syn = Segment { flags: SYN, ..client(0, b"") };
     vec![syn, server(0, b"").with(SYN)]
@@ -129,7 +129,7 @@ pub(crate) fn pcap(link: Link, v6: bool, port: u16, segments: &[Segment<'_>]) ->
     file
 }
 
-/// The same as pcapng, in either byte order.
+/// A pcapng file of the same stream, in either byte order.
 pub(crate) fn pcapng(big_endian: bool, port: u16, segments: &[Segment<'_>]) -> Vec<u8> {
     let u32 = |number: usize| {
         let number = u32::try_from(number).unwrap();

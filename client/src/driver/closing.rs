@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep_until};
 /// How long what was sent before a close may take to be confirmed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Whether a client is to close, over all its sessions.
+/// Whether a client should close, over all its sessions.
 pub(super) struct Closing {
-    /// Becomes true, or is dropped, when the client is to close.
+    /// Becomes true, or is dropped, when the client should close.
     wish: watch::Receiver<bool>,
     /// When a close that has begun gives up.
     deadline: Option<Instant>,

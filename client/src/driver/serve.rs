@@ -165,7 +165,7 @@ impl Driver {
         }
     }
 
-    /// Whether the client is to close, and nothing waits any more.
+    /// Whether the client should close and nothing waits any more.
     fn is_done(&self, session: &Session) -> bool {
         self.closing.has_begun()
             && self.commands_over

@@ -1,17 +1,17 @@
-//! What each vector asks of an adapter, and the answer that SPEC.md requires.
+//! The requests of each vector to an adapter, and the answers that SPEC.md requires.
 
 use super::schema::{Frame, FramesVector, HellosVector, MessagesVector, SessionsVector, Step, TextsVector};
 
 /// One request to an adapter.
 #[derive(Debug)]
 pub struct Request {
-    /// How the bytes are given, or which direction is asked for, such as `whole`.
+    /// How the bytes are sent, or which direction is tested, such as `whole`.
     pub how: String,
     /// The line to send, without its line feed.
     pub request: String,
     /// The answer that SPEC.md requires.
     pub expected: String,
-    /// The answer continues after `expected` with words of the adapter's choice.
+    /// True if the answer may continue with words of the adapter's choice.
     open: bool,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn frames(vector: &FramesVector) -> Vec<Request> {
     let ending = match (&vector.result, &vector.fault) {
         (Some(result), None) => result.clone(),
         (None, Some(fault)) => format!("fault:{fault}"),
-        _ => panic!("{}: either a result or a fault", vector.id),
+        _ => panic!("{}: a vector has either a result or a fault", vector.id),
     };
     let stray = format!("fault:bad-start:{}", sent.len() / 2);
 
@@ -76,28 +76,28 @@ pub(crate) fn frames(vector: &FramesVector) -> Vec<Request> {
             cases.push(Request::new("written again", request, format!("ok {written}")));
             rest = left;
         }
-        assert_eq!(rest, "", "{}: canonical bytes are frames", vector.id);
+        assert_eq!(rest, "", "{}: canonical bytes must be whole frames", vector.id);
     }
     cases
 }
 
-/// The direction that the vector names, and the other one where the bytes are canonical.
+/// The direction that the vector names, and the other one if the bytes are canonical.
 pub(crate) fn texts(vector: &TextsVector) -> Vec<Request> {
     let TextsVector { encoding, decode, utf8, bom, encode, bytes, fault, canonical, .. } = vector;
     let decodes = |hex: &str| format!("text {encoding} {hex}");
     let encodes = |hex: &str| format!("encode-text {encoding} {hex}");
     match (decode, utf8, bom, encode, bytes, fault) {
-        (Some(came), Some(utf8), Some(bom), None, None, None) => {
-            let (came, utf8) = (came.hex(), utf8.hex());
+        (Some(input), Some(utf8), Some(bom), None, None, None) => {
+            let (input, utf8) = (input.hex(), utf8.hex());
             let removed = if *bom { "bom" } else { "nobom" };
-            let mut cases = vec![Request::new("read", decodes(&came), format!("ok {utf8} {removed}"))];
+            let mut cases = vec![Request::new("read", decodes(&input), format!("ok {utf8} {removed}"))];
             if *canonical {
-                cases.push(Request::new("written", encodes(&utf8), format!("ok {came}")));
+                cases.push(Request::new("written", encodes(&utf8), format!("ok {input}")));
             }
             cases
         }
-        (Some(came), None, None, None, None, Some(fault)) => {
-            vec![Request::new("read", decodes(&came.hex()), format!("fault:{fault}"))]
+        (Some(input), None, None, None, None, Some(fault)) => {
+            vec![Request::new("read", decodes(&input.hex()), format!("fault:{fault}"))]
         }
         (None, None, None, Some(utf8), Some(bytes), None) => {
             let (utf8, bytes) = (utf8.hex(), bytes.hex());
@@ -109,7 +109,7 @@ pub(crate) fn texts(vector: &TextsVector) -> Vec<Request> {
         (None, None, None, Some(utf8), None, Some(fault)) => {
             vec![Request::new("written", encodes(&utf8.hex()), format!("fault:{fault}"))]
         }
-        _ => panic!("{}: either decode or encode, and the result", vector.id),
+        _ => panic!("{}: a vector has either decode or encode, and a result", vector.id),
     }
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn hellos(vector: &HellosVector) -> Vec<Request> {
             for name in ALWAYS.into_iter().chain(OPTIONS.into_iter().filter(|&name| hello.contains_key(name))) {
                 expected += &format!(" {name}={}", hello[name].shown());
             }
-            assert_eq!(expected.split(' ').count(), 1 + hello.len(), "{}: an unknown field", vector.id);
+            assert_eq!(expected.split(' ').count(), 1 + hello.len(), "{}: it has an unknown field", vector.id);
             expected += &format!(" wire={wire}");
             vec![
                 Request::new("read", format!("hello {body}"), expected.clone()),
@@ -133,7 +133,7 @@ pub(crate) fn hellos(vector: &HellosVector) -> Vec<Request> {
             ]
         }
         (None, Some(fault)) => vec![Request::new("read", format!("hello {body}"), format!("fault:{fault}"))],
-        _ => panic!("{}: either a HELLO or a fault", vector.id),
+        _ => panic!("{}: a vector has either a HELLO or a fault", vector.id),
     }
 }
 
@@ -155,7 +155,7 @@ pub(crate) fn messages(vector: &MessagesVector) -> Vec<Request> {
         }
         (None, None, true, None) => vec![Request::new("read", request(&body), "ignored".into())],
         (None, None, false, Some(fault)) => vec![Request::new("read", request(&body), format!("fault:{fault}"))],
-        _ => panic!("{}: either a message, ignored or a fault", vector.id),
+        _ => panic!("{}: a vector has a message, ignored, or a fault", vector.id),
     }
 }
 
@@ -170,11 +170,11 @@ fn fields_of(message: &str) -> &'static [&'static str] {
         "POST" => &["to", "payload"],
         "DELIVERY" => &["from", "to", "seq", "time", "name", "payload"],
         "GAP" => &["missed"],
-        _ => panic!("{message} is no message"),
+        _ => panic!("{message} is not a message"),
     }
 }
 
-/// Whole, byte by byte, and both followed by a message, which an ended session does not see.
+/// Whole and byte by byte, and each followed by a message, which an ended session ignores.
 pub(crate) fn sessions(vector: &SessionsVector) -> Vec<Request> {
     let steps: Vec<String> = vector.steps.iter().map(step).collect();
     let words: Vec<String> = std::iter::once(&vector.start)
@@ -207,6 +207,6 @@ fn step(step: &Step) -> String {
     ];
     match &words.iter().flatten().collect::<Vec<_>>()[..] {
         [word] => word.to_string(),
-        _ => panic!("a step is one thing"),
+        _ => panic!("a step has exactly one action"),
     }
 }

@@ -1,11 +1,11 @@
-//! The test vectors of the Bookend protocol, and the requirements of SPEC.md that they show.
+//! The test vectors of the Bookend protocol, and the requirements of SPEC.md that they test.
 //!
 //! ```
-//! use bookend_vectors::{requests, spec};
+//! use bookend_vectors::spec;
 //!
-//! let vectors = requests();
+//! let vectors = bookend_vectors::all();
 //! let first = &vectors[0];
-//! println!("{}: {} asks an adapter {:?}", first.id, first.why, first.requests[0].request);
+//! println!("{}: {} The first request is {:?}", first.id, first.why, first.requests[0].request);
 //! assert!(spec::requirement(&first.requires[0]).is_some_and(|it| it.sentence.ends_with('.')));
 //! ```
 //!
@@ -13,7 +13,7 @@
 //!
 //! `schema` reads the JSON files beside this crate, as `schema.json` describes them. `cases` turns each vector into
 //! requests to an adapter and the answers that SPEC.md requires (docs/new-language.md describes the adapter protocol).
-//! [`spec`] has the tagged sentences of SPEC.md.
+//! [`spec`] contains the tagged sentences of SPEC.md.
 
 mod cases;
 mod schema;
@@ -22,7 +22,7 @@ pub mod spec;
 use serde::de::DeserializeOwned;
 
 pub use cases::Request;
-use schema::{File, Vector};
+use schema::{Common, File};
 
 /// The file of each layer, as text: its name, such as `frames`, and its JSON.
 pub const FILES: [(&str, &str); 5] = [
@@ -33,61 +33,61 @@ pub const FILES: [(&str, &str); 5] = [
     ("sessions", include_str!("../sessions.json")),
 ];
 
-/// What one vector asks of an adapter, and why.
+/// One vector, as requests to an adapter.
 #[derive(Debug)]
-pub struct Asked {
+pub struct Vector {
     /// The layer, such as `frames`.
     pub layer: &'static str,
     /// The id, such as `F001`.
     pub id: String,
-    /// Tags of SPEC.md.
+    /// The requirements that it tests, as tags of SPEC.md such as `R2.4`.
     pub requires: Vec<String>,
-    /// What the vector shows, in a sentence.
+    /// Its purpose, in a sentence.
     pub why: String,
     /// The requests, in order.
     pub requests: Vec<Request>,
 }
 
-/// Every vector, layer by layer, as requests to an adapter.
-pub fn requests() -> Vec<Asked> {
-    FILES.into_iter().flat_map(|(layer, json)| requests_of(layer, json).expect("a test has read them")).collect()
+/// Every vector, layer by layer.
+pub fn all() -> Vec<Vector> {
+    FILES.into_iter().flat_map(|(layer, json)| parse(layer, json).expect("a test has read them")).collect()
 }
 
-/// The vectors of a file, `json`, in the form of the file of that layer.
+/// Parses `json`, a file of vectors of one layer.
 ///
 /// # Errors
-/// What `schema.json` does not permit, or a layer that does not exist.
+/// `json` does not match `schema.json`, or the layer does not exist.
 ///
 /// # Panics
-/// If a vector contradicts itself, such as one that has both a result and a fault.
-pub fn requests_of(layer: &'static str, json: &str) -> serde_json::Result<Vec<Asked>> {
+/// If a vector contradicts itself, for example with both a result and a fault.
+pub fn parse(layer: &'static str, json: &str) -> serde_json::Result<Vec<Vector>> {
     match layer {
         "frames" => read(layer, json, cases::frames),
         "texts" => read(layer, json, cases::texts),
         "hellos" => read(layer, json, cases::hellos),
         "messages" => read(layer, json, cases::messages),
         "sessions" => read(layer, json, cases::sessions),
-        _ => Err(serde::de::Error::custom(format_args!("there is no layer {layer:?}"))),
+        _ => Err(serde::de::Error::custom(format_args!("unknown layer {layer:?}"))),
     }
 }
 
-fn read<V: DeserializeOwned + Vector>(
+fn read<V: DeserializeOwned + Common>(
     layer: &'static str,
     json: &str,
     requests: fn(&V) -> Vec<Request>,
-) -> serde_json::Result<Vec<Asked>> {
+) -> serde_json::Result<Vec<Vector>> {
     let file: File<V> = serde_json::from_str(json)?;
     if file.layer != layer {
         return Err(serde::de::Error::custom(format_args!("the layer is {:?}, not {layer:?}", file.layer)));
     }
-    let asked = |vector: &V| Asked {
+    let convert = |vector: &V| Vector {
         layer,
         id: vector.id().into(),
         requires: vector.requires().to_vec(),
         why: vector.why().into(),
         requests: requests(vector),
     };
-    Ok(file.vectors.iter().map(asked).collect())
+    Ok(file.vectors.iter().map(convert).collect())
 }
 
 #[cfg(test)]
@@ -95,10 +95,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_vector_asks_something_of_a_requirement_that_exists() {
-        let asked = requests();
-        assert!(asked.len() > 300, "{}", asked.len());
-        for Asked { id, requires, requests, .. } in asked {
+    fn every_vector_has_requests_and_tests_existing_requirements() {
+        let vectors = all();
+        assert!(vectors.len() > 300, "{}", vectors.len());
+        for Vector { id, requires, requests, .. } in vectors {
             assert!(!requests.is_empty(), "{id}");
             for tag in requires {
                 assert!(spec::requirement(&tag).is_some(), "{id}: SPEC.md has no {tag}");

@@ -11,7 +11,7 @@ pub(crate) struct File<V> {
     pub(crate) vectors: Vec<V>,
 }
 
-/// A string, or its parts joined, one of them repeated where it says so; spaces mean nothing.
+/// A string, or a list of parts to join, of which some are repeated. Spaces are ignored.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Joined {
@@ -42,7 +42,7 @@ impl Joined {
         text.replace(' ', "")
     }
 
-    /// As the adapter writes bytes: none are `-`.
+    /// Bytes as the adapter protocol writes them: `-` for none.
     pub(crate) fn hex(&self) -> String {
         let text = self.text();
         if text.is_empty() { "-".into() } else { text }
@@ -127,7 +127,7 @@ pub(crate) struct MessagesVector {
     pub(crate) fault: Option<String>,
 }
 
-/// Numbers are decimal in an answer, bytes are hex.
+/// The value of a field. In an answer, numbers are decimal and bytes are hex.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Field {
@@ -168,8 +168,8 @@ pub(crate) struct Step {
     pub(crate) then: Joined,
 }
 
-/// What every vector has.
-pub(crate) trait Vector {
+/// The fields that every vector has.
+pub(crate) trait Common {
     fn id(&self) -> &str;
     fn requires(&self) -> &[String];
     fn why(&self) -> &str;
@@ -177,7 +177,7 @@ pub(crate) trait Vector {
 
 macro_rules! vectors {
     ($($vector:ty)*) => {$(
-        impl Vector for $vector {
+        impl Common for $vector {
             fn id(&self) -> &str {
                 &self.id
             }

@@ -1,4 +1,4 @@
-//! The requirements of SPEC.md, as they stand there.
+//! The requirements of SPEC.md.
 
 use std::sync::LazyLock;
 
@@ -38,17 +38,17 @@ pub fn all() -> impl Iterator<Item = &'static Requirement> {
     REQUIREMENTS.iter()
 }
 
-/// The requirement of a tag such as `R2.4`.
+/// The requirement with a tag such as `R2.4`; `None` if SPEC.md does not have it.
 pub fn requirement(tag: &str) -> Option<&'static Requirement> {
     REQUIREMENTS.iter().find(|requirement| requirement.tag == tag)
 }
 
-/// The requirements of tags that SPEC.md has.
+/// The requirements with these tags. Tags that SPEC.md does not have are skipped.
 pub fn requirements<'a>(tags: impl IntoIterator<Item = &'a str>) -> Vec<&'static Requirement> {
     tags.into_iter().filter_map(requirement).collect()
 }
 
-/// The headings of the sections that have requirements, in their order.
+/// The headings of the sections that have requirements, in the order of SPEC.md.
 pub fn sections() -> Vec<&'static str> {
     let mut sections: Vec<&str> = REQUIREMENTS.iter().map(|requirement| requirement.section).collect();
     sections.dedup();
@@ -56,7 +56,7 @@ pub fn sections() -> Vec<&'static str> {
 }
 
 impl Requirement {
-    /// True for advice (SHOULD), which a peer may have reasons not to follow.
+    /// True for advice (SHOULD), which a peer may have reasons to ignore.
     pub fn is_advice(&self) -> bool {
         self.sentence.contains("SHOULD") && !self.sentence.contains("MUST")
     }
@@ -81,13 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn advice_differs_from_duty() {
+    fn advice_differs_from_a_requirement() {
         let advice = ["R5.12", "R7.13", "R5.6", "R2.1"].map(|tag| requirement(tag).unwrap().is_advice());
         assert_eq!(advice, [true, true, false, false]); // R5.6 is both
     }
 
     #[test]
-    fn sections_come_once_in_their_order() {
+    fn sections_are_listed_once_in_order() {
         let sections = sections();
         assert_eq!((sections[0], sections.last()), ("2 Frame", Some(&"10 Versions and extension")));
         assert_eq!(sections.len(), 9);

@@ -170,7 +170,7 @@ fn interleaved(chance: &mut Chance, in_turns: bool) -> Option<Damage> {
     }
     ends.push(wire.len());
     if chance.once_in(2) {
-        corpus::said(bookend::kind::MESSAGE, Vec::new(), "behind".into(), Encoding::Utf8).write(&mut wire);
+        corpus::text_draft(bookend::kind::MESSAGE, Vec::new(), "after".into(), Encoding::Utf8).write(&mut wire);
         ends.push(wire.len());
     }
     Some(Damage::Stream { wire, ends })

@@ -132,7 +132,7 @@ fn frame(chance: &mut Chance, from_hub: bool) -> Draft {
             let length = chance.below(9);
             Draft { kind, encoding: Encoding::Binary, fixed, payload: chance.bytes(length), text: None }
         }
-        kind::PRESENCE => said(kind, fixed, chance.pick(&["ann", "Jürgen", "李雷"]).into(), Encoding::Utf8),
+        kind::PRESENCE => text_draft(kind, fixed, chance.pick(&["ann", "Jürgen", "李雷"]).into(), Encoding::Utf8),
         _ if chance.once_in(5) => {
             Draft { kind, encoding: Encoding::Binary, fixed, payload: binary(chance), text: None }
         }
@@ -144,12 +144,12 @@ fn frame(chance: &mut Chance, from_hub: bool) -> Draft {
                 2 if text.len() < 30_000 => Encoding::Utf16Le,
                 _ => Encoding::Utf8,
             };
-            said(kind, fixed, text, encoding)
+            text_draft(kind, fixed, text, encoding)
         }
     }
 }
 
-pub(crate) fn said(kind: u8, fixed: Vec<u8>, text: String, encoding: Encoding) -> Draft {
+pub(crate) fn text_draft(kind: u8, fixed: Vec<u8>, text: String, encoding: Encoding) -> Draft {
     let mut payload = Vec::new();
     text::encode(encoding, &text, &mut payload).expect("the encoding carries it");
     Draft { kind, encoding, fixed, payload, text: Some(text) }
@@ -165,7 +165,7 @@ fn binary(chance: &mut Chance) -> Vec<u8> {
             let mut inner = Vec::new();
             while inner.len() < size.min(2000) {
                 let text = text_of(chance, 60);
-                said(kind::MESSAGE, Vec::new(), text, Encoding::Utf8).write(&mut inner);
+                text_draft(kind::MESSAGE, Vec::new(), text, Encoding::Utf8).write(&mut inner);
             }
             let length = chance.below(40);
             inner.extend(chance.bytes(length));

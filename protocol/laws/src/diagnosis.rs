@@ -1,6 +1,7 @@
 //! The laws of diagnosis: every evidence gets an answer that can be shown and sent.
 
-use bookend::diagnosis::{Confidence, Diagnosis, Evidence, MAX_REASON, MISTAKES, WINDOW, diagnose};
+use bookend::diagnosis::{Confidence, Diagnosis, Evidence, MISTAKES, WINDOW, diagnose};
+use bookend::session::MAX_REASON;
 use bookend::{Decoder, Encoding, Fault, MAX_LENGTH, kind};
 
 use crate::{Verdict, memory};

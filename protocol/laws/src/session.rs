@@ -173,8 +173,8 @@ pub fn sticky<P: Party>(role: Role, local: &Hello, stream: &[u8], further: &[u8]
         demand!(step == Step::More && input.is_empty(), "sticky: {step:?} after the end");
         demand!(was != State::Closed || state == was, "sticky: {state:?} after {was:?}");
         party.tick(now);
-        let said = output(&mut party);
-        demand!(said.is_empty(), "sticky: {said:02x?} is sent after CLOSE");
+        let output_bytes = output(&mut party);
+        demand!(output_bytes.is_empty(), "sticky: {output_bytes:02x?} is sent after CLOSE");
         demand!(party.outcome() == outcome.as_ref(), "sticky: {outcome:?} became {:?}", party.outcome());
     }
     demand!(party.state() == State::Closed, "sticky: {:?} after 2 s and 80,000 bytes", party.state());
@@ -189,24 +189,24 @@ pub fn sticky<P: Party>(role: Role, local: &Hello, stream: &[u8], further: &[u8]
 pub fn rest<P: Party>(client: &Hello, server: &Hello, to_client: &[u8], to_server: &[u8]) -> Verdict {
     let mut client = Side::<P>::new(Role::Client, client);
     let mut server = Side::<P>::new(Role::Server, server);
-    server.hear(&output(&mut client.party))?;
-    client.hear(&output(&mut server.party))?;
+    server.receive(&output(&mut client.party))?;
+    client.receive(&output(&mut server.party))?;
     let open = client.party.state() == State::Open && server.party.state() == State::Open;
     demand!(open, "quiet: two parties do not open");
 
-    client.hear(whole_frames(to_client))?;
-    server.hear(whole_frames(to_server))?;
+    client.receive(whole_frames(to_client))?;
+    server.receive(whole_frames(to_server))?;
     for round in 0.. {
-        let said = [output(&mut client.party), output(&mut server.party)];
-        if said.iter().all(Vec::is_empty) {
+        let output_bytes = [output(&mut client.party), output(&mut server.party)];
+        if output_bytes.iter().all(Vec::is_empty) {
             break;
         }
         demand!(round < 3, "quiet: two sessions do not become quiet");
-        for frame in frames(&said.concat())? {
+        for frame in frames(&output_bytes.concat())? {
             demand!(round == 0 || frame.kind() == kind::CLOSE, "quiet: a reply provokes {frame:?}");
         }
-        client.hear(&said[1])?;
-        server.hear(&said[0])?;
+        client.receive(&output_bytes[1])?;
+        server.receive(&output_bytes[0])?;
     }
     Ok(())
 }
@@ -235,8 +235,8 @@ impl<P: Party> Side<P> {
         Side { party: P::new(role, local.clone()), unused: Vec::new() }
     }
 
-    fn hear(&mut self, said: &[u8]) -> Verdict {
-        self.unused.extend_from_slice(said);
+    fn receive(&mut self, output_bytes: &[u8]) -> Verdict {
+        self.unused.extend_from_slice(output_bytes);
         let mut rest = &self.unused[..];
         while receive(&mut self.party, &mut rest)? != Step::More {}
         self.unused = rest.to_vec();
@@ -268,11 +268,11 @@ impl Run {
                 let before = rest;
                 let was_open = party.state() == State::Open;
                 let step = receive(&mut party, &mut rest)?;
-                let said = output(&mut party);
+                let output_bytes = output(&mut party);
                 if was_open {
-                    quiet(&before[..before.len() - rest.len()], &said)?;
+                    quiet(&before[..before.len() - rest.len()], &output_bytes)?;
                 }
-                sent.extend_from_slice(&said);
+                sent.extend_from_slice(&output_bytes);
                 match step {
                     Step::More => break,
                     Step::Handled => {}
@@ -286,10 +286,10 @@ impl Run {
 }
 
 /// Law 8, for one frame: an ERROR, a REPLY, a PONG or a CLOSE provokes no ERROR, and no answer but a CLOSE.
-fn quiet(heard: &[u8], said: &[u8]) -> Verdict {
-    let reply = matches!(heard.get(2), Some(&(kind::ERROR | kind::REPLY | kind::PONG | kind::CLOSE)));
-    for frame in frames(said)? {
-        demand!(!reply || frame.kind() == kind::CLOSE, "quiet: {heard:02x?} provokes {frame:?}");
+fn quiet(received_bytes: &[u8], output_bytes: &[u8]) -> Verdict {
+    let reply = matches!(received_bytes.get(2), Some(&(kind::ERROR | kind::REPLY | kind::PONG | kind::CLOSE)));
+    for frame in frames(output_bytes)? {
+        demand!(!reply || frame.kind() == kind::CLOSE, "quiet: {received_bytes:02x?} provokes {frame:?}");
     }
     Ok(())
 }
@@ -327,8 +327,8 @@ fn output<P: Party>(party: &mut P) -> Vec<u8> {
 }
 
 /// The frames that a session sends, which are sound and whole.
-fn frames(said: &[u8]) -> Result<Vec<Frame<'_>>, String> {
-    let mut rest = said;
+fn frames(output_bytes: &[u8]) -> Result<Vec<Frame<'_>>, String> {
+    let mut rest = output_bytes;
     let mut decoder = Decoder::new(MAX_LENGTH);
     let mut frames = Vec::new();
     while let Some(frame) = decoder.decode(&mut rest).map_err(|fault| format!("total: {fault:?} is sent"))? {

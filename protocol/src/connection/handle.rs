@@ -17,11 +17,11 @@ pub(super) const COMMANDS: usize = 256;
 
 /// Sends through a [`Connection`](super::Connection) that another task is polling. Cheap to clone.
 ///
-/// Every call waits while 256 others wait, and while 64 KiB wait to be written. A call that is cancelled may or may not
-/// have been carried out.
+/// Calls make progress only while the connection is polled. Every call waits while 256 others wait, and while 64 KiB
+/// wait to be written. A call that is cancelled may or may not have been carried out.
 ///
-/// A call lasts until the task that owns the connection carries it out: without end while that task polls nothing, and no
-/// longer than the session. Only [`request`](Handle::request) has a timeout.
+/// A call lasts until the task that owns the connection carries it out, and no longer than the session. Only
+/// [`request`](Handle::request) has a timeout.
 #[derive(Clone, Debug)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
@@ -71,7 +71,7 @@ impl Handle {
         self.call(|done| Command::Reply(id, content, done)).await
     }
 
-    /// Sends a REQUEST and waits for its answer; answers may come in any order.
+    /// Sends a REQUEST and waits for its answer; answers may arrive in any order. `timeout` includes the wait to send.
     ///
     /// # Errors
     /// As [`send`](Handle::send), [`Misuse::TooManyRequests`], [`ConnectionError::Timeout`], and
@@ -94,7 +94,7 @@ impl Handle {
         self.call(|done| Command::Refuse(id, code, detail.into(), done)).await
     }
 
-    /// Waits until the peer has acted on everything that was sent before (R3.10).
+    /// Waits until the peer has acted on everything that was sent before (R3.10), without a timeout.
     ///
     /// # Errors
     /// The reason why the session ended.
@@ -104,7 +104,9 @@ impl Handle {
         receiver.await.unwrap_or(Err(Misuse::NotOpen.into()))
     }
 
-    /// Sends CLOSE after everything sent before. The reason is the code's name and `detail`, which may be empty.
+    /// Sends CLOSE after everything sent before, and returns without waiting for that: the connection's
+    /// [`next`](super::Connection::next) reports the end. The reason is the code's name and `detail`, which may be
+    /// empty.
     pub async fn close(&self, code: Code, detail: &str) {
         let _ = self.commands.send(Command::Close(code, detail.into())).await; // the connection may be gone
     }

@@ -248,8 +248,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Writes what is queued, sends CLOSE, and waits until the peer has closed too: for 2 s each
-    /// ([`close_timeout`](crate::Limits::close_timeout)), and so for 6 s at most.
+    /// Writes what is queued, sends CLOSE, and waits until the peer has closed too. Each of the three ends
+    /// after [`Limits::close_timeout`](crate::Limits::close_timeout), 2 s by default. Messages that arrive are discarded.
+    ///
     /// The reason that is sent is the code's name and `detail`, which may be empty.
     ///
     /// ```
@@ -267,7 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// ```
     ///
     /// # Errors
-    /// The session had ended before, and not in good order.
+    /// Why the session had ended before, unless it was closed in good order.
     pub async fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
         let timeout = self.endpoint.session.limits().close_timeout;
         if self.endpoint.session.state() == State::Open

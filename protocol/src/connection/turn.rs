@@ -75,7 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// The session is over, but the peer does not read: it has as long for that as for a CLOSE.
+    /// Waits for a peer that does not read after the end of the session, as long as for a CLOSE.
     pub(super) fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let until = *self.linger.get_or_insert_with(|| {
             let now = Instant::now();
@@ -162,7 +162,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let deadline = self.endpoint.deadline(flushed_by).and_then(|deadline| self.start.checked_add(deadline));
             let Some(deadline) = deadline else { return Poll::Pending };
-            // A timer that fires too early costs less than one that is set again for each read.
+            // A timer that fires too early costs less than one that is reset for each read.
             if deadline < self.timer.deadline() || self.timer.is_elapsed() {
                 self.timer.as_mut().reset(deadline);
             }

@@ -71,7 +71,7 @@ impl<'a> Case<'a> {
         Some(text.to_str().into_owned())
     }
 
-    /// A byte order mark says which encoding it is.
+    /// A byte order mark names the encoding.
     fn bom(&self, found: &mut Vec<Hypothesis>) -> bool {
         let marked = match self.bytes {
             bytes if bytes.starts_with(UTF_8_BOM) => Encoding::Utf8,
@@ -83,10 +83,10 @@ impl<'a> Case<'a> {
         let wide = |encoding| matches!(encoding, Encoding::Utf16Be | Encoding::Utf16Le);
         let legal = self.read_as(marked).is_some();
         let mistake = match (self.encoding, marked) {
-            (said, marked) if said == marked => &m::TEXT_BOM,
-            (said, marked) if wide(said) && wide(marked) => &m::TEXT_UTF_16_WRONG_ORDER,
+            (declared, marked) if declared == marked => &m::TEXT_BOM,
+            (declared, marked) if wide(declared) && wide(marked) => &m::TEXT_UTF_16_WRONG_ORDER,
             _ if !legal => return false,
-            (said, Encoding::Utf8) if wide(said) => &m::TEXT_UTF_8_CALLED_UTF_16,
+            (declared, Encoding::Utf8) if wide(declared) => &m::TEXT_UTF_8_CALLED_UTF_16,
             (Encoding::Ascii, Encoding::Utf8) => {
                 if self.bytes[UTF_8_BOM.len()..].is_ascii() {
                     &m::TEXT_BOM

@@ -39,17 +39,17 @@ impl Session {
         if self.preamble.is_empty() || !self.is_before_first_frame(fault, fault_at) {
             return judged(bytes);
         }
-        let said: Cow<'_, [u8]> = match bytes {
+        let received: Cow<'_, [u8]> = match bytes {
             [] => Cow::Borrowed(&self.preamble),
             bytes => Cow::Owned([&self.preamble, bytes].concat()),
         };
-        let whole = judged(&said);
+        let whole = judged(&received);
         // A changed HELLO may follow the line for people that a hub begins with.
-        let line = said.iter().position(|&byte| byte == b'\n').map_or(said.len(), |end| end + 1);
-        if names_a_peer(&whole) || line == said.len() {
+        let line = received.iter().position(|&byte| byte == b'\n').map_or(received.len(), |end| end + 1);
+        if names_a_peer(&whole) || line == received.len() {
             return whole;
         }
-        let after_line = judged(&said[line..]);
+        let after_line = judged(&received[line..]);
         if names_a_peer(&after_line) { after_line } else { whole }
     }
 

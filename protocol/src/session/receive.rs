@@ -26,7 +26,7 @@ impl Session {
             return self.receive_unless_open(input, now);
         }
         let offset = self.decoder.offset();
-        self.watch.heard(offset + input.len() as u64, now);
+        self.watch.received(offset + input.len() as u64, now);
         let Some((frame, rest)) = self.decoder.whole(input) else { return self.receive_in_parts(input, now) };
         self.decoder.pass(frame);
         self.next_frame = self.next_frame.wrapping_add(1);
@@ -69,14 +69,14 @@ impl Session {
         }
         let payload = plain(frame)?;
         self.decoder.pass(frame);
-        self.watch.heard(total, now);
+        self.watch.received(total, now);
         self.watch.other_frame();
         self.next_frame = self.next_frame.wrapping_add(1);
         *input = rest;
         Some(payload)
     }
 
-    /// What `receive` does unless a sound frame lies whole in the input.
+    /// The slow path of `receive`: the input does not begin with a whole and sound frame.
     fn receive_in_parts<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         let offset = self.decoder.offset();
         let step = match self.decoder.decode_in_parts(input) {
@@ -119,7 +119,7 @@ impl Session {
         match self.state {
             State::Greeting => {
                 let step = self.greet(input, now);
-                self.note_fault(0); // whatever is wrong is in the first frame
+                self.note_fault(0); // any fault is in the first frame
                 step
             }
 
@@ -146,7 +146,7 @@ impl Session {
         }
         let opening = *input;
         let decoded = self.decoder.decode(input);
-        // A changed canary is the cause, of which an END at the wrong place is only a sign.
+        // A changed canary is the cause; an END at the wrong place is only its effect.
         if let Ok(_) | Err(Fault::BadEnd { .. }) = decoded
             && let Err(fault) = judge_first_frame(opening)
         {

@@ -19,7 +19,7 @@ use crate::misuse::Misuse;
 use crate::payload::{Content, write_frame};
 
 impl Session {
-    /// Moves the session's own output, whole frames, to `out`. It goes before messages that wait (R7.13).
+    /// Moves the session's own output, whole frames, to `out`. It is written before messages that wait (R7.13).
     pub fn take_output(&mut self, out: &mut Vec<u8>) {
         if let Some(ending) = &mut self.ending
             && core::mem::take(&mut ending.is_unsent)
@@ -56,7 +56,7 @@ impl Session {
     /// Appends a MESSAGE to `out`.
     ///
     /// # Errors
-    /// As [`encode`](Session::encode), and [`Misuse::UnmappableText`]; `out` is as it was.
+    /// As [`encode`](Session::encode), and [`Misuse::UnmappableText`]; `out` is unchanged.
     #[inline]
     pub fn message(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.write(kind::MESSAGE, &[], content, out)
@@ -105,7 +105,7 @@ impl Session {
     /// # Errors
     /// [`Misuse::NotOpen`], [`Misuse::TooLong`], [`Misuse::EncodingRefused`], [`Misuse::UnknownKind`] outside the hub
     /// profile, [`Misuse::UnexpectedKind`] in the wrong direction, [`Misuse::TooManyRequests`],
-    /// [`Misuse::DuplicateRequest`], [`Misuse::NoSuchRequest`]; `out` is as it was.
+    /// [`Misuse::DuplicateRequest`], [`Misuse::NoSuchRequest`]; `out` is unchanged.
     pub fn encode(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
         match *message {
             Message::Message(payload) => self.message(payload.into(), out),

@@ -80,7 +80,7 @@ pub(super) struct Watch {
     last_sent: Duration,
     last_heard: Duration,
     /// Bytes of the stream that have arrived.
-    heard: u64,
+    received: u64,
     partial: Option<Partial>,
     pings: Recent,
     empty_frames: Recent,
@@ -102,7 +102,7 @@ impl Watch {
             until: now.saturating_add(limits.hello_timeout),
             last_sent: now,
             last_heard: now,
-            heard: 0,
+            received: 0,
             partial: None,
             pings: Recent::default(),
             empty_frames: Recent::default(),
@@ -110,11 +110,11 @@ impl Watch {
         }
     }
 
-    pub(super) fn opened(&mut self, peer_keepalive: u16, heard: u64, now: Duration) {
+    pub(super) fn opened(&mut self, peer_keepalive: u16, received: u64, now: Duration) {
         self.peer_keepalive = peer_keepalive;
         self.last_sent = now;
         self.last_heard = now;
-        self.heard = heard;
+        self.received = received;
     }
 
     /// How much to drain after CLOSE, in bytes.
@@ -133,18 +133,18 @@ impl Watch {
 
     /// `total` bytes of the stream have arrived.
     #[inline]
-    pub(super) fn heard(&mut self, total: u64, now: Duration) {
-        if total > self.heard {
-            self.heard = total;
+    pub(super) fn received(&mut self, total: u64, now: Duration) {
+        if total > self.received {
+            self.received = total;
             self.last_heard = now;
         }
     }
 
-    /// As [`heard`](Watch::heard), for bytes that are judged later: the frame in progress is not late if they complete
+    /// As [`received`](Watch::received), for bytes that are judged later: the frame in progress is not late if they complete
     /// what is awaited.
     #[cfg(feature = "std")]
     pub(super) fn read(&mut self, total: u64, now: Duration) {
-        self.heard(total, now);
+        self.received(total, now);
         let header = crate::frame::HEADER_LENGTH as u64;
         self.partial.take_if(|partial| total >= partial.offset + partial.expected.map_or(header, NonZeroU64::get));
     }
@@ -164,7 +164,7 @@ impl Watch {
     /// Everything that has arrived has been judged; the frame at `offset` has begun if more has arrived, and is not
     /// complete. It has `expected` bytes, which is known once its header has arrived.
     pub(super) fn partial(&mut self, offset: u64, expected: Option<u64>, now: Duration) {
-        if self.heard <= offset {
+        if self.received <= offset {
             self.partial = None;
             return;
         }
@@ -233,7 +233,7 @@ impl Watch {
             && idle.is_none_or(|idle| deadline <= idle)
         {
             let expected = expected.map(NonZeroU64::get);
-            return Some(Due::Fault(Fault::FrameTimeout { arrived: self.heard - offset, expected }));
+            return Some(Due::Fault(Fault::FrameTimeout { arrived: self.received - offset, expected }));
         }
         if idle.is_some_and(|idle| now >= idle) {
             return Some(Due::Fault(Fault::Idle { seconds: now.saturating_sub(self.last_heard).as_secs() }));
@@ -284,7 +284,7 @@ mod tests {
         let mut watch = Watch::new(limits.into(), 0, now);
         assert_eq!((watch.due(State::Greeting, now), watch.deadline(State::Greeting)), (None, None));
         watch.opened(0, 0, now);
-        watch.heard(8, now);
+        watch.received(8, now);
         watch.partial(0, Some(1 << 20), now);
         assert_eq!((watch.due(State::Open, now), watch.deadline(State::Open)), (None, None));
         watch.closing(now);

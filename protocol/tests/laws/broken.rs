@@ -101,7 +101,7 @@ fn bounded_is_broken_by_reserving_what_is_claimed() {
 }
 
 #[test]
-fn sticky_is_broken_by_going_on() {
+fn sticky_is_broken_by_continuing_after_a_fault() {
     breaks("sticky", (stream(), stream()), |(stream, further)| frame::sticky::<Wrong<GOES_ON>>(1024, stream, further));
 }
 
@@ -147,7 +147,7 @@ struct WrongSession<const FLAW: u8> {
 const DROPS_WHAT_IS_PARTIAL: u8 = 0;
 const SLEEPS: u8 = 1;
 const QUEUES_EVERY_PONG: u8 = 2;
-const SPEAKS_BEHIND_CLOSE: u8 = 3;
+const SENDS_AFTER_CLOSE: u8 = 3;
 const ANSWERS_ERRORS: u8 = 4;
 
 impl<const FLAW: u8> Party for WrongSession<FLAW> {
@@ -156,14 +156,14 @@ impl<const FLAW: u8> Party for WrongSession<FLAW> {
     }
 
     fn receive<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        let heard = *input;
+        let unused = *input;
         let step = self.session.receive(input, now);
         match (FLAW, step) {
             (DROPS_WHAT_IS_PARTIAL, Step::More) => *input = &[],
             (QUEUES_EVERY_PONG, Step::Handled) if self.session.has_output() => {
                 self.extra.extend_from_slice(&[b"\xF5\xF8\x07\0\0\0\0\x40", &[0; 64][..], b"\xF8\xF5"].concat());
             }
-            (SPEAKS_BEHIND_CLOSE, Step::More) if self.session.state() == State::Closing && !heard.is_empty() => {
+            (SENDS_AFTER_CLOSE, Step::More) if self.session.state() == State::Closing && !unused.is_empty() => {
                 self.extra.extend_from_slice(b"\xF5\xF8\x06\0\0\0\0\0\xF8\xF5");
             }
             (ANSWERS_ERRORS, Step::Message(Message::Error(_))) => {
@@ -200,10 +200,10 @@ impl<const FLAW: u8> Party for WrongSession<FLAW> {
 
 /// What a peer sends once the session is open.
 fn opened() -> impl Strategy<Value = Vec<u8>> {
-    conversation().prop_map(|said| {
+    conversation().prop_map(|frames| {
         let mut stream = Vec::new();
         Hello::new().with_hub(true).encode(&mut stream);
-        [stream, said].concat()
+        [stream, frames].concat()
     })
 }
 
@@ -233,9 +233,9 @@ fn opening() -> Vec<u8> {
 }
 
 #[test]
-fn sticky_is_broken_by_speaking_behind_close() {
+fn sticky_is_broken_by_sending_after_close() {
     breaks("sticky", (opened(), opened()), |(stream, further)| {
-        session::sticky::<WrongSession<SPEAKS_BEHIND_CLOSE>>(Role::Server, &Hello::new(), stream, further)
+        session::sticky::<WrongSession<SENDS_AFTER_CLOSE>>(Role::Server, &Hello::new(), stream, further)
     });
 }
 

@@ -9,10 +9,10 @@ use crate::holds;
 
 /// A HELLO, and what its sender sends after it.
 fn opened() -> impl Strategy<Value = Vec<u8>> {
-    (hello(), conversation()).prop_map(|(hello, said)| {
+    (hello(), conversation()).prop_map(|(hello, frames)| {
         let mut stream = Vec::new();
         hello.encode(&mut stream);
-        [stream, said].concat()
+        [stream, frames].concat()
     })
 }
 

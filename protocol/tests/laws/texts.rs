@@ -8,13 +8,13 @@ use crate::holds;
 
 proptest! {
     #[test]
-    fn text_that_comes_is_whole_or_named_by_its_first_illegal_byte((encoding, bytes) in text()) {
+    fn received_text_is_whole_or_named_by_its_first_illegal_byte((encoding, bytes) in text()) {
         // [R5.1] [R5.2] [R5.3] [R5.6] [R5.7] [R5.9] [R5.14]
         holds(received(decode, encoding, &bytes))?;
     }
 
     #[test]
-    fn text_that_is_sent_comes_or_is_refused(wanted in string()) {
+    fn sent_text_arrives_or_is_refused(wanted in string()) {
         // [R5.4] [R5.5] [R5.13] [R5.15]
         for encoding in ENCODINGS {
             holds(sent(decode, encoding, &wanted))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bookend_adapter::answer;
-use bookend_vectors::{Asked, FILES, Request, requests_of};
+use bookend_vectors::{FILES, Request, Vector, parse};
 
 #[test]
 fn every_vector_of_frames_holds() {
@@ -65,13 +65,13 @@ fn check(layer: &'static str) {
     assert!(failures.is_empty(), "{} of {} vectors fail:\n{}", failures.len(), ids.len(), failures.join("\n"));
 }
 
-fn read(layer: &'static str, json: &str) -> Vec<Asked> {
-    requests_of(layer, json).unwrap_or_else(|error| panic!("{layer}.json: {error}"))
+fn read(layer: &'static str, json: &str) -> Vec<Vector> {
+    parse(layer, json).unwrap_or_else(|error| panic!("{layer}.json: {error}"))
 }
 
 /// For each vector that fails, its id, what it shows, and the requests that fail.
 fn all_failures(layer: &'static str, json: &str) -> Vec<String> {
-    let failing = |vector: &Asked| {
+    let failing = |vector: &Vector| {
         let failures = failures(&vector.requests);
         (!failures.is_empty()).then(|| format!("{} {}\n{}", vector.id, vector.why, failures.concat()))
     };

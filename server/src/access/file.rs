@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{DIGEST, Right, Rights, Token};
+use crate::toml_string::toml_string;
 
 const KEYS: [&str; 5] = ["name", "sha256", "rooms", "rights", "expires"];
 
@@ -52,12 +53,12 @@ pub(super) fn read(text: &str) -> Result<Vec<Token>, Vec<TokensFault>> {
 
 /// The entry of a token.
 pub(super) fn entry(name: &str, sha256: &str, rooms: &[String], rights: Rights, expires: Option<&str>) -> String {
-    let quoted: Vec<_> = rooms.iter().map(|room| quoted(room)).collect();
+    let quoted: Vec<_> = rooms.iter().map(|room| toml_string(room)).collect();
     let rooms = if rooms.iter().any(|room| room == "*") { "\"*\"".into() } else { format!("[{}]", quoted.join(", ")) };
     let rights: Vec<_> =
         NAMES.iter().filter(|(right, _)| rights.contain(*right)).map(|(_, name)| format!("{name:?}")).collect();
-    let (name, rights) = (self::quoted(name), rights.join(", "));
-    let expires = expires.map_or_else(String::new, |when| format!("expires = {}\n", self::quoted(when)));
+    let (name, rights) = (toml_string(name), rights.join(", "));
+    let expires = expires.map_or_else(String::new, |when| format!("expires = {}\n", toml_string(when)));
     format!("[[token]]\nname = {name}\nsha256 = \"{sha256}\"\nrooms = {rooms}\nrights = [{rights}]\n{expires}")
 }
 
@@ -202,20 +203,6 @@ fn unhex(text: &str) -> Option<[u8; DIGEST]> {
         *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
     }
     Some(digest)
-}
-
-/// A basic string of TOML.
-fn quoted(text: &str) -> String {
-    let mut out = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use crate::access::{Access, Grant, Right};
 /// What a request requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Requirement {
-    /// Nothing: the answer reveals almost nothing.
+    /// Nothing: the answer reveals little.
     None,
-    /// To come from this machine: the answer contains numbers.
+    /// A client on this machine: the answer contains numbers.
     ThisMachine,
     /// A token, or a Unix socket: the answer names members, or the request changes something.
     Operator,

@@ -1,4 +1,4 @@
-//! Everything about one connection except its stream and its task: bytes and the time go in, bytes to write come out.
+//! Everything about one connection except its stream and its task: its input is bytes and the time, its output bytes to write.
 //!
 //! The first byte decides which kind of peer it is (R4.22, R9.17).
 
@@ -242,7 +242,7 @@ impl ConnectionCore {
 
     /// Does what the mailbox requests.
     pub(super) fn take_requests(&mut self) {
-        if !self.client.mailbox().is_full() {
+        if !self.client.mailbox().has_content() {
             return;
         }
         self.take_operator_request();

@@ -80,8 +80,8 @@ impl Hub {
         self.shared.registry.is_closing()
     }
 
-    /// Every connection as it is now, and those that ended last. A connection that is busy for a second is only
-    /// counted.
+    /// Every connection as it is now, and those that ended last. Takes up to a second; a connection that does not answer
+    /// in that time is only counted.
     pub async fn connections(&self) -> ConnectionList {
         self.shared.registry.list().await
     }
@@ -110,7 +110,7 @@ impl Hub {
         RoomList { rooms }
     }
 
-    /// Closes a connection at once, with `reason` for its peer. Returns the label of the peer, or `None` if there is no
+    /// Closes a connection at once, with `reason` for its peer, and does not wait for that. Returns the label of the peer, or `None` if there is no
     /// such connection.
     pub fn kick(&self, target: Target, reason: &str) -> Option<Arc<str>> {
         let mailbox = match target {

@@ -50,7 +50,7 @@ impl Crowd {
         Due::Now
     }
 
-    /// The same when the scheduled time has come.
+    /// The same at the scheduled time.
     fn recount(&mut self, count: usize) -> Due {
         self.is_scheduled = false;
         self.count(count)

@@ -1,4 +1,4 @@
-//! A scripted hub: it does what a test tells it, one step at a time.
+//! A scripted hub: a test controls it step by step.
 
 use bookend::{
     Code, Delivery, Encoding, Hello, Limits, MemberName, Message, Payload, PresenceEvent, Role, Session, State, Step,
@@ -78,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         self.write(&out).await;
     }
 
-    /// Delivers what the member `from` says to everyone, or to the client alone.
+    /// Delivers a payload of the member `from` to everyone, or to the client alone.
     pub async fn deliver(&mut self, from: u32, to: u32, name: &str, payload: Payload<'_>) {
         let delivery = Delivery::new(from, to, 1, 0, name, payload).expect("the name is a plain line");
         self.say(&Message::Delivery(delivery)).await;
@@ -117,17 +117,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         let mut posted = Vec::new();
         let mut rest = &*self.read;
         loop {
-            let said = match self.session.receive(&mut rest, now) {
+            let post = match self.session.receive(&mut rest, now) {
                 Step::Message(Message::Post { to, payload }) => Some(Posted::of(to, payload)),
                 Step::Message(Message::Message(payload)) => Some(Posted::of(0, payload)),
                 Step::More => break,
                 _ => None,
             };
             self.frame = self.session.frame_number();
-            if let (Some(_), Some(code)) = (&said, self.refuses) {
+            if let (Some(_), Some(code)) = (&post, self.refuses) {
                 self.session.refuse_frame(self.frame, code, "");
             }
-            posted.extend(said);
+            posted.extend(post);
         }
         let unused = rest.len();
         self.read.drain(..self.read.len() - unused);

@@ -57,7 +57,7 @@ async fn a_token_admits_to_its_rooms_only() {
     let hub = hub_of(everyone());
     let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
     ann.send(&post("hi")).await;
-    assert_eq!(ann.frame().await.said(), (1, "hi".into()));
+    assert_eq!(ann.frame().await.seq_and_text(), (1, "hi".into()));
     Peer::join(&hub, with_token("ann", "both").with_room("ops").unwrap()).await;
     for (hello, why, delay) in [
         (hello("eve"), "a token is needed", 0),
@@ -91,7 +91,7 @@ async fn a_member_without_the_write_right_gets_an_error_for_each_message() {
     }
     ann.quiet().await;
     ann.send(&post("still there?")).await;
-    assert_eq!(eva.frame().await.said(), (1, "still there?".into()));
+    assert_eq!(eva.frame().await.seq_and_text(), (1, "still there?".into()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +105,7 @@ async fn a_member_without_the_read_right_receives_no_messages() {
     assert_eq!(max.frame().await.error(), (0, 0, Code::RESUME_REFUSED));
     let (max_id, _, _) = ann.frame().await.presence();
     max.send(&post("the news")).await;
-    assert_eq!(ann.frame().await.said(), (2, "the news".into()));
+    assert_eq!(ann.frame().await.seq_and_text(), (2, "the news".into()));
     ann.send(&post("secret")).await;
     ann.frame().await;
     ann.send(&post_to(max_id, bookend::Encoding::Utf8, b"psst")).await;
@@ -118,7 +118,7 @@ async fn a_member_without_the_read_right_receives_no_messages() {
     ann.send(&post(&"x".repeat(100_000))).await;
     max.send(&post("more news")).await;
     while ann.frame().await.kind != kind::DELIVERY {}
-    assert_eq!(ann.frame().await.said().1, "more news");
+    assert_eq!(ann.frame().await.seq_and_text().1, "more news");
     max.quiet().await;
 }
 
@@ -188,7 +188,7 @@ async fn the_rights_of_anonymous_peers_are_configurable() {
     ann.send(b"/token both\r\nhi\r\n").await;
     assert_eq!(eve.frame().await.presence().2, "guest-2");
     assert_eq!(eve.frame().await.presence().2, "guest-3");
-    assert_eq!(eve.frame().await.said().1, "hi");
+    assert_eq!(eve.frame().await.seq_and_text().1, "hi");
     assert!(
         refusal(&hub, with_token("eve", "wrong")).await.0 == Code::POLICY,
         "a wrong token is refused where none is needed"
@@ -238,16 +238,16 @@ async fn a_revoked_member_receives_nothing_more() {
     hub.reconfigure(Config { access: tokens(&[("both", "'*'", "['read', 'write']")]), ..config() });
     let (_, event, _) = ann.frame().await.presence();
     assert_eq!(event, bookend::PresenceEvent::Left, "at once, although she reads nothing");
-    let mut heard = 0;
+    let mut received = 0;
     let last = loop {
         let frame = eva.frame().await;
         if frame.kind != kind::DELIVERY {
             break frame;
         }
-        heard += 1;
+        received += 1;
     };
     assert_eq!(last.close().0, Code::POLICY);
-    assert!((1..10).contains(&heard), "what was in transit: {heard}");
+    assert!((1..10).contains(&received), "what was in transit: {received}");
 }
 
 /// What the hub writes to a new connection from an address.
@@ -306,8 +306,8 @@ async fn a_peer_without_the_hub_profile_needs_a_token_too() {
     let mut plain = Peer::connect(&hub);
     plain.greet(&with_token("plain", "both").with_hub(false)).await;
     plain.send(&crate::peer::frame(kind::MESSAGE, bookend::Encoding::Utf8, b"hi")).await;
-    let heard = plain.frame().await;
-    let bookend::Message::Message(Payload::Text(text)) = heard.message() else { panic!("{heard:?}") };
+    let received = plain.frame().await;
+    let bookend::Message::Message(Payload::Text(text)) = received.message() else { panic!("{received:?}") };
     assert_eq!(text.to_string(), "plain: hi");
     assert_eq!(refusal(&hub, hello("eve").with_hub(false)).await.0, Code::POLICY);
 }
@@ -322,7 +322,7 @@ fn ending_in(ms: u64) -> Access {
 
 #[tokio::test]
 async fn a_member_is_closed_as_soon_as_its_token_expires() {
-    // [R9.28] By the clock on the wall, which cannot be paused.
+    // [R9.28] By the wall clock, which cannot be paused.
     let hub = hub_of(ending_in(2000));
     let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
     let mut tess = Peer::connect(&hub);
@@ -347,7 +347,7 @@ async fn a_reload_can_extend_a_token() {
     let mut bob = Peer::join(&other, with_token("bob", "brief")).await;
     assert_eq!(bob.frame().await.close().0, Code::POLICY);
     ann.send(&post("still there")).await;
-    assert_eq!(ann.frame().await.said().1, "still there");
+    assert_eq!(ann.frame().await.seq_and_text().1, "still there");
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ async fn a_connection_may_move_to_another_task() {
     };
     for text in ["before", "after"] {
         client.post(0, text).await.unwrap();
-        let heard = async {
+        let received = async {
             loop {
                 if let Some(Message::Delivery(delivery)) = client.next().await.unwrap() {
                     break delivery.payload.text().unwrap().into_owned();
@@ -156,7 +156,7 @@ async fn a_connection_may_move_to_another_task() {
             }
         };
         tokio::select! {
-            heard = heard => assert_eq!(heard, text),
+            received = received => assert_eq!(received, text),
             () = &mut serving => panic!("the connection is over"),
         }
         tokio::select! { // it is asleep now

@@ -16,7 +16,7 @@
 //! | 256 private messages for one member | `limits.private_frames` | `private` |
 //! | 256 are a crowd | `room.crowd` | `crowds` |
 //! | 1,024 bytes of a line | | `terminals` |
-//! | 2 s, 64 KiB after CLOSE | `limits.close_timeout`, `limits.close_drain` | `a_peer_that_sends_after_close…` |
+//! | 2 s, 64 KiB after CLOSE | `limits.close_timeout`, `limits.close_drain` | `after_close_the_hub_reads…` |
 //! | twice the keepalive of silence | the peer's own | `a_disconnected_peer…` |
 //! | TCP probes | `limits.probe` | `server/faults/network.py` |
 
@@ -94,7 +94,7 @@ async fn a_body_just_below_the_rate_is_closed_and_one_at_the_rate_is_delivered()
             }
             let frame = peer.frame().await;
             match delivered {
-                true => assert_eq!(frame.said().1.len(), 10 * 1024 - 4),
+                true => assert_eq!(frame.seq_and_text().1.len(), 10 * 1024 - 4),
                 false => {
                     assert_eq!(frame.close().0, Code::FRAME_TIMEOUT);
                     assert!(start.elapsed() >= Duration::from_millis(allowed));
@@ -249,7 +249,7 @@ async fn ends(stream: &mut DuplexStream) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_sends_after_close_is_heard_for_64_kib_or_two_seconds() {
+async fn after_close_the_hub_reads_at_most_64_kib_or_two_seconds() {
     // [R7.6]
     let settings = limits(|limits| {
         limits.drain = 1 << 10;

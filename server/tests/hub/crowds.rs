@@ -48,7 +48,7 @@ async fn a_crowd_announces_its_number_instead_of_each_join() {
     assert_eq!(ninth.frame().await.presence(), (9, PresenceEvent::Here, "ninth".into()));
     ninth.quiet().await;
     assert_eq!(first.frame().await.presence(), crowd(9));
-    assert_eq!(person.line().await, "* 9 here, too many to show who joins and leaves; /who shows some");
+    assert_eq!(person.line().await, "* 9 here, too many to announce who joins and leaves; /who shows some");
 
     // More than a second later the number is announced as soon as it has changed by an eighth, and the next change a second
     // after that.

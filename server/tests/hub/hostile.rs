@@ -66,8 +66,8 @@ async fn hostile_bytes_harm_neither_the_hub_nor_other_members() {
             }
             let _ = writing.shutdown().await; // it may be closed already
         };
-        let mut heard = Vec::new();
-        let (_, read) = tokio::join!(write, reading.read_to_end(&mut heard));
+        let mut received = Vec::new();
+        let (_, read) = tokio::join!(write, reading.read_to_end(&mut received));
         read.unwrap();
         served.await.unwrap_or_else(|error| panic!("round {round}: {error}, after {}", bytes.escape_ascii()));
     }

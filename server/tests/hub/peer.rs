@@ -40,7 +40,7 @@ impl ReceivedFrame {
     }
 
     /// Sequence number and text of a DELIVERY.
-    pub(crate) fn said(&self) -> (u64, String) {
+    pub(crate) fn seq_and_text(&self) -> (u64, String) {
         let delivery = self.delivery();
         (delivery.seq, delivery.payload.text().unwrap().into_owned())
     }

@@ -31,10 +31,10 @@ async fn a_full_private_queue_is_refused_with_try_later_and_loses_nothing() {
     assert!((256..600).contains(&accepted), "{accepted}");
     assert_eq!(slow.frame().await.kind, kind::PRESENCE);
     for number in (1..=600).filter(|number| !refused.contains(number)) {
-        assert_eq!(slow.frame().await.said(), (0, format!("{number:0>100}")));
+        assert_eq!(slow.frame().await.seq_and_text(), (0, format!("{number:0>100}")));
     }
     ann.send(&post_to(1, Encoding::Utf8, b"now")).await;
-    assert_eq!(slow.frame().await.said(), (0, "now".into()));
+    assert_eq!(slow.frame().await.seq_and_text(), (0, "now".into()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,7 +71,7 @@ async fn a_member_can_post_to_itself() {
     let mut ann = Peer::join(&hub, hello("ann")).await;
     ann.send(&post_to(1, Encoding::Utf8, b"note")).await;
     let frame = ann.frame().await;
-    assert_eq!((frame.delivery().from, frame.delivery().to, frame.said().1), (1, 1, "note".into()));
+    assert_eq!((frame.delivery().from, frame.delivery().to, frame.seq_and_text().1), (1, 1, "note".into()));
 }
 
 #[tokio::test(start_paused = true)]

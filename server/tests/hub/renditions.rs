@@ -81,7 +81,7 @@ async fn text_that_looks_like_a_byte_order_mark_is_delivered_safely() {
     for peer in &mut peers {
         for letter in ['a', 'b'] {
             let frame = peer.frame().await;
-            let text = frame.said().1; // parsing it has shown that it is legal
+            let text = frame.seq_and_text().1; // parsing it has shown that it is legal
             assert!(text == format!("\u{FFFE}{letter}") || text == format!("\\u{{fffe}}{letter}"), "{text:?}");
         }
         for letter in ["c", "d"] {
@@ -162,6 +162,6 @@ async fn bad_text_is_answered_with_error_and_not_delivered() {
     ann.send(&post_to(0, Encoding::Utf8, b"gr\xFC\xDF")).await;
     assert_eq!(ann.frame().await.error(), (0, 1, Code::BAD_TEXT));
     ann.send(&post("grüß")).await;
-    assert_eq!(bob.frame().await.said(), (1, "grüß".into()));
-    assert_eq!(ann.frame().await.said(), (1, "grüß".into()));
+    assert_eq!(bob.frame().await.seq_and_text(), (1, "grüß".into()));
+    assert_eq!(ann.frame().await.seq_and_text(), (1, "grüß".into()));
 }

@@ -12,7 +12,7 @@ async fn welcome_precedes_the_list_of_members() {
     ann.greet(&hello("ann")).await;
     assert_eq!(ann.welcome().await, (1, 1, vec![(1, "ann".into())]));
     ann.send(&post("hi")).await;
-    assert_eq!(ann.frame().await.said(), (1, "hi".into()));
+    assert_eq!(ann.frame().await.seq_and_text(), (1, "hi".into()));
 
     let mut bob = Peer::connect(&hub);
     bob.greet(&hello("bob")).await;
@@ -55,7 +55,7 @@ async fn message_and_post_reach_everyone_including_the_sender() {
     ann.frame().await; // bob joined
     ann.send(&frame(kind::MESSAGE, Encoding::Utf8, b"a message")).await;
     for peer in [&mut ann, &mut bob] {
-        assert_eq!(peer.frame().await.said(), (1, "a message".into()));
+        assert_eq!(peer.frame().await.seq_and_text(), (1, "a message".into()));
     }
     bob.send(&post("a post")).await;
     for peer in [&mut ann, &mut bob] {
@@ -82,14 +82,14 @@ async fn all_members_receive_the_same_order_with_consecutive_numbers() {
                 peer.send(&post(&format!("{number} {count}"))).await;
                 tokio::task::yield_now().await;
             }
-            let mut heard = Vec::new();
-            while heard.len() < 3 * EACH {
+            let mut received = Vec::new();
+            while received.len() < 3 * EACH {
                 let frame = peer.frame().await;
                 if frame.kind == kind::DELIVERY {
-                    heard.push(frame.said());
+                    received.push(frame.seq_and_text());
                 }
             }
-            heard
+            received
         }));
     }
     let mut orders = Vec::new();
@@ -124,7 +124,7 @@ async fn a_private_message_reaches_one_member_and_has_no_number() {
     eve.quiet().await;
     eve.send(&post("to all")).await;
     for peer in [&mut ann, &mut bob, &mut eve] {
-        assert_eq!(peer.frame().await.said(), (1, "to all".into()));
+        assert_eq!(peer.frame().await.seq_and_text(), (1, "to all".into()));
     }
 }
 
@@ -144,7 +144,7 @@ async fn a_post_to_an_unknown_member_is_refused_with_its_frame_number() {
         if frame.kind == kind::ERROR {
             errors.push(frame.error());
         } else {
-            assert_eq!(frame.said(), (1, "frame 1".into()));
+            assert_eq!(frame.seq_and_text(), (1, "frame 1".into()));
         }
     }
     assert_eq!(errors, [(0, 2, Code::NO_SUCH_MEMBER), (0, 3, Code::NO_SUCH_MEMBER)]);
@@ -233,7 +233,7 @@ async fn a_room_ends_with_its_last_member_and_its_numbers_are_not_reused() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     ann.send(&post("hi")).await;
-    assert_eq!(ann.frame().await.said().0, 1);
+    assert_eq!(ann.frame().await.seq_and_text().0, 1);
     ann.send(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8")).await;
     ann.end_of_session().await;
     let mut bob = Peer::connect(&hub);
@@ -249,7 +249,7 @@ async fn a_fault_ends_its_connection_and_no_other() {
     ann.frame().await; // bob joined
     bob.send(&post("before")).await;
     bob.send(b"\xF5\xF8\x02\x02\0\0\0\x01xx\xF5").await;
-    assert_eq!(ann.frame().await.said(), (1, "before".into()));
+    assert_eq!(ann.frame().await.seq_and_text(), (1, "before".into()));
     assert_eq!(ann.frame().await.presence(), (2, PresenceEvent::Left, "bob".into()));
     let mut last = bob.frame().await;
     if last.kind == kind::DELIVERY {
@@ -257,7 +257,7 @@ async fn a_fault_ends_its_connection_and_no_other() {
     }
     assert_eq!(last.close().0, Code::BAD_END);
     ann.send(&post("after")).await;
-    assert_eq!(ann.frame().await.said(), (2, "after".into()));
+    assert_eq!(ann.frame().await.seq_and_text(), (2, "after".into()));
 }
 
 #[tokio::test(start_paused = true)]

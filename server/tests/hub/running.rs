@@ -39,5 +39,5 @@ async fn a_smaller_log_is_cut_at_once() {
     let mut bob = Peer::join(&hub, hello("bob").with_resume(0)).await;
     let missed = bob.frame().await.missed();
     assert!((6..10).contains(&missed), "{missed} of ten messages are not kept");
-    assert_eq!(bob.frame().await.said().0, missed + 1);
+    assert_eq!(bob.frame().await.seq_and_text().0, missed + 1);
 }

@@ -16,18 +16,18 @@ fn shut_down(hub: &Hub) -> JoinHandle<ShutdownSummary> {
 
 /// What arrives until CLOSE: the numbers of the messages to everyone, and how many private messages.
 async fn last_words(peer: &mut Peer) -> (Vec<u64>, usize) {
-    let (mut heard, mut alone) = (Vec::new(), 0);
+    let (mut received, mut alone) = (Vec::new(), 0);
     loop {
         let frame = peer.frame().await;
         match frame.kind {
             kind::DELIVERY if frame.delivery().seq == 0 => alone += 1,
-            kind::DELIVERY => heard.push(frame.delivery().seq),
+            kind::DELIVERY => received.push(frame.delivery().seq),
             kind::PRESENCE => {}
             _ => {
                 assert_eq!(frame.close(), (Code::GOING_AWAY, "going-away: the hub is shutting down".into()));
                 peer.end().await;
                 peer.shut().await;
-                return (heard, alone);
+                return (received, alone);
             }
         }
     }
@@ -67,9 +67,9 @@ async fn members_that_are_not_closed_yet_can_still_send() {
     }
     let mut longest = 0;
     for talking in talking {
-        let heard = talking.await.unwrap();
-        assert!(heard.iter().copied().eq(1..=heard.len() as u64), "consecutive, none is missing: {heard:?}");
-        longest = longest.max(heard.len());
+        let received = talking.await.unwrap();
+        assert!(received.iter().copied().eq(1..=received.len() as u64), "consecutive, none is missing: {received:?}");
+        longest = longest.max(received.len());
     }
     assert!(
         longest > 100,

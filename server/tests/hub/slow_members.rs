@@ -25,7 +25,7 @@ async fn slow(hub: &Hub, hello: Hello) -> Peer {
 async fn say(peer: &mut Peer, first: u64, count: u64) {
     for number in first..first + count {
         peer.send(&post(&format!("{number:0>200}"))).await;
-        assert_eq!(peer.frame().await.said(), (number, format!("{number:0>200}")));
+        assert_eq!(peer.frame().await.seq_and_text(), (number, format!("{number:0>200}")));
     }
 }
 
@@ -150,15 +150,15 @@ async fn a_message_too_long_for_a_member_is_a_gap_for_it_alone() {
     }
     ann.send(&together).await;
     for (seq, text) in (1..).zip(&texts) {
-        assert_eq!(ann.frame().await.said(), (seq, text.clone()));
+        assert_eq!(ann.frame().await.seq_and_text(), (seq, text.clone()));
     }
-    assert_eq!(small.frame().await.said(), (1, texts[0].clone()));
+    assert_eq!(small.frame().await.seq_and_text(), (1, texts[0].clone()));
     assert_eq!(small.frame().await.missed(), 2);
-    assert_eq!(small.frame().await.said(), (4, texts[3].clone()));
-    assert_eq!(wide.frame().await.said(), (1, texts[0].clone()));
-    assert_eq!(wide.frame().await.said(), (2, texts[1].clone()));
+    assert_eq!(small.frame().await.seq_and_text(), (4, texts[3].clone()));
+    assert_eq!(wide.frame().await.seq_and_text(), (1, texts[0].clone()));
+    assert_eq!(wide.frame().await.seq_and_text(), (2, texts[1].clone()));
     assert_eq!(wide.frame().await.missed(), 1);
-    assert_eq!(wide.frame().await.said(), (4, texts[3].clone()));
+    assert_eq!(wide.frame().await.seq_and_text(), (4, texts[3].clone()));
 
     ann.send(&post(&"x".repeat(1001))).await;
     assert_eq!(small.frame().await.missed(), 1, "a gap although nothing follows");
@@ -203,7 +203,7 @@ async fn kept_messages_are_resumed_even_from_the_middle_of_a_block() {
         for (seq, text) in (1..).zip(["one", "two", "three", "four"]) {
             if seq > after {
                 let frame = back.frame().await;
-                assert_eq!(frame.said(), (seq, text.into()));
+                assert_eq!(frame.seq_and_text(), (seq, text.into()));
                 assert_eq!(frame.delivery().name(), if seq == 4 { "bob" } else { "ann" });
             }
         }
@@ -228,9 +228,9 @@ async fn new_messages_follow_the_resumed_ones() {
     let mut bob = Peer::join(&hub, hello("bob")).await;
     bob.send(&post("two")).await;
     back.welcome().await;
-    assert_eq!(back.frame().await.said(), (1, "one".into()));
+    assert_eq!(back.frame().await.seq_and_text(), (1, "one".into()));
     assert_eq!(back.frame().await.presence().2, "bob");
-    assert_eq!(back.frame().await.said(), (2, "two".into()));
+    assert_eq!(back.frame().await.seq_and_text(), (2, "two".into()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,7 +245,7 @@ async fn a_gap_replaces_messages_that_are_no_longer_kept() {
     let missed = back.frame().await.missed();
     assert!((1..193).contains(&missed), "{missed}");
     for seq in 7 + missed + 1..=200 {
-        assert_eq!(back.frame().await.said().0, seq);
+        assert_eq!(back.frame().await.seq_and_text().0, seq);
     }
     back.quiet().await;
 }
@@ -256,12 +256,12 @@ async fn a_number_of_an_earlier_room_resumes_nothing() {
     let hub = Hub::new(Config { first_seq: Some(100), ..config() });
     let mut ann = Peer::join(&hub, hello("ann")).await;
     ann.send(&[post("one"), post("two")].concat()).await;
-    for (after, heard) in [(1, None), (98, None), (99, Some(100)), (100, Some(101)), (102, None), (0, Some(100))] {
+    for (after, received) in [(1, None), (98, None), (99, Some(100)), (100, Some(101)), (102, None), (0, Some(100))] {
         let mut back = Peer::connect(&hub);
         back.greet(&hello("back").with_resume(after)).await;
         assert_eq!(back.welcome().await.1, 102);
-        match heard {
-            Some(seq) => assert_eq!(back.frame().await.said().0, seq, "{after}"),
+        match received {
+            Some(seq) => assert_eq!(back.frame().await.seq_and_text().0, seq, "{after}"),
             None => assert_eq!(back.frame().await.error().2, Code::RESUME_REFUSED, "{after}"),
         }
     }
@@ -275,7 +275,7 @@ async fn a_restarted_hub_does_not_reuse_numbers() {
         let hub = Hub::new(Config::default());
         let mut ann = Peer::join(&hub, hello("ann")).await;
         ann.send(&[post("one"), post("two")].concat()).await;
-        seqs.extend([ann.frame().await.said().0, ann.frame().await.said().0]);
+        seqs.extend([ann.frame().await.seq_and_text().0, ann.frame().await.seq_and_text().0]);
         // The clock is the system's: no program restarts within a millisecond.
         std::thread::sleep(Duration::from_millis(2));
     }

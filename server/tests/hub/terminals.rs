@@ -53,7 +53,7 @@ async fn people_and_programs_share_a_room() {
     person.send("grüß\r\n".as_bytes()).await;
     assert_eq!(person.line().await, "guest-1: grüß", "the sender receives it, too");
     let frame = ann.frame().await;
-    assert_eq!((frame.said(), frame.delivery().name()), ((1, "grüß".into()), "guest-1"));
+    assert_eq!((frame.seq_and_text(), frame.delivery().name()), ((1, "grüß".into()), "guest-1"));
     assert_eq!(frame.delivery().payload.as_bytes(), b"g\0r\0\xFC\0\xDF\0");
     ann.send(&post("hi")).await;
     ann.send(&post_to(0, Encoding::Binary, b"\0\x01\x02")).await;
@@ -289,11 +289,11 @@ async fn commands_do_what_help_describes() {
             names.push(frame.presence());
             continue;
         }
-        let said = frame.said();
-        if said.0 == 0 {
-            private.push(said.1);
+        let text = frame.seq_and_text();
+        if text.0 == 0 {
+            private.push(text.1);
         } else {
-            assert_eq!((said, frame.delivery().name()), ((1, "/etc".into()), "bob"));
+            assert_eq!((text, frame.delivery().name()), ((1, "/etc".into()), "bob"));
             break;
         }
     }
@@ -323,10 +323,10 @@ async fn lines_after_join_are_sent_to_the_new_room() {
     for event in [PresenceEvent::Joined, PresenceEvent::Left, PresenceEvent::Joined] {
         assert_eq!(ann.frame().await.presence().1, event);
     }
-    assert_eq!(ann.frame().await.said(), (1, "a".into()));
+    assert_eq!(ann.frame().await.seq_and_text(), (1, "a".into()));
     assert_eq!(ann.frame().await.presence().1, PresenceEvent::Left);
     assert_eq!(bob.frame().await.presence(), (4, PresenceEvent::Joined, "tina".into()));
-    assert_eq!(bob.frame().await.said(), (1, "* tina waves".into()));
+    assert_eq!(bob.frame().await.seq_and_text(), (1, "* tina waves".into()));
     assert_eq!(bob.frame().await.presence(), (4, PresenceEvent::Left, "tina".into()));
 }
 
@@ -361,12 +361,12 @@ async fn a_new_name_applies_to_later_messages_and_frees_the_old_one() {
     let mut other = Peer::terminal(&hub).await;
     other.send(b"/name guest-1\r\n").await;
     assert_eq!(other.line().await, "* guest-3 is now guest-1");
-    assert_eq!(framed.frame().await.said().1, "a");
+    assert_eq!(framed.frame().await.seq_and_text().1, "a");
     let received = [(1, PresenceEvent::Left, "guest-1"), (1, PresenceEvent::Joined, "bob")];
     for (member, event, name) in received {
         assert_eq!(framed.frame().await.presence(), (member, event, name.into()));
     }
-    assert_eq!(framed.frame().await.said().1, "b");
+    assert_eq!(framed.frame().await.seq_and_text().1, "b");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! TLS at the door.
+//! TLS: handshakes, certificates, and limits before the handshake.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::peer::{Peer, hello, hub};
 use bookend_testing::Authority;
 
 /// A connection from an address, on which nothing has been read or written.
-fn knock(hub: &Hub, tls: &Tls, address: &str) -> DuplexStream {
-    knock_over(hub, tls, address, 1 << 16)
+fn connect(hub: &Hub, tls: &Tls, address: &str) -> DuplexStream {
+    connect_over(hub, tls, address, 1 << 16)
 }
 
-fn knock_over(hub: &Hub, tls: &Tls, address: &str, bytes: usize) -> DuplexStream {
+fn connect_over(hub: &Hub, tls: &Tls, address: &str, bytes: usize) -> DuplexStream {
     let (stream, other) = duplex(bytes);
     let address: SocketAddr = address.parse().unwrap();
     tokio::spawn(hub.serve_tls(other, address, tls));
@@ -31,7 +31,7 @@ async fn secure(stream: DuplexStream, client: &Arc<ClientConfig>) -> std::io::Re
     TlsConnector::from(client.clone()).connect("localhost".try_into().unwrap(), stream).await
 }
 
-/// Is it refused, be it in the handshake or, as TLS 1.3 has it, with the first bytes that are read?
+/// Is it refused, in the handshake or, with TLS 1.3, at the first read?
 async fn is_refused(stream: std::io::Result<TlsStream<DuplexStream>>) -> bool {
     match stream {
         Err(_) => true,
@@ -51,20 +51,20 @@ async fn framed_peers_and_people_join_over_tls_and_receive_the_whole_end() {
     let (hub, authority) = (hub(), Authority::new());
     let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
     let mut ann = Peer::join(&hub, hello("ann")).await;
-    let stream = secure(knock(&hub, &tls, "192.0.2.1:1"), &client).await.unwrap();
+    let stream = secure(connect(&hub, &tls, "192.0.2.1:1"), &client).await.unwrap();
     let mut bob = Connection::connect(stream, hello("bob")).await.unwrap();
     bob.post(0, "over TLS").await.unwrap();
     while ann.frame().await.kind != bookend::kind::DELIVERY {}
     bob.close(Code::NORMAL, "").await.unwrap();
 
-    let stream = secure(knock(&hub, &tls, "192.0.2.1:2"), &client).await.unwrap();
+    let stream = secure(connect(&hub, &tls, "192.0.2.1:2"), &client).await.unwrap();
     let mut person = BufReader::new(stream);
     person.write_all(b"hi\r\n/quit\r\n").await.unwrap();
-    let mut said = String::new();
+    let mut text = String::new();
     // This fails without close_notify.
-    person.read_to_string(&mut said).await.unwrap();
-    let lines: Vec<_> = said.lines().collect();
-    assert!(lines[0].starts_with("Bookend hub, ") && lines[1].starts_with("* you are guest-3 in lobby"), "{said}");
+    person.read_to_string(&mut text).await.unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].starts_with("Bookend hub, ") && lines[1].starts_with("* you are guest-3 in lobby"), "{text}");
     assert_eq!(lines.last(), Some(&"* bye"));
 }
 
@@ -72,15 +72,15 @@ async fn framed_peers_and_people_join_over_tls_and_receive_the_whole_end() {
 async fn a_slow_reader_that_has_sent_everything_gets_the_last_line() {
     let (hub, authority) = (hub(), Authority::new());
     let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
-    let mut person = secure(knock_over(&hub, &tls, "192.0.2.1:1", 1 << 10), &client).await.unwrap();
+    let mut person = secure(connect_over(&hub, &tls, "192.0.2.1:1", 1 << 10), &client).await.unwrap();
     person.write_all("/help\r\n".repeat(20).as_bytes()).await.unwrap();
     person.write_all(b"/quit\r\n").await.unwrap();
     person.shutdown().await.unwrap();
     sleep(Duration::from_millis(10)).await;
-    let mut said = String::new();
-    person.read_to_string(&mut said).await.unwrap();
-    assert_eq!(said.lines().filter(|line| line.starts_with("* /who:")).count(), 20);
-    assert!(said.ends_with("* bye\r\n"), "{said}");
+    let mut text = String::new();
+    person.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text.lines().filter(|line| line.starts_with("* /who:")).count(), 20);
+    assert!(text.ends_with("* bye\r\n"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,12 +88,12 @@ async fn a_slow_handshake_is_closed_and_a_silent_peer_gets_the_reason() {
     let (hub, authority) = (hub(), Authority::new());
     let tls = authority.load().unwrap();
     let start = Instant::now();
-    let silent = knock(&hub, &tls, "192.0.2.1:1");
+    let silent = connect(&hub, &tls, "192.0.2.1:1");
     assert_eq!(rest(silent).await, "! policy: this port speaks TLS, and this connection does not\r\n");
     assert_eq!(start.elapsed().as_secs(), 5);
 
     // A ClientHello that claims 512 bytes and arrives one byte a second:
-    let mut slow = knock(&hub, &tls, "192.0.2.1:2");
+    let mut slow = connect(&hub, &tls, "192.0.2.1:2");
     let start = Instant::now();
     for byte in b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03".iter().cycle() {
         if slow.write_all(&[*byte]).await.is_err() {
@@ -111,31 +111,33 @@ async fn a_handshake_counts_as_waiting_until_hello_arrives() {
     let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
     let mut waiting = Vec::new();
     for port in 1..=9 {
-        waiting.push(knock(&hub, &tls, &format!("192.0.2.1:{port}")));
+        waiting.push(connect(&hub, &tls, &format!("192.0.2.1:{port}")));
     }
-    let tenth = secure(knock(&hub, &tls, "192.0.2.1:10"), &client).await.unwrap();
-    assert_eq!(rest(knock(&hub, &tls, "192.0.2.1:11")).await, "", "one too many");
+    let tenth = secure(connect(&hub, &tls, "192.0.2.1:10"), &client).await.unwrap();
+    assert_eq!(rest(connect(&hub, &tls, "192.0.2.1:11")).await, "", "one too many");
     let mut plain = duplex(1 << 10);
     hub.serve(plain.1, "192.0.2.1:12".parse::<SocketAddr>().unwrap()).await;
-    let mut said = String::new();
-    plain.0.read_to_string(&mut said).await.unwrap_err(); // a CLOSE is not text
+    let mut text = String::new();
+    plain.0.read_to_string(&mut text).await.unwrap_err(); // a CLOSE is not text
     let _tenth = Connection::connect(tenth, hello("ann")).await.unwrap();
-    secure(knock(&hub, &tls, "192.0.2.1:13"), &client).await.expect("a connection that has sent HELLO no longer waits");
+    secure(connect(&hub, &tls, "192.0.2.1:13"), &client)
+        .await
+        .expect("a connection that has sent HELLO no longer waits");
 }
 
 #[tokio::test(start_paused = true)]
 async fn plaintext_peers_are_answered_in_their_own_protocol() {
     let (hub, authority) = (hub(), Authority::new());
     let tls = authority.load().unwrap();
-    let framed = Connection::connect(knock(&hub, &tls, "192.0.2.1:1"), hello("ann")).await;
+    let framed = Connection::connect(connect(&hub, &tls, "192.0.2.1:1"), hello("ann")).await;
     let Err(ConnectionError::Closed { code: Code::POLICY, reason, .. }) = framed else { panic!("{framed:?}") };
     assert_eq!(reason, "policy: this port speaks TLS, and this connection does not");
-    for (said, answer) in [
+    for (text, answer) in [
         ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n"),
         ("hello\r\n", "! policy: this port speaks TLS"),
     ] {
-        let mut stream = knock(&hub, &tls, "192.0.2.1:2");
-        stream.write_all(said.as_bytes()).await.unwrap();
+        let mut stream = connect(&hub, &tls, "192.0.2.1:2");
+        stream.write_all(text.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
         let received = rest(stream).await;
         assert!(received.starts_with(answer), "{received}");
@@ -149,20 +151,20 @@ async fn client_certificates_must_come_from_the_configured_authority() {
     for optional in [false, true] {
         let hub = hub();
         let tls = Tls::from_files(&authority.files(Some(optional))).unwrap();
-        let without = secure(knock(&hub, &tls, "192.0.2.1:1"), &authority.trusted(None)).await;
+        let without = secure(connect(&hub, &tls, "192.0.2.1:1"), &authority.trusted(None)).await;
         assert_ne!(is_refused(without).await, optional);
-        let wrong = secure(knock(&hub, &tls, "192.0.2.1:2"), &authority.trusted(Some(&mallory))).await;
+        let wrong = secure(connect(&hub, &tls, "192.0.2.1:2"), &authority.trusted(Some(&mallory))).await;
         assert!(is_refused(wrong).await);
-        let right = secure(knock(&hub, &tls, "192.0.2.1:3"), &authority.trusted(Some(&ann))).await.unwrap();
+        let right = secure(connect(&hub, &tls, "192.0.2.1:3"), &authority.trusted(Some(&ann))).await.unwrap();
         let mut lines = BufReader::new(right);
         lines.write_all(b"/whoami\r\n").await.unwrap();
-        let mut said = Vec::new();
-        while said.len() < 3 {
+        let mut text = Vec::new();
+        while text.len() < 3 {
             let mut line = String::new();
             lines.read_line(&mut line).await.unwrap();
-            said.push(line);
+            text.push(line);
         }
-        assert!(said[2].ends_with(", from 192.0.2.1:3(CN=ann)\r\n"), "{said:?}");
+        assert!(text[2].ends_with(", from 192.0.2.1:3(CN=ann)\r\n"), "{text:?}");
     }
 }
 
@@ -170,16 +172,16 @@ async fn client_certificates_must_come_from_the_configured_authority() {
 async fn a_new_certificate_applies_to_new_connections_only() {
     let (hub, authority, other) = (hub(), Authority::new(), Authority::new());
     let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
-    let stream = secure(knock(&hub, &tls, "192.0.2.1:1"), &client).await.unwrap();
+    let stream = secure(connect(&hub, &tls, "192.0.2.1:1"), &client).await.unwrap();
     let mut ann = Connection::connect(stream, hello("ann")).await.unwrap();
     tls.replace(&other.load().unwrap());
-    assert!(secure(knock(&hub, &tls, "192.0.2.1:2"), &client).await.is_err());
-    secure(knock(&hub, &tls, "192.0.2.1:3"), &other.trusted(None)).await.unwrap();
+    assert!(secure(connect(&hub, &tls, "192.0.2.1:2"), &client).await.is_err());
+    secure(connect(&hub, &tls, "192.0.2.1:3"), &other.trusted(None)).await.unwrap();
     ann.post(0, "still here").await.unwrap();
-    let heard = timeout(Duration::from_secs(10), async {
+    let received = timeout(Duration::from_secs(10), async {
         while !matches!(ann.next().await.unwrap(), Some(Message::Delivery(_))) {}
     });
-    heard.await.unwrap();
+    received.await.unwrap();
 }
 
 #[test]

@@ -17,16 +17,16 @@ struct Person(Lines<BufReader<TcpStream>>);
 
 impl Person {
     /// A person who sends this first.
-    fn come(port: u16, says: &str) -> Person {
+    fn connect(port: u16, first_line: &str) -> Person {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
         assert!(lines.next().unwrap().unwrap().starts_with("Bookend hub, "));
-        stream.write_all(format!("{says}\n").as_bytes()).unwrap();
+        stream.write_all(format!("{first_line}\n").as_bytes()).unwrap();
         Person(lines)
     }
 
-    fn hears(&mut self, beginning: &str) {
+    fn expect(&mut self, beginning: &str) {
         let line = self.0.next().expect("the connection lives").unwrap();
         assert!(line.starts_with(beginning), "{line}");
     }
@@ -42,8 +42,8 @@ fn a_new_token_is_not_in_its_entry() {
     assert!(entry.ends_with(rest), "{entry}");
     assert!(make(&["bob"]).1.ends_with("\"\nrooms = \"*\"\nrights = [\"read\", \"write\"]\n\n"));
     for wrong in [&["a\nb"][..], &["ann", "--room", ""], &["ann", "--expires", "soon"], &["ann", "--right", "all"]] {
-        let (code, said, complaint) = output(program(&["token"]).args(wrong));
-        assert!(code == Some(2) && said.is_empty() && !complaint.is_empty(), "{wrong:?}: {complaint}");
+        let (code, printed, complaint) = output(program(&["token"]).args(wrong));
+        assert!(code == Some(2) && printed.is_empty() && !complaint.is_empty(), "{wrong:?}: {complaint}");
     }
 }
 
@@ -72,11 +72,11 @@ fn a_reload_adds_tokens_and_closes_members_of_removed_ones() {
     let mut running = Running::start(&mut program(&["--config", &file]), 1);
     running.wait_for("INFO tokens count=1");
     let port = running.port();
-    let mut first = Person::come(port, &format!("/token {ann}"));
-    first.hears("* you are guest-1");
+    let mut first = Person::connect(port, &format!("/token {ann}"));
+    first.expect("* you are guest-1");
     running.wait_for("INFO token-accepted peer=\"127.0.0.1:");
-    let mut wrong = Person::come(port, &format!("/token {bob}"));
-    wrong.hears("! policy: the token is not valid");
+    let mut wrong = Person::connect(port, &format!("/token {bob}"));
+    wrong.expect("! policy: the token is not valid");
     running.wait_for("INFO token-refused peer=\"127.0.0.1:");
 
     directory.file("tokens.toml", "nonsense");
@@ -85,16 +85,16 @@ fn a_reload_adds_tokens_and_closes_members_of_removed_ones() {
     directory.file("tokens.toml", &format!("{ann_entry}{bob_entry}"));
     running.signal("HUP");
     running.wait_for("INFO tokens count=2");
-    let mut second = Person::come(port, &format!("/token {bob}\nhi"));
-    second.hears("* you are guest-2");
-    first.hears("* guest-2 joined");
-    first.hears("guest-2: hi");
+    let mut second = Person::connect(port, &format!("/token {bob}\nhi"));
+    second.expect("* you are guest-2");
+    first.expect("* guest-2 joined");
+    first.expect("guest-2: hi");
 
     directory.file("tokens.toml", &bob_entry);
     running.signal("HUP");
-    first.hears("! policy: the token no longer allows this");
-    second.hears("guest-2: hi");
-    second.hears("* guest-1 left");
+    first.expect("! policy: the token no longer allows this");
+    second.expect("guest-2: hi");
+    second.expect("* guest-1 left");
     running.wait_for("INFO token-revoked peer=\"127.0.0.1:");
     running.signal("TERM");
     drop((first, second, wrong));
@@ -113,7 +113,7 @@ fn wrong_tokens_block_the_address_for_a_while() {
     let mut running = Running::start(program(&flags).args(["access.wrong_tokens=3"]), 1);
     let port = running.port();
     for _ in 0..3 {
-        Person::come(port, "/token nonsense").hears("! policy: the token is not valid");
+        Person::connect(port, "/token nonsense").expect("! policy: the token is not valid");
     }
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     let line = BufReader::new(stream).lines().next().unwrap().unwrap();

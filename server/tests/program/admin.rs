@@ -48,7 +48,7 @@ fn the_admin_socket_answers_obeys_and_is_removed_at_the_end() {
         let set = format!("admin.mode={mode}");
         let mut command = program(&["--listen", "127.0.0.1:0", "--set", &setting, "--set", &set]);
         let mut running = Running::start(&mut command, 2);
-        assert_eq!(running.said[1], format!("admin on unix:{path}"));
+        assert_eq!(running.printed[1], format!("admin on unix:{path}"));
         let permissions = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(permissions, u32::from_str_radix(mode, 8).unwrap());
         assert_eq!(unix(&path, "GET /readyz", ""), (200, "ready\n".into()));
@@ -114,7 +114,7 @@ fn over_tcp_a_token_is_needed_and_a_reload_replaces_it() {
         &format!("listen = '127.0.0.1:0'\n[admin]\nlisten = '127.0.0.1:0'\ntoken_file = '{token}'\n"),
     );
     let mut running = Running::start(&mut program(&["--config", &file]), 2);
-    let place = running.said[1].strip_prefix("admin on ").unwrap().to_owned();
+    let place = running.printed[1].strip_prefix("admin on ").unwrap().to_owned();
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
     assert_eq!(tcp(&place, "GET /metrics", ""), 200);
     assert_eq!(tcp(&place, "GET /rooms", ""), 401);
@@ -147,8 +147,8 @@ fn an_invalid_or_reachable_admin_address_is_refused() {
         (&["admin.listen=unix:/nowhere/admin.sock"], 1, "admin.listen: unix:/nowhere/admin.sock: "),
     ] {
         let sets: Vec<_> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
-        let (ended, said, complaint) = output(program(&["--listen", "127.0.0.1:0"]).args(&sets));
-        assert_eq!((ended, &*said), (Some(code), ""), "{settings:?}");
+        let (ended, printed, complaint) = output(program(&["--listen", "127.0.0.1:0"]).args(&sets));
+        assert_eq!((ended, &*printed), (Some(code), ""), "{settings:?}");
         assert!(complaint.contains(why), "{complaint}");
         if code == 2 {
             let checked = output(program(&["--check-config"]).args(&sets));
@@ -157,7 +157,7 @@ fn an_invalid_or_reachable_admin_address_is_refused() {
     }
     let mut allowed = program(&["--listen", "127.0.0.1:0", "--set", "admin.listen=0.0.0.0:0"]);
     let running = Running::start(allowed.args(["--set", "admin.public=true", "--set", &token]), 2);
-    let port = running.said[1].rsplit(':').next().unwrap();
+    let port = running.printed[1].rsplit(':').next().unwrap();
     let place = format!("127.0.0.1:{port}");
     assert_eq!((tcp(&place, "GET /healthz", ""), tcp(&place, "GET /metrics", "")), (200, 401));
 }
@@ -169,13 +169,13 @@ async fn talk(address: String, name: String) -> u64 {
     let mut connection =
         Connection::connect(stream, Hello::new().with_hub(true).with_name(&name).unwrap()).await.unwrap();
     let _ = connection.post(0, "first").await; // the hub may be closing
-    let (mut heard, mut last) = (0, None);
+    let (mut received, mut last) = (0, None);
     loop {
         match connection.next().await {
             Ok(Some(Message::Delivery(delivery))) => {
                 assert!(last.is_none_or(|last| delivery.seq == last + 1), "{last:?} {}", delivery.seq);
                 last = Some(delivery.seq);
-                heard += 1;
+                received += 1;
                 if delivery.name() != name {
                     continue;
                 }
@@ -183,7 +183,7 @@ async fn talk(address: String, name: String) -> u64 {
             Ok(Some(Message::Gap { missed })) => panic!("{missed} are missing"),
             Ok(Some(_)) => continue,
             Ok(None) => panic!("closed as if all were well"),
-            Err(ConnectionError::Closed { code: Code::GOING_AWAY, .. }) => return heard,
+            Err(ConnectionError::Closed { code: Code::GOING_AWAY, .. }) => return received,
             Err(error) => panic!("{error}"),
         }
         let _ = connection.post(0, "and another thing").await; // the hub may be closing
@@ -213,11 +213,11 @@ async fn it_answers_under_load_and_drains_without_loss() {
     let accepted = format!("\nbookend_connections_accepted_total{{door=\"tcp\"}} {MEMBERS}\n");
     assert!(metrics.contains(&accepted), "{metrics}");
     assert_eq!(unix(&path, "POST /drain", "{}").0, 200);
-    let mut heard = 0;
+    let mut received = 0;
     for member in members {
-        heard += member.await.unwrap();
+        received += member.await.unwrap();
     }
-    assert!(heard > 100, "they were sending");
+    assert!(received > 100, "they were sending");
     assert!(running.end().success());
     assert!(running.seen.contains(&format!("INFO end closed={MEMBERS} given_up=0")), "{}", running.seen);
 }
@@ -234,5 +234,5 @@ fn connections_that_end_at_once_are_harmless() {
         let _gone = stream.shutdown(Shutdown::Both);
     }
     assert_eq!(unix(&path, "GET /healthz", ""), (200, "ok\n".into()));
-    assert_eq!(running.said.len(), 2);
+    assert_eq!(running.printed.len(), 2);
 }

@@ -23,17 +23,17 @@ impl Person {
         stream.write_all(b"\n").unwrap();
         let lines = BufReader::new(stream.try_clone().unwrap()).lines();
         let mut person = Person { stream, lines };
-        person.hears("Bookend hub, ");
-        person.hears("* you are");
+        person.expect("Bookend hub, ");
+        person.expect("* you are");
         person
     }
 
-    fn hears(&mut self, beginning: &str) {
+    fn expect(&mut self, beginning: &str) {
         let line = self.lines.next().expect("the connection lives").unwrap();
         assert!(line.starts_with(beginning), "{line}");
     }
 
-    fn says(&mut self, words: &str) {
+    fn send(&mut self, words: &str) {
         writeln!(self.stream, "{words}").unwrap();
     }
 }
@@ -57,8 +57,8 @@ fn a_refused_reload_changes_nothing_and_logs_the_reason() {
         running.signal("HUP");
         let line = running.wait_for("reload-refused");
         assert!(line.contains("ERROR") && line.contains(why), "{why}: {line}");
-        ann.says(why);
-        ann.hears("guest-1: ");
+        ann.send(why);
+        ann.expect("guest-1: ");
     }
     assert!(!running.seen.contains("INFO setting"), "{}", running.seen);
     Person::join(running.port());
@@ -86,8 +86,8 @@ fn a_reload_opens_and_closes_listeners_and_keeps_members() {
     assert!(places.ends_with(&format!("\nunix:{socket}\n")), "{places}");
     assert!(!places.contains(&format!(":{}\n", running.port())), "{places}");
     assert!(TcpStream::connect(("127.0.0.1", running.port())).is_err(), "the listener is closed");
-    ann.says("still here");
-    ann.hears("guest-1: still here");
+    ann.send("still here");
+    ann.expect("guest-1: still here");
 
     let other = places.lines().next().unwrap().rsplit(':').next().unwrap().parse().unwrap();
     directory
@@ -99,9 +99,9 @@ fn a_reload_opens_and_closes_listeners_and_keeps_members() {
     running.signal("HUP"); // the next event has the new level
     running.wait_for("WARN setting-needs-restart name=\"log.format\"");
     let mut bob = Person::join(other);
-    bob.says("hi");
-    ann.hears("* guest-2 joined");
-    ann.hears("guest-2: hi");
+    bob.send("hi");
+    ann.expect("* guest-2 joined");
+    ann.expect("guest-2: hi");
     running.signal("TERM");
     drop((ann, bob));
     assert!(running.end().success());
@@ -132,7 +132,7 @@ fn a_second_signal_ends_it_at_once() {
     let mut running = Running::start(&mut command, 2);
     let mut ann = Person::join(running.port());
     running.signal("TERM");
-    ann.hears("! going-away");
+    ann.expect("! going-away");
     assert!(TcpStream::connect(("127.0.0.1", running.port())).is_err(), "no new connection is accepted");
     running.signal("TERM");
     assert_eq!(running.end().code(), Some(130), "although ann does not let go: {}", running.seen);
@@ -148,7 +148,7 @@ fn a_connection_that_stays_open_is_given_up_and_logged() {
     let mut bob = Person::join(running.port());
     running.wait_for("name=\"guest-2\"");
     running.signal("TERM");
-    bob.hears("! going-away");
+    bob.expect("! going-away");
     bob.stream.shutdown(Shutdown::Both).unwrap();
     let peer = ann.stream.local_addr().unwrap();
     running.wait_for(&format!("WARN give-up peer=\"{peer}\""));
@@ -157,14 +157,14 @@ fn a_connection_that_stays_open_is_given_up_and_logged() {
 }
 
 /// What one member received.
-struct Heard {
+struct Received {
     name: String,
-    /// Who said it, by the number of the message.
+    /// Who sent it, by the number of the message.
     messages: BTreeMap<u64, String>,
 }
 
 /// Sends messages, each after it has received the last one, until the hub closes.
-async fn talk(address: String, name: String) -> Heard {
+async fn talk(address: String, name: String) -> Received {
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let hello = Hello::new().with_hub(true).with_name(&name).unwrap();
     let mut connection = Connection::connect(stream, hello).await.unwrap();
@@ -182,7 +182,7 @@ async fn talk(address: String, name: String) -> Heard {
             Ok(Some(Message::Gap { missed })) => panic!("{name} missed {missed}"),
             Ok(Some(_)) => false,
             Ok(None) => panic!("{name}: closed as if all were well"),
-            Err(ConnectionError::Closed { code: Code::GOING_AWAY, .. }) => return Heard { name, messages },
+            Err(ConnectionError::Closed { code: Code::GOING_AWAY, .. }) => return Received { name, messages },
             Err(error) => panic!("{name}: {error}"),
         };
         if own {
@@ -205,17 +205,21 @@ async fn accepted_messages_are_delivered_during_shut_down() {
     let mut all = BTreeMap::new();
     let mut everyone = Vec::new();
     for member in members {
-        let heard = member.await.unwrap();
-        let numbers: Vec<_> = heard.messages.keys().copied().collect();
-        assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{} missed something: {numbers:?}", heard.name);
-        all.extend(heard.messages.iter().map(|(number, from)| (*number, from.clone())));
-        everyone.push(heard);
+        let received = member.await.unwrap();
+        let numbers: Vec<_> = received.messages.keys().copied().collect();
+        assert!(
+            numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]),
+            "{} missed something: {numbers:?}",
+            received.name
+        );
+        all.extend(received.messages.iter().map(|(number, from)| (*number, from.clone())));
+        everyone.push(received);
     }
     assert!(all.len() > MEMBERS, "they were sending");
     let numbers: Vec<_> = all.keys().copied().collect();
     assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "one of them reached nobody: {numbers:?}");
     for (number, from) in &all {
-        let speaker = everyone.iter().find(|heard| heard.name == *from).unwrap();
+        let speaker = everyone.iter().find(|received| received.name == *from).unwrap();
         assert!(speaker.messages.contains_key(number), "{from} did not hear its own message {number}");
     }
     assert!(running.end().success());

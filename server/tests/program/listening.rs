@@ -5,8 +5,8 @@ use bookend_testing::Authority;
 
 #[test]
 fn a_reachable_address_must_be_allowed() {
-    let (code, said, complaint) = output(&mut program(&["--listen", "0.0.0.0:0"]));
-    assert_eq!((code, &*said), (Some(2), ""));
+    let (code, printed, complaint) = output(&mut program(&["--listen", "0.0.0.0:0"]));
+    assert_eq!((code, &*printed), (Some(2), ""));
     let why = "there is neither encryption nor authentication";
     let reason = format!("other machines can reach 0.0.0.0:0, and {why}: to allow that, use --public or public = true");
     assert_eq!(complaint, format!("bookend-server: --listen: listen: {reason}\n"));
@@ -14,7 +14,7 @@ fn a_reachable_address_must_be_allowed() {
     let allowed = &mut program(&["--listen", "127.0.0.1:0", "--public"]);
     allowed.env("BOOKEND_LISTEN", "0.0.0.0:0");
     assert!(
-        Running::start(allowed, 1).said[0].starts_with("listening on 127.0.0.1:"),
+        Running::start(allowed, 1).printed[0].starts_with("listening on 127.0.0.1:"),
         "the flag overrides the environment"
     );
 }
@@ -60,8 +60,8 @@ fn the_protection_of_a_listener_decides_whether_it_must_be_allowed() {
 #[test]
 fn an_invalid_address_is_refused() {
     for place in ["127.0.0.1", "127.0.0.1:no-such-service", ":3990", "127.0.0.1:65536", "tls://127.0.0.1:0", "unix:"] {
-        let (code, said, _) = output(&mut program(&["--listen", place]));
-        assert_eq!((code, &*said), (Some(2), ""), "{place}");
+        let (code, printed, _) = output(&mut program(&["--listen", place]));
+        assert_eq!((code, &*printed), (Some(2), ""), "{place}");
     }
 }
 
@@ -69,7 +69,7 @@ fn an_invalid_address_is_refused() {
 fn a_port_in_use_is_an_error() {
     let first = Running::start(&mut program(&["--listen", "127.0.0.1:0"]), 1);
     let place = format!("127.0.0.1:{}", first.port());
-    let (code, said, complaint) = output(&mut program(&["--listen", &place]));
-    assert_eq!((code, &*said), (Some(1), ""));
+    let (code, printed, complaint) = output(&mut program(&["--listen", &place]));
+    assert_eq!((code, &*printed), (Some(1), ""));
     assert!(complaint.starts_with(&format!("bookend-server: {place}: ")), "{complaint}");
 }

@@ -37,7 +37,7 @@ pub(crate) struct Running {
     /// The log so far.
     pub(crate) seen: String,
     /// Its standard output, one line for each address.
-    pub(crate) said: Vec<String>,
+    pub(crate) printed: Vec<String>,
 }
 
 impl Running {
@@ -48,9 +48,9 @@ impl Running {
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut running = Running { child, log, seen: String::new(), said: Vec::new() };
-        running.said = lines.take(places).map(Result::unwrap).collect();
-        if running.said.len() < places {
+        let mut running = Running { child, log, seen: String::new(), printed: Vec::new() };
+        running.printed = lines.take(places).map(Result::unwrap).collect();
+        if running.printed.len() < places {
             running.end();
             panic!("it ends at once: {}", running.seen);
         }
@@ -59,7 +59,7 @@ impl Running {
 
     /// The port of the first address.
     pub(crate) fn port(&self) -> u16 {
-        self.said[0].split([':', ' ']).nth(3).unwrap().parse().unwrap()
+        self.printed[0].split([':', ' ']).nth(3).unwrap().parse().unwrap()
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -14,8 +14,8 @@ fn it_prints_its_address_and_exits_0_when_interrupted() {
     assert_ne!(port, 0);
     let client = format!("cargo run --release -p bookend-cli -- chat 127.0.0.1:{port}");
     let first = format!("listening on 127.0.0.1:{port} - join: telnet 127.0.0.1 {port}   or: {client}");
-    assert_eq!(running.said[0], first);
-    assert!(running.said[1].starts_with("listening on "), "one line for each address: {}", running.said[1]);
+    assert_eq!(running.printed[0], first);
+    assert!(running.printed[1].starts_with("listening on "), "one line for each address: {}", running.printed[1]);
 
     let mut person = TcpStream::connect(("127.0.0.1", port)).unwrap();
     person.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -43,15 +43,15 @@ fn a_unix_socket_has_a_mode_and_a_label_and_is_removed_at_the_end() {
     let path = directory.path("hub.sock");
     let place = format!("unix:{path}");
     let mut running = Running::start(&mut program(&["--listen", &place, "--set", "unix.mode=0600"]), 1);
-    assert_eq!(running.said[0], format!("listening on {place} - join: nc -U {path}"));
+    assert_eq!(running.printed[0], format!("listening on {place} - join: nc -U {path}"));
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let (code, _, complaint) = output(&mut program(&["--listen", &place]));
     assert_eq!((code, complaint), (Some(1), format!("bookend-server: {place}: another program listens there\n")));
 
     let mut person = UnixStream::connect(&path).unwrap();
     person.write_all(b"hi\n").unwrap();
-    let said = BufReader::new(person).lines().nth(2).unwrap().unwrap();
-    assert_eq!(said, "guest-1: hi");
+    let output = BufReader::new(person).lines().nth(2).unwrap().unwrap();
+    assert_eq!(output, "guest-1: hi");
     let connect = running.wait_for("connect");
     assert!(connect.contains("peer=\"unix:1(uid=") && connect.contains("pid="), "{connect}");
     running.signal("TERM");

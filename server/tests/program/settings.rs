@@ -20,8 +20,9 @@ fn all_wrong_settings_are_reported_with_their_positions() {
     let directory = Directory::new();
     let file = directory.file("hub.toml", "listen = '127.0.0.1:0'\n[limits]\nmax_boddy = 1\nstall = 10\n");
     for flag in ["--check-config", "--print-config", "--public"] {
-        let (code, said, complaint) = output(program(&["--config", &file, flag]).env("BOOKEND_LIMITS_PINGS", "many"));
-        assert_eq!((code, &*said), (Some(2), ""), "{flag}");
+        let (code, printed, complaint) =
+            output(program(&["--config", &file, flag]).env("BOOKEND_LIMITS_PINGS", "many"));
+        assert_eq!((code, &*printed), (Some(2), ""), "{flag}");
         let complaints = [
             format!("{file}:3:1: there is no setting limits.max_boddy; did you mean limits.max_body?"),
             format!("{file}:4:9: limits.stall: \"10\" is not a time from 100ms to 1h"),

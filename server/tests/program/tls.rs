@@ -26,7 +26,7 @@ fn settings(authority: &Authority, more: &str) -> String {
 
 /// The port of the first address, `listening on tls://127.0.0.1:PORT - join: …`.
 fn port(running: &Running) -> u16 {
-    let place = running.said[0].strip_prefix("listening on tls://127.0.0.1:").unwrap();
+    let place = running.printed[0].strip_prefix("listening on tls://127.0.0.1:").unwrap();
     place.split(' ').next().unwrap().parse().unwrap()
 }
 
@@ -37,10 +37,10 @@ fn connect(port: u16) -> TcpStream {
 }
 
 /// A person who connects over TLS and sends something.
-fn secure(port: u16, client: Arc<ClientConfig>, says: &str) -> std::io::Result<Secure> {
+fn secure(port: u16, client: Arc<ClientConfig>, words: &str) -> std::io::Result<Secure> {
     let session = ClientConnection::new(client, "localhost".try_into().unwrap()).unwrap();
     let mut stream = StreamOwned::new(session, connect(port));
-    stream.write_all(says.as_bytes())?;
+    stream.write_all(words.as_bytes())?;
     stream.flush()?;
     let mut person = BufReader::new(stream);
     let mut greeting = String::new();
@@ -65,17 +65,17 @@ fn people_join_with_s_client_and_receive_everything() {
     let (authority, directory) = (Authority::new(), Directory::new());
     let running = start(&authority, &directory, "");
     let place = format!("127.0.0.1:{}", port(&running));
-    assert!(running.said[0].ends_with(&format!(" - join: openssl s_client -quiet -connect {place}")));
+    assert!(running.printed[0].ends_with(&format!(" - join: openssl s_client -quiet -connect {place}")));
     let mut command = Command::new("openssl");
     command.args(["s_client", "-quiet", "-verify_return_error", "-CAfile", &authority.path("ca.pem"), "-connect"]);
     let mut client =
         command.arg(&place).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     client.stdin.as_mut().unwrap().write_all(b"/help\n/quit\n").unwrap();
-    let mut said = String::new();
-    client.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    let mut output = String::new();
+    client.stdout.take().unwrap().read_to_string(&mut output).unwrap();
     assert!(client.wait().unwrap().success());
-    assert!(said.starts_with("Bookend hub, ") && said.contains("\r\n* you are guest-1 "), "{said}");
-    assert!(said.ends_with("* bye\r\n"), "{said}");
+    assert!(output.starts_with("Bookend hub, ") && output.contains("\r\n* you are guest-1 "), "{output}");
+    assert!(output.ends_with("* bye\r\n"), "{output}");
 }
 
 #[cfg(unix)]

@@ -1,6 +1,6 @@
-//! The checks of a peer's behaviour: one table, and the few ways in which a check is done.
+//! The checks of a peer's behaviour: one table, and the few kinds of test.
 //!
-//! Most checks are data: what is sent, and what is due. The others are functions of their own.
+//! Most checks are data: the bytes to send, and the expected answer. The others are functions.
 
 mod client;
 mod closing;
@@ -11,82 +11,85 @@ mod limits;
 mod session;
 mod text;
 
+use std::time::Duration;
+
 use bookend::{Code, END, Encoding, HEADER_LENGTH, Hello};
 use futures_util::future::LocalBoxFuture;
 
 use super::codes::{code_of, name_in, names_of};
-use super::frame::{Refused, quoted_close};
+use super::frame::{ErrorMessage, quoted_close};
+use super::raw_peer::{Missing, RawPeer};
 use super::report::{Finding, Stage};
 use super::side::Side;
-use super::subject::Subject;
-use super::wire::{Peer, Unmet};
+use super::target::Target;
 
 /// A check.
 pub(super) struct Check {
     /// The name of its row.
     pub(super) name: &'static str,
-    /// The tags of SPEC.md that it rests on.
+    /// The tags of SPEC.md that it rests on, separated by spaces.
     pub(super) spec: &'static str,
+    /// What to do if it fails.
     pub(super) fix: &'static str,
-    exam: Exam,
+    test: Test,
     when: When,
-    /// Earlier checks without which it says nothing.
+    /// Checks that must pass before this one is meaningful.
     needs: &'static [&'static str],
     /// It takes seconds.
     pub(super) waits: bool,
-    /// The side that it is for, if it is not for both.
+    /// The side that it applies to, unless it applies to both.
     only_for: Option<Side>,
-    /// One direction ends before the other, which not every proxy passes on.
+    /// It ends one direction before the other, which some proxies do not pass on.
     without_proxy: bool,
 }
 
-/// Where a check makes sense.
+/// When a check applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
     Always,
-    /// The peer speaks the hub profile; this side does too, in these checks.
+    /// If the peer speaks the hub profile. This side then offers it, too.
     Hub,
-    /// The peer accepts the encoding.
+    /// If the peer accepts the encoding.
     Accepted(Encoding),
-    /// The peer does not.
+    /// If the peer does not accept the encoding.
     NotAccepted(Encoding),
-    /// `--slow` was asked for.
+    /// If slow checks run.
     Slow,
 }
 
-/// What a check does.
-enum Exam {
-    /// Sends this in place of HELLO: a CLOSE with this name's code is due.
-    HelloRefused(fn(&Subject) -> Vec<u8>, &'static str),
-    /// Sends this in place of HELLO: a HELLO is due.
-    HelloTaken(fn(&Subject) -> Vec<u8>),
-    /// Sends this behind HELLO: a CLOSE with this name's code is due.
-    Closed(fn(&Subject) -> Vec<u8>, &'static str),
-    /// Sends these, one after the other: an ERROR with this name's code is due for each, and the connection lives.
-    Refused(fn(&Subject) -> Vec<Vec<u8>>, &'static str),
-    /// Sends this: no ERROR and no CLOSE comes, unless the application wants it otherwise.
-    Taken(fn(&Subject) -> Vec<u8>),
-    /// Sends this: nothing comes.
-    Ignored(fn(&Subject) -> Vec<u8>),
-    /// Does something of its own.
-    Own(for<'a> fn(&'a Subject, &'static str) -> LocalBoxFuture<'a, Judged>),
+/// How a check tests the peer.
+enum Test {
+    /// Sends these bytes in place of HELLO, and expects a CLOSE with this name's code.
+    HelloRefused(fn(&Target) -> Vec<u8>, &'static str),
+    /// Sends these bytes in place of HELLO, and expects a HELLO.
+    HelloAccepted(fn(&Target) -> Vec<u8>),
+    /// Sends these bytes after HELLO, and expects a CLOSE with this name's code.
+    Closed(fn(&Target) -> Vec<u8>, &'static str),
+    /// Sends these frames one by one. Expects an ERROR with this name's code for each, and an open connection.
+    Refused(fn(&Target) -> Vec<Vec<u8>>, &'static str),
+    /// Sends these bytes, and expects neither ERROR nor CLOSE, except an application's own refusal.
+    Accepted(fn(&Target) -> Vec<u8>),
+    /// Sends these bytes, and expects no answer.
+    Ignored(fn(&Target) -> Vec<u8>),
+    /// Runs this function.
+    Custom(for<'a> fn(&'a Target, &'static str) -> LocalBoxFuture<'a, CheckResult>),
 }
 
-/// A finding, by whichever way it was come to.
-type Judged = Result<Finding, Finding>;
+/// A finding. `Err` is for the `?` operator: it is the finding of a check that ends early.
+type CheckResult = Result<Finding, Finding>;
 
-/// An [`Exam::Own`] of an `async fn`.
-macro_rules! own {
+/// A [`Test::Custom`] that runs an `async fn`.
+macro_rules! custom {
     ($function:path) => {
-        $crate::checks::Exam::Own(|subject, name| Box::pin($function(subject, name)))
+        $crate::checks::Test::Custom(|target, name| Box::pin($function(target, name)))
     };
 }
-use own;
+use custom;
 
-/// Checks of one stage.
+/// The checks of one stage.
 pub(super) struct Group {
     pub(super) stage: Stage,
-    /// Those that others build on.
+    /// Checks that others depend on, in order.
     pub(super) first: Vec<&'static Check>,
     pub(super) others: Vec<&'static Check>,
 }
@@ -112,19 +115,19 @@ pub(super) fn groups() -> [Group; 2] {
     ]
 }
 
-/// The check of a server that all others build on.
+/// The check of a server that all others depend on.
 pub(super) const ADMISSION: &str = "admitted";
 
-/// The check that says whether others can be done at the same time.
+/// The check that shows whether others can run at the same time.
 pub(super) const CONCURRENCY: &str = "second-connection";
 
 impl Check {
-    const fn new(name: &'static str, spec: &'static str, fix: &'static str, exam: Exam) -> Check {
+    const fn new(name: &'static str, spec: &'static str, fix: &'static str, test: Test) -> Check {
         Check {
             name,
             spec,
             fix,
-            exam,
+            test,
             when: When::Always,
             needs: &[],
             waits: false,
@@ -166,164 +169,162 @@ impl Check {
         self.spec.split_whitespace().collect()
     }
 
-    /// Is it for this side of a connection?
-    pub(super) fn suits_side(&self, side: Side) -> bool {
+    /// True if the check applies to a peer on this side.
+    pub(super) fn applies_to(&self, side: Side) -> bool {
         self.only_for.is_none_or(|only| only == side)
     }
 
-    pub(super) fn suits(&self, subject: &Subject) -> bool {
-        self.suits_side(subject.side())
-    }
-
-    /// What is due, where it can be said in short.
+    /// The expected answer, if it can be stated briefly.
     pub(super) fn expected(&self) -> Option<String> {
-        let coded = |name: &str| format!("{} {name}", code_of(name).expect("SPEC 6 has every name that is due"));
-        match self.exam {
-            Exam::HelloRefused(_, due) | Exam::Closed(_, due) => Some(format!("CLOSE {}", coded(due))),
-            Exam::Refused(_, due) => Some(format!("ERROR {}, and the connection lives", coded(due))),
-            Exam::HelloTaken(_) => Some("it is taken".into()),
-            Exam::Taken(_) => Some("no ERROR and no CLOSE, and PONG to a PING behind it".into()),
-            Exam::Ignored(_) => Some("nothing but PONG to a PING behind it".into()),
-            Exam::Own(_) => None,
+        let coded = |name: &str| format!("{} {name}", code_of(name).expect("SPEC 6 has every expected name"));
+        match self.test {
+            Test::HelloRefused(_, expected) | Test::Closed(_, expected) => Some(format!("CLOSE {}", coded(expected))),
+            Test::Refused(_, expected) => Some(format!("ERROR {}, and the connection stays open", coded(expected))),
+            Test::HelloAccepted(_) => Some("the HELLO is accepted".into()),
+            Test::Accepted(_) => Some("no ERROR, no CLOSE, and PONG for the PING that follows".into()),
+            Test::Ignored(_) => Some("nothing but PONG for the PING that follows".into()),
+            Test::Custom(_) => None,
         }
     }
 
-    /// The checks that it needs to hold.
+    /// The names of the checks that must pass first.
     pub(super) fn needs(&self, side: Side) -> impl Iterator<Item = &'static str> {
-        let by_exam: &[&str] = match self.exam {
-            Exam::HelloRefused(..) | Exam::Closed(..) => &["fault-close"],
-            Exam::Refused(..) | Exam::Ignored(_) => &["ping"],
-            Exam::Taken(_) => &["ping", "message"],
-            Exam::HelloTaken(_) | Exam::Own(_) => &[],
+        let by_test: &[&str] = match self.test {
+            Test::HelloRefused(..) | Test::Closed(..) => &["fault-close"],
+            Test::Refused(..) | Test::Ignored(_) => &["ping"],
+            Test::Accepted(_) => &["ping", "message"],
+            Test::HelloAccepted(_) | Test::Custom(_) => &[],
         };
         let by_side: &[&str] = if side == Side::Server { &[ADMISSION] } else { &[] };
-        by_side.iter().chain(self.needs).chain(by_exam).copied().filter(|&needed| needed != self.name)
+        by_side.iter().chain(self.needs).chain(by_test).copied().filter(|&needed| needed != self.name)
     }
 
-    /// Why it does not apply, if it does not.
-    pub(super) fn moot(&self, subject: &Subject) -> Option<String> {
-        let accepted = |encoding| subject.facts().accepted.contains(encoding);
+    /// Why the check does not apply to the target; `None` if it applies.
+    pub(super) fn inapplicable(&self, target: &Target) -> Option<String> {
+        let accepted = |encoding| target.info().accepted.contains(encoding);
         match self.when {
-            When::Hub if !subject.facts().hub => Some("the peer does not speak the hub profile".into()),
+            When::Hub if !target.info().hub => Some("the peer does not speak the hub profile".into()),
             When::Accepted(encoding) if !accepted(encoding) => Some(format!("the peer does not accept {encoding}")),
             When::NotAccepted(encoding) if accepted(encoding) => Some(format!("the peer accepts {encoding}")),
-            When::Slow if !subject.slow() => Some("it takes its time: --slow".into()),
-            _ if self.without_proxy && subject.is_proxied() => {
-                Some("a proxy may end both directions when one ends".into())
+            When::Slow if !target.slow() => Some("slow: runs with --slow".into()),
+            _ if self.without_proxy && target.is_proxied() => {
+                Some("a proxy may close both directions when one ends".into())
             }
             _ => None,
         }
     }
 
-    pub(super) async fn run(&self, subject: &Subject) -> Finding {
-        let judged = match &self.exam {
-            Exam::HelloRefused(bytes, due) => hello_refused(subject, self.name, &bytes(subject), due).await,
-            Exam::HelloTaken(bytes) => hello_taken(subject, self.name, &bytes(subject)).await,
-            Exam::Closed(bytes, due) => closed(subject, self, &bytes(subject), due).await,
-            Exam::Refused(bytes, due) => refused(subject, self, &bytes(subject), due).await,
-            Exam::Taken(bytes) => taken(subject, self, &bytes(subject), is_own_business).await,
-            Exam::Ignored(bytes) => taken(subject, self, &bytes(subject), |_| false).await,
-            Exam::Own(run) => run(subject, self.name).await,
+    pub(super) async fn run(&self, target: &Target) -> Finding {
+        let judged = match &self.test {
+            Test::HelloRefused(bytes, expected) => hello_refused(target, self.name, &bytes(target), expected).await,
+            Test::HelloAccepted(bytes) => hello_accepted(target, self.name, &bytes(target)).await,
+            Test::Closed(bytes, expected) => closed(target, self, &bytes(target), expected).await,
+            Test::Refused(bytes, expected) => refused(target, self, &bytes(target), expected).await,
+            Test::Accepted(bytes) => accepted(target, self, &bytes(target), is_application_refusal).await,
+            Test::Ignored(bytes) => accepted(target, self, &bytes(target), |_| false).await,
+            Test::Custom(run) => run(target, self.name).await,
         };
         judged.unwrap_or_else(|finding| finding)
     }
 
-    fn hello(&self, subject: &Subject) -> Hello {
-        subject.hello().with_hub(self.when == When::Hub)
+    fn hello(&self, target: &Target) -> Hello {
+        target.hello().with_hub(self.when == When::Hub)
     }
 }
 
-async fn hello_refused(subject: &Subject, name: &'static str, bytes: &[u8], due: &'static str) -> Judged {
-    let mut peer = subject.connect(name).await?;
+async fn hello_refused(target: &Target, name: &'static str, bytes: &[u8], expected: &'static str) -> CheckResult {
+    let mut peer = target.connect(name).await?;
     peer.send(bytes).await;
-    judge_close(peer.wait_close().await, due)
+    judge_close(peer.wait_close().await, expected)
 }
 
-async fn hello_taken(subject: &Subject, name: &'static str, bytes: &[u8]) -> Judged {
-    let mut peer = subject.connect(name).await?;
+async fn hello_accepted(target: &Target, name: &'static str, bytes: &[u8]) -> CheckResult {
+    let mut peer = target.connect(name).await?;
     peer.send(bytes).await;
-    if subject.side() == Side::Client {
-        peer.barrier().await.map_err(|unmet| unmet.finding("PONG to a PING behind HELLO"))?;
+    if target.side() == Side::Client {
+        peer.barrier().await.map_err(|missing| missing.finding("PONG for a PING after HELLO"))?;
         peer.leave().await;
-        return Ok(Finding::ok("it is taken: PONG came in answer to a PING behind it"));
+        return Ok(Finding::ok("accepted: PONG arrived for a PING after it"));
     }
-    let taken = peer.wait(|frame| (frame.kind == bookend::kind::HELLO).then_some(())).await;
-    taken.map_err(|unmet| unmet.finding("HELLO"))?;
+    let hello = peer.wait(|frame| (frame.kind == bookend::kind::HELLO).then_some(())).await;
+    hello.map_err(|missing| missing.finding("HELLO"))?;
     peer.leave().await;
-    Ok(Finding::ok("HELLO came in answer"))
+    Ok(Finding::ok("HELLO arrived in answer"))
 }
 
-async fn closed(subject: &Subject, check: &Check, bytes: &[u8], due: &'static str) -> Judged {
-    let mut peer = subject.greet(check.name, &check.hello(subject)).await?;
+async fn closed(target: &Target, check: &Check, bytes: &[u8], expected: &'static str) -> CheckResult {
+    let mut peer = target.greet(check.name, &check.hello(target)).await?;
     peer.send(bytes).await;
-    judge_close(peer.wait_close().await, due)
+    judge_close(peer.wait_close().await, expected)
 }
 
-async fn refused(subject: &Subject, check: &Check, samples: &[Vec<u8>], due: &'static str) -> Judged {
-    let mut peer = subject.greet(check.name, &check.hello(subject)).await?;
+async fn refused(target: &Target, check: &Check, samples: &[Vec<u8>], expected: &'static str) -> CheckResult {
+    let mut peer = target.greet(check.name, &check.hello(target)).await?;
     for sample in samples {
         let body: Vec<String> =
             sample[HEADER_LENGTH..sample.len() - END.len()].iter().map(|byte| format!("{byte:02x}")).collect();
-        let which = format!("to the body {}", body.join(" "));
-        let finding = |unmet: Unmet| unmet.finding(&format!("ERROR {due} {which}, and PONG behind it,"));
+        let which = format!("for the body {}", body.join(" "));
+        let finding = |missing: Missing| missing.finding(&format!("ERROR {expected} {which}, then PONG"));
         peer.send(sample).await;
-        let mut refused = peer.barrier().await.map_err(finding)?;
-        if refused.is_empty() {
-            refused.extend(late_error(&mut peer).await);
+        let mut errors = peer.barrier().await.map_err(finding)?;
+        if errors.is_empty() {
+            errors.extend(late_error(target, &mut peer).await);
         }
-        match refused.first() {
-            None => return Err(Finding::fails(format!("no ERROR {due} came {which}"))),
-            Some(error) => judge_name(error.code, &error.reason, due, &format!("{error} came {which}"))?,
+        match errors.first() {
+            None => return Err(Finding::fails(format!("no ERROR {expected} arrived {which}"))),
+            Some(error) => judge_name(error.code, &error.reason, expected, &format!("{error} arrived {which}"))?,
         }
     }
     peer.leave().await;
-    Ok(Finding::ok(format!("ERROR {due}, and the connection lives")))
+    Ok(Finding::ok(format!("ERROR {expected}, and the connection stays open")))
 }
 
-async fn taken(subject: &Subject, check: &Check, bytes: &[u8], may: fn(&Refused) -> bool) -> Judged {
-    let mut peer = subject.greet(check.name, &check.hello(subject)).await?;
+async fn accepted(target: &Target, check: &Check, bytes: &[u8], may: fn(&ErrorMessage) -> bool) -> CheckResult {
+    let mut peer = target.greet(check.name, &check.hello(target)).await?;
     peer.send(bytes).await;
-    let refused = peer.barrier().await.map_err(|unmet| unmet.finding("PONG to a PING behind it"))?;
-    if let Some(error) = refused.iter().find(|error| !may(error)) {
+    let errors = peer.barrier().await.map_err(|missing| missing.finding("PONG for the PING that follows"))?;
+    if let Some(error) = errors.iter().find(|error| !may(error)) {
         return Err(Finding::fails(error.to_string()));
     }
     peer.leave().await;
-    Ok(Finding::ok(match refused.first() {
-        Some(error) => format!("read; the application answers {error}"),
-        None => "read, and the connection lives".into(),
+    Ok(Finding::ok(match errors.first() {
+        Some(error) => format!("accepted; the application answered {error}"),
+        None => "accepted, and the connection stays open".into(),
     }))
 }
 
-/// An application may refuse what is sound (SPEC 6).
-fn is_own_business(error: &Refused) -> bool {
+/// True for an ERROR with which an application may refuse a valid message (SPEC 6).
+fn is_application_refusal(error: &ErrorMessage) -> bool {
     matches!(error.code, Code::POLICY | Code::TRY_LATER) || (3000..4000).contains(&error.code.0)
 }
 
-/// An ERROR that comes behind the PONG: `barrier` has a row of its own.
-async fn late_error(peer: &mut Peer<'_>) -> Option<Refused> {
-    peer.be_patient(LATE);
+/// An ERROR that arrives after the PONG. The check `barrier` reports that order.
+async fn late_error(target: &Target, peer: &mut RawPeer<'_>) -> Option<ErrorMessage> {
+    peer.set_timeout(Duration::from_millis(500));
     let error = peer.wait(|frame| frame.as_error()).await.ok();
-    peer.be_patient(LATE * 10);
+    peer.set_timeout(target.timeout());
     error
 }
 
-const LATE: std::time::Duration = std::time::Duration::from_millis(500);
-
-/// Is it the CLOSE that is due?
-fn judge_close(came: Result<(Code, String), Unmet>, due: &'static str) -> Judged {
-    let (code, reason) = came.map_err(|unmet| unmet.finding(&format!("CLOSE {due}")))?;
+/// Judges whether the CLOSE is the expected one.
+fn judge_close(close: Result<(Code, String), Missing>, expected: &'static str) -> CheckResult {
+    let (code, reason) = close.map_err(|missing| missing.finding(&format!("CLOSE {expected}")))?;
     let seen = quoted_close(code, &reason);
-    judge_name(code, &reason, due, &seen)?;
+    judge_name(code, &reason, expected, &seen)?;
     Ok(Finding::ok(seen))
 }
 
-/// The code decides; a reason that names another fault of the same code is wrong as well, and one without any name is
-/// the business of `reasons`.
-fn judge_name(code: Code, reason: &str, due: &'static str, seen: &str) -> Result<(), Finding> {
-    let wanted = code_of(due).expect("SPEC 6 has every name that is due");
+/// Judges the code. A reason that names another fault of the same code is wrong, too; the row `reasons` judges a reason
+/// without a name.
+fn judge_name(code: Code, reason: &str, expected: &'static str, seen: &str) -> Result<(), Finding> {
+    let wanted = code_of(expected).expect("SPEC 6 has every expected name");
     let name = name_in(reason);
-    let other = name != due && names_of(wanted).contains(&name);
-    if code.0 == wanted && !other { Ok(()) } else { Err(Finding::fails(format!("{seen}, but {wanted} {due} is due"))) }
+    let other = name != expected && names_of(wanted).contains(&name);
+    if code.0 == wanted && !other {
+        Ok(())
+    } else {
+        Err(Finding::fails(format!("{seen}; expected {wanted} {expected}")))
+    }
 }
 
 #[cfg(test)]
@@ -342,17 +343,17 @@ mod tests {
         }
         assert!(
             check.needs(Side::Server).all(|needed| ready.contains(&needed)),
-            "{name} needs what is not done before"
+            "{name} needs a check that does not run before it"
         );
-        if let Exam::HelloRefused(_, due) | Exam::Closed(_, due) | Exam::Refused(_, due) = check.exam {
-            assert!(code_of(due).is_some(), "{name}: {due} has no code");
+        if let Test::HelloRefused(_, expected) | Test::Closed(_, expected) | Test::Refused(_, expected) = check.test {
+            assert!(code_of(expected).is_some(), "{name}: {expected} has no code");
         }
     }
 
     const SPEC: &str = bookend_vectors::spec::SPEC;
 
     #[test]
-    fn table_is_sound() {
+    fn table_is_consistent() {
         let mut ready = Vec::new();
         for group in groups() {
             for check in group.first {
@@ -369,7 +370,7 @@ mod tests {
     fn names_are_unique() {
         let mut names = HashSet::new();
         for check in groups().iter().flat_map(|group| group.first.iter().chain(&group.others)) {
-            assert!(names.insert(check.name), "{} is there twice", check.name);
+            assert!(names.insert(check.name), "{} is listed twice", check.name);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The names that SPEC 6 gives each code: on the wire a code may have several.
+//! The names that SPEC 6 gives each code. A code may have several.
 
 /// Codes and names, as in the table of SPEC 6.
 const NAMES: [(u16, &[&str]); 20] = [
@@ -38,7 +38,7 @@ const NAMES: [(u16, &[&str]); 20] = [
     (4011, &["unmappable-text"]),
 ];
 
-/// The names of a code, none for one that SPEC 6 does not have.
+/// The names of a code; none if SPEC 6 does not define the code.
 pub(super) fn names_of(code: u16) -> &'static [&'static str] {
     NAMES.iter().find(|(known, _)| *known == code).map_or(&[], |(_, names)| names)
 }
@@ -48,7 +48,7 @@ pub(super) fn code_of(name: &str) -> Option<u16> {
     NAMES.iter().find(|(_, names)| names.contains(&name)).map(|(code, _)| *code)
 }
 
-/// The name that a reason begins with: all of it, or what is before `: ` (R6.2).
+/// The name at the start of a reason: the part before `: `, or all of it (R6.2).
 pub(super) fn name_in(reason: &str) -> &str {
     reason.split(": ").next().unwrap_or(reason)
 }

@@ -1,4 +1,4 @@
-//! What the peer itself sends, in all checks together, judged by the rules for a sender.
+//! Judges all frames that the peer sends, in every check, by the rules for a sender.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -11,15 +11,9 @@ use super::frame::named;
 use super::report::{Finding, Row, Stage};
 use super::side::Side;
 
-/// A rule for a sender: the name of its row, its tags, its fix.
-struct Rule {
-    check: &'static str,
-    spec: &'static str,
-    fix: &'static str,
-}
-
+/// A rule for a sender.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum About {
+enum Rule {
     Framing,
     Bodies,
     Kinds,
@@ -31,94 +25,93 @@ enum About {
     AfterClose,
 }
 
-impl About {
-    const ALL: [About; 9] = [
-        About::Framing,
-        About::Bodies,
-        About::Kinds,
-        About::Encodings,
-        About::Text,
-        About::Marks,
-        About::Reasons,
-        About::ReasonLengths,
-        About::AfterClose,
+impl Rule {
+    const ALL: [Rule; 9] = [
+        Rule::Framing,
+        Rule::Bodies,
+        Rule::Kinds,
+        Rule::Encodings,
+        Rule::Text,
+        Rule::Marks,
+        Rule::Reasons,
+        Rule::ReasonLengths,
+        Rule::AfterClose,
     ];
 
-    const fn rule(self) -> Rule {
-        let (check, spec, fix) = match self {
-            About::Framing => (
+    /// The name of its row, its tags, and its fix.
+    const fn row(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Rule::Framing => (
                 "sent-frames",
                 "R2.1 R2.5 R2.9",
-                "send F5 F8 kind encoding length body F8 F5, whole, one after the other",
+                "send each frame whole, as F5 F8, kind, encoding, length, body, F8 F5",
             ),
-            About::Bodies => (
+            Rule::Bodies => (
                 "sent-bodies",
                 "R3.1 R3.2 R9.4",
-                "lay the body out as the table of SPEC 3 does, with an encoding that it allows",
+                "write the body as the table of SPEC 3 shows, in an encoding that it permits",
             ),
-            About::Kinds => (
+            Rule::Kinds => (
                 "sent-kinds",
                 "R3.7 R4.4 R9.1 R9.2",
-                "send only kinds of SPEC 3, and those of the hub profile only where both HELLOs offer it",
+                "send only kinds of SPEC 3, and kinds of the hub profile only if both HELLOs offer it",
             ),
-            About::Encodings => {
-                ("sent-encodings", "R5.10", "convert text to an encoding that the other side's HELLO accepts")
-            }
-            About::Text => ("sent-text", "R5.1 R5.2 R5.3", "encode text as the encoding byte says"),
-            About::Marks => ("sent-marks", "R5.5", "leave the byte order mark out (utf-8, not utf-8-sig)"),
-            About::Reasons => (
+            Rule::Encodings => ("sent-encodings", "R5.10", "convert text to an encoding that the peer's HELLO accepts"),
+            Rule::Text => ("sent-text", "R5.1 R5.2 R5.3", "encode text as the encoding byte says"),
+            Rule::Marks => ("sent-marks", "R5.5", "leave the byte order mark out (utf-8, not utf-8-sig)"),
+            Rule::Reasons => (
                 "reasons",
                 "R6.1 R6.2 R7.4",
-                "begin a reason with the name that SPEC 6 gives the fault, perhaps with `: ` and a detail behind it",
+                "begin a reason with the fault's name in SPEC 6, optionally followed by `: ` and a detail",
             ),
-            About::ReasonLengths => ("reason-lengths", "R6.5", "cut a reason to 200 bytes"),
-            About::AfterClose => {
-                ("nothing-after-close", "R7.5", "send nothing behind CLOSE, and close the sending direction")
+            Rule::ReasonLengths => ("reason-lengths", "R6.5", "truncate a reason to 200 bytes"),
+            Rule::AfterClose => {
+                ("nothing-after-close", "R7.5", "send nothing after CLOSE, and shut down the sending direction")
             }
-        };
-        Rule { check, spec, fix }
+        }
     }
 }
 
-/// What has been noticed.
+/// What was observed in all checks so far.
 #[derive(Default)]
 pub(super) struct Conduct {
     frames: Cell<u64>,
     reasons: Cell<u64>,
     breaches: RefCell<Vec<Breach>>,
-    /// What this side has sent during each check, as far as it is worth keeping.
+    /// The first bytes that this side sent during each check.
     sent: RefCell<HashMap<&'static str, Vec<u8>>>,
 }
 
 /// The first breach of a rule.
 struct Breach {
-    about: About,
-    /// How many came behind it.
+    rule: Rule,
+    /// The number of later breaches of the same rule.
     others: usize,
     during: &'static str,
     seen: String,
     diagnosis: Option<Diagnosis>,
 }
 
-/// The eyes on one connection.
+/// Observes one connection.
 pub(super) struct Watch<'a> {
     conduct: &'a Conduct,
-    /// The check that it belongs to.
+    /// The name of the check.
     during: &'static str,
-    /// What this side has said of itself, if it was legal and has been sent.
+    /// This side's HELLO, once a valid one was sent.
     own: Option<Hello>,
     /// The peer's HELLO offers the hub profile.
     peer_hub: bool,
+    /// The peer has sent HELLO.
     greeted: bool,
     /// The peer has sent CLOSE.
     closed: bool,
-    /// This side has, so that the peer's answers it.
+    /// This side has sent CLOSE, so the peer's CLOSE answers it.
     close_sent: bool,
-    /// What the peer is.
+    /// The peer's side.
     side: Side,
 }
 
-/// Bytes that are kept of what is sent during one check.
+/// The number of sent bytes that are kept for each check.
 const KEPT: usize = 256;
 
 impl Conduct {
@@ -129,24 +122,28 @@ impl Conduct {
 
     /// A row for each rule.
     pub(super) fn rows(&self) -> Vec<Row> {
-        About::ALL.map(|about| self.row(about)).into()
+        Rule::ALL.map(|rule| self.row(rule)).into()
     }
 
-    fn row(&self, about: About) -> Row {
-        let Rule { check, spec, fix } = about.rule();
+    fn row(&self, rule: Rule) -> Row {
+        let (check, spec, fix) = rule.row();
         let breaches = self.breaches.borrow();
-        let finding = match breaches.iter().find(|breach| breach.about == about) {
+        let finding = match breaches.iter().find(|breach| breach.rule == rule) {
             Some(Breach { others, during, seen, diagnosis, .. }) => {
-                let others = if *others > 0 { format!(" (and {others} times more)") } else { String::new() };
+                let others = if *others > 0 { format!(" (and {others} more)") } else { String::new() };
                 let finding = Finding::fails(format!("during {during}{others}: {seen}"));
                 diagnosis.iter().fold(finding, Finding::diagnosed)
             }
             None => {
-                let (count, what) = match about {
-                    About::Reasons | About::ReasonLengths => (self.reasons.get(), "CLOSEs and ERRORs"),
+                let (count, what) = match rule {
+                    Rule::Reasons | Rule::ReasonLengths => (self.reasons.get(), "CLOSEs and ERRORs"),
                     _ => (self.frames.get(), "frames"),
                 };
-                if count == 0 { Finding::skipped("nothing was seen") } else { Finding::ok(format!("{count} {what}")) }
+                if count == 0 {
+                    Finding::skipped("nothing to judge arrived")
+                } else {
+                    Finding::ok(format!("{count} {what}"))
+                }
             }
         };
         Row::new(Stage::Conduct, check, spec, fix, finding)
@@ -165,7 +162,7 @@ impl<'a> Watch<'a> {
         kept.extend(bytes.iter().take(KEPT - kept.len().min(KEPT)));
     }
 
-    /// This side has said HELLO.
+    /// This side has sent HELLO.
     pub(super) fn sent_hello(&mut self, hello: &Hello) {
         self.own = Some(hello.clone());
     }
@@ -180,10 +177,10 @@ impl<'a> Watch<'a> {
         self.own.as_ref().filter(|_| self.greeted).map_or(MAX_HELLO, Hello::max_body)
     }
 
-    /// The peer's bytes are no frame.
-    pub(super) fn unsound(&self, error: Fault, offset: u64, bytes: &[u8]) {
+    /// The peer's bytes are not a frame.
+    pub(super) fn bad_frame(&self, error: Fault, offset: u64, bytes: &[u8]) {
         let diagnosis = diagnose(&Evidence::stream(error, offset, bytes));
-        self.note(About::Framing, error.to_string(), Some(diagnosis));
+        self.note(Rule::Framing, error.to_string(), Some(diagnosis));
     }
 
     /// Judges a frame of the peer.
@@ -191,20 +188,20 @@ impl<'a> Watch<'a> {
         self.conduct.frames.set(self.conduct.frames.get() + 1);
         let name = named(frame.kind());
         if self.closed {
-            self.note(About::AfterClose, format!("{name} came behind CLOSE"), None);
+            self.note(Rule::AfterClose, format!("{name} arrived after CLOSE"), None);
         }
         self.closed |= frame.kind() == kind::CLOSE;
         if frame.kind() == kind::HELLO && !self.greeted {
             self.greeted = true;
             self.peer_hub = frame.body().get(23).is_some_and(|bits| bits & 1 != 0);
-            return; // it has a stage of its own
+            return; // judged in the stage `hello`
         }
         self.judge_kind(frame);
         self.judge_encoding(frame, &name);
         match Message::parse(frame) {
             Ok(Some(Message::Close { code, reason })) => self.judge_reason(frame, code.0, &reason),
             Ok(Some(Message::Error(refusal))) => self.judge_reason(frame, refusal.code.0, &refusal.reason),
-            Err(error @ Fault::Malformed { .. }) => self.note(About::Bodies, format!("{name}: {error}"), None),
+            Err(error @ Fault::Malformed { .. }) => self.note(Rule::Bodies, format!("{name}: {error}"), None),
             Ok(_) | Err(_) => {}
         }
         if let Some(payload) = payload_of(frame) {
@@ -215,23 +212,27 @@ impl<'a> Watch<'a> {
     fn judge_kind(&self, frame: Frame<'_>) {
         let in_force = self.peer_hub && self.own.as_ref().is_some_and(Hello::hub);
         let why = match frame.kind() {
-            kind::HELLO => "a second HELLO came",
-            kind::POST if self.side == Side::Server => "a POST came, which only clients send",
+            kind::HELLO => "a second HELLO arrived",
+            kind::POST if self.side == Side::Server => "the server sent a POST, which only clients send",
             kind if kind::is_hub(kind) && kind != kind::POST && self.side == Side::Client => {
-                "a kind came that only servers send"
+                "the client sent a kind that only servers send"
             }
-            kind if kind::is_hub(kind) && !in_force => "a kind of the hub profile came, which is not in force",
+            kind if kind::is_hub(kind) && !in_force => "a kind of the hub profile arrived, which is not in force",
             kind if kind::name(kind).is_some() || (kind::PRIVATE_FIRST..=kind::PRIVATE_LAST).contains(&kind) => return,
-            _ => "an unlisted kind came",
+            _ => "an unlisted kind arrived",
         };
-        self.note(About::Kinds, format!("{why} (kind {:02x})", frame.kind()), None);
+        self.note(Rule::Kinds, format!("{why} (kind {:02x})", frame.kind()), None);
     }
 
     fn judge_encoding(&self, frame: Frame<'_>, name: &str) {
-        // Before HELLO it is US-ASCII or UTF-8 (R6.5).
+        // Before HELLO the encoding is US-ASCII or UTF-8 (R6.5).
         let accepted = self.own.as_ref().map_or(Encodings::CORE, Hello::accepted);
         if !accepted.contains(frame.encoding()) {
-            self.note(About::Encodings, format!("{name} came in {}, which was not accepted", frame.encoding()), None);
+            self.note(
+                Rule::Encodings,
+                format!("{name} arrived in {}, which this side does not accept", frame.encoding()),
+                None,
+            );
         }
     }
 
@@ -239,51 +240,51 @@ impl<'a> Watch<'a> {
         match Text::decode(encoding, payload) {
             _ if encoding == Encoding::Binary => {}
             Ok(text) if text.had_bom() => {
-                self.note(About::Marks, format!("{name} begins with a byte order mark"), None);
+                self.note(Rule::Marks, format!("{name} begins with a byte order mark"), None);
             }
             Ok(_) => {}
             Err(error) => {
                 let diagnosis = diagnose(&Evidence::text(encoding, payload));
-                self.note(About::Text, format!("{name}: {error}"), Some(diagnosis));
+                self.note(Rule::Text, format!("{name}: {error}"), Some(diagnosis));
             }
         }
     }
 
-    /// An answer to CLOSE, and one in peace, may do without reason (R7.7).
+    /// A CLOSE may omit its reason if it answers a CLOSE or reports no fault (R7.7).
     fn judge_reason(&self, frame: Frame<'_>, code: u16, reason: &Text<'_>) {
         self.conduct.reasons.set(self.conduct.reasons.get() + 1);
         let Some(raw) = payload_of(frame).filter(|raw| Text::decode(frame.encoding(), raw).is_ok()) else {
-            return; // `sent-text` has it
+            return; // judged as `sent-text`
         };
         let length = raw.len();
         if length > session::MAX_REASON {
-            self.note(About::ReasonLengths, format!("{code} with a reason of {length} bytes"), None);
+            self.note(Rule::ReasonLengths, format!("{code} with a reason of {length} bytes"), None);
         }
         let reason = reason.to_str();
         let (names, name) = (names_of(code), name_in(&reason));
-        let in_peace = frame.kind() == kind::CLOSE && matches!(code, 1000 | 1001);
-        if names.is_empty() || names.contains(&name) || reason.is_empty() && (in_peace || self.close_sent) {
+        let is_normal = frame.kind() == kind::CLOSE && matches!(code, 1000 | 1001);
+        if names.is_empty() || names.contains(&name) || reason.is_empty() && (is_normal || self.close_sent) {
             return;
         }
         let what = if frame.kind() == kind::CLOSE { "CLOSE" } else { "ERROR" };
         let seen = match code_of(name) {
-            _ if reason.is_empty() => format!("{what} {code} without reason: {} is due", names.join(" or ")),
+            _ if reason.is_empty() => format!("{what} {code} without a reason; expected {}", names.join(" or ")),
             Some(other) => format!("{what} {code} with the name {name}, whose code is {other}"),
             None => format!("{what} {code}: {reason:?} does not begin with {}", names.join(" or ")),
         };
-        self.note(About::Reasons, seen, None);
+        self.note(Rule::Reasons, seen, None);
     }
 
-    fn note(&self, about: About, seen: String, diagnosis: Option<Diagnosis>) {
+    fn note(&self, rule: Rule, seen: String, diagnosis: Option<Diagnosis>) {
         let mut breaches = self.conduct.breaches.borrow_mut();
-        match breaches.iter_mut().find(|breach| breach.about == about) {
+        match breaches.iter_mut().find(|breach| breach.rule == rule) {
             Some(first) => first.others += 1,
-            None => breaches.push(Breach { about, others: 0, during: self.during, seen, diagnosis }),
+            None => breaches.push(Breach { rule, others: 0, during: self.during, seen, diagnosis }),
         }
     }
 }
 
-/// The text or bytes behind the fixed part, `None` where there is none.
+/// The payload after the fixed part of the body; `None` if the kind has none.
 fn payload_of(frame: Frame<'_>) -> Option<&[u8]> {
     let fixed = match frame.kind() {
         kind::MESSAGE => 0,

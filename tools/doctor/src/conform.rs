@@ -1,57 +1,95 @@
 //! Tests a peer in any language against SPEC.md, and writes its report card.
 //!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use bookend_doctor::conform::{Options, Subject, conform};
+//!
+//! let command = ["python3", "-m", "bookend.adapter"].map(str::to_owned);
+//! let card = conform("my adapter", Subject::Adapter(&command), &Options::default()).await?;
+//! println!("{}", card.plain(false));
+//! assert!(card.conforms());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Layout
 //!
-//! `answers` asks an `adapter`, a process, what the vectors ask; `conduct` runs the doctor's checks of a server or a
-//! client over connections. Each thing that is asked is a `case`, which rests on requirements of SPEC.md; `selection`
-//! leaves some out. `report` writes the card.
+//! `vectors` sends every vector to an `adapter`, a process, and judges its answers; `live` runs the checks of
+//! [`examine`](crate::examine()) against a server or a client. Each result is a `case`, which rests on requirements of
+//! SPEC.md. `selection` chooses the cases, and `report` writes the card.
 
 mod adapter;
-mod answers;
 mod case;
-mod conduct;
+mod live;
 mod report;
 mod selection;
+mod vectors;
 
+use std::fmt;
 use std::time::Duration;
 
-pub use case::{Case, Found, Sum, Verdict};
+pub use case::{Case, Found, Summary, Verdict};
 pub use report::Card;
-pub use selection::{Filter, Selection};
+pub use selection::{Filter, Selection, UnknownRequirement};
 
-use crate::examination::Peer;
+pub use crate::examine::Peer;
 
 /// What is tested.
 pub enum Subject<'a> {
-    /// A program, with its arguments, that answers requests on its standard input (docs/new-language.md).
+    /// A program and its arguments. It answers requests on its standard input (docs/new-language.md).
     Adapter(&'a [String]),
-    /// A live peer; with `slow` the checks that take seconds, too.
-    Peer {
-        /// The peer.
-        peer: Peer,
-        /// Run the checks that take seconds as well.
-        slow: bool,
-    },
+    /// A live server or client.
+    Peer(Peer),
 }
 
-/// Tests everything that is selected. `name` is the subject as the card shows it, `timeout` the time that each case may
-/// wait for an answer. With `strict`, advice (SHOULD) counts.
+/// How to test.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// How long each case may wait for an answer.
+    pub timeout: Duration,
+    /// Run the checks of a live peer that take seconds, too.
+    pub slow: bool,
+    /// Count advice (SHOULD) like requirements.
+    pub strict: bool,
+    /// The cases to run.
+    pub selection: Selection<'a>,
+}
+
+impl Default for Options<'_> {
+    /// Every case, with 20 s for each. Advice does not count.
+    fn default() -> Self {
+        Options { timeout: Duration::from_secs(20), slow: true, strict: false, selection: Selection::default() }
+    }
+}
+
+/// The peer cannot be started or reached, or does not speak Bookend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoPeer {
+    name: String,
+    why: String,
+}
+
+impl fmt::Display for NoPeer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.why)
+    }
+}
+
+impl std::error::Error for NoPeer {}
+
+/// Runs every selected case. `name` is the subject's name on the card.
 ///
 /// # Errors
-/// Why there is no peer to test, in words.
-pub async fn conform(
-    name: String,
-    subject: Subject<'_>,
-    timeout: Duration,
-    selection: Selection<'_>,
-    strict: bool,
-) -> Result<Card, String> {
-    let examined = match subject {
-        Subject::Adapter(command) => {
-            answers::examine(command, timeout, selection).await.map_err(|error| error.to_string())
-        }
-        Subject::Peer { peer, slow } => conduct::examine(peer, timeout, slow, selection).await,
+/// [`NoPeer`] if the subject cannot be started or reached, or does not speak Bookend.
+pub async fn conform(name: impl Into<String>, subject: Subject<'_>, options: &Options<'_>) -> Result<Card, NoPeer> {
+    let name = name.into();
+    let Options { timeout, slow, strict, selection } = *options;
+    let results = match subject {
+        Subject::Adapter(command) => vectors::run(command, timeout, selection).await.map_err(|error| error.to_string()),
+        Subject::Peer(peer) => live::run(peer, timeout, slow, selection).await,
     };
-    let answers::Examined { cases, left_out } = examined.map_err(|why| format!("{name}: {why}"))?;
-    Ok(Card { subject: name, cases, left_out, strict })
+    match results {
+        Ok(case::Results { cases, left_out }) => Ok(Card { subject: name, cases, left_out, strict }),
+        Err(why) => Err(NoPeer { name, why }),
+    }
 }

@@ -1,10 +1,10 @@
-//! Frames as a check sends and reads them: their contents may be wrong.
+//! Frames as a check sends and reads them. Their contents may be invalid.
 
 use std::fmt;
 
 use bookend::{Code, Encoding, Message, OVERHEAD, kind};
 
-/// A frame as it came.
+/// A frame as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) kind: u8,
@@ -12,9 +12,9 @@ pub(super) struct Frame {
     pub(super) body: Vec<u8>,
 }
 
-/// An ERROR.
+/// The contents of an ERROR.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(super) struct ErrorMessage {
     pub(super) id: u32,
     pub(super) frame: u32,
     pub(super) code: Code,
@@ -30,7 +30,7 @@ impl Frame {
         self.body.len() + OVERHEAD
     }
 
-    /// What it says; `None` if it is malformed, has bad text, or is of a kind to ignore.
+    /// The message; `None` if it is malformed, has bad text, or its kind is ignored.
     pub(super) fn message(&self) -> Option<Message<'_>> {
         Message::parse(bookend::Frame::new(self.kind, self.encoding, &self.body).ok()?).ok().flatten()
     }
@@ -42,26 +42,26 @@ impl Frame {
         }
     }
 
-    pub(super) fn as_error(&self) -> Option<Refused> {
+    pub(super) fn as_error(&self) -> Option<ErrorMessage> {
         let Message::Error(bookend::Refusal { id, frame, code, reason }) = self.message()? else { return None };
-        Some(Refused { id, frame, code, reason: reason.to_str().into_owned() })
+        Some(ErrorMessage { id, frame, code, reason: reason.to_str().into_owned() })
     }
 
-    /// How a row names it.
+    /// The name for rows.
     pub(super) fn name(&self) -> String {
         named(self.kind)
     }
 }
 
-/// How a row names a kind.
+/// The name of a kind for rows.
 pub(super) fn named(kind: u8) -> String {
     kind::name(kind).map_or_else(|| format!("a frame of kind {kind:02x}"), Into::into)
 }
 
-/// A sound frame; its contents may be wrong.
+/// A well-formed frame. Its contents may be invalid.
 pub(super) fn frame(kind: u8, encoding: Encoding, body: &[u8]) -> Vec<u8> {
     let mut wire = Vec::new();
-    bookend::Frame::new(kind, encoding, body).expect("nobody makes gigabytes here").encode(&mut wire);
+    bookend::Frame::new(kind, encoding, body).expect("no check sends gigabytes").encode(&mut wire);
     wire
 }
 
@@ -70,12 +70,12 @@ pub(super) fn message(encoding: Encoding, payload: &[u8]) -> Vec<u8> {
     frame(kind::MESSAGE, encoding, payload)
 }
 
-/// How a row quotes a CLOSE.
+/// A CLOSE as rows quote it.
 pub(super) fn quoted_close(code: Code, reason: &str) -> String {
-    if reason.is_empty() { format!("CLOSE {} without reason", code.0) } else { format!("CLOSE {}: {reason}", code.0) }
+    if reason.is_empty() { format!("CLOSE {} without a reason", code.0) } else { format!("CLOSE {}: {reason}", code.0) }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for ErrorMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ERROR {}: {}", self.code.0, self.reason)
     }

@@ -1,8 +1,8 @@
-//! Examines live Bookend peers against the requirements of SPEC.md.
+//! Tests live Bookend peers against the requirements of SPEC.md.
 //!
-//! [`examine`] is a doctor for a server: over a hundred checks, each a [`Row`] that says what holds, what does not, on
-//! which requirement it rests, and how to fix it. [`conform`] tests an adapter, a server or a client in any language
-//! and writes a report card.
+//! [`examine`] runs over a hundred checks against a server. Each check is a [`Row`], which states the verdict, what the
+//! server did, the requirements that the check rests on, and how to fix what is wrong. [`conform`](mod@conform) tests an
+//! adapter, a server or a client written in any language, and writes a report card.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,42 +17,53 @@
 //!         if let Progress::Row(row) = progress { print!("{}", row.plain(false)) }
 //!     }
 //! };
-//! let (ended, ()) = tokio::join!(examine(dialler, &Options::default(), progress), print);
-//! println!("{ended:?}");
+//! let options = Options::default();
+//! let (outcome, ()) = tokio::join!(examine(dialler, &options, progress), print);
+//! println!("{outcome:?}");
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # Layout
 //!
-//! `side` and `reached` are a connection; `way` makes one: it dials a server, or accepts a client by `acceptor`. `reach`
-//! finds the way to a server, step by step; `greeting` says HELLO, and `hello` reads the answer field by field;
-//! `refusal` explains a CLOSE in its place, and `identify` names what is not Bookend. `checks` is the table of what a
-//! peer must do, run in the order of `schedule` over connections of `wire`, which can send wrong bytes; `conduct` judges
-//! what the peer itself sends meanwhile. `examination` does all of that, and `report` hands the rows on.
+//! | modules | job |
+//! |---|---|
+//! | `side`, `peer_stream`, `acceptor`, `route` | connect to a server, or accept a connection from a client |
+//! | `reach` | find the route to a server, step by step: resolver, TCP, TLS, proxy |
+//! | `greeting`, `hello`, `refusal` | exchange HELLOs and judge the peer's HELLO field by field |
+//! | `foreign` | name the protocol of a server that does not speak Bookend |
+//! | `identity`, `raw_peer`, `conduct`, `target` | one connection per check: send any bytes, read frames, judge what the peer sends |
+//! | `checks`, `schedule` | the table of checks, and the order in which they run |
+//! | `examine`, `report` | all of it, as rows |
+//! | `conform` | the same rows, or the answers of an adapter, as a report card |
 
 mod acceptor;
 mod checks;
 mod codes;
 mod conduct;
 pub mod conform;
-mod examination;
+mod examine;
+mod foreign;
 mod frame;
 mod greeting;
-mod guise;
 mod hello;
-mod identify;
+mod identity;
 mod memory;
+mod peer_stream;
+mod raw_peer;
 mod reach;
-mod reached;
 mod refusal;
 mod report;
+mod route;
 mod schedule;
 mod side;
-mod subject;
-mod way;
-mod wire;
+mod target;
 
 pub use acceptor::Acceptor;
-pub use examination::{Ended, Options, Peer, examine};
-pub use report::{Progress, Row, Stage, Sum, Unread, Verdict};
+pub use examine::{Options, Outcome, examine};
+pub use report::{Progress, ProgressClosed, Row, Stage, Summary, Verdict};
+
+/// Tests the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

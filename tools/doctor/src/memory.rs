@@ -1,19 +1,19 @@
-//! How much memory a process has used, where the system tells.
+//! How much memory a process has used, where the system reports it.
 
 use std::fs;
 use std::ops::Sub;
 
-/// Peaks, in bytes.
+/// The peak of a process, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// Of memory that was written to.
+    /// Memory that was written to.
     resident: u64,
-    /// Of addresses that were reserved: zeroed pages that nobody touched are only here.
+    /// Addresses that were reserved, including zeroed pages that were never touched.
     reserved: u64,
 }
 
 impl Memory {
-    /// What a process has used since it began; `None` where there is no `/proc`, or no such process any more.
+    /// The peak of a process since it began. `None` without `/proc`, or if the process has ended.
     pub(crate) fn peak_of(process: u32) -> Option<Memory> {
         let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
         let field = |name: &str| {
@@ -23,7 +23,7 @@ impl Memory {
         Some(Memory { resident: field("VmHWM:")?, reserved: field("VmPeak:")? })
     }
 
-    /// The larger of the two, for something that has grown.
+    /// The larger of the two values.
     pub(crate) fn most(self) -> u64 {
         self.resident.max(self.reserved)
     }
@@ -32,7 +32,7 @@ impl Memory {
 impl Sub for Memory {
     type Output = Memory;
 
-    /// How much it has grown.
+    /// The growth since `before`.
     fn sub(self, before: Memory) -> Memory {
         Memory {
             resident: self.resident.saturating_sub(before.resident),
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_that_nobody_touches_is_seen() {
+    fn memory_that_is_never_touched_counts() {
         // [R8.1]
         let own = || Memory::peak_of(std::process::id()).unwrap();
         let before = own();

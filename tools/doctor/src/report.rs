@@ -1,4 +1,4 @@
-//! What was found: a row for each check, as a line for people or as JSON, and the sum of them.
+//! What was found: a row for each check, as a line of text or as JSON, and a summary.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,23 +12,23 @@ use tokio::sync::mpsc;
 
 /// The longest `seen`, in characters.
 const MAX_SEEN: usize = 400;
-/// The columns of the verdict and of the check's name.
+/// The widths of the verdict and of the check's name.
 const VERDICT_WIDTH: usize = 7;
 pub(super) const NAME_WIDTH: usize = 22;
 
-/// What became of a check.
+/// The verdict of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It holds.
+    /// The peer does what the check requires.
     Ok,
-    /// It does not hold.
+    /// The peer does not.
     Fails,
-    /// It holds, but not well.
+    /// The peer conforms, but should do better.
     Warns,
-    /// It was not run: an earlier check failed, or the time was up.
+    /// The check did not run: one that it depends on did not pass, or the time was up.
     Skipped,
-    /// It does not apply to this peer.
+    /// The check does not apply to this peer.
     NotApplicable,
 }
 
@@ -36,21 +36,21 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// Finding the way: the resolver, TCP, TLS, a proxy.
+    /// Connecting: the resolver, TCP, TLS, a proxy.
     Reach,
-    /// Is it Bookend?
+    /// Whether the peer speaks Bookend.
     Protocol,
-    /// The HELLO.
+    /// The peer's HELLO.
     Hello,
     /// What SPEC 2 to 8 require.
     Behaviour,
     /// What SPEC 9 requires of a hub.
     Hub,
-    /// What was seen of the peer's own frames in all the other checks.
+    /// The peer's own frames, observed in all other checks.
     Conduct,
 }
 
-/// What a check has found. Its words are fit for a terminal.
+/// What a check found. Its texts are safe to print on a terminal.
 #[derive(Clone, Debug)]
 pub(super) struct Finding {
     pub(super) verdict: Verdict,
@@ -84,19 +84,19 @@ impl Finding {
         Finding::new(Verdict::NotApplicable, why.as_ref())
     }
 
-    /// Its own fix, in place of the check's.
+    /// Replaces the check's fix.
     pub(super) fn with_fix(mut self, fix: impl Into<Cow<'static, str>>) -> Finding {
         self.fix = Some(fix.into());
         self
     }
 
-    /// The name of the mistake.
+    /// Adds the name of the mistake.
     pub(super) fn named(mut self, mistake: impl Into<Cow<'static, str>>) -> Finding {
         self.diagnosis = Some(mistake.into());
         self
     }
 
-    /// With the likeliest mistake of a diagnosis, if it has one.
+    /// Adds the most likely mistake of a diagnosis, if it has one.
     pub(super) fn diagnosed(self, diagnosis: &Diagnosis) -> Finding {
         match diagnosis.first() {
             Some(first) => self.explained(first),
@@ -111,7 +111,7 @@ impl Finding {
     }
 }
 
-/// Text that may come from the peer, made fit for a terminal.
+/// Text that may come from the peer, made safe to print on a terminal.
 fn shown(text: &str) -> String {
     let mut shown: String = escaped(text).to_string();
     if let Some((end, _)) = shown.char_indices().nth(MAX_SEEN) {
@@ -121,7 +121,7 @@ fn shown(text: &str) -> String {
     shown
 }
 
-/// A check and what it has found.
+/// A check and what it found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// The name of the check.
@@ -130,53 +130,58 @@ pub struct Row {
     pub stage: Stage,
     /// The verdict.
     pub verdict: Verdict,
-    /// What the peer did, fit for a terminal.
+    /// What the peer did, safe to print on a terminal.
     pub seen: String,
-    /// Tags of SPEC.md.
+    /// The requirements that the check rests on, as tags of SPEC.md such as `R2.4`.
     pub spec: Vec<&'static str>,
     /// The name of the mistake, if it was recognised.
     pub diagnosis: Option<Cow<'static, str>>,
-    /// How to fix it, if it does not hold.
+    /// How to fix it, if the verdict is `Fails` or `Warns`.
     pub fix: Option<Cow<'static, str>>,
-    /// What a peer is to do: the fix, whether it is needed or not.
+    /// What a peer must do, as an instruction, whatever the verdict.
     #[serde(skip)]
-    pub duty: &'static str,
+    pub instruction: &'static str,
+    /// The answer that SPEC.md requires, if it can be stated briefly.
     #[serde(skip)]
-    /// What SPEC.md requires, where it is short.
     pub expected: Option<String>,
-    /// The bytes that were sent, as far as they were kept.
+    /// The first bytes that were sent to the peer.
     #[serde(skip)]
     pub sent: Vec<u8>,
 }
 
 impl Row {
-    /// The row as a JSON object with a line feed.
+    /// The row as a JSON object and a line feed.
     pub fn json(&self) -> String {
         json(self)
     }
 
-    /// The row as a line for people, and a second one with the fix if it has one.
+    /// The row as a line of text, followed by a line with the fix if there is one.
     pub fn plain(&self, colored: bool) -> String {
         line(self, colored)
     }
 
-    /// `spec` has the tags that the check rests on, `fix` what helps where it fails and the finding knows nothing
-    /// better.
-    pub(super) fn new(stage: Stage, check: &'static str, spec: &'static str, duty: &'static str, of: Finding) -> Row {
+    /// `spec` lists tags of SPEC.md, separated by spaces. A fix in the finding takes precedence over `instruction`.
+    pub(super) fn new(
+        stage: Stage,
+        check: &'static str,
+        spec: &'static str,
+        instruction: &'static str,
+        of: Finding,
+    ) -> Row {
         let Finding { verdict, seen, diagnosis, fix: own } = of;
         let fix = match verdict {
-            Verdict::Fails | Verdict::Warns => own.or((!duty.is_empty()).then_some(duty.into())),
+            Verdict::Fails | Verdict::Warns => own.or((!instruction.is_empty()).then_some(instruction.into())),
             Verdict::Ok | Verdict::Skipped | Verdict::NotApplicable => None,
         };
         let spec = spec.split_whitespace().collect();
-        Row { check, stage, verdict, seen, spec, diagnosis, fix, duty, expected: None, sent: Vec::new() }
+        Row { check, stage, verdict, seen, spec, diagnosis, fix, instruction, expected: None, sent: Vec::new() }
     }
 }
 
-/// How many rows have which verdict.
+/// The number of rows with each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Sum {
+pub struct Summary {
     hold: usize,
     fail: usize,
     warn: usize,
@@ -184,20 +189,20 @@ pub struct Sum {
     not_applicable: usize,
 }
 
-/// What an examination reports while it goes on.
+/// What an examination reports while it runs.
 #[derive(Debug)]
 pub enum Progress {
-    /// A check was done.
+    /// A check has finished.
     Row(Row),
-    /// A stage has ended: its name, and when it began.
+    /// A stage has ended: its name, and how long it took.
     Stage(String, Duration),
 }
 
-/// Nobody receives the progress any more.
+/// The receiver of the progress was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unread;
+pub struct ProgressClosed;
 
-/// Hands rows on as they are found, or keeps them.
+/// Sends rows on as they are found, or keeps them.
 pub(super) struct Report<'a> {
     to: To<'a>,
     failed: bool,
@@ -218,10 +223,10 @@ impl<'a> Report<'a> {
         Report { to: To::Rows(rows), failed: false, stage: Instant::now() }
     }
 
-    pub(super) async fn row(&mut self, row: Row) -> Result<(), Unread> {
+    pub(super) async fn row(&mut self, row: Row) -> Result<(), ProgressClosed> {
         self.failed |= row.verdict == Verdict::Fails;
         match &mut self.to {
-            To::Channel(progress) => progress.send(Progress::Row(row)).await.map_err(|_| Unread),
+            To::Channel(progress) => progress.send(Progress::Row(row)).await.map_err(|_| ProgressClosed),
             To::Rows(rows) => {
                 rows.push(row);
                 Ok(())
@@ -229,12 +234,12 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// The stage `name` has ended, and the next one begins.
-    pub(super) async fn stage(&mut self, name: impl Into<String>) -> Result<(), Unread> {
+    /// Ends the stage `name` and begins the next one.
+    pub(super) async fn stage(&mut self, name: impl Into<String>) -> Result<(), ProgressClosed> {
         let began = std::mem::replace(&mut self.stage, Instant::now());
         match &self.to {
             To::Channel(progress) => {
-                progress.send(Progress::Stage(name.into(), self.stage - began)).await.map_err(|_| Unread)
+                progress.send(Progress::Stage(name.into(), self.stage - began)).await.map_err(|_| ProgressClosed)
             }
             To::Rows(_) => Ok(()),
         }
@@ -246,18 +251,18 @@ impl<'a> Report<'a> {
     }
 }
 
-impl Sum {
-    /// Counts a row.
+impl Summary {
+    /// Counts a row with this verdict.
     pub fn count(&mut self, verdict: Verdict) {
         *self.of(verdict) += 1;
     }
 
-    /// The last line of a report, as a JSON object with a line feed.
+    /// The last line of a report, as a JSON object and a line feed.
     pub fn json(&self) -> String {
         json(&serde_json::json!({ "summary": self }))
     }
 
-    /// The last line of a report, for people.
+    /// The last line of a report, as text.
     pub fn plain(&self, colored: bool) -> String {
         let color = if self.fail == 0 { AnsiColor::Green } else { AnsiColor::Red };
         let style = if colored { color.on_default().bold() } else { Style::new() };
@@ -275,18 +280,23 @@ impl Sum {
     }
 }
 
-impl std::fmt::Display for Sum {
+impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Sum { hold, fail, warn, skipped, not_applicable } = self;
-        write!(f, "{hold} hold, {fail} do not, {skipped} skipped")?;
+        let Summary { hold, fail, warn, skipped, not_applicable } = self;
+        write!(f, "{hold} ok, {fail} failed, {skipped} skipped")?;
         if *warn > 0 {
-            write!(f, ", {warn} warn")?;
+            write!(f, ", {warn} warned")?;
         }
         if *not_applicable > 0 {
-            write!(f, ", {not_applicable} do not apply")?;
+            write!(f, ", {not_applicable} not applicable")?;
         }
         Ok(())
     }
+}
+
+/// A time as rows show it.
+pub(super) fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
 fn json(value: &impl Serialize) -> String {
@@ -308,13 +318,12 @@ fn line(row: &Row, colored: bool) -> String {
     let mut line = format!("{style}{word:VERDICT_WIDTH$}{style:#}  {check:NAME_WIDTH$}  {seen}");
     if !row.spec.is_empty() {
         let tags = row.spec.iter().map(|tag| format!("[{tag}]")).collect::<Vec<_>>().join(" ");
-        // A String takes everything.
-        let _written = write!(line, "  {faint}{tags}{faint:#}");
+        let _ = write!(line, "  {faint}{tags}{faint:#}"); // writing to a String cannot fail
     }
     line.push('\n');
     if let Some(fix) = &row.fix {
         let indent = VERDICT_WIDTH + NAME_WIDTH + 4;
-        let _written = writeln!(line, "{:indent$}fix: {fix}", "");
+        let _ = writeln!(line, "{:indent$}fix: {fix}", ""); // writing to a String cannot fail
     }
     line
 }

@@ -1,4 +1,4 @@
-//! Which check is done when: a few at a time, each behind those that it needs, and the rows in the table's order.
+//! The order of the checks: a few at a time, each after those that it depends on, with the rows in the table's order.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,29 +6,29 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::checks::{self, Check};
-use super::report::{Finding, Report, Row, Stage, Unread, Verdict};
+use super::report::{Finding, ProgressClosed, Report, Row, Stage, Verdict};
 use super::side::Side;
-use super::subject::Subject;
+use super::target::Target;
 
-/// Is a row with this stage, name and tags to be told?
+/// True if a row with this stage, name and tags is wanted.
 pub(super) type Wanted<'a> = &'a dyn Fn(Stage, &str, &[&str]) -> bool;
 
-/// Checks at a time; each has one connection or two, and a hub lets ten in at once that have not said HELLO.
+/// Checks at a time. Each has one or two connections, and a hub admits ten at a time that have not sent HELLO.
 const WIDTH: usize = 4;
 
-/// Does all checks that are wanted and apply to such a peer, and tells their rows.
-pub(super) async fn run(subject: &Subject, wanted: Wanted<'_>, report: &mut Report<'_>) -> Result<(), Unread> {
-    let mut held = HashSet::new();
-    let mut width = if subject.is_one_at_a_time() { 1 } else { WIDTH };
+/// Runs all checks that are wanted and apply to the peer, and reports their rows.
+pub(super) async fn run(target: &Target, wanted: Wanted<'_>, report: &mut Report<'_>) -> Result<(), ProgressClosed> {
+    let mut passed = HashSet::new();
+    let mut width = if target.is_one_at_a_time() { 1 } else { WIDTH };
     for group in checks::groups() {
         for check in group.first {
-            if !check.suits(subject) {
+            if !check.applies_to(target.side()) {
                 continue;
             }
-            let row = do_one(subject, group.stage, check, &held).await;
+            let row = run_one(target, group.stage, check, &passed).await;
             match row.verdict {
                 Verdict::Ok => {
-                    held.insert(check.name);
+                    passed.insert(check.name);
                 }
                 Verdict::Warns if check.name == checks::CONCURRENCY => width = 1,
                 _ => {}
@@ -37,26 +37,26 @@ pub(super) async fn run(subject: &Subject, wanted: Wanted<'_>, report: &mut Repo
                 report.row(row).await?;
             }
         }
-        let wanted = |check: &&Check| check.suits(subject) && wanted(group.stage, check.name, &check.tags());
+        let wanted = |check: &&Check| check.applies_to(target.side()) && wanted(group.stage, check.name, &check.tags());
         let others = group.others.into_iter().filter(wanted).collect();
-        do_all(subject, group.stage, others, &held, width, report).await?;
+        run_all(target, group.stage, others, &passed, width, report).await?;
     }
     Ok(())
 }
 
-/// Does checks that build on none of each other.
-async fn do_all(
-    subject: &Subject,
+/// Runs checks that do not depend on each other.
+async fn run_all(
+    target: &Target,
     stage: Stage,
     checks: Vec<&'static Check>,
-    held: &HashSet<&str>,
+    passed: &HashSet<&str>,
     width: usize,
     report: &mut Report<'_>,
-) -> Result<(), Unread> {
-    let mut begun: Vec<_> = checks.into_iter().enumerate().collect();
-    begun.sort_by_key(|(_, check)| !check.waits); // what takes its time is begun first
-    let mut done = stream::iter(begun)
-        .map(|(place, check)| async move { (place, do_one(subject, stage, check, held).await) })
+) -> Result<(), ProgressClosed> {
+    let mut ordered: Vec<_> = checks.into_iter().enumerate().collect();
+    ordered.sort_by_key(|(_, check)| !check.waits); // those that take seconds begin first
+    let mut done = stream::iter(ordered)
+        .map(|(place, check)| async move { (place, run_one(target, stage, check, passed).await) })
         .buffer_unordered(width);
     let (mut waiting, mut next) = (BTreeMap::new(), 0);
     while let Some((place, row)) = done.next().await {
@@ -69,23 +69,23 @@ async fn do_all(
     Ok(())
 }
 
-async fn do_one(subject: &Subject, stage: Stage, check: &Check, held: &HashSet<&str>) -> Row {
-    let missing = check.needs(subject.side()).find(|needed| !held.contains(needed));
-    let finding = match (check.moot(subject), missing) {
+async fn run_one(target: &Target, stage: Stage, check: &Check, passed: &HashSet<&str>) -> Row {
+    let unmet = check.needs(target.side()).find(|needed| !passed.contains(needed));
+    let finding = match (check.inapplicable(target), unmet) {
         (Some(why), _) => Finding::not_applicable(why),
-        (None, Some(missing)) => Finding::skipped(format!("{missing} does not hold")),
-        (None, None) if subject.is_late() => Finding::skipped("no time is left"),
-        (None, None) => check.run(subject).await,
+        (None, Some(needed)) => Finding::skipped(format!("{needed} did not pass")),
+        (None, None) if target.is_late() => Finding::skipped("the time for the examination is up"),
+        (None, None) => check.run(target).await,
     };
     let row = Row::new(stage, check.name, check.spec, check.fix, finding);
-    Row { expected: check.expected(), sent: subject.sent_during(check.name), ..row }
+    Row { expected: check.expected(), sent: target.sent_during(check.name), ..row }
 }
 
-/// The rows of all checks that suit such a peer, where there is no doing them.
-pub(super) fn skipped(subject: Side, why: &str) -> Vec<Row> {
+/// The rows of all checks that apply to this side, where none of them can run.
+pub(super) fn skipped(side: Side, why: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     for checks::Group { stage, first, others } in checks::groups() {
-        for check in first.into_iter().chain(others).filter(|check| check.suits_side(subject)) {
+        for check in first.into_iter().chain(others).filter(|check| check.applies_to(side)) {
             rows.push(Row::new(stage, check.name, check.spec, check.fix, Finding::skipped(why)));
         }
     }

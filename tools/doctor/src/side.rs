@@ -1,6 +1,6 @@
-//! The side of a connection that a peer is on.
+//! The side of a connection that the peer is on.
 
-/// What a peer is.
+/// The peer's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Client,

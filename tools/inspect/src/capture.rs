@@ -1,4 +1,4 @@
-//! A capture file, pcap or pcapng, read as a stream: which packets are in it.
+//! Reads the packets of a capture file, pcap or pcapng, as a stream.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -10,12 +10,12 @@ use pcap_parser::{
     parse_pcap_frame_be, parse_pcap_frame_modified, parse_pcap_header,
 };
 
-/// The longest block, in bytes; a longer one is taken for damage.
+/// The longest block, in bytes. A longer one counts as damage.
 const LONGEST_BLOCK: usize = 16 << 20;
 /// The most interfaces of a section.
 const MAX_INTERFACES: usize = 1 << 16;
 
-/// Does it begin like a capture file?
+/// True if `bytes` begin like a capture file.
 pub(super) fn is_capture(bytes: &[u8]) -> bool {
     matches!(
         bytes,
@@ -28,12 +28,12 @@ pub(super) fn is_capture(bytes: &[u8]) -> bool {
     )
 }
 
-/// Why a capture cannot be read on.
+/// Why a capture cannot be read any further.
 #[derive(Debug)]
 pub(super) enum CaptureError {
     Io(io::Error),
-    /// From this byte of the file on.
     Damaged {
+        /// The offset in the file.
         at: u64,
         why: &'static str,
     },
@@ -43,7 +43,7 @@ impl fmt::Display for CaptureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CaptureError::Io(error) => write!(f, "{error}"),
-            CaptureError::Damaged { at, why } => write!(f, "the capture cannot be read from byte {at} on: {why}"),
+            CaptureError::Damaged { at, why } => write!(f, "cannot read the capture beyond byte {at}: {why}"),
         }
     }
 }
@@ -54,12 +54,19 @@ impl From<io::Error> for CaptureError {
     }
 }
 
-/// A packet as it stands in the file.
+/// What reading a capture yields.
+pub(super) enum Item<'a> {
+    Packet(Record<'a>),
+    /// The next packet may be a long time coming.
+    Pause,
+}
+
+/// A packet as recorded in the file.
 #[derive(Debug)]
 pub(super) struct Record<'a> {
     pub(super) link: Linktype,
     pub(super) bytes: &'a [u8],
-    /// Bytes at the end that were not captured.
+    /// The number of bytes at the end that were not captured.
     pub(super) lost: u64,
 }
 
@@ -68,7 +75,7 @@ pub(super) struct Capture<R> {
     input: R,
     buffer: ReadBuffer,
     ended: bool,
-    /// Where `buffer` begins in the file.
+    /// The offset of `buffer` in the file.
     position: u64,
     format: Format,
 }
@@ -84,36 +91,37 @@ impl<R: Read> Capture<R> {
         Capture { input, buffer: ReadBuffer::new(), ended: false, position: 0, format: Format::Unknown }
     }
 
-    /// Gives each packet to `take`, until the file ends. `idle` is called before each read.
+    /// Calls `take` with each packet until the file ends, and before each read of the input.
     ///
     /// # Errors
-    /// [`CaptureError`], after all packets before the damage; those of `take` and `idle`.
+    /// [`CaptureError`], after all packets before the damage; any error of `take`.
     pub(super) fn read<E: From<CaptureError>>(
         &mut self,
-        mut take: impl FnMut(Record<'_>) -> Result<(), E>,
-        mut idle: impl FnMut() -> Result<(), E>,
+        mut take: impl FnMut(Item<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         loop {
             let filled = self.buffer.filled();
             let used = match self.format.parse(filled) {
                 Ok((used, Some(record))) => {
-                    take(record)?;
+                    take(Item::Packet(record))?;
                     used
                 }
                 Ok((used, None)) => used,
-                Err(Trouble::Short) if filled.is_empty() && self.ended => return Ok(()),
-                Err(Trouble::Short) if self.ended => return Err(self.damaged("the file ends inside a packet").into()),
-                Err(Trouble::Short) if filled.len() > LONGEST_BLOCK => {
+                Err(BlockError::Short) if filled.is_empty() && self.ended => return Ok(()),
+                Err(BlockError::Short) if self.ended => {
+                    return Err(self.damaged("the file ends inside a packet").into());
+                }
+                Err(BlockError::Short) if filled.len() > LONGEST_BLOCK => {
                     return Err(self.damaged("a packet claims to be longer than 16 MiB").into());
                 }
-                Err(Trouble::Short) => {
-                    idle()?;
+                Err(BlockError::Short) => {
+                    take(Item::Pause)?;
                     let count = self.input.read(self.buffer.space()).map_err(CaptureError::Io)?;
                     self.ended = count == 0;
                     self.buffer.add(count);
                     continue;
                 }
-                Err(Trouble::Wrong(why)) => return Err(self.damaged(why).into()),
+                Err(BlockError::Wrong(why)) => return Err(self.damaged(why).into()),
             };
             self.buffer.consume(used);
             self.position += used as u64;
@@ -125,16 +133,16 @@ impl<R: Read> Capture<R> {
     }
 }
 
-enum Trouble {
+enum BlockError {
     /// More bytes are needed.
     Short,
     Wrong(&'static str),
 }
 
-type Step<'a> = Result<(usize, Option<Record<'a>>), Trouble>;
+type Step<'a> = Result<(usize, Option<Record<'a>>), BlockError>;
 
 impl Format {
-    /// Reads one block: how long it is, and the packet that is in it.
+    /// Reads one block. Returns its length, and the packet in it.
     fn parse<'a>(&mut self, bytes: &'a [u8]) -> Step<'a> {
         match self {
             Format::Unknown if bytes.starts_with(&[0x0A, 0x0D, 0x0D, 0x0A]) => {
@@ -143,10 +151,10 @@ impl Format {
             }
             Format::Unknown => {
                 let (rest, mut header) =
-                    parse_pcap_header(bytes).map_err(trouble("its header is none of a pcap file"))?;
-                header.network.0 &= 0xFFFF; // above it says how long the checksums of the link are
+                    parse_pcap_header(bytes).map_err(block_error("the header is not that of a pcap file"))?;
+                header.network.0 &= 0xFFFF; // the upper bits describe the link's checksums
                 if !super::packet::is_known(header.network) {
-                    return Err(Trouble::Wrong(UNKNOWN_LINK));
+                    return Err(BlockError::Wrong(UNKNOWN_LINK));
                 }
                 *self = Format::Pcap(header);
                 Ok((bytes.len() - rest.len(), None))
@@ -158,7 +166,7 @@ impl Format {
                     (false, false) => parse_pcap_frame,
                 };
                 let (rest, LegacyPcapBlock { caplen, origlen, data, .. }) =
-                    parse(bytes).map_err(trouble("a packet is damaged"))?;
+                    parse(bytes).map_err(block_error("a packet is damaged"))?;
                 let lost = u64::from(origlen.saturating_sub(caplen));
                 Ok((bytes.len() - rest.len(), Some(Record { link: header.network, bytes: data, lost })))
             }
@@ -167,19 +175,18 @@ impl Format {
     }
 }
 
-const UNKNOWN_LINK: &str =
-    "its link type is not known; known are Ethernet, Linux cooked (any), loopback and raw IP: capture with those";
+const UNKNOWN_LINK: &str = "unknown link type; capture with Ethernet, Linux cooked (any), loopback or raw IP";
 
 fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<Linktype>) -> Step<'a> {
-    // Of a block that is long the parser says only at its end that it is none.
-    let length = bytes.get(4..8).and_then(|length| length.try_into().ok()).ok_or(Trouble::Short)?;
+    // The parser rejects a long block only once all of it has arrived, so the length is checked here.
+    let length = bytes.get(4..8).and_then(|length| length.try_into().ok()).ok_or(BlockError::Short)?;
     let begins_section = bytes.starts_with(&[0x0A, 0x0D, 0x0D, 0x0A]);
     let length = if *big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
     if !begins_section && (length < 12 || length as usize > LONGEST_BLOCK) {
-        return Err(Trouble::Wrong("a block has an impossible length"));
+        return Err(BlockError::Wrong("a block has an impossible length"));
     }
     let parse = if *big_endian { parse_block_be } else { parse_block_le };
-    let (rest, block) = parse(bytes).map_err(trouble("a block is damaged"))?;
+    let (rest, block) = parse(bytes).map_err(block_error("a block is damaged"))?;
     let link = |interface: u32| interfaces.get(interface as usize).copied().unwrap_or(Linktype(-1));
     let record = match &block {
         Block::SectionHeader(section) => {
@@ -189,7 +196,7 @@ fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<
         }
         Block::InterfaceDescription(interface) => {
             if interfaces.len() >= MAX_INTERFACES {
-                return Err(Trouble::Wrong("it has too many interfaces"));
+                return Err(BlockError::Wrong("too many interfaces"));
             }
             interfaces.push(interface.linktype);
             None
@@ -207,14 +214,14 @@ fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<
         _ => None,
     };
     match bytes.len() - rest.len() {
-        0 => Err(Trouble::Wrong("a block is empty")),
+        0 => Err(BlockError::Wrong("a block is empty")),
         used => Ok((used, record)),
     }
 }
 
-fn trouble<'a>(why: &'static str) -> impl FnOnce(Parsed<PcapError<&'a [u8]>>) -> Trouble {
+fn block_error<'a>(why: &'static str) -> impl FnOnce(Parsed<PcapError<&'a [u8]>>) -> BlockError {
     move |error| match error {
-        Parsed::Incomplete(_) => Trouble::Short,
-        Parsed::Error(_) | Parsed::Failure(_) => Trouble::Wrong(why),
+        Parsed::Incomplete(_) => BlockError::Short,
+        Parsed::Error(_) | Parsed::Failure(_) => BlockError::Wrong(why),
     }
 }

@@ -6,40 +6,40 @@ use anstyle::Style;
 use bookend::diagnosis::WINDOW;
 use bookend::{END, Encoding, START};
 
-use super::event::Seen;
-use super::layout::{Field, Form};
-use super::plain::{self, Styles};
-use super::text;
+use super::event::SeenFrame;
+use super::layout::{Field, Value};
+use super::styles::Styles;
+use super::{text, words};
 
-/// Bytes of a row.
+/// The number of bytes in a row.
 const ROW: usize = 16;
 
-/// Writes rows of bytes: those of a field together, with its name and value.
-pub(super) fn frame(styles: Styles, seen: &Seen<'_>, fields: &[Field], out: &mut impl Write) -> io::Result<()> {
+/// Writes the bytes of a frame in rows. Each field begins a row, with its name and value.
+pub(super) fn frame(styles: Styles, seen: &SeenFrame<'_>, fields: &[Field], out: &mut impl Write) -> io::Result<()> {
     let mut rows = Rows { offset: seen.offset, out };
     let length = seen.length.to_be_bytes();
     rows.field(styles.start, &START, "START", "")?;
-    rows.field(styles.header, &[seen.kind], "kind", &plain::kind_name(seen.kind))?;
+    rows.field(styles.header, &[seen.kind], "kind", &words::kind_name(seen.kind))?;
     rows.field(styles.header, &[seen.encoding as u8], "encoding", seen.encoding.name())?;
     rows.field(styles.header, &length, "length", &seen.length.to_string())?;
     let mut at = 0;
     for field in fields {
         let bytes = &seen.body[field.at.clone()];
         at = field.at.end;
-        match field.form {
-            Form::Payload => rows.payload(styles.payload, bytes, seen.encoding)?,
-            Form::Secret => rows.hidden(styles.fixed, bytes.len(), field.name, &plain::value(field, seen.body))?,
-            Form::Bytes => rows.field(styles.fixed, bytes, field.name, "")?,
-            _ => rows.field(styles.fixed, bytes, field.name, &plain::value(field, seen.body))?,
+        match field.value {
+            Value::Payload => rows.payload(styles.payload, bytes, seen.encoding)?,
+            Value::Secret => rows.hidden(styles.fixed, bytes.len(), field.name, &words::value(field, seen.body))?,
+            Value::Bytes => rows.field(styles.fixed, bytes, field.name, "")?,
+            _ => rows.field(styles.fixed, bytes, field.name, &words::value(field, seen.body))?,
         }
     }
-    // What a malformed body has beside its fields may be half a token.
+    // The rest of a malformed body may be part of a token.
     if at < seen.body.len() {
-        rows.hidden(styles.fixed, seen.body.len() - at, "rest", "(not shown)")?;
+        rows.hidden(styles.fixed, seen.body.len() - at, "rest", words::SECRET)?;
     }
     let more = u64::from(seen.length) - seen.body.len() as u64;
     if more > 0 {
-        rows.more(more, "not held, or not in the capture")?;
+        rows.more(more, "not shown, or missing from the capture")?;
     }
     if seen.ended { rows.field(styles.start, &END, "END", "") } else { Ok(()) }
 }
@@ -66,8 +66,8 @@ impl<W: Write> Rows<'_, W> {
             let name = if at == 0 { "payload" } else { "" };
             let seen: String =
                 row.iter().map(|&byte| if matches!(byte, b' '..=b'~') { char::from(byte) } else { '.' }).collect();
-            let called = if at == 0 { encoding.name() } else { "" };
-            self.row(style, &text::hex(row), format!("{name:<11} |{seen}| {called}").trim_end())?;
+            let name_of_encoding = if at == 0 { encoding.name() } else { "" };
+            self.row(style, &text::hex(row), format!("{name:<11} |{seen}| {name_of_encoding}").trim_end())?;
             self.offset += row.len() as u64;
         }
         match bytes.len() - held.len() {

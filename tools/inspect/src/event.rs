@@ -1,104 +1,165 @@
-//! What there is to tell of a stream, in the order of its bytes.
+//! What an inspection finds in a stream, in the order of its bytes.
+
+use std::fmt;
+use std::net::SocketAddr;
 
 use bookend::Encoding;
 use bookend::diagnosis::Diagnosis;
 
-/// One thing that was found. Offsets are in bytes from the first START of the stream (SPEC 2), or from the first byte
-/// that was captured where the stream had begun before.
+use super::side::Side;
+
+/// Where in a capture an event belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The number of the TCP stream, from 1.
+    pub stream: u64,
+    /// The side that sent the bytes.
+    pub sender: Side,
+}
+
+/// Something that was found. Offsets count bytes from the first START of the stream (SPEC 2), or from the first captured
+/// byte if the stream began before the capture.
 #[derive(Debug)]
-pub(super) enum Event<'a> {
-    /// Text before the first START, which a client skips.
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A TCP stream of a capture; events with its number follow.
+    Stream(Stream),
+    /// Text before the first START, which a client skips (R4.20).
     Preamble(&'a [u8]),
-    /// A line of a line terminal's session, or 1,024 bytes of one.
+    /// A line of a line terminal's session, or 1,024 bytes of one (R9.17).
     Line(&'a [u8]),
-    Frame(Seen<'a>),
-    /// About the frame that was told last.
+    /// A well-formed frame.
+    Frame(SeenFrame<'a>),
+    /// A remark about the frame of the last [`Event::Frame`].
     Remark(Remark),
-    Fault(Fault<'a>),
+    /// Bytes that are not a frame.
+    Fault(FaultyFrame<'a>),
+    /// Bytes that were skipped.
     Skipped(Skipped),
-    /// Bytes that were sent, but are not in the capture.
+    /// Bytes that were sent, but are missing from the capture.
     Hole {
+        /// Where the missing bytes begin.
         offset: u64,
+        /// The number of missing bytes.
         length: u64,
     },
     /// The stream ended between frames without a CLOSE.
     NoClose,
-    /// The capture ends inside a frame, and nothing says that its rest was not sent.
+    /// The capture ends inside a frame, and does not show that the rest was never sent.
     Unfinished {
+        /// Where the frame begins.
         offset: u64,
+        /// Bytes of the frame that were captured.
         arrived: u64,
+        /// Bytes of the whole frame, if its header was captured.
         expected: Option<u64>,
     },
+    /// The input cannot be read any further: the reason.
+    Damaged(&'a str),
 }
 
-/// A sound frame.
+/// A TCP stream of a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// From 1, in the order of their first packets in the capture.
+    pub number: u64,
+    /// The client's address.
+    pub client: SocketAddr,
+    /// The server's address.
+    pub server: SocketAddr,
+    /// The capture has the beginning of the stream. If it does not, the ports decide which end is taken for the client.
+    pub whole: bool,
+}
+
+/// A well-formed frame.
+pub struct SeenFrame<'a> {
+    /// The number of the frame, from 0, as ERROR counts them (R3.17).
+    pub number: u64,
+    /// Where the frame begins.
+    pub offset: u64,
+    /// The kind byte.
+    pub kind: u8,
+    /// The encoding of the payload.
+    pub encoding: Encoding,
+    /// The length of the body, in bytes.
+    pub length: u32,
+    /// The beginning of the body: all of it up to 1 MiB, less of a longer one. A HELLO may contain a token.
+    pub body: &'a [u8],
+    /// The number of bytes of the body, after the beginning in `body`, that are missing from the capture.
+    pub missing: u64,
+    /// Both bytes of END were captured.
+    pub ended: bool,
+}
+
+impl fmt::Debug for SeenFrame<'_> {
+    /// Everything but the body, which may contain a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SeenFrame { number, offset, kind, encoding, length, body: _, missing, ended } = self;
+        let mut shown = f.debug_struct("SeenFrame");
+        shown.field("number", number).field("offset", offset).field("kind", kind).field("encoding", encoding);
+        shown.field("length", length).field("missing", missing).field("ended", ended).finish_non_exhaustive()
+    }
+}
+
+/// What a session would report about a well-formed frame.
 #[derive(Debug)]
-pub(super) struct Seen<'a> {
-    /// From 0, as ERROR counts them (R3.17).
-    pub(super) number: u64,
-    pub(super) offset: u64,
-    pub(super) kind: u8,
-    pub(super) encoding: Encoding,
-    /// Bytes of body.
-    pub(super) length: u32,
-    /// As much of the body as is held.
-    pub(super) body: &'a [u8],
-    /// Bytes of the body that are not in the capture, behind those that are held.
-    pub(super) missing: u64,
-    /// Were both bytes of END seen in their place?
-    pub(super) ended: bool,
+pub struct Remark {
+    /// The number of the frame.
+    pub number: u64,
+    /// Where the frame begins.
+    pub offset: u64,
+    /// What is remarkable.
+    pub verdict: Verdict,
+    /// The mistakes that produce such bytes, if any are known.
+    pub diagnosis: Option<Diagnosis>,
 }
 
-/// What a session would say of a sound frame.
-#[derive(Debug)]
-pub(super) struct Remark {
-    pub(super) number: u64,
-    pub(super) offset: u64,
-    pub(super) what: Verdict,
-    /// Which mistake makes such bytes, as far as that is known.
-    pub(super) diagnosis: Option<Diagnosis>,
-}
-
+/// What a session would do with a well-formed frame.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// A rule is broken, and the frame would be answered by an ERROR or a CLOSE.
+pub enum Verdict {
+    /// The frame breaks a rule: a session answers with ERROR or CLOSE.
     Refused(bookend::Fault),
-    /// A rule is broken unless the stream began before its first byte here.
+    /// The frame breaks a rule unless the stream began before the input does.
     OutOfPlace(bookend::Fault),
-    /// Legal, or nearly, and worth knowing.
+    /// The frame is legal, but worth a look.
     Note(&'static str),
 }
 
-/// Bytes that are no frame.
+/// Bytes that are not a frame.
 #[derive(Debug)]
-pub(super) struct Fault<'a> {
-    /// What would have been the frame's number.
-    pub(super) number: u64,
-    /// Where that frame begins.
-    pub(super) offset: u64,
-    pub(super) error: bookend::Fault,
+pub struct FaultyFrame<'a> {
+    /// The number that the frame would have had.
+    pub number: u64,
+    /// Where the frame would begin.
+    pub offset: u64,
+    /// The fault that a decoder reports.
+    pub fault: bookend::Fault,
     /// The beginning of the frame.
-    pub(super) bytes: &'a [u8],
-    pub(super) diagnosis: Diagnosis,
+    pub bytes: &'a [u8],
+    /// The mistakes that produce such bytes; empty if none is known.
+    pub diagnosis: Diagnosis,
 }
 
-/// Bytes that were passed over to find a sound frame.
+/// Bytes that were skipped in the search for a well-formed frame.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Skipped {
-    pub(super) offset: u64,
-    /// Bytes, without those that are not in the capture.
-    pub(super) length: u64,
-    pub(super) why: Why,
-    /// A sound frame follows; else the stream ends here.
-    pub(super) found: bool,
+pub struct Skipped {
+    /// Where the bytes begin.
+    pub offset: u64,
+    /// The number of bytes, without those that are missing from the capture.
+    pub length: u64,
+    /// Why the search was necessary.
+    pub why: Why,
+    /// A well-formed frame follows. If not, the stream ends here.
+    pub found: bool,
 }
 
-/// Why a sound frame had to be found.
+/// Why a search for a well-formed frame was necessary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub enum Why {
+    /// A fault.
     Fault,
-    /// Bytes are not in the capture.
+    /// Bytes are missing from the capture.
     Hole,
-    /// The capture began inside the stream.
+    /// The stream began before the capture.
     Begun,
 }

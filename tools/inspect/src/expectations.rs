@@ -1,39 +1,32 @@
-//! What a session would say of sound frames: one side of one stream, judged without clock and answers (SPEC 3, 4, 7).
+//! What a session would report about the frames of one side, without its clock and its answers (SPEC 3, 4, 7).
 
 use bookend::diagnosis::{self, Confidence, Diagnosis, Evidence};
 use bookend::{Delivery, Encoding, Fault, Frame, Hello, MAX_HELLO, MAX_LINE, Message, Payload, Text, kind};
 
 use super::event::Verdict;
+use super::side::Side;
 
-/// Who sent the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sender {
-    Client,
-    Server,
-    /// They come from a file, which does not say.
-    Unknown,
-}
-
-/// What is known of a session so far.
+/// What is known of one side of a session.
 #[derive(Debug)]
 pub(super) struct Expectations {
-    sender: Sender,
-    /// The stream is here from its first byte on.
+    /// `None` if the input does not show which side sent the bytes.
+    sender: Option<Side>,
+    /// No byte of the stream so far is missing.
     whole: bool,
     hello: Option<Hello>,
-    /// What the other side said of itself.
+    /// The HELLO of the other side.
     peer: Option<Hello>,
     closed: bool,
-    /// It was told that more comes behind CLOSE.
-    closed_told: bool,
+    /// A note about frames after CLOSE was given.
+    noted_closed: bool,
 }
 
-/// What is to be said of a frame, and which mistake may be behind it.
-pub(super) type Said = (Verdict, Option<Diagnosis>);
+/// A verdict about a frame, and the mistakes that may have caused it.
+pub(super) type Finding = (Verdict, Option<Diagnosis>);
 
 impl Expectations {
-    pub(super) fn new(sender: Sender, whole: bool) -> Expectations {
-        Expectations { sender, whole, hello: None, peer: None, closed: false, closed_told: false }
+    pub(super) fn new(sender: Option<Side>, whole: bool) -> Expectations {
+        Expectations { sender, whole, hello: None, peer: None, closed: false, noted_closed: false }
     }
 
     /// This side's HELLO, once it has been seen.
@@ -41,7 +34,7 @@ impl Expectations {
         self.hello.as_ref()
     }
 
-    /// Bytes are missing, and frames perhaps.
+    /// Bytes are missing, and perhaps whole frames.
     pub(super) fn lose(&mut self) {
         self.whole = false;
     }
@@ -50,12 +43,12 @@ impl Expectations {
         self.peer = Some(hello);
     }
 
-    /// Has this side said that it is done?
+    /// True if this side has sent CLOSE.
     pub(super) fn closed(&self) -> bool {
         self.closed
     }
 
-    /// Judges a frame, of whose body `frame` may have only the beginning if it is not `complete`.
+    /// Judges a frame. Unless it is `complete`, `frame` has only the beginning of its body.
     pub(super) fn judge(
         &mut self,
         number: u64,
@@ -63,31 +56,31 @@ impl Expectations {
         frame: Frame<'_>,
         wire: &[u8],
         complete: bool,
-    ) -> Vec<Said> {
-        let mut said = Vec::new();
-        if self.closed && self.sender == Sender::Unknown && frame.kind() == kind::HELLO {
+    ) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.closed && self.sender.is_none() && frame.kind() == kind::HELLO {
             *self = Expectations::new(self.sender, self.whole); // a file may hold several sessions
         }
-        if self.closed && !self.closed_told {
-            self.closed_told = true;
-            said.push((Verdict::Note("this and all else behind CLOSE is ignored by its receiver"), None));
+        if self.closed && !self.noted_closed {
+            self.noted_closed = true;
+            findings.push((Verdict::Note("the receiver ignores this frame, and all others after CLOSE"), None));
         }
         if number == 0 && self.whole && !matches!(frame.kind(), kind::HELLO | kind::CLOSE) {
-            said.push((self.out_of_place(Fault::HelloExpected { kind: frame.kind() }), None));
+            findings.push((self.out_of_place(Fault::HelloExpected { kind: frame.kind() }), None));
         }
         match frame.kind() {
-            kind::HELLO => said.extend(self.judge_hello(offset, frame, wire, complete)),
-            _ => said.extend(self.judge_message(offset, frame, wire, complete)),
+            kind::HELLO => findings.extend(self.judge_hello(offset, frame, wire, complete)),
+            _ => findings.extend(self.judge_message(offset, frame, wire, complete)),
         }
         self.closed |= frame.kind() == kind::CLOSE;
-        said
+        findings
     }
 
     fn out_of_place(&self, error: Fault) -> Verdict {
-        if self.whole && self.sender != Sender::Unknown { Verdict::Refused(error) } else { Verdict::OutOfPlace(error) }
+        if self.whole && self.sender.is_some() { Verdict::Refused(error) } else { Verdict::OutOfPlace(error) }
     }
 
-    fn judge_hello(&mut self, offset: u64, frame: Frame<'_>, wire: &[u8], complete: bool) -> Option<Said> {
+    fn judge_hello(&mut self, offset: u64, frame: Frame<'_>, wire: &[u8], complete: bool) -> Option<Finding> {
         if self.hello.is_some() {
             return Some((self.out_of_place(Fault::SecondHello), None));
         }
@@ -99,7 +92,7 @@ impl Expectations {
         } else if complete {
             Hello::parse(frame.body())
         } else {
-            // Options may be cut off, and the fixed part too, of which nothing can be said then.
+            // Options may be cut off. If the fixed part is cut off, nothing can be judged.
             Hello::parse(frame.body().get(..FIXED_HELLO)?)
         };
         match hello {
@@ -111,7 +104,7 @@ impl Expectations {
         }
     }
 
-    fn judge_message(&self, offset: u64, frame: Frame<'_>, wire: &[u8], complete: bool) -> Option<Said> {
+    fn judge_message(&self, offset: u64, frame: Frame<'_>, wire: &[u8], complete: bool) -> Option<Finding> {
         if let Err(error) = self.judge_kind(frame.kind()) {
             return Some((Verdict::Refused(error), None));
         }
@@ -122,8 +115,8 @@ impl Expectations {
         }?;
         let diagnosis = match refused {
             Fault::BadText { .. } => {
-                if let Some(said) = self.judge_encoding(frame.encoding()) {
-                    return Some(said);
+                if let Some(finding) = self.judge_encoding(frame.encoding()) {
+                    return Some(finding);
                 }
                 diagnosed(&Evidence::text(frame.encoding(), payload_of(frame)))
             }
@@ -132,30 +125,30 @@ impl Expectations {
         Some((Verdict::Refused(refused), diagnosis))
     }
 
-    /// Kinds of the hub profile: only where it is in force, and each in its direction (R3.8, R9.2).
+    /// Kinds of the hub profile are legal only if both sides use it, and each in one direction (R3.8, R9.2).
     fn judge_kind(&self, kind: u8) -> Result<(), Fault> {
         if !kind::is_hub(kind) {
             return Ok(());
         }
-        let speaks = |hello: &Option<Hello>| hello.as_ref().is_none_or(Hello::hub);
-        if !speaks(&self.hello) || !speaks(&self.peer) {
+        let has_hub = |hello: &Option<Hello>| hello.as_ref().is_none_or(Hello::hub);
+        if !has_hub(&self.hello) || !has_hub(&self.peer) {
             return Err(Fault::UnknownKind { kind });
         }
         match self.sender {
-            Sender::Client if kind != kind::POST => Err(Fault::UnexpectedKind { kind }),
-            Sender::Server if kind == kind::POST => Err(Fault::UnexpectedKind { kind }),
+            Some(Side::Client) if kind != kind::POST => Err(Fault::UnexpectedKind { kind }),
+            Some(Side::Server) if kind == kind::POST => Err(Fault::UnexpectedKind { kind }),
             _ => Ok(()),
         }
     }
 
-    /// Only what the other side accepts may be sent (R5.10).
-    fn judge_encoding(&self, encoding: Encoding) -> Option<Said> {
+    /// A side sends only encodings that the other side accepts (R5.10).
+    fn judge_encoding(&self, encoding: Encoding) -> Option<Finding> {
         let accepted = self.peer.as_ref()?.accepted();
         (!accepted.contains(encoding)).then_some((Verdict::Refused(Fault::EncodingRefused { encoding }), None))
     }
 }
 
-/// A body of which only the beginning is there: what breaks off with it is nothing wrong.
+/// Parses the beginning of a body. That it is incomplete is not a fault.
 fn parse_part(frame: Frame<'_>) -> Result<Option<Message<'_>>, Fault> {
     let body = frame.body();
     let parse = |length: usize| {
@@ -175,19 +168,19 @@ fn parse_part(frame: Frame<'_>) -> Result<Option<Message<'_>>, Fault> {
     }
 }
 
-/// Bytes of a HELLO without options.
+/// The length of a HELLO without options, in bytes.
 const FIXED_HELLO: usize = 24;
-/// Bytes of the longest fixed part, which is DELIVERY's with its name.
+/// The length of the longest fixed part, a DELIVERY's with its name, in bytes.
 const LONGEST_FIXED: usize = Delivery::FIXED_LENGTH + MAX_LINE;
-/// Bytes of the longest character in any encoding.
+/// The length of the longest character in any encoding, in bytes.
 const LONGEST_CHARACTER: usize = 4;
 
 fn payload_of<'a>(frame: Frame<'a>) -> &'a [u8] {
     super::layout::payload(frame.kind(), frame.body())
 }
 
-/// What is legal, but hardly what was meant.
-fn noted(message: &Message<'_>) -> Option<Said> {
+/// A note about text that is legal, but probably not what was intended.
+fn noted(message: &Message<'_>) -> Option<Finding> {
     let payload = match message {
         Message::Message(payload)
         | Message::Request { payload, .. }
@@ -200,14 +193,14 @@ fn noted(message: &Message<'_>) -> Option<Said> {
     };
     let Payload::Text(text) = payload else { return None };
     if text.had_bom() {
-        return Some((Verdict::Note("a byte order mark is in front of the text"), None));
+        return Some((Verdict::Note("the text begins with a byte order mark"), None));
     }
     let diagnosis = diagnosed(&suspicious(&text)?)?;
     let likely = diagnosis.first().is_some_and(|first| first.confidence() >= Confidence::Likely);
-    likely.then_some((Verdict::Note("the text is legal, but is it what was meant?"), Some(diagnosis)))
+    likely.then_some((Verdict::Note("the text is legal, but probably not what was intended"), Some(diagnosis)))
 }
 
-/// Plain ASCII is what was meant, and most of what there is.
+/// The evidence for a diagnosis of legal text; `None` for plain ASCII, which is what was intended.
 fn suspicious<'a>(text: &Text<'a>) -> Option<Evidence<'a>> {
     let plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n');
     let narrow = matches!(text.encoding(), Encoding::Ascii | Encoding::Utf8);

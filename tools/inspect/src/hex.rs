@@ -1,10 +1,10 @@
-//! Bytes from hexadecimal text: plain digits, and the dumps of xxd, hexdump, od and Wireshark.
+//! Decodes hexadecimal text: plain digits, and the dumps of xxd, hexdump, od and Wireshark.
 
 use std::io::{self, BufRead, Read};
 
-/// The longest piece of a line that is looked at at once, in bytes. Lines of a dump are far shorter.
+/// The longest piece of a line that is processed at a time, in bytes. The lines of a dump are far shorter.
 const PIECE: u64 = 16 << 10;
-/// The most that a `*` line of hexdump may stand for, in bytes.
+/// The most bytes that a `*` line of hexdump may stand for.
 const MAX_REPEATED: u64 = 1 << 20;
 
 /// Reads hexadecimal text.
@@ -12,13 +12,13 @@ pub(super) struct HexReader<R> {
     input: R,
     line: Vec<u8>,
     line_number: u64,
-    /// The line goes on behind the piece.
+    /// The line continues after the piece.
     inside: bool,
-    /// The first digit of a byte whose second has not come.
+    /// The first digit of a byte whose second digit has not arrived.
     half: Option<u8>,
-    /// Rows with offsets have come.
+    /// A row with an offset was read.
     in_dump: bool,
-    /// Bytes since a dump began.
+    /// Bytes since the dump began.
     position: u64,
     /// The last row of a dump, which `*` repeats.
     row: Vec<u8>,
@@ -44,14 +44,18 @@ impl<R: BufRead> HexReader<R> {
         }
     }
 
-    /// Makes the next bytes ready. False at the end.
+    /// Decodes the next bytes. Returns false at the end.
     fn next(&mut self) -> io::Result<bool> {
         self.ready.clear();
         self.used = 0;
         self.line.clear();
         self.input.by_ref().take(PIECE).read_until(b'\n', &mut self.line)?;
         if self.line.is_empty() {
-            return if self.half.is_some() { Err(self.wrong("half a byte is missing")) } else { Ok(false) };
+            return if self.half.is_some() {
+                Err(self.wrong("the second digit of a byte is missing"))
+            } else {
+                Ok(false)
+            };
         }
         if !self.inside {
             self.line_number += 1;
@@ -83,7 +87,7 @@ impl<R: BufRead> HexReader<R> {
         self.digits(line)
     }
 
-    /// A row that begins at `offset`: where the one before ended, or where the bytes that `*` stands for do.
+    /// Begins a row at `offset`, which is the end of the previous row, or of the rows that `*` stands for.
     fn begin_row(&mut self, offset: u64) -> Result<(), &'static str> {
         let repeats = std::mem::take(&mut self.repeats);
         match offset.checked_sub(self.position) {
@@ -93,26 +97,26 @@ impl<R: BufRead> HexReader<R> {
                 self.ready.extend(self.row.iter().cycle().take(count));
             }
             None if offset == 0 => self.position = 0,          // another dump
-            _ if self.position == 0 => self.position = offset, // a part of one
-            _ => return Err("the offset in front is not that of the bytes behind it"),
+            _ if self.position == 0 => self.position = offset, // a dump that begins inside the data
+            _ => return Err("the offset does not follow from the rows before"),
         }
         Ok(())
     }
 
     fn digits(&mut self, line: &[u8]) -> Result<(), &'static str> {
         let mut rest = line;
-        while let Some((&byte, behind)) = rest.split_first() {
-            rest = match (byte, behind) {
-                (b'0', [b'x' | b'X', behind @ ..]) | (b'\\', [b'x', behind @ ..]) if self.half.is_none() => behind,
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = match (byte, after) {
+                (b'0', [b'x' | b'X', after @ ..]) | (b'\\', [b'x', after @ ..]) if self.half.is_none() => after,
                 _ => {
                     match (digit(byte), self.half.take()) {
                         (Some(low), Some(high)) => self.ready.push(high << 4 | low),
                         (Some(high), None) => self.half = Some(high),
-                        (None, Some(_)) => return Err("half a byte is missing"),
+                        (None, Some(_)) => return Err("the second digit of a byte is missing"),
                         (None, None) if is_separator(byte) => {}
-                        (None, None) => return Err("this is no hexadecimal digit"),
+                        (None, None) => return Err("not a hexadecimal digit"),
                     }
-                    behind
+                    after
                 }
             };
         }
@@ -137,7 +141,7 @@ impl<R: BufRead> Read for HexReader<R> {
     }
 }
 
-/// Is this text, which may be the beginning of more, hexadecimal?
+/// True if `text` is hexadecimal. Unless it is `complete`, it may be the beginning of a longer text.
 pub(super) fn is_hex(text: &[u8], complete: bool) -> bool {
     // The last line may be cut off.
     let end = if complete { text.len() } else { text.iter().rposition(|&byte| byte == b'\n').unwrap_or(text.len()) };
@@ -150,7 +154,7 @@ pub(super) fn is_hex(text: &[u8], complete: bool) -> bool {
     }
 }
 
-/// The offset in front of a row of a dump, and what is behind it.
+/// The offset at the beginning of a row of a dump, and the rest of the row.
 fn split_offset(line: &[u8], in_dump: bool) -> Option<(u64, &[u8])> {
     let line = line.trim_ascii();
     let line = line.strip_prefix(b"0x").unwrap_or(line);
@@ -163,22 +167,22 @@ fn split_offset(line: &[u8], in_dump: bool) -> Option<(u64, &[u8])> {
     if let Some(rest) = rest.strip_prefix(b":") {
         return Some((offset, rest));
     }
-    // Without a colon it is one at the beginning of a dump, or inside of one, if bytes stand behind it one by one. A
-    // last line may have nothing behind it.
+    // Without a colon, digits are an offset only if single bytes follow, and inside a dump or where they are 0. The last
+    // line of a dump may be an offset alone.
     let blank = rest.first().is_some_and(u8::is_ascii_whitespace);
     let single = blank && rest.trim_ascii_start().iter().take_while(|&&byte| digit(byte).is_some()).count() == 2;
     let fits = if in_dump { single || rest.is_empty() } else { single && offset == 0 };
     fits.then_some((offset, rest))
 }
 
-/// The bytes of a row, without the characters behind them.
+/// The bytes of a row, without the column of characters.
 fn row(text: &[u8]) -> Vec<u8> {
     let text = &text[..text.iter().position(|&byte| byte == b'|').unwrap_or(text.len())];
     let mut bytes = Vec::new();
     let mut rest = text.trim_ascii_start();
     while bytes.len() < MAX_ROW {
         let length = rest.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
-        let (word, behind) = rest.split_at(length);
+        let (word, after) = rest.split_at(length);
         let digits: Option<Vec<u8>> = word.iter().map(|&byte| digit(byte)).collect();
         match digits {
             Some(digits) if !digits.is_empty() && digits.len() % 2 == 0 => {
@@ -186,9 +190,9 @@ fn row(text: &[u8]) -> Vec<u8> {
             }
             _ => break,
         }
-        let gap = behind.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        rest = &behind[gap..];
-        // Two blanks stand before the characters, and in the middle of a row of sixteen.
+        let gap = after.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        rest = &after[gap..];
+        // Two blanks precede the characters; they also divide a row of sixteen bytes.
         if gap >= 2 && !(bytes.len() == MAX_ROW / 2 && has_second_half(rest)) {
             break;
         }
@@ -197,10 +201,10 @@ fn row(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Bytes of a row.
+/// The most bytes of a row.
 const MAX_ROW: usize = 16;
 
-/// Do bytes follow, rather than characters?
+/// True if bytes follow, rather than characters.
 fn has_second_half(text: &[u8]) -> bool {
     matches!(text, [a, b] | [a, b, b' ' | b'\t' | b'\r', ..] if digit(*a).is_some() && digit(*b).is_some())
 }
@@ -228,7 +232,7 @@ mod tests {
     const BYTES: &[u8] = b"\xF5\xF8\x02\x02\0\0\0\x0Aabcdefghij\xF8\xF5";
 
     #[test]
-    fn plain_digits_are_read_however_they_are_set() {
+    fn plain_digits_are_read_with_any_separators() {
         for text in [
             "f5f802020000000a6162636465666768696af8f5",
             "F5F8 02 02 0000000A\n6162 6364 6566 6768 696A\r\n F8 F5\n\n",
@@ -271,20 +275,20 @@ mod tests {
     }
 
     #[test]
-    fn dumps_behind_each_other_are_one_stream() {
+    fn consecutive_dumps_are_one_stream() {
         assert_eq!(read("0000  61 62  ab\n0000  63 64  cd\n").unwrap(), b"abcd");
     }
 
     #[test]
-    fn what_is_no_hex_is_told_with_its_line() {
+    fn error_names_the_line() {
         let wrong = |text: &str| HexReader::new(text.as_bytes()).read_to_end(&mut Vec::new()).unwrap_err().to_string();
-        assert_eq!(wrong("f5f8\nzz\n"), "line 2 of the hexadecimal text: this is no hexadecimal digit");
-        assert_eq!(wrong("f5f"), "line 1 of the hexadecimal text: half a byte is missing");
+        assert_eq!(wrong("f5f8\nzz\n"), "line 2 of the hexadecimal text: not a hexadecimal digit");
+        assert_eq!(wrong("f5f"), "line 1 of the hexadecimal text: the second digit of a byte is missing");
         assert!(wrong("00000000: f5f8\n00000010: 0202\n").contains("line 2"), "a row is missing");
     }
 
     #[test]
-    fn only_hex_is_taken_for_hex() {
+    fn other_text_is_not_recognised_as_hex() {
         for text in ["", "\n", "hello", "GET / HTTP/1.1\r\n", "Bookend hub, Sun\r\n"] {
             assert!(!is_hex(text.as_bytes(), true), "{text}");
         }

@@ -1,4 +1,4 @@
-//! The events as JSON, an object a line. `bookend inspect --help` lists the keys, which are stable.
+//! The events as JSON, one object per line. `bookend inspect --help` lists the keys, which are stable.
 
 use std::io::{self, Write};
 
@@ -8,15 +8,13 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use super::conversations::Stream;
-use super::event::{Event, Fault, Remark, Seen, Skipped, Verdict};
-use super::layout::{self, Field, Form};
-use super::plain::Place;
+use super::event::{Event, FaultyFrame, Origin, Remark, SeenFrame, Skipped, Stream, Verdict};
+use super::layout::{self, Field, Value};
 use super::summary::Summary;
 use super::text;
 use super::words;
 
-/// An object: what it is, of which stream, and the rest.
+/// An object: its event, its stream, and the rest.
 #[derive(Serialize)]
 struct Object<T> {
     event: &'static str,
@@ -28,41 +26,34 @@ struct Object<T> {
     rest: T,
 }
 
-pub(super) fn event(place: Place, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn event(origin: Option<Origin>, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
     match event {
-        Event::Preamble(bytes) => write("preamble", place, Words::of(bytes), out),
-        Event::Line(bytes) => write("line", place, Words::of(bytes), out),
-        Event::Frame(seen) => write("frame", place, Frame::of(seen), out),
+        Event::Stream(stream) => line(&TcpStream::of(stream), out),
+        Event::Preamble(bytes) => write("preamble", origin, Words::of(bytes), out),
+        Event::Line(bytes) => write("line", origin, Words::of(bytes), out),
+        Event::Frame(seen) => write("frame", origin, Frame::of(seen), out),
         Event::Remark(remark) => {
-            let name = if matches!(remark.what, Verdict::Refused(_)) { "refused" } else { "remark" };
-            write(name, place, Said::of(remark), out)
+            let name = if matches!(remark.verdict, Verdict::Refused(_)) { "refused" } else { "remark" };
+            write(name, origin, RemarkObject::of(remark), out)
         }
-        Event::Fault(fault) => write("fault", place, Faulty::of(fault), out),
-        Event::Skipped(skipped) => write("skipped", place, Passed::of(skipped), out),
-        Event::Hole { offset, length } => write("hole", place, Hole { offset: *offset, length: *length }, out),
+        Event::Fault(fault) => write("fault", origin, FaultObject::of(fault), out),
+        Event::Skipped(skipped) => write("skipped", origin, SkippedObject::of(skipped), out),
+        Event::Hole { offset, length } => write("hole", origin, Hole { offset: *offset, length: *length }, out),
         Event::Unfinished { offset, arrived, expected } => {
-            write("unfinished", place, Unfinished { offset: *offset, arrived: *arrived, expected: *expected }, out)
+            write("unfinished", origin, Unfinished { offset: *offset, arrived: *arrived, expected: *expected }, out)
         }
-        Event::NoClose => write("no-close", place, Nothing {}, out),
+        Event::NoClose => write("no-close", origin, Nothing {}, out),
+        Event::Damaged(detail) => write("damaged", origin, Damaged { detail }, out),
     }
-}
-
-pub(super) fn stream(stream: &Stream, out: &mut impl Write) -> io::Result<()> {
-    let (client, server) = (stream.client.to_string(), stream.server.to_string());
-    line(&TcpStream { event: "stream", stream: stream.number, client, server, whole: stream.whole }, out)
-}
-
-pub(super) fn damaged(detail: &str, out: &mut impl Write) -> io::Result<()> {
-    write("damaged", None, Damaged { detail }, out)
 }
 
 pub(super) fn summary(summary: &Summary, out: &mut impl Write) -> io::Result<()> {
     write("summary", None, summary, out)
 }
 
-fn write<T: Serialize>(event: &'static str, place: Place, rest: T, out: &mut impl Write) -> io::Result<()> {
-    let stream = place.map(|(number, _)| number);
-    let sender = place.map(|(_, sender)| words::sender(sender));
+fn write<T: Serialize>(event: &'static str, origin: Option<Origin>, rest: T, out: &mut impl Write) -> io::Result<()> {
+    let stream = origin.map(|origin| origin.stream);
+    let sender = origin.map(|origin| origin.sender.name());
     line(&Object { event, stream, sender, rest }, out)
 }
 
@@ -71,14 +62,14 @@ fn line(object: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-/// Escapes what a terminal should not see as well, though JSON allows some of it.
+/// Escapes every character that is unsafe for a terminal, although JSON allows some of them.
 struct Harmless;
 
 impl Formatter for Harmless {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
         while let Some((at, character)) = rest.char_indices().find(|&(_, character)| is_disturbing(character)) {
-            // None of those that disturb is above U+FFFF.
+            // No such character is above U+FFFF.
             write!(out, "{}\\u{:04x}", &rest[..at], u32::from(character))?;
             rest = &rest[at + character.len_utf8()..];
         }
@@ -93,6 +84,13 @@ struct TcpStream {
     client: String,
     server: String,
     whole: bool,
+}
+
+impl TcpStream {
+    fn of(stream: &Stream) -> TcpStream {
+        let (client, server) = (stream.client.to_string(), stream.server.to_string());
+        TcpStream { event: "stream", stream: stream.number, client, server, whole: stream.whole }
+    }
 }
 
 #[derive(Serialize)]
@@ -146,13 +144,13 @@ struct Frame<'a> {
     text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hex: Option<String>,
-    /// There is more of the payload.
+    /// The payload has more bytes.
     #[serde(skip_serializing_if = "is_false")]
     cut: bool,
-    /// Bytes of the body that are not in the capture.
+    /// The number of bytes of the body that are missing from the capture.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<u64>,
-    /// END is not in the capture.
+    /// END is missing from the capture.
     #[serde(skip_serializing_if = "is_false")]
     unended: bool,
 }
@@ -162,9 +160,10 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl<'a> Frame<'a> {
-    fn of(seen: &Seen<'a>) -> Frame<'a> {
+    fn of(seen: &SeenFrame<'a>) -> Frame<'a> {
         let fields = layout::fields(seen.kind, seen.body);
-        let payload = fields.iter().find(|field| field.form == Form::Payload).map(|field| &seen.body[field.at.clone()]);
+        let payload =
+            fields.iter().find(|field| field.value == Value::Payload).map(|field| &seen.body[field.at.clone()]);
         let held = payload.map(|payload| &payload[..payload.len().min(WINDOW)]);
         let cut =
             (seen.body.len() as u64) < u64::from(seen.length) || held.map(<[u8]>::len) != payload.map(<[u8]>::len);
@@ -188,7 +187,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The fixed part. Of magic, canary and unknown options there is nothing to tell that the faults do not.
+/// The fixed part, without magic, canary and unknown options: a fault shows what is wrong with them.
 struct Fields<'a> {
     fields: Vec<Field>,
     body: &'a [u8],
@@ -198,19 +197,19 @@ impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for field in &self.fields {
-            match field.form {
-                Form::Number(number) => map.serialize_entry(field.name, &number)?,
-                Form::Code(code) => map.serialize_entry(field.name, &code)?,
-                Form::Event(event) => map.serialize_entry(field.name, &event)?,
-                Form::Line => {
+            match field.value {
+                Value::Number(number) => map.serialize_entry(field.name, &number)?,
+                Value::Code(code) => map.serialize_entry(field.name, &code)?,
+                Value::Event(event) => map.serialize_entry(field.name, &event)?,
+                Value::Line => {
                     let bytes = &self.body[field.at.clone()];
                     match std::str::from_utf8(bytes) {
                         Ok(line) => map.serialize_entry(field.name, line)?,
                         Err(_) => map.serialize_entry(field.name, &text::shown(Encoding::Utf8, bytes, false))?,
                     }
                 }
-                Form::Secret => map.serialize_entry(field.name, words::SECRET)?,
-                Form::Bytes | Form::Payload => {}
+                Value::Secret => map.serialize_entry(field.name, words::SECRET)?,
+                Value::Bytes | Value::Payload => {}
             }
         }
         map.end()
@@ -218,7 +217,7 @@ impl Serialize for Fields<'_> {
 }
 
 #[derive(Serialize)]
-struct Said<'a> {
+struct RemarkObject<'a> {
     frame: u64,
     offset: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -227,19 +226,19 @@ struct Said<'a> {
     diagnoses: Vec<Hypothesis<'a>>,
 }
 
-impl<'a> Said<'a> {
-    fn of(remark: &'a Remark) -> Said<'a> {
-        let (fault, detail) = match &remark.what {
-            Verdict::Refused(error) | Verdict::OutOfPlace(error) => (Some(error.name()), words::detail(error)),
+impl<'a> RemarkObject<'a> {
+    fn of(remark: &'a Remark) -> RemarkObject<'a> {
+        let (fault, detail) = match &remark.verdict {
+            Verdict::Refused(fault) | Verdict::OutOfPlace(fault) => (Some(fault.name()), words::detail(fault)),
             Verdict::Note(note) => (None, (*note).to_owned()),
         };
         let diagnoses = remark.diagnosis.as_ref().map(hypotheses).unwrap_or_default();
-        Said { frame: remark.number, offset: remark.offset, fault, detail, diagnoses }
+        RemarkObject { frame: remark.number, offset: remark.offset, fault, detail, diagnoses }
     }
 }
 
 #[derive(Serialize)]
-struct Faulty<'a> {
+struct FaultObject<'a> {
     frame: u64,
     offset: u64,
     fault: &'static str,
@@ -248,13 +247,13 @@ struct Faulty<'a> {
     diagnoses: Vec<Hypothesis<'a>>,
 }
 
-impl<'a> Faulty<'a> {
-    fn of(fault: &'a Fault<'_>) -> Faulty<'a> {
-        Faulty {
+impl<'a> FaultObject<'a> {
+    fn of(fault: &'a FaultyFrame<'_>) -> FaultObject<'a> {
+        FaultObject {
             frame: fault.number,
             offset: fault.offset,
-            fault: fault.error.name(),
-            detail: words::detail(&fault.error),
+            fault: fault.fault.name(),
+            detail: words::detail(&fault.fault),
             hex: data_encoding::HEXLOWER.encode(words::quoted(fault.bytes)),
             diagnoses: hypotheses(&fault.diagnosis),
         }
@@ -272,7 +271,7 @@ struct Hypothesis<'a> {
 }
 
 fn hypotheses(diagnosis: &Diagnosis) -> Vec<Hypothesis<'_>> {
-    let told = diagnosis.hypotheses().iter().map(|hypothesis| Hypothesis {
+    let hypotheses = diagnosis.hypotheses().iter().map(|hypothesis| Hypothesis {
         name: hypothesis.name(),
         confidence: hypothesis.confidence().to_string(),
         offset: hypothesis.offset(),
@@ -280,39 +279,44 @@ fn hypotheses(diagnosis: &Diagnosis) -> Vec<Hypothesis<'_>> {
         expected: hypothesis.expected(),
         fix: hypothesis.fix(),
     });
-    told.collect()
+    hypotheses.collect()
 }
 
 #[derive(Serialize)]
-struct Passed {
+struct SkippedObject {
     offset: u64,
     length: u64,
     why: &'static str,
     found: bool,
 }
 
-impl Passed {
-    fn of(skipped: &Skipped) -> Passed {
-        Passed { offset: skipped.offset, length: skipped.length, why: words::why(skipped.why), found: skipped.found }
+impl SkippedObject {
+    fn of(skipped: &Skipped) -> SkippedObject {
+        SkippedObject {
+            offset: skipped.offset,
+            length: skipped.length,
+            why: words::why(skipped.why),
+            found: skipped.found,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expectations::Sender;
+    use crate::side::Side;
     use bookend::diagnosis;
 
-    fn shown(told: &Event<'_>) -> String {
+    fn shown(found: &Event<'_>) -> String {
         let mut out = Vec::new();
-        event(Some((1, Sender::Client)), told, &mut out).unwrap();
+        event(Some(Origin { stream: 1, sender: Side::Client }), found, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn keys_are_stable() {
         let body = b"\0\0\0\x07ti\x1B\"";
-        let seen = Seen {
+        let seen = SeenFrame {
             number: 3,
             offset: 99,
             kind: kind::REQUEST,
@@ -330,7 +334,7 @@ mod tests {
         let error = bookend::Fault::TooLong { offset: 4, length: 1 << 25, max: 1 << 20 };
         let bytes = b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5";
         let diagnosis = diagnosis::diagnose(&diagnosis::Evidence::stream(error, 0, bytes));
-        let fault = shown(&Event::Fault(Fault { number: 0, offset: 0, error, bytes, diagnosis }));
+        let fault = shown(&Event::Fault(FaultyFrame { number: 0, offset: 0, fault: error, bytes, diagnosis }));
         let begins = "{\"event\":\"fault\",\"stream\":1,\"sender\":\"client\",\"frame\":0,\"offset\":0,\
                       \"fault\":\"too-long\",\"detail\":\"a body of 33554432 bytes, but at most 1048576 are accepted\",\
                       \"hex\":\"f5f80202020000006869f8f5\",\"diagnoses\":[{\"name\":\"length-little-endian\",\
@@ -339,18 +343,18 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_peer_says_breaks_its_line() {
+    fn text_of_a_peer_cannot_break_a_line() {
         let nasty: String = (0..0x2100).filter_map(char::from_u32).filter(|&c| is_disturbing(c)).collect();
         let line = shown(&Event::Line(nasty.as_bytes()));
         assert!(!line.trim_end_matches('\n').chars().any(is_disturbing), "{line:?}");
     }
 
     #[test]
-    fn token_is_not_told() {
+    fn token_is_not_shown() {
         let body = bookend::Hello::new().with_token(b"sesame").unwrap().body();
         let length = u32::try_from(body.len()).unwrap();
         let (encoding, kind) = (Encoding::Binary, kind::HELLO);
-        let seen = Seen { number: 0, offset: 0, kind, encoding, length, body: &body, missing: 0, ended: true };
+        let seen = SeenFrame { number: 0, offset: 0, kind, encoding, length, body: &body, missing: 0, ended: true };
         let line = shown(&Event::Frame(seen));
         assert!(!line.contains("sesame") && !line.contains(&data_encoding::HEXLOWER.encode(b"sesame")), "{line}");
     }

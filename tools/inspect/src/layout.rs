@@ -1,4 +1,4 @@
-//! The fields of a body: where each kind's fixed part has what (SPEC 3, 4 and 9).
+//! The fields of a body, by the kind of the frame (SPEC 3, 4 and 9).
 
 use std::ops::Range;
 
@@ -8,46 +8,45 @@ use bookend::kind;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Field {
     pub(super) name: &'static str,
-    /// Where it is in the body.
+    /// The place of the field in the body.
     pub(super) at: Range<usize>,
-    pub(super) form: Form,
+    pub(super) value: Value,
 }
 
-/// How a field is to be read.
+/// The value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum Value {
     Number(u64),
-    /// A number that SPEC 6 has names for.
+    /// A code of SPEC 6.
     Code(u16),
-    /// What a PRESENCE tells.
+    /// The event of a PRESENCE.
     Event(u8),
-    /// UTF-8, whatever the frame's encoding.
+    /// UTF-8, whatever the encoding of the frame.
     Line,
-    /// Bytes that say nothing beyond themselves.
+    /// Bytes without further meaning.
     Bytes,
-    /// A password.
+    /// A token, which is not shown.
     Secret,
     Payload,
 }
 
-/// The fields of the body of a frame of this kind, as far as `body` has them, and its payload last if it may have one.
+/// The fields of a body of this kind, as far as `body` has them. The payload, if there is one, is last.
 pub(super) fn fields(kind: u8, body: &[u8]) -> Vec<Field> {
     let mut reader = Reader { body, at: 0, fields: Vec::with_capacity(8) };
-    // Whatever is missing of a short body is not there to be shown.
-    let _all = reader.read(kind);
+    let _ = reader.read(kind); // a short body lacks the last fields
     if kind != kind::HELLO && reader.at < body.len() {
-        let form = if kind == kind::GAP { Form::Bytes } else { Form::Payload };
-        reader.fields.push(Field { name: "payload", at: reader.at..body.len(), form });
+        let value = if kind == kind::GAP { Value::Bytes } else { Value::Payload };
+        reader.fields.push(Field { name: "payload", at: reader.at..body.len(), value });
     }
     reader.fields
 }
 
-/// The payload of the body of a frame of this kind.
+/// The payload of a body of this kind.
 pub(super) fn payload(kind: u8, body: &[u8]) -> &[u8] {
     let fields = fields(kind, body);
     let at = fields
         .iter()
-        .find(|field| field.form == Form::Payload)
+        .find(|field| field.value == Value::Payload)
         .map_or(body.len()..body.len(), |field| field.at.clone());
     &body[at]
 }
@@ -75,7 +74,7 @@ impl Reader<'_> {
             }
             kind::PRESENCE => {
                 self.number("member", 4)?;
-                self.push("event", 1, |bytes| Form::Event(bytes[0]))
+                self.push("event", 1, |bytes| Value::Event(bytes[0]))
             }
             kind::POST => self.number("to", 4),
             kind::DELIVERY => {
@@ -85,7 +84,7 @@ impl Reader<'_> {
                 self.number("time", 8)?;
                 let length = usize::from(*self.body.get(self.at)?);
                 self.number("name_length", 1)?;
-                self.push("name", length, |_| Form::Line)
+                self.push("name", length, |_| Value::Line)
             }
             kind::GAP => self.number("missed", 8),
             _ => Some(()),
@@ -93,8 +92,8 @@ impl Reader<'_> {
     }
 
     fn hello(&mut self) -> Option<()> {
-        self.push("magic", 4, |_| Form::Bytes)?;
-        self.push("canary", 8, |_| Form::Bytes)?;
+        self.push("magic", 4, |_| Value::Bytes)?;
+        self.push("canary", 8, |_| Value::Bytes)?;
         for (name, length) in [("major", 1), ("minor", 1), ("accepted", 1), ("preferred", 1)] {
             self.number(name, length)?;
         }
@@ -104,14 +103,14 @@ impl Reader<'_> {
         while self.at < self.body.len() {
             let option = self.body[self.at];
             let length = usize::from(*self.body.get(self.at + 1)?);
-            self.push("option", 2, |_| Form::Bytes)?;
+            self.push("option", 2, |_| Value::Bytes)?;
             match option {
-                1 => self.push("name", length, |_| Form::Line)?,
-                2 => self.push("room", length, |_| Form::Line)?,
-                3 => self.push("token", length, |_| Form::Secret)?,
+                1 => self.push("name", length, |_| Value::Line)?,
+                2 => self.push("room", length, |_| Value::Line)?,
+                3 => self.push("token", length, |_| Value::Secret)?,
                 4 => self.number("resume", length)?,
-                5 => self.push("software", length, |_| Form::Line)?,
-                _ => self.push("unknown", length, |_| Form::Bytes)?,
+                5 => self.push("software", length, |_| Value::Line)?,
+                _ => self.push("unknown", length, |_| Value::Bytes)?,
             }
         }
         Some(())
@@ -119,19 +118,19 @@ impl Reader<'_> {
 
     fn number(&mut self, name: &'static str, length: usize) -> Option<()> {
         self.push(name, length, |bytes| {
-            Form::Number(bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
+            Value::Number(bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
         })
     }
 
     fn code(&mut self) -> Option<()> {
-        self.push("code", 2, |bytes| Form::Code(u16::from_be_bytes([bytes[0], bytes[1]])))
+        self.push("code", 2, |bytes| Value::Code(u16::from_be_bytes([bytes[0], bytes[1]])))
     }
 
-    fn push(&mut self, name: &'static str, length: usize, form: impl FnOnce(&[u8]) -> Form) -> Option<()> {
+    fn push(&mut self, name: &'static str, length: usize, value: impl FnOnce(&[u8]) -> Value) -> Option<()> {
         let at = self.at..self.at.checked_add(length)?;
-        let form = form(self.body.get(at.clone())?);
+        let value = value(self.body.get(at.clone())?);
         self.at = at.end;
-        self.fields.push(Field { name, at, form });
+        self.fields.push(Field { name, at, value });
         Some(())
     }
 }
@@ -142,7 +141,7 @@ mod tests {
     use bookend::Hello;
 
     #[test]
-    fn fields_of_a_sound_body_leave_nothing_out() {
+    fn fields_of_a_legal_body_cover_all_of_it() {
         let hello = Hello::new().with_name("ann").unwrap().with_resume(7).with_token(b"secret").unwrap().body();
         let delivery = [&[0; 24][..], b"\x03ann", b"hi"].concat();
         for (kind, body) in [
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn short_body_has_what_it_has() {
+    fn short_body_has_its_first_fields() {
         for kind in 0..=255 {
             for length in 0..40 {
                 let fields = fields(kind, &[0xFF; 40][..length]);

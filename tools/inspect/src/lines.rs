@@ -1,32 +1,32 @@
-//! What comes before frames, or in their place: a greeting, a line terminal's session, or something foreign (SPEC 4, 9).
+//! What precedes or replaces frames: a greeting, a line terminal's session, or a foreign protocol (SPEC 4, 9).
 
 use bookend::diagnosis::{self, Evidence};
 use bookend::session::MAX_PREAMBLE;
 use bookend::{Fault, START};
 
-/// What the first bytes of a stream are.
+/// What a stream begins with.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Opening {
     Undecided,
-    /// Frames, behind so many bytes of text.
+    /// Frames, after `greeting` bytes of text.
     Frames {
-        behind: usize,
+        greeting: usize,
     },
     Lines,
     /// Neither: the first byte is a fault.
     Foreign,
 }
 
-/// What is known of whoever sends.
+/// What is known about the sender.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Context {
     /// A server's greeting may come first (R4.20).
     pub(super) greets: bool,
     /// Lines may come in the place of frames (R9.17).
     pub(super) may_be_lines: bool,
-    /// They do: the other side speaks lines.
+    /// Lines come: the other side sends lines.
     pub(super) is_lines: bool,
-    /// Nothing more will come.
+    /// The stream has ended.
     pub(super) ended: bool,
 }
 
@@ -34,14 +34,14 @@ pub(super) struct Context {
 pub(super) fn opening(bytes: &[u8], context: Context) -> Opening {
     let Some(&first) = bytes.first() else { return Opening::Undecided };
     if first == START[0] {
-        return Opening::Frames { behind: 0 };
+        return Opening::Frames { greeting: 0 };
     }
     if context.is_lines && is_text(bytes) {
         return Opening::Lines;
     }
     let greeting = &bytes[..bytes.len().min(MAX_PREAMBLE + 1)];
     if !context.greets {
-        // The client's first byte decides (R4.22): a whole line tells which it is.
+        // The client's first byte rules out frames (R4.22). Its first line tells a terminal from a foreign protocol.
         return match greeting.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             None if greeting.len() <= MAX_PREAMBLE && !context.ended => Opening::Undecided,
             end => lines_or_foreign(&greeting[..end.map_or(greeting.len(), |end| end + 1)], context),
@@ -52,7 +52,7 @@ pub(super) fn opening(bytes: &[u8], context: Context) -> Opening {
         Some(start)
             if is_text(&greeting[..start]) && bytes[start + 1..].first().is_none_or(|&byte| byte == START[1]) =>
         {
-            Opening::Frames { behind: start }
+            Opening::Frames { greeting: start }
         }
         Some(_) => Opening::Foreign,
         None if greeting.len() <= MAX_PREAMBLE && !context.ended => Opening::Undecided,
@@ -71,7 +71,7 @@ fn lines_or_foreign(bytes: &[u8], context: Context) -> Opening {
     }
 }
 
-/// The length of the line at the beginning of `bytes`, at most 1,024 bytes; `None` if it has not come whole.
+/// The length of the line at the beginning of `bytes`, at most 1,024 bytes; `None` if the line is incomplete.
 pub(super) fn line(bytes: &[u8], ended: bool) -> Option<usize> {
     let line = &bytes[..bytes.len().min(MAX_PREAMBLE)];
     match line.iter().position(|&byte| byte == b'\n') {
@@ -81,20 +81,20 @@ pub(super) fn line(bytes: &[u8], ended: bool) -> Option<usize> {
     }
 }
 
-/// Could a person have typed, or read, this? UTF-8 as far as it goes, and telnet's commands.
+/// True for what a person types or reads: UTF-8, which may be cut off at the end, and telnet commands.
 fn is_text(bytes: &[u8]) -> bool {
     let mut rest = bytes;
-    while let Some((&first, behind)) = rest.split_first() {
-        rest = match (first, behind) {
-            (IAC, [0xFB..=0xFE, _, behind @ ..] | [0xF0..=0xFA, behind @ ..]) => behind,
+    while let Some((&first, after)) = rest.split_first() {
+        rest = match (first, after) {
+            (IAC, [0xFB..=0xFE, _, after @ ..] | [0xF0..=0xFA, after @ ..]) => after,
             (IAC, [] | [0xFB..=0xFE]) => return true,
-            (0 | 8..=13 | 0x1B | b' '..=0x7F, _) => behind,
+            (0 | 8..=13 | 0x1B | b' '..=0x7F, _) => after,
             _ => {
                 let length = utf8_length(rest);
                 match rest.get(..length).map(std::str::from_utf8) {
                     Some(Ok(_)) => &rest[length..],
                     Some(Err(_)) => return false,
-                    // Cut off where the bytes end.
+                    // A character is cut off at the end.
                     None => return std::str::from_utf8(rest).is_err_and(|error| error.error_len().is_none()),
                 }
             }
@@ -103,10 +103,10 @@ fn is_text(bytes: &[u8]) -> bool {
     true
 }
 
-/// Telnet: a command follows.
+/// Telnet's IAC: a command follows.
 const IAC: u8 = 0xFF;
 
-/// How long is the character that begins with this byte, if it is one?
+/// The length of the character that the first byte begins, in bytes.
 fn utf8_length(bytes: &[u8]) -> usize {
     match bytes[0] {
         0xC2..=0xDF => 2,
@@ -131,16 +131,16 @@ mod tests {
     #[test]
     fn greeting_is_at_most_1024_bytes_before_start() {
         let greeted = |length: usize| [&*vec![b'x'; length], &START].concat();
-        assert_eq!(opening(&greeted(1024), FILE), Opening::Frames { behind: 1024 });
+        assert_eq!(opening(&greeted(1024), FILE), Opening::Frames { greeting: 1024 });
         assert_eq!(opening(&greeted(1025), FILE), Opening::Foreign);
         assert_eq!(opening(&vec![b'x'; 1024], FILE), Opening::Undecided);
         assert_eq!(opening(&vec![b'x'; 1024], ended(FILE)), Opening::Foreign);
-        assert_eq!(opening(&greeted(0), CLIENT), Opening::Frames { behind: 0 });
-        assert_eq!(opening(b"Bookend hub\r\n\xF5\xF8", SERVER), Opening::Frames { behind: 13 });
+        assert_eq!(opening(&greeted(0), CLIENT), Opening::Frames { greeting: 0 });
+        assert_eq!(opening(b"Bookend hub\r\n\xF5\xF8", SERVER), Opening::Frames { greeting: 13 });
     }
 
     #[test]
-    fn clients_first_line_tells_a_terminal_from_something_foreign() {
+    fn clients_first_line_tells_a_terminal_from_a_foreign_protocol() {
         assert_eq!(opening(b"hello", CLIENT), Opening::Undecided);
         assert_eq!(opening(b"hello", ended(CLIENT)), Opening::Lines);
         assert_eq!(opening("grüß\r\nand more".as_bytes(), CLIENT), Opening::Lines);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn server_whose_client_speaks_lines_speaks_lines() {
+    fn server_whose_client_sends_lines_sends_lines() {
         let context = Context { is_lines: true, ..SERVER };
         assert_eq!(opening(b"Bookend hub\r\n", context), Opening::Lines);
         assert_eq!(opening(b"Bookend hub\r\n", SERVER), Opening::Undecided);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_start_is_foreign_and_no_greeting() {
+    fn changed_start_is_foreign_and_not_a_greeting() {
         for bytes in [&b"\xF8\xF5\0\x01"[..], b"\0\xF5\0\xF8\0\x01", b"\xC3\xB5\xC3\xB8\x01\0"] {
             assert_eq!(opening(bytes, ended(FILE)), Opening::Foreign, "{bytes:02x?}");
         }

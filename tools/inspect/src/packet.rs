@@ -1,4 +1,4 @@
-//! A captured packet: which TCP segment it carries, if any.
+//! Finds the TCP segment in a captured packet.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -16,23 +16,23 @@ pub(super) struct Segment<'a> {
     pub(super) fin: bool,
     pub(super) rst: bool,
     pub(super) payload: &'a [u8],
-    /// Bytes at the end of the payload that were sent, but not captured.
+    /// The number of bytes at the end of the payload that were sent, but not captured.
     pub(super) cut: u64,
 }
 
-/// What a packet is.
+/// The content of a packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet<'a> {
     Tcp(Segment<'a>),
-    /// Part of a packet that was taken apart on its way (IP fragments are not put together).
+    /// An IP fragment. Fragments are not reassembled.
     Fragment,
-    /// No TCP.
+    /// Not TCP.
     Other,
-    /// Too short, or of a link type that is not known.
+    /// Truncated headers, or an unknown link type.
     Unreadable,
 }
 
-/// Reads a packet of this link type, of which `lost` bytes at the end were not captured.
+/// Reads a packet of this link type; `lost` bytes at its end were not captured.
 pub(super) fn read(link: Linktype, bytes: &[u8], lost: u64) -> Packet<'_> {
     let Some(sliced) = slice(link, bytes) else { return Packet::Unreadable };
     let Some(net) = &sliced.net else {
@@ -67,7 +67,7 @@ pub(super) fn read(link: Linktype, bytes: &[u8], lost: u64) -> Packet<'_> {
     }
 }
 
-/// More bytes than a packet has, whatever its record claims.
+/// No packet is longer, whatever its record claims. In bytes.
 const LONGEST_PACKET: u64 = 1 << 20;
 
 fn slice(link: Linktype, bytes: &[u8]) -> Option<LaxSlicedPacket<'_>> {
@@ -81,15 +81,15 @@ fn slice(link: Linktype, bytes: &[u8]) -> Option<LaxSlicedPacket<'_>> {
         Linktype::LINUX_SLL => of_type(16, bytes.get(14..)?.first_chunk()),
         // Protocol, reserved, interface, address type, packet type, address length, address.
         Linktype::LINUX_SLL2 => of_type(20, bytes.first_chunk()),
-        // An address family in one byte order or the other; the version of IP says the same.
+        // An address family in the byte order of the capturing host. The IP version states the same.
         Linktype::NULL | Linktype::LOOP => LaxSlicedPacket::from_ip(bytes.get(4..)?).ok(),
-        // What 101 is in the file is 12 or 14 where systems count differently.
+        // Raw IP is 101 in files, but some systems write their own number, 12 or 14.
         Linktype::RAW | Linktype::IPV4 | Linktype::IPV6 | Linktype(12 | 14) => LaxSlicedPacket::from_ip(bytes).ok(),
         _ => None,
     }
 }
 
-/// Is it a link type that [`read`] knows?
+/// True for the link types that [`read`] supports.
 pub(super) fn is_known(link: Linktype) -> bool {
     matches!(
         link,

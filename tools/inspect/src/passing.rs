@@ -1,26 +1,26 @@
-//! A frame whose body is passed over: too long to be held, or partly not in the capture.
+//! A frame whose body is passed over because it is too long to hold, or partly missing from the capture.
 
 use bookend::diagnosis::WINDOW;
 use bookend::{END, Encoding, HEADER_LENGTH};
 
-/// How far such a frame has come.
+/// The progress of such a frame.
 #[derive(Debug)]
 pub(super) struct Passing {
-    /// Its beginning, one byte more than a diagnosis looks at, so that it sees that there is more.
+    /// The beginning of the frame: one byte more than a diagnosis examines, to show that more follows.
     head: Vec<u8>,
-    /// The head is as long as it will be: full, or cut off by a hole.
+    /// The head does not grow any more: it has its full length, or a hole cut it off.
     full: bool,
-    /// Bytes of the whole frame.
+    /// The length of the whole frame, in bytes.
     total: u64,
     position: u64,
     missing: u64,
-    /// How many bytes of END were seen.
+    /// The number of END bytes seen.
     end_seen: usize,
     wrong: Option<(u64, u8)>,
 }
 
 impl Passing {
-    /// A frame of `total` bytes, of which `begun` are there: its header, which is sound, at least.
+    /// A frame of `total` bytes that begins with `begun`, which has at least a legal header.
     pub(super) fn new(begun: &[u8], total: u64) -> Passing {
         let mut passing =
             Passing { head: Vec::new(), full: false, total, position: 0, missing: 0, end_seen: 0, wrong: None };
@@ -28,7 +28,7 @@ impl Passing {
         passing
     }
 
-    /// Uses the bytes that belong to the frame, none from a wrong byte of END on; how many those are.
+    /// Takes the bytes that belong to the frame, up to a wrong END byte. Returns their number.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
         let room = usize::try_from(self.left()).map_or(bytes.len(), |left| left.min(bytes.len()));
         let end = self.total - END.len() as u64;
@@ -52,39 +52,39 @@ impl Passing {
         used
     }
 
-    /// Passes over `length` bytes that are not there, which are at most those that are [`left`](Passing::left).
+    /// Passes over `length` missing bytes, at most those that are [`left`](Passing::left).
     pub(super) fn lose(&mut self, length: u64) {
         self.full = true;
         self.position += length;
         self.missing += length;
     }
 
-    /// Bytes that are still to come.
+    /// The number of bytes that have not arrived.
     pub(super) fn left(&self) -> u64 {
         self.total - self.position
     }
 
-    /// Bytes that have come, or been lost.
+    /// The number of bytes that arrived or are missing.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Bytes that were lost.
+    /// The number of bytes that are missing.
     pub(super) fn missing(&self) -> u64 {
         self.missing
     }
 
-    /// Where END is wrong, in bytes from the frame's first, and the byte that is there.
+    /// The position in the frame of a wrong END byte, and that byte.
     pub(super) fn wrong_end(&self) -> Option<(u64, u8)> {
         self.wrong
     }
 
-    /// Was all of END there?
+    /// True if both END bytes were seen.
     pub(super) fn ended(&self) -> bool {
         self.end_seen == END.len()
     }
 
-    /// The frame's beginning.
+    /// The beginning of the frame.
     pub(super) fn head(&self) -> &[u8] {
         &self.head
     }
@@ -94,10 +94,10 @@ impl Passing {
     }
 
     pub(super) fn encoding(&self) -> Encoding {
-        Encoding::from_byte(self.head[3]).expect("the decoder has judged the header")
+        Encoding::from_byte(self.head[3]).expect("the decoder has checked the header")
     }
 
-    /// Bytes of body.
+    /// The length of the body, in bytes.
     pub(super) fn length(&self) -> u32 {
         self.head[4..HEADER_LENGTH].try_into().map_or(0, u32::from_be_bytes)
     }

@@ -1,60 +1,26 @@
-//! The events as lines for people.
+//! The events as lines of text.
 
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use bookend::diagnosis::{Confidence, Diagnosis};
-use bookend::{Code, Encoding, Encodings, Hello, escaped, kind};
+use bookend::{Encoding, Encodings, Hello, escaped, kind};
 
-use super::conversations::Stream;
 use super::dump;
-use super::event::{Event, Fault, Remark, Seen, Skipped, Verdict, Why};
-use super::expectations::Sender;
-use super::layout::{self, Field, Form};
+use super::event::{Event, FaultyFrame, Origin, Remark, SeenFrame, Skipped, Stream, Verdict, Why};
+use super::layout::{self, Value};
+use super::styles::Styles;
 use super::summary::Summary;
 use super::{text, words};
 
-/// Which stream of a capture it is of.
-pub(super) type Place = Option<(u64, Sender)>;
-
-/// Characters of a payload that a line shows.
+/// The most characters of a payload in a line.
 const PREVIEW: usize = 60;
-/// Characters of a reason that a line shows: all there may be (R6.5).
+/// The most characters of a reason in a line: all that a reason may have (R6.5).
 const REASON: usize = 200;
-/// Bytes of a binary payload that a line shows.
+/// The most bytes of a binary payload in a line.
 const BINARY_PREVIEW: usize = 16;
 
-/// The colours, or none.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Styles {
-    pub(super) start: Style,
-    pub(super) header: Style,
-    pub(super) fixed: Style,
-    pub(super) payload: Style,
-    pub(super) fault: Style,
-    pub(super) remark: Style,
-    pub(super) quiet: Style,
-}
-
-impl Styles {
-    pub(super) fn new(colored: bool) -> Styles {
-        if !colored {
-            return Styles::default();
-        }
-        let color = |color: AnsiColor| color.on_default();
-        Styles {
-            start: color(AnsiColor::Cyan).bold(),
-            header: color(AnsiColor::Blue).bold(),
-            fixed: color(AnsiColor::Magenta),
-            payload: color(AnsiColor::Green),
-            fault: color(AnsiColor::Red).bold(),
-            remark: color(AnsiColor::Yellow),
-            quiet: Style::new().dimmed(),
-        }
-    }
-}
-
-/// Writes events for people.
+/// Writes events as lines of text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plain {
     pub(super) styles: Styles,
@@ -63,26 +29,25 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    pub(super) fn stream(self, stream: &Stream, out: &mut impl Write) -> io::Result<()> {
-        let Stream { number, client, server, whole } = stream;
-        let guess = if *whole { "" } else { ", begun before the capture" };
-        writeln!(out, "stream {number}: client {client}, server {server}{guess}")
-    }
-
-    pub(super) fn event(self, place: Place, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn event(self, origin: Option<Origin>, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
         let Styles { remark, quiet, .. } = self.styles;
         if !matches!(event, Event::Remark(_)) {
-            self.place(place, out)?;
+            self.origin(origin, out)?;
         }
         match event {
+            Event::Stream(stream) => writeln!(out, "{}", described_stream(stream)),
             Event::Frame(seen) => self.frame(seen, out),
-            Event::Remark(said) => self.remark(said, out),
+            Event::Remark(found) => self.remark(found, out),
             Event::Fault(found) => self.fault(found, out),
             Event::Preamble(bytes) => writeln!(out, "greeting  \"{}\"", line(bytes)),
             Event::Line(bytes) => writeln!(out, "line      \"{}\"", line(bytes)),
             Event::Skipped(skipped) => writeln!(out, "{remark}{}{remark:#}", skip(skipped)),
             Event::Hole { offset, length } => {
-                writeln!(out, "{remark}{length} bytes are not in the capture, from byte {offset} on{remark:#}")
+                writeln!(
+                    out,
+                    "{remark}{} missing from the capture at byte {offset}{remark:#}",
+                    counted(*length, "byte")
+                )
             }
             Event::Unfinished { offset, arrived, expected } => {
                 let expected = expected.map_or("".into(), |expected| format!(" of {expected}"));
@@ -92,17 +57,18 @@ impl Plain {
                 )
             }
             Event::NoClose => writeln!(out, "{quiet}the stream ended without a CLOSE{quiet:#}"),
+            Event::Damaged(_) => Ok(()), // the caller of `inspect` reports it
         }
     }
 
-    fn place(self, place: Place, out: &mut impl Write) -> io::Result<()> {
-        let Some((number, sender)) = place else { return Ok(()) };
-        write!(out, "{number} {:<6} ", words::sender(sender))
+    fn origin(self, origin: Option<Origin>, out: &mut impl Write) -> io::Result<()> {
+        let Some(Origin { stream, sender }) = origin else { return Ok(()) };
+        write!(out, "{stream} {:<6} ", sender.name())
     }
 
-    fn frame(self, seen: &Seen<'_>, out: &mut impl Write) -> io::Result<()> {
+    fn frame(self, seen: &SeenFrame<'_>, out: &mut impl Write) -> io::Result<()> {
         let Styles { header, fixed, .. } = self.styles;
-        let name = kind_name(seen.kind);
+        let name = words::kind_name(seen.kind);
         write!(out, "{:>5} {:>9}  {header}{name:<9}{header:#} ", seen.number, seen.offset)?;
         write!(out, "{:<8} {:>7}", seen.encoding.name(), seen.length)?;
         let fields = layout::fields(seen.kind, seen.body);
@@ -110,26 +76,26 @@ impl Plain {
             Ok(hello) if seen.kind == kind::HELLO => {
                 write!(out, "  {fixed}{}{fixed:#}", described(&hello))?;
                 for field in fields.iter().filter(|field| !BEFORE_OPTIONS.contains(&field.name)) {
-                    write!(out, " {fixed}{}={}{fixed:#}", field.name, value(field, seen.body))?;
+                    write!(out, " {fixed}{}={}{fixed:#}", field.name, words::value(field, seen.body))?;
                 }
             }
             _ => {
-                for field in fields.iter().filter(|field| field.form != Form::Payload) {
-                    write!(out, "  {fixed}{}={}{fixed:#}", field.name, value(field, seen.body))?;
+                for field in fields.iter().filter(|field| field.value != Value::Payload) {
+                    write!(out, "  {fixed}{}={}{fixed:#}", field.name, words::value(field, seen.body))?;
                 }
-                if let Some(field) = fields.iter().find(|field| field.form == Form::Payload) {
+                if let Some(field) = fields.iter().find(|field| field.value == Value::Payload) {
                     write!(out, "  {}", self.payload(seen, &seen.body[field.at.clone()]))?;
                 }
             }
         }
         if seen.missing > 0 {
-            write!(out, "  ({} bytes are not in the capture)", seen.missing)?;
+            write!(out, "  ({} missing from the capture)", counted(seen.missing, "byte"))?;
         }
         writeln!(out)?;
         if self.hex { dump::frame(self.styles, seen, &fields, out) } else { Ok(()) }
     }
 
-    fn payload(self, seen: &Seen<'_>, bytes: &[u8]) -> String {
+    fn payload(self, seen: &SeenFrame<'_>, bytes: &[u8]) -> String {
         let style = self.styles.payload;
         let more = (seen.body.len() as u64) < u64::from(seen.length);
         if seen.encoding == Encoding::Binary {
@@ -146,33 +112,33 @@ impl Plain {
         format!("{style}\"{}\"{dots}{style:#}", &shown[..end])
     }
 
-    fn remark(self, said: &Remark, out: &mut impl Write) -> io::Result<()> {
+    fn remark(self, found: &Remark, out: &mut impl Write) -> io::Result<()> {
         let Styles { fault, remark, .. } = self.styles;
-        match &said.what {
-            Verdict::Refused(error) => {
-                writeln!(out, "      {fault}{}{fault:#}: {}", error.name(), words::detail(error))?;
+        match &found.verdict {
+            Verdict::Refused(broken) => {
+                writeln!(out, "      {fault}{}{fault:#}: {}", broken.name(), words::detail(broken))?;
             }
-            Verdict::OutOfPlace(error) => {
-                writeln!(out, "      {remark}unless this is a part of a stream{remark:#}: {error}")?;
+            Verdict::OutOfPlace(broken) => {
+                writeln!(out, "      {remark}unless the stream began earlier{remark:#}: {broken}")?;
             }
             Verdict::Note(note) => writeln!(out, "      {remark}{note}{remark:#}")?,
         }
-        let of = match said.what {
+        let of = match found.verdict {
             Verdict::Note(_) | Verdict::Refused(bookend::Fault::BadText { .. }) => "of the payload",
             _ => "of the stream",
         };
-        said.diagnosis.as_ref().map_or(Ok(()), |diagnosis| self.diagnosis(diagnosis, of, out))
+        found.diagnosis.as_ref().map_or(Ok(()), |diagnosis| self.diagnosis(diagnosis, of, out))
     }
 
-    fn fault(self, found: &Fault<'_>, out: &mut impl Write) -> io::Result<()> {
+    fn fault(self, found: &FaultyFrame<'_>, out: &mut impl Write) -> io::Result<()> {
         let Styles { fault, quiet, .. } = self.styles;
-        let (name, detail) = (found.error.name(), words::detail(&found.error));
+        let (name, detail) = (found.fault.name(), words::detail(&found.fault));
         writeln!(out, "{:>5} {:>9}  {fault}fault {name}{fault:#}: {detail}", found.number, found.offset)?;
         let quoted = words::quoted(found.bytes);
         let dots = if quoted.len() < found.bytes.len() { " …" } else { "" };
         writeln!(out, "      {quiet}{}{dots}{quiet:#}", text::hex(quoted))?;
         if found.diagnosis.first().is_none() {
-            writeln!(out, "      no mistake that is known makes such bytes")?;
+            writeln!(out, "      no known mistake explains these bytes")?;
         }
         self.diagnosis(&found.diagnosis, "of the stream", out)
     }
@@ -195,43 +161,47 @@ impl Plain {
     }
 
     pub(super) fn summary(self, summary: &Summary, out: &mut impl Write) -> io::Result<()> {
-        let style = if summary.is_sound() { Style::new() } else { self.styles.fault };
-        let mut parts = vec![
-            counted(summary.frames, "sound frame"),
-            format!("{style}{}{style:#}", counted(summary.faults, "fault")),
+        let style = if summary.is_faultless() { Style::new() } else { self.styles.fault };
+        let faults = counted(summary.faults, "fault");
+        write!(out, "{}, {style}{faults}{style:#}", counted(summary.frames, "frame"))?;
+        let parts = [
+            (summary.refused, "frame", "refused"),
+            (summary.skipped, "byte", "skipped"),
+            (summary.missing, "byte", "missing from the capture"),
         ];
-        for (count, what) in [(summary.refused, "frame to be refused"), (summary.skipped, "byte skipped")] {
+        for (count, what, fate) in parts {
             if count > 0 {
-                parts.push(counted(count, what));
+                write!(out, ", {} {fate}", counted(count, what))?;
             }
         }
-        if summary.missing > 0 {
-            parts.push(format!("{} not in the capture", counted(summary.missing, "byte")));
+        if summary.format == "pcap" {
+            write!(out, " in {}", counted(summary.streams, "TCP stream"))?;
         }
-        let streams = if summary.format == "pcap" {
-            format!(" in {}", counted(summary.streams, "TCP stream"))
-        } else {
-            String::new()
-        };
-        writeln!(out, "{}{streams}", parts.join(", "))?;
+        writeln!(out)?;
         let notes = [
-            (summary.left_out, "other TCP stream", "are left out: --port or --stream shows them"),
-            (summary.not_followed, "TCP stream", "more than can be followed at a time"),
-            (summary.fragments, "IP fragment", "are not put together"),
-            (summary.unreadable, "packet", "could not be read: cut off in their headers, or of an unknown link type"),
+            (summary.left_out, "other TCP stream", "not shown: use --port or --stream to see them"),
+            (summary.not_followed, "TCP stream", "not followed: too many were open at a time"),
+            (summary.fragments, "IP fragment", "not reassembled"),
+            (summary.unreadable, "packet", "not readable: truncated headers or an unknown link type"),
         ];
         for (count, what, why) in notes {
             if count > 0 {
-                writeln!(out, "{}, which {why}", counted(count, what))?;
+                writeln!(out, "{} {why}", counted(count, what))?;
             }
         }
         Ok(())
     }
 }
 
-/// Fields of HELLO that [`described`] tells of, or that say nothing when they are right.
+/// Fields of HELLO that [`described`] covers, or that have no information if they are legal.
 const BEFORE_OPTIONS: [&str; 10] =
     ["magic", "canary", "major", "minor", "accepted", "preferred", "max_body", "keepalive", "features", "option"];
+
+fn described_stream(stream: &Stream) -> String {
+    let Stream { number, client, server, whole } = stream;
+    let begun = if *whole { "" } else { ", began before the capture" };
+    format!("stream {number}: client {client}, server {server}{begun}")
+}
 
 fn described(hello: &Hello) -> String {
     let accepted = match hello.accepted() {
@@ -247,46 +217,21 @@ fn described(hello: &Hello) -> String {
     format!("1.{minor}, accepts {accepted}, prefers {preferred}, max body {max_body}, keepalive {keepalive} s{hub}")
 }
 
-/// A field's value, for people.
-pub(super) fn value(field: &Field, body: &[u8]) -> String {
-    let bytes = &body[field.at.clone()];
-    match field.form {
-        Form::Number(number) => number.to_string(),
-        Form::Code(code) => Code(code).to_string(),
-        Form::Event(0) => "here".into(),
-        Form::Event(1) => "joined".into(),
-        Form::Event(2) => "left".into(),
-        Form::Event(event) => event.to_string(),
-        Form::Line => format!("\"{}\"", text::shown(Encoding::Utf8, bytes, false)),
-        Form::Secret => words::SECRET.into(),
-        Form::Bytes => text::hex(words::quoted(bytes)),
-        Form::Payload => String::new(),
-    }
-}
-
-/// A line without the line end that it should have.
+/// A line without its line end.
 fn line(bytes: &[u8]) -> String {
     text::shown(Encoding::Utf8, bytes.strip_suffix(b"\r\n").unwrap_or(bytes), false)
 }
 
-pub(super) fn kind_name(kind: u8) -> String {
-    kind::name(kind).map_or_else(|| format!("kind {kind:02x}"), str::to_owned)
-}
-
 fn skip(skipped: &Skipped) -> String {
     let Skipped { offset, length, why, found } = skipped;
-    let where_to = match (why, found) {
-        (Why::Begun, true) => "to the first whole frame: the stream had begun before",
-        (_, true) => "to the next sound frame",
-        (_, false) => "to the end: no sound frame is there",
+    let until = match (why, found) {
+        (Why::Begun, true) => "to the first whole frame: the stream began before the capture",
+        (_, true) => "to the next whole frame",
+        (_, false) => "to the end: no whole frame follows",
     };
-    format!("{} skipped from byte {offset} on, {where_to}", counted(*length, "byte"))
+    format!("{} skipped from byte {offset} {until}", counted(*length, "byte"))
 }
 
 fn counted(count: u64, what: &str) -> String {
-    match (count, what.split_once(' ')) {
-        (1, _) => format!("1 {what}"),
-        (_, Some((noun, rest))) if matches!(noun, "frame" | "byte") => format!("{count} {noun}s {rest}"),
-        _ => format!("{count} {what}s"),
-    }
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-/// The most that is held of segments that came before their turn, in bytes.
+/// The most bytes held of segments that arrived out of order.
 const MAX_WAITING: usize = 1 << 20;
-/// What a segment costs beside its bytes.
+/// The memory that a held segment takes beside its bytes, in bytes.
 const SEGMENT: usize = 64;
 
-/// What is delivered, in order.
+/// A piece of the stream. Pieces are delivered in order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
     Bytes(&'a [u8]),
-    /// Bytes that were sent, but not captured.
+    /// The number of bytes that were sent, but not captured.
     Hole(u64),
 }
 
@@ -23,18 +23,18 @@ pub(super) type Out<'o, E> = &'o mut dyn FnMut(Piece<'_>) -> Result<(), E>;
 pub(super) struct Reassembly {
     /// The sequence number of the byte at `position`.
     next: u32,
-    /// Bytes that were delivered, those of holes too. Sequence numbers wrap around, positions do not.
+    /// The number of bytes delivered, including holes. Sequence numbers wrap around; positions do not.
     position: u64,
     waiting: BTreeMap<u64, Segment>,
     waiting_bytes: usize,
-    /// Where the stream ends.
+    /// The position at which the stream ends.
     end: Option<u64>,
 }
 
 #[derive(Debug)]
 struct Segment {
     bytes: Vec<u8>,
-    /// Bytes behind those that were sent, but cut off by the capture.
+    /// The number of bytes after these that were sent, but not captured.
     cut: u64,
 }
 
@@ -44,13 +44,13 @@ impl Reassembly {
         Reassembly { next: first, position: 0, waiting: BTreeMap::new(), waiting_bytes: 0, end: None }
     }
 
-    /// A segment whose first byte has this sequence number, `cut` bytes at its end not being there.
+    /// Takes a segment whose first byte has this sequence number; `cut` bytes at its end were not captured.
     pub(super) fn segment<E>(&mut self, sequence: u32, bytes: &[u8], cut: u64, out: Out<'_, E>) -> Result<(), E> {
         if bytes.is_empty() && cut == 0 {
             return Ok(());
         }
         let Some(position) = self.place(sequence) else {
-            // It begins before what was delivered; perhaps it goes beyond.
+            // It begins before the delivered position, but may extend beyond it.
             let old = self.next.wrapping_sub(sequence) as usize;
             return match bytes.get(old..) {
                 Some(new) => self.arrive(self.position, new, cut, out),
@@ -65,12 +65,12 @@ impl Reassembly {
         self.end = self.end.or(self.place(sequence));
     }
 
-    /// Has everything been delivered up to the end of the stream?
+    /// True if everything up to the end of the stream was delivered.
     pub(super) fn is_finished(&self) -> bool {
         self.end.is_some_and(|end| self.position >= end)
     }
 
-    /// Nothing more will be captured: delivers what waits.
+    /// The capture ends: delivers the held segments.
     pub(super) fn give_up<E>(&mut self, out: Out<'_, E>) -> Result<(), E> {
         while self.skip_to_waiting(out)? {}
         match self.end {
@@ -79,7 +79,7 @@ impl Reassembly {
         }
     }
 
-    /// Where a sequence number is; `None` before what was delivered.
+    /// The position of a sequence number; `None` if it was delivered already.
     fn place(&self, sequence: u32) -> Option<u64> {
         let ahead = sequence.wrapping_sub(self.next).cast_signed();
         u64::try_from(ahead).ok().map(|ahead| self.position + ahead)
@@ -103,7 +103,7 @@ impl Reassembly {
         }
     }
 
-    /// Gives up what is missing before the first segment that waits. False if none does.
+    /// Gives up the bytes missing before the first held segment. Returns false if no segment is held.
     fn skip_to_waiting<E>(&mut self, out: Out<'_, E>) -> Result<bool, E> {
         let Some((&first, _)) = self.waiting.first_key_value() else { return Ok(false) };
         if first > self.position {
@@ -155,7 +155,7 @@ impl Reassembly {
 mod tests {
     use super::*;
 
-    /// What is delivered of these segments, holes as the byte count in brackets.
+    /// The bytes delivered of these segments, with the length of each hole in brackets.
     fn delivered(first: u32, segments: &[(u32, &str, u64)]) -> String {
         let mut reassembly = Reassembly::new(first);
         let mut shown = String::new();
@@ -174,19 +174,19 @@ mod tests {
     }
 
     #[test]
-    fn segments_are_put_in_order() {
+    fn segments_are_delivered_in_order() {
         assert_eq!(delivered(1, &[(1, "ab", 0), (3, "cd", 0)]), "abcd");
         assert_eq!(delivered(1, &[(5, "ef", 0), (3, "cd", 0), (1, "ab", 0)]), "abcdef");
     }
 
     #[test]
-    fn retransmissions_and_overlaps_come_once() {
+    fn retransmissions_and_overlaps_are_delivered_once() {
         assert_eq!(delivered(1, &[(1, "ab", 0), (1, "ab", 0), (1, "abcd", 0), (2, "bcdef", 0)]), "abcdef");
         assert_eq!(delivered(1, &[(3, "cd", 0), (3, "cdef", 0), (4, "de", 0), (1, "abc", 0), (7, "g", 0)]), "abcdefg");
     }
 
     #[test]
-    fn hole_is_told_with_its_length() {
+    fn hole_is_delivered_with_its_length() {
         assert_eq!(delivered(1, &[(1, "ab", 0), (6, "f", 0), (9, "i", 0)]), "ab[3]f[2]i");
         assert_eq!(delivered(1, &[(1, "ab", 3), (6, "f", 0)]), "ab[3]f");
         assert_eq!(delivered(1, &[(6, "f", 1), (1, "ab", 0)]), "ab[3]f[1]");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn end_is_reached_when_all_before_it_is_there() {
+    fn stream_is_finished_when_all_before_its_end_was_delivered() {
         let mut reassembly = Reassembly::new(1);
         let mut holes = 0;
         let mut out = |piece: Piece<'_>| -> Result<(), ()> {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded() {
+    fn held_segments_are_bounded() {
         let mut reassembly = Reassembly::new(0);
         let mut holes = Vec::new();
         for number in 1..10_000_u32 {

@@ -1,24 +1,24 @@
-//! Finds the next sound frame behind a fault or a hole.
+//! Finds the next well-formed frame after a fault or a hole.
 //!
-//! A live session must not do this (R7.15): a payload may hold whole frames. So a frame that is found counts for sure
-//! only if what is behind it, frame by frame, leads to a START or to the end of the stream, and not into a payload; one
-//! that does not is taken only if none that does comes soon.
+//! A live session must not do this (R7.15), because a payload may contain whole frames. A frame is certain only if the
+//! frames after it lead to a START or to the end of the stream, and not into a payload. A doubtful frame is accepted only
+//! if no certain one follows soon.
 
 use bookend::diagnosis::WINDOW;
 use bookend::{END, Encoding, HEADER_LENGTH, OVERHEAD, START, kind};
 
-/// The longest frame that can be found: it is held until its END has been seen.
+/// The longest frame that can be found, in bytes. A candidate is held until its END has arrived.
 pub(super) const LONGEST: usize = (1 << 20) + OVERHEAD;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Search {
-    /// A sound frame stands here.
+    /// A frame begins at this index.
     Found(usize),
-    /// More bytes are needed to tell; those before this one are not.
+    /// More bytes are needed to decide. The bytes before this index are not needed any more.
     Undecided(usize),
 }
 
-/// The first sound frame of `bytes`, whose body has at most `limit` bytes. `ended`: nothing will come behind `bytes`.
+/// Finds the first frame in `bytes` with a body of at most `limit` bytes. If `ended`, the stream ends after `bytes`.
 pub(super) fn find(bytes: &[u8], limit: u32, ended: bool) -> Search {
     let mut doubtful = None;
     let mut at = 0;
@@ -30,7 +30,7 @@ pub(super) fn find(bytes: &[u8], limit: u32, ended: bool) -> Search {
         }
         at = start + 1;
         match judge(&bytes[start..], limit, ended) {
-            Candidate::Sound => return Search::Found(start),
+            Candidate::Certain => return Search::Found(start),
             Candidate::Doubtful { frames } => {
                 doubtful = doubtful.or(Some(start));
                 at = start + frames;
@@ -58,8 +58,8 @@ fn next_start(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 enum Candidate {
-    Sound,
-    /// A sound frame, and others behind it, `frames` bytes together; but they lead to something that is none.
+    Certain,
+    /// One or more frames, `frames` bytes together, followed by something that is not a frame.
     Doubtful {
         frames: usize,
     },
@@ -67,7 +67,7 @@ enum Candidate {
     None,
 }
 
-/// What begins with this START?
+/// Judges the candidate that begins with this START.
 fn judge(bytes: &[u8], limit: u32, ended: bool) -> Candidate {
     let undecided = if ended { Candidate::None } else { Candidate::Undecided };
     let first = match measure(bytes, limit) {
@@ -83,7 +83,7 @@ fn judge(bytes: &[u8], limit: u32, ended: bool) -> Candidate {
     let mut at = first;
     while at - first < WINDOW {
         let rest = &bytes[at..];
-        let undecided = if ended { Candidate::Sound } else { Candidate::Undecided };
+        let undecided = if ended { Candidate::Certain } else { Candidate::Undecided };
         if rest.len() < START.len() && START.starts_with(rest) {
             return undecided;
         }
@@ -101,18 +101,18 @@ fn judge(bytes: &[u8], limit: u32, ended: bool) -> Candidate {
             Measure::Wrong => break,
         }
     }
-    Candidate::Sound
+    Candidate::Certain
 }
 
 enum Measure {
-    /// Bytes of the whole frame.
+    /// The length of the whole frame, in bytes.
     Frame(usize),
     Short,
-    /// No header that anybody would send.
+    /// Not a plausible header.
     Wrong,
 }
 
-/// How long is the frame with this START?
+/// Measures the frame that begins with this START.
 fn measure(bytes: &[u8], limit: u32) -> Measure {
     let known = |kind| kind::name(kind).is_some() || kind >= kind::IGNORABLE;
     match *bytes {
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    /// The decision must not depend on how the bytes came (R2.15).
+    /// The decision must not depend on how the bytes are split (R2.15).
     fn in_pieces(bytes: &[u8]) -> Option<usize> {
         for cut in 0..bytes.len() {
             if let Search::Found(at) = find(&bytes[..cut], 1 << 20, false) {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn frame_is_found_behind_what_is_none() {
+    fn frame_is_found_after_other_bytes() {
         for before in
             [&b""[..], b"\xF5", b"\xF5\xF8", b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5", b"text", b"\xF5\xF8\x09"]
         {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn frame_inside_a_payload_is_not_taken_for_one_of_the_stream() {
+    fn frame_inside_a_payload_is_not_found() {
         let payload = [b"quoted: ", FRAME, b" and so on"].concat();
         for inside in [payload, FRAME.to_vec(), [FRAME, FRAME].concat()] {
             let faulty = [b"\xF5\xF8\x02\0\xFF\0\0\0", &*inside, b"\xF8\xF5"].concat();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn frame_with_rubbish_behind_it_is_taken_if_no_better_one_comes() {
+    fn frame_followed_by_rubbish_is_found_if_no_better_one_follows() {
         let bytes = [b"rubbish", FRAME, b"rubbish"].concat();
         assert_eq!(found(&bytes), Some(7));
         let much = [b"rubbish", FRAME, &[b'x'; WINDOW]].concat();
@@ -183,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn faulty_frame_behind_it_speaks_for_a_frame() {
+    fn frame_followed_by_a_faulty_frame_is_found() {
         let bytes = [b"rubbish", FRAME, b"\xF5\xF8\x02\x02\xFF\0\0\0hi\xF8\xF5", FRAME].concat();
         assert_eq!(found(&bytes), Some(7));
     }
 
     #[test]
-    fn what_cannot_begin_a_frame_need_not_be_kept() {
+    fn bytes_that_cannot_begin_a_frame_are_not_kept() {
         assert_eq!(find(b"text", 1 << 20, false), Search::Undecided(4));
         assert_eq!(find(b"text\xF5", 1 << 20, false), Search::Undecided(4));
         assert_eq!(find(b"text\xF5\xF8\x02", 1 << 20, false), Search::Undecided(4));

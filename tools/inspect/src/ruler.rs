@@ -1,4 +1,4 @@
-//! Lays packets against frames: which frames, or parts of frames, did one read bring?
+//! Compares packets with frames: which frames, or parts of frames, one read returned.
 
 use bookend::{HEADER_LENGTH, OVERHEAD, START};
 
@@ -7,20 +7,21 @@ use bookend::{HEADER_LENGTH, OVERHEAD, START};
 pub(super) enum Part {
     /// Bytes of a frame.
     Frame {
-        /// From 0.
+        /// The number of the frame, from 0.
         number: u64,
-        /// Once that has come.
+        /// The kind of the frame, once it has arrived.
         kind: Option<u8>,
-        /// How many came before, in earlier packets.
+        /// The number of bytes in earlier packets.
         before: u64,
+        /// The number of bytes in this packet.
         here: u64,
-        /// How long the frame is, once that has come.
+        /// The length of the frame in bytes, once it is known.
         of: Option<u64>,
     },
-    /// Bytes in front of the first frame.
-    Front { here: u64 },
-    /// Bytes behind a start that is none: a ruler has no marks for them.
-    Lost { here: u64 },
+    /// Bytes before the first frame.
+    Before { here: u64 },
+    /// Bytes after a wrong START, which cannot be assigned to frames.
+    Outside { here: u64 },
 }
 
 /// One direction of a stream.
@@ -29,46 +30,46 @@ pub(super) struct Ruler {
     state: State,
     number: u64,
     header: Vec<u8>,
-    /// Bytes of the frame that have come.
-    had: u64,
+    /// The number of bytes of the frame that have arrived.
+    arrived: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     /// No frame has begun.
     #[default]
-    Front,
+    Before,
     Frames,
-    Lost,
+    Outside,
 }
 
 impl Ruler {
-    /// The parts of a packet, in their order.
+    /// Divides a packet into parts, in their order.
     pub(super) fn lay(&mut self, packet: &[u8]) -> Vec<Part> {
         let (mut parts, mut rest) = (Vec::new(), packet);
         while !rest.is_empty() {
             let taken = match self.state {
-                State::Front => {
-                    let front = rest.iter().position(|&byte| byte == START[0]);
-                    if front.is_some() {
+                State::Before => {
+                    let before = rest.iter().position(|&byte| byte == START[0]);
+                    if before.is_some() {
                         self.state = State::Frames;
                     }
-                    let here = front.unwrap_or(rest.len());
+                    let here = before.unwrap_or(rest.len());
                     if here > 0 {
-                        parts.push(Part::Front { here: here as u64 });
+                        parts.push(Part::Before { here: here as u64 });
                     }
                     here
                 }
                 State::Frames => match self.frame(rest) {
                     Some(part) => {
                         parts.push(part);
-                        let Part::Frame { here, .. } = part else { unreachable!("it is of a frame") };
+                        let Part::Frame { here, .. } = part else { unreachable!("frame returns parts of frames") };
                         usize::try_from(here).expect("it is a part of a slice")
                     }
                     None => 0,
                 },
-                State::Lost => {
-                    parts.push(Part::Lost { here: rest.len() as u64 });
+                State::Outside => {
+                    parts.push(Part::Outside { here: rest.len() as u64 });
                     rest.len()
                 }
             };
@@ -77,14 +78,14 @@ impl Ruler {
         parts
     }
 
-    /// As much of one frame as is here; `None` if it is none.
+    /// The part of `rest` that belongs to the current frame; `None` if it is not a frame.
     fn frame(&mut self, rest: &[u8]) -> Option<Part> {
-        let before = self.had;
+        let before = self.arrived;
         let missing = HEADER_LENGTH - self.header.len();
         self.header.extend_from_slice(&rest[..rest.len().min(missing)]);
         let begun = self.header.len().min(START.len());
         if self.header[..begun] != START[..begun] {
-            self.state = State::Lost;
+            self.state = State::Outside;
             return None;
         }
         let of = (self.header.len() == HEADER_LENGTH).then(|| {
@@ -93,10 +94,10 @@ impl Ruler {
         });
         let here = of.map_or(u64::MAX, |of| of - before).min(rest.len() as u64);
         let part = Part::Frame { number: self.number, kind: self.header.get(2).copied(), before, here, of };
-        self.had += here;
-        if of == Some(self.had) {
+        self.arrived += here;
+        if of == Some(self.arrived) {
             self.number += 1;
-            self.had = 0;
+            self.arrived = 0;
             self.header.clear();
         }
         Some(part)
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_may_hold_many_frames_and_a_frame_many_packets() {
+    fn packet_may_hold_many_frames_and_a_frame_many_packets() {
         let bytes = frames();
         let whole = [part(0, Some(2), 0, 12, Some(12)), part(1, Some(6), 0, 10, Some(10))];
         assert_eq!(Ruler::default().lay(&bytes), whole);
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_in_one_part_however_the_stream_is_cut() {
+    fn every_byte_is_in_one_part_however_the_stream_is_split() {
         let mut bytes = b"hub\r\n".to_vec();
         bytes.extend(frames());
         bytes.extend(b"GET / HTTP/1.1");
@@ -141,7 +142,7 @@ mod tests {
             let mut ruler = Ruler::default();
             let parts = [ruler.lay(&bytes[..cut]), ruler.lay(&bytes[cut..])].concat();
             let count = |part: &Part| match *part {
-                Part::Frame { here, .. } | Part::Front { here } | Part::Lost { here } => here,
+                Part::Frame { here, .. } | Part::Before { here } | Part::Outside { here } => here,
             };
             assert_eq!(parts.iter().map(count).sum::<u64>(), bytes.len() as u64, "cut at {cut}: {parts:?}");
             assert_eq!(ruler.number, 2);

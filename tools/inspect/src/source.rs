@@ -1,4 +1,4 @@
-//! The input: opened, limited in time, and its form judged.
+//! Opens the input, limits it in time, and recognises its format.
 
 use std::cell::Cell;
 use std::io::{self, BufReader, Chain, Cursor, Read};
@@ -11,37 +11,10 @@ use bookend::session::MAX_PREAMBLE;
 use super::base64::{self, Base64Reader};
 use super::capture;
 use super::hex::{self, HexReader};
+use super::options::Format;
 use super::timed::Timed;
 
-/// The form of the input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// Judged by the first bytes.
-    #[default]
-    Auto,
-    /// The bytes of one direction of a stream.
-    Raw,
-    /// Hexadecimal digits, or a dump of xxd, hexdump, od or Wireshark.
-    Hex,
-    /// Base64.
-    Base64,
-    /// A capture of tcpdump or Wireshark, pcap or pcapng.
-    Pcap,
-}
-
-impl Format {
-    /// The word for it in the summary, such as `hex`; `raw` for [`Format::Auto`].
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Format::Auto | Format::Raw => "raw",
-            Format::Hex => "hex",
-            Format::Base64 => "base64",
-            Format::Pcap => "pcap",
-        }
-    }
-}
-
-/// What to inspect: a file, a pipe, bytes in memory.
+/// The input of an inspection: a file, a pipe, or bytes in memory.
 pub struct Input {
     open: Box<dyn FnOnce() -> io::Result<Box<dyn Read>> + Send>,
     timeout: Option<Duration>,
@@ -53,12 +26,14 @@ impl Input {
         Input::from_fn(|| Ok(reader))
     }
 
-    /// What `open` opens. With a timeout it runs in another thread: opening a FIFO waits for a writer.
+    /// The bytes of the reader that `open` returns. With a timeout, `open` runs in another thread, because opening a FIFO
+    /// blocks until it has a writer.
     pub fn from_fn<R: Read + 'static>(open: impl FnOnce() -> io::Result<R> + Send + 'static) -> Input {
         Input { open: Box::new(|| open().map(|reader| Box::new(reader) as Box<dyn Read>)), timeout: None }
     }
 
-    /// Reads for at most this long; the input ends then, as if it had been cut there. Without it, until the end.
+    /// Reads for at most this long, counted from the call of [`inspect`](crate::inspect); the input then ends as if it had
+    /// been cut off there. `None` reads until the end.
     pub fn with_timeout(self, timeout: impl Into<Option<Duration>>) -> Input {
         Input { timeout: timeout.into(), ..self }
     }
@@ -71,11 +46,11 @@ pub(super) enum Source {
     Capture(Box<dyn Read>),
 }
 
-/// The bytes that are examined to judge the form.
+/// The most bytes that are examined to recognise the format.
 const SAMPLE: usize = 4 << 10;
 
 impl Source {
-    /// Opens the input; and the form of its bytes. After the timeout no more is read, and `is_over` is true.
+    /// Opens the input, and returns its format. At the timeout the input ends, and `is_over` becomes true.
     pub(super) fn open(input: Input, format: Format, is_over: &Rc<Cell<bool>>) -> io::Result<(Source, Format)> {
         let mut input: Box<dyn Read> = match input.timeout {
             None => (input.open)()?,
@@ -83,7 +58,7 @@ impl Source {
         };
         let (sample, complete) = sample(&mut input, format)?;
         let complete = complete && !is_over.get();
-        let format = if format == Format::Auto { judge(&sample, complete) } else { format };
+        let format = if format == Format::Auto { recognise(&sample, complete) } else { format };
         let input = Cursor::new(sample).chain(input);
         Ok((Source::new(format, input), format))
     }
@@ -98,13 +73,13 @@ impl Source {
     }
 }
 
-/// As many of the first bytes as tell the form, and whether those are all.
+/// The first bytes, as many as are needed to recognise the format, and whether the input ends after them.
 fn sample(input: &mut impl Read, format: Format) -> io::Result<(Vec<u8>, bool)> {
     let mut sample = Vec::new();
     if format != Format::Auto {
         return Ok((sample, false));
     }
-    // What is no text shows at once; a live stream is not to be waited for.
+    // Binary input is recognised by its first bytes: a live stream may not send more for a while.
     while sample.len() < SAMPLE && is_text(&sample) {
         let before = sample.len();
         let mut piece = [0; SAMPLE];
@@ -134,7 +109,7 @@ fn is_text(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n'))
 }
 
-fn judge(sample: &[u8], complete: bool) -> Format {
+fn recognise(sample: &[u8], complete: bool) -> Format {
     if capture::is_capture(sample) {
         return Format::Pcap;
     }
@@ -144,7 +119,7 @@ fn judge(sample: &[u8], complete: bool) -> Format {
     if hex::is_hex(sample, complete) {
         return Format::Hex;
     }
-    // Words are base64 too, but they do not decode to a START.
+    // Plain words may be base64 as well, but they do not decode to a START.
     let start = |bytes: Vec<u8>| bytes.windows(2).take(MAX_PREAMBLE + 1).any(|window| window == START);
     if base64::decoded(sample).is_some_and(start) { Format::Base64 } else { Format::Raw }
 }
@@ -154,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn form_is_judged_by_the_first_bytes() {
+    fn format_is_recognised_by_the_first_bytes() {
         for (sample, format) in [
             (&b"\xF5\xF8\x02\x02"[..], Format::Raw),
             (b"\xD4\xC3\xB2\xA1\x02\0", Format::Pcap),
@@ -168,7 +143,7 @@ mod tests {
             (b"hello", Format::Raw),
             (b"", Format::Raw),
         ] {
-            assert_eq!(judge(sample, true), format, "{sample:02x?}");
+            assert_eq!(recognise(sample, true), format, "{sample:02x?}");
         }
     }
 }

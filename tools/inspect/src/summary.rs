@@ -1,49 +1,55 @@
-//! What an inspection has found, in numbers.
+//! The counts of an inspection.
 
 use serde::Serialize;
 
 use super::event::{Event, Verdict};
 
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Summary {
-    /// The form of the input.
-    pub(super) format: &'static str,
-    /// Sound frames.
-    pub(super) frames: u64,
-    pub(super) faults: u64,
-    /// Sound frames that a session would refuse.
-    pub(super) refused: u64,
-    /// Bytes that were passed over to find sound frames.
-    pub(super) skipped: u64,
-    /// Bytes that are not in the capture.
-    pub(super) missing: u64,
-    /// TCP streams that were told of.
-    pub(super) streams: u64,
-    /// TCP streams that were not.
-    pub(super) left_out: u64,
-    /// TCP streams that were too many at a time.
-    pub(super) not_followed: u64,
-    /// IP fragments, which are not put together.
-    pub(super) fragments: u64,
-    /// Packets that are cut off in their headers, or of a link type that is not known.
-    pub(super) unreadable: u64,
+/// The counts of an inspection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The format of the input: `raw`, `hex`, `base64` or `pcap`.
+    pub format: &'static str,
+    /// Well-formed frames.
+    pub frames: u64,
+    /// Places that are not a frame.
+    pub faults: u64,
+    /// Well-formed frames that a session would refuse.
+    pub refused: u64,
+    /// Bytes that were skipped in search of a well-formed frame.
+    pub skipped: u64,
+    /// Bytes that are missing from the capture.
+    pub missing: u64,
+    /// TCP streams that were inspected.
+    pub streams: u64,
+    /// TCP streams that do not look like Bookend, or were not asked for.
+    pub left_out: u64,
+    /// TCP streams that were not inspected because too many were open at a time.
+    pub not_followed: u64,
+    /// IP fragments, which are not reassembled.
+    pub fragments: u64,
+    /// Packets with truncated headers or an unknown link type.
+    pub unreadable: u64,
     /// The input could not be read to its end.
-    pub(super) damaged: bool,
+    pub damaged: bool,
 }
 
 impl Summary {
     pub(super) fn count(&mut self, event: &Event<'_>) {
         match event {
+            Event::Stream(_) => self.streams += 1,
             Event::Frame(_) => self.frames += 1,
             Event::Fault(_) => self.faults += 1,
-            Event::Remark(remark) => self.refused += u64::from(matches!(remark.what, Verdict::Refused(_))),
+            Event::Remark(remark) => self.refused += u64::from(matches!(remark.verdict, Verdict::Refused(_))),
             Event::Skipped(skipped) => self.skipped += skipped.length,
             Event::Hole { length, .. } => self.missing += length,
-            _ => {}
+            Event::Damaged(_) => self.damaged = true,
+            Event::Preamble(_) | Event::Line(_) | Event::NoClose | Event::Unfinished { .. } => {}
         }
     }
 
-    pub(super) fn is_sound(&self) -> bool {
+    /// True if no frame is faulty or would be refused, and the input was read to its end.
+    pub fn is_faultless(&self) -> bool {
         self.faults == 0 && self.refused == 0 && !self.damaged
     }
 }

@@ -1,11 +1,11 @@
-//! Bytes of a stream as text that a terminal can bear, and of which nothing is silently left out.
+//! Shows the bytes of a stream as text that is safe for a terminal and omits nothing silently.
 
 use std::fmt::Write as _;
 
 use bookend::{Encoding, Text, escaped};
 
-/// Shows bytes in an encoding, with `\xhh` for what is not legal there. `cut`: there are more bytes, so what breaks
-/// off at the end is left out.
+/// Decodes bytes, and shows illegal ones as `\xhh`. If `cut`, more bytes follow, and an incomplete character at the end
+/// is omitted.
 pub(super) fn shown(encoding: Encoding, bytes: &[u8], cut: bool) -> String {
     match encoding {
         Encoding::Binary => hex(bytes),
@@ -16,12 +16,12 @@ pub(super) fn shown(encoding: Encoding, bytes: &[u8], cut: bool) -> String {
     }
 }
 
-/// Two digits a byte, with blanks in between.
+/// Two digits per byte, separated by blanks.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(3 * bytes.len());
     for (at, byte) in bytes.iter().enumerate() {
         let gap = if at == 0 { "" } else { " " };
-        write!(shown, "{gap}{byte:02x}").expect("a String takes everything");
+        write!(shown, "{gap}{byte:02x}").expect("writing to a String does not fail");
     }
     shown
 }
@@ -40,7 +40,7 @@ fn narrow(bytes: &[u8], cut: bool, ascii: bool) -> String {
                 }
             }
         } else {
-            write!(shown, "{}", escaped(chunk.valid())).expect("a String takes everything");
+            write!(shown, "{}", escaped(chunk.valid())).expect("writing to a String does not fail");
         }
         let breaks_off = cut && left == 0 && chunk.invalid().len() < 4 && !ascii;
         if !breaks_off {
@@ -71,16 +71,16 @@ fn wide(bytes: &[u8], cut: bool, unit: fn([u8; 2]) -> u16) -> String {
 }
 
 fn push(shown: &mut String, character: char) {
-    write!(shown, "{}", escaped(character.encode_utf8(&mut [0; 4]))).expect("a String takes everything");
+    write!(shown, "{}", escaped(character.encode_utf8(&mut [0; 4]))).expect("writing to a String does not fail");
 }
 
 fn raw(shown: &mut String, bytes: &[u8]) {
     for byte in bytes {
-        write!(shown, "\\x{byte:02x}").expect("a String takes everything");
+        write!(shown, "\\x{byte:02x}").expect("writing to a String does not fail");
     }
 }
 
-/// Legal text, as far as these bytes have it. `cut`: there are more bytes, so it may break off at the end.
+/// The text, if the bytes are legal. If `cut`, more bytes follow, and an incomplete character at the end is omitted.
 pub(super) fn legal(encoding: Encoding, bytes: &[u8], cut: bool) -> Option<String> {
     match Text::decode(encoding, bytes) {
         Ok(text) => Some(text.to_str().into_owned()),
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_left_out_and_nothing_reaches_the_terminal_raw() {
+    fn nothing_is_omitted_and_controls_are_escaped() {
         assert_eq!(shown(Encoding::Utf8, b"gr\xFC\xDF \x1B[31m", false), "gr\\xfc\\xdf \\u{1b}[31m");
         assert_eq!(shown(Encoding::Utf8, "grüß\u{202E}\n".as_bytes(), false), "grüß\\u{202e}\\u{a}");
         assert_eq!(shown(Encoding::Ascii, "aü".as_bytes(), false), "a\\xc3\\xbc");
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_off_is_not_shown_as_wrong() {
+    fn incomplete_character_at_a_cut_is_omitted() {
         assert_eq!(shown(Encoding::Utf8, b"gr\xC3", true), "gr");
         assert_eq!(shown(Encoding::Utf16Be, b"\0a\xD8\x3D", true), "a");
         assert_eq!(shown(Encoding::Utf16Be, b"\0a\0", true), "a");

@@ -1,4 +1,4 @@
-//! Input that ends when time is up, however long its next byte takes.
+//! Input that ends at a timeout, however long its next byte takes.
 
 use std::cell::Cell;
 use std::io::{self, Cursor, Read};
@@ -7,40 +7,39 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What is read at once, in bytes.
+/// The size of a read, in bytes.
 const READ: usize = 64 << 10;
-/// Pieces that may wait.
+/// The most pieces in the queue.
 const WAITING: usize = 4;
 
-/// Opens and reads in a thread of its own; from some moment on it is at its end.
+/// Opens and reads an input in another thread, and ends at the timeout.
 pub(super) struct Timed {
     pieces: Receiver<io::Result<Vec<u8>>>,
     piece: Cursor<Vec<u8>>,
     end: Instant,
-    /// Pieces that may still be taken once time is up: they had come before.
+    /// The number of pieces that may still be taken after the timeout: they arrived before it.
     waiting: usize,
     is_over: Rc<Cell<bool>>,
 }
 
 impl Timed {
-    /// `is_over` becomes true when the end is not that of the input.
+    /// `is_over` becomes true if the timeout ends the input.
     pub(super) fn new<R: Read>(
         open: impl FnOnce() -> io::Result<R> + Send + 'static,
-        patience: Duration,
+        timeout: Duration,
         is_over: Rc<Cell<bool>>,
     ) -> Timed {
         let (sender, pieces) = sync_channel(WAITING);
-        // It is not waited for: at the end of the program it may stand in a read that nothing ends.
+        // Nothing joins the thread: it may be blocked in a read for ever.
         thread::spawn(move || {
-            // Who does not listen any more has had enough.
             if let Err(error) = open().and_then(|input| pass_on(input, &sender)) {
-                let _unread = sender.send(Err(error));
+                let _ = sender.send(Err(error)); // the receiver may have timed out
             }
         });
-        Timed { pieces, piece: Cursor::default(), end: Instant::now() + patience, waiting: WAITING, is_over }
+        Timed { pieces, piece: Cursor::default(), end: Instant::now() + timeout, waiting: WAITING, is_over }
     }
 
-    /// What has come next.
+    /// The next piece.
     fn next(&mut self) -> Result<io::Result<Vec<u8>>, RecvTimeoutError> {
         let left = self.end.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -85,22 +84,22 @@ impl Read for Timed {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "it is how a test fails")]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
     fn timed<R: Read>(
         open: impl FnOnce() -> io::Result<R> + Send + 'static,
-        patience: Duration,
+        timeout: Duration,
     ) -> (Timed, Rc<Cell<bool>>) {
         let is_over = Rc::default();
-        (Timed::new(open, patience, Rc::clone(&is_over)), is_over)
+        (Timed::new(open, timeout, Rc::clone(&is_over)), is_over)
     }
 
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
-    fn all_of_it_is_read_where_there_is_time() {
+    fn input_is_read_to_its_end_before_the_timeout() {
         let input: Vec<u8> = (0..=255).cycle().take(3 * READ + 5).collect();
         let (copy, mut read) = (input.clone(), Vec::new());
         let (mut timed, is_over) = timed(|| Ok(Cursor::new(copy)), LONG);
@@ -108,20 +107,20 @@ mod tests {
         assert!(read == input && !is_over.get());
     }
 
-    /// Bytes, and then nothing for ever.
+    /// Yields its bytes, then blocks for ever.
     struct Endless(&'static [u8], Receiver<()>);
 
     impl Read for Endless {
         fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
             if self.0.is_empty() {
-                let _ended = self.1.recv();
+                let _ = self.1.recv(); // until the test ends
             }
             self.0.read(space)
         }
     }
 
     #[test]
-    fn what_never_comes_is_not_waited_for_and_what_came_is_read() {
+    fn input_that_stalls_ends_at_the_timeout() {
         let (kept, never) = std::sync::mpsc::channel();
         let (mut timed, is_over) = timed(|| Ok(Endless(b"abc", never)), Duration::from_millis(500));
         let mut read = Vec::new();
@@ -132,17 +131,17 @@ mod tests {
     }
 
     #[test]
-    fn what_always_comes_has_an_end_too() {
+    fn input_without_end_ends_at_the_timeout() {
         let (mut timed, is_over) = timed(|| Ok(io::repeat(7)), Duration::from_millis(10));
         io::copy(&mut timed, &mut io::sink()).unwrap();
         assert!(is_over.get());
     }
 
     #[test]
-    fn what_cannot_be_opened_in_time_is_not_waited_for() {
+    fn open_that_blocks_ends_at_the_timeout() {
         let (kept, never) = std::sync::mpsc::channel::<()>();
         let open = move || {
-            let _ended = never.recv();
+            let _ = never.recv(); // until the test ends
             Ok(io::empty())
         };
         let (mut timed, is_over) = timed(open, Duration::from_millis(10));
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_passed_on() {
+    fn error_of_the_input_is_returned() {
         let (mut timed, _) = timed(|| Err::<io::Empty, _>(io::Error::other("broken")), LONG);
         assert_eq!(timed.read(&mut [0; 8]).unwrap_err().to_string(), "broken");
     }

@@ -1,29 +1,30 @@
 //! Walks along one direction of a stream: bytes in, events out, no I/O.
 //!
-//! Memory is bounded: frames with bodies of up to 1 MiB are held whole, of longer ones only the beginning, and END is
-//! judged where it should stand. The events do not depend on how the bytes came (R2.15).
+//! Memory is bounded: a frame with a body of up to 1 MiB is held whole. Of a longer one only the beginning is held, and
+//! END is checked where it should be. The events do not depend on how the bytes are split (R2.15).
 
+mod frames;
 mod recovery;
 
 use std::mem;
 
 use bookend::diagnosis::WINDOW;
-use bookend::{CANARY, Decoder, Encoding, Fault, Frame, HEADER_LENGTH, Hello, MAGIC, OVERHEAD, START, kind};
+use bookend::{Decoder, Fault, HEADER_LENGTH, Hello, OVERHEAD};
 
-use super::event::{Event, Remark, Seen, Skipped, Why};
-use super::expectations::{Expectations, Sender};
+use super::event::{Event, Skipped, Why};
+use super::expectations::Expectations;
 use super::lines::{self, Context, Opening};
 use super::passing::Passing;
-use super::resync::LONGEST;
+use super::side::Side;
 
-/// How a stream ends.
+/// How the input ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// Its sender ended it.
+    /// The sender ended the stream.
     Finished,
-    /// The capture ends; the stream perhaps does not.
-    Left,
-    /// What comes next is not in the capture.
+    /// The input ends; the stream may continue.
+    Cut,
+    /// The next bytes are missing from the capture.
     Hole,
 }
 
@@ -33,26 +34,28 @@ pub(super) type Out<'o, E> = &'o mut dyn FnMut(Event<'_>) -> Result<(), E>;
 #[derive(Debug)]
 pub(super) struct Walker {
     limit: u32,
-    sender: Sender,
+    /// `None` if the input does not show which side sent the bytes.
+    sender: Option<Side>,
+    /// Whether this side sends frames or lines, once that is known.
     frames: Option<bool>,
-    /// Does the client of this server speak frames, if that is known?
+    /// The same of the client, if this side is a server.
     client_frames: Option<bool>,
     expectations: Expectations,
     state: State,
-    /// The sound frames before `at`, as many as are kept, and what has not been used.
+    /// The last frames before `at`, as evidence for a diagnosis, and the bytes that are not processed yet.
     buffer: Vec<u8>,
-    /// Where those frames begin.
+    /// The index of the first of those frames.
     before: usize,
-    /// The first byte that has not been used.
+    /// The index of the first byte that is not processed yet.
     at: usize,
-    /// Where that is in the stream.
+    /// The offset of that byte in the stream.
     offset: u64,
-    /// The number of the frame that comes next.
+    /// The number of the next frame.
     number: u64,
     decoder: Decoder,
-    /// Where the decoder began to count.
+    /// The offset at which the decoder began to count.
     decoder_began: u64,
-    /// Bytes that must be there before a search goes on: fewer cannot decide it.
+    /// A search waits for at least so many bytes: fewer cannot decide it.
     wanted: usize,
     faults: u64,
     end: Option<End>,
@@ -60,16 +63,16 @@ pub(super) struct Walker {
 
 #[derive(Debug)]
 enum State {
-    /// The first START has not come.
+    /// Before the first START.
     Opening,
-    /// A line terminal: there will be no frames.
+    /// A line terminal, which sends no frames.
     Lines,
     Frames,
-    /// In a body that is too long to be held.
+    /// Inside a body that is too long to hold.
     Passing(Passing),
-    /// A fault was found; its evidence is gathered.
+    /// After a fault, collecting evidence for its diagnosis.
     Judging(Fault),
-    /// A sound frame is to be found.
+    /// Searching for a well-formed frame.
     Searching {
         from: u64,
         passed: u64,
@@ -77,11 +80,13 @@ enum State {
     },
 }
 
-/// Bytes that are compacted, or searched, at once.
+/// The least number of bytes that are dropped, or searched, at a time.
 const STEP: usize = 4 << 10;
+
 impl Walker {
-    /// Walks along what `sender` sent, from the first byte on if it is `whole`. Bodies have at most `limit` bytes.
-    pub(super) fn new(sender: Sender, whole: bool, limit: u32) -> Walker {
+    /// Walks along the bytes of `sender`, which begin with the first of the stream if it is `whole`. Legal bodies have at
+    /// most `limit` bytes.
+    pub(super) fn new(sender: Option<Side>, whole: bool, limit: u32) -> Walker {
         Walker {
             limit,
             sender,
@@ -102,7 +107,7 @@ impl Walker {
         }
     }
 
-    /// Tells what the other side said of itself, and, unless it was set otherwise, how long bodies may be.
+    /// Sets the HELLO of the other side, and the length limit of bodies unless it is `None`.
     pub(super) fn set_peer(&mut self, hello: Hello, limit: Option<u32>) {
         if let Some(limit) = limit {
             self.limit = limit;
@@ -116,12 +121,12 @@ impl Walker {
         self.expectations.hello()
     }
 
-    /// Does this side speak frames, or lines? `None` until its first bytes have told, or if it is neither.
+    /// True if this side sends frames, false if it sends lines. `None` while that is undecided, or if it is neither.
     pub(super) fn frames(&self) -> Option<bool> {
         self.frames
     }
 
-    /// Tells a server's side whether its client speaks frames, or lines.
+    /// Sets whether the client of this server sends frames or lines.
     pub(super) fn set_client_frames(&mut self, frames: Option<bool>) {
         self.client_frames = frames;
     }
@@ -132,7 +137,7 @@ impl Walker {
         self.run(out)
     }
 
-    /// Nothing more will come.
+    /// The input ends.
     pub(super) fn end<E>(&mut self, end: End, out: Out<'_, E>) -> Result<(), E> {
         self.end = Some(end);
         self.run(out)?;
@@ -142,10 +147,7 @@ impl Walker {
                 out(Event::Skipped(Skipped { offset: *from, length: passed + rest as u64, why: *why, found: false }))
             }
             State::Frames
-                if rest == 0
-                    && end == End::Finished
-                    && self.sender != Sender::Unknown
-                    && !self.expectations.closed() =>
+                if rest == 0 && end == End::Finished && self.sender.is_some() && !self.expectations.closed() =>
             {
                 out(Event::NoClose)
             }
@@ -163,7 +165,7 @@ impl Walker {
         walked.map(|_| ())
     }
 
-    /// False if it takes more bytes to go on.
+    /// Returns false if more bytes are needed.
     fn step<E>(&mut self, buffer: &[u8], out: Out<'_, E>) -> Result<bool, E> {
         let rest = &buffer[self.at..];
         match self.state {
@@ -181,26 +183,24 @@ impl Walker {
         self.offset += length as u64;
     }
 
-    // ---- the beginning
-
     fn open<E>(&mut self, rest: &[u8], out: Out<'_, E>) -> Result<bool, E> {
         let context = Context {
-            greets: self.sender != Sender::Client,
+            greets: self.sender != Some(Side::Client),
             may_be_lines: match self.sender {
-                Sender::Client => true,
-                Sender::Server => self.client_frames != Some(true),
-                Sender::Unknown => false,
+                Some(Side::Client) => true,
+                Some(Side::Server) => self.client_frames != Some(true),
+                None => false,
             },
             is_lines: self.client_frames == Some(false),
             ended: self.end.is_some(),
         };
         match lines::opening(rest, context) {
             Opening::Undecided => return Ok(false),
-            Opening::Frames { behind } => {
-                if behind > 0 {
-                    out(Event::Preamble(&rest[..behind]))?;
+            Opening::Frames { greeting } => {
+                if greeting > 0 {
+                    out(Event::Preamble(&rest[..greeting]))?;
                 }
-                self.at += behind;
+                self.at += greeting;
                 self.before = self.at;
                 self.begin_frames();
             }
@@ -223,149 +223,16 @@ impl Walker {
         Ok(true)
     }
 
-    // ---- frames
-
-    fn begin_frames(&mut self) {
-        self.state = State::Frames;
-        self.frames = Some(true);
-        self.decoder = Decoder::new(self.limit);
-        self.decoder_began = self.offset;
+    /// True if no more bytes follow.
+    fn is_over(&self) -> bool {
+        matches!(self.end, Some(End::Finished | End::Cut))
     }
 
-    fn frame<E>(&mut self, rest: &[u8], out: Out<'_, E>) -> Result<bool, E> {
-        let mut input = rest;
-        match self.decoder.decode(&mut input) {
-            Ok(Some(frame)) => {
-                let wire = &rest[..frame.wire_length()];
-                let seen = Seen {
-                    number: self.number,
-                    offset: self.offset,
-                    kind: frame.kind(),
-                    encoding: frame.encoding(),
-                    length: u32::try_from(frame.body().len()).expect("the decoder keeps it within 2^31-1"),
-                    body: frame.body(),
-                    missing: 0,
-                    ended: true,
-                };
-                self.tell(seen, frame, wire, true, out)?;
-                self.advance(wire.len());
-                Ok(true)
-            }
-            Ok(None) if self.decoder.expected().is_some_and(|expected| expected > LONGEST as u64) => {
-                let expected = self.decoder.expected().expect("it was there");
-                self.state = State::Passing(Passing::new(&rest[..HEADER_LENGTH], expected));
-                self.at += HEADER_LENGTH;
-                Ok(true)
-            }
-            Ok(None) if rest.is_empty() || !self.over() => Ok(false),
-            Ok(None) => {
-                let arrived = rest.len() as u64;
-                if let Some(error) = changed_hello(self.number, rest).or_else(|| self.cut_off(arrived, rest)) {
-                    self.state = State::Judging(error);
-                    return Ok(true);
-                }
-                out(Event::Unfinished { offset: self.offset, arrived, expected: self.decoder.expected() })?;
-                self.advance(rest.len());
-                Ok(false)
-            }
-            Err(error) => {
-                let changed = if let Fault::BadEnd { .. } = error { changed_hello(self.number, rest) } else { None };
-                self.state = State::Judging(changed.unwrap_or(self.placed(error)));
-                Ok(true)
-            }
-        }
-    }
-
-    /// Tells of a frame, and what a session would say of it.
-    fn tell<E>(
-        &mut self,
-        seen: Seen<'_>,
-        frame: Frame<'_>,
-        wire: &[u8],
-        complete: bool,
-        out: Out<'_, E>,
-    ) -> Result<(), E> {
-        let (number, offset) = (seen.number, seen.offset);
-        out(Event::Frame(seen))?;
-        for (what, diagnosis) in self.expectations.judge(number, offset, frame, wire, complete) {
-            out(Event::Remark(Remark { number, offset, what, diagnosis }))?;
-        }
-        self.number += 1;
-        Ok(())
-    }
-
-    /// The decoder's error, with its offset in the stream.
-    fn placed(&self, mut error: Fault) -> Fault {
-        if let Fault::BadStart { offset, .. }
-        | Fault::BadEnd { offset, .. }
-        | Fault::UnknownEncoding { offset, .. }
-        | Fault::TooLong { offset, .. } = &mut error
-        {
-            *offset += self.decoder_began;
-        }
-        error
-    }
-
-    fn pass<E>(&mut self, rest: &[u8], out: Out<'_, E>) -> Result<bool, E> {
-        let State::Passing(mut passing) = mem::replace(&mut self.state, State::Frames) else { return Ok(false) };
-        let used = passing.take(rest);
-        self.at += used;
-        self.before = self.at;
-        if let Some((at, found)) = passing.wrong_end() {
-            let error = Fault::BadEnd { offset: self.offset + at, found, length: passing.length() };
-            self.tell_fault(error, passing.head(), &[], out)?;
-            let (from, passed) = (self.offset, passing.position() - passing.missing());
-            self.offset += passing.position();
-            self.state = State::Searching { from, passed, why: Why::Fault };
-            return Ok(true);
-        }
-        if passing.left() == 0 {
-            let frame = Frame::new(passing.kind(), passing.encoding(), passing.body()).expect("it is shorter");
-            let seen = Seen {
-                number: self.number,
-                offset: self.offset,
-                kind: passing.kind(),
-                encoding: passing.encoding(),
-                length: passing.length(),
-                body: passing.body(),
-                missing: passing.missing(),
-                ended: passing.ended(),
-            };
-            self.tell(seen, frame, passing.head(), false, out)?;
-            self.offset += passing.position();
-            self.begin_frames();
-            return Ok(true);
-        }
-        if self.over() {
-            let (arrived, expected) = (passing.position(), Some(passing.position() + passing.left()));
-            let mut passed = 0;
-            match self.cut_off(arrived, passing.head()) {
-                Some(error) => {
-                    self.tell_fault(error, passing.head(), &[], out)?;
-                    passed = arrived - passing.missing();
-                }
-                None => out(Event::Unfinished { offset: self.offset, arrived, expected })?,
-            }
-            self.state = State::Searching { from: self.offset, passed, why: Why::Fault };
-            self.offset += arrived;
-            return Ok(false);
-        }
-        self.state = State::Passing(passing);
-        Ok(used > 0)
-    }
-
-    /// Will nothing more come at all?
-    fn over(&self) -> bool {
-        matches!(self.end, Some(End::Finished | End::Left))
-    }
-
-    // ---- memory
-
-    /// Drops what is no longer needed of the buffer: all but the last sound frames and what has not been used.
+    /// Drops everything from the buffer but the last frames and the bytes that are not processed yet.
     fn forget(&mut self) {
         if self.at - self.before > WINDOW + STEP {
             while self.at - self.before > WINDOW {
-                self.before += total(&self.buffer[self.before..]);
+                self.before += frame_length(&self.buffer[self.before..]);
             }
         }
         if self.before > WINDOW {
@@ -376,21 +243,10 @@ impl Walker {
     }
 }
 
-/// Bytes of the sound frame at the beginning of `bytes`.
-fn total(bytes: &[u8]) -> usize {
+/// The length of the frame at the beginning of `bytes`.
+fn frame_length(bytes: &[u8]) -> usize {
     let length = bytes[4..HEADER_LENGTH].try_into().map_or(0, u32::from_be_bytes);
     length as usize + OVERHEAD
-}
-
-/// A first HELLO whose magic or canary was changed: that names what an END at the wrong place is only a sign of (R4.19).
-fn changed_hello(number: u64, wire: &[u8]) -> Option<Fault> {
-    let body = wire.get(HEADER_LENGTH..)?;
-    let is_hello = number == 0 && wire.starts_with(&START) && wire[2] == kind::HELLO;
-    let length = wire[4..HEADER_LENGTH].try_into().map_or(0, u32::from_be_bytes) as usize;
-    let opening = [&MAGIC[..], &CANARY].concat();
-    let opening = &opening[..opening.len().min(body.len()).min(length)];
-    (is_hello && wire[3] == Encoding::Binary as u8 && !body.starts_with(opening))
-        .then(|| Hello::parse(&body[..opening.len()]).err())?
 }
 
 #[cfg(test)]

@@ -1,41 +1,42 @@
-//! A live stream, watched: what each read brought, against the frames that are in it.
+//! A live connection: the packets that each side sends, and the frames in them.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use serde::Serialize;
 
-use super::expectations::Sender;
-use super::plain::{Plain, Styles, kind_name};
+use super::event::{Event, Origin};
+use super::options::{MAX_BODY, Output};
+use super::printer::Printer;
 use super::ruler::{Part, Ruler};
+use super::side::Side;
+use super::styles::Styles;
 use super::walker::{End, Walker};
-use super::{MAX_BODY, json, words};
+use super::words;
 
-/// How events are written.
-#[derive(Clone, Copy, Debug)]
-pub enum Form {
-    /// Lines for people.
-    Plain {
-        /// With the colours of a terminal.
-        colored: bool,
-        /// With the bytes of each frame, field by field.
-        hex: bool,
-    },
-    /// A JSON object per line.
-    Json,
-}
-
-/// Both directions of one connection.
+/// Watches both directions of a live connection, and writes a report about it.
+///
+/// ```
+/// use bookend_inspect::{Output, Side, Watch};
+///
+/// let mut watch = Watch::new(1, Output::Plain { colored: false, hex: false });
+/// let mut report = Vec::new();
+/// watch.packet(Side::Client, b"\xF5\xF8\x02\x02", &mut report)?;
+/// watch.packet(Side::Client, b"\x00\x00\x00\x02hi\xF8\xF5", &mut report)?;
+/// watch.end(Side::Client, &mut report)?;
+/// assert!(report.starts_with(b"1 client packet 1, 4 bytes: MESSAGE 1..4"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Watch {
     number: u64,
-    form: Form,
+    output: Output,
     client: Direction,
     server: Direction,
 }
 
 struct Direction {
-    sender: Sender,
+    origin: Origin,
     packets: u64,
     ruler: Ruler,
     walker: Walker,
@@ -56,12 +57,12 @@ struct Done<'a> {
     event: &'static str,
     stream: u64,
     sender: &'static str,
-    /// In bytes from the first one that the side sent.
+    /// In bytes from the first byte that the side sent.
     offset: u64,
     what: &'a str,
 }
 
-/// Without a number it is of no frame.
+/// A part of a packet; without a number it is outside frames.
 #[derive(Serialize)]
 struct PacketPart {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,106 +76,100 @@ struct PacketPart {
 }
 
 impl Watch {
-    /// Watches a connection from its beginning.
-    pub fn new(number: u64, form: Form) -> Watch {
-        Watch { number, form, client: Direction::new(Sender::Client), server: Direction::new(Sender::Server) }
+    /// Watches a connection from its beginning. `number` distinguishes it from others in the report.
+    pub fn new(number: u64, output: Output) -> Watch {
+        let direction = |sender| Direction::new(Origin { stream: number, sender });
+        Watch { number, output, client: direction(Side::Client), server: direction(Side::Server) }
     }
 
-    /// One read brought this, from the client or from the server.
-    pub fn packet(&mut self, from_client: bool, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
-        let (number, form) = (self.number, self.form);
-        let (direction, other) = self.directions(from_client);
+    /// Takes the bytes that one read returned.
+    ///
+    /// # Errors
+    /// The errors of `out`, also for the other methods.
+    pub fn packet(&mut self, sender: Side, bytes: &[u8], mut out: impl Write) -> io::Result<()> {
+        let output = self.output;
+        let (direction, other) = self.directions(sender);
         direction.packets += 1;
         let parts = direction.ruler.lay(bytes);
-        match form {
-            Form::Plain { colored, .. } => direction.plain(number, bytes.len(), &parts, colored, out)?,
-            Form::Json => direction.json(number, bytes.len(), &parts, out)?,
+        match output {
+            Output::Plain { colored, .. } => direction.plain(bytes.len(), &parts, Styles::new(colored), &mut out)?,
+            Output::Json => direction.json(bytes.len(), &parts, &mut out)?,
         }
         let had_hello = direction.walker.hello().is_some();
-        direction.push(number, form, bytes, out)?;
+        let origin = Some(direction.origin);
+        let printer = Printer::new(output);
+        direction.walker.push(bytes, &mut |event: Event<'_>| printer.event(origin, &event, &mut out))?;
         if let (false, Some(hello)) = (had_hello, direction.walker.hello()) {
             other.walker.set_peer(hello.clone(), Some(hello.max_body()));
         }
-        if from_client {
+        if sender == Side::Client {
             other.walker.set_client_frames(direction.walker.frames());
         }
         Ok(())
     }
 
-    /// Something was done to what that side sends.
-    pub fn done(&mut self, from_client: bool, offset: u64, what: &str, out: &mut Vec<u8>) -> io::Result<()> {
-        let (stream, form) = (self.number, self.form);
-        let (direction, _) = self.directions(from_client);
-        let sender = words::sender(direction.sender);
-        match form {
-            Form::Plain { colored, .. } => {
+    /// Reports something that was done to the bytes of a side, such as `drop`. `offset` counts the bytes from the first
+    /// that the side sent.
+    pub fn done(&mut self, sender: Side, offset: u64, what: &str, mut out: impl Write) -> io::Result<()> {
+        let (stream, sender) = (self.number, sender.name());
+        match self.output {
+            Output::Plain { colored, .. } => {
                 let style = Styles::new(colored).remark;
                 writeln!(out, "{stream} {sender:<6} {style}{what} at byte {offset}{style:#}")
             }
-            Form::Json => line(&Done { event: "done", stream, sender, offset, what }, out),
+            Output::Json => line(&Done { event: "done", stream, sender, offset, what }, &mut out),
         }
     }
 
-    /// That side has ended its direction.
-    pub fn end(&mut self, from_client: bool, out: &mut Vec<u8>) -> io::Result<()> {
-        let (number, form) = (self.number, self.form);
-        let (direction, _) = self.directions(from_client);
-        let place = Some((number, direction.sender));
-        direction.walker.end(End::Finished, &mut |event| match form {
-            Form::Plain { colored, hex } => Plain { styles: Styles::new(colored), hex }.event(place, &event, out),
-            Form::Json => json::event(place, &event, out),
-        })
+    /// The side has ended its direction.
+    pub fn end(&mut self, sender: Side, mut out: impl Write) -> io::Result<()> {
+        let printer = Printer::new(self.output);
+        let (direction, _) = self.directions(sender);
+        let origin = Some(direction.origin);
+        direction.walker.end(End::Finished, &mut |event| printer.event(origin, &event, &mut out))
     }
 
-    fn directions(&mut self, from_client: bool) -> (&mut Direction, &mut Direction) {
-        let Watch { client, server, .. } = self;
-        if from_client { (client, server) } else { (server, client) }
+    /// The direction of `sender`, and the other one.
+    fn directions(&mut self, sender: Side) -> (&mut Direction, &mut Direction) {
+        match sender {
+            Side::Client => (&mut self.client, &mut self.server),
+            Side::Server => (&mut self.server, &mut self.client),
+        }
     }
 }
 
 impl Direction {
-    fn new(sender: Sender) -> Direction {
-        let walker = Walker::new(sender, true, MAX_BODY);
-        Direction { sender, packets: 0, ruler: Ruler::default(), walker }
+    fn new(origin: Origin) -> Direction {
+        let walker = Walker::new(Some(origin.sender), true, MAX_BODY);
+        Direction { origin, packets: 0, ruler: Ruler::default(), walker }
     }
 
-    fn push(&mut self, number: u64, form: Form, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
-        let place = Some((number, self.sender));
-        self.walker.push(bytes, &mut |event| match form {
-            Form::Plain { colored, hex } => Plain { styles: Styles::new(colored), hex }.event(place, &event, out),
-            Form::Json => json::event(place, &event, out),
-        })
-    }
-
-    fn plain(&self, number: u64, length: usize, parts: &[Part], colored: bool, out: &mut Vec<u8>) -> io::Result<()> {
+    fn plain(&self, length: usize, parts: &[Part], styles: Styles, out: &mut impl Write) -> io::Result<()> {
         let bytes = if length == 1 { "byte" } else { "bytes" };
-        let quiet = if colored { Style::new().dimmed() } else { Style::new() };
-        let mut line = format!(
-            "{number} {:<6} {quiet}packet {}, {length} {bytes}:{quiet:#}",
-            words::sender(self.sender),
-            self.packets
-        );
+        let Origin { stream, sender } = self.origin;
+        let (sender, packet, quiet) = (sender.name(), self.packets, styles.quiet);
+        let mut line = format!("{stream} {sender:<6} {quiet}packet {packet}, {length} {bytes}:{quiet:#}");
         for (at, part) in parts.iter().enumerate() {
-            let style = style(*part, colored);
+            let style = style(*part, styles);
             let bar = if at == 0 { "" } else { " |" };
-            let _infallible = write!(line, "{bar} {style}{}{style:#}", shown(*part));
+            write!(line, "{bar} {style}{}{style:#}", shown(*part)).expect("writing to a String does not fail");
         }
         writeln!(out, "{line}")
     }
 
-    fn json(&self, number: u64, length: usize, parts: &[Part], out: &mut Vec<u8>) -> io::Result<()> {
+    fn json(&self, length: usize, parts: &[Part], out: &mut impl Write) -> io::Result<()> {
         let part = |part: &Part| match *part {
             Part::Frame { number, kind, before, here, of } => {
                 PacketPart { frame: Some(number), kind, before, here, of }
             }
-            Part::Front { here } | Part::Lost { here } => {
+            Part::Before { here } | Part::Outside { here } => {
                 PacketPart { frame: None, kind: None, before: 0, here, of: None }
             }
         };
         let packet = Packet {
             event: "packet",
-            stream: number,
-            sender: words::sender(self.sender),
+            stream: self.origin.stream,
+            sender: self.origin.sender.name(),
             packet: self.packets,
             length,
             parts: parts.iter().map(part).collect(),
@@ -183,19 +178,19 @@ impl Direction {
     }
 }
 
-fn line(object: &impl Serialize, out: &mut Vec<u8>) -> io::Result<()> {
+fn line(object: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer(&mut *out, object)?;
     out.write_all(b"\n")
 }
 
-/// A frame that is whole by its name; of a part, which bytes they are.
+/// The name of a whole frame, or the bytes of a part, such as `MESSAGE 3..6`.
 fn shown(part: Part) -> String {
     let (kind, before, here, of) = match part {
         Part::Frame { kind, before, here, of, .. } => (kind, before, here, of),
-        Part::Front { here } => return format!("{here} in front of frames"),
-        Part::Lost { here } => return format!("{here} of no frame"),
+        Part::Before { here } => return format!("{here} before the first frame"),
+        Part::Outside { here } => return format!("{here} outside frames"),
     };
-    let name = kind.map_or("frame".to_owned(), kind_name);
+    let name = kind.map_or("frame".to_owned(), words::kind_name);
     let until = before + here;
     match of {
         Some(of) if here == of => name,
@@ -205,15 +200,12 @@ fn shown(part: Part) -> String {
     }
 }
 
-/// Frames have colours in turn, so that one in many packets is seen as one.
-fn style(part: Part, colored: bool) -> Style {
-    let color = match part {
-        _ if !colored => return Style::new(),
-        Part::Frame { number, .. } if number % 2 == 0 => AnsiColor::Cyan,
-        Part::Frame { .. } => AnsiColor::Green,
-        Part::Front { .. } | Part::Lost { .. } => AnsiColor::Yellow,
-    };
-    color.on_default()
+fn style(part: Part, styles: Styles) -> Style {
+    match part {
+        Part::Frame { number, .. } if number % 2 == 0 => styles.frames[0],
+        Part::Frame { .. } => styles.frames[1],
+        Part::Before { .. } | Part::Outside { .. } => styles.outside,
+    }
 }
 
 #[cfg(test)]
@@ -221,7 +213,7 @@ mod tests {
     use super::*;
     use bookend::{Encoding, Frame, Hello};
 
-    const PLAIN: Form = Form::Plain { colored: false, hex: false };
+    const PLAIN: Output = Output::Plain { colored: false, hex: false };
 
     fn wire(kind: u8, encoding: Encoding, body: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -236,12 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn packets_are_told_against_frames() {
+    fn each_packet_lists_its_frames() {
         let mut watch = Watch::new(1, PLAIN);
         let mut out = Vec::new();
         let bytes = [hello(), wire(2, Encoding::Utf8, b"hi"), wire(6, Encoding::Binary, b"")].concat();
         for packet in [&bytes[..36], &bytes[36..40], &bytes[40..]] {
-            watch.packet(true, packet, &mut out).unwrap();
+            watch.packet(Side::Client, packet, &mut out).unwrap();
         }
         let lines = String::from_utf8(out).unwrap();
         let packets: Vec<_> = lines.lines().filter(|line| line.contains("packet")).collect();

@@ -1,23 +1,16 @@
-//! Words that the output for people and the JSON share.
+//! Words that the plain output and the JSON output share.
 
-use bookend::Fault;
+use bookend::{Code, Encoding, Fault, kind};
 
 use super::event::Why;
-use super::expectations::Sender;
+use super::layout::{Field, Value};
+use super::text;
 
-/// In the place of a token.
+/// Shown instead of a token.
 pub(super) const SECRET: &str = "(not shown)";
 
-/// What is quoted of the bytes of a fault, which are a peer's (SPEC 8).
+/// The most bytes of a fault that are quoted: they come from a peer (SPEC 8).
 const QUOTED: usize = 32;
-
-pub(super) fn sender(sender: Sender) -> &'static str {
-    match sender {
-        Sender::Client => "client",
-        Sender::Server => "server",
-        Sender::Unknown => "unknown",
-    }
-}
 
 pub(super) fn why(why: Why) -> &'static str {
     match why {
@@ -27,12 +20,34 @@ pub(super) fn why(why: Why) -> &'static str {
     }
 }
 
-/// What is wrong, without the name of the fault.
-pub(super) fn detail(error: &Fault) -> String {
-    let text = error.to_string();
-    text.strip_prefix(error.name()).and_then(|rest| rest.strip_prefix(": ")).map_or(text.clone(), str::to_owned)
+/// The text of a fault, without its name.
+pub(super) fn detail(fault: &Fault) -> String {
+    let text = fault.to_string();
+    text.strip_prefix(fault.name()).and_then(|rest| rest.strip_prefix(": ")).map_or(text.clone(), str::to_owned)
 }
 
 pub(super) fn quoted(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(QUOTED)]
+}
+
+/// The name of a kind, such as `HELLO`, or its number.
+pub(super) fn kind_name(kind: u8) -> String {
+    kind::name(kind).map_or_else(|| format!("kind {kind:02x}"), str::to_owned)
+}
+
+/// The value of a field of `body`.
+pub(super) fn value(field: &Field, body: &[u8]) -> String {
+    let bytes = &body[field.at.clone()];
+    match field.value {
+        Value::Number(number) => number.to_string(),
+        Value::Code(code) => Code(code).to_string(),
+        Value::Event(0) => "here".into(),
+        Value::Event(1) => "joined".into(),
+        Value::Event(2) => "left".into(),
+        Value::Event(event) => event.to_string(),
+        Value::Line => format!("\"{}\"", text::shown(Encoding::Utf8, bytes, false)),
+        Value::Secret => SECRET.into(),
+        Value::Bytes => text::hex(quoted(bytes)),
+        Value::Payload => String::new(),
+    }
 }

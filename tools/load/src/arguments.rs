@@ -1,4 +1,4 @@
-//! The options of `bookend bench`, and of the comparison with other servers.
+//! The options of a load, as arguments of a command line.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -7,67 +7,56 @@ use std::time::Duration;
 use bookend::Line;
 use clap::Args;
 
-use super::{MIN_SIZE, Plan, Until};
+use super::payload::MIN_SIZE;
+use super::plan::{Plan, Until};
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    every delivery came, once, in order, as it was sent
-  1    some did not
-  2    a wrong option or argument
-  3    not all members could join
-  130  interrupted";
-
-/// Messages unless it is said otherwise.
+/// The default of `--messages`.
 const MESSAGES: u64 = 100_000;
 
-/// Put load on a hub, verify every delivery, and measure
-///
-/// Members join one room, and some of them publish. All of it is one thread: on another core than the hub's it is no
-/// burden to it, and over a network it shows what one machine can see.
+/// The options of a load. Flatten them into the arguments of a program.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
 pub struct LoadArguments {
-    /// Members that receive
+    /// Number of members that receive
     #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     members: u32,
-    /// Members that publish as well
+    /// Number of members that also publish
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     publishers: u16,
-    /// Members that read nothing once they have joined
+    /// Number of members that join and then read nothing
     #[arg(long, value_name = "N", default_value = "0")]
     stalled: u32,
-    /// Bytes of each payload, 24 at least
+    /// Size of each payload, at least 24 bytes
     #[arg(long, value_name = "BYTES", default_value = "64", value_parser = size)]
     size: usize,
-    /// Messages to publish, by all publishers together; 0 connects everyone and measures that
+    /// Number of messages to publish, by all publishers together; 0 only measures connecting
     #[arg(long, value_name = "N", default_value_t = MESSAGES, conflicts_with = "duration")]
     messages: u64,
-    /// Messages before these, which are verified and not measured: a server begins with empty memory
+    /// Number of messages to publish first, which are verified but not measured
     #[arg(long, value_name = "N", default_value = "0")]
     warm_up: u64,
-    /// Publish for so long
+    /// Publish for this long instead
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     duration: Option<Duration>,
-    /// Messages in a second, by all publishers together; 0 for as many as can be. Latency then counts from when each
-    /// was to be sent
+    /// Messages per second, by all publishers together; 0 publishes as fast as possible. With a rate, latency counts from
+    /// when each message was due
     #[arg(long, value_name = "N", default_value = "0", value_parser = rate)]
     rate: f64,
-    /// Messages that not every member has yet, at most; by default 256 KiB of them
+    /// Limit of the messages that some member has not received yet [default: 256 KiB of payload]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     in_flight: Option<u64>,
-    /// The room; by default one that nobody else is in
+    /// Room to join [default: a new room with a random name]
     #[arg(long, value_parser = room)]
     room: Option<String>,
-    /// The hub's process on this machine: tell what it costs
+    /// Process of the server on this machine: report its CPU time and memory
     #[arg(long)]
     pid: Option<u32>,
-    /// How long nothing may come before what is missing is given up
+    /// Give up missing deliveries when nothing arrives for this long
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = seconds)]
     timeout: Duration,
-    /// Tell how long each stage took
+    /// Report how long each stage took
     #[arg(long, short)]
     pub verbose: bool,
-    /// Print how many deliveries took how long, too; it is in the JSON anyway
+    /// Also print a histogram of the latency, which the JSON always has
     #[arg(long)]
     pub histogram: bool,
     /// Print a JSON object
@@ -76,11 +65,14 @@ pub struct LoadArguments {
 }
 
 impl LoadArguments {
-    /// What they say, or why that cannot be.
+    /// The plan that the options describe, without a token.
+    ///
+    /// # Errors
+    /// The options contradict each other: a message that names the option.
     pub fn plan(&self) -> Result<Plan, &'static str> {
-        let readers = self.members.checked_sub(self.stalled).ok_or("--stalled: there are not so many members")?;
+        let readers = self.members.checked_sub(self.stalled).ok_or("--stalled: must not exceed --members")?;
         if readers < u32::from(self.publishers) {
-            return Err("--publishers: there are not so many members that read");
+            return Err("--publishers: must not exceed --members minus --stalled");
         }
         Ok(Plan {
             members: self.members as usize,
@@ -104,21 +96,21 @@ impl LoadArguments {
 
 fn size(text: &str) -> Result<usize, String> {
     let size = text.parse().ok().filter(|size| (MIN_SIZE..=1 << 30).contains(size));
-    size.ok_or_else(|| format!("it is {MIN_SIZE} bytes to 1 GiB"))
+    size.ok_or_else(|| format!("expected {MIN_SIZE} to 1073741824 bytes"))
 }
 
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     let number = text.strip_suffix('s').unwrap_or(text);
     let seconds = number.parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or("it is 0.1 to 86400 seconds")
+    seconds.map(Duration::from_secs_f64).ok_or("expected 0.1 to 86400 seconds")
 }
 
 fn rate(text: &str) -> Result<f64, &'static str> {
     let rate = text.parse().ok().filter(|rate| *rate == 0.0 || (0.001..=1e9).contains(rate));
-    rate.ok_or("it is 0, or 0.001 to 1000000000 a second")
+    rate.ok_or("expected 0, or 0.001 to 1000000000 messages per second")
 }
 
 fn room(text: &str) -> Result<String, &'static str> {
     let room = Line::new(text).map(|line| line.as_str().into());
-    room.ok_or("1 to 64 bytes without control characters, line separators and bidirectional controls")
+    room.ok_or("expected 1 to 64 bytes without control characters, line separators and bidirectional controls")
 }

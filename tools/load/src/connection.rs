@@ -1,4 +1,4 @@
-//! One connection: a socket, what waits to be written, and the beginning of what is not whole.
+//! One connection: a socket, the unwritten output, and the beginning of an incomplete frame.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
@@ -7,40 +7,40 @@ use mio::net::TcpStream;
 
 use super::peer::{End, Event, Peer};
 
-/// What one read asks for, in bytes: all that usually waits. Whoever takes little at a time has the server wait for it, and
-/// with many members measures itself.
+/// The size of a read, in bytes: usually all that waits. With smaller reads the server would wait for the driver, and the
+/// result would measure the driver.
 const READ: usize = 256 << 10;
 
 pub(super) struct Connection<P> {
     pub(super) stream: TcpStream,
     peer: P,
-    /// What was read and is no whole frame yet.
+    /// The beginning of an incomplete frame.
     held: Vec<u8>,
     out: Vec<u8>,
     written: usize,
-    /// It is in the list of those that may have something to read.
-    pub(super) listed: bool,
-    /// The server has sent its last: read until that is there.
+    /// The connection is in the driver's queue of those that may have input.
+    pub(super) queued: bool,
+    /// The server has ended the stream: read on until the end is reached.
     pub(super) ending: bool,
     pub(super) joined: bool,
 }
 
-/// What a read brought.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// There may be more.
+    /// There may be more input.
     More,
-    /// All that was there.
+    /// All input was read.
     Drained,
 }
 
 impl<P: Peer> Connection<P> {
-    /// A connection whose peer has put its first words into `out`.
+    /// A connection whose peer has written its opening to `out`.
     pub(super) fn new(stream: TcpStream, peer: P, out: Vec<u8>) -> Connection<P> {
-        Connection { stream, peer, held: Vec::new(), out, written: 0, listed: false, ending: false, joined: false }
+        Connection { stream, peer, held: Vec::new(), out, written: 0, queued: false, ending: false, joined: false }
     }
 
-    /// Reads once, into `buffer`, which all connections share, and takes what is whole.
+    /// Reads once, into `buffer`, which all connections share, and processes the complete frames.
     pub(super) fn read(
         &mut self,
         buffer: &mut Vec<u8>,
@@ -54,7 +54,7 @@ impl<P: Peer> Connection<P> {
         buffer[..held].copy_from_slice(&self.held);
         let count = match self.stream.read(&mut buffer[held..]) {
             Ok(0) => {
-                let why = self.peer.judge_end(End::Closed, &self.held, now);
+                let why = self.peer.explain_end(End::Closed, &self.held, now);
                 return Err(why.unwrap_or_else(|| "the server ended the connection".into()));
             }
             Ok(count) => count,
@@ -67,13 +67,14 @@ impl<P: Peer> Connection<P> {
         self.held.clear();
         self.held.extend_from_slice(&filled[used..]);
         self.write()?;
-        // A socket that gave less than was asked for has no more, and says so when it has; on Windows it must say no first.
+        // After a short read the socket has no more input, and mio reports new input. On Windows it does so only after a read
+        // that would block.
         Ok(if filled.len() == buffer.len() || self.ending || cfg!(windows) { Reading::More } else { Reading::Drained })
     }
 
-    /// What is wrong with a server that says nothing more.
+    /// The problem of a server that sends nothing any more.
     pub(super) fn give_up(&mut self, now: Duration) -> Option<String> {
-        self.peer.judge_end(End::Silent, &self.held, now)
+        self.peer.explain_end(End::Silent, &self.held, now)
     }
 
     /// Queues a message.
@@ -86,12 +87,12 @@ impl<P: Peer> Connection<P> {
         self.peer.ping(&mut self.out)
     }
 
-    /// Takes leave, if that is how the protocol ends.
+    /// Says goodbye, if the protocol has a goodbye. Returns true if it was sent.
     pub(super) fn leave(&mut self, now: Duration) -> bool {
         self.peer.leave(now, &mut self.out) && self.write().is_ok()
     }
 
-    /// Bytes that wait to be written.
+    /// The number of bytes that are not written yet.
     pub(super) fn unwritten(&self) -> usize {
         self.out.len() - self.written
     }
@@ -100,7 +101,7 @@ impl<P: Peer> Connection<P> {
     pub(super) fn write(&mut self) -> Result<(), String> {
         while self.written < self.out.len() {
             match self.stream.write(&self.out[self.written..]) {
-                Ok(0) => return Err("the socket takes nothing".into()),
+                Ok(0) => return Err("the socket accepts no bytes".into()),
                 Ok(count) => self.written += count,
                 Err(error) if is_not_ready(&error) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -1,4 +1,4 @@
-//! The judge: every delivery is there, once, in its publisher's order, and byte for byte what was published.
+//! The judge checks that every delivery arrives exactly once, in its publisher's order, and byte for byte as published.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,39 +6,39 @@ use hdrhistogram::Histogram;
 
 use super::payload::Stamp;
 
-/// The longest latency that is told apart, in nanoseconds: ten minutes.
+/// The longest latency that the histogram distinguishes, in nanoseconds: ten minutes.
 const LONGEST: u64 = 600_000_000_000;
 
-/// What was found.
+/// The number of deliveries of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Sound, and for the first time.
+    /// Correct, and for the first time.
     pub(super) delivered: u64,
-    /// Passed over, and not come later either.
+    /// Never arrived.
     pub(super) lost: u64,
-    /// Come again.
+    /// Arrived again.
     pub(super) doubled: u64,
-    /// Come behind a later one of the same publisher.
+    /// Arrived after a later message of the same publisher.
     pub(super) reordered: u64,
-    /// Not as any publisher wrote it; the message is also lost.
+    /// Not as a publisher wrote it. The message also counts as lost.
     pub(super) damaged: u64,
-    /// What the server itself said that it has left out; it is also lost.
+    /// Reported by the server as left out. The message also counts as lost.
     pub(super) missed: u64,
 }
 
-/// Counts what comes to all members.
+/// Checks and counts the deliveries to all members.
 pub(super) struct Judge {
     publishers: usize,
     size: usize,
-    /// The number that is due next, for each publisher of each member.
+    /// The next sequence number, for each publisher of each member.
     due: Vec<u64>,
-    /// How many messages of all publishers each member is past.
+    /// The number of messages, of all publishers, that each member has received or passed over.
     past: Vec<u64>,
-    /// What was passed over: the first number and the one behind the last, by the place in `due`.
+    /// The numbers that were passed over, by the index in `due`: the first, and the one after the last.
     holes: HashMap<usize, BTreeMap<u64, u64>>,
     counts: Counts,
     latency: Histogram<u64>,
-    /// The last latency, and how often it came: what was sent together mostly comes together.
+    /// The last latency, and how often in a row it occurred: messages sent together usually arrive together.
     run: (u64, u64),
 }
 
@@ -56,7 +56,7 @@ impl Judge {
         }
     }
 
-    /// A delivery to `member` at `now`, in nanoseconds; `published` has how many each publisher has sent.
+    /// Checks a delivery to `member` at `now`, in nanoseconds. `published` has the number of messages of each publisher.
     #[inline]
     pub(super) fn take(&mut self, member: usize, payload: &[u8], now: u64, published: &[u64]) {
         let stamp = Stamp::read(payload).filter(|stamp| {
@@ -82,24 +82,24 @@ impl Judge {
         self.time(now.saturating_sub(stamp.time));
     }
 
-    /// The server says that it has left out `count`.
+    /// The server reports that it left out `count` messages.
     pub(super) fn take_missed(&mut self, count: u64) {
         self.counts.missed += count;
     }
 
-    /// How many messages every member is past.
+    /// The number of messages that every member has received or passed over.
     pub(super) fn past_all(&self) -> u64 {
         self.past.iter().copied().min().unwrap_or(u64::MAX)
     }
 
-    /// Measures from here on. What was found stays found.
+    /// Begins the measurement. Errors so far still count.
     pub(super) fn begin(&mut self) {
         self.latency.reset();
         self.run = (0, 0);
         self.counts.delivered = 0;
     }
 
-    /// What was found, once nothing more is to come.
+    /// The result, once nothing more is expected.
     pub(super) fn finish(mut self, published: &[u64]) -> (Counts, Histogram<u64>) {
         for due in self.due.chunks(self.publishers) {
             self.counts.lost += due.iter().zip(published).map(|(due, sent)| sent - due).sum::<u64>();
@@ -139,7 +139,7 @@ impl Judge {
 }
 
 impl Counts {
-    /// Did every delivery come as it should?
+    /// True if every delivery arrived exactly once, in order, and as published.
     pub(super) fn is_complete(&self) -> bool {
         let Counts { delivered: _, lost, doubled, reordered, damaged, missed } = *self;
         [lost, doubled, reordered, damaged, missed] == [0; 5]
@@ -163,14 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn each_publisher_has_an_order_of_its_own() {
+    fn order_is_checked_per_publisher() {
         let counts = judged(&[0, 1, 2, 3, 4].map(|seq| [(1, seq), (0, seq)]).concat());
         assert_eq!(counts, Counts { delivered: 10, ..Counts::default() });
         assert!(counts.is_complete());
     }
 
     #[test]
-    fn what_is_lost_doubled_reordered_or_unknown_is_counted_once() {
+    fn each_wrong_delivery_is_counted_once() {
         let all = |publisher| [0, 1, 2, 3, 4].map(|seq| (publisher, seq));
         let with = |wrong: &[(u16, u64)]| judged(&[&all(0)[..], wrong].concat());
         let base = Counts { delivered: 9, ..Counts::default() };
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_member_counts() {
+    fn slowest_member_decides_what_was_received_by_all() {
         let mut judge = Judge::new(2, 1, 24);
         let mut payload = [0; 24];
         Stamp { publisher: 0, seq: 0, time: 0 }.write(&mut payload);

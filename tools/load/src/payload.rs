@@ -1,20 +1,20 @@
-//! What is published: who, the how-manieth, when, and a pattern made of these, so that any other byte shows.
+//! The payload of a message: its publisher, sequence number and time, and a pattern made of these that reveals any damage.
 
-/// The shortest payload: it has eight bytes of the pattern.
+/// The size of the shortest payload in bytes, which has eight bytes of the pattern.
 pub const MIN_SIZE: usize = 24;
 
-/// Bits of the first word that are the number in the sequence.
+/// The bits of the first word that hold the sequence number.
 const SEQUENCE_BITS: u32 = 48;
 /// Odd and dense, so that all bits of a word's neighbours differ.
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// What a payload says of itself.
+/// The header of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) publisher: u16,
-    /// From 0, one by one for each publisher; below 2^48.
+    /// The sequence number of the publisher, from 0 to 2^48 - 1.
     pub(super) seq: u64,
-    /// When it was to be sent, in nanoseconds of the driver's clock.
+    /// When the message was due, in nanoseconds of the driver's clock.
     pub(super) time: u64,
 }
 
@@ -32,7 +32,7 @@ impl Stamp {
         }
     }
 
-    /// Reads what was written, `None` if any byte of it is another.
+    /// Reads a payload; `None` if any byte differs from what was written.
     pub(super) fn read(payload: &[u8]) -> Option<Stamp> {
         let (head, pattern) = payload.split_at_checked(16)?;
         let words = [word(&head[..8]), word(&head[8..])];
@@ -44,9 +44,9 @@ impl Stamp {
             difference |= word(chunk) ^ wanted;
             wanted = wanted.wrapping_add(STEP);
         }
-        let is_sound = difference == 0 && rest.iter().zip(wanted.to_le_bytes()).all(|(&byte, wanted)| byte == wanted);
+        let is_intact = difference == 0 && rest.iter().zip(wanted.to_le_bytes()).all(|(&byte, wanted)| byte == wanted);
         let publisher = u16::try_from(words[0] >> SEQUENCE_BITS).ok()?;
-        is_sound.then_some(Stamp { publisher, seq: words[0] & ((1 << SEQUENCE_BITS) - 1), time: words[1] })
+        is_intact.then_some(Stamp { publisher, seq: words[0] & ((1 << SEQUENCE_BITS) - 1), time: words[1] })
     }
 }
 
@@ -55,7 +55,7 @@ fn word(bytes: &[u8]) -> u64 {
     bytes.try_into().map_or(0, u64::from_le_bytes)
 }
 
-/// Each bit of both words changes the high half at least, and the fold the rest.
+/// The first word of the pattern. Each bit of both words changes at least the high half, and the fold changes the rest.
 #[inline]
 fn seed(words: [u64; 2]) -> u64 {
     let mixed = words[0].wrapping_mul(STEP) ^ words[1].rotate_left(32).wrapping_mul(STEP | 2);
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_payload_is_read_as_written_and_no_bit_of_it_can_be_another() {
+    fn payload_with_any_bit_changed_is_refused() {
         for size in [MIN_SIZE, 25, 31, 64, 100] {
             let stamp = Stamp { publisher: 3, seq: 70_000, time: 1_234_567_890 };
             let mut payload = vec![0; size];

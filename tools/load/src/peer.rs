@@ -1,4 +1,4 @@
-//! A protocol, as the load needs it, and Bookend's.
+//! The interface to a protocol, and its implementation for Bookend.
 
 use std::time::Duration;
 
@@ -6,16 +6,19 @@ use bookend::{Code, Content, Encoding, Hello, Limits, Message, Outcome, Probe, R
 
 use super::plan::Plan;
 
-/// One connection's protocol, without the socket.
+/// The protocol of one connection, without its socket.
 pub trait Peer: Sized {
-    /// Do members publish, or do connections of their own?
+    /// True if members publish, false if publishers need separate connections.
     const MEMBERS_PUBLISH: bool;
 
-    /// Begins; what is to be sent first goes to `out`.
-    fn new(part: Part, plan: &Plan, out: &mut Vec<u8>) -> Self;
+    /// Opens a connection, and appends the first bytes to send to `out`.
+    fn new(purpose: Purpose, plan: &Plan, out: &mut Vec<u8>) -> Self;
 
-    /// Uses `input` as far as it is whole, and returns how many bytes that is. Answers go to `out`. An error, in words,
-    /// ends the run.
+    /// Processes the complete frames of `input`, and returns their length in bytes. Calls `take` with each event, and
+    /// appends answers to `out`. `now` is the time since the run began, also for the other methods.
+    ///
+    /// # Errors
+    /// The reason why the run must end, in words.
     fn receive(
         &mut self,
         input: &[u8],
@@ -24,71 +27,77 @@ pub trait Peer: Sized {
         take: impl FnMut(Event<'_>),
     ) -> Result<usize, String>;
 
-    /// What is wrong with a server that ended the connection, or says nothing more; `unused` has come and is not whole.
-    /// `None` if there is no more to say about it.
-    fn judge_end(&mut self, _end: End, _unused: &[u8], _now: Duration) -> Option<String> {
+    /// The reason why the server ended the connection or sends nothing; `None` if it is unknown. `unused` is the incomplete
+    /// frame at the end of the input.
+    fn explain_end(&mut self, _end: End, _unused: &[u8], _now: Duration) -> Option<String> {
         None
     }
 
-    /// Appends a message to everyone to `out`.
+    /// Appends a message to all members to `out`.
+    ///
+    /// # Errors
+    /// The reason why the message cannot be sent, in words.
     fn publish(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), String>;
 
-    /// Asks the server for a [`Event::Pong`].
+    /// Appends a request to `out` that the server answers with [`Event::Pong`].
+    ///
+    /// # Errors
+    /// The reason why it cannot be sent, in words.
     fn ping(&mut self, out: &mut Vec<u8>) -> Result<(), String>;
 
-    /// Takes leave, if that is how the protocol ends: then the server answers, and [`receive`](Peer::receive) ends the
-    /// run of this connection.
+    /// Appends a goodbye to `out` and returns true, if the protocol has one that the server answers. After the answer,
+    /// [`receive`](Peer::receive) returns an error.
     fn leave(&mut self, _now: Duration, _out: &mut Vec<u8>) -> bool {
         false
     }
 }
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// It receives; where members publish, it may do that as well.
+pub enum Purpose {
+    /// It receives. Where members publish, it may also publish.
     Member,
-    /// It publishes and receives nothing.
+    /// It only publishes.
     Publisher,
 }
 
-/// How the server stopped speaking.
+/// How a server stopped sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// It ended the stream.
     Closed,
-    /// It was given up.
+    /// It sent nothing until the timeout.
     Silent,
 }
 
-/// What a connection hears.
+/// What a connection receives.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// The server has taken it in: from now on it receives.
+    /// The server admitted the connection, which receives from now on.
     Joined,
-    /// A message.
+    /// A message: its payload.
     Delivery(&'a [u8]),
-    /// The server says that it has left out so many.
+    /// The server reports that it left out this number of messages.
     Missed(u64),
     /// The answer to a ping.
     Pong,
 }
 
-/// A member of a hub's room.
+/// A member of a room on a Bookend hub.
 pub struct Member(Session);
 
 impl Peer for Member {
     const MEMBERS_PUBLISH: bool = true;
 
-    fn new(_part: Part, plan: &Plan, out: &mut Vec<u8>) -> Member {
+    fn new(_purpose: Purpose, plan: &Plan, out: &mut Vec<u8>) -> Member {
         let max_body =
             u32::try_from(plan.size).unwrap_or(u32::MAX / 2).saturating_add(1 << 20).min(bookend::MAX_LENGTH);
-        // Nothing is promised: there may be nothing to say for a while, and a thread that is busy has no timers.
+        // No keepalive: a member may send nothing for a while, and the busy driver has no timers.
         let hello = Hello::new().with_hub(true).with_max_body(max_body).with_keepalive(0);
         let mut hello =
-            hello.with_preferred(Encoding::Binary).with_room(&plan.room).expect("rooms are judged with the arguments");
+            hello.with_preferred(Encoding::Binary).with_room(&plan.room).expect("the plan has a legal room");
         if let Some(token) = &plan.token {
-            hello = hello.with_token(token).expect("tokens are judged with the arguments");
+            hello = hello.with_token(token).expect("the plan has a legal token");
         }
         let mut session = Session::new(Role::Client, hello, Limits::default(), Duration::ZERO);
         session.take_output(out);
@@ -109,7 +118,7 @@ impl Peer for Member {
                 Step::Message(Message::Gap { missed }) => take(Event::Missed(missed)),
                 Step::Message(Message::Welcome { .. }) => take(Event::Joined),
                 Step::Message(Message::Error(refusal)) => return Err(refusal.reason.to_str().into_owned()),
-                Step::Opened if !self.0.hub_profile() => return Err("it is no hub".into()),
+                Step::Opened if !self.0.hub_profile() => return Err("the server is not a hub".into()),
                 Step::Pong(_) => take(Event::Pong),
                 Step::Refused { fault, .. } => return Err(fault.to_string()),
                 Step::More => break,
@@ -127,7 +136,7 @@ impl Peer for Member {
         }
     }
 
-    fn judge_end(&mut self, end: End, unused: &[u8], now: Duration) -> Option<String> {
+    fn explain_end(&mut self, end: End, unused: &[u8], now: Duration) -> Option<String> {
         match end {
             End::Closed => self.0.end_of_stream(unused.len(), now),
             End::Silent => self.0.tick(self.0.deadline()?),
@@ -152,7 +161,7 @@ impl Peer for Member {
 }
 
 impl Member {
-    /// The fault that ended the session, and the mistake behind it as far as `input` shows it.
+    /// The fault that ended the session, and the mistake that caused it if `input` shows it.
     fn fault(&mut self, input: &[u8]) -> Option<String> {
         self.0.explain(&[], input);
         let Some(Outcome::Fault(error)) = self.0.outcome() else { return None };

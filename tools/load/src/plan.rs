@@ -5,35 +5,36 @@ use std::time::Duration;
 
 use crate::payload::MIN_SIZE;
 
-/// Bytes of payload in flight by default: enough to keep a server busy, and less than any server keeps for a member.
+/// The default limit of payload in flight, in bytes: it keeps a server busy, and is less than any server buffers for a
+/// member.
 const IN_FLIGHT: u64 = 256 << 10;
 
 /// One run.
 #[derive(Clone)]
 pub struct Plan {
-    /// Connections that receive.
+    /// Connections that receive, at least 1.
     pub members: usize,
-    /// How many of them, the last ones, read nothing once they have joined.
+    /// How many of them, the last ones, read nothing after they have joined.
     pub stalled: usize,
-    /// How many of them publish.
+    /// How many of them publish: 1 to 65535, and at most `members` minus `stalled`.
     pub publishers: usize,
     /// Bytes of each payload, at least [`MIN_SIZE`].
     pub size: usize,
-    /// Messages of all publishers together that precede the measurement.
+    /// Messages of all publishers together that are sent first, verified, but not measured.
     pub warm_up: u64,
     /// When to stop publishing.
     pub until: Until,
-    /// Messages per second of all publishers together; `None` is as many as possible.
+    /// Messages per second of all publishers together; `None` publishes as fast as possible.
     pub rate: Option<f64>,
-    /// Messages that some member does not have yet, at most; `None` is 256 KiB of them.
+    /// The limit of the messages that some member has not received yet; `None` is 256 KiB of payload.
     pub in_flight: Option<u64>,
-    /// The room, channel or subject.
+    /// The room, channel or subject: a plain line of 1 to 64 bytes (R4.11), such as `bench`.
     pub room: String,
-    /// The token of every member.
+    /// The token of every member, 1 to 255 bytes.
     pub token: Option<Vec<u8>>,
-    /// The server's process, if it runs on this machine.
+    /// The process ID of the server, if it runs on this machine; its CPU time and memory are then reported.
     pub pid: Option<u32>,
-    /// How long nothing may arrive before the run gives up what is missing.
+    /// The run gives up missing deliveries when nothing arrives for this long. Also the timeout of connecting.
     pub timeout: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What the server costs, as the system tells it, where it does: on Linux.
+//! CPU time and memory of the server's process, which only Linux reports.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -9,12 +9,12 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Process(pub(super) u32);
 
-/// Nanoseconds on a processor, by thread.
+/// CPU time in nanoseconds, by thread.
 #[derive(Debug)]
 pub(super) struct Spent(HashMap<OsString, u64>);
 
 impl Spent {
-    /// What was spent since then, in seconds; without threads that have ended meanwhile, whose time is nowhere any more.
+    /// The CPU time since `before`, in seconds, without threads that have ended since, whose time is not recorded.
     pub(super) fn since(&self, before: &Spent) -> f64 {
         let spent = |(thread, &time): (&OsString, &u64)| {
             Duration::from_nanos(time.saturating_sub(before.0.get(thread).copied().unwrap_or_default()))
@@ -24,7 +24,7 @@ impl Spent {
 }
 
 impl Process {
-    /// Time on a processor so far, of each thread that lives.
+    /// The CPU time so far of each running thread.
     pub(super) fn spent(self) -> Option<Spent> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.0)).ok()?;
         let spent = threads.filter_map(|thread| {
@@ -40,7 +40,7 @@ impl Process {
         self.status("VmRSS:")
     }
 
-    /// The most that was ever resident, in KiB.
+    /// The peak of resident memory, in KiB.
     pub(super) fn peak(self) -> Option<u64> {
         self.status("VmHWM:")
     }

@@ -1,4 +1,4 @@
-//! What was found, for people and for programs.
+//! The report of a run, as text and as JSON.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,72 +12,105 @@ use super::plan::Plan;
 /// The longest bar of a histogram, in columns.
 const BAR: u64 = 50;
 
-/// The outcome of a run. Its JSON has the same keys always.
-#[derive(Debug, Serialize)]
+/// The report of a run. `Display` writes lines of text; the JSON form always has the same keys.
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Report {
-    members: usize,
-    stalled: usize,
-    publishers: usize,
-    size: usize,
-    /// Messages that went before the measurement.
-    warm_up: u64,
+    /// The number of members.
+    pub members: usize,
+    /// The number of members that read nothing.
+    pub stalled: usize,
+    /// The number of publishers.
+    pub publishers: usize,
+    /// The size of each payload, in bytes.
+    pub size: usize,
+    /// Messages sent before the measurement.
+    pub warm_up: u64,
     /// Messages sent.
-    published: u64,
-    /// Sound deliveries, each counted once.
-    deliveries: u64,
-    lost: u64,
-    doubled: u64,
-    reordered: u64,
-    damaged: u64,
-    /// What the server said that it has left out; it is among what is lost.
-    missed: u64,
-    /// Why the run ended too early.
-    problem: Option<String>,
-    connect_seconds: f64,
-    seconds: f64,
-    deliveries_per_second: f64,
-    megabytes_per_second: f64,
-    latency_microseconds: Latency,
-    histogram: Vec<Bucket>,
-    server: Server,
+    pub published: u64,
+    /// Correct deliveries, each counted once.
+    pub deliveries: u64,
+    /// Deliveries that never arrived.
+    pub lost: u64,
+    /// Deliveries that arrived again.
+    pub doubled: u64,
+    /// Deliveries that arrived after a later message of the same publisher.
+    pub reordered: u64,
+    /// Deliveries that differ from what was published; they also count as lost.
+    pub damaged: u64,
+    /// Messages that the server reported as left out; they also count as lost.
+    pub missed: u64,
+    /// Why the run ended early, if it did.
+    pub problem: Option<String>,
+    /// How long it took until all members had joined.
+    pub connect_seconds: f64,
+    /// The time from the first message to the last delivery.
+    pub seconds: f64,
+    /// The rate of deliveries.
+    pub deliveries_per_second: f64,
+    /// The rate of delivered payload, in units of 1,000,000 bytes.
+    pub megabytes_per_second: f64,
+    /// The latency of the deliveries.
+    pub latency_microseconds: Latency,
+    /// The distribution of the latency.
+    pub histogram: Vec<Bucket>,
+    /// The cost of the server's process.
+    pub server: ServerCost,
     #[serde(skip)]
     passed: bool,
 }
 
-/// How long a message took from when it was to be sent to when it had been read.
-#[derive(Debug, Serialize)]
-struct Latency {
-    p50: f64,
-    p90: f64,
-    p99: f64,
+/// The time from when a message was due until it was read, in microseconds: percentiles and maximum.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Latency {
+    /// The median.
+    pub p50: f64,
+    /// The 90th percentile.
+    pub p90: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+    /// The 99.9th percentile.
     #[serde(rename = "p99.9")]
-    p999: f64,
-    max: f64,
+    pub p999: f64,
+    /// The maximum.
+    pub max: f64,
 }
 
-/// Deliveries that took less than this, and no less than the limit before.
-#[derive(Debug, Serialize)]
+/// The number of deliveries with a latency below a limit, and not below the limit of the previous bucket.
+#[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Bucket {
-    below_microseconds: f64,
-    deliveries: u64,
+#[non_exhaustive]
+pub struct Bucket {
+    /// The limit: a power of two.
+    pub below_microseconds: f64,
+    /// The number of deliveries.
+    pub deliveries: u64,
 }
 
-/// What the server's process says, where it was asked and the system tells.
-#[derive(Debug, Serialize)]
+/// The cost of the server's process. A value is `None` unless the plan has a process ID and the system reports it.
+#[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Server {
-    cpu_seconds: Option<f64>,
-    cpu_seconds_per_million: Option<f64>,
-    memory_kib_before: Option<u64>,
-    memory_kib_joined: Option<u64>,
-    memory_kib_per_member: Option<f64>,
-    memory_kib_after: Option<u64>,
-    memory_kib_peak: Option<u64>,
+#[non_exhaustive]
+pub struct ServerCost {
+    /// CPU time from the first message to the last delivery.
+    pub cpu_seconds: Option<f64>,
+    /// The same per million deliveries.
+    pub cpu_seconds_per_million: Option<f64>,
+    /// Resident memory before the first connection.
+    pub memory_kib_before: Option<u64>,
+    /// Resident memory when all members had joined.
+    pub memory_kib_joined: Option<u64>,
+    /// The difference of the two, per member.
+    pub memory_kib_per_member: Option<f64>,
+    /// Resident memory after the last delivery.
+    pub memory_kib_after: Option<u64>,
+    /// The peak of resident memory.
+    pub memory_kib_peak: Option<u64>,
 }
 
-/// What was measured of the server's process: seconds and KiB.
+/// The measurements of the server's process, in seconds and KiB.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cost {
     pub(super) cpu: Option<f64>,
@@ -87,7 +120,7 @@ pub(super) struct Cost {
     pub(super) memory_peak: Option<u64>,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "they are for people, and have a few digits")]
+#[expect(clippy::cast_precision_loss, reason = "a report shows a few digits")]
 impl Report {
     #[expect(clippy::too_many_arguments, reason = "each is one measurement, and this is where they meet")]
     pub(super) fn new(
@@ -132,7 +165,7 @@ impl Report {
                 max: latency.max() as f64 / 1e3,
             },
             histogram: buckets(latency),
-            server: Server {
+            server: ServerCost {
                 cpu_seconds: cost.cpu,
                 cpu_seconds_per_million: cost.cpu.map(|cpu| cpu / million).filter(|_| delivered > 0),
                 memory_kib_before: cost.memory_before,
@@ -145,13 +178,13 @@ impl Report {
         }
     }
 
-    /// Did every delivery come as it should?
+    /// True if the run was completed, and every delivery arrived exactly once, in order, and as published.
     pub fn passed(&self) -> bool {
         self.passed
     }
 
-    /// How many deliveries took how long, a line for each power of two.
-    pub fn histogram(&self) -> String {
+    /// The histogram of the latency as a table, with a row for each power of two.
+    pub fn histogram_table(&self) -> String {
         let most = self.histogram.iter().map(|bucket| bucket.deliveries).max().unwrap_or_default();
         let mut lines = String::from("latency         deliveries\n");
         for &Bucket { below_microseconds, deliveries } in &self.histogram {
@@ -161,14 +194,9 @@ impl Report {
         }
         lines
     }
-
-    /// Why the run ended too early, if it did.
-    pub fn problem(&self) -> Option<&str> {
-        self.problem.as_deref()
-    }
 }
 
-/// From the first bucket that has anything to the last one.
+/// The buckets from the first that is not empty to the last.
 fn buckets(latency: &Histogram<u64>) -> Vec<Bucket> {
     let log = latency.iter_log(1000, 2.0).map(|step| Bucket {
         #[expect(clippy::cast_precision_loss, reason = "it is a power of two times 1000")]
@@ -184,11 +212,11 @@ impl fmt::Display for Report {
         let published = self.published;
         writeln!(f, "published   {published} messages of {} bytes in {:.3} s", self.size, self.seconds)?;
         let (rate, megabytes) = (self.deliveries_per_second, self.megabytes_per_second);
-        writeln!(f, "delivered   {}: {rate:.0} a second, {megabytes:.1} MB/s", self.deliveries)?;
+        writeln!(f, "delivered   {}: {rate:.0} per second, {megabytes:.1} MB/s", self.deliveries)?;
         let Report { lost, doubled, reordered, damaged, missed, .. } = self;
         writeln!(f, "verified    {lost} lost, {doubled} doubled, {reordered} reordered, {damaged} damaged")?;
         if *missed > 0 {
-            writeln!(f, "            the hub told of {missed} of those lost")?;
+            writeln!(f, "            the hub reported {missed} of the lost ones")?;
         }
         let Latency { p50, p90, p99, p999, max } = self.latency_microseconds;
         writeln!(
@@ -197,11 +225,11 @@ impl fmt::Display for Report {
         )?;
         let server = &self.server;
         if let Some((cpu, each)) = server.cpu_seconds.zip(server.cpu_seconds_per_million) {
-            writeln!(f, "server      {cpu:.3} s of CPU, {each:.4} s for a million deliveries")?;
+            writeln!(f, "server      {cpu:.3} s of CPU, {each:.4} s per million deliveries")?;
         }
         if let Some((after, peak)) = server.memory_kib_after.zip(server.memory_kib_peak) {
             let each = server.memory_kib_per_member.unwrap_or_default();
-            writeln!(f, "memory      {after} KiB, {peak} KiB at most; {each:.2} KiB for each that joined")?;
+            writeln!(f, "memory      {after} KiB, peak {peak} KiB; {each:.2} KiB per member")?;
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Choices that a seed determines. They are the same in every version of the program, so that a run can be repeated
-//! from a report, which crates for random numbers do not promise.
+//! Random choices that a seed determines. They are the same in every version of the program, so that a reported run can be
+//! repeated. Crates for random numbers do not promise that.
 
 use std::ops::RangeInclusive;
 
@@ -12,17 +12,17 @@ impl Chance {
         Chance(seed)
     }
 
-    /// The choices of a part of what this determines.
+    /// Independent choices for one part.
     pub(super) fn part(&self, number: u64) -> Chance {
         let mut part = Chance(self.0 ^ number.wrapping_mul(0xd134_2543_de82_ef95));
         Chance(part.next())
     }
 
-    /// One of a range.
+    /// A number within a range.
     pub(super) fn within(&mut self, range: &RangeInclusive<u64>) -> u64 {
         let (least, most) = (*range.start(), *range.end());
         match (most - least).checked_add(1) {
-            // A few are likelier than others by 2^-64 times the size of the range.
+            // The bias is at most the size of the range times 2^-64.
             Some(count) => least + self.next() % count,
             None => self.next(),
         }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn choices_stay_what_they_are() {
+    fn choices_are_the_same_in_every_version() {
         let mut chance = Chance::new(0);
         let first: Vec<_> = (0..3).map(|_| chance.next()).collect();
         assert_eq!(first, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);

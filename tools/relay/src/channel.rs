@@ -1,4 +1,4 @@
-//! What some channels do to bytes, under the names that the diagnosis has for it: `channel-lf-to-crlf` and so on.
+//! What some channels do to bytes. A diagnosis has the same names: `channel-lf-to-crlf` and so on.
 
 use std::str::FromStr;
 
@@ -15,24 +15,24 @@ pub enum Channel {
     CrToLf,
     /// CR becomes CR NUL.
     CrNul,
-    /// LF is lost.
+    /// LF is dropped.
     LfDropped,
-    /// Ctrl-Z is lost.
+    /// Ctrl-Z is dropped.
     CtrlZDropped,
     /// The byte FF, telnet's IAC, is doubled.
     IacDoubled,
-    /// XON and XOFF are lost.
+    /// XON and XOFF are dropped.
     XonSwallowed,
-    /// NUL is lost.
+    /// NUL is dropped.
     NulDropped,
-    /// The highest bit of each byte is lost.
+    /// The highest bit of each byte is cleared.
     SevenBit,
-    /// Each byte is taken for Latin-1 and becomes UTF-8.
+    /// Each byte is converted from Latin-1 to UTF-8.
     Latin1ToUtf8,
 }
 
 impl Channel {
-    /// Every channel and its name: `channel-` and the name is that of the mistake.
+    /// Every channel with its name. The name of the mistake in a diagnosis has the prefix `channel-`.
     pub const ALL: [(&'static str, Channel); 12] = [
         ("lf-to-crlf", Channel::LfToCrlf),
         ("crlf-to-lf", Channel::CrlfToLf),
@@ -54,24 +54,24 @@ impl FromStr for Channel {
 
     fn from_str(name: &str) -> Result<Channel, String> {
         let found = Channel::ALL.into_iter().find(|(known, _)| *known == name);
-        found.map(|(_, channel)| channel).ok_or_else(|| format!("there is no channel {name:?}"))
+        found.map(|(_, channel)| channel).ok_or_else(|| format!("unknown channel {name:?}"))
     }
 }
 
-/// One direction of a channel.
+/// The state of a channel in one direction.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Changing {
+pub(super) struct Filter {
     channel: Channel,
-    /// A CR that may be the beginning of CRLF.
+    /// A CR is held that may be the beginning of CR LF.
     held: bool,
 }
 
-impl Changing {
-    pub(super) fn new(channel: Channel) -> Changing {
-        Changing { channel, held: false }
+impl Filter {
+    pub(super) fn new(channel: Channel) -> Filter {
+        Filter { channel, held: false }
     }
 
-    /// What becomes of these bytes. A CR at their end may be kept back until more has come.
+    /// Changes these bytes. A CR at their end may be held until more bytes arrive.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes.len());
         for &byte in bytes {
@@ -80,7 +80,7 @@ impl Changing {
         out
     }
 
-    /// What was kept back.
+    /// The held byte, at the end of the stream.
     pub(super) fn end(&mut self) -> Vec<u8> {
         if std::mem::take(&mut self.held) { vec![b'\r'] } else { Vec::new() }
     }
@@ -122,14 +122,14 @@ mod tests {
     use std::time::Duration;
 
     fn passed(channel: Channel, pieces: &[&[u8]]) -> Vec<u8> {
-        let mut changing = Changing::new(channel);
-        let mut out: Vec<u8> = pieces.iter().flat_map(|piece| changing.pass(piece)).collect();
-        out.extend(changing.end());
+        let mut filter = Filter::new(channel);
+        let mut out: Vec<u8> = pieces.iter().flat_map(|piece| filter.pass(piece)).collect();
+        out.extend(filter.end());
         out
     }
 
     #[test]
-    fn what_it_does_is_what_the_diagnosis_calls_it() {
+    fn each_channel_is_diagnosed_by_its_name() {
         for (name, channel) in Channel::ALL {
             assert_eq!(name.parse(), Ok(channel));
             let name = format!("channel-{name}");
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_end_in_two_pieces_is_one() {
+    fn line_end_may_be_split() {
         assert_eq!(passed(Channel::CrlfToLf, &[b"a\r", b"\nb\r\r", b"\n\rc", b"\r"]), b"a\nb\r\n\rc\r");
     }
 }

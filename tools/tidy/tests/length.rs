@@ -10,6 +10,8 @@ const LONGEST: usize = 400;
 const REASONS: &[(&str, &str)] = &[
     ("protocol/tests/connection.rs", "one subject: what a connection does over a stream"),
     ("protocol/tests/diagnosis.rs", "one subject: what each damage is named"),
+    ("server/tests/hub/attacks.rs", "one subject: each limit of the hub, and the peer that exceeds it"),
+    ("server/tests/hub/terminals.rs", "one subject: what a line terminal sees and sends"),
 ];
 
 #[test]

@@ -22,7 +22,7 @@ def plain(message: AnyMessage, member: int) -> Optional[str]:
         return f"{message.name}{receiver}: {_shown(message.payload)}"
     if isinstance(message, Presence):
         if message.event is Event.CROWD:
-            return f"* {message.member} in {message.name.value}, too many to tell who comes and goes"
+            return f"* {message.member} in {message.name.value}, too many to announce who joins and leaves"
         return f"* {message.name.value} {message.event.name.lower()}"
     if isinstance(message, Gap):
         return f"* {message.missed} messages missed"

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::super::Confidence;
 use super::super::mistakes::{self as m, Mistake};
 
-/// How much of a text is of one script, with what goes with every script.
+/// How much of a text belongs to one script, counting characters that all scripts share.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Script {
     pub(super) characters: usize,
@@ -37,7 +37,7 @@ impl Script {
         }
         let commonest = (2..GROUPS).max_by_key(|&group| counts[group]).unwrap_or(2);
         let count = |set: &[usize; 256]| set.iter().filter(|&&seen| seen > 0).count();
-        // Latin goes with every script: names, addresses and units are written in it.
+        // Latin letters belong to every script: names, addresses and units are written in it.
         let latin = if commonest == LATIN { 0 } else { counts[LATIN] };
         Script {
             characters,

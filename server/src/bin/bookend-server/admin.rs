@@ -114,7 +114,7 @@ impl AdminListener {
         self.admin.set_draining();
     }
 
-    /// Stops to listen; open requests are still answered.
+    /// Stops listening; open requests are still answered.
     pub(crate) async fn close(mut self) {
         self.task.abort();
         let _ = (&mut self.task).await; // it was aborted

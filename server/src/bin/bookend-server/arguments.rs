@@ -11,9 +11,9 @@ const MORE: &str = "\
 Settings are read from the file, the environment (BOOKEND_LIMITS_MAX_BODY=2MiB) and the flags; a later source overrides
 an earlier one. docs/operating.md and --print-config list all settings.
 
-Signals: SIGTERM and ctrl-c shut the hub down in good order, a second one ends it at once; SIGHUP reloads the settings.
+Signals: SIGTERM and ctrl-c shut the hub down gracefully, a second one ends it at once; SIGHUP reloads the settings.
 
-Exit status: 0 shut down in good order · 1 could not listen, or another failure · 2 wrong arguments or settings ·
+Exit status: 0 shut down gracefully · 1 could not listen, or another failure · 2 wrong arguments or settings ·
 130 ended at once by a second signal";
 
 /// Run a Bookend hub: framed peers and telnet users share rooms on one port.
@@ -86,7 +86,7 @@ pub(crate) enum RightName {
 }
 
 impl Arguments {
-    /// The sources of the settings. `--set` comes first: flags of their own override it.
+    /// The sources of the settings. `--set` is applied first: flags of their own override it.
     pub(crate) fn sources(&self) -> Sources {
         let mut sources = Sources::new(self.config.clone());
         for set in &self.set {

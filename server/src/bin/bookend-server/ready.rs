@@ -16,7 +16,7 @@ impl ReadyFile {
         Ok(file)
     }
 
-    /// Readdresses it atomically: a reader sees the old content or the new one.
+    /// Replaces it atomically: a reader sees the old content or the new one.
     pub(crate) fn rewrite(&self, addresses: &[String]) -> io::Result<()> {
         let mut beside = self.0.clone().into_os_string();
         beside.push(".new");

@@ -11,8 +11,8 @@ pub(super) enum Source {
 }
 
 impl ConnectionCore {
-    /// What to write next, gathered in `buffer` if it is in many pieces. What is for this peer alone comes before the
-    /// events of the room, but after a frame or line that is partly written (R7.13, R7.14).
+    /// What to write next, gathered in `buffer` if it is in many pieces. Output for this peer alone precedes the
+    /// events of the room, but follows a frame or line that is partly written (R7.13, R7.14).
     pub(in crate::connection) fn next_write<'a>(&'a mut self, buffer: &'a mut Vec<u8>) -> &'a [u8] {
         if self.client.output.is_empty() {
             self.refill();
@@ -31,7 +31,7 @@ impl ConnectionCore {
 
     fn refill(&mut self) {
         self.take_session_output();
-        if self.client.mailbox().is_full() && !self.is_ending() {
+        if self.client.mailbox().has_content() && !self.is_ending() {
             self.client.take_mail();
         }
         self.close_if_written();

@@ -100,13 +100,13 @@ async fn announcements_come_from_the_hub_itself() {
     }
     let delivery = frame.delivery();
     assert_eq!((delivery.from, delivery.to, delivery.name().to_string()), (0, 0, String::new()));
-    assert_eq!(frame.said(), (1, "back at noon, größer".into()));
+    assert_eq!(frame.seq_and_text(), (1, "back at noon, größer".into()));
     let frame = plain.frame().await;
     assert_eq!((frame.encoding, &*frame.body), (Encoding::Utf8, "* back at noon, größer".as_bytes()));
     assert_eq!(person.line().await, "* back at noon, größer");
     assert_eq!(post(&admin, "/say", r#"{"text":"to all"}"#).await.json()["rooms"], 2);
     assert_eq!(person.line().await, "* to all");
-    assert_eq!(away.frame().await.said(), (1, "to all".into()), "it has not received the first");
+    assert_eq!(away.frame().await.seq_and_text(), (1, "to all".into()), "it has not received the first");
 
     assert_eq!(post(&admin, "/say", r#"{"text":"x","room":"nowhere"}"#).await.status, 404);
     let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(281));

@@ -158,20 +158,20 @@ async fn missed_and_written_messages_are_counted_once() {
     let (member, ..) = slow.welcome().await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let (admin, _orders) = admin(&hub);
-    let (mut said, mut missed, mut heard) = (0_u64, 0, 0);
+    let (mut sent, mut missed, mut received) = (0_u64, 0, 0);
     for _round in 0..3 {
         for _ in 0..100 {
             ann.send(&post("something of some length, as people say it, and longer still")).await;
-            said += 1;
+            sent += 1;
             while ann.frame().await.kind != kind::DELIVERY {}
         }
         ann.send(&post_to(member, Encoding::Utf8, b"psst")).await;
         sleep(Duration::from_millis(1)).await;
-        while missed + heard < said {
+        while missed + received < sent {
             let frame = slow.frame().await;
             match frame.kind {
                 kind::GAP => missed += frame.missed(),
-                kind::DELIVERY if frame.delivery().seq > 0 => heard += 1,
+                kind::DELIVERY if frame.delivery().seq > 0 => received += 1,
                 _ => {}
             }
         }
@@ -181,13 +181,13 @@ async fn missed_and_written_messages_are_counted_once() {
     let list = get(&admin, "/connections").await.json();
     let slow = &list["connections"][0];
     assert_eq!(slow["missed"], missed);
-    assert_eq!(slow["deliveries"], heard + 3, "and the private ones");
-    assert_eq!(list["connections"][1]["messages"], said + 3);
+    assert_eq!(slow["deliveries"], received + 3, "and the private ones");
+    assert_eq!(list["connections"][1]["messages"], sent + 3);
     #[allow(clippy::cast_precision_loss, reason = "there are few")]
     for (name, value) in [
         ("bookend_missed_messages_total", missed),
-        ("bookend_messages_total", said + 3),
-        ("bookend_deliveries_total", said + heard + 3),
+        ("bookend_messages_total", sent + 3),
+        ("bookend_deliveries_total", sent + received + 3),
     ] {
         assert_eq!(metric(&admin, name).await, Some(value as f64), "{name}");
     }
@@ -205,7 +205,7 @@ async fn a_message_too_long_for_one_member_is_missed_by_it_alone() {
     }
     assert_eq!(small.frame().await.kind, kind::PRESENCE);
     assert_eq!(small.frame().await.missed(), 1);
-    assert_eq!(small.frame().await.said().0, 2);
+    assert_eq!(small.frame().await.seq_and_text().0, 2);
     sleep(Duration::from_millis(1)).await;
     let list = get(&admin(&hub).0, "/connections").await.json();
     let numbers =

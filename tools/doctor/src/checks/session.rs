@@ -1,88 +1,72 @@
-//! PING and PONG, reads cut anywhere, requests, the longest body (SPEC 2 and 3).
+//! PING and PONG, frames split at any byte, requests, the longest body (SPEC 2 and 3).
 
 use std::time::Duration;
 
 use bookend::{Encoding, MAX_PING, kind};
 use tokio::time::Instant;
 
-use super::{ADMISSION, CONCURRENCY, Check, Judged, own};
+use super::{ADMISSION, CONCURRENCY, Check, CheckResult, custom};
 use crate::frame::{frame, message, quoted_close};
-use crate::reach::milliseconds;
+use crate::raw_peer::{Missing, RawPeer};
 use crate::refusal;
-use crate::report::Finding;
+use crate::report::{Finding, milliseconds};
 use crate::side::Side;
-use crate::subject::Subject;
-use crate::wire::{Peer, Unmet};
+use crate::target::Target;
 
-/// On these the other checks build.
+/// Checks that others depend on.
 pub(super) static FIRST: &[Check] = &[
-    Check::new(
-        ADMISSION,
-        "",
-        "without letting this side in, nothing more can be found out about the server",
-        own!(admitted),
-    )
-    .only_for(Side::Server),
+    Check::new(ADMISSION, "", "let this side join: otherwise nothing more can be tested", custom!(admitted))
+        .only_for(Side::Server),
     Check::new(
         CONCURRENCY,
         "",
-        "serve each connection in a task or thread of its own; the checks are made one at a time now",
-        own!(second_connection),
+        "serve each connection in its own task or thread; until then, the checks run one at a time",
+        custom!(second_connection),
     )
     .only_for(Side::Server),
-    Check::new("ping", "R3.9", "answer each PING by a PONG (kind 07)", own!(ping)),
+    Check::new("ping", "R3.9", "answer each PING by a PONG (kind 07)", custom!(ping)),
 ];
 
 pub(super) static CHECKS: &[Check] = &[
-    Check::new(
-        "ping-bytes",
-        "R3.9",
-        "send the bytes of the PING back in the PONG, all of them, up to 64",
-        own!(ping_bytes),
-    )
-    .needing(&["ping"]),
+    Check::new("ping-bytes", "R3.9", "copy all bytes of the PING into the PONG, up to 64", custom!(ping_bytes))
+        .needing(&["ping"]),
     Check::new(
         "dribbled",
         "R2.15",
-        "keep what was read until a frame is whole: a read may bring any part of it",
-        own!(dribbled),
+        "keep the bytes that were read until a frame is complete: a read may return any part of it",
+        custom!(dribbled),
     )
     .needing(&["ping"]),
     Check::new(
         "split",
         "R2.15",
-        "keep what was read until a frame is whole: a read may end within any field",
-        own!(split),
+        "keep the bytes that were read until a frame is complete: a read may end within any field",
+        custom!(split),
     )
     .needing(&["ping"]),
-    Check::new("joined", "R2.15", "use all frames that a read brought: several may come in one", own!(joined))
+    Check::new("joined", "R2.15", "handle all frames that a read returns: there may be several", custom!(joined))
         .needing(&["ping", "message"]),
     Check::new(
         "barrier",
         "R3.10",
-        "send PONG when everything before its PING has been acted on and its ERRORs are sent",
-        own!(barrier),
+        "handle everything before a PING, and send its ERRORs, before the PONG",
+        custom!(barrier),
     )
     .needing(&["ping", "bad-text"]),
     Check::new(
         "body-at-limit",
         "R8.2 R2.7",
-        "accept bodies of exactly the `max body` of HELLO, which counts neither header nor END",
-        own!(body_at_limit),
+        "accept bodies of exactly the `max body` of HELLO, which excludes header and END",
+        custom!(body_at_limit),
     )
     .needing(&["ping", "message"]),
-    Check::new(
-        "request",
-        "R3.12 R3.18",
-        "answer a REQUEST by a REPLY, or an ERROR, that carries its id",
-        own!(request),
-    )
-    .needing(&["ping"]),
+    Check::new("request", "R3.12 R3.18", "answer a REQUEST by a REPLY or an ERROR with its id", custom!(request))
+        .needing(&["ping"]),
 ];
 
-/// A peer that takes all of a body in one go may still need time for it, per byte.
+/// The extra time that a peer may need for a long body, per byte.
 const PER_BYTE: Duration = Duration::from_nanos(500);
-/// A longer body is not sent for a check, in bytes.
+/// The longest body that a check sends, in bytes.
 pub(super) const MAX_SENT: u32 = 16 << 20;
 
 pub(super) fn ping_frame(bytes: &[u8]) -> Vec<u8> {
@@ -90,19 +74,19 @@ pub(super) fn ping_frame(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The body of the next PONG.
-async fn pong(peer: &mut Peer<'_>) -> Result<Vec<u8>, Unmet> {
+async fn pong(peer: &mut RawPeer<'_>) -> Result<Vec<u8>, Missing> {
     peer.wait(|frame| (frame.kind == kind::PONG).then(|| frame.body.clone())).await
 }
 
-/// Who is not let in is told so behind HELLO, or in answer to what comes next.
-async fn admitted(subject: &Subject, name: &'static str) -> Judged {
-    let mut peer = subject.greet(name, &subject.hello()).await?;
+/// A server that refuses a client sends CLOSE after HELLO, or in answer to the next frame.
+async fn admitted(target: &Target, name: &'static str) -> CheckResult {
+    let mut peer = target.greet(name, &target.hello()).await?;
     match peer.barrier().await {
-        Err(Unmet::Closed { code, reason }) if refusal::is_one(code) => {
+        Err(Missing::Closed { code, reason }) if refusal::is_refusal(code) => {
             Err(Finding::fails(quoted_close(code, &reason))
-                .with_fix(refusal::fix(code, subject.hello().token().is_some())))
+                .with_fix(refusal::fix(code, target.hello().token().is_some())))
         }
-        // What else a peer may do wrong has rows of its own.
+        // Other checks report other faults.
         _ => {
             peer.leave().await;
             Ok(Finding::ok("the session is open"))
@@ -110,120 +94,121 @@ async fn admitted(subject: &Subject, name: &'static str) -> Judged {
     }
 }
 
-async fn second_connection(subject: &Subject, name: &'static str) -> Judged {
-    let first = subject.greet(name, &subject.hello()).await?;
-    let second = subject.greet(name, &subject.hello()).await;
+async fn second_connection(target: &Target, name: &'static str) -> CheckResult {
+    let first = target.greet(name, &target.hello()).await?;
+    let second = target.greet(name, &target.hello()).await;
     first.leave().await;
     match second {
         Ok(second) => {
             second.leave().await;
-            Ok(Finding::ok("is answered while the first one is open"))
+            Ok(Finding::ok("answered while the first one is open"))
         }
         Err(finding) => Ok(Finding::warns(format!("while the first one is open: {}", finding.seen))),
     }
 }
 
-async fn ping(subject: &Subject, name: &'static str) -> Judged {
-    let mut peer = subject.greet(name, &subject.hello()).await?;
+async fn ping(target: &Target, name: &'static str) -> CheckResult {
+    let mut peer = target.greet(name, &target.hello()).await?;
     let start = Instant::now();
     peer.send(&ping_frame(b"doctor")).await;
-    pong(&mut peer).await.map_err(|unmet| unmet.finding("PONG"))?;
+    pong(&mut peer).await.map_err(|missing| missing.finding("PONG"))?;
     let time = start.elapsed();
     peer.leave().await;
     Ok(Finding::ok(format!("PONG after {}", milliseconds(time))))
 }
 
-async fn ping_bytes(subject: &Subject, name: &'static str) -> Judged {
-    let mut peer = subject.greet(name, &subject.hello()).await?;
+async fn ping_bytes(target: &Target, name: &'static str) -> CheckResult {
+    let mut peer = target.greet(name, &target.hello()).await?;
     let long: Vec<u8> = (0..=255).rev().take(MAX_PING).collect();
     for sent in [&b"doctor\0\r\n"[..], b"", &long] {
         let count = sent.len();
         peer.send(&ping_frame(sent)).await;
-        let came = pong(&mut peer).await.map_err(|unmet| unmet.finding(&format!("PONG to a PING of {count} bytes")))?;
-        if came != sent {
-            let [sent, came] = [sent, &came].map(|bytes| bytes.escape_ascii().to_string());
-            return Err(Finding::fails(format!("the PING of {count} bytes has \"{sent}\", its PONG \"{came}\"")));
+        let received =
+            pong(&mut peer).await.map_err(|missing| missing.finding(&format!("PONG for a PING of {count} bytes")))?;
+        if received != sent {
+            let [sent, received] = [sent, &received].map(|bytes| bytes.escape_ascii().to_string());
+            return Err(Finding::fails(format!("the PING contains \"{sent}\", its PONG \"{received}\"")));
         }
     }
     peer.leave().await;
     Ok(Finding::ok("9, 0 and 64 bytes came back"))
 }
 
-async fn dribbled(subject: &Subject, name: &'static str) -> Judged {
-    let mut peer = subject.greet(name, &subject.hello()).await?;
+async fn dribbled(target: &Target, name: &'static str) -> CheckResult {
+    let mut peer = target.greet(name, &target.hello()).await?;
     peer.send_apart(ping_frame(b"doctor").chunks(1)).await;
-    pong(&mut peer).await.map_err(|unmet| unmet.finding("PONG to a PING that comes byte by byte"))?;
+    pong(&mut peer).await.map_err(|missing| missing.finding("PONG for a PING that arrives byte by byte"))?;
     peer.leave().await;
-    Ok(Finding::ok("a frame that comes byte by byte is taken"))
+    Ok(Finding::ok("a frame that arrives byte by byte is accepted"))
 }
 
-async fn joined(subject: &Subject, name: &'static str) -> Judged {
+async fn joined(target: &Target, name: &'static str) -> CheckResult {
     const COUNT: usize = 32;
-    let mut peer = subject.greet(name, &subject.hello()).await?;
+    let mut peer = target.greet(name, &target.hello()).await?;
     let mut wire = message(Encoding::Ascii, b"one of many").repeat(COUNT);
     wire.extend(ping_frame(b"doctor"));
     peer.send(&wire).await;
-    let due = || format!("PONG to a PING behind {COUNT} MESSAGEs in one write");
-    pong(&mut peer).await.map_err(|unmet| unmet.finding(&due()))?;
+    let expected = || format!("PONG for a PING after {COUNT} MESSAGEs in one write");
+    pong(&mut peer).await.map_err(|missing| missing.finding(&expected()))?;
     peer.leave().await;
-    Ok(Finding::ok(format!("a PING behind {COUNT} MESSAGEs in one write is answered")))
+    Ok(Finding::ok(format!("PONG for a PING after {COUNT} MESSAGEs in one write")))
 }
 
-/// A cut in START, and behind START, kind, encoding, half of the length, the header, the body, half of END.
-const CUTS: [usize; 8] = [1, 2, 3, 4, 6, 8, 14, 15];
+/// Splits within START, and after START, kind, encoding, half of the length, the header, the body, half of END.
+const SPLITS: [usize; 8] = [1, 2, 3, 4, 6, 8, 14, 15];
 
-async fn split(subject: &Subject, name: &'static str) -> Judged {
-    let mut peer = subject.greet(name, &subject.hello()).await?;
+async fn split(target: &Target, name: &'static str) -> CheckResult {
+    let mut peer = target.greet(name, &target.hello()).await?;
     let whole = ping_frame(b"doctor");
-    for cut in CUTS {
-        let (head, tail) = whole.split_at(cut);
+    for split in SPLITS {
+        let (head, tail) = whole.split_at(split);
         peer.send_apart([head, tail]).await;
-        let due = || format!("PONG to a PING of which {cut} bytes come first");
-        pong(&mut peer).await.map_err(|unmet| unmet.finding(&due()))?;
+        let expected = || format!("PONG for a PING whose first {split} bytes arrive separately");
+        pong(&mut peer).await.map_err(|missing| missing.finding(&expected()))?;
     }
     peer.leave().await;
-    Ok(Finding::ok("a frame may be cut at each field"))
+    Ok(Finding::ok("a frame may be split at each field"))
 }
 
-async fn barrier(subject: &Subject, name: &'static str) -> Judged {
-    let mut peer = subject.greet(name, &subject.hello()).await?;
+async fn barrier(target: &Target, name: &'static str) -> CheckResult {
+    let mut peer = target.greet(name, &target.hello()).await?;
     peer.send(&[message(Encoding::Utf8, b"\xFF"), ping_frame(b"1")].concat()).await;
     let mut error_first = false;
     let ponged = peer.wait(|frame| {
         error_first |= frame.kind == kind::ERROR;
         (frame.kind == kind::PONG).then_some(())
     });
-    ponged.await.map_err(|unmet| unmet.finding("PONG"))?;
+    ponged.await.map_err(|missing| missing.finding("PONG"))?;
     peer.leave().await;
     if error_first {
-        Ok(Finding::ok("the ERROR for a frame comes before the PONG to the PING behind it"))
+        Ok(Finding::ok("the ERROR for a frame arrives before the PONG for the next PING"))
     } else {
-        Err(Finding::fails("the PONG came before the ERROR for the frame in front of its PING"))
+        Err(Finding::fails("the PONG arrived before the ERROR for the frame before its PING"))
     }
 }
 
-async fn body_at_limit(subject: &Subject, name: &'static str) -> Judged {
-    let length = subject.facts().max_body;
+async fn body_at_limit(target: &Target, name: &'static str) -> CheckResult {
+    let length = target.info().max_body;
     if length > MAX_SENT {
         return Ok(Finding::skipped(format!("{length} bytes are too many to send for a check")));
     }
-    // Who says it again says it with something in front.
-    let hello = subject.hello().with_max_body(length.max(1 << 20).saturating_add(4096));
-    let mut peer = subject.greet(name, &hello).await?;
-    peer.be_patient(subject.patience() + PER_BYTE * length);
+    // An application that echoes the body may add a prefix.
+    let hello = target.hello().with_max_body(length.max(1 << 20).saturating_add(4096));
+    let mut peer = target.greet(name, &hello).await?;
+    peer.set_timeout(target.timeout() + PER_BYTE * length);
     peer.send(&message(Encoding::Binary, &vec![0x55; length as usize])).await;
-    let refused = peer.barrier().await.map_err(|unmet| unmet.finding("PONG behind a body of exactly `max body`"))?;
+    let errors = peer.barrier().await.map_err(|missing| missing.finding("PONG after a body of exactly `max body`"))?;
     peer.leave().await;
-    match refused.first() {
-        None => Ok(Finding::ok(format!("{length} bytes are taken"))),
-        // A hub adds something to what it passes on (R9.21), and an application need not want so much.
-        Some(error) => Ok(Finding::ok(format!("{length} bytes are read, and the connection lives: {error}"))),
+    match errors.first() {
+        None => Ok(Finding::ok(format!("{length} bytes are accepted"))),
+        // A hub adds a header to what it delivers (R9.21), and an application may refuse so much.
+        Some(error) => Ok(Finding::ok(format!("{length} bytes are read, and the connection stays open: {error}"))),
     }
 }
 
-async fn request(subject: &Subject, name: &'static str) -> Judged {
+async fn request(target: &Target, name: &'static str) -> CheckResult {
     const ID: u32 = 0x0102_0304;
-    let mut peer = subject.greet(name, &subject.hello()).await?;
+    let mut peer = target.greet(name, &target.hello()).await?;
     peer.send(&frame(kind::REQUEST, Encoding::Ascii, &[&ID.to_be_bytes()[..], b"doctor?"].concat())).await;
     let answer = peer.wait(|frame| match frame.as_error() {
         Some(error) => Some((error.id, error.to_string())),
@@ -233,14 +218,14 @@ async fn request(subject: &Subject, name: &'static str) -> Judged {
         }
         None => None,
     });
-    let (id, answer) = answer.await.map_err(|unmet| unmet.finding("REPLY or ERROR"))?;
+    let (id, answer) = answer.await.map_err(|missing| missing.finding("REPLY or ERROR"))?;
     peer.leave().await;
     match id {
         ID => Ok(Finding::ok(format!("{answer}, with its id"))),
         _ if id == ID.swap_bytes() => {
-            Err(Finding::fails(format!("{answer} with the id {id:08x}: that of the REQUEST is {ID:08x}"))
+            Err(Finding::fails(format!("{answer} with the id {id:08x}; expected {ID:08x}, that of the REQUEST"))
                 .with_fix("write ids most significant byte first"))
         }
-        _ => Err(Finding::fails(format!("{answer} with the id {id:08x}: that of the REQUEST is {ID:08x}"))),
+        _ => Err(Finding::fails(format!("{answer} with the id {id:08x}; expected {ID:08x}, that of the REQUEST"))),
     }
 }

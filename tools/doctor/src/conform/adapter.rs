@@ -1,4 +1,4 @@
-//! An adapter as a running process (interop/README.md): one request line in, one answer line out.
+//! An adapter: a process that reads a request line and writes an answer line (interop/README.md).
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::time;
 
 use crate::memory::Memory;
 
-/// How often an adapter may hang or end.
+/// How often an adapter may hang or exit before it is given up.
 const MAX_FAILURES: u32 = 3;
-/// The longest answer, in bytes: twice the longest request that a vector makes, and room.
+/// The longest answer, in bytes: more than twice the longest request of a vector.
 const MAX_ANSWER: u64 = 64 << 20;
 
-/// Keeps one process running, and starts it again, a few times, if it hangs or ends.
+/// Keeps one process running, and restarts it a few times if it hangs or exits.
 pub(super) struct Adapter<'a> {
     command: &'a [String],
-    patience: Duration,
+    timeout: Duration,
     failures: u32,
     running: Option<Running>,
 }
@@ -32,17 +32,17 @@ struct Running {
 /// Why there is no answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoAnswer {
-    /// This time.
+    /// This request failed, for this reason.
     Failed(String),
-    /// It has failed so often that it is not asked any more.
+    /// The adapter has failed too often.
     GivenUp,
 }
 
 impl<'a> Adapter<'a> {
-    /// Starts it.
-    pub(super) fn start(command: &'a [String], patience: Duration) -> io::Result<Adapter<'a>> {
+    /// Starts the process.
+    pub(super) fn start(command: &'a [String], timeout: Duration) -> io::Result<Adapter<'a>> {
         let running = Some(Running::start(command)?);
-        Ok(Adapter { command, patience, failures: 0, running })
+        Ok(Adapter { command, timeout, failures: 0, running })
     }
 
     /// The answer to one request.
@@ -54,7 +54,7 @@ impl<'a> Adapter<'a> {
             Ok(running) => running,
             Err(error) => return Err(self.failed(error.to_string())),
         };
-        match timeout(self.patience, running.exchange(request)).await {
+        match time::timeout(self.timeout, running.exchange(request)).await {
             Ok(Ok(answer)) => {
                 self.running = Some(running);
                 Ok(answer)
@@ -65,13 +65,13 @@ impl<'a> Adapter<'a> {
             }
             Err(_) => {
                 running.end().await;
-                Err(self.failed(format!("no answer within {} s", self.patience.as_secs_f64())))
+                Err(self.failed(format!("no answer within {} s", self.timeout.as_secs_f64())))
             }
         }
     }
 
-    /// Ends its process: the next answer is a new one's.
-    pub(super) async fn renew(&mut self) {
+    /// Kills the process. The next request starts a new one.
+    pub(super) async fn restart(&mut self) {
         if let Some(mut running) = self.running.take() {
             running.end().await;
         }
@@ -82,12 +82,12 @@ impl<'a> Adapter<'a> {
         NoAnswer::Failed(why)
     }
 
-    /// What its process has used, at its peak; `None` where that is not known.
+    /// The memory peak of the process; `None` if it is not known.
     pub(super) fn memory(&self) -> Option<Memory> {
         Memory::peak_of(self.running.as_ref()?.child.id()?)
     }
 
-    /// Ends its input; it is to end by itself, with status 0. `Ok(None)` if it does not run.
+    /// Closes the standard input, on which the process must exit. `Ok(None)` if it does not run.
     pub(super) async fn close(self) -> Result<Option<ExitStatus>, NoAnswer> {
         let Some(Running { mut child, input, mut output }) = self.running else { return Ok(None) };
         drop(input);
@@ -96,10 +96,10 @@ impl<'a> Adapter<'a> {
             while output.read(&mut rest).await.is_ok_and(|count| count > 0) {}
             child.wait().await
         };
-        match timeout(self.patience, ending).await {
+        match time::timeout(self.timeout, ending).await {
             Ok(Ok(status)) => Ok(Some(status)),
             Ok(Err(error)) => Err(NoAnswer::Failed(error.to_string())),
-            Err(_) => Err(NoAnswer::Failed("it goes on after the end of its input".into())),
+            Err(_) => Err(NoAnswer::Failed("it does not exit at the end of its input".into())),
         }
     }
 }
@@ -125,13 +125,13 @@ impl Running {
             self.input.flush().await
         };
         let mut answer = Vec::new();
-        // Who answers before the request is whole is not to block.
+        // An adapter that answers before it has read the whole request must not block.
         let mut output = (&mut self.output).take(MAX_ANSWER);
         let (asked, answered) = tokio::join!(asking, output.read_until(b'\n', &mut answer));
         answered?;
         if answer.pop() != Some(b'\n') {
             asked?;
-            return Err(io::Error::other("it ended without a whole answer"));
+            return Err(io::Error::other("it exited without a complete answer"));
         }
         if answer.last() == Some(&b'\r') {
             answer.pop();
@@ -139,10 +139,9 @@ impl Running {
         Ok(String::from_utf8(answer).unwrap_or_else(|error| error.as_bytes().escape_ascii().to_string()))
     }
 
-    /// Ends the process.
+    /// Kills the process.
     async fn end(&mut self) -> Option<ExitStatus> {
-        // One that has ended already need not be killed.
-        let _killed = self.child.start_kill();
+        let _ = self.child.start_kill(); // it may have exited already
         self.child.wait().await.ok()
     }
 }

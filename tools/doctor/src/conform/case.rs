@@ -1,4 +1,4 @@
-//! What was asked of a peer, and the answer.
+//! A case: what was asked of a peer, and what it did.
 
 use bookend_vectors::spec::{self, Requirement};
 use serde::Serialize;
@@ -11,15 +11,15 @@ pub enum Verdict {
     Passed,
     /// The peer does not follow advice (SHOULD).
     NotStrict,
-    /// It did not.
+    /// The peer did not.
     Failed,
-    /// The case could not be run, which is not a pass.
+    /// The case could not run, which does not count as a pass.
     NotRun,
-    /// The peer lacks the feature in question, and may.
+    /// The peer lacks an optional feature that the case tests.
     NotApplicable,
 }
 
-/// One thing that a peer must do. Its texts may contain anything that the peer sent.
+/// One thing that a peer must do. The texts may contain anything that the peer sent.
 #[derive(Debug, Serialize)]
 pub struct Case {
     /// The id of a vector or the name of a check.
@@ -28,7 +28,7 @@ pub struct Case {
     pub group: &'static str,
     /// What is asked, in a sentence.
     pub why: String,
-    /// The requirements that it rests on.
+    /// The requirements that the case rests on.
     pub requires: Vec<&'static Requirement>,
     /// The verdict.
     pub verdict: Verdict,
@@ -40,17 +40,17 @@ pub struct Case {
 /// What was found.
 #[derive(Debug, Default, Serialize)]
 pub struct Found {
-    /// How the bytes were given, or in which direction, such as `bytes`.
+    /// How the bytes were sent, or in which direction, such as `bytes`.
     pub how: Option<String>,
     /// What was sent.
     pub sent: Option<String>,
-    /// What SPEC.md requires.
+    /// The answer that SPEC.md requires.
     pub expected: Option<String>,
     /// What the peer did.
     pub seen: String,
     /// The mistake, if it was recognised.
     pub diagnosis: Option<String>,
-    /// How to fix it, if that is known.
+    /// How to fix it, if known.
     pub fix: Option<String>,
 }
 
@@ -73,12 +73,12 @@ impl Case {
         self.requires.iter().map(|requirement| requirement.tag).collect::<Vec<_>>().join(" ")
     }
 
-    /// The heading of the section that it is about.
+    /// The heading of the section of its first requirement.
     pub(super) fn section(&self) -> &'static str {
         self.requires.first().map_or(OUTSIDE, |requirement| requirement.section)
     }
 
-    /// Name and value of all that was found and is worth telling.
+    /// The name and value of each detail for a report.
     pub(super) fn details(&self) -> Vec<(&'static str, &str)> {
         let Found { how, sent, expected, seen, diagnosis, fix } = &self.found;
         [("how", how), ("sent", sent), ("expected", expected)]
@@ -91,13 +91,20 @@ impl Case {
     }
 }
 
-/// Where a case stands that rests on no requirement.
+/// The section of cases that rest on no requirement.
 pub(super) const OUTSIDE: &str = "outside SPEC.md";
 
-/// How many cases have which verdict.
+/// All cases that ran.
+pub(super) struct Results {
+    pub(super) cases: Vec<Case>,
+    /// The number of cases that the selection left out.
+    pub(super) left_out: usize,
+}
+
+/// The number of cases with each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Sum {
+pub struct Summary {
     /// Cases with the verdict `passed`.
     pub passed: usize,
     /// Cases with the verdict `not-strict`.
@@ -110,23 +117,23 @@ pub struct Sum {
     pub not_applicable: usize,
 }
 
-impl Sum {
-    pub(super) fn of<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Sum {
-        let mut sum = Sum::default();
+impl Summary {
+    pub(super) fn of<'a>(cases: impl IntoIterator<Item = &'a Case>) -> Summary {
+        let mut summary = Summary::default();
         for case in cases {
             *match case.verdict {
-                Verdict::Passed => &mut sum.passed,
-                Verdict::NotStrict => &mut sum.not_strict,
-                Verdict::Failed => &mut sum.failed,
-                Verdict::NotRun => &mut sum.not_run,
-                Verdict::NotApplicable => &mut sum.not_applicable,
+                Verdict::Passed => &mut summary.passed,
+                Verdict::NotStrict => &mut summary.not_strict,
+                Verdict::Failed => &mut summary.failed,
+                Verdict::NotRun => &mut summary.not_run,
+                Verdict::NotApplicable => &mut summary.not_applicable,
             } += 1;
         }
-        sum
+        summary
     }
 
-    /// All that were asked and apply.
-    pub(super) fn asked(&self) -> usize {
+    /// The number of cases that apply.
+    pub(super) fn applicable(&self) -> usize {
         self.passed + self.not_strict + self.failed + self.not_run
     }
 }

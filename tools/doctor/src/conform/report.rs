@@ -1,4 +1,4 @@
-//! The report card, in the form that its reader wants.
+//! The report card, as text, JSON, JUnit or HTML.
 
 mod html;
 mod junit;
@@ -7,38 +7,38 @@ mod plain;
 
 use serde_json::json;
 
-use super::case::{Case, Sum, Verdict};
+use super::case::{Case, Summary, Verdict};
 use bookend_vectors::spec;
 
-/// What was found of one peer.
+/// The report card of one peer.
 pub struct Card {
-    /// What was tested, and how: `adapter: python3 -m bookend.adapter`.
+    /// The name of what was tested, such as `adapter: python3 -m bookend.adapter`.
     pub subject: String,
-    /// Everything that was asked.
+    /// Every case that was selected.
     pub cases: Vec<Case>,
     /// The number of cases that the selection left out.
     pub left_out: usize,
-    /// True if advice counts.
+    /// True if advice (SHOULD) counts like a requirement.
     pub strict: bool,
 }
 
 impl Card {
-    /// How many cases have which verdict.
-    pub fn sum(&self) -> Sum {
-        Sum::of(&self.cases)
+    /// The number of cases with each verdict.
+    pub fn summary(&self) -> Summary {
+        Summary::of(&self.cases)
     }
 
-    /// True if the peer did everything that was asked of it.
+    /// True if no case counts against the peer.
     pub fn conforms(&self) -> bool {
         !self.cases.iter().any(|case| self.counts(case.verdict))
     }
 
-    /// The card as lines for people.
+    /// The card as text.
     pub fn plain(&self, colored: bool) -> String {
         plain::plain(self, colored)
     }
 
-    /// The card as JSON: an object per line, each case, then the summary.
+    /// The card as JSON, an object per line: each case, then the summary.
     pub fn json(&self) -> String {
         json(self)
     }
@@ -48,7 +48,7 @@ impl Card {
         junit::junit(self)
     }
 
-    /// The card as a page (HTML).
+    /// The card as an HTML page.
     pub fn html(&self) -> String {
         html::html(self)
     }
@@ -62,15 +62,15 @@ impl Card {
         }
     }
 
-    /// The cases of each section of SPEC.md that has any.
+    /// The sections of SPEC.md that have cases, with their cases.
     fn sections(&self) -> Vec<(&'static str, Vec<&Case>)> {
         let sections = spec::sections().into_iter().chain([super::case::OUTSIDE]);
         let of = |section| self.cases.iter().filter(|case| case.section() == section).collect::<Vec<_>>();
         sections.map(|section| (section, of(section))).filter(|(_, cases)| !cases.is_empty()).collect()
     }
 
-    fn summary(&self) -> String {
-        let Sum { passed, not_strict, failed, not_run, not_applicable } = self.sum();
+    fn verdict(&self) -> String {
+        let Summary { passed, not_strict, failed, not_run, not_applicable } = self.summary();
         let mut words = vec![format!("{passed} passed"), format!("{failed} failed")];
         for (count, what) in [
             (not_run, "not run"),
@@ -87,7 +87,7 @@ impl Card {
     }
 }
 
-/// An object a line: each case, then the sum.
+/// An object per line: each case, then the summary.
 fn json(card: &Card) -> String {
     let mut lines = String::new();
     for case in &card.cases {
@@ -96,13 +96,13 @@ fn json(card: &Card) -> String {
     }
     let summary = json!({"summary": {
         "subject": card.subject, "conforms": card.conforms(), "strict": card.strict, "left-out": card.left_out,
-        "cases": card.sum(),
+        "cases": card.summary(),
     }});
     lines += &format!("{summary}\n");
     lines
 }
 
-/// A long line's part that matters, in characters.
+/// A part of a long line: `length` characters from `start`.
 fn excerpt(text: &str, start: usize, length: usize) -> String {
     let all = text.chars().count();
     if all <= length {
@@ -112,7 +112,7 @@ fn excerpt(text: &str, start: usize, length: usize) -> String {
     format!("[{start}..{} of {all}] {part}", start + part.chars().count())
 }
 
-/// The details of a case, each cut to `length` characters: what was expected and what was seen from the same place.
+/// The details of a case, each cut to `length` characters. `expected` and `seen` begin at the same place.
 fn details(case: &Case, length: usize) -> Vec<(&'static str, String)> {
     let details = case.details();
     let named = |wanted: &str| details.iter().find(|(name, _)| *name == wanted).map_or("", |(_, value)| value);
@@ -126,7 +126,7 @@ pub(super) mod tests {
     use super::*;
     use crate::conform::case::Found;
 
-    /// One case of each verdict, the words of the failed one being as bad as they can be.
+    /// One case of each verdict. The failed one has hostile text.
     pub(crate) fn card(strict: bool) -> Card {
         let case = |id, tag, verdict, seen: &str| {
             let found = Found { sent: Some("f5f8".into()), seen: seen.into(), ..Found::default() };
@@ -143,7 +143,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn advice_counts_where_it_is_asked_for() {
+    fn advice_counts_if_strict() {
         let (lenient, strict) = (card(false), card(true));
         assert_eq!(lenient.cases[2].verdict, Verdict::NotStrict);
         let only_advice = |card: Card| Card { cases: card.cases.into_iter().skip(2).take(1).collect(), ..card };
@@ -151,18 +151,18 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_was_not_run_is_no_pass() {
+    fn case_that_was_not_run_does_not_pass() {
         let card = card(false);
         let counts: Vec<bool> = card.cases.iter().map(|case| card.counts(case.verdict)).collect();
         assert_eq!(counts, [false, true, false, true, false]);
         assert_eq!(
-            card.summary(),
+            card.verdict(),
             "does not conform: 1 passed, 1 failed, 1 not run, 1 not strict, 1 not applicable, 7 left out"
         );
     }
 
     #[test]
-    fn json_has_a_line_for_each_case_and_the_sum() {
+    fn json_has_a_line_for_each_case_and_the_summary() {
         let lines = json(&card(false));
         let objects: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(objects.len(), 6);
@@ -173,7 +173,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn long_lines_are_cut_where_they_differ() {
+    fn long_lines_are_cut_around_their_difference() {
         let mut case = card(false).cases.remove(1);
         case.found.expected = Some("a".repeat(1000) + "x");
         case.found.seen = "a".repeat(1000) + "y";

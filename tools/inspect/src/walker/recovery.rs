@@ -1,19 +1,20 @@
-//! What a walker does where frames end: at a fault, at a hole, at the end of the stream; and how it finds the next one.
+//! How a walker handles a fault, a hole and the end of the stream, and how it finds the next frame.
 
 use bookend::diagnosis::{self, Evidence, WINDOW};
 
-use super::{End, Out, STEP, State, Walker, total};
-use crate::event::{Event, Fault, Skipped, Why};
+use super::{End, Out, STEP, State, Walker, frame_length};
+use crate::event::{Event, FaultyFrame, Skipped, Why};
 use crate::passing::Passing;
 use crate::resync::{self, Search};
 
-/// Faults that are looked at with all evidence there is; a stream of nothing but faults is not to take all day.
+/// The number of faults that are diagnosed with all evidence; the others are diagnosed fast, as a stream may be full of
+/// faults.
 const THOROUGH: u64 = 100;
-/// What is looked at of the others, in bytes.
+/// The evidence for the other faults, in bytes.
 const HASTY: usize = 512;
 
 impl Walker {
-    /// `length` bytes were sent that are not there.
+    /// `length` bytes are missing from the capture.
     pub(crate) fn hole<E>(&mut self, length: u64, out: Out<'_, E>) -> Result<(), E> {
         self.end = Some(End::Hole);
         self.run(out)?;
@@ -31,14 +32,14 @@ impl Walker {
                 return self.run(out);
             }
             State::Lines => {}
-            _ => self.search_behind_hole(),
+            _ => self.search_after_hole(),
         }
         out(Event::Hole { offset: self.offset, length })?;
         self.offset += length;
         Ok(())
     }
 
-    fn search_behind_hole(&mut self) {
+    fn search_after_hole(&mut self) {
         self.expectations.lose();
         let left = (self.buffer.len() - self.at) as u64;
         let (from, passed, why) = match &self.state {
@@ -56,46 +57,48 @@ impl Walker {
         self.before = self.at;
     }
 
-    /// The fault of a stream that ends inside a frame. Whoever captured it may have stopped too early, unless a mistake
-    /// explains it.
+    /// The fault of a stream that ends inside a frame. `None` if the capture may simply have stopped too early and no mistake
+    /// explains the end.
     pub(super) fn cut_off(&self, arrived: u64, bytes: &[u8]) -> Option<bookend::Fault> {
-        let error = bookend::Fault::Truncated { arrived };
-        let explained = || diagnosis::diagnose(&Evidence::stream(error, self.offset, bytes)).first().is_some();
-        (self.end == Some(End::Finished) || explained()).then_some(error)
+        let fault = bookend::Fault::Truncated { arrived };
+        let explained = || diagnosis::diagnose(&Evidence::stream(fault, self.offset, bytes)).first().is_some();
+        (self.end == Some(End::Finished) || explained()).then_some(fault)
     }
 
-    pub(super) fn judge<E>(&mut self, error: bookend::Fault, buffer: &[u8], out: Out<'_, E>) -> Result<bool, E> {
+    /// Reports a fault once its evidence has arrived.
+    pub(super) fn judge<E>(&mut self, fault: bookend::Fault, buffer: &[u8], out: Out<'_, E>) -> Result<bool, E> {
         let rest = &buffer[self.at..];
         let window = if self.faults < THOROUGH { WINDOW } else { HASTY };
         if rest.len() <= window && self.end.is_none() {
             return Ok(false);
         }
         while self.at - self.before > window {
-            self.before += total(&buffer[self.before..]);
+            self.before += frame_length(&buffer[self.before..]);
         }
         let bytes = if window == WINDOW { rest } else { &rest[..rest.len().min(window)] };
-        self.tell_fault(error, bytes, &buffer[self.before..self.at], out)?;
+        self.fault(fault, bytes, &buffer[self.before..self.at], out)?;
         self.state = State::Searching { from: self.offset, passed: 1, why: Why::Fault };
         self.advance(1);
         self.before = self.at;
         Ok(true)
     }
 
-    pub(super) fn tell_fault<E>(
+    pub(super) fn fault<E>(
         &mut self,
-        error: bookend::Fault,
+        fault: bookend::Fault,
         bytes: &[u8],
         before: &[u8],
         out: Out<'_, E>,
     ) -> Result<(), E> {
-        let diagnosis = diagnosis::diagnose(&Evidence::stream(error, self.offset, bytes).after(before));
-        out(Event::Fault(Fault { number: self.number, offset: self.offset, error, bytes, diagnosis }))?;
+        let diagnosis = diagnosis::diagnose(&Evidence::stream(fault, self.offset, bytes).after(before));
+        out(Event::Fault(FaultyFrame { number: self.number, offset: self.offset, fault, bytes, diagnosis }))?;
         self.number += 1;
         self.faults += 1;
         self.wanted = 0;
         Ok(())
     }
 
+    /// Searches for the next frame.
     pub(super) fn search<E>(&mut self, rest: &[u8], out: Out<'_, E>) -> Result<bool, E> {
         let State::Searching { from, passed, why } = self.state else { return Ok(false) };
         if rest.len() < self.wanted && self.end.is_none() {

@@ -1,13 +1,13 @@
-//! The walker alone: what it makes of bytes, however they come.
+//! The walker alone: its events do not depend on how the bytes are split.
 
 use super::*;
-use crate::event::Verdict;
+use crate::event::{Remark, Verdict};
 use bookend::diagnosis;
 
 const FRAME: &[u8] = b"\xF5\xF8\x02\x02\0\0\0\x02hi\xF8\xF5";
 const LITTLE_ENDIAN: &[u8] = b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5";
 
-/// What becomes of a stream.
+/// A step of an input.
 enum Step<'a> {
     Push(&'a [u8]),
     Hole(u64),
@@ -25,11 +25,11 @@ fn hello() -> Vec<u8> {
     wire
 }
 
-/// The events of a stream, a word or two each.
-fn told(mut walker: Walker, steps: &[Step<'_>], end: End) -> Vec<String> {
-    let mut told = Vec::new();
+/// The events of a stream, each in a few words.
+fn events_of(mut walker: Walker, steps: &[Step<'_>], end: End) -> Vec<String> {
+    let mut events = Vec::new();
     let mut out = |event: Event<'_>| -> Result<(), ()> {
-        told.push(match event {
+        events.push(match event {
             Event::Preamble(bytes) => format!("preamble {}", bytes.len()),
             Event::Line(bytes) => format!("line {}", bytes.len()),
             Event::Frame(seen) => {
@@ -37,17 +37,18 @@ fn told(mut walker: Walker, steps: &[Step<'_>], end: End) -> Vec<String> {
                 let end = if seen.ended { "" } else { " unended" };
                 format!("frame {} at {} length {}{missing}{end}", seen.number, seen.offset, seen.length)
             }
-            Event::Remark(Remark { what: Verdict::Refused(error), .. }) => format!("refused {}", error.name()),
-            Event::Remark(Remark { what: Verdict::OutOfPlace(error), .. }) => format!("perhaps {}", error.name()),
-            Event::Remark(Remark { what: Verdict::Note(_), .. }) => "note".into(),
+            Event::Remark(Remark { verdict: Verdict::Refused(error), .. }) => format!("refused {}", error.name()),
+            Event::Remark(Remark { verdict: Verdict::OutOfPlace(error), .. }) => format!("perhaps {}", error.name()),
+            Event::Remark(Remark { verdict: Verdict::Note(_), .. }) => "note".into(),
             Event::Fault(fault) => {
                 let first = fault.diagnosis.first().map_or("unknown", diagnosis::Hypothesis::name);
-                format!("fault {} at {} {first}", fault.error.name(), fault.offset)
+                format!("fault {} at {} {first}", fault.fault.name(), fault.offset)
             }
             Event::Skipped(Skipped { offset, length, why, .. }) => format!("skipped {length} at {offset} {why:?}"),
             Event::Hole { offset, length } => format!("hole {length} at {offset}"),
             Event::NoClose => "no-close".into(),
             Event::Unfinished { arrived, .. } => format!("unfinished {arrived}"),
+            Event::Stream(_) | Event::Damaged(_) => unreachable!("a walker reports neither"),
         });
         Ok(())
     };
@@ -59,39 +60,39 @@ fn told(mut walker: Walker, steps: &[Step<'_>], end: End) -> Vec<String> {
         .unwrap();
     }
     walker.end(end, &mut out).unwrap();
-    told
+    events
 }
 
 fn file(limit: u32) -> Walker {
-    Walker::new(Sender::Unknown, true, limit)
+    Walker::new(None, true, limit)
 }
 
-/// The events of these bytes, whole and in pieces, which must be the same (R2.15).
-fn told_of(bytes: &[u8], limit: u32) -> Vec<String> {
-    let whole = told(file(limit), &[Step::Push(bytes)], End::Finished);
+/// The events of these bytes, which must be the same for the whole and for pieces (R2.15).
+fn events(bytes: &[u8], limit: u32) -> Vec<String> {
+    let whole = events_of(file(limit), &[Step::Push(bytes)], End::Finished);
     for size in [1, 7, 4096] {
         let pieces: Vec<Step<'_>> = bytes.chunks(size).map(Step::Push).collect();
         if pieces.len() < 100_000 {
-            assert_eq!(told(file(limit), &pieces, End::Finished), whole, "in pieces of {size}");
+            assert_eq!(events_of(file(limit), &pieces, End::Finished), whole, "in pieces of {size}");
         }
     }
     whole
 }
 
 #[test]
-fn sound_frames_are_told_one_by_one() {
+fn frames_are_reported_one_by_one() {
     let stream = [&hello(), FRAME, FRAME].concat();
-    assert_eq!(told_of(&stream, 1024), ["frame 0 at 0 length 24", "frame 1 at 34 length 2", "frame 2 at 46 length 2"]);
+    assert_eq!(events(&stream, 1024), ["frame 0 at 0 length 24", "frame 1 at 34 length 2", "frame 2 at 46 length 2"]);
     let greeted = [b"Bookend hub\r\n", &*stream].concat();
-    assert_eq!(told_of(&greeted, 1024)[..2], ["preamble 13", "frame 0 at 0 length 24"]);
+    assert_eq!(events(&greeted, 1024)[..2], ["preamble 13", "frame 0 at 0 length 24"]);
 }
 
 #[test]
-fn fault_is_diagnosed_and_the_stream_goes_on() {
+fn fault_is_diagnosed_and_the_walk_continues() {
     let stream = [&hello(), LITTLE_ENDIAN, LITTLE_ENDIAN, &hello()[..0], FRAME, FRAME].concat();
-    let told = told_of(&stream, 1024);
+    let found = events(&stream, 1024);
     assert_eq!(
-        told,
+        found,
         [
             "frame 0 at 0 length 24",
             "fault too-long at 34 length-little-endian",
@@ -103,11 +104,11 @@ fn fault_is_diagnosed_and_the_stream_goes_on() {
 }
 
 #[test]
-fn frames_inside_the_payload_of_a_faulty_frame_are_not_told() {
+fn frames_inside_the_payload_of_a_faulty_frame_are_not_reported() {
     let inside = [FRAME, FRAME].concat();
     let faulty = [b"\xF5\xF8\x02\0\x18\0\0\0", &*inside, b"\xF8\xF5"].concat();
-    let told = told_of(&[&hello(), &*faulty, FRAME, FRAME].concat(), 1 << 20);
-    assert_eq!(told[2..], ["skipped 34 at 34 Fault", "frame 2 at 68 length 2", "frame 3 at 80 length 2"]);
+    let found = events(&[&hello(), &*faulty, FRAME, FRAME].concat(), 1 << 20);
+    assert_eq!(found[2..], ["skipped 34 at 34 Fault", "frame 2 at 68 length 2", "frame 3 at 80 length 2"]);
 }
 
 #[test]
@@ -117,64 +118,64 @@ fn changed_hello_is_named_by_its_canary() {
         .flat_map(|byte| if *byte == b'\n' { b"\r\n" } else { std::slice::from_ref(byte) })
         .copied()
         .collect();
-    let told = told_of(&[&*wire, FRAME].concat(), 1024);
-    assert_eq!(told[0], "fault bad-canary at 0 channel-lf-to-crlf");
-    assert_eq!(told.last().unwrap(), "frame 1 at 36 length 2");
+    let found = events(&[&*wire, FRAME].concat(), 1024);
+    assert_eq!(found[0], "fault bad-canary at 0 channel-lf-to-crlf");
+    assert_eq!(found.last().unwrap(), "frame 1 at 36 length 2");
 }
 
 #[test]
-fn hello_that_has_lost_bytes_and_is_waited_for_is_named_by_its_canary() {
+fn hello_that_lost_bytes_and_is_incomplete_is_named_by_its_canary() {
     let wire: Vec<u8> = hello().into_iter().filter(|byte| *byte != b'\n').collect();
-    assert_eq!(told_of(&wire, 1024)[0], "fault bad-canary at 0 channel-lf-dropped");
+    assert_eq!(events(&wire, 1024)[0], "fault bad-canary at 0 channel-lf-dropped");
 }
 
 #[test]
-fn frame_that_a_session_would_refuse_is_told_and_the_stream_goes_on() {
+fn refused_frame_is_reported_and_the_walk_continues() {
     let latin_1 = b"\xF5\xF8\x02\x02\0\0\0\x04gr\xFC\xDF\xF8\xF5";
     let unknown = b"\xF5\xF8\x09\0\0\0\0\0\xF8\xF5";
     let malformed = b"\xF5\xF8\x08\x01\0\0\0\x01\x03\xF8\xF5";
-    let told = told_of(&[&hello(), &latin_1[..], unknown, malformed, &hello(), FRAME].concat(), 1024);
+    let found = events(&[&hello(), &latin_1[..], unknown, malformed, &hello(), FRAME].concat(), 1024);
     assert_eq!(
-        told.iter().filter(|told| !told.starts_with("frame")).collect::<Vec<_>>(),
+        found.iter().filter(|event| !event.starts_with("frame")).collect::<Vec<_>>(),
         ["refused bad-text", "refused unknown-kind", "refused malformed"]
     );
     let twice =
         [&hello()[..], &hello(), b"\xF5\xF8\x08\x01\0\0\0\x02\x03\xE8\xF8\xF5", FRAME, FRAME, &hello(), FRAME].concat();
-    let told = told_of(&twice, 1024);
-    let said: Vec<&String> = told.iter().filter(|told| !told.starts_with("frame")).collect();
-    assert_eq!(said, ["perhaps second-hello", "note"], "a file may hold several sessions");
+    let found = events(&twice, 1024);
+    let others: Vec<&String> = found.iter().filter(|event| !event.starts_with("frame")).collect();
+    assert_eq!(others, ["perhaps second-hello", "note"], "a file may hold several sessions");
 }
 
 #[test]
 fn stream_that_ends_inside_a_frame_is_truncated_but_a_capture_is_unfinished() {
     let cut = [&hello(), &FRAME[..9]].concat();
-    assert_eq!(told_of(&cut, 1024)[1..], ["fault truncated at 34 unknown", "skipped 9 at 34 Fault"]);
-    assert_eq!(told(file(1024), &[Step::Push(&cut)], End::Left)[1..], ["unfinished 9"]);
-    // What a mistake explains was not cut off by whoever captured it.
+    assert_eq!(events(&cut, 1024)[1..], ["fault truncated at 34 unknown", "skipped 9 at 34 Fault"]);
+    assert_eq!(events_of(file(1024), &[Step::Push(&cut)], End::Cut)[1..], ["unfinished 9"]);
+    // A mistake explains the end better than a capture that was stopped.
     let little_endian = [&hello(), b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5".as_slice()].concat();
-    let told = told(file(1 << 30), &[Step::Push(&little_endian)], End::Left);
-    assert_eq!(told[1], "fault truncated at 34 length-little-endian");
+    let found = events_of(file(1 << 30), &[Step::Push(&little_endian)], End::Cut);
+    assert_eq!(found[1], "fault truncated at 34 length-little-endian");
 }
 
 #[test]
-fn long_body_is_passed_over_and_its_end_judged() {
+fn long_body_is_passed_over_and_its_end_checked() {
     let long = binary(3 << 20);
     let stream = [&*long, FRAME].concat();
-    let walked = told_of(&stream, 1 << 30);
+    let walked = events(&stream, 1 << 30);
     assert_eq!(walked[0], format!("frame 0 at 0 length {}", 3 << 20));
     assert_eq!(walked.last().unwrap(), &format!("frame 1 at {} length 2", long.len()));
     let mut broken = stream;
     broken[long.len() - 1] = 0;
-    let walked = told_of(&broken, 1 << 30);
+    let walked = events(&broken, 1 << 30);
     assert!(walked[0].starts_with("fault bad-end at 0"), "{walked:?}");
     assert_eq!(walked[1], format!("skipped {} at 0 Fault", long.len()));
     // However END came.
     let steps = [Step::Push(&broken[..long.len() - 1]), Step::Push(&broken[long.len() - 1..])];
-    assert_eq!(told(file(1 << 30), &steps, End::Finished), walked);
+    assert_eq!(events_of(file(1 << 30), &steps, End::Finished), walked);
 }
 
 #[test]
-fn memory_follows_what_is_shown_and_not_what_is_claimed() {
+fn memory_does_not_grow_with_the_claimed_length() {
     let mut walker = file(u32::MAX >> 1);
     let mut frames = 0;
     let mut out = |event: Event<'_>| -> Result<(), ()> {
@@ -189,7 +190,7 @@ fn memory_follows_what_is_shown_and_not_what_is_claimed() {
         assert!(walker.buffer.capacity() <= 4 << 20, "{}", walker.buffer.capacity());
     }
     walker.push(b"\xF8\xF5", &mut out).unwrap();
-    // And the same where nothing is sound, or everything is.
+    // The same if nothing is a frame, or everything is.
     for piece in [vec![b'x'; 1 << 20], FRAME.repeat(80_000), LITTLE_ENDIAN.repeat(80_000)] {
         for _ in 0..8 {
             walker.push(&piece, &mut out).unwrap();
@@ -203,51 +204,51 @@ fn memory_follows_what_is_shown_and_not_what_is_claimed() {
 fn hole_inside_a_body_leaves_the_frame_whole() {
     let long = binary(100);
     let steps = [Step::Push(&long[..50]), Step::Hole(20), Step::Push(&long[70..]), Step::Push(FRAME)];
-    let told_of = told(file(1024), &steps, End::Finished);
-    assert_eq!(told_of[0], "hole 20 at 50");
-    assert_eq!(told_of[1], "frame 0 at 0 length 100 missing 20");
-    assert_eq!(told_of.last().unwrap(), "frame 1 at 110 length 2");
+    let found = events_of(file(1024), &steps, End::Finished);
+    assert_eq!(found[0], "hole 20 at 50");
+    assert_eq!(found[1], "frame 0 at 0 length 100 missing 20");
+    assert_eq!(found.last().unwrap(), "frame 1 at 110 length 2");
     let steps = [Step::Push(&long[..50]), Step::Hole(60), Step::Push(FRAME)];
-    let told_of = told(file(1024), &steps, End::Finished);
-    assert_eq!(told_of[1], "frame 0 at 0 length 100 missing 60 unended");
-    assert_eq!(told_of.last().unwrap(), "frame 1 at 110 length 2");
+    let found = events_of(file(1024), &steps, End::Finished);
+    assert_eq!(found[1], "frame 0 at 0 length 100 missing 60 unended");
+    assert_eq!(found.last().unwrap(), "frame 1 at 110 length 2");
 }
 
 #[test]
 fn hole_across_a_boundary_is_followed_by_a_search() {
     let steps =
         [Step::Push(FRAME), Step::Push(&FRAME[..5]), Step::Hole(20), Step::Push(&FRAME[3..]), Step::Push(FRAME)];
-    let told_of = told(file(1024), &steps, End::Finished);
-    assert_eq!(told_of[2..], ["hole 20 at 17", "skipped 14 at 12 Hole", "frame 1 at 46 length 2"]);
+    let found = events_of(file(1024), &steps, End::Finished);
+    assert_eq!(found[2..], ["hole 20 at 17", "skipped 14 at 12 Hole", "frame 1 at 46 length 2"]);
 }
 
 #[test]
 fn capture_that_begins_inside_a_stream_finds_its_frames() {
-    let walker = Walker::new(Sender::Server, false, 1024);
-    let told_of = told(walker, &[Step::Push(&FRAME[7..]), Step::Push(FRAME), Step::Push(FRAME)], End::Left);
-    assert_eq!(told_of[..2], ["skipped 5 at 0 Begun", "frame 0 at 5 length 2"]);
-    let walker = Walker::new(Sender::Server, false, 1024);
-    assert_eq!(told(walker, &[Step::Push(FRAME)], End::Finished).last().unwrap(), "no-close");
+    let walker = Walker::new(Some(Side::Server), false, 1024);
+    let found = events_of(walker, &[Step::Push(&FRAME[7..]), Step::Push(FRAME), Step::Push(FRAME)], End::Cut);
+    assert_eq!(found[..2], ["skipped 5 at 0 Begun", "frame 0 at 5 length 2"]);
+    let walker = Walker::new(Some(Side::Server), false, 1024);
+    assert_eq!(events_of(walker, &[Step::Push(FRAME)], End::Finished).last().unwrap(), "no-close");
 }
 
 #[test]
 fn line_terminal_has_lines_and_no_faults() {
-    let terminal = Walker::new(Sender::Client, true, 1024);
+    let terminal = Walker::new(Some(Side::Client), true, 1024);
     assert_eq!(
-        told(terminal, &[Step::Push(b"hello\r\n"), Step::Push(b"b\xC3\xBCe")], End::Finished),
+        events_of(terminal, &[Step::Push(b"hello\r\n"), Step::Push(b"b\xC3\xBCe")], End::Finished),
         ["line 7", "line 4"]
     );
-    let mut hub = Walker::new(Sender::Server, true, 1024);
+    let mut hub = Walker::new(Some(Side::Server), true, 1024);
     hub.set_client_frames(Some(false));
-    assert_eq!(told(hub, &[Step::Push(b"Bookend hub\r\n")], End::Left), ["line 13"]);
-    let mut banner = Walker::new(Sender::Server, true, 1024);
+    assert_eq!(events_of(hub, &[Step::Push(b"Bookend hub\r\n")], End::Cut), ["line 13"]);
+    let mut banner = Walker::new(Some(Side::Server), true, 1024);
     banner.set_client_frames(Some(true));
     let long = vec![b'x'; 1025];
-    assert!(told(banner, &[Step::Push(&long)], End::Finished)[0].starts_with("fault bad-start at 0"));
+    assert!(events_of(banner, &[Step::Push(&long)], End::Finished)[0].starts_with("fault bad-start at 0"));
 }
 
 #[test]
-fn any_bytes_make_events_and_nothing_worse() {
+fn no_input_causes_a_panic() {
     // A small generator, so that each run tries the same.
     let mut state = 1_u64;
     let mut next = || {
@@ -262,11 +263,11 @@ fn any_bytes_make_events_and_nothing_worse() {
         }
         let hole = usize::from(next()) * stream.len() / 256;
         let steps = [Step::Push(&stream[..hole]), Step::Hole(u64::from(next())), Step::Push(&stream[hole..])];
-        for sender in [Sender::Client, Sender::Server, Sender::Unknown] {
-            for end in [End::Finished, End::Left] {
-                told(Walker::new(sender, round % 2 == 0, 1024), &steps, end);
+        for sender in [Some(Side::Client), Some(Side::Server), None] {
+            for end in [End::Finished, End::Cut] {
+                events_of(Walker::new(sender, round % 2 == 0, 1024), &steps, end);
             }
         }
-        told_of(&stream, 1024);
+        events(&stream, 1024);
     }
 }

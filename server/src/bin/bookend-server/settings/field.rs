@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bookend_server::toml_string;
+
 use super::Allowance;
 use crate::address::ListenAddress;
 use crate::logging::{Filter, Format};
@@ -177,9 +179,9 @@ impl Field<'_> {
     pub(super) fn toml(&self) -> String {
         match (self, self.value()) {
             (Field::Flag(_) | Field::Count(..), Value::One(text)) => text,
-            (_, Value::One(text)) => quoted(&text),
+            (_, Value::One(text)) => toml_string(&text),
             (_, Value::Many(list)) => {
-                let list: Vec<_> = list.iter().map(|text| quoted(text)).collect();
+                let list: Vec<_> = list.iter().map(|text| toml_string(text)).collect();
                 format!("[{}]", list.join(", "))
             }
         }
@@ -242,20 +244,6 @@ fn octal(text: &str) -> Option<u32> {
     u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777)
 }
 
-/// A basic string of TOML.
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,10 +300,5 @@ mod tests {
         }
         assert!(Field::Mode(&mut mode).write(&Value::One("0680".into())).is_err());
         assert!(Field::Mode(&mut mode).write(&Value::One("1777".into())).is_err());
-    }
-
-    #[test]
-    fn text_is_quoted_for_toml() {
-        assert_eq!(quoted("C:\\a \"b\"\n\u{7f}ü"), r#""C:\\a \"b\"\u000A\u007Fü""#);
     }
 }

@@ -42,7 +42,7 @@ mod tests {
         SETTINGS.iter().map(|setting| (setting.name, setting.value(settings))).collect()
     }
 
-    /// Settings of which none has its default.
+    /// Settings that all differ from their defaults.
     fn unusual() -> LoadedSettings {
         let mut loaded = LoadedSettings::default();
         for setting in SETTINGS {

@@ -1,10 +1,10 @@
-//! The report card: one page that needs nothing else.
+//! The report card as one self-contained HTML page.
 
 use std::fmt::Write as _;
 
 use super::markup::text;
 use super::{Card, details};
-use crate::conform::case::{Case, Sum, Verdict};
+use crate::conform::case::{Case, Summary, Verdict};
 
 /// The longest detail, in characters.
 const MAX_DETAIL: usize = 4096;
@@ -24,7 +24,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem .8rem;margin:.5r
 dt{font-weight:600}dd{margin:0}
 code{font:13px/1.4 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}";
 
-/// A page: the verdict, a table of the sections, a table of the cases of each.
+/// A page: the verdict, a table of the sections, and for each section a table of its cases.
 pub(super) fn html(card: &Card) -> String {
     let (title, verdict) = (text(&card.subject), if card.conforms() { "yes" } else { "no" });
     let mut page = format!(
@@ -33,15 +33,15 @@ pub(super) fn html(card: &Card) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <title>Bookend conformance: {title}</title>\n<style>\n{STYLE}\n</style>\n\
          <h1>Bookend conformance</h1>\n<p><code>{title}</code></p>\n<p class=\"v {verdict}\">{}{}</p>\n",
-        text(&card.summary()),
-        if card.strict { ", advice counted" } else { "" },
+        text(&card.verdict()),
+        if card.strict { ", strict" } else { "" },
     );
     page += "<table>\n<tr><th>section<th class=\"n\">passed<th class=\"n\">failed<th class=\"n\">not run\
              <th class=\"n\">not strict<th class=\"n\">not applicable\n";
     let sections = card.sections();
     for (at, (section, cases)) in sections.iter().enumerate() {
-        let Sum { passed, not_strict, failed, not_run, not_applicable } = Sum::of(cases.iter().copied());
-        let _written = write!(page, "<tr><td><a href=\"#s{at}\">{}</a>", text(section));
+        let Summary { passed, not_strict, failed, not_run, not_applicable } = Summary::of(cases.iter().copied());
+        let _ = write!(page, "<tr><td><a href=\"#s{at}\">{}</a>", text(section)); // writing to a String cannot fail
         for (count, class) in [
             (passed, "passed"),
             (failed, "failed"),
@@ -50,17 +50,14 @@ pub(super) fn html(card: &Card) -> String {
             (not_applicable, "not-applicable"),
         ] {
             let class = if count > 0 { class } else { "zero" };
-            let _written = write!(page, "<td class=\"n {class}\">{count}"); // a String takes everything
+            let _ = write!(page, "<td class=\"n {class}\">{count}"); // writing to a String cannot fail
         }
         page.push('\n');
     }
     page += "</table>\n";
     for (at, (section, cases)) in sections.iter().enumerate() {
-        let _written = write!(
-            page,
-            "<h2 id=\"s{at}\">{}</h2>\n<table>\n<tr><th>case<th>verdict<th>what is asked\n",
-            text(section)
-        );
+        let _ =
+            write!(page, "<h2 id=\"s{at}\">{}</h2>\n<table>\n<tr><th>case<th>verdict<th>description\n", text(section));
         for case in cases {
             add(card, case, &mut page);
         }
@@ -80,16 +77,16 @@ fn add(card: &Card, case: &Case, page: &mut String) {
     };
     let open = if card.counts(case.verdict) { " open" } else { "" };
     let (id, group, why) = (text(&case.id), text(case.group), text(&case.why));
-    let _written = write!(
+    let _ = write!(
         page,
         "<tr><td><code>{id}</code><td class=\"v {class}\">{word}<td><details{open}><summary>{why}</summary>\n<dl>\
          <dt>group<dd>{group}"
     );
     for requirement in &case.requires {
-        let _written = write!(page, "<dt>{}<dd>{}", text(requirement.tag), text(requirement.sentence));
+        let _ = write!(page, "<dt>{}<dd>{}", text(requirement.tag), text(requirement.sentence)); // writing to a String cannot fail
     }
     for (name, value) in details(case, MAX_DETAIL) {
-        let _written = write!(page, "<dt>{name}<dd><code>{}</code>", text(&value)); // a String takes everything
+        let _ = write!(page, "<dt>{name}<dd><code>{}</code>", text(&value)); // writing to a String cannot fail
     }
     *page += "</dl></details>\n";
 }
@@ -111,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_peer_stay_words_and_nothing_is_fetched() {
+    fn text_of_the_peer_is_escaped_and_nothing_is_fetched() {
         let page = html(&card(false));
         assert!(!page.contains("<script") && page.contains("&lt;script&gt;"), "{page}");
         assert!(!page.contains("://") && !page.contains("src="), "{page}");

@@ -1,20 +1,21 @@
-//! The report as JUnit writes it, for what shows the results of a build.
+//! The report card as JUnit XML, which CI systems display.
 
 use std::fmt::Write as _;
 
 use super::markup::text;
 use super::{Card, details};
-use crate::conform::case::{Case, Sum, Verdict};
+use crate::conform::case::{Case, Summary, Verdict};
 
 /// The longest detail, in characters.
 const MAX_DETAIL: usize = 4096;
 
-/// A suite for each section, a test for each case.
+/// A suite for each section, and a test for each case.
 pub(super) fn junit(card: &Card) -> String {
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    xml += &format!("<testsuites name=\"{}\" {}>\n", text(&card.subject), counts(card, card.sum()));
+    xml += &format!("<testsuites name=\"{}\" {}>\n", text(&card.subject), counts(card, card.summary()));
     for (section, cases) in card.sections() {
-        xml += &format!("  <testsuite name=\"{}\" {}>\n", text(section), counts(card, Sum::of(cases.iter().copied())));
+        xml +=
+            &format!("  <testsuite name=\"{}\" {}>\n", text(section), counts(card, Summary::of(cases.iter().copied())));
         for case in cases {
             add(card, case, &mut xml);
         }
@@ -24,10 +25,13 @@ pub(super) fn junit(card: &Card) -> String {
     xml
 }
 
-fn counts(card: &Card, sum: Sum) -> String {
-    let tests = sum.asked() + sum.not_applicable;
-    let failures = sum.failed + if card.strict { sum.not_strict } else { 0 };
-    format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{}\"", sum.not_run, sum.not_applicable)
+fn counts(card: &Card, summary: Summary) -> String {
+    let tests = summary.applicable() + summary.not_applicable;
+    let failures = summary.failed + if card.strict { summary.not_strict } else { 0 };
+    format!(
+        "tests=\"{tests}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{}\"",
+        summary.not_run, summary.not_applicable
+    )
 }
 
 fn add(card: &Card, case: &Case, xml: &mut String) {
@@ -51,10 +55,10 @@ fn add(card: &Card, case: &Case, xml: &mut String) {
     *xml += &format!(">\n      <{element}{message}>");
     if element != "skipped" {
         for requirement in &case.requires {
-            let _written = writeln!(xml, "[{}] {}", requirement.tag, text(requirement.sentence));
+            let _ = writeln!(xml, "[{}] {}", requirement.tag, text(requirement.sentence)); // writing to a String cannot fail
         }
         for (name, value) in details(case, MAX_DETAIL) {
-            let _written = writeln!(xml, "{name}: {}", text(&value)); // a String takes everything
+            let _ = writeln!(xml, "{name}: {}", text(&value)); // writing to a String cannot fail
         }
     }
     *xml += &format!("</{element}>\n    </testcase>\n");
@@ -66,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cases_count_as_their_verdicts_do() {
+    fn cases_are_counted_by_verdict() {
         let xml = junit(&card(false));
         assert!(xml.contains("tests=\"5\" failures=\"1\" errors=\"1\" skipped=\"1\">"), "{xml}");
         assert!(junit(&card(true)).contains("tests=\"5\" failures=\"2\" errors=\"1\" skipped=\"1\">"));
@@ -77,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_peer_stay_words() {
+    fn text_of_the_peer_is_escaped() {
         let xml = junit(&card(true));
         assert!(!xml.contains("<script>") && xml.contains("&lt;script&gt;"), "{xml}");
         assert!(!xml.contains(|c: char| c.is_control() && c != '\n'), "{xml}");

@@ -1,12 +1,12 @@
-//! The report for people at a terminal: what does not hold, and a table.
+//! The report card as text for a terminal: the failures, and a table of the sections.
 
 use anstyle::{AnsiColor, Style};
 use bookend::escaped;
 
 use super::{Card, details};
-use crate::conform::case::{Case, Sum, Verdict};
+use crate::conform::case::{Case, Summary, Verdict};
 
-/// Cases that are told in full for one group; of the others only the ids.
+/// The number of cases of one group that are shown in full. Further ones are listed by id.
 const SHOWN: usize = 5;
 /// The longest detail, in characters.
 const MAX_DETAIL: usize = 400;
@@ -20,8 +20,8 @@ pub(super) fn plain(card: &Card, coloured: bool) -> String {
         let of = |verdicts: &[Verdict]| -> Vec<&Case> {
             card.cases.iter().filter(|case| case.group == group && verdicts.contains(&case.verdict)).collect()
         };
-        let told = of(&[Verdict::Failed, Verdict::NotStrict]);
-        for case in told.iter().take(SHOWN) {
+        let shown = of(&[Verdict::Failed, Verdict::NotStrict]);
+        for case in shown.iter().take(SHOWN) {
             let (word, colour) = match case.verdict {
                 Verdict::NotStrict => ("not strict", AnsiColor::Yellow),
                 _ => ("FAILS", AnsiColor::Red),
@@ -36,7 +36,7 @@ pub(super) fn plain(card: &Card, coloured: bool) -> String {
             }
             lines.push('\n');
         }
-        if let Some(also @ [_, ..]) = told.get(SHOWN..) {
+        if let Some(also @ [_, ..]) = shown.get(SHOWN..) {
             lines += &format!("{group}: also {}\n\n", ids(also));
         }
         if let not_run @ [first, ..] = &of(&[Verdict::NotRun])[..] {
@@ -47,7 +47,7 @@ pub(super) fn plain(card: &Card, coloured: bool) -> String {
     }
     lines += &table(card);
     let style = style(if card.conforms() { AnsiColor::Green } else { AnsiColor::Red });
-    lines += &format!("\n{style}{}{style:#}\n", card.summary());
+    lines += &format!("\n{style}{}{style:#}\n", card.verdict());
     lines
 }
 
@@ -55,15 +55,15 @@ fn ids(cases: &[&Case]) -> String {
     cases.iter().map(|case| &*case.id).collect::<Vec<_>>().join(" ")
 }
 
-/// A row for each section of SPEC.md: how many of how many have passed.
+/// A row for each section of SPEC.md: the number of cases that passed, and of all.
 fn table(card: &Card) -> String {
     let sections = card.sections();
     let width = sections.iter().map(|(section, _)| section.len()).max().unwrap_or(0);
     let mut lines = String::new();
     for (section, cases) in sections {
-        let sum = Sum::of(cases);
-        let advice = if card.strict { 0 } else { sum.not_strict };
-        lines += &format!("{section:width$}  {:>9}\n", format!("{}/{}", sum.passed + advice, sum.asked()));
+        let summary = Summary::of(cases);
+        let advice = if card.strict { 0 } else { summary.not_strict };
+        lines += &format!("{section:width$}  {:>9}\n", format!("{}/{}", summary.passed + advice, summary.applicable()));
     }
     lines
 }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_told_with_their_requirements() {
+    fn failures_are_shown_with_their_requirements() {
         let lines = plain(&card(false), false);
         assert!(lines.contains("FAILS  F002  A \"reason\" & <more>.\n    R2.2       A reader MUST answer"), "{lines}");
         assert!(lines.contains("2 Frame           1/2\n"), "{lines}");
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_peer_do_not_reach_the_terminal() {
+    fn text_of_the_peer_is_escaped() {
         let lines = plain(&card(false), false);
         assert!(!lines.contains(|c: char| c.is_control() && c != '\n') && !lines.contains('\u{202e}'), "{lines}");
         assert!(plain(&card(false), true).contains('\u{1b}'));

@@ -1,21 +1,47 @@
-//! A message as one line: for people, or as a JSON object.
+//! Prints a message: as a line for people, as a JSON object, or as bytes.
 //!
-//! Control characters, bidirectional controls and line breaks are always escaped: text from a peer cannot look like
-//! another speaker's line (SPEC 8).
+//! Control characters, bidirectional controls and line breaks are always escaped, so that text from a peer cannot look
+//! like a line of another member (SPEC 8).
 
 use std::fmt;
 use std::io::{self, Write};
 
 use bookend::{Delivery, Message, Payload, PresenceEvent, escaped, is_disturbing};
 
-/// Bytes of a binary payload that a line for people shows.
+/// The most bytes of a binary payload in a line for people.
 const QUOTED: usize = 32;
 
-/// Writes a line for people, or nothing if the message has nothing to show; `own` is the reader's number in the room.
-///
-/// # Errors
-/// Those of `out`.
-pub fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Result<()> {
+/// The format of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutputFormat {
+    /// A line for people.
+    Plain,
+    /// A JSON object per line.
+    Json,
+    /// Only the bytes of the payload.
+    Raw,
+}
+
+impl OutputFormat {
+    /// Appends `message` to `lines`; `own` is this client's number in the room.
+    pub(crate) fn print(self, message: &Message<'_>, own: u32, lines: &mut Vec<u8>) {
+        match (self, message) {
+            (OutputFormat::Plain, message) => plain(message, own, lines).expect("writing to memory succeeds"),
+            (OutputFormat::Json, message) => json(message, lines).expect("writing to memory succeeds"),
+            (OutputFormat::Raw, Message::Delivery(delivery)) => lines.extend_from_slice(delivery.payload.as_bytes()),
+            (OutputFormat::Raw, Message::Message(payload)) => lines.extend_from_slice(payload.as_bytes()),
+            (OutputFormat::Raw, _) => {}
+        }
+    }
+}
+
+/// True for a message with content, as opposed to an event.
+pub(crate) fn carries_content(message: &Message<'_>) -> bool {
+    matches!(message, Message::Delivery(_) | Message::Message(_))
+}
+
+/// Writes a line for people, or nothing if there is nothing to show; `own` is the reader's number in the room.
+fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Result<()> {
     match message {
         Message::Delivery(Delivery { from: 0, payload, .. }) => writeln!(out, "* {}", Shown(payload)),
         Message::Delivery(delivery) => {
@@ -29,7 +55,7 @@ pub fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Resul
         }
         Message::Message(payload) => writeln!(out, "{}", Shown(payload)),
         Message::Presence { event: PresenceEvent::Crowd, member, name } => {
-            writeln!(out, "* {member} in {}, too many to tell who comes and goes", name.text().to_str())
+            writeln!(out, "* {member} in {}, too many to announce who joins and leaves", name.text().to_str())
         }
         Message::Presence { event, name, .. } => {
             writeln!(out, "* {} {}", name.text().to_str(), event_name(*event))
@@ -39,20 +65,17 @@ pub fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Resul
     }
 }
 
-/// Writes a JSON object and a line feed, or nothing if the message has nothing to show. The objects, by message:
+/// Writes a JSON object and a line feed, or nothing if there is nothing to show. The object for each message:
 ///
 /// - DELIVERY `{"from":5,"name":"ann","to":0,"seq":1,"time":1795390321000,"encoding":2,"text":"hi"}`; if the
 ///   encoding is 0, `"hex":"6869"` instead of `"text"`
 /// - MESSAGE `{"event":"message","encoding":2,"text":"ann: hi"}`
 /// - PRESENCE `{"event":"joined","member":5,"name":"ann"}`, or `"here"`, or `"left"`;
-///   `{"event":"crowd","member":300,"name":"lobby"}` for roughly 300 members, who are not listed
+///   `{"event":"crowd","member":300,"name":"lobby"}` for about 300 members, who are not listed
 /// - WELCOME `{"event":"welcome","member":5,"next_seq":1,"greeting":"hi"}`
 /// - GAP `{"event":"gap","missed":3}`
 /// - ERROR `{"event":"error","frame":3,"code":1007,"reason":"bad-text"}`
-///
-/// # Errors
-/// Those of `out`.
-pub fn json(message: &Message<'_>, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn json(message: &Message<'_>, out: &mut impl Write) -> io::Result<()> {
     match message {
         Message::Delivery(delivery) => {
             let Delivery { from, to, seq, time, .. } = delivery;
@@ -100,7 +123,7 @@ fn event_name(event: PresenceEvent) -> &'static str {
     }
 }
 
-/// A payload for people.
+/// A payload in a line for people.
 struct Shown<'a>(&'a Payload<'a>);
 
 impl fmt::Display for Shown<'_> {
@@ -116,7 +139,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Two digits a byte, with a separator between them.
+/// Two digits per byte, with a separator between bytes.
 struct Hex<'a>(&'a [u8], &'static str);
 
 impl fmt::Display for Hex<'_> {
@@ -129,7 +152,7 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// A JSON string. Characters that disturb a terminal are escaped too, although JSON allows some of them.
+/// A JSON string. Characters that disturb a terminal are also escaped, although JSON allows some of them.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -178,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn delivery_is_shown_with_its_speaker() {
+    fn delivery_is_shown_with_its_sender() {
         let (line, object) = shown(&delivery(7, 0, "bob", text("grüß")));
         assert_eq!(line, "bob: grüß\n");
         assert_eq!(
@@ -191,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn utf16_is_shown_as_utf8_under_its_own_number() {
+    fn utf16_is_shown_as_utf8_with_its_own_encoding_number() {
         let wire = Payload::decode(Encoding::Utf16Le, b"h\0i\0").unwrap();
         let (line, object) = shown(&delivery(7, 0, "bob", wire));
         assert_eq!(line, "bob: hi\n");
@@ -199,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_is_shown_in_hex_and_shortened_only_for_people() {
+    fn binary_is_hexadecimal_and_shortened_only_for_people() {
         let (line, object) = shown(&delivery(7, 0, "bob", Payload::Binary(b"hello")));
         assert_eq!(line, "bob: [binary 5 bytes: 68 65 6c 6c 6f]\n");
         assert!(object.ends_with(",\"encoding\":0,\"hex\":\"68656c6c6f\"}\n"), "{object}");

@@ -1,4 +1,4 @@
-//! The HELLOs of this side: each for a room of its own, and with the token if there is one.
+//! The HELLOs that this side sends: each names a room of its own, and carries the token if there is one.
 
 use std::cell::Cell;
 use std::collections::hash_map::RandomState;
@@ -7,29 +7,29 @@ use std::hash::{BuildHasher, Hasher};
 use bookend::{Encoding, Encodings, Hello};
 use bookend_client::Token;
 
-/// The name that this side goes by.
+/// This side's name.
 const NAME: &str = "doctor";
 const SOFTWARE: &str = concat!("bookend doctor ", env!("CARGO_PKG_VERSION"));
 
-/// As whom this side comes: into rooms that nobody else is in, and with a token if one is needed.
-pub(super) struct Guise {
+/// How this side presents itself: in rooms that nobody else uses, and with a token if the server requires one.
+pub(super) struct Identity {
     prefix: String,
     count: Cell<u32>,
     token: Option<Token>,
 }
 
-impl Guise {
+impl Identity {
+    pub(super) fn new(token: Option<Token>) -> Identity {
+        // The keys of a hash map are random enough for the name of a room.
+        let number = RandomState::new().build_hasher().finish();
+        Identity { prefix: format!("{NAME}-{:08x}", number >> 32), count: Cell::new(0), token }
+    }
+
     pub(super) fn token(&self) -> Option<&Token> {
         self.token.as_ref()
     }
 
-    pub(super) fn new(token: Option<Token>) -> Guise {
-        // Keys of a hash map are as random as a name has to be.
-        let number = RandomState::new().build_hasher().finish();
-        Guise { prefix: format!("{NAME}-{:08x}", number >> 32), count: Cell::new(0), token }
-    }
-
-    /// What this side says of itself: as little as everyone accepts, and in a room of its own.
+    /// A HELLO that every peer accepts, for a new room.
     pub(super) fn hello(&self) -> Hello {
         self.count.set(self.count.get() + 1);
         let hello = Hello::new()

@@ -1,56 +1,50 @@
-//! Asks an adapter for everything, and judges its answers.
+//! Sends the requests of every vector to an adapter, and judges its answers.
 
 use std::io;
 use std::time::Duration;
 
 use bookend::diagnosis::{Evidence, diagnose};
 use bookend::{Decoder, Encoding, Fault, Hello, MAX_LENGTH};
-use bookend_vectors::{Asked, Request};
+use bookend_vectors::{Request, Vector};
 use data_encoding::HEXLOWER;
 
 use super::adapter::{Adapter, NoAnswer};
-use super::case::{Case, Found, Verdict};
+use super::case::{Case, Found, Results, Verdict};
 use super::selection::Selection;
 
-/// What was found, and how many cases were not asked for.
-pub(super) struct Examined {
-    pub(super) cases: Vec<Case>,
-    pub(super) left_out: usize,
-}
-
-/// The cases that are no vectors.
+/// The group of cases that are not vectors.
 const GROUP: &str = "adapter";
 
-/// Asks everything that is selected. An error says that the adapter cannot be started.
-pub(super) async fn examine(command: &[String], patience: Duration, selection: Selection<'_>) -> io::Result<Examined> {
-    let mut adapter = Adapter::start(command, patience)?;
-    let mut examined = Examined { cases: Vec::new(), left_out: 0 };
-    for asked in bookend_vectors::requests() {
-        if selection.takes(asked.layer, &asked.id, asked.requires.iter().map(String::as_str)) {
-            examined.cases.push(vector(&mut adapter, &asked).await);
+/// Runs every selected case. An error means that the adapter cannot be started.
+pub(super) async fn run(command: &[String], timeout: Duration, selection: Selection<'_>) -> io::Result<Results> {
+    let mut adapter = Adapter::start(command, timeout)?;
+    let mut results = Results { cases: Vec::new(), left_out: 0 };
+    for vector in bookend_vectors::all() {
+        if selection.includes(vector.layer, &vector.id, vector.requires.iter().map(String::as_str)) {
+            results.cases.push(run_vector(&mut adapter, &vector).await);
         } else {
-            examined.left_out += 1;
+            results.left_out += 1;
         }
     }
     for claim in CLAIMS {
-        if selection.takes(GROUP, claim.id, [R8_1]) {
-            examined.cases.push(lying_length(&mut adapter, claim).await);
+        if selection.includes(GROUP, claim.id, [R8_1]) {
+            results.cases.push(false_length(&mut adapter, claim).await);
         } else {
-            examined.left_out += 1;
+            results.left_out += 1;
         }
     }
-    if selection.takes(GROUP, ENDS, []) {
-        adapter.renew().await;
-        examined.cases.push(ends(adapter).await);
+    if selection.includes(GROUP, ENDS, []) {
+        adapter.restart().await;
+        results.cases.push(ends(adapter).await);
     } else {
-        examined.left_out += 1;
+        results.left_out += 1;
     }
-    Ok(examined)
+    Ok(results)
 }
 
-/// Asks for all of a vector, up to the first answer that is not what is due.
-async fn vector(adapter: &mut Adapter<'_>, asked: &Asked) -> Case {
-    let Asked { layer, id, requires, why, requests } = asked;
+/// Sends the requests of a vector, up to the first wrong answer.
+async fn run_vector(adapter: &mut Adapter<'_>, vector: &Vector) -> Case {
+    let Vector { layer, id, requires, why, requests } = vector;
     let case = |verdict, found| Case::new(layer, id, why, requires.iter().map(String::as_str), verdict, found);
     for request in requests {
         let found = |seen: String, diagnosis| Found {
@@ -71,13 +65,13 @@ async fn vector(adapter: &mut Adapter<'_>, asked: &Asked) -> Case {
             Err(NoAnswer::GivenUp) => return case(Verdict::NotRun, found(GIVEN_UP.into(), None)),
         }
     }
-    let seen = format!("{} answers as they are due", requests.len());
+    let seen = format!("{} correct answers", requests.len());
     case(Verdict::Passed, Found { seen, ..Found::default() })
 }
 
-const GIVEN_UP: &str = "the adapter has hung or ended too often";
+const GIVEN_UP: &str = "the adapter has hung or exited too often";
 
-/// The mistake in bytes that the peer has written, if it has written any.
+/// The mistake in the bytes of an answer, if the answer has any.
 fn diagnosed(request: &Request, answer: &str) -> Option<String> {
     let words: Vec<&str> = request.request.split(' ').collect();
     let written = HEXLOWER.decode(answer.strip_prefix("ok ")?.as_bytes()).ok()?;
@@ -99,24 +93,23 @@ fn diagnosed(request: &Request, answer: &str) -> Option<String> {
 }
 
 const R8_1: &str = "R8.1";
-/// A header of a MESSAGE that claims the longest body there is, and three bytes of it.
+/// The header of a MESSAGE that claims the longest possible body, and three bytes of the body.
 const CLAIM: &str = "f5f802027fffffff616161";
-/// A body of as many bytes as have come need not be reserved again and again: what is far from the claim is no lie
-/// that was believed.
+/// The growth that is accepted, in bytes: a process may grow by itself, but far less than the claim.
 const MAX_GROWTH: u64 = 256 << 20;
 
-/// A length that lies.
+/// A case with a false length.
 struct Claim {
     id: &'static str,
     why: &'static str,
-    /// The request, and the answer that is due.
+    /// The request and the expected answer.
     exchange: fn() -> (String, String),
 }
 
 const CLAIMS: &[Claim] = &[
     Claim {
         id: "memory-whole",
-        why: "A frame that claims 2,147,483,647 bytes and brings three is waited for, and no memory is.",
+        why: "A frame claims 2,147,483,647 bytes and has three: the reader waits, and does not reserve the claimed memory.",
         exchange: || (format!("frame {MAX_LENGTH} whole {CLAIM}"), "more".into()),
     },
     Claim {
@@ -124,11 +117,19 @@ const CLAIMS: &[Claim] = &[
         why: "The same, one byte at a time.",
         exchange: || (format!("frame {MAX_LENGTH} bytes {CLAIM}"), "more".into()),
     },
-    Claim { id: "memory-client", why: "The same, by a server to a client.", exchange: || session("client", "hello -") },
-    Claim { id: "memory-server", why: "The same, by a client to a server.", exchange: || session("server", "- hello") },
+    Claim {
+        id: "memory-client",
+        why: "The same, from a server to a client.",
+        exchange: || session("client", "hello -"),
+    },
+    Claim {
+        id: "memory-server",
+        why: "The same, from a client to a server.",
+        exchange: || session("server", "- hello"),
+    },
 ];
 
-/// A session in which the other side's second frame lies.
+/// A session in which the second frame of the other side has the false length.
 fn session(role: &str, greeted: &str) -> (String, String) {
     let hello = Hello::new().with_max_body(MAX_LENGTH).with_keepalive(0);
     let mut wire = Vec::new();
@@ -137,28 +138,28 @@ fn session(role: &str, greeted: &str) -> (String, String) {
     (format!("session {role} whole {body} recv:{wire} recv:{CLAIM}"), format!("{greeted} -"))
 }
 
-async fn lying_length(adapter: &mut Adapter<'_>, claim: &Claim) -> Case {
+async fn false_length(adapter: &mut Adapter<'_>, claim: &Claim) -> Case {
     let Claim { id, why, exchange } = claim;
     let (request, expected) = exchange();
     let case = |verdict, seen: String| {
         let found = Found { sent: Some(request.clone()), expected: Some(expected.clone()), seen, ..Found::default() };
         Case::new(GROUP, id, why, [R8_1], verdict, found)
     };
-    // A peak stays, whatever it came from, and what is loaded on first use is none of the claim's.
-    adapter.renew().await;
-    let sound = request.replace(CLAIM, "f5f802020000000361");
-    match adapter.ask(&sound).await {
+    // A peak remains, whatever caused it, so a new process first loads what it needs on first use.
+    adapter.restart().await;
+    let valid = request.replace(CLAIM, "f5f802020000000361");
+    match adapter.ask(&valid).await {
         Ok(_) => {}
         Err(NoAnswer::Failed(why)) => return case(Verdict::NotRun, format!("({why})")),
         Err(NoAnswer::GivenUp) => return case(Verdict::NotRun, GIVEN_UP.into()),
     }
     let Some(before) = adapter.memory() else {
-        return case(Verdict::NotApplicable, "this system does not tell how much memory a process uses".into());
+        return case(Verdict::NotApplicable, "this system does not report how much memory a process uses".into());
     };
     match adapter.ask(&request).await {
         Ok(answer) if answer != expected => case(Verdict::Failed, answer),
         Ok(answer) => match adapter.memory() {
-            None => case(Verdict::NotRun, "how much memory it uses is not told any more".into()),
+            None => case(Verdict::NotRun, "its memory use is no longer known".into()),
             Some(after) => {
                 let grown = (after - before).most();
                 let seen = format!("{answer}, and {} KiB more memory", grown >> 10);
@@ -180,12 +181,12 @@ async fn ends(mut adapter: Adapter<'_>) -> Case {
     let (verdict, seen) = match ended {
         Ok(Some(status)) if status.success() => (Verdict::Passed, status.to_string()),
         Ok(Some(status)) => (Verdict::Failed, status.to_string()),
-        Ok(None) => (Verdict::NotRun, "it does not run any more".into()),
+        Ok(None) => (Verdict::NotRun, "it is no longer running".into()),
         Err(NoAnswer::Failed(why)) => (Verdict::Failed, why),
         Err(NoAnswer::GivenUp) => (Verdict::NotRun, GIVEN_UP.into()),
     };
     let found = Found { expected: Some("exit status 0".into()), seen, ..Found::default() };
-    Case::new(GROUP, ENDS, "The adapter ends with its input, and well.", [], verdict, found)
+    Case::new(GROUP, ENDS, "The adapter exits with status 0 at the end of its input.", [], verdict, found)
 }
 
 #[cfg(test)]
@@ -196,8 +197,8 @@ mod tests {
     #[test]
     fn little_endian_length_is_named() {
         // [R2.5]
-        let asked = bookend_vectors::requests().into_iter().find(|asked| asked.id == "F001").unwrap();
-        let request = asked.requests.into_iter().find(|request| request.request.starts_with("encode ")).unwrap();
+        let vector = bookend_vectors::all().into_iter().find(|vector| vector.id == "F001").unwrap();
+        let request = vector.requests.into_iter().find(|request| request.request.starts_with("encode ")).unwrap();
         let diagnosis = diagnosed(&request, "ok f5f80202020000006869f8f5").unwrap();
         assert!(diagnosis.starts_with("length-little-endian"), "{diagnosis}");
         assert_eq!(diagnosed(&request, "ok f5f80202000000026869f8f5"), None);

@@ -7,35 +7,37 @@ use bookend_client::{Options, Target};
 use clap::{Args, ValueEnum};
 
 use crate::failure::Failure;
-use crate::reaching::Reaching;
+use crate::route::RouteArguments;
 use crate::timespan::timespan;
 use crate::token::TokenArguments;
 
-/// Where to, and as whom.
+// A doc comment on arguments that are flattened into a command would replace the summary of that command.
+
+// The hub, and how this client introduces itself.
 #[derive(Debug, Args)]
-pub(crate) struct Joining {
+pub(crate) struct JoinArguments {
     /// The hub: HOST:PORT, tls://HOST:PORT or unix:PATH
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    pub(crate) place: Target,
-    /// The name to go by in the room
+    pub(crate) target: Target,
+    /// The name to use in the room
     #[arg(long, value_parser = plain_line)]
     name: Option<Line>,
-    /// The room to join
+    /// The room to join [default: the hub's lobby, or for `ping` a room of its own]
     #[arg(long, value_parser = plain_line)]
     room: Option<Line>,
-    /// Take part without the hub profile, as any peer can
+    /// Exchange plain messages, without the hub profile, as with any other peer
     #[arg(long)]
     pub(crate) plain: bool,
     #[command(flatten)]
     token: TokenArguments,
     #[command(flatten)]
-    reaching: Reaching,
+    route: RouteArguments,
 }
 
-/// The encoding of the messages that arrive.
+// The encoding of incoming messages.
 #[derive(Debug, Args)]
-pub(crate) struct Wanted {
-    /// The encoding to ask the hub for
+pub(crate) struct EncodingArguments {
+    /// The encoding to request for incoming messages
     #[arg(long, value_enum, default_value_t = Preference::Utf8)]
     encoding: Preference,
 }
@@ -52,13 +54,13 @@ enum Preference {
     AsSent,
 }
 
-impl Joining {
-    /// How to connect to the hub, each time within `timeout`.
+impl JoinArguments {
+    /// Options for a client that connects to the hub within `timeout` each time.
     pub(crate) fn options(&self, hello: Hello, timeout: Option<Duration>) -> Result<Options, Failure> {
-        Ok(Options::new(self.reaching.dialler(&self.place)?, hello).with_timeout(timeout))
+        Ok(Options::new(self.route.dialler(&self.target)?, hello).with_timeout(timeout))
     }
 
-    /// What is said of this side. Without a room it is the lobby.
+    /// The HELLO of this client. Without a room, the hub chooses its lobby.
     pub(crate) fn hello(&self, preferred: Encoding) -> Hello {
         let mut hello = Hello::new()
             .with_hub(!self.plain)
@@ -77,7 +79,7 @@ impl Joining {
         }
     }
 
-    /// The same, in another room if none is named.
+    /// The same, with `room` unless the command line names a room.
     pub(crate) fn hello_in(&self, room: &str) -> Hello {
         let hello = self.hello(Encoding::Utf8);
         if self.room.is_some() { hello } else { hello.with_room(room).expect("it is a plain line") }
@@ -86,16 +88,10 @@ impl Joining {
 
 const SOFTWARE: &str = concat!("bookend ", env!("CARGO_PKG_VERSION"));
 
-impl Wanted {
-    /// The encoding that HELLO asks for.
+impl EncodingArguments {
+    /// The encoding to request in HELLO.
     pub(crate) fn encoding(&self) -> Encoding {
-        self.encoding.encoding()
-    }
-}
-
-impl Preference {
-    fn encoding(self) -> Encoding {
-        match self {
+        match self.encoding {
             Preference::Ascii => Encoding::Ascii,
             Preference::Utf8 => Encoding::Utf8,
             Preference::Utf16Be => Encoding::Utf16Be,
@@ -105,19 +101,22 @@ impl Preference {
     }
 }
 
-/// How long the program waits, and whether it reports times.
+// The timeout, and whether to report times.
 #[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Waiting {
-    /// How long joining may take, and the hub be gone later on; `send` allows 30s for that unless it is said, and the
-    /// same without any confirmation if it is
+pub(crate) struct TimeoutArguments {
+    /// Give up if connecting or reconnecting takes longer than TIME
+    ///
+    /// Without this option, each step of connecting has its own timeout, 10s for most of them. `chat` and `listen` then
+    /// reconnect forever, `send` for 30s. With it, `send` also gives up if no confirmation arrives for TIME. TIME is such
+    /// as 1.5s, 200ms or 2m; a number without a unit is in seconds.
     #[arg(long, value_name = "TIME", value_parser = timeout)]
     pub(crate) timeout: Option<Duration>,
-    /// Tell how long each stage took until it has joined: resolving, connecting, proxy, TLS, HELLO
+    /// Report how long each stage of joining took: resolving, connecting, proxy, TLS, HELLO
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }
 
-/// The longest time that can be waited.
+/// The longest timeout.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 fn timeout(text: &str) -> Result<Duration, String> {
@@ -125,5 +124,5 @@ fn timeout(text: &str) -> Result<Duration, String> {
 }
 
 fn plain_line(text: &str) -> Result<Line, &'static str> {
-    Line::new(text).ok_or("1 to 64 bytes without control characters, line separators and bidirectional controls")
+    Line::new(text).ok_or("use 1 to 64 bytes without control characters, line separators or bidirectional controls")
 }

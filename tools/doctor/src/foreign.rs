@@ -1,4 +1,4 @@
-//! What does not speak Bookend: what is it? By what it has said, and by what it answers to a few harmless questions.
+//! Identifies a server that does not speak Bookend, by what it has sent and by its answers to a few harmless requests.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,51 +8,51 @@ use bookend::diagnosis::{Confidence, Evidence, diagnose};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
+use super::raw_peer::Missing;
 use super::report::{Finding, Row, Stage};
-use super::way::Way;
-use super::wire::Unmet;
+use super::route::Route;
 
-/// What helps where a server wants TLS.
+/// The fix for a server that requires TLS.
 const SPEAK_TLS: &str = "this is a TLS port: write tls://HOST:PORT";
-/// The longest name that a server gives itself, in characters.
+/// The longest product name that is shown, in characters.
 const MAX_PRODUCT: usize = 120;
-/// The longest answer that is looked at, in bytes.
+/// The longest answer that is examined, in bytes.
 const ANSWER: usize = 4096;
-/// The longest that an answer to a probe may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The same for what speaks first: it did not within the time for HELLO.
-const OF_ITSELF: Duration = Duration::from_secs(2);
+/// The longest time for an answer to a probe.
+const MAX_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for a server that sends first. It did not do so while HELLO was awaited.
+const UNPROMPTED: Duration = Duration::from_secs(2);
 
-/// A question of another protocol, on a connection of its own.
+/// A request of another protocol, sent on a connection of its own.
 struct Probe {
-    asks: &'static str,
+    request: &'static str,
     bytes: &'static [u8],
-    /// Knows answers that the diagnosis does not.
-    recognise: fn(&[u8]) -> Option<Sighting>,
+    /// Recognises answers that the diagnosis does not.
+    recognise: fn(&[u8]) -> Option<Recognised>,
 }
 
-/// What it is.
+/// A protocol that was recognised.
 #[derive(Debug, PartialEq, Eq)]
-struct Sighting {
+struct Recognised {
     name: Cow<'static, str>,
     certain: bool,
     seen: String,
     fix: Cow<'static, str>,
 }
 
-/// Those that say little are in front, so that they do as little as they can.
+/// Short requests first, so that the server does as little work as possible.
 static PROBES: [Probe; 7] = [
-    Probe { asks: "nothing", bytes: b"", recognise: mysql },
+    Probe { request: "nothing", bytes: b"", recognise: mysql },
     Probe {
-        asks: "an HTTP request",
+        request: "an HTTP request",
         bytes: b"GET / HTTP/1.0\r\nUser-Agent: bookend-doctor\r\n\r\n",
         recognise: nobody,
     },
-    Probe { asks: "a TLS ClientHello", bytes: &CLIENT_HELLO, recognise: nobody },
-    Probe { asks: "a PostgreSQL SSLRequest", bytes: b"\0\0\0\x08\x04\xD2\x16\x2F", recognise: postgresql },
-    Probe { asks: "an MQTT CONNECT", bytes: b"\x10\x0C\0\x04MQTT\x04\x02\0\x0A\0\0", recognise: mqtt },
-    Probe { asks: "an AMQP header", bytes: b"AMQP\0\0\x09\x01", recognise: amqp },
-    Probe { asks: "a Redis PING", bytes: b"PING\r\n", recognise: nobody },
+    Probe { request: "a TLS ClientHello", bytes: &CLIENT_HELLO, recognise: nobody },
+    Probe { request: "a PostgreSQL SSLRequest", bytes: b"\0\0\0\x08\x04\xD2\x16\x2F", recognise: postgresql },
+    Probe { request: "an MQTT CONNECT", bytes: b"\x10\x0C\0\x04MQTT\x04\x02\0\x0A\0\0", recognise: mqtt },
+    Probe { request: "an AMQP header", bytes: b"AMQP\0\0\x09\x01", recognise: amqp },
+    Probe { request: "a Redis PING", bytes: b"PING\r\n", recognise: nobody },
 ];
 
 /// A ClientHello of TLS 1.2 and 1.3 without a key share: a server of either answers it.
@@ -72,53 +72,54 @@ const CLIENT_HELLO: [u8; 107] = [
     0, 51, 0, 2, 0, 0,                                  // no key share
 ];
 
-/// The row that names it, by `end`. `said` is what it said on the connection on which HELLO was sent.
+/// The row that names the protocol, at the latest at `end`. `received` is the answer to HELLO.
 pub(super) async fn identify(
-    way: &Way,
-    said: &[u8],
-    unmet: &Unmet,
+    route: &Route,
+    received: &[u8],
+    missing: &Missing,
     probing: bool,
-    patience: Duration,
+    timeout: Duration,
     end: Instant,
 ) -> Row {
-    let finding = match recognise(said, nobody).filter(|sighting| sighting.certain) {
-        Some(sighting) => sighting.finding("HELLO"),
-        None if probing => probe(way, said, unmet, patience.min(PATIENCE), end).await,
-        None => unknown(said, unmet, ""),
+    let finding = match recognise(received, nobody).filter(|recognised| recognised.certain) {
+        Some(recognised) => recognised.finding("HELLO"),
+        None if probing => probe(route, received, missing, timeout.min(MAX_TIMEOUT), end).await,
+        None => unknown(received, missing, ""),
     };
     Row::new(Stage::Protocol, "protocol", "R4.1", "is the address right, and the port?", finding)
 }
 
-async fn probe(way: &Way, said: &[u8], unmet: &Unmet, patience: Duration, end: Instant) -> Finding {
-    let mut likely = recognise(said, nobody).map(|sighting| (sighting, "HELLO"));
+async fn probe(route: &Route, received: &[u8], missing: &Missing, timeout: Duration, end: Instant) -> Finding {
+    let mut likely = recognise(received, nobody).map(|recognised| (recognised, "HELLO"));
     for probe in &PROBES {
-        let patience = if probe.bytes.is_empty() { patience.min(OF_ITSELF) } else { patience };
-        match ask(way, probe, end.min(Instant::now() + patience)).await {
-            Some(sighting) if sighting.certain => return sighting.finding(probe.asks),
-            Some(sighting) if likely.is_none() => likely = Some((sighting, probe.asks)),
+        let timeout = if probe.bytes.is_empty() { timeout.min(UNPROMPTED) } else { timeout };
+        match ask(route, probe, end.min(Instant::now() + timeout)).await {
+            Some(recognised) if recognised.certain => return recognised.finding(probe.request),
+            Some(recognised) if likely.is_none() => likely = Some((recognised, probe.request)),
             _ => {}
         }
     }
     match likely {
-        Some((sighting, asked)) => sighting.finding(asked),
-        None => unknown(said, unmet, ", nor anything to HTTP, TLS, PostgreSQL, MQTT, AMQP and Redis"),
+        Some((recognised, asked)) => recognised.finding(asked),
+        None => unknown(received, missing, ", nor to requests of HTTP, TLS, PostgreSQL, MQTT, AMQP and Redis"),
     }
 }
 
-fn unknown(said: &[u8], unmet: &Unmet, also: &str) -> Finding {
-    if said.is_empty() {
-        let seen = format!("it says nothing to a HELLO{also}: {unmet}");
+fn unknown(received: &[u8], missing: &Missing, also: &str) -> Finding {
+    if received.is_empty() {
+        let seen = format!("no answer to HELLO{also}: {missing}");
         return Finding::fails(seen)
             .named("silent")
-            .with_fix("does the server answer at all? is it another protocol's port?");
+            .with_fix("does the server answer at all? is this the port of another protocol?");
     }
-    let head = &said[..said.len().min(64)];
-    Finding::fails(format!("it does not speak Bookend, and is not known: \"{}\"", head.escape_ascii())).named("unknown")
+    let head = &received[..received.len().min(64)];
+    Finding::fails(format!("it does not speak Bookend; its protocol is unknown: \"{}\"", head.escape_ascii()))
+        .named("unknown")
 }
 
-/// Asks, and reads until the answer is recognised, or no more comes.
-async fn ask(way: &Way, probe: &Probe, deadline: Instant) -> Option<Sighting> {
-    let mut stream = way.reach(deadline).await.ok()?.stream;
+/// Sends a probe, and reads until the answer is recognised or ends.
+async fn ask(route: &Route, probe: &Probe, deadline: Instant) -> Option<Recognised> {
+    let mut stream = route.connect(deadline).await.ok()?.stream;
     if !probe.bytes.is_empty() {
         timeout_at(deadline, stream.write_all(probe.bytes)).await.ok()?.ok()?;
         timeout_at(deadline, stream.flush()).await.ok()?.ok()?;
@@ -126,11 +127,11 @@ async fn ask(way: &Way, probe: &Probe, deadline: Instant) -> Option<Sighting> {
     let mut answer = Vec::new();
     loop {
         let more = timeout_at(deadline, stream.read_buf(&mut answer)).await;
-        let sighting = recognise(&answer, probe.recognise);
+        let recognised = recognise(&answer, probe.recognise);
         let over = !matches!(more, Ok(Ok(1..))) || answer.len() >= ANSWER;
-        // The head of an HTTP answer says which server it is.
-        if over || sighting.as_ref().is_some_and(|sighting| sighting.certain && is_whole(&answer)) {
-            return sighting;
+        // The head of an HTTP response names the server.
+        if over || recognised.as_ref().is_some_and(|recognised| recognised.certain && is_whole(&answer)) {
+            return recognised;
         }
     }
 }
@@ -139,10 +140,10 @@ fn is_whole(answer: &[u8]) -> bool {
     !answer.starts_with(b"HTTP/") || answer.windows(4).any(|window| window == b"\r\n\r\n")
 }
 
-fn recognise(answer: &[u8], own: fn(&[u8]) -> Option<Sighting>) -> Option<Sighting> {
+fn recognise(answer: &[u8], own: fn(&[u8]) -> Option<Recognised>) -> Option<Recognised> {
     let &found = answer.first()?;
-    if let Some(sighting) = own(answer) {
-        return Some(sighting);
+    if let Some(recognised) = own(answer) {
+        return Some(recognised);
     }
     let diagnosis = diagnose(&Evidence::stream(Fault::BadStart { offset: 0, found }, 0, answer));
     let first = diagnosis.first().filter(|first| first.name().starts_with("foreign-"))?;
@@ -151,21 +152,22 @@ fn recognise(answer: &[u8], own: fn(&[u8]) -> Option<Sighting>) -> Option<Sighti
         None => first.seen().into(),
     };
     let certain = first.confidence() == Confidence::Certain
-        // What answers PING with PONG, or CONNECT with CONNACK, has been asked for it.
+        // An answer of PONG to PING, or of CONNACK to CONNECT, is no coincidence.
         || first.confidence() == Confidence::Likely && matches!(first.name(), "foreign-redis" | "foreign-mqtt");
     let fix = if first.name() == "foreign-tls" { SPEAK_TLS.into() } else { first.fix().into() };
-    Some(Sighting { name: first.name().into(), certain, seen, fix })
+    Some(Recognised { name: first.name().into(), certain, seen, fix })
 }
 
-impl Sighting {
+impl Recognised {
     fn finding(self, asked: &str) -> Finding {
-        let Sighting { name, seen, fix, .. } = self;
-        let asked = if asked == "nothing" { "it says by itself".into() } else { format!("it answers {asked} with") };
+        let Recognised { name, seen, fix, .. } = self;
+        let asked =
+            if asked == "nothing" { "it sends, unprompted,".into() } else { format!("it answers {asked} with") };
         Finding::fails(format!("{name}: {asked} {seen}")).named(name).with_fix(fix)
     }
 }
 
-/// What the server calls itself: in a header of HTTP, or in the first line of those that greet with one.
+/// The product name: from an HTTP header, or from the first line of a protocol that begins with one.
 fn product(name: &str, answer: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(answer);
     let mut lines = text.split("\r\n").take_while(|line| !line.is_empty());
@@ -177,50 +179,50 @@ fn product(name: &str, answer: &[u8]) -> Option<String> {
     Some(line?.chars().take(MAX_PRODUCT).collect())
 }
 
-fn nobody(_: &[u8]) -> Option<Sighting> {
+fn nobody(_: &[u8]) -> Option<Recognised> {
     None
 }
 
-fn sighting(name: &'static str, seen: String, fix: &'static str) -> Option<Sighting> {
-    Some(Sighting { name: name.into(), certain: true, seen, fix: fix.into() })
+fn recognised(name: &'static str, seen: String, fix: &'static str) -> Option<Recognised> {
+    Some(Recognised { name: name.into(), certain: true, seen, fix: fix.into() })
 }
 
 /// The first packet of a MySQL server: a length of three bytes, number 0, protocol 10, the version.
-fn mysql(answer: &[u8]) -> Option<Sighting> {
+fn mysql(answer: &[u8]) -> Option<Recognised> {
     let &[_, _, 0, 0, 10, ref rest @ ..] = answer else { return None };
     let version = &rest[..rest.iter().take(64).position(|&byte| byte == 0)?];
     let printable = !version.is_empty() && version.iter().all(|byte| byte.is_ascii_graphic());
     let seen = || format!("the greeting of version {}", version.escape_ascii());
     if printable {
-        sighting("foreign-mysql", seen(), "this is MySQL or MariaDB: correct the address or port")
+        recognised("foreign-mysql", seen(), "this is MySQL or MariaDB: correct the address or port")
     } else {
         None
     }
 }
 
-/// `S` or `N`, and nothing else.
-fn postgresql(answer: &[u8]) -> Option<Sighting> {
+/// Exactly `S` or `N`.
+fn postgresql(answer: &[u8]) -> Option<Recognised> {
     let tls = match answer {
         b"S" => "with TLS",
         b"N" => "without TLS",
         _ => return None,
     };
     let seen = format!("{:?}: a server {tls}", char::from(answer[0]));
-    sighting("foreign-postgresql", seen, "this is PostgreSQL: correct the address or port")
+    recognised("foreign-postgresql", seen, "this is PostgreSQL: correct the address or port")
 }
 
 /// CONNACK of any version.
-fn mqtt(answer: &[u8]) -> Option<Sighting> {
+fn mqtt(answer: &[u8]) -> Option<Recognised> {
     let &[0x20, length, flags @ (0 | 1), code, ..] = answer else { return None };
     if usize::from(length) + 2 != answer.len() || length < 2 {
         return None;
     }
     let seen = format!("a CONNACK (code {code}, flags {flags})");
-    sighting("foreign-mqtt", seen, "this is MQTT: correct the address or port")
+    recognised("foreign-mqtt", seen, "this is MQTT: correct the address or port")
 }
 
-/// Connection.Start on channel 0, which has a table with the product's name.
-fn amqp(answer: &[u8]) -> Option<Sighting> {
+/// Connection.Start on channel 0, with the product's name in its table.
+fn amqp(answer: &[u8]) -> Option<Recognised> {
     let &[1, 0, 0, _, _, _, _, 0, 10, 0, 10, major, minor, ..] = answer else { return None };
     let value = |key: &[u8]| {
         let at = answer.windows(key.len()).position(|window| window == key)? + key.len();
@@ -230,19 +232,19 @@ fn amqp(answer: &[u8]) -> Option<Sighting> {
     };
     let product = [&b"\x07productS"[..], b"\x07versionS"].map(|key| value(key).unwrap_or_default()).join(" ");
     let seen = format!("Connection.Start of AMQP {major}-{minor} ({product})");
-    sighting("foreign-amqp", seen, "this is AMQP: correct the address or port")
+    recognised("foreign-amqp", seen, "this is AMQP: correct the address or port")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn name_of(answer: &[u8], own: fn(&[u8]) -> Option<Sighting>) -> Option<String> {
-        recognise(answer, own).map(|sighting| sighting.name.into_owned())
+    fn name_of(answer: &[u8], own: fn(&[u8]) -> Option<Recognised>) -> Option<String> {
+        recognise(answer, own).map(|recognised| recognised.name.into_owned())
     }
 
     #[test]
-    fn answers_are_told_apart() {
+    fn protocols_are_distinguished_by_their_answers() {
         let mysql_greeting = b"\x4A\0\0\x00\x0A8.0.36-0ubuntu0\0\x08\0\0\0";
         assert_eq!(name_of(mysql_greeting, mysql).as_deref(), Some("foreign-mysql"));
         assert_eq!(name_of(b"N", postgresql).as_deref(), Some("foreign-postgresql"));
@@ -256,13 +258,13 @@ mod tests {
     }
 
     #[test]
-    fn http_server_is_called_by_its_name() {
+    fn http_server_is_named_by_its_header() {
         let answer = b"HTTP/1.1 400 Bad Request\r\nDate: now\r\nserver: nginx/1.22.1\r\n\r\nServer: no";
         assert!(recognise(answer, nobody).unwrap().seen.ends_with("(server: nginx/1.22.1)"));
     }
 
     #[test]
-    fn client_hello_has_the_lengths_that_it_says() {
+    fn client_hello_has_consistent_lengths() {
         let body = CLIENT_HELLO.len() - 5;
         assert_eq!(usize::from(CLIENT_HELLO[4]), body);
         assert_eq!(usize::from(CLIENT_HELLO[8]), body - 4);

@@ -1,0 +1,154 @@
+//! Keys, and the commands of the input line.
+
+use bookend::{escaped, is_disturbing};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::{Effect, Window};
+use crate::window::log::{Entry, Said};
+
+const COMMANDS: [(&str, &str); 8] = [
+    ("/to", "/to NAME TEXT, or /msg: send to one member only"),
+    ("/me", "/me TEXT: describe what you do"),
+    ("/who", "/who: list the members"),
+    ("/search", "/search TEXT: show only messages that contain TEXT; /search or Esc shows everything"),
+    ("/clear", "/clear: clear the messages"),
+    ("/help", "/help: show this help"),
+    ("/quit", "/quit, Ctrl-D: leave"),
+    ("//", "//TEXT: send /TEXT"),
+];
+const KEYS: &str =
+    "Tab completes · Up and Down recall · PageUp and PageDown scroll · Alt-Enter adds a line · Esc returns to the end";
+
+impl Window {
+    pub(in crate::window) fn paste(&mut self, text: &str) {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let text: String = text.chars().filter(|&c| c == '\n' || c == '\t' || !is_disturbing(c)).collect();
+        self.editor.insert(text.trim_end_matches('\n'));
+    }
+
+    pub(in crate::window) fn key(&mut self, key: KeyEvent) -> Option<Effect> {
+        if key.kind == KeyEventKind::Release {
+            return None;
+        }
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = key.modifiers.contains(KeyModifiers::ALT);
+        match key.code {
+            KeyCode::Enter if alt => self.editor.insert("\n"),
+            KeyCode::Char('j') if control => self.editor.insert("\n"),
+            KeyCode::Enter => return self.enter(),
+            KeyCode::Char('c') if control && !self.editor.text().is_empty() => _ = self.editor.take(),
+            KeyCode::Char('c' | 'd') if control => return self.editor.text().is_empty().then_some(Effect::Quit),
+            KeyCode::Char('l') if control => return Some(Effect::Redraw),
+            KeyCode::Char('a') if control => self.editor.home(),
+            KeyCode::Char('e') if control => self.editor.end(),
+            KeyCode::Char('u') if control => self.editor.delete_to_start(),
+            KeyCode::Char('k') if control => self.editor.delete_to_end(),
+            KeyCode::Char('w') if control => self.editor.delete_word(),
+            KeyCode::Char('b') if alt => self.editor.word_left(),
+            KeyCode::Char('f') if alt => self.editor.word_right(),
+            KeyCode::Left if control => self.editor.word_left(),
+            KeyCode::Right if control => self.editor.word_right(),
+            KeyCode::Left => self.editor.left(),
+            KeyCode::Right => self.editor.right(),
+            KeyCode::Home => self.editor.home(),
+            KeyCode::End => self.editor.end(),
+            KeyCode::Backspace => self.editor.delete_left(),
+            KeyCode::Delete => self.editor.delete_right(),
+            KeyCode::Up => self.editor.earlier(),
+            KeyCode::Down => self.editor.later(),
+            KeyCode::PageUp => self.scroll += self.page.max(2) - 1,
+            KeyCode::PageDown => {
+                self.scroll = self.scroll.saturating_sub(self.page.max(2) - 1);
+                self.log.unmark_if(self.scroll == 0);
+            }
+            KeyCode::Esc => {
+                (self.scroll, self.search) = (0, None);
+                self.log.unmark();
+            }
+            KeyCode::Tab => self.complete(),
+            KeyCode::Char(c) if !control && !alt => {
+                self.log.unmark_if(self.scroll == 0);
+                self.editor.insert(c.encode_utf8(&mut [0; 4]));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn complete(&mut self) {
+        let commands = COMMANDS.iter().map(|(name, _)| *name).filter(|name| *name != "//");
+        if self.editor.text().starts_with('/') && !self.editor.parts().0.contains(' ') {
+            self.editor.complete(commands);
+        } else {
+            let own = self.members.own();
+            self.editor.complete(self.members.iter().filter(|(member, _)| *member != own).map(|(_, name)| name));
+        }
+    }
+
+    fn enter(&mut self) -> Option<Effect> {
+        let text = self.editor.take();
+        self.scroll = 0;
+        self.log.unmark();
+        if text.is_empty() {
+            return None;
+        }
+        if let Some(rest) = text.strip_prefix("//") {
+            return self.send(None, format!("/{rest}"));
+        }
+        if !text.starts_with('/') {
+            return self.send(None, text);
+        }
+        let (command, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        match command {
+            "/quit" => return Some(Effect::Quit),
+            "/to" | "/msg" => match self.members.addressee(rest) {
+                Some((_, "")) => self.error("/to NAME TEXT: TEXT is missing"),
+                // A private message never goes to everyone.
+                Some((0, _)) => self.error("/to NAME TEXT: 0 is everyone; omit /to to send to everyone"),
+                Some((member, text)) => {
+                    let text = text.to_owned();
+                    return self.send(Some(member), text);
+                }
+                None => self.error("/to NAME TEXT: no member has that name; /who lists the members"),
+            },
+            "/me" if !rest.is_empty() => {
+                let name = self.name.clone().unwrap_or_default();
+                return self.send(None, format!("* {name} {rest}"));
+            }
+            "/who" => self.who(),
+            "/search" => self.search = Some(rest.to_lowercase()).filter(|rest| !rest.is_empty()),
+            "/clear" => self.log.clear(),
+            "/help" => {
+                for (_, about) in COMMANDS {
+                    self.log.push(Entry::Notice(about.into()));
+                }
+                self.log.push(Entry::Notice(KEYS.into()));
+            }
+            _ => self.error(&format!("no such command: {}; see /help, or use //TEXT to send /TEXT", escaped(command))),
+        }
+        None
+    }
+
+    fn send(&mut self, to: Option<u32>, text: String) -> Option<Effect> {
+        self.pending += 1;
+        if let Some(member) = to {
+            let name =
+                self.members.iter().find(|(number, _)| *number == member).map(|(_, name)| escaped(name).to_string());
+            let name = format!("to {}", name.unwrap_or_else(|| member.to_string()));
+            let said = Said { time: None, name, text: text.clone(), own: true, private: true, mention: false };
+            self.log.push(Entry::Said(said));
+        }
+        Some(Effect::Send { to, text })
+    }
+
+    fn who(&mut self) {
+        let names: Vec<_> = self.members.iter().map(|(_, name)| escaped(name).to_string()).collect();
+        let more =
+            self.members.crowd().map_or(String::new(), |crowd| format!("{crowd} members, of which have spoken: "));
+        self.log.push(Entry::Notice(format!("here: {more}{}", names.join(", "))));
+    }
+
+    fn error(&mut self, what: &str) {
+        self.log.push(Entry::Error(what.into()));
+    }
+}

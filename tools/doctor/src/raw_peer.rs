@@ -1,0 +1,264 @@
+//! A raw connection to a peer: it sends any bytes, receives frames, and every wait has a deadline.
+//!
+//! A [`Connection`](bookend::Connection) cannot send invalid bytes, so this is a stream and a [`Decoder`].
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use bookend::session::MAX_PREAMBLE;
+use bookend::{Code, Decoder, Encoding, Fault, Hello, MAX_HELLO, START, kind};
+use bookend_client::Stream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::conduct::Watch;
+use super::frame::{ErrorMessage, Frame, frame, quoted_close};
+use super::memory::Memory;
+use super::peer_stream::{PeerProcess, PeerStream};
+use super::side::Side;
+
+/// The pause between pieces that should arrive in separate reads.
+const PAUSE: Duration = Duration::from_millis(2);
+/// How long the peer may take to answer a CLOSE that ends a check.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A connection to the peer, for one check.
+pub(super) struct RawPeer<'a> {
+    stream: Stream,
+    /// When the current wait ends.
+    deadline: Instant,
+    timeout: Duration,
+    /// When the whole examination ends.
+    end: Instant,
+    /// Bytes that arrived and were not consumed.
+    buffer: Vec<u8>,
+    /// Bytes that arrived before the first START.
+    preamble: Vec<u8>,
+    started: bool,
+    decoder: Decoder,
+    watch: Watch<'a>,
+    /// The peer's process, if it was started for this connection. It ends with the connection.
+    process: Option<PeerProcess>,
+}
+
+/// Why an expected answer is missing.
+#[derive(Clone, Debug)]
+pub(super) enum Missing {
+    /// The stream ended.
+    End,
+    /// The connection was reset, or failed in another way.
+    Reset(String),
+    /// Nothing matching arrived within this time.
+    TimedOut(Duration),
+    /// The time for the examination is up.
+    OutOfTime,
+    /// The peer's bytes are not a frame.
+    BadFrame(Fault),
+    /// The peer sent CLOSE.
+    Closed { code: Code, reason: String },
+}
+
+impl<'a> RawPeer<'a> {
+    /// A connection that waits for at most `timeout`, and no later than `end`.
+    pub(super) fn new(stream: PeerStream, timeout: Duration, end: Instant, watch: Watch<'a>) -> RawPeer<'a> {
+        let PeerStream { stream, side, process } = stream;
+        let deadline = end.min(Instant::now() + timeout);
+        let (buffer, preamble, decoder) = (Vec::new(), Vec::new(), Decoder::new(MAX_HELLO));
+        let started = side == Side::Client; // R4.22: only a server may send something before its first frame
+        RawPeer { stream, deadline, timeout, end, buffer, preamble, started, decoder, watch, process }
+    }
+
+    /// The memory peak of the peer's process, if it was started here and the system reports it.
+    pub(super) fn memory(&self) -> Option<Memory> {
+        Memory::peak_of(self.process.as_ref()?.id()?)
+    }
+
+    /// Gives the peer this much time, from now on.
+    pub(super) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+        self.deadline = self.end.min(Instant::now() + timeout);
+    }
+
+    // ---- sending
+
+    /// False if the peer did not accept all bytes. It may have closed; what it sent can still be read.
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.watch.sends(bytes);
+        let RawPeer { stream, deadline, .. } = self;
+        let sent = timeout_at(*deadline, async {
+            stream.write_all(bytes).await?;
+            stream.flush().await // TLS may buffer
+        });
+        matches!(sent.await, Ok(Ok(())))
+    }
+
+    /// Sends the pieces with pauses, so that they can arrive in separate reads.
+    pub(super) async fn send_apart<'b>(&mut self, pieces: impl IntoIterator<Item = &'b [u8]>) {
+        for piece in pieces {
+            if !self.send(piece).await {
+                return;
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Sends HELLO. From now on the peer may send what this HELLO permits.
+    pub(super) async fn send_hello(&mut self, hello: &Hello) {
+        let mut wire = Vec::new();
+        hello.encode(&mut wire);
+        self.watch.sent_hello(hello);
+        self.send(&wire).await;
+    }
+
+    /// Sends CLOSE.
+    pub(super) async fn send_close(&mut self, code: Code, reason: &str) {
+        self.watch.sent_close();
+        let body = [&code.0.to_be_bytes(), reason.as_bytes()].concat();
+        self.send(&frame(kind::CLOSE, Encoding::Ascii, &body)).await;
+    }
+
+    /// Shuts down the sending direction.
+    pub(super) async fn end(&mut self) {
+        let _ = timeout_at(self.deadline, self.stream.shutdown()).await; // the peer may have closed already
+    }
+
+    /// Closes the session properly, so that the peer sees no fault. The answer does not matter.
+    pub(super) async fn leave(mut self) {
+        self.set_timeout(CLOSE_TIMEOUT);
+        self.send_close(Code::NORMAL, "normal").await;
+        self.end().await;
+        while self.read().await.is_ok() {
+            self.buffer.clear();
+        }
+    }
+
+    // ---- receiving
+
+    /// Reads whatever has arrived.
+    async fn read(&mut self) -> Result<(), Missing> {
+        match timeout_at(self.deadline, self.stream.read_buf(&mut self.buffer)).await {
+            Ok(Ok(0)) => Err(Missing::End),
+            Ok(Ok(_)) => Ok(()),
+            // TLS ended without close_notify: Bookend's own framing shows whether a frame is missing.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Missing::End),
+            Ok(Err(error)) => Err(Missing::Reset(error.to_string())),
+            Err(_) if self.deadline == self.end => Err(Missing::OutOfTime),
+            Err(_) => Err(Missing::TimedOut(self.timeout)),
+        }
+    }
+
+    /// The next frame, judged by the rules for a sender.
+    pub(super) async fn next(&mut self) -> Result<Frame, Missing> {
+        loop {
+            if let Some(frame) = self.decode().map_err(Missing::BadFrame)? {
+                return Ok(frame);
+            }
+            match self.read().await {
+                Err(Missing::End) if self.started && !self.buffer.is_empty() => {
+                    let error = Fault::Truncated { arrived: self.buffer.len() as u64 };
+                    self.watch.bad_frame(error, self.decoder.offset(), &self.buffer);
+                    return Err(Missing::BadFrame(error));
+                }
+                read => read?,
+            }
+        }
+    }
+
+    fn decode(&mut self) -> Result<Option<Frame>, Fault> {
+        self.skip_preamble()?;
+        if !self.started {
+            return Ok(None);
+        }
+        let mut rest = &*self.buffer;
+        let offset = self.decoder.offset();
+        match self.decoder.decode(&mut rest) {
+            Ok(None) => Ok(None),
+            Ok(Some(frame)) => {
+                self.watch.judge(frame);
+                self.decoder.set_limit(self.watch.max_body());
+                let frame = Frame::of(frame);
+                let used = self.buffer.len() - rest.len();
+                self.buffer.drain(..used);
+                Ok(Some(frame))
+            }
+            Err(error) => {
+                self.watch.bad_frame(error, offset, &self.buffer);
+                Err(error)
+            }
+        }
+    }
+
+    /// R4.21: at most 1,024 bytes before the first F5.
+    fn skip_preamble(&mut self) -> Result<(), Fault> {
+        if self.started {
+            return Ok(());
+        }
+        let start = self.buffer.iter().position(|&byte| byte == START[0]);
+        self.preamble.extend(self.buffer.drain(..start.unwrap_or(self.buffer.len())));
+        self.started = start.is_some();
+        match self.preamble.get(MAX_PREAMBLE) {
+            Some(&found) => Err(Fault::BadStart { offset: 0, found }),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for a frame for which `pick` returns a value, and skips all others except CLOSE.
+    pub(super) async fn wait<T>(&mut self, mut pick: impl FnMut(&Frame) -> Option<T>) -> Result<T, Missing> {
+        loop {
+            let frame = self.next().await?;
+            if let Some(picked) = pick(&frame) {
+                return Ok(picked);
+            }
+            if let Some((code, reason)) = frame.as_close() {
+                return Err(Missing::Closed { code, reason });
+            }
+        }
+    }
+
+    /// Waits for CLOSE.
+    pub(super) async fn wait_close(&mut self) -> Result<(Code, String), Missing> {
+        self.wait(Frame::as_close).await
+    }
+
+    /// Sends PING, waits for PONG, and returns the ERRORs that arrived before it.
+    pub(super) async fn barrier(&mut self) -> Result<Vec<ErrorMessage>, Missing> {
+        self.send(&frame(kind::PING, Encoding::Binary, b"doctor")).await;
+        let mut errors = Vec::new();
+        self.wait(|frame| {
+            errors.extend(frame.as_error());
+            (frame.kind == kind::PONG).then_some(())
+        })
+        .await?;
+        Ok(errors)
+    }
+
+    /// Waits until the stream ends, and ignores everything before that.
+    pub(super) async fn wait_end(&mut self) -> Result<(), Missing> {
+        let mut missing = loop {
+            if let Err(missing) = self.next().await {
+                break missing;
+            }
+        };
+        while let Missing::BadFrame(_) = missing {
+            self.buffer.clear();
+            if let Err(other) = self.read().await {
+                missing = other;
+            }
+        }
+        if let Missing::End = missing { Ok(()) } else { Err(missing) }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Missing::End => f.write_str("the stream ended"),
+            Missing::Reset(error) => write!(f, "the connection failed ({error})"),
+            Missing::TimedOut(timeout) => write!(f, "the check timed out after {:.1} s", timeout.as_secs_f64()),
+            Missing::OutOfTime => f.write_str("the time for the examination is up"),
+            Missing::BadFrame(error) => write!(f, "the bytes that arrived are not a frame ({error})"),
+            Missing::Closed { code, reason } => write!(f, "{} arrived", quoted_close(*code, reason)),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! One TCP stream of a capture: its ends, and what each side sent.
+
+use bookend::Hello;
+
+use super::event::{Event, Origin, Stream};
+use super::options::{MAX_BODY, Options};
+use super::packet::Segment;
+use super::reassembly::{Piece, Reassembly};
+use super::recognition::{Held, Look};
+use super::side::Side;
+use super::walker::{End, Walker};
+
+/// Takes the events.
+pub(super) type Out<'o, E> = &'o mut dyn FnMut(Option<Origin>, Event<'_>) -> Result<(), E>;
+
+/// One TCP stream.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    stream: Stream,
+    client: Direction,
+    server: Direction,
+    selection: Selection,
+    /// Whether the client sends frames or lines, once that is known.
+    client_frames: Option<bool>,
+    /// The sequence number of the client's SYN.
+    opened: Option<u32>,
+    over: bool,
+}
+
+/// Whether the stream is inspected.
+#[derive(Debug)]
+enum Selection {
+    /// Its pieces are held until the stream is recognised.
+    Undecided(Held),
+    Shown,
+    Omitted,
+}
+
+#[derive(Debug, Default)]
+struct Direction {
+    reassembly: Option<Reassembly>,
+    /// The first byte that is delivered is the first that was sent.
+    whole: bool,
+    walker: Option<Box<Walker>>,
+    /// The HELLO of the other side, until the walker has it.
+    peer: Option<Hello>,
+    ended: bool,
+}
+
+impl Conversation {
+    pub(super) fn new(segment: &Segment<'_>, number: u64, options: &Options) -> Conversation {
+        let (from, to) = (segment.from, segment.to);
+        let usual = options.port.unwrap_or(options.usual_port);
+        let from_client = match (segment.syn, segment.ack) {
+            (true, ack) => !ack,
+            _ if (from.port() == usual) != (to.port() == usual) => to.port() == usual,
+            _ => to.port() <= from.port(), // servers usually have the lesser port
+        };
+        let (client, server) = if from_client { (from, to) } else { (to, from) };
+        let is_on = |port| client.port() == port || server.port() == port;
+        let selection = match (options.stream, options.port) {
+            (Some(stream), _) if stream != number => Selection::Omitted,
+            (_, Some(port)) if !is_on(port) => Selection::Omitted,
+            (None, None) if !is_on(options.usual_port) => Selection::Undecided(Held::default()),
+            _ => Selection::Shown,
+        };
+        Conversation {
+            stream: Stream { number, client, server, whole: segment.syn },
+            client: Direction::default(),
+            server: Direction::default(),
+            selection,
+            client_frames: None,
+            opened: (segment.syn && !segment.ack).then_some(segment.sequence),
+            over: false,
+        }
+    }
+
+    pub(super) fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(self.selection, Selection::Shown)
+    }
+
+    /// True if both sides have ended.
+    pub(super) fn is_done(&self) -> bool {
+        self.client.ended && self.server.ended
+    }
+
+    /// True after [`finish`](Conversation::finish).
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// True if the segment opens another stream between the same ends.
+    pub(super) fn is_replaced_by(&self, segment: &Segment<'_>) -> bool {
+        segment.syn && !segment.ack && self.opened != Some(segment.sequence)
+    }
+
+    pub(super) fn segment<E>(&mut self, segment: &Segment<'_>, options: &Options, out: Out<'_, E>) -> Result<(), E> {
+        if self.over || matches!(self.selection, Selection::Omitted) {
+            self.note_end(segment);
+            return Ok(());
+        }
+        let sender = self.sender(segment);
+        let mut reassembly = self.direction(sender).begun(segment);
+        let first = segment.sequence.wrapping_add(u32::from(segment.syn));
+        let delivered = reassembly
+            .segment(first, segment.payload, segment.cut, &mut |piece| self.deliver(sender, piece, options, out));
+        if segment.fin {
+            #[expect(clippy::cast_possible_truncation, reason = "sequence numbers are modulo 2^32")]
+            let length = (segment.payload.len() as u64 + segment.cut) as u32;
+            reassembly.finish_at(first.wrapping_add(length));
+        }
+        self.direction(sender).ended |= segment.rst || reassembly.is_finished();
+        self.direction(sender).reassembly = Some(reassembly);
+        if segment.rst {
+            self.client.ended = true;
+            self.server.ended = true;
+        }
+        delivered
+    }
+
+    /// Of a stream that is not inspected only the end matters.
+    fn note_end(&mut self, segment: &Segment<'_>) {
+        let sender = self.sender(segment);
+        self.direction(sender).ended |= segment.fin || segment.rst;
+        self.client.ended |= segment.rst;
+        self.server.ended |= segment.rst;
+    }
+
+    fn sender(&self, segment: &Segment<'_>) -> Side {
+        if segment.from == self.stream.client { Side::Client } else { Side::Server }
+    }
+
+    fn direction(&mut self, sender: Side) -> &mut Direction {
+        match sender {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
+    /// Takes a piece of what `sender` sent: inspects it, or holds it until the stream is recognised.
+    fn deliver<E>(&mut self, sender: Side, piece: Piece<'_>, options: &Options, out: Out<'_, E>) -> Result<(), E> {
+        match &mut self.selection {
+            Selection::Shown => self.walk(sender, piece, options, out),
+            Selection::Omitted => Ok(()),
+            Selection::Undecided(held) => {
+                held.push(sender, piece);
+                match held.look(self.client.whole, self.server.whole) {
+                    Look::Bookend => return self.show(options, out),
+                    Look::Foreign => self.selection = Selection::Omitted,
+                    Look::Undecided => {}
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The stream is Bookend: inspects the held pieces.
+    fn show<E>(&mut self, options: &Options, out: Out<'_, E>) -> Result<(), E> {
+        let Selection::Undecided(held) = std::mem::replace(&mut self.selection, Selection::Shown) else {
+            return Ok(());
+        };
+        out(None, Event::Stream(self.stream))?;
+        for (sender, piece) in held.pieces() {
+            self.walk(sender, piece, options, out)?;
+        }
+        Ok(())
+    }
+
+    fn walk<E>(&mut self, sender: Side, piece: Piece<'_>, options: &Options, out: Out<'_, E>) -> Result<(), E> {
+        let origin = Origin { stream: self.stream.number, sender };
+        let walker = self.walker(sender, options);
+        let had_hello = walker.hello().is_some();
+        let mut take = |event: Event<'_>| out(Some(origin), event);
+        match piece {
+            Piece::Bytes(bytes) => walker.push(bytes, &mut take)?,
+            Piece::Hole(length) => walker.hole(length, &mut take)?,
+        }
+        let hello = if had_hello { None } else { walker.hello().cloned() };
+        let frames = walker.frames();
+        match sender {
+            Side::Client => {
+                self.server.peer = hello.or(self.server.peer.take());
+                self.client_frames = frames;
+            }
+            Side::Server => self.client.peer = hello.or(self.client.peer.take()),
+        }
+        Ok(())
+    }
+
+    /// The walker of a direction, which knows what the other direction has shown.
+    fn walker(&mut self, sender: Side, options: &Options) -> &mut Walker {
+        let client_frames = self.client_frames;
+        let direction = self.direction(sender);
+        let limit = options.max_body.unwrap_or(MAX_BODY);
+        let new = || Box::new(Walker::new(Some(sender), direction.whole, limit));
+        let walker = direction.walker.get_or_insert_with(new);
+        if let Some(hello) = direction.peer.take() {
+            let limit = options.max_body.is_none().then_some(hello.max_body());
+            walker.set_peer(hello, limit);
+        }
+        if sender == Side::Server {
+            walker.set_client_frames(client_frames);
+        }
+        walker
+    }
+
+    /// Both sides have ended, or the capture has.
+    pub(super) fn finish<E>(&mut self, options: &Options, out: Out<'_, E>) -> Result<(), E> {
+        self.over = true;
+        for sender in [Side::Client, Side::Server] {
+            if let Some(mut reassembly) = self.direction(sender).reassembly.take() {
+                reassembly.give_up(&mut |piece| self.deliver(sender, piece, options, out))?;
+                self.direction(sender).ended |= reassembly.is_finished();
+            }
+        }
+        for sender in [Side::Client, Side::Server] {
+            if self.direction(sender).walker.is_none() {
+                continue;
+            }
+            let origin = Origin { stream: self.stream.number, sender };
+            let end = if self.direction(sender).ended { End::Finished } else { End::Cut };
+            let walker = self.walker(sender, options);
+            walker.end(end, &mut |event| out(Some(origin), event))?;
+            let frames = walker.frames();
+            self.direction(sender).walker = None;
+            if sender == Side::Client {
+                self.client_frames = frames;
+            }
+        }
+        if let Selection::Undecided(_) = self.selection {
+            self.selection = Selection::Omitted;
+        }
+        Ok(())
+    }
+}
+
+impl Direction {
+    /// The reassembly, which begins with this segment unless it has begun.
+    fn begun(&mut self, segment: &Segment<'_>) -> Reassembly {
+        self.reassembly.take().unwrap_or_else(|| {
+            self.whole = segment.syn;
+            Reassembly::new(segment.sequence.wrapping_add(u32::from(segment.syn)))
+        })
+    }
+}
