@@ -179,8 +179,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.flush().await
     }
 
-    /// Sends a REQUEST and waits for its answer, for `timeout` at most, sending included. Other messages that arrive meanwhile are kept for
-    /// [`next`](Connection::next), up to 1 MiB of them. For several requests at a time use [`Handle::request`] or
+    /// Sends a REQUEST and waits for its answer, for `timeout` at most, sending included. Other messages that arrive
+    /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them. For several requests at a time use [`Handle::request`] or
     /// [`queue_request`](Connection::queue_request).
     ///
     /// The example of [`Connection`] sends one.
@@ -216,8 +216,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         answered.unwrap_or(Err(ConnectionError::Timeout))
     }
 
-    /// Waits until the peer has acted on everything that was sent or queued before (R3.10), for `timeout` at most. Other messages that arrive
-    /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them; the peer's own barriers wait until those
+    /// Waits until the peer has acted on everything that was sent or queued before (R3.10), for `timeout` at most. Other
+    /// messages that arrive meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them; the peer's own barriers wait until those
     /// have been taken.
     ///
     /// # Errors
