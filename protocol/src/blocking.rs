@@ -29,8 +29,8 @@ const AWAY: Duration = Duration::from_secs(1);
 ///
 /// The protocol runs only during calls. Deadlines are kept if the stream's reads return from time to time with
 /// [`WouldBlock`](io::ErrorKind::WouldBlock) or [`TimedOut`](io::ErrorKind::TimedOut), as those of a `TcpStream` with
-/// a read timeout do; [`connect_tcp`] and [`accept_tcp`] set one of 250 ms. They set a write timeout too: with both, each
-/// call that sends ends within the bounds of the asynchronous connection and a second more, and reads what arrives
+/// a read timeout do; [`connect_tcp`] and [`accept_tcp`] set one of 250 ms. They set a write timeout too: with both,
+/// each call that sends ends within the bounds of the asynchronous connection and a second more, and reads what arrives
 /// meanwhile. A write of a stream without a write timeout may never return.
 ///
 /// A connection belongs to one thread at a time. To send while another thread receives, use the asynchronous

@@ -85,8 +85,8 @@ impl fmt::Debug for Evidence<'_> {
 }
 
 impl<'a> Evidence<'a> {
-    /// `bytes` from the first byte of the faulty frame on, as many as have arrived; `offset` is where that byte is in the
-    /// stream, in bytes: 0 for the first frame. A frame that never arrives is a fault too: [`Fault::FrameTimeout`],
+    /// `bytes` from the first byte of the faulty frame on, as many as have arrived; `offset` is where that byte is in
+    /// the stream, in bytes: 0 for the first frame. A frame that never arrives is a fault too: [`Fault::FrameTimeout`],
     /// [`Fault::Idle`] or [`Fault::Truncated`]. Only the first [`WINDOW`] bytes are examined.
     #[must_use]
     pub fn stream(fault: Fault, offset: u64, bytes: &'a [u8]) -> Evidence<'a> {
@@ -94,8 +94,8 @@ impl<'a> Evidence<'a> {
         Evidence { subject: Subject::Stream(Stream { bytes, cut, before: &[], offset, fault }), fault: Some(fault) }
     }
 
-    /// Adds the last frames before the faulty one, from the first byte of a frame on. A mistake that they do not show is
-    /// not made every time.
+    /// Adds the last frames before the faulty one, from the first byte of a frame on. A mistake that they do not show
+    /// is not made every time.
     #[must_use]
     pub fn after(mut self, before: &'a [u8]) -> Evidence<'a> {
         if let Subject::Stream(stream) = &mut self.subject {
@@ -236,8 +236,8 @@ impl Diagnosis {
 
 impl fmt::Display for Diagnosis {
     /// One line of printable ASCII of at most [`MAX_REASON`] bytes, fit for a CLOSE or an ERROR (R6.2, R6.5): the
-    /// fault's name, the first hypothesis, and the names of the others that are as likely. If the line is too long, what
-    /// was seen is cut short. A hypothesis that is only possible follows the whole fault.
+    /// fault's name, the first hypothesis, and the names of the others that are as likely. If the line is too long,
+    /// what was seen is cut short. A hypothesis that is only possible follows the whole fault.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = Bounded { out: f, left: MAX_REASON };
         let Some(first) = self.first() else {

@@ -43,9 +43,9 @@ pub enum ConnectionError {
     Unreadable(Fault),
     /// No answer arrived in time.
     Timeout,
-    /// More than 1 MiB of other messages arrived before the answer. Take them: the answer to a request follows them, as a
-    /// [`Message::Reply`](crate::Message::Reply) or [`Message::Error`](crate::Message::Error) with its id. A barrier can
-    /// be waited for again.
+    /// More than 1 MiB of other messages arrived before the answer. Take them: the answer to a request follows them, as
+    /// a [`Message::Reply`](crate::Message::Reply) or [`Message::Error`](crate::Message::Error) with its id. A barrier
+    /// can be waited for again.
     Backlog {
         /// The request that is still unanswered; `None` for a barrier.
         request: Option<NonZeroU32>,

@@ -24,8 +24,8 @@ use crate::session::State;
 /// keepalive ends the session during any call. What arrives meanwhile is read and kept: the longest body that the peer
 /// may send, and 1 MiB of other frames.
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Sends a MESSAGE; the stream has taken it when this returns. Lasts as long as [`flush`](Connection::flush), and as
-    /// long again if [`is_full`](Connection::is_full).
+    /// Sends a MESSAGE; the stream has taken it when this returns. Lasts as long as [`flush`](Connection::flush), and
+    /// as long again if [`is_full`](Connection::is_full).
     ///
     /// ```
     /// # use bookend::{Connection, ConnectionError, Content, Encoding, Hello};
@@ -180,8 +180,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Sends a REQUEST and waits for its answer, for `timeout` at most, sending included. Other messages that arrive
-    /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them. For several requests at a time use [`Handle::request`] or
-    /// [`queue_request`](Connection::queue_request).
+    /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them. For several requests at a time use
+    /// [`Handle::request`] or [`queue_request`](Connection::queue_request).
     ///
     /// The example of [`Connection`] sends one.
     ///
@@ -216,9 +216,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         answered.unwrap_or(Err(ConnectionError::Timeout))
     }
 
-    /// Waits until the peer has acted on everything that was sent or queued before (R3.10), for `timeout` at most. Other
-    /// messages that arrive meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them; the peer's own barriers wait until those
-    /// have been taken.
+    /// Waits until the peer has acted on everything that was sent or queued before (R3.10), for `timeout` at most.
+    /// Other messages that arrive meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them; the peer's
+    /// own barriers wait until those have been taken.
     ///
     /// # Errors
     /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; otherwise the reason why the session ended.
@@ -249,7 +249,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Writes what is queued, sends CLOSE, and waits until the peer has closed too. Each of the three ends
-    /// after [`Limits::close_timeout`](crate::Limits::close_timeout), 2 s by default. Messages that arrive are discarded.
+    /// after [`Limits::close_timeout`](crate::Limits::close_timeout), 2 s by default. Messages that arrive are
+    /// discarded.
     ///
     /// The reason that is sent is the code's name and `detail`, which may be empty.
     ///

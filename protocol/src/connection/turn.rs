@@ -61,8 +61,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         poll_fn(|cx| self.poll_flush(cx, flushed_by)).await;
     }
 
-    /// Writes everything, until `flushed_by` at most, and reads what arrives meanwhile, as far as there is room: the peer
-    /// may wait for that.
+    /// Writes everything, until `flushed_by` at most, and reads what arrives meanwhile, as far as there is room: the
+    /// peer may wait for that.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, flushed_by: Duration) -> Poll<()> {
         loop {
             if self.poll_write(cx).is_ready() || self.endpoint.session.state() == State::Closed {
