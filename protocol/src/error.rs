@@ -112,14 +112,14 @@ impl ConnectionError {
 }
 
 impl fmt::Debug for ConnectionError {
-    /// Of a long reason the beginning.
+    /// A long reason is shortened.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut said = |name, code: &Code, reason: &str| {
+        let mut with_code = |name, code: &Code, reason: &str| {
             f.debug_struct(name).field("code", code).field("reason", &Excerpt(reason)).finish()
         };
         match self {
-            ConnectionError::Closed { code, reason } => said("Closed", code, reason),
-            ConnectionError::Refused { code, reason } => said("Refused", code, reason),
+            ConnectionError::Closed { code, reason } => with_code("Closed", code, reason),
+            ConnectionError::Refused { code, reason } => with_code("Refused", code, reason),
             ConnectionError::Io(error) => f.debug_tuple("Io").field(error).finish(),
             ConnectionError::Fault { fault, diagnosis } => {
                 f.debug_struct("Fault").field("fault", fault).field("diagnosis", diagnosis).finish()
@@ -203,7 +203,7 @@ pub enum Reply {
 }
 
 impl fmt::Debug for Reply {
-    /// The number of bytes, or the text, of a long one the beginning.
+    /// The number of bytes, or the text, shortened if it is long.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reply::Binary(bytes) => f.debug_tuple("Binary").field(&Bytes(bytes.len())).finish(),

@@ -362,7 +362,7 @@ impl Session {
     pub fn tick(&mut self, now: Duration) {
         match self.watch.due(self.state, now) {
             Some(Due::Ping) => {
-                // What waits already is a sign of life once it can be written; more PINGs would be a flood.
+                // Output that waits is a sign of life once it is written; more PINGs would be a flood.
                 if self.output.is_empty() {
                     self.push(kind::PING, &[], Content::Binary(&[]), Encoding::Binary);
                 }

@@ -1,5 +1,5 @@
-//! What `Debug` shows of bytes: how many there are, and of a text the beginning. Bytes of a peer may be a password, or
-//! many.
+//! `Debug` output for bytes and texts: the number of bytes, or the beginning of a text. Bytes of a peer may be many, or
+//! may be a password.
 
 use core::fmt;
 
@@ -26,7 +26,7 @@ impl fmt::Debug for Excerpt<'_> {
     }
 }
 
-/// As much of `text` as is shown.
+/// The part of `text` that is shown.
 pub(crate) fn beginning(text: &str) -> &str {
     let end = (0..=text.len().min(EXCERPT)).rev().find(|&end| text.is_char_boundary(end));
     &text[..end.unwrap_or(0)]

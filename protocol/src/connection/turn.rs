@@ -157,7 +157,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         false
     }
 
-    /// Does what is due. Ready if that may have changed the state.
+    /// Runs the timers that have expired. Ready if that may have changed the state.
     pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>, flushed_by: Option<Duration>) -> Poll<()> {
         loop {
             let deadline = self.endpoint.deadline(flushed_by).and_then(|deadline| self.start.checked_add(deadline));

@@ -131,7 +131,7 @@ impl Endpoint {
         deadlines.into_iter().flatten().min().filter(|&deadline| deadline < Duration::MAX)
     }
 
-    /// Does what is due.
+    /// Runs the timers that have expired.
     pub(crate) fn tick(&mut self, flushed_by: Option<Duration>, now: Duration) {
         self.session.tick(now);
         if self.write_deadline(flushed_by).is_some_and(|deadline| now >= deadline) {

@@ -31,7 +31,7 @@ impl fmt::Debug for Session {
 }
 
 impl fmt::Debug for Outcome {
-    /// Of a long reason the beginning.
+    /// A long reason is shortened.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Fault(fault) => f.debug_tuple("Fault").field(fault).finish(),
