@@ -166,7 +166,7 @@ impl<S: Read + Write> Connection<S> {
                 return Ok(connection);
             }
             if !connection.turn()? {
-                return Err(ConnectionError::of_unopened(&connection.endpoint.session));
+                return Err(ConnectionError::of_closed(&connection.endpoint.session));
             }
         }
     }

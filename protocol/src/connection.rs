@@ -1,7 +1,9 @@
 //! The asynchronous connection: a [`Session`](crate::Session) that owns a stream (feature `tokio`).
 
+mod commands;
 mod handle;
 mod next;
+mod outbox;
 mod sending;
 mod turn;
 mod waiting;
@@ -11,10 +13,10 @@ use core::num::NonZeroU32;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::endpoint::{Batch, Endpoint};
@@ -23,8 +25,7 @@ use crate::fault::Fault;
 use crate::hello::Hello;
 use crate::message::Message;
 use crate::session::{Limits, Outcome, Role, Session};
-pub use handle::Handle;
-use handle::{COMMANDS, Command};
+pub use handle::{Handle, Permit};
 pub use next::{Next, NextEvent};
 use waiting::Waiting;
 
@@ -85,8 +86,12 @@ pub struct Connection<S> {
     stream: S,
     endpoint: Endpoint,
     waiting: Waiting,
-    commands: mpsc::Receiver<Command>,
-    handle: Handle,
+    /// Room that other tasks have taken for what is being written.
+    owed: usize,
+    /// A receiving call was made after the last sending one.
+    receives: bool,
+    /// When a shutdown sends CLOSE.
+    drained_by: Option<Duration>,
     /// The moment from which the session's time counts.
     start: Instant,
     timer: Pin<Box<Sleep>>,
@@ -153,14 +158,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn open(stream: S, role: Role, hello: Hello, limits: Limits) -> Result<Connection<S>, ConnectionError> {
         let start = Instant::now();
         let session = Session::new(role, hello, limits, Duration::ZERO);
-        let (sender, commands) = mpsc::channel(COMMANDS);
         let first = session.deadline().unwrap_or_default();
         let mut connection = Connection {
             stream,
             endpoint: Endpoint::new(session, Duration::ZERO),
-            waiting: Waiting::default(),
-            commands,
-            handle: Handle::new(sender),
+            waiting: Waiting::new(),
+            owed: 0,
+            receives: true,
+            drained_by: None,
             start,
             timer: Box::pin(sleep_until(start.checked_add(first).unwrap_or(start + NEVER))),
             unflushed: false,
@@ -169,6 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             linger: None,
         };
         poll_fn(|cx| connection.poll_open(cx)).await?;
+        connection.waiting.outbox.open(&connection.endpoint.session);
         // The server's own HELLO; if it cannot be written, the next call reports why.
         connection.write_out().await;
         Ok(connection)
@@ -207,7 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A way for other tasks to send while this one is in [`next`](Connection::next) or [`batch`](Connection::batch).
     #[must_use]
     pub fn handle(&self) -> Handle {
-        self.handle.clone()
+        Handle::new(Arc::clone(&self.waiting.outbox))
     }
 
     /// The next message, borrowed until the next call; `None` once the session was closed in good order.
@@ -279,6 +285,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// The reason why the session ended.
     pub async fn batch(&mut self) -> Result<Option<Batch<'_>>, ConnectionError> {
+        self.receives = true;
         while !self.endpoint.has_batch() {
             if !self.turn().await? {
                 return Ok(None);

@@ -8,6 +8,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::buffer::ReadBuffer;
@@ -32,6 +33,11 @@ const BACKLOG: usize = 1 << 20;
 pub(crate) trait Claim {
     /// Does a caller wait for this message? If so, the caller has it now.
     fn claim(&mut self, message: &Message<'_>) -> bool;
+
+    /// A request of the peer has arrived, in the frame of that number. True if the application need not see it.
+    fn asked(&mut self, _id: NonZeroU32, _frame: u32) -> bool {
+        false
+    }
 
     /// The REPLY to the request of that id arrived and was refused.
     fn refused(&mut self, id: u32, fault: Fault);
@@ -187,7 +193,9 @@ impl Endpoint {
             let step = self.session.receive(&mut rest, self.now);
             let length = before.len() - rest.len();
             match step {
-                Step::Message(message) if !claim.claim(&message) => return Some(Front::Buffer(length)),
+                Step::Message(message) if !is_claimed(claim, &message, &self.session) => {
+                    return Some(Front::Buffer(length));
+                }
                 Step::Pong(probe) => {
                     if let Some(ordinal) = barrier_of(probe, self.last_barrier) {
                         claim.reached(ordinal);
@@ -318,6 +326,36 @@ impl Endpoint {
         open && !full
     }
 
+    /// Queues so many whole frames.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn queue_frames(&mut self, frames: &[u8], count: u64) {
+        self.queued.extend_from_slice(frames);
+        self.tally.queued += count;
+    }
+
+    /// The same without a copy if nothing is queued.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn queue_buffer(&mut self, frames: Vec<u8>, count: u64) {
+        if self.queued.is_empty() {
+            self.queued = frames;
+            self.tally.queued += count;
+        } else {
+            self.queue_frames(&frames, count);
+        }
+    }
+
+    /// The memory of the queue, if nothing is queued.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn spare(&mut self) -> Vec<u8> {
+        if self.queued.is_empty() { core::mem::take(&mut self.queued) } else { Vec::new() }
+    }
+
+    /// Do fewer than 64 KiB wait to be written?
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_nearly_written(&self) -> bool {
+        self.writing.len() - self.written + self.queued.len() < QUEUE
+    }
+
     #[cfg(feature = "tokio")]
     /// Is there room for another read?
     pub(crate) fn may_read(&mut self, now: Duration) -> bool {
@@ -358,6 +396,16 @@ impl Endpoint {
     /// Nothing can be read at the moment.
     pub(crate) fn rest(&mut self) {
         self.buffer.shrink();
+    }
+}
+
+/// Does the application not see this message, which the session has returned last?
+#[inline]
+fn is_claimed(claim: &mut dyn Claim, message: &Message<'_>, session: &Session) -> bool {
+    match *message {
+        Message::Message(_) => false,
+        Message::Request { id, .. } => claim.asked(id, session.frame_number()),
+        _ => claim.claim(message),
     }
 }
 

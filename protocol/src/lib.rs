@@ -56,7 +56,7 @@ pub use code::Code;
 #[cfg(feature = "tokio")]
 pub use codec::{Codec, FrameBuf};
 #[cfg(feature = "tokio")]
-pub use connection::{Connection, Event, Handle, Next, NextEvent};
+pub use connection::{Connection, Event, Handle, Next, NextEvent, Permit};
 pub use encoding::{Encoding, Encodings, UnknownEncodingName};
 #[cfg(feature = "std")]
 pub use endpoint::Batch;

@@ -112,6 +112,16 @@ impl<'a> Content<'a> {
         }
     }
 
+    /// How many bytes it has before it is converted.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Content::Binary(bytes) => bytes.len(),
+            Content::Text(text) | Content::TextIn(_, text) => text.len(),
+            Content::Payload(payload) => payload.as_bytes().len(),
+        }
+    }
+
     /// The bytes that are sent, if they exist already.
     #[inline]
     fn ready(&self, encoding: Encoding) -> Option<&'a [u8]> {

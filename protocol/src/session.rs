@@ -123,6 +123,7 @@ mod receive;
 mod requests;
 mod send;
 mod shown;
+mod terms;
 mod watch;
 
 use alloc::boxed::Box;
@@ -142,6 +143,7 @@ use crate::message::{MAX_PING, Message, Probe};
 use crate::payload::Content;
 use crate::shared::Shared;
 use requests::Requests;
+pub(crate) use terms::Terms;
 pub use watch::Limits;
 use watch::{Due, Watch};
 

@@ -1,0 +1,115 @@
+//! What the queue of other tasks holds becomes frames of the session.
+
+use std::task::Context;
+use std::time::Duration;
+
+use super::Connection;
+use super::outbox::{Command, Taken};
+use crate::code::Code;
+use crate::error::ConnectionError;
+use crate::session::State;
+
+impl<S> Connection<S> {
+    /// Takes what waits in the queue. True if more may wait until something has been written.
+    pub(super) fn poll_commands(&mut self, cx: &Context<'_>) -> bool {
+        while self.endpoint.session.state() == State::Open && !self.endpoint.is_closing_after() {
+            if !self.give_back() {
+                return true;
+            }
+            let endpoint = &mut self.endpoint;
+            let Some(taken) = self.waiting.outbox.take(cx, || endpoint.spare()) else { break };
+            self.queue_all(taken);
+        }
+        self.drain();
+        false
+    }
+
+    /// Gives room back unless 64 KiB wait to be written; false if they do.
+    pub(super) fn give_back(&mut self) -> bool {
+        let nearly_written = self.endpoint.is_nearly_written();
+        if nearly_written && self.owed > 0 {
+            self.waiting.outbox.give_back(std::mem::take(&mut self.owed));
+        }
+        nearly_written
+    }
+
+    fn queue_all(&mut self, taken: Taken) {
+        let Taken { bytes, frames, commands, permits } = taken;
+        self.owed += permits;
+        let (mut from, mut counted) = (0, 0);
+        for (at, before, command) in commands {
+            self.endpoint.queue_frames(&bytes[from..at], before - counted);
+            (from, counted) = (at, before);
+            if let Command::Reply { id, frame, length } = command {
+                // The answer to a request that has been cancelled is not sent.
+                if self.endpoint.session.answer(id, frame) {
+                    self.endpoint.queue_frames(&bytes[at..at + length], 1);
+                }
+                from += length;
+            } else {
+                self.carry_out(command);
+            }
+        }
+        if from == 0 {
+            self.endpoint.queue_buffer(bytes, frames);
+        } else {
+            self.endpoint.queue_frames(&bytes[from..], frames - counted);
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        let session = &mut self.endpoint.session;
+        match command {
+            Command::Ask(id) => session.expect(id),
+            Command::Reply { .. } => unreachable!("its frame follows it"),
+            Command::Refuse { id, frame, code, detail } => session.refuse_if(id, frame, code, &detail),
+            Command::Cancel(id) => {
+                // The answer may have arrived meanwhile.
+                let _ = self.endpoint.queue(|session, out| session.cancel(id, out));
+            }
+            Command::Barrier(done) => match self.endpoint.barrier() {
+                Ok(ordinal) => self.waiting.barrier(ordinal, done),
+                Err(misuse) => {
+                    let _ = done.send(Err(misuse.into())); // the task may be gone
+                }
+            },
+            Command::ShutDown(grace) => {
+                self.drained_by.get_or_insert_with(|| self.start.elapsed().saturating_add(grace));
+            }
+            Command::Close(code, detail) => self.endpoint.close_after(code, detail),
+        }
+    }
+
+    /// When a shutdown sends CLOSE at the latest.
+    pub(super) fn drain_deadline(&self) -> Option<Duration> {
+        let waits = self.endpoint.session.state() == State::Open && !self.endpoint.is_closing_after();
+        self.drained_by.filter(|&by| waits && by < Duration::MAX)
+    }
+
+    /// Sends CLOSE if a shutdown waits for nothing more.
+    fn drain(&mut self) {
+        if let Some(by) = self.drained_by
+            && self.endpoint.session.state() == State::Open
+            && (self.waiting.outbox.is_drained() || self.start.elapsed() >= by)
+        {
+            self.endpoint.close_after(Code::GOING_AWAY, String::new());
+        }
+    }
+
+    /// Tells the other tasks that the session is over, and why.
+    pub(super) fn note_end(&mut self) {
+        if matches!(self.endpoint.session.state(), State::Closing | State::Closed) {
+            let why = self.why();
+            self.waiting.fail(why);
+        }
+    }
+
+    /// Why nothing can be sent any more.
+    pub(super) fn why(&self) -> ConnectionError {
+        let session = &self.endpoint.session;
+        match ConnectionError::of_both(session, self.failure.as_ref()) {
+            Ok(()) => ConnectionError::of_closed(session),
+            Err(error) => error,
+        }
+    }
+}
