@@ -2,9 +2,14 @@
 
 mod commands;
 mod handle;
+mod inbox;
 mod next;
 mod outbox;
+mod owned;
+mod request;
 mod sending;
+mod split;
+mod stream;
 mod turn;
 mod waiting;
 
@@ -19,14 +24,20 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::code::Code;
 use crate::endpoint::{Batch, Endpoint};
 use crate::error::ConnectionError;
 use crate::fault::Fault;
 use crate::hello::Hello;
 use crate::message::Message;
+use crate::misuse::Misuse;
 use crate::session::{Limits, Outcome, Role, Session};
 pub use handle::{Handle, Permit};
 pub use next::{Next, NextEvent};
+pub use owned::{OtherMessage, OwnedMessage, OwnedPayload};
+pub use request::{Guard, Request};
+pub use split::{Driver, Receiver};
+use turn::Flush;
 use waiting::Waiting;
 
 /// What [`Connection::event`] reports.
@@ -90,8 +101,12 @@ pub struct Connection<S> {
     owed: usize,
     /// A receiving call was made after the last sending one.
     receives: bool,
-    /// When a shutdown sends CLOSE.
-    drained_by: Option<Duration>,
+    /// The flush of a [`Sink`](futures_sink::Sink) in progress.
+    flushing: Option<Flush>,
+    /// The [`Stream`](futures_core::Stream) has reported the error that ended the session.
+    has_failed: bool,
+    /// When a shutdown sends CLOSE at the latest, and with which code.
+    drained_by: Option<(Duration, Code)>,
     /// The moment from which the session's time counts.
     start: Instant,
     timer: Pin<Box<Sleep>>,
@@ -165,6 +180,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             waiting: Waiting::new(),
             owed: 0,
             receives: true,
+            flushing: None,
+            has_failed: false,
             drained_by: None,
             start,
             timer: Box::pin(sleep_until(start.checked_add(first).unwrap_or(start + NEVER))),
@@ -214,6 +231,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle::new(Arc::clone(&self.waiting.outbox))
+    }
+
+    /// A guard for the request of this id, which [`next`](Connection::next) has returned: it answers from any task.
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchRequest`] if the request is not unanswered.
+    pub fn guard(&self, id: NonZeroU32) -> Result<Guard, Misuse> {
+        let frame = self.waiting.outbox.frame_of(id)?;
+        Ok(Guard::new(Arc::clone(&self.waiting.outbox), id, frame))
     }
 
     /// The next message, borrowed until the next call; `None` once the session was closed in good order.

@@ -84,6 +84,9 @@ pub(crate) struct Endpoint {
     unjudged: bool,
     /// Frames of the peer that were refused.
     pub(crate) refused: u64,
+    /// Messages that have left this endpoint have not been acted on.
+    #[cfg(feature = "tokio")]
+    pub(crate) in_use: bool,
 }
 
 impl fmt::Debug for Endpoint {
@@ -138,6 +141,8 @@ impl Endpoint {
             broken: false,
             unjudged: false,
             refused: 0,
+            #[cfg(feature = "tokio")]
+            in_use: false,
         }
     }
 
@@ -225,14 +230,20 @@ impl Endpoint {
     /// The message that [`advance`](Endpoint::advance) has found.
     #[inline]
     pub(crate) fn front(&mut self, front: Front) -> Message<'_> {
+        if let Front::Plain(encoding, length) = front {
+            self.used.buffer = length;
+            self.number = self.session.frame_number();
+            let body = &self.buffer.filled()[HEADER_LENGTH..length - END.len()];
+            return Message::Message(Payload::decode(encoding, body).expect("the session has judged it"));
+        }
+        let (frame, _) = self.frame(front);
+        Message::parse(frame).ok().flatten().expect("the session has judged it")
+    }
+
+    /// The same message's frame, and the frame's number.
+    pub(crate) fn frame(&mut self, front: Front) -> (Frame<'_>, u32) {
         let bytes = match front {
-            Front::Plain(encoding, length) => {
-                self.used.buffer = length;
-                self.number = self.session.frame_number();
-                let body = &self.buffer.filled()[HEADER_LENGTH..length - END.len()];
-                return Message::Message(Payload::decode(encoding, body).expect("the session has judged it"));
-            }
-            Front::Buffer(length) => {
+            Front::Plain(_, length) | Front::Buffer(length) => {
                 self.used.buffer = length;
                 self.number = self.session.frame_number();
                 &self.buffer.filled()[..length]
@@ -245,7 +256,7 @@ impl Endpoint {
             }
         };
         let (frame, _) = Frame::split_first(bytes).expect("`advance` has found a whole frame");
-        Message::parse(frame).ok().flatten().expect("the session has judged it")
+        (frame, self.number)
     }
 
     /// Keeps for later the message that [`advance_in_buffer`](Endpoint::advance_in_buffer) has found.

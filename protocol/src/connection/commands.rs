@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Connection;
 use super::outbox::{Command, Taken};
-use crate::code::Code;
 use crate::error::ConnectionError;
 use crate::session::State;
 
@@ -64,8 +63,7 @@ impl<S> Connection<S> {
             Command::Reply { .. } => unreachable!("its frame follows it"),
             Command::Refuse { id, frame, code, detail } => session.refuse_if(id, frame, code, &detail),
             Command::Cancel(id) => {
-                // The answer may have arrived meanwhile.
-                let _ = self.endpoint.queue(|session, out| session.cancel(id, out));
+                self.endpoint.cancel(id); // the answer may have arrived meanwhile
             }
             Command::Barrier(done) => match self.endpoint.barrier() {
                 Ok(ordinal) => self.waiting.barrier(ordinal, done),
@@ -73,8 +71,8 @@ impl<S> Connection<S> {
                     let _ = done.send(Err(misuse.into())); // the task may be gone
                 }
             },
-            Command::ShutDown(grace) => {
-                self.drained_by.get_or_insert_with(|| self.start.elapsed().saturating_add(grace));
+            Command::ShutDown(grace, code) => {
+                self.drained_by.get_or_insert_with(|| (self.start.elapsed().saturating_add(grace), code));
             }
             Command::Close(code, detail) => self.endpoint.close_after(code, detail),
         }
@@ -83,16 +81,16 @@ impl<S> Connection<S> {
     /// When a shutdown sends CLOSE at the latest.
     pub(super) fn drain_deadline(&self) -> Option<Duration> {
         let waits = self.endpoint.session.state() == State::Open && !self.endpoint.is_closing_after();
-        self.drained_by.filter(|&by| waits && by < Duration::MAX)
+        self.drained_by.map(|(by, _)| by).filter(|&by| waits && by < Duration::MAX)
     }
 
     /// Sends CLOSE if a shutdown waits for nothing more.
     fn drain(&mut self) {
-        if let Some(by) = self.drained_by
+        if let Some((by, code)) = self.drained_by
             && self.endpoint.session.state() == State::Open
             && (self.waiting.outbox.is_drained() || self.start.elapsed() >= by)
         {
-            self.endpoint.close_after(Code::GOING_AWAY, String::new());
+            self.endpoint.close_after(code, String::new());
         }
     }
 

@@ -28,9 +28,20 @@ use crate::payload::Content;
 ///
 /// A call that sends and is cancelled has sent nothing: it was waiting for room. A cancelled [`request`](Handle::request)
 /// is cancelled at the peer too.
-#[derive(Clone)]
 pub struct Handle {
     outbox: Arc<Outbox>,
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Handle {
+        Handle::new(Arc::clone(&self.outbox))
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.outbox.leave();
+    }
 }
 
 impl fmt::Debug for Handle {
@@ -42,6 +53,7 @@ impl fmt::Debug for Handle {
 
 impl Handle {
     pub(super) fn new(outbox: Arc<Outbox>) -> Handle {
+        outbox.enter();
         Handle { outbox }
     }
 

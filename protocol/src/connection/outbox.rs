@@ -6,6 +6,7 @@ mod taken;
 use core::num::NonZeroU32;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub(super) struct Outbox {
     slots: Semaphore,
     /// Never has a permit, and is closed at the end.
     over: Semaphore,
+    /// How many handles there are.
+    handles: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -88,7 +91,8 @@ pub(super) enum Command {
     },
     Cancel(NonZeroU32),
     Barrier(oneshot::Sender<Result<(), ConnectionError>>),
-    ShutDown(Duration),
+    /// CLOSE with this code once no request is unanswered, or after this time.
+    ShutDown(Duration, Code),
     Close(Code, String),
 }
 
@@ -99,6 +103,7 @@ impl Outbox {
             room: Semaphore::new(QUEUE / UNIT),
             slots: Semaphore::new(0),
             over: Semaphore::new(0),
+            handles: AtomicUsize::new(0),
             state: Mutex::new(State {
                 bytes: Vec::new(),
                 frames: 0,
@@ -208,9 +213,30 @@ impl Outbox {
     pub(super) fn shut_down(&self, grace: Duration) -> Result<(), ConnectionError> {
         self.change(|state| {
             state.draining = true;
-            state.command(Command::ShutDown(grace));
+            state.command(Command::ShutDown(grace, Code::GOING_AWAY));
             Ok(())
         })
+    }
+
+    /// A handle has been made.
+    pub(super) fn enter(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A handle has been dropped.
+    pub(super) fn leave(&self) {
+        if self.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            wake(self.lock());
+        }
+    }
+
+    /// Closes in good order once there are no handles.
+    pub(super) fn close_if_alone(&self) {
+        let mut state = self.lock();
+        if self.handles.load(Ordering::Acquire) == 0 && !state.draining && !state.closing {
+            state.draining = true;
+            state.command(Command::ShutDown(Duration::MAX, Code::NORMAL));
+        }
     }
 
     /// Queues a CLOSE; nothing can be sent after it.

@@ -82,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Queues a REQUEST as [`queue`](Connection::queue) does a MESSAGE, and returns its id. The answer is an
     /// [`Event`](super::Event): a [`Message::Reply`](crate::Message::Reply) or
     /// [`Message::Error`](crate::Message::Error) of that id, or
-    /// [`Event::Unreadable`](super::Event::Unreadable). No timeout applies; [`forget`](Connection::forget) gives up.
+    /// [`Event::Unreadable`](super::Event::Unreadable). No timeout applies; [`cancel`](Connection::cancel) gives up.
     ///
     /// # Errors
     /// As [`queue`](Connection::queue), and [`Misuse::TooManyRequests`].
@@ -101,9 +101,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         queued
     }
 
-    /// Stops waiting for the answer to a request, and tells the peer so with the next call; an answer that arrives later
-    /// is ignored (R3.14). Until then, the request counts among those that the peer permits.
-    pub fn forget(&mut self, id: NonZeroU32) {
+    /// Stops waiting for the answer to a request: the next call sends a CANCEL, and the answer is ignored. Does nothing if
+    /// the answer has arrived. Until it arrives, the request counts among those that the peer permits.
+    pub fn cancel(&mut self, id: NonZeroU32) {
         self.waiting.outbox.abandon(id);
     }
 

@@ -17,6 +17,10 @@ use crate::session::State;
 /// How often what other tasks queue is written before it is the turn of reading.
 const ROUNDS: u32 = 16;
 
+/// A flush in progress: until when it must have ended, and whether it looks at what has arrived.
+#[derive(Default)]
+pub(super) struct Flush(Option<(Duration, bool)>);
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Writes, waits and reads until something has arrived. False once the session was closed in good order.
     pub(super) async fn turn(&mut self) -> Result<bool, ConnectionError> {
@@ -69,22 +73,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Writes everything, with what other tasks have queued until now, or ends the session. If the application only
     /// sends, this also looks at what has arrived: the peer may have closed.
     pub(super) async fn write_out(&mut self) {
-        let looks = !std::mem::take(&mut self.receives);
-        let mut until = None;
-        poll_fn(|cx| {
-            if until.is_none() {
-                self.poll_commands(cx);
-            }
-            let flushed_by = *until.get_or_insert_with(|| self.endpoint.flushed_by(self.start.elapsed()));
-            self.poll_flush(cx, flushed_by, looks)
-        })
-        .await;
+        let mut flush = Flush::default();
+        poll_fn(|cx| self.poll_write_out(cx, &mut flush)).await;
+    }
+
+    /// The same, for a call that keeps its progress in `flush`.
+    pub(super) fn poll_write_out(&mut self, cx: &mut Context<'_>, flush: &mut Flush) -> Poll<()> {
+        if flush.0.is_none() {
+            let looks = !std::mem::take(&mut self.receives);
+            self.poll_commands(cx);
+            flush.0 = Some((self.endpoint.flushed_by(self.start.elapsed()), looks));
+        }
+        let (flushed_by, looks) = flush.0.unwrap_or_default();
+        ready!(self.poll_flush(cx, flushed_by, looks));
         self.give_back();
+        Poll::Ready(())
     }
 
     /// Writes everything, until `flushed_by` at most, and reads what arrives meanwhile, as far as there is room: the
     /// peer may wait for that. If it `looks`, it reads also if everything can be written, and judges what it has read.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, flushed_by: Duration, looks: bool) -> Poll<()> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>, flushed_by: Duration, looks: bool) -> Poll<()> {
         loop {
             let written = self.poll_write(cx);
             if written.is_ready() && !looks || self.endpoint.session.state() == State::Closed {

@@ -80,6 +80,10 @@ impl Claim for Waiting {
                 let reason = || refusal.reason.to_str().into_owned();
                 self.outbox.answer(id, || Err(ConnectionError::Refused { code: refusal.code, reason: reason() }))
             }),
+            Message::Cancel { id } => {
+                self.outbox.cancelled(*id);
+                false
+            }
             _ => false,
         }
     }

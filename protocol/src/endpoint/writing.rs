@@ -1,6 +1,7 @@
 //! What an endpoint writes: the frames in progress, then the session's own, then those that are queued (R7.13).
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 #[cfg(feature = "tokio")]
@@ -22,6 +23,11 @@ impl Endpoint {
         let written = write(&mut self.session, &mut self.queued)?;
         self.tally.queued += 1;
         Ok(written)
+    }
+
+    /// Queues the CANCEL of a request of this side; false if its answer has arrived, or if nothing can be sent.
+    pub(crate) fn cancel(&mut self, id: NonZeroU32) -> bool {
+        self.queue(|session, out| session.cancel(id, out)).is_ok()
     }
 
     /// Queues a PING whose PONG shows that the peer has acted on everything queued before (R3.10), and returns its
@@ -69,6 +75,14 @@ impl Endpoint {
         self.broken = true;
     }
 
+    /// Has something that arrived not been acted on?
+    fn is_in_use(&self) -> bool {
+        let in_use = !self.backlog.filled().is_empty();
+        #[cfg(feature = "tokio")]
+        let in_use = in_use || self.in_use;
+        in_use
+    }
+
     /// What to write next: the frames in progress, then the session's own, then messages (R7.13).
     pub(crate) fn unwritten(&mut self) -> &[u8] {
         if self.broken {
@@ -76,7 +90,7 @@ impl Endpoint {
         }
         if self.written == self.writing.len() {
             // A PONG shows that everything before its PING has been acted on: not while some of that is kept.
-            self.session.hold_pong(!self.backlog.filled().is_empty());
+            self.session.hold_pong(self.is_in_use());
             self.writing.clear();
             self.written = 0;
             if self.writing.capacity() > 4 * QUEUE {

@@ -66,14 +66,8 @@ impl Session {
             max_body: peer.max_body(),
             hub_profile: self.hub_profile(),
             role: self.role,
-            requests: self.most_requests(),
+            requests: peer.max_requests(),
         })
-    }
-}
-
-impl Session {
-    fn most_requests(&self) -> usize {
-        self.watch.limits().requests
     }
 }
 
@@ -82,7 +76,7 @@ impl Session {
 impl Session {
     /// A request of this id, which is free, is sent now.
     pub(crate) fn expect(&mut self, id: NonZeroU32) {
-        let _ = self.requests.ask(id);
+        self.requests.ask(id);
     }
 
     /// Appends a REQUEST of this id, which is free, to `out`.
@@ -94,23 +88,22 @@ impl Session {
 
     /// Refuses the peer's request of this id, from the frame of that number, if it is unanswered.
     pub(crate) fn refuse_if(&mut self, id: NonZeroU32, frame: u32, code: Code, detail: &str) {
-        if self.requests.frame_of(id) == Some(frame) {
+        if self.requests.frame_of(id) == Ok(frame) {
             let _ = self.refuse_request(id, code, detail); // it may not be open any more
         }
     }
 
     /// The peer's request of this id, from the frame of that number, is answered now; false if it is not unanswered.
     pub(crate) fn answer(&mut self, id: NonZeroU32, frame: u32) -> bool {
-        let unanswered = self.requests.frame_of(id) == Some(frame);
+        let unanswered = self.requests.frame_of(id) == Ok(frame);
         if unanswered {
             self.requests.answered(id);
         }
         unanswered
     }
 
-    /// Stub of the CANCEL that the wire will have.
-    pub(crate) fn cancel(&mut self, id: NonZeroU32, _out: &mut Vec<u8>) -> Result<(), Misuse> {
-        self.requests.settle(id);
-        Ok(())
+    /// Does a PONG wait to be sent?
+    pub(crate) fn owes_pong(&self) -> bool {
+        self.pong.is_some()
     }
 }
