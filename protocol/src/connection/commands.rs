@@ -9,18 +9,32 @@ use crate::error::ConnectionError;
 use crate::session::State;
 
 impl<S> Connection<S> {
-    /// Takes what waits in the queue. True if more may wait until something has been written.
+    /// Takes what waits in the queue, unless much waits to be written. True if more may wait until that has been written.
     pub(super) fn poll_commands(&mut self, cx: &Context<'_>) -> bool {
-        while self.endpoint.session.state() == State::Open && !self.endpoint.is_closing_after() {
-            if !self.give_back() {
+        loop {
+            if !self.give_back() && self.may_take() {
                 return true;
             }
-            let endpoint = &mut self.endpoint;
-            let Some(taken) = self.waiting.outbox.take(cx, || endpoint.spare()) else { break };
-            self.queue_all(taken);
+            if !self.take_commands(cx) {
+                break;
+            }
         }
         self.drain();
         false
+    }
+
+    /// Takes what waits in the queue; false if nothing does. The room that it has taken is given back later.
+    pub(super) fn take_commands(&mut self, cx: &Context<'_>) -> bool {
+        if !self.may_take() {
+            return false;
+        }
+        let endpoint = &mut self.endpoint;
+        let taken = self.waiting.outbox.take(cx, || endpoint.spare());
+        taken.map(|taken| self.queue_all(taken)).is_some()
+    }
+
+    fn may_take(&self) -> bool {
+        self.endpoint.session.state() == State::Open && !self.endpoint.is_closing_after()
     }
 
     /// Gives room back unless 64 KiB wait to be written; false if they do.
@@ -80,14 +94,13 @@ impl<S> Connection<S> {
 
     /// When a shutdown sends CLOSE at the latest.
     pub(super) fn drain_deadline(&self) -> Option<Duration> {
-        let waits = self.endpoint.session.state() == State::Open && !self.endpoint.is_closing_after();
-        self.drained_by.map(|(by, _)| by).filter(|&by| waits && by < Duration::MAX)
+        self.drained_by.map(|(by, _)| by).filter(|&by| self.may_take() && by < Duration::MAX)
     }
 
     /// Sends CLOSE if a shutdown waits for nothing more.
     fn drain(&mut self) {
         if let Some((by, code)) = self.drained_by
-            && self.endpoint.session.state() == State::Open
+            && self.may_take()
             && (self.waiting.outbox.is_drained() || self.start.elapsed() >= by)
         {
             self.endpoint.close_after(code, String::new());

@@ -215,7 +215,7 @@ impl Handle {
     /// # Errors
     /// The reason why the session ended, unless this side closed it.
     pub async fn shut_down(&self, grace: Duration) -> Result<(), ConnectionError> {
-        self.outbox.shut_down(grace)?;
+        let _ = self.outbox.shut_down(grace); // unless it is closing already
         match self.outbox.closed().await {
             ConnectionError::Misuse(Misuse::NotOpen) => Ok(()),
             why => Err(why),

@@ -81,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn poll_write_out(&mut self, cx: &mut Context<'_>, flush: &mut Flush) -> Poll<()> {
         if flush.0.is_none() {
             let looks = !std::mem::take(&mut self.receives);
-            self.poll_commands(cx);
+            self.take_commands(cx);
             flush.0 = Some((self.endpoint.flushed_by(self.start.elapsed()), looks));
         }
         let (flushed_by, looks) = flush.0.unwrap_or_default();
