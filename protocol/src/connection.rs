@@ -8,8 +8,10 @@ mod outbox;
 mod owned;
 mod request;
 mod sending;
+mod serve;
 mod split;
 mod stream;
+mod tasks;
 mod turn;
 mod waiting;
 
@@ -36,6 +38,7 @@ pub use handle::{Handle, Permit};
 pub use next::{Next, NextEvent};
 pub use owned::{OtherMessage, OwnedMessage, OwnedPayload};
 pub use request::{Guard, Request};
+pub use serve::{Refused, Serve};
 pub use split::{Driver, Receiver};
 use turn::Flush;
 use waiting::Waiting;

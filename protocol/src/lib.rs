@@ -58,7 +58,7 @@ pub use codec::{Codec, FrameBuf};
 #[cfg(feature = "tokio")]
 pub use connection::{
     Connection, Driver, Event, Guard, Handle, Next, NextEvent, OtherMessage, OwnedMessage, OwnedPayload, Permit,
-    Receiver, Request,
+    Receiver, Refused, Request, Serve,
 };
 pub use encoding::{Encoding, Encodings, UnknownEncodingName};
 #[cfg(feature = "std")]
