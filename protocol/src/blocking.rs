@@ -10,6 +10,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use crate::code::Code;
+use crate::counters::Counters;
 use crate::endpoint::{Batch, Endpoint};
 use crate::error::{ConnectionError, Reply};
 use crate::hello::Hello;
@@ -183,6 +184,12 @@ impl<S: Read + Write> Connection<S> {
         self.endpoint.session.outcome()
     }
 
+    /// What this connection has sent and received so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.endpoint.counters()
+    }
+
     /// The next message, borrowed until the next call; `None` once the session was closed in good order.
     /// Calling it again reports to the peer that this message has been acted on (R3.10).
     ///
@@ -247,11 +254,7 @@ impl<S: Read + Write> Connection<S> {
     /// # Errors
     /// [`Misuse::NoSuchRequest`]; otherwise the reason why the session ended.
     pub fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
-        let number = self.endpoint.number();
-        match id {
-            Some(id) => self.endpoint.session.refuse_request(id, code, detail)?,
-            None => self.endpoint.session.refuse_frame(number, code, detail),
-        }
+        self.endpoint.refuse(id, code, detail)?;
         self.flush()
     }
 
@@ -359,8 +362,8 @@ impl<S: Read + Write> Connection<S> {
             Ok(count) => self.endpoint.read(count, self.start.elapsed()),
             Err(error) if is_tick(&error) => self.endpoint.rest(),
             Err(error) => {
+                self.endpoint.fail(&error);
                 self.failure.get_or_insert(error);
-                self.endpoint.stop_writing();
                 self.endpoint.read(0, self.start.elapsed());
             }
         }

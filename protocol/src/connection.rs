@@ -29,6 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::code::Code;
+use crate::counters::Counters;
 use crate::endpoint::{Batch, Endpoint};
 use crate::error::ConnectionError;
 use crate::fault::Fault;
@@ -231,7 +232,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// How many frames of the peer were refused, because of bad text or an encoding that this side does not accept.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.endpoint.refused
+        self.endpoint.account.refused
+    }
+
+    /// What this connection has sent and received so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.endpoint.counters()
     }
 
     /// The stream.
@@ -243,6 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A way for other tasks to send while this one is in [`next`](Connection::next) or [`batch`](Connection::batch).
     #[must_use]
     pub fn handle(&self) -> Handle {
+        self.waiting.outbox.count(self.endpoint.counters());
         Handle::new(Arc::clone(&self.waiting.outbox))
     }
 

@@ -1,6 +1,8 @@
 //! What both connections share: a session with its buffers, and no stream yet.
 
+mod account;
 mod batch;
+mod claim;
 #[cfg(feature = "tokio")]
 mod frames;
 mod tally;
@@ -10,48 +12,27 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::buffer::ReadBuffer;
 use crate::code::Code;
 use crate::encoding::Encoding;
-use crate::fault::Fault;
 use crate::frame::{END, Frame, HEADER_LENGTH};
 use crate::kind;
-use crate::message::{Message, Probe};
+use crate::message::Message;
 use crate::payload::Payload;
 use crate::session::{Session, State, Step};
 use crate::shown::Bytes;
+use account::Account;
 pub use batch::Batch;
+pub(crate) use claim::Claim;
+use claim::{barrier_of, is_claimed};
 use tally::Tally;
 
 /// Bytes of queued messages from which on a sender must wait.
 pub(crate) const QUEUE: usize = 64 << 10;
 /// Bytes of messages that are kept while a caller waits for a reply.
 const BACKLOG: usize = 1 << 20;
-
-/// Takes the messages that a caller waits for before the application sees them.
-pub(crate) trait Claim {
-    /// Does a caller wait for this message? If so, the caller has it now.
-    fn claim(&mut self, message: &Message<'_>) -> bool;
-
-    /// A request of the peer has arrived, in the frame of that number. True if the application need not see it.
-    fn asked(&mut self, _id: NonZeroU32, _frame: u32) -> bool {
-        false
-    }
-
-    /// The REPLY to the request of that id arrived and was refused.
-    fn refused(&mut self, id: u32, fault: Fault);
-
-    /// The peer has answered the barrier of this ordinal, and so all before it (R3.9).
-    fn reached(&mut self, ordinal: u64);
-
-    /// Has one of these calls made an event? It is reported before the next message.
-    fn has_event(&self) -> bool {
-        false
-    }
-}
 
 pub(crate) struct Endpoint {
     pub(crate) session: Session,
@@ -84,8 +65,7 @@ pub(crate) struct Endpoint {
     broken: bool,
     /// The buffer may hold whole frames.
     unjudged: bool,
-    /// Frames of the peer that were refused.
-    pub(crate) refused: u64,
+    pub(crate) account: Account,
     /// Messages that have left this endpoint have not been acted on.
     #[cfg(feature = "tokio")]
     pub(crate) in_use: bool,
@@ -100,7 +80,7 @@ impl fmt::Debug for Endpoint {
             .field("kept", &Bytes(self.backlog.filled().len()))
             .field("writing", &Bytes(self.writing.len() - self.written))
             .field("queued", &Bytes(self.queued.len()))
-            .field("refused", &self.refused)
+            .field("refused", &self.account.refused)
             .finish_non_exhaustive()
     }
 }
@@ -125,6 +105,7 @@ pub(crate) enum Front {
 impl Endpoint {
     pub(crate) fn new(session: Session, now: Duration) -> Endpoint {
         Endpoint {
+            account: Account::new(&session),
             session,
             now,
             buffer: ReadBuffer::new(),
@@ -142,7 +123,6 @@ impl Endpoint {
             ended: false,
             broken: false,
             unjudged: false,
-            refused: 0,
             #[cfg(feature = "tokio")]
             in_use: false,
         }
@@ -167,6 +147,7 @@ impl Endpoint {
             self.session.explain(self.buffer.past(), before);
             let length = before.len() - rest.len();
             let stuck = step == Step::More;
+            self.account.greeted(step, &self.session);
             self.buffer.consume(length);
             if stuck {
                 break;
@@ -200,7 +181,7 @@ impl Endpoint {
             let step = self.session.receive(&mut rest, self.now);
             let length = before.len() - rest.len();
             match step {
-                Step::Message(message) if !is_claimed(claim, &message, &self.session) => {
+                Step::Message(message) if !is_claimed(claim, &message, &self.session, &mut self.account) => {
                     return Some(Front::Buffer(length));
                 }
                 Step::Pong(probe) => {
@@ -209,7 +190,7 @@ impl Endpoint {
                     }
                 }
                 Step::Refused { kind, id, fault } => {
-                    self.refused += 1;
+                    self.account.refuses(kind, fault, &self.session);
                     if kind == kind::REPLY {
                         claim.refused(id, fault);
                     }
@@ -293,7 +274,7 @@ impl Endpoint {
             session: &mut self.session,
             used: &mut self.used,
             unjudged: &mut self.unjudged,
-            refused: &mut self.refused,
+            account: &mut self.account,
             last_barrier: self.last_barrier,
             now: self.now,
             claim,
@@ -315,11 +296,6 @@ impl Endpoint {
                 break;
             }
         }
-    }
-
-    /// The number of the frame whose message was returned last.
-    pub(crate) fn number(&self) -> u32 {
-        self.number
     }
 
     /// Is the room for messages that are kept used up?
@@ -362,6 +338,7 @@ impl Endpoint {
             self.ended = true;
         } else {
             self.buffer.add(count);
+            self.account.read(count, &self.session);
             self.session.read(self.buffer.filled().len(), now);
             self.unjudged = true;
         }
@@ -374,26 +351,11 @@ impl Endpoint {
             self.session.end_of_stream(unused.len(), self.now);
             self.session.explain(self.buffer.past(), unused);
         }
+        self.account.ended(&self.session);
     }
 
     /// Nothing can be read at the moment.
     pub(crate) fn rest(&mut self) {
         self.buffer.shrink();
     }
-}
-
-/// Does the application not see this message, which the session has returned last?
-#[inline]
-fn is_claimed(claim: &mut dyn Claim, message: &Message<'_>, session: &Session) -> bool {
-    match *message {
-        Message::Message(_) => false,
-        Message::Request { id, .. } => claim.asked(id, session.frame_number()),
-        _ => claim.claim(message),
-    }
-}
-
-/// The ordinal of the barrier that a PONG answers: none is later than the last.
-fn barrier_of(probe: Probe<'_>, last: Option<u64>) -> Option<u64> {
-    let ordinal = u64::from_be_bytes(probe.as_bytes().try_into().ok()?);
-    last.map(|last| last.min(ordinal))
 }

@@ -32,6 +32,8 @@ mod code;
 mod codec;
 #[cfg(feature = "tokio")]
 mod connection;
+#[cfg(feature = "std")]
+mod counters;
 pub mod diagnosis;
 mod encoding;
 #[cfg(feature = "std")]
@@ -45,6 +47,8 @@ pub mod kind;
 mod line;
 mod message;
 mod misuse;
+#[cfg(feature = "std")]
+mod observe;
 mod payload;
 pub mod session;
 mod shared;
@@ -60,6 +64,8 @@ pub use connection::{
     Connection, Driver, Event, Guard, Handle, Next, NextEvent, OtherMessage, OwnedMessage, OwnedPayload, Parts, Permit,
     Receiver, Refused, Request, Reserved, Serve,
 };
+#[cfg(feature = "std")]
+pub use counters::Counters;
 pub use encoding::{Encoding, Encodings, UnknownEncodingName};
 #[cfg(feature = "std")]
 pub use endpoint::Batch;

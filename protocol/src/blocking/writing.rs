@@ -48,8 +48,8 @@ impl<S: Read + Write> Connection<S> {
                 false
             }
             Err(error) => {
+                self.endpoint.fail(&error);
                 self.failure = Some(error);
-                self.endpoint.stop_writing();
                 true
             }
         }
@@ -101,8 +101,8 @@ impl<S: Read + Write> Connection<S> {
                 }
                 Err(error) if is_tick(&error) => break,
                 Err(error) => {
+                    self.endpoint.fail(&error);
                     self.failure.get_or_insert(error);
-                    self.endpoint.stop_writing();
                     self.endpoint.read(0, self.start.elapsed());
                     break;
                 }

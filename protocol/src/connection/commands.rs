@@ -29,7 +29,7 @@ impl<S> Connection<S> {
             return false;
         }
         let endpoint = &mut self.endpoint;
-        let taken = self.waiting.outbox.take(cx, || endpoint.spare());
+        let taken = self.waiting.outbox.take(cx, endpoint);
         taken.map(|taken| self.queue_all(taken)).is_some()
     }
 
@@ -71,11 +71,10 @@ impl<S> Connection<S> {
     }
 
     fn carry_out(&mut self, command: Command) {
-        let session = &mut self.endpoint.session;
         match command {
-            Command::Ask(id) => session.expect(id),
+            Command::Ask(id) => self.endpoint.session.expect(id),
             Command::Reply { .. } => unreachable!("its frame follows it"),
-            Command::Refuse { id, frame, code, detail } => session.refuse_if(id, frame, code, &detail),
+            Command::Refuse { id, frame, code, detail } => self.endpoint.refuse_if(id, frame, code, &detail),
             Command::Cancel(id) => {
                 self.endpoint.cancel(id); // the answer may have arrived meanwhile
             }

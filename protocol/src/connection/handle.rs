@@ -10,6 +10,7 @@ use tokio::sync::{SemaphorePermit, oneshot};
 use super::outbox::{Outbox, Waiter};
 use super::waiting::Answer;
 use crate::code::Code;
+use crate::counters::Counters;
 use crate::error::{ConnectionError, Reply};
 use crate::kind;
 use crate::misuse::Misuse;
@@ -228,6 +229,12 @@ impl Handle {
     /// the connection, [`ConnectionError::Closed`] with any code if the peer did.
     pub async fn closed(&self) -> ConnectionError {
         self.outbox.closed().await
+    }
+
+    /// What this connection has sent and received, as of the last time that it was polled.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.outbox.counters()
     }
 
     /// Has the session ended?

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError, oneshot};
 
 use crate::code::Code;
+use crate::counters::Counters;
 use crate::endpoint::QUEUE;
 use crate::error::ConnectionError;
 use crate::frame::HEADER_LENGTH;
@@ -70,6 +71,8 @@ struct State {
     draining: bool,
     /// A CLOSE is queued.
     closing: bool,
+    /// As of the connection's last turn while there were handles.
+    counters: Counters,
     /// Why the session ended.
     end: Option<ConnectionError>,
 }
@@ -116,6 +119,7 @@ impl Outbox {
                 rests: false,
                 draining: false,
                 closing: false,
+                counters: Counters::default(),
                 end: None,
             }),
         }
@@ -230,10 +234,23 @@ impl Outbox {
         }
     }
 
+    fn has_handles(&self) -> bool {
+        self.handles.load(Ordering::Acquire) > 0
+    }
+
+    /// Tells the handles what has been counted.
+    pub(super) fn count(&self, counters: Counters) {
+        self.lock().counters = counters;
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.lock().counters
+    }
+
     /// Closes in good order once there are no handles.
     pub(super) fn close_if_alone(&self) {
         let mut state = self.lock();
-        if self.handles.load(Ordering::Acquire) == 0 && !state.draining && !state.closing {
+        if !self.has_handles() && !state.draining && !state.closing {
             state.draining = true;
             state.command(Command::ShutDown(Duration::MAX, Code::NORMAL));
         }

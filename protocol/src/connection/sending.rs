@@ -208,14 +208,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// [`Misuse::NoSuchRequest`]; otherwise the reason why the session ended.
     pub async fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
-        let number = self.endpoint.number();
-        match id {
-            Some(id) => {
-                self.waiting.outbox.frame_of(id)?;
-                self.endpoint.session.refuse_request(id, code, detail)?;
-                self.waiting.outbox.answered(id);
-            }
-            None => self.endpoint.session.refuse_frame(number, code, detail),
+        if let Some(id) = id {
+            self.waiting.outbox.frame_of(id)?;
+        }
+        self.endpoint.refuse(id, code, detail)?;
+        if let Some(id) = id {
+            self.waiting.outbox.answered(id);
         }
         self.flush().await
     }

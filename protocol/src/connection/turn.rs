@@ -163,8 +163,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut count = space.filled().len();
         if let Err(error) = read {
             count = 0;
+            self.endpoint.fail(&error);
             self.failure.get_or_insert(error);
-            self.endpoint.stop_writing();
         }
         self.endpoint.read(count, self.start.elapsed());
         Poll::Ready(())
@@ -176,8 +176,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             match self.poll_write_all(cx) {
                 Poll::Ready(Ok(())) => self.endpoint.not_blocked(),
                 Poll::Ready(Err(error)) => {
+                    self.endpoint.fail(&error);
                     self.failure = Some(error);
-                    self.endpoint.stop_writing();
                 }
                 Poll::Pending => {
                     self.endpoint.blocked(self.start.elapsed());
@@ -239,6 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The session is over: reports how, to all that wait.
     pub(super) fn finish(&mut self) -> Result<(), ConnectionError> {
         let why = self.why();
+        self.waiting.outbox.count(self.endpoint.counters());
         self.waiting.fail(why);
         ConnectionError::of_both(&self.endpoint.session, self.failure.as_ref())
     }

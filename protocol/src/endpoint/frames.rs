@@ -35,6 +35,7 @@ impl Endpoint {
     /// The session, what is kept, what has been read after that, and what has not been written.
     pub(crate) fn into_parts(mut self) -> (Session, Vec<u8>, Vec<u8>, Vec<u8>) {
         self.release();
+        self.account.handed_over();
         let mut unwritten = self.writing.split_off(self.written);
         unwritten.append(&mut self.queued);
         (self.session, self.backlog.filled().to_vec(), self.buffer.filled().to_vec(), unwritten)

@@ -14,6 +14,8 @@ pub(crate) struct Tally {
     pub(crate) queued: u64,
     /// How many of the queued frames have been written whole.
     pub(crate) written: u64,
+    /// How many of the session's own frames have been written whole.
+    own_written: u64,
     /// The number of the first frame that has not been written whole.
     next_number: u32,
     /// Are the frames in progress the session's own?
@@ -54,7 +56,13 @@ impl Tally {
             self.whole += frame.wire_length();
             self.next_number = self.next_number.wrapping_add(1);
             self.written += u64::from(!self.own);
+            self.own_written += u64::from(self.own);
         }
+    }
+
+    /// How many frames have been written whole.
+    pub(super) fn frames(&self) -> u64 {
+        self.written + self.own_written
     }
 
     /// The ordinal of the queued frame that was written under this number.

@@ -3,12 +3,13 @@
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::time::Duration;
+use std::io;
 
 #[cfg(feature = "tokio")]
 use super::tally::Tally;
 use super::{Endpoint, QUEUE};
-#[cfg(feature = "tokio")]
 use crate::code::Code;
+use crate::counters::Counters;
 use crate::message::{Message, Probe};
 use crate::misuse::Misuse;
 use crate::session::{Session, State};
@@ -27,7 +28,41 @@ impl Endpoint {
 
     /// Queues the CANCEL of a request of this side; false if its answer has arrived, or if nothing can be sent.
     pub(crate) fn cancel(&mut self, id: NonZeroU32) -> bool {
-        self.queue(|session, out| session.cancel(id, out)).is_ok()
+        let cancelled = self.queue(|session, out| session.cancel(id, out)).is_ok();
+        if cancelled {
+            self.account.observer.cancelling(id);
+        }
+        cancelled
+    }
+
+    /// Answers a request, or the message that was returned last, with an ERROR.
+    pub(crate) fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), Misuse> {
+        let frame = match id {
+            Some(id) => {
+                let frame = self.session.frame_of(id);
+                self.session.refuse_request(id, code, detail)?;
+                frame?
+            }
+            None => {
+                self.session.refuse_frame(self.number, code, detail);
+                self.number
+            }
+        };
+        self.account.observer.refusing(frame, code);
+        Ok(())
+    }
+
+    /// Refuses the peer's request of this id, from the frame of that number, if it is unanswered.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn refuse_if(&mut self, id: NonZeroU32, frame: u32, code: Code, detail: &str) {
+        if self.session.frame_of(id) == Ok(frame) {
+            let _ = self.refuse(Some(id), code, detail); // it may not be open any more
+        }
+    }
+
+    /// What has been counted so far.
+    pub(crate) fn counters(&self) -> Counters {
+        self.account.counters(&self.session, self.tally.frames())
     }
 
     /// Queues a PING whose PONG shows that the peer has acted on everything queued before (R3.10), and returns its
@@ -68,6 +103,12 @@ impl Endpoint {
     #[cfg(feature = "tokio")]
     pub(crate) fn is_closing_after(&self) -> bool {
         self.close_after.is_some()
+    }
+
+    /// The stream failed: it takes no more bytes.
+    pub(crate) fn fail(&mut self, error: &io::Error) {
+        self.account.observer.failed(error);
+        self.stop_writing();
     }
 
     /// The stream takes no more bytes; what can still be read may hold the reason.
@@ -152,12 +193,14 @@ impl Endpoint {
             self.session.slow_consumer(now);
         }
         self.session.explain(self.buffer.past(), self.buffer.filled());
+        self.account.ended(&self.session);
     }
 
     /// `count` bytes have been written.
     pub(crate) fn wrote(&mut self, count: usize, now: Duration) {
         self.blocked_since = None;
         self.written += count;
+        self.account.wrote(count);
         self.tally.wrote(&self.writing, self.written);
         self.now = now;
         self.session.wrote(now);

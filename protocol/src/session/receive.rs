@@ -260,7 +260,7 @@ impl Session {
                 }
                 Step::Message(message)
             }
-            Message::Cancel { id } => match self.requests.answered(id) {
+            Message::Cancel { id } => match self.requests.cancelled(id) {
                 Some(frame) => {
                     self.push_refusal(id.get(), frame, Code::CANCELLED, "cancelled");
                     Step::Message(message)

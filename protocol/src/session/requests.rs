@@ -23,6 +23,18 @@ struct Unanswered {
     outgoing: BTreeSet<NonZeroU32>,
     /// Ids of the peer's requests, and the numbers of their frames.
     incoming: BTreeMap<NonZeroU32, u32>,
+    counts: Counts,
+}
+
+/// How many there have been, in both directions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) answers_sent: u64,
+    pub(super) answers_received: u64,
+    pub(super) cancels_sent: u64,
+    pub(super) cancels_received: u64,
 }
 
 impl Requests {
@@ -68,12 +80,17 @@ impl Requests {
 
     /// This side has sent a request, whose id is free.
     pub(super) fn ask(&mut self, id: NonZeroU32) {
-        self.unanswered.get_or_insert_default().outgoing.insert(id);
+        let unanswered = self.unanswered.get_or_insert_default();
+        unanswered.outgoing.insert(id);
+        unanswered.counts.sent += 1;
     }
 
     /// The answer has arrived. Was it expected?
     pub(super) fn settle(&mut self, id: NonZeroU32) -> bool {
-        self.unanswered.as_mut().is_some_and(|unanswered| unanswered.outgoing.remove(&id))
+        let Some(unanswered) = &mut self.unanswered else { return false };
+        let expected = unanswered.outgoing.remove(&id);
+        unanswered.counts.answers_received += u64::from(expected);
+        expected
     }
 
     pub(super) fn check_not_asked(&self, id: NonZeroU32) -> Result<(), Fault> {
@@ -90,7 +107,9 @@ impl Requests {
         if waiting >= limit {
             return Err(Fault::TooManyRequests);
         }
-        self.unanswered.get_or_insert_default().incoming.insert(id, frame);
+        let unanswered = self.unanswered.get_or_insert_default();
+        unanswered.incoming.insert(id, frame);
+        unanswered.counts.received += 1;
         Ok(())
     }
 
@@ -102,6 +121,26 @@ impl Requests {
 
     /// This side has answered. Returns the number of the request's frame, `None` if it was not unanswered.
     pub(super) fn answered(&mut self, id: NonZeroU32) -> Option<u32> {
-        self.unanswered.as_mut()?.incoming.remove(&id)
+        let unanswered = self.unanswered.as_mut()?;
+        let frame = unanswered.incoming.remove(&id)?;
+        unanswered.counts.answers_sent += 1;
+        Some(frame)
+    }
+
+    /// This side has sent a CANCEL.
+    pub(super) fn cancelling(&mut self) {
+        self.unanswered.get_or_insert_default().counts.cancels_sent += 1;
+    }
+
+    /// The peer has cancelled a request. Returns what [`answered`](Requests::answered) does.
+    pub(super) fn cancelled(&mut self, id: NonZeroU32) -> Option<u32> {
+        let frame = self.answered(id)?;
+        self.unanswered.get_or_insert_default().counts.cancels_received += 1;
+        Some(frame)
+    }
+
+    #[cfg(feature = "std")]
+    pub(super) fn counts(&self) -> Counts {
+        self.unanswered.as_ref().map(|unanswered| unanswered.counts).unwrap_or_default()
     }
 }

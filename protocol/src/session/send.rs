@@ -10,6 +10,8 @@ use core::time::Duration;
 use super::Limits;
 use super::{Ending, MAX_REASON, Outcome, Session, State, Step};
 use crate::code::Code;
+#[cfg(feature = "std")]
+use crate::counters::Counters;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::hello::{Hello, MAX_HELLO};
@@ -111,7 +113,9 @@ impl Session {
     pub fn cancel(&mut self, id: NonZeroU32, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.check_open()?;
         self.requests.check_waiting(id)?;
-        self.write(kind::CANCEL, &id.get().to_be_bytes(), Content::Binary(&[]), out)
+        self.write(kind::CANCEL, &id.get().to_be_bytes(), Content::Binary(&[]), out)?;
+        self.requests.cancelling();
+        Ok(())
     }
 
     /// Appends the REPLY to a request of the peer to `out`.
@@ -187,6 +191,24 @@ impl Session {
         let frame = self.requests.answered(id).ok_or(Misuse::NoSuchRequest { id: id.get() })?;
         self.push_refusal(id.get(), frame, code, &reason(code, detail));
         Ok(())
+    }
+
+    /// The number of the frame of an unanswered request of the peer.
+    #[cfg(feature = "std")]
+    pub(crate) fn frame_of(&self, id: NonZeroU32) -> Result<u32, Misuse> {
+        self.requests.frame_of(id)
+    }
+
+    /// Adds the requests of both sides to what has been counted.
+    #[cfg(feature = "std")]
+    pub(crate) fn count(&self, counters: &mut Counters) {
+        let counts = self.requests.counts();
+        counters.requests_sent = counts.sent;
+        counters.requests_received = counts.received;
+        counters.answers_sent = counts.answers_sent;
+        counters.answers_received = counts.answers_received;
+        counters.cancels_sent = counts.cancels_sent;
+        counters.cancels_received = counts.cancels_received;
     }
 
     #[cfg(feature = "std")]

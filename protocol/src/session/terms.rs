@@ -6,8 +6,6 @@ use super::{Role, Session, State};
 #[cfg(feature = "tokio")]
 use core::num::NonZeroU32;
 
-#[cfg(feature = "tokio")]
-use crate::code::Code;
 use crate::encoding::{Encoding, Encodings};
 use crate::kind;
 use crate::misuse::Misuse;
@@ -84,13 +82,6 @@ impl Session {
         self.terms()?.write(kind::REQUEST, &id.get().to_be_bytes(), content, out)?;
         self.expect(id);
         Ok(())
-    }
-
-    /// Refuses the peer's request of this id, from the frame of that number, if it is unanswered.
-    pub(crate) fn refuse_if(&mut self, id: NonZeroU32, frame: u32, code: Code, detail: &str) {
-        if self.requests.frame_of(id) == Ok(frame) {
-            let _ = self.refuse_request(id, code, detail); // it may not be open any more
-        }
     }
 
     /// The peer's request of this id, from the frame of that number, is answered now; false if it is not unanswered.
