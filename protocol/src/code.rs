@@ -7,6 +7,7 @@ pub const MAX_REASON: usize = 200;
 
 /// The number in a CLOSE or an ERROR (SPEC 6). Unknown ones are legal (R6.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Code(pub u16);
 
 macro_rules! codes {

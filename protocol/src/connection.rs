@@ -11,6 +11,8 @@ mod parts;
 mod request;
 mod sending;
 mod serve;
+#[cfg(feature = "tower")]
+mod service;
 mod split;
 mod stream;
 mod tasks;
@@ -44,6 +46,8 @@ pub use parts::Parts;
 pub use request::{Guard, Request};
 pub use sending::Reserved;
 pub use serve::{Refused, Serve};
+#[cfg(feature = "tower")]
+pub use service::HandleService;
 pub use split::{Driver, Receiver};
 use turn::Flush;
 use waiting::Waiting;

@@ -50,15 +50,21 @@ mod misuse;
 #[cfg(feature = "std")]
 mod observe;
 mod payload;
+#[cfg(feature = "serde")]
+mod serial;
 pub mod session;
 mod shared;
 mod shown;
 pub mod text;
+#[cfg(feature = "postcard")]
+mod value;
 
 pub use buffer::ReadBuffer;
 pub use code::Code;
 #[cfg(feature = "tokio")]
 pub use codec::{Codec, FrameBuf};
+#[cfg(feature = "tower")]
+pub use connection::HandleService;
 #[cfg(feature = "tokio")]
 pub use connection::{
     Connection, Driver, Event, Guard, Handle, Next, NextEvent, OtherMessage, OwnedMessage, OwnedPayload, Parts, Permit,
@@ -81,6 +87,8 @@ pub use payload::{Content, OwnedContent, Payload};
 pub use session::{Limits, Outcome, Role, Session, State, Step};
 pub use shared::Shared;
 pub use text::Text;
+#[cfg(feature = "postcard")]
+pub use value::ValueError;
 
 /// Tests the programs of the README.
 #[cfg(all(doctest, feature = "tokio"))]

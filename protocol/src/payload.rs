@@ -76,6 +76,7 @@ impl<'a> Payload<'a> {
 
 /// A payload to send.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Content<'a> {
     /// Bytes.
     Binary(&'a [u8]),
@@ -198,6 +199,7 @@ impl<'a> From<Payload<'a>> for Content<'a> {
 /// assert_eq!(kept.as_content(), Content::Text("for later"));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OwnedContent {
     /// As [`Content::Binary`].
     Binary(Vec<u8>),

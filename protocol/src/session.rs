@@ -155,6 +155,7 @@ const GUESSES: u8 = 16;
 
 /// Which side of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Role {
     /// The side that connected.
     Client,
@@ -164,6 +165,7 @@ pub enum Role {
 
 /// The phase that a session is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum State {
     /// Waiting for the peer's HELLO.
     Greeting,
@@ -177,6 +179,7 @@ pub enum State {
 
 /// Why a session ended; the first cause counts (R7.16).
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// A fault that this side found.
     Fault(Fault),
@@ -193,6 +196,7 @@ pub enum Outcome {
 
 /// What one call of [`Session::receive`] found in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step<'a> {
     /// A message for the application.
     Message(Message<'a>),

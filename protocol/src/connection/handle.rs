@@ -32,7 +32,7 @@ use crate::payload::Content;
 /// A call that sends and is cancelled has sent nothing: it was waiting for room. A cancelled [`request`](Handle::request)
 /// is cancelled at the peer too.
 pub struct Handle {
-    outbox: Arc<Outbox>,
+    pub(super) outbox: Arc<Outbox>,
 }
 
 impl Clone for Handle {
@@ -192,6 +192,18 @@ impl Handle {
         Ok(Pending { outbox: Arc::clone(&self.outbox), id, answer: Some(answer) })
     }
 
+    #[cfg(feature = "tower")]
+    pub(super) fn ask_ready(
+        &self,
+        content: Content<'_>,
+        ready: super::outbox::Ready,
+    ) -> Result<Pending, ConnectionError> {
+        let (sender, answer) = oneshot::channel();
+        let id = self.outbox.request_with(content, 1, Waiter::Task(sender))?;
+        ready.use_up();
+        Ok(Pending { outbox: Arc::clone(&self.outbox), id, answer: Some(answer) })
+    }
+
     /// Waits until the peer has acted on everything that was sent before (R3.10), without a timeout.
     ///
     /// # Errors
@@ -286,7 +298,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    async fn answer(mut self) -> Answer {
+    pub(super) async fn answer(mut self) -> Answer {
         let Some(answer) = &mut self.answer else { return Err(self.outbox.why()) };
         let answered = answer.await.unwrap_or_else(|_| Err(self.outbox.why()));
         self.answer = None;

@@ -1,5 +1,7 @@
 //! What other tasks send, and what they wait for: shared by a connection, its handles and the guards of requests.
 
+#[cfg(feature = "tower")]
+mod ready;
 mod requests;
 mod taken;
 
@@ -22,6 +24,8 @@ use crate::misuse::Misuse;
 use crate::payload::Content;
 use crate::session::{Session, Terms};
 use crate::shown::Bytes;
+#[cfg(feature = "tower")]
+pub(super) use ready::Ready;
 use requests::Asked;
 pub(super) use requests::Waiter;
 pub(super) use taken::Taken;

@@ -21,6 +21,7 @@ const HANDLERS: usize = 64;
 
 /// Why a handler refuses a request: what becomes the ERROR.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refused {
     /// Why, as a number.
     pub code: Code,
@@ -35,6 +36,15 @@ impl Refused {
         Refused { code, detail: detail.into() }
     }
 }
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
+    }
+}
+
+impl std::error::Error for Refused {}
 
 type Handler<'h> = Pin<Box<dyn Future<Output = ()> + Send + 'h>>;
 type Start<'h> = Box<dyn FnMut(Guard, OwnedPayload) -> Handler<'h> + Send + 'h>;

@@ -81,7 +81,9 @@ impl<'a> Batch<'a> {
             let step = self.session.receive(&mut self.rest, self.now);
             self.used.buffer += before.len() - self.rest.len();
             match step {
-                Step::Message(message) if !is_claimed(self.claim, &message, self.session, self.account) => return Some(message),
+                Step::Message(message) if !is_claimed(self.claim, &message, self.session, self.account) => {
+                    return Some(message);
+                }
                 Step::More => {
                     *self.unjudged = false;
                     return None;

@@ -31,7 +31,12 @@ pub(crate) trait Claim {
 
 /// Does the application not see this message, which the session has returned last?
 #[inline]
-pub(super) fn is_claimed(claim: &mut dyn Claim, message: &Message<'_>, session: &Session, account: &mut Account) -> bool {
+pub(super) fn is_claimed(
+    claim: &mut dyn Claim,
+    message: &Message<'_>,
+    session: &Session,
+    account: &mut Account,
+) -> bool {
     match *message {
         Message::Message(_) => false,
         Message::Request { id, .. } => claim.asked(id, session.frame_number()),

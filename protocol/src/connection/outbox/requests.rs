@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::{SemaphorePermit, TryAcquireError, oneshot};
 
-use super::{Command, Outbox, State, encode_long, wake};
+use super::{Command, Outbox, State, cost, encode_long, wake};
 use crate::code::Code;
 use crate::connection::waiting::Answer;
 use crate::error::ConnectionError;
@@ -72,17 +72,30 @@ impl Outbox {
         room: SemaphorePermit<'_>,
         waiter: Waiter,
     ) -> Result<NonZeroU32, ConnectionError> {
+        let id = self.request_with(content, room.num_permits(), waiter)?;
+        room.forget();
+        slot.forget();
+        Ok(id)
+    }
+
+    /// The same with a slot and so many permits of room, which the caller forgets if this succeeds. If the permits are
+    /// fewer than the content needs, it takes as many more as are free.
+    pub(in crate::connection) fn request_with(
+        &self,
+        content: Content<'_>,
+        room: usize,
+        waiter: Waiter,
+    ) -> Result<NonZeroU32, ConnectionError> {
         let terms = self.terms()?;
         let encoded = encode_long(terms, kind::REQUEST, &[0; 4], content)?;
+        let missing = (cost(content.length()) as usize).saturating_sub(room);
         self.change(|state| {
             let id = state.free_id();
             let start = state.append(terms, kind::REQUEST, &id.get().to_be_bytes(), content, encoded)?;
             state.command_at(start, Command::Ask(id));
             state.frames += 1;
             state.requests.insert(id, waiter);
-            state.permits += room.num_permits();
-            room.forget();
-            slot.forget();
+            state.permits += room + self.room.forget_permits(missing);
             Ok(id)
         })
     }
