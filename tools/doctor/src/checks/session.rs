@@ -68,7 +68,7 @@ pub(super) static CHECKS: &[Check] = &[
         "answer a cancelled REQUEST at once, and only once, and ignore any other CANCEL (kind 81)",
         custom!(cancel),
     )
-    .needing(&["ping", "request"]),
+    .needing(&["ping"]),
 ];
 
 /// The extra time that a peer may need for a long body, per byte.
