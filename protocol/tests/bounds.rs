@@ -166,7 +166,10 @@ async fn call(connection: &mut Duplex, call: Call) -> Result<(), ConnectionError
         Call::Close => connection.close(Code::NORMAL, "").await,
         Call::Next => connection.next().await.map(drop),
         Call::Batch => connection.batch().await.map(drop),
-        Call::Reserve => Ok(drop(connection.reserve().await?.send(&body(10)[..])?)),
+        Call::Reserve => {
+            connection.reserve().await?.send(&body(10)[..])?;
+            Ok(())
+        }
         Call::Sink => SinkExt::send(connection, body(10).into()).await,
         Call::HandleSend => {
             let send = async {
@@ -258,6 +261,37 @@ async fn every_call_ends_whatever_the_peer_does() {
                     peer_task.abort();
                 }
             }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn driver_and_its_handles_end_whatever_the_peer_does_although_nobody_receives() {
+    for role in [Role::Client, Role::Server] {
+        for peer in PEERS {
+            let (raw, connection) = open(role, 4096).await;
+            let (receiver, handle, driver) = connection.split();
+            let driver = tokio::spawn(driver);
+            let peer_task = tokio::spawn(act(raw, peer));
+            let since = Instant::now();
+            let send = async {
+                for _ in 0..MANY {
+                    if handle.send(&body(1000)).await.is_err() {
+                        break;
+                    }
+                }
+                handle.closed().await
+            };
+            let why = timeout(5000 * SECOND, send).await;
+            let _ = timeout(SECOND * 100, driver).await.expect("it ends too");
+            let (took, bound) = (since.elapsed(), bound(Call::HandleSend));
+            assert!(took <= bound, "{role:?}, peer {peer:?}: {took:.1?}, more than {bound:.1?}; {why:?}");
+            if peer != Peer::Vanishes {
+                let fault = |error: &ConnectionError| matches!(error, ConnectionError::Fault { .. });
+                assert!(why.as_ref().is_ok_and(fault), "{role:?}, peer {peer:?}: {why:?}");
+            }
+            drop(receiver);
+            peer_task.abort();
         }
     }
 }
