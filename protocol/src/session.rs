@@ -143,6 +143,7 @@ use crate::message::{MAX_PING, Message, Probe};
 use crate::payload::Content;
 use crate::shared::Shared;
 use requests::Requests;
+#[cfg(feature = "tokio")]
 pub(crate) use terms::Terms;
 pub use watch::Limits;
 use watch::{Due, Watch};

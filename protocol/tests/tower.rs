@@ -19,8 +19,8 @@ async fn pair(requests: u32) -> (Handle, Driver<DuplexStream>, Connection<Duplex
     let (near, far) = duplex(1 << 16);
     let hello = Hello::new().with_requests(requests);
     let (near, far) = tokio::join!(Connection::connect(near, Hello::new()), Connection::accept(far, hello));
-    let (_, handle, driver) = near.unwrap().split();
-    (handle, driver, far.unwrap())
+    let (_, handle, driver) = near.expect("the client opens").split();
+    (handle, driver, far.expect("the server opens"))
 }
 
 /// Answers with the text in capitals, and refuses what is binary.

@@ -30,11 +30,11 @@ impl Lines {
     }
 
     fn push(&self, line: String) {
-        self.0.lock().unwrap().push(line);
+        self.0.lock().expect("no panic before").push(line);
     }
 
     fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().expect("no panic before").clone()
     }
 
     /// The one line that contains each of the parts.
@@ -99,8 +99,8 @@ impl Subscriber for Lines {
 }
 
 fn client_hello() -> Hello {
-    let hello = Hello::new().with_name("ann").unwrap().with_room("lobby").unwrap();
-    hello.with_token(TOKEN.as_bytes()).unwrap()
+    let hello = Hello::new().with_name("ann").expect("a plain line").with_room("lobby").expect("a plain line");
+    hello.with_token(TOKEN.as_bytes()).expect("not too long")
 }
 
 async fn pair(near: Hello, far: Hello) -> (Connection<DuplexStream>, Connection<DuplexStream>) {
@@ -165,7 +165,7 @@ async fn frame_that_the_session_refuses_is_reported_without_its_text() {
     let mut wire = Vec::new();
     client_hello().encode(&mut wire);
     let text = [PAYLOAD.as_bytes(), b"\xE9"].concat();
-    wire.extend([0xF5, 0xF8, 2, 2, 0, 0, 0, text.len() as u8]);
+    wire.extend([0xF5, 0xF8, 2, 2, 0, 0, 0, u8::try_from(text.len()).unwrap()]);
     wire.extend(text);
     wire.extend([0xF8, 0xF5]);
     peer.write_all(&wire).await.unwrap();

@@ -64,8 +64,8 @@ mod serde_impls {
     use serde::de::DeserializeOwned;
 
     fn shows<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: T, json: &str) {
-        assert_eq!(serde_json::to_string(&value).unwrap(), json);
-        assert_eq!(serde_json::from_str::<T>(json).unwrap(), value);
+        assert_eq!(serde_json::to_string(&value).expect("serialises"), json);
+        assert_eq!(serde_json::from_str::<T>(json).expect("is legal"), value);
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) struct Terms {
     hub_profile: bool,
     role: Role,
     /// How many requests of this side may be unanswered (R3.16).
+    #[cfg(feature = "tokio")]
     pub(crate) requests: usize,
 }
 
@@ -64,6 +65,7 @@ impl Session {
             max_body: peer.max_body(),
             hub_profile: self.hub_profile(),
             role: self.role,
+            #[cfg(feature = "tokio")]
             requests: peer.max_requests(),
         })
     }
