@@ -27,7 +27,7 @@ use crate::shown::Bytes;
 #[cfg(feature = "tower")]
 pub(super) use ready::Ready;
 use requests::Asked;
-pub(super) use requests::Waiter;
+pub(super) use requests::{Answer, Waiter};
 pub(super) use taken::Taken;
 
 /// What one permit of room is worth, in bytes.
