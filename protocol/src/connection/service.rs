@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::Connection;
 use super::handle::Handle;
 use super::outbox::Ready;
-use super::owned::OwnedPayload;
+use super::payload::OwnedPayload;
 use super::serve::{Refused, Serve};
 use crate::code::Code;
 use crate::error::{ConnectionError, Reply};
