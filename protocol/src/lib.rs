@@ -27,7 +27,7 @@
 //! | `tokio` | by default | [`Connection`], [`Handle`], [`Codec`]; needs `std` |
 //! | `tracing` | no | a span and events of `tracing` for the session of each connection; needs `std` |
 //! | `postcard` | no | `OwnedContent::postcard` and `Payload::from_postcard`: Rust values as binary payloads |
-//! | `serde` | no | `Serialize` and `Deserialize` for [`Code`], [`Encoding`], [`Line`], [`Role`], [`State`], [`Counters`] |
+//! | `serde` | no | `Serialize` and `Deserialize` for [`Code`], [`Encoding`], [`Line`], `Counters` |
 //! | `tower` | no | `Handle::service` asks and `Connection::serve_service` answers with a `tower_service::Service`; needs `tokio` |
 //!
 //! ## What `tracing` reports

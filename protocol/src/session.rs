@@ -156,7 +156,6 @@ const GUESSES: u8 = 16;
 
 /// Which side of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Role {
     /// The side that connected.
     Client,
@@ -166,7 +165,6 @@ pub enum Role {
 
 /// The phase that a session is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum State {
     /// Waiting for the peer's HELLO.
     Greeting,
