@@ -29,7 +29,7 @@ impl<S> Connection<S> {
             return false;
         }
         let endpoint = &mut self.endpoint;
-        let taken = self.waiting.outbox.take(cx, endpoint);
+        let taken = self.waiting.outbox.take(cx, || endpoint.spare());
         taken.map(|taken| self.queue_all(taken)).is_some()
     }
 

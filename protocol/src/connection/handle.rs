@@ -242,7 +242,7 @@ impl Handle {
         self.outbox.closed().await
     }
 
-    /// What this connection has sent and received, as of the last time that it was polled.
+    /// What this connection has sent and received, as of the last time that it was polled and had written.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.outbox.counters()

@@ -75,7 +75,7 @@ struct State {
     draining: bool,
     /// A CLOSE is queued.
     closing: bool,
-    /// As of the connection's last turn while there were handles.
+    /// As the connection has counted while there were handles.
     counters: Counters,
     /// Why the session ended.
     end: Option<ConnectionError>,
@@ -238,7 +238,7 @@ impl Outbox {
         }
     }
 
-    fn has_handles(&self) -> bool {
+    pub(super) fn has_handles(&self) -> bool {
         self.handles.load(Ordering::Acquire) > 0
     }
 

@@ -55,6 +55,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // Pending or not, reading continues: the peer may wait for that.
         let written = self.poll_write(cx);
         self.give_back();
+        if self.waiting.outbox.has_handles() {
+            self.waiting.outbox.count(self.endpoint.counters());
+        }
         if self.endpoint.session.state() == State::Closed && written.is_pending() && self.poll_linger(cx).is_pending() {
             return Poll::Pending;
         }

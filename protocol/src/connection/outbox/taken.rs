@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::task::Context;
 
 use super::{Command, Outbox, State};
-use crate::endpoint::Endpoint;
 
 /// Frames and commands, in order.
 pub(in crate::connection) struct Taken {
@@ -19,11 +18,8 @@ pub(in crate::connection) struct Taken {
 
 impl Outbox {
     /// Everything that waits, in exchange for an empty buffer. If nothing waits, the task is woken by what comes.
-    pub(in crate::connection) fn take(&self, cx: &Context<'_>, endpoint: &mut Endpoint) -> Option<Taken> {
+    pub(in crate::connection) fn take(&self, cx: &Context<'_>, spare: impl FnOnce() -> Vec<u8>) -> Option<Taken> {
         let mut state = self.lock();
-        if self.has_handles() {
-            state.counters = endpoint.counters();
-        }
         if state.bytes.is_empty() && state.commands.is_empty() {
             if !state.driver.as_ref().is_some_and(|driver| driver.will_wake(cx.waker())) {
                 state.driver = Some(cx.waker().clone());
@@ -35,7 +31,7 @@ impl Outbox {
         }
         state.rests = false;
         Some(Taken {
-            bytes: std::mem::replace(&mut state.bytes, endpoint.spare()),
+            bytes: std::mem::replace(&mut state.bytes, spare()),
             frames: std::mem::take(&mut state.frames),
             commands: std::mem::take(&mut state.commands),
             permits: std::mem::take(&mut state.permits),
