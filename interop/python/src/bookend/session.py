@@ -6,7 +6,8 @@ Time is an argument, in milliseconds from any origin. Every call returns a list 
 from __future__ import annotations
 
 import enum
-from typing import Collection, Optional, Set
+from dataclasses import replace
+from typing import Collection, Dict, Optional, Set
 
 from . import hello as hello_frame
 from .action import Actions, Deliver, End, HalfClose, Opened, Role, Unreadable, Write
@@ -20,6 +21,7 @@ from .limits import Limits
 from .message import (
     HUB_KINDS,
     AnyMessage,
+    Cancel,
     Close,
     Error,
     Ping,
@@ -53,7 +55,7 @@ class Session:
         self, role: Role, hello: Hello, limits: Limits = Limits(), agreed: Collection[int] = ()
     ) -> None:
         self.role = role
-        self.hello = hello
+        self.hello = replace(hello, client=role is Role.CLIENT)  # R4.23
         self.peer: Optional[Hello] = None  # the other side's HELLO, once accepted
         self._limits = limits
         self._agreed = agreed  # private kinds that are not ignored
@@ -64,7 +66,7 @@ class Session:
         self._line: Optional[bytearray] = bytearray() if role is Role.CLIENT else None  # skipped so far
         self._number = 0  # of the next frame
         self._asked: Set[int] = set()  # ids of this side's unanswered requests
-        self._owed: Set[int] = set()  # ids of the peer's unanswered requests
+        self._owed: Dict[int, int] = {}  # the peer's unanswered requests: id to number of the frame
         self._pings: Set[bytes] = set()  # payloads of the application's PINGs that have no PONG yet
         self._discarded = 0  # bytes received after this side's CLOSE
         self._end: Optional[End] = None  # why the session ends, once known
@@ -169,7 +171,7 @@ class Session:
         if isinstance(message, Request):
             self._asked.add(message.id)
         elif isinstance(message, (Reply, Error)):
-            self._owed.discard(message.id)
+            self._owed.pop(message.id, None)
         elif isinstance(message, Ping):
             self._pings.add(message.payload)
         self._clock.sent(now)
@@ -184,9 +186,9 @@ class Session:
             self._send_close(code, name if words is None else words, now, actions)
         return actions
 
-    def forget(self, id: int) -> None:
-        """The application no longer waits for the answer to this request."""
-        self._asked.discard(id)
+    def is_unanswered(self, id: int) -> bool:
+        """Whether the peer has not yet answered this side's request with this id."""
+        return id in self._asked
 
     def forget_ping(self, payload: bytes) -> None:
         """The application no longer waits for the PONG to this PING."""
@@ -253,7 +255,10 @@ class Session:
     def _open(self, frame: Frame, now: int, actions: Actions) -> None:
         if frame.encoding is not Encoding.BINARY:
             raise Fault("malformed", f"HELLO in encoding {int(frame.encoding)}")
-        self.peer = Hello.parse(frame.body)
+        peer = Hello.parse(frame.body)
+        if peer.client and self.role is Role.CLIENT:
+            raise Fault("two-clients", "HELLO has the option client")
+        self.peer = peer
         self._state = _State.OPEN
         self._decoder.limit = self.hello.max_body
         self._clock.open(self.hello.keepalive, self.peer.keepalive, now)
@@ -292,12 +297,21 @@ class Session:
             self._asked.remove(message.id)
         elif isinstance(message, Request):
             self._check_id(message.id)
-            if len(self._owed) >= self._limits.requests:
+            if len(self._owed) >= self.hello.max_requests:
                 full = Fault("try-later", f"{len(self._owed)} requests are unanswered")
                 actions.append(self._send_error(message.id, number, full, now))
                 return
-            self._owed.add(message.id)
+            self._owed[message.id] = number
+        elif isinstance(message, Cancel):
+            self._cancelled_by_peer(message, number, frame, now, actions)
+            return
         actions.append(Deliver(message, number, frame))
+
+    def _cancelled_by_peer(self, cancel: Cancel, number: int, frame: Frame, now: int, actions: Actions) -> None:
+        request = self._owed.pop(cancel.id, None)
+        if request is not None:  # otherwise the answer and the CANCEL have crossed (R3.24)
+            actions.append(Deliver(cancel, number, frame))
+            actions.append(self._send_error(cancel.id, request, Fault("cancelled"), now))
 
     def _answer_bad_text(self, frame: Frame, number: int, fault: Fault, now: int, actions: Actions) -> None:
         """Answers a frame whose text is illegal or refused; the connection stays open (R5.8, R5.11)."""
@@ -337,11 +351,13 @@ class Session:
         if isinstance(message, Request):
             if message.id in self._asked:
                 raise Refused("duplicate-request", f"id {message.id}")
-            if len(self._asked) >= self._limits.requests:
+            if len(self._asked) >= self.peer.max_requests:
                 raise Refused("try-later", f"{len(self._asked)} requests are unanswered")
         if isinstance(message, Reply) or (isinstance(message, Error) and message.id):
             if message.id not in self._owed:
                 raise Refused("no-such-request", f"no REQUEST {message.id} is unanswered")
+        if isinstance(message, Cancel) and message.id not in self._asked:
+            raise Refused("no-such-request", f"no own REQUEST {message.id} is unanswered")
         return frame
 
     def _write(self, message: AnyMessage, now: int) -> Write:
