@@ -32,7 +32,7 @@ BYTES = bytes((0x00, 0x01, 0x02, 0x07, 0x08, 0x0A, 0x0D, 0x10, 0x14, 0x1A, 0x40,
                0xED, 0xEF, 0xF0, 0xF4, 0xF5, 0xF8, 0xFE, 0xFF))  # fmt: skip
 TIMES = (0, 1, 500, 999, 1_000, 1_001, 2_000, 4_999, 5_000, 5_001, 10_000, 30_000, 59_999, 60_000, 60_001, 100_000)
 
-CANCEL = 0x81
+ERROR, CANCEL = 0x05, 0x81
 KINDS = (*range(2, 9), *range(0x10, 0x15), CANCEL)
 """HELLO belongs to sessions, not to messages."""
 
@@ -177,9 +177,9 @@ def mutate_steps(words: List[str], requests: Sequence[str], chance: random.Rando
 
 def request_step(chance: random.Random) -> str:
     """A REQUEST, its answer or its CANCEL, received or sent; with few ids, so that they meet."""
-    kind, encoding, rest = chance.choice(((3, 0, ""), (4, 0, ""), (5, 1, "000000010fac"), (CANCEL, 0, ""), (CANCEL, 0, "")))
+    kind, encoding, rest = chance.choice(((3, 0, ""), (4, 0, ""), (ERROR, 1, "000000010fac"), (CANCEL, 0, ""), (CANCEL, 0, "")))
     body = f"{chance.randint(1, 3):08x}{rest}"
-    if chance.random() < 0.5:
+    if kind != ERROR and chance.random() < 0.5:  # in Rust an application sends ERRORs in another way
         return f"send:{kind:02x}:{encoding}:{body}"
     return f"recv:f5f8{kind:02x}{encoding:02x}{len(body) // 2:08x}{body}f8f5"
 
