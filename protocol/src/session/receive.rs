@@ -237,14 +237,16 @@ impl Session {
             self.watch.other_frame();
         }
         match message {
-            Message::Request { id, .. } => match self.requests.asked(id, self.frame_number(), self.local.max_requests()) {
-                Ok(()) => Step::Message(message),
-                Err(fault @ Fault::TooManyRequests) => {
-                    self.push_error(id.get(), fault.code(), &alloc::format!("{fault}"));
-                    Step::Refused { kind: kind::REQUEST, id: id.get(), fault }
+            Message::Request { id, .. } => {
+                match self.requests.asked(id, self.frame_number(), self.local.max_requests()) {
+                    Ok(()) => Step::Message(message),
+                    Err(fault @ Fault::TooManyRequests) => {
+                        self.push_error(id.get(), fault.code(), &alloc::format!("{fault}"));
+                        Step::Refused { kind: kind::REQUEST, id: id.get(), fault }
+                    }
+                    Err(fault) => self.fail(fault, now),
                 }
-                Err(fault) => self.fail(fault, now),
-            },
+            }
             Message::Reply { id, .. } => {
                 if self.requests.settle(id) {
                     Step::Message(message)
