@@ -283,8 +283,10 @@ export class Connection {
     return typeof value === "string" ? textOr(withoutMarks(value), this.peer.preferred || Encoding.UTF_8) : value;
   }
 
+  /** Returns an id that no unanswered request has. */
   #nextId() {
-    this.#lastId = (this.#lastId % MAX_ID) + 1;
+    do this.#lastId = (this.#lastId % MAX_ID) + 1;
+    while (this.#session.isUnanswered(this.#lastId));
     return this.#lastId;
   }
 

@@ -150,6 +150,14 @@ class ConnectionTest(unittest.TestCase):
             self.assertEqual(caught.exception.name, "no-such-request")
             self.assertEqual([_kind(raw.frame()) for _ in range(4)], [1, 6, 5, 5])
 
+    def test_the_id_of_an_unanswered_request_is_not_used_again(self) -> None:
+        with raw_pair() as (near, raw):
+            raw.send(support.hello_frame())
+            peer = connection.from_socket(near, Role.CLIENT)
+            peer.send(Request(1, b""))
+            raw.send(support.frame(4, 0, b"\0\0\0\2two"))
+            self.assertEqual(peer.request(b"", TIMEOUT), b"two")
+
     def test_a_request_of_send_can_be_cancelled(self) -> None:
         with raw_pair() as (near, raw):
             raw.send(support.hello_frame())

@@ -140,9 +140,8 @@ class Endpoint:
 
     def ask(self, value: Sendable, now: int) -> int:
         """Sends a REQUEST and returns its id."""
-        id = self._last_id % _IDS + 1
+        id = self._next_id()
         self.send(Request(id, self.payload(value)), now)
-        self._last_id = id
         self._waiting.add(id)
         return id
 
@@ -181,8 +180,7 @@ class Endpoint:
 
     def ping(self, now: int) -> bytes:
         """Sends a PING with a unique payload and returns the payload."""
-        self._last_id = self._last_id % _IDS + 1
-        token = self._last_id.to_bytes(4, "big")
+        token = self._next_id().to_bytes(4, "big")
         self.send(Ping(token), now)
         self._barriers.add(token)
         return token
@@ -235,6 +233,13 @@ class Endpoint:
         fault = self._end.fault if self._end else None
         if fault is not None and not (isinstance(fault, PeerClosed) and fault.code == code_of("normal")):
             raise fault.with_traceback(None)
+
+    def _next_id(self) -> int:
+        """An id that no unanswered request has."""
+        self._last_id = self._last_id % _IDS + 1
+        while self.session.is_unanswered(self._last_id):
+            self._last_id = self._last_id % _IDS + 1
+        return self._last_id
 
     def _apply(self, actions: Actions) -> None:
         for action in actions:
