@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import replace
-from typing import Collection, Dict, Optional, Set
+from typing import Collection, Optional, Set
 
 from . import hello as hello_frame
 from .action import Actions, Deliver, End, HalfClose, Opened, Role, Unreadable, Write
@@ -33,6 +33,7 @@ from .message import (
     reason,
     to_frame,
 )
+from .requests import Requests
 
 FRAME_NUMBERS = 1 << 32
 MAX_LINE = 1024  # bytes before the server's first F5 (R4.21)
@@ -65,8 +66,7 @@ class Session:
         self._decoder = Decoder(limits.before_hello)
         self._line: Optional[bytearray] = bytearray() if role is Role.CLIENT else None  # skipped so far
         self._number = 0  # of the next frame
-        self._asked: Set[int] = set()  # ids of this side's unanswered requests
-        self._owed: Dict[int, int] = {}  # the peer's unanswered requests: id to number of the frame
+        self._requests = Requests()
         self._pings: Set[bytes] = set()  # payloads of the application's PINGs that have no PONG yet
         self._discarded = 0  # bytes received after this side's CLOSE
         self._end: Optional[End] = None  # why the session ends, once known
@@ -168,11 +168,8 @@ class Session:
     def send(self, message: AnyMessage, now: int) -> Actions:
         """Sends a message, or raises Refused and sends nothing."""
         frame = self._permit(message)
-        if isinstance(message, Request):
-            self._asked.add(message.id)
-        elif isinstance(message, (Reply, Error)):
-            self._owed.pop(message.id, None)
-        elif isinstance(message, Ping):
+        self._requests.sent(message)
+        if isinstance(message, Ping):
             self._pings.add(message.payload)
         self._clock.sent(now)
         return [Write(encode(frame))]
@@ -188,7 +185,7 @@ class Session:
 
     def is_unanswered(self, id: int) -> bool:
         """Whether the peer has not yet answered this side's request with this id."""
-        return id in self._asked
+        return self._requests.is_asked(id)
 
     def forget_ping(self, payload: bytes) -> None:
         """The application no longer waits for the PONG to this PING."""
@@ -287,28 +284,25 @@ class Session:
                 return  # R3.11
             self._pings.remove(message.payload)
         elif isinstance(message, Error):
-            self._asked.discard(message.id)
+            self._requests.answered(message.id)
         elif not self.hello.accepts(frame.encoding):
             self._answer_bad_text(frame, number, Fault("encoding-refused"), now, actions)
             return
         elif isinstance(message, Reply):
-            if message.id not in self._asked:
+            if not self._requests.answered(message.id):
                 return  # R3.14
-            self._asked.remove(message.id)
         elif isinstance(message, Request):
-            self._check_id(message.id)
-            if len(self._owed) >= self.hello.max_requests:
-                full = Fault("try-later", f"{len(self._owed)} requests are unanswered")
+            full = self._requests.admit(message.id, number, self.hello.max_requests)
+            if full is not None:
                 actions.append(self._send_error(message.id, number, full, now))
                 return
-            self._owed[message.id] = number
         elif isinstance(message, Cancel):
             self._cancelled_by_peer(message, number, frame, now, actions)
             return
         actions.append(Deliver(message, number, frame))
 
     def _cancelled_by_peer(self, cancel: Cancel, number: int, frame: Frame, now: int, actions: Actions) -> None:
-        request = self._owed.pop(cancel.id, None)
+        request = self._requests.cancelled(cancel.id)
         if request is not None:  # otherwise the answer and the CANCEL have crossed (R3.24)
             actions.append(Deliver(cancel, number, frame))
             actions.append(self._send_error(cancel.id, request, Fault("cancelled"), now))
@@ -319,16 +313,11 @@ class Session:
             fault = Fault("encoding-refused", f"encoding {int(frame.encoding)}")
         id = int.from_bytes(frame.body[:4], "big") if frame.kind in (Request.kind, Reply.kind) else 0
         if frame.kind != Reply.kind:
-            self._check_id(id)
+            self._requests.check_new(id)
             actions.append(self._send_error(id, number, fault, now))
-        elif id in self._asked:
+        elif self._requests.answered(id):
             # A reply never provokes a reply (R3.20): the fault goes to the local caller that waits for it.
-            self._asked.remove(id)
             actions.append(Unreadable(id, fault))
-
-    def _check_id(self, id: int) -> None:
-        if id in self._owed:
-            raise Fault("duplicate-request", f"id {id}")
 
     # Sending
 
@@ -348,16 +337,7 @@ class Session:
             raise Refused("encoding-refused", f"the peer does not accept {frame.encoding.name}")
         if len(frame.body) > self.peer.max_body:
             raise Refused("too-long", f"{len(frame.body)} bytes, the peer accepts {self.peer.max_body}")
-        if isinstance(message, Request):
-            if message.id in self._asked:
-                raise Refused("duplicate-request", f"id {message.id}")
-            if len(self._asked) >= self.peer.max_requests:
-                raise Refused("try-later", f"{len(self._asked)} requests are unanswered")
-        if isinstance(message, Reply) or (isinstance(message, Error) and message.id):
-            if message.id not in self._owed:
-                raise Refused("no-such-request", f"no REQUEST {message.id} is unanswered")
-        if isinstance(message, Cancel) and message.id not in self._asked:
-            raise Refused("no-such-request", f"no own REQUEST {message.id} is unanswered")
+        self._requests.permit(message, self.peer.max_requests)
         return frame
 
     def _write(self, message: AnyMessage, now: int) -> Write:
