@@ -48,7 +48,7 @@ namespace Bookend
             [1002] = new[]
             {
                 "protocol-error", "unknown-encoding", "malformed", "hello-expected", "second-hello", "bad-hello",
-                "bad-canary", "unexpected-kind", "duplicate-request", "truncated",
+                "bad-canary", "two-clients", "unexpected-kind", "duplicate-request", "truncated",
             },
             [1003] = new[] { "unknown-kind" },
             [1007] = new[] { "bad-text", "encoding-refused" },
@@ -67,6 +67,7 @@ namespace Bookend
             [4009] = new[] { "resume-refused" },
             [4010] = new[] { "no-such-member" },
             [4011] = new[] { "unmappable-text" },
+            [4012] = new[] { "cancelled" },
         };
     }
 
