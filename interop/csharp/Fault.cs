@@ -85,6 +85,16 @@ namespace Bookend
         public uint Id { get; }
     }
 
+    /// <summary>The peer answered a REQUEST of this side with an ERROR.</summary>
+    public sealed class PeerRefused : Fault
+    {
+        private readonly ushort code;
+
+        public PeerRefused(ushort code, string reason) : base(FirstName(code) ?? "code-" + code, reason) { this.code = code; }
+
+        public override ushort? Code => code;
+    }
+
     /// <summary>The peer closed the connection. Programs use the code; the reason is for people (R6.3).</summary>
     public sealed class PeerClosed : Fault
     {

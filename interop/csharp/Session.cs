@@ -58,6 +58,9 @@ namespace Bookend
         /// <summary>Whether the hub profile is in force (R9.1).</summary>
         public bool HasHub => Peer != null && Peer.Hub && Hello.Hub;
 
+        /// <summary>Whether a REQUEST of this side with this id is unanswered.</summary>
+        public bool Asks(uint id) => asked.Contains(id);
+
         /// <summary>The time of the next Tick, or long.MaxValue if nothing is due.</summary>
         public long Deadline => IsDone ? long.MaxValue : clock.NextDue().Key;
 
