@@ -103,6 +103,22 @@ public class Fault extends RuntimeException {
         }
     }
 
+    /** The peer answered a REQUEST of this side with an ERROR. */
+    public static final class PeerRefused extends Fault {
+        private static final long serialVersionUID = 1;
+        private final int code;
+
+        PeerRefused(int code, String reason) {
+            super(firstName(code).isEmpty() ? "code-" + code : firstName(code), reason);
+            this.code = code;
+        }
+
+        @Override
+        public int code() {
+            return code;
+        }
+    }
+
     /** The peer closed the connection. Programs use the code; the reason is for people (R6.3). */
     public static final class PeerClosed extends Fault {
         private static final long serialVersionUID = 1;

@@ -69,6 +69,11 @@ public final class Session {
         return peer != null && peer.hub() && hello.hub();
     }
 
+    /** Whether a REQUEST of this side with this id is unanswered. */
+    public boolean asks(long id) {
+        return asked.contains(id);
+    }
+
     /** The time of the next tick, or Long.MAX_VALUE if nothing is due. */
     public long deadline() {
         return isDone() ? Clock.NEVER : clock.next();
