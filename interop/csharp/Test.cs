@@ -60,6 +60,7 @@ internal static class Test
         RequestsOverSockets();
         EchoOverSockets();
         CloseBeforeTheAnswer();
+        CancelBeforeTheAnswer();
         EchoOverStreams();
         EndAsIdle();
         Console.WriteLine(failures == 0 ? "ok" : failures + " failed");
@@ -189,6 +190,42 @@ internal static class Test
         listener.Stop();
     }
 
+    /// <summary>A REQUEST and its CANCEL arrive at once. The answer of the handler is too late, and dropped.</summary>
+    private static void CancelBeforeTheAnswer()
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var octets = new Session(Role.Client, new Hello()).Start(0)[0].Write
+            .Concat(Request(7).ToFrame().Encode())
+            .Concat(new Message(Kind.Cancel) { Id = 7 }.ToFrame().Encode()).ToArray();
+        var close = new Message(Kind.Close, Payload.Of("")) { Code = 1000 }.ToFrame().Encode();
+        Fault end = null;
+        using (var cancelled = new ManualResetEvent(false))
+        using (var over = new CountdownEvent(1))
+        using (var tcp = new TcpClient("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port))
+        {
+            var server = new Connection(listener.AcceptSocket(), Role.Server, new Hello(), new Immediate());
+            server.Received += message =>
+            {
+                if (message.Kind == Kind.Cancel) cancelled.Set();
+                else server.Send(new Message(Kind.Reply, Payload.Of("late")) { Id = message.Id });
+            };
+            server.Ended += fault =>
+            {
+                end = fault;
+                over.Signal();
+            };
+            tcp.GetStream().Write(octets, 0, octets.Length);
+            server.Start();
+            Is("the CANCEL arrives after its REQUEST", "True", cancelled.WaitOne(10000).ToString());
+            tcp.GetStream().Write(close, 0, close.Length);
+            tcp.Client.Shutdown(SocketShutdown.Send);
+            Is("the connection ends", "True", over.Wait(10000).ToString());
+        }
+        Is("an answer that a CANCEL has crossed does not end the connection", "", end?.ToString() ?? "");
+        listener.Stop();
+    }
+
     /// <summary>A client and a server over TCP. The client echoes the server's message, and the server closes.</summary>
     private static void EchoOverSockets()
     {
@@ -266,6 +303,12 @@ internal static class Test
             Is("a silent peer ends the connection as idle", "idle ", FaultOf(() => client.Receive()));
         }
         listener.Stop();
+    }
+
+    /// <summary>Runs the handlers in the order of the events, on the thread that raises them.</summary>
+    private sealed class Immediate : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback work, object state) => work(state);
     }
 
     private static void Is(string claim, string expected, string found)
