@@ -346,8 +346,9 @@ bookend_fault bookend_session_send(bookend_session *session, const bookend_messa
                                    bookend_error *error);
 /*
  * Sends CANCEL: the answer to this REQUEST is no longer needed. An answer still arrives, usually an ERROR `cancelled`;
- * until then the id cannot be used again. The peer's CANCEL is delivered with the id of a REQUEST that has been answered
- * with this ERROR: stop working on it. Faults: not-open, no-room (write the output, then retry), no-such-request.
+ * until then the id cannot be used again. The peer's CANCEL is delivered with the id of a REQUEST that the session has
+ * answered with this ERROR: stop working on it. Faults: not-open, no-room (write the output, then retry),
+ * no-such-request.
  */
 bookend_fault bookend_session_cancel(bookend_session *session, uint32_t id, uint64_t now);
 /*

@@ -1,6 +1,7 @@
 /*
  * Unanswered REQUESTs: section 3 of SPEC.md. A set of ids is a digital search tree: at depth n, bit n of the id selects
- * the child. No id is found later than after 33 slots, whatever ids the peer chooses. Slots are numbered from 1; 0 is none.
+ * the child. No id is found later than after 33 slots, whatever ids the peer chooses. Slots are numbered from 1; 0 is
+ * none.
  */
 #include "bookend_wire.h"
 
