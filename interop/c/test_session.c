@@ -317,37 +317,58 @@ static void the_caller_gives_memory_for_more_than_64_requests(void) {
     CHECK(bookend_session_init_slots(session, BOOKEND_CLIENT, &hello, client.out, OUT, 0, slots, 100) == BOOKEND_OK);
 }
 
-/* Also with ids that differ in the last bits only. */
+/* The number of slots on the longest way down from this one. */
+static unsigned depth(const bookend_slot *slots, uint32_t number) {
+    unsigned one, other;
+
+    if (number == 0) return 0;
+    one = depth(slots, slots[number - 1].child[0]);
+    other = depth(slots, slots[number - 1].child[1]);
+    return 1 + (one > other ? one : other);
+}
+
+/* Also with ids that differ in the first or last bits only. */
 static void any_number_of_requests_may_be_answered_in_any_order(void) {
     enum { MANY = 3000 };
     static side client, server;
-    static uint32_t ids[MANY];
+    static struct {
+        uint32_t id, frame;
+    } asked_for[MANY], swap;
     bookend_slot *asked = (bookend_slot *)malloc((MANY + BOOKEND_REQUESTS) * sizeof *asked);
     bookend_slot *owed = (bookend_slot *)malloc(MANY * sizeof *owed);
-    uint32_t round, i, other, swap;
+    uint32_t round, i, other, id;
 
     if (asked == NULL || owed == NULL) abort();
     open_with_requests(&client, &server, MANY, owed, MANY, asked, MANY + BOOKEND_REQUESTS);
     for (round = 0; round < 3; round++) {
         for (i = 0; i < MANY; i++) {
-            ids[i] = round == 0 ? i + 1 : round == 1 ? (i + 1) << 20 : (i + 1) * 2654435761u;
-            CHECK(send_one(&client, BOOKEND_KIND_REQUEST, ids[i], "") == BOOKEND_OK);
+            id = round == 0 ? i + 1 : round == 1 ? (i + 1) << 20 : (i + 1) * 2654435761u;
+            CHECK(send_one(&client, BOOKEND_KIND_REQUEST, id, "") == BOOKEND_OK);
             carry(&client, &server, PIPE, 0);
+            asked_for[i].id = id;
+            asked_for[i].frame = server.session.number;
         }
+        CHECK(depth(owed, server.session.owed.root) <= 33);
         CHECK(send_one(&client, BOOKEND_KIND_REQUEST, MANY + 77, "") == BOOKEND_FAULT_TRY_LATER);
         CHECK(server.log_length == 6u * MANY);
         for (i = MANY - 1; i > 0; i--) {
             other = random_below(i + 1);
-            swap = ids[i];
-            ids[i] = ids[other];
-            ids[other] = swap;
+            swap = asked_for[i];
+            asked_for[i] = asked_for[other];
+            asked_for[other] = swap;
         }
         for (i = 0; i < MANY; i++) {
-            CHECK(send_one(&server, BOOKEND_KIND_REPLY, ids[i], "") == BOOKEND_OK);
-            CHECK(send_one(&server, BOOKEND_KIND_REPLY, ids[i], "") == BOOKEND_FAULT_NO_SUCH_REQUEST);
+            id = asked_for[i].id;
+            if (i % 2 == 0) {
+                CHECK(send_one(&server, BOOKEND_KIND_REPLY, id, "") == BOOKEND_OK);
+            } else {
+                CHECK(bookend_session_cancel(&client.session, id, 0) == BOOKEND_OK);
+                carry(&client, &server, PIPE, 0);
+                CHECK(is_cancelled(&server, id, asked_for[i].frame));
+            }
+            CHECK(send_one(&server, BOOKEND_KIND_REPLY, id, "") == BOOKEND_FAULT_NO_SUCH_REQUEST);
             carry(&server, &client, PIPE, 0);
         }
-        CHECK(client.log_length == 6u * MANY);
         CHECK(client.session.asked.count == 0 && server.session.owed.count == 0);
         CHECK(client.session.asked.root == 0 && server.session.owed.root == 0);
         client.log_length = server.log_length = 0;
