@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
 use super::cause::Cause;
-use super::chunk::{Broken, Chunk, Offer, reason_of};
+use super::chunk::{Broken, Chunk, DIGEST_LENGTH, Offer, reason_of};
 use super::held::Held;
 use super::progress::Progress;
 
@@ -70,6 +70,8 @@ pub enum Step<'c> {
         transfer: NonZeroU32,
         /// The length of the whole, in bytes.
         length: u64,
+        /// The SHA-256 of the whole.
+        digest: [u8; DIGEST_LENGTH],
         /// DONE.
         answer: Vec<u8>,
     },
@@ -162,7 +164,7 @@ impl Incoming {
         let (transfer, taken) = match chunk {
             Chunk::Offer(offer) => (offer.transfer, self.offered(offer)),
             Chunk::Data { transfer, offset, bytes } => (transfer, self.data(transfer, offset, bytes)),
-            Chunk::End { transfer, length, digest } => (transfer, self.end(transfer, length, &digest)),
+            Chunk::End { transfer, length, digest } => (transfer, self.end(transfer, length, digest)),
             Chunk::Abort { transfer, cause, reason } => (transfer, self.aborted(transfer, cause, reason)),
             Chunk::Want { .. } | Chunk::Done { .. } | Chunk::Refuse { .. } => return Step::Other,
         };
@@ -225,7 +227,7 @@ impl Incoming {
         Ok(Step::Data { transfer, offset, bytes, progress, answer: Chunk::Want { transfer, offset: end }.to_vec() })
     }
 
-    fn end<'c>(&mut self, transfer: NonZeroU32, length: u64, digest: &[u8]) -> Result<Step<'c>, Cause> {
+    fn end<'c>(&mut self, transfer: NonZeroU32, length: u64, digest: [u8; DIGEST_LENGTH]) -> Result<Step<'c>, Cause> {
         let (open, held) = self.take_held(transfer)?;
         if length != held.length() || open.length.is_some_and(|offered| offered != length) {
             return Err(Cause::WrongLength);
@@ -234,7 +236,7 @@ impl Incoming {
             return Err(Cause::WrongDigest);
         }
         self.close(transfer);
-        Ok(Step::Done { transfer, length, answer: Chunk::Done { transfer, length }.to_vec() })
+        Ok(Step::Done { transfer, length, digest, answer: Chunk::Done { transfer, length }.to_vec() })
     }
 
     fn aborted<'c>(&mut self, transfer: NonZeroU32, cause: Cause, reason: &'c str) -> Result<Step<'c>, Cause> {

@@ -4,6 +4,7 @@ use std::io;
 use std::num::NonZeroU32;
 
 use super::cause::Cause;
+use super::chunk::DIGEST_LENGTH;
 use super::held::Held;
 use super::incoming::{Bounds, Incoming, Step};
 use super::progress::Progress;
@@ -30,6 +31,8 @@ pub struct Received<W> {
     pub transfer: NonZeroU32,
     /// The length of the whole, in bytes.
     pub length: u64,
+    /// The SHA-256 of the whole.
+    pub digest: [u8; DIGEST_LENGTH],
     /// The destination, which has everything.
     pub sink: W,
 }
@@ -196,8 +199,8 @@ impl<W> Receiver<W> {
             (Step::Data { transfer, progress, answer, .. }, Ok(())) => {
                 return Taken::Progress { transfer, progress, answer };
             }
-            (Step::Done { transfer, length, answer }, Ok(())) => match self.remove(transfer) {
-                Some(sink) => return Taken::Done { received: Received { transfer, length, sink }, answer },
+            (Step::Done { transfer, length, digest, answer }, Ok(())) => match self.remove(transfer) {
+                Some(sink) => return Taken::Done { received: Received { transfer, length, digest, sink }, answer },
                 None => return Taken::Other, // an accepted transfer has a destination
             },
             (Step::Data { transfer, .. } | Step::Done { transfer, .. }, Err(error)) => {

@@ -14,7 +14,8 @@ fn every_vector_of_transfers_holds() {
         for request in &vector.requests {
             let seen = answer(&request.request);
             if !request.passes(&seen) {
-                failures.push(format!("{} {}\n  expected {}\n  answered {seen}", vector.id, vector.why, request.expected));
+                failures
+                    .push(format!("{} {}\n  expected {}\n  answered {seen}", vector.id, vector.why, request.expected));
             }
         }
     }
@@ -77,7 +78,7 @@ fn shown(step: &Step<'_>) -> String {
             assert_eq!(progress.done, offset + bytes.len() as u64);
             format!("data:{transfer}:{offset}:{},answer:{}", hex(bytes), hex(answer))
         }
-        Step::Done { transfer, length, answer } => format!("done:{transfer}:{length},answer:{}", hex(answer)),
+        Step::Done { transfer, length, answer, .. } => format!("done:{transfer}:{length},answer:{}", hex(answer)),
         Step::Aborted { transfer, cause, answer, .. } => {
             format!("aborted:{transfer}:{},answer:{}", cause.code(), hex(answer))
         }
