@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bookend::transfer::{
-    self, Bounds, Cause, Held, Offer, Offered, Progress, Received, Receiver, SendOptions, Taken, TransferError,
+    self, Bounds, CHUNK_HEADER, Cause, Held, Offer, Offered, Outgoing, Received, Receiver, SendOptions, Taken,
+    TransferError,
 };
-use bookend::{Code, Connection, Handle, Hello, Message};
+use bookend::{Code, Connection, ConnectionError, Handle, Hello, Message, Payload};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::JoinHandle;
 
@@ -210,6 +211,63 @@ async fn a_failing_destination_is_reported_to_the_sender() {
 }
 
 #[tokio::test]
+async fn a_peer_without_transfers_is_sent_the_offer_and_nothing_more() {
+    let (handle, options, driver, mut connection) = pair().await;
+    let serving = tokio::spawn(async move {
+        let mut messages = 0;
+        while let Some(message) = connection.next().await.expect("is sound") {
+            messages += 1;
+            let Message::Request { id, .. } = message else { panic!("{message:?}") };
+            connection.refuse(Some(id), Code::POLICY, "no such request").await.expect("is sound");
+        }
+        messages
+    });
+    let sent = transfer::send_from(&handle, &b"hello"[..], offer(1, b"hello"), options, |_| ()).await;
+    assert!(matches!(sent, Err(TransferError::Connection(ConnectionError::Refused { .. }))), "{sent:?}");
+    handle.close(Code::NORMAL, "").await;
+    driver.await.expect("ends");
+    assert_eq!(serving.await.expect("ends"), 1);
+}
+
+/// Takes nothing, and never fails.
+#[derive(Debug)]
+struct Stuck;
+
+impl AsyncWrite for Stuck {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn bytes_whose_writing_was_cancelled_are_never_part_of_a_complete_transfer() {
+    // [R12.12]
+    let (mut outgoing, first) = Outgoing::new(offer(1, b"hello")).expect("is a name");
+    let mut receiver = Receiver::new(Bounds::default());
+    let Taken::Offered(offered) = receiver.take(Payload::Binary(&first)).await else { panic!("an offer") };
+    receiver.accept(offered.transfer, Stuck, Held::nothing()).expect("nothing is held");
+    let mut buffer = [&[0; CHUNK_HEADER][..], b"hello"].concat();
+    let data = outgoing.data(&mut buffer).expect("is as long as offered").expect("is not held").to_vec();
+    tokio::select! {
+        biased;
+        taken = receiver.take(Payload::Binary(&data)) => panic!("{taken:?}"),
+        () = std::future::ready(()) => {}
+    }
+    let end = outgoing.end().expect("is as long as offered");
+    let taken = receiver.take(Payload::Binary(&end)).await;
+    assert!(matches!(taken, Taken::Failed { cause: Cause::NoSuchTransfer, sink: None, .. }), "{taken:?}");
+    assert_eq!(receiver.open(), 0);
+}
+
+#[tokio::test]
 async fn transfers_and_other_messages_share_a_connection() {
     // [R12.20]
     let (handle, options, driver, mut connection) = pair().await;
@@ -284,55 +342,6 @@ async fn a_receiver_that_does_not_answer_is_sent_no_more_than_the_window() {
     }
     assert_eq!(unanswered, 3);
     sending.abort();
-}
-
-#[test]
-fn a_blocking_transfer_resumes_and_arrives() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("it is bound");
-    let bytes = whole(300_000);
-    let kept = bytes[..123_456].to_vec();
-    let serving = std::thread::spawn(move || {
-        let (stream, _) = listener.accept().expect("a client");
-        let mut connection = bookend::blocking::accept_tcp(stream, Hello::new()).expect("opens");
-        let mut receiver = Receiver::new(Bounds::default());
-        let open = |_: &Offered| Ok((kept.clone(), held(&kept)));
-        let received = transfer::blocking::receive_into(&mut connection, &mut receiver, open, |_| ());
-        while connection.next().expect("is sound").is_some() {}
-        received.expect("is right").expect("ends before the session").sink
-    });
-    let mut connection = bookend::blocking::connect_tcp(address, Hello::new()).expect("opens");
-    let options = SendOptions::new(connection.peer());
-    let mut first = None;
-    let progress = |at: Progress| {
-        first.get_or_insert(at.done);
-    };
-    let sent = transfer::blocking::send_from(&mut connection, &*bytes, offer(1, &bytes), options, progress);
-    assert_eq!((sent.expect("arrives"), first), (300_000, Some(123_456)));
-    connection.close(Code::NORMAL, "").expect("closes");
-    assert!(serving.join().expect("ends") == bytes);
-}
-
-#[test]
-fn a_blocking_one_way_transfer_arrives() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("it is bound");
-    let bytes = whole(300_000);
-    let serving = std::thread::spawn(move || {
-        let (stream, _) = listener.accept().expect("a client");
-        let mut connection = bookend::blocking::accept_tcp(stream, Hello::new()).expect("opens");
-        let mut receiver = Receiver::new(Bounds::default());
-        let open = |_: &Offered| Ok((Vec::new(), Held::nothing()));
-        let received = transfer::blocking::receive_into(&mut connection, &mut receiver, open, |_| ());
-        while connection.next().expect("is sound").is_some() {}
-        received.expect("is right").expect("ends before the session").sink
-    });
-    let mut connection = bookend::blocking::connect_tcp(address, Hello::new()).expect("opens");
-    let options = SendOptions::new(connection.peer()).one_way();
-    transfer::blocking::send_from(&mut connection, &*bytes, offer(1, &bytes), options, |_| ()).expect("is sent");
-    connection.barrier(Duration::from_secs(30)).expect("is taken");
-    connection.close(Code::NORMAL, "").expect("closes");
-    assert!(serving.join().expect("ends") == bytes);
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub fn send_from<S: Read + Write>(
     let (mut outgoing, first) = Outgoing::new(offer)?;
     let sent = send_all(connection, source, &mut outgoing, &first, options, progress);
     if let Err(error) = &sent
-        && let Some((cause, detail)) = error.to_report()
+        && let Some((cause, detail)) = error.to_report(&outgoing)
     {
         connection.send(&*outgoing.abort(cause, &detail))?;
     }

@@ -138,6 +138,12 @@ impl Outgoing {
         self.source.length()
     }
 
+    /// The receiver has answered the offer with WANT.
+    #[cfg(feature = "std")]
+    pub(super) fn is_accepted(&self) -> bool {
+        self.start.is_some()
+    }
+
     fn wanted(&mut self, offset: u64) -> Result<Answer<'static>, Cause> {
         let most = match self.start {
             // The answer to the offer.

@@ -109,13 +109,15 @@ pub enum Taken<W> {
 pub struct Receiver<W> {
     incoming: Incoming,
     sinks: Vec<(NonZeroU32, W)>,
+    /// The transfer whose bytes are being written: still set if that was cancelled.
+    writing: Option<NonZeroU32>,
 }
 
 impl<W> Receiver<W> {
     /// No transfer is open.
     #[must_use]
     pub fn new(bounds: Bounds) -> Receiver<W> {
-        Receiver { incoming: Incoming::new(bounds), sinks: Vec::new() }
+        Receiver { incoming: Incoming::new(bounds), sinks: Vec::new(), writing: None }
     }
 
     /// How many transfers are open: offered or accepted.
@@ -155,6 +157,9 @@ impl<W> Receiver<W> {
     }
 
     /// Takes a payload: writes the bytes of DATA into the destination of their transfer, and flushes it at the END.
+    ///
+    /// If this is cancelled while it writes, nobody knows how many bytes the destination took: the next call ends the
+    /// transfer and drops the destination.
     #[cfg(feature = "tokio")]
     pub async fn take(&mut self, payload: Payload<'_>) -> Taken<W>
     where
@@ -172,10 +177,17 @@ impl<W> Receiver<W> {
     }
 
     fn step<'c>(&mut self, payload: Payload<'c>) -> Step<'c> {
-        match payload {
+        if let Some(cancelled) = self.writing.take() {
+            self.refuse(cancelled, Cause::Failed, "");
+        }
+        let step = match payload {
             Payload::Binary(bytes) => self.incoming.receive(bytes),
             Payload::Text(_) => Step::Other,
+        };
+        if let Step::Data { transfer, .. } | Step::Done { transfer, .. } = &step {
+            self.writing = Some(*transfer);
         }
+        step
     }
 
     fn sink_of(&mut self, step: &Step<'_>) -> Option<&mut W> {
@@ -190,6 +202,7 @@ impl<W> Receiver<W> {
 
     /// What became of a step whose bytes were written, or not.
     fn taken(&mut self, step: Step<'_>, written: io::Result<()>) -> Taken<W> {
+        self.writing = None;
         let (transfer, cause, reason, is_fault, answer) = match (step, written) {
             (Step::Other, _) => return Taken::Other,
             (Step::Offer(offer), _) => {

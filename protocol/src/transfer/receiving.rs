@@ -17,7 +17,8 @@ use crate::connection::Connection;
 ///
 /// Other messages are discarded, and other REQUESTs refused with `policy`. A program that mixes transfers with messages
 /// of its own uses a [`Receiver`]. After an error of a transfer the next one can be received with the same `receiver`;
-/// a call that is cancelled loses the chunk that it was writing, and the transfer has to be resumed on a new connection.
+/// a call that is cancelled may leave a chunk unanswered, and ends its transfer if it was writing one: cancel it only
+/// together with the connection.
 ///
 /// The example of [`send_from`](super::send_from) is its counterpart.
 ///

@@ -37,12 +37,19 @@ impl TransferError {
         if is_fault { TransferError::Fault(cause) } else { TransferError::Ended { cause, reason } }
     }
 
-    /// What the peer must be told: nothing if it ended the transfer itself, or the connection is gone.
-    pub(super) fn to_report(&self) -> Option<(Cause, String)> {
+    /// What the peer must be told: nothing if it ended the transfer itself, the connection is gone, or an ERROR answered
+    /// the offer, as that of a peer without transfers does.
+    pub(super) fn to_report(&self, outgoing: &Outgoing) -> Option<(Cause, String)> {
         match self {
             TransferError::Io(error) => Some((Cause::Failed, error.kind().to_string())),
             TransferError::Fault(cause) => Some((*cause, String::new())),
-            TransferError::Connection(ConnectionError::Timeout) => Some((Cause::Cancelled, String::from("no answer"))),
+            TransferError::Connection(ConnectionError::Refused { .. }) if !outgoing.is_accepted() => None,
+            TransferError::Connection(
+                ConnectionError::Timeout
+                | ConnectionError::Refused { .. }
+                | ConnectionError::Unreadable(_)
+                | ConnectionError::Backlog { .. },
+            ) => Some((Cause::Cancelled, String::from("no answer"))),
             TransferError::Connection(_) | TransferError::Ended { .. } => None,
         }
     }

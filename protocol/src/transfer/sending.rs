@@ -68,7 +68,7 @@ pub async fn send_from(
         answered(handle, source, &mut outgoing, &first, options, progress).await
     };
     if let Err(error) = &sent
-        && let Some((cause, detail)) = error.to_report()
+        && let Some((cause, detail)) = error.to_report(&outgoing)
     {
         handle.send(&*outgoing.abort(cause, &detail)).await?;
     }
