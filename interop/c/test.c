@@ -447,6 +447,7 @@ int main(void) {
     a_message_that_a_receiver_would_refuse_is_not_written();
     a_byte_order_mark_is_not_sent();
     test_session();
+    test_transfer();
     printf("%lu checks, %d failed\n", checks, failures);
     return failures > 0;
 }
