@@ -55,7 +55,7 @@ impl<S: Read + Write + Timed> Connection<S> {
 
     /// Sends a REQUEST and waits for its answer. Other messages that arrive meanwhile are kept for
     /// [`next`](Connection::next), up to 1 MiB of them. `timeout` includes the time to write
-    /// the request.
+    /// the request. After it, a CANCEL frees the request's place at the peer.
     ///
     /// # Errors
     /// As [`send`](Connection::send), [`ConnectionError::Timeout`], [`ConnectionError::Backlog`], and
@@ -76,7 +76,9 @@ impl<S: Read + Write + Timed> Connection<S> {
             }
             Err(_) => {
                 self.answers.wanted = None;
-                self.endpoint.session.forget(id);
+                if self.endpoint.cancel(id) {
+                    self.answers.cancelled.insert(id);
+                }
             }
         }
         waited?;
