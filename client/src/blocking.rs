@@ -70,7 +70,7 @@ impl Client {
     /// Why there is no session.
     pub fn connect(options: Options) -> Result<Client, ConnectError> {
         let target = options.dialler.target().clone();
-        let runtime = background().map_err(|error| ConnectError::System { target, error })?;
+        let runtime = background().map_err(|error| ConnectError::System { target, error: error.into() })?;
         let client = runtime.block_on(client::Client::connect(options))?;
         Ok(Client::of(client, runtime))
     }

@@ -116,7 +116,7 @@ impl Client {
                 Some(_) => {}
                 None => {
                     let error = io::Error::other("the client's runtime has shut down");
-                    return Err(ConnectError::System { target, error });
+                    return Err(ConnectError::System { target, error: error.into() });
                 }
             }
         }

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_core::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::error::ConnectError;
@@ -28,6 +28,7 @@ pub struct Stream(Box<dyn Io>);
 
 /// A connected stream.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Dialled {
     /// The stream.
     pub stream: Stream,
@@ -39,6 +40,7 @@ pub struct Dialled {
 
 /// How long each step may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timeouts {
     /// Looking up a name: 10 s by default.
     pub resolve: Duration,
@@ -50,10 +52,61 @@ pub struct Timeouts {
     pub tls: Duration,
 }
 
-impl Default for Timeouts {
-    fn default() -> Timeouts {
+impl Timeouts {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Timeouts {
         let seconds = Duration::from_secs;
         Timeouts { resolve: seconds(10), tcp: seconds(10), proxy: seconds(20), tls: seconds(10) }
+    }
+
+    /// Sets [`resolve`](Timeouts::resolve).
+    #[must_use]
+    pub fn with_resolve(mut self, resolve: Duration) -> Timeouts {
+        self.resolve = resolve;
+        self
+    }
+
+    /// Sets [`tcp`](Timeouts::tcp).
+    #[must_use]
+    pub fn with_tcp(mut self, tcp: Duration) -> Timeouts {
+        self.tcp = tcp;
+        self
+    }
+
+    /// Sets [`proxy`](Timeouts::proxy).
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: Duration) -> Timeouts {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Sets [`tls`](Timeouts::tls).
+    #[must_use]
+    pub fn with_tls(mut self, tls: Duration) -> Timeouts {
+        self.tls = tls;
+        self
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts::new()
+    }
+}
+
+impl Dialled {
+    /// A stream without addresses.
+    #[must_use]
+    pub fn new(stream: Stream) -> Dialled {
+        Dialled { stream, local: None, remote: None }
+    }
+
+    /// Sets both addresses.
+    #[must_use]
+    pub fn with_addresses(mut self, local: Option<SocketAddr>, remote: Option<SocketAddr>) -> Dialled {
+        (self.local, self.remote) = (local, remote);
+        self
     }
 }
 

@@ -6,6 +6,7 @@ mod send;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cause::{Beside, io_name, tried};
@@ -19,6 +20,7 @@ pub use send::SendError;
 
 /// How far a client got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Stage {
     /// Looking up the host name.
     Resolve,
@@ -49,7 +51,7 @@ pub enum Stage {
 /// }
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The operating system provides no thread, or no sockets.
@@ -57,14 +59,14 @@ pub enum ConnectError {
         /// The target of the attempt.
         target: Target,
         /// Why not.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
     /// The host has no address.
     Resolve {
         /// The target of the attempt.
         target: Target,
         /// Why not.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
     /// The whole attempt took longer than [`Options::with_timeout`](crate::Options::with_timeout) allows.
     TimedOut {
@@ -80,14 +82,14 @@ pub enum ConnectError {
         /// The target of the attempt.
         target: Target,
         /// Each address that was tried, and why it failed; at least one.
-        tried: Vec<(SocketAddr, io::Error)>,
+        tried: Vec<(SocketAddr, Arc<io::Error>)>,
     },
     /// The Unix socket cannot be opened.
     Unix {
         /// The target of the attempt.
         target: Target,
         /// Why not.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
     /// The proxy did not connect to the hub.
     #[cfg(feature = "proxy")]
@@ -261,11 +263,11 @@ impl std::error::Error for ConnectError {
         match self {
             ConnectError::System { error, .. }
             | ConnectError::Resolve { error, .. }
-            | ConnectError::Unix { error, .. } => Some(error),
+            | ConnectError::Unix { error, .. } => Some(&**error),
             #[cfg(feature = "proxy")]
             ConnectError::Proxy { error, .. } => Some(error),
             ConnectError::Tls { error, .. } => Some(error),
-            ConnectError::Tcp { tried, .. } => tried.last().map(|(_, error)| error as _),
+            ConnectError::Tcp { tried, .. } => tried.last().map(|(_, error)| &**error as _),
             ConnectError::Join { error, .. } => Some(error),
             ConnectError::TimedOut { .. } => None,
         }

@@ -16,7 +16,7 @@ use crate::retry::Backoff;
 ///
 /// let dialler = Dialler::new("tls://hub.example".parse()?);
 /// let options = Options::new(dialler, Hello::new().with_hub(true).with_name("ann")?)
-///     .with_backoff(Some(Backoff { longest: Duration::from_secs(5), ..Backoff::default() }))
+///     .with_backoff(Some(Backoff::new().with_longest(Duration::from_secs(5))))
 ///     .with_retry_on_initial_connect(true)
 ///     .with_timeout(Some(Duration::from_secs(20)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

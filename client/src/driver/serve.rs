@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Message, Misuse, Outcome};
-use futures_util::FutureExt;
 use tokio::select;
 
 use super::answers::Answers;
@@ -138,14 +139,14 @@ impl Driver {
     async fn end(&mut self, mut session: Session, ended: Result<(), ConnectionError>) -> Served {
         self.report_illegal(&mut session).await;
         // A confirmation may have arrived while the connection closed.
-        while let Some(Ok(Some(event))) = session.connection.event().now_or_never() {
+        while let Some(Ok(Some(event))) = at_once(session.connection.event()) {
             if let bookend::Event::Barrier(ordinal) = event {
                 self.settle_all(session.confirmations.reached(ordinal));
             }
         }
         self.land(session.confirmations, session.connection.written());
         match ended {
-            Err(error) => Served::Failed(JoinError::Session(error)),
+            Err(error) => Served::Failed(JoinError::Session(error.into())),
             Ok(()) if matches!(session.connection.outcome(), Some(Outcome::Closed(_))) => Served::Done(End::Closed),
             Ok(()) => Served::Done(End::PeerClosed),
         }
@@ -344,5 +345,13 @@ impl Driver {
         again.extend(unwritten);
         again.append(&mut self.queue);
         self.queue = again;
+    }
+}
+
+/// The output of a future that need not wait.
+fn at_once<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
     }
 }
