@@ -155,6 +155,12 @@ impl Sender {
 }
 
 impl Receipt {
+    /// As [`crate::Receipt::withdraw`].
+    #[must_use = "it may be too late"]
+    pub fn withdraw(&self) -> bool {
+        self.receipt.withdraw()
+    }
+
     /// Waits until it is known what became of the message.
     ///
     /// # Errors

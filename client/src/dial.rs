@@ -1,6 +1,7 @@
 //! The way to a hub, and the stream at its end.
 
 mod dialler;
+mod diallers;
 mod eyeballs;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::error::ConnectError;
 use crate::step::ConnectStep;
 use crate::target::Target;
 pub use dialler::Dialler;
+pub use diallers::Diallers;
 
 /// A stream that can carry a session's bytes.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -122,8 +124,13 @@ pub trait Dial: Send + 'static {
         report: &'a mut (dyn FnMut(ConnectStep) + Send),
     ) -> BoxFuture<'a, Result<Dialled, ConnectError>>;
 
-    /// What it connects to, for error messages.
+    /// What it connects to, for error messages: what the last [`dial`](Dial::dial) was for, if there are several.
     fn target(&self) -> &Target;
+
+    /// How many targets it has: so many dials in a row try each of them once.
+    fn target_count(&self) -> usize {
+        1
+    }
 }
 
 impl Stream {

@@ -46,14 +46,23 @@ pub struct Welcome {
 }
 
 impl Joined {
-    /// Connects, and opens a session.
+    /// Connects, and opens a session; with several hosts, with the first that admits this client.
     ///
     /// # Errors
     /// [`ConnectError`], which names the stage.
     pub async fn dial(dialler: &mut dyn Dial, hello: Hello) -> Result<Joined, ConnectError> {
-        let Dialled { stream, remote: peer, .. } = dialler.dial(&mut |_| {}).await?;
-        let joined = Joined::join(stream, hello).await;
-        joined.map_err(|error| ConnectError::Join { target: dialler.target().clone(), peer, error })
+        let mut errors = Vec::new();
+        for _ in 0..dialler.target_count().max(1) {
+            let error = match dialler.dial(&mut |_| {}).await {
+                Err(error) => error,
+                Ok(Dialled { stream, remote: peer, .. }) => match Joined::join(stream, hello.clone()).await {
+                    Ok(joined) => return Ok(joined),
+                    Err(error) => ConnectError::Join { target: dialler.target().clone(), peer, error },
+                },
+            };
+            errors.push(error);
+        }
+        Err(ConnectError::of_all(errors))
     }
 }
 

@@ -34,6 +34,8 @@ use crate::proxy::ProxyError;
 /// | CLOSE `policy` (a bad token, banned, kicked), `version`, `rate`, or a code for a broken rule | no |
 /// | CLOSE with any other code: an application's own (3000..3999), or unknown | no |
 /// | the other side breaks a rule, or does not speak Bookend | no |
+///
+/// With several hosts, an attempt that failed is followed by another if that holds for one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backoff {
@@ -101,6 +103,7 @@ pub(crate) fn may_pass(error: &ConnectError) -> bool {
         #[cfg(feature = "proxy")]
         ConnectError::Proxy { error, .. } => !matches!(error, ProxyError::NotAProxy(_) | ProxyError::Credentials(_)),
         ConnectError::Tls { error, .. } => !error.is_lasting(),
+        ConnectError::All { errors } => errors.iter().any(may_pass),
         ConnectError::Join { error, .. } => match error {
             JoinError::Hello(error) | JoinError::Session(error) => may_pass_in_session(error),
             JoinError::Left | JoinError::NoWelcome { .. } => false,
