@@ -27,14 +27,16 @@ impl Driver {
     /// client should close.
     pub(super) async fn open(&mut self) -> Option<Result<Opened, ConnectError>> {
         let (start, mut errors) = (Instant::now(), Vec::new());
+        let mut remaining = self.timeout;
         for left in (1..=self.dialler.target_count().max(1)).rev() {
-            let whole = self.timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
-            let share = whole.map(|whole| whole / u32::try_from(left).unwrap_or(u32::MAX));
+            let share = remaining.map(|remaining| remaining / u32::try_from(left).unwrap_or(u32::MAX));
+            let began = Instant::now();
             match self.open_next(start, share).await? {
                 Ok(opened) => return Some(Ok(opened)),
                 Err(error) => {
                     self.metrics.failed(error.name());
                     errors.push(error);
+                    remaining = remaining.map(|remaining| whole_millis(remaining.saturating_sub(began.elapsed())));
                 }
             }
         }
@@ -72,6 +74,11 @@ impl Driver {
             Err(ConnectError::TimedOut { target, step: Box::new(step), timeout })
         }))
     }
+}
+
+/// Without the fraction, which an error would show.
+fn whole_millis(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The output of `future`, or the timeout if that was too short.
