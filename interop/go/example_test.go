@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"bookend"
+	"bookend.org/go/bookend"
 )
 
 // README.md shows the body of this function.

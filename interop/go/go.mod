@@ -1,3 +1,3 @@
-module bookend
+module bookend.org/go/bookend
 
 go 1.19

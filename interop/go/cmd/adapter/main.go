@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"bookend"
+	"bookend.org/go/bookend"
 )
 
 func main() {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"bookend"
+	"bookend.org/go/bookend"
 )
 
 const usage = "usage: chat HOST:PORT [--name NAME] [--room ROOM] [--encoding as-sent|ascii|utf-8|utf-16be|utf-16le] " +

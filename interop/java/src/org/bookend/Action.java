@@ -1,4 +1,4 @@
-package bookend;
+package org.bookend;
 
 /** Something that the driver must do for a session. */
 public sealed interface Action {

@@ -1,4 +1,4 @@
-package bookend;
+package org.bookend;
 
 import java.io.BufferedReader;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package bookend;
+package org.bookend;
 
 import java.util.List;
 import java.util.Map;

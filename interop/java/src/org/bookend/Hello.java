@@ -1,4 +1,4 @@
-package bookend;
+package org.bookend;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;

@@ -1,4 +1,4 @@
-package bookend;
+package org.bookend;
 
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;

@@ -1,4 +1,4 @@
-package bookend;
+package org.bookend;
 
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
