@@ -21,7 +21,7 @@ final class Chat {
     private final PrintStream output = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     private final PrintStream errors = new PrintStream(System.err, true, StandardCharsets.UTF_8);
     private final List<Payload> sends = new ArrayList<>();
-    private Hello hello = new Hello().withHub(true).withPreferred(TextEncoding.UTF_8).withSoftware("bookend-java 1.0.0");
+    private Hello hello = new Hello().withHub(true).withPreferred(TextEncoding.UTF_8).withSoftware("bookend-java 0.1.0");
     private Connection connection;
     private String host;
     private int port;
