@@ -278,7 +278,9 @@ impl<S: Read + Write> Connection<S> {
             }
             Err(_) => {
                 self.answers.wanted = None;
-                self.endpoint.session.forget(id);
+                if self.endpoint.cancel(id) {
+                    self.answers.cancelled.insert(id);
+                }
             }
         }
         waited?;

@@ -82,7 +82,7 @@ impl Handle {
             let answer = self.call(|done| Command::Request(content, done)).await?;
             answer.await.unwrap_or(Err(Misuse::NotOpen.into()))
         });
-        // The connection forgets a request whose receiver has been dropped.
+        // The connection cancels a request whose receiver has been dropped.
         waited.await.unwrap_or(Err(ConnectionError::Timeout))
     }
 
@@ -136,7 +136,8 @@ impl Command {
             }
             Command::Request(content, done) => {
                 for id in waiting.abandoned() {
-                    endpoint.session.forget(id);
+                    endpoint.cancel(id);
+                    waiting.cancelled(id);
                 }
                 let asked = endpoint.queue(|session, out| session.request(content.as_content(), out));
                 let _ = done.send(asked.map(|id| waiting.expect(id)));

@@ -76,21 +76,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Queues a REQUEST as [`queue`](Connection::queue) does a MESSAGE, and returns its id. The answer is an
     /// [`Event`](super::Event): a [`Message::Reply`](crate::Message::Reply) or
     /// [`Message::Error`](crate::Message::Error) of that id, or
-    /// [`Event::Unreadable`](super::Event::Unreadable). No timeout applies; [`forget`](Connection::forget) gives up.
+    /// [`Event::Unreadable`](super::Event::Unreadable). No timeout applies; [`cancel`](Connection::cancel) gives up.
     ///
     /// # Errors
     /// As [`queue`](Connection::queue), and [`Misuse::TooManyRequests`].
     pub fn queue_request<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<NonZeroU32, Misuse> {
-        self.forget_abandoned();
+        self.cancel_abandoned();
         let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
         self.waiting.expect_event(id);
         Ok(id)
     }
 
-    /// Stops waiting for the answer to a request; an answer that arrives later is ignored (R3.14).
-    pub fn forget(&mut self, id: NonZeroU32) {
-        self.waiting.forget(id);
-        self.endpoint.session.forget(id);
+    /// Stops waiting for the answer to a request: queues a CANCEL, and ignores the answer. Does nothing if the answer
+    /// has arrived.
+    pub fn cancel(&mut self, id: NonZeroU32) {
+        if self.endpoint.cancel(id) {
+            self.waiting.cancelled(id);
+        }
     }
 
     /// Queues a barrier: [`Event::Barrier`](super::Event::Barrier) reports that the peer has acted on every frame
@@ -198,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut asked = None;
         let answered = tokio::time::timeout(timeout, async {
             self.make_room().await?;
-            self.forget_abandoned();
+            self.cancel_abandoned();
             let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
             asked = Some(id);
             let answer = self.waiting.expect(id);
@@ -206,7 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         });
         let mut answered = answered.await;
         if let (Err(_), Some(id)) = (&answered, asked) {
-            self.forget(id);
+            self.cancel(id);
         }
         if let (Ok(Err(ConnectionError::Backlog { request })), Some(id)) = (&mut answered, asked) {
             // The answer becomes a message, after those that are kept.
@@ -316,10 +318,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.endpoint.may_queue() { Ok(()) } else { self.flush().await }
     }
 
-    /// Requests whose senders have stopped waiting take no room.
-    fn forget_abandoned(&mut self) {
+    /// Cancels the requests whose tasks have stopped waiting.
+    fn cancel_abandoned(&mut self) {
         for id in self.waiting.abandoned() {
-            self.endpoint.session.forget(id);
+            self.cancel(id);
         }
     }
 }

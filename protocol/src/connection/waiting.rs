@@ -14,11 +14,10 @@ use crate::message::Message;
 pub(super) type Answer = Result<Reply, ConnectionError>;
 type Done = oneshot::Sender<Result<(), ConnectionError>>;
 
-/// In both, `None` stands for an answer that becomes an [`Event`].
 #[derive(Default)]
 pub(super) struct Waiting {
-    requests: HashMap<NonZeroU32, Option<oneshot::Sender<Answer>>>,
-    /// In the order in which their PINGs were queued, each with its PING's ordinal.
+    requests: HashMap<NonZeroU32, Waiter>,
+    /// In the order in which their PINGs were queued, each with its PING's ordinal; `None` stands for an [`Event`].
     barriers: VecDeque<(u64, Option<Done>)>,
     /// The last barrier that the peer has answered.
     reached: Option<u64>,
@@ -26,28 +25,36 @@ pub(super) struct Waiting {
     events: VecDeque<Event<'static>>,
 }
 
+/// What becomes of the answer to a request.
+enum Waiter {
+    Task(oneshot::Sender<Answer>),
+    Event,
+    /// The request is cancelled, and the answer is ignored.
+    Nobody,
+}
+
 impl Waiting {
     /// A task waits for the answer to a request.
     pub(super) fn expect(&mut self, id: NonZeroU32) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
-        self.requests.insert(id, Some(sender));
+        self.requests.insert(id, Waiter::Task(sender));
         receiver
     }
 
     /// The answer to a request becomes an event.
     pub(super) fn expect_event(&mut self, id: NonZeroU32) {
-        self.requests.insert(id, None);
+        self.requests.insert(id, Waiter::Event);
     }
 
-    pub(super) fn forget(&mut self, id: NonZeroU32) {
-        self.requests.remove(&id);
+    /// The answer to a request that has been cancelled is ignored.
+    pub(super) fn cancelled(&mut self, id: NonZeroU32) {
+        self.requests.insert(id, Waiter::Nobody);
     }
 
-    /// The requests whose tasks have stopped waiting; they are forgotten.
+    /// The requests whose tasks have stopped waiting, to cancel.
     pub(super) fn abandoned(&mut self) -> Vec<NonZeroU32> {
-        let is_abandoned =
-            |sender: &Option<oneshot::Sender<Answer>>| sender.as_ref().is_some_and(|sender| sender.is_closed());
-        self.requests.extract_if(|_, sender| is_abandoned(sender)).map(|(id, _)| id).collect()
+        let is_abandoned = |waiter: &Waiter| matches!(waiter, Waiter::Task(sender) if sender.is_closed());
+        self.requests.iter().filter(|(_, waiter)| is_abandoned(waiter)).map(|(id, _)| *id).collect()
     }
 
     /// A task waits for the barrier whose PING has this ordinal.
@@ -73,21 +80,24 @@ impl Waiting {
         self.events.pop_front()
     }
 
-    /// Gives the answer to the task that waits for it; false if none does.
+    /// Gives the answer to the task that waits for it; false if it is for the application.
     fn answer(&mut self, id: NonZeroU32, answer: impl FnOnce() -> Answer) -> bool {
         match self.requests.remove(&id) {
-            Some(Some(sender)) => {
+            Some(Waiter::Task(sender)) => {
                 let _ = sender.send(answer()); // the task may be gone
                 true
             }
-            _ => false,
+            Some(Waiter::Nobody) => true,
+            Some(Waiter::Event) | None => false,
         }
     }
 
     /// The session is over, and so is all waiting.
     pub(super) fn fail(&mut self, error: &ConnectionError) {
-        for (_, sender) in self.requests.drain() {
-            let _ = sender.map(|sender| sender.send(Err(error.copy()))); // the task may be gone
+        for (_, waiter) in self.requests.drain() {
+            if let Waiter::Task(sender) = waiter {
+                let _ = sender.send(Err(error.copy())); // the task may be gone
+            }
         }
         for (_, done) in self.barriers.drain(..) {
             let _ = done.map(|done| done.send(Err(error.copy()))); // the task may be gone
@@ -110,11 +120,11 @@ impl Claim for Waiting {
     fn refused(&mut self, id: u32, fault: Fault) {
         let Some(id) = NonZeroU32::new(id) else { return };
         match self.requests.remove(&id) {
-            Some(Some(sender)) => {
+            Some(Waiter::Task(sender)) => {
                 let _ = sender.send(Err(ConnectionError::Unreadable(fault))); // the task may be gone
             }
-            Some(None) => self.events.push_back(Event::Unreadable { id, fault }),
-            None => {}
+            Some(Waiter::Event) => self.events.push_back(Event::Unreadable { id, fault }),
+            Some(Waiter::Nobody) | None => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! What an endpoint writes: the frames in progress, then the session's own, then those that are queued (R7.13).
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 #[cfg(feature = "tokio")]
@@ -22,6 +23,11 @@ impl Endpoint {
         let written = write(&mut self.session, &mut self.queued)?;
         self.tally.queued += 1;
         Ok(written)
+    }
+
+    /// Queues the CANCEL of a request of this side; false if its answer has arrived, or if nothing can be sent.
+    pub(crate) fn cancel(&mut self, id: NonZeroU32) -> bool {
+        self.queue(|session, out| session.cancel(id, out)).is_ok()
     }
 
     /// Queues a PING whose PONG shows that the peer has acted on everything queued before (R3.10), and returns its

@@ -43,7 +43,7 @@ pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Gr
     let missing = match exchange(route, hello, start + timeout, &mut received).await {
         Ok((preamble, frame)) => {
             let preamble = judge_preamble(route.side(), &received[..preamble]);
-            return judge_frame(preamble, &frame, hello, start.elapsed());
+            return judge_frame(route.side(), preamble, &frame, hello, start.elapsed());
         }
         Err(missing) => missing.unwrap_or(Missing::TimedOut(timeout)),
     };
@@ -143,14 +143,14 @@ fn damage(bytes: &[u8]) -> Option<Fault> {
 }
 
 /// The rows for a complete first frame.
-fn judge_frame(preamble: Finding, frame: &Frame, own: &Hello, time: Duration) -> Greeting {
+fn judge_frame(side: Side, preamble: Finding, frame: &Frame, own: &Hello, time: Duration) -> Greeting {
     let mut rows = vec![preamble_row(preamble)];
     let finding = judge_first(frame, own, time);
     let is_hello = finding.verdict == Verdict::Ok;
     rows.push(protocol_row(Finding::ok("Bookend")));
     rows.push(hello_row(finding));
     let info = if is_hello {
-        let (judged, info) = hello::judge(&frame.body);
+        let (judged, info) = hello::judge(&frame.body, side);
         rows.extend(judged);
         info
     } else {

@@ -71,6 +71,8 @@ final class Adapter {
                 + option("token", hello.token() == null ? null : hex(hello.token()))
                 + option("resume", hello.resume() == null ? null : Long.toUnsignedString(hello.resume()))
                 + option("software", hello.software() == null ? null : hex(hello.software()))
+                + option("client", hello.client() ? "1" : null)
+                + option("requests", hello.requests() == null ? null : hello.requests().toString())
                 + " wire=" + hex(hello.body());
     }
 
@@ -104,6 +106,7 @@ final class Adapter {
             return "DELIVERY from=" + it.from() + " to=" + it.to() + " seq=" + Long.toUnsignedString(it.seq()) + " time="
                     + Long.toUnsignedString(it.time()) + " name=" + hex(it.name()) + " payload=" + payload;
         }
+        if (message instanceof Message.Cancel it) return "CANCEL id=" + it.id();
         return "GAP missed=" + Long.toUnsignedString(((Message.Gap) message).missed());
     }
 
@@ -160,7 +163,9 @@ final class Adapter {
         for (Action action : actions) {
             if (action instanceof Action.Write write) items.add(showSent(write.octets()));
             if (action instanceof Action.Deliver deliver && !(deliver.message() instanceof Message.Pong)) {
-                items.add(String.format("got:%02x:%s", deliver.frame().kind(), hex(deliver.frame().body())));
+                // A CANCEL is delivered after its REQUEST was answered, and shown before.
+                int at = deliver.message() instanceof Message.Cancel ? items.size() - 1 : items.size();
+                items.add(at, String.format("got:%02x:%s", deliver.frame().kind(), hex(deliver.frame().body())));
             }
             if (action instanceof Action.End end) items.add("end:" + end.cause());
         }

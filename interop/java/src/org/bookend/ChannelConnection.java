@@ -21,7 +21,10 @@ public final class ChannelConnection {
         /** The peer's HELLO has arrived: messages can be sent. */
         default void opened(ChannelConnection connection) {}
 
-        /** A message arrived, in the frame with this number. */
+        /**
+         * A message arrived, in the frame with this number. A Cancel means that the session has answered the peer's REQUEST with
+         * this id: stop working on it.
+         */
         void received(ChannelConnection connection, Message message, long number);
 
         /** The answer to one of this side's REQUESTs cannot be read. */
@@ -96,6 +99,16 @@ public final class ChannelConnection {
     /** Sends a message. Throws Refused. */
     public void send(Message message) {
         apply(session.send(message, now()));
+    }
+
+    /**
+     * Sends a CANCEL for a REQUEST of this side. Returns false if it is not unanswered any more. Otherwise its answer still
+     * arrives, usually an Error `cancelled`.
+     */
+    public boolean cancel(long id) {
+        if (!session.isOpen() || !session.asks(id)) return false;
+        send(new Message.Cancel(id));
+        return true;
     }
 
     /** Sends CLOSE, unless one was sent already. */
@@ -182,11 +195,12 @@ public final class ChannelConnection {
         notify(() -> listener.opened(this));
     }
 
-    /** Calls the listener. A Fault that it throws ends this connection only. */
+    /** Calls the listener. A Fault that it throws ends this connection only; the answer to a cancelled REQUEST is dropped. */
     private void notify(Runnable event) {
         try {
             event.run();
         } catch (Fault known) {
+            if (known instanceof Fault.Refused && known.name().equals("no-such-request")) return;
             if (!session.isOpen()) return; // too late to report it to the peer
             apply(session.close(1011, known.toString(), now()));
             fault = known;

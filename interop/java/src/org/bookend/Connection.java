@@ -6,8 +6,11 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.Socket;
 import java.util.ArrayDeque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -39,6 +42,8 @@ public final class Connection implements AutoCloseable {
     private final byte[] buffer = new byte[1 << 16];
     private final Session session; // also the lock of itself and of the fields below
     private final Queue<Action> actions = new ArrayDeque<>(); // caused by received bytes; all others are applied immediately
+    private final Map<Long, CompletableFuture<Message.Reply>> requests = new HashMap<>(); // sent by request and not yet answered
+    private long lastId; // of request
     private long lastRead; // when the last read ended; Long.MAX_VALUE during a read
     private long alarm = Long.MAX_VALUE; // when onTime runs next
     private boolean isShut; // nothing more is written
@@ -102,7 +107,8 @@ public final class Connection implements AutoCloseable {
     /**
      * Returns the next message, or null once the session has closed normally. Throws the Fault that ended it, or
      * Fault.Unreadable, after which the connection stays open. A call confirms that the application has acted on the last
-     * message, and releases a PONG that waited for that (R3.10).
+     * message, and releases a PONG that waited for that (R3.10). A Cancel means that the session has answered the peer's REQUEST
+     * with this id: stop working on it. Answers to {@link #request} are not returned.
      */
     public Received receive() {
         while (true) {
@@ -113,15 +119,54 @@ public final class Connection implements AutoCloseable {
                 if (action != null) apply(List.of(action));
             }
             if (action == null) read();
-            else if (action instanceof Action.Unreadable unreadable) throw unreadable.fault();
-            else if (action instanceof Action.Deliver deliver) return new Received(deliver.message(), deliver.number());
+            else if (action instanceof Action.Unreadable unreadable) {
+                if (!answer(unreadable.fault().id(), null, unreadable.fault())) throw unreadable.fault();
+            } else if (action instanceof Action.Deliver deliver && !isAwaited(deliver.message())) {
+                return new Received(deliver.message(), deliver.number());
+            }
         }
         close(stream);
+        endRequests();
         if (fault != null) throw fault;
         return null;
     }
 
-    /** Sends a message. Throws Refused. */
+    /**
+     * Sends a REQUEST with an unused id. The future completes on the thread that calls {@link #receive}, which therefore must
+     * not wait for it: with the REPLY, or exceptionally with PeerRefused if the answer is an ERROR, with Unreadable, or with the
+     * Fault that ended the connection. If it is cancelled or times out (orTimeout) first, the peer gets a CANCEL. Throws Refused.
+     */
+    public CompletableFuture<Message.Reply> request(Payload payload) {
+        CompletableFuture<Message.Reply> answer = new CompletableFuture<>();
+        long id;
+        synchronized (session) {
+            do lastId = lastId % 0xFFFFFFFFL + 1;
+            while (session.asks(lastId));
+            id = lastId;
+            List<Action> written = session.send(new Message.Request(id, payload), now());
+            requests.put(id, answer);
+            apply(written);
+        }
+        answer.whenComplete((reply, failure) -> giveUp(id, answer));
+        return answer;
+    }
+
+    /**
+     * Sends a CANCEL for a REQUEST of this side. Returns false if it is not unanswered any more. Otherwise its answer still
+     * arrives, usually an Error `cancelled`.
+     */
+    public boolean cancel(long id) {
+        synchronized (session) {
+            if (!session.isOpen() || !session.asks(id)) return false;
+            apply(session.send(new Message.Cancel(id), now()));
+            return true;
+        }
+    }
+
+    /**
+     * Sends a message. Throws Refused; for an answer, no-such-request may also mean that the peer has cancelled the REQUEST: the
+     * Cancel is then received next.
+     */
     public void send(Message message) {
         synchronized (session) {
             apply(session.send(message, now()));
@@ -182,6 +227,41 @@ public final class Connection implements AutoCloseable {
         synchronized (session) {
             return session.peer() != null || session.isDone();
         }
+    }
+
+    /** Completes the future of the REQUEST that this message answers, if it has one. */
+    private boolean isAwaited(Message message) {
+        if (message instanceof Message.Reply reply) return answer(reply.id(), reply, null);
+        return message instanceof Message.Error error
+                && answer(error.id(), null, new Fault.PeerRefused(error.code(), error.payload().text()));
+    }
+
+    private boolean answer(long id, Message.Reply reply, Fault failure) {
+        CompletableFuture<Message.Reply> answer;
+        synchronized (session) {
+            answer = requests.remove(id);
+        }
+        if (answer == null) return false;
+        if (reply != null) answer.complete(reply);
+        else answer.completeExceptionally(failure);
+        return true;
+    }
+
+    /** Cancels the REQUEST of a future that was not completed by its answer, which still arrives and is dropped. */
+    private void giveUp(long id, CompletableFuture<Message.Reply> answer) {
+        synchronized (session) {
+            if (requests.get(id) == answer) cancel(id);
+        }
+    }
+
+    private void endRequests() {
+        List<CompletableFuture<Message.Reply>> rest;
+        synchronized (session) {
+            rest = List.copyOf(requests.values());
+            requests.clear();
+        }
+        Fault reason = fault != null ? fault : new Fault("no-close", "the connection was closed before the answer");
+        for (CompletableFuture<Message.Reply> answer : rest) answer.completeExceptionally(reason);
     }
 
     /** Reads once, unless another thread has just read. */

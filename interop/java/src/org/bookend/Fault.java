@@ -15,7 +15,7 @@ public class Fault extends RuntimeException {
             Map.entry(1000, List.of("normal")),
             Map.entry(1001, List.of("going-away")),
             Map.entry(1002, List.of("protocol-error", "unknown-encoding", "malformed", "hello-expected", "second-hello",
-                    "bad-hello", "bad-canary", "unexpected-kind", "duplicate-request", "truncated")),
+                    "bad-hello", "bad-canary", "two-clients", "unexpected-kind", "duplicate-request", "truncated")),
             Map.entry(1003, List.of("unknown-kind")),
             Map.entry(1007, List.of("bad-text", "encoding-refused")),
             Map.entry(1008, List.of("policy")),
@@ -32,7 +32,8 @@ public class Fault extends RuntimeException {
             Map.entry(4008, List.of("frame-timeout")),
             Map.entry(4009, List.of("resume-refused")),
             Map.entry(4010, List.of("no-such-member")),
-            Map.entry(4011, List.of("unmappable-text"))));
+            Map.entry(4011, List.of("unmappable-text")),
+            Map.entry(4012, List.of("cancelled"))));
 
     private final String name;
     private final String detail;
@@ -99,6 +100,22 @@ public class Fault extends RuntimeException {
 
         public long id() {
             return id;
+        }
+    }
+
+    /** The peer answered a REQUEST of this side with an ERROR. */
+    public static final class PeerRefused extends Fault {
+        private static final long serialVersionUID = 1;
+        private final int code;
+
+        PeerRefused(int code, String reason) {
+            super(firstName(code).isEmpty() ? "code-" + code : firstName(code), reason);
+            this.code = code;
+        }
+
+        @Override
+        public int code() {
+            return code;
         }
     }
 

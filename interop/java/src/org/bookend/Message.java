@@ -40,12 +40,21 @@ public sealed interface Message {
         }
     }
 
+    /** Cancels the REQUEST with this id. A received one has been answered by the session (R3.23). */
+    record Cancel(long id) implements Message {
+        @Override
+        public Payload payload() {
+            return Payload.binary(new byte[0]);
+        }
+    }
+
     /** A kind from C0 to EF that both sides have agreed on. */
     record Private(int kind, Payload payload) implements Message {}
 
     int CLOSE = 0x08;
     int PONG = 0x07;
     int POST = 0x12;
+    int CANCEL = 0x81;
     int MAX_PING = 64; // bytes
     int MAX_NAME = 64;
 
@@ -74,6 +83,7 @@ public sealed interface Message {
         if (this instanceof Post) return POST;
         if (this instanceof Delivery) return 0x13;
         if (this instanceof Gap) return 0x14;
+        if (this instanceof Cancel) return CANCEL;
         return ((Private) this).kind();
     }
 
@@ -84,8 +94,8 @@ public sealed interface Message {
     static Message parse(Frame frame, Set<Integer> agreed) {
         int kind = frame.kind();
         if (isPrivate(kind) && agreed.contains(kind)) return new Private(kind, Payload.decode(frame.body(), frame.encoding()));
-        if (kind >= 0x80) return null;
-        if (!(kind >= 0x02 && kind <= 0x08 || isHub(kind))) throw new Fault("unknown-kind", String.format("found %02x", kind));
+        if (kind >= 0x80 && kind != CANCEL) return null;
+        if (!(kind >= 0x02 && kind <= 0x08 || isHub(kind) || kind == CANCEL)) throw new Fault("unknown-kind", String.format("found %02x", kind));
         checkEncoding(kind, frame.encoding());
         try {
             return read(kind, frame.encoding(), ByteBuffer.wrap(frame.body()));
@@ -115,6 +125,10 @@ public sealed interface Message {
                 check(name.length <= MAX_NAME && name.length <= in.remaining(), "the name has " + name.length + " bytes");
                 in.get(name);
                 return new Delivery(from, to, seq, time, checkLine(Payload.line(name)), rest(in, encoding));
+            case CANCEL:
+                Cancel cancel = new Cancel(checkId(u32(in)));
+                check(!in.hasRemaining(), "a CANCEL with a payload");
+                return cancel;
             default:
                 long missed = in.getLong();
                 check(!in.hasRemaining(), "a GAP with a payload");
@@ -149,6 +163,7 @@ public sealed interface Message {
             out.putInt((int) it.from).putInt((int) it.to).putLong(it.seq).putLong(it.time).put((byte) name.length).put(name);
         }
         if (this instanceof Gap it) out.putLong(it.missed);
+        if (this instanceof Cancel it) out.putInt((int) checkId(it.id));
         byte[] octets = new byte[out.position()];
         out.flip().get(octets);
         return octets;
@@ -192,7 +207,7 @@ public sealed interface Message {
     private static void checkEncoding(int kind, TextEncoding encoding) {
         boolean isBinary = encoding == TextEncoding.BINARY;
         boolean allowed = switch (kind) {
-            case 0x06, 0x07, 0x14 -> isBinary;
+            case 0x06, 0x07, 0x14, CANCEL -> isBinary;
             case 0x05, 0x08, 0x10, 0x11 -> !isBinary;
             default -> true;
         };

@@ -2,8 +2,10 @@ package org.bookend;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -17,7 +19,7 @@ public final class Session {
     private enum State { GREETING, OPEN, CLOSING, CLOSED }
 
     private static final int MAX_PREAMBLE = 1024; // bytes before the server's first F5 (R4.21)
-    private static final int MAX_REQUESTS = 64;
+    private static final long MAX_REQUESTS = 64; // if HELLO does not say otherwise
     private static final int DRAIN_BYTES = 1 << 16;
     private static final int BEFORE_HELLO = 4096;
 
@@ -29,7 +31,7 @@ public final class Session {
     private final Clock.Window empties = new Clock.Window(1000, 1000);
     private final Decoder decoder = new Decoder(BEFORE_HELLO);
     private final Set<Long> asked = new HashSet<>(); // ids of this side's unanswered requests
-    private final Set<Long> owed = new HashSet<>(); // ids of the peer's unanswered requests
+    private final Map<Long, Long> owed = new HashMap<>(); // the peer's unanswered requests, and the numbers of their frames
     private final Set<ByteBuffer> unansweredPings = new HashSet<>(); // payloads of the application's unanswered PINGs
     private State state = State.GREETING;
     private Hello peer;
@@ -42,7 +44,7 @@ public final class Session {
     /** `agreed` lists the private kinds that are delivered. */
     public Session(Role role, Hello hello, Integer... agreed) {
         this.role = role;
-        this.hello = hello;
+        this.hello = hello.withClient(role == Role.CLIENT);
         this.agreed = Set.of(agreed);
         skipped = role == Role.CLIENT ? 0 : -1;
     }
@@ -65,6 +67,11 @@ public final class Session {
     /** Whether the hub profile is in force (R9.1). */
     public boolean hasHub() {
         return peer != null && peer.hub() && hello.hub();
+    }
+
+    /** Whether a REQUEST of this side with this id is unanswered. */
+    public boolean asks(long id) {
+        return asked.contains(id);
     }
 
     /** The time of the next tick, or Long.MAX_VALUE if nothing is due. */
@@ -215,7 +222,11 @@ public final class Session {
             if (frame.encoding() != TextEncoding.BINARY) {
                 throw new Fault("malformed", "HELLO in encoding " + frame.encoding().ordinal());
             }
-            peer = Hello.parse(frame.body());
+            Hello other = Hello.parse(frame.body());
+            if (other.client() && role == Role.CLIENT) {
+                throw new Fault("two-clients", "the other side is a client too, or sends this HELLO back");
+            }
+            peer = other;
             state = State.OPEN;
             decoder.setLimit(hello.maxBody());
             clock.open(hello.keepalive(), peer.keepalive(), now);
@@ -268,6 +279,10 @@ public final class Session {
             if (!unansweredPings.remove(ByteBuffer.wrap(pong.payload().octets()))) return; // R3.11
         } else if (message instanceof Message.Error error) {
             asked.remove(error.id());
+        } else if (message instanceof Message.Cancel cancel) {
+            Long asking = owed.remove(cancel.id());
+            if (asking == null) return; // R3.24
+            actions.add(sendError(cancel.id(), asking, new Fault("cancelled"), now));
         } else if (!hello.accepts(frame.encoding())) {
             answerBadText(frame, current, null, now, actions);
             return;
@@ -281,8 +296,12 @@ public final class Session {
 
     private boolean owe(long id, long current, long now, List<Action> actions) {
         checkId(id);
-        if (owed.size() < MAX_REQUESTS) return owed.add(id);
-        actions.add(sendError(id, current, new Fault("try-later", MAX_REQUESTS + " requests are unanswered"), now));
+        long most = takes(hello);
+        if (owed.size() < most) {
+            owed.put(id, current);
+            return true;
+        }
+        actions.add(sendError(id, current, new Fault("try-later", most + " requests are unanswered"), now));
         return false;
     }
 
@@ -302,7 +321,7 @@ public final class Session {
     }
 
     private void checkId(long id) {
-        if (owed.contains(id)) throw new Fault("duplicate-request", "id " + id);
+        if (owed.containsKey(id)) throw new Fault("duplicate-request", "id " + id);
     }
 
     // Sending
@@ -328,17 +347,25 @@ public final class Session {
         }
         if (message instanceof Message.Request request) {
             if (asked.contains(request.id())) throw new Fault.Refused("duplicate-request", "id " + request.id());
-            if (asked.size() >= MAX_REQUESTS) {
-                throw new Fault.Refused("try-later", MAX_REQUESTS + " requests are unanswered");
-            }
+            if (asked.size() >= takes(peer)) throw new Fault.Refused("try-later", takes(peer) + " requests are unanswered");
         }
         if (message instanceof Message.Reply reply) checkAnswer(reply.id());
+        if (message instanceof Message.Cancel cancel && !asked.contains(cancel.id())) throw noSuchRequest(cancel.id());
         if (message instanceof Message.Error error && error.id() != 0) checkAnswer(error.id());
         return frame;
     }
 
     private void checkAnswer(long id) {
-        if (!owed.contains(id)) throw new Fault.Refused("no-such-request", "no REQUEST " + id + " is unanswered");
+        if (!owed.containsKey(id)) throw noSuchRequest(id);
+    }
+
+    private static Fault noSuchRequest(long id) {
+        return new Fault.Refused("no-such-request", "no REQUEST " + id + " is unanswered");
+    }
+
+    /** How many REQUESTs of the other side the sender of a HELLO takes (R3.16). */
+    private static long takes(Hello hello) {
+        return hello.requests() == null ? MAX_REQUESTS : hello.requests();
     }
 
     private Action write(Message message, long now) {

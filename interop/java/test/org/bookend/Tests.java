@@ -15,8 +15,10 @@ import java.nio.file.Path;
 import java.security.KeyStore;
 import java.util.HexFormat;
 import java.util.Set;
+import java.util.StringJoiner;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -53,8 +55,11 @@ final class Tests {
         is("time without reading does not count against the peer", "true false", "" + isOpenAt(109_000, 50_000) + " " + isOpenAt(110_000, 50_000));
         is("twenty PINGs at once are a flood", "false", "" + takesTwentyPings(0));
         is("twenty PINGs that may have waited unread are not a flood", "true", "" + takesTwentyPings(10_000));
+        cancel();
         is("an unreadable answer is reported for its request", "bad-text 1", unreadable());
         CompletableFuture<String> stalled = CompletableFuture.supplyAsync(Tests::stall);
+        requestOverStreams();
+        cancelOverChannels();
         echoOverStreams();
         echoOverTls();
         endAsIdle();
@@ -65,10 +70,11 @@ final class Tests {
         System.exit(failures == 0 ? 0 : 1);
     }
 
-    /** An open session of a client at time 0. The peer's HELLO is the same, with a keepalive of 30 s. */
+    /** An open session of a client at time 0. The peer's HELLO has a keepalive of 30 s. */
     private static Session openSession() {
         Session session = new Session(Session.Role.CLIENT, new Hello());
-        byte[] hello = ((Action.Write) session.start(0).get(0)).octets();
+        session.start(0);
+        byte[] hello = new Frame(Hello.KIND, TextEncoding.BINARY, new Hello().body()).encode();
         session.receive(hello, 0, hello.length, 0);
         return session;
     }
@@ -86,6 +92,132 @@ final class Tests {
         byte[] ping = new Message.Ping(Payload.binary(new byte[0])).toFrame().encode();
         for (int count = 0; count < 20; count++) session.receive(ping, 0, ping.length, excused);
         return session.isOpen();
+    }
+
+    private static void cancel() {
+        Hello limited = new Hello().withRequests(1L);
+        Hello sent = Hello.parse(limited.withClient(true).body());
+        is("requests and client round-trip", "1 true", sent.requests() + " " + sent.client());
+        Session serving = new Session(Session.Role.SERVER, limited);
+        byte[] hello = ((Action.Write) new Session(Session.Role.CLIENT, new Hello()).start(0).get(0)).octets();
+        serving.receive(hello, 0, hello.length, 0);
+        is("a REQUEST is delivered", "Request", happens(serving, new Message.Request(7, Payload.of("?"))));
+        is("a REQUEST above the own limit is refused", "8 2 1013", happens(serving, new Message.Request(8, Payload.of("?"))));
+        is("a CANCEL is answered at once and delivered", "7 1 4012, Cancel", happens(serving, new Message.Cancel(7)));
+        is("a second CANCEL is ignored", "", happens(serving, new Message.Cancel(7)));
+        is("a cancelled REQUEST is not answered again", "no-such-request -1",
+                faultOf(() -> serving.send(new Message.Reply(7, Payload.of("")), 0)));
+        is("its id is free again", "Request", happens(serving, new Message.Request(7, Payload.of("?"))));
+        Session doubled = new Session(Session.Role.CLIENT, new Hello());
+        doubled.start(0);
+        Message close = decoded(((Action.Write) doubled.receive(hello, 0, hello.length, 0).get(0)).octets());
+        is("a client refuses a client", "two-clients", close.payload().text().split(":")[0]);
+    }
+
+    private static Message decoded(byte[] octets) {
+        Decoder decoder = new Decoder(octets.length);
+        decoder.feed(octets, 0, octets.length);
+        return Message.parse(decoder.next(), Set.of());
+    }
+
+    /** What a session does when a message arrives: the ERRORs that it sends, and the messages that it delivers. */
+    private static String happens(Session session, Message message) {
+        byte[] octets = message.toFrame().encode();
+        StringJoiner items = new StringJoiner(", ");
+        for (Action action : session.receive(octets, 0, octets.length, 0)) {
+            if (action instanceof Action.Deliver deliver) items.add(deliver.message().getClass().getSimpleName());
+            if (action instanceof Action.Write write && decoded(write.octets()) instanceof Message.Error error) {
+                items.add(error.id() + " " + error.frame() + " " + error.code());
+            }
+        }
+        return items.toString();
+    }
+
+    /** The server answers "now", refuses "no", and keeps "later" until it is cancelled. */
+    private static void requestOverStreams() throws Exception {
+        CompletableFuture<Long> cancelled = new CompletableFuture<>();
+        CompletableFuture<Long> asked = new CompletableFuture<>();
+        try (ServerSocket listener = new ServerSocket(0, 1, HERE)) {
+            CompletableFuture<String> server = CompletableFuture.supplyAsync(() -> serve(listener, asked, cancelled));
+            Connection client = new Connection(new Socket(HERE, listener.getLocalPort()), Session.Role.CLIENT, new Hello());
+            client.open();
+            CompletableFuture<String> reading = CompletableFuture.supplyAsync(() -> faultOf(() -> is("no answer is returned", "null", "" + client.receive())));
+            is("a REPLY is the result", "noon", resultOf(client.request(Payload.of("now"))));
+            is("an ERROR is the fault", "policy (1008): policy: never", resultOf(client.request(Payload.of("no"))));
+            CompletableFuture<Message.Reply> later = client.request(Payload.of("later"));
+            long id = asked.get(10, TimeUnit.SECONDS);
+            CompletableFuture<Message.Reply> other = client.request(Payload.of("later"));
+            is("the peer's limit is kept", "try-later -1", faultOf(() -> client.request(Payload.of("now"))));
+            later.cancel(true);
+            is("cancelling a future sends CANCEL", "" + id, "" + cancelled.get(10, TimeUnit.SECONDS));
+            is("an unknown REQUEST is not cancelled", "false", "" + client.cancel(77));
+            client.close(1000);
+            is("reading ends", "no fault", reading.get(10, TimeUnit.SECONDS));
+            is("the end is the fault of the others", "no-close: the connection was closed before the answer", resultOf(other));
+            is("the other side ends too", "over", server.get(10, TimeUnit.SECONDS));
+        }
+    }
+
+    private static String serve(ServerSocket listener, CompletableFuture<Long> asked, CompletableFuture<Long> cancelled) {
+        try (Connection connection = new Connection(listener.accept(), Session.Role.SERVER, new Hello().withRequests(2L))) {
+            connection.open();
+            for (var it = connection.receive(); it != null; it = connection.receive()) {
+                if (it.message() instanceof Message.Cancel cancel) cancelled.complete(cancel.id());
+                if (!(it.message() instanceof Message.Request request)) continue;
+                switch (request.payload().text()) {
+                    case "now" -> connection.send(new Message.Reply(request.id(), Payload.of("noon")));
+                    case "no" -> connection.refuse(it, new Fault("policy", "never"));
+                    default -> asked.complete(request.id());
+                }
+            }
+            return "over";
+        } catch (IOException error) {
+            return error.toString();
+        }
+    }
+
+    private static String resultOf(CompletableFuture<Message.Reply> future) throws Exception {
+        try {
+            return future.get(10, TimeUnit.SECONDS).payload().text();
+        } catch (ExecutionException error) {
+            return error.getCause().toString();
+        }
+    }
+
+    /** A REQUEST and its CANCEL arrive at once. The answer of the listener is too late, and dropped. */
+    private static void cancelOverChannels() throws Exception {
+        Session session = new Session(Session.Role.CLIENT, new Hello());
+        ByteArrayOutputStream octets = new ByteArrayOutputStream();
+        octets.writeBytes(((Action.Write) session.start(0).get(0)).octets());
+        octets.writeBytes(new Message.Request(7, Payload.of("?")).toFrame().encode());
+        octets.writeBytes(new Message.Cancel(7).toFrame().encode());
+        octets.writeBytes(new Message.Close(1000, Payload.of("")).toFrame().encode());
+        StringJoiner seen = new StringJoiner(" ");
+        boolean[] isOver = {false};
+        ChannelConnection.Listener answering = new ChannelConnection.Listener() {
+            @Override
+            public void received(ChannelConnection connection, Message message, long number) {
+                seen.add(message.getClass().getSimpleName());
+                if (message instanceof Message.Request request) connection.send(new Message.Reply(request.id(), Payload.of("!")));
+            }
+
+            @Override
+            public void ended(ChannelConnection connection, Fault fault) {
+                isOver[0] = true;
+                seen.add("" + fault);
+            }
+        };
+        try (Selector selector = Selector.open(); ServerSocketChannel listener = ServerSocketChannel.open()) {
+            listener.bind(new InetSocketAddress(HERE, 0));
+            try (SocketChannel client = SocketChannel.open(listener.getLocalAddress())) {
+                client.write(ByteBuffer.wrap(octets.toByteArray()));
+                client.shutdownOutput();
+                ChannelConnection.register(listener.accept(), selector, Session.Role.SERVER, new Hello(), answering);
+                long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+                while (!isOver[0] && System.nanoTime() < end) ChannelConnection.turn(selector);
+            }
+        }
+        is("an answer that a CANCEL has crossed does not end the connection", "Request Cancel null", seen.toString());
     }
 
     private static String unreadable() {
