@@ -203,6 +203,35 @@ def java_install(work: Work, package: Path) -> Sequence[str]:
     return ("java", "-Dfile.encoding=UTF-8", "-cp", f"{jar}:.", "Example")
 
 
+# C
+
+
+def c_pack(work: Work) -> Path:
+    """The sources, and the single header beside them."""
+    release = re.search(r"VERSION (\d+\.\d+\.\d+)", (work.stage / "CMakeLists.txt").read_text(encoding="utf-8"))
+    name = f"bookend-c-{release[1] if release else 'unknown'}"
+    with tarfile.open(work.clean / f"{name}.tar.gz", "w:gz") as archive:
+        archive.add(work.stage, name)
+    (OUTPUT / "bookend_all.h").write_text(work.run("sh", "bookend_single.sh", cwd=work.stage), encoding="utf-8")
+    return one(work.clean, "*.tar.gz")
+
+
+def c_install(work: Work, package: Path) -> Sequence[str]:
+    """Installs with CMake, and finds the library with pkg-config."""
+    prefix = work.clean / "installed"
+    with tarfile.open(package) as archive:
+        archive.extractall(work.clean)
+    sources = one(work.clean, "bookend-c-*[0-9]")
+    work.run("cmake", "-S", sources, "-B", "build", f"-DCMAKE_INSTALL_PREFIX={prefix}", cwd=work.clean)
+    work.run("cmake", "--build", "build", "--target", "install", cwd=work.clean)
+    shutil.copy2(sources / "example.c", work.clean)
+    shutil.rmtree(sources)
+    work.environment["PKG_CONFIG_PATH"] = str(next(prefix.rglob("bookend.pc")).parent)
+    flags = work.run("pkg-config", "--cflags", "--libs", "bookend", cwd=work.clean).split()
+    work.run("cc", "-std=c99", "-o", "example", "example.c", *flags, cwd=work.clean)
+    return (str(work.clean / "example"),)
+
+
 # C#
 
 
@@ -248,7 +277,7 @@ def csharp_pack(work: Work) -> Path:
 
 
 def csharp_install(work: Work, package: Path) -> Sequence[str]:
-    """Unpacks it as a NuGet client does, and compiles the second example: a program without a window."""
+    """Unpacks it as a NuGet client does, and compiles the example without a window."""
     with zipfile.ZipFile(package) as archive:
         archive.extractall(work.clean / "packages")
     shutil.copy2(work.clean / "packages/lib/net472/Bookend.dll", work.clean)
@@ -258,7 +287,7 @@ def csharp_install(work: Work, package: Path) -> Sequence[str]:
         "static class Example { static void Main() {",
         f'var host = "{work.hub[0]}"; var port = {work.hub[1]};',
         'var hello = new Hello { Hub = true, Name = "ann", Room = "kitchen" };',
-        work.example("csharp", 1),
+        work.example("csharp", "StreamConnection"),
         "} }",
     )
     work.run(*MCS, "-r:Bookend.dll", "-out:example.exe", "example.cs", cwd=work.clean)
@@ -315,6 +344,17 @@ PACKAGES = (
         made=("META-INF/MANIFEST.MF", "META-INF/maven/*", "org/bookend/*.class"),
         without=("org/bookend/Adapter*", "org/bookend/Chat[.$]*", "org/bookend/Tests*"),
         install=java_install,
+    ),
+    Package(
+        name="c",
+        folder="interop/c",
+        tools=("git", "cmake", "pkg-config", "cc"),
+        pack=c_pack,
+        members=tar_members(r"bookend-c-\d+\.\d+\.\d+"),
+        made=(),
+        without=(),
+        install=c_install,
+        prints="hi",
     ),
     Package(
         name="csharp",

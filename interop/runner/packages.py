@@ -30,7 +30,7 @@ TIME_LIMIT = 600.0
 """Seconds that one command may take; some of them install what they need."""
 
 EXPECTED = "grüß Gott"
-"""What every example posts, receives and prints."""
+"""What every example posts to the hub, receives and prints, unless its package says otherwise."""
 
 LICENCES = ("LICENSE-MIT", "LICENSE-APACHE")
 
@@ -73,12 +73,13 @@ class Work:
         path.write_text("\n".join(parts) + "\n", encoding="utf-8")
         return path
 
-    def example(self, language: str, which: int = 0) -> str:
-        """A program of the README: the first block in that language, or a later one."""
-        blocks = re.findall(rf"```{language}\n(.*?)```", (self.stage / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-        if len(blocks) <= which:
-            raise PackageFailed(f"README.md has no block {which + 1} in {language}")
-        return str(blocks[which])
+    def example(self, language: str, part: str = "") -> str:
+        """The first program of the README in that language that contains the part."""
+        page = (self.stage / "README.md").read_text(encoding="utf-8")
+        for block in re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL):
+            if part in block:
+                return str(block)
+        raise PackageFailed(f"README.md has no program in {language} with {part!r}")
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ class Package:
     """Patterns of files that must not be in the package."""
     install: Callable[[Work, Path], Sequence[str]]
     """Installs the package into the clean folder and returns the command that runs the example, built there."""
+    prints: str = EXPECTED
+    """What the example prints in one line."""
 
 
 def run(table: Table, only: Collection[str], packages: Sequence[Package], report: Print = print) -> None:
@@ -143,8 +146,7 @@ def try_out(table: Table, package: Package, hub: Address, report: Print) -> None
         table.count(package.name, "files", len(files) - len(faults), len(files))
         command = package.install(work, built)
         shutil.rmtree(work.stage)  # what was installed needs nothing of it
-        if not printed(command, work):
-            raise PackageFailed(f"the example did not print {EXPECTED!r}: {' '.join(command)}")
+        wait_for(package.prints, command, work)
         table.count(package.name, "example", 1, 1)
 
 
@@ -180,18 +182,20 @@ def faults_of(package: Package, files: Mapping[str, bytes], original: Mapping[st
     return faults
 
 
-def printed(command: Sequence[str], work: Work) -> bool:
-    """Whether the example prints what it posted; then it is stopped."""
-    with subprocess.Popen(command, cwd=work.clean, env=work.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+def wait_for(text: str, command: Sequence[str], work: Work) -> None:
+    """Runs the example until it prints the text. Raises PackageFailed if it ends before."""
+    with subprocess.Popen(
+        command, cwd=work.clean, env=work.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
         assert process.stdout is not None
         try:
             lines, seen = Lines(process.stdout, command[0]), []
             while True:
                 line = lines.next()
                 if line is None:
-                    raise PackageFailed("the example printed:\n" + "\n".join(seen))
-                if EXPECTED in line:
-                    return True
+                    raise PackageFailed(f"the example did not print {text!r}, but:\n" + "\n".join(seen))
+                if text in line:
+                    return
                 seen.append(line)
         finally:
             process.kill()
