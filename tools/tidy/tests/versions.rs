@@ -79,7 +79,10 @@ fn the_page_has_the_versions_of_the_specification_and_of_the_vectors() {
     assert!(env!("CARGO_PKG_VERSION").starts_with(&format!("{}.", newest[0])), "the first row is of this version");
     assert!(read("SPEC.md").starts_with(&format!("# Bookend, version {}\n", newest[1])), "SPEC.md: {newest:?}");
     let release: serde_json::Value = serde_json::from_str(&read("interop/vectors/release.json")).expect("it is JSON");
-    assert_eq!((&release["specification"], &release["version"]), (&newest[1].clone().into(), &newest[2].clone().into()));
+    assert_eq!(
+        (&release["specification"], &release["version"]),
+        (&newest[1].clone().into(), &newest[2].clone().into())
+    );
 }
 
 /// The cells of each row of the table whose head begins so.
