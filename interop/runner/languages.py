@@ -44,7 +44,7 @@ CORE_TESTS = ("--lib", "--test", "vectors", "--test", "connection", "--test", "e
 """Tests of the crate `bookend` that may behave differently on another machine."""
 
 JAVASCRIPT_TESTS = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/javascript/test").glob("*.test.js")))
-JAVA_SOURCES = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/java").glob("*/bookend/*.java")))
+JAVA_SOURCES = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/java").glob("*/org/bookend/*.java")))
 JAVA = ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", "interop/build/java")
 """Without optimisations that pay off only in long-running programs."""
 
@@ -205,9 +205,9 @@ LANGUAGES = (
         folder="interop/java",
         tools=("javac", "java"),
         build=(("javac", "-Xlint:all", "-Werror", "-d", "interop/build/java", *JAVA_SOURCES),),
-        adapter=(*JAVA, "bookend.Adapter"),
-        chat=(*JAVA, "bookend.Chat"),
-        tests=((*JAVA, "bookend.Tests"),),
+        adapter=(*JAVA, "org.bookend.Adapter"),
+        chat=(*JAVA, "org.bookend.Chat"),
+        tests=((*JAVA, "org.bookend.Tests"),),
     ),
 )
 

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"bookend"
+	"bookend.example/go/bookend"
 )
 
 func main() {
