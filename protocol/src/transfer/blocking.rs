@@ -10,7 +10,7 @@ use super::options::SendOptions;
 use super::outgoing::Outgoing;
 use super::progress::Progress;
 use super::receiver::{Offered, Received, Receiver, Taken, payload_of};
-use crate::blocking::Connection;
+use crate::blocking::{Connection, Timed};
 use crate::code::Code;
 
 /// Sends everything that `source` gives as one transfer, and returns its length once the receiver has verified it. If
@@ -35,7 +35,7 @@ use crate::code::Code;
 ///
 /// # Errors
 /// As the asynchronous one.
-pub fn send_from<S: Read + Write>(
+pub fn send_from<S: Read + Write + Timed>(
     connection: &mut Connection<S>,
     source: impl Read,
     offer: Offer<'_>,
@@ -60,7 +60,7 @@ pub fn send_from<S: Read + Write>(
 ///
 /// # Errors
 /// As the asynchronous one.
-pub fn receive_into<S: Read + Write, W: Write>(
+pub fn receive_into<S: Read + Write + Timed, W: Write>(
     connection: &mut Connection<S>,
     receiver: &mut Receiver<W>,
     mut open: impl FnMut(&Offered) -> Result<(W, Held), Cause>,
@@ -100,7 +100,7 @@ pub fn receive_into<S: Read + Write, W: Write>(
     Ok(None)
 }
 
-fn send_all<S: Read + Write>(
+fn send_all<S: Read + Write + Timed>(
     connection: &mut Connection<S>,
     mut source: impl Read,
     outgoing: &mut Outgoing,
