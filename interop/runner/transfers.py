@@ -58,7 +58,7 @@ def run(table: Table, only: Sequence[str] = ()) -> None:
         for receiver in programs:
             row = f"{sender.name} to {receiver.name}"
             for column, stopped in (("whole", ""), ("sender ends, resumed", "sender"), ("receiver ends, resumed", "receiver")):
-                table.count(row, column, exchange(row, sender, receiver, stopped), 1)
+                table.count(row, column, int(exchange(row, sender, receiver, stopped)), 1)
 
 
 def vectors(command: Sequence[str]) -> Tuple[int, int]:
