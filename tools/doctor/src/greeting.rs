@@ -47,7 +47,7 @@ pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Gr
         }
         Err(missing) => missing.unwrap_or(Missing::TimedOut(timeout)),
     };
-    match explain(route.side(), &received, &missing) {
+    match explain(route.side(), hello, &received, &missing) {
         Some(rows) => Greeting::Bookend { rows, info: None },
         None => Greeting::Foreign { received, missing },
     }
@@ -170,7 +170,7 @@ fn judge_first(frame: &Frame, own: &Hello, time: Duration) -> Finding {
     }
     if frame.body == own.body() {
         return Finding::fails("the HELLO that arrived is this side's own")
-            .named("echo")
+            .named("self-connected")
             .with_fix("this is an echo service, or a terminal that echoes (stty -echo): connect to a Bookend server");
     }
     if frame.encoding != Encoding::Binary {
@@ -189,17 +189,15 @@ fn judge_first(frame: &Frame, own: &Hello, time: Duration) -> Finding {
 }
 
 /// The rows for a first frame that is incomplete or invalid; `None` if it is not Bookend.
-fn explain(side: Side, received: &[u8], missing: &Missing) -> Option<Vec<Row>> {
+fn explain(side: Side, own: &Hello, received: &[u8], missing: &Missing) -> Option<Vec<Row>> {
+    let mut sent = Vec::new();
+    own.encode(&mut sent);
+    let diagnosed = |fault, at: usize| diagnose(&Evidence::stream(fault, 0, &received[at..]).sent(&sent));
     let start = received.windows(START.len()).take(MAX_PREAMBLE + 1).position(|window| window == START);
     let (preamble, diagnosis) = match start {
-        Some(at) => (at, diagnose(&Evidence::stream(fault(received.len() - at, missing), 0, &received[at..]))),
+        Some(at) => (at, diagnosed(fault(received.len() - at, missing), at)),
         None => beginnings(received)
-            .map(|at| {
-                (
-                    at,
-                    diagnose(&Evidence::stream(Fault::BadStart { offset: 0, found: received[at] }, 0, &received[at..])),
-                )
-            })
+            .map(|at| (at, diagnosed(Fault::BadStart { offset: 0, found: received[at] }, at)))
             .find(|(_, diagnosis)| is_bookend(diagnosis))?,
     };
     let damaged = matches!(missing, Missing::BadFrame(Fault::BadCanary { .. })) || is_channel(&diagnosis);
@@ -248,7 +246,8 @@ fn fault(arrived: usize, missing: &Missing) -> Fault {
 
 /// True for a mistake that only a Bookend peer can make, or the channel before one.
 fn is_bookend(diagnosis: &Diagnosis) -> bool {
-    is_channel(diagnosis) || diagnosis.first().is_some_and(|first| first.name().starts_with("length-"))
+    let named = |family| diagnosis.first().is_some_and(|first| first.name().starts_with(family));
+    is_channel(diagnosis) || named("length-") || named("terminal-")
 }
 
 fn is_channel(diagnosis: &Diagnosis) -> bool {
