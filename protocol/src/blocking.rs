@@ -151,7 +151,7 @@ impl<S: io::Read + Write + Timed> Connection<S> {
                 return Ok(connection);
             }
             if !connection.turn(TICK)? {
-                return Err(ConnectionError::of_unopened(&connection.endpoint.session));
+                return Err(ConnectionError::of_closed(&connection.endpoint.session));
             }
         }
     }

@@ -124,6 +124,7 @@ mod receive;
 mod requests;
 mod send;
 mod shown;
+mod terms;
 mod watch;
 
 use alloc::boxed::Box;
@@ -144,6 +145,7 @@ use crate::payload::Content;
 use crate::shared::Shared;
 pub use limits::Limits;
 use requests::Requests;
+pub(crate) use terms::Terms;
 use watch::{Due, Watch};
 
 /// The longest text that a client skips before the server's first frame, in bytes (R4.21).

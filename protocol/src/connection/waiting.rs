@@ -1,23 +1,24 @@
-//! Which caller waits for which answer.
+//! Which caller waits for which answer, as far as the connection alone knows.
 
 use core::num::NonZeroU32;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::Event;
+use super::outbox::{Outbox, Waiter};
 use crate::endpoint::Claim;
 use crate::error::{ConnectionError, Reply};
 use crate::fault::Fault;
 use crate::message::Message;
+use crate::misuse::Misuse;
 
-pub(super) type Answer = Result<Reply, ConnectionError>;
 type Done = oneshot::Sender<Result<(), ConnectionError>>;
 
-#[derive(Default)]
 pub(super) struct Waiting {
-    requests: HashMap<NonZeroU32, Waiter>,
-    /// In the order in which their PINGs were queued, each with its PING's ordinal; `None` stands for an [`Event`].
+    pub(super) outbox: Arc<Outbox>,
+    /// In the order in which their PINGs were queued, each with its PING's ordinal; `None` becomes an [`Event`].
     barriers: VecDeque<(u64, Option<Done>)>,
     /// The last barrier that the peer has answered.
     reached: Option<u64>,
@@ -25,36 +26,10 @@ pub(super) struct Waiting {
     events: VecDeque<Event<'static>>,
 }
 
-/// What becomes of the answer to a request.
-enum Waiter {
-    Task(oneshot::Sender<Answer>),
-    Event,
-    /// The request is cancelled, and the answer is ignored.
-    Nobody,
-}
-
 impl Waiting {
-    /// A task waits for the answer to a request.
-    pub(super) fn expect(&mut self, id: NonZeroU32) -> oneshot::Receiver<Answer> {
-        let (sender, receiver) = oneshot::channel();
-        self.requests.insert(id, Waiter::Task(sender));
-        receiver
-    }
-
-    /// The answer to a request becomes an event.
-    pub(super) fn expect_event(&mut self, id: NonZeroU32) {
-        self.requests.insert(id, Waiter::Event);
-    }
-
-    /// The answer to a request that has been cancelled is ignored.
-    pub(super) fn cancelled(&mut self, id: NonZeroU32) {
-        self.requests.insert(id, Waiter::Nobody);
-    }
-
-    /// The requests whose tasks have stopped waiting, to cancel.
-    pub(super) fn abandoned(&mut self) -> Vec<NonZeroU32> {
-        let is_abandoned = |waiter: &Waiter| matches!(waiter, Waiter::Task(sender) if sender.is_closed());
-        self.requests.iter().filter(|(_, waiter)| is_abandoned(waiter)).map(|(id, _)| *id).collect()
+    pub(super) fn new() -> Waiting {
+        let outbox = Arc::new(Outbox::new());
+        Waiting { outbox, barriers: VecDeque::new(), reached: None, events: VecDeque::new() }
     }
 
     /// A task waits for the barrier whose PING has this ordinal.
@@ -80,51 +55,50 @@ impl Waiting {
         self.events.pop_front()
     }
 
-    /// Gives the answer to the task that waits for it; false if it is for the application.
-    fn answer(&mut self, id: NonZeroU32, answer: impl FnOnce() -> Answer) -> bool {
-        match self.requests.remove(&id) {
-            Some(Waiter::Task(sender)) => {
-                let _ = sender.send(answer()); // the task may be gone
-                true
-            }
-            Some(Waiter::Nobody) => true,
-            Some(Waiter::Event) | None => false,
-        }
-    }
-
     /// The session is over, and so is all waiting.
-    pub(super) fn fail(&mut self, error: &ConnectionError) {
-        for (_, waiter) in self.requests.drain() {
-            if let Waiter::Task(sender) = waiter {
-                let _ = sender.send(Err(error.copy())); // the task may be gone
-            }
-        }
+    pub(super) fn fail(&mut self, why: ConnectionError) {
         for (_, done) in self.barriers.drain(..) {
-            let _ = done.map(|done| done.send(Err(error.copy()))); // the task may be gone
+            let _ = done.map(|done| done.send(Err(why.clone()))); // the task may be gone
         }
+        self.outbox.end(why);
+    }
+}
+
+impl Drop for Waiting {
+    /// The connection is gone: its handles must not wait for it.
+    fn drop(&mut self) {
+        self.outbox.end(Misuse::NotOpen.into());
     }
 }
 
 impl Claim for Waiting {
     fn claim(&mut self, message: &Message<'_>) -> bool {
         match message {
-            Message::Reply { id, payload } => self.answer(*id, || Ok(Reply::of(*payload))),
+            Message::Reply { id, payload } => self.outbox.answer(*id, || Ok(Reply::of(*payload))),
             Message::Error(refusal) => NonZeroU32::new(refusal.id).is_some_and(|id| {
-                let reason = refusal.reason.to_str().into_owned();
-                self.answer(id, || Err(ConnectionError::Refused { code: refusal.code, reason }))
+                let reason = || refusal.reason.to_str().into_owned();
+                self.outbox.answer(id, || Err(ConnectionError::Refused { code: refusal.code, reason: reason() }))
             }),
+            Message::Cancel { id } => {
+                self.outbox.cancelled(*id);
+                false
+            }
             _ => false,
         }
     }
 
+    fn asked(&mut self, id: NonZeroU32, frame: u32) -> bool {
+        self.outbox.asked(id, frame)
+    }
+
     fn refused(&mut self, id: u32, fault: Fault) {
         let Some(id) = NonZeroU32::new(id) else { return };
-        match self.requests.remove(&id) {
+        match self.outbox.settle(id) {
             Some(Waiter::Task(sender)) => {
                 let _ = sender.send(Err(ConnectionError::Unreadable(fault))); // the task may be gone
             }
             Some(Waiter::Event) => self.events.push_back(Event::Unreadable { id, fault }),
-            Some(Waiter::Nobody) | None => {}
+            Some(Waiter::Gone) | None => {}
         }
     }
 

@@ -75,6 +75,14 @@ impl Endpoint {
         self.broken = true;
     }
 
+    /// Has something that arrived not been acted on?
+    fn is_in_use(&self) -> bool {
+        let in_use = !self.backlog.filled().is_empty();
+        #[cfg(feature = "tokio")]
+        let in_use = in_use || self.in_use;
+        in_use
+    }
+
     /// What to write next: the frames in progress, then the session's own, then messages (R7.13).
     pub(crate) fn unwritten(&mut self) -> &[u8] {
         if self.broken {
@@ -82,7 +90,7 @@ impl Endpoint {
         }
         if self.written == self.writing.len() {
             // A PONG shows that everything before its PING has been acted on: not while some of that is kept.
-            self.session.hold_pong(!self.backlog.filled().is_empty());
+            self.session.hold_pong(self.is_in_use());
             self.writing.clear();
             self.written = 0;
             if self.writing.capacity() > 4 * QUEUE {

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 #[cfg(feature = "std")]
 use super::Limits;
-use super::{Ending, MAX_REASON, Outcome, Role, Session, State, Step};
+use super::{Ending, MAX_REASON, Outcome, Session, State, Step};
 use crate::code::Code;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
@@ -166,7 +166,7 @@ impl Session {
     }
 
     fn encode_hub(&mut self, message: &Message<'_>, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        let limit = self.sendable(message.kind(), encoding)?;
+        let limit = self.terms()?.sendable(message.kind(), encoding)?;
         message.encode(limit, out)
     }
 
@@ -223,10 +223,7 @@ impl Session {
 
     #[inline]
     fn write(&mut self, kind: u8, fixed: &[u8], content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        let preferred = self.peer.as_ref().map_or(Encoding::Utf8, Hello::preferred);
-        let encoding = content.encoding(preferred);
-        let limit = self.sendable(kind, encoding)?;
-        write_frame(kind, encoding, fixed, content, limit, out)
+        self.terms()?.write(kind, fixed, content, out)
     }
 
     /// How many requests the peer permits to be unanswered (R3.16).
@@ -237,26 +234,6 @@ impl Session {
     /// Checked first: that nothing can be sent now matters more than what is wrong with it.
     fn check_open(&self) -> Result<(), Misuse> {
         if self.state == State::Open { Ok(()) } else { Err(Misuse::NotOpen) }
-    }
-
-    /// May a frame of this kind and encoding be sent now, and how long may its body be, in bytes?
-    #[inline]
-    fn sendable(&self, kind: u8, encoding: Encoding) -> Result<u32, Misuse> {
-        let Some(peer) = self.peer.as_ref().filter(|_| self.state == State::Open) else {
-            return Err(Misuse::NotOpen);
-        };
-        if !peer.accepted().contains(encoding) {
-            return Err(Misuse::EncodingRefused { encoding });
-        }
-        if kind::is_hub(kind) {
-            if !self.hub_profile() {
-                return Err(Misuse::UnknownKind { kind });
-            }
-            if (kind == kind::POST) == (self.role == Role::Server) {
-                return Err(Misuse::UnexpectedKind { kind });
-            }
-        }
-        Ok(peer.max_body())
     }
 
     pub(super) fn push_error(&mut self, id: u32, code: Code, reason: &str) {
