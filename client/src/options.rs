@@ -58,8 +58,8 @@ impl Options {
         self
     }
 
-    /// How long an attempt may take in all, from the name to the WELCOME. With several hosts ([`Diallers`](crate::Diallers)),
-    /// each may take its share of what is left, so that the last has its turn too. By default only the
+    /// How long an attempt may take in all, from the name to the WELCOME. With several hosts
+    /// ([`Diallers`](crate::Diallers)), each may take its share of what is left, so that the last has its turn too. By default only the
     /// [`Timeouts`](crate::Timeouts) of the [`Dialler`](crate::Dialler) and those of the protocol apply.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Option<Duration>) -> Options {

@@ -56,9 +56,9 @@ impl Sender {
         Sender { commands, shared }
     }
 
-    /// Sends to everyone in the room, or to the peer if it is not a hub. Cancelled, it has sent nothing. A message that waits when a session ends is
-    /// sent in the next one. A message that was written in the old session and not confirmed is sent again only with
-    /// [`with_resend`](crate::Options::with_resend).
+    /// Sends to everyone in the room, or to the peer if it is not a hub. Cancelled, it has sent nothing. A message that
+    /// waits when a session ends is sent in the next one. A message that was written in the old session and not
+    /// confirmed is sent again only with [`with_resend`](crate::Options::with_resend).
     ///
     /// ```no_run
     /// # async fn example(sender: bookend_client::Sender) -> Result<(), bookend_client::SendError> {
@@ -166,9 +166,9 @@ impl Sender {
 }
 
 impl Receipt {
-    /// Takes the message back, if no session has taken it: while there is no session, or while the other side reads more
-    /// slowly than messages are sent, of which a session takes 64 KiB ahead of what it has written. The message keeps its
-    /// place among the 256 that may wait until a session comes to it.
+    /// Takes the message back, if no session has taken it: while there is no session, or while the other side reads
+    /// more slowly than messages are sent, of which a session takes 64 KiB ahead of what it has written. The message
+    /// keeps its place among the 256 that may wait until a session comes to it.
     ///
     /// True if the message was not sent and will not be; the receipt then resolves to [`SendError::Withdrawn`], and no
     /// event reports it. False if it is too late: the message is written or about to be, or it is known what became of
