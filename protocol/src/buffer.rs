@@ -6,7 +6,9 @@ use core::fmt;
 use crate::shown::Bytes;
 
 /// What one read asks for, in bytes.
-const READ: usize = 64 << 10;
+pub(crate) const READ: usize = 64 << 10;
+/// The most that a buffer at rest keeps, in bytes: the beginning of a frame, and used bytes for a diagnosis.
+pub(crate) const AT_REST: usize = 1 << 10;
 /// The buffer grows by at least this many bytes, or half of what it holds if that is more: a frame that arrives in
 /// small pieces must not be moved for each of them.
 const STEP: usize = 4 << 10;
@@ -57,8 +59,8 @@ impl ReadBuffer {
         &self.bytes[self.start..self.end]
     }
 
-    #[cfg(feature = "std")]
     /// Used bytes that are still there, up to where [`filled`](ReadBuffer::filled) begins.
+    #[cfg(feature = "std")]
     pub(crate) fn past(&self) -> &[u8] {
         &self.bytes[..self.start]
     }
@@ -104,6 +106,34 @@ impl ReadBuffer {
         if self.start == self.end && self.bytes.len() > 2 * READ {
             *self = ReadBuffer::new();
         }
+    }
+}
+
+/// Memory that is lent.
+#[cfg(feature = "std")]
+impl ReadBuffer {
+    /// How much memory it has, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Gives its memory away unless it holds more than [`AT_REST`] bytes; a copy of that little remains, with the used
+    /// bytes before it while they are as few.
+    pub(crate) fn give(&mut self) -> Option<Vec<u8>> {
+        let length = self.end - self.start;
+        if length > AT_REST || self.bytes.len() <= AT_REST {
+            return None;
+        }
+        let from = if self.end <= AT_REST { 0 } else { self.start };
+        let rest = self.bytes[from..self.end].to_vec();
+        (self.start, self.end) = (self.start - from, self.end - from);
+        Some(core::mem::replace(&mut self.bytes, rest))
+    }
+
+    /// Moves into `memory`, which must be larger than what it has.
+    pub(crate) fn take(&mut self, mut memory: Vec<u8>) {
+        memory[..self.end].copy_from_slice(&self.bytes[..self.end]);
+        self.bytes = memory;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::endpoint::Front;
 use crate::error::{ConnectionError, Reply};
 use crate::misuse::Misuse;
 use crate::payload::Content;
-use crate::session::State;
+use crate::session::{Session, State};
 
 /// Sending. Each call but the `queue` family returns once the stream has taken what it sends.
 ///
@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// queued.
     #[inline]
     pub fn queue<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
-        self.endpoint.queue(|session, out| session.message(content.into(), out))?;
+        self.endpoint.queue_content(content.into(), Session::message)?;
         Ok(self.endpoint.tally().queued - 1)
     }
 
@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// As [`queue`](Connection::queue), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub fn queue_post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
-        self.endpoint.queue(|session, out| session.post(to, content.into(), out))?;
+        self.endpoint.queue_content(content.into(), |session, content, out| session.post(to, content, out))?;
         Ok(self.endpoint.tally().queued - 1)
     }
 
@@ -82,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// As [`queue`](Connection::queue), and [`Misuse::TooManyRequests`].
     pub fn queue_request<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<NonZeroU32, Misuse> {
         self.forget_abandoned();
-        let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
+        let id = self.endpoint.queue_content(content.into(), Session::request)?;
         self.waiting.expect_event(id);
         Ok(id)
     }
@@ -150,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
     pub async fn reply(&mut self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         self.make_room().await?;
-        self.endpoint.queue(|session, out| session.reply(id, content.into(), out))?;
+        self.endpoint.queue_content(content.into(), |session, content, out| session.reply(id, content, out))?;
         self.flush().await
     }
 
@@ -199,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let answered = tokio::time::timeout(timeout, async {
             self.make_room().await?;
             self.forget_abandoned();
-            let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
+            let id = self.endpoint.queue_content(content.into(), Session::request)?;
             asked = Some(id);
             let answer = self.waiting.expect(id);
             self.answered(answer).await

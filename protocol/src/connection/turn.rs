@@ -1,7 +1,7 @@
 //! What moves a connection: commands, writing, reading, time.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,6 +13,9 @@ use super::{Connection, NEVER};
 use crate::error::ConnectionError;
 use crate::misuse::Misuse;
 use crate::session::State;
+
+/// How many parts one write has at most.
+const PARTS: usize = 16;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Writes, waits and reads until something has arrived. False once the session was closed in good order.
@@ -59,6 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn write_out(&mut self) {
         let flushed_by = self.endpoint.flushed_by(self.start.elapsed());
         poll_fn(|cx| self.poll_flush(cx, flushed_by)).await;
+        self.endpoint.rest();
     }
 
     /// Writes everything, until `flushed_by` at most, and reads what arrives meanwhile, as far as there is room: the
@@ -123,11 +127,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     pub(super) fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let bytes = self.endpoint.unwritten();
-            if bytes.is_empty() {
+            if self.endpoint.unwritten().is_empty() {
                 break;
             }
-            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+            let stream = Pin::new(&mut self.stream);
+            let mut parts = [IoSlice::new(&[]); PARTS];
+            let count = match self.endpoint.unwritten_parts(&mut parts) {
+                Some(count) => ready!(stream.poll_write_vectored(cx, &parts[..count]))?,
+                None => ready!(stream.poll_write(cx, self.endpoint.unwritten()))?,
+            };
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
