@@ -166,7 +166,7 @@ impl<S: Read + Write> Connection<S> {
                 return Ok(connection);
             }
             if !connection.turn()? {
-                return Err(ConnectionError::of_unopened(&connection.endpoint.session));
+                return Err(ConnectionError::of_closed(&connection.endpoint.session));
             }
         }
     }
@@ -278,7 +278,9 @@ impl<S: Read + Write> Connection<S> {
             }
             Err(_) => {
                 self.answers.wanted = None;
-                self.endpoint.session.forget(id);
+                if self.endpoint.cancel(id) {
+                    self.answers.cancelled.insert(id);
+                }
             }
         }
         waited?;

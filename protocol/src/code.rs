@@ -47,6 +47,7 @@ codes! {
     RESUME_REFUSED = 4009 "resume-refused", "What was asked to be resumed is not there.";
     NO_SUCH_MEMBER = 4010 "no-such-member", "The member is not in the room.";
     UNMAPPABLE_TEXT = 4011 "unmappable-text", "The receiver's encoding cannot carry the text.";
+    CANCELLED = 4012 "cancelled", "The sender of the REQUEST cancelled it.";
 }
 
 impl fmt::Display for Code {

@@ -8,7 +8,7 @@ use tokio_util::codec;
 use crate::encoding::Encoding;
 use crate::error::ConnectionError;
 use crate::fault::Fault;
-use crate::frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, checked_length};
+use crate::frame::{Decoder, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, checked_length};
 
 /// A frame that owns its bytes.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,8 +1,17 @@
 //! The asynchronous connection: a [`Session`](crate::Session) that owns a stream (feature `tokio`).
 
+mod commands;
 mod handle;
+mod inbox;
 mod next;
+mod outbox;
+mod owned;
+mod request;
 mod sending;
+mod serve;
+mod split;
+mod stream;
+mod tasks;
 mod turn;
 mod waiting;
 
@@ -11,21 +20,27 @@ use core::num::NonZeroU32;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::code::Code;
 use crate::endpoint::{Batch, Endpoint};
 use crate::error::ConnectionError;
 use crate::fault::Fault;
 use crate::hello::Hello;
 use crate::message::Message;
+use crate::misuse::Misuse;
 use crate::session::{Limits, Outcome, Role, Session};
-pub use handle::Handle;
-use handle::{COMMANDS, Command};
+pub use handle::{Handle, Permit};
 pub use next::{Next, NextEvent};
+pub use owned::{OtherMessage, OwnedMessage, OwnedPayload};
+pub use request::{Guard, Request};
+pub use serve::{Refused, Serve};
+pub use split::{Driver, Receiver};
+use turn::Flush;
 use waiting::Waiting;
 
 /// What [`Connection::event`] reports.
@@ -85,8 +100,16 @@ pub struct Connection<S> {
     stream: S,
     endpoint: Endpoint,
     waiting: Waiting,
-    commands: mpsc::Receiver<Command>,
-    handle: Handle,
+    /// Room that other tasks have taken for what is being written.
+    owed: usize,
+    /// A receiving call was made after the last sending one.
+    receives: bool,
+    /// The flush of a [`Sink`](futures_sink::Sink) in progress.
+    flushing: Option<Flush>,
+    /// The [`Stream`](futures_core::Stream) has reported the error that ended the session.
+    has_failed: bool,
+    /// When a shutdown sends CLOSE at the latest, and with which code.
+    drained_by: Option<(Duration, Code)>,
     /// The moment from which the session's time counts.
     start: Instant,
     timer: Pin<Box<Sleep>>,
@@ -153,14 +176,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn open(stream: S, role: Role, hello: Hello, limits: Limits) -> Result<Connection<S>, ConnectionError> {
         let start = Instant::now();
         let session = Session::new(role, hello, limits, Duration::ZERO);
-        let (sender, commands) = mpsc::channel(COMMANDS);
         let first = session.deadline().unwrap_or_default();
         let mut connection = Connection {
             stream,
             endpoint: Endpoint::new(session, Duration::ZERO),
-            waiting: Waiting::default(),
-            commands,
-            handle: Handle::new(sender),
+            waiting: Waiting::new(),
+            owed: 0,
+            receives: true,
+            flushing: None,
+            has_failed: false,
+            drained_by: None,
             start,
             timer: Box::pin(sleep_until(start.checked_add(first).unwrap_or(start + NEVER))),
             unflushed: false,
@@ -171,6 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let vectored = connection.stream.is_write_vectored();
         connection.endpoint.set_vectored(vectored);
         poll_fn(|cx| connection.poll_open(cx)).await?;
+        connection.waiting.outbox.open(&connection.endpoint.session);
         // The server's own HELLO; if it cannot be written, the next call reports why.
         connection.write_out().await;
         Ok(connection)
@@ -209,7 +235,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A way for other tasks to send while this one is in [`next`](Connection::next) or [`batch`](Connection::batch).
     #[must_use]
     pub fn handle(&self) -> Handle {
-        self.handle.clone()
+        Handle::new(Arc::clone(&self.waiting.outbox))
+    }
+
+    /// A guard for the request of this id, which [`next`](Connection::next) has returned: it answers from any task.
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchRequest`] if the request is not unanswered.
+    pub fn guard(&self, id: NonZeroU32) -> Result<Guard, Misuse> {
+        let frame = self.waiting.outbox.frame_of(id)?;
+        Ok(Guard::new(Arc::clone(&self.waiting.outbox), id, frame))
     }
 
     /// The next message, borrowed until the next call; `None` once the session was closed in good order.
@@ -281,6 +316,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// The reason why the session ended.
     pub async fn batch(&mut self) -> Result<Option<Batch<'_>>, ConnectionError> {
+        self.receives = true;
         while !self.endpoint.has_batch() {
             if !self.turn().await? {
                 return Ok(None);

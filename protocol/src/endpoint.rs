@@ -11,6 +11,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::buffer::ReadBuffer;
@@ -40,6 +41,11 @@ const LARGE: usize = 256 << 10;
 pub(crate) trait Claim {
     /// Does a caller wait for this message? If so, the caller has it now.
     fn claim(&mut self, message: &Message<'_>) -> bool;
+
+    /// A request of the peer has arrived, in the frame of that number. True if the application need not see it.
+    fn asked(&mut self, _id: NonZeroU32, _frame: u32) -> bool {
+        false
+    }
 
     /// The REPLY to the request of that id arrived and was refused.
     fn refused(&mut self, id: u32, fault: Fault);
@@ -95,6 +101,9 @@ pub(crate) struct Endpoint {
     unjudged: bool,
     /// Frames of the peer that were refused.
     pub(crate) refused: u64,
+    /// Messages that have left this endpoint have not been acted on.
+    #[cfg(feature = "tokio")]
+    pub(crate) in_use: bool,
 }
 
 impl fmt::Debug for Endpoint {
@@ -154,6 +163,8 @@ impl Endpoint {
             broken: false,
             unjudged: false,
             refused: 0,
+            #[cfg(feature = "tokio")]
+            in_use: false,
         }
     }
 
@@ -209,7 +220,9 @@ impl Endpoint {
             let step = self.session.receive(&mut rest, self.now);
             let length = before.len() - rest.len();
             match step {
-                Step::Message(message) if !claim.claim(&message) => return Some(Front::Buffer(length)),
+                Step::Message(message) if !is_claimed(claim, &message, &self.session) => {
+                    return Some(Front::Buffer(length));
+                }
                 Step::Pong(probe) => {
                     if let Some(ordinal) = barrier_of(probe, self.last_barrier) {
                         claim.reached(ordinal);
@@ -239,14 +252,20 @@ impl Endpoint {
     /// The message that [`advance`](Endpoint::advance) has found.
     #[inline]
     pub(crate) fn front(&mut self, front: Front) -> Message<'_> {
+        if let Front::Plain(encoding, length) = front {
+            self.used.buffer = length;
+            self.number = self.session.frame_number();
+            let body = &self.buffer.filled()[HEADER_LENGTH..length - END.len()];
+            return Message::Message(Payload::decode(encoding, body).expect("the session has judged it"));
+        }
+        let (frame, _) = self.frame(front);
+        Message::parse(frame).ok().flatten().expect("the session has judged it")
+    }
+
+    /// The same message's frame, and the frame's number.
+    pub(crate) fn frame(&mut self, front: Front) -> (Frame<'_>, u32) {
         let bytes = match front {
-            Front::Plain(encoding, length) => {
-                self.used.buffer = length;
-                self.number = self.session.frame_number();
-                let body = &self.buffer.filled()[HEADER_LENGTH..length - END.len()];
-                return Message::Message(Payload::decode(encoding, body).expect("the session has judged it"));
-            }
-            Front::Buffer(length) => {
+            Front::Plain(_, length) | Front::Buffer(length) => {
                 self.used.buffer = length;
                 self.number = self.session.frame_number();
                 &self.buffer.filled()[..length]
@@ -259,7 +278,7 @@ impl Endpoint {
             }
         };
         let (frame, _) = Frame::split_first(bytes).expect("`advance` has found a whole frame");
-        Message::parse(frame).ok().flatten().expect("the session has judged it")
+        (frame, self.number)
     }
 
     /// Keeps for later the message that [`advance_in_buffer`](Endpoint::advance_in_buffer) has found.
@@ -341,6 +360,36 @@ impl Endpoint {
         open && !full
     }
 
+    /// Queues so many whole frames.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn queue_frames(&mut self, frames: &[u8], count: u64) {
+        self.queued.extend_from_slice(frames);
+        self.tally.queued += count;
+    }
+
+    /// The same without a copy if nothing is queued.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn queue_buffer(&mut self, frames: Vec<u8>, count: u64) {
+        if self.queued.is_empty() {
+            self.queued = frames;
+            self.tally.queued += count;
+        } else {
+            self.queue_frames(&frames, count);
+        }
+    }
+
+    /// The memory of the queue, if nothing is queued.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn spare(&mut self) -> Vec<u8> {
+        if self.queued.is_empty() { core::mem::take(&mut self.queued) } else { Vec::new() }
+    }
+
+    /// Do fewer than 64 KiB wait to be written?
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_nearly_written(&self) -> bool {
+        self.unwritten_length() + self.queued_length() < QUEUE
+    }
+
     #[cfg(feature = "tokio")]
     /// Is there room for another read?
     pub(crate) fn may_read(&mut self, now: Duration) -> bool {
@@ -380,6 +429,16 @@ impl Endpoint {
             self.session.end_of_stream(unused.len(), self.now);
             self.session.explain(self.buffer.past(), unused);
         }
+    }
+}
+
+/// Does the application not see this message, which the session has returned last?
+#[inline]
+fn is_claimed(claim: &mut dyn Claim, message: &Message<'_>, session: &Session) -> bool {
+    match *message {
+        Message::Message(_) => false,
+        Message::Request { id, .. } => claim.asked(id, session.frame_number()),
+        _ => claim.claim(message),
     }
 }
 

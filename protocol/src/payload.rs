@@ -121,6 +121,17 @@ impl<'a> Content<'a> {
         }
     }
 
+    /// How many bytes it has before it is converted.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Content::Binary(bytes) => bytes.len(),
+            Content::Bytes(bytes) => bytes.len(),
+            Content::Text(text) | Content::TextIn(_, text) => text.len(),
+            Content::Payload(payload) => payload.as_bytes().len(),
+        }
+    }
+
     /// The bytes that are sent, if they exist already.
     #[inline]
     fn ready(&self, encoding: Encoding) -> Option<&'a [u8]> {
@@ -150,6 +161,30 @@ impl<'a> From<&'a [u8]> for Content<'a> {
 
 impl<'a, const N: usize> From<&'a [u8; N]> for Content<'a> {
     fn from(bytes: &'a [u8; N]) -> Content<'a> {
+        Content::Binary(bytes)
+    }
+}
+
+impl<'a> From<&'a String> for Content<'a> {
+    fn from(text: &'a String) -> Content<'a> {
+        Content::Text(text)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Content<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Content<'a> {
+        Content::Binary(bytes)
+    }
+}
+
+impl<'a> From<&'a Cow<'_, str>> for Content<'a> {
+    fn from(text: &'a Cow<'_, str>) -> Content<'a> {
+        Content::Text(text)
+    }
+}
+
+impl<'a> From<&'a Cow<'_, [u8]>> for Content<'a> {
+    fn from(bytes: &'a Cow<'_, [u8]>) -> Content<'a> {
         Content::Binary(bytes)
     }
 }
@@ -213,6 +248,43 @@ impl From<Content<'_>> for OwnedContent {
             Content::TextIn(encoding, text) => OwnedContent::TextIn(encoding, text.into()),
             Content::Payload(Payload::Text(text)) => OwnedContent::TextIn(text.encoding(), text.to_str().into_owned()),
         }
+    }
+}
+
+impl From<String> for OwnedContent {
+    fn from(text: String) -> OwnedContent {
+        OwnedContent::Text(text)
+    }
+}
+
+impl From<Vec<u8>> for OwnedContent {
+    fn from(bytes: Vec<u8>) -> OwnedContent {
+        OwnedContent::Binary(bytes)
+    }
+}
+
+impl From<&str> for OwnedContent {
+    fn from(text: &str) -> OwnedContent {
+        OwnedContent::Text(text.into())
+    }
+}
+
+impl From<&[u8]> for OwnedContent {
+    fn from(bytes: &[u8]) -> OwnedContent {
+        OwnedContent::Binary(bytes.into())
+    }
+}
+
+impl From<Cow<'_, str>> for OwnedContent {
+    fn from(text: Cow<'_, str>) -> OwnedContent {
+        OwnedContent::Text(text.into_owned())
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl From<bytes::Bytes> for OwnedContent {
+    fn from(bytes: bytes::Bytes) -> OwnedContent {
+        OwnedContent::Binary(bytes.into())
     }
 }
 

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | getters | [`state`], [`outcome`], [`peer`], [`local`], [`role`], [`hub_profile`], [`preamble`], [`frame_number`], [`diagnosis`] |
 //! | input: what happened | [`receive`], [`end_of_stream`], [`tick`], [`wrote`], [`explain`] |
-//! | the application's calls | [`message`], [`request`], [`reply`], [`post`], [`encode`], [`refuse_frame`], [`refuse_request`], [`forget`], [`close`] |
+//! | the application's calls | [`message`], [`request`], [`reply`], [`post`], [`encode`], [`refuse_frame`], [`refuse_request`], [`cancel`], [`close`] |
 //! | output: what to do next | [`take_output`], [`has_output`], [`output_length`], [`deadline`] |
 //!
 //! [`state`]: Session::state
@@ -34,7 +34,7 @@
 //! [`encode`]: Session::encode
 //! [`refuse_frame`]: Session::refuse_frame
 //! [`refuse_request`]: Session::refuse_request
-//! [`forget`]: Session::forget
+//! [`cancel`]: Session::cancel
 //! [`close`]: Session::close
 //! [`take_output`]: Session::take_output
 //! [`has_output`]: Session::has_output
@@ -123,6 +123,7 @@ mod receive;
 mod requests;
 mod send;
 mod shown;
+mod terms;
 mod watch;
 
 use alloc::boxed::Box;
@@ -142,6 +143,7 @@ use crate::message::{MAX_PING, Message, Probe};
 use crate::payload::Content;
 use crate::shared::Shared;
 use requests::Requests;
+pub(crate) use terms::Terms;
 pub use watch::Limits;
 use watch::{Due, Watch};
 
@@ -264,7 +266,7 @@ struct Pong {
 }
 
 impl Session {
-    /// Starts a session at `now`; a client's HELLO is output at once. A server shares one HELLO and one set of limits
+    /// Starts a session at `now`; a client's HELLO is output at once, and says that it is a client's (R4.23). A server shares one HELLO and one set of limits
     /// among its sessions, so that an idle session takes little memory.
     #[must_use]
     pub fn new(
@@ -273,7 +275,8 @@ impl Session {
         limits: impl Into<Shared<Limits>>,
         now: Duration,
     ) -> Session {
-        let (local, limits) = (local.into(), limits.into());
+        let limits = limits.into();
+        let local = local.into().with_client(role == Role::Client);
         let mut session = Session {
             role,
             state: State::Greeting,
@@ -282,7 +285,7 @@ impl Session {
             preamble: Vec::new(),
             skipping: role == Role::Client,
             next_frame: 0,
-            requests: Requests::new(limits.requests),
+            requests: Requests::new(),
             discarded: 0,
             draining: false,
             watch: Watch::new(limits, local.keepalive(), now),

@@ -200,6 +200,12 @@ pub(crate) fn without_bom(text: &str) -> &str {
 
 const BOM: char = '\u{FEFF}';
 
+/// The bytes without the byte order mark that they may begin with.
+#[cfg(feature = "tokio")]
+pub(crate) fn without_mark(encoding: Encoding, bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(bom(encoding)).unwrap_or(bytes)
+}
+
 /// The byte order mark of an encoding, empty if it has none.
 #[inline]
 const fn bom(encoding: Encoding) -> &'static [u8] {

@@ -79,7 +79,7 @@ impl Driver {
                     continue;
                 }
                 requests = session.answers.abandoned() => {
-                    requests.into_iter().for_each(|id| session.connection.forget(id));
+                    requests.into_iter().for_each(|id| session.connection.cancel(id));
                     continue;
                 }
                 is_suspect = session.suspicion.rises() => {

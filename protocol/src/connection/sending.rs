@@ -1,12 +1,18 @@
 //! What a connection sends.
 
 use core::num::NonZeroU32;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
 use super::Connection;
+use super::handle::Pending;
+use super::outbox::Waiter;
 use crate::code::Code;
 use crate::endpoint::Front;
 use crate::error::{ConnectionError, Reply};
@@ -76,21 +82,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Queues a REQUEST as [`queue`](Connection::queue) does a MESSAGE, and returns its id. The answer is an
     /// [`Event`](super::Event): a [`Message::Reply`](crate::Message::Reply) or
     /// [`Message::Error`](crate::Message::Error) of that id, or
-    /// [`Event::Unreadable`](super::Event::Unreadable). No timeout applies; [`forget`](Connection::forget) gives up.
+    /// [`Event::Unreadable`](super::Event::Unreadable). No timeout applies; [`cancel`](Connection::cancel) gives up.
     ///
     /// # Errors
     /// As [`queue`](Connection::queue), and [`Misuse::TooManyRequests`].
     pub fn queue_request<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<NonZeroU32, Misuse> {
-        self.forget_abandoned();
-        let id = self.endpoint.queue_content(content.into(), Session::request)?;
-        self.waiting.expect_event(id);
+        let slot = self.waiting.outbox.try_slot()?;
+        let id = self.waiting.outbox.expect(slot, Waiter::Event);
+        self.queue_request_as(id, content.into())?;
         Ok(id)
     }
 
-    /// Stops waiting for the answer to a request; an answer that arrives later is ignored (R3.14).
-    pub fn forget(&mut self, id: NonZeroU32) {
-        self.waiting.forget(id);
-        self.endpoint.session.forget(id);
+    fn queue_request_as(&mut self, id: NonZeroU32, content: Content<'_>) -> Result<(), Misuse> {
+        let queued = self.endpoint.queue_content(content, |session, content, out| session.request_as(id, content, out));
+        if queued.is_err() {
+            self.waiting.outbox.withdraw(id);
+        }
+        queued
+    }
+
+    /// Stops waiting for the answer to a request: the next call sends a CANCEL, and the answer is ignored. Does nothing if
+    /// the answer has arrived. Until it arrives, the request counts among those that the peer permits.
+    pub fn cancel(&mut self, id: NonZeroU32) {
+        self.waiting.outbox.abandon(id);
     }
 
     /// Queues a barrier: [`Event::Barrier`](super::Event::Barrier) reports that the peer has acted on every frame
@@ -150,7 +164,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
     pub async fn reply(&mut self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         self.make_room().await?;
+        self.waiting.outbox.frame_of(id)?;
         self.endpoint.queue_content(content.into(), |session, content, out| session.reply(id, content, out))?;
+        self.waiting.outbox.answered(id);
         self.flush().await
     }
 
@@ -173,7 +189,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
         let number = self.endpoint.number();
         match id {
-            Some(id) => self.endpoint.session.refuse_request(id, code, detail)?,
+            Some(id) => {
+                self.waiting.outbox.frame_of(id)?;
+                self.endpoint.session.refuse_request(id, code, detail)?;
+                self.waiting.outbox.answered(id);
+            }
             None => self.endpoint.session.refuse_frame(number, code, detail),
         }
         self.flush().await
@@ -195,25 +215,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         content: impl Into<Content<'_>>,
         timeout: Duration,
     ) -> Result<Reply, ConnectionError> {
-        let mut asked = None;
+        let content = content.into();
         let answered = tokio::time::timeout(timeout, async {
             self.make_room().await?;
-            self.forget_abandoned();
-            let id = self.endpoint.queue_content(content.into(), Session::request)?;
-            asked = Some(id);
-            let answer = self.waiting.expect(id);
-            self.answered(answer).await
+            let outbox = Arc::clone(&self.waiting.outbox);
+            let mut slot = pin!(outbox.slot());
+            let slot = self.until(|cx| slot.as_mut().poll(cx)).await??;
+            let (sender, answer) = oneshot::channel();
+            let id = outbox.expect(slot, Waiter::Task(sender));
+            self.queue_request_as(id, content)?;
+            let mut pending = Pending { outbox: Arc::clone(&outbox), id, answer: Some(answer) };
+            match self.until(|_| pending.try_answer().map_or(Poll::Pending, Poll::Ready)).await {
+                // The answer becomes a message, after those that are kept.
+                Err(ConnectionError::Backlog { .. }) => {
+                    Err(ConnectionError::Backlog { request: Some(pending.into_event()) })
+                }
+                answered => answered?,
+            }
         });
-        let mut answered = answered.await;
-        if let (Err(_), Some(id)) = (&answered, asked) {
-            self.forget(id);
-        }
-        if let (Ok(Err(ConnectionError::Backlog { request })), Some(id)) = (&mut answered, asked) {
-            // The answer becomes a message, after those that are kept.
-            *request = Some(id);
-            self.waiting.expect_event(id);
-        }
-        answered.unwrap_or(Err(ConnectionError::Timeout))
+        answered.await.unwrap_or(Err(ConnectionError::Timeout))
     }
 
     /// Waits until the peer has acted on everything that was sent or queued before (R3.10), for `timeout` at most.
@@ -223,10 +243,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; otherwise the reason why the session ended.
     pub async fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
-        let (sender, answer) = oneshot::channel();
+        let (sender, mut answer) = oneshot::channel();
         let ordinal = self.endpoint.barrier()?;
         self.waiting.barrier(ordinal, sender);
-        tokio::time::timeout(timeout, self.answered(answer)).await.unwrap_or(Err(ConnectionError::Timeout))
+        let reached = self.until(|_| answer.try_recv().map_or(Poll::Pending, Poll::Ready));
+        tokio::time::timeout(timeout, reached).await.unwrap_or(Err(ConnectionError::Timeout))?
     }
 
     /// Writes everything that is queued. Ends within [`write_timeout`](crate::Limits::write_timeout) plus a second for
@@ -240,11 +261,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.failure.is_none() && self.endpoint.session.state() == State::Open {
             return Ok(());
         }
-        // What can still be read may hold the reason, if it arrives soon.
-        let (_sender, never) = oneshot::channel::<Result<(), ConnectionError>>();
-        match tokio::time::timeout(self.endpoint.session.limits().close_timeout, self.answered(never)).await {
-            Ok(Err(ConnectionError::Backlog { .. })) | Err(_) => self.finish().and(Err(Misuse::NotOpen.into())),
-            Ok(ended) => ended,
+        Err(self.reason().await)
+    }
+
+    /// Why the session ended. What can still be read may hold the reason, if it arrives soon.
+    async fn reason(&mut self) -> ConnectionError {
+        let timeout = self.endpoint.session.limits().close_timeout;
+        let ended = tokio::time::timeout(timeout, self.until::<()>(|_| Poll::Pending)).await;
+        match ended {
+            Ok(Ok(())) | Ok(Err(ConnectionError::Backlog { .. })) | Err(_) => {
+                self.finish().err().unwrap_or_else(|| self.why())
+            }
+            Ok(Err(why)) => why,
         }
     }
 
@@ -285,41 +313,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Polls the connection until the answer has been given.
-    async fn answered<T>(
-        &mut self,
-        mut answer: oneshot::Receiver<Result<T, ConnectionError>>,
-    ) -> Result<T, ConnectionError> {
-        loop {
-            if let Ok(answer) = answer.try_recv() {
-                return answer;
-            }
-            match self.endpoint.advance_in_buffer(&mut self.waiting) {
-                Some(Front::Event) => {}
-                Some(front) => {
-                    self.endpoint.keep(front);
-                    if self.endpoint.is_backlog_full() && answer.is_empty() {
-                        return Err(ConnectionError::Backlog { request: None });
-                    }
+    /// Polls the connection, and keeps the messages that arrive, until something is `ready`.
+    async fn until<T>(&mut self, mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Result<T, ConnectionError> {
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(value) = ready(cx) {
+                    return Poll::Ready(Ok(value));
                 }
-                None if !answer.is_empty() => {}
-                None => {
-                    if !self.turn().await? {
-                        return Err(Misuse::NotOpen.into());
+                match self.endpoint.advance_in_buffer(&mut self.waiting) {
+                    Some(Front::Event) => continue,
+                    Some(front) => {
+                        self.endpoint.keep(front);
+                        match ready(cx) {
+                            Poll::Ready(value) => return Poll::Ready(Ok(value)),
+                            Poll::Pending if self.endpoint.is_backlog_full() => {
+                                return Poll::Ready(Err(ConnectionError::Backlog { request: None }));
+                            }
+                            Poll::Pending => continue,
+                        }
                     }
+                    None => {}
+                }
+                if let Poll::Ready(value) = ready(cx) {
+                    return Poll::Ready(Ok(value));
+                }
+                if !ready!(self.poll_turn(cx))? {
+                    return Poll::Ready(Err(self.why()));
                 }
             }
-        }
+        })
+        .await
     }
 
     async fn make_room(&mut self) -> Result<(), ConnectionError> {
-        if self.endpoint.may_queue() { Ok(()) } else { self.flush().await }
-    }
-
-    /// Requests whose senders have stopped waiting take no room.
-    fn forget_abandoned(&mut self) {
-        for id in self.waiting.abandoned() {
-            self.endpoint.session.forget(id);
+        if self.endpoint.session.state() != State::Open {
+            return Err(self.reason().await);
         }
+        if self.endpoint.may_queue() { Ok(()) } else { self.flush().await }
     }
 }

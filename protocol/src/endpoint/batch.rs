@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use core::fmt;
 use core::time::Duration;
 
-use super::{Claim, Used, barrier_of};
+use super::{Claim, Used, barrier_of, is_claimed};
 use crate::frame::Frame;
 use crate::kind;
 use crate::message::Message;
@@ -80,7 +80,7 @@ impl<'a> Batch<'a> {
             let step = self.session.receive(&mut self.rest, self.now);
             self.used.buffer += before.len() - self.rest.len();
             match step {
-                Step::Message(message) if !self.claim.claim(&message) => return Some(message),
+                Step::Message(message) if !is_claimed(self.claim, &message, self.session) => return Some(message),
                 Step::More => {
                     *self.unjudged = false;
                     return None;

@@ -1,6 +1,7 @@
 //! What an endpoint writes: the frames in progress, then the session's own, then those that are queued (R7.13).
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::time::Duration;
 #[cfg(feature = "tokio")]
 use std::io::IoSlice;
@@ -97,6 +98,11 @@ impl Endpoint {
         self.writing.len() - self.written + self.bodies.length()
     }
 
+    /// Queues the CANCEL of a request of this side; false if its answer has arrived, or if nothing can be sent.
+    pub(crate) fn cancel(&mut self, id: NonZeroU32) -> bool {
+        self.queue(|session, out| session.cancel(id, out)).is_ok()
+    }
+
     /// Queues a PING whose PONG shows that the peer has acted on everything queued before (R3.10), and returns its
     /// ordinal, which the PING carries. A barrier after which nothing was queued serves again: PINGs without anything
     /// between them are a flood to the peer.
@@ -142,6 +148,14 @@ impl Endpoint {
         self.broken = true;
     }
 
+    /// Has something that arrived not been acted on?
+    fn is_in_use(&self) -> bool {
+        let in_use = !self.backlog.filled().is_empty();
+        #[cfg(feature = "tokio")]
+        let in_use = in_use || self.in_use;
+        in_use
+    }
+
     /// What to write next: the frames in progress, then the session's own, then messages (R7.13).
     pub(crate) fn unwritten(&mut self) -> &[u8] {
         if self.broken {
@@ -161,7 +175,7 @@ impl Endpoint {
     fn begin(&mut self) {
         if self.written == self.writing.len() {
             // A PONG shows that everything before its PING has been acted on: not while some of that is kept.
-            self.session.hold_pong(!self.backlog.filled().is_empty());
+            self.session.hold_pong(self.is_in_use());
             if self.writing.len() > LARGE {
                 self.keep_large();
             }

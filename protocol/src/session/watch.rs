@@ -14,7 +14,7 @@ use crate::shared::Shared;
 /// ```
 /// use bookend::Limits;
 /// use std::time::Duration;
-/// let limits = Limits { hello_timeout: Duration::from_secs(2), requests: 8, ..Limits::default() };
+/// let limits = Limits { hello_timeout: Duration::from_secs(2), pings: 3, ..Limits::default() };
 /// assert_eq!(limits.close_timeout, Duration::from_secs(2));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,6 @@ pub struct Limits {
     pub ping_window: Duration,
     /// Frames of length 0 in a second (R8.4).
     pub empty_frames: u32,
-    /// Unanswered requests in one direction (R3.16).
-    pub requests: usize,
 }
 
 impl Default for Limits {
@@ -55,7 +53,6 @@ impl Default for Limits {
             pings: 10,
             ping_window: Duration::from_secs(10),
             empty_frames: 1000,
-            requests: 64,
         }
     }
 }

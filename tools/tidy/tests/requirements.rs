@@ -222,7 +222,7 @@ fn errors() -> Vec<(&'static str, u16)> {
     faults.chain(misuses).collect()
 }
 
-fn faults() -> [Fault; 24] {
+fn faults() -> [Fault; 25] {
     let (offset, found, kind, id, encoding) = (0, 0, 0, 0, Encoding::Utf8);
     [
         Fault::BadStart { offset, found },
@@ -235,6 +235,7 @@ fn faults() -> [Fault; 24] {
         Fault::SecondHello,
         Fault::BadHello { why: "" },
         Fault::BadCanary { position: 0, found },
+        Fault::TwoClients,
         Fault::Version { major: 0 },
         Fault::Malformed { kind, why: "" },
         Fault::UnknownKind { kind },
