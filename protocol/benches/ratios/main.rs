@@ -1,9 +1,10 @@
 //! Ratios to rivals, in rounds: every contender runs once in each round, and the medians are compared, so that a machine
 //! that becomes slower for a while makes all of them slower.
 //!
-//! `cargo bench -p bookend --bench ratios [codec]`.
+//! `cargo bench -p bookend --bench ratios [codec] [transfer]`.
 
 mod codec;
+mod transfer;
 
 use std::time::Duration;
 
@@ -45,5 +46,8 @@ fn main() {
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
     if is_wanted("codec") {
         codec::compare_all();
+    }
+    if is_wanted("transfer") {
+        transfer::compare_all();
     }
 }
