@@ -1,11 +1,13 @@
 //! The asynchronous connection: a [`Session`](crate::Session) that owns a stream (feature `tokio`).
 
+mod asking;
 mod commands;
 mod handle;
 mod inbox;
 mod next;
 mod outbox;
 mod owned;
+mod parts;
 mod request;
 mod sending;
 mod serve;
@@ -37,7 +39,9 @@ use crate::session::{Limits, Outcome, Role, Session};
 pub use handle::{Handle, Permit};
 pub use next::{Next, NextEvent};
 pub use owned::{OtherMessage, OwnedMessage, OwnedPayload};
+pub use parts::Parts;
 pub use request::{Guard, Request};
+pub use sending::Reserved;
 pub use serve::{Refused, Serve};
 pub use split::{Driver, Receiver};
 use turn::Flush;
@@ -66,8 +70,10 @@ const NEVER: Duration = Duration::from_secs(1 << 30);
 /// A session over any `AsyncRead + AsyncWrite`.
 ///
 /// It spawns nothing: the protocol, with its keepalive and timeouts, runs while one of its futures is polled. So keep
-/// one running, usually [`next`](Connection::next) in a loop; other tasks send through a [`Handle`]. End with
-/// [`close`](Connection::close): if the connection is dropped instead, the peer reports a stream without a CLOSE.
+/// one running, usually [`next`](Connection::next) in a loop; other tasks send through a [`Handle`]. Or give it to a
+/// task: [`split`](Connection::split) separates receiving and sending from what must be polled, and
+/// [`serve`](Connection::serve) answers requests. End with [`close`](Connection::close): if the connection is dropped
+/// instead, the peer reports a stream without a CLOSE.
 ///
 /// A [`ConnectionError::Misuse`] other than `NotOpen` leaves the session open; any other error of a receiving call means
 /// that it has ended.
@@ -75,8 +81,9 @@ const NEVER: Duration = Duration::from_secs(1 << 30);
 /// # Cancellation
 ///
 /// All futures are cancel-safe: no byte that was read is lost, and the next call completes a frame that was begun. A
-/// call that sends and is cancelled has sent nothing or will send the whole message. The answer to a cancelled
-/// request is discarded.
+/// call that sends and is cancelled has sent nothing or will send the whole message;
+/// [`reserve`](Connection::reserve) is for a caller that must know which. The peer is told that a cancelled request needs
+/// no answer.
 ///
 /// ```
 /// # use bookend::{Connection, ConnectionError, Hello, Message};
@@ -104,6 +111,8 @@ pub struct Connection<S> {
     owed: usize,
     /// A receiving call was made after the last sending one.
     receives: bool,
+    /// Frames with a smaller ordinal must have been written by then.
+    written_by: Option<(u64, Duration)>,
     /// The flush of a [`Sink`](futures_sink::Sink) in progress.
     flushing: Option<Flush>,
     /// The [`Stream`](futures_core::Stream) has reported the error that ended the session.
@@ -183,6 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             waiting: Waiting::new(),
             owed: 0,
             receives: true,
+            written_by: None,
             flushing: None,
             has_failed: false,
             drained_by: None,

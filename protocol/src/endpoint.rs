@@ -2,6 +2,8 @@
 
 mod batch;
 mod bodies;
+#[cfg(feature = "tokio")]
+mod frames;
 mod lent;
 mod rest;
 mod tally;
@@ -358,36 +360,6 @@ impl Endpoint {
             self.session.not_reading(now);
         }
         open && !full
-    }
-
-    /// Queues so many whole frames.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn queue_frames(&mut self, frames: &[u8], count: u64) {
-        self.queued.extend_from_slice(frames);
-        self.tally.queued += count;
-    }
-
-    /// The same without a copy if nothing is queued.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn queue_buffer(&mut self, frames: Vec<u8>, count: u64) {
-        if self.queued.is_empty() {
-            self.queued = frames;
-            self.tally.queued += count;
-        } else {
-            self.queue_frames(&frames, count);
-        }
-    }
-
-    /// The memory of the queue, if nothing is queued.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn spare(&mut self) -> Vec<u8> {
-        if self.queued.is_empty() { core::mem::take(&mut self.queued) } else { Vec::new() }
-    }
-
-    /// Do fewer than 64 KiB wait to be written?
-    #[cfg(feature = "tokio")]
-    pub(crate) fn is_nearly_written(&self) -> bool {
-        self.unwritten_length() + self.queued_length() < QUEUE
     }
 
     #[cfg(feature = "tokio")]

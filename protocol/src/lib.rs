@@ -57,8 +57,8 @@ pub use code::Code;
 pub use codec::{Codec, FrameBuf};
 #[cfg(feature = "tokio")]
 pub use connection::{
-    Connection, Driver, Event, Guard, Handle, Next, NextEvent, OtherMessage, OwnedMessage, OwnedPayload, Permit,
-    Receiver, Refused, Request, Serve,
+    Connection, Driver, Event, Guard, Handle, Next, NextEvent, OtherMessage, OwnedMessage, OwnedPayload, Parts, Permit,
+    Receiver, Refused, Request, Reserved, Serve,
 };
 pub use encoding::{Encoding, Encodings, UnknownEncodingName};
 #[cfg(feature = "std")]

@@ -1,14 +1,19 @@
 //! Every call of a connection ends within its documented bound, whatever the peer does: a model over paused time.
 #![cfg(feature = "tokio")]
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Encoding, Fault, Frame, Hello, Limits, Message, Role, kind};
+use futures_util::SinkExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::select;
 use tokio::time::{Instant, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
 const KEEPALIVE: u16 = 3;
+/// More messages of 1,000 bytes than there is room for.
+const MANY: u32 = 300;
 
 type Duplex = Connection<DuplexStream>;
 
@@ -42,9 +47,16 @@ enum Call {
     Refuse,
     Close,
     Next,
+    Batch,
+    Reserve,
+    Sink,
+    HandleSend,
+    HandleReserve,
+    HandleRequest,
+    HandleShutDown,
 }
 
-const CALLS: [Call; 8] = [
+const CALLS: [Call; 15] = [
     Call::Send(10),
     Call::Send(900_000),
     Call::Flush(900_000),
@@ -53,6 +65,13 @@ const CALLS: [Call; 8] = [
     Call::Refuse,
     Call::Close,
     Call::Next,
+    Call::Batch,
+    Call::Reserve,
+    Call::Sink,
+    Call::HandleSend,
+    Call::HandleReserve,
+    Call::HandleRequest,
+    Call::HandleShutDown,
 ];
 
 /// What the application did before the call.
@@ -115,7 +134,26 @@ fn body(size: u32) -> Vec<u8> {
     vec![7; usize::try_from(size).expect("fits")]
 }
 
+/// Polls the connection while a handle makes a call.
+async fn beside(
+    connection: &mut Duplex,
+    call: impl Future<Output = Result<(), ConnectionError>>,
+) -> Result<(), ConnectionError> {
+    let mut call = pin!(call);
+    loop {
+        let next = select! {
+            biased;
+            done = &mut call => return done,
+            next = connection.next() => next,
+        };
+        if !matches!(next, Ok(Some(_))) {
+            return call.await;
+        }
+    }
+}
+
 async fn call(connection: &mut Duplex, call: Call) -> Result<(), ConnectionError> {
+    let handle = connection.handle();
     match call {
         Call::Send(size) => connection.send(&body(size)[..]).await,
         Call::Flush(size) => {
@@ -127,6 +165,29 @@ async fn call(connection: &mut Duplex, call: Call) -> Result<(), ConnectionError
         Call::Refuse => connection.refuse(None, Code::POLICY, "no").await,
         Call::Close => connection.close(Code::NORMAL, "").await,
         Call::Next => connection.next().await.map(drop),
+        Call::Batch => connection.batch().await.map(drop),
+        Call::Reserve => Ok(drop(connection.reserve().await?.send(&body(10)[..])?)),
+        Call::Sink => SinkExt::send(connection, body(10).into()).await,
+        Call::HandleSend => {
+            let send = async {
+                for _ in 0..MANY {
+                    handle.send(&body(1000)).await?;
+                }
+                Ok(())
+            };
+            beside(connection, send).await
+        }
+        Call::HandleReserve => {
+            let send = async {
+                for _ in 0..MANY {
+                    handle.reserve().await?.send(&body(1000))?;
+                }
+                Ok(())
+            };
+            beside(connection, send).await
+        }
+        Call::HandleRequest => beside(connection, async { handle.request("?", 3 * SECOND).await.map(drop) }).await,
+        Call::HandleShutDown => beside(connection, handle.shut_down(3 * SECOND)).await,
     }
 }
 
@@ -140,9 +201,14 @@ fn bound(call: Call) -> Duration {
         Call::Send(size) => flush(bytes) + flush(size + 100) + 2 * end,
         Call::Flush(size) => flush(bytes + size) + end,
         Call::Refuse => flush(bytes + 300) + end,
-        Call::Request | Call::Barrier => 3 * SECOND,
+        Call::Reserve => flush(bytes) + end,
+        Call::Sink => 2 * flush(bytes) + end,
+        Call::HandleSend | Call::HandleReserve => flush(bytes) + end,
+        // CLOSE follows what waits.
+        Call::HandleShutDown => 3 * SECOND + flush(bytes) + end,
+        Call::Request | Call::Barrier | Call::HandleRequest => 3 * SECOND,
         Call::Close => end,
-        Call::Next => limits.write_timeout.max(2 * SECOND * u32::from(KEEPALIVE)) + end,
+        Call::Next | Call::Batch => limits.write_timeout.max(2 * SECOND * u32::from(KEEPALIVE)) + end,
     }
 }
 
@@ -284,20 +350,26 @@ async fn calls_of_two_sides_in_any_order_end() {
             u32::try_from(seed >> 33).expect("31 bits") % below
         };
         for _ in 0..12 {
-            let tested = match random(12) {
+            let tested = match random(18) {
                 0..=2 => Call::Send(random(300_000) + 1),
                 3 => Call::Flush(random(300_000) + 1),
                 4 => Call::Request,
                 5 => Call::Barrier,
                 6 => Call::Refuse,
                 7 if random(4) == 0 => Call::Close,
+                8 => Call::Batch,
+                9 => Call::Reserve,
+                10 => Call::Sink,
+                11 => Call::HandleSend,
+                12 => Call::HandleReserve,
+                13 => Call::HandleRequest,
                 _ => Call::Next,
             };
             let since = Instant::now();
             let give_up = timeout(Duration::from_millis(random(60_000).into()), call(&mut connection, tested));
             let limit = bound(tested) + 5 * SECOND;
             match (random(4), tested) {
-                (0, _) | (_, Call::Next) => drop(give_up.await),
+                (0, _) | (_, Call::Next | Call::Batch) => drop(give_up.await),
                 _ => {
                     drop(give_up);
                     let ended = timeout(10_000 * SECOND, call(&mut connection, tested)).await;

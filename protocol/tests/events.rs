@@ -129,7 +129,7 @@ async fn message_that_the_stream_has_not_taken_whole_is_not_written() {
     let mut hello = Vec::new();
     Hello::new().encode(&mut hello);
     let accept = tokio::spawn(Connection::connect(near, Hello::new()));
-    let mut theirs = vec![0; hello.len()];
+    let mut theirs = vec![0; hello.len() + 2]; // with the option client
     raw.read_exact(&mut theirs).await.unwrap();
     raw.write_all(&hello).await.unwrap();
     let mut near = accept.await.unwrap().unwrap();

@@ -93,7 +93,7 @@ async fn calls_wait_for_room_in_order_and_try_calls_do_not_wait() {
 /// The first characters of the texts but fillers.
 async fn firsts(mut connection: Duplex) -> String {
     let mut firsts = String::new();
-    while let Some(message) = connection.next().await.unwrap() {
+    while let Some(message) = connection.next().await.expect("receives") {
         if let Message::Message(payload) = message
             && let Some(text) = payload.text()
         {

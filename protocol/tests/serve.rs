@@ -23,9 +23,9 @@ async fn service(
     let (near, far) = duplex(1 << 16);
     let hello = Hello::new().with_requests(requests);
     let (near, far) = tokio::join!(Connection::connect(near, Hello::new()), Connection::accept(far, hello));
-    let (_, handle, driver) = near.unwrap().split();
+    let (_, handle, driver) = near.expect("the client opens").split();
     tokio::spawn(driver);
-    let far = far.unwrap();
+    let far = far.expect("the server opens");
     (handle, far.handle(), tokio::spawn(serve(far)))
 }
 

@@ -184,7 +184,12 @@ impl Driver {
             }
             // A REQUEST must be answered (R3.12), and the program offers no answers.
             Reaction::Refuse(id) => {
-                session.connection.refuse(Some(id), Code::POLICY, "this client answers no requests").await?;
+                let why = "this client answers no requests";
+                match session.connection.refuse(Some(id), Code::POLICY, why).await {
+                    // Its CANCEL may have arrived with it, and has been answered.
+                    Ok(()) | Err(ConnectionError::Misuse(Misuse::NoSuchRequest { .. })) => {}
+                    Err(error) => return Err(error),
+                }
             }
             Reaction::Settle(ordinal) => {
                 session.answers.reached(ordinal);

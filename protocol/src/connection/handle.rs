@@ -22,7 +22,9 @@ use crate::payload::Content;
 /// What is queued is sent, in order, as long as the connection is polled and the session lasts:
 /// [`barrier`](Handle::barrier) reports what has arrived.
 ///
-/// Once the session has ended, each call fails with the reason.
+/// A call lasts no longer than the session, and while the connection is polled, a session whose peer takes nothing, or
+/// less than [`body_rate`](crate::Limits::body_rate), ends: see [`write_timeout`](crate::Limits::write_timeout). Once the
+/// session has ended, each call fails with the reason.
 ///
 /// # Cancellation
 ///

@@ -2,8 +2,6 @@
 
 use core::num::NonZeroU32;
 use std::future::poll_fn;
-use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,14 +9,36 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
 use super::Connection;
-use super::handle::Pending;
-use super::outbox::Waiter;
 use crate::code::Code;
 use crate::endpoint::Front;
-use crate::error::{ConnectionError, Reply};
+use crate::error::ConnectionError;
 use crate::misuse::Misuse;
 use crate::payload::Content;
 use crate::session::{Session, State};
+
+/// Room for one message of any length, from [`Connection::reserve`].
+#[derive(Debug)]
+pub struct Reserved<'a, S> {
+    connection: &'a mut Connection<S>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Reserved<'_, S> {
+    /// Queues a MESSAGE without waiting; the connection's next call writes it.
+    ///
+    /// # Errors
+    /// As [`Connection::queue`]; nothing was queued.
+    pub fn send<'c>(self, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
+        self.connection.queue(content)
+    }
+
+    /// Queues a POST likewise.
+    ///
+    /// # Errors
+    /// As [`Connection::queue_post`]; nothing was queued.
+    pub fn post<'c>(self, to: u32, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
+        self.connection.queue_post(to, content)
+    }
+}
 
 /// Sending. Each call but the `queue` family returns once the stream has taken what it sends.
 ///
@@ -32,6 +52,9 @@ use crate::session::{Session, State};
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a MESSAGE; the stream has taken it when this returns. Lasts as long as [`flush`](Connection::flush), and
     /// as long again if [`is_full`](Connection::is_full).
+    ///
+    /// If it is cancelled while [`is_full`](Connection::is_full), nothing was sent; later, the message is queued and will
+    /// be sent. [`reserve`](Connection::reserve) keeps the two apart.
     ///
     /// ```
     /// # use bookend::{Connection, ConnectionError, Content, Encoding, Hello};
@@ -79,34 +102,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(self.endpoint.tally().queued - 1)
     }
 
-    /// Queues a REQUEST as [`queue`](Connection::queue) does a MESSAGE, and returns its id. The answer is an
-    /// [`Event`](super::Event): a [`Message::Reply`](crate::Message::Reply) or
-    /// [`Message::Error`](crate::Message::Error) of that id, or
-    /// [`Event::Unreadable`](super::Event::Unreadable). No timeout applies; [`cancel`](Connection::cancel) gives up.
-    ///
-    /// # Errors
-    /// As [`queue`](Connection::queue), and [`Misuse::TooManyRequests`].
-    pub fn queue_request<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<NonZeroU32, Misuse> {
-        let slot = self.waiting.outbox.try_slot()?;
-        let id = self.waiting.outbox.expect(slot, Waiter::Event);
-        self.queue_request_as(id, content.into())?;
-        Ok(id)
-    }
-
-    fn queue_request_as(&mut self, id: NonZeroU32, content: Content<'_>) -> Result<(), Misuse> {
-        let queued = self.endpoint.queue_content(content, |session, content, out| session.request_as(id, content, out));
-        if queued.is_err() {
-            self.waiting.outbox.withdraw(id);
-        }
-        queued
-    }
-
-    /// Stops waiting for the answer to a request: the next call sends a CANCEL, and the answer is ignored. Does nothing if
-    /// the answer has arrived. Until it arrives, the request counts among those that the peer permits.
-    pub fn cancel(&mut self, id: NonZeroU32) {
-        self.waiting.outbox.abandon(id);
-    }
-
     /// Queues a barrier: [`Event::Barrier`](super::Event::Barrier) reports that the peer has acted on every frame
     /// queued before (R3.10). Returns the ordinal that the event will carry; frames with a smaller one are covered.
     /// Barriers with no frame between them share a PING.
@@ -138,6 +133,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     #[must_use]
     pub fn is_full(&self) -> bool {
         !self.endpoint.may_queue()
+    }
+
+    /// Waits until fewer than 64 KiB wait to be written. Nothing is sent if this call is cancelled, and sending with the
+    /// [`Reserved`] waits for nothing, so the caller always knows what was sent. The next call, for example
+    /// [`flush`](Connection::flush), writes it. Lasts as long as `flush`.
+    ///
+    /// ```
+    /// # use bookend::{Connection, ConnectionError, Hello};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {
+    /// # let (near, far) = tokio::io::duplex(1 << 16);
+    /// # let (connection, _peer) =
+    /// #     tokio::join!(Connection::connect(near, Hello::new()), Connection::accept(far, Hello::new()));
+    /// # let mut connection = connection?;
+    /// let pause = std::time::Duration::from_millis(100);
+    /// if let Ok(reserved) = tokio::time::timeout(pause, connection.reserve()).await {
+    ///     reserved?.send("queued")?;
+    ///     connection.flush().await?;
+    /// } // else nothing was sent
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The reason why the session ended.
+    pub async fn reserve(&mut self) -> Result<Reserved<'_, S>, ConnectionError> {
+        self.make_room().await?;
+        Ok(Reserved { connection: self })
     }
 
     /// Answers a request of the peer. Lasts as long as [`send`](Connection::send).
@@ -197,43 +218,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             None => self.endpoint.session.refuse_frame(number, code, detail),
         }
         self.flush().await
-    }
-
-    /// Sends a REQUEST and waits for its answer, for `timeout` at most, sending included. Other messages that arrive
-    /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them. For several requests at a time use
-    /// [`Handle::request`] or [`queue_request`](Connection::queue_request).
-    ///
-    /// The example of [`Connection`] sends one.
-    ///
-    /// # Errors
-    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], [`ConnectionError::Backlog`],
-    /// [`ConnectionError::Unreadable`], and [`ConnectionError::Refused`] if the answer is an ERROR.
-    ///
-    /// [`Handle::request`]: crate::Handle::request
-    pub async fn request(
-        &mut self,
-        content: impl Into<Content<'_>>,
-        timeout: Duration,
-    ) -> Result<Reply, ConnectionError> {
-        let content = content.into();
-        let answered = tokio::time::timeout(timeout, async {
-            self.make_room().await?;
-            let outbox = Arc::clone(&self.waiting.outbox);
-            let mut slot = pin!(outbox.slot());
-            let slot = self.until(|cx| slot.as_mut().poll(cx)).await??;
-            let (sender, answer) = oneshot::channel();
-            let id = outbox.expect(slot, Waiter::Task(sender));
-            self.queue_request_as(id, content)?;
-            let mut pending = Pending { outbox: Arc::clone(&outbox), id, answer: Some(answer) };
-            match self.until(|_| pending.try_answer().map_or(Poll::Pending, Poll::Ready)).await {
-                // The answer becomes a message, after those that are kept.
-                Err(ConnectionError::Backlog { .. }) => {
-                    Err(ConnectionError::Backlog { request: Some(pending.into_event()) })
-                }
-                answered => answered?,
-            }
-        });
-        answered.await.unwrap_or(Err(ConnectionError::Timeout))
     }
 
     /// Waits until the peer has acted on everything that was sent or queued before (R3.10), for `timeout` at most.
@@ -314,7 +298,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Polls the connection, and keeps the messages that arrive, until something is `ready`.
-    async fn until<T>(&mut self, mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Result<T, ConnectionError> {
+    pub(super) async fn until<T>(
+        &mut self,
+        mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Result<T, ConnectionError> {
         poll_fn(|cx| {
             loop {
                 if let Poll::Ready(value) = ready(cx) {
@@ -345,7 +332,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         .await
     }
 
-    async fn make_room(&mut self) -> Result<(), ConnectionError> {
+    pub(super) async fn make_room(&mut self) -> Result<(), ConnectionError> {
         if self.endpoint.session.state() != State::Open {
             return Err(self.reason().await);
         }

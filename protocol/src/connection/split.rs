@@ -87,7 +87,6 @@ impl Receiver {
     ///
     /// # Errors
     /// The reason why the session ended, once. [`Misuse::NotOpen`](crate::Misuse::NotOpen) if the driver was dropped.
-    #[expect(clippy::should_implement_trait, reason = "it is asynchronous; `Stream` is implemented")]
     pub async fn next(&mut self) -> Result<Option<OwnedMessage>, ConnectionError> {
         poll_fn(|cx| self.inbox.poll_next(cx)).await
     }

@@ -80,16 +80,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<OwnedContent> for Connection<S> {
         if self.failure.is_none() && self.endpoint.session.state() == State::Open {
             return Poll::Ready(Ok(()));
         }
-        // What can still be read may hold the reason.
-        loop {
-            self.look();
-            if self.endpoint.is_backlog_full() {
-                return Poll::Ready(self.finish().and_then(|()| Err(self.why())));
-            }
-            if !ready!(self.poll_turn(cx))? {
-                return Poll::Ready(Err(self.why()));
-            }
-        }
+        self.look(); // what has been read may hold the reason
+        let _ = self.poll_turn(cx);
+        let _ = self.finish();
+        Poll::Ready(Err(self.why()))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {

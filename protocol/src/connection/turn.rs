@@ -70,7 +70,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.endpoint.rest();
         }
         // Only now: a peer whose bytes have arrived is not late.
-        self.poll_timer(cx, None).map(|()| Ok(true))
+        let written_by = self.written_by();
+        self.poll_timer(cx, written_by).map(|()| Ok(true))
+    }
+
+    /// When what waits must have been written. What is queued later has its own time after that.
+    fn written_by(&mut self) -> Option<Duration> {
+        let tally = self.endpoint.tally();
+        let (queued, written) = (tally.queued, tally.written);
+        self.written_by = match self.written_by {
+            Some((until, by)) if written < until => Some((until, by)),
+            _ if written < queued => Some((queued, self.endpoint.flushed_by(self.start.elapsed()))),
+            _ => None,
+        };
+        self.written_by.map(|(_, by)| by)
     }
 
     /// Writes everything, with what other tasks have queued until now, or ends the session. If the application only

@@ -46,22 +46,20 @@ impl Bodies {
     /// Points `slices` at what follows the first `written` bytes of `queue`; returns how many are in use.
     #[cfg(feature = "tokio")]
     pub(super) fn slices<'a>(&'a self, queue: &'a [u8], written: usize, slices: &mut [IoSlice<'a>]) -> usize {
-        let (mut from, mut skipped, mut count) = (written, self.written, 0);
-        let mut push = |part: &'a [u8]| {
-            if !part.is_empty()
-                && let Some(slice) = slices.get_mut(count)
-            {
-                *slice = IoSlice::new(part);
-                count += 1;
-            }
-        };
-        for (place, body) in &self.bodies {
-            push(&queue[from..*place]);
-            push(&body[core::mem::take(&mut skipped)..]);
-            from = *place;
-        }
-        push(&queue[from..]);
-        count
+        let parts = self.parts(queue, written);
+        slices.iter_mut().zip(parts).map(|(slice, part)| *slice = IoSlice::new(part)).count()
+    }
+
+    /// What follows the first `written` bytes of `queue`, in parts that are not empty.
+    #[cfg(feature = "tokio")]
+    pub(super) fn parts<'a>(&'a self, queue: &'a [u8], written: usize) -> impl Iterator<Item = &'a [u8]> {
+        let (mut from, mut skipped) = (written, self.written);
+        let last = self.bodies.back().map_or(written, |(place, _)| written.max(*place));
+        let between = self.bodies.iter().flat_map(move |(place, body)| {
+            let before = &queue[core::mem::replace(&mut from, *place)..*place];
+            [before, &body[core::mem::take(&mut skipped)..]]
+        });
+        between.chain([&queue[last..]]).filter(|part| !part.is_empty())
     }
 
     /// The first part of the next `count` bytes, of which `written` bytes of the queue have been written.
