@@ -78,18 +78,28 @@ impl ReadBuffer {
     /// Room to read into, at least 32 KiB. What the buffer holds is moved to its start while that is cheap; the buffer
     /// grows to twice what it holds, or by 64 KiB if that is more.
     pub fn space(&mut self) -> &mut [u8] {
+        self.space_for(None)
+    }
+
+    /// The same while the frame in progress has so many bytes, if that is known: no more than 64 KiB beyond its end, so
+    /// that little of the next frame must be moved.
+    pub(crate) fn space_for(&mut self, expected: Option<u64>) -> &mut [u8] {
         let length = self.end - self.start;
         if length <= self.start && (length > 0 || self.start > PAST) {
             // A byte was consumed for each byte moved, and a long frame is moved while it is short.
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, length);
         }
-        let wanted = self.end + length.max(READ);
-        if wanted >= self.bytes.len() + STEP.max(length / 2) {
+        let expected = expected.map_or(usize::MAX, |expected| usize::try_from(expected).unwrap_or(usize::MAX));
+        let most = self.start.saturating_add(expected).max(self.end).saturating_add(READ);
+        let wanted = most.min(self.end + length.max(READ));
+        let is_short = self.bytes.len() - self.end < READ / 2;
+        if is_short || wanted >= self.bytes.len() + STEP.max(length / 2) {
             self.bytes.reserve_exact(wanted - self.bytes.len());
             self.bytes.resize(wanted, 0);
         }
-        &mut self.bytes[self.end..]
+        let end = most.min(self.bytes.len());
+        &mut self.bytes[self.end..end]
     }
 
     /// Adds the first `count` bytes of [`space`](ReadBuffer::space), which a read has filled.
@@ -154,5 +164,23 @@ mod tests {
             buffer.add(1);
         }
         assert!(moves < 40, "{moves}");
+    }
+
+    #[test]
+    fn long_frame_makes_the_buffer_hardly_longer_than_itself() {
+        // [R8.1]
+        const FRAME: usize = 10 << 20;
+        let mut buffer = ReadBuffer::new();
+        for _ in 0..3 {
+            let mut arrived = 0;
+            while arrived < FRAME {
+                let count = buffer.space_for((arrived > 0).then_some(FRAME as u64)).len().min(FRAME - arrived);
+                assert!(count > 0, "{arrived}");
+                buffer.add(count);
+                arrived += count;
+            }
+            assert!(buffer.bytes.len() <= FRAME + 2 * READ, "{}", buffer.bytes.len());
+            buffer.consume(FRAME);
+        }
     }
 }

@@ -376,7 +376,7 @@ impl Endpoint {
     pub(crate) fn space(&mut self) -> &mut [u8] {
         self.release();
         lent::lend(&mut self.buffer);
-        self.buffer.space()
+        self.buffer.space_for(self.session.expected())
     }
 
     /// `count` bytes have been read, 0 at the end of the stream.
