@@ -1,8 +1,11 @@
 //! What both connections share: a session with its buffers, and no stream yet.
 
 mod batch;
+mod bodies;
 #[cfg(feature = "tokio")]
 mod frames;
+mod lent;
+mod rest;
 mod tally;
 mod writing;
 
@@ -24,12 +27,17 @@ use crate::payload::Payload;
 use crate::session::{Session, State, Step};
 use crate::shown::Bytes;
 pub use batch::Batch;
+use bodies::Bodies;
 use tally::Tally;
 
 /// Bytes of queued messages from which on a sender must wait.
+#[cfg(feature = "tokio")]
 pub(crate) const QUEUE: usize = 64 << 10;
 /// Bytes of messages that are kept while a caller waits for a reply.
 const BACKLOG: usize = 1 << 20;
+
+/// More memory than this is for long bodies, in bytes.
+const LARGE: usize = 256 << 10;
 
 /// Takes the messages that a caller waits for before the application sees them.
 pub(crate) trait Claim {
@@ -65,8 +73,17 @@ pub(crate) struct Endpoint {
     /// Whole frames, of which `written` bytes are on the stream.
     writing: Vec<u8>,
     written: usize,
+    /// The bodies that belong into `writing`, and are not copied there.
+    bodies: Bodies,
     /// Whole frames that wait for `writing` and the session's own output.
     queued: Vec<u8>,
+    /// The bodies that belong into `queued`.
+    queued_bodies: Bodies,
+    /// Does the stream take the parts of a frame in one write?
+    #[cfg(feature = "tokio")]
+    vectored: bool,
+    /// When to give back the memory of long bodies.
+    large_until: Option<Duration>,
     /// Since when the stream has taken nothing of what waits.
     blocked_since: Option<Duration>,
     /// The CLOSE to send after `queued`.
@@ -98,8 +115,8 @@ impl fmt::Debug for Endpoint {
             .field("session", &self.session)
             .field("read", &Bytes(self.buffer.filled().len()))
             .field("kept", &Bytes(self.backlog.filled().len()))
-            .field("writing", &Bytes(self.writing.len() - self.written))
-            .field("queued", &Bytes(self.queued.len()))
+            .field("writing", &Bytes(self.unwritten_length()))
+            .field("queued", &Bytes(self.queued_length()))
             .field("refused", &self.refused)
             .finish_non_exhaustive()
     }
@@ -132,7 +149,12 @@ impl Endpoint {
             used: Used::default(),
             writing: Vec::new(),
             written: 0,
+            bodies: Bodies::default(),
             queued: Vec::new(),
+            queued_bodies: Bodies::default(),
+            #[cfg(feature = "tokio")]
+            vectored: false,
+            large_until: None,
             blocked_since: None,
             close_after: None,
             tally: Tally::default(),
@@ -266,6 +288,7 @@ impl Endpoint {
         let (Front::Buffer(length) | Front::Plain(_, length)) = front else { return };
         self.kept.push_back(self.session.frame_number());
         let mut frame = &self.buffer.filled()[..length];
+        lent::lend(&mut self.backlog);
         while !frame.is_empty() {
             let space = self.backlog.space();
             let count = space.len().min(frame.len());
@@ -352,7 +375,8 @@ impl Endpoint {
     /// Room to read into.
     pub(crate) fn space(&mut self) -> &mut [u8] {
         self.release();
-        self.buffer.space()
+        lent::lend(&mut self.buffer);
+        self.buffer.space_for(self.session.expected())
     }
 
     /// `count` bytes have been read, 0 at the end of the stream.
@@ -362,6 +386,9 @@ impl Endpoint {
             self.ended = true;
         } else {
             self.buffer.add(count);
+            if self.buffer.filled().len() > LARGE {
+                self.keep_large();
+            }
             self.session.read(self.buffer.filled().len(), now);
             self.unjudged = true;
         }
@@ -374,11 +401,6 @@ impl Endpoint {
             self.session.end_of_stream(unused.len(), self.now);
             self.session.explain(self.buffer.past(), unused);
         }
-    }
-
-    /// Nothing can be read at the moment.
-    pub(crate) fn rest(&mut self) {
-        self.buffer.shrink();
     }
 }
 
