@@ -104,6 +104,17 @@ async fn firsts(mut connection: Duplex) -> String {
 }
 
 #[tokio::test(start_paused = true)]
+async fn room_comes_back_as_soon_as_less_than_64_kib_wait() {
+    // The pipe takes most of the queue, and then no more.
+    let (near, _far) = pair(1 << 16, Hello::new(), Hello::new()).await;
+    let handle = near.handle();
+    while handle.try_send(&[0; 1000]).is_ok() {}
+    let driver = drive(near);
+    timeout(SECOND, handle.send(&[0; 1000])).await.expect("there is room").unwrap();
+    driver.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancelled_send_has_sent_nothing() {
     let (near, far) = plain_pair().await;
     let handle = near.handle();

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{SemaphorePermit, oneshot};
 
-use super::outbox::{Outbox, Waiter};
-use super::waiting::Answer;
+use super::outbox::{Answer, Outbox, Waiter};
 use crate::code::Code;
 use crate::error::{ConnectionError, Reply};
 use crate::kind;

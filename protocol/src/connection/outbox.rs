@@ -22,7 +22,7 @@ use crate::payload::Content;
 use crate::session::{Session, Terms};
 use crate::shown::Bytes;
 use requests::Asked;
-pub(super) use requests::Waiter;
+pub(super) use requests::{Answer, Waiter};
 pub(super) use taken::Taken;
 
 /// What one permit of room is worth, in bytes.

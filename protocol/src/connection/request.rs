@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::outbox::Outbox;
-use super::owned::OwnedPayload;
+use super::payload::OwnedPayload;
 use crate::code::Code;
 use crate::error::ConnectionError;
 use crate::payload::Content;

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Connection;
-use super::owned::{OwnedMessage, OwnedPayload};
+use super::owned::OwnedMessage;
+use super::payload::OwnedPayload;
 use super::request::{Guard, Request};
 use super::tasks::Tasks;
 use crate::code::Code;

@@ -48,7 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.note_end();
         // The queue waits while much waits to be written; what has been written makes room for more.
         let mut rounds = 0;
-        while self.poll_commands(cx) && self.poll_write(cx).is_ready() {
+        while self.poll_commands(cx) && (self.poll_write(cx).is_ready() || self.endpoint.is_nearly_written()) {
             rounds += 1;
             if rounds == ROUNDS {
                 cx.waker().wake_by_ref();
@@ -57,6 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         // Pending or not, reading continues: the peer may wait for that.
         let written = self.poll_write(cx);
+        self.give_back();
         if self.endpoint.session.state() == State::Closed && written.is_pending() && self.poll_linger(cx).is_pending() {
             return Poll::Pending;
         }
@@ -101,10 +102,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             flush.0 = Some((self.endpoint.flushed_by(self.start.elapsed()), looks));
         }
         let (flushed_by, looks) = flush.0.unwrap_or_default();
-        ready!(self.poll_flush(cx, flushed_by, looks));
+        let flushed = self.poll_flush(cx, flushed_by, looks);
         self.give_back();
-        self.endpoint.rest();
-        Poll::Ready(())
+        if flushed.is_ready() {
+            self.endpoint.rest();
+        }
+        flushed
     }
 
     /// Writes everything, until `flushed_by` at most, and reads what arrives meanwhile, as far as there is room: the

@@ -14,7 +14,6 @@ use crate::fault::Fault;
 use crate::message::Message;
 use crate::misuse::Misuse;
 
-pub(super) type Answer = Result<Reply, ConnectionError>;
 type Done = oneshot::Sender<Result<(), ConnectionError>>;
 
 pub(super) struct Waiting {

@@ -7,11 +7,12 @@ use tokio::sync::{SemaphorePermit, TryAcquireError, oneshot};
 
 use super::{Command, Outbox, State, encode_long, wake};
 use crate::code::Code;
-use crate::connection::waiting::Answer;
-use crate::error::ConnectionError;
+use crate::error::{ConnectionError, Reply};
 use crate::kind;
 use crate::misuse::Misuse;
 use crate::payload::Content;
+
+pub(in crate::connection) type Answer = Result<Reply, ConnectionError>;
 
 /// Who wants the answer to a request of this side.
 pub(in crate::connection) enum Waiter {

@@ -1,11 +1,14 @@
 //! Every call of a connection ends within its documented bound, whatever the peer does: a model over paused time.
 #![cfg(feature = "tokio")]
 
+mod peer;
+
 use std::pin::pin;
 use std::time::Duration;
 
-use bookend::{Code, Connection, ConnectionError, Encoding, Fault, Frame, Hello, Limits, Message, Role, kind};
+use bookend::{Code, Connection, ConnectionError, Fault, Hello, Limits, Message, Role};
 use futures_util::SinkExt;
+use peer::{PEERS, Peer, act, message, open};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::select;
 use tokio::time::{Instant, sleep, timeout};
@@ -16,26 +19,6 @@ const KEEPALIVE: u16 = 3;
 const MANY: u32 = 300;
 
 type Duplex = Connection<DuplexStream>;
-
-/// What a peer does once the session is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Peer {
-    /// It closes the stream.
-    Vanishes,
-    /// It neither reads nor writes.
-    Freezes,
-    /// It reads, and writes nothing.
-    IsMute,
-    /// It writes, and reads nothing.
-    IsDeaf,
-    /// It writes, and reads 100 bytes a second.
-    Trickles,
-    /// It sends half a frame, and then nothing.
-    StopsInAFrame,
-}
-
-const PEERS: [Peer; 6] =
-    [Peer::Vanishes, Peer::Freezes, Peer::IsMute, Peer::IsDeaf, Peer::Trickles, Peer::StopsInAFrame];
 
 /// A call under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,50 +69,6 @@ enum Before {
     Cancelled,
 }
 
-fn message() -> Vec<u8> {
-    let mut wire = Vec::new();
-    Frame::new(kind::MESSAGE, Encoding::Utf8, b"hi").expect("short").encode(&mut wire);
-    wire
-}
-
-async fn act(mut raw: DuplexStream, peer: Peer) {
-    let day = sleep(100_000 * SECOND);
-    match peer {
-        Peer::Vanishes => drop(raw),
-        Peer::Freezes => {
-            day.await;
-            drop(raw);
-        }
-        Peer::IsMute => while raw.read(&mut [0; 4096]).await.is_ok_and(|count| count > 0) {},
-        Peer::IsDeaf => {
-            while raw.write_all(&message()).await.is_ok() {
-                sleep(SECOND).await;
-            }
-        }
-        Peer::Trickles => {
-            while raw.write_all(&message()).await.is_ok() && raw.read(&mut [0; 100]).await.is_ok_and(|count| count > 0)
-            {
-                sleep(SECOND).await;
-            }
-        }
-        Peer::StopsInAFrame => {
-            let _ = raw.write_all(&message()[..9]).await;
-            day.await;
-            drop(raw);
-        }
-    }
-}
-
-/// A connection in this role, and the bytes of its peer, whose HELLO has been sent and is not read on.
-async fn open(role: Role, pipe: usize) -> (DuplexStream, Duplex) {
-    let (mut raw, near) = duplex(pipe);
-    let mut hello = Vec::new();
-    Hello::new().with_keepalive(KEEPALIVE).encode(&mut hello);
-    raw.write_all(&hello).await.expect("writes");
-    let connection = Connection::open(near, role, Hello::new(), Limits::default()).await.expect("opens");
-    (raw, connection)
-}
-
 fn body(size: u32) -> Vec<u8> {
     vec![7; usize::try_from(size).expect("fits")]
 }
@@ -166,7 +105,10 @@ async fn call(connection: &mut Duplex, call: Call) -> Result<(), ConnectionError
         Call::Close => connection.close(Code::NORMAL, "").await,
         Call::Next => connection.next().await.map(drop),
         Call::Batch => connection.batch().await.map(drop),
-        Call::Reserve => Ok(drop(connection.reserve().await?.send(&body(10)[..])?)),
+        Call::Reserve => {
+            connection.reserve().await?.send(&body(10)[..])?;
+            Ok(())
+        }
         Call::Sink => SinkExt::send(connection, body(10).into()).await,
         Call::HandleSend => {
             let send = async {
@@ -258,6 +200,37 @@ async fn every_call_ends_whatever_the_peer_does() {
                     peer_task.abort();
                 }
             }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn driver_and_its_handles_end_whatever_the_peer_does_although_nobody_receives() {
+    for role in [Role::Client, Role::Server] {
+        for peer in PEERS {
+            let (raw, connection) = open(role, 4096).await;
+            let (receiver, handle, driver) = connection.split();
+            let driver = tokio::spawn(driver);
+            let peer_task = tokio::spawn(act(raw, peer));
+            let since = Instant::now();
+            let send = async {
+                for _ in 0..MANY {
+                    if handle.send(&body(1000)).await.is_err() {
+                        break;
+                    }
+                }
+                handle.closed().await
+            };
+            let why = timeout(5000 * SECOND, send).await;
+            let _ = timeout(SECOND * 100, driver).await.expect("it ends too");
+            let (took, bound) = (since.elapsed(), bound(Call::HandleSend));
+            assert!(took <= bound, "{role:?}, peer {peer:?}: {took:.1?}, more than {bound:.1?}; {why:?}");
+            if peer != Peer::Vanishes {
+                let fault = |error: &ConnectionError| matches!(error, ConnectionError::Fault { .. });
+                assert!(why.as_ref().is_ok_and(fault), "{role:?}, peer {peer:?}: {why:?}");
+            }
+            drop(receiver);
+            peer_task.abort();
         }
     }
 }
