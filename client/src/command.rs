@@ -78,12 +78,3 @@ impl Outgoing {
         if self.is_written { SendError::Unconfirmed } else { SendError::NotSent }
     }
 }
-
-/// Bytes of a content, as the program gave it.
-pub(crate) fn length(content: Content<'_>) -> usize {
-    match content {
-        Content::Binary(bytes) => bytes.len(),
-        Content::Text(text) | Content::TextIn(_, text) => text.len(),
-        Content::Payload(payload) => payload.as_bytes().len(),
-    }
-}

@@ -122,10 +122,11 @@ impl<'a> Content<'a> {
     }
 
     /// How many bytes it has before it is converted.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn length(&self) -> usize {
+    #[must_use]
+    pub fn length(&self) -> usize {
         match self {
             Content::Binary(bytes) => bytes.len(),
+            #[cfg(feature = "tokio")]
             Content::Bytes(bytes) => bytes.len(),
             Content::Text(text) | Content::TextIn(_, text) => text.len(),
             Content::Payload(payload) => payload.as_bytes().len(),

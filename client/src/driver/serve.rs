@@ -16,7 +16,7 @@ use super::confirmations::{Confirmations, Settled};
 use super::heard::Heard;
 use super::open::Opened;
 use super::suspicion::Suspicion;
-use crate::command::{Command, Outgoing, length};
+use crate::command::{Command, Outgoing};
 use crate::error::{JoinError, SendError};
 use crate::event::{End, Event, Incoming, Missed};
 use crate::status::Status;
@@ -244,7 +244,7 @@ impl Driver {
             Command::Request { done, .. } if done.is_closed() => {}
             Command::Request { content, done } => match session.connection.queue_request(content.as_content()) {
                 Ok(id) => {
-                    self.metrics.message_sent(length(content.as_content()));
+                    self.metrics.message_sent(content.as_content().length());
                     session.answers.expect_reply(id, done);
                 }
                 Err(Misuse::NotOpen) => drop(done),
@@ -266,7 +266,7 @@ impl Driver {
             return; // it was withdrawn
         }
         let number = self.snapshot.borrow().session;
-        let length = length(outgoing.content.as_content());
+        let length = outgoing.content.as_content().length();
         let connection = &mut session.connection;
         let queued = match outgoing.to {
             Some((_, known_in)) if known_in != number => {

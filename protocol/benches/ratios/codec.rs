@@ -13,7 +13,7 @@ use crate::{Contender, compare};
 const SIZES: [usize; 4] = [16, 64, 256, 1 << 10];
 const READ: usize = 64 << 10;
 const LIMIT: u32 = 8 << 20;
-const ROUNDS: usize = 501;
+const ROUNDS: usize = 201;
 
 /// Decodes a whole stream, which comes in reads that are copied in, as from a socket.
 fn decode<C: Decoder, T>(mut codec: C, wire: &[u8], buffer: &mut BytesMut, mut owned: impl FnMut(C::Item) -> T) -> usize
@@ -41,7 +41,7 @@ fn timed(count: usize, run: impl FnOnce() -> usize) -> Duration {
 
 pub(crate) fn compare_all() {
     for size in SIZES {
-        let bodies: Vec<Vec<u8>> = (0..(256 << 10) / (size + 10))
+        let bodies: Vec<Vec<u8>> = (0..(1 << 20) / (size + 10))
             .map(|seed| (0..size).map(|at| (at * 31 + seed * 17).to_le_bytes()[0]).collect())
             .collect();
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());

@@ -104,7 +104,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (flushed_by, looks) = flush.0.unwrap_or_default();
         let flushed = self.poll_flush(cx, flushed_by, looks);
         self.give_back();
-        self.endpoint.rest();
+        if flushed.is_ready() {
+            self.endpoint.rest();
+        }
         flushed
     }
 
