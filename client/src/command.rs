@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use bookend::{Content, OwnedContent, Reply};
+use bookend::{OwnedContent, Reply};
 use tokio::sync::oneshot;
 
 use crate::error::SendError;
