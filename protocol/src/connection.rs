@@ -46,7 +46,7 @@ pub use request::{Guard, Request};
 pub use sending::Reserved;
 pub use serve::{Refused, Serve};
 pub use split::{Driver, Receiver};
-use turn::Flush;
+use turn::{Arrival, Flush};
 use waiting::Waiting;
 
 /// What [`Connection::event`] reports.
@@ -113,6 +113,8 @@ pub struct Connection<S> {
     owed: usize,
     /// A receiving call was made after the last sending one.
     receives: bool,
+    /// The stream wakes this, and no task.
+    arrival: Option<Arc<Arrival>>,
     /// Frames with a smaller ordinal must have been written by then.
     written_by: Option<(u64, Duration)>,
     /// The flush of a [`Sink`](futures_sink::Sink) in progress.
@@ -194,6 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             waiting: Waiting::new(),
             owed: 0,
             receives: true,
+            arrival: None,
             written_by: None,
             flushing: None,
             has_failed: false,

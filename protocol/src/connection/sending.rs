@@ -285,9 +285,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
         let timeout = self.endpoint.session.limits().close_timeout;
         if self.endpoint.session.state() == State::Open
-            && let Ok(written) = tokio::time::timeout(timeout, self.flush()).await
+            && let Ok(Err(error)) = tokio::time::timeout(timeout, self.flush()).await
         {
-            written?;
+            // The peer may have closed in good order at the same time.
+            self.finish().map_err(|_| error)?;
         }
         self.endpoint.discard();
         self.endpoint.session.close(code, detail, self.start.elapsed());

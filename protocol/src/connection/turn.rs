@@ -3,7 +3,9 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,6 +21,16 @@ const PARTS: usize = 16;
 
 /// How often what other tasks queue is written before it is the turn of reading.
 const ROUNDS: u32 = 16;
+
+/// Is set once something may have arrived: a producer need not ask the stream each time.
+#[derive(Default)]
+pub(super) struct Arrival(AtomicBool);
+
+impl Wake for Arrival {
+    fn wake(self: Arc<Arrival>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
 
 /// A flush in progress: until when it must have ended, and whether it looks at what has arrived.
 #[derive(Default)]
@@ -118,7 +130,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if written.is_ready() && !looks || self.endpoint.session.state() == State::Closed {
                 return Poll::Ready(());
             }
-            let has_read = self.endpoint.may_read_ahead(self.start.elapsed()) && self.poll_read(cx).is_ready();
+            let has_read = match written {
+                Poll::Ready(()) => self.read_what_is_there(),
+                Poll::Pending => self.endpoint.may_read_ahead(self.start.elapsed()) && self.poll_read(cx).is_ready(),
+            };
             if looks {
                 self.look();
             }
@@ -131,6 +146,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Pending => ready!(self.poll_timer(cx, Some(flushed_by))),
             }
         }
+    }
+
+    /// Reads once without waiting, unless the stream has said that nothing arrived since the last time.
+    fn read_what_is_there(&mut self) -> bool {
+        let nothing = self.arrival.as_ref().is_some_and(|arrival| !arrival.0.load(Ordering::Acquire));
+        if nothing || !self.endpoint.may_read_ahead(self.start.elapsed()) {
+            return false;
+        }
+        let arrival = Arc::new(Arrival::default());
+        let waker = Waker::from(Arc::clone(&arrival));
+        let has_read = self.poll_read(&mut Context::from_waker(&waker)).is_ready();
+        self.arrival = (!has_read).then_some(arrival);
+        has_read
     }
 
     /// Judges what has been read, and keeps the messages, as far as there is room.
@@ -165,6 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Reads once. A stream that fails has ended, and takes no more bytes.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.arrival = None; // the stream wakes the last one that has asked
         let mut space = ReadBuf::new(self.endpoint.space());
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space));
         let mut count = space.filled().len();

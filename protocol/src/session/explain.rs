@@ -60,8 +60,8 @@ impl Session {
 
     /// Is the server's first frame missing, but for a byte that might begin it?
     fn is_before_first_frame(&self, fault: Fault, fault_at: u64, bytes: &[u8]) -> bool {
-        let is_first = fault_at == 0 && self.peer.is_none();
-        self.skipping || is_first && (matches!(fault, Fault::BadStart { .. }) || bytes.len() < START.len())
+        let is_short = matches!(fault, Fault::BadStart { .. }) || bytes.len() < START.len();
+        self.skipping || self.peer.is_none() && fault_at == 0 && is_short
     }
 
     /// The reason for refusing a frame, with the likely mistake of the sender.
