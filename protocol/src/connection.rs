@@ -213,6 +213,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             failure: None,
             linger: None,
         };
+        let vectored = connection.stream.is_write_vectored();
+        connection.endpoint.set_vectored(vectored);
         poll_fn(|cx| connection.poll_open(cx)).await?;
         connection.waiting.outbox.open(&connection.endpoint.session);
         // The server's own HELLO; if it cannot be written, the next call reports why.

@@ -2,9 +2,13 @@
 
 mod account;
 mod batch;
+mod bodies;
 mod claim;
 #[cfg(feature = "tokio")]
 mod frames;
+mod lent;
+mod reading;
+mod rest;
 mod tally;
 mod writing;
 
@@ -25,14 +29,19 @@ use crate::session::{Session, State, Step};
 use crate::shown::Bytes;
 use account::Account;
 pub use batch::Batch;
+use bodies::Bodies;
 pub(crate) use claim::Claim;
 use claim::{barrier_of, is_claimed};
 use tally::Tally;
 
 /// Bytes of queued messages from which on a sender must wait.
+#[cfg(feature = "tokio")]
 pub(crate) const QUEUE: usize = 64 << 10;
 /// Bytes of messages that are kept while a caller waits for a reply.
 const BACKLOG: usize = 1 << 20;
+
+/// More memory than this is for long bodies, in bytes.
+const LARGE: usize = 256 << 10;
 
 pub(crate) struct Endpoint {
     pub(crate) session: Session,
@@ -46,8 +55,17 @@ pub(crate) struct Endpoint {
     /// Whole frames, of which `written` bytes are on the stream.
     writing: Vec<u8>,
     written: usize,
+    /// The bodies that belong into `writing`, and are not copied there.
+    bodies: Bodies,
     /// Whole frames that wait for `writing` and the session's own output.
     queued: Vec<u8>,
+    /// The bodies that belong into `queued`.
+    queued_bodies: Bodies,
+    /// Does the stream take the parts of a frame in one write?
+    #[cfg(feature = "tokio")]
+    vectored: bool,
+    /// When to give back the memory of long bodies.
+    large_until: Option<Duration>,
     /// Since when the stream has taken nothing of what waits.
     blocked_since: Option<Duration>,
     /// The CLOSE to send after `queued`.
@@ -78,8 +96,8 @@ impl fmt::Debug for Endpoint {
             .field("session", &self.session)
             .field("read", &Bytes(self.buffer.filled().len()))
             .field("kept", &Bytes(self.backlog.filled().len()))
-            .field("writing", &Bytes(self.writing.len() - self.written))
-            .field("queued", &Bytes(self.queued.len()))
+            .field("writing", &Bytes(self.unwritten_length()))
+            .field("queued", &Bytes(self.queued_length()))
             .field("refused", &self.account.refused)
             .finish_non_exhaustive()
     }
@@ -113,7 +131,12 @@ impl Endpoint {
             used: Used::default(),
             writing: Vec::new(),
             written: 0,
+            bodies: Bodies::default(),
             queued: Vec::new(),
+            queued_bodies: Bodies::default(),
+            #[cfg(feature = "tokio")]
+            vectored: false,
+            large_until: None,
             blocked_since: None,
             close_after: None,
             tally: Tally::default(),
@@ -247,6 +270,7 @@ impl Endpoint {
         let (Front::Buffer(length) | Front::Plain(_, length)) = front else { return };
         self.kept.push_back(self.session.frame_number());
         let mut frame = &self.buffer.filled()[..length];
+        lent::lend(&mut self.backlog);
         while !frame.is_empty() {
             let space = self.backlog.space();
             let count = space.len().min(frame.len());
@@ -301,61 +325,5 @@ impl Endpoint {
     /// Is the room for messages that are kept used up?
     pub(crate) fn is_backlog_full(&self) -> bool {
         self.backlog.filled().len() > BACKLOG
-    }
-
-    /// May more be read before what has been read is judged? The longest body that the peer may send has room, and 1 MiB
-    /// of other frames: two peers that each send one body before they read do not wait for each other.
-    pub(crate) fn may_read_ahead(&mut self, now: Duration) -> bool {
-        let longest = usize::try_from(self.session.local().max_body()).unwrap_or(usize::MAX);
-        let open = !self.ended && self.session.state() == State::Open;
-        let full = self.buffer.filled().len() >= longest.saturating_add(BACKLOG);
-        if open && full {
-            self.session.not_reading(now);
-        }
-        open && !full
-    }
-
-    #[cfg(feature = "tokio")]
-    /// Is there room for another read?
-    pub(crate) fn may_read(&mut self, now: Duration) -> bool {
-        let full = self.session.output_length() > QUEUE || self.is_backlog_full();
-        if full && self.session.state() == State::Open {
-            self.session.not_reading(now);
-        }
-        !full && self.session.state() != State::Closed
-    }
-
-    /// Room to read into.
-    pub(crate) fn space(&mut self) -> &mut [u8] {
-        self.release();
-        self.buffer.space()
-    }
-
-    /// `count` bytes have been read, 0 at the end of the stream.
-    pub(crate) fn read(&mut self, count: usize, now: Duration) {
-        self.now = now;
-        if count == 0 {
-            self.ended = true;
-        } else {
-            self.buffer.add(count);
-            self.account.read(count, &self.session);
-            self.session.read(self.buffer.filled().len(), now);
-            self.unjudged = true;
-        }
-    }
-
-    /// Reports the end of the stream to the session, if it has ended, once all that was read has been judged.
-    pub(crate) fn report_end(&mut self) {
-        if self.ended && self.session.state() != State::Closed {
-            let unused = self.buffer.filled();
-            self.session.end_of_stream(unused.len(), self.now);
-            self.session.explain(self.buffer.past(), unused);
-        }
-        self.account.ended(&self.session);
-    }
-
-    /// Nothing can be read at the moment.
-    pub(crate) fn rest(&mut self) {
-        self.buffer.shrink();
     }
 }

@@ -15,6 +15,7 @@
 //!   manual.
 //! - [`Connection`] (feature `tokio`): a session that owns an `AsyncRead + AsyncWrite`; [`Codec`] for tokio-util.
 //! - [`blocking::Connection`] (feature `std`): the same over `Read + Write`.
+//! - [`transfer`](mod@transfer) (feature `transfer`): bytes of any length in chunks, with resume and a digest.
 //!
 //! A mistake of the peer is a [`Fault`], a mistake of the application a [`Misuse`]; [`Code`] has their numbers.
 //!
@@ -101,6 +102,8 @@ pub mod session;
 mod shared;
 mod shown;
 pub mod text;
+#[cfg(feature = "transfer")]
+pub mod transfer;
 #[cfg(feature = "postcard")]
 mod value;
 

@@ -80,6 +80,10 @@ impl<'a> Payload<'a> {
 pub enum Content<'a> {
     /// Bytes.
     Binary(&'a [u8]),
+    /// Shared bytes, sent as [`Binary`](Content::Binary). The asynchronous connection writes 16 KiB and more of them from
+    /// where they are, if the stream takes several parts in one write, as a `TcpStream` does.
+    #[cfg(feature = "tokio")]
+    Bytes(&'a bytes::Bytes),
     /// Text, in the encoding that the peer prefers, or UTF-8 if it has no preference.
     Text(&'a str),
     /// Text, in this encoding.
@@ -93,6 +97,8 @@ impl fmt::Debug for Content<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Content::Binary(bytes) => f.debug_tuple("Binary").field(&Bytes(bytes.len())).finish(),
+            #[cfg(feature = "tokio")]
+            Content::Bytes(bytes) => f.debug_tuple("Bytes").field(&Bytes(bytes.len())).finish(),
             Content::Text(text) => f.debug_tuple("Text").field(&Excerpt(text)).finish(),
             Content::TextIn(encoding, text) => f.debug_tuple("TextIn").field(encoding).field(&Excerpt(text)).finish(),
             Content::Payload(payload) => f.debug_tuple("Payload").field(payload).finish(),
@@ -106,6 +112,8 @@ impl<'a> Content<'a> {
     pub(crate) fn encoding(&self, preferred: Encoding) -> Encoding {
         match self {
             Content::Binary(_) => Encoding::Binary,
+            #[cfg(feature = "tokio")]
+            Content::Bytes(_) => Encoding::Binary,
             Content::Text(_) if preferred == Encoding::Binary => Encoding::Utf8,
             Content::Text(_) => preferred,
             Content::TextIn(encoding, _) => *encoding,
@@ -114,10 +122,12 @@ impl<'a> Content<'a> {
     }
 
     /// How many bytes it has before it is converted.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn length(&self) -> usize {
+    #[must_use]
+    pub fn length(&self) -> usize {
         match self {
             Content::Binary(bytes) => bytes.len(),
+            #[cfg(feature = "tokio")]
+            Content::Bytes(bytes) => bytes.len(),
             Content::Text(text) | Content::TextIn(_, text) => text.len(),
             Content::Payload(payload) => payload.as_bytes().len(),
         }
@@ -128,6 +138,8 @@ impl<'a> Content<'a> {
     fn ready(&self, encoding: Encoding) -> Option<&'a [u8]> {
         match (self, encoding) {
             (Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)), _) => Some(bytes),
+            #[cfg(feature = "tokio")]
+            (Content::Bytes(bytes), _) => Some(bytes),
             (Content::Text(text) | Content::TextIn(_, text), Encoding::Binary) => Some(text.as_bytes()),
             (Content::Text(text) | Content::TextIn(_, text), Encoding::Utf8) => Some(without_bom(text).as_bytes()),
             (Content::Payload(Payload::Text(text)), _) if text.is_sendable() => Some(text.as_bytes()),
@@ -181,7 +193,7 @@ impl<'a> From<&'a Cow<'_, [u8]>> for Content<'a> {
 #[cfg(feature = "tokio")]
 impl<'a> From<&'a bytes::Bytes> for Content<'a> {
     fn from(bytes: &'a bytes::Bytes) -> Content<'a> {
-        Content::Binary(bytes)
+        Content::Bytes(bytes)
     }
 }
 
@@ -232,6 +244,8 @@ impl From<Content<'_>> for OwnedContent {
     fn from(content: Content<'_>) -> OwnedContent {
         match content {
             Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)) => OwnedContent::Binary(bytes.to_vec()),
+            #[cfg(feature = "tokio")]
+            Content::Bytes(bytes) => OwnedContent::Binary(bytes.to_vec()),
             Content::Text(text) => OwnedContent::Text(text.into()),
             Content::TextIn(encoding, text) => OwnedContent::TextIn(encoding, text.into()),
             Content::Payload(Payload::Text(text)) => OwnedContent::TextIn(text.encoding(), text.to_str().into_owned()),
@@ -310,7 +324,7 @@ fn write_converted(
     let text = match content {
         Content::Text(text) | Content::TextIn(_, text) => Cow::Borrowed(text),
         Content::Payload(Payload::Text(text)) => text.to_str(),
-        Content::Binary(_) | Content::Payload(Payload::Binary(_)) => unreachable!("binary is ready as it is"),
+        _ => unreachable!("binary is ready as it is"),
     };
     frame::append_with(kind, encoding, limit, out, |out| {
         out.extend_from_slice(fixed);

@@ -119,6 +119,7 @@
 //! ```
 
 mod explain;
+mod limits;
 mod receive;
 mod requests;
 mod send;
@@ -142,10 +143,10 @@ use crate::kind;
 use crate::message::{MAX_PING, Message, Probe};
 use crate::payload::Content;
 use crate::shared::Shared;
+pub use limits::Limits;
 use requests::Requests;
 #[cfg(feature = "tokio")]
 pub(crate) use terms::Terms;
-pub use watch::Limits;
 use watch::{Due, Watch};
 
 /// The longest text that a client skips before the server's first frame, in bytes (R4.21).

@@ -225,7 +225,7 @@ async fn failed_stream_stays_failed() {
 
 #[tokio::test(start_paused = true)]
 async fn limits_that_never_end_are_no_fault() {
-    let limits = Limits { hello_timeout: Duration::from_secs(u64::MAX / 2), ..Limits::default() };
+    let limits = Limits::new().with_hello_timeout(Duration::from_secs(u64::MAX / 2));
     let (near, far) = duplex(1 << 16);
     let (near, far) =
         tokio::join!(Connection::open(near, Role::Client, Hello::new(), limits), Connection::accept(far, Hello::new()));

@@ -16,7 +16,7 @@ pub struct Request {
 }
 
 impl Request {
-    fn new(how: impl Into<String>, request: String, expected: String) -> Request {
+    pub(crate) fn new(how: impl Into<String>, request: String, expected: String) -> Request {
         Request { how: how.into(), request, expected, open: false }
     }
 

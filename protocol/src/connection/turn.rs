@@ -1,7 +1,7 @@
 //! What moves a connection: commands, writing, reading, time.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,9 @@ use super::{Connection, NEVER};
 use crate::endpoint::Front;
 use crate::error::ConnectionError;
 use crate::session::State;
+
+/// How many parts one write has at most.
+const PARTS: usize = 16;
 
 /// How often what other tasks queue is written before it is the turn of reading.
 const ROUNDS: u32 = 16;
@@ -116,6 +119,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (flushed_by, looks) = flush.0.unwrap_or_default();
         let flushed = self.poll_flush(cx, flushed_by, looks);
         self.give_back();
+        if flushed.is_ready() {
+            self.endpoint.rest();
+        }
         flushed
     }
 
@@ -223,11 +229,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     pub(super) fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let bytes = self.endpoint.unwritten();
-            if bytes.is_empty() {
+            if self.endpoint.unwritten().is_empty() {
                 break;
             }
-            let count = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+            let stream = Pin::new(&mut self.stream);
+            let mut parts = [IoSlice::new(&[]); PARTS];
+            let count = match self.endpoint.unwritten_parts(&mut parts) {
+                Some(count) => ready!(stream.poll_write_vectored(cx, &parts[..count]))?,
+                None => ready!(stream.poll_write(cx, self.endpoint.unwritten()))?,
+            };
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

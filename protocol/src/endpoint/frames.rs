@@ -29,15 +29,15 @@ impl Endpoint {
 
     /// Do fewer than 64 KiB wait to be written?
     pub(crate) fn is_nearly_written(&self) -> bool {
-        self.writing.len() - self.written + self.queued.len() < QUEUE
+        self.unwritten_length() + self.queued_length() < QUEUE
     }
 
     /// The session, what is kept, what has been read after that, and what has not been written.
     pub(crate) fn into_parts(mut self) -> (Session, Vec<u8>, Vec<u8>, Vec<u8>) {
         self.release();
         self.account.handed_over();
-        let mut unwritten = self.writing.split_off(self.written);
-        unwritten.append(&mut self.queued);
+        let writing = self.bodies.parts(&self.writing, self.written);
+        let unwritten = writing.chain(self.queued_bodies.parts(&self.queued, 0)).flatten().copied().collect();
         (self.session, self.backlog.filled().to_vec(), self.buffer.filled().to_vec(), unwritten)
     }
 }

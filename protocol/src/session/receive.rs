@@ -110,6 +110,12 @@ impl Session {
         }
     }
 
+    /// Bytes of the frame in progress on the wire, once its header has been judged.
+    #[cfg(feature = "std")]
+    pub(crate) fn expected(&self) -> Option<u64> {
+        self.decoder.expected()
+    }
+
     /// This side does not read at the moment: the peer's silence means nothing.
     #[cfg(feature = "std")]
     pub(crate) fn not_reading(&mut self, now: Duration) {
