@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bookend::{Encoding, Hello, Line};
-use bookend_client::{Options, Target};
+use bookend_client::{Options, Targets};
 use clap::{Args, ValueEnum};
 
 use crate::failure::Failure;
@@ -16,9 +16,12 @@ use crate::token::TokenArguments;
 // The hub, and how this client introduces itself.
 #[derive(Debug, Args)]
 pub(crate) struct JoinArguments {
-    /// The hub: HOST:PORT, tls://HOST:PORT or unix:PATH
+    /// The hub: HOST:PORT, tls://HOST:PORT or unix:PATH; or several, as in HOST1,HOST2
+    ///
+    /// Several addresses of one hub are tried in order, and after a lost connection the next one is first. After tls:// the
+    /// hosts that follow use TLS too.
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    pub(crate) target: Target,
+    pub(crate) target: Targets,
     /// The name to use in the room
     #[arg(long, value_parser = plain_line)]
     name: Option<Line>,
@@ -57,7 +60,7 @@ enum Preference {
 impl JoinArguments {
     /// Options for a client that connects to the hub within `timeout` each time.
     pub(crate) fn options(&self, hello: Hello, timeout: Option<Duration>) -> Result<Options, Failure> {
-        Ok(Options::new(self.route.dialler(&self.target)?, hello).with_timeout(timeout))
+        Ok(Options::new(self.route.diallers(&self.target)?, hello).with_timeout(timeout))
     }
 
     /// The HELLO of this client. Without a room, the hub chooses its lobby.
@@ -104,7 +107,7 @@ impl EncodingArguments {
 // The timeout, and whether to report times.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct TimeoutArguments {
-    /// Give up if connecting or reconnecting takes longer than TIME
+    /// Give up if connecting or reconnecting takes longer than TIME, which several hosts share
     ///
     /// Without this option, each step of connecting has its own timeout, 10s for most of them. `chat` and `listen` then
     /// reconnect forever, `send` for 30s. With it, `send` also gives up if no confirmation arrives for TIME. TIME is such

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bookend_client::{Dialler, Proxy, Target, Tls};
+use bookend_client::{Dialler, Diallers, Proxy, Target, Targets, Tls};
 use clap::Args;
 
 use crate::failure::Failure;
@@ -39,6 +39,13 @@ impl RouteArguments {
             None => Proxy::from_environment(target).map_err(|error| unusable(&"HTTPS_PROXY or ALL_PROXY", &error))?,
         };
         Ok(Dialler::new(target.clone()).with_proxy(proxy).with_tls(self.tls()?))
+    }
+
+    /// Diallers that connect to each of `targets` in turn.
+    pub(crate) fn diallers(&self, targets: &Targets) -> Result<Diallers, Failure> {
+        let mut each = targets.iter().map(|target| self.dialler(target));
+        let first = Diallers::new(each.next().expect("there is at least one")?);
+        each.try_fold(first, |diallers, next| Ok(diallers.or(next?)))
     }
 
     fn tls(&self) -> Result<Tls, Failure> {

@@ -278,7 +278,7 @@ fn failure_shows_requirement_bytes_and_mistake() {
         "    expected   02:2:6869 end",
         "    seen       fault:too-long:4",
         "2 Frame        0/1",
-        "does not conform: 0 passed, 1 failed, 6",
+        "does not conform: 0 passed, 1 failed, 717 left out",
     ] {
         assert!(text.lines().any(|shown| shown.starts_with(line)), "{line}\n{text}");
     }

@@ -266,7 +266,25 @@ async fn echo_service_is_not_mistaken_for_a_peer() {
     let address = foreign(<[u8]>::to_vec).await;
     let (code, rows, _) = examine(address, &[]).await;
     assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["hello"]));
-    assert_eq!(row(&rows, "hello")["diagnosis"], "echo");
+    assert_eq!(row(&rows, "hello")["diagnosis"], "self-connected");
+}
+
+#[tokio::test]
+async fn terminal_that_echoes_is_named() {
+    fn shown(bytes: &[u8]) -> Vec<u8> {
+        let caret = |byte: &u8| if *byte < b' ' { vec![b'^', byte ^ 0x40] } else { vec![*byte] };
+        bytes.iter().flat_map(caret).collect()
+    }
+    let whole = foreign(shown).await;
+    // ^Z makes a terminal discard what it has not sent back.
+    let flushed = foreign(|hello| shown(hello.rsplit(|&byte| byte == 0x1A).next().unwrap_or_default())).await;
+    for address in [whole, flushed] {
+        let (code, rows, _) = examine(address, &["--timeout", "1", "--no-probes"]).await;
+        assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["hello"]));
+        let row = row(&rows, "hello");
+        assert_eq!(row["diagnosis"], "terminal-echo");
+        assert!(row["fix"].as_str().unwrap().contains("stty raw -echo"), "{row}");
+    }
 }
 
 #[tokio::test]

@@ -58,6 +58,29 @@ async fn chat_posts_and_prints_and_exits_with_0() {
 }
 
 #[tokio::test]
+async fn several_hosts_are_tried_in_order_and_after_a_loss_the_next_is_first() {
+    let ((closed, nobody), (first, one), (second, two)) = (listen().await, listen().await, listen().await);
+    drop(closed);
+    let mut child = bookend(&["chat", &format!("{nobody},{one},{two}"), "--name", "ann"]);
+    let mut hub = Hub::welcome(accept(&first).await, &[]).await;
+    hub.close(Code::GOING_AWAY, "").await;
+    let mut hub = Hub::welcome(accept(&second).await, &[]).await;
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"here\n").await.unwrap();
+    assert_eq!(hub.next().await, Posted::text("here"));
+    drop(stdin);
+    hub.rest().await;
+    let (code, _, stderr) = end(child).await;
+    assert_eq!(code, Some(0));
+    assert!(stderr.contains("going-away") && stderr.contains("reconnected"), "{stderr}");
+    drop((first, second));
+    let (code, _, stderr) = end(bookend(&["send", &format!("{one},{two}"), "hi"])).await;
+    assert_eq!(code, Some(3));
+    assert!(stderr.contains(&format!("{one}: TCP: connection-refused")), "{stderr}");
+    assert!(stderr.contains(&format!("; {two}: TCP: connection-refused")), "{stderr}");
+}
+
+#[tokio::test]
 async fn token_is_read_from_a_file_or_from_the_environment() {
     let (listener, address) = listen().await;
     let path = std::env::temp_dir().join(format!("bookend-program-token-{}", std::process::id()));

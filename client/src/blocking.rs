@@ -70,7 +70,7 @@ impl Client {
     /// Why there is no session.
     pub fn connect(options: Options) -> Result<Client, ConnectError> {
         let target = options.dialler.target().clone();
-        let runtime = background().map_err(|error| ConnectError::System { target, error })?;
+        let runtime = background().map_err(|error| ConnectError::System { target, error: error.into() })?;
         let client = runtime.block_on(client::Client::connect(options))?;
         Ok(Client::of(client, runtime))
     }
@@ -155,6 +155,12 @@ impl Sender {
 }
 
 impl Receipt {
+    /// As [`crate::Receipt::withdraw`].
+    #[must_use = "it may be too late"]
+    pub fn withdraw(&self) -> bool {
+        self.receipt.withdraw()
+    }
+
     /// Waits until it is known what became of the message.
     ///
     /// # Errors

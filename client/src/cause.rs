@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::target::Target;
 
@@ -25,7 +26,7 @@ pub(crate) fn io_name(error: &io::Error) -> &'static str {
 /// Each address that was tried, and why it failed.
 pub(crate) fn tried(
     f: &mut fmt::Formatter<'_>,
-    all: &[(SocketAddr, io::Error)],
+    all: &[(SocketAddr, Arc<io::Error>)],
     target: Option<&Target>,
 ) -> fmt::Result {
     for (index, (peer, error)) in all.iter().enumerate() {

@@ -23,7 +23,7 @@ use crate::status::{Shared, Snapshot, Status};
 /// pass, or once all [`Sender`]s and the [`Events`] are dropped. Take the events, or drop them: see [`Events`].
 ///
 /// All calls are cancel-safe. A message is accepted once [`send`](Client::send) has returned; dropping its [`Receipt`]
-/// does not withdraw it.
+/// does not withdraw it, [`Receipt::withdraw`] does if it is not too late.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -116,7 +116,7 @@ impl Client {
                 Some(_) => {}
                 None => {
                     let error = io::Error::other("the client's runtime has shut down");
-                    return Err(ConnectError::System { target, error });
+                    return Err(ConnectError::System { target, error: error.into() });
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The way to a hub, and the stream at its end.
 
 mod dialler;
+mod diallers;
 mod eyeballs;
 
 use std::fmt;
@@ -10,13 +11,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_core::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::error::ConnectError;
 use crate::step::ConnectStep;
 use crate::target::Target;
 pub use dialler::Dialler;
+pub use diallers::Diallers;
 
 /// A stream that can carry a session's bytes.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -28,6 +30,7 @@ pub struct Stream(Box<dyn Io>);
 
 /// A connected stream.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Dialled {
     /// The stream.
     pub stream: Stream,
@@ -39,6 +42,7 @@ pub struct Dialled {
 
 /// How long each step may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timeouts {
     /// Looking up a name: 10 s by default.
     pub resolve: Duration,
@@ -50,10 +54,61 @@ pub struct Timeouts {
     pub tls: Duration,
 }
 
-impl Default for Timeouts {
-    fn default() -> Timeouts {
+impl Timeouts {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Timeouts {
         let seconds = Duration::from_secs;
         Timeouts { resolve: seconds(10), tcp: seconds(10), proxy: seconds(20), tls: seconds(10) }
+    }
+
+    /// Sets [`resolve`](Timeouts::resolve).
+    #[must_use]
+    pub fn with_resolve(mut self, resolve: Duration) -> Timeouts {
+        self.resolve = resolve;
+        self
+    }
+
+    /// Sets [`tcp`](Timeouts::tcp).
+    #[must_use]
+    pub fn with_tcp(mut self, tcp: Duration) -> Timeouts {
+        self.tcp = tcp;
+        self
+    }
+
+    /// Sets [`proxy`](Timeouts::proxy).
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: Duration) -> Timeouts {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Sets [`tls`](Timeouts::tls).
+    #[must_use]
+    pub fn with_tls(mut self, tls: Duration) -> Timeouts {
+        self.tls = tls;
+        self
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts::new()
+    }
+}
+
+impl Dialled {
+    /// A stream without addresses.
+    #[must_use]
+    pub fn new(stream: Stream) -> Dialled {
+        Dialled { stream, local: None, remote: None }
+    }
+
+    /// Sets both addresses.
+    #[must_use]
+    pub fn with_addresses(mut self, local: Option<SocketAddr>, remote: Option<SocketAddr>) -> Dialled {
+        (self.local, self.remote) = (local, remote);
+        self
     }
 }
 
@@ -69,8 +124,13 @@ pub trait Dial: Send + 'static {
         report: &'a mut (dyn FnMut(ConnectStep) + Send),
     ) -> BoxFuture<'a, Result<Dialled, ConnectError>>;
 
-    /// What it connects to, for error messages.
+    /// What it connects to, for error messages: what the last [`dial`](Dial::dial) was for, if there are several.
     fn target(&self) -> &Target;
+
+    /// How many targets it has: so many dials in a row try each of them once.
+    fn target_count(&self) -> usize {
+        1
+    }
 }
 
 impl Stream {

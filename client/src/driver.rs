@@ -4,29 +4,29 @@ mod answers;
 mod closing;
 mod confirmations;
 mod heard;
+mod open;
 mod sequence;
 mod serve;
 mod suspicion;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bookend::Hello;
 use tokio::select;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{self, Instant, sleep};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
 
 use crate::command::{Command, Outgoing};
-use crate::dial::{Dial, Dialled};
+use crate::dial::Dial;
 use crate::error::{ConnectError, SendError};
-use crate::event::{End, Event, Outlet, Up};
-use crate::joined::Joined;
+use crate::event::{End, Event, Outlet};
+use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::retry::{Backoff, may_pass};
 use crate::status::{Snapshot, Status};
-use crate::step::ConnectStep;
 use closing::Closing;
-use heard::Heard;
 use sequence::Sequence;
 use serve::Served;
 
@@ -48,13 +48,9 @@ pub(crate) struct Driver {
     closing: Closing,
     snapshot: watch::Sender<Snapshot>,
     sequence: Sequence,
-}
-
-/// A session that has just been opened.
-struct Opened {
-    joined: Joined<Heard>,
-    heard: watch::Receiver<Instant>,
-    up: Up,
+    metrics: Arc<dyn Metrics>,
+    /// When the client started, or lost the last session.
+    down_since: Instant,
 }
 
 impl Driver {
@@ -65,7 +61,7 @@ impl Driver {
         wish: watch::Receiver<bool>,
         snapshot: watch::Sender<Snapshot>,
     ) -> Driver {
-        let Options { dialler, hello, backoff, timeout, retries_initial, resends } = options;
+        let Options { dialler, hello, backoff, timeout, retries_initial, resends, metrics } = options;
         let sequence = Sequence::new(hello.resume());
         Driver {
             dialler,
@@ -82,6 +78,8 @@ impl Driver {
             closing: Closing::new(wish),
             snapshot,
             sequence,
+            metrics,
+            down_since: Instant::now(),
         }
     }
 
@@ -90,11 +88,11 @@ impl Driver {
         self.commands.close();
         for left in std::mem::take(&mut self.queue) {
             let result = Err(left.given_up());
-            self.settle(left.done, result);
+            self.settle(left, result);
         }
         while let Some(command) = self.commands.recv().await {
             match command {
-                Command::Send(outgoing) => self.settle(outgoing.done, Err(SendError::NotSent)),
+                Command::Send(outgoing) => self.settle(outgoing, Err(SendError::NotSent)),
                 Command::Request { done, .. } => {
                     let _ = done.send(Err(SendError::NotSent)); // the caller may be gone
                 }
@@ -113,10 +111,7 @@ impl Driver {
         let mut failed = 0;
         loop {
             self.set_status(Status::Connecting);
-            let opened = select! {
-                opened = open(&mut *self.dialler, self.hello.clone(), self.timeout, &self.outlet) => opened,
-                () = self.closing.wanted() => return End::Closed,
-            };
+            let Some(opened) = self.open().await else { return End::Closed };
             let error = match opened {
                 Err(error) => error,
                 Ok(opened) => {
@@ -127,6 +122,8 @@ impl Driver {
                             if self.backoff.is_some_and(|backoff| since.elapsed() >= backoff.longest) {
                                 failed = 0;
                             }
+                            self.down_since = Instant::now();
+                            self.metrics.failed(error.name());
                             ConnectError::Join { target: self.dialler.target().clone(), peer: remote, error }
                         }
                     }
@@ -153,8 +150,12 @@ impl Driver {
     }
 
     /// Resolves a receipt; reports a failure as an event if the receipt was dropped.
-    fn settle(&mut self, done: oneshot::Sender<Result<(), SendError>>, result: Result<(), SendError>) {
-        if let Err(Err(error)) = done.send(result) {
+    fn settle(&mut self, outgoing: Outgoing, result: Result<(), SendError>) {
+        if !outgoing.hold.take() {
+            return;
+        }
+        self.metrics.message_settled(result.as_ref().err().map(SendError::name));
+        if let Err(Err(error)) = outgoing.done.send(result) {
             self.unreported.push(error);
         }
     }
@@ -167,6 +168,9 @@ impl Driver {
 
     /// Reports an event once there is room. A client that closes does not wait; it drops the event if there is no room.
     async fn report(&mut self, event: Event) {
+        if let Event::Message(message) = &event {
+            self.metrics.message_received(message.length());
+        }
         if !self.closing.has_begun() {
             select! {
                 biased;
@@ -188,42 +192,4 @@ impl Driver {
             }
         });
     }
-}
-
-/// Opens a session within `timeout`, and reports the steps.
-async fn open(
-    dialler: &mut dyn Dial,
-    hello: Hello,
-    timeout: Option<Duration>,
-    outlet: &Outlet,
-) -> Result<Opened, ConnectError> {
-    let start = Instant::now();
-    let target = dialler.target().clone();
-    let mut last = ConnectStep::Resolving(target.to_string());
-    let mut report = |step: ConnectStep| {
-        last = step.clone();
-        outlet.report_if_room(Event::Progress { step, after: start.elapsed() });
-    };
-    let opening = open_by(dialler, hello, &mut report);
-    let Some(timeout) = timeout else { return opening.await };
-    let opened = time::timeout(timeout, opening).await;
-    opened.unwrap_or_else(|_| Err(ConnectError::TimedOut { target, step: Box::new(last), timeout }))
-}
-
-async fn open_by(
-    dialler: &mut dyn Dial,
-    hello: Hello,
-    mut report: &mut (dyn FnMut(ConnectStep) + Send),
-) -> Result<Opened, ConnectError> {
-    let Dialled { stream, local, remote } = dialler.dial(&mut report).await?;
-    report(ConnectStep::Hello);
-    let (stream, heard) = Heard::new(stream);
-    let joined = Joined::join(stream, hello).await.map_err(|error| ConnectError::Join {
-        target: dialler.target().clone(),
-        peer: remote,
-        error,
-    })?;
-    report(ConnectStep::Joined);
-    let up = Up { session: 0, welcome: joined.welcome().cloned(), peer: joined.peer().clone(), local, remote };
-    Ok(Opened { joined, heard, up })
 }

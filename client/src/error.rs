@@ -6,6 +6,7 @@ mod send;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cause::{Beside, io_name, tried};
@@ -19,6 +20,7 @@ pub use send::SendError;
 
 /// How far a client got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Stage {
     /// Looking up the host name.
     Resolve,
@@ -36,7 +38,7 @@ pub enum Stage {
 
 /// Why no hub was joined, or why the session with it ended.
 ///
-/// `Display` is one line: target, stage, name and detail.
+/// `Display` is one line: target, stage, name and detail; of several hosts, of each.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -49,7 +51,7 @@ pub enum Stage {
 /// }
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The operating system provides no thread, or no sockets.
@@ -57,14 +59,14 @@ pub enum ConnectError {
         /// The target of the attempt.
         target: Target,
         /// Why not.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
     /// The host has no address.
     Resolve {
         /// The target of the attempt.
         target: Target,
         /// Why not.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
     /// The whole attempt took longer than [`Options::with_timeout`](crate::Options::with_timeout) allows.
     TimedOut {
@@ -80,14 +82,14 @@ pub enum ConnectError {
         /// The target of the attempt.
         target: Target,
         /// Each address that was tried, and why it failed; at least one.
-        tried: Vec<(SocketAddr, io::Error)>,
+        tried: Vec<(SocketAddr, Arc<io::Error>)>,
     },
     /// The Unix socket cannot be opened.
     Unix {
         /// The target of the attempt.
         target: Target,
         /// Why not.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
     /// The proxy did not connect to the hub.
     #[cfg(feature = "proxy")]
@@ -108,6 +110,11 @@ pub enum ConnectError {
         /// Why not.
         error: TlsError,
     },
+    /// None of several hosts was joined.
+    All {
+        /// Why not, in the order in which they were tried; at least two.
+        errors: Vec<ConnectError>,
+    },
     /// The stream is connected, but the peer is not a hub, did not admit this client, or ended the session.
     Join {
         /// The target of the attempt.
@@ -120,10 +127,29 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// The stage that failed.
+    /// Of one host, its error; of several, all.
+    pub(crate) fn of_all(mut errors: Vec<ConnectError>) -> ConnectError {
+        match errors.len() {
+            1 => errors.remove(0),
+            _ => ConnectError::All { errors },
+        }
+    }
+
+    /// Of several hosts, the error of the one with which the client got furthest: the last of those.
+    fn furthest(&self) -> &ConnectError {
+        match self {
+            ConnectError::All { errors } => {
+                errors.iter().max_by_key(|error| error.stage()).map_or(self, ConnectError::furthest)
+            }
+            _ => self,
+        }
+    }
+
+    /// The stage that failed; of several hosts, the furthest.
     #[must_use]
     pub fn stage(&self) -> Stage {
-        match self {
+        match self.furthest() {
+            ConnectError::All { .. } => Stage::Resolve, // there is none without errors
             ConnectError::System { .. } | ConnectError::Resolve { .. } => Stage::Resolve,
             ConnectError::Tcp { .. } | ConnectError::Unix { .. } => Stage::Tcp,
             #[cfg(feature = "proxy")]
@@ -142,10 +168,11 @@ impl ConnectError {
         }
     }
 
-    /// The fault's name: SPEC 6's if it has one.
+    /// The fault's name: SPEC 6's if it has one. Of several hosts, that of the one with which the client got furthest.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self {
+        match self.furthest() {
+            ConnectError::All { .. } => "io",
             ConnectError::Resolve { .. } => "unknown-host",
             ConnectError::Tcp { tried, .. } => tried.last().map_or("io", |(_, error)| io_name(error)),
             ConnectError::System { error, .. } | ConnectError::Unix { error, .. } => io_name(error),
@@ -160,7 +187,8 @@ impl ConnectError {
     /// What may fix it.
     #[must_use]
     pub fn fix(&self) -> &'static str {
-        match (self, self.name()) {
+        match (self.furthest(), self.name()) {
+            (ConnectError::All { .. }, _) => "is the network up?",
             (ConnectError::TimedOut { .. }, _) => match self.stage() {
                 Stage::Resolve => "is the name right, and does the resolver answer?",
                 Stage::Tcp => "is the network up, and does every firewall let the port through?",
@@ -252,6 +280,12 @@ impl fmt::Display for ConnectError {
                 write!(f, "{target}: {}{stage}: {error}", Beside(*peer, target))
             }
             ConnectError::Join { target, peer, error } => write!(f, "{target}: {}{error}", Beside(*peer, target)),
+            ConnectError::All { errors } => {
+                for (index, error) in errors.iter().enumerate() {
+                    write!(f, "{}{error}", if index == 0 { "" } else { "; " })?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -261,12 +295,13 @@ impl std::error::Error for ConnectError {
         match self {
             ConnectError::System { error, .. }
             | ConnectError::Resolve { error, .. }
-            | ConnectError::Unix { error, .. } => Some(error),
+            | ConnectError::Unix { error, .. } => Some(&**error),
             #[cfg(feature = "proxy")]
             ConnectError::Proxy { error, .. } => Some(error),
             ConnectError::Tls { error, .. } => Some(error),
-            ConnectError::Tcp { tried, .. } => tried.last().map(|(_, error)| error as _),
+            ConnectError::Tcp { tried, .. } => tried.last().map(|(_, error)| &**error as _),
             ConnectError::Join { error, .. } => Some(error),
+            ConnectError::All { .. } => self.furthest().source(),
             ConnectError::TimedOut { .. } => None,
         }
     }

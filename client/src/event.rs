@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bookend::Hello;
-use futures_util::Stream;
+use futures_core::Stream;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::error::{ConnectError, SendError};
@@ -27,7 +27,7 @@ pub(crate) const BUDGET: u32 = 1 << 20;
 const EVENT: u32 = 64;
 
 /// Something that a client reports.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
     /// A step on the way to the hub begins. Omitted if too many events wait.
@@ -63,6 +63,7 @@ pub enum Event {
 
 /// A session that is open.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Up {
     /// The number of this session, starting at 1.
     pub session: u64,
@@ -92,7 +93,7 @@ pub enum Missed {
 }
 
 /// How a client ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum End {
     /// This side closed.

@@ -35,6 +35,7 @@ pub struct Joined<S = Stream> {
 
 /// A hub's WELCOME.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Welcome {
     /// This client's own number in the room.
     pub member: u32,
@@ -45,14 +46,23 @@ pub struct Welcome {
 }
 
 impl Joined {
-    /// Connects, and opens a session.
+    /// Connects, and opens a session; with several hosts, with the first that admits this client.
     ///
     /// # Errors
     /// [`ConnectError`], which names the stage.
     pub async fn dial(dialler: &mut dyn Dial, hello: Hello) -> Result<Joined, ConnectError> {
-        let Dialled { stream, remote: peer, .. } = dialler.dial(&mut |_| {}).await?;
-        let joined = Joined::join(stream, hello).await;
-        joined.map_err(|error| ConnectError::Join { target: dialler.target().clone(), peer, error })
+        let mut errors = Vec::new();
+        for _ in 0..dialler.target_count().max(1) {
+            let error = match dialler.dial(&mut |_| {}).await {
+                Err(error) => error,
+                Ok(Dialled { stream, remote: peer, .. }) => match Joined::join(stream, hello.clone()).await {
+                    Ok(joined) => return Ok(joined),
+                    Err(error) => ConnectError::Join { target: dialler.target().clone(), peer, error },
+                },
+            };
+            errors.push(error);
+        }
+        Err(ConnectError::of_all(errors))
     }
 }
 
@@ -62,7 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Joined<S> {
     /// # Errors
     /// [`JoinError`]: during the handshake, or after it.
     pub async fn join(stream: S, hello: Hello) -> Result<Joined<S>, JoinError> {
-        let mut connection = Connection::connect(stream, hello).await.map_err(JoinError::Hello)?;
+        let mut connection =
+            Connection::connect(stream, hello).await.map_err(|error| JoinError::Hello(error.into()))?;
         let welcome = if connection.session().hub_profile() { Some(welcome(&mut connection).await?) } else { None };
         Ok(Joined { connection, welcome })
     }
@@ -110,7 +121,7 @@ async fn welcome<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<
         Ok(Ok(Some(Message::Welcome { member, next_seq, greeting }))) => {
             return Ok(Welcome { member, next_seq, greeting: greeting.to_str().into_owned() });
         }
-        Ok(Err(error)) => return Err(JoinError::Session(error)),
+        Ok(Err(error)) => return Err(JoinError::Session(error.into())),
         Ok(Ok(None)) => return Err(JoinError::Left),
         Ok(Ok(Some(other))) => Some(other.kind()),
         Err(_) => None,

@@ -1,11 +1,13 @@
 //! How a client connects, reconnects and sends.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bookend::Hello;
 
 use crate::dial::Dial;
+use crate::metrics::Metrics;
 use crate::retry::Backoff;
 
 /// How a [`Client`](crate::Client) connects, reconnects and sends.
@@ -16,7 +18,7 @@ use crate::retry::Backoff;
 ///
 /// let dialler = Dialler::new("tls://hub.example".parse()?);
 /// let options = Options::new(dialler, Hello::new().with_hub(true).with_name("ann")?)
-///     .with_backoff(Some(Backoff { longest: Duration::from_secs(5), ..Backoff::default() }))
+///     .with_backoff(Some(Backoff::new().with_longest(Duration::from_secs(5))))
 ///     .with_retry_on_initial_connect(true)
 ///     .with_timeout(Some(Duration::from_secs(20)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -28,6 +30,7 @@ pub struct Options {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retries_initial: bool,
     pub(crate) resends: bool,
+    pub(crate) metrics: Arc<dyn Metrics>,
 }
 
 impl Options {
@@ -37,7 +40,15 @@ impl Options {
     #[must_use]
     pub fn new(dialler: impl Dial, hello: Hello) -> Options {
         let backoff = Some(Backoff::default());
-        Options { dialler: Box::new(dialler), hello, backoff, timeout: None, retries_initial: false, resends: false }
+        Options {
+            dialler: Box::new(dialler),
+            hello,
+            backoff,
+            timeout: None,
+            retries_initial: false,
+            resends: false,
+            metrics: Arc::new(()),
+        }
     }
 
     /// When to reconnect; `None` for never.
@@ -47,7 +58,8 @@ impl Options {
         self
     }
 
-    /// How long an attempt may take in all, from the name to the WELCOME. By default only the
+    /// How long an attempt may take in all, from the name to the WELCOME. With several hosts
+    /// ([`Diallers`](crate::Diallers)), each may take its share of what is left, so that the last has its turn too. By default only the
     /// [`Timeouts`](crate::Timeouts) of the [`Dialler`](crate::Dialler) and those of the protocol apply.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Option<Duration>) -> Options {
@@ -69,6 +81,13 @@ impl Options {
     #[must_use]
     pub fn with_resend(mut self, resends: bool) -> Options {
         self.resends = resends;
+        self
+    }
+
+    /// Reports to `metrics` what the client does.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: impl Metrics) -> Options {
+        self.metrics = Arc::new(metrics);
         self
     }
 }

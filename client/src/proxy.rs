@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::address::{Address, AddressError};
 use crate::cause::{self, io_name};
@@ -43,15 +44,15 @@ struct Credentials {
 }
 
 /// Why a proxy did not connect to the hub.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ProxyError {
     /// The proxy's host has no address.
-    Resolve(io::Error),
+    Resolve(Arc<io::Error>),
     /// The proxy cannot be reached: each address that was tried, and why it failed.
-    Tcp(Vec<(SocketAddr, io::Error)>),
+    Tcp(Vec<(SocketAddr, Arc<io::Error>)>),
     /// The connection to the proxy failed, or the proxy did not answer in time.
-    Io(io::Error),
+    Io(Arc<io::Error>),
     /// The peer is not a proxy of this kind.
     NotAProxy(String),
     /// The proxy requires credentials, or other ones.
@@ -172,7 +173,7 @@ impl std::error::Error for ProxyError {}
 
 impl From<io::Error> for ProxyError {
     fn from(error: io::Error) -> ProxyError {
-        ProxyError::Io(error)
+        ProxyError::Io(error.into())
     }
 }
 

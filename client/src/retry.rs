@@ -18,7 +18,7 @@ use crate::proxy::ProxyError;
 /// use std::time::Duration;
 /// use bookend_client::Backoff;
 ///
-/// let backoff = Backoff { longest: Duration::from_secs(10), attempts: Some(5), ..Backoff::default() };
+/// let backoff = Backoff::new().with_longest(Duration::from_secs(10)).with_attempts(Some(5));
 /// ```
 ///
 /// | fault | reconnects? |
@@ -34,7 +34,10 @@ use crate::proxy::ProxyError;
 /// | CLOSE `policy` (a bad token, banned, kicked), `version`, `rate`, or a code for a broken rule | no |
 /// | CLOSE with any other code: an application's own (3000..3999), or unknown | no |
 /// | the other side breaks a rule, or does not speak Bookend | no |
+///
+/// With several hosts, an attempt that failed is followed by another if that holds for one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Backoff {
     /// The first pause: half a second by default.
     pub first: Duration,
@@ -47,11 +50,38 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Backoff {
-        Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), attempts: None }
+        Backoff::new()
     }
 }
 
 impl Backoff {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Backoff {
+        Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), attempts: None }
+    }
+
+    /// Sets [`first`](Backoff::first).
+    #[must_use]
+    pub fn with_first(mut self, first: Duration) -> Backoff {
+        self.first = first;
+        self
+    }
+
+    /// Sets [`longest`](Backoff::longest).
+    #[must_use]
+    pub fn with_longest(mut self, longest: Duration) -> Backoff {
+        self.longest = longest;
+        self
+    }
+
+    /// Sets [`attempts`](Backoff::attempts).
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: Option<u32>) -> Backoff {
+        self.attempts = attempts;
+        self
+    }
+
     /// The pause after `failed` earlier failures; `None` if they are too many.
     pub(crate) fn pause(&self, failed: u32) -> Option<Duration> {
         if self.attempts.is_some_and(|attempts| failed >= attempts) {
@@ -73,6 +103,7 @@ pub(crate) fn may_pass(error: &ConnectError) -> bool {
         #[cfg(feature = "proxy")]
         ConnectError::Proxy { error, .. } => !matches!(error, ProxyError::NotAProxy(_) | ProxyError::Credentials(_)),
         ConnectError::Tls { error, .. } => !error.is_lasting(),
+        ConnectError::All { errors } => errors.iter().any(may_pass),
         ConnectError::Join { error, .. } => match error {
             JoinError::Hello(error) | JoinError::Session(error) => may_pass_in_session(error),
             JoinError::Left | JoinError::NoWelcome { .. } => false,

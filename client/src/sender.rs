@@ -11,34 +11,54 @@ use bookend::{Content, OwnedContent, Reply};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time;
 
-use crate::command::{Command, Outgoing};
+use crate::command::{Command, Hold, Outgoing};
 use crate::error::SendError;
 use crate::status::{NOBODY_LISTENS, Shared, Status};
 
 /// Sends through a client. Cheap to clone; the client closes once all senders and its [`Events`](crate::Events) are
 /// dropped.
 ///
-/// Every call waits while 256 others are waiting, as they do without a session. A [`send`](Sender::send) that is
-/// cancelled while it waits has sent nothing; the answer to a request that is cancelled is discarded.
+/// Every call waits while 256 others are waiting, as they do without a session. Each says what cancelling it means:
+/// dropping its future before it is ready, as a timeout or `select!` does.
 #[derive(Clone, Debug)]
 pub struct Sender {
     commands: mpsc::Sender<Command>,
     shared: Arc<Shared>,
 }
 
-/// A future that resolves once it is known what became of a message. If it is dropped, a failure is reported as
-/// [`Event::Failed`](crate::Event::Failed). Cancel-safe.
+/// A future that resolves once it is known what became of a message: the other side has acted on it, or a
+/// [`SendError`] says what is known. Cancel-safe.
+///
+/// Dropping it withdraws nothing: the message is sent, and a failure is reported as
+/// [`Event::Failed`](crate::Event::Failed). [`withdraw`](Receipt::withdraw) takes the message back.
+///
+/// ```no_run
+/// # async fn example(sender: bookend_client::Sender) -> Result<(), bookend_client::SendError> {
+/// use std::time::Duration;
+/// use tokio::time::timeout;
+///
+/// let mut receipt = sender.send("now or never").await?;
+/// match timeout(Duration::from_secs(5), &mut receipt).await {
+///     Ok(settled) => settled?,
+///     Err(_) if receipt.withdraw() => println!("not sent"),
+///     Err(_) => receipt.await?, // it is on its way
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
-pub struct Receipt(oneshot::Receiver<Result<(), SendError>>);
+pub struct Receipt {
+    settled: oneshot::Receiver<Result<(), SendError>>,
+    hold: Arc<Hold>,
+}
 
 impl Sender {
     pub(crate) fn new(commands: mpsc::Sender<Command>, shared: Arc<Shared>) -> Sender {
         Sender { commands, shared }
     }
 
-    /// Sends to everyone in the room, or to the peer if it is not a hub. A message that waits when a session ends is
-    /// sent in the next one. A message that was written in the old session and not confirmed is sent again only with
-    /// [`with_resend`](crate::Options::with_resend).
+    /// Sends to everyone in the room, or to the peer if it is not a hub. Cancelled, it has sent nothing. A message that
+    /// waits when a session ends is sent in the next one. A message that was written in the old session and not
+    /// confirmed is sent again only with [`with_resend`](crate::Options::with_resend).
     ///
     /// ```no_run
     /// # async fn example(sender: bookend_client::Sender) -> Result<(), bookend_client::SendError> {
@@ -54,7 +74,7 @@ impl Sender {
         self.put(None, content.into().into()).await
     }
 
-    /// Sends to one member. A member's number is valid in one session only, that of the
+    /// Sends to one member. Cancelled, it has sent nothing. A member's number is valid in one session only, that of the
     /// [`Event::Up`](crate::Event::Up) which was taken last. The message is not sent in another session, where the
     /// number may be another member's. Once the [`Events`](crate::Events) are dropped, the session is the open one.
     ///
@@ -70,12 +90,16 @@ impl Sender {
 
     async fn put(&self, to: Option<(u32, u64)>, content: OwnedContent) -> Result<Receipt, SendError> {
         let (done, receipt) = oneshot::channel();
-        let command = Command::Send(Outgoing { to, content, done, is_written: false });
+        let hold = Arc::new(Hold::default());
+        let command = Command::Send(Outgoing { to, content, done, is_written: false, hold: Arc::clone(&hold) });
         self.commands.send(command).await.map_err(|_| SendError::NotSent)?;
-        Ok(Receipt(receipt))
+        Ok(Receipt { settled: receipt, hold })
     }
 
     /// Sends a REQUEST and waits for its answer. `timeout` includes the wait for a session.
+    ///
+    /// Cancelled or timed out, the request is not sent if it has not been; otherwise a CANCEL tells the other side, and
+    /// an answer that arrives all the same is discarded.
     ///
     /// ```no_run
     /// # async fn example(sender: bookend_client::Sender) -> Result<(), bookend_client::SendError> {
@@ -93,7 +117,7 @@ impl Sender {
     }
 
     /// Sends a PING and waits for its PONG: the other side has acted on everything that it was sent before. `timeout`
-    /// includes the wait for a session. Returns the time from PING to PONG.
+    /// includes the wait for a session. Returns the time from PING to PONG. Cancelled, the PONG is ignored.
     ///
     /// # Errors
     /// [`SendError::NotSent`], [`SendError::Unconfirmed`] or [`SendError::TimedOut`].
@@ -141,11 +165,28 @@ impl Sender {
     }
 }
 
+impl Receipt {
+    /// Takes the message back, if no session has taken it: while there is no session, or while the other side reads
+    /// more slowly than messages are sent, of which a session takes 64 KiB ahead of what it has written. The message
+    /// keeps its place among the 256 that may wait until a session comes to it.
+    ///
+    /// True if the message was not sent and will not be; the receipt then resolves to [`SendError::Withdrawn`], and no
+    /// event reports it. False if it is too late: the message is written or about to be, or it is known what became of
+    /// it; the receipt still tells. A message that a lost session had not written can be withdrawn again.
+    #[must_use = "it may be too late"]
+    pub fn withdraw(&self) -> bool {
+        self.hold.withdraw()
+    }
+}
+
 impl Future for Receipt {
     /// `Ok` once the other side has acted on the message and not refused it.
     type Output = Result<(), SendError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|settled| settled.unwrap_or(Err(SendError::Unconfirmed)))
+        if self.hold.is_withdrawn() {
+            return Poll::Ready(Err(SendError::Withdrawn));
+        }
+        Pin::new(&mut self.settled).poll(cx).map(|settled| settled.unwrap_or(Err(SendError::Unconfirmed)))
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 /// Whether a client is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Status {
     /// No session is open. The client connects, or pauses before it does.
     Connecting,

@@ -15,6 +15,7 @@ use crate::address::{Address, AddressError};
 /// assert!(matches!("unix:/run/hub".parse(), Ok(Target::Unix(_))));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Target {
     /// TCP.
     Tcp(Address),

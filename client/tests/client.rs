@@ -235,7 +235,7 @@ async fn first_failed_attempt_ends_the_client_unless_it_retries_initially() {
     assert_eq!(error.name(), "connection-refused");
     let (retrying, hubs) = options();
     drop(hubs);
-    let backoff = Backoff { attempts: Some(3), ..Backoff::default() };
+    let backoff = Backoff::new().with_attempts(Some(3));
     let mut client = Client::start(retrying.with_retry_on_initial_connect(true).with_backoff(Some(backoff)));
     let start = Instant::now();
     for _ in 0..3 {

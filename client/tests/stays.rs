@@ -53,7 +53,7 @@ impl Drop for Killable {
 
 fn options(address: impl std::fmt::Display) -> Options {
     let hello = Hello::new().with_hub(true).with_name("ann").unwrap();
-    let backoff = Backoff { first: Duration::from_millis(20), ..Backoff::default() };
+    let backoff = Backoff::new().with_first(Duration::from_millis(20));
     Options::new(Dialler::new(address.to_string().parse().unwrap()), hello).with_backoff(Some(backoff))
 }
 

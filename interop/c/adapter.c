@@ -118,6 +118,8 @@ static void answer_hello(char *line, buffer *answer) {
     append_option(answer, "token", hello.token);
     if (hello.has_resume) append_text(answer, " resume=%" PRIu64, hello.resume);
     append_option(answer, "software", hello.software);
+    if (hello.client) append_text(answer, " client=1");
+    if (hello.has_requests) append_text(answer, " requests=%" PRIu32, hello.requests);
     append_text(answer, " wire=");
     append_hex(answer, wire, written);
 }
@@ -182,6 +184,7 @@ static void append_fields(buffer *answer, const bookend_message *message) {
         append_hex(answer, message->name.data, message->name.length);
         append_payload(answer, "payload", message);
         break;
+    case BOOKEND_KIND_CANCEL: append_text(answer, "CANCEL id=%" PRIu32, message->id); break;
     default: append_text(answer, "GAP missed=%" PRIu64, message->missed); break;
     }
 }
@@ -203,7 +206,7 @@ static void answer_message(char *line, buffer *answer) {
         append_fault(answer, &error, error.fault == BOOKEND_FAULT_BAD_TEXT);
         return;
     }
-    if (message.kind >= 0x80) {
+    if (message.kind >= 0x80 && message.kind != BOOKEND_KIND_CANCEL) {
         append_text(answer, "ignored");
         return;
     }

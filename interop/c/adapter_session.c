@@ -59,22 +59,6 @@ static void append_output_frame(run *run, const bookend_frame *frame) {
     }
 }
 
-/* Takes the output, so that there is always room; `report` prints the session's own frames. */
-static void take_output(run *run, bool report) {
-    bookend_decoder decoder;
-    bookend_frame frame;
-    size_t length, at = 0;
-    const uint8_t *out = bookend_session_output(&run->session, &length);
-
-    bookend_decoder_init(&decoder, BOOKEND_LENGTH_MAX);
-    while (bookend_decode(&decoder, out + at, length - at, &frame) == BOOKEND_FOUND_FRAME) {
-        if (report) append_output_frame(run, &frame);
-        at += BOOKEND_OVERHEAD + (size_t)frame.length;
-    }
-    if (at != length) refuse_request("output", "is not whole frames");
-    bookend_session_sent(&run->session, length, run->now);
-}
-
 static void append_event(run *run, bookend_event event, const bookend_message *message) {
     const bookend_error *cause = &run->session.cause;
 
@@ -94,6 +78,26 @@ static void append_event(run *run, bookend_event event, const bookend_message *m
     }
 }
 
+/* Takes the output, so that there is always room, and reports it and the event. */
+static void report(run *run, bookend_event event, const bookend_message *message) {
+    bool cancelled = event == BOOKEND_EVENT_MESSAGE && message->kind == BOOKEND_KIND_CANCEL;
+    bookend_decoder decoder;
+    bookend_frame frame;
+    size_t length, at = 0;
+    const uint8_t *out = bookend_session_output(&run->session, &length);
+
+    bookend_decoder_init(&decoder, BOOKEND_LENGTH_MAX);
+    while (bookend_decode(&decoder, out + at, length - at, &frame) == BOOKEND_FOUND_FRAME) {
+        at += BOOKEND_OVERHEAD + (size_t)frame.length;
+        /* The last frame is the answer to the CANCEL. */
+        if (cancelled && at == length) append_event(run, event, message);
+        append_output_frame(run, &frame);
+    }
+    if (at != length) refuse_request("output", "is not whole frames");
+    bookend_session_sent(&run->session, length, run->now);
+    if (!cancelled) append_event(run, event, message);
+}
+
 static void offer(run *run) {
     bookend_message message;
     bookend_event event;
@@ -102,8 +106,7 @@ static void offer(run *run) {
     do {
         event = bookend_session_receive(&run->session, run->input.data + run->used, run->input.length - run->used,
                                         run->now, &used, &message);
-        take_output(run, true);
-        append_event(run, event, &message);
+        report(run, event, &message);
         run->used += used;
     } while (event != BOOKEND_EVENT_NOTHING);
 }
@@ -124,6 +127,7 @@ static void send_one(run *run, char *step) {
     bookend_error error;
     bookend_bytes body;
     bookend_fault fault;
+    size_t length;
 
     frame.kind = need_kind(&step, ':');
     frame.encoding = (uint8_t)number(need(&step, ':'), 4);
@@ -134,7 +138,9 @@ static void send_one(run *run, char *step) {
     fault = bookend_message_parse(&frame, &message, &error);
     if (fault == BOOKEND_OK || fault == BOOKEND_FAULT_UNKNOWN_KIND)
         fault = bookend_session_send(&run->session, &message, run->now, &error);
-    take_output(run, false);
+    /* The application's own message is not reported. */
+    (void)bookend_session_output(&run->session, &length);
+    bookend_session_sent(&run->session, length, run->now);
     happened(run, fault == BOOKEND_OK ? "sent" : "refused:");
     if (fault != BOOKEND_OK) append_text(run->answer, "%s", bookend_fault_name(fault));
 }
@@ -158,35 +164,41 @@ static void step(run *run, char *words, bool bytewise) {
     } else {
         refuse_request(verb, "is not a step");
     }
-    take_output(run, true);
-    append_event(run, event, NULL);
+    report(run, event, NULL);
     if (run->silent) append_text(run->answer, "-");
 }
 
 void answer_session(char *line, buffer *answer) {
-    size_t capacity = (line == NULL ? 0 : strlen(line)) + 2 * BOOKEND_OUTPUT_MIN;
+    size_t given = line == NULL ? 0 : strlen(line), capacity = given + 2 * BOOKEND_OUTPUT_MIN;
+    /* Each REQUEST takes more than one character of the line. */
+    size_t most = given + BOOKEND_REQUESTS;
     char *role = need(&line, ' '), *words;
     bool bytewise = need_cut(&line);
     bookend_bytes body = unhex(need(&line, ' '));
     bookend_hello own;
     bookend_error error;
     uint8_t *out = (uint8_t *)checked(malloc(capacity));
+    bookend_slot *slots = (bookend_slot *)checked(malloc(2 * most * sizeof *slots));
     run run;
 
     memset(&run, 0, sizeof run);
     run.answer = answer;
     run.silent = true;
     if (strcmp(role, "client") != 0 && strcmp(role, "server") != 0) refuse_request(role, "is not a role");
-    if (bookend_hello_parse(body.data, body.length, &own, &error) != BOOKEND_OK ||
-        bookend_session_init(&run.session, strcmp(role, "client") == 0 ? BOOKEND_CLIENT : BOOKEND_SERVER, &own, out,
-                             capacity, 0) != BOOKEND_OK)
+    if (bookend_hello_parse(body.data, body.length, &own, &error) != BOOKEND_OK)
         refuse_request("own HELLO", "breaks a rule");
-    take_output(&run, true);
+    /* More than these cannot arrive, and would need memory. */
+    if (own.has_requests && own.requests > most) own.requests = (uint32_t)most;
+    if (bookend_session_init_slots(&run.session, strcmp(role, "client") == 0 ? BOOKEND_CLIENT : BOOKEND_SERVER, &own,
+                                   out, capacity, 0, slots, 2 * most) != BOOKEND_OK)
+        refuse_request("own HELLO", "breaks a rule");
+    report(&run, BOOKEND_EVENT_NOTHING, NULL);
     if (run.silent) append_text(answer, "-");
     while ((words = next_word(&line, ' ')) != NULL) {
         append_text(answer, " ");
         step(&run, words, bytewise);
     }
     free(run.input.data);
+    free(slots);
     free(out);
 }

@@ -33,6 +33,7 @@ typedef enum bookend_fault {
     BOOKEND_FAULT_SECOND_HELLO,
     BOOKEND_FAULT_BAD_HELLO,
     BOOKEND_FAULT_BAD_CANARY,
+    BOOKEND_FAULT_TWO_CLIENTS,
     BOOKEND_FAULT_UNEXPECTED_KIND,
     BOOKEND_FAULT_DUPLICATE_REQUEST,
     BOOKEND_FAULT_TRUNCATED,
@@ -56,6 +57,7 @@ typedef enum bookend_fault {
     BOOKEND_FAULT_RESUME_REFUSED,
     BOOKEND_FAULT_NO_SUCH_MEMBER,
     BOOKEND_FAULT_UNMAPPABLE_TEXT,
+    BOOKEND_FAULT_CANCELLED,
     /* Local only, never on the wire: their code is 0. */
     BOOKEND_FAULT_NO_CLOSE,
     BOOKEND_FAULT_NOT_OPEN,
@@ -112,7 +114,8 @@ enum {
     BOOKEND_KIND_PRESENCE = 0x11,
     BOOKEND_KIND_POST = 0x12,
     BOOKEND_KIND_DELIVERY = 0x13,
-    BOOKEND_KIND_GAP = 0x14
+    BOOKEND_KIND_GAP = 0x14,
+    BOOKEND_KIND_CANCEL = 0x81
 };
 
 typedef struct bookend_frame {
@@ -172,7 +175,7 @@ typedef struct bookend_bytes {
 } bookend_bytes;
 
 #define BOOKEND_FEATURE_HUB 1u
-#define BOOKEND_HELLO_MAX 489u /* bytes of body that bookend_hello_encode writes at most */
+#define BOOKEND_HELLO_MAX 497u /* bytes of body that bookend_hello_encode writes at most */
 
 typedef struct bookend_hello {
     uint8_t major;
@@ -185,6 +188,9 @@ typedef struct bookend_hello {
     bool has_resume;
     uint64_t resume;
     bookend_bytes name, room, token, software;
+    bool client; /* bookend_session_init sets it for a client, and clears it for a server */
+    bool has_requests;
+    uint32_t requests; /* REQUESTs of the other side that may be unanswered; BOOKEND_REQUESTS without has_requests */
 } bookend_hello;
 
 /* All encodings, text as it was sent, bodies of 1 MiB, keepalive 30 s, no options. */
@@ -205,7 +211,7 @@ typedef struct bookend_message {
     uint8_t encoding;      /* of `payload` */
     uint8_t event;         /* PRESENCE: BOOKEND_HERE ... BOOKEND_CROWD */
     uint16_t code;         /* ERROR, CLOSE */
-    uint32_t id;           /* REQUEST, REPLY; ERROR: the request's, or 0 */
+    uint32_t id;           /* REQUEST, REPLY, CANCEL; ERROR: the request's, or 0 */
     uint32_t frame;        /* ERROR: number of the frame that it is about */
     uint32_t member;       /* WELCOME, PRESENCE; DELIVERY: the sender, 0 = the hub */
     uint32_t to;           /* POST, DELIVERY: 0 = everyone */
@@ -234,7 +240,7 @@ bookend_fault bookend_message_encode(const bookend_message *message, uint8_t *ou
 
 /* ---- Session: section 7 ---------------------------------------------------------------------------------------- */
 
-#define BOOKEND_REQUESTS 64u      /* unanswered in one direction */
+#define BOOKEND_REQUESTS 64u      /* unanswered in one direction, if HELLO does not say otherwise */
 #define BOOKEND_OUTPUT_MIN 4096u  /* smallest output buffer, bytes */
 #define BOOKEND_RESERVE 2048u     /* of these reserved for CLOSE, ERROR, PING and PONG */
 #define BOOKEND_GREETING_MAX 4096u /* bytes of body accepted before the peer's HELLO */
@@ -256,6 +262,22 @@ typedef enum bookend_event {
     BOOKEND_EVENT_ENDED    /* reported once: write the output, then close the stream */
 } bookend_event;
 
+/* The memory for one unanswered REQUEST; its fields are private to the session. */
+typedef struct bookend_slot {
+    uint32_t id, frame; /* the frame that brought the REQUEST */
+    uint32_t child[2];
+} bookend_slot;
+
+typedef struct bookend_request_set {
+    uint32_t root, count;
+} bookend_request_set;
+
+typedef struct bookend_requests {
+    bookend_slot *given; /* the caller's, or NULL: `built_in` */
+    uint32_t capacity, begun, freed;
+    bookend_slot built_in[2u * BOOKEND_REQUESTS];
+} bookend_requests;
+
 /* Read the first five fields, set `private_kinds`; the other fields are private to the session. */
 typedef struct bookend_session {
     bookend_role role;
@@ -276,8 +298,8 @@ typedef struct bookend_session {
     bool frame_begun, header_complete, blocked, ping_waits;
     uint8_t ping_length;
     uint8_t ping[BOOKEND_PING_MAX];
-    uint32_t asked[BOOKEND_REQUESTS]; /* ids of this side's unanswered REQUESTs, 0 = free */
-    uint32_t owed[BOOKEND_REQUESTS];  /* ids of the peer's unanswered REQUESTs, 0 = free */
+    bookend_requests requests;
+    bookend_request_set asked, owed; /* the unanswered REQUESTs of this side, of the peer */
     uint64_t pings[10];
     unsigned ping_count, ping_next;
     uint64_t empty_at;
@@ -288,10 +310,18 @@ typedef struct bookend_session {
 /*
  * Starts a session. The session writes into `out`; a message to be sent must fit into `capacity` - BOOKEND_RESERVE
  * bytes. The options of `own` are borrowed until the session is open. Faults: no-room for less than
- * BOOKEND_OUTPUT_MIN, and those of bookend_hello_encode.
+ * BOOKEND_OUTPUT_MIN or `own->requests` above BOOKEND_REQUESTS, and those of bookend_hello_encode.
  */
 bookend_fault bookend_session_init(bookend_session *session, bookend_role role, const bookend_hello *own, uint8_t *out,
                                    size_t capacity, uint64_t now);
+/*
+ * The same, with the caller's memory for unanswered REQUESTs, one slot for each. As many slots as `own` permits in
+ * `requests` are reserved for those of the peer; the others limit those of this side, and so does the peer's HELLO. The
+ * slots are borrowed until the session ends. Fault: also no-room for fewer slots than reserved.
+ */
+bookend_fault bookend_session_init_slots(bookend_session *session, bookend_role role, const bookend_hello *own,
+                                         uint8_t *out, size_t capacity, uint64_t now, bookend_slot *slots,
+                                         size_t slot_count);
 /*
  * Takes the bytes read and not yet used. Call it again, without the `*used` bytes, until it returns NOTHING; then read
  * more, after the bytes that are left. The buffer must be able to hold this side's max_body + BOOKEND_OVERHEAD bytes,
@@ -314,7 +344,17 @@ bookend_event bookend_session_tick(bookend_session *session, uint64_t now);
  */
 bookend_fault bookend_session_send(bookend_session *session, const bookend_message *message, uint64_t now,
                                    bookend_error *error);
-/* The application no longer waits for the answer to this REQUEST. */
+/*
+ * Sends CANCEL: the answer to this REQUEST is no longer needed. An answer still arrives, usually an ERROR `cancelled`;
+ * until then the id cannot be used again. The peer's CANCEL is delivered with the id of a REQUEST that the session has
+ * answered with this ERROR: stop working on it. Faults: not-open, no-room (write the output, then retry),
+ * no-such-request.
+ */
+bookend_fault bookend_session_cancel(bookend_session *session, uint32_t id, uint64_t now);
+/*
+ * The application no longer waits for the answer to this REQUEST, although the peer does not know that. For a peer that
+ * does not answer; prefer bookend_session_cancel.
+ */
 void bookend_session_forget(bookend_session *session, uint32_t id);
 /* Sends CLOSE with the first name of `code` and a detail in US-ASCII (or NULL), unless it was sent already. */
 void bookend_session_close(bookend_session *session, uint16_t code, const char *detail, uint64_t now);

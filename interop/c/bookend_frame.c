@@ -6,7 +6,8 @@
 
 enum { START_0 = 0xF5, START_1 = 0xF8, END_0 = 0xF8, END_1 = 0xF5 };
 
-static bookend_found fail(bookend_decoder *decoder, bookend_fault fault, size_t at, uint32_t found, uint32_t wanted) {
+static bookend_found fail_frame(bookend_decoder *decoder, bookend_fault fault, size_t at, uint32_t found,
+                                uint32_t wanted) {
     decoder->error.fault = fault;
     decoder->error.code = bookend_fault_code(fault);
     decoder->error.offset = decoder->offset + at;
@@ -26,24 +27,24 @@ bookend_found bookend_decode(bookend_decoder *decoder, const uint8_t *buffer, si
 
     if (decoder->error.fault != BOOKEND_OK) return BOOKEND_FOUND_FAULT;
 
-    if (length >= 1 && buffer[0] != START_0) return fail(decoder, BOOKEND_FAULT_BAD_START, 0, buffer[0], START_0);
-    if (length >= 2 && buffer[1] != START_1) return fail(decoder, BOOKEND_FAULT_BAD_START, 1, buffer[1], START_1);
+    if (length >= 1 && buffer[0] != START_0) return fail_frame(decoder, BOOKEND_FAULT_BAD_START, 0, buffer[0], START_0);
+    if (length >= 2 && buffer[1] != START_1) return fail_frame(decoder, BOOKEND_FAULT_BAD_START, 1, buffer[1], START_1);
     if (length >= 4 && buffer[3] > BOOKEND_UTF16LE)
-        return fail(decoder, BOOKEND_FAULT_UNKNOWN_ENCODING, 3, buffer[3], BOOKEND_UTF16LE);
+        return fail_frame(decoder, BOOKEND_FAULT_UNKNOWN_ENCODING, 3, buffer[3], BOOKEND_UTF16LE);
     if (length < BOOKEND_HEADER) return BOOKEND_FOUND_MORE;
 
     body = bookend_get32(buffer + 4);
-    if (body > limit) return fail(decoder, BOOKEND_FAULT_TOO_LONG, 4, body, limit);
+    if (body > limit) return fail_frame(decoder, BOOKEND_FAULT_TOO_LONG, 4, body, limit);
 
     /* These comparisons need no sum, which a 32-bit size_t might not hold. */
     if (length - BOOKEND_HEADER < body + 1u) return BOOKEND_FOUND_MORE;
     if (buffer[BOOKEND_HEADER + body] != END_0)
-        return fail(decoder, BOOKEND_FAULT_BAD_END, (size_t)BOOKEND_HEADER + body, buffer[BOOKEND_HEADER + body],
-                    END_0);
+        return fail_frame(decoder, BOOKEND_FAULT_BAD_END, (size_t)BOOKEND_HEADER + body, buffer[BOOKEND_HEADER + body],
+                          END_0);
     if (length - BOOKEND_HEADER < body + 2u) return BOOKEND_FOUND_MORE;
     if (buffer[BOOKEND_HEADER + body + 1u] != END_1)
-        return fail(decoder, BOOKEND_FAULT_BAD_END, (size_t)BOOKEND_HEADER + body + 1u,
-                    buffer[BOOKEND_HEADER + body + 1u], END_1);
+        return fail_frame(decoder, BOOKEND_FAULT_BAD_END, (size_t)BOOKEND_HEADER + body + 1u,
+                          buffer[BOOKEND_HEADER + body + 1u], END_1);
 
     frame->kind = buffer[2];
     frame->encoding = buffer[3];

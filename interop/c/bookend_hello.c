@@ -14,7 +14,7 @@ enum {
     BODY_MIN = 1024
 };
 
-enum { NAME = 1, ROOM = 2, TOKEN = 3, RESUME = 4, SOFTWARE = 5 };
+enum { NAME = 1, ROOM = 2, TOKEN = 3, RESUME = 4, SOFTWARE = 5, CLIENT = 7, REQUESTS = 8 };
 
 static const uint8_t MAGIC_AND_CANARY[OPENING] = {0x42, 0x4B, 0x4E, 0x44, 0x0D, 0x0A,
                                                   0x1A, 0x0A, 0xFF, 0x11, 0x0D, 0x00};
@@ -71,6 +71,15 @@ static const char *take_option(bookend_hello *hello, uint8_t type, const uint8_t
         if (length != 8) return "resume must have eight bytes";
         hello->has_resume = true;
         hello->resume = bookend_get64(value);
+    } else if (type == CLIENT) {
+        if (hello->client) return "an option occurs twice";
+        if (length != 0) return "client must have no value";
+        hello->client = true;
+    } else if (type == REQUESTS) {
+        if (hello->has_requests) return "an option occurs twice";
+        if (length != 4) return "requests must have four bytes";
+        hello->has_requests = true;
+        hello->requests = bookend_get32(value);
     }
     return NULL;
 }
@@ -123,8 +132,8 @@ static size_t put_option(uint8_t *out, uint8_t type, bookend_bytes value) {
 bookend_fault bookend_hello_encode(const bookend_hello *hello, uint8_t *out, size_t capacity, size_t *written,
                                    bookend_error *error) {
     uint8_t body[BOOKEND_HELLO_MAX];
-    uint8_t resume[8];
-    bookend_bytes seq;
+    uint8_t resume[8], number[4];
+    bookend_bytes seq, client, requests;
     bookend_hello parsed;
     bookend_fault fault;
     size_t length = FIXED;
@@ -145,11 +154,18 @@ bookend_fault bookend_hello_encode(const bookend_hello *hello, uint8_t *out, siz
     bookend_put64(resume, hello->resume);
     seq.data = hello->has_resume ? resume : NULL;
     seq.length = sizeof resume;
+    client.data = hello->client ? number : NULL;
+    client.length = 0;
+    bookend_put32(number, hello->requests);
+    requests.data = hello->has_requests ? number : NULL;
+    requests.length = sizeof number;
     length += put_option(body + length, NAME, hello->name);
     length += put_option(body + length, ROOM, hello->room);
     length += put_option(body + length, TOKEN, hello->token);
     length += put_option(body + length, RESUME, seq);
     length += put_option(body + length, SOFTWARE, hello->software);
+    length += put_option(body + length, CLIENT, client);
+    length += put_option(body + length, REQUESTS, requests);
 
     fault = bookend_hello_parse(body, length, &parsed, error);
     if (fault != BOOKEND_OK) return fault;

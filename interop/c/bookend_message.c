@@ -26,6 +26,7 @@ static const struct layout {
     {BOOKEND_KIND_POST, 4, ANY},
     {BOOKEND_KIND_DELIVERY, DELIVERY_FIXED, ANY},
     {BOOKEND_KIND_GAP, 8, NO_PAYLOAD},
+    {BOOKEND_KIND_CANCEL, 4, NO_PAYLOAD},
 };
 
 static const struct layout *layout_of(uint8_t kind) {
@@ -58,7 +59,8 @@ static const char *broken_layout(const struct layout *layout, const bookend_fram
 static void get_fixed(const uint8_t *body, bookend_message *message) {
     switch (message->kind) {
     case BOOKEND_KIND_REQUEST:
-    case BOOKEND_KIND_REPLY: message->id = bookend_get32(body); break;
+    case BOOKEND_KIND_REPLY:
+    case BOOKEND_KIND_CANCEL: message->id = bookend_get32(body); break;
     case BOOKEND_KIND_ERROR:
         message->id = bookend_get32(body);
         message->frame = bookend_get32(body + 4);
@@ -89,7 +91,8 @@ static void get_fixed(const uint8_t *body, bookend_message *message) {
 static void put_fixed(uint8_t *body, const bookend_message *message) {
     switch (message->kind) {
     case BOOKEND_KIND_REQUEST:
-    case BOOKEND_KIND_REPLY: bookend_put32(body, message->id); break;
+    case BOOKEND_KIND_REPLY:
+    case BOOKEND_KIND_CANCEL: bookend_put32(body, message->id); break;
     case BOOKEND_KIND_ERROR:
         bookend_put32(body, message->id);
         bookend_put32(body + 4, message->frame);
@@ -175,7 +178,8 @@ bookend_fault bookend_message_parse(const bookend_frame *frame, bookend_message 
     message->payload.data += fixed;
     message->payload.length -= fixed;
 
-    if ((frame->kind == BOOKEND_KIND_REQUEST || frame->kind == BOOKEND_KIND_REPLY) && message->id == 0)
+    if (message->id == 0 && (frame->kind == BOOKEND_KIND_REQUEST || frame->kind == BOOKEND_KIND_REPLY ||
+                             frame->kind == BOOKEND_KIND_CANCEL))
         return malformed(error, 0, "the id is 0");
     if (message->event > EVENT_LAST) return malformed(error, 4, "the event is not here, joined, left or crowd");
     if (frame->encoding != BOOKEND_BINARY && check_text(message, error) != BOOKEND_OK) return BOOKEND_FAULT_BAD_TEXT;

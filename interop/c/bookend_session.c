@@ -126,14 +126,15 @@ static void put_reason(bookend_session *session, bookend_message *message, const
     put_own(session, message, now);
 }
 
-static void put_error(bookend_session *session, uint32_t id, const bookend_error *error, uint64_t now) {
+/* An ERROR about the frame of this number, or its REQUEST. */
+static void put_error(bookend_session *session, uint32_t id, uint32_t frame, const bookend_error *error, uint64_t now) {
     char reason[BOOKEND_REASON_MAX + 1];
     bookend_message message;
 
     memset(&message, 0, sizeof message);
     message.kind = BOOKEND_KIND_ERROR;
     message.id = id;
-    message.frame = session->number;
+    message.frame = frame;
     message.code = error->code;
     (void)bookend_explain(error, reason, sizeof reason);
     put_reason(session, &message, reason, now);
@@ -213,25 +214,19 @@ static bookend_event discard(bookend_session *session, size_t length) {
     return session->discarded < BOOKEND_DRAIN_BYTES ? BOOKEND_EVENT_NOTHING : end(session);
 }
 
-/* ---- Unanswered requests: a set of ids, where 0 marks a free slot ------------------------------------------------ */
+/* ---- Unanswered requests --------------------------------------------------------------------------------------- */
 
-static uint32_t *find(uint32_t *ids, uint32_t id) {
-    size_t i;
-
-    for (i = 0; i < BOOKEND_REQUESTS; i++)
-        if (ids[i] == id) return &ids[i];
-    return NULL;
+/* How many REQUESTs of the other side the sender of a HELLO takes (R3.16). */
+static uint32_t takes(const bookend_hello *hello) {
+    return hello->has_requests ? hello->requests : BOOKEND_REQUESTS;
 }
 
-static bool forget(uint32_t *ids, uint32_t id) {
-    uint32_t *slot = id == 0 ? NULL : find(ids, id);
-
-    if (slot != NULL) *slot = 0;
-    return slot != NULL;
+static bool forget_asked(bookend_session *session, uint32_t id) {
+    return bookend_requests_remove(&session->requests, &session->asked, id);
 }
 
 void bookend_session_forget(bookend_session *session, uint32_t id) {
-    (void)forget(session->asked, id);
+    (void)forget_asked(session, id);
 }
 
 /* ---- Floods: section 8 ----------------------------------------------------------------------------------------- */
@@ -303,22 +298,32 @@ static bool accepts(const bookend_hello *hello, uint8_t encoding) {
 static bookend_event refuse(bookend_session *session, const bookend_message *message, const bookend_error *error,
                             uint64_t now) {
     if (message->kind == BOOKEND_KIND_REPLY)
-        (void)forget(session->asked, message->id);
+        (void)forget_asked(session, message->id);
     else
-        put_error(session, message->kind == BOOKEND_KIND_REQUEST ? message->id : 0, error, now);
+        put_error(session, message->kind == BOOKEND_KIND_REQUEST ? message->id : 0, session->number, error, now);
     return BOOKEND_EVENT_NOTHING;
 }
 
 static bookend_event take_request(bookend_session *session, const bookend_message *message, uint64_t now) {
     bookend_error error;
-    uint32_t *slot = find(session->owed, 0);
 
-    if (slot == NULL) {
-        error = fault_of(BOOKEND_FAULT_TRY_LATER, 0, "64 requests are unanswered");
-        put_error(session, message->id, &error, now);
+    if (session->owed.count >= takes(&session->own)) {
+        error = fault_of(BOOKEND_FAULT_TRY_LATER, 0, "too many requests are unanswered");
+        put_error(session, message->id, session->number, &error, now);
         return BOOKEND_EVENT_NOTHING;
     }
-    *slot = message->id;
+    bookend_requests_add(&session->requests, &session->owed, message->id, session->number);
+    return BOOKEND_EVENT_MESSAGE;
+}
+
+/* R3.23 and R3.24: answers the REQUEST, unless it was answered before. */
+static bookend_event take_cancel(bookend_session *session, const bookend_message *message, uint64_t now) {
+    const bookend_slot *slot = bookend_requests_find(&session->requests, &session->owed, message->id);
+    bookend_error error = fault_of(BOOKEND_FAULT_CANCELLED, 0, NULL);
+
+    if (slot == NULL) return BOOKEND_EVENT_NOTHING;
+    put_error(session, message->id, slot->frame, &error, now);
+    (void)bookend_requests_remove(&session->requests, &session->owed, message->id);
     return BOOKEND_EVENT_MESSAGE;
 }
 
@@ -343,8 +348,9 @@ static bookend_event take(bookend_session *session, const bookend_message *messa
     switch (message->kind) {
     case BOOKEND_KIND_REQUEST: return take_request(session, message, now);
     case BOOKEND_KIND_REPLY:
-        return forget(session->asked, message->id) ? BOOKEND_EVENT_MESSAGE : BOOKEND_EVENT_NOTHING;
-    case BOOKEND_KIND_ERROR: (void)forget(session->asked, message->id); return BOOKEND_EVENT_MESSAGE;
+        return forget_asked(session, message->id) ? BOOKEND_EVENT_MESSAGE : BOOKEND_EVENT_NOTHING;
+    case BOOKEND_KIND_ERROR: (void)forget_asked(session, message->id); return BOOKEND_EVENT_MESSAGE;
+    case BOOKEND_KIND_CANCEL: return take_cancel(session, message, now);
     case BOOKEND_KIND_PING: return take_ping(session, message, now);
     case BOOKEND_KIND_PONG: return take_pong(session, message);
     case BOOKEND_KIND_CLOSE: return closed_by_peer(session, message->code, now);
@@ -379,9 +385,10 @@ static bookend_event take_frame(bookend_session *session, const bookend_frame *f
         fail(session, &error, now);
         return BOOKEND_EVENT_NOTHING;
     }
-    if (frame->kind >= 0x80)
+    if (frame->kind >= 0x80 && frame->kind != BOOKEND_KIND_CANCEL)
         return session->private_kinds && is_private_kind(frame->kind) ? BOOKEND_EVENT_MESSAGE : BOOKEND_EVENT_NOTHING;
-    if (frame->kind == BOOKEND_KIND_REQUEST && find(session->owed, message->id) != NULL) {
+    if (frame->kind == BOOKEND_KIND_REQUEST &&
+        bookend_requests_find(&session->requests, &session->owed, message->id) != NULL) {
         fail_with(session, BOOKEND_FAULT_DUPLICATE_REQUEST, 0, "the REQUEST with this id is still unanswered", now);
         return BOOKEND_EVENT_NOTHING;
     }
@@ -408,6 +415,10 @@ static bookend_event take_hello(bookend_session *session, const bookend_frame *f
         fault = error.fault;
     } else {
         fault = bookend_hello_parse(frame->body, frame->length, &session->peer, &error);
+        if (fault == BOOKEND_OK && session->role == BOOKEND_CLIENT && session->peer.client) {
+            error = fault_of(BOOKEND_FAULT_TWO_CLIENTS, 0, "the other side is a client too, or sends this HELLO back");
+            fault = error.fault;
+        }
     }
     if (fault != BOOKEND_OK) {
         fail(session, &error, now);
@@ -607,6 +618,26 @@ bookend_event bookend_session_tick(bookend_session *session, uint64_t now) {
 
 /* ---- Sending --------------------------------------------------------------------------------------------------- */
 
+/* The rule that forbids a message with this id. */
+static bookend_fault check_id(bookend_session *session, uint8_t kind, uint32_t id) {
+    bool asked = bookend_requests_find(&session->requests, &session->asked, id) != NULL;
+
+    switch (kind) {
+    case BOOKEND_KIND_REQUEST:
+        if (asked) return BOOKEND_FAULT_DUPLICATE_REQUEST;
+        return session->asked.count < takes(&session->peer) &&
+                       session->asked.count < session->requests.capacity - takes(&session->own)
+                   ? BOOKEND_OK
+                   : BOOKEND_FAULT_TRY_LATER;
+    case BOOKEND_KIND_REPLY:
+    case BOOKEND_KIND_ERROR:
+        return bookend_requests_find(&session->requests, &session->owed, id) != NULL ? BOOKEND_OK
+                                                                                      : BOOKEND_FAULT_NO_SUCH_REQUEST;
+    case BOOKEND_KIND_CANCEL: return asked ? BOOKEND_OK : BOOKEND_FAULT_NO_SUCH_REQUEST;
+    default: return BOOKEND_OK;
+    }
+}
+
 /* The rule that forbids a message whatever its body, or BOOKEND_OK. */
 static bookend_fault check_sending(bookend_session *session, const bookend_message *message) {
     uint8_t kind = message->kind;
@@ -614,27 +645,21 @@ static bookend_fault check_sending(bookend_session *session, const bookend_messa
     if (session->state != BOOKEND_OPEN) return BOOKEND_FAULT_NOT_OPEN;
     if (kind == BOOKEND_KIND_HELLO) return BOOKEND_FAULT_SECOND_HELLO;
     if (kind == BOOKEND_KIND_PONG || kind == BOOKEND_KIND_CLOSE) return BOOKEND_FAULT_UNEXPECTED_KIND;
-    if (kind >= 0x80 && !(session->private_kinds && is_private_kind(kind))) return BOOKEND_FAULT_UNKNOWN_KIND;
+    if (kind >= 0x80 && kind != BOOKEND_KIND_CANCEL && !(session->private_kinds && is_private_kind(kind)))
+        return BOOKEND_FAULT_UNKNOWN_KIND;
     if (is_hub_kind(kind) && !hub_in_force(session)) return BOOKEND_FAULT_UNKNOWN_KIND;
     if (!may_send(session->role, kind)) return BOOKEND_FAULT_UNEXPECTED_KIND;
     if (!accepts(&session->peer, message->encoding))
         return BOOKEND_FAULT_ENCODING_REFUSED;
-    if (kind == BOOKEND_KIND_REQUEST && message->id != 0) {
-        if (find(session->asked, message->id) != NULL) return BOOKEND_FAULT_DUPLICATE_REQUEST;
-        if (find(session->asked, 0) == NULL) return BOOKEND_FAULT_TRY_LATER;
-    }
-    if ((kind == BOOKEND_KIND_REPLY || kind == BOOKEND_KIND_ERROR) && message->id != 0 &&
-        find(session->owed, message->id) == NULL)
-        return BOOKEND_FAULT_NO_SUCH_REQUEST;
-    return BOOKEND_OK;
+    return message->id == 0 && kind != BOOKEND_KIND_CANCEL ? BOOKEND_OK : check_id(session, kind, message->id);
 }
 
 /* Records what a sent message answers or waits for. */
 static void note_sent(bookend_session *session, const bookend_message *message) {
     switch (message->kind) {
-    case BOOKEND_KIND_REQUEST: *find(session->asked, 0) = message->id; break;
+    case BOOKEND_KIND_REQUEST: bookend_requests_add(&session->requests, &session->asked, message->id, 0); break;
     case BOOKEND_KIND_REPLY:
-    case BOOKEND_KIND_ERROR: (void)forget(session->owed, message->id); break;
+    case BOOKEND_KIND_ERROR: (void)bookend_requests_remove(&session->requests, &session->owed, message->id); break;
     case BOOKEND_KIND_PING:
         session->ping_waits = true;
         session->ping_length = (uint8_t)message->payload.length;
@@ -670,24 +695,46 @@ bookend_fault bookend_session_send(bookend_session *session, const bookend_messa
     return result.fault;
 }
 
+bookend_fault bookend_session_cancel(bookend_session *session, uint32_t id, uint64_t now) {
+    bookend_message message;
+
+    memset(&message, 0, sizeof message);
+    message.kind = BOOKEND_KIND_CANCEL;
+    message.id = id;
+    return bookend_session_send(session, &message, now, NULL);
+}
+
 /* ---- The start ------------------------------------------------------------------------------------------------- */
 
-bookend_fault bookend_session_init(bookend_session *session, bookend_role role, const bookend_hello *own, uint8_t *out,
-                                   size_t capacity, uint64_t now) {
+bookend_fault bookend_session_init_slots(bookend_session *session, bookend_role role, const bookend_hello *own,
+                                         uint8_t *out, size_t capacity, uint64_t now, bookend_slot *slots,
+                                         size_t slot_count) {
+    bookend_hello hello = *own;
     bookend_fault fault;
     size_t written;
 
-    if (capacity < BOOKEND_OUTPUT_MIN) return BOOKEND_FAULT_NO_ROOM;
-    fault = bookend_hello_encode(own, out, capacity, &written, NULL);
+    hello.client = role == BOOKEND_CLIENT;
+    if (capacity < BOOKEND_OUTPUT_MIN || slot_count < takes(&hello)) return BOOKEND_FAULT_NO_ROOM;
+    if (slots == NULL && slot_count > 2u * BOOKEND_REQUESTS) return BOOKEND_FAULT_NO_ROOM;
+    fault = bookend_hello_encode(&hello, out, capacity, &written, NULL);
     if (fault != BOOKEND_OK) return fault;
 
     memset(session, 0, sizeof *session);
     session->role = role;
-    session->own = *own;
+    session->own = hello;
     session->out = out;
     session->out_capacity = capacity;
+    session->requests.given = slots;
+    session->requests.capacity = slot_count < UINT32_MAX ? (uint32_t)slot_count : UINT32_MAX;
     session->started = session->last_sent = session->last_received = session->empty_at = now;
     bookend_decoder_init(&session->decoder, BOOKEND_GREETING_MAX);
     if (role == BOOKEND_CLIENT) put_hello(session, now);
     return BOOKEND_OK;
+}
+
+bookend_fault bookend_session_init(bookend_session *session, bookend_role role, const bookend_hello *own, uint8_t *out,
+                                   size_t capacity, uint64_t now) {
+    /* A limit above BOOKEND_REQUESTS would leave fewer slots for this side's own. */
+    if (takes(own) > BOOKEND_REQUESTS) return BOOKEND_FAULT_NO_ROOM;
+    return bookend_session_init_slots(session, role, own, out, capacity, now, NULL, 2u * BOOKEND_REQUESTS);
 }

@@ -147,7 +147,7 @@ size_t bookend_text_legal(uint8_t encoding, const uint8_t *text, size_t length) 
     }
 }
 
-static bookend_fault fail(bookend_error *error, bookend_fault fault, size_t at, uint8_t found, uint8_t encoding) {
+static bookend_fault fail_text(bookend_error *error, bookend_fault fault, size_t at, uint8_t found, uint8_t encoding) {
     if (error != NULL) {
         memset(error, 0, sizeof *error);
         error->fault = fault;
@@ -170,14 +170,14 @@ static bookend_fault convert(uint8_t from, const uint8_t *text, size_t length, u
     *written = 0;
     for (at = 0; at < length; at += taken) {
         taken = bookend_text_next(from, text + at, length - at, &scalar);
-        if (taken == 0) return fail(error, BOOKEND_FAULT_BAD_TEXT, at, text[at], from);
+        if (taken == 0) return fail_text(error, BOOKEND_FAULT_BAD_TEXT, at, text[at], from);
         put = bookend_text_put(to, scalar, bytes);
-        if (put == 0) return fail(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, at, text[at], to);
+        if (put == 0) return fail_text(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, at, text[at], to);
         fits = fits && put <= capacity - *written;
         if (fits) memcpy(out + *written, bytes, put);
         *written += put;
     }
-    return fits ? BOOKEND_OK : fail(error, BOOKEND_FAULT_NO_ROOM, 0, 0, to);
+    return fits ? BOOKEND_OK : fail_text(error, BOOKEND_FAULT_NO_ROOM, 0, 0, to);
 }
 
 bookend_fault bookend_text_to_utf8(uint8_t encoding, const uint8_t *text, size_t length, uint8_t *out, size_t capacity,
@@ -198,7 +198,7 @@ bookend_fault bookend_text_from_utf8(uint8_t encoding, const uint8_t *utf8, size
     if (encoding >= BOOKEND_UTF16BE && bookend_text_next(BOOKEND_UTF8, utf8 + marks, length - marks, &first) > 0 &&
         first == 0xFFFE) {
         *written = 0;
-        return fail(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, marks, utf8[marks], encoding);
+        return fail_text(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, marks, utf8[marks], encoding);
     }
     fault = convert(BOOKEND_UTF8, utf8 + marks, length - marks, encoding, out, capacity, written, error);
     if (fault != BOOKEND_OK && fault != BOOKEND_FAULT_NO_ROOM && error != NULL) error->offset += marks;

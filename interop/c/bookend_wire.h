@@ -1,4 +1,4 @@
-/* Private to bookend_*.c: big-endian numbers, and a constructor of errors. */
+/* Private to bookend_*.c: big-endian numbers, a constructor of errors, and the sets of unanswered REQUESTs. */
 #ifndef BOOKEND_WIRE_H
 #define BOOKEND_WIRE_H
 
@@ -9,6 +9,13 @@
 /* Fills `error`, unless that is NULL, and returns `fault`. */
 bookend_fault bookend_fail(bookend_error *error, bookend_fault fault, size_t at, uint32_t found, uint32_t wanted,
                            const char *why);
+
+/* The slot of this id, or NULL. */
+bookend_slot *bookend_requests_find(bookend_requests *requests, bookend_request_set *set, uint32_t id);
+/* Adds an id that is not in the set. There must be a free slot. */
+void bookend_requests_add(bookend_requests *requests, bookend_request_set *set, uint32_t id, uint32_t frame);
+/* Whether the id was in the set. */
+bool bookend_requests_remove(bookend_requests *requests, bookend_request_set *set, uint32_t id);
 
 static inline uint16_t bookend_get16(const uint8_t *in) {
     return (uint16_t)(((unsigned)in[0] << 8) | in[1]);

@@ -135,7 +135,7 @@ void options_parse(options *options, int count, char **words) {
     options->hello.preferred = BOOKEND_UTF8;
     options->hello.max_body = MAX_BODY;
     options->hello.features = BOOKEND_FEATURE_HUB;
-    options->hello.software = bytes_of("bookend-c 1.0.0");
+    options->hello.software = bytes_of("bookend-c 0.1.0");
     take_options(options, count - 2, words + 2);
     take_address(options, words[1]);
 }

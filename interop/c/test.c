@@ -316,18 +316,22 @@ static void a_hello_round_trips_and_fits_its_documented_size(void) {
     hello.has_resume = true;
     hello.resume = UINT64_MAX - 1;
     hello.preferred = BOOKEND_UTF16LE;
+    hello.client = hello.has_requests = true;
+    hello.requests = UINT32_MAX - 1;
     CHECK(bookend_hello_encode(&hello, body, sizeof body - 1, &length, NULL) == BOOKEND_FAULT_NO_ROOM);
     CHECK(bookend_hello_encode(&hello, body, sizeof body, &length, NULL) == BOOKEND_OK);
     CHECK(length == BOOKEND_HELLO_MAX);
     CHECK(bookend_hello_parse(body, length, &back, NULL) == BOOKEND_OK);
     CHECK(back.resume == hello.resume && back.preferred == hello.preferred && back.max_body == hello.max_body);
+    CHECK(back.client && back.has_requests && back.requests == hello.requests);
     CHECK(back.token.length == 255 && back.room.length == 64 && memcmp(back.name.data, LINE, 64) == 0);
     for (i = 0; i < length; i++) {
         uint8_t *copy = exact_copy(body, i);
 
-        CHECK(bookend_hello_parse(copy, i, &back, NULL) == (i == 24 || i == 90 || i == 156 || i == 413 || i == 423
-                                                                ? BOOKEND_OK
-                                                                : BOOKEND_FAULT_BAD_HELLO));
+        CHECK(bookend_hello_parse(copy, i, &back, NULL) == (i == 24 || i == 90 || i == 156 || i == 413 || i == 423 ||
+                                                                   i == 489 || i == 491
+                                                               ? BOOKEND_OK
+                                                               : BOOKEND_FAULT_BAD_HELLO));
         free(copy);
     }
 
@@ -346,8 +350,13 @@ static bool same_bytes(bookend_bytes a, bookend_bytes b) {
     return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
 }
 
+static bool is_binary(uint8_t kind) {
+    return kind == BOOKEND_KIND_PING || kind == BOOKEND_KIND_PONG || kind == BOOKEND_KIND_GAP ||
+           kind == BOOKEND_KIND_CANCEL;
+}
+
 static void every_kind_round_trips(void) {
-    static const uint8_t KINDS[] = {0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x10, 0x11, 0x12, 0x13, 0x14, 0xC0};
+    static const uint8_t KINDS[] = {0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x10, 0x11, 0x12, 0x13, 0x14, 0x81, 0xC0};
     uint8_t out[256], *copy;
     bookend_message message, back;
     bookend_decoder decoder;
@@ -357,13 +366,13 @@ static void every_kind_round_trips(void) {
     for (i = 0; i < sizeof KINDS; i++) {
         memset(&message, 0, sizeof message);
         message.kind = KINDS[i];
-        message.encoding = KINDS[i] == 0x06 || KINDS[i] == 0x07 || KINDS[i] == 0x14 ? BOOKEND_BINARY : BOOKEND_UTF8;
+        message.encoding = is_binary(KINDS[i]) ? BOOKEND_BINARY : BOOKEND_UTF8;
         message.event = KINDS[i] == 0x11 ? 2 : 0;
         message.id = message.frame = message.member = message.to = 0xFEDCBA98;
         message.code = 0xFEDC;
         message.seq = message.time = message.missed = 0xFEDCBA9876543210u;
         message.name = bytes_of("ann");
-        message.payload = bytes_of(KINDS[i] == 0x14 ? "" : "gr\xC3\xBC\xC3\x9F");
+        message.payload = bytes_of(KINDS[i] == 0x14 || KINDS[i] == 0x81 ? "" : "gr\xC3\xBC\xC3\x9F");
         CHECK(bookend_message_encode(&message, out, sizeof out, &written, NULL) == BOOKEND_OK);
         CHECK(written == bookend_message_size(&message));
         CHECK(bookend_message_encode(&message, out, written - 1, &bytes, NULL) == BOOKEND_FAULT_NO_ROOM);
@@ -398,6 +407,7 @@ static void a_message_that_a_receiver_would_refuse_is_not_written(void) {
     CHECK(fault_of_encoding(BOOKEND_KIND_REQUEST, BOOKEND_UTF8, "") == BOOKEND_FAULT_MALFORMED);
     CHECK(fault_of_encoding(BOOKEND_KIND_PRESENCE, BOOKEND_UTF8, "a\nb") == BOOKEND_FAULT_MALFORMED);
     CHECK(fault_of_encoding(BOOKEND_KIND_GAP, BOOKEND_BINARY, "x") == BOOKEND_FAULT_MALFORMED);
+    CHECK(fault_of_encoding(BOOKEND_KIND_CANCEL, BOOKEND_BINARY, "") == BOOKEND_FAULT_MALFORMED);
     CHECK(fault_of_encoding(BOOKEND_KIND_MESSAGE, 5, "") == BOOKEND_FAULT_MALFORMED);
     CHECK(fault_of_encoding(0x20, BOOKEND_UTF8, "") == BOOKEND_FAULT_UNKNOWN_KIND);
 }
@@ -437,6 +447,7 @@ int main(void) {
     a_message_that_a_receiver_would_refuse_is_not_written();
     a_byte_order_mark_is_not_sent();
     test_session();
+    test_transfer();
     printf("%lu checks, %d failed\n", checks, failures);
     return failures > 0;
 }

@@ -18,5 +18,6 @@ uint32_t random_below(uint32_t limit);
 uint8_t *exact_copy(const uint8_t *bytes, size_t length);
 
 void test_session(void);
+void test_transfer(void);
 
 #endif

@@ -205,6 +205,189 @@ static void a_forgotten_request_frees_its_id(void) {
     CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 7, "") == BOOKEND_OK);
 }
 
+/* The ERROR `cancelled` that an output begins with, about the REQUEST of this id and frame. */
+static bool is_cancelled(const side *side, uint32_t id, uint32_t frame_number) {
+    bookend_message message;
+    bookend_decoder decoder;
+    bookend_frame frame;
+    size_t length;
+    const uint8_t *out = bookend_session_output(&side->session, &length);
+
+    bookend_decoder_init(&decoder, 4096);
+    return bookend_decode(&decoder, out, length, &frame) == BOOKEND_FOUND_FRAME &&
+           length == BOOKEND_OVERHEAD + frame.length &&
+           bookend_message_parse(&frame, &message, NULL) == BOOKEND_OK && message.kind == BOOKEND_KIND_ERROR &&
+           message.code == 4012 && message.id == id && message.frame == frame_number;
+}
+
+static void a_cancelled_request_is_answered_at_once_and_only_then_free(void) {
+    static side client, server;
+
+    open_both(&client, &server);
+    CHECK(bookend_session_cancel(&client.session, 7, 0) == BOOKEND_FAULT_NO_SUCH_REQUEST);
+    CHECK(bookend_session_cancel(&client.session, 0, 0) == BOOKEND_FAULT_NO_SUCH_REQUEST);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 7, "long") == BOOKEND_OK);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 8, "") == BOOKEND_OK);
+    CHECK(bookend_session_cancel(&client.session, 7, 0) == BOOKEND_OK);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 7, "") == BOOKEND_FAULT_DUPLICATE_REQUEST);
+    carry(&client, &server, PIPE, 0);
+    CHECK(logged(&server, "\2\3\0\0\0\7long\2\3\0\0\0\10\2\x81\0\0\0\7", 22));
+    CHECK(is_cancelled(&server, 7, 1));
+    CHECK(send_one(&server, BOOKEND_KIND_REPLY, 7, "late") == BOOKEND_FAULT_NO_SUCH_REQUEST);
+    carry(&server, &client, PIPE, 0);
+    CHECK(client.log_length > 2 && memcmp(client.log, "\2\5\0\0\0\7", 6) == 0);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 7, "") == BOOKEND_OK);
+}
+
+static void a_cancel_that_crosses_the_reply_is_ignored(void) {
+    static side client, server;
+    size_t length;
+
+    open_both(&client, &server);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 7, "") == BOOKEND_OK);
+    carry(&client, &server, PIPE, 0);
+    server.log_length = 0;
+    CHECK(bookend_session_cancel(&client.session, 7, 0) == BOOKEND_OK);
+    CHECK(send_one(&server, BOOKEND_KIND_REPLY, 7, "noon") == BOOKEND_OK);
+    carry(&server, &client, PIPE, 0);
+    CHECK(logged(&client, "\2\4\0\0\0\7noon", 10));
+    carry(&client, &server, PIPE, 0);
+    (void)bookend_session_output(&server.session, &length);
+    CHECK(length == 0 && server.log_length == 0 && server.session.state == BOOKEND_OPEN);
+}
+
+/* Opens both sides. The server takes this many REQUESTs and has `slots`; the client has those that are left over. */
+static void open_with_requests(side *client, side *server, uint32_t requests, bookend_slot *slots, size_t count,
+                               bookend_slot *left, size_t left_count) {
+    bookend_hello hello;
+
+    bookend_hello_init(&hello);
+    memset(client, 0, sizeof *client);
+    CHECK(bookend_session_init_slots(&client->session, BOOKEND_CLIENT, &hello, client->out, OUT, 0, left, left_count) ==
+          BOOKEND_OK);
+    hello.has_requests = true;
+    hello.requests = requests;
+    memset(server, 0, sizeof *server);
+    CHECK(bookend_session_init_slots(&server->session, BOOKEND_SERVER, &hello, server->out, OUT, 0, slots, count) ==
+          BOOKEND_OK);
+    carry_all(client, server, PIPE, 0);
+    CHECK(client->session.peer.requests == requests);
+    client->log_length = server->log_length = 0;
+}
+
+static void hello_limits_the_requests_of_the_other_side(void) {
+    static side client, server;
+    static bookend_slot slots[3];
+    uint8_t raw[] = {0xF5, 0xF8, 3, 2, 0, 0, 0, 4, 0, 0, 0, 9, 0xF8, 0xF5};
+    size_t length;
+
+    open_with_requests(&client, &server, 2, slots, 3, NULL, 2 * BOOKEND_REQUESTS);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 1, "") == BOOKEND_OK);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 2, "") == BOOKEND_OK);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 3, "") == BOOKEND_FAULT_TRY_LATER);
+    carry(&client, &server, PIPE, 0);
+    arrive(&server, raw, sizeof raw, PIPE, 0);
+    (void)bookend_session_output(&server.session, &length);
+    CHECK(length > 20 && server.out[2] == BOOKEND_KIND_ERROR && server.out[11] == 9);
+    CHECK(server.out[16] == 1013 >> 8 && server.out[17] == (1013 & 0xFF) && server.session.state == BOOKEND_OPEN);
+    /* One slot is left for the server's own, which its peer would permit more of. */
+    CHECK(send_one(&server, BOOKEND_KIND_REQUEST, 1, "") == BOOKEND_OK);
+    CHECK(send_one(&server, BOOKEND_KIND_REQUEST, 2, "") == BOOKEND_FAULT_TRY_LATER);
+
+    open_with_requests(&client, &server, 0, NULL, 0, NULL, 2 * BOOKEND_REQUESTS);
+    CHECK(send_one(&client, BOOKEND_KIND_REQUEST, 1, "") == BOOKEND_FAULT_TRY_LATER);
+}
+
+static void the_caller_gives_memory_for_more_than_64_requests(void) {
+    static side client;
+    static bookend_slot slots[100];
+    bookend_hello hello;
+    bookend_session *session = &client.session;
+
+    bookend_hello_init(&hello);
+    CHECK(bookend_session_init_slots(session, BOOKEND_CLIENT, &hello, client.out, OUT, 0, slots, 63) ==
+          BOOKEND_FAULT_NO_ROOM);
+    hello.has_requests = true;
+    hello.requests = 100;
+    CHECK(bookend_session_init(session, BOOKEND_CLIENT, &hello, client.out, OUT, 0) == BOOKEND_FAULT_NO_ROOM);
+    CHECK(bookend_session_init_slots(session, BOOKEND_CLIENT, &hello, client.out, OUT, 0, NULL, 1000) ==
+          BOOKEND_FAULT_NO_ROOM);
+    CHECK(bookend_session_init_slots(session, BOOKEND_CLIENT, &hello, client.out, OUT, 0, slots, 99) ==
+          BOOKEND_FAULT_NO_ROOM);
+    CHECK(bookend_session_init_slots(session, BOOKEND_CLIENT, &hello, client.out, OUT, 0, slots, 100) == BOOKEND_OK);
+}
+
+/* The number of slots on the longest way down from this one. */
+static unsigned depth(const bookend_slot *slots, uint32_t number) {
+    unsigned one, other;
+
+    if (number == 0) return 0;
+    one = depth(slots, slots[number - 1].child[0]);
+    other = depth(slots, slots[number - 1].child[1]);
+    return 1 + (one > other ? one : other);
+}
+
+/* Also with ids that differ in the first or last bits only. */
+static void any_number_of_requests_may_be_answered_in_any_order(void) {
+    enum { MANY = 3000 };
+    static side client, server;
+    static struct {
+        uint32_t id, frame;
+    } asked_for[MANY], swap;
+    bookend_slot *asked = (bookend_slot *)malloc((MANY + BOOKEND_REQUESTS) * sizeof *asked);
+    bookend_slot *owed = (bookend_slot *)malloc(MANY * sizeof *owed);
+    uint32_t round, i, other, id;
+
+    if (asked == NULL || owed == NULL) abort();
+    open_with_requests(&client, &server, MANY, owed, MANY, asked, MANY + BOOKEND_REQUESTS);
+    for (round = 0; round < 3; round++) {
+        for (i = 0; i < MANY; i++) {
+            id = round == 0 ? i + 1 : round == 1 ? (i + 1) << 20 : (i + 1) * 2654435761u;
+            CHECK(send_one(&client, BOOKEND_KIND_REQUEST, id, "") == BOOKEND_OK);
+            carry(&client, &server, PIPE, 0);
+            asked_for[i].id = id;
+            asked_for[i].frame = server.session.number;
+        }
+        CHECK(depth(owed, server.session.owed.root) <= 33);
+        CHECK(send_one(&client, BOOKEND_KIND_REQUEST, MANY + 77, "") == BOOKEND_FAULT_TRY_LATER);
+        CHECK(server.log_length == 6u * MANY);
+        for (i = MANY - 1; i > 0; i--) {
+            other = random_below(i + 1);
+            swap = asked_for[i];
+            asked_for[i] = asked_for[other];
+            asked_for[other] = swap;
+        }
+        for (i = 0; i < MANY; i++) {
+            id = asked_for[i].id;
+            if (i % 2 == 0) {
+                CHECK(send_one(&server, BOOKEND_KIND_REPLY, id, "") == BOOKEND_OK);
+            } else {
+                CHECK(bookend_session_cancel(&client.session, id, 0) == BOOKEND_OK);
+                carry(&client, &server, PIPE, 0);
+                CHECK(is_cancelled(&server, id, asked_for[i].frame));
+            }
+            CHECK(send_one(&server, BOOKEND_KIND_REPLY, id, "") == BOOKEND_FAULT_NO_SUCH_REQUEST);
+            carry(&server, &client, PIPE, 0);
+        }
+        CHECK(client.session.asked.count == 0 && server.session.owed.count == 0);
+        CHECK(client.session.asked.root == 0 && server.session.owed.root == 0);
+        client.log_length = server.log_length = 0;
+    }
+    free(asked);
+    free(owed);
+}
+
+static void two_clients_notice_each_other(void) {
+    static side one, two;
+
+    begin(&one, BOOKEND_CLIENT, NULL, 0);
+    begin(&two, BOOKEND_CLIENT, NULL, 0);
+    carry(&one, &two, PIPE, 0);
+    CHECK(two.session.state == BOOKEND_CLOSING && two.session.cause.fault == BOOKEND_FAULT_TWO_CLIENTS);
+    open_both(&one, &two);
+    CHECK(two.session.peer.client && !one.session.peer.client);
+}
+
 static void reasons_are_in_the_encoding_that_the_peer_prefers(void) {
     static side client, server;
     bookend_hello hello;
@@ -435,6 +618,12 @@ void test_session(void) {
     the_peers_options_are_dropped_with_their_buffer();
     private_kinds_need_the_agreement_of_both_sides();
     a_forgotten_request_frees_its_id();
+    a_cancelled_request_is_answered_at_once_and_only_then_free();
+    a_cancel_that_crosses_the_reply_is_ignored();
+    hello_limits_the_requests_of_the_other_side();
+    the_caller_gives_memory_for_more_than_64_requests();
+    any_number_of_requests_may_be_answered_in_any_order();
+    two_clients_notice_each_other();
     reasons_are_in_the_encoding_that_the_peer_prefers();
     a_damaged_stream_ends_the_same_way_however_it_is_cut();
     a_reply_never_provokes_a_reply();

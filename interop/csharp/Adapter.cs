@@ -71,7 +71,8 @@ internal static class Adapter
         + " max-body=" + hello.MaxBody + " keepalive=" + hello.Keepalive + " features=" + (hello.Hub ? 1 : 0)
         + (hello.Name == null ? "" : " name=" + Hex(hello.Name)) + (hello.Room == null ? "" : " room=" + Hex(hello.Room))
         + (hello.Token == null ? "" : " token=" + Hex(hello.Token)) + (hello.Resume == null ? "" : " resume=" + hello.Resume)
-        + (hello.Software == null ? "" : " software=" + Hex(hello.Software)) + " wire=" + Hex(hello.Body());
+        + (hello.Software == null ? "" : " software=" + Hex(hello.Software))
+        + (hello.Client ? " client=1" : "") + (hello.Requests == null ? "" : " requests=" + hello.Requests) + " wire=" + Hex(hello.Body());
 
     private static string AnswerMessage(Message it)
     {
@@ -93,6 +94,7 @@ internal static class Adapter
             case Kind.Delivery:
                 return "from=" + it.From + " to=" + it.To + " seq=" + it.Seq + " time=" + it.Time + " name=" + Hex(it.Name) + " payload=" + payload;
             case Kind.Gap: return "missed=" + it.Missed;
+            case Kind.Cancel: return "id=" + it.Id;
             default: return "payload=" + payload;
         }
     }
@@ -141,7 +143,12 @@ internal static class Adapter
         foreach (var action in actions)
         {
             if (action.Write != null) items.Add(ShowSent(action.Write));
-            if (action.Deliver != null && action.Deliver.Kind != Kind.Pong) items.Add("got:" + action.Frame.Kind.ToString("x2") + ":" + Hex(action.Frame.Body));
+            if (action.Deliver != null && action.Deliver.Kind != Kind.Pong)
+            {
+                // A CANCEL is delivered after its REQUEST was answered, and shown before.
+                var at = action.Deliver.Kind == Kind.Cancel ? items.Count - 1 : items.Count;
+                items.Insert(at, "got:" + action.Frame.Kind.ToString("x2") + ":" + Hex(action.Frame.Body));
+            }
             if (action.End != null) items.Add("end:" + action.End);
         }
         return items.Count == 0 ? "-" : string.Join(",", items);

@@ -19,7 +19,7 @@ internal sealed class Chat
     private readonly UiThread ui = new UiThread();
     private readonly StreamWriter output = new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false)) { AutoFlush = true, NewLine = "\n" };
     private readonly List<Payload> sends = new List<Payload>();
-    private readonly Hello hello = new Hello { Hub = true, Preferred = TextEncoding.Utf8, Software = "bookend-csharp 1.0.0" };
+    private readonly Hello hello = new Hello { Hub = true, Preferred = TextEncoding.Utf8, Software = "bookend-csharp 0.1.0" };
     private Connection connection;
     private string host;
     private int port, count = int.MaxValue, got, status;

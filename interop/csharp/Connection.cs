@@ -3,13 +3,15 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Threading;
+using System.Threading.Tasks;
 
 namespace Bookend
 {
     /// <summary>
     /// A session that owns a socket and uses BeginConnect, BeginReceive and BeginSend. Every method may be called from any
     /// thread, and none blocks. Events are raised in order on the given SynchronizationContext. A Fault thrown by a handler,
-    /// for example because it sends while the peer closes, ends this connection only.
+    /// for example because it sends while the peer closes, ends this connection only. The exception is the answer to a REQUEST
+    /// that the peer has cancelled: it is dropped.
     /// </summary>
     public sealed class Connection
     {
@@ -26,6 +28,8 @@ namespace Bookend
         private readonly byte[] buffer = new byte[1 << 16];
         private readonly Queue<byte[]> outgoing = new Queue<byte[]>();
         private readonly Timer timer;
+        private readonly Dictionary<uint, TaskCompletionSource<Message>> asked = new Dictionary<uint, TaskCompletionSource<Message>>();
+        private uint lastId; // of RequestAsync
         private int sent; // written bytes of the first frame in `outgoing`
         private long unsent, waiting, progress;
         private long pausedAt = long.MaxValue; // when reading stopped
@@ -44,7 +48,9 @@ namespace Bookend
         /// <summary>The peer's HELLO has arrived: messages can be sent.</summary>
         public event Action Opened;
 
-        /// <summary>A message arrived.</summary>
+        /// <summary>
+        /// A message arrived. A Cancel means that the session has answered the peer's REQUEST with this id: stop working on it.
+        /// </summary>
         public event Action<Message> Received;
 
         /// <summary>The answer to one of this side's REQUESTs cannot be read.</summary>
@@ -74,6 +80,49 @@ namespace Bookend
             var payload = Payload.Of(text, session.Peer?.Preferred ?? TextEncoding.Utf8, TextEncoding.Utf8);
             Apply(session.Send(new Message(session.HasHub ? Kind.Post : Kind.Message, payload) { To = to }, Now));
         });
+
+        /// <summary>
+        /// Sends a REQUEST with an unused id and waits for its REPLY. Fails with PeerRefused if the answer is an ERROR, with
+        /// Unreadable, with Refused if it must not be sent, or with the Fault that ends the connection. If the token is
+        /// cancelled first, the task is cancelled at once and the peer gets a CANCEL.
+        /// </summary>
+        public Task<Message> RequestAsync(Payload payload, CancellationToken cancellation = default(CancellationToken))
+        {
+            var answer = new TaskCompletionSource<Message>(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (cancellation.IsCancellationRequested)
+            {
+                answer.SetCanceled();
+                return answer.Task;
+            }
+            uint id = 0;
+            try
+            {
+                Locked(() => id = Ask(payload, answer));
+            }
+            catch (Fault fault)
+            {
+                answer.SetException(fault);
+            }
+            if (!cancellation.CanBeCanceled || answer.Task.IsCompleted) return answer.Task;
+            var registration = cancellation.Register(() =>
+            {
+                if (answer.TrySetCanceled()) Cancel(id); // the answer, which still arrives, is dropped
+            });
+            answer.Task.ContinueWith(_ => registration.Dispose(), TaskScheduler.Default);
+            return answer.Task;
+        }
+
+        /// <summary>Sends a CANCEL for a REQUEST of this side. Returns false if it is not unanswered any more.</summary>
+        public bool Cancel(uint id)
+        {
+            var asks = false;
+            Locked(() =>
+            {
+                asks = session.IsOpen && session.Asks(id);
+                if (asks) Apply(session.Send(new Message(Kind.Cancel) { Id = id }, Now));
+            });
+            return asks;
+        }
 
         /// <summary>Answers a received message with an ERROR.</summary>
         public void Refuse(Message message, Fault fault)
@@ -171,17 +220,47 @@ namespace Bookend
                 if (action.Write != null && action.Write[2] == (byte)Kind.Pong) context.Post(_ => Locked(() => WritePong(action.Write)), null);
                 else if (action.Write != null) Write(action.Write);
                 if (action.Deliver != null) Deliver(action);
-                if (action.Unreadable != null) Raise(() => Unreadable?.Invoke(action.Unreadable));
+                if (action.Unreadable != null && !Answer(action.Unreadable.Id, null, action.Unreadable)) Raise(() => Unreadable?.Invoke(action.Unreadable));
                 if (action.HalfClose) halfCloses = true;
+                if (action.End != null) EndRequests(action.Fault ?? new Fault("not-open", "this side has closed"));
                 if (action.End != null) ended = handlerFault ?? (action.Fault is PeerClosed && action.Fault.Code == 1000 ? null : action.Fault);
             }
         }
 
+        private uint Ask(Payload payload, TaskCompletionSource<Message> answer)
+        {
+            do lastId++; while (lastId == 0 || session.Asks(lastId));
+            var id = lastId;
+            var actions = session.Send(new Message(Kind.Request, payload) { Id = id }, Now);
+            asked.Add(id, answer);
+            Apply(actions);
+            return id;
+        }
+
+        /// <summary>Completes the task of a REQUEST, if it has one.</summary>
+        private bool Answer(uint id, Message reply, Fault fault)
+        {
+            if (!asked.TryGetValue(id, out var answer)) return false;
+            asked.Remove(id);
+            if (reply != null) answer.TrySetResult(reply);
+            else answer.TrySetException(fault);
+            return true;
+        }
+
+        private void EndRequests(Fault fault)
+        {
+            foreach (var answer in asked.Values) answer.TrySetException(fault);
+            asked.Clear();
+        }
+
         private void Deliver(SessionAction action)
         {
+            var message = action.Deliver;
+            if (message.Kind == Kind.Reply && Answer(message.Id, message, null)) return;
+            if (message.Kind == Kind.Error && Answer(message.Id, null, new PeerRefused(message.Code, message.Payload.Text))) return;
             var cost = action.Frame.Body.Length + MessageCost;
             waiting += cost;
-            Raise(() => Received?.Invoke(action.Deliver), () => waiting -= cost);
+            Raise(() => Received?.Invoke(message), () => waiting -= cost);
         }
 
         private void RaiseEnded(Fault fault) => Raise(() => Ended?.Invoke(fault));
@@ -192,6 +271,10 @@ namespace Bookend
             try
             {
                 handler();
+            }
+            catch (Refused refused) when (refused.Name == "no-such-request")
+            {
+                // The REQUEST was cancelled before this answer.
             }
             catch (Fault fault)
             {

@@ -48,7 +48,7 @@ namespace Bookend
             [1002] = new[]
             {
                 "protocol-error", "unknown-encoding", "malformed", "hello-expected", "second-hello", "bad-hello",
-                "bad-canary", "unexpected-kind", "duplicate-request", "truncated",
+                "bad-canary", "two-clients", "unexpected-kind", "duplicate-request", "truncated",
             },
             [1003] = new[] { "unknown-kind" },
             [1007] = new[] { "bad-text", "encoding-refused" },
@@ -67,6 +67,7 @@ namespace Bookend
             [4009] = new[] { "resume-refused" },
             [4010] = new[] { "no-such-member" },
             [4011] = new[] { "unmappable-text" },
+            [4012] = new[] { "cancelled" },
         };
     }
 
@@ -82,6 +83,16 @@ namespace Bookend
         public Unreadable(uint id, Fault fault) : base(fault.Name, fault.Detail, fault.Offset) { Id = id; }
 
         public uint Id { get; }
+    }
+
+    /// <summary>The peer answered a REQUEST of this side with an ERROR.</summary>
+    public sealed class PeerRefused : Fault
+    {
+        private readonly ushort code;
+
+        public PeerRefused(ushort code, string reason) : base(FirstName(code) ?? "code-" + code, reason) { this.code = code; }
+
+        public override ushort? Code => code;
     }
 
     /// <summary>The peer closed the connection. Programs use the code; the reason is for people (R6.3).</summary>

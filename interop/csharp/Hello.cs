@@ -8,6 +8,8 @@ namespace Bookend
     {
         public const byte Kind = 0x01;
         private const int Length = 24; // bytes, without options
+        private const int Options = 8; // the highest type
+        private const int Unassigned = 6; // a type that is not an option
         private static readonly byte[] Prefix = { 0x42, 0x4B, 0x4E, 0x44, 0x0D, 0x0A, 0x1A, 0x0A, 0xFF, 0x11, 0x0D, 0x00 };
 
         public static int PrefixLength => Prefix.Length;
@@ -25,6 +27,20 @@ namespace Bookend
         public ulong? Resume { get; set; }
         public string Software { get; set; }
 
+        /// <summary>Whether the sender is the client. A Session sets it in its own HELLO.</summary>
+        public bool Client { get; set; }
+
+        /// <summary>How many REQUESTs of the other side may be unanswered (R3.16); null stands for 64.</summary>
+        public uint? Requests { get; set; }
+
+        /// <summary>The same HELLO as the one that this side of a connection sends (R4.23).</summary>
+        internal Hello Of(Role role)
+        {
+            var hello = (Hello)MemberwiseClone();
+            hello.Client = role == Role.Client;
+            return hello;
+        }
+
         public bool Accepts(TextEncoding encoding) => (Accepted >> (int)encoding & 1) == 1;
 
         /// <summary>The body of the frame, with the options in the order of their types. Throws Fault bad-hello.</summary>
@@ -41,9 +57,10 @@ namespace Bookend
             BigEndian.Write(fixedPart, 20, 2, Keepalive);
             fixedPart[23] = (byte)(Hub ? 1 : 0);
             var octets = new List<byte>(fixedPart);
-            byte[] resume = null;
+            byte[] resume = null, requests = null;
             if (Resume != null) BigEndian.Write(resume = new byte[8], 0, 8, Resume.Value);
-            var options = new[] { Octets(Name), Octets(Room), Token, resume, Octets(Software) };
+            if (Requests != null) BigEndian.Write(requests = new byte[4], 0, 4, Requests.Value);
+            var options = new[] { Octets(Name), Octets(Room), Token, resume, Octets(Software), null, Client ? new byte[0] : null, requests };
             for (var at = 0; at < options.Length; at++)
             {
                 if (options[at] == null) continue;
@@ -61,11 +78,11 @@ namespace Bookend
             if (wrong != null) throw wrong;
             Check(body.Length >= Length, body.Length + " bytes");
             if (body[12] != 1) throw new Fault("version", "found major version " + body[12] + ", this side has 1");
-            var options = new byte[6][];
+            var options = new byte[Options + 1][];
             for (var at = Length; at < body.Length;)
             {
                 Check(at + 2 <= body.Length && at + 2 + body[at + 1] <= body.Length, "an option runs past the end");
-                if (body[at] >= 1 && body[at] <= 5)
+                if (body[at] >= 1 && body[at] <= Options && body[at] != Unassigned)
                 {
                     Check(options[body[at]] == null, "option " + body[at] + " appears twice");
                     options[body[at]] = body.Skip(at + 2).Take(body[at + 1]).ToArray();
@@ -73,6 +90,8 @@ namespace Bookend
                 at += 2 + body[at + 1];
             }
             Check(options[4] == null || options[4].Length == 8, "resume is not eight bytes");
+            Check(options[7] == null || options[7].Length == 0, "client has a value");
+            Check(options[8] == null || options[8].Length == 4, "requests is not four bytes");
             var hello = new Hello
             {
                 Minor = body[13],
@@ -86,6 +105,8 @@ namespace Bookend
                 Token = options[3],
                 Resume = options[4] == null ? (ulong?)null : BigEndian.Read(options[4], 0, 8),
                 Software = Line(options[5]),
+                Client = options[7] != null,
+                Requests = options[8] == null ? (uint?)null : (uint)BigEndian.Read(options[8], 0, 4),
             };
             hello.CheckFields();
             return hello;

@@ -6,7 +6,7 @@ namespace Bookend
     public enum Kind : byte
     {
         Message = 0x02, Request = 0x03, Reply = 0x04, Error = 0x05, Ping = 0x06, Pong = 0x07, Close = 0x08,
-        Welcome = 0x10, Presence = 0x11, Post = 0x12, Delivery = 0x13, Gap = 0x14,
+        Welcome = 0x10, Presence = 0x11, Post = 0x12, Delivery = 0x13, Gap = 0x14, Cancel = 0x81,
     }
 
     /// <summary>The event of a PRESENCE. With Crowd, Member is the number of members in the room.</summary>
@@ -55,7 +55,7 @@ namespace Bookend
         {
             var body = frame.Body;
             if (IsPrivate(frame.Kind) && agreed.Contains(frame.Kind)) return new Message((Kind)frame.Kind, Payload.Decode(body, frame.Encoding));
-            if (frame.Kind >= 0x80) return null;
+            if (frame.Kind >= 0x80 && !IsKnown(frame.Kind)) return null;
             if (!IsKnown(frame.Kind)) throw new Fault("unknown-kind", "found " + frame.Kind.ToString("x2"));
             var message = new Message((Kind)frame.Kind);
             Check(message.Allows(frame.Encoding), "kind " + frame.Kind.ToString("x2") + " in encoding " + (int)frame.Encoding);
@@ -92,13 +92,13 @@ namespace Bookend
             }
         }
 
-        private static bool IsKnown(byte kind) => kind >= 0x02 && kind <= 0x08 || IsHub(kind);
+        private static bool IsKnown(byte kind) => kind >= 0x02 && kind <= 0x08 || IsHub(kind) || kind == (byte)Kind.Cancel;
 
         private bool Allows(TextEncoding encoding)
         {
             switch (Kind)
             {
-                case Kind.Ping: case Kind.Pong: case Kind.Gap: return encoding == TextEncoding.Binary;
+                case Kind.Ping: case Kind.Pong: case Kind.Gap: case Kind.Cancel: return encoding == TextEncoding.Binary;
                 case Kind.Error: case Kind.Close: case Kind.Welcome: case Kind.Presence: return encoding != TextEncoding.Binary;
                 default: return true;
             }
@@ -109,7 +109,7 @@ namespace Bookend
         {
             switch (Kind)
             {
-                case Kind.Request: case Kind.Reply: Id = (uint)fields.Next(4, Id); break;
+                case Kind.Request: case Kind.Reply: case Kind.Cancel: Id = (uint)fields.Next(4, Id); break;
                 case Kind.Error:
                     Id = (uint)fields.Next(4, Id);
                     FrameNumber = (uint)fields.Next(4, FrameNumber);
@@ -151,7 +151,7 @@ namespace Bookend
 
         private void CheckFields()
         {
-            if (Kind == Kind.Request || Kind == Kind.Reply) Check(Id != 0, "id is 0");
+            if (Kind == Kind.Request || Kind == Kind.Reply || Kind == Kind.Cancel) Check(Id != 0, "id is 0");
             if (Kind == Kind.Presence) Check(Event <= PresenceEvent.Crowd, "event is " + (byte)Event);
             if (Kind == Kind.Delivery) Check(Payload.IsPlainLine(Name, 0, 64), "the name is not a plain line of at most 64 bytes");
         }
@@ -160,7 +160,7 @@ namespace Bookend
         {
             var length = Payload.Octets.Length;
             if (Kind == Kind.Ping || Kind == Kind.Pong) Check(length <= MaxPing, length + " bytes");
-            if (Kind == Kind.Gap) Check(length == 0, "a GAP with a payload");
+            if (Kind == Kind.Gap || Kind == Kind.Cancel) Check(length == 0, "a " + Kind + " with a payload");
             if (Kind == Kind.Presence) Check(Payload.IsPlainLine(Payload.Text, 1, 64), "the name is not a plain line of 1 to 64 bytes");
         }
 

@@ -13,7 +13,7 @@ namespace Bookend
     public sealed class Session
     {
         private const int MaxPreamble = 1024; // bytes before the server's first F5 (R4.21)
-        private const int MaxRequests = 64;
+        private const uint MaxRequests = 64; // if HELLO does not say otherwise
         private const int DrainBytes = 1 << 16;
         private const uint BeforeHello = 4096;
 
@@ -23,7 +23,10 @@ namespace Bookend
         private readonly Clock clock = new Clock();
         private readonly Window pings = new Window(10, 10000), empties = new Window(1000, 1000);
         private readonly Decoder decoder = new Decoder(BeforeHello);
-        private readonly HashSet<uint> asked = new HashSet<uint>(), owed = new HashSet<uint>(); // ids of unanswered requests: this side's, the peer's
+        private readonly HashSet<uint> asked = new HashSet<uint>(); // ids of this side's unanswered requests
+
+        // The peer's unanswered requests and the numbers of their frames; sorted, because the peer chooses ids that collide in a hash table.
+        private readonly SortedDictionary<uint, uint> owed = new SortedDictionary<uint, uint>();
         private readonly HashSet<string> unansweredPings = new HashSet<string>(); // payloads of the application's unanswered PINGs
         private State state = State.Greeting;
         private int skipped = -1; // bytes before the first frame; -1 if none are skipped
@@ -35,12 +38,14 @@ namespace Bookend
         public Session(Role role, Hello hello, params byte[] agreed)
         {
             Role = role;
-            Hello = hello;
+            Hello = hello.Of(role);
             this.agreed = agreed;
             if (role == Role.Client) skipped = 0;
         }
 
         public Role Role { get; }
+
+        /// <summary>The HELLO that this side sends, as it was when the session was created.</summary>
         public Hello Hello { get; }
 
         /// <summary>The other side's HELLO, or null before it has been accepted.</summary>
@@ -52,6 +57,9 @@ namespace Bookend
         public bool IsDone => state == State.Closed;
         /// <summary>Whether the hub profile is in force (R9.1).</summary>
         public bool HasHub => Peer != null && Peer.Hub && Hello.Hub;
+
+        /// <summary>Whether a REQUEST of this side with this id is unanswered.</summary>
+        public bool Asks(uint id) => asked.Contains(id);
 
         /// <summary>The time of the next Tick, or long.MaxValue if nothing is due.</summary>
         public long Deadline => IsDone ? long.MaxValue : clock.NextDue().Key;
@@ -209,7 +217,9 @@ namespace Bookend
             if (state == State.Greeting && frame.Kind == Hello.Kind)
             {
                 if (frame.Encoding != TextEncoding.Binary) throw new Fault("malformed", "HELLO in encoding " + (int)frame.Encoding);
-                Peer = Hello.Parse(frame.Body);
+                var peer = Hello.Parse(frame.Body);
+                if (peer.Client && Role == Role.Client) throw new Fault("two-clients", "the other side is a client too, or sends this HELLO back");
+                Peer = peer;
                 state = State.Open;
                 decoder.Limit = Hello.MaxBody;
                 clock.Open(Hello.Keepalive, Peer.Keepalive, now);
@@ -270,6 +280,11 @@ namespace Bookend
                 case Kind.Error:
                     asked.Remove(message.Id);
                     break;
+                case Kind.Cancel:
+                    if (!owed.TryGetValue(message.Id, out var asking)) return; // R3.24
+                    owed.Remove(message.Id);
+                    actions.Add(SendError(message.Id, asking, new Fault("cancelled"), now));
+                    break;
                 default:
                     if (!Hello.Accepts(frame.Encoding))
                     {
@@ -287,8 +302,13 @@ namespace Bookend
         private bool Owe(uint id, uint current, long now, List<SessionAction> actions)
         {
             CheckId(id);
-            if (owed.Count < MaxRequests) return owed.Add(id);
-            actions.Add(SendError(id, current, new Fault("try-later", MaxRequests + " requests are unanswered"), now));
+            var most = Hello.Requests ?? MaxRequests;
+            if (owed.Count < most)
+            {
+                owed.Add(id, current);
+                return true;
+            }
+            actions.Add(SendError(id, current, new Fault("try-later", most + " requests are unanswered"), now));
             return false;
         }
 
@@ -312,7 +332,7 @@ namespace Bookend
 
         private void CheckId(uint id)
         {
-            if (owed.Contains(id)) throw new Fault("duplicate-request", "id " + id);
+            if (owed.ContainsKey(id)) throw new Fault("duplicate-request", "id " + id);
         }
 
         // Sending
@@ -329,9 +349,10 @@ namespace Bookend
             if (!Peer.Accepts(frame.Encoding)) throw new Refused("encoding-refused", "the peer does not accept " + frame.Encoding);
             if (frame.Body.Length > Peer.MaxBody) throw new Refused("too-long", frame.Body.Length + " bytes, the peer accepts " + Peer.MaxBody);
             if (message.Kind == Kind.Request && asked.Contains(message.Id)) throw new Refused("duplicate-request", "id " + message.Id);
-            if (message.Kind == Kind.Request && asked.Count >= MaxRequests)
-                throw new Refused("try-later", MaxRequests + " requests are unanswered");
-            if ((message.Kind == Kind.Reply || message.Kind == Kind.Error && message.Id != 0) && !owed.Contains(message.Id))
+            var most = Peer.Requests ?? MaxRequests;
+            if (message.Kind == Kind.Request && asked.Count >= most) throw new Refused("try-later", most + " requests are unanswered");
+            var isAnswer = message.Kind == Kind.Reply || message.Kind == Kind.Error && message.Id != 0;
+            if (isAnswer && !owed.ContainsKey(message.Id) || message.Kind == Kind.Cancel && !asked.Contains(message.Id))
                 throw new Refused("no-such-request", "no REQUEST " + message.Id + " is unanswered");
             return frame;
         }

@@ -90,7 +90,10 @@ namespace Bookend
             return null;
         }
 
-        /// <summary>Sends a message. Throws Refused.</summary>
+        /// <summary>
+        /// Sends a message. Throws Refused; for an answer, no-such-request may also mean that the peer has cancelled the REQUEST:
+        /// the Cancel is then received next.
+        /// </summary>
         public void Send(Message message)
         {
             lock (gate) Apply(session.Send(message, Now));
@@ -104,6 +107,20 @@ namespace Bookend
                 if (to != 0 && session.IsOpen && !session.HasHub) throw new Refused("no-such-member", "without a hub there are no members");
                 var payload = Payload.Of(text, session.Peer?.Preferred ?? TextEncoding.Utf8, TextEncoding.Utf8);
                 Apply(session.Send(new Message(session.HasHub ? Kind.Post : Kind.Message, payload) { To = to }, Now));
+            }
+        }
+
+        /// <summary>
+        /// Sends a CANCEL for a REQUEST of this side. Returns false if it is not unanswered any more. Otherwise its answer is
+        /// still received, usually an Error `cancelled`.
+        /// </summary>
+        public bool Cancel(uint id)
+        {
+            lock (gate)
+            {
+                if (!session.IsOpen || !session.Asks(id)) return false;
+                Apply(session.Send(new Message(Kind.Cancel) { Id = id }, Now));
+                return true;
             }
         }
 

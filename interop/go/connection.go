@@ -47,9 +47,14 @@ type Connection struct {
 	pausedAt   time.Duration
 	halfCloses bool // after everything queued is written
 	broken     error
-	hasEnded   bool
-	err        error // why it ended
-	isOver     bool  // the stream is closed
+
+	calls         map[uint32]*call // requests of Request that are unanswered
+	lastID        uint32
+	unseenCancels map[uint32]int // id to number of CANCELs in inbox
+
+	hasEnded bool
+	err      error // why it ended
+	isOver   bool  // the stream is closed
 }
 
 // arrival is an entry of the inbox: a message, an error that does not end the connection, or a PONG to send.
@@ -85,7 +90,14 @@ func begin(ctx context.Context, stream net.Conn, role Role, hello Hello, agreed 
 		stream.Close()
 		return nil, err
 	}
-	c := &Connection{stream: stream, origin: time.Now(), changed: make(chan struct{}), session: session}
+	c := &Connection{
+		stream:        stream,
+		origin:        time.Now(),
+		changed:       make(chan struct{}),
+		session:       session,
+		calls:         map[uint32]*call{},
+		unseenCancels: map[uint32]int{},
+	}
 	c.timer = time.AfterFunc(stall, c.onTime)
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -134,6 +146,9 @@ func (c *Connection) Receive(ctx context.Context) (Message, error) {
 			if next.pong != nil && c.session.IsOpen() {
 				c.answer(next.pong)
 			}
+			if next.message.Kind == KindCancel {
+				c.seeCancel(next.message.ID)
+			}
 			c.settle()
 			if next.pong == nil {
 				return next.message, next.err
@@ -149,18 +164,31 @@ func (c *Connection) Receive(ctx context.Context) (Message, error) {
 }
 
 // Send sends a message. It blocks while too many bytes are queued because the peer does not read. On a *RefusedError or
-// *Fault the message was not sent and the connection stays open.
+// *Fault the message was not sent and the connection stays open. The answer to a REQUEST that the peer has cancelled is
+// dropped until Receive has returned the CANCEL; after that it is refused.
 func (c *Connection) Send(ctx context.Context, message Message) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	if err := c.waitToSend(ctx); err != nil {
+		return err
+	}
+	if (message.Kind == KindReply || message.Kind == KindError) && c.unseenCancels[message.ID] > 0 {
+		return nil
+	}
+	return c.send(message)
+}
+
+// waitToSend waits while too many bytes are queued.
+func (c *Connection) waitToSend(ctx context.Context) error {
 	for c.session.IsOpen() && c.unsent >= maxUnsent && c.broken == nil {
 		if err := c.wait(ctx); err != nil {
 			return err
 		}
 	}
-	if c.broken != nil {
-		return c.broken
-	}
+	return c.broken
+}
+
+func (c *Connection) send(message Message) error {
 	actions, err := c.session.Send(message, c.now())
 	if err != nil {
 		return err
@@ -186,13 +214,6 @@ func (c *Connection) PostPayload(ctx context.Context, payload Payload, to uint32
 		message = Message{Kind: KindPost, To: to, Payload: payload}
 	}
 	return c.Send(ctx, message)
-}
-
-// Forget stops waiting for the answer to a request. At most 64 requests may be unanswered (R3.16).
-func (c *Connection) Forget(id uint32) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.session.Forget(id)
 }
 
 // Refuse answers a received message with an ERROR. The fault must have a code in SPEC section 6.
@@ -364,10 +385,19 @@ func (c *Connection) apply(actions []Action, isOwn bool) {
 		case action.Write != nil:
 			c.write(action.Write, isOwn)
 		case action.Deliver != nil:
+			if c.answerCall(action.Deliver.ID, action.Deliver, nil) {
+				continue
+			}
+			if action.Deliver.Kind == KindCancel {
+				c.unseenCancels[action.Deliver.ID]++
+			}
 			cost := len(action.Frame.Body) + messageCost
 			c.inbox = append(c.inbox, arrival{message: *action.Deliver, cost: cost})
 			c.waiting += cost
 		case action.Unreadable != nil:
+			if c.answerCall(action.Unreadable.ID, nil, action.Unreadable) {
+				continue
+			}
 			c.inbox = append(c.inbox, arrival{err: action.Unreadable, cost: messageCost})
 			c.waiting += messageCost
 		case action.HalfClose:

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"bookend"
+	"bookend.example/go/bookend"
 )
 
 // README.md shows the body of this function.

@@ -108,7 +108,7 @@ var codes = []struct {
 	{1000, []string{"normal"}},
 	{1001, []string{"going-away"}},
 	{1002, []string{"protocol-error", "unknown-encoding", "malformed", "hello-expected", "second-hello", "bad-hello",
-		"bad-canary", "unexpected-kind", "duplicate-request", "truncated"}},
+		"bad-canary", "two-clients", "unexpected-kind", "duplicate-request", "truncated"}},
 	{1003, []string{"unknown-kind"}},
 	{1007, []string{"bad-text", "encoding-refused"}},
 	{1008, []string{"policy"}},
@@ -126,4 +126,5 @@ var codes = []struct {
 	{4009, []string{"resume-refused"}},
 	{4010, []string{"no-such-member"}},
 	{4011, []string{"unmappable-text"}},
+	{4012, []string{"cancelled"}},
 }

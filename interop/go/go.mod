@@ -1,3 +1,3 @@
-module bookend
+module bookend.example/go/bookend
 
 go 1.19

@@ -16,6 +16,10 @@ const (
 	optionToken    = 3
 	optionResume   = 4
 	optionSoftware = 5
+	optionClient   = 7
+	optionRequests = 8
+
+	defaultRequests = 64
 )
 
 // Magic and canary.
@@ -36,6 +40,8 @@ type Hello struct {
 	Token     []byte   // a password, do not log it; nil: absent
 	Resume    *uint64  // the last seq that was received; nil: absent
 	Software  string   // "": absent
+	Client    bool     // the sender is the client; a session sets it according to its role
+	Requests  *uint32  // how many REQUESTs of the other side may be unanswered; nil: absent, which means 64
 }
 
 // NewHello returns a HELLO with the defaults: all encodings accepted, text as sent, 1 MiB, 30 s.
@@ -45,6 +51,14 @@ func NewHello() Hello {
 
 // Accepts reports whether the sender accepts an encoding.
 func (h *Hello) Accepts(encoding Encoding) bool { return h.Accepted>>encoding&1 == 1 }
+
+// MaxRequests returns how many REQUESTs of the other side may be unanswered (R3.16).
+func (h *Hello) MaxRequests() uint32 {
+	if h.Requests == nil {
+		return defaultRequests
+	}
+	return *h.Requests
+}
 
 // Body returns the body of the frame, with the options in the order of their types. The error is a *Fault bad-hello.
 func (h *Hello) Body() ([]byte, error) {
@@ -72,6 +86,12 @@ func (h *Hello) Body() ([]byte, error) {
 		option(optionResume, binary.BigEndian.AppendUint64(nil, *h.Resume))
 	}
 	option(optionSoftware, []byte(h.Software))
+	if h.Client {
+		body = append(body, optionClient, 0)
+	}
+	if h.Requests != nil {
+		option(optionRequests, binary.BigEndian.AppendUint32(nil, *h.Requests))
+	}
 	return body, nil
 }
 
@@ -105,7 +125,7 @@ func ParseHello(body []byte) (Hello, error) {
 }
 
 func (h *Hello) readOptions(octets []byte) *Fault {
-	seen := [optionSoftware + 1]bool{}
+	seen := [256]bool{}
 	for len(octets) > 0 {
 		if len(octets) < 2 || len(octets) < 2+int(octets[1]) {
 			return badHello("an option runs past the end")
@@ -113,34 +133,53 @@ func (h *Hello) readOptions(octets []byte) *Fault {
 		end := 2 + int(octets[1])
 		kind, value := octets[0], octets[2:end]
 		octets = octets[end:]
-		if kind < optionName || kind > optionSoftware {
-			continue // R4.12
+		known, fault := h.readOption(kind, value)
+		if fault != nil {
+			return fault
 		}
-		if seen[kind] {
+		if known && seen[kind] {
 			return badHello("option %d appears twice", kind)
 		}
 		seen[kind] = true
-		if len(value) == 0 {
-			return badHello("option %d is empty", kind)
-		}
-		switch kind {
-		case optionName:
-			h.Name = string(value)
-		case optionRoom:
-			h.Room = string(value)
-		case optionToken:
-			h.Token = append([]byte(nil), value...)
-		case optionResume:
-			if len(value) != 8 {
-				return badHello("resume has %d bytes", len(value))
-			}
-			seq := binary.BigEndian.Uint64(value)
-			h.Resume = &seq
-		case optionSoftware:
-			h.Software = string(value)
-		}
 	}
 	return nil
+}
+
+// readOption returns false if the option is unknown, and thus ignored (R4.12).
+func (h *Hello) readOption(kind byte, value []byte) (bool, *Fault) {
+	if kind >= optionName && kind <= optionSoftware && len(value) == 0 {
+		return true, badHello("option %d is empty", kind)
+	}
+	switch kind {
+	case optionName:
+		h.Name = string(value)
+	case optionRoom:
+		h.Room = string(value)
+	case optionToken:
+		h.Token = append([]byte(nil), value...)
+	case optionResume:
+		if len(value) != 8 {
+			return true, badHello("resume has %d bytes", len(value))
+		}
+		seq := binary.BigEndian.Uint64(value)
+		h.Resume = &seq
+	case optionSoftware:
+		h.Software = string(value)
+	case optionClient:
+		if len(value) != 0 {
+			return true, badHello("client has %d bytes", len(value))
+		}
+		h.Client = true
+	case optionRequests:
+		if len(value) != 4 {
+			return true, badHello("requests has %d bytes", len(value))
+		}
+		count := binary.BigEndian.Uint32(value)
+		h.Requests = &count
+	default:
+		return false, nil
+	}
+	return true, nil
 }
 
 func (h *Hello) check() *Fault {

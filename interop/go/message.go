@@ -26,6 +26,7 @@ const (
 	KindPost     Kind = 0x12
 	KindDelivery Kind = 0x13
 	KindGap      Kind = 0x14
+	KindCancel   Kind = 0x81
 )
 
 const (
@@ -37,7 +38,7 @@ const (
 var kindNames = map[Kind]string{
 	KindHello: "HELLO", KindMessage: "MESSAGE", KindRequest: "REQUEST", KindReply: "REPLY", KindError: "ERROR",
 	KindPing: "PING", KindPong: "PONG", KindClose: "CLOSE", KindWelcome: "WELCOME", KindPresence: "PRESENCE",
-	KindPost: "POST", KindDelivery: "DELIVERY", KindGap: "GAP",
+	KindPost: "POST", KindDelivery: "DELIVERY", KindGap: "GAP", KindCancel: "CANCEL",
 }
 
 func (k Kind) String() string {
@@ -80,7 +81,7 @@ type Message struct {
 	Kind    Kind
 	Payload Payload // also a reason, a greeting, or the name in a PRESENCE
 
-	ID     uint32 // REQUEST, REPLY, ERROR
+	ID     uint32 // REQUEST, REPLY, ERROR, CANCEL
 	Frame  uint32 // ERROR: the number of the frame that it answers
 	Code   uint16 // ERROR, CLOSE
 	Member uint32 // WELCOME, PRESENCE
@@ -101,10 +102,12 @@ type Message struct {
 func ParseMessage(frame Frame, agreed ...Kind) (Message, bool, error) {
 	m := Message{Kind: frame.Kind}
 	isAgreed := frame.Kind.isPrivate() && holds(agreed, frame.Kind)
-	if frame.Kind >= firstIgnored && !isAgreed {
+	_, known := kindNames[frame.Kind]
+	known = known && frame.Kind != KindHello || isAgreed
+	if !known && frame.Kind >= firstIgnored {
 		return Message{}, false, nil
 	}
-	if _, known := kindNames[frame.Kind]; !isAgreed && (!known || frame.Kind == KindHello) {
+	if !known {
 		return Message{}, false, NewFault("unknown-kind", fmt.Sprintf("found %02x", uint8(frame.Kind)))
 	}
 	rest, fault := m.readFields(frame)
@@ -173,7 +176,7 @@ func reasonText(words string, wanted Encoding) Payload {
 // fields returns pointers to the numbers of the fixed part, in wire order.
 func (m *Message) fields() []any {
 	switch m.Kind {
-	case KindRequest, KindReply:
+	case KindRequest, KindReply, KindCancel:
 		return []any{&m.ID}
 	case KindError:
 		return []any{&m.ID, &m.Frame, &m.Code}
@@ -215,7 +218,7 @@ func (m *Message) readFields(frame Frame) ([]byte, *Fault) {
 
 func (m *Message) checkFields(encoding Encoding) *Fault {
 	switch m.Kind {
-	case KindPing, KindPong, KindGap:
+	case KindPing, KindPong, KindGap, KindCancel:
 		if encoding != EncodingBinary {
 			return malformed("%v in %v", m.Kind, encoding)
 		}
@@ -225,7 +228,7 @@ func (m *Message) checkFields(encoding Encoding) *Fault {
 		}
 	}
 	switch {
-	case (m.Kind == KindRequest || m.Kind == KindReply) && m.ID == 0:
+	case (m.Kind == KindRequest || m.Kind == KindReply || m.Kind == KindCancel) && m.ID == 0:
 		return malformed("%v with id 0", m.Kind)
 	case m.Kind == KindPresence && m.Event > Crowd:
 		return malformed("%v with %v", m.Kind, m.Event)
@@ -240,7 +243,7 @@ func (m *Message) checkPayload() *Fault {
 	switch {
 	case (m.Kind == KindPing || m.Kind == KindPong) && length > maxPing:
 		return malformed("%v with %d bytes", m.Kind, length)
-	case m.Kind == KindGap && length > 0:
+	case (m.Kind == KindGap || m.Kind == KindCancel) && length > 0:
 		return malformed("%v with a payload", m.Kind)
 	case m.Kind == KindPresence && !isPlainLine(m.Payload.text, 1, maxName):
 		return malformed("the name is not a plain line of 1 to %d bytes", maxName)

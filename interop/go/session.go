@@ -46,7 +46,6 @@ const (
 
 const (
 	maxPreamble = 1024 // bytes before the server's first F5 (R4.21)
-	maxRequests = 64   // unanswered in one direction (R3.16)
 	drainBytes  = 1 << 16
 	beforeHello = 4096 // bytes of body (R4.18)
 )
@@ -68,16 +67,17 @@ type Session struct {
 	skipping        bool // the server's first F5 has not arrived
 	skipped         int  // bytes before it
 	number          uint32
-	asked           map[uint32]bool // ids of this side's unanswered requests
-	owed            map[uint32]bool // ids of the peer's unanswered requests
-	unansweredPings map[string]bool // payloads of the application's unanswered PINGs
-	discarded       int64           // bytes that arrived after this side's CLOSE
-	end             *Action         // the cause of the end, once known
+	asked           map[uint32]bool   // ids of this side's unanswered requests
+	owed            map[uint32]uint32 // the peer's unanswered requests: id to number of the frame
+	unansweredPings map[string]bool   // payloads of the application's unanswered PINGs
+	discarded       int64             // bytes that arrived after this side's CLOSE
+	end             *Action           // the cause of the end, once known
 	endIsReported   bool
 }
 
 // NewSession returns a session that delivers the agreed private kinds as messages. The error is a *Fault bad-hello.
 func NewSession(role Role, hello Hello, agreed ...Kind) (*Session, error) {
+	hello.Client = role == Client // R4.23
 	body, err := hello.Body()
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func NewSession(role Role, hello Hello, agreed ...Kind) (*Session, error) {
 		decoder:         NewDecoder(beforeHello),
 		skipping:        role == Client,
 		asked:           map[uint32]bool{},
-		owed:            map[uint32]bool{},
+		owed:            map[uint32]uint32{},
 		unansweredPings: map[string]bool{},
 	}, nil
 }
@@ -249,8 +249,8 @@ func (s *Session) Close(code uint16, now time.Duration) []Action {
 	return actions
 }
 
-// Forget stops waiting for the answer to a request.
-func (s *Session) Forget(id uint32) { delete(s.asked, id) }
+// IsUnanswered reports whether the peer has not yet answered this side's request with this id.
+func (s *Session) IsUnanswered(id uint32) bool { return s.asked[id] }
 
 // Receiving
 
@@ -349,6 +349,9 @@ func (s *Session) open(frame Frame, now time.Duration, actions *[]Action) *Fault
 	if err != nil {
 		return err.(*Fault) // ParseHello returns no other type
 	}
+	if peer.Client && s.role == Client {
+		return NewFault("two-clients", "HELLO has the option client")
+	}
 	s.peer = &peer
 	s.state = open
 	s.decoder.SetLimit(s.hello.MaxBody)
@@ -415,6 +418,10 @@ func (s *Session) act(message Message, frame Frame, now time.Duration, actions *
 			}
 			delete(s.asked, message.ID)
 		}
+		if message.Kind == KindCancel {
+			s.cancelledByPeer(message, frame, now, actions)
+			return nil
+		}
 		if message.Kind == KindRequest {
 			if admitted, fault := s.owe(message, now, actions); !admitted {
 				return fault
@@ -430,13 +437,25 @@ func (s *Session) owe(request Message, now time.Duration, actions *[]Action) (bo
 	if fault := s.checkID(request.ID); fault != nil {
 		return false, fault
 	}
-	if len(s.owed) >= maxRequests {
-		full := NewFault("try-later", fmt.Sprintf("%d requests are unanswered", maxRequests))
+	if uint64(len(s.owed)) >= uint64(s.hello.MaxRequests()) {
+		full := NewFault("try-later", fmt.Sprintf("%d requests are unanswered", len(s.owed)))
 		*actions = append(*actions, s.writeError(request.ID, request.Number, full, now))
 		return false, nil
 	}
-	s.owed[request.ID] = true
+	s.owed[request.ID] = request.Number
 	return true, nil
+}
+
+// cancelledByPeer answers the request, unless its answer and the CANCEL have crossed (R3.23, R3.24).
+func (s *Session) cancelledByPeer(cancel Message, frame Frame, now time.Duration, actions *[]Action) {
+	number, owed := s.owed[cancel.ID]
+	if !owed {
+		return
+	}
+	delete(s.owed, cancel.ID)
+	*actions = append(*actions,
+		Action{Deliver: &cancel, Frame: frame},
+		s.writeError(cancel.ID, number, NewFault("cancelled", ""), now))
 }
 
 // answerBadText answers a frame whose text is illegal or in a refused encoding. The frame was whole, so the connection
@@ -463,10 +482,15 @@ func (s *Session) answerBadText(frame Frame, number uint32, fault *Fault, now ti
 }
 
 func (s *Session) checkID(id uint32) *Fault {
-	if s.owed[id] {
+	if s.owes(id) {
 		return NewFault("duplicate-request", fmt.Sprintf("id %d", id))
 	}
 	return nil
+}
+
+func (s *Session) owes(id uint32) bool {
+	_, owed := s.owed[id]
+	return owed
 }
 
 func (s *Session) closedByPeer(message Message, now time.Duration, actions *[]Action) {
@@ -506,9 +530,11 @@ func (s *Session) permit(message *Message) (Frame, error) {
 		return refuse("too-long", fmt.Sprintf("%d bytes, the peer accepts %d", len(frame.Body), s.peer.MaxBody))
 	case kind == KindRequest && s.asked[message.ID]:
 		return refuse("duplicate-request", fmt.Sprintf("id %d", message.ID))
-	case kind == KindRequest && len(s.asked) >= maxRequests:
-		return refuse("try-later", fmt.Sprintf("%d requests are unanswered", maxRequests))
-	case (kind == KindReply || kind == KindError && message.ID != 0) && !s.owed[message.ID]:
+	case kind == KindRequest && uint64(len(s.asked)) >= uint64(s.peer.MaxRequests()):
+		return refuse("try-later", fmt.Sprintf("%d requests are unanswered", len(s.asked)))
+	case kind == KindCancel && !s.asked[message.ID]:
+		return refuse("no-such-request", fmt.Sprintf("no own REQUEST %d is unanswered", message.ID))
+	case (kind == KindReply || kind == KindError && message.ID != 0) && !s.owes(message.ID):
 		return refuse("no-such-request", fmt.Sprintf("no REQUEST %d is unanswered", message.ID))
 	}
 	return frame, nil

@@ -134,18 +134,86 @@ func TestIllegalMessagesAreRefused(t *testing.T) {
 	}
 }
 
-func TestForgottenRequestMakesRoomForAnother(t *testing.T) {
-	session := openSession(t, NewHello())
-	for id := uint32(1); id <= maxRequests; id++ {
-		if _, err := session.Send(Message{Kind: KindRequest, ID: id}, 0); err != nil {
+func request(id uint32) Message { return Message{Kind: KindRequest, ID: id} }
+
+func refusedAs(t *testing.T, session *Session, message Message, name string) {
+	t.Helper()
+	_, err := session.Send(message, 0)
+	var refused *RefusedError
+	if !errors.As(err, &refused) || refused.Fault.Name != name {
+		t.Fatalf("%v, wanted %s", err, name)
+	}
+}
+
+func TestCancelledRequestCountsUntilItsAnswerArrives(t *testing.T) {
+	one := uint32(1)
+	hello := NewHello()
+	hello.Requests = &one
+	for _, answer := range []Frame{
+		{KindReply, EncodingBinary, octets("00000001")},
+		{KindError, ASCII, octets("00000001 00000001 0fac 63616e63656c6c6564")},
+	} {
+		session := openSession(t, hello)
+		for _, message := range []Message{request(1), {Kind: KindCancel, ID: 1}} {
+			if _, err := session.Send(message, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refusedAs(t, session, request(2), "try-later")
+		refusedAs(t, session, request(1), "duplicate-request")
+		session.Receive(answer.Append(nil), 0)
+		refusedAs(t, session, Message{Kind: KindCancel, ID: 1}, "no-such-request")
+		if _, err := session.Send(request(2), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := session.Send(Message{Kind: KindRequest, ID: 100}, 0); err == nil {
-		t.Fatal("one too many")
+}
+
+func TestCancelIsAnsweredAtOnceAndMakesRoom(t *testing.T) {
+	one := uint32(1)
+	hello := NewHello()
+	hello.Requests = &one
+	session := openSession(t, hello)
+	asked := Frame{KindRequest, EncodingBinary, octets("00000007")}.Append(nil)
+	cancel := Frame{KindCancel, EncodingBinary, octets("00000007")}.Append(nil)
+	session.Receive(asked, 0)
+	actions := session.Receive(cancel, 0)
+	if len(actions) != 2 || actions[0].Deliver == nil || actions[0].Deliver.Kind != KindCancel {
+		t.Fatal(actions)
 	}
-	session.Forget(1)
-	if _, err := session.Send(Message{Kind: KindRequest, ID: 100}, 0); err != nil {
+	answer, _, err := ParseMessage(FrameOf(actions[1].Write))
+	if err != nil || answer.ID != 7 || answer.Frame != 1 || answer.Code != 4012 || answer.Payload.Text() != "cancelled" {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	refusedAs(t, session, Message{Kind: KindReply, ID: 7}, "no-such-request")
+	if again := session.Receive(cancel, 0); len(again) != 0 {
+		t.Fatal(again)
+	}
+	if next := session.Receive(asked, 0); len(next) != 1 || next[0].Deliver == nil {
+		t.Fatal(next)
+	}
+}
+
+func TestHelloWithoutRequestsAllows64(t *testing.T) {
+	session := openSession(t, NewHello())
+	for id := uint32(1); id <= 64; id++ {
+		if _, err := session.Send(request(id), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refusedAs(t, session, request(65), "try-later")
+}
+
+func TestClientRefusesAnotherClient(t *testing.T) {
+	session, err := NewSession(Client, NewHello())
+	if err != nil {
 		t.Fatal(err)
 	}
+	session.Receive(session.Start(0)[0].Write, 0)
+	if name := endName(session.EndOfStream("", 0)); name != "two-clients" {
+		t.Fatal(name)
+	}
+	hello := NewHello()
+	hello.Client = true
+	openSession(t, hello) // as a server, which does not send the option
 }

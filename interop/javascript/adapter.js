@@ -64,7 +64,7 @@ function answerEncodeText(encoding, octets) {
 
 function answerHello(body) {
   const hello = Hello.parse(bytes(body));
-  const { major, minor, accepted, preferred, maxBody, keepalive, hub, name, room, token, resume, software } = hello;
+  const { major, minor, accepted, preferred, maxBody, keepalive, hub, name, room, token, resume, software, client, requests } = hello;
   const fields = [
     `major=${major} minor=${minor} accepted=${hexOf(accepted)} preferred=${preferred}`,
     `max-body=${maxBody} keepalive=${keepalive} features=${Number(hub)}`,
@@ -74,6 +74,8 @@ function answerHello(body) {
   if (token !== null) fields.push(`token=${hex(token)}`);
   if (resume !== null) fields.push(`resume=${resume}`);
   if (software !== null) fields.push(`software=${hexText(software)}`);
+  if (client) fields.push("client=1");
+  if (requests !== null) fields.push(`requests=${requests}`);
   return `ok ${fields.join(" ")} wire=${hex(hello.body())}`;
 }
 
@@ -108,6 +110,7 @@ const SHOWN = {
   post: ["to", "payload"],
   delivery: ["from", "to", "seq", "time", "name", "payload"],
   gap: ["missed"],
+  cancel: ["id"],
 };
 
 function fieldWord(field, value) {

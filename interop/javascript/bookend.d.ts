@@ -5,7 +5,7 @@ export const Encoding: Readonly<{ BINARY: 0; ASCII: 1; UTF_8: 2; UTF_16BE: 3; UT
 export const Kind: Readonly<
   Record<
     | "HELLO" | "MESSAGE" | "REQUEST" | "REPLY" | "ERROR" | "PING" | "PONG" | "CLOSE"
-    | "WELCOME" | "PRESENCE" | "POST" | "DELIVERY" | "GAP",
+    | "WELCOME" | "PRESENCE" | "POST" | "DELIVERY" | "GAP" | "CANCEL",
     number
   >
 >;
@@ -74,6 +74,10 @@ export interface HelloFields {
   token?: Uint8Array | null;
   resume?: bigint | null;
   software?: string | null;
+  /** The sender is the client. A session sets it according to its role. */
+  client?: boolean;
+  /** How many requests of the other side may be unanswered; null: 64. */
+  requests?: number | null;
   minor?: number;
 }
 export class Hello implements Readonly<Required<HelloFields>> {
@@ -89,8 +93,11 @@ export class Hello implements Readonly<Required<HelloFields>> {
   readonly token: Uint8Array | null;
   readonly resume: bigint | null;
   readonly software: string | null;
+  readonly client: boolean;
+  readonly requests: number | null;
   readonly major: 1;
   readonly minor: number;
+  get maxRequests(): number;
   accepts(encoding: number): boolean;
   body(): Uint8Array;
 }
@@ -106,12 +113,13 @@ export type Message =
   | { type: "post"; to: number; payload: Payload }
   | { type: "delivery"; from: number; to: number; seq: bigint; time: bigint; name: string; payload: Payload }
   | { type: "gap"; missed: bigint }
+  | { type: "cancel"; id: number }
   | { type: "private"; kind: number; payload: Payload };
 export function parseMessage(frame: Frame, agreed?: readonly number[]): Message | null;
 export function messageToFrame(message: Message): Frame;
 
 export type Limits = Record<
-  | "hello" | "header" | "body" | "bodyPerKib" | "drain" | "drainBytes" | "beforeHello" | "requests"
+  | "hello" | "header" | "body" | "bodyPerKib" | "drain" | "drainBytes" | "beforeHello"
   | "pings" | "pingPeriod" | "empties" | "emptyPeriod" | "stall",
   number
 >;
@@ -149,7 +157,7 @@ export class Session {
   excuse(duration: number): void;
   send(message: Message, now: number): Action[];
   close(code: number, reason: string | null, now: number): Action[];
-  forget(id: number): void;
+  isUnanswered(id: number): boolean;
   forgetPing(payload: Uint8Array): void;
 }
 
@@ -172,7 +180,8 @@ export class Connection implements AsyncIterable<Message> {
   send(message: Message): Promise<void>;
   sendMessage(value: Sendable): Promise<void>;
   post(value: Sendable, to?: number): Promise<void>;
-  request(value: Sendable, timeout?: number): Promise<Payload>;
+  request(value: Sendable, timeout?: number, options?: { signal?: AbortSignal }): Promise<Payload>;
+  cancel(id: number): Promise<void>;
   barrier(timeout?: number): Promise<void>;
   reply(id: number, value: Sendable): Promise<void>;
   refuse(fault: Fault): Promise<void>;

@@ -31,7 +31,7 @@ function readOptions(words) {
   const count = Number(values.count);
   if (positionals.length !== 1 || address === null || !(values.encoding in PREFERRED) || !(count >= 1)) throw new TypeError(USAGE);
   const preferred = PREFERRED[values.encoding];
-  const hello = new Hello({ hub: true, preferred, name: values.name, room: values.room, software: "bookend-javascript 1.0.0" });
+  const hello = new Hello({ hub: true, preferred, name: values.name, room: values.room, software: "bookend-javascript 0.1.0" });
   return { where: { host: address[1], port: Number(address[2]) }, hello, count, json: values.json, sends };
 }
 

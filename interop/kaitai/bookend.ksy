@@ -43,6 +43,7 @@ enums:
     0x12: post
     0x13: delivery
     0x14: gap
+    0x81: cancel
   events:
     0: here
     1: joined
@@ -54,6 +55,8 @@ enums:
     3: token
     4: resume
     5: software
+    7: client
+    8: requests
 types:
   line:
     seq:
@@ -94,6 +97,7 @@ types:
             'kinds::post': post
             'kinds::delivery': delivery
             'kinds::gap': gap
+            'kinds::cancel': cancel
       - id: end
         contents: [0xf8, 0xf5]
   hello:
@@ -155,6 +159,10 @@ types:
         type: u2
       - id: reason
         size-eos: true
+  cancel:
+    seq:
+      - id: id
+        type: u4
   close:
     seq:
       - id: code

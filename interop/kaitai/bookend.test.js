@@ -93,6 +93,11 @@ test("hellos", () => {
       const { value } = body.options.find(({ kind }) => kind === Bookend.Options.NAME);
       assert.deepEqual(Buffer.from(value), bytes(vector.hello.name), vector.id);
     }
+    if ("requests" in vector.hello) {
+      const { value } = body.options.find(({ kind }) => kind === Bookend.Options.REQUESTS);
+      assert.equal(Buffer.from(value).readUInt32BE(), vector.hello.requests, vector.id);
+    }
+    assert.equal(body.options.some(({ kind }) => kind === Bookend.Options.CLIENT), vector.hello.client === 1, vector.id);
   }
 });
 

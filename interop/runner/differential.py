@@ -28,9 +28,24 @@ TIMEOUT = 300.0
 """Seconds that a batch may take."""
 
 # Values on either side of some rule.
-BYTES = bytes((0x00, 0x01, 0x02, 0x08, 0x0A, 0x0D, 0x10, 0x14, 0x1A, 0x40, 0x41, 0x7F, 0x80, 0xBF, 0xC0, 0xC2, 0xD8, 0xDC, 0xE2,
+BYTES = bytes((0x00, 0x01, 0x02, 0x07, 0x08, 0x0A, 0x0D, 0x10, 0x14, 0x1A, 0x40, 0x41, 0x7F, 0x80, 0x81, 0xBF, 0xC0, 0xC2, 0xD8, 0xDC, 0xE2,
                0xED, 0xEF, 0xF0, 0xF4, 0xF5, 0xF8, 0xFE, 0xFF))  # fmt: skip
 TIMES = (0, 1, 500, 999, 1_000, 1_001, 2_000, 4_999, 5_000, 5_001, 10_000, 30_000, 59_999, 60_000, 60_001, 100_000)
+
+ERROR, CANCEL = 0x05, 0x81
+KINDS = (*range(2, 9), *range(0x10, 0x15), CANCEL)
+"""HELLO belongs to sessions, not to messages."""
+
+LEGAL_OPTIONS = ("0700", *(f"0804{number:08x}" for number in range(4)))
+"""Of a HELLO: client, and few requests, so that some are too many."""
+
+OPTIONS = (*LEGAL_OPTIONS, "070100", "0800", "0803000001", "08050000000001", "0600", "0900")
+OWN_HELLO = 3
+"""The word of a session that is this side's HELLO."""
+
+HELLO_START = "f5f80100"
+HELLO_LENGTH = 24
+"""Bytes of the body without options."""
 
 Print = Callable[[str], None]
 
@@ -116,12 +131,13 @@ def word(words: Sequence[str], at: int, chance: random.Random) -> Optional[str]:
     if kind == "frame" and at == 1:
         return str(chance.choice((0, 1, 2, 16, 1024, 1 << 20, (1 << 31) - 1)))
     if kind in ("message", "encode") and at == 1:
-        # HELLO belongs to sessions, not to messages.
-        return f"{chance.choice((*range(2, 9), *range(0x10, 0x15), chance.randrange(2, 256))):02x}"
+        return f"{chance.choice((*KINDS, chance.randrange(2, 256))):02x}"
     if (kind in ("message", "encode") and at == 2) or (kind in ("text", "encode-text") and at == 1):
         return str(chance.randint(0 if kind in ("message", "encode") else 1, 4))
     if kind == "session" and ":" in value:
         name, rest = value.split(":", 1)
+        if name == "recv" and rest.startswith(HELLO_START) and chance.random() < 0.5:
+            return f"recv:{with_option(rest, chance)}"
         if name == "recv":
             return f"recv:{octets(rest, chance)}"
         if name == "close":
@@ -131,16 +147,20 @@ def word(words: Sequence[str], at: int, chance: random.Random) -> Optional[str]:
             return f"send:{parts[0]}:{chance.randint(0, 4)}:{parts[2]}" if len(parts) == 3 else None
         return None
     if kind == "session":
-        return None  # this side's HELLO stays legal: the peer's is under test
+        # This side's HELLO stays legal: the peer's is under test.
+        return with_legal_option(value, chance) if at == OWN_HELLO else None
+    if kind == "hello" and chance.random() < 0.2:
+        return value + chance.choice(OPTIONS) if value != "-" else None
     if kind == "encode-text":
         return encodable(chance)
     return octets(value, chance)
 
 
 def mutate_steps(words: List[str], requests: Sequence[str], chance: random.Random) -> None:
-    """Removes or duplicates a step of a session, advances the clock, or adds received bytes or the end of the stream."""
+    """Removes or duplicates a step of a session, advances the clock, or adds received bytes, a message about a request or the
+    end of the stream."""
     times = [int(step[5:]) for step in words[4:] if step.startswith("time:")]
-    what = chance.randrange(4)
+    what = chance.randrange(6)
     at = chance.randrange(4, len(words)) if len(words) > 4 else 4
     if what == 0 and len(words) > 5 and not words[at].startswith("time:"):
         del words[at]
@@ -148,9 +168,40 @@ def mutate_steps(words: List[str], requests: Sequence[str], chance: random.Rando
         words.insert(at, words[at])
     elif what == 2:
         words.append(f"time:{max(times, default=0) + chance.choice(TIMES)}")
+    elif what in (3, 4):
+        words.insert(chance.randint(min(5, len(words)), len(words)), request_step(chance))
     else:
         other = [step for step in chance.choice(requests).split(" ") if step.startswith("recv:")]
         words.append(chance.choice([*other, "eof"]))
+
+
+def request_step(chance: random.Random) -> str:
+    """A REQUEST, its answer or its CANCEL, received or sent; with few ids, so that they meet."""
+    kind, encoding, rest = chance.choice(((3, 0, ""), (4, 0, ""), (ERROR, 1, "000000010fac"), (CANCEL, 0, ""), (CANCEL, 0, "")))
+    body = f"{chance.randint(1, 3):08x}{rest}"
+    if kind != ERROR and chance.random() < 0.5:  # in Rust an application sends ERRORs in another way
+        return f"send:{kind:02x}:{encoding}:{body}"
+    return f"recv:f5f8{kind:02x}{encoding:02x}{len(body) // 2:08x}{body}f8f5"
+
+
+def with_option(stream: str, chance: random.Random) -> str:
+    """A stream with a further option in the HELLO at its start."""
+    start = len(HELLO_START) + 8
+    end = start + 2 * int(stream[len(HELLO_START) : start] or "0", 16)
+    if len(stream) < end:
+        return stream
+    body = stream[start:end] + chance.choice(OPTIONS)
+    return f"{HELLO_START}{len(body) // 2:08x}{body}{stream[end:]}"
+
+
+def with_legal_option(body: str, chance: random.Random) -> str:
+    """The body of a legal HELLO with a further option, unless it has this option already."""
+    option = chance.choice(LEGAL_OPTIONS)
+    present, at = set(), 2 * HELLO_LENGTH
+    while at < len(body):
+        present.add(body[at : at + 2])
+        at += 4 + 2 * int(body[at + 2 : at + 4], 16)
+    return body if option[:2] in present else body + option
 
 
 def octets(value: str, chance: random.Random) -> str:

@@ -44,7 +44,7 @@ CORE_TESTS = ("--lib", "--test", "vectors", "--test", "connection", "--test", "e
 """Tests of the crate `bookend` that may behave differently on another machine."""
 
 JAVASCRIPT_TESTS = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/javascript/test").glob("*.test.js")))
-JAVA_SOURCES = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/java").glob("*/bookend/*.java")))
+JAVA_SOURCES = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/java").glob("*/org/bookend/*.java")))
 JAVA = ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", "interop/build/java")
 """Without optimisations that pay off only in long-running programs."""
 
@@ -94,7 +94,7 @@ def c_build(name: str, compiler: Sequence[str], suffix: str = "", libraries: Seq
 def c_tests(name: str, compiler: Sequence[str], emulator: Sequence[str] = (), suffix: str = "") -> Tuple[Tuple[str, ...], ...]:
     """The commands that build and run the tests of the C peer."""
     program = f"interop/build/{name}/bookend-test{suffix}"
-    return ((*compiler, *C_FLAGS, program, "interop/c/test.c", "interop/c/test_session.c", *C_LIBRARY), (*emulator, program))
+    return ((*compiler, *C_FLAGS, program, "interop/c/test.c", "interop/c/test_session.c", "interop/c/test_transfer.c", *C_LIBRARY), (*emulator, program))
 
 
 def c_elsewhere(name: str, compiler: str, emulator: Tuple[str, ...]) -> Language:
@@ -205,12 +205,36 @@ LANGUAGES = (
         folder="interop/java",
         tools=("javac", "java"),
         build=(("javac", "-Xlint:all", "-Werror", "-d", "interop/build/java", *JAVA_SOURCES),),
-        adapter=(*JAVA, "bookend.Adapter"),
-        chat=(*JAVA, "bookend.Chat"),
-        tests=((*JAVA, "bookend.Tests"),),
+        adapter=(*JAVA, "org.bookend.Adapter"),
+        chat=(*JAVA, "org.bookend.Chat"),
+        tests=((*JAVA, "org.bookend.Tests"),),
     ),
 )
 
+
+@dataclass(frozen=True)
+class Files:
+    """The program of a language that sends and receives files."""
+
+    build: Tuple[Tuple[str, ...], ...]
+    command: Tuple[str, ...]
+
+
+FILES = {
+    "rust": Files(
+        build=((*CARGO, "bookend", "--features", "transfer", "--example", "file_transfer"),),
+        command=("{rust}/examples/file_transfer",),
+    ),
+    "python": Files(build=(), command=(sys.executable, "-m", "bookend.files")),
+    "c": Files(
+        build=(
+            ("mkdir", "-p", C_BUILD),
+            ("cc", *C_FLAGS, "{c}/bookend-transfer-adapter", "interop/c/transfer_adapter.c", *C_LIBRARY),
+            ("cc", *C_FLAGS, "{c}/bookend-transfer", "interop/c/transfer.c", "interop/c/net.c", *C_LIBRARY),
+        ),
+        command=("{c}/bookend-transfer",),
+    ),
+}
 
 _built: Set[str] = set()
 """The languages whose programs are already built."""
@@ -249,6 +273,22 @@ def build_rust(package: str, program: str) -> Sequence[str]:
         if subprocess.run((*CARGO, package), cwd=ROOT).returncode != 0:
             raise NotRun("build failed")
     return command_of((f"{{rust}}/{program}",))
+
+
+def build_files(name: str) -> Tuple[Sequence[str], Mapping[str, str]]:
+    """Builds the program of a language that sends and receives files, and returns its command and environment.
+
+    Raises NotRun as `build` does.
+    """
+    language = next(language for language in LANGUAGES if language.name == name)
+    missing = missing_tool(language)
+    if missing is not None:
+        raise NotRun(f"no {missing}", lacking=True)
+    for command in FILES[name].build:
+        built = _rust is not None and command[0] == "cargo"
+        if not built and subprocess.run(command_of(command), cwd=ROOT).returncode != 0:
+            raise NotRun("build failed")
+    return command_of(FILES[name].command), language.environment
 
 
 def build_windows_hub() -> Sequence[str]:

@@ -28,6 +28,7 @@ FIELDS = {
     "POST": ("to", "payload"),
     "DELIVERY": ("from", "to", "seq", "time", "name", "payload"),
     "GAP": ("missed",),
+    "CANCEL": ("id",),
 }
 
 
@@ -100,7 +101,7 @@ def hellos(vector: Vector) -> Iterator[Case]:
     words = ["ok"]
     for name in ("major", "minor", "accepted", "preferred", "max-body", "keepalive", "features"):
         words.append(f"{name}={vector['hello'][name]}")
-    for name in ("name", "room", "token", "resume", "software"):
+    for name in ("name", "room", "token", "resume", "software", "client", "requests"):
         if name in vector["hello"]:
             words.append(f"{name}={shown(vector['hello'][name])}")
     answer = " ".join([*words, f"wire={wire}"])

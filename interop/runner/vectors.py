@@ -11,6 +11,10 @@ from schema import Schema
 
 FOLDER = ROOT / "interop/vectors"
 LAYERS = ("frames", "texts", "hellos", "messages", "sessions")
+"""What an adapter answers."""
+
+TRANSFERS = "transfers"
+"""What a library of transfers answers (SPEC 12)."""
 
 Vector = Dict[str, Any]
 

@@ -17,7 +17,7 @@ local WIRESHARK_ENCODINGS = { [0] = ENC_ASCII, ENC_ASCII, ENC_UTF_8, ENC_UTF_16 
 local KINDS = {
     [0x01] = "HELLO", [0x02] = "MESSAGE", [0x03] = "REQUEST", [0x04] = "REPLY", [0x05] = "ERROR", [0x06] = "PING",
     [0x07] = "PONG", [0x08] = "CLOSE", [0x10] = "WELCOME", [0x11] = "PRESENCE", [0x12] = "POST", [0x13] = "DELIVERY",
-    [0x14] = "GAP",
+    [0x14] = "GAP", [0x81] = "CANCEL",
 }
 local EVENTS = { [0] = "here", "joined", "left", "crowd" }
 local CODES = {
@@ -25,9 +25,9 @@ local CODES = {
     [1008] = "policy", [1009] = "too-long", [1011] = "internal", [1013] = "try-later", [4000] = "bad-start",
     [4001] = "bad-end", [4003] = "version", [4004] = "hello-timeout", [4005] = "idle", [4006] = "slow-consumer",
     [4007] = "rate", [4008] = "frame-timeout", [4009] = "resume-refused", [4010] = "no-such-member",
-    [4011] = "unmappable-text",
+    [4011] = "unmappable-text", [4012] = "cancelled",
 }
-local OPTIONS = { "name", "room", "token", "resume", "software" }
+local OPTIONS = { "name", "room", "token", "resume", "software", [7] = "client", [8] = "requests" }
 
 -- ---- fields
 
@@ -74,6 +74,7 @@ local f = {
     option_value = ProtoField.bytes("bookend.hello.option.value", "Value"),
     resume = ProtoField.uint64("bookend.hello.resume", "Resume after"),
     room = ProtoField.string("bookend.hello.room", "Room"),
+    requests = ProtoField.uint32("bookend.hello.requests", "Requests accepted"),
     software = ProtoField.string("bookend.hello.software", "Software"),
     hello_name = ProtoField.string("bookend.hello.name", "Name"),
     fault = ProtoField.string("bookend.fault", "Fault"),
@@ -283,8 +284,8 @@ local function is_plain_line(text, least, most)
     return true
 end
 
--- Links a request and its answer. `asks` is true for a REQUEST.
-local function add_request(frame, range, asks)
+-- Links a request and its answer, or a CANCEL to its request: `asks` is true for a REQUEST, `answers` for a REPLY or ERROR.
+local function add_request(frame, range, asks, answers)
     local id = range:uint()
     local key = frame.direction.stream .. "/" .. id .. "/"
     if not frame.visited then
@@ -292,7 +293,8 @@ local function add_request(frame, range, asks)
             asked[key] = { packet = frame.packet }
             asked[frame.key] = asked[key]
         elseif asked[key] then
-            answered[frame.key], asked[key].answer = asked[key].packet, frame.packet
+            answered[frame.key] = asked[key].packet
+            if answers then asked[key].answer = frame.packet end
         end
     end
     frame.tree:add(f.id, range)
@@ -349,6 +351,11 @@ local function add_option(frame, tree, kind, value)
     elseif kind == 4 then
         if not value or value:len() ~= 8 then return "resume must have eight bytes" end
         tree:add(f.resume, value)
+    elseif kind == 7 then
+        if value then return "the option client must be empty" end
+    elseif kind == 8 then
+        if not value or value:len() ~= 4 then return "requests must have four bytes" end
+        tree:add(f.requests, value)
     elseif value then
         tree:add(f.option_value, value)
     end
@@ -363,7 +370,7 @@ local function add_options(frame, body)
         local tree = frame.tree:add(f.option, body:range(i, 1))
         local why = add_option(frame, tree, kind, length > 0 and body:range(i + 2, length) or nil)
         if why then return why end
-        if seen[kind] and kind >= 1 and kind <= 5 then return "the option " .. OPTIONS[kind] .. " occurs twice" end
+        if seen[kind] and OPTIONS[kind] then return "the option " .. OPTIONS[kind] .. " occurs twice" end
         seen[kind], i = true, i + 2 + length
     end
 end
@@ -450,7 +457,7 @@ local function binary(encoding) return encoding == 0 end
 local function opaque(frame, body) add_payload(frame, body, 0) end
 local function request(asks)
     return function(frame, body)
-        add_request(frame, body:range(0, 4), asks)
+        add_request(frame, body:range(0, 4), asks, not asks)
         add_payload(frame, body, 4)
     end
 end
@@ -459,7 +466,7 @@ local LAYOUTS = {
     [0x03] = { 4, math.huge, any, request(true) },
     [0x04] = { 4, math.huge, any, request(false) },
     [0x05] = { 10, math.huge, text, function(frame, body)
-        add_request(frame, body:range(0, 4), false)
+        add_request(frame, body:range(0, 4), false, true)
         frame.tree:add(f.about, body:range(4, 4))
         add_code(frame, body:range(8, 2))
         add_text(frame, f.reason, rest(body, 10), frame.encoding, true)
@@ -485,6 +492,7 @@ local LAYOUTS = {
         frame.tree:add(f.missed, body:range(0, 8))
         frame.info = frame.info .. " " .. tostring(body:range(0, 8):uint64())
     end },
+    [0x81] = { 4, 4, binary, function(frame, body) add_request(frame, body:range(0, 4), false, false) end },
 }
 
 local function add_body(frame, body)

@@ -139,8 +139,8 @@ class Vectors(unittest.TestCase):
                     self.assertEqual(one.number("hello." + name.replace("-", "_")), value)
                 elif name in ("name", "room", "software"):
                     self.assertEqual(one.bytes("hello." + name), joined(value))
-                elif name == "resume":
-                    self.assertEqual(one.number("hello.resume"), value)
+                elif name in ("resume", "requests"):
+                    self.assertEqual(one.number("hello." + name), value)
 
     def test_messages(self) -> None:
         cases = [
@@ -181,6 +181,15 @@ class Streams(unittest.TestCase):
         self.assertEqual(shown[2].show("greeting"), "hi")
         self.assertTrue(shown[3].show("reply_in") and shown[4].show("request_in"))
         self.assertEqual((shown[5].number("error.frame"), shown[5].number("code")), (1, 1007))
+
+    def test_a_cancel_is_linked_to_its_request_and_is_not_its_answer(self) -> None:
+        cancelled = frame(5, b"\0\0\0\7\0\0\0\0" + (4012).to_bytes(2, "big") + b"cancelled")
+        stream = [(">", frame(3, b"\0\0\0\7time?")), (">", frame(0x81, b"\0\0\0\7", 0)), ("<", cancelled)]
+        [[request, cancel, error]] = dissect([stream])
+        self.assertEqual(cancel.show("request_in"), error.show("request_in"))
+        self.assertEqual(int(request.show("reply_in")), int(cancel.show("request_in")) + 2)
+        infos = tshark([stream], "-T", "fields", "-e", "_ws.col.Info").splitlines()[2:]
+        self.assertEqual(infos, ['REQUEST 7 "time?"', "CANCEL 7", 'ERROR 7 4012 cancelled "cancelled"'])
 
     def test_the_packet_list_shows_the_messages(self) -> None:
         umlaut = "grüß 😀".encode("utf-16-le")

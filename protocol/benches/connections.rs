@@ -27,7 +27,7 @@ fn body(size: usize) -> Vec<u8> {
 
 async fn open() -> (Connection<DuplexStream>, Connection<DuplexStream>) {
     let (near, far) = duplex(PIPE);
-    let limits = Limits { empty_frames: u32::MAX, ..Limits::default() };
+    let limits = Limits::new().with_empty_frames(u32::MAX);
     let (near, far) = tokio::join!(
         Connection::open(near, Role::Client, Hello::new(), limits),
         Connection::open(far, Role::Server, Hello::new(), limits),

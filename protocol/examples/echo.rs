@@ -24,7 +24,6 @@ async fn main() -> std::io::Result<()> {
 async fn serve(stream: TcpStream) -> Result<(), ConnectionError> {
     stream.set_nodelay(true)?;
     let mut connection = Connection::accept(stream, Hello::new()).await?;
-    let handle = connection.handle();
     while let Some(message) = connection.next().await? {
         match message {
             Message::Message(payload) => {
@@ -38,9 +37,10 @@ async fn serve(stream: TcpStream) -> Result<(), ConnectionError> {
                 }
             }
             Message::Request { id, payload } => {
-                // A request may take its time: the answer goes through a handle, and others overtake it.
-                let (handle, question) = (handle.clone(), payload.text().unwrap_or_default().into_owned());
-                tokio::spawn(async move { handle.reply(id, &*question).await });
+                // A request may take its time: the answer goes through a guard, and others overtake it.
+                let question = payload.text().unwrap_or_default().into_owned();
+                let guard = connection.guard(id)?;
+                tokio::spawn(async move { guard.reply(&question).await });
             }
             other => println!("ignored: {other:?}"),
         }

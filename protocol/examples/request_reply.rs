@@ -4,16 +4,15 @@
 
 use std::time::Duration;
 
-use bookend::{Code, Connection, ConnectionError, Hello, Message};
+use bookend::{Code, Connection, ConnectionError, Hello, OwnedPayload, Refused};
 use tokio::io::DuplexStream;
 
 #[tokio::main]
 async fn main() -> Result<(), ConnectionError> {
     let (near, far) = tokio::io::duplex(64 << 10); // any AsyncRead + AsyncWrite: a TcpStream, TLS, a pipe
     let server = tokio::spawn(serve(far));
-    let mut connection = Connection::connect(near, Hello::new()).await?;
-    let handle = connection.handle();
-    let driver = tokio::spawn(async move { connection.next().await.map(|message| assert!(message.is_none())) });
+    let (_receiver, handle, driver) = Connection::connect(near, Hello::new()).await?.split();
+    let driver = tokio::spawn(driver);
 
     let (slow, fast, wrong) = tokio::join!(
         handle.request("300", Duration::from_secs(5)),
@@ -29,20 +28,12 @@ async fn main() -> Result<(), ConnectionError> {
 
 /// Answers a number of milliseconds after as many milliseconds.
 async fn serve(stream: DuplexStream) -> Result<(), ConnectionError> {
-    let mut connection = Connection::accept(stream, Hello::new()).await?;
-    let handle = connection.handle();
-    while let Some(message) = connection.next().await? {
-        let Message::Request { id, payload } = message else { continue };
-        match payload.text().and_then(|text| text.parse().ok()) {
-            Some(delay) => {
-                let handle = handle.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(Duration::from_millis(delay)).await;
-                    handle.reply(id, &*format!("waited {delay} ms")).await
-                });
-            }
-            None => connection.refuse(Some(id), Code::POLICY, "send a number of milliseconds").await?,
-        }
-    }
-    Ok(())
+    let connection = Connection::accept(stream, Hello::new()).await?;
+    let answer = async |question: OwnedPayload| {
+        let delay = question.text().and_then(|text| text.parse().ok());
+        let delay: u64 = delay.ok_or_else(|| Refused::new(Code::POLICY, "send a number of milliseconds"))?;
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        Ok(format!("waited {delay} ms"))
+    };
+    connection.serve(answer).await
 }

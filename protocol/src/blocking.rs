@@ -1,47 +1,84 @@
 //! The blocking connection: a session over `Read + Write`, for programs without an asynchronous runtime.
+//!
+//! [`connect_tcp`] and [`connect_unix`] connect; [`Connection::connect`] takes any other stream that is [`Timed`], such
+//! as a serial port.
+//!
+//! # How often to call
+//!
+//! Nothing happens between calls: no keepalive is sent, no REQUEST of the peer is answered, nothing is read. A program
+//! that has other work calls [`next_within`](Connection::next_within) more often than the keepalive of its own HELLO,
+//! and half as long a pause leaves room for a slow line:
+//!
+//! | [`Hello::with_keepalive`] of this side | a PING is due after silence of | the peer ends the session (`idle`) after | call at least every |
+//! |---|---|---|---|
+//! | 2 s, the smallest useful value | 2 s | 4 s | 1 s |
+//! | 30 s, the default | 30 s | 60 s | 15 s |
+//! | 300 s | 5 min | 10 min | 2.5 min |
+//! | 65,535 s, the longest | 18.2 h | 36.4 h | 9.1 h |
+//! | 0: it promises nothing | never | never | any time |
+//!
+//! A call may be up to one keepalive late: the PING is sent by the first call after it was due, and the peer waits for
+//! twice the keepalive. Whatever the keepalive, a peer that sends more than the buffers of the way between hold waits
+//! for 10 s ([`Limits::write_timeout`]) and then ends the session (`slow-consumer`): read that often if it sends much.
+//! A REQUEST is answered by the program, and the peer's own timeout applies.
+//!
+//! After a pause of more than 1 s the first call reads what has arrived before it judges the peer's silence.
 
 mod answers;
+mod calls;
+mod clock;
+#[cfg(test)]
+mod model;
+mod sockets;
+mod timed;
 mod writing;
 
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
-use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::io::{self, Write};
+use std::time::Duration;
 
 use crate::code::Code;
+use crate::counters::Counters;
 use crate::endpoint::{Batch, Endpoint};
-use crate::error::{ConnectionError, Reply};
+use crate::error::ConnectionError;
 use crate::hello::Hello;
 use crate::message::Message;
-use crate::misuse::Misuse;
-use crate::payload::Content;
 use crate::session::{Limits, Outcome, Role, Session, State};
 use answers::Answers;
+use clock::{Clock, Pace};
+pub use sockets::{accept_tcp, connect_tcp};
+#[cfg(unix)]
+pub use sockets::{accept_unix, connect_unix};
+pub use timed::{Timed, TimeoutsSet};
 
-/// The longest read or write of a `TcpStream`, so that PINGs are sent in time.
+/// The longest read or write of a stream, so that PINGs are sent in time.
 const TICK: Duration = Duration::from_millis(250);
+
+/// Interruptions in a row after which a call counts as one that timed out.
+const INTERRUPTIONS: usize = 16;
 
 /// After this long without a read, deadlines are checked only after the next read.
 const AWAY: Duration = Duration::from_secs(1);
 
-/// A session over any `Read + Write`.
+/// A session over any `Read + Write` that is [`Timed`].
 ///
-/// The protocol runs only during calls. Deadlines are kept if the stream's reads return from time to time with
-/// [`WouldBlock`](io::ErrorKind::WouldBlock) or [`TimedOut`](io::ErrorKind::TimedOut), as those of a `TcpStream` with
-/// a read timeout do; [`connect_tcp`] and [`accept_tcp`] set one of 250 ms. They set a write timeout too: with both,
-/// each call that sends ends within the bounds of the asynchronous connection and a second more, and reads what arrives
-/// meanwhile. A write of a stream without a write timeout may never return.
+/// The protocol runs only during calls, and deadlines are checked between reads and writes, each of which ends after
+/// 250 ms at most: every constructor calls [`Timed::set_timeouts`]. Each call that sends ends within the bounds of the
+/// asynchronous connection and a second more, and reads what arrives meanwhile. A stream that never waits, such as one
+/// in non-blocking mode, is asked again after a pause of 1 to 16 ms.
+///
+/// Nothing is lost by a timeout: what has been read is kept, and what has not been written is written by the next call.
 ///
 /// A connection belongs to one thread at a time. To send while another thread receives, use the asynchronous
 /// [`Connection`](crate::Connection), or two connections.
 pub struct Connection<S> {
     stream: S,
     endpoint: Endpoint,
-    start: Instant,
+    clock: Clock,
+    pace: Pace,
+    /// The timeout of the stream's reads and writes.
+    patience: Duration,
     unflushed: bool,
-    /// Closes the sending direction, where the stream can do that.
-    half_close: fn(&mut S) -> io::Result<()>,
     shut: bool,
     /// The stream failed; what can still be read may hold the reason.
     failure: Option<io::Error>,
@@ -59,70 +96,18 @@ impl<S> fmt::Debug for Connection<S> {
     }
 }
 
-/// Connects by TCP and opens a session.
-///
-/// ```no_run
-/// use bookend::{Code, ConnectionError, Hello, Message, blocking};
-/// # fn main() -> Result<(), ConnectionError> {
-/// let mut connection = blocking::connect_tcp("127.0.0.1:4000", Hello::new().with_name("ann")?)?;
-/// connection.send("hello")?;
-/// while let Some(message) = connection.next()? {
-///     if let Message::Message(payload) = message {
-///         println!("{}", payload.text().unwrap_or_default());
-///         break;
-///     }
-/// }
-/// connection.close(Code::NORMAL, "")?;
-/// # Ok(()) }
-/// ```
-///
-/// # Errors
-/// The stream's or the handshake's.
-pub fn connect_tcp(address: impl ToSocketAddrs, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
-    open_tcp(TcpStream::connect(address)?, Role::Client, hello)
-}
-
-/// Opens a session on a TCP stream that was accepted.
-///
-/// ```no_run
-/// use bookend::{ConnectionError, Hello, Message, blocking};
-/// # fn main() -> Result<(), ConnectionError> {
-/// let listener = std::net::TcpListener::bind("127.0.0.1:4000")?;
-/// let (stream, _) = listener.accept()?;
-/// let mut connection = blocking::accept_tcp(stream, Hello::new())?;
-/// while let Some(message) = connection.next()? {
-///     if let Message::Request { id, .. } = message {
-///         connection.reply(id, "42")?;
-///     }
-/// }
-/// # Ok(()) }
-/// ```
-///
-/// # Errors
-/// The stream's or the handshake's.
-pub fn accept_tcp(stream: TcpStream, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
-    open_tcp(stream, Role::Server, hello)
-}
-
-fn open_tcp(stream: TcpStream, role: Role, hello: Hello) -> Result<Connection<TcpStream>, ConnectionError> {
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(TICK))?;
-    stream.set_write_timeout(Some(TICK))?;
-    Connection::handshake(stream, role, hello, Limits::default(), |stream| stream.shutdown(Shutdown::Write))
-}
-
-impl<S: Read + Write> Connection<S> {
-    /// Opens a session as the side that connected. Over TCP use [`connect_tcp`]: deadlines are checked between reads,
-    /// and a read of a stream without a read timeout may never return.
+impl<S: io::Read + Write + Timed> Connection<S> {
+    /// Opens a session as the side that connected, on a stream of any kind. [`connect_tcp`] and [`connect_unix`]
+    /// connect one.
     ///
     /// # Errors
-    /// What went wrong during the handshake, which CLOSE has reported to the peer.
+    /// The stream's, if it cannot set timeouts; what went wrong during the handshake, which CLOSE has reported to the
+    /// peer.
     pub fn connect(stream: S, hello: Hello) -> Result<Connection<S>, ConnectionError> {
         Connection::open(stream, Role::Client, hello, Limits::default())
     }
 
-    /// Opens a session as the side that was connected to. Over TCP use [`accept_tcp`], for the reason given at
-    /// [`connect`](Connection::connect).
+    /// Opens a session as the side that was connected to. [`accept_tcp`] and [`accept_unix`] do so over sockets.
     ///
     /// # Errors
     /// As [`connect`](Connection::connect).
@@ -130,29 +115,30 @@ impl<S: Read + Write> Connection<S> {
         Connection::open(stream, Role::Server, hello, Limits::default())
     }
 
-    /// Opens a session with limits of your own. `Write` cannot close the sending direction after a CLOSE: the peer
-    /// waits for the end of the stream until this side drops it.
+    /// Opens a session with limits of your own.
     ///
     /// # Errors
     /// As [`connect`](Connection::connect).
     pub fn open(stream: S, role: Role, hello: Hello, limits: Limits) -> Result<Connection<S>, ConnectionError> {
-        Connection::handshake(stream, role, hello, limits, |_| Ok(()))
+        Connection::open_at(Clock::new(), stream, role, hello, limits)
     }
 
-    fn handshake(
-        stream: S,
+    fn open_at(
+        clock: Clock,
+        mut stream: S,
         role: Role,
         hello: Hello,
         limits: Limits,
-        half_close: fn(&mut S) -> io::Result<()>,
     ) -> Result<Connection<S>, ConnectionError> {
+        stream.set_timeouts(TICK)?;
         let session = Session::new(role, hello, limits, Duration::ZERO);
         let mut connection = Connection {
             stream,
             endpoint: Endpoint::new(session, Duration::ZERO),
-            start: Instant::now(),
+            clock,
+            pace: Pace::default(),
+            patience: TICK,
             unflushed: false,
-            half_close,
             shut: false,
             failure: None,
             linger: None,
@@ -165,8 +151,8 @@ impl<S: Read + Write> Connection<S> {
                 connection.flush()?;
                 return Ok(connection);
             }
-            if !connection.turn()? {
-                return Err(ConnectionError::of_unopened(&connection.endpoint.session));
+            if !connection.turn(TICK)? {
+                return Err(ConnectionError::of_closed(&connection.endpoint.session));
             }
         }
     }
@@ -183,6 +169,12 @@ impl<S: Read + Write> Connection<S> {
         self.endpoint.session.outcome()
     }
 
+    /// What this connection has sent and received so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.endpoint.counters()
+    }
+
     /// The next message, borrowed until the next call; `None` once the session was closed in good order.
     /// Calling it again reports to the peer that this message has been acted on (R3.10).
     ///
@@ -194,9 +186,52 @@ impl<S: Read + Write> Connection<S> {
             if let Some(front) = self.endpoint.advance(&mut self.answers) {
                 break front;
             }
-            if !self.turn()? {
+            if !self.turn(TICK)? {
                 return Ok(None);
             }
+        };
+        Ok(Some(self.endpoint.front(front)))
+    }
+
+    /// The next message, if one is there within `timeout`; with [`Duration::ZERO`], if one has arrived. A program that
+    /// does other work calls this regularly: see [the module](self#how-often-to-call).
+    ///
+    /// ```no_run
+    /// # use std::net::TcpStream;
+    /// # fn blink() {}
+    /// use bookend::{ConnectionError, blocking::Connection};
+    /// use std::time::Duration;
+    ///
+    /// fn run(mut connection: Connection<TcpStream>) -> Result<(), ConnectionError> {
+    ///     loop {
+    ///         match connection.next_within(Duration::from_millis(20)) {
+    ///             Ok(Some(message)) => println!("{message:?}"),
+    ///             Ok(None) => return Ok(()),
+    ///             Err(ConnectionError::Timeout) => blink(),
+    ///             Err(error) => return Err(error),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConnectionError::Timeout`] if there is none yet: the session lives, and nothing is lost. Otherwise the reason
+    /// why the session ended.
+    pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Message<'_>>, ConnectionError> {
+        let until = self.clock.now().saturating_add(timeout);
+        let mut has_turned = false;
+        let front = loop {
+            if let Some(front) = self.endpoint.advance(&mut self.answers) {
+                break front;
+            }
+            let remaining = until.saturating_sub(self.clock.now());
+            if has_turned && remaining.is_zero() {
+                return Err(ConnectionError::Timeout);
+            }
+            if !self.turn(remaining)? {
+                return Ok(None);
+            }
+            has_turned = true;
         };
         Ok(Some(self.endpoint.front(front)))
     }
@@ -207,113 +242,11 @@ impl<S: Read + Write> Connection<S> {
     /// The reason why the session ended.
     pub fn batch(&mut self) -> Result<Option<Batch<'_>>, ConnectionError> {
         while !self.endpoint.has_batch() {
-            if !self.turn()? {
+            if !self.turn(TICK)? {
                 return Ok(None);
             }
         }
         Ok(Some(self.endpoint.batch(&mut self.answers)))
-    }
-
-    /// Sends a MESSAGE; the stream has taken it when this returns.
-    ///
-    /// # Errors
-    /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
-    /// sent and the session lives. Otherwise the reason why the session ended.
-    pub fn send<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
-        self.endpoint.queue(|session, out| session.message(content.into(), out))?;
-        self.flush()
-    }
-
-    /// Answers a request.
-    ///
-    /// # Errors
-    /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
-    pub fn reply<'c>(&mut self, id: NonZeroU32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
-        self.endpoint.queue(|session, out| session.reply(id, content.into(), out))?;
-        self.flush()
-    }
-
-    /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
-    ///
-    /// # Errors
-    /// As [`send`](Connection::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
-    pub fn post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
-        self.endpoint.queue(|session, out| session.post(to, content.into(), out))?;
-        self.flush()
-    }
-
-    /// Answers a request, or the message that was received last, with an ERROR; the connection lives (R3.19).
-    ///
-    /// # Errors
-    /// [`Misuse::NoSuchRequest`]; otherwise the reason why the session ended.
-    pub fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
-        let number = self.endpoint.number();
-        match id {
-            Some(id) => self.endpoint.session.refuse_request(id, code, detail)?,
-            None => self.endpoint.session.refuse_frame(number, code, detail),
-        }
-        self.flush()
-    }
-
-    /// Sends a REQUEST and waits for its answer. Other messages that arrive meanwhile are kept for
-    /// [`next`](Connection::next), up to 1 MiB of them. How exactly the timeout is kept depends on the stream: see
-    /// [`connect`](Connection::connect).
-    ///
-    /// # Errors
-    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], [`ConnectionError::Backlog`], and
-    /// [`ConnectionError::Refused`] if the answer is an ERROR.
-    pub fn request<'c>(
-        &mut self,
-        content: impl Into<Content<'c>>,
-        timeout: Duration,
-    ) -> Result<Reply, ConnectionError> {
-        let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
-        self.answers.wanted = Some(id);
-        let mut waited = self.wait_until(|answers| answers.answer.is_some(), timeout);
-        match &mut waited {
-            Ok(()) => {}
-            Err(ConnectionError::Backlog { request }) => {
-                // The answer becomes a message, after those that are kept.
-                *request = self.answers.wanted.take();
-            }
-            Err(_) => {
-                self.answers.wanted = None;
-                self.endpoint.session.forget(id);
-            }
-        }
-        waited?;
-        self.answers.answer.take().unwrap_or(Err(Misuse::NotOpen.into()))
-    }
-
-    /// Waits until the answer has arrived, and keeps the other messages.
-    fn wait_until(&mut self, holds: impl Fn(&Answers) -> bool, timeout: Duration) -> Result<(), ConnectionError> {
-        let since = Instant::now();
-        while !holds(&self.answers) {
-            if let Some(front) = self.endpoint.advance_in_buffer(&mut self.answers) {
-                self.endpoint.keep(front);
-                if self.endpoint.is_backlog_full() && !holds(&self.answers) {
-                    return Err(ConnectionError::Backlog { request: None });
-                }
-            } else if !holds(&self.answers) {
-                if since.elapsed() >= timeout {
-                    return Err(ConnectionError::Timeout);
-                }
-                if !self.turn()? {
-                    return Err(Misuse::NotOpen.into());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until the peer has acted on everything that was sent before (R3.10). Other messages that arrive meanwhile
-    /// are kept for [`next`](Connection::next).
-    ///
-    /// # Errors
-    /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; otherwise the reason why the session ended.
-    pub fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
-        let ordinal = self.endpoint.barrier()?;
-        self.wait_until(|answers| answers.reached >= Some(ordinal), timeout)
     }
 
     /// Writes what waits to be sent, sends CLOSE, and waits until the peer has closed too. Each of
@@ -325,25 +258,26 @@ impl<S: Read + Write> Connection<S> {
     /// Why the session had ended before, unless it was closed in good order.
     pub fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
         if self.endpoint.session.state() == State::Open {
-            let give_up = self.start.elapsed().saturating_add(self.endpoint.session.limits().close_timeout);
+            let give_up = self.clock.now().saturating_add(self.endpoint.session.limits().close_timeout);
             self.write_out(Duration::MAX, give_up);
         }
         self.endpoint.discard();
-        self.endpoint.session.close(code, detail, self.start.elapsed());
-        while self.turn()? {
+        self.endpoint.session.close(code, detail, self.clock.now());
+        while self.turn(TICK)? {
             self.endpoint.discard();
         }
         Ok(())
     }
 
-    /// Writes, then reads once. False once the session was closed in good order.
-    fn turn(&mut self) -> Result<bool, ConnectionError> {
+    /// Writes, then reads once, for no longer than `remaining`. False once the session was closed in good order.
+    fn turn(&mut self, remaining: Duration) -> Result<bool, ConnectionError> {
         self.endpoint.report_end();
-        let now = self.start.elapsed();
+        let now = self.clock.now();
         // A caller that was away for a while reads what has arrived before it applies deadlines to the peer.
         if now.saturating_sub(self.seen) < AWAY {
             self.endpoint.tick(None, now);
         }
+        self.be_patient(remaining)?;
         if !self.try_write() && self.endpoint.session.state() == State::Closed {
             let timeout = self.endpoint.session.limits().close_timeout;
             if now >= *self.linger.get_or_insert(now.saturating_add(timeout)) {
@@ -353,22 +287,71 @@ impl<S: Read + Write> Connection<S> {
         if self.endpoint.is_over() {
             return self.finish();
         }
-        match self.stream.read(self.endpoint.space()) {
-            Ok(count) => self.endpoint.read(count, self.start.elapsed()),
-            Err(error) if is_tick(&error) => self.endpoint.rest(),
+        if self.read() == Read::Nothing {
+            self.endpoint.rest();
+        }
+        self.seen = self.clock.now();
+        self.pace.rest(&self.clock, now, remaining);
+        Ok(true)
+    }
+
+    /// Reads once.
+    fn read(&mut self) -> Read {
+        let space = self.endpoint.space();
+        let room = space.len();
+        match uninterrupted(|| self.stream.read(space)) {
+            Ok(count) => {
+                self.pace.moved(count);
+                self.endpoint.read(count, self.clock.now());
+                if count == room { Read::Full } else { Read::Some }
+            }
+            Err(error) if is_tick(&error) => Read::Nothing,
             Err(error) => {
+                self.endpoint.fail(&error);
                 self.failure.get_or_insert(error);
-                self.endpoint.stop_writing();
-                self.endpoint.read(0, self.start.elapsed());
+                self.endpoint.read(0, self.clock.now());
+                Read::Some
             }
         }
-        self.seen = self.start.elapsed();
-        Ok(true)
+    }
+
+    /// Sets the timeout of the stream to no more than `remaining`: to a power of two, so that it changes rarely.
+    fn be_patient(&mut self, remaining: Duration) -> io::Result<()> {
+        let wanted = match u64::try_from(remaining.as_millis()) {
+            Ok(millis) if remaining < TICK => Duration::from_millis(1 << millis.max(1).ilog2()),
+            _ => TICK,
+        };
+        if wanted != self.patience {
+            self.stream.set_timeouts(wanted)?;
+            self.patience = wanted;
+        }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<bool, ConnectionError> {
         ConnectionError::of_both(&self.endpoint.session, self.failure.as_ref()).map(|()| false)
     }
+}
+
+/// What a read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    Nothing,
+    /// Bytes, the end of the stream, or a failure of it.
+    Some,
+    /// As many bytes as there was room for.
+    Full,
+}
+
+/// Repeats a call that a signal has interrupted.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..INTERRUPTIONS {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+    call()
 }
 
 fn is_tick(error: &io::Error) -> bool {

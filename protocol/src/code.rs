@@ -7,6 +7,7 @@ pub const MAX_REASON: usize = 200;
 
 /// The number in a CLOSE or an ERROR (SPEC 6). Unknown ones are legal (R6.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Code(pub u16);
 
 macro_rules! codes {
@@ -47,6 +48,7 @@ codes! {
     RESUME_REFUSED = 4009 "resume-refused", "What was asked to be resumed is not there.";
     NO_SUCH_MEMBER = 4010 "no-such-member", "The member is not in the room.";
     UNMAPPABLE_TEXT = 4011 "unmappable-text", "The receiver's encoding cannot carry the text.";
+    CANCELLED = 4012 "cancelled", "The sender of the REQUEST cancelled it.";
 }
 
 impl fmt::Display for Code {

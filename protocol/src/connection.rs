@@ -1,8 +1,22 @@
 //! The asynchronous connection: a [`Session`](crate::Session) that owns a stream (feature `tokio`).
 
+mod asking;
+mod commands;
 mod handle;
+mod inbox;
 mod next;
+mod outbox;
+mod owned;
+mod parts;
+mod payload;
+mod request;
 mod sending;
+mod serve;
+#[cfg(feature = "tower")]
+mod service;
+mod split;
+mod stream;
+mod tasks;
 mod turn;
 mod waiting;
 
@@ -11,21 +25,33 @@ use core::num::NonZeroU32;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::code::Code;
+use crate::counters::Counters;
 use crate::endpoint::{Batch, Endpoint};
 use crate::error::ConnectionError;
 use crate::fault::Fault;
 use crate::hello::Hello;
 use crate::message::Message;
+use crate::misuse::Misuse;
 use crate::session::{Limits, Outcome, Role, Session};
-pub use handle::Handle;
-use handle::{COMMANDS, Command};
+pub use handle::{Handle, Permit};
 pub use next::{Next, NextEvent};
+pub use owned::{OtherMessage, OwnedMessage};
+pub use parts::Parts;
+pub use payload::OwnedPayload;
+pub use request::{Guard, Request};
+pub use sending::Reserved;
+pub use serve::{Refused, Serve};
+#[cfg(feature = "tower")]
+pub use service::HandleService;
+pub use split::{Driver, Receiver};
+use turn::{Arrival, Flush};
 use waiting::Waiting;
 
 /// What [`Connection::event`] reports.
@@ -51,8 +77,10 @@ const NEVER: Duration = Duration::from_secs(1 << 30);
 /// A session over any `AsyncRead + AsyncWrite`.
 ///
 /// It spawns nothing: the protocol, with its keepalive and timeouts, runs while one of its futures is polled. So keep
-/// one running, usually [`next`](Connection::next) in a loop; other tasks send through a [`Handle`]. End with
-/// [`close`](Connection::close): if the connection is dropped instead, the peer reports a stream without a CLOSE.
+/// one running, usually [`next`](Connection::next) in a loop; other tasks send through a [`Handle`]. Or give it to a
+/// task: [`split`](Connection::split) separates receiving and sending from what must be polled, and
+/// [`serve`](Connection::serve) answers requests. End with [`close`](Connection::close): if the connection is dropped
+/// instead, the peer reports a stream without a CLOSE.
 ///
 /// A [`ConnectionError::Misuse`] other than `NotOpen` leaves the session open; any other error of a receiving call means
 /// that it has ended.
@@ -60,8 +88,9 @@ const NEVER: Duration = Duration::from_secs(1 << 30);
 /// # Cancellation
 ///
 /// All futures are cancel-safe: no byte that was read is lost, and the next call completes a frame that was begun. A
-/// call that sends and is cancelled has sent nothing or will send the whole message. The answer to a cancelled
-/// request is discarded.
+/// call that sends and is cancelled has sent nothing or will send the whole message;
+/// [`reserve`](Connection::reserve) is for a caller that must know which. The peer is told that a cancelled request needs
+/// no answer.
 ///
 /// ```
 /// # use bookend::{Connection, ConnectionError, Hello, Message};
@@ -85,8 +114,20 @@ pub struct Connection<S> {
     stream: S,
     endpoint: Endpoint,
     waiting: Waiting,
-    commands: mpsc::Receiver<Command>,
-    handle: Handle,
+    /// Room that other tasks have taken for what is being written.
+    owed: usize,
+    /// A receiving call was made after the last sending one.
+    receives: bool,
+    /// The stream wakes this, and no task.
+    arrival: Option<Arc<Arrival>>,
+    /// Frames with a smaller ordinal must have been written by then.
+    written_by: Option<(u64, Duration)>,
+    /// The flush of a [`Sink`](futures_sink::Sink) in progress.
+    flushing: Option<Flush>,
+    /// The [`Stream`](futures_core::Stream) has reported the error that ended the session.
+    has_failed: bool,
+    /// When a shutdown sends CLOSE at the latest, and with which code.
+    drained_by: Option<(Duration, Code)>,
     /// The moment from which the session's time counts.
     start: Instant,
     timer: Pin<Box<Sleep>>,
@@ -153,14 +194,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn open(stream: S, role: Role, hello: Hello, limits: Limits) -> Result<Connection<S>, ConnectionError> {
         let start = Instant::now();
         let session = Session::new(role, hello, limits, Duration::ZERO);
-        let (sender, commands) = mpsc::channel(COMMANDS);
         let first = session.deadline().unwrap_or_default();
         let mut connection = Connection {
             stream,
             endpoint: Endpoint::new(session, Duration::ZERO),
-            waiting: Waiting::default(),
-            commands,
-            handle: Handle::new(sender),
+            waiting: Waiting::new(),
+            owed: 0,
+            receives: true,
+            arrival: None,
+            written_by: None,
+            flushing: None,
+            has_failed: false,
+            drained_by: None,
             start,
             timer: Box::pin(sleep_until(start.checked_add(first).unwrap_or(start + NEVER))),
             unflushed: false,
@@ -168,7 +213,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             failure: None,
             linger: None,
         };
+        let vectored = connection.stream.is_write_vectored();
+        connection.endpoint.set_vectored(vectored);
         poll_fn(|cx| connection.poll_open(cx)).await?;
+        connection.waiting.outbox.open(&connection.endpoint.session);
         // The server's own HELLO; if it cannot be written, the next call reports why.
         connection.write_out().await;
         Ok(connection)
@@ -195,7 +243,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// How many frames of the peer were refused, because of bad text or an encoding that this side does not accept.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.endpoint.refused
+        self.endpoint.account.refused
+    }
+
+    /// What this connection has sent and received so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.endpoint.counters()
     }
 
     /// The stream.
@@ -207,7 +261,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A way for other tasks to send while this one is in [`next`](Connection::next) or [`batch`](Connection::batch).
     #[must_use]
     pub fn handle(&self) -> Handle {
-        self.handle.clone()
+        self.waiting.outbox.count(self.endpoint.counters());
+        Handle::new(Arc::clone(&self.waiting.outbox))
+    }
+
+    /// A guard for the request of this id, which [`next`](Connection::next) has returned: it answers from any task.
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchRequest`] if the request is not unanswered.
+    pub fn guard(&self, id: NonZeroU32) -> Result<Guard, Misuse> {
+        let frame = self.waiting.outbox.frame_of(id)?;
+        Ok(Guard::new(Arc::clone(&self.waiting.outbox), id, frame))
     }
 
     /// The next message, borrowed until the next call; `None` once the session was closed in good order.
@@ -279,6 +343,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// The reason why the session ended.
     pub async fn batch(&mut self) -> Result<Option<Batch<'_>>, ConnectionError> {
+        self.receives = true;
         while !self.endpoint.has_batch() {
             if !self.turn().await? {
                 return Ok(None);

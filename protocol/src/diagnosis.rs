@@ -19,20 +19,19 @@
 //! # Layout
 //!
 //! `mistakes` has the names and their fixes; `walk` follows frames under a supposed mistake; one file has each family:
-//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `text`.
+//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `echo`, `text`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
 use crate::code::MAX_REASON;
-use crate::encoding::Encoding;
 use crate::fault::Fault;
-use crate::shown::Bytes;
-use crate::text::Text;
 
 mod channel;
+mod echo;
 mod event;
+mod evidence;
 mod foreign;
 mod length;
 mod mistakes;
@@ -40,78 +39,14 @@ mod opening;
 mod text;
 mod walk;
 
+pub use evidence::Evidence;
+use evidence::{Stream, Subject};
 pub use mistakes::{MISTAKES, Mistake};
 
 /// How many bytes of a frame or a payload are examined.
 pub const WINDOW: usize = 64 << 10;
 /// The most hypotheses that a diagnosis lists.
 const MAX_HYPOTHESES: usize = 5;
-
-/// What a diagnosis is based on: bytes, and the fault found in them.
-#[derive(Clone, Copy)]
-pub struct Evidence<'a> {
-    subject: Subject<'a>,
-    fault: Option<Fault>,
-}
-
-#[derive(Clone, Copy)]
-enum Subject<'a> {
-    Stream(Stream<'a>),
-    Payload { encoding: Encoding, payload: &'a [u8] },
-}
-
-/// The bytes of a stream from the start of its faulty frame on.
-#[derive(Clone, Copy)]
-struct Stream<'a> {
-    bytes: &'a [u8],
-    /// The stream has more after `bytes`.
-    cut: bool,
-    /// Sound frames before these, as many as are known.
-    before: &'a [u8],
-    /// Where `bytes` begins in the stream, in bytes from its first START.
-    offset: u64,
-    fault: Fault,
-}
-
-impl fmt::Debug for Evidence<'_> {
-    /// The fault, and how many bytes it was found in.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, bytes) = match self.subject {
-            Subject::Stream(stream) => ("stream", stream.bytes),
-            Subject::Payload { payload, .. } => ("payload", payload),
-        };
-        f.debug_struct("Evidence").field("fault", &self.fault).field(name, &Bytes(bytes.len())).finish()
-    }
-}
-
-impl<'a> Evidence<'a> {
-    /// `bytes` from the first byte of the faulty frame on, as many as have arrived; `offset` is where that byte is in
-    /// the stream, in bytes: 0 for the first frame. A frame that never arrives is a fault too: [`Fault::FrameTimeout`],
-    /// [`Fault::Idle`] or [`Fault::Truncated`]. Only the first [`WINDOW`] bytes are examined.
-    #[must_use]
-    pub fn stream(fault: Fault, offset: u64, bytes: &'a [u8]) -> Evidence<'a> {
-        let (bytes, cut) = (&bytes[..bytes.len().min(WINDOW)], bytes.len() > WINDOW);
-        Evidence { subject: Subject::Stream(Stream { bytes, cut, before: &[], offset, fault }), fault: Some(fault) }
-    }
-
-    /// Adds the last frames before the faulty one, from the first byte of a frame on. A mistake that they do not show
-    /// is not made every time.
-    #[must_use]
-    pub fn after(mut self, before: &'a [u8]) -> Evidence<'a> {
-        if let Subject::Stream(stream) = &mut self.subject {
-            stream.before = &before[..before.len().min(WINDOW)];
-        }
-        self
-    }
-
-    /// The payload of a sound frame, and its encoding byte. The text may be legal and yet not what the sender meant.
-    /// Only the first [`WINDOW`] bytes are examined.
-    #[must_use]
-    pub fn text(encoding: Encoding, payload: &'a [u8]) -> Evidence<'a> {
-        let fault = if encoding == Encoding::Binary { None } else { Text::decode(encoding, payload).err() };
-        Evidence { subject: Subject::Payload { encoding, payload }, fault }
-    }
-}
 
 /// How sure a hypothesis is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -300,12 +235,16 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
             if stream.stalled() && matches!(walk::correct(stream.bytes), walk::Step::Whole { .. }) {
                 return Diagnosis { fault: evidence.fault, hypotheses }; // nothing is missing
             }
+            if let Some(echo) = echo::by_terminal(&stream) {
+                return Diagnosis { fault: evidence.fault, hypotheses: alloc::vec![echo] };
+            }
             opening::judge(&stream, &mut hypotheses);
             foreign::judge(&stream, &mut hypotheses);
             length::judge(&stream, &mut hypotheses);
             channel::judge(&stream, &mut hypotheses);
             event::judge(&stream, &mut hypotheses);
         }
+        Subject::Stream(stream) if stream.fault == Fault::TwoClients => hypotheses.extend(echo::whole(&stream)),
         Subject::Stream(_) => {}
         Subject::Payload { encoding, payload } => text::judge(encoding, payload, &mut hypotheses),
     }
@@ -329,45 +268,6 @@ fn ranked(mut hypotheses: Vec<Hypothesis>) -> Vec<Hypothesis> {
     }
     once.truncate(MAX_HYPOTHESES);
     once
-}
-
-impl Fault {
-    /// Does it concern bytes that cannot be cut into frames, or a HELLO that arrived changed?
-    fn concerns_framing(&self) -> bool {
-        matches!(
-            self,
-            Fault::BadStart { .. }
-                | Fault::BadEnd { .. }
-                | Fault::UnknownEncoding { .. }
-                | Fault::TooLong { .. }
-                | Fault::Truncated { .. }
-                | Fault::FrameTimeout { .. }
-                | Fault::Idle { .. }
-                | Fault::NoClose
-                | Fault::HelloTimeout
-                | Fault::HelloExpected { .. }
-                | Fault::BadHello { .. }
-                | Fault::BadCanary { .. }
-                | Fault::UnknownKind { .. }
-                | Fault::Malformed { .. }
-                | Fault::Version { .. }
-        )
-    }
-}
-
-impl Stream<'_> {
-    /// Did the bytes stop, and not go wrong? Then a body that holds frames looks like frames after a wrong length,
-    /// unless the bytes end where such a frame does.
-    fn stalled(&self) -> bool {
-        matches!(
-            self.fault,
-            Fault::Truncated { .. }
-                | Fault::NoClose
-                | Fault::FrameTimeout { .. }
-                | Fault::HelloTimeout
-                | Fault::Idle { .. }
-        )
-    }
 }
 
 /// Up to 16 bytes in hexadecimal.

@@ -1,6 +1,14 @@
 //! What both connections share: a session with its buffers, and no stream yet.
 
+mod account;
 mod batch;
+mod bodies;
+mod claim;
+#[cfg(feature = "tokio")]
+mod frames;
+mod lent;
+mod reading;
+mod rest;
 mod tally;
 mod writing;
 
@@ -13,37 +21,27 @@ use core::time::Duration;
 use crate::buffer::ReadBuffer;
 use crate::code::Code;
 use crate::encoding::Encoding;
-use crate::fault::Fault;
 use crate::frame::{END, Frame, HEADER_LENGTH};
 use crate::kind;
-use crate::message::{Message, Probe};
+use crate::message::Message;
 use crate::payload::Payload;
 use crate::session::{Session, State, Step};
 use crate::shown::Bytes;
+use account::Account;
 pub use batch::Batch;
+use bodies::Bodies;
+pub(crate) use claim::Claim;
+use claim::{barrier_of, is_claimed};
 use tally::Tally;
 
 /// Bytes of queued messages from which on a sender must wait.
+#[cfg(feature = "tokio")]
 pub(crate) const QUEUE: usize = 64 << 10;
 /// Bytes of messages that are kept while a caller waits for a reply.
 const BACKLOG: usize = 1 << 20;
 
-/// Takes the messages that a caller waits for before the application sees them.
-pub(crate) trait Claim {
-    /// Does a caller wait for this message? If so, the caller has it now.
-    fn claim(&mut self, message: &Message<'_>) -> bool;
-
-    /// The REPLY to the request of that id arrived and was refused.
-    fn refused(&mut self, id: u32, fault: Fault);
-
-    /// The peer has answered the barrier of this ordinal, and so all before it (R3.9).
-    fn reached(&mut self, ordinal: u64);
-
-    /// Has one of these calls made an event? It is reported before the next message.
-    fn has_event(&self) -> bool {
-        false
-    }
-}
+/// More memory than this is for long bodies, in bytes.
+const LARGE: usize = 256 << 10;
 
 pub(crate) struct Endpoint {
     pub(crate) session: Session,
@@ -57,8 +55,17 @@ pub(crate) struct Endpoint {
     /// Whole frames, of which `written` bytes are on the stream.
     writing: Vec<u8>,
     written: usize,
+    /// The bodies that belong into `writing`, and are not copied there.
+    bodies: Bodies,
     /// Whole frames that wait for `writing` and the session's own output.
     queued: Vec<u8>,
+    /// The bodies that belong into `queued`.
+    queued_bodies: Bodies,
+    /// Does the stream take the parts of a frame in one write?
+    #[cfg(feature = "tokio")]
+    vectored: bool,
+    /// When to give back the memory of long bodies.
+    large_until: Option<Duration>,
     /// Since when the stream has taken nothing of what waits.
     blocked_since: Option<Duration>,
     /// The CLOSE to send after `queued`.
@@ -76,8 +83,10 @@ pub(crate) struct Endpoint {
     broken: bool,
     /// The buffer may hold whole frames.
     unjudged: bool,
-    /// Frames of the peer that were refused.
-    pub(crate) refused: u64,
+    pub(crate) account: Account,
+    /// Messages that have left this endpoint have not been acted on.
+    #[cfg(feature = "tokio")]
+    pub(crate) in_use: bool,
 }
 
 impl fmt::Debug for Endpoint {
@@ -87,9 +96,9 @@ impl fmt::Debug for Endpoint {
             .field("session", &self.session)
             .field("read", &Bytes(self.buffer.filled().len()))
             .field("kept", &Bytes(self.backlog.filled().len()))
-            .field("writing", &Bytes(self.writing.len() - self.written))
-            .field("queued", &Bytes(self.queued.len()))
-            .field("refused", &self.refused)
+            .field("writing", &Bytes(self.unwritten_length()))
+            .field("queued", &Bytes(self.queued_length()))
+            .field("refused", &self.account.refused)
             .finish_non_exhaustive()
     }
 }
@@ -114,6 +123,7 @@ pub(crate) enum Front {
 impl Endpoint {
     pub(crate) fn new(session: Session, now: Duration) -> Endpoint {
         Endpoint {
+            account: Account::new(&session),
             session,
             now,
             buffer: ReadBuffer::new(),
@@ -121,7 +131,12 @@ impl Endpoint {
             used: Used::default(),
             writing: Vec::new(),
             written: 0,
+            bodies: Bodies::default(),
             queued: Vec::new(),
+            queued_bodies: Bodies::default(),
+            #[cfg(feature = "tokio")]
+            vectored: false,
+            large_until: None,
             blocked_since: None,
             close_after: None,
             tally: Tally::default(),
@@ -131,7 +146,8 @@ impl Endpoint {
             ended: false,
             broken: false,
             unjudged: false,
-            refused: 0,
+            #[cfg(feature = "tokio")]
+            in_use: false,
         }
     }
 
@@ -154,6 +170,7 @@ impl Endpoint {
             self.session.explain(self.buffer.past(), before);
             let length = before.len() - rest.len();
             let stuck = step == Step::More;
+            self.account.greeted(step, &self.session);
             self.buffer.consume(length);
             if stuck {
                 break;
@@ -187,14 +204,16 @@ impl Endpoint {
             let step = self.session.receive(&mut rest, self.now);
             let length = before.len() - rest.len();
             match step {
-                Step::Message(message) if !claim.claim(&message) => return Some(Front::Buffer(length)),
+                Step::Message(message) if !is_claimed(claim, &message, &self.session, &mut self.account) => {
+                    return Some(Front::Buffer(length));
+                }
                 Step::Pong(probe) => {
                     if let Some(ordinal) = barrier_of(probe, self.last_barrier) {
                         claim.reached(ordinal);
                     }
                 }
                 Step::Refused { kind, id, fault } => {
-                    self.refused += 1;
+                    self.account.refuses(kind, fault, &self.session);
                     if kind == kind::REPLY {
                         claim.refused(id, fault);
                     }
@@ -217,14 +236,20 @@ impl Endpoint {
     /// The message that [`advance`](Endpoint::advance) has found.
     #[inline]
     pub(crate) fn front(&mut self, front: Front) -> Message<'_> {
+        if let Front::Plain(encoding, length) = front {
+            self.used.buffer = length;
+            self.number = self.session.frame_number();
+            let body = &self.buffer.filled()[HEADER_LENGTH..length - END.len()];
+            return Message::Message(Payload::decode(encoding, body).expect("the session has judged it"));
+        }
+        let (frame, _) = self.frame(front);
+        Message::parse(frame).ok().flatten().expect("the session has judged it")
+    }
+
+    /// The same message's frame, and the frame's number.
+    pub(crate) fn frame(&mut self, front: Front) -> (Frame<'_>, u32) {
         let bytes = match front {
-            Front::Plain(encoding, length) => {
-                self.used.buffer = length;
-                self.number = self.session.frame_number();
-                let body = &self.buffer.filled()[HEADER_LENGTH..length - END.len()];
-                return Message::Message(Payload::decode(encoding, body).expect("the session has judged it"));
-            }
-            Front::Buffer(length) => {
+            Front::Plain(_, length) | Front::Buffer(length) => {
                 self.used.buffer = length;
                 self.number = self.session.frame_number();
                 &self.buffer.filled()[..length]
@@ -237,7 +262,7 @@ impl Endpoint {
             }
         };
         let (frame, _) = Frame::split_first(bytes).expect("`advance` has found a whole frame");
-        Message::parse(frame).ok().flatten().expect("the session has judged it")
+        (frame, self.number)
     }
 
     /// Keeps for later the message that [`advance_in_buffer`](Endpoint::advance_in_buffer) has found.
@@ -245,6 +270,7 @@ impl Endpoint {
         let (Front::Buffer(length) | Front::Plain(_, length)) = front else { return };
         self.kept.push_back(self.session.frame_number());
         let mut frame = &self.buffer.filled()[..length];
+        lent::lend(&mut self.backlog);
         while !frame.is_empty() {
             let space = self.backlog.space();
             let count = space.len().min(frame.len());
@@ -272,7 +298,7 @@ impl Endpoint {
             session: &mut self.session,
             used: &mut self.used,
             unjudged: &mut self.unjudged,
-            refused: &mut self.refused,
+            account: &mut self.account,
             last_barrier: self.last_barrier,
             now: self.now,
             claim,
@@ -296,73 +322,8 @@ impl Endpoint {
         }
     }
 
-    /// The number of the frame whose message was returned last.
-    pub(crate) fn number(&self) -> u32 {
-        self.number
-    }
-
     /// Is the room for messages that are kept used up?
     pub(crate) fn is_backlog_full(&self) -> bool {
         self.backlog.filled().len() > BACKLOG
     }
-
-    /// May more be read before what has been read is judged? The longest body that the peer may send has room, and 1 MiB
-    /// of other frames: two peers that each send one body before they read do not wait for each other.
-    pub(crate) fn may_read_ahead(&mut self, now: Duration) -> bool {
-        let longest = usize::try_from(self.session.local().max_body()).unwrap_or(usize::MAX);
-        let open = !self.ended && self.session.state() == State::Open;
-        let full = self.buffer.filled().len() >= longest.saturating_add(BACKLOG);
-        if open && full {
-            self.session.not_reading(now);
-        }
-        open && !full
-    }
-
-    #[cfg(feature = "tokio")]
-    /// Is there room for another read?
-    pub(crate) fn may_read(&mut self, now: Duration) -> bool {
-        let full = self.session.output_length() > QUEUE || self.is_backlog_full();
-        if full && self.session.state() == State::Open {
-            self.session.not_reading(now);
-        }
-        !full && self.session.state() != State::Closed
-    }
-
-    /// Room to read into.
-    pub(crate) fn space(&mut self) -> &mut [u8] {
-        self.release();
-        self.buffer.space()
-    }
-
-    /// `count` bytes have been read, 0 at the end of the stream.
-    pub(crate) fn read(&mut self, count: usize, now: Duration) {
-        self.now = now;
-        if count == 0 {
-            self.ended = true;
-        } else {
-            self.buffer.add(count);
-            self.session.read(self.buffer.filled().len(), now);
-            self.unjudged = true;
-        }
-    }
-
-    /// Reports the end of the stream to the session, if it has ended, once all that was read has been judged.
-    pub(crate) fn report_end(&mut self) {
-        if self.ended && self.session.state() != State::Closed {
-            let unused = self.buffer.filled();
-            self.session.end_of_stream(unused.len(), self.now);
-            self.session.explain(self.buffer.past(), unused);
-        }
-    }
-
-    /// Nothing can be read at the moment.
-    pub(crate) fn rest(&mut self) {
-        self.buffer.shrink();
-    }
-}
-
-/// The ordinal of the barrier that a PONG answers: none is later than the last.
-fn barrier_of(probe: Probe<'_>, last: Option<u64>) -> Option<u64> {
-    let ordinal = u64::from_be_bytes(probe.as_bytes().try_into().ok()?);
-    last.map(|last| last.min(ordinal))
 }

@@ -43,6 +43,8 @@ pub enum ConnectionError {
     Unreadable(Fault),
     /// No answer arrived in time.
     Timeout,
+    /// 64 KiB wait to be written, and the call does not wait. Nothing was sent.
+    Full,
     /// More than 1 MiB of other messages arrived before the answer. Take them: the answer to a request follows them, as
     /// a [`Message::Reply`](crate::Message::Reply) or [`Message::Error`](crate::Message::Error) with its id. A barrier
     /// can be waited for again.
@@ -67,8 +69,8 @@ impl ConnectionError {
         }
     }
 
-    /// The error for a session that ended before it was open, with any code.
-    pub(crate) fn of_unopened(session: &Session) -> ConnectionError {
+    /// Why nothing more can be sent in a session that ended in good order, or before it was open.
+    pub(crate) fn of_closed(session: &Session) -> ConnectionError {
         match session.outcome() {
             Some(Outcome::PeerClosed { code, reason }) => {
                 ConnectionError::Closed { code: *code, reason: reason.clone() }
@@ -80,7 +82,7 @@ impl ConnectionError {
     /// How a session ended, on a stream that may have failed.
     pub(crate) fn of_both(session: &Session, failure: Option<&io::Error>) -> Result<(), ConnectionError> {
         let Some(failure) = failure else { return ConnectionError::of(session) };
-        let failed = || Err(ConnectionError::Io(io::Error::new(failure.kind(), failure.to_string())));
+        let failed = || Err(ConnectionError::Io(copy(failure)));
         match session.outcome() {
             // What the peer sent before explains more than how the stream failed.
             Some(Outcome::Fault(_)) if session.diagnosis().is_some_and(|known| known.first().is_some()) => {
@@ -90,12 +92,13 @@ impl ConnectionError {
             Some(_) => ConnectionError::of(session),
         }
     }
+}
 
-    /// The same error, for another task that waits.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn copy(&self) -> ConnectionError {
+impl Clone for ConnectionError {
+    /// Of an [`io::Error`] without a number of the system, the clone has the kind and the text.
+    fn clone(&self) -> ConnectionError {
         match self {
-            ConnectionError::Io(error) => ConnectionError::Io(io::Error::new(error.kind(), error.to_string())),
+            ConnectionError::Io(error) => ConnectionError::Io(copy(error)),
             ConnectionError::Fault { fault, diagnosis } => {
                 ConnectionError::Fault { fault: *fault, diagnosis: diagnosis.clone() }
             }
@@ -106,8 +109,17 @@ impl ConnectionError {
                 ConnectionError::Refused { code: *code, reason: reason.clone() }
             }
             ConnectionError::Timeout => ConnectionError::Timeout,
+            ConnectionError::Full => ConnectionError::Full,
             ConnectionError::Backlog { request } => ConnectionError::Backlog { request: *request },
         }
+    }
+}
+
+/// The same error, for another who wants to know.
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 
@@ -127,6 +139,7 @@ impl fmt::Debug for ConnectionError {
             ConnectionError::Misuse(misuse) => f.debug_tuple("Misuse").field(misuse).finish(),
             ConnectionError::Unreadable(fault) => f.debug_tuple("Unreadable").field(fault).finish(),
             ConnectionError::Timeout => f.write_str("Timeout"),
+            ConnectionError::Full => f.write_str("Full"),
             ConnectionError::Backlog { request } => f.debug_struct("Backlog").field("request", request).finish(),
         }
     }
@@ -157,6 +170,7 @@ impl fmt::Display for ConnectionError {
                 write_code(f, code, reason)
             }
             ConnectionError::Timeout => f.write_str("no answer arrived in time"),
+            ConnectionError::Full => f.write_str("64 KiB wait to be written: try again later, or wait for room"),
             ConnectionError::Backlog { .. } => f.write_str(
                 "more than 1 MiB of other messages arrived before the answer: receive them, and the answer after them",
             ),

@@ -70,6 +70,8 @@ pub enum Fault {
         /// The byte that is there.
         found: u8,
     },
+    /// Both sides are clients (R4.24).
+    TwoClients,
     /// Another major version (R4.8).
     Version {
         /// The peer's major version.
@@ -148,6 +150,7 @@ impl Fault {
             Fault::SecondHello => "second-hello",
             Fault::BadHello { .. } => "bad-hello",
             Fault::BadCanary { .. } => "bad-canary",
+            Fault::TwoClients => "two-clients",
             Fault::Version { .. } => "version",
             Fault::Malformed { .. } => "malformed",
             Fault::UnknownKind { .. } => "unknown-kind",
@@ -188,6 +191,7 @@ impl Fault {
             | Fault::SecondHello
             | Fault::BadHello { .. }
             | Fault::BadCanary { .. }
+            | Fault::TwoClients
             | Fault::Malformed { .. }
             | Fault::UnexpectedKind { .. }
             | Fault::DuplicateRequest { .. } => Code::PROTOCOL_ERROR,
@@ -227,6 +231,7 @@ impl fmt::Display for Fault {
                 "the channel changes bytes: {} (byte {position} of the canary is {found:02x})",
                 canary_damage(position, found)
             ),
+            Fault::TwoClients => f.write_str("the HELLO of a client arrived at a client"),
             Fault::Version { major } => write!(f, "major version {major}, but this side speaks 1"),
             Fault::Malformed { kind, why } => write!(f, "kind {kind:02x}: {why}"),
             Fault::UnknownKind { kind } => write!(f, "kind {kind:02x}"),

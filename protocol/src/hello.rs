@@ -1,16 +1,15 @@
 //! HELLO: what each side declares, and a check of what the channel does to bytes (SPEC 4).
 
-use alloc::boxed::Box;
-use alloc::vec::Vec;
+mod wire;
 
-use byteorder::{BigEndian, ByteOrder};
+use alloc::boxed::Box;
 
 use crate::encoding::{Encoding, Encodings};
-use crate::fault::Fault;
-use crate::frame::{Frame, HEADER_LENGTH, MAX_LENGTH};
-use crate::kind;
+use crate::frame::MAX_LENGTH;
 use crate::line::Line;
 use crate::misuse::Misuse;
+use crate::shared::Shared;
+pub(crate) use wire::judge_first_frame;
 
 /// The first four bytes of a HELLO's body.
 pub const MAGIC: [u8; 4] = *b"BKND";
@@ -24,8 +23,6 @@ pub const MIN_MAX_BODY: u32 = 1024;
 pub(crate) const MAJOR: u8 = 1;
 /// The highest minor version that this crate speaks.
 pub(crate) const MINOR: u8 = 0;
-
-const FIXED: usize = 24;
 
 /// What one side declares. A value that exists is legal on the wire.
 ///
@@ -47,6 +44,8 @@ pub struct Hello {
     token: Option<Token>,
     resume: Option<u64>,
     software: Option<Line>,
+    client: bool,
+    requests: Option<u32>,
 }
 
 /// A HELLO's token, 1 to 255 bytes. Its `Debug` form does not show it.
@@ -66,6 +65,9 @@ impl Default for Hello {
 }
 
 impl Hello {
+    /// How many requests may be unanswered if HELLO does not say (R3.16).
+    pub const DEFAULT_REQUESTS: u32 = 64;
+
     /// Accepts all encodings, prefers UTF-8, takes bodies of 1 MiB, promises a byte every 30 s.
     #[must_use]
     pub fn new() -> Hello {
@@ -81,6 +83,8 @@ impl Hello {
             token: None,
             resume: None,
             software: None,
+            client: false,
+            requests: None,
         }
     }
 
@@ -163,6 +167,18 @@ impl Hello {
         Ok(self)
     }
 
+    /// Sets how many requests of the peer may be unanswered, 0 for none (R3.16).
+    #[must_use]
+    pub fn with_requests(mut self, requests: u32) -> Hello {
+        self.requests = Some(requests);
+        self
+    }
+
+    /// The HELLO as a client or a server sends it (R4.23).
+    pub(crate) fn with_client(self: Shared<Hello>, client: bool) -> Shared<Hello> {
+        if self.client == client { self } else { Shared::new(Hello { client, ..Hello::clone(&self) }) }
+    }
+
     /// Requests the messages after this sequence number.
     #[must_use]
     pub fn with_resume(mut self, after: u64) -> Hello {
@@ -239,112 +255,23 @@ impl Hello {
         self.software.as_ref().map(Line::as_str)
     }
 
-    /// Appends the frame to `out`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        let body = self.body();
-        Frame::new(kind::HELLO, Encoding::Binary, &body).expect("five options are far below the limit").encode(out);
-    }
-
-    /// The body of the frame.
+    /// Does it say that its sender is a client? A [`Session`](crate::Session) of a client adds this to its HELLO.
     #[must_use]
-    pub fn body(&self) -> Vec<u8> {
-        let mut body = Vec::with_capacity(64);
-        body.extend_from_slice(&MAGIC);
-        body.extend_from_slice(&CANARY);
-        body.extend_from_slice(&[MAJOR, self.minor, self.accepted.bits(), self.preferred as u8]);
-        body.extend_from_slice(&self.max_body.to_be_bytes());
-        body.extend_from_slice(&self.keepalive.to_be_bytes());
-        body.extend_from_slice(&u16::from(self.hub).to_be_bytes());
-        let resume = self.resume.map(u64::to_be_bytes);
-        let options = [
-            (NAME, self.name().map(str::as_bytes)),
-            (ROOM, self.room().map(str::as_bytes)),
-            (TOKEN, self.token()),
-            (RESUME, resume.as_ref().map(<[u8; 8]>::as_slice)),
-            (SOFTWARE, self.software().map(str::as_bytes)),
-        ];
-        for (option, value) in options {
-            if let Some(value) = value {
-                let length = u8::try_from(value.len()).expect("lines have 64 bytes at most, tokens 255");
-                body.extend_from_slice(&[option, length]);
-                body.extend_from_slice(value);
-            }
-        }
-        body
+    pub fn client(&self) -> bool {
+        self.client
     }
 
-    /// Reads the body of a HELLO.
-    ///
-    /// # Errors
-    /// [`Fault::BadHello`], [`Fault::BadCanary`], [`Fault::Version`], in the order of R4.19.
-    pub fn parse(body: &[u8]) -> Result<Hello, Fault> {
-        judge_opening(body)?;
-        let Some((fixed, options)) = body.split_first_chunk::<FIXED>() else {
-            return Err(Fault::BadHello { why: "a HELLO has at least 24 bytes" });
-        };
-        let bad = |why| Fault::BadHello { why };
-        let major = fixed[12];
-        if major != MAJOR {
-            return Err(Fault::Version { major });
-        }
-        let accepted = Encodings::from_bits(fixed[14]).ok_or(bad("binary, US-ASCII and UTF-8 must be accepted"))?;
-        let preferred = Encoding::from_byte(fixed[15])
-            .filter(|&preferred| accepted.contains(preferred))
-            .ok_or(bad("the preferred encoding is not accepted"))?;
-        let max_body = BigEndian::read_u32(&fixed[16..]);
-        if !(MIN_MAX_BODY..=MAX_LENGTH).contains(&max_body) {
-            return Err(bad("max body is 1024 to 2147483647"));
-        }
-        let mut hello = Hello {
-            minor: fixed[13],
-            accepted,
-            preferred,
-            max_body,
-            keepalive: BigEndian::read_u16(&fixed[20..]),
-            hub: fixed[23] & 1 != 0,
-            ..Hello::new()
-        };
-        hello.read_options(options)?;
-        Ok(hello)
+    /// How many requests of the other side may be unanswered; `None` stands for
+    /// [`DEFAULT_REQUESTS`](Hello::DEFAULT_REQUESTS).
+    #[must_use]
+    pub fn requests(&self) -> Option<u32> {
+        self.requests
     }
 
-    fn read_options(&mut self, mut options: &[u8]) -> Result<(), Fault> {
-        let bad = |why| Fault::BadHello { why };
-        while let [option, rest @ ..] = options {
-            let (value, rest) = rest
-                .split_first()
-                .and_then(|(&length, rest)| rest.split_at_checked(length.into()))
-                .ok_or(bad("an option runs past the end"))?;
-            options = rest;
-            let twice = match *option {
-                NAME => self.name.replace(line(value)?).is_some(),
-                ROOM => self.room.replace(line(value)?).is_some(),
-                SOFTWARE => self.software.replace(line(value)?).is_some(),
-                TOKEN if value.is_empty() => return Err(bad(NOT_A_TOKEN)),
-                TOKEN => self.token.replace(Token(value.into())).is_some(),
-                RESUME => {
-                    let after = <[u8; 8]>::try_from(value).map_err(|_| bad("resume is 8 bytes"))?;
-                    self.resume.replace(u64::from_be_bytes(after)).is_some()
-                }
-                _ => false,
-            };
-            if twice {
-                return Err(bad("an option appears twice"));
-            }
-        }
-        Ok(())
+    /// How many requests of the other side may be unanswered.
+    pub(crate) fn max_requests(&self) -> usize {
+        self.requests.unwrap_or(Hello::DEFAULT_REQUESTS).try_into().unwrap_or(usize::MAX)
     }
-}
-
-const NAME: u8 = 1;
-const ROOM: u8 = 2;
-const TOKEN: u8 = 3;
-const RESUME: u8 = 4;
-const SOFTWARE: u8 = 5;
-
-fn line(value: &[u8]) -> Result<Line, Fault> {
-    let text = core::str::from_utf8(value).map_err(|_| Fault::BadHello { why: "name, room and software are UTF-8" })?;
-    Line::new(text).ok_or(Fault::BadHello { why: NOT_A_LINE })
 }
 
 fn plain_line(text: &str) -> Result<Line, Misuse> {
@@ -353,31 +280,3 @@ fn plain_line(text: &str) -> Result<Line, Misuse> {
 
 const NOT_A_LINE: &str = "name, room and software are 1 to 64 bytes without control characters";
 const NOT_A_TOKEN: &str = "a token is 1 to 255 bytes";
-
-/// Judges a first frame's kind, magic and canary, as far as `wire`, its beginning, holds them (R4.3, R4.7).
-/// The decoder judges the framing of the header before.
-pub(crate) fn judge_first_frame(wire: &[u8]) -> Result<(), Fault> {
-    let Some((header, body)) = wire.split_first_chunk::<HEADER_LENGTH>() else { return Ok(()) };
-    match header[2] {
-        kind::CLOSE => Ok(()),
-        kind::HELLO => {
-            let length = BigEndian::read_u32(&header[4..]) as usize;
-            judge_opening(&body[..body.len().min(length)])
-        }
-        kind => Err(Fault::HelloExpected { kind }),
-    }
-}
-
-/// Judges magic and canary, as far as `body`, the beginning of a HELLO's body, holds them.
-fn judge_opening(body: &[u8]) -> Result<(), Fault> {
-    let magic = &body[..body.len().min(MAGIC.len())];
-    if !MAGIC.starts_with(magic) {
-        return Err(Fault::BadHello { why: "the magic is not BKND" });
-    }
-    for (position, (&found, wanted)) in (0..).zip(body[magic.len()..].iter().zip(CANARY)) {
-        if found != wanted {
-            return Err(Fault::BadCanary { position, found });
-        }
-    }
-    Ok(())
-}

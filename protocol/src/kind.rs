@@ -27,6 +27,9 @@ pub const DELIVERY: u8 = 0x13;
 /// Hub profile: how many messages were missed.
 pub const GAP: u8 = 0x14;
 
+/// Asks not to answer a REQUEST.
+pub const CANCEL: u8 = 0x81;
+
 /// Unknown kinds from here on are ignored (R3.6).
 pub const IGNORABLE: u8 = 0x80;
 /// The first kind that is private to applications (R3.7).
@@ -43,7 +46,7 @@ pub const fn is_hub(kind: u8) -> bool {
 /// Bytes of a body of this kind before its payload (SPEC 3); in a DELIVERY, before the sender's name.
 pub(crate) const fn fixed_length(kind: u8) -> usize {
     match kind {
-        REQUEST | REPLY | POST => 4,
+        REQUEST | REPLY | POST | CANCEL => 4,
         ERROR => 10,
         CLOSE => 2,
         WELCOME => 12,
@@ -71,6 +74,7 @@ pub const fn name(kind: u8) -> Option<&'static str> {
         POST => "POST",
         DELIVERY => "DELIVERY",
         GAP => "GAP",
+        CANCEL => "CANCEL",
         _ => return None,
     })
 }

@@ -86,6 +86,11 @@ pub enum Message<'a> {
         /// How many.
         missed: u64,
     },
+    /// CANCEL: the answer to the request of that id is no longer needed (R3.22).
+    Cancel {
+        /// The request's id.
+        id: NonZeroU32,
+    },
 }
 
 /// The contents of an ERROR.
@@ -276,6 +281,7 @@ impl<'a> Message<'a> {
                 }
                 Message::Gap { missed: u64::from_be_bytes(*fixed) }
             }
+            kind::CANCEL => Message::Cancel { id: fields.cancelled()? },
             kind if kind < kind::IGNORABLE => return Err(Fault::UnknownKind { kind }),
             _ => return Ok(None),
         }))
@@ -297,6 +303,7 @@ impl<'a> Message<'a> {
             Message::Post { .. } => kind::POST,
             Message::Delivery(_) => kind::DELIVERY,
             Message::Gap { .. } => kind::GAP,
+            Message::Cancel { .. } => kind::CANCEL,
         }
     }
 
@@ -344,6 +351,7 @@ impl<'a> Message<'a> {
                 write(&fixed[..Delivery::FIXED_LENGTH + delivery.name.len()], delivery.payload)
             }
             Message::Gap { missed } => write(&missed.to_be_bytes(), Payload::Binary(&[])),
+            Message::Cancel { id } => write(&id.get().to_be_bytes(), Payload::Binary(&[])),
         }
     }
 }

@@ -49,7 +49,7 @@ pub enum Misuse {
     },
     /// Too many requests are unanswered (R3.16).
     TooManyRequests,
-    /// The peer has no unanswered request of that id (R3.12).
+    /// No request of that id is unanswered: of the peer, for an answer (R3.12); of this side, for a CANCEL (R3.22).
     NoSuchRequest {
         /// The id.
         id: u32,
@@ -114,7 +114,7 @@ impl fmt::Display for Misuse {
             Misuse::UnexpectedKind { kind } => write!(f, "kind {kind:02x} is not sent by this side's application"),
             Misuse::DuplicateRequest { id } => write!(f, "request {id} is still unanswered"),
             Misuse::TooManyRequests => f.write_str("too many requests are unanswered"),
-            Misuse::NoSuchRequest { id } => write!(f, "request {id} is not waiting for a reply"),
+            Misuse::NoSuchRequest { id } => write!(f, "request {id} is not unanswered"),
             Misuse::BadHello { why } => f.write_str(why),
         }
     }

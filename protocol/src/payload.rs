@@ -76,9 +76,14 @@ impl<'a> Payload<'a> {
 
 /// A payload to send.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Content<'a> {
     /// Bytes.
     Binary(&'a [u8]),
+    /// Shared bytes, sent as [`Binary`](Content::Binary). The asynchronous connection writes 16 KiB and more of them from
+    /// where they are, if the stream takes several parts in one write, as a `TcpStream` does.
+    #[cfg(feature = "tokio")]
+    Bytes(&'a bytes::Bytes),
     /// Text, in the encoding that the peer prefers, or UTF-8 if it has no preference.
     Text(&'a str),
     /// Text, in this encoding.
@@ -92,6 +97,8 @@ impl fmt::Debug for Content<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Content::Binary(bytes) => f.debug_tuple("Binary").field(&Bytes(bytes.len())).finish(),
+            #[cfg(feature = "tokio")]
+            Content::Bytes(bytes) => f.debug_tuple("Bytes").field(&Bytes(bytes.len())).finish(),
             Content::Text(text) => f.debug_tuple("Text").field(&Excerpt(text)).finish(),
             Content::TextIn(encoding, text) => f.debug_tuple("TextIn").field(encoding).field(&Excerpt(text)).finish(),
             Content::Payload(payload) => f.debug_tuple("Payload").field(payload).finish(),
@@ -105,10 +112,24 @@ impl<'a> Content<'a> {
     pub(crate) fn encoding(&self, preferred: Encoding) -> Encoding {
         match self {
             Content::Binary(_) => Encoding::Binary,
+            #[cfg(feature = "tokio")]
+            Content::Bytes(_) => Encoding::Binary,
             Content::Text(_) if preferred == Encoding::Binary => Encoding::Utf8,
             Content::Text(_) => preferred,
             Content::TextIn(encoding, _) => *encoding,
             Content::Payload(payload) => payload.encoding(),
+        }
+    }
+
+    /// How many bytes it has before it is converted.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        match self {
+            Content::Binary(bytes) => bytes.len(),
+            #[cfg(feature = "tokio")]
+            Content::Bytes(bytes) => bytes.len(),
+            Content::Text(text) | Content::TextIn(_, text) => text.len(),
+            Content::Payload(payload) => payload.as_bytes().len(),
         }
     }
 
@@ -117,6 +138,8 @@ impl<'a> Content<'a> {
     fn ready(&self, encoding: Encoding) -> Option<&'a [u8]> {
         match (self, encoding) {
             (Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)), _) => Some(bytes),
+            #[cfg(feature = "tokio")]
+            (Content::Bytes(bytes), _) => Some(bytes),
             (Content::Text(text) | Content::TextIn(_, text), Encoding::Binary) => Some(text.as_bytes()),
             (Content::Text(text) | Content::TextIn(_, text), Encoding::Utf8) => Some(without_bom(text).as_bytes()),
             (Content::Payload(Payload::Text(text)), _) if text.is_sendable() => Some(text.as_bytes()),
@@ -143,6 +166,37 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Content<'a> {
     }
 }
 
+impl<'a> From<&'a String> for Content<'a> {
+    fn from(text: &'a String) -> Content<'a> {
+        Content::Text(text)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Content<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Content<'a> {
+        Content::Binary(bytes)
+    }
+}
+
+impl<'a> From<&'a Cow<'_, str>> for Content<'a> {
+    fn from(text: &'a Cow<'_, str>) -> Content<'a> {
+        Content::Text(text)
+    }
+}
+
+impl<'a> From<&'a Cow<'_, [u8]>> for Content<'a> {
+    fn from(bytes: &'a Cow<'_, [u8]>) -> Content<'a> {
+        Content::Binary(bytes)
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<'a> From<&'a bytes::Bytes> for Content<'a> {
+    fn from(bytes: &'a bytes::Bytes) -> Content<'a> {
+        Content::Bytes(bytes)
+    }
+}
+
 impl<'a> From<Payload<'a>> for Content<'a> {
     fn from(payload: Payload<'a>) -> Content<'a> {
         Content::Payload(payload)
@@ -157,6 +211,7 @@ impl<'a> From<Payload<'a>> for Content<'a> {
 /// assert_eq!(kept.as_content(), Content::Text("for later"));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OwnedContent {
     /// As [`Content::Binary`].
     Binary(Vec<u8>),
@@ -189,10 +244,49 @@ impl From<Content<'_>> for OwnedContent {
     fn from(content: Content<'_>) -> OwnedContent {
         match content {
             Content::Binary(bytes) | Content::Payload(Payload::Binary(bytes)) => OwnedContent::Binary(bytes.to_vec()),
+            #[cfg(feature = "tokio")]
+            Content::Bytes(bytes) => OwnedContent::Binary(bytes.to_vec()),
             Content::Text(text) => OwnedContent::Text(text.into()),
             Content::TextIn(encoding, text) => OwnedContent::TextIn(encoding, text.into()),
             Content::Payload(Payload::Text(text)) => OwnedContent::TextIn(text.encoding(), text.to_str().into_owned()),
         }
+    }
+}
+
+impl From<String> for OwnedContent {
+    fn from(text: String) -> OwnedContent {
+        OwnedContent::Text(text)
+    }
+}
+
+impl From<Vec<u8>> for OwnedContent {
+    fn from(bytes: Vec<u8>) -> OwnedContent {
+        OwnedContent::Binary(bytes)
+    }
+}
+
+impl From<&str> for OwnedContent {
+    fn from(text: &str) -> OwnedContent {
+        OwnedContent::Text(text.into())
+    }
+}
+
+impl From<&[u8]> for OwnedContent {
+    fn from(bytes: &[u8]) -> OwnedContent {
+        OwnedContent::Binary(bytes.into())
+    }
+}
+
+impl From<Cow<'_, str>> for OwnedContent {
+    fn from(text: Cow<'_, str>) -> OwnedContent {
+        OwnedContent::Text(text.into_owned())
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl From<bytes::Bytes> for OwnedContent {
+    fn from(bytes: bytes::Bytes) -> OwnedContent {
+        OwnedContent::Binary(bytes.into())
     }
 }
 
@@ -230,7 +324,7 @@ fn write_converted(
     let text = match content {
         Content::Text(text) | Content::TextIn(_, text) => Cow::Borrowed(text),
         Content::Payload(Payload::Text(text)) => text.to_str(),
-        Content::Binary(_) | Content::Payload(Payload::Binary(_)) => unreachable!("binary is ready as it is"),
+        _ => unreachable!("binary is ready as it is"),
     };
     frame::append_with(kind, encoding, limit, out, |out| {
         out.extend_from_slice(fixed);

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | getters | [`state`], [`outcome`], [`peer`], [`local`], [`role`], [`hub_profile`], [`preamble`], [`frame_number`], [`diagnosis`] |
 //! | input: what happened | [`receive`], [`end_of_stream`], [`tick`], [`wrote`], [`explain`] |
-//! | the application's calls | [`message`], [`request`], [`reply`], [`post`], [`encode`], [`refuse_frame`], [`refuse_request`], [`forget`], [`close`] |
+//! | the application's calls | [`message`], [`request`], [`reply`], [`post`], [`encode`], [`refuse_frame`], [`refuse_request`], [`cancel`], [`close`] |
 //! | output: what to do next | [`take_output`], [`has_output`], [`output_length`], [`deadline`] |
 //!
 //! [`state`]: Session::state
@@ -34,7 +34,7 @@
 //! [`encode`]: Session::encode
 //! [`refuse_frame`]: Session::refuse_frame
 //! [`refuse_request`]: Session::refuse_request
-//! [`forget`]: Session::forget
+//! [`cancel`]: Session::cancel
 //! [`close`]: Session::close
 //! [`take_output`]: Session::take_output
 //! [`has_output`]: Session::has_output
@@ -119,10 +119,12 @@
 //! ```
 
 mod explain;
+mod limits;
 mod receive;
 mod requests;
 mod send;
 mod shown;
+mod terms;
 mod watch;
 
 use alloc::boxed::Box;
@@ -141,8 +143,10 @@ use crate::kind;
 use crate::message::{MAX_PING, Message, Probe};
 use crate::payload::Content;
 use crate::shared::Shared;
+pub use limits::Limits;
 use requests::Requests;
-pub use watch::Limits;
+#[cfg(feature = "tokio")]
+pub(crate) use terms::Terms;
 use watch::{Due, Watch};
 
 /// The longest text that a client skips before the server's first frame, in bytes (R4.21).
@@ -175,6 +179,7 @@ pub enum State {
 
 /// Why a session ended; the first cause counts (R7.16).
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// A fault that this side found.
     Fault(Fault),
@@ -191,6 +196,7 @@ pub enum Outcome {
 
 /// What one call of [`Session::receive`] found in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step<'a> {
     /// A message for the application.
     Message(Message<'a>),
@@ -264,7 +270,7 @@ struct Pong {
 }
 
 impl Session {
-    /// Starts a session at `now`; a client's HELLO is output at once. A server shares one HELLO and one set of limits
+    /// Starts a session at `now`; a client's HELLO is output at once, and says that it is a client's (R4.23). A server shares one HELLO and one set of limits
     /// among its sessions, so that an idle session takes little memory.
     #[must_use]
     pub fn new(
@@ -273,7 +279,8 @@ impl Session {
         limits: impl Into<Shared<Limits>>,
         now: Duration,
     ) -> Session {
-        let (local, limits) = (local.into(), limits.into());
+        let limits = limits.into();
+        let local = local.into().with_client(role == Role::Client);
         let mut session = Session {
             role,
             state: State::Greeting,
@@ -282,7 +289,7 @@ impl Session {
             preamble: Vec::new(),
             skipping: role == Role::Client,
             next_frame: 0,
-            requests: Requests::new(limits.requests),
+            requests: Requests::new(),
             discarded: 0,
             draining: false,
             watch: Watch::new(limits, local.keepalive(), now),

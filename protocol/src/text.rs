@@ -181,7 +181,7 @@ pub fn escape_unmappable(encoding: Encoding, text: &str) -> (Cow<'_, str>, usize
 fn unmappable(encoding: Encoding, text: &str) -> impl Iterator<Item = (usize, char)> {
     let content = without_bom(text);
     let first = match encoding {
-        Encoding::Ascii => encoding_rs::Encoding::ascii_valid_up_to(text.as_bytes()),
+        Encoding::Ascii => ascii_length(text.as_bytes()),
         Encoding::Utf16Be | Encoding::Utf16Le if content.starts_with('\u{FFFE}') => text.len() - content.len(),
         _ => text.len(),
     };
@@ -200,6 +200,12 @@ pub(crate) fn without_bom(text: &str) -> &str {
 
 const BOM: char = '\u{FEFF}';
 
+/// The bytes without the byte order mark that they may begin with.
+#[cfg(feature = "tokio")]
+pub(crate) fn without_mark(encoding: Encoding, bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(bom(encoding)).unwrap_or(bytes)
+}
+
 /// The byte order mark of an encoding, empty if it has none.
 #[inline]
 const fn bom(encoding: Encoding) -> &'static [u8] {
@@ -213,44 +219,44 @@ const fn bom(encoding: Encoding) -> &'static [u8] {
 
 /// `bytes` as a `str` if they are US-ASCII, else the offset of the first byte that is not.
 fn checked_ascii(bytes: &[u8]) -> Result<&str, usize> {
-    match encoding_rs::Encoding::ascii_valid_up_to(bytes) {
-        valid if valid < bytes.len() => Err(valid),
-        _ => checked_utf8(bytes),
-    }
+    if bytes.is_ascii() { checked_utf8(bytes) } else { Err(ascii_length(bytes)) }
+}
+
+/// How many bytes precede the first that is not US-ASCII.
+fn ascii_length(bytes: &[u8]) -> usize {
+    if bytes.is_ascii() { bytes.len() } else { bytes.iter().take_while(|byte| byte.is_ascii()).count() }
 }
 
 fn checked_utf8(bytes: &[u8]) -> Result<&str, usize> {
     core::str::from_utf8(bytes).map_err(|error| error.valid_up_to())
 }
 
-/// Units that are converted at a time, on the stack.
-const BLOCK: usize = 256;
+/// Units that are looked at together: a compiler makes a few vector instructions of that.
+const BLOCK: usize = 32;
 
 /// `bytes` themselves if they are well-formed UTF-16, else the offset of the first byte that is not.
 fn checked_utf16<Order: ByteOrder>(bytes: &[u8], after_bom: bool) -> Result<&[u8], usize> {
     if !after_bom && bytes.len() >= 2 && Order::read_u16(bytes) == 0xFFFE {
         return Err(0); // the byte order mark of the other order
     }
-    let whole = bytes.len() & !1;
-    let mut units = [0; BLOCK];
-    let mut start = 0;
-    while start < whole {
-        let block = &bytes[start..whole.min(start + 2 * BLOCK)];
-        let units = &mut units[..block.len() / 2];
-        Order::read_u16_into(block, units);
-        let valid = 2 * encoding_rs::mem::utf16_valid_up_to(units);
-        start += valid;
-        // A high surrogate at the end of a block is judged again at the start of the next.
-        let cut_pair = valid + 2 == block.len() && start + 2 < whole && is_high_surrogate(units[valid / 2]);
-        if valid < block.len() && !cut_pair {
-            return Err(start);
+    let (units, odd) = bytes.as_chunks::<2>();
+    let mut at = 0;
+    while at < units.len() {
+        let block = &units[at..units.len().min(at + BLOCK)];
+        let end = at + block.len();
+        if !block.iter().fold(false, |found, unit| found | (Order::read_u16(unit) & 0xF800 == 0xD800)) {
+            at = end; // most text has no surrogates
+        }
+        while at < end {
+            let low = || units.get(at + 1).is_some_and(|unit| Order::read_u16(unit) & 0xFC00 == 0xDC00);
+            at += match Order::read_u16(&units[at]) & 0xFC00 {
+                0xD800 if low() => 2,
+                0xD800 | 0xDC00 => return Err(2 * at),
+                _ => 1,
+            };
         }
     }
-    if whole < bytes.len() { Err(whole) } else { Ok(bytes) }
-}
-
-fn is_high_surrogate(unit: u16) -> bool {
-    unit & 0xFC00 == 0xD800
+    if odd.is_empty() { Ok(bytes) } else { Err(2 * units.len()) }
 }
 
 fn utf16_to_string<Order: ByteOrder>(bytes: &[u8]) -> String {

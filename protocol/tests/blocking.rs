@@ -46,6 +46,49 @@ fn requests_are_answered_and_other_messages_kept() {
     server.join().unwrap().unwrap();
 }
 
+#[cfg(unix)]
+#[test]
+fn unix_socket_carries_a_session_and_next_within_waits_no_longer() {
+    let path = std::env::temp_dir().join(format!("bookend-blocking-{}", std::process::id()));
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let server = thread::spawn(move || {
+        let mut server = blocking::accept_unix(listener.accept().unwrap().0, Hello::new())?;
+        let Some(Message::Request { id, .. }) = server.next()? else { panic!("a REQUEST") };
+        server.reply(id, "here")?;
+        server.next().map(drop)
+    });
+    let mut client = blocking::connect_unix(&path, Hello::new()).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(client.next_within(Duration::from_millis(5)), Err(ConnectionError::Timeout)));
+    assert!(matches!(client.next_within(Duration::ZERO), Err(ConnectionError::Timeout)));
+    assert_eq!(client.request("?", 5 * SECOND).unwrap().text(), Some("here"));
+    client.close(Code::NORMAL, "").unwrap();
+    server.join().unwrap().unwrap();
+}
+
+#[test]
+fn stream_in_non_blocking_mode_carries_a_session() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    for stream in [&client, &server] {
+        stream.set_nonblocking(true).unwrap();
+    }
+    let server = thread::spawn(move || {
+        let mut server = Connection::accept(server, Hello::new())?;
+        let length = match server.next()? {
+            Some(Message::Message(payload)) => payload.as_bytes().len(),
+            other => panic!("{other:?}"),
+        };
+        server.next()?;
+        Ok::<_, ConnectionError>(length)
+    });
+    let mut client = Connection::connect(client, Hello::new()).unwrap();
+    client.send(&[7; 900_000]).unwrap();
+    client.close(Code::NORMAL, "").unwrap();
+    assert_eq!(server.join().unwrap().unwrap(), 900_000);
+}
+
 #[test]
 fn refused_request_has_a_reason() {
     let (mut client, server) = with_server(|mut server| {

@@ -108,7 +108,8 @@ async fn blocking_connection_shows_no_token() {
     let mut wire = Vec::new();
     client_hello().encode(&mut wire);
     let stream = Script(std::io::Cursor::new(wire));
-    let connection = bookend::blocking::Connection::accept(stream, client_hello()).expect("opens");
+    let connection =
+        bookend::blocking::Connection::accept(bookend::blocking::TimeoutsSet(stream), client_hello()).expect("opens");
     assert_debug_hidden(&connection);
 }
 

@@ -260,3 +260,18 @@ async fn close_received_before_a_reset_is_the_reason() {
     assert_eq!(named(&error), Some("foreign-ssh"), "{error}");
     server.join().unwrap();
 }
+
+#[test]
+fn lines_of_a_hub_before_its_hello_are_no_mistake_of_a_session_that_was_open() {
+    let mut session = Session::new(Role::Client, Hello::new(), Limits::default(), Duration::ZERO);
+    let mut wire = b"Bookend hub, for people too\r\n".to_vec();
+    Hello::new().encode(&mut wire);
+    let mut rest = &wire[..];
+    while session.receive(&mut rest, Duration::ZERO) != Step::More {}
+    assert_eq!(session.state(), State::Open);
+    session.end_of_stream(0, Duration::ZERO);
+    session.explain(&[], &[]);
+    assert_eq!(session.outcome(), Some(&Outcome::Fault(Fault::NoClose)));
+    let found = session.diagnosis().and_then(|diagnosis| diagnosis.first().map(|first| first.name()));
+    assert_eq!(found, None, "a client that connects again must not take the hub for a foreign server");
+}

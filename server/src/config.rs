@@ -24,6 +24,8 @@ pub struct Config {
     /// The longest body that is accepted, in bytes, from 1,024 to 256 MiB: text may grow when it is converted. Other
     /// values are clamped.
     pub max_body: u32,
+    /// How many requests of a client may be unanswered, as the hub's HELLO says (R3.16). The hub refuses each at once.
+    pub requests: u32,
     /// The hub's keepalive, in seconds; 0 promises nothing.
     pub keepalive: u16,
     /// How many bytes of messages a room keeps, including their renderings.
@@ -69,13 +71,14 @@ pub struct Config {
 impl Config {
     /// The HELLO of a hub with this configuration.
     pub(crate) fn hello(&self) -> Hello {
-        Hello::new()
+        let hello = Hello::new()
             .with_preferred(Encoding::Binary)
             .with_max_body(self.max_body.min(MAX_BODY))
             .with_keepalive(self.keepalive)
             .with_hub(true)
             .with_software(concat!("bookend-server ", env!("CARGO_PKG_VERSION")))
-            .expect("a version is a line")
+            .expect("a version is a line");
+        if self.requests == Hello::DEFAULT_REQUESTS { hello } else { hello.with_requests(self.requests) }
     }
 }
 
@@ -84,6 +87,7 @@ impl Default for Config {
         Config {
             limits: Limits::default(),
             max_body: 1 << 20,
+            requests: Hello::DEFAULT_REQUESTS,
             keepalive: 30,
             log_bytes: 8 << 20,
             stall: Duration::from_secs(10),

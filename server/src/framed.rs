@@ -55,6 +55,7 @@ impl Framed {
                         client.counts.round_trip = round_trip;
                     }
                 }
+                _ => {}
             }
         }
         client.flush();
@@ -120,7 +121,7 @@ impl Framed {
             Some(Outcome::PeerClosed { code, .. }) => {
                 CloseReason { by: Side::Peer, name: code.name().unwrap_or(UNKNOWN_CODE), is_fault: false }
             }
-            None => CloseReason::NO_CLOSE,
+            Some(_) | None => CloseReason::NO_CLOSE,
         }
     }
 

@@ -171,11 +171,11 @@ fn large(hello: Hello) -> Hello {
 
 fn no_timeouts() -> Limits {
     let hour = Duration::from_secs(3600);
-    Limits { hello_timeout: hour, header_timeout: hour, ..limits() }
+    limits().with_hello_timeout(hour).with_header_timeout(hour)
 }
 
 fn unlimited() -> Limits {
-    Limits { pings: u32::MAX, empty_frames: u32::MAX, ..limits() }
+    limits().with_pings(u32::MAX, Duration::from_secs(10)).with_empty_frames(u32::MAX)
 }
 
 // ---- changes to a frame that is sent

@@ -55,7 +55,7 @@ pub(crate) const NONE: Mistake = Mistake {
 /// Short timeouts, which a client on a loaded machine can still keep.
 pub(crate) fn limits() -> Limits {
     let short = Duration::from_secs(3);
-    Limits { hello_timeout: short, header_timeout: short, ..Limits::default() }
+    Limits::new().with_hello_timeout(short).with_header_timeout(short)
 }
 
 /// The frame, unchanged.

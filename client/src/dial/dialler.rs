@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_core::future::BoxFuture;
 use tokio::net::{TcpStream, lookup_host};
 #[cfg(feature = "tls")]
 use tokio::task::spawn_blocking;
@@ -30,7 +31,7 @@ use crate::tls::{self, Tls};
 /// use std::time::Duration;
 ///
 /// let target: Target = "tls://hub.example".parse()?;
-/// let dialler = Dialler::new(target).with_timeouts(Timeouts { tcp: Duration::from_secs(3), ..Timeouts::default() });
+/// let dialler = Dialler::new(target).with_timeouts(Timeouts::new().with_tcp(Duration::from_secs(3)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -92,7 +93,7 @@ impl Dialler {
             Target::Unix(path) => self.open(&path, report).await,
             Target::Tcp(address) => {
                 let (stream, local, remote) = self.tcp(&address, report).await?;
-                Ok(Dialled { stream: Stream::new(stream), local, remote })
+                Ok(Dialled::new(Stream::new(stream)).with_addresses(local, remote))
             }
             Target::Tls(address) => self.secure(&address, report).await,
         }
@@ -115,7 +116,7 @@ impl Dialler {
         report(ConnectStep::Tls(name.to_str().into_owned()));
         let shaken = timeout(self.timeouts.tls, tls::connect(config, name, stream)).await;
         let stream = shaken.unwrap_or_else(|_| Err(TlsError::late())).map_err(|error| failed(remote, error))?;
-        Ok(Dialled { stream: Stream::new(stream), local, remote })
+        Ok(Dialled::new(Stream::new(stream)).with_addresses(local, remote))
     }
 
     #[cfg(not(feature = "tls"))]
@@ -169,7 +170,7 @@ impl Dialler {
         report: &mut (dyn FnMut(ConnectStep) + Send),
     ) -> Result<TcpStream, ConnectError> {
         self.direct(hub, report).await.map_err(|error| match error {
-            Unreached::Resolve(error) => ConnectError::Resolve { target: self.target.clone(), error },
+            Unreached::Resolve(error) => ConnectError::Resolve { target: self.target.clone(), error: error.into() },
             Unreached::Tcp(tried) => ConnectError::Tcp { target: self.target.clone(), tried },
         })
     }
@@ -182,7 +183,7 @@ impl Dialler {
         report: &mut (dyn FnMut(ConnectStep) + Send),
     ) -> Result<TcpStream, ProxyError> {
         let stream = self.direct(proxy.address(), report).await.map_err(|error| match error {
-            Unreached::Resolve(error) => ProxyError::Resolve(error),
+            Unreached::Resolve(error) => ProxyError::Resolve(error.into()),
             Unreached::Tcp(tried) => ProxyError::Tcp(tried),
         })?;
         report(ConnectStep::Proxy(proxy.clone()));
@@ -222,8 +223,8 @@ impl Dialler {
         report(ConnectStep::Opening(self.target.to_string()));
         let opened = timeout(self.timeouts.tcp, tokio::net::UnixStream::connect(path)).await;
         match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => Ok(Dialled { stream: Stream::new(stream), local: None, remote: None }),
-            Err(error) => Err(ConnectError::Unix { target: self.target.clone(), error }),
+            Ok(stream) => Ok(Dialled::new(Stream::new(stream))),
+            Err(error) => Err(ConnectError::Unix { target: self.target.clone(), error: error.into() }),
         }
     }
 
@@ -234,7 +235,7 @@ impl Dialler {
         _report: &mut (dyn FnMut(ConnectStep) + Send),
     ) -> Result<Dialled, ConnectError> {
         let error = io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets");
-        Err(ConnectError::Unix { target: self.target.clone(), error })
+        Err(ConnectError::Unix { target: self.target.clone(), error: error.into() })
     }
 }
 
@@ -254,7 +255,7 @@ impl Dial for Dialler {
 /// Why there is no TCP stream.
 enum Unreached {
     Resolve(io::Error),
-    Tcp(Vec<(SocketAddr, io::Error)>),
+    Tcp(Vec<(SocketAddr, Arc<io::Error>)>),
 }
 
 #[cfg(all(test, not(feature = "tls")))]

@@ -1,12 +1,14 @@
 //! Happy eyeballs (RFC 8305): all addresses of a host, alternating families, each a little after the previous one.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use tokio::select;
 use tokio::time::sleep;
 
@@ -41,24 +43,40 @@ pub(super) async fn first<S, F: Future<Output = io::Result<S>>>(
     mut addresses: VecDeque<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
     mut report: impl FnMut(SocketAddr),
-) -> Result<S, Vec<(SocketAddr, io::Error)>> {
-    let mut trying = FuturesUnordered::new();
+) -> Result<S, Vec<(SocketAddr, Arc<io::Error>)>> {
+    let mut trying = Vec::new();
     let mut failed = Vec::new();
     loop {
         if let Some(address) = addresses.pop_front() {
             report(address);
-            let attempt = connect(address);
-            trying.push(async move { (address, attempt.await) });
+            trying.push((address, Box::pin(connect(address))));
+        } else if trying.is_empty() {
+            return Err(failed);
         }
         select! {
-            tried = trying.next() => match tried {
-                Some((_, Ok(stream))) => return Ok(stream),
-                Some((address, Err(error))) => failed.push((address, error)),
-                None => return Err(failed),
+            tried = next(&mut trying) => match tried {
+                (_, Ok(stream)) => return Ok(stream),
+                (address, Err(error)) => failed.push((address, Arc::new(error))),
             },
             () = sleep(DELAY), if !addresses.is_empty() => {}
         }
     }
+}
+
+/// Waits for the first of these attempts, and removes it. Cancel-safe.
+async fn next<F: Future>(trying: &mut Vec<(SocketAddr, Pin<Box<F>>)>) -> (SocketAddr, F::Output) {
+    poll_fn(|cx| {
+        for index in 0..trying.len() {
+            let (address, attempt) = &mut trying[index];
+            if let Poll::Ready(output) = attempt.as_mut().poll(cx) {
+                let address = *address;
+                drop(trying.swap_remove(index));
+                return Poll::Ready((address, output));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Answers {
         }
     }
 
-    /// Waits until callers have stopped waiting, and returns the requests to forget. Never returns while
+    /// Waits until callers have stopped waiting, and returns the requests to cancel. Never returns while
     /// all callers wait. Cancel-safe.
     pub(super) async fn abandoned(&mut self) -> Vec<NonZeroU32> {
         poll_fn(|cx| {

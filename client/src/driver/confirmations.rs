@@ -84,6 +84,8 @@ impl Confirmations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use bookend::OwnedContent;
     use tokio::sync::oneshot;
 
@@ -91,7 +93,8 @@ mod tests {
         let mut confirmations = Confirmations::default();
         for &ordinal in ordinals {
             let content = OwnedContent::Text(ordinal.to_string());
-            let outgoing = Outgoing { to: None, content, done: oneshot::channel().0, is_written: false };
+            let outgoing =
+                Outgoing { to: None, content, done: oneshot::channel().0, is_written: false, hold: Arc::default() };
             confirmations.push(ordinal, outgoing);
         }
         confirmations

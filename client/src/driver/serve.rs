@@ -2,18 +2,20 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Message, Misuse, Outcome};
-use futures_util::FutureExt;
 use tokio::select;
 
+use super::Driver;
 use super::answers::Answers;
 use super::closing::CloseStep;
 use super::confirmations::{Confirmations, Settled};
 use super::heard::Heard;
+use super::open::Opened;
 use super::suspicion::Suspicion;
-use super::{Driver, Opened};
 use crate::command::{Command, Outgoing};
 use crate::error::{JoinError, SendError};
 use crate::event::{End, Event, Incoming, Missed};
@@ -79,7 +81,7 @@ impl Driver {
                     continue;
                 }
                 requests = session.answers.abandoned() => {
-                    requests.into_iter().for_each(|id| session.connection.forget(id));
+                    requests.into_iter().for_each(|id| session.connection.cancel(id));
                     continue;
                 }
                 is_suspect = session.suspicion.rises() => {
@@ -122,6 +124,7 @@ impl Driver {
             (snapshot.status, snapshot.local, snapshot.remote) = (Status::Up, up.local, up.remote);
         });
         up.session = self.snapshot.borrow().session;
+        self.metrics.connected(up.session, self.down_since.elapsed());
         self.report(Event::Up(Box::new(up))).await;
         let keepalive = Duration::from_secs(connection.peer().keepalive().into());
         Session {
@@ -138,14 +141,14 @@ impl Driver {
     async fn end(&mut self, mut session: Session, ended: Result<(), ConnectionError>) -> Served {
         self.report_illegal(&mut session).await;
         // A confirmation may have arrived while the connection closed.
-        while let Some(Ok(Some(event))) = session.connection.event().now_or_never() {
+        while let Some(Ok(Some(event))) = at_once(session.connection.event()) {
             if let bookend::Event::Barrier(ordinal) = event {
                 self.settle_all(session.confirmations.reached(ordinal));
             }
         }
         self.land(session.confirmations, session.connection.written());
         match ended {
-            Err(error) => Served::Failed(JoinError::Session(error)),
+            Err(error) => Served::Failed(JoinError::Session(error.into())),
             Ok(()) if matches!(session.connection.outcome(), Some(Outcome::Closed(_))) => Served::Done(End::Closed),
             Ok(()) => Served::Done(End::PeerClosed),
         }
@@ -184,7 +187,12 @@ impl Driver {
             }
             // A REQUEST must be answered (R3.12), and the program offers no answers.
             Reaction::Refuse(id) => {
-                session.connection.refuse(Some(id), Code::POLICY, "this client answers no requests").await?;
+                let why = "this client answers no requests";
+                match session.connection.refuse(Some(id), Code::POLICY, why).await {
+                    // Its CANCEL may have arrived with it, and has been answered.
+                    Ok(()) | Err(ConnectionError::Misuse(Misuse::NoSuchRequest { .. })) => {}
+                    Err(error) => return Err(error),
+                }
             }
             Reaction::Settle(ordinal) => {
                 session.answers.reached(ordinal);
@@ -203,7 +211,7 @@ impl Driver {
 
     fn settle_all(&mut self, settled: Vec<Settled>) {
         for (outgoing, result) in settled {
-            self.settle(outgoing.done, result);
+            self.settle(outgoing, result);
         }
     }
 
@@ -235,7 +243,10 @@ impl Driver {
             // The caller has stopped waiting. A caller whose `done` is dropped fails as unconfirmed.
             Command::Request { done, .. } if done.is_closed() => {}
             Command::Request { content, done } => match session.connection.queue_request(content.as_content()) {
-                Ok(id) => session.answers.expect_reply(id, done),
+                Ok(id) => {
+                    self.metrics.message_sent(content.as_content().length());
+                    session.answers.expect_reply(id, done);
+                }
                 Err(Misuse::NotOpen) => drop(done),
                 Err(misuse) => {
                     let _ = done.send(Err(SendError::Invalid(misuse))); // the caller may be gone
@@ -251,22 +262,32 @@ impl Driver {
 
     /// Queues a message in the session.
     fn take(&mut self, outgoing: Outgoing, session: &mut Session) {
+        if !outgoing.hold.take() {
+            return; // it was withdrawn
+        }
         let number = self.snapshot.borrow().session;
+        let length = outgoing.content.as_content().length();
         let connection = &mut session.connection;
         let queued = match outgoing.to {
             Some((_, known_in)) if known_in != number => {
                 let result = Err(outgoing.given_up());
-                return self.settle(outgoing.done, result);
+                return self.settle(outgoing, result);
             }
             Some((member, _)) => connection.queue_post(member, outgoing.content.as_content()),
             None if connection.session().hub_profile() => connection.queue_post(0, outgoing.content.as_content()),
             None => connection.queue(outgoing.content.as_content()),
         };
         match queued {
-            Ok(ordinal) => session.confirmations.push(ordinal, outgoing),
+            Ok(ordinal) => {
+                self.metrics.message_sent(length);
+                session.confirmations.push(ordinal, outgoing);
+            }
             // The session is over: the connection reports why.
-            Err(Misuse::NotOpen) => self.queue.push_front(outgoing),
-            Err(misuse) => self.settle(outgoing.done, Err(SendError::Invalid(misuse))),
+            Err(Misuse::NotOpen) => {
+                outgoing.release();
+                self.queue.push_front(outgoing);
+            }
+            Err(misuse) => self.settle(outgoing, Err(SendError::Invalid(misuse))),
         }
     }
 
@@ -336,13 +357,24 @@ impl Driver {
         for (mut outgoing, refused) in written {
             outgoing.is_written = true;
             match refused {
-                Some(error) => self.settle(outgoing.done, Err(error)),
+                Some(error) => self.settle(outgoing, Err(error)),
                 None if self.resends => again.push_back(outgoing),
-                None => self.settle(outgoing.done, Err(SendError::Unconfirmed)),
+                None => self.settle(outgoing, Err(SendError::Unconfirmed)),
             }
+        }
+        for outgoing in &unwritten {
+            outgoing.release();
         }
         again.extend(unwritten);
         again.append(&mut self.queue);
         self.queue = again;
+    }
+}
+
+/// The output of a future that need not wait.
+fn at_once<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
     }
 }

@@ -1,6 +1,7 @@
 //! Why a session was not opened on a stream, or how it ended.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bookend::ConnectionError;
 use bookend::diagnosis::Diagnosis;
@@ -9,13 +10,13 @@ use super::{NOT_BOOKEND, Stage};
 use crate::cause::io_name;
 
 /// Why [`Joined::join`](crate::Joined::join) failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum JoinError {
     /// The handshake failed.
-    Hello(ConnectionError),
+    Hello(Arc<ConnectionError>),
     /// The session was open, and ended before the hub's WELCOME.
-    Session(ConnectionError),
+    Session(Arc<ConnectionError>),
     /// The hub closed with code 1000 instead of sending WELCOME.
     Left,
     /// Another message arrived instead of the hub's WELCOME, or none did (R9.5).
@@ -30,7 +31,7 @@ impl JoinError {
     #[must_use]
     pub fn diagnosis(&self) -> Option<&Diagnosis> {
         match self {
-            JoinError::Hello(error) | JoinError::Session(error) => match error {
+            JoinError::Hello(error) | JoinError::Session(error) => match &**error {
                 ConnectionError::Fault { diagnosis, .. } => {
                     diagnosis.as_deref().filter(|known| known.first().is_some())
                 }
@@ -104,14 +105,12 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (stage, name) = (self.stage(), self.name());
         match self {
-            JoinError::Hello(error @ (ConnectionError::Fault { .. } | ConnectionError::Misuse(_)))
-            | JoinError::Session(error @ (ConnectionError::Fault { .. } | ConnectionError::Misuse(_))) => {
-                match self.diagnosis() {
-                    Some(diagnosis) => write!(f, "{stage}: {name}: {}", Hypotheses(diagnosis)),
-                    None => write!(f, "{stage}: {error}"), // which begins with its name
-                }
-            }
-            JoinError::Hello(error) | JoinError::Session(error) => write!(f, "{stage}: {name}: {error}"),
+            JoinError::Hello(error) | JoinError::Session(error) => match (&**error, self.diagnosis()) {
+                (_, Some(diagnosis)) => write!(f, "{stage}: {name}: {}", Hypotheses(diagnosis)),
+                // Which begins with its name.
+                (ConnectionError::Fault { .. } | ConnectionError::Misuse(_), None) => write!(f, "{stage}: {error}"),
+                _ => write!(f, "{stage}: {name}: {error}"),
+            },
             JoinError::Left => write!(f, "{stage}: {name}: the hub closed the session at once"),
             JoinError::NoWelcome { found: Some(kind) } => {
                 write!(f, "{stage}: {name}: a hub sends WELCOME first, but kind {kind:02x} arrived")
@@ -138,7 +137,7 @@ impl fmt::Display for Hypotheses<'_> {
 impl std::error::Error for JoinError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            JoinError::Hello(error) | JoinError::Session(error) => Some(error),
+            JoinError::Hello(error) | JoinError::Session(error) => Some(&**error),
             JoinError::Left | JoinError::NoWelcome { .. } => None,
         }
     }

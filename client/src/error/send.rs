@@ -19,6 +19,8 @@ pub enum SendError {
     Invalid(Misuse),
     /// Nothing was sent: the client has closed, or the message was to one member and the member's session has ended.
     NotSent,
+    /// It was taken back before it was sent, by [`Receipt::withdraw`](crate::Receipt::withdraw).
+    Withdrawn,
     /// The session ended before the confirmation arrived: the message may or may not have arrived.
     Unconfirmed,
     /// No answer arrived in time. Only for requests and PINGs, which may or may not have arrived.
@@ -33,6 +35,7 @@ impl SendError {
             SendError::Refused { code, .. } => code.name().unwrap_or("refused"),
             SendError::Invalid(misuse) => misuse.name(),
             SendError::NotSent => "not-sent",
+            SendError::Withdrawn => "withdrawn",
             SendError::Unconfirmed => "unconfirmed",
             SendError::TimedOut => "timed-out",
         }
@@ -48,6 +51,7 @@ impl fmt::Display for SendError {
             }
             SendError::Invalid(misuse) => misuse.fmt(f),
             SendError::NotSent => f.write_str("not-sent: the session ended before it was sent"),
+            SendError::Withdrawn => f.write_str("withdrawn: it was taken back before it was sent"),
             SendError::Unconfirmed => f.write_str(
                 "unconfirmed: the session ended before the confirmation arrived; it may or may not have arrived",
             ),

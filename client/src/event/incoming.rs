@@ -38,7 +38,7 @@ impl Incoming {
     }
 
     /// Bytes of the body.
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.body.len()
     }
 

@@ -30,7 +30,7 @@ async fn socks5(who: Option<&Credentials>, stream: TcpStream, hub: &Address) -> 
         None => Socks5Stream::connect_with_socket(stream, target).await,
     };
     connected.map(Socks5Stream::into_inner).map_err(|error| match error {
-        SocksError::Io(error) => ProxyError::Io(error),
+        SocksError::Io(error) => ProxyError::Io(error.into()),
         SocksError::InvalidResponseVersion | SocksError::InvalidReservedByte | SocksError::UnknownAddressType => {
             ProxyError::NotAProxy(format!("the peer is not a SOCKS5 proxy: {error}"))
         }

@@ -12,7 +12,6 @@ export const LIMITS = Object.freeze({
   drain: 2_000, // from this side's CLOSE to the end of the stream (R7.6)
   drainBytes: 1 << 16,
   beforeHello: 1 << 12, // bytes of body (R4.18)
-  requests: 64, // unanswered in one direction (R3.16)
   pings: 10, // in pingPeriod without another frame (R8.3)
   pingPeriod: 10_000,
   empties: 1_000, // frames of length 0 in emptyPeriod (R8.4)

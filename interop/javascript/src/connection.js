@@ -36,6 +36,8 @@ export class Connection {
   #heldPongs = []; // each waits for the messages before its PING: it confirms that they were acted on (R3.10)
   #waitsForPeer = 0; // number of callers that wait for an answer
   #answers = new Map(); // request id or PONG payload: the waiting caller
+  #abandoned = new Set(); // ids of cancelled requests whose answer is dropped when it arrives
+  #unseenCancels = new Map(); // id to number of CANCELs in the inbox
   #lastId = 0;
   #waiters = new Set(); // to wake after every change
   #progress = 0; // when bytes were last written, or first queued
@@ -84,14 +86,24 @@ export class Connection {
   }
 
   /**
-   * Sends a REQUEST and resolves to the payload of its REPLY.
-   * Rejects with PeerError if an ERROR answers it, Fault bad-text, Refused try-later after `timeout` ms, or the Fault that
-   * ended the connection.
+   * Sends a REQUEST and resolves to the payload of its REPLY. After `timeout` ms, or when the AbortSignal `signal` aborts,
+   * it sends a CANCEL.
+   * Rejects with PeerError if an ERROR answers it, Fault bad-text, Refused try-later after `timeout` ms, the reason of the
+   * signal, or the Fault that ended the connection.
    */
-  async request(value, timeout = REQUEST_TIMEOUT) {
+  async request(value, timeout = REQUEST_TIMEOUT, { signal } = {}) {
+    signal?.throwIfAborted();
     const id = this.#nextId();
     this.#send({ type: "request", id, payload: this.#payload(value) });
-    return this.#answer(`request ${id}`, timeout, () => this.#session.forget(id));
+    return this.#answer(`request ${id}`, timeout, () => this.#abandon(id), signal);
+  }
+
+  /**
+   * Sends a CANCEL for a REQUEST that `send` sent; a REPLY or an ERROR cancelled still arrives. Rejects with Refused
+   * no-such-request if the REQUEST is not unanswered.
+   */
+  async cancel(id) {
+    await this.send({ type: "cancel", id });
   }
 
   /** Resolves once the peer has acted on everything sent before. */
@@ -101,12 +113,12 @@ export class Connection {
     await this.#answer(`pong ${payload}`, timeout, () => this.#session.forgetPing(payload));
   }
 
-  /** Answers the REQUEST with this id. */
+  /** Answers the REQUEST with this id. Does nothing if the peer has cancelled it and `receive` has not said so yet. */
   async reply(id, value) {
-    await this.send({ type: "reply", id, payload: this.#payload(value) });
+    if (!this.#unseenCancels.has(id)) await this.send({ type: "reply", id, payload: this.#payload(value) });
   }
 
-  /** Answers the last message that `receive` returned with an ERROR. */
+  /** Answers the last message that `receive` returned with an ERROR, unless it is a REQUEST that was cancelled. */
   async refuse(fault) {
     const code = codeOf(fault.name);
     if (this.#taken === null) throw new Refused("protocol-error", "no message was received");
@@ -114,7 +126,7 @@ export class Connection {
     const { message, number } = this.#taken;
     const id = message.type === "request" ? message.id : 0;
     const reason = reasonText(fault.reason, this.peer.preferred || Encoding.UTF_8);
-    await this.send({ type: "error", id, frame: number, code, reason });
+    if (!this.#unseenCancels.has(id)) await this.send({ type: "error", id, frame: number, code, reason });
   }
 
   /** Resolves to the next message, or null once the connection has closed normally. Rejects with the Fault that ended it. */
@@ -129,6 +141,7 @@ export class Connection {
     }
     this.#taken = delivery;
     this.#inboxSize -= sizeOf(delivery);
+    if (delivery.message.type === "cancel") this.#countUnseen(delivery.message.id, -1);
     this.#settle();
     return delivery.message;
   }
@@ -179,7 +192,7 @@ export class Connection {
     if (action.do === "write" && action.kind === 0x07) this.#holdPong(action.octets);
     else if (action.do === "write") this.#write(action.octets);
     else if (action.do === "deliver") this.#deliver(action);
-    else if (action.do === "unreadable") this.#answers.get(`request ${action.id}`)?.reject(action.fault);
+    else if (action.do === "unreadable") this.#unreadable(action);
     else if (action.do === "half-close") this.#wire.end();
     else if (action.do === "end") this.#end = action;
   }
@@ -191,6 +204,8 @@ export class Connection {
 
   #deliver(delivery) {
     const { message } = delivery;
+    const isAnswer = message.type === "reply" || message.type === "error";
+    if (isAnswer && this.#abandoned.delete(message.id)) return;
     const caller = this.#answers.get(message.type === "pong" ? `pong ${message.payload}` : `request ${message.id}`);
     if (caller !== undefined && message.type === "error") {
       caller.reject(new PeerError(message.code, message.reason.value, message.id, message.frame));
@@ -200,7 +215,19 @@ export class Connection {
       this.#inbox.push(delivery);
       this.#inboxSize += sizeOf(delivery);
       this.#delivered += 1;
+      if (message.type === "cancel") this.#countUnseen(message.id, 1);
     }
+  }
+
+  #unreadable({ id, fault }) {
+    this.#abandoned.delete(id);
+    this.#answers.get(`request ${id}`)?.reject(fault);
+  }
+
+  #countUnseen(id, change) {
+    const count = (this.#unseenCancels.get(id) ?? 0) + change;
+    if (count > 0) this.#unseenCancels.set(id, count);
+    else this.#unseenCancels.delete(id);
   }
 
   #holdPong(octets) {
@@ -224,17 +251,27 @@ export class Connection {
     }
   }
 
-  async #answer(key, timeout, forget) {
+  /** Cancels a request whose answer is no longer awaited, unless it has arrived. */
+  #abandon(id) {
+    if (!this.#session.isOpen || !this.#session.isUnanswered(id)) return;
+    this.#abandoned.add(id);
+    this.#send({ type: "cancel", id });
+  }
+
+  async #answer(key, timeout, forget, signal) {
     this.#waitsForPeer += 1;
     this.#releasePongs();
-    let timer;
+    let timer, abort;
     try {
       return await new Promise((resolve, reject) => {
         this.#answers.set(key, { resolve, reject });
+        abort = () => reject(signal.reason);
+        signal?.addEventListener("abort", abort);
         timer = setTimeout(() => reject(new Refused("try-later", `no answer to ${key} in ${timeout} ms`)), timeout);
       });
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
       forget();
       this.#answers.delete(key);
       this.#waitsForPeer -= 1;
@@ -246,8 +283,10 @@ export class Connection {
     return typeof value === "string" ? textOr(withoutMarks(value), this.peer.preferred || Encoding.UTF_8) : value;
   }
 
+  /** Returns an id that no unanswered request has. */
   #nextId() {
-    this.#lastId = (this.#lastId % MAX_ID) + 1;
+    do this.#lastId = (this.#lastId % MAX_ID) + 1;
+    while (this.#session.isUnanswered(this.#lastId));
     return this.#lastId;
   }
 

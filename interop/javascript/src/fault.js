@@ -97,6 +97,7 @@ const TABLE = new Map(
     ["second-hello", 1002, "send HELLO only once (SPEC section 4)"],
     ["bad-hello", 1002, "compare the HELLO with the table of SPEC section 4"],
     ["bad-canary", 1002, "the channel changes bytes: make it binary"],
+    ["two-clients", 1002, "connect to a server; this is another client, or a service that sends its own bytes back"],
     ["unexpected-kind", 1002, "this kind is sent in the other direction (SPEC section 9)"],
     ["duplicate-request", 1002, "use a different id for each unanswered REQUEST"],
     ["truncated", 1002, "the stream ended inside a frame: the peer crashed or omitted END"],
@@ -120,6 +121,7 @@ const TABLE = new Map(
     ["resume-refused", 4009, "join without resume"],
     ["no-such-member", 4010, "the member has left: follow PRESENCE"],
     ["unmappable-text", 4011, "use a Unicode encoding for this text"],
+    ["cancelled", 4012, "the side that sent the request no longer needs the answer"],
     ["no-close", null, "the stream ended without a CLOSE: the peer crashed or the network failed"],
   ].map(([name, code, advice]) => [name, { code, advice }]),
 );

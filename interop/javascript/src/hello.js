@@ -18,7 +18,9 @@ const MAX_LINE = 64; // bytes of UTF-8
 const MAX_TOKEN = 255; // bytes
 const MAX_U64 = (1n << 64n) - 1n;
 
-const OPTIONS = ["name", "room", "token", "resume", "software"]; // type 1 is the first
+const DEFAULT_REQUESTS = 64;
+
+const OPTIONS = new Map([[1, "name"], [2, "room"], [3, "token"], [4, "resume"], [5, "software"], [7, "client"], [8, "requests"]]);
 
 const DEFAULTS = {
   accepted: ALL_ENCODINGS,
@@ -31,6 +33,8 @@ const DEFAULTS = {
   token: null,
   resume: null,
   software: null,
+  client: false, // a session sets it according to its role
+  requests: null,
   major: MAJOR,
   minor: 0,
 };
@@ -50,15 +54,21 @@ export class Hello {
     for (const name of ["name", "room", "software"]) {
       check(this[name] === null || isShortLine(this[name]), `${name} is not a plain line of 1 to ${MAX_LINE} bytes`);
     }
-    const { token, resume } = this;
+    const { token, resume, requests } = this;
     check(token === null || isInteger(token.length, 1, MAX_TOKEN), `token is not 1 to ${MAX_TOKEN} bytes`);
     check(resume === null || (typeof resume === "bigint" && resume >= 0n && resume <= MAX_U64), "resume is not a u64");
+    check(requests === null || isInteger(requests, 0, 0xffffffff), "requests is not a u32");
     Object.freeze(this);
   }
 
   /** Whether this side accepts frames in this encoding. */
   accepts(encoding) {
     return ((this.accepted >> encoding) & 1) === 1;
+  }
+
+  /** How many requests of the other side may be unanswered (R3.16). */
+  get maxRequests() {
+    return this.requests ?? DEFAULT_REQUESTS;
   }
 
   /** Returns the body of the frame, with the options in the order of their types. */
@@ -69,11 +79,11 @@ export class Hello {
     fixed.setUint16(8, this.keepalive);
     fixed.setUint16(10, this.hub ? HUB_PROFILE : 0);
     const octets = [...PREFIX, ...new Uint8Array(fixed.buffer)];
-    OPTIONS.forEach((name, at) => {
-      if (this[name] === null) return;
+    for (const [type, name] of OPTIONS) {
+      if (this[name] === null || this[name] === false) continue;
       const value = octetsOf(this[name]);
-      octets.push(at + 1, value.length, ...value);
-    });
+      octets.push(type, value.length, ...value);
+    }
     return Uint8Array.from(octets);
   }
 
@@ -88,6 +98,8 @@ export class Hello {
     if (major !== MAJOR) throw new Fault("version", `found major version ${major}, this side has ${MAJOR}`);
     const options = parseOptions(body.subarray(LENGTH));
     check(options.resume === undefined || options.resume.length === 8, "resume is not eight bytes");
+    check(options.requests === undefined || options.requests.length === 4, "requests is not four bytes");
+    check(options.client === undefined || options.client.length === 0, "client has a value");
     return new Hello({
       minor: view.getUint8(at + 1),
       accepted: view.getUint8(at + 2) & ALL_ENCODINGS,
@@ -100,6 +112,8 @@ export class Hello {
       token: options.token?.slice(),
       resume: options.resume && new DataView(options.resume.slice().buffer).getBigUint64(0),
       software: lineOf(options.software),
+      client: options.client !== undefined,
+      requests: options.requests && new DataView(options.requests.slice().buffer).getUint32(0),
     });
   }
 }
@@ -120,7 +134,7 @@ function parseOptions(octets) {
   let at = 0;
   while (at < octets.length) {
     check(at + 2 <= octets.length, "an option has no length");
-    const name = OPTIONS[octets[at] - 1];
+    const name = OPTIONS.get(octets[at]);
     const end = at + 2 + octets[at + 1];
     check(end <= octets.length, `option ${octets[at]} runs past the end`);
     if (name !== undefined) {
@@ -134,6 +148,12 @@ function parseOptions(octets) {
 
 function octetsOf(value) {
   if (typeof value === "string") return utf8(value);
+  if (value === true) return new Uint8Array(0);
+  if (typeof value === "number") {
+    const view = new DataView(new ArrayBuffer(4));
+    view.setUint32(0, value);
+    return new Uint8Array(view.buffer);
+  }
   if (typeof value !== "bigint") return value;
   const view = new DataView(new ArrayBuffer(8));
   view.setBigUint64(0, value);

@@ -23,6 +23,7 @@ export const Kind = Object.freeze({
   POST: 0x12,
   DELIVERY: 0x13,
   GAP: 0x14,
+  CANCEL: 0x81,
 });
 
 const MAX_PING = 64; // bytes
@@ -47,6 +48,7 @@ const RULES = new Map([
   rule("post", [["to", 4]], "payload", ANY),
   rule("delivery", [["from", 4], ["to", 4], ["seq", 8], ["time", 8], ["nameLength", 1]], "payload", ANY),
   rule("gap", [["missed", 8]], null, NONE),
+  rule("cancel", [["id", 4]], null, NONE),
 ]);
 
 function rule(type, fields, payload, encodings) {
@@ -80,7 +82,7 @@ export function parseMessage({ kind, encoding, body }, agreed = []) {
   }
   check(found.encodings.includes(encoding), `kind ${hexByte(kind)} in encoding ${encoding}`);
   check(body.length >= found.length, `kind ${hexByte(kind)} with ${body.length} bytes`);
-  return read(found, encoding, body);
+  return read(found, kind, encoding, body);
 }
 
 /** Encodes a message as a frame. Throws Fault malformed if it is not a message, or unknown-kind. */
@@ -129,7 +131,7 @@ export function textOr(value, encoding) {
   }
 }
 
-function read(found, encoding, body) {
+function read(found, kind, encoding, body) {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const message = { type: found.type };
   let at = 0;
@@ -149,7 +151,7 @@ function read(found, encoding, body) {
   }
   if ("id" in message && message.type !== "error") check(message.id !== 0, "id is 0");
   const rest = body.slice(at);
-  if (found.payload === null) check(rest.length === 0, `kind ${hexByte(Kind.GAP)} with ${body.length} bytes`);
+  if (found.payload === null) check(rest.length === 0, `kind ${hexByte(kind)} with ${body.length} bytes`);
   else message[found.payload] = found.payload === "reason" ? readReason(rest, encoding) : decodePayload(rest, encoding);
   if (message.type === "ping" || message.type === "pong") check(rest.length <= MAX_PING, `${rest.length} bytes`);
   if (message.type === "presence") checkPresence(message);
@@ -183,7 +185,7 @@ function checkFields(found, message) {
     else if (field === "event") check(EVENTS.includes(message.event), `event is ${message.event}`);
     else check(isUnsigned(message[field], width), `${field} is ${message[field]}`);
   }
-  if (message.type === "request" || message.type === "reply") check(message.id !== 0, "id is 0");
+  if (["request", "reply", "cancel"].includes(message.type)) check(message.id !== 0, "id is 0");
   if (message.type === "presence") checkPresence(message);
   const payload = found.payload === null ? null : message[found.payload];
   check(payload === null || payload instanceof Text || payload instanceof Uint8Array, `${found.payload} is neither Text nor Uint8Array`);

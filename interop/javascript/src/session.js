@@ -34,7 +34,7 @@ export class Session {
   #preamble; // the bytes skipped so far, or null if none are skipped
   #number = 0; // of the next frame
   #asked = new Set(); // ids of this side's unanswered requests
-  #owed = new Set(); // ids of the peer's unanswered requests
+  #owed = new Map(); // the peer's unanswered requests: id to number of the frame
   #pings = new Set(); // payloads of the application's unanswered PINGs, in hex
   #discarded = 0; // bytes that arrived after this side's CLOSE
   #end = null; // the cause of the end, once known
@@ -46,7 +46,7 @@ export class Session {
    */
   constructor(role, hello, { limits = {}, agreed = [] } = {}) {
     this.role = role;
-    this.hello = hello;
+    this.hello = new Hello({ ...hello, client: role === "client" }); // R4.23
     this.peer = null; // the other side's HELLO, once accepted
     this.#limits = { ...LIMITS, ...limits };
     this.#agreed = agreed;
@@ -169,9 +169,9 @@ export class Session {
     return actions;
   }
 
-  /** Stops waiting for the answer to this request. */
-  forget(id) {
-    this.#asked.delete(id);
+  /** Whether the peer has not yet answered this side's request with this id. */
+  isUnanswered(id) {
+    return this.#asked.has(id);
   }
 
   /** Stops waiting for the PONG to this PING. */
@@ -246,7 +246,9 @@ export class Session {
 
   #open(frame, now, actions) {
     if (frame.encoding !== Encoding.BINARY) throw new Fault("malformed", `HELLO in encoding ${frame.encoding}`);
-    this.peer = Hello.parse(frame.body);
+    const peer = Hello.parse(frame.body);
+    if (peer.client && this.role === "client") throw new Fault("two-clients", "HELLO has the option client");
+    this.peer = peer;
     this.#state = OPEN;
     this.#decoder.limit = this.hello.maxBody;
     this.#clock.open(this.hello.keepalive, this.peer.keepalive, now);
@@ -283,14 +285,25 @@ export class Session {
       if (!this.#asked.delete(message.id)) return; // R3.14
     } else if (message.type === "request") {
       this.#checkId(message.id);
-      if (this.#owed.size >= this.#limits.requests) {
+      if (this.#owed.size >= this.hello.maxRequests) {
         const full = new Fault("try-later", `${this.#owed.size} requests are unanswered`);
         actions.push(this.#sendError(message.id, number, full, now));
         return;
       }
-      this.#owed.add(message.id);
+      this.#owed.set(message.id, number);
+    } else if (message.type === "cancel") {
+      this.#cancelledByPeer(message, number, frame, now, actions);
+      return;
     }
     actions.push({ do: "deliver", message, number, frame });
+  }
+
+  #cancelledByPeer(message, number, frame, now, actions) {
+    const request = this.#owed.get(message.id);
+    if (request === undefined) return; // the answer and the CANCEL have crossed (R3.24)
+    this.#owed.delete(message.id);
+    actions.push({ do: "deliver", message, number, frame });
+    actions.push(this.#sendError(message.id, request, new Fault("cancelled"), now));
   }
 
   /** Answers illegal text or a refused encoding. The frame was whole, so the connection stays open (R5.8, R5.11). */
@@ -339,9 +352,12 @@ export class Session {
   #permitId({ type, id }) {
     if (type === "request") {
       if (this.#asked.has(id)) throw new Refused("duplicate-request", `id ${id}`);
-      if (this.#asked.size >= this.#limits.requests) {
+      if (this.#asked.size >= this.peer.maxRequests) {
         throw new Refused("try-later", `${this.#asked.size} requests are unanswered`);
       }
+    }
+    if (type === "cancel" && !this.#asked.has(id)) {
+      throw new Refused("no-such-request", `no own REQUEST ${id} is unanswered`);
     }
     if ((type === "reply" || (type === "error" && id !== 0)) && !this.#owed.has(id)) {
       throw new Refused("no-such-request", `no REQUEST ${id} is unanswered`);

@@ -3,7 +3,7 @@ import net from "node:net";
 import test from "node:test";
 import { Duplex } from "node:stream";
 
-import { Fault, Hello, PeerError, Refused, fromStreams } from "../bookend.js";
+import { Fault, Hello, PeerError, Refused, Session, encodeFrame, fromStreams } from "../bookend.js";
 import { connect, fromSocket } from "../node.js";
 
 /** Runs `work` against a TCP server that handles one connection with `serve`. Resolves to the result of `serve`. */
@@ -47,6 +47,79 @@ test("messages, requests, a barrier and a normal close", async () => {
     await assert.rejects(peer.sendMessage("late"), Refused);
   });
   assert.deepEqual(seen, ["grüß", "a", Uint8Array.of(1, 2), "no"]);
+});
+
+/** Answers every request except "wait", for which it calls `onWait`. Resolves to the ids of the CANCELs. */
+async function answer(socket, hello, onWait) {
+  const connection = await fromSocket(socket, "server", hello);
+  const cancelled = [];
+  for await (const message of connection) {
+    if (message.type === "cancel") cancelled.push(message.id);
+    else if (message.payload.value === "wait") onWait();
+    else await connection.reply(message.id, message.payload);
+  }
+  return cancelled;
+}
+
+test("a request that is aborted or times out is cancelled, and makes room for the next one", async () => {
+  const controller = new AbortController();
+  const serve = (socket) => answer(socket, new Hello({ requests: 1 }), () => controller.abort(new Error("enough")));
+  const cancelled = await listening(serve, async (where) => {
+    const peer = await connect(where);
+    await assert.rejects(peer.request("wait", 20_000, { signal: controller.signal }), /enough/);
+    await assert.rejects(peer.request("wait", 20_000, { signal: controller.signal }), /enough/);
+    await peer.barrier(); // the ERROR cancelled arrives before the PONG
+    assert.equal((await peer.request("a")).value, "a");
+    await assert.rejects(peer.request("wait", 1), (fault) => fault instanceof Refused && fault.name === "try-later");
+    await peer.barrier();
+    assert.equal((await peer.request("b")).value, "b");
+    await peer.close();
+    assert.equal(await peer.receive(), null, "the answers to cancelled requests are not for the application");
+  });
+  assert.deepEqual(cancelled, [1, 4]);
+});
+
+test("the answer to a request that was cancelled meanwhile is dropped", async () => {
+  const late = async (socket) => {
+    const connection = await fromSocket(socket, "server");
+    const { id } = await connection.receive();
+    await connection.barrier(); // the CANCEL arrives before the PONG
+    await connection.refuse(new Fault("policy"));
+    await connection.reply(id, "late");
+    assert.deepEqual(await connection.receive(), { type: "cancel", id });
+    await assert.rejects(connection.reply(id, "later"), (fault) => fault.name === "no-such-request");
+    await connection.close();
+  };
+  await listening(late, async (where) => {
+    const peer = await connect(where);
+    await assert.rejects(peer.cancel(7), (fault) => fault.name === "no-such-request");
+    await peer.send({ type: "request", id: 7, payload: Uint8Array.of() });
+    await peer.cancel(7);
+    const error = await peer.receive();
+    assert.deepEqual([error.type, error.id, error.code], ["error", 7, 4012]);
+    assert.equal(await peer.receive(), null);
+  });
+});
+
+test("a session counts a cancelled request until its answer arrives", () => {
+  const body = new Hello({ requests: 1 }).body();
+  const session = new Session("server", new Hello({ client: true }));
+  assert.equal(session.hello.client, false);
+  session.start(0);
+  session.receive(encodeFrame({ kind: 1, encoding: 0, body }), 0);
+  const request = (id) => session.send({ type: "request", id, payload: Uint8Array.of() }, 0);
+  request(1);
+  session.send({ type: "cancel", id: 1 }, 0);
+  assert.throws(() => request(2), (fault) => fault.name === "try-later");
+  session.receive(encodeFrame({ kind: 4, encoding: 0, body: Uint8Array.of(0, 0, 0, 1) }), 0);
+  request(2);
+});
+
+test("a client refuses another client", () => {
+  const session = new Session("client", new Hello());
+  const [{ octets }] = session.start(0);
+  session.receive(octets, 0);
+  assert.equal(session.endOfStream(0).at(-1).cause, "two-clients");
 });
 
 test("text is sent in the encoding that the peer prefers", async () => {

@@ -13,6 +13,7 @@ export async function chat(host: string, port: number): Promise<bigint> {
   for await (const message of peer) {
     if (message.type === "delivery") last = message.seq;
     if (message.type === "gap") last += message.missed;
+    if (message.type === "cancel") console.log(message.id);
     if (message.type === "request") await peer.reply(message.id, shown(message));
     // @ts-expect-error: a message has no such type
     if (message.type === "shout") break;
@@ -39,8 +40,8 @@ export function sansIo(session: Session): Uint8Array[] {
   return session.start(0).flatMap((action) => (action.do === "write" ? [action.octets] : []));
 }
 
-export const overWebTransport = async (stream: Parameters<typeof fromStreams>[0]) =>
-  (await fromStreams(stream, "client")).request("how are you?", 1000);
+export const overWebTransport = async (stream: Parameters<typeof fromStreams>[0], signal: AbortSignal) =>
+  (await fromStreams(stream, "client")).request("how are you?", 1000, { signal });
 
 // @ts-expect-error: binary is not an encoding of text
 decodeText(new Uint8Array(), Encoding.BINARY);

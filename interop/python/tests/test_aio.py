@@ -16,7 +16,7 @@ from bookend.fault import Fault, PeerClosed, PeerError, Refused
 from bookend.frame import Encoding, Frame
 from bookend.hello import Hello
 from bookend.limits import Limits
-from bookend.message import AnyMessage, Message, Ping, Pong, Request, to_frame
+from bookend.message import AnyMessage, Cancel, Message, Ping, Pong, Request, to_frame
 from bookend.text import Text
 
 TIMEOUT = 20.0  # seconds: a test that waits longer fails
@@ -127,7 +127,7 @@ class AioTest(unittest.IsolatedAsyncioTestCase):
         async with raw_pair() as (near, raw):
             raw.send(support.hello_frame())
             peer = await aio.from_socket(near, Role.CLIENT, Hello(keepalive=1))
-            self.assertEqual(await raw.frame(), Frame(1, Encoding.BINARY, Hello(keepalive=1).body()))
+            self.assertEqual(await raw.frame(), Frame(1, Encoding.BINARY, Hello(keepalive=1, client=True).body()))
             self.assertEqual(await raw.frame(), to_frame(Ping()))
             raw.writer.write_eof()
             with self.assertRaises(Fault) as caught:
@@ -229,6 +229,41 @@ class AioTest(unittest.IsolatedAsyncioTestCase):
             receiving.cancel()
             await peer.send_text("hi")
             self.assertEqual(await peer.receive(TIMEOUT), Message(Text("hi")))
+
+    async def test_a_request_that_is_given_up_is_cancelled(self) -> None:
+        for cancels in (False, True):
+            async with raw_pair() as (near, raw):
+                raw.send(support.hello_frame(Hello(requests=1)))
+                peer = await aio.from_socket(near, Role.CLIENT)
+                await raw.frame()  # HELLO
+                requesting = asyncio.ensure_future(peer.request(b"", TIMEOUT if cancels else 0.01))
+                self.assertEqual(await raw.frame(), to_frame(Request(1, b"")))
+                if cancels:
+                    requesting.cancel()
+                with self.assertRaises(asyncio.CancelledError if cancels else TimeoutError):
+                    await requesting
+                self.assertEqual(await raw.frame(), to_frame(Cancel(1)))
+                raw.send(support.frame(5, 1, b"\0\0\0\1\0\0\0\1\x0f\xaccancelled") + support.frame(2, 0, b"next"))
+                self.assertEqual(await peer.receive(TIMEOUT), Message(b"next"))
+                raw.send(support.frame(4, 0, b"\0\0\0\2again") + support.frame(8, 1, b"\x03\xe8"))
+                raw.writer.write_eof()
+                self.assertEqual(await peer.request(b"", TIMEOUT), b"again")
+                await peer.close()
+
+    async def test_a_cancelled_request_needs_no_answer(self) -> None:
+        async with raw_pair() as (near, raw):
+            raw.send(support.hello_frame() + support.frame(3, 0, b"\0\0\0\7") + support.frame(0x81, 0, b"\0\0\0\7"))
+            peer = await aio.from_socket(near, Role.SERVER)
+            self.assertEqual(await peer.receive(TIMEOUT), Request(7, b""))
+            await raw.frame()  # HELLO
+            await raw.frame()  # the ERROR
+            await peer.reply(7, b"")  # nobody has told the application yet
+            self.assertEqual(await peer.receive(TIMEOUT), Cancel(7))
+            with self.assertRaises(Refused):
+                await peer.reply(7, b"")
+            raw.send(support.frame(8, 1, b"\x03\xe8"))
+            raw.writer.write_eof()
+            await peer.close()
 
     async def test_an_illegal_message_is_refused_and_the_connection_stays_open(self) -> None:
         async with echoing(server=Hello(max_body=1024)) as peer:

@@ -18,7 +18,7 @@ from bookend.fault import Fault, PeerClosed, PeerError, Refused
 from bookend.frame import Decoder, Encoding, Frame
 from bookend.hello import Hello
 from bookend.limits import Limits
-from bookend.message import AnyMessage, Message, Ping, Pong, Request, to_frame
+from bookend.message import AnyMessage, Cancel, Error, Message, Ping, Pong, Request, to_frame
 from bookend.text import Text
 
 TIMEOUT = 20.0  # seconds: a test that waits longer fails
@@ -83,6 +83,13 @@ def raw_pair() -> Iterator["tuple[socket.socket, Raw]"]:
         yield near, Raw(far)
 
 
+_CANCELLED = support.frame(5, 1, b"\0\0\0\1\0\0\0\1\x0f\xaccancelled")
+
+
+def _kind(frame: Optional[Frame]) -> Optional[int]:
+    return frame.kind if frame else None
+
+
 class ConnectionTest(unittest.TestCase):
     def test_messages_are_echoed_unchanged(self) -> None:
         with echoing(server=Hello(preferred=3)) as peer:
@@ -112,6 +119,58 @@ class ConnectionTest(unittest.TestCase):
                 peer.request(b"no")
             self.assertEqual((caught.exception.name, caught.exception.detail), ("policy", "not today"))
             self.assertEqual(peer.request(b""), b"")
+
+    def test_a_request_that_times_out_is_cancelled_and_its_late_answer_dropped(self) -> None:
+        for late in (support.frame(4, 0, b"\0\0\0\1late"), support.frame(4, 2, b"\0\0\0\1\xff"), _CANCELLED):
+            with raw_pair() as (near, raw):
+                raw.send(support.hello_frame(Hello(requests=1)))
+                peer = connection.from_socket(near, Role.CLIENT)
+                with self.assertRaises(TimeoutError):
+                    peer.request(b"", timeout=0)
+                self.assertEqual([_kind(raw.frame()) for _ in range(2)], [1, 3])
+                self.assertEqual(raw.frame(), to_frame(Cancel(1)))
+                raw.send(late + support.frame(2, 0, b"next"))
+                self.assertEqual(peer.receive(TIMEOUT), Message(b"next"))
+                raw.send(support.frame(4, 0, b"\0\0\0\2again"))
+                self.assertEqual(peer.request(b"", TIMEOUT), b"again")
+
+    def test_a_cancelled_request_needs_no_answer(self) -> None:
+        with raw_pair() as (near, raw):
+            raw.send(support.hello_frame() + support.frame(3, 0, b"\0\0\0\7") + support.frame(3, 0, b"\0\0\0\x08"))
+            peer = connection.from_socket(near, Role.SERVER)
+            self.assertEqual([peer.receive(TIMEOUT) for _ in range(2)], [Request(7, b""), Request(8, b"")])
+            cancels = b"".join(support.frame(0x81, 0, bytes((0, 0, 0, id))) for id in (7, 8))
+            raw.send(cancels + support.frame(7, 0, b"\0\0\0\1"))
+            peer.barrier(TIMEOUT)
+            peer.reply(7, b"")  # nobody has told the application yet
+            peer.refuse(Fault("policy"))
+            self.assertEqual([peer.receive(TIMEOUT) for _ in range(2)], [Cancel(7), Cancel(8)])
+            with self.assertRaises(Refused) as caught:
+                peer.reply(7, b"")
+            self.assertEqual(caught.exception.name, "no-such-request")
+            self.assertEqual([_kind(raw.frame()) for _ in range(4)], [1, 6, 5, 5])
+
+    def test_the_id_of_an_unanswered_request_is_not_used_again(self) -> None:
+        with raw_pair() as (near, raw):
+            raw.send(support.hello_frame())
+            peer = connection.from_socket(near, Role.CLIENT)
+            peer.send(Request(1, b""))
+            raw.send(support.frame(4, 0, b"\0\0\0\2two"))
+            self.assertEqual(peer.request(b"", TIMEOUT), b"two")
+
+    def test_a_request_of_send_can_be_cancelled(self) -> None:
+        with raw_pair() as (near, raw):
+            raw.send(support.hello_frame())
+            peer = connection.from_socket(near, Role.CLIENT)
+            with self.assertRaises(Refused):
+                peer.cancel(7)
+            peer.send(Request(7, b""))
+            peer.cancel(7)
+            self.assertEqual([_kind(raw.frame()) for _ in range(3)], [1, 3, 0x81])
+            raw.send(support.frame(5, 1, b"\0\0\0\7\0\0\0\1\x0f\xaccancelled"))
+            error = peer.receive(TIMEOUT)
+            assert isinstance(error, Error)
+            self.assertEqual((error.id, error.code), (7, 4012))
 
     def test_a_barrier_yields_the_messages_before_it(self) -> None:
         with echoing() as peer:
@@ -158,7 +217,7 @@ class ConnectionTest(unittest.TestCase):
             with self.assertRaises(TimeoutError):
                 peer = connection.from_socket(near, Role.CLIENT, Hello(keepalive=1))
                 peer.receive(1.5)
-            self.assertEqual(raw.frame(), Frame(1, Encoding.BINARY, Hello(keepalive=1).body()))
+            self.assertEqual(raw.frame(), Frame(1, Encoding.BINARY, Hello(keepalive=1, client=True).body()))
             self.assertEqual(raw.frame(), to_frame(Ping()))
             raw.shut()
             with self.assertRaises(Fault) as caught:

@@ -9,10 +9,10 @@ from typing import List, Sequence, Tuple
 import support
 from bookend.action import Action, Actions, Deliver, End, Opened, Role, Unreadable, Write
 from bookend.fault import Fault, Refused
-from bookend.frame import Decoder
+from bookend.frame import Decoder, Encoding, encode
 from bookend.hello import Hello
 from bookend.limits import Limits
-from bookend.message import Error, Message, Ping, Pong, Post, Reply, Request
+from bookend.message import Cancel, Error, Message, Ping, Pong, Post, Reply, Request, to_frame
 from bookend.session import Session
 from bookend.text import Text
 
@@ -67,6 +67,7 @@ def some_stream(chance: random.Random) -> bytes:
         support.frame(0x03, 1, bytes((0, 0, 0, chance.randrange(1, 9))) + b"time?"),
         support.frame(0x04, 1, b"\0\0\0\7noon"),
         support.frame(0x05, 1, bytes(8) + b"\x03\xefbad-text"),
+        support.frame(0x81, 0, bytes((0, 0, 0, chance.randrange(1, 9)))),
         support.frame(0x06, 0, b"1"),
         support.frame(0x07, 0, b"1"),
         support.frame(0x12, 4, b"\0\0\0\0h\0i\0"),
@@ -183,6 +184,73 @@ class SessionCases(unittest.TestCase):
         session.send(Error(7, 1, 1008, Text("policy")), 0)
         with self.assertRaises(Refused):
             session.send(Reply(7, b""), 0)
+
+    def test_a_cancelled_request_is_answered_at_once_and_makes_room(self) -> None:
+        session = opened(hello=Hello(requests=1))
+        session.receive(support.frame(0x03, 0, b"\0\0\0\7"), 0)
+        delivered, answer = session.receive(support.frame(0x81, 0, b"\0\0\0\7"), 0)
+        assert isinstance(delivered, Deliver)
+        self.assertEqual(delivered.message, Cancel(7))
+        expected = to_frame(Error(7, 1, 4012, Text("cancelled", Encoding.ASCII)))
+        self.assertEqual(answer, Write(encode(expected)))
+        with self.assertRaises(Refused) as caught:
+            session.send(Reply(7, b""), 0)
+        self.assertEqual(caught.exception.name, "no-such-request")
+        (next_request,) = session.receive(support.frame(0x03, 0, b"\0\0\0\7"), 0)
+        self.assertIsInstance(next_request, Deliver)
+
+    def test_a_cancel_that_crosses_the_answer_is_ignored(self) -> None:
+        session = opened()
+        cancel = support.frame(0x81, 0, b"\0\0\0\7")
+        self.assertEqual(session.receive(cancel, 0), [])
+        session.receive(support.frame(0x03, 0, b"\0\0\0\7"), 0)
+        session.send(Reply(7, b""), 0)
+        self.assertEqual(session.receive(cancel, 0), [])
+
+    def test_a_cancelled_request_counts_until_its_answer_arrives(self) -> None:
+        answers = (
+            support.frame(0x04, 0, b"\0\0\0\1"),
+            support.frame(0x05, 1, b"\0\0\0\1\0\0\0\1\x0f\xaccancelled"),
+        )
+        for answer in answers:
+            session = opened(Role.CLIENT, peer=Hello(requests=1))
+            session.send(Request(1, b""), 0)
+            session.send(Cancel(1), 0)
+            for request, name in ((Request(2, b""), "try-later"), (Request(1, b""), "duplicate-request")):
+                with self.assertRaises(Refused) as caught:
+                    session.send(request, 0)
+                self.assertEqual(caught.exception.name, name)
+            session.receive(answer, 0)
+            with self.assertRaises(Refused) as caught:
+                session.send(Cancel(1), 0)
+            self.assertEqual(caught.exception.name, "no-such-request")
+            session.send(Request(2, b""), 0)
+
+    def test_each_hello_limits_the_requests_of_the_other_side(self) -> None:
+        for own, allowed in ((None, 64), (0, 0), (2, 2), (100, 100)):
+            session = opened(hello=Hello(requests=own), peer=Hello(requests=3))
+            for id in range(1, allowed + 1):
+                (action,) = session.receive(support.frame(0x03, 0, id.to_bytes(4, "big")), 0)
+                self.assertIsInstance(action, Deliver)
+            (action,) = session.receive(support.frame(0x03, 0, b"\xff\0\0\0"), 0)
+            self.assertIsInstance(action, Write)
+            for id in range(1, 4):
+                session.send(Request(id, b""), 0)
+            with self.assertRaises(Refused) as caught:
+                session.send(Request(4, b""), 0)
+            self.assertEqual(caught.exception.name, "try-later")
+
+    def test_only_a_client_says_that_it_is_one_and_two_clients_end(self) -> None:
+        self.assertTrue(Session(Role.CLIENT, Hello()).hello.client)
+        self.assertFalse(Session(Role.SERVER, Hello(client=True)).hello.client)
+        self.assertIn("client", str(opened(peer=Hello(client=True)).peer))
+        session = Session(Role.CLIENT, HUB)
+        (own,) = session.start(0)
+        assert isinstance(own, Write)
+        session.receive(own.octets, 0)
+        ended = session.end_of_stream(0)[-1]
+        assert isinstance(ended, End)
+        self.assertEqual(ended.cause, "two-clients")
 
     def test_nothing_is_sent_before_hello_or_after_close(self) -> None:
         session = Session(Role.CLIENT, HUB)

@@ -80,7 +80,7 @@ impl Run<'_> {
                         self.happened.push(format!("got:{:02x}:{body}", message.kind()));
                     }
                     Step::More => break,
-                    Step::Opened | Step::Pong(_) | Step::Refused { .. } | Step::Handled => {}
+                    _ => {}
                 }
                 self.tell();
             }
@@ -125,7 +125,7 @@ impl Run<'_> {
                 Some(Outcome::Fault(error)) => error.name().into(),
                 Some(Outcome::Closed(code)) => code.name().map_or_else(|| code.0.to_string(), Into::into),
                 Some(Outcome::PeerClosed { code, .. }) => format!("peer-{}", code.0),
-                None => "?".into(),
+                Some(_) | None => "?".into(),
             };
             self.happened.push(format!("end:{name}"));
         }

@@ -85,6 +85,8 @@ pub(crate) fn hello(hello: &Hello) -> String {
         ("token", hello.token().map(hex)),
         ("resume", hello.resume().map(|after| after.to_string())),
         ("software", hello.software().map(|software| hex(software.as_bytes()))),
+        ("client", hello.client().then(|| "1".into())),
+        ("requests", hello.requests().map(|requests| requests.to_string())),
         ("wire", Some(hex(&hello.body()))),
     ];
     for (name, value) in options {
@@ -125,6 +127,7 @@ pub(crate) fn message(message: &Message<'_>) -> String {
             shown(delivery.payload)
         ),
         Message::Gap { missed } => format!("missed={missed}"),
+        Message::Cancel { id } => format!("id={id}"),
         _ => "?".into(),
     };
     format!("{name} {fields}")

@@ -16,7 +16,7 @@ pub struct Request {
 }
 
 impl Request {
-    fn new(how: impl Into<String>, request: String, expected: String) -> Request {
+    pub(crate) fn new(how: impl Into<String>, request: String, expected: String) -> Request {
         Request { how: how.into(), request, expected, open: false }
     }
 
@@ -116,7 +116,7 @@ pub(crate) fn texts(vector: &TextsVector) -> Vec<Request> {
 /// The body, and its canonical form, which has the same meaning.
 pub(crate) fn hellos(vector: &HellosVector) -> Vec<Request> {
     const ALWAYS: [&str; 7] = ["major", "minor", "accepted", "preferred", "max-body", "keepalive", "features"];
-    const OPTIONS: [&str; 5] = ["name", "room", "token", "resume", "software"];
+    const OPTIONS: [&str; 7] = ["name", "room", "token", "resume", "software", "client", "requests"];
     let body = vector.body.hex();
     match (&vector.hello, &vector.fault) {
         (Some(hello), None) => {
@@ -170,6 +170,7 @@ fn fields_of(message: &str) -> &'static [&'static str] {
         "POST" => &["to", "payload"],
         "DELIVERY" => &["from", "to", "seq", "time", "name", "payload"],
         "GAP" => &["missed"],
+        "CANCEL" => &["id"],
         _ => panic!("{message} is not a message"),
     }
 }

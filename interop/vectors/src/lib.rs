@@ -18,6 +18,7 @@
 mod cases;
 mod schema;
 pub mod spec;
+mod transfers;
 
 use serde::de::DeserializeOwned;
 
@@ -32,6 +33,10 @@ pub const FILES: [(&str, &str); 5] = [
     ("messages", include_str!("../messages.json")),
     ("sessions", include_str!("../sessions.json")),
 ];
+
+/// The vectors of the transfer profile, as text. They are for a library of transfers, not for an adapter, so [`FILES`]
+/// does not have them; [`parse`] reads them as the layer `transfers`.
+pub const TRANSFERS: &str = include_str!("../transfers.json");
 
 /// One vector, as requests to an adapter.
 #[derive(Debug)]
@@ -67,6 +72,7 @@ pub fn parse(layer: &'static str, json: &str) -> serde_json::Result<Vec<Vector>>
         "hellos" => read(layer, json, cases::hellos),
         "messages" => read(layer, json, cases::messages),
         "sessions" => read(layer, json, cases::sessions),
+        "transfers" => read(layer, json, transfers::requests),
         _ => Err(serde::de::Error::custom(format_args!("unknown layer {layer:?}"))),
     }
 }
@@ -96,8 +102,9 @@ mod tests {
 
     #[test]
     fn every_vector_has_requests_and_tests_existing_requirements() {
-        let vectors = all();
+        let mut vectors = all();
         assert!(vectors.len() > 300, "{}", vectors.len());
+        vectors.append(&mut parse("transfers", TRANSFERS).expect("is as the schema says"));
         for Vector { id, requires, requests, .. } in vectors {
             assert!(!requests.is_empty(), "{id}");
             for tag in requires {

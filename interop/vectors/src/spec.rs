@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn sections_are_listed_once_in_order() {
         let sections = sections();
-        assert_eq!((sections[0], sections.last()), ("2 Frame", Some(&"10 Versions and extension")));
-        assert_eq!(sections.len(), 9);
+        assert_eq!((sections[0], sections.last()), ("2 Frame", Some(&"12 Transfer profile")));
+        assert_eq!(sections.len(), 10);
     }
 }

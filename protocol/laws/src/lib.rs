@@ -28,6 +28,7 @@ pub mod message;
 pub mod reason;
 pub mod session;
 pub mod text;
+pub mod transfer;
 
 /// `Ok` if the law holds, else how it was broken.
 pub type Verdict = Result<(), String>;

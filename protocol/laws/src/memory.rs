@@ -1,16 +1,17 @@
-//! An allocator that counts, for the fifth law.
+//! An allocator that counts, for the fifth law and for what an idle connection holds.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Counts the bytes that each thread asks for, and takes them from the system.
+/// Counts the bytes that each thread asks for and gives back, and takes them from the system.
 ///
-/// A program that uses [`allocated`] declares it: `#[global_allocator] static ALLOCATOR: Counting = Counting;`
+/// A program that uses [`allocated`] or [`held`] declares it: `#[global_allocator] static ALLOCATOR: Counting = Counting;`
 #[derive(Debug)]
 pub struct Counting;
 
 thread_local! {
     static ALLOCATED: Cell<usize> = const { Cell::new(0) };
+    static FREED: Cell<usize> = const { Cell::new(0) };
 }
 
 #[expect(unsafe_code, reason = "the trait is unsafe; each call goes to the system's allocator as it is")]
@@ -27,10 +28,12 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size.saturating_sub(layout.size()));
+        uncount(layout.size().saturating_sub(size));
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        uncount(layout.size());
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -38,6 +41,22 @@ unsafe impl GlobalAlloc for Counting {
 fn count(bytes: usize) {
     // A thread that is ending has no counter any more, and nothing to measure.
     let _ = ALLOCATED.try_with(|allocated| allocated.set(allocated.get().saturating_add(bytes)));
+}
+
+fn uncount(bytes: usize) {
+    let _ = FREED.try_with(|freed| freed.set(freed.get().saturating_add(bytes))); // as above
+}
+
+/// How many more bytes this thread holds after `action` than before, and what it returned. What it returned counts
+/// too.
+///
+/// # Errors
+/// As [`allocated`].
+pub fn held<T>(action: impl FnOnce() -> T) -> Result<(isize, T), String> {
+    let freed = FREED.get();
+    let (asked_for, result) = allocated(action)?;
+    let freed = FREED.get() - freed - 1; // the byte with which `allocated` tests the allocator
+    Ok((asked_for.cast_signed() - freed.cast_signed(), result))
 }
 
 /// How many bytes `action` asks for on this thread, given back or not, and what it returns.

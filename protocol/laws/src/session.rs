@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bookend::session::{MAX_PREAMBLE, MAX_REASON};
 use bookend::{
-    Decoder, Frame, Hello, Limits, MAX_LENGTH, MAX_PING, OVERHEAD, Outcome, Role, Session, State, Step, kind,
+    Decoder, Frame, Hello, Limits, MAX_LENGTH, MAX_PING, Message, OVERHEAD, Outcome, Role, Session, State, Step, kind,
 };
 
 use crate::{Verdict, ends, memory, reason};
@@ -119,7 +119,7 @@ pub fn punctual<P: Party>(role: Role, local: &Hello, stream: &[u8]) -> Verdict {
     Ok(())
 }
 
-/// Law 5. However much arrives, the output is at most a HELLO, one ERROR for each refused frame, one CLOSE and one
+/// Law 5. However much arrives, the output is at most a HELLO, one ERROR for each refused or cancelled frame, one CLOSE and one
 /// PONG. An incomplete frame allocates nothing, whatever its header claims; only a client keeps the text before the
 /// server's first frame, which is short.
 ///
@@ -140,7 +140,7 @@ pub fn bounded<P: Party>(role: Role, local: &Hello, stream: &[u8], cuts: &[usize
                     demand!(allocated <= kept, "bounded: {allocated} bytes were allocated for {} bytes", rest.len());
                     break;
                 }
-                Step::Refused { .. } => refused += 1,
+                Step::Refused { .. } | Step::Message(Message::Cancel { .. }) => refused += 1,
                 _ => {}
             }
         }

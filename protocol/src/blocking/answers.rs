@@ -1,5 +1,6 @@
 //! The answers that the caller of a blocking connection waits for.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use crate::endpoint::Claim;
@@ -12,6 +13,8 @@ use crate::message::Message;
 pub(super) struct Answers {
     pub(super) wanted: Option<NonZeroU32>,
     pub(super) answer: Option<Result<Reply, ConnectionError>>,
+    /// Requests whose answers are ignored.
+    pub(super) cancelled: BTreeSet<NonZeroU32>,
     /// The last barrier that the peer has answered.
     pub(super) reached: Option<u64>,
 }
@@ -23,7 +26,7 @@ impl Answers {
             self.wanted = None;
             self.answer = Some(answer);
         }
-        wanted
+        wanted || NonZeroU32::new(id).is_some_and(|id| self.cancelled.remove(&id))
     }
 }
 

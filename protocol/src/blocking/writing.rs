@@ -1,17 +1,17 @@
 //! Writing with a timeout, and reading ahead meanwhile.
 
-use std::io::{self, Read, Write};
-use std::time::{Duration, Instant};
+use std::io::{self, Write};
+use std::time::Duration;
 
-use super::{Connection, TICK, is_tick};
+use super::{Connection, Read, TICK, Timed, is_tick, uninterrupted};
 use crate::error::ConnectionError;
 use crate::misuse::Misuse;
 use crate::session::State;
 
-impl<S: Read + Write> Connection<S> {
+impl<S: io::Read + Write + Timed> Connection<S> {
     /// Writes everything that waits, and reads what arrives while the stream takes nothing.
     pub(super) fn flush(&mut self) -> Result<(), ConnectionError> {
-        let flushed_by = self.endpoint.flushed_by(self.start.elapsed());
+        let flushed_by = self.endpoint.flushed_by(self.clock.now());
         if self.write_out(flushed_by, Duration::MAX) {
             return Ok(());
         }
@@ -26,12 +26,14 @@ impl<S: Read + Write> Connection<S> {
 
     /// True once everything has been written; the session ends if that is not so by `flushed_by`.
     pub(super) fn write_out(&mut self, flushed_by: Duration, give_up: Duration) -> bool {
-        while self.failure.is_none() && self.endpoint.session.state() == State::Open && self.start.elapsed() < give_up {
+        while self.failure.is_none() && self.endpoint.session.state() == State::Open && self.clock.now() < give_up {
+            let began = self.clock.now();
             if self.try_write() {
                 return self.failure.is_none();
             }
             self.read_ahead();
-            self.endpoint.tick(Some(flushed_by), self.start.elapsed());
+            self.endpoint.tick(Some(flushed_by), self.clock.now());
+            self.pace.rest(&self.clock, began, TICK);
         }
         false
     }
@@ -44,44 +46,44 @@ impl<S: Read + Write> Connection<S> {
         match self.write_for_a_tick() {
             Ok(done) => done,
             Err(error) if is_tick(&error) => {
-                self.endpoint.blocked(self.start.elapsed());
+                self.endpoint.blocked(self.clock.now());
                 false
             }
             Err(error) => {
+                self.endpoint.fail(&error);
                 self.failure = Some(error);
-                self.endpoint.stop_writing();
                 true
             }
         }
     }
 
     fn write_for_a_tick(&mut self) -> io::Result<bool> {
-        let began = Instant::now();
+        let began = self.clock.now();
         loop {
             let bytes = self.endpoint.unwritten();
             if bytes.is_empty() {
                 break;
             }
-            if began.elapsed() >= TICK {
+            if self.clock.now().saturating_sub(began) >= TICK {
                 return Ok(false);
             }
-            match self.stream.write(bytes) {
+            match uninterrupted(|| self.stream.write(bytes)) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.unflushed = true;
-                    self.endpoint.wrote(count, self.start.elapsed());
+                    self.pace.moved(count);
+                    self.endpoint.wrote(count, self.clock.now());
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         if self.unflushed {
-            self.stream.flush()?;
+            uninterrupted(|| self.stream.flush())?;
             self.unflushed = false;
         }
         self.endpoint.not_blocked();
         if !self.shut && self.endpoint.is_done_writing() {
-            (self.half_close)(&mut self.stream)?;
+            self.stream.end_writing()?;
             self.shut = true;
         }
         Ok(true)
@@ -89,25 +91,7 @@ impl<S: Read + Write> Connection<S> {
 
     /// Reads what has arrived: the peer may wait for that.
     fn read_ahead(&mut self) {
-        while self.endpoint.may_read_ahead(self.start.elapsed()) {
-            let space = self.endpoint.space();
-            let room = space.len();
-            match self.stream.read(space) {
-                Ok(count) => {
-                    self.endpoint.read(count, self.start.elapsed());
-                    if count < room {
-                        break;
-                    }
-                }
-                Err(error) if is_tick(&error) => break,
-                Err(error) => {
-                    self.failure.get_or_insert(error);
-                    self.endpoint.stop_writing();
-                    self.endpoint.read(0, self.start.elapsed());
-                    break;
-                }
-            }
-        }
-        self.seen = self.start.elapsed();
+        while self.endpoint.may_read_ahead(self.clock.now()) && self.read() == Read::Full {}
+        self.seen = self.clock.now();
     }
 }

@@ -24,6 +24,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Future for Next<'a, S> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let connection = self.connection.take().expect("not polled after it was ready");
+        connection.receives = true;
         loop {
             match connection.endpoint.advance(&mut connection.waiting) {
                 Some(Front::Event) => continue,
@@ -56,6 +57,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Future for NextEvent<'a, S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let connection = self.connection.take().expect("not polled after it was ready");
+        connection.receives = true;
         loop {
             if let Some(event) = connection.waiting.take_event() {
                 return Poll::Ready(Ok(Some(event)));

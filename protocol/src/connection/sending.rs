@@ -1,6 +1,8 @@
 //! What a connection sends.
 
 use core::num::NonZeroU32;
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -9,10 +11,34 @@ use tokio::sync::oneshot;
 use super::Connection;
 use crate::code::Code;
 use crate::endpoint::Front;
-use crate::error::{ConnectionError, Reply};
+use crate::error::ConnectionError;
 use crate::misuse::Misuse;
 use crate::payload::Content;
-use crate::session::State;
+use crate::session::{Session, State};
+
+/// Room for one message of any length, from [`Connection::reserve`].
+#[derive(Debug)]
+pub struct Reserved<'a, S> {
+    connection: &'a mut Connection<S>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Reserved<'_, S> {
+    /// Queues a MESSAGE without waiting; the connection's next call writes it.
+    ///
+    /// # Errors
+    /// As [`Connection::queue`]; nothing was queued.
+    pub fn send<'c>(self, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
+        self.connection.queue(content)
+    }
+
+    /// Queues a POST likewise.
+    ///
+    /// # Errors
+    /// As [`Connection::queue_post`]; nothing was queued.
+    pub fn post<'c>(self, to: u32, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
+        self.connection.queue_post(to, content)
+    }
+}
 
 /// Sending. Each call but the `queue` family returns once the stream has taken what it sends.
 ///
@@ -26,6 +52,9 @@ use crate::session::State;
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a MESSAGE; the stream has taken it when this returns. Lasts as long as [`flush`](Connection::flush), and
     /// as long again if [`is_full`](Connection::is_full).
+    ///
+    /// If it is cancelled while [`is_full`](Connection::is_full), nothing was sent; later, the message is queued and will
+    /// be sent. [`reserve`](Connection::reserve) keeps the two apart.
     ///
     /// ```
     /// # use bookend::{Connection, ConnectionError, Content, Encoding, Hello};
@@ -60,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// queued.
     #[inline]
     pub fn queue<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
-        self.endpoint.queue(|session, out| session.message(content.into(), out))?;
+        self.endpoint.queue_content(content.into(), Session::message)?;
         Ok(self.endpoint.tally().queued - 1)
     }
 
@@ -69,28 +98,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// As [`queue`](Connection::queue), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub fn queue_post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
-        self.endpoint.queue(|session, out| session.post(to, content.into(), out))?;
+        self.endpoint.queue_content(content.into(), |session, content, out| session.post(to, content, out))?;
         Ok(self.endpoint.tally().queued - 1)
-    }
-
-    /// Queues a REQUEST as [`queue`](Connection::queue) does a MESSAGE, and returns its id. The answer is an
-    /// [`Event`](super::Event): a [`Message::Reply`](crate::Message::Reply) or
-    /// [`Message::Error`](crate::Message::Error) of that id, or
-    /// [`Event::Unreadable`](super::Event::Unreadable). No timeout applies; [`forget`](Connection::forget) gives up.
-    ///
-    /// # Errors
-    /// As [`queue`](Connection::queue), and [`Misuse::TooManyRequests`].
-    pub fn queue_request<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<NonZeroU32, Misuse> {
-        self.forget_abandoned();
-        let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
-        self.waiting.expect_event(id);
-        Ok(id)
-    }
-
-    /// Stops waiting for the answer to a request; an answer that arrives later is ignored (R3.14).
-    pub fn forget(&mut self, id: NonZeroU32) {
-        self.waiting.forget(id);
-        self.endpoint.session.forget(id);
     }
 
     /// Queues a barrier: [`Event::Barrier`](super::Event::Barrier) reports that the peer has acted on every frame
@@ -126,6 +135,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         !self.endpoint.may_queue()
     }
 
+    /// Waits until fewer than 64 KiB wait to be written. Nothing is sent if this call is cancelled, and sending with the
+    /// [`Reserved`] waits for nothing, so the caller always knows what was sent. The next call, for example
+    /// [`flush`](Connection::flush), writes it. Lasts as long as `flush`.
+    ///
+    /// ```
+    /// # use bookend::{Connection, ConnectionError, Hello};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {
+    /// # let (near, far) = tokio::io::duplex(1 << 16);
+    /// # let (connection, _peer) =
+    /// #     tokio::join!(Connection::connect(near, Hello::new()), Connection::accept(far, Hello::new()));
+    /// # let mut connection = connection?;
+    /// let pause = std::time::Duration::from_millis(100);
+    /// if let Ok(reserved) = tokio::time::timeout(pause, connection.reserve()).await {
+    ///     reserved?.send("queued")?;
+    ///     connection.flush().await?;
+    /// } // else nothing was sent
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The reason why the session ended.
+    pub async fn reserve(&mut self) -> Result<Reserved<'_, S>, ConnectionError> {
+        self.make_room().await?;
+        Ok(Reserved { connection: self })
+    }
+
     /// Answers a request of the peer. Lasts as long as [`send`](Connection::send).
     ///
     /// ```
@@ -150,7 +185,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
     pub async fn reply(&mut self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         self.make_room().await?;
-        self.endpoint.queue(|session, out| session.reply(id, content.into(), out))?;
+        self.waiting.outbox.frame_of(id)?;
+        self.endpoint.queue_content(content.into(), |session, content, out| session.reply(id, content, out))?;
+        self.waiting.outbox.answered(id);
         self.flush().await
     }
 
@@ -171,49 +208,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// [`Misuse::NoSuchRequest`]; otherwise the reason why the session ended.
     pub async fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
-        let number = self.endpoint.number();
-        match id {
-            Some(id) => self.endpoint.session.refuse_request(id, code, detail)?,
-            None => self.endpoint.session.refuse_frame(number, code, detail),
+        if let Some(id) = id {
+            self.waiting.outbox.frame_of(id)?;
+        }
+        self.endpoint.refuse(id, code, detail)?;
+        if let Some(id) = id {
+            self.waiting.outbox.answered(id);
         }
         self.flush().await
-    }
-
-    /// Sends a REQUEST and waits for its answer, for `timeout` at most, sending included. Other messages that arrive
-    /// meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them. For several requests at a time use
-    /// [`Handle::request`] or [`queue_request`](Connection::queue_request).
-    ///
-    /// The example of [`Connection`] sends one.
-    ///
-    /// # Errors
-    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], [`ConnectionError::Backlog`],
-    /// [`ConnectionError::Unreadable`], and [`ConnectionError::Refused`] if the answer is an ERROR.
-    ///
-    /// [`Handle::request`]: crate::Handle::request
-    pub async fn request(
-        &mut self,
-        content: impl Into<Content<'_>>,
-        timeout: Duration,
-    ) -> Result<Reply, ConnectionError> {
-        let mut asked = None;
-        let answered = tokio::time::timeout(timeout, async {
-            self.make_room().await?;
-            self.forget_abandoned();
-            let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
-            asked = Some(id);
-            let answer = self.waiting.expect(id);
-            self.answered(answer).await
-        });
-        let mut answered = answered.await;
-        if let (Err(_), Some(id)) = (&answered, asked) {
-            self.forget(id);
-        }
-        if let (Ok(Err(ConnectionError::Backlog { request })), Some(id)) = (&mut answered, asked) {
-            // The answer becomes a message, after those that are kept.
-            *request = Some(id);
-            self.waiting.expect_event(id);
-        }
-        answered.unwrap_or(Err(ConnectionError::Timeout))
     }
 
     /// Waits until the peer has acted on everything that was sent or queued before (R3.10), for `timeout` at most.
@@ -223,10 +225,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; otherwise the reason why the session ended.
     pub async fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
-        let (sender, answer) = oneshot::channel();
+        let (sender, mut answer) = oneshot::channel();
         let ordinal = self.endpoint.barrier()?;
         self.waiting.barrier(ordinal, sender);
-        tokio::time::timeout(timeout, self.answered(answer)).await.unwrap_or(Err(ConnectionError::Timeout))
+        let reached = self.until(|_| answer.try_recv().map_or(Poll::Pending, Poll::Ready));
+        tokio::time::timeout(timeout, reached).await.unwrap_or(Err(ConnectionError::Timeout))?
     }
 
     /// Writes everything that is queued. Ends within [`write_timeout`](crate::Limits::write_timeout) plus a second for
@@ -240,11 +243,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.failure.is_none() && self.endpoint.session.state() == State::Open {
             return Ok(());
         }
-        // What can still be read may hold the reason, if it arrives soon.
-        let (_sender, never) = oneshot::channel::<Result<(), ConnectionError>>();
-        match tokio::time::timeout(self.endpoint.session.limits().close_timeout, self.answered(never)).await {
-            Ok(Err(ConnectionError::Backlog { .. })) | Err(_) => self.finish().and(Err(Misuse::NotOpen.into())),
-            Ok(ended) => ended,
+        Err(self.reason().await)
+    }
+
+    /// Why the session ended. What can still be read may hold the reason, if it arrives soon.
+    async fn reason(&mut self) -> ConnectionError {
+        let timeout = self.endpoint.session.limits().close_timeout;
+        let ended = tokio::time::timeout(timeout, self.until::<()>(|_| Poll::Pending)).await;
+        match ended {
+            Ok(Ok(())) | Ok(Err(ConnectionError::Backlog { .. })) | Err(_) => {
+                self.finish().err().unwrap_or_else(|| self.why())
+            }
+            Ok(Err(why)) => why,
         }
     }
 
@@ -273,9 +283,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn close(&mut self, code: Code, detail: &str) -> Result<(), ConnectionError> {
         let timeout = self.endpoint.session.limits().close_timeout;
         if self.endpoint.session.state() == State::Open
-            && let Ok(written) = tokio::time::timeout(timeout, self.flush()).await
+            && let Ok(Err(error)) = tokio::time::timeout(timeout, self.flush()).await
         {
-            written?;
+            // The peer may have closed in good order at the same time.
+            self.finish().map_err(|_| error)?;
         }
         self.endpoint.discard();
         self.endpoint.session.close(code, detail, self.start.elapsed());
@@ -285,41 +296,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Polls the connection until the answer has been given.
-    async fn answered<T>(
+    /// Polls the connection, and keeps the messages that arrive, until something is `ready`.
+    pub(super) async fn until<T>(
         &mut self,
-        mut answer: oneshot::Receiver<Result<T, ConnectionError>>,
+        mut ready: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Result<T, ConnectionError> {
-        loop {
-            if let Ok(answer) = answer.try_recv() {
-                return answer;
-            }
-            match self.endpoint.advance_in_buffer(&mut self.waiting) {
-                Some(Front::Event) => {}
-                Some(front) => {
-                    self.endpoint.keep(front);
-                    if self.endpoint.is_backlog_full() && answer.is_empty() {
-                        return Err(ConnectionError::Backlog { request: None });
-                    }
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(value) = ready(cx) {
+                    return Poll::Ready(Ok(value));
                 }
-                None if !answer.is_empty() => {}
-                None => {
-                    if !self.turn().await? {
-                        return Err(Misuse::NotOpen.into());
+                match self.endpoint.advance_in_buffer(&mut self.waiting) {
+                    Some(Front::Event) => continue,
+                    Some(front) => {
+                        self.endpoint.keep(front);
+                        match ready(cx) {
+                            Poll::Ready(value) => return Poll::Ready(Ok(value)),
+                            Poll::Pending if self.endpoint.is_backlog_full() => {
+                                return Poll::Ready(Err(ConnectionError::Backlog { request: None }));
+                            }
+                            Poll::Pending => continue,
+                        }
                     }
+                    None => {}
+                }
+                if let Poll::Ready(value) = ready(cx) {
+                    return Poll::Ready(Ok(value));
+                }
+                if !ready!(self.poll_turn(cx))? {
+                    return Poll::Ready(Err(self.why()));
                 }
             }
-        }
+        })
+        .await
     }
 
-    async fn make_room(&mut self) -> Result<(), ConnectionError> {
+    pub(super) async fn make_room(&mut self) -> Result<(), ConnectionError> {
+        if self.endpoint.session.state() != State::Open {
+            return Err(self.reason().await);
+        }
         if self.endpoint.may_queue() { Ok(()) } else { self.flush().await }
-    }
-
-    /// Requests whose senders have stopped waiting take no room.
-    fn forget_abandoned(&mut self) {
-        for id in self.waiting.abandoned() {
-            self.endpoint.session.forget(id);
-        }
     }
 }

@@ -1,24 +1,24 @@
-//! Which caller waits for which answer.
+//! Which caller waits for which answer, as far as the connection alone knows.
 
 use core::num::NonZeroU32;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::Event;
+use super::outbox::{Outbox, Waiter};
 use crate::endpoint::Claim;
 use crate::error::{ConnectionError, Reply};
 use crate::fault::Fault;
 use crate::message::Message;
+use crate::misuse::Misuse;
 
-pub(super) type Answer = Result<Reply, ConnectionError>;
 type Done = oneshot::Sender<Result<(), ConnectionError>>;
 
-/// In both, `None` stands for an answer that becomes an [`Event`].
-#[derive(Default)]
 pub(super) struct Waiting {
-    requests: HashMap<NonZeroU32, Option<oneshot::Sender<Answer>>>,
-    /// In the order in which their PINGs were queued, each with its PING's ordinal.
+    pub(super) outbox: Arc<Outbox>,
+    /// In the order in which their PINGs were queued, each with its PING's ordinal; `None` becomes an [`Event`].
     barriers: VecDeque<(u64, Option<Done>)>,
     /// The last barrier that the peer has answered.
     reached: Option<u64>,
@@ -27,27 +27,9 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// A task waits for the answer to a request.
-    pub(super) fn expect(&mut self, id: NonZeroU32) -> oneshot::Receiver<Answer> {
-        let (sender, receiver) = oneshot::channel();
-        self.requests.insert(id, Some(sender));
-        receiver
-    }
-
-    /// The answer to a request becomes an event.
-    pub(super) fn expect_event(&mut self, id: NonZeroU32) {
-        self.requests.insert(id, None);
-    }
-
-    pub(super) fn forget(&mut self, id: NonZeroU32) {
-        self.requests.remove(&id);
-    }
-
-    /// The requests whose tasks have stopped waiting; they are forgotten.
-    pub(super) fn abandoned(&mut self) -> Vec<NonZeroU32> {
-        let is_abandoned =
-            |sender: &Option<oneshot::Sender<Answer>>| sender.as_ref().is_some_and(|sender| sender.is_closed());
-        self.requests.extract_if(|_, sender| is_abandoned(sender)).map(|(id, _)| id).collect()
+    pub(super) fn new() -> Waiting {
+        let outbox = Arc::new(Outbox::new());
+        Waiting { outbox, barriers: VecDeque::new(), reached: None, events: VecDeque::new() }
     }
 
     /// A task waits for the barrier whose PING has this ordinal.
@@ -73,48 +55,50 @@ impl Waiting {
         self.events.pop_front()
     }
 
-    /// Gives the answer to the task that waits for it; false if none does.
-    fn answer(&mut self, id: NonZeroU32, answer: impl FnOnce() -> Answer) -> bool {
-        match self.requests.remove(&id) {
-            Some(Some(sender)) => {
-                let _ = sender.send(answer()); // the task may be gone
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// The session is over, and so is all waiting.
-    pub(super) fn fail(&mut self, error: &ConnectionError) {
-        for (_, sender) in self.requests.drain() {
-            let _ = sender.map(|sender| sender.send(Err(error.copy()))); // the task may be gone
-        }
+    pub(super) fn fail(&mut self, why: ConnectionError) {
         for (_, done) in self.barriers.drain(..) {
-            let _ = done.map(|done| done.send(Err(error.copy()))); // the task may be gone
+            let _ = done.map(|done| done.send(Err(why.clone()))); // the task may be gone
         }
+        self.outbox.end(why);
+    }
+}
+
+impl Drop for Waiting {
+    /// The connection is gone: its handles must not wait for it.
+    fn drop(&mut self) {
+        self.outbox.end(Misuse::NotOpen.into());
     }
 }
 
 impl Claim for Waiting {
     fn claim(&mut self, message: &Message<'_>) -> bool {
         match message {
-            Message::Reply { id, payload } => self.answer(*id, || Ok(Reply::of(*payload))),
+            Message::Reply { id, payload } => self.outbox.answer(*id, || Ok(Reply::of(*payload))),
             Message::Error(refusal) => NonZeroU32::new(refusal.id).is_some_and(|id| {
-                let reason = refusal.reason.to_str().into_owned();
-                self.answer(id, || Err(ConnectionError::Refused { code: refusal.code, reason }))
+                let reason = || refusal.reason.to_str().into_owned();
+                self.outbox.answer(id, || Err(ConnectionError::Refused { code: refusal.code, reason: reason() }))
             }),
+            Message::Cancel { id } => {
+                self.outbox.cancelled(*id);
+                false
+            }
             _ => false,
         }
     }
 
+    fn asked(&mut self, id: NonZeroU32, frame: u32) -> bool {
+        self.outbox.asked(id, frame)
+    }
+
     fn refused(&mut self, id: u32, fault: Fault) {
         let Some(id) = NonZeroU32::new(id) else { return };
-        match self.requests.remove(&id) {
-            Some(Some(sender)) => {
+        match self.outbox.settle(id) {
+            Some(Waiter::Task(sender)) => {
                 let _ = sender.send(Err(ConnectionError::Unreadable(fault))); // the task may be gone
             }
-            Some(None) => self.events.push_back(Event::Unreadable { id, fault }),
-            None => {}
+            Some(Waiter::Event) => self.events.push_back(Event::Unreadable { id, fault }),
+            Some(Waiter::Gone) | None => {}
         }
     }
 

@@ -94,6 +94,9 @@ mistakes! {
     FOREIGN_TEXT = "foreign-text", HELLO, "send frames, not plain text: HELLO first";
     FOREIGN_UTF_16_TEXT = "foreign-utf-16-text", HELLO, "send frames, not UTF-16 text: HELLO first";
 
+    SELF_CONNECTED = "self-connected", "the HELLO of a server", "connect to the server: an echo service, or a client like this one, answers here";
+    TERMINAL_ECHO = "terminal-echo", AS_SENT, "make the terminal transparent: stty raw -echo";
+
     TEXT_UTF_16_WRONG_ORDER = "text-utf-16-wrong-order", UTF_16, "swap the bytes, or name the other order: 3 is big-endian, 4 little-endian";
     TEXT_UTF_16_CALLED_UTF_8 = "text-utf-16-called-utf-8", UTF_8, "encode as UTF-8, or name the encoding that it is: 3 UTF-16BE, 4 UTF-16LE";
     TEXT_UTF_8_CALLED_UTF_16 = "text-utf-8-called-utf-16", UTF_16, "name the encoding that it is: 2, UTF-8";
@@ -113,13 +116,15 @@ mistakes! {
 mod tests {
     use super::*;
 
+    const FAMILIES: [&str; 6] = ["length-", "channel-", "foreign-", "self-", "terminal-", "text-"];
+
     #[test]
     fn names_are_unique_kebab_case_and_fixes_are_short_ascii() {
         for (at, mistake) in MISTAKES.iter().enumerate() {
             let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(mistake.name.chars().all(kebab), "{}", mistake.name);
             assert!(MISTAKES[..at].iter().all(|other| other.name != mistake.name), "{} is there twice", mistake.name);
-            assert!(["length-", "channel-", "foreign-", "text-"].iter().any(|family| mistake.name.starts_with(family)));
+            assert!(FAMILIES.iter().any(|family| mistake.name.starts_with(family)));
             assert!(mistake.fix.len() <= 100 && mistake.fix.is_ascii(), "{}", mistake.fix);
             assert!(mistake.expected.len() <= 80 && mistake.expected.is_ascii(), "{}", mistake.expected);
         }

@@ -4,7 +4,8 @@ use alloc::collections::VecDeque;
 use core::fmt;
 use core::time::Duration;
 
-use super::{Claim, Used, barrier_of};
+use super::account::Account;
+use super::{Claim, Used, barrier_of, is_claimed};
 use crate::frame::Frame;
 use crate::kind;
 use crate::message::Message;
@@ -25,7 +26,7 @@ pub struct Batch<'a> {
     pub(super) session: &'a mut Session,
     pub(super) used: &'a mut Used,
     pub(super) unjudged: &'a mut bool,
-    pub(super) refused: &'a mut u64,
+    pub(super) account: &'a mut Account,
     pub(super) last_barrier: Option<u64>,
     pub(super) now: Duration,
     pub(super) claim: &'a mut dyn Claim,
@@ -80,7 +81,9 @@ impl<'a> Batch<'a> {
             let step = self.session.receive(&mut self.rest, self.now);
             self.used.buffer += before.len() - self.rest.len();
             match step {
-                Step::Message(message) if !self.claim.claim(&message) => return Some(message),
+                Step::Message(message) if !is_claimed(self.claim, &message, self.session, self.account) => {
+                    return Some(message);
+                }
                 Step::More => {
                     *self.unjudged = false;
                     return None;
@@ -91,7 +94,7 @@ impl<'a> Batch<'a> {
                     }
                 }
                 Step::Refused { kind, id, fault } => {
-                    *self.refused += 1;
+                    self.account.refuses(kind, fault, self.session);
                     if kind == kind::REPLY {
                         self.claim.refused(id, fault);
                     }

@@ -2,7 +2,9 @@
 
 use alloc::collections::VecDeque;
 
-use crate::frame::Frame;
+use byteorder::{BigEndian, ByteOrder};
+
+use crate::frame::{HEADER_LENGTH, OVERHEAD};
 
 /// Runs that are remembered at most, so that a peer which makes the session interrupt often costs no memory.
 const RUNS: usize = 1024;
@@ -14,12 +16,16 @@ pub(crate) struct Tally {
     pub(crate) queued: u64,
     /// How many of the queued frames have been written whole.
     pub(crate) written: u64,
+    /// How many of the session's own frames have been written whole.
+    own_written: u64,
     /// The number of the first frame that has not been written whole.
     next_number: u32,
     /// Are the frames in progress the session's own?
     own: bool,
     /// Bytes of the frames in progress that belong to frames written whole.
     whole: usize,
+    /// Bytes that were written of the first of the others, but are not among the frames in progress.
+    apart: usize,
     /// Where queued frames follow a frame of the session's own: the ordinal and the number of the first.
     runs: VecDeque<(u64, u32)>,
 }
@@ -44,17 +50,30 @@ impl Tally {
         (self.own, self.whole) = (false, 0);
     }
 
+    /// The stream has taken a body of `length` bytes that is not among the frames in progress.
+    pub(super) fn wrote_apart(&mut self, length: usize) {
+        self.apart = length;
+    }
+
     /// The stream has taken `written` bytes of `frames`, the frames in progress.
     pub(super) fn wrote(&mut self, frames: &[u8], written: usize) {
         while self.whole < written {
-            let (frame, _) = Frame::split_first(&frames[self.whole..]).expect("whole frames are written");
-            if self.whole + frame.wire_length() > written {
+            let Some(header) = frames[self.whole..].first_chunk::<HEADER_LENGTH>() else { return };
+            let length = BigEndian::read_u32(&header[4..]) as usize + OVERHEAD - self.apart;
+            if self.whole + length > written {
                 return;
             }
-            self.whole += frame.wire_length();
+            self.whole += length;
+            self.apart = 0;
             self.next_number = self.next_number.wrapping_add(1);
             self.written += u64::from(!self.own);
+            self.own_written += u64::from(self.own);
         }
+    }
+
+    /// How many frames have been written whole.
+    pub(super) fn frames(&self) -> u64 {
+        self.written + self.own_written
     }
 
     /// The ordinal of the queued frame that was written under this number.

@@ -41,9 +41,22 @@ impl<'a> Fields<'a> {
         &self,
         make: impl FnOnce(NonZeroU32, Payload<'a>) -> Message<'a>,
     ) -> Result<Message<'a>, Fault> {
-        let (fixed, payload) = self.fixed::<4>()?;
-        let id = NonZeroU32::new(u32::from_be_bytes(*fixed)).ok_or(self.malformed("an id must not be 0"))?;
+        let (id, payload) = self.id()?;
         Ok(make(id, Payload::decode(self.encoding, payload)?))
+    }
+
+    /// The whole body of a CANCEL.
+    pub(super) fn cancelled(&self) -> Result<NonZeroU32, Fault> {
+        match self.id()? {
+            (id, []) if self.encoding == Encoding::Binary => Ok(id),
+            _ => Err(self.malformed("a CANCEL is four binary bytes")),
+        }
+    }
+
+    fn id(&self) -> Result<(NonZeroU32, &'a [u8]), Fault> {
+        let (fixed, rest) = self.fixed::<4>()?;
+        let id = NonZeroU32::new(u32::from_be_bytes(*fixed)).ok_or(self.malformed("an id must not be 0"))?;
+        Ok((id, rest))
     }
 
     #[inline]

@@ -2,11 +2,12 @@
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
-use super::{Ending, Outcome, Session};
+use super::{Ending, Outcome, Role, Session};
 use crate::diagnosis::{Diagnosis, Evidence, diagnose};
 use crate::fault::Fault;
-use crate::frame::Frame;
+use crate::frame::{Frame, START};
 use crate::kind;
 
 impl Session {
@@ -35,8 +36,12 @@ impl Session {
 
     #[cold]
     fn judge(&self, fault: Fault, fault_at: u64, before: &[u8], bytes: &[u8]) -> Diagnosis {
-        let judged = |bytes: &[u8]| diagnose(&Evidence::stream(fault, fault_at, bytes).after(before));
-        if self.preamble.is_empty() || !self.is_before_first_frame(fault, fault_at) {
+        let mut sent = Vec::new();
+        if self.role == Role::Client && self.peer.is_none() {
+            self.local.encode(&mut sent);
+        }
+        let judged = |bytes: &[u8]| diagnose(&Evidence::stream(fault, fault_at, bytes).after(before).sent(&sent));
+        if self.preamble.is_empty() || !self.is_before_first_frame(fault, fault_at, bytes) {
             return judged(bytes);
         }
         let received: Cow<'_, [u8]> = match bytes {
@@ -54,8 +59,9 @@ impl Session {
     }
 
     /// Is the server's first frame missing, but for a byte that might begin it?
-    fn is_before_first_frame(&self, fault: Fault, fault_at: u64) -> bool {
-        self.skipping || fault_at == 0 && matches!(fault, Fault::BadStart { .. })
+    fn is_before_first_frame(&self, fault: Fault, fault_at: u64, bytes: &[u8]) -> bool {
+        let is_short = matches!(fault, Fault::BadStart { .. }) || bytes.len() < START.len();
+        self.skipping || self.peer.is_none() && fault_at == 0 && is_short
     }
 
     /// The reason for refusing a frame, with the likely mistake of the sender.

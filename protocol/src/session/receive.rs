@@ -5,6 +5,7 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 
 use super::{Ending, MAX_PREAMBLE, Outcome, Pong, Role, Session, State, Step};
+use crate::code::Code;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::frame::{Frame, START};
@@ -109,6 +110,12 @@ impl Session {
         }
     }
 
+    /// Bytes of the frame in progress on the wire, once its header has been judged.
+    #[cfg(feature = "std")]
+    pub(crate) fn expected(&self) -> Option<u64> {
+        self.decoder.expected()
+    }
+
     /// This side does not read at the moment: the peer's silence means nothing.
     #[cfg(feature = "std")]
     pub(crate) fn not_reading(&mut self, now: Duration) {
@@ -158,6 +165,7 @@ impl Session {
                 self.take(frame, now)
             }
             Ok(Some(frame)) => match hello_of(frame) {
+                Ok(hello) if hello.client() && self.role == Role::Client => self.fail(Fault::TwoClients, now),
                 Ok(hello) => self.open(hello, now),
                 Err(fault) => self.fail(fault, now),
             },
@@ -235,14 +243,16 @@ impl Session {
             self.watch.other_frame();
         }
         match message {
-            Message::Request { id, .. } => match self.requests.asked(id, self.frame_number()) {
-                Ok(()) => Step::Message(message),
-                Err(fault @ Fault::TooManyRequests) => {
-                    self.push_error(id.get(), fault.code(), &alloc::format!("{fault}"));
-                    Step::Refused { kind: kind::REQUEST, id: id.get(), fault }
+            Message::Request { id, .. } => {
+                match self.requests.asked(id, self.frame_number(), self.local.max_requests()) {
+                    Ok(()) => Step::Message(message),
+                    Err(fault @ Fault::TooManyRequests) => {
+                        self.push_error(id.get(), fault.code(), &alloc::format!("{fault}"));
+                        Step::Refused { kind: kind::REQUEST, id: id.get(), fault }
+                    }
+                    Err(fault) => self.fail(fault, now),
                 }
-                Err(fault) => self.fail(fault, now),
-            },
+            }
             Message::Reply { id, .. } => {
                 if self.requests.settle(id) {
                     Step::Message(message)
@@ -256,6 +266,13 @@ impl Session {
                 }
                 Step::Message(message)
             }
+            Message::Cancel { id } => match self.requests.cancelled(id) {
+                Some(frame) => {
+                    self.push_refusal(id.get(), frame, Code::CANCELLED, "cancelled");
+                    Step::Message(message)
+                }
+                None => Step::Handled, // the answer has crossed it (R3.24)
+            },
             Message::Ping(probe) => {
                 if let Err(fault) = self.watch.ping(now) {
                     return self.fail(fault, now);

@@ -8,8 +8,10 @@ use core::time::Duration;
 
 #[cfg(feature = "std")]
 use super::Limits;
-use super::{Ending, MAX_REASON, Outcome, Role, Session, State, Step};
+use super::{Ending, MAX_REASON, Outcome, Session, State, Step};
 use crate::code::Code;
+#[cfg(feature = "std")]
+use crate::counters::Counters;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::hello::{Hello, MAX_HELLO};
@@ -68,15 +70,52 @@ impl Session {
     /// As [`message`](Session::message), and [`Misuse::TooManyRequests`].
     pub fn request(&mut self, content: Content<'_>, out: &mut Vec<u8>) -> Result<NonZeroU32, Misuse> {
         self.check_open()?;
-        let id = self.requests.free_id()?;
+        let id = self.requests.free_id(self.permitted())?;
         self.write(kind::REQUEST, &id.get().to_be_bytes(), content, out)?;
-        self.requests.ask(id)?;
+        self.requests.ask(id);
         Ok(id)
     }
 
-    /// Stops waiting for the answer to a request; an answer that arrives later is ignored (R3.14).
-    pub fn forget(&mut self, id: NonZeroU32) {
-        self.requests.settle(id);
+    /// Appends the CANCEL of a request of this side to `out`. The request stays unanswered until its answer arrives,
+    /// as for any other request: an ERROR with [`Code::CANCELLED`], or the REPLY if that was sent before. A peer that
+    /// does not know CANCEL answers as if there had been none.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOpen`], and [`Misuse::NoSuchRequest`] if the answer has arrived; `out` is unchanged.
+    ///
+    /// ```
+    /// use bookend::{Code, Hello, Limits, Message, Misuse, Role, Session, Step};
+    /// use std::time::Duration;
+    ///
+    /// let start = |role| Session::new(role, Hello::new(), Limits::default(), Duration::ZERO);
+    /// let (mut client, mut server) = (start(Role::Client), start(Role::Server));
+    /// let mut wire = Vec::new();
+    /// client.take_output(&mut wire);
+    /// server.receive(&mut &*wire, Duration::ZERO);
+    /// wire.clear();
+    /// server.take_output(&mut wire);
+    /// client.receive(&mut &*wire, Duration::ZERO);
+    ///
+    /// wire.clear();
+    /// let id = client.request("what is the time?".into(), &mut wire)?;
+    /// client.cancel(id, &mut wire)?;
+    ///
+    /// let mut input = &*wire;
+    /// assert!(matches!(server.receive(&mut input, Duration::ZERO), Step::Message(Message::Request { .. })));
+    /// // The server stops working on it. Its session has answered already.
+    /// assert_eq!(server.receive(&mut input, Duration::ZERO), Step::Message(Message::Cancel { id }));
+    /// let mut answer = Vec::new();
+    /// server.take_output(&mut answer);
+    /// let Step::Message(Message::Error(refusal)) = client.receive(&mut &*answer, Duration::ZERO) else { panic!() };
+    /// assert_eq!((refusal.id, refusal.code), (id.get(), Code::CANCELLED));
+    /// # Ok::<(), Misuse>(())
+    /// ```
+    pub fn cancel(&mut self, id: NonZeroU32, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.check_open()?;
+        self.requests.check_waiting(id)?;
+        self.write(kind::CANCEL, &id.get().to_be_bytes(), Content::Binary(&[]), out)?;
+        self.requests.cancelling();
+        Ok(())
     }
 
     /// Appends the REPLY to a request of the peer to `out`.
@@ -85,7 +124,7 @@ impl Session {
     /// As [`message`](Session::message), and [`Misuse::NoSuchRequest`].
     pub fn reply(&mut self, id: NonZeroU32, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.check_open()?;
-        self.requests.check_asked(id)?;
+        self.requests.frame_of(id)?;
         self.write(kind::REPLY, &id.get().to_be_bytes(), content, out)?;
         self.requests.answered(id);
         Ok(())
@@ -113,10 +152,12 @@ impl Session {
             Message::Reply { id, payload } => self.reply(id, payload.into(), out),
             Message::Request { id, payload } => {
                 self.check_open()?;
-                self.requests.check_free(id)?;
+                self.requests.check_free(id, self.permitted())?;
                 self.write(kind::REQUEST, &id.get().to_be_bytes(), payload.into(), out)?;
-                self.requests.ask(id)
+                self.requests.ask(id);
+                Ok(())
             }
+            Message::Cancel { id } => self.cancel(id, out),
             Message::Welcome { greeting, .. } => self.encode_hub(message, greeting.encoding(), out),
             Message::Presence { name, .. } => self.encode_hub(message, name.text().encoding(), out),
             Message::Delivery(delivery) => self.encode_hub(message, delivery.payload.encoding(), out),
@@ -129,7 +170,7 @@ impl Session {
     }
 
     fn encode_hub(&mut self, message: &Message<'_>, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        let limit = self.sendable(message.kind(), encoding)?;
+        let limit = self.terms()?.sendable(message.kind(), encoding)?;
         message.encode(limit, out)
     }
 
@@ -147,10 +188,27 @@ impl Session {
     /// [`Misuse::NotOpen`], and [`Misuse::NoSuchRequest`] if it has been answered already.
     pub fn refuse_request(&mut self, id: NonZeroU32, code: Code, detail: &str) -> Result<(), Misuse> {
         self.check_open()?;
-        let frame = self.requests.frame_of(id).ok_or(Misuse::NoSuchRequest { id: id.get() })?;
-        self.requests.answered(id);
+        let frame = self.requests.answered(id).ok_or(Misuse::NoSuchRequest { id: id.get() })?;
         self.push_refusal(id.get(), frame, code, &reason(code, detail));
         Ok(())
+    }
+
+    /// The number of the frame of an unanswered request of the peer.
+    #[cfg(feature = "std")]
+    pub(crate) fn frame_of(&self, id: NonZeroU32) -> Result<u32, Misuse> {
+        self.requests.frame_of(id)
+    }
+
+    /// Adds the requests of both sides to what has been counted.
+    #[cfg(feature = "std")]
+    pub(crate) fn count(&self, counters: &mut Counters) {
+        let counts = self.requests.counts();
+        counters.requests_sent = counts.sent;
+        counters.requests_received = counts.received;
+        counters.answers_sent = counts.answers_sent;
+        counters.answers_received = counts.answers_received;
+        counters.cancels_sent = counts.cancels_sent;
+        counters.cancels_received = counts.cancels_received;
     }
 
     #[cfg(feature = "std")]
@@ -187,10 +245,12 @@ impl Session {
 
     #[inline]
     fn write(&mut self, kind: u8, fixed: &[u8], content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        let preferred = self.peer.as_ref().map_or(Encoding::Utf8, Hello::preferred);
-        let encoding = content.encoding(preferred);
-        let limit = self.sendable(kind, encoding)?;
-        write_frame(kind, encoding, fixed, content, limit, out)
+        self.terms()?.write(kind, fixed, content, out)
+    }
+
+    /// How many requests the peer permits to be unanswered (R3.16).
+    fn permitted(&self) -> usize {
+        self.peer.as_ref().map_or(0, Hello::max_requests)
     }
 
     /// Checked first: that nothing can be sent now matters more than what is wrong with it.
@@ -198,31 +258,11 @@ impl Session {
         if self.state == State::Open { Ok(()) } else { Err(Misuse::NotOpen) }
     }
 
-    /// May a frame of this kind and encoding be sent now, and how long may its body be, in bytes?
-    #[inline]
-    fn sendable(&self, kind: u8, encoding: Encoding) -> Result<u32, Misuse> {
-        let Some(peer) = self.peer.as_ref().filter(|_| self.state == State::Open) else {
-            return Err(Misuse::NotOpen);
-        };
-        if !peer.accepted().contains(encoding) {
-            return Err(Misuse::EncodingRefused { encoding });
-        }
-        if kind::is_hub(kind) {
-            if !self.hub_profile() {
-                return Err(Misuse::UnknownKind { kind });
-            }
-            if (kind == kind::POST) == (self.role == Role::Server) {
-                return Err(Misuse::UnexpectedKind { kind });
-            }
-        }
-        Ok(peer.max_body())
-    }
-
     pub(super) fn push_error(&mut self, id: u32, code: Code, reason: &str) {
         self.push_refusal(id, self.frame_number(), code, reason);
     }
 
-    fn push_refusal(&mut self, id: u32, frame: u32, code: Code, reason: &str) {
+    pub(super) fn push_refusal(&mut self, id: u32, frame: u32, code: Code, reason: &str) {
         let mut fixed = [0; 10];
         fixed[..4].copy_from_slice(&id.to_be_bytes());
         fixed[4..8].copy_from_slice(&frame.to_be_bytes());

@@ -5,60 +5,9 @@ use alloc::collections::VecDeque;
 use core::num::NonZeroU64;
 use core::time::Duration;
 
-use super::State;
+use super::{Limits, State};
 use crate::fault::Fault;
 use crate::shared::Shared;
-
-/// What a session allows the peer, in time and in number; the defaults are those of the specification.
-///
-/// ```
-/// use bookend::Limits;
-/// use std::time::Duration;
-/// let limits = Limits { hello_timeout: Duration::from_secs(2), requests: 8, ..Limits::default() };
-/// assert_eq!(limits.close_timeout, Duration::from_secs(2));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// HELLO within this (R7.10).
-    pub hello_timeout: Duration,
-    /// A header within this of its first byte (R7.11), and the constant part of a body's time (R7.12).
-    pub header_timeout: Duration,
-    /// The slowest body, in bytes a second (R7.12).
-    pub body_rate: u32,
-    /// The stream must take a byte of what waits to be written within this, and all of it within this plus a second
-    /// for each [`body_rate`](Limits::body_rate) bytes; otherwise a connection ends the session with
-    /// [`Fault::SlowConsumer`]. A [`Session`](crate::Session) alone writes nothing, and does not judge it.
-    pub write_timeout: Duration,
-    /// How long to drain after CLOSE (R7.6).
-    pub close_timeout: Duration,
-    /// How much to drain after CLOSE, in bytes (R7.6).
-    pub drain: usize,
-    /// PINGs in [`ping_window`](Limits::ping_window) without other frames (R8.3).
-    pub pings: u32,
-    /// The window of [`pings`](Limits::pings).
-    pub ping_window: Duration,
-    /// Frames of length 0 in a second (R8.4).
-    pub empty_frames: u32,
-    /// Unanswered requests in one direction (R3.16).
-    pub requests: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            hello_timeout: Duration::from_secs(5),
-            header_timeout: Duration::from_secs(5),
-            body_rate: 1024,
-            write_timeout: Duration::from_secs(10),
-            close_timeout: Duration::from_secs(2),
-            drain: 64 << 10,
-            pings: 10,
-            ping_window: Duration::from_secs(10),
-            empty_frames: 1000,
-            requests: 64,
-        }
-    }
-}
 
 /// What is due.
 #[derive(Debug, PartialEq, Eq)]

@@ -53,7 +53,7 @@ fn framed(
     body: impl Strategy<Value = Vec<u8>>,
     encoding: impl Strategy<Value = Encoding>,
 ) -> impl Strategy<Value = Owned> {
-    let unknown = [0x00, 0x09, 0x0F, 0x15, 0x7F, 0x80, 0xBF, 0xC0, 0xEF, 0xF0, 0xFF];
+    let unknown = [0x00, 0x09, 0x0F, 0x15, 0x7F, 0x80, 0x82, 0xBF, 0xC0, 0xEF, 0xF0, 0xFF];
     let kind = prop_oneof![6 => select(KINDS), 1 => select(unknown.to_vec())];
     (kind, encoding, body).prop_map(|(kind, encoding, body)| Owned { kind, encoding, body })
 }
@@ -72,6 +72,7 @@ const KINDS: &[u8] = &[
     kind::POST,
     kind::DELIVERY,
     kind::GAP,
+    kind::CANCEL,
 ];
 
 fn written(frames: &[Owned]) -> Vec<u8> {
@@ -185,9 +186,11 @@ pub(crate) fn message() -> impl Strategy<Value = Owned> {
                 }
                 _ => {}
             }
-            body.extend_from_slice(&payload);
+            if kind != kind::CANCEL {
+                body.extend_from_slice(&payload);
+            }
             let encoding = match kind {
-                kind::HELLO | kind::PING | kind::PONG | kind::GAP => Encoding::Binary,
+                kind::HELLO | kind::PING | kind::PONG | kind::GAP | kind::CANCEL => Encoding::Binary,
                 _ => encoding,
             };
             Owned { kind, encoding: other.unwrap_or(encoding), body }
@@ -197,7 +200,7 @@ pub(crate) fn message() -> impl Strategy<Value = Owned> {
 
 fn fixed_length(kind: u8) -> usize {
     match kind {
-        kind::REQUEST | kind::REPLY | kind::POST => 4,
+        kind::REQUEST | kind::REPLY | kind::POST | kind::CANCEL => 4,
         kind::ERROR => 10,
         kind::CLOSE => 2,
         kind::WELCOME => 12,
@@ -212,9 +215,18 @@ fn fixed_length(kind: u8) -> usize {
 pub(crate) fn conversation() -> impl Strategy<Value = Vec<u8>> {
     let ping = Just(Owned { kind: kind::PING, encoding: Encoding::Binary, body: b"1".to_vec() });
     let other = framed(body(), Just(Encoding::Binary));
-    let frames = vec(prop_oneof![8 => message(), 1 => ping, 1 => other], 0..8);
+    let one = prop_oneof![8 => message(), 1 => ping, 1 => other].prop_map(|frame| vec![frame]);
+    let frames = vec(prop_oneof![9 => one, 1 => cancelled()], 0..8);
     let damage = prop_oneof![3 => Just(Damage::None), 1 => damage()];
-    (frames, damage).prop_map(|(frames, damage)| damage.of(written(&frames)))
+    (frames, damage).prop_map(|(frames, damage)| damage.of(written(&frames.concat())))
+}
+
+/// A REQUEST and its CANCEL, which is sent twice.
+fn cancelled() -> impl Strategy<Value = Vec<Owned>> {
+    select(&[1_u32, 7, u32::MAX][..]).prop_map(|id| {
+        let frame = |kind| Owned { kind, encoding: Encoding::Binary, body: id.to_be_bytes().to_vec() };
+        [kind::REQUEST, kind::CANCEL, kind::CANCEL].map(frame).to_vec()
+    })
 }
 
 /// A HELLO, with every option or none, for the session's own side or the peer's.
@@ -233,6 +245,7 @@ pub(crate) fn hello() -> impl Strategy<Value = Hello> {
             if !options {
                 return hello;
             }
+            let hello = hello.with_requests(max_body / 1024 - 1); // 0 for the smallest
             let named = hello.with_name("ann").and_then(|hello| hello.with_room("lobby"));
             let software = named.and_then(|hello| hello.with_software("laws/1"));
             software.and_then(|hello| hello.with_token(&[0xF5; 255])).expect("these are legal").with_resume(42)
@@ -242,7 +255,7 @@ pub(crate) fn hello() -> impl Strategy<Value = Hello> {
 
 /// The body of a HELLO, with options in any order, then perhaps damaged.
 pub(crate) fn hello_body() -> impl Strategy<Value = Vec<u8>> {
-    let option = (0..7_u8, vec(any::<u8>(), 0..10)).prop_map(|(option, value)| {
+    let option = (0..10_u8, vec(any::<u8>(), 0..10)).prop_map(|(option, value)| {
         let length = u8::try_from(value.len()).expect("nine at most");
         [vec![option, length], value].concat()
     });

@@ -7,6 +7,7 @@ mod generators;
 mod messages;
 mod sessions;
 mod texts;
+mod transfers;
 
 use bookend_laws::{Verdict, memory::Counting};
 use proptest::test_runner::{TestCaseError, TestCaseResult};

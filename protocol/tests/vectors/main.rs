@@ -1,5 +1,8 @@
 //! Every vector of `interop/vectors`, answered by the crate itself: whole, one byte at a time, and with a tail.
 
+#[cfg(feature = "transfer")]
+mod transfers;
+
 use std::collections::BTreeSet;
 
 use bookend_adapter::answer;

@@ -217,8 +217,11 @@ impl Dial for Memory {
         report(bookend_client::ConnectStep::Opening("memory".into()));
         let (near, far) = duplex(1 << 16);
         let target = self.target.clone();
-        let reached = self.far.send(far).map(|()| Dialled { stream: Stream::new(near), local: None, remote: None });
-        let refused = |_| ConnectError::Unix { target, error: std::io::ErrorKind::ConnectionRefused.into() };
+        let reached = self.far.send(far).map(|()| Dialled::new(Stream::new(near)));
+        let refused = |_| ConnectError::Unix {
+            target,
+            error: std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into(),
+        };
         Box::pin(std::future::ready(reached.map_err(refused)))
     }
 

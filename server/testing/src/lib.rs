@@ -1,4 +1,4 @@
-//! What the tests of Bookend share. It is not published.
+//! What the tests of Bookend share. The API may change in any release.
 //!
 //! - [`law`]: the law of the hub, fed by `server/tests/hub` and by the fuzzer.
 //! - `Authority`, with the feature `certificates`: certificates for TLS tests, and clients that trust them.
@@ -7,7 +7,7 @@
 //! A test package uses it as a dev-dependency:
 //!
 //! ```toml
-//! bookend-testing = { workspace = true, features = ["certificates"] }
+//! bookend-testing = { version = "0.1", features = ["certificates"] }
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]

@@ -393,7 +393,7 @@ impl AsyncWrite for Flood {
 #[tokio::test]
 async fn a_peer_that_sends_without_pause_and_accepts_nothing_is_closed() {
     // By the wall clock: paused time advances only when every task is idle.
-    let limits = Limits { close_timeout: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits::new().with_close_timeout(Duration::from_millis(100));
     let hub = Hub::new(Config { limits, stall: Duration::from_millis(300), ..config() });
     let mut bytes = Vec::new();
     hello("eve").encode(&mut bytes);

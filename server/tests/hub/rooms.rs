@@ -165,6 +165,21 @@ async fn a_request_is_refused_with_its_id() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_and_its_cancel_have_one_answer() {
+    // [R3.24]
+    let hub = hub();
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    let cancelled = [
+        frame(kind::REQUEST, Encoding::Utf8, b"\0\0\0\x07time?"),
+        frame(kind::CANCEL, Encoding::Binary, b"\0\0\0\x07"),
+        frame(kind::CANCEL, Encoding::Binary, b"\0\0\0\x08"),
+    ];
+    ann.send(&cancelled.concat()).await;
+    assert_eq!(ann.frame().await.error(), (7, 1, Code::POLICY));
+    ann.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_that_is_taken_gets_a_suffix_within_64_bytes() {
     // [R9.15]
     let hub = hub();

@@ -1,7 +1,7 @@
 //! The names that SPEC 6 gives each code. A code may have several.
 
 /// Codes and names, as in the table of SPEC 6.
-const NAMES: [(u16, &[&str]); 20] = [
+const NAMES: [(u16, &[&str]); 21] = [
     (1000, &["normal"]),
     (1001, &["going-away"]),
     (
@@ -14,6 +14,7 @@ const NAMES: [(u16, &[&str]); 20] = [
             "second-hello",
             "bad-hello",
             "bad-canary",
+            "two-clients",
             "unexpected-kind",
             "duplicate-request",
             "truncated",
@@ -36,6 +37,7 @@ const NAMES: [(u16, &[&str]); 20] = [
     (4009, &["resume-refused"]),
     (4010, &["no-such-member"]),
     (4011, &["unmappable-text"]),
+    (4012, &["cancelled"]),
 ];
 
 /// The names of a code; none if SPEC 6 does not define the code.

@@ -43,11 +43,11 @@ pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Gr
     let missing = match exchange(route, hello, start + timeout, &mut received).await {
         Ok((preamble, frame)) => {
             let preamble = judge_preamble(route.side(), &received[..preamble]);
-            return judge_frame(preamble, &frame, hello, start.elapsed());
+            return judge_frame(route.side(), preamble, &frame, hello, start.elapsed());
         }
         Err(missing) => missing.unwrap_or(Missing::TimedOut(timeout)),
     };
-    match explain(route.side(), &received, &missing) {
+    match explain(route.side(), hello, &received, &missing) {
         Some(rows) => Greeting::Bookend { rows, info: None },
         None => Greeting::Foreign { received, missing },
     }
@@ -143,14 +143,14 @@ fn damage(bytes: &[u8]) -> Option<Fault> {
 }
 
 /// The rows for a complete first frame.
-fn judge_frame(preamble: Finding, frame: &Frame, own: &Hello, time: Duration) -> Greeting {
+fn judge_frame(side: Side, preamble: Finding, frame: &Frame, own: &Hello, time: Duration) -> Greeting {
     let mut rows = vec![preamble_row(preamble)];
     let finding = judge_first(frame, own, time);
     let is_hello = finding.verdict == Verdict::Ok;
     rows.push(protocol_row(Finding::ok("Bookend")));
     rows.push(hello_row(finding));
     let info = if is_hello {
-        let (judged, info) = hello::judge(&frame.body);
+        let (judged, info) = hello::judge(&frame.body, side);
         rows.extend(judged);
         info
     } else {
@@ -170,7 +170,7 @@ fn judge_first(frame: &Frame, own: &Hello, time: Duration) -> Finding {
     }
     if frame.body == own.body() {
         return Finding::fails("the HELLO that arrived is this side's own")
-            .named("echo")
+            .named("self-connected")
             .with_fix("this is an echo service, or a terminal that echoes (stty -echo): connect to a Bookend server");
     }
     if frame.encoding != Encoding::Binary {
@@ -189,17 +189,15 @@ fn judge_first(frame: &Frame, own: &Hello, time: Duration) -> Finding {
 }
 
 /// The rows for a first frame that is incomplete or invalid; `None` if it is not Bookend.
-fn explain(side: Side, received: &[u8], missing: &Missing) -> Option<Vec<Row>> {
+fn explain(side: Side, own: &Hello, received: &[u8], missing: &Missing) -> Option<Vec<Row>> {
+    let mut sent = Vec::new();
+    own.encode(&mut sent);
+    let diagnosed = |fault, at: usize| diagnose(&Evidence::stream(fault, 0, &received[at..]).sent(&sent));
     let start = received.windows(START.len()).take(MAX_PREAMBLE + 1).position(|window| window == START);
     let (preamble, diagnosis) = match start {
-        Some(at) => (at, diagnose(&Evidence::stream(fault(received.len() - at, missing), 0, &received[at..]))),
+        Some(at) => (at, diagnosed(fault(received.len() - at, missing), at)),
         None => beginnings(received)
-            .map(|at| {
-                (
-                    at,
-                    diagnose(&Evidence::stream(Fault::BadStart { offset: 0, found: received[at] }, 0, &received[at..])),
-                )
-            })
+            .map(|at| (at, diagnosed(Fault::BadStart { offset: 0, found: received[at] }, at)))
             .find(|(_, diagnosis)| is_bookend(diagnosis))?,
     };
     let damaged = matches!(missing, Missing::BadFrame(Fault::BadCanary { .. })) || is_channel(&diagnosis);
@@ -248,7 +246,8 @@ fn fault(arrived: usize, missing: &Missing) -> Fault {
 
 /// True for a mistake that only a Bookend peer can make, or the channel before one.
 fn is_bookend(diagnosis: &Diagnosis) -> bool {
-    is_channel(diagnosis) || diagnosis.first().is_some_and(|first| first.name().starts_with("length-"))
+    let named = |family| diagnosis.first().is_some_and(|first| first.name().starts_with(family));
+    is_channel(diagnosis) || named("length-") || named("terminal-")
 }
 
 fn is_channel(diagnosis: &Diagnosis) -> bool {

@@ -3,6 +3,7 @@
 use bookend::{CANARY, Encoding, Encodings, Hello, Line, MAGIC, MAX_LENGTH, MIN_MAX_BODY};
 
 use super::report::{Finding, Row, Stage};
+use super::side::Side;
 
 /// What the peer's HELLO offers.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +30,7 @@ const FIELDS: [(&str, &str, &str); 8] = [
     ("features", "R4.14", "set bit 0 for the hub profile, and leave bits 1 to 15 at 0"),
     (
         "options",
-        "R4.10 R4.11",
+        "R4.10 R4.11 R4.23",
         "write an option as { type u8, length u8, value }: each type once, names as plain lines of 1 to 64 bytes",
     ),
 ];
@@ -52,7 +53,7 @@ pub(super) fn damaged(finding: Finding) -> Vec<Row> {
 }
 
 /// Judges a body of 24 bytes or more. Without info no further check can run.
-pub(super) fn judge(body: &[u8]) -> (Vec<Row>, Option<PeerInfo>) {
+pub(super) fn judge(body: &[u8], side: Side) -> (Vec<Row>, Option<PeerInfo>) {
     let opening = [&MAGIC[..], &CANARY].concat();
     if !body.starts_with(&opening) {
         let seen = format!("magic and canary are {}", hex(&body[..opening.len()]));
@@ -70,7 +71,7 @@ pub(super) fn judge(body: &[u8]) -> (Vec<Row>, Option<PeerInfo>) {
         judge_max_body(max_body),
         judge_keepalive(keepalive),
         judge_features(features),
-        judge_options(body),
+        judge_options(body, side),
     ];
     let info = PeerInfo {
         accepted: Encodings::from_bits(accepted | Encodings::CORE.bits()).unwrap_or(Encodings::CORE),
@@ -140,21 +141,26 @@ fn judge_features(bits: u16) -> Finding {
 }
 
 /// Judges the options with `Hello`, after a fixed part that is valid.
-fn judge_options(body: &[u8]) -> Finding {
+fn judge_options(body: &[u8], side: Side) -> Finding {
     let valid = Hello::new().body();
     let hello = match Hello::parse(&[&valid[..FIXED], &body[FIXED..]].concat()) {
         Ok(hello) => hello,
         Err(error) => return Finding::fails(format!("{error}: {}", hex(&body[FIXED..]))),
     };
+    if hello.client() && side == Side::Server {
+        return Finding::fails("client (type 7): a server must not send it, and a client refuses it")
+            .with_fix("leave option 7 to clients, which refuse a HELLO that contains it");
+    }
     let mut known: Vec<String> = [("software", hello.software()), ("name", hello.name()), ("room", hello.room())]
         .into_iter()
         .filter_map(|(option, value)| Some(format!("{option} {}", Line::new(value?)?)))
         .collect();
     known.extend(hello.token().map(|_| "a token".into()));
     known.extend(hello.resume().map(|after| format!("resume {after}")));
-    known.extend(
-        types(&body[FIXED..]).filter(|option| !(1..=5).contains(option)).map(|option| format!("unknown type {option}")),
-    );
+    known.extend(hello.client().then(|| "client".into()));
+    known.extend(hello.requests().map(|requests| format!("requests {requests}")));
+    let unknown = types(&body[FIXED..]).filter(|option| !matches!(option, 1..=5 | 7 | 8));
+    known.extend(unknown.map(|option| format!("unknown type {option}")));
     Finding::ok(if known.is_empty() { "none".into() } else { known.join(", ") })
 }
 

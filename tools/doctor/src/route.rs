@@ -43,7 +43,10 @@ impl Route {
                 let dialled = timeout_at(deadline, dialler.dial(&mut |_| {})).await;
                 match dialled {
                     Ok(Ok(dialled)) => Ok(PeerStream { stream: dialled.stream, side: Side::Server, process: None }),
-                    Ok(Err(ConnectError::Tcp { mut tried, .. })) if !tried.is_empty() => Err(tried.remove(0).1),
+                    Ok(Err(ConnectError::Tcp { mut tried, .. })) if !tried.is_empty() => {
+                        let (_, error) = tried.remove(0);
+                        Err(io::Error::new(error.kind(), error))
+                    }
                     Ok(Err(error)) => Err(io::Error::other(error)),
                     Err(_) => Err(io::ErrorKind::TimedOut.into()),
                 }

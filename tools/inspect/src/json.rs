@@ -208,6 +208,7 @@ impl Serialize for Fields<'_> {
                         Err(_) => map.serialize_entry(field.name, &text::shown(Encoding::Utf8, bytes, false))?,
                     }
                 }
+                Value::Flag => map.serialize_entry(field.name, &true)?,
                 Value::Secret => map.serialize_entry(field.name, words::SECRET)?,
                 Value::Bytes | Value::Payload => {}
             }

@@ -23,6 +23,8 @@ pub(super) enum Value {
     Event(u8),
     /// UTF-8, whatever the encoding of the frame.
     Line,
+    /// An option without a value.
+    Flag,
     /// Bytes without further meaning.
     Bytes,
     /// A token, which is not shown.
@@ -35,7 +37,7 @@ pub(super) fn fields(kind: u8, body: &[u8]) -> Vec<Field> {
     let mut reader = Reader { body, at: 0, fields: Vec::with_capacity(8) };
     let _ = reader.read(kind); // a short body lacks the last fields
     if kind != kind::HELLO && reader.at < body.len() {
-        let value = if kind == kind::GAP { Value::Bytes } else { Value::Payload };
+        let value = if matches!(kind, kind::GAP | kind::CANCEL) { Value::Bytes } else { Value::Payload };
         reader.fields.push(Field { name: "payload", at: reader.at..body.len(), value });
     }
     reader.fields
@@ -61,7 +63,7 @@ impl Reader<'_> {
     fn read(&mut self, kind: u8) -> Option<()> {
         match kind {
             kind::HELLO => self.hello(),
-            kind::REQUEST | kind::REPLY => self.number("id", 4),
+            kind::REQUEST | kind::REPLY | kind::CANCEL => self.number("id", 4),
             kind::ERROR => {
                 self.number("id", 4)?;
                 self.number("frame", 4)?;
@@ -110,6 +112,8 @@ impl Reader<'_> {
                 3 => self.push("token", length, |_| Value::Secret)?,
                 4 => self.number("resume", length)?,
                 5 => self.push("software", length, |_| Value::Line)?,
+                7 => self.push("client", length, |_| Value::Flag)?,
+                8 => self.number("requests", length)?,
                 _ => self.push("unknown", length, |_| Value::Bytes)?,
             }
         }
@@ -142,7 +146,8 @@ mod tests {
 
     #[test]
     fn fields_of_a_legal_body_cover_all_of_it() {
-        let hello = Hello::new().with_name("ann").unwrap().with_resume(7).with_token(b"secret").unwrap().body();
+        let hello = Hello::new().with_name("ann").unwrap().with_resume(7).with_token(b"secret").unwrap();
+        let hello = [&*hello.with_requests(9).body(), b"\x07\0"].concat();
         let delivery = [&[0; 24][..], b"\x03ann", b"hi"].concat();
         for (kind, body) in [
             (kind::HELLO, &*hello),
@@ -154,6 +159,7 @@ mod tests {
             (kind::PRESENCE, b"\0\0\0\x05\x01ann"),
             (kind::DELIVERY, &delivery),
             (kind::GAP, &[0; 8]),
+            (kind::CANCEL, b"\0\0\0\x01"),
             (0xC0, b"anything"),
         ] {
             let mut at = 0;

@@ -47,6 +47,7 @@ pub(super) fn value(field: &Field, body: &[u8]) -> String {
         Value::Event(event) => event.to_string(),
         Value::Line => format!("\"{}\"", text::shown(Encoding::Utf8, bytes, false)),
         Value::Secret => SECRET.into(),
+        Value::Flag => "yes".into(),
         Value::Bytes => text::hex(quoted(bytes)),
         Value::Payload => String::new(),
     }

@@ -122,7 +122,7 @@ impl Peer for Member {
                 Step::Pong(_) => take(Event::Pong),
                 Step::Refused { fault, .. } => return Err(fault.to_string()),
                 Step::More => break,
-                Step::Message(_) | Step::Opened | Step::Handled => {}
+                _ => {}
             }
         }
         if self.0.has_output() {
@@ -133,6 +133,7 @@ impl Peer for Member {
             Some(Outcome::Fault(_)) => Err(self.fault(input).unwrap_or_default()),
             Some(Outcome::PeerClosed { code, reason }) => Err(format!("the hub closed: {code} {reason}")),
             Some(Outcome::Closed(code)) => Err(format!("closed: {code}")),
+            Some(outcome) => Err(format!("{outcome:?}")),
         }
     }
 

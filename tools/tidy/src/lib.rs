@@ -11,3 +11,8 @@ mod modules;
 
 pub use circles::circles;
 pub use modules::{Module, modules};
+
+/// Tests the programs of the README of the repository, to which `README.md` of this crate is a symbolic link.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

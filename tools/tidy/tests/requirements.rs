@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bookend::{Code, Encoding, Fault, Misuse};
 use serde_json::Value;
 
-const LAYERS: [&str; 5] = ["frames", "texts", "hellos", "messages", "sessions"];
+const LAYERS: [&str; 6] = ["frames", "texts", "hellos", "messages", "sessions", "transfers"];
 
 /// The crates whose tests may cite a tag.
 const CRATES: [&str; 9] = [
@@ -222,7 +222,7 @@ fn errors() -> Vec<(&'static str, u16)> {
     faults.chain(misuses).collect()
 }
 
-fn faults() -> [Fault; 24] {
+fn faults() -> [Fault; 25] {
     let (offset, found, kind, id, encoding) = (0, 0, 0, 0, Encoding::Utf8);
     [
         Fault::BadStart { offset, found },
@@ -235,6 +235,7 @@ fn faults() -> [Fault; 24] {
         Fault::SecondHello,
         Fault::BadHello { why: "" },
         Fault::BadCanary { position: 0, found },
+        Fault::TwoClients,
         Fault::Version { major: 0 },
         Fault::Malformed { kind, why: "" },
         Fault::UnknownKind { kind },

@@ -24,6 +24,7 @@ fn worked_frames_are_what_their_captions_say() {
         ("ERROR   0, frame 3, 1007", refusal(3, ascii(b"bad-text"))),
         ("PING", Message::Ping(Probe::new(b"").expect("is short"))),
         ("CLOSE   1000 \"normal\"", Message::Close { code: Code::NORMAL, reason: ascii(b"normal") }),
+        ("CANCEL  7", Message::Cancel { id }),
         ("WELCOME 5, next seq 1, \"hi\"", Message::Welcome { member: 5, next_seq: 1, greeting: utf8("hi") }),
         ("PRESENCE 5 joined \"ann\"", Message::Presence { member: 5, event: joined, name: ann }),
         ("POST to everyone \"hi\"", Message::Post { to: 0, payload: Payload::Text(utf8("hi")) }),
@@ -120,7 +121,8 @@ fn server_answers_the_dialogue_of_the_appendix() {
 
 fn client_hello() -> Hello {
     let hello = Hello::new().with_preferred(Encoding::Utf16Le).with_hub(true);
-    hello.with_name("ann").expect("is a plain line")
+    let hello = hello.with_name("ann").expect("is a plain line");
+    Session::new(Role::Client, hello, Limits::default(), Duration::ZERO).local().clone() // with the option client
 }
 
 fn server_hello() -> Hello {
@@ -150,7 +152,7 @@ fn hear(session: &mut Session, direction: &str) -> Vec<u8> {
             Step::Message(message) => kinds.push(message.kind()),
             Step::Pong(_) => kinds.push(kind::PONG),
             Step::More => break,
-            Step::Opened | Step::Refused { .. } | Step::Handled => {}
+            _ => {}
         }
     }
     assert_eq!(session.state(), State::Closed);

@@ -252,27 +252,30 @@ enum Ending {
 }
 
 impl Example {
-    /// What is named first, a mistake or else the fault, and the line. `stream` is what a server reads from the first byte on; the name of an encoding
-    /// stands before the payload of a MESSAGE in that encoding.
+    /// What is named first, a mistake or else the fault, and the line. `stream` is what a server reads from the first byte
+    /// on, `client` what a client reads; the name of an encoding stands before the payload of a MESSAGE in that encoding.
     fn judge(&self) -> (Option<&'static str>, String) {
         let (subject, rest) = self.source.split_once(' ').expect("a word, then bytes");
         let (bytes, ending) = bytes(rest);
         let of_that_name = |encoding: &Encoding| encoding.name() == subject && *encoding != Encoding::Binary;
+        let of_stream = |role| {
+            diagnosis_of_stream(role, &bytes, ending)
+                .unwrap_or_else(|| panic!("{PAGE}:{}: nothing is wrong", self.line))
+        };
         let (fault, diagnosis) = match Encoding::ALL.into_iter().find(of_that_name) {
             Some(encoding) => diagnosis_of_text(encoding, &bytes),
-            None if subject == "stream" => {
-                diagnosis_of_stream(&bytes, ending).unwrap_or_else(|| panic!("{PAGE}:{}: nothing is wrong", self.line))
-            }
+            None if subject == "stream" => of_stream(Role::Server),
+            None if subject == "client" => of_stream(Role::Client),
             None => panic!("{PAGE}:{}: {subject} is neither a stream nor an encoding", self.line),
         };
         (diagnosis.first().map(|first| first.name()).or(fault), diagnosis.to_string())
     }
 }
 
-/// The fault of a stream that a server reads, if it has one, and its diagnosis, which CLOSE carries.
-fn diagnosis_of_stream(wire: &[u8], ending: Ending) -> Option<(Option<&'static str>, Diagnosis)> {
+/// The fault of a stream that this side reads, if it has one, and its diagnosis, which CLOSE carries.
+fn diagnosis_of_stream(role: Role, wire: &[u8], ending: Ending) -> Option<(Option<&'static str>, Diagnosis)> {
     let mut now = Duration::ZERO;
-    let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), now);
+    let mut session = Session::new(role, Hello::new(), Limits::default(), now);
     let mut rest = wire;
     let past = |rest: &[u8]| &wire[..wire.len() - rest.len()];
     loop {

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"bookend"
+	"bookend.example/go/bookend"
 )
 
 func main() {
@@ -116,6 +116,12 @@ func answerHello(body []byte) (string, error) {
 		option("resume", fmt.Sprint(*hello.Resume))
 	}
 	option("software", hex.EncodeToString([]byte(hello.Software)))
+	if hello.Client {
+		option("client", "1")
+	}
+	if hello.Requests != nil {
+		option("requests", fmt.Sprint(*hello.Requests))
+	}
 	return answer + " wire=" + hexOf(wire), nil
 }
 
@@ -158,6 +164,8 @@ func fieldsOf(m bookend.Message) string {
 			m.From, m.To, m.Seq, m.Time, hexOf([]byte(m.Name)), payload)
 	case bookend.KindGap:
 		return fmt.Sprintf("missed=%d", m.Missed)
+	case bookend.KindCancel:
+		return fmt.Sprintf("id=%d", m.ID)
 	}
 	return "payload=" + payload
 }

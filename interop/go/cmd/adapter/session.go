@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"bookend"
+	"bookend.example/go/bookend"
 )
 
 // answerSession answers the words ROLE CUT HELLO STEP…

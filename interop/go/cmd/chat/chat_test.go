@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"bookend"
+	"bookend.example/go/bookend"
 )
 
 func TestOptionsAreParsed(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"bookend"
+	"bookend.example/go/bookend"
 )
 
 const maxLine = 1 << 20 // longest line of input, in bytes

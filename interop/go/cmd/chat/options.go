@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"bookend"
+	"bookend.example/go/bookend"
 )
 
 const usage = "usage: chat HOST:PORT [--name NAME] [--room ROOM] [--encoding as-sent|ascii|utf-8|utf-16be|utf-16le] " +
@@ -32,7 +32,7 @@ func readOptions(words []string) (options, error) {
 	o := options{hello: bookend.NewHello(), count: unlimited}
 	o.hello.Hub = true
 	o.hello.Preferred = bookend.UTF8
-	o.hello.Software = "bookend-go 1.0.0"
+	o.hello.Software = "bookend-go 0.1.0"
 	for len(words) > 0 {
 		word := words[0]
 		values := 1

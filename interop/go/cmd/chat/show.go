@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"bookend"
+	"bookend.example/go/bookend"
 )
 
 const quotedBytes = 32 // of a binary payload, on one line

@@ -10,10 +10,11 @@ from .fault import Fault, PeerClosed, PeerError, Refused
 from .frame import Encoding
 from .hello import Hello
 from .limits import Limits
-from .message import Delivery, Error, Event, Gap, Message, Post, Presence, Reply, Request, Welcome
+from .message import Cancel, Delivery, Error, Event, Gap, Message, Post, Presence, Reply, Request, Welcome
 from .text import Text
 
 __all__ = [
+    "Cancel",
     "Connection",
     "Delivery",
     "Encoding",

@@ -16,6 +16,7 @@ from .hello import KIND as HELLO
 from .hello import Hello
 from .message import (
     AnyMessage,
+    Cancel,
     Close,
     Delivery,
     Error,
@@ -109,6 +110,10 @@ def _answer_hello(body: str) -> str:
         fields.append(f"resume={hello.resume}")
     if hello.software is not None:
         fields.append(f"software={_hex(hello.software.encode('utf-8'))}")
+    if hello.client:
+        fields.append("client=1")
+    if hello.requests is not None:
+        fields.append(f"requests={hello.requests}")
     return f"ok {' '.join(fields)} wire={_hex(hello.body())}"
 
 
@@ -147,6 +152,8 @@ def _fields(message: AnyMessage) -> Dict[str, object]:
         return {**numbers, "name": name, "payload": _payload(message.payload)}
     if isinstance(message, Gap):
         return {"missed": message.missed}
+    if isinstance(message, Cancel):
+        return {"id": message.id}
     return {"payload": _payload(message.payload)}
 
 

@@ -7,14 +7,14 @@ import socket
 import ssl as tls
 import time
 from types import TracebackType
-from typing import AsyncIterator, Callable, Collection, List, Optional, Type, cast
+from typing import AsyncIterator, Callable, Collection, List, Optional, Type, Union, cast
 
 from .action import Role
 from .endpoint import Endpoint, Sendable
 from .fault import Fault
 from .hello import Hello
 from .limits import Limits
-from .message import AnyMessage, Message, Post, Reply
+from .message import AnyMessage, Cancel, Error, Message, Post, Reply
 from .text import Payload
 
 _LINGER = 2.0  # seconds in which the last bytes may still be written
@@ -81,9 +81,7 @@ class Connection:
         Raises Refused, or the Fault that ended the connection.
         """
         self._endpoint.send(message, _now())
-        self._wire.update()
-        await self._wire.wait(lambda: self._wire.is_writable, None)
-        self._endpoint.check()
+        await self._flush()
 
     async def send_text(self, text: str) -> None:
         """Sends a MESSAGE in the encoding that the peer prefers."""
@@ -98,7 +96,7 @@ class Connection:
         await self.send(Post(to, self._endpoint.payload(value)))
 
     async def request(self, value: Sendable, timeout: Optional[float] = 30.0) -> Payload:
-        """Sends a REQUEST and waits for its REPLY.
+        """Sends a REQUEST and waits for its REPLY. If none arrives in time or the task is cancelled, sends a CANCEL.
 
         Raises PeerError if an ERROR answers it, TimeoutError, or the Fault that ended the connection.
         """
@@ -107,18 +105,25 @@ class Connection:
             with self._endpoint.waiting_for_peer():
                 self._wire.update()
                 await self._wire.wait(lambda: self._endpoint.is_answered(id), timeout)
-        except BaseException:
-            self._endpoint.forget(id)
-            raise
-        return self._endpoint.answer(id)
+            return self._endpoint.answer(id)
+        finally:
+            self._endpoint.abandon(id, _now())
+            self._wire.update()
+
+    async def cancel(self, id: int) -> None:
+        """Sends a CANCEL for a REQUEST that `send` sent; a REPLY or an ERROR `cancelled` still arrives.
+
+        Raises Refused `no-such-request` if the REQUEST is not unanswered, or the Fault that ended the connection.
+        """
+        await self.send(Cancel(id))
 
     async def reply(self, id: int, value: Sendable) -> None:
-        """Answers the REQUEST with this id."""
-        await self.send(Reply(id, self._endpoint.payload(value)))
+        """Answers the REQUEST with this id. Does nothing if the peer has cancelled it and `receive` has not said so yet."""
+        await self._answer(Reply(id, self._endpoint.payload(value)))
 
     async def refuse(self, fault: Fault) -> None:
-        """Answers the message that `receive` returned last with an ERROR."""
-        await self.send(self._endpoint.refusal(fault))
+        """Answers the message that `receive` returned last with an ERROR, unless it is a REQUEST that was cancelled."""
+        await self._answer(self._endpoint.refusal(fault))
 
     async def barrier(self, timeout: Optional[float] = 30.0) -> None:
         """Waits until the peer has acted on everything sent so far. Raises TimeoutError or Fault."""
@@ -159,6 +164,16 @@ class Connection:
         self._endpoint.close(code, reason, _now())
         self._wire.update()
         await self._wire.wait(lambda: self._wire.is_lost, None)
+
+    async def _answer(self, message: Union[Reply, Error]) -> None:
+        self._endpoint.reply(message, _now())
+        await self._flush()
+
+    async def _flush(self) -> None:
+        """Writes everything queued, and waits while the write buffer is full. Raises the Fault that ended the connection."""
+        self._wire.update()
+        await self._wire.wait(lambda: self._wire.is_writable, None)
+        self._endpoint.check()
 
     async def __aenter__(self) -> Connection:
         return self

@@ -34,7 +34,7 @@ _PREFERRED = {
 }
 _NO_REQUESTS = Fault("policy", "this is a chat client, which answers no requests")
 _MEMBER = re.compile("[0-9]{1,10}")
-_SOFTWARE = "bookend-python 1.0.0"
+_SOFTWARE = "bookend-python 0.1.0"
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:

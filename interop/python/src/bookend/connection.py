@@ -6,14 +6,14 @@ import selectors
 import socket
 import time
 from types import TracebackType
-from typing import Callable, Collection, Iterator, Optional, Type
+from typing import Callable, Collection, Iterator, Optional, Type, Union
 
 from .action import Role
 from .endpoint import Endpoint, Sendable
 from .fault import Fault, Refused
 from .hello import Hello
 from .limits import Limits
-from .message import AnyMessage, Message, Post, Reply
+from .message import AnyMessage, Cancel, Error, Message, Post, Reply
 from .text import Payload
 
 _READ_SIZE = 1 << 16  # bytes
@@ -114,7 +114,7 @@ class Connection:
         self.send(Post(to, self._endpoint.payload(value)))
 
     def request(self, value: Sendable, timeout: Optional[float] = 30.0) -> Payload:
-        """Sends a REQUEST and waits for its REPLY.
+        """Sends a REQUEST and waits for its REPLY. If none arrives in time, sends a CANCEL.
 
         Raises PeerError if an ERROR answers it, TimeoutError, or the Fault that ended the connection.
         """
@@ -123,18 +123,25 @@ class Connection:
             with self._endpoint.waiting_for_peer():
                 self._flush()
                 self._wait(lambda: self._endpoint.is_answered(id), timeout)
-        except BaseException:
-            self._endpoint.forget(id)
-            raise
-        return self._endpoint.answer(id)
+            return self._endpoint.answer(id)
+        finally:
+            self._endpoint.abandon(id, _now())
+            self._write()
+
+    def cancel(self, id: int) -> None:
+        """Sends a CANCEL for a REQUEST that `send` sent; a REPLY or an ERROR `cancelled` still arrives.
+
+        Raises Refused `no-such-request` if the REQUEST is not unanswered, or the Fault that ended the connection.
+        """
+        self.send(Cancel(id))
 
     def reply(self, id: int, value: Sendable) -> None:
-        """Answers the REQUEST with this id."""
-        self.send(Reply(id, self._endpoint.payload(value)))
+        """Answers the REQUEST with this id. Does nothing if the peer has cancelled it and `receive` has not said so yet."""
+        self._answer(Reply(id, self._endpoint.payload(value)))
 
     def refuse(self, fault: Fault) -> None:
-        """Answers the message that `receive` returned last with an ERROR."""
-        self.send(self._endpoint.refusal(fault))
+        """Answers the message that `receive` returned last with an ERROR, unless it is a REQUEST that was cancelled."""
+        self._answer(self._endpoint.refusal(fault))
 
     def barrier(self, timeout: Optional[float] = 30.0) -> None:
         """Waits until the peer has acted on everything sent so far. Raises TimeoutError or Fault."""
@@ -198,6 +205,10 @@ class Connection:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.close(1000 if kind is None else 1001)
+
+    def _answer(self, message: Union[Reply, Error]) -> None:
+        self._endpoint.reply(message, _now())
+        self._flush()
 
     def _flush(self) -> None:
         """Writes everything queued, reading meanwhile. Raises the Fault that ended the connection."""

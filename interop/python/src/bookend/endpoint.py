@@ -12,7 +12,7 @@ from .fault import Fault, PeerClosed, PeerError, Refused, code_of
 from .frame import Encoding
 from .hello import Hello
 from .limits import Limits
-from .message import AnyMessage, Error, Ping, Pong, Reply, Request, reason
+from .message import AnyMessage, Cancel, Error, Ping, Pong, Reply, Request, reason
 from .session import Session
 from .text import BOM, Payload, Text
 
@@ -46,6 +46,8 @@ class Endpoint:
         self._waits_for_peer = 0  # callers in `waiting_for_peer`
         self._answers: Dict[int, Union[Reply, Fault]] = {}
         self._waiting: Set[int] = set()  # ids of requests whose answer is awaited
+        self._abandoned: Set[int] = set()  # ids of cancelled requests whose answer is dropped when it arrives
+        self._unseen_cancels: Dict[int, int] = {}  # id to number of CANCELs in the inbox
         self._last_id = 0
         self._barriers: Set[bytes] = set()  # payloads of PINGs whose PONG is awaited
         self._unread_answers = 0  # bytes of answers queued while the peer was not reading
@@ -132,13 +134,14 @@ class Endpoint:
         self.acknowledge()
         self._taken = self._inbox.popleft()
         self._inbox_size -= _size(self._taken)
+        if isinstance(self._taken.message, Cancel):
+            self._see_cancel(self._taken.message.id)
         return self._taken.message
 
     def ask(self, value: Sendable, now: int) -> int:
         """Sends a REQUEST and returns its id."""
-        id = self._last_id % _IDS + 1
+        id = self._next_id()
         self.send(Request(id, self.payload(value)), now)
-        self._last_id = id
         self._waiting.add(id)
         return id
 
@@ -154,20 +157,30 @@ class Endpoint:
             return answer.payload
         if isinstance(answer, Fault):
             raise answer
-        self.session.forget(id)
         self.check()
         raise TimeoutError(f"no answer to request {id}")
 
-    def forget(self, id: int) -> None:
-        """The answer to this request is no longer awaited."""
-        self._answers.pop(id, None)
+    def abandon(self, id: int, now: int) -> None:
+        """The answer to this request is no longer awaited: cancels it, unless the answer has arrived."""
         self._waiting.discard(id)
-        self.session.forget(id)
+        self._answers.pop(id, None)
+        if self.session.is_open and self.session.is_unanswered(id):
+            self._abandoned.add(id)
+            self._apply(self.session.send(Cancel(id), now))
+
+    def reply(self, message: Union[Reply, Error], now: int) -> None:
+        """Answers a request, or does nothing if the peer has cancelled it and the CANCEL is still in the inbox.
+
+        Raises Refused, or the fault that ended the session.
+        """
+        if message.id not in self._unseen_cancels:
+            self.send(message, now)
+        else:
+            self.check()
 
     def ping(self, now: int) -> bytes:
         """Sends a PING with a unique payload and returns the payload."""
-        self._last_id = self._last_id % _IDS + 1
-        token = self._last_id.to_bytes(4, "big")
+        token = self._next_id().to_bytes(4, "big")
         self.send(Ping(token), now)
         self._barriers.add(token)
         return token
@@ -221,6 +234,13 @@ class Endpoint:
         if fault is not None and not (isinstance(fault, PeerClosed) and fault.code == code_of("normal")):
             raise fault.with_traceback(None)
 
+    def _next_id(self) -> int:
+        """An id that no unanswered request has."""
+        self._last_id = self._last_id % _IDS + 1
+        while self.session.is_unanswered(self._last_id):
+            self._last_id = self._last_id % _IDS + 1
+        return self._last_id
+
     def _apply(self, actions: Actions) -> None:
         for action in actions:
             if isinstance(action, Write):
@@ -252,7 +272,9 @@ class Endpoint:
     def _deliver(self, delivery: Deliver) -> None:
         message = delivery.message
         self._warn_of_bom(message)
-        if isinstance(message, Pong) and message.payload in self._barriers:
+        if isinstance(message, (Reply, Error)) and message.id in self._abandoned:
+            self._abandoned.remove(message.id)
+        elif isinstance(message, Pong) and message.payload in self._barriers:
             self._barriers.remove(message.payload)
         elif isinstance(message, Reply) and message.id in self._waiting:
             self._answer(message.id, message)
@@ -263,8 +285,16 @@ class Endpoint:
             self._inbox.append(delivery)
             self._delivered += 1
             self._inbox_size += _size(delivery)
+            if isinstance(message, Cancel):
+                self._unseen_cancels[message.id] = self._unseen_cancels.get(message.id, 0) + 1
+
+    def _see_cancel(self, id: int) -> None:
+        unseen = self._unseen_cancels.pop(id) - 1
+        if unseen:
+            self._unseen_cancels[id] = unseen
 
     def _answer(self, id: int, answer: Union[Reply, Fault]) -> None:
+        self._abandoned.discard(id)
         if id in self._waiting:
             self._answers[id] = answer
 

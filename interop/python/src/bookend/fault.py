@@ -101,6 +101,7 @@ _FAULTS: Dict[str, _Entry] = {
     "second-hello": _Entry(1002, "send HELLO only once (SPEC section 4)"),
     "bad-hello": _Entry(1002, "compare the HELLO with the table of SPEC section 4"),
     "bad-canary": _Entry(1002, "the channel changes bytes: make it binary"),
+    "two-clients": _Entry(1002, "connect to a server; this is another client, or a service that sends bytes back"),
     "unexpected-kind": _Entry(1002, "this kind goes in the other direction (SPEC section 9)"),
     "duplicate-request": _Entry(1002, "give each unanswered REQUEST a different id"),
     "truncated": _Entry(1002, "the stream ended inside a frame: the peer crashed or omitted END"),
@@ -124,5 +125,6 @@ _FAULTS: Dict[str, _Entry] = {
     "resume-refused": _Entry(4009, "join without resume"),
     "no-such-member": _Entry(4010, "the member has left: look at PRESENCE"),
     "unmappable-text": _Entry(4011, "use an encoding of Unicode for this text"),
+    "cancelled": _Entry(4012, "the side that sent the request no longer needs the answer"),
     NO_CLOSE: _Entry(None, "the stream ended without a CLOSE: the peer crashed or the network failed"),
 }

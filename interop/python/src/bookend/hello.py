@@ -24,7 +24,10 @@ _HUB_PROFILE = 1 << 0
 _FIXED = struct.Struct(">BBBBIHH")
 _LENGTH = len(PREFIX) + _FIXED.size  # 24 bytes
 
-_NAME, _ROOM, _TOKEN, _RESUME, _SOFTWARE = 1, 2, 3, 4, 5
+_NAME, _ROOM, _TOKEN, _RESUME, _SOFTWARE, _CLIENT, _REQUESTS = 1, 2, 3, 4, 5, 7, 8
+_OPTIONS = frozenset((_NAME, _ROOM, _TOKEN, _RESUME, _SOFTWARE, _CLIENT, _REQUESTS))
+
+_DEFAULT_REQUESTS = 64
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Hello:
     token: Optional[bytes] = field(default=None, repr=False)  # a password: never logged
     resume: Optional[int] = None  # the last seq received
     software: Optional[str] = None
+    client: bool = False  # the sender is the client; a session sets it according to its role
+    requests: Optional[int] = None  # how many of the other side's requests may be unanswered; None: 64
     major: int = MAJOR
     minor: int = 0
 
@@ -59,10 +64,16 @@ class Hello:
             _check(line is None or _is_short_line(line), f"{option} is not a plain line of 1 to 64 bytes")
         _check(self.token is None or 1 <= len(self.token) <= 255, "token is not 1 to 255 bytes")
         _check(self.resume is None or 0 <= self.resume < 1 << 64, "resume is not a u64")
+        _check(self.requests is None or 0 <= self.requests < 1 << 32, "requests is not a u32")
 
     def accepts(self, encoding: int) -> bool:
         """Whether frames in this encoding may be sent to this side."""
         return bool(self.accepted >> encoding & 1)
+
+    @property
+    def max_requests(self) -> int:
+        """How many requests this side accepts before it has answered them (R3.16)."""
+        return _DEFAULT_REQUESTS if self.requests is None else self.requests
 
     @property
     def text_encoding(self) -> Optional[Encoding]:
@@ -80,6 +91,8 @@ class Hello:
             (_TOKEN, self.token),
             (_RESUME, None if self.resume is None else self.resume.to_bytes(8, "big")),
             (_SOFTWARE, _octets(self.software)),
+            (_CLIENT, b"" if self.client else None),
+            (_REQUESTS, None if self.requests is None else self.requests.to_bytes(4, "big")),
         ):
             if value is not None:
                 parts.append(bytes((kind, len(value))) + value)
@@ -99,8 +112,10 @@ class Hello:
         if major != MAJOR:
             raise Fault("version", f"found {major}, this side has {MAJOR}")
         options = _parse_options(body[_LENGTH:])
-        resume = options.get(_RESUME)
+        resume, requests = options.get(_RESUME), options.get(_REQUESTS)
         _check(resume is None or len(resume) == 8, "resume is not eight bytes")
+        _check(requests is None or len(requests) == 4, "requests is not four bytes")
+        _check(not options.get(_CLIENT), "client has a value")
         return cls(
             accepted=accepted & ALL_ENCODINGS,
             preferred=preferred,
@@ -112,6 +127,8 @@ class Hello:
             token=options.get(_TOKEN),
             resume=None if resume is None else int.from_bytes(resume, "big"),
             software=_line(options.get(_SOFTWARE)),
+            client=_CLIENT in options,
+            requests=None if requests is None else int.from_bytes(requests, "big"),
             minor=minor,
         )
 
@@ -141,7 +158,7 @@ def _parse_options(octets: bytes) -> Dict[int, bytes]:
         _check(at + 2 <= len(octets), "an option without a length")
         kind, end = octets[at], at + 2 + octets[at + 1]
         _check(end <= len(octets), f"option {kind} runs past the end")
-        if _NAME <= kind <= _SOFTWARE:
+        if kind in _OPTIONS:
             _check(kind not in options, f"option {kind} occurs twice")
             options[kind] = octets[at + 2 : end]
         at = end

@@ -16,7 +16,6 @@ class Limits:
     drain: int = 2_000  # from this side's CLOSE to the end of the stream (R7.6)
     drain_bytes: int = 1 << 16  # discarded after it
     before_hello: int = 1 << 12  # bytes of body before the peer's HELLO (R4.18)
-    requests: int = 64  # unanswered in one direction (R3.16)
     pings: int = 10  # in ping_period without another frame (R8.3)
     ping_period: int = 10_000
     empties: int = 1_000  # frames of length 0 in empty_period (R8.4)

@@ -184,6 +184,17 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Cancel:
+    """CANCEL: its sender no longer needs the answer to its REQUEST with the same id."""
+
+    id: int
+    kind: ClassVar[int] = 0x81
+
+    def __post_init__(self) -> None:
+        _check(0 < self.id < _U32, f"id {self.id}")
+
+
+@dataclass(frozen=True)
 class Private:
     """A kind that the applications on both sides have agreed on, C0 to EF (R3.7)."""
 
@@ -196,7 +207,7 @@ class Private:
 
 
 AnyMessage = Union[
-    Message, Request, Reply, Error, Ping, Pong, Close, Welcome, Presence, Post, Delivery, Gap, Private
+    Message, Request, Reply, Error, Ping, Pong, Close, Welcome, Presence, Post, Delivery, Gap, Cancel, Private
 ]
 
 PRIVATE_KINDS = range(0xC0, 0xF0)
@@ -244,6 +255,8 @@ def to_frame(message: AnyMessage) -> Frame:
         name = message.name.encode("utf-8")
         numbers = fixed.pack(message.sender, message.to, message.seq, message.time, len(name))
         return _frame(message, numbers + name, message.payload)
+    if isinstance(message, Cancel):
+        return _frame(message, fixed.pack(message.id), b"")
     return _frame(message, fixed.pack(message.missed), b"")
 
 
@@ -324,6 +337,11 @@ def _parse_gap(frame: Frame, missed: int) -> Gap:
     return Gap(missed)
 
 
+def _parse_cancel(frame: Frame, id: int) -> Cancel:
+    _check(len(frame.body) == 4, f"CANCEL with {len(frame.body)} bytes")
+    return Cancel(id)
+
+
 def _payload(frame: Frame, start: int) -> Payload:
     return parse_payload(frame.body[start:], frame.encoding)
 
@@ -378,4 +396,5 @@ _RULES: Dict[int, _Rule] = {
     Post.kind: _Rule(struct.Struct(">I"), _ANY, _parse_post),
     Delivery.kind: _Rule(struct.Struct(">IIQQB"), _ANY, _parse_delivery),
     Gap.kind: _Rule(struct.Struct(">Q"), _NONE, _parse_gap),
+    Cancel.kind: _Rule(struct.Struct(">I"), _NONE, _parse_cancel),
 }

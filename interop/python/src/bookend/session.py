@@ -6,6 +6,7 @@ Time is an argument, in milliseconds from any origin. Every call returns a list 
 from __future__ import annotations
 
 import enum
+from dataclasses import replace
 from typing import Collection, Optional, Set
 
 from . import hello as hello_frame
@@ -20,6 +21,7 @@ from .limits import Limits
 from .message import (
     HUB_KINDS,
     AnyMessage,
+    Cancel,
     Close,
     Error,
     Ping,
@@ -31,6 +33,7 @@ from .message import (
     reason,
     to_frame,
 )
+from .requests import Requests
 
 FRAME_NUMBERS = 1 << 32
 MAX_LINE = 1024  # bytes before the server's first F5 (R4.21)
@@ -53,7 +56,7 @@ class Session:
         self, role: Role, hello: Hello, limits: Limits = Limits(), agreed: Collection[int] = ()
     ) -> None:
         self.role = role
-        self.hello = hello
+        self.hello = replace(hello, client=role is Role.CLIENT)  # R4.23
         self.peer: Optional[Hello] = None  # the other side's HELLO, once accepted
         self._limits = limits
         self._agreed = agreed  # private kinds that are not ignored
@@ -63,8 +66,7 @@ class Session:
         self._decoder = Decoder(limits.before_hello)
         self._line: Optional[bytearray] = bytearray() if role is Role.CLIENT else None  # skipped so far
         self._number = 0  # of the next frame
-        self._asked: Set[int] = set()  # ids of this side's unanswered requests
-        self._owed: Set[int] = set()  # ids of the peer's unanswered requests
+        self._requests = Requests()
         self._pings: Set[bytes] = set()  # payloads of the application's PINGs that have no PONG yet
         self._discarded = 0  # bytes received after this side's CLOSE
         self._end: Optional[End] = None  # why the session ends, once known
@@ -166,11 +168,8 @@ class Session:
     def send(self, message: AnyMessage, now: int) -> Actions:
         """Sends a message, or raises Refused and sends nothing."""
         frame = self._permit(message)
-        if isinstance(message, Request):
-            self._asked.add(message.id)
-        elif isinstance(message, (Reply, Error)):
-            self._owed.discard(message.id)
-        elif isinstance(message, Ping):
+        self._requests.sent(message)
+        if isinstance(message, Ping):
             self._pings.add(message.payload)
         self._clock.sent(now)
         return [Write(encode(frame))]
@@ -184,9 +183,9 @@ class Session:
             self._send_close(code, name if words is None else words, now, actions)
         return actions
 
-    def forget(self, id: int) -> None:
-        """The application no longer waits for the answer to this request."""
-        self._asked.discard(id)
+    def is_unanswered(self, id: int) -> bool:
+        """Whether the peer has not yet answered this side's request with this id."""
+        return self._requests.is_asked(id)
 
     def forget_ping(self, payload: bytes) -> None:
         """The application no longer waits for the PONG to this PING."""
@@ -253,7 +252,10 @@ class Session:
     def _open(self, frame: Frame, now: int, actions: Actions) -> None:
         if frame.encoding is not Encoding.BINARY:
             raise Fault("malformed", f"HELLO in encoding {int(frame.encoding)}")
-        self.peer = Hello.parse(frame.body)
+        peer = Hello.parse(frame.body)
+        if peer.client and self.role is Role.CLIENT:
+            raise Fault("two-clients", "HELLO has the option client")
+        self.peer = peer
         self._state = _State.OPEN
         self._decoder.limit = self.hello.max_body
         self._clock.open(self.hello.keepalive, self.peer.keepalive, now)
@@ -282,22 +284,28 @@ class Session:
                 return  # R3.11
             self._pings.remove(message.payload)
         elif isinstance(message, Error):
-            self._asked.discard(message.id)
+            self._requests.answered(message.id)
         elif not self.hello.accepts(frame.encoding):
             self._answer_bad_text(frame, number, Fault("encoding-refused"), now, actions)
             return
         elif isinstance(message, Reply):
-            if message.id not in self._asked:
+            if not self._requests.answered(message.id):
                 return  # R3.14
-            self._asked.remove(message.id)
         elif isinstance(message, Request):
-            self._check_id(message.id)
-            if len(self._owed) >= self._limits.requests:
-                full = Fault("try-later", f"{len(self._owed)} requests are unanswered")
+            full = self._requests.admit(message.id, number, self.hello.max_requests)
+            if full is not None:
                 actions.append(self._send_error(message.id, number, full, now))
                 return
-            self._owed.add(message.id)
+        elif isinstance(message, Cancel):
+            self._cancelled_by_peer(message, number, frame, now, actions)
+            return
         actions.append(Deliver(message, number, frame))
+
+    def _cancelled_by_peer(self, cancel: Cancel, number: int, frame: Frame, now: int, actions: Actions) -> None:
+        request = self._requests.cancelled(cancel.id)
+        if request is not None:  # otherwise the answer and the CANCEL have crossed (R3.24)
+            actions.append(Deliver(cancel, number, frame))
+            actions.append(self._send_error(cancel.id, request, Fault("cancelled"), now))
 
     def _answer_bad_text(self, frame: Frame, number: int, fault: Fault, now: int, actions: Actions) -> None:
         """Answers a frame whose text is illegal or refused; the connection stays open (R5.8, R5.11)."""
@@ -305,16 +313,11 @@ class Session:
             fault = Fault("encoding-refused", f"encoding {int(frame.encoding)}")
         id = int.from_bytes(frame.body[:4], "big") if frame.kind in (Request.kind, Reply.kind) else 0
         if frame.kind != Reply.kind:
-            self._check_id(id)
+            self._requests.check_new(id)
             actions.append(self._send_error(id, number, fault, now))
-        elif id in self._asked:
+        elif self._requests.answered(id):
             # A reply never provokes a reply (R3.20): the fault goes to the local caller that waits for it.
-            self._asked.remove(id)
             actions.append(Unreadable(id, fault))
-
-    def _check_id(self, id: int) -> None:
-        if id in self._owed:
-            raise Fault("duplicate-request", f"id {id}")
 
     # Sending
 
@@ -334,14 +337,7 @@ class Session:
             raise Refused("encoding-refused", f"the peer does not accept {frame.encoding.name}")
         if len(frame.body) > self.peer.max_body:
             raise Refused("too-long", f"{len(frame.body)} bytes, the peer accepts {self.peer.max_body}")
-        if isinstance(message, Request):
-            if message.id in self._asked:
-                raise Refused("duplicate-request", f"id {message.id}")
-            if len(self._asked) >= self._limits.requests:
-                raise Refused("try-later", f"{len(self._asked)} requests are unanswered")
-        if isinstance(message, Reply) or (isinstance(message, Error) and message.id):
-            if message.id not in self._owed:
-                raise Refused("no-such-request", f"no REQUEST {message.id} is unanswered")
+        self._requests.permit(message, self.peer.max_requests)
         return frame
 
     def _write(self, message: AnyMessage, now: int) -> Write:

@@ -62,6 +62,13 @@ pub(super) static CHECKS: &[Check] = &[
     .needing(&["ping", "message"]),
     Check::new("request", "R3.12 R3.18", "answer a REQUEST by a REPLY or an ERROR with its id", custom!(request))
         .needing(&["ping"]),
+    Check::new(
+        "cancel",
+        "R3.23 R3.24",
+        "answer a cancelled REQUEST at once, and only once, and ignore any other CANCEL (kind 81)",
+        custom!(cancel),
+    )
+    .needing(&["ping"]),
 ];
 
 /// The extra time that a peer may need for a long body, per byte.
@@ -227,5 +234,28 @@ async fn request(target: &Target, name: &'static str) -> CheckResult {
                 .with_fix("write ids most significant byte first"))
         }
         _ => Err(Finding::fails(format!("{answer} with the id {id:08x}; expected {ID:08x}, that of the REQUEST"))),
+    }
+}
+
+/// A REQUEST is cancelled twice, and so is one that never existed. A PONG shows that the peer has acted on all that.
+async fn cancel(target: &Target, name: &'static str) -> CheckResult {
+    const ID: u32 = 0x0506_0708;
+    let mut peer = target.greet(name, &target.hello()).await?;
+    let cancel = |id: u32| frame(kind::CANCEL, Encoding::Binary, &id.to_be_bytes());
+    let request = frame(kind::REQUEST, Encoding::Ascii, &[&ID.to_be_bytes()[..], b"doctor?"].concat());
+    peer.send(&[request, cancel(ID), cancel(ID), cancel(ID + 1), ping_frame(b"doctor")].concat()).await;
+    let (mut answers, mut ponged) = (Vec::new(), false);
+    let answered = peer.wait(|frame| {
+        let is_reply = frame.kind == kind::REPLY && frame.body.starts_with(&ID.to_be_bytes());
+        answers.extend(is_reply.then(|| "REPLY".to_owned()));
+        answers.extend(frame.as_error().map(|error| error.to_string()));
+        ponged |= frame.kind == kind::PONG;
+        (ponged && !answers.is_empty()).then_some(()) // `barrier` judges their order
+    });
+    answered.await.map_err(|missing| missing.finding("one answer to a cancelled REQUEST, and PONG"))?;
+    peer.leave().await;
+    match &answers[..] {
+        [answer] => Ok(Finding::ok(format!("one answer to a cancelled REQUEST: {answer}"))),
+        _ => Err(Finding::fails(format!("{} answers to a cancelled REQUEST: {}", answers.len(), answers.join(", ")))),
     }
 }

@@ -174,8 +174,8 @@ mod tests {
         let mut sources = Sources { file: Some(path.clone()), environment, flags: Vec::new() };
         sources.flag("--set", "limits.empty_frames", one("3"));
         let loaded = sources.load().unwrap();
-        let limits = loaded.settings.hub.limits;
-        assert_eq!((limits.pings, limits.requests, limits.empty_frames), (1, 2, 3));
+        let (limits, requests) = (loaded.settings.hub.limits, loaded.settings.hub.requests);
+        assert_eq!((limits.pings, requests, limits.empty_frames), (1, 2, 3));
         assert_eq!(limits.body_rate, 1024);
         assert_eq!(loaded.origin("limits.pings"), Some(&*format!("{}:2:9", path.display())));
         assert_eq!(loaded.origin("limits.requests"), Some("BOOKEND_LIMITS_REQUESTS"));

@@ -1,0 +1,119 @@
+//! What the application sends, and the answers that it waits for.
+
+use std::io::{Read, Write};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::answers::Answers;
+use super::{Connection, Timed};
+use crate::code::Code;
+use crate::error::{ConnectionError, Reply};
+use crate::misuse::Misuse;
+use crate::payload::Content;
+
+impl<S: Read + Write + Timed> Connection<S> {
+    /// Sends a MESSAGE; the stream has taken it when this returns.
+    ///
+    /// # Errors
+    /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
+    /// sent and the session lives. Otherwise the reason why the session ended.
+    pub fn send<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
+        self.endpoint.queue(|session, out| session.message(content.into(), out))?;
+        self.flush()
+    }
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
+    pub fn reply<'c>(&mut self, id: NonZeroU32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
+        self.endpoint.queue(|session, out| session.reply(id, content.into(), out))?;
+        self.flush()
+    }
+
+    /// Sends a POST to the member `to` of a hub's room, or to everyone if that is 0.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
+    pub fn post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
+        self.endpoint.queue(|session, out| session.post(to, content.into(), out))?;
+        self.flush()
+    }
+
+    /// Answers a request, or the message that was received last, with an ERROR; the connection lives (R3.19).
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchRequest`]; otherwise the reason why the session ended.
+    pub fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
+        self.endpoint.refuse(id, code, detail)?;
+        self.flush()
+    }
+
+    /// Sends a REQUEST and waits for its answer. Other messages that arrive meanwhile are kept for
+    /// [`next`](Connection::next), up to 1 MiB of them. `timeout` includes the time to write
+    /// the request. After it, a CANCEL frees the request's place at the peer.
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send), [`ConnectionError::Timeout`], [`ConnectionError::Backlog`], and
+    /// [`ConnectionError::Refused`] if the answer is an ERROR.
+    pub fn request<'c>(
+        &mut self,
+        content: impl Into<Content<'c>>,
+        timeout: Duration,
+    ) -> Result<Reply, ConnectionError> {
+        let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
+        self.answers.wanted = Some(id);
+        let mut waited = self.wait_until(|answers| answers.answer.is_some(), timeout);
+        match &mut waited {
+            Ok(()) => {}
+            Err(ConnectionError::Backlog { request }) => {
+                // The answer becomes a message, after those that are kept.
+                *request = self.answers.wanted.take();
+            }
+            Err(_) => {
+                self.answers.wanted = None;
+                if self.endpoint.cancel(id) {
+                    self.answers.cancelled.insert(id);
+                }
+            }
+        }
+        waited?;
+        self.answers.answer.take().unwrap_or(Err(Misuse::NotOpen.into()))
+    }
+
+    /// Waits until the answer has arrived, and keeps the other messages.
+    pub(super) fn wait_until(
+        &mut self,
+        holds: impl Fn(&Answers) -> bool,
+        timeout: Duration,
+    ) -> Result<(), ConnectionError> {
+        let until = self.clock.now().saturating_add(timeout);
+        while !holds(&self.answers) {
+            if let Some(front) = self.endpoint.advance_in_buffer(&mut self.answers) {
+                self.endpoint.keep(front);
+                if self.endpoint.is_backlog_full() && !holds(&self.answers) {
+                    return Err(ConnectionError::Backlog { request: None });
+                }
+            } else if !holds(&self.answers) {
+                let remaining = until.saturating_sub(self.clock.now());
+                if remaining.is_zero() {
+                    return Err(ConnectionError::Timeout);
+                }
+                if !self.turn(remaining)? {
+                    return Err(Misuse::NotOpen.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the peer has acted on everything that was sent before (R3.10). Other messages that arrive meanwhile
+    /// are kept for [`next`](Connection::next).
+    ///
+    /// # Errors
+    /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; otherwise the reason why the session ended.
+    pub fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
+        let ordinal = self.endpoint.barrier()?;
+        self.wait_until(|answers| answers.reached >= Some(ordinal), timeout)
+    }
+}

@@ -1,0 +1,126 @@
+//! What a diagnosis is based on.
+
+use core::fmt;
+
+use super::WINDOW;
+use crate::encoding::Encoding;
+use crate::fault::Fault;
+use crate::shown::Bytes;
+use crate::text::Text;
+
+/// What a diagnosis is based on: bytes, and the fault found in them.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a> {
+    pub(super) subject: Subject<'a>,
+    pub(super) fault: Option<Fault>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    Stream(Stream<'a>),
+    Payload { encoding: Encoding, payload: &'a [u8] },
+}
+
+/// The bytes of a stream from the start of its faulty frame on.
+#[derive(Clone, Copy)]
+pub(super) struct Stream<'a> {
+    pub(super) bytes: &'a [u8],
+    /// The stream has more after `bytes`.
+    pub(super) cut: bool,
+    /// Sound frames before these, as many as are known.
+    pub(super) before: &'a [u8],
+    /// What this side sent first; empty if that is not known.
+    pub(super) sent: &'a [u8],
+    /// Where `bytes` begins in the stream, in bytes from its first START.
+    pub(super) offset: u64,
+    pub(super) fault: Fault,
+}
+
+impl fmt::Debug for Evidence<'_> {
+    /// The fault, and how many bytes it was found in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, bytes) = match self.subject {
+            Subject::Stream(stream) => ("stream", stream.bytes),
+            Subject::Payload { payload, .. } => ("payload", payload),
+        };
+        f.debug_struct("Evidence").field("fault", &self.fault).field(name, &Bytes(bytes.len())).finish()
+    }
+}
+
+impl<'a> Evidence<'a> {
+    /// `bytes` from the first byte of the faulty frame on, as many as have arrived; `offset` is where that byte is in
+    /// the stream, in bytes: 0 for the first frame. A frame that never arrives is a fault too: [`Fault::FrameTimeout`],
+    /// [`Fault::Idle`] or [`Fault::Truncated`]. Only the first [`WINDOW`] bytes are examined.
+    #[must_use]
+    pub fn stream(fault: Fault, offset: u64, bytes: &'a [u8]) -> Evidence<'a> {
+        let (bytes, cut) = (&bytes[..bytes.len().min(WINDOW)], bytes.len() > WINDOW);
+        let stream = Stream { bytes, cut, before: &[], sent: &[], offset, fault };
+        Evidence { subject: Subject::Stream(stream), fault: Some(fault) }
+    }
+
+    /// Adds what this side sent before anything arrived, its HELLO, which a peer may have sent back.
+    #[must_use]
+    pub fn sent(mut self, hello: &'a [u8]) -> Evidence<'a> {
+        if let Subject::Stream(stream) = &mut self.subject {
+            stream.sent = hello;
+        }
+        self
+    }
+
+    /// Adds the last frames before the faulty one, from the first byte of a frame on. A mistake that they do not show
+    /// is not made every time.
+    #[must_use]
+    pub fn after(mut self, before: &'a [u8]) -> Evidence<'a> {
+        if let Subject::Stream(stream) = &mut self.subject {
+            stream.before = &before[..before.len().min(WINDOW)];
+        }
+        self
+    }
+
+    /// The payload of a sound frame, and its encoding byte. The text may be legal and yet not what the sender meant.
+    /// Only the first [`WINDOW`] bytes are examined.
+    #[must_use]
+    pub fn text(encoding: Encoding, payload: &'a [u8]) -> Evidence<'a> {
+        let fault = if encoding == Encoding::Binary { None } else { Text::decode(encoding, payload).err() };
+        Evidence { subject: Subject::Payload { encoding, payload }, fault }
+    }
+}
+
+impl Fault {
+    /// Does it concern bytes that cannot be cut into frames, or a HELLO that arrived changed?
+    pub(super) fn concerns_framing(&self) -> bool {
+        matches!(
+            self,
+            Fault::BadStart { .. }
+                | Fault::BadEnd { .. }
+                | Fault::UnknownEncoding { .. }
+                | Fault::TooLong { .. }
+                | Fault::Truncated { .. }
+                | Fault::FrameTimeout { .. }
+                | Fault::Idle { .. }
+                | Fault::NoClose
+                | Fault::HelloTimeout
+                | Fault::HelloExpected { .. }
+                | Fault::BadHello { .. }
+                | Fault::BadCanary { .. }
+                | Fault::UnknownKind { .. }
+                | Fault::Malformed { .. }
+                | Fault::Version { .. }
+        )
+    }
+}
+
+impl Stream<'_> {
+    /// Did the bytes stop, and not go wrong? Then a body that holds frames looks like frames after a wrong length,
+    /// unless the bytes end where such a frame does.
+    pub(super) fn stalled(&self) -> bool {
+        matches!(
+            self.fault,
+            Fault::Truncated { .. }
+                | Fault::NoClose
+                | Fault::FrameTimeout { .. }
+                | Fault::HelloTimeout
+                | Fault::Idle { .. }
+        )
+    }
+}
