@@ -55,7 +55,9 @@ where
             while let Ok((stream, _)) = http.accept().await {
                 let calls = Arc::clone(&calls);
                 let service = hyper::service::service_fn(move |request| respond(Arc::clone(&calls), request));
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                );
             }
         });
         let mut browsers = JoinSet::new();

@@ -6,7 +6,6 @@
 //! $ cargo run --release -p bookend-services -- key_value bookend
 //! ```
 
-mod bookend;
 mod bridge;
 mod by_hand;
 mod device;
@@ -15,6 +14,7 @@ mod measure;
 mod table;
 mod tls;
 mod transfer;
+mod with_bookend;
 
 use std::io;
 
@@ -34,36 +34,33 @@ const CALLS: &str = include_str!("by_hand/calls.rs");
 const SERVICES: [Service; 5] = [
     Service {
         name: "key_value",
-        bookend: || key_value::run(bookend::key_value::serve, bookend::key_value::connect),
+        bookend: || key_value::run(with_bookend::key_value::serve, with_bookend::key_value::connect),
         by_hand: || key_value::run(by_hand::key_value::serve, by_hand::key_value::connect),
-        sources: [
-            &[include_str!("bookend/key_value.rs")],
-            &[include_str!("by_hand/key_value.rs"), WIRE, CALLS],
-        ],
+        sources: [&[include_str!("with_bookend/key_value.rs")], &[include_str!("by_hand/key_value.rs"), WIRE, CALLS]],
     },
     Service {
         name: "transfer of 1 MiB bodies",
-        bookend: || transfer::run(1 << 20, bookend::transfer::send, bookend::transfer::receive),
+        bookend: || transfer::run(1 << 20, with_bookend::transfer::send, with_bookend::transfer::receive),
         by_hand: || transfer::run(1 << 20, by_hand::transfer::send, by_hand::transfer::receive),
-        sources: [&[include_str!("bookend/transfer.rs")], &[include_str!("by_hand/transfer.rs")]],
+        sources: [&[include_str!("with_bookend/transfer.rs")], &[include_str!("by_hand/transfer.rs")]],
     },
     Service {
         name: "transfer of 64 MiB bodies",
-        bookend: || transfer::run(64 << 20, bookend::transfer::send, bookend::transfer::receive),
+        bookend: || transfer::run(64 << 20, with_bookend::transfer::send, with_bookend::transfer::receive),
         by_hand: || transfer::run(64 << 20, by_hand::transfer::send, by_hand::transfer::receive),
-        sources: [&[include_str!("bookend/transfer.rs")], &[include_str!("by_hand/transfer.rs")]],
+        sources: [&[include_str!("with_bookend/transfer.rs")], &[include_str!("by_hand/transfer.rs")]],
     },
     Service {
         name: "bridge",
-        bookend: || bridge::run(bookend::bridge::serve, bookend::bridge::connect),
+        bookend: || bridge::run(with_bookend::bridge::serve, with_bookend::bridge::connect),
         by_hand: || bridge::run(by_hand::bridge::serve, by_hand::bridge::connect),
-        sources: [&[include_str!("bookend/bridge.rs")], &[include_str!("by_hand/bridge.rs"), WIRE, CALLS]],
+        sources: [&[include_str!("with_bookend/bridge.rs")], &[include_str!("by_hand/bridge.rs"), WIRE, CALLS]],
     },
     Service {
         name: "device",
-        bookend: || device::run(bookend::device::device, bookend::device::host),
+        bookend: || device::run(with_bookend::device::device, with_bookend::device::host),
         by_hand: || device::run(by_hand::device::device, by_hand::device::host),
-        sources: [&[include_str!("bookend/device.rs")], &[include_str!("by_hand/device.rs")]],
+        sources: [&[include_str!("with_bookend/device.rs")], &[include_str!("by_hand/device.rs")]],
     },
 ];
 

@@ -18,8 +18,38 @@ impl<S: Read + Write + Timed> Connection<S> {
     /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
     /// sent and the session lives. Otherwise the reason why the session ended.
     pub fn send<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
-        self.endpoint.queue(|session, out| session.message(content.into(), out))?;
+        self.queue(content)?;
         self.flush()
+    }
+
+    /// Queues a MESSAGE, which the next [`flush`](Connection::flush), [`next`](Connection::next) or other call writes: the
+    /// fastest way to send many. Nothing limits the queue, so flush after some tens of KiB.
+    ///
+    /// ```
+    /// # use std::os::unix::net::UnixStream;
+    /// # use bookend::{Code, ConnectionError, Hello, blocking::Connection};
+    /// # let (near, far) = UnixStream::pair()?;
+    /// # let peer = std::thread::spawn(move || -> Result<u32, ConnectionError> {
+    /// #     let mut peer = Connection::accept(far, Hello::new())?;
+    /// #     let mut received = 0;
+    /// #     while peer.next()?.is_some() { received += 1 }
+    /// #     Ok(received)
+    /// # });
+    /// let mut connection = Connection::connect(near, Hello::new())?;
+    /// for reading in 0..100_u32 {
+    ///     connection.queue(&reading.to_be_bytes())?;
+    /// }
+    /// connection.flush()?;
+    /// connection.close(Code::NORMAL, "")?;
+    /// # assert_eq!(peer.join().unwrap()?, 100);
+    /// # Ok::<(), ConnectionError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
+    /// queued.
+    pub fn queue<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), Misuse> {
+        self.endpoint.queue(|session, out| session.message(content.into(), out))
     }
 
     /// Answers a request.

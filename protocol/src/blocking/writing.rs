@@ -9,8 +9,13 @@ use crate::misuse::Misuse;
 use crate::session::State;
 
 impl<S: io::Read + Write + Timed> Connection<S> {
-    /// Writes everything that waits, and reads what arrives while the stream takes nothing.
-    pub(super) fn flush(&mut self) -> Result<(), ConnectionError> {
+    /// Writes everything that is queued, and reads what arrives while the stream takes nothing. Ends as the asynchronous
+    /// connection's: within [`Limits::write_timeout`](crate::Limits::write_timeout) plus a second for each
+    /// [`body_rate`](crate::Limits::body_rate) bytes that wait.
+    ///
+    /// # Errors
+    /// The reason why the session ended.
+    pub fn flush(&mut self) -> Result<(), ConnectionError> {
         let flushed_by = self.endpoint.flushed_by(self.clock.now());
         if self.write_out(flushed_by, Duration::MAX) {
             return Ok(());

@@ -85,7 +85,7 @@ async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
                         }
                     }
                     Frame::Ping => framed.send(Frame::Pong.encode()).await?,
-                    Frame::Close => return framed.close().await,
+                    Frame::Close => return SinkExt::<Bytes>::close(&mut framed).await,
                     _ => {}
                 }
             }
@@ -94,7 +94,7 @@ async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
                     next = next.wrapping_add(1);
                     waiting.insert(next, answer);
                     framed.feed(Frame::Request { id: next, body }.encode()).await?;
-                    framed.flush().await?;
+                    SinkExt::<Bytes>::flush(&mut framed).await?;
                 }
                 Some(Command::Close(closed)) => {
                     framed.send(Frame::Close.encode()).await?;
@@ -102,7 +102,7 @@ async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
                     let _ = closed.send(()); // the caller may be gone
                     return Ok(());
                 }
-                None => return framed.close().await,
+                None => return SinkExt::<Bytes>::close(&mut framed).await,
             },
             _ = pings.tick() => {
                 if heard.elapsed() > 2 * KEEPALIVE {
@@ -139,7 +139,7 @@ where
                     Frame::Ping => framed.send(Frame::Pong.encode()).await?,
                     Frame::Close => {
                         framed.send(Frame::Close.encode()).await?;
-                        return framed.close().await;
+                        return SinkExt::<Bytes>::close(&mut framed).await;
                     }
                     _ => {}
                 }
@@ -149,7 +149,7 @@ where
                     Ok(body) => Frame::Reply { id, body },
                     Err(reason) => Frame::Failure { id, reason },
                 }.encode()).await?;
-                framed.flush().await?;
+                SinkExt::<Bytes>::flush(&mut framed).await?;
             }
             _ = pings.tick() => {
                 if heard.elapsed() > 2 * KEEPALIVE {

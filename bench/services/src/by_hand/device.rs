@@ -78,7 +78,7 @@ pub(crate) fn device(stream: TcpStream) -> io::Result<()> {
 /// Asks after each batch of readings, and returns how many there were.
 pub(crate) fn host(stream: TcpStream) -> io::Result<u32> {
     let mut wire = Wire::new(stream)?;
-    let mut readings = 0;
+    let mut readings: u32 = 0;
     for id in 1..=QUESTIONS {
         wire.write(QUESTION, id, b"how many?")?;
         wire.output.flush()?;

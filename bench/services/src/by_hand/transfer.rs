@@ -18,7 +18,7 @@ pub(crate) async fn send(stream: TcpStream, body: Bytes, count: u64) -> io::Resu
     for _ in 0..count {
         framed.send(body.clone()).await?;
     }
-    framed.close().await
+    SinkExt::<Bytes>::close(&mut framed).await
 }
 
 pub(crate) async fn receive(stream: TcpStream) -> io::Result<u64> {

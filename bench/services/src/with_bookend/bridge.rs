@@ -7,6 +7,7 @@ use bookend::{Connection, ConnectionError, Handle, Hello, OwnedPayload};
 use bytes::Bytes;
 use tokio::net::TcpStream;
 
+use super::bytes;
 use crate::bridge::{Calls, Failure, answer};
 
 pub(crate) async fn serve(stream: TcpStream) -> io::Result<()> {
@@ -25,7 +26,7 @@ pub(crate) async fn connect(stream: TcpStream) -> io::Result<Handle> {
 impl Calls for Handle {
     async fn call(&self, request: Bytes) -> Result<Bytes, Failure> {
         match self.request(&request, Duration::from_secs(5)).await {
-            Ok(reply) => Ok(reply.into_bytes()),
+            Ok(reply) => Ok(bytes(reply)),
             Err(ConnectionError::Refused { reason, .. }) => Err(Failure::Refused(reason)),
             Err(ConnectionError::Timeout) => Err(Failure::Late),
             Err(_) => Err(Failure::Gone),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio_rustls::{client, server};
 
+use super::bytes;
 use crate::key_value::{Client, Store};
 
 pub(crate) async fn serve(stream: server::TlsStream<TcpStream>, store: Store) -> io::Result<()> {
@@ -28,7 +29,7 @@ pub(crate) async fn connect(stream: client::TlsStream<TcpStream>) -> io::Result<
 impl Client for Handle {
     async fn call(&self, request: Bytes) -> io::Result<Bytes> {
         let reply = self.request(&request, Duration::from_secs(5)).await.map_err(io::Error::other)?;
-        Ok(reply.into_bytes())
+        Ok(bytes(reply))
     }
 
     async fn close(self) -> io::Result<()> {

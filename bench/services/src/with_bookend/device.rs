@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use bookend::blocking::Connection;
-use bookend::{Code, Hello, Message};
+use bookend::{Code, Hello, Message, Reply};
 
 use crate::device::{QUESTIONS, READINGS, reading};
 
@@ -38,7 +38,8 @@ pub(crate) fn host(stream: TcpStream) -> io::Result<u32> {
     let mut readings: u32 = 0;
     for _ in 0..QUESTIONS {
         let reply = connection.request("how many?", Duration::from_secs(60)).map_err(io::Error::other)?;
-        let sent = reply.as_bytes().try_into().map(u32::from_be_bytes).map_err(io::Error::other)?;
+        let Reply::Binary(sent) = reply else { return Err(io::Error::other("a reply in text")) };
+        let sent = sent[..].try_into().map(u32::from_be_bytes).map_err(io::Error::other)?;
         while readings < sent {
             let message = connection.next().map_err(io::Error::other)?;
             readings += u32::from(matches!(message, Some(Message::Message(_))));
