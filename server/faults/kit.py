@@ -52,7 +52,8 @@ class Hub:
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
             raise RuntimeError(f"the hub does not listen: {line}{self.log()}")
-        self.port = int(line.split()[2].rsplit(":", 1)[1])
+        self.place = line.split()[2]
+        self.port = int(self.place.rsplit(":", 1)[1])
 
     def __enter__(self) -> "Hub":
         return self
@@ -101,9 +102,14 @@ def frame(kind: int, body: bytes = b"", encoding: int = 0) -> bytes:
     return b"\xf5\xf8" + bytes([kind, encoding]) + struct.pack(">I", len(body)) + body + b"\xf8\xf5"
 
 
-def hello(name: str, keepalive: int = 0, room: str = "lobby") -> bytes:
-    fixed = b"BKND\r\n\x1a\n\xff\x11\r\0\x01\x00\x1f\x00" + struct.pack(">IHH", 1 << 20, keepalive, 1)
+def hello(name: str, keepalive: int = 0, room: str = "lobby", *, preferred: int = 0, max_body: int = 1 << 20,
+          token: bytes = b"", resume: Optional[int] = None) -> bytes:  # fmt: skip
+    fixed = b"BKND\r\n\x1a\n\xff\x11\r\0\x01\x00\x1f" + struct.pack(">BIHH", preferred, max_body, keepalive, 1)
     options = [(1, name.encode()), (2, room.encode())]
+    if token:
+        options.append((3, token))
+    if resume is not None:
+        options.append((4, struct.pack(">Q", resume)))
     return frame(HELLO, fixed + b"".join(bytes([kind, len(value)]) + value for kind, value in options))
 
 
@@ -118,10 +124,12 @@ class Member:
     other senders may send anything.
     """
 
-    def __init__(self, port: int, name: str, *, host: str = "127.0.0.1", keepalive: int = 0,
+    def __init__(self, port: int, name: str, *, host: str = "127.0.0.1", keepalive: int = 0, source: str = "",
                  buffer: Optional[int] = None, room: str = "lobby") -> None:  # fmt: skip
         self.name = name
         self.socket = socket.socket()
+        if source:
+            self.socket.bind((source, 0))
         if buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.settimeout(TIMEOUT)
