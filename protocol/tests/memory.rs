@@ -87,8 +87,13 @@ fn idle_connection_holds_less_than_6_kib_after_longer_bodies() {
 }
 
 async fn pair() -> (Duplex, Duplex) {
+    pair_with(16 << 20).await
+}
+
+/// Both accept bodies of that many bytes.
+async fn pair_with(max_body: u32) -> (Duplex, Duplex) {
     let (near, far) = duplex(1 << 16);
-    let hello = || Hello::new().with_max_body(16 << 20);
+    let hello = || Hello::new().with_max_body(max_body);
     let (near, far) = tokio::join!(Connection::connect(near, hello()), Connection::accept(far, hello()));
     (near.expect("the client opens"), far.expect("the server opens"))
 }
@@ -145,6 +150,18 @@ fn memory_of_long_bodies_is_given_back_after_a_second() {
     assert!(peak + freed < 64 << 10, "{} bytes are kept", peak + freed);
     // The session has not noticed.
     runtime.block_on(pass(&mut near, &mut far, &Bytes::from(body)));
+}
+
+#[test]
+fn shared_body_as_long_as_the_peer_accepts_is_not_copied() {
+    let long = u32::try_from(LONG).expect("is short");
+    let runtime = paused();
+    let body = Bytes::from(vec![7; LONG]);
+    let (mut near, mut far) = runtime.block_on(pair_with(long));
+    let (peak, ()) = held(|| runtime.block_on(pass(&mut near, &mut far, &body))).expect("counts");
+    assert!((long..long + (1 << 20)).contains(&u32::try_from(peak).expect("grows")), "the receiver's copy, not {peak}");
+    let refused = near.queue_request(&body).expect_err("four bytes too long");
+    assert_eq!(refused.name(), "too-long");
 }
 
 #[test]

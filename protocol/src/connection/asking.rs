@@ -72,7 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn queue_request_as(&mut self, id: NonZeroU32, content: Content<'_>) -> Result<(), Misuse> {
-        let queued = self.endpoint.queue_content(content, |session, content, out| session.request_as(id, content, out));
+        let queued =
+            self.endpoint.queue_content(4, content, |session, content, out| session.request_as(id, content, out));
         if queued.is_err() {
             self.waiting.outbox.withdraw(id);
         }

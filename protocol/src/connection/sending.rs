@@ -89,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// queued.
     #[inline]
     pub fn queue<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
-        self.endpoint.queue_content(content.into(), Session::message)?;
+        self.endpoint.queue_content(0, content.into(), Session::message)?;
         Ok(self.endpoint.tally().queued - 1)
     }
 
@@ -98,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// As [`queue`](Connection::queue), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub fn queue_post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<u64, Misuse> {
-        self.endpoint.queue_content(content.into(), |session, content, out| session.post(to, content, out))?;
+        self.endpoint.queue_content(4, content.into(), |session, content, out| session.post(to, content, out))?;
         Ok(self.endpoint.tally().queued - 1)
     }
 
@@ -186,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn reply(&mut self, id: NonZeroU32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         self.make_room().await?;
         self.waiting.outbox.frame_of(id)?;
-        self.endpoint.queue_content(content.into(), |session, content, out| session.reply(id, content, out))?;
+        self.endpoint.queue_content(4, content.into(), |session, content, out| session.reply(id, content, out))?;
         self.waiting.outbox.answered(id);
         self.flush().await
     }

@@ -28,9 +28,6 @@ use crate::session::{Session, State};
 /// a part more in each write.
 #[cfg(feature = "tokio")]
 const SHARED: usize = 16 << 10;
-/// The longest fixed part of the frames that carry content, in bytes: the id of a REQUEST, the member of a POST.
-#[cfg(feature = "tokio")]
-const LONGEST_FIXED: usize = 4;
 
 impl Endpoint {
     /// Queues the frame that `write` appends, if it succeeds.
@@ -47,16 +44,18 @@ impl Endpoint {
         Ok(written)
     }
 
-    /// The same for a frame with this content, which is not copied if it is shared and long.
+    /// The same for a frame with this content, which is not copied if it is shared and long. `fixed` bytes precede it in
+    /// the body: 4 for an id or a member, 0 in a MESSAGE.
     #[cfg(feature = "tokio")]
     #[inline]
     pub(crate) fn queue_content<T>(
         &mut self,
+        fixed: usize,
         content: Content<'_>,
         write: impl FnOnce(&mut Session, Content<'_>, &mut Vec<u8>) -> Result<T, Misuse>,
     ) -> Result<T, Misuse> {
         match content {
-            Content::Bytes(body) if self.vectored && body.len() >= SHARED => self.queue_shared(body, write),
+            Content::Bytes(body) if self.vectored && body.len() >= SHARED => self.queue_shared(fixed, body, write),
             content => self.queue(|session, out| write(session, content, out)),
         }
     }
@@ -65,12 +64,13 @@ impl Endpoint {
     #[cfg(feature = "tokio")]
     fn queue_shared<T>(
         &mut self,
+        fixed: usize,
         body: &bytes::Bytes,
         write: impl FnOnce(&mut Session, Content<'_>, &mut Vec<u8>) -> Result<T, Misuse>,
     ) -> Result<T, Misuse> {
         let max = self.session.peer().map_or(0, crate::hello::Hello::max_body) as usize;
-        if body.len() + LONGEST_FIXED > max {
-            // Too long, or nearly: the copy is judged exactly.
+        if body.len() + fixed > max {
+            // It is refused before anything is copied.
             return self.queue(|session, out| write(session, Content::Binary(body), out));
         }
         let start = self.queued.len();
