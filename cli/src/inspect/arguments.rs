@@ -19,6 +19,8 @@ Exit codes:
   2    invalid option or argument
 
 Objects of --json, one per line, each with \"event\":
+  dump        form, note: how a text was read, as the first object; the note says whether it has two sides, or
+              packets with headers
   stream      stream, client, server, whole: a TCP stream of a capture; later events of the stream name it in
               \"stream\", and the side in \"sender\", which is client or server
   preamble    text, or hex if it is not text: what a client skips before the first START
@@ -41,8 +43,8 @@ Offsets count from the first START of a stream, and frames from 0, as in SPEC.md
 
 /// Show every frame of a capture or a dump, and explain each fault
 ///
-/// Reads captures by tcpdump or Wireshark, whose TCP streams it reassembles, and single streams as raw bytes,
-/// hexadecimal text or base64, of any length. In a capture, it shows the streams that look like Bookend or use port
+/// Reads captures by tcpdump or Wireshark, whose TCP streams it reassembles, single streams as raw bytes, and dumps of
+/// any length: text that shows bytes, such as the output of xxd. The first line says how a dump was read. In a capture, it shows the streams that look like Bookend or use port
 /// 3990. After a fault it continues at the next valid frame. This is a guess, because a payload may contain frames.
 #[derive(Debug, Args)]
 #[command(after_help = ABOUT_JSON)]
@@ -92,7 +94,10 @@ enum InputFormat {
     Auto,
     /// The bytes of one direction of a stream
     Raw,
-    /// Hexadecimal digits, or a dump by xxd, hexdump, od or Wireshark
+    /// Text that shows bytes: a dump by xxd, hexdump, od, tcpdump, Wireshark, strace or gdb, string literals, lists of
+    /// numbers, hexadecimal digits or base64
+    Dump,
+    /// Hexadecimal digits, or rows of them with offsets
     Hex,
     Base64,
     /// A capture by tcpdump or Wireshark, pcap or pcapng
@@ -106,6 +111,7 @@ impl InspectArguments {
             format: match self.format {
                 InputFormat::Auto => Format::Auto,
                 InputFormat::Raw => Format::Raw,
+                InputFormat::Dump => Format::Dump,
                 InputFormat::Hex => Format::Hex,
                 InputFormat::Base64 => Format::Base64,
                 InputFormat::Pcap => Format::Pcap,

@@ -22,6 +22,13 @@ pub struct Origin {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// The input is a dump: text that shows bytes. The first event of such an input.
+    Dump {
+        /// The form of the dump, such as `xxd -e`.
+        form: &'a str,
+        /// What the dump has beside the bytes of one direction, if anything: two sides, or packets with headers.
+        note: Option<&'a str>,
+    },
     /// A TCP stream of a capture; events with its number follow.
     Stream(Stream),
     /// Text before the first START, which a client skips (R4.20).

@@ -5,12 +5,17 @@ use std::io::{self, Read, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use pcap_parser::Linktype;
+
 use super::capture::{Capture, CaptureError, Item};
 use super::conversations::Conversations;
+use super::dialogue::Dialogue;
+use super::dumps::{Content, DumpReader};
 use super::event::{Event, Origin};
 use super::options::{MAX_BODY, Options};
 use super::packet::{self, Packet};
 use super::report::Report;
+use super::side::Side;
 use super::source::{Input, Source};
 use super::summary::Summary;
 use super::walker::{End, Walker};
@@ -111,6 +116,8 @@ fn run(input: Input, options: &Options, sink: impl Sink) -> io::Result<Outcome> 
     let taken = match source {
         Source::Stream(input) => inspection.stream(input),
         Source::Capture(input) => inspection.capture(input),
+        Source::Dump(dump, content, form) => inspection.dump(dump, content, &form),
+        Source::Refused(why) => inspection.damaged(&why),
     };
     let Inspection { mut sink, summary, damage, .. } = inspection;
     let taken = taken.and_then(|()| sink.end(&summary));
@@ -158,27 +165,86 @@ impl<S: Sink> Inspection<'_, S> {
         walker.end(end, &mut |event| self.event(None, &event))
     }
 
+    fn dump(&mut self, mut dump: DumpReader, content: Content, form: &str) -> io::Result<()> {
+        let note = content.note();
+        self.event(None, &Event::Dump { form, note: note.as_deref() })?;
+        match content {
+            Content::Stream => self.stream(dump),
+            Content::Sides => self.sides(&mut dump),
+            Content::Packets(link) => self.packets(&mut dump, link),
+        }
+    }
+
+    /// A dump of both directions.
+    fn sides(&mut self, dump: &mut DumpReader) -> io::Result<()> {
+        let mut dialogue = Dialogue::new(self.options);
+        let read = loop {
+            match dump.piece() {
+                Ok(Some(piece)) => {
+                    let sender = piece.side.unwrap_or(Side::Client);
+                    dialogue.push(sender, &piece.bytes, &mut |origin, event| self.event(origin, &event))?;
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        let end = if read.is_err() || self.is_over.get() { End::Cut } else { End::Finished };
+        dialogue.end(end, &mut |origin, event| self.event(origin, &event))?;
+        self.read_until(read)
+    }
+
+    /// A dump of packets.
+    fn packets(&mut self, dump: &mut DumpReader, link: Linktype) -> io::Result<()> {
+        let mut conversations = Conversations::new(self.options);
+        let read = loop {
+            match dump.packet() {
+                Ok(Some((bytes, lost))) => self.packet(&mut conversations, packet::read(link, &bytes, lost))?,
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        self.end_capture(conversations)?;
+        self.read_until(read)
+    }
+
+    /// Reports why the input could not be read to its end.
+    fn read_until(&mut self, read: io::Result<()>) -> io::Result<()> {
+        match read {
+            Err(error) if !self.is_over.get() => self.damaged(&error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    fn packet(&mut self, conversations: &mut Conversations<'_>, packet: Packet<'_>) -> io::Result<()> {
+        match packet {
+            Packet::Tcp(segment) => {
+                conversations.segment(&segment, &mut |origin, event| self.event(origin, &event))?;
+            }
+            Packet::Fragment => self.summary.fragments += 1,
+            Packet::Unreadable => self.summary.unreadable += 1,
+            Packet::Other => {}
+        }
+        Ok(())
+    }
+
+    fn end_capture(&mut self, mut conversations: Conversations<'_>) -> io::Result<()> {
+        let omitted = conversations.end(&mut |origin, event| self.event(origin, &event))?;
+        self.summary.left_out = omitted.streams;
+        self.summary.not_followed = omitted.not_followed;
+        Ok(())
+    }
+
     fn capture(&mut self, input: impl Read) -> io::Result<()> {
         let mut conversations = Conversations::new(self.options);
         let read = Capture::new(input).read(|item| {
             let Item::Packet(record) = item else { return self.sink.pause().map_err(Stop::Output) };
-            match packet::read(record.link, record.bytes, record.lost) {
-                Packet::Tcp(segment) => {
-                    let mut take = |origin, event: Event<'_>| self.event(origin, &event);
-                    conversations.segment(&segment, &mut take).map_err(Stop::Output)?;
-                }
-                Packet::Fragment => self.summary.fragments += 1,
-                Packet::Unreadable => self.summary.unreadable += 1,
-                Packet::Other => {}
-            }
-            Ok(())
+            let packet = packet::read(record.link, record.bytes, record.lost);
+            self.packet(&mut conversations, packet).map_err(Stop::Output)
         });
         if let Err(Stop::Output(error)) = read {
             return Err(error);
         }
-        let omitted = conversations.end(&mut |origin, event| self.event(origin, &event))?;
-        self.summary.left_out = omitted.streams;
-        self.summary.not_followed = omitted.not_followed;
+        self.end_capture(conversations)?;
         match read {
             // The timeout has ended the input within a packet.
             Err(Stop::Capture(_)) if self.is_over.get() => Ok(()),

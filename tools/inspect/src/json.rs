@@ -29,6 +29,7 @@ struct Object<T> {
 pub(super) fn event(origin: Option<Origin>, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
     match event {
         Event::Stream(stream) => line(&TcpStream::of(stream), out),
+        Event::Dump { form, note } => write("dump", origin, Dump { form, note: *note }, out),
         Event::Preamble(bytes) => write("preamble", origin, Words::of(bytes), out),
         Event::Line(bytes) => write("line", origin, Words::of(bytes), out),
         Event::Frame(seen) => write("frame", origin, Frame::of(seen), out),
@@ -91,6 +92,13 @@ impl TcpStream {
         let (client, server) = (stream.client.to_string(), stream.server.to_string());
         TcpStream { event: "stream", stream: stream.number, client, server, whole: stream.whole }
     }
+}
+
+#[derive(Serialize)]
+struct Dump<'a> {
+    form: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
 }
 
 #[derive(Serialize)]

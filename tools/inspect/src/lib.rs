@@ -34,25 +34,26 @@
 //!
 //! Data flows one way: source → (capture → packet → conversations → reassembly) → walker → printer.
 //!
-//! - `source` opens the input and recognises its format, `timed` ends it at the timeout; `hex` and `base64` decode text.
+//! - `source` opens the input and recognises its format, `timed` ends it at the timeout; `dumps` decodes text that shows
+//!   bytes.
 //! - `capture` reads the packets of a file, `packet` finds the TCP segment in each, `conversations` and `conversation`
 //!   follow the TCP streams, `recognition` finds those that are Bookend, and `reassembly` orders the segments of one
-//!   direction.
+//!   direction. `dialogue` follows the two sides of a dump.
 //! - `walker` turns bytes into events, without I/O. It uses `lines` for what precedes or replaces frames, `passing` for
 //!   bodies that are too long to hold, `resync` to find the next frame after a fault, and `expectations` for the rules of
 //!   a session.
-//! - `printer` writes an event with `plain`, `dump` or `json`; `summary` counts events, and `report` selects them.
+//! - `printer` writes an event with `plain`, `field_rows` or `json`; `summary` counts events, and `report` selects them.
 //! - `inspection` connects all of these. `watch` does the same for a live connection, whose packets `ruler` compares with
 //!   its frames.
 
-mod base64;
 mod capture;
 mod conversation;
 mod conversations;
-mod dump;
+mod dialogue;
+mod dumps;
 mod event;
 mod expectations;
-mod hex;
+mod field_rows;
 mod inspection;
 mod json;
 mod layout;

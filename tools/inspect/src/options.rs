@@ -45,7 +45,10 @@ pub enum Format {
     Auto,
     /// The bytes of one direction of a stream.
     Raw,
-    /// Hexadecimal digits, or a dump of xxd, hexdump, od or Wireshark.
+    /// Text that shows bytes: the output of xxd, hexdump, od, tcpdump, Wireshark, strace or gdb, string literals, lists of
+    /// numbers, hexadecimal digits or base64.
+    Dump,
+    /// Hexadecimal digits, or rows of them with offsets.
     Hex,
     /// Base64, in either alphabet, with or without padding and line breaks.
     Base64,
@@ -58,6 +61,7 @@ impl Format {
     pub(super) fn name(self) -> &'static str {
         match self {
             Format::Auto | Format::Raw => "raw",
+            Format::Dump => "dump",
             Format::Hex => "hex",
             Format::Base64 => "base64",
             Format::Pcap => "pcap",

@@ -6,8 +6,8 @@ use anstyle::Style;
 use bookend::diagnosis::{Confidence, Diagnosis};
 use bookend::{Encoding, Encodings, Hello, escaped, kind};
 
-use super::dump;
 use super::event::{Event, FaultyFrame, Origin, Remark, SeenFrame, Skipped, Stream, Verdict, Why};
+use super::field_rows;
 use super::layout::{self, Value};
 use super::styles::Styles;
 use super::summary::Summary;
@@ -36,6 +36,10 @@ impl Plain {
         }
         match event {
             Event::Stream(stream) => writeln!(out, "{}", described_stream(stream)),
+            Event::Dump { form, note } => {
+                let note = note.map_or("".into(), |note| format!(": {note}"));
+                writeln!(out, "{quiet}read as a dump, {}{note}{quiet:#}", escaped(form))
+            }
             Event::Frame(seen) => self.frame(seen, out),
             Event::Remark(found) => self.remark(found, out),
             Event::Fault(found) => self.fault(found, out),
@@ -92,7 +96,7 @@ impl Plain {
             write!(out, "  ({} missing from the capture)", counted(seen.missing, "byte"))?;
         }
         writeln!(out)?;
-        if self.hex { dump::frame(self.styles, seen, &fields, out) } else { Ok(()) }
+        if self.hex { field_rows::frame(self.styles, seen, &fields, out) } else { Ok(()) }
     }
 
     fn payload(self, seen: &SeenFrame<'_>, bytes: &[u8]) -> String {

@@ -1,16 +1,12 @@
 //! Opens the input, limits it in time, and recognises its format.
 
 use std::cell::Cell;
-use std::io::{self, BufReader, Chain, Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::rc::Rc;
 use std::time::Duration;
 
-use bookend::START;
-use bookend::session::MAX_PREAMBLE;
-
-use super::base64::{self, Base64Reader};
 use super::capture;
-use super::hex::{self, HexReader};
+use super::dumps::{self, Content, Dump, DumpReader, Wanted};
 use super::options::Format;
 use super::timed::Timed;
 
@@ -44,10 +40,11 @@ pub(super) enum Source {
     /// One direction of a stream.
     Stream(Box<dyn Read>),
     Capture(Box<dyn Read>),
+    /// A dump, what it shows, and its form.
+    Dump(DumpReader, Content, String),
+    /// A dump that cannot be read; the reason.
+    Refused(String),
 }
-
-/// The most bytes that are examined to recognise the format.
-const SAMPLE: usize = 4 << 10;
 
 impl Source {
     /// Opens the input, and returns its format. At the timeout the input ends, and `is_over` becomes true.
@@ -56,94 +53,109 @@ impl Source {
             None => (input.open)()?,
             Some(timeout) => Box::new(Timed::new(input.open, timeout, Rc::clone(is_over))),
         };
-        let (sample, complete) = sample(&mut input, format)?;
+        let (sample, complete) = match format {
+            Format::Raw | Format::Pcap => (Vec::new(), false),
+            Format::Auto | Format::Dump | Format::Hex | Format::Base64 => sample(&mut input, format)?,
+        };
         let complete = complete && !is_over.get();
-        let format = if format == Format::Auto { recognise(&sample, complete) } else { format };
-        let input = Cursor::new(sample).chain(input);
-        Ok((Source::new(format, input), format))
-    }
-
-    fn new(format: Format, input: Chain<Cursor<Vec<u8>>, Box<dyn Read>>) -> Source {
-        match format {
-            Format::Auto | Format::Raw => Source::Stream(Box::new(input)),
-            Format::Hex => Source::Stream(Box::new(HexReader::new(BufReader::new(input)))),
-            Format::Base64 => Source::Stream(Box::new(Base64Reader::new(input))),
-            Format::Pcap => Source::Capture(Box::new(input)),
-        }
+        let found = recognise(&sample, complete, format);
+        let input = Box::new(Cursor::new(sample).chain(input));
+        Ok(match found {
+            Found::Raw => (Source::Stream(input), Format::Raw),
+            Found::Capture => (Source::Capture(input), Format::Pcap),
+            Found::Dump(dump, format) => {
+                let (content, form) = (dump.content, dump.form.clone());
+                (Source::Dump(DumpReader::new(dump, input), content, form), format)
+            }
+            Found::Refused(why) => (Source::Refused(why), Format::Dump),
+        })
     }
 }
 
 /// The first bytes, as many as are needed to recognise the format, and whether the input ends after them.
 fn sample(input: &mut impl Read, format: Format) -> io::Result<(Vec<u8>, bool)> {
     let mut sample = Vec::new();
-    if format != Format::Auto {
-        return Ok((sample, false));
-    }
     // Binary input is recognised by its first bytes: a live stream may not send more for a while.
-    while sample.len() < SAMPLE && is_text(&sample) {
+    while sample.len() < dumps::SAMPLE && (format != Format::Auto || sample.len() < 4 || dumps::is_text(&sample)) {
         let before = sample.len();
-        let mut piece = [0; SAMPLE];
-        let count = match input.read(&mut piece) {
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        sample.extend_from_slice(&piece[..count]);
-        if sample.len() == before {
-            return Ok((sample, true));
-        }
-    }
-    while sample.len() < 4 && !is_text(&sample) {
-        let mut piece = [0; 4];
-        match input.read(&mut piece) {
+        sample.resize(before + PIECE, 0);
+        let read = input.read(&mut sample[before..]);
+        sample.truncate(before + *read.as_ref().unwrap_or(&0));
+        match read {
             Ok(0) => return Ok((sample, true)),
-            Ok(count) => sample.extend_from_slice(&piece[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
         }
     }
     Ok((sample, false))
 }
 
-fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n'))
+/// The size of a read of the sample, in bytes.
+const PIECE: usize = 4 << 10;
+
+/// What the input is.
+enum Found {
+    Raw,
+    Capture,
+    Dump(Dump, Format),
+    Refused(String),
 }
 
-fn recognise(sample: &[u8], complete: bool) -> Format {
-    if capture::is_capture(sample) {
-        return Format::Pcap;
+fn recognise(sample: &[u8], complete: bool, format: Format) -> Found {
+    let wanted = match format {
+        Format::Raw => return Found::Raw,
+        Format::Pcap => return Found::Capture,
+        Format::Auto if capture::is_capture(sample) => return Found::Capture,
+        Format::Auto if !dumps::is_text(sample) => return Found::Raw,
+        Format::Auto => Wanted::Any,
+        Format::Dump => Wanted::Dump,
+        Format::Hex => Wanted::Hex,
+        Format::Base64 => Wanted::Base64,
+    };
+    match dumps::recognise(sample, complete, wanted) {
+        Ok(None) => Found::Raw,
+        Ok(Some(dump)) => {
+            let format = match (format, dump.form.as_str()) {
+                (Format::Hex | Format::Base64, _) => format,
+                (_, "hexadecimal digits") => Format::Hex,
+                (_, "base64") => Format::Base64,
+                _ => Format::Dump,
+            };
+            Found::Dump(dump, format)
+        }
+        Err(why) => Found::Refused(why),
     }
-    if !is_text(sample) {
-        return Format::Raw;
-    }
-    if hex::is_hex(sample, complete) {
-        return Format::Hex;
-    }
-    // Plain words may be base64 as well, but they do not decode to a START.
-    let start = |bytes: Vec<u8>| bytes.windows(2).take(MAX_PREAMBLE + 1).any(|window| window == START);
-    if base64::decoded(sample).is_some_and(start) { Format::Base64 } else { Format::Raw }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn named(sample: &[u8]) -> String {
+        match recognise(sample, true, Format::Auto) {
+            Found::Raw => "raw".into(),
+            Found::Capture => "pcap".into(),
+            Found::Dump(dump, _) => dump.form,
+            Found::Refused(why) => why,
+        }
+    }
+
     #[test]
     fn format_is_recognised_by_the_first_bytes() {
         for (sample, format) in [
-            (&b"\xF5\xF8\x02\x02"[..], Format::Raw),
-            (b"\xD4\xC3\xB2\xA1\x02\0", Format::Pcap),
-            (b"\x0A\x0D\x0D\x0A\x1C\0", Format::Pcap),
-            (b"f5f8 0202", Format::Hex),
-            (b"7578 0100 00000018", Format::Hex),
-            (b"00000000: f5f8 0202  ....\n", Format::Hex),
-            (b"9fgCAgAAAAJoafj1\n", Format::Base64),
-            (b"Bookend hub, Sunday\r\n", Format::Raw),
-            (b"GET / HTTP/1.1\r\n\r\n", Format::Raw),
-            (b"hello", Format::Raw),
-            (b"", Format::Raw),
+            (&b"\xF5\xF8\x02\x02"[..], "raw"),
+            (b"\xD4\xC3\xB2\xA1\x02\0", "pcap"),
+            (b"\x0A\x0D\x0D\x0A\x1C\0", "pcap"),
+            (b"f5f8 0202", "hexadecimal digits"),
+            (b"7578 0100 00000018", "hexadecimal digits"),
+            (b"00000000: f5f8 0202  ....\n", "xxd"),
+            (b"9fgCAgAAAAJoafj1\n", "base64"),
+            (b"Bookend hub, Sunday\r\n", "raw"),
+            (b"GET / HTTP/1.1\r\n\r\n", "raw"),
+            (b"hello", "raw"),
+            (b"", "raw"),
         ] {
-            assert_eq!(recognise(sample, true), format, "{sample:02x?}");
+            assert_eq!(named(sample), format, "{sample:02x?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use super::event::{Event, Verdict};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Summary {
-    /// The format of the input: `raw`, `hex`, `base64` or `pcap`.
+    /// The format of the input: `raw`, `dump`, `hex`, `base64` or `pcap`.
     pub format: &'static str,
     /// Well-formed frames.
     pub frames: u64,
@@ -44,7 +44,7 @@ impl Summary {
             Event::Skipped(skipped) => self.skipped += skipped.length,
             Event::Hole { length, .. } => self.missing += length,
             Event::Damaged(_) => self.damaged = true,
-            Event::Preamble(_) | Event::Line(_) | Event::NoClose | Event::Unfinished { .. } => {}
+            Event::Dump { .. } | Event::Preamble(_) | Event::Line(_) | Event::NoClose | Event::Unfinished { .. } => {}
         }
     }
 

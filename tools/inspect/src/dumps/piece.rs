@@ -1,0 +1,90 @@
+//! What a decoder of a dump yields.
+
+use std::collections::VecDeque;
+
+use super::lines::Line;
+use crate::side::Side;
+
+/// Bytes that a dump shows.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// The sender, if the dump shows two sides.
+    pub(crate) side: Option<Side>,
+    pub(crate) bytes: Vec<u8>,
+    /// The bytes begin a unit of the dump: a packet, an array, a literal or a line.
+    pub(super) begins: bool,
+}
+
+/// The pieces that are not taken yet.
+#[derive(Debug, Default)]
+pub(super) struct Out(VecDeque<Piece>);
+
+impl Out {
+    pub(super) fn push(&mut self, side: Option<Side>, begins: bool, bytes: &[u8]) {
+        match self.0.back_mut() {
+            Some(last) if !begins && last.side == side => last.bytes.extend_from_slice(bytes),
+            _ if bytes.is_empty() => {}
+            _ => self.0.push_back(Piece { side, bytes: bytes.to_vec(), begins }),
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Piece> {
+        self.0.pop_front()
+    }
+
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.0.iter()
+    }
+}
+
+/// Decodes one form of dump.
+pub(super) trait Decoder {
+    /// Takes the next line.
+    fn line(&mut self, line: Line<'_>, out: &mut Out) -> Result<(), String>;
+
+    /// The text ends.
+    fn end(&mut self, out: &mut Out) -> Result<(), String>;
+}
+
+/// A form that fits a text, and a new decoder for it.
+pub(super) struct Fit {
+    /// The name of the form, as the report gives it.
+    pub(super) form: String,
+    pub(super) new: Box<dyn Fn() -> Box<dyn Decoder>>,
+}
+
+impl Fit {
+    pub(super) fn new<D: Decoder + 'static>(form: impl Into<String>, new: impl Fn() -> D + 'static) -> Fit {
+        Fit { form: form.into(), new: Box::new(move || Box::new(new())) }
+    }
+}
+
+/// Whether a form fits: `Err` if the text is of this form, but cannot be read with certainty; the reason.
+pub(super) type Fitting = Result<Option<Fit>, String>;
+
+/// The beginning of a text, on which the forms are tried.
+pub(super) struct Sample<'a> {
+    /// Whole lines, or the beginning of the only line.
+    pub(super) lines: Vec<Line<'a>>,
+    /// The text ends after them.
+    pub(super) complete: bool,
+}
+
+impl Sample<'_> {
+    /// The lines that are whole.
+    pub(super) fn whole(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(|line| line.whole())
+    }
+
+    /// All that `fit` decodes of the sample.
+    pub(super) fn trial(&self, fit: &Fit) -> Result<Out, String> {
+        let (mut decoder, mut out) = ((fit.new)(), Out::default());
+        for line in &self.lines {
+            decoder.line(*line, &mut out)?;
+        }
+        if self.complete {
+            decoder.end(&mut out)?;
+        }
+        Ok(out)
+    }
+}
