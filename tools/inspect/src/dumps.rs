@@ -93,11 +93,21 @@ pub(crate) enum Wanted {
 
 /// True if `bytes` may be the beginning of a text.
 pub(crate) fn is_text(bytes: &[u8]) -> bool {
-    let units = lines::units(bytes);
+    let (units, mark) = lines::units(bytes);
+    let bytes = &bytes[mark..];
+    let is_printable = |c: char| !matches!(c, '\0'..='\x08' | '\x0E'..='\x1A' | '\x1C'..='\x1F' | '\x7F');
+    if units == Units::Utf8 {
+        // The last character may be cut off.
+        let end = match std::str::from_utf8(bytes) {
+            Ok(_) => bytes.len(),
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => return false,
+        };
+        return std::str::from_utf8(&bytes[..end]).is_ok_and(|text| text.chars().all(is_printable));
+    }
     let mut text = String::new();
-    let used = lines::push_text(units.0, &bytes[units.1..], &mut text);
-    let is_legal = |c: char| !matches!(c, '\0'..='\x08' | '\x0E'..='\x1A' | '\x1C'..='\x1F' | '\x7F' | '\u{FFFD}');
-    bytes.len() - units.1 - used < 4 && text.chars().all(is_legal)
+    lines::push_text(units, bytes, &mut text);
+    text.chars().all(|c| is_printable(c) && (mark > 0 || c.is_ascii()))
 }
 
 /// Recognises a dump by its beginning; the text ends after it if it is `complete`. `Ok(None)`: it is no dump. `Err`: it

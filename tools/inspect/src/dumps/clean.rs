@@ -41,7 +41,7 @@ pub(super) fn is_noise(line: &str) -> bool {
     let is_rule = line.len() > 3 && line.chars().all(|c| "=-~`_*#".contains(c));
     let is_heading = ["Follow: ", "Filter: ", "Node 0:", "Node 1:", "-----"].iter().any(|begin| line.starts_with(begin));
     let user = line.split_once(['$', '#', '%']).is_some_and(|(user, command)| {
-        (user.is_empty() || user.contains(['@', '~', ':', ']'])) && command.starts_with(' ')
+        (user.is_empty() || user.contains(['@', '~', ':', ']'])) && (command.is_empty() || command.starts_with(' '))
     });
     let shell = line.starts_with("PS ") || line.starts_with("C:\\");
     line.is_empty() || line.starts_with("```") || line.starts_with("~~~") || is_rule || is_heading || user || shell

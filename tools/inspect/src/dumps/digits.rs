@@ -9,6 +9,9 @@ use super::row;
 use super::rows::shortened;
 use crate::side::Side;
 
+/// The reason of a refusal.
+pub(super) const OMITTED: &str = "rows that repeat are left out (*), and without offsets nothing shows how many: use od -v";
+
 /// How lines of digits are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Style {
@@ -144,6 +147,9 @@ fn skipped(groups: &[&str]) -> usize {
 impl Decoder for Digits {
     fn line(&mut self, line: Line<'_>, out: &mut Out) -> Result<(), String> {
         let mut bytes = Vec::new();
+        if line.whole().is_some_and(|text| text.trim() == "*") {
+            return Err(OMITTED.into());
+        }
         let continues = std::mem::replace(&mut self.inside, !line.ends);
         if self.style.labelled && !continues {
             match (labelled(line.text)?, line.whole()) {

@@ -28,6 +28,9 @@ const MAX_BEFORE: usize = 256;
 /// The longest element, in characters.
 const MAX_ELEMENT: usize = 64 << 10;
 
+/// The most times that gdb may repeat an element.
+const MAX_REPEATED: usize = 1 << 20;
+
 /// Decodes lists.
 pub(super) struct Lists {
     style: Style,
@@ -43,6 +46,9 @@ pub(super) struct Lists {
     elements: usize,
     /// A list of one element, which counts unless a name follows: then it is an index or a size.
     single: Option<u8>,
+    /// What gdb writes after an element, such as `<repeats 20 times>`.
+    note: Option<String>,
+    last: u8,
     side: Option<Side>,
     begins: bool,
 }
@@ -66,6 +72,8 @@ impl Lists {
             held: Vec::new(),
             elements: 0,
             single: None,
+            note: None,
+            last: 0,
             side: None,
             begins: true,
         }
@@ -108,7 +116,10 @@ impl Lists {
                 self.quote = Some(character);
             }
             '[' | '{' => self.depth += 1,
-            '<' => self.element(out)?,
+            '<' => {
+                self.element(out)?;
+                self.note = (self.elements > 0).then(String::new);
+            }
             ']' | '}' => {
                 self.element(out)?;
                 self.depth = self.depth.saturating_sub(1);
@@ -165,11 +176,21 @@ impl Lists {
 
     fn take(&mut self, bytes: &[u8], out: &mut Out) {
         self.elements += 1;
+        self.last = bytes.last().copied().unwrap_or(self.last);
         self.held.extend_from_slice(bytes);
         if self.elements >= 4 {
             out.push(self.side, std::mem::take(&mut self.begins), &self.held);
             self.held.clear();
         }
+    }
+
+    fn repeat(&mut self, note: &str, out: &mut Out) -> Result<(), String> {
+        let count = note.strip_prefix("repeats ").and_then(|rest| rest.strip_suffix(" times")?.parse::<usize>().ok());
+        match count {
+            Some(count @ 1..=MAX_REPEATED) => self.take(&vec![self.last; count - 1], out),
+            _ => return Err(format!("an unknown note in the list: <{note}>")),
+        }
+        Ok(())
     }
 
     fn close(&mut self, out: &mut Out) {
@@ -205,6 +226,17 @@ impl Lists {
             Comment::Block | Comment::Line => return Ok(false),
             Comment::None => {}
         }
+        if let Some(note) = &mut self.note {
+            if character == '>' {
+                let note = self.note.take().unwrap_or_default();
+                self.repeat(&note, out)?;
+            } else if character == '<' || note.len() > 40 {
+                self.note = None;
+            } else {
+                note.push(character);
+            }
+            return Ok(false);
+        }
         if let Some(quote) = self.quote {
             let escaped = self.token.len() - self.token.trim_end_matches('\\').len();
             if character == quote && escaped % 2 == 0 {
@@ -224,6 +256,9 @@ impl Lists {
     /// A line without brackets.
     fn bare(&mut self, text: &str, out: &mut Out) -> Result<(), String> {
         let mut bytes = Vec::new();
+        if text.trim() == "*" {
+            return Err(super::digits::OMITTED.into());
+        }
         for token in text.split([' ', '\t', ',', ';']).filter(|token| !token.is_empty()) {
             match value(token, self.style.base) {
                 Value::Byte(byte) => bytes.push(byte),

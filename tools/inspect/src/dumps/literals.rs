@@ -66,7 +66,7 @@ impl Literals {
 
     fn outside(&mut self, character: char, out: &mut Out) -> Result<(), String> {
         match character {
-            '"' | '\'' | '`' | '\u{201C}' | '\u{2018}' if self.style.quoted && self.may_open(character) => {
+            '"' | '\'' | '\u{201C}' | '\u{2018}' if self.style.quoted && self.may_open(character) => {
                 self.open(Some(closing(character)));
                 return Ok(());
             }
@@ -88,6 +88,9 @@ impl Literals {
     /// An apostrophe within a word opens nothing.
     fn may_open(&self, quote: char) -> bool {
         let word = self.between.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
+        if self.between.ends_with('\\') {
+            return false; // an escaped quote
+        }
         quote == '"' || word.is_empty() || is_prefix(word)
     }
 

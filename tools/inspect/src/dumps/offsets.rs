@@ -13,18 +13,22 @@ pub(super) fn fit(sample: &Sample<'_>) -> Fitting {
     let mut best: Option<(Layout, Evidence, usize)> = None;
     let mut why = None;
     for (prefixed, colon) in [(false, true), (false, false), (true, true), (true, false)] {
-        let digits = digits(sample, prefixed, colon);
-        if digits == 0 {
-            continue;
-        }
+        let Some((word, digits)) = place(sample, prefixed, colon) else { continue };
         // od and hexdump print the words of the computer, which is little-endian, after 6 or 7 digits.
         let of_computer = !colon && !prefixed && matches!(digits, 6 | 7);
-        for &notation in TABLE.iter().filter(|notation| !(of_computer && notation.shape == Shape::Hex(None))) {
-            for radix in [16, 8, 10] {
-                let columns = columns(sample, prefixed, colon, notation);
-                let layout = Layout { notation, radix, prefixed, colon, columns };
+        let columns = columns(sample, prefixed, colon);
+        let is_possible = |shape: Shape| match shape {
+            Shape::Hex(None) => !of_computer,
+            Shape::ShortOctal | Shape::Quoted => prefixed && colon,
+            Shape::Characters => of_computer,
+            _ => true,
+        };
+        let radices: &[u32] = if prefixed { &[16] } else { &[16, 8, 10] };
+        for &notation in TABLE.iter().filter(|notation| is_possible(notation.shape)) {
+            for &radix in radices {
+                let layout = Layout { notation, radix, prefixed, colon, word, columns };
                 match evidence(sample, layout) {
-                    Ok(found) if found.rows == 0 => {}
+                    Ok(found) if found.rows == 0 || !is_evident(sample, layout, found, digits) => {}
                     Ok(found) if best.is_none_or(|(old, evidence, _)| is_better(layout, found, old, evidence)) => {
                         best = Some((layout, found, digits));
                     }
@@ -44,26 +48,38 @@ pub(super) fn fit(sample: &Sample<'_>) -> Fitting {
     Ok(Some(Fit::new(form, move || Rows::new(layout))))
 }
 
-/// The number of digits of the first offset of this style. 0 if there is none.
-fn digits(sample: &Sample<'_>, prefixed: bool, colon: bool) -> usize {
+/// The number of words before the offsets of this style, and the number of digits of the first one.
+fn place(sample: &Sample<'_>, prefixed: bool, colon: bool) -> Option<(usize, usize)> {
     let all = sample.whole().take(MAX_LINES).flat_map(row::offsets);
-    let mut alike = all.filter(|offset| offset.prefixed == prefixed && offset.colon == colon);
-    alike.next().map_or(0, |offset| offset.digits.len())
+    let alike = all.filter(|offset| offset.prefixed == prefixed && offset.colon == colon);
+    let mut found: Vec<(usize, usize, usize)> = Vec::new(); // the words before it, the digits, and how often
+    for offset in alike {
+        match found.iter_mut().find(|(word, ..)| *word == offset.word) {
+            Some((.., count)) => *count += 1,
+            None => found.push((offset.word, offset.digits.len(), 1)),
+        }
+    }
+    let most = found.iter().map(|(.., count)| *count).max()?;
+    found.sort_unstable();
+    found.into_iter().find(|(.., count)| 2 * count >= most).map(|(word, digits, _)| (word, digits))
 }
 
 /// The number of digits of the first value.
 fn group(sample: &Sample<'_>, layout: Layout) -> usize {
     let offsets = sample.whole().take(MAX_LINES).flat_map(row::offsets);
-    let alike = offsets.filter(|offset| offset.prefixed == layout.prefixed && offset.colon == layout.colon);
+    let alike = offsets.filter(|offset| {
+        offset.prefixed == layout.prefixed && offset.colon == layout.colon && offset.word == layout.word
+    });
     let mut rows = alike.filter(|offset| row::values(offset.rest, layout.notation).is_some());
     rows.next().and_then(|offset| offset.rest.split_whitespace().next()).map_or(0, str::len)
 }
 
 /// The columns of two sides, if the rows have two, a tab or four blanks apart.
-fn columns(sample: &Sample<'_>, prefixed: bool, colon: bool, notation: Notation) -> Option<(usize, usize)> {
+fn columns(sample: &Sample<'_>, prefixed: bool, colon: bool) -> Option<(usize, usize)> {
     if prefixed || colon {
         return None;
     }
+    let notation = TABLE[1]; // bytes
     let mut found: Vec<usize> = Vec::new();
     for line in sample.whole() {
         let offset = row::offsets(line).find(|offset| {
@@ -83,6 +99,17 @@ fn columns(sample: &Sample<'_>, prefixed: bool, colon: bool, notation: Notation)
     }
 }
 
+/// Without a colon, the first digits of a row may be bytes as well: an offset is 0, or the next one agrees with it.
+fn is_evident(sample: &Sample<'_>, layout: Layout, found: Evidence, digits: usize) -> bool {
+    let is_zero = || {
+        let offsets = sample.whole().take(MAX_LINES).filter_map(|line| row::offsets(line).next());
+        let first = offsets.into_iter().find(|offset| row::values(offset.rest, layout.notation).is_some());
+        first.is_some_and(|offset| offset.digits.bytes().all(|digit| digit == b'0'))
+    };
+    let is_odd = digits == 7 || layout.notation.shape == Shape::Hex(Some(2));
+    layout.colon || layout.prefixed || found.lengths + found.agree > 0 || (is_odd && is_zero())
+}
+
 /// Tries a layout. `Err` if it does not fit; the reason, if it nearly does.
 fn evidence(sample: &Sample<'_>, layout: Layout) -> Result<Evidence, Option<String>> {
     let (mut rows, mut out) = (Rows::new(layout), Out::default());
@@ -94,7 +121,11 @@ fn evidence(sample: &Sample<'_>, layout: Layout) -> Result<Evidence, Option<Stri
     if is_all {
         rows.end(&mut out).map_err(|why| reason(&rows.evidence, why))?;
     }
-    Ok(rows.evidence)
+    // Only the characters beside hexadecimal digits may be others than those of the bytes.
+    let is_hex = matches!(layout.notation.shape, Shape::Hex(_) | Shape::Binary(_));
+    let evidence = rows.evidence;
+    let Evidence { rows, disagree, unread, .. } = evidence;
+    if (disagree > 0 && !is_hex) || 4 * unread > rows { Err(None) } else { Ok(evidence) }
 }
 
 /// A layout that read several rows is worth its reason.
@@ -136,7 +167,7 @@ fn doubt(layout: Layout, found: Evidence, digits: usize, group: usize) -> Option
 
 /// The name of the form.
 fn name(layout: Layout, found: Evidence, digits: usize) -> String {
-    let Layout { notation, radix, prefixed, colon, columns } = layout;
+    let Layout { notation, radix, prefixed, colon, columns, .. } = layout;
     let text = found.agree > 0;
     let is_bytes = notation.shape == Shape::Hex(Some(2));
     let name = match (prefixed, colon, notation.shape) {

@@ -10,6 +10,8 @@ pub(super) struct Offset<'a> {
     pub(super) prefixed: bool,
     /// A colon follows.
     pub(super) colon: bool,
+    /// The number of words before it.
+    pub(super) word: usize,
     /// The column at which it begins; a tab counts as four.
     pub(super) column: usize,
     /// What follows in the line.
@@ -32,10 +34,11 @@ pub(super) fn offsets(line: &str) -> impl Iterator<Item = Offset<'_>> {
         at += length;
         Some(found)
     });
-    starts.take(MAX_BEFORE + 1).filter_map(move |(at, column)| offset(&line[at..], column))
+    let words = starts.take(MAX_BEFORE + 1).enumerate();
+    words.filter_map(move |(word, (at, column))| Some(Offset { word, column, ..offset(&line[at..])? }))
 }
 
-fn offset(text: &str, column: usize) -> Option<Offset<'_>> {
+fn offset(text: &str) -> Option<Offset<'_>> {
     let (prefixed, number) = match text.strip_prefix("0x") {
         Some(number) => (true, number),
         None => (false, text),
@@ -50,7 +53,7 @@ fn offset(text: &str, column: usize) -> Option<Offset<'_>> {
         && within.as_bytes()[..4].iter().all(u8::is_ascii_hexdigit)
         && within[4..].starts_with("  ")
     {
-        return Some(Offset { digits: &within[..4], prefixed, colon: false, column, rest: &within[4..] });
+        return Some(Offset { digits: &within[..4], prefixed, colon: false, word: 0, column: 0, rest: &within[4..] });
     }
     if digits.is_empty() || digits.len() > 17 {
         return None;
@@ -66,7 +69,7 @@ fn offset(text: &str, column: usize) -> Option<Offset<'_>> {
         return None;
     }
     let bounded = rest.is_empty() || rest.starts_with(is_blank);
-    bounded.then_some(Offset { digits, prefixed, colon, column, rest })
+    bounded.then_some(Offset { digits, prefixed, colon, word: 0, column: 0, rest })
 }
 
 /// Blanks, and the lines that some programs draw between the columns.
@@ -163,8 +166,10 @@ impl Values {
             if text.is_empty() {
                 continue;
             }
-            self.disagrees = true;
-            if is_shown_by(&self.bytes[..count], text) {
+            self.disagrees |= count == self.bytes.len();
+            let is_framed = text.starts_with(['>', '|']) && text.ends_with(['<', '|']);
+            let may_have_text = is_framed || matches!(notation.shape, Shape::Hex(_) | Shape::Binary(_));
+            if may_have_text && is_shown_by(&self.bytes[..count], text) {
                 self.by_text = Some(count);
                 self.disagrees = false;
                 let other = swapped(&self.bytes[..count], notation);

@@ -17,6 +17,8 @@ pub(super) struct Layout {
     pub(super) radix: u32,
     pub(super) prefixed: bool,
     pub(super) colon: bool,
+    /// The number of words before the offset.
+    pub(super) word: usize,
     /// The column of the rows of the client, and that of the server's, if there are two sides.
     pub(super) columns: Option<(usize, usize)>,
 }
@@ -42,6 +44,8 @@ pub(super) struct Evidence {
     pub(super) disagree: usize,
     /// Rows whose characters agree with no other order of the bytes.
     pub(super) decide: usize,
+    /// Lines with an offset, but without values.
+    pub(super) unread: usize,
 }
 
 /// One side of a dump.
@@ -67,17 +71,24 @@ impl Rows {
         Rows { layout, client, server, apart: true, evidence: Evidence::default() }
     }
 
+    fn is_alike(&self, offset: &Offset<'_>) -> bool {
+        let Layout { prefixed, colon, word, .. } = self.layout;
+        offset.prefixed == prefixed && offset.colon == colon && offset.word == word
+    }
+
     fn number(&self, offset: &Offset<'_>) -> Option<u64> {
-        let is_alike = offset.prefixed == self.layout.prefixed && offset.colon == self.layout.colon;
-        let digits = offset.digits.replace('`', "");
-        u64::from_str_radix(&digits, self.layout.radix).ok().filter(|_| is_alike)
+        u64::from_str_radix(&offset.digits.replace('`', ""), self.layout.radix).ok()
     }
 
     fn row(&mut self, text: &str, out: &mut Out) -> Result<(), String> {
-        let mut is_torn = false;
-        for offset in row::offsets(text) {
-            let Some(number) = self.number(&offset) else { continue };
+        if let Some(offset) = row::offsets(text).find(|offset| self.is_alike(offset)) {
             let values = row::values(offset.rest, self.layout.notation);
+            let number = match self.number(&offset) {
+                Some(number) => number,
+                None if values.is_some() => return Err(format!("{} is no offset like the others", offset.digits)),
+                None => return Ok(()),
+            };
+            self.evidence.unread += usize::from(values.is_none() && !offset.rest.trim().is_empty());
             let side = self.side(offset.column);
             let lane = self.lane(side);
             match values {
@@ -90,11 +101,11 @@ impl Rows {
                 None if offset.rest.trim().is_empty() && lane.ends_at(number) => {
                     return self.flush(side, Some(number), out);
                 }
-                None => is_torn |= lane.follows(number) && !offset.rest.trim().is_empty(),
+                None if lane.follows(number) && !offset.rest.trim().is_empty() => {
+                    return Err(format!("the row is not in {}: {}", self.layout.notation.name, shortened(text)));
+                }
+                None => {}
             }
-        }
-        if is_torn {
-            return Err(format!("the row is not in {}: {}", self.layout.notation.name, shortened(text)));
         }
         self.apart |= !text.trim().is_empty();
         Ok(())
@@ -110,8 +121,10 @@ impl Rows {
         if side == Some(Side::Server) { &mut self.server } else { &mut self.client }
     }
 
-    fn take(&mut self, side: Option<Side>, row: Held, out: &mut Out) -> Result<(), String> {
-        let next = if self.restarts(&row) { None } else { Some(row.offset) };
+    fn take(&mut self, side: Option<Side>, mut row: Held, out: &mut Out) -> Result<(), String> {
+        let restarts = self.restarts(&row);
+        row.begins |= restarts;
+        let next = if restarts { None } else { Some(row.offset) };
         self.flush(side, next, out)?;
         self.evidence.agree += usize::from(row.values.by_text.is_some());
         self.evidence.disagree += usize::from(row.values.disagrees);
@@ -143,7 +156,6 @@ impl Rows {
             lane.width = 0;
             lane.units += 1;
             out.push(side, begins, &held.values.bytes[..count]);
-            self.apart = true;
             return Ok(());
         };
         let count = usize::try_from(length).unwrap_or(usize::MAX);
@@ -159,7 +171,10 @@ impl Rows {
             self.evidence.lengths += 1;
             return Ok(());
         }
-        let width = natural_length(&held.values, notation, lane.width)?;
+        let width = held.values.by_text.unwrap_or(match lane.width {
+            0 => held.values.bytes.len(),
+            width => width.min(held.values.bytes.len()),
+        });
         if !repeats || length > MAX_REPEATED {
             return Err(format!("the row has {width} bytes, but the next offset is {length} higher: rows are missing"));
         }
@@ -192,6 +207,8 @@ impl Values {
         match self.by_text {
             Some(shown) if shown == count => Ok(()),
             Some(_) => Err("the characters of the row and the next offset disagree about its length".into()),
+            // hexdump -c fills the last row with blanks.
+            None if notation.shape == Shape::Characters && self.bytes[count..].iter().all(|&byte| byte == b' ') => Ok(()),
             None if self.before_gap == count || self.bytes.len() - count < notation.width.max(1) => Ok(()),
             None => Err("the row is longer than the next offset allows".into()),
         }
@@ -203,6 +220,9 @@ fn natural_length(values: &Values, notation: Notation, width: usize) -> Result<u
     let limit = if width == 0 { values.bytes.len() } else { width.min(values.bytes.len()) };
     if let Some(shown) = values.by_text {
         return Ok(shown);
+    }
+    if notation.shape == Shape::Characters && values.bytes.last() == Some(&b' ') {
+        return Err("the last row may be padded: keep the last line of the dump, which is the length".into());
     }
     let is_padded = notation.is_words() && !matches!(notation.shape, Shape::Prefixed(_));
     if is_padded && values.bytes[..limit].last() == Some(&0) {

@@ -28,12 +28,19 @@ pub(super) fn of(sample: &Sample<'_>) -> Option<&'static str> {
     if MARKS.iter().any(|mark| text.contains(mark)) {
         return Some("a START or END, written as text");
     }
-    let (mut lines, mut rows) = (0, 0);
+    if [" nul ", " soh ", " stx "].iter().any(|name| text.contains(name)) && text.contains(" 0000") {
+        return Some("od -a, which omits the highest bit of each byte: use od -t x1");
+    }
+    let (mut lines, mut rows, mut offsets) = (0, 0, 0);
     for line in sample.lines.iter().map(|line| line.text.trim()).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let digits = words.iter().filter(|word| is_number(word)).count();
         lines += 1;
+        offsets += usize::from(words.len() > 1 && words[0].len() >= 6 && words[0].starts_with('0') && is_number(words[0]));
         rows += usize::from(words.len() >= 4 && 4 * digits >= 3 * words.len());
+    }
+    if offsets > 0 && 2 * offsets >= lines {
+        return Some("rows with offsets");
     }
     (rows > 0 && 2 * rows >= lines).then_some("rows of numbers")
 }

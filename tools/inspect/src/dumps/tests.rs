@@ -35,12 +35,18 @@ pub(super) fn read(text: &[u8]) -> Result<(String, [Vec<u8>; 2]), String> {
     Ok((form, sides))
 }
 
+fn show(sides: &[Vec<u8>; 2]) -> String {
+    let [client, server] = sides;
+    format!("{} and {} bytes: {:02x?}", client.len(), server.len(), &client[..client.len().min(40)])
+}
+
 /// What people add to a dump.
 fn wrapped(text: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let text = &format!("{}\n", text.strip_suffix('\n').unwrap_or(text));
     let lines = |prefix: &str| text.lines().map(|line| format!("{prefix}{line}\n")).collect::<String>();
     let wide = |unit: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
     vec![
-        ("nothing", text.into()),
+        ("nothing", text.clone().into()),
         ("a prompt", format!("$ show session.bin\n{text}$ \n").into()),
         ("a prompt with a folder", format!("ann@host:~/work$ show session.bin\n{text}").into()),
         ("a fence", format!("```\n{text}```\n").into()),
@@ -58,7 +64,7 @@ fn wrapped(text: &str) -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn dumps_of_real_tools_are_read_whatever_surrounds_them() {
     let bytes = golden("session.bin");
-    let mut wrong = Vec::new();
+    let mut wrong: Vec<String> = Vec::new();
     for path in files("one").into_iter().chain(files("documented")) {
         let text = fs::read_to_string(&path).unwrap();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
@@ -67,9 +73,12 @@ fn dumps_of_real_tools_are_read_whatever_surrounds_them() {
             if name.starts_with("base64") && (what.contains("prompt") || what.contains("fence")) {
                 continue;
             }
+            if wrong.last().is_some_and(|wrong: &String| wrong.starts_with(&format!("{name} "))) {
+                continue;
+            }
             match read(&text) {
                 Ok((_, sides)) if sides == [bytes.clone(), Vec::new()] => {}
-                Ok((form, sides)) => wrong.push(format!("{name} in {what}, as {form}: {:02x?}", sides)),
+                Ok((form, sides)) => wrong.push(format!("{name} in {what}, as {form}: {}", show(&sides))),
                 Err(why) => wrong.push(format!("{name} in {what}: {why}")),
             }
         }
@@ -83,7 +92,8 @@ fn both_sides_are_read() {
     for path in files("both") {
         for (what, text) in wrapped(&fs::read_to_string(&path).unwrap()) {
             let found = read(&text);
-            assert!(found.as_ref().is_ok_and(|(_, found)| *found == sides), "{}, {what}: {found:02x?}", path.display());
+            let shown = found.as_ref().map(|(form, sides)| format!("{form}: {}", show(sides)));
+            assert!(found.as_ref().is_ok_and(|(_, found)| *found == sides), "{}, {what}: {shown:?}", path.display());
         }
     }
 }
