@@ -145,15 +145,25 @@ fn refusal(why: String) -> String {
     format!("{why}. Save the bytes themselves, a capture (tcpdump -w) or the output of xxd; --format raw reads the text as it is")
 }
 
-/// The lines of a text: without the last if it is cut off, unless it is the only one.
+/// The lines of a text: without the last if it is cut off, unless it is long.
 fn split(text: &str, complete: bool) -> Vec<Line<'_>> {
-    let end = match text.rfind('\n') {
-        Some(end) if !complete => end,
-        _ => text.len(),
+    let (whole, last) = match text.rfind('\n') {
+        Some(end) => (Some(&text[..end]), &text[end + 1..]),
+        None => (None, text),
     };
-    let ends = complete || end < text.len();
-    let text = text[..end].strip_suffix('\n').unwrap_or(&text[..end]);
-    text.split('\n').map(|text| Line { text: text.strip_suffix('\r').unwrap_or(text), begins: true, ends }).collect()
+    let whole = whole.into_iter().flat_map(|text| text.split('\n'));
+    let mut lines: Vec<Line<'_>> = whole.map(|text| Line { text: strip_return(text), begins: true, ends: true }).collect();
+    if lines.is_empty() || last.len() > LONG_LINE || (complete && !last.is_empty()) {
+        lines.push(Line { text: if complete { strip_return(last) } else { last }, begins: true, ends: complete });
+    }
+    lines
+}
+
+/// A line of a sample that is cut off is examined only if it is longer, in bytes.
+const LONG_LINE: usize = 2 << 10;
+
+fn strip_return(line: &str) -> &str {
+    line.strip_suffix('\r').unwrap_or(line)
 }
 
 /// What the dump shows, and whether its sides are exchanged.

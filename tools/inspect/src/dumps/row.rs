@@ -102,7 +102,7 @@ pub(super) fn values(rest: &str, notation: Notation) -> Option<Values> {
     }
     let mut found = Values::default();
     let mut ends: Vec<(usize, usize)> = Vec::new(); // the number of bytes, and where the text after them begins
-    let mut at = 0;
+    let (mut at, mut is_short) = (0, false);
     while found.bytes.len() < MAX_ROW {
         let gap = rest[at..].find(|c: char| !is_blank(c)).unwrap_or(rest.len() - at);
         let is_wide = gap >= 2 && !rest[at..at + gap].contains('\t');
@@ -115,6 +115,11 @@ pub(super) fn values(rest: &str, notation: Notation) -> Option<Values> {
         if token.is_empty() {
             break;
         }
+        // Only the last value of a row may be shorter.
+        if is_short {
+            break;
+        }
+        is_short = matches!(notation.shape, Shape::Hex(Some(digits)) if token.len() < digits);
         let Some(used) = read(token, &rest[start..], notation, &mut found.bytes) else { break };
         at = start + used;
         ends.push((found.bytes.len(), at));
