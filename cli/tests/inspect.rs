@@ -30,21 +30,71 @@ fn every_format_gives_the_same_frames() {
         .enumerate()
         .map(|(row, bytes)| {
             let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{:08x}  {:<48} |................|\n", 16 * row, digits.join(" "))
+            let shown = bytes.iter().map(|&byte| if matches!(byte, b' '..=b'~') { char::from(byte) } else { '.' });
+            format!("{:08x}  {:<48} |{}|\n", 16 * row, digits.join(" "), shown.collect::<String>())
         })
         .collect();
     let base64 = data_encoding::BASE64.encode(&bytes);
     let plain = inspect(&[], &bytes);
     assert_eq!(plain.2, Some(0), "{plain:?}");
-    for (form, input) in [("hex", hex), ("hex", dump), ("base64", base64)] {
-        assert_eq!(inspect(&[], input.as_bytes()), plain, "{form}");
-        assert_eq!(inspect(&["--format", form], input.as_bytes()), plain, "{form}");
+    let python = format!("b'{}'\n", bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect::<String>());
+    for (format, form, input) in [
+        ("hex", "hexadecimal digits", hex),
+        ("hex", "hexdump -C", dump.clone()),
+        ("dump", "hexdump -C", dump),
+        ("dump", "string literal", python),
+        ("base64", "base64", base64),
+    ] {
+        for options in [&[][..], &["--format", format]] {
+            let (output, errors, code) = inspect(options, input.as_bytes());
+            let (first, rest) = output.split_once('\n').unwrap();
+            assert_eq!(first, format!("read as a dump, {form}"));
+            assert_eq!((rest, &*errors, code), (&*plain.0, &*plain.1, plain.2), "{form}");
+        }
+        let (read, _) = objects(&[], input.as_bytes());
+        assert_eq!((&read[0]["event"], &read[0]["form"]), (&"dump".into(), &form.into()));
     }
     assert_eq!(
         plain.0.lines().nth(1).unwrap(),
         "    1        34  MESSAGE   utf-8          6  \"grüß\"",
         "the offset is that of SPEC 2"
     );
+}
+
+#[test]
+fn two_sides_of_a_dump_are_two_streams() {
+    let (mine, its) = (session(), [b"Bookend hub\r\n", &session()[..]].concat());
+    let array = |peer: u8, bytes: &[u8]| {
+        let numbers: Vec<String> = bytes.iter().map(|byte| format!("0x{byte:02x}")).collect();
+        format!("char peer{peer}_0[] = {{ /* Packet 4 */\n{} }};\n", numbers.join(", "))
+    };
+    let found = events(&[], (array(0, &mine) + &array(1, &its)).as_bytes());
+    let of = |sender: &str| found.iter().filter(|event| event.starts_with(sender)).count();
+    assert_eq!((of("client frame"), of("server frame"), of("server preamble")), (3, 3, 1), "{found:?}");
+    // The side that greets is the server.
+    let exchanged = events(&[], (array(0, &its) + &array(1, &mine)).as_bytes());
+    assert_eq!(exchanged.iter().filter(|event| event.starts_with("server preamble")).count(), 1, "{exchanged:?}");
+}
+
+#[test]
+fn headers_of_a_dumped_packet_are_not_part_of_the_stream() {
+    let bytes = session();
+    let stream = [opening(), segments(client, &bytes, 99)].concat();
+    let capture = pcap(Link::Ethernet, false, PORT, &stream);
+    let (mut dump, mut at) = (String::new(), 24);
+    while at < capture.len() {
+        let length = u32::from_le_bytes(capture[at + 8..at + 12].try_into().unwrap()) as usize;
+        for (row, bytes) in capture[at + 16..][..length].chunks(16).enumerate() {
+            let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            dump += &format!("{:04x}   {}\n", 16 * row, digits.join(" "));
+        }
+        dump += "\n";
+        at += 16 + length;
+    }
+    let (output, _, code) = inspect(&[], dump.as_bytes());
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.starts_with("read as a dump, Wireshark, bytes of packets: packets; their Ethernet, IP and TCP"));
+    assert!(output.ends_with("3 frames, 0 faults in 1 TCP stream\n"), "{output}");
 }
 
 #[test]
@@ -304,7 +354,9 @@ fn damaged_capture_is_reported_up_to_the_damage() {
     let (damaged, _) = objects(&[], &cut);
     assert_eq!(damaged[damaged.len() - 2]["event"], "damaged");
     let (_, stderr, code) = inspect(&[], b"f5f8\nzz");
-    assert_eq!((code, &*stderr), (Some(1), ""), "the input is not hexadecimal, so it is read as raw bytes");
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("looks like a dump") && stderr.contains("xxd"), "{stderr}");
+    assert_eq!(inspect(&[], b"f5f8\nzz").0, "0 frames, 0 faults\n", "it is not taken for the bytes of a peer");
     let (_, stderr, code) = inspect(&["--format", "hex"], b"f5f8\nzz");
     assert!(code == Some(1) && stderr.contains("line 2"), "{stderr}");
 }
@@ -342,7 +394,7 @@ fn damaged_input_never_causes_a_panic() {
             }
         }
         let noise: Vec<u8> = (0..2000).map(|_| next()).collect();
-        for form in ["auto", "raw", "hex", "base64", "pcap"] {
+        for form in ["auto", "raw", "dump", "hex", "base64", "pcap"] {
             let (_, errors, code) = inspect(&["--format", form], &noise);
             assert_eq!(code, Some(1), "{form}: {errors}");
         }
@@ -364,7 +416,7 @@ fn input_without_end_is_reported_at_the_timeout() {
     let begun = [&hello()[..], &hello()[..9]].concat();
     // The second input ends without a line end, between the two digits of a byte.
     let hex = "f5f80202000000026869f8f5f";
-    for (input, events) in [(&*begun, &["frame", "unfinished"][..]), (hex.as_bytes(), &["frame", "remark"])] {
+    for (input, events) in [(&*begun, &["frame", "unfinished"][..]), (hex.as_bytes(), &["dump", "frame", "remark"])] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_bookend"))
             .args(["inspect", "--timeout", "1s", "--json", "-"])
             .stdin(Stdio::piped())

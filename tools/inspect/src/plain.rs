@@ -178,7 +178,7 @@ impl Plain {
                 write!(out, ", {} {fate}", counted(count, what))?;
             }
         }
-        if summary.format == "pcap" {
+        if summary.format == "pcap" || (summary.format == "dump" && summary.streams > 0) {
             write!(out, " in {}", counted(summary.streams, "TCP stream"))?;
         }
         writeln!(out)?;

@@ -65,7 +65,7 @@ pub const FORMS: &[Form] = &[
     certain("strace", |bytes| {
         bytes.chunks(40).fold(String::new(), |text, row| {
             let count = row.len();
-            text + &format!("write(3, \"{}\", {count}) = {count}\n", literal(row, '"').replace("\\0", "\\x00"))
+            text + &format!("write(3, \"{}\", {count}) = {count}\n", literal(row, '"'))
         })
     }),
 ];

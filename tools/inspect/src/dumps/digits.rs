@@ -27,12 +27,14 @@ pub(super) struct Digits {
     /// The first digit of a byte whose second digit has not arrived.
     half: Option<u8>,
     side: Option<Side>,
+    /// The label of the last line, without its digits.
+    label: String,
     inside: bool,
 }
 
 impl Digits {
     pub(super) fn new(style: Style) -> Digits {
-        Digits { style, half: None, side: None, inside: false }
+        Digits { style, half: None, side: None, label: String::new(), inside: false }
     }
 
     /// Digits and separators alone.
@@ -67,6 +69,8 @@ fn is_separator(character: char) -> bool {
 pub(super) struct Labelled<'a> {
     pub(super) label: &'a str,
     pub(super) bytes: Vec<u8>,
+    /// It is a single byte, which may be a number as well.
+    short: bool,
 }
 
 /// Finds the digits of a line. `Ok(None)` if it has none; `Err` if they cannot be told from its text.
@@ -92,19 +96,21 @@ pub(super) fn labelled(line: &str) -> Result<Option<Labelled<'_>>, String> {
     let label = if skipped > 0 { before } else { label };
     let is_marked = label.trim_end().ends_with([':', '=', '>', '<', ']', ')', '(', '|', '→', '←', '"', '\'', '`']);
     let counted = label.trim_end().ends_with('=') && bytes.len() < 2;
-    let is_data = label.trim().is_empty()
+    let short = bytes.len() == 1 && is_marked && !counted;
+    let is_data = short
+        || label.trim().is_empty()
         || (!counted && is_marked && bytes.len() >= 2)
         || (direction::of(label).is_some() && bytes.len() >= 2)
         || (bytes.len() >= 4 && digits.contains(|c: char| c.is_ascii_digit()));
-    Ok(is_data.then_some(Labelled { label, bytes }))
+    Ok(is_data.then_some(Labelled { label, bytes, short }))
 }
 
 /// The bytes of `f5 f8 …  ..hi..`: hexadecimal bytes, and the characters beside them.
 fn beside_characters(text: &str) -> Option<Labelled<'_>> {
-    let notation = Notation { name: "hexadecimal bytes", shape: Shape::Hex(None), width: 0, little: false };
+    let notation = Notation { name: "hexadecimal bytes", shape: Shape::Hex(None), width: 0, little: false, short: false };
     let values = row::values(text, notation)?;
     let count = values.by_text.filter(|&count| count >= 2)?;
-    Some(Labelled { label: "", bytes: values.bytes[..count].to_vec() })
+    Some(Labelled { label: "", bytes: values.bytes[..count].to_vec(), short: false })
 }
 
 fn without_comment(line: &str) -> &str {
@@ -154,6 +160,11 @@ impl Decoder for Digits {
         if self.style.labelled && !continues {
             match (labelled(line.text)?, line.whole()) {
                 (Some(found), Some(_)) => {
+                    let label = found.label.replace(|c: char| c.is_ascii_digit(), "");
+                    if found.short && label != self.label {
+                        return Ok(());
+                    }
+                    self.label = label;
                     self.side = direction::of(found.label).or(self.side);
                     out.push(self.side, true, &found.bytes);
                 }

@@ -286,18 +286,20 @@ enum Value {
     Other,
 }
 
-fn value(number: &str, base: Base) -> Value {
+fn value(number: &str, base_of_list: Base) -> Value {
     let radix = |digits: &str, radix| match u8::from_str_radix(digits, radix) {
         Ok(byte) if !digits.starts_with('+') => Value::Byte(byte),
         _ => Value::Other,
     };
     let lower = number.to_ascii_lowercase();
     for (prefix, base) in [("0x", 16), ("16#", 16), ("&h", 16), ("$", 16), ("0b", 2), ("0o", 8)] {
-        if let Some(digits) = lower.strip_prefix(prefix) {
+        if let Some(digits) = lower.strip_prefix(prefix)
+            && !(base_of_list == Base::Hexadecimal && number.len() <= 2)
+        {
             return radix(digits, base);
         }
     }
-    match base {
+    match base_of_list {
         Base::Hexadecimal if number.len() <= 2 => radix(number, 16),
         Base::Hexadecimal => Value::Other,
         Base::Octal if number.len() == 3 => radix(number, 8),

@@ -10,6 +10,8 @@ pub(super) struct Notation {
     pub(super) width: usize,
     /// The least significant byte of a value comes first in the stream.
     pub(super) little: bool,
+    /// The last value of a row may have fewer digits.
+    pub(super) short: bool,
 }
 
 /// The shape of a value.
@@ -34,7 +36,7 @@ pub(super) enum Shape {
 }
 
 const fn of(name: &'static str, shape: Shape, width: usize, little: bool) -> Notation {
-    Notation { name, shape, width, little }
+    Notation { name, shape, width, little, short: false }
 }
 
 /// The notations, in the order in which they are tried. The first that fits is read.
@@ -96,7 +98,7 @@ impl Notation {
 
     fn hex(self, count: Option<usize>, token: &str, bytes: &mut Vec<u8>) -> bool {
         let fits = match count {
-            Some(count) => token.len() <= count,
+            Some(count) => token.len() == count || (self.short && token.len() < count),
             None => token.len() <= MAX_GROUP,
         };
         if !fits || token.is_empty() || token.len() % 2 != 0 {
@@ -159,7 +161,7 @@ mod tests {
     fn read(name: &str, token: &str) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         let of_name = TABLE.iter().filter(|notation| notation.name == name);
-        of_name.last().expect(name).read(token, &mut bytes).then_some(bytes)
+        Notation { short: true, ..*of_name.last().expect(name) }.read(token, &mut bytes).then_some(bytes)
     }
 
     #[test]

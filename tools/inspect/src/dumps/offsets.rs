@@ -25,6 +25,8 @@ pub(super) fn fit(sample: &Sample<'_>) -> Fitting {
         };
         let radices: &[u32] = if prefixed { &[16] } else { &[16, 8, 10] };
         for &notation in TABLE.iter().filter(|notation| is_possible(notation.shape)) {
+            // xxd -e shortens the last value, and od fills it.
+            let notation = Notation { short: colon, ..notation };
             for &radix in radices {
                 let layout = Layout { notation, radix, prefixed, colon, word, columns };
                 match evidence(sample, layout) {
@@ -42,7 +44,7 @@ pub(super) fn fit(sample: &Sample<'_>) -> Fitting {
         return why.map_or(Ok(None), Err);
     };
     let form = name(layout, found, digits);
-    if let Some(doubt) = doubt(layout, found, digits, group(sample, layout)) {
+    if let Some(doubt) = doubt(layout, found, digits, &first_value(sample, layout)) {
         return Err(format!("{form}: {doubt}"));
     }
     Ok(Some(Fit::new(form, move || Rows::new(layout))))
@@ -64,14 +66,14 @@ fn place(sample: &Sample<'_>, prefixed: bool, colon: bool) -> Option<(usize, usi
     found.into_iter().find(|(.., count)| 2 * count >= most).map(|(word, digits, _)| (word, digits))
 }
 
-/// The number of digits of the first value.
-fn group(sample: &Sample<'_>, layout: Layout) -> usize {
+/// What follows the first offset: blanks and values.
+fn first_value(sample: &Sample<'_>, layout: Layout) -> String {
     let offsets = sample.whole().take(MAX_LINES).flat_map(row::offsets);
     let alike = offsets.filter(|offset| {
         offset.prefixed == layout.prefixed && offset.colon == layout.colon && offset.word == layout.word
     });
     let mut rows = alike.filter(|offset| row::values(offset.rest, layout.notation).is_some());
-    rows.next().and_then(|offset| offset.rest.split_whitespace().next()).map_or(0, str::len)
+    rows.next().map_or("", |offset| offset.rest).to_owned()
 }
 
 /// The columns of two sides, if the rows have two, a tab or four blanks apart.
@@ -145,7 +147,10 @@ fn is_better(layout: Layout, new: Evidence, old_layout: Layout, old: Evidence) -
 }
 
 /// Why the layout is not certain.
-fn doubt(layout: Layout, found: Evidence, digits: usize, group: usize) -> Option<String> {
+fn doubt(layout: Layout, found: Evidence, digits: usize, first: &str) -> Option<String> {
+    let group = first.split_whitespace().next().map_or(0, str::len);
+    // xxd -e writes the end of a row to the right.
+    let is_right = group == 4 && first.starts_with("   ");
     let Notation { shape, width, .. } = layout.notation;
     let is_decided = found.decide > 0 && found.disagree == 0;
     let of_computer = !layout.colon && !layout.prefixed && matches!(digits, 6 | 7);
@@ -153,7 +158,7 @@ fn doubt(layout: Layout, found: Evidence, digits: usize, group: usize) -> Option
         Shape::Hex(Some(2)) => None,
         Shape::Hex(_) if of_computer || is_decided || group <= 2 => None,
         // xxd, tcpdump
-        Shape::Hex(None) if layout.colon && !matches!(group, 8 | 16) => None,
+        Shape::Hex(None) if layout.colon && !matches!(group, 8 | 16) && !is_right => None,
         Shape::Hex(_) => Some(
             "it prints words, and nothing shows in which order their bytes are: use xxd without -e, or hexdump -C"
                 .into(),
