@@ -116,7 +116,7 @@ fn run(input: Input, options: &Options, sink: impl Sink) -> io::Result<Outcome> 
     let taken = match source {
         Source::Stream(input) => inspection.stream(input),
         Source::Capture(input) => inspection.capture(input),
-        Source::Dump(dump, content, form) => inspection.dump(dump, content, &form),
+        Source::Dump(dump, content, form) => inspection.dump(*dump, content, &form),
         Source::Refused(why) => inspection.damaged(&why),
     };
     let Inspection { mut sink, summary, damage, .. } = inspection;

@@ -41,7 +41,7 @@ pub(super) enum Source {
     Stream(Box<dyn Read>),
     Capture(Box<dyn Read>),
     /// A dump, what it shows, and its form.
-    Dump(DumpReader, Content, String),
+    Dump(Box<DumpReader>, Content, String),
     /// A dump that cannot be read; the reason.
     Refused(String),
 }
@@ -65,7 +65,7 @@ impl Source {
             Found::Capture => (Source::Capture(input), Format::Pcap),
             Found::Dump(dump, format) => {
                 let (content, form) = (dump.content, dump.form.clone());
-                (Source::Dump(DumpReader::new(dump, input), content, form), format)
+                (Source::Dump(Box::new(DumpReader::new(dump, input)), content, form), format)
             }
             Found::Refused(why) => (Source::Refused(why), Format::Dump),
         })

@@ -86,9 +86,9 @@ pub(super) fn labelled(line: &str) -> Result<Option<Labelled<'_>>, String> {
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    let groups: Vec<&str> = digits.split_whitespace().collect();
+    let groups: Vec<&str> = digits.split([' ', '\t', ',', ';']).filter(|group| !group.is_empty()).collect();
     let skipped = skipped(&groups);
-    let before = &text[..text.find(groups.get(skipped).copied().unwrap_or("")).unwrap_or(start)];
+    let before = groups.get(skipped).and_then(|group| text.find(group)).map_or(label, |at| &text[..at]);
     let mut plain = Digits::new(Style::default());
     if plain.plain(&groups[skipped..].join(" "), &mut bytes).is_err() || plain.half.is_some() {
         return Ok(None);

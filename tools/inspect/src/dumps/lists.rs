@@ -28,9 +28,6 @@ const MAX_BEFORE: usize = 256;
 /// The longest element, in characters.
 const MAX_ELEMENT: usize = 64 << 10;
 
-/// The most times that gdb may repeat an element.
-const MAX_REPEATED: usize = 1 << 20;
-
 /// Decodes lists.
 pub(super) struct Lists {
     style: Style,
@@ -88,7 +85,9 @@ impl Lists {
                 out.push(self.side, true, &[byte]);
             }
         }
+        let is_escape = ["\\x", "\\u", "\\o"].iter().any(|escape| self.before.ends_with(escape));
         let opens = match character {
+            '{' if is_escape => false,
             '{' | '[' => !(character == '[' && self.before.ends_with(|c: char| c.is_alphanumeric() || c == '_')),
             '<' => self.before.ends_with('<'),
             ' ' => self.before.ends_with("<Buffer") || self.before.ends_with("<SlowBuffer"),
@@ -112,8 +111,12 @@ impl Lists {
         match character {
             ',' | ';' | ' ' | '\t' | '\n' => self.element(out)?,
             '"' | '\'' => {
+                // b'h' is a byte of Rust and Python.
+                if self.token == "b" {
+                    self.token.clear();
+                }
                 self.element(out)?;
-                self.quote = Some(character);
+                self.quote = (self.depth > 0).then_some(character);
             }
             '[' | '{' => self.depth += 1,
             '<' => {
@@ -185,12 +188,12 @@ impl Lists {
     }
 
     fn repeat(&mut self, note: &str, out: &mut Out) -> Result<(), String> {
-        let count = note.strip_prefix("repeats ").and_then(|rest| rest.strip_suffix(" times")?.parse::<usize>().ok());
-        match count {
-            Some(count @ 1..=MAX_REPEATED) => self.take(&vec![self.last; count - 1], out),
-            _ => return Err(format!("an unknown note in the list: <{note}>")),
-        }
-        Ok(())
+        let count = note.strip_prefix("repeats ").and_then(|rest| rest.strip_suffix(" times")?.parse::<u64>().ok());
+        let Some(count) = count else { return Err(format!("an unknown note in the list: <{note}>")) };
+        // What is held precedes the repetition.
+        out.push(self.side, std::mem::take(&mut self.begins), &std::mem::take(&mut self.held));
+        self.elements += 4;
+        out.repeat(self.side, false, &[self.last], count.saturating_sub(1))
     }
 
     fn close(&mut self, out: &mut Out) {
@@ -239,7 +242,7 @@ impl Lists {
         }
         if let Some(quote) = self.quote {
             let escaped = self.token.len() - self.token.trim_end_matches('\\').len();
-            if character == quote && escaped % 2 == 0 {
+            if character == quote && escaped.is_multiple_of(2) {
                 self.close_quote(out)?;
             } else {
                 self.token.push(character);
@@ -294,7 +297,7 @@ fn value(number: &str, base_of_list: Base) -> Value {
     let lower = number.to_ascii_lowercase();
     for (prefix, base) in [("0x", 16), ("16#", 16), ("&h", 16), ("$", 16), ("0b", 2), ("0o", 8)] {
         if let Some(digits) = lower.strip_prefix(prefix)
-            && !(base_of_list == Base::Hexadecimal && number.len() <= 2)
+            && base_of_list != Base::Hexadecimal
         {
             return radix(digits, base);
         }

@@ -21,8 +21,6 @@ pub(super) struct Style {
 const MAX_HELD: usize = 64 << 10;
 /// The most characters held between literals.
 const MAX_BETWEEN: usize = 256;
-/// The most bytes that gdb's `<repeats N times>` may stand for.
-const MAX_REPEATED: usize = 1 << 20;
 
 /// Decodes literals.
 pub(super) struct Literals {
@@ -110,11 +108,9 @@ impl Literals {
     fn after_literal(&mut self, out: &mut Out) -> Result<(), String> {
         let Some((_, note)) = self.between.rsplit_once('<') else { return Ok(()) };
         if let Some(count) = note.strip_prefix("repeats ").and_then(|rest| rest.strip_suffix(" times")) {
-            let count = count.parse::<usize>().map_err(|_| "an unknown number of repeats")?;
-            if self.last.len().saturating_mul(count) > MAX_REPEATED || self.last.is_empty() || count == 0 {
-                return Err("a literal is repeated too often".into());
-            }
-            out.push(self.side, false, &self.last.repeat(count - 1));
+            let count = count.parse::<u64>().map_err(|_| "an unknown number of repeats")?;
+            let length = count.saturating_sub(1).saturating_mul(self.last.len() as u64);
+            out.repeat(self.side, false, &self.last, length)?;
         } else if let Some(rest) = note.strip_prefix("incomplete sequence ") {
             let mut bytes = Vec::new();
             for digits in rest.split('\\').skip(1) {

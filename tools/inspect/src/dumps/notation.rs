@@ -101,7 +101,7 @@ impl Notation {
             Some(count) => token.len() == count || (self.short && token.len() < count),
             None => token.len() <= MAX_GROUP,
         };
-        if !fits || token.is_empty() || token.len() % 2 != 0 {
+        if !fits || token.is_empty() || !token.len().is_multiple_of(2) {
             return false;
         }
         let begun = bytes.len();
@@ -160,8 +160,8 @@ mod tests {
 
     fn read(name: &str, token: &str) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        let of_name = TABLE.iter().filter(|notation| notation.name == name);
-        Notation { short: true, ..*of_name.last().expect(name) }.read(token, &mut bytes).then_some(bytes)
+        let mut of_name = TABLE.iter().filter(|notation| notation.name == name);
+        Notation { short: true, ..*of_name.next_back().expect(name) }.read(token, &mut bytes).then_some(bytes)
     }
 
     #[test]

@@ -15,25 +15,58 @@ pub(crate) struct Piece {
     pub(super) begins: bool,
 }
 
+/// The most bytes that a repetition in the text may stand for, and the most bytes that wait to be taken.
+const MAX_REPEATED: u64 = 1 << 20;
+const MAX_WAITING: usize = 8 << 20;
+
 /// The pieces that are not taken yet.
 #[derive(Debug, Default)]
-pub(super) struct Out(VecDeque<Piece>);
+pub(super) struct Out {
+    pieces: VecDeque<Piece>,
+    /// The number of bytes in them.
+    waiting: usize,
+    /// Only the decoder's verdict is wanted.
+    discards: bool,
+}
 
 impl Out {
+    /// Takes bytes, and drops them.
+    pub(super) fn discarding() -> Out {
+        Out { discards: true, ..Out::default() }
+    }
+
     pub(super) fn push(&mut self, side: Option<Side>, begins: bool, bytes: &[u8]) {
-        match self.0.back_mut() {
+        if self.discards {
+            return;
+        }
+        self.waiting += bytes.len();
+        match self.pieces.back_mut() {
             Some(last) if !begins && last.side == side => last.bytes.extend_from_slice(bytes),
             _ if bytes.is_empty() => {}
-            _ => self.0.push_back(Piece { side, bytes: bytes.to_vec(), begins }),
+            _ => self.pieces.push_back(Piece { side, bytes: bytes.to_vec(), begins }),
         }
     }
 
+    /// Repeats `bytes` until they are `length` bytes. `Err` if a short text stands for too much.
+    pub(super) fn repeat(&mut self, side: Option<Side>, begins: bool, bytes: &[u8], length: u64) -> Result<(), String> {
+        if length > MAX_REPEATED || bytes.is_empty() || self.waiting > MAX_WAITING {
+            return Err("a repetition stands for too many bytes".into());
+        }
+        let length = usize::try_from(length).unwrap_or(0);
+        if !self.discards {
+            self.push(side, begins, &bytes.iter().copied().cycle().take(length).collect::<Vec<u8>>());
+        }
+        Ok(())
+    }
+
     pub(super) fn pop(&mut self) -> Option<Piece> {
-        self.0.pop_front()
+        let piece = self.pieces.pop_front()?;
+        self.waiting -= piece.bytes.len();
+        Some(piece)
     }
 
     pub(super) fn pieces(&self) -> impl Iterator<Item = &Piece> {
-        self.0.iter()
+        self.pieces.iter()
     }
 }
 
@@ -81,6 +114,9 @@ impl Sample<'_> {
         let (mut decoder, mut out) = ((fit.new)(), Out::default());
         for line in &self.lines {
             decoder.line(*line, &mut out)?;
+            if out.waiting > MAX_WAITING {
+                return Ok(out);
+            }
         }
         if self.complete {
             decoder.end(&mut out)?;

@@ -17,9 +17,9 @@ const FORMS: &[fn(&Sample<'_>) -> Fitting] = &[
     strace::fit,
     yaml,
     offsets::fit,
+    lists,
     literals,
     binary,
-    lists,
     plain_digits,
     base64,
     bare_lists,
@@ -98,7 +98,7 @@ fn literals(sample: &Sample<'_>) -> Fitting {
         return Err("a string literal: of characters, not bytes; print the bytes before they are decoded".into());
     }
     let bytes = contains(sample, &["\\xf5", "\\365", "\\xf8", "\\370"]);
-    let units = !bytes && contains(sample, &["\\u00f5", "\\u{f5}", "\\u00f8"]);
+    let units = !bytes && contains(sample, &["\\u00f5", "\\u{f5}", "\\u00f8", "\\x{f5}"]);
     let decimal = contains(sample, &["\\245\\248"]);
     let spelled = bytes || units || decimal;
     for quoted in [true, false] {

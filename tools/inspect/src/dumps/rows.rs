@@ -6,9 +6,6 @@ use super::piece::{Decoder, Out};
 use super::row::{self, Offset, Values};
 use crate::side::Side;
 
-/// The most bytes that a `*` line may stand for.
-const MAX_REPEATED: u64 = 1 << 20;
-
 /// What the rows of a dump have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
@@ -175,13 +172,11 @@ impl Rows {
             0 => held.values.bytes.len(),
             width => width.min(held.values.bytes.len()),
         });
-        if !repeats || length > MAX_REPEATED {
+        if !repeats {
             return Err(format!("the row has {width} bytes, but the next offset is {length} higher: rows are missing"));
         }
         lane.units += 1;
-        let all: Vec<u8> = held.values.bytes[..width].iter().copied().cycle().take(count).collect();
-        out.push(side, begins, &all);
-        Ok(())
+        out.repeat(side, begins, &held.values.bytes[..width], length)
     }
 }
 

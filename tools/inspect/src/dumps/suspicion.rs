@@ -6,7 +6,7 @@ use super::piece::Sample;
 const MARKS: &[&str] = &[
     " f5f8", " f5 f8 ", " f8f5 ", " f8 f5 ", " 0xf5 0xf8 ", " 0xf8 0xf5 ", " 0xf5f8", " 0xf8f5", "\\xf5\\xf8", "\\xf8\\xf5",
     "\\365\\370", "\\245\\248", "\\u00f5\\u00f8", "%f5%f8", "=f5=f8", "&#245 &#248", " 245 248 ", " -11 -8 ",
-    " 365 370 ", " 11110101 11111000 ", " f5h f8h ", " 9fgb", " 9fgc",
+    " 365 370 ", " 11110101 11111000 ", " f5h f8h ", " 0f5h 0f8h ", " 9fgb", " 9fgc",
 ];
 
 /// What the text looks like. `None` if it does not look like a dump.
