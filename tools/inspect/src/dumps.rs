@@ -142,7 +142,9 @@ pub(crate) fn recognise(beginning: &[u8], complete: bool, wanted: Wanted) -> Res
 
 /// What to do instead.
 fn refusal(why: String) -> String {
-    format!("{why}. Save the bytes themselves, a capture (tcpdump -w) or the output of xxd; --format raw reads the text as it is")
+    format!(
+        "{why}. Save the bytes themselves, a capture (tcpdump -w) or the output of xxd; --format raw reads the text as it is"
+    )
 }
 
 /// The lines of a text: without the last if it is cut off, unless it is long.
@@ -152,7 +154,8 @@ fn split(text: &str, complete: bool) -> Vec<Line<'_>> {
         None => (None, text),
     };
     let whole = whole.into_iter().flat_map(|text| text.split('\n'));
-    let mut lines: Vec<Line<'_>> = whole.map(|text| Line { text: strip_return(text), begins: true, ends: true }).collect();
+    let mut lines: Vec<Line<'_>> =
+        whole.map(|text| Line { text: strip_return(text), begins: true, ends: true }).collect();
     if lines.is_empty() || last.len() > LONG_LINE || (complete && !last.is_empty()) {
         lines.push(Line { text: if complete { strip_return(last) } else { last }, begins: true, ends: complete });
     }
@@ -206,6 +209,8 @@ pub(crate) struct DumpReader {
     out: Out,
     packets: Packets,
     ended: bool,
+    /// Why the dump cannot be read any further; what precedes it is passed on first.
+    failed: Option<io::Error>,
     /// A piece that was read in part.
     piece: Vec<u8>,
     used: usize,
@@ -223,6 +228,7 @@ impl DumpReader {
             out: Out::default(),
             packets: Packets::default(),
             ended: false,
+            failed: None,
             piece: Vec::new(),
             used: 0,
         }
@@ -237,8 +243,10 @@ impl DumpReader {
                 }
                 return Ok(Some(piece));
             }
-            if !self.advance()? {
-                return Ok(None);
+            match self.failed.take() {
+                Some(error) => return Err(error),
+                None if !self.advance()? => return Ok(None),
+                None => {}
             }
         }
     }
@@ -276,7 +284,10 @@ impl DumpReader {
                 self.decoder.end(&mut self.out)
             }
         };
-        decoded.map_err(|why| self.wrong(&why))?;
+        if let Err(why) = decoded {
+            self.failed = Some(self.wrong(&why));
+            self.ended = true;
+        }
         Ok(true)
     }
 

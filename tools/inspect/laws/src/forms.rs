@@ -28,7 +28,9 @@ pub const FORMS: &[Form] = &[
     certain("xxd -b", xxd_b),
     certain("xxd -g1", xxd_g1),
     certain("xxd -p", |bytes| lines(bytes, 30, "", |byte| format!("{byte:02x}"))),
-    certain("xxd -i", |bytes| format!("unsigned char a[] = {{\n{}\n}};\n", list(bytes, |byte| format!("0x{byte:02x}")))),
+    certain("xxd -i", |bytes| {
+        format!("unsigned char a[] = {{\n{}\n}};\n", list(bytes, |byte| format!("0x{byte:02x}")))
+    }),
     certain("hexdump", |bytes| words(bytes, 16, |word| format!("{word:04x}"))),
     certain("hexdump -C", hexdump_c),
     certain("hexdump -b", |bytes| rows(bytes, 16, |byte| format!("{byte:03o}"))),
@@ -85,7 +87,8 @@ fn lines(bytes: &[u8], width: usize, label: &str, write: impl Fn(u8) -> String) 
 
 fn xxd(bytes: &[u8]) -> String {
     offset_rows(bytes, |row| {
-        let groups = row.chunks(2).map(|pair| pair.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")));
+        let groups =
+            row.chunks(2).map(|pair| pair.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")));
         format!("{:<39}  {}", groups.collect::<Vec<_>>().join(" "), dots(row))
     })
 }

@@ -8,11 +8,7 @@ use proptest::prelude::*;
 
 /// Bytes that text and hexadecimal digits are made of, and those of frames, more often than others.
 fn byte() -> impl Strategy<Value = u8> {
-    prop_oneof![
-        any::<u8>(),
-        b' '..=b'~',
-        prop::sample::select(&b"\0\0\xF5\xF8 abcdef0123456789|<>\"'\\`.:,\n"[..]),
-    ]
+    prop_oneof![any::<u8>(), b' '..=b'~', prop::sample::select(&b"\0\0\xF5\xF8 abcdef0123456789|<>\"'\\`.:,\n"[..]),]
 }
 
 proptest! {

@@ -39,7 +39,8 @@ impl Cleaner {
 pub(super) fn is_noise(line: &str) -> bool {
     let line = line.trim();
     let is_rule = line.len() > 3 && line.chars().all(|c| "=-~`_*#".contains(c));
-    let is_heading = ["Follow: ", "Filter: ", "Node 0:", "Node 1:", "-----"].iter().any(|begin| line.starts_with(begin));
+    let is_heading =
+        ["Follow: ", "Filter: ", "Node 0:", "Node 1:", "-----"].iter().any(|begin| line.starts_with(begin));
     let user = line.split_once(['$', '#', '%']).is_some_and(|(user, command)| {
         (user.is_empty() || user.contains(['@', '~', ':', ']'])) && (command.is_empty() || command.starts_with(' '))
     });

@@ -10,7 +10,8 @@ use super::rows::shortened;
 use crate::side::Side;
 
 /// The reason of a refusal.
-pub(super) const OMITTED: &str = "rows that repeat are left out (*), and without offsets nothing shows how many: use od -v";
+pub(super) const OMITTED: &str =
+    "rows that repeat are left out (*), and without offsets nothing shows how many: use od -v";
 
 /// How lines of digits are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,7 +108,8 @@ pub(super) fn labelled(line: &str) -> Result<Option<Labelled<'_>>, String> {
 
 /// The bytes of `f5 f8 …  ..hi..`: hexadecimal bytes, and the characters beside them.
 fn beside_characters(text: &str) -> Option<Labelled<'_>> {
-    let notation = Notation { name: "hexadecimal bytes", shape: Shape::Hex(None), width: 0, little: false, short: false };
+    let notation =
+        Notation { name: "hexadecimal bytes", shape: Shape::Hex(None), width: 0, little: false, short: false };
     let values = row::values(text, notation)?;
     let count = values.by_text.filter(|&count| count >= 2)?;
     Some(Labelled { label: "", bytes: values.bytes[..count].to_vec(), short: false })
@@ -186,10 +188,10 @@ impl Decoder for Digits {
             self.side = if line.text.starts_with('\t') { Some(Side::Server) } else { Some(Side::Client) };
         }
         self.plain(line.text, &mut bytes).map_err(|why| format!("{why}: {}", shortened(line.text)))?;
+        out.push(self.side, !continues, &bytes);
         if line.ends && self.half.is_some() {
             return Err("the second digit of a byte is missing".into());
         }
-        out.push(self.side, !continues, &bytes);
         Ok(())
     }
 

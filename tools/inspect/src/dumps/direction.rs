@@ -4,14 +4,46 @@ use crate::side::Side;
 
 /// Words of one who sends, for whom the peer is the server.
 const SENT: &[&str] = &[
-    "send", "sent", "sending", "sends", "tx", "write", "wrote", "written", "writing", "out", "outgoing", "outbound", "c2s",
-    "client", "peer0", "req", "request", "up", "upstream", "sendto", "sendmsg", "writev", "c", ">", ">>", "->", "-->",
-    "=>", "==>", "→", "⇒", "▶", ">>>",
+    "send", "sent", "sending", "sends", "tx", "write", "wrote", "written", "writing", "out", "outgoing", "outbound",
+    "c2s", "client", "peer0", "req", "request", "up", "upstream", "sendto", "sendmsg", "writev", "c", ">", ">>", "->",
+    "-->", "=>", "==>", "→", "⇒", "▶", ">>>",
 ];
 const RECEIVED: &[&str] = &[
-    "recv", "received", "receive", "receiving", "receives", "rx", "read", "reading", "in", "incoming", "inbound", "s2c",
-    "server", "peer1", "resp", "response", "reply", "got", "down", "downstream", "recvfrom", "recvmsg", "readv", "s", "hub",
-    "<", "<<", "<-", "<--", "<=", "<==", "←", "⇐", "◀", "<<<",
+    "recv",
+    "received",
+    "receive",
+    "receiving",
+    "receives",
+    "rx",
+    "read",
+    "reading",
+    "in",
+    "incoming",
+    "inbound",
+    "s2c",
+    "server",
+    "peer1",
+    "resp",
+    "response",
+    "reply",
+    "got",
+    "down",
+    "downstream",
+    "recvfrom",
+    "recvmsg",
+    "readv",
+    "s",
+    "hub",
+    "<",
+    "<<",
+    "<-",
+    "<--",
+    "<=",
+    "<==",
+    "←",
+    "⇐",
+    "◀",
+    "<<<",
 ];
 
 /// The side that sent the bytes after `label`. `None` if the label has no mark of direction.
@@ -48,7 +80,9 @@ mod tests {
 
     #[test]
     fn marks_are_found() {
-        for label in ["TX:", "[12:00:01] sent 34 bytes", ">", "client -> server:", "to server:", "char peer0_12[] = {", "C:"] {
+        for label in
+            ["TX:", "[12:00:01] sent 34 bytes", ">", "client -> server:", "to server:", "char peer0_12[] = {", "C:"]
+        {
             assert_eq!(of(label), Some(Side::Client), "{label}");
         }
         for label in ["RX:", "recv(3, ", "<", "server:", "from server:", "to client", "char peer1_0[] = {", "← "] {

@@ -54,9 +54,7 @@ pub(super) fn read(text: &str, decimal: bool, complete: bool) -> Read {
         'v' => byte(11),
         'f' => byte(12),
         'e' => byte(27),
-        '\\' | '"' | '\'' | '`' | '?' | '$' | '#' | '/' => {
-            byte(u8::try_from(first).unwrap_or(b'?'))
-        }
+        '\\' | '"' | '\'' | '`' | '?' | '$' | '#' | '/' => byte(u8::try_from(first).unwrap_or(b'?')),
         'x' if text.starts_with("x{") => character(digits(16, 6, 2), 1),
         'x' => number(digits(16, 2, 1)),
         'o' if text.starts_with("o{") => character(digits(8, 6, 2), 1),

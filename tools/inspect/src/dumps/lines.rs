@@ -77,9 +77,7 @@ impl<R: Read> Lines<R> {
             let end = rest.iter().position(|&byte| byte == b'\n');
             let (length, used, ends) = match end {
                 Some(end) => (end, end + 1, true),
-                None if rest.len() >= PIECE || (self.ended && !rest.is_empty()) => {
-                    (rest.len(), rest.len(), self.ended)
-                }
+                None if rest.len() >= PIECE || (self.ended && !rest.is_empty()) => (rest.len(), rest.len(), self.ended),
                 None if self.ended => return Ok(None),
                 None => {
                     self.read()?;

@@ -252,7 +252,11 @@ impl Lists {
             }
             return Ok(false);
         }
-        if self.depth > 0 { self.inside(character, out)? } else { self.outside(character, out) }
+        if self.depth > 0 {
+            self.inside(character, out)?
+        } else {
+            self.outside(character, out)
+        }
         Ok(false)
     }
 

@@ -268,7 +268,11 @@ impl Decoder for Literals {
                 at = next + used;
                 continue;
             }
-            if self.literal.is_some() { self.inside(character, out)? } else { self.outside(character, out)? }
+            if self.literal.is_some() {
+                self.inside(character, out)?
+            } else {
+                self.outside(character, out)?
+            }
             at = next;
         }
         if line.ends { self.line_ends(continues, out) } else { Ok(()) }

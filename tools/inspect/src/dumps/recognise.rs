@@ -13,18 +13,8 @@ use super::{offsets, strace};
 use crate::side::Side;
 
 /// The forms. The first that fits is read.
-const FORMS: &[fn(&Sample<'_>) -> Fitting] = &[
-    strace::fit,
-    yaml,
-    offsets::fit,
-    lists,
-    literals,
-    binary,
-    plain_digits,
-    base64,
-    bare_lists,
-    labelled_digits,
-];
+const FORMS: &[fn(&Sample<'_>) -> Fitting] =
+    &[strace::fit, yaml, offsets::fit, lists, literals, binary, plain_digits, base64, bare_lists, labelled_digits];
 
 /// The form that fits a text. `Err` if the form is known, but the text cannot be read with certainty.
 pub(super) fn form(sample: &Sample<'_>) -> Fitting {
@@ -42,7 +32,9 @@ pub(super) fn hex(sample: &Sample<'_>) -> Fitting {
         Some(found) => Ok(Some(found)),
         None => Ok(Some(match plain_digits(sample)? {
             Some(found) => found,
-            None => labelled_digits(sample)?.unwrap_or_else(|| digits_fit("hexadecimal digits", digits::Style::default())),
+            None => {
+                labelled_digits(sample)?.unwrap_or_else(|| digits_fit("hexadecimal digits", digits::Style::default()))
+            }
         })),
     }
 }
@@ -107,7 +99,8 @@ fn literals(sample: &Sample<'_>) -> Fitting {
         let fit = Fit::new(form, move || Literals::new(style));
         let read = sides(sample, &fit);
         let is_bytes = contains(sample, &["b'", "b\""]) || contains(sample, &["\\x"]);
-        let is_whole = quoted && is_bytes && read.as_ref().is_ok_and(|sides| sides.iter().any(|bytes| bytes.len() >= 4));
+        let is_whole =
+            quoted && is_bytes && read.as_ref().is_ok_and(|sides| sides.iter().any(|bytes| bytes.len() >= 4));
         let is_stream = read.is_ok_and(|sides| sides.iter().any(|bytes| is_stream(bytes)));
         if !is_stream && contains(sample, &["\\\\xf5\\\\xf8", "\\\\u00f5\\\\u00f8", "\\\\365\\\\370"]) {
             return Err("a string literal: it is escaped twice; print it once only".into());

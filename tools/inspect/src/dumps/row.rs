@@ -198,6 +198,8 @@ fn swapped(bytes: &[u8], notation: Notation) -> Option<Vec<u8>> {
 /// them, and a control character may be shown as anything.
 fn is_shown_by(bytes: &[u8], text: &str) -> bool {
     let framed = text.strip_prefix(['|', '>', '│']).and_then(|text| text.strip_suffix(['|', '<', '│']));
+    // hexyl writes a NUL as 0.
+    let has_zeros = text.contains(['┊', '│', '•', '×']);
     [Some(text), framed, text.strip_prefix('|'), text.strip_prefix('│')].into_iter().flatten().any(|text| {
         let mut shown = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '┊' | '│' | '┆'));
         let mut wanted = bytes.iter().filter(|&&byte| byte != b' ');
@@ -205,7 +207,7 @@ fn is_shown_by(bytes: &[u8], text: &str) -> bool {
             match (wanted.next(), shown.next()) {
                 (None, None) => return true,
                 (Some(byte @ b'!'..=b'~'), Some(c)) if c == char::from(*byte) => {}
-                (Some(0..=0x1F | 0x7F..), Some(c)) if !c.is_ascii_alphanumeric() || c == '0' => {}
+                (Some(0..=0x1F | 0x7F..), Some(c)) if !c.is_ascii_alphanumeric() || (has_zeros && c == '0') => {}
                 _ => return false,
             }
         }

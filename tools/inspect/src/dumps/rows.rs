@@ -203,7 +203,9 @@ impl Values {
             Some(shown) if shown == count => Ok(()),
             Some(_) => Err("the characters of the row and the next offset disagree about its length".into()),
             // hexdump -c fills the last row with blanks.
-            None if notation.shape == Shape::Characters && self.bytes[count..].iter().all(|&byte| byte == b' ') => Ok(()),
+            None if notation.shape == Shape::Characters && self.bytes[count..].iter().all(|&byte| byte == b' ') => {
+                Ok(())
+            }
             None if self.before_gap == count || self.bytes.len() - count < notation.width.max(1) => Ok(()),
             None => Err("the row is longer than the next offset allows".into()),
         }

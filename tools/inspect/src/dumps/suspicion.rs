@@ -4,9 +4,30 @@ use super::piece::Sample;
 
 /// Spellings of START and END, at the beginning of a word. A blank stands for whatever separates the bytes.
 const MARKS: &[&str] = &[
-    " f5f8", " f5 f8 ", " f8f5 ", " f8 f5 ", " 0xf5 0xf8 ", " 0xf8 0xf5 ", " 0xf5f8", " 0xf8f5", "\\xf5\\xf8", "\\xf8\\xf5",
-    "\\365\\370", "\\245\\248", "\\u00f5\\u00f8", "%f5%f8", "=f5=f8", "&#245 &#248", " 245 248 ", " -11 -8 ",
-    " 365 370 ", " 11110101 11111000 ", " f5h f8h ", " 0f5h 0f8h ", " 9fgb", " 9fgc",
+    " f5f8",
+    " f5 f8 ",
+    " f8f5 ",
+    " f8 f5 ",
+    " 0xf5 0xf8 ",
+    " 0xf8 0xf5 ",
+    " 0xf5f8",
+    " 0xf8f5",
+    "\\xf5\\xf8",
+    "\\xf8\\xf5",
+    "\\365\\370",
+    "\\245\\248",
+    "\\u00f5\\u00f8",
+    "%f5%f8",
+    "=f5=f8",
+    "&#245 &#248",
+    " 245 248 ",
+    " -11 -8 ",
+    " 365 370 ",
+    " 11110101 11111000 ",
+    " f5h f8h ",
+    " 0f5h 0f8h ",
+    " 9fgb",
+    " 9fgc",
 ];
 
 /// What the text looks like. `None` if it does not look like a dump.
@@ -36,7 +57,8 @@ pub(super) fn of(sample: &Sample<'_>) -> Option<&'static str> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let digits = words.iter().filter(|word| is_number(word)).count();
         lines += 1;
-        offsets += usize::from(words.len() > 1 && words[0].len() >= 6 && words[0].starts_with('0') && is_number(words[0]));
+        offsets +=
+            usize::from(words.len() > 1 && words[0].len() >= 6 && words[0].starts_with('0') && is_number(words[0]));
         rows += usize::from(words.len() >= 4 && 4 * digits >= 3 * words.len());
     }
     if offsets > 0 && 2 * offsets >= lines {
