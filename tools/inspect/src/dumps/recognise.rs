@@ -30,12 +30,7 @@ pub(super) fn form(sample: &Sample<'_>) -> Fitting {
 pub(super) fn hex(sample: &Sample<'_>) -> Fitting {
     match offsets::fit(sample)? {
         Some(found) => Ok(Some(found)),
-        None => Ok(Some(match plain_digits(sample)? {
-            Some(found) => found,
-            None => {
-                labelled_digits(sample)?.unwrap_or_else(|| digits_fit("hexadecimal digits", digits::Style::default()))
-            }
-        })),
+        None => Ok(plain_digits(sample)?.or(Some(digits_fit("hexadecimal digits", digits::Style::default())))),
     }
 }
 
