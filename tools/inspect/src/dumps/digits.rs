@@ -88,7 +88,9 @@ pub(super) fn labelled(line: &str) -> Result<Option<Labelled<'_>>, String> {
     }
     let mut bytes = Vec::new();
     let groups: Vec<&str> = digits.split([' ', '\t', ',', ';']).filter(|group| !group.is_empty()).collect();
-    let skipped = skipped(&groups);
+    // After a colon, the first number is a byte.
+    let is_ended = label.trim_end().ends_with([':', '=', '>', '<', '→', '←']);
+    let skipped = skipped(&groups, !is_ended);
     let before = groups.get(skipped).and_then(|group| text.find(group)).map_or(label, |at| &text[..at]);
     let mut plain = Digits::new(Style::default());
     if plain.plain(&groups[skipped..].join(" "), &mut bytes).is_err() || plain.half.is_some() {
@@ -143,13 +145,16 @@ fn run(text: &str) -> usize {
 }
 
 /// The number of groups that are no bytes: times and dates, and the number of the bytes after them.
-fn skipped(groups: &[&str]) -> usize {
+fn skipped(groups: &[&str], may_be_counted: bool) -> usize {
     let Some(last) = groups.last() else { return 0 };
     let inner = |group: &str| group.trim_matches(|c: char| is_separator(c)).contains([':', '-', '.']);
     let times = if inner(last) { 0 } else { groups.iter().take_while(|group| inner(group)).count() };
     let digits: usize = groups[times..].iter().skip(1).map(|group| group.trim_start_matches("0x").len()).sum();
     let count = groups[times..].first().and_then(|group| group.trim_matches([':', '(', ')', '[', ']']).parse().ok());
-    times + usize::from(count.is_some_and(|count: usize| groups.len() > times + 1 && 2 * count == digits))
+    times
+        + usize::from(
+            may_be_counted && count.is_some_and(|count: usize| groups.len() > times + 1 && 2 * count == digits),
+        )
 }
 
 impl Decoder for Digits {

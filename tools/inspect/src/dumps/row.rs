@@ -166,19 +166,24 @@ fn read(token: &str, text: &str, notation: Notation, bytes: &mut Vec<u8>) -> Opt
 impl Values {
     /// Compares the bytes with what follows them.
     fn agree(&mut self, rest: &str, ends: &[(usize, usize)], notation: Notation) {
+        // hexyl writes a NUL as 0.
+        let has_zeros = rest.contains(['┊', '│', '•', '×']);
         for &(count, end) in ends.iter().rev() {
             let text = rest[end..].trim_matches(|c: char| c.is_whitespace() || c == '\u{A0}');
             if text.is_empty() {
                 continue;
             }
             self.disagrees |= count == self.bytes.len();
+            if text.len() > 5 * count + 8 {
+                return; // more characters than bytes, and those of fewer bytes are more
+            }
             let is_framed = text.starts_with(['>', '|']) && text.ends_with(['<', '|']);
             let may_have_text = is_framed || matches!(notation.shape, Shape::Hex(_) | Shape::Binary(_));
-            if may_have_text && is_shown_by(&self.bytes[..count], text) {
+            if may_have_text && is_shown_by(&self.bytes[..count], text, has_zeros) {
                 self.by_text = Some(count);
                 self.disagrees = false;
                 let other = swapped(&self.bytes[..count], notation);
-                self.decides = other.is_some_and(|other| !is_shown_by(&other, text));
+                self.decides = other.is_some_and(|other| !is_shown_by(&other, text, has_zeros));
                 return;
             }
         }
@@ -196,10 +201,9 @@ fn swapped(bytes: &[u8], notation: Notation) -> Option<Vec<u8>> {
 
 /// True if `text` is the column of characters of `bytes`. Blanks are not compared, because programs that copy text omit
 /// them, and a control character may be shown as anything.
-fn is_shown_by(bytes: &[u8], text: &str) -> bool {
+/// `has_zeros`: a NUL may be shown as 0.
+fn is_shown_by(bytes: &[u8], text: &str, has_zeros: bool) -> bool {
     let framed = text.strip_prefix(['|', '>', '│']).and_then(|text| text.strip_suffix(['|', '<', '│']));
-    // hexyl writes a NUL as 0.
-    let has_zeros = text.contains(['┊', '│', '•', '×']);
     [Some(text), framed, text.strip_prefix('|'), text.strip_prefix('│')].into_iter().flatten().any(|text| {
         let mut shown = text.chars().filter(|c| !c.is_whitespace() && !matches!(c, '┊' | '│' | '┆'));
         let mut wanted = bytes.iter().filter(|&&byte| byte != b' ');

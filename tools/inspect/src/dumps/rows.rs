@@ -6,6 +6,9 @@ use super::piece::{Decoder, Out};
 use super::row::{self, Offset, Values};
 use crate::side::Side;
 
+/// The longest line that is a row, in bytes.
+const MAX_LINE: usize = 8 << 10;
+
 /// What the rows of a dump have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
@@ -239,7 +242,7 @@ pub(super) fn shortened(text: &str) -> String {
 
 impl Decoder for Rows {
     fn line(&mut self, line: Line<'_>, out: &mut Out) -> Result<(), String> {
-        let Some(text) = line.whole() else {
+        let Some(text) = line.whole().filter(|text| text.len() <= MAX_LINE) else {
             self.apart = true;
             return Ok(()); // no row is so long
         };
