@@ -90,7 +90,7 @@ pub(super) fn labelled(line: &str) -> Result<Option<Labelled<'_>>, String> {
     let groups: Vec<&str> = digits.split([' ', '\t', ',', ';']).filter(|group| !group.is_empty()).collect();
     // After a colon, the first number is a byte.
     let is_ended = label.trim_end().ends_with([':', '=', '>', '<', '→', '←']);
-    let skipped = skipped(&groups, !is_ended);
+    let skipped = skipped(&groups, !is_ended && !label.trim().is_empty());
     let before = groups.get(skipped).and_then(|group| text.find(group)).map_or(label, |at| &text[..at]);
     let mut plain = Digits::new(Style::default());
     if plain.plain(&groups[skipped..].join(" "), &mut bytes).is_err() || plain.half.is_some() {
@@ -153,7 +153,8 @@ fn skipped(groups: &[&str], may_be_counted: bool) -> usize {
     let count = groups[times..].first().and_then(|group| group.trim_matches([':', '(', ')', '[', ']']).parse().ok());
     times
         + usize::from(
-            may_be_counted && count.is_some_and(|count: usize| groups.len() > times + 1 && 2 * count == digits),
+            (may_be_counted || times > 0)
+                && count.is_some_and(|count: usize| groups.len() > times + 1 && 2 * count == digits),
         )
 }
 
