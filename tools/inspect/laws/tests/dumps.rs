@@ -37,6 +37,23 @@ proptest! {
 }
 
 #[test]
+fn text_that_looks_like_a_dump_comes_back_in_every_form() {
+    let texts = [
+        "{ 0xF5, 0xF8, 0x01 }",
+        "[245, 248, 1]",
+        "<Buffer f5 f8>",
+        r"b'\xf5\xf8'",
+        "00000000: f5f8 0202  ....",
+        "f5f8",
+    ];
+    for text in texts {
+        for form in FORMS {
+            round_trip(&frames(text.as_bytes()), form).unwrap_or_else(|why| panic!("{text}: {why}"));
+        }
+    }
+}
+
+#[test]
 fn long_dumps_come_back_in_every_form() {
     let seed: Vec<u8> = (0..40_000_u32).map(|at| (at * at / 7).to_le_bytes()[0]).collect();
     let stream = frames(&seed);

@@ -14,7 +14,7 @@ use crate::side::Side;
 
 /// The forms. The first that fits is read.
 const FORMS: &[fn(&Sample<'_>) -> Fitting] =
-    &[strace::fit, yaml, offsets::fit, lists, literals, binary, plain_digits, base64, bare_lists, labelled_digits];
+    &[strace::fit, yaml, offsets::fit, lists_or_literals, binary, plain_digits, base64, bare_lists, labelled_digits];
 
 /// The form that fits a text. `Err` if the form is known, but the text cannot be read with certainty.
 pub(super) fn form(sample: &Sample<'_>) -> Fitting {
@@ -109,6 +109,34 @@ fn literals(sample: &Sample<'_>) -> Fitting {
         }
     }
     Ok(None)
+}
+
+/// A list may have literals as elements, and a literal may contain what looks like a list: the one that yields more bytes is
+/// read.
+fn lists_or_literals(sample: &Sample<'_>) -> Fitting {
+    let count = |fit: &Fit| sides(sample, fit).map_or(0, |sides| sides[0].len() + sides[1].len());
+    match (lists(sample), literals(sample)) {
+        (Ok(Some(list)), Ok(Some(literal))) => Ok(Some(if count(&literal) > count(&list) { literal } else { list })),
+        (Ok(None), other) | (other, Ok(None)) => other,
+        (list, literal) => {
+            if is_in_brackets(sample) {
+                list
+            } else {
+                literal
+            }
+        }
+    }
+}
+
+/// True if the first escape is within brackets.
+fn is_in_brackets(sample: &Sample<'_>) -> bool {
+    let characters = sample.lines.iter().flat_map(|line| line.text.chars());
+    let depth = characters.take_while(|&character| character != '\\').fold(0_i64, |depth, character| match character {
+        '[' | '{' => depth + 1,
+        ']' | '}' => depth - 1,
+        _ => depth,
+    });
+    depth > 0
 }
 
 fn lists(sample: &Sample<'_>) -> Fitting {
