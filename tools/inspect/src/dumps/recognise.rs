@@ -73,7 +73,11 @@ fn contains(sample: &Sample<'_>, parts: &[&str]) -> bool {
 }
 
 fn yaml(sample: &Sample<'_>) -> Fitting {
-    let fits = contains(sample, &["!!binary"]) && contains(sample, &["peer"]);
+    let begins = |line: &str| {
+        let key = line.trim_start_matches([' ', '-']).split_once(": !!binary").map(|(key, _)| key);
+        key.is_some_and(|key| key.chars().all(|c| c.is_alphanumeric() || c == '_'))
+    };
+    let fits = sample.whole().any(begins) && contains(sample, &["peer"]);
     Ok(fits.then(|| Fit::new("Wireshark Follow, YAML", Yaml::default)))
 }
 
