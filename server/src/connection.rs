@@ -20,6 +20,8 @@ use crate::scratch;
 
 /// An incomplete frame with more bytes than this is completed in a buffer of its own.
 const SHORT: usize = 32 << 10;
+/// How much is read at a time from a peer that is near the limit of what it may send.
+const LITTLE: usize = 4 << 10;
 
 /// Serves one connection until it has ended; it may have a permit already. The future is small, because there is one
 /// for each connection.
@@ -241,8 +243,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             };
             flushed?;
             self.unflushed = false;
-            self.core.set_unblocked();
         }
+        self.core.set_caught_up();
         if !self.shut && self.core.is_done_writing() {
             let Poll::Ready(shut) = Pin::new(&mut self.stream).poll_shutdown(cx) else { return Ok(Poll::Pending) };
             shut?;
@@ -254,8 +256,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Reads once and passes the bytes on. Returns how many, and 0 at the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let kept = if self.held.len() <= SHORT { self.held.len() } else { 0 };
+        let size = if self.core.reads_little() { LITTLE } else { scratch::SIZE };
         scratch::reading(kept + scratch::SIZE, |buffer| {
-            let mut space = ReadBuf::new(&mut buffer[kept..]);
+            let mut space = ReadBuf::new(&mut buffer[kept..kept + size]);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space)) {
                 // TLS without close_notify. Bookend detects truncation itself.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(0)),
