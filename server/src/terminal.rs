@@ -78,9 +78,9 @@ impl Terminal {
         }
     }
 
-    /// Has the peer sent nothing?
-    pub(crate) fn is_silent(&self) -> bool {
-        self.first_bytes.as_ref().is_some_and(FirstBytes::is_empty)
+    /// Has the peer sent nothing, so that it may be a framed one after all?
+    pub(crate) fn may_become_framed(&self) -> bool {
+        !self.is_closing() && self.first_bytes.as_ref().is_some_and(FirstBytes::is_empty)
     }
 
     fn is_joined(&self) -> bool {

@@ -51,19 +51,19 @@ async fn a_member_that_sends_too_fast_is_slowed_down_and_nothing_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_million_messages_are_slowed_down_by_default_but_not_refused() {
+async fn many_messages_are_slowed_down_by_default_but_not_refused() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann").with_max_body(1024)).await;
     let start = Instant::now();
     let thousand = post("x").repeat(1000);
-    for _ in 0..1000 {
+    for _ in 0..300 {
         ann.send(&thousand).await;
         for _ in 0..1000 {
             ann.frame().await.delivery();
         }
     }
     let seconds = start.elapsed().as_secs();
-    assert!((40..=46).contains(&seconds), "20,000 a second after five seconds of them at once: {seconds} s");
+    assert_eq!(seconds, 10, "five seconds of 20,000 at once, and ten seconds more");
 }
 
 #[tokio::test(start_paused = true)]

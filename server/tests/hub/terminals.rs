@@ -327,6 +327,24 @@ async fn a_late_framed_peer_that_was_sent_too_much_or_is_too_slow_is_closed_with
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_silent_connection_that_was_closed_begins_no_session() {
+    let hub = hub();
+    let mut silent = Peer::connect(&hub);
+    silent.line().await;
+    let shutting = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.shut_down().await }
+    });
+    assert_eq!(silent.line().await, "! going-away: the hub is shutting down");
+    let mut bytes = Vec::new();
+    hello("late").encode(&mut bytes);
+    silent.send(&bytes).await;
+    silent.end().await;
+    silent.shut().await;
+    shutting.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_last_line_without_an_end_counts() {
     // [R9.17]
     let hub = hub();

@@ -25,7 +25,7 @@ impl ConnectionCore {
                 self.kind = PeerKind::Framed(Box::new(Framed::new(self.client.hub(), self.now)));
             }
             PeerKind::Unknown { last_seq } => self.kind = PeerKind::Terminal(Box::new(Terminal::new(*last_seq))),
-            PeerKind::Terminal(terminal) if terminal.is_silent() && first == START[0] => self.become_framed(),
+            PeerKind::Terminal(terminal) if terminal.may_become_framed() && first == START[0] => self.become_framed(),
             PeerKind::Terminal(_) | PeerKind::Framed(_) => {}
         }
     }
