@@ -34,9 +34,9 @@ impl ConnectionCore {
     fn become_framed(&mut self) {
         self.finish_unit();
         self.client.take_mail();
-        let sent = self.client.counts.bytes_sent as usize + self.client.output.unwritten().len();
+        let sent = self.client.counts.bytes_sent + self.client.output.unwritten().len() as u64;
         let mut framed = Box::new(Framed::new(self.client.hub(), self.now));
-        if sent > MAX_PREAMBLE {
+        if sent > MAX_PREAMBLE as u64 {
             framed.session.close(Code::HELLO_TIMEOUT, "it was sent lines, because it sent nothing", self.now);
         }
         self.client.start_over();
