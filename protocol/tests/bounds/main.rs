@@ -294,12 +294,15 @@ async fn peers_that_only_send_end_with_a_slow_consumer() {
 #[tokio::test(start_paused = true)]
 async fn peer_that_reads_slowly_but_steadily_is_waited_for() {
     for (piece, pause) in [(1_100, 1), (4_000, 3), (10_000, 9)] {
-        let (raw, mut connection) = open(Role::Client, 16 << 10).await;
-        let (mut read, _write) = tokio::io::split(raw);
+        let (mut raw, near) = duplex(16 << 10);
+        let mut hello = Vec::new();
+        Hello::new().with_keepalive(0).encode(&mut hello);
+        raw.write_all(&hello).await.expect("there is room");
+        let mut connection = Connection::accept(near, Hello::new()).await.expect("opens");
         let since = Instant::now();
         let reader = tokio::spawn(async move {
             let mut buffer = vec![0; piece];
-            while read.read_exact(&mut buffer).await.is_ok() {
+            while raw.read_exact(&mut buffer).await.is_ok() {
                 sleep(SECOND * pause).await;
             }
         });
