@@ -59,7 +59,9 @@ fn rejection_answer(reason: &str) -> Vec<u8> {
 impl Hub {
     /// Serves one connection until it has ended. Spawn the future, or poll it; dropping it disconnects the peer without
     /// a CLOSE. The label or the address of the peer is for the log; limits per address apply to a
-    /// [`SocketAddr`](std::net::SocketAddr) only.
+    /// [`SocketAddr`](std::net::SocketAddr) only. Set `TCP_NOTSENT_LOWAT` on a TCP stream that you accept yourself, as
+    /// [`Listener`](crate::Listener) does: otherwise Linux reports late that a slow reader accepts bytes, and the hub
+    /// closes it.
     pub fn serve<S, P>(&self, stream: S, peer: P) -> impl Future<Output = ()> + use<S, P>
     where
         S: AsyncRead + AsyncWrite + Unpin,
