@@ -94,6 +94,18 @@ def says_nothing(port: int, chance: Chance, name: str) -> None:
     exchange(port, b"", chance)
 
 
+def floods(port: int, chance: Chance, name: str) -> None:
+    """Sends as fast as it can, for longer than the burst that it is allowed, and reads all it is sent."""
+    with connected(port) as stream:
+        octets, end = hello(name) + post("x") * 20_000, time.monotonic() + 1
+        while time.monotonic() < end:
+            readable, writable, _ = select.select([stream], [stream], [], 0.1)
+            if readable and not stream.recv(1 << 18):
+                raise AssertionError("the hub has closed a member that sends fast")
+            if writable:
+                octets = octets[stream.send(octets) :] or post("x") * 20_000
+
+
 def dropped(stream: socket.socket, timeout: float) -> None:
     """Reads until the hub ends the connection; AssertionError if it does not."""
     end = time.monotonic() + timeout
@@ -132,10 +144,23 @@ def drips(port: int, chance: Chance, name: str) -> None:
         dropped(stream, 10)
 
 
+def takes_a_byte(port: int, chance: Chance, name: str) -> None:
+    """Takes a byte now and then of what the others say."""
+    with socket.socket() as stream:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stream.connect(("127.0.0.1", port))
+        stream.sendall(hello(name))
+        for _ in range(20):
+            if not stream.recv(1):
+                return
+            time.sleep(0.5)
+        dropped(stream, 10)
+
+
 # Each takes seconds, and ends when the hub ends the connection.
-SLOW_MISDEEDS: List[Callable[[int, Chance, str], None]] = [half_open, drips]
+SLOW_MISDEEDS: List[Callable[[int, Chance, str], None]] = [half_open, drips, takes_a_byte]
 
 MISDEEDS: List[Callable[[int, Chance, str], None]] = [
     garbage, damaged, half_frame, claim, pings, empty_frames, errors_unread, browser, long_line, telnet_commands,
-    renames, comes_and_goes, says_nothing,
+    renames, comes_and_goes, says_nothing, floods,
 ]  # fmt: skip

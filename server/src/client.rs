@@ -163,6 +163,23 @@ impl Client {
         resumed
     }
 
+    /// The number of the last message in a room, 0 if there is no such room.
+    pub(crate) fn last_seq(&self, room: &str) -> u64 {
+        self.hub.room(room).map_or(0, |room| room.next_seq() - 1)
+    }
+
+    /// The number after which a room is resumed to receive what was said there since [`last_seq`](Client::last_seq) was
+    /// `seq`. If it has begun again in the meantime, that is everything.
+    pub(crate) fn resume_since(&self, room: &str, seq: u64) -> Option<u64> {
+        self.hub.room(room).map(|room| if room.has_had(seq) { seq } else { 0 })
+    }
+
+    /// Leaves the room and waits for HELLO.
+    pub(crate) fn start_over(&mut self) {
+        self.leave();
+        self.registration.set_state(ConnectionState::Waiting);
+    }
+
     /// Leaves the room, if it is in one.
     pub(crate) fn leave(&mut self) {
         self.flush();

@@ -30,8 +30,22 @@ pub struct Config {
     pub keepalive: u16,
     /// How many bytes of messages a room keeps, including their renderings.
     pub log_bytes: usize,
-    /// How long a peer may accept no bytes before it is closed as a slow consumer.
+    /// How long a peer may accept no bytes before it is closed as a slow consumer; up to three times as long if it has
+    /// accepted some since bytes began to wait.
     pub stall: Duration,
+    /// The least number of bytes per second that a peer must accept on average while some wait; if it falls short for
+    /// as long as `stall`, it is closed as a slow consumer. 0 counts as 1.
+    pub read_rate: u32,
+    /// How many frames per second a framed peer may send on average. The hub reads no faster than that. 0 is no limit.
+    pub messages_per_second: u32,
+    /// How many lines per second a line terminal may send on average. 0 is no limit.
+    pub lines_per_second: u32,
+    /// How many bytes per second a peer may send on average. 0 is no limit.
+    pub bytes_per_second: usize,
+    /// A peer may send at once what these rates allow it in this time.
+    pub burst: Duration,
+    /// A connection that sends nothing for this time is taken for a line terminal.
+    pub terminal_silence: Duration,
     /// The most connections that have not sent HELLO or a first line.
     pub waiting: usize,
     /// The same for one IPv4 address or one /64 network of IPv6.
@@ -91,6 +105,12 @@ impl Default for Config {
             keepalive: 30,
             log_bytes: 8 << 20,
             stall: Duration::from_secs(10),
+            read_rate: 256,
+            messages_per_second: 20_000,
+            lines_per_second: 50,
+            bytes_per_second: 8 << 20,
+            burst: Duration::from_secs(5),
+            terminal_silence: Duration::from_secs(2),
             waiting: 256,
             waiting_per_address: 10,
             arrivals_per_address: 300,

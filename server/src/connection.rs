@@ -20,6 +20,8 @@ use crate::scratch;
 
 /// An incomplete frame with more bytes than this is completed in a buffer of its own.
 const SHORT: usize = 32 << 10;
+/// How much is read at a time from a peer that is near the limit of what it may send.
+const LITTLE: usize = 4 << 10;
 
 /// Serves one connection until it has ended; it may have a permit already. The future is small, because there is one
 /// for each connection.
@@ -57,7 +59,9 @@ fn rejection_answer(reason: &str) -> Vec<u8> {
 impl Hub {
     /// Serves one connection until it has ended. Spawn the future, or poll it; dropping it disconnects the peer without
     /// a CLOSE. The label or the address of the peer is for the log; limits per address apply to a
-    /// [`SocketAddr`](std::net::SocketAddr) only.
+    /// [`SocketAddr`](std::net::SocketAddr) only. Set `TCP_NOTSENT_LOWAT` on a TCP stream that you accept yourself, as
+    /// [`Listener`](crate::Listener) does: otherwise Linux reports late that a slow reader accepts bytes, and the hub
+    /// closes it.
     pub fn serve<S, P>(&self, stream: S, peer: P) -> impl Future<Output = ()> + use<S, P>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -241,8 +245,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             };
             flushed?;
             self.unflushed = false;
-            self.core.set_unblocked();
         }
+        self.core.set_caught_up();
         if !self.shut && self.core.is_done_writing() {
             let Poll::Ready(shut) = Pin::new(&mut self.stream).poll_shutdown(cx) else { return Ok(Poll::Pending) };
             shut?;
@@ -254,8 +258,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Reads once and passes the bytes on. Returns how many, and 0 at the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let kept = if self.held.len() <= SHORT { self.held.len() } else { 0 };
+        let size = if self.core.reads_little() { LITTLE } else { scratch::SIZE };
         scratch::reading(kept + scratch::SIZE, |buffer| {
-            let mut space = ReadBuf::new(&mut buffer[kept..]);
+            let mut space = ReadBuf::new(&mut buffer[kept..kept + size]);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space)) {
                 // TLS without close_notify. Bookend detects truncation itself.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(0)),
@@ -300,6 +305,6 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         let sizes = [size_of::<Connection<()>>(), size_of::<Framed>(), size_of::<Mailbox>()];
-        assert!(sizes[0] <= 416 && sizes[1] <= 424 && sizes[2] <= 80, "{sizes:?}");
+        assert!(sizes[0] <= 456 && sizes[1] <= 424 && sizes[2] <= 80, "{sizes:?}");
     }
 }

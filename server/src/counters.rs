@@ -29,6 +29,8 @@ pub(crate) struct Counters {
     pub(crate) errors: NamedCounters,
     pub(crate) faults: NamedCounters,
     pub(crate) diagnoses: NamedCounters,
+    /// How often peers were held back, by what they sent too fast.
+    pub(crate) throttled: NamedCounters,
 }
 
 /// Alone on its cache line, and on the neighbour that the processor fetches with it.

@@ -27,16 +27,19 @@ const MEASURE_INTERVAL: Duration = Duration::from_secs(30);
 const UNKNOWN_CODE: &str = "unknown-code";
 
 impl Framed {
-    pub(crate) fn new(hub: &Hub) -> Framed {
-        Framed { session: hub.session(), faulty: Box::default(), ping: Ping::default() }
+    /// A peer whose first byte has arrived.
+    pub(crate) fn new(hub: &Hub, now: Duration) -> Framed {
+        Framed { session: hub.session(now), faulty: Box::default(), ping: Ping::default() }
     }
 
-    /// Uses the complete frames of what was read, and advances `input` past them.
-    pub(crate) fn receive(&mut self, input: &mut &[u8], client: &mut Client, now: Duration) {
+    /// Uses the complete frames of what was read, at most `left`, advances `input` past them and counts them down.
+    pub(crate) fn receive(&mut self, input: &mut &[u8], left: &mut u64, client: &mut Client, now: Duration) {
         let read = *input;
-        loop {
+        while *left > 0 {
             let start = *input;
-            match self.session.receive(input, now) {
+            let step = self.session.receive(input, now);
+            *left -= u64::from(step != Step::More);
+            match step {
                 Step::Message(message) => self.apply(message, client),
                 Step::Opened => {
                     self.open(client, now);

@@ -152,10 +152,10 @@ impl Hub {
         lock(&self.shared.current).clone()
     }
 
-    /// The session of a framed peer, whose clock starts at 0 when it connects.
-    pub(crate) fn session(&self) -> Session {
+    /// The session of a framed peer, which begins with its first byte. Its clock starts at 0 when the peer connects.
+    pub(crate) fn session(&self, now: Duration) -> Session {
         let ActiveConfig { hello, limits, .. } = &*self.accepted_with;
-        Session::new(Role::Server, hello.clone(), limits.clone(), Duration::ZERO)
+        Session::new(Role::Server, hello.clone(), limits.clone(), now)
     }
 
     // ---- admission
@@ -191,6 +191,11 @@ impl Hub {
 
     pub(crate) fn register(&self, peer: Peer) -> Registration {
         self.shared.registry.register(peer)
+    }
+
+    /// The room of that name, if it has members.
+    pub(crate) fn room(&self, name: &str) -> Option<Arc<Room>> {
+        self.shared.rooms.find(name)
     }
 
     /// Adds a member to a room, which is created if there is none of that name. `make` gets the number of the member.

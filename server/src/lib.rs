@@ -61,6 +61,7 @@ mod feed;
 mod framed;
 mod hex;
 mod hub;
+mod intake;
 mod listen;
 mod lock;
 mod log;

@@ -284,6 +284,11 @@ impl Room {
         self.lock().log.next_seq()
     }
 
+    /// Has the room had a message of that number?
+    pub(crate) fn has_had(&self, seq: u64) -> bool {
+        self.lock().log.resume(seq).is_some()
+    }
+
     /// Sets how many bytes the log keeps.
     pub(crate) fn set_log_bytes(&self, log_bytes: usize) {
         self.lock().log.set_limit(log_bytes);

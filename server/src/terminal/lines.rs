@@ -79,6 +79,12 @@ impl Lines {
         None
     }
 
+    /// The rest of a line that has no end, at the end of the stream. A telnet command that is incomplete is dropped.
+    pub(crate) fn rest(&mut self) -> Option<Vec<u8>> {
+        let line = std::mem::take(&mut self.line);
+        (!line.is_empty()).then_some(line)
+    }
+
     fn take(&mut self, byte: u8) -> Option<LineEvent> {
         let state = std::mem::take(&mut self.telnet);
         match (state, byte) {
@@ -174,6 +180,23 @@ mod tests {
         assert_eq!(events(format!("{long}\r\n").as_bytes()), [line(&long)]);
         let too_long = LineEvent::TooLong(long.clone().into());
         assert_eq!(events(format!("{long}{long}{long}\r\nshort\n").as_bytes()), [too_long, line("short")]);
+    }
+
+    #[test]
+    fn the_rest_is_what_follows_the_last_end_without_an_incomplete_telnet_command() {
+        let rest = |input: &[u8]| {
+            let (mut lines, mut input) = (Lines::default(), input);
+            while lines.next(&mut input).is_some() {}
+            lines.rest()
+        };
+        assert_eq!(rest(b"a\r\nb"), Some(b"b".to_vec()));
+        for input in [&b"b\xFF"[..], b"b\xFF\xFD", b"b\xFF\xFA\x18\0xterm", b"b\xFF\xF1", b"\xFF\xF1b\xFF\xFAx\xFF"] {
+            assert_eq!(rest(input), Some(b"b".to_vec()), "{}", input.escape_ascii());
+        }
+        let too_long = vec![b'x'; MAX_LINE + 2];
+        for input in [&b""[..], b"a\n", b"a\r", b"\xFF\xFA", &too_long] {
+            assert_eq!(rest(input), None, "{}", input.escape_ascii());
+        }
     }
 
     #[test]

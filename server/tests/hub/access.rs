@@ -357,3 +357,30 @@ async fn a_reload_can_add_an_expiry_to_a_token() {
     hub.reconfigure(Config { access: ending_in(1000), ..config() });
     assert_eq!(ann.frame().await.close(), (Code::POLICY, "policy: the token has expired".into()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_terminal_is_sent_what_was_said_before_it_joined_only_if_it_might_have_read_it() {
+    // [R9.30]
+    for (anonymous, reads, joins) in [
+        (Rights::READ, true, true),
+        (Rights::READ_WRITE, true, true),
+        (Rights::NONE.with(Right::Write), false, true),
+        (Rights::NONE, false, false),
+    ] {
+        let hub = hub_of(everyone().with_anonymous(anonymous));
+        let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
+        let mut silent = Peer::connect(&hub);
+        silent.line().await;
+        ann.send(&post("meanwhile")).await;
+        ann.frame().await;
+        sleep(Duration::from_secs(3)).await;
+        if !joins {
+            silent.send(b"/token both\r\n").await;
+        }
+        assert!(silent.line().await.starts_with("* you are guest-2 in lobby"), "{anonymous:?}");
+        if reads {
+            assert_eq!(silent.line().await, "ann: meanwhile", "{anonymous:?}");
+        }
+        silent.quiet().await;
+    }
+}

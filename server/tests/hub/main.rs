@@ -12,6 +12,7 @@ mod hostile;
 mod laws;
 mod peer;
 mod private;
+mod rates;
 mod renditions;
 mod rooms;
 mod running;

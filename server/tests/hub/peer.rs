@@ -206,6 +206,12 @@ impl Peer {
         self.read.drain(..count).collect()
     }
 
+    /// Reads at most `count` bytes from the stream, and returns how many; 0 at the end.
+    pub(crate) async fn piece(&mut self, count: usize) -> usize {
+        self.read.clear();
+        self.stream.read(&mut vec![0; count]).await.unwrap()
+    }
+
     /// Asserts that nothing arrives for a while.
     pub(crate) async fn quiet(&mut self) {
         let more = timeout(QUIET, self.more()).await;

@@ -60,7 +60,9 @@ impl ConnectionCore {
 
     /// `count` bytes have been written.
     pub(in crate::connection) fn wrote(&mut self, count: usize) {
-        self.set_unblocked();
+        if let Phase::Open { pace, .. } = &mut self.phase {
+            pace.wrote(count, self.client.hub().config(), self.now);
+        }
         let delivered = match self.source {
             Source::Output => {
                 self.client.output.wrote(count);
@@ -74,17 +76,17 @@ impl ConnectionCore {
         }
     }
 
-    /// The stream accepts bytes again.
-    pub(in crate::connection) fn set_unblocked(&mut self) {
-        if let Phase::Open { stalled_since, .. } = &mut self.phase {
-            *stalled_since = None;
+    /// The stream has accepted everything.
+    pub(in crate::connection) fn set_caught_up(&mut self) {
+        if let Phase::Open { pace, .. } = &mut self.phase {
+            pace.caught_up();
         }
     }
 
     /// The stream accepts no bytes now.
     pub(in crate::connection) fn set_blocked(&mut self) {
-        if let Phase::Open { stalled_since, .. } = &mut self.phase {
-            stalled_since.get_or_insert(self.now);
+        if let Phase::Open { pace, .. } = &mut self.phase {
+            pace.blocked(self.client.hub().config(), self.now);
         }
         if let Some(feed) = self.client.feed() {
             feed.release();
