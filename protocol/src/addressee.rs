@@ -81,7 +81,7 @@ pub fn split(words: &str, find: impl Fn(&str) -> Result<u32, Unaddressed>) -> Re
     }
 }
 
-/// The member that a person means by a name, with or without blanks, `#7` or `7`.
+/// The member that a person means by a name, with or without blanks and quotes, `#7` or `7`.
 ///
 /// # Errors
 /// [`Unaddressed`], if it is not certain who is meant.
@@ -89,7 +89,9 @@ pub fn whole(name: &str, find: impl Fn(&str) -> Result<u32, Unaddressed>) -> Res
     let digits = name.strip_prefix('#').unwrap_or(name);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = if is_number { digits.parse::<u32>().ok() } else { None };
+    let unquoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
     match (number, find(name)) {
+        (None, Err(Unaddressed::NoSuchMember)) => unquoted.map_or(Err(Unaddressed::NoSuchMember), find),
         (Some(number), Err(Unaddressed::NoSuchMember)) => Ok(number),
         (Some(number), Ok(member)) if number != member => Err(Unaddressed::Ambiguous),
         (_, found) => found,
@@ -181,7 +183,7 @@ mod tests {
     fn a_whole_name_may_contain_blanks() {
         assert_eq!(whole("ann secret", find), Ok(6));
         assert_eq!(whole("7", find), Ok(7));
-        assert_eq!(whole("9", find), Err(Ambiguous));
+        assert_eq!((whole("9", find), whole("\"9\"", find)), (Err(Ambiguous), Ok(8)));
         assert_eq!(whole("ann ", find), Err(NoSuchMember));
     }
 }

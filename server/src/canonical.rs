@@ -51,6 +51,9 @@ pub(crate) fn shown(name: &str) -> Option<Cow<'_, str>> {
 /// room is meant, and which member is addressed.
 pub(crate) fn folded(name: &str) -> Box<str> {
     let shown = shown(name).unwrap_or_default();
+    if shown.is_ascii() {
+        return shown.to_ascii_lowercase().into();
+    }
     fold(shown.nfkc()).nfkc().filter(|&character| !is_invisible(character)).collect::<String>().into()
 }
 

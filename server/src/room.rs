@@ -220,10 +220,14 @@ impl Room {
 
     /// The member of that name, however it is written (R9.35); one that only looks alike is another one.
     pub(crate) fn member_named(&self, name: &str) -> Result<u32, Unaddressed> {
+        let key = key(name);
         let state = self.lock();
-        let found = state.names.find(&key(name)).ok_or(Unaddressed::NoSuchMember)?;
-        let is_same = state.members.get(&found).is_some_and(|member| folded(&member.name) == folded(name));
-        if is_same { Ok(found) } else { Err(Unaddressed::NoSuchMember) }
+        let found = state.names.find(&key).and_then(|id| Some((id, state.members.get(&id)?.name.clone())));
+        drop(state);
+        match found {
+            Some((id, found)) if folded(&found) == folded(name) => Ok(id),
+            _ => Err(Unaddressed::NoSuchMember),
+        }
     }
 
     /// The names of at most `max` members, and the number of members.
