@@ -49,7 +49,7 @@ fn is_escaped(before: Option<char>, character: char, after: &str) -> bool {
     match looks_like(character) {
         ':' => next.is_none_or(is_blank),
         '*' | '!' => before.is_none() || next.is_some_and(is_blank),
-        '(' => before.is_none_or(is_blank) && after.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("to ")),
+        '(' => before.is_none_or(is_blank) && begins_with_to(after),
         ' ' => before.is_none_or(is_blank) || next.is_none(),
         '\u{200C}' | '\u{200D}' | '\u{FE0F}' => {
             let is_between = |character: char| !character.is_ascii() && !is_blank(character);
@@ -57,6 +57,29 @@ fn is_escaped(before: Option<char>, character: char, after: &str) -> bool {
         }
         character => is_blank(character) || is_disturbing(character) || is_invisible(character),
     }
+}
+
+/// Does it begin with the word `to`, or one that looks like it?
+fn begins_with_to(text: &str) -> bool {
+    let mut characters = text.chars();
+    matches!(
+        characters.next(),
+        Some('t' | 'T' | '\u{3A4}' | '\u{3C4}' | '\u{422}' | '\u{442}' | '\u{FF34}' | '\u{FF54}')
+    ) && matches!(
+        characters.next(),
+        Some(
+            'o' | 'O'
+                | '0'
+                | '\u{39F}'
+                | '\u{3BF}'
+                | '\u{41E}'
+                | '\u{43E}'
+                | '\u{555}'
+                | '\u{585}'
+                | '\u{FF2F}'
+                | '\u{FF4F}'
+        )
+    ) && characters.next().is_some_and(is_blank)
 }
 
 /// The character of `:*!(` that another one looks like.
@@ -96,6 +119,8 @@ mod tests {
             ("ann (to you)", "ann \\u{28}to you)"),
             ("ann (TO 7)", "ann \\u{28}TO 7)"),
             ("ann （to you）", "ann \\u{ff08}to you）"),
+            ("ann (tо you)", "ann \\u{28}tо you)"),
+            ("ann (town)", "ann (town)"),
             (" ann ", "\\u{20}ann\\u{20}"),
             ("ann   lee", "ann \\u{20}\\u{20}lee"),
             ("ann\u{a0}lee", "ann\\u{a0}lee"),

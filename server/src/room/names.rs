@@ -69,3 +69,44 @@ fn suffixed(name: &str, number: u64) -> String {
     let end = (0..=space.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
     format!("{}{suffix}", &name[..end])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Names of which many look alike.
+    const WANTED: [&str; 14] =
+        ["ann", "Ann", "аnn", "ann-2", "Ian", "ian", "lan", "1an", "hub", "*", "rn", "m", "BOB", "ВОВ"];
+
+    #[test]
+    fn no_two_members_ever_share_a_key_and_every_key_is_freed() {
+        // [R9.36]
+        let (mut names, mut members) = (Names::default(), BTreeMap::<u32, Arc<str>>::new());
+        let mut state = 7_u64;
+        for _ in 0..3000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let number = u32::try_from(state >> 33).unwrap();
+            let (id, wanted) = (number % 12 + 1, WANTED[(number as usize / 12) % WANTED.len()]);
+            let before = members.remove(&id);
+            match (before, number % 5) {
+                (Some(before), 0) => names.remove(&before, None),
+                (before, _) => {
+                    let name = names.assign(wanted, id);
+                    if let Some(before) = before.filter(|before| *before != name) {
+                        names.remove(&before, Some(&name));
+                    }
+                    members.insert(id, name);
+                }
+            }
+            let mut holders = BTreeMap::new();
+            for (id, name) in &members {
+                for key in keys(name).iter() {
+                    assert_eq!(holders.insert(key.to_owned(), *id), None, "{members:?}");
+                    assert!(!is_reserved(&keys(name)), "{name}");
+                }
+            }
+            assert_eq!(names.0, holders.into_iter().map(|(key, id)| (key.into(), id)).collect());
+        }
+    }
+}
