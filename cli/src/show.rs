@@ -1,12 +1,12 @@
 //! Prints a message: as a line for people, as a JSON object, or as bytes.
 //!
 //! Control characters, bidirectional controls and line breaks are always escaped, so that text from a peer cannot look
-//! like a line of another member (SPEC 8).
+//! like a line of another member (SPEC 8). Names are shown as a hub shows them to a terminal (R9.31).
 
 use std::fmt;
 use std::io::{self, Write};
 
-use bookend::{Delivery, Message, Payload, PresenceEvent, escaped, is_disturbing};
+use bookend::{Delivery, Message, Payload, PresenceEvent, displayed, escaped, is_disturbing};
 
 /// The most bytes of a binary payload in a line for people.
 const QUOTED: usize = 32;
@@ -45,7 +45,7 @@ fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Result<()
     match message {
         Message::Delivery(Delivery { from: 0, payload, .. }) => writeln!(out, "* {}", Shown(payload)),
         Message::Delivery(delivery) => {
-            let name = delivery.name();
+            let name = displayed(delivery.name());
             match delivery.to {
                 0 => write!(out, "{name}: ")?,
                 to if to == own => write!(out, "{name} (to you): ")?,
@@ -55,10 +55,11 @@ fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Result<()
         }
         Message::Message(payload) => writeln!(out, "{}", Shown(payload)),
         Message::Presence { event: PresenceEvent::Crowd, member, name } => {
-            writeln!(out, "* {member} in {}, too many to announce who joins and leaves", name.text().to_str())
+            let room = name.text().to_str();
+            writeln!(out, "* {member} in {}, too many to announce who joins and leaves", displayed(&room))
         }
         Message::Presence { event, name, .. } => {
-            writeln!(out, "* {} {}", name.text().to_str(), event_name(*event))
+            writeln!(out, "* {} {}", displayed(&name.text().to_str()), event_name(*event))
         }
         Message::Gap { missed } => writeln!(out, "* {missed} messages missed"),
         _ => Ok(()),
@@ -247,6 +248,29 @@ mod tests {
             }
         }
         assert_eq!(shown(&Message::Message(text("a\nbob: b"))).0, "a\\u{a}bob: b\n");
+    }
+
+    #[test]
+    fn a_name_never_looks_like_a_line_of_the_hub_or_of_another_member() {
+        // [R9.31]
+        for (name, displayed) in [
+            ("* the hub: maintenance", "\\u{2a} the hub\\u{3a} maintenance"),
+            ("ann: I resign", "ann\\u{3a} I resign"),
+            ("! policy", "\\u{21} policy"),
+            ("ann (to you)", "ann \\u{28}to you)"),
+            ("ann\u{200b}", "ann\\u{200b}"),
+            ("ann    left", "ann \\u{20}\\u{20}\\u{20}left"),
+        ] {
+            let member = MemberName::new(Text::utf8(name)).unwrap();
+            let presence = |event| Message::Presence { member: 7, event, name: member };
+            assert_eq!(shown(&delivery(7, 0, name, text("x"))).0, format!("{displayed}: x\n"));
+            assert_eq!(shown(&presence(PresenceEvent::Joined)).0, format!("* {displayed} joined\n"));
+            assert!(shown(&presence(PresenceEvent::Crowd)).0.starts_with(&format!("* 7 in {displayed}, ")));
+            assert_eq!(
+                shown(&presence(PresenceEvent::Left)).1,
+                format!("{{\"event\":\"left\",\"member\":7,\"name\":\"{name}\"}}\n")
+            );
+        }
     }
 
     #[test]

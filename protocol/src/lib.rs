@@ -70,6 +70,7 @@
 
 extern crate alloc;
 
+pub mod addressee;
 #[cfg(feature = "std")]
 pub mod blocking;
 mod buffer;
@@ -81,6 +82,7 @@ mod connection;
 #[cfg(feature = "std")]
 mod counters;
 pub mod diagnosis;
+mod displayed;
 mod encoding;
 #[cfg(feature = "std")]
 mod endpoint;
@@ -120,6 +122,7 @@ pub use connection::{
 };
 #[cfg(feature = "std")]
 pub use counters::Counters;
+pub use displayed::displayed;
 pub use encoding::{Encoding, Encodings, UnknownEncodingName};
 #[cfg(feature = "std")]
 pub use endpoint::Batch;
@@ -128,7 +131,7 @@ pub use error::{ConnectionError, Reply};
 pub use fault::Fault;
 pub use frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, START};
 pub use hello::{CANARY, Hello, MAGIC, MAX_HELLO, MIN_MAX_BODY};
-pub use line::{Line, MAX_LINE, escaped, is_disturbing};
+pub use line::{Line, MAX_LINE, escaped, is_blank, is_disturbing, is_invisible};
 pub use message::{Delivery, MAX_PING, MemberName, Message, PresenceEvent, Probe, Refusal};
 pub use misuse::Misuse;
 pub use payload::{Content, OwnedContent, Payload};

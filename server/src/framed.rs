@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bookend::{Code, Fault, Hello, Message, Outcome, Session, State, Step};
 
+use crate::canonical::shown;
 use crate::client::{Client, JoinRequest};
 use crate::counters::Side;
 use crate::fault::{QUOTED, log_fault};
@@ -134,7 +135,8 @@ impl Framed {
         if hello.token().is_some_and(|token| !client.authenticate(token, now)) {
             return;
         }
-        let room = hello.room().map_or_else(|| client.credentials.default_room(), Into::into);
+        let named = hello.room().and_then(shown);
+        let room = named.map_or_else(|| client.credentials.default_room(), |room| room.as_ref().into());
         if !client.may_enter(&room) {
             return client.deny(&room);
         }

@@ -38,6 +38,7 @@
 //! - `hub`: what connections share. `rooms`, `room`: members. `registry`, `mailbox`: connections, and what is for one alone.
 //! - `log`, `block`, `rendition`: the events of a room, stored once, and rendered once for each form in use.
 //! - `feed`: the cursor of a member into the log. `output`: bytes for one peer alone.
+//! - `canonical`: the form of names, and when two are the same.
 //! - `access`: tokens and rights. `admission`: limits on new connections.
 //! - `listen`, `tls`, `certificate`: how connections are accepted.
 //! - `admin`: HTTP for operators. `counters`, `report`, `metrics`: what is counted and reported.
@@ -49,6 +50,7 @@ mod access;
 mod admin;
 mod admission;
 mod block;
+mod canonical;
 #[cfg(feature = "tls")]
 mod certificate;
 mod client;

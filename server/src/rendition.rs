@@ -1,20 +1,17 @@
 //! Renditions: the forms in which members receive the events of a room (R9.11, R9.12, R9.19).
 
-mod line;
-
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use bookend::{
-    Delivery, Encoding, Encodings, Frame, MAX_LENGTH, MAX_LINE, Payload, PresenceEvent, Text, escaped, kind, text,
+    Delivery, Encoding, Encodings, Frame, MAX_LENGTH, MAX_LINE, Payload, PresenceEvent, Text, displayed, escaped, kind,
+    text,
 };
-
-use line::PRIVATE;
-
-pub(crate) use line::displayed;
 
 /// The number of the hub itself as a sender; it sends text only.
 pub(crate) const HUB: u32 = 0;
+/// Follows the name of the sender of a private message.
+const PRIVATE: &str = " (to you)";
 
 /// The form in which a member receives the events of a room.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
+use bookend::addressee::Unaddressed;
+
 use crate::block::{Block, Event};
+use crate::canonical::{folded, key};
 use crate::counters::Counters;
 use crate::lock::lock;
 use crate::log::{Cursor, Log, Missed};
@@ -170,7 +173,7 @@ impl Room {
     pub(crate) fn leave(self: &Arc<Self>, id: u32, notify: bool) -> usize {
         let mut state = self.lock();
         let Some(member) = state.members.remove(&id) else { return state.members.len() };
-        state.names.remove(&member.name);
+        state.names.remove(&member.name, None);
         if Interest::of(member.rendition) == Interest::Messages {
             state.waiters.remove(id);
         }
@@ -194,7 +197,7 @@ impl Room {
         }
         let name = state.names.assign(wanted, id);
         if name != before {
-            state.names.remove(&before);
+            state.names.remove(&before, Some(&name));
         }
         state.members.get_mut(&id)?.name = name.clone();
         let notified = state.crowd.is_none();
@@ -215,8 +218,16 @@ impl Room {
         self.lock().members.get(&id).cloned()
     }
 
-    pub(crate) fn member_named(&self, name: &str) -> Option<u32> {
-        self.lock().names.find(name)
+    /// The member of that name, however it is written (R9.35); one that only looks alike is another one.
+    pub(crate) fn member_named(&self, name: &str) -> Result<u32, Unaddressed> {
+        let key = key(name);
+        let state = self.lock();
+        let found = state.names.find(&key).and_then(|id| Some((id, state.members.get(&id)?.name.clone())));
+        drop(state);
+        match found {
+            Some((id, found)) if folded(&found) == folded(name) => Ok(id),
+            _ => Err(Unaddressed::NoSuchMember),
+        }
     }
 
     /// The names of at most `max` members, and the number of members.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
+use crate::canonical::folded;
 use crate::lock::lock;
 use crate::room::{Joined, Member, Room};
 
@@ -11,6 +12,7 @@ pub(crate) struct Rooms(Mutex<State>);
 
 #[derive(Default)]
 struct State {
+    /// By the form that all spellings of a name share.
     by_name: HashMap<Box<str>, Arc<Room>>,
     last_member: u32,
     /// The first sequence number that no message of a removed room has had.
@@ -37,11 +39,12 @@ impl Rooms {
         resume: Option<u64>,
     ) -> (Arc<Room>, u32, Joined) {
         let mut state = lock(&self.0);
-        let room = match state.by_name.get(name) {
+        let name = folded(name);
+        let room = match state.by_name.get(&name) {
             Some(room) => room.clone(),
             None => {
                 let new = Arc::new(create(state.free_seq.max(1)));
-                state.by_name.insert(name.into(), new.clone());
+                state.by_name.insert(name, new.clone());
                 new
             }
         };
@@ -60,12 +63,12 @@ impl Rooms {
         let mut state = lock(&self.0);
         if room.leave(id, notify) == 0 {
             state.free_seq = state.free_seq.max(room.next_seq());
-            state.by_name.remove(room.name());
+            state.by_name.remove(&folded(room.name()));
         }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Room>> {
-        lock(&self.0).by_name.get(name).cloned()
+        lock(&self.0).by_name.get(&folded(name)).cloned()
     }
 
     pub(crate) fn member(&self, id: u32) -> Option<Member> {

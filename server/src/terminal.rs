@@ -8,14 +8,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bookend::diagnosis::{Evidence, diagnose};
-use bookend::{Code, Encoding, Line, Payload};
+use bookend::{Code, Encoding, Line, Payload, displayed};
 
 use crate::client::{Client, JoinRequest};
 use crate::counters::Side;
 use crate::fault::log_fault;
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::report::CloseReason;
-use crate::room::Room;
 use foreign::FirstBytes;
 use lines::{LineEvent, Lines};
 
@@ -297,9 +296,9 @@ impl Terminal {
         let rendition = Rendition::Lines(self.encoding);
         client.join(&JoinRequest { room, name, name_prefix: "guest", rendition, max_body: u32::MAX, resume });
         let name = client.name().unwrap_or_default();
-        let here = client.room().map_or(0, Room::count);
-        let text =
-            format!("* you are {name} in {room} ({here} here). Type a line to say it, /help for more, /quit to leave.");
+        let (room, here) = client.room().map_or((room, 0), |room| (room.name(), room.count()));
+        let you = format!("you are {} in {}", displayed(name), displayed(room));
+        let text = format!("* {you} ({here} here). Type a line to say it, /help for more, /quit to leave.");
         self.print(&text, client);
     }
 

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bookend::{escaped, is_disturbing};
+use bookend::{displayed, escaped, is_disturbing};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -202,9 +202,9 @@ fn rooms(list: &Rooms) -> String {
     out
 }
 
-/// Text in a cell of `width` columns. Text that does not fit ends with an ellipsis.
+/// A name or another text in a cell of `width` columns. Text that does not fit ends with an ellipsis.
 fn cell(text: &str, width: usize) -> String {
-    let text = escaped(text).to_string();
+    let text = displayed(text).to_string();
     let mut out = String::new();
     let mut used = 0;
     let is_whole = text.width() <= width;

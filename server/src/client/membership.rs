@@ -6,6 +6,7 @@ use bookend::{Code, Delivery, Payload, PresenceEvent};
 
 use crate::access::{Right, Rights};
 use crate::block::{Event, Payloads};
+use crate::canonical::shown;
 use crate::clock::wall_clock;
 use crate::feed::Feed;
 use crate::hub::Hub;
@@ -21,6 +22,7 @@ pub(crate) struct Membership {
 
 /// How a client joins a room.
 pub(crate) struct JoinRequest<'a> {
+    /// In its shown form.
     pub(crate) room: &'a str,
     pub(crate) name: Option<&'a str>,
     /// The first part of the name that a member without a name gets; its number follows.
@@ -42,9 +44,9 @@ impl Membership {
         let JoinRequest { rendition, max_body, .. } = *request;
         let reads = rights.contain(Right::Read);
         let resume = request.resume.filter(|_| reads);
-        let name = request.name.and_then(without_mark);
+        let name = request.name.and_then(shown);
         let make = |id| Member {
-            name: name.map_or_else(|| format!("{}-{id}", request.name_prefix).into(), Into::into),
+            name: name.map_or_else(|| format!("{}-{id}", request.name_prefix).into(), |name| name.as_ref().into()),
             rendition,
             max_body,
             reads,
@@ -108,7 +110,7 @@ impl Membership {
 
     /// Takes another name, or one like it. Returns what to write to the member itself, if the room does not notify it.
     pub(super) fn rename(&mut self, wanted: &str) -> Option<Rendered> {
-        let (name, notified) = self.room().rename(self.id(), without_mark(wanted)?)?;
+        let (name, notified) = self.room().rename(self.id(), &shown(wanted)?)?;
         let before = std::mem::replace(&mut self.name, name);
         if notified {
             return None;
@@ -160,9 +162,4 @@ impl Membership {
             false => Err((Code::TRY_LATER, "too many messages wait for the member, or it is leaving".into())),
         }
     }
-}
-
-/// A name without leading byte order marks, which would be lost in transit; `None` if nothing is left.
-fn without_mark(name: &str) -> Option<&str> {
-    Some(name.trim_start_matches('\u{FEFF}')).filter(|name| !name.is_empty())
 }

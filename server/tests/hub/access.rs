@@ -384,3 +384,25 @@ async fn a_silent_terminal_is_sent_what_was_said_before_it_joined_only_if_it_mig
         silent.quiet().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_right_is_for_every_spelling_of_its_room_and_for_no_look_alike() {
+    // [R9.35]
+    let hub =
+        hub_of(tokens(&[("cook", "['Cafe\u{301}', 'com']", "['read', 'write']"), ("all", "'*'", "['read', 'write']")]));
+    let mut cook = Peer::join(&hub, with_token("ann", "cook").with_room("CAFÉ").unwrap()).await;
+    let mut other = Peer::join(&hub, with_token("bob", "all").with_room("café").unwrap()).await;
+    other.send(&post("hi")).await;
+    cook.frame().await; // bob joined
+    assert_eq!(cook.frame().await.seq_and_text().1, "hi");
+    let mut first = Peer::join(&hub, with_token("bob", "all").with_room("corn").unwrap()).await;
+    for room in ["corn", "cafe", "сom", "lobby"] {
+        let (code, reason, _) = refusal(&hub, with_token("ann", "cook").with_room(room).unwrap()).await;
+        assert_eq!((code, &*reason), (Code::POLICY, "policy: no right to this room"), "{room}");
+    }
+    first.quiet().await;
+    let mut default = Peer::join(&hub, with_token("carl", "cook").with_room("\u{200b}").unwrap()).await;
+    assert_eq!(other.frame().await.seq_and_text().1, "hi");
+    assert_eq!(other.frame().await.presence().2, "carl", "without a room, the first one of the token");
+    default.quiet().await;
+}

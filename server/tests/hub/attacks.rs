@@ -336,7 +336,7 @@ async fn a_name_cannot_forge_another_sender_or_the_hub() {
     for (name, shown) in [
         ("ann: hi", "ann\\u{3a} hi"),
         ("ann:", "ann\\u{3a}"),
-        ("ann:\u{a0}hi", "ann\\u{3a}\u{a0}hi"),
+        ("ann：\u{a0}hi", "ann\\u{ff1a} hi"),
         ("* bob left", "\\u{2a} bob left"),
         ("! going-away: bye", "\\u{21} going-away\\u{3a} bye"),
         ("ann (to you)", "ann \\u{28}to you)"),

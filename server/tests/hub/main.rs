@@ -10,6 +10,7 @@ mod attacks;
 mod crowds;
 mod hostile;
 mod laws;
+mod names;
 mod peer;
 mod private;
 mod rates;
