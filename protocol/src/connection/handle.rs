@@ -203,7 +203,11 @@ impl Handle {
         Ok(Pending { outbox: Arc::clone(&self.outbox), id, answer: Some(answer) })
     }
 
-    /// Waits until the peer has acted on everything that was sent before (R3.10), without a timeout.
+    /// Waits until the peer has acted on everything that was sent before (R3.10), without a timeout: a peer that lives and
+    /// takes no messages can make it wait as long as the session lasts.
+    ///
+    /// Another task should take the messages of this side meanwhile. If neither side does, and both wait for a barrier,
+    /// neither barrier is reached.
     ///
     /// # Errors
     /// The reason why the session ended.
