@@ -26,6 +26,11 @@ use crate::payload::Content;
 /// less than [`body_rate`](crate::Limits::body_rate), ends: see [`write_timeout`](crate::Limits::write_timeout). Once the
 /// session has ended, each call fails with the reason.
 ///
+/// # Copies
+///
+/// Content is copied into the queue, [`Content::Bytes`] too: once if nothing else waits there, and three times at most.
+/// Only [`Connection::send`](super::Connection::send) and the calls beside it write long `Bytes` from where they are.
+///
 /// # Cancellation
 ///
 /// A call that sends and is cancelled has sent nothing: it was waiting for room. A cancelled [`request`](Handle::request)
