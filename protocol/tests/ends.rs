@@ -112,11 +112,11 @@ async fn barriers_of_both_sides_are_reached_only_if_messages_are_taken() {
 
 /// Takes messages until a new barrier is reached, and those that follow soon; how many there were.
 async fn until_barrier(connection: &mut Duplex) -> u32 {
-    let ordinal = connection.queue_barrier().unwrap();
+    let ordinal = connection.queue_barrier().expect("the session is open");
     let mut messages = 0;
     let mut is_reached = false;
     while let Ok(event) = timeout(SECOND, connection.event()).await {
-        match event.unwrap() {
+        match event.expect("the session lives") {
             Some(Event::Message(Message::Message(_))) => messages += 1,
             Some(Event::Barrier(reached)) => is_reached |= reached == ordinal,
             other => panic!("{other:?}"),

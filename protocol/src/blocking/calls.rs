@@ -155,7 +155,8 @@ impl<S: Read + Write + Timed> Connection<S> {
     }
 
     /// Waits until the peer has acted on everything that was sent before (R3.10). Other messages that arrive meanwhile
-    /// are kept for [`next`](Connection::next).
+    /// are kept for [`next`](Connection::next), and the peer's own barriers wait until those have been taken: if both sides
+    /// wait in this call, each with a message of the other that it has not taken, both calls time out.
     ///
     /// # Errors
     /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; otherwise the reason why the session ended.
