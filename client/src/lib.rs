@@ -63,6 +63,7 @@ mod metrics;
 mod options;
 #[cfg(feature = "proxy")]
 mod proxy;
+mod race;
 mod retry;
 mod sender;
 mod status;

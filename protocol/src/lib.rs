@@ -17,6 +17,11 @@
 //! - [`blocking::Connection`] (feature `std`): the same over `Read + Write`.
 //! - [`transfer`](mod@transfer) (feature `transfer`): bytes of any length in chunks, with resume and a digest.
 //!
+#![cfg_attr(
+    feature = "tokio",
+    doc = "The [`cookbook`] has programs to copy: a TLS server, graceful shutdown, requests, a serial device, and more."
+)]
+//!
 //! A mistake of the peer is a [`Fault`], a mistake of the application a [`Misuse`]; [`Code`] has their numbers.
 //!
 //! # Features
@@ -26,6 +31,7 @@
 //! | none | | everything up to [`Session`]: `no_std` with `alloc` |
 //! | `std` | by default | [`blocking::Connection`] |
 //! | `tokio` | by default | [`Connection`], [`Handle`], [`Codec`]; needs `std` |
+//! | `transfer` | no | [`transfer`](mod@transfer): files and other bytes of any length |
 //! | `tracing` | no | a span and events of `tracing` for the session of each connection; needs `std` |
 //! | `postcard` | no | `OwnedContent::postcard` and `Payload::from_postcard`: Rust values as binary payloads |
 //! | `serde` | no | `Serialize` and `Deserialize` for [`Code`], [`Encoding`], [`Line`], `Counters` |
@@ -79,6 +85,8 @@ mod code;
 mod codec;
 #[cfg(feature = "tokio")]
 mod connection;
+#[cfg(all(any(doc, doctest), feature = "tokio"))]
+pub mod cookbook;
 #[cfg(feature = "std")]
 mod counters;
 pub mod diagnosis;
