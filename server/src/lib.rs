@@ -38,8 +38,8 @@
 //! - `hub`: what connections share. `rooms`, `room`: members. `registry`, `mailbox`: connections, and what is for one alone.
 //! - `log`, `block`, `rendition`: the events of a room, stored once, and rendered once for each form in use.
 //! - `feed`: the cursor of a member into the log. `output`: bytes for one peer alone.
-//! - `access`: tokens and rights. `admission`: limits on new connections.
-//! - `listen`, `tls`, `certificate`: how connections are accepted.
+//! - `access`: tokens and rights. `admission`: limits on connections by `source`, with `places`, `quota`, `wrong_tokens`.
+//! - `listen`, `proxy`, `tls`, `certificate`: how connections are accepted.
 //! - `admin`: HTTP for operators. `counters`, `report`, `metrics`: what is counted and reported.
 //!
 //! Imports form no cycle; a module and its own submodules count as one.
@@ -68,7 +68,10 @@ mod mailbox;
 mod metrics;
 mod output;
 mod peer;
+mod places;
 mod process;
+mod proxy;
+mod quota;
 mod registry;
 mod rendition;
 mod report;
@@ -76,10 +79,13 @@ mod room;
 mod rooms;
 mod scratch;
 mod services;
+mod source;
 mod terminal;
 #[cfg(feature = "tls")]
 mod tls;
 mod toml_string;
+mod windowed;
+mod wrong_tokens;
 
 pub use access::{Access, Grant, Right, Rights, TokensFault, make_token};
 #[cfg(feature = "admin")]

@@ -12,11 +12,14 @@ mod hostile;
 mod laws;
 mod peer;
 mod private;
+#[cfg(feature = "tls")]
+mod proxies;
 mod renditions;
 mod rooms;
 mod running;
 mod shut_down;
 mod slow_members;
+mod strangers;
 mod terminals;
 #[cfg(feature = "tls")]
 mod tls;
