@@ -202,7 +202,8 @@ mod tests {
         }
         let admission = Admission::default();
         let config = Config { connections: 3, ..config };
-        let _held = [of("192.0.2.1"), of("192.0.2.1"), of("192.0.2.2")].map(|source| admission.connect(source, &config));
+        let _held =
+            [of("192.0.2.1"), of("192.0.2.1"), of("192.0.2.2")].map(|source| admission.connect(source, &config));
         assert_eq!(admission.connect(of("192.0.2.1"), &config).unwrap_err(), Rejection::PerSource);
         assert_eq!(admission.connect(of("192.0.2.2"), &config).unwrap_err(), Rejection::Connections);
     }

@@ -73,7 +73,9 @@ mod tests {
     #[test]
     fn nothing_that_may_be_a_token_is_quoted() {
         let secret = "9a1f0c5be77d4f21a6d0b6f4c39be812";
-        for before in ["/token ", " /token ", "/TOKEN\t", "\r\n/token ", "\u{feff}/token ", "\0", "GET /?q=", "\u{1b}[A"] {
+        for before in
+            ["/token ", " /token ", "/TOKEN\t", "\r\n/token ", "\u{feff}/token ", "\0", "GET /?q=", "\u{1b}[A"]
+        {
             for cut in [SECRET, secret.len()] {
                 let quoted = quoted(format!("{before}{}\r\n", &secret[..cut]).as_bytes());
                 assert!(!quoted.contains(&secret[..4]) && quoted.contains("***"), "{before:?}: {quoted}");

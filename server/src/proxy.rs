@@ -97,9 +97,7 @@ impl fmt::Display for HeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HeaderError::Empty => f.write_str("the connection ended before its first byte"),
-            HeaderError::Missing => {
-                f.write_str("no PROXY protocol header from an address that is in door.proxies")
-            }
+            HeaderError::Missing => f.write_str("no PROXY protocol header from an address that is in door.proxies"),
             HeaderError::Malformed => f.write_str("the PROXY protocol header is incomplete or malformed"),
             HeaderError::TooLong(length) => {
                 write!(f, "a PROXY protocol header of {length} bytes: at most {MAX_V2} are accepted")
@@ -164,7 +162,8 @@ mod tests {
 
     #[test]
     fn other_bytes_are_refused_at_the_first_one_that_differs() {
-        for (bytes, left) in [(&b"hello"[..], 0), (b"PROXZ TCP4 1.1.1.1", 6), (b"\r\n\r\n\r", 0), (b"\xF5\xF8\x01", 0)] {
+        for (bytes, left) in [(&b"hello"[..], 0), (b"PROXZ TCP4 1.1.1.1", 6), (b"\r\n\r\n\r", 0), (b"\xF5\xF8\x01", 0)]
+        {
             let (result, rest) = read(bytes);
             assert!(matches!(result, Err(HeaderError::Missing)) && rest == left, "{}", bytes.escape_ascii());
         }

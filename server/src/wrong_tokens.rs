@@ -59,8 +59,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_answer_is_delayed_twice_as_long_up_to_a_limit_until_the_window_ends() {
         let seconds = Duration::from_secs;
-        let limits =
-            WrongTokenLimits { delay: seconds(1), max_delay: seconds(5), window: seconds(60), max_delayed: 2 };
+        let limits = WrongTokenLimits { delay: seconds(1), max_delay: seconds(5), window: seconds(60), max_delayed: 2 };
         let (wrong, here) = (WrongTokens::default(), Source::User(1));
         for delay in [1, 2, 4, 5, 5] {
             assert_eq!(wrong.count(here, &limits).unwrap().delay, seconds(delay));

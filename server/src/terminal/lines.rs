@@ -212,7 +212,9 @@ mod tests {
 
     #[test]
     fn a_token_is_recognised_in_any_case_and_behind_blanks_and_marks() {
-        for line in ["/token s", " /token s", "\t/TOKEN\ts ", "\u{feff} \u{a0}/Token  s", "\u{1b}/token s", "\0/token s"] {
+        for line in
+            ["/token s", " /token s", "\t/TOKEN\ts ", "\u{feff} \u{a0}/Token  s", "\u{1b}/token s", "\0/token s"]
+        {
             assert_eq!(token(line.as_bytes()), Some(&b"s"[..]), "{line:?}");
         }
         assert_eq!(token(b"/token"), Some(&b""[..]));

@@ -55,13 +55,7 @@ impl Hub {
 }
 
 /// Serves one admitted connection.
-pub(crate) fn serve<S>(
-    hub: Hub,
-    stream: S,
-    peer: Peer,
-    entry: Entry,
-    tls: &Tls,
-) -> impl Future<Output = ()> + use<S>
+pub(crate) fn serve<S>(hub: Hub, stream: S, peer: Peer, entry: Entry, tls: &Tls) -> impl Future<Output = ()> + use<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -120,11 +114,7 @@ where
 }
 
 /// `None` if a newer connection took the place of this one.
-async fn handshake<S>(
-    mut stream: S,
-    loaded: &Loaded,
-    entry: &mut Entry,
-) -> Option<Result<TlsStream<S>, Failure<S>>>
+async fn handshake<S>(mut stream: S, loaded: &Loaded, entry: &mut Entry) -> Option<Result<TlsStream<S>, Failure<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

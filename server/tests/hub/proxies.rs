@@ -57,7 +57,8 @@ impl Drop for Listening {
 /// A header of version 2 for IPv4.
 fn v2(command: u8, source: [u8; 4], more: &[u8]) -> Vec<u8> {
     let length = u16::try_from(12 + more.len()).unwrap().to_be_bytes();
-    [b"\r\n\r\n\0\r\nQUIT\n", &[command, 0x11][..], &length, &source, &[10, 0, 0, 1], &[0xC8, 0x22, 0x0F, 0x96], more].concat()
+    [b"\r\n\r\n\0\r\nQUIT\n", &[command, 0x11][..], &length, &source, &[10, 0, 0, 1], &[0xC8, 0x22, 0x0F, 0x96], more]
+        .concat()
 }
 
 async fn rest(mut stream: TcpStream) -> String {

@@ -169,7 +169,9 @@ async fn connections_with_one_token_are_limited() {
 async fn a_token_is_not_said_in_the_room_however_it_is_typed() {
     let (hub, token) = guarded(Rights::READ_WRITE, config());
     let mut witness = Peer::join(&hub, hello("witness")).await;
-    for before in ["/token ", " /token ", "\t/token\t", "/TOKEN ", "/Token ", "\u{feff}/token ", "\u{a0}/token ", "\0/token "] {
+    for before in
+        ["/token ", " /token ", "\t/token\t", "/TOKEN ", "/Token ", "\u{feff}/token ", "\u{a0}/token ", "\0/token "]
+    {
         let mut person = Peer::connect(&hub);
         person.line().await;
         person.send(b"\xFF\xFB\x18").await;

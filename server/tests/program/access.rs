@@ -127,7 +127,15 @@ fn a_token_in_the_wrong_place_is_not_logged() {
     let tokens = format!("access.tokens={}", directory.file("tokens.toml", &entry));
     let mut running = Running::start(&mut program(&["--listen", "127.0.0.1:0", "--set", &tokens, "--log", "debug"]), 1);
     let port = running.port();
-    for before in ["\0", "GET /?token=", "SSH-2.0-/token ", "\u{16}\u{3}\u{1}\u{2}\0\u{1}", "PROXY TCP4 ", "\r\n", "*1\r\n$32\r\n"] {
+    for before in [
+        "\0",
+        "GET /?token=",
+        "SSH-2.0-/token ",
+        "\u{16}\u{3}\u{1}\u{2}\0\u{1}",
+        "PROXY TCP4 ",
+        "\r\n",
+        "*1\r\n$32\r\n",
+    ] {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let peer = stream.local_addr().unwrap();
         stream.write_all(format!("{before}{token} HTTP/1.1\r\n").as_bytes()).unwrap();

@@ -30,9 +30,9 @@ pub(crate) fn log(settings: &Settings) {
     let (connections, wanted, open_files) = (connections(settings), settings.hub.connections, open_files());
     if connections < wanted {
         let detail = format!("door.connections is {wanted}, but the limit of open files allows {connections}");
-        tracing::warn!(open_files, connections, detail, "connections");
+        tracing::warn!(open_files, connections, detail, "open-files");
     } else {
-        tracing::info!(open_files, connections, "connections");
+        tracing::info!(open_files, connections, "open-files");
     }
 }
 
