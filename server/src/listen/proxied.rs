@@ -23,8 +23,8 @@ where
     let _counted = hub.admit_proxy(&own).ok()?;
     let (peer, within) = (own.label(), hub.config().limits.hello_timeout);
     let detail = match timeout(within, read_header(stream)).await {
-        Ok(Ok(Some(address))) => return Some(Peer::proxied(address, proxy)),
-        Ok(Ok(None)) => return Some(own),
+        Ok(Ok(Some(address))) if address != proxy => return Some(Peer::proxied(address, proxy)),
+        Ok(Ok(_)) => return Some(own),
         Ok(Err(error @ HeaderError::Empty)) => {
             tracing::debug!(peer, detail = %error, "proxy-failed");
             return None;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use bookend_server::Reach;
+use bookend_server::{Listener, Reach};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, admin, connect, get, raw, rest};
+use super::{Answer, TOKEN, admin, connect, get, guarded, raw, rest};
 use crate::peer::{Peer, hello, hub};
 
 /// How long it takes until the connection is closed, and what comes until then.
@@ -103,6 +104,32 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(statuses, ["200", "404", "200"]);
     assert_eq!(seconds, 5, "it accepts more requests for a while");
     assert_eq!(get(&admin, "/rooms").await.body, "{\"rooms\":[]}\n");
+}
+
+#[tokio::test]
+async fn wrong_tokens_over_tcp_are_delayed_and_limited_and_a_right_one_is_not() {
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.address();
+    let running = tokio::spawn(listener.run_admin(guarded(&hub())));
+    let ask = |token: &'static str| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("Host: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+        stream.write_all(format!("GET /status HTTP/1.1\r\n{head}").as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        Answer::parse(&bytes).status
+    };
+    let start = std::time::Instant::now();
+    assert_eq!((ask("a guess").await, ask("another guess").await), (401, 401));
+    assert!(start.elapsed() >= Duration::from_millis(750), "a quarter of a second, and half a second");
+    let guesses: Vec<_> = (0..8).map(|_| tokio::spawn(ask("a guess"))).collect();
+    assert_eq!(ask(TOKEN).await, 200, "while guesses wait");
+    let mut statuses = Vec::new();
+    for guess in guesses {
+        statuses.push(guess.await.unwrap());
+    }
+    assert!(statuses.iter().all(|status| [401, 429].contains(status)) && statuses.contains(&429), "{statuses:?}");
+    running.abort();
 }
 
 #[cfg(unix)]
