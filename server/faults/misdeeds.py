@@ -94,6 +94,33 @@ def says_nothing(port: int, chance: Chance, name: str) -> None:
     exchange(port, b"", chance)
 
 
+def silent_crowd(port: int, chance: Chance, name: str) -> None:
+    """Many connections from one address that send nothing, or one byte, and stay for a while."""
+    source = f"127.0.0.{chance.randrange(2, 30)}"
+    first = chance.choice([b"", b"\xf5", b"/", b"\xff\xfb\x18"])
+    crowd = []
+    try:
+        for _ in range(40):
+            stream = socket.socket()
+            crowd.append(stream)
+            stream.bind((source, 0))
+            stream.settimeout(0.5)
+            stream.connect(("127.0.0.1", port))
+            stream.sendall(first)
+        time.sleep(chance.random())
+    except OSError:
+        pass
+    for stream in crowd:
+        stream.close()
+
+
+def proxy_header(port: int, chance: Chance, name: str) -> None:
+    octets = b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 3990\r\n"
+    if chance.random() < 0.5:
+        octets = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + os.urandom(12)
+    exchange(port, octets + hello(name), chance)
+
+
 def dropped(stream: socket.socket, timeout: float) -> None:
     """Reads until the hub ends the connection; AssertionError if it does not."""
     end = time.monotonic() + timeout
@@ -137,5 +164,5 @@ SLOW_MISDEEDS: List[Callable[[int, Chance, str], None]] = [half_open, drips]
 
 MISDEEDS: List[Callable[[int, Chance, str], None]] = [
     garbage, damaged, half_frame, claim, pings, empty_frames, errors_unread, browser, long_line, telnet_commands,
-    renames, comes_and_goes, says_nothing,
+    renames, comes_and_goes, says_nothing, silent_crowd, proxy_header,
 ]  # fmt: skip

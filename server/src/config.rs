@@ -33,7 +33,8 @@ pub struct Config {
     pub log_bytes: usize,
     /// How long a peer may accept no bytes before it is closed as a slow consumer.
     pub stall: Duration,
-    /// The most connections in all. No address and no local user has more than half of them.
+    /// The most connections in all. No address and no local user has more than half of them, and an address of this machine
+    /// three quarters.
     pub connections: usize,
     /// The most connections from one IPv4 address or one /64 network of IPv6. Connections from this machine are limited only
     /// by `connections`.

@@ -116,7 +116,7 @@ async fn a_peer_that_has_identified_itself_in_time_keeps_its_place() {
 
 #[tokio::test(start_paused = true)]
 async fn connections_are_limited_in_all_and_by_address_and_the_refusal_says_so() {
-    let hub = Hub::new(Config { connections: 10, connections_per_address: 3, ..config() });
+    let hub = Hub::new(Config { connections: 16, connections_per_address: 3, ..config() });
     let mut members = Vec::new();
     for number in 0..3 {
         members.push(join(&hub, "192.0.2.1:1", hello(&format!("m{number}"))).await.unwrap());
@@ -128,18 +128,16 @@ async fn connections_are_limited_in_all_and_by_address_and_the_refusal_says_so()
     let (text, is_over) = received(&mut from(&hub, "192.0.2.1:9")).await;
     assert!(is_over && text.contains(": too many connections from this address, try later\r\n"), "{text}");
 
-    for number in 0..5 {
-        members.push(join(&hub, "127.0.0.1:1", hello(&format!("l{number}"))).await.expect("half of all"));
+    for number in 0..12 {
+        members.push(join(&hub, "127.0.0.1:1", hello(&format!("l{number}"))).await.expect("three quarters of all"));
     }
     assert_eq!(join(&hub, "127.0.0.1:1", hello("one more")).await.unwrap_err(), per_address);
-    for number in 0..2 {
-        members.push(join(&hub, "[2001:db8::1]:1", hello(&format!("s{number}"))).await.unwrap());
-    }
+    members.push(join(&hub, "[2001:db8::1]:1", hello("s")).await.unwrap());
     let in_all = "try-later: the hub has as many connections as it can hold";
     assert_eq!(join(&hub, "[2001:db8::2]:1", hello("one more")).await.unwrap_err(), in_all);
     assert_eq!(join(&hub, "192.0.2.2:1", hello("one more")).await.unwrap_err(), in_all);
     assert_eq!((refused(&hub, "connections-per-address"), refused(&hub, "connections")), (4, 2));
-    assert!(hub.metrics().contains("\nbookend_connections_limit 10\n"));
+    assert!(hub.metrics().contains("\nbookend_connections_limit 16\n"));
 
     members.remove(0).close(Code::NORMAL, "").await.unwrap();
     members.push(join(&hub, "192.0.2.1:9", hello("one more")).await.expect("one has left"));

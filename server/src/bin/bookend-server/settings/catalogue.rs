@@ -219,7 +219,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "The system probes a silent TCP peer after this time, and disconnects it after the same time without an answer; 0s disables probes.",
         field: |s| Field::Time(&mut s.hub.probe, ms(0)..=ms(HOUR)) },
     Setting { name: "door.connections", effect: NewConnections,
-        about: "The most connections in all; 0 means 65536. Never more than the limit of open files allows. No address and no local user has more than half of them.",
+        about: "The most connections in all; 0 means 65536. Never more than the limit of open files allows. No address and no local user has more than half of them, and an address of this machine three quarters.",
         field: |s| Field::Count(&mut s.hub.connections, 0..=1_000_000) },
     Setting { name: "door.connections_per_address", effect: NewConnections,
         about: "The most connections from one IPv4 address or one /64 network of IPv6. Connections from this machine are limited only by `connections`.",
