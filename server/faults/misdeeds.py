@@ -104,6 +104,31 @@ def floods(port: int, chance: Chance, name: str) -> None:
                 raise AssertionError("the hub has closed a member that sends fast")
             if writable:
                 octets = octets[stream.send(octets) :] or post("x") * 20_000
+def silent_crowd(port: int, chance: Chance, name: str) -> None:
+    """Many connections from one address that send nothing, or one byte, and stay for a while."""
+    source = f"127.0.0.{chance.randrange(2, 30)}"
+    first = chance.choice([b"", b"\xf5", b"/", b"\xff\xfb\x18"])
+    crowd = []
+    try:
+        for _ in range(40):
+            stream = socket.socket()
+            crowd.append(stream)
+            stream.bind((source, 0))
+            stream.settimeout(0.5)
+            stream.connect(("127.0.0.1", port))
+            stream.sendall(first)
+        time.sleep(chance.random())
+    except OSError:
+        pass
+    for stream in crowd:
+        stream.close()
+
+
+def proxy_header(port: int, chance: Chance, name: str) -> None:
+    octets = b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 3990\r\n"
+    if chance.random() < 0.5:
+        octets = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + os.urandom(12)
+    exchange(port, octets + hello(name), chance)
 
 
 def dropped(stream: socket.socket, timeout: float) -> None:
@@ -162,5 +187,5 @@ SLOW_MISDEEDS: List[Callable[[int, Chance, str], None]] = [half_open, drips, tak
 
 MISDEEDS: List[Callable[[int, Chance, str], None]] = [
     garbage, damaged, half_frame, claim, pings, empty_frames, errors_unread, browser, long_line, telnet_commands,
-    renames, comes_and_goes, says_nothing, floods,
+    renames, comes_and_goes, says_nothing, floods, silent_crowd, proxy_header,
 ]  # fmt: skip

@@ -3,12 +3,12 @@
 mod credentials;
 mod membership;
 
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bookend::{Code, Payload};
 
-use crate::admission::{Permit, Rejection};
+use crate::admission::{Entry, Rejection};
 use crate::block::Payloads;
 use crate::clock::wall_clock;
 use crate::counters::ConnectionState;
@@ -21,7 +21,7 @@ use crate::registry::Registration;
 use crate::rendition::{Rendered, Rendition};
 use crate::report::{CloseReason, ConnectionCounts, ConnectionReport};
 use crate::room::Room;
-use credentials::Credentials;
+use credentials::{Credentials, Denial};
 use membership::Membership;
 
 pub(crate) use membership::JoinRequest;
@@ -29,8 +29,8 @@ pub(crate) use membership::JoinRequest;
 pub(crate) struct Client {
     hub: Hub,
     registration: Registration,
-    /// Held until the peer has identified itself.
-    permit: Option<Permit>,
+    /// Boxed, because it is used rarely.
+    entry: Box<Entry>,
     pub(crate) credentials: Credentials,
     member: Option<Membership>,
     /// What the member has sent to everyone since the last flush.
@@ -41,11 +41,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(hub: &Hub, peer: Peer) -> Client {
+    pub(crate) fn new(hub: &Hub, peer: Peer, entry: Entry) -> Client {
         Client {
             hub: hub.clone(),
             registration: hub.register(peer),
-            permit: None,
+            entry: Box::new(entry),
             credentials: Credentials::default(),
             member: None,
             pending: None,
@@ -68,22 +68,23 @@ impl Client {
 
     // ---- admission
 
-    /// Sets a permit from before the TLS handshake.
-    pub(crate) fn set_permit(&mut self, permit: Option<Permit>) {
-        self.permit = permit;
-    }
-
-    /// Gets a permit, unless it has one.
-    pub(crate) fn admit(&mut self) -> Result<(), Rejection> {
-        if self.permit.is_none() {
-            self.permit = Some(self.hub.admit(self.peer())?);
-        }
-        Ok(())
+    /// The peer has sent something.
+    pub(crate) fn set_active(&mut self) {
+        self.entry.set_active();
     }
 
     /// The peer has identified itself, and no longer counts as waiting.
     pub(crate) fn set_identified(&mut self) {
-        self.permit = None;
+        self.entry.set_identified();
+    }
+
+    /// Why the connection must end, if a newer one took its place while it waits.
+    pub(crate) fn poll_loss(&mut self, cx: &mut Context<'_>) -> Option<Rejection> {
+        if self.entry.poll_loss(cx).is_pending() {
+            return None;
+        }
+        self.hub.log_rejection(self.peer(), Rejection::GaveWay);
+        Some(Rejection::GaveWay)
     }
 
     /// Everything was written to the peer, including CLOSE or the last line.
@@ -102,9 +103,13 @@ impl Client {
 
     // ---- authorization
 
-    /// Accepts a token, or denies the client after a delay.
+    /// Accepts a token, or denies the client after a delay, in which it no longer takes the place of others that wait.
     pub(crate) fn authenticate(&mut self, token: &[u8], now: Duration) -> bool {
-        self.credentials.authenticate(token, now, &self.hub, self.registration.mailbox().peer())
+        let accepted = self.credentials.authenticate(token, now, &self.hub, self.registration.mailbox().peer());
+        if !accepted {
+            self.set_identified();
+        }
+        accepted
     }
 
     /// Has the token expired?
@@ -127,7 +132,7 @@ impl Client {
         tracing::info!(peer = self.peer().label(), room, "room-refused");
         let has_token = self.credentials.grant().is_some();
         let reason = if has_token { "no right to this room" } else { "a token is needed" };
-        self.credentials.deny(reason, Duration::ZERO);
+        self.credentials.deny(Denial::at_once(Code::POLICY, reason));
     }
 
     pub(crate) fn may_read(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bookend::{Encoding, Hello, Limits};
+use ipnet::IpNet;
 
 use crate::access::Access;
 
@@ -46,20 +47,35 @@ pub struct Config {
     pub burst: Duration,
     /// A connection that sends nothing for this time is taken for a line terminal.
     pub terminal_silence: Duration,
-    /// The most connections that have not sent HELLO or a first line.
+    /// The most connections in all. No address and no local user has more than half of them, and an address of this machine
+    /// three quarters.
+    pub connections: usize,
+    /// The most connections from one IPv4 address or one /64 network of IPv6. Connections from this machine are limited only
+    /// by `connections`.
+    pub connections_per_address: usize,
+    /// The most connections that use one token.
+    pub connections_per_token: usize,
+    /// The most connections that have not sent HELLO or a first line, for TCP and Unix sockets separately. A newcomer
+    /// beyond that takes the place of another one.
     pub waiting: usize,
-    /// The same for one IPv4 address or one /64 network of IPv6.
+    /// The same for one IPv4 address, one /64 network of IPv6, or one user of a Unix socket.
     pub waiting_per_address: usize,
+    /// The networks of proxies. A [`Listener`](crate::Listener) expects a header of the PROXY protocol from them.
+    pub proxies: Vec<IpNet>,
     /// The tokens, and the rights of peers without a token.
     pub access: Access,
     /// The most connections from one IPv4 address or one /64 network of IPv6 in ten seconds. Connections from this machine
     /// are not counted.
     pub arrivals_per_address: usize,
-    /// How long the answer to a wrong token is delayed.
+    /// How long the answer to a wrong token is delayed. Each further one from the same address in `token_window` is delayed
+    /// twice as long.
     pub token_delay: Duration,
+    /// The longest delay of such an answer, unless `token_delay` is longer.
+    pub token_max_delay: Duration,
     /// How long a line terminal that needs a token has to send it.
     pub token_timeout: Duration,
-    /// After this many wrong tokens from one address within `token_window`, it is rejected until the window ends.
+    /// The most wrong tokens from one address that wait for their answers; a further one is answered at once. A right one is
+    /// always accepted.
     pub wrong_tokens: usize,
     /// The window for `wrong_tokens`; it starts with the first wrong token.
     pub token_window: Duration,
@@ -111,11 +127,16 @@ impl Default for Config {
             bytes_per_second: 8 << 20,
             burst: Duration::from_secs(5),
             terminal_silence: Duration::from_secs(2),
+            connections: 1 << 16,
+            connections_per_address: 128,
+            connections_per_token: 128,
             waiting: 256,
             waiting_per_address: 10,
+            proxies: Vec::new(),
             arrivals_per_address: 300,
             access: Access::open(),
             token_delay: Duration::from_secs(1),
+            token_max_delay: Duration::from_secs(16),
             token_timeout: Duration::from_secs(30),
             wrong_tokens: 10,
             token_window: Duration::from_secs(60),

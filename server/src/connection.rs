@@ -8,12 +8,12 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bookend::{Code, Hello, Limits, Role, Session};
+use bookend::{Hello, Limits, Role, Session};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use self::core::{ConnectionCore, greeting};
-use crate::admission::{Permit, Rejection};
+use crate::admission::{Entry, Rejection};
 use crate::hub::Hub;
 use crate::peer::Peer;
 use crate::scratch;
@@ -22,52 +22,61 @@ use crate::scratch;
 const SHORT: usize = 32 << 10;
 /// How much is read at a time from a peer that is near the limit of what it may send.
 const LITTLE: usize = 4 << 10;
+/// The timeout for writing why a connection is rejected.
+const REJECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves one connection until it has ended; it may have a permit already. The future is small, because there is one
-/// for each connection.
-pub(crate) fn serve<S, P>(hub: &Hub, stream: S, peer: P, permit: Option<Permit>) -> impl Future<Output = ()> + use<S, P>
+/// Serves one admitted connection until it has ended. The future is small, because there is one for each connection.
+pub(crate) fn serve<S>(hub: &Hub, stream: S, peer: Peer, entry: Entry) -> impl Future<Output = ()> + use<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    P: Into<Peer>,
 {
     // Created outside the future: what is moved inside a future takes its space twice.
-    let mut connection = Connection::new(hub, stream, peer.into());
-    connection.core.client().set_permit(permit);
+    let mut connection = Connection::new(hub, stream, peer, entry);
     async move { connection.run().await }
 }
 
-/// Writes why the connection is rejected, as far as the stream accepts it at once.
+/// Writes why the connection is rejected.
 async fn reject<S: AsyncWrite + Unpin>(stream: &mut S, rejection: Rejection) {
-    let answer = rejection_answer(rejection.reason());
-    poll_fn(|cx| {
-        let _ = Pin::new(&mut *stream).poll_write(cx, &answer); // best effort
-        Poll::Ready(())
-    })
-    .await;
-    let _ = stream.shutdown().await; // best effort
+    let answer = rejection_answer(rejection);
+    let answering = async {
+        stream.write_all(&answer).await?;
+        stream.shutdown().await
+    };
+    let _ = timeout(REJECTION_TIMEOUT, answering).await; // best effort
 }
 
 /// A line for a person, and CLOSE for a framed peer.
-fn rejection_answer(reason: &str) -> Vec<u8> {
+pub(crate) fn rejection_answer(rejection: Rejection) -> Vec<u8> {
+    let reason = rejection.reason();
     let mut out = greeting(&format!(": {reason}, try later")).bytes;
     let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
-    session.close(Code::TRY_LATER, reason, Duration::ZERO);
+    session.close(Rejection::CODE, reason, Duration::ZERO);
     session.take_output(&mut out);
     out
 }
 
 impl Hub {
     /// Serves one connection until it has ended. Spawn the future, or poll it; dropping it disconnects the peer without
-    /// a CLOSE. The label or the address of the peer is for the log; limits per address apply to a
-    /// [`SocketAddr`](std::net::SocketAddr) only. Set `TCP_NOTSENT_LOWAT` on a TCP stream that you accept yourself, as
-    /// [`Listener`](crate::Listener) does: otherwise Linux reports late that a slow reader accepts bytes, and the hub
-    /// closes it.
+    /// a CLOSE. The connection is admitted or rejected by this call, and counted until the future is dropped. The label or
+    /// the address of the peer is for the log; limits per address apply to a [`SocketAddr`](std::net::SocketAddr) only. Set
+    /// `TCP_NOTSENT_LOWAT` on a TCP stream that you accept yourself, as [`Listener`](crate::Listener) does: otherwise Linux
+    /// reports late that a slow reader accepts bytes, and the hub closes it.
     pub fn serve<S, P>(&self, stream: S, peer: P) -> impl Future<Output = ()> + use<S, P>
     where
         S: AsyncRead + AsyncWrite + Unpin,
         P: Into<Peer>,
     {
-        serve(&self.with_current_config(), stream, peer, None)
+        let (hub, peer) = (self.with_current_config(), peer.into());
+        let mut admitted = match hub.admit(&peer) {
+            Ok(entry) => Ok(Connection::new(&hub, stream, peer, entry)),
+            Err(rejection) => Err((stream, rejection)),
+        };
+        async move {
+            match &mut admitted {
+                Ok(connection) => connection.run().await,
+                Err((stream, rejection)) => Box::pin(reject(stream, *rejection)).await,
+            }
+        }
     }
 }
 
@@ -87,9 +96,9 @@ struct Connection<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    fn new(hub: &Hub, stream: S, peer: Peer) -> Connection<S> {
+    fn new(hub: &Hub, stream: S, peer: Peer, entry: Entry) -> Connection<S> {
         Connection {
-            core: ConnectionCore::new(hub, peer),
+            core: ConnectionCore::new(hub, peer, entry),
             stream,
             start: Instant::now(),
             held: Vec::new(),
@@ -102,12 +111,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn run(&mut self) {
         let client = self.core.client();
-        if let Err(rejection) = client.admit() {
-            tracing::info!(peer = client.peer().label(), fault = "try-later", detail = rejection.reason(), "refuse");
-            client.hub().counters().refused.count("try-later");
-            client.set_written();
-            return Box::pin(reject(&mut self.stream, rejection)).await;
-        }
         tracing::info!(peer = client.peer().label(), "connect");
         client.hub().counters().accepted(client.peer().transport());
         let mut timer = pin!(sleep_until(self.start));
@@ -174,7 +177,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     Poll::Pending => {}
                 }
             }
-            if self.poll_timer(cx, timer.as_mut()).is_ready() {
+            // After reading: a peer that has just identified itself keeps its place.
+            if self.core.poll_loss(cx) || self.poll_timer(cx, timer.as_mut()).is_ready() {
                 continue;
             }
             // A connection that waits for its stream need not be woken by the room.

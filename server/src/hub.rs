@@ -3,6 +3,7 @@
 mod operator;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -10,15 +11,18 @@ use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::access::{Access, Grant};
-use crate::admission::{Admission, Permit, Rejection};
+use crate::admission::{Admission, Entry, Rejection, TokenShare};
 use crate::clock::wall_clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::lock::lock;
 use crate::peer::Peer;
+use crate::quota::Share;
 use crate::registry::{Registration, Registry, ShutdownSummary};
 use crate::room::{Joined, Member, Room};
 use crate::rooms::Rooms;
+use crate::source::Source;
+use crate::wrong_tokens::DelayedAnswer;
 
 pub use operator::{RoomList, RoomReport, Target};
 
@@ -160,24 +164,38 @@ impl Hub {
 
     // ---- admission
 
-    /// A permit to wait, or why the peer is rejected.
-    pub(crate) fn admit(&self, peer: &Peer) -> Result<Permit, Rejection> {
-        let Config { waiting, waiting_per_address, arrivals_per_address, wrong_tokens, .. } = *self.config();
-        let admission = &self.shared.admission;
-        if peer.address().is_some_and(|address| admission.has_wrong_tokens(address, wrong_tokens)) {
-            return Err(Rejection::WrongTokens);
-        }
-        let permit = admission.enter(peer.address(), waiting, waiting_per_address).ok_or(Rejection::Waiting)?;
-        match peer.address().is_none_or(|address| admission.arrive(address, arrivals_per_address)) {
-            true => Ok(permit),
-            false => Err(Rejection::Arrivals),
-        }
+    /// Admits a peer, or rejects it and logs why.
+    pub(crate) fn admit(&self, peer: &Peer) -> Result<Entry, Rejection> {
+        let admitted = self.shared.admission.admit(peer.source(), peer.transport(), self.config());
+        admitted.inspect_err(|&rejection| self.log_rejection(peer, rejection))
     }
 
-    pub(crate) fn count_wrong_token(&self, peer: &Peer) {
-        if let Some(address) = peer.address() {
-            self.shared.admission.count_wrong_token(address, self.config().token_window);
-        }
+    /// Counts the connection of a proxy, until its header names the peer.
+    pub(crate) fn admit_proxy(&self, proxy: &Peer) -> Result<Share<Source>, Rejection> {
+        let admitted = self.shared.admission.connect(proxy.source(), self.config());
+        admitted.inspect_err(|&rejection| self.log_rejection(proxy, rejection))
+    }
+
+    /// Must connections from that address begin with a header of the PROXY protocol?
+    pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.config().proxies.iter().any(|network| network.contains(&address))
+    }
+
+    /// Logs and counts a rejection.
+    pub(crate) fn log_rejection(&self, peer: &Peer, rejection: Rejection) {
+        tracing::info!(peer = peer.label(), fault = "try-later", detail = rejection.reason(), "refuse");
+        self.counters().refused.count(rejection.name());
+    }
+
+    /// Counts the connection for its token, unless too many connections use it.
+    pub(crate) fn admit_token(&self, grant: &Grant) -> Option<TokenShare> {
+        self.shared.admission.connect_with_token(grant.name(), self.config().connections_per_token)
+    }
+
+    /// Counts a wrong token. `None` if too many wrong tokens of this source wait for their answers already.
+    pub(crate) fn count_wrong_token(&self, peer: &Peer) -> Option<DelayedAnswer> {
+        self.shared.admission.count_wrong_token(peer.source(), self.config())
     }
 
     /// Does the token still allow the same in the room? It is recorded first, so that either this call or the reload

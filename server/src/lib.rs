@@ -39,8 +39,8 @@
 //! - `log`, `block`, `rendition`: the events of a room, stored once, and rendered once for each form in use.
 //! - `feed`: the cursor of a member into the log. `output`: bytes for one peer alone.
 //! - `canonical`: the form of names, and when two are the same.
-//! - `access`: tokens and rights. `admission`: limits on new connections.
-//! - `listen`, `tls`, `certificate`: how connections are accepted.
+//! - `access`: tokens and rights. `admission`: limits on connections by `source`, with `places`, `quota`, `wrong_tokens`.
+//! - `listen`, `proxy`, `tls`, `certificate`: how connections are accepted.
 //! - `admin`: HTTP for operators. `counters`, `report`, `metrics`: what is counted and reported.
 //!
 //! Imports form no cycle; a module and its own submodules count as one.
@@ -71,7 +71,10 @@ mod mailbox;
 mod metrics;
 mod output;
 mod peer;
+mod places;
 mod process;
+mod proxy;
+mod quota;
 mod registry;
 mod rendition;
 mod report;
@@ -79,10 +82,13 @@ mod room;
 mod rooms;
 mod scratch;
 mod services;
+mod source;
 mod terminal;
 #[cfg(feature = "tls")]
 mod tls;
 mod toml_string;
+mod windowed;
+mod wrong_tokens;
 
 pub use access::{Access, Grant, Right, Rights, TokensFault, make_token};
 #[cfg(feature = "admin")]

@@ -10,6 +10,7 @@ use crate::rooms::Census;
 
 /// What the metrics are read from.
 pub(crate) struct Snapshot<'a> {
+    pub(crate) connections_limit: usize,
     pub(crate) counters: &'a Counters,
     pub(crate) census: Census,
     pub(crate) process: Process,
@@ -98,11 +99,14 @@ const METRICS: &[Metric] = &[
         read: |s| Transport::ALL.into_iter().flat_map(|transport| ConnectionState::ALL.map(|state| {
             Sample(vec![transport.name(), state.name()], Number::Whole(s.counters.connections(transport, state)))
         })).collect() },
+    Metric { name: "bookend_connections_limit", kind: Gauge, labels: &[],
+        about: "The most open connections: door.connections, or what the limit of open files allows if that is less.",
+        read: |s| one(s.connections_limit as u64) },
     Metric { name: "bookend_connections_accepted_total", kind: Counter, labels: &["door"],
         about: "Connections that were accepted, and not refused at once.",
         read: |s| each(Transport::ALL.map(|transport| (transport.name(), s.counters.accepted_by(transport)))) },
     Metric { name: "bookend_connections_refused_total", kind: Counter, labels: &["reason"],
-        about: "Connections that were refused at once.",
+        about: "Connections that were refused, by reason; docs/operating.md lists the reasons.",
         read: |s| each(s.counters.refused.all()) },
     Metric { name: "bookend_connections_closed_total", kind: Counter, labels: &["by", "reason"],
         about: "Connections that ended, by side (hub or peer) and reason: a name of SPEC.md, section 6, or io.",
@@ -177,7 +181,7 @@ mod tests {
 
     fn text(counters: &Counters) -> String {
         let process = Process::read(std::time::SystemTime::now());
-        render(&Snapshot { counters, census: Census::default(), process })
+        render(&Snapshot { connections_limit: 7, counters, census: Census::default(), process })
     }
 
     /// The table of docs/operating.md.

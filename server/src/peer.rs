@@ -4,14 +4,24 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::counters::Transport;
+use crate::source::Source;
 
-/// The other end of a connection: a label for the logs, and the address that the admission limits count, if it has one.
+/// The other end of a connection: a label for the logs, and what the admission limits count.
 #[derive(Clone, Debug)]
 pub struct Peer {
     label: Arc<str>,
-    address: Option<IpAddr>,
+    origin: Origin,
     is_certified: bool,
     transport: Transport,
+}
+
+/// One value, because every connection has it.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    Address(IpAddr),
+    /// The user of a Unix socket.
+    User(u32),
+    Unknown,
 }
 
 impl Peer {
@@ -34,14 +44,31 @@ impl Peer {
         Peer { label: label.into(), is_certified: true, ..self }
     }
 
-    /// A peer that connected through a Unix socket.
+    /// A peer that connected through a Unix socket, and its user if the system reports it.
     #[cfg(unix)]
-    pub(crate) fn unix(label: &str) -> Peer {
-        Peer { transport: Transport::Unix, ..Peer::from(label) }
+    pub(crate) fn unix(label: &str, user: Option<u32>) -> Peer {
+        Peer { transport: Transport::Unix, origin: user.map_or(Origin::Unknown, Origin::User), ..Peer::from(label) }
+    }
+
+    /// A peer whose connection a proxy has passed on.
+    pub(crate) fn proxied(address: SocketAddr, proxy: SocketAddr) -> Peer {
+        Peer { label: format!("{address}(via {proxy})").into(), ..Peer::from(address) }
     }
 
     pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.address
+        match self.origin {
+            Origin::Address(address) => Some(address),
+            Origin::User(_) | Origin::Unknown => None,
+        }
+    }
+
+    /// What the admission limits count.
+    pub(crate) fn source(&self) -> Source {
+        match (self.address(), self.origin) {
+            (Some(address), _) => Source::of(address),
+            (None, Origin::User(user)) => Source::User(user),
+            (None, _) => Source::Unknown,
+        }
     }
 
     pub(crate) fn transport(&self) -> Transport {
@@ -51,13 +78,14 @@ impl Peer {
 
 impl From<&str> for Peer {
     fn from(label: &str) -> Peer {
-        Peer { label: label.into(), address: None, is_certified: false, transport: Transport::Other }
+        Peer { label: label.into(), origin: Origin::Unknown, is_certified: false, transport: Transport::Other }
     }
 }
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Peer {
         let label = address.to_string().into();
-        Peer { label, address: Some(address.ip()), is_certified: false, transport: Transport::Tcp }
+        let origin = Origin::Address(address.ip());
+        Peer { label, origin, is_certified: false, transport: Transport::Tcp }
     }
 }

@@ -12,7 +12,7 @@ use bookend::{Code, Encoding, Line, Payload, displayed};
 
 use crate::client::{Client, JoinRequest};
 use crate::counters::Side;
-use crate::fault::log_fault;
+use crate::fault::{UNKNOWN_PROXY, is_of_proxy, log_fault};
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::report::CloseReason;
 use foreign::FirstBytes;
@@ -174,6 +174,10 @@ impl Terminal {
         }
         let Some(first_bytes) = &mut self.first_bytes else { return };
         let Some((fault, diagnosis)) = first_bytes.detect_program(input) else { return };
+        if is_of_proxy(&diagnosis) {
+            client.hub().counters().refused.count("proxy-header");
+            return self.close_with(fault.code(), UNKNOWN_PROXY, client);
+        }
         log_fault(client, fault, Some(&diagnosis), first_bytes.bytes());
         self.close(Some(fault.code()), &format!("! {diagnosis}"), client);
     }
@@ -190,8 +194,8 @@ impl Terminal {
         if self.refuse_request(line, client) {
             return;
         }
-        if let Some(token) = line.strip_prefix(b"/token").filter(|rest| rest.first().is_none_or(|&byte| byte == b' ')) {
-            return self.token(token.trim_ascii(), client);
+        if let Some(token) = lines::token(line) {
+            return self.token(token, client);
         }
         if line.trim_ascii() == b"/quit" && matches!(self.state, State::NeedsToken) {
             return self.quit(client);

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::authorization::{self, Requirement};
+use super::authorization::{self, Denied, Requirement};
 use super::requests::{Kick, NoArguments, Say};
 use super::response::{Refusal, json_response, text_response};
-use super::{Admin, AdminOrder, REQUEST_TIMEOUT, Reach};
+use super::{Admin, AdminOrder, Caller, REQUEST_TIMEOUT};
 use crate::hub::Target;
 
 /// The longest body of a request, in bytes.
@@ -39,9 +39,9 @@ enum Route {
 }
 
 /// Answers a request.
-pub(super) async fn answer(admin: &Admin, request: Request<Incoming>, reach: Reach) -> Response<Full<Bytes>> {
+pub(super) async fn answer(admin: &Admin, request: Request<Incoming>, caller: &Caller) -> Response<Full<Bytes>> {
     let route = Route::of(request.uri().path());
-    let mut response = match respond(admin, request, route, reach).await {
+    let mut response = match respond(admin, request, route, caller).await {
         Ok(response) => response,
         Err(refusal) => refusal.response(route.map(Route::allowed)),
     };
@@ -55,17 +55,27 @@ async fn respond(
     admin: &Admin,
     request: Request<Incoming>,
     route: Option<Route>,
-    reach: Reach,
+    caller: &Caller,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let (head, body) = request.into_parts();
-    let rules = admin.rules();
+    let (rules, reach) = (admin.rules(), caller.reach);
     authorization::check_origin(&head.uri, &head.headers, reach, &rules)?;
     let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "not-found", "there is no such path"))?;
     if !route.allows(&head.method) {
         let detail = format!("use {}", route.allowed());
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail));
     }
-    let operator = authorization::authorize(route.requirement(), &head.headers, reach, &rules, &admin.hub().access())?;
+    let access = admin.hub().access();
+    let operator = match authorization::authorize(route.requirement(), &head.headers, reach, &rules, &access) {
+        Ok(operator) => operator,
+        Err(Denied::Refused(refusal)) => return Err(refusal),
+        Err(Denied::WrongToken) => {
+            return Err(match admin.delay_wrong_token(caller).await {
+                true => Refusal::unauthorized("the token is wrong, or does not allow this"),
+                false => Refusal::too_many_wrong_tokens(),
+            });
+        }
+    };
     if !route.is_order() {
         return Ok(read(admin, route).await);
     }

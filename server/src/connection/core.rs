@@ -7,11 +7,13 @@ mod kind;
 mod pace;
 mod write;
 
+use std::task::Context;
 use std::time::{Duration, SystemTime};
 
 use bookend::{Code, State};
 
 use crate::access::LOBBY;
+use crate::admission::{Entry, Rejection};
 use crate::client::Client;
 use crate::hub::Hub;
 use crate::intake::Intake;
@@ -67,8 +69,8 @@ impl Phase {
 
 impl ConnectionCore {
     /// A connection that has just been accepted; it starts with a line of text (R9.16).
-    pub(super) fn new(hub: &Hub, peer: Peer) -> ConnectionCore {
-        let mut client = Client::new(hub, peer);
+    pub(super) fn new(hub: &Hub, peer: Peer, entry: Entry) -> ConnectionCore {
+        let mut client = Client::new(hub, peer, entry);
         let needs_token = !client.may_enter(LOBBY);
         client.write(greeting(if needs_token { NEEDS_TOKEN } else { "" }));
         let last_seq = client.last_seq(LOBBY);
@@ -223,8 +225,8 @@ impl ConnectionCore {
             PeerKind::Unknown { .. } => {}
         }
         if let Phase::Open { pace, .. } = self.phase {
-            if let Some(reason) = self.client.credentials.take_due_denial(self.now) {
-                self.close(Code::POLICY, reason);
+            if let Some((code, reason)) = self.client.credentials.take_due_denial(self.now) {
+                self.close(code, reason);
             }
             if self.client.is_expired(self.now) {
                 self.close(Code::POLICY, "the token has expired");
@@ -284,6 +286,14 @@ impl ConnectionCore {
             report.software = framed.software().map(Into::into);
         }
         report
+    }
+
+    /// Ends the connection if a newer one took its place before it had identified itself. True if so.
+    pub(super) fn poll_loss(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(rejection) = self.client.poll_loss(cx).filter(|_| !self.is_ending()) else { return false };
+        self.close(Rejection::CODE, rejection.reason());
+        self.close_if_ended();
+        true
     }
 
     // ---- closing

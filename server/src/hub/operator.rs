@@ -65,7 +65,8 @@ impl Hub {
     #[must_use]
     pub fn metrics(&self) -> String {
         let (counters, census) = (self.counters(), self.census());
-        metrics::render(&Snapshot { counters, census, process: Process::read(self.started()) })
+        let connections_limit = self.current().config.connections;
+        metrics::render(&Snapshot { connections_limit, counters, census, process: Process::read(self.started()) })
     }
 
     /// How many characters have been escaped as `\u{hex}`, because an encoding in use cannot represent them.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use socket2::SockRef;
 use tokio::net::UnixStream;
 
-use super::back_off;
+use super::{back_off, reject};
+use crate::connection;
 use crate::hub::Hub;
 use crate::peer::Peer;
 
@@ -55,8 +56,12 @@ impl UnixListener {
                 Ok((stream, _)) => {
                     last += 1;
                     let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER); // it works without, too
-                    let peer = Peer::unix(&label(last, &stream));
-                    tokio::spawn(hub.serve(stream, peer));
+                    let (label, user) = identify(last, &stream);
+                    let (hub, peer) = (hub.with_current_config(), Peer::unix(&label, user));
+                    match hub.admit(&peer) {
+                        Ok(entry) => drop(tokio::spawn(connection::serve(&hub, stream, peer, entry))),
+                        Err(rejection) => reject(&SockRef::from(&stream), rejection),
+                    }
                 }
                 Err(error) => back_off(self.path.display(), error).await,
             }
@@ -89,13 +94,13 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The number of the connection, and the user and process that the system reports for its peer.
-fn label(number: u64, stream: &UnixStream) -> String {
-    match stream.peer_cred() {
-        Ok(peer) => match peer.pid() {
-            Some(pid) => format!("unix:{number}(uid={},pid={pid})", peer.uid()),
-            None => format!("unix:{number}(uid={})", peer.uid()),
-        },
-        Err(_) => format!("unix:{number}"),
-    }
+/// The number of the connection with the user and process that the system reports for its peer, and that user.
+fn identify(number: u64, stream: &UnixStream) -> (String, Option<u32>) {
+    let Ok(peer) = stream.peer_cred() else { return (format!("unix:{number}"), None) };
+    let user = peer.uid();
+    let label = match peer.pid() {
+        Some(pid) => format!("unix:{number}(uid={user},pid={pid})"),
+        None => format!("unix:{number}(uid={user})"),
+    };
+    (label, Some(user))
 }

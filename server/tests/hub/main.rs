@@ -13,12 +13,15 @@ mod laws;
 mod names;
 mod peer;
 mod private;
+#[cfg(feature = "tls")]
+mod proxies;
 mod rates;
 mod renditions;
 mod rooms;
 mod running;
 mod shut_down;
 mod slow_members;
+mod strangers;
 mod terminals;
 #[cfg(feature = "tls")]
 mod tls;

@@ -114,15 +114,17 @@ async fn a_handshake_counts_as_waiting_until_hello_arrives() {
         waiting.push(connect(&hub, &tls, &format!("192.0.2.1:{port}")));
     }
     let tenth = secure(connect(&hub, &tls, "192.0.2.1:10"), &client).await.unwrap();
-    assert_eq!(rest(connect(&hub, &tls, "192.0.2.1:11")).await, "", "one too many");
+    let _eleventh = connect(&hub, &tls, "192.0.2.1:11");
+    assert_eq!(rest(waiting.remove(0)).await, "", "one too many: the oldest gives way");
     let mut plain = duplex(1 << 10);
-    hub.serve(plain.1, "192.0.2.1:12".parse::<SocketAddr>().unwrap()).await;
-    let mut text = String::new();
-    plain.0.read_to_string(&mut text).await.unwrap_err(); // a CLOSE is not text
-    let _tenth = Connection::connect(tenth, hello("ann")).await.unwrap();
+    tokio::spawn(hub.serve(plain.1, "192.0.2.1:12".parse::<SocketAddr>().unwrap()));
+    plain.0.read_u8().await.unwrap();
+    assert_eq!(rest(waiting.remove(0)).await, "", "the limit is the same without TLS");
+    let _tenth = Connection::connect(tenth, hello("ann")).await.expect("it has sent something, and is not the oldest");
     secure(connect(&hub, &tls, "192.0.2.1:13"), &client)
         .await
         .expect("a connection that has sent HELLO no longer waits");
+    assert_eq!(rest(waiting.pop().unwrap()).await, "! policy: this port speaks TLS, and this connection does not\r\n");
 }
 
 #[tokio::test(start_paused = true)]

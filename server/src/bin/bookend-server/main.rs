@@ -6,6 +6,7 @@ mod address;
 mod admin;
 mod arguments;
 mod credentials;
+mod descriptors;
 mod exit;
 mod exposure;
 mod listeners;

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::admin::{self, AdminListener};
 use crate::credentials::Credentials;
+use crate::descriptors;
 use crate::listeners::{self, Listeners};
 use crate::logging::Logging;
 use crate::ready::ReadyFile;
@@ -51,12 +52,14 @@ impl Service {
         for (name, meant) in sources.misspelled() {
             tracing::warn!(name, detail = format!("did you mean {meant}?"), "environment-ignored");
         }
+        descriptors::raise_limit();
         let hub = Hub::new(credentials.config(&loaded));
         let admin = AdminListener::open(admin, &hub).await.map_err(|reason| Failure::of_system(vec![reason]))?;
         let mut listeners = Listeners::default();
         let bound = listeners.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
         let signals = Signals::new(sources.file.is_some() || credentials.has_files()).map_err(Failure::io)?;
         credentials.log();
+        descriptors::log(settings);
         listeners.open(bound, &hub, credentials.tls.as_ref());
         listeners.log_exposure(settings, &credentials);
         let addresses: Vec<_> = listeners.addresses().map(ToString::to_string).collect();
@@ -146,6 +149,7 @@ impl Service {
         self.listeners.close_others(&settings.listen).await;
         self.hub.reconfigure(credentials.config(&loaded));
         credentials.log();
+        descriptors::log(settings);
         match (&self.tls, &credentials.tls) {
             (Some(old), Some(new)) => old.replace(new),
             (_, new) => self.tls.clone_from(new),

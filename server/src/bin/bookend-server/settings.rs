@@ -47,7 +47,7 @@ pub(crate) struct Settings {
     pub(crate) admin_hosts: Vec<String>,
     pub(crate) log_level: Filter,
     pub(crate) log_format: Format,
-    /// Without `access`, which has a file of its own.
+    /// Without `access`, which has a file of its own, and with 0 as `connections` for what the limit of open files allows.
     pub(crate) hub: Config,
 }
 
@@ -94,7 +94,7 @@ impl Default for Settings {
             admin_hosts: Vec::new(),
             log_level: Filter::default(),
             log_format: Format::Pretty,
-            hub: Config::default(),
+            hub: Config { connections: 0, ..Config::default() },
         }
     }
 }

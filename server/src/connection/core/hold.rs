@@ -25,6 +25,7 @@ impl ConnectionCore {
     pub(in crate::connection) fn count_read(&mut self, count: usize) {
         self.client.counts.bytes_received += count as u64;
         self.client.counts.last_read = u32::try_from(self.now.as_secs()).unwrap_or(u32::MAX);
+        self.client.set_active();
         self.client.hub().counters().received(count);
         self.intake.take_bytes(count as u64, self.rates(), self.now);
         self.hold_if_fast();
