@@ -142,6 +142,12 @@ impl Access {
         self.tokens.len()
     }
 
+    /// Is there a token of that name?
+    #[must_use]
+    pub fn has_token(&self, name: &str) -> bool {
+        self.tokens.iter().any(|token| *token.name == *name)
+    }
+
     /// Does any token have the right to control the hub?
     #[must_use]
     pub fn has_operators(&self) -> bool {

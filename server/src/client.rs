@@ -9,6 +9,7 @@ use std::time::Duration;
 use bookend::{Code, Payload};
 
 use crate::admission::{Permit, Rejection};
+use crate::bans;
 use crate::block::Payloads;
 use crate::clock::wall_clock;
 use crate::counters::ConnectionState;
@@ -160,7 +161,24 @@ impl Client {
         self.registration.set_state(ConnectionState::Member);
         self.write(out);
         self.member = Some(member);
+        self.leave_if_banned();
         resumed
+    }
+
+    /// Denies a peer that asks for a banned name.
+    pub(crate) fn has_banned_name(&mut self, name: &str) -> bool {
+        let Some(reason) = self.hub.ban_of_name(self.peer(), name) else { return false };
+        self.credentials.deny(bans::notice(&reason), Duration::ZERO);
+        true
+    }
+
+    /// Closes if a ban began while it joined: either this finds the ban, or the ban finds the member.
+    fn leave_if_banned(&self) {
+        let by_name = self.name().and_then(|name| self.hub.ban_of_name(self.peer(), name));
+        let by_token = || self.credentials.grant().and_then(|grant| self.hub.ban_of_token(self.peer(), grant));
+        if let Some(reason) = by_name.or_else(by_token) {
+            self.mailbox().kick(bans::notice(&reason));
+        }
     }
 
     /// Leaves the room, if it is in one.
@@ -171,6 +189,11 @@ impl Client {
             self.hub.leave(room, id);
             tracing::info!(peer = self.peer().label(), room = room.name(), member = id, name = member.name(), "leave");
         }
+    }
+
+    /// The reason why it may not take that name, if that is banned.
+    pub(crate) fn ban_of_name(&self, name: &str) -> Option<String> {
+        self.hub.ban_of_name(self.peer(), name).map(|reason| bans::notice(&reason))
     }
 
     /// Takes another name, or one like it.

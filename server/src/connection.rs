@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::core::{ConnectionCore, greeting};
 use crate::admission::{Permit, Rejection};
+use crate::bans;
 use crate::hub::Hub;
 use crate::peer::Peer;
 use crate::scratch;
@@ -35,8 +36,7 @@ where
 }
 
 /// Writes why the connection is rejected, as far as the stream accepts it at once.
-async fn reject<S: AsyncWrite + Unpin>(stream: &mut S, rejection: Rejection) {
-    let answer = rejection_answer(rejection.reason());
+async fn reject<S: AsyncWrite + Unpin>(stream: &mut S, answer: Vec<u8>) {
     poll_fn(|cx| {
         let _ = Pin::new(&mut *stream).poll_write(cx, &answer); // best effort
         Poll::Ready(())
@@ -45,11 +45,22 @@ async fn reject<S: AsyncWrite + Unpin>(stream: &mut S, rejection: Rejection) {
     let _ = stream.shutdown().await; // best effort
 }
 
-/// A line for a person, and CLOSE for a framed peer.
-fn rejection_answer(reason: &str) -> Vec<u8> {
-    let mut out = greeting(&format!(": {reason}, try later")).bytes;
+/// Too many connections: a line for a person, and CLOSE for a framed peer.
+fn rejection_answer(rejection: Rejection) -> Vec<u8> {
+    let reason = rejection.reason();
+    closed_at_once(&format!(": {reason}, try later"), Code::TRY_LATER, reason)
+}
+
+/// The same for a peer whose address is banned.
+fn ban_answer(reason: &str) -> Vec<u8> {
+    let reason = bans::notice(reason);
+    closed_at_once(&format!(": {reason}"), Code::POLICY, &reason)
+}
+
+fn closed_at_once(remark: &str, code: Code, reason: &str) -> Vec<u8> {
+    let mut out = greeting(remark).bytes;
     let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
-    session.close(Code::TRY_LATER, reason, Duration::ZERO);
+    session.close(code, reason, Duration::ZERO);
     session.take_output(&mut out);
     out
 }
@@ -98,11 +109,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn run(&mut self) {
         let client = self.core.client();
+        if let Some(reason) = client.hub().ban_of_peer(client.peer()) {
+            client.set_written();
+            return Box::pin(reject(&mut self.stream, ban_answer(&reason))).await;
+        }
         if let Err(rejection) = client.admit() {
             tracing::info!(peer = client.peer().label(), fault = "try-later", detail = rejection.reason(), "refuse");
             client.hub().counters().refused.count("try-later");
             client.set_written();
-            return Box::pin(reject(&mut self.stream, rejection)).await;
+            return Box::pin(reject(&mut self.stream, rejection_answer(rejection))).await;
         }
         tracing::info!(peer = client.peer().label(), "connect");
         client.hub().counters().accepted(client.peer().transport());

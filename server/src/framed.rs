@@ -135,6 +135,9 @@ impl Framed {
         if !client.may_enter(&room) {
             return client.deny(&room);
         }
+        if hello.name().is_some_and(|name| client.has_banned_name(name)) {
+            return;
+        }
         client.set_identified();
         let preference = TextPreference { preferred: hello.preferred(), accepted: hello.accepted() };
         let resumed = client.join(&JoinRequest {

@@ -1,5 +1,6 @@
 //! The hub: what its connections share.
 
+mod bans;
 mod operator;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::access::{Access, Grant};
 use crate::admission::{Admission, Permit, Rejection};
+use crate::bans::Bans;
 use crate::clock::wall_clock;
 use crate::config::Config;
 use crate::counters::Counters;
@@ -20,6 +22,7 @@ use crate::registry::{Registration, Registry, ShutdownSummary};
 use crate::room::{Joined, Member, Room};
 use crate::rooms::Rooms;
 
+pub use bans::Banned;
 pub use operator::{RoomList, RoomReport, Target};
 
 /// At shut-down, the longest time between one connection's CLOSE and the next.
@@ -61,6 +64,7 @@ struct Shared {
     /// The configuration for new connections.
     current: Mutex<Arc<ActiveConfig>>,
     admission: Admission,
+    bans: Arc<Bans>,
     rooms: Rooms,
     registry: Arc<Registry>,
     counters: Arc<Counters>,
@@ -76,6 +80,7 @@ impl Hub {
         let shared = Shared {
             current: Mutex::new(active.clone()),
             admission: Admission::default(),
+            bans: Arc::default(),
             rooms: Rooms::default(),
             registry: Arc::new(Registry::new(counters.clone())),
             counters,

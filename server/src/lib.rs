@@ -38,7 +38,7 @@
 //! - `hub`: what connections share. `rooms`, `room`: members. `registry`, `mailbox`: connections, and what is for one alone.
 //! - `log`, `block`, `rendition`: the events of a room, stored once, and rendered once for each form in use.
 //! - `feed`: the cursor of a member into the log. `output`: bytes for one peer alone.
-//! - `access`: tokens and rights. `admission`: limits on new connections.
+//! - `access`: tokens and rights. `admission`: limits on new connections. `bans`: who is kept out.
 //! - `listen`, `tls`, `certificate`: how connections are accepted.
 //! - `admin`: HTTP for operators. `counters`, `report`, `metrics`: what is counted and reported.
 //!
@@ -48,6 +48,7 @@ mod access;
 #[cfg(feature = "admin")]
 mod admin;
 mod admission;
+mod bans;
 mod block;
 #[cfg(feature = "tls")]
 mod certificate;
@@ -84,10 +85,11 @@ mod toml_string;
 pub use access::{Access, Grant, Right, Rights, TokensFault, make_token};
 #[cfg(feature = "admin")]
 pub use admin::{Admin, AdminOrder, AdminRules, AdminToken, Reach};
+pub use bans::{Ban, BanError, BanKeeper, BanTarget};
 #[cfg(feature = "tls")]
 pub use certificate::Certificate;
 pub use config::Config;
-pub use hub::{Hub, RoomList, RoomReport, Target};
+pub use hub::{Banned, Hub, RoomList, RoomReport, Target};
 #[cfg(unix)]
 pub use listen::UnixListener;
 pub use listen::{Address, ListenError, Listener};

@@ -12,6 +12,7 @@ use crate::rooms::Census;
 pub(crate) struct Snapshot<'a> {
     pub(crate) counters: &'a Counters,
     pub(crate) census: Census,
+    pub(crate) bans: usize,
     pub(crate) process: Process,
 }
 
@@ -102,8 +103,11 @@ const METRICS: &[Metric] = &[
         about: "Connections that were accepted, and not refused at once.",
         read: |s| each(Transport::ALL.map(|transport| (transport.name(), s.counters.accepted_by(transport)))) },
     Metric { name: "bookend_connections_refused_total", kind: Counter, labels: &["reason"],
-        about: "Connections that were refused at once.",
+        about: "Connections that were refused at once, by reason (try-later or banned), and uses of a banned name or token.",
         read: |s| each(s.counters.refused.all()) },
+    Metric { name: "bookend_bans", kind: Gauge, labels: &[],
+        about: "Bans in force.",
+        read: |s| one(s.bans as u64) },
     Metric { name: "bookend_connections_closed_total", kind: Counter, labels: &["by", "reason"],
         about: "Connections that ended, by side (hub or peer) and reason: a name of SPEC.md, section 6, or io.",
         read: |s| s.counters.closed_by().into_iter().map(|((by, reason), count)| {
@@ -174,7 +178,7 @@ mod tests {
 
     fn text(counters: &Counters) -> String {
         let process = Process::read(std::time::SystemTime::now());
-        render(&Snapshot { counters, census: Census::default(), process })
+        render(&Snapshot { counters, census: Census::default(), bans: 0, process })
     }
 
     /// The table of docs/operating.md.

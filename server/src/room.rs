@@ -219,6 +219,12 @@ impl Room {
         self.lock().names.find(name)
     }
 
+    /// The mailboxes of the members whose names match.
+    pub(crate) fn mailboxes_of(&self, matches: impl Fn(&str) -> bool) -> Vec<Arc<Mailbox>> {
+        let state = self.lock();
+        state.members.values().filter(|member| matches(&member.name)).map(|member| member.mailbox.clone()).collect()
+    }
+
     /// The names of at most `max` members, and the number of members.
     pub(crate) fn member_names(&self, max: usize) -> (Vec<Arc<str>>, usize) {
         let state = self.lock();

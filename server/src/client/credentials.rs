@@ -1,9 +1,11 @@
 //! The credentials of a client: what its token allows, and what it has been denied.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{Access, Grant, LOBBY, Rights};
+use crate::bans;
 use crate::hub::Hub;
 use crate::peer::Peer;
 
@@ -25,7 +27,7 @@ struct Token {
 
 /// Why a client is denied, and when it is closed for that.
 struct Denial {
-    reason: &'static str,
+    reason: Cow<'static, str>,
     /// How long the answer is delayed.
     delay: Duration,
     due: Option<Duration>,
@@ -37,6 +39,10 @@ impl Credentials {
         let access = hub.access();
         match access.check(token) {
             None if access.tokens() == 0 => true,
+            Some(grant) if let Some(reason) = hub.ban_of_token(peer, &grant) => {
+                self.deny(bans::notice(&reason), Duration::ZERO);
+                false
+            }
             Some(grant) => {
                 tracing::info!(peer = peer.label(), token = grant.name(), "token-accepted");
                 let check_at = access.time_left(&grant).map(|left| next_check(now, left));
@@ -97,8 +103,8 @@ impl Credentials {
 
     // ---- denial
 
-    pub(crate) fn deny(&mut self, reason: &'static str, delay: Duration) {
-        self.denial = Some(Box::new(Denial { reason, delay, due: None }));
+    pub(crate) fn deny(&mut self, reason: impl Into<Cow<'static, str>>, delay: Duration) {
+        self.denial = Some(Box::new(Denial { reason: reason.into(), delay, due: None }));
     }
 
     pub(crate) fn is_denied(&self) -> bool {
@@ -118,7 +124,7 @@ impl Credentials {
     }
 
     /// The reason of a denial whose delay is over, once.
-    pub(crate) fn take_due_denial(&mut self, now: Duration) -> Option<&'static str> {
+    pub(crate) fn take_due_denial(&mut self, now: Duration) -> Option<Cow<'static, str>> {
         if self.denial_due().is_none_or(|due| now < due) {
             return None;
         }

@@ -226,7 +226,7 @@ impl ConnectionCore {
         }
         if let Phase::Open { stalled_since, .. } = self.phase {
             if let Some(reason) = self.client.credentials.take_due_denial(self.now) {
-                self.close(Code::POLICY, reason);
+                self.close(Code::POLICY, &reason);
             }
             if self.client.is_expired(self.now) {
                 self.close(Code::POLICY, "the token has expired");

@@ -63,6 +63,9 @@ async fn begin<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    if hub.ban_of_peer(&peer).is_some() {
+        return None; // before the handshake it could read no answer
+    }
     let permit = match hub.admit(&peer) {
         Ok(permit) => permit,
         Err(rejection) => {

@@ -7,6 +7,7 @@ mod access;
 mod admin;
 mod admission;
 mod attacks;
+mod bans;
 mod crowds;
 mod hostile;
 mod laws;

@@ -119,6 +119,14 @@ impl Peer {
         Peer { stream, read: Vec::new() }
     }
 
+    /// The same from an address, such as `192.0.2.7:1`.
+    pub(crate) fn connect_from(hub: &Hub, address: &str) -> Peer {
+        let (stream, other) = duplex(STREAM);
+        let address: std::net::SocketAddr = address.parse().unwrap();
+        tokio::spawn(hub.serve(other, address));
+        Peer { stream, read: Vec::new() }
+    }
+
     /// A member with the hub profile that has read everything up to the list of members.
     pub(crate) async fn join(hub: &Hub, hello: Hello) -> Peer {
         let mut peer = Peer::connect(hub);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Message};
-use bookend_server::{Hub, Tls, TlsFile};
+use bookend_server::{BanTarget, Hub, Tls, TlsFile};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
@@ -123,6 +123,18 @@ async fn a_handshake_counts_as_waiting_until_hello_arrives() {
     secure(connect(&hub, &tls, "192.0.2.1:13"), &client)
         .await
         .expect("a connection that has sent HELLO no longer waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_banned_address_is_refused_before_the_handshake() {
+    let (hub, tls) = (hub(), Authority::new().load().unwrap());
+    let target = BanTarget::address("192.0.2.7".parse().unwrap());
+    hub.ban(target, Duration::from_secs(60), "x").unwrap();
+    assert_eq!(rest(connect(&hub, &tls, "192.0.2.7:1")).await, "");
+    let metrics = hub.metrics();
+    assert!(metrics.contains("\nbookend_connections_refused_total{reason=\"banned\"} 1\n"), "{metrics}");
+    let silent = connect(&hub, &tls, "192.0.2.8:1");
+    assert!(timeout(Duration::from_secs(1), rest(silent)).await.is_err(), "the hub waits for its handshake");
 }
 
 #[tokio::test(start_paused = true)]
