@@ -64,6 +64,24 @@ struct Token {
     expires: Option<SystemTime>,
 }
 
+/// Who a peer has proved to be.
+#[derive(Clone, Debug)]
+pub(crate) enum Identity {
+    Token(Grant),
+    /// The fingerprint of a client certificate.
+    Certificate(Box<str>),
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Identity) -> bool {
+        match (self, other) {
+            (Identity::Token(token), Identity::Token(other)) => token.0.digest == other.0.digest,
+            (Identity::Certificate(print), Identity::Certificate(other)) => print == other,
+            _ => false,
+        }
+    }
+}
+
 /// What a token allows. The hub grants it to a peer that presents the token.
 #[derive(Clone, Debug)]
 pub struct Grant(Arc<Token>);

@@ -17,8 +17,9 @@ use tokio::time::Instant;
 
 use crate::clock::wall_clock;
 use crate::lock::lock;
+use crate::name;
 use keeper::Kept;
-use target::{Kind, name_key, networks_of};
+use target::{Kind, networks_of};
 
 pub use keeper::BanKeeper;
 pub use target::BanTarget;
@@ -153,7 +154,7 @@ impl Bans {
         if self.is_empty() {
             return None;
         }
-        self.lock().reason(&BanTarget(Kind::Name(name_key(name))))
+        self.lock().reason(&BanTarget(Kind::Name(name::key(name))))
     }
 
     /// The reason why the token of that name is banned.
@@ -225,7 +226,7 @@ impl Ban {
 
     /// Does it keep out members of this name?
     pub(crate) fn is_for_name(&self, name: &str) -> bool {
-        matches!(&self.target.0, Kind::Name(banned) if name_key(banned) == name_key(name))
+        matches!(&self.target.0, Kind::Name(banned) if name::key(banned) == name::key(name))
     }
 
     /// Is it for a name?

@@ -3,6 +3,7 @@
 mod credentials;
 mod membership;
 
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -12,10 +13,11 @@ use crate::admission::{Permit, Rejection};
 use crate::bans;
 use crate::block::Payloads;
 use crate::clock::wall_clock;
+use crate::config::Config;
 use crate::counters::ConnectionState;
 use crate::feed::{Delivered, Feed};
 use crate::hub::Hub;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Proof};
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::registry::Registration;
@@ -157,7 +159,9 @@ impl Client {
     /// was refused.
     pub(crate) fn join(&mut self, request: &JoinRequest<'_>) -> bool {
         let rights = self.credentials.rights_in(request.room, &self.hub, self.peer());
-        let (member, out, resumed) = Membership::join(request, rights, &self.hub, self.registration.mailbox());
+        let identity = self.credentials.identity(self.peer());
+        let mailbox = self.registration.mailbox();
+        let (member, out, resumed) = Membership::join(request, (rights, identity), &self.hub, mailbox);
         self.registration.set_state(ConnectionState::Member);
         self.write(out);
         self.member = Some(member);
@@ -204,6 +208,14 @@ impl Client {
         }
     }
 
+    /// Takes the name that it asked for when it was taken, if it is free now (R9.40).
+    pub(crate) fn reclaim_name(&mut self) {
+        self.flush();
+        if let Some(out) = self.member.as_mut().and_then(Membership::reclaim) {
+            self.write(out);
+        }
+    }
+
     /// Renders from now on in this rendition.
     pub(crate) fn set_rendition(&mut self, rendition: Rendition) {
         if let Some(member) = &mut self.member {
@@ -230,14 +242,16 @@ impl Client {
         }
     }
 
-    /// Sends a private message.
-    pub(crate) fn post_to(&mut self, to: u32, payload: Payload<'_>) -> Result<(), (Code, String)> {
+    /// Sends a private message. Returns what proves that the receiver was there after it, if that can be proved.
+    pub(crate) fn post_to(&mut self, to: u32, payload: Payload<'_>) -> Result<Option<Arc<Proof>>, (Code, String)> {
         let absent = || (Code::NO_SUCH_MEMBER, format!("no member {to} in the room"));
         let member = self.member.as_ref().ok_or_else(absent)?;
-        member.send_private(to, payload, self.hub.config().private_frames)?;
+        let Config { private_frames, answer, .. } = *self.hub.config();
+        let sender = Some(self.registration.mailbox()).filter(|_| !answer.is_zero());
+        let proof = member.send_private(to, payload, private_frames, sender)?;
         self.counts.messages += 1;
         self.hub.counters().accepted_messages(1);
-        Ok(())
+        Ok(proof)
     }
 
     // ---- writing to the peer

@@ -67,6 +67,7 @@ mod lock;
 mod log;
 mod mailbox;
 mod metrics;
+mod name;
 mod output;
 mod peer;
 mod process;

@@ -8,30 +8,45 @@ use crate::counters::Transport;
 /// The other end of a connection: a label for the logs, and the address that the admission limits count, if it has one.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    label: Arc<str>,
+    label: Arc<Label>,
     address: Option<IpAddr>,
-    is_certified: bool,
     transport: Transport,
+}
+
+#[derive(Debug)]
+struct Label {
+    text: Box<str>,
+    /// The fingerprint of its certificate; empty if the certificate cannot be read.
+    certificate: Option<Box<str>>,
 }
 
 impl Peer {
     /// Has it presented a client certificate that the hub trusts?
     #[must_use]
     pub fn is_certified(&self) -> bool {
-        self.is_certified
+        self.label.certificate.is_some()
     }
 
     /// The label.
     #[must_use]
     pub fn label(&self) -> &str {
-        &self.label
+        &self.label.text
+    }
+
+    /// The fingerprint of its certificate, if it has presented one.
+    pub(crate) fn certificate(&self) -> Option<&str> {
+        self.label.certificate.as_deref().filter(|fingerprint| !fingerprint.is_empty())
     }
 
     /// The same peer after it has presented a certificate for `subject`.
     #[cfg(feature = "tls")]
-    pub(crate) fn certified(self, subject: &str) -> Peer {
-        let label = format!("{}({subject})", self.label);
-        Peer { label: label.into(), is_certified: true, ..self }
+    pub(crate) fn certified(self, subject: &str, fingerprint: &str) -> Peer {
+        let text = format!("{}({subject})", self.label.text).into();
+        Peer { label: Arc::new(Label { text, certificate: Some(fingerprint.into()) }), ..self }
+    }
+
+    fn new(label: &str, address: Option<IpAddr>, transport: Transport) -> Peer {
+        Peer { label: Arc::new(Label { text: label.into(), certificate: None }), address, transport }
     }
 
     /// A peer that connected through a Unix socket.
@@ -51,13 +66,12 @@ impl Peer {
 
 impl From<&str> for Peer {
     fn from(label: &str) -> Peer {
-        Peer { label: label.into(), address: None, is_certified: false, transport: Transport::Other }
+        Peer::new(label, None, Transport::Other)
     }
 }
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Peer {
-        let label = address.to_string().into();
-        Peer { label, address: Some(address.ip()), is_certified: false, transport: Transport::Tcp }
+        Peer::new(&address.to_string(), Some(address.ip()), Transport::Tcp)
     }
 }

@@ -3,6 +3,7 @@
 mod crowd;
 mod names;
 mod waiters;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
+use crate::access::Identity;
 use crate::block::{Block, Event};
 use crate::counters::Counters;
 use crate::lock::lock;
@@ -19,6 +21,7 @@ use crate::rendition::{Change, Rendition};
 use crowd::{Crowd, Due};
 use names::Names;
 use waiters::{Generations, Waiters, Woken};
+use wanted::Wanted;
 
 pub(crate) use waiters::Interest;
 
@@ -39,6 +42,7 @@ struct State {
     log: Log,
     members: BTreeMap<u32, Member>,
     names: Names,
+    wanted: Wanted,
     crowd: Option<Crowd>,
     waiters: Waiters,
 }
@@ -47,6 +51,10 @@ struct State {
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) name: Arc<str>,
+    /// The name that it asked for; the room keeps it while somebody else has it.
+    pub(crate) wanted: Option<Arc<str>>,
+    /// Who it has proved to be.
+    pub(crate) identity: Option<Identity>,
     pub(crate) rendition: Rendition,
     /// The longest body that the member accepts, in bytes.
     pub(crate) max_body: u32,
@@ -125,6 +133,7 @@ impl Room {
                 log: Log::new(log_bytes, first_seq),
                 members: BTreeMap::new(),
                 names: Names::default(),
+                wanted: Wanted::default(),
                 crowd: None,
                 waiters: Waiters::default(),
             }),
@@ -146,6 +155,7 @@ impl Room {
         let mut state = self.lock();
         let name = state.names.assign(&member.name, id);
         member.name = name.clone();
+        state.note_wanted(id, &mut member);
         let lists_members = member.rendition.lists_members();
         state.members.insert(id, member);
         let woken = self.append_change(&mut state, id, Change::Joined, name.clone());
@@ -171,6 +181,7 @@ impl Room {
         let mut state = self.lock();
         let Some(member) = state.members.remove(&id) else { return state.members.len() };
         state.names.remove(&member.name);
+        let given_up = member.wanted.inspect(|wanted| state.wanted.remove(wanted, id));
         if Interest::of(member.rendition) == Interest::Messages {
             state.waiters.remove(id);
         }
@@ -178,10 +189,24 @@ impl Room {
         if !notify {
             return left;
         }
+        let freed = [Some(member.name.clone()), given_up];
+        let next = freed.map(|name| state.next_for(&name?));
         let woken = self.append_change(&mut state, id, Change::Left, member.name);
         drop(state);
         woken.wake();
+        next.into_iter().flatten().for_each(|mailbox| mailbox.reclaim_name());
         left
+    }
+
+    /// Gives a member the name that it asked for when it was taken, if it is free now (R9.40).
+    pub(crate) fn reclaim(self: &Arc<Self>, id: u32) -> Option<(Arc<str>, bool)> {
+        let state = self.lock();
+        let wanted = state.members.get(&id)?.wanted.clone()?;
+        if state.names.find(&wanted).is_some() {
+            return None;
+        }
+        drop(state);
+        self.rename(id, &wanted)
     }
 
     /// Gives a member another name, or one like it. Returns the name, and whether the members are notified: in a crowd
@@ -190,17 +215,28 @@ impl Room {
         let mut state = self.lock();
         let before = state.members.get(&id)?.name.clone();
         if *before == *wanted {
+            if let Some(given_up) = state.members.get_mut(&id)?.wanted.take() {
+                state.wanted.remove(&given_up, id);
+            }
             return Some((before, true));
         }
         let name = state.names.assign(wanted, id);
         if name != before {
             state.names.remove(&before);
         }
-        state.members.get_mut(&id)?.name = name.clone();
+        let mut member = state.members.remove(&id)?;
+        if let Some(wanted) = &member.wanted {
+            state.wanted.remove(wanted, id);
+        }
+        (member.name, member.wanted) = (name.clone(), Some(wanted.into()));
+        state.note_wanted(id, &mut member);
+        state.members.insert(id, member);
+        let next = if name == before { None } else { state.next_for(&before) };
         let notified = state.crowd.is_none();
         let woken = self.append_change(&mut state, id, Change::Renamed(before), name.clone());
         drop(state);
         woken.wake();
+        next.inspect(|mailbox| mailbox.reclaim_name());
         Some((name, notified))
     }
 
@@ -363,6 +399,30 @@ impl Room {
 }
 
 impl State {
+    /// Lists a member that did not get the name that it asked for. If the one that has the name has the same identity, it
+    /// must show that it still answers (R9.41).
+    fn note_wanted(&mut self, id: u32, member: &mut Member) {
+        member.wanted = member.wanted.take().filter(|wanted| *wanted != member.name);
+        let Some(wanted) = &member.wanted else { return };
+        self.wanted.add(wanted, id);
+        let holder = self.names.find(wanted).and_then(|holder| self.members.get(&holder));
+        if let Some(holder) = holder
+            && member.identity.is_some()
+            && holder.identity == member.identity
+        {
+            holder.mailbox.challenge();
+        }
+    }
+
+    /// The mailbox of the member that gets a name, if it is free.
+    fn next_for(&self, name: &str) -> Option<Arc<Mailbox>> {
+        if self.names.find(name).is_some() {
+            return None;
+        }
+        let member = self.members.get(&self.wanted.next(name)?)?;
+        Some(member.mailbox.clone())
+    }
+
     fn members(&self) -> Vec<(u32, Arc<str>)> {
         self.members.iter().map(|(&id, member)| (id, member.name.clone())).collect()
     }

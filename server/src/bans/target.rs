@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use bookend::Line;
 use ipnet::{IpNet, Ipv4Net};
 
+use crate::name;
+
 /// Shorter prefixes of IPv4 are banned only if that is forced: a /8 is the largest block that one network has.
 const SHORTEST_V4: u8 = 8;
 /// The same for IPv6. The registries of whole continents have a /12.
@@ -110,7 +112,7 @@ impl BanTarget {
     /// The same, as it is compared.
     pub(super) fn key(&self) -> BanTarget {
         match &self.0 {
-            Kind::Name(name) => BanTarget(Kind::Name(name_key(name))),
+            Kind::Name(name) => BanTarget(Kind::Name(name::key(name))),
             _ => self.clone(),
         }
     }
@@ -121,11 +123,6 @@ pub(super) fn networks_of(address: IpAddr) -> impl Iterator<Item = IpNet> {
     let address = address.to_canonical();
     let longest = if address.is_ipv4() { 32 } else { 128 };
     (0..=longest).map(move |length| IpNet::new(address, length).expect("the length is in range").trunc())
-}
-
-/// A name as it is compared: two names with one key are the same.
-pub(super) fn name_key(name: &str) -> Box<str> {
-    name.trim().to_lowercase().into()
 }
 
 fn line(what: &str, text: &str) -> Result<Box<str>, String> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{Access, Grant, LOBBY, Rights};
+use crate::access::{Access, Grant, Identity, LOBBY, Rights};
 use crate::bans;
 use crate::hub::Hub;
 use crate::peer::Peer;
@@ -61,6 +61,12 @@ impl Credentials {
     /// The token that was accepted.
     pub(crate) fn grant(&self) -> Option<&Grant> {
         self.token.as_ref().map(|token| &token.grant)
+    }
+
+    /// Who the client has proved to be.
+    pub(crate) fn identity(&self, peer: &Peer) -> Option<Identity> {
+        let certificate = || peer.certificate().map(|fingerprint| Identity::Certificate(fingerprint.into()));
+        self.grant().map(|grant| Identity::Token(grant.clone())).or_else(certificate)
     }
 
     /// What the client may do in a room.

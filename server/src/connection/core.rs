@@ -91,6 +91,9 @@ impl ConnectionCore {
         self.client.counts.bytes_received += count as u64;
         self.client.counts.last_read = u32::try_from(self.now.as_secs()).unwrap_or(u32::MAX);
         self.client.hub().counters().received(count);
+        if let PeerKind::Framed(framed) = &mut self.kind {
+            framed.heard();
+        }
     }
 
     /// Uses what was read and not used before. Returns how many bytes it has used.
@@ -110,7 +113,12 @@ impl ConnectionCore {
         }
         let mut rest = input;
         match &mut self.kind {
-            PeerKind::Framed(framed) => framed.receive(&mut rest, &mut self.client, self.now),
+            PeerKind::Framed(framed) => {
+                framed.receive(&mut rest, &mut self.client, self.now);
+                if self.end_of_input && !framed.is_held() {
+                    framed.end_of_stream(rest, self.now);
+                }
+            }
             PeerKind::Terminal(terminal) if terminal.is_closing() => {
                 if let Phase::Closing { discarded, .. } = &mut self.phase {
                     *discarded = discarded.saturating_add(rest.len());
@@ -119,7 +127,7 @@ impl ConnectionCore {
             }
             PeerKind::Terminal(terminal) if terminal.is_silent() && first == START[0] => {
                 let mut framed = Box::new(Framed::new(self.client.hub()));
-                framed.on_time(rest, self.now); // its HELLO is too late
+                framed.on_time(rest, &self.client, self.now); // its HELLO is too late
                 self.kind = PeerKind::Framed(framed);
                 rest = &[];
             }
@@ -144,7 +152,9 @@ impl ConnectionCore {
     /// The stream has ended; `unused` is what was read and not used.
     pub(super) fn end_of_stream(&mut self, unused: &[u8]) {
         self.end_of_input = true;
-        if let PeerKind::Framed(framed) = &mut self.kind {
+        if let PeerKind::Framed(framed) = &mut self.kind
+            && !framed.is_held()
+        {
             framed.end_of_stream(unused, self.now);
         }
         self.close_if_ended();
@@ -155,13 +165,18 @@ impl ConnectionCore {
         !self.end_of_input
             && match self.phase {
                 Phase::Closing { .. } => true,
-                Phase::Open { has_unused_input, .. } => !has_unused_input && self.can_receive(),
+                Phase::Open { has_unused_input, .. } => !has_unused_input && self.can_receive() && !self.is_full(),
             }
     }
 
     /// Should [`receive`](Self::receive) be called with the unused input? It waits until there is room for answers, and a
     /// terminal changes its room only after it has received everything from the old one.
     pub(super) fn wants_unused_input(&mut self) -> bool {
+        if let PeerKind::Framed(framed) = &mut self.kind
+            && framed.is_released()
+        {
+            return self.can_receive();
+        }
         let Phase::Open { has_unused_input: true, .. } = self.phase else { return false };
         let is_moving = matches!(&self.kind, PeerKind::Terminal(terminal) if terminal.is_moving());
         let may_move = !is_moving || self.client.feed().is_none_or(|feed| !feed.is_behind());
@@ -170,6 +185,11 @@ impl ConnectionCore {
 
     fn can_receive(&self) -> bool {
         !self.client.credentials.is_denied() && self.unwritten() <= MAX_UNWRITTEN
+    }
+
+    /// Does as much input wait as may?
+    fn is_full(&self) -> bool {
+        matches!(&self.kind, PeerKind::Framed(framed) if framed.is_full())
     }
 
     fn unwritten(&self) -> usize {
@@ -190,7 +210,7 @@ impl ConnectionCore {
     pub(super) fn deadline(&self) -> Option<Duration> {
         let config = self.client.hub().config();
         let of_session = match &self.kind {
-            PeerKind::Framed(framed) => framed.session.deadline(),
+            PeerKind::Framed(framed) => framed.deadline(),
             PeerKind::Terminal(_) | PeerKind::Unknown => None,
         };
         match self.phase {
@@ -214,7 +234,7 @@ impl ConnectionCore {
         let config = self.client.hub().config();
         let (hello_timeout, stall) = (config.limits.hello_timeout, config.stall);
         match &mut self.kind {
-            PeerKind::Framed(framed) => framed.on_time(unused, self.now),
+            PeerKind::Framed(framed) => framed.on_time(unused, &self.client, self.now),
             PeerKind::Terminal(terminal) => terminal.on_time(self.now, &mut self.client),
             // A person who only reads types nothing: telnet sends its first byte with the first line.
             PeerKind::Unknown if self.now >= hello_timeout && matches!(self.phase, Phase::Open { .. }) => {
@@ -245,7 +265,7 @@ impl ConnectionCore {
         if !self.client.mailbox().has_content() {
             return;
         }
-        self.take_operator_request();
+        self.take_request();
         let Some(code) = self.client.mailbox().take_close() else { return };
         if self.is_ending() {
             return;
@@ -259,7 +279,7 @@ impl ConnectionCore {
         }
     }
 
-    fn take_operator_request(&mut self) {
+    fn take_request(&mut self) {
         let Some(request) = self.client.mailbox().take_request() else { return };
         if let Some(receiver) = request.report {
             let report = self.report();
@@ -270,6 +290,16 @@ impl ConnectionCore {
         }
         if request.recheck_token {
             self.client.credentials.check_again(self.now);
+        }
+        if request.reclaim_name && !self.is_ending() {
+            self.client.reclaim_name();
+        }
+        if let PeerKind::Framed(framed) = &mut self.kind {
+            framed.prove(request.prove);
+            let timeout = self.client.hub().config().answer;
+            if request.challenge && !timeout.is_zero() {
+                framed.challenge(timeout, self.now);
+            }
         }
         if let Some(reason) = request.kick
             && !self.is_ending()

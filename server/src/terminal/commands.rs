@@ -129,7 +129,7 @@ impl Terminal {
             return;
         };
         match client.post_to(to, Payload::Text(Text::utf8(text))) {
-            Ok(()) => self.print(&format!("* to {name} alone: {}", escaped(text)), client),
+            Ok(_) => self.print(&format!("* to {name} alone: {}", escaped(text)), client),
             Err((code, reason)) => {
                 client.count_error(code);
                 self.print(&format!("! {}: {reason}", code.name().unwrap_or_default()), client);

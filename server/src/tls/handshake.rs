@@ -80,11 +80,11 @@ where
             let certificate = presented.and_then(|presented| Certificate::from_der(presented).ok());
             let peer = match (presented, certificate) {
                 (None, _) => peer,
-                (Some(_), None) => peer.certified("?"),
+                (Some(_), None) => peer.certified("?", ""),
                 (Some(_), Some(certificate)) => {
                     let (subject, fingerprint) = (certificate.subject(), certificate.fingerprint());
                     tracing::info!(peer = peer.label(), subject, fingerprint, "client-certificate");
-                    peer.certified(&certificate.label())
+                    peer.certified(&certificate.label(), &fingerprint.to_string())
                 }
             };
             Some(Box::pin(connection::serve(&hub, stream, peer, Some(permit))))

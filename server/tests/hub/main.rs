@@ -9,6 +9,7 @@ mod admission;
 mod attacks;
 mod bans;
 mod crowds;
+mod ghosts;
 mod hostile;
 mod laws;
 mod peer;

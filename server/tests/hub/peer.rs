@@ -180,17 +180,24 @@ impl Peer {
     /// The next frame. PING is skipped and not answered.
     pub(crate) async fn frame(&mut self) -> ReceivedFrame {
         loop {
+            let frame = self.any_frame().await;
+            if frame.kind != kind::PING {
+                return frame;
+            }
+        }
+    }
+
+    /// The next frame.
+    pub(crate) async fn any_frame(&mut self) -> ReceivedFrame {
+        loop {
             let mut rest = &self.read[..];
             if let Some(frame) = Decoder::new(u32::MAX).decode(&mut rest).unwrap() {
                 let found = ReceivedFrame { kind: frame.kind(), encoding: frame.encoding(), body: frame.body().into() };
                 let used = self.read.len() - rest.len();
                 self.read.drain(..used);
-                if found.kind != kind::PING {
-                    return found;
-                }
-            } else {
-                assert!(self.more().await, "the stream ended, but a frame was expected after {:?}", self.read);
+                return found;
             }
+            assert!(self.more().await, "the stream ended, but a frame was expected after {:?}", self.read);
         }
     }
 
