@@ -22,7 +22,7 @@ use crate::registry::{Registration, Registry, ShutdownSummary};
 use crate::room::{Joined, Member, Room};
 use crate::rooms::Rooms;
 
-pub use bans::Banned;
+pub use bans::{Banned, Kicked};
 pub use operator::{RoomList, RoomReport, Target};
 
 /// At shut-down, the longest time between one connection's CLOSE and the next.

@@ -90,7 +90,7 @@ pub use bans::{Ban, BanError, BanKeeper, BanTarget};
 #[cfg(feature = "tls")]
 pub use certificate::Certificate;
 pub use config::Config;
-pub use hub::{Banned, Hub, RoomList, RoomReport, Target};
+pub use hub::{Banned, Hub, Kicked, RoomList, RoomReport, Target};
 #[cfg(unix)]
 pub use listen::UnixListener;
 pub use listen::{Address, ListenError, Listener};

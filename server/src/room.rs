@@ -2,6 +2,7 @@
 
 mod crowd;
 mod names;
+mod present;
 mod waiters;
 mod wanted;
 
@@ -23,6 +24,7 @@ use names::Names;
 use waiters::{Generations, Waiters, Woken};
 use wanted::Wanted;
 
+pub(crate) use present::Present;
 pub(crate) use waiters::Interest;
 
 #[derive(Debug)]
@@ -111,15 +113,6 @@ pub(crate) struct LogRead {
     pub(crate) present: Option<Present>,
 }
 
-/// Who is present, as a member is notified.
-#[derive(Debug, Default)]
-pub(crate) struct Present {
-    /// The number of members, if the room is a crowd.
-    pub(crate) crowd: Option<usize>,
-    /// Numbers and names; in a crowd only the member's own.
-    pub(crate) members: Vec<(u32, Arc<str>)>,
-}
-
 impl Room {
     /// A room without members, whose first message has the number `first_seq`.
     pub(crate) fn new(name: &str, log_bytes: usize, crowd: usize, first_seq: u64, counters: Arc<Counters>) -> Room {
@@ -190,23 +183,12 @@ impl Room {
             return left;
         }
         let freed = [Some(member.name.clone()), given_up];
-        let next = freed.map(|name| state.next_for(&name?));
+        let next = freed.map(|name| state.next_for(&name?, member.identity.as_ref()));
         let woken = self.append_change(&mut state, id, Change::Left, member.name);
         drop(state);
         woken.wake();
         next.into_iter().flatten().for_each(|mailbox| mailbox.reclaim_name());
         left
-    }
-
-    /// Gives a member the name that it asked for when it was taken, if it is free now (R9.40).
-    pub(crate) fn reclaim(self: &Arc<Self>, id: u32) -> Option<(Arc<str>, bool)> {
-        let state = self.lock();
-        let wanted = state.members.get(&id)?.wanted.clone()?;
-        if state.names.find(&wanted).is_some() {
-            return None;
-        }
-        drop(state);
-        self.rename(id, &wanted)
     }
 
     /// Gives a member another name, or one like it. Returns the name, and whether the members are notified: in a crowd
@@ -231,7 +213,7 @@ impl Room {
         (member.name, member.wanted) = (name.clone(), Some(wanted.into()));
         state.note_wanted(id, &mut member);
         state.members.insert(id, member);
-        let next = if name == before { None } else { state.next_for(&before) };
+        let next = if name == before { None } else { state.next_for(&before, None) };
         let notified = state.crowd.is_none();
         let woken = self.append_change(&mut state, id, Change::Renamed(before), name.clone());
         drop(state);
@@ -395,45 +377,5 @@ impl Room {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-}
-
-impl State {
-    /// Lists a member that did not get the name that it asked for. If the one that has the name has the same identity, it
-    /// must show that it still answers (R9.41).
-    fn note_wanted(&mut self, id: u32, member: &mut Member) {
-        member.wanted = member.wanted.take().filter(|wanted| *wanted != member.name);
-        let Some(wanted) = &member.wanted else { return };
-        self.wanted.add(wanted, id);
-        let holder = self.names.find(wanted).and_then(|holder| self.members.get(&holder));
-        if let Some(holder) = holder
-            && member.identity.is_some()
-            && holder.identity == member.identity
-        {
-            holder.mailbox.challenge();
-        }
-    }
-
-    /// The mailbox of the member that gets a name, if it is free.
-    fn next_for(&self, name: &str) -> Option<Arc<Mailbox>> {
-        if self.names.find(name).is_some() {
-            return None;
-        }
-        let member = self.members.get(&self.wanted.next(name)?)?;
-        Some(member.mailbox.clone())
-    }
-
-    fn members(&self) -> Vec<(u32, Arc<str>)> {
-        self.members.iter().map(|(&id, member)| (id, member.name.clone())).collect()
-    }
-
-    fn present(&self) -> Present {
-        let members = if self.crowd.is_none() { self.members() } else { Vec::new() };
-        Present { crowd: self.crowd_size(), members }
-    }
-
-    /// The number of members, if the room is a crowd.
-    fn crowd_size(&self) -> Option<usize> {
-        self.crowd.as_ref().map(|_| self.members.len())
     }
 }

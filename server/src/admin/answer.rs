@@ -17,7 +17,7 @@ use super::requests::{AddBan, Kick, NoArguments, Say, Unban};
 use super::response::{Refusal, json_response, text_response};
 use super::{Admin, AdminOrder, REQUEST_TIMEOUT, Reach};
 use crate::bans::BanError;
-use crate::hub::{Hub, Target};
+use crate::hub::{Hub, Kicked, Target};
 
 /// The longest body of a request, in bytes.
 const BODY: usize = 4 << 10;
@@ -172,7 +172,7 @@ async fn kick(hub: &Hub, body: &[u8]) -> Result<Value, Refusal> {
         tracing::info!(peer = &*peer, detail = reason, "kick");
         return Ok(json!({ "kicked": *peer }));
     };
-    let (peer, bans) = hub.kick_and_ban(target, duration, reason).map_err(not_banned)?.ok_or_else(absent)?;
+    let Kicked { peer, bans } = hub.kick_and_ban(target, duration, reason).map_err(not_banned)?.ok_or_else(absent)?;
     tracing::info!(peer = &*peer, detail = reason, "kick");
     Ok(json!({ "kicked": *peer, "bans": bans, "kept": hub.bans_written().await }))
 }

@@ -39,11 +39,11 @@ impl Credentials {
         let access = hub.access();
         match access.check(token) {
             None if access.tokens() == 0 => true,
-            Some(grant) if let Some(reason) = hub.ban_of_token(peer, &grant) => {
-                self.deny(bans::notice(&reason), Duration::ZERO);
-                false
-            }
             Some(grant) => {
+                if let Some(reason) = hub.ban_of_token(peer, &grant) {
+                    self.deny(bans::notice(&reason), Duration::ZERO);
+                    return false;
+                }
                 tracing::info!(peer = peer.label(), token = grant.name(), "token-accepted");
                 let check_at = access.time_left(&grant).map(|left| next_check(now, left));
                 self.token = Some(Box::new(Token { grant, check_at }));

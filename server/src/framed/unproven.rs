@@ -76,7 +76,8 @@ impl Unproven {
     /// The frame of a message that is given up now.
     pub(super) fn take_expired(&mut self, now: Duration) -> Option<u32> {
         self.settle();
-        self.posts.pop_front_if(|post| now >= post.due).map(|post| post.frame)
+        let is_due = self.posts.front().is_some_and(|post| now >= post.due);
+        if is_due { self.posts.pop_front().map(|post| post.frame) } else { None }
     }
 
     fn settle(&mut self) {

@@ -19,6 +19,15 @@ pub struct Banned {
     pub closed: usize,
 }
 
+/// A connection that is closed and banned.
+#[derive(Clone, Debug)]
+pub struct Kicked {
+    /// The label of its peer.
+    pub peer: Arc<str>,
+    /// The bans of its address and of its token.
+    pub bans: Vec<Banned>,
+}
+
 impl Hub {
     /// Keeps peers out for a while, and closes those that are connected, with CLOSE 1008 `policy` or a line with the
     /// reason. A ban of the same target is replaced.
@@ -60,17 +69,12 @@ impl Hub {
         Ok(Banned { closed: mailboxes.len(), ban })
     }
 
-    /// Bans the address of a connection, and its token if it has one. That closes it. Returns the label of the peer and
-    /// the bans, or `None` if there is no such connection.
+    /// Bans the address of a connection, and its token if it has one. That closes it. Returns `None` if there
+    /// is no such connection.
     ///
     /// # Errors
     /// [`BanError::Nothing`], [`BanError::TooMany`].
-    pub fn kick_and_ban(
-        &self,
-        target: Target,
-        duration: Duration,
-        reason: &str,
-    ) -> Result<Option<(Arc<str>, Vec<Banned>)>, BanError> {
+    pub fn kick_and_ban(&self, target: Target, duration: Duration, reason: &str) -> Result<Option<Kicked>, BanError> {
         let Some(mailbox) = self.mailbox(target) else { return Ok(None) };
         let by_address = mailbox.peer().address().map(BanTarget::address);
         let token = self.shared.registry.token_of(&mailbox);
@@ -79,8 +83,8 @@ impl Hub {
         if targets.is_empty() {
             return Err(BanError::Nothing);
         }
-        let banned = targets.into_iter().map(|target| self.ban(target, duration, reason)).collect::<Result<_, _>>()?;
-        Ok(Some((mailbox.peer().label().into(), banned)))
+        let bans = targets.into_iter().map(|target| self.ban(target, duration, reason)).collect::<Result<_, _>>()?;
+        Ok(Some(Kicked { peer: mailbox.peer().label().into(), bans }))
     }
 
     /// Lifts a ban. `None` if there is none of that number.

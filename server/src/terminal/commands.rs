@@ -62,11 +62,10 @@ impl Terminal {
     }
 
     fn name(&mut self, name: &str, client: &mut Client) {
-        let ban = Line::new(name).and_then(|name| client.ban_of_name(name.as_str()));
+        if let Some(reason) = Line::new(name).and_then(|name| client.ban_of_name(name.as_str())) {
+            return self.print(&format!("! policy: {}", escaped(&reason)), client);
+        }
         match Line::new(name) {
-            Some(_) if let Some(reason) = ban => {
-                self.print(&format!("! policy: {}", escaped(&reason)), client);
-            }
             Some(name) if self.may_change(client) => client.rename(name.as_str()),
             Some(_) => self.too_many_changes(client),
             None => self.print(&format!("! /name NAME: 1 to {MAX_NAME} bytes without control characters"), client),

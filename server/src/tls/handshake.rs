@@ -84,7 +84,7 @@ where
                 (Some(_), Some(certificate)) => {
                     let (subject, fingerprint) = (certificate.subject(), certificate.fingerprint());
                     tracing::info!(peer = peer.label(), subject, fingerprint, "client-certificate");
-                    peer.certified(&certificate.label(), &fingerprint.to_string())
+                    peer.certified(&certificate.label(), fingerprint)
                 }
             };
             Some(Box::pin(connection::serve(&hub, stream, peer, Some(permit))))

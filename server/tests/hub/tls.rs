@@ -181,6 +181,34 @@ async fn client_certificates_must_come_from_the_configured_authority() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_same_certificate_takes_its_name_over_from_a_connection_that_does_not_answer() {
+    // [R9.41]
+    let (hub, authority) = (hub(), Authority::new());
+    let tls = Tls::from_files(&authority.files(Some(false))).unwrap();
+    let (ann, bob) = (authority.client("ann"), authority.client("bob"));
+    let join = async |identity| {
+        let stream = secure(connect(&hub, &tls, "192.0.2.1:1"), &authority.trusted(Some(identity))).await.unwrap();
+        Connection::connect(stream, hello("ann")).await.unwrap()
+    };
+    let _ghost = join(&ann).await; // nothing reads from it
+    let mut other = join(&bob).await;
+    let mut back = join(&ann).await;
+    let mut names = Vec::new();
+    while names.last().is_none_or(|name| name != "ann") {
+        let Some(Message::Presence { member: 3, name, .. }) = back.next().await.unwrap() else { continue };
+        names.push(name.text().to_string());
+    }
+    assert_eq!(names, ["ann-3", "ann-3", "ann"], "{names:?}");
+    other.post(0, "still ann-2").await.unwrap();
+    loop {
+        if let Some(Message::Delivery(delivery)) = back.next().await.unwrap() {
+            assert_eq!(delivery.name(), "ann-2");
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_certificate_applies_to_new_connections_only() {
     let (hub, authority, other) = (hub(), Authority::new(), Authority::new());
     let (tls, client) = (authority.load().unwrap(), authority.trusted(None));
