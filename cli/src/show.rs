@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use bookend::{Delivery, Message, Payload, PresenceEvent, displayed, escaped, is_disturbing};
+use bookend_client::{ConnectError, Missed};
 
 /// The most bytes of a binary payload in a line for people.
 const QUOTED: usize = 32;
@@ -32,6 +33,44 @@ impl OutputFormat {
             (OutputFormat::Raw, Message::Message(payload)) => lines.extend_from_slice(payload.as_bytes()),
             (OutputFormat::Raw, _) => {}
         }
+    }
+
+    /// Appends that messages did not arrive, or may not have: in JSON always an object of the event `gap`.
+    ///
+    /// - a GAP of the hub, which may also be for a message that is too long for this client: `{"event":"gap","missed":3}`
+    /// - numbers that are missing without a GAP: `{"event":"gap","missed":3,"cause":"skipped"}`
+    /// - frames that were refused because their text is invalid: `{"event":"gap","missed":3,"cause":"bad-text"}`
+    /// - any number, because the hub does not know the last message that arrived before a reconnect, or does not store
+    ///   messages: `{"event":"gap","missed":null,"cause":"not-resumed"}`
+    pub(crate) fn print_missed(self, missed: Missed, lines: &mut Vec<u8>) {
+        let (count, cause) = match missed {
+            Missed::Gap(missed) => return self.print(&Message::Gap { missed }, 0, lines),
+            Missed::Skipped(count) => (Some(count), "skipped"),
+            Missed::Illegal(count) => (Some(count), "bad-text"),
+            _ => (None, "not-resumed"),
+        };
+        let count = count.map_or_else(|| "null".to_owned(), |count| count.to_string());
+        match self {
+            OutputFormat::Plain => writeln!(lines, "* {missed}"),
+            OutputFormat::Json => writeln!(lines, r#"{{"event":"gap","missed":{count},"cause":"{cause}"}}"#),
+            OutputFormat::Raw => Ok(()),
+        }
+        .expect("writing to memory succeeds");
+    }
+
+    /// Appends that the session is lost. Private messages do not arrive until the next WELCOME. In JSON it is
+    /// `{"event":"down","cause":"idle","detail":"…"}`, where the cause is a name of SPEC 6 or of this client.
+    pub(crate) fn print_down(self, error: &ConnectError, lines: &mut Vec<u8>) {
+        let detail = error.to_string();
+        match self {
+            OutputFormat::Plain => writeln!(lines, "* disconnected: {}", escaped(&detail)),
+            OutputFormat::Json => {
+                let cause = error.name();
+                writeln!(lines, r#"{{"event":"down","cause":"{cause}","detail":{}}}"#, Quoted(&detail))
+            }
+            OutputFormat::Raw => Ok(()),
+        }
+        .expect("writing to memory succeeds");
     }
 }
 

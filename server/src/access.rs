@@ -72,6 +72,24 @@ struct RoomName {
     folded: Box<str>,
 }
 
+/// Who a peer has proved to be.
+#[derive(Clone, Debug)]
+pub(crate) enum Identity {
+    Token(Grant),
+    /// The fingerprint of a client certificate.
+    Certificate(Box<str>),
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Identity) -> bool {
+        match (self, other) {
+            (Identity::Token(token), Identity::Token(other)) => token.0.digest == other.0.digest,
+            (Identity::Certificate(print), Identity::Certificate(other)) => print == other,
+            _ => false,
+        }
+    }
+}
+
 /// What a token allows. The hub grants it to a peer that presents the token.
 #[derive(Clone, Debug)]
 pub struct Grant(Arc<Token>);
@@ -148,6 +166,12 @@ impl Access {
     #[must_use]
     pub fn tokens(&self) -> usize {
         self.tokens.len()
+    }
+
+    /// Is there a token of that name?
+    #[must_use]
+    pub fn has_token(&self, name: &str) -> bool {
+        self.tokens.iter().any(|token| *token.name == *name)
     }
 
     /// Does any token have the right to control the hub?

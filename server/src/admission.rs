@@ -1,6 +1,7 @@
 //! Admission: limits on new connections, on those that have not identified themselves, and on connections of one source or
 //! token.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use bookend::Code;
 use tokio::time::Instant;
 
+use crate::bans;
 use crate::config::Config;
 use crate::counters::Transport;
 use crate::lock::lock;
@@ -31,8 +33,10 @@ pub(crate) struct Admission {
 }
 
 /// Why a connection is rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
+    /// An operator has banned the address, for this reason.
+    Banned(Arc<str>),
     /// The hub has as many connections as it may have.
     Connections,
     /// The source has as many connections as it may have.
@@ -159,11 +163,17 @@ impl Entry {
 }
 
 impl Rejection {
-    pub(crate) const CODE: Code = Code::TRY_LATER;
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Rejection::Banned(_) => Code::POLICY,
+            _ => Code::TRY_LATER,
+        }
+    }
 
     /// The name in the metrics.
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
+            Rejection::Banned(_) => "banned",
             Rejection::Connections => "connections",
             Rejection::PerSource => "connections-per-address",
             Rejection::Arrivals => "arrivals",
@@ -173,14 +183,16 @@ impl Rejection {
     }
 
     /// The reason in words.
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
+    pub(crate) fn reason(&self) -> Cow<'static, str> {
+        let reason = match self {
+            Rejection::Banned(reason) => return bans::notice(reason).into(),
             Rejection::Connections => "the hub has as many connections as it can hold",
             Rejection::PerSource => "too many connections from this address",
             Rejection::Arrivals => "too many connections in a short time from this address",
             Rejection::PerToken => "too many connections with this token",
             Rejection::GaveWay => "too many connections wait, and this one identified itself too late",
-        }
+        };
+        reason.into()
     }
 }
 

@@ -3,18 +3,21 @@
 mod credentials;
 mod membership;
 
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bookend::{Code, Payload};
 
 use crate::admission::{Entry, Rejection};
+use crate::bans;
 use crate::block::Payloads;
 use crate::clock::wall_clock;
+use crate::config::Config;
 use crate::counters::ConnectionState;
 use crate::feed::{Delivered, Feed};
 use crate::hub::Hub;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Proof};
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::registry::Registration;
@@ -83,7 +86,7 @@ impl Client {
         if self.entry.poll_loss(cx).is_pending() {
             return None;
         }
-        self.hub.log_rejection(self.peer(), Rejection::GaveWay);
+        self.hub.log_rejection(self.peer(), &Rejection::GaveWay);
         Some(Rejection::GaveWay)
     }
 
@@ -161,10 +164,13 @@ impl Client {
     /// was refused.
     pub(crate) fn join(&mut self, request: &JoinRequest<'_>) -> bool {
         let rights = self.credentials.rights_in(request.room, &self.hub, self.peer());
-        let (member, out, resumed) = Membership::join(request, rights, &self.hub, self.registration.mailbox());
+        let identity = self.credentials.identity(self.peer());
+        let mailbox = self.registration.mailbox();
+        let (member, out, resumed) = Membership::join(request, (rights, identity), &self.hub, mailbox);
         self.registration.set_state(ConnectionState::Member);
         self.write(out);
         self.member = Some(member);
+        self.leave_if_banned();
         resumed
     }
 
@@ -185,6 +191,22 @@ impl Client {
         self.registration.set_state(ConnectionState::Waiting);
     }
 
+    /// Denies a peer that asks for a banned name.
+    pub(crate) fn has_banned_name(&mut self, name: &str) -> bool {
+        let Some(reason) = self.hub.ban_of_name(self.peer(), name) else { return false };
+        self.credentials.deny(Denial::at_once(Code::POLICY, bans::notice(&reason)));
+        true
+    }
+
+    /// Closes if a ban began while it joined: either this finds the ban, or the ban finds the member.
+    fn leave_if_banned(&self) {
+        let by_name = self.name().and_then(|name| self.hub.ban_of_name(self.peer(), name));
+        let by_token = || self.credentials.grant().and_then(|grant| self.hub.ban_of_token(self.peer(), grant));
+        if let Some(reason) = by_name.or_else(by_token) {
+            self.mailbox().kick(bans::notice(&reason));
+        }
+    }
+
     /// Leaves the room, if it is in one.
     pub(crate) fn leave(&mut self) {
         self.flush();
@@ -195,10 +217,23 @@ impl Client {
         }
     }
 
+    /// The reason why it may not take that name, if that is banned.
+    pub(crate) fn ban_of_name(&self, name: &str) -> Option<String> {
+        self.hub.ban_of_name(self.peer(), name).map(|reason| bans::notice(&reason))
+    }
+
     /// Takes another name, or one like it.
     pub(crate) fn rename(&mut self, wanted: &str) {
         self.flush();
         if let Some(out) = self.member.as_mut().and_then(|member| member.rename(wanted)) {
+            self.write(out);
+        }
+    }
+
+    /// Takes the name that it asked for when it was taken, if it is free now (R9.40).
+    pub(crate) fn reclaim_name(&mut self) {
+        self.flush();
+        if let Some(out) = self.member.as_mut().and_then(Membership::reclaim) {
             self.write(out);
         }
     }
@@ -229,14 +264,16 @@ impl Client {
         }
     }
 
-    /// Sends a private message.
-    pub(crate) fn post_to(&mut self, to: u32, payload: Payload<'_>) -> Result<(), (Code, String)> {
+    /// Sends a private message. Returns what proves that the receiver was there after it, if that can be proved.
+    pub(crate) fn post_to(&mut self, to: u32, payload: Payload<'_>) -> Result<Option<Arc<Proof>>, (Code, String)> {
         let absent = || (Code::NO_SUCH_MEMBER, format!("no member {to} in the room"));
         let member = self.member.as_ref().ok_or_else(absent)?;
-        member.send_private(to, payload, self.hub.config().private_frames)?;
+        let Config { private_frames, answer, .. } = *self.hub.config();
+        let sender = Some(self.registration.mailbox()).filter(|_| !answer.is_zero());
+        let proof = member.send_private(to, payload, private_frames, sender)?;
         self.counts.messages += 1;
         self.hub.counters().accepted_messages(1);
-        Ok(())
+        Ok(proof)
     }
 
     // ---- writing to the peer

@@ -85,6 +85,9 @@ pub struct Config {
     /// The number of the first message of a room. `None` takes it from the clock, so that a restarted hub does not reuse
     /// numbers (R9.32).
     pub first_seq: Option<u64>,
+    /// How long a member may take to answer a PING when its name is asked for (R9.41), or after a private message (R9.42).
+    /// With 0, neither is done.
+    pub answer: Duration,
     /// The most private messages that may wait for one member.
     pub private_frames: usize,
     /// The most changes of name or room by one line terminal in ten seconds. Everyone is notified of each.
@@ -142,6 +145,7 @@ impl Default for Config {
             token_window: Duration::from_secs(60),
             crowd: 256,
             first_seq: None,
+            answer: Duration::from_secs(3),
             private_frames: 256,
             changes: 10,
             probe: Duration::from_secs(30),

@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bookend::{Hello, Limits, Role, Session};
+use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -36,7 +36,7 @@ where
 }
 
 /// Writes why the connection is rejected.
-async fn reject<S: AsyncWrite + Unpin>(stream: &mut S, rejection: Rejection) {
+async fn reject<S: AsyncWrite + Unpin>(stream: &mut S, rejection: &Rejection) {
     let answer = rejection_answer(rejection);
     let answering = async {
         stream.write_all(&answer).await?;
@@ -46,11 +46,12 @@ async fn reject<S: AsyncWrite + Unpin>(stream: &mut S, rejection: Rejection) {
 }
 
 /// A line for a person, and CLOSE for a framed peer.
-pub(crate) fn rejection_answer(rejection: Rejection) -> Vec<u8> {
-    let reason = rejection.reason();
-    let mut out = greeting(&format!(": {reason}, try later")).bytes;
+pub(crate) fn rejection_answer(rejection: &Rejection) -> Vec<u8> {
+    let (code, reason) = (rejection.code(), rejection.reason());
+    let advice = if code == Code::TRY_LATER { ", try later" } else { "" };
+    let mut out = greeting(&format!(": {reason}{advice}")).bytes;
     let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
-    session.close(Rejection::CODE, reason, Duration::ZERO);
+    session.close(code, &reason, Duration::ZERO);
     session.take_output(&mut out);
     out
 }
@@ -74,7 +75,7 @@ impl Hub {
         async move {
             match &mut admitted {
                 Ok(connection) => connection.run().await,
-                Err((stream, rejection)) => Box::pin(reject(stream, *rejection)).await,
+                Err((stream, rejection)) => Box::pin(reject(stream, rejection)).await,
             }
         }
     }

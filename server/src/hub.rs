@@ -1,5 +1,6 @@
 //! The hub: what its connections share.
 
+mod bans;
 mod operator;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::access::{Access, Grant};
 use crate::admission::{Admission, Entry, Rejection, TokenShare};
+use crate::bans::Bans;
 use crate::clock::wall_clock;
 use crate::config::Config;
 use crate::counters::Counters;
@@ -24,6 +26,7 @@ use crate::rooms::Rooms;
 use crate::source::Source;
 use crate::wrong_tokens::DelayedAnswer;
 
+pub use bans::{Banned, Kicked};
 pub use operator::{RoomList, RoomReport, Target};
 
 /// At shut-down, the longest time between one connection's CLOSE and the next.
@@ -65,6 +68,7 @@ struct Shared {
     /// The configuration for new connections.
     current: Mutex<Arc<ActiveConfig>>,
     admission: Admission,
+    bans: Arc<Bans>,
     rooms: Rooms,
     registry: Arc<Registry>,
     counters: Arc<Counters>,
@@ -80,6 +84,7 @@ impl Hub {
         let shared = Shared {
             current: Mutex::new(active.clone()),
             admission: Admission::default(),
+            bans: Arc::default(),
             rooms: Rooms::default(),
             registry: Arc::new(Registry::new(counters.clone())),
             counters,
@@ -166,14 +171,18 @@ impl Hub {
 
     /// Admits a peer, or rejects it and logs why.
     pub(crate) fn admit(&self, peer: &Peer) -> Result<Entry, Rejection> {
-        let admitted = self.shared.admission.admit(peer.source(), peer.transport(), self.config());
-        admitted.inspect_err(|&rejection| self.log_rejection(peer, rejection))
+        let banned = peer.address().and_then(|address| self.shared.bans.of_address(address));
+        let admitted = match banned {
+            Some(reason) => Err(Rejection::Banned(reason)),
+            None => self.shared.admission.admit(peer.source(), peer.transport(), self.config()),
+        };
+        admitted.inspect_err(|rejection| self.log_rejection(peer, rejection))
     }
 
     /// Counts the connection of a proxy, until its header names the peer.
     pub(crate) fn admit_proxy(&self, proxy: &Peer) -> Result<Share<Source>, Rejection> {
         let admitted = self.shared.admission.connect(proxy.source(), self.config());
-        admitted.inspect_err(|&rejection| self.log_rejection(proxy, rejection))
+        admitted.inspect_err(|rejection| self.log_rejection(proxy, rejection))
     }
 
     /// Must connections from that address begin with a header of the PROXY protocol?
@@ -183,8 +192,9 @@ impl Hub {
     }
 
     /// Logs and counts a rejection.
-    pub(crate) fn log_rejection(&self, peer: &Peer, rejection: Rejection) {
-        tracing::info!(peer = peer.label(), fault = "try-later", detail = rejection.reason(), "refuse");
+    pub(crate) fn log_rejection(&self, peer: &Peer, rejection: &Rejection) {
+        let fault = rejection.code().name().unwrap_or_default();
+        tracing::info!(peer = peer.label(), fault, detail = &*rejection.reason(), "refuse");
         self.counters().refused.count(rejection.name());
     }
 

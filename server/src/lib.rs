@@ -40,6 +40,7 @@
 //! - `feed`: the cursor of a member into the log. `output`: bytes for one peer alone.
 //! - `canonical`: the form of names, and when two are the same.
 //! - `access`: tokens and rights. `admission`: limits on connections by `source`, with `places`, `quota`, `wrong_tokens`.
+//! - `bans`: who is kept out.
 //! - `listen`, `proxy`, `tls`, `certificate`: how connections are accepted.
 //! - `admin`: HTTP for operators. `counters`, `report`, `metrics`: what is counted and reported.
 //!
@@ -49,6 +50,7 @@ mod access;
 #[cfg(feature = "admin")]
 mod admin;
 mod admission;
+mod bans;
 mod block;
 mod canonical;
 #[cfg(feature = "tls")]
@@ -93,10 +95,11 @@ mod wrong_tokens;
 pub use access::{Access, Grant, Right, Rights, TokensFault, make_token};
 #[cfg(feature = "admin")]
 pub use admin::{Admin, AdminOrder, AdminRules, AdminToken, Reach};
+pub use bans::{Ban, BanError, BanKeeper, BanTarget};
 #[cfg(feature = "tls")]
 pub use certificate::Certificate;
 pub use config::Config;
-pub use hub::{Hub, RoomList, RoomReport, Target};
+pub use hub::{Banned, Hub, Kicked, RoomList, RoomReport, Target};
 #[cfg(unix)]
 pub use listen::UnixListener;
 pub use listen::{Address, ListenError, Listener};

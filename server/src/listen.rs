@@ -227,7 +227,7 @@ fn probe(stream: &TcpStream, after: Duration) -> io::Result<()> {
 
 /// Sends why a connection is rejected, as far as the system takes it at once.
 fn reject(socket: &SockRef<'_>, rejection: Rejection) {
-    let _ = socket.send(&connection::rejection_answer(rejection)); // best effort, as is the rest
+    let _ = socket.send(&connection::rejection_answer(&rejection)); // best effort, as is the rest
     let _ = socket.shutdown(Shutdown::Write);
     // Unread bytes would cause a reset, which may destroy the answer.
     let _ = socket.recv(&mut [MaybeUninit::uninit(); DRAIN]);

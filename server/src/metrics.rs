@@ -13,6 +13,7 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) connections_limit: usize,
     pub(crate) counters: &'a Counters,
     pub(crate) census: Census,
+    pub(crate) bans: usize,
     pub(crate) process: Process,
 }
 
@@ -108,6 +109,9 @@ const METRICS: &[Metric] = &[
     Metric { name: "bookend_connections_refused_total", kind: Counter, labels: &["reason"],
         about: "Connections that were refused, by reason; docs/operating.md lists the reasons.",
         read: |s| each(s.counters.refused.all()) },
+    Metric { name: "bookend_bans", kind: Gauge, labels: &[],
+        about: "Bans in force.",
+        read: |s| one(s.bans as u64) },
     Metric { name: "bookend_connections_closed_total", kind: Counter, labels: &["by", "reason"],
         about: "Connections that ended, by side (hub or peer) and reason: a name of SPEC.md, section 6, or io.",
         read: |s| s.counters.closed_by().into_iter().map(|((by, reason), count)| {
@@ -181,7 +185,7 @@ mod tests {
 
     fn text(counters: &Counters) -> String {
         let process = Process::read(std::time::SystemTime::now());
-        render(&Snapshot { connections_limit: 7, counters, census: Census::default(), process })
+        render(&Snapshot { connections_limit: 7, counters, census: Census::default(), bans: 0, process })
     }
 
     /// The table of docs/operating.md.

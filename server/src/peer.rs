@@ -9,9 +9,8 @@ use crate::source::Source;
 /// The other end of a connection: a label for the logs, and what the admission limits count.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    label: Arc<str>,
+    label: Arc<Label>,
     origin: Origin,
-    is_certified: bool,
     transport: Transport,
 }
 
@@ -24,24 +23,40 @@ enum Origin {
     Unknown,
 }
 
+#[derive(Debug)]
+struct Label {
+    text: Box<str>,
+    /// The fingerprint of its certificate; empty if the certificate cannot be read.
+    certificate: Option<Box<str>>,
+}
+
 impl Peer {
     /// Has it presented a client certificate that the hub trusts?
     #[must_use]
     pub fn is_certified(&self) -> bool {
-        self.is_certified
+        self.label.certificate.is_some()
     }
 
     /// The label.
     #[must_use]
     pub fn label(&self) -> &str {
-        &self.label
+        &self.label.text
+    }
+
+    /// The fingerprint of its certificate, if it has presented one.
+    pub(crate) fn certificate(&self) -> Option<&str> {
+        self.label.certificate.as_deref().filter(|fingerprint| !fingerprint.is_empty())
     }
 
     /// The same peer after it has presented a certificate for `subject`.
     #[cfg(feature = "tls")]
-    pub(crate) fn certified(self, subject: &str) -> Peer {
-        let label = format!("{}({subject})", self.label);
-        Peer { label: label.into(), is_certified: true, ..self }
+    pub(crate) fn certified(self, subject: &str, fingerprint: &str) -> Peer {
+        let text = format!("{}({subject})", self.label.text).into();
+        Peer { label: Arc::new(Label { text, certificate: Some(fingerprint.into()) }), ..self }
+    }
+
+    fn new(label: &str, origin: Origin, transport: Transport) -> Peer {
+        Peer { label: Arc::new(Label { text: label.into(), certificate: None }), origin, transport }
     }
 
     /// A peer that connected through a Unix socket, and its user if the system reports it.
@@ -52,7 +67,7 @@ impl Peer {
 
     /// A peer whose connection a proxy has passed on.
     pub(crate) fn proxied(address: SocketAddr, proxy: SocketAddr) -> Peer {
-        Peer { label: format!("{address}(via {proxy})").into(), ..Peer::from(address) }
+        Peer::new(&format!("{address}(via {proxy})"), Origin::Address(address.ip()), Transport::Tcp)
     }
 
     pub(crate) fn address(&self) -> Option<IpAddr> {
@@ -78,14 +93,12 @@ impl Peer {
 
 impl From<&str> for Peer {
     fn from(label: &str) -> Peer {
-        Peer { label: label.into(), origin: Origin::Unknown, is_certified: false, transport: Transport::Other }
+        Peer::new(label, Origin::Unknown, Transport::Other)
     }
 }
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Peer {
-        let label = address.to_string().into();
-        let origin = Origin::Address(address.ip());
-        Peer { label, origin, is_certified: false, transport: Transport::Tcp }
+        Peer::new(&address.to_string(), Origin::Address(address.ip()), Transport::Tcp)
     }
 }

@@ -2,7 +2,9 @@
 
 mod crowd;
 mod names;
+mod present;
 mod waiters;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -12,6 +14,7 @@ use std::task::Waker;
 
 use bookend::addressee::Unaddressed;
 
+use crate::access::Identity;
 use crate::block::{Block, Event};
 use crate::canonical::{folded, key};
 use crate::counters::Counters;
@@ -22,7 +25,9 @@ use crate::rendition::{Change, Rendition};
 use crowd::{Crowd, Due};
 use names::Names;
 use waiters::{Generations, Waiters, Woken};
+use wanted::Wanted;
 
+pub(crate) use present::Present;
 pub(crate) use waiters::Interest;
 
 #[derive(Debug)]
@@ -42,6 +47,7 @@ struct State {
     log: Log,
     members: BTreeMap<u32, Member>,
     names: Names,
+    wanted: Wanted,
     crowd: Option<Crowd>,
     waiters: Waiters,
 }
@@ -50,6 +56,10 @@ struct State {
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) name: Arc<str>,
+    /// The name that it asked for; the room keeps it while somebody else has it.
+    pub(crate) wanted: Option<Arc<str>>,
+    /// Who it has proved to be.
+    pub(crate) identity: Option<Identity>,
     pub(crate) rendition: Rendition,
     /// The longest body that the member accepts, in bytes.
     pub(crate) max_body: u32,
@@ -106,15 +116,6 @@ pub(crate) struct LogRead {
     pub(crate) present: Option<Present>,
 }
 
-/// Who is present, as a member is notified.
-#[derive(Debug, Default)]
-pub(crate) struct Present {
-    /// The number of members, if the room is a crowd.
-    pub(crate) crowd: Option<usize>,
-    /// Numbers and names; in a crowd only the member's own.
-    pub(crate) members: Vec<(u32, Arc<str>)>,
-}
-
 impl Room {
     /// A room without members, whose first message has the number `first_seq`.
     pub(crate) fn new(name: &str, log_bytes: usize, crowd: usize, first_seq: u64, counters: Arc<Counters>) -> Room {
@@ -128,6 +129,7 @@ impl Room {
                 log: Log::new(log_bytes, first_seq),
                 members: BTreeMap::new(),
                 names: Names::default(),
+                wanted: Wanted::default(),
                 crowd: None,
                 waiters: Waiters::default(),
             }),
@@ -149,6 +151,7 @@ impl Room {
         let mut state = self.lock();
         let name = state.names.assign(&member.name, id);
         member.name = name.clone();
+        state.note_wanted(id, &mut member);
         let lists_members = member.rendition.lists_members();
         state.members.insert(id, member);
         let woken = self.append_change(&mut state, id, Change::Joined, name.clone());
@@ -174,6 +177,7 @@ impl Room {
         let mut state = self.lock();
         let Some(member) = state.members.remove(&id) else { return state.members.len() };
         state.names.remove(&member.name, None);
+        let given_up = member.wanted.inspect(|wanted| state.wanted.remove(wanted, id));
         if Interest::of(member.rendition) == Interest::Messages {
             state.waiters.remove(id);
         }
@@ -181,9 +185,12 @@ impl Room {
         if !notify {
             return left;
         }
+        let freed = [Some(member.name.clone()), given_up];
+        let next = freed.map(|name| state.next_for(&name?, member.identity.as_ref()));
         let woken = self.append_change(&mut state, id, Change::Left, member.name);
         drop(state);
         woken.wake();
+        next.into_iter().flatten().for_each(|mailbox| mailbox.reclaim_name());
         left
     }
 
@@ -193,17 +200,28 @@ impl Room {
         let mut state = self.lock();
         let before = state.members.get(&id)?.name.clone();
         if *before == *wanted {
+            if let Some(given_up) = state.members.get_mut(&id)?.wanted.take() {
+                state.wanted.remove(&given_up, id);
+            }
             return Some((before, true));
         }
         let name = state.names.assign(wanted, id);
         if name != before {
             state.names.remove(&before, Some(&name));
         }
-        state.members.get_mut(&id)?.name = name.clone();
+        let mut member = state.members.remove(&id)?;
+        if let Some(wanted) = &member.wanted {
+            state.wanted.remove(wanted, id);
+        }
+        (member.name, member.wanted) = (name.clone(), Some(wanted.into()));
+        state.note_wanted(id, &mut member);
+        state.members.insert(id, member);
+        let next = if name == before { None } else { state.next_for(&before, None) };
         let notified = state.crowd.is_none();
         let woken = self.append_change(&mut state, id, Change::Renamed(before), name.clone());
         drop(state);
         woken.wake();
+        next.inspect(|mailbox| mailbox.reclaim_name());
         Some((name, notified))
     }
 
@@ -228,6 +246,12 @@ impl Room {
             Some((id, found)) if folded(&found) == folded(name) => Ok(id),
             _ => Err(Unaddressed::NoSuchMember),
         }
+    }
+
+    /// The mailboxes of the members whose names match.
+    pub(crate) fn mailboxes_of(&self, matches: impl Fn(&str) -> bool) -> Vec<Arc<Mailbox>> {
+        let state = self.lock();
+        state.members.values().filter(|member| matches(&member.name)).map(|member| member.mailbox.clone()).collect()
     }
 
     /// The names of at most `max` members, and the number of members.
@@ -369,21 +393,5 @@ impl Room {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-}
-
-impl State {
-    fn members(&self) -> Vec<(u32, Arc<str>)> {
-        self.members.iter().map(|(&id, member)| (id, member.name.clone())).collect()
-    }
-
-    fn present(&self) -> Present {
-        let members = if self.crowd.is_none() { self.members() } else { Vec::new() };
-        Present { crowd: self.crowd_size(), members }
-    }
-
-    /// The number of members, if the room is a crowd.
-    fn crowd_size(&self) -> Option<usize> {
-        self.crowd.as_ref().map(|_| self.members.len())
     }
 }

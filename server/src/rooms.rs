@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::canonical::folded;
 use crate::lock::lock;
+use crate::mailbox::Mailbox;
 use crate::room::{Joined, Member, Room};
 
 #[derive(Default)]
@@ -73,6 +74,11 @@ impl Rooms {
 
     pub(crate) fn member(&self, id: u32) -> Option<Member> {
         lock(&self.0).by_name.values().find_map(|room| room.member(id))
+    }
+
+    /// The mailboxes of the members whose names match.
+    pub(crate) fn mailboxes_of(&self, matches: impl Fn(&str) -> bool) -> Vec<Arc<Mailbox>> {
+        self.all().iter().flat_map(|room| room.mailboxes_of(&matches)).collect()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Room>> {

@@ -2,6 +2,8 @@
 //!
 //! Peers choose names and reasons, so these are always escaped before they reach the terminal.
 
+mod bans;
+
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,6 +14,7 @@ use serde::de::DeserializeOwned;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::action::Action;
+use bans::{Ban, Banned, Bans, Kept};
 
 /// An answer as received.
 #[derive(Debug)]
@@ -89,6 +92,8 @@ struct Refusal {
 #[derive(Deserialize)]
 struct Kicked {
     kicked: String,
+    #[serde(default)]
+    bans: Vec<Banned>,
 }
 
 #[derive(Deserialize)]
@@ -124,7 +129,15 @@ impl Answer {
             Action::Connections { closed: false } => connections(&self.read()?),
             Action::Connections { closed: true } => closed(&self.read()?, now()),
             Action::Rooms => rooms(&self.read()?),
-            Action::Kick { .. } => format!("disconnected {}\n", escaped(&self.read::<Kicked>()?.kicked)),
+            Action::Kick { ban, .. } => {
+                let Kicked { kicked, bans } = self.read()?;
+                let bans: String = bans.iter().map(|banned| bans::banned(banned, now())).collect();
+                let remark = if ban.is_some() { self.read::<Kept>()?.remark() } else { "" };
+                format!("disconnected {}\n{bans}{remark}", escaped(&kicked))
+            }
+            Action::Ban { .. } => bans::banned(&self.read()?, now()) + self.read::<Kept>()?.remark(),
+            Action::Bans => bans::table(&self.read::<Bans>()?, now()),
+            Action::Unban { .. } => bans::lifted(&self.read::<Ban>()?),
             Action::Say { .. } => format!("sent to {}\n", counted(self.read::<Said>()?.rooms, "room")),
             Action::Drain => "the hub is shutting down\n".into(),
             Action::Reload => "the new settings are in force\n".into(),

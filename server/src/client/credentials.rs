@@ -1,12 +1,14 @@
 //! The credentials of a client: what its token allows, and what it has been denied.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bookend::Code;
 
-use crate::access::{Access, Grant, LOBBY, Rights};
+use crate::access::{Access, Grant, Identity, LOBBY, Rights};
 use crate::admission::{Rejection, TokenShare};
+use crate::bans;
 use crate::hub::Hub;
 use crate::peer::Peer;
 use crate::wrong_tokens::DelayedAnswer;
@@ -31,15 +33,15 @@ struct Token {
 /// Why a client is denied, and when it is closed for that.
 pub(super) struct Denial {
     code: Code,
-    reason: &'static str,
+    reason: Cow<'static, str>,
     /// The answer is due at once without it.
     delayed: Option<DelayedAnswer>,
     due: Option<Duration>,
 }
 
 impl Denial {
-    pub(super) fn at_once(code: Code, reason: &'static str) -> Denial {
-        Denial { code, reason, delayed: None, due: None }
+    pub(super) fn at_once(code: Code, reason: impl Into<Cow<'static, str>>) -> Denial {
+        Denial { code, reason: reason.into(), delayed: None, due: None }
     }
 
     /// The denial of a wrong token.
@@ -59,9 +61,14 @@ impl Credentials {
         match access.check(token) {
             None if access.tokens() == 0 => true,
             Some(grant) => {
+                if let Some(reason) = hub.ban_of_token(peer, &grant) {
+                    self.deny(Denial::at_once(Code::POLICY, bans::notice(&reason)));
+                    return false;
+                }
                 let Some(share) = hub.admit_token(&grant) else {
-                    hub.log_rejection(peer, Rejection::PerToken);
-                    self.deny(Denial::at_once(Rejection::CODE, Rejection::PerToken.reason()));
+                    let rejection = Rejection::PerToken;
+                    hub.log_rejection(peer, &rejection);
+                    self.deny(Denial::at_once(rejection.code(), rejection.reason()));
                     return false;
                 };
                 tracing::info!(peer = peer.label(), token = grant.name(), "token-accepted");
@@ -80,6 +87,12 @@ impl Credentials {
     /// The token that was accepted.
     pub(crate) fn grant(&self) -> Option<&Grant> {
         self.token.as_ref().map(|token| &token.grant)
+    }
+
+    /// Who the client has proved to be.
+    pub(crate) fn identity(&self, peer: &Peer) -> Option<Identity> {
+        let certificate = || peer.certificate().map(|fingerprint| Identity::Certificate(fingerprint.into()));
+        self.grant().map(|grant| Identity::Token(grant.clone())).or_else(certificate)
     }
 
     /// What the client may do in a room.
@@ -144,7 +157,7 @@ impl Credentials {
     }
 
     /// The code and the reason of a denial whose delay is over, once.
-    pub(crate) fn take_due_denial(&mut self, now: Duration) -> Option<(Code, &'static str)> {
+    pub(crate) fn take_due_denial(&mut self, now: Duration) -> Option<(Code, Cow<'static, str>)> {
         if self.denial_due().is_none_or(|due| now < due) {
             return None;
         }

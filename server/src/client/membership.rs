@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bookend::{Code, Delivery, Payload, PresenceEvent};
 
-use crate::access::{Right, Rights};
+use crate::access::{Identity, Right, Rights};
 use crate::block::{Event, Payloads};
 use crate::canonical::shown;
 use crate::clock::wall_clock;
 use crate::feed::Feed;
 use crate::hub::Hub;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Proof};
 use crate::rendition::{Change, MessageInfo, Rendered, Rendition};
 use crate::room::{Member, Resumed, Room};
 
@@ -37,7 +37,7 @@ impl Membership {
     /// granted.
     pub(super) fn join(
         request: &JoinRequest<'_>,
-        rights: Rights,
+        (rights, identity): (Rights, Option<Identity>),
         hub: &Hub,
         mailbox: &Arc<Mailbox>,
     ) -> (Membership, Rendered, bool) {
@@ -46,7 +46,12 @@ impl Membership {
         let resume = request.resume.filter(|_| reads);
         let name = request.name.and_then(shown);
         let make = |id| Member {
-            name: name.map_or_else(|| format!("{}-{id}", request.name_prefix).into(), |name| name.as_ref().into()),
+            name: match &name {
+                Some(name) => name.as_ref().into(),
+                None => format!("{}-{id}", request.name_prefix).into(),
+            },
+            wanted: name.as_deref().map(Into::into),
+            identity,
             rendition,
             max_body,
             reads,
@@ -110,7 +115,17 @@ impl Membership {
 
     /// Takes another name, or one like it. Returns what to write to the member itself, if the room does not notify it.
     pub(super) fn rename(&mut self, wanted: &str) -> Option<Rendered> {
-        let (name, notified) = self.room().rename(self.id(), &shown(wanted)?)?;
+        let renamed = self.room().rename(self.id(), &shown(wanted)?)?;
+        self.set_name(renamed)
+    }
+
+    /// Takes the name that it asked for when it was taken, if it is free now. Returns the same.
+    pub(super) fn reclaim(&mut self) -> Option<Rendered> {
+        let renamed = self.room().reclaim(self.id())?;
+        self.set_name(renamed)
+    }
+
+    fn set_name(&mut self, (name, notified): (Arc<str>, bool)) -> Option<Rendered> {
         let before = std::mem::replace(&mut self.name, name);
         if notified {
             return None;
@@ -139,8 +154,15 @@ impl Membership {
         self.room().publish(event);
     }
 
-    /// Sends a private message.
-    pub(super) fn send_private(&self, to: u32, payload: Payload<'_>, limit: usize) -> Result<(), (Code, String)> {
+    /// Sends a private message. Returns what proves to `sender` that the receiver was there after it, if that can be
+    /// proved: a terminal answers nothing by itself.
+    pub(super) fn send_private(
+        &self,
+        to: u32,
+        payload: Payload<'_>,
+        limit: usize,
+        sender: Option<&Arc<Mailbox>>,
+    ) -> Result<Option<Arc<Proof>>, (Code, String)> {
         let receiver =
             self.room().member(to).ok_or_else(|| (Code::NO_SUCH_MEMBER, format!("no member {to} in the room")))?;
         if !receiver.reads {
@@ -157,8 +179,10 @@ impl Membership {
         if out.longest > receiver.max_body as usize {
             return Err((Code::TOO_LONG, format!("the member accepts bodies of {} bytes", receiver.max_body)));
         }
-        match receiver.mailbox.put(&out.bytes, limit) {
-            true => Ok(()),
+        let is_provable = to != self.id() && !matches!(receiver.rendition, Rendition::Lines(_));
+        let proof = sender.filter(|_| is_provable).map(|sender| Proof::new(sender.clone()));
+        match receiver.mailbox.put(&out.bytes, limit, proof.clone()) {
+            true => Ok(proof),
             false => Err((Code::TRY_LATER, "too many messages wait for the member, or it is leaving".into())),
         }
     }

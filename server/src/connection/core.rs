@@ -5,6 +5,7 @@
 mod hold;
 mod kind;
 mod pace;
+mod requests;
 mod write;
 
 use std::task::Context;
@@ -13,13 +14,13 @@ use std::time::{Duration, SystemTime};
 use bookend::{Code, State};
 
 use crate::access::LOBBY;
-use crate::admission::{Entry, Rejection};
+use crate::admission::Entry;
 use crate::client::Client;
 use crate::hub::Hub;
 use crate::intake::Intake;
 use crate::peer::Peer;
 use crate::rendition::{LineEncoding, Rendered};
-use crate::report::{CloseReason, ConnectionReport};
+use crate::report::CloseReason;
 use crate::terminal::Terminal;
 use kind::PeerKind;
 use pace::Pace;
@@ -108,7 +109,11 @@ impl ConnectionCore {
         match &mut self.kind {
             PeerKind::Framed(framed) => {
                 framed.receive(&mut rest, &mut left, &mut self.client, self.now);
-                self.set_unused_input(left == 0 && !rest.is_empty());
+                let is_paused = left == 0 && !rest.is_empty();
+                if self.end_of_input && !is_paused && !framed.is_held() {
+                    framed.end_of_stream(rest, self.now);
+                }
+                self.set_unused_input(is_paused);
             }
             PeerKind::Terminal(terminal) if terminal.is_closing() => {
                 if let Phase::Closing { discarded, .. } = &mut self.phase {
@@ -139,6 +144,7 @@ impl ConnectionCore {
     pub(super) fn end_of_stream(&mut self, unused: &[u8]) {
         self.end_of_input = true;
         match &mut self.kind {
+            PeerKind::Framed(framed) if framed.is_held() => {}
             PeerKind::Framed(framed) => framed.end_of_stream(unused, self.now),
             PeerKind::Terminal(terminal) => terminal.end_of_stream(&mut self.client, self.now),
             PeerKind::Unknown { .. } => {}
@@ -151,13 +157,18 @@ impl ConnectionCore {
         !self.end_of_input
             && match self.phase {
                 Phase::Closing { .. } => true,
-                Phase::Open { has_unused_input, .. } => !has_unused_input && self.can_receive(),
+                Phase::Open { has_unused_input, .. } => !has_unused_input && self.can_receive() && !self.is_full(),
             }
     }
 
     /// Should [`receive`](Self::receive) be called with the unused input? It waits until there is room for answers, and a
     /// terminal changes its room only after it has received everything from the old one.
     pub(super) fn wants_unused_input(&mut self) -> bool {
+        if let PeerKind::Framed(framed) = &mut self.kind
+            && framed.is_released()
+        {
+            return self.can_receive();
+        }
         let Phase::Open { has_unused_input: true, .. } = self.phase else { return false };
         let is_moving = matches!(&self.kind, PeerKind::Terminal(terminal) if terminal.is_moving());
         let may_move = !is_moving || self.client.feed().is_none_or(|feed| !feed.is_behind());
@@ -166,6 +177,11 @@ impl ConnectionCore {
 
     fn can_receive(&self) -> bool {
         self.hold.is_none() && !self.client.credentials.is_denied() && self.unwritten() <= MAX_UNWRITTEN
+    }
+
+    /// Does as much input wait as may?
+    fn is_full(&self) -> bool {
+        matches!(&self.kind, PeerKind::Framed(framed) if framed.is_full())
     }
 
     fn unwritten(&self) -> usize {
@@ -187,7 +203,7 @@ impl ConnectionCore {
     pub(super) fn deadline(&self) -> Option<Duration> {
         let config = self.client.hub().config();
         let of_session = match &self.kind {
-            PeerKind::Framed(framed) => framed.session.deadline(),
+            PeerKind::Framed(framed) => framed.deadline(),
             PeerKind::Terminal(_) | PeerKind::Unknown { .. } => None,
         };
         match self.phase {
@@ -212,7 +228,7 @@ impl ConnectionCore {
         }
         let terminal_silence = self.client.hub().config().terminal_silence;
         match &mut self.kind {
-            PeerKind::Framed(framed) => framed.on_time(unused, self.now),
+            PeerKind::Framed(framed) => framed.on_time(unused, &self.client, self.now),
             PeerKind::Terminal(terminal) => terminal.on_time(self.now, &mut self.client),
             // A person who only reads types nothing: telnet sends its first byte with the first line.
             PeerKind::Unknown { last_seq }
@@ -226,7 +242,7 @@ impl ConnectionCore {
         }
         if let Phase::Open { pace, .. } = self.phase {
             if let Some((code, reason)) = self.client.credentials.take_due_denial(self.now) {
-                self.close(code, reason);
+                self.close(code, &reason);
             }
             if self.client.is_expired(self.now) {
                 self.close(Code::POLICY, "the token has expired");
@@ -238,60 +254,10 @@ impl ConnectionCore {
         self.close_if_ended();
     }
 
-    // ---- requests
-
-    /// Does what the mailbox requests.
-    pub(super) fn take_requests(&mut self) {
-        if !self.client.mailbox().has_content() {
-            return;
-        }
-        self.take_operator_request();
-        let Some(code) = self.client.mailbox().take_close() else { return };
-        if self.is_ending() {
-            return;
-        }
-        if code == Code::POLICY {
-            // It may no longer receive what waits to be written.
-            self.close(code, "the token no longer allows this");
-            self.close_if_ended();
-        } else if let Phase::Open { close_when_written, .. } = &mut self.phase {
-            *close_when_written = Some(code);
-        }
-    }
-
-    fn take_operator_request(&mut self) {
-        let Some(request) = self.client.mailbox().take_request() else { return };
-        if let Some(receiver) = request.report {
-            let report = self.report();
-            let _ = receiver.send(report); // the operator may no longer wait
-            if let PeerKind::Framed(framed) = &mut self.kind {
-                framed.measure(&mut self.client, self.now);
-            }
-        }
-        if request.recheck_token {
-            self.client.credentials.check_again(self.now);
-        }
-        if let Some(reason) = request.kick
-            && !self.is_ending()
-        {
-            self.close(Code::POLICY, &reason);
-            self.close_if_ended();
-        }
-    }
-
-    fn report(&self) -> ConnectionReport {
-        let mut report = self.client.report(self.now);
-        report.unwritten += self.unwritten();
-        if let PeerKind::Framed(framed) = &self.kind {
-            report.software = framed.software().map(Into::into);
-        }
-        report
-    }
-
     /// Ends the connection if a newer one took its place before it had identified itself. True if so.
     pub(super) fn poll_loss(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(rejection) = self.client.poll_loss(cx).filter(|_| !self.is_ending()) else { return false };
-        self.close(Rejection::CODE, rejection.reason());
+        self.close(rejection.code(), &rejection.reason());
         self.close_if_ended();
         true
     }

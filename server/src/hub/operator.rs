@@ -9,6 +9,7 @@ use bookend::{Payload, Text, escaped};
 use super::Hub;
 use crate::block::{Event, Payloads};
 use crate::clock::wall_clock;
+use crate::mailbox::Mailbox;
 use crate::metrics::{self, Snapshot};
 use crate::process::Process;
 use crate::registry::ConnectionList;
@@ -66,7 +67,7 @@ impl Hub {
     pub fn metrics(&self) -> String {
         let (counters, census) = (self.counters(), self.census());
         let connections_limit = self.current().config.connections;
-        metrics::render(&Snapshot { connections_limit, counters, census, process: Process::read(self.started()) })
+        metrics::render(&Snapshot { connections_limit, bans: self.ban_count(), counters, census, process: Process::read(self.started()) })
     }
 
     /// How many characters have been escaped as `\u{hex}`, because an encoding in use cannot represent them.
@@ -114,12 +115,16 @@ impl Hub {
     /// Closes a connection at once, with `reason` for its peer, and does not wait for that. Returns the label of the peer, or `None` if there is no
     /// such connection.
     pub fn kick(&self, target: Target, reason: &str) -> Option<Arc<str>> {
-        let mailbox = match target {
-            Target::Connection(number) => self.shared.registry.mailbox(number)?,
-            Target::Member(member) => self.shared.rooms.member(member)?.mailbox,
-        };
+        let mailbox = self.mailbox(target)?;
         mailbox.kick(escaped(reason).to_string());
         Some(mailbox.peer().label().into())
+    }
+
+    pub(super) fn mailbox(&self, target: Target) -> Option<Arc<Mailbox>> {
+        match target {
+            Target::Connection(number) => self.shared.registry.mailbox(number),
+            Target::Member(member) => self.shared.rooms.member(member).map(|member| member.mailbox),
+        }
     }
 
     /// Sends a message from the hub itself to everyone in a room, or in all rooms. Returns the number of rooms.

@@ -37,6 +37,17 @@ impl Names {
         }
     }
 
+    /// Does a member have the name, or one that looks like it? The hub has some itself.
+    pub(super) fn is_taken(&self, name: &str) -> bool {
+        let keys = keys(name);
+        is_reserved(&keys) || keys.iter().any(|key| self.0.contains_key(key))
+    }
+
+    /// The member that has the name, or one that looks like it.
+    pub(super) fn holder(&self, name: &str) -> Option<u32> {
+        keys(name).iter().find_map(|key| self.find(key))
+    }
+
     /// The member whose name has this key.
     pub(super) fn find(&self, key: &str) -> Option<u32> {
         self.0.get(key).copied()

@@ -139,7 +139,7 @@ mod tests {
 
     fn member(rendition: Rendition) -> Member {
         let mailbox = Arc::new(Mailbox::new("test".into()));
-        Member { name: "ann".into(), rendition, max_body: 1024, reads: true, mailbox }
+        Member { name: "ann".into(), wanted: None, identity: None, rendition, max_body: 1024, reads: true, mailbox }
     }
 
     #[test]

@@ -64,6 +64,9 @@ impl Terminal {
     }
 
     fn name(&mut self, name: &str, client: &mut Client) {
+        if let Some(reason) = visible_line(name).and_then(|name| client.ban_of_name(name.as_str())) {
+            return self.print(&format!("! policy: {}", escaped(&reason)), client);
+        }
         match visible_line(name) {
             Some(name) if self.may_change(client) => client.rename(name.as_str()),
             Some(_) => self.too_many_changes(client),
@@ -131,7 +134,7 @@ impl Terminal {
         }
         let name = room.member(to).map(|member| member.name).unwrap_or_default();
         match client.post_to(to, Payload::Text(Text::utf8(text))) {
-            Ok(()) => self.print(&format!("* to {} alone: {}", displayed(&name), escaped(text)), client),
+            Ok(_) => self.print(&format!("* to {} alone: {}", displayed(&name), escaped(text)), client),
             Err((code, reason)) => {
                 client.count_error(code);
                 self.print(&format!("! {}: {reason}", code.name().unwrap_or_default()), client);

@@ -82,7 +82,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Some(secured) = handshake(stream, &loaded, &mut entry).await else {
-        hub.log_rejection(&peer, Rejection::GaveWay);
+        hub.log_rejection(&peer, &Rejection::GaveWay);
         return None;
     };
     match secured {
@@ -91,11 +91,11 @@ where
             let certificate = presented.and_then(|presented| Certificate::from_der(presented).ok());
             let peer = match (presented, certificate) {
                 (None, _) => peer,
-                (Some(_), None) => peer.certified("?"),
+                (Some(_), None) => peer.certified("?", ""),
                 (Some(_), Some(certificate)) => {
                     let (subject, fingerprint) = (certificate.subject(), certificate.fingerprint());
                     tracing::info!(peer = peer.label(), subject, fingerprint, "client-certificate");
-                    peer.certified(&certificate.label())
+                    peer.certified(&certificate.label(), fingerprint)
                 }
             };
             Some(Box::pin(connection::serve(&hub, stream, peer, entry)))

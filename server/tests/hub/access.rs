@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::peer::{Peer, config, hello, post, post_to};
 
 /// The tokens of a hub; the name of each is the token itself.
-fn tokens(entries: &[(&str, &str, &str)]) -> Access {
+pub(crate) fn tokens(entries: &[(&str, &str, &str)]) -> Access {
     let mut text = String::new();
     for (token, rooms, rights) in entries {
         let hash = hash(token);
@@ -24,7 +24,7 @@ fn hash(token: &str) -> String {
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn hub_of(access: Access) -> Hub {
+pub(crate) fn hub_of(access: Access) -> Hub {
     Hub::new(Config { access, ..config() })
 }
 
@@ -38,7 +38,7 @@ fn everyone() -> Access {
     ])
 }
 
-fn with_token(name: &str, token: &str) -> Hello {
+pub(crate) fn with_token(name: &str, token: &str) -> Hello {
     hello(name).with_token(token.as_bytes()).unwrap()
 }
 

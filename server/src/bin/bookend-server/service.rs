@@ -6,6 +6,7 @@ use bookend_server::{AdminOrder, Hub, ShutdownSummary, Tls};
 use tokio::sync::oneshot;
 
 use crate::admin::{self, AdminListener};
+use crate::bans::{self, BanFile};
 use crate::credentials::Credentials;
 use crate::descriptors;
 use crate::listeners::{self, Listeners};
@@ -25,6 +26,8 @@ pub(crate) struct Service {
     logging: Logging,
     signals: Signals,
     admin: Option<AdminListener>,
+    /// Keeps the bans until the service has ended.
+    _ban_file: Option<BanFile>,
     ready_file: Option<ReadyFile>,
 }
 
@@ -47,6 +50,7 @@ impl Service {
         let credentials = Credentials::load(&loaded).map_err(Failure::of_settings)?;
         let resolved = listeners::resolve(&loaded, &credentials).await.map_err(Failure::of_settings)?;
         let admin = admin::AdminSettings::resolve(&loaded).await.map_err(Failure::of_settings)?;
+        let bans = bans::load(&loaded).map_err(|fault| Failure::of_settings(vec![fault]))?;
         let settings = &loaded.settings;
         let logging = Logging::start(&settings.log_level, settings.log_format);
         for (name, meant) in sources.misspelled() {
@@ -54,6 +58,8 @@ impl Service {
         }
         descriptors::raise_limit();
         let hub = Hub::new(credentials.config(&loaded));
+        let ban_file = BanFile::open(settings.access_bans.as_deref(), bans, &hub)
+            .map_err(|reason| Failure::of_system(vec![reason]))?;
         let admin = AdminListener::open(admin, &hub).await.map_err(|reason| Failure::of_system(vec![reason]))?;
         let mut listeners = Listeners::default();
         let bound = listeners.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
@@ -82,7 +88,18 @@ impl Service {
         drop(out);
         tokio::spawn(systemd::watch());
         systemd::ready();
-        Ok(Service { sources, loaded, hub, tls: credentials.tls, listeners, logging, signals, admin, ready_file })
+        Ok(Service {
+            sources,
+            loaded,
+            hub,
+            tls: credentials.tls,
+            listeners,
+            logging,
+            signals,
+            admin,
+            _ban_file: ban_file,
+            ready_file,
+        })
     }
 
     /// Serves until a signal or an operator ends it.

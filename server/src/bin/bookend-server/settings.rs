@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) access_tokens: Option<PathBuf>,
     pub(crate) access_anonymous: Allowance,
     pub(crate) access_certified: Allowance,
+    /// The file of bans.
+    pub(crate) access_bans: Option<PathBuf>,
     pub(crate) admin_listen: Option<ListenAddress>,
     pub(crate) admin_mode: u32,
     pub(crate) admin_public: bool,
@@ -87,6 +89,7 @@ impl Default for Settings {
             access_tokens: None,
             access_anonymous: Allowance::Auto,
             access_certified: Allowance::Write,
+            access_bans: None,
             admin_listen: None,
             admin_mode: 0o600,
             admin_public: false,

@@ -26,6 +26,9 @@ impl ConnectionCore {
         self.client.counts.bytes_received += count as u64;
         self.client.counts.last_read = u32::try_from(self.now.as_secs()).unwrap_or(u32::MAX);
         self.client.set_active();
+        if let PeerKind::Framed(framed) = &mut self.kind {
+            framed.heard();
+        }
         self.client.hub().counters().received(count);
         self.intake.take_bytes(count as u64, self.rates(), self.now);
         self.hold_if_fast();

@@ -34,6 +34,9 @@ impl ConnectionCore {
         if self.client.mailbox().has_content() && !self.is_ending() {
             self.client.take_mail();
         }
+        if let PeerKind::Framed(framed) = &mut self.kind {
+            framed.ask(&mut self.client, self.now);
+        }
         self.close_if_written();
     }
 
