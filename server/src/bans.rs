@@ -15,9 +15,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::time::Instant;
 
+use crate::canonical;
 use crate::clock::wall_clock;
 use crate::lock::lock;
-use crate::canonical;
 use keeper::Kept;
 use target::{Kind, networks_of};
 

@@ -40,7 +40,13 @@ const UNKNOWN_CODE: &str = "unknown-code";
 impl Framed {
     /// A peer whose first byte has arrived.
     pub(crate) fn new(hub: &Hub, now: Duration) -> Framed {
-        Framed { session: hub.session(now), faulty: Box::default(), ping: Ping::default(), vitals: None, unproven: None }
+        Framed {
+            session: hub.session(now),
+            faulty: Box::default(),
+            ping: Ping::default(),
+            vitals: None,
+            unproven: None,
+        }
     }
 
     /// Uses the complete frames of what was read, at most `left`, advances `input` past them and counts them down.

@@ -67,7 +67,13 @@ impl Hub {
     pub fn metrics(&self) -> String {
         let (counters, census) = (self.counters(), self.census());
         let connections_limit = self.current().config.connections;
-        metrics::render(&Snapshot { connections_limit, bans: self.ban_count(), counters, census, process: Process::read(self.started()) })
+        metrics::render(&Snapshot {
+            connections_limit,
+            bans: self.ban_count(),
+            counters,
+            census,
+            process: Process::read(self.started()),
+        })
     }
 
     /// How many characters have been escaped as `\u{hex}`, because an encoding in use cannot represent them.

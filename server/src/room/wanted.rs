@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Member, Room, State};
 use crate::access::Identity;
-use crate::mailbox::Mailbox;
 use crate::canonical::key;
+use crate::mailbox::Mailbox;
 
 /// The members that wait for each name. Their numbers grow, so that the lowest one has waited longest.
 #[derive(Debug, Default)]

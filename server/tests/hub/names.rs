@@ -1,10 +1,12 @@
 //! Names mean one member, and one room, however they are written.
 
+use std::time::Duration;
+
 use bookend::{Encoding, PresenceEvent};
-use bookend_server::Hub;
+use bookend_server::{Config, Hub};
 use bookend_vectors::{NameCase, names};
 
-use crate::peer::{Peer, hello, hub, post, post_to};
+use crate::peer::{Peer, config, hello, hub, post, post_to};
 
 /// Joins, and returns the names that the peer reads in the list of members, its own last.
 async fn join(hub: &Hub, name: &str) -> (Peer, Vec<String>) {
@@ -101,7 +103,7 @@ async fn every_spelling_of_a_name_is_free_again_after_it_was_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_private_message_reaches_the_member_that_is_meant_or_nobody() {
     // [R9.38]
-    let hub = hub();
+    let hub = Hub::new(Config { answer: Duration::ZERO, ..config() }); // no PING asks for a sign of life
     let mut ann = Peer::join(&hub, hello("Ann")).await;
     let mut secret = Peer::join(&hub, hello("ann secret")).await;
     let mut seven = Peer::join(&hub, hello("4")).await;
