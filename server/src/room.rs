@@ -173,7 +173,7 @@ impl Room {
     pub(crate) fn leave(self: &Arc<Self>, id: u32, notify: bool) -> usize {
         let mut state = self.lock();
         let Some(member) = state.members.remove(&id) else { return state.members.len() };
-        state.names.remove(&member.name, None);
+        state.names.remove(id);
         if Interest::of(member.rendition) == Interest::Messages {
             state.waiters.remove(id);
         }
@@ -196,9 +196,6 @@ impl Room {
             return Some((before, true));
         }
         let name = state.names.assign(wanted, id);
-        if name != before {
-            state.names.remove(&before, Some(&name));
-        }
         state.members.get_mut(&id)?.name = name.clone();
         let notified = state.crowd.is_none();
         let woken = self.append_change(&mut state, id, Change::Renamed(before), name.clone());
