@@ -4,6 +4,7 @@
 //! so that a new version of Unicode needs no change here.
 
 use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
 use bookend::{MAX_LINE, is_blank, is_invisible};
 use unicode_normalization::UnicodeNormalization;
@@ -12,14 +13,15 @@ use unicode_security::skeleton;
 
 /// The most combining marks on one character. More of them would reach the lines above and below.
 const MARKS: usize = 4;
-/// After this many rounds the skeleton of every letter is stable.
-const ROUNDS: usize = 2;
+/// The most characters of a name in Form KC; a few characters stand for a whole sentence there. A longer one is compared
+/// as it is.
+const COMPATIBLE: usize = 128;
 
 /// What a name is compared by. Names that share a key are the same name: they differ only in case, or look alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Keys {
-    by_case: Box<str>,
-    by_look: Box<str>,
+    by_case: Arc<str>,
+    by_look: Arc<str>,
 }
 
 /// The form in which a name or the name of a room is stored and sent (R9.34), or `None` if nothing is left of it.
@@ -59,20 +61,40 @@ pub(crate) fn folded(name: &str) -> Box<str> {
 
 /// What names that look alike in lower case have in common. [`keys`] decides whether a name is taken.
 pub(crate) fn key(name: &str) -> Box<str> {
-    look(fold(shown(name).unwrap_or_default().nfkc()).collect())
+    look(&fold(compatible(&shown(name).unwrap_or_default()).chars()).collect::<String>())
 }
 
 /// What a name is compared by (R9.36).
 pub(crate) fn keys(name: &str) -> Keys {
-    Keys { by_case: key(name), by_look: look(shown(name).unwrap_or_default().nfkc().collect()) }
+    let compatible = compatible(&shown(name).unwrap_or_default());
+    let folded: String = fold(compatible.chars()).collect();
+    let by_case: Arc<str> = look(&folded).into();
+    let by_look = if folded == compatible { by_case.clone() } else { look(&compatible).into() };
+    Keys { by_case, by_look }
 }
 
 impl Keys {
     /// One key or two.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        let other = (self.by_look != self.by_case).then_some(&*self.by_look);
-        std::iter::once(&*self.by_case).chain(other)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<str>> {
+        let other = (self.by_look != self.by_case).then_some(&self.by_look);
+        std::iter::once(&self.by_case).chain(other)
     }
+
+    /// The keys of the same name with this at its end, which begins with a hyphen.
+    pub(crate) fn suffixed(&self, suffix: &str) -> Keys {
+        let suffix = look(suffix);
+        let append = |key: &str| [key, &suffix].concat().into();
+        Keys { by_case: append(&self.by_case), by_look: append(&self.by_look) }
+    }
+}
+
+/// A name in Form KC.
+fn compatible(shown: &str) -> String {
+    if shown.is_ascii() {
+        return shown.to_owned();
+    }
+    let compatible: String = shown.nfkc().take(COMPATIBLE + 1).collect();
+    if compatible.chars().count() > COMPATIBLE { shown.to_owned() } else { compatible }
 }
 
 /// Printable ASCII with single blanks inside.
@@ -113,12 +135,31 @@ fn fold(characters: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
     characters.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
+/// The looks of the ASCII characters.
+static ASCII: LazyLock<[Box<str>; 128]> = LazyLock::new(|| {
+    std::array::from_fn(|byte| twice(char::from(u8::try_from(byte).unwrap_or_default())).into_boxed_str())
+});
+
 /// The skeleton of a text (UTS 39), in lower case, without accents, and with more letters that look alike.
-fn look(mut text: String) -> Box<str> {
-    for _ in 0..ROUNDS {
-        text = fold(skeleton(&text).filter(|&character| !is_accent(character)).map(plain)).collect();
+fn look(text: &str) -> Box<str> {
+    let mut look = String::with_capacity(2 * text.len());
+    for character in text.chars() {
+        match ASCII.get(character as usize) {
+            Some(known) => look.push_str(known),
+            None => look.push_str(&twice(character)),
+        }
     }
-    text.into()
+    if look.is_ascii() { look.into() } else { look.nfd().collect() }
+}
+
+/// After two rounds the look of every character is stable.
+fn twice(character: char) -> String {
+    let once = |character: char| {
+        let mut bytes = [0; 4];
+        let skeleton: Vec<char> = skeleton(character.encode_utf8(&mut bytes)).collect();
+        fold(skeleton.into_iter().filter(|&character| !is_accent(character)).map(plain))
+    };
+    once(character).flat_map(once).collect()
 }
 
 /// The combining marks that accent letters of any script. The marks of one script alone are letters there.

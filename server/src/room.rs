@@ -176,7 +176,7 @@ impl Room {
     pub(crate) fn leave(self: &Arc<Self>, id: u32, notify: bool) -> usize {
         let mut state = self.lock();
         let Some(member) = state.members.remove(&id) else { return state.members.len() };
-        state.names.remove(&member.name, None);
+        state.names.remove(id);
         let given_up = member.wanted.inspect(|wanted| state.wanted.remove(wanted, id));
         if Interest::of(member.rendition) == Interest::Messages {
             state.waiters.remove(id);
@@ -206,9 +206,6 @@ impl Room {
             return Some((before, true));
         }
         let name = state.names.assign(wanted, id);
-        if name != before {
-            state.names.remove(&before, Some(&name));
-        }
         let mut member = state.members.remove(&id)?;
         if let Some(wanted) = &member.wanted {
             state.wanted.remove(wanted, id);

@@ -39,8 +39,8 @@ impl Rooms {
         make: impl FnOnce(u32) -> Member,
         resume: Option<u64>,
     ) -> (Arc<Room>, u32, Joined) {
-        let mut state = lock(&self.0);
         let name = folded(name);
+        let mut state = lock(&self.0);
         let room = match state.by_name.get(&name) {
             Some(room) => room.clone(),
             None => {
@@ -61,15 +61,17 @@ impl Rooms {
 
     /// Removes a member, and the room if that was the last one. The others are notified if `notify`.
     pub(crate) fn leave(&self, room: &Arc<Room>, id: u32, notify: bool) {
+        let name = folded(room.name());
         let mut state = lock(&self.0);
         if room.leave(id, notify) == 0 {
             state.free_seq = state.free_seq.max(room.next_seq());
-            state.by_name.remove(&folded(room.name()));
+            state.by_name.remove(&name);
         }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Room>> {
-        lock(&self.0).by_name.get(&folded(name)).cloned()
+        let name = folded(name);
+        lock(&self.0).by_name.get(&name).cloned()
     }
 
     pub(crate) fn member(&self, id: u32) -> Option<Member> {

@@ -210,6 +210,19 @@ fn spellings_of_a_room_are_one_room_and_look_alikes_are_not() {
 }
 
 #[test]
+fn the_keys_of_a_name_with_a_suffix_are_those_of_its_parts() {
+    for name in ["ann", "Ian", "m", "аnn", "e\u{301}", "नि", "שָׁ", "ﷺ", "👩‍🚀", "ß", "ann\u{e000}"] {
+        assert_eq!(keys(name).suffixed("-10"), keys(&format!("{name}-10")), "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_is_a_sentence_in_form_kc_has_short_keys() {
+    let sentences = "ﷺ".repeat(21);
+    assert!(keys(&sentences).iter().all(|key| key.len() < 2000) && folded(&sentences).len() < 2000);
+}
+
+#[test]
 fn case_never_matters() {
     let cased = |character: &char| character.to_uppercase().next() != Some(*character);
     for character in (char::MIN..=char::MAX).filter(cased) {

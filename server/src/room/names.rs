@@ -13,34 +13,36 @@ const RESERVED: [&str; 4] = ["hub", "the hub", "*", "!"];
 /// The keys of `RESERVED`.
 static RESERVED_KEYS: LazyLock<Vec<Keys>> = LazyLock::new(|| RESERVED.map(keys).into());
 
-/// The member of each key.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashMap<Box<str>, u32>);
+pub(super) struct Names {
+    /// The member of each key.
+    members: HashMap<Arc<str>, u32>,
+    /// The keys of each member.
+    keys: HashMap<u32, Keys>,
+}
 
 impl Names {
-    /// Gives a member `wanted`, or the same with the first suffix that is free. `wanted` is in its shown form.
+    /// Gives a member `wanted`, or the same with the first suffix that is free, in place of the name that it had. `wanted`
+    /// is in its shown form.
     pub(super) fn assign(&mut self, wanted: &str, id: u32) -> Arc<str> {
         let (name, keys) = self.free(wanted, id);
-        for key in keys.iter() {
-            self.0.insert(key.into(), id);
-        }
+        self.remove(id);
+        self.members.extend(keys.iter().map(|key| (key.clone(), id)));
+        self.keys.insert(id, keys);
         name
     }
 
-    /// Frees the name of a member, except what its name `kept` shares with it.
-    pub(super) fn remove(&mut self, name: &str, kept: Option<&str>) {
-        let kept = kept.map(keys);
-        for key in keys(name).iter() {
-            if !kept.as_ref().is_some_and(|kept| kept.iter().any(|other| other == key)) {
-                self.0.remove(key);
-            }
+    /// Frees the name of a member.
+    pub(super) fn remove(&mut self, id: u32) {
+        for key in self.keys.remove(&id).iter().flat_map(Keys::iter) {
+            self.members.remove(key);
         }
     }
 
     /// Does a member have the name, or one that looks like it? The hub has some itself.
     pub(super) fn is_taken(&self, name: &str) -> bool {
         let keys = keys(name);
-        is_reserved(&keys) || keys.iter().any(|key| self.0.contains_key(key))
+        is_reserved(&keys) || keys.iter().any(|key| self.members.contains_key(key))
     }
 
     /// The member that has the name, or one that looks like it.
@@ -50,35 +52,43 @@ impl Names {
 
     /// The member whose name has this key.
     pub(super) fn find(&self, key: &str) -> Option<u32> {
-        self.0.get(key).copied()
+        self.members.get(key).copied()
     }
 
     fn free(&self, wanted: &str, id: u32) -> (Arc<str>, Keys) {
-        let free = |name: &str| {
-            let keys = keys(name);
-            let is_free = |key: &str| self.0.get(key).is_none_or(|&holder| holder == id);
-            (keys.iter().all(is_free) && !is_reserved(&keys)).then_some((name.into(), keys))
-        };
+        let keys_of_wanted = keys(wanted);
+        if self.is_free(&keys_of_wanted, id) {
+            return (wanted.into(), keys_of_wanted);
+        }
+        let mut cut = (wanted, keys_of_wanted);
         // Many members with one name are not searched: after -9 the suffix is the member's own number.
-        free(wanted).unwrap_or_else(|| {
-            (2..10)
-                .chain(u64::from(id).max(10)..)
-                .find_map(|number| free(&suffixed(wanted, number)))
-                .expect("there are more numbers than members")
-        })
+        for number in (2..10).chain(u64::from(id).max(10)..) {
+            let suffix = format!("-{number}");
+            let kept = shortened(wanted, MAX_LINE - suffix.len());
+            if kept != cut.0 {
+                cut = (kept, keys(kept));
+            }
+            let keys = cut.1.suffixed(&suffix);
+            if self.is_free(&keys, id) {
+                return (format!("{kept}{suffix}").into(), keys);
+            }
+        }
+        unreachable!("there are more numbers than members")
+    }
+
+    fn is_free(&self, keys: &Keys, id: u32) -> bool {
+        keys.iter().all(|key| self.members.get(key).is_none_or(|&holder| holder == id)) && !is_reserved(keys)
     }
 }
 
 fn is_reserved(keys: &Keys) -> bool {
-    RESERVED_KEYS.iter().any(|reserved| reserved.iter().any(|reserved| keys.iter().any(|key| key == reserved)))
+    RESERVED_KEYS.iter().flat_map(Keys::iter).any(|reserved| keys.iter().any(|key| key == reserved))
 }
 
-/// `name-number`, of at most 64 bytes.
-fn suffixed(name: &str, number: u64) -> String {
-    let suffix = format!("-{number}");
-    let space = MAX_LINE - suffix.len();
-    let end = (0..=space.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
-    format!("{}{suffix}", &name[..end])
+/// The beginning of a name, of at most so many bytes.
+fn shortened(name: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    &name[..end]
 }
 
 #[cfg(test)]
@@ -101,23 +111,17 @@ mod tests {
             let (id, wanted) = (number % 12 + 1, WANTED[(number as usize / 12) % WANTED.len()]);
             let before = members.remove(&id);
             match (before, number % 5) {
-                (Some(before), 0) => names.remove(&before, None),
-                (before, _) => {
-                    let name = names.assign(wanted, id);
-                    if let Some(before) = before.filter(|before| *before != name) {
-                        names.remove(&before, Some(&name));
-                    }
-                    members.insert(id, name);
-                }
+                (Some(_), 0) => names.remove(id),
+                _ => _ = members.insert(id, names.assign(wanted, id)),
             }
             let mut holders = BTreeMap::new();
             for (id, name) in &members {
                 for key in keys(name).iter() {
-                    assert_eq!(holders.insert(key.to_owned(), *id), None, "{members:?}");
+                    assert_eq!(holders.insert(key.clone(), *id), None, "{members:?}");
                     assert!(!is_reserved(&keys(name)), "{name}");
                 }
             }
-            assert_eq!(names.0, holders.into_iter().map(|(key, id)| (key.into(), id)).collect());
+            assert_eq!(names.members, holders.into_iter().collect());
         }
     }
 }
