@@ -185,6 +185,11 @@ impl Hub {
     /// Logs and counts a rejection.
     pub(crate) fn log_rejection(&self, peer: &Peer, rejection: Rejection) {
         tracing::info!(peer = peer.label(), fault = "try-later", detail = rejection.reason(), "refuse");
+        self.count_rejection(rejection);
+    }
+
+    /// Counts a rejection after which the connection ends with a fault, which is logged.
+    pub(crate) fn count_rejection(&self, rejection: Rejection) {
         self.counters().refused.count(rejection.name());
     }
 

@@ -60,7 +60,7 @@ impl Credentials {
             None if access.tokens() == 0 => true,
             Some(grant) => {
                 let Some(share) = hub.admit_token(&grant) else {
-                    hub.log_rejection(peer, Rejection::PerToken);
+                    hub.count_rejection(Rejection::PerToken);
                     self.deny(Denial::at_once(Rejection::CODE, Rejection::PerToken.reason()));
                     return false;
                 };
