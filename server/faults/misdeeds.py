@@ -110,14 +110,14 @@ def silent_crowd(port: int, chance: Chance, name: str) -> None:
     first = chance.choice([b"", b"\xf5", b"/", b"\xff\xfb\x18"])
     crowd = []
     try:
-        for _ in range(40):
+        for _ in range(8):
             stream = socket.socket()
             crowd.append(stream)
             stream.bind((source, 0))
             stream.settimeout(0.5)
             stream.connect(("127.0.0.1", port))
             stream.sendall(first)
-        time.sleep(chance.random())
+        time.sleep(chance.random() / 4)
     except OSError:
         pass
     for stream in crowd:

@@ -53,8 +53,8 @@ pub(crate) enum Rejection {
 #[derive(Debug)]
 pub(crate) struct Entry {
     _connection: Share<Source>,
-    /// Until the peer has identified itself.
-    waiting: Option<Waiting>,
+    /// Until the peer has identified itself. Boxed, because that is a moment in the life of a connection.
+    waiting: Option<Box<Waiting>>,
 }
 
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Admission {
         }
         let max_each = if source == Source::Unknown { usize::MAX } else { config.waiting_per_address };
         let (place, loss) = self.waiting[transport as usize].take(source, config.waiting, max_each);
-        Ok(Entry { _connection: connection, waiting: Some(Waiting { place, loss, is_active: false }) })
+        Ok(Entry { _connection: connection, waiting: Some(Box::new(Waiting { place, loss, is_active: false })) })
     }
 
     /// Counts a connection. No address and no local user has more than half of all, except an address of this machine, which

@@ -86,7 +86,7 @@ impl Client {
         if self.entry.poll_loss(cx).is_pending() {
             return None;
         }
-        self.hub.log_rejection(self.peer(), &Rejection::GaveWay);
+        self.hub.count_rejection(&Rejection::GaveWay);
         Some(Rejection::GaveWay)
     }
 

@@ -195,6 +195,11 @@ impl Hub {
     pub(crate) fn log_rejection(&self, peer: &Peer, rejection: &Rejection) {
         let fault = rejection.code().name().unwrap_or_default();
         tracing::info!(peer = peer.label(), fault, detail = &*rejection.reason(), "refuse");
+        self.count_rejection(rejection);
+    }
+
+    /// Counts a rejection after which the connection ends with a fault, which is logged.
+    pub(crate) fn count_rejection(&self, rejection: &Rejection) {
         self.counters().refused.count(rejection.name());
     }
 

@@ -67,7 +67,7 @@ impl Credentials {
                 }
                 let Some(share) = hub.admit_token(&grant) else {
                     let rejection = Rejection::PerToken;
-                    hub.log_rejection(peer, &rejection);
+                    hub.count_rejection(&rejection);
                     self.deny(Denial::at_once(rejection.code(), rejection.reason()));
                     return false;
                 };

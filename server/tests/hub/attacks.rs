@@ -9,7 +9,7 @@
 //! | 10 PINGs in 10 s | `limits.pings`, `limits.ping_window` | `pings_alone…` |
 //! | 1,000 empty frames in 1 s | `limits.empty_frames` | `empty_frames…` |
 //! | 10 changes of name or room in 10 s | `limits.changes` | `frequent_changes…` |
-//! | 10 waiting from an address, or an IPv6 /64 | `door.waiting_per_address` | `admission`, `strangers` |
+//! | 10 waiting from an address, or an IPv6 /64 | `door.waiting_per_address` | `admission`, `a_network_of_ipv6…` |
 //! | connections in all, of an address, of a token; wrong tokens | `door`, `access` | `strangers` |
 //! | 300 connections from an address in 10 s | `door.arrivals_per_address` | `frequent_reconnects…` |
 //! | 256 waiting in all | `door.waiting` | `admission` |
@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use bookend::{Code, Encoding, Hello, Limits, PresenceEvent, kind};
 use bookend_server::{Config, Hub};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::peer::{Peer, config, frame, hello, hub, post, post_to};
@@ -199,6 +199,25 @@ async fn frequent_changes_of_name_or_room_are_refused_and_not_announced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_network_of_ipv6_counts_as_one_address() {
+    let hub = hub();
+    let connect = |address: String| {
+        let (stream, other) = duplex(1 << 12);
+        tokio::spawn(hub.serve(other, address.parse::<SocketAddr>().unwrap()));
+        stream
+    };
+    let mut waiting: Vec<_> = (0..11).map(|host| connect(format!("[2001:db8:0:1::{host:x}]:1"))).collect();
+    waiting.push(connect("[2001:db8:0:2::1]:1".into()));
+    let mut ended = Vec::new();
+    for (number, stream) in waiting.iter_mut().enumerate() {
+        if ends(stream).await {
+            ended.push(number);
+        }
+    }
+    assert_eq!(ended, [0], "the oldest of eleven, and none of another network");
+}
+
+#[tokio::test(start_paused = true)]
 async fn frequent_reconnects_are_refused_for_a_while_and_not_announced() {
     for (hub, most) in [(hub(), 300), (Hub::new(Config { arrivals_per_address: 20, ..config() }), 20)] {
         let mut witness = Peer::join(&hub, hello("witness")).await;
@@ -229,6 +248,10 @@ async fn frequent_reconnects_are_refused_for_a_while_and_not_announced() {
             sleep(Duration::from_secs(10)).await;
         }
     }
+}
+
+async fn ends(stream: &mut DuplexStream) -> bool {
+    timeout(Duration::from_millis(1), stream.read_to_end(&mut Vec::new())).await.is_ok()
 }
 
 #[tokio::test(start_paused = true)]
