@@ -198,7 +198,7 @@ impl Client {
         true
     }
 
-    /// Closes if a ban began while it joined: either this finds the ban, or the ban finds the member.
+    /// Closes if a ban began while it took its name: either this finds the ban, or the ban finds the member.
     fn leave_if_banned(&self) {
         let by_name = self.name().and_then(|name| self.hub.ban_of_name(self.peer(), name));
         let by_token = || self.credentials.grant().and_then(|grant| self.hub.ban_of_token(self.peer(), grant));
@@ -228,14 +228,17 @@ impl Client {
         if let Some(out) = self.member.as_mut().and_then(|member| member.rename(wanted)) {
             self.write(out);
         }
+        self.leave_if_banned();
     }
 
     /// Takes the name that it asked for when it was taken, if it is free now (R9.40).
     pub(crate) fn reclaim_name(&mut self) {
         self.flush();
-        if let Some(out) = self.member.as_mut().and_then(Membership::reclaim) {
+        let is_allowed = |name: &str| self.hub.ban_of_name(self.registration.mailbox().peer(), name).is_none();
+        if let Some(out) = self.member.as_mut().and_then(|member| member.reclaim(is_allowed)) {
             self.write(out);
         }
+        self.leave_if_banned();
     }
 
     /// Renders from now on in this rendition.

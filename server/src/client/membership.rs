@@ -119,9 +119,9 @@ impl Membership {
         self.set_name(renamed)
     }
 
-    /// Takes the name that it asked for when it was taken, if it is free now. Returns the same.
-    pub(super) fn reclaim(&mut self) -> Option<Rendered> {
-        let renamed = self.room().reclaim(self.id())?;
+    /// Takes the name that it asked for when it was taken, if it is free now and `allows` does. Returns the same.
+    pub(super) fn reclaim(&mut self, allows: impl FnOnce(&str) -> bool) -> Option<Rendered> {
+        let renamed = self.room().reclaim(self.id(), allows)?;
         self.set_name(renamed)
     }
 

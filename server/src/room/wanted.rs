@@ -34,11 +34,12 @@ impl Wanted {
 }
 
 impl Room {
-    /// Gives a member the name that it asked for when it was taken, if it is free now (R9.40).
-    pub(crate) fn reclaim(self: &Arc<Self>, id: u32) -> Option<(Arc<str>, bool)> {
+    /// Gives a member the name that it asked for when it was taken, if it is free now and `allows` does
+    /// (R9.40).
+    pub(crate) fn reclaim(self: &Arc<Self>, id: u32, allows: impl FnOnce(&str) -> bool) -> Option<(Arc<str>, bool)> {
         let state = self.lock();
         let wanted = state.members.get(&id)?.wanted.clone()?;
-        if state.names.is_taken(&wanted) {
+        if state.names.is_taken(&wanted) || !allows(&wanted) {
             return None;
         }
         drop(state);

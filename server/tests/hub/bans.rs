@@ -111,6 +111,18 @@ async fn a_banned_name_is_refused_to_framed_peers_and_to_terminals_in_any_case()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_member_that_waits_for_a_name_does_not_get_it_while_it_is_banned() {
+    let hub = hub();
+    let mut holder = Peer::join(&hub, hello("ann")).await;
+    let mut waiting = Peer::join(&hub, hello("ann")).await;
+    hub.ban(BanTarget::name("ann").unwrap(), HOUR, "no").unwrap();
+    assert_eq!(closed(&mut holder).await.0, Code::POLICY);
+    holder.end().await;
+    assert_eq!(waiting.frame().await.presence().2, "ann");
+    waiting.quiet().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_banned_token_is_refused_from_everywhere_and_other_tokens_are_not() {
     let hub = hub_of(tokens(&[("board", "'*'", "['write']"), ("desk", "'*'", "['write']")]));
     let mut one = join_from(&hub, "192.0.2.7:1", with_token("one", "board")).await;
