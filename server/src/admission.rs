@@ -154,7 +154,7 @@ impl Drop for Place {
 }
 
 /// The address that is counted. The owner of one IPv6 address usually has all 2^64 addresses of its network.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()

@@ -19,6 +19,9 @@ use crate::room::Room;
 use foreign::FirstBytes;
 use lines::{LineEvent, Lines};
 
+/// The answer to /join while there are too many rooms.
+const TOO_MANY_ROOMS: &str = "! try-later: the hub has too many rooms";
+
 #[derive(Debug)]
 pub(crate) struct Terminal {
     lines: Lines,
@@ -208,6 +211,7 @@ impl Terminal {
         self.join(client);
         match self.is_joined() {
             true => client.set_identified(),
+            false if self.is_closing() => {}
             false => self.print("! policy: a token is needed: /token SECRET", client),
         }
         self.is_joined()
@@ -226,6 +230,7 @@ impl Terminal {
                     self.first_bytes = None;
                     client.set_identified();
                 }
+                false if self.is_closing() => {}
                 false => client.deny(&client.credentials.default_room()),
             }
         }
@@ -241,7 +246,9 @@ impl Terminal {
         let room = client.credentials.default_room();
         if client.may_enter(&room) {
             self.state = State::Joined;
-            self.enter(&room, None, client);
+            if !self.enter(&room, None, client) {
+                self.close_with(Code::TRY_LATER, "the hub has too many rooms", client);
+            }
         } else {
             self.state = State::NeedsToken;
         }
@@ -257,21 +264,27 @@ impl Terminal {
         match std::mem::replace(&mut self.state, State::Joined) {
             State::Moving(room) => {
                 let name = client.name().map(str::to_owned);
-                client.leave();
-                self.enter(room.as_str(), name.as_deref(), client);
+                if !self.enter(room.as_str(), name.as_deref(), client) {
+                    self.print(TOO_MANY_ROOMS, client);
+                }
             }
             other => self.state = other,
         }
     }
 
-    fn enter(&self, room: &str, name: Option<&str>, client: &mut Client) {
+    /// Enters a room. False if there are too many rooms.
+    fn enter(&self, room: &str, name: Option<&str>, client: &mut Client) -> bool {
         let rendition = Rendition::Lines(self.encoding);
-        client.join(&JoinRequest { room, name, name_prefix: "guest", rendition, max_body: u32::MAX, resume: None });
+        let request = JoinRequest { room, name, name_prefix: "guest", rendition, max_body: u32::MAX, resume: None };
+        if client.join(&request).is_err() {
+            return false;
+        }
         let name = client.name().unwrap_or_default();
         let here = client.room().map_or(0, Room::count);
         let text =
             format!("* you are {name} in {room} ({here} here). Type a line to say it, /help for more, /quit to leave.");
         self.print(&text, client);
+        true
     }
 
     // ---- closing and printing

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::peer::{Peer, config, hello, post, post_to};
 
 /// The tokens of a hub; the name of each is the token itself.
-fn tokens(entries: &[(&str, &str, &str)]) -> Access {
+pub(crate) fn tokens(entries: &[(&str, &str, &str)]) -> Access {
     let mut text = String::new();
     for (token, rooms, rights) in entries {
         let hash = hash(token);

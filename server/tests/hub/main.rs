@@ -10,6 +10,8 @@ mod attacks;
 mod crowds;
 mod hostile;
 mod laws;
+mod lingering;
+mod memory;
 mod peer;
 mod private;
 mod renditions;

@@ -1,5 +1,6 @@
 //! What the tests share: a hub, and peers that are connected to it by streams in memory.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bookend::{Code, Decoder, Delivery, Encoding, Frame, Hello, Message, PresenceEvent, kind};
@@ -117,6 +118,20 @@ impl Peer {
         let (stream, other) = duplex(bytes);
         tokio::spawn(hub.serve(other, "test"));
         Peer { stream, read: Vec::new() }
+    }
+
+    /// The same from an address.
+    pub(crate) fn connect_from(hub: &Hub, address: &str) -> Peer {
+        let (stream, other) = duplex(STREAM);
+        tokio::spawn(hub.serve(other, address.parse::<SocketAddr>().unwrap()));
+        Peer { stream, read: Vec::new() }
+    }
+
+    /// Sends CLOSE, and reads up to the end of the stream.
+    pub(crate) async fn leave(mut self) {
+        self.send(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8")).await;
+        while self.frame().await.kind != kind::CLOSE {}
+        self.end().await;
     }
 
     /// A member with the hub profile that has read everything up to the list of members.

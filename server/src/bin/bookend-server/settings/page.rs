@@ -58,6 +58,7 @@ mod tests {
                 "7s",
                 "5KiB",
                 "9",
+                "5MiB",
             ];
             let candidates = std::iter::once(many).chain(candidates.map(|text| Value::One(text.into())));
             let taken = candidates.into_iter().find(|value| setting.write(&mut loaded.settings, value).is_ok());
