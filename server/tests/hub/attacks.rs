@@ -15,6 +15,7 @@
 //! | 10 s without progress, the log of a room | `limits.stall`, `room.log` | `slow_members`, `a_peer_that_sends_without_pause…` |
 //! | 256 MiB for all logs, 10,000 rooms | `room.memory`, `room.rooms` | `memory` |
 //! | 10 minutes without members | `room.linger` | `lingering` |
+//! | work for a member that resumes | | `resuming` |
 //! | 256 private messages for one member | `limits.private_frames` | `private` |
 //! | 256 are a crowd | `room.crowd` | `crowds` |
 //! | 1,024 bytes of a line | | `terminals` |

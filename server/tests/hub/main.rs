@@ -15,6 +15,7 @@ mod memory;
 mod peer;
 mod private;
 mod renditions;
+mod resuming;
 mod rooms;
 mod running;
 mod shut_down;
