@@ -24,6 +24,7 @@ use crate::registry::Registration;
 use crate::rendition::{Rendered, Rendition};
 use crate::report::{CloseReason, ConnectionCounts, ConnectionReport};
 use crate::room::Room;
+use crate::rooms::TooManyRooms;
 use credentials::{Credentials, Denial};
 use membership::Membership;
 
@@ -160,18 +161,23 @@ impl Client {
         self.member.as_ref().map(|member| &**member.room())
     }
 
-    /// Joins a room, and writes WELCOME, the list of members and the resumed messages. False if the request to resume
-    /// was refused.
-    pub(crate) fn join(&mut self, request: &JoinRequest<'_>) -> bool {
+    /// Joins a room, leaves the one that it was in, and writes WELCOME, the list of members and the resumed messages.
+    /// False if the request to resume was refused. If there are too many rooms, nothing changes.
+    pub(crate) fn join(&mut self, request: &JoinRequest<'_>) -> Result<bool, TooManyRooms> {
         let rights = self.credentials.rights_in(request.room, &self.hub, self.peer());
         let identity = self.credentials.identity(self.peer());
         let mailbox = self.registration.mailbox();
-        let (member, out, resumed) = Membership::join(request, (rights, identity), &self.hub, mailbox);
+        let joined = Membership::join(request, (rights, identity), &self.hub, mailbox);
+        let (member, out, resumed) = joined.inspect_err(|TooManyRooms| {
+            let (peer, detail) = (self.peer().label(), "too many rooms");
+            tracing::info!(peer, fault = "try-later", detail, "refuse");
+        })?;
+        self.leave();
         self.registration.set_state(ConnectionState::Member);
         self.write(out);
         self.member = Some(member);
         self.leave_if_banned();
-        resumed
+        Ok(resumed)
     }
 
     /// The number of the last message in a room, 0 if there is no such room.
@@ -264,6 +270,7 @@ impl Client {
             self.counts.messages += count;
             self.hub.counters().accepted_messages(count);
             member.publish(*payloads);
+            self.hub.relieve();
         }
     }
 
@@ -306,7 +313,7 @@ impl Client {
 
     /// Has every event of the room been written?
     pub(crate) fn is_up_to_date(&mut self) -> bool {
-        self.feed().is_none_or(|feed| !feed.has_more())
+        self.feed().is_none_or(|feed| !feed.has_more() && !feed.is_behind())
     }
 
     /// Has `waker` woken when there is an event to write. False if there is one already.
@@ -329,6 +336,7 @@ impl Client {
         self.counts.deliveries += delivered.messages;
         let counters = self.hub.counters();
         counters.sent(bytes, delivered.messages);
+        self.hub.relieve(); // what is sent may have been rendered
         if delivered.missed > 0 {
             counters.missed(delivered.missed);
         }

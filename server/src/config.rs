@@ -31,6 +31,13 @@ pub struct Config {
     pub keepalive: u16,
     /// How many bytes of messages a room keeps, including their renderings.
     pub log_bytes: usize,
+    /// How many bytes all rooms keep together. If they keep more, the oldest messages of some are removed: of the address
+    /// whose rooms keep most, those of the room that was used least recently.
+    pub log_memory: usize,
+    /// The most rooms besides the lobby. Rooms that everybody has left give way.
+    pub rooms: usize,
+    /// How long a room that has had a message is kept after everybody has left it.
+    pub linger: Duration,
     /// How long a peer may accept no bytes before it is closed as a slow consumer; up to three times as long if it has
     /// accepted some since bytes began to wait.
     pub stall: Duration,
@@ -123,6 +130,9 @@ impl Default for Config {
             requests: Hello::DEFAULT_REQUESTS,
             keepalive: 30,
             log_bytes: 8 << 20,
+            log_memory: 256 << 20,
+            rooms: 10_000,
+            linger: Duration::from_secs(600),
             stall: Duration::from_secs(10),
             read_rate: 256,
             messages_per_second: 10_000,

@@ -25,6 +25,9 @@ const LITTLE: usize = 4 << 10;
 /// The timeout for writing why a connection is rejected.
 const REJECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The most bytes that are written or rendered in one poll.
+const MAX_WORK: usize = 4 * scratch::SIZE;
+
 /// Serves one admitted connection until it has ended. The future is small, because there is one for each connection.
 pub(crate) fn serve<S>(hub: &Hub, stream: S, peer: Peer, entry: Entry) -> impl Future<Output = ()> + use<S>
 where
@@ -134,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<io::Result<()>> {
         self.register(cx.waker());
-        let mut budget = scratch::SIZE;
+        let (mut budget, mut work) = (scratch::SIZE, MAX_WORK);
         if timer.is_elapsed() {
             let _ = self.poll_timer(cx, timer.as_mut()); // ready or not, the loop goes through everything
         }
@@ -148,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             self.core.set_time(self.start.elapsed());
             self.core.take_requests();
-            let written = self.poll_write(cx)?;
+            let written = self.poll_write(cx, &mut work)?;
             if self.core.is_finished(self.shut) {
                 return Poll::Ready(Ok(()));
             }
@@ -168,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                             continue;
                         }
                         // Other members get their turn before more is read.
-                        let _ = self.poll_write(cx)?; // the rest is written at the next poll
+                        let _ = self.poll_write(cx, &mut work)?; // the rest is written at the next poll
                         // Timeouts also hold for a peer that never stops sending: nothing else sets its timer.
                         let _ = self.poll_timer(cx, timer.as_mut());
                         cx.waker().wake_by_ref();
@@ -219,8 +222,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Writes everything. Ready when the stream has accepted it, and the sending direction is closed if it should be.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+    /// After that much work, in bytes that are written or rendered, other connections go on first.
+    fn poll_write(&mut self, cx: &mut Context<'_>, work: &mut usize) -> io::Result<Poll<()>> {
         loop {
+            if *work == 0 {
+                cx.waker().wake_by_ref();
+                return Ok(Poll::Pending);
+            }
             let accepted = scratch::writing(|buffer| {
                 let bytes = self.core.next_write(buffer);
                 if bytes.is_empty() {
@@ -234,8 +242,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(Ok(Some(count))) => {
                     self.unflushed = true;
                     self.core.wrote(count);
+                    *work = work.saturating_sub(count + self.core.take_work());
                 }
-                Poll::Ready(Ok(None)) => break,
+                Poll::Ready(Ok(None)) => match self.core.take_work() {
+                    // What was skipped may have been all that one call skips.
+                    skipped if skipped > 0 && self.core.is_behind() => *work = work.saturating_sub(skipped),
+                    _ => break,
+                },
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
                     self.core.set_blocked();

@@ -234,7 +234,7 @@ impl Framed {
         }
         client.set_identified();
         let preference = TextPreference { preferred: hello.preferred(), accepted: hello.accepted() };
-        let resumed = client.join(&JoinRequest {
+        let joined = client.join(&JoinRequest {
             room: &room,
             name: hello.name(),
             name_prefix: "member",
@@ -245,6 +245,9 @@ impl Framed {
             max_body: hello.max_body(),
             resume: hello.resume(),
         });
+        let Ok(resumed) = joined else {
+            return self.session.close(Code::TRY_LATER, "the hub has too many rooms", now);
+        };
         if !resumed {
             client.count_error(Code::RESUME_REFUSED);
             let reason = if client.may_read() { "the room has had no such message" } else { "no right to read here" };

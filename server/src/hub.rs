@@ -5,6 +5,7 @@ mod operator;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -18,11 +19,12 @@ use crate::clock::wall_clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::lock::lock;
+use crate::memory::Memory;
 use crate::peer::Peer;
 use crate::quota::Share;
 use crate::registry::{Registration, Registry, ShutdownSummary};
-use crate::room::{Joined, Member, Room};
-use crate::rooms::Rooms;
+use crate::room::{Member, Room, RoomOptions};
+use crate::rooms::{FirstSeq, JoinedRoom, Rooms, TooManyRooms};
 use crate::source::Source;
 use crate::wrong_tokens::DelayedAnswer;
 
@@ -70,6 +72,7 @@ struct Shared {
     admission: Admission,
     bans: Arc<Bans>,
     rooms: Rooms,
+    memory: Arc<Memory>,
     registry: Arc<Registry>,
     counters: Arc<Counters>,
     started: SystemTime,
@@ -79,13 +82,16 @@ impl Hub {
     /// A hub without rooms.
     #[must_use]
     pub fn new(config: Config) -> Hub {
+        let (log_memory, linger) = (config.log_memory, config.linger);
         let active = Arc::new(ActiveConfig::new(config));
         let counters = Arc::new(Counters::default());
+        let memory = Arc::new(Memory::new(log_memory));
         let shared = Shared {
             current: Mutex::new(active.clone()),
             admission: Admission::default(),
             bans: Arc::default(),
-            rooms: Rooms::default(),
+            rooms: Rooms::new(memory.clone(), linger),
+            memory,
             registry: Arc::new(Registry::new(counters.clone())),
             counters,
             started: SystemTime::now(),
@@ -93,7 +99,7 @@ impl Hub {
         Hub { shared: Arc::new(shared), accepted_with: active }
     }
 
-    /// Replaces the configuration: for new connections, and at once for the size of the logs. A connection keeps the
+    /// Replaces the configuration: for new connections, and at once for what rooms keep and how long. A connection keeps the
     /// configuration with which it was accepted, but is closed if its token no longer allows what it does.
     ///
     /// ```
@@ -102,11 +108,12 @@ impl Hub {
     /// hub.reconfigure(Config { max_body: 64 << 10, ..Config::default() });
     /// ```
     pub fn reconfigure(&self, config: Config) {
-        let log_bytes = config.log_bytes;
+        let Config { log_bytes, log_memory, linger, .. } = config;
         let active = Arc::new(ActiveConfig::new(config));
         *lock(&self.shared.current) = active.clone();
         self.shared.registry.recheck_tokens(&active.config.access);
-        self.shared.rooms.set_log_bytes(log_bytes);
+        self.shared.rooms.reconfigure(log_bytes, log_memory, linger);
+        self.relieve();
     }
 
     /// The access rules in force.
@@ -226,24 +233,52 @@ impl Hub {
         self.shared.registry.register(peer)
     }
 
-    /// The room of that name, if it has members.
+    /// The room of that name, if there is one.
     pub(crate) fn room(&self, name: &str) -> Option<Arc<Room>> {
         self.shared.rooms.find(name)
     }
 
-    /// Adds a member to a room, which is created if there is none of that name. `make` gets the number of the member.
+    /// Adds a member to a room, which is created if there is none of that name; `owner` is where its peer connects from.
+    /// `make` gets the number of the member.
     pub(crate) fn join(
         &self,
         name: &str,
+        owner: Source,
         make: impl FnOnce(u32) -> Member,
         resume: Option<u64>,
-    ) -> (Arc<Room>, u32, Joined) {
-        let create = |lowest_seq: u64| {
-            let Config { log_bytes, crowd, first_seq, .. } = self.current().config;
-            let first_seq = first_seq.unwrap_or_else(seq_of_now).max(lowest_seq);
-            Room::new(name, log_bytes, crowd, first_seq, self.shared.counters.clone())
+    ) -> Result<JoinedRoom, TooManyRooms> {
+        let current = self.current();
+        let Config { log_bytes, crowd, first_seq, rooms, .. } = current.config;
+        let (counters, memory) = (self.shared.counters.clone(), self.shared.memory.clone());
+        let create = |seq: FirstSeq| {
+            let first_seq = match seq {
+                FirstSeq::Known(seq) => seq,
+                FirstSeq::AtLeast(free) => first_seq.unwrap_or_else(seq_of_now).max(free),
+            };
+            Room::new(name, RoomOptions { log_bytes, crowd, first_seq, owner, counters, memory })
         };
-        self.shared.rooms.join(name, create, make, resume)
+        let joined = self.shared.rooms.join(name, rooms, create, make, resume);
+        if joined.is_err() {
+            self.shared.counters.rooms_refused.fetch_add(1, Ordering::Relaxed);
+        }
+        joined
+    }
+
+    /// Could a member join a room of that name now?
+    pub(crate) fn has_place(&self, name: &str) -> bool {
+        let has_place = self.shared.rooms.have_place(name, self.current().config.rooms);
+        if !has_place {
+            self.shared.counters.rooms_refused.fetch_add(1, Ordering::Relaxed);
+        }
+        has_place
+    }
+
+    /// Shortens the logs of some rooms if all use more memory than they may.
+    pub(crate) fn relieve(&self) {
+        if self.shared.memory.is_over() {
+            let freed = self.shared.rooms.relieve();
+            self.shared.counters.log_bytes_removed.fetch_add(freed as u64, Ordering::Relaxed);
+        }
     }
 
     /// Removes a member. While the hub shuts down the others are not notified: with many members, that would be most

@@ -35,7 +35,7 @@
 //!
 //! - `connection`: one task for each stream, which reads, writes and waits. `connection/core`: the same without a stream.
 //! - `framed`, `terminal`: the two kinds of peer. `client`: what both do in a room.
-//! - `hub`: what connections share. `rooms`, `room`: members. `registry`, `mailbox`: connections, and what is for one alone.
+//! - `hub`: what connections share. `rooms`, `room`: members. `memory`: the memory of all logs. `registry`, `mailbox`: connections, and what is for one alone.
 //! - `log`, `block`, `rendition`: the events of a room, stored once, and rendered once for each form in use.
 //! - `feed`: the cursor of a member into the log. `output`: bytes for one peer alone.
 //! - `canonical`: the form of names, and when two are the same.
@@ -70,6 +70,7 @@ mod listen;
 mod lock;
 mod log;
 mod mailbox;
+mod memory;
 mod metrics;
 mod output;
 mod peer;

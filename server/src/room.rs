@@ -1,6 +1,8 @@
 //! A room: its members, their names, and the log of its events.
 
 mod crowd;
+mod events;
+mod long;
 mod names;
 mod present;
 mod waiters;
@@ -8,23 +10,25 @@ mod wanted;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
 use bookend::addressee::Unaddressed;
 
 use crate::access::Identity;
-use crate::block::{Block, Event};
 use crate::canonical::{folded, key};
 use crate::counters::Counters;
 use crate::lock::lock;
 use crate::log::{Cursor, Log, Missed};
 use crate::mailbox::Mailbox;
+use crate::memory::{Memory, Share};
 use crate::rendition::{Change, Rendition};
-use crowd::{Crowd, Due};
+use crate::source::Source;
+use crowd::Crowd;
+use long::LongRenderings;
 use names::Names;
-use waiters::{Generations, Waiters, Woken};
+use waiters::{Generations, Waiters};
 use wanted::Wanted;
 
 pub(crate) use present::Present;
@@ -35,7 +39,11 @@ pub(crate) struct Room {
     name: Arc<str>,
     /// A room with more members is a crowd.
     crowd: usize,
+    /// The network of the member that created it, if it has an address.
+    owner: Source,
     counters: Arc<Counters>,
+    /// The number of its last use; written under the lock.
+    used: AtomicU64,
     /// The number of the next block; written under the lock.
     head: AtomicU64,
     generations: Generations,
@@ -45,6 +53,8 @@ pub(crate) struct Room {
 #[derive(Debug)]
 struct State {
     log: Log,
+    long: LongRenderings,
+    share: Share,
     members: BTreeMap<u32, Member>,
     names: Names,
     wanted: Wanted,
@@ -66,6 +76,22 @@ pub(crate) struct Member {
     /// Has it the right to read?
     pub(crate) reads: bool,
     pub(crate) mailbox: Arc<Mailbox>,
+}
+
+/// What a room needs when it begins.
+#[derive(Debug)]
+pub(crate) struct RoomOptions {
+    /// How many bytes its log keeps.
+    pub(crate) log_bytes: usize,
+    /// A room with more members is a crowd.
+    pub(crate) crowd: usize,
+    /// The number of its first message.
+    pub(crate) first_seq: u64,
+    /// The network of the member that creates it, if it has an address.
+    pub(crate) owner: Source,
+    pub(crate) counters: Arc<Counters>,
+    /// The memory of all logs.
+    pub(crate) memory: Arc<Memory>,
 }
 
 /// A room in numbers.
@@ -103,30 +129,22 @@ pub(crate) enum Resumed {
     From(Cursor, Missed),
 }
 
-/// What was read from the log at a cursor.
-#[derive(Debug)]
-pub(crate) struct LogRead {
-    /// Where the blocks begin, after what is not kept has been skipped.
-    pub(crate) cursor: Cursor,
-    pub(crate) missed: Missed,
-    /// The block at the cursor. It usually is the only one, so that no list is allocated.
-    pub(crate) first: Option<Arc<Block>>,
-    pub(crate) others: Vec<Arc<Block>>,
-    /// Who is present, if the member missed changes and lists members.
-    pub(crate) present: Option<Present>,
-}
-
 impl Room {
-    /// A room without members, whose first message has the number `first_seq`.
-    pub(crate) fn new(name: &str, log_bytes: usize, crowd: usize, first_seq: u64, counters: Arc<Counters>) -> Room {
+    /// A room without members.
+    pub(crate) fn new(name: &str, options: RoomOptions) -> Room {
+        let RoomOptions { log_bytes, crowd, first_seq, owner, counters, memory } = options;
         Room {
             name: name.into(),
             crowd,
+            owner,
             counters,
+            used: AtomicU64::new(memory.count_use()),
             head: AtomicU64::new(0),
             generations: Generations::new(),
             state: Mutex::new(State {
                 log: Log::new(log_bytes, first_seq),
+                long: LongRenderings::new(log_bytes),
+                share: Share::new(memory),
                 members: BTreeMap::new(),
                 names: Names::default(),
                 wanted: Wanted::default(),
@@ -140,6 +158,11 @@ impl Room {
         &self.name
     }
 
+    /// The network of the member that created it, if it has an address.
+    pub(crate) fn owner(&self) -> Source {
+        self.owner
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -149,6 +172,7 @@ impl Room {
     /// Adds a member under a name like `member.name`, and notifies the others.
     pub(crate) fn join(self: &Arc<Self>, id: u32, mut member: Member, resume: Option<u64>) -> Joined {
         let mut state = self.lock();
+        self.count_use(&state);
         let name = state.names.assign(&member.name, id);
         member.name = name.clone();
         state.note_wanted(id, &mut member);
@@ -182,7 +206,11 @@ impl Room {
             state.waiters.remove(id);
         }
         let left = state.members.len();
-        if !notify {
+        if left == 0 {
+            // Nobody is notified. The room may linger, without what only members need.
+            (state.crowd, state.waiters) = (None, Waiters::default());
+        }
+        if !notify || left == 0 {
             return left;
         }
         let freed = [Some(member.name.clone()), given_up];
@@ -263,7 +291,7 @@ impl Room {
             kinds: BTreeMap::new(),
             members: state.members.len(),
             messages: state.log.messages(),
-            log_bytes: state.log.bytes(),
+            log_bytes: state.bytes(),
             is_crowd: state.crowd.is_some(),
         };
         for member in state.members.values() {
@@ -281,61 +309,6 @@ impl Room {
         self.lock().members.contains_key(&id)
     }
 
-    // ---- the log
-
-    /// Publishes an event to every member.
-    pub(crate) fn publish(&self, event: Event) {
-        let mut state = self.lock();
-        let woken = self.append(&mut state, event);
-        drop(state);
-        woken.wake();
-    }
-
-    /// Reads blocks from the cursor on, enough for a write of `enough` bytes, and what was missed before them.
-    pub(crate) fn read(&self, mut cursor: Cursor, rendition: Rendition, enough: usize) -> LogRead {
-        let state = self.lock();
-        let missed = state.log.catch_up(&mut cursor);
-        let present = (missed.changes > 0 && rendition.lists_members()).then(|| state.present());
-        let mut bytes = 0;
-        let mut blocks = state.log.from(cursor).take_while(|block| {
-            let more = bytes < enough;
-            bytes += block.footprint();
-            more
-        });
-        let (first, others) = (blocks.next().cloned(), blocks.cloned().collect());
-        LogRead { cursor, missed, first, others, present }
-    }
-
-    /// Messages from the cursor on.
-    pub(crate) fn messages_from(&self, cursor: Cursor) -> u64 {
-        if self.has_more(cursor) { self.lock().log.messages_from(cursor) } else { 0 }
-    }
-
-    /// The number of the next message.
-    pub(crate) fn next_seq(&self) -> u64 {
-        self.lock().log.next_seq()
-    }
-
-    /// Has the room had a message of that number?
-    pub(crate) fn has_had(&self, seq: u64) -> bool {
-        self.lock().log.resume(seq).is_some()
-    }
-
-    /// Sets how many bytes the log keeps.
-    pub(crate) fn set_log_bytes(&self, log_bytes: usize) {
-        self.lock().log.set_limit(log_bytes);
-    }
-
-    /// Adds the bytes of a rendering to the block of that number.
-    pub(crate) fn add_rendered(&self, block: u64, bytes: usize) {
-        self.lock().log.add_rendered(block, bytes);
-    }
-
-    /// Is there a block at the cursor?
-    pub(crate) fn has_more(&self, cursor: Cursor) -> bool {
-        self.head.load(Ordering::Acquire) > cursor.block
-    }
-
     // ---- waiting
 
     /// Will the member that was listed in that generation still be woken?
@@ -351,41 +324,6 @@ impl Room {
             return None;
         }
         state.waiters.add(id, interest, waker, &self.generations)
-    }
-
-    // ---- events
-
-    /// Appends that a member joined, left or has another name. In a crowd only the number of members is appended, and
-    /// only if it has changed much, so that the number of events grows with the members and not with their square.
-    fn append_change(self: &Arc<Self>, state: &mut State, member: u32, change: Change, name: Arc<str>) -> Woken {
-        let count = state.members.len();
-        let event = match &mut state.crowd {
-            None if count > self.crowd => {
-                state.crowd = Some(Crowd::new(count));
-                self.crowd_event(count)
-            }
-            None => Event::Change { member, change, name, count },
-            Some(_) if count <= self.crowd / 2 => {
-                state.crowd = None;
-                Event::Members(state.members())
-            }
-            Some(crowd) => match crowd.count(count) {
-                Due::Now => self.crowd_event(count),
-                Due::At(time) => {
-                    self.announce_at(time);
-                    return Woken::default();
-                }
-                Due::Never => return Woken::default(),
-            },
-        };
-        self.append(state, event)
-    }
-
-    fn append(&self, state: &mut State, event: Event) -> Woken {
-        let is_presence = event.is_presence();
-        state.log.append(event);
-        self.head.store(state.log.head().block, Ordering::Release);
-        state.waiters.take(is_presence, &self.generations)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -18,6 +18,9 @@ use crate::report::CloseReason;
 use foreign::FirstBytes;
 use lines::{LineEvent, Lines};
 
+/// The answer to /join while there are too many rooms.
+const TOO_MANY_ROOMS: &str = "! try-later: the hub has too many rooms";
+
 #[derive(Debug)]
 pub(crate) struct Terminal {
     lines: Lines,
@@ -235,6 +238,7 @@ impl Terminal {
         self.join(client);
         match self.is_joined() {
             true => client.set_identified(),
+            false if self.is_closing() => {}
             false => self.print("! policy: a token is needed: /token SECRET", client),
         }
         self.is_joined()
@@ -253,6 +257,7 @@ impl Terminal {
                     self.first_bytes = None;
                     client.set_identified();
                 }
+                false if self.is_closing() => {}
                 false => client.deny(&client.credentials.default_room()),
             }
         }
@@ -273,7 +278,9 @@ impl Terminal {
                 Some(_) => None,
             };
             self.state = State::Joined;
-            self.enter(&room, None, resume, client);
+            if !self.enter(&room, None, resume, client) {
+                self.close_with(Code::TRY_LATER, "the hub has too many rooms", client);
+            }
         } else {
             self.state = State::NeedsToken;
         }
@@ -289,21 +296,27 @@ impl Terminal {
         match std::mem::replace(&mut self.state, State::Joined) {
             State::Moving(room) => {
                 let name = client.name().map(str::to_owned);
-                client.leave();
-                self.enter(room.as_str(), name.as_deref(), None, client);
+                if !self.enter(room.as_str(), name.as_deref(), None, client) {
+                    self.print(TOO_MANY_ROOMS, client);
+                }
             }
             other => self.state = other,
         }
     }
 
-    fn enter(&self, room: &str, name: Option<&str>, resume: Option<u64>, client: &mut Client) {
+    /// Enters a room. False if there are too many rooms.
+    fn enter(&self, room: &str, name: Option<&str>, resume: Option<u64>, client: &mut Client) -> bool {
         let rendition = Rendition::Lines(self.encoding);
-        client.join(&JoinRequest { room, name, name_prefix: "guest", rendition, max_body: u32::MAX, resume });
+        let request = JoinRequest { room, name, name_prefix: "guest", rendition, max_body: u32::MAX, resume };
+        if client.join(&request).is_err() {
+            return false;
+        }
         let name = client.name().unwrap_or_default();
         let (room, here) = client.room().map_or((room, 0), |room| (room.name(), room.count()));
         let you = format!("you are {} in {}", displayed(name), displayed(room));
         let text = format!("* {you} ({here} here). Type a line to say it, /help for more, /quit to leave.");
         self.print(&text, client);
+        true
     }
 
     // ---- closing and printing

@@ -13,6 +13,7 @@ use crate::hub::Hub;
 use crate::mailbox::{Mailbox, Proof};
 use crate::rendition::{Change, MessageInfo, Rendered, Rendition};
 use crate::room::{Member, Resumed, Room};
+use crate::rooms::TooManyRooms;
 
 pub(crate) struct Membership {
     rights: Rights,
@@ -34,13 +35,13 @@ pub(crate) struct JoinRequest<'a> {
 
 impl Membership {
     /// Joins a room. Returns the membership, WELCOME and the list of members, and whether the request to resume was
-    /// granted.
+    /// granted. Fails if there are too many rooms.
     pub(super) fn join(
         request: &JoinRequest<'_>,
         (rights, identity): (Rights, Option<Identity>),
         hub: &Hub,
         mailbox: &Arc<Mailbox>,
-    ) -> (Membership, Rendered, bool) {
+    ) -> Result<(Membership, Rendered, bool), TooManyRooms> {
         let JoinRequest { rendition, max_body, .. } = *request;
         let reads = rights.contain(Right::Read);
         let resume = request.resume.filter(|_| reads);
@@ -57,7 +58,8 @@ impl Membership {
             reads,
             mailbox: mailbox.clone(),
         };
-        let (room, id, joined) = hub.join(request.room, make, resume);
+        let owner = mailbox.peer().source();
+        let (room, id, joined) = hub.join(request.room, owner, make, resume)?;
         let peer = mailbox.peer().label();
         tracing::info!(peer, room = room.name(), member = id, name = &*joined.name, "join");
 
@@ -79,7 +81,7 @@ impl Membership {
             feed.replay(after, start);
         }
         let granted = joined.resumed != Resumed::Refused && resume == request.resume;
-        (Membership { rights, name: joined.name, feed }, out, granted)
+        Ok((Membership { rights, name: joined.name, feed }, out, granted))
     }
 
     pub(crate) fn room(&self) -> &Arc<Room> {

@@ -30,11 +30,11 @@ pub struct RoomList {
 pub struct RoomReport {
     /// Its name.
     pub room: Box<str>,
-    /// How many members it has.
+    /// How many members it has; 0 if it is kept after everybody has left.
     pub members: usize,
     /// Messages to everyone since the room was created.
     pub messages: u64,
-    /// Bytes in its log.
+    /// Bytes in its log, with all renderings.
     pub log_bytes: usize,
     /// Is it a crowd, which is not notified of each member that joins or leaves (R9.25)?
     pub crowd: bool,
@@ -100,7 +100,7 @@ impl Hub {
         self.shared.registry.count()
     }
 
-    /// All rooms, by name.
+    /// All rooms, by name. Those without members are kept for a while after everybody has left.
     #[must_use]
     pub fn rooms(&self) -> RoomList {
         let report = |room: &Arc<crate::room::Room>| {
@@ -135,9 +135,9 @@ impl Hub {
 
     /// Sends a message from the hub itself to everyone in a room, or in all rooms. Returns the number of rooms.
     pub fn announce(&self, room: Option<&str>, text: &str) -> usize {
-        let rooms = match room {
+        let rooms: Vec<_> = match room {
             Some(name) => self.shared.rooms.find(name).into_iter().collect(),
-            None => self.shared.rooms.all(),
+            None => self.shared.rooms.all().into_iter().filter(|room| room.count() > 0).collect(),
         };
         for room in &rooms {
             let mut payloads = Payloads::default();

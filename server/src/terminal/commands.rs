@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bookend::addressee::split;
-use bookend::{Line, MAX_LINE as MAX_NAME, Payload, Text, displayed, escaped};
+use bookend::{Code, Line, MAX_LINE as MAX_NAME, Payload, Text, displayed, escaped};
 
-use super::{State, Terminal};
+use super::{State, TOO_MANY_ROOMS, Terminal};
 use crate::canonical::{folded, shown};
 use crate::client::Client;
 use crate::rendition::{LineEncoding, Rendition};
@@ -82,8 +82,12 @@ impl Terminal {
             Some(room) if !client.may_enter(room.as_str()) => {
                 self.print("! policy: no right to this room", client);
             }
-            Some(room) if self.may_change(client) => self.state = State::Moving(room),
-            Some(_) => self.too_many_changes(client),
+            Some(_) if !self.may_change(client) => self.too_many_changes(client),
+            Some(room) if client.hub().has_place(room.as_str()) => self.state = State::Moving(room),
+            Some(_) => {
+                client.count_error(Code::TRY_LATER);
+                self.print(TOO_MANY_ROOMS, client);
+            }
             None => self.print(&format!("! /join ROOM: 1 to {MAX_NAME} bytes without control characters"), client),
         }
     }

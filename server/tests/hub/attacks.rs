@@ -17,6 +17,9 @@
 //! | 256 B/s of what waits | `limits.read_rate` | `slow_members` |
 //! | 10,000 frames, 50 lines and 8 MiB in 1 s, 10 s of that at once | `limits.messages_per_second`, `limits.lines_per_second`, `limits.bytes_per_second`, `limits.burst` | `rates` |
 //! | 2 s of silence at first | `limits.terminal_silence` | `terminals` |
+//! | 256 MiB for all logs, 10,000 rooms | `room.memory`, `room.rooms` | `memory` |
+//! | 10 minutes without members | `room.linger` | `lingering` |
+//! | work for a member that resumes | | `resuming` |
 //! | 256 private messages for one member | `limits.private_frames` | `private` |
 //! | 256 are a crowd | `room.crowd` | `crowds` |
 //! | 1,024 bytes of a line | | `terminals` |

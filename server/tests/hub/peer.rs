@@ -127,6 +127,13 @@ impl Peer {
         Peer { stream, read: Vec::new() }
     }
 
+    /// Sends CLOSE, and reads up to the end of the stream.
+    pub(crate) async fn leave(mut self) {
+        self.send(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8")).await;
+        while self.frame().await.kind != kind::CLOSE {}
+        self.end().await;
+    }
+
     /// A member with the hub profile that has read everything up to the list of members.
     pub(crate) async fn join(hub: &Hub, hello: Hello) -> Peer {
         let mut peer = Peer::connect(hub);

@@ -1,7 +1,7 @@
 //! What a connection writes: its own output, the session's, private messages and the events of the room.
 
 use super::{ConnectionCore, PeerKind, Phase};
-use crate::feed::Delivered;
+use crate::feed::{Delivered, Feed};
 
 /// The source of the bytes that are being written.
 #[derive(Clone, Copy)]
@@ -77,6 +77,16 @@ impl ConnectionCore {
         if let PeerKind::Framed(framed) = &mut self.kind {
             framed.session.wrote(self.now);
         }
+    }
+
+    /// Returns and resets how much work it was to find what to write, in bytes that were rendered or skipped.
+    pub(in crate::connection) fn take_work(&mut self) -> usize {
+        self.client.feed().map_or(0, Feed::take_work)
+    }
+
+    /// Has the room events that have not been written?
+    pub(in crate::connection) fn is_behind(&mut self) -> bool {
+        self.client.feed().is_some_and(|feed| feed.is_behind())
     }
 
     /// The stream has accepted everything.
