@@ -150,7 +150,7 @@ async fn a_private_message_reaches_the_member_that_is_meant_or_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_room_keeps_the_name_that_its_first_member_wrote() {
     // [R9.35]
-    let hub = hub();
+    let hub = Hub::new(Config { linger: Duration::ZERO, ..config() });
     let mut ann = Peer::join(&hub, hello("ann").with_room(" Cafe\u{301}  bar").unwrap()).await;
     let mut person = Peer::terminal(&hub).await;
     person.send("/join CAFÉ BAR\r\n".as_bytes()).await;
