@@ -237,7 +237,7 @@ impl Client {
         self.leave_if_banned();
     }
 
-    /// Takes the name that it asked for when it was taken, if it is free now (R9.40).
+    /// Takes the name that it asked for when it was taken, if it is free now (R9.39).
     pub(crate) fn reclaim_name(&mut self) {
         self.flush();
         let is_allowed = |name: &str| self.hub.ban_of_name(self.registration.mailbox().peer(), name).is_none();

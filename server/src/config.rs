@@ -92,7 +92,7 @@ pub struct Config {
     /// The number of the first message of a room. `None` takes it from the clock, so that a restarted hub does not reuse
     /// numbers (R9.32).
     pub first_seq: Option<u64>,
-    /// How long a member may take to answer a PING when its name is asked for (R9.41), or after a private message (R9.42).
+    /// How long a member may take to answer a PING when its name is asked for (R9.40), or after a private message (R9.41).
     /// With 0, neither is done.
     pub answer: Duration,
     /// The most private messages that may wait for one member.

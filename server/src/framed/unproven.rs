@@ -1,4 +1,4 @@
-//! Private messages of this peer whose receivers have not been heard since (R9.42).
+//! Private messages of this peer whose receivers have not been heard since (R9.41).
 //!
 //! A PING of the sender asks for a confirmation, so it waits until they have.
 

@@ -1,4 +1,4 @@
-//! The proof that a member was still there after a private message had been written to it (R9.42).
+//! The proof that a member was still there after a private message had been written to it (R9.41).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Names that members asked for while others had them, and who gets such a name when it is free (R9.40).
+//! Names that members asked for while others had them, and who gets such a name when it is free (R9.39).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Wanted {
 
 impl Room {
     /// Gives a member the name that it asked for when it was taken, if it is free now and `allows` does
-    /// (R9.40).
+    /// (R9.39).
     pub(crate) fn reclaim(self: &Arc<Self>, id: u32, allows: impl FnOnce(&str) -> bool) -> Option<(Arc<str>, bool)> {
         let state = self.lock();
         let wanted = state.members.get(&id)?.wanted.clone()?;
@@ -49,7 +49,7 @@ impl Room {
 
 impl State {
     /// Lists a member that did not get the name that it asked for. If the one that has the name has the same identity, it
-    /// must show that it still answers (R9.41).
+    /// must show that it still answers (R9.40).
     pub(super) fn note_wanted(&mut self, id: u32, member: &mut Member) {
         member.wanted = member.wanted.take().filter(|wanted| *wanted != member.name);
         let Some(wanted) = &member.wanted else { return };

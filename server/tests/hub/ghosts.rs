@@ -29,7 +29,7 @@ async fn renamed(peer: &mut Peer, member: u32, before: &str, after: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_member_gets_the_name_that_it_asked_for_as_soon_as_that_is_free() {
-    // [R9.15] [R9.40] [R9.33]
+    // [R9.15] [R9.39] [R9.33]
     let hub = hub();
     let first = Peer::join(&hub, hello("ann")).await;
     let mut second = Peer::join(&hub, hello("ann")).await;
@@ -121,7 +121,7 @@ async fn with_ann() -> (Hub, Peer) {
 
 #[tokio::test(start_paused = true)]
 async fn a_member_that_does_not_answer_gives_its_name_to_the_same_token() {
-    // [R9.41] [R9.40]
+    // [R9.40] [R9.39]
     let (hub, mut ghost) = with_ann().await;
     let mut back = Peer::connect(&hub);
     back.greet(&with_token("ann", "ann")).await;
@@ -141,7 +141,7 @@ async fn a_member_that_does_not_answer_gives_its_name_to_the_same_token() {
 
 #[tokio::test(start_paused = true)]
 async fn two_live_sessions_of_one_token_never_displace_each_other() {
-    // [R9.41]
+    // [R9.40]
     let (hub, mut laptop) = with_ann().await;
     for attempt in 0..3 {
         let mut phone = Peer::join(&hub, with_token("ann", "ann")).await;
@@ -179,7 +179,7 @@ async fn answer(peer: &mut Peer) {
 
 #[tokio::test(start_paused = true)]
 async fn a_private_message_is_confirmed_when_its_receiver_has_answered() {
-    // [R9.42]
+    // [R9.41]
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut bob = Peer::join(&hub, hello("bob")).await;
@@ -195,7 +195,7 @@ async fn a_private_message_is_confirmed_when_its_receiver_has_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_private_message_to_a_member_that_does_not_answer_is_refused() {
-    // [R9.42]
+    // [R9.41]
     let hub = hub();
     let mut ghost = Peer::join(&hub, hello("ann")).await;
     let mut bob = Peer::join(&hub, hello("bob")).await;

@@ -184,7 +184,7 @@ async fn client_certificates_must_come_from_the_configured_authority() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_certificate_takes_its_name_over_from_a_connection_that_does_not_answer() {
-    // [R9.41]
+    // [R9.40]
     let (hub, authority) = (hub(), Authority::new());
     let tls = Tls::from_files(&authority.files(Some(false))).unwrap();
     let (ann, bob) = (authority.client("ann"), authority.client("bob"));
