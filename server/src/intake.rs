@@ -7,11 +7,14 @@ use crate::config::Config;
 /// A peer that is held back is read again after this time at the earliest, so that a fast one does not wake its task
 /// for each message.
 const PAUSE: Duration = Duration::from_millis(10);
+/// What a new connection may send at once, as a time at the permitted rate: a peer that connects again and again does
+/// not get a burst each time.
+const FIRST: Duration = Duration::from_millis(200);
 /// With fewer messages left in the bucket, only a little is read at a time: the rest would wait in memory.
 const FEW: u64 = 1024;
 
 /// What a peer sends, as one bucket for its messages and one for its bytes. Each connection has one, so it is small.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Intake {
     messages: Bucket,
     bytes: Bucket,
@@ -39,7 +42,7 @@ pub(crate) enum Excess {
 
 /// A token bucket, as the time at which it will be full again: each token that is taken adds what it takes at the
 /// permitted rate.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Bucket {
     /// In nanoseconds.
     full_at: u64,
@@ -59,6 +62,12 @@ impl Rates {
 }
 
 impl Intake {
+    /// The buckets of a connection that is accepted at the time 0.
+    pub(crate) fn new(burst: Duration) -> Intake {
+        let bucket = Bucket { full_at: nanoseconds(burst.saturating_sub(FIRST)) };
+        Intake { messages: bucket, bytes: bucket, was_held: false }
+    }
+
     /// How many messages may be taken now. The rest of what was read waits.
     pub(crate) fn allowance(&self, rates: Rates, now: Duration) -> u64 {
         self.messages.left(rates.messages, rates.burst, now)
@@ -153,8 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn a_new_connection_begins_with_little_and_earns_the_burst() {
+        for (at, messages) in [(0, 20), (100, 30), (300, 50), (10_000, 50)] {
+            assert_eq!(Intake::new(RATES.burst).allowance(RATES, ms(at)), messages, "after {at} ms");
+        }
+        let short = Rates { burst: ms(100), ..RATES };
+        assert_eq!(Intake::new(short.burst).allowance(short, ms(0)), 10);
+    }
+
+    #[test]
     fn a_burst_is_taken_at_once_and_then_the_rate() {
-        let mut intake = Intake::default();
+        let mut intake = Intake::new(RATES.burst);
         let (mut now, mut taken) = (ms(10_000), 0);
         let start = now;
         while now < start + ms(2_000) {
@@ -173,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_token_that_is_left_may_be_taken_and_debt_is_waited_for() {
-        let mut intake = Intake::default();
+        let mut intake = Intake::new(Duration::ZERO);
         intake.take_messages(49, RATES, ms(0));
         assert_eq!((intake.allowance(RATES, ms(0)), intake.held_until(RATES, ms(0))), (1, None));
         intake.take_bytes(2 << 20, RATES, ms(0));
@@ -184,7 +202,7 @@ mod tests {
     #[test]
     fn a_token_that_takes_longer_than_the_burst_is_given_all_the_same() {
         let slow = Rates { messages: 1, ..RATES };
-        let mut intake = Intake::default();
+        let mut intake = Intake::new(Duration::ZERO);
         assert_eq!((intake.allowance(slow, ms(5)), intake.held_until(slow, ms(5))), (1, None));
         intake.take_messages(1, slow, ms(5));
         assert_eq!(intake.held_until(slow, ms(5)), Some((ms(1_005), Excess::Messages)));
@@ -193,14 +211,14 @@ mod tests {
 
     #[test]
     fn a_rate_of_zero_is_no_limit_and_no_rate_overflows() {
-        let mut intake = Intake::default();
+        let mut intake = Intake::new(Duration::ZERO);
         let none = Rates { messages: 0, bytes: 0, burst: ms(100) };
         intake.take_messages(u64::MAX, none, ms(0));
         intake.take_bytes(u64::MAX, none, ms(0));
         assert_eq!((intake.allowance(none, ms(0)), intake.held_until(none, ms(0))), (u64::MAX, None));
         for rate in [1, 7, 1_000_000_000, u64::MAX] {
             let rates = Rates { messages: rate, bytes: rate, burst: Duration::MAX };
-            let mut intake = Intake::default();
+            let mut intake = Intake::new(Duration::ZERO);
             intake.take_messages(u64::MAX, rates, ms(1));
             intake.take_messages(u64::MAX, rates, ms(1));
             let _ = (intake.allowance(rates, ms(1)), intake.held_until(rates, ms(1)), intake.is_low(rates, ms(1)));

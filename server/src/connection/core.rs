@@ -80,7 +80,7 @@ impl ConnectionCore {
             kind: PeerKind::Unknown { last_seq },
             now: Duration::ZERO,
             phase: Phase::NEW,
-            intake: Intake::default(),
+            intake: Intake::new(hub.config().burst),
             hold: None,
             end_of_input: false,
             source: Source::Output,

@@ -15,7 +15,7 @@
 //! | 256 waiting in all | `door.waiting` | `admission` |
 //! | 10 s without progress, the log of a room | `limits.stall`, `room.log` | `slow_members`, `a_peer_that_sends_without_pause…` |
 //! | 256 B/s of what waits | `limits.read_rate` | `slow_members` |
-//! | 10,000 frames, 50 lines and 8 MiB in 1 s, 10 s of that at once | `limits.messages_per_second`, `limits.lines_per_second`, `limits.bytes_per_second`, `limits.burst` | `rates` |
+//! | 10,000 frames, 50 lines and 8 MiB in 1 s, 10 s of that at once later | `limits.messages_per_second`, `limits.lines_per_second`, `limits.bytes_per_second`, `limits.burst` | `rates` |
 //! | 2 s of silence at first | `limits.terminal_silence` | `terminals` |
 //! | 256 MiB for all logs, 10,000 rooms | `room.memory`, `room.rooms` | `memory` |
 //! | 10 minutes without members | `room.linger` | `lingering` |
