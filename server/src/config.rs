@@ -50,8 +50,8 @@ pub struct Config {
     pub lines_per_second: u32,
     /// How many bytes per second a peer may send on average. 0 is no limit.
     pub bytes_per_second: usize,
-    /// A peer that has sent less may send at once what these rates allow it in this time; a new one, in a fifth of a
-    /// second.
+    /// A peer that has sent less may send at once what these rates allow it in this time; a new one, messages or lines
+    /// of one second.
     pub burst: Duration,
     /// A connection that sends nothing for this time is taken for a line terminal.
     pub terminal_silence: Duration,

@@ -7,9 +7,9 @@ use crate::config::Config;
 /// A peer that is held back is read again after this time at the earliest, so that a fast one does not wake its task
 /// for each message.
 const PAUSE: Duration = Duration::from_millis(10);
-/// What a new connection may send at once, as a time at the permitted rate: a peer that connects again and again does
-/// not get a burst each time.
-const FIRST: Duration = Duration::from_millis(200);
+/// How many messages a new connection may send at once, as a time at the permitted rate: a peer that connects again and
+/// again does not get a burst each time. Bytes are limited by its line then.
+const FIRST: Duration = Duration::from_secs(1);
 /// With fewer messages left in the bucket, only a little is read at a time: the rest would wait in memory.
 const FEW: u64 = 1024;
 
@@ -64,8 +64,8 @@ impl Rates {
 impl Intake {
     /// The buckets of a connection that is accepted at the time 0.
     pub(crate) fn new(burst: Duration) -> Intake {
-        let bucket = Bucket { full_at: nanoseconds(burst.saturating_sub(FIRST)) };
-        Intake { messages: bucket, bytes: bucket, was_held: false }
+        let messages = Bucket { full_at: nanoseconds(burst.saturating_sub(FIRST)) };
+        Intake { messages, bytes: Bucket { full_at: 0 }, was_held: false }
     }
 
     /// How many messages may be taken now. The rest of what was read waits.
@@ -163,11 +163,11 @@ mod tests {
 
     #[test]
     fn a_new_connection_begins_with_little_and_earns_the_burst() {
-        for (at, messages) in [(0, 20), (100, 30), (300, 50), (10_000, 50)] {
-            assert_eq!(Intake::new(RATES.burst).allowance(RATES, ms(at)), messages, "after {at} ms");
+        let long = Rates { burst: ms(10_000), ..RATES };
+        for (at, messages) in [(0, 100), (100, 110), (9_000, 1000), (60_000, 1000)] {
+            assert_eq!(Intake::new(long.burst).allowance(long, ms(at)), messages, "after {at} ms");
         }
-        let short = Rates { burst: ms(100), ..RATES };
-        assert_eq!(Intake::new(short.burst).allowance(short, ms(0)), 10);
+        assert_eq!(Intake::new(RATES.burst).allowance(RATES, ms(0)), 50, "a burst is no more than that");
     }
 
     #[test]

@@ -228,7 +228,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "The most bytes per second of one peer, likewise.",
         field: |s| Field::Bytes(&mut s.hub.bytes_per_second, 0..=64 * GIB) },
     Setting { name: "limits.burst", effect: NewConnections,
-        about: "A peer that has sent less may send at once what these three rates allow it in this time; a new one, in a fifth of a second.",
+        about: "A peer that has sent less may send at once what these three rates allow it in this time; a new one, messages or lines of one second.",
         field: |s| Field::Time(&mut s.hub.burst, ms(100)..=ms(HOUR)) },
     Setting { name: "limits.answer", effect: NewConnections,
         about: "How long a member may take to answer a PING, when a peer with the same token asks for its name, and after a private message, which is confirmed then; 0s confirms it at once.",
