@@ -50,6 +50,8 @@ pub(super) struct Walker {
     at: usize,
     /// The offset of that byte in the stream.
     offset: u64,
+    /// The number of bytes before the first START.
+    greeting: u64,
     /// The number of the next frame.
     number: u64,
     decoder: Decoder,
@@ -98,6 +100,7 @@ impl Walker {
             before: 0,
             at: 0,
             offset: 0,
+            greeting: 0,
             number: 0,
             decoder: Decoder::new(limit),
             decoder_began: 0,
@@ -129,6 +132,11 @@ impl Walker {
     /// Sets whether the client of this server sends frames or lines.
     pub(super) fn set_client_frames(&mut self, frames: Option<bool>) {
         self.client_frames = frames;
+    }
+
+    /// The number of bytes before the first START, which no offset counts.
+    pub(super) fn greeting(&self) -> u64 {
+        self.greeting
     }
 
     pub(super) fn push<E>(&mut self, bytes: &[u8], out: Out<'_, E>) -> Result<(), E> {
@@ -201,6 +209,7 @@ impl Walker {
                     out(Event::Preamble(&rest[..greeting]))?;
                 }
                 self.at += greeting;
+                self.greeting = greeting as u64;
                 self.before = self.at;
                 self.begin_frames();
             }
