@@ -193,9 +193,8 @@ const OLD_PACKET_HEADER: usize = 20;
 
 fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<Linktype>) -> Step<'a> {
     // The parser rejects a long block only once all of it has arrived, so the length is checked here.
-    let length = bytes.get(4..8).and_then(|length| length.try_into().ok()).ok_or(BlockError::Short)?;
+    let length = number(bytes, 4, *big_endian).ok_or(BlockError::Short)?;
     let begins_section = bytes.starts_with(&[0x0A, 0x0D, 0x0D, 0x0A]);
-    let length = if *big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
     if !begins_section && (length < 12 || length as usize > LONGEST_BLOCK) {
         return Err(BlockError::Wrong("a block has an impossible length"));
     }
@@ -225,18 +224,8 @@ fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<
             let lost = u64::from(packet.origlen).saturating_sub(data.len() as u64);
             Some(Record { link: link(0), bytes: data, lost })
         }
-        Block::Unknown(unknown) if unknown.block_type == OLD_PACKET => {
-            let field = |at: usize| unknown.data.get(at..)?.first_chunk::<4>().copied();
-            let length = |at| {
-                field(at).map(|field| if *big_endian { u32::from_be_bytes(field) } else { u32::from_le_bytes(field) })
-            };
-            let (Some([a, b, ..]), Some(captured), Some(original)) = (field(0), length(12), length(16)) else {
-                return Err(BlockError::Wrong("a packet block is too short"));
-            };
-            let interface = if *big_endian { u16::from_be_bytes([a, b]) } else { u16::from_le_bytes([a, b]) };
-            let data = &unknown.data[OLD_PACKET_HEADER..];
-            let data = data.get(..captured as usize).unwrap_or(data);
-            Some(Record { link: link(interface.into()), bytes: data, lost: original.saturating_sub(captured).into() })
+        Block::Unknown(unknown) if number(bytes, 0, *big_endian) == Some(OLD_PACKET) => {
+            Some(old_packet(unknown.data, *big_endian, link).ok_or(BlockError::Wrong("a packet block is too short"))?)
         }
         _ => None,
     };
@@ -244,6 +233,22 @@ fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<
         0 => Err(BlockError::Wrong("a block is empty")),
         used => Ok((used, record)),
     }
+}
+
+/// The content of an old packet block.
+fn old_packet(data: &[u8], big_endian: bool, link: impl Fn(u32) -> Linktype) -> Option<Record<'_>> {
+    let interface = data.first_chunk().copied()?;
+    let interface = if big_endian { u16::from_be_bytes(interface) } else { u16::from_le_bytes(interface) };
+    let (captured, original) = (number(data, 12, big_endian)?, number(data, 16, big_endian)?);
+    let packet = data.get(OLD_PACKET_HEADER..)?;
+    let packet = packet.get(..captured as usize).unwrap_or(packet);
+    Some(Record { link: link(interface.into()), bytes: packet, lost: original.saturating_sub(captured).into() })
+}
+
+/// The number of 32 bits at `at`.
+fn number(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
+    let number = bytes.get(at..)?.first_chunk().copied()?;
+    Some(if big_endian { u32::from_be_bytes(number) } else { u32::from_le_bytes(number) })
 }
 
 fn block_error<'a>(why: &'static str) -> impl FnOnce(Parsed<PcapError<&'a [u8]>>) -> BlockError {

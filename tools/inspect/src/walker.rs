@@ -147,6 +147,9 @@ impl Walker {
 
     /// The input ends.
     pub(super) fn end<E>(&mut self, end: End, out: Out<'_, E>) -> Result<(), E> {
+        if let (State::Opening, End::Cut) = (&self.state, end) {
+            self.greet(out)?;
+        }
         self.end = Some(end);
         self.run(out)?;
         let rest = self.buffer.len() - self.at;

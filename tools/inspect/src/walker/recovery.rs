@@ -20,7 +20,7 @@ impl Walker {
     pub(crate) fn hole<E>(&mut self, length: u64, out: Out<'_, E>) -> Result<(), E> {
         if let State::Opening = self.state {
             // The first frame may be in the hole: what precedes it is not judged.
-            self.greet_before_hole(out)?;
+            self.greet(out)?;
         } else {
             self.end = Some(End::Hole);
             self.run(out)?;
@@ -47,9 +47,13 @@ impl Walker {
     }
 
     /// Passes on text before the first frame, of a server whose next bytes are not in the capture.
-    pub(super) fn greet_before_hole<E>(&mut self, out: Out<'_, E>) -> Result<(), E> {
+    pub(super) fn greet<E>(&mut self, out: Out<'_, E>) -> Result<(), E> {
         let greeting = &self.buffer[self.at..];
-        if self.sender == Some(Side::Server) && !greeting.is_empty() && lines::is_text(greeting) {
+        if self.sender == Some(Side::Server)
+            && self.client_frames != Some(false)
+            && !greeting.is_empty()
+            && lines::is_text(greeting)
+        {
             out(Event::Preamble(greeting))?;
             self.advance(greeting.len());
         }
