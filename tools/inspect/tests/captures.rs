@@ -29,6 +29,23 @@ fn stream_inside_every_tunnel_is_read() {
     }
 }
 
+/// Recorded by `real/record` between two network namespaces.
+#[test]
+fn session_through_a_real_tunnel_is_read() {
+    for (name, file) in [
+        ("vxlan", &include_bytes!("real/vxlan.pcap")[..]),
+        ("gre", include_bytes!("real/tun-gre.pcap")),
+        ("ipip", include_bytes!("real/tun-ipip.pcap")),
+        ("mpls", include_bytes!("real/tun-mpls.pcap")),
+    ] {
+        let (report, summary) = inspected(file);
+        assert!(report.contains("\"through a real tunnel: "), "{report}");
+        assert_eq!((summary.streams, summary.frames, summary.faults), (2, 18, 0), "{name}");
+        assert!(summary.is_faultless(), "{name}: {report}");
+        account(file);
+    }
+}
+
 #[test]
 fn old_packet_blocks_are_read() {
     let packets = whole(Tunnel::None, &stream(&session(2), &session(2), &[40]));
