@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::packet::Segment;
 
 /// The most segments that are held of a stream.
-const SEGMENTS: usize = 32;
+const SEGMENTS: usize = 256;
 /// The most bytes that are held of a stream.
 const BYTES: usize = 64 << 10;
 /// A segment that precedes the first one by no more is taken for an earlier one. In bytes.
@@ -37,10 +37,13 @@ impl Early {
     /// True if nothing more can be gained: every side whose bytes are held has a SYN, or too much is held. `begun` are the
     /// sides that need none.
     pub(super) fn is_decided(&self, begun: impl Fn(SocketAddr) -> bool) -> bool {
-        let has_start = |from| begun(from) || self.segments().any(|segment| segment.from == from && segment.syn);
-        self.segments.len() >= SEGMENTS
-            || self.bytes >= BYTES
-            || self.segments().filter(begins).all(|segment| has_start(segment.from))
+        let Some(last) = self.segments().last() else { return true };
+        let lacks_start = |from| {
+            let mut mine = self.segments().filter(|segment| segment.from == from);
+            !begun(from) && self.syn(from).is_none() && mine.any(|segment| begins(&segment))
+        };
+        let is_full = self.segments.len() >= SEGMENTS || self.bytes >= BYTES;
+        is_full || !(lacks_start(last.from) || lacks_start(last.to))
     }
 
     /// True if this SYN cannot be the beginning of the bytes that are held.
