@@ -5,8 +5,9 @@ use std::io::{self, Read, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::account::{Account, Packets};
 use super::capture::{Capture, CaptureError, Item};
-use super::conversations::Conversations;
+use super::conversations::{Conversations, Fate};
 use super::event::{Event, Origin};
 use super::options::{MAX_BODY, Options};
 use super::packet::{self, Packet};
@@ -160,31 +161,42 @@ impl<S: Sink> Inspection<'_, S> {
 
     fn capture(&mut self, input: impl Read) -> io::Result<()> {
         let mut conversations = Conversations::new(self.options);
+        let mut packets = Packets::default();
         let read = Capture::new(input).read(|item| {
-            let Item::Packet(record) = item else { return self.sink.pause().map_err(Stop::Output) };
+            let mut take = |origin, event: Event<'_>| self.event(origin, &event);
+            let Item::Packet(record) = item else {
+                return conversations.pause(&mut take).and_then(|()| self.sink.pause()).map_err(Stop::Output);
+            };
             match packet::read(record.link, record.bytes, record.lost) {
                 Packet::Tcp(segment) => {
-                    let mut take = |origin, event: Event<'_>| self.event(origin, &event);
+                    packets.tcp(segment.payload.len());
                     conversations.segment(&segment, &mut take).map_err(Stop::Output)?;
                 }
-                Packet::Fragment => self.summary.fragments += 1,
-                Packet::Unreadable => self.summary.unreadable += 1,
-                Packet::Other => {}
+                Packet::Unread(why, bytes) => packets.unread(why, bytes),
             }
             Ok(())
         });
         if let Err(Stop::Output(error)) = read {
             return Err(error);
         }
-        let omitted = conversations.end(&mut |origin, event| self.event(origin, &event))?;
-        self.summary.left_out = omitted.streams;
-        self.summary.not_followed = omitted.not_followed;
+        let fate = conversations.end(&mut |origin, event| self.event(origin, &event))?;
+        self.balance(packets.account(&fate.bytes), fate);
         match read {
             // The timeout has ended the input within a packet.
             Err(Stop::Capture(_)) if self.is_over.get() => Ok(()),
             Err(Stop::Capture(error)) => self.damaged(&error.to_string()),
             _ => Ok(()),
         }
+    }
+
+    /// Adds the account of a capture to the summary.
+    fn balance(&mut self, account: Account, fate: Fate) {
+        self.summary.left_out = fate.left_out;
+        self.summary.not_followed = fate.not_followed;
+        self.summary.missing = self.summary.missing.saturating_sub(fate.late);
+        self.summary.fragments = account.packets_left_out(&["fragment"]);
+        self.summary.unreadable = account.packets_left_out(&["cut-off", "malformed", "too-deep", "link-type"]);
+        self.summary.account = Some(account);
     }
 }
 

@@ -10,6 +10,7 @@ use bookend::session::MAX_PREAMBLE;
 
 use super::base64::{self, Base64Reader};
 use super::capture;
+use super::foreign;
 use super::hex::{self, HexReader};
 use super::options::Format;
 use super::timed::Timed;
@@ -58,6 +59,9 @@ impl Source {
         };
         let (sample, complete) = sample(&mut input, format)?;
         let complete = complete && !is_over.get();
+        if let Some(refusal) = foreign::refusal(&sample) {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, refusal));
+        }
         let format = if format == Format::Auto { recognise(&sample, complete) } else { format };
         let input = Cursor::new(sample).chain(input);
         Ok((Source::new(format, input), format))
