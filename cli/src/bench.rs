@@ -24,6 +24,9 @@ Exit codes:
 ///
 /// Members join one room, and some of them publish. The load runs in a single thread: on another core than the hub it
 /// does not slow the hub down, and over a network it shows what one machine can observe.
+///
+/// By default a hub reads at most 10,000 messages and 8 MiB per second from a member. To measure what it is capable of,
+/// start it with `--set limits.messages_per_second=0 --set limits.bytes_per_second=0`.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct BenchArguments {

@@ -198,10 +198,9 @@ impl Poster<'_> {
         let (to, text) = match text.strip_prefix("/to ") {
             None => (0, &*text),
             Some(words) => match self.room.addressee(words).await {
-                Some(addressee) => addressee,
-                None => {
-                    let help = "use /to NAME TEXT or /to ID TEXT; /who lists the members";
-                    self.console.error(format_args!("{position}: no-such-member: {help}"));
+                Ok(addressee) => addressee,
+                Err(error) => {
+                    self.console.error(format_args!("{position}: {error}; /who lists the members"));
                     return Ok(());
                 }
             },

@@ -107,17 +107,23 @@ impl<'a> Printer<'a> {
         match event {
             Event::Up(up) => self.add_welcome(&up),
             Event::Message(incoming) => return self.add_message(&incoming.message()),
-            Event::Missed(Missed::Gap(missed)) => {
-                if self.format == OutputFormat::Raw {
-                    self.console.error(format_args!("{missed} messages were missed"));
+            Event::Missed(missed) => {
+                // In raw output there is no room for it. A GAP is an ordinary event, the others are not.
+                if self.format == OutputFormat::Raw || !matches!(missed, Missed::Gap(_)) {
+                    self.console.error(format_args!("{missed}"));
                 }
-                self.add_line(&Message::Gap { missed });
+                self.format.print_missed(missed, &mut self.lines);
             }
-            Event::Missed(missed) => self.console.error(format_args!("{missed}")),
+            Event::Down { error, .. } => self.format.print_down(&error, &mut self.lines),
             Event::Closed(End::Closed) => return ControlFlow::Break(Ok(())),
             // Without a count, the messages so far are all that was wanted.
             Event::Closed(End::PeerClosed) if self.left.is_none() => return ControlFlow::Break(Ok(())),
-            Event::Closed(end) => return ControlFlow::Break(Err(over(end))),
+            Event::Closed(end) => {
+                if let End::Failed(error) = &end {
+                    self.format.print_down(error, &mut self.lines);
+                }
+                return ControlFlow::Break(Err(over(end)));
+            }
             _ => {}
         }
         ControlFlow::Continue(())
@@ -283,6 +289,66 @@ mod tests {
         assert!(captured.errors.text().contains("1 frames from the peer were refused"), "{}", captured.errors.text());
     }
 
+    /// Every loss there is: a GAP, missing numbers, illegal text, a lost session, and one that cannot be resumed.
+    async fn lose_everything(format: OutputFormat) -> (String, String) {
+        let (dialler, mut hubs) = memory();
+        let captured = Captured::default();
+        let console = captured.console();
+        let listening = async {
+            let options = Options::new(dialler, Hello::new().with_hub(true));
+            let client = Receiver::connect(options, None, false, &console).await.unwrap();
+            listen(client, format, None, &console, pending()).await
+        };
+        let scripted = async {
+            let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
+            hub.say(&Message::Gap { missed: 2 }).await;
+            let far = bookend::Delivery::new(7, 0, 6, 0, "bob", text("six")).unwrap();
+            hub.say(&Message::Delivery(far)).await;
+            hub.write(b"\xF5\xF8\x02\x02\0\0\0\x01\xFF\xF8\xF5").await;
+            hub.close(Code::GOING_AWAY, "").await;
+            let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
+            hub.refuse(Code::RESUME_REFUSED, "").await;
+            hub.close(Code::POLICY, "enough").await;
+        };
+        let (ended, ()) = tokio::join!(listening, scripted);
+        assert!(ended.is_err());
+        console.finish(Duration::MAX);
+        (captured.output.text(), captured.errors.text())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_loss_is_marked_where_it_happened() {
+        let (printed, _) = lose_everything(OutputFormat::Json).await;
+        let losses: Vec<serde_json::Value> = printed
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .filter(|object: &serde_json::Value| object["event"] == "gap" || object["event"] == "down")
+            .collect();
+        let gaps: Vec<_> =
+            losses.iter().map(|loss| (&loss["missed"], loss["cause"].as_str().unwrap_or("GAP"))).collect();
+        let (null, number) = (serde_json::Value::Null, serde_json::Value::from);
+        let expected = [
+            (&number(2), "GAP"),
+            (&number(3), "skipped"),
+            (&number(1), "bad-text"),
+            (&null, "going-away"),
+            (&null, "not-resumed"),
+            (&null, "policy"),
+        ];
+        assert_eq!(gaps, expected, "{printed}");
+
+        let (printed, _) = lose_everything(OutputFormat::Plain).await;
+        let marked: Vec<_> = printed.lines().filter(|line| !line.contains("guest") && !line.contains("bob:")).collect();
+        let beginnings =
+            ["* 2 messages missed", "* 3 messages were", "* 1 frames", "* disconnected: ", "* messages may"];
+        assert_eq!(marked.len(), 6, "{printed}");
+        assert!(beginnings.iter().zip(&marked).all(|(beginning, line)| line.starts_with(beginning)), "{printed}");
+
+        let (printed, errors) = lose_everything(OutputFormat::Raw).await;
+        assert_eq!(printed, "six");
+        assert!(errors.contains("2 messages were missed\n") && errors.contains("may have been missed"), "{errors}");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn lost_session_is_resumed_and_the_gap_is_reported() {
         let (dialler, mut hubs) = memory();
@@ -314,7 +380,8 @@ mod tests {
         );
         assert_eq!(errors.lines().count(), 2, "{errors}");
         let printed = captured.output.text();
-        assert!(printed.starts_with("* guest here\nbob: one\n* guest here\n"), "{printed}");
+        assert!(printed.starts_with("* guest here\nbob: one\n* disconnected: unix:/memory: "), "{printed}");
+        assert!(printed.contains("\n* guest here\n* 1 messages missed\n"), "{printed}");
         assert!(printed.ends_with("two\n") && printed.contains("missed"), "{printed}");
     }
 }

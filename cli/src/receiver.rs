@@ -44,10 +44,13 @@ impl<'a> Receiver<'a> {
     ) -> Result<(Sender, Receiver<'a>, Box<Up>), Failure> {
         let (sender, events) = Client::start(options).split();
         let mut receiver = Receiver { events, console, stages: is_verbose.then(Stages::default), timeout, gone: None };
-        match receiver.next().await? {
-            Some(Event::Up(up)) => Ok((sender, receiver, up)),
-            Some(Event::Closed(End::Failed(error))) => Err(Failure::Connect(error)),
-            _ => Err(Failure::Left),
+        loop {
+            match receiver.next().await? {
+                Some(Event::Up(up)) => return Ok((sender, receiver, up)),
+                Some(Event::Down { .. }) => {} // another attempt follows
+                Some(Event::Closed(End::Failed(error))) => return Err(Failure::Connect(error)),
+                _ => return Err(Failure::Left),
+            }
         }
     }
 
@@ -83,7 +86,7 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    /// Handles an event, and returns it if it concerns the command.
+    /// Handles an event, and returns it if it concerns the command. Of several failures in a row, the first one does.
     fn handle(&mut self, event: Event) -> Option<Event> {
         match (&event, &mut self.stages) {
             (Event::Progress { step, after }, Some(stages)) => stages.begin(step.clone(), *after, self.console),
@@ -92,16 +95,14 @@ impl<'a> Receiver<'a> {
         }
         match event {
             Event::Progress { .. } | Event::Suspect | Event::Heard => None,
-            Event::Down { error, .. } => {
-                let since = match self.gone.take() {
-                    Some(gone) if gone.error.to_string() == error.to_string() => gone.since,
-                    gone => {
-                        self.console.note(format_args!("{error}; reconnecting"));
-                        gone.map_or_else(Instant::now, |gone| gone.since)
-                    }
-                };
-                self.gone = Some(Gone { since, error });
-                None
+            Event::Down { error, retry_in } => {
+                let before = self.gone.take();
+                if before.as_ref().is_none_or(|gone| gone.error.to_string() != error.to_string()) {
+                    self.console.note(format_args!("{error}; reconnecting"));
+                }
+                let since = before.as_ref().map_or_else(Instant::now, |gone| gone.since);
+                self.gone = Some(Gone { since, error: error.clone() });
+                before.is_none().then_some(Event::Down { error, retry_in })
             }
             Event::Up(up) => {
                 if self.gone.take().is_some() {

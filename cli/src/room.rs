@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use bookend::addressee::Unaddressed;
 use bookend::{MemberName, Message, PresenceEvent, Text};
 use bookend_client::Members;
 use tokio::sync::Notify;
@@ -41,13 +42,23 @@ impl Room {
         members.own() == 0 || members.own_is_known()
     }
 
-    /// [`Members::addressee`], once the list of members is complete. Before that, the longest matching name may be
-    /// missing, and the message would go to the wrong member.
-    pub(crate) async fn addressee<'a>(&self, words: &'a str) -> Option<(u32, &'a str)> {
+    /// [`Members::addressee`], once the list of members is complete. Before that, another member that fits may be
+    /// missing, and the message would go to the wrong one.
+    pub(crate) async fn addressee<'a>(&self, words: &'a str) -> Result<(u32, &'a str), Unaddressed> {
+        self.until_complete().await;
+        self.members.borrow().addressee(words)
+    }
+
+    /// [`Members::member`], once the list of members is complete.
+    pub(crate) async fn member(&self, name: &str) -> Result<u32, Unaddressed> {
+        self.until_complete().await;
+        self.members.borrow().member(name)
+    }
+
+    async fn until_complete(&self) {
         if !self.is_complete() {
             let _ = timeout(LIST_TIMEOUT, self.complete.notified()).await; // then use the members known so far
         }
-        self.members.borrow().addressee(words)
     }
 
     /// Calls `report` with a PRESENCE here for each member.

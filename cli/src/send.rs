@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::time::Duration;
 
-use bookend::{ConnectionError, Encoding, Message};
+use bookend::{ConnectionError, Encoding, Message, displayed};
 use bookend_client::{Event, Receipt, SendError, Sender, Status, Up};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
@@ -163,14 +163,14 @@ impl Poster<'_> {
         self.tally.borrow_mut().end();
     }
 
-    /// The member to post to, 0 for everyone. Reports an error if no member has the name.
+    /// The member to post to, 0 for everyone. Reports an error if it is not certain which one has the name.
     async fn member(&self) -> Option<u32> {
         let Some(name) = &self.options.to else { return Some(0) };
-        let member = self.room.addressee(name).await.filter(|(_, rest)| rest.is_empty());
-        if member.is_none() {
-            self.console.error(format_args!("no-such-member: no member of the room is named {name}"));
+        let member = self.room.member(name).await;
+        if let Err(error) = member {
+            self.console.error(format_args!("{error}: {}", displayed(name)));
         }
-        member.map(|(member, _)| member)
+        member.ok()
     }
 
     /// Awaits the outcome of every posted message, in order.

@@ -1,12 +1,13 @@
 //! Prints a message: as a line for people, as a JSON object, or as bytes.
 //!
 //! Control characters, bidirectional controls and line breaks are always escaped, so that text from a peer cannot look
-//! like a line of another member (SPEC 8).
+//! like a line of another member (SPEC 8). Names are shown as a hub shows them to a terminal (R9.31).
 
 use std::fmt;
 use std::io::{self, Write};
 
-use bookend::{Delivery, Message, Payload, PresenceEvent, escaped, is_disturbing};
+use bookend::{Delivery, Message, Payload, PresenceEvent, displayed, escaped, is_disturbing};
+use bookend_client::{ConnectError, Missed};
 
 /// The most bytes of a binary payload in a line for people.
 const QUOTED: usize = 32;
@@ -33,6 +34,44 @@ impl OutputFormat {
             (OutputFormat::Raw, _) => {}
         }
     }
+
+    /// Appends that messages did not arrive, or may not have: in JSON always an object of the event `gap`.
+    ///
+    /// - a GAP of the hub, which may also be for a message that is too long for this client: `{"event":"gap","missed":3}`
+    /// - numbers that are missing without a GAP: `{"event":"gap","missed":3,"cause":"skipped"}`
+    /// - frames that were refused because their text is invalid: `{"event":"gap","missed":3,"cause":"bad-text"}`
+    /// - any number, because the hub does not know the last message that arrived before a reconnect, or does not store
+    ///   messages: `{"event":"gap","missed":null,"cause":"not-resumed"}`
+    pub(crate) fn print_missed(self, missed: Missed, lines: &mut Vec<u8>) {
+        let (count, cause) = match missed {
+            Missed::Gap(missed) => return self.print(&Message::Gap { missed }, 0, lines),
+            Missed::Skipped(count) => (Some(count), "skipped"),
+            Missed::Illegal(count) => (Some(count), "bad-text"),
+            _ => (None, "not-resumed"),
+        };
+        let count = count.map_or_else(|| "null".to_owned(), |count| count.to_string());
+        match self {
+            OutputFormat::Plain => writeln!(lines, "* {missed}"),
+            OutputFormat::Json => writeln!(lines, r#"{{"event":"gap","missed":{count},"cause":"{cause}"}}"#),
+            OutputFormat::Raw => Ok(()),
+        }
+        .expect("writing to memory succeeds");
+    }
+
+    /// Appends that the session is lost. Private messages do not arrive until the next WELCOME. In JSON it is
+    /// `{"event":"down","cause":"idle","detail":"…"}`, where the cause is a name of SPEC 6 or of this client.
+    pub(crate) fn print_down(self, error: &ConnectError, lines: &mut Vec<u8>) {
+        let detail = error.to_string();
+        match self {
+            OutputFormat::Plain => writeln!(lines, "* disconnected: {}", escaped(&detail)),
+            OutputFormat::Json => {
+                let cause = error.name();
+                writeln!(lines, r#"{{"event":"down","cause":"{cause}","detail":{}}}"#, Quoted(&detail))
+            }
+            OutputFormat::Raw => Ok(()),
+        }
+        .expect("writing to memory succeeds");
+    }
 }
 
 /// True for a message with content, as opposed to an event.
@@ -45,7 +84,7 @@ fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Result<()
     match message {
         Message::Delivery(Delivery { from: 0, payload, .. }) => writeln!(out, "* {}", Shown(payload)),
         Message::Delivery(delivery) => {
-            let name = delivery.name();
+            let name = displayed(delivery.name());
             match delivery.to {
                 0 => write!(out, "{name}: ")?,
                 to if to == own => write!(out, "{name} (to you): ")?,
@@ -55,10 +94,11 @@ fn plain(message: &Message<'_>, own: u32, out: &mut impl Write) -> io::Result<()
         }
         Message::Message(payload) => writeln!(out, "{}", Shown(payload)),
         Message::Presence { event: PresenceEvent::Crowd, member, name } => {
-            writeln!(out, "* {member} in {}, too many to announce who joins and leaves", name.text().to_str())
+            let room = name.text().to_str();
+            writeln!(out, "* {member} in {}, too many to announce who joins and leaves", displayed(&room))
         }
         Message::Presence { event, name, .. } => {
-            writeln!(out, "* {} {}", name.text().to_str(), event_name(*event))
+            writeln!(out, "* {} {}", displayed(&name.text().to_str()), event_name(*event))
         }
         Message::Gap { missed } => writeln!(out, "* {missed} messages missed"),
         _ => Ok(()),
@@ -247,6 +287,29 @@ mod tests {
             }
         }
         assert_eq!(shown(&Message::Message(text("a\nbob: b"))).0, "a\\u{a}bob: b\n");
+    }
+
+    #[test]
+    fn a_name_never_looks_like_a_line_of_the_hub_or_of_another_member() {
+        // [R9.31]
+        for (name, displayed) in [
+            ("* the hub: maintenance", "\\u{2a} the hub\\u{3a} maintenance"),
+            ("ann: I resign", "ann\\u{3a} I resign"),
+            ("! policy", "\\u{21} policy"),
+            ("ann (to you)", "ann \\u{28}to you)"),
+            ("ann\u{200b}", "ann\\u{200b}"),
+            ("ann    left", "ann \\u{20}\\u{20}\\u{20}left"),
+        ] {
+            let member = MemberName::new(Text::utf8(name)).unwrap();
+            let presence = |event| Message::Presence { member: 7, event, name: member };
+            assert_eq!(shown(&delivery(7, 0, name, text("x"))).0, format!("{displayed}: x\n"));
+            assert_eq!(shown(&presence(PresenceEvent::Joined)).0, format!("* {displayed} joined\n"));
+            assert!(shown(&presence(PresenceEvent::Crowd)).0.starts_with(&format!("* 7 in {displayed}, ")));
+            assert_eq!(
+                shown(&presence(PresenceEvent::Left)).1,
+                format!("{{\"event\":\"left\",\"member\":7,\"name\":\"{name}\"}}\n")
+            );
+        }
     }
 
     #[test]

@@ -137,6 +137,42 @@ async fn kick_disconnects_a_member_and_say_sends_a_message() {
 }
 
 #[tokio::test]
+async fn bans_are_added_listed_and_lifted_and_kick_can_ban() {
+    let fixture = Fixture::new("bans").await;
+    let not_kept = "bans are not kept in a file: they end with the process of the hub\n";
+    let mut flood = fixture.join("flood").await;
+    let words = ["ban", "--name", "FLOOD", "--for", "10m", "--reason", "no flooding"];
+    let (code, said, _) = fixture.run(&words).await;
+    assert_eq!((code, said), (Some(0), format!("ban 1: name FLOOD for 10m; 1 connection closed\n{not_kept}")));
+    let closed = loop {
+        match flood.next().await {
+            Ok(Some(_)) => {}
+            other => break other.map(|_| ()),
+        }
+    };
+    let Err(ConnectionError::Closed { code, reason }) = closed else { panic!("{closed:?}") };
+    assert_eq!((code, &*reason), (Code::POLICY, "policy: banned: no flooding"));
+
+    let (near, far) = duplex(1 << 16);
+    tokio::spawn(fixture.hub.serve(far, "192.0.2.7:1".parse::<std::net::SocketAddr>().unwrap()));
+    let _eve = Connection::connect(near, Hello::new().with_hub(true).with_name("eve").unwrap()).await.unwrap();
+    let (code, said, _) = fixture.run(&["kick", "2", "--ban", "1h", "--reason", "enough"]).await;
+    let done = format!("disconnected 192.0.2.7:1\nban 2: network 192.0.2.7/32 for 1h; 1 connection closed\n{not_kept}");
+    assert_eq!((code, said), (Some(0), done));
+
+    let (code, said, _) = fixture.run(&["bans"]).await;
+    let rows: Vec<Vec<_>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!((code, &rows[1][..3], rows[1].last()), (Some(0), &["1", "name", "FLOOD"][..], Some(&"flooding")));
+    assert_eq!((&rows[2][..3], rows.len()), (&["2", "network", "192.0.2.7/32"][..], 4), "{said}");
+    assert_eq!(fixture.run(&["unban", "2"]).await.1, "ban 2 lifted: network 192.0.2.7/32\n");
+    let (code, _, complaint) = fixture.run(&["unban", "2"]).await;
+    assert_eq!((code, &*complaint), (Some(1), "bookend: no-such-ban: there is no ban 2\n"));
+    let (code, _, complaint) = fixture.run(&["ban", "--network", "0.0.0.0/0"]).await;
+    assert!(code == Some(1) && complaint.contains("set force to ban it anyway"), "{complaint}");
+    assert_eq!(fixture.run(&["ban", "--network", "0.0.0.0/0", "--force", "--json"]).await.0, Some(0));
+}
+
+#[tokio::test]
 async fn drain_and_reload_report_success_or_the_reasons_of_a_refusal() {
     let mut fixture = Fixture::new("drains").await;
     let mut orders = std::mem::replace(&mut fixture.orders, mpsc::channel(1).1);

@@ -38,7 +38,12 @@ async fn measure(address: SocketAddr, options: &[&str]) -> (Option<i32>, Value) 
 }
 
 async fn hub() -> SocketAddr {
-    hub_with(Config::default()).await
+    hub_with(unlimited()).await
+}
+
+/// A hub that reads as fast as it can.
+fn unlimited() -> Config {
+    Config { messages_per_second: 0, bytes_per_second: 0, ..Config::default() }
 }
 
 async fn hub_with(config: Config) -> SocketAddr {

@@ -193,7 +193,7 @@ async fn version_mismatch() {
 
 #[tokio::test]
 async fn hub_full() {
-    tour("Hub full", &real_hub(Config { waiting: 0, ..Config::default() }).await, &[]).await;
+    tour("Hub full", &real_hub(Config { connections: 0, ..Config::default() }).await, &[]).await;
 }
 
 #[tokio::test]

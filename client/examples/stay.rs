@@ -44,7 +44,7 @@ pub(crate) async fn stay(
             Event::Message(incoming) => {
                 if let Message::Delivery(delivery) = incoming.message() {
                     let text = delivery.payload.text().unwrap_or_default();
-                    print(format!("{}: {}", delivery.name(), bookend::escaped(&text)));
+                    print(format!("{}: {}", bookend::displayed(delivery.name()), bookend::escaped(&text)));
                 }
             }
             Event::Missed(missed) => print(format!("* {missed}")),

@@ -8,13 +8,13 @@ mod open;
 mod sequence;
 mod serve;
 mod suspicion;
+mod woken;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bookend::Hello;
-use tokio::select;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
@@ -24,6 +24,7 @@ use crate::error::{ConnectError, SendError};
 use crate::event::{End, Event, Outlet};
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::race::{First, race};
 use crate::retry::{Backoff, may_pass};
 use crate::status::{Snapshot, Status};
 use closing::Closing;
@@ -142,9 +143,8 @@ impl Driver {
             self.set_status(Status::Connecting);
             self.report_unreported().await;
             self.report(Event::Down { error, retry_in: pause }).await;
-            select! {
-                () = sleep(pause) => {}
-                () = self.closing.wanted() => return End::Closed,
+            if race(sleep(pause), self.closing.wanted()).await == First::Other(()) {
+                return End::Closed;
             }
         }
     }
@@ -172,10 +172,9 @@ impl Driver {
             self.metrics.message_received(message.length());
         }
         if !self.closing.has_begun() {
-            select! {
-                biased;
-                () = self.outlet.reserve(&event) => return self.outlet.report(event),
-                () = self.closing.wanted() => {}
+            let room = race(self.outlet.reserve(&event), self.closing.wanted()).await;
+            if room == First::One(()) {
+                return self.outlet.report(event);
             }
         }
         match event {

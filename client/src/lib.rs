@@ -63,6 +63,7 @@ mod metrics;
 mod options;
 #[cfg(feature = "proxy")]
 mod proxy;
+mod race;
 mod retry;
 mod sender;
 mod status;
@@ -73,6 +74,7 @@ mod tls;
 mod token;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
+pub use bookend::addressee::Unaddressed;
 pub use bookend::{Content, Hello, Message, Reply};
 pub use client::Client;
 pub use dial::{Dial, Dialled, Dialler, Diallers, Io, Stream, Timeouts};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bookend::addressee::{self, Unaddressed};
 use bookend::{Message, PresenceEvent};
 
 /// Members that are remembered; further ones are ignored.
@@ -16,7 +17,7 @@ const MAX_MEMBERS: usize = 1 << 16;
 /// let mut members = Members::new(5);
 /// let name = MemberName::new(Text::utf8("ann lee")).unwrap();
 /// members.observe(&Message::Presence { member: 7, event: PresenceEvent::Joined, name });
-/// assert_eq!(members.addressee("ann lee hello"), Some((7, "hello")));
+/// assert_eq!(members.addressee("\"ann lee\" hello"), Ok((7, "hello")));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Members {
@@ -88,21 +89,46 @@ impl Members {
         self.here.iter().map(|(&member, name)| (member, &**name))
     }
 
-    /// Splits `words` into a member and the text after one space. The member is a number or the longest matching name
-    /// in the room; names may contain spaces. A number is never taken for a name, as a member may be called 7.
-    #[must_use]
-    pub fn addressee<'a>(&self, words: &'a str) -> Option<(u32, &'a str)> {
-        let (first, rest) = words.split_once(' ').unwrap_or((words, ""));
-        if first.bytes().all(|byte| byte.is_ascii_digit()) {
-            return first.parse().ok().map(|member| (member, rest));
+    /// The member of that name: exactly, or else without regard to case.
+    ///
+    /// # Errors
+    /// [`Unaddressed::NoSuchMember`], or [`Unaddressed::Ambiguous`] if several members fit.
+    pub fn find(&self, name: &str) -> Result<u32, Unaddressed> {
+        match self.only(|other| other == name) {
+            Err(Unaddressed::NoSuchMember) => self.only(|other| lower(other).eq(lower(name))),
+            found => found,
         }
-        let after = |name: &str| match words.strip_prefix(name)? {
-            "" => Some(""),
-            rest => rest.strip_prefix(' '),
-        };
-        let matching = self.iter().filter_map(|(member, name)| after(name).map(|rest| (member, rest)));
-        matching.min_by_key(|(_, rest)| rest.len())
     }
+
+    fn only(&self, is_meant: impl Fn(&str) -> bool) -> Result<u32, Unaddressed> {
+        let mut meant = self.iter().filter(|(_, name)| is_meant(name));
+        match (meant.next(), meant.next()) {
+            (None, _) => Err(Unaddressed::NoSuchMember),
+            (Some((member, _)), None) => Ok(member),
+            _ => Err(Unaddressed::Ambiguous),
+        }
+    }
+
+    /// Splits `words` into a member and the text after one blank: `NAME TEXT`, `"NAME WITH BLANKS" TEXT` or `#7 TEXT`, as
+    /// [`addressee::split`] does. A message is never sent to a member that may not be the one that is meant.
+    ///
+    /// # Errors
+    /// [`Unaddressed`], if it is not certain who is meant.
+    pub fn addressee<'a>(&self, words: &'a str) -> Result<(u32, &'a str), Unaddressed> {
+        addressee::split(words, |name| self.find(name))
+    }
+
+    /// The member that a person means by a name, `#7` or `7`.
+    ///
+    /// # Errors
+    /// [`Unaddressed`], if it is not certain who is meant.
+    pub fn member(&self, name: &str) -> Result<u32, Unaddressed> {
+        addressee::whole(name, |name| self.find(name))
+    }
+}
+
+fn lower(name: &str) -> impl Iterator<Item = char> + '_ {
+    name.chars().flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]
@@ -123,30 +149,48 @@ mod tests {
     }
 
     #[test]
-    fn longest_matching_name_wins() {
-        assert_eq!(room().addressee("ann lee hello"), Some((7, "hello")));
-        assert_eq!(room().addressee("ann leeway"), Some((5, "leeway")));
-        assert_eq!(room().addressee("böb"), Some((9, "")));
-        assert_eq!(room().addressee("böb  two blanks"), Some((9, " two blanks")));
+    fn a_name_is_found_exactly_or_else_without_regard_to_case() {
+        let mut members = room();
+        assert_eq!(members.addressee("ANN hello"), Ok((5, "hello")));
+        assert_eq!((members.find("BÖB"), members.find("Ann Lee")), (Ok(9), Ok(7)));
+        assert_eq!(members.find("аnn"), Err(Unaddressed::NoSuchMember), "a Cyrillic letter that looks alike");
+        members.observe(&presence(10, PresenceEvent::Here, "Ann"));
+        assert_eq!((members.find("ann"), members.find("Ann")), (Ok(5), Ok(10)));
+        assert_eq!(members.find("ANN"), Err(Unaddressed::Ambiguous));
+        members.observe(&presence(11, PresenceEvent::Here, "ann"));
+        assert_eq!(members.find("ann"), Err(Unaddressed::Ambiguous), "a hub that gives a name twice");
     }
 
     #[test]
-    fn number_is_never_a_name() {
-        assert_eq!(room().addressee("9 hello"), Some((9, "hello")));
-        assert_eq!(room().addressee("4294967296 hello"), None);
+    fn a_name_that_contains_blanks_is_in_quotes() {
+        assert_eq!(room().addressee("ann lee hello"), Err(Unaddressed::Ambiguous));
+        assert_eq!(room().addressee("ann leeway"), Ok((5, "leeway")));
+        assert_eq!(room().addressee("\"ann lee\" hello"), Ok((7, "hello")));
+        assert_eq!(room().addressee("böb"), Ok((9, "")));
+        assert_eq!(room().addressee("böb  two blanks"), Ok((9, " two blanks")));
+        assert_eq!((room().member("ann lee"), room().member("ann")), (Ok(7), Ok(5)));
+    }
+
+    #[test]
+    fn a_number_that_is_the_name_of_another_member_is_ambiguous() {
+        assert_eq!(room().addressee("9 hello"), Err(Unaddressed::Ambiguous));
+        assert_eq!(room().addressee("#9 hello"), Ok((9, "hello")));
+        assert_eq!(room().addressee("\"9\" hello"), Ok((8, "hello")));
+        assert_eq!(room().addressee("77 hello"), Ok((77, "hello")), "in a crowd it need not be known");
+        assert_eq!(room().addressee("4294967296 hello"), Err(Unaddressed::NoSuchMember));
     }
 
     #[test]
     fn half_a_name_finds_no_member() {
-        assert_eq!(room().addressee("an hello"), None);
-        assert_eq!(room().addressee(""), None);
+        assert_eq!(room().addressee("an hello"), Err(Unaddressed::NoSuchMember));
+        assert_eq!(room().addressee(""), Err(Unaddressed::NoSuchMember));
     }
 
     #[test]
     fn member_that_left_is_not_found() {
         let mut members = room();
         members.observe(&presence(9, PresenceEvent::Left, "böb"));
-        assert_eq!(members.addressee("böb hello"), None);
+        assert_eq!(members.addressee("böb hello"), Err(Unaddressed::NoSuchMember));
         assert_eq!(members.iter().count(), 3);
     }
 
@@ -161,7 +205,7 @@ mod tests {
         let delivery = bookend::Delivery::new(77, 0, 1, 0, "bob", payload).unwrap();
         members.observe(&Message::Delivery(delivery));
         members.observe(&presence(340, PresenceEvent::Crowd, "lobby"));
-        assert_eq!((members.addressee("bob hi"), members.crowd()), (Some((77, "hi")), Some(340)));
+        assert_eq!((members.addressee("bob hi"), members.crowd()), (Ok((77, "hi")), Some(340)));
         members.observe(&presence(5, PresenceEvent::Here, "ann"));
         assert_eq!(members.crowd(), Some(340), "the client itself is listed in a crowd too");
         for (member, name) in [(5, "ann"), (9, "carl")] {

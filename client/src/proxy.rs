@@ -2,6 +2,7 @@
 
 mod environment;
 mod handshake;
+mod socks5;
 
 use std::fmt;
 use std::io;

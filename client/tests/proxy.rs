@@ -89,12 +89,12 @@ async fn proxy_that_cannot_reach_the_hub_is_quoted() {
         ("http", vec![(asked, b"HTTP/1.1 502 Bad\x1b\r\n\r\n")], "proxy-refused", "502 Bad\\u{1b}"),
         ("http", vec![(asked, b"Bookend hub\r\n")], "not-a-proxy", "not an HTTP proxy: Book"),
         ("http", vec![(asked, b"")], "proxy-refused", "without an answer"),
-        ("socks5", vec![(b"\x05\x01\x00", b"\x05\xff")], "proxy-credentials", "No acceptable auth methods"),
+        ("socks5", vec![(b"\x05\x01\x00", b"\x05\xff")], "proxy-credentials", "requires a user and a password"),
         (
             "socks5",
             vec![(b"\x05\x01\x00", b"\x05\x00"), (to_socks, b"\x05\x05\x00\x01\0\0\0\0\0\0")],
             "proxy-refused",
-            "Connection refused",
+            "connection refused",
         ),
         ("socks5", vec![(b"\x05\x01\x00", b"HTTP/1.1 400")], "not-a-proxy", "not a SOCKS5 proxy"),
     ];

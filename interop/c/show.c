@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum { QUOTED_BYTES = 32 }; /* of a binary payload, in a line for people */
+enum { NAME_CHARACTERS = 64 }; /* the most in a name: it has at most 64 bytes of UTF-8 */
 
 static const char *const EVENTS[] = {"here", "joined", "left", "crowd"};
 
@@ -44,6 +45,53 @@ static void put_json(FILE *to, uint32_t scalar, const uint8_t *utf8, size_t leng
         fwrite(utf8, 1, length, to);
 }
 
+static bool is_blank(uint32_t scalar) {
+    return scalar == 0x20 || scalar == 0xA0 || scalar == 0x1680 || (scalar >= 0x2000 && scalar <= 0x200A) ||
+           scalar == 0x202F || scalar == 0x205F || scalar == 0x3000;
+}
+
+/* Which of `:*(` a character looks like, or 0; `!` counts as `*`. */
+static char looks_like(uint32_t scalar) {
+    static const uint16_t COLONS[] = {0x3A,   0x2D0,  0x2F8,  0x589,  0x5C3,  0x703,  0x704,  0x903,  0xA83,  0x16EC, 0x1803,
+                                      0x1809, 0x205A, 0x2236, 0x2982, 0xA4FD, 0xA789, 0xFE13, 0xFE30, 0xFE55, 0xFF1A};
+    static const uint16_t STARS[] = {0x2A,   0x21,   0x1C3,  0x66D,  0x204E, 0x2055, 0x2217,
+                                     0x2731, 0x2D51, 0xFE15, 0xFE57, 0xFE61, 0xFF01, 0xFF0A};
+    static const uint16_t PARENTHESES[] = {0x28, 0x207D, 0x208D, 0x2768, 0x2772, 0x3014, 0xFD3E, 0xFE59, 0xFF08};
+    size_t i;
+
+    for (i = 0; i < sizeof COLONS / sizeof *COLONS; i++)
+        if (scalar == COLONS[i]) return ':';
+    for (i = 0; i < sizeof STARS / sizeof *STARS; i++)
+        if (scalar == STARS[i]) return '*';
+    for (i = 0; i < sizeof PARENTHESES / sizeof *PARENTHESES; i++)
+        if (scalar == PARENTHESES[i]) return '(';
+    return 0;
+}
+
+/* Shows a name, which then cannot look like the start of a line of the hub or of another member (R9.31). */
+static void show_name(FILE *to, uint8_t encoding, bookend_bytes name) {
+    uint32_t scalars[NAME_CHARACTERS], blank = 0x20;
+    size_t at, bytes, i, count = 0;
+
+    for (at = 0; at < name.length && count < NAME_CHARACTERS; at += bytes) {
+        bytes = bookend_text_next(encoding, name.data + at, name.length - at, &scalars[count]);
+        if (bytes == 0) break;
+        count++;
+    }
+    for (i = 0; i < count; i++) {
+        uint8_t utf8[4];
+        uint32_t before = i == 0 ? blank : scalars[i - 1], after = i + 1 == count ? blank : scalars[i + 1];
+        char like = looks_like(scalars[i]);
+        bool is_to = i + 3 < count && (scalars[i + 1] | 0x20) == 't' && (scalars[i + 2] | 0x20) == 'o' && is_blank(scalars[i + 3]);
+
+        if ((like == ':' && is_blank(after)) || (like == '*' && (i == 0 || (i + 1 < count && is_blank(after)))) ||
+            (like == '(' && is_blank(before) && is_to))
+            fprintf(to, "\\u{%" PRIx32 "}", scalars[i]);
+        else
+            put_plain(to, scalars[i], utf8, bookend_text_put(BOOKEND_UTF8, scalars[i], utf8));
+    }
+}
+
 void show_text(FILE *to, uint8_t encoding, bookend_bytes text) {
     each_character(to, encoding, text, put_plain);
 }
@@ -65,7 +113,7 @@ static void show_payload(FILE *to, const bookend_message *message) {
 void show_plain(FILE *to, const bookend_message *message, uint32_t member) {
     switch (message->kind) {
     case BOOKEND_KIND_DELIVERY:
-        show_text(to, BOOKEND_UTF8, message->name);
+        show_name(to, BOOKEND_UTF8, message->name);
         if (message->to != 0 && message->to == member) fputs(" (to you)", to);
         if (message->to != 0 && message->to != member) fprintf(to, " (to %" PRIu32 ")", message->to);
         fputs(": ", to);
@@ -74,7 +122,7 @@ void show_plain(FILE *to, const bookend_message *message, uint32_t member) {
     case BOOKEND_KIND_PRESENCE:
         fputs("* ", to);
         if (message->event == BOOKEND_CROWD) fprintf(to, "%" PRIu32 " in ", message->member);
-        show_text(to, message->encoding, message->payload);
+        show_name(to, message->encoding, message->payload);
         if (message->event == BOOKEND_CROWD) fputs(", too many to announce who joins and leaves", to);
         else fprintf(to, " %s", EVENTS[message->event]);
         break;

@@ -7,19 +7,31 @@ const QUOTED_BYTES = 32; // of a binary payload, on one line
 // Characters that JSON allows in a string but that must not reach a terminal.
 const JSON_UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
+// What makes a name look like the start of another line (R9.31): a colon before a blank or at the end, `*` or `!` at the
+// start or before a blank, the parenthesis of `(to `; and what looks like these.
+const COLONS = "[:\u02d0\u02f8\u0589\u05c3\u0703\u0704\u0903\u0a83\u16ec\u1803\u1809\u205a\u2236\u2982\ua4fd\ua789\ufe13\ufe30\ufe55\uff1a]";
+const STARS = "[*!\u01c3\u066d\u204e\u2055\u2217\u2731\u2d51\ufe15\ufe57\ufe61\uff01\uff0a]";
+const PARENTHESES = "[(\u207d\u208d\u2768\u2772\u3014\ufd3e\ufe59\uff08]";
+const MISLEADING = new RegExp(`${COLONS}(?=\\s|$)|^${STARS}|${STARS}(?=\\s)|(?<!\\S)${PARENTHESES}(?=[Tt][Oo]\\s)`, "g");
+
 /** Returns a line for people, or null if the message is not shown. `member` is this client's own number. */
 export function plain(message, member) {
   if (message.type === "delivery") {
     const { to, name } = message;
     const receiver = to === 0 ? "" : to === member ? " (to you)" : ` (to ${to})`;
-    return `${name}${receiver}: ${shown(message.payload)}`;
+    return `${displayed(name)}${receiver}: ${shown(message.payload)}`;
   }
   if (message.type === "presence") {
-    if (message.event !== "crowd") return `* ${message.name.value} ${message.event}`;
-    return `* ${message.member} in ${message.name.value}, too many to announce who joins and leaves`;
+    if (message.event !== "crowd") return `* ${displayed(message.name.value)} ${message.event}`;
+    return `* ${message.member} in ${displayed(message.name.value)}, too many to announce who joins and leaves`;
   }
   if (message.type === "gap") return `* ${message.missed} messages missed`;
   return message.type === "message" ? shown(message.payload) : null;
+}
+
+/** Returns a name in a line, which then cannot look like one of the hub or of another member (R9.31). */
+export function displayed(name) {
+  return printable(name.replace(MISLEADING, (found) => `\\u{${found.charCodeAt(0).toString(16)}}`));
 }
 
 /** Returns a JSON object, or null if the message is not shown. */

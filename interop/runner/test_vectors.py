@@ -13,7 +13,7 @@ from typing import Any, Callable, List, Tuple
 from languages import ROOT
 from layers import cases
 from schema import Schema
-from vectors import FOLDER, LAYERS, TRANSFERS, BadVectors, hexed, joined, load, read
+from vectors import FOLDER, LAYERS, NAMES, TRANSFERS, BadVectors, hexed, joined, load, read
 
 FRAME = {
     "id": "F001",
@@ -28,7 +28,7 @@ FRAME = {
 class Vectors(unittest.TestCase):
     def test_the_release_has_their_number(self) -> None:
         release = read(FOLDER / "release.json")
-        self.assertEqual(release["vectors"], {layer: len(load(layer)) for layer in (*LAYERS, TRANSFERS)})
+        self.assertEqual(release["vectors"], {layer: len(load(layer)) for layer in (*LAYERS, TRANSFERS, NAMES)})
 
     def test_the_example_in_their_readme_works_with_the_python_peer(self) -> None:
         sys.path.insert(0, str(ROOT / "interop/python/src"))
@@ -59,7 +59,7 @@ class Vectors(unittest.TestCase):
 
     def test_every_tag_exists_in_the_specification(self) -> None:
         tags = set(re.findall(r"^- \[(R[0-9]+\.[0-9]+)\]", (ROOT / "SPEC.md").read_text(encoding="utf-8"), re.MULTILINE))
-        for layer in (*LAYERS, TRANSFERS):
+        for layer in (*LAYERS, TRANSFERS, NAMES):
             for vector in load(layer):
                 self.assertLessEqual(set(vector["requires"]), tags, vector["id"])
 

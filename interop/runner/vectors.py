@@ -16,6 +16,9 @@ LAYERS = ("frames", "texts", "hellos", "messages", "sessions")
 TRANSFERS = "transfers"
 """What a library of transfers answers (SPEC 12)."""
 
+NAMES = "names"
+"""What a hub does (SPEC 9)."""
+
 Vector = Dict[str, Any]
 
 

@@ -23,6 +23,15 @@
 //! A REQUEST is answered by the program, and the peer's own timeout applies.
 //!
 //! After a pause of more than 1 s the first call reads what has arrived before it judges the peer's silence.
+//!
+//! # A program that only sends
+//!
+//! `Read` and `Write` cannot say whether something has arrived, and a read of nothing waits for its timeout. So the calls
+//! that send do not read while the stream takes what they write, except once a second: then they wait for 1 ms at most,
+//! answer the peer's PINGs, and keep up to 1 MiB of messages for [`next`](Connection::next). A program that only sends
+//! learns of a CLOSE, or of a peer that is silent for twice its keepalive, from the first send that is more than a second
+//! later. What it sent in that second is lost; [`barrier`](Connection::barrier) says what has arrived. To know earlier,
+//! call [`next_within`](Connection::next_within) with [`Duration::ZERO`], which reads for 1 ms at most.
 
 mod answers;
 mod calls;
@@ -86,6 +95,10 @@ pub struct Connection<S> {
     linger: Option<Duration>,
     /// When the last read ended.
     seen: Duration,
+    /// A receiving call was made after the last sending one.
+    receives: bool,
+    /// How long the last look at what has arrived took.
+    looked_for: Duration,
     answers: Answers,
 }
 
@@ -143,6 +156,8 @@ impl<S: io::Read + Write + Timed> Connection<S> {
             failure: None,
             linger: None,
             seen: Duration::ZERO,
+            receives: true,
+            looked_for: Duration::ZERO,
             answers: Answers::default(),
         };
         loop {
@@ -182,6 +197,7 @@ impl<S: io::Read + Write + Timed> Connection<S> {
     /// The reason why the session ended.
     #[expect(clippy::should_implement_trait, reason = "a message borrows from the connection; `Iterator` cannot")]
     pub fn next(&mut self) -> Result<Option<Message<'_>>, ConnectionError> {
+        self.receives = true;
         let front = loop {
             if let Some(front) = self.endpoint.advance(&mut self.answers) {
                 break front;
@@ -218,6 +234,7 @@ impl<S: io::Read + Write + Timed> Connection<S> {
     /// [`ConnectionError::Timeout`] if there is none yet: the session lives, and nothing is lost. Otherwise the reason
     /// why the session ended.
     pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Message<'_>>, ConnectionError> {
+        self.receives = true;
         let until = self.clock.now().saturating_add(timeout);
         let mut has_turned = false;
         let front = loop {
@@ -241,6 +258,7 @@ impl<S: io::Read + Write + Timed> Connection<S> {
     /// # Errors
     /// The reason why the session ended.
     pub fn batch(&mut self) -> Result<Option<Batch<'_>>, ConnectionError> {
+        self.receives = true;
         while !self.endpoint.has_batch() {
             if !self.turn(TICK)? {
                 return Ok(None);

@@ -41,7 +41,7 @@ codes! {
     BAD_END = 4001 "bad-end", "A body is not followed by F8 F5.";
     VERSION = 4003 "version", "Another major version.";
     HELLO_TIMEOUT = 4004 "hello-timeout", "No HELLO in time.";
-    IDLE = 4005 "idle", "Silent for twice the keepalive it promised.";
+    IDLE = 4005 "idle", "Silent for twice the keepalive it promised, or when its name was asked for.";
     SLOW_CONSUMER = 4006 "slow-consumer", "Does not read what it is sent.";
     RATE = 4007 "rate", "Too often.";
     FRAME_TIMEOUT = 4008 "frame-timeout", "A frame began and did not arrive in time.";

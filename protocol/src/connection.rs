@@ -92,6 +92,15 @@ const NEVER: Duration = Duration::from_secs(1 << 30);
 /// [`reserve`](Connection::reserve) is for a caller that must know which. The peer is told that a cancelled request needs
 /// no answer.
 ///
+/// # Memory
+///
+/// A connection that waits for its peer keeps about 1 KiB of buffers. The memory to read into and to write from is lent,
+/// by turns, to the connections of a thread, and is not cleared in between: up to four pieces of 128 KiB for each use hold
+/// what was received and sent last, perhaps a token. Only what the stream has read since is used, so no peer and no
+/// message ever shows the bytes of another connection. The stream itself is given the memory as it is: an [`AsyncRead`]
+/// that is not trusted with the bytes of other connections, or that reports bytes which it did not write, needs a thread
+/// of its own. The same holds for [`blocking::Connection`](crate::blocking::Connection).
+///
 /// ```
 /// # use bookend::{Connection, ConnectionError, Hello, Message};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {

@@ -17,6 +17,11 @@
 //! - [`blocking::Connection`] (feature `std`): the same over `Read + Write`.
 //! - [`transfer`](mod@transfer) (feature `transfer`): bytes of any length in chunks, with resume and a digest.
 //!
+#![cfg_attr(
+    feature = "tokio",
+    doc = "The [`cookbook`] has programs to copy: a TLS server, graceful shutdown, requests, a serial device, and more."
+)]
+//!
 //! A mistake of the peer is a [`Fault`], a mistake of the application a [`Misuse`]; [`Code`] has their numbers.
 //!
 //! # Features
@@ -26,6 +31,7 @@
 //! | none | | everything up to [`Session`]: `no_std` with `alloc` |
 //! | `std` | by default | [`blocking::Connection`] |
 //! | `tokio` | by default | [`Connection`], [`Handle`], [`Codec`]; needs `std` |
+//! | `transfer` | no | [`transfer`](mod@transfer): files and other bytes of any length |
 //! | `tracing` | no | a span and events of `tracing` for the session of each connection; needs `std` |
 //! | `postcard` | no | `OwnedContent::postcard` and `Payload::from_postcard`: Rust values as binary payloads |
 //! | `serde` | no | `Serialize` and `Deserialize` for [`Code`], [`Encoding`], [`Line`], `Counters` |
@@ -70,6 +76,7 @@
 
 extern crate alloc;
 
+pub mod addressee;
 #[cfg(feature = "std")]
 pub mod blocking;
 mod buffer;
@@ -78,9 +85,12 @@ mod code;
 mod codec;
 #[cfg(feature = "tokio")]
 mod connection;
+#[cfg(all(any(doc, doctest), feature = "tokio"))]
+pub mod cookbook;
 #[cfg(feature = "std")]
 mod counters;
 pub mod diagnosis;
+mod displayed;
 mod encoding;
 #[cfg(feature = "std")]
 mod endpoint;
@@ -120,6 +130,7 @@ pub use connection::{
 };
 #[cfg(feature = "std")]
 pub use counters::Counters;
+pub use displayed::displayed;
 pub use encoding::{Encoding, Encodings, UnknownEncodingName};
 #[cfg(feature = "std")]
 pub use endpoint::Batch;
@@ -128,7 +139,7 @@ pub use error::{ConnectionError, Reply};
 pub use fault::Fault;
 pub use frame::{Decoder, END, Frame, HEADER_LENGTH, MAX_LENGTH, OVERHEAD, START};
 pub use hello::{CANARY, Hello, MAGIC, MAX_HELLO, MIN_MAX_BODY};
-pub use line::{Line, MAX_LINE, escaped, is_disturbing};
+pub use line::{Line, MAX_LINE, escaped, is_blank, is_disturbing, is_invisible};
 pub use message::{Delivery, MAX_PING, MemberName, Message, PresenceEvent, Probe, Refusal};
 pub use misuse::Misuse;
 pub use payload::{Content, OwnedContent, Payload};

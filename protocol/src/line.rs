@@ -58,6 +58,26 @@ pub const fn is_disturbing(character: char) -> bool {
         | '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Is this a character that shows a blank: white space, or a letter or symbol that is empty (R9.34)?
+#[must_use]
+pub const fn is_blank(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{2800}' | '\u{3164}' | '\u{FFA0}' | '\u{1D159}')
+}
+
+/// Is this a character that shows nothing (R9.34)? These are the default-ignorable characters of Unicode, the controls of
+/// hieroglyphs and annotations, the joiners of single scripts, and the noncharacters.
+#[must_use]
+pub const fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+        | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}'
+        | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
+        | '\u{2D7F}' | '\u{FFF9}'..='\u{FFFB}' | '\u{1107F}' | '\u{13430}'..='\u{13440}' | '\u{16FE4}'
+        | '\u{FDD0}'..='\u{FDEF}')
+        || (character as u32) & 0xFFFE == 0xFFFE
+}
+
 /// Shows `text` with `\u{hex}` for every character that [`is_disturbing`].
 pub fn escaped(text: &str) -> impl fmt::Display + '_ {
     Escaped(text)

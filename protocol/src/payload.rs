@@ -81,7 +81,8 @@ pub enum Content<'a> {
     /// Bytes.
     Binary(&'a [u8]),
     /// Shared bytes, sent as [`Binary`](Content::Binary). The asynchronous connection writes 16 KiB and more of them from
-    /// where they are, if the stream takes several parts in one write, as a `TcpStream` does.
+    /// where they are, if the stream takes several parts in one write, as a `TcpStream` does. A
+    /// [`Handle`](crate::Handle) copies them.
     #[cfg(feature = "tokio")]
     Bytes(&'a bytes::Bytes),
     /// Text, in the encoding that the peer prefers, or UTF-8 if it has no preference.

@@ -243,3 +243,18 @@ fn request_survives_a_full_backlog() {
     client.close(Code::NORMAL, "").unwrap();
     server.join().unwrap().unwrap();
 }
+
+#[test]
+fn both_sides_may_close_at_once() {
+    // [R7.6] [R7.7]
+    let (mut client, server) = with_server(|mut server| {
+        for _ in 0..100 {
+            server.queue("last words").unwrap();
+        }
+        server.close(Code::NORMAL, "bye")
+    });
+    client.queue("last words").unwrap();
+    let closed = client.close(Code::NORMAL, "");
+    let server = server.join().unwrap();
+    assert!(closed.is_ok() && server.is_ok(), "{closed:?} {server:?}");
+}

@@ -94,6 +94,43 @@ def says_nothing(port: int, chance: Chance, name: str) -> None:
     exchange(port, b"", chance)
 
 
+def floods(port: int, chance: Chance, name: str) -> None:
+    """Sends as fast as it can, for longer than the burst that it is allowed, and reads all it is sent."""
+    with connected(port) as stream:
+        octets, end = hello(name) + post("x") * 20_000, time.monotonic() + 1
+        while time.monotonic() < end:
+            readable, writable, _ = select.select([stream], [stream], [], 0.1)
+            if readable and not stream.recv(1 << 18):
+                raise AssertionError("the hub has closed a member that sends fast")
+            if writable:
+                octets = octets[stream.send(octets) :] or post("x") * 20_000
+def silent_crowd(port: int, chance: Chance, name: str) -> None:
+    """Many connections from one address that send nothing, or one byte, and stay for a while."""
+    source = f"127.0.0.{chance.randrange(2, 30)}"
+    first = chance.choice([b"", b"\xf5", b"/", b"\xff\xfb\x18"])
+    crowd = []
+    try:
+        for _ in range(8):
+            stream = socket.socket()
+            crowd.append(stream)
+            stream.bind((source, 0))
+            stream.settimeout(0.5)
+            stream.connect(("127.0.0.1", port))
+            stream.sendall(first)
+        time.sleep(chance.random() / 4)
+    except OSError:
+        pass
+    for stream in crowd:
+        stream.close()
+
+
+def proxy_header(port: int, chance: Chance, name: str) -> None:
+    octets = b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 3990\r\n"
+    if chance.random() < 0.5:
+        octets = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + os.urandom(12)
+    exchange(port, octets + hello(name), chance)
+
+
 def dropped(stream: socket.socket, timeout: float) -> None:
     """Reads until the hub ends the connection; AssertionError if it does not."""
     end = time.monotonic() + timeout
@@ -132,10 +169,23 @@ def drips(port: int, chance: Chance, name: str) -> None:
         dropped(stream, 10)
 
 
+def takes_a_byte(port: int, chance: Chance, name: str) -> None:
+    """Takes a byte now and then of what the others say."""
+    with socket.socket() as stream:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stream.connect(("127.0.0.1", port))
+        stream.sendall(hello(name))
+        for _ in range(20):
+            if not stream.recv(1):
+                return
+            time.sleep(0.5)
+        dropped(stream, 10)
+
+
 # Each takes seconds, and ends when the hub ends the connection.
-SLOW_MISDEEDS: List[Callable[[int, Chance, str], None]] = [half_open, drips]
+SLOW_MISDEEDS: List[Callable[[int, Chance, str], None]] = [half_open, drips, takes_a_byte]
 
 MISDEEDS: List[Callable[[int, Chance, str], None]] = [
     garbage, damaged, half_frame, claim, pings, empty_frames, errors_unread, browser, long_line, telnet_commands,
-    renames, comes_and_goes, says_nothing,
+    renames, comes_and_goes, says_nothing, floods, silent_crowd, proxy_header,
 ]  # fmt: skip

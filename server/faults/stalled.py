@@ -10,7 +10,7 @@ LOG = 8 << 10  # the log of a room, in KiB
 
 def run(table: Table, quick: bool) -> None:
     count = 1500 if quick else 32_000
-    with Hub("limits.stall=1m") as hub:
+    with Hub("limits.stall=1m", "limits.messages_per_second=0", "limits.bytes_per_second=0") as hub:
         readers = [Member(hub.port, f"reader-{number}") for number in range(3)]
         for reader in readers:
             reader.read_in_background()

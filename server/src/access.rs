@@ -10,6 +10,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 
+use crate::canonical::folded;
 use crate::hex::hex;
 
 pub use file::TokensFault;
@@ -59,9 +60,34 @@ struct Token {
     /// A token is random, not chosen by a person, so a plain hash suffices.
     digest: [u8; DIGEST],
     /// `None` for all rooms.
-    rooms: Option<Box<[Box<str>]>>,
+    rooms: Option<Box<[RoomName]>>,
     rights: Rights,
     expires: Option<SystemTime>,
+}
+
+/// A room in the list of a token.
+struct RoomName {
+    shown: Box<str>,
+    /// What all spellings of it share.
+    folded: Box<str>,
+}
+
+/// Who a peer has proved to be.
+#[derive(Clone, Debug)]
+pub(crate) enum Identity {
+    Token(Grant),
+    /// The fingerprint of a client certificate.
+    Certificate(Box<str>),
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Identity) -> bool {
+        match (self, other) {
+            (Identity::Token(token), Identity::Token(other)) => token.0.digest == other.0.digest,
+            (Identity::Certificate(print), Identity::Certificate(other)) => print == other,
+            _ => false,
+        }
+    }
 }
 
 /// What a token allows. The hub grants it to a peer that presents the token.
@@ -142,6 +168,12 @@ impl Access {
         self.tokens.len()
     }
 
+    /// Is there a token of that name?
+    #[must_use]
+    pub fn has_token(&self, name: &str) -> bool {
+        self.tokens.iter().any(|token| *token.name == *name)
+    }
+
     /// Does any token have the right to control the hub?
     #[must_use]
     pub fn has_operators(&self) -> bool {
@@ -175,8 +207,15 @@ impl Token {
     }
 
     fn rights_in(&self, room: &str) -> Rights {
-        let is_for_it = self.rooms.as_ref().is_none_or(|rooms| rooms.iter().any(|name| **name == *room));
-        if is_for_it { self.rights } else { Rights::NONE }
+        if self.lists(room) { self.rights } else { Rights::NONE }
+    }
+
+    /// Is it for that room? Rooms are compared as [`Rooms`](crate::rooms::Rooms) finds them, so that the right is for the
+    /// room that is entered, and a name that only looks alike gives none (R9.35).
+    fn lists(&self, room: &str) -> bool {
+        let Some(rooms) = &self.rooms else { return true };
+        let room = folded(room);
+        rooms.iter().any(|listed| listed.folded == room)
     }
 }
 
@@ -214,7 +253,7 @@ impl Grant {
     /// The room of a peer that names none: the lobby, or else the first room of the token.
     pub(crate) fn default_room(&self) -> &str {
         match &self.0.rooms {
-            Some(rooms) if !rooms.iter().any(|name| **name == *LOBBY) => rooms.first().map_or(LOBBY, |room| room),
+            Some(rooms) if !self.0.lists(LOBBY) => rooms.first().map_or(LOBBY, |room| &room.shown),
             _ => LOBBY,
         }
     }

@@ -1,6 +1,7 @@
 //! The admin service: HTTP/1.1 for operators and their programs.
 //!
-//! It has limits of its own: few connections, each for a short time, and small requests.
+//! It has limits of its own: few connections, each for a short time, and small requests. When there are too many, the oldest
+//! one that waits for a request ends, so that idle clients keep neither operators nor probes out.
 
 mod answer;
 mod authorization;
@@ -20,11 +21,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::hub::Hub;
 use crate::lock::lock;
+use crate::places::{Place, Places};
+use crate::source::Source;
+use crate::wrong_tokens::{WrongTokenLimits, WrongTokens};
 
 pub use token::AdminToken;
 
@@ -38,6 +42,13 @@ const LIFETIME: Duration = Duration::from_secs(60);
 const HEAD: usize = 16 << 10;
 /// The most headers of a request.
 const HEADERS: usize = 64;
+/// The answers to wrong tokens. A token cannot be guessed; this bounds the work and the log of a client that tries.
+const WRONG_TOKENS: WrongTokenLimits = WrongTokenLimits {
+    delay: Duration::from_millis(250),
+    max_delay: Duration::from_secs(2),
+    window: Duration::from_secs(60),
+    max_delayed: 4,
+};
 
 /// A request to the program that embeds the hub.
 #[derive(Debug)]
@@ -102,7 +113,15 @@ struct Shared {
     ready: AtomicBool,
     /// The hub accepts no new connections, or soon will not.
     draining: AtomicBool,
-    permits: Arc<Semaphore>,
+    places: Places,
+    wrong_tokens: WrongTokens,
+}
+
+/// The connection of a request.
+struct Caller {
+    reach: Reach,
+    source: Source,
+    place: Place,
 }
 
 impl Admin {
@@ -115,7 +134,8 @@ impl Admin {
             rules: Mutex::new(Arc::new(rules)),
             ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
-            permits: Arc::new(Semaphore::new(CONNECTIONS)),
+            places: Places::default(),
+            wrong_tokens: WrongTokens::default(),
         }))
     }
 
@@ -139,8 +159,21 @@ impl Admin {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        self.serve_from(stream, reach, Source::Unknown).await;
+    }
+
+    /// Serves one connection of a known source until it has ended, or a newer one takes its place.
+    pub(crate) async fn serve_from<S>(&self, stream: S, reach: Reach, source: Source)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (place, mut loss) = self.0.places.take(source, CONNECTIONS, CONNECTIONS);
+        let caller = &Caller { reach, source, place };
         let service = service_fn(|request: Request<Incoming>| async move {
-            Ok::<_, Infallible>(answer::answer(self, request, reach).await)
+            caller.place.set_active(true);
+            let answer = answer::answer(self, request, caller).await;
+            caller.place.set_active(false);
+            Ok::<_, Infallible>(answer)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -148,16 +181,20 @@ impl Admin {
             .max_headers(HEADERS)
             .max_buf_size(HEAD)
             .serve_connection(TokioIo::new(stream), service);
-        match timeout(LIFETIME, connection).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(detail = %error, "admin-disconnect"),
-            Err(_) => tracing::debug!(detail = "the connection lasted too long", "admin-disconnect"),
+        match loss.before(timeout(LIFETIME, connection)).await {
+            Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(error))) => tracing::debug!(detail = %error, "admin-disconnect"),
+            Some(Err(_)) => tracing::debug!(detail = "the connection lasted too long", "admin-disconnect"),
+            None => tracing::debug!(detail = "a newer connection took its place", "admin-disconnect"),
         }
     }
 
-    /// Waits until one more connection is allowed.
-    pub(crate) async fn permit(&self) -> OwnedSemaphorePermit {
-        self.0.permits.clone().acquire_owned().await.expect("the semaphore is never closed")
+    /// Waits for as long as the answer to a wrong token is delayed. False if too many wait already.
+    async fn delay_wrong_token(&self, caller: &Caller) -> bool {
+        let Some(delayed) = self.0.wrong_tokens.count(caller.source, &WRONG_TOKENS) else { return false };
+        caller.place.set_active(false);
+        tokio::time::sleep(delayed.delay).await;
+        true
     }
 
     fn hub(&self) -> &Hub {

@@ -1,165 +1,198 @@
-//! Admission: limits on connections that have not identified themselves, on new connections and on wrong tokens.
+//! Admission: limits on new connections, on those that have not identified themselves, and on connections of one source or
+//! token.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bookend::Code;
 use tokio::time::Instant;
 
+use crate::bans;
+use crate::config::Config;
+use crate::counters::Transport;
 use crate::lock::lock;
+use crate::places::{Loss, Place, Places};
+use crate::quota::{Full, Quota, Share};
+use crate::source::Source;
+use crate::windowed::WindowedCounts;
+use crate::wrong_tokens::{DelayedAnswer, WrongTokenLimits, WrongTokens};
 
-/// With fewer addresses, expired counts are not removed.
-const SWEEP: usize = 1024;
 /// The window in which new connections are counted.
 const ARRIVALS_WINDOW: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
-pub(crate) struct Admission(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    waiting: usize,
-    waiting_by_address: HashMap<IpAddr, usize>,
-    arrivals: WindowedCounts,
-    wrong_tokens: WindowedCounts,
-}
-
-/// Counts by address, each for one window.
-#[derive(Debug, Default)]
-struct WindowedCounts {
-    by_address: HashMap<IpAddr, WindowedCount>,
-    /// With this many addresses the expired counts are removed.
-    sweep_at: usize,
-}
-
-#[derive(Debug)]
-struct WindowedCount {
-    count: usize,
-    expires: Instant,
+pub(crate) struct Admission {
+    connections: Quota<Source>,
+    by_token: Quota<Arc<str>>,
+    /// One for each transport, so that the peers of one do not take the places of another.
+    waiting: [Places; Transport::ALL.len()],
+    arrivals: Mutex<WindowedCounts>,
+    wrong_tokens: WrongTokens,
 }
 
 /// Why a connection is rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
-    /// Too many connections wait, in all or from this address.
-    Waiting,
-    /// Too many connections were made from this address in ten seconds.
+    /// An operator has banned the address, for this reason.
+    Banned(Arc<str>),
+    /// The hub has as many connections as it may have.
+    Connections,
+    /// The source has as many connections as it may have.
+    PerSource,
+    /// Too many connections were made by this source in ten seconds.
     Arrivals,
-    /// Too many wrong tokens were sent from this address.
-    WrongTokens,
+    /// The token has as many connections as it may have.
+    PerToken,
+    /// A newer connection took its place before it had identified itself.
+    GaveWay,
 }
 
-/// Permission to wait. The place is free again when this is dropped. It is boxed because a connection needs it only
-/// for a moment, but has room for it as long as it lasts.
+/// An admitted connection. It is counted until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Permit {
-    _place: Box<Place>,
+pub(crate) struct Entry {
+    _connection: Share<Source>,
+    /// Until the peer has identified itself. Boxed, because that is a moment in the life of a connection.
+    waiting: Option<Box<Waiting>>,
 }
 
 #[derive(Debug)]
-struct Place {
-    address: Option<IpAddr>,
-    state: Arc<Mutex<State>>,
+struct Waiting {
+    place: Place,
+    loss: Loss,
+    is_active: bool,
 }
 
-impl WindowedCounts {
-    /// Adds one for an address. The first one starts the window.
-    fn add(&mut self, address: IpAddr, window: Duration, now: Instant) {
-        if self.by_address.len() >= self.sweep_at.max(SWEEP) {
-            self.by_address.retain(|_, count| now < count.expires);
-            self.sweep_at = 2 * self.by_address.len();
-        }
-        let new = || WindowedCount { count: 0, expires: now + window };
-        let count = self.by_address.entry(address).or_insert_with(new);
-        if now >= count.expires {
-            *count = new();
-        }
-        count.count += 1;
-    }
-
-    fn of(&self, address: IpAddr, now: Instant) -> usize {
-        self.by_address.get(&address).filter(|count| now < count.expires).map_or(0, |count| count.count)
-    }
-}
+/// A connection with a token. It is counted until this is dropped.
+pub(crate) type TokenShare = Share<Arc<str>>;
 
 impl Admission {
-    pub(crate) fn count_wrong_token(&self, address: IpAddr, window: Duration) {
-        lock(&self.0).wrong_tokens.add(network(address), window, Instant::now());
+    /// Admits a connection to the places of those that have not identified themselves, or rejects it.
+    pub(crate) fn admit(&self, source: Source, transport: Transport, config: &Config) -> Result<Entry, Rejection> {
+        let connection = self.connect(source, config)?;
+        if !self.arrive(source, config.arrivals_per_address) {
+            return Err(Rejection::Arrivals);
+        }
+        let max_each = if source == Source::Unknown { usize::MAX } else { config.waiting_per_address };
+        let (place, loss) = self.waiting[transport as usize].take(source, config.waiting, max_each);
+        Ok(Entry { _connection: connection, waiting: Some(Box::new(Waiting { place, loss, is_active: false })) })
     }
 
-    /// Has the address sent at least `max` wrong tokens in the current window?
-    pub(crate) fn has_wrong_tokens(&self, address: IpAddr, max: usize) -> bool {
-        lock(&self.0).wrong_tokens.of(network(address), Instant::now()) >= max
+    /// Counts a connection. No address and no local user has more than half of all, except an address of this machine, which
+    /// may have three quarters: tunnels, proxies and load tests make thousands of connections from it.
+    pub(crate) fn connect(&self, source: Source, config: &Config) -> Result<Share<Source>, Rejection> {
+        let max = config.connections;
+        let half = max.div_ceil(2);
+        let max_each = match source {
+            Source::Unknown => max,
+            Source::User(_) => half,
+            Source::Network(_) if source.is_local() => half + max / 4,
+            Source::Network(_) => half.min(config.connections_per_address),
+        };
+        self.connections.take(source, max, max_each).map_err(|full| match full {
+            Full::InAll => Rejection::Connections,
+            Full::ForKey => Rejection::PerSource,
+        })
     }
 
-    /// Counts a new connection. False if `max` were made from the address in ten seconds. Connections from this machine
-    /// are not counted.
-    pub(crate) fn arrive(&self, address: IpAddr, max: usize) -> bool {
-        let (address, now) = (network(address), Instant::now());
-        if address.is_loopback() {
+    /// Counts a new connection. False if `max` were made by the source in ten seconds. Connections from this machine are not
+    /// counted.
+    fn arrive(&self, source: Source, max: usize) -> bool {
+        if source.is_local() {
             return true;
         }
-        let arrivals = &mut lock(&self.0).arrivals;
-        let admitted = arrivals.of(address, now) < max;
+        let (mut arrivals, now) = (lock(&self.arrivals), Instant::now());
+        let admitted = arrivals.of(source, now) < max;
         if admitted {
-            arrivals.add(address, ARRIVALS_WINDOW, now);
+            arrivals.add(source, ARRIVALS_WINDOW, now);
         }
         admitted
     }
 
-    /// A permit for a connection, unless `max` wait in all or `max_each` from its address.
-    pub(crate) fn enter(&self, address: Option<IpAddr>, max: usize, max_each: usize) -> Option<Permit> {
-        let address = address.map(network);
-        let mut state = lock(&self.0);
-        if state.waiting >= max {
-            return None;
+    /// Counts a connection with the token of that name, unless there are `max`.
+    pub(crate) fn connect_with_token(&self, name: &str, max: usize) -> Option<TokenShare> {
+        self.by_token.take(name.into(), usize::MAX, max).ok()
+    }
+
+    /// Counts a wrong token. `None` if too many wait for their answers already.
+    pub(crate) fn count_wrong_token(&self, source: Source, config: &Config) -> Option<DelayedAnswer> {
+        let limits = WrongTokenLimits {
+            delay: config.token_delay,
+            max_delay: config.token_max_delay,
+            window: config.token_window,
+            max_delayed: config.wrong_tokens,
+        };
+        self.wrong_tokens.count(source, &limits)
+    }
+}
+
+impl Entry {
+    /// The peer has sent something that a program or a person sends first.
+    pub(crate) fn set_active(&mut self) {
+        if let Some(waiting) = &mut self.waiting
+            && !std::mem::replace(&mut waiting.is_active, true)
+        {
+            waiting.place.set_active(true);
         }
-        if let Some(address) = address {
-            let count = state.waiting_by_address.entry(address).or_default();
-            if *count >= max_each {
-                return None;
-            }
-            *count += 1;
+    }
+
+    /// The peer has identified itself, and no longer waits.
+    pub(crate) fn set_identified(&mut self) {
+        self.waiting = None;
+    }
+
+    /// Ready once, if a newer connection took the place of this one while it waits.
+    pub(crate) fn poll_loss(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(waiting) = &mut self.waiting else { return Poll::Pending };
+        let lost = waiting.loss.poll(cx);
+        if lost.is_ready() {
+            self.waiting = None;
         }
-        state.waiting += 1;
-        Some(Permit { _place: Box::new(Place { address, state: self.0.clone() }) })
+        lost
+    }
+
+    /// The output of a future, or `None` if a newer connection takes the place of this one before.
+    #[cfg(feature = "tls")]
+    pub(crate) async fn before_loss<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
+        match &mut self.waiting {
+            Some(waiting) => waiting.loss.before(future).await,
+            None => Some(future.await),
+        }
     }
 }
 
 impl Rejection {
-    /// The reason in words.
-    pub(crate) fn reason(self) -> &'static str {
+    pub(crate) fn code(&self) -> Code {
         match self {
-            Rejection::Waiting => "too many connections",
-            Rejection::Arrivals => "too many connections in a short time",
-            Rejection::WrongTokens => "too many wrong tokens",
+            Rejection::Banned(_) => Code::POLICY,
+            _ => Code::TRY_LATER,
         }
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut state = lock(&self.state);
-        state.waiting -= 1;
-        if let Some(address) = self.address
-            && let Some(count) = state.waiting_by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                state.waiting_by_address.remove(&address);
-            }
+    /// The name in the metrics.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Rejection::Banned(_) => "banned",
+            Rejection::Connections => "connections",
+            Rejection::PerSource => "connections-per-address",
+            Rejection::Arrivals => "arrivals",
+            Rejection::PerToken => "connections-per-token",
+            Rejection::GaveWay => "gave-way",
         }
     }
-}
 
-/// The address that is counted. The owner of one IPv6 address usually has all 2^64 addresses of its network.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => {
-            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
-        address => address,
+    /// The reason in words.
+    pub(crate) fn reason(&self) -> Cow<'static, str> {
+        let reason = match self {
+            Rejection::Banned(reason) => return bans::notice(reason).into(),
+            Rejection::Connections => "the hub has as many connections as it can hold",
+            Rejection::PerSource => "too many connections from this address",
+            Rejection::Arrivals => "too many connections in a short time from this address",
+            Rejection::PerToken => "too many connections with this token",
+            Rejection::GaveWay => "too many connections wait, and this one identified itself too late",
+        };
+        reason.into()
     }
 }
 
@@ -167,19 +200,25 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    fn of(address: &str) -> Source {
+        Source::of(address.parse().unwrap())
+    }
+
     #[test]
-    fn waiting_connections_are_limited_in_all_and_by_network_until_the_permit_is_dropped() {
+    fn no_source_has_all_connections() {
+        let config = Config { connections: 10, connections_per_address: 4, ..Config::default() };
+        for (source, most) in
+            [(of("192.0.2.1"), 4), (of("127.0.0.1"), 7), (of("::1"), 7), (Source::User(7), 5), (Source::Unknown, 10)]
+        {
+            let admission = Admission::default();
+            let held: Vec<_> = (0..20).map_while(|_| admission.connect(source, &config).ok()).collect();
+            assert_eq!(held.len(), most, "{source:?}");
+        }
         let admission = Admission::default();
-        let enter = |address: &str| admission.enter(Some(address.parse().unwrap()), 4, 2);
-        let first = enter("192.0.2.1");
-        let _second = enter("::ffff:192.0.2.1");
-        assert!(first.is_some());
-        assert!(enter("192.0.2.1").is_none(), "two from one address");
-        let _third = enter("2001:db8::1");
-        let _fourth = enter("2001:db8::2");
-        assert!(enter("192.0.2.2").is_none(), "four in all");
-        drop(first);
-        assert!(enter("2001:db8::3").is_none(), "one network");
-        assert!(enter("192.0.2.1").is_some());
+        let config = Config { connections: 3, ..config };
+        let _held =
+            [of("192.0.2.1"), of("192.0.2.1"), of("192.0.2.2")].map(|source| admission.connect(source, &config));
+        assert_eq!(admission.connect(of("192.0.2.1"), &config).unwrap_err(), Rejection::PerSource);
+        assert_eq!(admission.connect(of("192.0.2.2"), &config).unwrap_err(), Rejection::Connections);
     }
 }

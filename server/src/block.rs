@@ -1,11 +1,14 @@
 //! A block: the messages of one sender that one read brought, or one change of presence. It is stored once for all
 //! members.
 
-use std::sync::{Arc, OnceLock};
+mod cache;
+
+use std::sync::Arc;
 
 use bookend::{Encoding, Payload};
 
-use crate::rendition::{Change, MessageInfo, Rendered, Rendition, StoredPayload};
+use crate::rendition::{Change, MessageInfo, Rendered, Rendition, StoredPayload, longest_body};
+use cache::Cache;
 
 /// A byte order mark in UTF-8.
 const UTF_8_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -28,6 +31,8 @@ pub(crate) enum Event {
 pub(crate) struct Payloads {
     bytes: Vec<u8>,
     ends: Vec<(Encoding, usize)>,
+    /// The bytes of the longest payload.
+    longest: usize,
 }
 
 /// One event, and its renderings. Each is made when a member first needs it.
@@ -36,15 +41,35 @@ pub(crate) struct Block {
     event: Event,
     /// The number of its first message, or of the next one in the room if it has none.
     first_seq: u64,
-    renderings: OnceLock<Box<CachedRendering>>,
+    renderings: Cache<Rendered>,
+    /// The lengths of the bodies of its messages.
+    lengths: Cache<Box<[u32]>>,
 }
 
-/// A rendering, and the next one: few renditions are in use, and most blocks are not rendered in the others.
-#[derive(Debug)]
-struct CachedRendering {
-    index: u8,
-    rendered: Rendered,
-    next: OnceLock<Box<CachedRendering>>,
+/// Which messages a member receives: those after a number, in bodies of at most that many bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Selection {
+    pub(crate) rendition: Rendition,
+    pub(crate) after: u64,
+    pub(crate) max_body: usize,
+}
+
+/// A part of a block that was rendered for one member.
+#[derive(Debug, Default)]
+pub(crate) struct RenderedPart {
+    pub(crate) rendered: Rendered,
+    pub(crate) messages: u64,
+    /// Messages that are too long for the member, and that a gap replaces.
+    pub(crate) missed: u64,
+}
+
+/// What it took to find out how long messages are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Measured {
+    /// Bytes that were rendered.
+    pub(crate) work: usize,
+    /// Bytes that the block now has in addition.
+    pub(crate) added: usize,
 }
 
 impl Event {
@@ -56,7 +81,7 @@ impl Event {
 
 impl Block {
     pub(crate) fn new(event: Event, first_seq: u64) -> Block {
-        Block { event, first_seq, renderings: OnceLock::new() }
+        Block { event, first_seq, renderings: Cache::new(), lengths: Cache::new() }
     }
 
     /// The number of its first message, or of the next one in the room if it has none.
@@ -96,48 +121,23 @@ impl Block {
 
     /// The rendering in this rendition, if it has been made.
     pub(crate) fn rendered(&self, rendition: Rendition) -> Option<&Rendered> {
-        let mut next = &self.renderings;
-        while let Some(rendering) = next.get() {
-            if rendering.index == rendition.index() {
-                return Some(&rendering.rendered);
-            }
-            next = &rendering.next;
-        }
-        None
+        self.renderings.find(rendition)
     }
 
     /// Renders the block in this rendition unless that has been done. Returns the bytes and escapes that this added.
     pub(crate) fn prepare(&self, rendition: Rendition) -> Option<(usize, usize)> {
-        let index = rendition.index();
-        let mut next = &self.renderings;
-        loop {
-            let mut added = None;
-            let rendering = next.get_or_init(|| {
-                let rendered = self.render(rendition, 0);
-                added = Some((size_of::<CachedRendering>() + rendered.bytes.capacity(), rendered.escapes));
-                Box::new(CachedRendering { index, rendered, next: OnceLock::new() })
-            });
-            if rendering.index == index {
-                return added;
-            }
-            next = &rendering.next;
-        }
+        let (rendered, is_new) = self.renderings.find_or_make(rendition, || self.render(rendition));
+        is_new.then(|| (Cache::<Rendered>::ENTRY + rendered.bytes.capacity(), rendered.escapes))
     }
 
-    /// Renders the block in this rendition, without the messages up to number `after`.
-    pub(crate) fn render(&self, rendition: Rendition, after: u64) -> Rendered {
+    /// Renders the block in this rendition.
+    pub(crate) fn render(&self, rendition: Rendition) -> Rendered {
         let mut out = Rendered::default();
         match &self.event {
-            Event::Messages { from, name, time, payloads } => {
+            Event::Messages { name, payloads, .. } => {
                 out.bytes.reserve(payloads.bytes.len() + payloads.ends.len() * (48 + name.len()));
                 for (seq, payload) in (self.first_seq..).zip(payloads.iter()) {
-                    if seq > after {
-                        rendition.message(
-                            MessageInfo { from: *from, to: 0, seq, time: *time, name },
-                            payload,
-                            &mut out,
-                        );
-                    }
+                    self.message(seq, payload, rendition, &mut out);
                 }
             }
             Event::Change { member, change, name, count } => rendition.change(*member, change, name, *count, &mut out),
@@ -147,12 +147,96 @@ impl Block {
         out.bytes.shrink_to_fit();
         out
     }
+
+    fn message(&self, seq: u64, payload: StoredPayload<'_>, rendition: Rendition, out: &mut Rendered) {
+        if let Event::Messages { from, name, time, .. } = &self.event {
+            rendition.message(MessageInfo { from: *from, to: 0, seq, time: *time, name }, payload, out);
+        }
+    }
+
+    // ---- members that do not receive everything
+
+    /// Is a message too long for a member whose longest body is `max_body` bytes? It is rendered only if that is not
+    /// known otherwise, and once for all members with this rendition.
+    pub(crate) fn has_too_long(&self, rendition: Rendition, max_body: usize, measured: &mut Measured) -> bool {
+        let Event::Messages { payloads, .. } = &self.event else { return false };
+        longest_body(payloads.longest) > max_body
+            && (0..)
+                .zip(payloads.iter())
+                .any(|(at, payload)| self.is_too_long((at, payload), rendition, max_body, measured))
+    }
+
+    /// Renders the messages of a selection, and a gap in place of those that are too long (R9.14).
+    pub(crate) fn render_part(&self, selection: Selection, measured: &mut Measured) -> RenderedPart {
+        let Selection { rendition, after, max_body } = selection;
+        let mut part = RenderedPart::default();
+        let Event::Messages { payloads, .. } = &self.event else { return part };
+        let mut gap = 0;
+        for (at, payload) in payloads.iter().enumerate() {
+            let seq = self.first_seq + at as u64;
+            if seq <= after {
+                continue;
+            }
+            if self.is_too_long((at, payload), rendition, max_body, measured) {
+                gap += 1;
+                continue;
+            }
+            part.add_gap(&mut gap, rendition);
+            self.message(seq, payload, rendition, &mut part.rendered);
+            part.messages += 1;
+        }
+        part.add_gap(&mut gap, rendition);
+        part
+    }
+
+    fn is_too_long(
+        &self,
+        (at, payload): (usize, StoredPayload<'_>),
+        rendition: Rendition,
+        max_body: usize,
+        measured: &mut Measured,
+    ) -> bool {
+        let Event::Messages { name, .. } = &self.event else { return false };
+        let (least, most) = rendition.body_length(name, payload);
+        least > max_body || (most > max_body && self.lengths(rendition, measured)[at] as usize > max_body)
+    }
+
+    /// The lengths of the bodies of all messages. They are rendered one by one and only measured: most are not sent.
+    fn lengths(&self, rendition: Rendition, measured: &mut Measured) -> &[u32] {
+        let work = std::cell::Cell::new(0);
+        let measure = || {
+            let Event::Messages { payloads, .. } = &self.event else { return Box::default() };
+            let length = |(seq, payload)| {
+                let mut out = Rendered::default();
+                self.message(seq, payload, rendition, &mut out);
+                work.set(work.get() + out.bytes.len());
+                u32::try_from(out.longest).unwrap_or(u32::MAX)
+            };
+            (self.first_seq..).zip(payloads.iter()).map(length).collect()
+        };
+        let (lengths, is_new) = self.lengths.find_or_make(rendition, measure);
+        if is_new {
+            measured.work += work.get();
+            measured.added += Cache::<Box<[u32]>>::ENTRY + size_of_val::<[u32]>(lengths);
+        }
+        lengths
+    }
+}
+
+impl RenderedPart {
+    /// Adds a gap, unless it is empty.
+    fn add_gap(&mut self, missed: &mut u64, rendition: Rendition) {
+        if *missed > 0 {
+            rendition.gap(*missed, &mut self.rendered);
+            self.missed += std::mem::take(missed);
+        }
+    }
 }
 
 impl Payloads {
     /// Appends a payload.
     pub(crate) fn push(&mut self, payload: Payload<'_>) {
-        let mut encoding = payload.encoding();
+        let (mut encoding, start) = (payload.encoding(), self.bytes.len());
         match payload {
             Payload::Text(text) if text.had_bom() || text.as_bytes().starts_with(UTF_8_MARK) => {
                 // Leading marks are removed (R5.5). If that leaves U+FFFE first, the text is stored in UTF-8 (R5.15).
@@ -165,6 +249,7 @@ impl Payloads {
             payload => self.bytes.extend_from_slice(payload.as_bytes()),
         }
         self.ends.push((encoding, self.bytes.len()));
+        self.longest = self.longest.max(self.bytes.len() - start);
     }
 
     pub(crate) fn count(&self) -> u64 {

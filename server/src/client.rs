@@ -3,25 +3,29 @@
 mod credentials;
 mod membership;
 
-use std::task::Waker;
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bookend::{Code, Payload};
 
-use crate::admission::{Permit, Rejection};
+use crate::admission::{Entry, Rejection};
+use crate::bans;
 use crate::block::Payloads;
 use crate::clock::wall_clock;
+use crate::config::Config;
 use crate::counters::ConnectionState;
 use crate::feed::{Delivered, Feed};
 use crate::hub::Hub;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Proof};
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::registry::Registration;
 use crate::rendition::{Rendered, Rendition};
 use crate::report::{CloseReason, ConnectionCounts, ConnectionReport};
 use crate::room::Room;
-use credentials::Credentials;
+use crate::rooms::TooManyRooms;
+use credentials::{Credentials, Denial};
 use membership::Membership;
 
 pub(crate) use membership::JoinRequest;
@@ -29,8 +33,8 @@ pub(crate) use membership::JoinRequest;
 pub(crate) struct Client {
     hub: Hub,
     registration: Registration,
-    /// Held until the peer has identified itself.
-    permit: Option<Permit>,
+    /// Boxed, because it is used rarely.
+    entry: Box<Entry>,
     pub(crate) credentials: Credentials,
     member: Option<Membership>,
     /// What the member has sent to everyone since the last flush.
@@ -41,11 +45,11 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(hub: &Hub, peer: Peer) -> Client {
+    pub(crate) fn new(hub: &Hub, peer: Peer, entry: Entry) -> Client {
         Client {
             hub: hub.clone(),
             registration: hub.register(peer),
-            permit: None,
+            entry: Box::new(entry),
             credentials: Credentials::default(),
             member: None,
             pending: None,
@@ -68,22 +72,23 @@ impl Client {
 
     // ---- admission
 
-    /// Sets a permit from before the TLS handshake.
-    pub(crate) fn set_permit(&mut self, permit: Option<Permit>) {
-        self.permit = permit;
-    }
-
-    /// Gets a permit, unless it has one.
-    pub(crate) fn admit(&mut self) -> Result<(), Rejection> {
-        if self.permit.is_none() {
-            self.permit = Some(self.hub.admit(self.peer())?);
-        }
-        Ok(())
+    /// The peer has sent something.
+    pub(crate) fn set_active(&mut self) {
+        self.entry.set_active();
     }
 
     /// The peer has identified itself, and no longer counts as waiting.
     pub(crate) fn set_identified(&mut self) {
-        self.permit = None;
+        self.entry.set_identified();
+    }
+
+    /// Why the connection must end, if a newer one took its place while it waits.
+    pub(crate) fn poll_loss(&mut self, cx: &mut Context<'_>) -> Option<Rejection> {
+        if self.entry.poll_loss(cx).is_pending() {
+            return None;
+        }
+        self.hub.count_rejection(&Rejection::GaveWay);
+        Some(Rejection::GaveWay)
     }
 
     /// Everything was written to the peer, including CLOSE or the last line.
@@ -102,9 +107,13 @@ impl Client {
 
     // ---- authorization
 
-    /// Accepts a token, or denies the client after a delay.
+    /// Accepts a token, or denies the client after a delay, in which it no longer takes the place of others that wait.
     pub(crate) fn authenticate(&mut self, token: &[u8], now: Duration) -> bool {
-        self.credentials.authenticate(token, now, &self.hub, self.registration.mailbox().peer())
+        let accepted = self.credentials.authenticate(token, now, &self.hub, self.registration.mailbox().peer());
+        if !accepted {
+            self.set_identified();
+        }
+        accepted
     }
 
     /// Has the token expired?
@@ -127,7 +136,7 @@ impl Client {
         tracing::info!(peer = self.peer().label(), room, "room-refused");
         let has_token = self.credentials.grant().is_some();
         let reason = if has_token { "no right to this room" } else { "a token is needed" };
-        self.credentials.deny(reason, Duration::ZERO);
+        self.credentials.deny(Denial::at_once(Code::POLICY, reason));
     }
 
     pub(crate) fn may_read(&self) -> bool {
@@ -152,15 +161,56 @@ impl Client {
         self.member.as_ref().map(|member| &**member.room())
     }
 
-    /// Joins a room, and writes WELCOME, the list of members and the resumed messages. False if the request to resume
-    /// was refused.
-    pub(crate) fn join(&mut self, request: &JoinRequest<'_>) -> bool {
+    /// Joins a room, leaves the one that it was in, and writes WELCOME, the list of members and the resumed messages.
+    /// False if the request to resume was refused. If there are too many rooms, nothing changes.
+    pub(crate) fn join(&mut self, request: &JoinRequest<'_>) -> Result<bool, TooManyRooms> {
         let rights = self.credentials.rights_in(request.room, &self.hub, self.peer());
-        let (member, out, resumed) = Membership::join(request, rights, &self.hub, self.registration.mailbox());
+        let identity = self.credentials.identity(self.peer());
+        let mailbox = self.registration.mailbox();
+        let joined = Membership::join(request, (rights, identity), &self.hub, mailbox);
+        let (member, out, resumed) = joined.inspect_err(|TooManyRooms| {
+            let (peer, detail) = (self.peer().label(), "too many rooms");
+            tracing::info!(peer, fault = "try-later", detail, "refuse");
+        })?;
+        self.leave();
         self.registration.set_state(ConnectionState::Member);
         self.write(out);
         self.member = Some(member);
-        resumed
+        self.leave_if_banned();
+        Ok(resumed)
+    }
+
+    /// The number of the last message in a room, 0 if there is no such room.
+    pub(crate) fn last_seq(&self, room: &str) -> u64 {
+        self.hub.room(room).map_or(0, |room| room.next_seq() - 1)
+    }
+
+    /// The number after which a room is resumed to receive what was said there since [`last_seq`](Client::last_seq) was
+    /// `seq`. If it has begun again in the meantime, that is everything.
+    pub(crate) fn resume_since(&self, room: &str, seq: u64) -> Option<u64> {
+        self.hub.room(room).map(|room| if room.has_had(seq) { seq } else { 0 })
+    }
+
+    /// Leaves the room and waits for HELLO.
+    pub(crate) fn start_over(&mut self) {
+        self.leave();
+        self.registration.set_state(ConnectionState::Waiting);
+    }
+
+    /// Denies a peer that asks for a banned name.
+    pub(crate) fn has_banned_name(&mut self, name: &str) -> bool {
+        let Some(reason) = self.hub.ban_of_name(self.peer(), name) else { return false };
+        self.credentials.deny(Denial::at_once(Code::POLICY, bans::notice(&reason)));
+        true
+    }
+
+    /// Closes if a ban began while it took its name: either this finds the ban, or the ban finds the member.
+    fn leave_if_banned(&self) {
+        let by_name = self.name().and_then(|name| self.hub.ban_of_name(self.peer(), name));
+        let by_token = || self.credentials.grant().and_then(|grant| self.hub.ban_of_token(self.peer(), grant));
+        if let Some(reason) = by_name.or_else(by_token) {
+            self.mailbox().kick(bans::notice(&reason));
+        }
     }
 
     /// Leaves the room, if it is in one.
@@ -173,12 +223,28 @@ impl Client {
         }
     }
 
+    /// The reason why it may not take that name, if that is banned.
+    pub(crate) fn ban_of_name(&self, name: &str) -> Option<String> {
+        self.hub.ban_of_name(self.peer(), name).map(|reason| bans::notice(&reason))
+    }
+
     /// Takes another name, or one like it.
     pub(crate) fn rename(&mut self, wanted: &str) {
         self.flush();
         if let Some(out) = self.member.as_mut().and_then(|member| member.rename(wanted)) {
             self.write(out);
         }
+        self.leave_if_banned();
+    }
+
+    /// Takes the name that it asked for when it was taken, if it is free now (R9.39).
+    pub(crate) fn reclaim_name(&mut self) {
+        self.flush();
+        let is_allowed = |name: &str| self.hub.ban_of_name(self.registration.mailbox().peer(), name).is_none();
+        if let Some(out) = self.member.as_mut().and_then(|member| member.reclaim(is_allowed)) {
+            self.write(out);
+        }
+        self.leave_if_banned();
     }
 
     /// Renders from now on in this rendition.
@@ -204,17 +270,20 @@ impl Client {
             self.counts.messages += count;
             self.hub.counters().accepted_messages(count);
             member.publish(*payloads);
+            self.hub.relieve();
         }
     }
 
-    /// Sends a private message.
-    pub(crate) fn post_to(&mut self, to: u32, payload: Payload<'_>) -> Result<(), (Code, String)> {
+    /// Sends a private message. Returns what proves that the receiver was there after it, if that can be proved.
+    pub(crate) fn post_to(&mut self, to: u32, payload: Payload<'_>) -> Result<Option<Arc<Proof>>, (Code, String)> {
         let absent = || (Code::NO_SUCH_MEMBER, format!("no member {to} in the room"));
         let member = self.member.as_ref().ok_or_else(absent)?;
-        member.send_private(to, payload, self.hub.config().private_frames)?;
+        let Config { private_frames, answer, .. } = *self.hub.config();
+        let sender = Some(self.registration.mailbox()).filter(|_| !answer.is_zero());
+        let proof = member.send_private(to, payload, private_frames, sender)?;
         self.counts.messages += 1;
         self.hub.counters().accepted_messages(1);
-        Ok(())
+        Ok(proof)
     }
 
     // ---- writing to the peer
@@ -244,7 +313,7 @@ impl Client {
 
     /// Has every event of the room been written?
     pub(crate) fn is_up_to_date(&mut self) -> bool {
-        self.feed().is_none_or(|feed| !feed.has_more())
+        self.feed().is_none_or(|feed| !feed.has_more() && !feed.is_behind())
     }
 
     /// Has `waker` woken when there is an event to write. False if there is one already.
@@ -267,6 +336,7 @@ impl Client {
         self.counts.deliveries += delivered.messages;
         let counters = self.hub.counters();
         counters.sent(bytes, delivered.messages);
+        self.hub.relieve(); // what is sent may have been rendered
         if delivered.missed > 0 {
             counters.missed(delivered.missed);
         }

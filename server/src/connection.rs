@@ -10,60 +10,77 @@ use std::time::Duration;
 
 use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use self::core::{ConnectionCore, greeting};
-use crate::admission::{Permit, Rejection};
+use crate::admission::{Entry, Rejection};
 use crate::hub::Hub;
 use crate::peer::Peer;
 use crate::scratch;
 
 /// An incomplete frame with more bytes than this is completed in a buffer of its own.
 const SHORT: usize = 32 << 10;
+/// How much is read at a time from a peer that is near the limit of what it may send.
+const LITTLE: usize = 4 << 10;
+/// The timeout for writing why a connection is rejected.
+const REJECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves one connection until it has ended; it may have a permit already. The future is small, because there is one
-/// for each connection.
-pub(crate) fn serve<S, P>(hub: &Hub, stream: S, peer: P, permit: Option<Permit>) -> impl Future<Output = ()> + use<S, P>
+/// The most bytes that are written or rendered in one poll.
+const MAX_WORK: usize = 4 * scratch::SIZE;
+
+/// Serves one admitted connection until it has ended. The future is small, because there is one for each connection.
+pub(crate) fn serve<S>(hub: &Hub, stream: S, peer: Peer, entry: Entry) -> impl Future<Output = ()> + use<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    P: Into<Peer>,
 {
     // Created outside the future: what is moved inside a future takes its space twice.
-    let mut connection = Connection::new(hub, stream, peer.into());
-    connection.core.client().set_permit(permit);
+    let mut connection = Connection::new(hub, stream, peer, entry);
     async move { connection.run().await }
 }
 
-/// Writes why the connection is rejected, as far as the stream accepts it at once.
-async fn reject<S: AsyncWrite + Unpin>(stream: &mut S, rejection: Rejection) {
-    let answer = rejection_answer(rejection.reason());
-    poll_fn(|cx| {
-        let _ = Pin::new(&mut *stream).poll_write(cx, &answer); // best effort
-        Poll::Ready(())
-    })
-    .await;
-    let _ = stream.shutdown().await; // best effort
+/// Writes why the connection is rejected.
+async fn reject<S: AsyncWrite + Unpin>(stream: &mut S, rejection: &Rejection) {
+    let answer = rejection_answer(rejection);
+    let answering = async {
+        stream.write_all(&answer).await?;
+        stream.shutdown().await
+    };
+    let _ = timeout(REJECTION_TIMEOUT, answering).await; // best effort
 }
 
 /// A line for a person, and CLOSE for a framed peer.
-fn rejection_answer(reason: &str) -> Vec<u8> {
-    let mut out = greeting(&format!(": {reason}, try later")).bytes;
+pub(crate) fn rejection_answer(rejection: &Rejection) -> Vec<u8> {
+    let (code, reason) = (rejection.code(), rejection.reason());
+    let advice = if code == Code::TRY_LATER { ", try later" } else { "" };
+    let mut out = greeting(&format!(": {reason}{advice}")).bytes;
     let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
-    session.close(Code::TRY_LATER, reason, Duration::ZERO);
+    session.close(code, &reason, Duration::ZERO);
     session.take_output(&mut out);
     out
 }
 
 impl Hub {
     /// Serves one connection until it has ended. Spawn the future, or poll it; dropping it disconnects the peer without
-    /// a CLOSE. The label or the address of the peer is for the log; limits per address apply to a
-    /// [`SocketAddr`](std::net::SocketAddr) only.
+    /// a CLOSE. The connection is admitted or rejected by this call, and counted until the future is dropped. The label or
+    /// the address of the peer is for the log; limits per address apply to a [`SocketAddr`](std::net::SocketAddr) only. Set
+    /// `TCP_NOTSENT_LOWAT` on a TCP stream that you accept yourself, as [`Listener`](crate::Listener) does: otherwise Linux
+    /// reports late that a slow reader accepts bytes, and the hub closes it.
     pub fn serve<S, P>(&self, stream: S, peer: P) -> impl Future<Output = ()> + use<S, P>
     where
         S: AsyncRead + AsyncWrite + Unpin,
         P: Into<Peer>,
     {
-        serve(&self.with_current_config(), stream, peer, None)
+        let (hub, peer) = (self.with_current_config(), peer.into());
+        let mut admitted = match hub.admit(&peer) {
+            Ok(entry) => Ok(Connection::new(&hub, stream, peer, entry)),
+            Err(rejection) => Err((stream, rejection)),
+        };
+        async move {
+            match &mut admitted {
+                Ok(connection) => connection.run().await,
+                Err((stream, rejection)) => Box::pin(reject(stream, rejection)).await,
+            }
+        }
     }
 }
 
@@ -83,9 +100,9 @@ struct Connection<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    fn new(hub: &Hub, stream: S, peer: Peer) -> Connection<S> {
+    fn new(hub: &Hub, stream: S, peer: Peer, entry: Entry) -> Connection<S> {
         Connection {
-            core: ConnectionCore::new(hub, peer),
+            core: ConnectionCore::new(hub, peer, entry),
             stream,
             start: Instant::now(),
             held: Vec::new(),
@@ -98,12 +115,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn run(&mut self) {
         let client = self.core.client();
-        if let Err(rejection) = client.admit() {
-            tracing::info!(peer = client.peer().label(), fault = "try-later", detail = rejection.reason(), "refuse");
-            client.hub().counters().refused.count("try-later");
-            client.set_written();
-            return Box::pin(reject(&mut self.stream, rejection)).await;
-        }
         tracing::info!(peer = client.peer().label(), "connect");
         client.hub().counters().accepted(client.peer().transport());
         let mut timer = pin!(sleep_until(self.start));
@@ -126,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<io::Result<()>> {
         self.register(cx.waker());
-        let mut budget = scratch::SIZE;
+        let (mut budget, mut work) = (scratch::SIZE, MAX_WORK);
         if timer.is_elapsed() {
             let _ = self.poll_timer(cx, timer.as_mut()); // ready or not, the loop goes through everything
         }
@@ -140,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             self.core.set_time(self.start.elapsed());
             self.core.take_requests();
-            let written = self.poll_write(cx)?;
+            let written = self.poll_write(cx, &mut work)?;
             if self.core.is_finished(self.shut) {
                 return Poll::Ready(Ok(()));
             }
@@ -160,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                             continue;
                         }
                         // Other members get their turn before more is read.
-                        let _ = self.poll_write(cx)?; // the rest is written at the next poll
+                        let _ = self.poll_write(cx, &mut work)?; // the rest is written at the next poll
                         // Timeouts also hold for a peer that never stops sending: nothing else sets its timer.
                         let _ = self.poll_timer(cx, timer.as_mut());
                         cx.waker().wake_by_ref();
@@ -170,7 +181,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     Poll::Pending => {}
                 }
             }
-            if self.poll_timer(cx, timer.as_mut()).is_ready() {
+            // After reading: a peer that has just identified itself keeps its place.
+            if self.core.poll_loss(cx) || self.poll_timer(cx, timer.as_mut()).is_ready() {
                 continue;
             }
             // A connection that waits for its stream need not be woken by the room.
@@ -210,8 +222,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Writes everything. Ready when the stream has accepted it, and the sending direction is closed if it should be.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+    /// After that much work, in bytes that are written or rendered, other connections go on first.
+    fn poll_write(&mut self, cx: &mut Context<'_>, work: &mut usize) -> io::Result<Poll<()>> {
         loop {
+            if *work == 0 {
+                cx.waker().wake_by_ref();
+                return Ok(Poll::Pending);
+            }
             let accepted = scratch::writing(|buffer| {
                 let bytes = self.core.next_write(buffer);
                 if bytes.is_empty() {
@@ -225,8 +242,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(Ok(Some(count))) => {
                     self.unflushed = true;
                     self.core.wrote(count);
+                    *work = work.saturating_sub(count + self.core.take_work());
                 }
-                Poll::Ready(Ok(None)) => break,
+                Poll::Ready(Ok(None)) => match self.core.take_work() {
+                    // What was skipped may have been all that one call skips.
+                    skipped if skipped > 0 && self.core.is_behind() => *work = work.saturating_sub(skipped),
+                    _ => break,
+                },
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => {
                     self.core.set_blocked();
@@ -241,8 +263,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             };
             flushed?;
             self.unflushed = false;
-            self.core.set_unblocked();
         }
+        self.core.set_caught_up();
         if !self.shut && self.core.is_done_writing() {
             let Poll::Ready(shut) = Pin::new(&mut self.stream).poll_shutdown(cx) else { return Ok(Poll::Pending) };
             shut?;
@@ -254,8 +276,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Reads once and passes the bytes on. Returns how many, and 0 at the end of the stream.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let kept = if self.held.len() <= SHORT { self.held.len() } else { 0 };
+        let size = if self.core.reads_little() { LITTLE } else { scratch::SIZE };
         scratch::reading(kept + scratch::SIZE, |buffer| {
-            let mut space = ReadBuf::new(&mut buffer[kept..]);
+            let mut space = ReadBuf::new(&mut buffer[kept..kept + size]);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space)) {
                 // TLS without close_notify. Bookend detects truncation itself.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Poll::Ready(Ok(0)),
@@ -300,6 +323,6 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         let sizes = [size_of::<Connection<()>>(), size_of::<Framed>(), size_of::<Mailbox>()];
-        assert!(sizes[0] <= 416 && sizes[1] <= 424 && sizes[2] <= 80, "{sizes:?}");
+        assert!(sizes[0] <= 456 && sizes[1] <= 424 && sizes[2] <= 80, "{sizes:?}");
     }
 }

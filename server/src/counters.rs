@@ -17,6 +17,10 @@ pub(crate) struct Counters {
     transports: [PerTransport; Transport::ALL.len()],
     pub(crate) gaps: AtomicU64,
     pub(crate) missed: AtomicU64,
+    /// Bytes that logs gave back because all together had too many.
+    pub(crate) log_bytes_removed: AtomicU64,
+    /// Joins that were refused because there were too many rooms.
+    pub(crate) rooms_refused: AtomicU64,
     /// Characters that were escaped, because an encoding in use cannot represent them.
     pub(crate) escapes: AtomicU64,
     pub(crate) reloads: AtomicU64,
@@ -29,6 +33,8 @@ pub(crate) struct Counters {
     pub(crate) errors: NamedCounters,
     pub(crate) faults: NamedCounters,
     pub(crate) diagnoses: NamedCounters,
+    /// How often peers were held back, by what they sent too fast.
+    pub(crate) throttled: NamedCounters,
 }
 
 /// Alone on its cache line, and on the neighbour that the processor fetches with it.

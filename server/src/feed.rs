@@ -8,11 +8,18 @@ use std::task::Waker;
 
 use bookend::PresenceEvent;
 
-use crate::block::Block;
+use crate::block::{Block, Measured, RenderedPart, Selection};
 use crate::log::{Cursor, Missed};
-use crate::rendition::{Rendered, Rendition};
+use crate::rendition::{Rendered, Rendition, longest_body};
 use crate::room::{Interest, Present, Room};
 use crate::scratch;
+
+/// A feed that has done about this much work, in bytes, lets other connections go on first.
+const MAX_WORK: usize = 4 * scratch::SIZE;
+/// A rendering of at least this many bytes that the log has no space for is shared with other members that resume.
+const LONG: usize = scratch::SIZE / 4;
+/// What it costs to skip a message, in bytes of work.
+const SKIP: usize = 32;
 
 /// The largest queue of chunks that a thread keeps as a spare.
 const MAX_SPARE: usize = 64;
@@ -38,6 +45,8 @@ pub(crate) struct Feed {
     listed: Option<NonZeroU64>,
     /// Messages that GAP reported to the member as missed.
     missed: u64,
+    /// Bytes that were rendered or skipped since the last [`take_work`](Feed::take_work).
+    work: u32,
 }
 
 /// What a member resumes: messages only, up to where it joined.
@@ -70,14 +79,17 @@ pub(crate) struct Delivered {
 
 #[derive(Debug)]
 enum Bytes {
-    Shared(Arc<Block>),
+    /// The rendering of the block.
+    Block(Arc<Block>),
+    Shared(Arc<Vec<u8>>),
     Owned(Vec<u8>),
 }
 
 impl Chunk {
     fn bytes(&self) -> &[u8] {
         match &self.bytes {
-            Bytes::Shared(block) => block.rendered(self.rendition).map_or(&[], |rendered| &rendered.bytes),
+            Bytes::Block(block) => block.rendered(self.rendition).map_or(&[], |rendered| &rendered.bytes),
+            Bytes::Shared(bytes) => bytes,
             Bytes::Owned(bytes) => bytes,
         }
     }
@@ -89,7 +101,8 @@ impl Chunk {
 
 impl Feed {
     pub(crate) fn new(room: Arc<Room>, id: u32, rendition: Rendition, max_body: u32, cursor: Cursor) -> Feed {
-        Feed { room, id, rendition, max_body, cursor, replay: None, chunks: VecDeque::new(), listed: None, missed: 0 }
+        let chunks = VecDeque::new();
+        Feed { room, id, rendition, max_body, cursor, replay: None, chunks, listed: None, missed: 0, work: 0 }
     }
 
     /// Starts with the messages after number `after`, which begin at `start`.
@@ -152,7 +165,8 @@ impl Feed {
         })
     }
 
-    /// Is there anything to write? Events that this member does not receive are skipped.
+    /// Is there anything to write? Events that this member does not receive are skipped, up to a limit: if there is
+    /// nothing but the feed [is behind](Feed::is_behind), ask again after other connections.
     pub(crate) fn has_more(&mut self) -> bool {
         if self.chunks.is_empty() {
             self.fetch();
@@ -176,6 +190,15 @@ impl Feed {
             }
         }
         buffer
+    }
+
+    /// Returns and resets how many bytes were rendered or skipped.
+    pub(crate) fn take_work(&mut self) -> usize {
+        std::mem::take(&mut self.work) as usize
+    }
+
+    fn count_work(&mut self, bytes: usize) {
+        self.work = self.work.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 
     /// `count` bytes have been written. Returns what the member has received completely with them.
@@ -231,57 +254,102 @@ impl Feed {
 
     /// Reads blocks from the log, enough for one write.
     fn fetch(&mut self) {
-        while self.chunks.is_empty() && self.room.has_more(self.cursor) {
+        while self.chunks.is_empty() && (self.work as usize) < MAX_WORK && self.room.has_more(self.cursor) {
             let read = self.room.read(self.cursor, self.rendition, scratch::SIZE);
             if read.missed != Missed::default() {
                 self.push_missed(read.present, read.missed);
             }
             self.cursor = read.cursor;
+            let mut space = read.space;
             for block in read.first.into_iter().chain(read.others) {
-                self.push_block(block);
+                self.push_block(block, &mut space);
             }
         }
     }
 
-    fn push_block(&mut self, block: Arc<Block>) {
+    /// Adds a block. The log has `space` for renderings.
+    fn push_block(&mut self, block: Arc<Block>, space: &mut usize) {
         let before = self.cursor;
         self.cursor = before.after(&block);
-        if let Some(after) =
-            self.replay.as_ref().filter(|replay| before.block < replay.end.block).map(|replay| replay.after)
-        {
-            // Changes of presence before the join are skipped: the member has received the list of members.
-            if !block.is_presence() {
-                let rendered = block.render(self.rendition, after);
-                self.room.counters().count_escapes(rendered.escapes);
-                self.push_without_long(&rendered, block.messages_after(after), before);
-            }
+        let replay = self.replay.as_ref().filter(|replay| before.block < replay.end.block);
+        let after = replay.map(|replay| replay.after);
+        // Changes of presence before the join are skipped: the member has received the list of members.
+        if block.is_presence() && (after.is_some() || !self.rendition.shows_presence()) {
+            self.count_work(SKIP);
             return;
         }
-        if block.is_presence() && !self.rendition.shows_presence() {
-            return;
-        }
-        if let Some((bytes, escaped)) = block.prepare(self.rendition) {
-            self.room.add_rendered(before.block, bytes);
-            self.room.counters().count_escapes(escaped);
-        }
-        match block.rendered(self.rendition) {
-            Some(rendered) if rendered.longest > self.max_body as usize => {
-                self.push_without_long(rendered, block.messages(), before);
-            }
-            _ => {
-                let delivered = Delivered { messages: block.messages(), missed: 0 };
-                self.push(Bytes::Shared(block), delivered, before);
-            }
-        }
+        let messages = block.messages();
+        let is_whole = after.is_none_or(|after| block.messages_after(after) == messages);
+        let bytes = match block.rendered(self.rendition).map(|rendered| rendered.longest <= self.max_body as usize) {
+            Some(fits) if fits && is_whole => Bytes::Block(block),
+            None if is_whole && !self.has_too_long(&block, before) => match after {
+                Some(_) => self.render_for_replay(block, before, space),
+                None => {
+                    self.prepare(&block, before);
+                    Bytes::Block(block)
+                }
+            },
+            _ => return self.push_part(&block, after.unwrap_or(0), before),
+        };
+        self.push(bytes, Delivered { messages, missed: 0 }, before);
     }
 
-    fn push_without_long(&mut self, rendered: &Rendered, messages: u64, before: Cursor) {
-        let (bytes, missed) = if rendered.longest > self.max_body as usize {
-            self.rendition.without_long(self.max_body as usize, rendered)
-        } else {
-            (rendered.bytes.clone(), 0)
-        };
-        self.push(Bytes::Owned(bytes), Delivered { messages: messages - missed, missed }, before);
+    /// Renders a block for all members with the same rendition. Returns the bytes that this added.
+    fn prepare(&mut self, block: &Block, before: Cursor) -> usize {
+        let Some((bytes, escaped)) = block.prepare(self.rendition) else { return 0 };
+        self.count_work(bytes);
+        self.room.add_rendered(before.block, bytes);
+        self.room.counters().count_escapes(escaped);
+        bytes
+    }
+
+    /// Renders a block of which the others may not need a rendering. It must not push messages out of the log.
+    fn render_for_replay(&mut self, block: Arc<Block>, before: Cursor, space: &mut usize) -> Bytes {
+        let most = longest_body(block.footprint());
+        if most <= *space {
+            *space -= self.prepare(&block, before).min(*space);
+            return Bytes::Block(block);
+        }
+        if most >= LONG
+            && let Some(bytes) = self.room.long_rendering(before.block, self.rendition)
+        {
+            return Bytes::Shared(bytes);
+        }
+        let rendered = block.render(self.rendition);
+        self.count_work(rendered.bytes.len());
+        self.room.counters().count_escapes(rendered.escapes);
+        if rendered.bytes.len() < LONG {
+            return Bytes::Owned(rendered.bytes);
+        }
+        let bytes = Arc::new(rendered.bytes);
+        self.room.keep_long_rendering(before.block, self.rendition, &bytes);
+        Bytes::Shared(bytes)
+    }
+
+    /// Is a message of the block longer than the member accepts?
+    fn has_too_long(&mut self, block: &Block, before: Cursor) -> bool {
+        let mut measured = Measured::default();
+        let has = block.has_too_long(self.rendition, self.max_body as usize, &mut measured);
+        self.count_measured(measured, before);
+        has
+    }
+
+    /// Adds the messages of a block after number `after`, as far as they are not too long.
+    fn push_part(&mut self, block: &Block, after: u64, before: Cursor) {
+        let selection = Selection { rendition: self.rendition, after, max_body: self.max_body as usize };
+        let mut measured = Measured::default();
+        let RenderedPart { rendered, messages, missed } = block.render_part(selection, &mut measured);
+        self.count_measured(measured, before);
+        self.count_work(rendered.bytes.len() + SKIP * usize::try_from(block.messages()).unwrap_or(usize::MAX));
+        self.room.counters().count_escapes(rendered.escapes);
+        self.push(Bytes::Owned(rendered.bytes), Delivered { messages, missed }, before);
+    }
+
+    fn count_measured(&mut self, measured: Measured, before: Cursor) {
+        self.count_work(measured.work);
+        if measured.added > 0 {
+            self.room.add_rendered(before.block, measured.added);
+        }
     }
 
     /// Adds what was missed: the number of messages, and the members if they may have changed.

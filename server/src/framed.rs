@@ -1,24 +1,35 @@
 //! A framed peer: applies the messages of its session to the room.
 
 mod ping;
+mod unproven;
+mod vitals;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bookend::{Code, Fault, Hello, Message, Outcome, Session, State, Step};
 
+use crate::canonical::shown;
 use crate::client::{Client, JoinRequest};
 use crate::counters::Side;
 use crate::fault::{QUOTED, log_fault};
 use crate::hub::Hub;
+use crate::mailbox::Proof;
 use crate::rendition::{Rendition, TextPreference};
 use crate::report::CloseReason;
 use ping::Ping;
+use unproven::Unproven;
+use vitals::Vitals;
 
 pub(crate) struct Framed {
     pub(crate) session: Session,
     /// The first bytes in which a fault was found.
     faulty: Box<[u8]>,
     ping: Ping,
+    /// Allocated when somebody asks whether this peer still answers.
+    vitals: Option<Box<Vitals>>,
+    /// Allocated for the first private message of this peer.
+    unproven: Option<Box<Unproven>>,
 }
 
 /// The shortest time between two measurements of the round trip, if the hub promises no keepalive.
@@ -27,17 +38,29 @@ const MEASURE_INTERVAL: Duration = Duration::from_secs(30);
 const UNKNOWN_CODE: &str = "unknown-code";
 
 impl Framed {
-    pub(crate) fn new(hub: &Hub) -> Framed {
-        Framed { session: hub.session(), faulty: Box::default(), ping: Ping::default() }
+    /// A peer whose first byte has arrived.
+    pub(crate) fn new(hub: &Hub, now: Duration) -> Framed {
+        Framed {
+            session: hub.session(now),
+            faulty: Box::default(),
+            ping: Ping::default(),
+            vitals: None,
+            unproven: None,
+        }
     }
 
-    /// Uses the complete frames of what was read, and advances `input` past them.
-    pub(crate) fn receive(&mut self, input: &mut &[u8], client: &mut Client, now: Duration) {
+    /// Uses the complete frames of what was read, at most `left`, advances `input` past them and counts them down.
+    pub(crate) fn receive(&mut self, input: &mut &[u8], left: &mut u64, client: &mut Client, now: Duration) {
         let read = *input;
-        loop {
+        while *left > 0 {
             let start = *input;
-            match self.session.receive(input, now) {
-                Step::Message(message) => self.apply(message, client),
+            if self.unproven.as_mut().is_some_and(|unproven| unproven.holds(start)) {
+                break;
+            }
+            let step = self.session.receive(input, now);
+            *left -= u64::from(step != Step::More);
+            match step {
+                Step::Message(message) => self.apply(message, client, now),
                 Step::Opened => {
                     self.open(client, now);
                     if client.credentials.is_denied() {
@@ -67,8 +90,19 @@ impl Framed {
         self.explain(&[], unused);
     }
 
+    /// When to call [`on_time`](Self::on_time) next.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let of_vitals = self.vitals.as_ref().and_then(|vitals| vitals.deadline());
+        let of_unproven = self.unproven.as_ref().and_then(|unproven| unproven.deadline());
+        [self.session.deadline(), of_vitals, of_unproven].into_iter().flatten().min()
+    }
+
     /// Does what is due; `unused` is an incomplete frame that was read.
-    pub(crate) fn on_time(&mut self, unused: &[u8], now: Duration) {
+    pub(crate) fn on_time(&mut self, unused: &[u8], client: &Client, now: Duration) {
+        self.give_up_posts(client, now);
+        if self.vitals.as_mut().is_some_and(|vitals| vitals.take_silence(now)) {
+            self.session.close(Code::IDLE, "joined again, and this session does not answer", now);
+        }
         let waiting = self.session.output_length();
         self.session.tick(now);
         if self.session.state() == State::Open && self.session.output_length() > waiting {
@@ -85,6 +119,58 @@ impl Framed {
         if self.session.state() == State::Open && self.ping.is_due(now, period) {
             let sent = self.session.encode(&self.ping.stamped(now).message(), client.output.buffer());
             sent.expect("an open session sends a PING of four bytes");
+        }
+    }
+
+    // ---- signs of life
+
+    /// Something has been read.
+    pub(crate) fn heard(&mut self) {
+        if let Some(vitals) = &mut self.vitals {
+            vitals.heard();
+        }
+    }
+
+    /// Proves that the peer is there after what is written to it next.
+    pub(crate) fn prove(&mut self, proofs: Vec<Arc<Proof>>) {
+        if !proofs.is_empty() {
+            self.vitals.get_or_insert_default().prove(proofs);
+        }
+    }
+
+    /// Closes the session, unless the peer answers in time.
+    pub(crate) fn challenge(&mut self, timeout: Duration, now: Duration) {
+        self.vitals.get_or_insert_default().challenge(timeout, now);
+    }
+
+    /// Writes the PING that somebody waits for.
+    pub(crate) fn ask(&mut self, client: &mut Client, now: Duration) {
+        if self.session.state() == State::Open && self.vitals.as_mut().is_some_and(|vitals| vitals.take_ping()) {
+            let sent = self.session.encode(&self.ping.stamped(now).message(), client.output.buffer());
+            sent.expect("an open session sends a PING of four bytes");
+        }
+    }
+
+    /// Does input wait until the receivers of private messages have been heard?
+    pub(crate) fn is_held(&self) -> bool {
+        self.unproven.as_ref().is_some_and(|unproven| unproven.is_held())
+    }
+
+    /// Does as much of it wait as may?
+    pub(crate) fn is_full(&self) -> bool {
+        self.unproven.as_ref().is_some_and(|unproven| unproven.is_full())
+    }
+
+    /// Need it wait no longer?
+    pub(crate) fn is_released(&mut self) -> bool {
+        self.unproven.as_mut().is_some_and(|unproven| unproven.is_released())
+    }
+
+    /// Refuses the private messages whose receivers have not been heard in time.
+    fn give_up_posts(&mut self, client: &Client, now: Duration) {
+        while let Some(frame) = self.unproven.as_mut().and_then(|unproven| unproven.take_expired(now)) {
+            client.count_error(Code::TRY_LATER);
+            self.session.refuse_frame(frame, Code::TRY_LATER, "the member does not answer; the message may not arrive");
         }
     }
 
@@ -125,19 +211,30 @@ impl Framed {
         }
     }
 
+    /// How long this peer waits for another one to answer: not so long that it is taken for silent itself.
+    fn answer_timeout(&self, client: &Client) -> Duration {
+        let timeout = client.hub().config().answer;
+        let keepalive = self.session.peer().map_or(0, Hello::keepalive);
+        if keepalive == 0 { timeout } else { timeout.min(Duration::from_secs(keepalive.into())) }
+    }
+
     fn open(&mut self, client: &mut Client, now: Duration) {
         self.session.take_output(client.output.buffer()); // HELLO precedes WELCOME
         let Some(hello) = self.session.peer() else { return };
         if hello.token().is_some_and(|token| !client.authenticate(token, now)) {
             return;
         }
-        let room = hello.room().map_or_else(|| client.credentials.default_room(), Into::into);
+        let named = hello.room().and_then(shown);
+        let room = named.map_or_else(|| client.credentials.default_room(), |room| room.as_ref().into());
         if !client.may_enter(&room) {
             return client.deny(&room);
         }
+        if hello.name().is_some_and(|name| client.has_banned_name(name)) {
+            return;
+        }
         client.set_identified();
         let preference = TextPreference { preferred: hello.preferred(), accepted: hello.accepted() };
-        let resumed = client.join(&JoinRequest {
+        let joined = client.join(&JoinRequest {
             room: &room,
             name: hello.name(),
             name_prefix: "member",
@@ -148,6 +245,9 @@ impl Framed {
             max_body: hello.max_body(),
             resume: hello.resume(),
         });
+        let Ok(resumed) = joined else {
+            return self.session.close(Code::TRY_LATER, "the hub has too many rooms", now);
+        };
         if !resumed {
             client.count_error(Code::RESUME_REFUSED);
             let reason = if client.may_read() { "the room has had no such message" } else { "no right to read here" };
@@ -155,7 +255,7 @@ impl Framed {
         }
     }
 
-    fn apply(&mut self, message: Message<'_>, client: &mut Client) {
+    fn apply(&mut self, message: Message<'_>, client: &mut Client, now: Duration) {
         match message {
             Message::Message(_) | Message::Post { .. } if !client.may_write() => {
                 self.session.refuse_frame(self.session.frame_number(), Code::POLICY, "no right to write here");
@@ -170,12 +270,17 @@ impl Framed {
                     client.post(payload);
                 }
             }
-            Message::Post { to, payload } => {
-                if let Err((code, detail)) = client.post_to(to, payload) {
+            Message::Post { to, payload } => match client.post_to(to, payload) {
+                Ok(Some(proof)) => {
+                    let due = now.saturating_add(self.answer_timeout(client));
+                    self.unproven.get_or_insert_default().push(self.session.frame_number(), due, proof);
+                }
+                Ok(None) => {}
+                Err((code, detail)) => {
                     client.count_error(code);
                     self.session.refuse_frame(self.session.frame_number(), code, &detail);
                 }
-            }
+            },
             Message::Request { id, .. } => {
                 client.count_error(Code::POLICY);
                 self.session

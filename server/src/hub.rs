@@ -1,8 +1,11 @@
 //! The hub: what its connections share.
 
+mod bans;
 mod operator;
 
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -10,16 +13,22 @@ use bookend::{Code, Hello, Limits, Role, Session};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::access::{Access, Grant};
-use crate::admission::{Admission, Permit, Rejection};
+use crate::admission::{Admission, Entry, Rejection, TokenShare};
+use crate::bans::Bans;
 use crate::clock::wall_clock;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::lock::lock;
+use crate::memory::Memory;
 use crate::peer::Peer;
+use crate::quota::Share;
 use crate::registry::{Registration, Registry, ShutdownSummary};
-use crate::room::{Joined, Member, Room};
-use crate::rooms::Rooms;
+use crate::room::{Member, Room, RoomOptions};
+use crate::rooms::{FirstSeq, JoinedRoom, Rooms, TooManyRooms};
+use crate::source::Source;
+use crate::wrong_tokens::DelayedAnswer;
 
+pub use bans::{Banned, Kicked};
 pub use operator::{RoomList, RoomReport, Target};
 
 /// At shut-down, the longest time between one connection's CLOSE and the next.
@@ -61,7 +70,9 @@ struct Shared {
     /// The configuration for new connections.
     current: Mutex<Arc<ActiveConfig>>,
     admission: Admission,
+    bans: Arc<Bans>,
     rooms: Rooms,
+    memory: Arc<Memory>,
     registry: Arc<Registry>,
     counters: Arc<Counters>,
     started: SystemTime,
@@ -71,12 +82,16 @@ impl Hub {
     /// A hub without rooms.
     #[must_use]
     pub fn new(config: Config) -> Hub {
+        let (log_memory, linger) = (config.log_memory, config.linger);
         let active = Arc::new(ActiveConfig::new(config));
         let counters = Arc::new(Counters::default());
+        let memory = Arc::new(Memory::new(log_memory));
         let shared = Shared {
             current: Mutex::new(active.clone()),
             admission: Admission::default(),
-            rooms: Rooms::default(),
+            bans: Arc::default(),
+            rooms: Rooms::new(memory.clone(), linger),
+            memory,
             registry: Arc::new(Registry::new(counters.clone())),
             counters,
             started: SystemTime::now(),
@@ -84,7 +99,7 @@ impl Hub {
         Hub { shared: Arc::new(shared), accepted_with: active }
     }
 
-    /// Replaces the configuration: for new connections, and at once for the size of the logs. A connection keeps the
+    /// Replaces the configuration: for new connections, and at once for what rooms keep and how long. A connection keeps the
     /// configuration with which it was accepted, but is closed if its token no longer allows what it does.
     ///
     /// ```
@@ -93,11 +108,12 @@ impl Hub {
     /// hub.reconfigure(Config { max_body: 64 << 10, ..Config::default() });
     /// ```
     pub fn reconfigure(&self, config: Config) {
-        let log_bytes = config.log_bytes;
+        let Config { log_bytes, log_memory, linger, .. } = config;
         let active = Arc::new(ActiveConfig::new(config));
         *lock(&self.shared.current) = active.clone();
         self.shared.registry.recheck_tokens(&active.config.access);
-        self.shared.rooms.set_log_bytes(log_bytes);
+        self.shared.rooms.reconfigure(log_bytes, log_memory, linger);
+        self.relieve();
     }
 
     /// The access rules in force.
@@ -152,32 +168,56 @@ impl Hub {
         lock(&self.shared.current).clone()
     }
 
-    /// The session of a framed peer, whose clock starts at 0 when it connects.
-    pub(crate) fn session(&self) -> Session {
+    /// The session of a framed peer, which begins with its first byte. Its clock starts at 0 when the peer connects.
+    pub(crate) fn session(&self, now: Duration) -> Session {
         let ActiveConfig { hello, limits, .. } = &*self.accepted_with;
-        Session::new(Role::Server, hello.clone(), limits.clone(), Duration::ZERO)
+        Session::new(Role::Server, hello.clone(), limits.clone(), now)
     }
 
     // ---- admission
 
-    /// A permit to wait, or why the peer is rejected.
-    pub(crate) fn admit(&self, peer: &Peer) -> Result<Permit, Rejection> {
-        let Config { waiting, waiting_per_address, arrivals_per_address, wrong_tokens, .. } = *self.config();
-        let admission = &self.shared.admission;
-        if peer.address().is_some_and(|address| admission.has_wrong_tokens(address, wrong_tokens)) {
-            return Err(Rejection::WrongTokens);
-        }
-        let permit = admission.enter(peer.address(), waiting, waiting_per_address).ok_or(Rejection::Waiting)?;
-        match peer.address().is_none_or(|address| admission.arrive(address, arrivals_per_address)) {
-            true => Ok(permit),
-            false => Err(Rejection::Arrivals),
-        }
+    /// Admits a peer, or rejects it and logs why.
+    pub(crate) fn admit(&self, peer: &Peer) -> Result<Entry, Rejection> {
+        let banned = peer.address().and_then(|address| self.shared.bans.of_address(address));
+        let admitted = match banned {
+            Some(reason) => Err(Rejection::Banned(reason)),
+            None => self.shared.admission.admit(peer.source(), peer.transport(), self.config()),
+        };
+        admitted.inspect_err(|rejection| self.log_rejection(peer, rejection))
     }
 
-    pub(crate) fn count_wrong_token(&self, peer: &Peer) {
-        if let Some(address) = peer.address() {
-            self.shared.admission.count_wrong_token(address, self.config().token_window);
-        }
+    /// Counts the connection of a proxy, until its header names the peer.
+    pub(crate) fn admit_proxy(&self, proxy: &Peer) -> Result<Share<Source>, Rejection> {
+        let admitted = self.shared.admission.connect(proxy.source(), self.config());
+        admitted.inspect_err(|rejection| self.log_rejection(proxy, rejection))
+    }
+
+    /// Must connections from that address begin with a header of the PROXY protocol?
+    pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.config().proxies.iter().any(|network| network.contains(&address))
+    }
+
+    /// Logs and counts a rejection.
+    pub(crate) fn log_rejection(&self, peer: &Peer, rejection: &Rejection) {
+        let fault = rejection.code().name().unwrap_or_default();
+        tracing::info!(peer = peer.label(), fault, detail = &*rejection.reason(), "refuse");
+        self.count_rejection(rejection);
+    }
+
+    /// Counts a rejection after which the connection ends with a fault, which is logged.
+    pub(crate) fn count_rejection(&self, rejection: &Rejection) {
+        self.counters().refused.count(rejection.name());
+    }
+
+    /// Counts the connection for its token, unless too many connections use it.
+    pub(crate) fn admit_token(&self, grant: &Grant) -> Option<TokenShare> {
+        self.shared.admission.connect_with_token(grant.name(), self.config().connections_per_token)
+    }
+
+    /// Counts a wrong token. `None` if too many wrong tokens of this source wait for their answers already.
+    pub(crate) fn count_wrong_token(&self, peer: &Peer) -> Option<DelayedAnswer> {
+        self.shared.admission.count_wrong_token(peer.source(), self.config())
     }
 
     /// Does the token still allow the same in the room? It is recorded first, so that either this call or the reload
@@ -193,19 +233,52 @@ impl Hub {
         self.shared.registry.register(peer)
     }
 
-    /// Adds a member to a room, which is created if there is none of that name. `make` gets the number of the member.
+    /// The room of that name, if there is one.
+    pub(crate) fn room(&self, name: &str) -> Option<Arc<Room>> {
+        self.shared.rooms.find(name)
+    }
+
+    /// Adds a member to a room, which is created if there is none of that name; `owner` is where its peer connects from.
+    /// `make` gets the number of the member.
     pub(crate) fn join(
         &self,
         name: &str,
+        owner: Source,
         make: impl FnOnce(u32) -> Member,
         resume: Option<u64>,
-    ) -> (Arc<Room>, u32, Joined) {
-        let create = |lowest_seq: u64| {
-            let Config { log_bytes, crowd, first_seq, .. } = self.current().config;
-            let first_seq = first_seq.unwrap_or_else(seq_of_now).max(lowest_seq);
-            Room::new(name, log_bytes, crowd, first_seq, self.shared.counters.clone())
+    ) -> Result<JoinedRoom, TooManyRooms> {
+        let current = self.current();
+        let Config { log_bytes, crowd, first_seq, rooms, .. } = current.config;
+        let (counters, memory) = (self.shared.counters.clone(), self.shared.memory.clone());
+        let create = |seq: FirstSeq| {
+            let first_seq = match seq {
+                FirstSeq::Known(seq) => seq,
+                FirstSeq::AtLeast(free) => first_seq.unwrap_or_else(seq_of_now).max(free),
+            };
+            Room::new(name, RoomOptions { log_bytes, crowd, first_seq, owner, counters, memory })
         };
-        self.shared.rooms.join(name, create, make, resume)
+        let joined = self.shared.rooms.join(name, rooms, create, make, resume);
+        if joined.is_err() {
+            self.shared.counters.rooms_refused.fetch_add(1, Ordering::Relaxed);
+        }
+        joined
+    }
+
+    /// Could a member join a room of that name now?
+    pub(crate) fn has_place(&self, name: &str) -> bool {
+        let has_place = self.shared.rooms.have_place(name, self.current().config.rooms);
+        if !has_place {
+            self.shared.counters.rooms_refused.fetch_add(1, Ordering::Relaxed);
+        }
+        has_place
+    }
+
+    /// Shortens the logs of some rooms if all use more memory than they may.
+    pub(crate) fn relieve(&self) {
+        if self.shared.memory.is_over() {
+            let freed = self.shared.rooms.relieve();
+            self.shared.counters.log_bytes_removed.fetch_add(freed as u64, Ordering::Relaxed);
+        }
     }
 
     /// Removes a member. While the hub shuts down the others are not notified: with many members, that would be most

@@ -35,11 +35,13 @@
 //!
 //! - `connection`: one task for each stream, which reads, writes and waits. `connection/core`: the same without a stream.
 //! - `framed`, `terminal`: the two kinds of peer. `client`: what both do in a room.
-//! - `hub`: what connections share. `rooms`, `room`: members. `registry`, `mailbox`: connections, and what is for one alone.
+//! - `hub`: what connections share. `rooms`, `room`: members. `memory`: the memory of all logs. `registry`, `mailbox`: connections, and what is for one alone.
 //! - `log`, `block`, `rendition`: the events of a room, stored once, and rendered once for each form in use.
 //! - `feed`: the cursor of a member into the log. `output`: bytes for one peer alone.
-//! - `access`: tokens and rights. `admission`: limits on new connections.
-//! - `listen`, `tls`, `certificate`: how connections are accepted.
+//! - `canonical`: the form of names, and when two are the same.
+//! - `access`: tokens and rights. `admission`: limits on connections by `source`, with `places`, `quota`, `wrong_tokens`.
+//! - `bans`: who is kept out.
+//! - `listen`, `proxy`, `tls`, `certificate`: how connections are accepted.
 //! - `admin`: HTTP for operators. `counters`, `report`, `metrics`: what is counted and reported.
 //!
 //! Imports form no cycle; a module and its own submodules count as one.
@@ -48,7 +50,9 @@ mod access;
 #[cfg(feature = "admin")]
 mod admin;
 mod admission;
+mod bans;
 mod block;
+mod canonical;
 #[cfg(feature = "tls")]
 mod certificate;
 mod client;
@@ -61,14 +65,19 @@ mod feed;
 mod framed;
 mod hex;
 mod hub;
+mod intake;
 mod listen;
 mod lock;
 mod log;
 mod mailbox;
+mod memory;
 mod metrics;
 mod output;
 mod peer;
+mod places;
 mod process;
+mod proxy;
+mod quota;
 mod registry;
 mod rendition;
 mod report;
@@ -76,18 +85,22 @@ mod room;
 mod rooms;
 mod scratch;
 mod services;
+mod source;
 mod terminal;
 #[cfg(feature = "tls")]
 mod tls;
 mod toml_string;
+mod windowed;
+mod wrong_tokens;
 
 pub use access::{Access, Grant, Right, Rights, TokensFault, make_token};
 #[cfg(feature = "admin")]
 pub use admin::{Admin, AdminOrder, AdminRules, AdminToken, Reach};
+pub use bans::{Ban, BanError, BanKeeper, BanTarget};
 #[cfg(feature = "tls")]
 pub use certificate::Certificate;
 pub use config::Config;
-pub use hub::{Hub, RoomList, RoomReport, Target};
+pub use hub::{Banned, Hub, Kicked, RoomList, RoomReport, Target};
 #[cfg(unix)]
 pub use listen::UnixListener;
 pub use listen::{Address, ListenError, Listener};

@@ -2,22 +2,27 @@
 
 #[cfg(feature = "admin")]
 mod admin;
+mod proxied;
 #[cfg(unix)]
 mod unix;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::mem::MaybeUninit;
+use std::net::{Shutdown, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use crate::admission::{Entry, Rejection};
+use crate::connection;
 use crate::hub::Hub;
+use crate::peer::Peer;
 use crate::services;
 #[cfg(feature = "tls")]
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 
 #[cfg(unix)]
 pub use unix::UnixListener;
@@ -26,8 +31,15 @@ pub use unix::UnixListener;
 const BACKLOG: u32 = 4096;
 /// The pause after a failure to accept, such as too many open files.
 const BACK_OFF: Duration = Duration::from_millis(100);
+/// How many bytes the system holds for a peer, besides those that are on their way. Without this limit it holds
+/// megabytes, and reports only when a third of them has been taken that it accepts more: a peer that reads steadily, but
+/// slowly, then seems to accept nothing for a minute.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 16 << 10;
 /// The number of probes of a silent peer.
 const PROBES: u32 = 5;
+/// The most bytes that are read from a rejected connection.
+const DRAIN: usize = 4 << 10;
 
 /// An address to listen on as people write it: a host, and a port as a number or as the name of a service. Port 0 is any
 /// free port.
@@ -139,18 +151,44 @@ impl Listener {
 
     /// Serves every connection, forever.
     pub async fn run(self, hub: Hub) {
-        loop {
-            let (stream, address) = self.accept(&hub).await;
-            tokio::spawn(hub.serve(stream, address));
-        }
+        let serve = |hub: Hub, stream, peer, entry| connection::serve(&hub, stream, peer, entry);
+        self.serve_each(hub, serve, |stream, rejection| reject(&SockRef::from(stream), rejection)).await;
     }
 
     /// Serves every connection over TLS, forever.
     #[cfg(feature = "tls")]
     pub async fn run_tls(self, hub: Hub, tls: Tls) {
+        let serve = move |hub, stream, peer, entry| tls::serve(hub, stream, peer, entry, &tls);
+        // Before the handshake it could read no answer.
+        self.serve_each(hub, serve, |_stream, _rejection| {}).await;
+    }
+
+    /// Serves every connection that is admitted. The others are closed before the next one is accepted, so that however
+    /// many there are, they take no descriptors.
+    async fn serve_each<S, F>(self, hub: Hub, serve: S, reject: fn(&TcpStream, Rejection))
+    where
+        S: Fn(Hub, TcpStream, Peer, Entry) -> F + Clone + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
         loop {
-            let (stream, address) = self.accept(&hub).await;
-            tokio::spawn(hub.serve_tls(stream, address, &tls));
+            let (mut stream, address) = self.accept(&hub).await;
+            let hub = hub.with_current_config();
+            if hub.is_proxy(address.ip()) {
+                let serve = serve.clone();
+                tokio::spawn(async move {
+                    let Some(peer) = proxied::peer(&hub, &mut stream, address).await else { return };
+                    match hub.admit(&peer) {
+                        Ok(entry) => Box::pin(serve(hub, stream, peer, entry)).await,
+                        Err(rejection) => reject(&stream, rejection),
+                    }
+                });
+                continue;
+            }
+            let peer = Peer::from(address);
+            match hub.admit(&peer) {
+                Ok(entry) => drop(tokio::spawn(serve(hub, stream, peer, entry))),
+                Err(rejection) => reject(&stream, rejection),
+            }
         }
     }
 
@@ -161,6 +199,8 @@ impl Listener {
                     // People wait for each other's messages: small writes are sent at once.
                     let _ = stream.set_nodelay(true); // it works without, too
                     let _ = probe(&stream, hub.probe()); // it works without, too
+                    #[cfg(any(target_os = "linux", target_os = "android"))]
+                    let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT); // it works without, too
                     return (stream, address);
                 }
                 Err(error) => back_off(self.address, error).await,
@@ -183,6 +223,14 @@ fn probe(stream: &TcpStream, after: Duration) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_user_timeout(Some(after.saturating_mul(2)))?;
     Ok(())
+}
+
+/// Sends why a connection is rejected, as far as the system takes it at once.
+fn reject(socket: &SockRef<'_>, rejection: Rejection) {
+    let _ = socket.send(&connection::rejection_answer(&rejection)); // best effort, as is the rest
+    let _ = socket.shutdown(Shutdown::Write);
+    // Unread bytes would cause a reset, which may destroy the answer.
+    let _ = socket.recv(&mut [MaybeUninit::uninit(); DRAIN]);
 }
 
 /// Waits after a failure to accept; connections remain in the backlog.

@@ -106,13 +106,28 @@ impl Log {
 
     /// Removes the oldest blocks while the log is too long, but never the last one.
     fn trim(&mut self) {
-        while self.bytes > self.limit
-            && self.entries.len() > 1
-            && let Some(oldest) = self.entries.pop_front()
-        {
-            self.first += 1;
-            self.bytes -= oldest.bytes;
+        while self.bytes > self.limit && self.entries.len() > 1 {
+            self.remove_oldest();
         }
+    }
+
+    fn remove_oldest(&mut self) -> bool {
+        let Some(oldest) = self.entries.pop_front() else { return false };
+        self.first += 1;
+        self.bytes -= oldest.bytes;
+        true
+    }
+
+    /// Removes the oldest blocks until `bytes` are freed or none is left. Returns how many bytes were freed.
+    pub(crate) fn shorten(&mut self, bytes: usize) -> usize {
+        let before = self.bytes;
+        while before - self.bytes < bytes && self.remove_oldest() {}
+        before - self.bytes
+    }
+
+    /// How many bytes may be added before blocks are removed.
+    pub(crate) fn space(&self) -> usize {
+        self.limit.saturating_sub(self.bytes)
     }
 
     /// Adds the bytes of a rendering, if its block is still kept.
@@ -142,10 +157,17 @@ impl Log {
         Some((cursor, Missed { messages: cursor.seq - (after + 1), changes: 0 }))
     }
 
-    /// Moves a cursor that is before the oldest block to that block. Returns what it missed.
+    /// Moves a cursor that is before the oldest block to that block, or to the end if no block is kept. Returns what it
+    /// missed.
     pub(crate) fn catch_up(&self, cursor: &mut Cursor) -> Missed {
-        let Some(oldest) = self.entries.front().filter(|_| cursor.block < self.first) else { return Missed::default() };
-        let kept = Cursor { block: self.first, seq: oldest.block.first_seq(), changes: oldest.changes_before };
+        if cursor.block >= self.first {
+            return Missed::default();
+        }
+        let kept = self.entries.front().map_or(self.head(), |oldest| Cursor {
+            block: self.first,
+            seq: oldest.block.first_seq(),
+            changes: oldest.changes_before,
+        });
         let missed = Missed { messages: kept.seq.saturating_sub(cursor.seq), changes: kept.changes - cursor.changes };
         *cursor = kept;
         missed

@@ -1,7 +1,9 @@
 //! The mailbox of a connection: private messages, and requests to close or to report. Any task may put them in.
 
-use std::sync::Mutex;
+mod proof;
+
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use bookend::Code;
@@ -10,6 +12,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::lock::lock;
 use crate::peer::Peer;
 use crate::report::ConnectionReport;
+
+pub(crate) use proof::Proof;
 
 /// The most bytes of waiting messages. A single message may be longer.
 const MAX_BYTES: usize = 1 << 20;
@@ -36,20 +40,26 @@ struct Content {
     count: usize,
     close: Option<Code>,
     /// Rare, hence boxed.
-    request: Option<Box<OperatorRequest>>,
+    request: Option<Box<Request>>,
     /// No more messages are accepted.
     sealed: bool,
 }
 
-/// What an operator requests of a connection.
+/// What an operator, the room or another member requests of a connection.
 #[derive(Debug, Default)]
-pub(crate) struct OperatorRequest {
+pub(crate) struct Request {
     /// Report to this receiver.
     pub(crate) report: Option<UnboundedSender<ConnectionReport>>,
     /// Close at once, for this reason.
     pub(crate) kick: Option<String>,
     /// Check the token again.
     pub(crate) recheck_token: bool,
+    /// Take the name that it asked for: it is free now.
+    pub(crate) reclaim_name: bool,
+    /// Close, unless the peer answers a PING: it has joined again under this name.
+    pub(crate) challenge: bool,
+    /// Prove that the peer is there after what has been put in.
+    pub(crate) prove: Vec<Arc<Proof>>,
 }
 
 impl Mailbox {
@@ -62,16 +72,19 @@ impl Mailbox {
         &self.peer
     }
 
-    /// Adds a frame or a line and wakes the connection. False if `limit` of them or too many bytes already wait, or the
+    /// Adds a frame or a line and wakes the connection, which proves that the peer is there after it. False if `limit` of them or too many bytes already wait, or the
     /// connection accepts no more.
-    pub(crate) fn put(&self, frame: &[u8], limit: usize) -> bool {
+    pub(crate) fn put(&self, frame: &[u8], limit: usize, proof: Option<Arc<Proof>>) -> bool {
         self.fill(|content| {
-            let Content { bytes, count, sealed, .. } = content;
+            let Content { bytes, count, sealed, request, .. } = content;
             if *sealed || *count >= limit || (*count > 0 && bytes.len() + frame.len() > MAX_BYTES) {
                 return false;
             }
             bytes.extend_from_slice(frame);
             *count += 1;
+            if let Some(proof) = proof {
+                request.get_or_insert_default().prove.push(proof);
+            }
             true
         })
     }
@@ -99,7 +112,23 @@ impl Mailbox {
         self.request(|request| request.recheck_token = true);
     }
 
-    fn request(&self, change: impl FnOnce(&mut OperatorRequest)) {
+    /// Requests to take the name that the member asked for: it is free now.
+    pub(crate) fn reclaim_name(&self) {
+        self.request(|request| request.reclaim_name = true);
+    }
+
+    /// Requests to close, unless the peer answers a PING: it has joined again under this name.
+    pub(crate) fn challenge(&self) {
+        self.request(|request| request.challenge = true);
+    }
+
+    /// Wakes the connection.
+    fn wake(&self) {
+        let waker = lock(&self.state).waker.clone();
+        waker.inspect(Waker::wake_by_ref);
+    }
+
+    fn request(&self, change: impl FnOnce(&mut Request)) {
         self.fill(|content| {
             change(content.request.get_or_insert_default());
             true
@@ -119,8 +148,8 @@ impl Mailbox {
         true
     }
 
-    /// Takes out what an operator requests.
-    pub(crate) fn take_request(&self) -> Option<Box<OperatorRequest>> {
+    /// Takes out what others request.
+    pub(crate) fn take_request(&self) -> Option<Box<Request>> {
         self.empty(|content| content.request.take())
     }
 

@@ -10,8 +10,10 @@ use crate::rooms::Census;
 
 /// What the metrics are read from.
 pub(crate) struct Snapshot<'a> {
+    pub(crate) connections_limit: usize,
     pub(crate) counters: &'a Counters,
     pub(crate) census: Census,
+    pub(crate) bans: usize,
     pub(crate) process: Process,
 }
 
@@ -98,12 +100,18 @@ const METRICS: &[Metric] = &[
         read: |s| Transport::ALL.into_iter().flat_map(|transport| ConnectionState::ALL.map(|state| {
             Sample(vec![transport.name(), state.name()], Number::Whole(s.counters.connections(transport, state)))
         })).collect() },
+    Metric { name: "bookend_connections_limit", kind: Gauge, labels: &[],
+        about: "The most open connections: door.connections, or what the limit of open files allows if that is less.",
+        read: |s| one(s.connections_limit as u64) },
     Metric { name: "bookend_connections_accepted_total", kind: Counter, labels: &["door"],
         about: "Connections that were accepted, and not refused at once.",
         read: |s| each(Transport::ALL.map(|transport| (transport.name(), s.counters.accepted_by(transport)))) },
     Metric { name: "bookend_connections_refused_total", kind: Counter, labels: &["reason"],
-        about: "Connections that were refused at once.",
+        about: "Connections that were refused, by reason; docs/operating.md lists the reasons.",
         read: |s| each(s.counters.refused.all()) },
+    Metric { name: "bookend_bans", kind: Gauge, labels: &[],
+        about: "Bans in force.",
+        read: |s| one(s.bans as u64) },
     Metric { name: "bookend_connections_closed_total", kind: Counter, labels: &["by", "reason"],
         about: "Connections that ended, by side (hub or peer) and reason: a name of SPEC.md, section 6, or io.",
         read: |s| s.counters.closed_by().into_iter().map(|((by, reason), count)| {
@@ -117,9 +125,18 @@ const METRICS: &[Metric] = &[
     Metric { name: "bookend_rooms", kind: Gauge, labels: &[],
         about: "Rooms that have members.",
         read: |s| one(s.census.rooms as u64) },
+    Metric { name: "bookend_rooms_lingering", kind: Gauge, labels: &[],
+        about: "Rooms that everybody has left, and that are kept for room.linger.",
+        read: |s| one(s.census.lingering as u64) },
+    Metric { name: "bookend_rooms_refused_total", kind: Counter, labels: &[],
+        about: "Joins that were refused because there were room.rooms rooms.",
+        read: |s| one(get(&s.counters.rooms_refused)) },
     Metric { name: "bookend_log_bytes", kind: Gauge, labels: &[],
-        about: "Bytes in the logs of all rooms.",
+        about: "Bytes in the logs of all rooms, which room.memory limits.",
         read: |s| one(s.census.log_bytes as u64) },
+    Metric { name: "bookend_log_removed_bytes_total", kind: Counter, labels: &[],
+        about: "Bytes that were removed from logs because of room.memory.",
+        read: |s| one(get(&s.counters.log_bytes_removed)) },
     Metric { name: "bookend_messages_total", kind: Counter, labels: &[],
         about: "Messages that members sent, to everyone or to one member.",
         read: |s| one(s.counters.traffic().messages) },
@@ -150,6 +167,9 @@ const METRICS: &[Metric] = &[
     Metric { name: "bookend_escaped_characters_total", kind: Counter, labels: &[],
         about: "Characters that were escaped as \\\\u{hex}, because an encoding in use cannot represent them.",
         read: |s| one(get(&s.counters.escapes)) },
+    Metric { name: "bookend_throttled_total", kind: Counter, labels: &["limit"],
+        about: "How often the hub stopped reading from a peer for a while, by what it sent too fast: messages, lines or bytes.",
+        read: |s| each(s.counters.throttled.all()) },
     Metric { name: "bookend_reloads_total", kind: Counter, labels: &["result"],
         about: "Reloads of the settings, by result (ok or refused).",
         read: |s| each([("ok", get(&s.counters.reloads)), ("refused", get(&s.counters.reloads_refused))]) },
@@ -174,7 +194,7 @@ mod tests {
 
     fn text(counters: &Counters) -> String {
         let process = Process::read(std::time::SystemTime::now());
-        render(&Snapshot { counters, census: Census::default(), process })
+        render(&Snapshot { connections_limit: 7, counters, census: Census::default(), bans: 0, process })
     }
 
     /// The table of docs/operating.md.

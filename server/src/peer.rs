@@ -4,44 +4,86 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::counters::Transport;
+use crate::source::Source;
 
-/// The other end of a connection: a label for the logs, and the address that the admission limits count, if it has one.
+/// The other end of a connection: a label for the logs, and what the admission limits count.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    label: Arc<str>,
-    address: Option<IpAddr>,
-    is_certified: bool,
+    label: Arc<Label>,
+    origin: Origin,
     transport: Transport,
+}
+
+/// One value, because every connection has it.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    Address(IpAddr),
+    /// The user of a Unix socket.
+    User(u32),
+    Unknown,
+}
+
+#[derive(Debug)]
+struct Label {
+    text: Box<str>,
+    /// The fingerprint of its certificate; empty if the certificate cannot be read.
+    certificate: Option<Box<str>>,
 }
 
 impl Peer {
     /// Has it presented a client certificate that the hub trusts?
     #[must_use]
     pub fn is_certified(&self) -> bool {
-        self.is_certified
+        self.label.certificate.is_some()
     }
 
     /// The label.
     #[must_use]
     pub fn label(&self) -> &str {
-        &self.label
+        &self.label.text
+    }
+
+    /// The fingerprint of its certificate, if it has presented one.
+    pub(crate) fn certificate(&self) -> Option<&str> {
+        self.label.certificate.as_deref().filter(|fingerprint| !fingerprint.is_empty())
     }
 
     /// The same peer after it has presented a certificate for `subject`.
     #[cfg(feature = "tls")]
-    pub(crate) fn certified(self, subject: &str) -> Peer {
-        let label = format!("{}({subject})", self.label);
-        Peer { label: label.into(), is_certified: true, ..self }
+    pub(crate) fn certified(self, subject: &str, fingerprint: &str) -> Peer {
+        let text = format!("{}({subject})", self.label.text).into();
+        Peer { label: Arc::new(Label { text, certificate: Some(fingerprint.into()) }), ..self }
     }
 
-    /// A peer that connected through a Unix socket.
+    fn new(label: &str, origin: Origin, transport: Transport) -> Peer {
+        Peer { label: Arc::new(Label { text: label.into(), certificate: None }), origin, transport }
+    }
+
+    /// A peer that connected through a Unix socket, and its user if the system reports it.
     #[cfg(unix)]
-    pub(crate) fn unix(label: &str) -> Peer {
-        Peer { transport: Transport::Unix, ..Peer::from(label) }
+    pub(crate) fn unix(label: &str, user: Option<u32>) -> Peer {
+        Peer { transport: Transport::Unix, origin: user.map_or(Origin::Unknown, Origin::User), ..Peer::from(label) }
+    }
+
+    /// A peer whose connection a proxy has passed on.
+    pub(crate) fn proxied(address: SocketAddr, proxy: SocketAddr) -> Peer {
+        Peer::new(&format!("{address}(via {proxy})"), Origin::Address(address.ip()), Transport::Tcp)
     }
 
     pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.address
+        match self.origin {
+            Origin::Address(address) => Some(address),
+            Origin::User(_) | Origin::Unknown => None,
+        }
+    }
+
+    /// What the admission limits count.
+    pub(crate) fn source(&self) -> Source {
+        match (self.address(), self.origin) {
+            (Some(address), _) => Source::of(address),
+            (None, Origin::User(user)) => Source::User(user),
+            (None, _) => Source::Unknown,
+        }
     }
 
     pub(crate) fn transport(&self) -> Transport {
@@ -51,13 +93,12 @@ impl Peer {
 
 impl From<&str> for Peer {
     fn from(label: &str) -> Peer {
-        Peer { label: label.into(), address: None, is_certified: false, transport: Transport::Other }
+        Peer::new(label, Origin::Unknown, Transport::Other)
     }
 }
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Peer {
-        let label = address.to_string().into();
-        Peer { label, address: Some(address.ip()), is_certified: false, transport: Transport::Tcp }
+        Peer::new(&address.to_string(), Origin::Address(address.ip()), Transport::Tcp)
     }
 }

@@ -127,6 +127,21 @@ impl Registry {
         }
     }
 
+    /// The mailboxes of the connections whose peer and token, if it is a member by a token, match.
+    pub(crate) fn mailboxes_of(&self, matches: impl Fn(&Peer, Option<&str>) -> bool) -> Vec<Arc<Mailbox>> {
+        let connections = lock(&self.connections);
+        let token = |number: &u64| connections.tokens.get(number).map(|token| token.grant.name());
+        let found = connections.by_number.iter().filter(|(number, mailbox)| matches(mailbox.peer(), token(number)));
+        found.map(|(_, mailbox)| mailbox.clone()).collect()
+    }
+
+    /// The name of the token by which the connection with this mailbox is a member.
+    pub(crate) fn token_of(&self, mailbox: &Arc<Mailbox>) -> Option<Box<str>> {
+        let connections = lock(&self.connections);
+        let (number, _) = connections.by_number.iter().find(|(_, other)| Arc::ptr_eq(other, mailbox))?;
+        connections.tokens.get(number).map(|token| token.grant.name().into())
+    }
+
     // ---- shutting down
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -1,20 +1,21 @@
 //! Renditions: the forms in which members receive the events of a room (R9.11, R9.12, R9.19).
 
-mod line;
+mod length;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use bookend::{
-    Delivery, Encoding, Encodings, Frame, MAX_LENGTH, MAX_LINE, Payload, PresenceEvent, Text, escaped, kind, text,
+    Delivery, Encoding, Encodings, Frame, MAX_LENGTH, MAX_LINE, Payload, PresenceEvent, Text, displayed, escaped, kind,
+    text,
 };
 
-use line::PRIVATE;
-
-pub(crate) use line::displayed;
+pub(crate) use length::longest_body;
 
 /// The number of the hub itself as a sender; it sends text only.
 pub(crate) const HUB: u32 = 0;
+/// Follows the name of the sender of a private message.
+const PRIVATE: &str = " (to you)";
 
 /// The form in which a member receives the events of a room.
 #[derive(Clone, Copy, Debug)]
@@ -267,30 +268,6 @@ impl Rendition {
             }
             Rendition::Lines(encoding) => out.line(encoding, &text),
         }
-    }
-
-    /// The frames of `all`, where a gap replaces those whose body is longer than `max_body` bytes (R9.14), and how many
-    /// it replaces. A terminal accepts lines of any length, so `all` holds no lines.
-    pub(crate) fn without_long(self, max_body: usize, all: &Rendered) -> (Vec<u8>, u64) {
-        let mut kept = Rendered::default();
-        let (mut missed, mut all_missed, mut rest) = (0, 0, &all.bytes[..]);
-        while let Some((frame, after)) = Frame::split_first(rest) {
-            if frame.body().len() > max_body {
-                missed += 1;
-                all_missed += 1;
-            } else {
-                if missed > 0 {
-                    self.gap(missed, &mut kept);
-                    missed = 0;
-                }
-                kept.bytes.extend_from_slice(&rest[..frame.wire_length()]);
-            }
-            rest = after;
-        }
-        if missed > 0 {
-            self.gap(missed, &mut kept);
-        }
-        (kept.bytes, all_missed)
     }
 }
 

@@ -1,25 +1,37 @@
 //! A room: its members, their names, and the log of its events.
 
 mod crowd;
+mod events;
+mod long;
 mod names;
+mod present;
 mod waiters;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
-use crate::block::{Block, Event};
+use bookend::addressee::Unaddressed;
+
+use crate::access::Identity;
+use crate::canonical::{folded, key};
 use crate::counters::Counters;
 use crate::lock::lock;
 use crate::log::{Cursor, Log, Missed};
 use crate::mailbox::Mailbox;
+use crate::memory::{Memory, Share};
 use crate::rendition::{Change, Rendition};
-use crowd::{Crowd, Due};
+use crate::source::Source;
+use crowd::Crowd;
+use long::LongRenderings;
 use names::Names;
-use waiters::{Generations, Waiters, Woken};
+use waiters::{Generations, Waiters};
+use wanted::Wanted;
 
+pub(crate) use present::Present;
 pub(crate) use waiters::Interest;
 
 #[derive(Debug)]
@@ -27,7 +39,11 @@ pub(crate) struct Room {
     name: Arc<str>,
     /// A room with more members is a crowd.
     crowd: usize,
+    /// The network of the member that created it, if it has an address.
+    owner: Source,
     counters: Arc<Counters>,
+    /// The number of its last use; written under the lock.
+    used: AtomicU64,
     /// The number of the next block; written under the lock.
     head: AtomicU64,
     generations: Generations,
@@ -37,8 +53,11 @@ pub(crate) struct Room {
 #[derive(Debug)]
 struct State {
     log: Log,
+    long: LongRenderings,
+    share: Share,
     members: BTreeMap<u32, Member>,
     names: Names,
+    wanted: Wanted,
     crowd: Option<Crowd>,
     waiters: Waiters,
 }
@@ -47,12 +66,32 @@ struct State {
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) name: Arc<str>,
+    /// The name that it asked for; the room keeps it while somebody else has it.
+    pub(crate) wanted: Option<Arc<str>>,
+    /// Who it has proved to be.
+    pub(crate) identity: Option<Identity>,
     pub(crate) rendition: Rendition,
     /// The longest body that the member accepts, in bytes.
     pub(crate) max_body: u32,
     /// Has it the right to read?
     pub(crate) reads: bool,
     pub(crate) mailbox: Arc<Mailbox>,
+}
+
+/// What a room needs when it begins.
+#[derive(Debug)]
+pub(crate) struct RoomOptions {
+    /// How many bytes its log keeps.
+    pub(crate) log_bytes: usize,
+    /// A room with more members is a crowd.
+    pub(crate) crowd: usize,
+    /// The number of its first message.
+    pub(crate) first_seq: u64,
+    /// The network of the member that creates it, if it has an address.
+    pub(crate) owner: Source,
+    pub(crate) counters: Arc<Counters>,
+    /// The memory of all logs.
+    pub(crate) memory: Arc<Memory>,
 }
 
 /// A room in numbers.
@@ -90,41 +129,25 @@ pub(crate) enum Resumed {
     From(Cursor, Missed),
 }
 
-/// What was read from the log at a cursor.
-#[derive(Debug)]
-pub(crate) struct LogRead {
-    /// Where the blocks begin, after what is not kept has been skipped.
-    pub(crate) cursor: Cursor,
-    pub(crate) missed: Missed,
-    /// The block at the cursor. It usually is the only one, so that no list is allocated.
-    pub(crate) first: Option<Arc<Block>>,
-    pub(crate) others: Vec<Arc<Block>>,
-    /// Who is present, if the member missed changes and lists members.
-    pub(crate) present: Option<Present>,
-}
-
-/// Who is present, as a member is notified.
-#[derive(Debug, Default)]
-pub(crate) struct Present {
-    /// The number of members, if the room is a crowd.
-    pub(crate) crowd: Option<usize>,
-    /// Numbers and names; in a crowd only the member's own.
-    pub(crate) members: Vec<(u32, Arc<str>)>,
-}
-
 impl Room {
-    /// A room without members, whose first message has the number `first_seq`.
-    pub(crate) fn new(name: &str, log_bytes: usize, crowd: usize, first_seq: u64, counters: Arc<Counters>) -> Room {
+    /// A room without members.
+    pub(crate) fn new(name: &str, options: RoomOptions) -> Room {
+        let RoomOptions { log_bytes, crowd, first_seq, owner, counters, memory } = options;
         Room {
             name: name.into(),
             crowd,
+            owner,
             counters,
+            used: AtomicU64::new(memory.count_use()),
             head: AtomicU64::new(0),
             generations: Generations::new(),
             state: Mutex::new(State {
                 log: Log::new(log_bytes, first_seq),
+                long: LongRenderings::new(log_bytes),
+                share: Share::new(memory),
                 members: BTreeMap::new(),
                 names: Names::default(),
+                wanted: Wanted::default(),
                 crowd: None,
                 waiters: Waiters::default(),
             }),
@@ -133,6 +156,11 @@ impl Room {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The network of the member that created it, if it has an address.
+    pub(crate) fn owner(&self) -> Source {
+        self.owner
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -144,8 +172,10 @@ impl Room {
     /// Adds a member under a name like `member.name`, and notifies the others.
     pub(crate) fn join(self: &Arc<Self>, id: u32, mut member: Member, resume: Option<u64>) -> Joined {
         let mut state = self.lock();
+        self.count_use(&state);
         let name = state.names.assign(&member.name, id);
         member.name = name.clone();
+        state.note_wanted(id, &mut member);
         let lists_members = member.rendition.lists_members();
         state.members.insert(id, member);
         let woken = self.append_change(&mut state, id, Change::Joined, name.clone());
@@ -170,17 +200,25 @@ impl Room {
     pub(crate) fn leave(self: &Arc<Self>, id: u32, notify: bool) -> usize {
         let mut state = self.lock();
         let Some(member) = state.members.remove(&id) else { return state.members.len() };
-        state.names.remove(&member.name);
+        state.names.remove(id);
+        let given_up = member.wanted.inspect(|wanted| state.wanted.remove(wanted, id));
         if Interest::of(member.rendition) == Interest::Messages {
             state.waiters.remove(id);
         }
         let left = state.members.len();
-        if !notify {
+        if left == 0 {
+            // Nobody is notified. The room may linger, without what only members need.
+            (state.crowd, state.waiters) = (None, Waiters::default());
+        }
+        if !notify || left == 0 {
             return left;
         }
+        let freed = [Some(member.name.clone()), given_up];
+        let next = freed.map(|name| state.next_for(&name?, member.identity.as_ref()));
         let woken = self.append_change(&mut state, id, Change::Left, member.name);
         drop(state);
         woken.wake();
+        next.into_iter().flatten().for_each(|mailbox| mailbox.reclaim_name());
         left
     }
 
@@ -190,17 +228,25 @@ impl Room {
         let mut state = self.lock();
         let before = state.members.get(&id)?.name.clone();
         if *before == *wanted {
+            if let Some(given_up) = state.members.get_mut(&id)?.wanted.take() {
+                state.wanted.remove(&given_up, id);
+            }
             return Some((before, true));
         }
         let name = state.names.assign(wanted, id);
-        if name != before {
-            state.names.remove(&before);
+        let mut member = state.members.remove(&id)?;
+        if let Some(wanted) = &member.wanted {
+            state.wanted.remove(wanted, id);
         }
-        state.members.get_mut(&id)?.name = name.clone();
+        (member.name, member.wanted) = (name.clone(), Some(wanted.into()));
+        state.note_wanted(id, &mut member);
+        state.members.insert(id, member);
+        let next = if name == before { None } else { state.next_for(&before, None) };
         let notified = state.crowd.is_none();
         let woken = self.append_change(&mut state, id, Change::Renamed(before), name.clone());
         drop(state);
         woken.wake();
+        next.inspect(|mailbox| mailbox.reclaim_name());
         Some((name, notified))
     }
 
@@ -215,8 +261,22 @@ impl Room {
         self.lock().members.get(&id).cloned()
     }
 
-    pub(crate) fn member_named(&self, name: &str) -> Option<u32> {
-        self.lock().names.find(name)
+    /// The member of that name, however it is written (R9.35); one that only looks alike is another one.
+    pub(crate) fn member_named(&self, name: &str) -> Result<u32, Unaddressed> {
+        let key = key(name);
+        let state = self.lock();
+        let found = state.names.find(&key).and_then(|id| Some((id, state.members.get(&id)?.name.clone())));
+        drop(state);
+        match found {
+            Some((id, found)) if folded(&found) == folded(name) => Ok(id),
+            _ => Err(Unaddressed::NoSuchMember),
+        }
+    }
+
+    /// The mailboxes of the members whose names match.
+    pub(crate) fn mailboxes_of(&self, matches: impl Fn(&str) -> bool) -> Vec<Arc<Mailbox>> {
+        let state = self.lock();
+        state.members.values().filter(|member| matches(&member.name)).map(|member| member.mailbox.clone()).collect()
     }
 
     /// The names of at most `max` members, and the number of members.
@@ -231,7 +291,7 @@ impl Room {
             kinds: BTreeMap::new(),
             members: state.members.len(),
             messages: state.log.messages(),
-            log_bytes: state.log.bytes(),
+            log_bytes: state.bytes(),
             is_crowd: state.crowd.is_some(),
         };
         for member in state.members.values() {
@@ -247,56 +307,6 @@ impl Room {
 
     pub(crate) fn has(&self, id: u32) -> bool {
         self.lock().members.contains_key(&id)
-    }
-
-    // ---- the log
-
-    /// Publishes an event to every member.
-    pub(crate) fn publish(&self, event: Event) {
-        let mut state = self.lock();
-        let woken = self.append(&mut state, event);
-        drop(state);
-        woken.wake();
-    }
-
-    /// Reads blocks from the cursor on, enough for a write of `enough` bytes, and what was missed before them.
-    pub(crate) fn read(&self, mut cursor: Cursor, rendition: Rendition, enough: usize) -> LogRead {
-        let state = self.lock();
-        let missed = state.log.catch_up(&mut cursor);
-        let present = (missed.changes > 0 && rendition.lists_members()).then(|| state.present());
-        let mut bytes = 0;
-        let mut blocks = state.log.from(cursor).take_while(|block| {
-            let more = bytes < enough;
-            bytes += block.footprint();
-            more
-        });
-        let (first, others) = (blocks.next().cloned(), blocks.cloned().collect());
-        LogRead { cursor, missed, first, others, present }
-    }
-
-    /// Messages from the cursor on.
-    pub(crate) fn messages_from(&self, cursor: Cursor) -> u64 {
-        if self.has_more(cursor) { self.lock().log.messages_from(cursor) } else { 0 }
-    }
-
-    /// The number of the next message.
-    pub(crate) fn next_seq(&self) -> u64 {
-        self.lock().log.next_seq()
-    }
-
-    /// Sets how many bytes the log keeps.
-    pub(crate) fn set_log_bytes(&self, log_bytes: usize) {
-        self.lock().log.set_limit(log_bytes);
-    }
-
-    /// Adds the bytes of a rendering to the block of that number.
-    pub(crate) fn add_rendered(&self, block: u64, bytes: usize) {
-        self.lock().log.add_rendered(block, bytes);
-    }
-
-    /// Is there a block at the cursor?
-    pub(crate) fn has_more(&self, cursor: Cursor) -> bool {
-        self.head.load(Ordering::Acquire) > cursor.block
     }
 
     // ---- waiting
@@ -316,58 +326,7 @@ impl Room {
         state.waiters.add(id, interest, waker, &self.generations)
     }
 
-    // ---- events
-
-    /// Appends that a member joined, left or has another name. In a crowd only the number of members is appended, and
-    /// only if it has changed much, so that the number of events grows with the members and not with their square.
-    fn append_change(self: &Arc<Self>, state: &mut State, member: u32, change: Change, name: Arc<str>) -> Woken {
-        let count = state.members.len();
-        let event = match &mut state.crowd {
-            None if count > self.crowd => {
-                state.crowd = Some(Crowd::new(count));
-                self.crowd_event(count)
-            }
-            None => Event::Change { member, change, name, count },
-            Some(_) if count <= self.crowd / 2 => {
-                state.crowd = None;
-                Event::Members(state.members())
-            }
-            Some(crowd) => match crowd.count(count) {
-                Due::Now => self.crowd_event(count),
-                Due::At(time) => {
-                    self.announce_at(time);
-                    return Woken::default();
-                }
-                Due::Never => return Woken::default(),
-            },
-        };
-        self.append(state, event)
-    }
-
-    fn append(&self, state: &mut State, event: Event) -> Woken {
-        let is_presence = event.is_presence();
-        state.log.append(event);
-        self.head.store(state.log.head().block, Ordering::Release);
-        state.waiters.take(is_presence, &self.generations)
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-}
-
-impl State {
-    fn members(&self) -> Vec<(u32, Arc<str>)> {
-        self.members.iter().map(|(&id, member)| (id, member.name.clone())).collect()
-    }
-
-    fn present(&self) -> Present {
-        let members = if self.crowd.is_none() { self.members() } else { Vec::new() };
-        Present { crowd: self.crowd_size(), members }
-    }
-
-    /// The number of members, if the room is a crowd.
-    fn crowd_size(&self) -> Option<usize> {
-        self.crowd.as_ref().map(|_| self.members.len())
     }
 }

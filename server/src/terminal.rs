@@ -8,16 +8,18 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bookend::diagnosis::{Evidence, diagnose};
-use bookend::{Code, Encoding, Line, Payload};
+use bookend::{Code, Encoding, Line, Payload, displayed};
 
 use crate::client::{Client, JoinRequest};
 use crate::counters::Side;
-use crate::fault::log_fault;
+use crate::fault::{UNKNOWN_PROXY, is_of_proxy, log_fault};
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::report::CloseReason;
-use crate::room::Room;
 use foreign::FirstBytes;
 use lines::{LineEvent, Lines};
+
+/// The answer to /join while there are too many rooms.
+const TOO_MANY_ROOMS: &str = "! try-later: the hub has too many rooms";
 
 #[derive(Debug)]
 pub(crate) struct Terminal {
@@ -26,6 +28,8 @@ pub(crate) struct Terminal {
     first_bytes: Option<FirstBytes>,
     encoding: LineEncoding,
     state: State,
+    /// The number of the last message in the default room when it connected.
+    last_seq: u64,
     /// The time since the connection was accepted.
     now: Duration,
     /// The last changes of name or room, which `limits.changes` limits.
@@ -46,12 +50,14 @@ enum State {
 }
 
 impl Terminal {
-    pub(crate) fn new() -> Terminal {
+    /// A terminal that is sent what was said in the default room since the message of that number.
+    pub(crate) fn new(last_seq: u64) -> Terminal {
         Terminal {
             lines: Lines::default(),
             first_bytes: Some(FirstBytes::default()),
             encoding: LineEncoding::Utf8,
             state: State::New,
+            last_seq,
             now: Duration::ZERO,
             changes: VecDeque::new(),
         }
@@ -74,9 +80,9 @@ impl Terminal {
         }
     }
 
-    /// Has the peer sent nothing?
-    pub(crate) fn is_silent(&self) -> bool {
-        self.first_bytes.as_ref().is_some_and(FirstBytes::is_empty)
+    /// Has the peer sent nothing, so that it may be a framed one after all?
+    pub(crate) fn may_become_framed(&self) -> bool {
+        !self.is_closing() && self.first_bytes.as_ref().is_some_and(FirstBytes::is_empty)
     }
 
     fn is_joined(&self) -> bool {
@@ -90,8 +96,8 @@ impl Terminal {
         let config = client.hub().config();
         match self.state {
             _ if client.credentials.is_denied() => None,
-            State::New => Some(config.limits.hello_timeout),
-            State::NeedsToken => Some(config.limits.hello_timeout.max(config.token_timeout)),
+            State::New => Some(config.terminal_silence),
+            State::NeedsToken => Some(config.terminal_silence.max(config.token_timeout)),
             State::Joined | State::Moving(_) | State::Closing(_) => None,
         }
     }
@@ -101,6 +107,9 @@ impl Terminal {
             && self.is_due(now, client)
         {
             self.join(client);
+            if self.is_joined() {
+                client.set_identified();
+            }
         }
         if let State::NeedsToken = self.state
             && self.is_due(now, client)
@@ -115,11 +124,13 @@ impl Terminal {
 
     // ---- lines
 
-    /// Uses what was read, until more than `limit` bytes wait to be written. Returns the rest.
+    /// Uses what was read, until more than `limit` bytes wait to be written or no line is `left`, which is counted down.
+    /// Returns the rest.
     pub(crate) fn receive<'a>(
         &mut self,
         mut input: &'a [u8],
         limit: usize,
+        left: &mut u64,
         client: &mut Client,
         now: Duration,
     ) -> &'a [u8] {
@@ -128,8 +139,10 @@ impl Terminal {
         while !matches!(self.state, State::Closing(_) | State::Moving(_))
             && !client.credentials.is_denied()
             && client.output.unwritten().len() <= limit
+            && *left > 0
             && let Some(event) = self.lines.next(&mut input)
         {
+            *left -= u64::from(matches!(event, LineEvent::Line(_) | LineEvent::TooLong(_)));
             match event {
                 LineEvent::Line(line) => self.line(&line, client),
                 LineEvent::TooLong(start) => self.too_long(&start, client),
@@ -143,6 +156,19 @@ impl Terminal {
         if self.is_closing() { &[] } else { input }
     }
 
+    /// The stream has ended. A last line without an end counts, unless nothing shows that a person wrote it.
+    pub(crate) fn end_of_stream(&mut self, client: &mut Client, now: Duration) {
+        self.now = now;
+        if self.is_closing() || client.credentials.is_denied() {
+            return;
+        }
+        let Some(line) = self.lines.rest() else { return };
+        if self.first_bytes.is_none() || !line.iter().any(u8::is_ascii_control) {
+            self.line(&line, client);
+            client.flush();
+        }
+    }
+
     /// Closes if the first bytes are those of another program, or of a framed peer over a channel that changes bytes
     /// (R9.20).
     fn detect_program(&mut self, input: &[u8], client: &mut Client) {
@@ -151,6 +177,10 @@ impl Terminal {
         }
         let Some(first_bytes) = &mut self.first_bytes else { return };
         let Some((fault, diagnosis)) = first_bytes.detect_program(input) else { return };
+        if is_of_proxy(&diagnosis) {
+            client.hub().counters().refused.count("proxy-header");
+            return self.close_with(fault.code(), UNKNOWN_PROXY, client);
+        }
         log_fault(client, fault, Some(&diagnosis), first_bytes.bytes());
         self.close(Some(fault.code()), &format!("! {diagnosis}"), client);
     }
@@ -167,8 +197,8 @@ impl Terminal {
         if self.refuse_request(line, client) {
             return;
         }
-        if let Some(token) = line.strip_prefix(b"/token").filter(|rest| rest.first().is_none_or(|&byte| byte == b' ')) {
-            return self.token(token.trim_ascii(), client);
+        if let Some(token) = lines::token(line) {
+            return self.token(token, client);
         }
         if line.trim_ascii() == b"/quit" && matches!(self.state, State::NeedsToken) {
             return self.quit(client);
@@ -208,6 +238,7 @@ impl Terminal {
         self.join(client);
         match self.is_joined() {
             true => client.set_identified(),
+            false if self.is_closing() => {}
             false => self.print("! policy: a token is needed: /token SECRET", client),
         }
         self.is_joined()
@@ -226,6 +257,7 @@ impl Terminal {
                     self.first_bytes = None;
                     client.set_identified();
                 }
+                false if self.is_closing() => {}
                 false => client.deny(&client.credentials.default_room()),
             }
         }
@@ -240,8 +272,15 @@ impl Terminal {
         }
         let room = client.credentials.default_room();
         if client.may_enter(&room) {
+            // Without a token it might have joined when it connected: it is sent what was said since then.
+            let resume = match client.credentials.grant() {
+                None => client.resume_since(&room, self.last_seq),
+                Some(_) => None,
+            };
             self.state = State::Joined;
-            self.enter(&room, None, client);
+            if !self.enter(&room, None, resume, client) {
+                self.close_with(Code::TRY_LATER, "the hub has too many rooms", client);
+            }
         } else {
             self.state = State::NeedsToken;
         }
@@ -257,21 +296,27 @@ impl Terminal {
         match std::mem::replace(&mut self.state, State::Joined) {
             State::Moving(room) => {
                 let name = client.name().map(str::to_owned);
-                client.leave();
-                self.enter(room.as_str(), name.as_deref(), client);
+                if !self.enter(room.as_str(), name.as_deref(), None, client) {
+                    self.print(TOO_MANY_ROOMS, client);
+                }
             }
             other => self.state = other,
         }
     }
 
-    fn enter(&self, room: &str, name: Option<&str>, client: &mut Client) {
+    /// Enters a room. False if there are too many rooms.
+    fn enter(&self, room: &str, name: Option<&str>, resume: Option<u64>, client: &mut Client) -> bool {
         let rendition = Rendition::Lines(self.encoding);
-        client.join(&JoinRequest { room, name, name_prefix: "guest", rendition, max_body: u32::MAX, resume: None });
+        let request = JoinRequest { room, name, name_prefix: "guest", rendition, max_body: u32::MAX, resume };
+        if client.join(&request).is_err() {
+            return false;
+        }
         let name = client.name().unwrap_or_default();
-        let here = client.room().map_or(0, Room::count);
-        let text =
-            format!("* you are {name} in {room} ({here} here). Type a line to say it, /help for more, /quit to leave.");
+        let (room, here) = client.room().map_or((room, 0), |room| (room.name(), room.count()));
+        let you = format!("you are {} in {}", displayed(name), displayed(room));
+        let text = format!("* {you} ({here} here). Type a line to say it, /help for more, /quit to leave.");
         self.print(&text, client);
+        true
     }
 
     // ---- closing and printing

@@ -19,6 +19,8 @@ use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use crate::certificate::Certificate;
 use crate::lock::lock;
 
+pub(crate) use handshake::serve;
+
 /// The ALPN name of Bookend. A client that offers no names is accepted; a client that offers only others, such as a
 /// browser, is not.
 const ALPN: &[u8] = b"bookend";

@@ -1,6 +1,6 @@
 //! The subcommands of `bookend admin`.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 /// A subcommand of `bookend admin`.
@@ -27,6 +27,31 @@ pub(super) enum Action {
         /// The reason to send to the member
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
+        /// Ban the address of the connection, too, and its token if it has one, for TIME (such as 10m, 1h or 7d)
+        #[arg(long, value_name = "TIME")]
+        ban: Option<String>,
+    },
+    /// Keep peers out for a while, and disconnect those that are connected
+    Ban {
+        #[command(flatten)]
+        target: BanTarget,
+        /// For how long, from 1s to 10y; 1h if it is not given
+        #[arg(long = "for", value_name = "TIME")]
+        duration: Option<String>,
+        /// The reason to send to them
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Ban a network of very many addresses
+        #[arg(long)]
+        force: bool,
+    },
+    /// List the bans
+    Bans,
+    /// Lift a ban
+    Unban {
+        /// The number of the ban
+        #[arg(value_name = "BAN")]
+        ban: u64,
     },
     /// Send a message to everyone, in the name of the hub
     Say {
@@ -42,6 +67,24 @@ pub(super) enum Action {
     Reload,
     /// Print the metrics in the Prometheus text format
     Metrics,
+}
+
+// Whom to ban. (A doc comment would replace the summary of the command.)
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct BanTarget {
+    /// An IP address; of IPv6 its /64 network
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<String>,
+    /// A network, such as 198.51.100.0/24 or 2001:db8::/32
+    #[arg(long, value_name = "NETWORK")]
+    network: Option<String>,
+    /// The name of a member
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The name of a token
+    #[arg(long, value_name = "NAME")]
+    token: Option<String>,
 }
 
 /// A request to the admin listener. One with a body changes something.
@@ -60,9 +103,16 @@ impl Action {
             Action::Metrics => ("/metrics", None),
             Action::Drain => ("/drain", Some(json!({}))),
             Action::Reload => ("/reload", Some(json!({}))),
-            Action::Kick { connection, member, reason } => {
-                ("/kick", Some(json!({ "connection": connection, "member": member, "reason": reason })))
+            Action::Kick { connection, member, reason, ban } => {
+                ("/kick", Some(json!({ "connection": connection, "member": member, "reason": reason, "ban": ban })))
             }
+            Action::Ban { target: BanTarget { address, network, name, token }, duration, reason, force } => {
+                let body = json!({ "address": address, "network": network, "name": name, "token": token,
+                    "for": duration, "reason": reason, "force": force });
+                ("/ban", Some(body))
+            }
+            Action::Bans => ("/bans", None),
+            Action::Unban { ban } => ("/unban", Some(json!({ "ban": ban }))),
             Action::Say { text, room } => ("/say", Some(json!({ "text": text.join(" "), "room": room }))),
         };
         AdminRequest { path, body: body.map(|body| body.to_string()) }

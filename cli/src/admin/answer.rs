@@ -2,16 +2,19 @@
 //!
 //! Peers choose names and reasons, so these are always escaped before they reach the terminal.
 
+mod bans;
+
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bookend::{escaped, is_disturbing};
+use bookend::{displayed, escaped, is_disturbing};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::action::Action;
+use bans::{Ban, Banned, Bans, Kept};
 
 /// An answer as received.
 #[derive(Debug)]
@@ -89,6 +92,8 @@ struct Refusal {
 #[derive(Deserialize)]
 struct Kicked {
     kicked: String,
+    #[serde(default)]
+    bans: Vec<Banned>,
 }
 
 #[derive(Deserialize)]
@@ -124,7 +129,15 @@ impl Answer {
             Action::Connections { closed: false } => connections(&self.read()?),
             Action::Connections { closed: true } => closed(&self.read()?, now()),
             Action::Rooms => rooms(&self.read()?),
-            Action::Kick { .. } => format!("disconnected {}\n", escaped(&self.read::<Kicked>()?.kicked)),
+            Action::Kick { ban, .. } => {
+                let Kicked { kicked, bans } = self.read()?;
+                let bans: String = bans.iter().map(|banned| bans::banned(banned, now())).collect();
+                let remark = if ban.is_some() { self.read::<Kept>()?.remark() } else { "" };
+                format!("disconnected {}\n{bans}{remark}", escaped(&kicked))
+            }
+            Action::Ban { .. } => bans::banned(&self.read()?, now()) + self.read::<Kept>()?.remark(),
+            Action::Bans => bans::table(&self.read::<Bans>()?, now()),
+            Action::Unban { .. } => bans::lifted(&self.read::<Ban>()?),
             Action::Say { .. } => format!("sent to {}\n", counted(self.read::<Said>()?.rooms, "room")),
             Action::Drain => "the hub is shutting down\n".into(),
             Action::Reload => "the new settings are in force\n".into(),
@@ -202,9 +215,9 @@ fn rooms(list: &Rooms) -> String {
     out
 }
 
-/// Text in a cell of `width` columns. Text that does not fit ends with an ellipsis.
+/// A name or another text in a cell of `width` columns. Text that does not fit ends with an ellipsis.
 fn cell(text: &str, width: usize) -> String {
-    let text = escaped(text).to_string();
+    let text = displayed(text).to_string();
     let mut out = String::new();
     let mut used = 0;
     let is_whole = text.width() <= width;

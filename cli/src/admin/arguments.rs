@@ -149,6 +149,9 @@ mod tests {
             &["--socket", "a", "kick", "1", "--member", "2"],
             &["--socket", "a", "kick", "ann"],
             &["--socket", "a", "say"],
+            &["--socket", "a", "ban"],
+            &["--socket", "a", "ban", "--name", "ann", "--address", "192.0.2.7"],
+            &["--socket", "a", "unban", "ann"],
         ] {
             assert!(parsed(wrong).is_err(), "{wrong:?}");
         }
@@ -159,9 +162,14 @@ mod tests {
         let request = |words: &[&str]| parsed(&[&["--socket", "a"], words].concat()).unwrap().action.request();
         let AdminRequest { path, body } = request(&["kick", "7", "--reason", "no \"flood\""]);
         assert_eq!(path, "/kick");
-        assert_eq!(body.as_deref(), Some(r#"{"connection":7,"member":null,"reason":"no \"flood\""}"#));
+        assert_eq!(body.as_deref(), Some(r#"{"ban":null,"connection":7,"member":null,"reason":"no \"flood\""}"#));
         let AdminRequest { path, body } = request(&["say", "back", "soon", "--room", "den"]);
         assert_eq!((path, body.as_deref()), ("/say", Some(r#"{"room":"den","text":"back soon"}"#)));
-        assert_eq!(request(&["metrics"]).body, None);
+        let AdminRequest { path, body } = request(&["ban", "--network", "192.0.2.0/24", "--for", "7d"]);
+        let body: serde_json::Value = serde_json::from_str(&body.unwrap()).unwrap();
+        assert_eq!((path, &body["network"], &body["for"]), ("/ban", &"192.0.2.0/24".into(), &"7d".into()));
+        assert!(body["force"] == false && body["address"].is_null());
+        assert_eq!(request(&["unban", "7"]).body.as_deref(), Some(r#"{"ban":7}"#));
+        assert_eq!((request(&["bans"]).body, request(&["metrics"]).body), (None, None));
     }
 }

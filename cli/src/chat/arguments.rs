@@ -11,8 +11,8 @@ use crate::show::OutputFormat;
 /// Post each line of standard input to a room, and print the messages of the room
 ///
 /// On a terminal, `chat` opens a window. Otherwise each line is posted as it is, except for three commands: `/to NAME TEXT`
-/// or `/to ID TEXT` posts to one member (ID 0 is everyone), `/who` lists the members, and `/quit` exits, as does the end
-/// of the input. `chat` exits after the hub has confirmed every post.
+/// posts to one member, `/who` lists the members, and `/quit` exits, as does the end of the input. NAME is a name, in
+/// quotes if it contains blanks, or #ID (#0 is everyone). `chat` exits after the hub has confirmed every post.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ChatArguments {

@@ -103,8 +103,17 @@ async fn to_posts_to_one_member_by_name_or_number() {
     let run = Run::new();
     let (ended, (posted, _)) = run
         .run(&PLAIN, async |far, typing| {
-            let mut hub = Hub::welcome(far, &[(7, "bob"), (8, "bob lee")]).await;
-            let lines = ["/to bob psst", "/to bob lee psst", "/to 9 psst", "/to 0 /quit", "/to eve psst", "/too"];
+            let mut hub = Hub::welcome(far, &[(7, "bob"), (8, "bob lee"), (10, "carl may")]).await;
+            let lines = [
+                "/to bob psst",
+                "/to \"bob lee\" psst",
+                "/to #9 psst",
+                "/to 0 /quit",
+                "/to eve psst",
+                "/too",
+                "/to bob lee psst",
+                "/to carl may psst",
+            ];
             typing.send(typed(&lines)).await.unwrap();
             drop(typing);
             hub.rest().await
@@ -113,7 +122,11 @@ async fn to_posts_to_one_member_by_name_or_number() {
     assert!(ended.is_ok());
     let psst = |to| Posted::text("psst").to(to);
     assert_eq!(posted, [psst(7), psst(8), psst(9), Posted::text("/quit"), Posted::text("/too")]);
-    assert!(run.errors().starts_with("bookend: line 5: no-such-member: "), "{}", run.errors());
+    let errors = ["line 5: no-such-member: ", "line 7: ambiguous-member: ", "line 8: unquoted-name: "];
+    for (shown, expected) in run.errors().lines().zip(errors) {
+        assert!(shown.starts_with(&format!("bookend: {expected}")), "{shown}");
+    }
+    assert_eq!(run.errors().lines().count(), errors.len());
 }
 
 #[tokio::test]
@@ -124,7 +137,7 @@ async fn to_waits_for_the_complete_list_of_members() {
             let mut hub = Hub::greet(far, Hello::new().with_hub(true)).await;
             hub.say(&Message::Welcome { member: OWN, next_seq: 1, greeting: Text::utf8("") }).await;
             hub.say(&presence(6, PresenceEvent::Here, "bob")).await;
-            typing.send(typed(&["first", "/to bob lee psst"])).await.unwrap();
+            typing.send(typed(&["first", "/to \"bob lee\" psst"])).await.unwrap();
             drop(typing);
             assert_eq!(hub.next().await, Posted::text("first"));
             hub.say(&presence(7, PresenceEvent::Here, "bob lee")).await;

@@ -15,7 +15,7 @@ use crate::timespan::timespan;
 const ABOUT_JSON: &str = "\
 Exit codes:
   0    no fault was found
-  1    a fault was found, or the input is damaged
+  1    a fault was found, the input is damaged, or something of value in a capture was left out
   2    invalid option or argument
 
 Objects of --json, one per line, each with \"event\":
@@ -33,11 +33,19 @@ Objects of --json, one per line, each with \"event\":
   fault       frame, offset, fault, detail, hex, diagnoses: name, confidence, offset, seen, expected, fix
   skipped     offset, length, why (fault, hole or begun), found: bytes without a valid frame
   hole        offset, length: bytes that are missing from the capture
+  conflict    offset, length, differing: bytes that were sent again with other content, which is not used
   unfinished  offset, arrived, expected: the capture ends inside a frame
   no-close    the stream ended without a CLOSE
   damaged     detail: the rest of the input cannot be read
   summary     format, frames, faults, refused, skipped, missing, streams, left_out, not_followed, fragments,
-              unreadable, damaged
+              unreadable, damaged, and account of a capture: packets = tcp + the packets left out; payload (bytes of
+              TCP payload) = used + the bytes left out; left_out is a list of why, what, packets, bytes, of_value
+
+Reasons (why), with an asterisk if a stream of Bookend may lack such bytes (of_value):
+  not-tcp, fragment*, tunnel*, too-deep*, cut-off*, malformed*, link-type*: packets that were not read; what is
+              the protocol, the tunnel or the link type. A fragment of UDP or ICMP is not of value
+  retransmission, conflicting-retransmission*, out-of-order*, outside-window*, after-fin*, after-reset*,
+  other-stream, not-followed*: bytes of packets that were read
 
 Offsets count from the first START of a stream, and frames from 0, as in SPEC.md.";
 
@@ -45,7 +53,7 @@ Offsets count from the first START of a stream, and frames from 0, as in SPEC.md
 ///
 /// Reads captures by tcpdump or Wireshark, whose TCP streams it reassembles, single streams as raw bytes, and dumps of
 /// any length: text that shows bytes, such as the output of xxd. The first line says how a dump was read. In a capture, it shows the streams that look like Bookend or use port
-/// 3990. After a fault it continues at the next valid frame. This is a guess, because a payload may contain frames.
+/// 3990, also inside tunnels such as VXLAN, Geneve, GRE, IPIP, PPPoE and MPLS, and accounts for every packet and byte. After a fault it continues at the next valid frame. This is a guess, because a payload may contain frames.
 #[derive(Debug, Args)]
 #[command(after_help = ABOUT_JSON)]
 pub(crate) struct InspectArguments {

@@ -36,7 +36,8 @@ pub(crate) struct SendArguments {
     json: bool,
     /// Post to one member only, by name or number, and do not reconnect
     ///
-    /// In the next session, the name or the number may belong to another member.
+    /// A number is written #ID if a member has that name. In the next session, the name or the number may belong to
+    /// another member.
     #[arg(long, value_name = "NAME|ID", conflicts_with = "plain")]
     to: Option<String>,
     /// The encoding of text [default: the one that the hub prefers]

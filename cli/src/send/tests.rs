@@ -131,7 +131,7 @@ async fn unknown_name_sends_nothing() {
     let options = SendOptions { to: Some("eve".into()), ..TO_ALL };
     let (_, errors, (posted, code)) = sent(one("hi".into()), &options, async |mut hub| hub.rest().await).await;
     assert_eq!((posted, code), (Vec::new(), Some(Code::NORMAL)));
-    assert!(errors.starts_with("bookend: no-such-member: no member of the room is named eve\n"), "{errors}");
+    assert!(errors.starts_with("bookend: no-such-member: no member has that name: eve\n"), "{errors}");
 }
 
 #[tokio::test]

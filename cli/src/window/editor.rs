@@ -126,13 +126,14 @@ impl Editor {
         }
     }
 
-    /// Completes the word before the cursor to one of `words` that begins with it. Repeated calls go through them.
-    pub(super) fn complete<'a>(&mut self, words: impl Iterator<Item = &'a str>) {
+    /// Completes the word before the cursor to one of `words` that begins with it, with or without the quote before it.
+    /// Repeated calls go through them.
+    pub(super) fn complete(&mut self, words: impl Iterator<Item = String>) {
         if self.completing.is_none() {
             let start = self.text[..self.cursor].rfind(char::is_whitespace).map_or(0, |at| at + 1);
-            let begun = self.text[start..self.cursor].to_lowercase();
-            let mut candidates: Vec<String> =
-                words.filter(|word| word.to_lowercase().starts_with(&begun)).map(str::to_owned).collect();
+            let begun = self.text[start..self.cursor].trim_start_matches('"').to_lowercase();
+            let begins = |word: &String| word.trim_start_matches('"').to_lowercase().starts_with(&begun);
+            let mut candidates: Vec<String> = words.filter(begins).collect();
             candidates.sort_unstable();
             candidates.dedup();
             self.completing = Some(Completing { start, candidates, next: 0 });
@@ -251,7 +252,7 @@ mod tests {
     fn names_are_completed_in_turn() {
         let names = ["böb", "Ann", "anna", "cid"];
         let mut editor = typed("an");
-        let complete = |editor: &mut Editor| editor.complete(names.into_iter());
+        let complete = |editor: &mut Editor| editor.complete(names.map(str::to_owned).into_iter());
         complete(&mut editor);
         assert_eq!(editor.text(), "Ann: ");
         complete(&mut editor);

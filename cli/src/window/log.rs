@@ -113,6 +113,11 @@ impl Log {
     }
 }
 
+/// A name in a list, where a comma must not make two of it.
+pub(super) fn listed(shown: &str) -> String {
+    shown.replace(',', "\\u{2c}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ mod keys;
 
 use std::time::Duration;
 
-use bookend::{Encoding, Hello, Message, Payload, PresenceEvent, escaped};
+use bookend::{Encoding, Hello, Message, Payload, PresenceEvent, displayed, escaped};
 use bookend_client::{End, Event, Members};
 
 use super::editor::Editor;
@@ -132,7 +132,7 @@ impl Window {
         match message {
             Message::Presence { member, event, name } => {
                 let left = self.left.take();
-                let name = escaped(&name.text().to_str()).to_string();
+                let name = displayed(&name.text().to_str()).to_string();
                 if *member == self.members.own() && *event != PresenceEvent::Crowd {
                     self.own_name(name);
                     return;
@@ -155,7 +155,7 @@ impl Window {
             }
             Message::Delivery(delivery) => {
                 let own = delivery.from == self.members.own();
-                let name = if delivery.from == 0 { "*".into() } else { escaped(delivery.name()).to_string() };
+                let name = if delivery.from == 0 { "*".into() } else { displayed(delivery.name()).to_string() };
                 self.said(name, delivery.payload, Some(delivery.time), own, delivery.to != 0);
             }
             Message::Message(payload) => self.said("-".into(), *payload, None, false, false),
@@ -169,7 +169,9 @@ impl Window {
 
     fn own_name(&mut self, name: String) {
         if self.is_listing && self.wanted_name.as_ref().is_some_and(|wanted| *wanted != name) {
-            self.log.push(Entry::Notice(format!("your name here is {name}: the name that you requested is taken")));
+            self.log.push(Entry::Notice(format!(
+                "your name here is {name}: the one that you requested is taken, or the hub writes it so"
+            )));
         }
         self.is_listing = false;
         self.name = Some(name);

@@ -6,9 +6,9 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
-use bookend::escaped;
+use bookend::{displayed, escaped};
 
-use super::log::{Change, Entry, Said};
+use super::log::{Change, Entry, Said, listed};
 use super::model::{Connection, Window};
 use super::wrap::{columns, shortened, wrap};
 
@@ -139,8 +139,8 @@ fn rule(text: &str, width: usize, style: Style) -> Line<'static> {
 /// Who joined and who left, with repeated names only once.
 fn folded(changes: &[(String, Change)]) -> String {
     let names = |wanted: Change| {
-        let mut names: Vec<&str> =
-            changes.iter().filter(|(_, change)| *change == wanted).map(|(name, _)| &**name).collect();
+        let mut names: Vec<_> =
+            changes.iter().filter(|(_, change)| *change == wanted).map(|(name, _)| listed(name)).collect();
         names.dedup();
         names.join(", ")
     };
@@ -174,7 +174,7 @@ fn draw_members(window: &Window, frame: &mut Frame<'_>, area: Rect) {
     let title = window.members.crowd().map_or_else(|| format!("{count} here"), |crowd| format!("{crowd} here"));
     let mut rows = vec![Line::from(Span::styled(title, Style::new().add_modifier(Modifier::DIM)))];
     for (_, name) in window.members.iter() {
-        let name = escaped(name).to_string();
+        let name = displayed(name).to_string();
         rows.push(Line::from(Span::styled(shortened(&name, width), Style::new().fg(color_of(&name)))));
     }
     if rows.len() > height && height > 1 {

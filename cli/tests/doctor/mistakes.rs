@@ -149,10 +149,10 @@ pub(crate) type HubCase = (&'static str, fn(Frame<'_>) -> Vec<u8>, &'static [&'s
 pub(crate) static HUB_CASES: &[HubCase] = &[
     ("none", whole, &[]),
     ("no WELCOME", |frame| dropped(frame, kind::WELCOME), &["hub-welcome"]),
-    ("no PRESENCE", |frame| dropped(frame, kind::PRESENCE), &["hub-presence", "hub-same-name"]),
+    ("no PRESENCE", |frame| dropped(frame, kind::PRESENCE), &["hub-presence", "hub-same-name", "hub-look-alike"]),
     ("messages counted from 2", seq_increased, &["hub-sequence"]),
     ("private messages are counted", private_counted, &["hub-private"]),
-    ("names without suffix", suffix_lost, &["hub-same-name"]),
+    ("names without suffix", suffix_lost, &["hub-same-name", "hub-look-alike"]),
     ("plain text without name", name_lost, &["hub-plain-member"]),
     ("another code", no_such_member_is_policy, &["hub-no-such-member"]),
 ];

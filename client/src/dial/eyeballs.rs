@@ -1,7 +1,7 @@
 //! Happy eyeballs (RFC 8305): all addresses of a host, alternating families, each a little after the previous one.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::select;
 use tokio::time::sleep;
+
+use crate::race::{First, race};
 
 /// How long after one address the next is tried.
 const DELAY: Duration = Duration::from_millis(250);
@@ -53,12 +54,16 @@ pub(super) async fn first<S, F: Future<Output = io::Result<S>>>(
         } else if trying.is_empty() {
             return Err(failed);
         }
-        select! {
-            tried = next(&mut trying) => match tried {
-                (_, Ok(stream)) => return Ok(stream),
-                (address, Err(error)) => failed.push((address, Arc::new(error))),
-            },
-            () = sleep(DELAY), if !addresses.is_empty() => {}
+        let delay = async {
+            match addresses.is_empty() {
+                true => pending().await,
+                false => sleep(DELAY).await,
+            }
+        };
+        match race(next(&mut trying), delay).await {
+            First::One((_, Ok(stream))) => return Ok(stream),
+            First::One((address, Err(error))) => failed.push((address, Arc::new(error))),
+            First::Other(()) => {}
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::select;
 use tokio::sync::watch;
 use tokio::time::{self, Instant};
 
@@ -13,6 +12,7 @@ use crate::dial::Dialled;
 use crate::error::ConnectError;
 use crate::event::{Event, Up};
 use crate::joined::Joined;
+use crate::race::{First, race};
 use crate::step::ConnectStep;
 
 /// A session that has just been opened.
@@ -64,10 +64,7 @@ impl Driver {
             let up = Up { session: 0, welcome: joined.welcome().cloned(), peer: joined.peer().clone(), local, remote };
             Ok(Opened { joined, heard, up })
         };
-        let opened = select! {
-            opened = within(timeout, opening) => opened,
-            () = self.closing.wanted() => return None,
-        };
+        let First::One(opened) = race(within(timeout, opening), self.closing.wanted()).await else { return None };
         Some(opened.unwrap_or_else(|timeout| {
             let target = self.dialler.target().clone();
             let step = last.unwrap_or_else(|| ConnectStep::Resolving(target.to_string()));

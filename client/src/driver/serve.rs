@@ -7,7 +7,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Message, Misuse, Outcome};
-use tokio::select;
 
 use super::Driver;
 use super::answers::Answers;
@@ -16,6 +15,7 @@ use super::confirmations::{Confirmations, Settled};
 use super::heard::Heard;
 use super::open::Opened;
 use super::suspicion::Suspicion;
+use super::woken::{Wakers, Woken};
 use crate::command::{Command, Outgoing};
 use crate::error::{JoinError, SendError};
 use crate::event::{End, Event, Incoming, Missed};
@@ -59,6 +59,7 @@ impl Driver {
     /// Carries messages both ways until the session ends.
     pub(super) async fn serve(&mut self, opened: Opened) -> Served {
         let mut session = self.begin(opened).await;
+        let mut after_command = false;
         let ended = loop {
             self.report_unreported().await;
             self.report_illegal(&mut session).await;
@@ -68,34 +69,35 @@ impl Driver {
             }
             self.report_heard(&mut session).await;
             let may_take = self.may_take(&session) && self.queue.is_empty() && !self.commands_over;
-            let reaction = select! {
-                step = self.closing.next() => match step {
-                    CloseStep::Begin => {
-                        self.commands.close();
-                        continue;
-                    }
-                    CloseStep::GiveUp => break session.connection.close(Code::NORMAL, "").await,
-                },
-                command = self.commands.recv(), if may_take => {
+            let commands = may_take.then_some(&mut self.commands);
+            let (answers, suspicion) = (&mut session.answers, &mut session.suspicion);
+            let wakers = Wakers { closing: &mut self.closing, commands, answers, suspicion, after_command };
+            let woken = wakers.wait(&mut session.connection).await;
+            after_command = matches!(woken, Woken::Command(_));
+            let reaction = match woken {
+                Woken::Close(CloseStep::Begin) => {
+                    self.commands.close();
+                    continue;
+                }
+                Woken::Close(CloseStep::GiveUp) => break session.connection.close(Code::NORMAL, "").await,
+                Woken::Command(command) => {
                     self.obey_all(command, &mut session);
                     continue;
                 }
-                requests = session.answers.abandoned() => {
+                Woken::Abandoned(requests) => {
                     requests.into_iter().for_each(|id| session.connection.cancel(id));
                     continue;
                 }
-                is_suspect = session.suspicion.rises() => {
+                Woken::Suspect(is_suspect) => {
                     if is_suspect {
                         self.set_status(Status::Suspect);
                         self.report(Event::Suspect).await;
                     }
                     continue;
                 }
-                next = session.connection.event() => match next {
-                    Ok(Some(event)) => self.react(&event, session.next_seq, &mut session.answers),
-                    Ok(None) => break Ok(()),
-                    Err(error) => break Err(error),
-                }
+                Woken::Event(Ok(Some(event))) => self.react(&event, session.next_seq, &mut session.answers),
+                Woken::Event(Ok(None)) => break Ok(()),
+                Woken::Event(Err(error)) => break Err(error),
             };
             self.report_heard(&mut session).await;
             // The frames that were refused arrived before this one.

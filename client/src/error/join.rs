@@ -71,7 +71,9 @@ impl JoinError {
             return first.fix();
         }
         match (self.stage(), self.name()) {
-            (_, "try-later") => "the hub is full: try again later",
+            (_, "try-later") => {
+                "the hub is full, or has enough connections of this address or token, as the reason says: try again later"
+            }
             (_, "policy") => {
                 "the hub refuses this client: check the name, the room and the token (--token-file, BOOKEND_TOKEN)"
             }

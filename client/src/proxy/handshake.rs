@@ -4,41 +4,19 @@ use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_socks::Error as SocksError;
-use tokio_socks::tcp::Socks5Stream;
 
-use super::{Credentials, Proxy, ProxyError, Scheme};
+use super::{Credentials, Proxy, ProxyError, Scheme, socks5};
 use crate::address::Address;
 
 /// The longest answer of an HTTP proxy, in bytes.
 const MAX_ANSWER: usize = 8192;
 
 /// Asks the proxy to connect to `hub`. Afterwards the stream carries the hub's bytes.
-pub(crate) async fn tunnel(proxy: &Proxy, stream: TcpStream, hub: &Address) -> Result<TcpStream, ProxyError> {
+pub(crate) async fn tunnel(proxy: &Proxy, mut stream: TcpStream, hub: &Address) -> Result<TcpStream, ProxyError> {
     match proxy.scheme {
-        Scheme::Socks5 => socks5(proxy.credentials.as_ref(), stream, hub).await,
+        Scheme::Socks5 => socks5::ask(proxy.credentials.as_ref(), &mut stream, hub).await.map(|()| stream),
         Scheme::Http => connect(proxy.credentials.as_ref(), stream, hub).await,
     }
-}
-
-async fn socks5(who: Option<&Credentials>, stream: TcpStream, hub: &Address) -> Result<TcpStream, ProxyError> {
-    let target = (hub.host(), hub.port());
-    let connected = match who {
-        Some(Credentials { user, password }) => {
-            Socks5Stream::connect_with_password_and_socket(stream, target, user, password).await
-        }
-        None => Socks5Stream::connect_with_socket(stream, target).await,
-    };
-    connected.map(Socks5Stream::into_inner).map_err(|error| match error {
-        SocksError::Io(error) => ProxyError::Io(error.into()),
-        SocksError::InvalidResponseVersion | SocksError::InvalidReservedByte | SocksError::UnknownAddressType => {
-            ProxyError::NotAProxy(format!("the peer is not a SOCKS5 proxy: {error}"))
-        }
-        SocksError::NoAcceptableAuthMethods | SocksError::UnknownAuthMethod | SocksError::PasswordAuthFailure(_) => {
-            ProxyError::Credentials(error.to_string())
-        }
-        error => ProxyError::Refused(error.to_string()),
-    })
 }
 
 async fn connect(who: Option<&Credentials>, mut stream: TcpStream, hub: &Address) -> Result<TcpStream, ProxyError> {

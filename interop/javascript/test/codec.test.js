@@ -3,6 +3,8 @@ import test from "node:test";
 
 import { Decoder, Encoding, Fault, Hello, Kind, Text, decodeText, encodeFrame, encodeText, messageToFrame, parseMessage } from "../bookend.js";
 
+import { displayed, plain } from "../show.js";
+
 const HI = Uint8Array.of(0xf5, 0xf8, 2, 2, 0, 0, 0, 2, 0x68, 0x69, 0xf8, 0xf5);
 
 function faultOf(work) {
@@ -18,6 +20,20 @@ function faultOf(work) {
 test("a frame matches the example of SPEC section 2", () => {
   const body = Uint8Array.of(0x68, 0x69);
   assert.deepEqual(encodeFrame({ kind: Kind.MESSAGE, encoding: Encoding.UTF_8, body }), HI);
+});
+
+test("a name does not look like the start of another line", () => {
+  for (const [name, shown] of [
+    ["ann (work)", "ann (work)"],
+    ["12:30", "12:30"],
+    ["* the hub: x", "\\u{2a} the hub\\u{3a} x"],
+    ["ann (to you)", "ann \\u{28}to you)"],
+    ["ann\uff1a", "ann\\u{ff1a}"],
+    ["! policy", "\\u{21} policy"],
+  ]) {
+    assert.equal(displayed(name), shown);
+    assert.equal(plain({ type: "delivery", to: 0, name, payload: new Text("hi") }, 1), `${shown}: hi`);
+  }
 });
 
 test("frames do not depend on how the stream is split", () => {

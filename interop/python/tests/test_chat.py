@@ -137,6 +137,11 @@ class ShowTest(unittest.TestCase):
             (Delivery(1, 2, 0, 0, "ann", Text("a\nb: c\u202e")), "ann (to you): a\\u{a}b: c\\u{202e}"),
             (Presence(1, Event.LEFT, Text("ann")), "* ann left"),
             (Gap(3), "* 3 messages missed"),
+            (Delivery(1, 0, 1, 0, "* the hub: x", Text("hi")), "\\u{2a} the hub\\u{3a} x: hi"),
+            (Delivery(1, 0, 1, 0, "ann (to you)", Text("hi")), "ann \\u{28}to you): hi"),
+            (Presence(1, Event.JOINED, Text("ann\uff1a")), "* ann\\u{ff1a} joined"),
+            (Presence(300, Event.CROWD, Text("! policy")), "* 300 in \\u{21} policy, too many to announce who joins and leaves"),
+            (Presence(1, Event.LEFT, Text("Ann! (work) 12:30")), "* Ann\\u{21} (work) 12:30 left"),
         ):
             self.assertEqual(plain(message, 2), line)
 

@@ -16,6 +16,7 @@
 //! [`spec`] contains the tagged sentences of SPEC.md.
 
 mod cases;
+mod names;
 mod schema;
 pub mod spec;
 mod transfers;
@@ -23,6 +24,7 @@ mod transfers;
 use serde::de::DeserializeOwned;
 
 pub use cases::Request;
+pub use names::{NameCase, NameVector};
 use schema::{Common, File};
 
 /// The file of each layer, as text: its name, such as `frames`, and its JSON.
@@ -37,6 +39,9 @@ pub const FILES: [(&str, &str); 5] = [
 /// The vectors of the transfer profile, as text. They are for a library of transfers, not for an adapter, so [`FILES`]
 /// does not have them; [`parse`] reads them as the layer `transfers`.
 pub const TRANSFERS: &str = include_str!("../transfers.json");
+
+/// The vectors of names, as text. They are for a hub; [`names`] reads them.
+pub const NAMES: &str = include_str!("../names.json");
 
 /// One vector, as requests to an adapter.
 #[derive(Debug)]
@@ -56,6 +61,14 @@ pub struct Vector {
 /// Every vector, layer by layer.
 pub fn all() -> Vec<Vector> {
     FILES.into_iter().flat_map(|(layer, json)| parse(layer, json).expect("a test has read them")).collect()
+}
+
+/// The vectors of names.
+///
+/// # Panics
+/// Never: a test has read them.
+pub fn names() -> Vec<NameVector> {
+    names::parse(NAMES).expect("a test has read them")
 }
 
 /// Parses `json`, a file of vectors of one layer.
@@ -105,8 +118,12 @@ mod tests {
         let mut vectors = all();
         assert!(vectors.len() > 300, "{}", vectors.len());
         vectors.append(&mut parse("transfers", TRANSFERS).expect("is as the schema says"));
+        let mut tags: Vec<_> = names().into_iter().map(|vector| (vector.id, vector.requires)).collect();
         for Vector { id, requires, requests, .. } in vectors {
             assert!(!requests.is_empty(), "{id}");
+            tags.push((id, requires));
+        }
+        for (id, requires) in tags {
             for tag in requires {
                 assert!(spec::requirement(&tag).is_some(), "{id}: SPEC.md has no {tag}");
             }

@@ -10,6 +10,7 @@ use crate::code::Code;
 use crate::error::{ConnectionError, Reply};
 use crate::misuse::Misuse;
 use crate::payload::Content;
+use crate::session::State;
 
 impl<S: Read + Write + Timed> Connection<S> {
     /// Sends a MESSAGE; the stream has taken it when this returns.
@@ -18,6 +19,7 @@ impl<S: Read + Write + Timed> Connection<S> {
     /// [`Misuse::TooLong`], [`Misuse::UnmappableText`], [`Misuse::EncodingRefused`], [`Misuse::NotOpen`]: nothing was
     /// sent and the session lives. Otherwise the reason why the session ended.
     pub fn send<'c>(&mut self, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
+        self.open_or_why()?;
         self.queue(content)?;
         self.flush()
     }
@@ -57,6 +59,7 @@ impl<S: Read + Write + Timed> Connection<S> {
     /// # Errors
     /// As [`send`](Connection::send), and [`Misuse::NoSuchRequest`].
     pub fn reply<'c>(&mut self, id: NonZeroU32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
+        self.open_or_why()?;
         self.endpoint.queue(|session, out| session.reply(id, content.into(), out))?;
         self.flush()
     }
@@ -66,6 +69,7 @@ impl<S: Read + Write + Timed> Connection<S> {
     /// # Errors
     /// As [`send`](Connection::send), and [`Misuse::UnknownKind`] if the peer is not a hub.
     pub fn post<'c>(&mut self, to: u32, content: impl Into<Content<'c>>) -> Result<(), ConnectionError> {
+        self.open_or_why()?;
         self.endpoint.queue(|session, out| session.post(to, content.into(), out))?;
         self.flush()
     }
@@ -75,6 +79,7 @@ impl<S: Read + Write + Timed> Connection<S> {
     /// # Errors
     /// [`Misuse::NoSuchRequest`]; otherwise the reason why the session ended.
     pub fn refuse(&mut self, id: Option<NonZeroU32>, code: Code, detail: &str) -> Result<(), ConnectionError> {
+        self.open_or_why()?;
         self.endpoint.refuse(id, code, detail)?;
         self.flush()
     }
@@ -91,6 +96,7 @@ impl<S: Read + Write + Timed> Connection<S> {
         content: impl Into<Content<'c>>,
         timeout: Duration,
     ) -> Result<Reply, ConnectionError> {
+        self.open_or_why()?;
         let id = self.endpoint.queue(|session, out| session.request(content.into(), out))?;
         self.answers.wanted = Some(id);
         let mut waited = self.wait_until(|answers| answers.answer.is_some(), timeout);
@@ -108,7 +114,18 @@ impl<S: Read + Write + Timed> Connection<S> {
             }
         }
         waited?;
-        self.answers.answer.take().unwrap_or(Err(Misuse::NotOpen.into()))
+        self.answers.answer.take().unwrap_or_else(|| Err(self.why()))
+    }
+
+    /// Why the session ended, unless it is open.
+    fn open_or_why(&self) -> Result<(), ConnectionError> {
+        if self.endpoint.session.state() == State::Open { Ok(()) } else { Err(self.why()) }
+    }
+
+    /// Why nothing can be sent any more.
+    pub(super) fn why(&self) -> ConnectionError {
+        let session = &self.endpoint.session;
+        ConnectionError::of_both(session, self.failure.as_ref()).err().unwrap_or(ConnectionError::of_closed(session))
     }
 
     /// Waits until the answer has arrived, and keeps the other messages.
@@ -130,7 +147,7 @@ impl<S: Read + Write + Timed> Connection<S> {
                     return Err(ConnectionError::Timeout);
                 }
                 if !self.turn(remaining)? {
-                    return Err(Misuse::NotOpen.into());
+                    return Err(self.why());
                 }
             }
         }
@@ -138,11 +155,13 @@ impl<S: Read + Write + Timed> Connection<S> {
     }
 
     /// Waits until the peer has acted on everything that was sent before (R3.10). Other messages that arrive meanwhile
-    /// are kept for [`next`](Connection::next).
+    /// are kept for [`next`](Connection::next), and the peer's own barriers wait until those have been taken: if both sides
+    /// wait in this call, each with a message of the other that it has not taken, both calls time out.
     ///
     /// # Errors
     /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; otherwise the reason why the session ended.
     pub fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {
+        self.open_or_why()?;
         let ordinal = self.endpoint.barrier()?;
         self.wait_until(|answers| answers.reached >= Some(ordinal), timeout)
     }

@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::hello::Hello;
 use crate::session::{Limits, Role};
 pub(super) use stream::Time;
-use stream::{KEEPALIVE, MANNERS, Manner, PEERS, PIPE, Peer, SECOND, Stream};
+use stream::{CLOSES_AFTER, KEEPALIVE, MANNERS, Manner, PEERS, PIPE, Peer, SECOND, Stream};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
@@ -160,6 +160,52 @@ fn program_that_calls_within_the_keepalive_keeps_it_and_later_does_not() {
         let promised = 2 * SECOND * u32::from(KEEPALIVE);
         assert_eq!(longest < promised, is_kept, "{pause:?}: {longest:?} of silence");
     }
+}
+
+#[test]
+fn program_that_only_sends_learns_of_a_close_and_of_silence() {
+    let idle_after = 2 * SECOND * u32::from(KEEPALIVE);
+    for manner in MANNERS {
+        if manner == Manner::IsOnlyInterrupted {
+            continue; // nothing arrives
+        }
+        for (peer, due) in [(Peer::Closes, CLOSES_AFTER), (Peer::IsMute, idle_after)] {
+            let Case { mut connection, time, .. } = open(Role::Client, peer, manner);
+            let (last, ended) = loop {
+                time.pass(SECOND / 10);
+                let now = time.now();
+                if let Err(error) = connection.send("reading") {
+                    break (now, error);
+                }
+                assert!(now < 2 * due, "{manner:?}, {peer:?}: the sends go on");
+            };
+            assert!(last >= due && last <= due + SECOND * 3 / 2, "{manner:?}, {peer:?}: after {last:?}");
+            match ended {
+                ConnectionError::Closed { code: Code::GOING_AWAY, .. } if peer == Peer::Closes => {}
+                ConnectionError::Fault { fault: Fault::Idle { .. }, .. } if peer == Peer::IsMute => {}
+                other => panic!("{manner:?}, {peer:?}: {other:?}"),
+            }
+            let again = connection.send("reading").unwrap_err();
+            assert!(!matches!(again, ConnectionError::Misuse(_)), "{manner:?}, {peer:?}: it still says why: {again:?}");
+        }
+    }
+}
+
+#[test]
+fn program_that_only_sends_waits_little_and_loses_no_message() {
+    let Case { mut connection, time, .. } = open(Role::Client, Peer::Reads, Manner::Waits);
+    let since = time.now();
+    for _ in 0..100 {
+        time.pass(SECOND / 10);
+        connection.send("x").expect("the peer lives");
+    }
+    let waited = time.now() - since - 10 * SECOND;
+    assert!(waited < SECOND / 2, "{waited:?} of 10 s");
+    let mut kept = 0;
+    while connection.next_within(Duration::ZERO).is_ok_and(|message| message.is_some()) {
+        kept += 1;
+    }
+    assert!(kept >= 10, "{kept} messages, one each second");
 }
 
 #[test]

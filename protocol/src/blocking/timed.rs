@@ -76,7 +76,8 @@ pub trait Timed {
 }
 
 /// A stream whose timeouts the program has set: for a type that cannot be [`Timed`] itself, such as a TLS stream over a
-/// `TcpStream`. Without timeouts, a call lasts until the stream returns, whatever the bound in its documentation.
+/// `TcpStream`. Without timeouts, a call lasts until the stream returns, whatever the bound in its documentation. A program
+/// that only sends waits for a read from time to time, so that it learns of a CLOSE: set short timeouts.
 ///
 /// ```no_run
 /// # use std::net::TcpStream;

@@ -3,28 +3,30 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::{Connection, Read, TICK, Timed, is_tick, uninterrupted};
+use super::{AWAY, Connection, Read, TICK, Timed, is_tick, uninterrupted};
 use crate::error::ConnectionError;
-use crate::misuse::Misuse;
 use crate::session::State;
+
+/// A look at what has arrived takes no more than this part of the time.
+const LOOKING: u32 = 16;
 
 impl<S: io::Read + Write + Timed> Connection<S> {
     /// Writes everything that is queued, and reads what arrives while the stream takes nothing. Ends as the asynchronous
     /// connection's: within [`Limits::write_timeout`](crate::Limits::write_timeout) plus a second for each
-    /// [`body_rate`](crate::Limits::body_rate) bytes that wait.
+    /// [`body_rate`](crate::Limits::body_rate) bytes that wait. A program that only sends
+    /// [learns of a CLOSE](super#a-program-that-only-sends) from it.
     ///
     /// # Errors
     /// The reason why the session ended.
     pub fn flush(&mut self) -> Result<(), ConnectionError> {
+        let looks = !std::mem::take(&mut self.receives);
         let flushed_by = self.endpoint.flushed_by(self.clock.now());
-        if self.write_out(flushed_by, Duration::MAX) {
+        if self.write_out(flushed_by, Duration::MAX) && !(looks && self.look()?) {
             return Ok(());
         }
         // What can still be read may hold the reason, if it arrives soon.
         match self.wait_until(|_| false, self.endpoint.session.limits().close_timeout) {
-            Err(ConnectionError::Backlog { .. } | ConnectionError::Timeout) | Ok(()) => {
-                self.finish().and(Err(Misuse::NotOpen.into()))
-            }
+            Err(ConnectionError::Backlog { .. } | ConnectionError::Timeout) | Ok(()) => Err(self.why()),
             Err(ended) => Err(ended),
         }
     }
@@ -92,6 +94,29 @@ impl<S: io::Read + Write + Timed> Connection<S> {
             self.shut = true;
         }
         Ok(true)
+    }
+
+    /// Reads what has arrived, and judges it, unless that was done within the last second: the application only sends.
+    /// True if the session has ended.
+    fn look(&mut self) -> io::Result<bool> {
+        let now = self.clock.now();
+        if now.saturating_sub(self.seen) < AWAY.max(LOOKING * self.looked_for) {
+            return Ok(false);
+        }
+        let patience = self.patience;
+        self.be_patient(Duration::ZERO)?;
+        self.read_ahead();
+        self.be_patient(patience)?;
+        self.looked_for = self.seen.saturating_sub(now);
+        while !self.endpoint.is_backlog_full()
+            && let Some(front) = self.endpoint.advance_in_buffer(&mut self.answers)
+        {
+            self.endpoint.keep(front);
+        }
+        self.endpoint.report_end();
+        self.endpoint.tick(None, self.seen);
+        self.try_write(); // what the session answered; if it must wait, the next call writes it
+        Ok(self.failure.is_some() || self.endpoint.session.state() != State::Open)
     }
 
     /// Reads what has arrived: the peer may wait for that.

@@ -26,6 +26,11 @@ use crate::payload::Content;
 /// less than [`body_rate`](crate::Limits::body_rate), ends: see [`write_timeout`](crate::Limits::write_timeout). Once the
 /// session has ended, each call fails with the reason.
 ///
+/// # Copies
+///
+/// Content is copied into the queue, [`Content::Bytes`] too: once if nothing else waits there, and three times at most.
+/// Only [`Connection::send`](super::Connection::send) and the calls beside it write long `Bytes` from where they are.
+///
 /// # Cancellation
 ///
 /// A call that sends and is cancelled has sent nothing: it was waiting for room. A cancelled [`request`](Handle::request)
@@ -203,7 +208,11 @@ impl Handle {
         Ok(Pending { outbox: Arc::clone(&self.outbox), id, answer: Some(answer) })
     }
 
-    /// Waits until the peer has acted on everything that was sent before (R3.10), without a timeout.
+    /// Waits until the peer has acted on everything that was sent before (R3.10), without a timeout: a peer that lives and
+    /// takes no messages can make it wait as long as the session lasts.
+    ///
+    /// Another task should take the messages of this side meanwhile. If neither side does, and both wait for a barrier,
+    /// neither barrier is reached.
     ///
     /// # Errors
     /// The reason why the session ended.

@@ -222,6 +222,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Other messages that arrive meanwhile are kept for [`next`](Connection::next), up to 1 MiB of them; the peer's
     /// own barriers wait until those have been taken.
     ///
+    /// If both sides wait in this call, and each has sent a message that the other has not taken, neither can say that it
+    /// has acted on it: both calls end with [`ConnectionError::Timeout`]. Where both sides use barriers, call
+    /// [`queue_barrier`](Connection::queue_barrier) and take messages until the event arrives, or wait in
+    /// [`Handle::barrier`](crate::Handle::barrier) while another task takes messages.
+    ///
     /// # Errors
     /// [`ConnectionError::Timeout`], [`ConnectionError::Backlog`]; otherwise the reason why the session ended.
     pub async fn barrier(&mut self, timeout: Duration) -> Result<(), ConnectionError> {

@@ -88,7 +88,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<OwnedContent> for Connection<S> {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         if self.endpoint.session.state() == State::Open {
-            ready!(self.as_mut().poll_flush(cx))?;
+            if let Err(error) = ready!(self.as_mut().poll_flush(cx)) {
+                // The peer may have closed in good order at the same time.
+                self.finish().map_err(|_| error)?;
+            }
             self.endpoint.discard();
             let now = self.start.elapsed();
             self.endpoint.session.close(Code::NORMAL, "", now);

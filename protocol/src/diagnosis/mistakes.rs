@@ -88,7 +88,7 @@ mistakes! {
     FOREIGN_POSTGRESQL = "foreign-postgresql", HELLO, "this is PostgreSQL: correct the address or port";
     FOREIGN_NATS = "foreign-nats", HELLO, "this is NATS: correct the address or port";
     FOREIGN_MLLP = "foreign-mllp", HELLO, "this is HL7 over MLLP: put Bookend frames around the messages";
-    FOREIGN_PROXY = "foreign-proxy-protocol", HELLO, "switch the load balancer's PROXY protocol off for this port";
+    FOREIGN_PROXY = "foreign-proxy-protocol", HELLO, "list the load balancer in the hub's door.proxies, or switch its PROXY protocol off for this port";
     FOREIGN_LENGTH_PREFIX = "foreign-length-prefix", HELLO, "add START, kind, encoding and END around the bare length prefix, and HELLO first";
     FOREIGN_NETSTRING = "foreign-netstring", HELLO, "put Bookend frames in place of netstrings, and HELLO first";
     FOREIGN_TEXT = "foreign-text", HELLO, "send frames, not plain text: HELLO first";

@@ -23,6 +23,10 @@ pub struct Limits {
     /// second for each [`body_rate`](Limits::body_rate) bytes; otherwise a connection ends the session with
     /// [`Fault::SlowConsumer`](crate::Fault::SlowConsumer). A [`Session`](crate::Session) alone writes nothing, and does
     /// not judge it.
+    ///
+    /// Linux reports that a TCP stream takes bytes again only when a third of its buffer, which may hold megabytes, is
+    /// free: a peer that reads 100 kB/s then seems to take nothing for longer than this. Set `TCP_NOTSENT_LOWAT` to
+    /// some kilobytes on a stream that you open yourself; the hub and the crate `bookend-client` do.
     pub write_timeout: Duration,
     /// How long to drain after CLOSE: 2 s (R7.6).
     pub close_timeout: Duration,

@@ -116,9 +116,10 @@ impl Session {
         self.decoder.expected()
     }
 
-    /// This side does not read at the moment: the peer's silence means nothing.
-    #[cfg(feature = "std")]
-    pub(crate) fn not_reading(&mut self, now: Duration) {
+    /// Reports that this side does not read at `now`, for instance because the peer sends faster than it may: its
+    /// silence until then does not count, and the frame in progress is not late (R8.6). Call it again before
+    /// [`tick`](Session::tick), and before the next [`receive`](Session::receive).
+    pub fn not_reading(&mut self, now: Duration) {
         self.watch.not_reading(now);
     }
 

@@ -99,7 +99,6 @@ impl Watch {
     }
 
     /// This side does not read at the moment: the peer's silence means nothing.
-    #[cfg(feature = "std")]
     pub(super) fn not_reading(&mut self, now: Duration) {
         self.last_heard = now;
         self.partial = None;

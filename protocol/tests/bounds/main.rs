@@ -292,6 +292,29 @@ async fn peers_that_only_send_end_with_a_slow_consumer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn peer_that_reads_slowly_but_steadily_is_waited_for() {
+    for (piece, pause) in [(1_100, 1), (4_000, 3), (10_000, 9)] {
+        let (mut raw, near) = duplex(16 << 10);
+        let mut hello = Vec::new();
+        Hello::new().with_keepalive(0).encode(&mut hello);
+        raw.write_all(&hello).await.expect("there is room");
+        let mut connection = Connection::accept(near, Hello::new()).await.expect("opens");
+        let since = Instant::now();
+        let reader = tokio::spawn(async move {
+            let mut buffer = vec![0; piece];
+            while raw.read_exact(&mut buffer).await.is_ok() {
+                sleep(SECOND * pause).await;
+            }
+        });
+        for _ in 0..3 {
+            connection.send(&[1; 200_000]).await.expect("it reads all the time");
+        }
+        assert!(since.elapsed() > 400 * SECOND, "{:?}", since.elapsed());
+        reader.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn live_peer_is_not_idle_while_its_bytes_lie_unread() {
     // A body that takes 60 s to be sent, while the peer sends a byte a second and nobody takes its messages.
     let (raw, mut connection) = open(Role::Client, 4096).await;

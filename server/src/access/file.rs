@@ -8,7 +8,8 @@ use bookend::Line;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{DIGEST, Right, Rights, Token};
+use super::{DIGEST, Right, Rights, RoomName, Token};
+use crate::canonical::{folded, shown};
 use crate::toml_string::toml_string;
 
 const KEYS: [&str; 5] = ["name", "sha256", "rooms", "rights", "expires"];
@@ -159,7 +160,7 @@ fn texts<'a>(value: &'a DeValue<'_>) -> Option<Vec<&'a str>> {
     }
 }
 
-fn rooms(value: &DeValue<'_>) -> Result<Option<Box<[Box<str>]>>, &'static str> {
+fn rooms(value: &DeValue<'_>) -> Result<Option<Box<[RoomName]>>, &'static str> {
     let wanted = "room names, or \"*\" for all";
     let names = texts(value).filter(|names| !names.is_empty()).ok_or(wanted)?;
     if names == ["*"] {
@@ -168,7 +169,11 @@ fn rooms(value: &DeValue<'_>) -> Result<Option<Box<[Box<str>]>>, &'static str> {
     if names.contains(&"*") {
         return Err("\"*\" alone, or room names");
     }
-    let rooms: Option<Box<[_]>> = names.iter().map(|name| Some(Line::new(name)?.as_str().into())).collect();
+    let room = |name: &&str| {
+        let shown = shown(Line::new(name)?.as_str())?.as_ref().into();
+        Some(RoomName { folded: folded(name), shown })
+    };
+    let rooms: Option<Box<[_]>> = names.iter().map(room).collect();
     rooms.map(Some).ok_or(wanted)
 }
 

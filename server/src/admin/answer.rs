@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::authorization::{self, Requirement};
-use super::requests::{Kick, NoArguments, Say};
+use super::authorization::{self, Denied, Requirement};
+use super::requests::{AddBan, Kick, NoArguments, Say, Unban};
 use super::response::{Refusal, json_response, text_response};
-use super::{Admin, AdminOrder, REQUEST_TIMEOUT, Reach};
-use crate::hub::Target;
+use super::{Admin, AdminOrder, Caller, REQUEST_TIMEOUT};
+use crate::bans::BanError;
+use crate::hub::{Hub, Kicked, Target};
 
 /// The longest body of a request, in bytes.
 const BODY: usize = 4 << 10;
@@ -33,15 +34,18 @@ enum Route {
     Connections,
     Rooms,
     Kick,
+    Bans,
+    Ban,
+    Unban,
     Say,
     Drain,
     Reload,
 }
 
 /// Answers a request.
-pub(super) async fn answer(admin: &Admin, request: Request<Incoming>, reach: Reach) -> Response<Full<Bytes>> {
+pub(super) async fn answer(admin: &Admin, request: Request<Incoming>, caller: &Caller) -> Response<Full<Bytes>> {
     let route = Route::of(request.uri().path());
-    let mut response = match respond(admin, request, route, reach).await {
+    let mut response = match respond(admin, request, route, caller).await {
         Ok(response) => response,
         Err(refusal) => refusal.response(route.map(Route::allowed)),
     };
@@ -55,17 +59,27 @@ async fn respond(
     admin: &Admin,
     request: Request<Incoming>,
     route: Option<Route>,
-    reach: Reach,
+    caller: &Caller,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let (head, body) = request.into_parts();
-    let rules = admin.rules();
+    let (rules, reach) = (admin.rules(), caller.reach);
     authorization::check_origin(&head.uri, &head.headers, reach, &rules)?;
     let route = route.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "not-found", "there is no such path"))?;
     if !route.allows(&head.method) {
         let detail = format!("use {}", route.allowed());
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail));
     }
-    let operator = authorization::authorize(route.requirement(), &head.headers, reach, &rules, &admin.hub().access())?;
+    let access = admin.hub().access();
+    let operator = match authorization::authorize(route.requirement(), &head.headers, reach, &rules, &access) {
+        Ok(operator) => operator,
+        Err(Denied::Refused(refusal)) => return Err(refusal),
+        Err(Denied::WrongToken) => {
+            return Err(match admin.delay_wrong_token(caller).await {
+                true => Refusal::unauthorized("the token is wrong, or does not allow this"),
+                false => Refusal::too_many_wrong_tokens(),
+            });
+        }
+    };
     if !route.is_order() {
         return Ok(read(admin, route).await);
     }
@@ -87,7 +101,8 @@ async fn read(admin: &Admin, route: Route) -> Response<Full<Bytes>> {
         Route::Metrics => text_response(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", hub.metrics()),
         Route::Connections => json_response(StatusCode::OK, &hub.connections().await),
         Route::Rooms => json_response(StatusCode::OK, &hub.rooms()),
-        Route::Status | Route::Kick | Route::Say | Route::Drain | Route::Reload => {
+        Route::Bans => json_response(StatusCode::OK, &json!({ "bans": hub.bans(), "kept": hub.are_bans_kept() })),
+        Route::Status | Route::Kick | Route::Ban | Route::Unban | Route::Say | Route::Drain | Route::Reload => {
             json_response(StatusCode::OK, &status(admin))
         }
     }
@@ -105,6 +120,7 @@ fn status(admin: &Admin) -> Value {
         "connections": hub.connection_count(),
         "members": census.kinds.values().sum::<usize>(),
         "rooms": census.rooms,
+        "bans": hub.ban_count(),
         "log_bytes": census.log_bytes,
         "messages": traffic.messages,
         "deliveries": traffic.deliveries,
@@ -116,19 +132,8 @@ fn status(admin: &Admin) -> Value {
 async fn order(admin: &Admin, route: Route, body: &[u8]) -> Result<Value, Refusal> {
     let hub = admin.hub();
     match route {
-        Route::Kick => {
-            let kick: Kick = parsed(body)?;
-            let (target, reason) = kick.validate().map_err(Refusal::bad)?;
-            let peer = hub.kick(target, reason).ok_or_else(|| {
-                let detail = match target {
-                    Target::Connection(number) => format!("there is no connection {number}"),
-                    Target::Member(member) => format!("there is no member {member}"),
-                };
-                Refusal::new(StatusCode::NOT_FOUND, "no-such-member", detail)
-            })?;
-            tracing::info!(peer = &*peer, detail = reason, "kick");
-            Ok(json!({ "kicked": *peer }))
-        }
+        Route::Kick => kick(hub, body).await,
+        Route::Ban | Route::Unban => change_bans(hub, route, body).await,
         Route::Say => {
             let say: Say = parsed(body)?;
             let text = say.text().map_err(Refusal::bad)?;
@@ -160,6 +165,46 @@ async fn order(admin: &Admin, route: Route, body: &[u8]) -> Result<Value, Refusa
             Ok(json!({ "draining": true }))
         }
     }
+}
+
+async fn kick(hub: &Hub, body: &[u8]) -> Result<Value, Refusal> {
+    let kick: Kick = parsed(body)?;
+    let (target, reason) = kick.validate().map_err(Refusal::bad)?;
+    let absent = || {
+        let detail = match target {
+            Target::Connection(number) => format!("there is no connection {number}"),
+            Target::Member(member) => format!("there is no member {member}"),
+        };
+        Refusal::new(StatusCode::NOT_FOUND, "no-such-member", detail)
+    };
+    let Some(duration) = kick.ban().map_err(Refusal::bad)? else {
+        let peer = hub.kick(target, reason).ok_or_else(absent)?;
+        tracing::info!(peer = &*peer, detail = reason, "kick");
+        return Ok(json!({ "kicked": *peer }));
+    };
+    let Kicked { peer, bans } = hub.kick_and_ban(target, duration, reason).map_err(not_banned)?.ok_or_else(absent)?;
+    tracing::info!(peer = &*peer, detail = reason, "kick");
+    Ok(json!({ "kicked": *peer, "bans": bans, "kept": hub.bans_written().await }))
+}
+
+async fn change_bans(hub: &Hub, route: Route, body: &[u8]) -> Result<Value, Refusal> {
+    let mut answer =
+        if route == Route::Ban {
+            let request: AddBan = parsed(body)?;
+            let (target, duration, reason) = request.validate(&hub.access()).map_err(Refusal::bad)?;
+            json!(hub.ban(target, duration, reason).map_err(not_banned)?)
+        } else {
+            let Unban { ban: id } = parsed(body)?;
+            json!(hub.unban(id).ok_or_else(|| {
+                Refusal::new(StatusCode::NOT_FOUND, "no-such-ban", format!("there is no ban {id}"))
+            })?)
+        };
+    answer["kept"] = hub.bans_written().await.into();
+    Ok(answer)
+}
+
+fn not_banned(error: BanError) -> Refusal {
+    Refusal::new(StatusCode::CONFLICT, "not-banned", error.to_string())
 }
 
 async fn send(admin: &Admin, order: AdminOrder) -> Result<(), Refusal> {
@@ -197,6 +242,9 @@ impl Route {
             "/connections" => Route::Connections,
             "/rooms" => Route::Rooms,
             "/kick" => Route::Kick,
+            "/bans" => Route::Bans,
+            "/ban" => Route::Ban,
+            "/unban" => Route::Unban,
             "/say" => Route::Say,
             "/drain" => Route::Drain,
             "/reload" => Route::Reload,
@@ -206,7 +254,7 @@ impl Route {
 
     /// Does it change something?
     fn is_order(self) -> bool {
-        matches!(self, Route::Kick | Route::Say | Route::Drain | Route::Reload)
+        matches!(self, Route::Kick | Route::Ban | Route::Unban | Route::Say | Route::Drain | Route::Reload)
     }
 
     fn requirement(self) -> Requirement {

@@ -47,6 +47,18 @@ impl fmt::Display for Operator {
     }
 }
 
+/// Why a request is not authorized.
+pub(super) enum Denied {
+    WrongToken,
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Denied {
+        Denied::Refused(refusal)
+    }
+}
+
 /// Checks that no page of another origin makes the request.
 pub(super) fn check_origin(uri: &Uri, headers: &HeaderMap, reach: Reach, rules: &AdminRules) -> Result<(), Refusal> {
     if uri.authority().is_some() {
@@ -77,8 +89,8 @@ pub(super) fn authorize(
     reach: Reach,
     rules: &AdminRules,
     access: &Access,
-) -> Result<Operator, Refusal> {
-    let wrong = |detail| Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", detail));
+) -> Result<Operator, Denied> {
+    let needed = |detail| Err(Refusal::unauthorized(detail).into());
     if reach == Reach::Unix {
         return Ok(Operator::Socket);
     }
@@ -86,14 +98,14 @@ pub(super) fn authorize(
         let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
         let operator =
             if scheme.eq_ignore_ascii_case("bearer") { holder(token.trim().as_bytes(), rules, access) } else { None };
-        return operator.map_or_else(|| wrong("the token is wrong, or does not allow this"), Ok);
+        return operator.ok_or(Denied::WrongToken);
     }
     match (requirement, reach) {
         (Requirement::None, _) | (Requirement::ThisMachine, Reach::Loopback) => Ok(Operator::Anyone),
         _ if rules.token.is_none() && !access.has_operators() => {
-            wrong("this needs a Unix socket, admin.token_file, or a token with the right admin")
+            needed("this needs a Unix socket, admin.token_file, or a token with the right admin")
         }
-        _ => wrong("a token is needed: Authorization: Bearer TOKEN"),
+        _ => needed("a token is needed: Authorization: Bearer TOKEN"),
     }
 }
 

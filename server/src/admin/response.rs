@@ -28,6 +28,16 @@ impl Refusal {
         Refusal { faults, ..self }
     }
 
+    pub(super) fn unauthorized(detail: &str) -> Refusal {
+        Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    /// More wrong tokens than are answered.
+    pub(super) fn too_many_wrong_tokens() -> Refusal {
+        let detail = "the token is wrong, and too many wrong ones came from this address";
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate", detail)
+    }
+
     pub(super) fn bad(detail: String) -> Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }
@@ -39,7 +49,13 @@ impl Refusal {
     /// The answer; `allowed` lists the methods of the path.
     pub(super) fn response(self, allowed: Option<&'static str>) -> Response<Full<Bytes>> {
         let Refusal { status, error, detail, faults } = self;
-        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST) {
+        let of_rules = [
+            StatusCode::UNAUTHORIZED,
+            StatusCode::FORBIDDEN,
+            StatusCode::MISDIRECTED_REQUEST,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        if of_rules.contains(&status) {
             tracing::warn!(fault = error, detail, "admin-refuse");
         }
         let mut value = json!({ "error": error, "detail": detail });
@@ -50,6 +66,9 @@ impl Refusal {
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let (StatusCode::METHOD_NOT_ALLOWED, Some(allowed)) = (status, allowed) {
             headers.insert(header::ALLOW, HeaderValue::from_static(allowed));

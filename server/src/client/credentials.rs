@@ -1,11 +1,17 @@
 //! The credentials of a client: what its token allows, and what it has been denied.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{Access, Grant, LOBBY, Rights};
+use bookend::Code;
+
+use crate::access::{Access, Grant, Identity, LOBBY, Rights};
+use crate::admission::{Rejection, TokenShare};
+use crate::bans;
 use crate::hub::Hub;
 use crate::peer::Peer;
+use crate::wrong_tokens::DelayedAnswer;
 
 /// A token is checked again at least this often: somebody may set the clock.
 const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(3600);
@@ -21,14 +27,31 @@ struct Token {
     grant: Grant,
     /// When to check whether it has expired.
     check_at: Option<Duration>,
+    _share: TokenShare,
 }
 
 /// Why a client is denied, and when it is closed for that.
-struct Denial {
-    reason: &'static str,
-    /// How long the answer is delayed.
-    delay: Duration,
+pub(super) struct Denial {
+    code: Code,
+    reason: Cow<'static, str>,
+    /// The answer is due at once without it.
+    delayed: Option<DelayedAnswer>,
     due: Option<Duration>,
+}
+
+impl Denial {
+    pub(super) fn at_once(code: Code, reason: impl Into<Cow<'static, str>>) -> Denial {
+        Denial { code, reason: reason.into(), delayed: None, due: None }
+    }
+
+    /// The denial of a wrong token.
+    fn wrong_token(delayed: Option<DelayedAnswer>) -> Denial {
+        let reason = match delayed {
+            Some(_) => "the token is not valid",
+            None => "the token is not valid, and too many wrong ones came from this address",
+        };
+        Denial { delayed, ..Denial::at_once(Code::POLICY, reason) }
+    }
 }
 
 impl Credentials {
@@ -38,15 +61,24 @@ impl Credentials {
         match access.check(token) {
             None if access.tokens() == 0 => true,
             Some(grant) => {
+                if let Some(reason) = hub.ban_of_token(peer, &grant) {
+                    self.deny(Denial::at_once(Code::POLICY, bans::notice(&reason)));
+                    return false;
+                }
+                let Some(share) = hub.admit_token(&grant) else {
+                    let rejection = Rejection::PerToken;
+                    hub.count_rejection(&rejection);
+                    self.deny(Denial::at_once(rejection.code(), rejection.reason()));
+                    return false;
+                };
                 tracing::info!(peer = peer.label(), token = grant.name(), "token-accepted");
                 let check_at = access.time_left(&grant).map(|left| next_check(now, left));
-                self.token = Some(Box::new(Token { grant, check_at }));
+                self.token = Some(Box::new(Token { grant, check_at, _share: share }));
                 true
             }
             None => {
                 tracing::info!(peer = peer.label(), "token-refused");
-                hub.count_wrong_token(peer);
-                self.deny("the token is not valid", hub.config().token_delay);
+                self.deny(Denial::wrong_token(hub.count_wrong_token(peer)));
                 false
             }
         }
@@ -55,6 +87,12 @@ impl Credentials {
     /// The token that was accepted.
     pub(crate) fn grant(&self) -> Option<&Grant> {
         self.token.as_ref().map(|token| &token.grant)
+    }
+
+    /// Who the client has proved to be.
+    pub(crate) fn identity(&self, peer: &Peer) -> Option<Identity> {
+        let certificate = || peer.certificate().map(|fingerprint| Identity::Certificate(fingerprint.into()));
+        self.grant().map(|grant| Identity::Token(grant.clone())).or_else(certificate)
     }
 
     /// What the client may do in a room.
@@ -97,8 +135,8 @@ impl Credentials {
 
     // ---- denial
 
-    pub(crate) fn deny(&mut self, reason: &'static str, delay: Duration) {
-        self.denial = Some(Box::new(Denial { reason, delay, due: None }));
+    pub(super) fn deny(&mut self, denial: Denial) {
+        self.denial = Some(Box::new(denial));
     }
 
     pub(crate) fn is_denied(&self) -> bool {
@@ -108,7 +146,8 @@ impl Credentials {
     /// Starts the delay of a denial.
     pub(crate) fn schedule_denial(&mut self, now: Duration) {
         if let Some(denial) = &mut self.denial {
-            denial.due.get_or_insert(now.saturating_add(denial.delay));
+            let delay = denial.delayed.as_ref().map_or(Duration::ZERO, |delayed| delayed.delay);
+            denial.due.get_or_insert(now.saturating_add(delay));
         }
     }
 
@@ -117,12 +156,12 @@ impl Credentials {
         self.denial.as_ref()?.due
     }
 
-    /// The reason of a denial whose delay is over, once.
-    pub(crate) fn take_due_denial(&mut self, now: Duration) -> Option<&'static str> {
+    /// The code and the reason of a denial whose delay is over, once.
+    pub(crate) fn take_due_denial(&mut self, now: Duration) -> Option<(Code, Cow<'static, str>)> {
         if self.denial_due().is_none_or(|due| now < due) {
             return None;
         }
-        self.denial.take().map(|denial| denial.reason)
+        self.denial.take().map(|denial| (denial.code, denial.reason))
     }
 }
 

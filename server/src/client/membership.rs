@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use bookend::{Code, Delivery, Payload, PresenceEvent};
 
-use crate::access::{Right, Rights};
+use crate::access::{Identity, Right, Rights};
 use crate::block::{Event, Payloads};
+use crate::canonical::shown;
 use crate::clock::wall_clock;
 use crate::feed::Feed;
 use crate::hub::Hub;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Proof};
 use crate::rendition::{Change, MessageInfo, Rendered, Rendition};
 use crate::room::{Member, Resumed, Room};
+use crate::rooms::TooManyRooms;
 
 pub(crate) struct Membership {
     rights: Rights,
@@ -21,6 +23,7 @@ pub(crate) struct Membership {
 
 /// How a client joins a room.
 pub(crate) struct JoinRequest<'a> {
+    /// In its shown form.
     pub(crate) room: &'a str,
     pub(crate) name: Option<&'a str>,
     /// The first part of the name that a member without a name gets; its number follows.
@@ -32,25 +35,31 @@ pub(crate) struct JoinRequest<'a> {
 
 impl Membership {
     /// Joins a room. Returns the membership, WELCOME and the list of members, and whether the request to resume was
-    /// granted.
+    /// granted. Fails if there are too many rooms.
     pub(super) fn join(
         request: &JoinRequest<'_>,
-        rights: Rights,
+        (rights, identity): (Rights, Option<Identity>),
         hub: &Hub,
         mailbox: &Arc<Mailbox>,
-    ) -> (Membership, Rendered, bool) {
+    ) -> Result<(Membership, Rendered, bool), TooManyRooms> {
         let JoinRequest { rendition, max_body, .. } = *request;
         let reads = rights.contain(Right::Read);
         let resume = request.resume.filter(|_| reads);
-        let name = request.name.and_then(without_mark);
+        let name = request.name.and_then(shown);
         let make = |id| Member {
-            name: name.map_or_else(|| format!("{}-{id}", request.name_prefix).into(), Into::into),
+            name: match &name {
+                Some(name) => name.as_ref().into(),
+                None => format!("{}-{id}", request.name_prefix).into(),
+            },
+            wanted: name.as_deref().map(Into::into),
+            identity,
             rendition,
             max_body,
             reads,
             mailbox: mailbox.clone(),
         };
-        let (room, id, joined) = hub.join(request.room, make, resume);
+        let owner = mailbox.peer().source();
+        let (room, id, joined) = hub.join(request.room, owner, make, resume)?;
         let peer = mailbox.peer().label();
         tracing::info!(peer, room = room.name(), member = id, name = &*joined.name, "join");
 
@@ -72,7 +81,7 @@ impl Membership {
             feed.replay(after, start);
         }
         let granted = joined.resumed != Resumed::Refused && resume == request.resume;
-        (Membership { rights, name: joined.name, feed }, out, granted)
+        Ok((Membership { rights, name: joined.name, feed }, out, granted))
     }
 
     pub(crate) fn room(&self) -> &Arc<Room> {
@@ -108,7 +117,17 @@ impl Membership {
 
     /// Takes another name, or one like it. Returns what to write to the member itself, if the room does not notify it.
     pub(super) fn rename(&mut self, wanted: &str) -> Option<Rendered> {
-        let (name, notified) = self.room().rename(self.id(), without_mark(wanted)?)?;
+        let renamed = self.room().rename(self.id(), &shown(wanted)?)?;
+        self.set_name(renamed)
+    }
+
+    /// Takes the name that it asked for when it was taken, if it is free now and `allows` does. Returns the same.
+    pub(super) fn reclaim(&mut self, allows: impl FnOnce(&str) -> bool) -> Option<Rendered> {
+        let renamed = self.room().reclaim(self.id(), allows)?;
+        self.set_name(renamed)
+    }
+
+    fn set_name(&mut self, (name, notified): (Arc<str>, bool)) -> Option<Rendered> {
         let before = std::mem::replace(&mut self.name, name);
         if notified {
             return None;
@@ -137,8 +156,15 @@ impl Membership {
         self.room().publish(event);
     }
 
-    /// Sends a private message.
-    pub(super) fn send_private(&self, to: u32, payload: Payload<'_>, limit: usize) -> Result<(), (Code, String)> {
+    /// Sends a private message. Returns what proves to `sender` that the receiver was there after it, if that can be
+    /// proved: a terminal answers nothing by itself.
+    pub(super) fn send_private(
+        &self,
+        to: u32,
+        payload: Payload<'_>,
+        limit: usize,
+        sender: Option<&Arc<Mailbox>>,
+    ) -> Result<Option<Arc<Proof>>, (Code, String)> {
         let receiver =
             self.room().member(to).ok_or_else(|| (Code::NO_SUCH_MEMBER, format!("no member {to} in the room")))?;
         if !receiver.reads {
@@ -155,14 +181,11 @@ impl Membership {
         if out.longest > receiver.max_body as usize {
             return Err((Code::TOO_LONG, format!("the member accepts bodies of {} bytes", receiver.max_body)));
         }
-        match receiver.mailbox.put(&out.bytes, limit) {
-            true => Ok(()),
+        let is_provable = to != self.id() && !matches!(receiver.rendition, Rendition::Lines(_));
+        let proof = sender.filter(|_| is_provable).map(|sender| Proof::new(sender.clone()));
+        match receiver.mailbox.put(&out.bytes, limit, proof.clone()) {
+            true => Ok(proof),
             false => Err((Code::TRY_LATER, "too many messages wait for the member, or it is leaving".into())),
         }
     }
-}
-
-/// A name without leading byte order marks, which would be lost in transit; `None` if nothing is left.
-fn without_mark(name: &str) -> Option<&str> {
-    Some(name.trim_start_matches('\u{FEFF}')).filter(|name| !name.is_empty())
 }

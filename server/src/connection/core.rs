@@ -2,20 +2,28 @@
 //!
 //! The first byte decides which kind of peer it is (R4.22, R9.17).
 
+mod hold;
+mod kind;
+mod pace;
+mod requests;
 mod write;
 
+use std::task::Context;
 use std::time::{Duration, SystemTime};
 
-use bookend::{Code, START, State};
+use bookend::{Code, State};
 
 use crate::access::LOBBY;
+use crate::admission::Entry;
 use crate::client::Client;
-use crate::framed::Framed;
 use crate::hub::Hub;
+use crate::intake::Intake;
 use crate::peer::Peer;
 use crate::rendition::{LineEncoding, Rendered};
-use crate::report::{CloseReason, ConnectionReport};
+use crate::report::CloseReason;
 use crate::terminal::Terminal;
+use kind::PeerKind;
+use pace::Pace;
 use write::Source;
 
 /// The most unwritten bytes for the peer alone while more is read from it.
@@ -29,25 +37,21 @@ pub(super) struct ConnectionCore {
     /// The time since the connection was accepted.
     now: Duration,
     phase: Phase,
+    /// What the peer has sent of late.
+    intake: Intake,
+    /// Until when nothing is read, because the peer has sent too much.
+    hold: Option<Duration>,
     /// The end of the stream has been read.
     end_of_input: bool,
     /// The source of the bytes that are being written.
     source: Source,
 }
 
-enum PeerKind {
-    /// Nothing has been read.
-    Unknown,
-    Framed(Box<Framed>),
-    Terminal(Box<Terminal>),
-}
-
 /// A connection is open until either side closes it, and then has a deadline.
 #[derive(Clone, Copy)]
 enum Phase {
     Open {
-        /// Since when the stream accepts no bytes.
-        stalled_since: Option<Duration>,
+        pace: Pace,
         /// Close for this reason after everything has been written.
         close_when_written: Option<Code>,
         /// Some of what was read has not been used.
@@ -61,20 +65,23 @@ enum Phase {
 }
 
 impl Phase {
-    const NEW: Phase = Phase::Open { stalled_since: None, close_when_written: None, has_unused_input: false };
+    const NEW: Phase = Phase::Open { pace: Pace::NEW, close_when_written: None, has_unused_input: false };
 }
 
 impl ConnectionCore {
     /// A connection that has just been accepted; it starts with a line of text (R9.16).
-    pub(super) fn new(hub: &Hub, peer: Peer) -> ConnectionCore {
-        let mut client = Client::new(hub, peer);
+    pub(super) fn new(hub: &Hub, peer: Peer, entry: Entry) -> ConnectionCore {
+        let mut client = Client::new(hub, peer, entry);
         let needs_token = !client.may_enter(LOBBY);
         client.write(greeting(if needs_token { NEEDS_TOKEN } else { "" }));
+        let last_seq = client.last_seq(LOBBY);
         ConnectionCore {
             client,
-            kind: PeerKind::Unknown,
+            kind: PeerKind::Unknown { last_seq },
             now: Duration::ZERO,
             phase: Phase::NEW,
+            intake: Intake::new(hub.config().burst),
+            hold: None,
             end_of_input: false,
             source: Source::Output,
         }
@@ -86,13 +93,6 @@ impl ConnectionCore {
 
     // ---- reading
 
-    /// `count` bytes have been read.
-    pub(super) fn count_read(&mut self, count: usize) {
-        self.client.counts.bytes_received += count as u64;
-        self.client.counts.last_read = u32::try_from(self.now.as_secs()).unwrap_or(u32::MAX);
-        self.client.hub().counters().received(count);
-    }
-
     /// Uses what was read and not used before. Returns how many bytes it has used.
     pub(super) fn receive(&mut self, input: &[u8]) -> usize {
         if let PeerKind::Terminal(terminal) = &mut self.kind
@@ -102,34 +102,33 @@ impl ConnectionCore {
             self.set_unused_input(false);
         }
         let Some(&first) = input.first() else { return 0 };
-        if let PeerKind::Unknown = self.kind {
-            self.kind = match first == START[0] {
-                true => PeerKind::Framed(Box::new(Framed::new(self.client.hub()))),
-                false => PeerKind::Terminal(Box::new(Terminal::new())),
-            };
-        }
+        self.decide_kind(first);
         let mut rest = input;
+        let allowance = self.intake.allowance(self.rates(), self.now);
+        let mut left = allowance;
         match &mut self.kind {
-            PeerKind::Framed(framed) => framed.receive(&mut rest, &mut self.client, self.now),
+            PeerKind::Framed(framed) => {
+                framed.receive(&mut rest, &mut left, &mut self.client, self.now);
+                let is_paused = left == 0 && !rest.is_empty();
+                if self.end_of_input && !is_paused && !framed.is_held() {
+                    framed.end_of_stream(rest, self.now);
+                }
+                self.set_unused_input(is_paused);
+            }
             PeerKind::Terminal(terminal) if terminal.is_closing() => {
                 if let Phase::Closing { discarded, .. } = &mut self.phase {
                     *discarded = discarded.saturating_add(rest.len());
                 }
                 rest = &[];
             }
-            PeerKind::Terminal(terminal) if terminal.is_silent() && first == START[0] => {
-                let mut framed = Box::new(Framed::new(self.client.hub()));
-                framed.on_time(rest, self.now); // its HELLO is too late
-                self.kind = PeerKind::Framed(framed);
-                rest = &[];
-            }
             PeerKind::Terminal(terminal) => {
-                rest = terminal.receive(rest, MAX_UNWRITTEN, &mut self.client, self.now);
+                rest = terminal.receive(rest, MAX_UNWRITTEN, &mut left, &mut self.client, self.now);
                 let has_unused_input = !rest.is_empty() || terminal.is_moving();
                 self.set_unused_input(has_unused_input);
             }
-            PeerKind::Unknown => {}
+            PeerKind::Unknown { .. } => {}
         }
+        self.count_messages(allowance - left);
         self.client.credentials.schedule_denial(self.now);
         self.close_if_ended();
         input.len() - rest.len()
@@ -144,8 +143,11 @@ impl ConnectionCore {
     /// The stream has ended; `unused` is what was read and not used.
     pub(super) fn end_of_stream(&mut self, unused: &[u8]) {
         self.end_of_input = true;
-        if let PeerKind::Framed(framed) = &mut self.kind {
-            framed.end_of_stream(unused, self.now);
+        match &mut self.kind {
+            PeerKind::Framed(framed) if framed.is_held() => {}
+            PeerKind::Framed(framed) => framed.end_of_stream(unused, self.now),
+            PeerKind::Terminal(terminal) => terminal.end_of_stream(&mut self.client, self.now),
+            PeerKind::Unknown { .. } => {}
         }
         self.close_if_ended();
     }
@@ -155,13 +157,18 @@ impl ConnectionCore {
         !self.end_of_input
             && match self.phase {
                 Phase::Closing { .. } => true,
-                Phase::Open { has_unused_input, .. } => !has_unused_input && self.can_receive(),
+                Phase::Open { has_unused_input, .. } => !has_unused_input && self.can_receive() && !self.is_full(),
             }
     }
 
     /// Should [`receive`](Self::receive) be called with the unused input? It waits until there is room for answers, and a
     /// terminal changes its room only after it has received everything from the old one.
     pub(super) fn wants_unused_input(&mut self) -> bool {
+        if let PeerKind::Framed(framed) = &mut self.kind
+            && framed.is_released()
+        {
+            return self.can_receive();
+        }
         let Phase::Open { has_unused_input: true, .. } = self.phase else { return false };
         let is_moving = matches!(&self.kind, PeerKind::Terminal(terminal) if terminal.is_moving());
         let may_move = !is_moving || self.client.feed().is_none_or(|feed| !feed.is_behind());
@@ -169,13 +176,18 @@ impl ConnectionCore {
     }
 
     fn can_receive(&self) -> bool {
-        !self.client.credentials.is_denied() && self.unwritten() <= MAX_UNWRITTEN
+        self.hold.is_none() && !self.client.credentials.is_denied() && self.unwritten() <= MAX_UNWRITTEN
+    }
+
+    /// Does as much input wait as may?
+    fn is_full(&self) -> bool {
+        matches!(&self.kind, PeerKind::Framed(framed) if framed.is_full())
     }
 
     fn unwritten(&self) -> usize {
         let of_session = match &self.kind {
             PeerKind::Framed(framed) => framed.session.output_length(),
-            PeerKind::Terminal(_) | PeerKind::Unknown => 0,
+            PeerKind::Terminal(_) | PeerKind::Unknown { .. } => 0,
         };
         self.client.output.unwritten().len() + of_session
     }
@@ -184,108 +196,70 @@ impl ConnectionCore {
 
     pub(super) fn set_time(&mut self, now: Duration) {
         self.now = now;
+        self.end_hold();
     }
 
     /// When to call [`on_time`](Self::on_time) next.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let config = self.client.hub().config();
         let of_session = match &self.kind {
-            PeerKind::Framed(framed) => framed.session.deadline(),
-            PeerKind::Terminal(_) | PeerKind::Unknown => None,
+            PeerKind::Framed(framed) => framed.deadline(),
+            PeerKind::Terminal(_) | PeerKind::Unknown { .. } => None,
         };
         match self.phase {
             Phase::Closing { deadline, .. } => Some(of_session.map_or(deadline, |other| other.min(deadline))),
-            Phase::Open { stalled_since, .. } => {
+            Phase::Open { pace, .. } => {
                 let of_terminal = match &self.kind {
                     PeerKind::Framed(_) => None,
                     PeerKind::Terminal(terminal) => terminal.deadline(&self.client),
-                    PeerKind::Unknown => Some(config.limits.hello_timeout),
+                    PeerKind::Unknown { .. } => Some(config.terminal_silence),
                 };
-                let stall = stalled_since.map(|since| since.saturating_add(config.stall));
                 let credentials = &self.client.credentials;
-                let all = [of_session, of_terminal, credentials.denial_due(), stall, credentials.check_at()];
-                all.into_iter().flatten().min()
+                let own = [credentials.denial_due(), credentials.check_at(), pace.until(), self.hold_ends()];
+                own.into_iter().chain([of_session, of_terminal]).flatten().min()
             }
         }
     }
 
     /// Does what is due; `unused` is what was read and not used.
     pub(super) fn on_time(&mut self, unused: &[u8]) {
-        let config = self.client.hub().config();
-        let (hello_timeout, stall) = (config.limits.hello_timeout, config.stall);
+        if !self.wants_read() && !self.end_of_input {
+            self.excuse_silence();
+        }
+        let terminal_silence = self.client.hub().config().terminal_silence;
         match &mut self.kind {
-            PeerKind::Framed(framed) => framed.on_time(unused, self.now),
+            PeerKind::Framed(framed) => framed.on_time(unused, &self.client, self.now),
             PeerKind::Terminal(terminal) => terminal.on_time(self.now, &mut self.client),
             // A person who only reads types nothing: telnet sends its first byte with the first line.
-            PeerKind::Unknown if self.now >= hello_timeout && matches!(self.phase, Phase::Open { .. }) => {
-                let mut terminal = Box::new(Terminal::new());
+            PeerKind::Unknown { last_seq }
+                if self.now >= terminal_silence && matches!(self.phase, Phase::Open { .. }) =>
+            {
+                let mut terminal = Box::new(Terminal::new(*last_seq));
                 terminal.on_time(self.now, &mut self.client);
                 self.kind = PeerKind::Terminal(terminal);
             }
-            PeerKind::Unknown => {}
+            PeerKind::Unknown { .. } => {}
         }
-        if let Phase::Open { stalled_since, .. } = self.phase {
-            if let Some(reason) = self.client.credentials.take_due_denial(self.now) {
-                self.close(Code::POLICY, reason);
+        if let Phase::Open { pace, .. } = self.phase {
+            if let Some((code, reason)) = self.client.credentials.take_due_denial(self.now) {
+                self.close(code, &reason);
             }
             if self.client.is_expired(self.now) {
                 self.close(Code::POLICY, "the token has expired");
             }
-            if stalled_since.is_some_and(|since| self.now >= since.saturating_add(stall)) {
-                self.close(Code::SLOW_CONSUMER, "accepts nothing of what it is sent");
+            if pace.is_too_slow(self.now) {
+                self.close(Code::SLOW_CONSUMER, "accepts too little of what it is sent");
             }
         }
         self.close_if_ended();
     }
 
-    // ---- requests
-
-    /// Does what the mailbox requests.
-    pub(super) fn take_requests(&mut self) {
-        if !self.client.mailbox().has_content() {
-            return;
-        }
-        self.take_operator_request();
-        let Some(code) = self.client.mailbox().take_close() else { return };
-        if self.is_ending() {
-            return;
-        }
-        if code == Code::POLICY {
-            // It may no longer receive what waits to be written.
-            self.close(code, "the token no longer allows this");
-            self.close_if_ended();
-        } else if let Phase::Open { close_when_written, .. } = &mut self.phase {
-            *close_when_written = Some(code);
-        }
-    }
-
-    fn take_operator_request(&mut self) {
-        let Some(request) = self.client.mailbox().take_request() else { return };
-        if let Some(receiver) = request.report {
-            let report = self.report();
-            let _ = receiver.send(report); // the operator may no longer wait
-            if let PeerKind::Framed(framed) = &mut self.kind {
-                framed.measure(&mut self.client, self.now);
-            }
-        }
-        if request.recheck_token {
-            self.client.credentials.check_again(self.now);
-        }
-        if let Some(reason) = request.kick
-            && !self.is_ending()
-        {
-            self.close(Code::POLICY, &reason);
-            self.close_if_ended();
-        }
-    }
-
-    fn report(&self) -> ConnectionReport {
-        let mut report = self.client.report(self.now);
-        report.unwritten += self.unwritten();
-        if let PeerKind::Framed(framed) = &self.kind {
-            report.software = framed.software().map(Into::into);
-        }
-        report
+    /// Ends the connection if a newer one took its place before it had identified itself. True if so.
+    pub(super) fn poll_loss(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(rejection) = self.client.poll_loss(cx).filter(|_| !self.is_ending()) else { return false };
+        self.close(rejection.code(), &rejection.reason());
+        self.close_if_ended();
+        true
     }
 
     // ---- closing
@@ -294,8 +268,8 @@ impl ConnectionCore {
         match &mut self.kind {
             PeerKind::Framed(framed) => framed.session.close(code, reason, self.now),
             PeerKind::Terminal(terminal) => terminal.close_with(code, reason, &mut self.client),
-            PeerKind::Unknown => {
-                let mut terminal = Box::new(Terminal::new());
+            PeerKind::Unknown { last_seq } => {
+                let mut terminal = Box::new(Terminal::new(*last_seq));
                 terminal.close_with(code, reason, &mut self.client);
                 self.kind = PeerKind::Terminal(terminal);
             }
@@ -323,24 +297,29 @@ impl ConnectionCore {
         }
         let deadline = self.now.saturating_add(self.client.hub().config().limits.close_timeout);
         self.phase = Phase::Closing { deadline, discarded: 0 };
+        self.finish_unit();
+        let reason = match &self.kind {
+            PeerKind::Framed(framed) => framed.close_reason(&self.client),
+            PeerKind::Terminal(terminal) => terminal.close_reason(),
+            PeerKind::Unknown { .. } => CloseReason::NO_CLOSE,
+        };
+        self.record(reason);
+        self.client.leave();
+    }
+
+    /// Has the rest of a frame or line that is partly written be written next.
+    fn finish_unit(&mut self) {
         if let Some(feed) = self.client.feed()
             && !feed.is_at_boundary()
         {
             let rest = feed.rest_of_unit().to_vec();
             self.client.output.prepend(rest);
         }
-        let reason = match &self.kind {
-            PeerKind::Framed(framed) => framed.close_reason(&self.client),
-            PeerKind::Terminal(terminal) => terminal.close_reason(),
-            PeerKind::Unknown => CloseReason::NO_CLOSE,
-        };
-        self.record(reason);
-        self.client.leave();
     }
 
     fn has_closed(&self) -> bool {
         match &self.kind {
-            PeerKind::Unknown => self.end_of_input,
+            PeerKind::Unknown { .. } => self.end_of_input,
             PeerKind::Framed(framed) => matches!(framed.session.state(), State::Closing | State::Closed),
             PeerKind::Terminal(terminal) => self.end_of_input || terminal.is_closing(),
         }
@@ -356,7 +335,7 @@ impl ConnectionCore {
         let Phase::Closing { deadline, discarded } = self.phase else { return false };
         let peer_is_done = match &self.kind {
             PeerKind::Framed(framed) => framed.session.state() == State::Closed,
-            PeerKind::Unknown | PeerKind::Terminal(_) => {
+            PeerKind::Unknown { .. } | PeerKind::Terminal(_) => {
                 self.end_of_input || discarded >= self.client.hub().config().limits.drain
             }
         };

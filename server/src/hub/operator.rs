@@ -9,6 +9,7 @@ use bookend::{Payload, Text, escaped};
 use super::Hub;
 use crate::block::{Event, Payloads};
 use crate::clock::wall_clock;
+use crate::mailbox::Mailbox;
 use crate::metrics::{self, Snapshot};
 use crate::process::Process;
 use crate::registry::ConnectionList;
@@ -29,11 +30,11 @@ pub struct RoomList {
 pub struct RoomReport {
     /// Its name.
     pub room: Box<str>,
-    /// How many members it has.
+    /// How many members it has; 0 if it is kept after everybody has left.
     pub members: usize,
     /// Messages to everyone since the room was created.
     pub messages: u64,
-    /// Bytes in its log.
+    /// Bytes in its log, with all renderings.
     pub log_bytes: usize,
     /// Is it a crowd, which is not notified of each member that joins or leaves (R9.25)?
     pub crowd: bool,
@@ -65,7 +66,14 @@ impl Hub {
     #[must_use]
     pub fn metrics(&self) -> String {
         let (counters, census) = (self.counters(), self.census());
-        metrics::render(&Snapshot { counters, census, process: Process::read(self.started()) })
+        let connections_limit = self.current().config.connections;
+        metrics::render(&Snapshot {
+            connections_limit,
+            bans: self.ban_count(),
+            counters,
+            census,
+            process: Process::read(self.started()),
+        })
     }
 
     /// How many characters have been escaped as `\u{hex}`, because an encoding in use cannot represent them.
@@ -92,7 +100,7 @@ impl Hub {
         self.shared.registry.count()
     }
 
-    /// All rooms, by name.
+    /// All rooms, by name. Those without members are kept for a while after everybody has left.
     #[must_use]
     pub fn rooms(&self) -> RoomList {
         let report = |room: &Arc<crate::room::Room>| {
@@ -113,19 +121,23 @@ impl Hub {
     /// Closes a connection at once, with `reason` for its peer, and does not wait for that. Returns the label of the peer, or `None` if there is no
     /// such connection.
     pub fn kick(&self, target: Target, reason: &str) -> Option<Arc<str>> {
-        let mailbox = match target {
-            Target::Connection(number) => self.shared.registry.mailbox(number)?,
-            Target::Member(member) => self.shared.rooms.member(member)?.mailbox,
-        };
+        let mailbox = self.mailbox(target)?;
         mailbox.kick(escaped(reason).to_string());
         Some(mailbox.peer().label().into())
     }
 
+    pub(super) fn mailbox(&self, target: Target) -> Option<Arc<Mailbox>> {
+        match target {
+            Target::Connection(number) => self.shared.registry.mailbox(number),
+            Target::Member(member) => self.shared.rooms.member(member).map(|member| member.mailbox),
+        }
+    }
+
     /// Sends a message from the hub itself to everyone in a room, or in all rooms. Returns the number of rooms.
     pub fn announce(&self, room: Option<&str>, text: &str) -> usize {
-        let rooms = match room {
+        let rooms: Vec<_> = match room {
             Some(name) => self.shared.rooms.find(name).into_iter().collect(),
-            None => self.shared.rooms.all(),
+            None => self.shared.rooms.all().into_iter().filter(|room| room.count() > 0).collect(),
         };
         for room in &rooms {
             let mut payloads = Payloads::default();

@@ -2,20 +2,17 @@
 
 use super::{Listener, back_off};
 use crate::admin::{Admin, Reach};
+use crate::source::Source;
 
 impl Listener {
     /// Serves every connection as the admin service, forever.
     pub async fn run_admin(self, admin: Admin) {
         let reach = if self.address.ip().to_canonical().is_loopback() { Reach::Loopback } else { Reach::Anywhere };
         loop {
-            let permit = admin.permit().await;
             match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    let admin = admin.clone();
-                    tokio::spawn(async move {
-                        admin.serve(stream, reach).await;
-                        drop(permit);
-                    });
+                Ok((stream, address)) => {
+                    let (admin, source) = (admin.clone(), Source::of(address.ip()));
+                    tokio::spawn(async move { admin.serve_from(stream, reach, source).await });
                 }
                 Err(error) => back_off(self.address, error).await,
             }
@@ -28,14 +25,11 @@ impl super::UnixListener {
     /// Serves every connection as the admin service, forever.
     pub async fn run_admin(self, admin: Admin) {
         loop {
-            let permit = admin.permit().await;
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let admin = admin.clone();
-                    tokio::spawn(async move {
-                        admin.serve(stream, Reach::Unix).await;
-                        drop(permit);
-                    });
+                    let user = stream.peer_cred().ok().map(|peer| peer.uid());
+                    let (admin, source) = (admin.clone(), user.map_or(Source::Unknown, Source::User));
+                    tokio::spawn(async move { admin.serve_from(stream, Reach::Unix, source).await });
                 }
                 Err(error) => back_off(self.path.display(), error).await,
             }

@@ -125,8 +125,9 @@ mod tests {
     use super::*;
     use crate::block::{Event, Payloads};
     use crate::mailbox::Mailbox;
+    use crate::memory::Memory;
     use crate::rendition::{LineEncoding, TextPreference};
-    use crate::room::{Member, Room};
+    use crate::room::{Member, Room, RoomOptions};
 
     #[derive(Default)]
     struct Count(AtomicUsize);
@@ -139,12 +140,20 @@ mod tests {
 
     fn member(rendition: Rendition) -> Member {
         let mailbox = Arc::new(Mailbox::new("test".into()));
-        Member { name: "ann".into(), rendition, max_body: 1024, reads: true, mailbox }
+        Member { name: "ann".into(), wanted: None, identity: None, rendition, max_body: 1024, reads: true, mailbox }
     }
 
     #[test]
     fn a_waiting_member_is_woken_once_and_only_for_events_that_it_receives() {
-        let room = Arc::new(Room::new("room", 1 << 20, 256, 1, Arc::default()));
+        let options = RoomOptions {
+            log_bytes: 1 << 20,
+            crowd: 256,
+            first_seq: 1,
+            owner: crate::source::Source::Unknown,
+            counters: Arc::default(),
+            memory: Arc::new(Memory::new(1 << 20)),
+        };
+        let room = Arc::new(Room::new("room", options));
         let preference = TextPreference { preferred: bookend::Encoding::Utf8, accepted: Encodings::CORE };
         let plain = room.join(1, member(Rendition::Messages(preference)), None).cursor;
         let head = room.join(2, member(Rendition::Lines(LineEncoding::Utf8)), None).cursor;

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use bookend::{Line, MAX_LINE as MAX_NAME, Payload, Text, escaped};
+use bookend::addressee::split;
+use bookend::{Code, Line, MAX_LINE as MAX_NAME, Payload, Text, displayed, escaped};
 
-use super::{State, Terminal};
+use super::{State, TOO_MANY_ROOMS, Terminal};
+use crate::canonical::{folded, shown};
 use crate::client::Client;
-use crate::rendition::{LineEncoding, Rendition, displayed};
+use crate::rendition::{LineEncoding, Rendition};
 
 /// How many members /who shows.
 const SHOWN: usize = 100;
@@ -17,7 +19,7 @@ const NO_RIGHT_TO_WRITE: &str = "! policy: no right to write here";
 const HELP: [&str; 9] = [
     "* /who: list who is here",
     "* /name NAME: change your name to NAME",
-    "* /msg NAME TEXT: send TEXT to NAME alone",
+    "* /msg NAME TEXT: send TEXT to NAME alone; a NAME with blanks is written in quotes",
     "* /me TEXT: say what you do",
     "* /join ROOM: move to another room",
     "* /whoami: show your name, your room and your address",
@@ -62,7 +64,10 @@ impl Terminal {
     }
 
     fn name(&mut self, name: &str, client: &mut Client) {
-        match Line::new(name) {
+        if let Some(reason) = visible_line(name).and_then(|name| client.ban_of_name(name.as_str())) {
+            return self.print(&format!("! policy: {}", escaped(&reason)), client);
+        }
+        match visible_line(name) {
             Some(name) if self.may_change(client) => client.rename(name.as_str()),
             Some(_) => self.too_many_changes(client),
             None => self.print(&format!("! /name NAME: 1 to {MAX_NAME} bytes without control characters"), client),
@@ -70,15 +75,19 @@ impl Terminal {
     }
 
     fn join_room(&mut self, room: &str, client: &mut Client) {
-        match Line::new(room) {
-            Some(room) if client.room().is_some_and(|current| current.name() == room.as_str()) => {
+        match visible_line(room) {
+            Some(room) if client.room().is_some_and(|current| folded(current.name()) == folded(room.as_str())) => {
                 self.print("! /join ROOM: you are there", client);
             }
             Some(room) if !client.may_enter(room.as_str()) => {
                 self.print("! policy: no right to this room", client);
             }
-            Some(room) if self.may_change(client) => self.state = State::Moving(room),
-            Some(_) => self.too_many_changes(client),
+            Some(_) if !self.may_change(client) => self.too_many_changes(client),
+            Some(room) if client.hub().has_place(room.as_str()) => self.state = State::Moving(room),
+            Some(_) => {
+                client.count_error(Code::TRY_LATER);
+                self.print(TOO_MANY_ROOMS, client);
+            }
             None => self.print(&format!("! /join ROOM: 1 to {MAX_NAME} bytes without control characters"), client),
         }
     }
@@ -103,7 +112,8 @@ impl Terminal {
     fn whoami(&self, client: &mut Client) {
         let (name, room) = (client.name().unwrap_or_default(), client.room());
         let (room, here) = room.map_or(("no room", 0), |room| (room.name(), room.count()));
-        let text = format!("* you are {name} in {room} ({here} here), from {}", client.peer().label());
+        let you = format!("you are {} in {}", displayed(name), displayed(room));
+        let text = format!("* {you} ({here} here), from {}", client.peer().label());
         self.print(&text, client);
     }
 
@@ -111,21 +121,24 @@ impl Terminal {
         let (names, here) = client.room().map(|room| room.member_names(SHOWN)).unwrap_or_default();
         let more = if here > SHOWN { format!(", and {} more", here - SHOWN) } else { String::new() };
         // A name with a comma must not look like two.
-        let names: Vec<_> = names.iter().map(|name| displayed(name).replace(',', "\\u{2c}")).collect();
+        let names: Vec<_> = names.iter().map(|name| displayed(name).to_string().replace(',', "\\u{2c}")).collect();
         self.print(&format!("* {here} here: {}{more}", names.join(", ")), client);
     }
 
-    /// `NAME TEXT`. The name may contain blanks: the longest name of a member counts.
+    /// `NAME TEXT`, where a name that contains blanks is in quotes.
     fn message(&self, rest: &str, client: &mut Client) {
-        let found = rest.rmatch_indices(' ').filter(|(at, _)| *at <= MAX_NAME).find_map(|(at, _)| {
-            Some((client.room()?.member_named(&rest[..at])?, &rest[..at], rest[at + 1..].trim_start()))
-        });
-        let Some((to, name, text)) = found.filter(|(_, _, text)| !text.is_empty()) else {
-            self.print("! /msg NAME TEXT: NAME must be a member of this room; /who lists them", client);
-            return;
+        let Some(room) = client.room() else { return };
+        let (to, text) = match split(rest, |name| room.member_named(name)) {
+            Ok((0, _)) => return self.print("! /msg NAME TEXT: 0 is everyone; omit /msg to send to everyone", client),
+            Ok((to, text)) => (to, text.trim_start()),
+            Err(error) => return self.print(&format!("! {error}; /who lists the members"), client),
         };
+        if text.is_empty() {
+            return self.print("! /msg NAME TEXT: TEXT is missing", client);
+        }
+        let name = room.member(to).map(|member| member.name).unwrap_or_default();
         match client.post_to(to, Payload::Text(Text::utf8(text))) {
-            Ok(()) => self.print(&format!("* to {name} alone: {}", escaped(text)), client),
+            Ok(_) => self.print(&format!("* to {} alone: {}", displayed(&name), escaped(text)), client),
             Err((code, reason)) => {
                 client.count_error(code);
                 self.print(&format!("! {}: {reason}", code.name().unwrap_or_default()), client);
@@ -138,4 +151,9 @@ impl Terminal {
         client.set_rendition(Rendition::Lines(encoding));
         self.print(&format!("* lines are now sent in {name}"), client);
     }
+}
+
+/// The shown form of a name or a room that was typed; `None` if it is no plain line, or shows nothing.
+fn visible_line(text: &str) -> Option<Line> {
+    Line::new(&shown(Line::new(text)?.as_str())?)
 }

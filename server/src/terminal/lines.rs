@@ -5,6 +5,11 @@ pub(crate) const MAX_LINE: usize = 1024;
 /// The longest subnegotiation that is skipped, in bytes.
 const MAX_SUBNEGOTIATION: usize = 1024;
 
+/// The command with which a person sends a token.
+const TOKEN: &[u8] = b"/token";
+/// No-break space, zero-width space, word joiner and byte order mark, in UTF-8.
+const INVISIBLE: [&[u8]; 4] = [b"\xC2\xA0", b"\xE2\x80\x8B", b"\xE2\x81\xA0", b"\xEF\xBB\xBF"];
+
 const SE: u8 = 240;
 const SB: u8 = 250;
 const WILL: u8 = 251;
@@ -79,6 +84,12 @@ impl Lines {
         None
     }
 
+    /// The rest of a line that has no end, at the end of the stream. A telnet command that is incomplete is dropped.
+    pub(crate) fn rest(&mut self) -> Option<Vec<u8>> {
+        let line = std::mem::take(&mut self.line);
+        (!line.is_empty()).then_some(line)
+    }
+
     fn take(&mut self, byte: u8) -> Option<LineEvent> {
         let state = std::mem::take(&mut self.telnet);
         match (state, byte) {
@@ -135,6 +146,25 @@ impl Lines {
     }
 }
 
+/// The token in a line `/token SECRET`. It is recognised in any case and after whatever a terminal or a paste may put in
+/// front of it: otherwise a secret would be said in the room.
+pub(super) fn token(line: &[u8]) -> Option<&[u8]> {
+    let mut line = line;
+    while let [first, rest @ ..] = line
+        && (first.is_ascii_whitespace() || first.is_ascii_control())
+    {
+        line = rest;
+    }
+    for mark in INVISIBLE {
+        if let Some(rest) = line.strip_prefix(mark) {
+            return token(rest);
+        }
+    }
+    let (word, rest) = line.split_at_checked(TOKEN.len())?;
+    let ends = rest.first().is_none_or(|&byte| byte.is_ascii_whitespace() || byte.is_ascii_control());
+    (ends && word.eq_ignore_ascii_case(TOKEN)).then(|| rest.trim_ascii())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +207,23 @@ mod tests {
     }
 
     #[test]
+    fn the_rest_is_what_follows_the_last_end_without_an_incomplete_telnet_command() {
+        let rest = |input: &[u8]| {
+            let (mut lines, mut input) = (Lines::default(), input);
+            while lines.next(&mut input).is_some() {}
+            lines.rest()
+        };
+        assert_eq!(rest(b"a\r\nb"), Some(b"b".to_vec()));
+        for input in [&b"b\xFF"[..], b"b\xFF\xFD", b"b\xFF\xFA\x18\0xterm", b"b\xFF\xF1", b"\xFF\xF1b\xFF\xFAx\xFF"] {
+            assert_eq!(rest(input), Some(b"b".to_vec()), "{}", input.escape_ascii());
+        }
+        let too_long = vec![b'x'; MAX_LINE + 2];
+        for input in [&b""[..], b"a\n", b"a\r", b"\xFF\xFA", &too_long] {
+            assert_eq!(rest(input), None, "{}", input.escape_ascii());
+        }
+    }
+
+    #[test]
     fn telnet_options_are_refused_once_and_removed_and_ff_ff_is_a_byte() {
         // [R9.18]
         let events =
@@ -184,6 +231,19 @@ mod tests {
         let refusals = [LineEvent::Refusal([IAC, DONT, 0x18]), LineEvent::Refusal([IAC, WONT, 1])];
         assert_eq!(events[..2], refusals);
         assert_eq!(events[2..], [LineEvent::Line(b"abc\xFFd".to_vec())]);
+    }
+
+    #[test]
+    fn a_token_is_recognised_in_any_case_and_behind_blanks_and_marks() {
+        for line in
+            ["/token s", " /token s", "\t/TOKEN\ts ", "\u{feff} \u{a0}/Token  s", "\u{1b}/token s", "\0/token s"]
+        {
+            assert_eq!(token(line.as_bytes()), Some(&b"s"[..]), "{line:?}");
+        }
+        assert_eq!(token(b"/token"), Some(&b""[..]));
+        for line in ["//token s", "/tokens s", "token s", "say /token s", "", "/toke"] {
+            assert_eq!(token(line.as_bytes()), None, "{line:?}");
+        }
     }
 
     #[test]

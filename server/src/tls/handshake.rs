@@ -12,6 +12,7 @@ use tokio_rustls::rustls::{self, CertificateError, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::{Loaded, Tls, plaintext};
+use crate::admission::{Entry, Rejection};
 use crate::certificate::Certificate;
 use crate::connection;
 use crate::hub::Hub;
@@ -27,26 +28,42 @@ struct Failure<S> {
     stream: Option<S>,
     cause: &'static str,
     detail: String,
-    /// The first bytes, if they are not TLS.
-    input: Vec<u8>,
+    /// The first bytes as the log quotes them, if they are not TLS.
+    input: String,
     /// The answer in the protocol of the peer.
     answer: Vec<u8>,
 }
 
 impl Hub {
     /// Serves one connection that begins with a TLS handshake, until it has ended. It counts against the admission
-    /// limits from the first byte on.
+    /// limits from this call on.
     pub fn serve_tls<S, P>(&self, stream: S, peer: P, tls: &Tls) -> impl Future<Output = ()> + use<S, P>
     where
         S: AsyncRead + AsyncWrite + Unpin,
         P: Into<Peer>,
     {
-        // Boxed, so that the memory of the handshake is freed with it.
-        let handshake = Box::pin(begin(self.with_current_config(), stream, peer.into(), tls.current()));
+        let (hub, peer) = (self.with_current_config(), peer.into());
+        // Before the handshake a rejected peer could read no answer.
+        let admitted = hub.admit(&peer).ok();
+        let served = admitted.map(|entry| serve(hub, stream, peer, entry, tls));
         async move {
-            if let Some(connection) = handshake.await {
-                connection.await;
+            if let Some(served) = served {
+                served.await;
             }
+        }
+    }
+}
+
+/// Serves one admitted connection.
+pub(crate) fn serve<S>(hub: Hub, stream: S, peer: Peer, entry: Entry, tls: &Tls) -> impl Future<Output = ()> + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    // Boxed, so that the memory of the handshake is freed with it.
+    let handshake = Box::pin(begin(hub, stream, peer, entry, tls.current()));
+    async move {
+        if let Some(connection) = handshake.await {
+            connection.await;
         }
     }
 }
@@ -58,36 +75,33 @@ async fn begin<S>(
     hub: Hub,
     stream: S,
     peer: Peer,
+    mut entry: Entry,
     loaded: Arc<Loaded>,
 ) -> Option<BoxedConnection<impl Future<Output = ()>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let permit = match hub.admit(&peer) {
-        Ok(permit) => permit,
-        Err(rejection) => {
-            // Before the handshake it could read no answer.
-            tracing::info!(peer = peer.label(), fault = "try-later", detail = rejection.reason(), "refuse");
-            return None;
-        }
+    let Some(secured) = handshake(stream, &loaded, &mut entry).await else {
+        hub.log_rejection(&peer, &Rejection::GaveWay);
+        return None;
     };
-    match handshake(stream, &loaded).await {
+    match secured {
         Ok(stream) => {
             let presented = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let certificate = presented.and_then(|presented| Certificate::from_der(presented).ok());
             let peer = match (presented, certificate) {
                 (None, _) => peer,
-                (Some(_), None) => peer.certified("?"),
+                (Some(_), None) => peer.certified("?", ""),
                 (Some(_), Some(certificate)) => {
                     let (subject, fingerprint) = (certificate.subject(), certificate.fingerprint());
                     tracing::info!(peer = peer.label(), subject, fingerprint, "client-certificate");
-                    peer.certified(&certificate.label())
+                    peer.certified(&certificate.label(), fingerprint)
                 }
             };
-            Some(Box::pin(connection::serve(&hub, stream, peer, Some(permit))))
+            Some(Box::pin(connection::serve(&hub, stream, peer, entry)))
         }
         Err(Failure { stream, cause, detail, input, answer }) => {
-            let (peer, input) = (peer.label(), input.escape_ascii());
+            let peer = peer.label();
             tracing::info!(peer, cause, detail, %input, "tls-failed");
             if let Some(stream) = stream {
                 let limits = &hub.config().limits;
@@ -99,21 +113,26 @@ where
     }
 }
 
-async fn handshake<S>(mut stream: S, loaded: &Loaded) -> Result<TlsStream<S>, Failure<S>>
+/// `None` if a newer connection took the place of this one.
+async fn handshake<S>(mut stream: S, loaded: &Loaded, entry: &mut Entry) -> Option<Result<TlsStream<S>, Failure<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let deadline = Instant::now() + loaded.handshake_timeout;
     let mut silent = true;
-    match timeout_at(deadline, client_hello(&mut stream, &mut silent)).await {
+    let read = entry.before_loss(timeout_at(deadline, client_hello(&mut stream, &mut silent))).await?;
+    Some(match read {
         Err(_) if silent => {
             let answer = plaintext::line();
             Err(Failure { answer, ..Failure::new(Some(stream), "timeout", "no bytes arrived".into()) })
         }
         Err(_) => Err(Failure::new(Some(stream), "timeout", "the ClientHello is incomplete".into())),
         Ok(Err(failure)) => Err(Failure { stream: Some(stream), ..failure }),
-        Ok(Ok(accepted)) => finish(accepted, stream, loaded.config.clone(), deadline).await,
-    }
+        Ok(Ok(accepted)) => {
+            entry.set_active();
+            return entry.before_loss(finish(accepted, stream, loaded.config.clone(), deadline)).await;
+        }
+    })
 }
 
 /// Reads the ClientHello.
@@ -132,7 +151,7 @@ where
         let mut bytes = &buffer[..count];
         if std::mem::take(silent) && !RECORD.starts_with(&bytes[..count.min(RECORD.len())]) {
             let plaintext::PlaintextPeer { detail, answer, quoted } = plaintext::identify(bytes);
-            return Err(Failure { input: quoted.to_vec(), answer, ..Failure::new(None, "not-tls", detail) });
+            return Err(Failure { input: quoted, answer, ..Failure::new(None, "not-tls", detail) });
         }
         while !bytes.is_empty() {
             let used = acceptor.read_tls(&mut bytes).map_err(|error| Failure::of(&error))?;
@@ -189,7 +208,7 @@ async fn send_and_drain<S: AsyncRead + AsyncWrite + Unpin>(
 
 impl<S> Failure<S> {
     fn new(stream: Option<S>, cause: &'static str, detail: String) -> Failure<S> {
-        Failure { stream, cause, detail, input: Vec::new(), answer: Vec::new() }
+        Failure { stream, cause, detail, input: String::new(), answer: Vec::new() }
     }
 
     fn of(error: &io::Error) -> Failure<S> {

@@ -3,37 +3,38 @@
 use bookend::diagnosis::{Evidence, diagnose};
 use bookend::{Code, Fault, Hello, Limits, Role, START, Session};
 
-use crate::fault::QUOTED;
+use crate::fault::{UNKNOWN_PROXY, described, is_of_proxy, mentions_token, quoted};
 use crate::rendition::{LineEncoding, Rendered};
 
 /// The answer in words.
 const ADVICE: &str = "this port speaks TLS, and this connection does not";
 
 /// A peer that does not speak TLS.
-pub(super) struct PlaintextPeer<'a> {
+pub(super) struct PlaintextPeer {
     /// Its protocol.
     pub(super) detail: String,
     /// The answer in its protocol.
     pub(super) answer: Vec<u8>,
-    /// The bytes that the log quotes.
-    pub(super) quoted: &'a [u8],
+    /// The first bytes as the log quotes them.
+    pub(super) quoted: String,
 }
 
 /// Identifies a peer by its first bytes.
-pub(super) fn identify(bytes: &[u8]) -> PlaintextPeer<'_> {
-    let quoted = &bytes[..bytes.len().min(QUOTED)];
+pub(super) fn identify(bytes: &[u8]) -> PlaintextPeer {
+    let quoted = quoted(bytes);
     if bytes.first() == Some(&START[0]) {
         return PlaintextPeer { detail: "bookend: Bookend without TLS".into(), answer: close(), quoted };
     }
-    if bytes.starts_with(b"/token") {
+    if mentions_token(bytes) {
         // The token was sent unencrypted, but must not appear in the log.
-        return PlaintextPeer { detail: "a line with a token".into(), answer: line(), quoted: &[] };
+        return PlaintextPeer { detail: "a line with a token".into(), answer: line(), quoted };
     }
     let fault = Fault::BadStart { offset: 0, found: bytes.first().copied().unwrap_or_default() };
     let diagnosis = diagnose(&Evidence::stream(fault, 0, bytes));
     match diagnosis.first() {
+        Some(_) if is_of_proxy(&diagnosis) => PlaintextPeer { detail: UNKNOWN_PROXY.into(), answer: line(), quoted },
         Some(first) => PlaintextPeer {
-            detail: format!("{}: {}", first.name(), first.seen()),
+            detail: described(first, &quoted, || format!("{}: {}", first.name(), first.seen())),
             answer: if first.name() == "foreign-http" { bad_request() } else { line() },
             quoted,
         },

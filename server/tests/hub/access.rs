@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::peer::{Peer, config, hello, post, post_to};
 
 /// The tokens of a hub; the name of each is the token itself.
-fn tokens(entries: &[(&str, &str, &str)]) -> Access {
+pub(crate) fn tokens(entries: &[(&str, &str, &str)]) -> Access {
     let mut text = String::new();
     for (token, rooms, rights) in entries {
         let hash = hash(token);
@@ -24,7 +24,7 @@ fn hash(token: &str) -> String {
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn hub_of(access: Access) -> Hub {
+pub(crate) fn hub_of(access: Access) -> Hub {
     Hub::new(Config { access, ..config() })
 }
 
@@ -38,7 +38,7 @@ fn everyone() -> Access {
     ])
 }
 
-fn with_token(name: &str, token: &str) -> Hello {
+pub(crate) fn with_token(name: &str, token: &str) -> Hello {
     hello(name).with_token(token.as_bytes()).unwrap()
 }
 
@@ -250,42 +250,45 @@ async fn a_revoked_member_receives_nothing_more() {
     assert!((1..10).contains(&received), "what was in transit: {received}");
 }
 
-/// What the hub writes to a new connection from an address.
-async fn greeting(hub: &Hub, address: &str) -> String {
-    let (mut stream, other) = tokio::io::duplex(1 << 10);
-    tokio::spawn(hub.serve(other, address.parse::<SocketAddr>().unwrap()));
-    let mut line = vec![0; 1 << 10];
-    let count = tokio::io::AsyncReadExt::read(&mut stream, &mut line).await.unwrap();
-    String::from_utf8_lossy(&line[..count]).into_owned()
-}
-
 #[tokio::test(start_paused = true)]
-async fn wrong_tokens_are_answered_late_and_too_many_block_the_address_for_a_while() {
+async fn wrong_tokens_are_answered_later_and_later_and_right_ones_at_once() {
     let hub = hub_of(everyone());
+    let from = |address: &str, token: &str| {
+        let (stream, other) = tokio::io::duplex(1 << 16);
+        tokio::spawn(hub.serve(other, address.parse::<SocketAddr>().unwrap()));
+        bookend::Connection::connect(stream, with_token("eve", token))
+    };
+    // The reason for which a guess is closed, and after how many seconds.
+    let guess = |address: &str| {
+        let (start, connecting) = (Instant::now(), from(address, "a guess"));
+        async move {
+            match connecting.await.unwrap().next().await.unwrap_err() {
+                bookend::ConnectionError::Closed { code: Code::POLICY, reason, .. } => {
+                    (reason, start.elapsed().as_secs())
+                }
+                error => panic!("{error}"),
+            }
+        }
+    };
+    let not_valid = "policy: the token is not valid";
+    for seconds in [1, 2, 4, 8, 16, 16] {
+        assert_eq!(guess("192.0.2.1:1").await, (not_valid.into(), seconds));
+    }
+    assert_eq!(guess("192.0.2.2:1").await, (not_valid.into(), 1), "another address");
+    let guesses: Vec<_> = (0..10).map(|_| tokio::spawn(guess("[::ffff:192.0.2.1]:1"))).collect();
+    sleep(Duration::from_millis(1)).await;
+    let too_many = format!("{not_valid}, and too many wrong ones came from this address");
+    assert_eq!(guess("192.0.2.1:1").await, (too_many, 0), "ten wait for their answers");
     let start = Instant::now();
-    // Ten may wait at once: each is answered after a second.
-    let mut guesses = Vec::new();
-    for port in 1..=10 {
-        let (stream, other) = tokio::io::duplex(1 << 12);
-        tokio::spawn(hub.serve(other, SocketAddr::new("192.0.2.1".parse().unwrap(), port)));
-        guesses.push(tokio::spawn(bookend::Connection::connect(stream, with_token("eve", &format!("guess {port}")))));
-    }
-    sleep(Duration::from_millis(500)).await;
-    assert!(greeting(&hub, "192.0.2.1:11").await.contains("too many wrong tokens, try later"));
+    let mut ann = from("192.0.2.1:1", "both").await.unwrap();
+    let welcome = ann.next().await.unwrap();
+    assert!(matches!(welcome, Some(bookend::Message::Welcome { .. })), "{welcome:?}");
+    assert_eq!(start.elapsed().as_secs(), 0, "a right one is accepted at once");
     for guess in guesses {
-        // HELLO arrives at once, and after it the reason why it is too late.
-        let mut connection = guess.await.unwrap().unwrap();
-        let bookend::ConnectionError::Closed { code: Code::POLICY, .. } = connection.next().await.unwrap_err() else {
-            panic!("a CLOSE is due")
-        };
+        assert_eq!(guess.await.unwrap().0, not_valid);
     }
-    assert_eq!(start.elapsed().as_secs(), 1);
-    for address in ["192.0.2.1:12", "[::ffff:192.0.2.1]:13"] {
-        assert!(greeting(&hub, address).await.contains("too many wrong tokens"), "{address}");
-    }
-    assert!(greeting(&hub, "192.0.2.2:1").await.contains("a token is needed"), "others are admitted");
-    sleep(Duration::from_secs(59)).await;
-    assert!(greeting(&hub, "192.0.2.1:14").await.contains("a token is needed"));
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(guess("192.0.2.1:1").await, (not_valid.into(), 1), "a new window");
 }
 
 #[tokio::test(start_paused = true)]
@@ -356,4 +359,53 @@ async fn a_reload_can_add_an_expiry_to_a_token() {
     let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
     hub.reconfigure(Config { access: ending_in(1000), ..config() });
     assert_eq!(ann.frame().await.close(), (Code::POLICY, "policy: the token has expired".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_terminal_is_sent_what_was_said_before_it_joined_only_if_it_might_have_read_it() {
+    // [R9.30]
+    for (anonymous, reads, joins) in [
+        (Rights::READ, true, true),
+        (Rights::READ_WRITE, true, true),
+        (Rights::NONE.with(Right::Write), false, true),
+        (Rights::NONE, false, false),
+    ] {
+        let hub = hub_of(everyone().with_anonymous(anonymous));
+        let mut ann = Peer::join(&hub, with_token("ann", "both")).await;
+        let mut silent = Peer::connect(&hub);
+        silent.line().await;
+        ann.send(&post("meanwhile")).await;
+        ann.frame().await;
+        sleep(Duration::from_secs(3)).await;
+        if !joins {
+            silent.send(b"/token both\r\n").await;
+        }
+        assert!(silent.line().await.starts_with("* you are guest-2 in lobby"), "{anonymous:?}");
+        if reads {
+            assert_eq!(silent.line().await, "ann: meanwhile", "{anonymous:?}");
+        }
+        silent.quiet().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_is_for_every_spelling_of_its_room_and_for_no_look_alike() {
+    // [R9.35]
+    let hub =
+        hub_of(tokens(&[("cook", "['Cafe\u{301}', 'com']", "['read', 'write']"), ("all", "'*'", "['read', 'write']")]));
+    let mut cook = Peer::join(&hub, with_token("ann", "cook").with_room("CAFÉ").unwrap()).await;
+    let mut other = Peer::join(&hub, with_token("bob", "all").with_room("café").unwrap()).await;
+    other.send(&post("hi")).await;
+    cook.frame().await; // bob joined
+    assert_eq!(cook.frame().await.seq_and_text().1, "hi");
+    let mut first = Peer::join(&hub, with_token("bob", "all").with_room("corn").unwrap()).await;
+    for room in ["corn", "cafe", "сom", "lobby"] {
+        let (code, reason, _) = refusal(&hub, with_token("ann", "cook").with_room(room).unwrap()).await;
+        assert_eq!((code, &*reason), (Code::POLICY, "policy: no right to this room"), "{room}");
+    }
+    first.quiet().await;
+    let mut default = Peer::join(&hub, with_token("carl", "cook").with_room("\u{200b}").unwrap()).await;
+    assert_eq!(other.frame().await.seq_and_text().1, "hi");
+    assert_eq!(other.frame().await.presence().2, "carl", "without a room, the first one of the token");
+    default.quiet().await;
 }

@@ -1,6 +1,7 @@
 //! The admin listener, over streams in memory.
 
 mod authorization;
+mod bans;
 mod control;
 mod hostile;
 mod reports;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bookend::{Code, Connection, ConnectionError, Message};
+use bookend::{Code, Connection, Message};
 use bookend_server::{Hub, Listener};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
@@ -47,27 +47,25 @@ async fn ten_connections_of_one_address_may_wait_until_they_identify_themselves(
         assert!(is_taken(&mut stream).await, "{port}");
         waiting.push(stream);
     }
-    let mut refused = from(&hub, "192.0.2.1:11");
+    let mut eleventh = from(&hub, "192.0.2.1:11");
+    assert!(is_taken(&mut eleventh).await, "the newest stays");
     let mut read = Vec::new();
-    refused.read_to_end(&mut read).await.unwrap();
+    waiting.remove(0).read_to_end(&mut read).await.unwrap();
     let text = String::from_utf8_lossy(&read);
-    assert!(text.starts_with("Bookend hub, ") && text.contains("too many connections, try later\r\n"), "{text}");
-    let mut client = Connection::connect(from(&hub, "192.0.2.1:12"), hello("ann")).await;
-    assert!(
-        matches!(client, Err(ConnectionError::Closed { code: Code::TRY_LATER, .. })),
-        "a program gets the reason, too"
-    );
-    assert!(is_taken(&mut from(&hub, "192.0.2.2:1")).await);
+    // After the greeting, which has been read.
+    assert_eq!(text, "! try-later: too many connections wait, and this one identified itself too late\r\n");
 
+    // The oldest one that has sent nothing: not the first ones.
     waiting[0].write_all(b"a line\r\n").await.unwrap();
-    assert!(is_taken(&mut waiting[0]).await);
-    client = Connection::connect(from(&hub, "192.0.2.1:13"), hello("ann")).await;
-    let client = client.expect("a connection that has sent a line no longer waits");
-    let mut eleventh = from(&hub, "192.0.2.1:14");
-    assert!(is_taken(&mut eleventh).await, "nor does one that has sent HELLO");
-    assert!(!is_taken(&mut from(&hub, "192.0.2.1:15")).await);
-    drop(eleventh);
-    assert!(is_taken(&mut from(&hub, "192.0.2.1:16")).await);
+    waiting[1].write_all(b"\xF5\xF8\x01").await.unwrap();
+    assert!(is_taken(&mut waiting[0]).await && is_taken(&mut waiting[1]).await);
+    let _twelfth = from(&hub, "192.0.2.1:12");
+    assert!(is_taken(&mut waiting[2]).await, "the first one is a member and no longer waits");
+    let client = Connection::connect(from(&hub, "192.0.2.1:13"), hello("ann")).await.unwrap();
+    for (index, stays) in [(0, true), (1, true), (2, false), (3, true)] {
+        assert_eq!(is_taken(&mut waiting[index]).await, stays, "{index}");
+    }
+    assert!(is_taken(&mut eleventh).await);
     drop(client);
 }
 
@@ -80,9 +78,15 @@ async fn at_most_256_connections_may_wait() {
         assert!(is_taken(&mut stream).await, "{number}");
         waiting.push(stream);
     }
-    assert!(!is_taken(&mut from(&hub, "198.51.100.1:1")).await);
-    waiting.pop();
-    assert!(is_taken(&mut from(&hub, "198.51.100.1:1")).await);
+    let mut more = from(&hub, "192.0.2.7:2");
+    assert!(is_taken(&mut more).await);
+    assert!(!is_taken(&mut waiting[0]).await, "the oldest, because every address has one");
+    let mut newcomer = from(&hub, "198.51.100.1:1");
+    assert!(is_taken(&mut newcomer).await);
+    assert!(!is_taken(&mut waiting[7]).await, "the older one of the address with two");
+    for (number, stream) in waiting.iter_mut().enumerate().filter(|(number, _)| ![0, 7].contains(number)) {
+        assert!(is_taken(stream).await, "{number}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,16 +7,26 @@ mod access;
 mod admin;
 mod admission;
 mod attacks;
+mod bans;
 mod crowds;
+mod ghosts;
 mod hostile;
 mod laws;
+mod lingering;
+mod memory;
+mod names;
 mod peer;
 mod private;
+#[cfg(feature = "tls")]
+mod proxies;
+mod rates;
 mod renditions;
+mod resuming;
 mod rooms;
 mod running;
 mod shut_down;
 mod slow_members;
+mod strangers;
 mod terminals;
 #[cfg(feature = "tls")]
 mod tls;

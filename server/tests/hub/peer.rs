@@ -119,6 +119,21 @@ impl Peer {
         Peer { stream, read: Vec::new() }
     }
 
+    /// The same from an address, such as `192.0.2.7:1`.
+    pub(crate) fn connect_from(hub: &Hub, address: &str) -> Peer {
+        let (stream, other) = duplex(STREAM);
+        let address: std::net::SocketAddr = address.parse().unwrap();
+        tokio::spawn(hub.serve(other, address));
+        Peer { stream, read: Vec::new() }
+    }
+
+    /// Sends CLOSE, and reads up to the end of the stream.
+    pub(crate) async fn leave(mut self) {
+        self.send(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8")).await;
+        while self.frame().await.kind != kind::CLOSE {}
+        self.end().await;
+    }
+
     /// A member with the hub profile that has read everything up to the list of members.
     pub(crate) async fn join(hub: &Hub, hello: Hello) -> Peer {
         let mut peer = Peer::connect(hub);
@@ -172,17 +187,24 @@ impl Peer {
     /// The next frame. PING is skipped and not answered.
     pub(crate) async fn frame(&mut self) -> ReceivedFrame {
         loop {
+            let frame = self.any_frame().await;
+            if frame.kind != kind::PING {
+                return frame;
+            }
+        }
+    }
+
+    /// The next frame.
+    pub(crate) async fn any_frame(&mut self) -> ReceivedFrame {
+        loop {
             let mut rest = &self.read[..];
             if let Some(frame) = Decoder::new(u32::MAX).decode(&mut rest).unwrap() {
                 let found = ReceivedFrame { kind: frame.kind(), encoding: frame.encoding(), body: frame.body().into() };
                 let used = self.read.len() - rest.len();
                 self.read.drain(..used);
-                if found.kind != kind::PING {
-                    return found;
-                }
-            } else {
-                assert!(self.more().await, "the stream ended, but a frame was expected after {:?}", self.read);
+                return found;
             }
+            assert!(self.more().await, "the stream ended, but a frame was expected after {:?}", self.read);
         }
     }
 
@@ -204,6 +226,12 @@ impl Peer {
             assert!(self.more().await, "the stream ended, but {count} bytes were expected");
         }
         self.read.drain(..count).collect()
+    }
+
+    /// Reads at most `count` bytes from the stream, and returns how many; 0 at the end.
+    pub(crate) async fn piece(&mut self, count: usize) -> usize {
+        self.read.clear();
+        self.stream.read(&mut vec![0; count]).await.unwrap()
     }
 
     /// Asserts that nothing arrives for a while.

@@ -1,12 +1,15 @@
 //! Private messages.
 
-use bookend::{Code, Encoding, Message, kind};
+use std::time::Duration;
 
-use crate::peer::{Peer, frame, hello, hub, post_to};
+use bookend::{Code, Encoding, Message, kind};
+use bookend_server::{Config, Hub};
+
+use crate::peer::{Peer, config, frame, hello, hub, post_to};
 
 #[tokio::test(start_paused = true)]
 async fn a_full_private_queue_is_refused_with_try_later_and_loses_nothing() {
-    let hub = hub();
+    let hub = Hub::new(Config { answer: Duration::ZERO, ..config() });
     let mut slow = Peer::connect_over(&hub, 1024);
     slow.greet(&hello("slow")).await;
     slow.welcome().await;

@@ -243,20 +243,6 @@ async fn a_member_without_a_name_is_named_by_its_number() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_ends_with_its_last_member_and_its_numbers_are_not_reused() {
-    // [R9.32]
-    let hub = hub();
-    let mut ann = Peer::join(&hub, hello("ann")).await;
-    ann.send(&post("hi")).await;
-    assert_eq!(ann.frame().await.seq_and_text().0, 1);
-    ann.send(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8")).await;
-    ann.end_of_session().await;
-    let mut bob = Peer::connect(&hub);
-    bob.greet(&hello("bob")).await;
-    assert_eq!(bob.welcome().await, (2, 2, vec![(2, "bob".into())]));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_fault_ends_its_connection_and_no_other() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;

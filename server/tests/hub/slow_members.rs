@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bookend::{Code, Delivery, Encoding, Hello, MAX_LENGTH, Message, PresenceEvent, kind};
 use bookend_server::{Config, Hub};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::peer::{Peer, config, frame, hello, hub, post, post_to};
 
@@ -118,17 +118,60 @@ async fn a_closed_member_that_accepts_nothing_is_dropped() {
     assert!(rest.len() <= 1024, "only what the stream held: {} bytes", rest.len());
 }
 
+/// Reads `piece` bytes in every `pause` until the stream ends, at most for ten minutes. Returns for how long.
+async fn read_steadily(slow: &mut Peer, piece: usize, pause: Duration) -> Duration {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(600) && slow.piece(piece).await > 0 {
+        sleep(pause).await;
+    }
+    start.elapsed()
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_member_that_reads_slowly_stays_connected() {
+async fn a_member_that_reads_slowly_stays_connected_and_one_below_the_rate_does_not() {
+    for (read_rate, piece, pause, closed_after) in [
+        (256, 300, 1, None),
+        (256, 900, 3, None),
+        (256, 1, 1, Some(10)),
+        (256, 128, 1, Some(20)),
+        (256, 100, 9, Some(10)),
+        (64, 100, 1, None),
+        (1024, 300, 1, Some(14)),
+    ] {
+        let hub = Hub::new(Config { keepalive: 0, read_rate, ..config() });
+        let mut slow = slow(&hub, hello("slow")).await;
+        let mut ann = Peer::join(&hub, hello("ann")).await;
+        say(&mut ann, 1, 1000).await; // 240 kB wait
+        let start = Instant::now();
+        tokio::spawn(async move { read_steadily(&mut slow, piece, Duration::from_secs(pause)).await });
+        match closed_after {
+            None => {
+                assert!(timeout(Duration::from_secs(590), ann.frame()).await.is_err(), "{piece} bytes in {pause} s")
+            }
+            Some(seconds) => {
+                assert_eq!(ann.frame().await.presence(), (1, PresenceEvent::Left, "slow".into()));
+                let after = start.elapsed().as_secs();
+                assert!((seconds..=seconds + 2).contains(&after), "{piece} bytes in {pause} s: after {after} s");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_has_read_may_pause_three_times_as_long_but_not_longer() {
     let hub = Hub::new(Config { keepalive: 0, ..config() });
     let mut slow = slow(&hub, hello("slow")).await;
     let mut ann = Peer::join(&hub, hello("ann")).await;
-    say(&mut ann, 1, 100).await;
-    for _ in 0..10 {
-        sleep(Duration::from_secs(9)).await;
-        slow.bytes(100).await;
+    say(&mut ann, 1, 1000).await;
+    for _ in 0..3 {
+        slow.bytes(20_000).await;
+        sleep(Duration::from_secs(28)).await;
+        ann.quiet().await; // which takes a second
     }
-    ann.quiet().await;
+    slow.bytes(20_000).await;
+    let start = Instant::now();
+    assert_eq!(ann.frame().await.presence(), (1, PresenceEvent::Left, "slow".into()));
+    assert_eq!(start.elapsed().as_secs(), 30);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,14 @@
 //! Line terminals, in one room with framed peers.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use bookend::{Code, Encoding, PresenceEvent};
-use tokio::time::{Instant, sleep};
+use bookend::{Code, Encoding, PresenceEvent, kind};
+use bookend_server::{Config, Hub};
+use tokio::io::{AsyncReadExt, duplex};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::peer::{Peer, hello, hub, post, post_to};
+use crate::peer::{Peer, config, frame, hello, hub, post, post_to};
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_starts_with_one_line_that_names_the_hub_and_the_time() {
@@ -192,33 +195,193 @@ async fn other_protocols_and_channels_that_change_bytes_are_diagnosed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_terminal_joins_after_5_s() {
+async fn a_silent_terminal_joins_after_2_s_and_is_sent_what_was_said_since_it_connected() {
+    for silence in [2, 4] {
+        let hub = Hub::new(Config { terminal_silence: Duration::from_secs(silence), ..config() });
+        let mut ann = Peer::join(&hub, hello("ann")).await;
+        ann.send(&post("before")).await;
+        ann.frame().await;
+        let start = Instant::now();
+        let mut person = Peer::connect(&hub);
+        person.line().await;
+        ann.send(&[post("meanwhile"), post("and more")].concat()).await;
+        assert!(person.line().await.starts_with("* you are guest-2 in lobby (2 here)."));
+        assert_eq!(start.elapsed().as_secs(), silence);
+        for text in ["meanwhile", "and more"] {
+            assert_eq!(person.line().await, format!("ann: {text}"));
+            ann.frame().await;
+        }
+        assert_eq!(ann.frame().await.presence().2, "guest-2");
+        ann.send(&post("hi")).await;
+        assert_eq!(person.line().await, "ann: hi", "each message once");
+        sleep(Duration::from_secs(3600)).await;
+        person.send(b"still here\r\n").await;
+        assert_eq!(person.line().await, "guest-2: still here");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminal_that_types_at_once_is_sent_what_was_said_since_it_connected() {
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut person = Peer::connect(&hub);
     person.line().await;
-    let start = Instant::now();
-    assert!(person.line().await.starts_with("* you are guest-2 in lobby (2 here)."));
-    assert_eq!(start.elapsed().as_secs(), 5);
-    assert_eq!(ann.frame().await.presence().2, "guest-2");
-    ann.send(&post("hi")).await;
-    assert_eq!(person.line().await, "ann: hi");
-    sleep(Duration::from_secs(3600)).await;
-    person.send(b"still here\r\n").await;
-    assert_eq!(person.line().await, "guest-2: still here");
+    ann.send(&post("hello")).await;
+    ann.frame().await;
+    sleep(Duration::from_secs(1)).await;
+    person.send(b"hi\r\n").await;
+    assert!(person.line().await.starts_with("* you are guest-2 in lobby"));
+    for line in ["ann: hello", "guest-2: hi"] {
+        assert_eq!(person.line().await, line);
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_framed_peer_that_starts_after_5_s_is_closed_as_late() {
+async fn what_was_said_in_a_room_that_began_after_the_terminal_connected_is_sent_to_it() {
+    for began_before in [false, true] {
+        let hub = Hub::new(Config { first_seq: None, ..config() });
+        let mut old =
+            Peer::join(&hub, hello("old").with_room(if began_before { "lobby" } else { "attic" }).unwrap()).await;
+        old.send(&post("long ago")).await;
+        old.frame().await;
+        let mut person = Peer::connect(&hub);
+        person.line().await;
+        old.send(&frame(kind::CLOSE, Encoding::Ascii, b"\x03\xE8")).await;
+        old.end_of_session().await;
+        std::thread::sleep(Duration::from_millis(2)); // rooms number their messages by the system's clock
+        let mut ann = Peer::join(&hub, hello("ann")).await;
+        ann.send(&post("news")).await;
+        ann.frame().await;
+        assert!(person.line().await.starts_with("* you are guest-"));
+        assert_eq!(person.line().await, "ann: news");
+        person.quiet().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_terminal_no_longer_waits_at_the_door() {
     let hub = hub();
-    let mut late = Peer::connect(&hub);
-    late.line().await;
-    assert!(late.line().await.starts_with("* you are guest-1"));
+    let mut silent = Vec::new();
+    for round in 1..=3 {
+        for port in 0..10 {
+            let (stream, other) = duplex(1 << 12);
+            let address: SocketAddr = format!("192.0.2.1:{}", 1000 * round + port).parse().unwrap();
+            tokio::spawn(hub.serve(other, address));
+            silent.push(stream);
+        }
+        sleep(Duration::from_secs(2)).await;
+    }
+    for (number, stream) in silent.iter_mut().enumerate() {
+        let read = timeout(Duration::from_millis(1), stream.read_to_end(&mut Vec::new())).await;
+        assert!(read.is_err(), "connection {number} was refused");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_framed_peer_that_starts_late_is_accepted_and_the_guest_that_it_was_leaves() {
+    // [R4.21] [R7.10]
+    for wait in [3, 30, 3600] {
+        let hub = hub();
+        let mut ann = Peer::join(&hub, hello("ann")).await;
+        let mut late = Peer::connect(&hub);
+        late.line().await;
+        sleep(Duration::from_secs(wait)).await;
+        assert!(late.line().await.starts_with("* you are guest-2"));
+        assert_eq!(ann.frame().await.presence(), (2, PresenceEvent::Joined, "guest-2".into()));
+        let mut bytes = Vec::new();
+        hello("late").encode(&mut bytes);
+        late.send(&bytes[..1]).await;
+        assert_eq!(ann.frame().await.presence(), (2, PresenceEvent::Left, "guest-2".into()));
+        sleep(Duration::from_secs(4)).await;
+        late.send(&bytes[1..]).await;
+        assert_eq!(late.frame().await.kind, kind::HELLO);
+        assert_eq!(late.welcome().await.2, [(1, "ann".into()), (3, "late".into())]);
+        late.send(&post("hi")).await;
+        assert_eq!(late.frame().await.seq_and_text().1, "hi");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_framed_peer_that_was_sent_too_much_or_is_too_slow_is_closed_with_a_reason() {
+    // [R7.10]
+    let hub = hub();
+    let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut bytes = Vec::new();
-    hello("ann").encode(&mut bytes);
-    late.send(&bytes).await;
-    assert_eq!(late.frame().await.close().0, Code::HELLO_TIMEOUT);
-    late.end().await;
+    hello("late").encode(&mut bytes);
+    for long in [true, false] {
+        let mut late = Peer::connect(&hub);
+        late.line().await;
+        assert!(late.line().await.starts_with("* you are guest-"));
+        if long {
+            ann.send(&post(&"x".repeat(1024))).await;
+            late.line().await;
+            late.send(&bytes).await;
+        } else {
+            late.send(&bytes[..20]).await;
+        }
+        let start = Instant::now();
+        assert_eq!(late.frame().await.close().0, Code::HELLO_TIMEOUT);
+        assert_eq!(start.elapsed().as_secs(), if long { 0 } else { 5 });
+        late.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_that_was_closed_begins_no_session() {
+    let hub = hub();
+    let mut silent = Peer::connect(&hub);
+    silent.line().await;
+    let shutting = tokio::spawn({
+        let hub = hub.clone();
+        async move { hub.shut_down().await }
+    });
+    assert_eq!(silent.line().await, "! going-away: the hub is shutting down");
+    let mut bytes = Vec::new();
+    hello("late").encode(&mut bytes);
+    silent.send(&bytes).await;
+    silent.end().await;
+    silent.shut().await;
+    shutting.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_line_without_an_end_counts() {
+    // [R9.17]
+    let hub = hub();
+    let mut ann = Peer::join(&hub, hello("ann")).await;
+    for (input, said) in [
+        (&b"hello"[..], &["hello"][..]),
+        (b"one\r\ntwo", &["one", "two"]),
+        (b"hello\xFF", &["hello"]),
+        (b"hello\xFF\xFB", &["hello"]),
+        (b"hello\xFF\xFA\x18", &["hello"]),
+        (b"/me waves", &["* guest waves"]),
+        ("grüß".as_bytes(), &["grüß"]),
+        (b"hello\r", &["hello"]),
+        (b"x\r\ngr\xFC\xDF", &["x"]),
+        (b"\x03\0\0\x13\x0E\xE0", &[]),
+        (b"\xFF\xFB", &[]),
+        (b"GET / HTTP/1.1", &[]),
+        (b"/quit", &[]),
+        (b"", &[]),
+    ] {
+        let mut person = Peer::connect(&hub);
+        person.send(input).await;
+        person.shut().await;
+        person.rest().await;
+        let mut guest = String::new();
+        let mut heard = Vec::new();
+        ann.send(&post("that was all")).await;
+        loop {
+            let frame = ann.frame().await;
+            match frame.kind {
+                kind::PRESENCE => guest = frame.presence().2,
+                _ if frame.seq_and_text().1 == "that was all" => break,
+                _ => heard.push(frame.seq_and_text().1.replace(&guest, "guest")),
+            }
+        }
+        assert_eq!(heard, said, "{}", input.escape_ascii());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,9 +429,9 @@ async fn commands_do_what_help_describes() {
         ("/name bob", "* ann marie-2 is now bob"),
         ("/name a\tb", "! /name NAME: 1 to 64 bytes without control characters"),
         ("/name", "! /name NAME: 1 to 64 bytes without control characters"),
-        ("/msg ann marie psst", "* to ann marie alone: psst"),
-        ("/msg eve psst", "! /msg NAME TEXT: NAME must be a member of this room; /who lists them"),
-        ("/msg ann marie", "! /msg NAME TEXT: NAME must be a member of this room; /who lists them"),
+        ("/msg \"ann marie\" psst", "* to ann marie alone: psst"),
+        ("/msg eve psst", "! no-such-member: no member has that name; /who lists the members"),
+        ("/msg \"Ann Marie\"", "! /msg NAME TEXT: TEXT is missing"),
         ("/whoami", "* you are bob in lobby (2 here), from test"),
         ("/me", "! /me TEXT: TEXT is what you do"),
         ("/join", "! /join ROOM: 1 to 64 bytes without control characters"),
@@ -419,7 +582,7 @@ async fn a_slow_terminal_is_notified_how_many_messages_it_missed() {
 #[tokio::test(start_paused = true)]
 async fn the_hub_stops_reading_from_a_terminal_that_does_not_read_answers() {
     const COMMANDS: usize = 20_000;
-    let hub = hub();
+    let hub = Hub::new(Config { lines_per_second: 0, ..config() });
     let mut person = Peer::connect_over(&hub, 4096);
     person.line().await;
     let commands = "/help\r\n".repeat(COMMANDS);

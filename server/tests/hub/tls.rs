@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Message};
-use bookend_server::{Hub, Tls, TlsFile};
+use bookend_server::{BanTarget, Hub, Tls, TlsFile};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
@@ -114,15 +114,29 @@ async fn a_handshake_counts_as_waiting_until_hello_arrives() {
         waiting.push(connect(&hub, &tls, &format!("192.0.2.1:{port}")));
     }
     let tenth = secure(connect(&hub, &tls, "192.0.2.1:10"), &client).await.unwrap();
-    assert_eq!(rest(connect(&hub, &tls, "192.0.2.1:11")).await, "", "one too many");
+    let _eleventh = connect(&hub, &tls, "192.0.2.1:11");
+    assert_eq!(rest(waiting.remove(0)).await, "", "one too many: the oldest gives way");
     let mut plain = duplex(1 << 10);
-    hub.serve(plain.1, "192.0.2.1:12".parse::<SocketAddr>().unwrap()).await;
-    let mut text = String::new();
-    plain.0.read_to_string(&mut text).await.unwrap_err(); // a CLOSE is not text
-    let _tenth = Connection::connect(tenth, hello("ann")).await.unwrap();
+    tokio::spawn(hub.serve(plain.1, "192.0.2.1:12".parse::<SocketAddr>().unwrap()));
+    plain.0.read_u8().await.unwrap();
+    assert_eq!(rest(waiting.remove(0)).await, "", "the limit is the same without TLS");
+    let _tenth = Connection::connect(tenth, hello("ann")).await.expect("it has sent something, and is not the oldest");
     secure(connect(&hub, &tls, "192.0.2.1:13"), &client)
         .await
         .expect("a connection that has sent HELLO no longer waits");
+    assert_eq!(rest(waiting.pop().unwrap()).await, "! policy: this port speaks TLS, and this connection does not\r\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_banned_address_is_refused_before_the_handshake() {
+    let (hub, tls) = (hub(), Authority::new().load().unwrap());
+    let target = BanTarget::address("192.0.2.7".parse().unwrap());
+    hub.ban(target, Duration::from_secs(60), "x").unwrap();
+    assert_eq!(rest(connect(&hub, &tls, "192.0.2.7:1")).await, "");
+    let metrics = hub.metrics();
+    assert!(metrics.contains("\nbookend_connections_refused_total{reason=\"banned\"} 1\n"), "{metrics}");
+    let silent = connect(&hub, &tls, "192.0.2.8:1");
+    assert!(timeout(Duration::from_secs(1), rest(silent)).await.is_err(), "the hub waits for its handshake");
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,6 +179,34 @@ async fn client_certificates_must_come_from_the_configured_authority() {
             text.push(line);
         }
         assert!(text[2].ends_with(", from 192.0.2.1:3(CN=ann)\r\n"), "{text:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_certificate_takes_its_name_over_from_a_connection_that_does_not_answer() {
+    // [R9.40]
+    let (hub, authority) = (hub(), Authority::new());
+    let tls = Tls::from_files(&authority.files(Some(false))).unwrap();
+    let (ann, bob) = (authority.client("ann"), authority.client("bob"));
+    let join = async |identity| {
+        let stream = secure(connect(&hub, &tls, "192.0.2.1:1"), &authority.trusted(Some(identity))).await.unwrap();
+        Connection::connect(stream, hello("ann")).await.unwrap()
+    };
+    let _ghost = join(&ann).await; // nothing reads from it
+    let mut other = join(&bob).await;
+    let mut back = join(&ann).await;
+    let mut names = Vec::new();
+    while names.last().is_none_or(|name| name != "ann") {
+        let Some(Message::Presence { member: 3, name, .. }) = back.next().await.unwrap() else { continue };
+        names.push(name.text().to_string());
+    }
+    assert_eq!(names, ["ann-3", "ann-3", "ann"], "{names:?}");
+    other.post(0, "still ann-2").await.unwrap();
+    loop {
+        if let Some(Message::Delivery(delivery)) = back.next().await.unwrap() {
+            assert_eq!(delivery.name(), "ann-2");
+            break;
+        }
     }
 }
 

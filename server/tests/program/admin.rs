@@ -24,7 +24,7 @@ fn ask(stream: &mut (impl Read + Write), request: &str, body: &str) -> (u16, Str
     (head[9..12].parse().unwrap(), body.into())
 }
 
-fn unix(path: &str, request: &str, body: &str) -> (u16, String) {
+pub(crate) fn unix(path: &str, request: &str, body: &str) -> (u16, String) {
     let mut stream = UnixStream::connect(path).unwrap();
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     ask(&mut stream, request, body)

@@ -7,6 +7,8 @@ mod access;
 #[cfg(unix)]
 mod admin;
 #[cfg(unix)]
+mod bans;
+#[cfg(unix)]
 mod lifecycle;
 mod listening;
 mod manual;

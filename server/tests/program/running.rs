@@ -79,11 +79,6 @@ impl Running {
         }
     }
 
-    /// Does the log so far contain a line with these words?
-    pub(crate) fn has_logged(&mut self, words: &str) -> bool {
-        self.log.try_iter().any(|line| line.contains(words))
-    }
-
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([&format!("-{signal}"), &self.pid().to_string()]).status();

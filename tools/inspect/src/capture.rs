@@ -10,6 +10,8 @@ use pcap_parser::{
     parse_pcap_frame_be, parse_pcap_frame_modified, parse_pcap_header,
 };
 
+use super::link;
+
 /// The longest block, in bytes. A longer one counts as damage.
 const LONGEST_BLOCK: usize = 16 << 20;
 /// The most interfaces of a section.
@@ -37,6 +39,8 @@ pub(super) enum CaptureError {
         at: u64,
         why: &'static str,
     },
+    /// The packets have a link type that is not read.
+    LinkType(Linktype),
 }
 
 impl fmt::Display for CaptureError {
@@ -44,6 +48,11 @@ impl fmt::Display for CaptureError {
         match self {
             CaptureError::Io(error) => write!(f, "{error}"),
             CaptureError::Damaged { at, why } => write!(f, "cannot read the capture beyond byte {at}: {why}"),
+            CaptureError::LinkType(link) => write!(
+                f,
+                "cannot read link type {}: capture with Ethernet, Linux cooked (any), loopback or raw IP",
+                link::described(*link)
+            ),
         }
     }
 }
@@ -122,6 +131,7 @@ impl<R: Read> Capture<R> {
                     continue;
                 }
                 Err(BlockError::Wrong(why)) => return Err(self.damaged(why).into()),
+                Err(BlockError::LinkType(link)) => return Err(CaptureError::LinkType(link).into()),
             };
             self.buffer.consume(used);
             self.position += used as u64;
@@ -137,6 +147,7 @@ enum BlockError {
     /// More bytes are needed.
     Short,
     Wrong(&'static str),
+    LinkType(Linktype),
 }
 
 type Step<'a> = Result<(usize, Option<Record<'a>>), BlockError>;
@@ -153,8 +164,8 @@ impl Format {
                 let (rest, mut header) =
                     parse_pcap_header(bytes).map_err(block_error("the header is not that of a pcap file"))?;
                 header.network.0 &= 0xFFFF; // the upper bits describe the link's checksums
-                if !super::packet::is_known(header.network) {
-                    return Err(BlockError::Wrong(UNKNOWN_LINK));
+                if !link::is_read(header.network) {
+                    return Err(BlockError::LinkType(header.network));
                 }
                 *self = Format::Pcap(header);
                 Ok((bytes.len() - rest.len(), None))
@@ -175,19 +186,21 @@ impl Format {
     }
 }
 
-const UNKNOWN_LINK: &str = "unknown link type; capture with Ethernet, Linux cooked (any), loopback or raw IP";
+/// An old packet block of pcapng: interface (u16), drops (u16), time (u64), captured length, original length, packet.
+const OLD_PACKET: u32 = 2;
+/// Its fields before the packet, in bytes.
+const OLD_PACKET_HEADER: usize = 20;
 
 fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<Linktype>) -> Step<'a> {
     // The parser rejects a long block only once all of it has arrived, so the length is checked here.
-    let length = bytes.get(4..8).and_then(|length| length.try_into().ok()).ok_or(BlockError::Short)?;
+    let length = number(bytes, 4, *big_endian).ok_or(BlockError::Short)?;
     let begins_section = bytes.starts_with(&[0x0A, 0x0D, 0x0D, 0x0A]);
-    let length = if *big_endian { u32::from_be_bytes(length) } else { u32::from_le_bytes(length) };
     if !begins_section && (length < 12 || length as usize > LONGEST_BLOCK) {
         return Err(BlockError::Wrong("a block has an impossible length"));
     }
     let parse = if *big_endian { parse_block_be } else { parse_block_le };
     let (rest, block) = parse(bytes).map_err(block_error("a block is damaged"))?;
-    let link = |interface: u32| interfaces.get(interface as usize).copied().unwrap_or(Linktype(-1));
+    let link = |interface: u32| interfaces.get(interface as usize).copied().unwrap_or(link::UNDESCRIBED);
     let record = match &block {
         Block::SectionHeader(section) => {
             *big_endian = section.big_endian();
@@ -211,12 +224,31 @@ fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<
             let lost = u64::from(packet.origlen).saturating_sub(data.len() as u64);
             Some(Record { link: link(0), bytes: data, lost })
         }
+        Block::Unknown(unknown) if number(bytes, 0, *big_endian) == Some(OLD_PACKET) => {
+            Some(old_packet(unknown.data, *big_endian, link).ok_or(BlockError::Wrong("a packet block is too short"))?)
+        }
         _ => None,
     };
     match bytes.len() - rest.len() {
         0 => Err(BlockError::Wrong("a block is empty")),
         used => Ok((used, record)),
     }
+}
+
+/// The content of an old packet block.
+fn old_packet(data: &[u8], big_endian: bool, link: impl Fn(u32) -> Linktype) -> Option<Record<'_>> {
+    let interface = data.first_chunk().copied()?;
+    let interface = if big_endian { u16::from_be_bytes(interface) } else { u16::from_le_bytes(interface) };
+    let (captured, original) = (number(data, 12, big_endian)?, number(data, 16, big_endian)?);
+    let packet = data.get(OLD_PACKET_HEADER..)?;
+    let packet = packet.get(..captured as usize).unwrap_or(packet);
+    Some(Record { link: link(interface.into()), bytes: packet, lost: original.saturating_sub(captured).into() })
+}
+
+/// The number of 32 bits at `at`.
+fn number(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
+    let number = bytes.get(at..)?.first_chunk().copied()?;
+    Some(if big_endian { u32::from_be_bytes(number) } else { u32::from_le_bytes(number) })
 }
 
 fn block_error<'a>(why: &'static str) -> impl FnOnce(Parsed<PcapError<&'a [u8]>>) -> BlockError {

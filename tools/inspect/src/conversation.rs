@@ -1,7 +1,11 @@
 //! One TCP stream of a capture: its ends, and what each side sent.
 
+use std::net::SocketAddr;
+
 use bookend::Hello;
 
+use super::account::Bytes;
+use super::early;
 use super::event::{Event, Origin, Stream};
 use super::options::{MAX_BODY, Options};
 use super::packet::Segment;
@@ -22,9 +26,13 @@ pub(super) struct Conversation {
     selection: Selection,
     /// Whether the client sends frames or lines, once that is known.
     client_frames: Option<bool>,
-    /// The sequence number of the client's SYN.
-    opened: Option<u32>,
     over: bool,
+    /// A reset has ended the stream.
+    reset: bool,
+    /// Bytes of TCP payload since the last [`take_bytes`](Conversation::take_bytes).
+    payload: u64,
+    /// Those that no direction counts.
+    apart: Bytes,
 }
 
 /// Whether the stream is inspected.
@@ -39,6 +47,12 @@ enum Selection {
 #[derive(Debug, Default)]
 struct Direction {
     reassembly: Option<Reassembly>,
+    /// The sequence number of the SYN.
+    opened: Option<u32>,
+    /// The sequence number of the first byte, if that is known before it arrives.
+    first: Option<u32>,
+    /// The sequence number that the other side expects next.
+    expected: Option<u32>,
     /// The first byte that is delivered is the first that was sent.
     whole: bool,
     walker: Option<Box<Walker>>,
@@ -51,8 +65,8 @@ impl Conversation {
     pub(super) fn new(segment: &Segment<'_>, number: u64, options: &Options) -> Conversation {
         let (from, to) = (segment.from, segment.to);
         let usual = options.port.unwrap_or(options.usual_port);
-        let from_client = match (segment.syn, segment.ack) {
-            (true, ack) => !ack,
+        let from_client = match (segment.syn, segment.acknowledged) {
+            (true, acknowledged) => acknowledged.is_none(),
             _ if (from.port() == usual) != (to.port() == usual) => to.port() == usual,
             _ => to.port() <= from.port(), // servers usually have the lesser port
         };
@@ -70,8 +84,10 @@ impl Conversation {
             server: Direction::default(),
             selection,
             client_frames: None,
-            opened: (segment.syn && !segment.ack).then_some(segment.sequence),
             over: false,
+            reset: false,
+            payload: 0,
+            apart: Bytes::default(),
         }
     }
 
@@ -95,43 +111,122 @@ impl Conversation {
 
     /// True if the segment opens another stream between the same ends.
     pub(super) fn is_replaced_by(&self, segment: &Segment<'_>) -> bool {
-        segment.syn && !segment.ack && self.opened != Some(segment.sequence)
+        let direction = self.of(segment.from);
+        match direction.opened {
+            _ if !segment.syn => false,
+            Some(opened) => opened != segment.sequence,
+            None if self.over => true,
+            // A SYN may have been captured late.
+            None => direction.first.is_some_and(|first| !early::is_start(segment.sequence.wrapping_add(1), first)),
+        }
+    }
+
+    /// True if the segment is not the first of its direction, but nothing earlier was captured so far.
+    pub(super) fn lacks_start(&self, segment: &Segment<'_>) -> bool {
+        let is_data = !segment.syn && !segment.rst && early::begins(segment);
+        let is_followed = !self.over && !matches!(self.selection, Selection::Omitted);
+        is_data && is_followed && !self.has_begun(segment.from)
+    }
+
+    /// True if the first byte of this end is known.
+    pub(super) fn has_begun(&self, from: SocketAddr) -> bool {
+        self.of(from).first.is_some()
+    }
+
+    /// Sets the sequence number of the first byte of this end, and that of its SYN if there is one.
+    pub(super) fn set_first(&mut self, from: SocketAddr, first: u32, syn: Option<u32>) {
+        let direction = self.direction(self.side(from));
+        direction.first = direction.first.or(Some(first));
+        direction.opened = direction.opened.or(syn);
     }
 
     pub(super) fn segment<E>(&mut self, segment: &Segment<'_>, options: &Options, out: Out<'_, E>) -> Result<(), E> {
-        if self.over || matches!(self.selection, Selection::Omitted) {
+        self.payload += segment.payload.len() as u64;
+        let sender = self.side(segment.from);
+        let first = segment.sequence.wrapping_add(u32::from(segment.syn));
+        if segment.syn {
+            self.set_first(segment.from, first, Some(segment.sequence));
+        }
+        if matches!(self.selection, Selection::Omitted) {
             self.note_end(segment);
             return Ok(());
         }
-        let sender = self.sender(segment);
-        let mut reassembly = self.direction(sender).begun(segment);
-        let first = segment.sequence.wrapping_add(u32::from(segment.syn));
+        if self.over {
+            self.count_after_end(sender, first, segment.payload);
+            return Ok(());
+        }
+        if segment.acknowledged.is_some() {
+            self.direction(sender.other()).expected = segment.acknowledged;
+        }
+        if segment.rst && !self.direction(sender).is_reset_by(first) {
+            self.apart.outside_window += segment.payload.len() as u64;
+            return Ok(());
+        }
+        if self.direction(sender).reassembly.is_none() && !(segment.syn || segment.rst || early::begins(segment)) {
+            return Ok(()); // an acknowledgement alone
+        }
+        let mut reassembly = self.direction(sender).begun(first, segment.syn);
         let delivered = reassembly
             .segment(first, segment.payload, segment.cut, &mut |piece| self.deliver(sender, piece, options, out));
+        #[expect(clippy::cast_possible_truncation, reason = "sequence numbers are modulo 2^32")]
+        let length = (segment.payload.len() as u64 + segment.cut) as u32;
         if segment.fin {
-            #[expect(clippy::cast_possible_truncation, reason = "sequence numbers are modulo 2^32")]
-            let length = (segment.payload.len() as u64 + segment.cut) as u32;
             reassembly.finish_at(first.wrapping_add(length));
         }
-        self.direction(sender).ended |= segment.rst || reassembly.is_finished();
-        self.direction(sender).reassembly = Some(reassembly);
         if segment.rst {
-            self.client.ended = true;
-            self.server.ended = true;
+            reassembly.reset_at(first.wrapping_add(length));
         }
+        self.reset |= reassembly.is_reset();
+        self.direction(sender).ended |= reassembly.is_finished();
+        self.direction(sender).reassembly = Some(reassembly);
+        self.client.ended |= self.reset;
+        self.server.ended |= self.reset;
         delivered
+    }
+
+    fn count_after_end(&mut self, sender: Side, first: u32, payload: &[u8]) {
+        let reset = self.reset;
+        match &mut self.direction(sender).reassembly {
+            Some(reassembly) => reassembly.count_after_end(first, payload, reset),
+            None if reset => self.apart.after_reset += payload.len() as u64,
+            None => self.apart.after_fin += payload.len() as u64,
+        }
+    }
+
+    /// What became of the bytes since the last call, and how many bytes of holes arrived after all. The stream is over.
+    pub(super) fn take_bytes(&mut self) -> (Bytes, u64) {
+        let payload = std::mem::take(&mut self.payload);
+        let mut bytes = std::mem::take(&mut self.apart);
+        if !self.is_shown() {
+            return (Bytes { other_stream: payload, ..Bytes::default() }, 0);
+        }
+        let mut late = 0;
+        for direction in [&mut self.client, &mut self.server] {
+            if let Some(reassembly) = &mut direction.reassembly {
+                bytes.add(reassembly.take_bytes());
+                late += reassembly.take_late();
+            }
+        }
+        (bytes, late)
     }
 
     /// Of a stream that is not inspected only the end matters.
     fn note_end(&mut self, segment: &Segment<'_>) {
-        let sender = self.sender(segment);
+        let sender = self.side(segment.from);
         self.direction(sender).ended |= segment.fin || segment.rst;
         self.client.ended |= segment.rst;
         self.server.ended |= segment.rst;
     }
 
-    fn sender(&self, segment: &Segment<'_>) -> Side {
-        if segment.from == self.stream.client { Side::Client } else { Side::Server }
+    fn side(&self, from: SocketAddr) -> Side {
+        if from == self.stream.client { Side::Client } else { Side::Server }
+    }
+
+    fn of(&self, from: SocketAddr) -> &Direction {
+        match self.side(from) {
+            Side::Client => &self.client,
+            Side::Server => &self.server,
+        }
     }
 
     fn direction(&mut self, sender: Side) -> &mut Direction {
@@ -178,6 +273,10 @@ impl Conversation {
         match piece {
             Piece::Bytes(bytes) => walker.push(bytes, &mut take)?,
             Piece::Hole(length) => walker.hole(length, &mut take)?,
+            Piece::Conflict { position, length, differing } => {
+                let offset = position.saturating_sub(walker.greeting());
+                take(Event::Conflict { offset, length, differing })?;
+            }
         }
         let hello = if had_hello { None } else { walker.hello().cloned() };
         let frames = walker.frames();
@@ -215,6 +314,7 @@ impl Conversation {
             if let Some(mut reassembly) = self.direction(sender).reassembly.take() {
                 reassembly.give_up(&mut |piece| self.deliver(sender, piece, options, out))?;
                 self.direction(sender).ended |= reassembly.is_finished();
+                self.direction(sender).reassembly = Some(reassembly);
             }
         }
         for sender in [Side::Client, Side::Server] {
@@ -239,11 +339,21 @@ impl Conversation {
 }
 
 impl Direction {
-    /// The reassembly, which begins with this segment unless it has begun.
-    fn begun(&mut self, segment: &Segment<'_>) -> Reassembly {
+    /// The reassembly, which begins with this sequence number unless it has begun.
+    fn begun(&mut self, first: u32, syn: bool) -> Reassembly {
         self.reassembly.take().unwrap_or_else(|| {
-            self.whole = segment.syn;
-            Reassembly::new(segment.sequence.wrapping_add(u32::from(segment.syn)))
+            self.whole = syn || self.opened.is_some();
+            let first = *self.first.get_or_insert(first);
+            Reassembly::new(first)
         })
+    }
+
+    /// True if a reset with this sequence number counts, now or later: it is the expected one, as far as that is known.
+    fn is_reset_by(&mut self, sequence: u32) -> bool {
+        match (&mut self.reassembly, self.expected) {
+            (Some(reassembly), _) => reassembly.reset_at(sequence),
+            (None, Some(expected)) => expected == sequence,
+            (None, None) => true,
+        }
     }
 }

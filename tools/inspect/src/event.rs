@@ -50,6 +50,15 @@ pub enum Event<'a> {
         /// The number of missing bytes.
         length: u64,
     },
+    /// A retransmission whose bytes differ from those that arrived first, which were used. A receiver may have used either.
+    Conflict {
+        /// Where the bytes that were sent again begin.
+        offset: u64,
+        /// The number of bytes that were sent again.
+        length: u64,
+        /// The number of those that differ.
+        differing: u64,
+    },
     /// The stream ended between frames without a CLOSE.
     NoClose,
     /// The capture ends inside a frame, and does not show that the rest was never sent.

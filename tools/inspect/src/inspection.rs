@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use pcap_parser::Linktype;
 
+use super::account::{Account, Packets};
 use super::capture::{Capture, CaptureError, Item};
-use super::conversations::Conversations;
+use super::conversations::{Conversations, Fate};
 use super::dialogue::Dialogue;
 use super::dumps::{Content, DumpReader};
 use super::event::{Event, Origin};
@@ -196,14 +197,17 @@ impl<S: Sink> Inspection<'_, S> {
     /// A dump of packets.
     fn packets(&mut self, dump: &mut DumpReader, link: Linktype) -> io::Result<()> {
         let mut conversations = Conversations::new(self.options);
+        let mut packets = Packets::default();
         let read = loop {
             match dump.packet() {
-                Ok(Some((bytes, lost))) => self.packet(&mut conversations, packet::read(link, &bytes, lost))?,
+                Ok(Some((bytes, lost))) => {
+                    self.packet(&mut conversations, &mut packets, packet::read(link, &bytes, lost))?;
+                }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
         };
-        self.end_capture(conversations)?;
+        self.end_capture(conversations, &packets)?;
         self.read_until(read)
     }
 
@@ -215,42 +219,59 @@ impl<S: Sink> Inspection<'_, S> {
         }
     }
 
-    fn packet(&mut self, conversations: &mut Conversations<'_>, packet: Packet<'_>) -> io::Result<()> {
+    fn packet(
+        &mut self,
+        conversations: &mut Conversations<'_>,
+        packets: &mut Packets,
+        packet: Packet<'_>,
+    ) -> io::Result<()> {
         match packet {
             Packet::Tcp(segment) => {
+                packets.tcp(segment.payload.len());
                 conversations.segment(&segment, &mut |origin, event| self.event(origin, &event))?;
             }
-            Packet::Fragment => self.summary.fragments += 1,
-            Packet::Unreadable => self.summary.unreadable += 1,
-            Packet::Other => {}
+            Packet::Unread(why, bytes) => packets.unread(why, bytes),
         }
         Ok(())
     }
 
-    fn end_capture(&mut self, mut conversations: Conversations<'_>) -> io::Result<()> {
-        let omitted = conversations.end(&mut |origin, event| self.event(origin, &event))?;
-        self.summary.left_out = omitted.streams;
-        self.summary.not_followed = omitted.not_followed;
+    fn end_capture(&mut self, mut conversations: Conversations<'_>, packets: &Packets) -> io::Result<()> {
+        let fate = conversations.end(&mut |origin, event| self.event(origin, &event))?;
+        self.balance(packets.account(&fate.bytes), fate);
         Ok(())
     }
 
     fn capture(&mut self, input: impl Read) -> io::Result<()> {
         let mut conversations = Conversations::new(self.options);
+        let mut packets = Packets::default();
         let read = Capture::new(input).read(|item| {
-            let Item::Packet(record) = item else { return self.sink.pause().map_err(Stop::Output) };
+            let Item::Packet(record) = item else {
+                let mut take = |origin, event: Event<'_>| self.event(origin, &event);
+                return conversations.pause(&mut take).and_then(|()| self.sink.pause()).map_err(Stop::Output);
+            };
             let packet = packet::read(record.link, record.bytes, record.lost);
-            self.packet(&mut conversations, packet).map_err(Stop::Output)
+            self.packet(&mut conversations, &mut packets, packet).map_err(Stop::Output)
         });
         if let Err(Stop::Output(error)) = read {
             return Err(error);
         }
-        self.end_capture(conversations)?;
+        self.end_capture(conversations, &packets)?;
         match read {
             // The timeout has ended the input within a packet.
             Err(Stop::Capture(_)) if self.is_over.get() => Ok(()),
             Err(Stop::Capture(error)) => self.damaged(&error.to_string()),
             _ => Ok(()),
         }
+    }
+
+    /// Adds the account of a capture to the summary.
+    fn balance(&mut self, account: Account, fate: Fate) {
+        self.summary.left_out = fate.left_out;
+        self.summary.not_followed = fate.not_followed;
+        self.summary.missing = self.summary.missing.saturating_sub(fate.late);
+        self.summary.fragments = account.packets_left_out(&["fragment"]);
+        self.summary.unreadable = account.packets_left_out(&["cut-off", "malformed", "too-deep", "link-type"]);
+        self.summary.account = Some(account);
     }
 }
 

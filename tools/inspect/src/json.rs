@@ -40,6 +40,9 @@ pub(super) fn event(origin: Option<Origin>, event: &Event<'_>, out: &mut impl Wr
         Event::Fault(fault) => write("fault", origin, FaultObject::of(fault), out),
         Event::Skipped(skipped) => write("skipped", origin, SkippedObject::of(skipped), out),
         Event::Hole { offset, length } => write("hole", origin, Hole { offset: *offset, length: *length }, out),
+        Event::Conflict { offset, length, differing } => {
+            write("conflict", origin, Conflict { offset: *offset, length: *length, differing: *differing }, out)
+        }
         Event::Unfinished { offset, arrived, expected } => {
             write("unfinished", origin, Unfinished { offset: *offset, arrived: *arrived, expected: *expected }, out)
         }
@@ -130,6 +133,13 @@ struct Damaged<'a> {
 struct Hole {
     offset: u64,
     length: u64,
+}
+
+#[derive(Serialize)]
+struct Conflict {
+    offset: u64,
+    length: u64,
+    differing: u64,
 }
 
 #[derive(Serialize)]

@@ -35,29 +35,38 @@
 //! Data flows one way: source → (capture → packet → conversations → reassembly) → walker → printer.
 //!
 //! - `source` opens the input and recognises its format, `timed` ends it at the timeout; `dumps` decodes text that shows
-//!   bytes.
-//! - `capture` reads the packets of a file, `packet` finds the TCP segment in each, `conversations` and `conversation`
-//!   follow the TCP streams, `recognition` finds those that are Bookend, and `reassembly` orders the segments of one
-//!   direction. `dialogue` follows the two sides of a dump.
+//!   bytes, and `foreign` names the formats that are not read.
+//! - `capture` reads the packets of a file. `packet` finds the TCP segment in each: it strips one header after another, with
+//!   `link`, `headers` and `tunnels`. `conversations` and `conversation` follow the TCP streams, whose first segments
+//!   `early` holds if they have no SYN; `recognition` finds those that are Bookend. `reassembly` orders the segments of one
+//!   direction, and compares retransmissions with its `history`. `account` balances what was used and what was left out.
+//!   `dialogue` follows the two sides of a dump.
 //! - `walker` turns bytes into events, without I/O. It uses `lines` for what precedes or replaces frames, `passing` for
 //!   bodies that are too long to hold, `resync` to find the next frame after a fault, and `expectations` for the rules of
 //!   a session.
-//! - `printer` writes an event with `plain`, `field_rows` or `json`; `summary` counts events, and `report` selects them.
+//! - `printer` writes an event with `plain`, `field_rows` or `json`, and the account with `balance`; `summary` counts events, and `report` selects them.
 //! - `inspection` connects all of these. `watch` does the same for a live connection, whose packets `ruler` compares with
 //!   its frames.
 
+mod account;
+mod balance;
 mod capture;
 mod conversation;
 mod conversations;
 mod dialogue;
 mod dumps;
+mod early;
 mod event;
 mod expectations;
 mod field_rows;
+mod foreign;
+mod headers;
+mod history;
 mod inspection;
 mod json;
 mod layout;
 mod lines;
+mod link;
 mod options;
 mod packet;
 mod passing;
@@ -74,10 +83,12 @@ mod styles;
 mod summary;
 mod text;
 mod timed;
+mod tunnels;
 mod walker;
 mod watch;
 mod words;
 
+pub use account::{Account, LeftOut};
 pub use event::{Event, FaultyFrame, Origin, Remark, SeenFrame, Skipped, Stream, Verdict, Why};
 pub use inspection::{Outcome, inspect, inspect_events};
 pub use options::{Format, Options, Output};

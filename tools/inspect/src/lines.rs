@@ -82,7 +82,7 @@ pub(super) fn line(bytes: &[u8], ended: bool) -> Option<usize> {
 }
 
 /// True for what a person types or reads: UTF-8, which may be cut off at the end, and telnet commands.
-fn is_text(bytes: &[u8]) -> bool {
+pub(super) fn is_text(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some((&first, after)) = rest.split_first() {
         rest = match (first, after) {

@@ -1,18 +1,23 @@
-//! Finds the TCP segment in a captured packet.
+//! Finds the TCP segment in a captured packet, inside any tunnels.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
-use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use etherparse::err::{ip, tcp};
+use etherparse::{LaxIpSlice, TcpSlice, ip_number};
 use pcap_parser::Linktype;
 
+use super::headers::{self, Layer, Unread};
+use super::{link, tunnels};
+
 /// A TCP segment.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Segment<'a> {
     pub(super) from: SocketAddr,
     pub(super) to: SocketAddr,
     pub(super) sequence: u32,
+    /// The sequence number that the sender expects next of the other side.
+    pub(super) acknowledged: Option<u32>,
     pub(super) syn: bool,
-    pub(super) ack: bool,
     pub(super) fin: bool,
     pub(super) rst: bool,
     pub(super) payload: &'a [u8],
@@ -24,83 +29,100 @@ pub(super) struct Segment<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet<'a> {
     Tcp(Segment<'a>),
-    /// An IP fragment. Fragments are not reassembled.
-    Fragment,
-    /// Not TCP.
-    Other,
-    /// Truncated headers, or an unknown link type.
-    Unreadable,
+    /// Not read, and the number of bytes of TCP payload in it, as far as its headers show them.
+    Unread(Unread, u64),
 }
 
-/// Reads a packet of this link type; `lost` bytes at its end were not captured.
-pub(super) fn read(link: Linktype, bytes: &[u8], lost: u64) -> Packet<'_> {
-    let Some(sliced) = slice(link, bytes) else { return Packet::Unreadable };
-    let Some(net) = &sliced.net else {
-        return if sliced.stop_err.is_some() { Packet::Unreadable } else { Packet::Other };
-    };
-    let (from, to): (IpAddr, IpAddr) = match net {
-        LaxNetSlice::Ipv4(ip) => {
-            (Ipv4Addr::from(ip.header().source()).into(), Ipv4Addr::from(ip.header().destination()).into())
-        }
-        LaxNetSlice::Ipv6(ip) => {
-            (Ipv6Addr::from(ip.header().source()).into(), Ipv6Addr::from(ip.header().destination()).into())
-        }
-        LaxNetSlice::Arp(_) => return Packet::Other,
-    };
-    let incomplete = net.ip_payload_ref().is_some_and(|payload| payload.incomplete);
-    match &sliced.transport {
-        _ if net.ip_payload_ref().is_some_and(|payload| payload.fragmented) => Packet::Fragment,
-        Some(TransportSlice::Tcp(tcp)) => Packet::Tcp(Segment {
-            from: SocketAddr::new(from, tcp.source_port()),
-            to: SocketAddr::new(to, tcp.destination_port()),
-            sequence: tcp.sequence_number(),
-            syn: tcp.syn(),
-            ack: tcp.ack(),
-            fin: tcp.fin(),
-            rst: tcp.rst(),
-            payload: tcp.payload(),
-            cut: if incomplete { lost.min(LONGEST_PACKET) } else { 0 },
-        }),
-        Some(_) => Packet::Other,
-        None if sliced.stop_err.is_some() => Packet::Unreadable,
-        None => Packet::Other,
-    }
-}
-
+/// The most headers of a packet, so that no packet takes long.
+const DEEPEST: usize = 24;
 /// No packet is longer, whatever its record claims. In bytes.
 const LONGEST_PACKET: u64 = 1 << 20;
 
-fn slice(link: Linktype, bytes: &[u8]) -> Option<LaxSlicedPacket<'_>> {
-    let of_type = |header: usize, ether_type: Option<&[u8; 2]>| {
-        let ether_type = EtherType(u16::from_be_bytes(*ether_type?));
-        Some(LaxSlicedPacket::from_ether_type(ether_type, bytes.get(header..)?))
-    };
-    match link {
-        Linktype::ETHERNET => LaxSlicedPacket::from_ethernet(bytes).ok(),
-        // Type, address type, address length, address, protocol.
-        Linktype::LINUX_SLL => of_type(16, bytes.get(14..)?.first_chunk()),
-        // Protocol, reserved, interface, address type, packet type, address length, address.
-        Linktype::LINUX_SLL2 => of_type(20, bytes.first_chunk()),
-        // An address family in the byte order of the capturing host. The IP version states the same.
-        Linktype::NULL | Linktype::LOOP => LaxSlicedPacket::from_ip(bytes.get(4..)?).ok(),
-        // Raw IP is 101 in files, but some systems write their own number, 12 or 14.
-        Linktype::RAW | Linktype::IPV4 | Linktype::IPV6 | Linktype(12 | 14) => LaxSlicedPacket::from_ip(bytes).ok(),
-        _ => None,
+/// Reads a packet of this link type; `lost` bytes at its end were not captured.
+pub(super) fn read(link: Linktype, bytes: &[u8], lost: u64) -> Packet<'_> {
+    if !link::is_read(link) {
+        return Packet::Unread(Unread::LinkType(link.0), 0);
     }
+    let Some(mut layer) = link::layer(link, bytes) else { return Packet::Unread(Unread::CutOff, 0) };
+    for _ in 0..DEEPEST {
+        let stripped = match layer {
+            Layer::Ethernet(bytes) => headers::ethernet(bytes),
+            Layer::Type(ether_type, bytes) => headers::ether_type(ether_type, bytes),
+            Layer::Llc(bytes) => headers::llc(bytes),
+            Layer::Mpls(bytes) => headers::mpls(bytes),
+            Layer::Ppp(bytes) => headers::ppp(bytes),
+            Layer::Ip(bytes) => match internet(bytes, lost) {
+                Ok(inner) => Ok(inner),
+                Err(packet) => return packet,
+            },
+        };
+        layer = match stripped {
+            Ok(inner) => inner,
+            Err(unread) => return Packet::Unread(unread, 0),
+        };
+    }
+    Packet::Unread(Unread::TooDeep, 0)
 }
 
-/// True for the link types that [`read`] supports.
-pub(super) fn is_known(link: Linktype) -> bool {
-    matches!(
-        link,
-        Linktype::ETHERNET
-            | Linktype::LINUX_SLL
-            | Linktype::LINUX_SLL2
-            | Linktype::NULL
-            | Linktype::LOOP
-            | Linktype::RAW
-            | Linktype::IPV4
-            | Linktype::IPV6
-            | Linktype(12 | 14)
-    )
+/// Reads an IP packet: the layer inside a tunnel, or what ends the search.
+fn internet(bytes: &[u8], lost: u64) -> Result<Layer<'_>, Packet<'_>> {
+    let (slice, stop) = LaxIpSlice::from_slice(bytes).map_err(|error| match error {
+        ip::LaxHeaderSliceError::Len(_) => Packet::Unread(Unread::CutOff, 0),
+        ip::LaxHeaderSliceError::Content(_) => Packet::Unread(Unread::Malformed, 0),
+    })?;
+    let payload = slice.payload();
+    if payload.fragmented {
+        return Err(fragment(&slice));
+    }
+    if stop.is_some() {
+        return Err(Packet::Unread(Unread::CutOff, 0));
+    }
+    if payload.ip_number != ip_number::TCP {
+        let number = payload.ip_number.0;
+        return tunnels::protocol(number, payload.payload).map_err(|unread| Packet::Unread(unread, 0));
+    }
+    let tcp = TcpSlice::from_slice(payload.payload).map_err(|error| match error {
+        tcp::HeaderSliceError::Len(_) => Packet::Unread(Unread::CutOff, 0),
+        tcp::HeaderSliceError::Content(_) => Packet::Unread(Unread::Malformed, 0),
+    })?;
+    Err(Packet::Tcp(Segment {
+        from: SocketAddr::new(slice.source_addr(), tcp.source_port()),
+        to: SocketAddr::new(slice.destination_addr(), tcp.destination_port()),
+        sequence: tcp.sequence_number(),
+        acknowledged: tcp.ack().then(|| tcp.acknowledgment_number()),
+        syn: tcp.syn(),
+        fin: tcp.fin(),
+        rst: tcp.rst(),
+        payload: tcp.payload(),
+        cut: if payload.incomplete { missing(&slice, bytes).unwrap_or(lost).min(LONGEST_PACKET) } else { 0 },
+    }))
+}
+
+/// The number of bytes that the IP header claims beyond those that were captured.
+fn missing(slice: &LaxIpSlice<'_>, bytes: &[u8]) -> Option<u64> {
+    let claimed = match slice {
+        LaxIpSlice::Ipv4(v4) => usize::from(v4.header().total_len()),
+        LaxIpSlice::Ipv6(v6) => 40 + usize::from(v6.header().payload_length()),
+    };
+    claimed.checked_sub(bytes.len()).map(|missing| missing as u64)
+}
+
+/// A fragment: TCP payload follows the TCP header, which is in the first fragment.
+fn fragment<'a>(slice: &LaxIpSlice<'_>) -> Packet<'a> {
+    let (number, bytes) = (slice.payload().ip_number, slice.payload().payload);
+    let is_first = match slice {
+        LaxIpSlice::Ipv4(v4) => v4.header().fragments_offset().value() == 0,
+        // etherparse does not pass on the offset: what looks like a header is taken for one.
+        LaxIpSlice::Ipv6(_) => true,
+    };
+    match number {
+        ip_number::TCP => {
+            let payload = TcpSlice::from_slice(bytes).ok().filter(|_| is_first).map(|tcp| tcp.payload().len());
+            Packet::Unread(Unread::Fragment(number.0), payload.unwrap_or(bytes.len()) as u64)
+        }
+        ip_number::UDP if is_first && tunnels::protocol(number.0, bytes).is_ok() => {
+            Packet::Unread(Unread::Tunnel("over UDP, in fragments"), 0)
+        }
+        _ => Packet::Unread(Unread::Fragment(number.0), 0),
+    }
 }

@@ -6,6 +6,7 @@ use anstyle::Style;
 use bookend::diagnosis::{Confidence, Diagnosis};
 use bookend::{Encoding, Encodings, Hello, escaped, kind};
 
+use super::balance::{self, counted};
 use super::event::{Event, FaultyFrame, Origin, Remark, SeenFrame, Skipped, Stream, Verdict, Why};
 use super::field_rows;
 use super::layout::{self, Value};
@@ -53,6 +54,11 @@ impl Plain {
                     counted(*length, "byte")
                 )
             }
+            Event::Conflict { offset, length, differing } => writeln!(
+                out,
+                "{remark}a retransmission carries other bytes: {differing} of {} from byte {offset} on differ{remark:#}",
+                counted(*length, "byte")
+            ),
             Event::Unfinished { offset, arrived, expected } => {
                 let expected = expected.map_or("".into(), |expected| format!(" of {expected}"));
                 writeln!(
@@ -185,13 +191,15 @@ impl Plain {
         let notes = [
             (summary.left_out, "other TCP stream", "not shown: use --port or --stream to see them"),
             (summary.not_followed, "TCP stream", "not followed: too many were open at a time"),
-            (summary.fragments, "IP fragment", "not reassembled"),
-            (summary.unreadable, "packet", "not readable: truncated headers or an unknown link type"),
         ];
         for (count, what, why) in notes {
             if count > 0 {
                 writeln!(out, "{} {why}", counted(count, what))?;
             }
+        }
+        for (line, of_value) in summary.account.as_ref().map(balance::lines).unwrap_or_default() {
+            let style = if of_value { self.styles.fault } else { Style::new() };
+            writeln!(out, "{style}{line}{style:#}")?;
         }
         Ok(())
     }
@@ -234,8 +242,4 @@ fn skip(skipped: &Skipped) -> String {
         (_, false) => "to the end: no whole frame follows",
     };
     format!("{} skipped from byte {offset} {until}", counted(*length, "byte"))
-}
-
-fn counted(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -2,17 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use super::account::Bytes;
+use super::history::{Comparison, History, differing};
+
 /// The most bytes held of segments that arrived out of order.
 const MAX_WAITING: usize = 1 << 20;
 /// The memory that a held segment takes beside its bytes, in bytes.
 const SEGMENT: usize = 64;
+/// The largest window of TCP: no segment is further ahead. In bytes.
+const MAX_AHEAD: u64 = 1 << 30;
 
 /// A piece of the stream. Pieces are delivered in order.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
     Bytes(&'a [u8]),
     /// The number of bytes that were sent, but not captured.
     Hole(u64),
+    /// A retransmission whose bytes differ from those that were delivered.
+    Conflict {
+        /// The number of bytes before it in the stream.
+        position: u64,
+        length: u64,
+        differing: u64,
+    },
 }
 
 /// Takes the pieces.
@@ -29,6 +41,12 @@ pub(super) struct Reassembly {
     waiting_bytes: usize,
     /// The position at which the stream ends.
     end: Option<u64>,
+    /// The position at which a reset counts, if one was sent.
+    reset: Option<u64>,
+    history: History,
+    /// Bytes of holes that arrived after all.
+    late: u64,
+    bytes: Bytes,
 }
 
 #[derive(Debug)]
@@ -41,7 +59,17 @@ struct Segment {
 impl Reassembly {
     /// A direction whose first byte has the sequence number `first`.
     pub(super) fn new(first: u32) -> Reassembly {
-        Reassembly { next: first, position: 0, waiting: BTreeMap::new(), waiting_bytes: 0, end: None }
+        Reassembly {
+            next: first,
+            position: 0,
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            end: None,
+            reset: None,
+            history: History::default(),
+            late: 0,
+            bytes: Bytes::default(),
+        }
     }
 
     /// Takes a segment whose first byte has this sequence number; `cut` bytes at its end were not captured.
@@ -49,20 +77,39 @@ impl Reassembly {
         if bytes.is_empty() && cut == 0 {
             return Ok(());
         }
-        let Some(position) = self.place(sequence) else {
-            // It begins before the delivered position, but may extend beyond it.
-            let old = self.next.wrapping_sub(sequence) as usize;
-            return match bytes.get(old..) {
-                Some(new) => self.arrive(self.position, new, cut, out),
-                None => self.arrive(self.position, &[], cut.saturating_sub((old - bytes.len()) as u64), out),
-            };
-        };
-        self.arrive(position, bytes, cut, out)
+        match self.place(sequence) {
+            Some(position) if position - self.position > MAX_AHEAD => {
+                self.bytes.outside_window += bytes.len() as u64;
+                Ok(())
+            }
+            Some(position) => self.arrive(position, bytes, cut, out),
+            None => {
+                // It begins before the delivered position, but may extend beyond it.
+                let old = u64::from(self.next.wrapping_sub(sequence));
+                let (behind, new) = bytes.split_at(bytes.len().min(usize::try_from(old).unwrap_or(usize::MAX)));
+                self.behind(old, behind, out)?;
+                self.arrive(self.position, new, cut.saturating_sub(old - behind.len() as u64), out)
+            }
+        }
     }
 
     /// The stream ends before this sequence number.
     pub(super) fn finish_at(&mut self, sequence: u32) {
-        self.end = self.end.or(self.place(sequence));
+        let end = self.place(sequence).filter(|end| end - self.position <= MAX_AHEAD);
+        self.end = self.end.or(end);
+    }
+
+    /// A reset with this sequence number counts once everything before it was delivered, and nothing after it
+    /// (RFC 5961, 3.2). False if it never counts.
+    pub(super) fn reset_at(&mut self, sequence: u32) -> bool {
+        let reset = self.place(sequence).filter(|reset| reset - self.position <= MAX_AHEAD);
+        self.reset = reset.or(self.reset);
+        reset.is_some()
+    }
+
+    /// True if a reset counts.
+    pub(super) fn is_reset(&self) -> bool {
+        self.reset == Some(self.position)
     }
 
     /// True if everything up to the end of the stream was delivered.
@@ -73,10 +120,39 @@ impl Reassembly {
     /// The capture ends: delivers the held segments.
     pub(super) fn give_up<E>(&mut self, out: Out<'_, E>) -> Result<(), E> {
         while self.skip_to_waiting(out)? {}
-        match self.end {
-            Some(end) if end > self.position => self.hole(end - self.position, out),
-            _ => Ok(()),
+        if let Some(end) = self.end
+            && end > self.position
+        {
+            self.hole(end - self.position, out)?;
         }
+        self.history.forget_bytes();
+        Ok(())
+    }
+
+    /// Counts a segment after the end, which is not delivered: `reset` if a reset ended the stream.
+    pub(super) fn count_after_end(&mut self, sequence: u32, bytes: &[u8], reset: bool) {
+        let old = match self.place(sequence) {
+            Some(_) => 0,
+            None => u64::from(self.next.wrapping_sub(sequence)).min(bytes.len() as u64),
+        };
+        let (behind, new) = bytes.split_at(usize::try_from(old).unwrap_or(bytes.len()));
+        if !behind.is_empty() {
+            let distance = u64::from(self.next.wrapping_sub(sequence));
+            // Without the bytes that were delivered, none differs.
+            let _ = self.behind::<()>(distance, behind, &mut |_| Ok(()));
+        }
+        let count = if reset { &mut self.bytes.after_reset } else { &mut self.bytes.after_fin };
+        *count += new.len() as u64;
+    }
+
+    /// What became of the bytes since the last call. Bytes that still wait are not among them.
+    pub(super) fn take_bytes(&mut self) -> Bytes {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// The number of bytes of holes that arrived after all, since the last call.
+    pub(super) fn take_late(&mut self) -> u64 {
+        std::mem::take(&mut self.late)
     }
 
     /// The position of a sequence number; `None` if it was delivered already.
@@ -85,9 +161,50 @@ impl Reassembly {
         u64::try_from(ahead).ok().map(|ahead| self.position + ahead)
     }
 
+    /// Bytes whose place was passed: the first is `distance` before the delivered position.
+    fn behind<E>(&mut self, distance: u64, bytes: &[u8], out: Out<'_, E>) -> Result<(), E> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if distance == 1 && bytes.len() == 1 {
+            // A probe of keep-alive repeats a byte, and its value does not matter (RFC 1122, 4.2.3.6).
+            self.bytes.repeated += 1;
+            return Ok(());
+        }
+        let before = usize::try_from(distance.saturating_sub(self.position)).unwrap_or(usize::MAX).min(bytes.len());
+        // The first segments of this direction came later than this one was sent.
+        self.bytes.out_of_order += before as u64;
+        let (position, bytes) = (self.position.saturating_sub(distance), &bytes[before..]);
+        self.compare(position, bytes, out)
+    }
+
+    /// Compares bytes with those that were delivered at this position.
+    fn compare<E>(&mut self, position: u64, bytes: &[u8], out: Out<'_, E>) -> Result<(), E> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let Comparison { in_holes, differing, same } = self.history.compare(position, bytes);
+        self.bytes.out_of_order += in_holes;
+        self.late += in_holes;
+        self.bytes.repeated += same;
+        self.conflict(position, bytes.len(), differing, out)
+    }
+
+    fn conflict<E>(&mut self, position: u64, length: usize, differing: u64, out: Out<'_, E>) -> Result<(), E> {
+        if differing == 0 {
+            return Ok(());
+        }
+        self.bytes.conflicting += differing;
+        out(Piece::Conflict { position, length: length as u64, differing })
+    }
+
     fn arrive<E>(&mut self, position: u64, bytes: &[u8], cut: u64, out: Out<'_, E>) -> Result<(), E> {
+        let room = self.end.map_or(u64::MAX, |end| end.saturating_sub(position));
+        let (bytes, after) = bytes.split_at(bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+        self.bytes.after_fin += after.len() as u64;
+        let cut = cut.min(room - bytes.len() as u64);
         if position > self.position {
-            self.wait(position, bytes, cut);
+            self.wait(position, bytes, cut, out)?;
             while self.waiting_bytes > MAX_WAITING && self.skip_to_waiting(out)? {}
             return Ok(());
         }
@@ -95,12 +212,25 @@ impl Reassembly {
         self.deliver_waiting(out)
     }
 
-    fn wait(&mut self, position: u64, bytes: &[u8], cut: u64) {
-        let old = self.waiting.get(&position).map_or(0, |segment| segment.bytes.len() + SEGMENT);
-        if old == 0 || old < bytes.len() + SEGMENT {
-            self.waiting_bytes += bytes.len() + SEGMENT - old;
-            self.waiting.insert(position, Segment { bytes: bytes.to_vec(), cut });
+    fn wait<E>(&mut self, position: u64, bytes: &[u8], cut: u64, out: Out<'_, E>) -> Result<(), E> {
+        if bytes.is_empty() && cut == 0 {
+            return Ok(());
         }
+        let Some(old) = self.waiting.get_mut(&position) else {
+            self.waiting_bytes += bytes.len() + SEGMENT;
+            self.waiting.insert(position, Segment { bytes: bytes.to_vec(), cut });
+            return Ok(());
+        };
+        // The bytes that came first are kept, and those beyond them are added.
+        let both = bytes.len().min(old.bytes.len());
+        let differing = differing(&old.bytes, bytes);
+        if bytes.len() > old.bytes.len() {
+            self.waiting_bytes += bytes.len() - old.bytes.len();
+            old.bytes.extend_from_slice(&bytes[both..]);
+            old.cut = cut;
+        }
+        self.bytes.repeated += both as u64 - differing;
+        self.conflict(position, both, differing, out)
     }
 
     /// Gives up the bytes missing before the first held segment. Returns false if no segment is held.
@@ -119,13 +249,11 @@ impl Reassembly {
         {
             let (position, segment) = entry.remove_entry();
             self.waiting_bytes -= segment.bytes.len() + SEGMENT;
-            let old = usize::try_from(self.position - position).unwrap_or(usize::MAX);
-            match segment.bytes.get(old..) {
-                Some(new) => self.deliver(new, segment.cut, out)?,
-                None => {
-                    self.deliver(&[], segment.cut.saturating_sub((old - segment.bytes.len()) as u64), out)?;
-                }
-            }
+            let old = self.position - position;
+            let length = segment.bytes.len();
+            let (behind, new) = segment.bytes.split_at(length.min(usize::try_from(old).unwrap_or(usize::MAX)));
+            self.compare(position, behind, out)?;
+            self.deliver(new, segment.cut.saturating_sub(old - behind.len() as u64), out)?;
         }
         Ok(())
     }
@@ -133,6 +261,8 @@ impl Reassembly {
     fn deliver<E>(&mut self, bytes: &[u8], cut: u64, out: Out<'_, E>) -> Result<(), E> {
         if !bytes.is_empty() {
             self.advance(bytes.len() as u64);
+            self.history.push(bytes);
+            self.bytes.used += bytes.len() as u64;
             out(Piece::Bytes(bytes))?;
         }
         if cut > 0 { self.hole(cut, out) } else { Ok(()) }
@@ -140,6 +270,7 @@ impl Reassembly {
 
     fn hole<E>(&mut self, length: u64, out: Out<'_, E>) -> Result<(), E> {
         self.advance(length);
+        self.history.hole(length);
         out(Piece::Hole(length))
     }
 
@@ -152,84 +283,4 @@ impl Reassembly {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The bytes delivered of these segments, with the length of each hole in brackets.
-    fn delivered(first: u32, segments: &[(u32, &str, u64)]) -> String {
-        let mut reassembly = Reassembly::new(first);
-        let mut shown = String::new();
-        let mut out = |piece: Piece<'_>| -> Result<(), ()> {
-            match piece {
-                Piece::Bytes(bytes) => shown.push_str(std::str::from_utf8(bytes).unwrap()),
-                Piece::Hole(length) => shown.push_str(&format!("[{length}]")),
-            }
-            Ok(())
-        };
-        for &(sequence, bytes, cut) in segments {
-            reassembly.segment(sequence, bytes.as_bytes(), cut, &mut out).unwrap();
-        }
-        reassembly.give_up(&mut out).unwrap();
-        shown
-    }
-
-    #[test]
-    fn segments_are_delivered_in_order() {
-        assert_eq!(delivered(1, &[(1, "ab", 0), (3, "cd", 0)]), "abcd");
-        assert_eq!(delivered(1, &[(5, "ef", 0), (3, "cd", 0), (1, "ab", 0)]), "abcdef");
-    }
-
-    #[test]
-    fn retransmissions_and_overlaps_are_delivered_once() {
-        assert_eq!(delivered(1, &[(1, "ab", 0), (1, "ab", 0), (1, "abcd", 0), (2, "bcdef", 0)]), "abcdef");
-        assert_eq!(delivered(1, &[(3, "cd", 0), (3, "cdef", 0), (4, "de", 0), (1, "abc", 0), (7, "g", 0)]), "abcdefg");
-    }
-
-    #[test]
-    fn hole_is_delivered_with_its_length() {
-        assert_eq!(delivered(1, &[(1, "ab", 0), (6, "f", 0), (9, "i", 0)]), "ab[3]f[2]i");
-        assert_eq!(delivered(1, &[(1, "ab", 3), (6, "f", 0)]), "ab[3]f");
-        assert_eq!(delivered(1, &[(6, "f", 1), (1, "ab", 0)]), "ab[3]f[1]");
-        assert_eq!(delivered(1, &[(1, "ab", 3), (1, "abcde", 1)]), "ab[3][1]");
-    }
-
-    #[test]
-    fn sequence_numbers_wrap_around() {
-        assert_eq!(delivered(u32::MAX, &[(u32::MAX, "a", 0), (1, "c", 0), (0, "b", 0), (2, "d", 0)]), "abcd");
-        assert_eq!(delivered(u32::MAX, &[(1, "c", 0)]), "[2]c");
-    }
-
-    #[test]
-    fn stream_is_finished_when_all_before_its_end_was_delivered() {
-        let mut reassembly = Reassembly::new(1);
-        let mut holes = 0;
-        let mut out = |piece: Piece<'_>| -> Result<(), ()> {
-            holes += u64::from(matches!(piece, Piece::Hole(_)));
-            Ok(())
-        };
-        reassembly.finish_at(5);
-        reassembly.segment(3, b"cd", 0, &mut out).unwrap();
-        assert!(!reassembly.is_finished());
-        reassembly.segment(1, b"ab", 0, &mut out).unwrap();
-        assert!(reassembly.is_finished());
-        reassembly.give_up(&mut out).unwrap();
-        assert_eq!(holes, 0);
-    }
-
-    #[test]
-    fn held_segments_are_bounded() {
-        let mut reassembly = Reassembly::new(0);
-        let mut holes = Vec::new();
-        for number in 1..10_000_u32 {
-            let mut out = |piece: Piece<'_>| -> Result<(), ()> {
-                if let Piece::Hole(length) = piece {
-                    holes.push(length);
-                }
-                Ok(())
-            };
-            reassembly.segment(number * 1000, &[0; 500], 0, &mut out).unwrap();
-            assert!(reassembly.waiting_bytes <= MAX_WAITING + 500 + SEGMENT);
-        }
-        assert!(holes.len() > 5000 && holes[0] == 1000 && holes[1..].iter().all(|&length| length == 500));
-    }
-}
+mod tests;

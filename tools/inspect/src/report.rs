@@ -60,7 +60,7 @@ impl<W: Write> Report<W> {
 fn is_wrong(event: &Event<'_>) -> bool {
     match event {
         Event::Remark(remark) => matches!(remark.verdict, Verdict::Refused(_)),
-        Event::Fault(_) | Event::Skipped(_) | Event::Hole { .. } | Event::Damaged(_) => true,
+        Event::Fault(_) | Event::Skipped(_) | Event::Hole { .. } | Event::Conflict { .. } | Event::Damaged(_) => true,
         _ => false,
     }
 }

@@ -10,6 +10,14 @@ pub enum Side {
 }
 
 impl Side {
+    /// The other end.
+    pub(super) fn other(self) -> Side {
+        match self {
+            Side::Client => Side::Server,
+            Side::Server => Side::Client,
+        }
+    }
+
     /// The name in all output: `client` or `server`.
     pub fn name(self) -> &'static str {
         match self {

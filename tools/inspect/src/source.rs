@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::capture;
 use super::dumps::{self, Content, Dump, DumpReader, Wanted};
+use super::foreign;
 use super::options::Format;
 use super::timed::Timed;
 
@@ -58,6 +59,9 @@ impl Source {
             Format::Auto | Format::Dump | Format::Hex | Format::Base64 => sample(&mut input, format)?,
         };
         let complete = complete && !is_over.get();
+        if let Some(refusal) = foreign::refusal(&sample) {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, refusal));
+        }
         let found = recognise(&sample, complete, format);
         let input = Box::new(Cursor::new(sample).chain(input));
         Ok(match found {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::account::Account;
 use super::event::{Event, Verdict};
 
 /// The counts of an inspection.
@@ -18,7 +19,7 @@ pub struct Summary {
     pub refused: u64,
     /// Bytes that were skipped in search of a well-formed frame.
     pub skipped: u64,
-    /// Bytes that are missing from the capture.
+    /// Bytes that are missing from the capture, without those that were captured too late to be used.
     pub missing: u64,
     /// TCP streams that were inspected.
     pub streams: u64,
@@ -28,10 +29,13 @@ pub struct Summary {
     pub not_followed: u64,
     /// IP fragments, which are not reassembled.
     pub fragments: u64,
-    /// Packets with truncated headers or an unknown link type.
+    /// Packets with truncated headers or a link type that is not read.
     pub unreadable: u64,
     /// The input could not be read to its end.
     pub damaged: bool,
+    /// Of a capture: what became of its packets and bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
 }
 
 impl Summary {
@@ -44,12 +48,19 @@ impl Summary {
             Event::Skipped(skipped) => self.skipped += skipped.length,
             Event::Hole { length, .. } => self.missing += length,
             Event::Damaged(_) => self.damaged = true,
-            Event::Dump { .. } | Event::Preamble(_) | Event::Line(_) | Event::NoClose | Event::Unfinished { .. } => {}
+            Event::Conflict { .. }
+            | Event::Dump { .. }
+            | Event::Preamble(_)
+            | Event::Line(_)
+            | Event::NoClose
+            | Event::Unfinished { .. } => {}
         }
     }
 
-    /// True if no frame is faulty or would be refused, and the input was read to its end.
+    /// True if no frame is faulty or would be refused, the input was read to its end, and nothing of value in it was left
+    /// out.
     pub fn is_faultless(&self) -> bool {
-        self.faults == 0 && self.refused == 0 && !self.damaged
+        let is_complete = self.account.as_ref().is_none_or(Account::is_complete);
+        self.faults == 0 && self.refused == 0 && !self.damaged && is_complete
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Walker {
     at: usize,
     /// The offset of that byte in the stream.
     offset: u64,
+    /// The number of bytes before the first START.
+    greeting: u64,
     /// The number of the next frame.
     number: u64,
     decoder: Decoder,
@@ -98,6 +100,7 @@ impl Walker {
             before: 0,
             at: 0,
             offset: 0,
+            greeting: 0,
             number: 0,
             decoder: Decoder::new(limit),
             decoder_began: 0,
@@ -131,6 +134,11 @@ impl Walker {
         self.client_frames = frames;
     }
 
+    /// The number of bytes before the first START, which no offset counts.
+    pub(super) fn greeting(&self) -> u64 {
+        self.greeting
+    }
+
     pub(super) fn push<E>(&mut self, bytes: &[u8], out: Out<'_, E>) -> Result<(), E> {
         self.forget();
         self.buffer.extend_from_slice(bytes);
@@ -139,6 +147,9 @@ impl Walker {
 
     /// The input ends.
     pub(super) fn end<E>(&mut self, end: End, out: Out<'_, E>) -> Result<(), E> {
+        if let (State::Opening, End::Cut) = (&self.state, end) {
+            self.greet(out)?;
+        }
         self.end = Some(end);
         self.run(out)?;
         let rest = self.buffer.len() - self.at;
@@ -201,6 +212,7 @@ impl Walker {
                     out(Event::Preamble(&rest[..greeting]))?;
                 }
                 self.at += greeting;
+                self.greeting = greeting as u64;
                 self.before = self.at;
                 self.begin_frames();
             }

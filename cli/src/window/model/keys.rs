@@ -1,13 +1,13 @@
 //! Keys, and the commands of the input line.
 
-use bookend::{escaped, is_disturbing};
+use bookend::{displayed, escaped, is_disturbing};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{Effect, Window};
-use crate::window::log::{Entry, Said};
+use crate::window::log::{Entry, Said, listed};
 
 const COMMANDS: [(&str, &str); 8] = [
-    ("/to", "/to NAME TEXT, or /msg: send to one member only"),
+    ("/to", "/to NAME TEXT, or /msg: send to one member only; a NAME with blanks is written in quotes"),
     ("/me", "/me TEXT: describe what you do"),
     ("/who", "/who: list the members"),
     ("/search", "/search TEXT: show only messages that contain TEXT; /search or Esc shows everything"),
@@ -78,10 +78,16 @@ impl Window {
     fn complete(&mut self) {
         let commands = COMMANDS.iter().map(|(name, _)| *name).filter(|name| *name != "//");
         if self.editor.text().starts_with('/') && !self.editor.parts().0.contains(' ') {
-            self.editor.complete(commands);
+            self.editor.complete(commands.map(str::to_owned));
         } else {
             let own = self.members.own();
-            self.editor.complete(self.members.iter().filter(|(member, _)| *member != own).map(|(_, name)| name));
+            let names = self.members.iter().filter(|(member, _)| *member != own).map(|(_, name)| name);
+            let is_addressee = matches!(self.editor.parts().0.rsplit_once(' '), Some(("/to" | "/msg", _)));
+            let quoted = |name: &str| match is_addressee && name.contains(' ') {
+                true => format!("\"{name}\""),
+                false => name.to_owned(),
+            };
+            self.editor.complete(names.map(quoted));
         }
     }
 
@@ -102,14 +108,14 @@ impl Window {
         match command {
             "/quit" => return Some(Effect::Quit),
             "/to" | "/msg" => match self.members.addressee(rest) {
-                Some((_, "")) => self.error("/to NAME TEXT: TEXT is missing"),
+                Ok((_, "")) => self.error("/to NAME TEXT: TEXT is missing"),
                 // A private message never goes to everyone.
-                Some((0, _)) => self.error("/to NAME TEXT: 0 is everyone; omit /to to send to everyone"),
-                Some((member, text)) => {
+                Ok((0, _)) => self.error("/to NAME TEXT: 0 is everyone; omit /to to send to everyone"),
+                Ok((member, text)) => {
                     let text = text.to_owned();
                     return self.send(Some(member), text);
                 }
-                None => self.error("/to NAME TEXT: no member has that name; /who lists the members"),
+                Err(error) => self.error(&format!("/to NAME TEXT: {error}; /who lists the members")),
             },
             "/me" if !rest.is_empty() => {
                 let name = self.name.clone().unwrap_or_default();
@@ -133,7 +139,7 @@ impl Window {
         self.pending += 1;
         if let Some(member) = to {
             let name =
-                self.members.iter().find(|(number, _)| *number == member).map(|(_, name)| escaped(name).to_string());
+                self.members.iter().find(|(number, _)| *number == member).map(|(_, name)| displayed(name).to_string());
             let name = format!("to {}", name.unwrap_or_else(|| member.to_string()));
             let said = Said { time: None, name, text: text.clone(), own: true, private: true, mention: false };
             self.log.push(Entry::Said(said));
@@ -142,7 +148,7 @@ impl Window {
     }
 
     fn who(&mut self) {
-        let names: Vec<_> = self.members.iter().map(|(_, name)| escaped(name).to_string()).collect();
+        let names: Vec<_> = self.members.iter().map(|(_, name)| listed(&displayed(name).to_string())).collect();
         let more =
             self.members.crowd().map_or(String::new(), |crowd| format!("{crowd} members, of which have spoken: "));
         self.log.push(Entry::Notice(format!("here: {more}{}", names.join(", "))));

@@ -33,12 +33,39 @@ fn lines_are_sent_and_commands_are_not() {
     assert!(last(&window).contains("no such command: /nonsense"));
     for command in ["/to", "/msg"] {
         assert_eq!(press(&mut window, &format!("{command} bob hi\n")), None);
-        assert!(last(&window).contains("no member has that name"));
+        assert!(last(&window).contains("no-such-member"));
     }
     assert_eq!(press(&mut window, "/to 0 secret\n"), None);
     assert!(last(&window).contains("0 is everyone"));
     assert_eq!(press(&mut window, "/quit\n"), Some(Effect::Quit));
     assert_eq!(window.pending, 2);
+}
+
+#[test]
+fn a_name_with_blanks_is_addressed_in_quotes_and_completed_so() {
+    let mut window = window();
+    presence(&mut window, 2, PresenceEvent::Joined, "bob");
+    presence(&mut window, 3, PresenceEvent::Joined, "bob secret");
+    assert_eq!(press(&mut window, "/to bob secret word\n"), None);
+    assert!(last(&window).contains("ambiguous-member"), "{}", last(&window));
+    let secret = Some(Effect::Send { to: Some(3), text: "word".into() });
+    assert_eq!(press(&mut window, "/to \"bob secret\" word\n"), secret);
+    press(&mut window, "/to bob");
+    window.key(KeyEvent::new(KeyCode::Tab, KeyModifiers::NONE));
+    assert_eq!(window.editor.text(), "/to \"bob secret\" ");
+    window.key(KeyEvent::new(KeyCode::Tab, KeyModifiers::NONE));
+    assert_eq!(window.editor.text(), "/to bob ");
+}
+
+#[test]
+fn names_are_shown_so_that_they_cannot_be_taken_for_others() {
+    // [R9.31]
+    let mut window = window();
+    presence(&mut window, 2, PresenceEvent::Joined, "* the hub: closing");
+    assert!(last(&window).contains(r"\\u{2a} the hub\\u{3a} closing"), "{}", last(&window));
+    presence(&mut window, 2, PresenceEvent::Here, "ann, bob");
+    press(&mut window, "/who\n");
+    assert!(last(&window).contains(r"here: ann\\u{2c} bob"), "{}", last(&window));
 }
 
 #[test]

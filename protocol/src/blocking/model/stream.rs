@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::Timed;
+use crate::code::Code;
 use crate::encoding::Encoding;
 use crate::frame::Frame;
 use crate::hello::Hello;
@@ -49,10 +50,22 @@ pub(super) enum Peer {
     Reads,
     /// It sends half a frame, and then nothing.
     StopsInAFrame,
+    /// It reads, and sends CLOSE after [`CLOSES_AFTER`].
+    Closes,
 }
 
-pub(super) const PEERS: [Peer; 7] =
-    [Peer::Vanishes, Peer::Freezes, Peer::IsMute, Peer::IsDeaf, Peer::Trickles, Peer::Reads, Peer::StopsInAFrame];
+pub(super) const CLOSES_AFTER: Duration = Duration::from_secs(5);
+
+pub(super) const PEERS: [Peer; 8] = [
+    Peer::Vanishes,
+    Peer::Freezes,
+    Peer::IsMute,
+    Peer::IsDeaf,
+    Peer::Trickles,
+    Peer::Reads,
+    Peer::StopsInAFrame,
+    Peer::Closes,
+];
 
 /// How a stream behaves that has nothing to read, or no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +134,7 @@ impl Stream {
 
     /// The peer does what it has to do until now.
     fn catch_up(&mut self) {
-        if self.peer == Peer::IsMute {
+        if matches!(self.peer, Peer::IsMute | Peer::Closes) {
             self.outbound = 0;
         }
         while self.is_open && self.due <= self.time.now() {
@@ -134,6 +147,7 @@ impl Stream {
                     self.outbound = self.outbound.saturating_sub(count);
                 }
                 Peer::StopsInAFrame if self.due <= SECOND => self.inbound.extend(&message()[..9]),
+                Peer::Closes if self.due == CLOSES_AFTER + SECOND => self.inbound.extend(close()),
                 _ => {}
             }
         }
@@ -207,7 +221,15 @@ impl Write for Stream {
 }
 
 fn message() -> Vec<u8> {
+    frame(kind::MESSAGE, b"hi")
+}
+
+fn close() -> Vec<u8> {
+    frame(kind::CLOSE, &[&Code::GOING_AWAY.0.to_be_bytes()[..], b"going-away"].concat())
+}
+
+fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut wire = Vec::new();
-    Frame::new(kind::MESSAGE, Encoding::Utf8, b"hi").expect("short").encode(&mut wire);
+    Frame::new(kind, Encoding::Utf8, body).expect("short").encode(&mut wire);
     wire
 }

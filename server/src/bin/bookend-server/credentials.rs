@@ -5,6 +5,7 @@ use std::fs;
 use bookend_server::{Access, Config, Tls, TlsFile, TlsFiles};
 
 use crate::address::ListenAddress;
+use crate::descriptors;
 use crate::settings::{Fault, LoadedSettings};
 
 /// The content of these files.
@@ -25,7 +26,8 @@ impl Credentials {
 
     /// The configuration of the hub.
     pub(crate) fn config(&self, loaded: &LoadedSettings) -> Config {
-        Config { access: self.access.clone(), ..loaded.settings.hub.clone() }
+        let connections = descriptors::connections(&loaded.settings);
+        Config { access: self.access.clone(), connections, ..loaded.settings.hub.clone() }
     }
 
     /// Are there files that a reload can read?

@@ -5,7 +5,9 @@
 mod address;
 mod admin;
 mod arguments;
+mod bans;
 mod credentials;
+mod descriptors;
 mod exit;
 mod exposure;
 mod listeners;
@@ -55,6 +57,7 @@ async fn main() -> ExitCode {
 
 /// Checks that the hub can listen with these settings.
 async fn resolve(loaded: &LoadedSettings) -> Result<(), Vec<Fault>> {
+    bans::load(loaded).map_err(|fault| vec![fault])?;
     let credentials = Credentials::load(loaded)?;
     listeners::resolve(loaded, &credentials).await.map(drop)
 }

@@ -6,7 +6,9 @@ use bookend_server::{AdminOrder, Hub, ShutdownSummary, Tls};
 use tokio::sync::oneshot;
 
 use crate::admin::{self, AdminListener};
+use crate::bans::{self, BanFile};
 use crate::credentials::Credentials;
+use crate::descriptors;
 use crate::listeners::{self, Listeners};
 use crate::logging::Logging;
 use crate::ready::ReadyFile;
@@ -24,6 +26,8 @@ pub(crate) struct Service {
     logging: Logging,
     signals: Signals,
     admin: Option<AdminListener>,
+    /// Keeps the bans until the service has ended.
+    _ban_file: Option<BanFile>,
     ready_file: Option<ReadyFile>,
 }
 
@@ -46,17 +50,22 @@ impl Service {
         let credentials = Credentials::load(&loaded).map_err(Failure::of_settings)?;
         let resolved = listeners::resolve(&loaded, &credentials).await.map_err(Failure::of_settings)?;
         let admin = admin::AdminSettings::resolve(&loaded).await.map_err(Failure::of_settings)?;
+        let bans = bans::load(&loaded).map_err(|fault| Failure::of_settings(vec![fault]))?;
         let settings = &loaded.settings;
         let logging = Logging::start(&settings.log_level, settings.log_format);
         for (name, meant) in sources.misspelled() {
             tracing::warn!(name, detail = format!("did you mean {meant}?"), "environment-ignored");
         }
+        descriptors::raise_limit();
         let hub = Hub::new(credentials.config(&loaded));
+        let ban_file = BanFile::open(settings.access_bans.as_deref(), bans, &hub)
+            .map_err(|reason| Failure::of_system(vec![reason]))?;
         let admin = AdminListener::open(admin, &hub).await.map_err(|reason| Failure::of_system(vec![reason]))?;
         let mut listeners = Listeners::default();
         let bound = listeners.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
         let signals = Signals::new(sources.file.is_some() || credentials.has_files()).map_err(Failure::io)?;
         credentials.log();
+        descriptors::log(settings);
         listeners.open(bound, &hub, credentials.tls.as_ref());
         listeners.log_exposure(settings, &credentials);
         let addresses: Vec<_> = listeners.addresses().map(ToString::to_string).collect();
@@ -79,7 +88,18 @@ impl Service {
         drop(out);
         tokio::spawn(systemd::watch());
         systemd::ready();
-        Ok(Service { sources, loaded, hub, tls: credentials.tls, listeners, logging, signals, admin, ready_file })
+        Ok(Service {
+            sources,
+            loaded,
+            hub,
+            tls: credentials.tls,
+            listeners,
+            logging,
+            signals,
+            admin,
+            _ban_file: ban_file,
+            ready_file,
+        })
     }
 
     /// Serves until a signal or an operator ends it.
@@ -146,6 +166,7 @@ impl Service {
         self.listeners.close_others(&settings.listen).await;
         self.hub.reconfigure(credentials.config(&loaded));
         credentials.log();
+        descriptors::log(settings);
         match (&self.tls, &credentials.tls) {
             (Some(old), Some(new)) => old.replace(new),
             (_, new) => self.tls.clone_from(new),

@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) access_tokens: Option<PathBuf>,
     pub(crate) access_anonymous: Allowance,
     pub(crate) access_certified: Allowance,
+    /// The file of bans.
+    pub(crate) access_bans: Option<PathBuf>,
     pub(crate) admin_listen: Option<ListenAddress>,
     pub(crate) admin_mode: u32,
     pub(crate) admin_public: bool,
@@ -47,7 +49,7 @@ pub(crate) struct Settings {
     pub(crate) admin_hosts: Vec<String>,
     pub(crate) log_level: Filter,
     pub(crate) log_format: Format,
-    /// Without `access`, which has a file of its own.
+    /// Without `access`, which has a file of its own, and with 0 as `connections` for what the limit of open files allows.
     pub(crate) hub: Config,
 }
 
@@ -87,6 +89,7 @@ impl Default for Settings {
             access_tokens: None,
             access_anonymous: Allowance::Auto,
             access_certified: Allowance::Write,
+            access_bans: None,
             admin_listen: None,
             admin_mode: 0o600,
             admin_public: false,
@@ -94,7 +97,7 @@ impl Default for Settings {
             admin_hosts: Vec::new(),
             log_level: Filter::default(),
             log_format: Format::Pretty,
-            hub: Config::default(),
+            hub: Config { connections: 0, ..Config::default() },
         }
     }
 }

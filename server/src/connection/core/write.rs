@@ -1,7 +1,7 @@
 //! What a connection writes: its own output, the session's, private messages and the events of the room.
 
 use super::{ConnectionCore, PeerKind, Phase};
-use crate::feed::Delivered;
+use crate::feed::{Delivered, Feed};
 
 /// The source of the bytes that are being written.
 #[derive(Clone, Copy)]
@@ -34,6 +34,9 @@ impl ConnectionCore {
         if self.client.mailbox().has_content() && !self.is_ending() {
             self.client.take_mail();
         }
+        if let PeerKind::Framed(framed) = &mut self.kind {
+            framed.ask(&mut self.client, self.now);
+        }
         self.close_if_written();
     }
 
@@ -60,7 +63,9 @@ impl ConnectionCore {
 
     /// `count` bytes have been written.
     pub(in crate::connection) fn wrote(&mut self, count: usize) {
-        self.set_unblocked();
+        if let Phase::Open { pace, .. } = &mut self.phase {
+            pace.wrote(count, self.client.hub().config(), self.now);
+        }
         let delivered = match self.source {
             Source::Output => {
                 self.client.output.wrote(count);
@@ -74,17 +79,27 @@ impl ConnectionCore {
         }
     }
 
-    /// The stream accepts bytes again.
-    pub(in crate::connection) fn set_unblocked(&mut self) {
-        if let Phase::Open { stalled_since, .. } = &mut self.phase {
-            *stalled_since = None;
+    /// Returns and resets how much work it was to find what to write, in bytes that were rendered or skipped.
+    pub(in crate::connection) fn take_work(&mut self) -> usize {
+        self.client.feed().map_or(0, Feed::take_work)
+    }
+
+    /// Has the room events that have not been written?
+    pub(in crate::connection) fn is_behind(&mut self) -> bool {
+        self.client.feed().is_some_and(|feed| feed.is_behind())
+    }
+
+    /// The stream has accepted everything.
+    pub(in crate::connection) fn set_caught_up(&mut self) {
+        if let Phase::Open { pace, .. } = &mut self.phase {
+            pace.caught_up();
         }
     }
 
     /// The stream accepts no bytes now.
     pub(in crate::connection) fn set_blocked(&mut self) {
-        if let Phase::Open { stalled_since, .. } = &mut self.phase {
-            stalled_since.get_or_insert(self.now);
+        if let Phase::Open { pace, .. } = &mut self.phase {
+            pace.blocked(self.client.hub().config(), self.now);
         }
         if let Some(feed) = self.client.feed() {
             feed.release();

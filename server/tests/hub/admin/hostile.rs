@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use bookend_server::Reach;
+use bookend_server::{Listener, Reach};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, admin, connect, get, raw, rest};
+use super::{Answer, TOKEN, admin, connect, get, guarded, raw, rest};
 use crate::peer::{Peer, hello, hub};
 
 /// How long it takes until the connection is closed, and what comes until then.
@@ -105,9 +106,35 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(get(&admin, "/rooms").await.body, "{\"rooms\":[]}\n");
 }
 
+#[tokio::test]
+async fn wrong_tokens_over_tcp_are_delayed_and_limited_and_a_right_one_is_not() {
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.address();
+    let running = tokio::spawn(listener.run_admin(guarded(&hub())));
+    let ask = |token: &'static str| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("Host: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+        stream.write_all(format!("GET /status HTTP/1.1\r\n{head}").as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        Answer::parse(&bytes).status
+    };
+    let start = std::time::Instant::now();
+    assert_eq!((ask("a guess").await, ask("another guess").await), (401, 401));
+    assert!(start.elapsed() >= Duration::from_millis(750), "a quarter of a second, and half a second");
+    let guesses: Vec<_> = (0..8).map(|_| tokio::spawn(ask("a guess"))).collect();
+    assert_eq!(ask(TOKEN).await, 200, "while guesses wait");
+    let mut statuses = Vec::new();
+    for guess in guesses {
+        statuses.push(guess.await.unwrap());
+    }
+    assert!(statuses.iter().all(|status| [401, 429].contains(status)) && statuses.contains(&429), "{statuses:?}");
+    running.abort();
+}
+
 #[cfg(unix)]
 #[tokio::test]
-async fn connections_are_limited_and_the_next_is_served_when_one_ends() {
+async fn idle_connections_give_way_to_new_ones() {
     use bookend_server::UnixListener;
     use tokio::net::UnixStream;
 
@@ -122,13 +149,16 @@ async fn connections_are_limited_and_the_next_is_served_when_one_ends() {
         assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
         idle.push(stream);
     }
-    let mut one_more = UnixStream::connect(&path).await.unwrap();
-    one_more.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    let mut answer = [0; 1024];
-    let waits = tokio::time::timeout(Duration::from_millis(100), one_more.read(&mut answer)).await;
-    assert!(waits.is_err(), "32 are served");
-    idle.pop();
-    assert!(one_more.read(&mut answer).await.unwrap() > 0);
+    for round in 0..40 {
+        // Half a request is idle, too.
+        let mut slow = UnixStream::connect(&path).await.unwrap();
+        slow.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await.unwrap();
+        idle.push(slow);
+        let mut probe = UnixStream::connect(&path).await.unwrap();
+        probe.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert!(probe.read(&mut [0; 1024]).await.unwrap() > 0, "{round}");
+    }
+    assert_eq!(idle[0].read(&mut [0; 1024]).await.unwrap_or(0), 0, "the oldest one was closed");
     running.abort();
     let _ = running.await; // it was aborted
     assert!(!path.exists());

@@ -43,7 +43,7 @@ async fn member_counts_of_an_empty_hub_are_zero_for_every_kind() {
 
 #[tokio::test(start_paused = true)]
 async fn connections_report_their_identity_and_state() {
-    let hub = hub();
+    let hub = Hub::new(Config { terminal_silence: Duration::from_secs(60), ..config() });
     let greeting = hello("ann").with_room("den").unwrap().with_software("tester 1").unwrap();
     let mut ann = Peer::join(&hub, greeting.with_preferred(Encoding::Utf16Le)).await;
     let mut bob = Peer::terminal(&hub).await;

@@ -70,6 +70,12 @@ pub(super) static CHECKS: &[Check] = &[
         custom!(hub_same_name),
     ),
     check(
+        "hub-look-alike",
+        "R9.36",
+        "count a name as taken if it differs from a member's only in case, or looks like it",
+        custom!(hub_look_alike),
+    ),
+    check(
         "hub-plain-member",
         "R9.11",
         "send a peer without the hub profile MESSAGE `name: text`",
@@ -269,8 +275,21 @@ async fn hub_encoding(target: &Target, name: &'static str) -> CheckResult {
 
 async fn hub_same_name(target: &Target, name: &'static str) -> CheckResult {
     let hello = hello(target);
-    let first = Member::join(target, name, &hello).await?;
-    let mut second = Member::join(target, name, &hello).await?;
+    suffixed(target, name, [&hello, &hello]).await
+}
+
+async fn hub_look_alike(target: &Target, name: &'static str) -> CheckResult {
+    let first = hello(target);
+    let capitals = first.name().unwrap_or_default().to_ascii_uppercase();
+    let second = first.clone().with_name(&capitals).unwrap_or_else(|_| first.clone()); // it may have no name
+    suffixed(target, name, [&first, &second]).await
+}
+
+/// Joins with each HELLO in turn. The name in the second one is taken then.
+async fn suffixed(target: &Target, name: &'static str, hellos: [&Hello; 2]) -> CheckResult {
+    let [first, hello] = hellos;
+    let first = Member::join(target, name, first).await?;
+    let mut second = Member::join(target, name, hello).await?;
     let own = second.id;
     let given = second.peer.wait(|frame| match frame.message()? {
         Message::Presence { member, name, .. } if member == own => Some(name.text().to_str().into_owned()),
@@ -280,7 +299,7 @@ async fn hub_same_name(target: &Target, name: &'static str) -> CheckResult {
     first.peer.leave().await;
     second.peer.leave().await;
     match hello.name() {
-        Some(taken) if taken == given => Err(Finding::fails(format!("two members have the name {taken}"))),
+        Some(taken) if taken == given => Err(Finding::fails(format!("the name {taken} is given although it is taken"))),
         taken => Ok(Finding::ok(format!("the second {} becomes {given}", taken.unwrap_or_default()))),
     }
 }

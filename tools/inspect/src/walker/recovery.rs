@@ -4,8 +4,10 @@ use bookend::diagnosis::{self, Evidence, WINDOW};
 
 use super::{End, Out, STEP, State, Walker, frame_length};
 use crate::event::{Event, FaultyFrame, Skipped, Why};
+use crate::lines;
 use crate::passing::Passing;
 use crate::resync::{self, Search};
+use crate::side::Side;
 
 /// The number of faults that are diagnosed with all evidence; the others are diagnosed fast, as a stream may be full of
 /// faults.
@@ -16,9 +18,14 @@ const HASTY: usize = 512;
 impl Walker {
     /// `length` bytes are missing from the capture.
     pub(crate) fn hole<E>(&mut self, length: u64, out: Out<'_, E>) -> Result<(), E> {
-        self.end = Some(End::Hole);
-        self.run(out)?;
-        self.end = None;
+        if let State::Opening = self.state {
+            // The first frame may be in the hole: what precedes it is not judged.
+            self.greet(out)?;
+        } else {
+            self.end = Some(End::Hole);
+            self.run(out)?;
+            self.end = None;
+        }
         self.wanted = 0;
         if let (State::Frames, Some(expected)) = (&self.state, self.decoder.expected()) {
             self.state = State::Passing(Passing::new(&self.buffer[self.at..], expected));
@@ -36,6 +43,20 @@ impl Walker {
         }
         out(Event::Hole { offset: self.offset, length })?;
         self.offset += length;
+        Ok(())
+    }
+
+    /// Passes on text before the first frame, of a server whose next bytes are not in the capture.
+    pub(super) fn greet<E>(&mut self, out: Out<'_, E>) -> Result<(), E> {
+        let greeting = &self.buffer[self.at..];
+        if self.sender == Some(Side::Server)
+            && self.client_frames != Some(false)
+            && !greeting.is_empty()
+            && lines::is_text(greeting)
+        {
+            out(Event::Preamble(greeting))?;
+            self.advance(greeting.len());
+        }
         Ok(())
     }
 

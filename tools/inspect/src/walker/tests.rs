@@ -48,7 +48,9 @@ fn events_of(mut walker: Walker, steps: &[Step<'_>], end: End) -> Vec<String> {
             Event::Hole { offset, length } => format!("hole {length} at {offset}"),
             Event::NoClose => "no-close".into(),
             Event::Unfinished { arrived, .. } => format!("unfinished {arrived}"),
-            Event::Dump { .. } | Event::Stream(_) | Event::Damaged(_) => unreachable!("a walker reports none of them"),
+            Event::Dump { .. } | Event::Stream(_) | Event::Conflict { .. } | Event::Damaged(_) => {
+                unreachable!("a walker reports none of them")
+            }
         });
         Ok(())
     };

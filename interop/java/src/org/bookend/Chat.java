@@ -11,12 +11,23 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Queue;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** A chat client of a hub: posts each line of standard input and prints each message. */
 final class Chat {
     private static final List<String> PREFERENCES = List.of("as-sent", "ascii", "utf-8", "utf-16be", "utf-16le");
     private static final String USAGE = "usage: chat HOST:PORT [--name NAME] [--room ROOM] [--encoding ENCODING] [--count N] [--json] "
             + "[--send-hex ENC HEX]...";
+
+    // What makes a name look like the start of another line (R9.31): a colon before a blank or at the end, `*` or `!` at
+    // the start or before a blank, the parenthesis of `(to `; and what looks like these.
+    private static final String COLONS = "[:\u02d0\u02f8\u0589\u05c3\u0703\u0704\u0903\u0a83\u16ec\u1803\u1809\u205a\u2236\u2982\ua4fd\ua789\ufe13\ufe30\ufe55\uff1a]";
+    private static final String STARS = "[*!\u01c3\u066d\u204e\u2055\u2217\u2731\u2d51\ufe15\ufe57\ufe61\uff01\uff0a]";
+    private static final String PARENTHESES = "[(\u207d\u208d\u2768\u2772\u3014\ufd3e\ufe59\uff08]";
+    private static final Pattern MISLEADING = Pattern.compile(
+            COLONS + "(?=\\s|\\z)|^" + STARS + "|" + STARS + "(?=\\s)|(?<!\\S)" + PARENTHESES + "(?=[Tt][Oo]\\s)",
+            Pattern.UNICODE_CHARACTER_CLASS);
 
     private final PrintStream output = new PrintStream(System.out, true, StandardCharsets.UTF_8);
     private final PrintStream errors = new PrintStream(System.err, true, StandardCharsets.UTF_8);
@@ -173,16 +184,21 @@ final class Chat {
         if (message instanceof Message.Plain it) return shown(it.payload());
         if (message instanceof Message.Delivery it) {
             String to = it.to() == 0 ? "" : it.to() == member ? " (to you)" : " (to " + it.to() + ")";
-            return Payload.printable(it.name()) + to + ": " + shown(it.payload());
+            return displayed(it.name()) + to + ": " + shown(it.payload());
         }
         if (message instanceof Message.Presence it) {
             if (it.event() == 3) {
-                return "* " + it.member() + " in " + shown(it.payload()) + ", too many to announce who joins and leaves";
+                return "* " + it.member() + " in " + displayed(it.payload().text()) + ", too many to announce who joins and leaves";
             }
-            return "* " + shown(it.payload()) + " " + List.of("here", "joined", "left").get(it.event());
+            return "* " + displayed(it.payload().text()) + " " + List.of("here", "joined", "left").get(it.event());
         }
         if (message instanceof Message.Gap it) return "* " + Long.toUnsignedString(it.missed()) + " messages missed";
         return null;
+    }
+
+    /** A name in a line, which then cannot look like one of the hub or of another member (R9.31). */
+    private static String displayed(String name) {
+        return Payload.printable(MISLEADING.matcher(name).replaceAll(found -> Matcher.quoteReplacement("\\u{" + Integer.toHexString(found.group().charAt(0)) + "}")));
     }
 
     private static String asJson(Message message) {

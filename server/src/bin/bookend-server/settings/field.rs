@@ -1,10 +1,12 @@
 //! A field of the settings: how its value is written, and which values are allowed.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bookend_server::toml_string;
+use ipnet::IpNet;
 
 use super::Allowance;
 use crate::address::ListenAddress;
@@ -22,6 +24,7 @@ pub(super) enum Field<'a> {
     Places(&'a mut Vec<ListenAddress>),
     ListenAddress(&'a mut Option<ListenAddress>),
     Names(&'a mut Vec<String>),
+    Networks(&'a mut Vec<IpNet>),
     Flag(&'a mut bool),
     Path(&'a mut Option<PathBuf>),
     /// The flag is whether `auto` is allowed.
@@ -82,6 +85,7 @@ impl Field<'_> {
                 return self.write_places(&list);
             }
             (Field::Names(_), Value::Many(list)) => return self.write_names(list),
+            (Field::Networks(_), Value::Many(list)) => return self.write_networks(list),
             (_, Value::Many(_)) => return Err(format!("a list is not {allowed}")),
             (_, Value::One(text)) => text.trim(),
         };
@@ -89,11 +93,8 @@ impl Field<'_> {
         match self {
             Field::Places(_) => unreachable!("addresses are stored above"),
             Field::ListenAddress(place) => *place = if text.is_empty() { None } else { Some(text.parse()?) },
-            Field::Names(_) => {
-                let names = text.split(',').map(|name| name.trim().to_owned());
-                let list: Vec<_> = names.filter(|name| !name.is_empty()).collect();
-                return self.write_names(&list);
-            }
+            Field::Names(_) => return self.write_names(&words(text)),
+            Field::Networks(_) => return self.write_networks(&words(text)),
             Field::Flag(flag) => *flag = text.parse().map_err(|_| wrong())?,
             Field::Path(path) => *path = Some(text).filter(|text| !text.is_empty()).map(PathBuf::from),
             Field::Allowance(allowance, auto) => {
@@ -153,11 +154,19 @@ impl Field<'_> {
         }
     }
 
+    fn write_networks(self, list: &[String]) -> Result<(), String> {
+        let Field::Networks(networks) = self else { unreachable!("the caller has checked the field") };
+        let wrong = |text: &String| format!("{text:?} is not an address or a network such as \"10.0.0.0/8\"");
+        *networks = list.iter().map(|text| network(text).ok_or_else(|| wrong(text))).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
     /// The value, as [`write`](Field::write) accepts it.
     pub(super) fn value(&self) -> Value {
         Value::One(match self {
             Field::Places(places) => return Value::Many(places.iter().map(ListenAddress::to_string).collect()),
             Field::Names(names) => return Value::Many(names.to_vec()),
+            Field::Networks(networks) => return Value::Many(networks.iter().map(IpNet::to_string).collect()),
             Field::ListenAddress(place) => place.as_ref().map_or_else(String::new, ListenAddress::to_string),
             Field::Flag(flag) => flag.to_string(),
             Field::Path(path) => path.as_ref().map_or_else(String::new, |path| path.display().to_string()),
@@ -193,6 +202,7 @@ impl Field<'_> {
             Field::Places(_) => r#""HOST:PORT", "tls://HOST:PORT" or "unix:PATH", one or more"#.into(),
             Field::ListenAddress(_) => r#""HOST:PORT" or "unix:PATH", or "" for none"#.into(),
             Field::Names(_) => "names, or none".into(),
+            Field::Networks(_) => "addresses and networks, or none".into(),
             Field::Flag(_) => "true or false".into(),
             Field::Path(_) => r#"a path, or "" for none"#.into(),
             Field::Allowance(_, true) => "auto, none, read or write".into(),
@@ -213,6 +223,17 @@ impl Field<'_> {
             Field::Count(_, range) => format!("a number from {} to {}", range.start(), range.end()),
         }
     }
+}
+
+/// Words between commas.
+fn words(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// A network, or one address. The bits after the prefix are cleared.
+fn network(text: &str) -> Option<IpNet> {
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.ok().map(|network| network.trunc())
 }
 
 fn too_large(text: &str) -> String {
@@ -289,6 +310,20 @@ mod tests {
         assert!(Field::Seconds(&mut keepalive, 0..=100).write(&Value::One("1500ms".into())).is_err());
         Field::Seconds(&mut keepalive, 0..=100).write(&Value::One("1m 30s".into())).unwrap();
         assert_eq!(keepalive, 90);
+    }
+
+    #[test]
+    fn a_network_is_an_address_or_has_a_prefix() {
+        let mut networks = Vec::new();
+        Field::Networks(&mut networks).write(&Value::One("10.1.2.3/8, 127.0.0.1,fd00::/8".into())).unwrap();
+        let written = ["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"].map(str::to_owned);
+        assert_eq!(Field::Networks(&mut networks).value(), Value::Many(written.into()));
+        for text in ["10.0.0.0/33", "10.0.0", "localhost", "::/129"] {
+            let why = Field::Networks(&mut networks).write(&Value::Many(vec![text.into()])).unwrap_err();
+            assert_eq!(why, format!("{text:?} is not an address or a network such as \"10.0.0.0/8\""));
+        }
+        Field::Networks(&mut networks).write(&Value::One(String::new())).unwrap();
+        assert!(networks.is_empty());
     }
 
     #[test]

@@ -58,6 +58,8 @@ mod tests {
                 "7s",
                 "5KiB",
                 "9",
+                "10.0.0.0/8",
+                "5MiB",
             ];
             let candidates = std::iter::once(many).chain(candidates.map(|text| Value::One(text.into())));
             let taken = candidates.into_iter().find(|value| setting.write(&mut loaded.settings, value).is_ok());

@@ -1,0 +1,52 @@
+//! The source of a connection, by which connections are counted and limited.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Source {
+    /// One IPv4 address, or one /64 network of IPv6: the owner of one address usually has all 2^64 of its network.
+    Network(IpAddr),
+    /// A user of this machine, who connects to a Unix socket.
+    User(u32),
+    /// The embedding program provides the stream, and no address.
+    Unknown,
+}
+
+impl Source {
+    /// The source of connections from an address.
+    pub(crate) fn of(address: IpAddr) -> Source {
+        Source::Network(match address.to_canonical() {
+            IpAddr::V6(address) if !address.is_loopback() => {
+                Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+            }
+            address => address,
+        })
+    }
+
+    /// Is it on this machine?
+    pub(crate) fn is_local(self) -> bool {
+        match self {
+            Source::Network(address) => address.is_loopback(),
+            Source::User(_) | Source::Unknown => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(address: &str) -> Source {
+        Source::of(address.parse().unwrap())
+    }
+
+    #[test]
+    fn a_network_of_ipv6_and_a_mapped_ipv4_address_are_one_source() {
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.2"), of("192.0.2.1"));
+        assert!(of("::1").is_local() && of("127.0.0.9").is_local() && !of("192.0.2.1").is_local());
+    }
+}
