@@ -6,6 +6,7 @@ Meanwhile a member in another room sends PINGs, and at the end somebody from ano
 
 import ctypes
 import os
+import resource
 import socket
 import statistics
 import subprocess
@@ -24,6 +25,7 @@ CLONE_NEWNET = 0x40000000
 HUB, VICTIM, NEWCOMER = "192.0.2.1", "198.51.100.1", "198.51.100.2"
 ATTACKERS = [f"203.0.113.{number}" for number in range(1, 27)]
 BODY = 1 << 20
+FILES = 4096  # the hub may open so many, a common limit of services
 
 
 class Attack:
@@ -91,9 +93,9 @@ def silent_unix(attack: Attack) -> None:
 def members(attack: Attack) -> None:
     """Members that stay, and say nothing more"""
     end = time.monotonic() + attack.seconds
-    for number in range(400):
+    for number in range(FILES):
         attack.connect(number, hello(f"m{number}"))
-        time.sleep(max(0.0, min(attack.seconds / 400, end - time.monotonic())))
+        time.sleep(max(0.0, min(attack.seconds / FILES, end - time.monotonic())))
 
 
 def resumes(attack: Attack) -> None:
@@ -242,7 +244,7 @@ def started(attack: Callable[[Attack], None]) -> Iterator[Hub]:
             Path(folder, "tokens").write_bytes(made.stdout)
             token = made.stderr.strip().split()[-1]
             settings += [f"access.tokens={folder}/tokens", "access.anonymous=write"]
-        with Hub(*settings, arguments=arguments, listen=f"{HUB}:0", files=400) as hub:
+        with Hub(*settings, arguments=arguments, listen=f"{HUB}:0", files=FILES) as hub:
             hub.unix, hub.token, hub.admin = f"{folder}/hub", token, admin_place(hub)
             yield hub
 
@@ -302,6 +304,8 @@ def attacked(table: Table, run: Callable[[Attack], None], addresses: Sequence[st
 
 
 def in_namespace(table: Table, quick: bool) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     ip("link", "set", "lo", "up")
     for address in [HUB, VICTIM, NEWCOMER, *ATTACKERS]:
         ip("address", "add", f"{address}/32", "dev", "lo")
