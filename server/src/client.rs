@@ -131,6 +131,13 @@ impl Client {
         self.credentials.rights_in(room, &self.hub, self.peer()).enter() && self.credentials.grant().is_none_or(admits)
     }
 
+    /// Records the room that it is in, so that a reload can revoke its token there.
+    pub(crate) fn record_room(&self) {
+        if let Some(room) = self.room() {
+            self.may_enter(room.name());
+        }
+    }
+
     /// Denies it a room, without a delay.
     pub(crate) fn deny(&mut self, room: &str) {
         tracing::info!(peer = self.peer().label(), room, "room-refused");

@@ -85,7 +85,7 @@ pub struct Config {
     /// The most wrong tokens from one address that wait for their answers; a further one is answered at once. A right one is
     /// always accepted.
     pub wrong_tokens: usize,
-    /// The window for `wrong_tokens`; it starts with the first wrong token.
+    /// The window in which the wrong tokens of an address are counted for `token_delay`; it starts with the first one.
     pub token_window: Duration,
     /// A room with more members is a crowd, in which joins and leaves are not announced (R9.25), until half as many are
     /// left.

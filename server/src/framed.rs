@@ -52,13 +52,16 @@ impl Framed {
     /// Uses the complete frames of what was read, at most `left`, advances `input` past them and counts them down.
     pub(crate) fn receive(&mut self, input: &mut &[u8], left: &mut u64, client: &mut Client, now: Duration) {
         let read = *input;
-        while *left > 0 {
+        while *left > 0 || self.is_closing() {
             let start = *input;
+            if self.is_closing() {
+                self.unproven = None; // nothing is confirmed any more
+            }
             if self.unproven.as_mut().is_some_and(|unproven| unproven.holds(start)) {
                 break;
             }
             let step = self.session.receive(input, now);
-            *left -= u64::from(step != Step::More);
+            *left = left.saturating_sub(u64::from(step != Step::More));
             match step {
                 Step::Message(message) => self.apply(message, client, now),
                 Step::Opened => {
@@ -82,6 +85,10 @@ impl Framed {
             }
         }
         client.flush();
+    }
+
+    fn is_closing(&self) -> bool {
+        matches!(self.session.state(), State::Closing | State::Closed)
     }
 
     /// The stream has ended; `unused` is what was read and not used.
@@ -156,9 +163,18 @@ impl Framed {
         self.unproven.as_ref().is_some_and(|unproven| unproven.is_held())
     }
 
-    /// Does as much of it wait as may?
+    /// Does as much of it wait as may? While somebody asks for a sign of life of this peer, twice as much may.
     pub(crate) fn is_full(&self) -> bool {
-        self.unproven.as_ref().is_some_and(|unproven| unproven.is_full())
+        let is_asked = self.vitals.as_ref().is_some_and(|vitals| vitals.is_asked());
+        self.unproven.as_ref().is_some_and(|unproven| unproven.is_full(is_asked))
+    }
+
+    /// Nothing was read until now, so the peer was not silent. It has `answer` more to answer a challenge.
+    pub(crate) fn excuse_silence(&mut self, answer: Duration, now: Duration) {
+        self.session.not_reading(now);
+        if let Some(vitals) = &mut self.vitals {
+            vitals.excuse_silence(answer, now);
+        }
     }
 
     /// Need it wait no longer?

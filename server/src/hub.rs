@@ -198,8 +198,12 @@ impl Hub {
         self.config().proxies.iter().any(|network| network.contains(&address))
     }
 
-    /// Logs and counts a rejection.
+    /// Logs and counts a rejection. An operator knows of a ban: its attempts must not fill the log.
     pub(crate) fn log_rejection(&self, peer: &Peer, rejection: &Rejection) {
+        if let Rejection::Banned(reason) = rejection {
+            self.refused(peer, reason.clone());
+            return;
+        }
         let fault = rejection.code().name().unwrap_or_default();
         tracing::info!(peer = peer.label(), fault, detail = &*rejection.reason(), "refuse");
         self.count_rejection(rejection);

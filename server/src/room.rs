@@ -241,7 +241,10 @@ impl Room {
         (member.name, member.wanted) = (name.clone(), Some(wanted.into()));
         state.note_wanted(id, &mut member);
         state.members.insert(id, member);
-        let next = if name == before { None } else { state.next_for(&before, None) };
+        if name == before {
+            return Some((name, false)); // the wanted name is not free
+        }
+        let next = state.next_for(&before, None);
         let notified = state.crowd.is_none();
         let woken = self.append_change(&mut state, id, Change::Renamed(before), name.clone());
         drop(state);

@@ -298,6 +298,7 @@ impl Terminal {
                 let name = client.name().map(str::to_owned);
                 if !self.enter(room.as_str(), name.as_deref(), None, client) {
                     self.print(TOO_MANY_ROOMS, client);
+                    client.record_room();
                 }
             }
             other => self.state = other,

@@ -24,8 +24,8 @@ pub(super) struct Unproven {
     posts: VecDeque<Post>,
     /// Input waits until they are settled.
     is_held: bool,
-    /// As much input waits as may.
-    is_full: bool,
+    /// How many bytes of input wait.
+    held: usize,
 }
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Unproven {
         let is_ping = input.get(KIND).is_none_or(|&kind| kind == kind::PING);
         let must_wait = (is_ping && !self.posts.is_empty()) || self.posts.len() >= MAX_POSTS;
         self.is_held = must_wait && !input.is_empty();
-        self.is_full = self.is_held && input.len() >= MAX_READ;
+        self.held = if self.is_held { input.len() } else { 0 };
         self.is_held
     }
 
@@ -57,9 +57,10 @@ impl Unproven {
         self.is_held
     }
 
-    /// Does as much input wait as may?
-    pub(super) fn is_full(&self) -> bool {
-        self.is_full
+    /// Does as much input wait as may? Twice as much may if the peer is asked for a sign of life: two peers that wait for
+    /// each other must both be heard.
+    pub(super) fn is_full(&self, is_asked: bool) -> bool {
+        self.held >= if is_asked { 2 * MAX_READ } else { MAX_READ }
     }
 
     /// Need the input wait no longer?

@@ -62,6 +62,18 @@ impl Vitals {
         self.wants_ping = !self.next.is_empty();
     }
 
+    /// Does anybody wait for something that the peer sends?
+    pub(super) fn is_asked(&self) -> bool {
+        !self.asked.is_empty() || self.close_at.is_some()
+    }
+
+    /// Nothing was read until now, so the peer may have answered.
+    pub(super) fn excuse_silence(&mut self, answer: Duration, now: Duration) {
+        if let Some(close_at) = &mut self.close_at {
+            *close_at = now.saturating_add(answer).max(*close_at);
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.close_at
     }

@@ -133,7 +133,7 @@ impl Hub {
         Some(self.refused(peer, reason))
     }
 
-    fn refused(&self, peer: &Peer, reason: Arc<str>) -> Arc<str> {
+    pub(super) fn refused(&self, peer: &Peer, reason: Arc<str>) -> Arc<str> {
         tracing::debug!(peer = peer.label(), detail = &*reason, "banned");
         self.counters().refused.count("banned");
         reason

@@ -42,8 +42,9 @@ impl Room {
         if state.names.is_taken(&wanted) || !allows(&wanted) {
             return None;
         }
+        let before = state.members.get(&id)?.name.clone();
         drop(state);
-        self.rename(id, &wanted)
+        self.rename(id, &wanted).filter(|(name, _)| *name != before)
     }
 }
 

@@ -79,15 +79,16 @@ impl Terminal {
             Some(room) if client.room().is_some_and(|current| folded(current.name()) == folded(room.as_str())) => {
                 self.print("! /join ROOM: you are there", client);
             }
-            Some(room) if !client.may_enter(room.as_str()) => {
-                self.print("! policy: no right to this room", client);
-            }
             Some(_) if !self.may_change(client) => self.too_many_changes(client),
-            Some(room) if client.hub().has_place(room.as_str()) => self.state = State::Moving(room),
-            Some(_) => {
+            Some(room) if !client.hub().has_place(room.as_str()) => {
                 client.count_error(Code::TRY_LATER);
                 self.print(TOO_MANY_ROOMS, client);
             }
+            // This records the room for a reload of the tokens, so it comes last.
+            Some(room) if !client.may_enter(room.as_str()) => {
+                self.print("! policy: no right to this room", client);
+            }
+            Some(room) => self.state = State::Moving(room),
             None => self.print(&format!("! /join ROOM: 1 to {MAX_NAME} bytes without control characters"), client),
         }
     }

@@ -74,7 +74,7 @@ impl ConnectionCore {
     /// Nothing was read until now, so the peer was not silent.
     pub(super) fn excuse_silence(&mut self) {
         if let PeerKind::Framed(framed) = &mut self.kind {
-            framed.session.not_reading(self.now);
+            framed.excuse_silence(self.client.hub().config().answer, self.now);
         }
     }
 }
