@@ -86,7 +86,7 @@ pub struct Connection<S> {
     clock: Clock,
     pace: Pace,
     /// The timeout of the stream's reads and writes.
-    patience: Duration,
+    read_timeout: Duration,
     unflushed: bool,
     shut: bool,
     /// The stream failed; what can still be read may hold the reason.
@@ -150,7 +150,7 @@ impl<S: io::Read + Write + Timed> Connection<S> {
             endpoint: Endpoint::new(session, Duration::ZERO),
             clock,
             pace: Pace::default(),
-            patience: TICK,
+            read_timeout: TICK,
             unflushed: false,
             shut: false,
             failure: None,
@@ -295,7 +295,7 @@ impl<S: io::Read + Write + Timed> Connection<S> {
         if now.saturating_sub(self.seen) < AWAY {
             self.endpoint.tick(None, now);
         }
-        self.be_patient(remaining)?;
+        self.wait_at_most(remaining)?;
         if !self.try_write() && self.endpoint.session.state() == State::Closed {
             let timeout = self.endpoint.session.limits().close_timeout;
             if now >= *self.linger.get_or_insert(now.saturating_add(timeout)) {
@@ -334,14 +334,14 @@ impl<S: io::Read + Write + Timed> Connection<S> {
     }
 
     /// Sets the timeout of the stream to no more than `remaining`: to a power of two, so that it changes rarely.
-    fn be_patient(&mut self, remaining: Duration) -> io::Result<()> {
+    fn wait_at_most(&mut self, remaining: Duration) -> io::Result<()> {
         let wanted = match u64::try_from(remaining.as_millis()) {
             Ok(millis) if remaining < TICK => Duration::from_millis(1 << millis.max(1).ilog2()),
             _ => TICK,
         };
-        if wanted != self.patience {
+        if wanted != self.read_timeout {
             self.stream.set_timeouts(wanted)?;
-            self.patience = wanted;
+            self.read_timeout = wanted;
         }
         Ok(())
     }

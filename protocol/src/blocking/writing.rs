@@ -103,10 +103,10 @@ impl<S: io::Read + Write + Timed> Connection<S> {
         if now.saturating_sub(self.seen) < AWAY.max(LOOKING * self.looked_for) {
             return Ok(false);
         }
-        let patience = self.patience;
-        self.be_patient(Duration::ZERO)?;
+        let timeout = self.read_timeout;
+        self.wait_at_most(Duration::ZERO)?;
         self.read_ahead();
-        self.be_patient(patience)?;
+        self.wait_at_most(timeout)?;
         self.looked_for = self.seen.saturating_sub(now);
         while !self.endpoint.is_backlog_full()
             && let Some(front) = self.endpoint.advance_in_buffer(&mut self.answers)

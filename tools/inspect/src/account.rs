@@ -158,7 +158,7 @@ fn described(why: Unread) -> (&'static str, Option<String>, bool) {
         Unread::NotTcp(content) => ("not-tcp", Some(named(content)), false),
         Unread::Fragment(protocol) => {
             let name = named(Content::Protocol(protocol));
-            // Tunnels over UDP are told apart by the first fragment.
+            // Tunnels over UDP are distinguished by the first fragment.
             ("fragment", Some(name), !matches!(protocol, 1 | 17 | 58))
         }
         Unread::Tunnel(name) => ("tunnel", Some(name.to_owned()), true),

@@ -93,7 +93,7 @@ fn is_vxlan(payload: &[u8]) -> bool {
     matches!(payload, [0x08 | 0x0C | 0x88, _, _, _, _, _, _, 0, ..])
 }
 
-/// True for a VXLAN header, without extensions, in front of an Ethernet frame with IP.
+/// True for a VXLAN header, without extensions, before an Ethernet frame with IP.
 fn is_vxlan_with_ip(payload: &[u8]) -> bool {
     payload.starts_with(&[8, 0, 0, 0])
         && is_vxlan(payload)

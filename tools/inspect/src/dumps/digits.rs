@@ -74,7 +74,7 @@ pub(super) struct Labelled<'a> {
     short: bool,
 }
 
-/// Finds the digits of a line. `Ok(None)` if it has none; `Err` if they cannot be told from its text.
+/// Finds the digits of a line. `Ok(None)` if it has none; `Err` if its text does not show them.
 pub(super) fn labelled(line: &str) -> Result<Option<Labelled<'_>>, String> {
     let text = without_comment(line).trim_end();
     if let Some(found) = beside_characters(text) {

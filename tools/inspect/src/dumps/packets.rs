@@ -9,7 +9,7 @@ use super::piece::Piece;
 /// The longest packet, in bytes.
 const MAX_PACKET: usize = 256 << 10;
 
-/// The headers in front of IP, and their lengths in bytes.
+/// The headers before IP, and their lengths in bytes.
 const LINKS: [(Linktype, usize); 5] = [
     (Linktype::RAW, 0),
     (Linktype::ETHERNET, 14),
