@@ -5,7 +5,7 @@ const FORMATS: [(&[u8], &str, &str); 17] = [
     (&[0x1F, 0x8B], "gzip", "gunzip -c FILE"),
     (&[0x28, 0xB5, 0x2F, 0xFD], "zstd", "zstd -dc FILE"),
     (&[0xFD, b'7', b'z', b'X'], "xz", "xz -dc FILE"),
-    (b"BZh", "bzip2", "bzip2 -dc FILE"),
+    (b"BZh9", "bzip2", "bzip2 -dc FILE"),
     (&[0x04, 0x22, 0x4D, 0x18], "lz4", "lz4 -dc FILE"),
     (&[0x1F, 0x9D], "compress", "zcat FILE"),
     (b"PK\x03\x04", "a zip archive", "unzip -p FILE"),

@@ -59,7 +59,9 @@ impl Source {
             Format::Auto | Format::Dump | Format::Hex | Format::Base64 => sample(&mut input, format)?,
         };
         let complete = complete && !is_over.get();
-        if let Some(refusal) = foreign::refusal(&sample) {
+        if format == Format::Auto
+            && let Some(refusal) = foreign::refusal(&sample)
+        {
             return Err(io::Error::new(io::ErrorKind::Unsupported, refusal));
         }
         let found = recognise(&sample, complete, format);

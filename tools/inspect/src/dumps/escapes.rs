@@ -42,8 +42,12 @@ pub(super) fn read(text: &str, decimal: bool, complete: bool) -> Read {
         Some((value, used)) => u8::try_from(value).map_or(Read::Unknown, |byte| Read::Found(Escape::Byte(byte), used)),
         None => Read::Unknown,
     };
-    let character = |found: Option<(u32, usize)>, more: usize| {
-        found.map_or(Read::Unknown, |(value, used)| Read::Found(Escape::Character(value), used + more))
+    let character = |found: Option<(u32, usize)>| {
+        found.map_or(Read::Unknown, |(value, used)| Read::Found(Escape::Character(value), used))
+    };
+    let braced = |found: Option<(u32, usize)>| {
+        let closed = found.filter(|&(_, used)| text.get(used..).is_some_and(|rest| rest.starts_with('}')));
+        character(closed.map(|(value, used)| (value, used + 1)))
     };
     match first {
         'n' => byte(b'\n'),
@@ -55,12 +59,12 @@ pub(super) fn read(text: &str, decimal: bool, complete: bool) -> Read {
         'f' => byte(12),
         'e' => byte(27),
         '\\' | '"' | '\'' | '`' | '?' | '$' | '#' | '/' => byte(u8::try_from(first).unwrap_or(b'?')),
-        'x' if text.starts_with("x{") => character(digits(16, 6, 2), 1),
+        'x' if text.starts_with("x{") => braced(digits(16, 6, 2)),
         'x' => number(digits(16, 2, 1)),
-        'o' if text.starts_with("o{") => character(digits(8, 6, 2), 1),
-        'u' if text.starts_with("u{") => character(digits(16, 6, 2), 1),
-        'u' => character(digits(16, 4, 1).filter(|found| found.1 == 5), 0),
-        'U' => character(digits(16, 8, 1).filter(|found| found.1 == 9), 0),
+        'o' if text.starts_with("o{") => braced(digits(8, 6, 2)),
+        'u' if text.starts_with("u{") => braced(digits(16, 6, 2)),
+        'u' => character(digits(16, 4, 1).filter(|found| found.1 == 5)),
+        'U' => character(digits(16, 8, 1).filter(|found| found.1 == 9)),
         '0'..='9' if decimal => number(digits(10, 3, 0)),
         '0'..='7' => number(digits(8, 3, 0)),
         '\n' => Read::Found(Escape::Nothing, 1),
@@ -88,7 +92,7 @@ mod tests {
         ] {
             assert_eq!(read(text, decimal, true), Read::Found(escape, used), "{text}");
         }
-        for text in ["xg", "u00f", "Kx", "777"] {
+        for text in ["xg", "u00f", "Kx", "777", "x{3", "u{f5", "o{7 }"] {
             assert_eq!(read(text, false, true), Read::Unknown, "{text}");
         }
         assert_eq!(read("x", false, false), Read::Partial);
