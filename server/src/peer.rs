@@ -19,6 +19,7 @@ pub struct Peer {
 enum Origin {
     Address(IpAddr),
     /// The user of a Unix socket.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there are no Unix sockets"))]
     User(u32),
     Unknown,
 }
