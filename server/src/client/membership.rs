@@ -182,7 +182,7 @@ impl Membership {
             return Err((Code::TOO_LONG, format!("the member accepts bodies of {} bytes", receiver.max_body)));
         }
         let is_provable = to != self.id() && !matches!(receiver.rendition, Rendition::Lines(_));
-        let proof = sender.filter(|_| is_provable).map(|sender| Proof::new(sender));
+        let proof = sender.filter(|_| is_provable).map(Proof::new);
         match receiver.mailbox.put(&out.bytes, limit, proof.clone()) {
             true => Ok(proof),
             false => Err((Code::TRY_LATER, "too many messages wait for the member, or it is leaving".into())),
