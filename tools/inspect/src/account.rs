@@ -75,15 +75,10 @@ pub(super) struct Bytes {
 }
 
 impl Bytes {
-    pub(super) fn add(&mut self, other: Bytes) {
-        for (sum, more) in self.all_mut().into_iter().zip(other.all()) {
-            *sum += more;
+    pub(super) fn add(&mut self, mut other: Bytes) {
+        for (sum, more) in self.all_mut().into_iter().zip(other.all_mut()) {
+            *sum += *more;
         }
-    }
-
-    fn all(&self) -> [u64; 9] {
-        let mut copy = *self;
-        copy.all_mut().map(|count| *count)
     }
 
     fn all_mut(&mut self) -> [&mut u64; 9] {

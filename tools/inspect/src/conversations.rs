@@ -52,7 +52,7 @@ impl Conversations<'_> {
             }
             self.release(ends, out)?;
         }
-        if self.streams.get(&ends).is_some_and(|old| old.is_replaced_by(segment)) {
+        if segment.syn && self.streams.get(&ends).is_some_and(|old| old.is_replaced_by(segment)) {
             let old = self.streams.remove(&ends).expect("it is in the map");
             self.close(old, out)?;
         }

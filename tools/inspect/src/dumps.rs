@@ -55,6 +55,10 @@ pub(crate) struct Dump {
     units: (Units, usize),
 }
 
+/// The names of the forms that are formats of their own.
+pub(crate) const HEX: &str = "hexadecimal digits";
+pub(crate) const BASE64: &str = "base64";
+
 /// What a dump shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
@@ -203,8 +207,8 @@ pub(crate) struct DumpReader {
     lines: Lines<Box<dyn Read>>,
     cleaner: Cleaner,
     decoder: Box<dyn Decoder>,
-    form: String,
-    content: Content,
+    pub(crate) form: String,
+    pub(crate) content: Content,
     swapped: bool,
     out: Out,
     packets: Packets,
@@ -238,8 +242,8 @@ impl DumpReader {
     pub(crate) fn piece(&mut self) -> io::Result<Option<Piece>> {
         loop {
             if let Some(mut piece) = self.out.pop() {
-                if let (true, Some(side)) = (self.swapped, piece.side) {
-                    piece.side = Some(if side == Side::Client { Side::Server } else { Side::Client });
+                if self.swapped {
+                    piece.side = piece.side.map(Side::other);
                 }
                 return Ok(Some(piece));
             }

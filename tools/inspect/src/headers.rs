@@ -104,7 +104,7 @@ const TAGS: [(u16, usize); 10] = [
     (0xF1C1, 4), // R-Tag
 ];
 
-fn named(name: &'static str) -> Unread {
+pub(super) fn named(name: &'static str) -> Unread {
     Unread::NotTcp(Content::Named(name))
 }
 

@@ -117,7 +117,7 @@ fn run(input: Input, options: &Options, sink: impl Sink) -> io::Result<Outcome> 
     let taken = match source {
         Source::Stream(input) => inspection.stream(input),
         Source::Capture(input) => inspection.capture(input),
-        Source::Dump(dump, content, form) => inspection.dump(*dump, content, &form),
+        Source::Dump(dump) => inspection.dump(*dump),
         Source::Refused(why) => inspection.damaged(&why),
     };
     let Inspection { mut sink, summary, damage, .. } = inspection;
@@ -166,9 +166,9 @@ impl<S: Sink> Inspection<'_, S> {
         walker.end(end, &mut |event| self.event(None, &event))
     }
 
-    fn dump(&mut self, mut dump: DumpReader, content: Content, form: &str) -> io::Result<()> {
-        let note = content.note();
-        self.event(None, &Event::Dump { form, note: note.as_deref() })?;
+    fn dump(&mut self, mut dump: DumpReader) -> io::Result<()> {
+        let (content, note) = (dump.content, dump.content.note());
+        self.event(None, &Event::Dump { form: &dump.form, note: note.as_deref() })?;
         match content {
             Content::Stream => self.stream(dump),
             Content::Sides => self.sides(&mut dump),

@@ -86,9 +86,9 @@ impl Reassembly {
             None => {
                 // It begins before the delivered position, but may extend beyond it.
                 let old = u64::from(self.next.wrapping_sub(sequence));
-                let (behind, new) = bytes.split_at(bytes.len().min(usize::try_from(old).unwrap_or(usize::MAX)));
-                self.behind(old, behind, out)?;
-                self.arrive(self.position, new, cut.saturating_sub(old - behind.len() as u64), out)
+                let (passed, new) = bytes.split_at(bytes.len().min(usize::try_from(old).unwrap_or(usize::MAX)));
+                self.passed(old, passed, out)?;
+                self.arrive(self.position, new, cut.saturating_sub(old - passed.len() as u64), out)
             }
         }
     }
@@ -131,16 +131,13 @@ impl Reassembly {
 
     /// Counts a segment after the end, which is not delivered: `reset` if a reset ended the stream.
     pub(super) fn count_after_end(&mut self, sequence: u32, bytes: &[u8], reset: bool) {
-        let old = match self.place(sequence) {
+        let distance = match self.place(sequence) {
             Some(_) => 0,
-            None => u64::from(self.next.wrapping_sub(sequence)).min(bytes.len() as u64),
+            None => u64::from(self.next.wrapping_sub(sequence)),
         };
-        let (behind, new) = bytes.split_at(usize::try_from(old).unwrap_or(bytes.len()));
-        if !behind.is_empty() {
-            let distance = u64::from(self.next.wrapping_sub(sequence));
-            // Without the bytes that were delivered, none differs.
-            let _ = self.behind::<()>(distance, behind, &mut |_| Ok(()));
-        }
+        let (passed, new) = bytes.split_at(bytes.len().min(usize::try_from(distance).unwrap_or(usize::MAX)));
+        // Without the bytes that were delivered, none differs.
+        let _ = self.passed::<()>(distance, passed, &mut |_| Ok(()));
         let count = if reset { &mut self.bytes.after_reset } else { &mut self.bytes.after_fin };
         *count += new.len() as u64;
     }
@@ -162,7 +159,7 @@ impl Reassembly {
     }
 
     /// Bytes whose place was passed: the first is `distance` before the delivered position.
-    fn behind<E>(&mut self, distance: u64, bytes: &[u8], out: Out<'_, E>) -> Result<(), E> {
+    fn passed<E>(&mut self, distance: u64, bytes: &[u8], out: Out<'_, E>) -> Result<(), E> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -251,9 +248,9 @@ impl Reassembly {
             self.waiting_bytes -= segment.bytes.len() + SEGMENT;
             let old = self.position - position;
             let length = segment.bytes.len();
-            let (behind, new) = segment.bytes.split_at(length.min(usize::try_from(old).unwrap_or(usize::MAX)));
-            self.compare(position, behind, out)?;
-            self.deliver(new, segment.cut.saturating_sub(old - behind.len() as u64), out)?;
+            let (passed, new) = segment.bytes.split_at(length.min(usize::try_from(old).unwrap_or(usize::MAX)));
+            self.compare(position, passed, out)?;
+            self.deliver(new, segment.cut.saturating_sub(old - passed.len() as u64), out)?;
         }
         Ok(())
     }

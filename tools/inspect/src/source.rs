@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::capture;
-use super::dumps::{self, Content, Dump, DumpReader, Wanted};
+use super::dumps::{self, Dump, DumpReader, Wanted};
 use super::foreign;
 use super::options::Format;
 use super::timed::Timed;
@@ -41,8 +41,7 @@ pub(super) enum Source {
     /// One direction of a stream.
     Stream(Box<dyn Read>),
     Capture(Box<dyn Read>),
-    /// A dump, what it shows, and its form.
-    Dump(Box<DumpReader>, Content, String),
+    Dump(Box<DumpReader>),
     /// A dump that cannot be read; the reason.
     Refused(String),
 }
@@ -69,10 +68,7 @@ impl Source {
         Ok(match found {
             Found::Raw => (Source::Stream(input), Format::Raw),
             Found::Capture => (Source::Capture(input), Format::Pcap),
-            Found::Dump(dump, format) => {
-                let (content, form) = (dump.content, dump.form.clone());
-                (Source::Dump(Box::new(DumpReader::new(dump, input)), content, form), format)
-            }
+            Found::Dump(dump, format) => (Source::Dump(Box::new(DumpReader::new(dump, input))), format),
             Found::Refused(why) => (Source::Refused(why), Format::Dump),
         })
     }
@@ -123,8 +119,8 @@ fn recognise(sample: &[u8], complete: bool, format: Format) -> Found {
         Ok(Some(dump)) => {
             let format = match (format, dump.form.as_str()) {
                 (Format::Hex | Format::Base64, _) => format,
-                (_, "hexadecimal digits") => Format::Hex,
-                (_, "base64") => Format::Base64,
+                (_, dumps::HEX) => Format::Hex,
+                (_, dumps::BASE64) => Format::Base64,
                 _ => Format::Dump,
             };
             Found::Dump(dump, format)

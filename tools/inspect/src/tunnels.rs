@@ -1,6 +1,6 @@
 //! Strips the header of a tunnel inside IP: IP in IP, GRE and ERSPAN, and the tunnels over UDP.
 
-use super::headers::{Content, Layer, Stripped, Unread, after, next_protocol, u16_at};
+use super::headers::{Content, Layer, Stripped, Unread, after, named, next_protocol, u16_at};
 
 /// What follows an IP header with this protocol number, except TCP.
 pub(super) fn protocol(number: u8, bytes: &[u8]) -> Stripped<'_> {
@@ -21,10 +21,6 @@ pub(super) fn protocol(number: u8, bytes: &[u8]) -> Stripped<'_> {
         132 => Err(named("SCTP")),
         other => Err(Unread::NotTcp(Content::Protocol(other))),
     }
-}
-
-fn named(name: &'static str) -> Unread {
-    Unread::NotTcp(Content::Named(name))
 }
 
 const UDP: Unread = Unread::NotTcp(Content::Named("UDP"));

@@ -3,13 +3,14 @@
 use super::clean::is_noise;
 use super::direction;
 use super::lines::Line;
-use super::notation::{Notation, Shape};
+use super::notation::GROUPS;
 use super::piece::{Decoder, Out};
 use super::row;
 use super::rows::shortened;
 use crate::side::Side;
 
-/// The reason of a refusal.
+/// Reasons of refusals.
+const HALF: &str = "the second digit of a byte is missing";
 pub(super) const OMITTED: &str =
     "rows that repeat are left out (*), and without offsets nothing shows how many: use od -v";
 
@@ -51,7 +52,7 @@ impl Digits {
             match (digit, self.half.take()) {
                 (Some(low), Some(high)) => bytes.push(high << 4 | low),
                 (Some(high), None) => self.half = Some(high),
-                (None, Some(_)) => return Err("the second digit of a byte is missing".into()),
+                (None, Some(_)) => return Err(HALF.into()),
                 (None, None) if is_separator(character) => {}
                 (None, None) => return Err("not a hexadecimal digit".into()),
             }
@@ -110,9 +111,7 @@ pub(super) fn labelled(line: &str) -> Result<Option<Labelled<'_>>, String> {
 
 /// The bytes of `f5 f8 …  ..hi..`: hexadecimal bytes, and the characters beside them.
 fn beside_characters(text: &str) -> Option<Labelled<'_>> {
-    let notation =
-        Notation { name: "hexadecimal bytes", shape: Shape::Hex(None), width: 0, little: false, short: false };
-    let values = row::values(text, notation)?;
+    let values = row::values(text, GROUPS)?;
     let count = values.by_text.filter(|&count| count >= 2)?;
     Some(Labelled { label: "", bytes: values.bytes[..count].to_vec(), short: false })
 }
@@ -196,13 +195,13 @@ impl Decoder for Digits {
         self.plain(line.text, &mut bytes).map_err(|why| format!("{why}: {}", shortened(line.text)))?;
         out.push(self.side, !continues, &bytes);
         if line.ends && self.half.is_some() {
-            return Err("the second digit of a byte is missing".into());
+            return Err(HALF.into());
         }
         Ok(())
     }
 
     fn end(&mut self, _out: &mut Out) -> Result<(), String> {
-        if self.half.is_some() { Err("the second digit of a byte is missing".into()) } else { Ok(()) }
+        if self.half.is_some() { Err(HALF.into()) } else { Ok(()) }
     }
 }
 

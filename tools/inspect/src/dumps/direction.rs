@@ -49,7 +49,7 @@ const RECEIVED: &[&str] = &[
 /// The side that sent the bytes after `label`. `None` if the label has no mark of direction.
 pub(super) fn of(label: &str) -> Option<Side> {
     let words = label.split(|c: char| c.is_whitespace() || ":=,;()[]{}|\"'`_#*/.".contains(c));
-    let mut towards = None;
+    let mut towards = false;
     for word in words.filter(|word| !word.is_empty()) {
         let word = word.to_ascii_lowercase();
         let side = if SENT.contains(&word.as_str()) || word.starts_with("c->") || word.starts_with("client->") {
@@ -60,18 +60,11 @@ pub(super) fn of(label: &str) -> Option<Side> {
             None
         };
         if let Some(side) = side {
-            return Some(if towards == Some(true) { other(side) } else { side });
+            return Some(if towards { side.other() } else { side });
         }
-        towards = Some(word == "to");
+        towards = word == "to";
     }
     None
-}
-
-fn other(side: Side) -> Side {
-    match side {
-        Side::Client => Side::Server,
-        Side::Server => Side::Client,
-    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(super) enum Read {
 }
 
 /// The most characters of an escape after its backslash.
-pub(super) const LONGEST: usize = 12;
+const LONGEST: usize = 12;
 
 /// Reads the escape whose backslash precedes `text`. With `decimal`, three digits are decimal, as in Lua and Haskell.
 /// `complete`: no more characters follow.

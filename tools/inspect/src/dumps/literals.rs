@@ -94,7 +94,7 @@ impl Literals {
 
     fn open(&mut self, quote: Option<char>) {
         let prefix = self.between.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or("");
-        let is_bytes = quote.is_some() && prefix.len() <= 2 && prefix.contains(['b', 'B']) && is_prefix(prefix);
+        let is_bytes = quote.is_some() && prefix.contains(['b', 'B']) && is_prefix(prefix);
         let side = direction::of(&self.between);
         if !self.joined {
             self.side = side.or(self.side);
@@ -136,7 +136,7 @@ impl Literals {
             if literal.length <= 4 {
                 self.last.extend_from_slice(&literal.held);
             }
-            if literal.held.len() >= 4 << 10 || literal.length > 4 {
+            if literal.length > 4 {
                 out.push(side, std::mem::take(&mut literal.begins), &literal.held);
                 literal.held.clear();
             }
@@ -201,7 +201,7 @@ impl Literals {
             if let Some(literal) = &self.literal
                 && !continues
             {
-                if literal.counts && !literal.held.is_empty() | (literal.length > 0) {
+                if literal.counts && literal.length > 0 {
                     return Err("a line end breaks a string: join its lines".into());
                 }
                 self.literal = None;

@@ -39,11 +39,16 @@ const fn of(name: &'static str, shape: Shape, width: usize, little: bool) -> Not
     Notation { name, shape, width, little, short: false }
 }
 
+/// Two digits for each byte, as most programs print them.
+pub(super) const BYTES: Notation = of("hexadecimal bytes", Shape::Hex(Some(2)), 1, false);
+/// Any number of bytes in a group.
+pub(super) const GROUPS: Notation = of("hexadecimal groups", Shape::Hex(None), 0, false);
+
 /// The notations, in the order in which they are tried. The first that fits is read.
 pub(super) const TABLE: &[Notation] = &[
     of("binary", Shape::Binary(8), 1, false),
-    of("hexadecimal bytes", Shape::Hex(Some(2)), 1, false),
-    of("hexadecimal groups", Shape::Hex(None), 0, false),
+    BYTES,
+    GROUPS,
     of("hexadecimal 16-bit words", Shape::Hex(Some(4)), 2, true),
     of("hexadecimal 32-bit words", Shape::Hex(Some(8)), 4, true),
     of("hexadecimal 64-bit words", Shape::Hex(Some(16)), 8, true),

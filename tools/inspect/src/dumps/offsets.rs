@@ -1,6 +1,6 @@
 //! Recognises dumps with offsets: finds the layout that fits their rows.
 
-use super::notation::{Notation, Shape, TABLE};
+use super::notation::{BYTES, Notation, Shape, TABLE};
 use super::piece::{Decoder, Fit, Fitting, Out, Sample};
 use super::row;
 use super::rows::{Evidence, Layout, Rows};
@@ -14,8 +14,7 @@ pub(super) fn fit(sample: &Sample<'_>) -> Fitting {
     let mut why = None;
     for (prefixed, colon) in [(false, true), (false, false), (true, true), (true, false)] {
         let Some((word, digits)) = place(sample, prefixed, colon) else { continue };
-        // od and hexdump print the words of the computer, which is little-endian, after 6 or 7 digits.
-        let of_computer = !colon && !prefixed && matches!(digits, 6 | 7);
+        let of_computer = is_of_computer(prefixed, colon, digits);
         let columns = columns(sample, prefixed, colon);
         let is_possible = |shape: Shape| match shape {
             Shape::Hex(None) => !of_computer,
@@ -81,12 +80,11 @@ fn columns(sample: &Sample<'_>, prefixed: bool, colon: bool) -> Option<(usize, u
     if prefixed || colon {
         return None;
     }
-    let notation = TABLE[1]; // bytes
     let mut found: Vec<usize> = Vec::new();
     for line in sample.whole() {
         let offset = row::offsets(line).find(|offset| {
             let is_alike = !offset.prefixed && !offset.colon && offset.digits.len() == 8;
-            is_alike && row::values(offset.rest, notation).is_some()
+            is_alike && row::values(offset.rest, BYTES).is_some()
         });
         if let Some(offset) = offset
             && !found.contains(&offset.column)
@@ -135,13 +133,17 @@ fn reason(evidence: &Evidence, why: String) -> Option<String> {
     (evidence.lengths + evidence.agree >= 1).then(|| format!("rows with offsets: {why}"))
 }
 
+/// od and hexdump print the words of the computer, which is little-endian, after 6 or 7 digits.
+fn is_of_computer(prefixed: bool, colon: bool, digits: usize) -> bool {
+    !colon && !prefixed && matches!(digits, 6 | 7)
+}
+
 /// Later layouts of the table have to show more evidence.
 fn is_better(layout: Layout, new: Evidence, old_layout: Layout, old: Evidence) -> bool {
-    let is_decided = |evidence: Evidence| evidence.decide > 0 && evidence.disagree == 0;
     let score = |layout: Layout, evidence: Evidence| {
         let short = u64::from(layout.notation.width == 0 && layout.colon);
         let agree = evidence.agree as u64 * 4;
-        (is_decided(evidence), (evidence.rows + evidence.lengths) as u64 + agree, short)
+        (evidence.is_decided(), (evidence.rows + evidence.lengths) as u64 + agree, short)
     };
     score(layout, new) > score(old_layout, old)
 }
@@ -152,11 +154,10 @@ fn doubt(layout: Layout, found: Evidence, digits: usize, first: &str) -> Option<
     // xxd -e writes the end of a row to the right.
     let is_right = group == 4 && first.starts_with("   ");
     let Notation { shape, width, .. } = layout.notation;
-    let is_decided = found.decide > 0 && found.disagree == 0;
-    let of_computer = !layout.colon && !layout.prefixed && matches!(digits, 6 | 7);
+    let of_computer = is_of_computer(layout.prefixed, layout.colon, digits);
     match shape {
         Shape::Hex(Some(2)) => None,
-        Shape::Hex(_) if of_computer || is_decided || group <= 2 => None,
+        Shape::Hex(_) if of_computer || found.is_decided() || group <= 2 => None,
         // xxd, tcpdump
         Shape::Hex(None) if layout.colon && !matches!(group, 8 | 16) && !is_right => None,
         Shape::Hex(_) => Some(

@@ -9,7 +9,7 @@ use super::lists::{self, Base, Lists};
 use super::literals::{self, Literals};
 use super::packets;
 use super::piece::{Fit, Fitting, Sample};
-use super::{offsets, strace};
+use super::{BASE64, HEX, offsets, strace};
 use crate::side::Side;
 
 /// The forms. The first that fits is read.
@@ -30,12 +30,12 @@ pub(super) fn form(sample: &Sample<'_>) -> Fitting {
 pub(super) fn hex(sample: &Sample<'_>) -> Fitting {
     match offsets::fit(sample)? {
         Some(found) => Ok(Some(found)),
-        None => Ok(plain_digits(sample)?.or(Some(digits_fit("hexadecimal digits", digits::Style::default())))),
+        None => Ok(plain_digits(sample)?.or(Some(digits_fit(HEX, digits::Style::default())))),
     }
 }
 
 pub(super) fn base64_fit() -> Fit {
-    Fit::new("base64", Base64::default)
+    Fit::new(BASE64, Base64::default)
 }
 
 /// The bytes of each side in the sample.
@@ -194,7 +194,7 @@ fn plain_digits(sample: &Sample<'_>) -> Fitting {
     {
         return Ok(Some(followed));
     }
-    let fit = digits_fit("hexadecimal digits", digits::Style::default());
+    let fit = digits_fit(HEX, digits::Style::default());
     let Ok([bytes, _]) = sides(sample, &fit) else { return Ok(None) };
     if bytes.is_empty() {
         return Ok(None);

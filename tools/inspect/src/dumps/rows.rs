@@ -48,6 +48,13 @@ pub(super) struct Evidence {
     pub(super) unread: usize,
 }
 
+impl Evidence {
+    /// Do the characters beside the values show the order of their bytes?
+    pub(super) fn is_decided(self) -> bool {
+        self.decide > 0 && self.disagree == 0
+    }
+}
+
 /// One side of a dump.
 #[derive(Default)]
 struct Lane {
@@ -55,7 +62,8 @@ struct Lane {
     repeats: bool,
     /// The length of a full row, in bytes.
     width: usize,
-    units: u64,
+    /// A row was passed on.
+    begun: bool,
 }
 
 /// A row whose length is not known until the next offset.
@@ -145,7 +153,7 @@ impl Rows {
         let lane = self.lane(side);
         let repeats = std::mem::take(&mut lane.repeats);
         let Some(mut held) = lane.held.take() else { return Ok(()) };
-        let begins = held.begins || lane.units == 0;
+        let begins = !std::mem::replace(&mut lane.begun, true) || held.begins;
         let length = next.and_then(|next| next.checked_sub(held.offset)).filter(|&length| length > 0);
         let Some(length) = length else {
             // Another dump follows, or nothing.
@@ -154,7 +162,6 @@ impl Rows {
             }
             let count = natural_length(&held.values, notation, lane.width)?;
             lane.width = 0;
-            lane.units += 1;
             out.push(side, begins, &held.values.bytes[..count]);
             return Ok(());
         };
@@ -166,7 +173,6 @@ impl Rows {
         if let Some(bytes) = held.values.bytes.get(..count) {
             held.values.check_length(count, notation)?;
             lane.width = lane.width.max(count);
-            lane.units += 1;
             out.push(side, begins, bytes);
             self.evidence.lengths += 1;
             return Ok(());
@@ -178,7 +184,6 @@ impl Rows {
         if !repeats {
             return Err(format!("the row has {width} bytes, but the next offset is {length} higher: rows are missing"));
         }
-        lane.units += 1;
         out.repeat(side, begins, &held.values.bytes[..width], length)
     }
 }
