@@ -295,7 +295,7 @@ async fn refusal_in_place_of_hello_is_quoted_with_its_fix() {
     assert_eq!(row(&rows, "hello")["seen"], "CLOSE 1013: try-later in place of HELLO");
     assert_eq!(
         row(&rows, "hello")["fix"],
-        "the server is full, or has enough connections of this address or token, as the reason says: try again later"
+        "the server is full, or has too many connections from this address or with this token; the reason says which: try again later"
     );
 }
 

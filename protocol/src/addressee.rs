@@ -44,8 +44,8 @@ impl core::error::Error for Unaddressed {}
 /// Splits what a person wrote into a member and the text after one blank: `NAME TEXT`, `"NAME WITH BLANKS" TEXT`,
 /// `#7 TEXT` or `7 TEXT`.
 ///
-/// `find` looks a name up. A name without quotes has no blanks. If the name of another member fits that has some, the
-/// words are ambiguous, and so is a number that is also the name of another member.
+/// `find` looks a name up. A name without quotes has no blanks. If the words also begin with the name of another member
+/// that contains blanks, they are ambiguous. So is a number that is also the name of another member.
 ///
 /// # Errors
 /// [`Unaddressed`], if it is not certain who is meant.

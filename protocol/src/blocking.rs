@@ -346,7 +346,7 @@ impl<S: io::Read + Write + Timed> Connection<S> {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<bool, ConnectionError> {
+    fn finish(&self) -> Result<bool, ConnectionError> {
         ConnectionError::of_both(&self.endpoint.session, self.failure.as_ref()).map(|()| false)
     }
 }

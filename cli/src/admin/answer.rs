@@ -132,10 +132,10 @@ impl Answer {
             Action::Kick { ban, .. } => {
                 let Kicked { kicked, bans } = self.read()?;
                 let bans: String = bans.iter().map(|banned| bans::banned(banned, now())).collect();
-                let remark = if ban.is_some() { self.read::<Kept>()?.remark() } else { "" };
+                let remark = if ban.is_some() { bans::remark(self.read::<Kept>()?.kept) } else { "" };
                 format!("disconnected {}\n{bans}{remark}", escaped(&kicked))
             }
-            Action::Ban { .. } => bans::banned(&self.read()?, now()) + self.read::<Kept>()?.remark(),
+            Action::Ban { .. } => bans::banned(&self.read()?, now()) + bans::remark(self.read::<Kept>()?.kept),
             Action::Bans => bans::table(&self.read::<Bans>()?, now()),
             Action::Unban { .. } => bans::lifted(&self.read::<Ban>()?),
             Action::Say { .. } => format!("sent to {}\n", counted(self.read::<Said>()?.rooms, "room")),

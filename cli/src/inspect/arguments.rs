@@ -51,9 +51,11 @@ Offsets count from the first START of a stream, and frames from 0, as in SPEC.md
 
 /// Show every frame of a capture or a dump, and explain each fault
 ///
-/// Reads captures by tcpdump or Wireshark, whose TCP streams it reassembles, single streams as raw bytes, and dumps of
-/// any length: text that shows bytes, such as the output of xxd. The first line says how a dump was read. In a capture, it shows the streams that look like Bookend or use port
-/// 3990, also inside tunnels such as VXLAN, Geneve, GRE, IPIP, PPPoE and MPLS, and accounts for every packet and byte. After a fault it continues at the next valid frame. This is a guess, because a payload may contain frames.
+/// Reads captures by tcpdump or Wireshark, whose TCP streams it reassembles; single streams as raw bytes; and dumps, which
+/// are text that shows bytes, such as the output of xxd. The input may have any length. The first line says how a dump was
+/// read. In a capture, it shows the streams that look like Bookend or use port 3990, also inside tunnels such as VXLAN,
+/// Geneve, GRE, IPIP, PPPoE and MPLS, and accounts for every packet and byte. After a fault it continues at the next valid
+/// frame. This is a guess, because a payload may contain frames.
 #[derive(Debug, Args)]
 #[command(after_help = ABOUT_JSON)]
 pub(crate) struct InspectArguments {

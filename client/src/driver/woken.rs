@@ -25,7 +25,7 @@ pub(super) enum Woken<'s> {
     Event(Result<Option<bookend::Event<'s>>, ConnectionError>),
 }
 
-/// What may wake it, beside the events of the connection.
+/// What may wake it, besides the events of the connection.
 pub(super) struct Wakers<'a> {
     pub(super) closing: &'a mut Closing,
     /// None while nothing can be sent.

@@ -72,7 +72,7 @@ impl JoinError {
         }
         match (self.stage(), self.name()) {
             (_, "try-later") => {
-                "the hub is full, or has enough connections of this address or token, as the reason says: try again later"
+                "the hub is full, or has too many connections from this address or with this token; the reason says which: try again later"
             }
             (_, "policy") => {
                 "the hub refuses this client: check the name, the room and the token (--token-file, BOOKEND_TOKEN)"

@@ -61,7 +61,8 @@ fn request(hub: &Address) -> Result<Vec<u8>, ProxyError> {
 /// `before`, the length of `bytes` in one byte, and `bytes`.
 fn with_length(before: &[u8], bytes: &[u8]) -> Result<Vec<u8>, ProxyError> {
     let length = u8::try_from(bytes.len());
-    let length = length.map_err(|_| ProxyError::Refused("SOCKS5 has no names of more than 255 bytes".into()))?;
+    let length = length
+        .map_err(|_| ProxyError::Refused("SOCKS5 allows no host, user or password of more than 255 bytes".into()))?;
     Ok([before, &[length], bytes].concat())
 }
 

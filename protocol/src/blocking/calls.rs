@@ -124,8 +124,7 @@ impl<S: Read + Write + Timed> Connection<S> {
 
     /// Why nothing can be sent any more.
     pub(super) fn why(&self) -> ConnectionError {
-        let session = &self.endpoint.session;
-        ConnectionError::of_both(session, self.failure.as_ref()).err().unwrap_or(ConnectionError::of_closed(session))
+        self.finish().err().unwrap_or_else(|| ConnectionError::of_closed(&self.endpoint.session))
     }
 
     /// Waits until the answer has arrived, and keeps the other messages.

@@ -7,7 +7,7 @@ use super::{AWAY, Connection, Read, TICK, Timed, is_tick, uninterrupted};
 use crate::error::ConnectionError;
 use crate::session::State;
 
-/// A look at what has arrived takes no more than this part of the time.
+/// A look at what has arrived takes at most one part in this many of the time.
 const LOOKING: u32 = 16;
 
 impl<S: io::Read + Write + Timed> Connection<S> {

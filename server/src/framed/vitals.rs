@@ -18,7 +18,7 @@ pub(super) struct Vitals {
     /// The peer is closed then, unless something arrives before.
     close_at: Option<Duration>,
     challenged_at: Option<Duration>,
-    /// A PING is to be written.
+    /// A PING is due.
     wants_ping: bool,
     /// Wait for what follows the PING that was written.
     asked: Vec<Arc<Proof>>,

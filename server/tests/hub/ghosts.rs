@@ -206,7 +206,7 @@ async fn a_private_message_to_a_member_that_does_not_answer_is_refused() {
     assert_eq!(bob.any_frame().await.error(), (0, 1, Code::TRY_LATER));
     assert_eq!(start.elapsed().as_secs(), 3);
     assert_eq!(bob.any_frame().await.kind, kind::PONG);
-    assert_eq!(bob.any_frame().await.seq_and_text(), (1, "to all".into()), "what waited behind it is not lost");
+    assert_eq!(bob.any_frame().await.seq_and_text(), (1, "to all".into()), "what waited after it is not lost");
     // Without a PING, the sender learns of it all the same.
     bob.send(&post_to(1, Encoding::Utf8, b"psst")).await;
     assert_eq!(bob.any_frame().await.error(), (0, 4, Code::TRY_LATER));

@@ -17,7 +17,7 @@ pub(super) fn fix(code: Code, has_token: bool) -> &'static str {
             "the server refuses this client: does it require a token (--token-file FILE), or TLS (tls://HOST:PORT)?"
         }
         Code::TRY_LATER => {
-            "the server is full, or has enough connections of this address or token, as the reason says: try again later"
+            "the server is full, or has too many connections from this address or with this token; the reason says which: try again later"
         }
         Code::GOING_AWAY => "the server is shutting down: try again later",
         _ => "the server refuses a valid HELLO: check how it parses one (SPEC 4)",

@@ -9,31 +9,31 @@ use super::{cell, counted, time};
 
 #[derive(Deserialize)]
 pub(super) struct Bans {
-    pub(super) bans: Vec<Ban>,
-    pub(super) kept: bool,
+    bans: Vec<Ban>,
+    kept: bool,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Ban {
-    pub(super) ban: u64,
-    pub(super) network: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) token: Option<String>,
-    pub(super) reason: String,
-    pub(super) until: u64,
+    ban: u64,
+    network: Option<String>,
+    name: Option<String>,
+    token: Option<String>,
+    reason: String,
+    until: u64,
 }
 
 /// The answer to `ban`, and each ban of `kick --ban`.
 #[derive(Deserialize)]
 pub(super) struct Banned {
     #[serde(flatten)]
-    pub(super) ban: Ban,
+    ban: Ban,
     closed: u64,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Kept {
-    kept: bool,
+    pub(super) kept: bool,
 }
 
 /// What the end of the process does to bans that are not kept.
@@ -53,11 +53,9 @@ impl Ban {
     }
 }
 
-impl Kept {
-    /// A remark if the bans end with the process.
-    pub(super) fn remark(&self) -> &'static str {
-        if self.kept { "" } else { NOT_KEPT }
-    }
+/// A remark if the bans end with the process.
+pub(super) fn remark(kept: bool) -> &'static str {
+    if kept { "" } else { NOT_KEPT }
 }
 
 /// A line for a ban that was added.
@@ -81,7 +79,7 @@ pub(super) fn table(Bans { bans, kept }: &Bans, now: u64) -> String {
         let (target, left, reason) = (cell(target, 30), ban.left(now), cell(&ban.reason, 28));
         let _ = writeln!(out, "{:>6} {kind:<7} {target} {left:>5} {}", ban.ban, reason.trim_end()); // it is a string
     }
-    out + Kept { kept: *kept }.remark()
+    out + remark(*kept)
 }
 
 #[cfg(test)]
