@@ -29,9 +29,9 @@ def healthz(path: str) -> str:
 
 def run(table: Table, quick: bool) -> None:
     seconds = 2 if quick else 10
-    folder = tempfile.mkdtemp()
-    admin = os.path.join(folder, "admin.sock")
-    with Hub("door.waiting_per_address=1000", f"admin.listen=unix:{admin}", files=FILES) as hub:
+    with tempfile.TemporaryDirectory() as folder, Hub(
+        "door.waiting_per_address=1000", f"admin.listen=unix:{folder}/admin.sock", files=FILES) as hub:  # fmt: skip
+        admin = os.path.join(folder, "admin.sock")
         ann, bob = Member(hub.port, "ann"), Member(hub.port, "bob")
         crowd = [socket.create_connection(("127.0.0.1", hub.port)) for _ in range(2 * FILES)]
         refused = sum("too many connections from this address" in greeting(stream) for stream in crowd)

@@ -52,8 +52,7 @@ class Hub:
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
             raise RuntimeError(f"the hub does not listen: {line}{self.log()}")
-        self.place = line.split()[2]
-        self.port = int(self.place.rsplit(":", 1)[1])
+        self.port = int(line.split()[2].rsplit(":", 1)[1])
 
     def __enter__(self) -> "Hub":
         return self

@@ -104,6 +104,8 @@ def floods(port: int, chance: Chance, name: str) -> None:
                 raise AssertionError("the hub has closed a member that sends fast")
             if writable:
                 octets = octets[stream.send(octets) :] or post("x") * 20_000
+
+
 def silent_crowd(port: int, chance: Chance, name: str) -> None:
     """Many connections from one address that send nothing, or one byte, and stay for a while."""
     source = f"127.0.0.{chance.randrange(2, 30)}"

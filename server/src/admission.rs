@@ -190,7 +190,7 @@ impl Rejection {
             Rejection::PerSource => "too many connections from this address",
             Rejection::Arrivals => "too many connections in a short time from this address",
             Rejection::PerToken => "too many connections with this token",
-            Rejection::GaveWay => "too many connections wait, and this one identified itself too late",
+            Rejection::GaveWay => "too many connections wait, and this one has not identified itself",
         };
         reason.into()
     }

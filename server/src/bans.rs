@@ -224,14 +224,12 @@ impl Ban {
         }
     }
 
-    /// Does it keep out members of this name?
-    pub(crate) fn is_for_name(&self, name: &str) -> bool {
-        matches!(&self.target.0, Kind::Name(banned) if canonical::key(banned) == canonical::key(name))
-    }
-
-    /// Is it for a name?
-    pub(crate) fn is_of_name(&self) -> bool {
-        matches!(self.target.0, Kind::Name(_))
+    /// The key of the names that it keeps out, if it is for a name.
+    pub(crate) fn name_key(&self) -> Option<Box<str>> {
+        match &self.target.0 {
+            Kind::Name(name) => Some(canonical::key(name)),
+            Kind::Network(_) | Kind::Token(_) => None,
+        }
     }
 
     /// The reason that a peer is sent.

@@ -161,9 +161,7 @@ impl Block {
     pub(crate) fn has_too_long(&self, rendition: Rendition, max_body: usize, measured: &mut Measured) -> bool {
         let Event::Messages { payloads, .. } = &self.event else { return false };
         longest_body(payloads.longest) > max_body
-            && (0..)
-                .zip(payloads.iter())
-                .any(|(at, payload)| self.is_too_long((at, payload), rendition, max_body, measured))
+            && payloads.iter().enumerate().any(|message| self.is_too_long(message, rendition, max_body, measured))
     }
 
     /// Renders the messages of a selection, and a gap in place of those that are too long (R9.14).

@@ -10,7 +10,6 @@ use std::time::Duration;
 use bookend::{Code, Payload};
 
 use crate::admission::{Entry, Rejection};
-use crate::bans;
 use crate::block::Payloads;
 use crate::clock::wall_clock;
 use crate::config::Config;
@@ -206,17 +205,17 @@ impl Client {
 
     /// Denies a peer that asks for a banned name.
     pub(crate) fn has_banned_name(&mut self, name: &str) -> bool {
-        let Some(reason) = self.hub.ban_of_name(self.peer(), name) else { return false };
-        self.credentials.deny(Denial::at_once(Code::POLICY, bans::notice(&reason)));
+        let Some(notice) = self.ban_of_name(name) else { return false };
+        self.credentials.deny(Denial::at_once(Code::POLICY, notice));
         true
     }
 
     /// Closes if a ban began while it took its name: either this finds the ban, or the ban finds the member.
     fn leave_if_banned(&self) {
-        let by_name = self.name().and_then(|name| self.hub.ban_of_name(self.peer(), name));
+        let by_name = self.name().and_then(|name| self.ban_of_name(name));
         let by_token = || self.credentials.grant().and_then(|grant| self.hub.ban_of_token(self.peer(), grant));
-        if let Some(reason) = by_name.or_else(by_token) {
-            self.mailbox().kick(bans::notice(&reason));
+        if let Some(notice) = by_name.or_else(by_token) {
+            self.mailbox().kick(notice);
         }
     }
 
@@ -230,9 +229,9 @@ impl Client {
         }
     }
 
-    /// The reason why it may not take that name, if that is banned.
+    /// Why it may not take that name, if that is banned.
     pub(crate) fn ban_of_name(&self, name: &str) -> Option<String> {
-        self.hub.ban_of_name(self.peer(), name).map(|reason| bans::notice(&reason))
+        self.hub.ban_of_name(self.peer(), name)
     }
 
     /// Takes another name, or one like it.

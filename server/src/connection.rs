@@ -25,9 +25,6 @@ const LITTLE: usize = 4 << 10;
 /// The timeout for writing why a connection is rejected.
 const REJECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The most bytes that are written or rendered in one poll.
-const MAX_WORK: usize = 4 * scratch::SIZE;
-
 /// Serves one admitted connection until it has ended. The future is small, because there is one for each connection.
 pub(crate) fn serve<S>(hub: &Hub, stream: S, peer: Peer, entry: Entry) -> impl Future<Output = ()> + use<S>
 where
@@ -137,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<io::Result<()>> {
         self.register(cx.waker());
-        let (mut budget, mut work) = (scratch::SIZE, MAX_WORK);
+        let (mut budget, mut work) = (scratch::SIZE, scratch::MAX_WORK);
         if timer.is_elapsed() {
             let _ = self.poll_timer(cx, timer.as_mut()); // ready or not, the loop goes through everything
         }

@@ -11,7 +11,7 @@ pub(crate) const QUOTED: usize = 32;
 /// As many letters and digits without a break may be a token.
 const SECRET: usize = 16;
 /// Stands for them in the log.
-const HIDDEN: &[u8] = b"***";
+const HIDDEN: &str = "***";
 /// Why a header of the PROXY protocol is refused.
 pub(crate) const UNKNOWN_PROXY: &str = "a PROXY protocol header from an address that is not in door.proxies";
 
@@ -28,7 +28,7 @@ pub(crate) fn mentions_token(bytes: &[u8]) -> bool {
 /// The first bytes of a peer's data, escaped for the log, without anything that may be a token.
 pub(crate) fn quoted(bytes: &[u8]) -> String {
     if mentions_token(bytes) {
-        return HIDDEN.escape_ascii().to_string();
+        return HIDDEN.into();
     }
     let (mut shown, mut rest) = (Vec::new(), bytes);
     while let Some(&first) = rest.first()
@@ -37,7 +37,7 @@ pub(crate) fn quoted(bytes: &[u8]) -> String {
         let run = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         let (piece, after) = rest.split_at(run.max(1));
         match run {
-            SECRET.. => shown.extend_from_slice(HIDDEN),
+            SECRET.. => shown.extend_from_slice(HIDDEN.as_bytes()),
             0 => shown.push(first),
             _ => shown.extend_from_slice(piece),
         }
@@ -49,7 +49,7 @@ pub(crate) fn quoted(bytes: &[u8]) -> String {
 
 /// What a diagnosis says, or its name alone if `input` hides something that it may quote.
 pub(crate) fn described(first: &Hypothesis, input: &str, whole: impl FnOnce() -> String) -> String {
-    if input.contains("***") { first.name().into() } else { whole() }
+    if input.contains(HIDDEN) { first.name().into() } else { whole() }
 }
 
 /// Logs a fault: its name, its diagnosis, and the first bytes in which it was found.

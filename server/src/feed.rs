@@ -14,8 +14,6 @@ use crate::rendition::{Rendered, Rendition, longest_body};
 use crate::room::{Interest, Present, Room};
 use crate::scratch;
 
-/// A feed that has done about this much work, in bytes, lets other connections go on first.
-const MAX_WORK: usize = 4 * scratch::SIZE;
 /// A rendering of at least this many bytes that the log has no space for is shared with other members that resume.
 const LONG: usize = scratch::SIZE / 4;
 /// What it costs to skip a message, in bytes of work.
@@ -254,7 +252,7 @@ impl Feed {
 
     /// Reads blocks from the log, enough for one write.
     fn fetch(&mut self) {
-        while self.chunks.is_empty() && (self.work as usize) < MAX_WORK && self.room.has_more(self.cursor) {
+        while self.chunks.is_empty() && (self.work as usize) < scratch::MAX_WORK && self.room.has_more(self.cursor) {
             let read = self.room.read(self.cursor, self.rendition, scratch::SIZE);
             if read.missed != Missed::default() {
                 self.push_missed(read.present, read.missed);

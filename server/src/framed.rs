@@ -55,7 +55,8 @@ impl Framed {
         while *left > 0 || self.is_closing() {
             let start = *input;
             if self.is_closing() {
-                self.unproven = None; // nothing is confirmed any more
+                // It is discarded, whatever was to be confirmed before.
+                self.unproven = None;
             }
             if self.unproven.as_mut().is_some_and(|unproven| unproven.holds(start)) {
                 break;
@@ -186,7 +187,11 @@ impl Framed {
     fn give_up_posts(&mut self, client: &Client, now: Duration) {
         while let Some(frame) = self.unproven.as_mut().and_then(|unproven| unproven.take_expired(now)) {
             client.count_error(Code::TRY_LATER);
-            self.session.refuse_frame(frame, Code::TRY_LATER, "the member does not answer; the message may not arrive");
+            self.session.refuse_frame(
+                frame,
+                Code::TRY_LATER,
+                "the member does not answer; the message may not have arrived",
+            );
         }
     }
 

@@ -201,8 +201,7 @@ impl Hub {
     /// Logs and counts a rejection. An operator knows of a ban: its attempts must not fill the log.
     pub(crate) fn log_rejection(&self, peer: &Peer, rejection: &Rejection) {
         if let Rejection::Banned(reason) = rejection {
-            self.refused(peer, reason.clone());
-            return;
+            return self.count_banned(peer, reason);
         }
         let fault = rejection.code().name().unwrap_or_default();
         tracing::info!(peer = peer.label(), fault, detail = &*rejection.reason(), "refuse");

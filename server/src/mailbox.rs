@@ -72,8 +72,8 @@ impl Mailbox {
         &self.peer
     }
 
-    /// Adds a frame or a line and wakes the connection, which proves that the peer is there after it. False if `limit` of them or too many bytes already wait, or the
-    /// connection accepts no more.
+    /// Adds a frame or a line, and wakes the connection. With a `proof`, the connection proves that the peer is there after
+    /// it. False if `limit` of them or too many bytes already wait, or the connection accepts no more.
     pub(crate) fn put(&self, frame: &[u8], limit: usize, proof: Option<Arc<Proof>>) -> bool {
         self.fill(|content| {
             let Content { bytes, count, sealed, request, .. } = content;

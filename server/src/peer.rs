@@ -80,10 +80,10 @@ impl Peer {
 
     /// What the admission limits count.
     pub(crate) fn source(&self) -> Source {
-        match (self.address(), self.origin) {
-            (Some(address), _) => Source::of(address),
-            (None, Origin::User(user)) => Source::User(user),
-            (None, _) => Source::Unknown,
+        match self.origin {
+            Origin::Address(address) => Source::of(address),
+            Origin::User(user) => Source::User(user),
+            Origin::Unknown => Source::Unknown,
         }
     }
 

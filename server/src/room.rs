@@ -276,10 +276,11 @@ impl Room {
         }
     }
 
-    /// The mailboxes of the members whose names match.
-    pub(crate) fn mailboxes_of(&self, matches: impl Fn(&str) -> bool) -> Vec<Arc<Mailbox>> {
+    /// The mailbox of the member whose name has this key.
+    pub(crate) fn mailbox_with_key(&self, wanted: &str) -> Option<Arc<Mailbox>> {
         let state = self.lock();
-        state.members.values().filter(|member| matches(&member.name)).map(|member| member.mailbox.clone()).collect()
+        let member = state.members.get(&state.names.find(wanted)?)?;
+        (*key(&member.name) == *wanted).then(|| member.mailbox.clone())
     }
 
     /// The names of at most `max` members, and the number of members.

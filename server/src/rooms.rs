@@ -3,6 +3,7 @@
 mod linger;
 mod relief;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::lock::lock;
 use crate::mailbox::Mailbox;
 use crate::memory::Memory;
 use crate::room::{Joined, Member, Room};
+use crate::source::Source;
 
 pub(crate) struct Rooms {
     state: Arc<Mutex<State>>,
@@ -157,9 +159,9 @@ impl Rooms {
         lock(&self.state).by_name.values().find_map(|entry| entry.room.member(id))
     }
 
-    /// The mailboxes of the members whose names match.
-    pub(crate) fn mailboxes_of(&self, matches: impl Fn(&str) -> bool) -> Vec<Arc<Mailbox>> {
-        self.all().iter().flat_map(|room| room.mailboxes_of(&matches)).collect()
+    /// The mailboxes of the members whose names have this key.
+    pub(crate) fn mailboxes_with_key(&self, key: &str) -> Vec<Arc<Mailbox>> {
+        self.all().iter().filter_map(|room| room.mailbox_with_key(key)).collect()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Room>> {
@@ -189,6 +191,20 @@ impl Rooms {
         }
         all
     }
+}
+
+/// The rooms of each owner. The one that was used least recently is last.
+fn by_owner(rooms: impl IntoIterator<Item = Arc<Room>>) -> Vec<Vec<Arc<Room>>> {
+    let mut by_owner: HashMap<Source, Vec<Arc<Room>>> = HashMap::new();
+    for room in rooms {
+        by_owner.entry(room.owner()).or_default().push(room);
+    }
+    let mut owners: Vec<_> = by_owner.into_values().collect();
+    for rooms in &mut owners {
+        // Each is asked once: a room may be used while they are sorted.
+        rooms.sort_by_cached_key(|room| Reverse(room.used()));
+    }
+    owners
 }
 
 impl State {

@@ -5,6 +5,8 @@ use std::cell::Cell;
 /// The most bytes of one read, and of one write that is gathered from small pieces. With half of it, a load of long
 /// messages costs a fifth more.
 pub(crate) const SIZE: usize = 128 << 10;
+/// The most bytes that are written, rendered or skipped for one connection before others go on.
+pub(crate) const MAX_WORK: usize = 4 * SIZE;
 
 thread_local! {
     static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };

@@ -1,6 +1,8 @@
 //! The source of a connection, by which connections are counted and limited.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,12 +18,7 @@ pub(crate) enum Source {
 impl Source {
     /// The source of connections from an address.
     pub(crate) fn of(address: IpAddr) -> Source {
-        Source::Network(match address.to_canonical() {
-            IpAddr::V6(address) if !address.is_loopback() => {
-                Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-            }
-            address => address,
-        })
+        Source::Network(network(address).addr())
     }
 
     /// Is it on this machine?
@@ -30,6 +27,16 @@ impl Source {
             Source::Network(address) => address.is_loopback(),
             Source::User(_) | Source::Unknown => true,
         }
+    }
+}
+
+/// One IPv4 address, or the /64 network of an IPv6 address.
+pub(crate) fn network(address: IpAddr) -> IpNet {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            IpNet::new(address.into(), 64).expect("64 is a prefix of IPv6").trunc()
+        }
+        address => address.into(),
     }
 }
 

@@ -6,14 +6,12 @@ use std::net::IpAddr;
 use bookend::Line;
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::canonical;
+use crate::{canonical, source};
 
 /// Shorter prefixes of IPv4 are banned only if that is forced: a /8 is the largest block that one network has.
 const SHORTEST_V4: u8 = 8;
 /// The same for IPv6. The registries of whole continents have a /12.
 const SHORTEST_V6: u8 = 16;
-/// The network of one IPv6 address: its owner usually has all 2^64 addresses of it.
-const NETWORK_V6: u8 = 64;
 /// IPv4 addresses in IPv6 are `::ffff:0:0/96`.
 const MAPPED: u8 = 96;
 
@@ -43,11 +41,7 @@ impl BanTarget {
     /// An IPv4 address, or the /64 network of an IPv6 address.
     #[must_use]
     pub fn address(address: IpAddr) -> BanTarget {
-        let network = match address.to_canonical() {
-            IpAddr::V6(address) if !address.is_loopback() => IpNet::new(address.into(), NETWORK_V6),
-            address => IpNet::new(address, if address.is_ipv4() { 32 } else { 128 }),
-        };
-        BanTarget(Kind::Network(network.expect("the prefix is not longer than the address").trunc()))
+        BanTarget(Kind::Network(source::network(address)))
     }
 
     /// A network such as `198.51.100.0/24` or `2001:db8::/32`.

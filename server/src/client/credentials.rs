@@ -8,7 +8,6 @@ use bookend::Code;
 
 use crate::access::{Access, Grant, Identity, LOBBY, Rights};
 use crate::admission::{Rejection, TokenShare};
-use crate::bans;
 use crate::hub::Hub;
 use crate::peer::Peer;
 use crate::wrong_tokens::DelayedAnswer;
@@ -61,8 +60,8 @@ impl Credentials {
         match access.check(token) {
             None if access.tokens() == 0 => true,
             Some(grant) => {
-                if let Some(reason) = hub.ban_of_token(peer, &grant) {
-                    self.deny(Denial::at_once(Code::POLICY, bans::notice(&reason)));
+                if let Some(notice) = hub.ban_of_token(peer, &grant) {
+                    self.deny(Denial::at_once(Code::POLICY, notice));
                     return false;
                 }
                 let Some(share) = hub.admit_token(&grant) else {

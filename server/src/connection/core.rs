@@ -215,7 +215,7 @@ impl ConnectionCore {
                     PeerKind::Unknown { .. } => Some(config.terminal_silence),
                 };
                 let credentials = &self.client.credentials;
-                let own = [credentials.denial_due(), credentials.check_at(), pace.until(), self.hold_ends()];
+                let own = [credentials.denial_due(), credentials.check_at(), pace.until(), self.hold];
                 own.into_iter().chain([of_session, of_terminal]).flatten().min()
             }
         }

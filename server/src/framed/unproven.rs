@@ -43,9 +43,11 @@ impl Unproven {
 
     /// Must the frame at the start of `input` wait?
     pub(super) fn holds(&mut self, input: &[u8]) -> bool {
-        self.settle();
         // A frame whose kind has not arrived may be a PING.
         let is_ping = input.get(KIND).is_none_or(|&kind| kind == kind::PING);
+        if is_ping || self.posts.len() >= MAX_POSTS {
+            self.settle();
+        }
         let must_wait = (is_ping && !self.posts.is_empty()) || self.posts.len() >= MAX_POSTS;
         self.is_held = must_wait && !input.is_empty();
         self.held = if self.is_held { input.len() } else { 0 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Hub, Target};
 use crate::access::Grant;
-use crate::bans::{Ban, BanError, BanKeeper, BanTarget};
+use crate::bans::{Ban, BanError, BanKeeper, BanTarget, notice};
 use crate::peer::Peer;
 
 /// What a ban has done.
@@ -50,9 +50,9 @@ impl Hub {
     pub fn ban(&self, target: BanTarget, duration: Duration, reason: &str) -> Result<Banned, BanError> {
         let ban = self.shared.bans.add(target, duration, reason)?;
         // It is in the list first, so that a peer that joins meanwhile is found here or finds the ban itself.
-        let mailboxes = match ban.is_of_name() {
-            true => self.shared.rooms.mailboxes_of(|name| ban.is_for_name(name)),
-            false => self.shared.registry.mailboxes_of(|peer, token| ban.is_for(peer.address(), token)),
+        let mailboxes = match ban.name_key() {
+            Some(key) => self.shared.rooms.mailboxes_with_key(&key),
+            None => self.shared.registry.mailboxes_of(|peer, token| ban.is_for(peer.address(), token)),
         };
         for mailbox in &mailboxes {
             mailbox.kick(ban.notice());
@@ -121,21 +121,23 @@ impl Hub {
         self.shared.bans.count()
     }
 
-    /// The reason why a token is banned. It is counted.
-    pub(crate) fn ban_of_token(&self, peer: &Peer, grant: &Grant) -> Option<Arc<str>> {
+    /// What a peer is told if its token is banned. It is counted.
+    pub(crate) fn ban_of_token(&self, peer: &Peer, grant: &Grant) -> Option<String> {
         let reason = self.shared.bans.of_token(grant.name())?;
-        Some(self.refused(peer, reason))
+        self.count_banned(peer, &reason);
+        Some(notice(&reason))
     }
 
-    /// The reason why a name is banned. It is counted.
-    pub(crate) fn ban_of_name(&self, peer: &Peer, name: &str) -> Option<Arc<str>> {
+    /// What a peer is told if a name is banned. It is counted.
+    pub(crate) fn ban_of_name(&self, peer: &Peer, name: &str) -> Option<String> {
         let reason = self.shared.bans.of_name(name)?;
-        Some(self.refused(peer, reason))
+        self.count_banned(peer, &reason);
+        Some(notice(&reason))
     }
 
-    pub(super) fn refused(&self, peer: &Peer, reason: Arc<str>) -> Arc<str> {
-        tracing::debug!(peer = peer.label(), detail = &*reason, "banned");
+    /// Logs and counts that a ban kept a peer out.
+    pub(super) fn count_banned(&self, peer: &Peer, reason: &str) {
+        tracing::debug!(peer = peer.label(), detail = reason, "banned");
         self.counters().refused.count("banned");
-        reason
     }
 }

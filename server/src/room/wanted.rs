@@ -67,7 +67,7 @@ impl State {
     /// The mailbox of the member that gets a name, if it is free: one of the same identity as the last holder, or else
     /// the one that has waited longest.
     pub(super) fn next_for(&self, name: &str, identity: Option<&Identity>) -> Option<Arc<Mailbox>> {
-        if self.names.is_taken(name) {
+        if self.wanted.0.is_empty() || self.names.is_taken(name) {
             return None;
         }
         let waiting = || self.wanted.of(name).filter_map(|id| self.members.get(&id));

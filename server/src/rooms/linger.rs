@@ -1,6 +1,5 @@
 //! Rooms that everybody has left: they keep their log and their numbers for a while.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -8,10 +7,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::{Rooms, State};
+use super::{Rooms, State, by_owner};
 use crate::lock::lock;
-use crate::room::Room;
-use crate::source::Source;
 
 /// The shortest and the longest time between two sweeps.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -50,33 +47,18 @@ impl State {
         let linger = self.linger;
         let is_over = |since: Instant| now.saturating_duration_since(since) >= linger;
         self.silent.retain(|_, room| !is_over(room.since));
-        let mut any_lingers = !self.silent.is_empty();
-        let over: Vec<_> = self
-            .by_name
-            .values()
-            .filter(|entry| {
-                any_lingers |= entry.empty_since.is_some_and(|since| !is_over(since));
-                entry.empty_since.is_some_and(is_over)
-            })
-            .map(|entry| entry.room.clone())
-            .collect();
-        for room in over {
+        let over = self.by_name.values().filter(|entry| entry.empty_since.is_some_and(is_over));
+        for room in over.map(|entry| entry.room.clone()).collect::<Vec<_>>() {
             self.remove(&room);
         }
-        any_lingers
+        !self.silent.is_empty() || self.by_name.values().any(|entry| entry.empty_since.is_some())
     }
 
     /// Removes at most `count` rooms that linger. The owner of most of them gives way first, and of its rooms the one
     /// that was used least recently.
     pub(super) fn remove_lingering(&mut self, count: usize) {
-        let mut by_owner: HashMap<Source, Vec<Arc<Room>>> = HashMap::new();
-        for entry in self.by_name.values().filter(|entry| entry.empty_since.is_some()) {
-            by_owner.entry(entry.room.owner()).or_default().push(entry.room.clone());
-        }
-        let mut owners: Vec<_> = by_owner.into_values().collect();
-        for rooms in &mut owners {
-            rooms.sort_unstable_by_key(|room| std::cmp::Reverse(room.used()));
-        }
+        let lingering = self.by_name.values().filter(|entry| entry.empty_since.is_some());
+        let mut owners = by_owner(lingering.map(|entry| entry.room.clone()));
         for _ in 0..count {
             let largest = owners.iter_mut().max_by_key(|rooms| rooms.len());
             let Some(room) = largest.and_then(Vec::pop) else { return };

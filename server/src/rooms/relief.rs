@@ -1,12 +1,10 @@
 //! What happens when the logs of all rooms use more memory than they may: some give way.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::sync::{Arc, TryLockError};
 
-use super::Rooms;
+use super::{Rooms, by_owner};
 use crate::room::Room;
-use crate::source::Source;
 
 /// The rooms of one owner.
 #[derive(Default)]
@@ -45,16 +43,7 @@ impl Rooms {
     }
 
     fn holdings(&self) -> Vec<Holding> {
-        let mut by_owner: HashMap<Source, Holding> = HashMap::new();
-        for room in self.all() {
-            let holding = by_owner.entry(room.owner()).or_default();
-            holding.bytes += room.bytes();
-            holding.rooms.push(room);
-        }
-        let mut holdings: Vec<_> = by_owner.into_values().collect();
-        for holding in &mut holdings {
-            holding.rooms.sort_unstable_by_key(|room| Reverse(room.used()));
-        }
-        holdings
+        let holding = |rooms: Vec<Arc<Room>>| Holding { bytes: rooms.iter().map(|room| room.bytes()).sum(), rooms };
+        by_owner(self.all()).into_iter().map(holding).collect()
     }
 }

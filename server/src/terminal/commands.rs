@@ -64,13 +64,13 @@ impl Terminal {
     }
 
     fn name(&mut self, name: &str, client: &mut Client) {
-        if let Some(reason) = visible_line(name).and_then(|name| client.ban_of_name(name.as_str())) {
-            return self.print(&format!("! policy: {}", escaped(&reason)), client);
-        }
-        match visible_line(name) {
-            Some(name) if self.may_change(client) => client.rename(name.as_str()),
-            Some(_) => self.too_many_changes(client),
-            None => self.print(&format!("! /name NAME: 1 to {MAX_NAME} bytes without control characters"), client),
+        let Some(name) = visible_line(name) else {
+            return self.print(&format!("! /name NAME: 1 to {MAX_NAME} bytes without control characters"), client);
+        };
+        match client.ban_of_name(name.as_str()) {
+            Some(notice) => self.print(&format!("! policy: {}", escaped(&notice)), client),
+            None if self.may_change(client) => client.rename(name.as_str()),
+            None => self.too_many_changes(client),
         }
     }
 

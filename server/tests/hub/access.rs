@@ -317,7 +317,6 @@ async fn a_peer_without_the_hub_profile_needs_a_token_too() {
     assert_eq!(refusal(&hub, hello("eve").with_hub(false)).await.0, Code::POLICY);
 }
 
-/// A token that expires after this many milliseconds.
 #[tokio::test(start_paused = true)]
 async fn a_silent_terminal_is_sent_what_was_said_before_it_joined_only_if_it_might_have_read_it() {
     // [R9.30]

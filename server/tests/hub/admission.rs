@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use crate::peer::{Peer, config, hello, hub};
 
 /// A connection from an address, from which nothing has been read.
-fn from(hub: &Hub, address: &str) -> DuplexStream {
+pub(crate) fn from(hub: &Hub, address: &str) -> DuplexStream {
     let (stream, other) = duplex(1 << 16);
     let address: SocketAddr = address.parse().unwrap();
     tokio::spawn(hub.serve(other, address));
@@ -53,7 +53,7 @@ async fn ten_connections_of_one_address_may_wait_until_they_identify_themselves(
     waiting.remove(0).read_to_end(&mut read).await.unwrap();
     let text = String::from_utf8_lossy(&read);
     // After the greeting, which has been read.
-    assert_eq!(text, "! try-later: too many connections wait, and this one identified itself too late\r\n");
+    assert_eq!(text, "! try-later: too many connections wait, and this one has not identified itself\r\n");
 
     // The oldest one that has sent nothing: not the first ones.
     waiting[0].write_all(b"a line\r\n").await.unwrap();

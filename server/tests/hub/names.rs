@@ -106,7 +106,7 @@ async fn a_private_message_reaches_the_member_that_is_meant_or_nobody() {
     let hub = Hub::new(Config { answer: Duration::ZERO, ..config() }); // no PING asks for a sign of life
     let mut ann = Peer::join(&hub, hello("Ann")).await;
     let mut secret = Peer::join(&hub, hello("ann secret")).await;
-    let mut seven = Peer::join(&hub, hello("4")).await;
+    let mut four = Peer::join(&hub, hello("4")).await;
     let mut person = Peer::terminal(&hub).await; // the member 4
     for (typed, shown) in [
         (
@@ -129,8 +129,7 @@ async fn a_private_message_reaches_the_member_that_is_meant_or_nobody() {
         person.send(format!("{typed}\r\n").as_bytes()).await;
         assert_eq!(person.line().await, shown, "{typed}");
     }
-    for (peer, texts) in [(&mut ann, &["word", "secret"][..]), (&mut secret, &["word", "more"]), (&mut seven, &["hi"])]
-    {
+    for (peer, texts) in [(&mut ann, &["word", "secret"][..]), (&mut secret, &["word", "more"]), (&mut four, &["hi"])] {
         let mut private = Vec::new();
         while private.len() < texts.len() {
             let frame = peer.frame().await;

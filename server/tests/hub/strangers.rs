@@ -1,22 +1,14 @@
 //! What strangers take of a hub: places to wait, connections, and tokens that are not theirs.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Hello};
 use bookend_server::{Access, Config, Hub, Rights, make_token};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{sleep, timeout};
 
+use crate::admission::from;
 use crate::peer::{Peer, config, hello, hub};
-
-/// A connection from an address, from which nothing has been read.
-fn from(hub: &Hub, address: &str) -> DuplexStream {
-    let (stream, other) = duplex(1 << 16);
-    let address: SocketAddr = address.parse().unwrap();
-    tokio::spawn(hub.serve(other, address));
-    stream
-}
 
 /// What the hub has written so far, and whether it has closed the connection.
 async fn received(stream: &mut DuplexStream) -> (String, bool) {

@@ -2,8 +2,6 @@
 //!
 //! Nothing is refused, and the time does not count as silence of the peer (R8.6).
 
-use std::time::Duration;
-
 use super::{ConnectionCore, PeerKind, Phase};
 use crate::intake::{Excess, Rates};
 
@@ -64,11 +62,6 @@ impl ConnectionCore {
             self.excuse_silence();
             self.hold = None;
         }
-    }
-
-    /// When the hold ends, if the peer is held back.
-    pub(super) fn hold_ends(&self) -> Option<Duration> {
-        self.hold
     }
 
     /// Nothing was read until now, so the peer was not silent.

@@ -37,7 +37,11 @@ impl ConnectionCore {
         let sent = self.client.counts.bytes_sent + self.client.output.unwritten().len() as u64;
         let mut framed = Box::new(Framed::new(self.client.hub(), self.now));
         if sent > MAX_PREAMBLE as u64 {
-            framed.session.close(Code::HELLO_TIMEOUT, "it was sent lines, because it sent nothing", self.now);
+            framed.session.close(
+                Code::HELLO_TIMEOUT,
+                "HELLO is too late: after its silence this connection was taken for a line terminal",
+                self.now,
+            );
         }
         self.client.start_over();
         self.kind = PeerKind::Framed(framed);

@@ -8,6 +8,7 @@ use bookend_server::{Access, Config};
 use super::{hash, hub_of, with_token};
 use crate::peer::{Peer, config, post};
 
+/// A token that expires after this many milliseconds.
 fn ending_in(ms: u64) -> Access {
     let end = SystemTime::now() + Duration::from_millis(ms);
     let (hash, end) = (hash("brief"), humantime::format_rfc3339_millis(end));
