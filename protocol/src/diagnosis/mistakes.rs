@@ -47,6 +47,35 @@ mistakes! {
     LENGTH_TWO_BYTES = "length-two-bytes", LENGTH, "write the length as four bytes, not two";
     LENGTH_EIGHT_BYTES = "length-eight-bytes", LENGTH, "write the length as four bytes, not eight";
     LENGTH_VARINT = "length-varint", LENGTH, "write the length as four bytes, not as a varint";
+    LENGTH_THREE_BYTES = "length-three-bytes", LENGTH, "write the length as four bytes, not three";
+    LENGTH_CONSTANT = "length-constant", LENGTH, "count the bytes of each body: this is the size of a pointer or of a buffer (sizeof)";
+    LENGTH_MULTIPLIED = "length-multiplied", LENGTH, "count bytes: this counts bits, words, or units of another size";
+    LENGTH_OFFSET = "length-offset", LENGTH, "count the bytes of the body alone: the difference is the same in each frame";
+    LENGTH_DECIMAL = "length-decimal", LENGTH, "write the length as a binary number: its decimal digits were taken for hexadecimal";
+    LENGTH_BEFORE_ENCODING = "length-before-encoding", LENGTH, "take the length of what is sent, after compression, base64 or escaping";
+    LENGTH_TWICE = "length-twice", LENGTH, "leave out the second length in front of the payload, or count it";
+
+    FRAME_HOST_ORDER = "frame-host-order", FRAME, "write the bytes F5 F8 and F8 F5, not 16-bit numbers in host order";
+    FRAME_FIELDS_EXCHANGED = "frame-fields-exchanged", FRAME, "write the kind first, then the encoding";
+    FRAME_ASCII_DIGITS = "frame-ascii-digits", FRAME, "write kind and encoding as bytes, not as digits";
+    FRAME_START_MISSING = "frame-start-missing", FRAME, "write F5 F8 in front of each frame";
+    FRAME_END_MISSING = "frame-end-missing", FRAME, "write F8 F5 after each body";
+
+    WRAPPED_LENGTH_PREFIX = "wrapped-length-prefix", FRAME, "write the frames without a length in front of them: a frame has its own";
+    WRAPPED_DOCKER = "wrapped-docker", FRAME, "take the stream of docker apart (stdcopy), or start the container with a terminal (-t)";
+    WRAPPED_NETSTRING = "wrapped-netstring", FRAME, "write the frames without the netstrings around them";
+    WRAPPED_CHUNKED = "wrapped-chunked", FRAME, "write the frames to the stream itself, not to an HTTP body in chunks";
+    WRAPPED_WEBSOCKET = "wrapped-websocket", FRAME, "connect with plain TCP, or take the WebSocket frames off before this port";
+    WRAPPED_SLIP = "wrapped-slip", FRAME, "write the frames without SLIP around them";
+    WRAPPED_COBS = "wrapped-cobs", FRAME, "write the frames as they are, without COBS";
+    WRAPPED_STX_ETX = "wrapped-stx-etx", FRAME, "write the frames without control characters around them (STX, ETX)";
+    WRAPPED_MLLP = "wrapped-mllp", FRAME, "write the frames without MLLP's 0B and 1C 0D around them";
+    WRAPPED_JAVA_OBJECTS = "wrapped-java-objects", FRAME, "write to the socket's stream or a DataOutputStream, not to an ObjectOutputStream";
+    WRAPPED_PADDING = "wrapped-padding", FRAME, "send the bytes of the frame, not the whole buffer (sizeof, GetBuffer)";
+    WRAPPED_TRAILER = "wrapped-trailer", FRAME, "write nothing after END: no checksum, no time stamp";
+    WRAPPED_CONSTANT = "wrapped-constant", FRAME, "write nothing between frames";
+    WRAPPED_NUL = "wrapped-nul", FRAME, "send the size of the frame, not one byte more (strlen + 1, sizeof)";
+    WRAPPED_BOM = "wrapped-byte-order-mark", FRAME, "write bytes, not text: a byte order mark stands before START";
 
     CHANNEL_LF_TO_CRLF = "channel-lf-to-crlf", AS_SENT, "open the stream in binary mode: something turns LF into CRLF";
     CHANNEL_CRLF_TO_LF = "channel-crlf-to-lf", AS_SENT, "open the stream in binary mode: something turns CRLF into LF";
@@ -72,6 +101,9 @@ mistakes! {
     CHANNEL_BYTES_SWAPPED = "channel-bytes-swapped", AS_SENT, "send bytes in order: they are swapped within each 16- or 32-bit word";
     CHANNEL_BYTE_LOST = "channel-byte-lost", FRAME, "look for a short read or write, or a serial overrun: one byte is missing";
     CHANNEL_BYTE_ADDED = "channel-byte-added", FRAME, "look for a stray write or a buffer reused wrongly: one byte too many";
+    CHANNEL_COMPRESSED = "channel-compressed", AS_SENT, "send the bytes uncompressed: the whole stream is compressed";
+    CHANNEL_SEND_REPEATED = "channel-send-repeated", FRAME, "after a partial send, continue where it stopped, not from the front (sendall)";
+    CHANNEL_SEND_CUT = "channel-send-cut", FRAME, "after a partial send, send the rest as well (sendall)";
     CHANNEL_WRITERS_INTERLEAVED = "channel-writers-interleaved", FRAME, "let one writer own the stream, or lock it for a whole frame";
     CHANNEL_NEWLINE_BETWEEN_FRAMES = "channel-newline-between-frames", FRAME, "write frames without a line break after them (write, not println)";
     CHANNEL_TEXT_BETWEEN_FRAMES = "channel-text-between-frames", FRAME, "keep log lines and other output out of the stream";
@@ -89,6 +121,8 @@ mistakes! {
     FOREIGN_NATS = "foreign-nats", HELLO, "this is NATS: correct the address or port";
     FOREIGN_MLLP = "foreign-mllp", HELLO, "this is HL7 over MLLP: put Bookend frames around the messages";
     FOREIGN_PROXY = "foreign-proxy-protocol", HELLO, "list the load balancer in the hub's door.proxies, or switch its PROXY protocol off for this port";
+    FOREIGN_SOCKS = "foreign-socks", HELLO, "the client asks for a proxy: connect it to the hub itself, or put the proxy in between";
+    FOREIGN_MYSQL = "foreign-mysql", HELLO, "this is MySQL or MariaDB: correct the address or port";
     FOREIGN_LENGTH_PREFIX = "foreign-length-prefix", HELLO, "add START, kind, encoding and END around the bare length prefix, and HELLO first";
     FOREIGN_NETSTRING = "foreign-netstring", HELLO, "put Bookend frames in place of netstrings, and HELLO first";
     FOREIGN_TEXT = "foreign-text", HELLO, "send frames, not plain text: HELLO first";
@@ -110,13 +144,21 @@ mistakes! {
     TEXT_CUT_OFF = "text-cut-off", TEXT, "cut text between characters, not between bytes";
     TEXT_BOM = "text-bom", "text without byte order mark", "leave the byte order mark out (utf-8, not utf-8-sig)";
     TEXT_DOUBLE_ENCODED = "text-double-encoded", UTF_8, "encode once: UTF-8 was taken for Windows-1252 or Latin-1 and encoded again";
+    TEXT_REPLACEMENT = "text-replacement", TEXT, "decode whole messages, not pieces: characters became U+FFFD before they were sent";
+    TEXT_NUL_PADDED = "text-nul-padded", TEXT, "send the text alone, not the whole buffer: NULs follow it";
+    TEXT_OWN_LENGTH = "text-own-length", TEXT, "leave out the length in front of the text (writeUTF, BinaryWriter): the frame has one";
+    TEXT_UTF_32 = "text-utf-32", TEXT, "convert from UTF-32 (wchar_t on Unix) to UTF-8 before sending";
+    TEXT_PRINTED_OBJECT = "text-printed-object", TEXT, "send the bytes or the text itself, not what printing the object gives";
+    TEXT_UNINITIALISED = "text-uninitialised", TEXT, "send only what was written: this is uninitialised memory";
+    NUMBER_LITTLE_ENDIAN = "number-little-endian", "numbers in network byte order", "write the number most significant byte first (htonl)";
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FAMILIES: [&str; 6] = ["length-", "channel-", "foreign-", "self-", "terminal-", "text-"];
+    const FAMILIES: [&str; 9] =
+        ["length-", "frame-", "wrapped-", "channel-", "foreign-", "self-", "terminal-", "text-", "number-"];
 
     #[test]
     fn names_are_unique_kebab_case_and_fixes_are_short_ascii() {
