@@ -32,12 +32,16 @@ mod channel;
 mod echo;
 mod event;
 mod evidence;
+mod fit;
 mod foreign;
+mod frame;
 mod length;
 mod mistakes;
 mod opening;
+mod partial;
 mod text;
 mod walk;
+mod wrapped;
 
 pub use evidence::Evidence;
 use evidence::{Stream, Subject};
@@ -238,11 +242,24 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
             if let Some(echo) = echo::by_terminal(&stream) {
                 return Diagnosis { fault: evidence.fault, hypotheses: alloc::vec![echo] };
             }
+            if let Some(certain) = frame::judge(&stream).or_else(|| wrapped::judge(&stream)) {
+                let alone = certain.confidence == Confidence::Certain;
+                hypotheses.push(certain);
+                if alone {
+                    return Diagnosis { fault: evidence.fault, hypotheses };
+                }
+            }
             opening::judge(&stream, &mut hypotheses);
             foreign::judge(&stream, &mut hypotheses);
             length::judge(&stream, &mut hypotheses);
             channel::judge(&stream, &mut hypotheses);
-            event::judge(&stream, &mut hypotheses);
+            if !hypotheses.iter().any(|known| known.confidence > Confidence::Possible) {
+                hypotheses.extend(fit::judge(&stream));
+            }
+            if !hypotheses.iter().any(|known| known.confidence > Confidence::Likely) {
+                event::judge(&stream, &mut hypotheses);
+                hypotheses.extend(partial::judge(&stream));
+            }
         }
         Subject::Stream(stream) if stream.fault == Fault::TwoClients => hypotheses.extend(echo::whole(&stream)),
         Subject::Stream(_) => {}
