@@ -85,7 +85,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
 /// The bytes of `length` that a partial send took, the header among them in most cases.
 fn part(chance: &mut Chance, length: usize) -> usize {
     let least = if chance.once_in(8) { 2 } else { 8 };
-    least + chance.below(length - 2 - least)
+    least + chance.below((length - 2 - least).max(1))
 }
 
 /// After a partial send of one frame, it is sent again from its front (`repeated`), or its rest never.

@@ -17,7 +17,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     }),
     neighbour("random gaps of random sizes", &[], |c| {
         each(&several(c)?, c, |c, frame| {
-            let length = 1 + c.below(40);
+            let length = 2 + c.below(40);
             [&c.bytes(length), frame].concat()
         })
     }),
@@ -27,7 +27,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         once(c, |_| b"2: warning, two frames\n".to_vec())
     }),
     neighbour("u32 sizes that do not fit", &["wrapped-trailer"], |c| {
-        each(&several(c)?, c, |c, frame| [&number(frame.len() + 1 + c.below(90), 4, false), frame].concat())
+        each(&several(c)?, c, |c, frame| [&number(frame.len() + 9 + c.below(90), 4, false), frame].concat())
     }),
     neighbour("one END missing", &["frame-end-missing", "channel-send-cut"], |c| {
         let drafts = several(c)?;
