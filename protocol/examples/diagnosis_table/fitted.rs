@@ -1,19 +1,27 @@
 //! Lengths that only several frames together explain.
 
+use bookend::kind;
+
 use crate::corpus::{Chance, Draft};
 use crate::formats::{base64, number};
 use crate::wrapped::several;
 use crate::{Damage, Mistake, mistake};
 
 pub(crate) const MISTAKES: &[Mistake] = &[
-    mistake("length of three bytes", &["length-three-bytes"], |c| every(c, |_, n| Some(number(n, 3, false)))),
+    mistake("length of three bytes", &["length-three-bytes"], |c| {
+        let drafts = several(c)?;
+        write(&drafts, |at, draft| {
+            let body = draft.body();
+            Some((if at == 0 { field(body.len())? } else { number(body.len(), 3, false) }, body))
+        })
+    }),
     mistake("length is the size of a pointer", &["length-constant"], |c| {
         let size = [4, 8][c.below(2)];
-        differing(every(c, move |_, _| field(size)))
+        every(c, move |_, _| field(size))
     }),
     mistake("length is the size of a buffer", &["length-constant"], |c| {
         let size = [64, 128, 256, 512, 1000, 1024, 2048, 4096, 65_536][c.below(9)];
-        differing(every(c, move |_, n| if n < size { field(size) } else { None }))
+        every(c, move |_, n| if n < size { field(size) } else { None })
     }),
     mistake("length counts bits", &["length-multiplied"], |c| every(c, |_, n| field(8 * n))),
     mistake("length is twice the bytes", &["length-multiplied"], |c| every(c, |_, n| field(2 * n))),
@@ -48,7 +56,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         encoded(&several(c)?, |_, draft| base64(&draft.payload))
     }),
     mistake("length before escaping as JSON", &["length-before-encoding"], |c| {
-        let drafts: Vec<Draft> = several(c)?.into_iter().filter(|draft| draft.text.is_some()).collect();
+        let drafts: Vec<Draft> = several(c)?.into_iter().filter(|draft| draft.kind == kind::HELLO || draft.text.is_some()).collect();
         let escaped = |draft: &Draft| serde_json::to_vec(draft.text.as_deref().unwrap_or_default()).expect("a string");
         encoded(&drafts, |_, draft| escaped(draft))
     }),
@@ -63,9 +71,16 @@ fn field(length: usize) -> Option<Vec<u8>> {
     u32::try_from(length).ok().map(|length| length.to_be_bytes().to_vec())
 }
 
-/// Several frames with another length field, HELLO being right.
+/// Several frames with another length field, HELLO being right. Two of them must be wrong and differ in size: with one,
+/// any number fits.
 fn every(chance: &mut Chance, length: impl Fn(&Draft, usize) -> Option<Vec<u8>>) -> Option<Damage> {
     let drafts = several(chance)?;
+    let wrong = drafts[1..].iter().filter_map(|draft| {
+        let size = draft.body().len();
+        (length(draft, size)? != field(size)?).then_some(size)
+    });
+    let sizes: Vec<usize> = wrong.collect();
+    sizes.iter().any(|size| *size != sizes[0]).then_some(())?;
     write(&drafts, |at, draft| {
         let body = draft.body();
         let field = if at == 0 { field(body.len()) } else { length(draft, body.len()) };
@@ -92,15 +107,4 @@ fn write(drafts: &[Draft], parts: impl Fn(usize, &Draft) -> Option<(Vec<u8>, Vec
         ends.push(wire.len());
     }
     Some(Damage::Stream { wire, ends })
-}
-
-/// Only where the frames after HELLO differ in size: else nothing shows that the length is constant.
-fn differing(damage: Option<Damage>) -> Option<Damage> {
-    damage.filter(|damage| match damage {
-        Damage::Stream { ends, .. } => {
-            let sizes: Vec<usize> = ends.windows(2).map(|pair| pair[1] - pair[0]).collect();
-            sizes.windows(2).any(|pair| pair[0] != pair[1])
-        }
-        Damage::Text { .. } => false,
-    })
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::mistakes::{self as m, Mistake};
 use super::walk::{Step, correct, declared, fixed_part, is_header};
 use super::{Confidence, Hypothesis, Stream};
-use crate::frame::{END, HEADER_LENGTH, OVERHEAD};
+use crate::frame::{END, HEADER_LENGTH, OVERHEAD, START};
 
 /// A frame from its START to an END that another START, or the end of the bytes, follows.
 struct Pair<'a> {
@@ -33,7 +33,7 @@ struct Rule {
     words: fn(i64) -> String,
 }
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 11] = [
     rule(&m::LENGTH_BEFORE_ENCODING, compressed, 2, false, |_| {
         "the body is compressed, and the length is another one".into()
     }),
@@ -49,7 +49,9 @@ const RULES: [Rule; 9] = [
     rule(&m::LENGTH_MULTIPLIED, multiple, 3, true, |factor| {
         format!("the length is {factor} times the bytes of the body")
     }),
-    rule(&m::LENGTH_MULTIPLIED, fraction, 3, true, |factor| format!("the body has {factor} times as many bytes")),
+    rule(&m::LENGTH_MULTIPLIED, |pair| units(pair, 2), 3, true, in_units),
+    rule(&m::LENGTH_MULTIPLIED, |pair| units(pair, 4), 3, true, in_units),
+    rule(&m::LENGTH_MULTIPLIED, |pair| units(pair, 8), 3, true, in_units),
     rule(&m::LENGTH_OFFSET, offset, 3, true, |more| match more {
         0.. => format!("the length is {more} more than the bytes of the body"),
         _ => format!("the length is {} less than the bytes of the body", -more),
@@ -112,17 +114,28 @@ fn sound_pairs(bytes: &[u8]) -> Vec<Pair<'_>> {
     pairs
 }
 
-/// The size of the frame at the front: as its length says, or else up to an END that a START or nothing follows.
+/// The size of the frame at the front: as its length says, or else up to an END that a START or nothing follows. Whole
+/// frames inside the body are passed over.
 fn whole(bytes: &[u8]) -> Option<usize> {
     if let Step::Whole { total, .. } = correct(bytes) {
         return Some(total);
     }
-    let body = bytes.get(HEADER_LENGTH..)?;
-    let ends = body.windows(END.len()).enumerate().filter(|(_, window)| *window == END).map(|(at, _)| at + END.len());
-    let mut ends = ends
-        .map(|end| (end, &body[end..]))
-        .filter(|(_, next)| next.is_empty() || next.len() >= 4 && is_header(&next[..next.len().min(HEADER_LENGTH)]));
-    ends.next().map(|(end, _)| HEADER_LENGTH + end)
+    let mut at = HEADER_LENGTH;
+    loop {
+        let rest = bytes.get(at..)?;
+        at += rest.iter().position(|&byte| byte == START[0] || byte == END[0])?;
+        let rest = &bytes[at..];
+        if rest.starts_with(&END) {
+            let next = &rest[END.len()..];
+            if next.is_empty() || next.len() >= 4 && is_header(&next[..next.len().min(HEADER_LENGTH)]) {
+                return Some(at + END.len());
+            }
+        }
+        at += match correct(rest) {
+            Step::Whole { total, .. } => total,
+            _ => 1,
+        };
+    }
 }
 
 impl Pair<'_> {
@@ -158,9 +171,13 @@ fn multiple(pair: &Pair<'_>) -> Option<i64> {
     (factor * pair.actual == pair.declared).then_some(factor.cast_signed())
 }
 
-fn fraction(pair: &Pair<'_>) -> Option<i64> {
-    let factor = pair.actual.checked_div(pair.declared).filter(|factor| (2..=MAX_FACTOR).contains(factor))?;
-    (factor * pair.declared == pair.actual).then_some(factor.cast_signed())
+/// The length in units of so many bytes, the last of which may be a part of one.
+fn units(pair: &Pair<'_>, size: u64) -> Option<i64> {
+    [pair.actual / size, pair.actual.div_ceil(size)].contains(&pair.declared).then_some(size.cast_signed())
+}
+
+fn in_units(size: i64) -> String {
+    format!("the length counts units of {size} bytes")
 }
 
 /// The digits of the length in hexadecimal are those of the size in decimal.
@@ -206,7 +223,8 @@ fn base64(pair: &Pair<'_>) -> Option<i64> {
     let padded = padding <= 2 && payload[digits..].iter().all(|&byte| byte == b'=');
     let inside = (digits * 3 / 4) as u64;
     (padded
-        && digits > 3
+        && digits > 1
+        && (padding == 0 || payload.len().is_multiple_of(4))
         && [Some(inside), Some(inside + 1)].contains(&pair.declared_payload())
         && digits + padding > 0
         && inside == pair.declared_payload()?)

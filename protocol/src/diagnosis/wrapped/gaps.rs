@@ -122,7 +122,7 @@ fn numbered(gaps: &Gaps<'_>) -> Option<Fit> {
             // A number that is about the size of one frame is no evidence; the more so if it is a small one.
             let usual = [0, width as i64, (width + after) as i64].contains(&more);
             let enough = match width {
-                _ if gaps.gaps.len() == 1 && width < 4 => after == 0 && usual,
+                _ if gaps.gaps.len() == 1 && width < 4 => after == 0 && usual && width > 1,
                 1 => varied && (usual || gaps.gaps.len() > 2),
                 _ => usual || varied,
             };
