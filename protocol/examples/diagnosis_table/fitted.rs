@@ -56,7 +56,8 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         encoded(&several(c)?, |_, draft| base64(&draft.payload))
     }),
     mistake("length before escaping as JSON", &["length-before-encoding"], |c| {
-        let drafts: Vec<Draft> = several(c)?.into_iter().filter(|draft| draft.kind == kind::HELLO || draft.text.is_some()).collect();
+        let drafts: Vec<Draft> =
+            several(c)?.into_iter().filter(|draft| draft.kind == kind::HELLO || draft.text.is_some()).collect();
         let escaped = |draft: &Draft| serde_json::to_vec(draft.text.as_deref().unwrap_or_default()).expect("a string");
         encoded(&drafts, |_, draft| escaped(draft))
     }),
