@@ -1,6 +1,6 @@
 //! Lengths that only several frames together explain.
 
-use bookend::kind;
+use bookend::{Encoding, kind};
 
 use crate::corpus::{Chance, Draft};
 use crate::formats::{base64, number};
@@ -57,7 +57,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     }),
     mistake("length before escaping as JSON", &["length-before-encoding"], |c| {
         let drafts: Vec<Draft> =
-            several(c)?.into_iter().filter(|draft| draft.kind == kind::HELLO || draft.text.is_some()).collect();
+            several(c)?.into_iter().filter(|draft| draft.kind == kind::HELLO || is_utf_8(draft)).collect();
         let escaped = |draft: &Draft| serde_json::to_vec(draft.text.as_deref().unwrap_or_default()).expect("a string");
         encoded(&drafts, |_, draft| escaped(draft))
     }),
@@ -67,6 +67,10 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         encoded(&drafts, |_, draft| [number(draft.payload.len(), width, little), draft.payload.clone()].concat())
     }),
 ];
+
+fn is_utf_8(draft: &Draft) -> bool {
+    draft.text.is_some() && matches!(draft.encoding, Encoding::Ascii | Encoding::Utf8)
+}
 
 fn field(length: usize) -> Option<Vec<u8>> {
     u32::try_from(length).ok().map(|length| length.to_be_bytes().to_vec())

@@ -258,5 +258,5 @@ fn escaped(pair: &Pair<'_>) -> Option<i64> {
     }
     let quotes = pair.payload().starts_with(b"\"") && pair.payload().ends_with(b"\"");
     let declared = pair.declared_payload()?;
-    (escapes > 0 && (declared == length || quotes && declared + 2 == length)).then_some(0)
+    (escapes > 0 && declared == length || quotes && declared + 2 == length).then_some(0)
 }
