@@ -138,6 +138,7 @@ use crate::diagnosis::Diagnosis;
 use crate::encoding::{Encoding, Encodings};
 use crate::fault::Fault;
 use crate::frame::Decoder;
+pub use crate::hello::MAX_PREAMBLE;
 use crate::hello::{Hello, MAX_HELLO};
 use crate::kind;
 use crate::message::{MAX_PING, Message, Probe};
@@ -148,9 +149,6 @@ use requests::Requests;
 #[cfg(feature = "tokio")]
 pub(crate) use terms::Terms;
 use watch::{Due, Watch};
-
-/// The longest text that a client skips before the server's first frame, in bytes (R4.21).
-pub const MAX_PREAMBLE: usize = 1024;
 
 /// How many bad texts of a peer are diagnosed: that costs more than refusing them.
 const GUESSES: u8 = 16;

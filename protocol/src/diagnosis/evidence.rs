@@ -18,6 +18,8 @@ pub struct Evidence<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
     Stream(Stream<'a>),
+    /// The same from a server's first byte on.
+    Greeting(Stream<'a>),
     Payload { encoding: Encoding, payload: &'a [u8] },
 }
 
@@ -40,7 +42,7 @@ impl fmt::Debug for Evidence<'_> {
     /// The fault, and how many bytes it was found in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, bytes) = match self.subject {
-            Subject::Stream(stream) => ("stream", stream.bytes),
+            Subject::Stream(stream) | Subject::Greeting(stream) => ("stream", stream.bytes),
             Subject::Payload { payload, .. } => ("payload", payload),
         };
         f.debug_struct("Evidence").field("fault", &self.fault).field(name, &Bytes(bytes.len())).finish()
@@ -58,10 +60,21 @@ impl<'a> Evidence<'a> {
         Evidence { subject: Subject::Stream(stream), fault: Some(fault) }
     }
 
+    /// All that a server has sent, from its first byte on, while its first frame is missing or faulty. A line for people
+    /// may precede that frame (R4.20).
+    #[must_use]
+    pub fn greeting(fault: Fault, bytes: &'a [u8]) -> Evidence<'a> {
+        let mut evidence = Evidence::stream(fault, 0, bytes);
+        if let Subject::Stream(stream) = evidence.subject {
+            evidence.subject = Subject::Greeting(stream);
+        }
+        evidence
+    }
+
     /// Adds what this side sent before anything arrived, its HELLO, which a peer may have sent back.
     #[must_use]
     pub fn sent(mut self, hello: &'a [u8]) -> Evidence<'a> {
-        if let Subject::Stream(stream) = &mut self.subject {
+        if let Subject::Stream(stream) | Subject::Greeting(stream) = &mut self.subject {
             stream.sent = hello;
         }
         self
