@@ -36,13 +36,17 @@ mod channel;
 mod echo;
 mod event;
 mod evidence;
+mod fit;
 mod foreign;
+mod frame;
 mod greeting;
 mod length;
 mod mistakes;
 mod opening;
+mod partial;
 mod text;
 mod walk;
+mod wrapped;
 
 pub use evidence::Evidence;
 use evidence::{Stream, Subject};
@@ -241,7 +245,7 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
     Diagnosis { fault: evidence.fault, hypotheses }
 }
 
-/// Every mistake that fits the bytes of a stream.
+/// The mistakes that fit the bytes of a stream; one alone if it is certain at once.
 fn judge_stream(stream: &Stream<'_>) -> Vec<Hypothesis> {
     let mut hypotheses = Vec::new();
     if stream.fault == Fault::TwoClients {
@@ -253,14 +257,27 @@ fn judge_stream(stream: &Stream<'_>) -> Vec<Hypothesis> {
     if stream.stalled() && matches!(walk::correct(stream.bytes), walk::Step::Whole { .. }) {
         return hypotheses; // nothing is missing
     }
-    if let Some(echo) = echo::by_terminal(stream) {
-        return alloc::vec![echo];
+    if let Some(alone) = echo::by_terminal(stream).or_else(|| foreign::in_front(stream)) {
+        return alloc::vec![alone];
+    }
+    if let Some(known) = frame::judge(stream).or_else(|| wrapped::judge(stream)) {
+        let alone = known.confidence == Confidence::Certain;
+        hypotheses.push(known);
+        if alone {
+            return hypotheses;
+        }
     }
     opening::judge(stream, &mut hypotheses);
     foreign::judge(stream, &mut hypotheses);
     length::judge(stream, &mut hypotheses);
     channel::judge(stream, &mut hypotheses);
-    event::judge(stream, &mut hypotheses);
+    if !hypotheses.iter().any(|known| known.confidence > Confidence::Possible) {
+        hypotheses.extend(fit::judge(stream));
+    }
+    if !hypotheses.iter().any(|known| known.confidence > Confidence::Likely) {
+        event::judge(stream, &mut hypotheses);
+        hypotheses.extend(partial::judge(stream));
+    }
     hypotheses
 }
 

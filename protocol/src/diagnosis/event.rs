@@ -19,6 +19,8 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     found.extend(interleaved(stream));
 }
 
+/// END and the next START.
+const BOUNDARY: &[u8] = b"\xF8\xF5\xF5\xF8";
 /// How many frames inside a frame are judged: hostile bytes hold thousands.
 const MAX_JUDGED: usize = 64;
 
@@ -31,6 +33,10 @@ fn frames_after(bytes: &[u8], total: usize) -> Option<(usize, bool)> {
 /// A hypothesis about one frame of `total` bytes, if everything after it is sound.
 fn once(stream: &Stream<'_>, mistake: &'static Mistake, total: usize, at: usize, seen: &str) -> Option<Hypothesis> {
     let (frames, clean) = frames_after(stream.bytes, total)?;
+    // Then it is two frames, and the length of the first is wrong.
+    if find(&stream.bytes[..total], BOUNDARY).is_some() {
+        return None;
+    }
     let sibling =
         has_sound_sibling(stream.bytes, &stream.bytes[total..]) || has_sound_sibling(stream.bytes, stream.before);
     let complete = stream.bytes.len() == total || frames > 0 && stream.bytes.ends_with(&END);

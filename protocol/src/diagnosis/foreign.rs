@@ -56,26 +56,30 @@ const WITHOUT_FRAMES: [(&Mistake, Recogniser); 6] = [
     (&m::FOREIGN_TEXT, data::text),
 ];
 
+/// What a client sends before its HELLO, if that is certain; alone it explains the fault.
+pub(super) fn in_front(stream: &Stream<'_>) -> Option<Hypothesis> {
+    let front = &stream.bytes[..hello_at(stream.bytes).filter(|&at| stream.offset == 0 && at > 0)?];
+    first_of(&IN_FRONT, front).filter(|known| known.confidence == Confidence::Certain)
+}
+
+/// The protocol of a peer that sends no HELLO.
 pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     let bytes = stream.bytes;
     if stream.offset != 0
         || bytes.is_empty()
         || bytes.starts_with(&START)
+        || hello_at(bytes).is_some()
         || found.iter().any(|known| known.confidence > Confidence::Possible)
     {
         return;
     }
-    let recognised = match hello_at(bytes) {
-        Some(at) => first_of(&IN_FRONT, &bytes[..at]),
-        None => first_of(&IN_FRONT, bytes).or_else(|| first_of(&WITHOUT_FRAMES, bytes)),
-    };
-    if let Some((mistake, (confidence, seen))) = recognised {
-        found.push(Hypothesis::new(mistake, confidence, 0, seen));
-    }
+    found.extend(first_of(&IN_FRONT, bytes).or_else(|| first_of(&WITHOUT_FRAMES, bytes)));
 }
 
-fn first_of(peers: &[(&'static Mistake, Recogniser)], bytes: &[u8]) -> Option<(&'static Mistake, (Confidence, String))> {
-    peers.iter().find_map(|(mistake, recognise)| Some((*mistake, recognise(bytes)?)))
+fn first_of(peers: &[(&'static Mistake, Recogniser)], bytes: &[u8]) -> Option<Hypothesis> {
+    let (mistake, (confidence, seen)) =
+        peers.iter().find_map(|(mistake, recognise)| Some((*mistake, recognise(bytes)?)))?;
+    Some(Hypothesis::new(mistake, confidence, 0, seen))
 }
 
 fn certain(seen: impl Into<String>) -> Sighting {

@@ -7,7 +7,7 @@ use bookend::{Code, Connection, Message};
 use bookend_server::{Hub, Listener};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::peer::{Peer, config, hello, hub};
 

@@ -1,0 +1,232 @@
+//! Lengths by fitting: what each length field says, beside the bytes that are there, tells how the field was computed.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::mistakes::{self as m, Mistake};
+use super::walk::{Step, correct, declared, fixed_part, is_header};
+use super::{Confidence, Hypothesis, Stream};
+use crate::frame::{END, HEADER_LENGTH, OVERHEAD};
+
+/// A frame from its START to an END that another START, or the end of the bytes, follows.
+struct Pair<'a> {
+    frame: &'a [u8],
+    declared: u64,
+    actual: u64,
+}
+
+/// More frames prove no more.
+const MAX_PAIRS: usize = 64;
+
+/// How the length was computed, of one frame: a number that must be the same for all of them.
+type Relation = fn(&Pair<'_>) -> Option<i64>;
+
+/// A relation, its mistake, how many different bodies it takes, and its words.
+struct Rule {
+    mistake: &'static Mistake,
+    relation: Relation,
+    /// Frames that a coincidence does not explain.
+    proof: usize,
+    /// The bodies must have several sizes, as with one any number fits.
+    varied: bool,
+    words: fn(i64) -> String,
+}
+
+const RULES: [Rule; 9] = [
+    rule(&m::LENGTH_BEFORE_ENCODING, compressed, 2, false, |_| {
+        "the body is compressed, and the length is another one".into()
+    }),
+    rule(&m::LENGTH_BEFORE_ENCODING, base64, 2, false, |_| "the length is that of what is inside the base64".into()),
+    rule(&m::LENGTH_BEFORE_ENCODING, escaped, 2, false, |_| {
+        "the length is that of the text before it was escaped".into()
+    }),
+    rule(&m::LENGTH_TWICE, twice, 2, false, |width| {
+        format!("the length again, in {width} bytes that it does not count")
+    }),
+    rule(&m::LENGTH_CONSTANT, constant, 3, true, |length| format!("the length is {length} in each")),
+    rule(&m::LENGTH_DECIMAL, decimal, 3, true, |_| "the length in decimal, with each digit as four bits".into()),
+    rule(&m::LENGTH_MULTIPLIED, multiple, 3, true, |factor| {
+        format!("the length is {factor} times the bytes of the body")
+    }),
+    rule(&m::LENGTH_MULTIPLIED, fraction, 3, true, |factor| format!("the body has {factor} times as many bytes")),
+    rule(&m::LENGTH_OFFSET, offset, 3, true, |more| match more {
+        0.. => format!("the length is {more} more than the bytes of the body"),
+        _ => format!("the length is {} less than the bytes of the body", -more),
+    }),
+];
+
+const fn rule(
+    mistake: &'static Mistake,
+    relation: Relation,
+    proof: usize,
+    varied: bool,
+    words: fn(i64) -> String,
+) -> Rule {
+    Rule { mistake, relation, proof, varied, words }
+}
+
+pub(super) fn judge(stream: &Stream<'_>) -> Option<Hypothesis> {
+    let pairs = pairs(stream.bytes);
+    let wrong: Vec<&Pair<'_>> = pairs.iter().filter(|pair| pair.declared != pair.actual).collect();
+    let varied = wrong.iter().any(|pair| pair.actual != wrong[0].actual);
+    RULES.iter().filter(|rule| varied || !rule.varied).find_map(|rule| {
+        let value = (rule.relation)(wrong.first()?)?;
+        let fits = |pair: &Pair<'_>| (rule.relation)(pair) == Some(value);
+        if !wrong.iter().all(|pair| fits(pair)) {
+            return None;
+        }
+        let like_first = |pair: &&Pair<'_>| pair.frame[2..4] == wrong[0].frame[2..4] && pair.declared == pair.actual;
+        let earlier = sound_pairs(stream.before);
+        let spared = pairs.iter().chain(&earlier).filter(like_first).any(|pair| !fits(pair));
+        let confidence = match wrong.len() {
+            _ if spared => Confidence::Possible,
+            frames if frames >= rule.proof => Confidence::Certain,
+            _ => Confidence::Likely,
+        };
+        let examples: Vec<String> =
+            wrong.iter().take(3).map(|pair| format!("{} for {}", pair.declared, pair.actual)).collect();
+        let seen = format!("{}: {}", (rule.words)(value), examples.join(", "));
+        Some(Hypothesis::new(rule.mistake, confidence, stream.offset + 4, seen).weighing(10 * wrong.len()))
+    })
+}
+
+/// The frames of `bytes`, whatever their length fields say.
+fn pairs(bytes: &[u8]) -> Vec<Pair<'_>> {
+    let (mut pairs, mut rest) = (Vec::new(), bytes);
+    while pairs.len() < MAX_PAIRS
+        && let Some(length) = declared(rest).filter(|_| is_header(rest))
+        && let Some(total) = whole(rest)
+    {
+        let frame = &rest[..total];
+        pairs.push(Pair { frame, declared: length, actual: (total - OVERHEAD) as u64 });
+        rest = &rest[total..];
+    }
+    pairs
+}
+
+/// The sound frames that `bytes` begins with.
+fn sound_pairs(bytes: &[u8]) -> Vec<Pair<'_>> {
+    let mut pairs = pairs(bytes);
+    pairs.retain(|pair| pair.declared == pair.actual);
+    pairs
+}
+
+/// The size of the frame at the front: as its length says, or else up to an END that a START or nothing follows.
+fn whole(bytes: &[u8]) -> Option<usize> {
+    if let Step::Whole { total, .. } = correct(bytes) {
+        return Some(total);
+    }
+    let body = bytes.get(HEADER_LENGTH..)?;
+    let ends = body.windows(END.len()).enumerate().filter(|(_, window)| *window == END).map(|(at, _)| at + END.len());
+    let mut ends = ends
+        .map(|end| (end, &body[end..]))
+        .filter(|(_, next)| next.is_empty() || next.len() >= 4 && is_header(&next[..next.len().min(HEADER_LENGTH)]));
+    ends.next().map(|(end, _)| HEADER_LENGTH + end)
+}
+
+impl Pair<'_> {
+    fn body(&self) -> &[u8] {
+        &self.frame[HEADER_LENGTH..self.frame.len() - END.len()]
+    }
+
+    /// The body without its fixed part, which comes from elsewhere.
+    fn payload(&self) -> &[u8] {
+        self.body().get(fixed_part(self.frame)..).unwrap_or_default()
+    }
+
+    /// What the length says of the payload.
+    fn declared_payload(&self) -> Option<u64> {
+        self.declared.checked_sub(fixed_part(self.frame) as u64)
+    }
+}
+
+fn constant(pair: &Pair<'_>) -> Option<i64> {
+    i64::try_from(pair.declared).ok()
+}
+
+fn offset(pair: &Pair<'_>) -> Option<i64> {
+    let more = i64::try_from(pair.declared).ok()? - i64::try_from(pair.actual).ok()?;
+    (-256..=256).contains(&more).then_some(more)
+}
+
+/// The largest factor: of bits, and of the widest units.
+const MAX_FACTOR: u64 = 8;
+
+fn multiple(pair: &Pair<'_>) -> Option<i64> {
+    let factor = pair.declared.checked_div(pair.actual).filter(|factor| (2..=MAX_FACTOR).contains(factor))?;
+    (factor * pair.actual == pair.declared).then_some(factor.cast_signed())
+}
+
+fn fraction(pair: &Pair<'_>) -> Option<i64> {
+    let factor = pair.actual.checked_div(pair.declared).filter(|factor| (2..=MAX_FACTOR).contains(factor))?;
+    (factor * pair.declared == pair.actual).then_some(factor.cast_signed())
+}
+
+/// The digits of the length in hexadecimal are those of the size in decimal.
+fn decimal(pair: &Pair<'_>) -> Option<i64> {
+    (pair.actual > 9 && format!("{:x}", pair.declared) == format!("{}", pair.actual)).then_some(0)
+}
+
+/// The length, in one, two or four bytes, before a payload of that length.
+fn twice(pair: &Pair<'_>) -> Option<i64> {
+    let payload = pair.payload();
+    let length = pair.declared_payload()?;
+    [4, 2, 1].into_iter().find_map(|width: usize| {
+        let field = payload.get(..width)?;
+        let big = field.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        let little = field.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        let follows = payload.len() as u64 == length + width as u64;
+        (follows && (big == length || little == length)).then_some(width as i64)
+    })
+}
+
+/// The first bytes of gzip, zlib, Zstandard, LZ4, bzip2 and xz.
+const COMPRESSED: [&[u8]; 9] = [
+    b"\x1F\x8B\x08",
+    b"\x78\x01",
+    b"\x78\x5E",
+    b"\x78\x9C",
+    b"\x78\xDA",
+    b"\x28\xB5\x2F\xFD",
+    b"\x04\x22\x4D\x18",
+    b"BZh",
+    b"\xFD7zXZ",
+];
+
+fn compressed(pair: &Pair<'_>) -> Option<i64> {
+    let payload = pair.payload();
+    COMPRESSED.iter().any(|magic| payload.starts_with(magic)).then_some(0)
+}
+
+fn base64(pair: &Pair<'_>) -> Option<i64> {
+    let payload = pair.payload();
+    let digits = payload.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte)).count();
+    let padding = payload.len() - digits;
+    let padded = padding <= 2 && payload[digits..].iter().all(|&byte| byte == b'=');
+    let inside = (digits * 3 / 4) as u64;
+    (padded
+        && digits > 3
+        && [Some(inside), Some(inside + 1)].contains(&pair.declared_payload())
+        && digits + padding > 0
+        && inside == pair.declared_payload()?)
+    .then_some(0)
+}
+
+/// Escapes of JSON count as the character that they stand for.
+fn escaped(pair: &Pair<'_>) -> Option<i64> {
+    let (mut rest, mut length, mut escapes) = (pair.payload(), 0_u64, 0_usize);
+    while let [first, after @ ..] = rest {
+        let skipped = match (first, after) {
+            (b'\\', [b'u', _, _, _, _, ..]) => 5,
+            (b'\\', [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..]) => 1,
+            _ => 0,
+        };
+        escapes += usize::from(skipped > 0);
+        length += 1;
+        rest = &after[skipped..];
+    }
+    let quotes = pair.payload().starts_with(b"\"") && pair.payload().ends_with(b"\"");
+    let declared = pair.declared_payload()?;
+    (escapes > 0 && (declared == length || quotes && declared + 2 == length)).then_some(0)
+}
