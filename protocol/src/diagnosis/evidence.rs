@@ -100,6 +100,19 @@ impl<'a> Evidence<'a> {
 }
 
 impl Fault {
+    /// Does it concern bytes, of which more may show the mistake? Not the end of them, or that they do not come.
+    pub(crate) fn is_shown_by_more(&self) -> bool {
+        let stopped = matches!(
+            self,
+            Fault::Truncated { .. }
+                | Fault::FrameTimeout { .. }
+                | Fault::Idle { .. }
+                | Fault::NoClose
+                | Fault::HelloTimeout
+        );
+        self.concerns_framing() && !stopped
+    }
+
     /// Does it concern bytes that cannot be cut into frames, or a HELLO that arrived changed?
     pub(super) fn concerns_framing(&self) -> bool {
         matches!(

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Ending, MAX_PREAMBLE, Outcome, Role, Session};
-use crate::diagnosis::{Diagnosis, Evidence, diagnose};
+use crate::diagnosis::{Diagnosis, Evidence, WINDOW, diagnose};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::kind;
@@ -18,12 +18,31 @@ impl Session {
     /// first byte of a frame on; it may be empty.
     #[inline]
     pub fn explain(&mut self, before: &[u8], bytes: &[u8]) {
-        if let Some(&Ending { outcome: Outcome::Fault(fault), fault_at, diagnosis: None, .. }) = self.ending.as_deref()
+        if let Some(&Ending { outcome: Outcome::Fault(fault), fault_at, diagnosis: None, .. }) = self.ending.as_deref() {
+            self.explain_fault(fault, fault_at, before, bytes);
+        }
+    }
+
+    #[cold]
+    fn explain_fault(&mut self, fault: Fault, fault_at: u64, before: &[u8], bytes: &[u8]) {
+        let Some(ending) = &mut self.ending else { return };
+        if ending.before.is_empty() && before.len() <= WINDOW {
+            ending.before = before.to_vec();
+        }
+        if ending.gathering.is_some() {
+            return;
+        }
+        let mut before = core::mem::take(&mut ending.before);
+        if before.is_empty()
+            && let Some(hello) = self.peer.as_ref().filter(|_| fault_at > 0)
         {
-            let diagnosis = self.judge(fault, fault_at, before, bytes);
-            if let Some(ending) = &mut self.ending {
-                ending.diagnosis = Some(diagnosis);
-            }
+            // The frame before this one, if it was the first.
+            hello.encode(&mut before);
+            before.truncate(if before.len() as u64 == fault_at { before.len() } else { 0 });
+        }
+        let diagnosis = self.judge(fault, fault_at, &before, bytes);
+        if let Some(ending) = &mut self.ending {
+            ending.diagnosis = Some(diagnosis);
         }
     }
 
@@ -33,7 +52,6 @@ impl Session {
         self.ending.as_ref()?.diagnosis.as_ref()
     }
 
-    #[cold]
     fn judge(&self, fault: Fault, fault_at: u64, before: &[u8], bytes: &[u8]) -> Diagnosis {
         let mut sent = Vec::new();
         if self.role == Role::Client && self.peer.is_none() {

@@ -347,7 +347,11 @@ impl ConnectionCore {
     fn has_closed(&self) -> bool {
         match &self.kind {
             PeerKind::Unknown { .. } => self.end_of_input,
-            PeerKind::Framed(framed) => matches!(framed.session.state(), State::Closing | State::Closed),
+            PeerKind::Framed(framed) => match framed.session.state() {
+                State::Closing => !framed.session.awaits_evidence(),
+                State::Closed => true,
+                State::Greeting | State::Open => false,
+            },
             PeerKind::Terminal(terminal) => self.end_of_input && !self.has_unused_input() || terminal.is_closing(),
         }
     }
