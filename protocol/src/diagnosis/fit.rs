@@ -22,55 +22,52 @@ const MAX_PAIRS: usize = 64;
 /// How the length was computed, of one frame: a number that must be the same for all of them.
 type Relation = fn(&Pair<'_>) -> Option<i64>;
 
-/// A relation, its mistake, how many different bodies it takes, and its words.
+/// How much a relation proves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strength {
+    /// One frame makes it likely, two make it certain.
+    Telling,
+    /// One frame shows it by chance, two make it certain.
+    Weak,
+    /// With bodies of one size any number fits; three frames of several sizes make it certain.
+    Varied,
+}
+
 struct Rule {
     mistake: &'static Mistake,
+    strength: Strength,
     relation: Relation,
-    /// Frames that a coincidence does not explain.
-    proof: usize,
-    /// The bodies must have several sizes, as with one any number fits.
-    varied: bool,
     words: fn(i64) -> String,
 }
 
-const RULES: [Rule; 9] = [
-    rule(&m::LENGTH_BEFORE_ENCODING, compressed, 2, false, |_| {
-        "the body is compressed, and the length is another one".into()
-    }),
-    rule(&m::LENGTH_BEFORE_ENCODING, base64, 2, false, |_| "the length is that of what is inside the base64".into()),
-    rule(&m::LENGTH_BEFORE_ENCODING, escaped, 2, false, |_| {
-        "the length is that of the text before it was escaped".into()
-    }),
-    rule(&m::LENGTH_TWICE, twice, 2, false, |width| {
-        format!("the length again, in {width} bytes that it does not count")
-    }),
-    rule(&m::LENGTH_CONSTANT, constant, 3, true, |length| format!("the length is {length} in each")),
-    rule(&m::LENGTH_DECIMAL, decimal, 3, true, |_| "the length in decimal, with each digit as four bits".into()),
-    rule(&m::LENGTH_MULTIPLIED, multiple, 3, true, |factor| {
-        format!("the length is {factor} times the bytes of the body")
-    }),
-    rule(&m::LENGTH_MULTIPLIED, fraction, 3, true, |factor| format!("the body has {factor} times as many bytes")),
-    rule(&m::LENGTH_OFFSET, offset, 3, true, |more| match more {
+use Strength::{Telling, Varied, Weak};
+
+#[rustfmt::skip]
+const RULES: [Rule; 10] = [
+    rule(&m::LENGTH_BEFORE_ENCODING, Telling, compressed, |_| "the body is compressed, and the length is another one".into()),
+    rule(&m::LENGTH_BEFORE_ENCODING, Telling, base64, |_| "the length is that of what is inside the base64".into()),
+    rule(&m::LENGTH_BEFORE_ENCODING, Weak, escaped, |_| "the length is that of the text before it was escaped".into()),
+    rule(&m::LENGTH_TWICE, Telling, twice, |width| format!("the length again, in {width} bytes that it does not count")),
+    rule(&m::LENGTH_TWICE, Weak, twice_in_a_byte, |_| "the length again, in a byte that it does not count".into()),
+    rule(&m::LENGTH_CONSTANT, Varied, constant, |length| format!("the length is {length} in each")),
+    rule(&m::LENGTH_DECIMAL, Varied, decimal, |_| "the length in decimal, with each digit as four bits".into()),
+    rule(&m::LENGTH_MULTIPLIED, Varied, multiple, |factor| format!("the length is {factor} times the bytes of the body")),
+    rule(&m::LENGTH_MULTIPLIED, Varied, fraction, |factor| format!("the body has {factor} times as many bytes")),
+    rule(&m::LENGTH_OFFSET, Varied, offset, |more| match more {
         0.. => format!("the length is {more} more than the bytes of the body"),
         _ => format!("the length is {} less than the bytes of the body", -more),
     }),
 ];
 
-const fn rule(
-    mistake: &'static Mistake,
-    relation: Relation,
-    proof: usize,
-    varied: bool,
-    words: fn(i64) -> String,
-) -> Rule {
-    Rule { mistake, relation, proof, varied, words }
+const fn rule(mistake: &'static Mistake, strength: Strength, relation: Relation, words: fn(i64) -> String) -> Rule {
+    Rule { mistake, strength, relation, words }
 }
 
 pub(super) fn judge(stream: &Stream<'_>) -> Option<Hypothesis> {
     let pairs = pairs(stream.bytes);
     let wrong: Vec<&Pair<'_>> = pairs.iter().filter(|pair| pair.declared != pair.actual).collect();
     let varied = wrong.iter().any(|pair| pair.actual != wrong[0].actual);
-    RULES.iter().filter(|rule| varied || !rule.varied).find_map(|rule| {
+    RULES.iter().filter(|rule| varied || rule.strength != Varied).find_map(|rule| {
         let value = (rule.relation)(wrong.first()?)?;
         let fits = |pair: &Pair<'_>| (rule.relation)(pair) == Some(value);
         if !wrong.iter().all(|pair| fits(pair)) {
@@ -79,10 +76,11 @@ pub(super) fn judge(stream: &Stream<'_>) -> Option<Hypothesis> {
         let like_first = |pair: &&Pair<'_>| pair.frame[2..4] == wrong[0].frame[2..4] && pair.declared == pair.actual;
         let earlier = sound_pairs(stream.before);
         let spared = pairs.iter().chain(&earlier).filter(like_first).any(|pair| !fits(pair));
-        let confidence = match wrong.len() {
+        let confidence = match (rule.strength, wrong.len()) {
             _ if spared => Confidence::Possible,
-            frames if frames >= rule.proof => Confidence::Certain,
-            _ => Confidence::Likely,
+            (Weak, 1) => Confidence::Possible,
+            (Telling, 1) | (Varied, 2) => Confidence::Likely,
+            _ => Confidence::Certain,
         };
         let examples: Vec<String> =
             wrong.iter().take(3).map(|pair| format!("{} for {}", pair.declared, pair.actual)).collect();
@@ -168,17 +166,21 @@ fn decimal(pair: &Pair<'_>) -> Option<i64> {
     (pair.actual > 9 && format!("{:x}", pair.declared) == format!("{}", pair.actual)).then_some(0)
 }
 
-/// The length, in one, two or four bytes, before a payload of that length.
+/// The length, in two or four bytes, before a payload of that length.
 fn twice(pair: &Pair<'_>) -> Option<i64> {
-    let payload = pair.payload();
-    let length = pair.declared_payload()?;
-    [4, 2, 1].into_iter().find_map(|width: usize| {
-        let field = payload.get(..width)?;
-        let big = field.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
-        let little = field.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
-        let follows = payload.len() as u64 == length + width as u64;
-        (follows && (big == length || little == length)).then_some(width as i64)
-    })
+    [4, 2].into_iter().find(|&width| again(pair, width))
+}
+
+fn twice_in_a_byte(pair: &Pair<'_>) -> Option<i64> {
+    again(pair, 1).then_some(1)
+}
+
+fn again(pair: &Pair<'_>, width: i64) -> bool {
+    let (Some(length), Ok(width)) = (pair.declared_payload(), usize::try_from(width)) else { return false };
+    let Some((field, rest)) = pair.payload().split_at_checked(width) else { return false };
+    let big = field.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+    let little = field.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+    rest.len() as u64 == length && (big == length || little == length)
 }
 
 /// The first bytes of gzip, zlib, Zstandard, LZ4, bzip2 and xz.
@@ -205,12 +207,7 @@ fn base64(pair: &Pair<'_>) -> Option<i64> {
     let padding = payload.len() - digits;
     let padded = padding <= 2 && payload[digits..].iter().all(|&byte| byte == b'=');
     let inside = (digits * 3 / 4) as u64;
-    (padded
-        && digits > 3
-        && [Some(inside), Some(inside + 1)].contains(&pair.declared_payload())
-        && digits + padding > 0
-        && inside == pair.declared_payload()?)
-    .then_some(0)
+    (padded && digits > 3 && pair.declared_payload() == Some(inside)).then_some(0)
 }
 
 /// Escapes of JSON count as the character that they stand for.

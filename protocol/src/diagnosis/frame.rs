@@ -122,7 +122,10 @@ fn step(bytes: &[u8], shape: Shape, hello: bool) -> Step {
         return Step::Wrong;
     }
     let length = usize::try_from(BigEndian::read_u32(&header[4..])).unwrap_or(usize::MAX);
-    let Some(rest) = bytes.get(body_at.saturating_add(length)..) else { return Step::Partial };
+    let Some((body, rest)) = bytes[body_at..].split_at_checked(length) else { return Step::Partial };
+    if end.is_empty() && body.ends_with(&END) {
+        return Step::Wrong; // END is there, and was counted
+    }
     // Without END, only the START of the next frame shows that this one is over.
     let expected = if end.is_empty() { &START } else { end };
     if !expected.starts_with(&rest[..rest.len().min(expected.len())]) {

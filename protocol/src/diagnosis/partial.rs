@@ -3,7 +3,7 @@
 use alloc::format;
 
 use super::mistakes as m;
-use super::walk::{Step, correct, declared, is_header, sound};
+use super::walk::{Step, correct, declared, fixed_part, is_header, sound};
 use super::{Confidence, Hypothesis, Stream};
 use crate::frame::{END, HEADER_LENGTH, OVERHEAD, START};
 
@@ -20,6 +20,9 @@ pub(super) fn judge(stream: &Stream<'_>) -> Option<Hypothesis> {
     let inside = starts.map(|(at, _)| at).filter(|&at| bytes[at - END.len()..at] != END).take(MAX_JUDGED);
     inside.filter_map(|at| repeated(stream, at).or_else(|| cut(stream, at))).max_by_key(|found| found.confidence)
 }
+
+/// The least that a buffer takes of a longer frame, in bytes.
+const SHORT: usize = 128;
 
 /// The frame begins again at `at`, from its front.
 fn repeated(stream: &Stream<'_>, at: usize) -> Option<Hypothesis> {
@@ -48,8 +51,8 @@ fn cut(stream: &Stream<'_>, at: usize) -> Option<Hypothesis> {
     }
     let confidence = match (frames, stream.stalled()) {
         (0, _) => return None,
-        // Or the body holds frames, and its end has not arrived.
-        (1, true) => Confidence::Possible,
+        // The body may hold frames, and its end may still arrive. What is sent in part is rarely so short.
+        (_, true) if frames < 2 || at < SHORT || at == HEADER_LENGTH + fixed_part(stream.bytes) => return None,
         _ => Confidence::Likely,
     };
     let seen = format!("{missing} bytes are missing: the next frame begins inside this one, at byte {at} of {total}");

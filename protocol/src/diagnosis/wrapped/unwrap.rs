@@ -116,7 +116,7 @@ fn prefixed(stream: &Stream<'_>) -> Option<Fit> {
     [true, false].into_iter().find_map(|whole| {
         let wide = prefixes().filter(|prefix| prefix.width > 1).find_map(|prefix| fixed(prefix, whole));
         // A single byte has the size of a single frame by chance.
-        let narrow = || prefixes().filter(|prefix| prefix.width == 1).find_map(|prefix| fixed(prefix, whole));
+        let narrow = || prefixes().filter(|prefix| prefix.width == 1 && whole).find_map(|prefix| fixed(prefix, whole));
         wide.or_else(|| narrow().or_else(|| varying(whole)).filter(|fit| fit.proven))
     })
 }
@@ -157,8 +157,9 @@ impl Taken {
     fn fit(&self, stream: &Stream<'_>, mistake: &'static Mistake, seen: impl FnOnce() -> String) -> Option<Fit> {
         let (frames, clean) = sound(&self.payload);
         let hello = stream.offset == 0 && is_hello(&self.payload);
-        // Behind HELLO, the first frame may be all that a peer sends before it waits.
-        let enough = hello || frames > 0 && (self.payload.ends_with(&END) || frames > 1);
+        // Behind HELLO, the first frame may be all that a peer sends before it waits. Where the frames end, a unit does.
+        let ends = self.payload.ends_with(&END);
+        let enough = if self.whole { hello || frames > 1 || ends } else { (hello || frames > 1) && !ends };
         (self.units > 0 && self.clean && clean && enough).then(|| Fit {
             mistake,
             frames: frames.max(1),
