@@ -19,7 +19,8 @@
 //! # Layout
 //!
 //! `mistakes` has the names and their fixes; `walk` follows frames under a supposed mistake; one file has each family:
-//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `echo`, `text`.
+//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `echo`, `text`. `greeting`
+//! finds out where the first frame of a server should begin.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -27,6 +28,9 @@ use core::fmt::{self, Write as _};
 
 use crate::code::MAX_REASON;
 use crate::fault::Fault;
+use crate::frame::{HEADER_LENGTH, START};
+use crate::hello::{MAGIC, MAX_PREAMBLE};
+use crate::kind;
 
 mod channel;
 mod echo;
@@ -35,6 +39,7 @@ mod evidence;
 mod fit;
 mod foreign;
 mod frame;
+mod greeting;
 mod length;
 mod mistakes;
 mod opening;
@@ -107,11 +112,6 @@ impl Hypothesis {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.mistake.name
-    }
-
-    /// Does it say only that the peer sends text?
-    pub(crate) fn is_plain_text(&self) -> bool {
-        self.mistake == &mistakes::FOREIGN_TEXT
     }
 
     /// How sure it is.
@@ -233,40 +233,53 @@ impl fmt::Write for Bounded<'_, '_> {
 /// Ranks the mistakes that fit. Takes time in proportion to the evidence, at most [`WINDOW`] bytes.
 #[must_use]
 pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
-    let mut hypotheses = Vec::new();
-    match evidence.subject {
-        Subject::Stream(stream) if stream.fault.concerns_framing() => {
-            if stream.stalled() && matches!(walk::correct(stream.bytes), walk::Step::Whole { .. }) {
-                return Diagnosis { fault: evidence.fault, hypotheses }; // nothing is missing
-            }
-            if let Some(echo) = echo::by_terminal(&stream) {
-                return Diagnosis { fault: evidence.fault, hypotheses: alloc::vec![echo] };
-            }
-            let found = frame::judge(&stream).or_else(|| wrapped::judge(&stream)).or_else(|| fit::by_content(&stream));
-            if let Some(certain) = found {
-                let alone = certain.confidence == Confidence::Certain;
-                hypotheses.push(certain);
-                if alone {
-                    return Diagnosis { fault: evidence.fault, hypotheses };
-                }
-            }
-            opening::judge(&stream, &mut hypotheses);
-            foreign::judge(&stream, &mut hypotheses);
-            length::judge(&stream, &mut hypotheses);
-            channel::judge(&stream, &mut hypotheses);
-            if !hypotheses.iter().any(|known| known.confidence > Confidence::Possible) {
-                hypotheses.extend(fit::by_numbers(&stream));
-            }
-            if !hypotheses.iter().any(|known| known.confidence > Confidence::Likely) {
-                event::judge(&stream, &mut hypotheses);
-                hypotheses.extend(partial::judge(&stream));
-            }
+    let hypotheses = match evidence.subject {
+        Subject::Greeting(stream) => greeting::judge(&stream),
+        Subject::Stream(stream) => ranked(judge_stream(&stream)),
+        Subject::Payload { encoding, payload } => {
+            let mut hypotheses = Vec::new();
+            text::judge(encoding, payload, &mut hypotheses);
+            ranked(hypotheses)
         }
-        Subject::Stream(stream) if stream.fault == Fault::TwoClients => hypotheses.extend(echo::whole(&stream)),
-        Subject::Stream(_) => {}
-        Subject::Payload { encoding, payload } => text::judge(encoding, payload, &mut hypotheses),
+    };
+    Diagnosis { fault: evidence.fault, hypotheses }
+}
+
+/// The mistakes that fit the bytes of a stream; one alone if it is certain at once.
+fn judge_stream(stream: &Stream<'_>) -> Vec<Hypothesis> {
+    let mut hypotheses = Vec::new();
+    if stream.fault == Fault::TwoClients {
+        hypotheses.extend(echo::whole(stream));
     }
-    Diagnosis { fault: evidence.fault, hypotheses: ranked(hypotheses) }
+    if !stream.fault.concerns_framing() {
+        return hypotheses;
+    }
+    if stream.stalled() && matches!(walk::correct(stream.bytes), walk::Step::Whole { .. }) {
+        return hypotheses; // nothing is missing
+    }
+    if let Some(alone) = echo::by_terminal(stream).or_else(|| foreign::in_front(stream)) {
+        return alloc::vec![alone];
+    }
+    let known = frame::judge(stream).or_else(|| wrapped::judge(stream)).or_else(|| fit::by_content(stream));
+    if let Some(known) = known {
+        let alone = known.confidence == Confidence::Certain;
+        hypotheses.push(known);
+        if alone {
+            return hypotheses;
+        }
+    }
+    opening::judge(stream, &mut hypotheses);
+    foreign::judge(stream, &mut hypotheses);
+    length::judge(stream, &mut hypotheses);
+    channel::judge(stream, &mut hypotheses);
+    if !hypotheses.iter().any(|known| known.confidence > Confidence::Possible) {
+        hypotheses.extend(fit::by_numbers(stream));
+    }
+    if !hypotheses.iter().any(|known| known.confidence > Confidence::Likely) {
+        event::judge(stream, &mut hypotheses);
+        hypotheses.extend(partial::judge(stream));
+    }
+    hypotheses
 }
 
 /// Each mistake once, the likeliest first; nothing is certain while another hypothesis is likely.
@@ -306,6 +319,24 @@ fn quoted(bytes: &[u8]) -> String {
     }
     shown.push('"');
     shown
+}
+
+/// Where the first HELLO begins, if it does so within the first [`MAX_PREAMBLE`] bytes: START, HELLO's kind and encoding,
+/// and its magic after the length. Nobody types that, so the peer is framed, whatever precedes it.
+///
+/// ```
+/// use bookend::diagnosis::hello_at;
+///
+/// assert_eq!(hello_at(b"PROXY UNKNOWN\r\n\xF5\xF8\x01\0\0\0\0\x18BKND"), Some(15));
+/// assert_eq!(hello_at(b"hello"), None);
+/// ```
+#[must_use]
+pub fn hello_at(bytes: &[u8]) -> Option<usize> {
+    const LENGTH: usize = HEADER_LENGTH + MAGIC.len();
+    let searched = &bytes[..bytes.len().min(MAX_PREAMBLE + LENGTH)];
+    searched
+        .windows(LENGTH)
+        .position(|window| window.starts_with(&START) && window[2..4] == [kind::HELLO, 0] && window.ends_with(&MAGIC))
 }
 
 /// Where `wanted` first occurs in `bytes`.

@@ -8,12 +8,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bookend::{Code, Hello, Limits, Role, Session};
+use bookend::Code;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use self::core::{ConnectionCore, greeting};
 use crate::admission::{Entry, Rejection};
+use crate::fault::close_frame;
 use crate::hub::Hub;
 use crate::peer::Peer;
 use crate::scratch;
@@ -50,9 +51,7 @@ pub(crate) fn rejection_answer(rejection: &Rejection) -> Vec<u8> {
     let (code, reason) = (rejection.code(), rejection.reason());
     let advice = if code == Code::TRY_LATER { ", try later" } else { "" };
     let mut out = greeting(&format!(": {reason}{advice}")).bytes;
-    let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
-    session.close(code, &reason, Duration::ZERO);
-    session.take_output(&mut out);
+    out.extend(close_frame(code, &reason));
     out
 }
 

@@ -1,7 +1,9 @@
 //! How the faults of peers are logged.
 
-use bookend::Fault;
+use std::time::Duration;
+
 use bookend::diagnosis::{Diagnosis, Hypothesis};
+use bookend::{Code, Fault, Hello, Limits, Role, Session};
 
 use crate::client::Client;
 
@@ -45,6 +47,15 @@ pub(crate) fn quoted(bytes: &[u8]) -> String {
     }
     shown.truncate(QUOTED);
     shown.escape_ascii().to_string()
+}
+
+/// The CLOSE for a framed peer that no session is opened with.
+pub(crate) fn close_frame(code: Code, reason: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
+    session.close(code, reason, Duration::ZERO);
+    session.take_output(&mut out);
+    out
 }
 
 /// What a diagnosis says, or its name alone if `input` hides something that it may quote.

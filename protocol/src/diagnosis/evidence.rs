@@ -18,7 +18,12 @@ pub struct Evidence<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
     Stream(Stream<'a>),
-    Payload { encoding: Encoding, payload: &'a [u8] },
+    /// The same from a server's first byte on.
+    Greeting(Stream<'a>),
+    Payload {
+        encoding: Encoding,
+        payload: &'a [u8],
+    },
 }
 
 /// The bytes of a stream from the start of its faulty frame on.
@@ -40,7 +45,7 @@ impl fmt::Debug for Evidence<'_> {
     /// The fault, and how many bytes it was found in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, bytes) = match self.subject {
-            Subject::Stream(stream) => ("stream", stream.bytes),
+            Subject::Stream(stream) | Subject::Greeting(stream) => ("stream", stream.bytes),
             Subject::Payload { payload, .. } => ("payload", payload),
         };
         f.debug_struct("Evidence").field("fault", &self.fault).field(name, &Bytes(bytes.len())).finish()
@@ -58,10 +63,21 @@ impl<'a> Evidence<'a> {
         Evidence { subject: Subject::Stream(stream), fault: Some(fault) }
     }
 
+    /// All that a server has sent, from its first byte on, while its first frame is missing or faulty. A line for people
+    /// may precede that frame (R4.20).
+    #[must_use]
+    pub fn greeting(fault: Fault, bytes: &'a [u8]) -> Evidence<'a> {
+        let mut evidence = Evidence::stream(fault, 0, bytes);
+        if let Subject::Stream(stream) = evidence.subject {
+            evidence.subject = Subject::Greeting(stream);
+        }
+        evidence
+    }
+
     /// Adds what this side sent before anything arrived, its HELLO, which a peer may have sent back.
     #[must_use]
     pub fn sent(mut self, hello: &'a [u8]) -> Evidence<'a> {
-        if let Subject::Stream(stream) = &mut self.subject {
+        if let Subject::Stream(stream) | Subject::Greeting(stream) = &mut self.subject {
             stream.sent = hello;
         }
         self
@@ -87,6 +103,19 @@ impl<'a> Evidence<'a> {
 }
 
 impl Fault {
+    /// Does it concern bytes, of which more may show the mistake? Not the end of them, or that they do not come.
+    pub(crate) fn is_shown_by_more(&self) -> bool {
+        let stopped = matches!(
+            self,
+            Fault::Truncated { .. }
+                | Fault::FrameTimeout { .. }
+                | Fault::Idle { .. }
+                | Fault::NoClose
+                | Fault::HelloTimeout
+        );
+        self.concerns_framing() && !stopped
+    }
+
     /// Does it concern bytes that cannot be cut into frames, or a HELLO that arrived changed?
     pub(super) fn concerns_framing(&self) -> bool {
         matches!(

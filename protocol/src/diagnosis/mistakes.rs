@@ -123,6 +123,9 @@ mistakes! {
     FOREIGN_PROXY = "foreign-proxy-protocol", HELLO, "list the load balancer in the hub's door.proxies, or switch its PROXY protocol off for this port";
     FOREIGN_SOCKS = "foreign-socks", HELLO, "the client asks for a proxy: connect it to the hub itself, or put the proxy in between";
     FOREIGN_MYSQL = "foreign-mysql", HELLO, "this is MySQL or MariaDB: correct the address or port";
+    FOREIGN_MONGODB = "foreign-mongodb", HELLO, "this is MongoDB: correct the address or port";
+    FOREIGN_VNC = "foreign-vnc", HELLO, "this is VNC (RFB): correct the address or port";
+    FOREIGN_RDP = "foreign-rdp", HELLO, "this is remote desktop (RDP): correct the address or port";
     FOREIGN_LENGTH_PREFIX = "foreign-length-prefix", HELLO, "add START, kind, encoding and END around the bare length prefix, and HELLO first";
     FOREIGN_NETSTRING = "foreign-netstring", HELLO, "put Bookend frames in place of netstrings, and HELLO first";
     FOREIGN_TEXT = "foreign-text", HELLO, "send frames, not plain text: HELLO first";

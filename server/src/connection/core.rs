@@ -101,8 +101,11 @@ impl ConnectionCore {
             terminal.enter_next_room(&mut self.client);
             self.set_unused_input(false);
         }
-        let Some(&first) = input.first() else { return 0 };
-        self.decide_kind(first);
+        match input.first() {
+            Some(&first) => self.decide_kind(first),
+            None if self.end_of_input => {}
+            None => return 0,
+        }
         let mut rest = input;
         let allowance = self.intake.allowance(self.rates(), self.now);
         let mut left = allowance;
@@ -123,7 +126,10 @@ impl ConnectionCore {
             }
             PeerKind::Terminal(terminal) => {
                 rest = terminal.receive(rest, MAX_UNWRITTEN, &mut left, &mut self.client, self.now);
-                let has_unused_input = !rest.is_empty() || terminal.is_moving();
+                let has_unused_input = !rest.is_empty() && !terminal.is_holding() || terminal.is_moving();
+                if self.end_of_input && !has_unused_input {
+                    terminal.end_of_stream(&mut self.client, self.now);
+                }
                 self.set_unused_input(has_unused_input);
             }
             PeerKind::Unknown { .. } => {}
@@ -140,13 +146,26 @@ impl ConnectionCore {
         }
     }
 
+    fn has_unused_input(&self) -> bool {
+        matches!(self.phase, Phase::Open { has_unused_input: true, .. })
+    }
+
     /// The stream has ended; `unused` is what was read and not used.
     pub(super) fn end_of_stream(&mut self, unused: &[u8]) {
         self.end_of_input = true;
         match &mut self.kind {
             PeerKind::Framed(framed) if framed.is_held() => {}
             PeerKind::Framed(framed) => framed.end_of_stream(unused, self.now),
-            PeerKind::Terminal(terminal) => terminal.end_of_stream(&mut self.client, self.now),
+            PeerKind::Terminal(terminal) => {
+                if terminal.is_holding() {
+                    terminal.release(&mut self.client);
+                }
+                let has_unused_input = !unused.is_empty() && !terminal.is_closing();
+                if !has_unused_input {
+                    terminal.end_of_stream(&mut self.client, self.now);
+                }
+                self.set_unused_input(has_unused_input);
+            }
             PeerKind::Unknown { .. } => {}
         }
         self.close_if_ended();
@@ -169,7 +188,9 @@ impl ConnectionCore {
         {
             return self.can_receive();
         }
-        let Phase::Open { has_unused_input: true, .. } = self.phase else { return false };
+        if !self.has_unused_input() {
+            return false;
+        }
         let is_moving = matches!(&self.kind, PeerKind::Terminal(terminal) if terminal.is_moving());
         let may_move = !is_moving || self.client.feed().is_none_or(|feed| !feed.is_behind());
         may_move && self.can_receive()
@@ -229,7 +250,13 @@ impl ConnectionCore {
         let terminal_silence = self.client.hub().config().terminal_silence;
         match &mut self.kind {
             PeerKind::Framed(framed) => framed.on_time(unused, &self.client, self.now),
-            PeerKind::Terminal(terminal) => terminal.on_time(self.now, &mut self.client),
+            PeerKind::Terminal(terminal) => {
+                let was_holding = terminal.is_holding();
+                terminal.on_time(self.now, &mut self.client);
+                if was_holding && !terminal.is_holding() && !terminal.is_closing() {
+                    self.set_unused_input(!unused.is_empty());
+                }
+            }
             // A person who only reads types nothing: telnet sends its first byte with the first line.
             PeerKind::Unknown { last_seq }
                 if self.now >= terminal_silence && matches!(self.phase, Phase::Open { .. }) =>
@@ -320,8 +347,12 @@ impl ConnectionCore {
     fn has_closed(&self) -> bool {
         match &self.kind {
             PeerKind::Unknown { .. } => self.end_of_input,
-            PeerKind::Framed(framed) => matches!(framed.session.state(), State::Closing | State::Closed),
-            PeerKind::Terminal(terminal) => self.end_of_input || terminal.is_closing(),
+            PeerKind::Framed(framed) => match framed.session.state() {
+                State::Closing => !framed.session.awaits_evidence(),
+                State::Closed => true,
+                State::Greeting | State::Open => false,
+            },
+            PeerKind::Terminal(terminal) => self.end_of_input && !self.has_unused_input() || terminal.is_closing(),
         }
     }
 

@@ -105,7 +105,7 @@ async fn a_header_from_elsewhere_is_refused_by_name() {
     let listening = Listening::start(&["10.0.0.0/8"], config()).await;
     for header in [&b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 3990\r\n/whoami\r\n"[..], &v2(0x21, [192, 0, 2, 7], b"")] {
         let answer = rest(listening.connect(header).await).await;
-        let last = "\r\n! bad-start: a PROXY protocol header from an address that is not in door.proxies\r\n";
+        let last = "\r\n! bad-start: foreign-proxy-protocol: a PROXY protocol header from an address that is not in door.proxies\r\n";
         assert!(answer.ends_with(last), "{answer}");
     }
     let metrics = listening.hub.metrics();

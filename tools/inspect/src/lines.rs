@@ -1,8 +1,8 @@
 //! What precedes or replaces frames: a greeting, a line terminal's session, or a foreign protocol (SPEC 4, 9).
 
-use bookend::diagnosis::{self, Evidence};
+use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose, hello_at};
 use bookend::session::MAX_PREAMBLE;
-use bookend::{Fault, START};
+use bookend::{Fault, HEADER_LENGTH, MAGIC, START};
 
 /// What a stream begins with.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,6 +36,9 @@ pub(super) fn opening(bytes: &[u8], context: Context) -> Opening {
     if first == START[0] {
         return Opening::Frames { greeting: 0 };
     }
+    if hello_at(bytes).is_some_and(|at| !may_precede(&bytes[..at], bytes, context)) {
+        return Opening::Foreign;
+    }
     if context.is_lines && is_text(bytes) {
         return Opening::Lines;
     }
@@ -48,7 +51,8 @@ pub(super) fn opening(bytes: &[u8], context: Context) -> Opening {
         };
     }
     match greeting.iter().position(|&byte| byte == START[0]) {
-        Some(start) if greeting.len() <= start + 1 && bytes.len() <= start + 1 && !context.ended => Opening::Undecided,
+        // HELLO's magic tells a greeting from what a client sends before its frames.
+        Some(start) if bytes.len() < start + HEADER_LENGTH + MAGIC.len() && !context.ended => Opening::Undecided,
         Some(start)
             if is_text(&greeting[..start]) && bytes[start + 1..].first().is_none_or(|&byte| byte == START[1]) =>
         {
@@ -64,11 +68,24 @@ fn lines_or_foreign(bytes: &[u8], context: Context) -> Opening {
     if !context.may_be_lines || !is_text(bytes) {
         return Opening::Foreign;
     }
-    let fault = Fault::BadStart { offset: 0, found: bytes[0] };
-    match diagnosis::diagnose(&Evidence::stream(fault, 0, bytes)).first() {
+    match diagnosis(bytes).first() {
         Some(first) if first.name() != "foreign-text" => Opening::Foreign,
         _ => Opening::Lines,
     }
+}
+
+/// May this precede the HELLO of the sender? A server greets people with a line of its choice, but that is no other
+/// protocol's header.
+fn may_precede(greeting: &[u8], bytes: &[u8], context: Context) -> bool {
+    let is_known = |diagnosis: &Diagnosis| {
+        let first = diagnosis.first().filter(|first| first.confidence() == Confidence::Certain);
+        first.is_some_and(|first| first.name() != "foreign-smtp-ftp")
+    };
+    greeting.is_empty() || context.greets && is_text(greeting) && !is_known(&diagnosis(bytes))
+}
+
+fn diagnosis(bytes: &[u8]) -> Diagnosis {
+    diagnose(&Evidence::stream(Fault::BadStart { offset: 0, found: bytes[0] }, 0, bytes))
 }
 
 /// The length of the line at the beginning of `bytes`, at most 1,024 bytes; `None` if the line is incomplete.
@@ -124,19 +141,36 @@ mod tests {
     const SERVER: Context = Context { greets: true, may_be_lines: true, is_lines: false, ended: false };
     const FILE: Context = Context { greets: true, may_be_lines: false, is_lines: false, ended: false };
 
+    /// The beginning of a HELLO, up to its magic.
+    const HELLO: &[u8] = b"\xF5\xF8\x01\0\0\0\0\x18BKND";
+
     fn ended(context: Context) -> Context {
         Context { ended: true, ..context }
     }
 
     #[test]
     fn greeting_is_at_most_1024_bytes_before_start() {
-        let greeted = |length: usize| [&*vec![b'x'; length], &START].concat();
+        let greeted = |length: usize| [&*vec![b'x'; length], HELLO].concat();
         assert_eq!(opening(&greeted(1024), FILE), Opening::Frames { greeting: 1024 });
         assert_eq!(opening(&greeted(1025), FILE), Opening::Foreign);
         assert_eq!(opening(&vec![b'x'; 1024], FILE), Opening::Undecided);
         assert_eq!(opening(&vec![b'x'; 1024], ended(FILE)), Opening::Foreign);
         assert_eq!(opening(&greeted(0), CLIENT), Opening::Frames { greeting: 0 });
-        assert_eq!(opening(b"Bookend hub\r\n\xF5\xF8", SERVER), Opening::Frames { greeting: 13 });
+        let line = b"Bookend hub\r\n";
+        assert_eq!(opening(&[line, HELLO].concat(), SERVER), Opening::Frames { greeting: 13 });
+        assert_eq!(opening(&[line, &HELLO[..6]].concat(), SERVER), Opening::Undecided);
+    }
+
+    #[test]
+    fn what_a_client_sends_before_its_hello_is_no_greeting() {
+        let after = |prefix: &[u8]| [prefix, HELLO].concat();
+        for prefix in [&b"PROXY UNKNOWN\r\n"[..], b"\xEF\xBB\xBF", b"\x05\x01\0", b"CONNECT hub:1 HTTP/1.1\r\n\r\n"] {
+            for context in [FILE, SERVER, CLIENT] {
+                assert_eq!(opening(&after(prefix), context), Opening::Foreign, "{}", prefix.escape_ascii());
+            }
+        }
+        assert_eq!(opening(&after(b"starting\r\n"), CLIENT), Opening::Foreign);
+        assert_eq!(opening(&after(b"220 the hub of ann\r\n"), FILE), Opening::Frames { greeting: 20 });
     }
 
     #[test]
