@@ -16,6 +16,8 @@ struct Unit<'a> {
     payload: Cow<'a, [u8]>,
     /// Of the whole unit; more than there are if it is cut off.
     length: usize,
+    /// All of its payload is there.
+    complete: bool,
 }
 
 type Framing = fn(&[u8]) -> Option<Unit<'_>>;
@@ -125,7 +127,7 @@ fn prefixed(stream: &Stream<'_>) -> Option<Fit> {
 struct Taken {
     payload: Vec<u8>,
     units: usize,
-    /// The bytes end where a unit does.
+    /// The bytes do not end inside a unit's payload.
     whole: bool,
     /// All bytes but the header of one more unit, at the most, belong to units.
     clean: bool,
@@ -140,7 +142,7 @@ impl Taken {
         while let Some(unit) = framing(rest).filter(|unit| unit.length > 0) {
             payload.extend_from_slice(&unit.payload);
             units += usize::from(!unit.payload.is_empty());
-            whole = unit.length <= rest.len();
+            whole = unit.complete || unit.payload.is_empty();
             rest = rest.get(unit.length..).unwrap_or_default();
             // Hostile bytes: what comes out are no frames.
             if rest.is_empty() || payload.len() >= 4 && matches!(correct(&payload), Step::Wrong) {
@@ -172,7 +174,8 @@ impl Taken {
 /// A unit with `length` bytes of payload after `header` bytes.
 fn plain(bytes: &[u8], header: usize, length: usize) -> Unit<'_> {
     let end = header.saturating_add(length);
-    Unit { payload: Cow::Borrowed(bytes.get(header..end).or(bytes.get(header..)).unwrap_or_default()), length: end }
+    let payload = bytes.get(header..end).or(bytes.get(header..)).unwrap_or_default();
+    Unit { payload: Cow::Borrowed(payload), length: end, complete: end <= bytes.len() }
 }
 
 /// The header of docker's attach and logs: the stream, three zeros, the length.
@@ -269,22 +272,31 @@ fn slip(bytes: &[u8]) -> Option<Unit<'_>> {
         });
     }
     // Without a single END, these are no packets.
-    (start > 0 || length < packet.len()).then(|| Unit { payload: payload.into(), length: start + length })
+    (start > 0 || length < packet.len()).then(|| Unit {
+        payload: payload.into(),
+        length: start + length,
+        complete: true,
+    })
 }
 
 fn cobs(bytes: &[u8]) -> Option<Unit<'_>> {
     let start = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len());
-    let length = bytes[start..].iter().position(|&byte| byte == 0).unwrap_or(bytes.len() - start);
+    let end = bytes[start..].iter().position(|&byte| byte == 0);
+    let length = end.unwrap_or(bytes.len() - start);
     let (mut rest, mut payload) = (&bytes[start..start + length], Vec::with_capacity(length));
     while let Some((&code, after)) = rest.split_first() {
-        let block = after.get(..usize::from(code) - 1).unwrap_or(after);
+        let block = match after.get(..usize::from(code) - 1) {
+            Some(block) => block,
+            None if end.is_none() => after, // cut off
+            None => return None,
+        };
         payload.extend_from_slice(block);
         rest = &after[block.len()..];
         if code < 0xFF && !rest.is_empty() {
             payload.push(0);
         }
     }
-    Some(Unit { payload: payload.into(), length: start + length + 1 })
+    Some(Unit { payload: payload.into(), length: start + length + 1, complete: end.is_some() })
 }
 
 /// Seven bits a byte, the least significant first.
