@@ -96,7 +96,7 @@ fn cobs(frame: &[u8]) -> Vec<u8> {
     encoded
 }
 
-const FRAMINGS: [(&str, Framing); 19] = [
+const FRAMINGS: [(&str, Framing); 22] = [
     ("wrapped-length-prefix", |frame| prefixed(size(frame).to_be_bytes(), frame)),
     ("wrapped-length-prefix", |frame| prefixed(size(frame).to_le_bytes(), frame)),
     ("wrapped-length-prefix", |frame| prefixed((size(frame) + 4).to_be_bytes(), frame)),
@@ -114,6 +114,9 @@ const FRAMINGS: [(&str, Framing); 19] = [
     ("wrapped-websocket", masked),
     ("wrapped-chunked", |frame| [format!("{:X};a=b\r\n", frame.len()).as_bytes(), frame, b"\r\n"].concat()),
     ("wrapped-netstring", |frame| [format!("{}:", frame.len()).as_bytes(), frame, b","].concat()),
+    ("wrapped-length-prefix", |frame| [format!("{} ", frame.len()).as_bytes(), frame].concat()),
+    ("wrapped-length-prefix", |frame| [format!("{:06}", frame.len()).as_bytes(), frame].concat()),
+    ("wrapped-length-prefix", |frame| [format!("Content-Length: {}\r\n\r\n", frame.len()).as_bytes(), frame].concat()),
     ("wrapped-slip", slip),
     ("wrapped-cobs", cobs),
     ("wrapped-stx-etx", |frame| [b"\x02", frame, b"\x03"].concat()),

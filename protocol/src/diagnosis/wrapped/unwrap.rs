@@ -23,12 +23,14 @@ struct Unit<'a> {
 type Framing = fn(&[u8]) -> Option<Unit<'_>>;
 
 /// Strict ones first.
-const FRAMINGS: [(&Mistake, Framing, &str); 7] = [
+const FRAMINGS: [(&Mistake, Framing, &str); 9] = [
     (&m::WRAPPED_JAVA_OBJECTS, java_block, "blocks of an ObjectOutputStream"),
     (&m::WRAPPED_DOCKER, docker, "docker's headers of 8 bytes"),
     (&m::WRAPPED_WEBSOCKET, web_socket, "WebSocket frames"),
     (&m::WRAPPED_CHUNKED, chunk, "chunks of an HTTP body"),
     (&m::WRAPPED_NETSTRING, netstring, "netstrings"),
+    (&m::WRAPPED_LENGTH_PREFIX, content_length, "messages with a Content-Length"),
+    (&m::WRAPPED_LENGTH_PREFIX, decimal, "messages with their size in decimal digits"),
     (&m::WRAPPED_SLIP, slip, "SLIP (RFC 1055), ended by c0"),
     (&m::WRAPPED_COBS, cobs, "COBS, ended by 00"),
 ];
@@ -232,6 +234,28 @@ fn netstring(bytes: &[u8]) -> Option<Unit<'_>> {
     let end = bytes.get(unit.length).copied();
     unit.length += 1;
     matches!(end, None | Some(b',')).then_some(unit)
+}
+
+/// Header lines with a Content-Length, as language servers have them.
+fn content_length(bytes: &[u8]) -> Option<Unit<'_>> {
+    let head = find(&bytes[..bytes.len().min(256)], b"\r\n\r\n")?;
+    let lines = core::str::from_utf8(&bytes[..head]).ok()?;
+    let mut fields = lines.split("\r\n").filter_map(|line| line.split_once(':'));
+    let (_, value) = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
+    Some(plain(bytes, head + 4, usize::try_from(value.trim().parse::<u32>().ok()?).ok()?))
+}
+
+/// Digits and perhaps a separator, as in syslog over TCP (RFC 6587).
+fn decimal(bytes: &[u8]) -> Option<Unit<'_>> {
+    let width = bytes.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = core::str::from_utf8(&bytes[..width]).ok()?;
+    let length = usize::try_from(digits.parse::<u32>().ok()?).ok()?;
+    let separator = match &bytes[width..] {
+        [b'\r', b'\n', ..] => 2,
+        [b'\n' | b' ' | b':' | b';' | b',' | b'#' | b'\0', ..] => 1,
+        _ => 0,
+    };
+    Some(plain(bytes, width + separator, length))
 }
 
 /// What `writeObject(byte[])` writes before the length of the first array and of later ones.
