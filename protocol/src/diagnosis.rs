@@ -242,7 +242,8 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
             if let Some(echo) = echo::by_terminal(&stream) {
                 return Diagnosis { fault: evidence.fault, hypotheses: alloc::vec![echo] };
             }
-            if let Some(certain) = frame::judge(&stream).or_else(|| wrapped::judge(&stream)) {
+            let found = frame::judge(&stream).or_else(|| wrapped::judge(&stream)).or_else(|| fit::by_content(&stream));
+            if let Some(certain) = found {
                 let alone = certain.confidence == Confidence::Certain;
                 hypotheses.push(certain);
                 if alone {
@@ -254,7 +255,7 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
             length::judge(&stream, &mut hypotheses);
             channel::judge(&stream, &mut hypotheses);
             if !hypotheses.iter().any(|known| known.confidence > Confidence::Possible) {
-                hypotheses.extend(fit::judge(&stream));
+                hypotheses.extend(fit::by_numbers(&stream));
             }
             if !hypotheses.iter().any(|known| known.confidence > Confidence::Likely) {
                 event::judge(&stream, &mut hypotheses);

@@ -304,7 +304,11 @@ fn netstring(bytes: &[u8]) -> Sighting {
         core::str::from_utf8(&bytes[..width]).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
     let length: usize = digits.parse().ok().filter(|_| width == 1 || !digits.starts_with('0'))?;
     match bytes.get(width + 1 + length) {
-        Some(b',') => certain(format!("{} bytes between {} and a comma", length, quoted(&bytes[..=width]))),
+        Some(b',')
+            if bytes.get(width + length + 2).is_none_or(|next| next.is_ascii_digit() || b"\r\n".contains(next)) =>
+        {
+            certain(format!("{} bytes between {} and a comma", length, quoted(&bytes[..=width])))
+        }
         Some(_) => None,
         // A time of day begins like this as well.
         None => (width > 2)
@@ -331,6 +335,9 @@ fn length_prefix(bytes: &[u8]) -> Sighting {
     for (order, read) in orders {
         let (mut rest, mut links) = (bytes, 0_usize);
         let Some(first) = bytes.get(..4).map(read).filter(|&length| length > 0 && length <= 1 << 24) else { continue };
+        if bytes[4..].starts_with(&START) {
+            return None; // frames: something stands before them
+        }
         let whole = loop {
             let Some((field, after)) = rest.split_at_checked(4) else { break rest.is_empty() };
             let Some(after) = usize::try_from(read(field)).ok().and_then(|length| after.get(length..)) else {

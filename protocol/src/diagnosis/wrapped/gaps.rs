@@ -122,6 +122,7 @@ fn numbered(gaps: &Gaps<'_>) -> Option<Fit> {
             // A number that is about the size of one frame is no evidence; the more so if it is a small one.
             let usual = [0, width as i64, (width + after) as i64].contains(&more);
             let enough = match width {
+                _ if gaps.gaps.len() == 1 && width < 4 => after == 0 && usual && width > 1,
                 1 => varied && (usual || gaps.gaps.len() > 2),
                 _ => usual || varied,
             };
@@ -203,7 +204,9 @@ fn named(opening: &[u8], closing: &[u8]) -> Option<&'static Mistake> {
         (b"", b"\0") => &m::WRAPPED_NUL,
         (b"" | b"\xC0", b"\xC0") => &m::WRAPPED_SLIP,
         (b"\x0B", b"\x1C\r" | b"\x1C") => &m::WRAPPED_MLLP,
-        (b"" | b"\x02" | b"\x01", b"\x03" | b"\x04" | b"\x03\r" | b"\x03\r\n" | b"\x03\n") => &m::WRAPPED_STX_ETX,
+        (b"" | b"\x02" | b"\x01", b"\x03" | b"\x04" | b"\x03\r" | b"\x03\r\n" | b"\x03\n") | (b"\x02", [3, ..]) => {
+            &m::WRAPPED_STX_ETX
+        }
         (_, closing) if opening.is_empty() && closing.len() > 1 && closing.iter().all(|&byte| byte == 0) => {
             &m::WRAPPED_PADDING
         }
@@ -230,7 +233,7 @@ fn padded(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
     let what = if zeros { "NULs" } else { "other bytes" };
     if equal && (varied(if zeros { &trailing } else { &whole }) || zeros && first.bytes.len() > 3) {
         let seen = format!("{what} fill each frame up to {size} bytes, {times} of {times}");
-        return fit(times, varied(&trailing), seen);
+        return fit(times, varied(&trailing) && times > if zeros { 1 } else { 2 }, seen);
     }
     let filled_up = trailing.iter().filter(|gap| !gap.bytes.is_empty()).count();
     let step = [64, 32, 16, 8, 4]
@@ -245,23 +248,33 @@ fn padded(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
     }
 }
 
-/// As many other bytes after each frame.
+/// As many other bytes after each frame, perhaps with the same bytes before each.
 fn trailer(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
+    let opening = gaps.gaps.first().filter(|gap| gap.before.is_none()).map_or(&[][..], |gap| gap.bytes);
     let trailing = gaps.trailing(stream);
-    let length = trailing.first()?.bytes.len();
-    let from_start = gaps.gaps[0].before.is_none();
-    let times = trailing.len();
-    if from_start
+    let closing = trailing.iter().map(|gap| match gap.after {
+        Some(_) => gap.bytes.strip_suffix(opening),
+        None => Some(gap.bytes.strip_suffix(opening).unwrap_or(gap.bytes)),
+    });
+    let closing: Vec<&[u8]> = closing.collect::<Option<_>>()?;
+    let length = closing.first()?.len();
+    let times = closing.len();
+    if length == 0
         || length > MAX_TRAILER
         || times < 2
-        || trailing.iter().any(|gap| gap.bytes.len() != length)
-        || trailing.iter().all(|gap| gap.bytes == trailing[0].bytes)
+        || closing.iter().any(|bytes| bytes.len() != length)
+        || closing.iter().all(|bytes| *bytes == closing[0])
     {
         return None;
     }
-    let shown = hex(trailing[0].bytes);
-    let seen = format!("{length} bytes that differ after each END (a checksum?): {shown}, {times} of {times}");
-    Some(Fit { mistake: &m::WRAPPED_TRAILER, frames: times, proven: times > 2, seen })
+    let shown = hex(closing[0]);
+    let marked = opening == [STX] && closing.iter().all(|bytes| bytes[0] == ETX);
+    let mistake = if marked { &m::WRAPPED_STX_ETX } else { &m::WRAPPED_TRAILER };
+    let before = if opening.is_empty() { String::new() } else { format!("{} before each START, and ", hex(opening)) };
+    let seen = format!("{before}{length} bytes that differ after each END (a checksum?): {shown}, {times} of {times}");
+    Some(Fit { mistake, frames: times, proven: times > 2, seen })
 }
 
+const STX: u8 = 2;
+const ETX: u8 = 3;
 const MAX_TRAILER: usize = 64;

@@ -6,10 +6,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::mistakes::{self as m, Mistake};
-use super::super::walk::{Step, correct, sound};
+use super::super::walk::{Step, correct, declared, is_header, sound};
 use super::super::{Stream, find, hex};
 use super::{Fit, is_hello};
-use crate::frame::END;
+use crate::frame::{END, OVERHEAD};
 
 /// A unit of the other framing at the front of the bytes.
 struct Unit<'a> {
@@ -90,6 +90,7 @@ impl Prefix {
         let value = if self.big_endian { field.iter().fold(0, add) } else { field.iter().rev().fold(0, add) };
         let length = usize::try_from(value).ok()?.checked_sub(if self.own { self.width } else { 0 })?;
         Some(plain(bytes, self.width, length))
+            .filter(|unit| agrees(unit, length) && (self.width > 1 || is_frames(unit)))
     }
 
     fn name(&self) -> String {
@@ -180,12 +181,28 @@ fn plain(bytes: &[u8], header: usize, length: usize) -> Unit<'_> {
     Unit { payload: Cow::Borrowed(payload), length: end, complete: end <= bytes.len() }
 }
 
-/// The header of docker's attach and logs: the stream, three zeros, the length.
+/// Any number is the length of a unit that is cut off: it must be no longer than the frame in it.
+fn agrees(unit: &Unit<'_>, length: usize) -> bool {
+    let frame = &unit.payload;
+    let fits = |body| !is_header(frame) || length as u64 <= body + OVERHEAD as u64;
+    frame.len() >= length || declared(frame).is_none_or(fits)
+}
+
+/// Does the unit begin with a frame and end with one? A single byte fits parts of frames by chance.
+fn is_frames(unit: &Unit<'_>) -> bool {
+    let (frames, clean) = sound(&unit.payload);
+    clean && (frames > 0 && unit.payload.ends_with(&END) || unit.payload.len() < unit.length)
+}
+
+/// The header of docker's attach and logs: the stream, three zeros, the length. The frames are those of the standard
+/// output; the standard error has a log.
 fn docker(bytes: &[u8]) -> Option<Unit<'_>> {
-    match *bytes {
-        [1 | 2, 0, 0, 0, a, b, c, d, ..] => Some(plain(bytes, 8, u32::from_be_bytes([a, b, c, d]) as usize)),
-        _ => None,
+    let [stream @ (1 | 2), 0, 0, 0, a, b, c, d, ..] = *bytes else { return None };
+    let mut unit = plain(bytes, 8, u32::from_be_bytes([a, b, c, d]) as usize);
+    if stream == 2 {
+        unit.payload = Cow::Borrowed(&[]);
     }
+    Some(unit)
 }
 
 /// A frame of RFC 6455; of control frames the payload does not count.
@@ -207,10 +224,11 @@ fn web_socket(bytes: &[u8]) -> Option<Unit<'_>> {
         let key = rest.get(width..width + 4)?;
         unit.payload = unit.payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
     }
+    let is_sound = agrees(&unit, length);
     if opcode >= 8 {
         unit.payload = Cow::Borrowed(&[]);
     }
-    Some(unit)
+    is_sound.then_some(unit)
 }
 
 /// A chunk of HTTP/1.1: the length in hexadecimal, perhaps extensions, CR LF, the bytes, CR LF.
@@ -330,7 +348,7 @@ fn varint(bytes: &[u8]) -> Option<Unit<'_>> {
         length |= usize::from(byte & 0x7F) << shift;
         shift += 7;
         if byte < 0x80 {
-            return Some(plain(bytes, at + 1, length));
+            return Some(plain(bytes, at + 1, length)).filter(|unit| agrees(unit, length) && is_frames(unit));
         }
     }
     None
