@@ -159,32 +159,33 @@ const MAX_TAG: usize = 16;
 /// The same bytes before each frame, or after it.
 fn constant(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
     let first = gaps.gaps[0];
-    let opening = if first.before.is_none() { first.bytes } else { &[] };
-    let inner: Vec<&[u8]> = gaps.trailing(stream).iter().map(|gap| gap.bytes).collect();
-    let closing = match (inner.first(), gaps.gaps.get(1).is_some_and(|gap| gap.before.is_some())) {
-        (Some(bytes), _) if opening.is_empty() => bytes,
-        (Some(bytes), true) => bytes.strip_suffix(opening)?,
-        (Some(bytes), false) => bytes, // the tail alone
-        (None, _) => &[],
+    let second = gaps.gaps.get(1).map(|gap| gap.bytes);
+    // The frame before the first gap may have nothing around it.
+    let opens = first.before.is_none() || second.is_some_and(|gap| gap != first.bytes && gap.ends_with(first.bytes));
+    let opening = if opens { first.bytes } else { &[] };
+    let mut closings = gaps.trailing(stream);
+    closings.retain(|gap| !opens || gap.bytes.as_ptr() != first.bytes.as_ptr());
+    let closing = match (second.filter(|_| opens), closings.first()) {
+        (Some(between), _) => between.strip_suffix(opening)?,
+        (None, Some(gap)) => gap.bytes,
+        (None, None) => &[],
     };
     let between = [closing, opening].concat();
-    let fits = |gap: &Gap<'_>| {
-        if gap.after.is_some() { gap.bytes == between } else { gap.bytes == closing || gap.bytes == between }
-    };
-    let trailing = gaps.trailing(stream);
-    if between.is_empty() || between.len() > MAX_CONSTANT || !trailing.iter().all(fits) {
+    let fits = |gap: &Gap<'_>| gap.bytes == between || gap.after.is_none() && gap.bytes == closing;
+    let mistake = named(opening, closing)?;
+    // What follows the only frame may be the beginning of anything.
+    let is_known = second.is_some() || !opens || mistake != &m::WRAPPED_CONSTANT;
+    if between.is_empty() || between.len() > MAX_CONSTANT || !is_known || !closings.iter().all(fits) {
         return None;
     }
     let (before, after) = (hex(opening), hex(closing));
-    let mistake = named(opening, closing)?;
-    let frames = gaps.gaps.len();
-    // Once, before the first frame, or between two frames, is no rule.
-    let times = trailing.len() + usize::from(!opening.is_empty());
+    let (frames, times) = (gaps.gaps.len(), closings.len() + usize::from(opens));
     let seen = match (opening.is_empty(), closing.is_empty()) {
         (true, _) => format!("{after} after each frame, {times} times"),
         (_, true) => format!("{before} before each frame, {times} times"),
         _ => format!("{before} before and {after} after each frame, {frames} of {frames}"),
     };
+    // Once is no rule.
     (times > 1).then_some(Fit { mistake, frames, proven: times > 2 || gaps.hello, seen })
 }
 
@@ -221,18 +222,18 @@ fn padded(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
     let first = trailing.first().copied().filter(|gap| gap.before != Some(0) && gaps.gaps[0].before.is_some())?;
     let size = filled(&first);
     let zeros = trailing.iter().all(|gap| gap.bytes.iter().all(|&byte| byte == 0));
-    let whole: Vec<&Gap<'_>> = trailing.iter().filter(|gap| gap.after.is_some()).collect();
+    let whole: Vec<Gap<'_>> = trailing.iter().copied().filter(|gap| gap.after.is_some()).collect();
     // The last one may be cut off.
     let equal = !whole.is_empty()
         && whole.iter().all(|gap| filled(gap) == size)
         && trailing.iter().all(|gap| filled(gap) <= size);
-    let varied = trailing.iter().any(|gap| gap.bytes.len() != first.bytes.len());
+    let varied = |gaps: &[Gap<'_>]| gaps.iter().any(|gap| gap.bytes.len() != first.bytes.len());
     let times = trailing.len();
     let fit = |frames, proven, seen| Some(Fit { mistake: &m::WRAPPED_PADDING, frames, proven, seen });
     let what = if zeros { "NULs" } else { "other bytes" };
-    if equal && (varied && times > 1 || zeros && first.bytes.len() > 3) {
+    if equal && (varied(if zeros { &trailing } else { &whole }) || zeros && first.bytes.len() > 3) {
         let seen = format!("{what} fill each frame up to {size} bytes, {times} of {times}");
-        return fit(times, varied && times > if zeros { 1 } else { 2 }, seen);
+        return fit(times, varied(&trailing) && times > if zeros { 1 } else { 2 }, seen);
     }
     let filled_up = trailing.iter().filter(|gap| !gap.bytes.is_empty()).count();
     let step = [64, 32, 16, 8, 4]

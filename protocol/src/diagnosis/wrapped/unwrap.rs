@@ -16,17 +16,21 @@ struct Unit<'a> {
     payload: Cow<'a, [u8]>,
     /// Of the whole unit; more than there are if it is cut off.
     length: usize,
+    /// All of its payload is there.
+    complete: bool,
 }
 
 type Framing = fn(&[u8]) -> Option<Unit<'_>>;
 
 /// Strict ones first.
-const FRAMINGS: [(&Mistake, Framing, &str); 7] = [
+const FRAMINGS: [(&Mistake, Framing, &str); 9] = [
     (&m::WRAPPED_JAVA_OBJECTS, java_block, "blocks of an ObjectOutputStream"),
     (&m::WRAPPED_DOCKER, docker, "docker's headers of 8 bytes"),
     (&m::WRAPPED_WEBSOCKET, web_socket, "WebSocket frames"),
     (&m::WRAPPED_CHUNKED, chunk, "chunks of an HTTP body"),
     (&m::WRAPPED_NETSTRING, netstring, "netstrings"),
+    (&m::WRAPPED_LENGTH_PREFIX, content_length, "messages with a Content-Length"),
+    (&m::WRAPPED_LENGTH_PREFIX, decimal, "messages with their size in decimal digits"),
     (&m::WRAPPED_SLIP, slip, "SLIP (RFC 1055), ended by c0"),
     (&m::WRAPPED_COBS, cobs, "COBS, ended by 00"),
 ];
@@ -126,7 +130,7 @@ fn prefixed(stream: &Stream<'_>) -> Option<Fit> {
 struct Taken {
     payload: Vec<u8>,
     units: usize,
-    /// The bytes end where a unit does.
+    /// The bytes do not end inside a unit's payload.
     whole: bool,
     /// All bytes but the header of one more unit, at the most, belong to units.
     clean: bool,
@@ -141,7 +145,7 @@ impl Taken {
         while let Some(unit) = framing(rest).filter(|unit| unit.length > 0) {
             payload.extend_from_slice(&unit.payload);
             units += usize::from(!unit.payload.is_empty());
-            whole = unit.length <= rest.len();
+            whole = unit.complete || unit.payload.is_empty();
             rest = rest.get(unit.length..).unwrap_or_default();
             // Hostile bytes: what comes out are no frames.
             if rest.is_empty() || payload.len() >= 4 && matches!(correct(&payload), Step::Wrong) {
@@ -173,7 +177,8 @@ impl Taken {
 /// A unit with `length` bytes of payload after `header` bytes.
 fn plain(bytes: &[u8], header: usize, length: usize) -> Unit<'_> {
     let end = header.saturating_add(length);
-    Unit { payload: Cow::Borrowed(bytes.get(header..end).or(bytes.get(header..)).unwrap_or_default()), length: end }
+    let payload = bytes.get(header..end).or(bytes.get(header..)).unwrap_or_default();
+    Unit { payload: Cow::Borrowed(payload), length: end, complete: end <= bytes.len() }
 }
 
 /// Any number is the length of a unit that is cut off: it must be no longer than the frame in it.
@@ -249,6 +254,28 @@ fn netstring(bytes: &[u8]) -> Option<Unit<'_>> {
     matches!(end, None | Some(b',')).then_some(unit)
 }
 
+/// Header lines with a Content-Length, as language servers have them.
+fn content_length(bytes: &[u8]) -> Option<Unit<'_>> {
+    let head = find(&bytes[..bytes.len().min(256)], b"\r\n\r\n")?;
+    let lines = core::str::from_utf8(&bytes[..head]).ok()?;
+    let mut fields = lines.split("\r\n").filter_map(|line| line.split_once(':'));
+    let (_, value) = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
+    Some(plain(bytes, head + 4, usize::try_from(value.trim().parse::<u32>().ok()?).ok()?))
+}
+
+/// Digits and perhaps a separator, as in syslog over TCP (RFC 6587).
+fn decimal(bytes: &[u8]) -> Option<Unit<'_>> {
+    let width = bytes.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = core::str::from_utf8(&bytes[..width]).ok()?;
+    let length = usize::try_from(digits.parse::<u32>().ok()?).ok()?;
+    let separator = match &bytes[width..] {
+        [b'\r', b'\n', ..] => 2,
+        [b'\n' | b' ' | b':' | b';' | b',' | b'#' | b'\0', ..] => 1,
+        _ => 0,
+    };
+    Some(plain(bytes, width + separator, length))
+}
+
 /// What `writeObject(byte[])` writes before the length of the first array and of later ones.
 const BYTE_ARRAY: &[u8] = b"\x75\x72\0\x02[B\xAC\xF3\x17\xF8\x06\x08\x54\xE0\x02\0\0\x78\x70";
 const NEXT_BYTE_ARRAY: &[u8] = b"\x75\x71\0\x7E\0\0";
@@ -287,22 +314,31 @@ fn slip(bytes: &[u8]) -> Option<Unit<'_>> {
         });
     }
     // Without a single END, these are no packets.
-    (start > 0 || length < packet.len()).then(|| Unit { payload: payload.into(), length: start + length })
+    (start > 0 || length < packet.len()).then(|| Unit {
+        payload: payload.into(),
+        length: start + length,
+        complete: true,
+    })
 }
 
 fn cobs(bytes: &[u8]) -> Option<Unit<'_>> {
     let start = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len());
-    let length = bytes[start..].iter().position(|&byte| byte == 0).unwrap_or(bytes.len() - start);
+    let end = bytes[start..].iter().position(|&byte| byte == 0);
+    let length = end.unwrap_or(bytes.len() - start);
     let (mut rest, mut payload) = (&bytes[start..start + length], Vec::with_capacity(length));
     while let Some((&code, after)) = rest.split_first() {
-        let block = after.get(..usize::from(code) - 1).unwrap_or(after);
+        let block = match after.get(..usize::from(code) - 1) {
+            Some(block) => block,
+            None if end.is_none() => after, // cut off
+            None => return None,
+        };
         payload.extend_from_slice(block);
         rest = &after[block.len()..];
         if code < 0xFF && !rest.is_empty() {
             payload.push(0);
         }
     }
-    Some(Unit { payload: payload.into(), length: start + length + 1 })
+    Some(Unit { payload: payload.into(), length: start + length + 1, complete: end.is_some() })
 }
 
 /// Seven bits a byte, the least significant first.
