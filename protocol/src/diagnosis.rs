@@ -333,9 +333,9 @@ fn quoted(bytes: &[u8]) -> String {
 pub fn hello_at(bytes: &[u8]) -> Option<usize> {
     const LENGTH: usize = HEADER_LENGTH + MAGIC.len();
     let searched = &bytes[..bytes.len().min(MAX_PREAMBLE + LENGTH)];
-    searched.windows(LENGTH).position(|window| {
-        window.starts_with(&START) && window[2..4] == [kind::HELLO, 0] && window.ends_with(&MAGIC)
-    })
+    searched
+        .windows(LENGTH)
+        .position(|window| window.starts_with(&START) && window[2..4] == [kind::HELLO, 0] && window.ends_with(&MAGIC))
 }
 
 /// Where `wanted` first occurs in `bytes`.

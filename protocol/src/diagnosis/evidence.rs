@@ -20,7 +20,10 @@ pub(super) enum Subject<'a> {
     Stream(Stream<'a>),
     /// The same from a server's first byte on.
     Greeting(Stream<'a>),
-    Payload { encoding: Encoding, payload: &'a [u8] },
+    Payload {
+        encoding: Encoding,
+        payload: &'a [u8],
+    },
 }
 
 /// The bytes of a stream from the start of its faulty frame on.

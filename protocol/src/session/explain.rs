@@ -18,7 +18,8 @@ impl Session {
     /// first byte of a frame on; it may be empty.
     #[inline]
     pub fn explain(&mut self, before: &[u8], bytes: &[u8]) {
-        if let Some(&Ending { outcome: Outcome::Fault(fault), fault_at, diagnosis: None, .. }) = self.ending.as_deref() {
+        if let Some(&Ending { outcome: Outcome::Fault(fault), fault_at, diagnosis: None, .. }) = self.ending.as_deref()
+        {
             self.explain_fault(fault, fault_at, before, bytes);
         }
     }

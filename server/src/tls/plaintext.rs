@@ -3,7 +3,7 @@
 use bookend::diagnosis::{Evidence, diagnose, hello_at};
 use bookend::{Code, Fault, START};
 
-use crate::fault::{close_frame, UNKNOWN_PROXY, described, is_of_proxy, mentions_token, quoted};
+use crate::fault::{UNKNOWN_PROXY, close_frame, described, is_of_proxy, mentions_token, quoted};
 use crate::rendition::{LineEncoding, Rendered};
 
 /// The answer in words.

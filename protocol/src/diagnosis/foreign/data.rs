@@ -83,10 +83,9 @@ pub(super) fn length_prefix(bytes: &[u8]) -> Sighting {
         };
         let payload = &bytes[4..];
         match (whole, links) {
-            (true, 1..) => likely(format!(
-                "{}, a {order}-endian length of {first}, and what it leads to",
-                hex(&bytes[..4])
-            )),
+            (true, 1..) => {
+                likely(format!("{}, a {order}-endian length of {first}, and what it leads to", hex(&bytes[..4])))
+            }
             (false, 0) if first <= 1 << 20 && payload.len() >= 4 && is_text(payload) => {
                 possible(format!("{}, perhaps a {order}-endian length", hex(&bytes[..4])))
             }

@@ -36,7 +36,10 @@ pub(super) fn mysql(bytes: &[u8]) -> Sighting {
         [length, high, 0, 0, 0xFF, low_code, high_code, ref message @ ..] => {
             let (length, code) = (u16::from_le_bytes([length, high]), u16::from_le_bytes([low_code, high_code]));
             let message = &message[..message.len().min(usize::from(length).checked_sub(3)?)];
-            if !(1000..5000).contains(&code) || message.len() < 4 || !message.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+            if !(1000..5000).contains(&code)
+                || message.len() < 4
+                || !message.iter().all(|byte| (b' '..=b'~').contains(byte))
+            {
                 return None;
             }
             certain(format!("error {code}: {}", quoted(message)))
