@@ -81,7 +81,8 @@ fn may_precede(greeting: &[u8], bytes: &[u8], context: Context) -> bool {
         let first = diagnosis.first().filter(|first| first.confidence() == Confidence::Certain);
         first.is_some_and(|first| first.name() != "foreign-smtp-ftp")
     };
-    greeting.is_empty() || context.greets && is_text(greeting) && !is_known(&diagnosis(bytes))
+    let is_line = || is_text(greeting) && !greeting.iter().any(|&byte| byte < b' ' && !b"\r\n\t\x1B".contains(&byte));
+    greeting.is_empty() || context.greets && is_line() && !is_known(&diagnosis(bytes))
 }
 
 fn diagnosis(bytes: &[u8]) -> Diagnosis {
