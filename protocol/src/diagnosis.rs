@@ -260,7 +260,8 @@ fn judge_stream(stream: &Stream<'_>) -> Vec<Hypothesis> {
     if let Some(alone) = echo::by_terminal(stream).or_else(|| foreign::in_front(stream)) {
         return alloc::vec![alone];
     }
-    if let Some(known) = frame::judge(stream).or_else(|| wrapped::judge(stream)) {
+    let known = frame::judge(stream).or_else(|| wrapped::judge(stream)).or_else(|| fit::by_content(stream));
+    if let Some(known) = known {
         let alone = known.confidence == Confidence::Certain;
         hypotheses.push(known);
         if alone {
@@ -272,7 +273,7 @@ fn judge_stream(stream: &Stream<'_>) -> Vec<Hypothesis> {
     length::judge(stream, &mut hypotheses);
     channel::judge(stream, &mut hypotheses);
     if !hypotheses.iter().any(|known| known.confidence > Confidence::Possible) {
-        hypotheses.extend(fit::judge(stream));
+        hypotheses.extend(fit::by_numbers(stream));
     }
     if !hypotheses.iter().any(|known| known.confidence > Confidence::Likely) {
         event::judge(stream, &mut hypotheses);

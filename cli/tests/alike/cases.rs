@@ -62,6 +62,22 @@ fn web_socket(frame: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     wire
 }
 
+fn slip(frame: &[u8]) -> Vec<u8> {
+    let escaped = |&byte: &u8| match byte {
+        0xC0 => vec![0xDB, 0xDC],
+        0xDB => vec![0xDB, 0xDD],
+        byte => vec![byte],
+    };
+    frame.iter().flat_map(escaped).collect()
+}
+
+/// Consistent overhead byte stuffing: no 00 but at the end.
+fn cobs(frame: &[u8]) -> Vec<u8> {
+    let block = |block: &[u8]| [&[block.len() as u8 + 1], block].concat();
+    let blocks = frame.split(|&byte| byte == 0).flat_map(block);
+    blocks.chain([0]).collect()
+}
+
 /// Whole frames with something around them, or changed, from a client or a server.
 pub(crate) fn framed(client: bool) -> Vec<Case> {
     let frames = frames(client);
@@ -77,6 +93,9 @@ pub(crate) fn framed(client: bool) -> Vec<Case> {
         ("wrapped-websocket", each(&|frame| web_socket(frame, None))),
         ("wrapped-stx-etx", each(&|frame| [b"\x02", frame, b"\x03"].concat())),
         ("wrapped-mllp", each(&|frame| [b"\x0B", frame, b"\x1C\r"].concat())),
+        ("wrapped-slip", each(&|frame| [slip(frame), vec![0xC0]].concat())),
+        ("wrapped-cobs", each(&cobs)),
+        ("wrapped-java-objects", [b"\xAC\xED\0\x05".to_vec(), each(&|frame| [&[0x77, frame.len() as u8], frame].concat())].concat()),
         ("wrapped-trailer", each(&|frame| [frame, &checksum(frame)].concat())),
         ("wrapped-nul", each(&|frame| [frame, b"\0"].concat())),
         ("wrapped-padding", each(&|frame| [frame, &vec![0; 256 - frame.len()]].concat())),

@@ -171,15 +171,20 @@ fn between_frames(stream: &Stream<'_>) -> Option<Hypothesis> {
         Step::Partial { .. } => bytes.len() - at,
         Step::Wrong => return None,
     };
-    let newline = matches!(stray, b"\n" | b"\r\n" | b"\r" | b"\0" | b"\n\0");
-    let printable = stray.iter().all(|&byte| byte >= b' ' || byte.is_ascii_whitespace() || byte == 0x1B);
+    let newline = matches!(stray, b"\n" | b"\r\n" | b"\r" | b"\n\0");
+    let is_shown = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace() || *byte == 0x1B;
+    let printable = stray.iter().all(is_shown) && core::str::from_utf8(stray).is_ok();
     let (frames, clean) = sound(&bytes[at..]);
     // A line break after each frame occurs again after the next one.
     let again = bytes[at + total..].starts_with(stray);
     let (mistake, confidence) = match (newline, printable) {
         (true, _) if again => (&m::CHANNEL_NEWLINE_BETWEEN_FRAMES, Confidence::Certain),
         (true, _) => (&m::CHANNEL_NEWLINE_BETWEEN_FRAMES, Confidence::Likely),
-        (false, true) if stray.len() > 3 => (&m::CHANNEL_TEXT_BETWEEN_FRAMES, Confidence::Likely),
+        // A few characters without a blank may be any bytes.
+        (false, true) if stray.len() > 8 || stray.len() > 3 && stray.iter().any(u8::is_ascii_whitespace) => {
+            (&m::CHANNEL_TEXT_BETWEEN_FRAMES, Confidence::Likely)
+        }
+        (false, true) if stray.len() > 3 => (&m::CHANNEL_TEXT_BETWEEN_FRAMES, Confidence::Possible),
         _ => return None,
     };
     let confidence = if clean || again { confidence } else { Confidence::Possible };

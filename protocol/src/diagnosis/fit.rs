@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::mistakes::{self as m, Mistake};
 use super::walk::{Step, correct, declared, fixed_part, is_header};
 use super::{Confidence, Hypothesis, Stream};
-use crate::frame::{END, HEADER_LENGTH, OVERHEAD};
+use crate::frame::{END, HEADER_LENGTH, OVERHEAD, START};
 
 /// A frame from its START to an END that another START, or the end of the bytes, follows.
 struct Pair<'a> {
@@ -43,7 +43,7 @@ struct Rule {
 use Strength::{Telling, Varied, Weak};
 
 #[rustfmt::skip]
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 12] = [
     rule(&m::LENGTH_BEFORE_ENCODING, Telling, compressed, |_| "the body is compressed, and the length is another one".into()),
     rule(&m::LENGTH_BEFORE_ENCODING, Telling, base64, |_| "the length is that of what is inside the base64".into()),
     rule(&m::LENGTH_BEFORE_ENCODING, Weak, escaped, |_| "the length is that of the text before it was escaped".into()),
@@ -52,7 +52,9 @@ const RULES: [Rule; 10] = [
     rule(&m::LENGTH_CONSTANT, Varied, constant, |length| format!("the length is {length} in each")),
     rule(&m::LENGTH_DECIMAL, Varied, decimal, |_| "the length in decimal, with each digit as four bits".into()),
     rule(&m::LENGTH_MULTIPLIED, Varied, multiple, |factor| format!("the length is {factor} times the bytes of the body")),
-    rule(&m::LENGTH_MULTIPLIED, Varied, fraction, |factor| format!("the body has {factor} times as many bytes")),
+    rule(&m::LENGTH_MULTIPLIED, Varied, |pair| units(pair, 2), in_units),
+    rule(&m::LENGTH_MULTIPLIED, Varied, |pair| units(pair, 4), in_units),
+    rule(&m::LENGTH_MULTIPLIED, Varied, |pair| units(pair, 8), in_units),
     rule(&m::LENGTH_OFFSET, Varied, offset, |more| match more {
         0.. => format!("the length is {more} more than the bytes of the body"),
         _ => format!("the length is {} less than the bytes of the body", -more),
@@ -63,11 +65,26 @@ const fn rule(mistake: &'static Mistake, strength: Strength, relation: Relation,
     Rule { mistake, strength, relation, words }
 }
 
-pub(super) fn judge(stream: &Stream<'_>) -> Option<Hypothesis> {
+/// What the bodies themselves tell: compressed, escaped, or with a length in front. It says more than any number.
+pub(super) fn by_content(stream: &Stream<'_>) -> Option<Hypothesis> {
+    let found = judge(stream, |strength| strength != Varied)?.weighing(CONTENT);
+    (found.confidence > Confidence::Possible).then_some(found)
+}
+
+/// More than any number of frames.
+const CONTENT: usize = 10_000;
+
+/// What the numbers tell where nothing else explains them.
+pub(super) fn by_numbers(stream: &Stream<'_>) -> Option<Hypothesis> {
+    judge(stream, |_| true)
+}
+
+fn judge(stream: &Stream<'_>, strong: fn(Strength) -> bool) -> Option<Hypothesis> {
     let pairs = pairs(stream.bytes);
     let wrong: Vec<&Pair<'_>> = pairs.iter().filter(|pair| pair.declared != pair.actual).collect();
     let varied = wrong.iter().any(|pair| pair.actual != wrong[0].actual);
-    RULES.iter().filter(|rule| varied || rule.strength != Varied).find_map(|rule| {
+    let rules = RULES.iter().filter(|rule| strong(rule.strength) && (varied || rule.strength != Varied));
+    rules.into_iter().find_map(|rule| {
         let value = (rule.relation)(wrong.first()?)?;
         let fits = |pair: &Pair<'_>| (rule.relation)(pair) == Some(value);
         if !wrong.iter().all(|pair| fits(pair)) {
@@ -110,17 +127,28 @@ fn sound_pairs(bytes: &[u8]) -> Vec<Pair<'_>> {
     pairs
 }
 
-/// The size of the frame at the front: as its length says, or else up to an END that a START or nothing follows.
+/// The size of the frame at the front: as its length says, or else up to an END that a START or nothing follows. Whole
+/// frames inside the body are passed over.
 fn whole(bytes: &[u8]) -> Option<usize> {
     if let Step::Whole { total, .. } = correct(bytes) {
         return Some(total);
     }
-    let body = bytes.get(HEADER_LENGTH..)?;
-    let ends = body.windows(END.len()).enumerate().filter(|(_, window)| *window == END).map(|(at, _)| at + END.len());
-    let mut ends = ends
-        .map(|end| (end, &body[end..]))
-        .filter(|(_, next)| next.is_empty() || next.len() >= 4 && is_header(&next[..next.len().min(HEADER_LENGTH)]));
-    ends.next().map(|(end, _)| HEADER_LENGTH + end)
+    let mut at = HEADER_LENGTH;
+    loop {
+        let rest = bytes.get(at..)?;
+        at += rest.iter().position(|&byte| byte == START[0] || byte == END[0])?;
+        let rest = &bytes[at..];
+        if rest.starts_with(&END) {
+            let next = &rest[END.len()..];
+            if next.is_empty() || next.len() >= 4 && is_header(&next[..next.len().min(HEADER_LENGTH)]) {
+                return Some(at + END.len());
+            }
+        }
+        at += match correct(rest) {
+            Step::Whole { total, .. } => total,
+            _ => 1,
+        };
+    }
 }
 
 impl Pair<'_> {
@@ -156,9 +184,13 @@ fn multiple(pair: &Pair<'_>) -> Option<i64> {
     (factor * pair.actual == pair.declared).then_some(factor.cast_signed())
 }
 
-fn fraction(pair: &Pair<'_>) -> Option<i64> {
-    let factor = pair.actual.checked_div(pair.declared).filter(|factor| (2..=MAX_FACTOR).contains(factor))?;
-    (factor * pair.declared == pair.actual).then_some(factor.cast_signed())
+/// The length in units of so many bytes, the last of which may be a part of one.
+fn units(pair: &Pair<'_>, size: u64) -> Option<i64> {
+    [pair.actual / size, pair.actual.div_ceil(size)].contains(&pair.declared).then_some(size.cast_signed())
+}
+
+fn in_units(size: i64) -> String {
+    format!("the length counts units of {size} bytes")
 }
 
 /// The digits of the length in hexadecimal are those of the size in decimal.
@@ -207,7 +239,8 @@ fn base64(pair: &Pair<'_>) -> Option<i64> {
     let padding = payload.len() - digits;
     let padded = padding <= 2 && payload[digits..].iter().all(|&byte| byte == b'=');
     let inside = (digits * 3 / 4) as u64;
-    (padded && digits > 3 && pair.declared_payload() == Some(inside)).then_some(0)
+    let whole = padding == 0 || payload.len().is_multiple_of(4);
+    (padded && whole && digits > 1 && pair.declared_payload() == Some(inside)).then_some(0)
 }
 
 /// Escapes of JSON count as the character that they stand for.
@@ -225,5 +258,5 @@ fn escaped(pair: &Pair<'_>) -> Option<i64> {
     }
     let quotes = pair.payload().starts_with(b"\"") && pair.payload().ends_with(b"\"");
     let declared = pair.declared_payload()?;
-    (escapes > 0 && (declared == length || quotes && declared + 2 == length)).then_some(0)
+    (escapes > 0 && declared == length || quotes && declared + 2 == length).then_some(0)
 }

@@ -68,7 +68,7 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
                     1 if doubtful => Confidence::Possible,
                     1 if is_slight(mistake) && !text => Confidence::Possible,
                     // A byte of the length may have been lost.
-                    1 if mistake == &m::LENGTH_THREE_BYTES && !hello => Confidence::Possible,
+                    1 if mistake == &m::LENGTH_THREE_BYTES => Confidence::Likely,
                     // One frame whose length is a little off may have lost or gained a byte in its header or body.
                     1 if is_slight(mistake) || is_count(mistake) && !hello => Confidence::Likely,
                     _ if doubtful => Confidence::Likely,

@@ -45,12 +45,15 @@ fn repeated(stream: &Stream<'_>, at: usize) -> Option<Hypothesis> {
 fn cut(stream: &Stream<'_>, at: usize) -> Option<Hypothesis> {
     let (frames, clean) = sound(&stream.bytes[at..]);
     let total = declared(stream.bytes)?.checked_add(OVERHEAD as u64)?;
-    let missing = total.checked_sub(at as u64).filter(|_| at > HEADER_LENGTH)?;
+    let missing = total.checked_sub(at as u64).filter(|_| at >= HEADER_LENGTH)?;
+    // US-ASCII and UTF-8 have no F5: the frame that begins is none of the text.
+    let text = matches!(stream.bytes[3], 1 | 2) && at >= HEADER_LENGTH + fixed_part(stream.bytes);
     if !clean || !stream.bytes.ends_with(&END) {
         return None;
     }
     let confidence = match (frames, stream.stalled()) {
         (0, _) => return None,
+        (_, true) if text => Confidence::Likely,
         // The body may hold frames, and its end may still arrive. What is sent in part is rarely so short.
         (_, true) if frames < 2 || at < SHORT || at == HEADER_LENGTH + fixed_part(stream.bytes) => return None,
         _ => Confidence::Likely,

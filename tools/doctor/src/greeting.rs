@@ -82,6 +82,9 @@ async fn exchange(
     loop {
         match first_frame(received) {
             Ok(Some(found)) => {
+                if found.0 > 0 && !received[..found.0].ends_with(b"\r\n") {
+                    collect(&mut stream, received).await; // what follows shows what precedes each frame
+                }
                 leave(stream).await;
                 return Ok(found);
             }

@@ -105,15 +105,18 @@ pub struct SeenFrame<'a> {
     pub missing: u64,
     /// Both bytes of END were captured.
     pub ended: bool,
+    /// The frame stands within another format, which a receiver refuses as a whole: it may also be part of a payload.
+    pub doubtful: bool,
 }
 
 impl fmt::Debug for SeenFrame<'_> {
     /// Everything but the body, which may contain a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SeenFrame { number, offset, kind, encoding, length, body: _, missing, ended } = self;
+        let SeenFrame { number, offset, kind, encoding, length, body: _, missing, ended, doubtful } = self;
         let mut shown = f.debug_struct("SeenFrame");
         shown.field("number", number).field("offset", offset).field("kind", kind).field("encoding", encoding);
-        shown.field("length", length).field("missing", missing).field("ended", ended).finish_non_exhaustive()
+        shown.field("length", length).field("missing", missing).field("ended", ended).field("doubtful", doubtful);
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -167,6 +170,8 @@ pub struct Skipped {
     pub why: Why,
     /// A well-formed frame follows. If not, the stream ends here.
     pub found: bool,
+    /// The number of well-formed frames in these bytes that were passed over, because they may be part of a payload.
+    pub frames: u64,
 }
 
 /// Why a search for a well-formed frame was necessary.
@@ -178,4 +183,6 @@ pub enum Why {
     Hole,
     /// The stream began before the capture.
     Begun,
+    /// Another format stands around the frames: its bytes separate them.
+    Around,
 }

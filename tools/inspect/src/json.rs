@@ -171,6 +171,9 @@ struct Frame<'a> {
     /// END is missing from the capture.
     #[serde(skip_serializing_if = "is_false")]
     unended: bool,
+    /// The frame stands within another format.
+    #[serde(skip_serializing_if = "is_false")]
+    doubtful: bool,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -201,6 +204,7 @@ impl<'a> Frame<'a> {
             cut,
             missing: (seen.missing > 0).then_some(seen.missing),
             unended: !seen.ended,
+            doubtful: seen.doubtful,
         }
     }
 }
@@ -307,6 +311,9 @@ struct SkippedObject {
     length: u64,
     why: &'static str,
     found: bool,
+    /// The number of well-formed frames in these bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames: Option<u64>,
 }
 
 impl SkippedObject {
@@ -316,6 +323,7 @@ impl SkippedObject {
             length: skipped.length,
             why: words::why(skipped.why),
             found: skipped.found,
+            frames: (skipped.frames > 0).then_some(skipped.frames),
         }
     }
 }
@@ -344,6 +352,7 @@ mod tests {
             body,
             missing: 0,
             ended: true,
+            doubtful: false,
         };
         assert_eq!(
             shown(&Event::Frame(seen)),
@@ -373,7 +382,8 @@ mod tests {
         let body = bookend::Hello::new().with_token(b"sesame").unwrap().body();
         let length = u32::try_from(body.len()).unwrap();
         let (encoding, kind) = (Encoding::Binary, kind::HELLO);
-        let seen = SeenFrame { number: 0, offset: 0, kind, encoding, length, body: &body, missing: 0, ended: true };
+        let (number, offset, missing, ended, doubtful) = (0, 0, 0, true, false);
+        let seen = SeenFrame { number, offset, kind, encoding, length, body: &body, missing, ended, doubtful };
         let line = shown(&Event::Frame(seen));
         assert!(!line.contains("sesame") && !line.contains(&data_encoding::HEXLOWER.encode(b"sesame")), "{line}");
     }

@@ -77,7 +77,7 @@ impl Plain {
     }
 
     fn frame(self, seen: &SeenFrame<'_>, out: &mut impl Write) -> io::Result<()> {
-        let Styles { header, fixed, .. } = self.styles;
+        let Styles { header, fixed, remark, .. } = self.styles;
         let name = words::kind_name(seen.kind);
         write!(out, "{:>5} {:>9}  {header}{name:<9}{header:#} ", seen.number, seen.offset)?;
         write!(out, "{:<8} {:>7}", seen.encoding.name(), seen.length)?;
@@ -100,6 +100,9 @@ impl Plain {
         }
         if seen.missing > 0 {
             write!(out, "  ({} missing from the capture)", counted(seen.missing, "byte"))?;
+        }
+        if seen.doubtful {
+            write!(out, "  {remark}(doubtful){remark:#}")?;
         }
         writeln!(out)?;
         if self.hex { field_rows::frame(self.styles, seen, &fields, out) } else { Ok(()) }
@@ -175,6 +178,7 @@ impl Plain {
         let faults = counted(summary.faults, "fault");
         write!(out, "{}, {style}{faults}{style:#}", counted(summary.frames, "frame"))?;
         let parts = [
+            (summary.doubtful, "frame", "doubtful"),
             (summary.refused, "frame", "refused"),
             (summary.skipped, "byte", "skipped"),
             (summary.missing, "byte", "missing from the capture"),
@@ -235,11 +239,16 @@ fn line(bytes: &[u8]) -> String {
 }
 
 fn skip(skipped: &Skipped) -> String {
-    let Skipped { offset, length, why, found } = skipped;
+    let Skipped { offset, length, why, found, frames } = skipped;
+    let length = counted(*length, "byte");
+    if let (Why::Around, true) = (why, found) {
+        return format!("{length} around the next frame, from byte {offset}");
+    }
+    let within = if *frames > 0 { format!(", with {} in them", counted(*frames, "whole frame")) } else { "".into() };
     let until = match (why, found) {
         (Why::Begun, true) => "to the first whole frame: the stream began before the capture",
         (_, true) => "to the next whole frame",
         (_, false) => "to the end: no whole frame follows",
     };
-    format!("{} skipped from byte {offset} {until}", counted(*length, "byte"))
+    format!("{length} skipped from byte {offset} {until}{within}")
 }

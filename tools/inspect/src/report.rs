@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 
-use super::event::{Event, Origin, Stream, Verdict};
+use super::event::{Event, Origin, Stream, Verdict, Why};
 use super::options::Options;
 use super::printer::Printer;
 use super::summary::Summary;
@@ -60,7 +60,8 @@ impl<W: Write> Report<W> {
 fn is_wrong(event: &Event<'_>) -> bool {
     match event {
         Event::Remark(remark) => matches!(remark.verdict, Verdict::Refused(_)),
-        Event::Fault(_) | Event::Skipped(_) | Event::Hole { .. } | Event::Conflict { .. } | Event::Damaged(_) => true,
+        Event::Skipped(skipped) => skipped.why != Why::Around, // its fault was reported
+        Event::Fault(_) | Event::Hole { .. } | Event::Conflict { .. } | Event::Damaged(_) => true,
         _ => false,
     }
 }

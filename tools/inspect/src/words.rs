@@ -17,6 +17,7 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::Fault => "fault",
         Why::Hole => "hole",
         Why::Begun => "begun",
+        Why::Around => "around",
     }
 }
 

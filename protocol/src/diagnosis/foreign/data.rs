@@ -42,7 +42,11 @@ pub(super) fn netstring(bytes: &[u8]) -> Sighting {
         core::str::from_utf8(&bytes[..width]).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
     let length: usize = digits.parse().ok().filter(|_| width == 1 || !digits.starts_with('0'))?;
     match bytes.get(width + 1 + length) {
-        Some(b',') => certain(format!("{} bytes between {} and a comma", length, quoted(&bytes[..=width]))),
+        Some(b',')
+            if bytes.get(width + length + 2).is_none_or(|next| next.is_ascii_digit() || b"\r\n".contains(next)) =>
+        {
+            certain(format!("{} bytes between {} and a comma", length, quoted(&bytes[..=width])))
+        }
         Some(_) => None,
         // A time of day begins like this as well.
         None if width > 2 => possible(format!("what looks like a length, {}", quoted(&bytes[..=width]))),

@@ -122,6 +122,7 @@ fn numbered(gaps: &Gaps<'_>) -> Option<Fit> {
             // A number that is about the size of one frame is no evidence; the more so if it is a small one.
             let usual = [0, width as i64, (width + after) as i64].contains(&more);
             let enough = match width {
+                _ if gaps.gaps.len() == 1 && width < 4 => after == 0 && usual && width > 1,
                 1 => varied && (usual || gaps.gaps.len() > 2),
                 _ => usual || varied,
             };
@@ -158,32 +159,33 @@ const MAX_TAG: usize = 16;
 /// The same bytes before each frame, or after it.
 fn constant(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
     let first = gaps.gaps[0];
-    let opening = if first.before.is_none() { first.bytes } else { &[] };
-    let inner: Vec<&[u8]> = gaps.trailing(stream).iter().map(|gap| gap.bytes).collect();
-    let closing = match (inner.first(), gaps.gaps.get(1).is_some_and(|gap| gap.before.is_some())) {
-        (Some(bytes), _) if opening.is_empty() => bytes,
-        (Some(bytes), true) => bytes.strip_suffix(opening)?,
-        (Some(bytes), false) => bytes, // the tail alone
-        (None, _) => &[],
+    let second = gaps.gaps.get(1).map(|gap| gap.bytes);
+    // The frame before the first gap may have nothing around it.
+    let opens = first.before.is_none() || second.is_some_and(|gap| gap != first.bytes && gap.ends_with(first.bytes));
+    let opening = if opens { first.bytes } else { &[] };
+    let mut closings = gaps.trailing(stream);
+    closings.retain(|gap| !opens || gap.bytes.as_ptr() != first.bytes.as_ptr());
+    let closing = match (second.filter(|_| opens), closings.first()) {
+        (Some(between), _) => between.strip_suffix(opening)?,
+        (None, Some(gap)) => gap.bytes,
+        (None, None) => &[],
     };
     let between = [closing, opening].concat();
-    let fits = |gap: &Gap<'_>| {
-        if gap.after.is_some() { gap.bytes == between } else { gap.bytes == closing || gap.bytes == between }
-    };
-    let trailing = gaps.trailing(stream);
-    if between.is_empty() || between.len() > MAX_CONSTANT || !trailing.iter().all(fits) {
+    let fits = |gap: &Gap<'_>| gap.bytes == between || gap.after.is_none() && gap.bytes == closing;
+    let mistake = named(opening, closing)?;
+    // What follows the only frame may be the beginning of anything.
+    let is_known = second.is_some() || !opens || mistake != &m::WRAPPED_CONSTANT;
+    if between.is_empty() || between.len() > MAX_CONSTANT || !is_known || !closings.iter().all(fits) {
         return None;
     }
     let (before, after) = (hex(opening), hex(closing));
-    let mistake = named(opening, closing)?;
-    let frames = gaps.gaps.len();
-    // Once, before the first frame, or between two frames, is no rule.
-    let times = trailing.len() + usize::from(!opening.is_empty());
+    let (frames, times) = (gaps.gaps.len(), closings.len() + usize::from(opens));
     let seen = match (opening.is_empty(), closing.is_empty()) {
         (true, _) => format!("{after} after each frame, {times} times"),
         (_, true) => format!("{before} before each frame, {times} times"),
         _ => format!("{before} before and {after} after each frame, {frames} of {frames}"),
     };
+    // Once is no rule.
     (times > 1).then_some(Fit { mistake, frames, proven: times > 2 || gaps.hello, seen })
 }
 
@@ -202,7 +204,9 @@ fn named(opening: &[u8], closing: &[u8]) -> Option<&'static Mistake> {
         (b"", b"\0") => &m::WRAPPED_NUL,
         (b"" | b"\xC0", b"\xC0") => &m::WRAPPED_SLIP,
         (b"\x0B", b"\x1C\r" | b"\x1C") => &m::WRAPPED_MLLP,
-        (b"" | b"\x02" | b"\x01", b"\x03" | b"\x04" | b"\x03\r" | b"\x03\r\n" | b"\x03\n") => &m::WRAPPED_STX_ETX,
+        (b"" | b"\x02" | b"\x01", b"\x03" | b"\x04" | b"\x03\r" | b"\x03\r\n" | b"\x03\n") | (b"\x02", [3, ..]) => {
+            &m::WRAPPED_STX_ETX
+        }
         (_, closing) if opening.is_empty() && closing.len() > 1 && closing.iter().all(|&byte| byte == 0) => {
             &m::WRAPPED_PADDING
         }
@@ -215,21 +219,21 @@ fn named(opening: &[u8], closing: &[u8]) -> Option<&'static Mistake> {
 fn padded(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
     let trailing = gaps.trailing(stream);
     let filled = |gap: &Gap<'_>| gap.before.unwrap_or(0) + gap.bytes.len();
-    let first = trailing.first().copied().filter(|gap| gap.before != Some(0))?;
+    let first = trailing.first().copied().filter(|gap| gap.before != Some(0) && gaps.gaps[0].before.is_some())?;
     let size = filled(&first);
     let zeros = trailing.iter().all(|gap| gap.bytes.iter().all(|&byte| byte == 0));
-    let whole: Vec<&Gap<'_>> = trailing.iter().filter(|gap| gap.after.is_some()).collect();
+    let whole: Vec<Gap<'_>> = trailing.iter().copied().filter(|gap| gap.after.is_some()).collect();
     // The last one may be cut off.
     let equal = !whole.is_empty()
         && whole.iter().all(|gap| filled(gap) == size)
         && trailing.iter().all(|gap| filled(gap) <= size);
-    let varied = trailing.iter().any(|gap| gap.bytes.len() != first.bytes.len());
+    let varied = |gaps: &[Gap<'_>]| gaps.iter().any(|gap| gap.bytes.len() != first.bytes.len());
     let times = trailing.len();
     let fit = |frames, proven, seen| Some(Fit { mistake: &m::WRAPPED_PADDING, frames, proven, seen });
     let what = if zeros { "NULs" } else { "other bytes" };
-    if equal && (varied && times > 1 || zeros && first.bytes.len() > 3) {
+    if equal && (varied(if zeros { &trailing } else { &whole }) || zeros && first.bytes.len() > 3) {
         let seen = format!("{what} fill each frame up to {size} bytes, {times} of {times}");
-        return fit(times, times > 1 && varied, seen);
+        return fit(times, varied(&trailing) && times > if zeros { 1 } else { 2 }, seen);
     }
     let filled_up = trailing.iter().filter(|gap| !gap.bytes.is_empty()).count();
     let step = [64, 32, 16, 8, 4]
@@ -244,23 +248,33 @@ fn padded(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
     }
 }
 
-/// As many other bytes after each frame.
+/// As many other bytes after each frame, perhaps with the same bytes before each.
 fn trailer(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
+    let opening = gaps.gaps.first().filter(|gap| gap.before.is_none()).map_or(&[][..], |gap| gap.bytes);
     let trailing = gaps.trailing(stream);
-    let length = trailing.first()?.bytes.len();
-    let from_start = gaps.gaps[0].before.is_none();
-    let times = trailing.len();
-    if from_start
+    let closing = trailing.iter().map(|gap| match gap.after {
+        Some(_) => gap.bytes.strip_suffix(opening),
+        None => Some(gap.bytes.strip_suffix(opening).unwrap_or(gap.bytes)),
+    });
+    let closing: Vec<&[u8]> = closing.collect::<Option<_>>()?;
+    let length = closing.first()?.len();
+    let times = closing.len();
+    if length == 0
         || length > MAX_TRAILER
         || times < 2
-        || trailing.iter().any(|gap| gap.bytes.len() != length)
-        || trailing.iter().all(|gap| gap.bytes == trailing[0].bytes)
+        || closing.iter().any(|bytes| bytes.len() != length)
+        || closing.iter().all(|bytes| *bytes == closing[0])
     {
         return None;
     }
-    let shown = hex(trailing[0].bytes);
-    let seen = format!("{length} bytes that differ after each END (a checksum?): {shown}, {times} of {times}");
-    Some(Fit { mistake: &m::WRAPPED_TRAILER, frames: times, proven: times > 2, seen })
+    let shown = hex(closing[0]);
+    let marked = opening == [STX] && closing.iter().all(|bytes| bytes[0] == ETX);
+    let mistake = if marked { &m::WRAPPED_STX_ETX } else { &m::WRAPPED_TRAILER };
+    let before = if opening.is_empty() { String::new() } else { format!("{} before each START, and ", hex(opening)) };
+    let seen = format!("{before}{length} bytes that differ after each END (a checksum?): {shown}, {times} of {times}");
+    Some(Fit { mistake, frames: times, proven: times > 2, seen })
 }
 
+const STX: u8 = 2;
+const ETX: u8 = 3;
 const MAX_TRAILER: usize = 64;

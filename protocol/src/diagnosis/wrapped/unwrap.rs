@@ -6,27 +6,31 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::mistakes::{self as m, Mistake};
-use super::super::walk::{Step, correct, sound};
+use super::super::walk::{Step, correct, declared, is_header, sound};
 use super::super::{Stream, find, hex};
 use super::{Fit, is_hello};
-use crate::frame::END;
+use crate::frame::{END, OVERHEAD};
 
 /// A unit of the other framing at the front of the bytes.
 struct Unit<'a> {
     payload: Cow<'a, [u8]>,
     /// Of the whole unit; more than there are if it is cut off.
     length: usize,
+    /// All of its payload is there.
+    complete: bool,
 }
 
 type Framing = fn(&[u8]) -> Option<Unit<'_>>;
 
 /// Strict ones first.
-const FRAMINGS: [(&Mistake, Framing, &str); 7] = [
+const FRAMINGS: [(&Mistake, Framing, &str); 9] = [
     (&m::WRAPPED_JAVA_OBJECTS, java_block, "blocks of an ObjectOutputStream"),
     (&m::WRAPPED_DOCKER, docker, "docker's headers of 8 bytes"),
     (&m::WRAPPED_WEBSOCKET, web_socket, "WebSocket frames"),
     (&m::WRAPPED_CHUNKED, chunk, "chunks of an HTTP body"),
     (&m::WRAPPED_NETSTRING, netstring, "netstrings"),
+    (&m::WRAPPED_LENGTH_PREFIX, content_length, "messages with a Content-Length"),
+    (&m::WRAPPED_LENGTH_PREFIX, decimal, "messages with their size in decimal digits"),
     (&m::WRAPPED_SLIP, slip, "SLIP (RFC 1055), ended by c0"),
     (&m::WRAPPED_COBS, cobs, "COBS, ended by 00"),
 ];
@@ -86,6 +90,7 @@ impl Prefix {
         let value = if self.big_endian { field.iter().fold(0, add) } else { field.iter().rev().fold(0, add) };
         let length = usize::try_from(value).ok()?.checked_sub(if self.own { self.width } else { 0 })?;
         Some(plain(bytes, self.width, length))
+            .filter(|unit| agrees(unit, length) && (self.width > 1 || is_frames(unit)))
     }
 
     fn name(&self) -> String {
@@ -125,7 +130,7 @@ fn prefixed(stream: &Stream<'_>) -> Option<Fit> {
 struct Taken {
     payload: Vec<u8>,
     units: usize,
-    /// The bytes end where a unit does.
+    /// The bytes do not end inside a unit's payload.
     whole: bool,
     /// All bytes but the header of one more unit, at the most, belong to units.
     clean: bool,
@@ -140,7 +145,7 @@ impl Taken {
         while let Some(unit) = framing(rest).filter(|unit| unit.length > 0) {
             payload.extend_from_slice(&unit.payload);
             units += usize::from(!unit.payload.is_empty());
-            whole = unit.length <= rest.len();
+            whole = unit.complete || unit.payload.is_empty();
             rest = rest.get(unit.length..).unwrap_or_default();
             // Hostile bytes: what comes out are no frames.
             if rest.is_empty() || payload.len() >= 4 && matches!(correct(&payload), Step::Wrong) {
@@ -172,15 +177,32 @@ impl Taken {
 /// A unit with `length` bytes of payload after `header` bytes.
 fn plain(bytes: &[u8], header: usize, length: usize) -> Unit<'_> {
     let end = header.saturating_add(length);
-    Unit { payload: Cow::Borrowed(bytes.get(header..end).or(bytes.get(header..)).unwrap_or_default()), length: end }
+    let payload = bytes.get(header..end).or(bytes.get(header..)).unwrap_or_default();
+    Unit { payload: Cow::Borrowed(payload), length: end, complete: end <= bytes.len() }
 }
 
-/// The header of docker's attach and logs: the stream, three zeros, the length.
+/// Any number is the length of a unit that is cut off: it must be no longer than the frame in it.
+fn agrees(unit: &Unit<'_>, length: usize) -> bool {
+    let frame = &unit.payload;
+    let fits = |body| !is_header(frame) || length as u64 <= body + OVERHEAD as u64;
+    frame.len() >= length || declared(frame).is_none_or(fits)
+}
+
+/// Does the unit begin with a frame and end with one? A single byte fits parts of frames by chance.
+fn is_frames(unit: &Unit<'_>) -> bool {
+    let (frames, clean) = sound(&unit.payload);
+    clean && (frames > 0 && unit.payload.ends_with(&END) || unit.payload.len() < unit.length)
+}
+
+/// The header of docker's attach and logs: the stream, three zeros, the length. The frames are those of the standard
+/// output; the standard error has a log.
 fn docker(bytes: &[u8]) -> Option<Unit<'_>> {
-    match *bytes {
-        [1 | 2, 0, 0, 0, a, b, c, d, ..] => Some(plain(bytes, 8, u32::from_be_bytes([a, b, c, d]) as usize)),
-        _ => None,
+    let [stream @ (1 | 2), 0, 0, 0, a, b, c, d, ..] = *bytes else { return None };
+    let mut unit = plain(bytes, 8, u32::from_be_bytes([a, b, c, d]) as usize);
+    if stream == 2 {
+        unit.payload = Cow::Borrowed(&[]);
     }
+    Some(unit)
 }
 
 /// A frame of RFC 6455; of control frames the payload does not count.
@@ -202,10 +224,11 @@ fn web_socket(bytes: &[u8]) -> Option<Unit<'_>> {
         let key = rest.get(width..width + 4)?;
         unit.payload = unit.payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
     }
+    let is_sound = agrees(&unit, length);
     if opcode >= 8 {
         unit.payload = Cow::Borrowed(&[]);
     }
-    Some(unit)
+    is_sound.then_some(unit)
 }
 
 /// A chunk of HTTP/1.1: the length in hexadecimal, perhaps extensions, CR LF, the bytes, CR LF.
@@ -229,6 +252,28 @@ fn netstring(bytes: &[u8]) -> Option<Unit<'_>> {
     let end = bytes.get(unit.length).copied();
     unit.length += 1;
     matches!(end, None | Some(b',')).then_some(unit)
+}
+
+/// Header lines with a Content-Length, as language servers have them.
+fn content_length(bytes: &[u8]) -> Option<Unit<'_>> {
+    let head = find(&bytes[..bytes.len().min(256)], b"\r\n\r\n")?;
+    let lines = core::str::from_utf8(&bytes[..head]).ok()?;
+    let mut fields = lines.split("\r\n").filter_map(|line| line.split_once(':'));
+    let (_, value) = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
+    Some(plain(bytes, head + 4, usize::try_from(value.trim().parse::<u32>().ok()?).ok()?))
+}
+
+/// Digits and perhaps a separator, as in syslog over TCP (RFC 6587).
+fn decimal(bytes: &[u8]) -> Option<Unit<'_>> {
+    let width = bytes.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = core::str::from_utf8(&bytes[..width]).ok()?;
+    let length = usize::try_from(digits.parse::<u32>().ok()?).ok()?;
+    let separator = match &bytes[width..] {
+        [b'\r', b'\n', ..] => 2,
+        [b'\n' | b' ' | b':' | b';' | b',' | b'#' | b'\0', ..] => 1,
+        _ => 0,
+    };
+    Some(plain(bytes, width + separator, length))
 }
 
 /// What `writeObject(byte[])` writes before the length of the first array and of later ones.
@@ -269,22 +314,31 @@ fn slip(bytes: &[u8]) -> Option<Unit<'_>> {
         });
     }
     // Without a single END, these are no packets.
-    (start > 0 || length < packet.len()).then(|| Unit { payload: payload.into(), length: start + length })
+    (start > 0 || length < packet.len()).then(|| Unit {
+        payload: payload.into(),
+        length: start + length,
+        complete: true,
+    })
 }
 
 fn cobs(bytes: &[u8]) -> Option<Unit<'_>> {
     let start = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len());
-    let length = bytes[start..].iter().position(|&byte| byte == 0).unwrap_or(bytes.len() - start);
+    let end = bytes[start..].iter().position(|&byte| byte == 0);
+    let length = end.unwrap_or(bytes.len() - start);
     let (mut rest, mut payload) = (&bytes[start..start + length], Vec::with_capacity(length));
     while let Some((&code, after)) = rest.split_first() {
-        let block = after.get(..usize::from(code) - 1).unwrap_or(after);
+        let block = match after.get(..usize::from(code) - 1) {
+            Some(block) => block,
+            None if end.is_none() => after, // cut off
+            None => return None,
+        };
         payload.extend_from_slice(block);
         rest = &after[block.len()..];
         if code < 0xFF && !rest.is_empty() {
             payload.push(0);
         }
     }
-    Some(Unit { payload: payload.into(), length: start + length + 1 })
+    Some(Unit { payload: payload.into(), length: start + length + 1, complete: end.is_some() })
 }
 
 /// Seven bits a byte, the least significant first.
@@ -294,7 +348,7 @@ fn varint(bytes: &[u8]) -> Option<Unit<'_>> {
         length |= usize::from(byte & 0x7F) << shift;
         shift += 7;
         if byte < 0x80 {
-            return Some(plain(bytes, at + 1, length));
+            return Some(plain(bytes, at + 1, length)).filter(|unit| agrees(unit, length) && is_frames(unit));
         }
     }
     None
