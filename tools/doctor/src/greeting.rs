@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::frame::{Frame, frame, quoted_close};
 use super::hello::{self, PeerInfo};
 use super::peer_stream::PeerStream;
-use super::raw_peer::Missing;
+use super::raw_peer::{AFTERMATH, Missing};
 use super::refusal;
 use super::report::{Finding, Row, Stage, Verdict, milliseconds};
 use super::route::Route;
@@ -29,8 +29,6 @@ pub(super) enum Greeting {
 
 /// HELLO must arrive within this time (R7.10).
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to read on after a fault, to collect evidence for the diagnosis.
-const AFTERMATH: Duration = Duration::from_millis(300);
 /// The most evidence that is kept, in bytes.
 const EVIDENCE: usize = 64 << 10;
 
@@ -84,6 +82,9 @@ async fn exchange(
     loop {
         match first_frame(received) {
             Ok(Some(found)) => {
+                if found.0 > 0 && !received[..found.0].ends_with(b"\r\n") {
+                    collect(&mut stream, received).await; // what follows shows what precedes each frame
+                }
                 leave(stream).await;
                 return Ok(found);
             }
