@@ -19,7 +19,7 @@
 //! # Layout
 //!
 //! `mistakes` has the names and their fixes; `walk` follows frames under a supposed mistake; one file has each family:
-//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `echo`, `text`.
+//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `echo`, `text`, `number`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -35,6 +35,7 @@ mod evidence;
 mod foreign;
 mod length;
 mod mistakes;
+mod number;
 mod opening;
 mod text;
 mod walk;
@@ -57,6 +58,13 @@ pub enum Confidence {
     Likely,
     /// It has passed its test, and no other mistake has.
     Certain,
+}
+
+impl Confidence {
+    /// What stands before a fix.
+    fn condition(self) -> &'static str {
+        if self == Confidence::Possible { "if so, " } else { "" }
+    }
 }
 
 impl fmt::Display for Confidence {
@@ -142,9 +150,10 @@ impl Hypothesis {
 }
 
 impl fmt::Display for Hypothesis {
-    /// One line of printable ASCII.
+    /// One line of printable ASCII. The fix of a mistake that is only possible is a condition, not an order.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}; {}", self.name(), self.confidence, self.seen, self.fix())
+        let (name, confidence, seen, fix) = (self.name(), self.confidence, &self.seen, self.fix());
+        write!(f, "{name} ({confidence}): {seen}; {}{fix}", confidence.condition())
     }
 }
 
@@ -172,7 +181,7 @@ impl Diagnosis {
 impl fmt::Display for Diagnosis {
     /// One line of printable ASCII of at most [`MAX_REASON`] bytes, fit for a CLOSE or an ERROR (R6.2, R6.5): the
     /// fault's name, the first hypothesis, and the names of the others that are as likely. If the line is too long,
-    /// what was seen is cut short. A hypothesis that is only possible follows the whole fault.
+    /// what was seen is cut short. A hypothesis that is only possible follows the whole fault, and its fix is a condition.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = Bounded { out: f, left: MAX_REASON };
         let Some(first) = self.first() else {
@@ -192,17 +201,18 @@ impl fmt::Display for Diagnosis {
             write!(line, " or {}", other.name())?;
         }
         if unsure && self.fault.is_some() {
-            return write!(line, ": {}", first.fix());
+            return write!(line, ": {}{}", first.confidence.condition(), first.fix());
         }
         write!(line, " ({})", first.confidence)?;
         if first.offset > 0 {
             write!(line, " at byte {}", first.offset)?;
         }
-        let room = line.left.saturating_sub(": ; ".len() + first.fix().len());
+        let (condition, fix) = (first.confidence.condition(), first.fix());
+        let room = line.left.saturating_sub(": ; ".len() + condition.len() + fix.len());
         match first.seen.get(..room.saturating_sub(CUT.len())) {
-            _ if first.seen.len() <= room => write!(line, ": {}; {}", first.seen, first.fix()),
-            Some(seen) if room > 2 * CUT.len() => write!(line, ": {seen}{CUT}; {}", first.fix()),
-            _ => write!(line, ": {}", first.fix()),
+            _ if first.seen.len() <= room => write!(line, ": {}; {condition}{fix}", first.seen),
+            Some(seen) if room > 2 * CUT.len() => write!(line, ": {seen}{CUT}; {condition}{fix}"),
+            _ => write!(line, ": {condition}{fix}"),
         }
     }
 }
@@ -247,6 +257,9 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
         Subject::Stream(stream) if stream.fault == Fault::TwoClients => hypotheses.extend(echo::whole(&stream)),
         Subject::Stream(_) => {}
         Subject::Payload { encoding, payload } => text::judge(encoding, payload, &mut hypotheses),
+        Subject::Payloads { encoding, payloads } => hypotheses.extend(text::judge_together(encoding, payloads)),
+        Subject::Message(message) => hypotheses.extend(number::judge(&message)),
+        Subject::Hello(hello) => hypotheses.extend(number::judge_hello(hello)),
     }
     Diagnosis { fault: evidence.fault, hypotheses: ranked(hypotheses) }
 }

@@ -1,9 +1,6 @@
-//! How much bytes look like text: by script, by the habits of legacy encodings, by what makes UTF-8 almost UTF-8.
+//! How much bytes look like text: by script, and by what makes UTF-8 almost UTF-8.
 
 use alloc::vec::Vec;
-
-use super::super::Confidence;
-use super::super::mistakes::{self as m, Mistake};
 
 /// How much of a text belongs to one script, counting characters that all scripts share.
 #[derive(Clone, Copy, Debug, Default)]
@@ -184,111 +181,6 @@ fn in_windows_1252(character: char) -> Option<u8> {
         return Some(byte);
     }
     HIGH.iter().position(|&high| high == character).and_then(|at| u8::try_from(0x80 + at).ok())
-}
-
-/// Which legacy encodings the bytes may be, the likeliest first.
-pub(super) fn legacy(bytes: &[u8], cut: bool) -> Vec<(&'static Mistake, Confidence)> {
-    let japanese = shift_jis(bytes, cut);
-    let western = western(bytes);
-    let mut found = Vec::new();
-    match (japanese, western) {
-        (Some(japanese), Some(western)) if japanese > western => {
-            found.push((&m::TEXT_SHIFT_JIS, japanese));
-            found.push((&m::TEXT_WINDOWS_1252, western.min(Confidence::Possible)));
-        }
-        (japanese, western) => {
-            found.extend(western.map(|western| (&m::TEXT_WINDOWS_1252, western)));
-            found.extend(japanese.map(|japanese| (&m::TEXT_SHIFT_JIS, japanese)));
-        }
-    }
-    if found.iter().all(|(_, confidence)| *confidence == Confidence::Possible) {
-        let words = high_runs(bytes);
-        found.insert(if words { 0 } else { found.len() }, (&m::TEXT_LEGACY, Confidence::Possible));
-    }
-    found
-}
-
-/// Do bytes above 7F mostly stand together, as the letters of a word in another script do?
-fn high_runs(bytes: &[u8]) -> bool {
-    let high = bytes.iter().filter(|byte| !byte.is_ascii()).count();
-    let together = bytes.windows(2).filter(|pair| !pair[0].is_ascii() && !pair[1].is_ascii()).count();
-    high > 2 && together * 10 >= high * 6
-}
-
-/// How many pairs of bytes from A1 up there are, if nothing else is but ASCII: so Chinese and Korean code pages are,
-/// nearly all of whose pairs are Hangul if they are read as UTF-16.
-pub(super) fn high_pairs(bytes: &[u8], cut: bool) -> usize {
-    let (mut pairs, mut rest) = (0, bytes);
-    loop {
-        rest = match rest {
-            [0..=0x7F, tail @ ..] => tail,
-            [0xA1..=0xFE, 0xA1..=0xFE, tail @ ..] => {
-                pairs += 1;
-                tail
-            }
-            [] => return pairs,
-            [0xA1..=0xFE] if cut => return pairs,
-            _ => return 0,
-        };
-    }
-}
-
-/// Single letters above 7F among those of ASCII, and the punctuation that word processors make.
-fn western(bytes: &[u8]) -> Option<Confidence> {
-    let (mut letters, mut strange, mut in_words, mut high) = (0, 0, 0, 0);
-    for (at, &byte) in bytes.iter().enumerate().filter(|(_, byte)| **byte >= 0x80) {
-        high += 1;
-        let before = at.checked_sub(1).map_or(b' ', |at| bytes[at]);
-        let after = bytes.get(at + 1).copied().unwrap_or(b' ');
-        match byte {
-            0xC0..=0xD6 | 0xD8..=0xF6 | 0xF8..=0xFF | 0x8A | 0x8C | 0x8E | 0x9A | 0x9C | 0x9E | 0x9F => letters += 1,
-            0x80 | 0x82 | 0x84 | 0x85 | 0x8B | 0x91..=0x97 | 0x99 | 0x9B | 0xA0..=0xBF => {}
-            _ => strange += 1,
-        }
-        in_words += usize::from(before.is_ascii() && after.is_ascii());
-    }
-    let controls = bytes.iter().filter(|&&byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')).count();
-    match () {
-        () if strange * 10 > high || controls * 20 > bytes.len() => None,
-        () if in_words * 10 >= high * 6 && high * 2 <= bytes.len() => Some(Confidence::Likely),
-        () if letters > 0 || strange == 0 => Some(Confidence::Possible),
-        () => None,
-    }
-}
-
-/// Pairs of bytes that are kana or the commoner kanji.
-fn shift_jis(bytes: &[u8], cut: bool) -> Option<Confidence> {
-    let (mut kana, mut common, mut rare, mut half) = (0_usize, 0_usize, 0_usize, 0_usize);
-    let mut rest = bytes;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        match first {
-            0..=0x7F => continue,
-            0xA1..=0xDF => {
-                half += 1;
-                continue;
-            }
-            0x81..=0x9F | 0xE0..=0xFC => {}
-            _ => return None,
-        }
-        let Some((&second, tail)) = rest.split_first() else { return if cut { break } else { None } };
-        if !matches!(second, 0x40..=0x7E | 0x80..=0xFC) {
-            return None;
-        }
-        match (first, second) {
-            (0x82, 0x9F..=0xF1) | (0x83, 0x40..=0x96) => kana += 1,
-            (0x81, _) | (0x82, _) | (0x88..=0x97, _) | (0x98, 0x40..=0x72) => common += 1,
-            _ => rare += 1,
-        }
-        rest = tail;
-    }
-    let all = kana + common + rare;
-    match () {
-        () if all == 0 => None,
-        () if kana > 0 && (kana + common) >= 4 * (rare + half) => Some(Confidence::Likely),
-        () if common >= 4 * (rare + half) && common > 1 => Some(Confidence::Likely),
-        () => Some(Confidence::Possible),
-    }
 }
 
 #[cfg(test)]
