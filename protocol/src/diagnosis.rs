@@ -201,7 +201,9 @@ impl fmt::Display for Diagnosis {
             write!(line, " or {}", other.name())?;
         }
         if unsure && self.fault.is_some() {
-            return write!(line, ": {}{}", first.confidence.condition(), first.fix());
+            let several = self.hypotheses.get(1).is_some_and(|other| other.confidence == first.confidence);
+            let condition = if several { "if the first, " } else { first.confidence.condition() };
+            return write!(line, ": {condition}{}", first.fix());
         }
         write!(line, " ({})", first.confidence)?;
         if first.offset > 0 {

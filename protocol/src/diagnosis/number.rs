@@ -13,7 +13,7 @@ type Swapped = (&'static str, u64, u64);
 
 pub(super) fn judge(message: &Message<'_>) -> Option<Hypothesis> {
     named(match message {
-        Message::Request { id, .. } => word("id", id.get()),
+        Message::Request { id, .. } | Message::Cancel { id } => word("id", id.get()),
         Message::Close { code, .. } => known_code(*code),
         Message::Error(refusal) => known_code(refusal.code).or_else(|| word("frame", refusal.frame)),
         Message::Welcome { member, next_seq, .. } => word("member", *member).or_else(|| long("next_seq", *next_seq)),

@@ -201,7 +201,8 @@ impl<'a> Case<'a> {
         if !self.cut && !self.bytes.len().is_multiple_of(2) || self.bytes.len() < 2 {
             return;
         }
-        let zeros = self.bytes.iter().filter(|&&byte| byte == 0).count();
+        let is_narrow = self.fault.is_none() && !self.bytes.contains(&0); // by far the commonest
+        let zeros = if is_narrow { 0 } else { self.bytes.iter().filter(|&&byte| byte == 0).count() };
         // Legal as it is: every other byte must be NUL.
         if self.fault.is_none() && (zeros * 3 < self.bytes.len() || zeros == self.bytes.len()) {
             return;
@@ -235,7 +236,10 @@ impl<'a> Case<'a> {
 
     /// UTF-8 that was taken for Windows-1252 and encoded again.
     fn double_encoded(&self, found: &mut Vec<Hypothesis>) {
-        let Some(at) = self.bytes.iter().position(|byte| *byte >= 0x80) else { return };
+        if self.bytes.is_ascii() {
+            return;
+        }
+        let at = self.bytes.iter().position(|byte| *byte >= 0x80).unwrap_or(0);
         if let Some(sequences) = plausible::encoded_twice(self.bytes, self.cut) {
             let shown = hex(&self.bytes[at..self.bytes.len().min(at + 6)]);
             let seen = format!("{sequences} characters that are UTF-8 seen as Windows-1252: {shown}");

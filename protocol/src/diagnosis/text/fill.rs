@@ -48,6 +48,13 @@ pub(super) fn at_end(bytes: &[u8], least: usize) -> Option<(usize, &'static str)
     })
 }
 
+/// Where the bytes from `at` on stop being such that patterns have.
+pub(super) fn end(bytes: &[u8], at: usize) -> usize {
+    let known = |byte: &&u8| PATTERNS.iter().any(|(pattern, ..)| pattern.contains(byte));
+    let at = at.min(bytes.len());
+    at + bytes[at..].iter().take_while(known).count()
+}
+
 /// The same of text that such bytes became in an encoding of one byte per character, or in one of [`MISREAD`].
 pub(super) fn misread(text: &str) -> Option<(usize, &'static str)> {
     const LEAST: usize = 4;

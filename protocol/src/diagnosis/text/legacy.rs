@@ -112,44 +112,60 @@ fn dos_cyrillic(bytes: &[u8]) -> Option<Confidence> {
     }
 }
 
-/// Pairs of bytes that are kana or the commoner kanji.
-fn shift_jis(bytes: &[u8], cut: bool) -> Option<Confidence> {
-    let (mut kana, mut common, mut rare, mut half, mut lonely) = (0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
-    // The length of the last pairs without ASCII between them, and whether a Latin letter stands before them.
-    let (mut run, mut after_letter, mut last) = (0_usize, false, b' ');
-    let mut rest = bytes;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        match first {
-            0..=0x7F | 0xA1..=0xDF => {
-                half += usize::from(!first.is_ascii());
-                lonely += usize::from(run == 1 && after_letter && first.is_ascii_alphabetic());
-                run = 0;
-                last = *first;
-                continue;
+/// Pairs of bytes, by what they are in Shift_JIS.
+#[derive(Default)]
+struct Pairs {
+    kana: usize,
+    common: usize,
+    rare: usize,
+    /// Katakana of one byte.
+    half: usize,
+    /// Those alone within a word of Latin letters, where Japanese has none.
+    lonely: usize,
+}
+
+impl Pairs {
+    fn count(bytes: &[u8], cut: bool) -> Option<Pairs> {
+        let mut pairs = Pairs::default();
+        // How many pairs there are without ASCII between them, and whether letters stand before and at the end of the first.
+        let (mut run, mut in_word, mut last) = (0_usize, false, b' ');
+        let mut rest = bytes;
+        while let [first, tail @ ..] = rest {
+            rest = tail;
+            match first {
+                0..=0x7F | 0xA1..=0xDF => {
+                    pairs.half += usize::from(!first.is_ascii());
+                    pairs.lonely += usize::from(run == 1 && in_word);
+                    (run, last) = (0, *first);
+                    continue;
+                }
+                0x81..=0x9F | 0xE0..=0xFC => {}
+                _ => return None,
             }
-            0x81..=0x9F | 0xE0..=0xFC => {}
-            _ => return None,
+            let Some((&second, tail)) = rest.split_first() else { return if cut { break } else { None } };
+            match (first, second) {
+                (_, 0..=0x3F | 0x7F | 0xFD..) => return None,
+                (0x82, 0x9F..=0xF1) | (0x83, 0x40..=0x96) => pairs.kana += 1,
+                (0x81, _) | (0x82, _) | (0x88..=0x97, _) | (0x98, 0x40..=0x72) => pairs.common += 1,
+                _ => pairs.rare += 1,
+            }
+            let follows = |byte: &u8| byte.is_ascii_alphabetic();
+            in_word = run == 0 && last.is_ascii_alphabetic() && (follows(&second) || tail.first().is_some_and(follows));
+            run += 1;
+            rest = tail;
         }
-        let Some((&second, tail)) = rest.split_first() else { return if cut { break } else { None } };
-        if !matches!(second, 0x40..=0x7E | 0x80..=0xFC) {
-            return None;
-        }
-        match (first, second) {
-            (0x82, 0x9F..=0xF1) | (0x83, 0x40..=0x96) => kana += 1,
-            (0x81, _) | (0x82, _) | (0x88..=0x97, _) | (0x98, 0x40..=0x72) => common += 1,
-            _ => rare += 1,
-        }
-        after_letter = if run == 0 { last.is_ascii_alphabetic() } else { after_letter };
-        run += 1;
-        rest = tail;
+        pairs.lonely += usize::from(run == 1 && in_word);
+        Some(pairs)
     }
+}
+
+/// Kana and the commoner kanji.
+fn shift_jis(bytes: &[u8], cut: bool) -> Option<Confidence> {
+    let Pairs { kana, common, rare, half, lonely } = Pairs::count(bytes, cut)?;
     let all = kana + common + rare;
     match () {
-        () if all == 0 => None,
-        () if lonely * 2 > all => None,
-        () if lonely * 4 > all => Some(Confidence::Possible),
-        () if kana > 1 && (kana + common) >= 4 * (rare + half) => Some(Confidence::Likely),
+        () if all == 0 || lonely * 2 > all => None,
+        () if kana > 1 && lonely * 4 <= all && (kana + common) >= 4 * (rare + half) => Some(Confidence::Likely),
         () => Some(Confidence::Possible),
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Script {
     columns: usize,
     /// Characters of the commonest column: few, but the row of a script in the wrong order.
     top_column: usize,
+    /// How many different characters these are.
+    in_top_column: usize,
 }
 
 impl Script {
@@ -36,13 +38,15 @@ impl Script {
         let count = |set: &[usize; 256]| set.iter().filter(|&&seen| seen > 0).count();
         // Latin letters belong to every script: names, addresses and units are written in it.
         let latin = if commonest == LATIN { 0 } else { counts[LATIN] };
+        let top = (0..columns.len()).max_by_key(|&column| columns[column]).unwrap_or(0);
         Script {
             characters,
             main: counts[COMMON] + counts[commonest] + latin,
             group: u8::try_from(commonest).unwrap_or(u8::MAX),
             rows: count(&rows),
             columns: count(&columns),
-            top_column: columns.into_iter().max().unwrap_or(0),
+            top_column: columns[top],
+            in_top_column: rows_of(text, top),
         }
     }
 
@@ -56,7 +60,8 @@ impl Script {
         if self.characters < 4 || self.share() < 70 {
             return false;
         }
-        if other.top_column * 2 > other.characters && self.top_column * 2 <= self.characters {
+        if other.top_column * 2 > other.characters && other.in_top_column > 2 && self.top_column * 2 <= self.characters
+        {
             return true;
         }
         if self.share() < 90 {
@@ -67,7 +72,19 @@ impl Script {
     }
 }
 
-const GROUPS: usize = 16;
+/// How many different rows the characters of a column are in.
+fn rows_of(text: &str, column: usize) -> usize {
+    let mut seen = [false; 256];
+    for character in text.chars() {
+        if let Ok(unit) = u16::try_from(u32::from(character)) {
+            let [high, low] = unit.to_be_bytes();
+            seen[usize::from(high)] |= usize::from(low) == column;
+        }
+    }
+    seen.into_iter().filter(|seen| *seen).count()
+}
+
+const GROUPS: usize = 17;
 /// Unassigned, private or control characters.
 #[cfg(test)]
 const STRANGE: usize = 0;
@@ -78,12 +95,16 @@ const HAN: usize = 3;
 fn group(character: char) -> u8 {
     match u32::from(character) {
         0x09 | 0x0A | 0x0D | 0x20..=0x40 | 0x5B..=0x60 | 0x7B..=0x7E | 0xA0..=0xBF => 1,
-        0x2010..=0x2027 | 0x2030..=0x205E | 0x20A0..=0x20BF | 0x2100..=0x214F | 0x2190..=0x21FF => 1,
-        0x3000..=0x303F | 0xFF00..=0xFF65 | 0x1F000..=0x1FAFF | 0x2600..=0x27BF | 0xFE0F | 0x200B..=0x200F => 1,
+        0x2010..=0x2027 | 0x2030..=0x205E | 0x20A0..=0x20BF | 0x2100..=0x214F | 0x2190..=0x2BFF => 1,
+        0x3000..=0x303F | 0xFF00..=0xFF65 | 0x1F000..=0x1FAFF | 0xFE0F | 0x200B..=0x200F => 1,
         0x41..=0x5A | 0x61..=0x7A | 0xC0..=0x24F | 0x1E00..=0x1EFF | 0x300..=0x36F | 0x1D400..=0x1D7FF => 2,
-        0x3040..=0x30FF | 0x31F0..=0x31FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x2FFFF => {
-            3
-        }
+        0x3040..=0x30FF
+        | 0xFF66..=0xFF9F
+        | 0x31F0..=0x31FF
+        | 0x3400..=0x4DBF
+        | 0x4E00..=0x9FFF
+        | 0xF900..=0xFAFF
+        | 0x20000..=0x2FFFF => 3,
         0x370..=0x3FF | 0x1F00..=0x1FFF => 4,
         0x400..=0x52F => 5,
         0x530..=0x58F => 6,
@@ -96,6 +117,8 @@ fn group(character: char) -> u8 {
         0x980..=0x9FF => 13,
         0xB80..=0xBFF => 14,
         0x1200..=0x137F => 15,
+        // Scripts whose texts are not told apart.
+        0x700..=0x8FF | 0xA00..=0xB7F | 0xC00..=0xDFF | 0xE80..=0x109F | 0x1380..=0x1DFF => 16,
         _ => 0,
     }
 }
@@ -106,9 +129,11 @@ pub(super) fn is_plain_latin(text: &str) -> bool {
     letters * 10 >= text.chars().count() * 8
 }
 
-/// Nothing but what a keyboard has.
+/// Nothing but what a keyboard has, and not the same again and again.
 pub(super) fn is_printable_ascii(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r'))
+    let mut seen = 0_u128;
+    text.bytes().filter(u8::is_ascii).for_each(|byte| seen |= 1 << byte);
+    seen.count_ones() > 7 && text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r'))
 }
 
 /// What almost-UTF-8 has that UTF-8 has not.

@@ -4,12 +4,13 @@ use alloc::vec::Vec;
 
 use super::plausible;
 
-/// The whole of such a text. `%w` is a name, with dots and the like; `%x` hexadecimal digits; `%q` what stands in quotes,
+/// The whole of such a text. `%w` is a name, with dots and the like, `%c` and `%j` one as C# and Java have them; `%x` hexadecimal digits; `%q` what stands in quotes,
 /// with escapes; `%n` numbers of bytes; `%s` anything.
-const FORMS: [(&str, &str); 56] = [
+const FORMS: [(&str, &str); 60] = [
     ("an object of JavaScript", "[object %w]"),
     ("objects of JavaScript", "[object %w],[object %s]"),
     ("a function of JavaScript", "[Function: %w]"),
+    ("a function of JavaScript", "[Function]"),
     ("a function of JavaScript", "[Function (anonymous)]"),
     ("a function of JavaScript", "[AsyncFunction: %w]"),
     ("a class of JavaScript", "[class %s]"),
@@ -17,20 +18,18 @@ const FORMS: [(&str, &str); 56] = [
     ("a Map of JavaScript", "Map(%x) {%s}"),
     ("a Set of JavaScript", "Set(%x) {%s}"),
     ("an array of JavaScript", "Uint8Array(%x) [%s]"),
-    ("an ArrayBuffer of JavaScript", "ArrayBuffer { [Uint8Contents]: <%s>, byteLength: %x }"),
+    ("an ArrayBuffer of JavaScript", "ArrayBuffer { %s }"),
     ("a Buffer of Node", "<Buffer %s>"),
     ("a Buffer of Node", "{\"type\":\"Buffer\",\"data\":[%s]}"),
     (".NET's name of a type", "System.%w[]"),
     (".NET's name of a type", "System.%w[%s]"),
-    (".NET's name of a type", "System.IO.%w"),
-    (".NET's name of a type", "System.Threading.%w"),
-    (".NET's name of a type", "System.Collections.%w"),
-    (".NET's name of a type", "System.Net.%w"),
+    (".NET's name of a type", "System.%c"),
     (".NET's name of a type", "System.Object"),
     ("bytes as digits (.NET's BitConverter)", "%h"),
     ("an array of Java", "[%a@%x"),
     ("an array of Java", "[L%w;@%x"),
     ("an object of Java", "%j@%x"),
+    ("an object of Java", "%j@%x[%s]"),
     ("a buffer of Java", "java.nio.%w[pos=%x lim=%x cap=%x]"),
     ("bytes of Python", "b'%q'"),
     ("bytes of Python", "b\"%q\""),
@@ -40,6 +39,9 @@ const FORMS: [(&str, &str); 56] = [
     ("an object of Python", "<%s object at 0x%x%s>"),
     ("a method of Python", "<bound method %s>"),
     ("a class of Python", "<class '%w'>"),
+    ("a view of Python", "dict_keys([%s])"),
+    ("a view of Python", "dict_values([%s])"),
+    ("a response of Python", "<Response [%x]>"),
     ("an enumeration of Python", "<%s: '%q'>"),
     ("a pointer to a struct of Go", "&{%s}"),
     ("a pointer to a struct of Go", "&%w{%s}"),
@@ -63,6 +65,8 @@ const FORMS: [(&str, &str); 56] = [
     ("a table of Lua", "table: 0x%x"),
     ("a function of Lua", "function: 0x%x"),
     ("a resource of PHP", "Resource id #%x"),
+    ("an array of PHP", "Array\n(%s)"),
+    ("an object of PHP", "%w Object\n(%s)"),
 ];
 
 /// Texts that no pattern is needed for.
@@ -80,12 +84,36 @@ pub(super) fn object(text: &str) -> Option<(&'static str, usize)> {
     let text_end = text.trim_end();
     let trimmed = text_end.trim_start();
     let start = text_end.len() - trimmed.len();
-    [0, label(trimmed)].into_iter().find_map(|skipped| {
-        let (value, from) = (&trimmed[skipped..], start + skipped);
-        let exact = EXACTLY.iter().find(|(_, exact)| *exact == value);
-        let form = exact.or_else(|| FORMS.iter().find(|(_, form)| fits(form, value)))?;
-        Some((form.0, from))
-    })
+    if is_complaint_of_go(trimmed) {
+        return Some(("what Go prints for a wrong verb", start));
+    }
+    let labelled = label(trimmed);
+    let quoted = trimmed.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let value = Some((trimmed, start));
+    let after_label = (labelled > 0).then(|| (&trimmed[labelled..], start + labelled));
+    let within_quotes = quoted.map(|value| (value, start + 1));
+    let values = [value, after_label, within_quotes].into_iter().flatten();
+    values.into_iter().find_map(|(value, at)| form_of(value).map(|form| (form, at)))
+}
+
+fn form_of(value: &str) -> Option<&'static str> {
+    let first = *value.as_bytes().first()?;
+    let may_fit = |form: &str| matches!(form.as_bytes()[0], begin if begin == first || begin == b'%');
+    let exact = EXACTLY.iter().find(|(_, exact)| *exact == value);
+    exact.or_else(|| FORMS.iter().find(|(_, form)| may_fit(form) && fits(form, value))).map(|(name, _)| *name)
+}
+
+/// `%!d(string=hi)` or `%!s(MISSING)` in a text without other quotes.
+fn is_complaint_of_go(text: &str) -> bool {
+    if !text.contains("%!") {
+        return false;
+    }
+    let verb = text.split("%!").skip(1).any(|rest| {
+        let inside = rest.get(1..).and_then(|rest| rest.strip_prefix('('));
+        let known = |inside: &str| inside.contains('=') || inside.starts_with("MISSING") || inside.starts_with("BAD");
+        rest.starts_with(|c: char| c.is_ascii_alphabetic()) && inside.is_some_and(known)
+    });
+    verb && !text.contains(['`', '\'', '"'])
 }
 
 /// The length of a label, such as `data: ` or `data=`, at the beginning.
@@ -126,6 +154,7 @@ fn length_of(kind: u8, next: Option<u8>, text: &[u8]) -> Option<usize> {
         b'x' => count(u8::is_ascii_hexdigit),
         b'q' => return quoted(text, next?),
         b'a' => return text.first().filter(|byte| b"BCDFIJSZ".contains(byte)).map(|_| 1),
+        b'c' => return csharp_type(&text[..count(word)]),
         b'j' => return java_class(&text[..count(word)]),
         b'n' => return numbers(text),
         b'h' => return pairs(text),
@@ -152,6 +181,13 @@ fn java_class(word: &[u8]) -> Option<usize> {
     let (package, class) = word.split_at(word.iter().rposition(|byte| *byte == b'.')? + 1);
     let is_package = package.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'.');
     (is_package && package.len() > 2 && class.first().is_some_and(u8::is_ascii_uppercase)).then_some(word.len())
+}
+
+/// A type in a namespace: `IO.MemoryStream`.
+fn csharp_type(word: &[u8]) -> Option<usize> {
+    let mut parts = word.split(|byte| *byte == b'.');
+    let capitals = parts.clone().all(|part| part.first().is_some_and(u8::is_ascii_uppercase));
+    (capitals && parts.nth(1).is_some()).then_some(word.len())
 }
 
 /// The bytes of a text as decimal numbers: a list of other numbers is one that was meant.
@@ -233,6 +269,12 @@ mod tests {
             "table: 0x55d0c8a5e2a0",
             "Resource id #3",
             "Array",
+            "Array\n(\n    [0] => a\n)\n",
+            "System.IO.MemoryStream",
+            "hello %!d(string=ann)",
+            "%!s(MISSING)",
+            "\"[object Object]\"",
+            "java.util.concurrent.CompletableFuture@5e8c[Not completed]",
         ] {
             assert!(object(text).is_some(), "{text}");
         }
@@ -265,6 +307,10 @@ mod tests {
             "ok: see you at 5",
             "map[x]",
             "f(0)",
+            "Go prints `%!d(string=hi)` then",
+            "100%! (really)",
+            "System.out",
+            "\"hi\"",
             "&amp; so on",
         ] {
             assert_eq!(object(text), None, "{text}");

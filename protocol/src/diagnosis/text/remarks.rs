@@ -21,8 +21,8 @@ impl Case<'_> {
         if let Some((form, at)) = printed::object(&text) {
             found.push(self.possible(&m::TEXT_PRINTED_OBJECT, at, format!("the text is printed as {form}")));
         }
-        if matches!(self.encoding, Encoding::Ascii | Encoding::Utf8) && text.bytes().all(|byte| matches!(byte, 1..=127))
-        {
+        let narrow = matches!(self.encoding, Encoding::Ascii | Encoding::Utf8);
+        if narrow && self.bytes.is_ascii() && !self.bytes.contains(&0) {
             return;
         }
         if let Some((at, count)) = replaced(&text) {
@@ -44,14 +44,15 @@ impl Case<'_> {
             found.push(self.name(&m::TEXT_OWN_LENGTH, Confidence::Likely, seen));
             return true;
         }
-        let Some((start, pattern)) = fill::at_end(self.bytes, 4).filter(|(start, _)| *start <= at) else {
+        let end = fill::end(self.bytes, at);
+        let Some((start, pattern)) = fill::at_end(&self.bytes[..end], 4).filter(|(start, _)| *start <= at) else {
             return false;
         };
         let after_nul = start > 0 && self.bytes[start - 1] == 0;
-        let length = self.bytes.len() - start;
+        let length = end - start;
         let confidence =
             if length >= 8 && (after_nul || length >= 16) { Confidence::Likely } else { Confidence::Possible };
-        found.push(self.name(&m::TEXT_UNINITIALISED, confidence, format!("it ends with {length} bytes of {pattern}")));
+        found.push(self.name(&m::TEXT_UNINITIALISED, confidence, format!("{length} bytes of {pattern}")));
         confidence == Confidence::Likely
     }
 
@@ -106,25 +107,31 @@ impl Case<'_> {
         let wide = matches!(self.encoding, Encoding::Utf16Be | Encoding::Utf16Le);
         for (form, width, number) in prefixes(self.bytes) {
             let rest = self.length - width;
+            // Otherwise it is a character, which may be there by chance.
+            let telling = self.fault.is_some()
+                || if wide { width > 2 } else { self.bytes[..width].iter().any(super::legacy::is_control) };
             let counts = match number {
-                number if rest < 2 || number < 2 => continue,
+                number if !telling || rest < 2 || number < 2 => continue,
                 number if number == rest as u64 => "the bytes that follow",
                 number if number == self.length as u64 && width > 1 => "itself and the bytes that follow",
-                number if wide && width > 1 && number * 2 == rest as u64 => "the UTF-16 units that follow",
+                number if wide && width > 1 && number == rest as u64 / 2 => "the UTF-16 units that follow",
+                number if self.is_characters(number, width) => "the characters that follow",
                 _ => continue,
             };
-            // Otherwise a character, which may be there by chance.
-            let telling = match self.encoding {
-                Encoding::Utf16Be | Encoding::Utf16Le => width > 2 || self.fault.is_some(),
-                _ if self.fault.is_some() => true,
-                _ => self.bytes[..width].iter().any(|byte| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')),
-            };
             let legal = self.fault.is_none() || self.cut || super::fault(self.encoding, &self.bytes[width..]).is_none();
-            if telling && legal {
+            if legal {
                 return Some(format!("{form}, {}, counts {counts}", hex(&self.bytes[..width])));
             }
         }
         None
+    }
+
+    /// Is this the number of characters after a number of this width? They are counted only if it may be.
+    fn is_characters(&self, number: u64, width: usize) -> bool {
+        let rest = (self.length - width) as u64;
+        let may_be = width > 1 && number < rest && rest <= 3 * number && self.encoding == Encoding::Utf8 && !self.cut;
+        may_be
+            && core::str::from_utf8(&self.bytes[width..]).is_ok_and(|text| text.encode_utf16().count() as u64 == number)
     }
 
     fn uninitialised(&self, text: &str) -> Option<(usize, String)> {
@@ -173,21 +180,25 @@ pub(super) fn together(encoding: Encoding, payloads: &[&[u8]]) -> Option<Hypothe
 
 /// The numbers that the first bytes may be: their form, width and value.
 fn prefixes(bytes: &[u8]) -> impl Iterator<Item = (&'static str, usize, u64)> {
-    let four = bytes.first_chunk().copied();
-    let two = bytes.first_chunk().copied();
-    let short = |read: fn([u8; 2]) -> u16| two.map(|two| u64::from(read(two)));
-    let long = |read: fn([u8; 4]) -> u32| four.map(|four| u64::from(read(four)));
-    let varint = match bytes {
-        [low @ 0x80..=0xFF, high @ 1..0x80, ..] => Some((u64::from(*high) << 7) + u64::from(*low & 0x7F)),
-        _ => None,
+    let big = |width: usize| {
+        bytes.get(..width).map(|bytes| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     };
+    let little = |width: usize| {
+        bytes.get(..width).map(|bytes| bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    };
+    let varint = bytes.iter().take(4).position(|byte| byte.is_ascii()).map(|last| {
+        let number = bytes[..=last].iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7F));
+        (last + 1, number)
+    });
     [
-        ("a u32, big-endian", 4, long(u32::from_be_bytes)),
-        ("a u32, little-endian", 4, long(u32::from_le_bytes)),
-        ("a u16, big-endian (writeUTF)", 2, short(u16::from_be_bytes)),
-        ("a u16, little-endian", 2, short(u16::from_le_bytes)),
-        ("a varint (BinaryWriter)", 2, varint),
-        ("a byte", 1, bytes.first().map(|byte| u64::from(*byte))),
+        ("a u64, big-endian", 8, big(8)),
+        ("a u64, little-endian", 8, little(8)),
+        ("a u32, big-endian", 4, big(4)),
+        ("a u32, little-endian", 4, little(4)),
+        ("a u16, big-endian (writeUTF)", 2, big(2)),
+        ("a u16, little-endian", 2, little(2)),
+        ("a byte", 1, big(1)),
+        ("a varint (BinaryWriter)", varint.map_or(0, |(width, _)| width), varint.map(|(_, number)| number)),
     ]
     .into_iter()
     .filter_map(|(form, width, number)| Some((form, width, number?)))

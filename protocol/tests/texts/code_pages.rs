@@ -1,14 +1,13 @@
 //! Which code page the diagnosis names, measured on sentences of many languages in every code page in which they were
-//! written: `cargo test -p bookend --test code_pages -- --nocapture` prints the confusion matrix.
-
-mod corpus;
-mod tables;
+//! written: `cargo test -p bookend --test texts -- --nocapture code_pages` prints the confusion matrix.
 
 use std::collections::BTreeMap;
 
 use bookend::Encoding;
 use bookend::diagnosis::{Confidence, Evidence, diagnose};
-use corpus::{LANGUAGES, Language};
+
+use crate::corpus::{LANGUAGES, Language};
+use crate::tables;
 
 /// Bytes in a code page, and their text.
 struct Sample {
