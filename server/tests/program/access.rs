@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+
+use bookend_testing::HANG_TIMEOUT;
 
 use crate::running::{Directory, Running, output, program};
 
@@ -19,7 +20,7 @@ impl Person {
     /// A person who sends this first.
     fn connect(port: u16, first_line: &str) -> Person {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
         let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
         assert!(lines.next().unwrap().unwrap().starts_with("Bookend hub, "));
         stream.write_all(format!("{first_line}\n").as_bytes()).unwrap();
