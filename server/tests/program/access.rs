@@ -105,6 +105,29 @@ fn a_reload_adds_tokens_and_closes_members_of_removed_ones() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_reload_that_turns_tokens_on_says_who_stays_without_one() {
+    let directory = Directory::new();
+    let file = directory.file("hub.toml", "listen = '127.0.0.1:0'\n");
+    let mut running = Running::start(&mut program(&["--config", &file]), 1);
+    let port = running.port();
+    let mut ann = Person::connect(port, "");
+    ann.expect("* you are guest-1");
+    let _bob = Person::connect(port, "");
+    ann.expect("* guest-2 joined");
+    let tokens = directory.file("tokens.toml", &make(&["cid"]).1);
+    directory.file("hub.toml", &format!("listen = '127.0.0.1:0'\n[access]\ntokens = '{tokens}'\n"));
+    running.signal("HUP");
+    let line = running.wait_for("WARN members-without-token count=2");
+    assert!(line.contains("stay until they leave or are kicked"), "{line}");
+    let mut late = Person::connect(port, "");
+    late.expect("! policy: a token is needed");
+    running.signal("HUP");
+    running.wait_for("INFO reload changed=0");
+    assert_eq!(running.seen.matches("members-without-token").count(), 1, "{}", running.seen);
+}
+
 #[test]
 fn wrong_tokens_do_not_keep_a_right_one_out() {
     let directory = Directory::new();
