@@ -201,6 +201,13 @@ async fn missing_or_wrong_token_is_reported() {
     assert_eq!((code, &*said), (Some(1), ""));
     assert_eq!(complaint, "bookend: unauthorized: a token is needed: Authorization: Bearer TOKEN\n");
     assert_eq!(bookend(&["--url", &fixture.url, "metrics"]).await.0, Some(0));
+    let token = fixture.token.to_str().unwrap();
+    assert_eq!(bookend(&["connections", "--url", &fixture.url, "--token-file", token]).await.0, Some(0));
+    let secret = std::fs::read_to_string(token).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+    command.args(["admin", "connections", "--url", &fixture.url]).env("BOOKEND_TOKEN", secret.trim());
+    let output = timeout(HANG_TIMEOUT, command.output()).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
     std::fs::write(&fixture.token, "another-token-of-some-length").unwrap();
     assert_eq!(
         fixture.run(&["metrics"]).await.2,
