@@ -2,9 +2,11 @@
 
 mod arguments;
 
+use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
+use bookend::command::{Command, HELP, ME_WITHOUT_TEXT, addressed};
 use bookend::{Content, Encoding, Payload};
 use bookend_client::{Event, Receipt, Sender, Status, Up};
 use futures_util::FutureExt;
@@ -19,7 +21,7 @@ use crate::failure::Failure;
 use crate::input::{Body, Entry, InputError, Messages};
 use crate::listen::Printer;
 use crate::receiver::{LEAVE_TIMEOUT, Receiver, over};
-use crate::room::Room;
+use crate::room::{self, Room};
 use crate::show::OutputFormat;
 
 /// The options from the command line.
@@ -189,23 +191,37 @@ impl Poster<'_> {
                 return Ok(());
             }
         };
-        if text == "/quit" {
-            return Err(Over);
-        }
-        if text == "/who" {
-            return self.console.print(self.who()).await.map_err(|_| Over);
-        }
-        let (to, text) = match text.strip_prefix("/to ") {
-            None => (0, &*text),
-            Some(words) => match self.room.addressee(words).await {
-                Ok(addressee) => addressee,
-                Err(error) => {
-                    self.console.error(format_args!("{position}: {error}; /who lists the members"));
-                    return Ok(());
-                }
+        self.obey(position, Command::parse(&text), posted).await
+    }
+
+    /// Posts a line, or does what it commands. A command that is refused is never posted.
+    async fn obey(
+        &self,
+        position: String,
+        command: Command<'_>,
+        posted: &mpsc::UnboundedSender<Posted>,
+    ) -> Result<(), Over> {
+        let refuse = |why: &dyn fmt::Display| self.console.error(format_args!("{position}: {why}"));
+        match command {
+            Command::Say(text) => self.post(position, 0, Content::Text(text), posted).await,
+            Command::Quit => return Err(Over),
+            Command::Who => return self.console.print(self.who(false)).await.map_err(|_| Over),
+            Command::Whoami => return self.console.print(self.who(true)).await.map_err(|_| Over),
+            Command::To(words) => match addressed(self.room.addressee(words).await) {
+                Ok((to, text)) => self.post(position, to, Content::Text(text), posted).await,
+                Err(error) => refuse(&error),
             },
-        };
-        self.post(position, to, Content::Text(text), posted).await;
+            Command::Me("") => refuse(&ME_WITHOUT_TEXT),
+            Command::Me(action) => {
+                let text = format!("* {} {action}", self.room.own_name().unwrap_or_default());
+                self.post(position, 0, Content::Text(&text), posted).await;
+            }
+            // Not on standard output, which may be read by a program.
+            Command::Help => {
+                HELP.iter().for_each(|(usage, about)| self.console.error(format_args!("{usage}: {about}")))
+            }
+            command => refuse(&room::refusal(command)),
+        }
         Ok(())
     }
 
@@ -237,10 +253,10 @@ impl Poster<'_> {
         }
     }
 
-    /// The list of members, in the output format.
-    fn who(&self) -> Vec<u8> {
+    /// The list of members, or this client alone, in the output format.
+    fn who(&self, is_own: bool) -> Vec<u8> {
         let mut lines = Vec::new();
-        self.room.who(|message| self.options.format.print(message, 0, &mut lines));
+        self.room.who(is_own, |message| self.options.format.print(message, 0, &mut lines));
         lines
     }
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use bookend::addressee::Unaddressed;
+use bookend::command::{Command, UNKNOWN};
 use bookend::{MemberName, Message, PresenceEvent, Text};
 use bookend_client::Members;
 use tokio::sync::Notify;
@@ -11,6 +12,16 @@ use tokio::time::timeout;
 
 /// How long to wait for the list of members.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The refusal of a command that a chat does not have: unknown ones, and what only a new session can do.
+pub(crate) fn refusal(command: Command<'_>) -> &'static str {
+    match command {
+        Command::Name(_) => "/name NAME: not in a session that has begun: start `bookend chat` with --name NAME",
+        Command::Join(_) => "/join ROOM: not in a session that has begun: start `bookend chat` with --room ROOM",
+        Command::Encoding(_) => "/encoding: not in a session that has begun: start `bookend chat` with --encoding NAME",
+        _ => UNKNOWN,
+    }
+}
 
 pub(crate) struct Room {
     members: RefCell<Members>,
@@ -61,9 +72,16 @@ impl Room {
         }
     }
 
-    /// Calls `report` with a PRESENCE here for each member.
-    pub(crate) fn who(&self, mut report: impl FnMut(&Message<'_>)) {
-        for (member, name) in self.members.borrow().iter() {
+    /// The name of this client; `None` if it is not known.
+    pub(crate) fn own_name(&self) -> Option<String> {
+        let members = self.members.borrow();
+        members.iter().find(|(member, _)| *member == members.own()).map(|(_, name)| name.to_owned())
+    }
+
+    /// Calls `report` with a PRESENCE here for each member, or for this client alone.
+    pub(crate) fn who(&self, is_own: bool, mut report: impl FnMut(&Message<'_>)) {
+        let members = self.members.borrow();
+        for (member, name) in members.iter().filter(|(member, _)| !is_own || *member == members.own()) {
             let name = MemberName::new(Text::utf8(name)).expect("it came in a PRESENCE");
             report(&Message::Presence { member, event: PresenceEvent::Here, name });
         }

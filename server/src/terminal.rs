@@ -213,13 +213,7 @@ impl Terminal {
                 self.print(&format!("! {}", diagnose(&Evidence::text(Encoding::Utf8, line))), client);
             }
             Ok(payload) => {
-                let text = payload.text().unwrap_or_default();
-                match text.strip_prefix('/') {
-                    Some(literal) if literal.starts_with('/') => self.post(literal, client),
-                    Some(command) => self.command(command, client),
-                    None if text.is_empty() => {}
-                    None => self.post(&text, client),
-                }
+                self.typed(&payload.text().unwrap_or_default(), client);
             }
         }
     }

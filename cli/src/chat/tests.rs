@@ -108,7 +108,9 @@ async fn to_posts_to_one_member_by_name_or_number() {
                 "/to bob psst",
                 "/to \"bob lee\" psst",
                 "/to #9 psst",
-                "/to 0 /quit",
+                "/to #0 psst",
+                "//quit",
+                "/me waves",
                 "/to eve psst",
                 "/too",
                 "/to bob lee psst",
@@ -121,8 +123,14 @@ async fn to_posts_to_one_member_by_name_or_number() {
         .await;
     assert!(ended.is_ok());
     let psst = |to| Posted::text("psst").to(to);
-    assert_eq!(posted, [psst(7), psst(8), psst(9), Posted::text("/quit"), Posted::text("/too")]);
-    let errors = ["line 5: no-such-member: ", "line 7: ambiguous-member: ", "line 8: unquoted-name: "];
+    assert_eq!(posted, [psst(7), psst(8), psst(9), Posted::text("/quit"), Posted::text("* ann waves")]);
+    let errors = [
+        "line 4: /to NAME TEXT: 0 is everyone",
+        "line 7: no-such-member: ",
+        "line 8: there is no such command; /help lists all",
+        "line 9: ambiguous-member: ",
+        "line 10: unquoted-name: ",
+    ];
     for (shown, expected) in run.errors().lines().zip(errors) {
         assert!(shown.starts_with(&format!("bookend: {expected}")), "{shown}");
     }
