@@ -2,6 +2,7 @@
 
 mod arguments;
 
+use std::cell::Cell;
 use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub(crate) struct ChatOptions {
 
 /// How long to wait for the hub's last messages after the last post.
 const LAST_MESSAGES_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for the first message of this client that comes back.
+const FIRST_OWN_TIMEOUT: Duration = Duration::from_secs(3);
 const SEND_HEX: &str = "--send-hex";
 
 /// Posts the input and prints what arrives, until the input ends, `count` is reached, or the session is over.
@@ -47,7 +50,9 @@ pub(crate) async fn chat(
 ) -> Result<(), Failure> {
     let own = up.welcome.as_ref().map_or(0, |welcome| welcome.member);
     let (room, count_reached) = (Room::new(own), Notify::new());
-    let poster = Poster { sender: &sender, options, console, room: &room, count_reached: &count_reached };
+    let confirmed = Cell::new(0);
+    let poster =
+        Poster { sender: &sender, options, console, room: &room, count_reached: &count_reached, confirmed: &confirmed };
     let printer = Printer::new(options.format, options.count, console, &up);
     let mut reader = Reader { printer, room: &room, count_reached: &count_reached, is_muted: false };
     let ended = {
@@ -68,7 +73,7 @@ pub(crate) async fn chat(
         ended
     };
     if ended.is_ok() {
-        let _ = reader.read_ready(&mut receiver); // the session may be over by now
+        reader.read_own(&mut receiver, confirmed.get()).await;
         let _ = reader.printer.print().await; // the reader may have closed the output
     }
     match ended {
@@ -98,6 +103,18 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Reads on until so many messages of this client to everyone have come back, or none comes any more: the hub confirms
+    /// a message before it delivers it, and a member that may not read receives none.
+    async fn read_own(&mut self, receiver: &mut Receiver<'_>, confirmed: u64) {
+        while !self.is_muted && self.room.has_own() && self.room.came_back() < confirmed {
+            let silence = if self.room.came_back() == 0 { FIRST_OWN_TIMEOUT } else { LAST_MESSAGES_TIMEOUT };
+            let Ok(Ok(Some(event))) = timeout(silence, receiver.next()).await else { break };
+            if self.take(event).is_err() || self.read_ready(receiver).is_err() || self.printer.print().await.is_err() {
+                break;
+            }
+        }
+    }
+
     /// Reads the events that have arrived.
     fn read_ready(&mut self, receiver: &mut Receiver<'_>) -> Result<(), Failure> {
         while !self.printer.is_full()
@@ -113,6 +130,8 @@ impl Reader<'_> {
             Event::Closed(end) => return Err(over(end)),
             Event::Up(ref up) => self.room.begin(up.welcome.as_ref().map_or(0, |welcome| welcome.member)),
             Event::Message(ref incoming) => self.room.observe(&incoming.message()),
+            // Some of those that were missed may be this client's own.
+            Event::Missed(_) => self.room.missed(),
             _ => {}
         }
         if !self.is_muted && self.printer.add(event).is_break() {
@@ -130,10 +149,16 @@ struct Poster<'a> {
     console: &'a Console,
     room: &'a Room,
     count_reached: &'a Notify,
+    /// How many messages to everyone the hub has confirmed.
+    confirmed: &'a Cell<u64>,
 }
 
-/// The position of a posted message, and its receipt.
-type Posted = (String, Receipt);
+/// A message that waits for its confirmation.
+struct Posted {
+    position: String,
+    to: u32,
+    receipt: Receipt,
+}
 
 /// The input is over.
 struct Over;
@@ -232,7 +257,7 @@ impl Poster<'_> {
         };
         match sent {
             Ok(receipt) => {
-                let _ = posted.send((position, receipt)); // the chat may be ending
+                let _ = posted.send(Posted { position, to, receipt }); // the chat may be ending
             }
             Err(error) => {
                 self.console.error(format_args!("{position}: {error}"));
@@ -243,11 +268,14 @@ impl Poster<'_> {
 
     /// Reports every message that the hub has not confirmed.
     async fn settle_all(&self, mut receipts: mpsc::UnboundedReceiver<Posted>) {
-        while let Some((position, receipt)) = receipts.recv().await {
-            if let Err(error) = receipt.await {
-                self.console.error(format_args!("{position}: {error}"));
-                if position == SEND_HEX {
-                    self.count_reached.notify_one(); // the messages of the count would never arrive
+        while let Some(Posted { position, to, receipt }) = receipts.recv().await {
+            match receipt.await {
+                Ok(_) => self.confirmed.set(self.confirmed.get() + u64::from(to == 0)),
+                Err(error) => {
+                    self.console.error(format_args!("{position}: {error}"));
+                    if position == SEND_HEX {
+                        self.count_reached.notify_one(); // the messages of the count would never arrive
+                    }
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The members of the room, shared by the future that receives and the one that posts.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use bookend::addressee::Unaddressed;
@@ -27,12 +27,14 @@ pub(crate) struct Room {
     members: RefCell<Members>,
     /// Notified when the list of members is complete: this client is its last entry.
     complete: Notify,
+    /// How many messages of this client to everyone were delivered to it.
+    came_back: Cell<u64>,
 }
 
 impl Room {
     /// `own` is this client's number, or 0 without a room.
     pub(crate) fn new(own: u32) -> Room {
-        Room { members: RefCell::new(Members::new(own)), complete: Notify::new() }
+        Room { members: RefCell::new(Members::new(own)), complete: Notify::new(), came_back: Cell::new(0) }
     }
 
     /// Starts a session in which `own` is this client's number, with no members yet.
@@ -42,10 +44,30 @@ impl Room {
 
     pub(crate) fn observe(&self, message: &Message<'_>) {
         let mut members = self.members.borrow_mut();
+        if let Message::Delivery(delivery) = message
+            && (delivery.from, delivery.to) == (members.own(), 0)
+        {
+            self.came_back.set(self.came_back.get().saturating_add(1));
+        }
         members.observe(message);
         if members.own_is_known() {
             self.complete.notify_one();
         }
+    }
+
+    /// Messages were missed: how many of this client's own come back is not known.
+    pub(crate) fn missed(&self) {
+        self.came_back.set(u64::MAX);
+    }
+
+    /// True if this client is a member of a room.
+    pub(crate) fn has_own(&self) -> bool {
+        self.members.borrow().own() != 0
+    }
+
+    /// How many messages of this client to everyone were delivered to it, or more than any number.
+    pub(crate) fn came_back(&self) -> u64 {
+        self.came_back.get()
     }
 
     fn is_complete(&self) -> bool {

@@ -99,6 +99,30 @@ async fn end_of_input_waits_for_every_confirmation() {
 }
 
 #[tokio::test]
+async fn end_of_input_waits_for_the_own_messages_after_their_confirmation() {
+    let run = Run::new();
+    let (ended, code) = run
+        .run(&PLAIN, async |far, typing| {
+            let mut hub = Hub::welcome(far, &[]).await;
+            typing.send(typed(&["one", "two"])).await.unwrap();
+            drop(typing);
+            let mut posted = Vec::new();
+            // `turn` answers each PING, so that both are confirmed before the first one is delivered.
+            while posted.len() < 2 || hub.frame < 4 {
+                posted.extend(hub.turn().await);
+            }
+            for said in ["one", "two"] {
+                hub.deliver(OWN, 0, "ann", text(said)).await;
+            }
+            hub.rest().await.1
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!(code, Some(Code::NORMAL));
+    assert!(run.output().ends_with("ann: one\nann: two\n"), "{}", run.output());
+}
+
+#[tokio::test]
 async fn to_posts_to_one_member_by_name_or_number() {
     let run = Run::new();
     let (ended, (posted, _)) = run
