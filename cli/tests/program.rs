@@ -145,7 +145,7 @@ async fn bad_line_is_exit_code_1_and_the_others_are_sent() {
     child.stdin.take().unwrap().write_all(b"one\r\ntw\xF6\nthree").await.unwrap();
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
     assert_eq!(hub.rest().await.0, [Posted::text("one"), Posted::text("three")]);
-    let expected = "bookend: line 2: bad-text: byte 2 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused from 2 on, 0 unconfirmed, 0 not sent\n";
+    let expected = "bookend: line 2: bad-text: byte 2 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused (at 2), 0 unconfirmed, 0 not sent\n";
     assert_eq!(end(child).await, (Some(1), String::new(), expected.into()));
 }
 
