@@ -288,6 +288,34 @@ async fn terminal_that_echoes_is_named() {
 }
 
 #[tokio::test]
+async fn token_that_may_only_read_is_not_a_fault_of_the_hub() {
+    let (token, entry) = make_token("ann", &["*".into()], Rights::READ, None).unwrap();
+    let address = hub_with(Config { access: Access::from_toml(&entry).unwrap(), ..quick() }).await;
+    let path = std::env::temp_dir().join(format!("bookend-doctor-reader-{}", std::process::id()));
+    fs::write(&path, token).unwrap();
+    let options = [&["--token-file", path.to_str().unwrap()], &ANSWER_TIMEOUT[..]].concat();
+    let (code, rows, _) = examine(address, &options).await;
+    fs::remove_file(&path).unwrap();
+    assert_eq!((code, checks(&rows, "fails"), checks(&rows, "warns")), (Some(0), vec![], vec![]), "{rows:?}");
+    let seen = row(&rows, "hub-own-message")["seen"].as_str().unwrap();
+    assert!(seen.contains("may not write here") && seen.contains("policy"), "{seen}");
+    for skipped in ["hub-everyone", "hub-private", "hub-no-such-member", "hub-too-long"] {
+        assert_eq!(row(&rows, skipped)["verdict"], "skipped");
+    }
+}
+
+#[tokio::test]
+async fn token_that_a_server_quotes_is_not_shown() {
+    let address = foreign(|_| b"no such user: sesame-sesame-9a1f\r\n".to_vec()).await;
+    let path = std::env::temp_dir().join(format!("bookend-doctor-quoted-{}", std::process::id()));
+    fs::write(&path, "sesame-sesame-9a1f").unwrap();
+    let options = ["--token-file", path.to_str().unwrap(), "--no-probes", "--timeout", "1"];
+    let (_, text) = doctor(&address.to_string(), &options).await;
+    fs::remove_file(&path).unwrap();
+    assert!(text.contains("no such user: ***") && !text.contains("sesame"), "{text}");
+}
+
+#[tokio::test]
 async fn refusal_in_place_of_hello_is_quoted_with_its_fix() {
     let address = foreign(|_| b"\xF5\xF8\x08\x01\0\0\0\x0B\x03\xF5try-later\xF8\xF5".to_vec()).await;
     let (code, rows, _) = examine(address, &[]).await;

@@ -5,11 +5,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Hello, Message, blocking};
-
-const TIMEOUT: Duration = Duration::from_secs(30);
+use bookend_testing::HANG_TIMEOUT;
 
 /// A relay that serves one connection.
 struct Relay {
@@ -36,7 +34,7 @@ impl Relay {
         let client = TcpStream::connect(relay).unwrap();
         let (server, _) = target.accept().unwrap();
         for stream in [&client, &server] {
-            stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+            stream.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
             stream.set_nodelay(true).unwrap();
         }
         (Relay { child, out }, client, server)

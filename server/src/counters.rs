@@ -27,6 +27,8 @@ pub(crate) struct Counters {
     pub(crate) reloads_refused: AtomicU64,
     /// Connections that were rejected, by reason.
     pub(crate) refused: NamedCounters,
+    /// TLS handshakes that failed, by cause.
+    pub(crate) handshakes_failed: NamedCounters,
     /// Connections that ended, by side and reason.
     closed: Mutex<BTreeMap<(Side, &'static str), u64>>,
     /// ERRORs that were sent, by name.

@@ -116,6 +116,13 @@ impl Hub {
         self.relieve();
     }
 
+    /// The number of members that have joined without a token. A member stays when [`reconfigure`](Hub::reconfigure)
+    /// changes what peers without a token may do.
+    #[must_use]
+    pub fn members_without_token(&self) -> usize {
+        self.shared.registry.members_without_token()
+    }
+
     /// The access rules in force.
     #[must_use]
     pub fn access(&self) -> Access {

@@ -213,6 +213,15 @@ impl ConnectionCore {
         self.client.output.unwritten().len() + of_session
     }
 
+    /// The bytes of the CLOSE or the line that tells the peer of the end.
+    pub(super) fn farewell(&self) -> usize {
+        match &self.kind {
+            PeerKind::Framed(framed) => framed.farewell(),
+            PeerKind::Terminal(terminal) => terminal.farewell(),
+            PeerKind::Unknown { .. } => 0,
+        }
+    }
+
     // ---- time
 
     pub(super) fn set_time(&mut self, now: Duration) {
@@ -293,7 +302,7 @@ impl ConnectionCore {
 
     fn close(&mut self, code: Code, reason: &str) {
         match &mut self.kind {
-            PeerKind::Framed(framed) => framed.session.close(code, reason, self.now),
+            PeerKind::Framed(framed) => framed.close(code, reason, self.now),
             PeerKind::Terminal(terminal) => terminal.close_with(code, reason, &mut self.client),
             PeerKind::Unknown { last_seq } => {
                 let mut terminal = Box::new(Terminal::new(*last_seq));

@@ -15,6 +15,7 @@ use super::{Loaded, Tls, plaintext};
 use crate::admission::{Entry, Rejection};
 use crate::certificate::Certificate;
 use crate::connection;
+use crate::counters::{ConnectionState, Transport};
 use crate::hub::Hub;
 use crate::peer::Peer;
 
@@ -68,6 +69,25 @@ where
     }
 }
 
+/// A connection that is waiting in the metrics, until this is dropped.
+struct Waiting<'a> {
+    hub: &'a Hub,
+    transport: Transport,
+}
+
+impl Waiting<'_> {
+    fn new(hub: &Hub, transport: Transport) -> Waiting<'_> {
+        hub.counters().changed(transport, None, Some(ConnectionState::Waiting));
+        Waiting { hub, transport }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.hub.counters().changed(self.transport, Some(ConnectionState::Waiting), None);
+    }
+}
+
 type BoxedConnection<F> = Pin<Box<F>>;
 
 /// Does the handshake. Returns the future that serves the peer.
@@ -81,7 +101,10 @@ async fn begin<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some(secured) = handshake(stream, &loaded, &mut entry).await else {
+    let waiting = Waiting::new(&hub, peer.transport());
+    let secured = handshake(stream, &loaded, &mut entry).await;
+    drop(waiting);
+    let Some(secured) = secured else {
         hub.log_rejection(&peer, &Rejection::GaveWay);
         return None;
     };
@@ -101,6 +124,7 @@ where
             Some(Box::pin(connection::serve(&hub, stream, peer, entry)))
         }
         Err(Failure { stream, cause, detail, input, answer }) => {
+            hub.counters().handshakes_failed.count(cause);
             let peer = peer.label();
             tracing::info!(peer, cause, detail, %input, "tls-failed");
             if let Some(stream) = stream {

@@ -4,14 +4,13 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Hello, Message};
+use bookend_testing::HANG_TIMEOUT;
 
 use crate::running::{Directory, Running, exists, output, program};
 
 const TOKEN: &str = "a-token-of-some-length";
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Status and body of the answer to a request without the line Host.
 fn ask(stream: &mut (impl Read + Write), request: &str, body: &str) -> (u16, String) {
@@ -26,13 +25,13 @@ fn ask(stream: &mut (impl Read + Write), request: &str, body: &str) -> (u16, Str
 
 pub(crate) fn unix(path: &str, request: &str, body: &str) -> (u16, String) {
     let mut stream = UnixStream::connect(path).unwrap();
-    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    stream.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
     ask(&mut stream, request, body)
 }
 
 fn tcp(place: &str, request: &str, more: &str) -> u16 {
     let mut stream = TcpStream::connect(place).unwrap();
-    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    stream.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
     write!(stream, "{request} HTTP/1.1\r\nHost: {place}\r\n{more}Connection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -119,7 +118,8 @@ fn over_tcp_a_token_is_needed_and_a_reload_replaces_it() {
     assert_eq!(tcp(&place, "GET /metrics", ""), 200);
     assert_eq!(tcp(&place, "GET /rooms", ""), 401);
     assert_eq!(tcp(&place, "GET /rooms", &bearer(TOKEN)), 200);
-    running.wait_for("WARN admin-refuse fault=\"unauthorized\"");
+    let refused = running.wait_for("WARN admin-refuse peer=\"127.0.0.1:");
+    assert!(refused.contains("fault=\"unauthorized\""), "{refused}");
     directory.file("token", "another-token-of-some-length");
     running.signal("HUP");
     running.wait_for("INFO reload");

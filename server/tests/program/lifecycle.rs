@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Hello, Message};
+use bookend_testing::HANG_TIMEOUT;
 
 use crate::running::{Directory, Running, exists, output, program};
 
@@ -19,7 +19,7 @@ struct Person {
 impl Person {
     fn join(port: u16) -> Person {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
         stream.write_all(b"\n").unwrap();
         let lines = BufReader::new(stream.try_clone().unwrap()).lines();
         let mut person = Person { stream, lines };

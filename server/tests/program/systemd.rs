@@ -1,7 +1,8 @@
 //! Notifications to systemd.
 
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
+
+use bookend_testing::HANG_TIMEOUT;
 
 use crate::running::{Directory, Running, program};
 
@@ -10,7 +11,7 @@ fn systemd_is_notified_of_readiness_reloads_watchdog_and_stop() {
     let directory = Directory::new();
     let path = directory.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    socket.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
     let next = || {
         let mut buffer = [0; 256];
         let count = socket.recv(&mut buffer).unwrap();

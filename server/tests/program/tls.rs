@@ -4,12 +4,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::running::{Directory, Running, output, program};
-use bookend_testing::Authority;
+use bookend_testing::{Authority, HANG_TIMEOUT};
 
 type Secure = BufReader<StreamOwned<ClientConnection, TcpStream>>;
 
@@ -32,7 +31,7 @@ fn port(running: &Running) -> u16 {
 
 fn connect(port: u16) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
     stream
 }
 
@@ -140,7 +139,7 @@ fn certificates_are_reloaded_without_a_settings_file() {
 #[test]
 fn failed_handshakes_are_logged_with_the_cause() {
     let (authority, directory) = (Authority::new(), Directory::new());
-    let more = format!("client_ca = '{}'\nhandshake_timeout = '100ms'\n", authority.path("ca.pem"));
+    let more = format!("client_ca = '{}'\nhandshake_timeout = '3s'\n", authority.path("ca.pem"));
     let mut running = start(&authority, &directory, &more);
     let port = port(&running);
     for (bytes, cause) in [

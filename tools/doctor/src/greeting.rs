@@ -36,16 +36,15 @@ const HELLO_FIX: &str = "answer the client's HELLO with a HELLO, before any othe
 
 /// Exchanges HELLOs and judges the peer's first frame.
 pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Greeting {
-    let start = Instant::now();
     let mut received = Vec::new();
-    let missing = match exchange(route, hello, start + timeout, &mut received).await {
-        Ok((preamble, frame)) => {
+    let missing = match exchange(route, hello, Instant::now() + timeout, &mut received).await {
+        Ok(First { preamble, frame, after }) => {
             let mut before = judge_preamble(route.side(), &received[..preamble]);
             if before.verdict == Verdict::Fails {
                 let fault = Fault::BadStart { offset: 0, found: received[0] };
                 before = before.diagnosed(&diagnose(&Evidence::stream(fault, 0, &received)));
             }
-            return judge_frame(route.side(), before, &frame, hello, start.elapsed());
+            return judge_frame(route.side(), before, &frame, hello, after);
         }
         Err(missing) => missing.unwrap_or(Missing::TimedOut(timeout)),
     };
@@ -55,6 +54,16 @@ pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Gr
     }
 }
 
+/// The peer's first frame.
+struct First {
+    /// The number of bytes before it.
+    preamble: usize,
+    frame: Frame,
+    /// How long after the connection was made it was complete. The time that a client's program takes to start is not
+    /// the peer's.
+    after: Duration,
+}
+
 /// Sends HELLO to a server, and reads until the first frame is complete, invalid or missing. The error is `None` if the
 /// time is up.
 async fn exchange(
@@ -62,13 +71,14 @@ async fn exchange(
     hello: &Hello,
     deadline: Instant,
     received: &mut Vec<u8>,
-) -> Result<(usize, Frame), Option<Missing>> {
+) -> Result<First, Option<Missing>> {
     let failed = |error: std::io::Error| Some(Missing::Reset(error.to_string()));
     // Dropping the process ends a peer that was started for this connection.
     let PeerStream { mut stream, side, process: _process } = match route.connect(deadline).await {
         Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(None),
         reached => reached.map_err(failed)?,
     };
+    let connected = Instant::now();
     if side == Side::Server {
         let mut wire = Vec::new();
         hello.encode(&mut wire);
@@ -81,12 +91,13 @@ async fn exchange(
     }
     loop {
         match first_frame(received) {
-            Ok(Some(found)) => {
-                if found.0 > 0 && !received[..found.0].ends_with(b"\r\n") {
+            Ok(Some((preamble, frame))) => {
+                let after = connected.elapsed();
+                if preamble > 0 && !received[..preamble].ends_with(b"\r\n") {
                     collect(&mut stream, received).await; // what follows shows what precedes each frame
                 }
                 leave(stream).await;
-                return Ok(found);
+                return Ok(First { preamble, frame, after });
             }
             Ok(None) => {}
             Err(error) => {

@@ -18,6 +18,7 @@ mod settings;
 mod signals;
 mod systemd;
 mod token;
+mod warnings;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -55,18 +56,19 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Checks that the hub can listen with these settings.
-async fn resolve(loaded: &LoadedSettings) -> Result<(), Vec<Fault>> {
+/// Checks that the hub can listen with these settings. Returns what is allowed, and probably a mistake.
+async fn resolve(loaded: &LoadedSettings) -> Result<Vec<Fault>, Vec<Fault>> {
     bans::load(loaded).map_err(|fault| vec![fault])?;
     let credentials = Credentials::load(loaded)?;
-    listeners::resolve(loaded, &credentials).await.map(drop)
+    listeners::resolve(loaded, &credentials).await?;
+    Ok(warnings::of(loaded, &credentials.access))
 }
 
 /// Answers `--check-config` or `--print-config`.
 async fn print_answer(sources: &Sources, print: bool) -> ExitCode {
     let resolved = match sources.load() {
         Ok(loaded) => match (resolve(&loaded).await, admin::AdminSettings::resolve(&loaded).await) {
-            (Ok(()), Ok(_)) => Ok(loaded),
+            (Ok(warnings), Ok(_)) => Ok((loaded, warnings)),
             (listeners, admin) => Err([listeners.err(), admin.err()].into_iter().flatten().flatten().collect()),
         },
         Err(faults) => Err(faults),
@@ -75,7 +77,8 @@ async fn print_answer(sources: &Sources, print: bool) -> ExitCode {
         print_errors(&[format!("{name} is not a setting and is ignored; did you mean {meant}?")]);
     }
     match resolved {
-        Ok(loaded) => {
+        Ok((loaded, warnings)) => {
+            print_errors(&warnings.iter().map(|warning| format!("warning: {warning}")).collect::<Vec<_>>());
             let text = if print { settings::page(&loaded) } else { "ok\n".into() };
             match io::stdout().write_all(text.as_bytes()) {
                 Ok(()) => ExitCode::SUCCESS,

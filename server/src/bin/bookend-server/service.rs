@@ -15,6 +15,7 @@ use crate::ready::ReadyFile;
 use crate::settings::{Effect, LoadedSettings, SETTINGS, Sources};
 use crate::signals::{Command, Signals};
 use crate::systemd;
+use crate::warnings;
 
 /// The hub and its surroundings.
 pub(crate) struct Service {
@@ -65,6 +66,7 @@ impl Service {
         let bound = listeners.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
         let signals = Signals::new(sources.file.is_some() || credentials.has_files()).map_err(Failure::io)?;
         credentials.log();
+        warnings::log(&loaded, &credentials.access);
         descriptors::log(settings);
         listeners.open(bound, &hub, credentials.tls.as_ref());
         listeners.log_exposure(settings, &credentials);
@@ -142,6 +144,7 @@ impl Service {
     /// Reloads the settings: all of them, or none if there is a fault.
     async fn reload(&mut self) -> Result<(), Vec<String>> {
         let mut loaded = self.sources.load().map_err(texts)?;
+        warnings::emptied(&self.loaded, &loaded).map_err(|fault| texts(vec![fault]))?;
         let credentials = Credentials::load(&loaded).map_err(texts)?;
         let resolved = listeners::resolve(&loaded, &credentials).await.map_err(texts)?;
         let admin = admin::AdminSettings::resolve(&loaded).await.map_err(texts)?;
@@ -164,8 +167,13 @@ impl Service {
         }
         let settings = &loaded.settings;
         self.listeners.close_others(&settings.listen).await;
+        let admitted_all = self.hub.access().without_token(false).enter();
         self.hub.reconfigure(credentials.config(&loaded));
         credentials.log();
+        warnings::log(&loaded, &credentials.access);
+        if admitted_all && !credentials.access.without_token(false).enter() {
+            warnings::log_members_without_token(&self.hub);
+        }
         descriptors::log(settings);
         match (&self.tls, &credentials.tls) {
             (Some(old), Some(new)) => old.replace(new),
