@@ -16,6 +16,10 @@ mod running;
 #[cfg(unix)]
 mod serving;
 mod settings;
+#[cfg(unix)]
+mod signals;
 #[cfg(target_os = "linux")]
 mod systemd;
 mod tls;
+#[cfg(unix)]
+mod unread;
