@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Hello, Message};
 
+use crate::admin::unix;
 use crate::running::{Directory, Running, exists, output, program};
 
 /// A person with a line terminal.
@@ -151,6 +152,22 @@ fn a_second_signal_ends_it_at_once() {
     assert_eq!(running.end().code(), Some(128 + 15), "although ann does not let go: {}", running.seen);
     assert!(running.seen.contains("WARN end-at-once signal=\"SIGTERM\""), "{}", running.seen);
     assert!(!exists(&ready) && !exists(&directory.path("hub.sock")));
+}
+
+#[test]
+fn before_the_listeners_close_probes_are_told() {
+    let directory = Directory::new();
+    let (admin, socket) = (directory.path("admin"), format!("admin.listen=unix:{}", directory.path("admin")));
+    let mut command = program(&["--listen", "127.0.0.1:0", "--set", &socket, "--set", "shut_down.delay=1h"]);
+    let mut running = Running::start(&mut command, 2);
+    running.signal("TERM");
+    running.wait_for("INFO shut-down");
+    assert_eq!(unix(&admin, "GET /readyz", ""), (503, "draining\n".into()));
+    let mut late = Person::join(running.port());
+    late.send("still served");
+    late.expect("guest-1: still served");
+    running.signal("INT");
+    assert_eq!(running.end().code(), Some(128 + 2), "a second signal does not wait");
 }
 
 #[test]

@@ -8,9 +8,13 @@ mod access;
 mod admin;
 #[cfg(unix)]
 mod bans;
+#[cfg(target_os = "linux")]
+mod boot;
 #[cfg(unix)]
 mod lifecycle;
 mod listening;
+#[cfg(unix)]
+mod log;
 mod manual;
 mod running;
 #[cfg(unix)]
