@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -41,11 +42,12 @@ impl UnixListener {
     /// [`ErrorKind::AddrInUse`] if a program answers, [`ErrorKind::AlreadyExists`] if the file is not a socket, or the
     /// error of the system.
     pub async fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
+        std::os::unix::net::SocketAddr::from_pathname(path)?; // is it short enough for those who connect?
         check_unused(path).await?;
         let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
         let private = PrivateDirectory::beside(path)?;
         let bound = private.0.join(name);
-        let listener = tokio::net::UnixListener::bind(&bound)?;
+        let listener = bind_in(&private.0, &bound)?;
         fs::set_permissions(&bound, Permissions::from_mode(mode))?;
         let metadata = fs::symlink_metadata(&bound)?;
         let renamed = fs::rename(&bound, path);
@@ -99,6 +101,18 @@ impl Drop for UnixListener {
         if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
             let _ = fs::remove_file(&self.path); // it may be gone already
         }
+    }
+}
+
+/// Binds a path in a directory, even if the path is a little too long because of the directory.
+fn bind_in(directory: &Path, path: &Path) -> io::Result<tokio::net::UnixListener> {
+    match tokio::net::UnixListener::bind(path) {
+        Err(error) if error.kind() == ErrorKind::InvalidInput && cfg!(target_os = "linux") => {
+            let directory = fs::File::open(directory)?;
+            let short = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
+            tokio::net::UnixListener::bind(short.join(path.file_name().unwrap_or_default()))
+        }
+        bound => bound,
     }
 }
 

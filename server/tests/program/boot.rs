@@ -132,3 +132,23 @@ fn a_unix_socket_is_at_no_time_wider_than_its_mode() {
     let files: Vec<_> = fs::read_dir(directory.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(files, ["hub.sock"], "the private directories are gone");
 }
+
+#[test]
+fn a_unix_socket_may_have_the_longest_path_that_can_be_connected_to() {
+    let directory = Directory::new();
+    let folder = directory.path("");
+    let path = format!("{folder}{}", "x".repeat(107 - folder.len()));
+    let running = Running::start(&mut program(&["--listen", &format!("unix:{path}")]), 1);
+    std::os::unix::net::UnixStream::connect(&path).unwrap();
+    drop(running);
+    let (code, _, complaint) = output(&mut program(&["--listen", &format!("unix:{path}x")]));
+    assert!(code == Some(1) && complaint.contains("path must be shorter"), "{complaint}");
+}
+
+#[test]
+fn help_that_cannot_be_printed_is_a_failure() {
+    for argument in ["--help", "--version", "--print-config"] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        assert_eq!(program(&[argument]).stdout(full).status().unwrap().code(), Some(1), "{argument}");
+    }
+}

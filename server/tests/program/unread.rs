@@ -110,6 +110,7 @@ fn a_log_that_cannot_be_written_does_not_end_the_hub() {
         };
         let (mut hub, port) = start(&directory, output);
         visit(port);
+        until(|| Some(lost(&directory)).filter(|lost| *lost > 0));
         assert!(hub.0.try_wait().unwrap().is_none(), "it serves");
     }
 }

@@ -77,7 +77,7 @@ impl Logging {
                 ticks.tick().await;
                 repeats.report(false);
                 let lines = writer.lost();
-                hub.set_log_lost(lines);
+                hub.set_log_lost(lines + writer.failed());
                 if lines > reported {
                     tracing::warn!(lines, "log-lost");
                     // Unless that one was lost, too.

@@ -40,7 +40,10 @@ use signals::Signals;
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(answer) => return print_usage(&answer),
+    };
     if let Some(Command::Token(arguments)) = &arguments.command {
         return token::make(arguments);
     }
@@ -61,6 +64,15 @@ fn main() -> ExitCode {
     let status = runtime.block_on(run(&arguments, inherited));
     runtime.shutdown_background(); // without waiting, for instance for a name that is being looked up
     status
+}
+
+/// Prints what was asked for, such as `--help`, or why the arguments are wrong.
+fn print_usage(answer: &clap::Error) -> ExitCode {
+    match answer.print().and_then(|()| io::stdout().flush()) {
+        Ok(()) if answer.use_stderr() => WRONG_SETTINGS.into(),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 async fn run(arguments: &Arguments, inherited: Inherited) -> ExitCode {

@@ -126,7 +126,11 @@ impl Service {
             match self.next(&mut signals).await {
                 (Command::Reload, answer) => {
                     systemd::reloading();
-                    let reloaded = self.reload().await;
+                    // Looking up names may take long.
+                    let reloaded = tokio::select! {
+                        reloaded = self.reload() => reloaded,
+                        reason = signals.stop() => return self.stop(reason, signals).await,
+                    };
                     self.hub.count_reload(reloaded.is_ok());
                     for reason in reloaded.as_ref().err().into_iter().flatten() {
                         tracing::error!(detail = reason, "reload-refused");
@@ -136,14 +140,16 @@ impl Service {
                         let _ = answer.send(reloaded); // the operator may no longer wait
                     }
                 }
-                (Command::Stop(reason), _) => {
-                    self.admin.iter().for_each(AdminListener::set_draining);
-                    tracing::info!(signal = reason.name, "shut-down");
-                    systemd::stopping();
-                    return self.shut_down(signals).await;
-                }
+                (Command::Stop(reason), _) => return self.stop(reason, signals).await,
             }
         }
+    }
+
+    async fn stop(self, reason: Reason, signals: Signals) -> u8 {
+        self.admin.iter().for_each(AdminListener::set_draining);
+        tracing::info!(signal = reason.name, "shut-down");
+        systemd::stopping();
+        self.shut_down(signals).await
     }
 
     /// The next command of a signal or an operator, and the receiver of its result.

@@ -10,10 +10,14 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-/// How many events of a kind are logged in each window.
+/// How many events of a kind are logged in each window, which starts with the first one.
 const LOGGED: u64 = 10;
-/// The window, which starts with the first event of a kind.
+/// The window of events that strangers cause.
 const WINDOW: Duration = Duration::from_secs(60);
+/// The window of warnings and errors, which may last for a year.
+const SEVERE_WINDOW: Duration = Duration::from_secs(3600);
+/// Answers to what an operator does are always logged.
+const ANSWERS: [&str; 2] = ["reload-refused", "setting-needs-restart"];
 /// The most kinds that are counted at a time. With more, all peers count together.
 const KINDS: usize = 4096;
 /// Events below level warn that strangers can cause without limit, by their names.
@@ -48,7 +52,8 @@ impl Repeats {
     pub(super) fn report(&self, all: bool) {
         let mut ended = Vec::new();
         self.counts().retain(|kind, count| {
-            let ends = all || count.since.elapsed() >= WINDOW;
+            let window = if kind.level <= Level::WARN { SEVERE_WINDOW } else { WINDOW };
+            let ends = all || count.since.elapsed() >= window;
             if ends && count.events > LOGGED {
                 ended.push((kind.clone(), count.events - LOGGED));
             }
@@ -87,7 +92,8 @@ impl<S: Subscriber> Layer<S> for Repeats {
         }
         event.record(&mut fields);
         let Fields { is_severe, event, detail, peer } = fields;
-        let is_counted = event != "repeated" && (is_severe || OF_STRANGERS.contains(&&*event));
+        let is_exempt = event == "repeated" || ANSWERS.contains(&&*event);
+        let is_counted = !is_exempt && (is_severe || OF_STRANGERS.contains(&&*event));
         !is_counted || self.is_logged(Kind { level, event, detail, peer })
     }
 }

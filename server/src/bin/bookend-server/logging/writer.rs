@@ -22,6 +22,7 @@ const RETRY: Duration = Duration::from_millis(10);
 pub(super) struct BoundedWriter {
     queue: SyncSender<Entry>,
     lost: Arc<AtomicU64>,
+    failed: Arc<AtomicU64>,
 }
 
 enum Entry {
@@ -34,13 +35,20 @@ impl BoundedWriter {
     /// Writes to `output` from a thread of its own.
     pub(super) fn new(output: impl Write + Send + 'static) -> BoundedWriter {
         let (queue, entries) = sync_channel(WAITING);
-        thread::spawn(move || write_all(&entries, output));
-        BoundedWriter { queue, lost: Arc::default() }
+        let failed = Arc::<AtomicU64>::default();
+        let failures = failed.clone();
+        thread::spawn(move || write_all(&entries, output, &failures));
+        BoundedWriter { queue, lost: Arc::default(), failed }
     }
 
-    /// How many lines have been lost.
+    /// How many lines have been lost because the queue was full.
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// How many lines have been lost because they could not be written, for instance to a closed pipe.
+    pub(super) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// Waits until everything has been written, but not longer than `timeout`.
@@ -60,11 +68,14 @@ impl BoundedWriter {
     }
 }
 
-/// What cannot be written, for instance to a closed pipe, is dropped.
-fn write_all(entries: &Receiver<Entry>, mut output: impl Write) {
+fn write_all(entries: &Receiver<Entry>, mut output: impl Write, failures: &AtomicU64) {
     for entry in entries {
         match entry {
-            Entry::Line(line) => drop(output.write_all(&line).and_then(|()| output.flush())),
+            Entry::Line(line) => {
+                if output.write_all(&line).and_then(|()| output.flush()).is_err() {
+                    failures.fetch_add(1, Ordering::Relaxed);
+                }
+            }
             Entry::End(written) => drop(written),
         }
     }
