@@ -139,6 +139,8 @@ async fn hub_that_requires_tls_and_a_token_is_examined_with_both() {
     let (code, rows, _) = examine_target(&target, &["--token-file", &token]).await;
     assert_eq!((code, checks(&rows, "fails")), (Some(3), vec!["tls"]));
     assert_eq!(row(&rows, "tls")["diagnosis"], "certificate-unknown-issuer");
+    let tls = row(&rows, "tls").to_string();
+    assert!(tls.contains("the intermediate certificate is missing in the hub's tls.certificate"), "{tls}");
     let (code, rows, _) = examine_target(target.strip_prefix("tls://").unwrap(), &[]).await;
     assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["hello"]));
     assert!(row(&rows, "hello")["fix"].as_str().unwrap().contains("tls://HOST:PORT"), "{}", row(&rows, "hello"));

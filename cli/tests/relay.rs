@@ -166,3 +166,28 @@ fn damage_by_a_channel_is_diagnosed_by_its_receiver() {
     );
     assert!(output.contains("\"event\":\"frame\""), "the report shows the bytes as received: {output}");
 }
+
+#[cfg(unix)]
+#[test]
+fn the_relay_goes_on_and_ends_while_nobody_reads_its_output() {
+    let (mut relay, mut client, mut server) = Relay::start(&[]);
+    let echo = std::thread::spawn(move || {
+        let mut byte = [0];
+        while server.read(&mut byte).unwrap() > 0 {
+            server.write_all(&byte).unwrap();
+        }
+    });
+    // Each of these is a line for the output, which is read no more: far more than a pipe holds.
+    for number in 0..5000_u32 {
+        let (byte, mut answer) = ([number as u8], [0]);
+        client.write_all(&byte).unwrap();
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, byte);
+    }
+    let status = Command::new("kill").args(["-TERM", &relay.child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+    relay.child.wait().unwrap();
+    client.read(&mut [0]).unwrap_or_default();
+    drop(client);
+    echo.join().unwrap_or_default(); // its stream may have been reset
+}

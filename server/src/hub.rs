@@ -215,6 +215,12 @@ impl Hub {
         self.count_rejection(rejection);
     }
 
+    /// Logs and counts a peer that has left without a byte, as the checks of load balancers do.
+    pub(crate) fn log_silent(&self, peer: &Peer) {
+        tracing::debug!(peer = peer.label(), "silent");
+        self.counters().silent(peer.transport());
+    }
+
     /// Counts a rejection after which the connection ends with a fault, which is logged.
     pub(crate) fn count_rejection(&self, rejection: &Rejection) {
         self.counters().refused.count(rejection.name());

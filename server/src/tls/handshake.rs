@@ -33,6 +33,8 @@ struct Failure<S> {
     input: String,
     /// The answer in the protocol of the peer.
     answer: Vec<u8>,
+    /// The peer has left without a byte.
+    is_silent: bool,
 }
 
 impl Hub {
@@ -123,7 +125,11 @@ where
             };
             Some(Box::pin(connection::serve(&hub, stream, peer, entry)))
         }
-        Err(Failure { stream, cause, detail, input, answer }) => {
+        Err(Failure { is_silent: true, .. }) => {
+            hub.log_silent(&peer);
+            None
+        }
+        Err(Failure { stream, cause, detail, input, answer, is_silent: false }) => {
             hub.counters().handshakes_failed.count(cause);
             let peer = peer.label();
             tracing::info!(peer, cause, detail, %input, "tls-failed");
@@ -151,7 +157,7 @@ where
             Err(Failure { answer, ..Failure::new(Some(stream), "timeout", "no bytes arrived".into()) })
         }
         Err(_) => Err(Failure::new(Some(stream), "timeout", "the ClientHello is incomplete".into())),
-        Ok(Err(failure)) => Err(Failure { stream: Some(stream), ..failure }),
+        Ok(Err(failure)) => Err(Failure { stream: Some(stream), is_silent: silent, ..failure }),
         Ok(Ok(accepted)) => {
             entry.set_active();
             return entry.before_loss(finish(accepted, stream, loaded.config.clone(), deadline)).await;
@@ -232,7 +238,7 @@ async fn send_and_drain<S: AsyncRead + AsyncWrite + Unpin>(
 
 impl<S> Failure<S> {
     fn new(stream: Option<S>, cause: &'static str, detail: String) -> Failure<S> {
-        Failure { stream, cause, detail, input: String::new(), answer: Vec::new() }
+        Failure { stream, cause, detail, input: String::new(), answer: Vec::new(), is_silent: false }
     }
 
     fn of(error: &io::Error) -> Failure<S> {

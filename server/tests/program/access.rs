@@ -164,7 +164,7 @@ fn a_token_in_the_wrong_place_is_not_logged() {
         let peer = stream.local_addr().unwrap();
         stream.write_all(format!("{before}{token} HTTP/1.1\r\n").as_bytes()).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
-        running.wait_for(&format!("DEBUG disconnect peer=\"{peer}\""));
+        running.wait_for(&format!("INFO disconnect peer=\"{peer}\""));
     }
     assert!(!running.seen.contains(&token[..8]), "{}", running.seen);
 }

@@ -65,7 +65,8 @@ fn the_admin_socket_answers_obeys_and_is_removed_at_the_end() {
     // A second signal removes the files, too.
     let mut command = program(&["--listen", "127.0.0.1:0", "--set", &setting]);
     let mut running = Running::start(&mut command, 2);
-    let person = TcpStream::connect(("127.0.0.1", running.port())).unwrap();
+    let mut person = TcpStream::connect(("127.0.0.1", running.port())).unwrap();
+    person.write_all(b"\n").unwrap();
     running.wait_for("INFO connect");
     running.signal("TERM");
     running.wait_for("shut-down");
@@ -73,7 +74,7 @@ fn the_admin_socket_answers_obeys_and_is_removed_at_the_end() {
     let (status, refusal) = unix(&path, "POST /reload", "");
     assert!(status == 422 && refusal.contains("the hub is shutting down"), "{status} {refusal}");
     running.signal("TERM");
-    assert_eq!(running.end().code(), Some(130));
+    assert_eq!(running.end().code(), Some(128 + 15));
     assert!(!exists(&path));
     drop(person);
 }
