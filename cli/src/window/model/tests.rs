@@ -7,7 +7,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::*;
 
 pub(crate) fn window() -> Window {
-    Window::new("127.0.0.1:3990".into(), &Hello::new().with_name("ann").unwrap())
+    Window::new("127.0.0.1:3990".into(), &Hello::new().with_name("ann").unwrap(), TimeZone::UTC)
 }
 
 fn press(window: &mut Window, keys: &str) -> Option<Effect> {
