@@ -1,6 +1,7 @@
 //! A line terminal: a person with telnet, nc or a serial line (R9.16 to R9.20).
 
 mod commands;
+mod editing;
 mod foreign;
 mod lines;
 
