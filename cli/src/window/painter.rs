@@ -26,6 +26,14 @@ impl<W: Write> Painter<W> {
         Painter { terminal: CrosstermBackend::new(output), shown: Buffer::default() }
     }
 
+    /// A cell is written. What was in the cells that a wide character covers is gone, although no change names them.
+    fn remember(&mut self, x: u16, y: u16, cell: &Cell) {
+        self.shown[(x, y)] = cell.clone();
+        for covered in x + 1..(x + width(cell.symbol())).min(self.shown.area.width) {
+            self.shown[(covered, y)].reset();
+        }
+    }
+
     /// Erases a row and writes all of it.
     fn repaint(&mut self, y: u16) -> io::Result<()> {
         queue!(self.terminal, MoveTo(0, y), Clear(Erased::UntilNewLine))?;
@@ -33,7 +41,7 @@ impl<W: Write> Painter<W> {
         while x < self.shown.area.width {
             let symbol = self.shown[(x, y)].symbol();
             let is_plain = is_plain(symbol);
-            x += u16::try_from(columns(symbol)).unwrap_or(1).max(1);
+            x += width(symbol);
             if !is_plain || x >= self.shown.area.width {
                 self.write(y, start, x)?;
                 start = x;
@@ -49,7 +57,7 @@ impl<W: Write> Painter<W> {
         let cells = (start..end.min(shown.area.width)).filter_map(|x| {
             // The cell after a wide character is part of it.
             let cell = (x >= next).then(|| &shown[(x, y)])?;
-            next = x + u16::try_from(columns(cell.symbol())).unwrap_or(1).max(1);
+            next = x + width(cell.symbol());
             Some((x, y, cell))
         });
         terminal.draw(cells)
@@ -77,7 +85,7 @@ impl<W: Write> Backend for Painter<W> {
             let Some(&(_, y, _)) = row.first() else { continue };
             let had_clusters = has_clusters(&self.shown, y);
             for &(x, y, cell) in row {
-                self.shown[(x, y)] = cell.clone();
+                self.remember(x, y, cell);
             }
             if had_clusters || has_clusters(&self.shown, y) {
                 self.repaint(y)?;
@@ -125,6 +133,11 @@ impl<W: Write> Backend for Painter<W> {
     fn flush(&mut self) -> io::Result<()> {
         Backend::flush(&mut self.terminal)
     }
+}
+
+/// How many cells a symbol takes, at least one.
+fn width(symbol: &str) -> u16 {
+    u16::try_from(columns(symbol)).unwrap_or(1).max(1)
 }
 
 fn has_clusters(buffer: &Buffer, y: u16) -> bool {
