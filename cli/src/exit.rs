@@ -36,7 +36,7 @@ Exit codes:
   1      a fault, or a message was refused
   2      invalid option or argument
   3      no hub could be joined
-  128+N  ended by signal N: 130 is ctrl-c, 143 is SIGTERM";
+  128+N  ended by signal N";
 
 #[cfg(test)]
 mod tests {

@@ -159,7 +159,10 @@ async fn refused_connection_is_exit_code_3_with_stage_and_fix() {
         let (code, stdout, stderr) = end(bookend(&[command, &address])).await;
         assert_eq!((code, &*stdout), (Some(3), ""));
         assert!(stderr.starts_with(&format!("bookend: {address}: TCP: connection-refused: ")), "{stderr}");
-        assert!(stderr.ends_with("\nbookend: is the hub running? cargo run --release -p bookend-server\n"), "{stderr}");
+        assert!(
+            stderr.ends_with("\nbookend: is the hub running? bookend-server starts one; --wait TIME waits for it\n"),
+            "{stderr}"
+        );
     }
 }
 

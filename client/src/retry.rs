@@ -114,7 +114,9 @@ pub(crate) fn may_pass(error: &ConnectError) -> bool {
         | ConnectError::Unix { .. }
         | ConnectError::TimedOut { .. } => true,
         #[cfg(feature = "proxy")]
-        ConnectError::Proxy { error, .. } => !matches!(error, ProxyError::NotAProxy(_) | ProxyError::Credentials(_)),
+        ConnectError::Proxy { error, .. } => {
+            !matches!(error, ProxyError::NotAProxy(_) | ProxyError::Credentials(_) | ProxyError::Method(_))
+        }
         ConnectError::Tls { error, .. } => !error.is_lasting(),
         ConnectError::All { errors } => errors.iter().any(may_pass),
         ConnectError::Join { error, .. } => match error {
