@@ -24,6 +24,7 @@ use crate::listen::Printer;
 use crate::receiver::{LEAVE_TIMEOUT, Receiver, over};
 use crate::room::{self, Room};
 use crate::show::OutputFormat;
+use crate::shutdown::Signal;
 
 /// The options from the command line.
 pub(crate) struct ChatOptions {
@@ -46,7 +47,7 @@ pub(crate) async fn chat(
     input: Messages,
     options: &ChatOptions,
     console: &Console,
-    interrupt: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
     let own = up.welcome.as_ref().map_or(0, |welcome| welcome.member);
     let (room, count_reached) = (Room::new(own), Notify::new());
@@ -61,7 +62,7 @@ pub(crate) async fn chat(
         let mut settling = pin!(poster.settle_all(receipts));
         let ended = select! {
             biased;
-            () = interrupt => Err(Failure::Interrupted),
+            signal = shutdown => Err(Failure::Signalled(signal)),
             ((), ()) = async { join!(&mut posting, &mut settling) } => Ok(()),
             ended = reader.read(&mut receiver) => ended,
         };
@@ -77,7 +78,7 @@ pub(crate) async fn chat(
         let _ = reader.printer.print().await; // the reader may have closed the output
     }
     match ended {
-        Err(Failure::Interrupted | Failure::Gone(..)) => receiver.leave(&sender).await,
+        Err(Failure::Signalled(_) | Failure::Gone(..)) => receiver.leave(&sender).await,
         _ => receiver.close(&sender).await,
     }
     ended

@@ -84,7 +84,7 @@ fn number(report: &Value, key: &str) -> u64 {
 fn report_matches_what_a_killed_hub_has_confirmed() {
     let _watchdog = Watchdog::new("report_matches_what_a_killed_hub_has_confirmed");
     let (mut hub, address) = hub();
-    let mut listener = bookend(&["listen", &address, "--once"]);
+    let mut listener = bookend(&["listen", &address, "--once", "--presence"]);
     let mut lines = BufReader::new(listener.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.ends_with(" here")), "the listener has joined");
 
@@ -143,7 +143,7 @@ fn report_matches_what_a_killed_hub_has_confirmed() {
 fn a_hundred_thousand_lines_arrive_in_order() {
     let _watchdog = Watchdog::new("a_hundred_thousand_lines_arrive_in_order");
     let (mut hub, address) = hub();
-    let mut listener = bookend(&["listen", &address, "--once", "--count", "100000"]);
+    let mut listener = bookend(&["listen", &address, "--once", "--presence", "--count", "100000"]);
     let mut lines = BufReader::new(listener.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.ends_with(" here")), "the listener has joined");
     let mut sender = bookend(&["send", &address, "--json"]);

@@ -99,7 +99,7 @@ async fn every_byte_arrives_as_it_was_sent() {
         .spawn()
         .unwrap();
     // It prints nothing until a message arrives, so another client reports that it has joined.
-    let mut watcher = Program::start("listen", &address, &[]);
+    let mut watcher = Program::start("listen", &address, &["--presence"]);
     while !watcher.line().await.expect("a member joins").contains("* ear ") {}
     let mut sender = Program::start("send", &address, &["--binary"]);
     sender.write(&bytes).await;

@@ -1,6 +1,7 @@
 //! A line terminal: a person with telnet, nc or a serial line (R9.16 to R9.20).
 
 mod commands;
+mod editing;
 mod first_bytes;
 mod foreign;
 mod lines;
@@ -198,7 +199,7 @@ impl Terminal {
     }
 
     /// Closes because the first bytes are those of another program, of a framed peer over a channel that changes bytes,
-    /// or of one that puts something in front of its frames (R9.20, R9.39).
+    /// or of one that puts something in front of its frames (R9.20, R9.42).
     fn refuse_program(&mut self, program: &Program, client: &mut Client) {
         if self.is_closing() {
             return;

@@ -12,11 +12,11 @@ use crate::timespan::timespan;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    success; for `status`: the hub is ready
-  1    the hub refused the request; for `status`: the hub is not ready
-  2    invalid option or argument, or unreadable token
-  3    no answer
-  130  interrupted";
+  0      success; for `status`: the hub is ready
+  1      the hub refused the request; for `status`: the hub is not ready
+  2      invalid option or argument, or unreadable token
+  3      no answer
+  128+N  ended by signal N";
 
 /// The longest timeout.
 const LONGEST: Duration = Duration::from_secs(3600);

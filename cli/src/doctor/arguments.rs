@@ -14,11 +14,11 @@ use crate::token::TokenArguments;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every check passed
-  1    a check failed
-  2    invalid option or argument
-  3    the server could not be reached, or does not speak Bookend
-  130  interrupted";
+  0      every check passed
+  1      a check failed
+  2      invalid option or argument
+  3      the server could not be reached, or does not speak Bookend
+  128+N  ended by signal N";
 
 /// Check a Bookend server and report what is wrong with it
 ///

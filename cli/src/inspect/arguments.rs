@@ -14,9 +14,10 @@ use crate::timespan::timespan;
 
 const ABOUT_JSON: &str = "\
 Exit codes:
-  0    no fault was found
-  1    a fault was found, the input is damaged, or something of value in a capture was left out
-  2    invalid option or argument
+  0      no fault was found
+  1      a fault was found, the input is damaged, or something of value in a capture was left out
+  2      invalid option or argument
+  128+N  ended by signal N
 
 Objects of --json, one per line, each with \"event\":
   dump        form, note: how a text was read, as the first object; the note says whether it has two sides, or

@@ -29,7 +29,7 @@ async fn sent<T>(
     let console = captured.console();
     let sending = async {
         let client = Options::new(dialler, Hello::new().with_hub(true)).with_backoff(None);
-        let client = Receiver::connect(client, None, false, &console).await.unwrap();
+        let client = Receiver::connect(client, None, false, &console, pending()).await.unwrap();
         send(client, messages, options, &console, pending()).await
     };
     let scripted = async { script(Hub::welcome(hubs.recv().await.unwrap(), &[(7, "bob")]).await).await };
@@ -184,7 +184,7 @@ async fn after_reconnecting_the_rest_is_sent_and_messages_in_flight_only_with_re
         let sending = async {
             let options = Options::new(dialler, Hello::new().with_hub(true)).with_resend(resends);
             let timeout = Some(Duration::from_secs(30));
-            let joined = Receiver::connect(options, timeout, false, &console).await.unwrap();
+            let joined = Receiver::connect(options, timeout, false, &console, pending()).await.unwrap();
             send(joined, messages, &SendOptions { is_verbose: true, ..TO_ALL }, &console, pending()).await
         };
         let scripted = async {
@@ -201,9 +201,9 @@ async fn after_reconnecting_the_rest_is_sent_and_messages_in_flight_only_with_re
         let (ended, posted) = tokio::join!(sending, scripted);
         assert!(ended.is_ok(), "{ended:?}");
         assert_eq!(posted, second.iter().map(|text| Posted::text(text)).collect::<Vec<_>>());
+        assert_eq!(console.finish(Duration::MAX), resends);
         let errors = captured.errors.text();
         assert!(errors.contains("; reconnecting\nbookend: reconnected\n"), "{errors}");
         assert!(errors.contains(report), "{errors}");
-        assert_eq!(console.finish(Duration::MAX), resends);
     }
 }

@@ -90,6 +90,20 @@ async fn lines_may_end_in_every_way_and_arrive_one_character_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn keys_that_correct_a_line_are_not_said_in_the_room() {
+    // [R9.42]
+    let hub = hub();
+    let mut person = Peer::terminal(&hub).await;
+    for key in b"hellp\x08o\r\nhellp\xFF\xF7o\r\nwrong\xFF\xF8right\r\n" {
+        person.send(&[*key]).await;
+        tokio::task::yield_now().await;
+    }
+    for text in ["hello", "hello", "right"] {
+        assert_eq!(person.line().await, format!("guest-1: {text}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_line_over_1024_bytes_is_told_once_and_not_delivered() {
     // [R9.17]
     let hub = hub();

@@ -12,8 +12,7 @@ const COMMANDS: [(&str, &str); 2] = [
     ("/search TEXT", "show only messages that contain TEXT; /search or Esc shows everything"),
     ("/clear", "clear the messages"),
 ];
-const KEYS: &str =
-    "Tab completes · Up and Down recall · PageUp and PageDown scroll · Alt-Enter adds a line · Esc returns to the end";
+const KEYS: &str = "Tab completes · Up and Down recall · PageUp and PageDown scroll · Alt-Enter adds a line · Esc returns to the end · Ctrl-Z suspends";
 
 impl Window {
     pub(in crate::window) fn paste(&mut self, text: &str) {
@@ -34,6 +33,7 @@ impl Window {
             KeyCode::Enter => return self.enter(),
             KeyCode::Char('c') if control && !self.editor.text().is_empty() => _ = self.editor.take(),
             KeyCode::Char('c' | 'd') if control => return self.editor.text().is_empty().then_some(Effect::Quit),
+            KeyCode::Char('z') if control => return Some(Effect::Suspend),
             KeyCode::Char('l') if control => return Some(Effect::Redraw),
             KeyCode::Char('a') if control => self.editor.home(),
             KeyCode::Char('e') if control => self.editor.end(),
