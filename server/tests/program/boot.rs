@@ -127,9 +127,13 @@ fn files_with_secrets_that_others_can_write_are_refused_and_readable_ones_are_re
     let admin = directory.file("admin", "a-token-of-some-length\n");
     for (name, path) in [("access.tokens", &tokens), ("admin.token_file", &admin)] {
         let set = format!("{name}={path}");
-        for (mode, code, words) in
-            [(0o600, 0, ""), (0o640, 0, ""), (0o644, 0, "may read it"), (0o646, 2, "may write it")]
-        {
+        for (mode, code, words) in [
+            (0o600, 0, ""),
+            (0o640, 0, ""),
+            (0o660, 0, "may write it"),
+            (0o644, 0, "may read it"),
+            (0o646, 2, "may write it"),
+        ] {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
             let check = output(&mut program(&["--check-config", "--set", &set]));
             assert!(check.0 == Some(code) && check.2.contains(words), "{mode:o}: {check:?}");
