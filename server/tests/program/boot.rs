@@ -109,12 +109,18 @@ fn a_ready_file_of_an_earlier_hub_is_removed_even_if_the_start_fails() {
 }
 
 #[test]
-fn the_ready_file_is_not_written_through_symbolic_links() {
+fn no_file_is_written_through_symbolic_links() {
     let directory = Directory::new();
     let (ready, victim) = (directory.path("ready"), directory.file("victim", "precious"));
     symlink(&victim, &ready).unwrap();
     symlink(&victim, directory.path("ready.new")).unwrap();
-    let running = Running::start(&mut program(&["--listen", "127.0.0.1:0", "--ready-file", &ready]), 1);
+    let bans = directory.path("bans");
+    symlink(&victim, directory.path("bans.new")).unwrap();
+    let setting = format!("access.bans={bans}");
+    let arguments = ["--listen", "127.0.0.1:0", "--ready-file", &ready, "--set", &setting];
+    let running = Running::start(&mut program(&arguments), 1);
+    assert!(fs::read_to_string(&bans).unwrap().contains("bans"));
+    assert_eq!(fs::metadata(&bans).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_to_string(&ready).unwrap(), format!("127.0.0.1:{}\n", running.port()));
     assert!(!fs::symlink_metadata(&ready).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
