@@ -106,7 +106,6 @@ impl ConnectionCore {
             self.set_unused_input(false);
         }
         let Some(&first) = input.first() else { return 0 };
-        self.log_connect();
         self.decide_kind(first);
         let mut rest = input;
         let allowance = self.intake.allowance(self.rates(), self.now);
