@@ -68,6 +68,11 @@ impl Inherited {
         })
     }
 
+    /// Is the Unix socket with that path one of them? Its permissions are those that its owner wants.
+    pub(crate) fn has_path(&self, path: &std::path::Path) -> bool {
+        self.0.iter().any(|socket| socket.place == ListenAddress::Unix(path.into()))
+    }
+
     /// The socket with that path.
     #[cfg(unix)]
     pub(crate) fn unix(&self, path: &std::path::Path) -> Option<&std::os::unix::net::UnixListener> {

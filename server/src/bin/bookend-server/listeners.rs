@@ -163,11 +163,12 @@ impl Listeners {
         }
     }
 
-    /// Sets the permissions of the open Unix sockets.
+    /// Sets the permissions of the open Unix sockets, except those that were handed over.
     #[cfg_attr(not(unix), allow(clippy::unused_self, reason = "this system has no Unix sockets"))]
-    pub(crate) fn set_mode(&self, mode: u32) {
+    pub(crate) fn set_mode(&self, mode: u32, inherited: &Inherited) {
         for bound in self.addresses() {
             if let LocalAddress::Unix(path) = bound
+                && !inherited.has_path(path)
                 && let Err(error) = set_mode(path, mode)
             {
                 tracing::warn!(address = bound.to_string(), detail = %error, "mode-failed");

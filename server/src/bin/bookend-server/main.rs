@@ -122,7 +122,7 @@ async fn print_answer(sources: &Sources, print: bool) -> ExitCode {
     }
     match resolved {
         Ok((loaded, warnings)) => {
-            complain(&warnings);
+            complain(&warnings.iter().map(|warning| format!("warning: {warning}")).collect::<Vec<_>>());
             let text = if print { settings::page(&loaded) } else { "ok\n".into() };
             match io::stdout().write_all(text.as_bytes()) {
                 Ok(()) => ExitCode::SUCCESS,
