@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
+#[cfg(target_os = "linux")] // it uses `env --default-signal` and /proc
 #[path = "window/modes.rs"]
 mod modes;
 #[path = "window/residue.rs"]

@@ -1,6 +1,8 @@
 //! The modes of the terminal: a signal gives them back, and the window can be suspended.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -84,4 +86,55 @@ fn ctrl_z_suspends_and_the_shell_continues() {
     terminal.waits("the shell", |screen| !screen.contains("ann: begun"));
     terminal.enters("echo exit $?");
     terminal.shows("exit 0");
+}
+
+/// Starts the program on a large terminal, reads until it has joined, and never again; then prints its id and, at its end,
+/// its exit code.
+const STALLED: &str = r#"
+import fcntl, os, pty, struct, subprocess, sys, termios
+near, far = pty.openpty()
+fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", 200, 300, 0, 0))
+program = subprocess.Popen(sys.argv[1:], stdin=far, stdout=far, stderr=far, env={**os.environ, "TERM": "xterm"})
+shown = b""
+while b"welcome" not in shown:
+    shown += os.read(near, 65536)
+print(program.pid, flush=True)
+print(program.wait(), flush=True)
+"#;
+
+/// The time of the processor that a program has used.
+fn ticks(id: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let fields: Vec<&str> = status.rsplit(") ").next().unwrap().split(' ').collect();
+    fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn a_signal_ends_the_window_on_a_terminal_that_takes_nothing() {
+    let server = Server::start("127.0.0.1:0");
+    let address = server.address.to_string();
+    let mut python = Command::new("python3")
+        .args(["-c", STALLED, env!("CARGO_BIN_EXE_bookend"), "chat", &address, "--name", "ann"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(python.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let id = lines.next().unwrap();
+    let mut telnet = TcpStream::connect(server.address).unwrap();
+    // Until messages take it no more time of the processor: it waits for the terminal.
+    let end = Instant::now() + TIMEOUT;
+    loop {
+        let before = ticks(&id);
+        for _ in 0..25 {
+            telnet.write_all(format!("{}\r\n", "x".repeat(300)).as_bytes()).unwrap();
+            thread::sleep(Duration::from_millis(20));
+        }
+        if ticks(&id) == before {
+            break;
+        }
+        assert!(Instant::now() < end, "the terminal takes everything");
+    }
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert_eq!(lines.next().as_deref(), Some("143"));
+    assert!(python.wait().unwrap().success());
 }
