@@ -64,6 +64,14 @@ impl Console {
         if lines.is_empty() { Ok(()) } else { self.lines.send(lines).await.map_err(|_| Unread) }
     }
 
+    /// Writes a batch of lines to the output, and empties it. A call that is cancelled has done neither.
+    pub(crate) async fn print_all(&self, lines: &mut Vec<u8>) -> Result<(), Unread> {
+        if !lines.is_empty() {
+            self.lines.reserve().await.map_err(|_| Unread)?.send(std::mem::take(lines));
+        }
+        Ok(())
+    }
+
     /// Waits until nothing more can be written to the output: its reader has closed it, or writing has failed.
     pub(crate) async fn unread(&self) {
         select! {

@@ -1,6 +1,7 @@
 //! Messages from standard input. A thread reads them, because a console cannot be awaited as a socket can.
 
 mod entry;
+mod hex;
 mod jsonl;
 mod utf16;
 
@@ -8,7 +9,6 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
 
 use bookend::{Encoding, Fault, Text};
-use data_encoding::HEXLOWER_PERMISSIVE;
 use tokio::sync::mpsc;
 
 pub(crate) use entry::{Body, Entry, InputError, Position};
@@ -191,11 +191,8 @@ impl MessageFormat {
     fn body(self, position: Position, bytes: &[u8]) -> Result<Option<Body>, InputError> {
         match self {
             MessageFormat::Hex => {
-                let digits: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-                let bytes = HEXLOWER_PERMISSIVE.decode(&digits);
-                let malformed =
-                    |error: data_encoding::DecodeError| InputError::Malformed { position, why: error.to_string() };
-                bytes.map(|bytes| Some(Body::Binary(bytes))).map_err(malformed)
+                let bytes = hex::bytes(bytes).map_err(|why| InputError::Malformed { position, why })?;
+                Ok(Some(Body::Binary(bytes)))
             }
             MessageFormat::Jsonl => {
                 jsonl::body(&text(position, bytes)?).map_err(|why| InputError::Malformed { position, why })

@@ -102,7 +102,7 @@ impl<'a> Printer<'a> {
 
     /// Passes the lines to the console.
     pub(crate) async fn print(&mut self) -> Result<(), Unread> {
-        self.console.print(std::mem::take(&mut self.lines)).await
+        self.console.print_all(&mut self.lines).await
     }
 
     /// Adds an event.

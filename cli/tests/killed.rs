@@ -7,9 +7,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
 
 use bookend_server::{Config, Hub, Listener};
+use bookend_testing::HANG_TIMEOUT;
 use serde_json::Value;
 
 /// Set in the process that is the hub of a test.
@@ -60,7 +60,7 @@ impl Watchdog {
     fn new(test: &'static str) -> Watchdog {
         let (sender, stopped) = mpsc::channel();
         thread::spawn(move || {
-            if stopped.recv_timeout(Duration::from_secs(180)) == Err(RecvTimeoutError::Timeout) {
+            if stopped.recv_timeout(3 * HANG_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
                 eprintln!("{test} takes too long");
                 std::process::exit(101);
             }

@@ -3,16 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 use std::process::{Output, Stdio};
-use std::time::Duration;
 
 use bookend::{Code, Message, PresenceEvent};
+use bookend_testing::HANG_TIMEOUT;
 use bookend_testing::hub::{Hub, OWN, Posted, presence, text};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
-
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn bookend(words: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_bookend"))
@@ -26,7 +24,7 @@ fn bookend(words: &[&str]) -> Child {
 }
 
 async fn end(child: Child) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = timeout(TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
+    let Output { status, stdout, stderr } = timeout(HANG_TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
@@ -38,7 +36,7 @@ async fn listen() -> (TcpListener, String) {
 }
 
 async fn accept(listener: &TcpListener) -> TcpStream {
-    timeout(TIMEOUT, listener.accept()).await.unwrap().unwrap().0
+    timeout(HANG_TIMEOUT, listener.accept()).await.unwrap().unwrap().0
 }
 
 #[tokio::test]
@@ -95,7 +93,7 @@ async fn token_is_read_from_a_file_or_from_the_environment() {
         let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
         assert_eq!(hub.peer().token(), Some(token));
         assert_eq!(hub.rest().await, (vec![Posted::text("hi")], Some(Code::NORMAL)));
-        assert!(timeout(TIMEOUT, child.wait()).await.unwrap().unwrap().success());
+        assert!(timeout(HANG_TIMEOUT, child.wait()).await.unwrap().unwrap().success());
     }
     std::fs::remove_file(path).unwrap();
 }
@@ -147,7 +145,7 @@ async fn bad_line_is_exit_code_1_and_the_others_are_sent() {
     child.stdin.take().unwrap().write_all(b"one\r\ntw\xF6\nthree").await.unwrap();
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
     assert_eq!(hub.rest().await.0, [Posted::text("one"), Posted::text("three")]);
-    let expected = "bookend: line 2: bad-text: byte 2 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused from 2 on, 0 unconfirmed, 0 not sent\n";
+    let expected = "bookend: line 2: bad-text: byte 2 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused (at 2), 0 unconfirmed, 0 not sent\n";
     assert_eq!(end(child).await, (Some(1), String::new(), expected.into()));
 }
 
@@ -207,7 +205,7 @@ async fn closed_output_ends_the_program_quietly_although_nobody_speaks() {
     let mut child = bookend(&["listen", &address]);
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
     drop(child.stdout.take());
-    assert_eq!(timeout(TIMEOUT, hub.rest()).await.expect("the program ends").1, Some(Code::NORMAL));
+    assert_eq!(timeout(HANG_TIMEOUT, hub.rest()).await.expect("the program ends").1, Some(Code::NORMAL));
     assert_eq!(end(child).await, (Some(0), String::new(), String::new()));
 }
 
@@ -285,7 +283,7 @@ async fn interrupt_closes_the_session() {
     let id = child.id().unwrap().to_string();
     let killed = Command::new("kill").args(["-INT", &id]).status().await.unwrap();
     assert!(killed.success());
-    assert_eq!(timeout(TIMEOUT, hub.rest()).await.unwrap().1, Some(Code::NORMAL));
+    assert_eq!(timeout(HANG_TIMEOUT, hub.rest()).await.unwrap().1, Some(Code::NORMAL));
     assert_eq!(end(child).await.0, Some(130));
 }
 

@@ -18,9 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
+use bookend_testing::HANG_TIMEOUT;
 use tokio::runtime::Runtime;
-
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A hub in a runtime of its own.
 struct Server {
@@ -112,7 +111,7 @@ impl Terminal {
     }
 
     fn waits(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
-        let end = Instant::now() + TIMEOUT;
+        let end = Instant::now() + HANG_TIMEOUT;
         loop {
             let screen = self.screen();
             if holds(&screen) {
@@ -146,7 +145,7 @@ fn window_talks_to_telnet_and_to_python() {
     let Some(window) = chat("ann", &address, 80, 24) else { return };
 
     let mut telnet = TcpStream::connect(server.address).unwrap();
-    telnet.set_read_timeout(Some(TIMEOUT)).unwrap();
+    telnet.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
     telnet.write_all("/name bob\r\nann: are you there?\r\n\x1b[2Jgrüß 漢字\r\n".as_bytes()).unwrap();
     window.shows("bob: ann: are you there?");
     let screen = window.shows("grüß 漢字");

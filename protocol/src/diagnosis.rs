@@ -19,7 +19,8 @@
 //! # Layout
 //!
 //! `mistakes` has the names and their fixes; `walk` follows frames under a supposed mistake; one file has each family:
-//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `echo`, `text`.
+//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `echo`, `text`, `number`. `greeting`
+//! finds out where the first frame of a server should begin.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -27,17 +28,26 @@ use core::fmt::{self, Write as _};
 
 use crate::code::MAX_REASON;
 use crate::fault::Fault;
+use crate::frame::{HEADER_LENGTH, START};
+use crate::hello::{MAGIC, MAX_PREAMBLE};
+use crate::kind;
 
 mod channel;
 mod echo;
 mod event;
 mod evidence;
+mod fit;
 mod foreign;
+mod frame;
+mod greeting;
 mod length;
 mod mistakes;
+mod number;
 mod opening;
+mod partial;
 mod text;
 mod walk;
+mod wrapped;
 
 pub use evidence::Evidence;
 use evidence::{Stream, Subject};
@@ -57,6 +67,13 @@ pub enum Confidence {
     Likely,
     /// It has passed its test, and no other mistake has.
     Certain,
+}
+
+impl Confidence {
+    /// What stands before a fix.
+    fn condition(self) -> &'static str {
+        if self == Confidence::Possible { "if so, " } else { "" }
+    }
 }
 
 impl fmt::Display for Confidence {
@@ -105,11 +122,6 @@ impl Hypothesis {
         self.mistake.name
     }
 
-    /// Does it say only that the peer sends text?
-    pub(crate) fn is_plain_text(&self) -> bool {
-        self.mistake == &mistakes::FOREIGN_TEXT
-    }
-
     /// How sure it is.
     #[must_use]
     pub fn confidence(&self) -> Confidence {
@@ -142,9 +154,10 @@ impl Hypothesis {
 }
 
 impl fmt::Display for Hypothesis {
-    /// One line of printable ASCII.
+    /// One line of printable ASCII. The fix of a mistake that is only possible is a condition, not an order.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}; {}", self.name(), self.confidence, self.seen, self.fix())
+        let (name, confidence, seen, fix) = (self.name(), self.confidence, &self.seen, self.fix());
+        write!(f, "{name} ({confidence}): {seen}; {}{fix}", confidence.condition())
     }
 }
 
@@ -172,7 +185,7 @@ impl Diagnosis {
 impl fmt::Display for Diagnosis {
     /// One line of printable ASCII of at most [`MAX_REASON`] bytes, fit for a CLOSE or an ERROR (R6.2, R6.5): the
     /// fault's name, the first hypothesis, and the names of the others that are as likely. If the line is too long,
-    /// what was seen is cut short. A hypothesis that is only possible follows the whole fault.
+    /// what was seen is cut short. A hypothesis that is only possible follows the whole fault, and its fix is a condition.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = Bounded { out: f, left: MAX_REASON };
         let Some(first) = self.first() else {
@@ -192,17 +205,20 @@ impl fmt::Display for Diagnosis {
             write!(line, " or {}", other.name())?;
         }
         if unsure && self.fault.is_some() {
-            return write!(line, ": {}", first.fix());
+            let several = self.hypotheses.get(1).is_some_and(|other| other.confidence == first.confidence);
+            let condition = if several { "if the first, " } else { first.confidence.condition() };
+            return write!(line, ": {condition}{}", first.fix());
         }
         write!(line, " ({})", first.confidence)?;
         if first.offset > 0 {
             write!(line, " at byte {}", first.offset)?;
         }
-        let room = line.left.saturating_sub(": ; ".len() + first.fix().len());
+        let (condition, fix) = (first.confidence.condition(), first.fix());
+        let room = line.left.saturating_sub(": ; ".len() + condition.len() + fix.len());
         match first.seen.get(..room.saturating_sub(CUT.len())) {
-            _ if first.seen.len() <= room => write!(line, ": {}; {}", first.seen, first.fix()),
-            Some(seen) if room > 2 * CUT.len() => write!(line, ": {seen}{CUT}; {}", first.fix()),
-            _ => write!(line, ": {}", first.fix()),
+            _ if first.seen.len() <= room => write!(line, ": {}; {condition}{fix}", first.seen),
+            Some(seen) if room > 2 * CUT.len() => write!(line, ": {seen}{CUT}; {condition}{fix}"),
+            _ => write!(line, ": {condition}{fix}"),
         }
     }
 }
@@ -229,26 +245,56 @@ impl fmt::Write for Bounded<'_, '_> {
 /// Ranks the mistakes that fit. Takes time in proportion to the evidence, at most [`WINDOW`] bytes.
 #[must_use]
 pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
-    let mut hypotheses = Vec::new();
-    match evidence.subject {
-        Subject::Stream(stream) if stream.fault.concerns_framing() => {
-            if stream.stalled() && matches!(walk::correct(stream.bytes), walk::Step::Whole { .. }) {
-                return Diagnosis { fault: evidence.fault, hypotheses }; // nothing is missing
-            }
-            if let Some(echo) = echo::by_terminal(&stream) {
-                return Diagnosis { fault: evidence.fault, hypotheses: alloc::vec![echo] };
-            }
-            opening::judge(&stream, &mut hypotheses);
-            foreign::judge(&stream, &mut hypotheses);
-            length::judge(&stream, &mut hypotheses);
-            channel::judge(&stream, &mut hypotheses);
-            event::judge(&stream, &mut hypotheses);
+    let hypotheses = match evidence.subject {
+        Subject::Greeting(stream) => greeting::judge(&stream),
+        Subject::Stream(stream) => ranked(judge_stream(&stream)),
+        Subject::Payload { encoding, payload } => {
+            let mut hypotheses = Vec::new();
+            text::judge(encoding, payload, &mut hypotheses);
+            ranked(hypotheses)
         }
-        Subject::Stream(stream) if stream.fault == Fault::TwoClients => hypotheses.extend(echo::whole(&stream)),
-        Subject::Stream(_) => {}
-        Subject::Payload { encoding, payload } => text::judge(encoding, payload, &mut hypotheses),
+        Subject::Payloads { encoding, payloads } => text::judge_together(encoding, payloads).into_iter().collect(),
+        Subject::Message(message) => number::judge(&message).into_iter().collect(),
+        Subject::Hello(hello) => number::judge_hello(hello).into_iter().collect(),
+    };
+    Diagnosis { fault: evidence.fault, hypotheses }
+}
+
+/// The mistakes that fit the bytes of a stream; one alone if it is certain at once.
+fn judge_stream(stream: &Stream<'_>) -> Vec<Hypothesis> {
+    let mut hypotheses = Vec::new();
+    if stream.fault == Fault::TwoClients {
+        hypotheses.extend(echo::whole(stream));
     }
-    Diagnosis { fault: evidence.fault, hypotheses: ranked(hypotheses) }
+    if !stream.fault.concerns_framing() {
+        return hypotheses;
+    }
+    if stream.stalled() && matches!(walk::correct(stream.bytes), walk::Step::Whole { .. }) {
+        return hypotheses; // nothing is missing
+    }
+    if let Some(alone) = echo::by_terminal(stream).or_else(|| foreign::in_front(stream)) {
+        return alloc::vec![alone];
+    }
+    let known = frame::judge(stream).or_else(|| wrapped::judge(stream)).or_else(|| fit::by_content(stream));
+    if let Some(known) = known {
+        let alone = known.confidence == Confidence::Certain;
+        hypotheses.push(known);
+        if alone {
+            return hypotheses;
+        }
+    }
+    opening::judge(stream, &mut hypotheses);
+    foreign::judge(stream, &mut hypotheses);
+    length::judge(stream, &mut hypotheses);
+    channel::judge(stream, &mut hypotheses);
+    if !hypotheses.iter().any(|known| known.confidence > Confidence::Possible) {
+        hypotheses.extend(fit::by_numbers(stream));
+    }
+    if !hypotheses.iter().any(|known| known.confidence > Confidence::Likely) {
+        event::judge(stream, &mut hypotheses);
+        hypotheses.extend(partial::judge(stream));
+    }
+    hypotheses
 }
 
 /// Each mistake once, the likeliest first; nothing is certain while another hypothesis is likely.
@@ -288,6 +334,24 @@ fn quoted(bytes: &[u8]) -> String {
     }
     shown.push('"');
     shown
+}
+
+/// Where the first HELLO begins, if it does so within the first [`MAX_PREAMBLE`] bytes: START, HELLO's kind and encoding,
+/// and its magic after the length. Nobody types that, so the peer is framed, whatever precedes it.
+///
+/// ```
+/// use bookend::diagnosis::hello_at;
+///
+/// assert_eq!(hello_at(b"PROXY UNKNOWN\r\n\xF5\xF8\x01\0\0\0\0\x18BKND"), Some(15));
+/// assert_eq!(hello_at(b"hello"), None);
+/// ```
+#[must_use]
+pub fn hello_at(bytes: &[u8]) -> Option<usize> {
+    const LENGTH: usize = HEADER_LENGTH + MAGIC.len();
+    let searched = &bytes[..bytes.len().min(MAX_PREAMBLE + LENGTH)];
+    searched
+        .windows(LENGTH)
+        .position(|window| window.starts_with(&START) && window[2..4] == [kind::HELLO, 0] && window.ends_with(&MAGIC))
 }
 
 /// Where `wanted` first occurs in `bytes`.

@@ -17,6 +17,8 @@ pub const MAGIC: [u8; 4] = *b"BKND";
 pub const CANARY: [u8; 8] = [0x0D, 0x0A, 0x1A, 0x0A, 0xFF, 0x11, 0x0D, 0x00];
 /// The longest body before the peer's HELLO, in bytes (R4.18).
 pub const MAX_HELLO: u32 = 4096;
+/// The longest text that a client skips before the server's first frame, in bytes (R4.21).
+pub const MAX_PREAMBLE: usize = 1024;
 /// The shortest `max body` (R4.16), in bytes.
 pub const MIN_MAX_BODY: u32 = 1024;
 /// The major version that this crate speaks.

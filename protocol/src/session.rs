@@ -118,6 +118,7 @@
 //! # Ok::<(), Misuse>(())
 //! ```
 
+mod ending;
 mod explain;
 mod limits;
 mod receive;
@@ -134,23 +135,21 @@ use core::time::Duration;
 
 use crate::code::Code;
 pub use crate::code::MAX_REASON;
-use crate::diagnosis::Diagnosis;
 use crate::encoding::{Encoding, Encodings};
 use crate::fault::Fault;
 use crate::frame::Decoder;
+pub use crate::hello::MAX_PREAMBLE;
 use crate::hello::{Hello, MAX_HELLO};
 use crate::kind;
 use crate::message::{MAX_PING, Message, Probe};
 use crate::payload::Content;
 use crate::shared::Shared;
+use ending::{Ending, Gathering};
 pub use limits::Limits;
 use requests::Requests;
 #[cfg(feature = "tokio")]
 pub(crate) use terms::Terms;
 use watch::{Due, Watch};
-
-/// The longest text that a client skips before the server's first frame, in bytes (R4.21).
-pub const MAX_PREAMBLE: usize = 1024;
 
 /// How many bad texts of a peer are diagnosed: that costs more than refusing them.
 const GUESSES: u8 = 16;
@@ -253,16 +252,6 @@ pub struct Session {
     guesses: u8,
 }
 
-/// How a session ended.
-struct Ending {
-    outcome: Outcome,
-    /// Where the faulty frame begins, in bytes from the first START of the stream.
-    fault_at: u64,
-    diagnosis: Option<Diagnosis>,
-    /// The CLOSE that names the fault is not in the output yet.
-    is_unsent: bool,
-}
-
 /// The PONG that waits to be sent.
 struct Pong {
     bytes: [u8; MAX_PING],
@@ -362,11 +351,20 @@ impl Session {
     /// When to call [`tick`](Session::tick) next, if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        self.watch.deadline(self.state)
+        match self.gathering() {
+            Some(gathering) => Some(gathering.until()),
+            None => self.watch.deadline(self.state),
+        }
     }
 
     /// Does what is due at `now`: sends a PING, or ends a session whose peer is too late.
     pub fn tick(&mut self, now: Duration) {
+        if let Some(gathering) = self.gathering() {
+            if now >= gathering.until() {
+                self.stop_gathering(now);
+            }
+            return;
+        }
         match self.watch.due(self.state, now) {
             Some(Due::Ping) => {
                 // Output that waits is a sign of life once it is written; more PINGs would be a flood.

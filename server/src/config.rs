@@ -9,6 +9,8 @@ use crate::access::Access;
 
 /// The longest body, in bytes, that still fits into a frame when all of it is escaped.
 const MAX_BODY: u32 = bookend::MAX_LENGTH / 8;
+/// How long after a fault to wait for bytes that show the mistake, so that its name does not depend on how TCP cut them.
+const EVIDENCE_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The limits and timeouts of a hub. Defaults are those of SPEC.md, or of this project where SPEC.md has none. Sizes
 /// are in bytes. [`Hub::reconfigure`](crate::Hub::reconfigure) replaces them.
@@ -126,7 +128,7 @@ impl Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            limits: Limits::default(),
+            limits: Limits::default().with_evidence_timeout(EVIDENCE_TIMEOUT),
             max_body: 1 << 20,
             requests: Hello::DEFAULT_REQUESTS,
             keepalive: 30,

@@ -8,12 +8,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bookend::{Code, Hello, Limits, Role, Session};
+use bookend::Code;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use self::core::{ConnectionCore, greeting};
 use crate::admission::{Entry, Rejection};
+use crate::fault::close_frame;
 use crate::hub::Hub;
 use crate::peer::Peer;
 use crate::scratch;
@@ -50,9 +51,7 @@ pub(crate) fn rejection_answer(rejection: &Rejection) -> Vec<u8> {
     let (code, reason) = (rejection.code(), rejection.reason());
     let advice = if code == Code::TRY_LATER { ", try later" } else { "" };
     let mut out = greeting(&format!(": {reason}{advice}")).bytes;
-    let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
-    session.close(code, &reason, Duration::ZERO);
-    session.take_output(&mut out);
+    out.extend(close_frame(code, &reason));
     out
 }
 
@@ -112,24 +111,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn run(&mut self) {
         let client = self.core.client();
-        tracing::info!(peer = client.peer().label(), "connect");
         client.hub().counters().accepted(client.peer().transport());
         let mut timer = pin!(sleep_until(self.start));
         let result = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
         if self.shut {
             self.core.client().set_written();
         }
-        let ending = self.core.is_ending();
-        if result.is_err() {
-            self.core.stream_failed();
-        }
-        let peer = self.core.client().peer().label();
-        match result {
-            Ok(()) => tracing::debug!(peer, "disconnect"),
-            // A peer that is being closed need not read everything.
-            Err(error) if ending => tracing::debug!(peer, detail = %error, "disconnect"),
-            Err(error) => tracing::info!(peer, fault = "io", detail = %error, "fault"),
-        }
+        self.core.ended(result);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<io::Result<()>> {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod editing;
+mod first_bytes;
 mod foreign;
 mod lines;
 
@@ -13,10 +14,10 @@ use bookend::{Code, Encoding, Line, Payload, displayed};
 
 use crate::client::{Client, JoinRequest};
 use crate::counters::Side;
-use crate::fault::{UNKNOWN_PROXY, is_of_proxy, log_fault};
+use crate::fault::{UNKNOWN_PROXY, close_frame, is_of_proxy, log_fault};
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::report::CloseReason;
-use foreign::FirstBytes;
+use first_bytes::{FirstBytes, Program};
 use lines::{LineEvent, Lines};
 
 /// The answer to /join while there are too many rooms.
@@ -25,8 +26,7 @@ const TOO_MANY_ROOMS: &str = "! try-later: the hub has too many rooms";
 #[derive(Debug)]
 pub(crate) struct Terminal {
     lines: Lines,
-    /// What the peer sent first, until a line shows that it is a person.
-    first_bytes: Option<FirstBytes>,
+    first_bytes: FirstBytes,
     encoding: LineEncoding,
     state: State,
     /// The number of the last message in the default room when it connected.
@@ -47,7 +47,8 @@ enum State {
     /// It changes to that room when everything from the old one has been written.
     Moving(Line),
     /// With the reason why the hub closes it; without one the person typed /quit.
-    Closing(Option<Code>),
+    /// The code, and the bytes of the last line.
+    Closing(Option<Code>, usize),
 }
 
 impl Terminal {
@@ -55,7 +56,7 @@ impl Terminal {
     pub(crate) fn new(last_seq: u64) -> Terminal {
         Terminal {
             lines: Lines::default(),
-            first_bytes: Some(FirstBytes::default()),
+            first_bytes: FirstBytes::default(),
             encoding: LineEncoding::Utf8,
             state: State::New,
             last_seq,
@@ -66,14 +67,14 @@ impl Terminal {
 
     /// Has it closed?
     pub(crate) fn is_closing(&self) -> bool {
-        matches!(self.state, State::Closing(_))
+        matches!(self.state, State::Closing(..))
     }
 
     /// Why the connection ended.
     pub(crate) fn close_reason(&self) -> CloseReason {
         match self.state {
-            State::Closing(None) => CloseReason { by: Side::Peer, name: "normal", is_fault: false },
-            State::Closing(Some(code)) => {
+            State::Closing(None, _) => CloseReason { by: Side::Peer, name: "normal", is_fault: false },
+            State::Closing(Some(code), _) => {
                 let name = code.name().expect("the hub closes with codes of SPEC 6");
                 CloseReason { by: Side::Hub, name, is_fault: code != Code::GOING_AWAY }
             }
@@ -83,7 +84,12 @@ impl Terminal {
 
     /// Has the peer sent nothing, so that it may be a framed one after all?
     pub(crate) fn may_become_framed(&self) -> bool {
-        !self.is_closing() && self.first_bytes.as_ref().is_some_and(FirstBytes::is_empty)
+        !self.is_closing() && self.first_bytes.is_empty()
+    }
+
+    /// Does what the peer has sent wait, because more may show that it is a program?
+    pub(crate) fn is_holding(&self) -> bool {
+        self.first_bytes.held_until().is_some()
     }
 
     fn is_joined(&self) -> bool {
@@ -97,13 +103,20 @@ impl Terminal {
         let config = client.hub().config();
         match self.state {
             _ if client.credentials.is_denied() => None,
+            _ if self.is_holding() => self.first_bytes.held_until(),
             State::New => Some(config.terminal_silence),
             State::NeedsToken => Some(config.terminal_silence.max(config.token_timeout)),
-            State::Joined | State::Moving(_) | State::Closing(_) => None,
+            State::Joined | State::Moving(_) | State::Closing(..) => None,
         }
     }
 
     pub(crate) fn on_time(&mut self, now: Duration, client: &mut Client) {
+        if let Some(until) = self.first_bytes.held_until() {
+            if now >= until {
+                self.release(client);
+            }
+            return;
+        }
         if let State::New = self.state
             && self.is_due(now, client)
         {
@@ -136,8 +149,14 @@ impl Terminal {
         now: Duration,
     ) -> &'a [u8] {
         self.now = now;
-        self.detect_program(input, client);
-        while !matches!(self.state, State::Closing(_) | State::Moving(_))
+        let longest = client.hub().config().terminal_silence;
+        if let Some(program) = self.first_bytes.read(input, now, longest) {
+            self.refuse_program(&program, client);
+        }
+        if self.is_holding() && !self.is_closing() {
+            return input;
+        }
+        while !matches!(self.state, State::Closing(..) | State::Moving(_))
             && !client.credentials.is_denied()
             && client.output.unwritten().len() <= limit
             && *left > 0
@@ -154,7 +173,9 @@ impl Terminal {
             }
         }
         client.flush();
-        if self.is_closing() { &[] } else { input }
+        let left = if self.is_closing() { &[] } else { input };
+        self.first_bytes.left(left.len());
+        left
     }
 
     /// The stream has ended. A last line without an end counts, unless nothing shows that a person wrote it.
@@ -164,26 +185,39 @@ impl Terminal {
             return;
         }
         let Some(line) = self.lines.rest() else { return };
-        if self.first_bytes.is_none() || !line.iter().any(u8::is_ascii_control) {
+        if self.first_bytes.is_person() || !line.iter().any(u8::is_ascii_control) {
             self.line(&line, client);
             client.flush();
         }
     }
 
-    /// Closes if the first bytes are those of another program, or of a framed peer over a channel that changes bytes
-    /// (R9.20).
-    fn detect_program(&mut self, input: &[u8], client: &mut Client) {
+    /// What was held waits no longer, because the peer has paused or has ended the stream: closes if it is a program.
+    pub(crate) fn release(&mut self, client: &mut Client) {
+        if let Some(program) = self.first_bytes.release() {
+            self.refuse_program(&program, client);
+        }
+    }
+
+    /// Closes because the first bytes are those of another program, of a framed peer over a channel that changes bytes,
+    /// or of one that puts something in front of its frames (R9.20, R9.42).
+    fn refuse_program(&mut self, program: &Program, client: &mut Client) {
         if self.is_closing() {
             return;
         }
-        let Some(first_bytes) = &mut self.first_bytes else { return };
-        let Some((fault, diagnosis)) = first_bytes.detect_program(input) else { return };
-        if is_of_proxy(&diagnosis) {
+        let Program { fault, diagnosis, is_framed } = program;
+        log_fault(client, *fault, Some(diagnosis), self.first_bytes.bytes());
+        let mut reason = diagnosis.to_string();
+        if is_of_proxy(diagnosis) {
             client.hub().counters().refused.count("proxy-header");
-            return self.close_with(fault.code(), UNKNOWN_PROXY, client);
+            reason = format!("{}: foreign-proxy-protocol: {UNKNOWN_PROXY}", fault.name());
         }
-        log_fault(client, fault, Some(&diagnosis), first_bytes.bytes());
-        self.close(Some(fault.code()), &format!("! {diagnosis}"), client);
+        self.close(Some(fault.code()), &format!("! {reason}"), client);
+        // A browser shows what it is sent; a framed client knows CLOSE.
+        let is_http = diagnosis.hypotheses().iter().any(|known| known.name() == "foreign-http");
+        if *is_framed && !is_http {
+            let reason = reason.strip_prefix("bad-start: ").unwrap_or(&reason);
+            client.output.buffer().extend_from_slice(&close_frame(fault.code(), reason));
+        }
     }
 
     fn too_long(&mut self, start: &[u8], client: &mut Client) {
@@ -213,20 +247,14 @@ impl Terminal {
                 self.print(&format!("! {}", diagnose(&Evidence::text(Encoding::Utf8, line))), client);
             }
             Ok(payload) => {
-                let text = payload.text().unwrap_or_default();
-                match text.strip_prefix('/') {
-                    Some(literal) if literal.starts_with('/') => self.post(literal, client),
-                    Some(command) => self.command(command, client),
-                    None if text.is_empty() => {}
-                    None => self.post(&text, client),
-                }
+                self.typed(&payload.text().unwrap_or_default(), client);
             }
         }
     }
 
     /// Closes if the first line is a request of another protocol (R9.20).
     fn refuse_request(&mut self, line: &[u8], client: &mut Client) -> bool {
-        if self.first_bytes.is_none() || !foreign::is_request(line) {
+        if self.first_bytes.is_person() || !foreign::is_request(line) {
             return false;
         }
         self.close_with(Code::BAD_START, "this is a Bookend hub, which does not speak HTTP", client);
@@ -235,7 +263,7 @@ impl Terminal {
 
     /// A line has arrived. Joins if it has not; false if it may not without a token.
     fn identify(&mut self, client: &mut Client) -> bool {
-        self.first_bytes = None;
+        self.first_bytes.set_person();
         self.join(client);
         match self.is_joined() {
             true => client.set_identified(),
@@ -255,7 +283,7 @@ impl Terminal {
             self.join(client);
             match self.is_joined() {
                 true => {
-                    self.first_bytes = None;
+                    self.first_bytes.set_person();
                     client.set_identified();
                 }
                 false if self.is_closing() => {}
@@ -332,14 +360,20 @@ impl Terminal {
         self.close(Some(code), &format!("! {name}: {reason}"), client);
     }
 
+    /// The bytes of its last line.
+    pub(crate) fn farewell(&self) -> usize {
+        if let State::Closing(_, length) = self.state { length } else { 0 }
+    }
+
     fn quit(&mut self, client: &mut Client) {
         self.close(None, "* bye", client);
     }
 
     fn close(&mut self, code: Option<Code>, text: &str, client: &mut Client) {
         if !self.is_closing() {
-            self.state = State::Closing(code);
+            let before = client.output.unwritten().len();
             self.print(text, client);
+            self.state = State::Closing(code, client.output.unwritten().len().saturating_sub(before));
         }
     }
 

@@ -105,6 +105,31 @@ async fn end_of_input_waits_for_every_confirmation() {
 }
 
 #[tokio::test]
+async fn end_of_input_waits_for_the_own_messages_after_their_confirmation() {
+    let run = Run::new();
+    let (ended, code) = run
+        .run(&PLAIN, async |far, typing| {
+            let mut hub = Hub::welcome(far, &[]).await;
+            typing.send(typed(&["one", "two"])).await.unwrap();
+            drop(typing);
+            let mut posted: Vec<Posted> = Vec::new();
+            // Until everything is confirmed; if a busy machine ends this early, the test still holds.
+            while let Ok(turn) = timeout(Duration::from_millis(300), hub.turn()).await {
+                posted.extend(turn);
+            }
+            assert_eq!(posted, [Posted::text("one"), Posted::text("two")]);
+            for said in ["one", "two"] {
+                hub.deliver(OWN, 0, "ann", text(said)).await;
+            }
+            hub.rest().await.1
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!(code, Some(Code::NORMAL));
+    assert!(run.output().ends_with("ann: one\nann: two\n"), "{}", run.output());
+}
+
+#[tokio::test]
 async fn to_posts_to_one_member_by_name_or_number() {
     let run = Run::new();
     let (ended, (posted, _)) = run
@@ -114,7 +139,9 @@ async fn to_posts_to_one_member_by_name_or_number() {
                 "/to bob psst",
                 "/to \"bob lee\" psst",
                 "/to #9 psst",
-                "/to 0 /quit",
+                "/to #0 psst",
+                "//quit",
+                "/me waves",
                 "/to eve psst",
                 "/too",
                 "/to bob lee psst",
@@ -127,8 +154,14 @@ async fn to_posts_to_one_member_by_name_or_number() {
         .await;
     assert!(ended.is_ok());
     let psst = |to| Posted::text("psst").to(to);
-    assert_eq!(posted, [psst(7), psst(8), psst(9), Posted::text("/quit"), Posted::text("/too")]);
-    let errors = ["line 5: no-such-member: ", "line 7: ambiguous-member: ", "line 8: unquoted-name: "];
+    assert_eq!(posted, [psst(7), psst(8), psst(9), Posted::text("/quit"), Posted::text("* ann waves")]);
+    let errors = [
+        "line 4: /to NAME TEXT: 0 is everyone",
+        "line 7: no-such-member: ",
+        "line 8: there is no such command; /help lists all",
+        "line 9: ambiguous-member: ",
+        "line 10: unquoted-name: ",
+    ];
     for (shown, expected) in run.errors().lines().zip(errors) {
         assert!(shown.starts_with(&format!("bookend: {expected}")), "{shown}");
     }

@@ -110,8 +110,8 @@ fn hexadecimal_lines_are_bytes() {
         [
             "Binary([0, 255])",
             "Binary([])",
-            "line 3: malformed: invalid length at 2",
-            "line 4: malformed: invalid symbol at 0",
+            "line 3: malformed: it has 3 digits; each byte needs two",
+            "line 4: malformed: character 1, \"x\", is not a hexadecimal digit",
             "Binary([104])"
         ]
     );

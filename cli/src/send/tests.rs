@@ -81,7 +81,7 @@ async fn bad_line_is_reported_and_the_rest_is_sent() {
     assert_eq!(posted, [Posted::text("one"), Posted::text("two")]);
     assert_eq!(
         errors,
-        "bookend: line 2: bad-text: byte 0 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused from 2 on, 0 unconfirmed, 0 not sent\n"
+        "bookend: line 2: bad-text: byte 0 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused (at 2), 0 unconfirmed, 0 not sent\n"
     );
 }
 

@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Server, TIMEOUT, Terminal};
+use bookend_testing::HANG_TIMEOUT;
+
+use super::{Server, Terminal};
 
 /// A file of this test, removed when it is dropped.
 struct Scratch(std::path::PathBuf);
@@ -48,7 +50,7 @@ fn every_signal_gives_the_terminal_back() {
         assert_eq!(terminal.run(&["display-message", "-p", "#{alternate_on}"]), "0\n");
         terminal.run(&["pipe-pane"]);
         let restored = |bytes: &[u8]| ["2004l", "1004l", "7h", "25h"].iter().all(|mode| holds(bytes, mode));
-        let end = Instant::now() + TIMEOUT;
+        let end = Instant::now() + HANG_TIMEOUT;
         while !restored(&std::fs::read(&written.0).unwrap_or_default()) {
             assert!(Instant::now() < end, "{signal}: bracketed paste, focus, line wrap and the cursor are as before");
             thread::sleep(Duration::from_millis(20));
@@ -122,7 +124,7 @@ fn a_signal_ends_the_window_on_a_terminal_that_takes_nothing() {
     let id = lines.next().unwrap();
     let mut telnet = TcpStream::connect(server.address).unwrap();
     // Until messages take it no more time of the processor: it waits for the terminal.
-    let end = Instant::now() + TIMEOUT;
+    let end = Instant::now() + HANG_TIMEOUT;
     loop {
         let before = ticks(&id);
         for _ in 0..25 {

@@ -3,15 +3,8 @@
 use bookend::Encoding;
 
 use crate::corpus::{self, Chance, Draft};
-use crate::{Damage, Mistake};
-
-const fn mistake(
-    title: &'static str,
-    names: &'static [&'static str],
-    make: fn(&mut Chance) -> Option<Damage>,
-) -> Mistake {
-    Mistake { title, names, make }
-}
+use crate::formats::base64;
+use crate::{Damage, Mistake, mistake};
 
 pub(crate) const MISTAKES: &[Mistake] = &[
     mistake("LF becomes CRLF", &["channel-lf-to-crlf"], |c| {
@@ -77,6 +70,9 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     mistake("one byte added", &["channel-byte-added"], |c| once(c, false, |c, wire, at| wire.insert(at, c.byte()))),
     mistake("a frame within a frame", &["channel-writers-interleaved"], |c| interleaved(c, false)),
     mistake("two frames in turns", &["channel-writers-interleaved"], |c| interleaved(c, true)),
+    mistake("a partial send repeated from the front", &["channel-send-repeated"], |c| partial_send(c, true)),
+    mistake("the rest of a partial send dropped", &["channel-send-cut"], |c| partial_send(c, false)),
+    mistake("the whole stream compressed", &["channel-compressed"], compressed),
     mistake("line break after each frame", &["channel-newline-between-frames"], |c| {
         let end: &[u8] = if c.once_in(2) { b"\n" } else { b"\r\n" };
         between(c, |_| end.to_vec())
@@ -85,6 +81,46 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         between(c, |c| if c.once_in(2) { b"DEBUG: sent a message\n".to_vec() } else { Vec::new() })
     }),
 ];
+
+/// The bytes of `length` that a partial send took, the header among them in most cases.
+fn part(chance: &mut Chance, length: usize) -> usize {
+    let least = if chance.once_in(8) { 2 } else { 8 };
+    least + chance.below((length - 2 - least).max(1))
+}
+
+/// After a partial send of one frame, it is sent again from its front (`repeated`), or its rest never.
+fn partial_send(chance: &mut Chance, repeated: bool) -> Option<Damage> {
+    let (drafts, ..) = drafts(chance);
+    let at = 1 + chance.below(drafts.len() - 1);
+    if !repeated && at + 1 == drafts.len() {
+        return None; // a stream that ends
+    }
+    let (mut wire, mut ends) = (Vec::new(), Vec::new());
+    for (number, draft) in drafts.iter().enumerate() {
+        let frame = draft.wire();
+        if number == at {
+            let sent = part(chance, frame.len());
+            wire.extend(&frame[..sent]);
+        }
+        if number != at || repeated {
+            wire.extend(frame);
+        }
+        ends.push(wire.len());
+    }
+    Some(Damage::Stream { wire, ends })
+}
+
+/// All of it compressed: what follows the head has no pattern.
+fn compressed(chance: &mut Chance) -> Option<Damage> {
+    let (_, sound, _) = drafts(chance);
+    let head: &[u8] = match chance.below(4) {
+        0 => b"\x78\x9C",
+        1 => b"\x28\xB5\x2F\xFD\x04",
+        _ => b"\x1F\x8B\x08\0\0\0\0\0\0\x03",
+    };
+    let wire = [head, &chance.bytes(30 + sound.len() * 2 / 5)].concat();
+    Some(Damage::Stream { ends: vec![wire.len()], wire })
+}
 
 fn drafts(chance: &mut Chance) -> (Vec<Draft>, Vec<u8>, Vec<usize>) {
     let drafts = corpus::stream(chance);
@@ -207,20 +243,6 @@ fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
             out.push(first);
             rest = &rest[1..];
         }
-    }
-    out
-}
-
-fn base64(bytes: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |bits: u32| DIGITS[(bits & 63) as usize];
-    let mut out = Vec::new();
-    for three in bytes.chunks(3) {
-        let at = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        let four = [digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)];
-        out.extend(&four[..three.len() + 1]);
-        out.extend(&b"=="[..3 - three.len()]);
     }
     out
 }

@@ -2,6 +2,8 @@
 
 use bookend::{Encoding, Hello, kind, text};
 
+use crate::formats::{crc32, docker, number, slip, websocket};
+
 /// SplitMix64: small, seeded, the same everywhere.
 pub(crate) struct Chance(u64);
 
@@ -61,6 +63,13 @@ pub(crate) struct Draft {
 impl Draft {
     pub(crate) fn body(&self) -> Vec<u8> {
         [&self.fixed[..], &self.payload].concat()
+    }
+
+    /// The bytes of the frame.
+    pub(crate) fn wire(&self) -> Vec<u8> {
+        let mut wire = Vec::new();
+        self.write(&mut wire);
+        wire
     }
 
     /// As SPEC 2 has it.
@@ -158,8 +167,9 @@ pub(crate) fn text_draft(kind: u8, fixed: Vec<u8>, text: String, encoding: Encod
 /// Random bytes, numbers with many zeros, or frames within the payload.
 fn binary(chance: &mut Chance) -> Vec<u8> {
     let size = chance.size();
-    match chance.below(3) {
+    match chance.below(4) {
         0 => chance.bytes(size),
+        3 => wrapped(chance),
         1 => (0..size).map(|at| if at % 4 < 3 { 0 } else { chance.byte() }).collect(),
         _ => {
             let mut inner = Vec::new();
@@ -172,6 +182,24 @@ fn binary(chance: &mut Chance) -> Vec<u8> {
             inner
         }
     }
+}
+
+/// A stream within another format, such as a file that was captured.
+fn wrapped(chance: &mut Chance) -> Vec<u8> {
+    let (way, frames) = (chance.below(6), 1 + chance.below(6));
+    let frames = (0..frames).map(|_| {
+        let text = text_of(chance, 60);
+        let frame = text_draft(kind::MESSAGE, Vec::new(), text, Encoding::Utf8).wire();
+        match way {
+            0 => docker(1, &frame),
+            1 => websocket(0x82, &frame, None),
+            2 => slip(&frame),
+            3 => [&frame, &crc32(&frame).to_be_bytes()[..]].concat(),
+            4 => [&frame, &b"\0"[..]].concat(),
+            _ => [number(frame.len(), 4, false), frame].concat(),
+        }
+    });
+    frames.collect::<Vec<_>>().concat()
 }
 
 /// Text of one script, of 1 byte to 64 KiB in UTF-8.

@@ -1,15 +1,7 @@
 //! What peers of other protocols send first.
 
 use crate::corpus::{self, Chance};
-use crate::{Damage, Mistake};
-
-const fn mistake(
-    title: &'static str,
-    names: &'static [&'static str],
-    make: fn(&mut Chance) -> Option<Damage>,
-) -> Mistake {
-    Mistake { title, names, make }
-}
+use crate::{Damage, Mistake, mistake};
 
 pub(crate) const MISTAKES: &[Mistake] = &[
     mistake("HTTP/1 request", &["foreign-http"], |c| {

@@ -1,15 +1,7 @@
 //! Writers that get the length wrong.
 
 use crate::corpus::{self, Chance, Draft};
-use crate::{Damage, Mistake};
-
-const fn mistake(
-    title: &'static str,
-    names: &'static [&'static str],
-    make: fn(&mut Chance) -> Option<Damage>,
-) -> Mistake {
-    Mistake { title, names, make }
-}
+use crate::{Damage, Mistake, mistake};
 
 pub(crate) const MISTAKES: &[Mistake] = &[
     mistake("length little-endian", &["length-little-endian"], |c| every(c, |_, n| n.to_le_bytes().to_vec())),

@@ -3,18 +3,29 @@
 //! For each mistake, streams (1,000 by default) are written as a program with that mistake writes them. They are read until the
 //! fault shows, and the diagnosis gets what follows: once all of it, as in a capture, once no more than the faulty
 //! frame, as a live peer would have it who waits for an answer. A stream that a mistake leaves as it was is not counted,
-//! but written again. *First* is the right name in the first place, *listed* in any, *wrong* another one stated as certain.
-//! Below: sound streams (100,000 by default), each also cut off anywhere: any name there is a false alarm.
+//! but written again. *First* is the right name in the first place, *listed* in any, *wrong* another one stated as certain,
+//! *likely* another one stated as likely, without the right one beside it. A wrong neighbour only looks like some mistake:
+//! there the right name, or none, comes first.
+//! Below: all of these together; and sound streams (100,000 by default), each also cut off anywhere: any name there is a
+//! false alarm.
 
 mod channel;
 mod corpus;
+mod fitted;
 mod foreign;
+mod formats;
+mod frame;
 mod length;
+mod neighbours;
+mod tally;
 mod text;
+mod trailed;
+mod wrapped;
 
-use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose};
+use bookend::diagnosis::{Diagnosis, Evidence, diagnose};
 use bookend::{Decoder, Fault, Hello, Text};
 use corpus::Chance;
+use tally::Tally;
 
 /// What a program with a mistake wrote.
 pub(crate) enum Damage {
@@ -29,61 +40,88 @@ pub(crate) enum Damage {
     },
 }
 
+impl Damage {
+    /// With these bytes before the stream.
+    pub(crate) fn after(self, before: &[u8]) -> Damage {
+        match self {
+            Damage::Stream { wire, ends } => {
+                let ends = ends.into_iter().map(|end| end + before.len()).collect();
+                Damage::Stream { wire: [before, &wire].concat(), ends }
+            }
+            text @ Damage::Text { .. } => text,
+        }
+    }
+
+    /// With these bytes after the stream.
+    pub(crate) fn with(self, after: &[u8]) -> Damage {
+        match self {
+            Damage::Stream { wire, ends } => Damage::Stream { wire: [&wire, after].concat(), ends },
+            text @ Damage::Text { .. } => text,
+        }
+    }
+}
+
 /// A mistake, how to make it, and the names of its diagnosis.
 pub(crate) struct Mistake {
     pub(crate) title: &'static str,
     pub(crate) names: &'static [&'static str],
+    /// It is right to name nothing as well.
+    pub(crate) unnamed: bool,
     /// `None` where the stream shows no mistake.
     pub(crate) make: fn(&mut Chance) -> Option<Damage>,
 }
+
+pub(crate) const fn mistake(
+    title: &'static str,
+    names: &'static [&'static str],
+    make: fn(&mut Chance) -> Option<Damage>,
+) -> Mistake {
+    Mistake { title, names, unnamed: false, make }
+}
+
+/// What only looks like another mistake.
+pub(crate) const fn neighbour(
+    title: &'static str,
+    names: &'static [&'static str],
+    make: fn(&mut Chance) -> Option<Damage>,
+) -> Mistake {
+    Mistake { title, names, unnamed: true, make }
+}
+
+const FAMILIES: [(&str, &[Mistake]); 9] = [
+    ("lengths", length::MISTAKES),
+    ("lengths by fitting", fitted::MISTAKES),
+    ("channels", channel::MISTAKES),
+    ("frames", frame::MISTAKES),
+    ("around frames", wrapped::MISTAKES),
+    ("after frames", trailed::MISTAKES),
+    ("other protocols", foreign::MISTAKES),
+    ("text", text::MISTAKES),
+    ("wrong neighbours", neighbours::MISTAKES),
+];
 
 fn main() {
     let number = |at, default| std::env::args().nth(at).and_then(|word| word.parse().ok()).unwrap_or(default);
     let (streams, clean) = (number(1, 1000), number(2, 100_000));
     let only = std::env::args().nth(3);
-    println!("{:38} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}", "", "capture", "", "", "live", "", "");
-    println!(
-        "{:38} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
-        "mistake", "first", "listed", "wrong", "first", "listed", "wrong"
-    );
-    let families = [length::MISTAKES, channel::MISTAKES, foreign::MISTAKES, text::MISTAKES];
-    for (seed, mistake) in (1..).zip(families.into_iter().flatten()) {
-        if only.as_ref().is_some_and(|only| !mistake.title.contains(only.as_str())) {
+    println!("{:44} {:^31} {:^31}", "", "capture", "live");
+    let columns = format!("{:>7} {:>7} {:>7} {:>7}", "first", "listed", "wrong", "likely");
+    println!("{:44} {columns} {columns}", "mistake");
+    let (mut capture, mut live) = (Tally::default(), Tally::default());
+    let mistakes = FAMILIES.iter().flat_map(|(family, mistakes)| mistakes.iter().map(move |mistake| (family, mistake)));
+    for (seed, (family, mistake)) in (1..).zip(mistakes) {
+        if only.as_ref().is_some_and(|only| !mistake.title.contains(only.as_str()) && only != family) {
             continue;
         }
-        let (capture, live) = judged(mistake, seed, streams, only.is_some());
-        let row = |tally: &Tally| tally.shown(streams);
-        println!("{:38} {} {}", mistake.title, row(&capture), row(&live));
+        let (of_capture, of_live) = judged(mistake, seed, streams, only.is_some());
+        println!("{:44} {of_capture} {of_live}", mistake.title);
+        capture.add(&of_capture);
+        live.add(&of_live);
     }
+    println!("{:44} {capture} {live}", "all");
     if only.is_none() {
         let (alarms, cut) = false_alarms(clean);
         println!("sound streams: {clean}, false alarms: {alarms} · cut off: {clean}, false alarms: {cut}");
-    }
-}
-
-#[derive(Default)]
-struct Tally {
-    first: usize,
-    listed: usize,
-    wrong: usize,
-}
-
-impl Tally {
-    fn count(&mut self, diagnosis: &Diagnosis, names: &[&str]) -> bool {
-        let hypotheses = diagnosis.hypotheses();
-        let right = |name: &str| names.contains(&name);
-        let first = hypotheses.first().is_some_and(|first| right(first.name()));
-        self.first += usize::from(first);
-        self.listed += usize::from(hypotheses.iter().any(|listed| right(listed.name())));
-        let wrong =
-            |other: &&bookend::diagnosis::Hypothesis| other.confidence() == Confidence::Certain && !right(other.name());
-        self.wrong += usize::from(hypotheses.iter().any(|other| wrong(&other)));
-        first
-    }
-
-    fn shown(&self, streams: usize) -> String {
-        let percent = |count: usize| format!("{:.1}%", 100.0 * count as f64 / streams as f64);
-        format!("{:>7} {:>7} {:>7}", percent(self.first), percent(self.listed), self.wrong)
     }
 }
 
@@ -114,13 +152,20 @@ fn judged(mistake: &Mistake, seed: u64, streams: usize, verbose: bool) -> (Tally
                 (all, diagnose(&Evidence::stream(error, at as u64, &wire[at..end.max(at)])))
             }
         };
-        let right = capture.count(&all, mistake.names) & live.count(&part, mistake.names);
-        let worse = capture.wrong + live.wrong > wrong;
-        wrong = capture.wrong + live.wrong;
+        let right = capture.count(&all, mistake) & live.count(&part, mistake);
+        let worse = capture.mistaken() + live.mistaken() > wrong;
+        wrong = capture.mistaken() + live.mistaken();
         if verbose && (!right || worse) {
             println!("{}capture: {all}\n   live: {part}", if worse { "WRONG " } else { "" });
-            if let Damage::Text { encoding, payload } = &damage {
-                println!("         {encoding} {}", payload[..payload.len().min(64)].escape_ascii());
+            match &damage {
+                Damage::Text { encoding, payload } => {
+                    println!("         {encoding} {}", payload[..payload.len().min(64)].escape_ascii());
+                }
+                Damage::Stream { wire, .. } if wire.len() < 400 => {
+                    let digits: String = wire.iter().map(|byte| format!("{byte:02x}")).collect();
+                    println!("         {digits}");
+                }
+                Damage::Stream { .. } => {}
             }
         }
     }

@@ -3,15 +3,7 @@
 use bookend::Encoding::{self, Ascii, Utf8, Utf16Be, Utf16Le};
 
 use crate::corpus::{CYRILLIC, Chance, EMOJI, HAN, JAPANESE, KOREAN, WESTERN, text, text_in};
-use crate::{Damage, Mistake};
-
-const fn mistake(
-    title: &'static str,
-    names: &'static [&'static str],
-    make: fn(&mut Chance) -> Option<Damage>,
-) -> Mistake {
-    Mistake { title, names, make }
-}
+use crate::{Damage, Mistake, mistake};
 
 pub(crate) const MISTAKES: &[Mistake] = &[
     mistake("UTF-16 in the other order", &["text-utf-16-wrong-order"], |c| {

@@ -19,6 +19,8 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     found.extend(interleaved(stream));
 }
 
+/// END and the next START.
+const BOUNDARY: &[u8] = b"\xF8\xF5\xF5\xF8";
 /// How many frames inside a frame are judged: hostile bytes hold thousands.
 const MAX_JUDGED: usize = 64;
 
@@ -31,6 +33,10 @@ fn frames_after(bytes: &[u8], total: usize) -> Option<(usize, bool)> {
 /// A hypothesis about one frame of `total` bytes, if everything after it is sound.
 fn once(stream: &Stream<'_>, mistake: &'static Mistake, total: usize, at: usize, seen: &str) -> Option<Hypothesis> {
     let (frames, clean) = frames_after(stream.bytes, total)?;
+    // Then it is two frames, and the length of the first is wrong.
+    if find(&stream.bytes[..total], BOUNDARY).is_some() {
+        return None;
+    }
     let sibling =
         has_sound_sibling(stream.bytes, &stream.bytes[total..]) || has_sound_sibling(stream.bytes, stream.before);
     let complete = stream.bytes.len() == total || frames > 0 && stream.bytes.ends_with(&END);
@@ -165,15 +171,20 @@ fn between_frames(stream: &Stream<'_>) -> Option<Hypothesis> {
         Step::Partial { .. } => bytes.len() - at,
         Step::Wrong => return None,
     };
-    let newline = matches!(stray, b"\n" | b"\r\n" | b"\r" | b"\0" | b"\n\0");
-    let printable = stray.iter().all(|&byte| byte >= b' ' || byte.is_ascii_whitespace() || byte == 0x1B);
+    let newline = matches!(stray, b"\n" | b"\r\n" | b"\r" | b"\n\0");
+    let is_shown = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace() || *byte == 0x1B;
+    let printable = stray.iter().all(is_shown) && core::str::from_utf8(stray).is_ok();
     let (frames, clean) = sound(&bytes[at..]);
     // A line break after each frame occurs again after the next one.
     let again = bytes[at + total..].starts_with(stray);
     let (mistake, confidence) = match (newline, printable) {
         (true, _) if again => (&m::CHANNEL_NEWLINE_BETWEEN_FRAMES, Confidence::Certain),
         (true, _) => (&m::CHANNEL_NEWLINE_BETWEEN_FRAMES, Confidence::Likely),
-        (false, true) if stray.len() > 3 => (&m::CHANNEL_TEXT_BETWEEN_FRAMES, Confidence::Likely),
+        // A few characters without a blank may be any bytes.
+        (false, true) if stray.len() > 8 || stray.len() > 3 && stray.iter().any(u8::is_ascii_whitespace) => {
+            (&m::CHANNEL_TEXT_BETWEEN_FRAMES, Confidence::Likely)
+        }
+        (false, true) if stray.len() > 3 => (&m::CHANNEL_TEXT_BETWEEN_FRAMES, Confidence::Possible),
         _ => return None,
     };
     let confidence = if clean || again { confidence } else { Confidence::Possible };

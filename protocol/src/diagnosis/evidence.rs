@@ -5,6 +5,8 @@ use core::fmt;
 use super::WINDOW;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
+use crate::hello::Hello;
+use crate::message::Message;
 use crate::shown::Bytes;
 use crate::text::Text;
 
@@ -18,7 +20,18 @@ pub struct Evidence<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Subject<'a> {
     Stream(Stream<'a>),
-    Payload { encoding: Encoding, payload: &'a [u8] },
+    /// The same from a server's first byte on.
+    Greeting(Stream<'a>),
+    Payload {
+        encoding: Encoding,
+        payload: &'a [u8],
+    },
+    Payloads {
+        encoding: Encoding,
+        payloads: &'a [&'a [u8]],
+    },
+    Message(Message<'a>),
+    Hello(&'a Hello),
 }
 
 /// The bytes of a stream from the start of its faulty frame on.
@@ -39,11 +52,14 @@ pub(super) struct Stream<'a> {
 impl fmt::Debug for Evidence<'_> {
     /// The fault, and how many bytes it was found in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, bytes) = match self.subject {
-            Subject::Stream(stream) => ("stream", stream.bytes),
-            Subject::Payload { payload, .. } => ("payload", payload),
+        let (name, length) = match self.subject {
+            Subject::Stream(stream) | Subject::Greeting(stream) => ("stream", stream.bytes.len()),
+            Subject::Payload { payload, .. } => ("payload", payload.len()),
+            Subject::Payloads { payloads, .. } => ("payloads", payloads.iter().map(|payload| payload.len()).sum()),
+            Subject::Message(_) => return f.write_str("Evidence { message }"),
+            Subject::Hello(_) => return f.write_str("Evidence { hello }"),
         };
-        f.debug_struct("Evidence").field("fault", &self.fault).field(name, &Bytes(bytes.len())).finish()
+        f.debug_struct("Evidence").field("fault", &self.fault).field(name, &Bytes(length)).finish()
     }
 }
 
@@ -58,10 +74,21 @@ impl<'a> Evidence<'a> {
         Evidence { subject: Subject::Stream(stream), fault: Some(fault) }
     }
 
+    /// All that a server has sent, from its first byte on, while its first frame is missing or faulty. A line for people
+    /// may precede that frame (R4.20).
+    #[must_use]
+    pub fn greeting(fault: Fault, bytes: &'a [u8]) -> Evidence<'a> {
+        let mut evidence = Evidence::stream(fault, 0, bytes);
+        if let Subject::Stream(stream) = evidence.subject {
+            evidence.subject = Subject::Greeting(stream);
+        }
+        evidence
+    }
+
     /// Adds what this side sent before anything arrived, its HELLO, which a peer may have sent back.
     #[must_use]
     pub fn sent(mut self, hello: &'a [u8]) -> Evidence<'a> {
-        if let Subject::Stream(stream) = &mut self.subject {
+        if let Subject::Stream(stream) | Subject::Greeting(stream) = &mut self.subject {
             stream.sent = hello;
         }
         self
@@ -84,9 +111,41 @@ impl<'a> Evidence<'a> {
         let fault = if encoding == Encoding::Binary { None } else { Text::decode(encoding, payload).err() };
         Evidence { subject: Subject::Payload { encoding, payload }, fault }
     }
+
+    /// Sound payloads of one sender, at least three and of different lengths. Together they show a mistake that each
+    /// alone might show by chance: a length in front of the text that is a printable character.
+    #[must_use]
+    pub fn texts(encoding: Encoding, payloads: &'a [&'a [u8]]) -> Evidence<'a> {
+        Evidence { subject: Subject::Payloads { encoding, payloads }, fault: None }
+    }
+
+    /// The numbers in the fixed part of a sound frame: ids, codes, sequence numbers and times.
+    #[must_use]
+    pub fn numbers(message: Message<'a>) -> Evidence<'a> {
+        Evidence { subject: Subject::Message(message), fault: None }
+    }
+
+    /// The numbers in a sound HELLO.
+    #[must_use]
+    pub fn hello(hello: &'a Hello) -> Evidence<'a> {
+        Evidence { subject: Subject::Hello(hello), fault: None }
+    }
 }
 
 impl Fault {
+    /// Does it concern bytes, of which more may show the mistake? Not the end of them, or that they do not come.
+    pub(crate) fn is_shown_by_more(&self) -> bool {
+        let stopped = matches!(
+            self,
+            Fault::Truncated { .. }
+                | Fault::FrameTimeout { .. }
+                | Fault::Idle { .. }
+                | Fault::NoClose
+                | Fault::HelloTimeout
+        );
+        self.concerns_framing() && !stopped
+    }
+
     /// Does it concern bytes that cannot be cut into frames, or a HELLO that arrived changed?
     pub(super) fn concerns_framing(&self) -> bool {
         matches!(

@@ -15,7 +15,7 @@ use crate::hello::{CANARY, MAGIC, MAX_HELLO};
 use crate::kind;
 
 /// In the order in which they are named if several fit equally.
-const READINGS: [(&Mistake, Reading); 20] = [
+const READINGS: [(&Mistake, Reading); 22] = [
     (&m::LENGTH_LITTLE_ENDIAN, little_endian),
     (&m::LENGTH_16_BIT_SWAPPED, halves_swapped),
     (&m::LENGTH_16_BIT_SWAPPED, bytes_of_halves_swapped),
@@ -24,6 +24,8 @@ const READINGS: [(&Mistake, Reading); 20] = [
     (&m::LENGTH_EIGHT_BYTES, |bytes| field(bytes, 8, LittleEndian::read_u64)),
     (&m::LENGTH_TWO_BYTES, |bytes| field(bytes, 2, |field| BigEndian::read_u16(field).into())),
     (&m::LENGTH_TWO_BYTES, |bytes| field(bytes, 2, |field| LittleEndian::read_u16(field).into())),
+    (&m::LENGTH_THREE_BYTES, |bytes| field(bytes, 3, |field| BigEndian::read_u24(field).into())),
+    (&m::LENGTH_THREE_BYTES, |bytes| field(bytes, 3, |field| LittleEndian::read_u24(field).into())),
     (&m::LENGTH_VARINT, varint_little),
     (&m::LENGTH_VARINT, varint_big),
     (&m::LENGTH_ONE_BYTE, |bytes| field(bytes, 1, |field| field[0].into())),
@@ -65,6 +67,8 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
                     _ if unseen => Confidence::Possible,
                     1 if doubtful => Confidence::Possible,
                     1 if is_slight(mistake) && !text => Confidence::Possible,
+                    // A byte of the length may have been lost.
+                    1 if mistake == &m::LENGTH_THREE_BYTES => Confidence::Likely,
                     // One frame whose length is a little off may have lost or gained a byte in its header or body.
                     1 if is_slight(mistake) || is_count(mistake) && !hello => Confidence::Likely,
                     _ if doubtful => Confidence::Likely,

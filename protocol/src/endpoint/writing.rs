@@ -307,6 +307,7 @@ impl Endpoint {
     /// Has CLOSE been written, so that the sending direction can be closed?
     pub(crate) fn is_done_writing(&self) -> bool {
         matches!(self.session.state(), State::Closing | State::Closed)
+            && !self.session.awaits_evidence()
             && (self.broken || self.written == self.writing.len() && !self.session.has_output())
     }
 

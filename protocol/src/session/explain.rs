@@ -1,13 +1,12 @@
 //! The mistake that caused a fault, as far as the bytes around it show.
 
-use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Ending, Outcome, Role, Session};
-use crate::diagnosis::{Diagnosis, Evidence, diagnose};
+use super::{Ending, MAX_PREAMBLE, Outcome, Role, Session};
+use crate::diagnosis::{Confidence, Diagnosis, Evidence, Hypothesis, WINDOW, diagnose};
 use crate::fault::Fault;
-use crate::frame::{Frame, START};
+use crate::frame::Frame;
 use crate::kind;
 
 impl Session {
@@ -21,10 +20,24 @@ impl Session {
     pub fn explain(&mut self, before: &[u8], bytes: &[u8]) {
         if let Some(&Ending { outcome: Outcome::Fault(fault), fault_at, diagnosis: None, .. }) = self.ending.as_deref()
         {
-            let diagnosis = self.judge(fault, fault_at, before, bytes);
-            if let Some(ending) = &mut self.ending {
-                ending.diagnosis = Some(diagnosis);
-            }
+            self.explain_fault(fault, fault_at, before, bytes);
+        }
+    }
+
+    #[cold]
+    fn explain_fault(&mut self, fault: Fault, fault_at: u64, before: &[u8], bytes: &[u8]) {
+        let Some(ending) = &mut self.ending else { return };
+        if ending.before.is_empty() && before.len() <= WINDOW {
+            ending.before = before.to_vec();
+        }
+        if ending.gathering.is_some() {
+            return;
+        }
+        let before = core::mem::take(&mut ending.before);
+        let before = self.frames_before(fault_at, before);
+        let diagnosis = self.judge(fault, fault_at, &before, bytes);
+        if let Some(ending) = &mut self.ending {
+            ending.diagnosis = Some(diagnosis);
         }
     }
 
@@ -34,34 +47,52 @@ impl Session {
         self.ending.as_ref()?.diagnosis.as_ref()
     }
 
-    #[cold]
     fn judge(&self, fault: Fault, fault_at: u64, before: &[u8], bytes: &[u8]) -> Diagnosis {
         let mut sent = Vec::new();
         if self.role == Role::Client && self.peer.is_none() {
             self.local.encode(&mut sent);
         }
-        let judged = |bytes: &[u8]| diagnose(&Evidence::stream(fault, fault_at, bytes).after(before).sent(&sent));
-        if self.preamble.is_empty() || !self.is_before_first_frame(fault, fault_at, bytes) {
-            return judged(bytes);
+        let is_greeting = self.role == Role::Client && self.peer.is_none() && fault_at == 0;
+        if !is_greeting {
+            let diagnosis = diagnose(&Evidence::stream(fault, fault_at, bytes).after(before).sent(&sent));
+            return self.judge_from_first_byte(fault_at, before, bytes).unwrap_or(diagnosis);
         }
-        let received: Cow<'_, [u8]> = match bytes {
-            [] => Cow::Borrowed(&self.preamble),
-            bytes => Cow::Owned([&self.preamble, bytes].concat()),
-        };
-        let whole = judged(&received);
-        // A changed HELLO may follow the line for people that a hub begins with.
-        let line = received.iter().position(|&byte| byte == b'\n').map_or(received.len(), |end| end + 1);
-        if names_a_peer(&whole) || line == received.len() {
-            return whole;
+        let mut received = [&self.preamble, bytes].concat();
+        if self.skipping {
+            received.truncate(MAX_PREAMBLE + 1);
         }
-        let after_line = judged(&received[line..]);
-        if names_a_peer(&after_line) { after_line } else { whole }
+        diagnose(&Evidence::greeting(fault, &received).sent(&sent))
     }
 
-    /// Is the server's first frame missing, but for a byte that might begin it?
-    fn is_before_first_frame(&self, fault: Fault, fault_at: u64, bytes: &[u8]) -> bool {
-        let is_short = matches!(fault, Fault::BadStart { .. }) || bytes.len() < START.len();
-        self.skipping || self.peer.is_none() && fault_at == 0 && is_short
+    /// The frames before the one at `fault_at`, without a preamble; `given` is what is left of them. HELLO, if it is all
+    /// of them, is known anyway.
+    fn frames_before(&self, fault_at: u64, mut given: Vec<u8>) -> Vec<u8> {
+        if given.len() as u64 == fault_at + self.preamble.len() as u64 {
+            given.drain(..self.preamble.len());
+        }
+        if given.len() as u64 != fault_at
+            && let Some(peer) = &self.peer
+        {
+            let mut hello = Vec::new();
+            peer.encode(&mut hello);
+            if hello.len() as u64 == fault_at {
+                return hello;
+            }
+        }
+        given
+    }
+
+    /// What was skipped before the server's HELLO is no line (R4.20): it belongs to what is around each frame.
+    fn judge_from_first_byte(&self, fault_at: u64, before: &[u8], bytes: &[u8]) -> Option<Diagnosis> {
+        let &found = self.preamble.first().filter(|_| !self.preamble.ends_with(b"\r\n"))?;
+        if before.len() as u64 != fault_at {
+            return None;
+        }
+        let received = [&self.preamble, before, bytes].concat();
+        let fault = Fault::BadStart { offset: 0, found };
+        let diagnosis = diagnose(&Evidence::stream(fault, 0, &received));
+        let is_certain = |first: &Hypothesis| first.confidence() == Confidence::Certain;
+        diagnosis.first().is_some_and(is_certain).then_some(diagnosis)
     }
 
     /// The reason for refusing a frame, with the likely mistake of the sender.
@@ -84,9 +115,4 @@ impl Session {
         };
         self.push_close(fault.code(), &reason);
     }
-}
-
-/// Does it name more than plain text?
-fn names_a_peer(diagnosis: &Diagnosis) -> bool {
-    diagnosis.first().is_some_and(|first| !first.is_plain_text())
 }

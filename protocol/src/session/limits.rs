@@ -32,6 +32,9 @@ pub struct Limits {
     pub close_timeout: Duration,
     /// How much to drain after CLOSE, in bytes: 65,536 (R7.6).
     pub drain: usize,
+    /// How long after a fault of the framing to wait for more of the peer's bytes before CLOSE: they show the mistake,
+    /// however the stream was cut. 0 by default: CLOSE follows at once. Each read extends the wait, up to eight times it.
+    pub evidence_timeout: Duration,
     /// PINGs in [`ping_window`](Limits::ping_window) without other frames: 10 (R8.3).
     pub pings: u32,
     /// The window of [`pings`](Limits::pings): 10 s.
@@ -51,6 +54,7 @@ impl Limits {
             write_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
             drain: 64 << 10,
+            evidence_timeout: Duration::ZERO,
             pings: 10,
             ping_window: Duration::from_secs(10),
             empty_frames: 1000,
@@ -96,6 +100,13 @@ impl Limits {
     #[must_use]
     pub fn with_drain(mut self, drain: usize) -> Limits {
         self.drain = drain;
+        self
+    }
+
+    /// Sets [`evidence_timeout`](Limits::evidence_timeout).
+    #[must_use]
+    pub fn with_evidence_timeout(mut self, evidence_timeout: Duration) -> Limits {
+        self.evidence_timeout = evidence_timeout;
         self
     }
 

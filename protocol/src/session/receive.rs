@@ -26,7 +26,7 @@ impl Session {
         if self.state != State::Open {
             return self.receive_unless_open(input, now);
         }
-        let offset = self.decoder.offset();
+        let (offset, opening) = (self.decoder.offset(), *input);
         self.watch.received(offset + input.len() as u64, now);
         let Some((frame, rest)) = self.decoder.whole(input) else { return self.receive_in_parts(input, now) };
         self.decoder.pass(frame);
@@ -37,7 +37,7 @@ impl Session {
             return Step::Message(message);
         }
         let step = self.take(frame, now);
-        self.note_fault(offset);
+        self.note_fault(offset, input, opening);
         step
     }
 
@@ -79,7 +79,7 @@ impl Session {
 
     /// The slow path of `receive`: the input does not begin with a whole and sound frame.
     fn receive_in_parts<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
-        let offset = self.decoder.offset();
+        let (offset, opening) = (self.decoder.offset(), *input);
         let step = match self.decoder.decode_in_parts(input) {
             Ok(Some(frame)) => {
                 self.next_frame = self.next_frame.wrapping_add(1);
@@ -91,14 +91,18 @@ impl Session {
             }
             Err(fault) => self.fail(fault, now),
         };
-        self.note_fault(offset);
+        self.note_fault(offset, input, opening);
         step
     }
 
-    /// Remembers the frame at `offset` if the session has ended in it.
-    fn note_fault(&mut self, offset: u64) {
+    /// Remembers the frame at `offset` if the session has ended in it. It is left in the input while more is awaited that
+    /// shows the mistake.
+    fn note_fault<'a>(&mut self, offset: u64, input: &mut &'a [u8], opening: &'a [u8]) {
         if let Some(ending) = &mut self.ending {
             ending.fault_at = offset;
+            if ending.gathering.is_some() {
+                *input = opening;
+            }
         }
     }
 
@@ -126,11 +130,12 @@ impl Session {
     fn receive_unless_open<'a>(&mut self, input: &mut &'a [u8], now: Duration) -> Step<'a> {
         match self.state {
             State::Greeting => {
+                let opening = *input;
                 let step = self.greet(input, now);
-                self.note_fault(0); // any fault is in the first frame
+                self.note_fault(0, input, opening); // any fault is in the first frame
                 step
             }
-
+            State::Closing if self.awaits_evidence() => self.gather(input, now),
             State::Closing | State::Open => {
                 self.discarded = self.discarded.saturating_add(input.len());
                 *input = &[];
@@ -314,7 +319,7 @@ impl Session {
     }
 
     pub(super) fn conclude(&mut self, outcome: Outcome) {
-        self.ending = Some(Box::new(Ending { outcome, fault_at: 0, diagnosis: None, is_unsent: false }));
+        self.ending = Some(Box::new(Ending::new(outcome, 0)));
     }
 
     /// Reports the end of the stream, with `unused` bytes of input left.
@@ -326,6 +331,7 @@ impl Session {
             }
             State::Closing | State::Closed => {}
         }
+        self.stop_gathering(now);
         self.state = State::Closed;
     }
 }

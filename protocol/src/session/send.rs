@@ -8,7 +8,7 @@ use core::time::Duration;
 
 #[cfg(feature = "std")]
 use super::Limits;
-use super::{Ending, MAX_REASON, Outcome, Session, State, Step};
+use super::{Ending, Gathering, MAX_REASON, Outcome, Session, State, Step};
 use crate::code::Code;
 #[cfg(feature = "std")]
 use crate::counters::Counters;
@@ -24,6 +24,7 @@ impl Session {
     /// Moves the session's own output, whole frames, to `out`. It is written before messages that wait (R7.13).
     pub fn take_output(&mut self, out: &mut Vec<u8>) {
         if let Some(ending) = &mut self.ending
+            && ending.gathering.is_none()
             && core::mem::take(&mut ending.is_unsent)
         {
             self.push_fault();
@@ -39,7 +40,7 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn has_output(&self) -> bool {
-        let fault_unsent = self.ending.as_ref().is_some_and(|ending| ending.is_unsent);
+        let fault_unsent = self.ending.as_ref().is_some_and(|ending| ending.is_unsent && ending.gathering.is_none());
         !self.output.is_empty() || fault_unsent || self.pong.is_some() && !self.pong_held
     }
 
@@ -235,8 +236,8 @@ impl Session {
     pub(super) fn fail<'a>(&mut self, fault: Fault, now: Duration) -> Step<'a> {
         if matches!(self.state, State::Greeting | State::Open) {
             let fault_at = self.decoder.offset();
-            let ending = Ending { outcome: Outcome::Fault(fault), fault_at, diagnosis: None, is_unsent: true };
-            self.ending = Some(Box::new(ending));
+            let gathering = Gathering::new(fault, self.watch.evidence_timeout(), now);
+            self.ending = Some(Box::new(Ending::of_fault(fault, fault_at, gathering)));
             self.state = State::Closing;
             self.watch.closing(now);
         }

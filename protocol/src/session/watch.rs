@@ -71,6 +71,10 @@ impl Watch {
         self.limits.drain
     }
 
+    pub(super) fn evidence_timeout(&self) -> Duration {
+        self.limits.evidence_timeout
+    }
+
     #[cfg(feature = "std")]
     pub(super) fn limits(&self) -> &Limits {
         &self.limits

@@ -4,6 +4,7 @@
 
 mod hold;
 mod kind;
+mod lifecycle;
 mod pace;
 mod requests;
 mod write;
@@ -41,6 +42,8 @@ pub(super) struct ConnectionCore {
     intake: Intake,
     /// Until when nothing is read, because the peer has sent too much.
     hold: Option<Duration>,
+    /// The connection is in the log.
+    is_logged: bool,
     /// The end of the stream has been read.
     end_of_input: bool,
     /// The source of the bytes that are being written.
@@ -82,6 +85,7 @@ impl ConnectionCore {
             phase: Phase::NEW,
             intake: Intake::new(hub.config().burst),
             hold: None,
+            is_logged: false,
             end_of_input: false,
             source: Source::Output,
         }
@@ -101,8 +105,14 @@ impl ConnectionCore {
             terminal.enter_next_room(&mut self.client);
             self.set_unused_input(false);
         }
-        let Some(&first) = input.first() else { return 0 };
-        self.decide_kind(first);
+        match input.first() {
+            Some(&first) => {
+                self.log_connect();
+                self.decide_kind(first);
+            }
+            None if self.end_of_input => {}
+            None => return 0,
+        }
         let mut rest = input;
         let allowance = self.intake.allowance(self.rates(), self.now);
         let mut left = allowance;
@@ -123,7 +133,10 @@ impl ConnectionCore {
             }
             PeerKind::Terminal(terminal) => {
                 rest = terminal.receive(rest, MAX_UNWRITTEN, &mut left, &mut self.client, self.now);
-                let has_unused_input = !rest.is_empty() || terminal.is_moving();
+                let has_unused_input = !rest.is_empty() && !terminal.is_holding() || terminal.is_moving();
+                if self.end_of_input && !has_unused_input {
+                    terminal.end_of_stream(&mut self.client, self.now);
+                }
                 self.set_unused_input(has_unused_input);
             }
             PeerKind::Unknown { .. } => {}
@@ -140,13 +153,26 @@ impl ConnectionCore {
         }
     }
 
+    fn has_unused_input(&self) -> bool {
+        matches!(self.phase, Phase::Open { has_unused_input: true, .. })
+    }
+
     /// The stream has ended; `unused` is what was read and not used.
     pub(super) fn end_of_stream(&mut self, unused: &[u8]) {
         self.end_of_input = true;
         match &mut self.kind {
             PeerKind::Framed(framed) if framed.is_held() => {}
             PeerKind::Framed(framed) => framed.end_of_stream(unused, self.now),
-            PeerKind::Terminal(terminal) => terminal.end_of_stream(&mut self.client, self.now),
+            PeerKind::Terminal(terminal) => {
+                if terminal.is_holding() {
+                    terminal.release(&mut self.client);
+                }
+                let has_unused_input = !unused.is_empty() && !terminal.is_closing();
+                if !has_unused_input {
+                    terminal.end_of_stream(&mut self.client, self.now);
+                }
+                self.set_unused_input(has_unused_input);
+            }
             PeerKind::Unknown { .. } => {}
         }
         self.close_if_ended();
@@ -169,7 +195,9 @@ impl ConnectionCore {
         {
             return self.can_receive();
         }
-        let Phase::Open { has_unused_input: true, .. } = self.phase else { return false };
+        if !self.has_unused_input() {
+            return false;
+        }
         let is_moving = matches!(&self.kind, PeerKind::Terminal(terminal) if terminal.is_moving());
         let may_move = !is_moving || self.client.feed().is_none_or(|feed| !feed.is_behind());
         may_move && self.can_receive()
@@ -190,6 +218,15 @@ impl ConnectionCore {
             PeerKind::Terminal(_) | PeerKind::Unknown { .. } => 0,
         };
         self.client.output.unwritten().len() + of_session
+    }
+
+    /// The bytes of the CLOSE or the line that tells the peer of the end.
+    pub(super) fn farewell(&self) -> usize {
+        match &self.kind {
+            PeerKind::Framed(framed) => framed.farewell(),
+            PeerKind::Terminal(terminal) => terminal.farewell(),
+            PeerKind::Unknown { .. } => 0,
+        }
     }
 
     // ---- time
@@ -229,12 +266,19 @@ impl ConnectionCore {
         let terminal_silence = self.client.hub().config().terminal_silence;
         match &mut self.kind {
             PeerKind::Framed(framed) => framed.on_time(unused, &self.client, self.now),
-            PeerKind::Terminal(terminal) => terminal.on_time(self.now, &mut self.client),
+            PeerKind::Terminal(terminal) => {
+                let was_holding = terminal.is_holding();
+                terminal.on_time(self.now, &mut self.client);
+                if was_holding && !terminal.is_holding() && !terminal.is_closing() {
+                    self.set_unused_input(!unused.is_empty());
+                }
+            }
             // A person who only reads types nothing: telnet sends its first byte with the first line.
             PeerKind::Unknown { last_seq }
                 if self.now >= terminal_silence && matches!(self.phase, Phase::Open { .. }) =>
             {
                 let mut terminal = Box::new(Terminal::new(*last_seq));
+                lifecycle::log_connect(&mut self.is_logged, &self.client);
                 terminal.on_time(self.now, &mut self.client);
                 self.kind = PeerKind::Terminal(terminal);
             }
@@ -266,7 +310,7 @@ impl ConnectionCore {
 
     fn close(&mut self, code: Code, reason: &str) {
         match &mut self.kind {
-            PeerKind::Framed(framed) => framed.session.close(code, reason, self.now),
+            PeerKind::Framed(framed) => framed.close(code, reason, self.now),
             PeerKind::Terminal(terminal) => terminal.close_with(code, reason, &mut self.client),
             PeerKind::Unknown { last_seq } => {
                 let mut terminal = Box::new(Terminal::new(*last_seq));
@@ -274,11 +318,6 @@ impl ConnectionCore {
                 self.kind = PeerKind::Terminal(terminal);
             }
         }
-    }
-
-    /// The stream has failed.
-    pub(super) fn stream_failed(&mut self) {
-        self.record(CloseReason::IO);
     }
 
     /// Records once how the connection ended, before the client leaves its room.
@@ -320,8 +359,12 @@ impl ConnectionCore {
     fn has_closed(&self) -> bool {
         match &self.kind {
             PeerKind::Unknown { .. } => self.end_of_input,
-            PeerKind::Framed(framed) => matches!(framed.session.state(), State::Closing | State::Closed),
-            PeerKind::Terminal(terminal) => self.end_of_input || terminal.is_closing(),
+            PeerKind::Framed(framed) => match framed.session.state() {
+                State::Closing => !framed.session.awaits_evidence(),
+                State::Closed => true,
+                State::Greeting | State::Open => false,
+            },
+            PeerKind::Terminal(terminal) => self.end_of_input && !self.has_unused_input() || terminal.is_closing(),
         }
     }
 

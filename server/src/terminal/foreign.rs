@@ -1,44 +1,25 @@
 //! Distinguishes other programs from people (R9.20).
 
 use bookend::Fault;
-use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose};
+use bookend::diagnosis::{Confidence, Evidence, Hypothesis, diagnose, hello_at};
 
-/// The number of first bytes that are examined.
-const EXAMINED: usize = 512;
+use super::first_bytes::Program;
+
 /// Diagnoses of bytes that a person may type as well.
 const HUMAN: [&str; 3] = ["foreign-text", "foreign-smtp-ftp", "foreign-netstring"];
 
 const METHODS: [&[u8]; 10] =
     [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH", b"PRI"];
 
-/// The first bytes of a peer.
-#[derive(Debug, Default)]
-pub(super) struct FirstBytes(Vec<u8>);
-
-impl FirstBytes {
-    /// Which program the peer is, if it is certain that nobody types these bytes. `input` follows the bytes of earlier
-    /// calls.
-    pub(super) fn detect_program(&mut self, input: &[u8]) -> Option<(Fault, Diagnosis)> {
-        let space = EXAMINED - self.0.len();
-        if space == 0 {
-            return None;
-        }
-        self.0.extend_from_slice(&input[..input.len().min(space)]);
-        let fault = Fault::BadStart { offset: 0, found: *self.0.first()? };
-        let diagnosis = diagnose(&Evidence::stream(fault, 0, &self.0));
-        let first = diagnosis.first()?;
-        let known = first.confidence() == Confidence::Certain && !HUMAN.contains(&first.name());
-        known.then_some((fault, diagnosis))
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The bytes, at most 512.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
+/// Which program has sent these first bytes, if nobody types them: a framed peer whose HELLO is not the first that it
+/// sends, or another one that is certain.
+pub(super) fn program(bytes: &[u8]) -> Option<Program> {
+    let fault = Fault::BadStart { offset: 0, found: *bytes.first()? };
+    let is_framed = hello_at(bytes).is_some();
+    let diagnosis = diagnose(&Evidence::stream(fault, 0, bytes));
+    let is_certain = |first: &Hypothesis| first.confidence() == Confidence::Certain && !HUMAN.contains(&first.name());
+    let known = is_framed || diagnosis.first().is_some_and(is_certain);
+    known.then_some(Program { fault, diagnosis, is_framed })
 }
 
 /// Is the line an HTTP request? `GET well soon!` is not.
@@ -77,13 +58,8 @@ mod tests {
             (b"\x75\x78\x01\x00\x00\x00\x00\x18BKND\r\n\x1A\n\x7F\x11\r\x00", "channel-seven-bit"),
             (b"f5f8010000000018424b4e44", "channel-hex"),
         ] {
-            // Whole, and cut after five bytes.
-            for cut in [bytes.len(), 5] {
-                let mut first_bytes = FirstBytes::default();
-                let first = first_bytes.detect_program(&bytes[..cut]);
-                let known = first.or_else(|| first_bytes.detect_program(&bytes[cut..])).map(|(_, diagnosis)| diagnosis);
-                assert_eq!(known.as_ref().and_then(Diagnosis::first).map(|first| first.name()), Some(name), "{cut}");
-            }
+            let known = program(bytes).and_then(|program| Some(program.diagnosis.first()?.name()));
+            assert_eq!(known, Some(name));
         }
         for line in [
             "hello\r\n",
@@ -98,9 +74,9 @@ mod tests {
             "PRI\r\n",
             "SSH is nice\r\n",
         ] {
-            assert!(FirstBytes::default().detect_program(line.as_bytes()).is_none(), "{line}");
+            assert!(program(line.as_bytes()).is_none(), "{line}");
         }
-        assert!(FirstBytes::default().detect_program(b"\xFF\xFB\x1F\xFF\xFB\x20hi\r\n").is_none(), "telnet negotiates");
-        assert!(FirstBytes::default().detect_program(b"gr\xFC\xDF Gott\r\n").is_none(), "Latin-1");
+        assert!(program(b"\xFF\xFB\x1F\xFF\xFB\x20hi\r\n").is_none(), "telnet negotiates");
+        assert!(program(b"gr\xFC\xDF Gott\r\n").is_none(), "Latin-1");
     }
 }

@@ -1,9 +1,9 @@
 //! Peers that do not speak TLS on a TLS listener: which protocol they speak, and the answer in that protocol.
 
-use bookend::diagnosis::{Evidence, diagnose};
-use bookend::{Code, Fault, Hello, Limits, Role, START, Session};
+use bookend::diagnosis::{Evidence, diagnose, hello_at};
+use bookend::{Code, Fault, START};
 
-use crate::fault::{UNKNOWN_PROXY, described, is_of_proxy, mentions_token, quoted};
+use crate::fault::{UNKNOWN_PROXY, close_frame, described, is_of_proxy, mentions_token, quoted};
 use crate::rendition::{LineEncoding, Rendered};
 
 /// The answer in words.
@@ -35,7 +35,11 @@ pub(super) fn identify(bytes: &[u8]) -> PlaintextPeer {
         Some(_) if is_of_proxy(&diagnosis) => PlaintextPeer { detail: UNKNOWN_PROXY.into(), answer: line(), quoted },
         Some(first) => PlaintextPeer {
             detail: described(first, &quoted, || format!("{}: {}", first.name(), first.seen())),
-            answer: if first.name() == "foreign-http" { bad_request() } else { line() },
+            answer: match first.name() {
+                _ if hello_at(bytes).is_some() => [line(), close()].concat(),
+                "foreign-http" => bad_request(),
+                _ => line(),
+            },
             quoted,
         },
         None => PlaintextPeer { detail: "unknown".into(), answer: line(), quoted },
@@ -50,11 +54,7 @@ pub(super) fn line() -> Vec<u8> {
 }
 
 fn close() -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut session = Session::new(Role::Server, Hello::new(), Limits::default(), std::time::Duration::ZERO);
-    session.close(Code::POLICY, ADVICE, std::time::Duration::ZERO);
-    session.take_output(&mut out);
-    out
+    close_frame(Code::POLICY, ADVICE)
 }
 
 fn bad_request() -> Vec<u8> {

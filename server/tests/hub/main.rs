@@ -9,6 +9,7 @@ mod admission;
 mod attacks;
 mod bans;
 mod crowds;
+mod first_bytes;
 mod ghosts;
 mod hostile;
 mod laws;

@@ -179,6 +179,11 @@ impl Peer {
         self.stream.write_all(bytes).await.unwrap();
     }
 
+    /// The same, if the hub still reads.
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).await.is_ok()
+    }
+
     /// Ends the sending direction.
     pub(crate) async fn shut(&mut self) {
         self.stream.shutdown().await.unwrap();

@@ -42,7 +42,7 @@ struct Recognised {
 
 /// Short requests first, so that the server does as little work as possible.
 static PROBES: [Probe; 7] = [
-    Probe { request: "nothing", bytes: b"", recognise: mysql },
+    Probe { request: "nothing", bytes: b"", recognise: nobody },
     Probe {
         request: "an HTTP request",
         bytes: b"GET / HTTP/1.0\r\nUser-Agent: bookend-doctor\r\n\r\n",
@@ -51,7 +51,7 @@ static PROBES: [Probe; 7] = [
     Probe { request: "a TLS ClientHello", bytes: &CLIENT_HELLO, recognise: nobody },
     Probe { request: "a PostgreSQL SSLRequest", bytes: b"\0\0\0\x08\x04\xD2\x16\x2F", recognise: postgresql },
     Probe { request: "an MQTT CONNECT", bytes: b"\x10\x0C\0\x04MQTT\x04\x02\0\x0A\0\0", recognise: mqtt },
-    Probe { request: "an AMQP header", bytes: b"AMQP\0\0\x09\x01", recognise: amqp },
+    Probe { request: "an AMQP header", bytes: b"AMQP\0\0\x09\x01", recognise: nobody },
     Probe { request: "a Redis PING", bytes: b"PING\r\n", recognise: nobody },
 ];
 
@@ -81,10 +81,10 @@ pub(super) async fn identify(
     timeout: Duration,
     end: Instant,
 ) -> Row {
-    let finding = match recognise(received, nobody).filter(|recognised| recognised.certain) {
-        Some(recognised) => recognised.finding("HELLO"),
-        None if probing => probe(route, received, missing, timeout.min(MAX_TIMEOUT), end).await,
-        None => unknown(received, missing, ""),
+    let finding = match recognise(received, nobody) {
+        Some(recognised) if recognised.certain || !probing => recognised.finding("HELLO"),
+        _ if probing => probe(route, received, missing, timeout.min(MAX_TIMEOUT), end).await,
+        _ => unknown(received, missing, ""),
     };
     Row::new(Stage::Protocol, "protocol", "R4.1", "is the address right, and the port?", finding)
 }
@@ -145,8 +145,8 @@ fn recognise(answer: &[u8], own: fn(&[u8]) -> Option<Recognised>) -> Option<Reco
     if let Some(recognised) = own(answer) {
         return Some(recognised);
     }
-    let diagnosis = diagnose(&Evidence::stream(Fault::BadStart { offset: 0, found }, 0, answer));
-    let first = diagnosis.first().filter(|first| first.name().starts_with("foreign-"))?;
+    let diagnosis = diagnose(&Evidence::greeting(Fault::BadStart { offset: 0, found }, answer));
+    let first = diagnosis.first()?;
     let seen = match product(first.name(), answer) {
         Some(product) => format!("{} ({product})", first.seen()),
         None => first.seen().into(),
@@ -187,19 +187,6 @@ fn recognised(name: &'static str, seen: String, fix: &'static str) -> Option<Rec
     Some(Recognised { name: name.into(), certain: true, seen, fix: fix.into() })
 }
 
-/// The first packet of a MySQL server: a length of three bytes, number 0, protocol 10, the version.
-fn mysql(answer: &[u8]) -> Option<Recognised> {
-    let &[_, _, 0, 0, 10, ref rest @ ..] = answer else { return None };
-    let version = &rest[..rest.iter().take(64).position(|&byte| byte == 0)?];
-    let printable = !version.is_empty() && version.iter().all(|byte| byte.is_ascii_graphic());
-    let seen = || format!("the greeting of version {}", version.escape_ascii());
-    if printable {
-        recognised("foreign-mysql", seen(), "this is MySQL or MariaDB: correct the address or port")
-    } else {
-        None
-    }
-}
-
 /// Exactly `S` or `N`.
 fn postgresql(answer: &[u8]) -> Option<Recognised> {
     let tls = match answer {
@@ -221,20 +208,6 @@ fn mqtt(answer: &[u8]) -> Option<Recognised> {
     recognised("foreign-mqtt", seen, "this is MQTT: correct the address or port")
 }
 
-/// Connection.Start on channel 0, with the product's name in its table.
-fn amqp(answer: &[u8]) -> Option<Recognised> {
-    let &[1, 0, 0, _, _, _, _, 0, 10, 0, 10, major, minor, ..] = answer else { return None };
-    let value = |key: &[u8]| {
-        let at = answer.windows(key.len()).position(|window| window == key)? + key.len();
-        let (length, rest) = answer.get(at..)?.split_first_chunk::<4>()?;
-        let value = rest.get(..u32::from_be_bytes(*length).min(64) as usize)?;
-        Some(value.escape_ascii().to_string())
-    };
-    let product = [&b"\x07productS"[..], b"\x07versionS"].map(|key| value(key).unwrap_or_default()).join(" ");
-    let seen = format!("Connection.Start of AMQP {major}-{minor} ({product})");
-    recognised("foreign-amqp", seen, "this is AMQP: correct the address or port")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,15 +219,15 @@ mod tests {
     #[test]
     fn protocols_are_distinguished_by_their_answers() {
         let mysql_greeting = b"\x4A\0\0\x00\x0A8.0.36-0ubuntu0\0\x08\0\0\0";
-        assert_eq!(name_of(mysql_greeting, mysql).as_deref(), Some("foreign-mysql"));
+        assert_eq!(name_of(mysql_greeting, nobody).as_deref(), Some("foreign-mysql"));
         assert_eq!(name_of(b"N", postgresql).as_deref(), Some("foreign-postgresql"));
         assert_eq!(name_of(b"No, thank you\r\n", postgresql).as_deref(), Some("foreign-text"));
         assert_eq!(name_of(b"\x20\x02\0\0", mqtt).as_deref(), Some("foreign-mqtt"));
         assert_eq!(name_of(b"+PONG\r\n", nobody).as_deref(), Some("foreign-redis"));
         let head = b"\x01\0\0\0\0\x01\xF2\0\x0A\0\x0A\0\x09\0\0\x01\xCD";
         let start = [&head[..], b"\x07productS\0\0\0\x08RabbitMQ", b"\x07versionS\0\0\0\x053.9.1"].concat();
-        let seen = recognise(&start, amqp).unwrap().seen;
-        assert_eq!(seen, "Connection.Start of AMQP 0-9 (RabbitMQ 3.9.1)");
+        let seen = recognise(&start, nobody).unwrap().seen;
+        assert_eq!(seen, "Connection.Start of AMQP 0-9 (\"RabbitMQ\" \"3.9.1\")");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::frame::{Frame, frame, quoted_close};
 use super::hello::{self, PeerInfo};
 use super::peer_stream::PeerStream;
-use super::raw_peer::Missing;
+use super::raw_peer::{AFTERMATH, Missing};
 use super::refusal;
 use super::report::{Finding, Row, Stage, Verdict, milliseconds};
 use super::route::Route;
@@ -29,8 +29,6 @@ pub(super) enum Greeting {
 
 /// HELLO must arrive within this time (R7.10).
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to read on after a fault, to collect evidence for the diagnosis.
-const AFTERMATH: Duration = Duration::from_millis(300);
 /// The most evidence that is kept, in bytes.
 const EVIDENCE: usize = 64 << 10;
 
@@ -38,12 +36,15 @@ const HELLO_FIX: &str = "answer the client's HELLO with a HELLO, before any othe
 
 /// Exchanges HELLOs and judges the peer's first frame.
 pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Greeting {
-    let start = Instant::now();
     let mut received = Vec::new();
-    let missing = match exchange(route, hello, start + timeout, &mut received).await {
-        Ok((preamble, frame)) => {
-            let preamble = judge_preamble(route.side(), &received[..preamble]);
-            return judge_frame(route.side(), preamble, &frame, hello, start.elapsed());
+    let missing = match exchange(route, hello, Instant::now() + timeout, &mut received).await {
+        Ok(First { preamble, frame, after }) => {
+            let mut before = judge_preamble(route.side(), &received[..preamble]);
+            if before.verdict == Verdict::Fails {
+                let fault = Fault::BadStart { offset: 0, found: received[0] };
+                before = before.diagnosed(&diagnose(&Evidence::stream(fault, 0, &received)));
+            }
+            return judge_frame(route.side(), before, &frame, hello, after);
         }
         Err(missing) => missing.unwrap_or(Missing::TimedOut(timeout)),
     };
@@ -53,6 +54,16 @@ pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Gr
     }
 }
 
+/// The peer's first frame.
+struct First {
+    /// The number of bytes before it.
+    preamble: usize,
+    frame: Frame,
+    /// How long after the connection was made it was complete. The time that a client's program takes to start is not
+    /// the peer's.
+    after: Duration,
+}
+
 /// Sends HELLO to a server, and reads until the first frame is complete, invalid or missing. The error is `None` if the
 /// time is up.
 async fn exchange(
@@ -60,13 +71,14 @@ async fn exchange(
     hello: &Hello,
     deadline: Instant,
     received: &mut Vec<u8>,
-) -> Result<(usize, Frame), Option<Missing>> {
+) -> Result<First, Option<Missing>> {
     let failed = |error: std::io::Error| Some(Missing::Reset(error.to_string()));
     // Dropping the process ends a peer that was started for this connection.
     let PeerStream { mut stream, side, process: _process } = match route.connect(deadline).await {
         Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(None),
         reached => reached.map_err(failed)?,
     };
+    let connected = Instant::now();
     if side == Side::Server {
         let mut wire = Vec::new();
         hello.encode(&mut wire);
@@ -79,9 +91,13 @@ async fn exchange(
     }
     loop {
         match first_frame(received) {
-            Ok(Some(found)) => {
+            Ok(Some((preamble, frame))) => {
+                let after = connected.elapsed();
+                if preamble > 0 && !received[..preamble].ends_with(b"\r\n") {
+                    collect(&mut stream, received).await; // what follows shows what precedes each frame
+                }
                 leave(stream).await;
-                return Ok(found);
+                return Ok(First { preamble, frame, after });
             }
             Ok(None) => {}
             Err(error) => {
@@ -188,18 +204,32 @@ fn judge_first(frame: &Frame, own: &Hello, time: Duration) -> Finding {
     Finding::ok(format!("HELLO, {} bytes, after {}", frame.wire_length(), milliseconds(time)))
 }
 
-/// The rows for a first frame that is incomplete or invalid; `None` if it is not Bookend.
-fn explain(side: Side, own: &Hello, received: &[u8], missing: &Missing) -> Option<Vec<Row>> {
+/// The mistake in what arrived, from its first byte on.
+pub(super) fn diagnosis(side: Side, own: &Hello, received: &[u8], missing: &Missing) -> Diagnosis {
     let mut sent = Vec::new();
     own.encode(&mut sent);
-    let diagnosed = |fault, at: usize| diagnose(&Evidence::stream(fault, 0, &received[at..]).sent(&sent));
-    let start = received.windows(START.len()).take(MAX_PREAMBLE + 1).position(|window| window == START);
-    let (preamble, diagnosis) = match start {
-        Some(at) => (at, diagnosed(fault(received.len() - at, missing), at)),
-        None => beginnings(received)
-            .map(|at| (at, diagnosed(Fault::BadStart { offset: 0, found: received[at] }, at)))
-            .find(|(_, diagnosis)| is_bookend(diagnosis))?,
+    let fault = match missing {
+        Missing::BadFrame(error) => *error,
+        Missing::End | Missing::Reset(_) | Missing::Closed { .. } => {
+            Fault::Truncated { arrived: received.len() as u64 }
+        }
+        Missing::TimedOut(_) | Missing::OutOfTime => Fault::HelloTimeout,
     };
+    match side {
+        Side::Server => diagnose(&Evidence::greeting(fault, received).sent(&sent)),
+        Side::Client => diagnose(&Evidence::stream(fault, 0, received)),
+    }
+}
+
+/// The rows for a first frame that is incomplete or invalid; `None` if it is not Bookend.
+fn explain(side: Side, own: &Hello, received: &[u8], missing: &Missing) -> Option<Vec<Row>> {
+    let diagnosis = diagnosis(side, own, received, missing);
+    let searched = &received[..received.len().min(MAX_PREAMBLE + START.len())];
+    let start = searched.windows(START.len()).position(|window| window == START);
+    if start.is_none() && !is_bookend(&diagnosis) {
+        return None;
+    }
+    let preamble = start.unwrap_or(0);
     let damaged = matches!(missing, Missing::BadFrame(Fault::BadCanary { .. })) || is_channel(&diagnosis);
     let mut seen = match missing {
         Missing::BadFrame(error) => error.to_string(),
@@ -226,32 +256,15 @@ fn explain(side: Side, own: &Hello, received: &[u8], missing: &Missing) -> Optio
     Some(rows)
 }
 
-/// The offsets at which a first frame may begin if the channel has changed it.
-fn beginnings(received: &[u8]) -> impl Iterator<Item = usize> {
-    let after_line = received.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
-    let before_magic = received.windows(MAGIC.len()).position(|window| window == MAGIC);
-    let before_magic = before_magic.and_then(|at| at.checked_sub(HEADER_LENGTH));
-    let length = received.len();
-    [Some(0), after_line, before_magic].into_iter().flatten().filter(move |&at| at < length)
-}
-
-/// The fault of a first frame of which `arrived` bytes have arrived.
-fn fault(arrived: usize, missing: &Missing) -> Fault {
-    match missing {
-        Missing::BadFrame(error) => *error,
-        Missing::End | Missing::Reset(_) | Missing::Closed { .. } => Fault::Truncated { arrived: arrived as u64 },
-        Missing::TimedOut(_) | Missing::OutOfTime => Fault::HelloTimeout,
-    }
-}
-
 /// True for a mistake that only a Bookend peer can make, or the channel before one.
 fn is_bookend(diagnosis: &Diagnosis) -> bool {
     let named = |family| diagnosis.first().is_some_and(|first| first.name().starts_with(family));
-    is_channel(diagnosis) || named("length-") || named("terminal-")
+    is_channel(diagnosis) || ["length-", "frame-", "wrapped-", "terminal-"].into_iter().any(named)
 }
 
 fn is_channel(diagnosis: &Diagnosis) -> bool {
-    diagnosis.first().is_some_and(|first| first.name().starts_with("channel-"))
+    // Anything may be inside a compressed stream.
+    diagnosis.first().is_some_and(|first| first.name().starts_with("channel-") && first.name() != "channel-compressed")
 }
 
 fn hello_row(finding: Finding) -> Row {

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use bookend::Encoding;
-use bookend::diagnosis::Diagnosis;
+use bookend::diagnosis::{Diagnosis, Hypothesis};
+use serde::Serialize;
 
 use super::side::Side;
 
@@ -37,7 +38,8 @@ pub enum Event<'a> {
     Line(&'a [u8]),
     /// A well-formed frame.
     Frame(SeenFrame<'a>),
-    /// A remark about the frame of the last [`Event::Frame`].
+    /// A remark about the frame of the last [`Event::Frame`], or at the end of a stream about its sound frames
+    /// ([`Verdict::Pattern`]).
     Remark(Remark),
     /// Bytes that are not a frame.
     Fault(FaultyFrame<'a>),
@@ -105,22 +107,25 @@ pub struct SeenFrame<'a> {
     pub missing: u64,
     /// Both bytes of END were captured.
     pub ended: bool,
+    /// The frame stands within another format, which a receiver refuses as a whole: it may also be part of a payload.
+    pub doubtful: bool,
 }
 
 impl fmt::Debug for SeenFrame<'_> {
     /// Everything but the body, which may contain a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SeenFrame { number, offset, kind, encoding, length, body: _, missing, ended } = self;
+        let SeenFrame { number, offset, kind, encoding, length, body: _, missing, ended, doubtful } = self;
         let mut shown = f.debug_struct("SeenFrame");
         shown.field("number", number).field("offset", offset).field("kind", kind).field("encoding", encoding);
-        shown.field("length", length).field("missing", missing).field("ended", ended).finish_non_exhaustive()
+        shown.field("length", length).field("missing", missing).field("ended", ended).field("doubtful", doubtful);
+        shown.finish_non_exhaustive()
     }
 }
 
 /// What a session would report about a well-formed frame.
 #[derive(Debug)]
 pub struct Remark {
-    /// The number of the frame.
+    /// The number of the frame; of a [`Verdict::Pattern`], of the first frame that shows it.
     pub number: u64,
     /// Where the frame begins.
     pub offset: u64,
@@ -130,7 +135,18 @@ pub struct Remark {
     pub diagnosis: Option<Diagnosis>,
 }
 
-/// What a session would do with a well-formed frame.
+impl Remark {
+    /// The mistakes that produce such bytes; of a [`Verdict::Pattern`], only its own.
+    pub fn hypotheses(&self) -> impl Iterator<Item = &Hypothesis> {
+        let all = self.diagnosis.iter().flat_map(Diagnosis::hypotheses);
+        all.filter(|hypothesis| match self.verdict {
+            Verdict::Pattern(pattern) => hypothesis.name() == pattern.mistake,
+            _ => true,
+        })
+    }
+}
+
+/// What a session would do with a well-formed frame, or what sound frames show.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The frame breaks a rule: a session answers with ERROR or CLOSE.
@@ -139,6 +155,29 @@ pub enum Verdict {
     OutOfPlace(bookend::Fault),
     /// The frame is legal, but worth a look.
     Note(&'static str),
+    /// Sound frames look like a mistake of the sender, which is no more than possible.
+    Pattern(Pattern),
+}
+
+/// How many sound frames of a stream look like a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Pattern {
+    /// The name of the mistake.
+    #[serde(skip)]
+    pub mistake: &'static str,
+    /// How many show it.
+    pub count: u64,
+    /// Of how many.
+    pub of: u64,
+    /// What is counted: `text`, `binary payload` or `number`: a frame that has numbers.
+    pub what: &'static str,
+}
+
+impl Verdict {
+    /// True for a remark on a sound frame, which no session refuses.
+    pub(super) fn is_remark(&self) -> bool {
+        matches!(self, Verdict::Note(_) | Verdict::Pattern(_))
+    }
 }
 
 /// Bytes that are not a frame.
@@ -167,6 +206,8 @@ pub struct Skipped {
     pub why: Why,
     /// A well-formed frame follows. If not, the stream ends here.
     pub found: bool,
+    /// The number of well-formed frames in these bytes that were passed over, because they may be part of a payload.
+    pub frames: u64,
 }
 
 /// Why a search for a well-formed frame was necessary.
@@ -178,4 +219,6 @@ pub enum Why {
     Hole,
     /// The stream began before the capture.
     Begun,
+    /// Another format stands around the frames: its bytes separate them.
+    Around,
 }

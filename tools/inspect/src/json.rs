@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use bookend::diagnosis::{Diagnosis, WINDOW};
+use bookend::diagnosis::{self, WINDOW};
 use bookend::{Encoding, is_disturbing, kind};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use super::event::{Event, FaultyFrame, Origin, Remark, SeenFrame, Skipped, Stream, Verdict};
+use super::event::{Event, FaultyFrame, Origin, Pattern, Remark, SeenFrame, Skipped, Stream, Verdict};
 use super::layout::{self, Field, Value};
 use super::summary::Summary;
 use super::text;
@@ -171,6 +171,9 @@ struct Frame<'a> {
     /// END is missing from the capture.
     #[serde(skip_serializing_if = "is_false")]
     unended: bool,
+    /// The frame stands within another format.
+    #[serde(skip_serializing_if = "is_false")]
+    doubtful: bool,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -201,6 +204,7 @@ impl<'a> Frame<'a> {
             cut,
             missing: (seen.missing > 0).then_some(seen.missing),
             unended: !seen.ended,
+            doubtful: seen.doubtful,
         }
     }
 }
@@ -242,17 +246,20 @@ struct RemarkObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'static str>,
     detail: String,
+    #[serde(flatten)]
+    pattern: Option<Pattern>,
     diagnoses: Vec<Hypothesis<'a>>,
 }
 
 impl<'a> RemarkObject<'a> {
     fn of(remark: &'a Remark) -> RemarkObject<'a> {
-        let (fault, detail) = match &remark.verdict {
-            Verdict::Refused(fault) | Verdict::OutOfPlace(fault) => (Some(fault.name()), words::detail(fault)),
-            Verdict::Note(note) => (None, (*note).to_owned()),
+        let (fault, detail, pattern) = match remark.verdict {
+            Verdict::Refused(fault) | Verdict::OutOfPlace(fault) => (Some(fault.name()), words::detail(&fault), None),
+            Verdict::Note(note) => (None, note.to_owned(), None),
+            Verdict::Pattern(pattern) => (None, words::pattern(&pattern, remark.number), Some(pattern)),
         };
-        let diagnoses = remark.diagnosis.as_ref().map(hypotheses).unwrap_or_default();
-        RemarkObject { frame: remark.number, offset: remark.offset, fault, detail, diagnoses }
+        let diagnoses = hypotheses(remark.hypotheses());
+        RemarkObject { frame: remark.number, offset: remark.offset, fault, detail, pattern, diagnoses }
     }
 }
 
@@ -274,7 +281,7 @@ impl<'a> FaultObject<'a> {
             fault: fault.fault.name(),
             detail: words::detail(&fault.fault),
             hex: data_encoding::HEXLOWER.encode(words::quoted(fault.bytes)),
-            diagnoses: hypotheses(&fault.diagnosis),
+            diagnoses: hypotheses(fault.diagnosis.hypotheses().iter()),
         }
     }
 }
@@ -289,8 +296,8 @@ struct Hypothesis<'a> {
     fix: &'static str,
 }
 
-fn hypotheses(diagnosis: &Diagnosis) -> Vec<Hypothesis<'_>> {
-    let hypotheses = diagnosis.hypotheses().iter().map(|hypothesis| Hypothesis {
+fn hypotheses<'a>(hypotheses: impl Iterator<Item = &'a diagnosis::Hypothesis>) -> Vec<Hypothesis<'a>> {
+    let hypotheses = hypotheses.map(|hypothesis| Hypothesis {
         name: hypothesis.name(),
         confidence: hypothesis.confidence().to_string(),
         offset: hypothesis.offset(),
@@ -307,6 +314,9 @@ struct SkippedObject {
     length: u64,
     why: &'static str,
     found: bool,
+    /// The number of well-formed frames in these bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames: Option<u64>,
 }
 
 impl SkippedObject {
@@ -316,6 +326,7 @@ impl SkippedObject {
             length: skipped.length,
             why: words::why(skipped.why),
             found: skipped.found,
+            frames: (skipped.frames > 0).then_some(skipped.frames),
         }
     }
 }
@@ -324,7 +335,6 @@ impl SkippedObject {
 mod tests {
     use super::*;
     use crate::side::Side;
-    use bookend::diagnosis;
 
     fn shown(found: &Event<'_>) -> String {
         let mut out = Vec::new();
@@ -344,6 +354,7 @@ mod tests {
             body,
             missing: 0,
             ended: true,
+            doubtful: false,
         };
         assert_eq!(
             shown(&Event::Frame(seen)),
@@ -373,7 +384,8 @@ mod tests {
         let body = bookend::Hello::new().with_token(b"sesame").unwrap().body();
         let length = u32::try_from(body.len()).unwrap();
         let (encoding, kind) = (Encoding::Binary, kind::HELLO);
-        let seen = SeenFrame { number: 0, offset: 0, kind, encoding, length, body: &body, missing: 0, ended: true };
+        let (number, offset, missing, ended, doubtful) = (0, 0, 0, true, false);
+        let seen = SeenFrame { number, offset, kind, encoding, length, body: &body, missing, ended, doubtful };
         let line = shown(&Event::Frame(seen));
         assert!(!line.contains("sesame") && !line.contains(&data_encoding::HEXLOWER.encode(b"sesame")), "{line}");
     }

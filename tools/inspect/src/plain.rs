@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use bookend::diagnosis::{Confidence, Diagnosis};
+use bookend::diagnosis::{Confidence, Hypothesis};
 use bookend::{Encoding, Encodings, Hello, escaped, kind};
 
 use super::balance::{self, counted};
@@ -32,7 +32,8 @@ pub(super) struct Plain {
 impl Plain {
     pub(super) fn event(self, origin: Option<Origin>, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
         let Styles { remark, quiet, .. } = self.styles;
-        if !matches!(event, Event::Remark(_)) {
+        // A remark follows its frame, but for one on all frames.
+        if !matches!(event, Event::Remark(remark) if !matches!(remark.verdict, Verdict::Pattern(_))) {
             self.origin(origin, out)?;
         }
         match event {
@@ -77,7 +78,7 @@ impl Plain {
     }
 
     fn frame(self, seen: &SeenFrame<'_>, out: &mut impl Write) -> io::Result<()> {
-        let Styles { header, fixed, .. } = self.styles;
+        let Styles { header, fixed, remark, .. } = self.styles;
         let name = words::kind_name(seen.kind);
         write!(out, "{:>5} {:>9}  {header}{name:<9}{header:#} ", seen.number, seen.offset)?;
         write!(out, "{:<8} {:>7}", seen.encoding.name(), seen.length)?;
@@ -100,6 +101,9 @@ impl Plain {
         }
         if seen.missing > 0 {
             write!(out, "  ({} missing from the capture)", counted(seen.missing, "byte"))?;
+        }
+        if seen.doubtful {
+            write!(out, "  {remark}(doubtful){remark:#}")?;
         }
         writeln!(out)?;
         if self.hex { field_rows::frame(self.styles, seen, &fields, out) } else { Ok(()) }
@@ -132,12 +136,16 @@ impl Plain {
                 writeln!(out, "      {remark}unless the stream began earlier{remark:#}: {broken}")?;
             }
             Verdict::Note(note) => writeln!(out, "      {remark}{note}{remark:#}")?,
+            Verdict::Pattern(pattern) => {
+                writeln!(out, "{remark}remark    {}{remark:#}", words::pattern(pattern, found.number))?;
+            }
         }
         let of = match found.verdict {
-            Verdict::Note(_) | Verdict::Refused(bookend::Fault::BadText { .. }) => "of the payload",
+            Verdict::Refused(bookend::Fault::BadText { .. }) => "of the payload",
+            _ if found.verdict.is_remark() => "of the payload",
             _ => "of the stream",
         };
-        found.diagnosis.as_ref().map_or(Ok(()), |diagnosis| self.diagnosis(diagnosis, of, out))
+        self.hypotheses(found.hypotheses(), of, out)
     }
 
     fn fault(self, found: &FaultyFrame<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -150,12 +158,17 @@ impl Plain {
         if found.diagnosis.first().is_none() {
             writeln!(out, "      no known mistake explains these bytes")?;
         }
-        self.diagnosis(&found.diagnosis, "of the stream", out)
+        self.hypotheses(found.diagnosis.hypotheses().iter(), "of the stream", out)
     }
 
-    fn diagnosis(self, diagnosis: &Diagnosis, of: &str, out: &mut impl Write) -> io::Result<()> {
+    fn hypotheses<'a>(
+        self,
+        hypotheses: impl Iterator<Item = &'a Hypothesis>,
+        of: &str,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         let quiet = self.styles.quiet;
-        for hypothesis in diagnosis.hypotheses() {
+        for hypothesis in hypotheses {
             let style = match hypothesis.confidence() {
                 Confidence::Certain => self.styles.fault,
                 Confidence::Likely => self.styles.remark,
@@ -165,7 +178,8 @@ impl Plain {
             writeln!(out, "      {style}{confidence:<8}{style:#}  {name}: {}", escaped(hypothesis.seen()))?;
             let (offset, expected) = (hypothesis.offset(), hypothesis.expected());
             writeln!(out, "                {quiet}byte {offset} {of}; expected: {expected}{quiet:#}")?;
-            writeln!(out, "                fix: {}", hypothesis.fix())?;
+            let fix = if confidence == Confidence::Possible { "if so" } else { "fix" };
+            writeln!(out, "                {fix}: {}", hypothesis.fix())?;
         }
         Ok(())
     }
@@ -175,6 +189,7 @@ impl Plain {
         let faults = counted(summary.faults, "fault");
         write!(out, "{}, {style}{faults}{style:#}", counted(summary.frames, "frame"))?;
         let parts = [
+            (summary.doubtful, "frame", "doubtful"),
             (summary.refused, "frame", "refused"),
             (summary.skipped, "byte", "skipped"),
             (summary.missing, "byte", "missing from the capture"),
@@ -235,11 +250,17 @@ fn line(bytes: &[u8]) -> String {
 }
 
 fn skip(skipped: &Skipped) -> String {
-    let Skipped { offset, length, why, found } = skipped;
+    let Skipped { offset, length, why, found, frames } = skipped;
+    let length = counted(*length, "byte");
+    if *why == Why::Around {
+        let place = if *found { "around the next frame" } else { "after the last frame" };
+        return format!("{length} {place}, from byte {offset}");
+    }
+    let within = if *frames > 0 { format!(", with {} in them", counted(*frames, "whole frame")) } else { "".into() };
     let until = match (why, found) {
         (Why::Begun, true) => "to the first whole frame: the stream began before the capture",
         (_, true) => "to the next whole frame",
         (_, false) => "to the end: no whole frame follows",
     };
-    format!("{} skipped from byte {offset} {until}", counted(*length, "byte"))
+    format!("{length} skipped from byte {offset} {until}{within}")
 }

@@ -70,7 +70,7 @@ impl Held {
     fn look_at(&self, side: Side, whole: bool) -> Look {
         let (first, later) = self.bytes(side, whole);
         if !later.is_empty() {
-            let found = matches!(resync::find(&later, bookend::MAX_LENGTH, true), Search::Found(_));
+            let found = matches!(resync::find(&later, bookend::MAX_LENGTH, true), Search::Found { .. });
             return if found { Look::Bookend } else { Look::Undecided };
         }
         let room = if side == Side::Client { 1 } else { MAX_PREAMBLE + 1 };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 
-use super::event::{Event, Origin, Stream, Verdict};
+use super::event::{Event, Origin, Stream, Verdict, Why};
 use super::options::Options;
 use super::printer::Printer;
 use super::summary::Summary;
@@ -16,6 +16,7 @@ pub(super) struct Report<W: Write> {
     out: BufWriter<W>,
     printer: Printer,
     quiet: bool,
+    remarks: bool,
     /// Streams that a quiet report has not mentioned yet.
     unwritten: HashMap<u64, Stream>,
 }
@@ -26,11 +27,15 @@ impl<W: Write> Report<W> {
             out: BufWriter::with_capacity(WRITE, out),
             printer: Printer::new(options.output),
             quiet: options.quiet,
+            remarks: options.remarks,
             unwritten: HashMap::new(),
         }
     }
 
     pub(super) fn event(&mut self, origin: Option<Origin>, event: &Event<'_>) -> io::Result<()> {
+        if !self.remarks && matches!(event, Event::Remark(remark) if remark.verdict.is_remark()) {
+            return Ok(());
+        }
         if self.quiet {
             if let Event::Stream(stream) = event {
                 self.unwritten.insert(stream.number, *stream);
@@ -60,7 +65,8 @@ impl<W: Write> Report<W> {
 fn is_wrong(event: &Event<'_>) -> bool {
     match event {
         Event::Remark(remark) => matches!(remark.verdict, Verdict::Refused(_)),
-        Event::Fault(_) | Event::Skipped(_) | Event::Hole { .. } | Event::Conflict { .. } | Event::Damaged(_) => true,
+        Event::Skipped(skipped) => skipped.why != Why::Around, // its fault was reported
+        Event::Fault(_) | Event::Hole { .. } | Event::Conflict { .. } | Event::Damaged(_) => true,
         _ => false,
     }
 }

@@ -12,38 +12,58 @@ pub(super) const LONGEST: usize = (1 << 20) + OVERHEAD;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Search {
-    /// A frame begins at this index.
-    Found(usize),
+    /// A frame begins at index `at`, after `frames` others that were passed over.
+    Found { at: usize, frames: u64 },
     /// More bytes are needed to decide. The bytes before this index are not needed any more.
     Undecided(usize),
 }
 
 /// Finds the first frame in `bytes` with a body of at most `limit` bytes. If `ended`, the stream ends after `bytes`.
 pub(super) fn find(bytes: &[u8], limit: u32, ended: bool) -> Search {
-    let mut doubtful = None;
+    let (mut doubtful, mut frames) = (None, 0);
     let mut at = 0;
     while let Some(start) = next_start(bytes, at) {
         if let Some(first) = doubtful
             && start - first > WINDOW
         {
-            return Search::Found(first);
+            return Search::Found { at: first, frames: 0 };
         }
         at = start + 1;
         match judge(&bytes[start..], limit, ended) {
-            Candidate::Certain => return Search::Found(start),
-            Candidate::Doubtful { frames } => {
+            Candidate::Certain => return Search::Found { at: start, frames },
+            Candidate::Doubtful(run) => {
                 doubtful = doubtful.or(Some(start));
-                at = start + frames;
+                frames += run.frames;
+                at = start + run.length;
             }
             Candidate::Undecided => return Search::Undecided(doubtful.unwrap_or(start)),
             Candidate::None => {}
         }
     }
     match doubtful {
-        Some(first) if ended || bytes.len() - first > WINDOW => Search::Found(first),
+        Some(first) if ended || bytes.len() - first > WINDOW => Search::Found { at: first, frames: 0 },
         Some(first) => Search::Undecided(first),
-        None => Search::Undecided(bytes.len() - usize::from(!ended && bytes.ends_with(&START[..1]))),
+        None => Search::Undecided(without_half_start(bytes, ended)),
     }
+}
+
+/// Finds the first frame in `bytes` whose END is in its place, whatever follows it. For frames within another format, and
+/// only there: such a frame may be part of a payload.
+pub(super) fn first(bytes: &[u8], limit: u32, ended: bool) -> Search {
+    let mut at = 0;
+    while let Some(start) = next_start(bytes, at) {
+        match whole(&bytes[start..], limit) {
+            Measure::Frame(_) => return Search::Found { at: start, frames: 0 },
+            Measure::Short if !ended => return Search::Undecided(start),
+            Measure::Short | Measure::Wrong => at = start + 1,
+        }
+    }
+    Search::Undecided(without_half_start(bytes, ended))
+}
+
+/// The length of `bytes` without a first byte of START at their end, whose second one may follow.
+fn without_half_start(bytes: &[u8], ended: bool) -> usize {
+    bytes.len() - usize::from(!ended && bytes.ends_with(&START[..1]))
 }
 
 fn next_start(bytes: &[u8], from: usize) -> Option<usize> {
@@ -59,42 +79,41 @@ fn next_start(bytes: &[u8], from: usize) -> Option<usize> {
 
 enum Candidate {
     Certain,
-    /// One or more frames, `frames` bytes together, followed by something that is not a frame.
-    Doubtful {
-        frames: usize,
-    },
+    /// One or more frames, followed by something that is not a frame.
+    Doubtful(Run),
     Undecided,
     None,
 }
 
+/// Frames that follow one another.
+struct Run {
+    /// In bytes.
+    length: usize,
+    frames: u64,
+}
+
 /// Judges the candidate that begins with this START.
 fn judge(bytes: &[u8], limit: u32, ended: bool) -> Candidate {
-    let undecided = if ended { Candidate::None } else { Candidate::Undecided };
-    let first = match measure(bytes, limit) {
+    let first = match whole(bytes, limit) {
         Measure::Frame(total) => total,
-        Measure::Short => return undecided,
+        Measure::Short => return if ended { Candidate::None } else { Candidate::Undecided },
         Measure::Wrong => return Candidate::None,
     };
-    match bytes.get(first - END.len()..first) {
-        Some(end) if end == END => {}
-        Some(_) => return Candidate::None,
-        None => return undecided,
-    }
-    let mut at = first;
-    while at - first < WINDOW {
-        let rest = &bytes[at..];
+    let mut run = Run { length: first, frames: 1 };
+    while run.length - first < WINDOW {
+        let rest = &bytes[run.length..];
         let undecided = if ended { Candidate::Certain } else { Candidate::Undecided };
         if rest.len() < START.len() && START.starts_with(rest) {
             return undecided;
         }
         if !rest.starts_with(&START) {
-            return Candidate::Doubtful { frames: at };
+            return Candidate::Doubtful(run);
         }
         match measure(rest, limit) {
-            Measure::Frame(total) if at + total - first > WINDOW => break,
-            Measure::Frame(total) => match rest.get(total - END.len()..total) {
-                Some(end) if end == END => at += total,
-                Some(_) => break,
+            Measure::Frame(total) if run.length + total - first > WINDOW => break,
+            Measure::Frame(total) => match has_end(rest, total) {
+                Some(true) => run = Run { length: run.length + total, frames: run.frames + 1 },
+                Some(false) => break,
                 None => return undecided,
             },
             Measure::Short => return undecided,
@@ -102,6 +121,23 @@ fn judge(bytes: &[u8], limit: u32, ended: bool) -> Candidate {
         }
     }
     Candidate::Certain
+}
+
+/// Measures the frame that begins with this START, and checks its END.
+fn whole(bytes: &[u8], limit: u32) -> Measure {
+    match measure(bytes, limit) {
+        Measure::Frame(total) => match has_end(bytes, total) {
+            Some(true) => Measure::Frame(total),
+            Some(false) => Measure::Wrong,
+            None => Measure::Short,
+        },
+        other => other,
+    }
+}
+
+/// True if a frame of `total` bytes has END in its place; `None` if that has not arrived.
+fn has_end(bytes: &[u8], total: usize) -> Option<bool> {
+    bytes.get(total - END.len()..total).map(|end| end == END)
 }
 
 enum Measure {
@@ -136,7 +172,7 @@ mod tests {
 
     fn found(bytes: &[u8]) -> Option<usize> {
         match find(bytes, 1 << 20, true) {
-            Search::Found(at) => Some(at),
+            Search::Found { at, .. } => Some(at),
             Search::Undecided(_) => None,
         }
     }
@@ -144,7 +180,7 @@ mod tests {
     /// The decision must not depend on how the bytes are split (R2.15).
     fn in_pieces(bytes: &[u8]) -> Option<usize> {
         for cut in 0..bytes.len() {
-            if let Search::Found(at) = find(&bytes[..cut], 1 << 20, false) {
+            if let Search::Found { at, .. } = find(&bytes[..cut], 1 << 20, false) {
                 return Some(at);
             }
         }
@@ -175,11 +211,29 @@ mod tests {
     }
 
     #[test]
+    fn frames_that_are_passed_over_are_counted() {
+        let faulty = [b"\xF5\xF8\x02\0\xFF\0\0\0", FRAME, FRAME, b"-", FRAME, b"\xF8\xF5"].concat();
+        let bytes = [&*faulty, FRAME, FRAME].concat();
+        assert_eq!(find(&bytes, 1 << 20, true), Search::Found { at: faulty.len(), frames: 3 });
+    }
+
+    #[test]
+    fn first_frame_is_found_whatever_follows_it() {
+        let bytes = [b"\0\0\0\x0C", FRAME, b"\0\0\0\x0C", FRAME, FRAME].concat();
+        assert_eq!(first(&bytes, 1 << 20, false), Search::Found { at: 4, frames: 0 });
+        assert_eq!(first(&bytes[..15], 1 << 20, false), Search::Undecided(4));
+        assert_eq!(first(&bytes[..15], 1 << 20, true), Search::Undecided(15));
+        assert_eq!(first(b"text\xF5", 1 << 20, false), Search::Undecided(4));
+        let cut = [&FRAME[..9], FRAME].concat();
+        assert_eq!(first(&cut, 1 << 20, false), Search::Found { at: 9, frames: 0 });
+    }
+
+    #[test]
     fn frame_followed_by_rubbish_is_found_if_no_better_one_follows() {
         let bytes = [b"rubbish", FRAME, b"rubbish"].concat();
         assert_eq!(found(&bytes), Some(7));
         let much = [b"rubbish", FRAME, &[b'x'; WINDOW]].concat();
-        assert_eq!(find(&much, 1 << 20, false), Search::Found(7));
+        assert_eq!(find(&much, 1 << 20, false), Search::Found { at: 7, frames: 0 });
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Summary {
     pub faults: u64,
     /// Well-formed frames that a session would refuse.
     pub refused: u64,
+    /// Well-formed frames within another format, which a session would not get to see.
+    pub doubtful: u64,
     /// Bytes that were skipped in search of a well-formed frame.
     pub skipped: u64,
     /// Bytes that are missing from the capture, without those that were captured too late to be used.
@@ -42,7 +44,10 @@ impl Summary {
     pub(super) fn count(&mut self, event: &Event<'_>) {
         match event {
             Event::Stream(_) => self.streams += 1,
-            Event::Frame(_) => self.frames += 1,
+            Event::Frame(seen) => {
+                self.frames += 1;
+                self.doubtful += u64::from(seen.doubtful);
+            }
             Event::Fault(_) => self.faults += 1,
             Event::Remark(remark) => self.refused += u64::from(matches!(remark.verdict, Verdict::Refused(_))),
             Event::Skipped(skipped) => self.skipped += skipped.length,

@@ -60,6 +60,8 @@ pub(super) struct Walker {
     /// A search waits for at least so many bytes: fewer cannot decide it.
     wanted: usize,
     faults: u64,
+    /// A fault has shown that another format stands around the frames.
+    wrapped: bool,
     end: Option<End>,
 }
 
@@ -106,6 +108,7 @@ impl Walker {
             decoder_began: 0,
             wanted: 0,
             faults: 0,
+            wrapped: false,
             end: None,
         }
     }
@@ -152,13 +155,26 @@ impl Walker {
         }
         self.end = Some(end);
         self.run(out)?;
+        self.end_frames(out)?;
+        for remark in self.expectations.end() {
+            out(Event::Remark(remark))?;
+        }
+        Ok(())
+    }
+
+    /// Reports how the stream ends.
+    fn end_frames<E>(&mut self, out: Out<'_, E>) -> Result<(), E> {
         let rest = self.buffer.len() - self.at;
         match &self.state {
             State::Searching { from, passed, why } if passed + rest as u64 > 0 => {
-                out(Event::Skipped(Skipped { offset: *from, length: passed + rest as u64, why: *why, found: false }))
+                let length = passed + rest as u64;
+                out(Event::Skipped(Skipped { offset: *from, length, why: *why, found: false, frames: 0 }))
             }
             State::Frames
-                if rest == 0 && end == End::Finished && self.sender.is_some() && !self.expectations.closed() =>
+                if rest == 0
+                    && self.end == Some(End::Finished)
+                    && self.sender.is_some()
+                    && !self.expectations.closed() =>
             {
                 out(Event::NoClose)
             }

@@ -30,7 +30,11 @@ fn lines_are_sent_and_commands_are_not() {
     assert_eq!(press(&mut window, "//x\n"), Some(Effect::Send { to: None, text: "/x".into() }));
     assert_eq!(press(&mut window, "\n"), None);
     assert_eq!(press(&mut window, "/nonsense\n"), None);
-    assert!(last(&window).contains("no such command: /nonsense"));
+    assert!(last(&window).contains("there is no such command"));
+    press(&mut window, "/join den\n");
+    assert!(last(&window).contains("--room"));
+    press(&mut window, "/help\n");
+    assert!(window.log.newest_first().any(|entry| format!("{entry:?}").contains("/to NAME TEXT: ")));
     for command in ["/to", "/msg"] {
         assert_eq!(press(&mut window, &format!("{command} bob hi\n")), None);
         assert!(last(&window).contains("no-such-member"));

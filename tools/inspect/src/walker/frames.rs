@@ -32,9 +32,13 @@ impl Walker {
                     body: frame.body(),
                     missing: 0,
                     ended: true,
+                    doubtful: self.wrapped,
                 };
                 self.found(seen, frame, wire, true, out)?;
                 self.advance(wire.len());
+                if self.wrapped {
+                    self.state = State::Searching { from: self.offset, passed: 0, why: Why::Around };
+                }
                 Ok(true)
             }
             Ok(None) if self.decoder.expected().is_some_and(|expected| expected > LONGEST as u64) => {
@@ -103,7 +107,7 @@ impl Walker {
             self.fault(error, passing.head(), &[], out)?;
             let (from, passed) = (self.offset, passing.position() - passing.missing());
             self.offset += passing.position();
-            self.state = State::Searching { from, passed, why: Why::Fault };
+            self.state = State::Searching { from, passed, why: self.why() };
             return Ok(true);
         }
         if passing.left() == 0 {
@@ -118,6 +122,7 @@ impl Walker {
                 body: passing.body(),
                 missing: passing.missing(),
                 ended: passing.ended(),
+                doubtful: self.wrapped,
             };
             self.found(seen, frame, passing.head(), false, out)?;
             self.offset += passing.position();
@@ -134,7 +139,7 @@ impl Walker {
                 }
                 None => out(Event::Unfinished { offset: self.offset, arrived, expected })?,
             }
-            self.state = State::Searching { from: self.offset, passed, why: Why::Fault };
+            self.state = State::Searching { from: self.offset, passed, why: self.why() };
             self.offset += arrived;
             return Ok(false);
         }

@@ -1,6 +1,6 @@
 //! How a walker handles a fault, a hole and the end of the stream, and how it finds the next frame.
 
-use bookend::diagnosis::{self, Evidence, WINDOW};
+use bookend::diagnosis::{self, Confidence, Evidence, Hypothesis, WINDOW};
 
 use super::{End, Out, STEP, State, Walker, frame_length};
 use crate::event::{Event, FaultyFrame, Skipped, Why};
@@ -98,7 +98,7 @@ impl Walker {
         }
         let bytes = if window == WINDOW { rest } else { &rest[..rest.len().min(window)] };
         self.fault(fault, bytes, &buffer[self.before..self.at], out)?;
-        self.state = State::Searching { from: self.offset, passed: 1, why: Why::Fault };
+        self.state = State::Searching { from: self.offset, passed: 1, why: self.why() };
         self.advance(1);
         self.before = self.at;
         Ok(true)
@@ -111,9 +111,17 @@ impl Walker {
         before: &[u8],
         out: Out<'_, E>,
     ) -> Result<(), E> {
-        let diagnosis = diagnosis::diagnose(&Evidence::stream(fault, self.offset, bytes).after(before));
+        // Before a server's first frame there may be a line for people.
+        let is_greeting = matches!(fault, bookend::Fault::BadStart { offset: 0, .. }) && self.greeting == 0;
+        let evidence = match self.sender {
+            None | Some(Side::Server) if is_greeting => Evidence::greeting(fault, bytes),
+            _ => Evidence::stream(fault, self.offset, bytes).after(before),
+        };
+        let diagnosis = diagnosis::diagnose(&evidence);
+        self.wrapped |= diagnosis.first().is_some_and(is_wrapper);
         out(Event::Fault(FaultyFrame { number: self.number, offset: self.offset, fault, bytes, diagnosis }))?;
-        self.number += 1;
+        // What stands around frames is none of them.
+        self.number += u64::from(!self.wrapped);
         self.faults += 1;
         self.wanted = 0;
         Ok(())
@@ -125,9 +133,10 @@ impl Walker {
         if rest.len() < self.wanted && self.end.is_none() {
             return Ok(false);
         }
-        let (found, length) = match resync::find(rest, self.limit, self.end.is_some()) {
-            Search::Found(length) => (true, length),
-            Search::Undecided(length) => (false, length),
+        let find = if why == Why::Around { resync::first } else { resync::find };
+        let (found, length, frames) = match find(rest, self.limit, self.end.is_some()) {
+            Search::Found { at, frames } => (true, at, frames),
+            Search::Undecided(length) => (false, length, 0),
         };
         self.advance(length);
         self.before = self.at;
@@ -136,10 +145,20 @@ impl Walker {
         self.wanted = if found { 0 } else { rest.len() - length + STEP };
         if found {
             if passed > 0 {
-                out(Event::Skipped(Skipped { offset: from, length: passed, why, found }))?;
+                out(Event::Skipped(Skipped { offset: from, length: passed, why, found, frames }))?;
             }
             self.begin_frames();
         }
         Ok(found)
     }
+
+    /// Why the next frame is searched for after a fault.
+    pub(super) fn why(&self) -> Why {
+        if self.wrapped { Why::Around } else { Why::Fault }
+    }
+}
+
+/// Does it say that another format stands around the frames?
+fn is_wrapper(hypothesis: &Hypothesis) -> bool {
+    hypothesis.name().starts_with("wrapped-") && hypothesis.confidence() >= Confidence::Likely
 }

@@ -32,6 +32,7 @@ fn events_of(mut walker: Walker, steps: &[Step<'_>], end: End) -> Vec<String> {
         events.push(match event {
             Event::Preamble(bytes) => format!("preamble {}", bytes.len()),
             Event::Line(bytes) => format!("line {}", bytes.len()),
+            Event::Frame(seen) if seen.doubtful => format!("doubtful {} at {}", seen.number, seen.offset),
             Event::Frame(seen) => {
                 let missing = if seen.missing > 0 { format!(" missing {}", seen.missing) } else { String::new() };
                 let end = if seen.ended { "" } else { " unended" };
@@ -44,7 +45,12 @@ fn events_of(mut walker: Walker, steps: &[Step<'_>], end: End) -> Vec<String> {
                 let first = fault.diagnosis.first().map_or("unknown", diagnosis::Hypothesis::name);
                 format!("fault {} at {} {first}", fault.fault.name(), fault.offset)
             }
-            Event::Skipped(Skipped { offset, length, why, .. }) => format!("skipped {length} at {offset} {why:?}"),
+            Event::Skipped(Skipped { offset, length, why, frames: 0, .. }) => {
+                format!("skipped {length} at {offset} {why:?}")
+            }
+            Event::Skipped(Skipped { offset, length, why, frames, .. }) => {
+                format!("skipped {length} at {offset} {why:?} with {frames}")
+            }
             Event::Hole { offset, length } => format!("hole {length} at {offset}"),
             Event::NoClose => "no-close".into(),
             Event::Unfinished { arrived, .. } => format!("unfinished {arrived}"),
@@ -110,7 +116,77 @@ fn frames_inside_the_payload_of_a_faulty_frame_are_not_reported() {
     let inside = [FRAME, FRAME].concat();
     let faulty = [b"\xF5\xF8\x02\0\x18\0\0\0", &*inside, b"\xF8\xF5"].concat();
     let found = events(&[&hello(), &*faulty, FRAME, FRAME].concat(), 1 << 20);
-    assert_eq!(found[2..], ["skipped 34 at 34 Fault", "frame 2 at 68 length 2", "frame 3 at 80 length 2"]);
+    assert_eq!(found[2..], ["skipped 34 at 34 Fault with 2", "frame 2 at 68 length 2", "frame 3 at 80 length 2"]);
+}
+
+#[test]
+fn frames_within_another_format_are_shown_with_one_fault() {
+    let prefixed = |frame: &[u8]| [&[0, 0, 0, u8::try_from(frame.len()).unwrap()], frame].concat();
+    let stream = [prefixed(&hello()), prefixed(FRAME), prefixed(FRAME), prefixed(FRAME)].concat();
+    let found = events(&stream, 1024);
+    assert_eq!(
+        found,
+        [
+            "fault bad-start at 0 wrapped-length-prefix",
+            "skipped 4 at 0 Around",
+            "doubtful 0 at 4",
+            "skipped 4 at 38 Around",
+            "doubtful 1 at 42",
+            "skipped 4 at 54 Around",
+            "doubtful 2 at 58",
+            "skipped 4 at 70 Around",
+            "doubtful 3 at 74",
+        ]
+    );
+    // A frame that is not whole is no second fault.
+    let cut = [&stream[..54], &prefixed(FRAME)[..9], &prefixed(FRAME)].concat();
+    let found = events(&cut, 1024);
+    assert_eq!(found[5..], ["skipped 13 at 54 Around", "doubtful 2 at 67"]);
+    // Unexplained bytes between frames: what was passed over is counted.
+    let gaps = [&hello()[..], b"\x80\x01", FRAME, b"\x07\xF0\x31", FRAME, b"\x99", FRAME, FRAME].concat();
+    let found = events(&gaps, 1024);
+    assert_eq!(
+        found[1..],
+        [
+            "fault bad-start at 34 unknown",
+            "skipped 30 at 34 Fault with 2",
+            "frame 2 at 64 length 2",
+            "frame 3 at 76 length 2"
+        ]
+    );
+}
+
+#[test]
+fn what_stands_around_frames_does_not_depend_on_how_the_bytes_are_split() {
+    let text = |before: &[u8], after: &[u8]| {
+        [&hello()[..], FRAME, FRAME].map(|frame| [before, frame, after].concat()).concat()
+    };
+    let padded = [&hello()[..], FRAME, FRAME].map(|frame| [frame, &vec![0; 64 - frame.len()][..]].concat()).concat();
+    let sum = [&hello()[..], FRAME, FRAME].map(|frame| [frame, &[0x99, frame[2], frame[7], 0xA7]].concat()).concat();
+    let web_socket = [&hello()[..], FRAME, FRAME]
+        .map(|frame| [&[0x82, u8::try_from(frame.len()).unwrap()], frame].concat())
+        .concat();
+    let docker = [&hello()[..], FRAME, FRAME]
+        .map(|frame| [&[1, 0, 0, 0, 0, 0, 0, u8::try_from(frame.len()).unwrap()], frame].concat())
+        .concat();
+    for (stream, name) in [
+        (text(b"\x02", b"\x03"), "wrapped-stx-etx"),
+        (text(b"\x0B", b"\x1C\r"), "wrapped-mllp"),
+        (text(b"\xC0", b"\xC0"), "wrapped-slip"),
+        (text(b"", b"\0"), "wrapped-nul"),
+        (text(b"\xEF\xBB\xBF", b""), "wrapped-byte-order-mark"),
+        (text(b"\xAA\x55", b""), "wrapped-constant"),
+        (padded, "wrapped-padding"),
+        (sum, "wrapped-trailer"),
+        (web_socket, "wrapped-websocket"),
+        (docker, "wrapped-docker"),
+    ] {
+        let found = events(&stream, 1024);
+        let faults: Vec<&String> = found.iter().filter(|event| event.starts_with("fault")).collect();
+        assert!(faults.len() == 1 && faults[0].ends_with(name), "{name}: {found:?}");
+        let shown = found.iter().filter(|event| event.starts_with("doubtful") || event.starts_with("frame"));
+        assert_eq!(shown.count(), 3, "{name}: {found:?}");
+    }
 }
 
 #[test]
