@@ -66,9 +66,11 @@ const SIGNAL_TIMEOUT: Duration = Duration::from_secs(1);
 fn main() -> ExitCode {
     let command = Arguments::read().command;
     let console = Console::standard();
-    let ended = match Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => {
-            let ended = runtime.block_on(run(command, &console));
+    let started =
+        Shutdown::new().and_then(|shutdown| Ok((shutdown, Builder::new_current_thread().enable_all().build()?)));
+    let ended = match started {
+        Ok((shutdown, runtime)) => {
+            let ended = runtime.block_on(run(command, &console, shutdown));
             runtime.shutdown_background(); // the resolver may still be running
             ended
         }
@@ -77,8 +79,7 @@ fn main() -> ExitCode {
     ExitCode::from(status(ended, console).code())
 }
 
-async fn run(command: Command, console: &Console) -> Result<(), Failure> {
-    let shutdown = Shutdown::new().map_err(Failure::System)?;
+async fn run(command: Command, console: &Console, shutdown: Shutdown) -> Result<(), Failure> {
     match command {
         Command::Chat(arguments) if arguments.wants_window() && window::is_possible() => {
             let hello = arguments.hello();
@@ -110,7 +111,7 @@ async fn run(command: Command, console: &Console) -> Result<(), Failure> {
         }
         Command::Listen(arguments) => {
             if output::is_closed() {
-                return Err(Failure::reported(console, "standard output: it is closed", Exit::Fault));
+                console.error(format_args!("standard output: it is closed, and nothing is printed"));
             }
             let TimeoutArguments { timeout, verbose } = arguments.waiting;
             let options = arguments

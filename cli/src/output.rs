@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 /// True if the program was started without a standard output (`>&-`). The standard library then opens `/dev/null` for
 /// reading and writing in its place, which a shell never does. Programs that start daemons do, for all three streams;
-/// those want no output.
+/// those want no output. A program that does it for the output alone cannot be told apart.
 #[cfg(unix)]
 pub(crate) fn is_closed() -> bool {
     let Ok(null) = std::fs::metadata("/dev/null") else { return false };

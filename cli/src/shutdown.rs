@@ -2,8 +2,15 @@
 
 use std::fmt;
 use std::io;
+use std::thread;
+use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// How long the program may take to end after a signal.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// A signal that ends the program; on Windows, the console event that means the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +55,24 @@ pub(crate) struct Shutdown(watch::Receiver<Option<Signal>>);
 
 impl Shutdown {
     /// Handles the signals from now on. The kernel discards a signal without a handler if the program is PID 1, so this
-    /// comes before anything that takes time. Needs the runtime.
+    /// comes before anything that takes time.
+    ///
+    /// A thread waits for them. The program ends [`LONGEST`] after the first one, even if it is blocked, as by a terminal
+    /// that takes nothing. A further signal changes nothing.
     pub(crate) fn new() -> io::Result<Shutdown> {
-        let mut signals = Signals::new()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let mut signals = {
+            let _entered = runtime.enter();
+            Signals::new()?
+        };
         let (sender, first) = watch::channel(None);
-        tokio::spawn(async move {
-            let signal = signals.next().await;
-            sender.send_replace(Some(signal));
-            sender.closed().await; // a further signal changes nothing
+        thread::spawn(move || {
+            runtime.block_on(async {
+                let signal = signals.next().await;
+                sender.send_replace(Some(signal));
+                sleep(LONGEST).await;
+                std::process::exit(signal.status().into())
+            })
         });
         Ok(Shutdown(first))
     }
@@ -65,7 +82,7 @@ impl Shutdown {
         let mut first = self.0.clone();
         match first.wait_for(Option::is_some).await.map(|signal| *signal) {
             Ok(Some(signal)) => signal,
-            _ => std::future::pending().await, // the runtime is ending
+            _ => std::future::pending().await, // the thread has ended, and so has the program
         }
     }
 }

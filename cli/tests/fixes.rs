@@ -6,12 +6,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
+use bookend_testing::HANG_TIMEOUT;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 use tokio::time::timeout;
-
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Runs the program with these words. The exit code, and the fix: the last line of the errors.
 async fn run(words: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String) {
@@ -20,7 +19,7 @@ async fn run(words: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, Stri
         command.env_remove(name).env_remove(name.to_ascii_lowercase());
     }
     command.args(words).envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(TIMEOUT, command.output()).await.unwrap().unwrap();
+    let output = timeout(HANG_TIMEOUT, command.output()).await.unwrap().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     (output.status.code(), errors.lines().last().unwrap_or_default().to_owned())
 }

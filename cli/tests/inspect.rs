@@ -369,7 +369,7 @@ fn damaged_input_never_causes_a_panic() {
 fn help_has_the_exit_codes_and_the_keys() {
     let (help, _, code) = inspect(&["--help"], b"");
     assert_eq!(code, Some(0));
-    for key in ["1    a fault was found", "skipped ", "diagnoses", "left_out", "conflict ", "after-reset*"] {
+    for key in ["1      a fault was found", "skipped ", "diagnoses", "left_out", "conflict ", "after-reset*"] {
         assert!(help.contains(key), "{key}");
     }
     assert_eq!(inspect(&["--color", "sometimes"], b"").2, Some(2));

@@ -236,8 +236,13 @@ async fn listen_prints_messages_only_to_a_pipe_unless_presence_is_wanted() {
 #[tokio::test]
 async fn output_that_cannot_be_written_is_exit_code_1() {
     let program = env!("CARGO_BIN_EXE_bookend");
-    let (_listener, address) = listen().await;
-    let mut cases = vec![(format!("{program} listen {address} >&-"), "it is closed")];
+    let (listener, address) = listen().await;
+    tokio::spawn(async move {
+        let mut hub = Hub::welcome(listener.accept().await.unwrap().0, &[]).await;
+        hub.deliver(7, 0, "bob", text("hello?")).await;
+        hub.rest().await
+    });
+    let mut cases = vec![(format!("{program} listen {address} --count 1 >&-"), "it is closed")];
     if cfg!(target_os = "linux") {
         cases.push((format!("{program} --help >/dev/full"), "No space left on device"));
         cases.push((format!("{program} completions bash >/dev/full"), "No space left on device"));

@@ -11,13 +11,12 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use bookend::{Code, Message, Probe};
+use bookend_testing::HANG_TIMEOUT;
 use bookend_testing::hub::{Hub, Posted};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
-
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Name, number, and how `kill` calls it.
 const SIGNALS: [(&str, u64); 4] = [("HUP", 1), ("INT", 2), ("QUIT", 3), ("TERM", 15)];
@@ -93,7 +92,7 @@ async fn handling(words: &[&str], child: &Child, is_first: bool, number: u64) ->
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(TIMEOUT, handled)
+    timeout(HANG_TIMEOUT, handled)
         .await
         .unwrap_or_else(|_| panic!("{words:?} handles signal {number}; as PID 1: {is_first}"))
 }
@@ -103,7 +102,7 @@ async fn joined(stream: TcpStream) -> Hub<TcpStream> {
     let mut hub = Hub::welcome(stream, &[]).await;
     hub.say(&Message::Ping(Probe::new(b"joined?").unwrap())).await;
     while hub.frame == 0 {
-        timeout(TIMEOUT, hub.turn()).await.expect("the client answers");
+        timeout(HANG_TIMEOUT, hub.turn()).await.expect("the client answers");
     }
     hub
 }
@@ -115,7 +114,7 @@ async fn outcome(case: &Case, (name, number): (&str, u64), is_first: bool) -> (O
     let words: Vec<String> = case.words.iter().map(|word| word.replace("HUB", &address)).collect();
     let mut child = start(&words, is_first);
     let id = handling(case.words, &child, is_first, number).await;
-    let accept = async { timeout(TIMEOUT, listener.accept()).await.unwrap().unwrap().0 };
+    let accept = async { timeout(HANG_TIMEOUT, listener.accept()).await.unwrap().unwrap().0 };
     let (mut hub, mut _silent): (Option<Hub<TcpStream>>, Option<TcpStream>) = (None, None);
     match case.far {
         Far::Hub | Far::Posted => hub = Some(joined(accept.await).await),
@@ -124,18 +123,18 @@ async fn outcome(case: &Case, (name, number): (&str, u64), is_first: bool) -> (O
     }
     if let (Far::Posted, Some(hub)) = (case.far, &mut hub) {
         child.stdin.as_mut().unwrap().write_all(b"one\n").await.unwrap();
-        assert_eq!(timeout(TIMEOUT, hub.next()).await.unwrap(), Posted::text("one"));
+        assert_eq!(timeout(HANG_TIMEOUT, hub.next()).await.unwrap(), Posted::text("one"));
     }
     let killed = Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status().await.unwrap();
     assert!(killed.success());
     let input = child.stdin.take(); // it stays open
     let mut left = "";
     if let Some(hub) = &mut hub {
-        let (_, code) = timeout(TIMEOUT, hub.rest()).await.expect("the program closes");
+        let (_, code) = timeout(HANG_TIMEOUT, hub.rest()).await.expect("the program closes");
         assert_eq!(code, Some(Code::NORMAL), "{words:?} {name}");
         left = "CLOSE 1000";
     }
-    let Output { status, stdout, stderr } = timeout(TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
+    let Output { status, stdout, stderr } = timeout(HANG_TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
     drop(input);
     let written = String::from_utf8([stdout, stderr].concat()).unwrap();
     assert!(written.contains(case.reports), "{words:?} {name}: {written}");
@@ -183,13 +182,13 @@ async fn a_program_under_nohup_outlives_its_terminal() {
     let mut command = Command::new("env");
     command.args(["--ignore-signal=HUP", program, "listen", &address, "--count", "1"]);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-    let stream = timeout(TIMEOUT, listener.accept()).await.unwrap().unwrap().0;
+    let stream = timeout(HANG_TIMEOUT, listener.accept()).await.unwrap().unwrap().0;
     let mut hub = Hub::welcome(stream, &[]).await;
     let id = handling(&["listen"], &child, false, 15).await.to_string();
     assert!(Command::new("kill").args(["-HUP", &id]).status().await.unwrap().success());
     hub.deliver(7, 0, "bob", bookend_testing::hub::text("still there")).await;
-    assert_eq!(timeout(TIMEOUT, hub.rest()).await.unwrap().1, Some(Code::NORMAL));
-    let output = timeout(TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(timeout(HANG_TIMEOUT, hub.rest()).await.unwrap().1, Some(Code::NORMAL));
+    let output = timeout(HANG_TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
     assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"bob: still there\n"[..]));
 }
 
@@ -198,7 +197,7 @@ async fn a_signal_ends_a_program_whose_output_and_errors_nobody_reads() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let mut child = start(&["listen".into(), address, "--presence".into()], false);
-    let mut hub = joined(timeout(TIMEOUT, listener.accept()).await.unwrap().unwrap().0).await;
+    let mut hub = joined(timeout(HANG_TIMEOUT, listener.accept()).await.unwrap().unwrap().0).await;
     let (output, errors) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     // Far more than two pipes hold, as messages and as refusals, which are errors.
     let line = "x".repeat(1000);
@@ -213,6 +212,6 @@ async fn a_signal_ends_a_program_whose_output_and_errors_nobody_reads() {
     let _ = timeout(Duration::from_millis(500), filling).await;
     let id = handling(&["listen"], &child, false, 15).await.to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
-    assert_eq!(timeout(TIMEOUT, child.wait()).await.expect("it ends").unwrap().code(), Some(143));
+    assert_eq!(timeout(HANG_TIMEOUT, child.wait()).await.expect("it ends").unwrap().code(), Some(143));
     drop((output, errors));
 }
