@@ -74,13 +74,23 @@ const EXACTLY: [(&str, &str); 3] =
     [("an array of PHP", "Array"), ("a null pointer", "(null)"), ("an object of PHP", "stdClass Object")];
 
 /// No longer text is examined: an object that somebody printed unknowingly is short.
-const LONGEST: usize = 16 << 10;
+pub(super) const LONGEST: usize = 16 << 10;
+
+/// False for most texts, which do not end as a printed value does.
+pub(super) fn may_be(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let (Some(first), Some(last)) = (text.first(), text.last()) else { return false };
+    match last {
+        b'}' if *first == b'{' => text.starts_with(b"{\"type\":\"Buffer\"") || text.starts_with(b"{length"),
+        b']' | b'}' | b'>' | b'\'' | b'"' => true,
+        b')' | b'!' | b'.' | b',' | b';' => text.iter().any(|byte| matches!(byte, b'[' | b'%' | b'(')),
+        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => text.iter().any(|byte| matches!(byte, b'@' | b'x' | b'#' | b'-')),
+        _ => text.iter().any(|byte| matches!(byte, b'.' | b'%')) || text == b"Array" || text.ends_with(b"Object"),
+    }
+}
 
 /// What the whole text is the printed form of, and where that begins. A sentence about such a form has other words.
 pub(super) fn object(text: &str) -> Option<(&'static str, usize)> {
-    if text.len() > LONGEST {
-        return None;
-    }
     let text_end = text.trim_end();
     let trimmed = text_end.trim_start();
     let start = text_end.len() - trimmed.len();
