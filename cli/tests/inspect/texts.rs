@@ -46,7 +46,8 @@ fn mistake_of_sound_texts_is_reported_once_with_a_count_and_has_no_effect_on_the
 fn each_mistake_of_sound_frames_is_named() {
     let strings = |prefix: fn(u8) -> Vec<u8>| {
         let texts = ["hello", "a text of more than thirty-two characters", "two words, one length"];
-        texts.map(|text| frame(2, &[&prefix(text.len() as u8)[..], text.as_bytes()].concat())).concat()
+        let prefixed = |text: &str| [&prefix(u8::try_from(text.len()).unwrap())[..], text.as_bytes()].concat();
+        texts.map(|text| frame(2, &prefixed(text))).concat()
     };
     for (frames, remark) in [
         (frame(2, b"abc\0\0\0\0"), "text-nul-padded in 1 of 1 text,"),
