@@ -329,31 +329,6 @@ async fn untaken_events_slow_the_hub_down_and_memory_stays_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keepalive_is_kept_while_events_are_not_taken() {
-    // [R7.1]
-    const PING: &[u8] = b"\xF5\xF8\x06";
-    let (_client, mut hub, _hubs) = joined(options()).await;
-    let long = "x".repeat(100_000);
-    let delivering = async {
-        for seq in 1.. {
-            deliver(&mut hub, seq, &long).await;
-        }
-    };
-    assert!(timeout(Duration::from_secs(5), delivering).await.is_err(), "the application takes nothing");
-    let keepalive = Duration::from_secs(hub.peer().keepalive().into());
-    assert!(!keepalive.is_zero());
-    for period in 1..=5 {
-        let mut read = Vec::new();
-        let heard = async {
-            while !read.windows(PING.len()).any(|bytes| bytes == PING) {
-                hub.read_raw(&mut read).await;
-            }
-        };
-        assert!(timeout(keepalive, heard).await.is_ok(), "period {period}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn close_waits_at_most_10_s_for_confirmations() {
     let (client, hub, _hubs) = joined(options()).await;
     let receipt = client.send("hello?").await.unwrap();
