@@ -2,8 +2,8 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use bookend_client::Address;
-use bookend_load::{LoadArguments, LoadError, Member, Plan, run};
+use bookend_client::Target;
+use bookend_load::{LoadArguments, LoadError, Member, Plan, Tls, run};
 use clap::Args;
 use tokio::select;
 use tokio::task::spawn_blocking;
@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::route::TlsArguments;
 use crate::shutdown::Signal;
 use crate::stages::Stopwatch;
 use crate::token::TokenArguments;
@@ -33,13 +34,15 @@ Exit codes:
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct BenchArguments {
-    /// The hub: HOST:PORT
+    /// The hub: HOST:PORT or tls://HOST:PORT
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:3990")]
-    address: Address,
+    target: Target,
     #[command(flatten)]
     load: LoadArguments,
     #[command(flatten)]
     token: TokenArguments,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 /// Puts load on a hub from a thread, and reports the result.
@@ -48,9 +51,19 @@ pub(crate) async fn bench(
     console: &Console,
     shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
-    let BenchArguments { address, load, token } = arguments;
+    let BenchArguments { target, load, token, tls } = arguments;
+    let Some(address) = target.address() else {
+        return Err(Failure::wrong_argument(console, "bench connects by TCP or TLS, not to a Unix socket"));
+    };
     let plan = load.plan().map_err(|why| Failure::wrong_argument(console, why))?;
-    let plan = Plan { token: token.token().map(|token| token.as_bytes().to_vec()), ..plan };
+    let secured = match target {
+        Target::Tls(_) => {
+            Some(tls.tls()?.into_rustls(address).map_err(|error| Failure::not_connected(console, error))?)
+        }
+        _ => None,
+    };
+    let tls = secured.map(|(config, name)| Tls { config, name });
+    let plan = Plan { tls, token: token.token().map(|token| token.as_bytes().to_vec()), ..plan };
     let mut watch = Stopwatch::new(console, load.verbose);
     let resolved = (address.host(), address.port()).to_socket_addrs();
     let addresses: Vec<SocketAddr> = resolved.map_err(|error| Failure::not_connected(console, error))?.collect();
@@ -73,7 +86,7 @@ pub(crate) async fn bench(
     };
     let _ = console.print(lines.into_bytes()).await; // the reader may have closed the output
     if let Some(problem) = &report.problem {
-        console.error(format_args!("{address}: {problem}"));
+        console.error(format_args!("{target}: {problem}"));
     }
     if report.passed() { Ok(()) } else { Err(Failure::Reported(Exit::Fault)) }
 }

@@ -17,6 +17,13 @@ pub(crate) struct RouteArguments {
     /// hosts to connect to directly. A hub on this machine is always reached directly.
     #[arg(long, value_name = "URL")]
     proxy: Option<Proxy>,
+    #[command(flatten)]
+    tls: TlsArguments,
+}
+
+// The certificates to use. (A doc comment would replace the summary of the command.)
+#[derive(Debug, Args)]
+pub(crate) struct TlsArguments {
     /// Trust the certificate authorities in FILE (PEM) instead of those of the operating system; for tls://
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -38,7 +45,7 @@ impl RouteArguments {
             Some(proxy) => Some(proxy.clone()),
             None => Proxy::from_environment(target).map_err(|error| unusable(&"HTTPS_PROXY or ALL_PROXY", &error))?,
         };
-        Ok(Dialler::new(target.clone()).with_proxy(proxy).with_tls(self.tls()?))
+        Ok(Dialler::new(target.clone()).with_proxy(proxy).with_tls(self.tls.tls()?))
     }
 
     /// Diallers that connect to each of `targets` in turn.
@@ -47,8 +54,11 @@ impl RouteArguments {
         let first = Diallers::new(each.next().expect("there is at least one")?);
         each.try_fold(first, |diallers, next| Ok(diallers.or(next?)))
     }
+}
 
-    fn tls(&self) -> Result<Tls, Failure> {
+impl TlsArguments {
+    /// What is trusted and presented.
+    pub(crate) fn tls(&self) -> Result<Tls, Failure> {
         let mut tls = Tls::new();
         if let Some(path) = &self.ca {
             tls = tls.with_ca(&read(path)?).map_err(|error| unusable(&path.display(), &error))?;

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use bookend::{Decoder, Frame, MAX_LENGTH, START, kind};
 use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
-use bookend_testing::HANG_TIMEOUT;
+use bookend_testing::{Authority, HANG_TIMEOUT};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,9 +15,9 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// The exit code of the program, its standard output and its standard error.
-async fn bench(address: SocketAddr, options: &[&str]) -> (Option<i32>, String, String) {
+async fn bench(target: impl ToString, options: &[&str]) -> (Option<i32>, String, String) {
     let child = Command::new(env!("CARGO_BIN_EXE_bookend"))
-        .args(["bench", &address.to_string()])
+        .args(["bench", &target.to_string()])
         .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -205,6 +205,30 @@ async fn hub_that_requires_a_token_is_measured_with_one() {
 }
 
 #[tokio::test]
+async fn hub_over_tls_is_measured_and_verified() {
+    let authority = Authority::new();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.address();
+    tokio::spawn(listener.run_tls(Hub::new(unlimited()), authority.load().unwrap()));
+    let (target, ca) = (format!("tls://{address}"), authority.path("ca.pem"));
+    for options in [
+        &["--members", "5", "--publishers", "2", "--messages", "2001"][..],
+        &["--members", "3", "--messages", "20", "--size", "200000"],
+    ] {
+        let (code, stdout, stderr) = bench(&target, &[options, &["--json", "--ca", &ca]].concat()).await;
+        let report: Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stdout}{stderr}"));
+        assert_eq!((code, &report["problem"]), (Some(0), &Value::Null), "{report}");
+        assert_eq!(report["deliveries"], report["published"].as_u64().unwrap() * report["members"].as_u64().unwrap());
+    }
+    let other = Authority::new();
+    let (code, _, stderr) = bench(&target, &["--messages", "1", "--ca", &other.path("ca.pem")]).await;
+    assert_eq!(code, Some(3));
+    assert!(stderr.contains("UnknownIssuer") || stderr.contains("certificate"), "{stderr}");
+    let (code, _, stderr) = bench("unix:/nowhere", &[]).await;
+    assert_eq!(code, Some(2), "{stderr}");
+}
+
+#[tokio::test]
 async fn each_run_has_its_own_room_by_default() {
     let address = hub().await;
     let one = ["--members", "3", "--messages", "500"];
@@ -310,7 +334,7 @@ async fn server_of_another_protocol_is_recognised() {
 
 #[tokio::test]
 async fn contradictory_options_are_exit_code_2() {
-    let address = "127.0.0.1:1".parse().unwrap();
+    let address = "127.0.0.1:1";
     for options in [
         &["--members", "2", "--stalled", "3"][..],
         &["--members", "3", "--stalled", "2", "--publishers", "2"],

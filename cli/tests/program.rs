@@ -51,8 +51,11 @@ async fn chat_posts_and_prints_and_exits_with_0() {
     hub.deliver(OWN, 0, "ann", text("grüß")).await;
     stdin.write_all(b"no line end").await.unwrap();
     drop(stdin);
-    assert_eq!(hub.rest().await, (vec![Posted::text("no line end")], Some(Code::NORMAL)));
-    assert_eq!(end(child).await, (Some(0), "* ann here\nann: grüß\n".into(), String::new()));
+    assert_eq!(hub.next().await, Posted::text("no line end"));
+    hub.deliver(OWN, 0, "ann", text("no line end")).await;
+    assert_eq!(hub.rest().await, (Vec::new(), Some(Code::NORMAL)));
+    let printed = "* ann here\nann: grüß\nann: no line end\n";
+    assert_eq!(end(child).await, (Some(0), printed.into(), String::new()));
 }
 
 #[tokio::test]
@@ -66,6 +69,7 @@ async fn several_hosts_are_tried_in_order_and_after_a_loss_the_next_is_first() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"here\n").await.unwrap();
     assert_eq!(hub.next().await, Posted::text("here"));
+    hub.deliver(OWN, 0, "ann", text("here")).await;
     drop(stdin);
     hub.rest().await;
     let (code, _, stderr) = end(child).await;

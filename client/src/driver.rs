@@ -8,6 +8,7 @@ mod open;
 mod sequence;
 mod serve;
 mod suspicion;
+mod untaken;
 mod woken;
 
 use std::collections::VecDeque;

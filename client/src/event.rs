@@ -198,6 +198,16 @@ impl Outlet {
         }
     }
 
+    /// Is there room for the event?
+    pub(crate) fn has_room(&self, event: &Event) -> bool {
+        self.budget.available_permits() >= event.cost() as usize || self.budget.is_closed()
+    }
+
+    /// Waits until there is room for the event, and does not take it.
+    pub(crate) async fn room(&self, event: &Event) {
+        let _ = self.budget.acquire_many(event.cost()).await; // given back, or closed
+    }
+
     /// Reports an event for which there is room.
     pub(crate) fn report(&self, event: Event) {
         let cost = event.cost();

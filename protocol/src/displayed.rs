@@ -52,8 +52,11 @@ fn is_escaped(before: Option<char>, character: char, after: &str) -> bool {
         '(' => before.is_none_or(is_blank) && begins_with_to(after),
         ' ' => before.is_none_or(is_blank) || next.is_none(),
         '\u{200C}' | '\u{200D}' | '\u{FE0F}' => {
-            let is_between = |character: char| !character.is_ascii() && !is_blank(character);
-            !before.is_some_and(is_between) || (character != '\u{FE0F}' && !next.is_some_and(is_between))
+            let is_visible = |c: char| !c.is_ascii() && !is_blank(c) && !is_invisible(c);
+            let is_joiner = character != '\u{FE0F}';
+            // A variation selector belongs to the visible character before it.
+            let follows = before.is_some_and(|c| is_visible(c) || is_joiner && c == '\u{FE0F}');
+            !follows || is_joiner && !next.is_some_and(is_visible)
         }
         character => is_blank(character) || is_disturbing(character) || is_invisible(character),
     }
@@ -127,7 +130,12 @@ mod tests {
             ("a\u{200b}nn\u{3164}", "a\\u{200b}nn\\u{3164}"),
             ("👩‍🚀 ❤️", "👩‍🚀 ❤️"),
             ("می‌خواهم", "می‌خواهم"),
+            ("❤️‍🔥", "❤️‍🔥"),
             ("ann\u{200d}", "ann\\u{200d}"),
+            ("👩\u{200d}\u{200d}🚀", "👩\\u{200d}\\u{200d}🚀"),
+            ("é\u{200c}\u{200d}é", "é\\u{200c}\\u{200d}é"),
+            ("é\u{200d}\u{fe0f}é", "é\\u{200d}\\u{fe0f}é"),
+            ("❤\u{fe0f}\u{fe0f}", "❤\u{fe0f}\\u{fe0f}"),
             ("a\nb\u{1b}", "a\\u{a}b\\u{1b}"),
             ("", ""),
         ] {

@@ -25,7 +25,7 @@ use crate::quota::Share;
 use crate::registry::{Registration, Registry, ShutdownSummary};
 use crate::room::{Member, Room, RoomOptions};
 use crate::rooms::{FirstSeq, JoinedRoom, Rooms, TooManyRooms};
-use crate::source::Source;
+use crate::source::{Source, canonical};
 use crate::wrong_tokens::DelayedAnswer;
 
 pub use bans::{Banned, Kicked};
@@ -202,7 +202,7 @@ impl Hub {
     /// Must connections from that address begin with a header of the PROXY protocol?
     pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.config().proxies.iter().any(|network| network.contains(&address))
+        self.config().proxies.iter().any(|network| canonical(*network).contains(&address))
     }
 
     /// Logs and counts a rejection. An operator knows of a ban: its attempts must not fill the log.

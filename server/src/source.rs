@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,12 +40,34 @@ pub(crate) fn network(address: IpAddr) -> IpNet {
     }
 }
 
+/// The same network, as IPv4 if its addresses are mapped ones: IPv4 addresses are compared as such, however they arrive.
+pub(crate) fn canonical(network: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    let IpNet::V6(mapped) = network else { return network };
+    let found = mapped.prefix_len().checked_sub(MAPPED).zip(mapped.addr().to_ipv4_mapped());
+    found.and_then(|(prefix, address)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::V4)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(address: &str) -> Source {
         Source::of(address.parse().unwrap())
+    }
+
+    #[test]
+    fn a_network_of_mapped_addresses_is_one_of_ipv4() {
+        for (written, same) in [
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:0.0.0.0/96", "0.0.0.0/0"),
+            ("::ffff:10.0.0.1/128", "10.0.0.1/32"),
+            ("::/0", "::/0"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+        ] {
+            assert_eq!(canonical(written.parse().unwrap()), same.parse().unwrap(), "{written}");
+        }
     }
 
     #[test]

@@ -61,7 +61,9 @@ impl Driver {
         let mut session = self.begin(opened).await;
         let mut after_command = false;
         let ended = loop {
-            self.report_unreported().await;
+            for error in std::mem::take(&mut self.unreported) {
+                self.report_in(&mut session.connection, Event::Failed(error)).await;
+            }
             self.report_illegal(&mut session).await;
             self.resume_queue(&mut session);
             if self.is_done(&session) {
@@ -91,7 +93,7 @@ impl Driver {
                 Woken::Suspect(is_suspect) => {
                     if is_suspect {
                         self.set_status(Status::Suspect);
-                        self.report(Event::Suspect).await;
+                        self.report_in(&mut session.connection, Event::Suspect).await;
                     }
                     continue;
                 }
@@ -105,7 +107,7 @@ impl Driver {
             if let Err(error) = self.act(reaction, &mut session).await {
                 break Err(error);
             }
-            // While an event waits for room, nothing is read.
+            // While an event waits for room, nothing is judged.
             session.suspicion.listen_again();
         };
         self.end(session, ended).await
@@ -114,11 +116,13 @@ impl Driver {
     /// Reports the session, and prepares to serve it.
     async fn begin(&mut self, opened: Opened) -> Session {
         let Opened { joined, heard, mut up } = opened;
-        let (connection, welcome) = joined.into_parts();
+        let (mut connection, welcome) = joined.into_parts();
         let next_seq = welcome.as_ref().map(|welcome| welcome.next_seq);
         match next_seq {
             Some(next) => self.sequence.welcome(next),
-            None if self.snapshot.borrow().session > 0 => self.report(Event::Missed(Missed::Unknown)).await,
+            None if self.snapshot.borrow().session > 0 => {
+                self.report_in(&mut connection, Event::Missed(Missed::Unknown)).await;
+            }
             None => {}
         }
         self.snapshot.send_modify(|snapshot| {
@@ -127,7 +131,7 @@ impl Driver {
         });
         up.session = self.snapshot.borrow().session;
         self.metrics.connected(up.session, self.down_since.elapsed());
-        self.report(Event::Up(Box::new(up))).await;
+        self.report_in(&mut connection, Event::Up(Box::new(up))).await;
         let keepalive = Duration::from_secs(connection.peer().keepalive().into());
         Session {
             next_seq,
@@ -182,10 +186,10 @@ impl Driver {
     async fn act(&mut self, reaction: Reaction, session: &mut Session) -> Result<(), ConnectionError> {
         match reaction {
             Reaction::Nothing => {}
-            Reaction::Report(event) => self.report(event).await,
+            Reaction::Report(event) => self.report_in(&mut session.connection, event).await,
             Reaction::ReportMissed(missed, event) => {
-                self.report(Event::Missed(missed)).await;
-                self.report(event).await;
+                self.report_in(&mut session.connection, Event::Missed(missed)).await;
+                self.report_in(&mut session.connection, event).await;
             }
             // A REQUEST must be answered (R3.12), and the program offers no answers.
             Reaction::Refuse(id) => {
@@ -204,7 +208,7 @@ impl Driver {
                 let ordinal = session.connection.ordinal(frame);
                 let is_ours = ordinal.is_some_and(|ordinal| session.confirmations.refuse(ordinal, error));
                 if !is_ours && let Some(event) = event {
-                    self.report(event).await;
+                    self.report_in(&mut session.connection, event).await;
                 }
             }
         }
@@ -339,7 +343,7 @@ impl Driver {
     async fn report_heard(&mut self, session: &mut Session) {
         if session.suspicion.is_refuted() {
             self.set_status(Status::Up);
-            self.report(Event::Heard).await;
+            self.report_in(&mut session.connection, Event::Heard).await;
         }
     }
 
@@ -348,7 +352,7 @@ impl Driver {
         let refused = session.connection.refused();
         let count = refused - std::mem::replace(&mut session.illegal, refused);
         if count > 0 {
-            self.report(Event::Missed(Missed::Illegal(count))).await;
+            self.report_in(&mut session.connection, Event::Missed(Missed::Illegal(count))).await;
         }
     }
 

@@ -85,6 +85,16 @@ impl Tls {
         Ok(self)
     }
 
+    /// The configuration, and the name that the certificate of a hub at `address` must be for, for a program that drives
+    /// rustls itself. Reads files.
+    ///
+    /// # Errors
+    /// `no-authorities`, `certificate-unreadable` or `bad-server-name`.
+    pub fn into_rustls(mut self, address: &Address) -> Result<(Arc<ClientConfig>, ServerName<'static>), TlsError> {
+        self.load()?;
+        Ok((self.handshake()?.config, self.expected(address)?))
+    }
+
     /// The name that the hub's certificate must be for.
     pub(crate) fn expected(&self, address: &Address) -> Result<ServerName<'static>, TlsError> {
         self.server_name.clone().map_or_else(|| server_name(address.host()), Ok)

@@ -114,6 +114,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(ordinal)
     }
 
+    /// Queues a PING whose PONG is not reported. An application that does not poll the connection for a while, and so
+    /// reads nothing, keeps its keepalive with it (R7.1); [`flush`](Self::flush) writes it.
+    ///
+    /// # Errors
+    /// [`Misuse::NotOpen`].
+    pub fn queue_ping(&mut self) -> Result<(), Misuse> {
+        self.endpoint.ping()
+    }
+
     /// How many of the queued frames the stream has taken whole: those with a smaller ordinal.
     #[must_use]
     pub fn written(&self) -> u64 {

@@ -153,6 +153,13 @@ impl Endpoint {
         Ok(ordinal)
     }
 
+    /// Queues a PING that is no barrier.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn ping(&mut self) -> Result<(), Misuse> {
+        let ping = Message::Ping(Probe::new(b"").expect("it is short"));
+        self.queue(|session, out| session.encode(&ping, out)).map(drop)
+    }
+
     /// How many frames were queued and written.
     #[cfg(feature = "tokio")]
     pub(crate) fn tally(&self) -> &Tally {

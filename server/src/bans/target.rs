@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use bookend::Line;
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
 use crate::{canonical, source};
 
@@ -12,8 +12,6 @@ use crate::{canonical, source};
 const SHORTEST_V4: u8 = 8;
 /// The same for IPv6. The registries of whole continents have a /12.
 const SHORTEST_V6: u8 = 16;
-/// IPv4 addresses in IPv6 are `::ffff:0:0/96`.
-const MAPPED: u8 = 96;
 
 /// Whom a ban keeps out.
 ///
@@ -51,15 +49,7 @@ impl BanTarget {
     pub fn network(text: &str) -> Result<BanTarget, String> {
         let network: IpNet =
             text.parse().map_err(|_| format!("{text:?} is not a network such as 198.51.100.0/24 or 2001:db8::/32"))?;
-        let network = match network {
-            // IPv4 addresses are compared as such, however they arrive.
-            IpNet::V6(mapped) if mapped.prefix_len() >= MAPPED && mapped.addr().to_ipv4_mapped().is_some() => {
-                let address = mapped.addr().to_ipv4_mapped().expect("the guard has checked it");
-                let network = Ipv4Net::new(address, mapped.prefix_len() - MAPPED);
-                IpNet::V4(network.expect("the prefix is at most 32"))
-            }
-            network => network,
-        };
+        let network = source::canonical(network);
         match network == network.trunc() {
             true => Ok(BanTarget(Kind::Network(network))),
             false => Err(format!("{text:?} has bits after its prefix; did you mean {}?", network.trunc())),

@@ -115,11 +115,8 @@ async fn a_private_message_reaches_the_member_that_is_meant_or_nobody() {
         ),
         ("/msg \u{430}nn secret", "! no-such-member: no member has that name; /who lists the members"),
         ("/msg ann-2 secret", "! no-such-member: no member has that name; /who lists the members"),
-        (
-            "/msg 4 secret",
-            "! ambiguous-member: several members fit; write \"NAME\" in quotes, or #NUMBER; /who lists the members",
-        ),
-        ("/msg 0 secret", "! /msg NAME TEXT: 0 is everyone; omit /msg to send to everyone"),
+        ("/msg 4 ho", "* to 4 alone: ho"),
+        ("/msg 0 secret", "! /to NAME TEXT: 0 is everyone; omit /to to send to everyone"),
         ("/msg ANN word", "* to Ann alone: word"),
         ("/msg \"ＡＮＮ\" secret", "* to Ann alone: secret"),
         ("/msg \"ann  secret\" word", "* to ann secret alone: word"),
@@ -129,7 +126,9 @@ async fn a_private_message_reaches_the_member_that_is_meant_or_nobody() {
         person.send(format!("{typed}\r\n").as_bytes()).await;
         assert_eq!(person.line().await, shown, "{typed}");
     }
-    for (peer, texts) in [(&mut ann, &["word", "secret"][..]), (&mut secret, &["word", "more"]), (&mut four, &["hi"])] {
+    for (peer, texts) in
+        [(&mut ann, &["word", "secret"][..]), (&mut secret, &["word", "more"]), (&mut four, &["ho", "hi"])]
+    {
         let mut private = Vec::new();
         while private.len() < texts.len() {
             let frame = peer.frame().await;

@@ -11,7 +11,7 @@ use crate::admission::from;
 use crate::peer::{Peer, config, hello, hub};
 
 /// What the hub has written so far, and whether it has closed the connection.
-async fn received(stream: &mut DuplexStream) -> (String, bool) {
+pub(crate) async fn received(stream: &mut DuplexStream) -> (String, bool) {
     let mut read = Vec::new();
     let ended = timeout(Duration::from_millis(1), stream.read_to_end(&mut read)).await.is_ok();
     (String::from_utf8_lossy(&read).into_owned(), ended)

@@ -75,8 +75,6 @@ pub(super) enum Item<'a> {
 pub(super) struct Record<'a> {
     pub(super) link: Linktype,
     pub(super) bytes: &'a [u8],
-    /// The number of bytes at the end that were not captured.
-    pub(super) lost: u64,
 }
 
 /// Reads a capture file.
@@ -176,10 +174,8 @@ impl Format {
                     (false, true) => parse_pcap_frame_be,
                     (false, false) => parse_pcap_frame,
                 };
-                let (rest, LegacyPcapBlock { caplen, origlen, data, .. }) =
-                    parse(bytes).map_err(block_error("a packet is damaged"))?;
-                let lost = u64::from(origlen.saturating_sub(caplen));
-                Ok((bytes.len() - rest.len(), Some(Record { link: header.network, bytes: data, lost })))
+                let (rest, LegacyPcapBlock { data, .. }) = parse(bytes).map_err(block_error("a packet is damaged"))?;
+                Ok((bytes.len() - rest.len(), Some(Record { link: header.network, bytes: data })))
             }
             Format::PcapNg { big_endian, interfaces } => parse_block(bytes, big_endian, interfaces),
         }
@@ -215,14 +211,12 @@ fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<
             None
         }
         Block::EnhancedPacket(packet) => {
-            let lost = u64::from(packet.origlen.saturating_sub(packet.caplen));
             let data = packet.data.get(..packet.caplen as usize).unwrap_or(packet.data);
-            Some(Record { link: link(packet.if_id), bytes: data, lost })
+            Some(Record { link: link(packet.if_id), bytes: data })
         }
         Block::SimplePacket(packet) => {
             let data = packet.data.get(..packet.origlen as usize).unwrap_or(packet.data);
-            let lost = u64::from(packet.origlen).saturating_sub(data.len() as u64);
-            Some(Record { link: link(0), bytes: data, lost })
+            Some(Record { link: link(0), bytes: data })
         }
         Block::Unknown(unknown) if number(bytes, 0, *big_endian) == Some(OLD_PACKET) => {
             Some(old_packet(unknown.data, *big_endian, link).ok_or(BlockError::Wrong("a packet block is too short"))?)
@@ -239,10 +233,10 @@ fn parse_block<'a>(bytes: &'a [u8], big_endian: &mut bool, interfaces: &mut Vec<
 fn old_packet(data: &[u8], big_endian: bool, link: impl Fn(u32) -> Linktype) -> Option<Record<'_>> {
     let interface = data.first_chunk().copied()?;
     let interface = if big_endian { u16::from_be_bytes(interface) } else { u16::from_le_bytes(interface) };
-    let (captured, original) = (number(data, 12, big_endian)?, number(data, 16, big_endian)?);
+    let captured = number(data, 12, big_endian)?;
     let packet = data.get(OLD_PACKET_HEADER..)?;
     let packet = packet.get(..captured as usize).unwrap_or(packet);
-    Some(Record { link: link(interface.into()), bytes: packet, lost: original.saturating_sub(captured).into() })
+    Some(Record { link: link(interface.into()), bytes: packet })
 }
 
 /// The number of 32 bits at `at`.

@@ -62,13 +62,20 @@ struct Direction {
 }
 
 impl Conversation {
-    pub(super) fn new(segment: &Segment<'_>, number: u64, options: &Options) -> Conversation {
+    /// `server` is the side that the bytes show to be the server, if they do.
+    pub(super) fn new(
+        segment: &Segment<'_>,
+        server: Option<SocketAddr>,
+        number: u64,
+        options: &Options,
+    ) -> Conversation {
         let (from, to) = (segment.from, segment.to);
         let usual = options.port.unwrap_or(options.usual_port);
         let from_client = match (segment.syn, segment.acknowledged) {
             (true, acknowledged) => acknowledged.is_none(),
             _ if (from.port() == usual) != (to.port() == usual) => to.port() == usual,
-            _ => to.port() <= from.port(), // servers usually have the lesser port
+            // Servers usually have the lesser port.
+            _ => server.map_or(to.port() <= from.port(), |server| server == to),
         };
         let (client, server) = if from_client { (from, to) } else { (to, from) };
         let is_on = |port| client.port() == port || server.port() == port;

@@ -61,7 +61,11 @@ impl Conversations<'_> {
             Some(_) => self.pass_on(ends, segment, out),
             None if segment.syn => {
                 self.count += 1;
-                if self.begin(ends, self.count, segment, out)? { self.pass_on(ends, segment, out) } else { Ok(()) }
+                if self.begin(ends, self.count, segment, None, out)? {
+                    self.pass_on(ends, segment, out)
+                } else {
+                    Ok(())
+                }
             }
             // The end of a stream that began before the capture.
             None if segment.rst || segment.payload.is_empty() => {
@@ -96,7 +100,7 @@ impl Conversations<'_> {
     fn release<E>(&mut self, ends: Ends, out: Out<'_, E>) -> Result<(), E> {
         let Some(early) = self.early.remove(&ends) else { return Ok(()) };
         let Some(opening) = early.opening() else { return Ok(()) };
-        if !self.streams.contains_key(&ends) && !self.begin(ends, early.number, &opening, out)? {
+        if !self.streams.contains_key(&ends) && !self.begin(ends, early.number, &opening, early.server(), out)? {
             let others = early.segments().map(|segment| segment.payload.len() as u64).sum::<u64>();
             self.fate.bytes.not_followed += others - opening.payload.len() as u64;
             return Ok(());
@@ -124,7 +128,14 @@ impl Conversations<'_> {
     }
 
     /// Begins to follow a stream. False if it is not followed.
-    fn begin<E>(&mut self, ends: Ends, number: u64, opening: &Segment<'_>, out: Out<'_, E>) -> Result<bool, E> {
+    fn begin<E>(
+        &mut self,
+        ends: Ends,
+        number: u64,
+        opening: &Segment<'_>,
+        server: Option<SocketAddr>,
+        out: Out<'_, E>,
+    ) -> Result<bool, E> {
         if self.streams.len() >= MAX_STREAMS {
             self.streams.retain(|_, stream| !stream.is_over());
         }
@@ -133,7 +144,7 @@ impl Conversations<'_> {
             self.fate.bytes.not_followed += opening.payload.len() as u64;
             return Ok(false);
         }
-        let conversation = Conversation::new(opening, number, self.options);
+        let conversation = Conversation::new(opening, server, number, self.options);
         if conversation.is_shown() {
             out(None, Event::Stream(conversation.stream()))?;
         }

@@ -255,22 +255,20 @@ impl DumpReader {
         }
     }
 
-    /// The next packet and the number of bytes that it lacks, or `None` at the end.
-    pub(crate) fn packet(&mut self) -> io::Result<Option<(Vec<u8>, u64)>> {
-        let Content::Packets(link) = self.content else { return Ok(None) };
+    /// The next packet, or `None` at the end.
+    pub(crate) fn packet(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if !matches!(self.content, Content::Packets(_)) {
+            return Ok(None);
+        }
         loop {
             if let Some(packet) = self.packets.pop() {
-                let lost = packets::lost(link, &packet);
-                return Ok(Some((packet, lost)));
+                return Ok(Some(packet));
             }
             match self.piece()? {
                 Some(piece) => self.packets.push(&piece).map_err(|why| self.wrong(&why))?,
                 None => {
                     self.packets.finish();
-                    return Ok(self.packets.pop().map(|packet| {
-                        let lost = packets::lost(link, &packet);
-                        (packet, lost)
-                    }));
+                    return Ok(self.packets.pop());
                 }
             }
         }

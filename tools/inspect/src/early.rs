@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use bookend::{Decoder, MAX_LENGTH, START, kind};
+
 use super::packet::Segment;
 
 /// The most segments that are held of a stream.
@@ -58,6 +60,15 @@ impl Early {
         syn.or_else(|| self.segments().find(|segment| segment.syn)).or_else(|| self.segments().next())
     }
 
+    /// The side that is the server, as a frame that is whole in a segment shows: a client alone sends POST, and a hub
+    /// alone the other kinds of the hub profile.
+    pub(super) fn server(&self) -> Option<SocketAddr> {
+        self.segments().find_map(|segment| match hub_kind(segment.payload)? {
+            kind::POST => Some(segment.to),
+            _ => Some(segment.from),
+        })
+    }
+
     /// The sequence number of the SYN of a side.
     pub(super) fn syn(&self, from: SocketAddr) -> Option<u32> {
         self.segments().find(|segment| segment.from == from && segment.syn).map(|segment| segment.sequence)
@@ -74,6 +85,14 @@ impl Early {
         let least = |least: u32, next| if is_start(next, least) { next } else { least };
         Some(sequences.fold(first, least))
     }
+}
+
+/// The kind of the first frame of the hub profile.
+fn hub_kind(payload: &[u8]) -> Option<u8> {
+    let starts = payload.windows(START.len()).enumerate().filter(|(_, window)| *window == START);
+    let mut kinds =
+        starts.filter_map(|(at, _)| Some(Decoder::new(MAX_LENGTH).decode(&mut &payload[at..]).ok()??.kind()));
+    kinds.find(|&kind| kind::is_hub(kind))
 }
 
 /// True for a segment with a place in the stream. The place of an acknowledgement alone does not matter.

@@ -200,9 +200,7 @@ impl<S: Sink> Inspection<'_, S> {
         let mut packets = Packets::default();
         let read = loop {
             match dump.packet() {
-                Ok(Some((bytes, lost))) => {
-                    self.packet(&mut conversations, &mut packets, packet::read(link, &bytes, lost))?;
-                }
+                Ok(Some(bytes)) => self.packet(&mut conversations, &mut packets, packet::read(link, &bytes))?,
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
@@ -249,7 +247,7 @@ impl<S: Sink> Inspection<'_, S> {
                 let mut take = |origin, event: Event<'_>| self.event(origin, &event);
                 return conversations.pause(&mut take).and_then(|()| self.sink.pause()).map_err(Stop::Output);
             };
-            let packet = packet::read(record.link, record.bytes, record.lost);
+            let packet = packet::read(record.link, record.bytes);
             self.packet(&mut conversations, &mut packets, packet).map_err(Stop::Output)
         });
         if let Err(Stop::Output(error)) = read {

@@ -23,20 +23,12 @@ pub(super) fn layer(link: Linktype, bytes: &[u8]) -> Option<Layer<'_>> {
     }
 }
 
+/// No header of a link is longer, in bytes.
+const LONGEST_HEADER: usize = 32;
+
 /// True for the link types that [`layer`] reads.
 pub(super) fn is_read(link: Linktype) -> bool {
-    matches!(
-        link,
-        Linktype::ETHERNET
-            | Linktype::LINUX_SLL
-            | Linktype::LINUX_SLL2
-            | Linktype::NULL
-            | Linktype::LOOP
-            | Linktype::RAW
-            | Linktype::IPV4
-            | Linktype::IPV6
-            | Linktype(12 | 14)
-    )
+    layer(link, &[0; LONGEST_HEADER]).is_some()
 }
 
 /// The number of a link type, with its name in the list of tcpdump.org if that is known here.

@@ -38,8 +38,8 @@ const DEEPEST: usize = 24;
 /// No packet is longer, whatever its record claims. In bytes.
 const LONGEST_PACKET: u64 = 1 << 20;
 
-/// Reads a packet of this link type; `lost` bytes at its end were not captured.
-pub(super) fn read(link: Linktype, bytes: &[u8], lost: u64) -> Packet<'_> {
+/// Reads a packet of this link type.
+pub(super) fn read(link: Linktype, bytes: &[u8]) -> Packet<'_> {
     if !link::is_read(link) {
         return Packet::Unread(Unread::LinkType(link.0), 0);
     }
@@ -51,7 +51,7 @@ pub(super) fn read(link: Linktype, bytes: &[u8], lost: u64) -> Packet<'_> {
             Layer::Llc(bytes) => headers::llc(bytes),
             Layer::Mpls(bytes) => headers::mpls(bytes),
             Layer::Ppp(bytes) => headers::ppp(bytes),
-            Layer::Ip(bytes) => match internet(bytes, lost) {
+            Layer::Ip(bytes) => match internet(bytes) {
                 Ok(inner) => Ok(inner),
                 Err(packet) => return packet,
             },
@@ -65,7 +65,7 @@ pub(super) fn read(link: Linktype, bytes: &[u8], lost: u64) -> Packet<'_> {
 }
 
 /// Reads an IP packet: the layer inside a tunnel, or what ends the search.
-fn internet(bytes: &[u8], lost: u64) -> Result<Layer<'_>, Packet<'_>> {
+fn internet(bytes: &[u8]) -> Result<Layer<'_>, Packet<'_>> {
     let (slice, stop) = LaxIpSlice::from_slice(bytes).map_err(|error| match error {
         ip::LaxHeaderSliceError::Len(_) => Packet::Unread(Unread::CutOff, 0),
         ip::LaxHeaderSliceError::Content(_) => Packet::Unread(Unread::Malformed, 0),
@@ -94,17 +94,17 @@ fn internet(bytes: &[u8], lost: u64) -> Result<Layer<'_>, Packet<'_>> {
         fin: tcp.fin(),
         rst: tcp.rst(),
         payload: tcp.payload(),
-        cut: if payload.incomplete { missing(&slice, bytes).unwrap_or(lost).min(LONGEST_PACKET) } else { 0 },
+        cut: if payload.incomplete { missing(&slice, bytes).min(LONGEST_PACKET) } else { 0 },
     }))
 }
 
 /// The number of bytes that the IP header claims beyond those that were captured.
-fn missing(slice: &LaxIpSlice<'_>, bytes: &[u8]) -> Option<u64> {
+fn missing(slice: &LaxIpSlice<'_>, bytes: &[u8]) -> u64 {
     let claimed = match slice {
         LaxIpSlice::Ipv4(v4) => usize::from(v4.header().total_len()),
         LaxIpSlice::Ipv6(v6) => 40 + usize::from(v6.header().payload_length()),
     };
-    claimed.checked_sub(bytes.len()).map(|missing| missing as u64)
+    claimed.saturating_sub(bytes.len()) as u64
 }
 
 /// A fragment: TCP payload follows the TCP header, which is in the first fragment.

@@ -7,7 +7,8 @@ mod packets;
 #[path = "captures/support.rs"]
 mod support;
 
-use bookend::kind::{CLOSE, HELLO, MESSAGE};
+use bookend::kind::{CLOSE, DELIVERY, HELLO, MESSAGE, POST};
+use bookend::{Delivery, Encoding, Message, Payload};
 use packets::{ACK, FIN, RST, SYN, TUNNELS, Tunnel, ipv4, packet, pcap, pcapng, segment, udp};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -180,6 +181,38 @@ fn hole_before_the_first_frame_is_no_fault_of_the_greeting() {
         segments.retain(|segment| segment.flags & FIN == 0);
         let (report, summary) = inspected(&ethernet(Tunnel::None, &segments));
         assert_eq!(summary.faults, 0, "{report}");
+    }
+}
+
+#[test]
+fn sides_of_a_session_that_began_before_the_capture_are_told_by_its_frames() {
+    let said = Payload::decode(Encoding::Utf8, b"hi").unwrap();
+    let wire = |message: &Message<'_>| {
+        let mut wire = Vec::new();
+        message.encode(1 << 20, &mut wire).unwrap();
+        wire
+    };
+    let post = wire(&Message::Post { to: 0, payload: said });
+    let delivery = wire(&Message::Delivery(Delivery::new(7, 0, 1, 0, "ann", said).unwrap()));
+    let client =
+        [segment(true, 1000, ACK, &post), segment(true, 1000 + u32::try_from(post.len()).unwrap(), ACK, &post)];
+    let server = [segment(false, 5000, ACK, &delivery)];
+    for (segments, shown) in [
+        (client.to_vec(), [vec![POST, POST], vec![]]),
+        (server.to_vec(), [vec![], vec![DELIVERY]]),
+        ([&server[..], &client[..]].concat(), [vec![POST, POST], vec![DELIVERY]]),
+    ] {
+        // The port of the server is greater than the one of the client, and not the usual one.
+        let mut packets = whole(Tunnel::None, &segments);
+        for (packet, _) in &mut packets {
+            for at in [34, 36] {
+                if packet[at..at + 2] == 3990_u16.to_be_bytes() {
+                    packet[at..at + 2].copy_from_slice(&65_000_u16.to_be_bytes());
+                }
+            }
+        }
+        let file = pcap(1, &packets);
+        assert_eq!([frames(&file, "client"), frames(&file, "server")], shown);
     }
 }
 

@@ -65,7 +65,7 @@ pub struct LoadArguments {
 }
 
 impl LoadArguments {
-    /// The plan that the options describe, without a token.
+    /// The plan that the options describe, without a token and TLS.
     ///
     /// # Errors
     /// The options contradict each other: a message that names the option.
@@ -90,6 +90,8 @@ impl LoadArguments {
             token: None,
             pid: self.pid,
             timeout: self.timeout,
+            #[cfg(feature = "tls")]
+            tls: None,
         })
     }
 }

@@ -3,16 +3,15 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
-use mio::net::TcpStream;
-
 use super::peer::{End, Event, Peer};
+use super::stream::Stream;
 
 /// The size of a read, in bytes: usually all that waits. With smaller reads the server would wait for the driver, and the
 /// result would measure the driver.
 const READ: usize = 256 << 10;
 
 pub(super) struct Connection<P> {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     peer: P,
     /// The beginning of an incomplete frame.
     held: Vec<u8>,
@@ -36,7 +35,7 @@ pub(super) enum Reading {
 
 impl<P: Peer> Connection<P> {
     /// A connection whose peer has written its opening to `out`.
-    pub(super) fn new(stream: TcpStream, peer: P, out: Vec<u8>) -> Connection<P> {
+    pub(super) fn new(stream: Stream, peer: P, out: Vec<u8>) -> Connection<P> {
         Connection { stream, peer, held: Vec::new(), out, written: 0, queued: false, ending: false, joined: false }
     }
 
@@ -69,7 +68,8 @@ impl<P: Peer> Connection<P> {
         self.write()?;
         // After a short read the socket has no more input, and mio reports new input. On Windows it does so only after a read
         // that would block.
-        Ok(if filled.len() == buffer.len() || self.ending || cfg!(windows) { Reading::More } else { Reading::Drained })
+        let is_short = filled.len() < buffer.len() && self.stream.is_drained_by_a_short_read();
+        Ok(if !is_short || self.ending || cfg!(windows) { Reading::More } else { Reading::Drained })
     }
 
     /// The problem of a server that sends nothing any more.
@@ -92,6 +92,11 @@ impl<P: Peer> Connection<P> {
         self.peer.leave(now, &mut self.out) && self.write().is_ok()
     }
 
+    /// True if something waits to be written.
+    pub(super) fn has_output(&self) -> bool {
+        self.written < self.out.len() || self.stream.has_output()
+    }
+
     /// The number of bytes that are not written yet.
     pub(super) fn unwritten(&self) -> usize {
         self.out.len() - self.written
@@ -110,7 +115,7 @@ impl<P: Peer> Connection<P> {
         }
         self.out.clear();
         self.written = 0;
-        Ok(())
+        self.stream.flush().map_err(|error| error.to_string())
     }
 }
 

@@ -126,7 +126,7 @@ impl<'a, P: Peer> Driver<'a, P> {
             if event.is_readable() && !std::mem::replace(&mut connection.queued, true) {
                 self.ready.push_back(index);
             }
-            if event.is_writable() && connection.unwritten() > 0 {
+            if event.is_writable() && connection.has_output() {
                 connection.write().map_err(|why| in_connection(index, &why))?;
             }
         }

@@ -16,7 +16,7 @@
 //!
 //! # Layout
 //!
-//! `plan` describes the work, and `driver` does it in one thread over `connection`s, each with a `peer`: `driver/join`
+//! `plan` describes the work, and `driver` does it in one thread over `connection`s, each with a `stream` and a `peer`: `driver/join`
 //! connects, `driver/publish` publishes. `payload` writes and reads what is published, `judge` checks what arrives,
 //! `process` measures the server, and `report` is the result. `arguments` (feature `clap`) has the options of a command
 //! line.
@@ -32,6 +32,7 @@ mod peer;
 mod plan;
 mod process;
 mod report;
+mod stream;
 
 #[cfg(feature = "clap")]
 pub use arguments::LoadArguments;
@@ -41,6 +42,8 @@ pub use payload::MIN_SIZE;
 pub use peer::{End, Event, Member, Peer, Purpose};
 pub use plan::{Plan, Until};
 pub use report::{Bucket, Latency, Report, ServerCost};
+#[cfg(feature = "tls")]
+pub use stream::Tls;
 
 /// Tests the program of the README.
 #[cfg(doctest)]

@@ -1,9 +1,13 @@
 //! The work of a run.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
+use mio::net::TcpStream;
+
 use crate::payload::MIN_SIZE;
+use crate::stream::Stream;
 
 /// The default limit of payload in flight, in bytes: it keeps a server busy, and is less than any server buffers for a
 /// member.
@@ -36,6 +40,9 @@ pub struct Plan {
     pub pid: Option<u32>,
     /// The run gives up missing deliveries when nothing arrives for this long. Also the timeout of connecting.
     pub timeout: Duration,
+    /// Every connection is over TLS.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::stream::Tls>,
 }
 
 /// When to stop publishing.
@@ -63,7 +70,18 @@ impl Plan {
             token: None,
             pid: None,
             timeout: Duration::from_secs(10),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
+    }
+
+    /// A connection as the members speak over it.
+    pub(super) fn stream(&self, socket: TcpStream) -> io::Result<Stream> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return Stream::secured(tls, socket);
+        }
+        Ok(Stream::Plain(socket))
     }
 
     /// The number of members that read.

@@ -69,17 +69,6 @@ fn is_packet(link: Linktype, bytes: &[u8], mut header: usize, cut: bool) -> bool
         && (ip.len() == length || (ip.len() > length && ip.len() - length <= padding) || (cut && ip.len() < length))
 }
 
-/// The number of bytes at the end of the packet that the dump does not have.
-pub(super) fn lost(link: Linktype, bytes: &[u8]) -> u64 {
-    let header = LINKS.iter().find(|(known, _)| *known == link).map_or(0, |(_, header)| *header);
-    let length = match bytes.get(header..) {
-        Some([0x45..=0x4F, _, high, low, ..]) => usize::from(u16::from_be_bytes([*high, *low])),
-        Some([0x60..=0x6F, _, _, _, high, low, ..]) => 40 + usize::from(u16::from_be_bytes([*high, *low])),
-        _ => 0,
-    };
-    (header + length).saturating_sub(bytes.len()) as u64
-}
-
 /// Puts together the pieces of each packet.
 #[derive(Debug, Default)]
 pub(super) struct Packets {

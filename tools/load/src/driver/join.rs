@@ -78,11 +78,12 @@ impl<'a, P: Peer> Driver<'a, P> {
         Ok(driver)
     }
 
-    fn add(&mut self, mut stream: TcpStream) -> Result<(), String> {
+    fn add(&mut self, stream: TcpStream) -> Result<(), String> {
+        let mut stream = self.plan.stream(stream).map_err(|error| error.to_string())?;
         let index = self.connections.len();
         self.poll
             .registry()
-            .register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)
+            .register(stream.socket(), Token(index), Interest::READABLE | Interest::WRITABLE)
             .map_err(|error| error.to_string())?;
         let purpose = if index < self.plan.members { Purpose::Member } else { Purpose::Publisher };
         let mut out = Vec::new();
@@ -96,7 +97,7 @@ impl<'a, P: Peer> Driver<'a, P> {
     /// Stops reading from the stalled members.
     fn stall(&mut self) -> io::Result<()> {
         for connection in &mut self.connections[self.plan.readers()..self.plan.members] {
-            self.poll.registry().deregister(&mut connection.stream)?;
+            self.poll.registry().deregister(connection.stream.socket())?;
         }
         let stalled = self.plan.readers()..self.plan.members;
         self.ready.retain(|index| !stalled.contains(index));

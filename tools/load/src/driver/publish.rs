@@ -20,8 +20,8 @@ impl<P: Peer> Driver<'_, P> {
             return Ok(());
         }
         let begin = self.now();
-        for connection in &self.connections {
-            connection.stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        for connection in &mut self.connections {
+            connection.stream.socket().set_nodelay(true).map_err(|error| error.to_string())?;
         }
         let mut payload = vec![0; self.plan.size];
         let before: u64 = self.published.iter().sum();
