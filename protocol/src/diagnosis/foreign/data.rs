@@ -4,10 +4,12 @@ use alloc::format;
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
+use super::super::walk::{Step, correct};
 use super::super::{find, hex, quoted};
 use super::{Sighting, certain, likely, possible};
 use crate::encoding::Encoding;
-use crate::frame::{END, START};
+use crate::frame::START;
+use crate::hello::MAGIC;
 use crate::text::Text;
 
 /// Reads a length prefix.
@@ -68,10 +70,22 @@ pub(super) fn utf_16_text(bytes: &[u8]) -> Sighting {
     if printable == text.chars().count() { certain(format!("the byte order mark {name} and text")) } else { None }
 }
 
+/// Whole frames, or HELLO's magic. Two bytes like START occur in any large payload.
+fn holds_frames(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some(at) = find(rest, &START) {
+        if matches!(correct(&rest[at..]), Step::Whole { .. }) {
+            return true;
+        }
+        rest = &rest[at + START.len()..];
+    }
+    find(&bytes[..bytes.len().min(64)], &MAGIC).is_some()
+}
+
 /// Lengths of four bytes that lead from one to the next. Chance makes such lengths, so bytes that hold a START or an END
 /// are something else, and a length that leads beyond what has arrived must be followed by text.
 pub(super) fn length_prefix(bytes: &[u8]) -> Sighting {
-    if find(bytes, &START).is_some() || find(bytes, &END).is_some() {
+    if holds_frames(bytes) {
         return None;
     }
     let orders: [(&str, Read); 2] = [("big", BigEndian::read_u32), ("little", LittleEndian::read_u32)];
