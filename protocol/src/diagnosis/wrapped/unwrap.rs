@@ -122,7 +122,11 @@ fn prefixed(stream: &Stream<'_>) -> Option<Fit> {
         let wide = prefixes().filter(|prefix| prefix.width > 1).find_map(|prefix| fixed(prefix, whole));
         // A single byte has the size of a single frame by chance.
         let narrow = || prefixes().filter(|prefix| prefix.width == 1 && whole).find_map(|prefix| fixed(prefix, whole));
-        wide.or_else(|| narrow().or_else(|| varying(whole)).filter(|fit| fit.proven))
+        wide.or_else(|| {
+            let mut fit = narrow().or_else(|| varying(whole)).filter(|fit| fit.proven)?;
+            fit.proven = fit.frames > 1;
+            Some(fit)
+        })
     })
 }
 
