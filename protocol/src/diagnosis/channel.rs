@@ -42,8 +42,8 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
         let changes = declared(stream.bytes).unwrap_or(0).abs_diff((total - HEADER_LENGTH - 2) as u64);
         let confidence = match (walk.explained, walk.doubtful()) {
             (1, true) => Confidence::Possible,
-            // A single change may as well be a byte that was lost or added.
-            (1, false) if changes < 2 => Confidence::Likely,
+            // A single change may as well be a byte that was lost or added, a few a length that is off by as many.
+            (1, false) if changes < 8 => Confidence::Likely,
             (_, true) => Confidence::Likely,
             (1, false) if stream.stalled() => Confidence::Likely,
             _ => Confidence::Certain,

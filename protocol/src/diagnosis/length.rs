@@ -75,6 +75,12 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
                     // One frame whose length is a little off may have lost or gained a byte in its header or body.
                     1 if is_slight(mistake) || is_count(mistake) && !hello => Confidence::Likely,
                     _ if doubtful => Confidence::Likely,
+                    // Two frames of one size are as good as one.
+                    2 if is_count(mistake)
+                        && bytes.get(total + 4..total + HEADER_LENGTH) == bytes.get(4..HEADER_LENGTH) =>
+                    {
+                        Confidence::Likely
+                    }
                     // Of many frames inside its body, one has its END there by chance.
                     1 if find(&bytes[body_at..total], &BOUNDARY).is_some() => Confidence::Likely,
                     1 if stream.stalled() => Confidence::Likely,

@@ -71,7 +71,6 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     for trace in &TRACES {
         found.extend(compare(stream, trace));
     }
-    found.extend(compressed(stream.bytes));
     found.extend(cut_at_ctrl_z(stream));
     found.extend(printed(stream.bytes));
 }
@@ -105,28 +104,6 @@ fn compare(stream: &Stream<'_>, trace: &Trace) -> Option<Hypothesis> {
         _ => return None,
     };
     Some(hypothesis(confidence, canary_at, &seen[magic.min(seen.len())..]))
-}
-
-/// The first bytes of compressed streams, and whether nothing else begins so.
-const COMPRESSED: [(&[u8], &str, Confidence); 9] = [
-    (b"\x1F\x8B\x08", "gzip", Confidence::Certain),
-    (b"\x28\xB5\x2F\xFD", "Zstandard", Confidence::Certain),
-    (b"\x04\x22\x4D\x18", "LZ4", Confidence::Certain),
-    (b"\xFD7zXZ\0", "xz", Confidence::Certain),
-    (b"BZh91AY&SY", "bzip2", Confidence::Certain),
-    (b"\x78\x01", "zlib", Confidence::Likely),
-    (b"\x78\x5E", "zlib", Confidence::Likely),
-    (b"\x78\x9C", "zlib", Confidence::Likely),
-    (b"\x78\xDA", "zlib", Confidence::Likely),
-];
-
-fn compressed(bytes: &[u8]) -> Option<Hypothesis> {
-    let (magic, name, confidence) = COMPRESSED.into_iter().find(|(magic, ..)| bytes.starts_with(magic))?;
-    let readable = bytes.iter().take(64).all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
-    (!readable).then(|| {
-        let seen = format!("{}, with which {name} begins", hex(magic));
-        Hypothesis::new(&m::CHANNEL_COMPRESSED, confidence, 0, seen)
-    })
 }
 
 /// Nothing arrived after the 0D 0A before the canary's 1A.

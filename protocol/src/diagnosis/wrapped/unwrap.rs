@@ -109,7 +109,8 @@ fn prefixed(stream: &Stream<'_>) -> Option<Fit> {
         let units = taken.units;
         let shown = hex(&stream.bytes[..stream.bytes.len().min(4)]);
         let seen = format!("each frame is preceded by its own size, {name} ({shown}), {units} of {units}");
-        taken.fit(stream, &m::WRAPPED_LENGTH_PREFIX, || seen)
+        let fit = taken.fit(stream, &m::WRAPPED_LENGTH_PREFIX, || seen)?;
+        Some(Fit { frames: fit.frames.min(units), ..fit })
     };
     let fixed = |prefix: Prefix, whole: bool| {
         let taken = Taken::apart(stream.bytes, |bytes| prefix.unit(bytes));
