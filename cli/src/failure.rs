@@ -8,6 +8,7 @@ use bookend_client::ConnectError;
 
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::pointer::pointers;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -47,6 +48,15 @@ impl Failure {
     pub(crate) fn reported(console: &Console, why: impl fmt::Display, exit: Exit) -> Failure {
         console.error(format_args!("{why}"));
         Failure::Reported(exit)
+    }
+
+    /// Lines with the command that finds out more, if the cause is not known.
+    pub(crate) fn pointers(&self) -> Vec<String> {
+        match self {
+            Failure::Connect(error) | Failure::Ended(error) => pointers(error),
+            Failure::Gone(error, _) => pointers(error),
+            _ => Vec::new(),
+        }
     }
 
     /// The exit code.

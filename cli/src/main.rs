@@ -26,6 +26,7 @@ mod join;
 mod listen;
 mod manual;
 mod ping;
+mod pointer;
 mod receiver;
 mod relay;
 mod room;
@@ -156,6 +157,9 @@ fn status(ended: Result<(), Failure>, console: Console) -> Exit {
     }
     if let Err(Failure::Connect(error)) = &ended {
         console.error(format_args!("{}", error.fix()));
+    }
+    for line in ended.as_ref().err().map(Failure::pointers).unwrap_or_default() {
+        console.error(format_args!("{line}"));
     }
     if !console.finish(timeout) && exit == Exit::Success { Exit::Fault } else { exit }
 }

@@ -12,8 +12,8 @@ use bookend_inspect::{Event, Format, Input, inspect_events};
 use bookend_server::{Config, Hub};
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-use tokio::net::TcpListener;
 use tokio::join;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 

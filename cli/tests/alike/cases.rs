@@ -95,7 +95,10 @@ pub(crate) fn framed(client: bool) -> Vec<Case> {
         ("wrapped-mllp", each(&|frame| [b"\x0B", frame, b"\x1C\r"].concat())),
         ("wrapped-slip", each(&|frame| [slip(frame), vec![0xC0]].concat())),
         ("wrapped-cobs", each(&cobs)),
-        ("wrapped-java-objects", [b"\xAC\xED\0\x05".to_vec(), each(&|frame| [&[0x77, frame.len() as u8], frame].concat())].concat()),
+        (
+            "wrapped-java-objects",
+            [b"\xAC\xED\0\x05".to_vec(), each(&|frame| [&[0x77, frame.len() as u8], frame].concat())].concat(),
+        ),
         ("wrapped-trailer", each(&|frame| [frame, &checksum(frame)].concat())),
         ("wrapped-nul", each(&|frame| [frame, b"\0"].concat())),
         ("wrapped-padding", each(&|frame| [frame, &vec![0; 256 - frame.len()]].concat())),
@@ -119,7 +122,10 @@ pub(crate) fn framed(client: bool) -> Vec<Case> {
             ("wrapped-websocket", each(&|frame| web_socket(frame, Some([0x37, 0xFA, 0x21, 0x3D])))),
             ("wrapped-byte-order-mark", after(b"\xEF\xBB\xBF")),
             ("foreign-proxy-protocol", after(b"PROXY TCP4 192.0.2.10 192.0.2.20 51111 3990\r\n")),
-            ("foreign-proxy-protocol", after(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0C\xC0\0\x02\x0A\xC0\0\x02\x14\xC7\xA7\x0F\x96")),
+            (
+                "foreign-proxy-protocol",
+                after(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0C\xC0\0\x02\x0A\xC0\0\x02\x14\xC7\xA7\x0F\x96"),
+            ),
             ("foreign-socks", after(b"\x05\x01\0")),
             ("foreign-socks", after(b"\x05\x02\0\x02")),
             ("foreign-socks", after(b"\x04\x01\x0F\x96\0\0\0\x01\0hub.example\0")),
@@ -133,7 +139,10 @@ pub(crate) fn framed(client: bool) -> Vec<Case> {
 pub(crate) fn servers() -> Vec<Case> {
     let mysql = b"\x4A\0\0\0\x0A8.0.36-0ubuntu0.22.04.1\0\x08\0\0\0aBcDeFgH\0\xFF\xF7\x08\x02\0\xFF\xDF\x15";
     let refused = b"\x45\0\0\0\xFF\x6A\x04Host '172.17.0.1' is not allowed to connect to this MySQL server";
-    let amqp = [&b"\x01\0\0\0\0\x01\xF2\0\x0A\0\x0A\0\x09\0\0\x01\xCD\x07productS\0\0\0\x08RabbitMQ"[..], b"\x07versionS\0\0\0\x053.9.1"];
+    let amqp = [
+        &b"\x01\0\0\0\0\x01\xF2\0\x0A\0\x0A\0\x09\0\0\x01\xCD\x07productS\0\0\0\x08RabbitMQ"[..],
+        b"\x07versionS\0\0\0\x053.9.1",
+    ];
     vec![
         ("foreign-mysql", mysql.to_vec()),
         ("foreign-mysql", refused.to_vec()),
@@ -163,7 +172,10 @@ pub(crate) fn clients() -> Vec<Case> {
     vec![
         ("foreign-tls", tls),
         ("foreign-http", b"GET / HTTP/1.1\r\nHost: hub.example\r\nAccept: */*\r\n\r\n".to_vec()),
-        ("foreign-websocket", b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".to_vec()),
+        (
+            "foreign-websocket",
+            b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".to_vec(),
+        ),
         ("foreign-http-2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec()),
         ("foreign-ssh", b"SSH-2.0-Go\r\n".to_vec()),
         ("foreign-redis", b"*1\r\n$4\r\nPING\r\n".to_vec()),

@@ -36,9 +36,15 @@ const HELLO_FIX: &str = "answer the client's HELLO with a HELLO, before any othe
 
 /// Exchanges HELLOs and judges the peer's first frame.
 pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Greeting {
-    let start = Instant::now();
     let mut received = Vec::new();
-    let missing = match exchange(route, hello, start + timeout, &mut received).await {
+    let connected = route.connect(Instant::now() + timeout).await;
+    let start = Instant::now(); // to connect, or to start a peer, takes its own time
+    let exchanged = match connected {
+        Ok(stream) => exchange(stream, hello, start + timeout, &mut received).await,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(None),
+        Err(error) => Err(Some(Missing::Reset(error.to_string()))),
+    };
+    let missing = match exchanged {
         Ok((preamble, frame)) => {
             let mut before = judge_preamble(route.side(), &received[..preamble]);
             if before.verdict == Verdict::Fails {
@@ -58,17 +64,14 @@ pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Gr
 /// Sends HELLO to a server, and reads until the first frame is complete, invalid or missing. The error is `None` if the
 /// time is up.
 async fn exchange(
-    route: &Route,
+    peer: PeerStream,
     hello: &Hello,
     deadline: Instant,
     received: &mut Vec<u8>,
 ) -> Result<(usize, Frame), Option<Missing>> {
     let failed = |error: std::io::Error| Some(Missing::Reset(error.to_string()));
     // Dropping the process ends a peer that was started for this connection.
-    let PeerStream { mut stream, side, process: _process } = match route.connect(deadline).await {
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(None),
-        reached => reached.map_err(failed)?,
-    };
+    let PeerStream { mut stream, side, process: _process } = peer;
     if side == Side::Server {
         let mut wire = Vec::new();
         hello.encode(&mut wire);

@@ -54,7 +54,7 @@ pub(super) fn opening(bytes: &[u8], context: Context) -> Opening {
         // HELLO's magic tells a greeting from what a client sends before its frames.
         Some(start) if bytes.len() < start + HEADER_LENGTH + MAGIC.len() && !context.ended => Opening::Undecided,
         Some(start)
-            if is_text(&greeting[..start]) && bytes[start + 1..].first().is_none_or(|&byte| byte == START[1]) =>
+            if is_greeting(&greeting[..start]) && bytes[start + 1..].first().is_none_or(|&byte| byte == START[1]) =>
         {
             Opening::Frames { greeting: start }
         }
@@ -81,8 +81,12 @@ fn may_precede(greeting: &[u8], bytes: &[u8], context: Context) -> bool {
         let first = diagnosis.first().filter(|first| first.confidence() == Confidence::Certain);
         first.is_some_and(|first| first.name() != "foreign-smtp-ftp")
     };
-    let is_line = || is_text(greeting) && !greeting.iter().any(|&byte| byte < b' ' && !b"\r\n\t\x1B".contains(&byte));
-    greeting.is_empty() || context.greets && is_line() && !is_known(&diagnosis(bytes))
+    greeting.is_empty() || context.greets && is_greeting(greeting) && !is_known(&diagnosis(bytes))
+}
+
+/// Text for people, without control characters that a greeting has no use for.
+fn is_greeting(bytes: &[u8]) -> bool {
+    is_text(bytes) && !bytes.iter().any(|&byte| byte < b' ' && !b"\r\n\t\x1B".contains(&byte))
 }
 
 fn diagnosis(bytes: &[u8]) -> Diagnosis {
