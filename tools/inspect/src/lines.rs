@@ -2,7 +2,7 @@
 
 use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose, hello_at};
 use bookend::session::MAX_PREAMBLE;
-use bookend::{Fault, HEADER_LENGTH, MAGIC, START};
+use bookend::{Fault, HEADER_LENGTH, MAGIC, MAX_HELLO, OVERHEAD, START};
 
 /// What a stream begins with.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,8 +36,12 @@ pub(super) fn opening(bytes: &[u8], context: Context) -> Opening {
     if first == START[0] {
         return Opening::Frames { greeting: 0 };
     }
-    if hello_at(bytes).is_some_and(|at| !may_precede(&bytes[..at], bytes, context)) {
-        return Opening::Foreign;
+    if let Some(at) = hello_at(bytes) {
+        match may_precede(bytes, at, context) {
+            Some(true) => {}
+            Some(false) => return Opening::Foreign,
+            None => return Opening::Undecided,
+        }
     }
     if context.is_lines && is_text(bytes) {
         return Opening::Lines;
@@ -74,20 +78,28 @@ fn lines_or_foreign(bytes: &[u8], context: Context) -> Opening {
     }
 }
 
-/// May this precede the HELLO of the sender? A server greets people with a line of its choice, but that is no other
-/// protocol's header.
-fn may_precede(greeting: &[u8], bytes: &[u8], context: Context) -> bool {
-    let is_known = |diagnosis: &Diagnosis| {
-        let first = diagnosis.first().filter(|first| first.confidence() == Confidence::Certain);
-        first.is_some_and(|first| first.name() != "foreign-smtp-ftp")
-    };
-    greeting.is_empty() || context.greets && is_greeting(greeting) && !is_known(&diagnosis(bytes))
+/// May what stands before `at` precede the HELLO there? `None` until enough has arrived. A server greets people with a
+/// line of its choice, but that is no other protocol's header.
+fn may_precede(bytes: &[u8], at: usize, context: Context) -> Option<bool> {
+    let greeting = &bytes[..at];
+    if greeting.is_empty() || !context.greets || !is_greeting(greeting) {
+        return Some(greeting.is_empty());
+    }
+    // The verdict must not depend on how much has arrived: a line is judged alone, anything else with HELLO and what
+    // follows it.
+    let length = bytes[at + 4..at + HEADER_LENGTH].try_into().map_or(0, u32::from_be_bytes).min(MAX_HELLO);
+    let end = if greeting.ends_with(b"\n") { at } else { at + OVERHEAD + length as usize + AFTER_HELLO };
+    if bytes.len() < end && !context.ended {
+        return None;
+    }
+    let diagnosis = diagnosis(&bytes[..end.min(bytes.len())]);
+    let known = diagnosis.first().filter(|first| first.confidence() == Confidence::Certain);
+    let size = greeting.iter().all(|byte| byte.is_ascii_hexdigit() || b"\r\n".contains(byte)); // of a chunk (HTTP)
+    Some(!size && known.is_none_or(|first| first.name() == "foreign-smtp-ftp"))
 }
 
-/// Text for people, without control characters that a greeting has no use for.
-fn is_greeting(bytes: &[u8]) -> bool {
-    is_text(bytes) && !bytes.iter().any(|&byte| byte < b' ' && !b"\r\n\t\x1B".contains(&byte))
-}
+/// How many bytes after HELLO show what stands around frames, such as the size before the next one.
+const AFTER_HELLO: usize = 64;
 
 fn diagnosis(bytes: &[u8]) -> Diagnosis {
     diagnose(&Evidence::stream(Fault::BadStart { offset: 0, found: bytes[0] }, 0, bytes))
@@ -101,6 +113,11 @@ pub(super) fn line(bytes: &[u8], ended: bool) -> Option<usize> {
         None if line.len() == MAX_PREAMBLE || (ended && !line.is_empty()) => Some(line.len()),
         None => None,
     }
+}
+
+/// Text that is shown to people: other control characters are rather parts of numbers, or of another framing.
+fn is_greeting(bytes: &[u8]) -> bool {
+    is_text(bytes) && !bytes.iter().any(|&byte| byte < b' ' && !b"\r\n\t\x1B".contains(&byte))
 }
 
 /// True for what a person types or reads: UTF-8, which may be cut off at the end, and telnet commands.
@@ -155,7 +172,7 @@ mod tests {
 
     #[test]
     fn greeting_is_at_most_1024_bytes_before_start() {
-        let greeted = |length: usize| [&*vec![b'x'; length], HELLO].concat();
+        let greeted = |length: usize| [&*vec![b'x'; length.saturating_sub(1)], &b"\n"[..length.min(1)], HELLO].concat();
         assert_eq!(opening(&greeted(1024), FILE), Opening::Frames { greeting: 1024 });
         assert_eq!(opening(&greeted(1025), FILE), Opening::Foreign);
         assert_eq!(opening(&vec![b'x'; 1024], FILE), Opening::Undecided);
@@ -171,10 +188,12 @@ mod tests {
         let after = |prefix: &[u8]| [prefix, HELLO].concat();
         for prefix in [&b"PROXY UNKNOWN\r\n"[..], b"\xEF\xBB\xBF", b"\x05\x01\0", b"CONNECT hub:1 HTTP/1.1\r\n\r\n"] {
             for context in [FILE, SERVER, CLIENT] {
-                assert_eq!(opening(&after(prefix), context), Opening::Foreign, "{}", prefix.escape_ascii());
+                assert_eq!(opening(&after(prefix), ended(context)), Opening::Foreign, "{}", prefix.escape_ascii());
             }
         }
         assert_eq!(opening(&after(b"starting\r\n"), CLIENT), Opening::Foreign);
+        assert_eq!(opening(&after(b"18\r\n"), FILE), Opening::Foreign, "the size of a chunk");
+        assert_eq!(opening(&after(b"39:"), FILE), Opening::Undecided, "what follows HELLO decides");
         assert_eq!(opening(&after(b"220 the hub of ann\r\n"), FILE), Opening::Frames { greeting: 20 });
     }
 
@@ -199,7 +218,9 @@ mod tests {
 
     #[test]
     fn changed_start_is_foreign_and_not_a_greeting() {
-        for bytes in [&b"\xF8\xF5\0\x01"[..], b"\0\xF5\0\xF8\0\x01", b"\xC3\xB5\xC3\xB8\x01\0"] {
+        for bytes in
+            [&b"\0\0\0/\xF5\xF8\x13\x02"[..], b"\xF8\xF5\0\x01", b"\0\xF5\0\xF8\0\x01", b"\xC3\xB5\xC3\xB8\x01\0"]
+        {
             assert_eq!(opening(bytes, ended(FILE)), Opening::Foreign, "{bytes:02x?}");
         }
     }

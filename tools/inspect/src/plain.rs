@@ -241,8 +241,9 @@ fn line(bytes: &[u8]) -> String {
 fn skip(skipped: &Skipped) -> String {
     let Skipped { offset, length, why, found, frames } = skipped;
     let length = counted(*length, "byte");
-    if let (Why::Around, true) = (why, found) {
-        return format!("{length} around the next frame, from byte {offset}");
+    if *why == Why::Around {
+        let place = if *found { "around the next frame" } else { "after the last frame" };
+        return format!("{length} {place}, from byte {offset}");
     }
     let within = if *frames > 0 { format!(", with {} in them", counted(*frames, "whole frame")) } else { "".into() };
     let until = match (why, found) {

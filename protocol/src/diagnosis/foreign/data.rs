@@ -42,6 +42,7 @@ pub(super) fn netstring(bytes: &[u8]) -> Sighting {
         core::str::from_utf8(&bytes[..width]).ok().filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
     let length: usize = digits.parse().ok().filter(|_| width == 1 || !digits.starts_with('0'))?;
     match bytes.get(width + 1 + length) {
+        // A comma of a text stands there by chance: another netstring, a line break or nothing follows it.
         Some(b',')
             if bytes.get(width + length + 2).is_none_or(|next| next.is_ascii_digit() || b"\r\n".contains(next)) =>
         {

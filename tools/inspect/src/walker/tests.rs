@@ -157,6 +157,39 @@ fn frames_within_another_format_are_shown_with_one_fault() {
 }
 
 #[test]
+fn what_stands_around_frames_does_not_depend_on_how_the_bytes_are_split() {
+    let text = |before: &[u8], after: &[u8]| {
+        [&hello()[..], FRAME, FRAME].map(|frame| [before, frame, after].concat()).concat()
+    };
+    let padded = [&hello()[..], FRAME, FRAME].map(|frame| [frame, &vec![0; 64 - frame.len()][..]].concat()).concat();
+    let sum = [&hello()[..], FRAME, FRAME].map(|frame| [frame, &[0x99, frame[2], frame[7], 0xA7]].concat()).concat();
+    let web_socket = [&hello()[..], FRAME, FRAME]
+        .map(|frame| [&[0x82, u8::try_from(frame.len()).unwrap()], frame].concat())
+        .concat();
+    let docker = [&hello()[..], FRAME, FRAME]
+        .map(|frame| [&[1, 0, 0, 0, 0, 0, 0, u8::try_from(frame.len()).unwrap()], frame].concat())
+        .concat();
+    for (stream, name) in [
+        (text(b"\x02", b"\x03"), "wrapped-stx-etx"),
+        (text(b"\x0B", b"\x1C\r"), "wrapped-mllp"),
+        (text(b"\xC0", b"\xC0"), "wrapped-slip"),
+        (text(b"", b"\0"), "wrapped-nul"),
+        (text(b"\xEF\xBB\xBF", b""), "wrapped-byte-order-mark"),
+        (text(b"\xAA\x55", b""), "wrapped-constant"),
+        (padded, "wrapped-padding"),
+        (sum, "wrapped-trailer"),
+        (web_socket, "wrapped-websocket"),
+        (docker, "wrapped-docker"),
+    ] {
+        let found = events(&stream, 1024);
+        let faults: Vec<&String> = found.iter().filter(|event| event.starts_with("fault")).collect();
+        assert!(faults.len() == 1 && faults[0].ends_with(name), "{name}: {found:?}");
+        let shown = found.iter().filter(|event| event.starts_with("doubtful") || event.starts_with("frame"));
+        assert_eq!(shown.count(), 3, "{name}: {found:?}");
+    }
+}
+
+#[test]
 fn changed_hello_is_named_by_its_canary() {
     let wire: Vec<u8> = hello()
         .iter()
