@@ -16,6 +16,7 @@ use crate::counters::Side;
 use crate::fault::{UNKNOWN_PROXY, close_frame, is_of_proxy, log_fault};
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::report::CloseReason;
+pub(crate) use first_bytes::{EXAMINED, PAUSE};
 use first_bytes::{FirstBytes, Program};
 use lines::{LineEvent, Lines};
 
@@ -197,7 +198,7 @@ impl Terminal {
     }
 
     /// Closes because the first bytes are those of another program, of a framed peer over a channel that changes bytes,
-    /// or of one that puts something in front of its frames (R9.20, R9.39).
+    /// or of one that puts something in front of its frames (R9.20, R9.43).
     fn refuse_program(&mut self, program: &Program, client: &mut Client) {
         if self.is_closing() {
             return;

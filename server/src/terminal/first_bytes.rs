@@ -1,4 +1,4 @@
-//! What a connection sends first, held until it is known whether a person or a program has sent it (R9.20, R9.39).
+//! What a connection sends first, held until it is known whether a person or a program has sent it (R9.20, R9.43).
 //!
 //! How TCP cut the bytes must not matter: what a program sends in front of its frames may arrive before them, and may
 //! look like a line. So nothing is done with the first bytes until the peer pauses.
@@ -12,7 +12,7 @@ use bookend::{Fault, HEADER_LENGTH, MAGIC};
 use super::foreign;
 
 /// How many bytes are examined: a HELLO begins after at most 1,024 of them, and ends with its magic here.
-const EXAMINED: usize = MAX_PREAMBLE + HEADER_LENGTH + MAGIC.len();
+pub(crate) const EXAMINED: usize = MAX_PREAMBLE + HEADER_LENGTH + MAGIC.len();
 /// A peer that sends nothing for this time has paused. People do not notice it.
 pub(crate) const PAUSE: Duration = Duration::from_millis(250);
 

@@ -83,7 +83,7 @@ fn count(hub: &Hub, metric: &str) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn a_framed_client_that_wraps_its_frames_is_refused_by_name_however_it_is_cut() {
-    // [R9.39]
+    // [R9.43]
     for (name, bytes) in streams() {
         for pieces in cuts(&bytes) {
             let hub = hub();
@@ -105,7 +105,7 @@ async fn a_framed_client_that_wraps_its_frames_is_refused_by_name_however_it_is_
 
 #[tokio::test(start_paused = true)]
 async fn a_wrapped_client_is_sent_a_close_too() {
-    // [R9.39] [R4.21]
+    // [R9.43] [R4.21]
     let hub = hub();
     let mut client = Peer::connect(&hub);
     client.send(&after(b"\xEF\xBB\xBF")).await;
@@ -119,7 +119,7 @@ async fn a_wrapped_client_is_sent_a_close_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_pauses_after_a_line_is_refused_when_its_hello_comes() {
-    // [R9.39] A log line of the program, said in the room, and then frames.
+    // [R9.43] A log line of the program, said in the room, and then frames.
     let hub = hub();
     let mut person = Peer::connect(&hub);
     person.send(b"starting\r\n").await;
@@ -132,7 +132,7 @@ async fn a_client_that_pauses_after_a_line_is_refused_when_its_hello_comes() {
 
 #[tokio::test(start_paused = true)]
 async fn people_do_not_notice_that_their_first_line_waits() {
-    // [R9.17] [R9.39]
+    // [R9.17] [R9.43]
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let soon = Duration::from_millis(250);
@@ -182,7 +182,7 @@ async fn people_do_not_notice_that_their_first_line_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_member_that_only_listens_is_refused_like_the_others() {
-    // [R9.39] After its silence it is a member; what it then sends first is examined as well.
+    // [R9.43] After its silence it is a member; what it then sends first is examined as well.
     let hub = hub();
     let mut witness = Peer::join(&hub, hello("witness")).await;
     let mut client = Peer::connect(&hub);

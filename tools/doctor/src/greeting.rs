@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bookend::diagnosis::{Diagnosis, Evidence, diagnose};
+use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose};
 use bookend::session::MAX_PREAMBLE;
 use bookend::{CANARY, Code, Decoder, Encoding, Fault, HEADER_LENGTH, Hello, MAGIC, MAX_HELLO, START, kind};
 use bookend_client::Stream;
@@ -49,7 +49,10 @@ pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Gr
             let mut before = judge_preamble(route.side(), &received[..preamble]);
             if before.verdict == Verdict::Fails {
                 let fault = Fault::BadStart { offset: 0, found: received[0] };
-                before = before.diagnosed(&diagnose(&Evidence::stream(fault, 0, &received)));
+                let diagnosis = diagnose(&Evidence::stream(fault, 0, &received));
+                if diagnosis.first().is_some_and(|first| first.confidence() == Confidence::Certain) {
+                    before = before.diagnosed(&diagnosis);
+                }
             }
             return judge_frame(route.side(), before, &frame, hello, start.elapsed());
         }
