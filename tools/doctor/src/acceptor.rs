@@ -132,3 +132,27 @@ fn start(command: &[String], listener: &TcpListener, quiet: bool) -> io::Result<
     }
     Ok(PeerProcess::new(command.spawn()?))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// What comes of a client that bash runs, if its check may wait no longer.
+    async fn accepted(script: &str, start_timeout: Duration) -> Result<PeerStream, io::ErrorKind> {
+        let command = ["bash", "-c", script].map(str::to_owned);
+        let acceptor = Acceptor::from_command(&command).with_start_timeout(start_timeout);
+        acceptor.accept(Instant::now()).await.map_err(|error| error.kind())
+    }
+
+    #[tokio::test]
+    async fn client_that_starts_slowly_has_time_while_it_runs() {
+        let minute = Duration::from_secs(60);
+        let slow = "sleep 0.2; exec 3<>/dev/tcp/127.0.0.1/{port}; sleep 0.2; printf x >&3; read";
+        assert!(accepted(slow, minute).await.is_ok());
+        let start = Instant::now();
+        let late = accepted("exec sleep 30", Duration::from_millis(10)).await;
+        assert_eq!(late.err(), Some(io::ErrorKind::TimedOut), "the time is limited");
+        assert_eq!(accepted("exit 1", minute).await.err(), Some(io::ErrorKind::TimedOut), "it runs no more");
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+}
