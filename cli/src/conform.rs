@@ -18,12 +18,13 @@ use crate::colour::Colour;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::shutdown::Signal;
 
 /// Tests a peer and writes its report card.
 pub(crate) async fn conform(
     arguments: &ConformArguments,
     console: &Console,
-    interrupt: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
     if arguments.client && !arguments.command.is_empty() && !Acceptor::has_placeholder(&arguments.command) {
         let why = "CMD must contain {port} or {address}, which tell the client where to connect";
@@ -31,7 +32,7 @@ pub(crate) async fn conform(
     }
     let card = select! {
         biased;
-        () = interrupt => return Err(Failure::Interrupted),
+        signal = shutdown => return Err(Failure::Signalled(signal)),
         card = examine(arguments, console) => card?,
     };
     if card.cases.is_empty() {

@@ -1,6 +1,7 @@
 //! A line terminal: a person with telnet, nc or a serial line (R9.16 to R9.20).
 
 mod commands;
+mod editing;
 mod first_bytes;
 mod foreign;
 mod lines;
@@ -47,7 +48,8 @@ enum State {
     /// It changes to that room when everything from the old one has been written.
     Moving(Line),
     /// With the reason why the hub closes it; without one the person typed /quit.
-    Closing(Option<Code>),
+    /// The code, and the bytes of the last line.
+    Closing(Option<Code>, usize),
 }
 
 impl Terminal {
@@ -66,14 +68,14 @@ impl Terminal {
 
     /// Has it closed?
     pub(crate) fn is_closing(&self) -> bool {
-        matches!(self.state, State::Closing(_))
+        matches!(self.state, State::Closing(..))
     }
 
     /// Why the connection ended.
     pub(crate) fn close_reason(&self) -> CloseReason {
         match self.state {
-            State::Closing(None) => CloseReason { by: Side::Peer, name: "normal", is_fault: false },
-            State::Closing(Some(code)) => {
+            State::Closing(None, _) => CloseReason { by: Side::Peer, name: "normal", is_fault: false },
+            State::Closing(Some(code), _) => {
                 let name = code.name().expect("the hub closes with codes of SPEC 6");
                 CloseReason { by: Side::Hub, name, is_fault: code != Code::GOING_AWAY }
             }
@@ -105,7 +107,7 @@ impl Terminal {
             _ if self.is_holding() => self.first_bytes.held_until(),
             State::New => Some(config.terminal_silence),
             State::NeedsToken => Some(config.terminal_silence.max(config.token_timeout)),
-            State::Joined | State::Moving(_) | State::Closing(_) => None,
+            State::Joined | State::Moving(_) | State::Closing(..) => None,
         }
     }
 
@@ -155,7 +157,7 @@ impl Terminal {
         if self.is_holding() && !self.is_closing() {
             return input;
         }
-        while !matches!(self.state, State::Closing(_) | State::Moving(_))
+        while !matches!(self.state, State::Closing(..) | State::Moving(_))
             && !client.credentials.is_denied()
             && client.output.unwritten().len() <= limit
             && *left > 0
@@ -246,13 +248,7 @@ impl Terminal {
                 self.print(&format!("! {}", diagnose(&Evidence::text(Encoding::Utf8, line))), client);
             }
             Ok(payload) => {
-                let text = payload.text().unwrap_or_default();
-                match text.strip_prefix('/') {
-                    Some(literal) if literal.starts_with('/') => self.post(literal, client),
-                    Some(command) => self.command(command, client),
-                    None if text.is_empty() => {}
-                    None => self.post(&text, client),
-                }
+                self.typed(&payload.text().unwrap_or_default(), client);
             }
         }
     }
@@ -365,14 +361,20 @@ impl Terminal {
         self.close(Some(code), &format!("! {name}: {reason}"), client);
     }
 
+    /// The bytes of its last line.
+    pub(crate) fn farewell(&self) -> usize {
+        if let State::Closing(_, length) = self.state { length } else { 0 }
+    }
+
     fn quit(&mut self, client: &mut Client) {
         self.close(None, "* bye", client);
     }
 
     fn close(&mut self, code: Option<Code>, text: &str, client: &mut Client) {
         if !self.is_closing() {
-            self.state = State::Closing(code);
+            let before = client.output.unwritten().len();
             self.print(text, client);
+            self.state = State::Closing(code, client.output.unwritten().len().saturating_sub(before));
         }
     }
 

@@ -13,11 +13,11 @@ use crate::token::TokenArguments;
 
 const EXAMPLES: &str = "\
 Exit codes:
-  0    the peer conforms
-  1    the peer does not conform, or a case could not be run
-  2    invalid option or argument, or no case is selected
-  3    the peer could not be started or reached
-  130  interrupted
+  0      the peer conforms
+  1      the peer does not conform, or a case could not be run
+  2      invalid option or argument, or no case is selected
+  3      the peer could not be started or reached
+  128+N  ended by signal N
 
 Objects of --json, one per line: a case has id, group, why, requires (tag and sentence of SPEC.md), verdict (passed,
 not-strict, failed, not-run, not-applicable), how, sent, expected, seen, diagnosis, fix; the last object is the summary.";

@@ -38,14 +38,13 @@ const HELLO_FIX: &str = "answer the client's HELLO with a HELLO, before any othe
 pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Greeting {
     let mut received = Vec::new();
     let connected = route.connect(Instant::now() + timeout).await;
-    let start = Instant::now(); // to connect, or to start a peer, takes its own time
     let exchanged = match connected {
-        Ok(stream) => exchange(stream, hello, start + timeout, &mut received).await,
+        Ok(stream) => exchange(stream, hello, timeout, &mut received).await,
         Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(None),
         Err(error) => Err(Some(Missing::Reset(error.to_string()))),
     };
     let missing = match exchanged {
-        Ok((preamble, frame)) => {
+        Ok(First { preamble, frame, after }) => {
             let mut before = judge_preamble(route.side(), &received[..preamble]);
             if before.verdict == Verdict::Fails {
                 let fault = Fault::BadStart { offset: 0, found: received[0] };
@@ -54,7 +53,7 @@ pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Gr
                     before = before.diagnosed(&diagnosis);
                 }
             }
-            return judge_frame(route.side(), before, &frame, hello, start.elapsed());
+            return judge_frame(route.side(), before, &frame, hello, after);
         }
         Err(missing) => missing.unwrap_or(Missing::TimedOut(timeout)),
     };
@@ -64,17 +63,29 @@ pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Gr
     }
 }
 
+/// The peer's first frame.
+struct First {
+    /// The number of bytes before it.
+    preamble: usize,
+    frame: Frame,
+    /// How long after the connection was made it was complete. The time that a client's program takes to start is not
+    /// the peer's.
+    after: Duration,
+}
+
 /// Sends HELLO to a server, and reads until the first frame is complete, invalid or missing. The error is `None` if the
 /// time is up.
 async fn exchange(
     peer: PeerStream,
     hello: &Hello,
-    deadline: Instant,
+    timeout: Duration,
     received: &mut Vec<u8>,
-) -> Result<(usize, Frame), Option<Missing>> {
+) -> Result<First, Option<Missing>> {
     let failed = |error: std::io::Error| Some(Missing::Reset(error.to_string()));
     // Dropping the process ends a peer that was started for this connection.
     let PeerStream { mut stream, side, process: _process } = peer;
+    let connected = Instant::now(); // to connect, or to start a peer, takes its own time
+    let deadline = connected + timeout;
     if side == Side::Server {
         let mut wire = Vec::new();
         hello.encode(&mut wire);
@@ -87,12 +98,13 @@ async fn exchange(
     }
     loop {
         match first_frame(received) {
-            Ok(Some(found)) => {
-                if found.0 > 0 && !received[..found.0].ends_with(b"\r\n") {
+            Ok(Some((preamble, frame))) => {
+                let after = connected.elapsed();
+                if preamble > 0 && !received[..preamble].ends_with(b"\r\n") {
                     collect(&mut stream, received).await; // what follows shows what precedes each frame
                 }
                 leave(stream).await;
-                return Ok(found);
+                return Ok(First { preamble, frame, after });
             }
             Ok(None) => {}
             Err(error) => {
