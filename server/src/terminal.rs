@@ -17,8 +17,9 @@ use crate::counters::Side;
 use crate::fault::{UNKNOWN_PROXY, close_frame, is_of_proxy, log_fault};
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::report::CloseReason;
+use first_bytes::FirstBytes;
 pub(crate) use first_bytes::{EXAMINED, PAUSE};
-use first_bytes::{FirstBytes, Program};
+use foreign::Program;
 use lines::{LineEvent, Lines};
 
 /// The answer to /join while there are too many rooms.
