@@ -19,13 +19,14 @@ use ask::NoAnswer;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::shutdown::Signal;
 use crate::stages::Stopwatch;
 
 /// Sends the request and prints the answer.
 pub(crate) async fn admin(
     arguments: &AdminArguments,
     console: &Console,
-    interrupt: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
     let (address, token) = match (arguments.address(), arguments.token()) {
         (Ok(address), Ok(token)) => (address, token),
@@ -35,7 +36,7 @@ pub(crate) async fn admin(
     let AdminRequest { path, body } = arguments.action.request();
     let asked = select! {
         biased;
-        () = interrupt => return Err(Failure::Interrupted),
+        signal = shutdown => return Err(Failure::Signalled(signal)),
         asked = tokio::time::timeout(arguments.timeout, ask::ask(&address, token.as_deref(), path, body, &mut watch)) => asked,
     };
     let answer = match asked {

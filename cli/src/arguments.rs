@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::io::{self, Write};
+
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -8,7 +10,7 @@ use crate::bench::BenchArguments;
 use crate::chat::ChatArguments;
 use crate::conform::ConformArguments;
 use crate::doctor::DoctorArguments;
-use crate::exit::EXIT_CODES;
+use crate::exit::{EXIT_CODES, Exit};
 use crate::inspect::InspectArguments;
 use crate::listen::ListenArguments;
 use crate::manual::{CompletionsArguments, ManArguments};
@@ -43,13 +45,25 @@ pub(crate) enum Command {
 impl Arguments {
     /// Reads the command line. Exits after printing the help, or on an invalid option.
     pub(crate) fn read() -> Arguments {
-        let arguments = Arguments::parse();
+        let arguments = Arguments::try_parse().unwrap_or_else(|why| print(&why));
         if let Command::Chat(chat) = &arguments.command
             && let Err(why) = chat.payloads()
         {
             Arguments::command().error(ErrorKind::ValueValidation, format!("--send-hex: {why}")).exit()
         }
         arguments
+    }
+}
+
+/// Prints the help, or what is wrong with the command line, and exits.
+fn print(why: &clap::Error) -> ! {
+    let printed = why.print().and_then(|()| io::stdout().flush());
+    match printed {
+        Err(error) if !why.use_stderr() && error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "bookend: standard output: {error}"); // standard error may be closed
+            std::process::exit(Exit::Fault.code().into())
+        }
+        _ => std::process::exit(why.exit_code()),
     }
 }
 
@@ -182,7 +196,7 @@ mod tests {
     fn every_help_has_the_exit_codes() {
         for words in [&["--help"][..], &["chat", "--help"], &["send", "-h"], &["listen", "--help"]] {
             let help = parsed(words).unwrap_err();
-            assert!(help.contains("3    no hub could be joined"), "{help}");
+            assert!(help.contains("3      no hub could be joined"), "{help}");
         }
     }
 }

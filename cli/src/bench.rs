@@ -5,20 +5,23 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use bookend_client::Address;
 use bookend_load::{LoadArguments, LoadError, Member, Plan, run};
 use clap::Args;
+use tokio::select;
+use tokio::task::spawn_blocking;
 
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::shutdown::Signal;
 use crate::stages::Stopwatch;
 use crate::token::TokenArguments;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every delivery arrived once, in order and unchanged
-  1    a delivery was lost, repeated, reordered or changed
-  2    invalid option or argument
-  3    not all members could join
-  130  interrupted";
+  0      every delivery arrived once, in order and unchanged
+  1      a delivery was lost, repeated, reordered or changed
+  2      invalid option or argument
+  3      not all members could join
+  128+N  ended by signal N";
 
 /// Put load on a hub, verify every delivery, and measure it
 ///
@@ -39,8 +42,12 @@ pub(crate) struct BenchArguments {
     token: TokenArguments,
 }
 
-/// Puts load on a hub and reports the result. It blocks the runtime; an interrupt ends the program.
-pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Result<(), Failure> {
+/// Puts load on a hub from a thread, and reports the result.
+pub(crate) async fn bench(
+    arguments: &BenchArguments,
+    console: &Console,
+    shutdown: impl Future<Output = Signal>,
+) -> Result<(), Failure> {
     let BenchArguments { address, load, token } = arguments;
     let plan = load.plan().map_err(|why| Failure::wrong_argument(console, why))?;
     let plan = Plan { token: token.token().map(|token| token.as_bytes().to_vec()), ..plan };
@@ -48,7 +55,12 @@ pub(crate) async fn bench(arguments: &BenchArguments, console: &Console) -> Resu
     let resolved = (address.host(), address.port()).to_socket_addrs();
     let addresses: Vec<SocketAddr> = resolved.map_err(|error| Failure::not_connected(console, error))?.collect();
     watch.lap(format_args!("resolving {}", address.host()));
-    let report = match run::<Member>(&plan, &addresses) {
+    let run = select! {
+        biased;
+        signal = shutdown => return Err(Failure::Signalled(signal)),
+        run = spawn_blocking(move || run::<Member>(&plan, &addresses)) => run,
+    };
+    let report = match run.map_err(|error| Failure::System(error.into()))? {
         Ok(report) => report,
         Err(LoadError::System(error)) => return Err(Failure::System(error)),
         Err(error) => return Err(Failure::not_connected(console, error)),

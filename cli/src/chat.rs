@@ -2,9 +2,12 @@
 
 mod arguments;
 
+use std::cell::Cell;
+use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
+use bookend::command::{Command, HELP, ME_WITHOUT_TEXT, addressed};
 use bookend::{Content, Encoding, Payload};
 use bookend_client::{Event, Receipt, Sender, Status, Up};
 use futures_util::FutureExt;
@@ -19,8 +22,9 @@ use crate::failure::Failure;
 use crate::input::{Body, Entry, InputError, Messages};
 use crate::listen::Printer;
 use crate::receiver::{LEAVE_TIMEOUT, Receiver, over};
-use crate::room::Room;
+use crate::room::{self, Room};
 use crate::show::OutputFormat;
+use crate::shutdown::Signal;
 
 /// The options from the command line.
 pub(crate) struct ChatOptions {
@@ -33,6 +37,8 @@ pub(crate) struct ChatOptions {
 
 /// How long to wait for the hub's last messages after the last post.
 const LAST_MESSAGES_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for the first message of this client that comes back.
+const FIRST_OWN_TIMEOUT: Duration = Duration::from_secs(3);
 const SEND_HEX: &str = "--send-hex";
 
 /// Posts the input and prints what arrives, until the input ends, `count` is reached, or the session is over.
@@ -41,11 +47,13 @@ pub(crate) async fn chat(
     input: Messages,
     options: &ChatOptions,
     console: &Console,
-    interrupt: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
     let own = up.welcome.as_ref().map_or(0, |welcome| welcome.member);
     let (room, count_reached) = (Room::new(own), Notify::new());
-    let poster = Poster { sender: &sender, options, console, room: &room, count_reached: &count_reached };
+    let confirmed = Cell::new(0);
+    let poster =
+        Poster { sender: &sender, options, console, room: &room, count_reached: &count_reached, confirmed: &confirmed };
     let printer = Printer::new(options.format, options.count, console, &up);
     let mut reader = Reader { printer, room: &room, count_reached: &count_reached, is_muted: false };
     let ended = {
@@ -54,7 +62,7 @@ pub(crate) async fn chat(
         let mut settling = pin!(poster.settle_all(receipts));
         let ended = select! {
             biased;
-            () = interrupt => Err(Failure::Interrupted),
+            signal = shutdown => Err(Failure::Signalled(signal)),
             ((), ()) = async { join!(&mut posting, &mut settling) } => Ok(()),
             ended = reader.read(&mut receiver) => ended,
         };
@@ -66,11 +74,11 @@ pub(crate) async fn chat(
         ended
     };
     if ended.is_ok() {
-        let _ = reader.read_ready(&mut receiver); // the session may be over by now
+        reader.read_own(&mut receiver, confirmed.get()).await;
         let _ = reader.printer.print().await; // the reader may have closed the output
     }
     match ended {
-        Err(Failure::Interrupted | Failure::Gone(..)) => receiver.leave(&sender).await,
+        Err(Failure::Signalled(_) | Failure::Gone(..)) => receiver.leave(&sender).await,
         _ => receiver.close(&sender).await,
     }
     ended
@@ -96,6 +104,18 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Reads on until so many messages of this client to everyone have come back, or none comes any more: the hub confirms
+    /// a message before it delivers it, and a member that may not read receives none.
+    async fn read_own(&mut self, receiver: &mut Receiver<'_>, confirmed: u64) {
+        while !self.is_muted && self.room.has_own() && self.room.came_back() < confirmed {
+            let silence = if self.room.came_back() == 0 { FIRST_OWN_TIMEOUT } else { LAST_MESSAGES_TIMEOUT };
+            let Ok(Ok(Some(event))) = timeout(silence, receiver.next()).await else { break };
+            if self.take(event).is_err() || self.read_ready(receiver).is_err() || self.printer.print().await.is_err() {
+                break;
+            }
+        }
+    }
+
     /// Reads the events that have arrived.
     fn read_ready(&mut self, receiver: &mut Receiver<'_>) -> Result<(), Failure> {
         while !self.printer.is_full()
@@ -111,6 +131,8 @@ impl Reader<'_> {
             Event::Closed(end) => return Err(over(end)),
             Event::Up(ref up) => self.room.begin(up.welcome.as_ref().map_or(0, |welcome| welcome.member)),
             Event::Message(ref incoming) => self.room.observe(&incoming.message()),
+            // Some of those that were missed may be this client's own.
+            Event::Missed(_) => self.room.missed(),
             _ => {}
         }
         if !self.is_muted && self.printer.add(event).is_break() {
@@ -128,10 +150,16 @@ struct Poster<'a> {
     console: &'a Console,
     room: &'a Room,
     count_reached: &'a Notify,
+    /// How many messages to everyone the hub has confirmed.
+    confirmed: &'a Cell<u64>,
 }
 
-/// The position of a posted message, and its receipt.
-type Posted = (String, Receipt);
+/// A message that waits for its confirmation.
+struct Posted {
+    position: String,
+    to: u32,
+    receipt: Receipt,
+}
 
 /// The input is over.
 struct Over;
@@ -189,23 +217,37 @@ impl Poster<'_> {
                 return Ok(());
             }
         };
-        if text == "/quit" {
-            return Err(Over);
-        }
-        if text == "/who" {
-            return self.console.print(self.who()).await.map_err(|_| Over);
-        }
-        let (to, text) = match text.strip_prefix("/to ") {
-            None => (0, &*text),
-            Some(words) => match self.room.addressee(words).await {
-                Ok(addressee) => addressee,
-                Err(error) => {
-                    self.console.error(format_args!("{position}: {error}; /who lists the members"));
-                    return Ok(());
-                }
+        self.obey(position, Command::parse(&text), posted).await
+    }
+
+    /// Posts a line, or does what it commands. A command that is refused is never posted.
+    async fn obey(
+        &self,
+        position: String,
+        command: Command<'_>,
+        posted: &mpsc::UnboundedSender<Posted>,
+    ) -> Result<(), Over> {
+        let refuse = |why: &dyn fmt::Display| self.console.error(format_args!("{position}: {why}"));
+        match command {
+            Command::Say(text) => self.post(position, 0, Content::Text(text), posted).await,
+            Command::Quit => return Err(Over),
+            Command::Who => return self.console.print(self.who(false)).await.map_err(|_| Over),
+            Command::Whoami => return self.console.print(self.who(true)).await.map_err(|_| Over),
+            Command::To(words) => match addressed(self.room.addressee(words).await) {
+                Ok((to, text)) => self.post(position, to, Content::Text(text), posted).await,
+                Err(error) => refuse(&error),
             },
-        };
-        self.post(position, to, Content::Text(text), posted).await;
+            Command::Me("") => refuse(&ME_WITHOUT_TEXT),
+            Command::Me(action) => {
+                let text = format!("* {} {action}", self.room.own_name().unwrap_or_default());
+                self.post(position, 0, Content::Text(&text), posted).await;
+            }
+            // Not on standard output, which may be read by a program.
+            Command::Help => {
+                HELP.iter().for_each(|(usage, about)| self.console.error(format_args!("{usage}: {about}")))
+            }
+            command => refuse(&room::refusal(command)),
+        }
         Ok(())
     }
 
@@ -216,7 +258,7 @@ impl Poster<'_> {
         };
         match sent {
             Ok(receipt) => {
-                let _ = posted.send((position, receipt)); // the chat may be ending
+                let _ = posted.send(Posted { position, to, receipt }); // the chat may be ending
             }
             Err(error) => {
                 self.console.error(format_args!("{position}: {error}"));
@@ -227,20 +269,23 @@ impl Poster<'_> {
 
     /// Reports every message that the hub has not confirmed.
     async fn settle_all(&self, mut receipts: mpsc::UnboundedReceiver<Posted>) {
-        while let Some((position, receipt)) = receipts.recv().await {
-            if let Err(error) = receipt.await {
-                self.console.error(format_args!("{position}: {error}"));
-                if position == SEND_HEX {
-                    self.count_reached.notify_one(); // the messages of the count would never arrive
+        while let Some(Posted { position, to, receipt }) = receipts.recv().await {
+            match receipt.await {
+                Ok(_) => self.confirmed.set(self.confirmed.get() + u64::from(to == 0)),
+                Err(error) => {
+                    self.console.error(format_args!("{position}: {error}"));
+                    if position == SEND_HEX {
+                        self.count_reached.notify_one(); // the messages of the count would never arrive
+                    }
                 }
             }
         }
     }
 
-    /// The list of members, in the output format.
-    fn who(&self) -> Vec<u8> {
+    /// The list of members, or this client alone, in the output format.
+    fn who(&self, is_own: bool) -> Vec<u8> {
         let mut lines = Vec::new();
-        self.room.who(|message| self.options.format.print(message, 0, &mut lines));
+        self.room.who(is_own, |message| self.options.format.print(message, 0, &mut lines));
         lines
     }
 }

@@ -18,12 +18,13 @@ use crate::colour::Colour;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::shutdown::Signal;
 
 /// Tests a peer and writes its report card.
 pub(crate) async fn conform(
     arguments: &ConformArguments,
     console: &Console,
-    interrupt: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
     if arguments.client && !arguments.command.is_empty() && !Acceptor::has_placeholder(&arguments.command) {
         let why = "CMD must contain {port} or {address}, which tell the client where to connect";
@@ -31,7 +32,7 @@ pub(crate) async fn conform(
     }
     let card = select! {
         biased;
-        () = interrupt => return Err(Failure::Interrupted),
+        signal = shutdown => return Err(Failure::Signalled(signal)),
         card = examine(arguments, console) => card?,
     };
     if card.cases.is_empty() {
@@ -59,6 +60,7 @@ async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Resu
     if arguments.adapter {
         return Ok((format!("adapter: {command}"), Subject::Adapter(&arguments.command)));
     }
+    let acceptor = |acceptor: Acceptor| acceptor.with_start_timeout(arguments.start_timeout);
     let (name, peer) = match &arguments.server {
         Some(place) => {
             let dialler = arguments.route.dialler(place)?;
@@ -71,9 +73,9 @@ async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Resu
             let listener =
                 listener.map_err(|error| Failure::not_connected(console, format_args!("{address}: {error}")))?;
             console.note(format_args!("waiting on {address} for a client that connects repeatedly"));
-            (format!("client of {address}"), Peer::Client(Acceptor::from_listener(listener)))
+            (format!("client of {address}"), Peer::Client(acceptor(Acceptor::from_listener(listener))))
         }
-        None => (format!("client: {command}"), Peer::Client(Acceptor::from_command(&arguments.command))),
+        None => (format!("client: {command}"), Peer::Client(acceptor(Acceptor::from_command(&arguments.command)))),
     };
     Ok((name, Subject::Peer(peer)))
 }

@@ -1,25 +1,35 @@
-//! Standard output and standard error. A thread writes the output, so that a reader that stalls does not block the
-//! connection.
+//! Standard output and standard error, each written by a thread, so that a reader that stalls does not block the
+//! connection. The output is data: a command waits for its reader. Errors are not waited for.
 
-use std::cell::{Cell, RefCell};
+mod errors;
+
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::mpsc::{self as std_mpsc, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use bookend::escaped;
+use tokio::select;
 use tokio::sync::mpsc;
+
+use crate::output;
+use errors::Errors;
 
 /// The most batches of lines that wait to be written.
 const WAITING: usize = 4;
+
+/// How long to wait at the end for standard error.
+const ERRORS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The output of a command, and its errors.
 pub(crate) struct Console {
     lines: mpsc::Sender<Vec<u8>>,
     /// The result of writing.
     written: std_mpsc::Receiver<io::Result<()>>,
-    errors: RefCell<Box<dyn Write>>,
+    /// The output is the standard output of the program.
+    is_standard: bool,
+    errors: Errors,
     has_errors: Cell<bool>,
 }
 
@@ -28,7 +38,12 @@ pub(crate) struct Console {
 pub(crate) struct Unread;
 
 impl Console {
-    pub(crate) fn new(mut output: impl Write + Send + 'static, errors: impl Write + 'static) -> Console {
+    /// Standard output and standard error.
+    pub(crate) fn standard() -> Console {
+        Console { is_standard: true, ..Console::new(io::stdout(), io::stderr()) }
+    }
+
+    pub(crate) fn new(mut output: impl Write + Send + 'static, errors: impl Write + Send + 'static) -> Console {
         let (lines, mut waiting) = mpsc::channel::<Vec<u8>>(WAITING);
         let (ended, written) = std_mpsc::channel();
         thread::spawn(move || {
@@ -41,12 +56,28 @@ impl Console {
             };
             let _ = ended.send(write()); // the console may have been dropped
         });
-        Console { lines, written, errors: RefCell::new(Box::new(errors)), has_errors: Cell::new(false) }
+        Console { lines, written, is_standard: false, errors: Errors::new(errors), has_errors: Cell::new(false) }
     }
 
     /// Writes a batch of lines to the output.
     pub(crate) async fn print(&self, lines: Vec<u8>) -> Result<(), Unread> {
         if lines.is_empty() { Ok(()) } else { self.lines.send(lines).await.map_err(|_| Unread) }
+    }
+
+    /// Writes a batch of lines to the output, and empties it. A call that is cancelled has done neither.
+    pub(crate) async fn print_all(&self, lines: &mut Vec<u8>) -> Result<(), Unread> {
+        if !lines.is_empty() {
+            self.lines.reserve().await.map_err(|_| Unread)?.send(std::mem::take(lines));
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing more can be written to the output: its reader has closed it, or writing has failed.
+    pub(crate) async fn unread(&self) {
+        select! {
+            () = self.lines.closed() => {}
+            () = output::reader_gone(), if self.is_standard => {}
+        }
     }
 
     /// Reports an error, in one line.
@@ -57,24 +88,26 @@ impl Console {
 
     /// Reports something that is not an error, in one line.
     pub(crate) fn note(&self, what: fmt::Arguments<'_>) {
-        let line = format!("bookend: {}\n", escaped(&what.to_string()));
-        let _ = self.errors.borrow_mut().write_all(line.as_bytes()); // standard error may be closed
+        self.errors.line(&what.to_string());
     }
 
     /// Waits until everything has been written, or for `timeout`. True if no error occurred; a reader that closed the
-    /// output is not an error.
+    /// output is not an error. Errors that nobody reads are lost a second later.
     pub(crate) fn finish(self, timeout: Duration) -> bool {
-        let Console { lines, written, errors, has_errors } = self;
+        let Console { lines, written, errors, has_errors, .. } = self;
         drop(lines);
         let why = match written.recv_timeout(timeout) {
-            Ok(Ok(())) => return !has_errors.get(),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => return !has_errors.get(),
-            Ok(Err(error)) => error.to_string(),
-            Err(RecvTimeoutError::Timeout) => "the reader has stalled".into(),
-            Err(RecvTimeoutError::Disconnected) => "its writer has ended".into(),
+            Ok(Ok(())) => None,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(RecvTimeoutError::Timeout) => Some("the reader has stalled".into()),
+            Err(RecvTimeoutError::Disconnected) => Some("its writer has ended".into()),
         };
-        let _ = writeln!(errors.into_inner(), "bookend: standard output: {why}"); // standard error may be closed
-        false
+        if let Some(why) = &why {
+            errors.line(&format!("standard output: {why}"));
+        }
+        errors.finish(ERRORS_TIMEOUT);
+        why.is_none() && !has_errors.get()
     }
 }
 

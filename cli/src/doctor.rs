@@ -11,6 +11,7 @@ pub(crate) use arguments::DoctorArguments;
 use crate::console::{self, Console};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::shutdown::Signal;
 use crate::stages::note;
 
 /// The most rows that wait to be printed.
@@ -20,13 +21,13 @@ const WAITING: usize = 16;
 pub(crate) async fn doctor(
     arguments: &DoctorArguments,
     console: &Console,
-    interrupt: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
     let (dialler, options) = (arguments.dialler()?, arguments.options());
     let (progress, reported) = mpsc::channel(WAITING);
     let (outcome, printed) = select! {
         biased;
-        () = interrupt => return Err(Failure::Interrupted),
+        signal = shutdown => return Err(Failure::Signalled(signal)),
         both = async { join!(examine(dialler, &options, progress), print(reported, arguments, console)) } => both,
     };
     match (outcome, printed) {

@@ -8,6 +8,8 @@ use bookend_client::ConnectError;
 
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::pointer::pointers;
+use crate::shutdown::Signal;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -24,8 +26,8 @@ pub(crate) enum Failure {
     Stalled(Duration),
     /// The hub closed the session normally, but too early.
     Left,
-    /// The user interrupted it.
-    Interrupted,
+    /// A signal ended it.
+    Signalled(Signal),
     /// The operating system refused a resource.
     System(io::Error),
     /// The command has reported the failure; this is the exit code.
@@ -49,10 +51,19 @@ impl Failure {
         Failure::Reported(exit)
     }
 
+    /// Lines with the command that finds out more, if the cause is not known.
+    pub(crate) fn pointers(&self) -> Vec<String> {
+        match self {
+            Failure::Connect(error) | Failure::Ended(error) => pointers(error),
+            Failure::Gone(error, _) => pointers(error),
+            _ => Vec::new(),
+        }
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Failure::Interrupted => Exit::Interrupted,
+            Failure::Signalled(signal) => Exit::Signalled(*signal),
             Failure::Connect(_) => Exit::NotConnected,
             Failure::Unusable(_) => Exit::WrongArgument,
             Failure::Reported(exit) => *exit,
@@ -75,9 +86,9 @@ impl fmt::Display for Failure {
             Failure::Gone(error, timeout) => write!(f, "{error}; gave up after {timeout:?}"),
             Failure::Stalled(timeout) => write!(f, "timed-out: no confirmation from the hub for {timeout:?}"),
             Failure::Left => f.write_str("normal: the hub closed the session"),
-            Failure::Interrupted => f.write_str("interrupted"),
+            Failure::Signalled(signal) => write!(f, "{signal}"),
             Failure::System(error) => write!(f, "system error: {error}"),
-            Failure::Reported(exit) => write!(f, "exit code {}", *exit as u8),
+            Failure::Reported(exit) => write!(f, "exit code {}", exit.code()),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Messages from standard input. A thread reads them, because a console cannot be awaited as a socket can.
 
 mod entry;
+mod hex;
 mod jsonl;
+mod utf16;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::thread;
 
 use bookend::{Encoding, Fault, Text};
-use data_encoding::HEXLOWER_PERMISSIVE;
 use tokio::sync::mpsc;
 
 pub(crate) use entry::{Body, Entry, InputError, Position};
@@ -55,7 +56,12 @@ pub(crate) fn messages(input: impl Read + Send + 'static, format: MessageFormat,
 fn parts(input: impl Read + Send + 'static, format: MessageFormat, limit: usize) -> Messages {
     let (sender, messages) = mpsc::channel(1);
     thread::spawn(move || {
-        let mut parts = Parts { input: BufReader::with_capacity(CHUNK, input), format, limit, number: 0 };
+        let mut input = BufReader::with_capacity(CHUNK, input);
+        if input.fill_buf().is_ok_and(|start| utf16::starts(start, format)) {
+            let _ = sender.blocking_send(vec![Err(InputError::Utf16)]); // the command may have ended
+            return;
+        }
+        let mut parts = Parts { input, format, limit, number: 0 };
         loop {
             let (chunk, is_over) = parts.chunk();
             if !chunk.is_empty() && sender.blocking_send(chunk).is_err() || is_over {
@@ -74,6 +80,7 @@ fn whole(input: impl Read + Send + 'static, format: MessageFormat, limit: usize)
         let read = input.take(limit as u64 + 1).read_to_end(&mut bytes);
         let message = match read {
             Ok(count) if count > limit => Err(InputError::TooLong { position, limit }),
+            Ok(_) if utf16::starts(&bytes, format) => Err(InputError::Utf16),
             Ok(_) if format == MessageFormat::Binary => Ok(Entry { position, body: Body::Binary(bytes) }),
             Ok(_) => text(position, &bytes).map(|text| Entry { position, body: Body::Text(text) }),
             Err(error) => Err(InputError::Io(error)),
@@ -184,11 +191,8 @@ impl MessageFormat {
     fn body(self, position: Position, bytes: &[u8]) -> Result<Option<Body>, InputError> {
         match self {
             MessageFormat::Hex => {
-                let digits: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-                let bytes = HEXLOWER_PERMISSIVE.decode(&digits);
-                let malformed =
-                    |error: data_encoding::DecodeError| InputError::Malformed { position, why: error.to_string() };
-                bytes.map(|bytes| Some(Body::Binary(bytes))).map_err(malformed)
+                let bytes = hex::bytes(bytes).map_err(|why| InputError::Malformed { position, why })?;
+                Ok(Some(Body::Binary(bytes)))
             }
             MessageFormat::Jsonl => {
                 jsonl::body(&text(position, bytes)?).map_err(|why| InputError::Malformed { position, why })

@@ -31,6 +31,13 @@ pub(crate) struct JoinArguments {
     /// Exchange plain messages, without the hub profile, as with any other peer
     #[arg(long)]
     pub(crate) plain: bool,
+    /// Wait up to TIME until a hub is there, instead of failing if it cannot be reached at first
+    ///
+    /// An attempt follows about every second while the name is not found or the connection is refused, reset or timed
+    /// out, or the hub is full or shuts down. A fault that waiting does not fix, such as a refused token, ends the program
+    /// at once.
+    #[arg(long, value_name = "TIME", value_parser = timeout)]
+    wait: Option<Duration>,
     #[command(flatten)]
     token: TokenArguments,
     #[command(flatten)]
@@ -60,7 +67,7 @@ enum Preference {
 impl JoinArguments {
     /// Options for a client that connects to the hub within `timeout` each time.
     pub(crate) fn options(&self, hello: Hello, timeout: Option<Duration>) -> Result<Options, Failure> {
-        Ok(Options::new(self.route.diallers(&self.target)?, hello).with_timeout(timeout))
+        Ok(Options::new(self.route.diallers(&self.target)?, hello).with_timeout(timeout).with_wait(self.wait))
     }
 
     /// The HELLO of this client. Without a room, the hub chooses its lobby.

@@ -16,6 +16,7 @@ use crate::console::{Console, Unread};
 use crate::failure::Failure;
 use crate::receiver::{Receiver, over};
 use crate::show::{OutputFormat, carries_content};
+use crate::shutdown::Signal;
 
 /// The length at which lines are printed, in bytes.
 const BATCH: usize = 64 << 10;
@@ -27,14 +28,16 @@ pub(crate) async fn listen(
     format: OutputFormat,
     count: Option<u64>,
     console: &Console,
-    interrupt: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
-    let mut interrupt = pin!(interrupt);
+    let mut shutdown = pin!(shutdown);
+    let mut unread = pin!(console.unread());
     let mut printer = Printer::new(format, count, console, &up);
     let ended = loop {
         let flow = select! {
             biased;
-            () = &mut interrupt => break Err(Failure::Interrupted),
+            signal = &mut shutdown => break Err(Failure::Signalled(signal)),
+            () = &mut unread => break Ok(()),
             event = receiver.next(), if printer.lines.is_empty() => match event {
                 Ok(event) => printer.add_all(event, &mut receiver),
                 Err(failure) => break Err(failure),
@@ -43,7 +46,7 @@ pub(crate) async fn listen(
         };
         select! {
             biased;
-            () = &mut interrupt => break Err(Failure::Interrupted),
+            signal = &mut shutdown => break Err(Failure::Signalled(signal)),
             printed = printer.print() => if printed.is_err() {
                 break Ok(());
             }
@@ -53,7 +56,7 @@ pub(crate) async fn listen(
         }
     };
     match ended {
-        Err(Failure::Interrupted | Failure::Gone(..)) => receiver.leave(&sender).await,
+        Err(Failure::Signalled(_) | Failure::Gone(..)) => receiver.leave(&sender).await,
         _ => receiver.close(&sender).await,
     }
     ended
@@ -99,7 +102,7 @@ impl<'a> Printer<'a> {
 
     /// Passes the lines to the console.
     pub(crate) async fn print(&mut self) -> Result<(), Unread> {
-        self.console.print(std::mem::take(&mut self.lines)).await
+        self.console.print_all(&mut self.lines).await
     }
 
     /// Adds an event.
@@ -108,8 +111,8 @@ impl<'a> Printer<'a> {
             Event::Up(up) => self.add_welcome(&up),
             Event::Message(incoming) => return self.add_message(&incoming.message()),
             Event::Missed(missed) => {
-                // In raw output there is no room for it. A GAP is an ordinary event, the others are not.
-                if self.format == OutputFormat::Raw || !matches!(missed, Missed::Gap(_)) {
+                // A GAP is an ordinary event, the others are not.
+                if !self.format.has_events() || !matches!(missed, Missed::Gap(_)) {
                     self.console.error(format_args!("{missed}"));
                 }
                 self.format.print_missed(missed, &mut self.lines);
@@ -181,7 +184,7 @@ mod tests {
         let captured = Captured::default();
         let console = captured.console();
         let listening = async {
-            let client = Receiver::connect(once(dialler), None, false, &console).await.unwrap();
+            let client = Receiver::connect(once(dialler), None, false, &console, pending()).await.unwrap();
             listen(client, format, count, &console, pending()).await
         };
         let scripted = async { script(Hub::welcome(hubs.recv().await.unwrap(), &[(7, "bob")]).await).await };
@@ -260,7 +263,7 @@ mod tests {
         let (_release, stuck) = std::sync::mpsc::channel();
         let console = Console::new(Stuck(stuck), Shared::default());
         let listening = async {
-            let client = Receiver::connect(once(dialler), None, false, &console).await.unwrap();
+            let client = Receiver::connect(once(dialler), None, false, &console, pending()).await.unwrap();
             listen(client, OutputFormat::Plain, None, &console, pending()).await
         };
         let scripted = async {
@@ -296,7 +299,7 @@ mod tests {
         let console = captured.console();
         let listening = async {
             let options = Options::new(dialler, Hello::new().with_hub(true));
-            let client = Receiver::connect(options, None, false, &console).await.unwrap();
+            let client = Receiver::connect(options, None, false, &console, pending()).await.unwrap();
             listen(client, format, None, &console, pending()).await
         };
         let scripted = async {
@@ -356,7 +359,7 @@ mod tests {
         let console = captured.console();
         let listening = async {
             let options = Options::new(dialler, Hello::new().with_hub(true));
-            let client = Receiver::connect(options, None, false, &console).await.unwrap();
+            let client = Receiver::connect(options, None, false, &console, pending()).await.unwrap();
             listen(client, OutputFormat::Plain, Some(2), &console, pending()).await
         };
         let scripted = async {

@@ -17,6 +17,7 @@ use crate::exit::{EXIT_CODES, Exit};
 use crate::failure::Failure;
 use crate::join::JoinArguments;
 use crate::receiver::{Receiver, over};
+use crate::shutdown::Signal;
 use crate::timespan::timespan;
 
 /// The shortest interval. A peer allows 10 PINGs in 10 s (R8.3), and one may be a keepalive.
@@ -66,22 +67,22 @@ impl PingArguments {
     }
 }
 
-/// Pings until `count` is reached, or the user interrupts it.
+/// Pings until `count` is reached, or a signal arrives.
 pub(crate) async fn ping(
     (sender, mut receiver, _): (Sender, Receiver<'_>, Box<Up>),
     arguments: &PingArguments,
     console: &Console,
-    interrupt: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
     let peer = arguments.join.target.to_string();
     let mut times = Times::default();
     let ended = {
-        let mut interrupt = pin!(interrupt);
+        let mut shutdown = pin!(shutdown);
         let mut pinging = pin!(ping_all(&sender, arguments, &mut times, console));
         loop {
             select! {
                 biased;
-                () = &mut interrupt => break Err(Failure::Interrupted),
+                signal = &mut shutdown => break Err(Failure::Signalled(signal)),
                 () = &mut pinging => break Ok(()),
                 event = receiver.next() => match event {
                     Ok(Some(Event::Closed(end))) => break Err(over(end)),
@@ -94,12 +95,10 @@ pub(crate) async fn ping(
     };
     let _ = console.print(times.summary(arguments.json, &peer)).await; // the reader may have closed it
     match ended {
-        Err(Failure::Interrupted) => receiver.leave(&sender).await,
+        Err(Failure::Signalled(_)) => receiver.leave(&sender).await,
         _ => receiver.close(&sender).await,
     }
     match ended {
-        // Without a count, an interrupt is the normal end.
-        Err(Failure::Interrupted) if arguments.count.is_none() && times.all_answered() => Ok(()),
         Ok(()) if !times.all_answered() => Err(Failure::Reported(Exit::Fault)),
         ended => ended,
     }

@@ -1,6 +1,7 @@
 //! The receiving half of a client. It handles the events that concern every command: it times the stages of joining,
 //! reports a lost connection, and gives up once the timeout has passed.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bookend_client::{Client, ConnectError, End, Event, Events, Options, Sender, Up};
@@ -10,11 +11,12 @@ use tokio::time::{sleep_until, timeout};
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::shutdown::Signal;
 use crate::stages::Stages;
 
 /// How long a client may take to close. It waits up to 10 s for confirmations.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(12);
-/// The same after an interrupt, or without a connection.
+/// The same after a signal, or without a connection.
 pub(crate) const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The receiving half of a client.
@@ -25,6 +27,8 @@ pub(crate) struct Receiver<'a> {
     /// How long the hub may be gone; `None` is forever.
     timeout: Option<Duration>,
     gone: Option<Gone>,
+    /// There has been a session.
+    has_joined: bool,
 }
 
 /// There is no connection.
@@ -34,19 +38,33 @@ struct Gone {
 }
 
 impl<'a> Receiver<'a> {
-    /// Connects. `timeout` limits how long the hub may be gone later; `None` is forever. With `is_verbose`, the stages
-    /// are reported.
+    /// Connects, unless a signal arrives first. `timeout` limits how long the hub may be gone later; `None` is forever.
+    /// With `is_verbose`, the stages are reported.
     pub(crate) async fn connect(
         options: Options,
         timeout: Option<Duration>,
         is_verbose: bool,
         console: &'a Console,
+        shutdown: impl Future<Output = Signal>,
     ) -> Result<(Sender, Receiver<'a>, Box<Up>), Failure> {
         let (sender, events) = Client::start(options).split();
-        let mut receiver = Receiver { events, console, stages: is_verbose.then(Stages::default), timeout, gone: None };
+        let stages = is_verbose.then(Stages::default);
+        let mut receiver = Receiver { events, console, stages, timeout: None, gone: None, has_joined: false };
+        let mut shutdown = pin!(shutdown);
         loop {
-            match receiver.next().await? {
-                Some(Event::Up(up)) => return Ok((sender, receiver, up)),
+            let event = select! {
+                biased;
+                event = receiver.next() => event?,
+                signal = &mut shutdown => {
+                    receiver.leave(&sender).await;
+                    return Err(Failure::Signalled(signal));
+                }
+            };
+            match event {
+                Some(Event::Up(up)) => {
+                    receiver.timeout = timeout;
+                    return Ok((sender, receiver, up));
+                }
                 Some(Event::Down { .. }) => {} // another attempt follows
                 Some(Event::Closed(End::Failed(error))) => return Err(Failure::Connect(error)),
                 _ => return Err(Failure::Left),
@@ -98,7 +116,8 @@ impl<'a> Receiver<'a> {
             Event::Down { error, retry_in } => {
                 let before = self.gone.take();
                 if before.as_ref().is_none_or(|gone| gone.error.to_string() != error.to_string()) {
-                    self.console.note(format_args!("{error}; reconnecting"));
+                    let next = if self.has_joined { "reconnecting" } else { "trying again" };
+                    self.console.note(format_args!("{error}; {next}"));
                 }
                 let since = before.as_ref().map_or_else(Instant::now, |gone| gone.since);
                 self.gone = Some(Gone { since, error: error.clone() });
@@ -106,8 +125,9 @@ impl<'a> Receiver<'a> {
             }
             Event::Up(up) => {
                 if self.gone.take().is_some() {
-                    self.console.note(format_args!("reconnected"));
+                    self.console.note(format_args!("{}", if self.has_joined { "reconnected" } else { "connected" }));
                 }
+                self.has_joined = true;
                 Some(Event::Up(up))
             }
             event => Some(event),

@@ -17,15 +17,16 @@ pub(crate) use arguments::RelayArguments;
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::shutdown::Signal;
 
 /// The most events that wait to be printed.
 const WAITING: usize = 16;
 
-/// Relays until it is interrupted, or the last of --connections has ended.
+/// Relays until a signal arrives, or the last of --connections has ended.
 pub(crate) async fn relay(
     arguments: &RelayArguments,
     console: &Console,
-    interrupt: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
     let (host, port) = &arguments.listen;
     let listener = TcpListener::bind((&**host, *port)).await;
@@ -52,7 +53,7 @@ pub(crate) async fn relay(
     let relay = arguments.relay(seed);
     select! {
         biased;
-        () = interrupt => Err(Failure::Interrupted),
+        signal = shutdown => Err(Failure::Signalled(signal)),
         (served, ()) = async { join!(relay.serve(listener, arguments.connections, events), print) } => {
             served.map_err(Failure::System)
         }

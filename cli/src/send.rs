@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::input::{Entry, Messages, Position};
 use crate::receiver::{LEAVE_TIMEOUT, Receiver, over};
 use crate::room::Room;
+use crate::shutdown::Signal;
 use tally::Tally;
 
 /// The options from the command line.
@@ -44,7 +45,7 @@ pub(crate) async fn send(
     messages: Messages,
     options: &SendOptions,
     console: &Console,
-    interrupt: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
     let own = up.welcome.as_ref().map_or(0, |welcome| welcome.member);
     let poster = Poster {
@@ -55,7 +56,7 @@ pub(crate) async fn send(
         room: Room::new(own),
         progress: Cell::new(Instant::now()),
     };
-    let ended = poster.run(messages, &mut receiver, interrupt).await;
+    let ended = poster.run(messages, &mut receiver, shutdown).await;
     let tally = poster.tally.into_inner();
     let is_complete = tally.is_complete();
     match ended {
@@ -65,11 +66,11 @@ pub(crate) async fn send(
     }
     let ended = match ended {
         // If everything is confirmed, it does not matter how the session ended.
-        Err(failure) if !is_complete && !matches!(failure, Failure::Interrupted) => {
+        Err(failure) if !is_complete && !matches!(failure, Failure::Signalled(_)) => {
             console.error(format_args!("{failure}"));
             Err(Failure::Reported(Exit::Fault))
         }
-        Err(Failure::Interrupted) => Err(Failure::Interrupted),
+        Err(Failure::Signalled(signal)) => Err(Failure::Signalled(signal)),
         _ => Ok(()),
     };
     let report = tally.report();
@@ -106,14 +107,14 @@ impl Poster<'_> {
         &self,
         messages: Messages,
         receiver: &mut Receiver<'_>,
-        interrupt: impl Future<Output = ()>,
+        shutdown: impl Future<Output = Signal>,
     ) -> Result<(), Failure> {
         let (posted, receipts) = mpsc::unbounded_channel(); // a client accepts only some thousands
         let mut posting = Box::pin(self.post_all(messages, posted).fuse());
         let mut settling = pin!(self.settle_all(receipts));
         let ended = select! {
             biased;
-            () = interrupt => Err(Failure::Interrupted),
+            signal = shutdown => Err(Failure::Signalled(signal)),
             ((), ()) = async { join!(&mut posting, &mut settling) } => return Ok(()),
             failure = self.receive(receiver) => Err(failure),
             failure = self.watch() => Err(failure),

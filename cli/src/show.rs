@@ -17,6 +17,8 @@ const QUOTED: usize = 32;
 pub(crate) enum OutputFormat {
     /// A line for people.
     Plain,
+    /// The same lines, of messages only.
+    Messages,
     /// A JSON object per line.
     Json,
     /// Only the bytes of the payload.
@@ -24,10 +26,18 @@ pub(crate) enum OutputFormat {
 }
 
 impl OutputFormat {
+    /// True if the output also has events: who joins and leaves, and what was missed.
+    pub(crate) fn has_events(self) -> bool {
+        matches!(self, OutputFormat::Plain | OutputFormat::Json)
+    }
+
     /// Appends `message` to `lines`; `own` is this client's number in the room.
     pub(crate) fn print(self, message: &Message<'_>, own: u32, lines: &mut Vec<u8>) {
         match (self, message) {
-            (OutputFormat::Plain, message) => plain(message, own, lines).expect("writing to memory succeeds"),
+            (OutputFormat::Messages, message) if !carries_content(message) => {}
+            (OutputFormat::Plain | OutputFormat::Messages, message) => {
+                plain(message, own, lines).expect("writing to memory succeeds")
+            }
             (OutputFormat::Json, message) => json(message, lines).expect("writing to memory succeeds"),
             (OutputFormat::Raw, Message::Delivery(delivery)) => lines.extend_from_slice(delivery.payload.as_bytes()),
             (OutputFormat::Raw, Message::Message(payload)) => lines.extend_from_slice(payload.as_bytes()),
@@ -53,7 +63,7 @@ impl OutputFormat {
         match self {
             OutputFormat::Plain => writeln!(lines, "* {missed}"),
             OutputFormat::Json => writeln!(lines, r#"{{"event":"gap","missed":{count},"cause":"{cause}"}}"#),
-            OutputFormat::Raw => Ok(()),
+            OutputFormat::Messages | OutputFormat::Raw => Ok(()),
         }
         .expect("writing to memory succeeds");
     }
@@ -68,7 +78,7 @@ impl OutputFormat {
                 let cause = error.name();
                 writeln!(lines, r#"{{"event":"down","cause":"{cause}","detail":{}}}"#, Quoted(&detail))
             }
-            OutputFormat::Raw => Ok(()),
+            OutputFormat::Messages | OutputFormat::Raw => Ok(()),
         }
         .expect("writing to memory succeeds");
     }

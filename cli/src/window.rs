@@ -3,267 +3,259 @@
 //! # Layout
 //!
 //! Data flows one way: keys and events change `model`, which returns effects; `view` draws it, with `wrap`. `editor` is
-//! the input line, and `log` holds the messages. Only this file knows the terminal, the network and the clock, and it
-//! waits for all three at once.
+//! the input line, and `log` holds the messages. `screen` is the terminal, on which `painter` draws; `jobs` is the job
+//! control of the shell, `outbox` sends messages, and `times` formats times. Only this file waits, for all of them at
+//! once.
 
 mod editor;
+mod jobs;
 mod log;
 mod model;
+mod outbox;
+mod painter;
+mod screen;
+mod times;
 mod view;
 mod wrap;
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal};
-use std::ops::ControlFlow;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use bookend::Content;
-use bookend_client::{Client, End, Event, Hello, Options, SendError, Sender};
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use bookend_client::{Client, End, Event, Hello, Options};
+use futures_util::future::FusedFuture;
+use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ratatui::DefaultTerminal;
-use ratatui::crossterm::event::{
-    DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange, Event as Key, EventStream,
-};
-use ratatui::crossterm::execute;
+use ratatui::crossterm::event::{Event as Key, EventStream};
 use tokio::select;
 use tokio::sync::mpsc;
-use tokio::time::{interval, sleep, sleep_until};
+use tokio::time::{Instant as Deadline, interval, sleep_until};
 
 use crate::failure::Failure;
 use crate::receiver::over;
+use crate::shutdown::Signal;
+use jobs::{Job, Jobs};
 use model::{Connection, Effect, Window};
+use outbox::{Outgoing, send_all};
+use screen::Screen;
 
-/// The shortest time between two drawings.
-const FRAME: Duration = Duration::from_millis(16);
 const SECOND: Duration = Duration::from_secs(1);
 /// How long the client may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// True if there is a terminal to draw on and to type on.
+/// True if there is a terminal to draw on and to type on. One that does not say what it is shows plain lines, except on
+/// Windows, where none does.
 pub(crate) fn is_possible() -> bool {
-    io::stdin().is_terminal()
-        && io::stdout().is_terminal()
-        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    let is_able = match std::env::var_os("TERM") {
+        None => cfg!(windows),
+        Some(term) => !term.is_empty() && term != "dumb",
+    };
+    is_able && io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// Chats in a window until the user leaves. If the first connection fails, the window closes at once. If the session
-/// ends later, the window stays open until the user leaves, and the reason is returned then.
+/// Chats in a window until the user leaves or a signal arrives. If the first connection fails, the window closes at once.
+/// If the session ends later, the window stays open until the user leaves, and the reason is returned then.
 pub(crate) async fn chat(
     options: Options,
     hub: String,
     hello: &Hello,
-    stop: impl Future<Output = ()>,
+    shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
-    let mut window = Window::new(hub, hello);
+    let zone = TimeZone::system();
+    let window = Window::new(hub, hello, zone.clone());
+    let jobs = Jobs::new().map_err(Failure::System)?;
     let client = Client::start(options);
-    let mut terminal = ratatui::try_init().map_err(Failure::System)?;
-    let _restore = Restore;
-    let _ = execute!(io::stdout(), EnableBracketedPaste, EnableFocusChange); // a terminal without them ignores them
-    run(&mut window, client, &mut terminal, stop).await
-}
-
-/// Restores the terminal when it is dropped.
-struct Restore;
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        let _ = execute!(io::stdout(), DisableBracketedPaste, DisableFocusChange); // the terminal may be gone
-        ratatui::restore();
+    let screen = Screen::new(zone).map_err(Failure::System)?;
+    let signalled = Cell::new(None);
+    let stop = async { signalled.set(Some(shutdown.await)) };
+    let chat = Chat { window, screen, phase: Phase::Open, has_joined: false };
+    let ended = chat.run(client, jobs, stop).await;
+    match signalled.get() {
+        Some(signal) => Err(Failure::Signalled(signal)),
+        None => ended,
     }
 }
 
 /// How far the chat is.
 enum Phase {
     Open,
-    /// The user is leaving, and the client closes.
-    Leaving,
+    /// The client closes until then, and the chat ends with this.
+    Leaving(Deadline, Result<(), Failure>),
     /// The session has ended for good. The window stays open until the user leaves.
     Ended(Failure),
 }
 
-async fn run(
-    window: &mut Window,
-    client: Client,
-    terminal: &mut DefaultTerminal,
-    stop: impl Future<Output = ()>,
-) -> Result<(), Failure> {
-    let (sender, mut events) = client.split();
-    let closer = sender.clone();
-    let (outbox, outgoing) = mpsc::unbounded_channel();
-    let (settled, mut outcomes) = mpsc::unbounded_channel();
-    let sending = send_all(sender, outgoing, settled);
-    let mut keys = EventStream::new();
-    let mut screen = Screen { terminal, zone: TimeZone::system(), is_dirty: true, drawn: Instant::now() - FRAME };
-    let (mut phase, mut has_joined) = (Phase::Open, false);
-    let mut second = interval(SECOND);
-    tokio::pin!(sending, stop);
-    let mut close_timeout = std::pin::pin!(sleep(Duration::ZERO));
-    loop {
-        screen.draw(window).map_err(Failure::System)?;
-        let mut leave = false;
-        select! {
-            biased;
-            key = keys.next() => match key.transpose().map_err(Failure::System)? {
-                Some(key) => leave = take_key(window, &key, &outbox, screen.terminal).map_err(Failure::System)?,
-                None => leave = true,
-            },
-            event = events.next(), if !matches!(phase, Phase::Ended(_)) => {
-                if let ControlFlow::Break(ended) = take_event(window, event, &mut phase, &mut has_joined) {
-                    return ended;
+/// What an event leads to.
+enum Turn {
+    /// Nothing to draw.
+    Unchanged,
+    Changed,
+    /// The user wants to leave, or the terminal is gone.
+    Leave(Result<(), Failure>),
+    /// The chat has ended.
+    Over(Result<(), Failure>),
+}
+
+impl From<io::Result<()>> for Turn {
+    /// After using the terminal.
+    fn from(result: io::Result<()>) -> Turn {
+        match result {
+            Ok(()) => Turn::Changed,
+            Err(error) => Turn::Leave(Err(Failure::System(error))),
+        }
+    }
+}
+
+struct Chat {
+    window: Window,
+    screen: Screen,
+    phase: Phase,
+    has_joined: bool,
+}
+
+impl Chat {
+    async fn run(mut self, client: Client, mut jobs: Jobs, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+        let (sender, mut events) = client.split();
+        let closer = sender.clone();
+        let (outbox, outgoing) = mpsc::unbounded_channel();
+        let (settled, mut outcomes) = mpsc::unbounded_channel();
+        let mut sending = pin!(send_all(sender, outgoing, settled));
+        let mut stop = pin!(stop.fuse());
+        let (mut keys, mut has_keys) = (EventStream::new(), true);
+        let mut second = interval(SECOND);
+        loop {
+            let drawn = self.screen.draw(&mut self.window);
+            let turn = if drawn.is_err() {
+                drawn.into()
+            } else {
+                select! {
+                    biased;
+                    () = &mut stop, if !stop.is_terminated() => self.stop(),
+                    key = keys.next(), if has_keys => match key.transpose() {
+                        Ok(Some(key)) => self.key(&key, &outbox),
+                        gone => {
+                            has_keys = false;
+                            Turn::Leave(gone.map(|_| ()).map_err(Failure::System))
+                        }
+                    },
+                    event = events.next(), if !matches!(self.phase, Phase::Ended(_)) => self.event(event),
+                    job = jobs.next() => match job {
+                        Job::Stop => self.screen.suspend().into(),
+                        Job::Continue => self.screen.resume().into(),
+                    },
+                    Some((text, outcome)) = outcomes.recv() => {
+                        self.window.settled(&text, outcome);
+                        Turn::Changed
+                    }
+                    () = &mut sending => Turn::Unchanged,
+                    _ = second.tick() => self.second(),
+                    () = until(self.closed_at()) => Turn::Leave(Ok(())),
+                    () = until(self.screen.next_drawing().map(Deadline::from)) => Turn::Unchanged,
                 }
-            }
-            Some((text, outcome)) = outcomes.recv() => window.settled(&text, outcome),
-            () = &mut sending => {}
-            _ = second.tick() => {
-                window.pass(SECOND);
-                // Nothing else on the screen depends on the time.
-                if !matches!(window.connection, Connection::Waiting { .. }) {
-                    continue;
-                }
-            }
-            () = &mut stop, if !matches!(phase, Phase::Leaving) => leave = true,
-            () = &mut close_timeout, if matches!(phase, Phase::Leaving) => return Ok(()),
-            () = sleep_until((screen.drawn + FRAME).into()), if screen.is_dirty => continue,
-        }
-        screen.is_dirty = true;
-        if leave {
-            match std::mem::replace(&mut phase, Phase::Leaving) {
-                Phase::Ended(failure) => return Err(failure),
-                Phase::Leaving => return Ok(()),
-                Phase::Open => {
-                    close_timeout.set(sleep(CLOSE_TIMEOUT));
-                    closer.close();
-                }
+            };
+            match turn {
+                Turn::Unchanged => {}
+                Turn::Changed => self.screen.change(),
+                Turn::Over(ended) => return ended,
+                Turn::Leave(ended) => match self.phase {
+                    Phase::Ended(failure) => return ended.and(Err(failure)),
+                    Phase::Leaving(_, first) => return first,
+                    Phase::Open => {
+                        self.phase = Phase::Leaving(Deadline::now() + CLOSE_TIMEOUT, ended);
+                        closer.close();
+                        self.screen.change();
+                    }
+                },
             }
         }
     }
-}
 
-/// The terminal, and when it was drawn.
-struct Screen<'a> {
-    terminal: &'a mut DefaultTerminal,
-    zone: TimeZone,
-    is_dirty: bool,
-    drawn: Instant,
-}
-
-impl Screen<'_> {
-    /// Draws the window if it has changed and the last drawing is long enough ago.
-    fn draw(&mut self, window: &mut Window) -> io::Result<()> {
-        if self.is_dirty && self.drawn.elapsed() >= FRAME {
-            let times = |ms: u64| hours_and_minutes(ms, &self.zone);
-            self.terminal.draw(|frame| view::draw(window, &times, frame))?;
-            (self.is_dirty, self.drawn) = (false, Instant::now());
-        }
-        Ok(())
+    /// A signal ends the program. While the client closes already, it goes on.
+    fn stop(&self) -> Turn {
+        if let Phase::Leaving(..) = self.phase { Turn::Unchanged } else { Turn::Leave(Ok(())) }
     }
-}
 
-/// Shows an event. Breaks with the result of the chat if that was the last one.
-fn take_event(
-    window: &mut Window,
-    event: Option<Event>,
-    phase: &mut Phase,
-    has_joined: &mut bool,
-) -> ControlFlow<Result<(), Failure>> {
-    let event = match event {
-        Some(Event::Closed(End::Closed)) | None => return ControlFlow::Break(Ok(())),
-        Some(event) => event,
-    };
-    *has_joined |= matches!(event, Event::Up(_));
-    window.event(&event);
-    match event {
-        Event::Closed(End::Failed(error)) if !*has_joined => ControlFlow::Break(Err(Failure::Connect(error))),
-        Event::Closed(end) if matches!(phase, Phase::Leaving) => ControlFlow::Break(Err(over(end))),
-        Event::Closed(end) => {
-            *phase = Phase::Ended(over(end));
-            ControlFlow::Continue(())
-        }
-        _ => ControlFlow::Continue(()),
+    /// When the client must have closed, if it closes.
+    fn closed_at(&self) -> Option<Deadline> {
+        if let Phase::Leaving(deadline, _) = self.phase { Some(deadline) } else { None }
     }
-}
 
-/// Applies a key. True if the user wants to leave.
-fn take_key(
-    window: &mut Window,
-    key: &Key,
-    outbox: &mpsc::UnboundedSender<Outgoing>,
-    terminal: &mut DefaultTerminal,
-) -> io::Result<bool> {
-    let effect = match key {
-        Key::Key(key) => window.key(*key),
-        Key::Paste(text) => {
-            window.paste(text);
-            None
+    /// A second has passed.
+    fn second(&mut self) -> Turn {
+        self.window.pass(SECOND);
+        let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+        // Nothing else on the screen depends on the time.
+        if self.window.today(now) || matches!(self.window.connection, Connection::Waiting { .. }) {
+            Turn::Changed
+        } else {
+            Turn::Unchanged
         }
-        Key::FocusGained => {
-            window.focus(true);
-            None
-        }
-        Key::FocusLost => {
-            window.focus(false);
-            None
-        }
-        Key::Resize(..) | Key::Mouse(_) => None,
-    };
-    match effect {
-        Some(Effect::Send { to, text }) => {
-            let _ = outbox.send(Outgoing { to, text, begun: Instant::now() }); // the receiver lives as long as the window
-        }
-        Some(Effect::Redraw) => terminal.clear()?,
-        Some(Effect::Quit) => return Ok(true),
-        None => {}
     }
-    Ok(false)
-}
 
-/// A message to send.
-struct Outgoing {
-    to: Option<u32>,
-    text: String,
-    begun: Instant,
-}
-
-/// The text of a message, and how long the confirmation took or why there is none.
-type Outcome = (String, Result<Duration, String>);
-
-/// Sends the messages and reports their outcomes. Messages wait here while there is no connection, so that typing never
-/// blocks on the network, nor the network on typing. Never ends.
-async fn send_all(
-    sender: Sender,
-    mut outgoing: mpsc::UnboundedReceiver<Outgoing>,
-    settled: mpsc::UnboundedSender<Outcome>,
-) {
-    let mut receipts = FuturesUnordered::new();
-    loop {
-        select! {
-            Some(message) = outgoing.recv() => receipts.push(send(&sender, message)),
-            Some((message, outcome)) = receipts.next() => {
-                let outcome = outcome.map(|()| message.begun.elapsed()).map_err(|error| error.to_string());
-                let _ = settled.send((message.text, outcome)); // the window may have closed
+    /// Shows an event of the client.
+    fn event(&mut self, event: Option<Event>) -> Turn {
+        let event = match event {
+            Some(Event::Closed(End::Closed)) | None => return Turn::Over(self.left(Ok(()))),
+            Some(event) => event,
+        };
+        self.has_joined |= matches!(event, Event::Up(_));
+        self.window.event(&event);
+        match event {
+            Event::Closed(End::Failed(error)) if !self.has_joined => Turn::Over(Err(Failure::Connect(error))),
+            Event::Closed(end) if matches!(self.phase, Phase::Leaving(..)) => Turn::Over(self.left(Err(over(end)))),
+            Event::Closed(end) => {
+                self.phase = Phase::Ended(over(end));
+                Turn::Changed
             }
-            else => std::future::pending().await,
+            _ => Turn::Changed,
+        }
+    }
+
+    /// The result of the chat if the client ended like this: why it was closed comes first.
+    fn left(&mut self, ended: Result<(), Failure>) -> Result<(), Failure> {
+        match std::mem::replace(&mut self.phase, Phase::Open) {
+            Phase::Leaving(_, why) => why.and(ended),
+            _ => ended,
+        }
+    }
+
+    /// Applies a key.
+    fn key(&mut self, key: &Key, outbox: &mpsc::UnboundedSender<Outgoing>) -> Turn {
+        let effect = match key {
+            Key::Key(key) => self.window.key(*key),
+            Key::Paste(text) => {
+                self.window.paste(text);
+                None
+            }
+            Key::FocusGained => {
+                self.window.focus(true);
+                None
+            }
+            Key::FocusLost => {
+                self.window.focus(false);
+                None
+            }
+            Key::Resize(..) | Key::Mouse(_) => None,
+        };
+        match effect {
+            Some(Effect::Send { to, text }) => {
+                let _ = outbox.send(Outgoing { to, text, begun: Instant::now() }); // the receiver lives as long as the window
+                Turn::Changed
+            }
+            Some(Effect::Redraw) => self.screen.redraw().into(),
+            Some(Effect::Suspend) => self.screen.suspend().into(),
+            Some(Effect::Quit) => Turn::Leave(Ok(())),
+            None => Turn::Changed,
         }
     }
 }
 
-async fn send(sender: &Sender, message: Outgoing) -> (Outgoing, Result<(), SendError>) {
-    let content = Content::Text(&message.text);
-    let sent = match message.to {
-        Some(member) => sender.send_to(member, content).await,
-        None => sender.send(content).await,
-    };
-    let outcome = match sent {
-        Ok(receipt) => receipt.await,
-        Err(error) => Err(error),
-    };
-    (message, outcome)
-}
-
-/// A time of the day, from milliseconds since 1970.
-fn hours_and_minutes(ms: u64, zone: &TimeZone) -> String {
-    let time = i64::try_from(ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    time.map_or("--:--".into(), |time| time.to_zoned(zone.clone()).strftime("%H:%M").to_string())
+/// Waits until then, or for ever.
+async fn until(deadline: Option<Deadline>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
 }

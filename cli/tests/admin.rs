@@ -4,17 +4,16 @@
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
-use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Hello, Message};
 use bookend_server::{Admin, AdminOrder, AdminRules, AdminToken, Config, Hub, Listener};
+use bookend_testing::HANG_TIMEOUT;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
 const TOKEN: &str = "a-token-of-some-length";
 
 /// A hub with an admin listener, and a file with its token.
@@ -64,7 +63,7 @@ impl Drop for Fixture {
 async fn bookend(words: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
     let command = command.arg("admin").args(words).stdin(Stdio::null()).kill_on_drop(true);
-    let Output { status, stdout, stderr } = timeout(TIMEOUT, command.output()).await.unwrap().unwrap();
+    let Output { status, stdout, stderr } = timeout(HANG_TIMEOUT, command.output()).await.unwrap().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
@@ -202,6 +201,13 @@ async fn missing_or_wrong_token_is_reported() {
     assert_eq!((code, &*said), (Some(1), ""));
     assert_eq!(complaint, "bookend: unauthorized: a token is needed: Authorization: Bearer TOKEN\n");
     assert_eq!(bookend(&["--url", &fixture.url, "metrics"]).await.0, Some(0));
+    let token = fixture.token.to_str().unwrap();
+    assert_eq!(bookend(&["connections", "--url", &fixture.url, "--token-file", token]).await.0, Some(0));
+    let secret = std::fs::read_to_string(token).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bookend"));
+    command.args(["admin", "connections", "--url", &fixture.url]).env("BOOKEND_TOKEN", secret.trim());
+    let output = timeout(HANG_TIMEOUT, command.output()).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
     std::fs::write(&fixture.token, "another-token-of-some-length").unwrap();
     assert_eq!(
         fixture.run(&["metrics"]).await.2,

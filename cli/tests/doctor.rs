@@ -139,6 +139,8 @@ async fn hub_that_requires_tls_and_a_token_is_examined_with_both() {
     let (code, rows, _) = examine_target(&target, &["--token-file", &token]).await;
     assert_eq!((code, checks(&rows, "fails")), (Some(3), vec!["tls"]));
     assert_eq!(row(&rows, "tls")["diagnosis"], "certificate-unknown-issuer");
+    let tls = row(&rows, "tls").to_string();
+    assert!(tls.contains("the intermediate certificate is missing in the hub's tls.certificate"), "{tls}");
     let (code, rows, _) = examine_target(target.strip_prefix("tls://").unwrap(), &[]).await;
     assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["hello"]));
     assert!(row(&rows, "hello")["fix"].as_str().unwrap().contains("tls://HOST:PORT"), "{}", row(&rows, "hello"));
@@ -285,6 +287,34 @@ async fn terminal_that_echoes_is_named() {
         assert_eq!(row["diagnosis"], "terminal-echo");
         assert!(row["fix"].as_str().unwrap().contains("stty raw -echo"), "{row}");
     }
+}
+
+#[tokio::test]
+async fn token_that_may_only_read_is_not_a_fault_of_the_hub() {
+    let (token, entry) = make_token("ann", &["*".into()], Rights::READ, None).unwrap();
+    let address = hub_with(Config { access: Access::from_toml(&entry).unwrap(), ..quick() }).await;
+    let path = std::env::temp_dir().join(format!("bookend-doctor-reader-{}", std::process::id()));
+    fs::write(&path, token).unwrap();
+    let options = [&["--token-file", path.to_str().unwrap()], &ANSWER_TIMEOUT[..]].concat();
+    let (code, rows, _) = examine(address, &options).await;
+    fs::remove_file(&path).unwrap();
+    assert_eq!((code, checks(&rows, "fails"), checks(&rows, "warns")), (Some(0), vec![], vec![]), "{rows:?}");
+    let seen = row(&rows, "hub-own-message")["seen"].as_str().unwrap();
+    assert!(seen.contains("may not write here") && seen.contains("policy"), "{seen}");
+    for skipped in ["hub-everyone", "hub-private", "hub-no-such-member", "hub-too-long"] {
+        assert_eq!(row(&rows, skipped)["verdict"], "skipped");
+    }
+}
+
+#[tokio::test]
+async fn token_that_a_server_quotes_is_not_shown() {
+    let address = foreign(|_| b"no such user: sesame-sesame-9a1f\r\n".to_vec()).await;
+    let path = std::env::temp_dir().join(format!("bookend-doctor-quoted-{}", std::process::id()));
+    fs::write(&path, "sesame-sesame-9a1f").unwrap();
+    let options = ["--token-file", path.to_str().unwrap(), "--no-probes", "--timeout", "1"];
+    let (_, text) = doctor(&address.to_string(), &options).await;
+    fs::remove_file(&path).unwrap();
+    assert!(text.contains("no such user: ***") && !text.contains("sesame"), "{text}");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bookend::Code;
 use bookend_server::{Access, Config, Listener};
+use bookend_testing::HANG_TIMEOUT;
 use bookend_testing::hub::Hub;
 use rcgen::{Certificate, CertificateParams, DnType, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,8 +22,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn page() -> String {
     fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/failures.md")).unwrap()
@@ -42,7 +41,7 @@ fn entry(heading: &str) -> (Vec<String>, String) {
 async fn tour(heading: &str, address: &str, environment: &[(&str, &str)]) {
     let (words, quoted) = entry(heading);
     let words: Vec<String> = words.iter().map(|word| word.replace(EXAMPLE, address)).collect();
-    let output = timeout(TIMEOUT, start(&words, environment).wait_with_output()).await.unwrap().unwrap();
+    let output = timeout(HANG_TIMEOUT, start(&words, environment).wait_with_output()).await.unwrap().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap().replace(address, EXAMPLE);
     let printed = format!("{errors}exit code {}\n", output.status.code().unwrap());
     assert!(matches(&quoted, &printed), "{heading}: the page has\n{quoted}\nbut the program prints\n{printed}");

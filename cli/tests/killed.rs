@@ -7,9 +7,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
 
 use bookend_server::{Config, Hub, Listener};
+use bookend_testing::HANG_TIMEOUT;
 use serde_json::Value;
 
 /// Set in the process that is the hub of a test.
@@ -60,7 +60,7 @@ impl Watchdog {
     fn new(test: &'static str) -> Watchdog {
         let (sender, stopped) = mpsc::channel();
         thread::spawn(move || {
-            if stopped.recv_timeout(Duration::from_secs(180)) == Err(RecvTimeoutError::Timeout) {
+            if stopped.recv_timeout(3 * HANG_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
                 eprintln!("{test} takes too long");
                 std::process::exit(101);
             }
@@ -84,7 +84,7 @@ fn number(report: &Value, key: &str) -> u64 {
 fn report_matches_what_a_killed_hub_has_confirmed() {
     let _watchdog = Watchdog::new("report_matches_what_a_killed_hub_has_confirmed");
     let (mut hub, address) = hub();
-    let mut listener = bookend(&["listen", &address, "--once"]);
+    let mut listener = bookend(&["listen", &address, "--once", "--presence"]);
     let mut lines = BufReader::new(listener.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.ends_with(" here")), "the listener has joined");
 
@@ -143,7 +143,7 @@ fn report_matches_what_a_killed_hub_has_confirmed() {
 fn a_hundred_thousand_lines_arrive_in_order() {
     let _watchdog = Watchdog::new("a_hundred_thousand_lines_arrive_in_order");
     let (mut hub, address) = hub();
-    let mut listener = bookend(&["listen", &address, "--once", "--count", "100000"]);
+    let mut listener = bookend(&["listen", &address, "--once", "--presence", "--count", "100000"]);
     let mut lines = BufReader::new(listener.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.ends_with(" here")), "the listener has joined");
     let mut sender = bookend(&["send", &address, "--json"]);

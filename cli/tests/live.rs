@@ -3,14 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use bookend_server::{Config, Hub, Listener};
+use bookend_testing::HANG_TIMEOUT;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
-
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A hub on a port of its own, and its address.
 async fn hub() -> String {
@@ -42,7 +40,7 @@ impl Program {
 
     /// The next line of output, `None` at its end.
     async fn line(&mut self) -> Option<String> {
-        timeout(TIMEOUT, self.output.next_line()).await.expect("a line arrives in time").unwrap()
+        timeout(HANG_TIMEOUT, self.output.next_line()).await.expect("a line arrives in time").unwrap()
     }
 
     async fn wait_for(&mut self, line: &str) {
@@ -60,7 +58,7 @@ impl Program {
         while let Some(line) = self.line().await {
             rest.push(line);
         }
-        (rest, timeout(TIMEOUT, self.child.wait()).await.unwrap().unwrap().code())
+        (rest, timeout(HANG_TIMEOUT, self.child.wait()).await.unwrap().unwrap().code())
     }
 }
 
@@ -101,16 +99,16 @@ async fn every_byte_arrives_as_it_was_sent() {
         .spawn()
         .unwrap();
     // It prints nothing until a message arrives, so another client reports that it has joined.
-    let mut watcher = Program::start("listen", &address, &[]);
+    let mut watcher = Program::start("listen", &address, &["--presence"]);
     while !watcher.line().await.expect("a member joins").contains("* ear ") {}
     let mut sender = Program::start("send", &address, &["--binary"]);
     sender.write(&bytes).await;
     assert_eq!(sender.end().await.1, Some(0));
     let mut received = Vec::new();
     let reading = async { listener.stdout.as_mut().unwrap().read_to_end(&mut received).await };
-    timeout(TIMEOUT, reading).await.unwrap().unwrap();
+    timeout(HANG_TIMEOUT, reading).await.unwrap().unwrap();
     assert!(received == bytes, "{} bytes of {}", received.len(), bytes.len());
-    assert_eq!(timeout(TIMEOUT, listener.wait()).await.unwrap().unwrap().code(), Some(0));
+    assert_eq!(timeout(HANG_TIMEOUT, listener.wait()).await.unwrap().unwrap().code(), Some(0));
 }
 
 #[tokio::test]

@@ -3,16 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
 use std::process::{Output, Stdio};
-use std::time::Duration;
 
-use bookend::Code;
-use bookend_testing::hub::{Hub, OWN, Posted, text};
+use bookend::{Code, Message, PresenceEvent};
+use bookend_testing::HANG_TIMEOUT;
+use bookend_testing::hub::{Hub, OWN, Posted, presence, text};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
-
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn bookend(words: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_bookend"))
@@ -26,7 +24,7 @@ fn bookend(words: &[&str]) -> Child {
 }
 
 async fn end(child: Child) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = timeout(TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
+    let Output { status, stdout, stderr } = timeout(HANG_TIMEOUT, child.wait_with_output()).await.unwrap().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
@@ -38,7 +36,7 @@ async fn listen() -> (TcpListener, String) {
 }
 
 async fn accept(listener: &TcpListener) -> TcpStream {
-    timeout(TIMEOUT, listener.accept()).await.unwrap().unwrap().0
+    timeout(HANG_TIMEOUT, listener.accept()).await.unwrap().unwrap().0
 }
 
 #[tokio::test]
@@ -95,7 +93,7 @@ async fn token_is_read_from_a_file_or_from_the_environment() {
         let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
         assert_eq!(hub.peer().token(), Some(token));
         assert_eq!(hub.rest().await, (vec![Posted::text("hi")], Some(Code::NORMAL)));
-        assert!(timeout(TIMEOUT, child.wait()).await.unwrap().unwrap().success());
+        assert!(timeout(HANG_TIMEOUT, child.wait()).await.unwrap().unwrap().success());
     }
     std::fs::remove_file(path).unwrap();
 }
@@ -147,7 +145,7 @@ async fn bad_line_is_exit_code_1_and_the_others_are_sent() {
     child.stdin.take().unwrap().write_all(b"one\r\ntw\xF6\nthree").await.unwrap();
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
     assert_eq!(hub.rest().await.0, [Posted::text("one"), Posted::text("three")]);
-    let expected = "bookend: line 2: bad-text: byte 2 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused from 2 on, 0 unconfirmed, 0 not sent\n";
+    let expected = "bookend: line 2: bad-text: byte 2 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused (at 2), 0 unconfirmed, 0 not sent\n";
     assert_eq!(end(child).await, (Some(1), String::new(), expected.into()));
 }
 
@@ -159,7 +157,10 @@ async fn refused_connection_is_exit_code_3_with_stage_and_fix() {
         let (code, stdout, stderr) = end(bookend(&[command, &address])).await;
         assert_eq!((code, &*stdout), (Some(3), ""));
         assert!(stderr.starts_with(&format!("bookend: {address}: TCP: connection-refused: ")), "{stderr}");
-        assert!(stderr.ends_with("\nbookend: is the hub running? cargo run --release -p bookend-server\n"), "{stderr}");
+        assert!(
+            stderr.ends_with("\nbookend: is the hub running? bookend-server starts one; --wait TIME waits for it\n"),
+            "{stderr}"
+        );
     }
 }
 
@@ -197,30 +198,73 @@ async fn lost_hub_is_exit_code_1() {
     assert_eq!((code, stderr), (Some(1), expected));
 }
 
+#[cfg(unix)]
 #[tokio::test]
-async fn closed_output_ends_the_program_quietly() {
+async fn closed_output_ends_the_program_quietly_although_nobody_speaks() {
     let (listener, address) = listen().await;
     let mut child = bookend(&["listen", &address]);
     let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
-    let mut output = child.stdout.take().unwrap();
-    let mut head = Vec::new();
-    while !head.contains(&b'\n') {
-        output.read_buf(&mut head).await.unwrap();
-    }
-    drop(output);
-    let delivering = async {
-        // The first line after the pipe breaks is lost; a later one notifies the client.
-        while !hub.is_closed() {
-            hub.deliver(7, 0, "bob", text("hello?")).await;
-            tokio::select! {
-                biased;
-                _ = hub.turn() => {}
-                () = tokio::task::yield_now() => {}
-            }
-        }
-    };
-    timeout(TIMEOUT, delivering).await.expect("the program ends");
+    drop(child.stdout.take());
+    assert_eq!(timeout(HANG_TIMEOUT, hub.rest()).await.expect("the program ends").1, Some(Code::NORMAL));
     assert_eq!(end(child).await, (Some(0), String::new(), String::new()));
+}
+
+#[tokio::test]
+async fn listen_prints_messages_only_to_a_pipe_unless_presence_is_wanted() {
+    for (more, lines, losses) in [
+        (&[][..], "bob: one\n* closing soon\n", "bookend: 3 messages were missed\n"),
+        (
+            &["--presence"],
+            "* bob here\n* guest here\n* cid joined\nbob: one\n* 3 messages missed\n* closing soon\n",
+            "",
+        ),
+    ] {
+        let (listener, address) = listen().await;
+        let child = bookend(&[&["listen", &address, "--count", "2"], more].concat());
+        let mut hub = Hub::welcome(accept(&listener).await, &[(7, "bob")]).await;
+        hub.say(&presence(8, PresenceEvent::Joined, "cid")).await;
+        hub.deliver(7, 0, "bob", text("one")).await;
+        hub.say(&Message::Gap { missed: 3 }).await;
+        hub.deliver(0, 0, "", text("closing soon")).await;
+        hub.rest().await;
+        let (_, stdout, stderr) = end(child).await;
+        assert_eq!((&*stdout, &*stderr), (lines, losses));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn output_that_cannot_be_written_is_exit_code_1() {
+    let program = env!("CARGO_BIN_EXE_bookend");
+    let (_listener, address) = listen().await;
+    let mut cases = vec![(format!("{program} listen {address} >&-"), "it is closed")];
+    if cfg!(target_os = "linux") {
+        cases.push((format!("{program} --help >/dev/full"), "No space left on device"));
+        cases.push((format!("{program} completions bash >/dev/full"), "No space left on device"));
+    }
+    for (line, why) in cases {
+        let shell = Command::new("sh").args(["-c", &line]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let (code, _, stderr) = end(shell.unwrap()).await;
+        assert_eq!(code, Some(1), "{line}: {stderr}");
+        assert!(stderr.starts_with("bookend: standard output: ") && stderr.contains(why), "{line}: {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn wait_is_for_a_hub_that_is_not_there_yet() {
+    let (listener, address) = listen().await;
+    drop(listener);
+    let waiting = bookend(&["send", &address, "--wait", "60s", "early"]);
+    let failed = bookend(&["listen", &address, "--wait", "100ms"]);
+    let (code, _, errors) = end(failed).await;
+    assert_eq!(code, Some(3), "{errors}");
+    assert!(errors.contains("; trying again\n") && errors.contains("is the hub running?"), "{errors}");
+    let listener = TcpListener::bind(&address).await.unwrap();
+    let mut hub = Hub::welcome(accept(&listener).await, &[]).await;
+    assert_eq!(hub.rest().await, (vec![Posted::text("early")], Some(Code::NORMAL)));
+    let (code, _, errors) = end(waiting).await;
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(errors.ends_with("bookend: connected\n"), "{errors}");
 }
 
 #[cfg(unix)]
@@ -234,7 +278,7 @@ async fn interrupt_closes_the_session() {
     let id = child.id().unwrap().to_string();
     let killed = Command::new("kill").args(["-INT", &id]).status().await.unwrap();
     assert!(killed.success());
-    assert_eq!(timeout(TIMEOUT, hub.rest()).await.unwrap().1, Some(Code::NORMAL));
+    assert_eq!(timeout(HANG_TIMEOUT, hub.rest()).await.unwrap().1, Some(Code::NORMAL));
     assert_eq!(end(child).await.0, Some(130));
 }
 

@@ -5,11 +5,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Hello, Message, blocking};
-
-const TIMEOUT: Duration = Duration::from_secs(30);
+use bookend_testing::HANG_TIMEOUT;
 
 /// A relay that serves one connection.
 struct Relay {
@@ -36,7 +34,7 @@ impl Relay {
         let client = TcpStream::connect(relay).unwrap();
         let (server, _) = target.accept().unwrap();
         for stream in [&client, &server] {
-            stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+            stream.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
             stream.set_nodelay(true).unwrap();
         }
         (Relay { child, out }, client, server)
@@ -167,4 +165,29 @@ fn damage_by_a_channel_is_diagnosed_by_its_receiver() {
         "{output}"
     );
     assert!(output.contains("\"event\":\"frame\""), "the report shows the bytes as received: {output}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_relay_goes_on_and_ends_while_nobody_reads_its_output() {
+    let (mut relay, mut client, mut server) = Relay::start(&[]);
+    let echo = std::thread::spawn(move || {
+        let mut byte = [0];
+        while server.read(&mut byte).unwrap() > 0 {
+            server.write_all(&byte).unwrap();
+        }
+    });
+    // Each of these is a line for the output, which is read no more: far more than a pipe holds.
+    for number in 0..5000_u32 {
+        let (byte, mut answer) = ([number as u8], [0]);
+        client.write_all(&byte).unwrap();
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, byte);
+    }
+    let status = Command::new("kill").args(["-TERM", &relay.child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+    relay.child.wait().unwrap();
+    client.read(&mut [0]).unwrap_or_default();
+    drop(client);
+    echo.join().unwrap_or_default(); // its stream may have been reset
 }

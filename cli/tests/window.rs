@@ -11,10 +11,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bookend::{Delivery, Message, Payload, Text};
 use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
+use bookend_testing::HANG_TIMEOUT;
+use bookend_testing::hub as scripted;
+use jiff::tz::TimeZone;
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A hub in a runtime of its own.
 struct Server {
@@ -106,7 +109,7 @@ impl Terminal {
     }
 
     fn waits(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
-        let end = Instant::now() + TIMEOUT;
+        let end = Instant::now() + HANG_TIMEOUT;
         loop {
             let screen = self.screen();
             if holds(&screen) {
@@ -114,6 +117,29 @@ impl Terminal {
             }
             assert!(Instant::now() < end, "no {what:?} on\n{screen}");
             thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Terminal {
+    /// Ctrl-l draws everything again; that changes nothing.
+    fn is_what_a_redraw_shows(&self, what: &str) {
+        let before = self.settled();
+        self.presses("C-l");
+        let after = self.settled();
+        assert_eq!(before, after, "{what}");
+    }
+
+    /// The screen, once it no longer changes.
+    fn settled(&self) -> String {
+        let mut last = self.screen();
+        loop {
+            thread::sleep(Duration::from_millis(60));
+            let now = self.screen();
+            if now == last {
+                return now;
+            }
+            last = now;
         }
     }
 }
@@ -140,7 +166,7 @@ fn window_talks_to_telnet_and_to_python() {
     let Some(window) = chat("ann", &address, 80, 24) else { return };
 
     let mut telnet = TcpStream::connect(server.address).unwrap();
-    telnet.set_read_timeout(Some(TIMEOUT)).unwrap();
+    telnet.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
     telnet.write_all("/name bob\r\nann: are you there?\r\n\x1b[2Jgrüß 漢字\r\n".as_bytes()).unwrap();
     window.shows("bob: ann: are you there?");
     let screen = window.shows("grüß 漢字");
@@ -216,6 +242,158 @@ fn window_reconnects_and_marks_what_was_missed() {
     window.shows("ann: typed while the hub was gone");
     window.shows("● up");
     drop(server);
+}
+
+/// A file of this test, removed when it is dropped.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        Scratch(std::env::temp_dir().join(format!("bookend-{}-{name}", std::process::id())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0); // it may never have been written
+    }
+}
+
+#[test]
+fn every_signal_gives_the_terminal_back() {
+    let server = Server::start("127.0.0.1:0");
+    for (signal, status) in [("HUP", 129), ("INT", 130), ("QUIT", 131), ("TERM", 143)] {
+        let id = Scratch::new(signal);
+        // The shell writes the id that the program then has.
+        let program = format!(
+            "sh -c 'echo $$ > {}; exec env --default-signal=HUP {} chat {} --name ann'; echo ended with $?; stty -a; sleep 90",
+            id.0.display(),
+            env!("CARGO_BIN_EXE_bookend"),
+            server.address
+        );
+        let Some(terminal) = Terminal::start(100, 24, &program) else { return };
+        terminal.shows("● up");
+        assert_eq!(terminal.run(&["display-message", "-p", "#{alternate_on}"]), "1\n");
+        let written = Scratch::new(&format!("{signal}-written"));
+        terminal.run(&["pipe-pane", &format!("cat > {}", written.0.display())]);
+        let program = std::fs::read_to_string(&id.0).unwrap();
+        assert!(Command::new("kill").args([&format!("-{signal}"), program.trim()]).status().unwrap().success());
+        terminal.shows(&format!("ended with {status}"));
+        let screen = terminal.shows("iexten");
+        assert!(screen.contains(" icanon ") && screen.contains(" echo "), "{signal}: {screen}");
+        assert_eq!(terminal.run(&["display-message", "-p", "#{alternate_on}"]), "0\n");
+        terminal.run(&["pipe-pane"]);
+        let restored = |bytes: &[u8]| ["2004l", "1004l", "7h", "25h"].iter().all(|mode| holds(bytes, mode));
+        let end = Instant::now() + HANG_TIMEOUT;
+        while !restored(&std::fs::read(&written.0).unwrap_or_default()) {
+            assert!(Instant::now() < end, "{signal}: bracketed paste, focus, line wrap and the cursor are as before");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// True if the output sets this private mode.
+fn holds(output: &[u8], mode: &str) -> bool {
+    String::from_utf8_lossy(output).contains(&format!("\x1b[?{mode}"))
+}
+
+#[test]
+fn ctrl_z_suspends_and_the_shell_continues() {
+    let server = Server::start("127.0.0.1:0");
+    let Some(terminal) = Terminal::start(80, 24, "PS1='$ ' bash --norc --noprofile -i") else { return };
+    terminal.shows("$");
+    terminal.enters(&format!("{} chat {} --name ann", env!("CARGO_BIN_EXE_bookend"), server.address));
+    terminal.shows("● up");
+    terminal.types("begun");
+    terminal.presses("C-z");
+    terminal.shows("Stopped");
+    terminal.enters("echo at the $((40 + 2)) shell");
+    terminal.shows("at the 42 shell");
+    terminal.enters("fg");
+    terminal.shows("> begun");
+    terminal.presses("Enter");
+    terminal.shows("ann: begun");
+    // Stopped and continued by others: SIGTSTP is the same as ctrl-z, SIGCONT draws the window again.
+    terminal.presses("C-z");
+    terminal.waits("the shell", |screen| !screen.contains("ann: begun"));
+    terminal.enters("fg");
+    terminal.shows("ann: begun");
+    terminal.enters("/quit");
+    terminal.waits("the shell", |screen| !screen.contains("ann: begun"));
+    terminal.enters("echo exit $?");
+    terminal.shows("exit 0");
+}
+
+/// Text that terminals disagree about.
+const CLUSTERS: [(&str, &str); 8] = [
+    ("Devanagari", "नमस्ते दुनिया"),
+    ("Thai", "สวัสดีชาวโลก กำลัง"),
+    ("Tamil", "வணக்கம் கௌ"),
+    ("Arabic", "السلام عليكم لا"),
+    ("a family", "👨‍👩‍👧‍👦 x 👨‍👩‍👧‍👦"),
+    ("flags", "🇩🇪🇫🇷🏳️‍🌈"),
+    ("variation selectors", "❤\u{fe0f} ☎\u{fe0f} 1\u{fe0f}\u{20e3}"),
+    ("marks", "Z\u{351}\u{36b}a\u{369}l\u{363}g\u{30a}\u{302}o"),
+];
+
+#[test]
+fn text_of_uncertain_width_leaves_no_residue() {
+    let server = Server::start("127.0.0.1:0");
+    let Some(window) = chat("ann", &server.address.to_string(), 80, 24) else { return };
+    let mut telnet = TcpStream::connect(server.address).unwrap();
+    telnet.write_all(b"/name bob\r\n").unwrap();
+    window.shows("│bob");
+    for (number, (what, text)) in CLUSTERS.iter().enumerate() {
+        // Each step ends with something plain, which shows that the step is done.
+        window.types(&format!("{text} typed{number}"));
+        window.shows(&format!(" typed{number}"));
+        window.is_what_a_redraw_shows(what);
+        window.presses("C-u");
+        window.types(&format!("x{number}x"));
+        window.shows(&format!("> x{number}x"));
+        window.is_what_a_redraw_shows(what);
+        window.presses("C-u");
+        telnet.write_all(format!("{text} said{number}\r\n").as_bytes()).unwrap();
+        window.shows(&format!(" said{number}"));
+        window.is_what_a_redraw_shows(what);
+    }
+    for number in 0..25 {
+        telnet.write_all(format!("short {number}\r\n").as_bytes()).unwrap();
+    }
+    window.shows("short 24");
+    window.is_what_a_redraw_shows("after scrolling");
+    let screen = window.screen();
+    assert!(screen.contains("short 24") && !screen.contains("said"), "{screen}");
+    window.presses("PageUp");
+    window.shows("lines below");
+    window.is_what_a_redraw_shows("scrolled back");
+}
+
+#[test]
+fn window_names_the_day_when_it_changes() {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(async move {
+        let mut hub = scripted::Hub::welcome(listener.accept().await.unwrap().0, &[]).await;
+        let noon =
+            |day: &str| day.parse::<jiff::civil::Date>().unwrap().at(12, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap();
+        let days = ["2026-02-28", "2026-02-28", "2026-03-01"];
+        for (seq, day) in (1..).zip(days) {
+            let time = u64::try_from(noon(day).timestamp().as_millisecond()).unwrap();
+            let text = Payload::Text(Text::utf8(day));
+            hub.say(&Message::Delivery(Delivery::new(7, 0, seq, time, "bob", text).unwrap())).await;
+        }
+        hub.rest().await
+    });
+    let program = format!("TZ=UTC {} chat {address} --name ann; sleep 90", env!("CARGO_BIN_EXE_bookend"));
+    let Some(window) = Terminal::start(70, 12, &program) else { return };
+    let screen = window.shows("bob: 2026-03-01");
+    let lines: Vec<&str> = screen.lines().map(|line| line.split('│').next().unwrap().trim_end()).collect();
+    let first = lines.iter().position(|line| line.starts_with("── Saturday, 28 February 2026 ──")).expect(&screen);
+    assert_eq!(lines[first + 1..first + 3], ["12:00 bob: 2026-02-28"; 2], "{screen}");
+    assert!(lines[first + 3].starts_with("── Sunday, 1 March 2026 ──"), "{screen}");
+    assert_eq!(lines[first + 4], "12:00 bob: 2026-03-01", "{screen}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::event::{End, Event, Outlet};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::race::{First, race};
-use crate::retry::{Backoff, may_pass};
+use crate::retry::{Backoff, WAITING, may_pass, may_pass_later};
 use crate::status::{Snapshot, Status};
 use closing::Closing;
 use sequence::Sequence;
@@ -37,6 +37,7 @@ pub(crate) struct Driver {
     backoff: Option<Backoff>,
     timeout: Option<Duration>,
     retries_initial: bool,
+    wait: Option<Duration>,
     resends: bool,
     commands: mpsc::Receiver<Command>,
     /// No more commands can be sent.
@@ -62,7 +63,7 @@ impl Driver {
         wish: watch::Receiver<bool>,
         snapshot: watch::Sender<Snapshot>,
     ) -> Driver {
-        let Options { dialler, hello, backoff, timeout, retries_initial, resends, metrics } = options;
+        let Options { dialler, hello, backoff, timeout, retries_initial, wait, resends, metrics } = options;
         let sequence = Sequence::new(hello.resume());
         Driver {
             dialler,
@@ -70,6 +71,7 @@ impl Driver {
             backoff,
             timeout,
             retries_initial,
+            wait,
             resends,
             commands,
             commands_over: false,
@@ -130,12 +132,7 @@ impl Driver {
                     }
                 }
             };
-            let is_worth_a_retry = may_pass(&error) && (self.retries_initial || self.snapshot.borrow().session > 0);
-            let pause = self
-                .backoff
-                .filter(|_| is_worth_a_retry && !self.closing.has_begun())
-                .and_then(|backoff| backoff.pause(failed));
-            let Some(pause) = pause else { return End::Failed(error) };
+            let Some(pause) = self.pause(&error, failed) else { return End::Failed(error) };
             failed += 1;
             if let Some(last) = self.sequence.last() {
                 self.hello = self.hello.clone().with_resume(last);
@@ -146,6 +143,22 @@ impl Driver {
             if race(sleep(pause), self.closing.wanted()).await == First::Other(()) {
                 return End::Closed;
             }
+        }
+    }
+
+    /// How long to wait before the next attempt, after `failed` earlier failures; `None` if there is none.
+    fn pause(&self, error: &ConnectError, failed: u32) -> Option<Duration> {
+        if self.closing.has_begun() {
+            return None;
+        }
+        if self.snapshot.borrow().session > 0 {
+            return self.backoff.filter(|_| may_pass_later(error))?.pause(failed);
+        }
+        // Before the first session, `down_since` is when the client started.
+        let remaining = self.wait.map(|wait| wait.saturating_sub(self.down_since.elapsed()));
+        match remaining.filter(|remaining| may_pass(error) && !remaining.is_zero()) {
+            Some(remaining) => WAITING.pause(0).map(|pause| pause.min(remaining)),
+            None => self.backoff.filter(|_| self.retries_initial && may_pass(error))?.pause(failed),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Why a hub could not be joined: the stage that failed, the fault's name, and a suggested fix.
 
 mod join;
+mod refusal;
 mod send;
 
 use std::fmt;
@@ -200,7 +201,7 @@ impl ConnectError {
                 "is the name right? HOST:PORT comes first; a hub on this machine is 127.0.0.1:3990"
             }
             (ConnectError::Tcp { .. }, "connection-refused") => {
-                "is the hub running? cargo run --release -p bookend-server"
+                "is the hub running? bookend-server starts one; --wait TIME waits for it"
             }
             (ConnectError::Tcp { .. }, _) => "is the network up, and does every firewall let the port through?",
             (ConnectError::System { .. }, _) => "has this machine reached its limit of threads or open files?",
@@ -208,15 +209,7 @@ impl ConnectError {
                 "is the hub running with that socket, and do you have permission to open it?"
             }
             #[cfg(feature = "proxy")]
-            (ConnectError::Proxy { .. }, "proxy-credentials") => {
-                "the proxy requires a user and a password: socks5://USER:PASSWORD@HOST:PORT"
-            }
-            #[cfg(feature = "proxy")]
-            (ConnectError::Proxy { .. }, "proxy-refused") => {
-                "can the proxy reach the hub, and is it allowed to? NO_PROXY lists hosts that need no proxy"
-            }
-            #[cfg(feature = "proxy")]
-            (ConnectError::Proxy { .. }, _) => "is it the right proxy? ALL_PROXY and HTTPS_PROXY set it",
+            (ConnectError::Proxy { proxy, error, .. }, _) => proxy.fix(error),
             (ConnectError::Tls { .. }, "unsupported") => "build it with the feature `tls` of bookend-client",
             (ConnectError::Tls { .. }, "not-tls") => "is this a TLS port? without tls:// the connection is plain TCP",
             (ConnectError::Tls { .. }, "certificate-unknown-issuer") => {

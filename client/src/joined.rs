@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bookend::{Code, Connection, Hello, Message, Text};
+use bookend::{Code, Connection, Hello, Limits, Message, Role, Text};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
@@ -72,8 +72,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Joined<S> {
     /// # Errors
     /// [`JoinError`]: during the handshake, or after it.
     pub async fn join(stream: S, hello: Hello) -> Result<Joined<S>, JoinError> {
-        let mut connection =
-            Connection::connect(stream, hello).await.map_err(|error| JoinError::Hello(error.into()))?;
+        let mut connection = Connection::open(stream, Role::Client, hello, limits())
+            .await
+            .map_err(|error| JoinError::Hello(error.into()))?;
         let welcome = if connection.session().hub_profile() { Some(welcome(&mut connection).await?) } else { None };
         Ok(Joined { connection, welcome })
     }
@@ -128,4 +129,9 @@ async fn welcome<S: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<
     };
     let _ = connection.close(Code::PROTOCOL_ERROR, "a hub sends WELCOME first").await; // the reason is known already
     Err(JoinError::NoWelcome { found })
+}
+
+/// The wait makes the name of a mistake independent of how the stream was cut.
+fn limits() -> Limits {
+    Limits::default().with_evidence_timeout(Duration::from_millis(250))
 }

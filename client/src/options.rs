@@ -29,6 +29,7 @@ pub struct Options {
     pub(crate) backoff: Option<Backoff>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) retries_initial: bool,
+    pub(crate) wait: Option<Duration>,
     pub(crate) resends: bool,
     pub(crate) metrics: Arc<dyn Metrics>,
 }
@@ -46,6 +47,7 @@ impl Options {
             backoff,
             timeout: None,
             retries_initial: false,
+            wait: None,
             resends: false,
             metrics: Arc::new(()),
         }
@@ -75,6 +77,15 @@ impl Options {
         self
     }
 
+    /// How long to wait until a hub is there: before the first session, attempts that fail with a fault that may pass
+    /// are repeated about every second for this time, even without a [`Backoff`]. An attempt that has begun in time may
+    /// end later. By default only [`with_retry_on_initial_connect`](Options::with_retry_on_initial_connect) applies.
+    #[must_use]
+    pub fn with_wait(mut self, wait: Option<Duration>) -> Options {
+        self.wait = wait;
+        self
+    }
+
     /// Whether to send again, in the next session, each message that was written and not confirmed when a session
     /// ended. Such a message arrives at least once, perhaps twice. By default it arrives at most once, and
     /// [`SendError::Unconfirmed`](crate::SendError::Unconfirmed) reports it.
@@ -94,12 +105,13 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Options { dialler, backoff, timeout, retries_initial, resends, .. } = self;
+        let Options { dialler, backoff, timeout, retries_initial, wait, resends, .. } = self;
         f.debug_struct("Options")
             .field("target", dialler.target())
             .field("backoff", backoff)
             .field("timeout", timeout)
             .field("retries_initial", retries_initial)
+            .field("wait", wait)
             .field("resends", resends)
             .finish_non_exhaustive()
     }

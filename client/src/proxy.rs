@@ -58,11 +58,35 @@ pub enum ProxyError {
     NotAProxy(String),
     /// The proxy requires credentials, or other ones.
     Credentials(String),
+    /// An HTTP proxy requires credentials of another kind than a user and a password, such as Negotiate.
+    Method(String),
     /// The proxy refuses to connect to the hub, and reports why.
     Refused(String),
 }
 
 impl Proxy {
+    /// What may fix an error of the proxy.
+    pub(crate) fn fix(&self, error: &ProxyError) -> &'static str {
+        match (error, self.scheme, &self.credentials) {
+            (ProxyError::Credentials(_), Scheme::Http, None) => {
+                "the proxy requires a user and a password: --proxy http://USER:PASSWORD@HOST:PORT, or the same in ALL_PROXY"
+            }
+            (ProxyError::Credentials(_), Scheme::Socks5, None) => {
+                "the proxy requires a user and a password: --proxy socks5://USER:PASSWORD@HOST:PORT, or the same in ALL_PROXY"
+            }
+            (ProxyError::Credentials(_), _, Some(_)) => {
+                "the proxy does not accept this user and password: correct them, or leave them out if it wants none"
+            }
+            (ProxyError::Method(_), ..) => {
+                "the proxy wants a login that is not a password (Basic): use one that does, such as a local proxy that logs in there"
+            }
+            (ProxyError::Refused(_), ..) => {
+                "can the proxy reach the hub, and is it allowed to? NO_PROXY lists hosts that need no proxy"
+            }
+            _ => "is it the right proxy, and does it run? --proxy, ALL_PROXY and HTTPS_PROXY set it",
+        }
+    }
+
     /// The proxy's address.
     #[must_use]
     pub fn address(&self) -> &Address {
@@ -152,7 +176,7 @@ impl ProxyError {
             ProxyError::Tcp(tried) => tried.last().map_or("io", |(_, error)| io_name(error)),
             ProxyError::Io(error) => io_name(error),
             ProxyError::NotAProxy(_) => "not-a-proxy",
-            ProxyError::Credentials(_) => "proxy-credentials",
+            ProxyError::Credentials(_) | ProxyError::Method(_) => "proxy-credentials",
             ProxyError::Refused(_) => "proxy-refused",
         }
     }
@@ -163,7 +187,10 @@ impl fmt::Display for ProxyError {
         match self {
             ProxyError::Resolve(error) | ProxyError::Io(error) => write!(f, "{error}"),
             ProxyError::Tcp(tried) => cause::tried(f, tried, None),
-            ProxyError::NotAProxy(line) | ProxyError::Credentials(line) | ProxyError::Refused(line) => {
+            ProxyError::NotAProxy(line)
+            | ProxyError::Credentials(line)
+            | ProxyError::Method(line)
+            | ProxyError::Refused(line) => {
                 write!(f, "{}", bookend::escaped(line))
             }
         }

@@ -21,7 +21,11 @@ use crate::proxy::ProxyError;
 /// let backoff = Backoff::new().with_longest(Duration::from_secs(10)).with_attempts(Some(5));
 /// ```
 ///
-/// | fault | reconnects? |
+/// Before the first session, an attempt is repeated
+/// ([`Options::with_retry_on_initial_connect`](crate::Options::with_retry_on_initial_connect),
+/// [`Options::with_wait`](crate::Options::with_wait)) only after a fault that may pass by itself:
+///
+/// | fault | may it pass? |
 /// |---|---|
 /// | the name is not found, no route, refused, timed out, reset | yes |
 /// | the proxy cannot be reached, or cannot reach the hub | yes |
@@ -35,6 +39,11 @@ use crate::proxy::ProxyError;
 /// | CLOSE with any other code: an application's own (3000..3999), or unknown | no |
 /// | the other side breaks a rule, or does not speak Bookend | no |
 ///
+/// Once there has been a session, the address, the token and the certificate were right, and whatever is wrong later may
+/// be put right at the hub: a certificate that has expired, a proxy that is being restarted, another server on the port.
+/// The client then reconnects after every fault but a refusal on purpose: CLOSE `policy`, `normal`, or with an
+/// application's own code.
+///
 /// With several hosts, an attempt that failed is followed by another if that holds for one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -47,6 +56,10 @@ pub struct Backoff {
     /// Unlimited by default.
     pub attempts: Option<u32>,
 }
+
+/// When to try again while a client waits for its first hub.
+pub(crate) const WAITING: Backoff =
+    Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(1), attempts: None };
 
 impl Default for Backoff {
     fn default() -> Backoff {
@@ -101,7 +114,9 @@ pub(crate) fn may_pass(error: &ConnectError) -> bool {
         | ConnectError::Unix { .. }
         | ConnectError::TimedOut { .. } => true,
         #[cfg(feature = "proxy")]
-        ConnectError::Proxy { error, .. } => !matches!(error, ProxyError::NotAProxy(_) | ProxyError::Credentials(_)),
+        ConnectError::Proxy { error, .. } => {
+            !matches!(error, ProxyError::NotAProxy(_) | ProxyError::Credentials(_) | ProxyError::Method(_))
+        }
         ConnectError::Tls { error, .. } => !error.is_lasting(),
         ConnectError::All { errors } => errors.iter().any(may_pass),
         ConnectError::Join { error, .. } => match error {
@@ -137,6 +152,24 @@ fn may_pass_in_session(error: &ConnectionError) -> bool {
         ),
         _ => false,
     }
+}
+
+/// Whether a client that once had a session tries again: after everything but a refusal on purpose.
+pub(crate) fn may_pass_later(error: &ConnectError) -> bool {
+    match error {
+        ConnectError::All { errors } => errors.iter().any(may_pass_later),
+        ConnectError::Join { error: JoinError::Left, .. } => false,
+        ConnectError::Join { error: JoinError::Hello(error) | JoinError::Session(error), .. } => match **error {
+            ConnectionError::Closed { code, .. } => !is_on_purpose(code),
+            _ => true,
+        },
+        _ => true,
+    }
+}
+
+/// Whether the other side closes because it does not want this client, as opposed to a fault.
+fn is_on_purpose(code: Code) -> bool {
+    matches!(code, Code::NORMAL | Code::POLICY) || (3000..4000).contains(&code.0)
 }
 
 #[cfg(test)]

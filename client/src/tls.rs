@@ -2,6 +2,8 @@
 
 #[cfg(feature = "tls")]
 mod trust;
+#[cfg(feature = "tls")]
+mod verifier;
 
 use std::fmt;
 

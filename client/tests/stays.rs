@@ -20,7 +20,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// After this time a test counts as hanging.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A hub on its own thread. Dropping it closes all its connections, as if it were killed.
 struct Killable {

@@ -114,7 +114,19 @@ async fn bad_certificate_is_named() {
         let error = joined(&format!("tls://127.0.0.1:{port}"), trusted).await.unwrap_err();
         assert_eq!((error.stage(), error.name()), (Stage::Tls, name), "{error}");
         assert!(error.to_string().starts_with(&format!("tls://127.0.0.1:{port}: TLS: {name}: ")), "{error}");
+        let misses_issuer = name == "certificate-unknown-issuer";
+        assert_eq!(error.to_string().contains("the intermediate certificate is missing"), misses_issuer, "{error}");
     }
+}
+
+#[tokio::test]
+async fn self_signed_certificate_misses_no_intermediate_one() {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap().self_signed(&key).unwrap();
+    let port = hub((certificate, key), None).await;
+    let error = joined(&format!("tls://127.0.0.1:{port}"), Authority::new("one").trusted()).await.unwrap_err();
+    assert_eq!(error.name(), "certificate-unknown-issuer", "{error}");
+    assert!(!error.to_string().contains("missing"), "{error}");
 }
 
 #[tokio::test]

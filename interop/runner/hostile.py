@@ -18,7 +18,7 @@ from live import start_hub
 from table import Table
 from vectors import joined, load
 
-TIME_LIMIT = 20.0
+TIME_LIMIT = 120.0
 """Seconds that the hub may take for one answer."""
 
 HELLO, MESSAGE, ERROR, PING, PONG, CLOSE = 0x01, 0x02, 0x05, 0x06, 0x07, 0x08

@@ -45,7 +45,8 @@ impl core::error::Error for Unaddressed {}
 /// `#7 TEXT` or `7 TEXT`.
 ///
 /// `find` looks a name up. A name without quotes has no blanks. If the words also begin with the name of another member
-/// that contains blanks, they are ambiguous. So is a number that is also the name of another member.
+/// that contains blanks, they are ambiguous. `7` is the member called 7, or else the one with that number; `#7` is the one
+/// with that number, and ambiguous if another member is called #7.
 ///
 /// # Errors
 /// [`Unaddressed`], if it is not certain who is meant.
@@ -93,7 +94,7 @@ pub fn whole(name: &str, find: impl Fn(&str) -> Result<u32, Unaddressed>) -> Res
     match (number, find(name)) {
         (None, Err(Unaddressed::NoSuchMember)) => unquoted.map_or(Err(Unaddressed::NoSuchMember), find),
         (Some(number), Err(Unaddressed::NoSuchMember)) => Ok(number),
-        (Some(number), Ok(member)) if number != member => Err(Unaddressed::Ambiguous),
+        (Some(number), Ok(member)) if number != member && name.starts_with('#') => Err(Unaddressed::Ambiguous),
         (_, found) => found,
     }
 }
@@ -158,7 +159,7 @@ mod tests {
             ("#5 x", Ok((5, "x"))),
             ("5 x", Ok((5, "x"))),
             ("10 x", Ok((10, "x"))),
-            ("9 x", Err(Ambiguous)),
+            ("9 x", Ok((8, "x"))),
             ("#9 x", Err(Ambiguous)),
             ("\"9\" x", Ok((8, "x"))),
             ("4294967296 x", Err(NoSuchMember)),
@@ -183,7 +184,7 @@ mod tests {
     fn a_whole_name_may_contain_blanks() {
         assert_eq!(whole("ann secret", find), Ok(6));
         assert_eq!(whole("7", find), Ok(7));
-        assert_eq!((whole("9", find), whole("\"9\"", find)), (Err(Ambiguous), Ok(8)));
+        assert_eq!((whole("9", find), whole("\"9\"", find), whole("#9", find)), (Ok(8), Ok(8), Err(Ambiguous)));
         assert_eq!(whole("ann ", find), Err(NoSuchMember));
     }
 }

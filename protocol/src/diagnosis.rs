@@ -19,7 +19,7 @@
 //! # Layout
 //!
 //! `mistakes` has the names and their fixes; `walk` follows frames under a supposed mistake; one file has each family:
-//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `echo`, `text`. `greeting`
+//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `echo`, `text`, `number`. `greeting`
 //! finds out where the first frame of a server should begin.
 
 use alloc::string::String;
@@ -42,6 +42,7 @@ mod frame;
 mod greeting;
 mod length;
 mod mistakes;
+mod number;
 mod opening;
 mod partial;
 mod text;
@@ -66,6 +67,13 @@ pub enum Confidence {
     Likely,
     /// It has passed its test, and no other mistake has.
     Certain,
+}
+
+impl Confidence {
+    /// What stands before a fix.
+    fn condition(self) -> &'static str {
+        if self == Confidence::Possible { "if so, " } else { "" }
+    }
 }
 
 impl fmt::Display for Confidence {
@@ -146,9 +154,10 @@ impl Hypothesis {
 }
 
 impl fmt::Display for Hypothesis {
-    /// One line of printable ASCII.
+    /// One line of printable ASCII. The fix of a mistake that is only possible is a condition, not an order.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}; {}", self.name(), self.confidence, self.seen, self.fix())
+        let (name, confidence, seen, fix) = (self.name(), self.confidence, &self.seen, self.fix());
+        write!(f, "{name} ({confidence}): {seen}; {}{fix}", confidence.condition())
     }
 }
 
@@ -176,7 +185,7 @@ impl Diagnosis {
 impl fmt::Display for Diagnosis {
     /// One line of printable ASCII of at most [`MAX_REASON`] bytes, fit for a CLOSE or an ERROR (R6.2, R6.5): the
     /// fault's name, the first hypothesis, and the names of the others that are as likely. If the line is too long,
-    /// what was seen is cut short. A hypothesis that is only possible follows the whole fault.
+    /// what was seen is cut short. A hypothesis that is only possible follows the whole fault, and its fix is a condition.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = Bounded { out: f, left: MAX_REASON };
         let Some(first) = self.first() else {
@@ -196,17 +205,20 @@ impl fmt::Display for Diagnosis {
             write!(line, " or {}", other.name())?;
         }
         if unsure && self.fault.is_some() {
-            return write!(line, ": {}", first.fix());
+            let several = self.hypotheses.get(1).is_some_and(|other| other.confidence == first.confidence);
+            let condition = if several { "if the first, " } else { first.confidence.condition() };
+            return write!(line, ": {condition}{}", first.fix());
         }
         write!(line, " ({})", first.confidence)?;
         if first.offset > 0 {
             write!(line, " at byte {}", first.offset)?;
         }
-        let room = line.left.saturating_sub(": ; ".len() + first.fix().len());
+        let (condition, fix) = (first.confidence.condition(), first.fix());
+        let room = line.left.saturating_sub(": ; ".len() + condition.len() + fix.len());
         match first.seen.get(..room.saturating_sub(CUT.len())) {
-            _ if first.seen.len() <= room => write!(line, ": {}; {}", first.seen, first.fix()),
-            Some(seen) if room > 2 * CUT.len() => write!(line, ": {seen}{CUT}; {}", first.fix()),
-            _ => write!(line, ": {}", first.fix()),
+            _ if first.seen.len() <= room => write!(line, ": {}; {condition}{fix}", first.seen),
+            Some(seen) if room > 2 * CUT.len() => write!(line, ": {seen}{CUT}; {condition}{fix}"),
+            _ => write!(line, ": {condition}{fix}"),
         }
     }
 }
@@ -241,6 +253,9 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Diagnosis {
             text::judge(encoding, payload, &mut hypotheses);
             ranked(hypotheses)
         }
+        Subject::Payloads { encoding, payloads } => text::judge_together(encoding, payloads).into_iter().collect(),
+        Subject::Message(message) => number::judge(&message).into_iter().collect(),
+        Subject::Hello(hello) => number::judge_hello(hello).into_iter().collect(),
     };
     Diagnosis { fault: evidence.fault, hypotheses }
 }

@@ -83,6 +83,7 @@ mod buffer;
 mod code;
 #[cfg(feature = "tokio")]
 mod codec;
+pub mod command;
 #[cfg(feature = "tokio")]
 mod connection;
 #[cfg(all(any(doc, doctest), feature = "tokio"))]

@@ -275,3 +275,65 @@ fn lines_of_a_hub_before_its_hello_are_no_mistake_of_a_session_that_was_open() {
     let found = session.diagnosis().and_then(|diagnosis| diagnosis.first().map(|first| first.name()));
     assert_eq!(found, None, "a client that connects again must not take the hub for a foreign server");
 }
+
+/// A server that sends this with pauses: the fault, the mistake, and when the client knows it.
+async fn client_at(pieces: Vec<Vec<u8>>, limits: Limits) -> (&'static str, Option<&'static str>, Duration) {
+    let (near, mut far) = duplex(1 << 20);
+    let start = Instant::now();
+    let serving = tokio::spawn(async move {
+        for piece in pieces {
+            if far.write_all(&piece).await.is_err() {
+                break;
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+        sleep(Duration::from_secs(10)).await;
+    });
+    let error = async {
+        let mut client = Connection::open(near, Role::Client, Hello::new(), limits).await?;
+        while client.next().await?.is_some() {}
+        Ok(())
+    };
+    let error: ConnectionError = error.await.expect_err("there is a fault");
+    serving.abort();
+    let ConnectionError::Fault { fault, .. } = &error else { panic!("{error}") };
+    (fault.name(), named(&error), start.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn mistake_has_the_same_name_however_the_stream_was_cut() {
+    let two = |suffix: &[u8]| [hello(), suffix.to_vec(), message("first"), suffix.to_vec()].concat();
+    let limits = Limits::new().with_evidence_timeout(Duration::from_millis(250));
+    for (wire, name) in [
+        (two(b"\0"), "wrapped-nul"),
+        (two(&[0; 40]), "wrapped-padding"),
+        ([hello(), b"\xF5\xF8\x02\x02\x02\0\0\0hi\xF8\xF5".repeat(2)].concat(), "length-little-endian"),
+        (
+            [b"a hub\r\n".to_vec(), [&hello()[..4], b"\x18\0\0\0", &hello()[8..]].concat()].concat(),
+            "length-little-endian",
+        ),
+    ] {
+        let halves = |at: usize| vec![wire[..at].to_vec(), wire[at..].to_vec()];
+        let bytes = wire.chunks(1).map(<[u8]>::to_vec).collect();
+        for pieces in (1..wire.len()).map(halves).chain([vec![wire.clone()], bytes]) {
+            let cut = pieces[0].len();
+            assert_eq!(client_at(pieces, limits).await.1, Some(name), "cut after {cut}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn evidence_is_awaited_no_longer_than_it_may_show_something() {
+    let limits = Limits::new().with_evidence_timeout(Duration::from_millis(250)).with_close_timeout(Duration::ZERO);
+    let wire = [hello(), b"?".to_vec()].concat();
+    let (fault, _, time) = client_at(vec![wire.clone()], limits).await;
+    assert_eq!((fault, time), ("bad-start", Duration::from_millis(250)));
+    // More and more arrives: eight times as long.
+    let endless = [wire].into_iter().chain(vec![b"??".to_vec(); 5000]).collect();
+    let (_, _, time) = client_at(endless, limits).await;
+    assert!((Duration::from_millis(2000)..=Duration::from_millis(2010)).contains(&time), "{time:?}");
+    // 0, the default: at once.
+    let none = Limits::new().with_close_timeout(Duration::ZERO);
+    let (_, _, time) = client_at(vec![[hello(), b"?".to_vec()].concat()], none).await;
+    assert_eq!(time, Duration::ZERO);
+}

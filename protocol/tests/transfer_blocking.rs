@@ -62,7 +62,7 @@ fn messages_carry_a_transfer_without_answers() {
     let mut connection = blocking::connect_tcp(address, Hello::new()).expect("opens");
     let options = SendOptions::new(connection.peer()).one_way();
     transfer::blocking::send_from(&mut connection, &*bytes, offer(bytes.len()), options, |_| ()).expect("is sent");
-    connection.barrier(Duration::from_secs(30)).expect("is taken");
+    connection.barrier(Duration::from_secs(120)).expect("is taken");
     connection.close(Code::NORMAL, "").expect("closes");
     assert!(serving.join().expect("ends").expect("is right") == bytes);
 }

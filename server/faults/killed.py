@@ -28,12 +28,12 @@ def run(table: Table, quick: bool) -> None:
             kill_one_that_sent(hub.port, bytes_sent[:cut], abort=number % 2 == 0)
             if number == count // 4:
                 memory = hub.memory()
-        gone = until(lambda: hub.files() == files, 10)
+        gone = until(lambda: hub.files() == files)
         table.row(f"descriptors after {count} kills", str(files), hub.files(), gone is not None)
         table.row("memory since the first quarter", "at most 4096 KiB more", hub.memory() - memory,
                   hub.memory() - memory <= 4096)  # fmt: skip
         witness.say()
-        witness.read_until(lambda: "witness" in witness.last, 10)
+        witness.read_until(lambda: "witness" in witness.last)
         table.row("the witness received whole messages only", "nothing wrong", witness.wrong or f"{witness.received} messages",
                   "witness" in witness.last and not witness.wrong)  # fmt: skip
 

@@ -22,18 +22,18 @@ def run(table: Table, quick: bool) -> None:
                 before = hub.log().count("reload-refused")
                 file.write_text(broken)
                 hub.signal(signal.SIGHUP)
-                taken = until(lambda: hub.log().count("reload-refused") > before, 10)
+                taken = until(lambda: hub.log().count("reload-refused") > before)
                 line = hub.log().splitlines()[-1]
                 table.row(f"the log on {broken!r}"[:46], reason.replace(str(directory), "…"), taken is not None,
                           taken is not None and reason in line)  # fmt: skip
                 ann.say()
                 bob = Member(hub.port, "bob")
                 bob.say()
-                received = ann.read_until(lambda: ann.last.get("ann") == ann.sent and "bob" in ann.last, 10)
+                received = ann.read_until(lambda: ann.last.get("ann") == ann.sent and "bob" in ann.last)
                 table.row("old and new members", "exchange messages", received, received and not ann.wrong)
                 ann.last.pop("bob", None)
                 bob.socket.close()
             file.write_text("[limits]\nprivate_frames = 50\n")
             hub.signal(signal.SIGHUP)
-            taken = until(lambda: "reload changed=" in hub.log(), 10)
+            taken = until(lambda: "reload changed=" in hub.log())
             table.row("a valid file after them", "is used", taken is not None, taken is not None)

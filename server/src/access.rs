@@ -168,6 +168,12 @@ impl Access {
         self.tokens.len()
     }
 
+    /// The names of the tokens that have expired, and when.
+    pub fn expired(&self) -> impl Iterator<Item = (&str, SystemTime)> {
+        let dated = self.tokens.iter().filter(|token| !token.is_valid());
+        dated.filter_map(|token| Some((&*token.name, token.expires?)))
+    }
+
     /// Is there a token of that name?
     #[must_use]
     pub fn has_token(&self, name: &str) -> bool {
@@ -341,6 +347,9 @@ mod tests {
     #[test]
     fn a_token_expires_at_the_date_of_its_entry() {
         let until = |when: &str| access(&format!("rooms = '*'\nrights = 'read'\nexpires = {when}")).check(b"sesame");
+        let old = access("rooms = '*'\nrights = 'read'\nexpires = 2020-01-01");
+        assert_eq!(old.expired().map(|(name, _)| name).collect::<Vec<_>>(), ["ann"]);
+        assert_eq!(access("rooms = '*'\nrights = 'read'\nexpires = 2999-12-31").expired().count(), 0);
         assert!(until("2020-01-01").is_none() && until("2020-01-01T12:00:00Z").is_none());
         assert!(until("2999-12-31").is_some() && until("'2999-12-31T00:00:00Z'").is_some());
     }

@@ -119,6 +119,8 @@ struct Shared {
 
 /// The connection of a request.
 struct Caller {
+    /// As the log names it.
+    peer: String,
     reach: Reach,
     source: Source,
     place: Place,
@@ -159,16 +161,16 @@ impl Admin {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        self.serve_from(stream, reach, Source::Unknown).await;
+        self.serve_from(stream, "unknown".into(), reach, Source::Unknown).await;
     }
 
     /// Serves one connection of a known source until it has ended, or a newer one takes its place.
-    pub(crate) async fn serve_from<S>(&self, stream: S, reach: Reach, source: Source)
+    pub(crate) async fn serve_from<S>(&self, stream: S, peer: String, reach: Reach, source: Source)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (place, mut loss) = self.0.places.take(source, CONNECTIONS, CONNECTIONS);
-        let caller = &Caller { reach, source, place };
+        let caller = &Caller { peer, reach, source, place };
         let service = service_fn(|request: Request<Incoming>| async move {
             caller.place.set_active(true);
             let answer = answer::answer(self, request, caller).await;

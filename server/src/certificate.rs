@@ -16,6 +16,7 @@ const SHOWN: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Certificate {
     subject: Arc<str>,
+    issuer: Arc<str>,
     fingerprint: Arc<str>,
     not_before: SystemTime,
     not_after: SystemTime,
@@ -32,6 +33,7 @@ impl Certificate {
         let certificate = certificate.tbs_certificate();
         Ok(Certificate {
             subject: escaped(&certificate.subject().to_string()).to_string().into(),
+            issuer: escaped(&certificate.issuer().to_string()).to_string().into(),
             fingerprint: hex(digest(&SHA256, der).as_ref()).into(),
             not_before: certificate.validity().not_before.to_system_time(),
             not_after: certificate.validity().not_after.to_system_time(),
@@ -66,6 +68,30 @@ impl Certificate {
             return Err(format!("the certificate expired at {}", show(self.not_after)));
         }
         Ok(())
+    }
+
+    /// What clients will miss in a chain that a hub presents, of which this is the first certificate.
+    pub(crate) fn chain_fault(chain: &[Certificate], now: SystemTime) -> Option<String> {
+        if let [only] = chain
+            && only.issuer != only.subject
+        {
+            let issuer = &only.issuer;
+            return Some(format!(
+                "the certificate of its issuer, {issuer}, is missing: unless that is a root that clients trust, append it \
+                 as the intermediate certificate (with certbot, use fullchain.pem)"
+            ));
+        }
+        for pair in chain.windows(2) {
+            let [Certificate { subject, issuer, .. }, next] = pair else { continue };
+            if *issuer != next.subject {
+                return Some(format!(
+                    "{subject} is followed by {}, and not by the certificate of its issuer, {issuer}",
+                    next.subject
+                ));
+            }
+        }
+        let late = chain.iter().skip(1).find_map(|certificate| Some((certificate, certificate.check(now).err()?)));
+        late.map(|(certificate, why)| format!("intermediate {}: {why}", certificate.subject))
     }
 
     /// The start of the subject, or of the fingerprint if the subject is empty.

@@ -111,24 +111,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn run(&mut self) {
         let client = self.core.client();
-        tracing::info!(peer = client.peer().label(), "connect");
         client.hub().counters().accepted(client.peer().transport());
         let mut timer = pin!(sleep_until(self.start));
         let result = poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
         if self.shut {
             self.core.client().set_written();
         }
-        let ending = self.core.is_ending();
-        if result.is_err() {
-            self.core.stream_failed();
-        }
-        let peer = self.core.client().peer().label();
-        match result {
-            Ok(()) => tracing::debug!(peer, "disconnect"),
-            // A peer that is being closed need not read everything.
-            Err(error) if ending => tracing::debug!(peer, detail = %error, "disconnect"),
-            Err(error) => tracing::info!(peer, fault = "io", detail = %error, "fault"),
-        }
+        self.core.ended(result);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<io::Result<()>> {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use crate::lock::lock;
 
@@ -25,8 +26,14 @@ pub(crate) struct Counters {
     pub(crate) escapes: AtomicU64,
     pub(crate) reloads: AtomicU64,
     pub(crate) reloads_refused: AtomicU64,
+    /// Lines that the log of the program has lost.
+    pub(crate) log_lost: AtomicU64,
+    /// When the first certificate of the chain in use expires.
+    pub(crate) certificate_end: Mutex<Option<SystemTime>>,
     /// Connections that were rejected, by reason.
     pub(crate) refused: NamedCounters,
+    /// TLS handshakes that failed, by cause.
+    pub(crate) handshakes_failed: NamedCounters,
     /// Connections that ended, by side and reason.
     closed: Mutex<BTreeMap<(Side, &'static str), u64>>,
     /// ERRORs that were sent, by name.
@@ -50,6 +57,8 @@ struct Shard {
 #[derive(Debug, Default)]
 struct PerTransport {
     accepted: AtomicU64,
+    /// Connections that ended without a byte from the peer.
+    silent: AtomicU64,
     /// Open connections, by [`ConnectionState`].
     by_state: [AtomicU64; ConnectionState::ALL.len()],
 }
@@ -142,6 +151,16 @@ impl Counters {
     /// How many connections were accepted over a transport.
     pub(crate) fn accepted_by(&self, transport: Transport) -> u64 {
         get(&self.transports[transport as usize].accepted)
+    }
+
+    /// A peer disconnected without having sent a byte, as the checks of load balancers do.
+    pub(crate) fn silent(&self, transport: Transport) {
+        add(&self.transports[transport as usize].silent, 1);
+    }
+
+    /// How many peers disconnected without having sent a byte.
+    pub(crate) fn silent_by(&self, transport: Transport) -> u64 {
+        get(&self.transports[transport as usize].silent)
     }
 
     /// A connection changed its state; `None` is not connected.

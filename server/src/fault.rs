@@ -22,9 +22,11 @@ pub(crate) fn is_of_proxy(diagnosis: &Diagnosis) -> bool {
     diagnosis.first().map(Hypothesis::name) == Some("foreign-proxy-protocol")
 }
 
-/// May the bytes contain a token that somebody tried to send? Nothing of them must be logged.
+/// May the bytes contain a token that somebody tried to send? Nothing of them must be logged. What stands between the
+/// letters does not matter: UTF-16, telnet commands, control characters.
 pub(crate) fn mentions_token(bytes: &[u8]) -> bool {
-    bytes.windows(5).any(|window| window.eq_ignore_ascii_case(b"token"))
+    let letters: Vec<u8> = bytes.iter().copied().filter(u8::is_ascii_alphabetic).collect();
+    letters.windows(5).any(|window| window.eq_ignore_ascii_case(b"token"))
 }
 
 /// The first bytes of a peer's data, escaped for the log, without anything that may be a token.
@@ -91,6 +93,10 @@ mod tests {
                 let quoted = quoted(format!("{before}{}\r\n", &secret[..cut]).as_bytes());
                 assert!(!quoted.contains(&secret[..4]) && quoted.contains("***"), "{before:?}: {quoted}");
             }
+        }
+        for bytes in [&b"\xff\xfd\x03/token s3cret"[..], b"/tok\xff\xf1en s3cret", b"/\0T\0o\0k\0e\0n\0 \0s\x003\0c\0"]
+        {
+            assert_eq!(quoted(bytes), HIDDEN, "{}", bytes.escape_ascii());
         }
         assert_eq!(quoted(b"\x16\x03\x01\x02 GET / HTTP/1.1"), r"\x16\x03\x01\x02 GET / HTTP/1.1");
         assert_eq!(quoted(&[b'.'; 100]).len(), QUOTED);

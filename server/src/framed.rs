@@ -23,13 +23,22 @@ use vitals::Vitals;
 
 pub(crate) struct Framed {
     pub(crate) session: Session,
-    /// The first bytes in which a fault was found.
-    faulty: Box<[u8]>,
+    /// Allocated when the session ends.
+    ending: Option<Box<Ending>>,
     ping: Ping,
     /// Allocated when somebody asks whether this peer still answers.
     vitals: Option<Box<Vitals>>,
     /// Allocated for the first private message of this peer.
     unproven: Option<Box<Unproven>>,
+}
+
+/// What the log says of the end of a session.
+#[derive(Default)]
+struct Ending {
+    /// The first bytes in which a fault was found.
+    faulty: Box<[u8]>,
+    /// Why the hub has closed it.
+    detail: Box<str>,
 }
 
 /// The shortest time between two measurements of the round trip, if the hub promises no keepalive.
@@ -40,13 +49,7 @@ const UNKNOWN_CODE: &str = "unknown-code";
 impl Framed {
     /// A peer whose first byte has arrived.
     pub(crate) fn new(hub: &Hub, now: Duration) -> Framed {
-        Framed {
-            session: hub.session(now),
-            faulty: Box::default(),
-            ping: Ping::default(),
-            vitals: None,
-            unproven: None,
-        }
+        Framed { session: hub.session(now), ending: None, ping: Ping::default(), vitals: None, unproven: None }
     }
 
     /// Uses the complete frames of what was read, at most `left`, advances `input` past them and counts them down.
@@ -92,6 +95,19 @@ impl Framed {
         matches!(self.session.state(), State::Closing | State::Closed)
     }
 
+    /// Closes the session for this reason.
+    pub(crate) fn close(&mut self, code: Code, detail: &str, now: Duration) {
+        if !self.is_closing() {
+            self.ending.get_or_insert_default().detail = detail.into();
+        }
+        self.session.close(code, detail, now);
+    }
+
+    /// The bytes of its CLOSE, which it may not have handed out yet.
+    pub(crate) fn farewell(&self) -> usize {
+        if self.is_closing() { self.session.output_length() } else { 0 }
+    }
+
     /// The stream has ended; `unused` is what was read and not used.
     pub(crate) fn end_of_stream(&mut self, unused: &[u8], now: Duration) {
         self.session.end_of_stream(unused.len(), now);
@@ -109,7 +125,7 @@ impl Framed {
     pub(crate) fn on_time(&mut self, unused: &[u8], client: &Client, now: Duration) {
         self.give_up_posts(client, now);
         if self.vitals.as_mut().is_some_and(|vitals| vitals.take_silence(now)) {
-            self.session.close(Code::IDLE, "joined again, and this session does not answer", now);
+            self.close(Code::IDLE, "joined again, and this session does not answer", now);
         }
         let waiting = self.session.output_length();
         self.session.tick(now);
@@ -205,7 +221,7 @@ impl Framed {
         if self.session.diagnosis().is_none() {
             self.session.explain(before, bytes);
             if self.session.diagnosis().is_some() {
-                self.faulty = bytes[..bytes.len().min(QUOTED)].into();
+                self.ending.get_or_insert_default().faulty = bytes[..bytes.len().min(QUOTED)].into();
             }
         }
     }
@@ -214,14 +230,16 @@ impl Framed {
     pub(crate) fn close_reason(&self, client: &Client) -> CloseReason {
         match self.session.outcome() {
             Some(Outcome::Fault(error)) => {
-                log_fault(client, *error, self.session.diagnosis(), &self.faulty);
+                let faulty = self.ending.as_ref().map_or(&[][..], |ending| &*ending.faulty);
+                log_fault(client, *error, self.session.diagnosis(), faulty);
                 let by = if matches!(error, Fault::NoClose | Fault::Truncated { .. }) { Side::Peer } else { Side::Hub };
                 CloseReason { by, name: error.name(), is_fault: true }
             }
             Some(Outcome::Closed(code)) => {
                 let is_fault = *code != Code::GOING_AWAY;
                 if is_fault {
-                    tracing::info!(peer = client.peer().label(), fault = code.name(), "fault");
+                    let detail = self.ending.as_ref().map_or("", |ending| &*ending.detail);
+                    tracing::info!(peer = client.peer().label(), fault = code.name(), detail, "fault");
                 }
                 CloseReason { by: Side::Hub, name: code.name().unwrap_or(UNKNOWN_CODE), is_fault }
             }
@@ -267,7 +285,7 @@ impl Framed {
             resume: hello.resume(),
         });
         let Ok(resumed) = joined else {
-            return self.session.close(Code::TRY_LATER, "the hub has too many rooms", now);
+            return self.close(Code::TRY_LATER, "the hub has too many rooms", now);
         };
         if !resumed {
             client.count_error(Code::RESUME_REFUSED);

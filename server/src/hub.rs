@@ -116,6 +116,13 @@ impl Hub {
         self.relieve();
     }
 
+    /// The number of members that have joined without a token. A member stays when [`reconfigure`](Hub::reconfigure)
+    /// changes what peers without a token may do.
+    #[must_use]
+    pub fn members_without_token(&self) -> usize {
+        self.shared.registry.members_without_token()
+    }
+
     /// The access rules in force.
     #[must_use]
     pub fn access(&self) -> Access {
@@ -206,6 +213,12 @@ impl Hub {
         let fault = rejection.code().name().unwrap_or_default();
         tracing::info!(peer = peer.label(), fault, detail = &*rejection.reason(), "refuse");
         self.count_rejection(rejection);
+    }
+
+    /// Logs and counts a peer that has left without a byte, as the checks of load balancers do.
+    pub(crate) fn log_silent(&self, peer: &Peer) {
+        tracing::debug!(peer = peer.label(), "silent");
+        self.counters().silent(peer.transport());
     }
 
     /// Counts a rejection after which the connection ends with a fault, which is logged.

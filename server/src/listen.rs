@@ -132,7 +132,33 @@ impl Listener {
     /// # Errors
     /// The error of the system.
     pub async fn bind(address: SocketAddr) -> io::Result<Listener> {
+        Listener::bind_as(address, false)
+    }
+
+    /// The same for an IPv6 address, without the IPv4 connections that `[::]` otherwise accepts, too: `0.0.0.0` may then
+    /// have the same port.
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub async fn bind_only_v6(address: SocketAddr) -> io::Result<Listener> {
+        Listener::bind_as(address, true)
+    }
+
+    /// A socket that already listens, for instance one that systemd hands over.
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub fn from_std(listener: std::net::TcpListener) -> io::Result<Listener> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(Listener { listener: TcpListener::from_std(listener)?, address })
+    }
+
+    fn bind_as(address: SocketAddr, only_v6: bool) -> io::Result<Listener> {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        if only_v6 {
+            SockRef::from(&socket).set_only_v6(true)?;
+        }
         // On Windows it would let another program take over the port.
         if cfg!(unix) {
             socket.set_reuseaddr(true)?;

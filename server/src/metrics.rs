@@ -1,9 +1,10 @@
 //! The metrics, in the text format of Prometheus.
 
 use std::fmt::Write;
+use std::time::{Duration, SystemTime};
 
 use crate::counters::{ConnectionState, Counters, Transport, get};
-
+use crate::lock::lock;
 use crate::process::Process;
 use crate::rendition::Rendition;
 use crate::rooms::Census;
@@ -87,6 +88,15 @@ fn each(named: impl IntoIterator<Item = (&'static str, u64)>) -> Vec<Sample> {
     named.into_iter().map(|(name, number)| Sample(vec![name], Number::Whole(number))).collect()
 }
 
+/// Days until a time, which are negative after it.
+fn days_until(end: SystemTime) -> f64 {
+    let days = |time: Duration| time.as_secs_f64() / (24.0 * 3600.0);
+    match end.duration_since(SystemTime::now()) {
+        Ok(left) => days(left),
+        Err(past) => -days(past.duration()),
+    }
+}
+
 use Kind::{Counter, Gauge};
 
 /// All metrics. Labels have few values, and never text from a peer.
@@ -106,9 +116,15 @@ const METRICS: &[Metric] = &[
     Metric { name: "bookend_connections_accepted_total", kind: Counter, labels: &["door"],
         about: "Connections that were accepted, and not refused at once.",
         read: |s| each(Transport::ALL.map(|transport| (transport.name(), s.counters.accepted_by(transport)))) },
+    Metric { name: "bookend_connections_silent_total", kind: Counter, labels: &["door"],
+        about: "Connections whose peer left without having sent a byte, as the checks of load balancers do.",
+        read: |s| each(Transport::ALL.map(|transport| (transport.name(), s.counters.silent_by(transport)))) },
     Metric { name: "bookend_connections_refused_total", kind: Counter, labels: &["reason"],
         about: "Connections that were refused, by reason; docs/operating.md lists the reasons.",
         read: |s| each(s.counters.refused.all()) },
+    Metric { name: "bookend_tls_failures_total", kind: Counter, labels: &["cause"],
+        about: "TLS handshakes that failed, by cause: the events named tls-failed in the log.",
+        read: |s| each(s.counters.handshakes_failed.all()) },
     Metric { name: "bookend_bans", kind: Gauge, labels: &[],
         about: "Bans in force.",
         read: |s| one(s.bans as u64) },
@@ -173,6 +189,13 @@ const METRICS: &[Metric] = &[
     Metric { name: "bookend_reloads_total", kind: Counter, labels: &["result"],
         about: "Reloads of the settings, by result (ok or refused).",
         read: |s| each([("ok", get(&s.counters.reloads)), ("refused", get(&s.counters.reloads_refused))]) },
+    Metric { name: "bookend_certificate_days_left", kind: Gauge, labels: &[],
+        about: "Days until the first certificate of the chain in use expires; negative after that.",
+        read: |s| lock(&s.counters.certificate_end)
+            .map(|end| Sample(Vec::new(), Number::Real(days_until(end)))).into_iter().collect() },
+    Metric { name: "bookend_log_lost_total", kind: Counter, labels: &[],
+        about: "Lines that the log of the program has lost, because standard error did not accept them.",
+        read: |s| one(get(&s.counters.log_lost)) },
     Metric { name: "process_open_fds", kind: Gauge, labels: &[],
         about: "Open file descriptors (Linux).",
         read: |s| maybe(s.process.open_fds) },

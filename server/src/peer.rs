@@ -99,7 +99,27 @@ impl From<&str> for Peer {
 }
 
 impl From<SocketAddr> for Peer {
-    fn from(address: SocketAddr) -> Peer {
+    /// An IPv4 address that a listener of both families reports as an IPv6 one is shown as itself.
+    fn from(mut address: SocketAddr) -> Peer {
+        if address.ip().to_canonical().is_ipv4() {
+            address.set_ip(address.ip().to_canonical());
+        }
         Peer::new(&address.to_string(), Origin::Address(address.ip()), Transport::Tcp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv4_address_has_one_form() {
+        for (address, label) in [
+            ("[::ffff:192.0.2.7]:50412", "192.0.2.7:50412"),
+            ("192.0.2.7:50412", "192.0.2.7:50412"),
+            ("[fe80::1%3]:50412", "[fe80::1%3]:50412"),
+        ] {
+            assert_eq!(Peer::from(address.parse::<SocketAddr>().unwrap()).label(), label);
+        }
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::access::{Access, Grant};
 use crate::clock::wall_clock;
-use crate::counters::{ConnectionState, Counters};
+use crate::counters::{ConnectionState, Counters, Transport};
 use crate::lock::lock;
 use crate::mailbox::Mailbox;
 use crate::peer::Peer;
@@ -133,6 +133,13 @@ impl Registry {
         let token = |number: &u64| connections.tokens.get(number).map(|token| token.grant.name());
         let found = connections.by_number.iter().filter(|(number, mailbox)| matches(mailbox.peer(), token(number)));
         found.map(|(_, mailbox)| mailbox.clone()).collect()
+    }
+
+    /// The number of members without a token.
+    pub(crate) fn members_without_token(&self) -> usize {
+        let of = |&transport: &Transport| self.counters.connections(transport, ConnectionState::Member);
+        let members: u64 = Transport::ALL.iter().map(of).sum();
+        usize::try_from(members).unwrap_or(usize::MAX).saturating_sub(lock(&self.connections).tokens.len())
     }
 
     /// The name of the token by which the connection with this mailbox is a member.

@@ -1,6 +1,7 @@
 //! A line terminal: a person with telnet, nc or a serial line (R9.16 to R9.20).
 
 mod commands;
+mod editing;
 mod first_bytes;
 mod foreign;
 mod lines;
@@ -16,7 +17,9 @@ use crate::counters::Side;
 use crate::fault::{UNKNOWN_PROXY, close_frame, is_of_proxy, log_fault};
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::report::CloseReason;
-use first_bytes::{FirstBytes, Program};
+use first_bytes::FirstBytes;
+pub(crate) use first_bytes::{EXAMINED, PAUSE};
+use foreign::Program;
 use lines::{LineEvent, Lines};
 
 /// The answer to /join while there are too many rooms.
@@ -46,7 +49,8 @@ enum State {
     /// It changes to that room when everything from the old one has been written.
     Moving(Line),
     /// With the reason why the hub closes it; without one the person typed /quit.
-    Closing(Option<Code>),
+    /// The code, and the bytes of the last line.
+    Closing(Option<Code>, usize),
 }
 
 impl Terminal {
@@ -65,14 +69,14 @@ impl Terminal {
 
     /// Has it closed?
     pub(crate) fn is_closing(&self) -> bool {
-        matches!(self.state, State::Closing(_))
+        matches!(self.state, State::Closing(..))
     }
 
     /// Why the connection ended.
     pub(crate) fn close_reason(&self) -> CloseReason {
         match self.state {
-            State::Closing(None) => CloseReason { by: Side::Peer, name: "normal", is_fault: false },
-            State::Closing(Some(code)) => {
+            State::Closing(None, _) => CloseReason { by: Side::Peer, name: "normal", is_fault: false },
+            State::Closing(Some(code), _) => {
                 let name = code.name().expect("the hub closes with codes of SPEC 6");
                 CloseReason { by: Side::Hub, name, is_fault: code != Code::GOING_AWAY }
             }
@@ -104,7 +108,7 @@ impl Terminal {
             _ if self.is_holding() => self.first_bytes.held_until(),
             State::New => Some(config.terminal_silence),
             State::NeedsToken => Some(config.terminal_silence.max(config.token_timeout)),
-            State::Joined | State::Moving(_) | State::Closing(_) => None,
+            State::Joined | State::Moving(_) | State::Closing(..) => None,
         }
     }
 
@@ -154,7 +158,7 @@ impl Terminal {
         if self.is_holding() && !self.is_closing() {
             return input;
         }
-        while !matches!(self.state, State::Closing(_) | State::Moving(_))
+        while !matches!(self.state, State::Closing(..) | State::Moving(_))
             && !client.credentials.is_denied()
             && client.output.unwritten().len() <= limit
             && *left > 0
@@ -197,7 +201,7 @@ impl Terminal {
     }
 
     /// Closes because the first bytes are those of another program, of a framed peer over a channel that changes bytes,
-    /// or of one that puts something in front of its frames (R9.20, R9.39).
+    /// or of one that puts something in front of its frames (R9.20, R9.43).
     fn refuse_program(&mut self, program: &Program, client: &mut Client) {
         if self.is_closing() {
             return;
@@ -245,13 +249,7 @@ impl Terminal {
                 self.print(&format!("! {}", diagnose(&Evidence::text(Encoding::Utf8, line))), client);
             }
             Ok(payload) => {
-                let text = payload.text().unwrap_or_default();
-                match text.strip_prefix('/') {
-                    Some(literal) if literal.starts_with('/') => self.post(literal, client),
-                    Some(command) => self.command(command, client),
-                    None if text.is_empty() => {}
-                    None => self.post(&text, client),
-                }
+                self.typed(&payload.text().unwrap_or_default(), client);
             }
         }
     }
@@ -364,14 +362,20 @@ impl Terminal {
         self.close(Some(code), &format!("! {name}: {reason}"), client);
     }
 
+    /// The bytes of its last line.
+    pub(crate) fn farewell(&self) -> usize {
+        if let State::Closing(_, length) = self.state { length } else { 0 }
+    }
+
     fn quit(&mut self, client: &mut Client) {
         self.close(None, "* bye", client);
     }
 
     fn close(&mut self, code: Option<Code>, text: &str, client: &mut Client) {
         if !self.is_closing() {
-            self.state = State::Closing(code);
+            let before = client.output.unwritten().len();
             self.print(text, client);
+            self.state = State::Closing(code, client.output.unwritten().len().saturating_sub(before));
         }
     }
 

@@ -66,7 +66,8 @@ pub struct Tls(Arc<Mutex<Arc<Loaded>>>);
 struct Loaded {
     config: Arc<ServerConfig>,
     handshake_timeout: Duration,
-    certificate: Certificate,
+    /// What it presents: the certificate of the hub, and what follows it.
+    chain: Vec<Certificate>,
 }
 
 /// The file that has a fault.
@@ -107,7 +108,23 @@ impl Tls {
     /// The certificate of the hub.
     #[must_use]
     pub fn certificate(&self) -> Certificate {
-        self.current().certificate.clone()
+        self.current().chain[0].clone()
+    }
+
+    /// When the first certificate of the chain expires.
+    ///
+    /// # Panics
+    /// Never: a chain has at least one certificate.
+    #[must_use]
+    pub fn expires(&self) -> SystemTime {
+        self.current().chain.iter().map(Certificate::expires).min().expect("a chain has at least one certificate")
+    }
+
+    /// What is wrong with the chain of certificates for clients that verify it, although the hub can use it: a missing
+    /// intermediate certificate, or a wrong or expired one.
+    #[must_use]
+    pub fn chain_fault(&self) -> Option<String> {
+        Certificate::chain_fault(&self.current().chain, SystemTime::now())
     }
 
     fn current(&self) -> Arc<Loaded> {
@@ -120,9 +137,9 @@ impl Loaded {
         let of_certificate = |why: String| TlsError::new(TlsFile::Certificate, &files.certificate, why);
         let of_key = |why: String| TlsError::new(TlsFile::Key, &files.key, why);
         let chain = certificates(&files.certificate).map_err(of_certificate)?;
-        let first = chain.first().expect("certificates() returns at least one");
-        let certificate = Certificate::from_der(first).map_err(of_certificate)?;
-        certificate.check(SystemTime::now()).map_err(of_certificate)?;
+        let parsed: Vec<_> =
+            chain.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>().map_err(of_certificate)?;
+        parsed[0].check(SystemTime::now()).map_err(of_certificate)?; // certificates() returns at least one
         let key = fs::read(&files.key).map_err(|error| of_key(error.to_string()))?;
         let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| of_key(show_pem(&error, "private key")))?;
 
@@ -152,7 +169,7 @@ impl Loaded {
             error => of_key(error.to_string()),
         })?;
         config.alpn_protocols = vec![ALPN.into()];
-        Ok(Loaded { config: Arc::new(config), handshake_timeout: files.handshake_timeout, certificate })
+        Ok(Loaded { config: Arc::new(config), handshake_timeout: files.handshake_timeout, chain: parsed })
     }
 }
 

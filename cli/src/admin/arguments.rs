@@ -12,11 +12,11 @@ use crate::timespan::timespan;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    success; for `status`: the hub is ready
-  1    the hub refused the request; for `status`: the hub is not ready
-  2    invalid option or argument, or unreadable token
-  3    no answer
-  130  interrupted";
+  0      success; for `status`: the hub is ready
+  1      the hub refused the request; for `status`: the hub is not ready
+  2      invalid option or argument, or unreadable token
+  3      no answer
+  128+N  ended by signal N";
 
 /// The longest timeout.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -25,11 +25,18 @@ const LONGEST: Duration = Duration::from_secs(3600);
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct AdminArguments {
-    #[command(flatten)]
-    at: At,
-    /// Read the admin token from the first line of FILE
-    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    /// The Unix socket of the admin listener; it needs no token. This or --url is required
+    #[arg(long, value_name = "PATH", global = true)]
+    socket: Option<PathBuf>,
+    /// The address of the admin listener, such as http://127.0.0.1:3991
+    #[arg(long, value_name = "URL", global = true)]
+    url: Option<String>,
+    /// Read the admin token from the first line of FILE [default: the token in BOOKEND_TOKEN, if set]
+    #[arg(long, value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
+    /// Hidden: other users of this machine could read a token on the command line.
+    #[arg(long, hide = true, env = "BOOKEND_TOKEN", hide_env_values = true, global = true)]
+    admin_token: Option<String>,
     /// Print the answer unchanged: JSON, except for metrics
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -43,23 +50,14 @@ pub(crate) struct AdminArguments {
     pub(super) action: Action,
 }
 
-// The address of the admin listener, as in `admin.listen`. (A doc comment would replace the summary of the command.)
-#[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
-struct At {
-    /// The Unix socket of the admin listener
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
-    /// The address of the admin listener, such as http://127.0.0.1:3991
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-}
-
 impl AdminArguments {
     /// The address of the admin listener.
     pub(super) fn address(&self) -> Result<AdminAddress, String> {
-        match (&self.at.socket, &self.at.url) {
-            (Some(path), _) => Ok(AdminAddress::Unix(path.clone())),
+        // Clap checks neither what is required nor what excludes each other among options that may follow a subcommand.
+        match (&self.socket, &self.url) {
+            (Some(_), Some(_)) => Err("--socket and --url exclude each other".into()),
+            (Some(_), None) if self.token_file.is_some() => Err("--token-file: a Unix socket needs no token".into()),
+            (Some(path), None) => Ok(AdminAddress::Unix(path.clone())),
             (None, Some(url)) => {
                 let rest =
                     url.strip_prefix("http://").ok_or_else(|| format!("{url}: the URL must begin with http://"))?;
@@ -72,18 +70,25 @@ impl AdminArguments {
                     _ => Err(format!("{url}: the URL must be http://HOST:PORT")),
                 }
             }
-            (None, None) => Err("--socket or --url is required".into()),
+            (None, None) => Err("--socket PATH or --url URL is required".into()),
         }
     }
 
     /// The token, if there is one.
     pub(super) fn token(&self) -> Result<Option<String>, String> {
-        let Some(path) = &self.token_file else { return Ok(None) };
-        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let token = text.lines().next().unwrap_or_default().trim();
-        match !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            true => Ok(Some(token.into())),
-            false => Err(format!("{}: its first line is not a token", path.display())),
+        let is_token = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        if let Some(path) = &self.token_file {
+            let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let token = text.lines().next().unwrap_or_default().trim();
+            let wrong = || format!("{}: its first line is not a token", path.display());
+            return is_token(token).then(|| Some(token.into())).ok_or_else(wrong);
+        }
+        match self.admin_token.as_deref().map(str::trim) {
+            // The variable may be for the hub's rooms, which are another matter.
+            _ if self.socket.is_some() => Ok(None),
+            None | Some("") => Ok(None),
+            Some(token) if is_token(token) => Ok(Some(token.into())),
+            Some(_) => Err("BOOKEND_TOKEN: it is not a token".into()),
         }
     }
 }
@@ -138,12 +143,27 @@ mod tests {
 
     #[test]
     fn options_may_follow_the_subcommand() {
-        let arguments = parsed(&["--socket", "a", "rooms", "--json", "--timeout", "3"]).unwrap();
-        assert!(arguments.json && arguments.timeout == Duration::from_secs(3));
+        for words in [
+            &["--socket", "a", "rooms", "--json", "--timeout", "3"][..],
+            &["rooms", "--json", "--timeout", "3", "--socket", "a"],
+        ] {
+            let arguments = parsed(words).unwrap();
+            assert!(arguments.json && arguments.timeout == Duration::from_secs(3));
+            assert_eq!(arguments.address(), Ok(AdminAddress::Unix("a".into())));
+        }
+        let arguments = parsed(&["kick", "7", "--url", "http://a:1", "--token-file", "b"]).unwrap();
+        assert_eq!(arguments.address(), Ok(AdminAddress::Tcp("a:1".into())));
+        assert_eq!(arguments.token_file, Some("b".into()));
+        for wrong in [
+            &["rooms"][..],
+            &["rooms", "--socket", "a", "--url", "http://a:1"],
+            &["--socket", "a", "rooms", "--token-file", "b"],
+        ] {
+            assert!(parsed(wrong).unwrap().address().is_err(), "{wrong:?}");
+        }
         for wrong in [
             &["--socket", "a"][..],
             &["--socket", "a", "dance"],
-            &["--socket", "a", "--token-file", "b", "rooms"],
             &["--socket", "a", "--timeout", "0", "rooms"],
             &["--socket", "a", "kick"],
             &["--socket", "a", "kick", "1", "--member", "2"],

@@ -7,6 +7,7 @@ use crate::input::tests::typed;
 use bookend::{Code, Hello, Message, PresenceEvent, Text};
 use bookend_client::Options;
 use bookend_testing::hub::{Hub, OWN, Posted, memory, presence, text};
+use std::future::pending;
 use std::io;
 use tokio::io::DuplexStream;
 
@@ -16,14 +17,14 @@ const PLAIN: ChatOptions = ChatOptions { format: OutputFormat::Plain, count: Non
 
 struct Run {
     captured: Captured,
-    interrupt: Notify,
+    signal: Notify,
     hello: Hello,
 }
 
 impl Run {
     fn new() -> Run {
         let hello = Hello::new().with_hub(true).with_name("ann").unwrap();
-        Run { captured: Captured::default(), interrupt: Notify::new(), hello }
+        Run { captured: Captured::default(), signal: Notify::new(), hello }
     }
 
     /// Runs `chat` while the test is both the hub and the user.
@@ -37,13 +38,18 @@ impl Run {
         let console = self.captured.console();
         let chatting = async {
             let client = Options::new(dialler, self.hello.clone()).with_backoff(None);
-            let client = Receiver::connect(client, None, false, &console).await.unwrap();
-            super::chat(client, input, options, &console, self.interrupt.notified()).await
+            let client = Receiver::connect(client, None, false, &console, pending()).await.unwrap();
+            super::chat(client, input, options, &console, self.interrupt()).await
         };
         let both = async { tokio::join!(chatting, async { script(hubs.recv().await.unwrap(), typing).await }) };
         let ended = timeout(Duration::from_secs(30), both).await.expect("the chat ends");
         console.finish(Duration::MAX);
         ended
+    }
+
+    async fn interrupt(&self) -> Signal {
+        self.signal.notified().await;
+        Signal::Interrupt
     }
 
     fn output(&self) -> String {
@@ -99,6 +105,31 @@ async fn end_of_input_waits_for_every_confirmation() {
 }
 
 #[tokio::test]
+async fn end_of_input_waits_for_the_own_messages_after_their_confirmation() {
+    let run = Run::new();
+    let (ended, code) = run
+        .run(&PLAIN, async |far, typing| {
+            let mut hub = Hub::welcome(far, &[]).await;
+            typing.send(typed(&["one", "two"])).await.unwrap();
+            drop(typing);
+            let mut posted: Vec<Posted> = Vec::new();
+            // Until everything is confirmed; if a busy machine ends this early, the test still holds.
+            while let Ok(turn) = timeout(Duration::from_millis(300), hub.turn()).await {
+                posted.extend(turn);
+            }
+            assert_eq!(posted, [Posted::text("one"), Posted::text("two")]);
+            for said in ["one", "two"] {
+                hub.deliver(OWN, 0, "ann", text(said)).await;
+            }
+            hub.rest().await.1
+        })
+        .await;
+    assert!(ended.is_ok());
+    assert_eq!(code, Some(Code::NORMAL));
+    assert!(run.output().ends_with("ann: one\nann: two\n"), "{}", run.output());
+}
+
+#[tokio::test]
 async fn to_posts_to_one_member_by_name_or_number() {
     let run = Run::new();
     let (ended, (posted, _)) = run
@@ -108,7 +139,9 @@ async fn to_posts_to_one_member_by_name_or_number() {
                 "/to bob psst",
                 "/to \"bob lee\" psst",
                 "/to #9 psst",
-                "/to 0 /quit",
+                "/to #0 psst",
+                "//quit",
+                "/me waves",
                 "/to eve psst",
                 "/too",
                 "/to bob lee psst",
@@ -121,8 +154,14 @@ async fn to_posts_to_one_member_by_name_or_number() {
         .await;
     assert!(ended.is_ok());
     let psst = |to| Posted::text("psst").to(to);
-    assert_eq!(posted, [psst(7), psst(8), psst(9), Posted::text("/quit"), Posted::text("/too")]);
-    let errors = ["line 5: no-such-member: ", "line 7: ambiguous-member: ", "line 8: unquoted-name: "];
+    assert_eq!(posted, [psst(7), psst(8), psst(9), Posted::text("/quit"), Posted::text("* ann waves")]);
+    let errors = [
+        "line 4: /to NAME TEXT: 0 is everyone",
+        "line 7: no-such-member: ",
+        "line 8: there is no such command; /help lists all",
+        "line 9: ambiguous-member: ",
+        "line 10: unquoted-name: ",
+    ];
     for (shown, expected) in run.errors().lines().zip(errors) {
         assert!(shown.starts_with(&format!("bookend: {expected}")), "{shown}");
     }
@@ -287,16 +326,16 @@ async fn end_of_stream_without_close_is_a_failure() {
 }
 
 #[tokio::test]
-async fn interrupt_closes_normally() {
+async fn signal_closes_normally() {
     let run = Run::new();
     let (ended, (code, _typing)) = run
         .run(&PLAIN, async |far, typing| {
             let mut hub = Hub::welcome(far, &[]).await;
-            run.interrupt.notify_one();
+            run.signal.notify_one();
             (hub.rest().await.1, typing)
         })
         .await;
-    assert!(matches!(ended, Err(Failure::Interrupted)));
+    assert!(matches!(ended, Err(Failure::Signalled(Signal::Interrupt))));
     assert_eq!(code, Some(Code::NORMAL));
 }
 
@@ -309,7 +348,7 @@ async fn chat_with_closed_output_closes_normally() {
     let (_typing, input) = mpsc::channel(8);
     let chatting = async {
         let options = Options::new(dialler, Hello::new().with_hub(true)).with_backoff(None);
-        let client = Receiver::connect(options, None, false, &console).await.unwrap();
+        let client = Receiver::connect(options, None, false, &console, pending()).await.unwrap();
         super::chat(client, input, &PLAIN, &console, std::future::pending()).await
     };
     let scripted = async {

@@ -14,18 +14,18 @@ use crate::token::TokenArguments;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    every check passed
-  1    a check failed
-  2    invalid option or argument
-  3    the server could not be reached, or does not speak Bookend
-  130  interrupted";
+  0      every check passed
+  1      a check failed
+  2      invalid option or argument
+  3      the server could not be reached, or does not speak Bookend
+  128+N  ended by signal N";
 
 /// Check a Bookend server and report what is wrong with it
 ///
 /// Each check prints a row with the result, the requirement of SPEC.md and the fix. If the server does not speak
 /// Bookend, a few harmless requests in other protocols identify it. The members of a hub are not disturbed, because
-/// every connection joins a room of its own. If the server requires a token, it must allow reading and writing in every
-/// room.
+/// every connection joins a room of its own. If the server requires a token, it should allow reading and writing in every
+/// room: with one that may only read, the checks that post are skipped.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct DoctorArguments {

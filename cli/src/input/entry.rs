@@ -40,6 +40,8 @@ pub(crate) enum InputError {
     TooLong { position: Position, limit: usize },
     /// It does not have the expected format.
     Malformed { position: Position, why: String },
+    /// The input is UTF-16, of which nothing is used.
+    Utf16,
     /// The input cannot be read any further.
     Io(io::Error),
 }
@@ -75,13 +77,13 @@ impl Body {
 }
 
 impl InputError {
-    /// The position of the message; `None` if the input cannot be read any further.
+    /// The position of the message; `None` if nothing more of the input is used.
     pub(crate) fn position(&self) -> Option<Position> {
         match self {
             InputError::BadText { position, .. }
             | InputError::TooLong { position, .. }
             | InputError::Malformed { position, .. } => Some(*position),
-            InputError::Io(_) => None,
+            InputError::Utf16 | InputError::Io(_) => None,
         }
     }
 }
@@ -102,6 +104,9 @@ impl fmt::Display for InputError {
             InputError::BadText { position, offset } => write!(f, "{position}: bad-text: byte {offset} is not utf-8"),
             InputError::TooLong { position, limit } => write!(f, "{position}: too-long: more than {limit} bytes"),
             InputError::Malformed { position, why } => write!(f, "{position}: malformed: {why}"),
+            InputError::Utf16 => f.write_str(
+                "standard input: bad-text: it is utf-16, not utf-8, and nothing of it is posted: convert it first, as with `iconv -f UTF-16 -t UTF-8`",
+            ),
             InputError::Io(error) => write!(f, "standard input: {error}"),
         }
     }

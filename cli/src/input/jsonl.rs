@@ -1,10 +1,10 @@
 //! A message from a line of JSON.
 
 use bookend::Encoding;
-use data_encoding::HEXLOWER_PERMISSIVE;
 use serde::Deserialize;
+use serde_json::error::Category;
 
-use super::Body;
+use super::{Body, hex};
 
 /// The fields that are read. `listen --json` prints more, such as the sender.
 #[derive(Deserialize)]
@@ -19,7 +19,7 @@ struct Object {
 
 /// The message, or `None` for an event that is not a message, such as a member that joined.
 pub(super) fn body(line: &str) -> Result<Option<Body>, String> {
-    let Object { event, encoding, text, hex } = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let Object { event, encoding, text, hex } = serde_json::from_str(line).map_err(|error| wrong(line, &error))?;
     if event.is_some_and(|event| event != "message") {
         return Ok(None);
     }
@@ -31,10 +31,29 @@ pub(super) fn body(line: &str) -> Result<Option<Body>, String> {
         (Some(text), None, None) => Ok(Some(Body::Text(text))),
         (Some(text), None, Some(encoding)) if encoding != Encoding::Binary => Ok(Some(Body::TextIn(encoding, text))),
         (None, Some(hex), None | Some(Encoding::Binary)) => {
-            let bytes = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).map_err(|error| format!("hex: {error}"))?;
-            Ok(Some(Body::Binary(bytes)))
+            hex::bytes(hex.as_bytes()).map(|bytes| Some(Body::Binary(bytes))).map_err(|why| format!("\"hex\": {why}"))
         }
         _ => Err("needs either \"text\" with encoding 1 to 4, or \"hex\" with encoding 0".into()),
+    }
+}
+
+/// What is wrong with the line, in terms of the line.
+fn wrong(line: &str, error: &serde_json::Error) -> String {
+    if line.trim().is_empty() {
+        return "the line is empty; each line is one JSON object".into();
+    }
+    let at = line.char_indices().take_while(|(at, _)| at + 1 < error.column()).count() + 1;
+    match (error.classify(), serde_json::from_str::<serde_json::Value>(line)) {
+        (_, Ok(value)) if !value.is_object() => "it is not a JSON object, such as {\"text\":\"hello\"}".into(),
+        (Category::Data, Ok(value)) => {
+            let text = |name: &str| value.get(name).is_some_and(|value| !value.is_string() && !value.is_null());
+            match ["event", "text", "hex"].into_iter().find(|name| text(name)) {
+                Some(name) => format!("\"{name}\" is not a string"),
+                None => "\"encoding\" is not a number from 0 to 4".into(),
+            }
+        }
+        (Category::Eof, _) => "the JSON object is cut off".into(),
+        _ => format!("it is not JSON, from character {at} on"),
     }
 }
 
@@ -77,6 +96,23 @@ mod tests {
             Message::Welcome { member: 7, next_seq: 1, greeting: Text::utf8("hi") },
         ] {
             assert_eq!(body(&listened(&message)), Ok(None), "not a message");
+        }
+    }
+
+    #[test]
+    fn errors_speak_of_the_line() {
+        for (line, why) in [
+            (" ", "the line is empty; each line is one JSON object"),
+            ("hello", "it is not JSON, from character 1 on"),
+            ("{\"text\":\"grüß\",x}", "it is not JSON, from character 16 on"),
+            ("{\"text\":\"hi", "the JSON object is cut off"),
+            ("[1]", "it is not a JSON object, such as {\"text\":\"hello\"}"),
+            ("{\"text\":5}", "\"text\" is not a string"),
+            ("{\"text\":\"x\",\"encoding\":\"utf-8\"}", "\"encoding\" is not a number from 0 to 4"),
+            ("{\"hex\":\"0x\"}", "\"hex\": character 2, \"x\", is not a hexadecimal digit"),
+            ("{\"hex\":\"123\"}", "\"hex\": it has 3 digits; each byte needs two"),
+        ] {
+            assert_eq!(body(line), Err(why.into()), "{line}");
         }
     }
 

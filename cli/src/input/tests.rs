@@ -110,9 +110,35 @@ fn hexadecimal_lines_are_bytes() {
         [
             "Binary([0, 255])",
             "Binary([])",
-            "line 3: malformed: invalid length at 2",
-            "line 4: malformed: invalid symbol at 0",
+            "line 3: malformed: it has 3 digits; each byte needs two",
+            "line 4: malformed: character 1, \"x\", is not a hexadecimal digit",
             "Binary([104])"
         ]
     );
+}
+
+#[test]
+fn utf16_is_named_and_nothing_of_it_is_used() {
+    let encode = |text: &str, units: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(units).collect::<Vec<u8>>();
+    let text = "first line\r\nsecond line\r\ngr\u{fc}\u{df}e\r\n";
+    for bytes in [
+        encode(&format!("\u{feff}{text}"), u16::to_le_bytes),
+        encode(&format!("\u{feff}{text}"), u16::to_be_bytes),
+        encode(text, u16::to_le_bytes),
+        encode(text, u16::to_be_bytes),
+        encode("\u{feff}\u{6f22}\u{5b57}\n", u16::to_le_bytes),
+    ] {
+        for format in [MessageFormat::Lines, MessageFormat::Jsonl, MessageFormat::Whole] {
+            let read = collect(messages(io::Cursor::new(bytes.clone()), format, 1000));
+            assert!(read.len() == 1 && read[0].contains("it is utf-16, not utf-8"), "{format:?}: {read:?}");
+        }
+    }
+    // Short names, each before U+0000, are no UTF-16; bytes are what they are.
+    assert_eq!(collect(parts(&b"a\0b\0c\0"[..], MessageFormat::Nul, 9)), ["1 a", "2 b", "3 c"]);
+    assert_eq!(collect(whole(&b"\xFF\xFEa\0"[..], MessageFormat::Binary, 9)).len(), 1);
+    assert_eq!(read(b"plain\nlines\n", 9), ["1 plain", "2 lines"]);
+    let russian = "\u{43f}\u{440}\u{438}\u{432}\u{435}\u{442} ".repeat(5000).into_bytes();
+    for damaged in [&russian[..60_001], &[&russian[..1000], b"\xFF", &russian[1000..]].concat()] {
+        assert!(!utf16::starts(damaged, MessageFormat::Lines));
+    }
 }

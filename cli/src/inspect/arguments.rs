@@ -14,9 +14,10 @@ use crate::timespan::timespan;
 
 const ABOUT_JSON: &str = "\
 Exit codes:
-  0    no fault was found
-  1    a fault was found, the input is damaged, or something of value in a capture was left out
-  2    invalid option or argument
+  0      no fault was found
+  1      a fault was found, the input is damaged, or something of value in a capture was left out
+  2      invalid option or argument
+  128+N  ended by signal N
 
 Objects of --json, one per line, each with \"event\":
   dump        form, note: how a text was read, as the first object; the note says whether it has two sides, or
@@ -29,7 +30,8 @@ Objects of --json, one per line, each with \"event\":
               hex; cut, missing and unended where they apply
   refused     frame, offset, fault, detail, diagnoses: a session would refuse the previous frame
   remark      frame, offset, fault, detail, diagnoses: a remark about the previous frame; it has a fault if the
-              frame would be one in a complete stream
+              frame would be one in a complete stream. At the end of a stream, with count, of and what: a mistake
+              that sound frames show (what is text, number or binary payload), and the first of those frames
   fault       frame, offset, fault, detail, hex, diagnoses: name, confidence, offset, seen, expected, fix
   skipped     offset, length, why (fault, hole or begun), found: bytes without a valid frame
   hole        offset, length: bytes that are missing from the capture
@@ -82,6 +84,9 @@ pub(crate) struct InspectArguments {
     /// Print only faults and the summary
     #[arg(long, short)]
     quiet: bool,
+    /// Leave out remarks on sound frames
+    #[arg(long)]
+    no_remarks: bool,
     /// Stop reading after TIME and report what has arrived; for live captures, which do not end by themselves
     #[arg(long, value_name = "TIME", value_parser = timeout)]
     pub(super) timeout: Option<Duration>,
@@ -132,6 +137,7 @@ impl InspectArguments {
             usual_port: DEFAULT_PORT,
             output: if self.json { Output::Json } else { Output::Plain { colored: self.color.is_on(), hex: self.hex } },
             quiet: self.quiet,
+            remarks: !self.no_remarks,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The command line of `bookend listen`.
 
+use std::io::{self, IsTerminal};
+
 use bookend::Hello;
 use clap::Args;
 
@@ -19,11 +21,17 @@ pub(crate) struct ListenArguments {
     pub(crate) waiting: TimeoutArguments,
     #[command(flatten)]
     encoding: EncodingArguments,
+    /// Print who joins and leaves, and what was missed, also if standard output is not a terminal
+    ///
+    /// Without it, only messages are printed to a pipe or a file, and losses are reported on standard error. --json
+    /// prints every event.
+    #[arg(long)]
+    presence: bool,
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
     /// Print only the bytes of each message, unchanged and without separators
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "presence"])]
     raw: bool,
     /// Exit after N messages
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -35,10 +43,12 @@ pub(crate) struct ListenArguments {
 
 impl ListenArguments {
     pub(crate) fn format(&self) -> OutputFormat {
-        match (self.raw, self.json) {
-            (true, _) => OutputFormat::Raw,
-            (false, true) => OutputFormat::Json,
-            (false, false) => OutputFormat::Plain,
+        match self {
+            ListenArguments { raw: true, .. } => OutputFormat::Raw,
+            ListenArguments { json: true, .. } => OutputFormat::Json,
+            ListenArguments { presence: true, .. } => OutputFormat::Plain,
+            _ if io::stdout().is_terminal() => OutputFormat::Plain,
+            _ => OutputFormat::Messages,
         }
     }
 

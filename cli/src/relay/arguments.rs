@@ -26,10 +26,10 @@ The same seed, options and input give the same output. The bytes of one read are
 parts of frames, in it. Each frame gets a line once it is complete, as in bookend inspect.
 
 Exit codes:
-  0    the last of --connections has ended
-  2    invalid option or argument
-  3    the relay cannot listen
-  130  interrupted";
+  0      the last of --connections has ended
+  2      invalid option or argument
+  3      the relay cannot listen
+  128+N  ended by signal N";
 
 /// Relay between two peers, compare packets with messages, and disturb the streams as a network may
 #[derive(Debug, Args)]

@@ -24,12 +24,17 @@ pub(super) struct Tally {
 }
 
 /// The messages with one outcome.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Part {
     count: u64,
     /// The lowest number among them.
     first: Option<u64>,
+    /// The first of their numbers, in the order in which they were added.
+    listed: Vec<u64>,
 }
+
+/// How many numbers of messages with one outcome are listed. The lines about each name all of them.
+const LISTED: usize = 20;
 
 /// The report at the end of `send`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +46,8 @@ pub(crate) struct Report {
     unconfirmed: u64,
     not_sent: u64,
     first_refused: Option<u64>,
+    /// The numbers of the first messages that were refused.
+    refused_numbers: Vec<u64>,
     first_unconfirmed: Option<u64>,
     first_not_sent: Option<u64>,
     /// The first message that may be missing at the hub: the one to resume at.
@@ -109,6 +116,7 @@ impl Tally {
             unconfirmed: unconfirmed.count,
             not_sent: not_sent.count,
             first_refused: refused.first,
+            refused_numbers: refused.sorted(),
             first_unconfirmed,
             first_not_sent,
             resume_at: [first_unconfirmed, first_not_sent, unread].into_iter().flatten().min(),
@@ -127,6 +135,14 @@ impl Part {
     fn add(&mut self, number: u64) {
         self.count += 1;
         self.first = Some(self.first.map_or(number, |first| first.min(number)));
+        if self.listed.len() < LISTED {
+            self.listed.push(number);
+        }
+    }
+
+    fn sorted(mut self) -> Vec<u64> {
+        self.listed.sort_unstable();
+        self.listed
     }
 }
 
@@ -134,8 +150,13 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = if self.read == 1 { "" } else { "s" };
         write!(f, "{} message{s} read: {} confirmed", self.read, self.confirmed)?;
+        write!(f, ", {} refused", self.refused)?;
+        if self.read > 1 && !self.refused_numbers.is_empty() {
+            let numbers: Vec<String> = self.refused_numbers.iter().map(u64::to_string).collect();
+            let more = if self.refused > numbers.len() as u64 { ", …" } else { "" };
+            write!(f, " (at {}{more})", numbers.join(", "))?;
+        }
         for (count, what, first) in [
-            (self.refused, "refused", self.first_refused),
             (self.unconfirmed, "unconfirmed", self.first_unconfirmed),
             (self.not_sent, "not sent", self.first_not_sent),
         ] {
@@ -170,9 +191,23 @@ mod tests {
         let report = tally.report();
         assert_eq!(
             report.to_string(),
-            "6 messages read: 1 confirmed, 1 refused from 2 on, 2 unconfirmed from 5 on, 2 not sent from 6 on; resume at 5"
+            "6 messages read: 1 confirmed, 1 refused (at 2), 2 unconfirmed from 5 on, 2 not sent from 6 on; resume at 5"
         );
         assert_eq!(report.read, report.confirmed + report.refused + report.unconfirmed + report.not_sent);
+    }
+
+    #[test]
+    fn refused_messages_are_named_one_by_one() {
+        let mut tally = Tally::default();
+        tally.read(1..=100);
+        for number in 1..=100 {
+            tally.give();
+            tally.settle(&if number % 3 == 0 { Err(SendError::Invalid(bookend::Misuse::NotOpen)) } else { Ok(()) });
+        }
+        tally.end();
+        let report = tally.report().to_string();
+        assert!(report.starts_with("100 messages read: 67 confirmed, 33 refused (at 3, 6, 9, "), "{report}");
+        assert!(report.ends_with(", 57, 60, …), 0 unconfirmed, 0 not sent"), "{report}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ async fn sent<T>(
     let console = captured.console();
     let sending = async {
         let client = Options::new(dialler, Hello::new().with_hub(true)).with_backoff(None);
-        let client = Receiver::connect(client, None, false, &console).await.unwrap();
+        let client = Receiver::connect(client, None, false, &console, pending()).await.unwrap();
         send(client, messages, options, &console, pending()).await
     };
     let scripted = async { script(Hub::welcome(hubs.recv().await.unwrap(), &[(7, "bob")]).await).await };
@@ -81,7 +81,7 @@ async fn bad_line_is_reported_and_the_rest_is_sent() {
     assert_eq!(posted, [Posted::text("one"), Posted::text("two")]);
     assert_eq!(
         errors,
-        "bookend: line 2: bad-text: byte 0 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused from 2 on, 0 unconfirmed, 0 not sent\n"
+        "bookend: line 2: bad-text: byte 0 is not utf-8\nbookend: 3 messages read: 2 confirmed, 1 refused (at 2), 0 unconfirmed, 0 not sent\n"
     );
 }
 
@@ -184,7 +184,7 @@ async fn after_reconnecting_the_rest_is_sent_and_messages_in_flight_only_with_re
         let sending = async {
             let options = Options::new(dialler, Hello::new().with_hub(true)).with_resend(resends);
             let timeout = Some(Duration::from_secs(30));
-            let joined = Receiver::connect(options, timeout, false, &console).await.unwrap();
+            let joined = Receiver::connect(options, timeout, false, &console, pending()).await.unwrap();
             send(joined, messages, &SendOptions { is_verbose: true, ..TO_ALL }, &console, pending()).await
         };
         let scripted = async {
@@ -201,9 +201,9 @@ async fn after_reconnecting_the_rest_is_sent_and_messages_in_flight_only_with_re
         let (ended, posted) = tokio::join!(sending, scripted);
         assert!(ended.is_ok(), "{ended:?}");
         assert_eq!(posted, second.iter().map(|text| Posted::text(text)).collect::<Vec<_>>());
+        assert_eq!(console.finish(Duration::MAX), resends);
         let errors = captured.errors.text();
         assert!(errors.contains("; reconnecting\nbookend: reconnected\n"), "{errors}");
         assert!(errors.contains(report), "{errors}");
-        assert_eq!(console.finish(Duration::MAX), resends);
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Entry {
     Missed(String),
     /// The entries after this one are unread.
     Unread,
+    /// The entries after this one are of this day.
+    Day(String),
 }
 
 /// A change of presence.

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use bookend::{Encoding, Hello, Message, Payload, PresenceEvent, displayed, escaped};
 use bookend_client::{End, Event, Members};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::editor::Editor;
 use super::log::{Change, Entry, Log, Said};
+use super::times;
 
 /// What the owner of the window must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(super) enum Effect {
     },
     /// Clear the terminal and draw everything.
     Redraw,
+    /// Stop the program until the shell continues it.
+    Suspend,
     Quit,
 }
 
@@ -69,10 +74,16 @@ pub(super) struct Window {
     left: Option<(u32, String)>,
     /// The list of members that were here before is arriving.
     is_listing: bool,
+    zone: TimeZone,
+    /// The day by the clock of this machine.
+    today: Option<Date>,
+    /// The day to which the last entry of the log belongs.
+    shown_day: Option<Date>,
 }
 
 impl Window {
-    pub(super) fn new(hub: String, hello: &Hello) -> Window {
+    /// An empty window that shows times in `zone`.
+    pub(super) fn new(hub: String, hello: &Hello, zone: TimeZone) -> Window {
         Window {
             log: Log::default(),
             editor: Editor::default(),
@@ -91,6 +102,9 @@ impl Window {
             focused: true,
             left: None,
             is_listing: false,
+            zone,
+            today: None,
+            shown_day: None,
         }
     }
 
@@ -183,6 +197,9 @@ impl Window {
             None => format!("({} bytes)", payload.as_bytes().len()),
         };
         let mention = !own && self.name.as_ref().is_some_and(|own| mentions(&text, own));
+        if let Some(day) = time.and_then(|time| times::day(time, &self.zone)) {
+            self.show_day(day);
+        }
         if !self.focused || self.scroll > 0 {
             self.log.mark();
         }
@@ -195,6 +212,25 @@ impl Window {
         match outcome {
             Ok(time) => self.round_trip = Some(time),
             Err(why) => self.log.push(Entry::Error(format!("not delivered: {}: {}", escaped(text), escaped(&why)))),
+        }
+    }
+
+    /// The time is `now`, in milliseconds since 1970. True if a day has begun.
+    pub(super) fn today(&mut self, now: u64) -> bool {
+        let today = times::day(now, &self.zone);
+        let before = std::mem::replace(&mut self.today, today);
+        match (before, today) {
+            (None, today) => self.shown_day = self.shown_day.or(today), // the window has just opened
+            (before, Some(today)) if before != Some(today) => self.show_day(today),
+            _ => return false,
+        }
+        before.is_some()
+    }
+
+    /// The next entries belong to `day`.
+    fn show_day(&mut self, day: Date) {
+        if self.shown_day.replace(day) != Some(day) {
+            self.log.push(Entry::Day(day.strftime("%A, %-d %B %Y").to_string()));
         }
     }
 

@@ -85,6 +85,7 @@ fn lines(entry: &Entry, times: Times<'_>, width: usize) -> Vec<Line<'static>> {
         Entry::Notice(text) => plain(&format!("* {text}"), dim, width),
         Entry::Error(text) => plain(&format!("! {text}"), Style::new().fg(Color::Red), width),
         Entry::Missed(text) => vec![rule(text, width, Style::new().fg(Color::Red))],
+        Entry::Day(day) => vec![rule(day, width, dim)],
         Entry::Unread => vec![rule("new", width, Style::new().fg(Color::Yellow))],
     }
 }

@@ -3,9 +3,10 @@
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// The width of a text in columns.
+/// The width of a text in columns: the sum over its clusters, since each has its own cell. A terminal does not join
+/// clusters either: Arabic lam and alef take two columns, although they are one ligature in print.
 pub(super) fn columns(text: &str) -> usize {
-    text.width()
+    text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
 /// A text of at most `most` columns, with an ellipsis if it was shortened.
@@ -92,6 +93,12 @@ mod tests {
             assert_eq!(kept(&lines.concat()), kept(text));
             assert!(lines.iter().all(|line| columns(line.trim_end()) <= width.max(2)), "{width}: {lines:?}");
         }
+    }
+
+    #[test]
+    fn lam_and_alef_take_two_columns() {
+        assert_eq!(columns("\u{644}\u{627}"), 2);
+        assert_eq!(wrap("\u{633}\u{644}\u{627}\u{645}", 3, 3), ["\u{633}\u{644}\u{627}", "\u{645}"]);
     }
 
     #[test]

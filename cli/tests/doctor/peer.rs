@@ -52,10 +52,9 @@ pub(crate) const NONE: Mistake = Mistake {
     serial: false,
 };
 
-/// Short timeouts, which a client on a loaded machine can still keep.
+/// The timeouts of SPEC 7, which a client on a loaded machine can still keep.
 pub(crate) fn limits() -> Limits {
-    let short = Duration::from_secs(3);
-    Limits::new().with_hello_timeout(short).with_header_timeout(short)
+    Limits::new()
 }
 
 /// The frame, unchanged.

@@ -117,10 +117,10 @@ impl Dialler {
         // It reads files.
         let loaded = spawn_blocking(move || tls.load().map(|()| tls)).await;
         self.tls = loaded.unwrap_or_else(|_| Err(TlsError::late())).map_err(|error| failed(None, error))?;
-        let config = self.tls.config().map_err(|error| failed(None, error))?;
+        let handshake = self.tls.handshake().map_err(|error| failed(None, error))?;
         let (stream, local, remote) = self.tcp(address, report).await?;
         report(ConnectStep::Tls(name.to_str().into_owned()));
-        let shaken = timeout(self.timeouts.tls, tls::connect(config, name, stream)).await;
+        let shaken = timeout(self.timeouts.tls, tls::connect(handshake, name, stream)).await;
         let stream = shaken.unwrap_or_else(|_| Err(TlsError::late())).map_err(|error| failed(remote, error))?;
         Ok(Dialled::new(Stream::new(stream)).with_addresses(local, remote))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bookend::ConnectionError;
 use bookend::diagnosis::Diagnosis;
 
-use super::{NOT_BOOKEND, Stage};
+use super::{NOT_BOOKEND, Stage, refusal};
 use crate::cause::io_name;
 
 /// Why [`Joined::join`](crate::Joined::join) failed.
@@ -70,19 +70,20 @@ impl JoinError {
         if let Some(first) = self.diagnosis().and_then(Diagnosis::first) {
             return first.fix();
         }
+        if let JoinError::Hello(error) | JoinError::Session(error) = self
+            && let Some(fix) = refusal::fix(error)
+        {
+            return fix;
+        }
         match (self.stage(), self.name()) {
-            (_, "try-later") => {
-                "the hub is full, or has too many connections from this address or with this token; the reason says which: try again later"
-            }
-            (_, "policy") => {
-                "the hub refuses this client: check the name, the room and the token (--token-file, BOOKEND_TOKEN)"
-            }
             (_, "version") => "the two sides use different versions: update the older one",
             (_, "bad-canary") => "something on the path changes bytes: use a channel that carries all 8 bits unchanged",
             (Stage::Hello, "bad-start" | "no-close" | "truncated" | "hello-timeout" | "connection-reset") => {
                 NOT_BOOKEND
             }
-            (Stage::Hello, "normal" | "going-away") => "the hub accepts no clients at the moment: try again later",
+            (Stage::Hello, "normal" | "going-away") => {
+                "the hub accepts no clients at the moment: try again later, as --wait TIME does"
+            }
             (Stage::Hello, _) => "the sides do not agree on the protocol: see SPEC.md, section 4",
             (_, "no-welcome") => "the peer claims to be a hub but does not act as one: --plain talks to any peer",
             _ => "the hub's log may say more",

@@ -44,9 +44,17 @@ async fn connect(who: Option<&Credentials>, mut stream: TcpStream, hub: &Address
     let line = first_line(&answer);
     match line.split(' ').nth(1) {
         Some(status) if status.len() == 3 && status.starts_with('2') => Ok(stream),
+        Some("407") if !offers_basic(&answer) => Err(ProxyError::Method(line)),
         Some("407") => Err(ProxyError::Credentials(line)),
         _ => Err(ProxyError::Refused(line)),
     }
+}
+
+/// Whether a 407 offers the scheme Basic, or does not say what it offers.
+fn offers_basic(answer: &[u8]) -> bool {
+    let answer = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let mut offers = answer.lines().filter_map(|line| line.strip_prefix("proxy-authenticate:")).peekable();
+    offers.peek().is_none() || offers.any(|offer| offer.split([',', ' ']).any(|word| word == "basic"))
 }
 
 /// The first line of an answer, or the beginning of other bytes.

@@ -7,17 +7,21 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{CertificateError, ClientConfig, Error, RootCertStore};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, ConfigBuilder, Error, RootCertStore, WantsVerifier};
 
 use super::TlsError;
+use super::verifier::{Verifier, provider};
 use crate::address::Address;
 use crate::cause::io_name;
 
 /// The name of Bookend in ALPN.
 const ALPN: &[u8] = b"bookend";
+/// What an unknown issuer may mean, besides that it is not trusted.
+const MISSING: &str = "; the hub presents its certificate without that of the issuer: if that is an intermediate \
+    authority, the intermediate certificate is missing in the hub's tls.certificate";
 
 /// The certificate authorities that a client trusts, and the certificate that it shows.
 ///
@@ -72,7 +76,7 @@ impl Tls {
         let chain = certificates(chain)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| unreadable(&error))?;
         self.identity = Some(Arc::new(Identity { chain, key }));
-        self.config().map(|_| self)
+        self.present(client_config().with_root_certificates(RootCertStore::empty())).map(|_| self)
     }
 
     /// Requires the hub's certificate to be for this name, rather than for the host that is connected to.
@@ -108,31 +112,53 @@ impl Tls {
         Ok(())
     }
 
-    /// The configuration for [`connect`], once the authorities are [loaded](Tls::load).
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+    /// What [`connect`] needs for one handshake, once the authorities are [loaded](Tls::load).
+    pub(crate) fn handshake(&self) -> Result<Handshake, TlsError> {
         let roots = self.roots.clone().unwrap_or_else(|| Arc::new(RootCertStore::empty()));
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("the provider has what TLS 1.2 and 1.3 need")
-            .with_root_certificates(roots);
-        let mut config = match &self.identity {
+        let verifier = Arc::new(Verifier::new(roots)?);
+        let builder = client_config().dangerous().with_custom_certificate_verifier(verifier.clone());
+        let mut config = self.present(builder)?;
+        config.alpn_protocols = vec![ALPN.into()];
+        Ok(Handshake { config: Arc::new(config), verifier })
+    }
+
+    /// Adds the certificate that is shown.
+    fn present(&self, builder: ConfigBuilder<ClientConfig, WantsClientCert>) -> Result<ClientConfig, TlsError> {
+        match &self.identity {
             Some(identity) => builder
                 .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
-                .map_err(|error| unreadable(&error))?,
-            None => builder.with_no_client_auth(),
-        };
-        config.alpn_protocols = vec![ALPN.into()];
-        Ok(Arc::new(config))
+                .map_err(|error| unreadable(&error)),
+            None => Ok(builder.with_no_client_auth()),
+        }
     }
+}
+
+fn client_config() -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("the provider has what TLS 1.2 and 1.3 need")
+}
+
+/// The configuration of one handshake.
+pub(crate) struct Handshake {
+    config: Arc<ClientConfig>,
+    verifier: Arc<Verifier>,
 }
 
 /// The handshake, as a client.
 pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
-    config: Arc<ClientConfig>,
+    Handshake { config, verifier }: Handshake,
     name: ServerName<'static>,
     stream: S,
 ) -> Result<TlsStream<S>, TlsError> {
-    TlsConnector::from(config).connect(name, stream).await.map_err(|error| failed(&error))
+    let connected = TlsConnector::from(config).connect(name, stream).await;
+    connected.map_err(|error| {
+        let mut failed = failed(&error);
+        if verifier.misses_issuer() {
+            failed.what += MISSING;
+        }
+        failed
+    })
 }
 
 /// Names the reason why a handshake failed; rustls has no stable names.

@@ -19,7 +19,7 @@ from bookend.limits import Limits
 from bookend.message import AnyMessage, Cancel, Message, Ping, Pong, Request, to_frame
 from bookend.text import Text
 
-TIMEOUT = 20.0  # seconds: a test that waits longer fails
+TIMEOUT = 120.0  # seconds: a test that waits longer fails
 
 
 async def serve(stream: socket.socket, hello: Hello) -> None:

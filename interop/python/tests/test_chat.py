@@ -16,7 +16,7 @@ from bookend.show import as_json, plain
 from bookend.text import Text
 from hub import Hub
 
-TIMEOUT = 20.0  # seconds: a test that waits longer fails
+TIMEOUT = 120.0  # seconds: a test that waits longer fails
 BOTH = ((), ("--asyncio",))
 
 

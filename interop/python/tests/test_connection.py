@@ -21,7 +21,7 @@ from bookend.limits import Limits
 from bookend.message import AnyMessage, Cancel, Error, Message, Ping, Pong, Request, to_frame
 from bookend.text import Text
 
-TIMEOUT = 20.0  # seconds: a test that waits longer fails
+TIMEOUT = 120.0  # seconds: a test that waits longer fails
 
 
 def serve(stream: socket.socket, hello: Hello) -> None:

@@ -5,6 +5,8 @@ use core::fmt;
 use super::WINDOW;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
+use crate::hello::Hello;
+use crate::message::Message;
 use crate::shown::Bytes;
 use crate::text::Text;
 
@@ -24,6 +26,12 @@ pub(super) enum Subject<'a> {
         encoding: Encoding,
         payload: &'a [u8],
     },
+    Payloads {
+        encoding: Encoding,
+        payloads: &'a [&'a [u8]],
+    },
+    Message(Message<'a>),
+    Hello(&'a Hello),
 }
 
 /// The bytes of a stream from the start of its faulty frame on.
@@ -44,11 +52,14 @@ pub(super) struct Stream<'a> {
 impl fmt::Debug for Evidence<'_> {
     /// The fault, and how many bytes it was found in.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, bytes) = match self.subject {
-            Subject::Stream(stream) | Subject::Greeting(stream) => ("stream", stream.bytes),
-            Subject::Payload { payload, .. } => ("payload", payload),
+        let (name, length) = match self.subject {
+            Subject::Stream(stream) | Subject::Greeting(stream) => ("stream", stream.bytes.len()),
+            Subject::Payload { payload, .. } => ("payload", payload.len()),
+            Subject::Payloads { payloads, .. } => ("payloads", payloads.iter().map(|payload| payload.len()).sum()),
+            Subject::Message(_) => return f.write_str("Evidence { message }"),
+            Subject::Hello(_) => return f.write_str("Evidence { hello }"),
         };
-        f.debug_struct("Evidence").field("fault", &self.fault).field(name, &Bytes(bytes.len())).finish()
+        f.debug_struct("Evidence").field("fault", &self.fault).field(name, &Bytes(length)).finish()
     }
 }
 
@@ -99,6 +110,25 @@ impl<'a> Evidence<'a> {
     pub fn text(encoding: Encoding, payload: &'a [u8]) -> Evidence<'a> {
         let fault = if encoding == Encoding::Binary { None } else { Text::decode(encoding, payload).err() };
         Evidence { subject: Subject::Payload { encoding, payload }, fault }
+    }
+
+    /// Sound payloads of one sender, at least three and of different lengths. Together they show a mistake that each
+    /// alone might show by chance: a length in front of the text that is a printable character.
+    #[must_use]
+    pub fn texts(encoding: Encoding, payloads: &'a [&'a [u8]]) -> Evidence<'a> {
+        Evidence { subject: Subject::Payloads { encoding, payloads }, fault: None }
+    }
+
+    /// The numbers in the fixed part of a sound frame: ids, codes, sequence numbers and times.
+    #[must_use]
+    pub fn numbers(message: Message<'a>) -> Evidence<'a> {
+        Evidence { subject: Subject::Message(message), fault: None }
+    }
+
+    /// The numbers in a sound HELLO.
+    #[must_use]
+    pub fn hello(hello: &'a Hello) -> Evidence<'a> {
+        Evidence { subject: Subject::Hello(hello), fault: None }
     }
 }
 

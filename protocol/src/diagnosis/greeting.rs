@@ -24,11 +24,12 @@ pub(super) fn judge(whole: &Stream<'_>) -> Vec<Hypothesis> {
     best
 }
 
-/// Where the first frame may begin: at START, if the fault was found in that frame; with the first byte; after the first
+/// Where the first frame may begin: at START, unless the fault is what precedes it; with the first byte; after the first
 /// line; before the magic.
 fn places(whole: &Stream<'_>) -> impl Iterator<Item = usize> {
     let bytes = whole.bytes;
     let start = find(&bytes[..bytes.len().min(MAX_PREAMBLE + START.len())], &START);
+    let start = start.filter(|&at| at == 0 || !matches!(whole.fault, Fault::BadStart { offset: 0, .. }));
     let after_line = bytes.iter().take(MAX_PREAMBLE).position(|&byte| byte == b'\n').map(|at| at + 1);
     let before_magic = find(bytes, &MAGIC).and_then(|at| at.checked_sub(HEADER_LENGTH));
     let length = bytes.len();

@@ -28,6 +28,7 @@ const HELLO: &str = "a Bookend HELLO, which begins with F5 F8";
 const ASCII: &str = "bytes 00 to 7F";
 const UTF_8: &str = "well-formed UTF-8";
 const UTF_16: &str = "well-formed UTF-16 in the order that the encoding byte names";
+const ALONE: &str = "the text as it was written, and nothing else";
 const TEXT: &str = "text in the encoding that the encoding byte names";
 
 mistakes! {
@@ -140,6 +141,8 @@ mistakes! {
     TEXT_UTF_8_CALLED_ASCII = "text-utf-8-called-ascii", ASCII, "name the encoding that it is: 2, UTF-8";
     TEXT_WINDOWS_1252 = "text-windows-1252", TEXT, "convert from Windows-1252 or Latin-1 to UTF-8 before sending";
     TEXT_SHIFT_JIS = "text-shift-jis", TEXT, "convert from Shift_JIS to UTF-8 before sending";
+    TEXT_DOS_CODE_PAGE = "text-dos-code-page", TEXT, "convert from the code page of the console (chcp: 437, 850, 866) to UTF-8 before sending";
+    TEXT_EBCDIC = "text-ebcdic", TEXT, "convert from EBCDIC (code page 037 or 500) to UTF-8 before sending";
     TEXT_LEGACY = "text-legacy-encoding", TEXT, "convert from the system's code page to UTF-8 before sending";
     TEXT_CESU_8 = "text-cesu-8", UTF_8, "use a standard UTF-8 encoder: surrogates were encoded one by one";
     TEXT_MODIFIED_UTF_8 = "text-modified-utf-8", UTF_8, "use getBytes(UTF_8), not writeUTF or JNI strings: this is Java's modified UTF-8";
@@ -147,12 +150,12 @@ mistakes! {
     TEXT_CUT_OFF = "text-cut-off", TEXT, "cut text between characters, not between bytes";
     TEXT_BOM = "text-bom", "text without byte order mark", "leave the byte order mark out (utf-8, not utf-8-sig)";
     TEXT_DOUBLE_ENCODED = "text-double-encoded", UTF_8, "encode once: UTF-8 was taken for Windows-1252 or Latin-1 and encoded again";
-    TEXT_REPLACEMENT = "text-replacement", TEXT, "decode whole messages, not pieces: characters became U+FFFD before they were sent";
-    TEXT_NUL_PADDED = "text-nul-padded", TEXT, "send the text alone, not the whole buffer: NULs follow it";
-    TEXT_OWN_LENGTH = "text-own-length", TEXT, "leave out the length in front of the text (writeUTF, BinaryWriter): the frame has one";
+    TEXT_REPLACEMENT = "text-replacement", ALONE, "decode whole messages, not pieces: characters became U+FFFD before they were sent";
+    TEXT_NUL_PADDED = "text-nul-padded", ALONE, "send the text alone, not its NUL or the rest of the buffer";
+    TEXT_OWN_LENGTH = "text-own-length", ALONE, "leave out the length in front of the text (writeUTF, BinaryWriter): the frame has one";
     TEXT_UTF_32 = "text-utf-32", TEXT, "convert from UTF-32 (wchar_t on Unix) to UTF-8 before sending";
-    TEXT_PRINTED_OBJECT = "text-printed-object", TEXT, "send the bytes or the text itself, not what printing the object gives";
-    TEXT_UNINITIALISED = "text-uninitialised", TEXT, "send only what was written: this is uninitialised memory";
+    TEXT_PRINTED_OBJECT = "text-printed-object", ALONE, "send the bytes or the text itself, not what printing the object gives";
+    TEXT_UNINITIALISED = "text-uninitialised", ALONE, "send only what was written: this is uninitialised memory";
     NUMBER_LITTLE_ENDIAN = "number-little-endian", "numbers in network byte order", "write the number most significant byte first (htonl)";
 }
 

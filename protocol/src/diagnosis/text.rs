@@ -9,19 +9,26 @@ use super::{Confidence, Hypothesis, WINDOW, hex};
 use crate::encoding::Encoding;
 use crate::text::Text;
 
+mod fill;
+mod legacy;
+mod pages;
 mod plausible;
+mod printed;
+mod remarks;
 
 use plausible::Script;
 
+/// Text that is shorter was hardly cut off, in bytes.
+const SHORT: usize = 64;
 const UTF_8_BOM: &[u8] = b"\xEF\xBB\xBF";
 
 pub(super) fn judge(encoding: Encoding, payload: &[u8], found: &mut Vec<Hypothesis>) {
     let cut = payload.len() > WINDOW;
     let bytes = &payload[..payload.len().min(WINDOW)];
-    let case = Case { encoding, bytes, cut, fault: fault(encoding, payload) };
+    let case = Case { encoding, bytes, cut, length: payload.len(), fault: fault(encoding, payload) };
     match encoding {
-        Encoding::Binary => return,
-        _ if case.bom(found) => return,
+        Encoding::Binary => return found.extend(remarks::of_binary(payload)),
+        _ if case.utf32(found) || case.bom(found) || case.damage(found) => return,
         Encoding::Ascii | Encoding::Utf8 if case.fault.is_some() => case.bad_bytes(found),
         Encoding::Ascii | Encoding::Utf8 => {
             case.utf16_hidden(found);
@@ -29,9 +36,17 @@ pub(super) fn judge(encoding: Encoding, payload: &[u8], found: &mut Vec<Hypothes
         }
         Encoding::Utf16Be | Encoding::Utf16Le => case.utf16(found),
     }
+    if case.fault.is_none() && found.is_empty() {
+        case.remarks(found);
+    }
     if case.fault.is_some() && !found.iter().any(|known| known.mistake == &m::TEXT_CUT_OFF) {
         case.cut_off(found);
     }
+}
+
+/// Sound payloads of one sender.
+pub(super) fn judge_together(encoding: Encoding, payloads: &[&[u8]]) -> Option<Hypothesis> {
+    remarks::together(encoding, payloads)
 }
 
 /// The offset of the first byte that is not legal.
@@ -47,6 +62,8 @@ struct Case<'a> {
     bytes: &'a [u8],
     /// The payload has more after `bytes`.
     cut: bool,
+    /// The length of the whole payload, in bytes.
+    length: usize,
     fault: Option<usize>,
 }
 
@@ -138,18 +155,8 @@ impl<'a> Case<'a> {
             return;
         }
         self.utf16_hidden(found);
-        let best = plausible::legacy(self.bytes, self.cut);
-        // Kana in Shift_JIS look like Han in UTF-16, but not the other way round.
-        let japanese = best
-            .iter()
-            .any(|(mistake, confidence)| *mistake == &m::TEXT_SHIFT_JIS && *confidence > Confidence::Possible);
-        if japanese {
-            found.retain_mut(|hypothesis| {
-                hypothesis.confidence = Confidence::Possible;
-                true
-            });
-        }
-        let utf16 = found.iter().any(|hypothesis| hypothesis.mistake == &m::TEXT_UTF_16_CALLED_UTF_8) && !japanese;
+        let best = legacy::guesses(self.bytes, self.cut);
+        let utf16 = found.iter().any(|hypothesis| hypothesis.confidence > Confidence::Possible);
         for (mistake, confidence) in best {
             let confidence = if utf16 { Confidence::Possible } else { confidence };
             found.push(self.name(
@@ -194,6 +201,12 @@ impl<'a> Case<'a> {
         if !self.cut && !self.bytes.len().is_multiple_of(2) || self.bytes.len() < 2 {
             return;
         }
+        let is_narrow = self.fault.is_none() && !self.bytes.contains(&0); // by far the commonest
+        let zeros = if is_narrow { 0 } else { self.bytes.iter().filter(|&&byte| byte == 0).count() };
+        // Legal as it is: every other byte must be NUL.
+        if self.fault.is_none() && (zeros * 3 < self.bytes.len() || zeros == self.bytes.len()) {
+            return;
+        }
         let readings = [Encoding::Utf16Be, Encoding::Utf16Le].map(|order| {
             let text = self.read_as(order);
             let script = text.as_deref().map_or(Script::default(), Script::of);
@@ -204,14 +217,15 @@ impl<'a> Case<'a> {
         if letters * 10 >= self.bytes.len() * 6 {
             return;
         }
-        let zeros = self.bytes.iter().filter(|&&byte| byte == 0).count();
-        let pairs = if self.fault.is_some() { plausible::high_pairs(self.bytes, self.cut) } else { 0 };
+        let controls = self.bytes.iter().any(legacy::is_control);
+        let pairs = if self.fault.is_some() { legacy::high_pairs(self.bytes, self.cut) } else { 0 };
         let confidence = match self.fault {
             Some(_) if pairs >= 4 => return,
-            // Legal as it is: every other byte must be NUL.
-            None if zeros * 3 < self.bytes.len() || script.share() < 90 || zeros == self.bytes.len() => return,
+            // One letter and a NUL are a string of C.
+            None if script.share() < 90 || script.characters < 2 => return,
             None => Confidence::Likely,
-            Some(_) if script.share() >= 85 && script.characters >= 2 && pairs == 0 => Confidence::Likely,
+            // Every byte of text in a legacy encoding is a printable one.
+            Some(_) if script.share() >= 85 && script.characters >= 2 && controls => Confidence::Likely,
             Some(_) if script.share() >= 85 && script.characters >= 2 => Confidence::Possible,
             Some(_) if script.share() >= 60 && script.characters >= 4 => Confidence::Possible,
             Some(_) => return,
@@ -222,8 +236,11 @@ impl<'a> Case<'a> {
 
     /// UTF-8 that was taken for Windows-1252 and encoded again.
     fn double_encoded(&self, found: &mut Vec<Hypothesis>) {
+        if self.bytes.is_ascii() {
+            return;
+        }
+        let at = self.bytes.iter().position(|byte| *byte >= 0x80).unwrap_or(0);
         if let Some(sequences) = plausible::encoded_twice(self.bytes, self.cut) {
-            let at = self.bytes.iter().position(|byte| *byte >= 0x80).unwrap_or(0);
             let shown = hex(&self.bytes[at..self.bytes.len().min(at + 6)]);
             let seen = format!("{sequences} characters that are UTF-8 seen as Windows-1252: {shown}");
             found.push(Hypothesis::new(&m::TEXT_DOUBLE_ENCODED, Confidence::Likely, at as u64, seen));
@@ -264,7 +281,7 @@ impl<'a> Case<'a> {
         }
         let confidence = match self.fault {
             Some(_) if own.outshines(&swapped) => None,
-            Some(_) if swapped.share() >= 80 => Some(Confidence::Likely),
+            Some(_) if swapped.share() >= 80 && swapped.characters > 1 => Some(Confidence::Likely),
             Some(_) if swapped.share() > own.share() && swapped.share() >= 50 => Some(Confidence::Possible),
             Some(_) => None,
             None => swapped.outshines(&own).then_some(Confidence::Likely),
@@ -300,11 +317,11 @@ impl<'a> Case<'a> {
         };
         let cut = cut && at > 0;
         if cut {
-            found.push(self.name(
-                &m::TEXT_CUT_OFF,
-                Confidence::Likely,
-                format!("it ends within a character: {}", hex(rest)),
-            ));
+            // One byte after ASCII may as well be the last letter of a word in a code page.
+            let letter = matches!(rest, [0xC6 | 0xD0 | 0xE0..=0xFF]) && self.bytes[..at].is_ascii() && at < SHORT;
+            let confidence = if letter { Confidence::Possible } else { Confidence::Likely };
+            let seen = format!("it ends within a character: {}", hex(rest));
+            found.push(self.name(&m::TEXT_CUT_OFF, confidence, seen));
         }
         cut
     }

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Ending, MAX_PREAMBLE, Outcome, Role, Session};
-use crate::diagnosis::{Diagnosis, Evidence, WINDOW, diagnose};
+use crate::diagnosis::{Confidence, Diagnosis, Evidence, Hypothesis, WINDOW, diagnose};
 use crate::fault::Fault;
 use crate::frame::Frame;
 use crate::kind;
@@ -33,14 +33,8 @@ impl Session {
         if ending.gathering.is_some() {
             return;
         }
-        let mut before = core::mem::take(&mut ending.before);
-        if before.is_empty()
-            && let Some(hello) = self.peer.as_ref().filter(|_| fault_at > 0)
-        {
-            // The frame before this one, if it was the first.
-            hello.encode(&mut before);
-            before.truncate(if before.len() as u64 == fault_at { before.len() } else { 0 });
-        }
+        let before = core::mem::take(&mut ending.before);
+        let before = self.frames_before(fault_at, before);
         let diagnosis = self.judge(fault, fault_at, &before, bytes);
         if let Some(ending) = &mut self.ending {
             ending.diagnosis = Some(diagnosis);
@@ -60,13 +54,45 @@ impl Session {
         }
         let is_greeting = self.role == Role::Client && self.peer.is_none() && fault_at == 0;
         if !is_greeting {
-            return diagnose(&Evidence::stream(fault, fault_at, bytes).after(before).sent(&sent));
+            let diagnosis = diagnose(&Evidence::stream(fault, fault_at, bytes).after(before).sent(&sent));
+            return self.judge_from_first_byte(fault_at, before, bytes).unwrap_or(diagnosis);
         }
         let mut received = [&self.preamble, bytes].concat();
         if self.skipping {
             received.truncate(MAX_PREAMBLE + 1);
         }
         diagnose(&Evidence::greeting(fault, &received).sent(&sent))
+    }
+
+    /// The frames before the one at `fault_at`, without a preamble; `given` is what is left of them. HELLO, if it is all
+    /// of them, is known anyway.
+    fn frames_before(&self, fault_at: u64, mut given: Vec<u8>) -> Vec<u8> {
+        if given.len() as u64 == fault_at + self.preamble.len() as u64 {
+            given.drain(..self.preamble.len());
+        }
+        if given.len() as u64 != fault_at
+            && let Some(peer) = &self.peer
+        {
+            let mut hello = Vec::new();
+            peer.encode(&mut hello);
+            if hello.len() as u64 == fault_at {
+                return hello;
+            }
+        }
+        given
+    }
+
+    /// What was skipped before the server's HELLO is no line (R4.20): it belongs to what is around each frame.
+    fn judge_from_first_byte(&self, fault_at: u64, before: &[u8], bytes: &[u8]) -> Option<Diagnosis> {
+        let &found = self.preamble.first().filter(|_| !self.preamble.ends_with(b"\r\n"))?;
+        if before.len() as u64 != fault_at {
+            return None;
+        }
+        let received = [&self.preamble, before, bytes].concat();
+        let fault = Fault::BadStart { offset: 0, found };
+        let diagnosis = diagnose(&Evidence::stream(fault, 0, &received));
+        let is_certain = |first: &Hypothesis| first.confidence() == Confidence::Certain;
+        diagnosis.first().is_some_and(is_certain).then_some(diagnosis)
     }
 
     /// The reason for refusing a frame, with the likely mistake of the sender.

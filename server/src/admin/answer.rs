@@ -47,7 +47,7 @@ pub(super) async fn answer(admin: &Admin, request: Request<Incoming>, caller: &C
     let route = Route::of(request.uri().path());
     let mut response = match respond(admin, request, route, caller).await {
         Ok(response) => response,
-        Err(refusal) => refusal.response(route.map(Route::allowed)),
+        Err(refusal) => refusal.response(&caller.peer, route.map(Route::allowed)),
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

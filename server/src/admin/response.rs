@@ -47,7 +47,7 @@ impl Refusal {
     }
 
     /// The answer; `allowed` lists the methods of the path.
-    pub(super) fn response(self, allowed: Option<&'static str>) -> Response<Full<Bytes>> {
+    pub(super) fn response(self, peer: &str, allowed: Option<&'static str>) -> Response<Full<Bytes>> {
         let Refusal { status, error, detail, faults } = self;
         let of_rules = [
             StatusCode::UNAUTHORIZED,
@@ -56,7 +56,7 @@ impl Refusal {
             StatusCode::TOO_MANY_REQUESTS,
         ];
         if of_rules.contains(&status) {
-            tracing::warn!(fault = error, detail, "admin-refuse");
+            tracing::warn!(peer, fault = error, detail, "admin-refuse");
         }
         let mut value = json!({ "error": error, "detail": detail });
         if !faults.is_empty() {

@@ -4,6 +4,7 @@
 
 mod hold;
 mod kind;
+mod lifecycle;
 mod pace;
 mod requests;
 mod write;
@@ -41,6 +42,8 @@ pub(super) struct ConnectionCore {
     intake: Intake,
     /// Until when nothing is read, because the peer has sent too much.
     hold: Option<Duration>,
+    /// The connection is in the log.
+    is_logged: bool,
     /// The end of the stream has been read.
     end_of_input: bool,
     /// The source of the bytes that are being written.
@@ -82,6 +85,7 @@ impl ConnectionCore {
             phase: Phase::NEW,
             intake: Intake::new(hub.config().burst),
             hold: None,
+            is_logged: false,
             end_of_input: false,
             source: Source::Output,
         }
@@ -102,7 +106,10 @@ impl ConnectionCore {
             self.set_unused_input(false);
         }
         match input.first() {
-            Some(&first) => self.decide_kind(first),
+            Some(&first) => {
+                self.log_connect();
+                self.decide_kind(first);
+            }
             None if self.end_of_input => {}
             None => return 0,
         }
@@ -213,6 +220,15 @@ impl ConnectionCore {
         self.client.output.unwritten().len() + of_session
     }
 
+    /// The bytes of the CLOSE or the line that tells the peer of the end.
+    pub(super) fn farewell(&self) -> usize {
+        match &self.kind {
+            PeerKind::Framed(framed) => framed.farewell(),
+            PeerKind::Terminal(terminal) => terminal.farewell(),
+            PeerKind::Unknown { .. } => 0,
+        }
+    }
+
     // ---- time
 
     pub(super) fn set_time(&mut self, now: Duration) {
@@ -262,6 +278,7 @@ impl ConnectionCore {
                 if self.now >= terminal_silence && matches!(self.phase, Phase::Open { .. }) =>
             {
                 let mut terminal = Box::new(Terminal::new(*last_seq));
+                lifecycle::log_connect(&mut self.is_logged, &self.client);
                 terminal.on_time(self.now, &mut self.client);
                 self.kind = PeerKind::Terminal(terminal);
             }
@@ -293,7 +310,7 @@ impl ConnectionCore {
 
     fn close(&mut self, code: Code, reason: &str) {
         match &mut self.kind {
-            PeerKind::Framed(framed) => framed.session.close(code, reason, self.now),
+            PeerKind::Framed(framed) => framed.close(code, reason, self.now),
             PeerKind::Terminal(terminal) => terminal.close_with(code, reason, &mut self.client),
             PeerKind::Unknown { last_seq } => {
                 let mut terminal = Box::new(Terminal::new(*last_seq));
@@ -301,11 +318,6 @@ impl ConnectionCore {
                 self.kind = PeerKind::Terminal(terminal);
             }
         }
-    }
-
-    /// The stream has failed.
-    pub(super) fn stream_failed(&mut self) {
-        self.record(CloseReason::IO);
     }
 
     /// Records once how the connection ended, before the client leaves its room.

@@ -9,6 +9,7 @@ use bookend::{Payload, Text, escaped};
 use super::Hub;
 use crate::block::{Event, Payloads};
 use crate::clock::wall_clock;
+use crate::lock::lock;
 use crate::mailbox::Mailbox;
 use crate::metrics::{self, Snapshot};
 use crate::process::Process;
@@ -55,6 +56,16 @@ impl Hub {
         let counters = self.counters();
         let counter = if accepted { &counters.reloads } else { &counters.reloads_refused };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Reports to the metrics how many lines the log of the program has lost since its start.
+    pub fn set_log_lost(&self, lines: u64) {
+        self.counters().log_lost.store(lines, Ordering::Relaxed);
+    }
+
+    /// Reports to the metrics when the certificate in use expires. `None` if none is in use.
+    pub fn set_certificate_end(&self, end: Option<SystemTime>) {
+        *lock(&self.counters().certificate_end) = end;
     }
 
     /// All metrics in the text format of Prometheus.

@@ -12,7 +12,7 @@ impl Listener {
             match self.listener.accept().await {
                 Ok((stream, address)) => {
                     let (admin, source) = (admin.clone(), Source::of(address.ip()));
-                    tokio::spawn(async move { admin.serve_from(stream, reach, source).await });
+                    tokio::spawn(async move { admin.serve_from(stream, address.to_string(), reach, source).await });
                 }
                 Err(error) => back_off(self.address, error).await,
             }
@@ -28,8 +28,9 @@ impl super::UnixListener {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let user = stream.peer_cred().ok().map(|peer| peer.uid());
+                    let peer = user.map_or_else(|| "unix".to_owned(), |user| format!("unix(uid={user})"));
                     let (admin, source) = (admin.clone(), user.map_or(Source::Unknown, Source::User));
-                    tokio::spawn(async move { admin.serve_from(stream, Reach::Unix, source).await });
+                    tokio::spawn(async move { admin.serve_from(stream, peer, Reach::Unix, source).await });
                 }
                 Err(error) => back_off(self.path.display(), error).await,
             }

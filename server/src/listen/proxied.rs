@@ -25,8 +25,8 @@ where
     let detail = match timeout(within, read_header(stream)).await {
         Ok(Ok(Some(address))) if address != proxy => return Some(Peer::proxied(address, proxy)),
         Ok(Ok(_)) => return Some(own),
-        Ok(Err(error @ HeaderError::Empty)) => {
-            tracing::debug!(peer, detail = %error, "proxy-failed");
+        Ok(Err(HeaderError::Empty)) => {
+            hub.log_silent(&own);
             return None;
         }
         Ok(Err(error)) => {

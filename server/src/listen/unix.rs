@@ -2,7 +2,8 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use socket2::SockRef;
@@ -16,30 +17,55 @@ use crate::peer::Peer;
 /// The size of the buffer to a peer, in bytes. Linux doubles it, and reports only when three quarters of it have been
 /// taken that it accepts more: with its default, a peer that reads 16 kB/s seems to accept nothing for eleven seconds.
 const SEND_BUFFER: usize = 32 << 10;
+/// How many names for a private directory are tried: a crash may leave one.
+const ATTEMPTS: u32 = 16;
 
 /// A listener on a Unix socket. Its file is removed when this is dropped.
 #[derive(Debug)]
 pub struct UnixListener {
     pub(super) listener: tokio::net::UnixListener,
     pub(super) path: PathBuf,
-    /// Device and inode of the file that was created: another file at the same path belongs to somebody else.
-    file: (u64, u64),
+    /// Device and inode of the file that was created: another file at the same path belongs to somebody else. `None` if the
+    /// socket was handed over, and is not ours to remove.
+    file: Option<(u64, u64)>,
 }
+
+/// A directory in which only this user can reach a socket until it has its permissions. It is removed when this is dropped.
+struct PrivateDirectory(PathBuf);
 
 impl UnixListener {
     /// Listens on a path. Users that may write to the file according to `mode` may connect. An existing socket is replaced
-    /// if no program answers on it.
+    /// if no program answers on it. No other user reaches the socket at any time: it is bound in a private directory beside
+    /// the path, and moved to the path when it has its permissions.
     ///
     /// # Errors
     /// [`ErrorKind::AddrInUse`] if a program answers, [`ErrorKind::AlreadyExists`] if the file is not a socket, or the
     /// error of the system.
     pub async fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
-        remove_stale(path).await?;
-        let listener = tokio::net::UnixListener::bind(path)?;
-        let metadata = fs::symlink_metadata(path)?;
-        let listener = UnixListener { listener, path: path.into(), file: (metadata.dev(), metadata.ino()) };
-        fs::set_permissions(path, Permissions::from_mode(mode))?;
-        Ok(listener)
+        std::os::unix::net::SocketAddr::from_pathname(path)?; // is it short enough for those who connect?
+        check_unused(path).await?;
+        let name = path.file_name().ok_or(ErrorKind::InvalidInput)?;
+        let private = PrivateDirectory::beside(path)?;
+        let bound = private.0.join(name);
+        let listener = bind_in(&private.0, &bound)?;
+        fs::set_permissions(&bound, Permissions::from_mode(mode))?;
+        let metadata = fs::symlink_metadata(&bound)?;
+        let renamed = fs::rename(&bound, path);
+        if renamed.is_err() {
+            let _ = fs::remove_file(&bound); // the directory must be empty to be removed
+        }
+        renamed?;
+        Ok(UnixListener { listener, path: path.into(), file: Some((metadata.dev(), metadata.ino())) })
+    }
+
+    /// A socket that already listens, for instance one that systemd hands over. Its file is never removed.
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub fn from_std(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
+        listener.set_nonblocking(true)?;
+        let path = listener.local_addr()?.as_pathname().unwrap_or(Path::new("")).into();
+        Ok(UnixListener { listener: tokio::net::UnixListener::from_std(listener)?, path, file: None })
     }
 
     /// The path.
@@ -71,15 +97,49 @@ impl UnixListener {
 
 impl Drop for UnixListener {
     fn drop(&mut self) {
-        let is_ours = |metadata: fs::Metadata| (metadata.dev(), metadata.ino()) == self.file;
+        let is_ours = |metadata: fs::Metadata| Some((metadata.dev(), metadata.ino())) == self.file;
         if fs::symlink_metadata(&self.path).is_ok_and(is_ours) {
             let _ = fs::remove_file(&self.path); // it may be gone already
         }
     }
 }
 
-/// Removes a socket whose process no longer runs.
-async fn remove_stale(path: &Path) -> io::Result<()> {
+/// Binds a path in a directory, even if the path is a little too long because of the directory.
+fn bind_in(directory: &Path, path: &Path) -> io::Result<tokio::net::UnixListener> {
+    match tokio::net::UnixListener::bind(path) {
+        Err(error) if error.kind() == ErrorKind::InvalidInput && cfg!(target_os = "linux") => {
+            let directory = fs::File::open(directory)?;
+            let short = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
+            tokio::net::UnixListener::bind(short.join(path.file_name().unwrap_or_default()))
+        }
+        bound => bound,
+    }
+}
+
+impl PrivateDirectory {
+    fn beside(path: &Path) -> io::Result<PrivateDirectory> {
+        let parent = path.parent().unwrap_or(Path::new(""));
+        let mut last = Err(ErrorKind::AlreadyExists.into());
+        for number in 0..ATTEMPTS {
+            // Short, because the path of a socket has about a hundred bytes at most.
+            let directory = parent.join(format!(".{:x}-{number}", std::process::id()));
+            last = fs::DirBuilder::new().mode(0o700).create(&directory).map(|()| PrivateDirectory(directory));
+            if !matches!(&last, Err(error) if error.kind() == ErrorKind::AlreadyExists) {
+                break;
+            }
+        }
+        last
+    }
+}
+
+impl Drop for PrivateDirectory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0); // best effort
+    }
+}
+
+/// Checks that nothing is at the path, or a socket whose process no longer runs.
+async fn check_unused(path: &Path) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         found => found?,
@@ -88,7 +148,7 @@ async fn remove_stale(path: &Path) -> io::Result<()> {
         return Err(io::Error::new(ErrorKind::AlreadyExists, "it exists and is not a socket"));
     }
     match UnixStream::connect(path).await {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
         Err(error) => Err(error),
         Ok(_) => Err(io::Error::new(ErrorKind::AddrInUse, "another program listens there")),
     }

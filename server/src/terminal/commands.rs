@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bookend::addressee::split;
+use bookend::command::{Command, HELP, ME_WITHOUT_TEXT, UNKNOWN, addressed};
 use bookend::{Code, Line, MAX_LINE as MAX_NAME, Payload, Text, displayed, escaped};
 
 use super::{State, TOO_MANY_ROOMS, Terminal};
@@ -16,43 +17,33 @@ const SHOWN: usize = 100;
 const CHANGE_WINDOW: Duration = Duration::from_secs(10);
 
 const NO_RIGHT_TO_WRITE: &str = "! policy: no right to write here";
-const HELP: [&str; 9] = [
-    "* /who: list who is here",
-    "* /name NAME: change your name to NAME",
-    "* /msg NAME TEXT: send TEXT to NAME alone; a NAME with blanks is written in quotes",
-    "* /me TEXT: say what you do",
-    "* /join ROOM: move to another room",
-    "* /whoami: show your name, your room and your address",
-    "* /encoding ascii|utf-8: set what this terminal can show; other characters appear as \\u{hex}",
-    "* //TEXT: say /TEXT",
-    "* /quit: leave",
-];
 
 impl Terminal {
-    pub(super) fn command(&mut self, command: &str, client: &mut Client) {
-        let (word, rest) = command.split_once(' ').unwrap_or((command, ""));
-        let rest = rest.trim();
-        match (word, rest) {
-            ("name" | "msg" | "me", _) if !client.may_write() => self.print(NO_RIGHT_TO_WRITE, client),
-            ("help", _) => HELP.iter().for_each(|line| self.print(line, client)),
-            ("who", _) => self.who(client),
-            ("quit", _) => self.quit(client),
-            ("name", name) => self.name(name, client),
-            ("msg", rest) => self.message(rest, client),
-            ("me", "") => self.print("! /me TEXT: TEXT is what you do", client),
-            ("me", action) => {
+    /// Does what a line says.
+    pub(super) fn typed(&mut self, line: &str, client: &mut Client) {
+        let command = Command::parse(line);
+        match command {
+            Command::Name(_) | Command::To(_) | Command::Me(_) if !client.may_write() => {
+                self.print(NO_RIGHT_TO_WRITE, client);
+            }
+            Command::Say("") => {}
+            Command::Say(text) => self.post(text, client),
+            Command::Help => HELP.iter().for_each(|(usage, about)| self.print(&format!("* {usage}: {about}"), client)),
+            Command::Who => self.who(client),
+            Command::Quit => self.quit(client),
+            Command::Name(name) => self.name(name, client),
+            Command::To(words) => self.message(words, client),
+            Command::Me("") => self.print(&format!("! {ME_WITHOUT_TEXT}"), client),
+            Command::Me(action) => {
                 let text = format!("* {} {action}", client.name().unwrap_or_default());
                 self.post(&text, client);
             }
-            ("join", room) => self.join_room(room, client),
-            ("whoami", _) => self.whoami(client),
-            ("encoding", "ascii" | "us-ascii") => self.set_encoding(LineEncoding::Ascii, "ascii", client),
-            ("encoding", "utf-8" | "utf8") => self.set_encoding(LineEncoding::Utf8, "utf-8", client),
-            ("encoding", _) => self.print("! /encoding ascii or /encoding utf-8", client),
-            _ => self.print(
-                "! there is no such command; /help lists all. To say a line that starts with /, type //",
-                client,
-            ),
+            Command::Join(room) => self.join_room(room, client),
+            Command::Whoami => self.whoami(client),
+            Command::Encoding("ascii" | "us-ascii") => self.set_encoding(LineEncoding::Ascii, "ascii", client),
+            Command::Encoding("utf-8" | "utf8") => self.set_encoding(LineEncoding::Utf8, "utf-8", client),
+            Command::Encoding(_) => self.print("! /encoding ascii or /encoding utf-8", client),
+            _ => self.print(&format!("! {UNKNOWN}"), client),
         }
     }
 
@@ -129,14 +120,10 @@ impl Terminal {
     /// `NAME TEXT`, where a name that contains blanks is in quotes.
     fn message(&self, rest: &str, client: &mut Client) {
         let Some(room) = client.room() else { return };
-        let (to, text) = match split(rest, |name| room.member_named(name)) {
-            Ok((0, _)) => return self.print("! /msg NAME TEXT: 0 is everyone; omit /msg to send to everyone", client),
-            Ok((to, text)) => (to, text.trim_start()),
-            Err(error) => return self.print(&format!("! {error}; /who lists the members"), client),
+        let (to, text) = match addressed(split(rest, |name| room.member_named(name))) {
+            Ok(found) => found,
+            Err(error) => return self.print(&format!("! {error}"), client),
         };
-        if text.is_empty() {
-            return self.print("! /msg NAME TEXT: TEXT is missing", client);
-        }
         let name = room.member(to).map(|member| member.name).unwrap_or_default();
         match client.post_to(to, Payload::Text(Text::utf8(text))) {
             Ok(_) => self.print(&format!("* to {} alone: {}", displayed(&name), escaped(text)), client),

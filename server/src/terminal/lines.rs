@@ -1,4 +1,6 @@
-//! Splits the bytes of a terminal into lines, and removes telnet commands (R9.17, R9.18).
+//! Splits the bytes of a terminal into lines, applies corrections, and removes telnet commands (R9.17, R9.18, R9.42).
+
+use super::editing::{BACKSPACE, DELETE, erase_character};
 
 /// The longest line, in bytes without its end (R9.17).
 pub(crate) const MAX_LINE: usize = 1024;
@@ -11,6 +13,10 @@ const TOKEN: &[u8] = b"/token";
 const INVISIBLE: [&[u8]; 4] = [b"\xC2\xA0", b"\xE2\x80\x8B", b"\xE2\x81\xA0", b"\xEF\xBB\xBF"];
 
 const SE: u8 = 240;
+/// Erase Character.
+const EC: u8 = 247;
+/// Erase Line.
+const EL: u8 = 248;
 const SB: u8 = 250;
 const WILL: u8 = 251;
 const WONT: u8 = 252;
@@ -97,6 +103,8 @@ impl Lines {
             (Telnet::Text, byte) | (Telnet::Command, byte @ IAC) => return self.text(byte),
             (Telnet::Command, SB) => self.telnet = Telnet::Subnegotiation(0),
             (Telnet::Command, WILL | WONT | DO | DONT) => self.telnet = Telnet::Option(byte),
+            (Telnet::Command, EC) => self.erase_character(),
+            (Telnet::Command, EL) => self.erase_line(),
             (Telnet::Command, _) => {}
             (Telnet::Option(verb), option) => return self.refuse(verb, option),
             (Telnet::Subnegotiation(MAX_SUBNEGOTIATION..), _) => return Some(LineEvent::Endless),
@@ -129,6 +137,10 @@ impl Lines {
             }
             b'\n' => self.end(),
             _ if self.skipping => None,
+            BACKSPACE | DELETE => {
+                self.erase_character();
+                None
+            }
             _ if self.line.len() == MAX_LINE => {
                 self.skipping = true;
                 Some(LineEvent::TooLong(std::mem::take(&mut self.line)))
@@ -138,6 +150,17 @@ impl Lines {
                 None
             }
         }
+    }
+
+    fn erase_character(&mut self) {
+        self.after_cr = false;
+        erase_character(&mut self.line);
+    }
+
+    /// Erases what was typed of this line, also if it is too long.
+    fn erase_line(&mut self) {
+        (self.after_cr, self.skipping) = (false, false);
+        self.line.clear();
     }
 
     fn end(&mut self) -> Option<LineEvent> {
@@ -231,6 +254,27 @@ mod tests {
         let refusals = [LineEvent::Refusal([IAC, DONT, 0x18]), LineEvent::Refusal([IAC, WONT, 1])];
         assert_eq!(events[..2], refusals);
         assert_eq!(events[2..], [LineEvent::Line(b"abc\xFFd".to_vec())]);
+    }
+
+    #[test]
+    fn a_line_is_corrected_before_its_end() {
+        // [R9.42]
+        for (keys, said) in [
+            (&b"hellp\x08o\r\n"[..], "hello"),
+            (b"hellp\x7Fo\r\n", "hello"),
+            (b"hellp\xFF\xF7o\r\n", "hello"),
+            (b"wrong\xFF\xF8right\r\n", "right"),
+            (b"\x08\x7F\xFF\xF7\xFF\xF8x\n", "x"),
+            ("漢ß\x7F\x7Fx\n".as_bytes(), "x"),
+            (b"/tokem\x08n s\n", "/token s"),
+        ] {
+            assert_eq!(events(keys), [line(said)], "{}", keys.escape_ascii());
+        }
+        let mut endless = "x".repeat(MAX_LINE + 5).into_bytes();
+        endless.extend_from_slice(b"\x08\xFF\xF8short\n");
+        let too_long = LineEvent::TooLong("x".repeat(MAX_LINE).into());
+        assert_eq!(events(&endless), [too_long, line("short")], "an erased line is not skipped any more");
+        assert_eq!(events(b"a\r\x08\nb\n"), [line("a"), line(""), line("b")], "the LF does not belong to the CR");
     }
 
     #[test]

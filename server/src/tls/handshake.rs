@@ -15,8 +15,10 @@ use super::{Loaded, Tls, plaintext};
 use crate::admission::{Entry, Rejection};
 use crate::certificate::Certificate;
 use crate::connection;
+use crate::counters::{ConnectionState, Transport};
 use crate::hub::Hub;
 use crate::peer::Peer;
+use crate::terminal::{EXAMINED, PAUSE};
 
 /// How many bytes of a ClientHello are read at a time; it rarely is longer than 2 KiB.
 const READ: usize = 2 << 10;
@@ -32,6 +34,8 @@ struct Failure<S> {
     input: String,
     /// The answer in the protocol of the peer.
     answer: Vec<u8>,
+    /// The peer has left without a byte.
+    is_silent: bool,
 }
 
 impl Hub {
@@ -68,6 +72,25 @@ where
     }
 }
 
+/// A connection that is waiting in the metrics, until this is dropped.
+struct Waiting<'a> {
+    hub: &'a Hub,
+    transport: Transport,
+}
+
+impl Waiting<'_> {
+    fn new(hub: &Hub, transport: Transport) -> Waiting<'_> {
+        hub.counters().changed(transport, None, Some(ConnectionState::Waiting));
+        Waiting { hub, transport }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.hub.counters().changed(self.transport, Some(ConnectionState::Waiting), None);
+    }
+}
+
 type BoxedConnection<F> = Pin<Box<F>>;
 
 /// Does the handshake. Returns the future that serves the peer.
@@ -81,7 +104,10 @@ async fn begin<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some(secured) = handshake(stream, &loaded, &mut entry).await else {
+    let waiting = Waiting::new(&hub, peer.transport());
+    let secured = handshake(stream, &loaded, &mut entry).await;
+    drop(waiting);
+    let Some(secured) = secured else {
         hub.log_rejection(&peer, &Rejection::GaveWay);
         return None;
     };
@@ -100,7 +126,12 @@ where
             };
             Some(Box::pin(connection::serve(&hub, stream, peer, entry)))
         }
-        Err(Failure { stream, cause, detail, input, answer }) => {
+        Err(Failure { is_silent: true, .. }) => {
+            hub.log_silent(&peer);
+            None
+        }
+        Err(Failure { stream, cause, detail, input, answer, is_silent: false }) => {
+            hub.counters().handshakes_failed.count(cause);
             let peer = peer.label();
             tracing::info!(peer, cause, detail, %input, "tls-failed");
             if let Some(stream) = stream {
@@ -127,7 +158,7 @@ where
             Err(Failure { answer, ..Failure::new(Some(stream), "timeout", "no bytes arrived".into()) })
         }
         Err(_) => Err(Failure::new(Some(stream), "timeout", "the ClientHello is incomplete".into())),
-        Ok(Err(failure)) => Err(Failure { stream: Some(stream), ..failure }),
+        Ok(Err(failure)) => Err(Failure { stream: Some(stream), is_silent: silent, ..failure }),
         Ok(Ok(accepted)) => {
             entry.set_active();
             return entry.before_loss(finish(accepted, stream, loaded.config.clone(), deadline)).await;
@@ -150,7 +181,8 @@ where
         };
         let mut bytes = &buffer[..count];
         if std::mem::take(silent) && !RECORD.starts_with(&bytes[..count.min(RECORD.len())]) {
-            let plaintext::PlaintextPeer { detail, answer, quoted } = plaintext::identify(bytes);
+            let first = first_bytes(stream, bytes).await;
+            let plaintext::PlaintextPeer { detail, answer, quoted } = plaintext::identify(&first);
             return Err(Failure { input: quoted, answer, ..Failure::new(None, "not-tls", detail) });
         }
         while !bytes.is_empty() {
@@ -168,6 +200,13 @@ where
             }
         }
     }
+}
+
+/// The first bytes of a peer that does not speak TLS, until it pauses: its name must not depend on how TCP cut them.
+async fn first_bytes<S: AsyncRead + Unpin>(stream: &mut S, begun: &[u8]) -> Vec<u8> {
+    let mut first = begun.to_vec();
+    while first.len() < EXAMINED && matches!(timeout(PAUSE, stream.read_buf(&mut first)).await, Ok(Ok(1..))) {}
+    first
 }
 
 async fn finish<S>(
@@ -208,7 +247,7 @@ async fn send_and_drain<S: AsyncRead + AsyncWrite + Unpin>(
 
 impl<S> Failure<S> {
     fn new(stream: Option<S>, cause: &'static str, detail: String) -> Failure<S> {
-        Failure { stream, cause, detail, input: String::new(), answer: Vec::new() }
+        Failure { stream, cause, detail, input: String::new(), answer: Vec::new(), is_silent: false }
     }
 
     fn of(error: &io::Error) -> Failure<S> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bookend_server::{Tls, TlsError, TlsFiles};
 use rcgen::{
@@ -68,6 +68,13 @@ impl Authority {
         let mut params = params("hub");
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2020, 12, 31);
+        self.sign(params)
+    }
+
+    /// A certificate that expires within a day.
+    pub fn about_to_expire(&self) -> KeyPairPem {
+        let mut params = params("hub");
+        params.not_after = (SystemTime::now() + Duration::from_secs(12 * 3600)).into();
         self.sign(params)
     }
 

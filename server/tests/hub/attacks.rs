@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use bookend::{Code, Encoding, Hello, Limits, PresenceEvent, kind};
 use bookend_server::{Config, Hub};
+use bookend_testing::HANG_TIMEOUT;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -424,5 +425,5 @@ async fn a_peer_that_sends_without_pause_and_accepts_nothing_is_closed() {
     let peer: SocketAddr = "127.0.0.1:1".parse().unwrap();
     let (flood, _) = Flood::new(&hello("eve"), &post(&"x".repeat(4096)), false);
     let served = hub.serve(flood, peer);
-    timeout(Duration::from_secs(20), served).await.expect("limits.stall is over");
+    timeout(HANG_TIMEOUT, served).await.expect("limits.stall is over");
 }

@@ -113,6 +113,9 @@ async fn a_handshake_counts_as_waiting_until_hello_arrives() {
     for port in 1..=9 {
         waiting.push(connect(&hub, &tls, &format!("192.0.2.1:{port}")));
     }
+    let metric = |line: &str| assert!(hub.metrics().contains(&format!("\n{line}\n")), "{line}: {}", hub.metrics());
+    tokio::task::yield_now().await;
+    metric("bookend_connections{door=\"tcp\",state=\"waiting\"} 9");
     let tenth = secure(connect(&hub, &tls, "192.0.2.1:10"), &client).await.unwrap();
     let _eleventh = connect(&hub, &tls, "192.0.2.1:11");
     assert_eq!(rest(waiting.remove(0)).await, "", "one too many: the oldest gives way");
@@ -125,6 +128,8 @@ async fn a_handshake_counts_as_waiting_until_hello_arrives() {
         .await
         .expect("a connection that has sent HELLO no longer waits");
     assert_eq!(rest(waiting.pop().unwrap()).await, "! policy: this port speaks TLS, and this connection does not\r\n");
+    assert!(hub.metrics().contains("\nbookend_tls_failures_total{cause=\"timeout\"} "), "{}", hub.metrics());
+    metric("bookend_connections_refused_total{reason=\"gave-way\"} 2");
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,6 +160,13 @@ async fn plaintext_peers_are_answered_in_their_own_protocol() {
         stream.shutdown().await.unwrap();
         let received = rest(stream).await;
         assert!(received.starts_with(answer), "{received}");
+        // The same in pieces.
+        let mut stream = connect(&hub, &tls, "192.0.2.1:2");
+        for byte in text.bytes() {
+            stream.write_all(&[byte]).await.unwrap();
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert!(rest(stream).await.starts_with(answer));
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+
+use bookend_testing::HANG_TIMEOUT;
 
 use crate::running::{Directory, Running, output, program};
 
@@ -19,7 +20,7 @@ impl Person {
     /// A person who sends this first.
     fn connect(port: u16, first_line: &str) -> Person {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
         let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
         assert!(lines.next().unwrap().unwrap().starts_with("Bookend hub, "));
         stream.write_all(format!("{first_line}\n").as_bytes()).unwrap();
@@ -104,6 +105,29 @@ fn a_reload_adds_tokens_and_closes_members_of_removed_ones() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_reload_that_turns_tokens_on_says_who_stays_without_one() {
+    let directory = Directory::new();
+    let file = directory.file("hub.toml", "listen = '127.0.0.1:0'\n");
+    let mut running = Running::start(&mut program(&["--config", &file]), 1);
+    let port = running.port();
+    let mut ann = Person::connect(port, "");
+    ann.expect("* you are guest-1");
+    let _bob = Person::connect(port, "");
+    ann.expect("* guest-2 joined");
+    let tokens = directory.file("tokens.toml", &make(&["cid"]).1);
+    directory.file("hub.toml", &format!("listen = '127.0.0.1:0'\n[access]\ntokens = '{tokens}'\n"));
+    running.signal("HUP");
+    let line = running.wait_for("WARN members-without-token count=2");
+    assert!(line.contains("stay until they leave or are kicked"), "{line}");
+    let mut late = Person::connect(port, "");
+    late.expect("! policy: a token is needed");
+    running.signal("HUP");
+    running.wait_for("INFO reload changed=0");
+    assert_eq!(running.seen.matches("members-without-token").count(), 1, "{}", running.seen);
+}
+
 #[test]
 fn wrong_tokens_do_not_keep_a_right_one_out() {
     let directory = Directory::new();
@@ -140,7 +164,7 @@ fn a_token_in_the_wrong_place_is_not_logged() {
         let peer = stream.local_addr().unwrap();
         stream.write_all(format!("{before}{token} HTTP/1.1\r\n").as_bytes()).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
-        running.wait_for(&format!("DEBUG disconnect peer=\"{peer}\""));
+        running.wait_for(&format!("INFO disconnect peer=\"{peer}\""));
     }
     assert!(!running.seen.contains(&token[..8]), "{}", running.seen);
 }

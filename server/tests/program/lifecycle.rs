@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use bookend::{Code, Connection, ConnectionError, Hello, Message};
+use bookend_testing::HANG_TIMEOUT;
 
+use crate::admin::unix;
 use crate::running::{Directory, Running, exists, output, program};
 
 /// A person with a line terminal.
@@ -19,7 +19,7 @@ struct Person {
 impl Person {
     fn join(port: u16) -> Person {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
         stream.write_all(b"\n").unwrap();
         let lines = BufReader::new(stream.try_clone().unwrap()).lines();
         let mut person = Person { stream, lines };
@@ -110,16 +110,30 @@ fn a_reload_opens_and_closes_listeners_and_keeps_members() {
 }
 
 #[test]
-fn without_a_file_sighup_has_its_default_effect() {
-    let (_, ignored, _) = output(Command::new("sh").args(["-c", "kill -HUP $$; echo ignored"]).stdout(Stdio::piped()));
+fn without_a_file_there_is_nothing_to_reload() {
     let mut running = Running::start(&mut program(&["--listen", "127.0.0.1:0"]), 1);
+    let mut ann = Person::join(running.port());
     running.signal("HUP");
-    if ignored.is_empty() {
-        assert_eq!(running.end().code(), None, "it has no handler");
-    } else {
-        running.signal("TERM");
-        assert_eq!(running.end().code(), Some(0), "nohup ignores it");
-    }
+    running.wait_for("INFO reload-nothing");
+    ann.send("still here");
+    ann.expect("guest-1: still here");
+    running.signal("TERM");
+    drop(ann);
+    assert!(running.end().success());
+}
+
+#[test]
+fn a_token_file_may_be_empty_and_filled_later() {
+    let directory = Directory::new();
+    let tokens = directory.file("tokens.toml", "");
+    let set = format!("access.tokens={tokens}");
+    let mut running = Running::start(&mut program(&["--listen", "127.0.0.1:0", "--set", &set]), 1);
+    running.signal("HUP");
+    running.wait_for("INFO reload changed=0");
+    directory.file("tokens.toml", &output(&mut program(&["token", "ann"])).1);
+    running.signal("HUP");
+    running.wait_for("INFO tokens count=1");
+    assert!(!running.seen.contains("reload-nothing"), "{}", running.seen);
 }
 
 #[test]
@@ -135,9 +149,25 @@ fn a_second_signal_ends_it_at_once() {
     ann.expect("! going-away");
     assert!(TcpStream::connect(("127.0.0.1", running.port())).is_err(), "no new connection is accepted");
     running.signal("TERM");
-    assert_eq!(running.end().code(), Some(130), "although ann does not let go: {}", running.seen);
+    assert_eq!(running.end().code(), Some(128 + 15), "although ann does not let go: {}", running.seen);
     assert!(running.seen.contains("WARN end-at-once signal=\"SIGTERM\""), "{}", running.seen);
     assert!(!exists(&ready) && !exists(&directory.path("hub.sock")));
+}
+
+#[test]
+fn before_the_listeners_close_probes_are_told() {
+    let directory = Directory::new();
+    let (admin, socket) = (directory.path("admin"), format!("admin.listen=unix:{}", directory.path("admin")));
+    let mut command = program(&["--listen", "127.0.0.1:0", "--set", &socket, "--set", "shut_down.delay=1h"]);
+    let mut running = Running::start(&mut command, 2);
+    running.signal("TERM");
+    running.wait_for("INFO shut-down");
+    assert_eq!(unix(&admin, "GET /readyz", ""), (503, "draining\n".into()));
+    let mut late = Person::join(running.port());
+    late.send("still served");
+    late.expect("guest-1: still served");
+    running.signal("INT");
+    assert_eq!(running.end().code(), Some(128 + 2), "a second signal does not wait");
 }
 
 #[test]

@@ -8,14 +8,22 @@ mod access;
 mod admin;
 #[cfg(unix)]
 mod bans;
+#[cfg(target_os = "linux")]
+mod boot;
 #[cfg(unix)]
 mod lifecycle;
 mod listening;
+#[cfg(unix)]
+mod log;
 mod manual;
 mod running;
 #[cfg(unix)]
 mod serving;
 mod settings;
+#[cfg(unix)]
+mod signals;
 #[cfg(target_os = "linux")]
 mod systemd;
 mod tls;
+#[cfg(unix)]
+mod unread;

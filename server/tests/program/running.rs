@@ -7,10 +7,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
 
-/// The timeout for everything in a test.
-const TIMEOUT: Duration = Duration::from_secs(30);
+use bookend_testing::HANG_TIMEOUT;
 
 /// The program with these arguments, and without settings from the environment of this process.
 pub(crate) fn program(arguments: &[&str]) -> Command {
@@ -69,7 +67,7 @@ impl Running {
     /// Waits for a line of the log that contains these words.
     pub(crate) fn wait_for(&mut self, words: &str) -> String {
         loop {
-            let line = self.log.recv_timeout(TIMEOUT);
+            let line = self.log.recv_timeout(HANG_TIMEOUT);
             let line = line.unwrap_or_else(|error| panic!("{error}: no {words:?} after {}", self.seen));
             self.seen.push_str(&line);
             self.seen.push('\n');
@@ -88,7 +86,7 @@ impl Running {
     /// Waits until it ends, and reads the rest of the log.
     pub(crate) fn end(&mut self) -> ExitStatus {
         loop {
-            match self.log.recv_timeout(TIMEOUT) {
+            match self.log.recv_timeout(HANG_TIMEOUT) {
                 Ok(line) => self.seen.push_str(&format!("{line}\n")),
                 Err(RecvTimeoutError::Disconnected) => return self.child.wait().unwrap(),
                 Err(RecvTimeoutError::Timeout) => panic!("it does not end: {}", self.seen),

@@ -1,5 +1,7 @@
 //! Settings: their sources, and how they are checked.
 
+use bookend_testing::Authority;
+
 use crate::running::{Directory, Running, output, program};
 
 #[test]
@@ -13,6 +15,64 @@ fn check_config_accepts_valid_settings_and_starts_nothing() {
     let complaints =
         "bookend-server: BOOKEND_LIMITS_PING is not a setting and is ignored; did you mean BOOKEND_LIMITS_PINGS?\n";
     assert_eq!(mistaken, (Some(0), "ok\n".into(), complaints.into()));
+}
+
+/// The answer and the complaints of `--check-config`, without the name of the program.
+fn checked(arguments: &[&str]) -> (String, Vec<String>) {
+    let (code, printed, complaints) = output(program(arguments).arg("--check-config"));
+    assert_eq!(code, Some(0), "{complaints}");
+    (printed, complaints.lines().map(|line| line.trim_start_matches("bookend-server: ").to_owned()).collect())
+}
+
+#[test]
+fn settings_that_are_probably_a_mistake_are_warned_of() {
+    let directory = Directory::new();
+    let (old, valid) = ("expires = 2020-01-01\n", "");
+    let tokens = |name: &str, expires: &str| {
+        let entry =
+            format!("[[token]]\nname = '{name}'\nsha256 = '{}'\nrooms = '*'\nrights = 'read'\n", "0".repeat(64));
+        format!("access.tokens={}", directory.file(name, &(entry + expires)))
+    };
+    let (ann, bob) = (tokens("ann", old), tokens("bob", valid));
+    let nobody = "nobody can join: peers need a token, and there is no valid one";
+    let expired = "warning: --set: access.tokens: the token ann has expired (2020-01-01T00:00:00Z)".to_owned();
+    for (settings, warnings) in [
+        (&["access.anonymous=none"][..], vec![format!("warning: --set: access.anonymous: {nobody}")]),
+        (&["access.anonymous=read"], vec![]),
+        (&[&*ann], vec![expired.clone(), format!("warning: --set: access.tokens: {nobody}")]),
+        (&[&*ann, "access.anonymous=read"], vec![expired]),
+        (&[&*bob, "access.anonymous=none"], vec![]),
+    ] {
+        let arguments: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+        assert_eq!(checked(&arguments), ("ok\n".into(), warnings), "{settings:?}");
+    }
+    let authority = Authority::new();
+    let [certificate, key] = [("certificate", "cert.pem"), ("key", "key.pem")]
+        .map(|(name, file)| format!("tls.{name}={}", authority.path(file)));
+    let unused =
+        "warning: --set: tls.certificate: no address in listen begins with tls://, so it is not used".to_owned();
+    let tls = ["--set", &certificate, "--set", &key];
+    assert_eq!(checked(&tls).1, [unused]);
+    assert_eq!(checked(&[&tls[..], &["--listen", "tls://127.0.0.1:0"]].concat()).1, Vec::<String>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_emptied_settings_file_is_not_taken_for_the_defaults() {
+    let directory = Directory::new();
+    let file = directory.file("hub.toml", "listen = '127.0.0.1:0'\n");
+    let mut running = Running::start(&mut program(&["--config", &file]), 1);
+    directory.file("hub.toml", " \n");
+    assert_eq!(
+        checked(&["--config", &file]).1,
+        [format!("warning: {file}: the file is empty: the defaults are in force")]
+    );
+    running.signal("HUP");
+    let refused = running.wait_for("reload-refused");
+    assert!(refused.contains(&format!("{file}: the file is empty, and was not before")), "{refused}");
+    directory.file("hub.toml", "# nothing but the defaults\nlisten = '127.0.0.1:0'\n");
+    running.signal("HUP");
+    running.wait_for("INFO reload changed=0");
 }
 
 #[test]

@@ -4,12 +4,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::running::{Directory, Running, output, program};
-use bookend_testing::Authority;
+use bookend_testing::{Authority, HANG_TIMEOUT};
 
 type Secure = BufReader<StreamOwned<ClientConnection, TcpStream>>;
 
@@ -32,7 +31,7 @@ fn port(running: &Running) -> u16 {
 
 fn connect(port: u16) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(HANG_TIMEOUT)).unwrap();
     stream
 }
 
@@ -140,7 +139,7 @@ fn certificates_are_reloaded_without_a_settings_file() {
 #[test]
 fn failed_handshakes_are_logged_with_the_cause() {
     let (authority, directory) = (Authority::new(), Directory::new());
-    let more = format!("client_ca = '{}'\nhandshake_timeout = '100ms'\n", authority.path("ca.pem"));
+    let more = format!("client_ca = '{}'\nhandshake_timeout = '3s'\n", authority.path("ca.pem"));
     let mut running = start(&authority, &directory, &more);
     let port = port(&running);
     for (bytes, cause) in [
@@ -203,4 +202,51 @@ fn a_tls_address_needs_a_certificate_and_its_key() {
     let (code, _, complaint) = output(&mut program(&["--set", &certificate, "--set", "tls.key=k.pem"]));
     assert_eq!(code, Some(2));
     assert!(complaint.starts_with(&format!("bookend-server: --set: tls.certificate: {file}: ")), "{complaint}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_end_of_a_certificate_is_announced() {
+    let (authority, directory) = (Authority::new(), Directory::new());
+    authority.write_pair(&authority.about_to_expire());
+    let admin = directory.path("admin");
+    let mut running = start(&authority, &directory, &format!("[admin]\nlisten = 'unix:{admin}'\n"));
+    let warning = running.wait_for("WARN certificate-expires ends=");
+    assert!(warning.ends_with(" days=0"), "{warning}");
+    let days = || {
+        let (_, metrics) = crate::admin::unix(&admin, "GET /metrics", "");
+        let value = metrics.split("\nbookend_certificate_days_left ").nth(1).unwrap();
+        value.lines().next().unwrap().parse::<f64>().unwrap()
+    };
+    assert!((0.4..0.51).contains(&days()), "{}", days());
+    authority.write_pair(&authority.server());
+    running.signal("HUP");
+    running.wait_for("INFO reload changed=0");
+    assert!(days() > 365.0, "{}", days());
+    assert!(!running.seen.contains("certificate-expired"), "{}", running.seen);
+}
+
+#[test]
+fn a_chain_that_clients_will_refuse_is_reported() {
+    let (authority, directory) = (Authority::new(), Directory::new());
+    let file = directory.file("hub.toml", &settings(&authority, ""));
+    let check = || output(&mut program(&["--config", &file, "--check-config"]));
+    let leaf = authority.server();
+    let root = std::fs::read_to_string(authority.path("ca.pem")).unwrap();
+    let stranger = std::fs::read_to_string(Authority::new().path("ca.pem")).unwrap();
+    for (certificate, words) in [
+        (
+            leaf.certificate.clone(),
+            "is missing: unless that is a root that clients trust, append it as the intermediate",
+        ),
+        (format!("{}{root}", leaf.certificate), ""),
+        (format!("{}{stranger}", leaf.certificate), "and not by the certificate of its issuer, CN=authority "),
+    ] {
+        authority.write("cert.pem", &certificate);
+        authority.write("key.pem", &leaf.key);
+        let (code, _, warnings) = check();
+        let warning = warnings.lines().find(|line| line.contains(": tls.certificate: "));
+        assert!(code == Some(0) && warning.is_some() != words.is_empty(), "{warnings}");
+        assert!(warning.unwrap_or_default().contains(words), "{warnings}");
+    }
 }

@@ -178,8 +178,8 @@ impl<'a> Watch<'a> {
     }
 
     /// The peer's bytes are not a frame.
-    pub(super) fn bad_frame(&self, error: Fault, offset: u64, bytes: &[u8]) {
-        let diagnosis = diagnose(&Evidence::stream(error, offset, bytes));
+    pub(super) fn bad_frame(&self, error: Fault, offset: u64, before: &[u8], bytes: &[u8]) {
+        let diagnosis = diagnose(&Evidence::stream(error, offset, bytes).after(before));
         self.note(Rule::Framing, error.to_string(), Some(diagnosis));
     }
 

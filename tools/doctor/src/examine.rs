@@ -15,6 +15,7 @@ use super::reach;
 use super::report::{Progress, ProgressClosed, Report, Row, Verdict};
 use super::route::Route;
 use super::schedule::{self, Wanted};
+use super::secret::Secret;
 use super::target::Target;
 
 /// The time for a whole examination: afterwards no check begins, and none waits.
@@ -61,7 +62,7 @@ pub async fn examine(
     options: &Options,
     progress: mpsc::Sender<Progress>,
 ) -> Result<Outcome, ProgressClosed> {
-    let mut report = Report::new(progress);
+    let mut report = Report::new(progress, Secret::new(options.token.as_ref()));
     let end = Instant::now() + if options.slow { TIME_SLOW } else { TIME };
     let timeout = || options.timeout.min(end.saturating_duration_since(Instant::now()));
     let Some(route) = reach::reach(dialler, timeout, &mut report).await? else { return Ok(Outcome::NoPeer) };
@@ -123,24 +124,26 @@ pub(super) async fn rows(peer: Peer, timeout: Duration, slow: bool, wanted: Want
             (route.ok_or_else(|| failed.map_or_else(String::new, |row| row.seen))?, token)
         }
     };
+    let secret = Secret::new(token.as_ref());
     let (side, identity) = (route.side(), Identity::new(token));
     let (mut rows, info) = match greeting::greet(&route, &identity.hello(), timeout).await {
         Greeting::Bookend { rows, info } => (rows, info),
         Greeting::Foreign { received, missing } => {
             let head = &received[..received.len().min(32)];
-            return Err(format!("the peer sent no HELLO: {missing}; it sent \"{}\"", head.escape_ascii()));
+            let sent = secret.hide(&head.escape_ascii().to_string());
+            return Err(format!("the peer sent no HELLO: {missing}; it sent \"{sent}\""));
         }
     };
     rows.retain(|row| wanted(row.stage, row.check, &row.spec));
     let Some(info) = info else {
         let others = schedule::skipped(side, "the peer sent no valid HELLO");
         rows.extend(others.into_iter().filter(|row| wanted(row.stage, row.check, &row.spec)));
-        return Ok(rows);
+        return Ok(rows.into_iter().map(|row| row.without(&secret)).collect());
     };
     let target = Target::new(route, info, timeout, slow, end, identity);
     let mut report = Report::keeping(&mut rows);
     schedule::run(&target, wanted, &mut report).await.expect("rows are kept");
     let conduct = target.conduct().rows();
     rows.extend(conduct.into_iter().filter(|row| wanted(row.stage, row.check, &row.spec)));
-    Ok(rows)
+    Ok(rows.into_iter().map(|row| row.without(&secret)).collect())
 }

@@ -81,10 +81,10 @@ pub(super) async fn identify(
     timeout: Duration,
     end: Instant,
 ) -> Row {
-    let finding = match recognise(received, nobody).filter(|recognised| recognised.certain) {
-        Some(recognised) => recognised.finding("HELLO"),
-        None if probing => probe(route, received, missing, timeout.min(MAX_TIMEOUT), end).await,
-        None => unknown(received, missing, ""),
+    let finding = match recognise(received, nobody) {
+        Some(recognised) if recognised.certain || !probing => recognised.finding("HELLO"),
+        _ if probing => probe(route, received, missing, timeout.min(MAX_TIMEOUT), end).await,
+        _ => unknown(received, missing, ""),
     };
     Row::new(Stage::Protocol, "protocol", "R4.1", "is the address right, and the port?", finding)
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bookend::diagnosis::{Diagnosis, Evidence, diagnose};
+use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose};
 use bookend::session::MAX_PREAMBLE;
 use bookend::{CANARY, Code, Decoder, Encoding, Fault, HEADER_LENGTH, Hello, MAGIC, MAX_HELLO, START, kind};
 use bookend_client::Stream;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::frame::{Frame, frame, quoted_close};
 use super::hello::{self, PeerInfo};
 use super::peer_stream::PeerStream;
-use super::raw_peer::Missing;
+use super::raw_peer::{AFTERMATH, Missing};
 use super::refusal;
 use super::report::{Finding, Row, Stage, Verdict, milliseconds};
 use super::route::Route;
@@ -29,8 +29,6 @@ pub(super) enum Greeting {
 
 /// HELLO must arrive within this time (R7.10).
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to read on after a fault, to collect evidence for the diagnosis.
-const AFTERMATH: Duration = Duration::from_millis(300);
 /// The most evidence that is kept, in bytes.
 const EVIDENCE: usize = 64 << 10;
 
@@ -38,16 +36,24 @@ const HELLO_FIX: &str = "answer the client's HELLO with a HELLO, before any othe
 
 /// Exchanges HELLOs and judges the peer's first frame.
 pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Greeting {
-    let start = Instant::now();
     let mut received = Vec::new();
-    let missing = match exchange(route, hello, start + timeout, &mut received).await {
-        Ok((preamble, frame)) => {
+    let connected = route.connect(Instant::now() + timeout).await;
+    let exchanged = match connected {
+        Ok(stream) => exchange(stream, hello, timeout, &mut received).await,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(None),
+        Err(error) => Err(Some(Missing::Reset(error.to_string()))),
+    };
+    let missing = match exchanged {
+        Ok(First { preamble, frame, after }) => {
             let mut before = judge_preamble(route.side(), &received[..preamble]);
             if before.verdict == Verdict::Fails {
                 let fault = Fault::BadStart { offset: 0, found: received[0] };
-                before = before.diagnosed(&diagnose(&Evidence::stream(fault, 0, &received)));
+                let diagnosis = diagnose(&Evidence::stream(fault, 0, &received));
+                if diagnosis.first().is_some_and(|first| first.confidence() == Confidence::Certain) {
+                    before = before.diagnosed(&diagnosis);
+                }
             }
-            return judge_frame(route.side(), before, &frame, hello, start.elapsed());
+            return judge_frame(route.side(), before, &frame, hello, after);
         }
         Err(missing) => missing.unwrap_or(Missing::TimedOut(timeout)),
     };
@@ -57,20 +63,29 @@ pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Gr
     }
 }
 
+/// The peer's first frame.
+struct First {
+    /// The number of bytes before it.
+    preamble: usize,
+    frame: Frame,
+    /// How long after the connection was made it was complete. The time that a client's program takes to start is not
+    /// the peer's.
+    after: Duration,
+}
+
 /// Sends HELLO to a server, and reads until the first frame is complete, invalid or missing. The error is `None` if the
 /// time is up.
 async fn exchange(
-    route: &Route,
+    peer: PeerStream,
     hello: &Hello,
-    deadline: Instant,
+    timeout: Duration,
     received: &mut Vec<u8>,
-) -> Result<(usize, Frame), Option<Missing>> {
+) -> Result<First, Option<Missing>> {
     let failed = |error: std::io::Error| Some(Missing::Reset(error.to_string()));
     // Dropping the process ends a peer that was started for this connection.
-    let PeerStream { mut stream, side, process: _process } = match route.connect(deadline).await {
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(None),
-        reached => reached.map_err(failed)?,
-    };
+    let PeerStream { mut stream, side, process: _process } = peer;
+    let connected = Instant::now(); // to connect, or to start a peer, takes its own time
+    let deadline = connected + timeout;
     if side == Side::Server {
         let mut wire = Vec::new();
         hello.encode(&mut wire);
@@ -83,9 +98,13 @@ async fn exchange(
     }
     loop {
         match first_frame(received) {
-            Ok(Some(found)) => {
+            Ok(Some((preamble, frame))) => {
+                let after = connected.elapsed();
+                if preamble > 0 && !received[..preamble].ends_with(b"\r\n") {
+                    collect(&mut stream, received).await; // what follows shows what precedes each frame
+                }
                 leave(stream).await;
-                return Ok(found);
+                return Ok(First { preamble, frame, after });
             }
             Ok(None) => {}
             Err(error) => {

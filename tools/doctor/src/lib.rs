@@ -34,7 +34,7 @@
 //! | `foreign` | name the protocol of a server that does not speak Bookend |
 //! | `identity`, `raw_peer`, `conduct`, `target` | one connection per check: send any bytes, read frames, judge what the peer sends |
 //! | `checks`, `schedule` | the table of checks, and the order in which they run |
-//! | `examine`, `report` | all of it, as rows |
+//! | `examine`, `report`, `secret` | all of it, as rows that never show the token |
 //! | `conform` | the same rows, or the answers of an adapter, as a report card |
 
 mod acceptor;
@@ -56,6 +56,7 @@ mod refusal;
 mod report;
 mod route;
 mod schedule;
+mod secret;
 mod side;
 mod target;
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use bookend::diagnosis::WINDOW;
 use bookend::session::MAX_PREAMBLE;
 use bookend::{Code, Decoder, Encoding, Fault, Hello, MAX_HELLO, START, kind};
 use bookend_client::Stream;
@@ -20,6 +21,10 @@ use super::side::Side;
 
 /// The pause between pieces that should arrive in separate reads.
 const PAUSE: Duration = Duration::from_millis(2);
+/// How long to read on after a fault.
+pub(super) const AFTERMATH: Duration = Duration::from_millis(300);
+/// How much is kept of the frames before a fault, in bytes.
+const MAX_PAST: usize = 4 << 10;
 /// How long the peer may take to answer a CLOSE that ends a check.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -37,6 +42,8 @@ pub(super) struct RawPeer<'a> {
     preamble: Vec<u8>,
     started: bool,
     decoder: Decoder,
+    /// The last frames that were received, as evidence.
+    past: Vec<u8>,
     watch: Watch<'a>,
     /// The peer's process, if it was started for this connection. It ends with the connection.
     process: Option<PeerProcess>,
@@ -66,7 +73,7 @@ impl<'a> RawPeer<'a> {
         let deadline = end.min(Instant::now() + timeout);
         let (buffer, preamble, decoder) = (Vec::new(), Vec::new(), Decoder::new(MAX_HELLO));
         let started = side == Side::Client; // R4.22: only a server may send something before its first frame
-        RawPeer { stream, deadline, timeout, end, buffer, preamble, started, decoder, watch, process }
+        RawPeer { stream, deadline, timeout, end, buffer, preamble, started, decoder, past: Vec::new(), watch, process }
     }
 
     /// The memory peak of the peer's process, if it was started here and the system reports it.
@@ -151,13 +158,20 @@ impl<'a> RawPeer<'a> {
     /// The next frame, judged by the rules for a sender.
     pub(super) async fn next(&mut self) -> Result<Frame, Missing> {
         loop {
-            if let Some(frame) = self.decode().map_err(Missing::BadFrame)? {
-                return Ok(frame);
+            let offset = self.decoder.offset();
+            match self.decode() {
+                Ok(Some(frame)) => return Ok(frame),
+                Ok(None) => {}
+                Err(error) => {
+                    self.collect().await;
+                    self.watch.bad_frame(error, offset, &self.past, &self.buffer);
+                    return Err(Missing::BadFrame(error));
+                }
             }
             match self.read().await {
                 Err(Missing::End) if self.started && !self.buffer.is_empty() => {
                     let error = Fault::Truncated { arrived: self.buffer.len() as u64 };
-                    self.watch.bad_frame(error, self.decoder.offset(), &self.buffer);
+                    self.watch.bad_frame(error, self.decoder.offset(), &self.past, &self.buffer);
                     return Err(Missing::BadFrame(error));
                 }
                 read => read?,
@@ -171,22 +185,23 @@ impl<'a> RawPeer<'a> {
             return Ok(None);
         }
         let mut rest = &*self.buffer;
-        let offset = self.decoder.offset();
-        match self.decoder.decode(&mut rest) {
-            Ok(None) => Ok(None),
-            Ok(Some(frame)) => {
-                self.watch.judge(frame);
-                self.decoder.set_limit(self.watch.max_body());
-                let frame = Frame::of(frame);
-                let used = self.buffer.len() - rest.len();
-                self.buffer.drain(..used);
-                Ok(Some(frame))
-            }
-            Err(error) => {
-                self.watch.bad_frame(error, offset, &self.buffer);
-                Err(error)
-            }
+        let Some(frame) = self.decoder.decode(&mut rest)? else { return Ok(None) };
+        self.watch.judge(frame);
+        self.decoder.set_limit(self.watch.max_body());
+        let frame = Frame::of(frame);
+        let used = self.buffer.len() - rest.len();
+        if self.past.len() + used > MAX_PAST {
+            self.past.clear();
         }
+        self.past.extend(self.buffer.drain(..used).take(MAX_PAST));
+        Ok(Some(frame))
+    }
+
+    /// Reads on for a moment after a fault, so that its name does not depend on how the stream was cut.
+    async fn collect(&mut self) {
+        let deadline = self.end.min(Instant::now() + AFTERMATH);
+        let RawPeer { stream, buffer, .. } = self;
+        while buffer.len() < WINDOW && matches!(timeout_at(deadline, stream.read_buf(buffer)).await, Ok(Ok(1..))) {}
     }
 
     /// R4.21: at most 1,024 bytes before the first F5.

@@ -10,6 +10,8 @@ use bookend::escaped;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use super::secret::Secret;
+
 /// The longest `seen`, in characters.
 const MAX_SEEN: usize = 400;
 /// The widths of the verdict and of the check's name.
@@ -160,6 +162,14 @@ impl Row {
         line(self, colored)
     }
 
+    /// The row without the token.
+    pub(super) fn without(self, secret: &Secret) -> Row {
+        let seen = secret.hide(&self.seen);
+        let expected = self.expected.map(|text| secret.hide(&text));
+        let fix = self.fix.map(|fix| secret.hide(&fix).into());
+        Row { seen, expected, fix, ..self }
+    }
+
     /// `spec` lists tags of SPEC.md, separated by spaces. A fix in the finding takes precedence over `instruction`.
     pub(super) fn new(
         stage: Stage,
@@ -205,6 +215,7 @@ pub struct ProgressClosed;
 /// Sends rows on as they are found, or keeps them.
 pub(super) struct Report<'a> {
     to: To<'a>,
+    secret: Secret,
     failed: bool,
     stage: Instant,
 }
@@ -215,15 +226,16 @@ enum To<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(progress: mpsc::Sender<Progress>) -> Report<'a> {
-        Report { to: To::Channel(progress), failed: false, stage: Instant::now() }
+    pub(super) fn new(progress: mpsc::Sender<Progress>, secret: Secret) -> Report<'a> {
+        Report { to: To::Channel(progress), secret, failed: false, stage: Instant::now() }
     }
 
     pub(super) fn keeping(rows: &'a mut Vec<Row>) -> Report<'a> {
-        Report { to: To::Rows(rows), failed: false, stage: Instant::now() }
+        Report { to: To::Rows(rows), secret: Secret::default(), failed: false, stage: Instant::now() }
     }
 
     pub(super) async fn row(&mut self, row: Row) -> Result<(), ProgressClosed> {
+        let row = row.without(&self.secret);
         self.failed |= row.verdict == Verdict::Fails;
         match &mut self.to {
             To::Channel(progress) => progress.send(Progress::Row(row)).await.map_err(|_| ProgressClosed),

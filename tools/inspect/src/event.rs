@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use bookend::Encoding;
-use bookend::diagnosis::Diagnosis;
+use bookend::diagnosis::{Diagnosis, Hypothesis};
+use serde::Serialize;
 
 use super::side::Side;
 
@@ -37,7 +38,8 @@ pub enum Event<'a> {
     Line(&'a [u8]),
     /// A well-formed frame.
     Frame(SeenFrame<'a>),
-    /// A remark about the frame of the last [`Event::Frame`].
+    /// A remark about the frame of the last [`Event::Frame`], or at the end of a stream about its sound frames
+    /// ([`Verdict::Pattern`]).
     Remark(Remark),
     /// Bytes that are not a frame.
     Fault(FaultyFrame<'a>),
@@ -123,7 +125,7 @@ impl fmt::Debug for SeenFrame<'_> {
 /// What a session would report about a well-formed frame.
 #[derive(Debug)]
 pub struct Remark {
-    /// The number of the frame.
+    /// The number of the frame; of a [`Verdict::Pattern`], of the first frame that shows it.
     pub number: u64,
     /// Where the frame begins.
     pub offset: u64,
@@ -133,7 +135,18 @@ pub struct Remark {
     pub diagnosis: Option<Diagnosis>,
 }
 
-/// What a session would do with a well-formed frame.
+impl Remark {
+    /// The mistakes that produce such bytes; of a [`Verdict::Pattern`], only its own.
+    pub fn hypotheses(&self) -> impl Iterator<Item = &Hypothesis> {
+        let all = self.diagnosis.iter().flat_map(Diagnosis::hypotheses);
+        all.filter(|hypothesis| match self.verdict {
+            Verdict::Pattern(pattern) => hypothesis.name() == pattern.mistake,
+            _ => true,
+        })
+    }
+}
+
+/// What a session would do with a well-formed frame, or what sound frames show.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The frame breaks a rule: a session answers with ERROR or CLOSE.
@@ -142,6 +155,29 @@ pub enum Verdict {
     OutOfPlace(bookend::Fault),
     /// The frame is legal, but worth a look.
     Note(&'static str),
+    /// Sound frames look like a mistake of the sender, which is no more than possible.
+    Pattern(Pattern),
+}
+
+/// How many sound frames of a stream look like a mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Pattern {
+    /// The name of the mistake.
+    #[serde(skip)]
+    pub mistake: &'static str,
+    /// How many show it.
+    pub count: u64,
+    /// Of how many.
+    pub of: u64,
+    /// What is counted: `text`, `binary payload` or `number`: a frame that has numbers.
+    pub what: &'static str,
+}
+
+impl Verdict {
+    /// True for a remark on a sound frame, which no session refuses.
+    pub(super) fn is_remark(&self) -> bool {
+        matches!(self, Verdict::Note(_) | Verdict::Pattern(_))
+    }
 }
 
 /// Bytes that are not a frame.

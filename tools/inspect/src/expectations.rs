@@ -1,9 +1,10 @@
 //! What a session would report about the frames of one side, without its clock and its answers (SPEC 3, 4, 7).
 
-use bookend::diagnosis::{self, Confidence, Diagnosis, Evidence};
-use bookend::{Delivery, Encoding, Fault, Frame, Hello, MAX_HELLO, MAX_LINE, Message, Payload, Text, kind};
+use bookend::diagnosis::{self, Diagnosis, Evidence};
+use bookend::{Delivery, Encoding, Fault, Frame, Hello, MAX_HELLO, MAX_LINE, Message, Payload, kind};
 
-use super::event::Verdict;
+use super::event::{Remark, Verdict};
+use super::remarks::{Place, Remarks};
 use super::side::Side;
 
 /// What is known of one side of a session.
@@ -19,6 +20,7 @@ pub(super) struct Expectations {
     closed: bool,
     /// A note about frames after CLOSE was given.
     noted_closed: bool,
+    remarks: Remarks,
 }
 
 /// A verdict about a frame, and the mistakes that may have caused it.
@@ -26,7 +28,13 @@ pub(super) type Finding = (Verdict, Option<Diagnosis>);
 
 impl Expectations {
     pub(super) fn new(sender: Option<Side>, whole: bool) -> Expectations {
-        Expectations { sender, whole, hello: None, peer: None, closed: false, noted_closed: false }
+        let remarks = Remarks::default();
+        Expectations { sender, whole, hello: None, peer: None, closed: false, noted_closed: false, remarks }
+    }
+
+    /// What the sound frames of the stream show, once it has ended.
+    pub(super) fn end(&mut self) -> Vec<Remark> {
+        self.remarks.end()
     }
 
     /// This side's HELLO, once it has been seen.
@@ -59,7 +67,8 @@ impl Expectations {
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.closed && self.sender.is_none() && frame.kind() == kind::HELLO {
-            *self = Expectations::new(self.sender, self.whole); // a file may hold several sessions
+            let remarks = std::mem::take(&mut self.remarks);
+            *self = Expectations { remarks, ..Expectations::new(self.sender, self.whole) }; // a file may hold several sessions
         }
         if self.closed && !self.noted_closed {
             self.noted_closed = true;
@@ -68,9 +77,10 @@ impl Expectations {
         if number == 0 && self.whole && !matches!(frame.kind(), kind::HELLO | kind::CLOSE) {
             findings.push((self.out_of_place(Fault::HelloExpected { kind: frame.kind() }), None));
         }
+        let place = Place { number, offset };
         match frame.kind() {
-            kind::HELLO => findings.extend(self.judge_hello(offset, frame, wire, complete)),
-            _ => findings.extend(self.judge_message(offset, frame, wire, complete)),
+            kind::HELLO => findings.extend(self.judge_hello(place, frame, wire, complete)),
+            _ => findings.extend(self.judge_message(place, frame, wire, complete)),
         }
         self.closed |= frame.kind() == kind::CLOSE;
         findings
@@ -80,7 +90,7 @@ impl Expectations {
         if self.whole && self.sender.is_some() { Verdict::Refused(error) } else { Verdict::OutOfPlace(error) }
     }
 
-    fn judge_hello(&mut self, offset: u64, frame: Frame<'_>, wire: &[u8], complete: bool) -> Option<Finding> {
+    fn judge_hello(&mut self, place: Place, frame: Frame<'_>, wire: &[u8], complete: bool) -> Option<Finding> {
         if self.hello.is_some() {
             return Some((self.out_of_place(Fault::SecondHello), None));
         }
@@ -97,20 +107,21 @@ impl Expectations {
         };
         match hello {
             Ok(hello) => {
+                self.remarks.hello(place, &hello);
                 self.hello = Some(hello);
                 None
             }
-            Err(error) => Some((Verdict::Refused(error), diagnosed(&Evidence::stream(error, offset, wire)))),
+            Err(error) => Some((Verdict::Refused(error), diagnosed(&Evidence::stream(error, place.offset, wire)))),
         }
     }
 
-    fn judge_message(&self, offset: u64, frame: Frame<'_>, wire: &[u8], complete: bool) -> Option<Finding> {
+    fn judge_message(&mut self, place: Place, frame: Frame<'_>, wire: &[u8], complete: bool) -> Option<Finding> {
         if let Err(error) = self.judge_kind(frame.kind()) {
             return Some((Verdict::Refused(error), None));
         }
         let refused = match if complete { Message::parse(frame) } else { parse_part(frame) } {
-            Ok(Some(Message::Close { .. } | Message::Error(_)) | None) => None,
-            Ok(Some(message)) => return self.judge_encoding(frame.encoding()).or_else(|| noted(&message)),
+            Ok(None) => None,
+            Ok(Some(message)) => return self.judge_sound(place, frame, message),
             Err(error) => Some(error),
         }?;
         let diagnosis = match refused {
@@ -120,9 +131,31 @@ impl Expectations {
                 }
                 diagnosed(&Evidence::text(frame.encoding(), payload_of(frame)))
             }
-            _ => diagnosed(&Evidence::stream(refused, offset, wire)),
+            _ => diagnosed(&Evidence::stream(refused, place.offset, wire)),
         };
         Some((Verdict::Refused(refused), diagnosis))
+    }
+
+    /// A message that is legal, although it may not be what was intended.
+    fn judge_sound(&mut self, place: Place, frame: Frame<'_>, message: Message<'_>) -> Option<Finding> {
+        let has_reason = matches!(message, Message::Close { .. } | Message::Error(_));
+        if !has_reason && let Some(refused) = self.judge_encoding(frame.encoding()) {
+            return Some(refused);
+        }
+        self.remarks.numbers(place, message);
+        match payload(&message)? {
+            Payload::Text(text) => {
+                let diagnosis = self.remarks.text(place, frame.encoding(), payload_of(frame));
+                if text.had_bom() {
+                    return Some((Verdict::Note("the text begins with a byte order mark"), None));
+                }
+                Some((Verdict::Note("the text is legal, but probably not what was intended"), Some(diagnosis?)))
+            }
+            Payload::Binary(bytes) => {
+                self.remarks.binary(place, bytes);
+                None
+            }
+        }
     }
 
     /// Kinds of the hub profile are legal only if both sides use it, and each in one direction (R3.8, R9.2).
@@ -179,32 +212,18 @@ fn payload_of<'a>(frame: Frame<'a>) -> &'a [u8] {
     super::layout::payload(frame.kind(), frame.body())
 }
 
-/// A note about text that is legal, but probably not what was intended.
-fn noted(message: &Message<'_>) -> Option<Finding> {
-    let payload = match message {
+/// The payload, or the text in its place.
+fn payload<'a>(message: &Message<'a>) -> Option<Payload<'a>> {
+    match message {
         Message::Message(payload)
         | Message::Request { payload, .. }
         | Message::Reply { payload, .. }
-        | Message::Post { payload, .. } => *payload,
-        Message::Delivery(delivery) => delivery.payload,
-        Message::Welcome { greeting, .. } => Payload::Text(*greeting),
-        Message::Presence { name, .. } => Payload::Text(name.text()),
-        _ => return None,
-    };
-    let Payload::Text(text) = payload else { return None };
-    if text.had_bom() {
-        return Some((Verdict::Note("the text begins with a byte order mark"), None));
+        | Message::Post { payload, .. } => Some(*payload),
+        Message::Delivery(delivery) => Some(delivery.payload),
+        Message::Welcome { greeting, .. } => Some(Payload::Text(*greeting)),
+        Message::Presence { name, .. } => Some(Payload::Text(name.text())),
+        _ => None,
     }
-    let diagnosis = diagnosed(&suspicious(&text)?)?;
-    let likely = diagnosis.first().is_some_and(|first| first.confidence() >= Confidence::Likely);
-    likely.then_some((Verdict::Note("the text is legal, but probably not what was intended"), Some(diagnosis)))
-}
-
-/// The evidence for a diagnosis of legal text; `None` for plain ASCII, which is what was intended.
-fn suspicious<'a>(text: &Text<'a>) -> Option<Evidence<'a>> {
-    let plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n');
-    let narrow = matches!(text.encoding(), Encoding::Ascii | Encoding::Utf8);
-    (!narrow || !text.as_bytes().iter().all(plain)).then(|| Evidence::text(text.encoding(), text.as_bytes()))
 }
 
 fn diagnosed(evidence: &Evidence<'_>) -> Option<Diagnosis> {

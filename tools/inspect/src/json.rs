@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use bookend::diagnosis::{Diagnosis, WINDOW};
+use bookend::diagnosis::{self, WINDOW};
 use bookend::{Encoding, is_disturbing, kind};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use super::event::{Event, FaultyFrame, Origin, Remark, SeenFrame, Skipped, Stream, Verdict};
+use super::event::{Event, FaultyFrame, Origin, Pattern, Remark, SeenFrame, Skipped, Stream, Verdict};
 use super::layout::{self, Field, Value};
 use super::summary::Summary;
 use super::text;
@@ -246,17 +246,20 @@ struct RemarkObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'static str>,
     detail: String,
+    #[serde(flatten)]
+    pattern: Option<Pattern>,
     diagnoses: Vec<Hypothesis<'a>>,
 }
 
 impl<'a> RemarkObject<'a> {
     fn of(remark: &'a Remark) -> RemarkObject<'a> {
-        let (fault, detail) = match &remark.verdict {
-            Verdict::Refused(fault) | Verdict::OutOfPlace(fault) => (Some(fault.name()), words::detail(fault)),
-            Verdict::Note(note) => (None, (*note).to_owned()),
+        let (fault, detail, pattern) = match remark.verdict {
+            Verdict::Refused(fault) | Verdict::OutOfPlace(fault) => (Some(fault.name()), words::detail(&fault), None),
+            Verdict::Note(note) => (None, note.to_owned(), None),
+            Verdict::Pattern(pattern) => (None, words::pattern(&pattern, remark.number), Some(pattern)),
         };
-        let diagnoses = remark.diagnosis.as_ref().map(hypotheses).unwrap_or_default();
-        RemarkObject { frame: remark.number, offset: remark.offset, fault, detail, diagnoses }
+        let diagnoses = hypotheses(remark.hypotheses());
+        RemarkObject { frame: remark.number, offset: remark.offset, fault, detail, pattern, diagnoses }
     }
 }
 
@@ -278,7 +281,7 @@ impl<'a> FaultObject<'a> {
             fault: fault.fault.name(),
             detail: words::detail(&fault.fault),
             hex: data_encoding::HEXLOWER.encode(words::quoted(fault.bytes)),
-            diagnoses: hypotheses(&fault.diagnosis),
+            diagnoses: hypotheses(fault.diagnosis.hypotheses().iter()),
         }
     }
 }
@@ -293,8 +296,8 @@ struct Hypothesis<'a> {
     fix: &'static str,
 }
 
-fn hypotheses(diagnosis: &Diagnosis) -> Vec<Hypothesis<'_>> {
-    let hypotheses = diagnosis.hypotheses().iter().map(|hypothesis| Hypothesis {
+fn hypotheses<'a>(hypotheses: impl Iterator<Item = &'a diagnosis::Hypothesis>) -> Vec<Hypothesis<'a>> {
+    let hypotheses = hypotheses.map(|hypothesis| Hypothesis {
         name: hypothesis.name(),
         confidence: hypothesis.confidence().to_string(),
         offset: hypothesis.offset(),
@@ -332,7 +335,6 @@ impl SkippedObject {
 mod tests {
     use super::*;
     use crate::side::Side;
-    use bookend::diagnosis;
 
     fn shown(found: &Event<'_>) -> String {
         let mut out = Vec::new();

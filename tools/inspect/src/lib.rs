@@ -42,8 +42,8 @@
 //!   direction, and compares retransmissions with its `history`. `account` balances what was used and what was left out.
 //!   `dialogue` follows the two sides of a dump.
 //! - `walker` turns bytes into events, without I/O. It uses `lines` for what precedes or replaces frames, `passing` for
-//!   bodies that are too long to hold, `resync` to find the next frame after a fault, and `expectations` for the rules of
-//!   a session.
+//!   bodies that are too long to hold, `resync` to find the next frame after a fault, `expectations` for the rules of
+//!   a session, and `remarks` for what sound frames show.
 //! - `printer` writes an event with `plain`, `field_rows` or `json`, and the account with `balance`; `summary` counts events, and `report` selects them.
 //! - `inspection` connects all of these. `watch` does the same for a live connection, whose packets `ruler` compares with
 //!   its frames.
@@ -74,6 +74,7 @@ mod plain;
 mod printer;
 mod reassembly;
 mod recognition;
+mod remarks;
 mod report;
 mod resync;
 mod ruler;

@@ -129,9 +129,9 @@ pub(super) fn line(bytes: &[u8], ended: bool) -> Option<usize> {
     }
 }
 
-/// Text that is shown to people: a NUL is rather a part of a number.
+/// Text that is shown to people: other control characters are rather parts of numbers, or of another framing.
 fn is_greeting(bytes: &[u8]) -> bool {
-    is_text(bytes) && !bytes.contains(&0)
+    is_text(bytes) && !bytes.iter().any(|&byte| byte < b' ' && !b"\r\n\t\x1B".contains(&byte))
 }
 
 /// True for what a person types or reads: UTF-8, which may be cut off at the end, and telnet commands.

@@ -20,6 +20,9 @@ pub struct Options {
     pub output: Output,
     /// Report only faults, refused frames, gaps and the summary.
     pub quiet: bool,
+    /// Report what sound frames show of a sender's mistake, such as a text that is legal, but probably not what was
+    /// intended.
+    pub remarks: bool,
 }
 
 impl Default for Options {
@@ -33,6 +36,7 @@ impl Default for Options {
             usual_port: 3990,
             output: Output::Plain { colored: false, hex: false },
             quiet: false,
+            remarks: true,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use bookend::diagnosis::{Confidence, Diagnosis};
+use bookend::diagnosis::{Confidence, Hypothesis};
 use bookend::{Encoding, Encodings, Hello, escaped, kind};
 
 use super::balance::{self, counted};
@@ -32,7 +32,8 @@ pub(super) struct Plain {
 impl Plain {
     pub(super) fn event(self, origin: Option<Origin>, event: &Event<'_>, out: &mut impl Write) -> io::Result<()> {
         let Styles { remark, quiet, .. } = self.styles;
-        if !matches!(event, Event::Remark(_)) {
+        // A remark follows its frame, but for one on all frames.
+        if !matches!(event, Event::Remark(remark) if !matches!(remark.verdict, Verdict::Pattern(_))) {
             self.origin(origin, out)?;
         }
         match event {
@@ -135,12 +136,16 @@ impl Plain {
                 writeln!(out, "      {remark}unless the stream began earlier{remark:#}: {broken}")?;
             }
             Verdict::Note(note) => writeln!(out, "      {remark}{note}{remark:#}")?,
+            Verdict::Pattern(pattern) => {
+                writeln!(out, "{remark}remark    {}{remark:#}", words::pattern(pattern, found.number))?;
+            }
         }
         let of = match found.verdict {
-            Verdict::Note(_) | Verdict::Refused(bookend::Fault::BadText { .. }) => "of the payload",
+            Verdict::Refused(bookend::Fault::BadText { .. }) => "of the payload",
+            _ if found.verdict.is_remark() => "of the payload",
             _ => "of the stream",
         };
-        found.diagnosis.as_ref().map_or(Ok(()), |diagnosis| self.diagnosis(diagnosis, of, out))
+        self.hypotheses(found.hypotheses(), of, out)
     }
 
     fn fault(self, found: &FaultyFrame<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -153,12 +158,17 @@ impl Plain {
         if found.diagnosis.first().is_none() {
             writeln!(out, "      no known mistake explains these bytes")?;
         }
-        self.diagnosis(&found.diagnosis, "of the stream", out)
+        self.hypotheses(found.diagnosis.hypotheses().iter(), "of the stream", out)
     }
 
-    fn diagnosis(self, diagnosis: &Diagnosis, of: &str, out: &mut impl Write) -> io::Result<()> {
+    fn hypotheses<'a>(
+        self,
+        hypotheses: impl Iterator<Item = &'a Hypothesis>,
+        of: &str,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
         let quiet = self.styles.quiet;
-        for hypothesis in diagnosis.hypotheses() {
+        for hypothesis in hypotheses {
             let style = match hypothesis.confidence() {
                 Confidence::Certain => self.styles.fault,
                 Confidence::Likely => self.styles.remark,
@@ -168,7 +178,8 @@ impl Plain {
             writeln!(out, "      {style}{confidence:<8}{style:#}  {name}: {}", escaped(hypothesis.seen()))?;
             let (offset, expected) = (hypothesis.offset(), hypothesis.expected());
             writeln!(out, "                {quiet}byte {offset} {of}; expected: {expected}{quiet:#}")?;
-            writeln!(out, "                fix: {}", hypothesis.fix())?;
+            let fix = if confidence == Confidence::Possible { "if so" } else { "fix" };
+            writeln!(out, "                {fix}: {}", hypothesis.fix())?;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ pub(super) struct Report<W: Write> {
     out: BufWriter<W>,
     printer: Printer,
     quiet: bool,
+    remarks: bool,
     /// Streams that a quiet report has not mentioned yet.
     unwritten: HashMap<u64, Stream>,
 }
@@ -26,11 +27,15 @@ impl<W: Write> Report<W> {
             out: BufWriter::with_capacity(WRITE, out),
             printer: Printer::new(options.output),
             quiet: options.quiet,
+            remarks: options.remarks,
             unwritten: HashMap::new(),
         }
     }
 
     pub(super) fn event(&mut self, origin: Option<Origin>, event: &Event<'_>) -> io::Result<()> {
+        if !self.remarks && matches!(event, Event::Remark(remark) if remark.verdict.is_remark()) {
+            return Ok(());
+        }
         if self.quiet {
             if let Event::Stream(stream) = event {
                 self.unwritten.insert(stream.number, *stream);

@@ -157,6 +157,15 @@ impl Walker {
         }
         self.end = Some(end);
         self.run(out)?;
+        self.end_frames(out)?;
+        for remark in self.expectations.end() {
+            out(Event::Remark(remark))?;
+        }
+        Ok(())
+    }
+
+    /// Reports how the stream ends.
+    fn end_frames<E>(&mut self, out: Out<'_, E>) -> Result<(), E> {
         let rest = self.buffer.len() - self.at;
         match &self.state {
             State::Searching { from, passed, why } if passed + rest as u64 > 0 => {
@@ -164,7 +173,10 @@ impl Walker {
                 out(Event::Skipped(Skipped { offset: *from, length, why: *why, found: false, frames: 0 }))
             }
             State::Frames
-                if rest == 0 && end == End::Finished && self.sender.is_some() && !self.expectations.closed() =>
+                if rest == 0
+                    && self.end == Some(End::Finished)
+                    && self.sender.is_some()
+                    && !self.expectations.closed() =>
             {
                 out(Event::NoClose)
             }

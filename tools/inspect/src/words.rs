@@ -2,7 +2,8 @@
 
 use bookend::{Code, Encoding, Fault, kind};
 
-use super::event::Why;
+use super::balance::counted;
+use super::event::{Pattern, Why};
 use super::layout::{Field, Value};
 use super::text;
 
@@ -25,6 +26,12 @@ pub(super) fn why(why: Why) -> &'static str {
 pub(super) fn detail(fault: &Fault) -> String {
     let text = fault.to_string();
     text.strip_prefix(fault.name()).and_then(|rest| rest.strip_prefix(": ")).map_or(text.clone(), str::to_owned)
+}
+
+/// How many sound frames look like a mistake, and which is the first.
+pub(super) fn pattern(pattern: &Pattern, first: u64) -> String {
+    let Pattern { mistake, count, of, what } = pattern;
+    format!("{mistake} in {count} of {}, first in frame {first}", counted(*of, what))
 }
 
 pub(super) fn quoted(bytes: &[u8]) -> &[u8] {

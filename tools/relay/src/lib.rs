@@ -28,7 +28,7 @@
 //!
 //! Data flows one way: `pump` reads a socket, `bookend_inspect::Watch` reports the bytes, `impairer` applies the
 //! `impairment` (with `channel` and `chance`), and `pump` writes the result to the other socket. `relay` starts two pumps
-//! for each connection.
+//! for each connection. What is shown goes through `reporter`.
 
 mod chance;
 mod channel;
@@ -37,6 +37,7 @@ mod impairer;
 mod impairment;
 mod pump;
 mod relay;
+mod reporter;
 
 pub use bookend_inspect::Output;
 pub use channel::Channel;

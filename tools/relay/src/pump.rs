@@ -7,11 +7,11 @@ use std::time::Duration;
 use bookend_inspect::{Side, Watch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::event::Event;
 use super::impairer::{Impairer, Step};
+use super::reporter::Reporter;
 
 /// The size of a read, in bytes.
 const READ: usize = 64 << 10;
@@ -33,7 +33,7 @@ pub(super) struct Pump<'a> {
     pub(super) impairer: Impairer,
     pub(super) join: Option<Duration>,
     pub(super) watch: Option<&'a RefCell<Watch>>,
-    pub(super) events: &'a mpsc::Sender<Event>,
+    pub(super) reporter: &'a Reporter,
 }
 
 impl Pump<'_> {
@@ -105,7 +105,7 @@ impl Pump<'_> {
         let mut out = Vec::new();
         show(&mut watch.borrow_mut(), &mut out).expect("writing to a vector does not fail");
         if !out.is_empty() {
-            let _ = self.events.send(Event::Lines(out)).await; // the relay works without a receiver
+            self.reporter.report(Event::Lines(out)).await;
         }
     }
 }

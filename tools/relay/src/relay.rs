@@ -18,6 +18,7 @@ use super::event::Event;
 use super::impairer::Impairer;
 use super::impairment::Impairment;
 use super::pump::{Broken, Pump};
+use super::reporter::Reporter;
 
 /// How long connecting to the target may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -79,7 +80,8 @@ impl Relay {
     }
 
     /// Serves this number of connections, or with `None` runs for ever. The relay continues if the receiver of `events` is
-    /// dropped; a slow receiver slows down the connections.
+    /// dropped. A slow receiver slows down the connections, but one that accepts nothing for a second loses events, and is
+    /// told later how many.
     ///
     /// # Errors
     /// Accepting a connection failed.
@@ -89,6 +91,7 @@ impl Relay {
         connections: Option<u64>,
         events: mpsc::Sender<Event>,
     ) -> io::Result<()> {
+        let reporter = Reporter::new(events);
         let mut running = FuturesUnordered::new();
         let mut number = 0;
         while connections.is_none_or(|connections| number < connections) {
@@ -96,22 +99,26 @@ impl Relay {
                 accepted = listener.accept() => {
                     let (client, _) = accepted?;
                     number += 1;
-                    running.push(self.connection(number, client, &events));
+                    running.push(self.connection(number, client, &reporter));
                 }
                 Some(()) = running.next() => {}
             }
         }
         drop(listener);
         while running.next().await.is_some() {}
+        drop(running);
+        reporter.finish().await;
         Ok(())
     }
 
-    async fn connection(&self, number: u64, mut client: TcpStream, events: &mpsc::Sender<Event>) {
+    async fn connection(&self, number: u64, mut client: TcpStream, reporter: &Reporter) {
         let (host, port) = &self.target;
         let connected = timeout(CONNECT_TIMEOUT, TcpStream::connect((&**host, *port))).await;
         let mut server = match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(server) => server,
-            Err(error) => return remark(events, format!("connection {number}: {host}:{port}: {error}")).await,
+            Err(error) => {
+                return reporter.report(Event::Remark(format!("connection {number}: {host}:{port}: {error}"))).await;
+            }
         };
         for stream in [&client, &server] {
             let _ = stream.set_nodelay(true); // if it fails, TCP may join pieces; the rest works
@@ -120,8 +127,8 @@ impl Relay {
         let ended = {
             let (from_client, to_client) = client.split();
             let (from_server, to_server) = server.split();
-            let up = self.pump(number, Side::Client, from_client, to_server, watch.as_ref(), events);
-            let down = self.pump(number, Side::Server, from_server, to_client, watch.as_ref(), events);
+            let up = self.pump(number, Side::Client, from_client, to_server, watch.as_ref(), reporter);
+            let down = self.pump(number, Side::Server, from_server, to_client, watch.as_ref(), reporter);
             try_join!(up.run(), down.run())
         };
         // A failure or a reset of one direction ends both.
@@ -130,7 +137,8 @@ impl Relay {
                 let _ = stream.set_zero_linger(); // it may be gone already
             }
             if let Broken::Error(sender, error) = broken {
-                remark(events, format!("connection {number}, {}: {error}", sender.name())).await;
+                let what = format!("connection {number}, {}: {error}", sender.name());
+                reporter.report(Event::Remark(what)).await;
             }
         }
     }
@@ -142,17 +150,13 @@ impl Relay {
         from: ReadHalf<'p>,
         to: WriteHalf<'p>,
         watch: Option<&'p RefCell<Watch>>,
-        events: &'p mpsc::Sender<Event>,
+        reporter: &'p Reporter,
     ) -> Pump<'p> {
         let (impairment, part) = match sender {
             Side::Client => (&self.client, 2 * number + 1),
             Side::Server => (&self.server, 2 * number),
         };
         let impairer = Impairer::new(impairment, self.chance.part(part));
-        Pump { sender, from, to, impairer, join: self.join, watch, events }
+        Pump { sender, from, to, impairer, join: self.join, watch, reporter }
     }
-}
-
-async fn remark(events: &mpsc::Sender<Event>, what: String) {
-    let _ = events.send(Event::Remark(what)).await; // the relay works without a receiver
 }

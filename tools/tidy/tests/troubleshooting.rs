@@ -253,11 +253,11 @@ enum Ending {
 
 impl Example {
     /// What is named first, a mistake or else the fault, and the line. `stream` is what a server reads from the first byte
-    /// on, `client` what a client reads; the name of an encoding stands before the payload of a MESSAGE in that encoding.
+    /// on, `client` what a client reads, `sound` a frame with numbers; the name of an encoding stands before the payload of a MESSAGE in that encoding.
     fn judge(&self) -> (Option<&'static str>, String) {
         let (subject, rest) = self.source.split_once(' ').expect("a word, then bytes");
         let (bytes, ending) = bytes(rest);
-        let of_that_name = |encoding: &Encoding| encoding.name() == subject && *encoding != Encoding::Binary;
+        let of_that_name = |encoding: &Encoding| encoding.name() == subject;
         let of_stream = |role| {
             diagnosis_of_stream(role, &bytes, ending)
                 .unwrap_or_else(|| panic!("{PAGE}:{}: nothing is wrong", self.line))
@@ -266,6 +266,7 @@ impl Example {
             Some(encoding) => diagnosis_of_text(encoding, &bytes),
             None if subject == "stream" => of_stream(Role::Server),
             None if subject == "client" => of_stream(Role::Client),
+            None if subject == "sound" => (None, diagnosis_of_numbers(&bytes)),
             None => panic!("{PAGE}:{}: {subject} is neither a stream nor an encoding", self.line),
         };
         (diagnosis.first().map(|first| first.name()).or(fault), diagnosis.to_string())
@@ -314,6 +315,13 @@ fn diagnosis_of_text(encoding: Encoding, payload: &[u8]) -> (Option<&'static str
     while session.receive(&mut rest, Duration::ZERO) != Step::More {}
     assert_eq!(last_reason(&mut session), diagnosis.to_string());
     (Some(fault.name()), diagnosis)
+}
+
+/// The diagnosis of the numbers of a sound frame.
+fn diagnosis_of_numbers(wire: &[u8]) -> Diagnosis {
+    let mut decoder = Decoder::new(MAX_LENGTH);
+    let frame = decoder.decode(&mut &*wire).expect("is sound").expect("is whole");
+    diagnose(&Evidence::numbers(Message::parse(frame).expect("is legal").expect("is a message")))
 }
 
 /// The reason of the CLOSE or the ERROR that a session sends last.

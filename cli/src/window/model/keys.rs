@@ -1,23 +1,18 @@
 //! Keys, and the commands of the input line.
 
-use bookend::{displayed, escaped, is_disturbing};
+use bookend::command::{Command, HELP, ME_WITHOUT_TEXT, addressed};
+use bookend::{displayed, is_disturbing};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::{Effect, Window};
 use crate::window::log::{Entry, Said, listed};
 
-const COMMANDS: [(&str, &str); 8] = [
-    ("/to", "/to NAME TEXT, or /msg: send to one member only; a NAME with blanks is written in quotes"),
-    ("/me", "/me TEXT: describe what you do"),
-    ("/who", "/who: list the members"),
-    ("/search", "/search TEXT: show only messages that contain TEXT; /search or Esc shows everything"),
-    ("/clear", "/clear: clear the messages"),
-    ("/help", "/help: show this help"),
-    ("/quit", "/quit, Ctrl-D: leave"),
-    ("//", "//TEXT: send /TEXT"),
+/// The commands of the window alone, besides those of [`HELP`].
+const COMMANDS: [(&str, &str); 2] = [
+    ("/search TEXT", "show only messages that contain TEXT; /search or Esc shows everything"),
+    ("/clear", "clear the messages"),
 ];
-const KEYS: &str =
-    "Tab completes · Up and Down recall · PageUp and PageDown scroll · Alt-Enter adds a line · Esc returns to the end";
+const KEYS: &str = "Tab completes · Up and Down recall · PageUp and PageDown scroll · Alt-Enter adds a line · Esc returns to the end · Ctrl-Z suspends";
 
 impl Window {
     pub(in crate::window) fn paste(&mut self, text: &str) {
@@ -38,6 +33,7 @@ impl Window {
             KeyCode::Enter => return self.enter(),
             KeyCode::Char('c') if control && !self.editor.text().is_empty() => _ = self.editor.take(),
             KeyCode::Char('c' | 'd') if control => return self.editor.text().is_empty().then_some(Effect::Quit),
+            KeyCode::Char('z') if control => return Some(Effect::Suspend),
             KeyCode::Char('l') if control => return Some(Effect::Redraw),
             KeyCode::Char('a') if control => self.editor.home(),
             KeyCode::Char('e') if control => self.editor.end(),
@@ -76,7 +72,8 @@ impl Window {
     }
 
     fn complete(&mut self) {
-        let commands = COMMANDS.iter().map(|(name, _)| *name).filter(|name| *name != "//");
+        let usages = HELP.iter().chain(&COMMANDS).map(|(usage, _)| *usage).filter(|usage| !usage.starts_with("//"));
+        let commands = usages.map(|usage| usage.split(' ').next().unwrap_or_default());
         if self.editor.text().starts_with('/') && !self.editor.parts().0.contains(' ') {
             self.editor.complete(commands.map(str::to_owned));
         } else {
@@ -98,39 +95,38 @@ impl Window {
         if text.is_empty() {
             return None;
         }
-        if let Some(rest) = text.strip_prefix("//") {
-            return self.send(None, format!("/{rest}"));
-        }
-        if !text.starts_with('/') {
-            return self.send(None, text);
-        }
-        let (command, rest) = text.split_once(' ').unwrap_or((&text, ""));
-        match command {
-            "/quit" => return Some(Effect::Quit),
-            "/to" | "/msg" => match self.members.addressee(rest) {
-                Ok((_, "")) => self.error("/to NAME TEXT: TEXT is missing"),
-                // A private message never goes to everyone.
-                Ok((0, _)) => self.error("/to NAME TEXT: 0 is everyone; omit /to to send to everyone"),
+        match Command::parse(&text) {
+            Command::Say(said) => return self.send(None, said.to_owned()),
+            Command::Quit => return Some(Effect::Quit),
+            // A private message never goes to everyone.
+            Command::To(words) => match addressed(self.members.addressee(words)) {
                 Ok((member, text)) => {
                     let text = text.to_owned();
                     return self.send(Some(member), text);
                 }
-                Err(error) => self.error(&format!("/to NAME TEXT: {error}; /who lists the members")),
+                Err(error) => self.error(&error.to_string()),
             },
-            "/me" if !rest.is_empty() => {
+            Command::Me("") => self.error(ME_WITHOUT_TEXT),
+            Command::Me(action) => {
                 let name = self.name.clone().unwrap_or_default();
-                return self.send(None, format!("* {name} {rest}"));
+                return self.send(None, format!("* {name} {action}"));
             }
-            "/who" => self.who(),
-            "/search" => self.search = Some(rest.to_lowercase()).filter(|rest| !rest.is_empty()),
-            "/clear" => self.log.clear(),
-            "/help" => {
-                for (_, about) in COMMANDS {
-                    self.log.push(Entry::Notice(about.into()));
+            Command::Who => self.who(),
+            Command::Whoami => {
+                let you = displayed(self.name.as_deref().unwrap_or("not a member")).to_string();
+                self.log.push(Entry::Notice(format!("you are {you} at {}", self.hub)));
+            }
+            Command::Help => {
+                for (usage, about) in HELP.iter().chain(&COMMANDS) {
+                    self.log.push(Entry::Notice(format!("{usage}: {about}")));
                 }
                 self.log.push(Entry::Notice(KEYS.into()));
             }
-            _ => self.error(&format!("no such command: {}; see /help, or use //TEXT to send /TEXT", escaped(command))),
+            Command::Unknown { name: "search", words } => {
+                self.search = Some(words.to_lowercase()).filter(|words| !words.is_empty());
+            }
+            Command::Unknown { name: "clear", .. } => self.log.clear(),
+            command => self.error(crate::room::refusal(command)),
         }
         None
     }

@@ -7,7 +7,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::*;
 
 pub(crate) fn window() -> Window {
-    Window::new("127.0.0.1:3990".into(), &Hello::new().with_name("ann").unwrap())
+    Window::new("127.0.0.1:3990".into(), &Hello::new().with_name("ann").unwrap(), TimeZone::UTC)
 }
 
 fn press(window: &mut Window, keys: &str) -> Option<Effect> {
@@ -30,7 +30,11 @@ fn lines_are_sent_and_commands_are_not() {
     assert_eq!(press(&mut window, "//x\n"), Some(Effect::Send { to: None, text: "/x".into() }));
     assert_eq!(press(&mut window, "\n"), None);
     assert_eq!(press(&mut window, "/nonsense\n"), None);
-    assert!(last(&window).contains("no such command: /nonsense"));
+    assert!(last(&window).contains("there is no such command"));
+    press(&mut window, "/join den\n");
+    assert!(last(&window).contains("--room"));
+    press(&mut window, "/help\n");
+    assert!(window.log.newest_first().any(|entry| format!("{entry:?}").contains("/to NAME TEXT: ")));
     for command in ["/to", "/msg"] {
         assert_eq!(press(&mut window, &format!("{command} bob hi\n")), None);
         assert!(last(&window).contains("no-such-member"));
@@ -121,4 +125,34 @@ fn ctrl_c_clears_the_line_before_it_quits() {
 fn mention_is_a_whole_word() {
     assert!(mentions("Ann: hi", "ann") && mentions("hi ann!", "ann") && mentions("böb", "BÖB"));
     assert!(!mentions("anna", "ann") && !mentions("can", "an"));
+}
+
+#[test]
+fn a_day_is_named_when_it_begins_and_before_what_was_said_on_another() {
+    let day = |number: u64| number * 86_400_000;
+    let mut window = window();
+    let named = |window: &Window| {
+        let days = window.log.newest_first().filter_map(|entry| match entry {
+            Entry::Day(day) => Some(day.clone()),
+            _ => None,
+        });
+        days.collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>()
+    };
+    assert!(!window.today(day(20_000) + 5), "the day on which the window opens is known");
+    let said = |window: &mut Window, time: u64| {
+        window.said("bob".into(), Payload::Text(Text::utf8("x")), Some(time), false, false);
+    };
+    said(&mut window, day(20_000) + 6);
+    assert!(!window.today(day(20_001) - 1));
+    assert_eq!(named(&window), [""; 0]);
+    assert!(window.today(day(20_001)));
+    assert!(!window.today(day(20_001) + 1));
+    said(&mut window, day(20_001) + 1);
+    assert_eq!(named(&window), ["Saturday, 5 October 2024"]);
+    said(&mut window, day(19_999)); // what was missed while there was no connection
+    said(&mut window, day(20_001) + 2);
+    let all = ["Saturday, 5 October 2024", "Thursday, 3 October 2024", "Saturday, 5 October 2024"];
+    assert_eq!(named(&window), all);
+    said(&mut window, u64::MAX); // no day of the calendar
+    assert_eq!(named(&window), all);
 }

@@ -1,9 +1,6 @@
-//! How much bytes look like text: by script, by the habits of legacy encodings, by what makes UTF-8 almost UTF-8.
+//! How much bytes look like text: by script, and by what makes UTF-8 almost UTF-8.
 
 use alloc::vec::Vec;
-
-use super::super::Confidence;
-use super::super::mistakes::{self as m, Mistake};
 
 /// How much of a text belongs to one script, counting characters that all scripts share.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +15,8 @@ pub(super) struct Script {
     columns: usize,
     /// Characters of the commonest column: few, but the row of a script in the wrong order.
     top_column: usize,
+    /// How many different characters these are.
+    in_top_column: usize,
 }
 
 impl Script {
@@ -39,13 +38,15 @@ impl Script {
         let count = |set: &[usize; 256]| set.iter().filter(|&&seen| seen > 0).count();
         // Latin letters belong to every script: names, addresses and units are written in it.
         let latin = if commonest == LATIN { 0 } else { counts[LATIN] };
+        let top = (0..columns.len()).max_by_key(|&column| columns[column]).unwrap_or(0);
         Script {
             characters,
             main: counts[COMMON] + counts[commonest] + latin,
             group: u8::try_from(commonest).unwrap_or(u8::MAX),
             rows: count(&rows),
             columns: count(&columns),
-            top_column: columns.into_iter().max().unwrap_or(0),
+            top_column: columns[top],
+            in_top_column: rows_of(text, top),
         }
     }
 
@@ -59,7 +60,8 @@ impl Script {
         if self.characters < 4 || self.share() < 70 {
             return false;
         }
-        if other.top_column * 2 > other.characters && self.top_column * 2 <= self.characters {
+        if other.top_column * 2 > other.characters && other.in_top_column > 2 && self.top_column * 2 <= self.characters
+        {
             return true;
         }
         if self.share() < 90 {
@@ -70,7 +72,19 @@ impl Script {
     }
 }
 
-const GROUPS: usize = 16;
+/// How many different rows the characters of a column are in.
+fn rows_of(text: &str, column: usize) -> usize {
+    let mut seen = [false; 256];
+    for character in text.chars() {
+        if let Ok(unit) = u16::try_from(u32::from(character)) {
+            let [high, low] = unit.to_be_bytes();
+            seen[usize::from(high)] |= usize::from(low) == column;
+        }
+    }
+    seen.into_iter().filter(|seen| *seen).count()
+}
+
+const GROUPS: usize = 17;
 /// Unassigned, private or control characters.
 #[cfg(test)]
 const STRANGE: usize = 0;
@@ -81,12 +95,16 @@ const HAN: usize = 3;
 fn group(character: char) -> u8 {
     match u32::from(character) {
         0x09 | 0x0A | 0x0D | 0x20..=0x40 | 0x5B..=0x60 | 0x7B..=0x7E | 0xA0..=0xBF => 1,
-        0x2010..=0x2027 | 0x2030..=0x205E | 0x20A0..=0x20BF | 0x2100..=0x214F | 0x2190..=0x21FF => 1,
-        0x3000..=0x303F | 0xFF00..=0xFF65 | 0x1F000..=0x1FAFF | 0x2600..=0x27BF | 0xFE0F | 0x200B..=0x200F => 1,
+        0x2010..=0x2027 | 0x2030..=0x205E | 0x20A0..=0x20BF | 0x2100..=0x214F | 0x2190..=0x2BFF => 1,
+        0x3000..=0x303F | 0xFF00..=0xFF65 | 0x1F000..=0x1FAFF | 0xFE0F | 0x200B..=0x200F => 1,
         0x41..=0x5A | 0x61..=0x7A | 0xC0..=0x24F | 0x1E00..=0x1EFF | 0x300..=0x36F | 0x1D400..=0x1D7FF => 2,
-        0x3040..=0x30FF | 0x31F0..=0x31FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x2FFFF => {
-            3
-        }
+        0x3040..=0x30FF
+        | 0xFF66..=0xFF9F
+        | 0x31F0..=0x31FF
+        | 0x3400..=0x4DBF
+        | 0x4E00..=0x9FFF
+        | 0xF900..=0xFAFF
+        | 0x20000..=0x2FFFF => 3,
         0x370..=0x3FF | 0x1F00..=0x1FFF => 4,
         0x400..=0x52F => 5,
         0x530..=0x58F => 6,
@@ -99,6 +117,8 @@ fn group(character: char) -> u8 {
         0x980..=0x9FF => 13,
         0xB80..=0xBFF => 14,
         0x1200..=0x137F => 15,
+        // Scripts whose texts are not told apart.
+        0x700..=0x8FF | 0xA00..=0xB7F | 0xC00..=0xDFF | 0xE80..=0x109F | 0x1380..=0x1DFF => 16,
         _ => 0,
     }
 }
@@ -109,9 +129,11 @@ pub(super) fn is_plain_latin(text: &str) -> bool {
     letters * 10 >= text.chars().count() * 8
 }
 
-/// Nothing but what a keyboard has.
+/// Nothing but what a keyboard has, and not the same again and again.
 pub(super) fn is_printable_ascii(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r'))
+    let mut seen = 0_u128;
+    text.bytes().filter(u8::is_ascii).for_each(|byte| seen |= 1 << byte);
+    seen.count_ones() > 7 && text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r'))
 }
 
 /// What almost-UTF-8 has that UTF-8 has not.
@@ -184,111 +206,6 @@ fn in_windows_1252(character: char) -> Option<u8> {
         return Some(byte);
     }
     HIGH.iter().position(|&high| high == character).and_then(|at| u8::try_from(0x80 + at).ok())
-}
-
-/// Which legacy encodings the bytes may be, the likeliest first.
-pub(super) fn legacy(bytes: &[u8], cut: bool) -> Vec<(&'static Mistake, Confidence)> {
-    let japanese = shift_jis(bytes, cut);
-    let western = western(bytes);
-    let mut found = Vec::new();
-    match (japanese, western) {
-        (Some(japanese), Some(western)) if japanese > western => {
-            found.push((&m::TEXT_SHIFT_JIS, japanese));
-            found.push((&m::TEXT_WINDOWS_1252, western.min(Confidence::Possible)));
-        }
-        (japanese, western) => {
-            found.extend(western.map(|western| (&m::TEXT_WINDOWS_1252, western)));
-            found.extend(japanese.map(|japanese| (&m::TEXT_SHIFT_JIS, japanese)));
-        }
-    }
-    if found.iter().all(|(_, confidence)| *confidence == Confidence::Possible) {
-        let words = high_runs(bytes);
-        found.insert(if words { 0 } else { found.len() }, (&m::TEXT_LEGACY, Confidence::Possible));
-    }
-    found
-}
-
-/// Do bytes above 7F mostly stand together, as the letters of a word in another script do?
-fn high_runs(bytes: &[u8]) -> bool {
-    let high = bytes.iter().filter(|byte| !byte.is_ascii()).count();
-    let together = bytes.windows(2).filter(|pair| !pair[0].is_ascii() && !pair[1].is_ascii()).count();
-    high > 2 && together * 10 >= high * 6
-}
-
-/// How many pairs of bytes from A1 up there are, if nothing else is but ASCII: so Chinese and Korean code pages are,
-/// nearly all of whose pairs are Hangul if they are read as UTF-16.
-pub(super) fn high_pairs(bytes: &[u8], cut: bool) -> usize {
-    let (mut pairs, mut rest) = (0, bytes);
-    loop {
-        rest = match rest {
-            [0..=0x7F, tail @ ..] => tail,
-            [0xA1..=0xFE, 0xA1..=0xFE, tail @ ..] => {
-                pairs += 1;
-                tail
-            }
-            [] => return pairs,
-            [0xA1..=0xFE] if cut => return pairs,
-            _ => return 0,
-        };
-    }
-}
-
-/// Single letters above 7F among those of ASCII, and the punctuation that word processors make.
-fn western(bytes: &[u8]) -> Option<Confidence> {
-    let (mut letters, mut strange, mut in_words, mut high) = (0, 0, 0, 0);
-    for (at, &byte) in bytes.iter().enumerate().filter(|(_, byte)| **byte >= 0x80) {
-        high += 1;
-        let before = at.checked_sub(1).map_or(b' ', |at| bytes[at]);
-        let after = bytes.get(at + 1).copied().unwrap_or(b' ');
-        match byte {
-            0xC0..=0xD6 | 0xD8..=0xF6 | 0xF8..=0xFF | 0x8A | 0x8C | 0x8E | 0x9A | 0x9C | 0x9E | 0x9F => letters += 1,
-            0x80 | 0x82 | 0x84 | 0x85 | 0x8B | 0x91..=0x97 | 0x99 | 0x9B | 0xA0..=0xBF => {}
-            _ => strange += 1,
-        }
-        in_words += usize::from(before.is_ascii() && after.is_ascii());
-    }
-    let controls = bytes.iter().filter(|&&byte| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')).count();
-    match () {
-        () if strange * 10 > high || controls * 20 > bytes.len() => None,
-        () if in_words * 10 >= high * 6 && high * 2 <= bytes.len() => Some(Confidence::Likely),
-        () if letters > 0 || strange == 0 => Some(Confidence::Possible),
-        () => None,
-    }
-}
-
-/// Pairs of bytes that are kana or the commoner kanji.
-fn shift_jis(bytes: &[u8], cut: bool) -> Option<Confidence> {
-    let (mut kana, mut common, mut rare, mut half) = (0_usize, 0_usize, 0_usize, 0_usize);
-    let mut rest = bytes;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        match first {
-            0..=0x7F => continue,
-            0xA1..=0xDF => {
-                half += 1;
-                continue;
-            }
-            0x81..=0x9F | 0xE0..=0xFC => {}
-            _ => return None,
-        }
-        let Some((&second, tail)) = rest.split_first() else { return if cut { break } else { None } };
-        if !matches!(second, 0x40..=0x7E | 0x80..=0xFC) {
-            return None;
-        }
-        match (first, second) {
-            (0x82, 0x9F..=0xF1) | (0x83, 0x40..=0x96) => kana += 1,
-            (0x81, _) | (0x82, _) | (0x88..=0x97, _) | (0x98, 0x40..=0x72) => common += 1,
-            _ => rare += 1,
-        }
-        rest = tail;
-    }
-    let all = kana + common + rare;
-    match () {
-        () if all == 0 => None,
-        () if kana > 0 && (kana + common) >= 4 * (rare + half) => Some(Confidence::Likely),
-        () if common >= 4 * (rare + half) && common > 1 => Some(Confidence::Likely),
-        () => Some(Confidence::Possible),
-    }
 }
 
 #[cfg(test)]

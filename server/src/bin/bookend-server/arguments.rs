@@ -11,10 +11,11 @@ const MORE: &str = "\
 Settings are read from the file, the environment (BOOKEND_LIMITS_MAX_BODY=2MiB) and the flags; a later source overrides
 an earlier one. docs/operating.md and --print-config list all settings.
 
-Signals: SIGTERM and ctrl-c shut the hub down gracefully, a second one ends it at once; SIGHUP reloads the settings.
+Signals: SIGTERM, SIGQUIT and ctrl-c shut the hub down gracefully, a second one ends it at once; SIGHUP reloads the
+settings.
 
 Exit status: 0 shut down gracefully · 1 could not listen, or another failure · 2 wrong arguments or settings ·
-130 ended at once by a second signal";
+128 + N ended at once by signal N";
 
 /// Run a Bookend hub: framed peers and telnet users share rooms on one port.
 #[derive(Debug, Parser)]

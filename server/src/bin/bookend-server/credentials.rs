@@ -6,6 +6,7 @@ use bookend_server::{Access, Config, Tls, TlsFile, TlsFiles};
 
 use crate::address::ListenAddress;
 use crate::descriptors;
+use crate::exposed;
 use crate::settings::{Fault, LoadedSettings};
 
 /// The content of these files.
@@ -13,15 +14,26 @@ pub(crate) struct Credentials {
     /// `None` without a certificate.
     pub(crate) tls: Option<Tls>,
     pub(crate) access: Access,
+    /// Files that others may read.
+    exposed: Vec<String>,
 }
 
 impl Credentials {
     /// Reads and checks the files.
     pub(crate) fn load(loaded: &LoadedSettings) -> Result<Credentials, Vec<Fault>> {
-        match (load_tls(loaded), load_access(loaded)) {
-            (Ok(tls), Ok(access)) => Ok(Credentials { tls, access }),
-            (tls, access) => Err(tls.err().into_iter().chain(access.err().unwrap_or_default()).collect()),
+        match (load_tls(loaded), load_access(loaded), exposed::check(loaded)) {
+            (Ok(tls), Ok(access), Ok(exposed)) => Ok(Credentials { tls, access, exposed }),
+            (tls, access, exposed) => {
+                let others = access.err().into_iter().chain(exposed.err()).flatten();
+                Err(tls.err().into_iter().chain(others).collect())
+            }
         }
+    }
+
+    /// What is allowed, but probably not wanted.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let of_chain = self.tls.as_ref().and_then(Tls::chain_fault).map(|fault| format!("tls.certificate: {fault}"));
+        self.exposed.iter().cloned().chain(of_chain).collect()
     }
 
     /// The configuration of the hub.
@@ -30,18 +42,19 @@ impl Credentials {
         Config { access: self.access.clone(), connections, ..loaded.settings.hub.clone() }
     }
 
-    /// Are there files that a reload can read?
-    pub(crate) fn has_files(&self) -> bool {
-        self.tls.is_some() || self.access.tokens() > 0
-    }
-
     /// Logs what is in force from now on.
     pub(crate) fn log(&self) {
+        for detail in &self.exposed {
+            tracing::warn!(detail, "file-exposed");
+        }
         if let Some(tls) = &self.tls {
             let certificate = tls.certificate();
             let ends = humantime::format_rfc3339_seconds(certificate.expires());
             let (subject, fingerprint) = (certificate.subject(), certificate.fingerprint());
             tracing::info!(subject, fingerprint, %ends, "certificate");
+            if let Some(detail) = tls.chain_fault() {
+                tracing::warn!(detail, "certificate-chain");
+            }
         }
         if self.access.tokens() > 0 {
             tracing::info!(count = self.access.tokens(), "tokens");

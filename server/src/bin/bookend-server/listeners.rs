@@ -1,51 +1,31 @@
 //! The listeners of the hub, and how a reload changes them.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
-#[cfg(unix)]
-use bookend_server::UnixListener;
-use bookend_server::{Hub, Listener, Tls};
+use bookend_server::{Hub, ListenError, Tls};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::address::ListenAddress;
+use crate::address::{ListenAddress, LocalAddress};
+use crate::binding::{AnyListener, BindFailure, Binder, BoundListeners, Resolved};
 use crate::credentials::Credentials;
 use crate::exposure::{Exposure, is_public};
+use crate::inherited::Inherited;
 use crate::settings::{Fault, LoadedSettings, Settings};
 
 /// The timeout for looking up a host name.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A configured address, with its socket addresses.
-#[derive(Debug)]
-pub(crate) struct Resolved {
-    place: ListenAddress,
-    addresses: Vec<SocketAddr>,
-}
+/// How long the start waits for an address that the machine does not have yet.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(60);
+const ADDRESS_RETRY: Duration = Duration::from_secs(1);
 
-/// The address of one listener.
-#[derive(Clone, Debug)]
-#[cfg_attr(not(unix), allow(dead_code, reason = "this system has no Unix sockets"))]
-pub(crate) enum LocalAddress {
-    Tcp(SocketAddr),
-    Tls(SocketAddr),
-    Unix(PathBuf),
-}
-
-/// Listeners that are bound, but do not accept connections yet.
-pub(crate) struct BoundListeners {
-    place: ListenAddress,
-    listeners: Vec<AnyListener>,
-}
-
-enum AnyListener {
-    Tcp(Listener),
-    Tls(Listener),
-    #[cfg(unix)]
-    Unix(UnixListener),
+/// Why the addresses cannot be listened on.
+pub(crate) struct Unresolved {
+    pub(crate) faults: Vec<Fault>,
+    /// Looking up a name failed, which may work later. The settings may be right.
+    pub(crate) is_of_lookup: bool,
 }
 
 /// Listeners that accept connections.
@@ -62,9 +42,12 @@ struct OpenListener {
 pub(crate) struct Listeners(Vec<OpenListener>);
 
 /// Looks up the configured addresses. An address that other machines can reach must be protected or allowed.
-pub(crate) async fn resolve(loaded: &LoadedSettings, credentials: &Credentials) -> Result<Vec<Resolved>, Vec<Fault>> {
-    let (mut resolved, mut faults) = (Vec::new(), Vec::new());
-    let mut refuse = |text: String| faults.push(loaded.fault("listen", text));
+pub(crate) async fn resolve(loaded: &LoadedSettings, credentials: &Credentials) -> Result<Vec<Resolved>, Unresolved> {
+    let (mut resolved, mut faults, mut is_of_lookup) = (Vec::new(), Vec::new(), true);
+    let mut refuse = |text: String, of_lookup: bool| {
+        is_of_lookup &= of_lookup;
+        faults.push(loaded.fault("listen", text));
+    };
     for place in &loaded.settings.listen {
         let addresses = match place {
             ListenAddress::Unix(_) => Vec::new(),
@@ -72,11 +55,11 @@ pub(crate) async fn resolve(loaded: &LoadedSettings, credentials: &Credentials) 
                 match timeout(LOOKUP_TIMEOUT, address.resolve()).await {
                     Ok(Ok(addresses)) => addresses,
                     Ok(Err(error)) => {
-                        refuse(error.to_string());
+                        refuse(error.to_string(), matches!(error, ListenError::Io(..)));
                         continue;
                     }
                     Err(_) => {
-                        refuse(format!("{address}: no answer in {} s", LOOKUP_TIMEOUT.as_secs()));
+                        refuse(format!("{address}: no answer in {} s", LOOKUP_TIMEOUT.as_secs()), true);
                         continue;
                     }
                 }
@@ -88,34 +71,61 @@ pub(crate) async fn resolve(loaded: &LoadedSettings, credentials: &Credentials) 
             && !loaded.settings.public
         {
             let detail = exposure.detail();
-            refuse(format!(
+            let text = format!(
                 "other machines can reach {address}, and {detail}: to allow that, use --public or public = true"
-            ));
+            );
+            refuse(text, false);
         }
         resolved.push(Resolved { place: place.clone(), addresses });
     }
-    if faults.is_empty() { Ok(resolved) } else { Err(faults) }
+    if faults.is_empty() { Ok(resolved) } else { Err(Unresolved { faults, is_of_lookup }) }
 }
 
 impl Listeners {
     /// Binds the addresses that are not open yet: all of them or none.
-    pub(crate) async fn bind(&self, wanted: Vec<Resolved>, mode: u32) -> Result<Vec<BoundListeners>, Vec<String>> {
-        let (mut all_bound, mut failures) = (Vec::new(), Vec::new());
-        for Resolved { place, addresses } in wanted {
-            if self.0.iter().any(|door| door.place == place) {
+    pub(crate) async fn bind(
+        &self,
+        wanted: &[Resolved],
+        inherited: &Inherited,
+        mode: u32,
+    ) -> Result<Vec<BoundListeners>, BindFailure> {
+        let binder = Binder::new(inherited, mode, wanted);
+        let (mut all_bound, mut reasons, mut is_absent) = (Vec::new(), Vec::new(), true);
+        for resolved in wanted {
+            if self.0.iter().any(|door| door.place == resolved.place) {
                 continue;
             }
-            let listeners = match &place {
-                ListenAddress::Tcp(_) => bind_tcp(&addresses, AnyListener::Tcp).await,
-                ListenAddress::Tls(_) => bind_tcp(&addresses, AnyListener::Tls).await,
-                ListenAddress::Unix(path) => bind_unix(path, mode).await,
-            };
-            match listeners {
-                Ok(listeners) => all_bound.push(BoundListeners { place, listeners }),
-                Err(failure) => failures.push(failure),
+            match binder.bind(resolved).await {
+                Ok(bound) => all_bound.push(bound),
+                Err(failure) => {
+                    is_absent &= failure.is_absent;
+                    reasons.extend(failure.reasons);
+                }
             }
         }
-        if failures.is_empty() { Ok(all_bound) } else { Err(failures) }
+        if reasons.is_empty() { Ok(all_bound) } else { Err(BindFailure { reasons, is_absent }) }
+    }
+
+    /// The same at the start. After booting, the machine may not have all its addresses yet: they are waited for.
+    pub(crate) async fn bind_first(
+        wanted: &[Resolved],
+        inherited: &Inherited,
+        mode: u32,
+    ) -> Result<Vec<BoundListeners>, Vec<String>> {
+        let deadline = Instant::now() + ADDRESS_TIMEOUT;
+        loop {
+            match Listeners::default().bind(wanted, inherited, mode).await {
+                Ok(bound) => return Ok(bound),
+                Err(BindFailure { reasons, is_absent: true }) if Instant::now() < deadline => {
+                    let seconds = ADDRESS_TIMEOUT.as_secs();
+                    for detail in reasons {
+                        tracing::warn!(detail, seconds, "listen-waits");
+                    }
+                    sleep(ADDRESS_RETRY).await;
+                }
+                Err(failure) => return Err(failure.reasons),
+            }
+        }
     }
 
     /// Accepts connections on these listeners. `tls` is needed if one of them speaks TLS.
@@ -193,98 +203,13 @@ impl Drop for OpenListener {
     }
 }
 
-impl AnyListener {
-    fn bound(&self) -> LocalAddress {
-        match self {
-            AnyListener::Tcp(listener) => LocalAddress::Tcp(listener.address()),
-            AnyListener::Tls(listener) => LocalAddress::Tls(listener.address()),
-            #[cfg(unix)]
-            AnyListener::Unix(listener) => LocalAddress::Unix(listener.path().into()),
-        }
-    }
-
-    fn run(self, hub: &Hub, tls: Option<&Tls>) -> JoinHandle<()> {
-        match self {
-            AnyListener::Tcp(listener) => tokio::spawn(listener.run(hub.clone())),
-            AnyListener::Tls(listener) => {
-                let tls = tls.expect("an address with TLS is refused without a certificate").clone();
-                tokio::spawn(listener.run_tls(hub.clone(), tls))
-            }
-            #[cfg(unix)]
-            AnyListener::Unix(listener) => tokio::spawn(listener.run(hub.clone())),
-        }
-    }
-}
-
-impl LocalAddress {
-    /// A command that joins the hub.
-    pub(crate) fn invitation(&self) -> String {
-        match self {
-            LocalAddress::Tcp(address) => {
-                let join = reachable(address);
-                let (host, port) = (join.ip(), join.port());
-                format!("telnet {host} {port}   or: cargo run --release -p bookend-cli -- chat {join}")
-            }
-            LocalAddress::Tls(address) => format!("openssl s_client -quiet -connect {}", reachable(address)),
-            LocalAddress::Unix(path) => format!("nc -U {}", path.display()),
-        }
-    }
-}
-
-impl std::fmt::Display for LocalAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            LocalAddress::Tcp(address) => address.fmt(f),
-            LocalAddress::Tls(address) => write!(f, "tls://{address}"),
-            LocalAddress::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-/// An address of this machine that reaches the listener.
-fn reachable(address: &SocketAddr) -> SocketAddr {
-    let host = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(host, address.port())
-}
-
-/// Listens on the addresses of one host. One of them suffices: `localhost` may have an address that is not available.
-async fn bind_tcp(addresses: &[SocketAddr], kind: fn(Listener) -> AnyListener) -> Result<Vec<AnyListener>, String> {
-    let (mut listeners, mut refusals) = (Vec::new(), Vec::new());
-    for &address in addresses {
-        match Listener::bind(address).await {
-            Ok(listener) => listeners.push(kind(listener)),
-            Err(error) => refusals.push(format!("{address}: {error}")),
-        }
-    }
-    if listeners.is_empty() {
-        return Err(refusals.join(", "));
-    }
-    for refusal in refusals {
-        tracing::warn!(detail = refusal, "listen-failed");
-    }
-    Ok(listeners)
-}
-
-#[cfg(unix)]
-async fn bind_unix(path: &std::path::Path, mode: u32) -> Result<Vec<AnyListener>, String> {
-    let listener = UnixListener::bind(path, mode).await;
-    listener
-        .map(|listener| vec![AnyListener::Unix(listener)])
-        .map_err(|error| format!("unix:{}: {error}", path.display()))
-}
-
 #[cfg(unix)]
 fn set_mode(path: &std::path::Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    if !path.symlink_metadata()?.file_type().is_socket() {
+        return Err(io::Error::other("it is no longer a socket"));
+    }
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-async fn bind_unix(path: &std::path::Path, _mode: u32) -> Result<Vec<AnyListener>, String> {
-    Err(format!("unix:{}: this system has no Unix sockets", path.display()))
 }
 
 #[cfg(not(unix))]

@@ -1,34 +1,41 @@
 //! The service: it starts, obeys signals and operators, and shuts down.
 
-use std::io::{self, Write};
+use std::io;
 
 use bookend_server::{AdminOrder, Hub, ShutdownSummary, Tls};
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use crate::admin::{self, AdminListener};
 use crate::bans::{self, BanFile};
+use crate::certificates::CertificateWatch;
 use crate::credentials::Credentials;
 use crate::descriptors;
-use crate::listeners::{self, Listeners};
+use crate::inherited::Inherited;
+use crate::listeners::{self, Listeners, Unresolved};
 use crate::logging::Logging;
+use crate::notice;
 use crate::ready::ReadyFile;
 use crate::settings::{Effect, LoadedSettings, SETTINGS, Sources};
-use crate::signals::{Command, Signals};
+use crate::signals::{Command, Reason, Signals};
 use crate::systemd;
+use crate::warnings;
 
 /// The hub and its surroundings.
 pub(crate) struct Service {
     sources: Sources,
+    inherited: Inherited,
     loaded: LoadedSettings,
     hub: Hub,
     tls: Option<Tls>,
     listeners: Listeners,
-    logging: Logging,
-    signals: Signals,
     admin: Option<AdminListener>,
+    certificate: Option<CertificateWatch>,
     /// Keeps the bans until the service has ended.
     _ban_file: Option<BanFile>,
     ready_file: Option<ReadyFile>,
+    /// Dropped last: it waits for its reader.
+    logging: Logging,
 }
 
 /// Why the service does not start.
@@ -37,78 +44,95 @@ pub(crate) struct Failure {
     pub(crate) of_settings: bool,
 }
 
-/// How the service ended.
-pub(crate) enum Outcome {
-    Graceful,
-    AtOnce,
-}
-
 impl Service {
     /// Starts to listen, and prints the addresses.
-    pub(crate) async fn start(sources: Sources) -> Result<Service, Failure> {
-        let loaded = sources.load().map_err(Failure::of_settings)?;
+    pub(crate) async fn start(sources: Sources, inherited: Inherited) -> Result<Service, Failure> {
+        let mut loaded = sources.load().map_err(Failure::of_settings)?;
+        inherited.add_to(&mut loaded.settings);
+        let settings = &loaded.settings;
+        let ready_file = settings
+            .ready_file
+            .as_deref()
+            .map(ReadyFile::claim)
+            .transpose()
+            .map_err(|error| Failure::of_settings(vec![loaded.fault("ready_file", error)]))?;
         let credentials = Credentials::load(&loaded).map_err(Failure::of_settings)?;
-        let resolved = listeners::resolve(&loaded, &credentials).await.map_err(Failure::of_settings)?;
+        let resolved = listeners::resolve(&loaded, &credentials).await.map_err(Failure::of_addresses)?;
         let admin = admin::AdminSettings::resolve(&loaded).await.map_err(Failure::of_settings)?;
         let bans = bans::load(&loaded).map_err(|fault| Failure::of_settings(vec![fault]))?;
-        let settings = &loaded.settings;
         let logging = Logging::start(&settings.log_level, settings.log_format);
         for (name, meant) in sources.misspelled() {
             tracing::warn!(name, detail = format!("did you mean {meant}?"), "environment-ignored");
         }
         descriptors::raise_limit();
         let hub = Hub::new(credentials.config(&loaded));
+        tokio::spawn(logging.watch(&hub));
         let ban_file = BanFile::open(settings.access_bans.as_deref(), bans, &hub)
             .map_err(|reason| Failure::of_system(vec![reason]))?;
         let admin = AdminListener::open(admin, &hub).await.map_err(|reason| Failure::of_system(vec![reason]))?;
-        let mut listeners = Listeners::default();
-        let bound = listeners.bind(resolved, settings.unix_mode).await.map_err(Failure::of_system)?;
-        let signals = Signals::new(sources.file.is_some() || credentials.has_files()).map_err(Failure::io)?;
+        let bound =
+            Listeners::bind_first(&resolved, &inherited, settings.unix_mode).await.map_err(Failure::of_system)?;
         credentials.log();
+        warnings::log(&loaded, &credentials.access);
         descriptors::log(settings);
+        let mut listeners = Listeners::default();
         listeners.open(bound, &hub, credentials.tls.as_ref());
         listeners.log_exposure(settings, &credentials);
-        let addresses: Vec<_> = listeners.addresses().map(ToString::to_string).collect();
-        let ready_file = match &settings.ready_file {
-            Some(path) => Some(
-                ReadyFile::write(path, &addresses)
-                    .map_err(|error| Failure::of_system(vec![format!("{}: {error}", path.display())]))?,
-            ),
-            None => None,
-        };
-        let mut out = io::stdout().lock();
-        for address in listeners.addresses() {
-            writeln!(out, "listening on {address} - join: {}", address.invitation()).map_err(Failure::io)?;
-        }
-        if let Some(admin) = &admin {
-            admin.set_ready();
-            writeln!(out, "admin on {}", admin.address()).map_err(Failure::io)?;
-        }
-        out.flush().map_err(Failure::io)?;
-        drop(out);
-        tokio::spawn(systemd::watch());
-        systemd::ready();
-        Ok(Service {
+        let certificate = CertificateWatch::start(credentials.tls.as_ref(), &hub);
+        let service = Service {
             sources,
+            inherited,
             loaded,
             hub,
             tls: credentials.tls,
             listeners,
-            logging,
-            signals,
             admin,
+            certificate,
             _ban_file: ban_file,
             ready_file,
-        })
+            logging,
+        };
+        service.announce()?;
+        Ok(service)
     }
 
-    /// Serves until a signal or an operator ends it.
-    pub(crate) async fn run(mut self) -> Outcome {
+    /// Tells everyone who waits for it that the hub listens.
+    fn announce(&self) -> Result<(), Failure> {
+        if let Some(file) = &self.ready_file {
+            file.write(&self.addresses())
+                .map_err(|error| Failure::of_system(vec![self.loaded.fault("ready_file", error).to_string()]))?;
+        }
+        let mut text = String::new();
+        for address in self.listeners.addresses() {
+            text += &format!("listening on {address} - join: {}\n", address.invitation());
+        }
+        if let Some(admin) = &self.admin {
+            admin.set_ready();
+            text += &format!("admin on {}\n", admin.address());
+        }
+        if let Err(error) = notice::write(io::stdout(), text) {
+            tracing::warn!(detail = %error, "output-failed");
+        }
+        tokio::spawn(systemd::watch());
+        systemd::ready();
+        Ok(())
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        self.listeners.addresses().map(ToString::to_string).collect()
+    }
+
+    /// Serves until a signal or an operator ends it. Returns the exit status.
+    pub(crate) async fn run(mut self, mut signals: Signals) -> u8 {
         loop {
-            match self.next().await {
+            match self.next(&mut signals).await {
                 (Command::Reload, answer) => {
                     systemd::reloading();
-                    let reloaded = self.reload().await;
+                    // Looking up names may take long.
+                    let reloaded = tokio::select! {
+                        reloaded = self.reload() => reloaded,
+                        reason = signals.stop() => return self.stop(reason, signals).await,
+                    };
                     self.hub.count_reload(reloaded.is_ok());
                     for reason in reloaded.as_ref().err().into_iter().flatten() {
                         tracing::error!(detail = reason, "reload-refused");
@@ -118,22 +142,24 @@ impl Service {
                         let _ = answer.send(reloaded); // the operator may no longer wait
                     }
                 }
-                (Command::Stop(signal), _) => {
-                    self.admin.iter().for_each(AdminListener::set_draining);
-                    tracing::info!(signal, "shut-down");
-                    systemd::stopping();
-                    return self.shut_down().await;
-                }
+                (Command::Stop(reason), _) => return self.stop(reason, signals).await,
             }
         }
     }
 
+    async fn stop(self, reason: Reason, signals: Signals) -> u8 {
+        self.admin.iter().for_each(AdminListener::set_draining);
+        tracing::info!(signal = reason.name, "shut-down");
+        systemd::stopping();
+        self.shut_down(signals).await
+    }
+
     /// The next command of a signal or an operator, and the receiver of its result.
-    async fn next(&mut self) -> (Command, Option<oneshot::Sender<Result<(), Vec<String>>>>) {
+    async fn next(&mut self, signals: &mut Signals) -> (Command, Option<oneshot::Sender<Result<(), Vec<String>>>>) {
         tokio::select! {
-            order = self.signals.next() => (order, None),
+            order = signals.next() => (order, None),
             order = admin::next(&mut self.admin) => match order {
-                AdminOrder::Drain => (Command::Stop("admin"), None),
+                AdminOrder::Drain => (Command::Stop(Reason::ADMIN), None),
                 AdminOrder::Reload(answer) => (Command::Reload, Some(answer)),
             },
         }
@@ -142,10 +168,14 @@ impl Service {
     /// Reloads the settings: all of them, or none if there is a fault.
     async fn reload(&mut self) -> Result<(), Vec<String>> {
         let mut loaded = self.sources.load().map_err(texts)?;
+        warnings::emptied(&self.loaded, &loaded).map_err(|fault| texts(vec![fault]))?;
+        self.inherited.add_to(&mut loaded.settings);
         let credentials = Credentials::load(&loaded).map_err(texts)?;
-        let resolved = listeners::resolve(&loaded, &credentials).await.map_err(texts)?;
+        let resolved =
+            listeners::resolve(&loaded, &credentials).await.map_err(|unresolved| texts(unresolved.faults))?;
         let admin = admin::AdminSettings::resolve(&loaded).await.map_err(texts)?;
-        let bound = self.listeners.bind(resolved, loaded.settings.unix_mode).await?;
+        let bound = self.listeners.bind(&resolved, &self.inherited, loaded.settings.unix_mode).await;
+        let bound = bound.map_err(|failure| failure.reasons)?;
 
         let mut changed = 0;
         for setting in SETTINGS {
@@ -164,8 +194,13 @@ impl Service {
         }
         let settings = &loaded.settings;
         self.listeners.close_others(&settings.listen).await;
+        let admitted_all = self.hub.access().without_token(false).enter();
         self.hub.reconfigure(credentials.config(&loaded));
         credentials.log();
+        warnings::log(&loaded, &credentials.access);
+        if admitted_all && !credentials.access.without_token(false).enter() {
+            warnings::log_members_without_token(&self.hub);
+        }
         descriptors::log(settings);
         match (&self.tls, &credentials.tls) {
             (Some(old), Some(new)) => old.replace(new),
@@ -177,11 +212,14 @@ impl Service {
         if let Some(listener) = &self.admin {
             listener.set_rules(admin);
         }
-        if let Some(file) = &self.ready_file {
-            let addresses: Vec<_> = self.listeners.addresses().map(ToString::to_string).collect();
-            if let Err(error) = file.rewrite(&addresses) {
-                tracing::warn!(detail = %error, "ready-file-failed");
-            }
+        self.certificate = CertificateWatch::start(self.tls.as_ref(), &self.hub);
+        if let Some(file) = &self.ready_file
+            && let Err(error) = file.write(&self.addresses())
+        {
+            tracing::warn!(detail = %error, "ready-file-failed");
+        }
+        if self.sources.file.is_none() && !settings.has_files() {
+            tracing::info!(detail = "the hub has no settings file, certificate or token file", "reload-nothing");
         }
         tracing::info!(changed, "reload");
         self.logging.set(&settings.log_level);
@@ -190,30 +228,41 @@ impl Service {
     }
 
     /// Stops listening, and shuts the hub down. A second signal ends that at once. Until then the admin service answers.
-    async fn shut_down(mut self) -> Outcome {
+    /// Returns the exit status.
+    async fn shut_down(mut self, mut signals: Signals) -> u8 {
+        let delay = self.loaded.settings.shut_down_delay;
+        let at_once = match self.or_at_once(sleep(delay), &mut signals).await {
+            Err(reason) => Err(reason),
+            Ok(()) => {
+                self.listeners.close_others(&[]).await;
+                let hub = self.hub.clone();
+                self.or_at_once(hub.shut_down(), &mut signals).await
+            }
+        };
+        let status = match at_once {
+            Ok(ShutdownSummary { closed, given_up }) => {
+                tracing::info!(closed, given_up, "end");
+                0
+            }
+            Err(reason) => {
+                tracing::warn!(signal = reason.name, "end-at-once");
+                reason.status()
+            }
+        };
         self.listeners.close_others(&[]).await;
-        let outcome = self.close_connections().await;
         if let Some(listener) = self.admin {
             listener.close().await;
         }
-        outcome
+        status
     }
 
-    async fn close_connections(&mut self) -> Outcome {
-        let shut_down = self.hub.shut_down();
-        tokio::pin!(shut_down);
+    /// The result of a future, or the signal that ends the program before.
+    async fn or_at_once<T>(&mut self, future: impl Future<Output = T>, signals: &mut Signals) -> Result<T, Reason> {
+        tokio::pin!(future);
         loop {
             tokio::select! {
-                ShutdownSummary { closed, given_up } = &mut shut_down => {
-                    tracing::info!(closed, given_up, "end");
-                    return Outcome::Graceful;
-                }
-                order = self.signals.next() => {
-                    if let Command::Stop(signal) = order {
-                        tracing::warn!(signal, "end-at-once");
-                        return Outcome::AtOnce;
-                    }
-                }
+                result = &mut future => return Ok(result),
+                reason = signals.stop() => return Err(reason),
                 order = admin::next(&mut self.admin) => {
                     if let AdminOrder::Reload(answer) = order {
                         let answered = answer.send(Err(vec!["the hub is shutting down".into()]));
@@ -230,11 +279,16 @@ impl Failure {
         Failure { reasons: texts(faults), of_settings: true }
     }
 
+    /// systemd does not start the hub again after a fault of settings; a name may be found later.
+    fn of_addresses(unresolved: Unresolved) -> Failure {
+        Failure { of_settings: !unresolved.is_of_lookup, ..Failure::of_settings(unresolved.faults) }
+    }
+
     fn of_system(reasons: Vec<String>) -> Failure {
         Failure { reasons, of_settings: false }
     }
 
-    fn io(error: io::Error) -> Failure {
+    pub(crate) fn io(error: io::Error) -> Failure {
         Failure::of_system(vec![error.to_string()])
     }
 }

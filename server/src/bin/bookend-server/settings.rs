@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) admin_hosts: Vec<String>,
     pub(crate) log_level: Filter,
     pub(crate) log_format: Format,
+    /// How long the listeners stay open at shut-down.
+    pub(crate) shut_down_delay: Duration,
     /// Without `access`, which has a file of its own, and with 0 as `connections` for what the limit of open files allows.
     pub(crate) hub: Config,
 }
@@ -71,6 +73,13 @@ impl Allowance {
             Allowance::Read => Rights::READ,
             Allowance::Auto | Allowance::Write => Rights::READ_WRITE,
         }
+    }
+}
+
+impl Settings {
+    /// Are there files, besides the settings file, that a reload reads?
+    pub(crate) fn has_files(&self) -> bool {
+        [&self.tls_certificate, &self.access_tokens, &self.admin_token_file].into_iter().any(Option::is_some)
     }
 }
 
@@ -97,6 +106,7 @@ impl Default for Settings {
             admin_hosts: Vec::new(),
             log_level: Filter::default(),
             log_format: Format::Pretty,
+            shut_down_delay: Duration::ZERO,
             hub: Config { connections: 0, ..Config::default() },
         }
     }

@@ -7,6 +7,12 @@ pub(crate) use none::{ready, reloading, stopping, watch};
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::ffi::OsStr;
+    use std::io;
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+
     use sd_notify::NotifyState;
 
     pub(crate) fn ready() {
@@ -35,9 +41,23 @@ mod linux {
     }
 
     fn notify(state: &[NotifyState<'_>]) {
-        if let Err(error) = sd_notify::notify(state) {
+        let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
+        if let Err(error) = send(&name, state) {
             tracing::warn!(detail = %error, "notify-failed");
         }
+    }
+
+    /// Sends to a path, or with `@` to an abstract name, which `sd_notify::notify` does not know. A receiver that reads
+    /// nothing must not block the hub.
+    fn send(name: &OsStr, state: &[NotifyState<'_>]) -> io::Result<()> {
+        let address = match name.as_bytes().strip_prefix(b"@") {
+            Some(name) => SocketAddr::from_abstract_name(name),
+            None => SocketAddr::from_pathname(name),
+        }?;
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        let text: String = state.iter().map(|state| format!("{state}\n")).collect();
+        socket.send_to_addr(text.as_bytes(), &address).map(drop)
     }
 }
 

@@ -7,6 +7,7 @@ use bookend_server::{Right, Rights, make_token};
 
 use crate::arguments::{RightName, TokenArguments};
 use crate::exit::WRONG_SETTINGS;
+use crate::notice::complain;
 
 /// Prints a token on standard error, and its entry on standard output, so that the token never gets into the file.
 pub(crate) fn make(arguments: &TokenArguments) -> ExitCode {
@@ -20,17 +21,17 @@ pub(crate) fn make(arguments: &TokenArguments) -> ExitCode {
     });
     match make_token(name, room, rights, expires.as_deref()) {
         Ok((token, entry)) => match writeln!(io::stdout(), "{entry}") {
-            Ok(()) => {
-                eprintln!("{token}");
-                ExitCode::SUCCESS
-            }
+            Ok(()) => match writeln!(io::stderr(), "{token}") {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE, // there is nowhere to say so
+            },
             Err(error) => {
-                eprintln!("bookend-server: cannot write the entry: {error}");
+                complain(&[format!("cannot write the entry: {error}")]);
                 ExitCode::FAILURE
             }
         },
         Err(why) => {
-            eprintln!("bookend-server: {why}");
+            complain(&[why]);
             WRONG_SETTINGS.into()
         }
     }

@@ -37,7 +37,7 @@ impl ConnectionCore {
         let sent = self.client.counts.bytes_sent + self.client.output.unwritten().len() as u64;
         let mut framed = Box::new(Framed::new(self.client.hub(), self.now));
         if sent > MAX_PREAMBLE as u64 {
-            framed.session.close(
+            framed.close(
                 Code::HELLO_TIMEOUT,
                 "HELLO is too late: after its silence this connection was taken for a line terminal",
                 self.now,

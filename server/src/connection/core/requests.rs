@@ -57,7 +57,7 @@ impl ConnectionCore {
 
     pub(super) fn report(&self) -> ConnectionReport {
         let mut report = self.client.report(self.now);
-        report.unwritten += self.unwritten();
+        report.unwritten += self.unwritten().saturating_sub(self.farewell());
         if let PeerKind::Framed(framed) = &self.kind {
             report.software = framed.software().map(Into::into);
         }

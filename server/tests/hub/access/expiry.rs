@@ -8,6 +8,9 @@ use bookend_server::{Access, Config};
 use super::{hash, hub_of, with_token};
 use crate::peer::{Peer, config, post};
 
+/// Later than the members of a test have joined, in milliseconds.
+const SOON: u64 = 6000;
+
 /// A token that expires after this many milliseconds.
 fn ending_in(ms: u64) -> Access {
     let end = SystemTime::now() + Duration::from_millis(ms);
@@ -19,7 +22,7 @@ fn ending_in(ms: u64) -> Access {
 #[tokio::test]
 async fn a_member_is_closed_as_soon_as_its_token_expires() {
     // [R9.28] By the wall clock, which cannot be paused.
-    let hub = hub_of(ending_in(2000));
+    let hub = hub_of(ending_in(SOON));
     let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
     let mut tess = Peer::connect(&hub);
     tess.line().await;
@@ -36,10 +39,10 @@ async fn a_member_is_closed_as_soon_as_its_token_expires() {
 
 #[tokio::test]
 async fn a_reload_can_extend_a_token() {
-    let hub = hub_of(ending_in(1500));
+    let hub = hub_of(ending_in(SOON));
     let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
     hub.reconfigure(Config { access: ending_in(3_600_000), ..config() });
-    let other = hub_of(ending_in(1500));
+    let other = hub_of(ending_in(SOON));
     let mut bob = Peer::join(&other, with_token("bob", "brief")).await;
     assert_eq!(bob.frame().await.close().0, Code::POLICY);
     ann.send(&post("still there")).await;
@@ -50,6 +53,6 @@ async fn a_reload_can_extend_a_token() {
 async fn a_reload_can_add_an_expiry_to_a_token() {
     let hub = hub_of(ending_in(3_600_000));
     let mut ann = Peer::join(&hub, with_token("ann", "brief")).await;
-    hub.reconfigure(Config { access: ending_in(1000), ..config() });
+    hub.reconfigure(Config { access: ending_in(100), ..config() });
     assert_eq!(ann.frame().await.close(), (Code::POLICY, "policy: the token has expired".into()));
 }

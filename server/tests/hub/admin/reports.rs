@@ -256,6 +256,8 @@ async fn ended_connections_are_listed_with_the_name_of_the_reason() {
         assert_eq!(values.map(|value| value.as_str().unwrap_or_default()), expected);
     }
     assert_eq!(values.len(), expected.len());
+    let mut members = closed.iter().filter(|closed| closed["member"].is_number());
+    assert!(members.all(|closed| closed["unwritten"] == 0), "neither CLOSE nor the last line: {list}");
     for (labels, count) in [("by=\"hub\",reason=\"bad-start\"", 2.0), ("by=\"peer\",reason=\"normal\"", 2.0)] {
         let name = format!("bookend_connections_closed_total{{{labels}}}");
         assert_eq!(metric(&admin, &name).await, Some(count), "{labels}");

@@ -94,7 +94,6 @@ async fn fault_close(target: &Target, name: &'static str) -> CheckResult {
     let mut seen = Vec::new();
     for (fault, bytes) in FAULTS {
         let mut peer = target.greet(name, &target.hello()).await?;
-        peer.set_timeout(target.timeout().min(Duration::from_secs(5)));
         peer.send(bytes).await;
         match peer.wait_close().await {
             Ok((code, _)) => return Ok(Finding::ok(format!("CLOSE {} for {fault}", code.0))),

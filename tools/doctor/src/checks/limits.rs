@@ -74,11 +74,13 @@ pub(super) static CHECKS: &[Check] = &[
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest keepalive that a check waits for, in seconds.
 const MAX_KEEPALIVE: u16 = 120;
+/// Periods without a byte after which a peer does not keep its keepalive.
+const MAX_LATE: u32 = 2;
 
-/// Waits for a CLOSE that must arrive `period` from now.
+/// Waits for a CLOSE that must arrive `period` from now. A peer on a busy machine may take as long as for any answer.
 async fn close_after(mut peer: RawPeer<'_>, target: &Target, period: Duration, name: &'static str) -> CheckResult {
     let start = Instant::now();
-    peer.set_timeout(period + target.timeout().min(Duration::from_secs(5)));
+    peer.set_timeout(period + target.timeout());
     let finding = judge_close(peer.wait_close().await, name)?;
     Ok(Finding::ok(format!("after {:.1} s: {}", start.elapsed().as_secs_f64(), finding.seen)))
 }
@@ -107,7 +109,8 @@ async fn body_timeout(target: &Target, name: &'static str) -> CheckResult {
     close_after(peer, target, TIMEOUT + Duration::from_secs(1), "frame-timeout").await
 }
 
-/// The peer promises a byte in every period. Observes two periods, and allows a second for the network.
+/// The peer promises a byte in every period. Observes periods until two of them were kept, and allows a second for the
+/// network. A peer that is late once may run on a busy machine; one that is late [`MAX_LATE`] times does not keep it.
 async fn keepalive_kept(target: &Target, name: &'static str) -> CheckResult {
     let seconds = target.info().keepalive;
     if !(1..=MAX_KEEPALIVE).contains(&seconds) {
@@ -116,13 +119,15 @@ async fn keepalive_kept(target: &Target, name: &'static str) -> CheckResult {
         return Ok(Finding::not_applicable(why));
     }
     let mut peer = target.greet(name, &target.hello()).await?;
-    for period in 1..=2 {
+    let (mut kept, mut late) = (0, 0);
+    while kept < 2 {
         peer.set_timeout(Duration::from_secs(u64::from(seconds) + 1));
         match peer.next().await {
-            Ok(_) => {}
+            Ok(_) => kept += 1,
+            Err(Missing::TimedOut(_)) if late + 1 < MAX_LATE => late += 1,
             Err(Missing::TimedOut(_)) => {
                 return Err(Finding::fails(format!(
-                    "nothing arrived in period {period} of the {seconds} s that HELLO promises"
+                    "nothing arrived in {MAX_LATE} of the periods of {seconds} s that HELLO promises"
                 )));
             }
             Err(missing) => return Err(missing.finding("PING")),
@@ -146,7 +151,7 @@ async fn empty_flood(target: &Target, name: &'static str) -> CheckResult {
 async fn flood(target: &Target, name: &'static str, one: &[u8], count: usize, expected: &'static str) -> CheckResult {
     let mut peer = target.greet(name, &target.hello()).await?;
     peer.send(&one.repeat(count)).await;
-    peer.set_timeout(target.timeout().min(Duration::from_secs(5)));
+    peer.set_timeout(target.timeout());
     match peer.wait_close().await {
         Err(Missing::TimedOut(_)) => Ok(Finding::warns(format!("no CLOSE for {count} frames at once"))),
         close => judge_close(close, expected),

@@ -111,7 +111,13 @@ impl Walker {
         before: &[u8],
         out: Out<'_, E>,
     ) -> Result<(), E> {
-        let diagnosis = diagnosis::diagnose(&Evidence::stream(fault, self.offset, bytes).after(before));
+        // Before a server's first frame there may be a line for people.
+        let is_greeting = matches!(fault, bookend::Fault::BadStart { offset: 0, .. }) && self.greeting == 0;
+        let evidence = match self.sender {
+            None | Some(Side::Server) if is_greeting => Evidence::greeting(fault, bytes),
+            _ => Evidence::stream(fault, self.offset, bytes).after(before),
+        };
+        let diagnosis = diagnosis::diagnose(&evidence);
         self.wrapped |= diagnosis.first().is_some_and(is_wrapper);
         out(Event::Fault(FaultyFrame { number: self.number, offset: self.offset, fault, bytes, diagnosis }))?;
         // What stands around frames is none of them.

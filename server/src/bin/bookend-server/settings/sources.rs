@@ -43,6 +43,8 @@ pub(crate) struct LoadedSettings {
     pub(crate) settings: Settings,
     /// Where settings were set; defaults are not listed.
     origins: HashMap<&'static str, String>,
+    /// The file, if it has no text at all: it may have been emptied by mistake, or not be written yet.
+    pub(crate) blank_file: Option<PathBuf>,
 }
 
 impl Sources {
@@ -79,6 +81,7 @@ impl Sources {
             match std::fs::read_to_string(path) {
                 Err(error) => faults.push(Fault::new(shown, error)),
                 Ok(text) => {
+                    loaded.blank_file = text.trim().is_empty().then(|| path.clone());
                     let contents = file::read(text.strip_prefix('\u{FEFF}').unwrap_or(&text));
                     let mut found: Vec<_> = contents.faults;
                     for (at, name, value) in contents.values {
