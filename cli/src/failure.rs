@@ -54,8 +54,9 @@ impl Failure {
     /// Lines with the command that finds out more, if the cause is not known.
     pub(crate) fn pointers(&self) -> Vec<String> {
         match self {
-            Failure::Connect(error) | Failure::Ended(error) => pointers(error),
-            Failure::Gone(error, _) => pointers(error),
+            Failure::Connect(error) => pointers(error, true),
+            Failure::Ended(error) => pointers(error, false),
+            Failure::Gone(error, _) => pointers(error, false),
             _ => Vec::new(),
         }
     }

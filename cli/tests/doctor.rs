@@ -141,6 +141,7 @@ async fn hub_that_requires_tls_and_a_token_is_examined_with_both() {
     assert_eq!(row(&rows, "tls")["diagnosis"], "certificate-unknown-issuer");
     let tls = row(&rows, "tls").to_string();
     assert!(tls.contains("the intermediate certificate is missing in the hub's tls.certificate"), "{tls}");
+    assert!(tls.contains("append the intermediate certificate to the file tls.certificate"), "{tls}");
     let (code, rows, _) = examine_target(target.strip_prefix("tls://").unwrap(), &[]).await;
     assert_eq!((code, checks(&rows, "fails")), (Some(1), vec!["hello"]));
     assert!(row(&rows, "hello")["fix"].as_str().unwrap().contains("tls://HOST:PORT"), "{}", row(&rows, "hello"));

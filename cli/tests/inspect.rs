@@ -8,6 +8,8 @@ mod capture;
 mod dumps;
 #[path = "inspect/support.rs"]
 mod support;
+#[path = "inspect/texts.rs"]
+mod texts;
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -204,17 +206,6 @@ fn fault_is_diagnosed_and_skipped_bytes_are_counted() {
     assert!(plain.contains("fault too-long: a body of 134217728 bytes") && !plain.contains("HELLO "), "{plain}");
     assert!(plain.contains("certain   length-little-endian: ") && plain.contains("fix: write the length"), "{plain}");
     assert!(plain.contains("36 bytes skipped from byte 34 to the next whole frame"), "{plain}");
-}
-
-#[test]
-fn bad_text_is_diagnosed_and_is_exit_code_1() {
-    let latin_1 = b"\xF5\xF8\x02\x02\0\0\0\x04gr\xFC\xDF\xF8\xF5";
-    let (objects, code) = objects(&[], &[&hello(), &latin_1[..], &close()].concat());
-    assert_eq!(code, Some(1));
-    assert_eq!(objects[1]["hex"], "6772fcdf");
-    assert_eq!((&objects[2]["event"], &objects[2]["fault"]), (&"refused".into(), &"bad-text".into()));
-    assert_eq!(objects[2]["diagnoses"][0]["name"], "text-windows-1252");
-    assert_eq!(objects[3]["name"], "CLOSE");
 }
 
 #[test]

@@ -178,8 +178,8 @@ fn the_relay_goes_on_and_ends_while_nobody_reads_its_output() {
         }
     });
     // Each of these is a line for the output, which is read no more: far more than a pipe holds.
-    for number in 0..5000_u32 {
-        let (byte, mut answer) = ([number as u8], [0]);
+    for byte in (0..=u8::MAX).cycle().take(5000) {
+        let (byte, mut answer) = ([byte], [0]);
         client.write_all(&byte).unwrap();
         client.read_exact(&mut answer).unwrap();
         assert_eq!(answer, byte);

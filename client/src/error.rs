@@ -212,6 +212,9 @@ impl ConnectError {
             (ConnectError::Proxy { proxy, error, .. }, _) => proxy.fix(error),
             (ConnectError::Tls { .. }, "unsupported") => "build it with the feature `tls` of bookend-client",
             (ConnectError::Tls { .. }, "not-tls") => "is this a TLS port? without tls:// the connection is plain TCP",
+            (ConnectError::Tls { error, .. }, "certificate-unknown-issuer") if error.misses_issuer() => {
+                "append the intermediate certificate to the file tls.certificate of the hub, or name a private authority with --ca"
+            }
             (ConnectError::Tls { .. }, "certificate-unknown-issuer") => {
                 "which authority issued the hub's certificate? name a private authority with --ca"
             }

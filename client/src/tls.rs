@@ -12,6 +12,10 @@ pub use trust::Tls;
 #[cfg(feature = "tls")]
 pub(crate) use trust::connect;
 
+/// What an unknown issuer may mean, besides that it is not trusted.
+const WITHOUT_ISSUER: &str = "; the hub presents its certificate without that of the issuer: if that is an intermediate \
+    authority, the intermediate certificate is missing in the hub's tls.certificate";
+
 /// Why TLS failed: a stable name, and what happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsError {
@@ -24,6 +28,17 @@ impl TlsError {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The same, if the hub presented no certificate of the unknown issuer.
+    #[cfg(feature = "tls")]
+    pub(crate) fn without_issuer(self) -> TlsError {
+        TlsError { what: self.what + WITHOUT_ISSUER, ..self }
+    }
+
+    /// May the hub have forgotten an intermediate certificate?
+    pub(crate) fn misses_issuer(&self) -> bool {
+        self.what.ends_with(WITHOUT_ISSUER)
     }
 
     /// Whether it will fail the next time too: trying again does not change a certificate.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bookend::ConnectionError;
-use bookend::diagnosis::Diagnosis;
+use bookend::diagnosis::{Confidence, Diagnosis, Hypothesis};
 
 use super::{NOT_BOOKEND, Stage, refusal};
 use crate::cause::io_name;
@@ -67,7 +67,8 @@ impl JoinError {
     /// What may fix it.
     #[must_use]
     pub fn fix(&self) -> &'static str {
-        if let Some(first) = self.diagnosis().and_then(Diagnosis::first) {
+        let stated = |first: &&Hypothesis| first.confidence() > Confidence::Possible;
+        if let Some(first) = self.diagnosis().and_then(Diagnosis::first).filter(stated) {
             return first.fix();
         }
         if let JoinError::Hello(error) | JoinError::Session(error) = self

@@ -19,9 +19,6 @@ use crate::cause::io_name;
 
 /// The name of Bookend in ALPN.
 const ALPN: &[u8] = b"bookend";
-/// What an unknown issuer may mean, besides that it is not trusted.
-const MISSING: &str = "; the hub presents its certificate without that of the issuer: if that is an intermediate \
-    authority, the intermediate certificate is missing in the hub's tls.certificate";
 
 /// The certificate authorities that a client trusts, and the certificate that it shows.
 ///
@@ -153,11 +150,8 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<TlsStream<S>, TlsError> {
     let connected = TlsConnector::from(config).connect(name, stream).await;
     connected.map_err(|error| {
-        let mut failed = failed(&error);
-        if verifier.misses_issuer() {
-            failed.what += MISSING;
-        }
-        failed
+        let failed = failed(&error);
+        if verifier.misses_issuer() { failed.without_issuer() } else { failed }
     })
 }
 

@@ -58,3 +58,44 @@ fn known_code(code: Code) -> Option<Swapped> {
     let is_swapped = code.name().is_none() && swapped.name().is_some();
     is_swapped.then_some(("code", code.0.into(), swapped.0.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::Payload;
+
+    fn seen(message: &Message<'_>) -> Option<alloc::string::String> {
+        judge(message).map(|hypothesis| hypothesis.seen().into())
+    }
+
+    #[test]
+    fn number_is_swapped_only_if_it_is_large_and_its_lower_half_is_zero() {
+        let post = |to| Message::Post { to, payload: Payload::Binary(b"") };
+        assert_eq!(seen(&post(5 << 24)).as_deref(), Some("to=83886080 is 5 in the other byte order"));
+        assert_eq!(seen(&post(300_u32.swap_bytes())).as_deref(), Some("to=738263040 is 300 in the other byte order"));
+        for sound in [0, 5, 300, 1 << 16, (5 << 24) + 1, u32::MAX] {
+            assert_eq!(seen(&post(sound)), None, "{sound}");
+        }
+        assert_eq!(seen(&Message::Gap { missed: 7 << 56 }).as_deref().map(|seen| seen.contains(" is 7 ")), Some(true));
+    }
+
+    #[test]
+    fn code_is_swapped_only_if_the_other_order_is_known_and_this_one_is_not() {
+        let reason = crate::Text::decode(crate::Encoding::Utf8, b"").expect("it is legal");
+        let close = |code| Message::Close { code: Code(code), reason };
+        assert_eq!(seen(&close(59395)).as_deref(), Some("code=59395 is 1000 in the other byte order"));
+        for sound in [1000, 3500, 4999, 0xFFFF] {
+            assert_eq!(seen(&close(sound)), None, "{sound}");
+        }
+    }
+
+    #[test]
+    fn hello_is_swapped_only_if_both_of_its_numbers_are() {
+        let hello = |body: u32, keepalive: u16| Hello::new().with_max_body(body).with_keepalive(keepalive);
+        let (body, keepalive) = (1_u32 << 20, 30_u16);
+        assert!(judge_hello(&hello(body.swap_bytes(), keepalive.swap_bytes())).is_some());
+        assert!(judge_hello(&hello(body, keepalive)).is_none());
+        assert!(judge_hello(&hello(4096, keepalive)).is_none());
+        assert!(judge_hello(&hello(body, 3600)).is_none());
+    }
+}

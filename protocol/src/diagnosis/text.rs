@@ -28,6 +28,7 @@ pub(super) fn judge(encoding: Encoding, payload: &[u8], found: &mut Vec<Hypothes
     let case = Case { encoding, bytes, cut, length: payload.len(), fault: fault(encoding, payload) };
     match encoding {
         Encoding::Binary => return found.extend(remarks::of_binary(payload)),
+        Encoding::Ascii | Encoding::Utf8 if case.is_plain() => return case.printed(found), // by far the commonest
         _ if case.utf32(found) || case.bom(found) || case.damage(found) => return,
         Encoding::Ascii | Encoding::Utf8 if case.fault.is_some() => case.bad_bytes(found),
         Encoding::Ascii | Encoding::Utf8 => {
@@ -68,6 +69,11 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// Nothing but what a keyboard has: it is what was written, unless it was printed.
+    fn is_plain(&self) -> bool {
+        self.bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n'))
+    }
+
     fn name(&self, mistake: &'static Mistake, confidence: Confidence, seen: String) -> Hypothesis {
         Hypothesis::new(mistake, confidence, self.fault.unwrap_or(0) as u64, seen)
     }
@@ -201,8 +207,8 @@ impl<'a> Case<'a> {
         if !self.cut && !self.bytes.len().is_multiple_of(2) || self.bytes.len() < 2 {
             return;
         }
-        let is_narrow = self.fault.is_none() && !self.bytes.contains(&0); // by far the commonest
-        let zeros = if is_narrow { 0 } else { self.bytes.iter().filter(|&&byte| byte == 0).count() };
+        let has_zeros = self.fault.is_some() || self.bytes.contains(&0);
+        let zeros = if has_zeros { self.bytes.iter().filter(|&&byte| byte == 0).count() } else { 0 };
         // Legal as it is: every other byte must be NUL.
         if self.fault.is_none() && (zeros * 3 < self.bytes.len() || zeros == self.bytes.len()) {
             return;

@@ -106,10 +106,7 @@ impl ConnectionCore {
             self.set_unused_input(false);
         }
         match input.first() {
-            Some(&first) => {
-                self.log_connect();
-                self.decide_kind(first);
-            }
+            Some(&first) => self.decide_kind(first),
             None if self.end_of_input => {}
             None => return 0,
         }

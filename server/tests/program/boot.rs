@@ -37,6 +37,43 @@ fn an_address_that_the_machine_does_not_have_yet_is_waited_for() {
 }
 
 #[test]
+fn the_admin_service_waits_for_its_address_too() {
+    let directory = Directory::new();
+    let token = format!("admin.token_file={}", directory.file("token", "a-token-of-some-length\n"));
+    let settings = ["admin.listen=192.0.2.77:3991", "admin.public=true", &token];
+    let mut arguments = vec!["--listen", "127.0.0.1:0"];
+    arguments.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+    let before = "(read go <&4; ip addr add 192.0.2.77/32 dev lo) &";
+    let Some(mut command) = in_namespace(before, &arguments) else { return };
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut running = Running::start(command.stdin(reader), 0);
+    running.wait_for("WARN listen-waits detail=\"admin.listen: 192.0.2.77:3991: ");
+    std::io::Write::write_all(&mut &writer, b"go\n").unwrap();
+    running.wait_for("INFO admin-listen address=\"192.0.2.77:3991\"");
+}
+
+#[test]
+fn the_command_that_joins_has_the_zone_of_an_address() {
+    let before = "ip addr add fe80::7/64 dev lo nodad;";
+    let Some(mut command) = in_namespace(before, &["--public", "--listen", "[fe80::7%lo]:3990"]) else { return };
+    let running = Running::start(&mut command, 1);
+    let zone = "fe80::7%1"; // lo is the first interface of a namespace
+    assert!(running.printed[0].contains(&format!(" - join: telnet {zone} 3990 ")), "{:?}", running.printed);
+    assert!(running.printed[0].ends_with(&format!(" chat [{zone}]:3990")), "{:?}", running.printed);
+}
+
+#[test]
+fn the_command_that_joins_is_the_installed_one_outside_a_checkout() {
+    let directory = Directory::new();
+    let installed = directory.path("bookend-server");
+    fs::copy(env!("CARGO_BIN_EXE_bookend-server"), &installed).unwrap();
+    let mut command = Command::new(&installed);
+    command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let running = Running::start(&mut command, 1);
+    assert!(running.printed[0].contains("   or: bookend chat 127.0.0.1:"), "{:?}", running.printed);
+}
+
+#[test]
 fn both_families_share_a_port_in_any_order() {
     for addresses in [["0.0.0.0:3990", "[::]:3990"], ["[::]:3990", "0.0.0.0:3990"], ["127.0.0.1:3990", "[::]:3990"]] {
         let arguments = ["--public", "--listen", addresses[0], "--listen", addresses[1]];
@@ -72,12 +109,18 @@ fn a_ready_file_of_an_earlier_hub_is_removed_even_if_the_start_fails() {
 }
 
 #[test]
-fn the_ready_file_is_not_written_through_symbolic_links() {
+fn no_file_is_written_through_symbolic_links() {
     let directory = Directory::new();
     let (ready, victim) = (directory.path("ready"), directory.file("victim", "precious"));
     symlink(&victim, &ready).unwrap();
     symlink(&victim, directory.path("ready.new")).unwrap();
-    let running = Running::start(&mut program(&["--listen", "127.0.0.1:0", "--ready-file", &ready]), 1);
+    let bans = directory.path("bans");
+    symlink(&victim, directory.path("bans.new")).unwrap();
+    let setting = format!("access.bans={bans}");
+    let arguments = ["--listen", "127.0.0.1:0", "--ready-file", &ready, "--set", &setting];
+    let running = Running::start(&mut program(&arguments), 1);
+    assert!(fs::read_to_string(&bans).unwrap().contains("bans"));
+    assert_eq!(fs::metadata(&bans).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::read_to_string(&ready).unwrap(), format!("127.0.0.1:{}\n", running.port()));
     assert!(!fs::symlink_metadata(&ready).unwrap().is_symlink());
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
@@ -90,9 +133,13 @@ fn files_with_secrets_that_others_can_write_are_refused_and_readable_ones_are_re
     let admin = directory.file("admin", "a-token-of-some-length\n");
     for (name, path) in [("access.tokens", &tokens), ("admin.token_file", &admin)] {
         let set = format!("{name}={path}");
-        for (mode, code, words) in
-            [(0o600, 0, ""), (0o640, 0, ""), (0o644, 0, "may read it"), (0o646, 2, "may write it")]
-        {
+        for (mode, code, words) in [
+            (0o600, 0, ""),
+            (0o640, 0, ""),
+            (0o660, 0, "may write it"),
+            (0o644, 0, "may read it"),
+            (0o646, 2, "may write it"),
+        ] {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
             let check = output(&mut program(&["--check-config", "--set", &set]));
             assert!(check.0 == Some(code) && check.2.contains(words), "{mode:o}: {check:?}");

@@ -105,6 +105,12 @@ fn a_unix_socket_that_is_handed_over_is_served_and_not_removed() {
     let early = UnixStream::connect(&path).unwrap();
     let mut running = Running::start(&mut activated(socket, "", &[]), 1);
     assert!(greeting(early).starts_with("Bookend hub, "));
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    running.signal("HUP");
+    running.wait_for("INFO reload changed=0");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "the permissions are those of systemd");
+    assert!(greeting(UnixStream::connect(&path).unwrap()).starts_with("Bookend hub, "), "it is still served");
     running.signal("TERM");
     assert!(running.end().success());
     assert!(exists(&path), "it belongs to systemd");

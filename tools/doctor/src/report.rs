@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use bookend::diagnosis::{Diagnosis, Hypothesis};
+use bookend::diagnosis::{Confidence, Diagnosis, Hypothesis};
 use bookend::escaped;
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -109,7 +109,11 @@ impl Finding {
     fn explained(mut self, hypothesis: &Hypothesis) -> Finding {
         let because = format!("{} ({}): {}", hypothesis.name(), hypothesis.confidence(), hypothesis.seen());
         self.seen = shown(&format!("{}; {because}", self.seen));
-        self.named(hypothesis.name()).with_fix(hypothesis.fix())
+        let fix = match hypothesis.confidence() {
+            Confidence::Possible => format!("if so, {}", hypothesis.fix()).into(),
+            _ => Cow::Borrowed(hypothesis.fix()),
+        };
+        self.named(hypothesis.name()).with_fix(fix)
     }
 }
 

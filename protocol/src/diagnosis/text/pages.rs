@@ -136,35 +136,22 @@ fn misplacement(bytes: &[u8], at: usize, character: char) -> u32 {
     let after = bytes.get(at + 1).copied().unwrap_or(b' ');
     let letter = |byte: u8| byte.is_ascii_alphabetic() || byte >= 0x80;
     let inside = letter(before) && letter(after);
-    match character {
-        '’' => {
-            if inside || before.is_ascii_alphanumeric() {
-                0
-            } else {
-                6
-            }
-        }
-        '¿' | '¡' | '“' | '„' | '‘' | '‚' if letter(before) || after == b' ' => 6,
-        '”' if before == b' ' => 6,
-        '·' | '\u{A0}' => 0,
-        _ if !character.is_alphabetic() => {
-            if inside {
-                8
-            } else {
-                0
-            }
-        }
-        'ª' | 'º' => {
-            if inside {
-                8
-            } else {
-                0
-            }
-        }
-        _ if character.is_uppercase() && before.is_ascii_lowercase() => 8,
-        _ if character.is_uppercase() && letter(before) && after.is_ascii_lowercase() => 8,
-        _ if character.is_lowercase() && before.is_ascii_uppercase() && after.is_ascii_uppercase() => 6,
-        _ if !letter(before) && !letter(after) => 2,
+    let in_capitals = before.is_ascii_uppercase() && after.is_ascii_uppercase();
+    let capital_within = before.is_ascii_lowercase() || letter(before) && after.is_ascii_lowercase();
+    let misplaced = match character {
+        '·' | '\u{A0}' => return 0,
+        '’' => !inside && !before.is_ascii_alphanumeric(),
+        '¿' | '¡' | '“' | '„' | '‘' | '‚' => letter(before) || after == b' ',
+        '”' => before == b' ' || inside,
+        'ª' | 'º' => inside,
+        _ if !character.is_alphabetic() => inside,
+        _ if character.is_uppercase() => capital_within,
+        _ if character.is_lowercase() => in_capitals,
+        _ => false,
+    };
+    match (misplaced, letter(before) || letter(after)) {
+        (true, _) => 8,
+        (false, false) if character.is_alphabetic() => 2,
         _ => 0,
     }
 }

@@ -74,26 +74,44 @@ const EXACTLY: [(&str, &str); 3] =
     [("an array of PHP", "Array"), ("a null pointer", "(null)"), ("an object of PHP", "stdClass Object")];
 
 /// No longer text is examined: an object that somebody printed unknowingly is short.
-const LONGEST: usize = 16 << 10;
+pub(super) const LONGEST: usize = 16 << 10;
+
+/// False for most texts, which do not end as a printed value does.
+pub(super) fn may_be(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let (Some(first), Some(last)) = (text.first(), text.last()) else { return false };
+    match last {
+        b'}' if *first == b'{' => text.starts_with(b"{\"type\":\"Buffer\"") || text.starts_with(b"{length"),
+        b']' | b'}' | b'>' | b'\'' | b'"' => true,
+        b')' | b'!' | b'.' | b',' | b';' => text.iter().any(|byte| matches!(byte, b'[' | b'%' | b'(')),
+        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => text.iter().any(|byte| matches!(byte, b'@' | b'x' | b'#' | b'-')),
+        _ => text.iter().any(|byte| matches!(byte, b'.' | b'%')) || text == b"Array" || text.ends_with(b"Object"),
+    }
+}
 
 /// What the whole text is the printed form of, and where that begins. A sentence about such a form has other words.
 pub(super) fn object(text: &str) -> Option<(&'static str, usize)> {
-    if text.len() > LONGEST {
-        return None;
-    }
     let text_end = text.trim_end();
     let trimmed = text_end.trim_start();
     let start = text_end.len() - trimmed.len();
     if is_complaint_of_go(trimmed) {
         return Some(("what Go prints for a wrong verb", start));
     }
-    let labelled = label(trimmed);
     let quoted = trimmed.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let value = Some((trimmed, start));
-    let after_label = (labelled > 0).then(|| (&trimmed[labelled..], start + labelled));
+    let [after_words, after_name] = labels(trimmed).map(|label| label.map(|label| (&trimmed[label..], start + label)));
     let within_quotes = quoted.map(|value| (value, start + 1));
-    let values = [value, after_label, within_quotes].into_iter().flatten();
-    values.into_iter().find_map(|(value, at)| form_of(value).map(|form| (form, at)))
+    let mut values = [value, after_words, after_name, within_quotes].into_iter().flatten();
+    values
+        .find_map(|(value, at)| form_of(value).map(|form| (form, at)))
+        .or_else(|| at_end(trimmed).map(|at| ("an object of JavaScript", start + at)))
+}
+
+/// Where the commonest of all stands at the end of a text that does not ask about it or quote it.
+fn at_end(text: &str) -> Option<usize> {
+    let kept = text.trim_end_matches(['.', '!', ',', ';', ')']).strip_suffix("[object Object]")?;
+    let is_greeting = kept.ends_with([' ', '(']) && kept.split_ascii_whitespace().count() <= 3;
+    (is_greeting && !text.contains(['?', '`', '\'', '"', '“', '”'])).then_some(kept.len())
 }
 
 fn form_of(value: &str) -> Option<&'static str> {
@@ -116,16 +134,12 @@ fn is_complaint_of_go(text: &str) -> bool {
     verb && !text.contains(['`', '\'', '"'])
 }
 
-/// The length of a label, such as `data: ` or `data=`, at the beginning.
-fn label(text: &str) -> usize {
-    let word = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')).count();
-    match text.as_bytes().get(word) {
-        Some(b':' | b'=') if (1..24).contains(&word) => {
-            let rest = &text[word + 1..];
-            word + 1 + rest.len() - rest.trim_start_matches(' ').len()
-        }
-        _ => 0,
-    }
+/// The lengths of labels at the beginning, such as `12:30 INFO received: ` and `data=`.
+fn labels(text: &str) -> [Option<usize>; 2] {
+    let line = &text[..text.find('\n').unwrap_or(text.len())];
+    let name = line.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')).count();
+    let is_name = name > 0 && matches!(line.as_bytes().get(name), Some(b':' | b'='));
+    [line.rfind(": ").map(|at| at + 2), is_name.then_some(name + 1)]
 }
 
 /// Does the whole text have this form?
@@ -230,6 +244,8 @@ mod tests {
             "[object Object]",
             "[object Object],[object Object]",
             "data: [object Promise]",
+            "Hello [object Object]!",
+            "12:30 INFO received: b'hello'",
             "System.Byte[]",
             "System.Collections.Generic.List`1[System.String]",
             "System.Threading.Tasks.Task`1[System.Int32]",
@@ -286,6 +302,8 @@ mod tests {
             "",
             "why does it say [object Object]?",
             "[object Object] is what I get",
+            "in the window I always see [object Object]",
+            "not \"[object Object]\"",
             "write b'abc' in Python",
             "b'abc' and b'def'",
             "b'it is",

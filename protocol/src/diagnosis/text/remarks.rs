@@ -17,14 +17,8 @@ impl Case<'_> {
         if let Some(seen) = self.own_length() {
             found.push(self.possible(&m::TEXT_OWN_LENGTH, 0, seen));
         }
+        self.printed(found);
         let Some(text) = self.decoded() else { return };
-        if let Some((form, at)) = printed::object(&text) {
-            found.push(self.possible(&m::TEXT_PRINTED_OBJECT, at, format!("the text is printed as {form}")));
-        }
-        let narrow = matches!(self.encoding, Encoding::Ascii | Encoding::Utf8);
-        if narrow && self.bytes.is_ascii() && !self.bytes.contains(&0) {
-            return;
-        }
         if let Some((at, count)) = replaced(&text) {
             let seen = format!("U+FFFD, the replacement character, {}", times(count));
             found.push(self.possible(&m::TEXT_REPLACEMENT, self.offset(&text, at), seen));
@@ -34,6 +28,20 @@ impl Case<'_> {
             found.push(self.possible(&m::TEXT_NUL_PADDED, self.offset(&text, at), seen));
         } else if let Some((at, seen)) = self.uninitialised(&text) {
             found.push(self.possible(&m::TEXT_UNINITIALISED, self.offset(&text, at), seen));
+        }
+    }
+
+    /// A value that was printed in place of what it holds.
+    pub(super) fn printed(&self, found: &mut Vec<Hypothesis>) {
+        let narrow = matches!(self.encoding, Encoding::Ascii | Encoding::Utf8);
+        if self.length > printed::LONGEST || narrow && !printed::may_be(self.bytes) {
+            return;
+        }
+        if let Some(text) = self.decoded()
+            && let Some((form, at)) = printed::object(&text)
+        {
+            let seen = format!("the text is printed as {form}");
+            found.push(self.possible(&m::TEXT_PRINTED_OBJECT, self.offset(&text, at), seen));
         }
     }
 
@@ -207,7 +215,7 @@ fn prefixes(bytes: &[u8]) -> impl Iterator<Item = (&'static str, usize, u64)> {
 /// Where U+FFFD first occurs, and how often it or what becomes of it in GBK does. Text about it does not count.
 fn replaced(text: &str) -> Option<(usize, usize)> {
     const IN_GBK: &str = "锟斤拷";
-    let at = text.find('\u{FFFD}').or_else(|| text.find(IN_GBK))?;
+    let at = text.find('\u{FFFD}').or_else(|| text.contains('锟').then(|| text.find(IN_GBK))?)?;
     let about = ["FFFD", "fffd", "eplacement char"].iter().any(|word| text.contains(word));
     let count = text.matches('\u{FFFD}').count() + text.matches(IN_GBK).count();
     (!about).then_some((at, count))

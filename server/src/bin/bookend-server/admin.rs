@@ -1,5 +1,6 @@
 //! The admin listener.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::address::ListenAddress;
+use crate::binding::AddressWait;
 use crate::settings::{Fault, LoadedSettings};
 
 const NO_TLS: &str = "the admin listener does not support TLS: use a loopback address or a Unix socket";
@@ -145,14 +147,23 @@ pub(crate) async fn next(listener: &mut Option<AdminListener>) -> AdminOrder {
 
 /// Listens on the first address of a host that is available.
 async fn open_tcp(addresses: &[SocketAddr], admin: Admin) -> Result<(String, JoinHandle<()>), String> {
-    let mut refusals = Vec::new();
-    for &address in addresses {
-        match Listener::bind(address).await {
-            Ok(listener) => return Ok((listener.address().to_string(), tokio::spawn(listener.run_admin(admin)))),
-            Err(error) => refusals.push(format!("{address}: {error}")),
+    let wait = AddressWait::new();
+    loop {
+        let (mut refusals, mut is_absent) = (Vec::new(), true);
+        for &address in addresses {
+            match Listener::bind(address).await {
+                Ok(listener) => return Ok((listener.address().to_string(), tokio::spawn(listener.run_admin(admin)))),
+                Err(error) => {
+                    is_absent &= error.kind() == ErrorKind::AddrNotAvailable;
+                    refusals.push(format!("{address}: {error}"));
+                }
+            }
+        }
+        let reasons = [format!("admin.listen: {}", refusals.join(", "))];
+        if !is_absent || !wait.try_again(&reasons).await {
+            return Err(reasons.concat());
         }
     }
-    Err(format!("admin.listen: {}", refusals.join(", ")))
 }
 
 #[cfg(unix)]

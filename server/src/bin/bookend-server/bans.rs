@@ -1,13 +1,14 @@
 //! The file of bans: it is read at the start, and replaced after each change.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use bookend_server::{Ban, BanKeeper, Hub};
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::replace::replace;
 use crate::settings::{Fault, LoadedSettings};
 
 /// The content of the file.
@@ -65,22 +66,8 @@ async fn keep(path: PathBuf, mut keeper: BanKeeper) {
     }
 }
 
-/// Replaces the file: after a crash it has the old content or the new one.
+/// Replaces the file. Only this user may read it: it has addresses of people.
 fn write(path: &Path, bans: Vec<Ban>) -> io::Result<()> {
     let text = serde_json::to_string_pretty(&Content { bans })? + "\n";
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let mut file = create(Path::new(&beside))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
-}
-
-/// Creates a file that only this user may read: it has addresses of people.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    replace(path, text.as_bytes(), 0o600, true)
 }

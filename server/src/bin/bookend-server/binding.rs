@@ -2,14 +2,20 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 #[cfg(unix)]
 use bookend_server::UnixListener;
 use bookend_server::{Hub, Listener, Tls};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 
 use crate::address::{ListenAddress, LocalAddress};
 use crate::inherited::Inherited;
+
+/// How long the start waits for an address that the machine does not have yet.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(60);
+const ADDRESS_RETRY: Duration = Duration::from_secs(1);
 
 /// A configured address, with its socket addresses.
 #[derive(Debug)]
@@ -38,11 +44,33 @@ pub(crate) struct BindFailure {
     pub(crate) is_absent: bool,
 }
 
+/// Waits at the start for addresses that the machine does not have yet, for instance after booting.
+pub(crate) struct AddressWait(Instant);
+
+impl AddressWait {
+    pub(crate) fn new() -> AddressWait {
+        AddressWait(Instant::now() + ADDRESS_TIMEOUT)
+    }
+
+    /// Logs what is missing, and waits until it is time to try again. False if that was tried for long enough.
+    pub(crate) async fn try_again(&self, reasons: &[String]) -> bool {
+        if Instant::now() >= self.0 {
+            return false;
+        }
+        for detail in reasons {
+            tracing::warn!(detail, seconds = ADDRESS_TIMEOUT.as_secs(), "listen-waits");
+        }
+        sleep(ADDRESS_RETRY).await;
+        true
+    }
+}
+
 /// How addresses are bound.
 pub(crate) struct Binder<'a> {
     /// Sockets that listen already.
     pub(crate) inherited: &'a Inherited,
     /// The permissions of Unix sockets.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "this system has no Unix sockets"))]
     pub(crate) mode: u32,
     /// The ports of all configured IPv4 addresses.
     v4_ports: Vec<u16>,

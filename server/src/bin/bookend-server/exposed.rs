@@ -14,7 +14,7 @@ fn secrets(settings: &Settings) -> impl Iterator<Item = (&'static str, &Path)> {
     files.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)))
 }
 
-/// Refuses files that every user may write, and returns a warning for each that every user may read.
+/// Refuses files that every user may write. Returns a warning for each that every user may read, or a group may write.
 pub(crate) fn check(loaded: &LoadedSettings) -> Result<Vec<String>, Vec<Fault>> {
     let (mut warnings, mut faults) = (Vec::new(), Vec::new());
     for (name, path) in secrets(&loaded.settings) {
@@ -25,6 +25,9 @@ pub(crate) fn check(loaded: &LoadedSettings) -> Result<Vec<String>, Vec<Fault>> 
             faults.push(loaded.fault(name, text));
         } else if mode & 0o004 != 0 {
             let text = format!("{shown}: every user of this machine may read it (mode {mode:04o}): chmod o-r {shown}");
+            warnings.push(loaded.fault(name, text).to_string());
+        } else if mode & 0o020 != 0 {
+            let text = format!("{shown}: the users of its group may write it (mode {mode:04o}): chmod g-w {shown}");
             warnings.push(loaded.fault(name, text).to_string());
         }
     }

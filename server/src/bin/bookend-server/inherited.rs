@@ -1,7 +1,6 @@
 //! Sockets that systemd or another parent hands over (`LISTEN_FDS`): connections wait in them while the hub starts.
 
 use std::net::SocketAddr;
-use std::path::Path;
 
 use crate::address::ListenAddress;
 use crate::settings::Settings;
@@ -16,6 +15,7 @@ struct Socket {
 }
 
 enum AnyListener {
+    #[cfg_attr(not(unix), allow(dead_code, reason = "no socket is handed over"))]
     Tcp(std::net::TcpListener),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixListener),
@@ -68,9 +68,14 @@ impl Inherited {
         })
     }
 
+    /// Is the Unix socket with that path one of them? Its permissions are those that its owner wants.
+    pub(crate) fn has_path(&self, path: &std::path::Path) -> bool {
+        self.0.iter().any(|socket| socket.place == ListenAddress::Unix(path.into()))
+    }
+
     /// The socket with that path.
     #[cfg(unix)]
-    pub(crate) fn unix(&self, path: &Path) -> Option<&std::os::unix::net::UnixListener> {
+    pub(crate) fn unix(&self, path: &std::path::Path) -> Option<&std::os::unix::net::UnixListener> {
         self.0.iter().find_map(|socket| match &socket.listener {
             AnyListener::Unix(listener) if socket.place == ListenAddress::Unix(path.into()) => Some(listener),
             _ => None,

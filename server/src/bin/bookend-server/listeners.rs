@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bookend_server::{Hub, ListenError, Tls};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use crate::address::{ListenAddress, LocalAddress};
-use crate::binding::{AnyListener, BindFailure, Binder, BoundListeners, Resolved};
+use crate::binding::{AddressWait, AnyListener, BindFailure, Binder, BoundListeners, Resolved};
 use crate::credentials::Credentials;
 use crate::exposure::{Exposure, is_public};
 use crate::inherited::Inherited;
@@ -16,10 +16,6 @@ use crate::settings::{Fault, LoadedSettings, Settings};
 
 /// The timeout for looking up a host name.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long the start waits for an address that the machine does not have yet.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(60);
-const ADDRESS_RETRY: Duration = Duration::from_secs(1);
 
 /// Why the addresses cannot be listened on.
 pub(crate) struct Unresolved {
@@ -106,24 +102,21 @@ impl Listeners {
         if reasons.is_empty() { Ok(all_bound) } else { Err(BindFailure { reasons, is_absent }) }
     }
 
-    /// The same at the start. After booting, the machine may not have all its addresses yet: they are waited for.
+    /// The same at the start, which waits for addresses that are not there yet.
     pub(crate) async fn bind_first(
         wanted: &[Resolved],
         inherited: &Inherited,
         mode: u32,
     ) -> Result<Vec<BoundListeners>, Vec<String>> {
-        let deadline = Instant::now() + ADDRESS_TIMEOUT;
+        let wait = AddressWait::new();
         loop {
             match Listeners::default().bind(wanted, inherited, mode).await {
                 Ok(bound) => return Ok(bound),
-                Err(BindFailure { reasons, is_absent: true }) if Instant::now() < deadline => {
-                    let seconds = ADDRESS_TIMEOUT.as_secs();
-                    for detail in reasons {
-                        tracing::warn!(detail, seconds, "listen-waits");
+                Err(BindFailure { reasons, is_absent }) => {
+                    if !is_absent || !wait.try_again(&reasons).await {
+                        return Err(reasons);
                     }
-                    sleep(ADDRESS_RETRY).await;
                 }
-                Err(failure) => return Err(failure.reasons),
             }
         }
     }
@@ -170,11 +163,12 @@ impl Listeners {
         }
     }
 
-    /// Sets the permissions of the open Unix sockets.
+    /// Sets the permissions of the open Unix sockets, except those that were handed over.
     #[cfg_attr(not(unix), allow(clippy::unused_self, reason = "this system has no Unix sockets"))]
-    pub(crate) fn set_mode(&self, mode: u32) {
+    pub(crate) fn set_mode(&self, mode: u32, inherited: &Inherited) {
         for bound in self.addresses() {
             if let LocalAddress::Unix(path) = bound
+                && !inherited.has_path(path)
                 && let Err(error) = set_mode(path, mode)
             {
                 tracing::warn!(address = bound.to_string(), detail = %error, "mode-failed");

@@ -18,6 +18,7 @@ mod listeners;
 mod logging;
 mod notice;
 mod ready;
+mod replace;
 mod service;
 mod settings;
 mod signals;

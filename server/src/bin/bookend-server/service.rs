@@ -208,7 +208,7 @@ impl Service {
         }
         self.listeners.open(bound, &self.hub, self.tls.as_ref());
         self.listeners.log_exposure(settings, &credentials);
-        self.listeners.set_mode(settings.unix_mode);
+        self.listeners.set_mode(settings.unix_mode, &self.inherited);
         if let Some(listener) = &self.admin {
             listener.set_rules(admin);
         }

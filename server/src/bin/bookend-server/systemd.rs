@@ -12,8 +12,12 @@ mod linux {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::net::{SocketAddr, UnixDatagram};
+    use std::time::Duration;
 
     use sd_notify::NotifyState;
+
+    /// How long sending may take.
+    const TIMEOUT: Duration = Duration::from_secs(1);
 
     pub(crate) fn ready() {
         notify(&[NotifyState::Ready]);
@@ -48,14 +52,14 @@ mod linux {
     }
 
     /// Sends to a path, or with `@` to an abstract name, which `sd_notify::notify` does not know. A receiver that reads
-    /// nothing must not block the hub.
+    /// nothing delays the hub by [`TIMEOUT`] at most.
     fn send(name: &OsStr, state: &[NotifyState<'_>]) -> io::Result<()> {
         let address = match name.as_bytes().strip_prefix(b"@") {
             Some(name) => SocketAddr::from_abstract_name(name),
             None => SocketAddr::from_pathname(name),
         }?;
         let socket = UnixDatagram::unbound()?;
-        socket.set_nonblocking(true)?;
+        socket.set_write_timeout(Some(TIMEOUT))?;
         let text: String = state.iter().map(|state| format!("{state}\n")).collect();
         socket.send_to_addr(text.as_bytes(), &address).map(drop)
     }

@@ -20,6 +20,7 @@ pub(super) enum PeerKind {
 impl ConnectionCore {
     /// The first byte decides. It also does for a peer that was taken for a terminal because it sent nothing.
     pub(super) fn decide_kind(&mut self, first: u8) {
+        self.log_connect();
         match &self.kind {
             PeerKind::Unknown { .. } if first == START[0] => {
                 self.kind = PeerKind::Framed(Box::new(Framed::new(self.client.hub(), self.now)));

@@ -41,6 +41,9 @@ fn events_of(mut walker: Walker, steps: &[Step<'_>], end: End) -> Vec<String> {
             Event::Remark(Remark { verdict: Verdict::Refused(error), .. }) => format!("refused {}", error.name()),
             Event::Remark(Remark { verdict: Verdict::OutOfPlace(error), .. }) => format!("perhaps {}", error.name()),
             Event::Remark(Remark { verdict: Verdict::Note(_), .. }) => "note".into(),
+            Event::Remark(Remark { verdict: Verdict::Pattern(found), number, offset, .. }) => {
+                format!("{} in {} of {} from frame {number} at {offset}", found.mistake, found.count, found.of)
+            }
             Event::Fault(fault) => {
                 let first = fault.diagnosis.first().map_or("unknown", diagnosis::Hypothesis::name);
                 format!("fault {} at {} {first}", fault.fault.name(), fault.offset)
@@ -93,6 +96,16 @@ fn frames_are_reported_one_by_one() {
     assert_eq!(events(&stream, 1024), ["frame 0 at 0 length 24", "frame 1 at 34 length 2", "frame 2 at 46 length 2"]);
     let greeted = [b"Bookend hub\r\n", &*stream].concat();
     assert_eq!(events(&greeted, 1024)[..2], ["preamble 13", "frame 0 at 0 length 24"]);
+}
+
+#[test]
+fn what_sound_frames_show_is_reported_once_at_the_end() {
+    let padded = b"\xF5\xF8\x02\x02\0\0\0\x03hi\0\xF8\xF5";
+    let stream = [&hello()[..], FRAME, padded, padded, LITTLE_ENDIAN, FRAME].concat();
+    let events = events(&stream, 1024);
+    let remark = "text-nul-padded in 2 of 4 from frame 2 at 46";
+    assert_eq!(events.iter().filter(|event| event.contains("text-nul-padded")).collect::<Vec<_>>(), [remark]);
+    assert_eq!(events.last().unwrap(), remark);
 }
 
 #[test]
