@@ -72,7 +72,7 @@ pub(super) fn utf_16_text(bytes: &[u8]) -> Sighting {
     if printable == text.chars().count() { certain(format!("the byte order mark {name} and text")) } else { None }
 }
 
-/// Whole frames, or HELLO's magic. Two bytes like START occur in any large payload.
+/// Whole frames, a START after four bytes, or HELLO's magic. Two bytes like START occur in any large payload.
 fn holds_frames(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(at) = find(rest, &START) {
@@ -81,11 +81,12 @@ fn holds_frames(bytes: &[u8]) -> bool {
         }
         rest = &rest[at + START.len()..];
     }
-    find(&bytes[..bytes.len().min(64)], &MAGIC).is_some()
+    bytes.get(4..).is_some_and(|first| first.starts_with(&START))
+        || find(&bytes[..bytes.len().min(64)], &MAGIC).is_some()
 }
 
-/// Lengths of four bytes that lead from one to the next. Chance makes such lengths, so bytes that hold a START or an END
-/// are something else, and a length that leads beyond what has arrived must be followed by text.
+/// Lengths of four bytes that lead from one to the next. Chance makes such lengths, so bytes that hold frames are
+/// something else, and a length that leads beyond what has arrived must be followed by text.
 pub(super) fn length_prefix(bytes: &[u8]) -> Sighting {
     if holds_frames(bytes) {
         return None;
