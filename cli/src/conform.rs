@@ -60,6 +60,7 @@ async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Resu
     if arguments.adapter {
         return Ok((format!("adapter: {command}"), Subject::Adapter(&arguments.command)));
     }
+    let acceptor = |acceptor: Acceptor| acceptor.with_start_timeout(arguments.start_timeout);
     let (name, peer) = match &arguments.server {
         Some(place) => {
             let dialler = arguments.route.dialler(place)?;
@@ -72,9 +73,9 @@ async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Resu
             let listener =
                 listener.map_err(|error| Failure::not_connected(console, format_args!("{address}: {error}")))?;
             console.note(format_args!("waiting on {address} for a client that connects repeatedly"));
-            (format!("client of {address}"), Peer::Client(Acceptor::from_listener(listener)))
+            (format!("client of {address}"), Peer::Client(acceptor(Acceptor::from_listener(listener))))
         }
-        None => (format!("client: {command}"), Peer::Client(Acceptor::from_command(&arguments.command))),
+        None => (format!("client: {command}"), Peer::Client(acceptor(Acceptor::from_command(&arguments.command)))),
     };
     Ok((name, Subject::Peer(peer)))
 }

@@ -8,6 +8,7 @@ use bookend_client::ConnectError;
 
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::pointer::pointers;
 use crate::shutdown::Signal;
 
 /// Why a command failed.
@@ -48,6 +49,16 @@ impl Failure {
     pub(crate) fn reported(console: &Console, why: impl fmt::Display, exit: Exit) -> Failure {
         console.error(format_args!("{why}"));
         Failure::Reported(exit)
+    }
+
+    /// Lines with the command that finds out more, if the cause is not known.
+    pub(crate) fn pointers(&self) -> Vec<String> {
+        match self {
+            Failure::Connect(error) => pointers(error, true),
+            Failure::Ended(error) => pointers(error, false),
+            Failure::Gone(error, _) => pointers(error, false),
+            _ => Vec::new(),
+        }
     }
 
     /// The exit code.

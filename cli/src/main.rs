@@ -27,6 +27,7 @@ mod listen;
 mod manual;
 mod output;
 mod ping;
+mod pointer;
 mod receiver;
 mod relay;
 mod room;
@@ -173,7 +174,10 @@ fn status(ended: Result<(), Failure>, console: Console) -> Exit {
         Err(failure) => console.error(format_args!("{failure}")),
     }
     if let Err(Failure::Connect(error)) = &ended {
-        console.error(format_args!("{}", error.fix()));
+        console.error(format_args!("{}", pointer::fix(error)));
+    }
+    for line in ended.as_ref().err().map(Failure::pointers).unwrap_or_default() {
+        console.error(format_args!("{line}"));
     }
     if !console.finish(timeout) && exit == Exit::Success { Exit::Fault } else { exit }
 }

@@ -8,7 +8,7 @@
 //!
 //! | group | methods |
 //! |---|---|
-//! | getters | [`state`], [`outcome`], [`peer`], [`local`], [`role`], [`hub_profile`], [`preamble`], [`frame_number`], [`diagnosis`] |
+//! | getters | [`state`], [`outcome`], [`peer`], [`local`], [`role`], [`hub_profile`], [`preamble`], [`frame_number`], [`diagnosis`], [`awaits_evidence`](Session::awaits_evidence) |
 //! | input: what happened | [`receive`], [`not_reading`](Session::not_reading), [`end_of_stream`], [`tick`], [`wrote`], [`explain`] |
 //! | the application's calls | [`message`], [`request`], [`reply`], [`post`], [`encode`], [`refuse_frame`], [`refuse_request`], [`cancel`], [`close`] |
 //! | output: what to do next | [`take_output`], [`has_output`], [`output_length`], [`deadline`] |

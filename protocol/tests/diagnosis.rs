@@ -324,6 +324,26 @@ fn foreign_peers_are_named_by_their_first_bytes() {
         (b"5:hello,", "foreign-netstring"),
         (b"hello there\r\n", "foreign-text"),
         (b"\xFF\xFD\x03\xFF\xFB\x18", "foreign-text"),
+        (b"* OK [CAPABILITY IMAP4rev1] ready\r\n", "foreign-smtp-ftp"),
+        (b"+OK POP3 ready\r\n", "foreign-smtp-ftp"),
+        (b"+OK\r\n", "foreign-redis"),
+        (b"\x0F\0\0\0\x0A8.0.36\0\x08\0\0\0", "foreign-mysql"),
+        (b"\x17\0\0\0\xFF\x10\x04Too many connections", "foreign-mysql"),
+        (b"\x10\0\0\0\x01\0\0\0\0\0\0\0\xDD\x07\0\0", "foreign-mongodb"),
+        (b"RFB 003.008\n", "foreign-vnc"),
+        (b"\x03\0\0\x0B\x06\xE0\0\0\0\0\0", "foreign-rdp"),
+        (b"\x05\x01\0", "foreign-socks"),
+        (b"\x05\x02\0\x02\x01\x03ann\x03pwd", "foreign-socks"),
+        (b"\x04\x01\x0F\x96\x7F\0\0\x01ann\0", "foreign-socks"),
+        (b"\x04\x01\x0F\x96\0\0\0\x01\0hub.example\0", "foreign-socks"),
+        (b"\x01\0\0\0\0\0\x20\0\x0A\0\x0A\0\x09\0\0", "foreign-amqp"),
+        (b"\x1F\x8B\x08\0\0\0\0\0\0\x03\xFB", "channel-compressed"),
+        (b"\x78\x9C\xFB\xFA\x83\x91", "channel-compressed"),
+        (b"\x28\xB5\x2F\xFD\x20\x03", "channel-compressed"),
+        (b"BZh91AY&SY\x12", "channel-compressed"),
+        (b"\xFD7zXZ\0\0\x04", "channel-compressed"),
+        (b"\x04\x22\x4D\x18\x64\x40", "channel-compressed"),
+        (b"\0\0\0\x20{\"event\":", "foreign-length-prefix"),
         (b"\xFF\xFEh\0i\0", "foreign-utf-16-text"),
         (b"\xFE\xFF\0h\0i", "foreign-utf-16-text"),
     ];
@@ -344,6 +364,10 @@ fn text_that_resembles_a_protocol_is_text_or_nothing() {
         (b"*shrug*\r\n", "foreign-text"),
         (b"12:30 is fine\r\n", "foreign-text"),
         (b"INFO about it\r\n", "foreign-text"),
+        (b"x^2 + y^2\r\n", "foreign-text"),
+        (b"BZh! what?\r\n", "foreign-text"),
+        (b"RFB is a protocol\r\n", "foreign-text"),
+        (b"* OKAY, good\r\n", "foreign-text"),
     ] {
         assert_first(&diagnosed(0, wire), name);
     }
@@ -353,6 +377,16 @@ fn text_that_resembles_a_protocol_is_text_or_nothing() {
         b"\xFF\xFE\0\xD8\0\0",
         b"\x0B\x01\x02",
         b"\x80\x81\x82\x83",
+        // SOCKS with the same method twice, and with more than a greeting; no text after a length; a length of nothing.
+        b"\x05\x02\0\0",
+        b"\x05\x01\0\xA0\xA1",
+        b"\x04\x01\x0F\x96\x7F\0\0\x01\x80\x81",
+        b"\0\0\0\x20\x80\x81\x82\x83",
+        b"\x1F\x8B\x08\xFF\0\0",
+        b"\x10\0\0\0\x01\0\0\0\0\0\0\0\xDD\x17\0\0",
+        b"\x0F\0\0\0\x0A\x80\0",
+        // A bare length prefix is not what frames are in.
+        b"\0\0\0\x08\xF5\xF8\x02\x02\0\0\0\0",
     ] {
         assert!(stated(&diagnosed(0, wire)).is_empty(), "{}", diagnosed(0, wire));
     }

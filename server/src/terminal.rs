@@ -17,7 +17,9 @@ use crate::counters::Side;
 use crate::fault::{UNKNOWN_PROXY, close_frame, is_of_proxy, log_fault};
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::report::CloseReason;
-use first_bytes::{FirstBytes, Program};
+use first_bytes::FirstBytes;
+pub(crate) use first_bytes::{EXAMINED, PAUSE};
+use foreign::Program;
 use lines::{LineEvent, Lines};
 
 /// The answer to /join while there are too many rooms.
@@ -199,7 +201,7 @@ impl Terminal {
     }
 
     /// Closes because the first bytes are those of another program, of a framed peer over a channel that changes bytes,
-    /// or of one that puts something in front of its frames (R9.20, R9.42).
+    /// or of one that puts something in front of its frames (R9.20, R9.43).
     fn refuse_program(&mut self, program: &Program, client: &mut Client) {
         if self.is_closing() {
             return;

@@ -73,6 +73,10 @@ pub(crate) struct ConformArguments {
     /// The longest time that each case waits for an answer [default: 20s with --adapter, 5s otherwise]
     #[arg(long, value_name = "TIME", value_parser = timeout)]
     timeout: Option<Duration>,
+    /// The longest time that CMD may take to start: until its first byte or answer arrives. Without CMD, the same for the
+    /// first connection
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = timeout)]
+    pub(super) start_timeout: Duration,
     /// The program to test, and its arguments
     #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(super) command: Vec<String>,
@@ -86,6 +90,7 @@ impl ConformArguments {
     pub(super) fn options(&self) -> Options<'_> {
         Options {
             timeout: self.timeout.unwrap_or(Duration::from_secs(if self.adapter { 20 } else { 5 })),
+            start_timeout: self.start_timeout,
             slow: !self.quick,
             strict: self.strict,
             selection: Selection { only: &self.only, skip: &self.skip },

@@ -31,6 +31,10 @@ fn size(frame: &[u8]) -> u32 {
     u32::try_from(frame.len()).expect("short")
 }
 
+fn short(bytes: &[u8]) -> u8 {
+    u8::try_from(bytes.len()).expect("short")
+}
+
 /// Two hexadecimal digits a byte.
 fn digits(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
@@ -55,8 +59,7 @@ fn checksum(frame: &[u8]) -> [u8; 4] {
 
 fn web_socket(frame: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     let mask = if key.is_some() { 0x80 } else { 0 };
-    let length = u8::try_from(frame.len()).expect("short");
-    let mut wire = vec![0x82, mask | length];
+    let mut wire = vec![0x82, mask | short(frame)];
     wire.extend(key.unwrap_or_default().iter().take(if key.is_some() { 4 } else { 0 }));
     wire.extend(frame.iter().zip(key.unwrap_or_default().iter().cycle()).map(|(byte, key)| byte ^ key));
     wire
@@ -73,7 +76,7 @@ fn slip(frame: &[u8]) -> Vec<u8> {
 
 /// Consistent overhead byte stuffing: no 00 but at the end.
 fn cobs(frame: &[u8]) -> Vec<u8> {
-    let block = |block: &[u8]| [&[block.len() as u8 + 1], block].concat();
+    let block = |block: &[u8]| [&[short(block) + 1], block].concat();
     let blocks = frame.split(|&byte| byte == 0).flat_map(block);
     blocks.chain([0]).collect()
 }
@@ -97,7 +100,7 @@ pub(crate) fn framed(client: bool) -> Vec<Case> {
         ("wrapped-cobs", each(&cobs)),
         (
             "wrapped-java-objects",
-            [b"\xAC\xED\0\x05".to_vec(), each(&|frame| [&[0x77, frame.len() as u8], frame].concat())].concat(),
+            [b"\xAC\xED\0\x05".to_vec(), each(&|frame| [&[0x77, short(frame)], frame].concat())].concat(),
         ),
         ("wrapped-trailer", each(&|frame| [frame, &checksum(frame)].concat())),
         ("wrapped-nul", each(&|frame| [frame, b"\0"].concat())),

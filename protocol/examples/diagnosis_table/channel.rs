@@ -114,7 +114,7 @@ fn partial_send(chance: &mut Chance, repeated: bool) -> Option<Damage> {
 fn compressed(chance: &mut Chance) -> Option<Damage> {
     let (_, sound, _) = drafts(chance);
     let head: &[u8] = match chance.below(4) {
-        0 => b"\x78\x9C",
+        0 => b"\x78\x9C\xAD", // a block with codes of its own
         1 => b"\x28\xB5\x2F\xFD\x04",
         _ => b"\x1F\x8B\x08\0\0\0\0\0\0\x03",
     };

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use super::mistakes::{self as m, Mistake};
 use super::walk::{Reading, Step, declared, follow, spanning};
-use super::{Confidence, Hypothesis, Stream};
-use crate::frame::HEADER_LENGTH;
+use super::{Confidence, Hypothesis, Stream, find};
+use crate::frame::{HEADER_LENGTH, START};
 use crate::kind;
 
 const READINGS: [(&Mistake, Reading, &str); 3] = [
@@ -34,14 +34,16 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     for (mistake, reading, seen) in READINGS {
         let Some(walk) = follow(stream.before, stream.bytes, reading) else { continue };
         let Step::Whole { total, .. } = reading(stream.bytes) else { continue };
-        if stream.stalled() && !walk.complete {
+        // A correct peer may have stopped where a frame within its body ends.
+        let nested = find(&stream.bytes[HEADER_LENGTH..total], &START).is_some();
+        if stream.stalled() && (!walk.complete || nested) {
             continue;
         }
         let changes = declared(stream.bytes).unwrap_or(0).abs_diff((total - HEADER_LENGTH - 2) as u64);
         let confidence = match (walk.explained, walk.doubtful()) {
             (1, true) => Confidence::Possible,
-            // A single change may as well be a byte that was lost or added.
-            (1, false) if changes < 2 => Confidence::Likely,
+            // A single change may as well be a byte that was lost or added, a few a length that is off by as many.
+            (1, false) if changes < 8 => Confidence::Likely,
             (_, true) => Confidence::Likely,
             (1, false) if stream.stalled() => Confidence::Likely,
             _ => Confidence::Certain,

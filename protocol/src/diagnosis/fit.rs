@@ -67,24 +67,24 @@ const fn rule(mistake: &'static Mistake, strength: Strength, relation: Relation,
 
 /// What the bodies themselves tell: compressed, escaped, or with a length in front. It says more than any number.
 pub(super) fn by_content(stream: &Stream<'_>) -> Option<Hypothesis> {
-    let found = judge(stream, |strength| strength != Varied)?.weighing(CONTENT);
+    let found = judge(stream, |strength| strength != Varied).into_iter().next()?.weighing(CONTENT);
     (found.confidence > Confidence::Possible).then_some(found)
 }
 
 /// More than any number of frames.
 const CONTENT: usize = 10_000;
 
-/// What the numbers tell where nothing else explains them.
-pub(super) fn by_numbers(stream: &Stream<'_>) -> Option<Hypothesis> {
+/// What the numbers tell where nothing else explains them: each relation that fits, as small bodies fit several.
+pub(super) fn by_numbers(stream: &Stream<'_>) -> Vec<Hypothesis> {
     judge(stream, |_| true)
 }
 
-fn judge(stream: &Stream<'_>, strong: fn(Strength) -> bool) -> Option<Hypothesis> {
+fn judge(stream: &Stream<'_>, strong: fn(Strength) -> bool) -> Vec<Hypothesis> {
     let pairs = pairs(stream.bytes);
     let wrong: Vec<&Pair<'_>> = pairs.iter().filter(|pair| pair.declared != pair.actual).collect();
     let varied = wrong.iter().any(|pair| pair.actual != wrong[0].actual);
     let rules = RULES.iter().filter(|rule| strong(rule.strength) && (varied || rule.strength != Varied));
-    rules.into_iter().find_map(|rule| {
+    let fitting = rules.into_iter().filter_map(|rule| {
         let value = (rule.relation)(wrong.first()?)?;
         let fits = |pair: &Pair<'_>| (rule.relation)(pair) == Some(value);
         if !wrong.iter().all(|pair| fits(pair)) {
@@ -103,7 +103,8 @@ fn judge(stream: &Stream<'_>, strong: fn(Strength) -> bool) -> Option<Hypothesis
             wrong.iter().take(3).map(|pair| format!("{} for {}", pair.declared, pair.actual)).collect();
         let seen = format!("{}: {}", (rule.words)(value), examples.join(", "));
         Some(Hypothesis::new(rule.mistake, confidence, stream.offset + 4, seen).weighing(10 * wrong.len()))
-    })
+    });
+    fitting.collect()
 }
 
 /// The frames of `bytes`, whatever their length fields say.

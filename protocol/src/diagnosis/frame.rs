@@ -71,6 +71,8 @@ fn judge_shape(stream: &Stream<'_>, mistake: &'static Mistake, shape: Shape, see
         1 if endless && !hello => return None,
         _ if !walk.clean => Confidence::Possible,
         _ if proven => Confidence::Certain,
+        // An encoding that does not exist may have another cause.
+        1 if mistake == &m::FRAME_FIELDS_EXCHANGED => Confidence::Possible,
         _ => Confidence::Likely,
     };
     let seen: String = format!("{seen}: {}", hex(&stream.bytes[..stream.bytes.len().min(HEADER_LENGTH)]));

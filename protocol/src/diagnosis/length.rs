@@ -10,9 +10,12 @@ use super::walk::{Reading, Step, declared, fixed_part, follow, is_header, spanni
 use super::{Confidence, Hypothesis, Stream, find, hex};
 use crate::encoding::Encoding;
 use crate::fault::Fault;
-use crate::frame::{HEADER_LENGTH, START};
+use crate::frame::{END, HEADER_LENGTH, START};
 use crate::hello::{CANARY, MAGIC, MAX_HELLO};
 use crate::kind;
+
+/// Where a frame ends and another one begins.
+const BOUNDARY: [u8; 4] = [END[0], END[1], START[0], START[1]];
 
 /// In the order in which they are named if several fit equally.
 const READINGS: [(&Mistake, Reading); 22] = [
@@ -72,6 +75,14 @@ pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
                     // One frame whose length is a little off may have lost or gained a byte in its header or body.
                     1 if is_slight(mistake) || is_count(mistake) && !hello => Confidence::Likely,
                     _ if doubtful => Confidence::Likely,
+                    // Two frames of one size are as good as one.
+                    2 if is_count(mistake)
+                        && bytes.get(total + 4..total + HEADER_LENGTH) == bytes.get(4..HEADER_LENGTH) =>
+                    {
+                        Confidence::Likely
+                    }
+                    // Of many frames inside its body, one has its END there by chance.
+                    1 if find(&bytes[body_at..total], &BOUNDARY).is_some() => Confidence::Likely,
                     1 if stream.stalled() => Confidence::Likely,
                     _ => Confidence::Certain,
                 };

@@ -32,7 +32,8 @@ fn repeated(stream: &Stream<'_>, at: usize) -> Option<Hypothesis> {
         return None;
     }
     let confidence = match correct(again) {
-        Step::Whole { .. } if at >= HEADER_LENGTH => Confidence::Certain,
+        // What is the same must be more than a header, which all frames of a size share.
+        Step::Whole { .. } if at >= HEADER_LENGTH + 4 => Confidence::Certain,
         Step::Whole { .. } => Confidence::Likely,
         Step::Partial { .. } if same > HEADER_LENGTH => Confidence::Likely,
         _ => return None,

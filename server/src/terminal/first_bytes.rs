@@ -1,18 +1,18 @@
-//! What a connection sends first, held until it is known whether a person or a program has sent it (R9.20, R9.42).
+//! What a connection sends first, held until it is known whether a person or a program has sent it (R9.20, R9.43).
 //!
 //! How TCP cut the bytes must not matter: what a program sends in front of its frames may arrive before them, and may
 //! look like a line. So nothing is done with the first bytes until the peer pauses.
 
 use std::time::Duration;
 
-use bookend::diagnosis::{Diagnosis, hello_at};
+use bookend::diagnosis::hello_at;
 use bookend::session::MAX_PREAMBLE;
-use bookend::{Fault, HEADER_LENGTH, MAGIC};
+use bookend::{HEADER_LENGTH, MAGIC};
 
-use super::foreign;
+use super::foreign::{Program, program};
 
 /// How many bytes are examined: a HELLO begins after at most 1,024 of them, and ends with its magic here.
-const EXAMINED: usize = MAX_PREAMBLE + HEADER_LENGTH + MAGIC.len();
+pub(crate) const EXAMINED: usize = MAX_PREAMBLE + HEADER_LENGTH + MAGIC.len();
 /// A peer that sends nothing for this time has paused. People do not notice it.
 pub(crate) const PAUSE: Duration = Duration::from_millis(250);
 
@@ -33,14 +33,6 @@ enum Stage {
     Held { since: Duration, until: Duration },
     /// A line was accepted: a person has sent it. The bytes are still searched for a HELLO.
     Person,
-}
-
-/// A program, and what is known about it.
-pub(super) struct Program {
-    pub(super) fault: Fault,
-    pub(super) diagnosis: Diagnosis,
-    /// It has sent a HELLO, after other bytes.
-    pub(super) is_framed: bool,
 }
 
 impl FirstBytes {
@@ -107,6 +99,6 @@ impl FirstBytes {
     }
 
     fn program(&self) -> Option<Program> {
-        foreign::program(&self.bytes)
+        program(&self.bytes)
     }
 }

@@ -1,15 +1,21 @@
 //! Distinguishes other programs from people (R9.20).
 
 use bookend::Fault;
-use bookend::diagnosis::{Confidence, Evidence, Hypothesis, diagnose, hello_at};
-
-use super::first_bytes::Program;
+use bookend::diagnosis::{Confidence, Diagnosis, Evidence, Hypothesis, diagnose, hello_at};
 
 /// Diagnoses of bytes that a person may type as well.
 const HUMAN: [&str; 3] = ["foreign-text", "foreign-smtp-ftp", "foreign-netstring"];
 
 const METHODS: [&[u8]; 10] =
     [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH", b"PRI"];
+
+/// A program, and what is known about it.
+pub(super) struct Program {
+    pub(super) fault: Fault,
+    pub(super) diagnosis: Diagnosis,
+    /// It has sent a HELLO, after other bytes.
+    pub(super) is_framed: bool,
+}
 
 /// Which program has sent these first bytes, if nobody types them: a framed peer whose HELLO is not the first that it
 /// sends, or another one that is certain.

@@ -18,6 +18,7 @@ use crate::connection;
 use crate::counters::{ConnectionState, Transport};
 use crate::hub::Hub;
 use crate::peer::Peer;
+use crate::terminal::{EXAMINED, PAUSE};
 
 /// How many bytes of a ClientHello are read at a time; it rarely is longer than 2 KiB.
 const READ: usize = 2 << 10;
@@ -180,7 +181,8 @@ where
         };
         let mut bytes = &buffer[..count];
         if std::mem::take(silent) && !RECORD.starts_with(&bytes[..count.min(RECORD.len())]) {
-            let plaintext::PlaintextPeer { detail, answer, quoted } = plaintext::identify(bytes);
+            let first = first_bytes(stream, bytes).await;
+            let plaintext::PlaintextPeer { detail, answer, quoted } = plaintext::identify(&first);
             return Err(Failure { input: quoted, answer, ..Failure::new(None, "not-tls", detail) });
         }
         while !bytes.is_empty() {
@@ -198,6 +200,13 @@ where
             }
         }
     }
+}
+
+/// The first bytes of a peer that does not speak TLS, until it pauses: its name must not depend on how TCP cut them.
+async fn first_bytes<S: AsyncRead + Unpin>(stream: &mut S, begun: &[u8]) -> Vec<u8> {
+    let mut first = begun.to_vec();
+    while first.len() < EXAMINED && matches!(timeout(PAUSE, stream.read_buf(&mut first)).await, Ok(Ok(1..))) {}
+    first
 }
 
 async fn finish<S>(

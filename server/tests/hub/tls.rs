@@ -160,6 +160,13 @@ async fn plaintext_peers_are_answered_in_their_own_protocol() {
         stream.shutdown().await.unwrap();
         let received = rest(stream).await;
         assert!(received.starts_with(answer), "{received}");
+        // The same in pieces.
+        let mut stream = connect(&hub, &tls, "192.0.2.1:2");
+        for byte in text.bytes() {
+            stream.write_all(&[byte]).await.unwrap();
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert!(rest(stream).await.starts_with(answer));
     }
 }
 

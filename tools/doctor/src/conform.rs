@@ -28,10 +28,13 @@ mod vectors;
 use std::fmt;
 use std::time::Duration;
 
+use adapter::Timeouts;
+
 pub use case::{Case, Found, Summary, Verdict};
 pub use report::Card;
 pub use selection::{Filter, Selection, UnknownRequirement};
 
+use crate::acceptor::START_TIMEOUT;
 pub use crate::examine::Peer;
 
 /// What is tested.
@@ -47,6 +50,9 @@ pub enum Subject<'a> {
 pub struct Options<'a> {
     /// How long each case may wait for an answer.
     pub timeout: Duration,
+    /// How long an adapter may take to start: its first answer may take so long. An [`Acceptor`](crate::Acceptor) has a
+    /// time of its own.
+    pub start_timeout: Duration,
     /// Run the checks of a live peer that take seconds, too.
     pub slow: bool,
     /// Count advice (SHOULD) like requirements.
@@ -58,7 +64,13 @@ pub struct Options<'a> {
 impl Default for Options<'_> {
     /// Every case, with 20 s for each. Advice does not count.
     fn default() -> Self {
-        Options { timeout: Duration::from_secs(20), slow: true, strict: false, selection: Selection::default() }
+        Options {
+            timeout: Duration::from_secs(20),
+            start_timeout: START_TIMEOUT,
+            slow: true,
+            strict: false,
+            selection: Selection::default(),
+        }
     }
 }
 
@@ -83,9 +95,12 @@ impl std::error::Error for NoPeer {}
 /// [`NoPeer`] if the subject cannot be started or reached, or does not speak Bookend.
 pub async fn conform(name: impl Into<String>, subject: Subject<'_>, options: &Options<'_>) -> Result<Card, NoPeer> {
     let name = name.into();
-    let Options { timeout, slow, strict, selection } = *options;
+    let Options { timeout, start_timeout, slow, strict, selection } = *options;
     let results = match subject {
-        Subject::Adapter(command) => vectors::run(command, timeout, selection).await.map_err(|error| error.to_string()),
+        Subject::Adapter(command) => {
+            let timeouts = Timeouts { answer: timeout, start: start_timeout };
+            vectors::run(command, timeouts, selection).await.map_err(|error| error.to_string())
+        }
         Subject::Peer(peer) => live::run(peer, timeout, slow, selection).await,
     };
     match results {

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bookend::diagnosis::{Diagnosis, Evidence, diagnose};
+use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose};
 use bookend::session::MAX_PREAMBLE;
 use bookend::{CANARY, Code, Decoder, Encoding, Fault, HEADER_LENGTH, Hello, MAGIC, MAX_HELLO, START, kind};
 use bookend_client::Stream;
@@ -37,12 +37,21 @@ const HELLO_FIX: &str = "answer the client's HELLO with a HELLO, before any othe
 /// Exchanges HELLOs and judges the peer's first frame.
 pub(super) async fn greet(route: &Route, hello: &Hello, timeout: Duration) -> Greeting {
     let mut received = Vec::new();
-    let missing = match exchange(route, hello, Instant::now() + timeout, &mut received).await {
+    let connected = route.connect(Instant::now() + timeout).await;
+    let exchanged = match connected {
+        Ok(stream) => exchange(stream, hello, timeout, &mut received).await,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(None),
+        Err(error) => Err(Some(Missing::Reset(error.to_string()))),
+    };
+    let missing = match exchanged {
         Ok(First { preamble, frame, after }) => {
             let mut before = judge_preamble(route.side(), &received[..preamble]);
             if before.verdict == Verdict::Fails {
                 let fault = Fault::BadStart { offset: 0, found: received[0] };
-                before = before.diagnosed(&diagnose(&Evidence::stream(fault, 0, &received)));
+                let diagnosis = diagnose(&Evidence::stream(fault, 0, &received));
+                if diagnosis.first().is_some_and(|first| first.confidence() == Confidence::Certain) {
+                    before = before.diagnosed(&diagnosis);
+                }
             }
             return judge_frame(route.side(), before, &frame, hello, after);
         }
@@ -67,18 +76,16 @@ struct First {
 /// Sends HELLO to a server, and reads until the first frame is complete, invalid or missing. The error is `None` if the
 /// time is up.
 async fn exchange(
-    route: &Route,
+    peer: PeerStream,
     hello: &Hello,
-    deadline: Instant,
+    timeout: Duration,
     received: &mut Vec<u8>,
 ) -> Result<First, Option<Missing>> {
     let failed = |error: std::io::Error| Some(Missing::Reset(error.to_string()));
     // Dropping the process ends a peer that was started for this connection.
-    let PeerStream { mut stream, side, process: _process } = match route.connect(deadline).await {
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(None),
-        reached => reached.map_err(failed)?,
-    };
-    let connected = Instant::now();
+    let PeerStream { mut stream, side, process: _process } = peer;
+    let connected = Instant::now(); // to connect, or to start a peer, takes its own time
+    let deadline = connected + timeout;
     if side == Side::Server {
         let mut wire = Vec::new();
         hello.encode(&mut wire);

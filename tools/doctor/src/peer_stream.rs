@@ -29,6 +29,13 @@ impl PeerProcess {
         PeerProcess(Some(child))
     }
 
+    /// Waits until the process has exited.
+    pub(super) async fn ended(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.wait().await; // whatever the status is, it runs no more
+        }
+    }
+
     /// The process id, while the process runs.
     pub(super) fn id(&self) -> Option<u32> {
         self.0.as_ref()?.id()

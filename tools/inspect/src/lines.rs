@@ -2,7 +2,7 @@
 
 use bookend::diagnosis::{Confidence, Diagnosis, Evidence, diagnose, hello_at};
 use bookend::session::MAX_PREAMBLE;
-use bookend::{Fault, HEADER_LENGTH, MAGIC, MAX_HELLO, OVERHEAD, START};
+use bookend::{Fault, HEADER_LENGTH, MAGIC, MAX_HELLO, OVERHEAD, START, kind};
 
 /// What a stream begins with.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,6 +68,20 @@ pub(super) fn opening(bytes: &[u8], context: Context) -> Opening {
     }
 }
 
+/// Does a stream begin with these bytes, although its SYN was not captured? `None` until enough has arrived. Only HELLO's
+/// magic shows that, in its place or changed by a mistake that is certain.
+pub(super) fn begins(bytes: &[u8], ended: bool) -> Option<bool> {
+    let head = &bytes[..bytes.len().min(MAX_PREAMBLE)];
+    match head {
+        [a, b, kind, ..] if [*a, *b] == START && *kind != kind::HELLO => return Some(false),
+        _ if hello_at(head) == Some(0) => return Some(true),
+        _ if bytes.len() < MAX_PREAMBLE && !ended => return None,
+        _ => {}
+    }
+    let known = || diagnosis(head).first().is_some_and(|first| first.confidence() == Confidence::Certain);
+    Some(head.windows(MAGIC.len()).any(|window| window == MAGIC) && known())
+}
+
 fn lines_or_foreign(bytes: &[u8], context: Context) -> Opening {
     if !context.may_be_lines || !is_text(bytes) {
         return Opening::Foreign;
@@ -115,9 +129,9 @@ pub(super) fn line(bytes: &[u8], ended: bool) -> Option<usize> {
     }
 }
 
-/// Text that is shown to people: a NUL is rather a part of a number.
+/// Text that is shown to people: other control characters are rather parts of numbers, or of another framing.
 fn is_greeting(bytes: &[u8]) -> bool {
-    is_text(bytes) && !bytes.contains(&0)
+    is_text(bytes) && !bytes.iter().any(|&byte| byte < b' ' && !b"\r\n\t\x1B".contains(&byte))
 }
 
 /// True for what a person types or reads: UTF-8, which may be cut off at the end, and telnet commands.
@@ -205,6 +219,21 @@ mod tests {
         assert_eq!(opening(b"\xFF\xFD\x03\xFF\xFB\x18hello\r\n", CLIENT), Opening::Lines);
         assert_eq!(opening(b"GET / HTTP/1.1\r\nHost: x\r\n", CLIENT), Opening::Foreign);
         assert_eq!(opening(b"\x16\x03\x01\x02\0\x01\0\x01\xFC\x03\x03\r", CLIENT), Opening::Foreign);
+    }
+
+    #[test]
+    fn magic_shows_that_a_stream_without_syn_begins_here() {
+        let hello = [b"\xF5\xF8\x01\0\0\0\0\x18", &*bookend::Hello::new().body(), b"\xF8\xF5"].concat();
+        assert_eq!(begins(&hello, false), Some(true));
+        assert_eq!(begins(&[b"\0\0\0\x22", &*hello].concat(), false), None);
+        assert_eq!(begins(&[b"\0\0\0\x22", &*hello].concat(), true), Some(true));
+        assert_eq!(
+            begins(&[b"\xF8\xF5", &hello[2..32], b"\xF5\xF8"].concat(), true),
+            Some(true),
+            "START in host order"
+        );
+        assert_eq!(begins(&[b"a body with ", &*hello, b" in it\xF8\xF5"].concat(), true), Some(false));
+        assert_eq!(begins(b"\xF5\xF8\x02", false), Some(false), "a frame later in a stream");
     }
 
     #[test]

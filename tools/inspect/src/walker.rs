@@ -69,6 +69,8 @@ pub(super) struct Walker {
 enum State {
     /// Before the first START.
     Opening,
+    /// The same, if the stream may have begun before the capture.
+    Begun,
     /// A line terminal, which sends no frames.
     Lines,
     Frames,
@@ -97,7 +99,7 @@ impl Walker {
             frames: None,
             client_frames: None,
             expectations: Expectations::new(sender, whole),
-            state: if whole { State::Opening } else { State::Searching { from: 0, passed: 0, why: Why::Begun } },
+            state: if whole { State::Opening } else { State::Begun },
             buffer: Vec::new(),
             before: 0,
             at: 0,
@@ -197,6 +199,7 @@ impl Walker {
         let rest = &buffer[self.at..];
         match self.state {
             State::Opening => self.open(rest, out),
+            State::Begun => Ok(self.begin(rest)),
             State::Lines => self.line(rest, out),
             State::Frames => self.frame(rest, out),
             State::Passing(_) => self.pass(rest, out),
@@ -208,6 +211,17 @@ impl Walker {
     fn advance(&mut self, length: usize) {
         self.at += length;
         self.offset += length as u64;
+    }
+
+    /// Decides whether a stream without SYN begins with these bytes.
+    fn begin(&mut self, rest: &[u8]) -> bool {
+        let begins = lines::begins(rest, self.end.is_some());
+        match begins {
+            Some(true) => self.state = State::Opening,
+            Some(false) => self.state = State::Searching { from: self.offset, passed: 0, why: Why::Begun },
+            None => {}
+        }
+        begins.is_some()
     }
 
     fn open<E>(&mut self, rest: &[u8], out: Out<'_, E>) -> Result<bool, E> {

@@ -31,10 +31,11 @@ pub(super) fn http(bytes: &[u8]) -> Sighting {
     }
     let (method, rest) = line.split_at_checked(line.iter().position(|&byte| byte == b' ')?)?;
     let known = METHODS.iter().any(|known| known.as_bytes() == method);
-    if method == b"CONNECT" && find(rest, b" HTTP/1.").is_some() {
+    let versioned = [&b" HTTP/1."[..], b" HTTP/2.0"].iter().any(|version| find(rest, version).is_some());
+    if method == b"CONNECT" && versioned {
         return certain(format!("a CONNECT request to an HTTP proxy: {}", quoted(line)));
     }
-    if find(rest, b" HTTP/1.").is_some() && method.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-') {
+    if versioned && method.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-') {
         return certain(format!("an HTTP request: {}", quoted(line)));
     }
     let target = rest.get(1).is_some_and(|&byte| byte == b'/' || byte == b'*') || find(rest, b"://").is_some();

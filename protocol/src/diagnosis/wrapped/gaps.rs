@@ -160,8 +160,10 @@ const MAX_TAG: usize = 16;
 fn constant(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
     let first = gaps.gaps[0];
     let second = gaps.gaps.get(1).map(|gap| gap.bytes);
-    // The frame before the first gap may have nothing around it.
-    let opens = first.before.is_none() || second.is_some_and(|gap| gap != first.bytes && gap.ends_with(first.bytes));
+    // The frame before the first gap may have nothing around it. NULs that grow are padding.
+    let grows =
+        |gap: &[u8]| gap != first.bytes && gap.ends_with(first.bytes) && first.bytes.iter().any(|&byte| byte > 0);
+    let opens = first.before.is_none() || second.is_some_and(grows);
     let opening = if opens { first.bytes } else { &[] };
     let mut closings = gaps.trailing(stream);
     closings.retain(|gap| !opens || gap.bytes.as_ptr() != first.bytes.as_ptr());

@@ -109,7 +109,8 @@ fn prefixed(stream: &Stream<'_>) -> Option<Fit> {
         let units = taken.units;
         let shown = hex(&stream.bytes[..stream.bytes.len().min(4)]);
         let seen = format!("each frame is preceded by its own size, {name} ({shown}), {units} of {units}");
-        taken.fit(stream, &m::WRAPPED_LENGTH_PREFIX, || seen)
+        let fit = taken.fit(stream, &m::WRAPPED_LENGTH_PREFIX, || seen)?;
+        Some(Fit { frames: fit.frames.min(units), ..fit })
     };
     let fixed = |prefix: Prefix, whole: bool| {
         let taken = Taken::apart(stream.bytes, |bytes| prefix.unit(bytes));
@@ -122,7 +123,11 @@ fn prefixed(stream: &Stream<'_>) -> Option<Fit> {
         let wide = prefixes().filter(|prefix| prefix.width > 1).find_map(|prefix| fixed(prefix, whole));
         // A single byte has the size of a single frame by chance.
         let narrow = || prefixes().filter(|prefix| prefix.width == 1 && whole).find_map(|prefix| fixed(prefix, whole));
-        wide.or_else(|| narrow().or_else(|| varying(whole)).filter(|fit| fit.proven))
+        wide.or_else(|| {
+            let mut fit = narrow().or_else(|| varying(whole)).filter(|fit| fit.proven)?;
+            fit.proven = fit.frames > 1;
+            Some(fit)
+        })
     })
 }
 

@@ -18,7 +18,7 @@ const MAX_ANSWER: u64 = 64 << 20;
 /// Keeps one process running, and restarts it a few times if it hangs or exits.
 pub(super) struct Adapter<'a> {
     command: &'a [String],
-    timeout: Duration,
+    timeouts: Timeouts,
     failures: u32,
     running: Option<Running>,
 }
@@ -27,6 +27,17 @@ struct Running {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    /// It has answered a request.
+    has_answered: bool,
+}
+
+/// How long an adapter may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeouts {
+    /// For an answer.
+    pub(super) answer: Duration,
+    /// For the first answer of a process, which has to start.
+    pub(super) start: Duration,
 }
 
 /// Why there is no answer.
@@ -40,9 +51,9 @@ pub(super) enum NoAnswer {
 
 impl<'a> Adapter<'a> {
     /// Starts the process.
-    pub(super) fn start(command: &'a [String], timeout: Duration) -> io::Result<Adapter<'a>> {
+    pub(super) fn start(command: &'a [String], timeouts: Timeouts) -> io::Result<Adapter<'a>> {
         let running = Some(Running::start(command)?);
-        Ok(Adapter { command, timeout, failures: 0, running })
+        Ok(Adapter { command, timeouts, failures: 0, running })
     }
 
     /// The answer to one request.
@@ -54,8 +65,11 @@ impl<'a> Adapter<'a> {
             Ok(running) => running,
             Err(error) => return Err(self.failed(error.to_string())),
         };
-        match time::timeout(self.timeout, running.exchange(request)).await {
+        let Timeouts { answer, start } = self.timeouts;
+        let timeout = if running.has_answered { answer } else { answer.max(start) };
+        match time::timeout(timeout, running.exchange(request)).await {
             Ok(Ok(answer)) => {
+                running.has_answered = true;
                 self.running = Some(running);
                 Ok(answer)
             }
@@ -65,7 +79,7 @@ impl<'a> Adapter<'a> {
             }
             Err(_) => {
                 running.end().await;
-                Err(self.failed(format!("no answer within {} s", self.timeout.as_secs_f64())))
+                Err(self.failed(format!("no answer within {} s", timeout.as_secs_f64())))
             }
         }
     }
@@ -89,14 +103,14 @@ impl<'a> Adapter<'a> {
 
     /// Closes the standard input, on which the process must exit. `Ok(None)` if it does not run.
     pub(super) async fn close(self) -> Result<Option<ExitStatus>, NoAnswer> {
-        let Some(Running { mut child, input, mut output }) = self.running else { return Ok(None) };
+        let Some(Running { mut child, input, mut output, .. }) = self.running else { return Ok(None) };
         drop(input);
         let ending = async {
             let mut rest = [0; 1024];
             while output.read(&mut rest).await.is_ok_and(|count| count > 0) {}
             child.wait().await
         };
-        match time::timeout(self.timeout, ending).await {
+        match time::timeout(self.timeouts.answer, ending).await {
             Ok(Ok(status)) => Ok(Some(status)),
             Ok(Err(error)) => Err(NoAnswer::Failed(error.to_string())),
             Err(_) => Err(NoAnswer::Failed("it does not exit at the end of its input".into())),
@@ -115,7 +129,7 @@ impl Running {
             .spawn()?;
         let input = child.stdin.take().expect("it is piped");
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
-        Ok(Running { child, input, output })
+        Ok(Running { child, input, output, has_answered: false })
     }
 
     async fn exchange(&mut self, request: &str) -> io::Result<String> {

@@ -1,14 +1,13 @@
 //! Sends the requests of every vector to an adapter, and judges its answers.
 
 use std::io;
-use std::time::Duration;
 
 use bookend::diagnosis::{Evidence, diagnose};
 use bookend::{Decoder, Encoding, Fault, Hello, MAX_LENGTH};
 use bookend_vectors::{Request, Vector};
 use data_encoding::HEXLOWER;
 
-use super::adapter::{Adapter, NoAnswer};
+use super::adapter::{Adapter, NoAnswer, Timeouts};
 use super::case::{Case, Found, Results, Verdict};
 use super::selection::Selection;
 
@@ -16,8 +15,8 @@ use super::selection::Selection;
 const GROUP: &str = "adapter";
 
 /// Runs every selected case. An error means that the adapter cannot be started.
-pub(super) async fn run(command: &[String], timeout: Duration, selection: Selection<'_>) -> io::Result<Results> {
-    let mut adapter = Adapter::start(command, timeout)?;
+pub(super) async fn run(command: &[String], timeouts: Timeouts, selection: Selection<'_>) -> io::Result<Results> {
+    let mut adapter = Adapter::start(command, timeouts)?;
     let mut results = Results { cases: Vec::new(), left_out: 0 };
     for vector in bookend_vectors::all() {
         if selection.includes(vector.layer, &vector.id, vector.requires.iter().map(String::as_str)) {
