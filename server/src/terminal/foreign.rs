@@ -24,8 +24,17 @@ pub(super) fn program(bytes: &[u8]) -> Option<Program> {
     let is_framed = hello_at(bytes).is_some();
     let diagnosis = diagnose(&Evidence::stream(fault, 0, bytes));
     let is_certain = |first: &Hypothesis| first.confidence() == Confidence::Certain && !HUMAN.contains(&first.name());
-    let known = is_framed || diagnosis.first().is_some_and(is_certain);
+    let is_compressed = |first: &Hypothesis| {
+        first.name() == "channel-compressed" && first.confidence() == Confidence::Likely && is_binary(bytes)
+    };
+    let known = is_framed || diagnosis.first().is_some_and(|first| is_certain(first) || is_compressed(first));
     known.then_some(Program { fault, diagnosis, is_framed })
+}
+
+/// Does nobody type this: neither UTF-8 nor without control characters?
+fn is_binary(bytes: &[u8]) -> bool {
+    let is_control = |byte: &u8| *byte < b' ' && !b"\t\r\n\x08\x1B".contains(byte);
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_some()) && bytes.iter().any(is_control)
 }
 
 /// Is the line an HTTP request? `GET well soon!` is not.
@@ -63,6 +72,7 @@ mod tests {
             (b"\xFF\xFEh\0i\0\r\0\n\0", "foreign-utf-16-text"),
             (b"\x75\x78\x01\x00\x00\x00\x00\x18BKND\r\n\x1A\n\x7F\x11\r\x00", "channel-seven-bit"),
             (b"f5f8010000000018424b4e44", "channel-hex"),
+            (b"\x78\x9C\xFB\xFA\x83\x91\x01\x08", "channel-compressed"),
         ] {
             let known = program(bytes).and_then(|program| Some(program.diagnosis.first()?.name()));
             assert_eq!(known, Some(name));
@@ -79,6 +89,7 @@ mod tests {
             "\u{1b}[A\r\n",
             "PRI\r\n",
             "SSH is nice\r\n",
+            "x\u{69c}\u{1} is a letter\r\n",
         ] {
             assert!(program(line.as_bytes()).is_none(), "{line}");
         }
