@@ -172,8 +172,8 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_the_name_of_another_member_is_ambiguous() {
-        assert_eq!(room().addressee("9 hello"), Err(Unaddressed::Ambiguous));
+    fn a_number_that_is_the_name_of_another_member_is_taken_for_the_name() {
+        assert_eq!(room().addressee("9 hello"), Ok((8, "hello")));
         assert_eq!(room().addressee("#9 hello"), Ok((9, "hello")));
         assert_eq!(room().addressee("\"9\" hello"), Ok((8, "hello")));
         assert_eq!(room().addressee("77 hello"), Ok((77, "hello")), "in a crowd it need not be known");

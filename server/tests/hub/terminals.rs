@@ -131,10 +131,7 @@ async fn telnet_options_are_refused_and_removed_from_the_line() {
     assert_eq!(person.line().await, "guest-1: hello");
     person.send(b"ab\xFF\xFFc\r\n").await;
     let received = person.line().await;
-    assert!(
-        received.starts_with("! bad-text: ") && received.contains(" at byte 2: ff 63 "),
-        "FF FF is one byte FF: {received}"
-    );
+    assert!(received.starts_with("! bad-text: byte 2 of the payload is not utf-8"), "FF FF is one byte FF: {received}");
     person.send(b"\xFF\xFA").await;
     person.send(&[b'x'; 2000]).await;
     assert_eq!(person.line().await, "! too-long: a telnet subnegotiation does not end");

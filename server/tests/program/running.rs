@@ -118,10 +118,12 @@ impl Directory {
         self.0.join(name).to_str().unwrap().into()
     }
 
-    /// Writes a file and returns its path.
+    /// Writes a file that only this user may read, and returns its path.
     pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
+        #[cfg(unix)]
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         path
     }
 }
