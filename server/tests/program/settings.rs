@@ -52,8 +52,9 @@ fn settings_that_are_probably_a_mistake_are_warned_of() {
     let unused =
         "warning: --set: tls.certificate: no address in listen begins with tls://, so it is not used".to_owned();
     let tls = ["--set", &certificate, "--set", &key];
-    assert_eq!(checked(&tls).1, [unused]);
-    assert_eq!(checked(&[&tls[..], &["--listen", "tls://127.0.0.1:0"]].concat()).1, Vec::<String>::new());
+    // There are other warnings, of the key and the chain.
+    assert!(checked(&tls).1.contains(&unused));
+    assert!(!checked(&[&tls[..], &["--listen", "tls://127.0.0.1:0"]].concat()).1.contains(&unused));
 }
 
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Child;
@@ -39,6 +39,8 @@ fn visit(port: u16) {
     let mut person = TcpStream::connect(("127.0.0.1", port)).unwrap();
     person.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     person.write_all(b"hello\n/quit\n").unwrap();
+    // Otherwise the hub waits for a pause before it takes this for lines (R9.43).
+    person.shutdown(Shutdown::Write).unwrap();
     let mut heard = String::new();
     person.read_to_string(&mut heard).unwrap();
     assert!(heard.ends_with("* bye\r\n"), "{heard}");
