@@ -18,9 +18,14 @@
 //!
 //! # Layout
 //!
-//! `mistakes` has the names and their fixes; `walk` follows frames under a supposed mistake; one file has each family:
-//! `length`, `channel` (what happens to all bytes), `event` (what happens once), `foreign`, `echo`, `text`, `number`. `greeting`
-//! finds out where the first frame of a server should begin.
+//! `mistakes` has the names and their fixes; `walk` follows frames under a supposed mistake; `greeting` finds out where the
+//! first frame of a server should begin. One file has each family:
+//!
+//! - `length` and `fit`: the length field, by how it was written, and by what it says beside the bytes that are there;
+//! - `frame`: START, END, kind and encoding; `wrapped`: what stands around frames that are sound;
+//! - `opening` and `channel`: what happens to all bytes; `event` and `partial`: what happens once;
+//! - `foreign`: other protocols; `echo`: this side's own bytes;
+//! - `text` and `number`: what a sound frame holds.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::foreign;
 use super::mistakes::{self as m, Mistake};
 use super::walk::{Step, correct, declared, fixed_part, is_header};
 use super::{Confidence, Hypothesis, Stream};
@@ -216,22 +217,8 @@ fn again(pair: &Pair<'_>, width: i64) -> bool {
     rest.len() as u64 == length && (big == length || little == length)
 }
 
-/// The first bytes of gzip, zlib, Zstandard, LZ4, bzip2 and xz.
-const COMPRESSED: [&[u8]; 9] = [
-    b"\x1F\x8B\x08",
-    b"\x78\x01",
-    b"\x78\x5E",
-    b"\x78\x9C",
-    b"\x78\xDA",
-    b"\x28\xB5\x2F\xFD",
-    b"\x04\x22\x4D\x18",
-    b"BZh",
-    b"\xFD7zXZ",
-];
-
 fn compressed(pair: &Pair<'_>) -> Option<i64> {
-    let payload = pair.payload();
-    COMPRESSED.iter().any(|magic| payload.starts_with(magic)).then_some(0)
+    foreign::is_compressed(pair.payload()).then_some(0)
 }
 
 fn base64(pair: &Pair<'_>) -> Option<i64> {

@@ -62,6 +62,11 @@ pub(super) fn in_front(stream: &Stream<'_>) -> Option<Hypothesis> {
     first_of(&IN_FRONT, front).filter(|known| known.confidence == Confidence::Certain)
 }
 
+/// Does compressed data begin here?
+pub(super) fn is_compressed(bytes: &[u8]) -> bool {
+    data::compressed(bytes).is_some()
+}
+
 /// The protocol of a peer that sends no HELLO.
 pub(super) fn judge(stream: &Stream<'_>, found: &mut Vec<Hypothesis>) {
     let bytes = stream.bytes;

@@ -49,7 +49,7 @@ fn socks_5(bytes: &[u8], count: usize, rest: &[u8]) -> Sighting {
     if !known || !distinct {
         return None;
     }
-    let seen = || -> String { format!("a SOCKS5 greeting with {count} methods: {}", hex(&bytes[..2 + arrived.len()])) };
+    let seen = || -> String { format!("a SOCKS5 greeting: {}", hex(&bytes[..2 + arrived.len()])) };
     match rest.get(count..) {
         Some([] | [5 | 1, ..]) => certain(seen()),
         Some(after) if START.starts_with(&after[..after.len().min(2)]) => certain(seen()),

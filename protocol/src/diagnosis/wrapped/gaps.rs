@@ -273,7 +273,8 @@ fn trailer(gaps: &Gaps<'_>, stream: &Stream<'_>) -> Option<Fit> {
     let marked = opening == [STX] && closing.iter().all(|bytes| bytes[0] == ETX);
     let mistake = if marked { &m::WRAPPED_STX_ETX } else { &m::WRAPPED_TRAILER };
     let before = if opening.is_empty() { String::new() } else { format!("{} before each START, and ", hex(opening)) };
-    let seen = format!("{before}{length} bytes that differ after each END (a checksum?): {shown}, {times} of {times}");
+    let bytes = if length == 1 { "a byte that differs" } else { &*format!("{length} bytes that differ") };
+    let seen = format!("{before}{bytes} after each END (a checksum?): {shown}, {times} of {times}");
     Some(Fit { mistake, frames: times, proven: times > 2, seen })
 }
 
