@@ -25,10 +25,13 @@ const UTF_8_BOM: &[u8] = b"\xEF\xBB\xBF";
 pub(super) fn judge(encoding: Encoding, payload: &[u8], found: &mut Vec<Hypothesis>) {
     let cut = payload.len() > WINDOW;
     let bytes = &payload[..payload.len().min(WINDOW)];
-    let case = Case { encoding, bytes, cut, length: payload.len(), fault: fault(encoding, payload) };
+    let mut case = Case { encoding, bytes, cut, length: payload.len(), fault: None };
+    if matches!(encoding, Encoding::Ascii | Encoding::Utf8) && case.is_plain() {
+        return case.printed(found); // by far the commonest
+    }
+    case.fault = fault(encoding, payload);
     match encoding {
         Encoding::Binary => return found.extend(remarks::of_binary(payload)),
-        Encoding::Ascii | Encoding::Utf8 if case.is_plain() => return case.printed(found), // by far the commonest
         _ if case.utf32(found) || case.bom(found) || case.damage(found) => return,
         Encoding::Ascii | Encoding::Utf8 if case.fault.is_some() => case.bad_bytes(found),
         Encoding::Ascii | Encoding::Utf8 => {

@@ -76,16 +76,21 @@ const EXACTLY: [(&str, &str); 3] =
 /// No longer text is examined: an object that somebody printed unknowingly is short.
 pub(super) const LONGEST: usize = 16 << 10;
 
+/// What tells a printed value from other text is no further from its ends, in bytes.
+const NEAR: usize = 128;
+
 /// False for most texts, which do not end as a printed value does.
 pub(super) fn may_be(text: &[u8]) -> bool {
     let text = text.trim_ascii();
     let (Some(first), Some(last)) = (text.first(), text.last()) else { return false };
+    let (head, tail) = (&text[..text.len().min(NEAR)], &text[text.len().saturating_sub(NEAR)..]);
+    let holds = |wanted: &[u8]| head.iter().chain(tail).any(|byte| wanted.contains(byte));
     match last {
         b'}' if *first == b'{' => text.starts_with(b"{\"type\":\"Buffer\"") || text.starts_with(b"{length"),
         b']' | b'}' | b'>' | b'\'' | b'"' => true,
-        b')' | b'!' | b'.' | b',' | b';' => text.iter().any(|byte| matches!(byte, b'[' | b'%' | b'(')),
-        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => text.iter().any(|byte| matches!(byte, b'@' | b'x' | b'#' | b'-')),
-        _ => text.iter().any(|byte| matches!(byte, b'.' | b'%')) || text == b"Array" || text.ends_with(b"Object"),
+        b')' | b'!' | b'.' | b',' | b';' => holds(b"[%("),
+        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => holds(b"@x#-"),
+        _ => holds(b".%") || text == b"Array" || text.ends_with(b"Object"),
     }
 }
 
@@ -139,7 +144,8 @@ fn labels(text: &str) -> [Option<usize>; 2] {
     let line = &text[..text.find('\n').unwrap_or(text.len())];
     let name = line.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')).count();
     let is_name = name > 0 && matches!(line.as_bytes().get(name), Some(b':' | b'='));
-    [line.rfind(": ").map(|at| at + 2), is_name.then_some(name + 1)]
+    let head = &line.as_bytes()[..line.len().min(NEAR)];
+    [head.windows(2).rposition(|pair| pair == b": ").map(|at| at + 2), is_name.then_some(name + 1)]
 }
 
 /// Does the whole text have this form?
