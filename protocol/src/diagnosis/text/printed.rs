@@ -77,20 +77,21 @@ const EXACTLY: [(&str, &str); 3] =
 pub(super) const LONGEST: usize = 16 << 10;
 
 /// What tells a printed value from other text is no further from its ends, in bytes.
-const NEAR: usize = 128;
+const NEAR: usize = 96;
 
 /// False for most texts, which do not end as a printed value does.
 pub(super) fn may_be(text: &[u8]) -> bool {
     let text = text.trim_ascii();
     let (Some(first), Some(last)) = (text.first(), text.last()) else { return false };
-    let (head, tail) = (&text[..text.len().min(NEAR)], &text[text.len().saturating_sub(NEAR)..]);
-    let holds = |wanted: &[u8]| head.iter().chain(tail).any(|byte| wanted.contains(byte));
+    let (head, rest) = text.split_at(text.len().min(NEAR));
+    let tail = &rest[rest.len().saturating_sub(NEAR)..];
+    let holds = |is: fn(&u8) -> bool| head.iter().any(is) || tail.iter().any(is);
     match last {
         b'}' if *first == b'{' => text.starts_with(b"{\"type\":\"Buffer\"") || text.starts_with(b"{length"),
         b']' | b'}' | b'>' | b'\'' | b'"' => true,
-        b')' | b'!' | b'.' | b',' | b';' => holds(b"[%("),
-        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => holds(b"@x#-"),
-        _ => holds(b".%") || text == b"Array" || text.ends_with(b"Object"),
+        b')' | b'!' | b'.' | b',' | b';' => holds(|byte| matches!(byte, b'[' | b'%' | b'(')),
+        b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' => holds(|byte| matches!(byte, b'@' | b'x' | b'#' | b'-')),
+        _ => holds(|byte| matches!(byte, b'.' | b'%')) || text == b"Array" || text.ends_with(b"Object"),
     }
 }
 
