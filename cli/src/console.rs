@@ -60,8 +60,8 @@ impl Console {
     }
 
     /// Writes a batch of lines to the output.
-    pub(crate) async fn print(&self, lines: Vec<u8>) -> Result<(), Unread> {
-        if lines.is_empty() { Ok(()) } else { self.lines.send(lines).await.map_err(|_| Unread) }
+    pub(crate) async fn print(&self, mut lines: Vec<u8>) -> Result<(), Unread> {
+        self.print_all(&mut lines).await
     }
 
     /// Writes a batch of lines to the output, and empties it. A call that is cancelled has done neither.

@@ -201,7 +201,7 @@ impl Terminal {
     }
 
     /// Closes because the first bytes are those of another program, of a framed peer over a channel that changes bytes,
-    /// or of one that puts something in front of its frames (R9.20, R9.43).
+    /// or of one that puts something before its frames (R9.20, R9.43).
     fn refuse_program(&mut self, program: &Program, client: &mut Client) {
         if self.is_closing() {
             return;

@@ -1,4 +1,4 @@
-//! Frames within another format: something stands in front of each, or around it.
+//! Frames within another format: something stands before each, or around it.
 
 use crate::corpus::{self, Chance, Draft};
 use crate::formats::{block_data, cobs, docker, number, slip, varint, websocket};

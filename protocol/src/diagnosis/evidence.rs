@@ -113,7 +113,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Sound payloads of one sender, at least three and of different lengths. Together they show a mistake that each
-    /// alone might show by chance: a length in front of the text that is a printable character.
+    /// alone might show by chance: a length before the text that is a printable character.
     #[must_use]
     pub fn texts(encoding: Encoding, payloads: &'a [&'a [u8]]) -> Evidence<'a> {
         Evidence { subject: Subject::Payloads { encoding, payloads }, fault: None }

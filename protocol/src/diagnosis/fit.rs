@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+
 use super::foreign;
 use super::mistakes::{self as m, Mistake};
 use super::walk::{Step, correct, declared, fixed_part, is_header};
@@ -84,15 +86,16 @@ fn judge(stream: &Stream<'_>, strong: fn(Strength) -> bool) -> Vec<Hypothesis> {
     let pairs = pairs(stream.bytes);
     let wrong: Vec<&Pair<'_>> = pairs.iter().filter(|pair| pair.declared != pair.actual).collect();
     let varied = wrong.iter().any(|pair| pair.actual != wrong[0].actual);
+    let Some(&first) = wrong.first() else { return Vec::new() };
+    let earlier = sound_pairs(stream.before);
+    let like_first = |pair: &&Pair<'_>| pair.frame[2..4] == first.frame[2..4] && pair.declared == pair.actual;
     let rules = RULES.iter().filter(|rule| strong(rule.strength) && (varied || rule.strength != Varied));
-    let fitting = rules.into_iter().filter_map(|rule| {
-        let value = (rule.relation)(wrong.first()?)?;
+    let fitting = rules.filter_map(|rule| {
+        let value = (rule.relation)(first)?;
         let fits = |pair: &Pair<'_>| (rule.relation)(pair) == Some(value);
         if !wrong.iter().all(|pair| fits(pair)) {
             return None;
         }
-        let like_first = |pair: &&Pair<'_>| pair.frame[2..4] == wrong[0].frame[2..4] && pair.declared == pair.actual;
-        let earlier = sound_pairs(stream.before);
         let spared = pairs.iter().chain(&earlier).filter(like_first).any(|pair| !fits(pair));
         let confidence = match (rule.strength, wrong.len()) {
             _ if spared => Confidence::Possible,
@@ -212,9 +215,8 @@ fn twice_in_a_byte(pair: &Pair<'_>) -> Option<i64> {
 fn again(pair: &Pair<'_>, width: i64) -> bool {
     let (Some(length), Ok(width)) = (pair.declared_payload(), usize::try_from(width)) else { return false };
     let Some((field, rest)) = pair.payload().split_at_checked(width) else { return false };
-    let big = field.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
-    let little = field.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
-    rest.len() as u64 == length && (big == length || little == length)
+    let numbers = [BigEndian::read_uint(field, width), LittleEndian::read_uint(field, width)];
+    rest.len() as u64 == length && numbers.contains(&length)
 }
 
 fn compressed(pair: &Pair<'_>) -> Option<i64> {

@@ -47,8 +47,8 @@ const SHAPES: [(&Mistake, Shape, &str); 13] = [
     (&m::FRAME_FIELDS_EXCHANGED, exchanged, "the encoding before the kind"),
     (&m::FRAME_ASCII_DIGITS, digits, "digits for kind and encoding"),
     (&m::FRAME_START_MISSING, without_start, "kind, encoding, length, body and END, but no START"),
-    (&m::FRAME_END_MISSING, |bytes| as_it_is(bytes, b"", true), "no END behind any body"),
-    (&m::FRAME_END_MISSING, |bytes| as_it_is(bytes, b"", false), "no END behind any body, and a little-endian length"),
+    (&m::FRAME_END_MISSING, |bytes| as_it_is(bytes, b"", true), "no END after any body"),
+    (&m::FRAME_END_MISSING, |bytes| as_it_is(bytes, b"", false), "no END after any body, and a little-endian length"),
 ];
 
 pub(super) fn judge(stream: &Stream<'_>) -> Option<Hypothesis> {

@@ -54,15 +54,15 @@ mistakes! {
     LENGTH_OFFSET = "length-offset", LENGTH, "count the bytes of the body alone: the difference is the same in each frame";
     LENGTH_DECIMAL = "length-decimal", LENGTH, "write the length as a binary number: its decimal digits were taken for hexadecimal";
     LENGTH_BEFORE_ENCODING = "length-before-encoding", LENGTH, "take the length of what is sent, after compression, base64 or escaping";
-    LENGTH_TWICE = "length-twice", LENGTH, "leave out the second length in front of the payload, or count it";
+    LENGTH_TWICE = "length-twice", LENGTH, "leave out the second length before the payload, or count it";
 
     FRAME_HOST_ORDER = "frame-host-order", FRAME, "write the bytes F5 F8 and F8 F5, not 16-bit numbers in host order";
     FRAME_FIELDS_EXCHANGED = "frame-fields-exchanged", FRAME, "write the kind first, then the encoding";
     FRAME_ASCII_DIGITS = "frame-ascii-digits", FRAME, "write kind and encoding as bytes, not as digits";
-    FRAME_START_MISSING = "frame-start-missing", FRAME, "write F5 F8 in front of each frame";
+    FRAME_START_MISSING = "frame-start-missing", FRAME, "write F5 F8 before each frame";
     FRAME_END_MISSING = "frame-end-missing", FRAME, "write F8 F5 after each body";
 
-    WRAPPED_LENGTH_PREFIX = "wrapped-length-prefix", FRAME, "write the frames without a length in front of them: a frame has its own";
+    WRAPPED_LENGTH_PREFIX = "wrapped-length-prefix", FRAME, "write the frames without a length before them: a frame has its own";
     WRAPPED_DOCKER = "wrapped-docker", FRAME, "take the stream of docker apart (stdcopy), or start the container with a terminal (-t)";
     WRAPPED_NETSTRING = "wrapped-netstring", FRAME, "write the frames without the netstrings around them";
     WRAPPED_CHUNKED = "wrapped-chunked", FRAME, "write the frames to the stream itself, not to an HTTP body in chunks";
@@ -152,7 +152,7 @@ mistakes! {
     TEXT_DOUBLE_ENCODED = "text-double-encoded", UTF_8, "encode once: UTF-8 was taken for Windows-1252 or Latin-1 and encoded again";
     TEXT_REPLACEMENT = "text-replacement", ALONE, "decode whole messages, not pieces: characters became U+FFFD before they were sent";
     TEXT_NUL_PADDED = "text-nul-padded", ALONE, "send the text alone, not its NUL or the rest of the buffer";
-    TEXT_OWN_LENGTH = "text-own-length", ALONE, "leave out the length in front of the text (writeUTF, BinaryWriter): the frame has one";
+    TEXT_OWN_LENGTH = "text-own-length", ALONE, "leave out the length before the text (writeUTF, BinaryWriter): the frame has one";
     TEXT_UTF_32 = "text-utf-32", TEXT, "convert from UTF-32 (wchar_t on Unix) to UTF-8 before sending";
     TEXT_PRINTED_OBJECT = "text-printed-object", ALONE, "send the bytes or the text itself, not what printing the object gives";
     TEXT_UNINITIALISED = "text-uninitialised", ALONE, "send only what was written: this is uninitialised memory";

@@ -1,6 +1,6 @@
 //! What a connection sends first, held until it is known whether a person or a program has sent it (R9.20, R9.43).
 //!
-//! How TCP cut the bytes must not matter: what a program sends in front of its frames may arrive before them, and may
+//! How TCP cut the bytes must not matter: what a program sends before its frames may arrive before them, and may
 //! look like a line. So nothing is done with the first bytes until the peer pauses.
 
 use std::time::Duration;

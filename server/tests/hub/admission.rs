@@ -58,7 +58,7 @@ async fn ten_connections_of_one_address_may_wait_until_they_identify_themselves(
     // The oldest one that has sent nothing: not the first ones.
     waiting[0].write_all(b"a line\r\n").await.unwrap();
     waiting[1].write_all(b"\xF5\xF8\x01").await.unwrap();
-    sleep(Duration::from_millis(250)).await; // what it sends first waits, because it may be in front of a HELLO
+    sleep(Duration::from_millis(250)).await; // what it sends first waits, because it may be before a HELLO
     assert!(is_taken(&mut waiting[0]).await && is_taken(&mut waiting[1]).await);
     let _twelfth = from(&hub, "192.0.2.1:12");
     assert!(is_taken(&mut waiting[2]).await, "the first one is a member and no longer waits");

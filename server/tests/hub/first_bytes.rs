@@ -1,4 +1,4 @@
-//! What a connection sends first: a person's lines, or something in front of frames, however TCP cuts it.
+//! What a connection sends first: a person's lines, or something before frames, however TCP cuts it.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn after(prefix: &[u8]) -> Vec<u8> {
     [prefix, &wrapped(<[u8]>::to_vec)].concat()
 }
 
-/// What framed clients send that put something in front of their frames, and the name of the mistake.
+/// What framed clients send that put something before their frames, and the name of the mistake.
 fn streams() -> Vec<(&'static str, Vec<u8>)> {
     let size = |frame: &[u8]| u32::try_from(frame.len()).unwrap();
     // A HELLO of 266 bytes: its size is 01 0A, and so has a line feed in it.

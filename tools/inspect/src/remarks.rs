@@ -114,7 +114,7 @@ impl Remarks {
         remarks.collect()
     }
 
-    /// A length of one byte in front of each text is a printable character in some of them.
+    /// A length of one byte before each text is a printable character in some of them.
     fn count_first_bytes(&mut self) {
         let FirstBytes { failed, place: Some(place), encoding, examples } = &self.first_bytes else { return };
         if *failed || self.texts < 2 {

@@ -1,4 +1,4 @@
-//! Data without a protocol of its own: compressed, or text, or with lengths in front of it.
+//! Data without a protocol of its own: compressed, or text, or with lengths before it.
 
 use alloc::format;
 

@@ -1,4 +1,4 @@
-//! Proxies and load balancers: what they put in front of a connection, and what a client asks them for.
+//! Proxies and load balancers: what they put before a connection, and what a client asks them for.
 
 use alloc::format;
 use alloc::string::String;

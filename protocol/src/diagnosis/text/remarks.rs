@@ -5,6 +5,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+
 use super::super::mistakes::{self as m, Mistake};
 use super::super::{Confidence, Hypothesis, hex, quoted};
 use super::plausible::Script;
@@ -110,7 +112,7 @@ impl Case<'_> {
         }
     }
 
-    /// A number in front of the text that is the length of the text.
+    /// A number before the text that is the length of the text.
     fn own_length(&self) -> Option<String> {
         let wide = matches!(self.encoding, Encoding::Utf16Be | Encoding::Utf16Le);
         for (form, width, number) in prefixes(self.bytes) {
@@ -188,12 +190,8 @@ pub(super) fn together(encoding: Encoding, payloads: &[&[u8]]) -> Option<Hypothe
 
 /// The numbers that the first bytes may be: their form, width and value.
 fn prefixes(bytes: &[u8]) -> impl Iterator<Item = (&'static str, usize, u64)> {
-    let big = |width: usize| {
-        bytes.get(..width).map(|bytes| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
-    };
-    let little = |width: usize| {
-        bytes.get(..width).map(|bytes| bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
-    };
+    let big = |width: usize| bytes.get(..width).map(|field| BigEndian::read_uint(field, width));
+    let little = |width: usize| bytes.get(..width).map(|field| LittleEndian::read_uint(field, width));
     let varint = bytes.iter().take(4).position(|byte| byte.is_ascii()).map(|last| {
         let number = bytes[..=last].iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7F));
         (last + 1, number)

@@ -4,8 +4,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+
 use super::super::mistakes::{self as m, Mistake};
-use super::super::{Stream, hex};
+use super::super::{Stream, find, hex};
 use super::{Fit, Found, frames, is_hello};
 use crate::frame::START;
 
@@ -47,8 +49,8 @@ impl<'a> Gaps<'a> {
 
     /// All gaps that follow a frame, the last one too if it is whole: nothing begins a frame in it.
     fn trailing(&self, stream: &Stream<'_>) -> Vec<Gap<'a>> {
-        let tail = Some(self.tail)
-            .filter(|tail| !tail.bytes.is_empty() && !stream.cut && super::super::find(tail.bytes, &START).is_none());
+        let tail =
+            Some(self.tail).filter(|tail| !tail.bytes.is_empty() && !stream.cut && find(tail.bytes, &START).is_none());
         self.gaps.iter().copied().chain(tail).filter(|gap| gap.before.is_some()).collect()
     }
 }
@@ -94,15 +96,7 @@ fn alone(stream: &Stream<'_>) -> Option<Fit> {
     Some(Fit { mistake, frames: usize::from(zeros > 16), proven: false, seen })
 }
 
-type Read = fn(&[u8]) -> u64;
-
-fn big_endian(field: &[u8]) -> u64 {
-    field.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
-}
-
-fn little_endian(field: &[u8]) -> u64 {
-    field.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
-}
+type Read = fn(&[u8], usize) -> u64;
 
 /// A number at a fixed place before each frame that is its size, or differs from it by the same everywhere.
 fn numbered(gaps: &Gaps<'_>) -> Option<Fit> {
@@ -110,12 +104,12 @@ fn numbered(gaps: &Gaps<'_>) -> Option<Fit> {
     let shortest = gaps.gaps.iter().map(|gap| gap.bytes.len()).min()?;
     let varied = gaps.gaps.iter().any(|gap| gap.after != gaps.gaps[0].after);
     for (width, order, read) in [8, 4, 3, 2, 1].into_iter().flat_map(|width| {
-        [(width, " big-endian", big_endian as Read), (width, " little-endian", little_endian as Read)]
+        [(width, " big-endian", BigEndian::read_uint as Read), (width, " little-endian", LittleEndian::read_uint)]
     }) {
         for after in 0..=shortest.saturating_sub(width).min(MAX_TAG) {
             let value = |gap: &Gap<'_>| {
                 let end = gap.bytes.len() - after;
-                let value = i64::try_from(read(&gap.bytes[end.checked_sub(width)?..end])).ok()?;
+                let value = i64::try_from(read(&gap.bytes[end.checked_sub(width)?..end], width)).ok()?;
                 Some(value - size(gap))
             };
             let Some(more) = value(&gaps.gaps[0]) else { continue };

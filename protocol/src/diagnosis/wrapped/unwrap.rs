@@ -5,6 +5,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
+
 use super::super::mistakes::{self as m, Mistake};
 use super::super::walk::{Step, correct, declared, is_header, sound};
 use super::super::{Stream, find, hex};
@@ -20,50 +22,68 @@ struct Unit<'a> {
     complete: bool,
 }
 
-type Framing = fn(&[u8]) -> Option<Unit<'_>>;
+type Next = fn(&[u8]) -> Option<Unit<'_>>;
+
+/// Another framing.
+struct Framing {
+    mistake: &'static Mistake,
+    name: &'static str,
+    /// What follows that which such a stream begins with.
+    opened: fn(&[u8]) -> &[u8],
+    unit: Next,
+}
+
+const fn framing(mistake: &'static Mistake, name: &'static str, opened: fn(&[u8]) -> &[u8], unit: Next) -> Framing {
+    Framing { mistake, name, opened, unit }
+}
 
 /// Strict ones first.
-const FRAMINGS: [(&Mistake, Framing, &str); 9] = [
-    (&m::WRAPPED_JAVA_OBJECTS, java_block, "blocks of an ObjectOutputStream"),
-    (&m::WRAPPED_DOCKER, docker, "docker's headers of 8 bytes"),
-    (&m::WRAPPED_WEBSOCKET, web_socket, "WebSocket frames"),
-    (&m::WRAPPED_CHUNKED, chunk, "chunks of an HTTP body"),
-    (&m::WRAPPED_NETSTRING, netstring, "netstrings"),
-    (&m::WRAPPED_LENGTH_PREFIX, content_length, "messages with a Content-Length"),
-    (&m::WRAPPED_LENGTH_PREFIX, decimal, "messages with their size in decimal digits"),
-    (&m::WRAPPED_SLIP, slip, "SLIP (RFC 1055), ended by c0"),
-    (&m::WRAPPED_COBS, cobs, "COBS, ended by 00"),
+#[rustfmt::skip]
+const FRAMINGS: [Framing; 9] = [
+    framing(&m::WRAPPED_JAVA_OBJECTS, "blocks of an ObjectOutputStream", after_java_header, java_block),
+    framing(&m::WRAPPED_DOCKER, "docker's headers of 8 bytes", |bytes| bytes, docker),
+    framing(&m::WRAPPED_WEBSOCKET, "WebSocket frames", unless_continued, web_socket),
+    framing(&m::WRAPPED_CHUNKED, "chunks of an HTTP body", after_http_head, chunk),
+    framing(&m::WRAPPED_NETSTRING, "netstrings", |bytes| bytes.strip_prefix(b",").unwrap_or(bytes), netstring),
+    framing(&m::WRAPPED_LENGTH_PREFIX, "messages with a Content-Length", |bytes| bytes, content_length),
+    framing(&m::WRAPPED_LENGTH_PREFIX, "messages with their size in decimal digits", |bytes| bytes, decimal),
+    framing(&m::WRAPPED_SLIP, "SLIP (RFC 1055), ended by c0", |bytes| bytes, slip),
+    framing(&m::WRAPPED_COBS, "COBS, ended by 00", |bytes| bytes, cobs),
 ];
 
 pub(super) fn judge(stream: &Stream<'_>) -> Option<Fit> {
-    let bytes = stream.bytes;
-    let known = FRAMINGS.iter().find_map(|&(mistake, framing, name)| {
-        let opened = opened(mistake, bytes);
-        let taken = Taken::apart(opened, framing);
-        let shown = hex(&opened[..opened.len().min(8)]);
-        taken.fit(stream, mistake, || format!("the frames are in {name}, the first of which begins with {shown}"))
+    let known = FRAMINGS.iter().find_map(|framing| {
+        let opened = (framing.opened)(stream.bytes);
+        let taken = Taken::apart(opened, framing.unit);
+        let (name, shown) = (framing.name, hex(&opened[..opened.len().min(8)]));
+        let seen = || format!("the frames are in {name}, the first of which begins with {shown}");
+        taken.fit(stream, framing.mistake, seen)
     });
     known.or_else(|| prefixed(stream))
 }
 
-/// What follows that which such a stream begins with.
-fn opened<'a>(mistake: &Mistake, bytes: &'a [u8]) -> &'a [u8] {
-    match mistake {
-        // A message does not begin with a continuation.
-        _ if mistake == &m::WRAPPED_WEBSOCKET && bytes.first().is_some_and(|first| first & 0x0F == 0) => &[],
-        _ if mistake == &m::WRAPPED_NETSTRING => bytes.strip_prefix(b",").unwrap_or(bytes),
-        _ if mistake == &m::WRAPPED_CHUNKED && bytes.starts_with(b"\r\n") => &bytes[2..],
-        _ if mistake == &m::WRAPPED_JAVA_OBJECTS => bytes.strip_prefix(b"\xAC\xED\0\x05").unwrap_or(bytes),
-        _ if mistake == &m::WRAPPED_CHUNKED
-            && (bytes.starts_with(b"HTTP/1.") || find(&bytes[..bytes.len().min(1024)], b" HTTP/1.").is_some()) =>
-        {
-            find(bytes, b"\r\n\r\n").map_or(bytes, |end| &bytes[end + 4..])
-        }
+fn after_java_header(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xAC\xED\0\x05").unwrap_or(bytes)
+}
+
+/// A message does not begin with a continuation.
+fn unless_continued(bytes: &[u8]) -> &[u8] {
+    if bytes.first().is_some_and(|first| first & 0x0F == 0) { &[] } else { bytes }
+}
+
+/// The first chunk, after the head of a message or the end of the chunk before.
+fn after_http_head(bytes: &[u8]) -> &[u8] {
+    if let Some(rest) = bytes.strip_prefix(b"\r\n") {
+        return rest;
+    }
+    let has_head = bytes.starts_with(b"HTTP/1.") || find(&bytes[..bytes.len().min(1024)], b" HTTP/1.").is_some();
+    match find(bytes, b"\r\n\r\n") {
+        Some(end) if has_head => &bytes[end + 4..],
         _ => bytes,
     }
 }
 
-/// A length in front of each unit.
+/// A length before each unit.
 #[derive(Clone, Copy)]
 struct Prefix {
     width: usize,
@@ -86,8 +106,8 @@ fn prefixes() -> impl Iterator<Item = Prefix> {
 impl Prefix {
     fn unit<'a>(&self, bytes: &'a [u8]) -> Option<Unit<'a>> {
         let field = bytes.get(..self.width)?;
-        let add = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
-        let value = if self.big_endian { field.iter().fold(0, add) } else { field.iter().rev().fold(0, add) };
+        let read = if self.big_endian { BigEndian::read_uint } else { LittleEndian::read_uint };
+        let value = read(field, self.width);
         let length = usize::try_from(value).ok()?.checked_sub(if self.own { self.width } else { 0 })?;
         Some(plain(bytes, self.width, length))
             .filter(|unit| agrees(unit, length) && (self.width > 1 || is_frames(unit)))
@@ -103,7 +123,7 @@ impl Prefix {
     }
 }
 
-/// Frames behind a length of their own.
+/// Frames after a length of their own.
 fn prefixed(stream: &Stream<'_>) -> Option<Fit> {
     let fit = |taken: Taken, name: String| {
         let units = taken.units;
@@ -167,7 +187,7 @@ impl Taken {
     fn fit(&self, stream: &Stream<'_>, mistake: &'static Mistake, seen: impl FnOnce() -> String) -> Option<Fit> {
         let (frames, clean) = sound(&self.payload);
         let hello = stream.offset == 0 && is_hello(&self.payload);
-        // Behind HELLO, the first frame may be all that a peer sends before it waits. Where the frames end, a unit does.
+        // After HELLO, the first frame may be all that a peer sends before it waits. Where the frames end, a unit does.
         let ends = self.payload.ends_with(&END);
         let enough = if self.whole { hello || frames > 1 || ends } else { (hello || frames > 1) && !ends };
         (self.units > 0 && self.clean && clean && enough).then(|| Fit {
@@ -251,9 +271,10 @@ fn chunk(bytes: &[u8]) -> Option<Unit<'_>> {
 fn netstring(bytes: &[u8]) -> Option<Unit<'_>> {
     let width = bytes.iter().take(10).position(|&byte| byte == b':')?;
     let digits = core::str::from_utf8(&bytes[..width]).ok()?;
-    let length =
-        usize::try_from(digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u32>())?.ok()?);
-    let mut unit = plain(bytes, width + 1, length.ok()?);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None; // `parse` takes a sign
+    }
+    let mut unit = plain(bytes, width + 1, usize::try_from(digits.parse::<u32>().ok()?).ok()?);
     let end = bytes.get(unit.length).copied();
     unit.length += 1;
     matches!(end, None | Some(b',')).then_some(unit)
