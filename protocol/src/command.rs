@@ -35,6 +35,10 @@ pub enum Command<'a> {
     Join(&'a str),
     /// `/encoding NAME`.
     Encoding(&'a str),
+    /// `/last`, or `/last N`: the last messages that the hub has kept. See [`last_count`].
+    Last(&'a str),
+    /// `/search TEXT`: those that contain a text.
+    Search(&'a str),
     /// `/help`.
     Help,
     /// `/quit`.
@@ -50,7 +54,7 @@ pub enum Command<'a> {
 }
 
 /// What `/help` shows: each command, and what it does.
-pub const HELP: [(&str, &str); 10] = [
+pub const HELP: [(&str, &str); 12] = [
     ("/who", "list who is here"),
     ("/to NAME TEXT", "send TEXT to NAME alone, as /msg does; a NAME with blanks is written in quotes, a number as #7"),
     ("/me TEXT", "say what you do"),
@@ -59,12 +63,20 @@ pub const HELP: [(&str, &str); 10] = [
     ("/join ROOM", "move to another room; bookend chat has the option --room"),
     ("/encoding ascii|utf-8", "set what you can see; other characters appear as \\u{hex}; bookend chat has --encoding"),
     ("//TEXT", "say /TEXT"),
+    ("/last [N]", "show the last N messages that the hub has kept, or the last 10"),
+    ("/search TEXT", "show the last of them that contain TEXT, in upper or lower case"),
     ("/help", "list the commands"),
     ("/quit", "leave"),
 ];
 
 /// The refusal of an unknown command.
 pub const UNKNOWN: &str = "there is no such command; /help lists all. To say a line that starts with /, type //";
+/// How many messages `/last` shows, and at most how many `/search` does.
+pub const LAST_COUNT: u32 = 10;
+/// The refusal of `/last` with something else than a number.
+pub const LAST_WITHOUT_NUMBER: &str = "/last N: N is a number of messages, at least 1";
+/// The refusal of `/search` alone, and of a text that is too long.
+pub const SEARCH_WITHOUT_TEXT: &str = "/search TEXT: TEXT is what to look for, 1 to 256 bytes";
 /// The refusal of `/me` alone.
 pub const ME_WITHOUT_TEXT: &str = "/me TEXT: TEXT is what you do";
 
@@ -86,10 +98,22 @@ impl<'a> Command<'a> {
             "name" => Command::Name(words),
             "join" => Command::Join(words),
             "encoding" => Command::Encoding(words),
+            "last" => Command::Last(words),
+            "search" => Command::Search(words),
             "help" => Command::Help,
             "quit" => Command::Quit,
             _ => Command::Unknown { name, words },
         }
+    }
+}
+
+/// The number of messages that `/last` asks for: [`LAST_COUNT`] if it has no words. `None` if they are not a number of at least
+/// 1.
+#[must_use]
+pub fn last_count(words: &str) -> Option<u32> {
+    match words {
+        "" => Some(LAST_COUNT),
+        words => words.parse().ok().filter(|&count| count > 0),
     }
 }
 
@@ -148,6 +172,8 @@ mod tests {
             ("/too bob psst", Command::Unknown { name: "too", words: "bob psst" }),
             ("/quit now", Command::Quit),
             ("/me  waves ", Command::Me("waves")),
+            ("/last", Command::Last("")),
+            ("/search  Noon tea ", Command::Search("Noon tea")),
             ("/to  \"ann lee\" hi", Command::To("\"ann lee\" hi")),
         ] {
             assert_eq!(Command::parse(line), command, "{line:?}");
@@ -160,6 +186,12 @@ mod tests {
             let name = usage.split(' ').next().expect("it is not empty");
             assert!(!matches!(Command::parse(name), Command::Unknown { .. } | Command::Say(_)), "{usage}");
         }
+    }
+
+    #[test]
+    fn last_takes_a_number_of_at_least_one_or_none() {
+        let counts = ["", "1", "4294967295", "0", "-1", "x", "1 2", "4294967296"].map(last_count);
+        assert_eq!(counts, [Some(LAST_COUNT), Some(1), Some(u32::MAX), None, None, None, None, None]);
     }
 
     #[test]

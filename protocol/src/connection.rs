@@ -231,6 +231,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(connection)
     }
 
+    /// From now on, messages of private kinds are received as [`Message::Private`], because the applications of both
+    /// sides have agreed on them; before that they are ignored (R3.28).
+    ///
+    /// ```
+    /// # use bookend::{Connection, ConnectionError, Hello, Message, PrivateKind};
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ConnectionError> {
+    /// # let (near, far) = tokio::io::duplex(1 << 16);
+    /// # let (near, far) = tokio::join!(Connection::connect(near, Hello::new()), Connection::accept(far, Hello::new()));
+    /// # let (mut sender, mut receiver) = (near?, far?);
+    /// const POSITION: PrivateKind = PrivateKind::new(0xC0).unwrap();
+    ///
+    /// receiver.agree_on_private_kinds();
+    /// sender.send_private(POSITION, &[48, 16]).await?;
+    /// let Some(Message::Private { kind: POSITION, payload }) = receiver.next().await? else { panic!() };
+    /// assert_eq!(payload.as_bytes(), [48, 16]);
+    /// # Ok(()) }
+    /// ```
+    pub fn agree_on_private_kinds(&mut self) {
+        self.endpoint.session.agree_on_private_kinds();
+    }
+
     /// The peer's HELLO.
     #[must_use]
     pub fn peer(&self) -> &Hello {

@@ -243,7 +243,7 @@ impl Endpoint {
             return Message::Message(Payload::decode(encoding, body).expect("the session has judged it"));
         }
         let (frame, _) = self.frame(front);
-        Message::parse(frame).ok().flatten().expect("the session has judged it")
+        Message::parse_agreed(frame).ok().flatten().expect("the session has judged it")
     }
 
     /// The same message's frame, and the frame's number.

@@ -9,7 +9,7 @@ use crate::frame::MAX_LENGTH;
 use crate::line::Line;
 use crate::misuse::Misuse;
 use crate::shared::Shared;
-pub(crate) use wire::judge_first_frame;
+pub(crate) use wire::{judge_first_frame, shown_after};
 
 /// The first four bytes of a HELLO's body.
 pub const MAGIC: [u8; 4] = *b"BKND";

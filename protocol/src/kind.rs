@@ -43,6 +43,32 @@ pub const fn is_hub(kind: u8) -> bool {
     matches!(kind, WELCOME..=GAP)
 }
 
+/// A kind that is private to applications: C0 to EF (R3.7).
+///
+/// ```
+/// use bookend::PrivateKind;
+///
+/// const POSITION: PrivateKind = PrivateKind::new(0xC0).unwrap();
+/// assert_eq!(POSITION.get(), 0xC0);
+/// assert_eq!(PrivateKind::new(0xF0), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PrivateKind(u8);
+
+impl PrivateKind {
+    /// The kind of that byte; `None` unless it is one of C0 to EF.
+    #[must_use]
+    pub const fn new(kind: u8) -> Option<PrivateKind> {
+        if matches!(kind, PRIVATE_FIRST..=PRIVATE_LAST) { Some(PrivateKind(kind)) } else { None }
+    }
+
+    /// The byte.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
 /// Bytes of a body of this kind before its payload (SPEC 3); in a DELIVERY, before the sender's name.
 pub(crate) const fn fixed_length(kind: u8) -> usize {
     match kind {

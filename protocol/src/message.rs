@@ -11,7 +11,7 @@ use crate::code::Code;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::frame::Frame;
-use crate::kind;
+use crate::kind::{self, PrivateKind};
 use crate::line::{MAX_LINE, is_plain_line};
 use crate::misuse::Misuse;
 use crate::payload::{Content, Payload, write_frame};
@@ -91,6 +91,13 @@ pub enum Message<'a> {
         /// The request's id.
         id: NonZeroU32,
     },
+    /// A kind that the applications of both sides have agreed on (R3.28).
+    Private {
+        /// The kind, C0 to EF.
+        kind: PrivateKind,
+        /// The whole body.
+        payload: Payload<'a>,
+    },
 }
 
 /// The contents of an ERROR.
@@ -145,11 +152,23 @@ pub struct MemberName<'a>(Text<'a>);
 
 impl<'a> MemberName<'a> {
     /// The name in `text`; `None` unless it is a plain line (R9.4) and holds more than byte order marks, which are
-    /// not sent.
+    /// not sent (R5.5).
     #[must_use]
     pub fn new(text: Text<'a>) -> Option<MemberName<'a>> {
-        let name = text.to_str();
-        (is_plain_line(&name) && !without_bom(&name).is_empty()).then_some(MemberName(text))
+        MemberName::received(text).filter(|name| name.check_sendable().is_ok())
+    }
+
+    /// The name in `text` that has arrived; `None` unless it is a plain line (R9.4).
+    fn received(text: Text<'a>) -> Option<MemberName<'a>> {
+        is_plain_line(&text.to_str()).then_some(MemberName(text))
+    }
+
+    /// Refuses a name that has arrived and cannot be sent: nothing of it would be left (R5.5).
+    pub(crate) fn check_sendable(&self) -> Result<(), Misuse> {
+        if without_bom(&self.0.to_str()).is_empty() {
+            return Err(Misuse::Malformed { kind: kind::PRESENCE, why: "the name is nothing but byte order marks" });
+        }
+        Ok(())
     }
 
     /// The name.
@@ -225,6 +244,19 @@ impl<'a> Message<'a> {
         Message::parse_other(frame)
     }
 
+    /// Reads a frame as [`parse`](Message::parse) does, for a side that has agreed on private kinds (R3.28).
+    ///
+    /// # Errors
+    /// As [`parse`](Message::parse).
+    pub fn parse_agreed(frame: Frame<'a>) -> Result<Option<Message<'a>>, Fault> {
+        match PrivateKind::new(frame.kind()) {
+            Some(kind) => {
+                Ok(Some(Message::Private { kind, payload: Payload::decode(frame.encoding(), frame.body())? }))
+            }
+            None => Message::parse(frame),
+        }
+    }
+
     /// Reads the body of a POST.
     #[inline]
     pub(crate) fn parse_post(frame: Frame<'a>) -> Result<Message<'a>, Fault> {
@@ -269,7 +301,7 @@ impl<'a> Message<'a> {
                     3 => PresenceEvent::Crowd,
                     _ => return Err(fields.malformed("an event is 0, 1, 2 or 3")),
                 };
-                let name = MemberName::new(fields.text(name)?).ok_or(fields.malformed(NOT_A_NAME))?;
+                let name = MemberName::received(fields.text(name)?).ok_or(fields.malformed(NOT_A_NAME))?;
                 Message::Presence { member: BigEndian::read_u32(fixed), event, name }
             }
             kind::POST => fields.post()?,
@@ -304,20 +336,22 @@ impl<'a> Message<'a> {
             Message::Delivery(_) => kind::DELIVERY,
             Message::Gap { .. } => kind::GAP,
             Message::Cancel { .. } => kind::CANCEL,
+            Message::Private { kind, .. } => kind.get(),
         }
     }
 
     /// Appends the frame to `out`, unless its body would be longer than `limit` bytes.
     ///
     /// # Errors
-    /// [`Misuse::TooLong`]; `out` is unchanged.
+    /// [`Misuse::TooLong`], and for what may be received but not sent [`Misuse::UnmappableText`] (U+FFFE at the start in
+    /// UTF-16, R5.15) and [`Misuse::Malformed`] (a name of nothing but byte order marks, R5.5). `out` is unchanged.
     pub fn encode(&self, limit: u32, out: &mut Vec<u8>) -> Result<(), Misuse> {
         let kind = self.kind();
         let mut write = |fixed: &[u8], payload: Payload<'a>| {
             write_frame(kind, payload.encoding(), fixed, Content::Payload(payload), limit, out)
         };
         match *self {
-            Message::Message(payload) => write(&[], payload),
+            Message::Message(payload) | Message::Private { payload, .. } => write(&[], payload),
             Message::Request { id, payload } | Message::Reply { id, payload } => {
                 write(&id.get().to_be_bytes(), payload)
             }
@@ -337,6 +371,7 @@ impl<'a> Message<'a> {
                 write(&fixed, Payload::Text(greeting))
             }
             Message::Presence { member, event, name } => {
+                name.check_sendable()?;
                 let mut fixed = [0; 5];
                 BigEndian::write_u32(&mut fixed, member);
                 fixed[4] = event as u8;

@@ -54,6 +54,13 @@ pub enum Misuse {
         /// The id.
         id: u32,
     },
+    /// A message that could not be read as it would be sent (R7.18).
+    Malformed {
+        /// The kind.
+        kind: u8,
+        /// The rule.
+        why: &'static str,
+    },
     /// A value that a HELLO cannot hold (R4.11).
     BadHello {
         /// The rule.
@@ -75,6 +82,7 @@ impl Misuse {
             Misuse::DuplicateRequest { .. } => "duplicate-request",
             Misuse::TooManyRequests => "try-later",
             Misuse::NoSuchRequest { .. } => "no-such-request",
+            Misuse::Malformed { .. } => "malformed",
             Misuse::BadHello { .. } => "bad-hello",
         }
     }
@@ -92,6 +100,7 @@ impl Misuse {
             | Misuse::UnexpectedKind { .. }
             | Misuse::DuplicateRequest { .. }
             | Misuse::NoSuchRequest { .. }
+            | Misuse::Malformed { .. }
             | Misuse::BadHello { .. } => Code::PROTOCOL_ERROR,
         }
     }
@@ -115,6 +124,7 @@ impl fmt::Display for Misuse {
             Misuse::DuplicateRequest { id } => write!(f, "request {id} is still unanswered"),
             Misuse::TooManyRequests => f.write_str("too many requests are unanswered"),
             Misuse::NoSuchRequest { id } => write!(f, "request {id} is not unanswered"),
+            Misuse::Malformed { kind, why } => write!(f, "kind {kind:02x}: {why}"),
             Misuse::BadHello { why } => f.write_str(why),
         }
     }

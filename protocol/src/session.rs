@@ -10,7 +10,7 @@
 //! |---|---|
 //! | getters | [`state`], [`outcome`], [`peer`], [`local`], [`role`], [`hub_profile`], [`preamble`], [`frame_number`], [`diagnosis`], [`awaits_evidence`](Session::awaits_evidence) |
 //! | input: what happened | [`receive`], [`not_reading`](Session::not_reading), [`end_of_stream`], [`tick`], [`wrote`], [`explain`] |
-//! | the application's calls | [`message`], [`request`], [`reply`], [`post`], [`encode`], [`refuse_frame`], [`refuse_request`], [`cancel`], [`close`] |
+//! | the application's calls | [`message`], [`request`], [`reply`], [`post`], [`private`](Session::private), [`agree_on_private_kinds`](Session::agree_on_private_kinds), [`encode`], [`refuse_frame`], [`refuse_request`], [`cancel`], [`hold_pongs_from`](Session::hold_pongs_from), [`holds_pong`](Session::holds_pong), [`close`] |
 //! | output: what to do next | [`take_output`], [`has_output`], [`output_length`], [`deadline`] |
 //!
 //! [`state`]: Session::state
@@ -121,6 +121,7 @@
 mod ending;
 mod explain;
 mod limits;
+mod pongs;
 mod receive;
 mod requests;
 mod send;
@@ -141,11 +142,12 @@ use crate::frame::Decoder;
 pub use crate::hello::MAX_PREAMBLE;
 use crate::hello::{Hello, MAX_HELLO};
 use crate::kind;
-use crate::message::{MAX_PING, Message, Probe};
+use crate::message::{Message, Probe};
 use crate::payload::Content;
 use crate::shared::Shared;
 use ending::{Ending, Gathering};
 pub use limits::Limits;
+use pongs::{Held, Pongs};
 use requests::Requests;
 #[cfg(feature = "tokio")]
 pub(crate) use terms::Terms;
@@ -240,22 +242,21 @@ pub struct Session {
     next_frame: u32,
     requests: Requests,
     watch: Watch,
-    discarded: usize,
+    /// How many bytes were discarded since CLOSE (R7.6). It is below zero while the unused input begins with bytes that had
+    /// been judged before, which do not count (R7.20).
+    discarded: isize,
     /// Has CLOSE begun to be sent?
     draining: bool,
     output: Vec<u8>,
-    pong: Option<Box<Pong>>,
-    pong_held: bool,
+    /// Allocated while a PING awaits its answer.
+    pongs: Option<Box<Pongs>>,
+    held: Held,
     /// Set once the session closes. It is boxed because an open session has none.
     ending: Option<Box<Ending>>,
     /// How many more bad texts are diagnosed.
     guesses: u8,
-}
-
-/// The PONG that waits to be sent.
-struct Pong {
-    bytes: [u8; MAX_PING],
-    length: usize,
+    /// The applications have agreed on private kinds.
+    private_kinds: bool,
 }
 
 impl Session {
@@ -283,11 +284,12 @@ impl Session {
             draining: false,
             watch: Watch::new(limits, local.keepalive(), now),
             output: Vec::new(),
-            pong: None,
-            pong_held: false,
+            pongs: None,
+            held: Held::Nothing,
             accepted: local.accepted(),
             ending: None,
             guesses: GUESSES,
+            private_kinds: false,
             local,
         };
         if role == Role::Client {
@@ -388,11 +390,5 @@ impl Session {
         if self.state == State::Closing && !core::mem::replace(&mut self.draining, true) {
             self.watch.closing(now);
         }
-    }
-}
-
-impl Pong {
-    fn probe(&self) -> Probe<'_> {
-        Probe::new(&self.bytes[..self.length]).expect("it was one")
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bookend::{Code, Connection, ConnectionError, Event, Hello, Message};
+use bookend::{Code, Connection, ConnectionError, Event, Hello, Limits, Message, Role, Session, State, Step};
 use futures_util::SinkExt;
 use tokio::io::{DuplexStream, duplex};
 use tokio::time::{Instant, timeout};
@@ -124,4 +124,21 @@ async fn until_barrier(connection: &mut Duplex) -> u32 {
     }
     assert!(is_reached);
     messages
+}
+
+#[test]
+fn what_came_with_hello_does_not_count_as_discarded() {
+    // [R7.20]
+    let mut server = Session::new(Role::Server, Hello::new(), Limits::default(), Duration::ZERO);
+    let mut wire = Vec::new();
+    Hello::new().encode(&mut wire);
+    wire.extend(b"\xF5\xF8\x02\x02\0\0\xFF\xFF a part of a message");
+    let mut input = &*wire;
+    assert_eq!(server.receive(&mut input, Duration::ZERO), Step::Opened);
+    server.close(Code::POLICY, "", Duration::ZERO);
+    let rest = [input, &[0; 65_535]].concat();
+    server.receive(&mut &*rest, Duration::ZERO);
+    assert_eq!(server.state(), State::Closing);
+    server.receive(&mut &[0][..], Duration::ZERO);
+    assert_eq!(server.state(), State::Closed);
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use bookend::{Code, Connection, ConnectionError, Fault, Hello, Message, OwnedMes
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::{DefaultGuard, set_default, with_default};
+use tracing::subscriber::{DefaultGuard, set_default, set_global_default};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -23,7 +23,13 @@ const PAYLOAD: &str = "payl0ad-of-the-application";
 struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Lines {
+    /// Collects what this thread reports until the guard is dropped.
+    ///
+    /// `tracing` asks only one subscriber whether a statement is of interest, that of the thread which comes to it
+    /// first, and remembers the answer. A thread without a subscriber would answer "never" for all others.
     fn collect() -> (Lines, DefaultGuard) {
+        static OTHER_THREADS: Once = Once::new();
+        OTHER_THREADS.call_once(|| set_global_default(Lines::default()).expect("no global subscriber before"));
         let lines = Lines::default();
         let guard = set_default(lines.clone());
         (lines, guard)
@@ -240,6 +246,7 @@ async fn dropped_connection_and_failed_stream_are_reported() {
 
 #[test]
 fn blocking_connection_reports_the_same() {
+    let (lines, _guard) = Lines::collect();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
@@ -251,12 +258,9 @@ fn blocking_connection_reports_the_same() {
             }
         }
     });
-    let lines = Lines::default();
-    with_default(lines.clone(), || {
-        let mut client = blocking::connect_tcp(address, client_hello()).unwrap();
-        client.request(PAYLOAD, 60 * SECOND).unwrap_err();
-        client.close(Code::NORMAL, "").unwrap();
-    });
+    let mut client = blocking::connect_tcp(address, client_hello()).unwrap();
+    client.request(PAYLOAD, 60 * SECOND).unwrap_err();
+    client.close(Code::NORMAL, "").unwrap();
     server.join().unwrap();
     lines.the(&["span", "bookend.session", "role=\"client\""]);
     lines.the(&["DEBUG", "session opened"]);

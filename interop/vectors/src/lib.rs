@@ -16,6 +16,7 @@
 //! [`spec`] contains the tagged sentences of SPEC.md.
 
 mod cases;
+mod history;
 mod names;
 mod schema;
 pub mod spec;
@@ -23,17 +24,18 @@ mod transfers;
 
 use serde::de::DeserializeOwned;
 
-pub use cases::Request;
+pub use cases::{Request, without_frames};
 pub use names::{NameCase, NameVector};
 use schema::{Common, File};
 
 /// The file of each layer, as text: its name, such as `frames`, and its JSON.
-pub const FILES: [(&str, &str); 5] = [
+pub const FILES: [(&str, &str); 6] = [
     ("frames", include_str!("../frames.json")),
     ("texts", include_str!("../texts.json")),
     ("hellos", include_str!("../hellos.json")),
     ("messages", include_str!("../messages.json")),
     ("sessions", include_str!("../sessions.json")),
+    ("history", include_str!("../history.json")),
 ];
 
 /// The vectors of the transfer profile, as text. They are for a library of transfers, not for an adapter, so [`FILES`]
@@ -85,6 +87,7 @@ pub fn parse(layer: &'static str, json: &str) -> serde_json::Result<Vec<Vector>>
         "hellos" => read(layer, json, cases::hellos),
         "messages" => read(layer, json, cases::messages),
         "sessions" => read(layer, json, cases::sessions),
+        "history" => read(layer, json, history::requests),
         "transfers" => read(layer, json, transfers::requests),
         _ => Err(serde::de::Error::custom(format_args!("unknown layer {layer:?}"))),
     }

@@ -164,6 +164,8 @@ pub(crate) struct Step {
     #[serde(default)]
     pub(crate) eof: bool,
     pub(crate) send: Option<Frame>,
+    #[serde(default)]
+    pub(crate) agree: bool,
     pub(crate) close: Option<u16>,
     pub(crate) then: Joined,
 }

@@ -23,6 +23,7 @@ macro_rules! demand {
 
 pub mod diagnosis;
 pub mod frame;
+pub mod history;
 pub mod memory;
 pub mod message;
 pub mod reason;

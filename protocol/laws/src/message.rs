@@ -3,14 +3,16 @@
 use bookend::{Decoder, Frame, Hello, MAX_LENGTH, Message, Misuse, Payload, kind};
 
 use crate::reason::sendable;
-use crate::{Verdict, text};
+use crate::{Verdict, history, text};
 
-/// The laws of one frame's body, taken as a message and as a HELLO.
+/// The laws of one frame's body, taken as a message, as a query or its answer, and as a HELLO.
 ///
 /// # Errors
 /// The law that is broken.
 pub fn every(frame: Frame<'_>) -> Verdict {
     canonical(frame)?;
+    // The payload of a REQUEST or a REPLY follows its id.
+    history::every(frame.body().get(4..).unwrap_or_default())?;
     hello(frame.body())
 }
 

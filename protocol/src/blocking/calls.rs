@@ -8,6 +8,7 @@ use super::answers::Answers;
 use super::{Connection, Timed};
 use crate::code::Code;
 use crate::error::{ConnectionError, Reply};
+use crate::kind::PrivateKind;
 use crate::misuse::Misuse;
 use crate::payload::Content;
 use crate::session::State;
@@ -72,6 +73,26 @@ impl<S: Read + Write + Timed> Connection<S> {
         self.open_or_why()?;
         self.endpoint.queue(|session, out| session.post(to, content.into(), out))?;
         self.flush()
+    }
+
+    /// Sends a message of a private kind. A peer whose application has not agreed on it ignores it (R3.28).
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send).
+    pub fn send_private<'c>(
+        &mut self,
+        kind: PrivateKind,
+        content: impl Into<Content<'c>>,
+    ) -> Result<(), ConnectionError> {
+        self.open_or_why()?;
+        self.endpoint.queue(|session, out| session.private(kind, content.into(), out))?;
+        self.flush()
+    }
+
+    /// From now on, messages of private kinds are received, as with
+    /// [`agree_on_private_kinds`](crate::Session::agree_on_private_kinds).
+    pub fn agree_on_private_kinds(&mut self) {
+        self.endpoint.session.agree_on_private_kinds();
     }
 
     /// Answers a request, or the message that was received last, with an ERROR; the connection lives (R3.19).

@@ -11,7 +11,7 @@ use super::outbox::{Answer, Outbox, Waiter};
 use crate::code::Code;
 use crate::counters::Counters;
 use crate::error::{ConnectionError, Reply};
-use crate::kind;
+use crate::kind::{self, PrivateKind};
 use crate::misuse::Misuse;
 use crate::payload::Content;
 
@@ -104,6 +104,21 @@ impl Handle {
         let content = content.into();
         let room = self.outbox.try_room(content.length())?;
         self.outbox.frame(kind::POST, &to.to_be_bytes(), content, room)
+    }
+
+    /// Queues a message of a private kind, as [`Connection::send_private`](crate::Connection::send_private), once there
+    /// is room.
+    ///
+    /// # Errors
+    /// As [`send`](Handle::send).
+    pub async fn send_private(
+        &self,
+        kind: PrivateKind,
+        content: impl Into<Content<'_>>,
+    ) -> Result<(), ConnectionError> {
+        let content = content.into();
+        let room = self.outbox.room(content.length()).await?;
+        self.outbox.frame(kind.get(), &[], content, room)
     }
 
     /// Waits for room, and keeps it for one message. Nothing is sent if this call is cancelled, and sending with the

@@ -42,7 +42,7 @@ impl OtherMessage {
     #[must_use]
     pub fn as_message(&self) -> Message<'_> {
         let (frame, _) = Frame::split_first(&self.wire).expect("made of a sound frame");
-        Message::parse(frame).ok().flatten().expect("was checked when it arrived")
+        Message::parse_agreed(frame).ok().flatten().expect("was checked when it arrived")
     }
 }
 

@@ -12,6 +12,7 @@ use super::Connection;
 use crate::code::Code;
 use crate::endpoint::Front;
 use crate::error::ConnectionError;
+use crate::kind::PrivateKind;
 use crate::misuse::Misuse;
 use crate::payload::Content;
 use crate::session::{Session, State};
@@ -208,6 +209,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub async fn post(&mut self, to: u32, content: impl Into<Content<'_>>) -> Result<(), ConnectionError> {
         self.make_room().await?;
         self.queue_post(to, content)?;
+        self.flush().await
+    }
+
+    /// Sends a message of a private kind. A peer whose application has not agreed on it ignores it (R3.28). Lasts as
+    /// long as [`send`](Connection::send).
+    ///
+    /// # Errors
+    /// As [`send`](Connection::send).
+    pub async fn send_private(
+        &mut self,
+        kind: PrivateKind,
+        content: impl Into<Content<'_>>,
+    ) -> Result<(), ConnectionError> {
+        self.make_room().await?;
+        self.endpoint.queue_content(0, content.into(), |session, content, out| session.private(kind, content, out))?;
         self.flush().await
     }
 

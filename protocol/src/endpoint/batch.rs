@@ -113,7 +113,7 @@ impl<'a> Batch<'a> {
         self.used.backlog += frame.wire_length();
         *self.number = self.numbers.pop_front().unwrap_or_default();
         self.kept = rest;
-        Message::parse(frame).ok().flatten()
+        Message::parse_agreed(frame).ok().flatten()
     }
 }
 

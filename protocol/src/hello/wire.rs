@@ -147,6 +147,12 @@ pub(crate) fn judge_first_frame(wire: &[u8]) -> Result<(), Fault> {
     }
 }
 
+/// After how many bytes of a first frame its fault is shown, which [`judge_first_frame`] has found.
+pub(crate) fn shown_after(wire: &[u8]) -> usize {
+    let shown = |length: &usize| judge_first_frame(&wire[..*length]).is_err();
+    (HEADER_LENGTH..wire.len()).find(shown).unwrap_or(wire.len())
+}
+
 /// Judges magic and canary, as far as `body`, the beginning of a HELLO's body, holds them.
 fn judge_opening(body: &[u8]) -> Result<(), Fault> {
     let magic = &body[..body.len().min(MAGIC.len())];

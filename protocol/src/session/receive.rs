@@ -4,14 +4,14 @@ use alloc::boxed::Box;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use super::{Ending, MAX_PREAMBLE, Outcome, Pong, Role, Session, State, Step};
+use super::{Ending, MAX_PREAMBLE, Outcome, Role, Session, State, Step};
 use crate::code::Code;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
 use crate::frame::{Frame, START};
-use crate::hello::{Hello, judge_first_frame};
+use crate::hello::{Hello, judge_first_frame, shown_after};
 use crate::kind;
-use crate::message::{Delivery, MAX_PING, Message, Refusal};
+use crate::message::{Delivery, Message, Refusal};
 use crate::payload::Payload;
 
 /// Input: bytes of the peer, and the end of the stream.
@@ -101,9 +101,15 @@ impl Session {
         if let Some(ending) = &mut self.ending {
             ending.fault_at = offset;
             if ending.gathering.is_some() {
+                self.uncount(opening.len() - input.len());
                 *input = opening;
             }
         }
+    }
+
+    /// So many bytes at the start of the unused input were judged before CLOSE: they do not count as discarded (R7.20).
+    pub(super) fn uncount(&mut self, judged: usize) {
+        self.discarded = self.discarded.saturating_sub_unsigned(judged);
     }
 
     /// `unused` bytes of input, which are judged later, are there at `now`: a sign of life (R7.2).
@@ -120,6 +126,12 @@ impl Session {
         self.decoder.expected()
     }
 
+    /// From now on, messages of private kinds are delivered as [`Message::Private`], because the applications of both
+    /// sides have agreed on them; otherwise they are ignored (R3.28).
+    pub fn agree_on_private_kinds(&mut self) {
+        self.private_kinds = true;
+    }
+
     /// Reports that this side does not read at `now`, for instance because the peer sends faster than it may: its
     /// silence until then does not count, and the frame in progress is not late (R8.6). Call it again before
     /// [`tick`](Session::tick), and before the next [`receive`](Session::receive).
@@ -133,13 +145,16 @@ impl Session {
                 let opening = *input;
                 let step = self.greet(input, now);
                 self.note_fault(0, input, opening); // any fault is in the first frame
+                if matches!(self.state, State::Greeting | State::Open) {
+                    self.watch.received(self.decoder.offset() + input.len() as u64, now);
+                }
                 step
             }
             State::Closing if self.awaits_evidence() => self.gather(input, now),
             State::Closing | State::Open => {
-                self.discarded = self.discarded.saturating_add(input.len());
+                self.discarded = self.discarded.saturating_add_unsigned(input.len());
                 *input = &[];
-                if self.discarded >= self.watch.drain() {
+                if usize::try_from(self.discarded).is_ok_and(|discarded| discarded >= self.watch.drain()) {
                     self.state = State::Closed;
                 }
                 Step::More
@@ -163,7 +178,10 @@ impl Session {
         if let Ok(_) | Err(Fault::BadEnd { .. }) = decoded
             && let Err(fault) = judge_first_frame(opening)
         {
-            return self.fail(fault, now);
+            let step = self.fail(fault, now);
+            self.uncount(shown_after(opening));
+            *input = opening;
+            return step;
         }
         match decoded {
             Ok(Some(frame)) if frame.kind() == kind::CLOSE => {
@@ -185,7 +203,9 @@ impl Session {
         let start = input.iter().position(|&byte| byte == START[0]);
         let (text, rest) = input.split_at(start.unwrap_or(input.len()));
         if let Some(&found) = text.get(MAX_PREAMBLE - self.preamble.len()) {
-            return Some(self.fail(Fault::BadStart { offset: 0, found }, now));
+            let step = self.fail(Fault::BadStart { offset: 0, found }, now);
+            self.uncount(MAX_PREAMBLE - self.preamble.len()); // what precedes the byte that shows the fault
+            return Some(step);
         }
         self.preamble.reserve_exact(text.len());
         self.preamble.extend_from_slice(text);
@@ -210,13 +230,13 @@ impl Session {
         Step::Opened
     }
 
-    /// Judges and takes a frame, which [`frame_number`](Session::frame_number) counts already.
+    /// Judges and takes a frame, which [`frame_number`](Session::frame_number) counts already, in the order of R3.25.
     fn take<'a>(&mut self, frame: Frame<'a>, now: Duration) -> Step<'a> {
-        let flood = if frame.body().is_empty() { self.watch.empty_frame(now) } else { Ok(()) };
-        if let Err(fault) = flood.and_then(|()| self.judge_kind(frame.kind())) {
+        if let Err(fault) = self.judge_flood(frame, now).and_then(|()| self.judge_kind(frame.kind())) {
             return self.fail(fault, now);
         }
-        match Message::parse(frame) {
+        let parsed = if self.private_kinds { Message::parse_agreed(frame) } else { Message::parse(frame) };
+        match parsed {
             Ok(Some(message)) if self.accepted.contains(frame.encoding()) => self.take_message(message, now),
             Ok(Some(message @ (Message::Close { .. } | Message::Error(_)))) => self.take_message(message, now),
             Ok(Some(_)) => self.refuse(frame, Fault::EncodingRefused { encoding: frame.encoding() }, now),
@@ -230,6 +250,14 @@ impl Session {
             Err(fault @ Fault::BadText { .. }) => self.refuse(frame, fault, now),
             Err(fault) => self.fail(fault, now),
         }
+    }
+
+    /// Counts PINGs and frames of length 0, whatever else is wrong with them (R8.3, R8.4).
+    fn judge_flood(&mut self, frame: Frame<'_>, now: Duration) -> Result<(), Fault> {
+        if frame.kind() == kind::PING {
+            self.watch.ping(now)?;
+        }
+        if frame.body().is_empty() { self.watch.empty_frame(now) } else { Ok(()) }
     }
 
     /// Kinds of the hub profile: only where it is in force, and each in its direction (R3.8, R9.2).
@@ -280,12 +308,7 @@ impl Session {
                 None => Step::Handled, // the answer has crossed it (R3.24)
             },
             Message::Ping(probe) => {
-                if let Err(fault) = self.watch.ping(now) {
-                    return self.fail(fault, now);
-                }
-                let mut bytes = [0; MAX_PING];
-                bytes[..probe.as_bytes().len()].copy_from_slice(probe.as_bytes());
-                self.pong = Some(Box::new(Pong { bytes, length: probe.as_bytes().len() }));
+                self.owe_pong(probe);
                 Step::Handled
             }
             Message::Pong(probe) => Step::Pong(probe),

@@ -14,9 +14,10 @@ use crate::code::Code;
 use crate::counters::Counters;
 use crate::encoding::Encoding;
 use crate::fault::Fault;
+use crate::frame::{HEADER_LENGTH, OVERHEAD};
 use crate::hello::{Hello, MAX_HELLO};
-use crate::kind;
-use crate::message::Message;
+use crate::kind::{self, PrivateKind};
+use crate::message::{Message, Refusal};
 use crate::misuse::Misuse;
 use crate::payload::{Content, write_frame};
 
@@ -31,9 +32,7 @@ impl Session {
         }
         // A session's own output is short and rare: the memory is given back.
         out.extend_from_slice(&core::mem::take(&mut self.output));
-        if let Some(pong) = self.pong.take_if(|_| !self.pong_held) {
-            Message::Pong(pong.probe()).encode(u32::MAX, out).expect("64 bytes are below any limit");
-        }
+        self.take_pong(out);
     }
 
     /// Does [`take_output`](Session::take_output) have anything to move?
@@ -41,13 +40,7 @@ impl Session {
     #[must_use]
     pub fn has_output(&self) -> bool {
         let fault_unsent = self.ending.as_ref().is_some_and(|ending| ending.is_unsent && ending.gathering.is_none());
-        !self.output.is_empty() || fault_unsent || self.pong.is_some() && !self.pong_held
-    }
-
-    /// Holds the PONG back while something received before its PING has not been acted on (R3.10).
-    #[cfg(feature = "std")]
-    pub(crate) fn hold_pong(&mut self, held: bool) {
-        self.pong_held = held;
+        !self.output.is_empty() || fault_unsent || self.owes_free_pong()
     }
 
     /// Bytes that wait for [`take_output`](Session::take_output). Stop reading while there are many.
@@ -139,13 +132,24 @@ impl Session {
         self.write(kind::POST, &to.to_be_bytes(), content, out)
     }
 
-    /// Appends any message to `out` but PONG, ERROR and CLOSE, which have their own calls. A PING follows what is in
-    /// `out` already, so its PONG shows that the peer has acted on that (R3.10).
+    /// Appends a message of a private kind to `out`. A peer whose application has not agreed on it ignores it
+    /// (R3.28).
     ///
     /// # Errors
-    /// [`Misuse::NotOpen`], [`Misuse::TooLong`], [`Misuse::EncodingRefused`], [`Misuse::UnknownKind`] outside the hub
-    /// profile, [`Misuse::UnexpectedKind`] in the wrong direction, [`Misuse::TooManyRequests`],
-    /// [`Misuse::DuplicateRequest`], [`Misuse::NoSuchRequest`]; `out` is unchanged.
+    /// As [`message`](Session::message).
+    pub fn private(&mut self, kind: PrivateKind, content: Content<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.write(kind.get(), &[], content, out)
+    }
+
+    /// Appends any message to `out` but PONG and CLOSE, which the session sends by itself (R7.18). A PING follows what
+    /// is in `out` already, so its PONG shows that the peer has acted on that (R3.10). In an ERROR for a request, the
+    /// number of the frame is that of the request, whatever the message says (R7.19).
+    ///
+    /// # Errors
+    /// The first of these that applies (R7.18): [`Misuse::Malformed`]; [`Misuse::NotOpen`]; [`Misuse::UnknownKind`] outside the hub profile,
+    /// [`Misuse::UnexpectedKind`] in the wrong direction and for PONG and CLOSE; [`Misuse::NoSuchRequest`],
+    /// [`Misuse::DuplicateRequest`], [`Misuse::TooManyRequests`]; [`Misuse::EncodingRefused`]; [`Misuse::TooLong`], also
+    /// for a reason of more than [`MAX_REASON`] bytes. `out` is unchanged.
     pub fn encode(&mut self, message: &Message<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
         match *message {
             Message::Message(payload) => self.message(payload.into(), out),
@@ -160,14 +164,40 @@ impl Session {
             }
             Message::Cancel { id } => self.cancel(id, out),
             Message::Welcome { greeting, .. } => self.encode_hub(message, greeting.encoding(), out),
-            Message::Presence { name, .. } => self.encode_hub(message, name.text().encoding(), out),
+            Message::Presence { name, .. } => {
+                name.check_sendable()?;
+                self.encode_hub(message, name.text().encoding(), out)
+            }
             Message::Delivery(delivery) => self.encode_hub(message, delivery.payload.encoding(), out),
             Message::Gap { .. } => self.encode_hub(message, Encoding::Binary, out),
             Message::Ping(probe) => self.write(kind::PING, &[], Content::Binary(probe.as_bytes()), out),
-            Message::Pong(_) | Message::Error(_) | Message::Close { .. } => {
+            Message::Private { kind, payload } => self.private(kind, payload.into(), out),
+            Message::Error(refusal) => self.encode_error(refusal, out),
+            Message::Pong(_) | Message::Close { .. } => {
+                self.check_open()?;
                 Err(Misuse::UnexpectedKind { kind: message.kind() })
             }
         }
+    }
+
+    /// Appends an ERROR of the application (R7.19).
+    fn encode_error(&mut self, refusal: Refusal<'_>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        let terms = self.terms()?;
+        let id = NonZeroU32::new(refusal.id);
+        let frame = id.map_or(Ok(refusal.frame), |id| self.requests.frame_of(id))?;
+        let limit = terms.sendable(kind::ERROR, refusal.reason.encoding())?;
+        let start = out.len();
+        Message::Error(Refusal { frame, ..refusal }).encode(limit, out)?;
+        let length = out.len() - start - OVERHEAD - kind::fixed_length(kind::ERROR);
+        if length > MAX_REASON {
+            out.truncate(start);
+            let max = u32::try_from(MAX_REASON).expect("it is 200");
+            return Err(Misuse::TooLong { length: length as u64, max });
+        }
+        if let Some(id) = id {
+            self.requests.answered(id);
+        }
+        Ok(())
     }
 
     fn encode_hub(&mut self, message: &Message<'_>, encoding: Encoding, out: &mut Vec<u8>) -> Result<(), Misuse> {
@@ -227,6 +257,7 @@ impl Session {
     pub fn close(&mut self, code: Code, detail: &str, now: Duration) {
         if matches!(self.state, State::Greeting | State::Open) {
             self.conclude(Outcome::Closed(code));
+            self.uncount(self.watch.unused(self.decoder.offset()));
             self.push_close(code, &reason(code, detail));
             self.state = State::Closing;
             self.watch.closing(now);
@@ -236,6 +267,17 @@ impl Session {
     pub(super) fn fail<'a>(&mut self, fault: Fault, now: Duration) -> Step<'a> {
         if matches!(self.state, State::Greeting | State::Open) {
             let fault_at = self.decoder.offset();
+            let judged = match fault {
+                Fault::BadStart { offset, .. }
+                | Fault::UnknownEncoding { offset, .. }
+                | Fault::BadEnd { offset, .. } => usize::try_from(offset + 1 - fault_at).unwrap_or(usize::MAX),
+                Fault::TooLong { .. } => HEADER_LENGTH,
+                Fault::Idle { .. } | Fault::FrameTimeout { .. } | Fault::HelloTimeout | Fault::SlowConsumer => {
+                    self.watch.unused(fault_at)
+                }
+                _ => 0, // the frame has been used
+            };
+            self.uncount(judged);
             let gathering = Gathering::new(fault, self.watch.evidence_timeout(), now);
             self.ending = Some(Box::new(Ending::of_fault(fault, fault_at, gathering)));
             self.state = State::Closing;
@@ -273,7 +315,8 @@ impl Session {
 
     pub(super) fn push_close(&mut self, code: Code, reason: &str) {
         let mut output = core::mem::take(&mut self.output);
-        self.take_output(&mut output); // with the PONG that waits: nothing may follow CLOSE
+        self.take_output(&mut output); // with the PONG that waits, unless it is held: nothing may follow CLOSE
+        self.pongs = None;
         self.output = output;
         self.push(kind::CLOSE, &code.0.to_be_bytes(), Content::Text(cut(reason)), Encoding::Utf8);
     }

@@ -37,9 +37,6 @@ impl Terms {
     /// May a frame of this kind and encoding be sent, and how long may its body be, in bytes?
     #[inline]
     pub(super) fn sendable(&self, kind: u8, encoding: Encoding) -> Result<u32, Misuse> {
-        if !self.accepted.contains(encoding) {
-            return Err(Misuse::EncodingRefused { encoding });
-        }
         if kind::is_hub(kind) {
             if !self.hub_profile {
                 return Err(Misuse::UnknownKind { kind });
@@ -47,6 +44,9 @@ impl Terms {
             if (kind == kind::POST) == (self.role == Role::Server) {
                 return Err(Misuse::UnexpectedKind { kind });
             }
+        }
+        if !self.accepted.contains(encoding) {
+            return Err(Misuse::EncodingRefused { encoding });
         }
         Ok(self.max_body)
     }
@@ -97,6 +97,6 @@ impl Session {
 
     /// Does a PONG wait to be sent?
     pub(crate) fn owes_pong(&self) -> bool {
-        self.pong.is_some()
+        self.pongs.is_some()
     }
 }

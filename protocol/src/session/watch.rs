@@ -93,6 +93,11 @@ impl Watch {
         }
     }
 
+    /// How many of the bytes that have arrived follow the first `used`.
+    pub(super) fn unused(&self, used: u64) -> usize {
+        usize::try_from(self.received.saturating_sub(used)).unwrap_or(usize::MAX)
+    }
+
     /// As [`received`](Watch::received), for bytes that are judged later: the frame in progress is not late if they complete
     /// what is awaited.
     #[cfg(feature = "std")]

@@ -4,6 +4,7 @@ mod broken;
 mod diagnoses;
 mod frames;
 mod generators;
+mod histories;
 mod messages;
 mod sessions;
 mod texts;

@@ -34,6 +34,11 @@ fn every_vector_of_sessions_holds() {
 }
 
 #[test]
+fn every_vector_of_the_history_holds() {
+    check("history");
+}
+
+#[test]
 fn a_vector_with_a_wrong_answer_fails() {
     let wrong = |json: &str, from: &str, to: &str| {
         assert!(json.contains(from));
