@@ -46,12 +46,24 @@ pub(crate) struct Block {
     lengths: Cache<Box<[u32]>>,
 }
 
-/// Which messages a member receives: those after a number, in bodies of at most that many bytes.
+/// Which messages a member receives: those with these numbers, in bodies of at most that many bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Selection {
     pub(crate) rendition: Rendition,
     pub(crate) after: u64,
+    /// Only messages whose number is less.
+    pub(crate) before: u64,
     pub(crate) max_body: usize,
+}
+
+/// What a member said: the content of a block of messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said<'a> {
+    pub(crate) from: u32,
+    pub(crate) name: &'a Arc<str>,
+    /// In milliseconds since 1970-01-01T00:00:00Z.
+    pub(crate) time: u64,
+    pub(crate) payloads: &'a Payloads,
 }
 
 /// A part of a block that was rendered for one member.
@@ -89,17 +101,18 @@ impl Block {
         self.first_seq
     }
 
+    /// What was said, if it is not about presence.
+    pub(crate) fn said(&self) -> Option<Said<'_>> {
+        let Event::Messages { from, name, time, payloads } = &self.event else { return None };
+        Some(Said { from: *from, name, time: *time, payloads })
+    }
+
     /// How many messages it contains.
     pub(crate) fn messages(&self) -> u64 {
         match &self.event {
             Event::Messages { payloads, .. } => payloads.count(),
             Event::Change { .. } | Event::Crowd { .. } | Event::Members(_) => 0,
         }
-    }
-
-    /// How many messages it contains after number `after`.
-    pub(crate) fn messages_after(&self, after: u64) -> u64 {
-        (self.first_seq + self.messages()).saturating_sub(self.first_seq.max(after + 1))
     }
 
     /// Is it about presence, and not a message?
@@ -166,13 +179,13 @@ impl Block {
 
     /// Renders the messages of a selection, and a gap in place of those that are too long (R9.14).
     pub(crate) fn render_part(&self, selection: Selection, measured: &mut Measured) -> RenderedPart {
-        let Selection { rendition, after, max_body } = selection;
+        let Selection { rendition, after, before, max_body } = selection;
         let mut part = RenderedPart::default();
         let Event::Messages { payloads, .. } = &self.event else { return part };
         let mut gap = 0;
         for (at, payload) in payloads.iter().enumerate() {
             let seq = self.first_seq + at as u64;
-            if seq <= after {
+            if seq <= after || seq >= before {
                 continue;
             }
             if self.is_too_long((at, payload), rendition, max_body, measured) {
@@ -250,16 +263,22 @@ impl Payloads {
         self.longest = self.longest.max(self.bytes.len() - start);
     }
 
+    /// Appends a payload that was stored before.
+    #[cfg_attr(not(feature = "history"), expect(dead_code, reason = "only a store needs it"))]
+    pub(crate) fn push_stored(&mut self, payload: StoredPayload<'_>) {
+        self.bytes.extend_from_slice(payload.bytes);
+        self.ends.push((payload.encoding, self.bytes.len()));
+        self.longest = self.longest.max(payload.bytes.len());
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.ends.len() as u64
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = StoredPayload<'_>> {
-        let mut start = 0;
-        self.ends.iter().map(move |&(encoding, end)| {
-            let bytes = &self.bytes[start..end];
-            start = end;
-            StoredPayload { encoding, bytes }
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = StoredPayload<'_>> + ExactSizeIterator {
+        self.ends.iter().enumerate().map(|(at, &(encoding, end))| {
+            let start = if at == 0 { 0 } else { self.ends[at - 1].1 };
+            StoredPayload { encoding, bytes: &self.bytes[start..end] }
         })
     }
 }

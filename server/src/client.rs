@@ -1,6 +1,8 @@
 //! A client: one peer as the rooms see it, framed or a terminal. It authenticates, joins, sends, receives and leaves.
 
+mod asking;
 mod credentials;
+mod keeping;
 mod membership;
 
 use std::sync::Arc;
@@ -19,11 +21,13 @@ use crate::hub::Hub;
 use crate::mailbox::{Mailbox, Proof};
 use crate::output::Output;
 use crate::peer::Peer;
+use crate::queries::Queries;
 use crate::registry::Registration;
 use crate::rendition::{Rendered, Rendition};
 use crate::report::{CloseReason, ConnectionCounts, ConnectionReport};
 use crate::room::Room;
 use crate::rooms::TooManyRooms;
+use crate::store::Position;
 use credentials::{Credentials, Denial};
 use membership::Membership;
 
@@ -38,6 +42,8 @@ pub(crate) struct Client {
     member: Option<Membership>,
     /// What the member has sent to everyone since the last flush.
     pending: Option<Box<Payloads>>,
+    /// What it asks of the history, if it does.
+    queries: Option<Box<Queries>>,
     /// What is for this peer alone.
     pub(crate) output: Output,
     pub(crate) counts: ConnectionCounts,
@@ -52,6 +58,7 @@ impl Client {
             credentials: Credentials::default(),
             member: None,
             pending: None,
+            queries: None,
             output: Output::default(),
             counts: ConnectionCounts::default(),
         }
@@ -186,15 +193,15 @@ impl Client {
         Ok(resumed)
     }
 
-    /// The number of the last message in a room, 0 if there is no such room.
+    /// The number of the last message in a room, 0 if it is not in memory.
     pub(crate) fn last_seq(&self, room: &str) -> u64 {
-        self.hub.room(room).map_or(0, |room| room.next_seq() - 1)
+        self.hub.room(room).map_or(0, |room| room.last_seq())
     }
 
     /// The number after which a room is resumed to receive what was said there since [`last_seq`](Client::last_seq) was
-    /// `seq`. If it has begun again in the meantime, that is everything.
+    /// `seq`. If it has begun in memory in the meantime, that is what was said since then.
     pub(crate) fn resume_since(&self, room: &str, seq: u64) -> Option<u64> {
-        self.hub.room(room).map(|room| if room.has_had(seq) { seq } else { 0 })
+        self.hub.room(room).map(|room| if seq > 0 && room.has_had(seq) { seq } else { room.began() - 1 })
     }
 
     /// Leaves the room and waits for HELLO.
@@ -222,6 +229,7 @@ impl Client {
     /// Leaves the room, if it is in one.
     pub(crate) fn leave(&mut self) {
         self.flush();
+        self.queries = None;
         if let Some(member) = self.member.take() {
             let (room, id) = (member.room(), member.id());
             self.hub.leave(room, id);
@@ -267,17 +275,15 @@ impl Client {
         self.pending.get_or_insert_default().push(payload);
     }
 
-    /// Publishes the messages that wait for a flush.
-    pub(crate) fn flush(&mut self) {
-        if let Some(payloads) = self.pending.take()
-            && let Some(member) = &self.member
-        {
-            let count = payloads.count();
-            self.counts.messages += count;
-            self.hub.counters().accepted_messages(count);
-            member.publish(*payloads);
-            self.hub.relieve();
-        }
+    /// Publishes the messages that wait for a flush. Returns their position if a store keeps them.
+    pub(crate) fn flush(&mut self) -> Option<Position> {
+        let (payloads, member) = (self.pending.take()?, self.member.as_ref()?);
+        let count = payloads.count();
+        self.counts.messages += count;
+        self.hub.counters().accepted_messages(count);
+        let position = member.publish(*payloads);
+        self.hub.relieve();
+        position
     }
 
     /// Sends a private message. Returns what proves that the receiver was there after it, if that can be proved.
@@ -314,6 +320,9 @@ impl Client {
 
     /// The next events of the room, gathered in `buffer` if they are in many pieces.
     pub(crate) fn next_events<'a>(&'a mut self, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        if self.holds_events() {
+            return &[];
+        }
         self.feed().map_or(&[], |feed| feed.next(buffer))
     }
 
@@ -324,7 +333,7 @@ impl Client {
 
     /// Has `waker` woken when there is an event to write. False if there is one already.
     pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
-        self.feed().is_none_or(|feed| feed.wait(waker))
+        self.holds_events() || self.feed().is_none_or(|feed| feed.wait(waker))
     }
 
     // ---- counters and reports

@@ -92,6 +92,10 @@ pub struct Config {
     /// A room with more members is a crowd, in which joins and leaves are not announced (R9.25), until half as many are
     /// left.
     pub crowd: usize,
+    /// The most messages in one answer to a member that asks for what the room has kept (R9.44). At least 1.
+    pub history_page: usize,
+    /// How many messages a line terminal that joins is shown of what was said before.
+    pub recent: usize,
     /// The number of the first message of a room. `None` takes it from the clock, so that a restarted hub does not reuse
     /// numbers (R9.32).
     pub first_seq: Option<u64>,
@@ -157,6 +161,8 @@ impl Default for Config {
             wrong_tokens: 10,
             token_window: Duration::from_secs(60),
             crowd: 256,
+            history_page: 200,
+            recent: 0,
             first_seq: None,
             answer: Duration::from_secs(3),
             private_frames: 256,

@@ -156,6 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                             continue;
                         }
                         // Other members get their turn before more is read.
+                        self.core.answer(cx, &mut work);
                         let _ = self.poll_write(cx, &mut work)?; // the rest is written at the next poll
                         // Timeouts also hold for a peer that never stops sending: nothing else sets its timer.
                         let _ = self.poll_timer(cx, timer.as_mut());
@@ -170,6 +171,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.core.poll_loss(cx) || self.poll_timer(cx, timer.as_mut()).is_ready() {
                 continue;
             }
+            if !self.core.wait_for_store(cx.waker()) || self.core.answer(cx, &mut work) {
+                continue;
+            }
             // A connection that waits for its stream need not be woken by the room.
             if written.is_pending() || self.core.client().wait(cx.waker()) {
                 self.core.release();
@@ -182,9 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn register(&mut self, waker: &Waker) {
         if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             self.core.client().mailbox().register(waker);
-            if let Some(feed) = self.core.client().feed() {
-                feed.forget_waker();
-            }
+            self.core.forget_waker();
             self.waker = Some(waker.clone());
         }
     }
@@ -308,6 +310,6 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         let sizes = [size_of::<Connection<()>>(), size_of::<Framed>(), size_of::<Mailbox>()];
-        assert!(sizes[0] <= 456 && sizes[1] <= 424 && sizes[2] <= 80, "{sizes:?}");
+        assert!(sizes[0] <= 464 && sizes[1] <= 432 && sizes[2] <= 80, "{sizes:?}");
     }
 }

@@ -1,18 +1,19 @@
 //! A feed: the cursor of one member into the log of its room, and the blocks that are being written.
 
+mod past;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::task::Waker;
-
-use bookend::PresenceEvent;
+use std::task::{Poll, Waker};
 
 use crate::block::{Block, Measured, RenderedPart, Selection};
 use crate::log::{Cursor, Missed};
-use crate::rendition::{Rendered, Rendition, longest_body};
-use crate::room::{Interest, Present, Room};
+use crate::rendition::{Rendition, longest_body};
+use crate::room::{Interest, Room};
 use crate::scratch;
+use past::Replay;
 
 /// A rendering of at least this many bytes that the log has no space for is shared with other members that resume.
 const LONG: usize = scratch::SIZE / 4;
@@ -36,6 +37,7 @@ pub(crate) struct Feed {
     max_body: u32,
     /// The position after everything in `chunks`.
     cursor: Cursor,
+    /// Boxed, because it is used rarely.
     replay: Option<Box<Replay>>,
     /// What to write, in order. The first chunk may be partly written.
     chunks: VecDeque<Chunk>,
@@ -45,15 +47,6 @@ pub(crate) struct Feed {
     missed: u64,
     /// Bytes that were rendered or skipped since the last [`take_work`](Feed::take_work).
     work: u32,
-}
-
-/// What a member resumes: messages only, up to where it joined.
-#[derive(Debug)]
-struct Replay {
-    /// The last message that it has.
-    after: u64,
-    /// The position where it joined.
-    end: Cursor,
 }
 
 #[derive(Debug)]
@@ -98,15 +91,22 @@ impl Chunk {
 }
 
 impl Feed {
-    pub(crate) fn new(room: Arc<Room>, id: u32, rendition: Rendition, max_body: u32, cursor: Cursor) -> Feed {
+    /// The feed of a member with that rendition and longest body. It starts at the cursor; events of presence before the
+    /// block of number `joined` are skipped.
+    pub(crate) fn new(
+        room: Arc<Room>,
+        id: u32,
+        (rendition, max_body): (Rendition, u32),
+        (cursor, joined): (Cursor, u64),
+    ) -> Feed {
+        let replay = Replay::new(cursor, joined);
         let chunks = VecDeque::new();
-        Feed { room, id, rendition, max_body, cursor, replay: None, chunks, listed: None, missed: 0, work: 0 }
+        Feed { room, id, rendition, max_body, cursor, replay, chunks, listed: None, missed: 0, work: 0 }
     }
 
-    /// Starts with the messages after number `after`, which begin at `start`.
-    pub(crate) fn replay(&mut self, after: u64, start: Cursor) {
-        self.replay = Some(Box::new(Replay { after, end: self.cursor }));
-        self.cursor = start;
+    /// The number of the next message that it has.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.cursor.seq()
     }
 
     pub(crate) fn rendition(&self) -> Rendition {
@@ -233,10 +233,16 @@ impl Feed {
 
     /// Has `waker` woken when there is something to write. False if there is already.
     pub(crate) fn wait(&mut self, waker: &Waker) -> bool {
+        if self.chunks.is_empty()
+            && let Some(past) = self.past()
+        {
+            return past.wait(waker);
+        }
         if self.is_behind() {
             return false;
         }
         self.spare_chunks();
+        self.end_replay();
         let interest = Interest::of(self.rendition);
         if self.listed.is_some_and(|generation| self.room.is_listed(interest, generation)) {
             return true;
@@ -250,10 +256,20 @@ impl Feed {
         self.listed = None;
     }
 
-    /// Reads blocks from the log, enough for one write.
+    /// Reads blocks from the log, enough for one write. What is no longer there is asked of the store, which answers later.
     fn fetch(&mut self) {
         while self.chunks.is_empty() && (self.work as usize) < scratch::MAX_WORK && self.room.has_more(self.cursor) {
+            if let Some(past) = self.past() {
+                let (Poll::Ready(read), before) = (past.take(), past.before) else { return };
+                self.set_past(None);
+                self.push_past(read, before);
+                continue;
+            }
             let read = self.room.read(self.cursor, self.rendition, scratch::SIZE);
+            if let Some(before) = read.past {
+                self.set_past(Some(self.room.read_past(self.cursor.seq(), before)));
+                continue;
+            }
             if read.missed != Missed::default() {
                 self.push_missed(read.present, read.missed);
             }
@@ -269,25 +285,25 @@ impl Feed {
     fn push_block(&mut self, block: Arc<Block>, space: &mut usize) {
         let before = self.cursor;
         self.cursor = before.after(&block);
-        let replay = self.replay.as_ref().filter(|replay| before.block < replay.end.block);
-        let after = replay.map(|replay| replay.after);
+        let is_replay = self.is_replay(before);
         // Changes of presence before the join are skipped: the member has received the list of members.
-        if block.is_presence() && (after.is_some() || !self.rendition.shows_presence()) {
+        if block.is_presence() && (is_replay || !self.rendition.shows_presence()) {
             self.count_work(SKIP);
             return;
         }
         let messages = block.messages();
-        let is_whole = after.is_none_or(|after| block.messages_after(after) == messages);
+        let is_whole = before.seq() <= block.first_seq();
         let bytes = match block.rendered(self.rendition).map(|rendered| rendered.longest <= self.max_body as usize) {
             Some(fits) if fits && is_whole => Bytes::Block(block),
-            None if is_whole && !self.has_too_long(&block, before) => match after {
-                Some(_) => self.render_for_replay(block, before, space),
-                None => {
+            None if is_whole && !self.has_too_long(&block, before) => {
+                if is_replay {
+                    self.render_for_replay(block, before, space)
+                } else {
                     self.prepare(&block, before);
                     Bytes::Block(block)
                 }
-            },
-            _ => return self.push_part(&block, after.unwrap_or(0), before),
+            }
+            _ => return self.push_part(&block, before, u64::MAX),
         };
         self.push(bytes, Delivered { messages, missed: 0 }, before);
     }
@@ -332,9 +348,10 @@ impl Feed {
         has
     }
 
-    /// Adds the messages of a block after number `after`, as far as they are not too long.
-    fn push_part(&mut self, block: &Block, after: u64, before: Cursor) {
-        let selection = Selection { rendition: self.rendition, after, max_body: self.max_body as usize };
+    /// Adds the messages of a block from the position on whose numbers are less than `end`, as far as they are not too long.
+    fn push_part(&mut self, block: &Block, before: Cursor, end: u64) {
+        let (rendition, after) = (self.rendition, before.seq() - 1);
+        let selection = Selection { rendition, after, before: end, max_body: self.max_body as usize };
         let mut measured = Measured::default();
         let RenderedPart { rendered, messages, missed } = block.render_part(selection, &mut measured);
         self.count_measured(measured, before);
@@ -348,22 +365,6 @@ impl Feed {
         if measured.added > 0 {
             self.room.add_rendered(before.block, measured.added);
         }
-    }
-
-    /// Adds what was missed: the number of messages, and the members if they may have changed.
-    fn push_missed(&mut self, present: Option<Present>, missed: Missed) {
-        let mut out = Rendered::default();
-        if missed.messages > 0 {
-            self.rendition.gap(missed.messages, &mut out);
-        }
-        let Present { crowd, members } = present.unwrap_or_default();
-        if let Some(count) = crowd {
-            self.rendition.crowd(count, self.room.name(), &mut out);
-        }
-        for (id, name) in members {
-            self.rendition.presence(id, PresenceEvent::Here, &name, &mut out);
-        }
-        self.push(Bytes::Owned(out.bytes), Delivered { messages: 0, missed: missed.messages }, self.cursor);
     }
 
     fn push(&mut self, bytes: Bytes, delivered: Delivered, before: Cursor) {

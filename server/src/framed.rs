@@ -1,10 +1,13 @@
 //! A framed peer: applies the messages of its session to the room.
 
+mod asking;
 mod ping;
 mod unproven;
+mod unsynced;
 mod vitals;
 
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use bookend::{Code, Fault, Hello, Message, Outcome, Session, State, Step};
@@ -15,10 +18,12 @@ use crate::counters::Side;
 use crate::fault::{QUOTED, log_fault};
 use crate::hub::Hub;
 use crate::mailbox::Proof;
+use crate::queries::Asker;
 use crate::rendition::{Rendition, TextPreference};
 use crate::report::CloseReason;
 use ping::Ping;
 use unproven::Unproven;
+use unsynced::Unsynced;
 use vitals::Vitals;
 
 pub(crate) struct Framed {
@@ -30,6 +35,8 @@ pub(crate) struct Framed {
     vitals: Option<Box<Vitals>>,
     /// Allocated for the first private message of this peer.
     unproven: Option<Box<Unproven>>,
+    /// Allocated while something that this peer said to everyone is not on stable storage.
+    unsynced: Option<Box<Unsynced>>,
 }
 
 /// What the log says of the end of a session.
@@ -49,7 +56,8 @@ const UNKNOWN_CODE: &str = "unknown-code";
 impl Framed {
     /// A peer whose first byte has arrived.
     pub(crate) fn new(hub: &Hub, now: Duration) -> Framed {
-        Framed { session: hub.session(now), ending: None, ping: Ping::default(), vitals: None, unproven: None }
+        let (session, ping) = (hub.session(now), Ping::default());
+        Framed { session, ending: None, ping, vitals: None, unproven: None, unsynced: None }
     }
 
     /// Uses the complete frames of what was read, at most `left`, advances `input` past them and counts them down.
@@ -88,7 +96,38 @@ impl Framed {
                 _ => {}
             }
         }
-        client.flush();
+        if let (Some(position), Some(unsynced)) = (client.flush(), &mut self.unsynced) {
+            unsynced.flushed(position);
+        }
+    }
+
+    /// Sends the PONGs that show what is on stable storage now (R9.49).
+    pub(crate) fn settle(&mut self, client: &Client) {
+        if let (Some(unsynced), Some(store)) = (&mut self.unsynced, client.hub().store())
+            && unsynced.settle(store.synced(), &mut self.session)
+        {
+            self.unsynced = None;
+        }
+    }
+
+    /// Has `waker` woken when a PONG that is held may be sent. False if it may.
+    pub(crate) fn wait_for_sync(&mut self, client: &Client, waker: &Waker) -> bool {
+        match (&mut self.unsynced, client.hub().store()) {
+            (Some(unsynced), Some(store)) if self.session.holds_pong() => unsynced.wait(&**store, waker),
+            _ => true,
+        }
+    }
+
+    /// Does a PING wait for its PONG until what was said before it is on stable storage?
+    pub(crate) fn holds_pong(&self) -> bool {
+        self.unsynced.is_some() && self.session.holds_pong()
+    }
+
+    /// The connection has another waker.
+    pub(crate) fn forget_waker(&mut self) {
+        if let Some(unsynced) = &mut self.unsynced {
+            unsynced.forget_waker();
+        }
     }
 
     fn is_closing(&self) -> bool {
@@ -305,8 +344,14 @@ impl Framed {
                     let detail = format!("as a DELIVERY its body is longer than {max} bytes");
                     client.count_error(Code::TOO_LONG);
                     self.session.refuse_frame(self.session.frame_number(), Code::TOO_LONG, &detail);
+                } else if let Some(refusal) = client.refusal() {
+                    client.count_error(Code::TRY_LATER);
+                    self.session.refuse_frame(self.session.frame_number(), Code::TRY_LATER, &refusal);
                 } else {
                     client.post(payload);
+                    if client.store().is_some() {
+                        self.unsynced.get_or_insert_default().said(&mut self.session);
+                    }
                 }
             }
             Message::Post { to, payload } => match client.post_to(to, payload) {
@@ -320,12 +365,8 @@ impl Framed {
                     self.session.refuse_frame(self.session.frame_number(), code, &detail);
                 }
             },
-            Message::Request { id, .. } => {
-                client.count_error(Code::POLICY);
-                self.session
-                    .refuse_request(id, Code::POLICY, "this hub answers no requests")
-                    .expect("the request has just arrived");
-            }
+            Message::Request { id, payload } => self.request(id, payload, client),
+            Message::Cancel { id } => client.cancel(Asker::Request(id)), // the session has answered it
             // ERROR is never answered. The session handles all other kinds itself.
             _ => {}
         }

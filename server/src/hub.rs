@@ -1,6 +1,8 @@
 //! The hub: what its connections share.
 
 mod bans;
+#[cfg(feature = "history")]
+mod history;
 mod operator;
 
 use std::fmt;
@@ -23,16 +25,19 @@ use crate::memory::Memory;
 use crate::peer::Peer;
 use crate::quota::Share;
 use crate::registry::{Registration, Registry, ShutdownSummary};
-use crate::room::{Member, Room, RoomOptions};
+use crate::room::{Member, Numbers, Room, RoomOptions};
 use crate::rooms::{FirstSeq, JoinedRoom, Rooms, TooManyRooms};
 use crate::source::{Source, canonical};
+use crate::store::Store;
 use crate::wrong_tokens::DelayedAnswer;
 
 pub use bans::{Banned, Kicked};
-pub use operator::{RoomList, RoomReport, Target};
+pub use operator::{KeptReport, RoomList, RoomReport, Target};
 
 /// At shut-down, the longest time between one connection's CLOSE and the next.
 const CLOSE_INTERVAL: Duration = Duration::from_millis(10);
+/// At shut-down, the shortest time that a store has to write and sync everything.
+const SHORTEST_CLOSE: Duration = Duration::from_secs(1);
 
 /// Rooms and their members. Clones are the same hub.
 ///
@@ -73,15 +78,25 @@ struct Shared {
     bans: Arc<Bans>,
     rooms: Rooms,
     memory: Arc<Memory>,
+    /// What keeps the messages of rooms, if anything does.
+    store: Option<Arc<dyn Store>>,
     registry: Arc<Registry>,
     counters: Arc<Counters>,
     started: SystemTime,
+    /// The store, if it is a file.
+    #[cfg(feature = "history")]
+    history: std::sync::OnceLock<Arc<crate::history::History>>,
 }
 
 impl Hub {
     /// A hub without rooms.
     #[must_use]
     pub fn new(config: Config) -> Hub {
+        Hub::with_store(config, None)
+    }
+
+    /// A hub whose rooms are kept in a store, which it closes when it shuts down.
+    pub(crate) fn with_store(config: Config, store: Option<Arc<dyn Store>>) -> Hub {
         let (log_memory, linger) = (config.log_memory, config.linger);
         let active = Arc::new(ActiveConfig::new(config));
         let counters = Arc::new(Counters::default());
@@ -92,9 +107,12 @@ impl Hub {
             bans: Arc::default(),
             rooms: Rooms::new(memory.clone(), linger),
             memory,
+            store,
             registry: Arc::new(Registry::new(counters.clone())),
             counters,
             started: SystemTime::now(),
+            #[cfg(feature = "history")]
+            history: std::sync::OnceLock::new(),
         };
         Hub { shared: Arc::new(shared), accepted_with: active }
     }
@@ -131,7 +149,8 @@ impl Hub {
 
     /// Shuts down. New connections are closed at once. Open ones are closed one after the other with CLOSE 1001 or a line,
     /// each after everything that was accepted for it. Returns when all have ended or
-    /// [`Config::shut_down_deadline`] has passed. It cannot be undone; if the future is dropped, a second call continues.
+    /// [`Config::shut_down_deadline`] has passed; what keeps messages then has at least one second more to write them. It
+    /// cannot be undone; if the future is dropped, a second call continues.
     pub async fn shut_down(&self) -> ShutdownSummary {
         let start = Instant::now();
         let active = self.current();
@@ -148,8 +167,16 @@ impl Hub {
             }
             registry.until_empty().await;
         };
-        let _ = timeout(active.config.shut_down_deadline, close_all).await; // the rest is given up
-        registry.give_up(Code::GOING_AWAY)
+        let deadline = active.config.shut_down_deadline;
+        let _ = timeout(deadline, close_all).await; // the rest is given up
+        let summary = registry.give_up(Code::GOING_AWAY);
+        if let Some(store) = &self.shared.store {
+            let left = deadline.saturating_sub(start.elapsed()).max(SHORTEST_CLOSE);
+            if timeout(left, store.close()).await.is_err() {
+                tracing::warn!(seconds = left.as_secs(), "history-not-closed");
+            }
+        }
+        summary
     }
 
     /// The same hub, for a connection that is accepted now.
@@ -169,6 +196,11 @@ impl Hub {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// What keeps the messages of rooms, if anything does.
+    pub(crate) fn store(&self) -> Option<&Arc<dyn Store>> {
+        self.shared.store.as_ref()
     }
 
     fn current(&self) -> Arc<ActiveConfig> {
@@ -267,11 +299,13 @@ impl Hub {
         let Config { log_bytes, crowd, first_seq, rooms, .. } = current.config;
         let (counters, memory) = (self.shared.counters.clone(), self.shared.memory.clone());
         let create = |seq: FirstSeq| {
-            let first_seq = match seq {
+            let fresh = match seq {
                 FirstSeq::Known(seq) => seq,
                 FirstSeq::AtLeast(free) => first_seq.unwrap_or_else(seq_of_now).max(free),
             };
-            Room::new(name, RoomOptions { log_bytes, crowd, first_seq, owner, counters, memory })
+            let kept = self.store().and_then(|store| Some(Numbers::Kept(store.clone(), store.open(name, fresh)?)));
+            let numbers = kept.unwrap_or(Numbers::From(fresh));
+            Room::new(name, RoomOptions { log_bytes, crowd, numbers, owner, counters, memory })
         };
         let joined = self.shared.rooms.join(name, rooms, create, make, resume);
         if joined.is_err() {
@@ -321,3 +355,6 @@ impl fmt::Debug for Hub {
 fn seq_of_now() -> u64 {
     wall_clock().saturating_mul(1024)
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,8 @@
 //! | none | the hub, its listeners and tokens | about 30 |
 //! | `tls` | `Tls`, `Hub::serve_tls`, `Listener::run_tls` | about 45 |
 //! | `admin` | `Admin`, the HTTP service for operators | 16 more |
-//! | `daemon` (default) | the program `bookend-server`, with both of the above | about 80 |
+//! | `history` | `History`, which keeps rooms in an SQLite file; needs a C compiler | 16 more |
+//! | `daemon` (default) | the program `bookend-server`, with all of the above | about 90 |
 //!
 //! A program that embeds the hub turns the default off:
 //!
@@ -37,6 +38,7 @@
 //! - `framed`, `terminal`: the two kinds of peer. `client`: what both do in a room.
 //! - `hub`: what connections share. `rooms`, `room`: members. `memory`: the memory of all logs. `registry`, `mailbox`: connections, and what is for one alone.
 //! - `log`, `block`, `rendition`: the events of a room, stored once, and rendered once for each form in use.
+//! - `queries`: what members ask of the history of their room. `page`: the answer. `matching`: letters in upper and lower case.
 //! - `feed`: the cursor of a member into the log. `output`: bytes for one peer alone.
 //! - `canonical`: the form of names, and when two are the same.
 //! - `access`: tokens and rights. `admission`: limits on connections by `source`, with `places`, `quota`, `wrong_tokens`.
@@ -64,19 +66,24 @@ mod fault;
 mod feed;
 mod framed;
 mod hex;
+#[cfg(feature = "history")]
+mod history;
 mod hub;
 mod intake;
 mod listen;
 mod lock;
 mod log;
 mod mailbox;
+mod matching;
 mod memory;
 mod metrics;
 mod output;
+mod page;
 mod peer;
 mod places;
 mod process;
 mod proxy;
+mod queries;
 mod quota;
 mod registry;
 mod rendition;
@@ -86,6 +93,7 @@ mod rooms;
 mod scratch;
 mod services;
 mod source;
+mod store;
 mod terminal;
 #[cfg(feature = "tls")]
 mod tls;
@@ -100,7 +108,12 @@ pub use bans::{Ban, BanError, BanKeeper, BanTarget};
 #[cfg(feature = "tls")]
 pub use certificate::Certificate;
 pub use config::Config;
-pub use hub::{Banned, Hub, Kicked, RoomList, RoomReport, Target};
+#[cfg(feature = "history")]
+pub use history::{
+    CheckReport, Deleted, HISTORY_VERSION, History, HistoryConfig, HistoryError, HistoryFailure, HistoryFile,
+    HistoryStatus, KeptMessage, KeptMessages, KeptRoom, WhenFull,
+};
+pub use hub::{Banned, Hub, KeptReport, Kicked, RoomList, RoomReport, Target};
 #[cfg(unix)]
 pub use listen::UnixListener;
 pub use listen::{Address, ListenError, Listener};

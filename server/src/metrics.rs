@@ -15,7 +15,24 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) counters: &'a Counters,
     pub(crate) census: Census,
     pub(crate) bans: usize,
+    /// `None` if rooms are not kept in a file.
+    pub(crate) history: Option<HistoryNumbers>,
     pub(crate) process: Process,
+}
+
+/// The state of the file that keeps rooms.
+#[derive(Debug)]
+pub(crate) struct HistoryNumbers {
+    pub(crate) bytes: u64,
+    pub(crate) wal_bytes: u64,
+    pub(crate) messages: u64,
+    /// The age of the oldest message.
+    pub(crate) oldest: Duration,
+    pub(crate) written_lag: u64,
+    pub(crate) synced_lag: u64,
+    pub(crate) sync_time: Duration,
+    pub(crate) damaged_rows: u64,
+    pub(crate) is_failing: bool,
 }
 
 /// One metric.
@@ -78,6 +95,10 @@ impl Kind {
 
 fn one(number: u64) -> Vec<Sample> {
     vec![Sample(Vec::new(), Number::Whole(number))]
+}
+
+fn of_history(source: &Snapshot<'_>, number: fn(&HistoryNumbers) -> Number) -> Vec<Sample> {
+    source.history.iter().map(|history| Sample(Vec::new(), number(history))).collect()
 }
 
 fn maybe(number: Option<u64>) -> Vec<Sample> {
@@ -153,6 +174,33 @@ const METRICS: &[Metric] = &[
     Metric { name: "bookend_log_removed_bytes_total", kind: Counter, labels: &[],
         about: "Bytes that were removed from logs because of room.memory.",
         read: |s| one(get(&s.counters.log_bytes_removed)) },
+    Metric { name: "bookend_history_bytes", kind: Gauge, labels: &[],
+        about: "The size of the file of history.path.",
+        read: |s| of_history(s, |history| Number::Whole(history.bytes)) },
+    Metric { name: "bookend_history_wal_bytes", kind: Gauge, labels: &[],
+        about: "The size of the file beside it whose name ends in -wal.",
+        read: |s| of_history(s, |history| Number::Whole(history.wal_bytes)) },
+    Metric { name: "bookend_history_messages", kind: Gauge, labels: &[],
+        about: "Messages that are kept there, of all rooms.",
+        read: |s| of_history(s, |history| Number::Whole(history.messages)) },
+    Metric { name: "bookend_history_oldest_seconds", kind: Gauge, labels: &[],
+        about: "The age of the oldest of them; 0 if there is none.",
+        read: |s| of_history(s, |history| Number::Real(history.oldest.as_secs_f64())) },
+    Metric { name: "bookend_history_written_lag", kind: Gauge, labels: &[],
+        about: "Blocks of messages that wait to be written, and then to be delivered.",
+        read: |s| of_history(s, |history| Number::Whole(history.written_lag)) },
+    Metric { name: "bookend_history_synced_lag", kind: Gauge, labels: &[],
+        about: "Blocks of messages that are not on stable storage, and not confirmed.",
+        read: |s| of_history(s, |history| Number::Whole(history.synced_lag)) },
+    Metric { name: "bookend_history_sync_seconds", kind: Gauge, labels: &[],
+        about: "How long the last flush to stable storage took.",
+        read: |s| of_history(s, |history| Number::Real(history.sync_time.as_secs_f64())) },
+    Metric { name: "bookend_history_damaged_rows_total", kind: Counter, labels: &[],
+        about: "Rows that were found to be damaged since the hub started: the events named history-damaged in the log.",
+        read: |s| of_history(s, |history| Number::Whole(history.damaged_rows)) },
+    Metric { name: "bookend_history_failing", kind: Gauge, labels: &[],
+        about: "Whether messages cannot be written now (1), because the disk is full or fails.",
+        read: |s| of_history(s, |history| Number::Whole(history.is_failing.into())) },
     Metric { name: "bookend_messages_total", kind: Counter, labels: &[],
         about: "Messages that members sent, to everyone or to one member.",
         read: |s| one(s.counters.traffic().messages) },
@@ -217,7 +265,7 @@ mod tests {
 
     fn text(counters: &Counters) -> String {
         let process = Process::read(std::time::SystemTime::now());
-        render(&Snapshot { connections_limit: 7, counters, census: Census::default(), bans: 0, process })
+        render(&Snapshot { connections_limit: 7, counters, census: Census::default(), bans: 0, history: None, process })
     }
 
     /// The table of docs/operating.md.

@@ -305,7 +305,7 @@ impl<'a> MessageInfo<'a> {
 }
 
 impl<'a> StoredPayload<'a> {
-    fn to_str(self) -> Cow<'a, str> {
+    pub(crate) fn to_str(self) -> Cow<'a, str> {
         match self.encoding {
             Encoding::Utf16Be | Encoding::Utf16Le => {
                 Text::decode(self.encoding, self.bytes).expect("the session has checked it").to_str()

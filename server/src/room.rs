@@ -2,16 +2,19 @@
 
 mod crowd;
 mod events;
+mod kept;
 mod long;
 mod names;
+#[cfg(feature = "history")]
+mod notices;
 mod present;
 mod waiters;
 mod wanted;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::Waker;
 
 use bookend::addressee::Unaddressed;
@@ -25,12 +28,14 @@ use crate::mailbox::Mailbox;
 use crate::memory::{Memory, Share};
 use crate::rendition::{Change, Rendition};
 use crate::source::Source;
+use crate::store::{Opened, RoomId, Store};
 use crowd::Crowd;
 use long::LongRenderings;
 use names::Names;
 use waiters::{Generations, Waiters};
 use wanted::Wanted;
 
+pub(crate) use kept::{InMemory, Past};
 pub(crate) use present::Present;
 pub(crate) use waiters::Interest;
 
@@ -44,9 +49,15 @@ pub(crate) struct Room {
     counters: Arc<Counters>,
     /// The number of its last use; written under the lock.
     used: AtomicU64,
-    /// The number of the next block; written under the lock.
+    /// The number of the first block that members may not read yet, or of the next one; written under the lock.
     head: AtomicU64,
+    /// Bytes of the blocks that are not written, 0 if all are; written under the lock.
+    unwritten: AtomicUsize,
     generations: Generations,
+    /// What keeps its messages, if they are kept. The hub owns it.
+    store: Option<(Weak<dyn Store>, RoomId)>,
+    /// The number of its first message in memory, now or in the past.
+    began: u64,
     state: Mutex<State>,
 }
 
@@ -60,6 +71,8 @@ struct State {
     wanted: Wanted,
     crowd: Option<Crowd>,
     waiters: Waiters,
+    /// The members from which nothing is read until more is written.
+    speakers: BTreeMap<u32, Waker>,
 }
 
 /// What other members need of a member.
@@ -85,13 +98,21 @@ pub(crate) struct RoomOptions {
     pub(crate) log_bytes: usize,
     /// A room with more members is a crowd.
     pub(crate) crowd: usize,
-    /// The number of its first message.
-    pub(crate) first_seq: u64,
+    pub(crate) numbers: Numbers,
     /// The network of the member that creates it, if it has an address.
     pub(crate) owner: Source,
     pub(crate) counters: Arc<Counters>,
     /// The memory of all logs.
     pub(crate) memory: Arc<Memory>,
+}
+
+/// The numbers of the messages of a room when it begins in memory.
+#[derive(Debug)]
+pub(crate) enum Numbers {
+    /// It has had no message. The first one has this number.
+    From(u64),
+    /// A store keeps its messages.
+    Kept(Arc<dyn Store>, Opened),
 }
 
 /// A room in numbers.
@@ -112,7 +133,9 @@ pub(crate) struct Joined {
     pub(crate) name: Arc<str>,
     /// Where the events after the join begin.
     pub(crate) cursor: Cursor,
-    /// The number of the next message.
+    /// The number of the first block after the join. Changes of presence before it are in `present`.
+    pub(crate) joined: u64,
+    /// The number of the next message that may be read.
     pub(crate) next_seq: u64,
     /// Who is present, the new member last.
     pub(crate) present: Present,
@@ -125,24 +148,33 @@ pub(crate) enum Resumed {
     NotRequested,
     /// The room has had no such message.
     Refused,
-    /// The messages begin at the cursor; those before it are not kept.
+    /// The messages begin at the cursor, in memory or in the store; those before it are not kept.
     From(Cursor, Missed),
 }
 
 impl Room {
     /// A room without members.
     pub(crate) fn new(name: &str, options: RoomOptions) -> Room {
-        let RoomOptions { log_bytes, crowd, first_seq, owner, counters, memory } = options;
+        let RoomOptions { log_bytes, crowd, numbers, owner, counters, memory } = options;
+        let (log, store) = match numbers {
+            Numbers::From(first_seq) => (Log::new(log_bytes, first_seq), None),
+            Numbers::Kept(store, Opened { id, first_seq, next_seq }) => {
+                (Log::kept(log_bytes, first_seq, next_seq), Some((Arc::downgrade(&store), id)))
+            }
+        };
         Room {
             name: name.into(),
             crowd,
             owner,
             counters,
             used: AtomicU64::new(memory.count_use()),
-            head: AtomicU64::new(0),
+            head: AtomicU64::new(log.head().block),
+            unwritten: AtomicUsize::new(0),
             generations: Generations::new(),
+            store,
+            began: log.next_seq(),
             state: Mutex::new(State {
-                log: Log::new(log_bytes, first_seq),
+                log,
                 long: LongRenderings::new(log_bytes),
                 share: Share::new(memory),
                 members: BTreeMap::new(),
@@ -150,6 +182,7 @@ impl Room {
                 wanted: Wanted::default(),
                 crowd: None,
                 waiters: Waiters::default(),
+                speakers: BTreeMap::new(),
             }),
         }
     }
@@ -165,6 +198,12 @@ impl Room {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// What keeps its messages, if they are kept, and the number of the room there.
+    pub(crate) fn store(&self) -> Option<(Arc<dyn Store>, RoomId)> {
+        let (store, id) = self.store.as_ref()?;
+        Some((store.upgrade()?, *id))
     }
 
     // ---- members
@@ -185,15 +224,18 @@ impl Room {
         };
         present.members.retain(|&(other, _)| other != id);
         present.members.push((id, name.clone()));
-        let (cursor, next_seq) = (state.log.head(), state.log.next_seq());
+        let (cursor, end) = (state.log.head(), state.log.end());
         let resumed = match resume.map(|after| state.log.resume(after)) {
             None => Resumed::NotRequested,
             Some(None) => Resumed::Refused,
-            Some(Some((cursor, missed))) => Resumed::From(cursor, missed),
+            Some(Some((start, missed))) if missed.messages > 0 && self.store.is_some() => {
+                Resumed::From(Cursor::in_past(start.seq() - missed.messages, end.changes()), Missed::default())
+            }
+            Some(Some((start, missed))) => Resumed::From(start, missed),
         };
         drop(state);
         woken.wake();
-        Joined { name, cursor, next_seq, present, resumed }
+        Joined { name, cursor, joined: end.block, next_seq: cursor.seq(), present, resumed }
     }
 
     /// Removes a member, and notifies the others if `notify`. Returns the number of members that are left.
@@ -205,10 +247,12 @@ impl Room {
         if Interest::of(member.rendition) == Interest::Messages {
             state.waiters.remove(id);
         }
+        state.speakers.remove(&id);
         let left = state.members.len();
         if left == 0 {
             // Nobody is notified. The room may linger, without what only members need.
             (state.crowd, state.waiters) = (None, Waiters::default());
+            state.speakers.clear();
         }
         if !notify || left == 0 {
             return left;

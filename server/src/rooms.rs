@@ -24,6 +24,9 @@ pub(crate) struct Rooms {
     memory: Arc<Memory>,
     /// Held while logs give way.
     relieving: Mutex<()>,
+    /// How often all rooms were looked through.
+    #[cfg(test)]
+    pub(crate) walks: std::sync::atomic::AtomicUsize,
 }
 
 struct State {
@@ -84,7 +87,13 @@ impl Rooms {
     pub(crate) fn new(memory: Arc<Memory>, linger: Duration) -> Rooms {
         let (by_name, silent) = (HashMap::new(), HashMap::new());
         let state = State { by_name, last_member: 0, free_seq: 1, silent, linger, sweep: None };
-        Rooms { state: Arc::new(Mutex::new(state)), memory, relieving: Mutex::default() }
+        Rooms {
+            state: Arc::new(Mutex::new(state)),
+            memory,
+            relieving: Mutex::default(),
+            #[cfg(test)]
+            walks: Default::default(),
+        }
     }
 
     /// Adds a member to a room; `make` gets the number of the member. If there is no such room, `create` makes it. `max`
@@ -139,7 +148,7 @@ impl Rooms {
         if room.leave(id, notify) > 0 {
             return;
         }
-        if state.linger.is_zero() {
+        if state.linger.is_zero() && !room.is_unwritten() {
             state.remove(room);
         } else if !room.has_messages() {
             state.remove_silent(room);

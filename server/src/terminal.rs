@@ -1,5 +1,6 @@
 //! A line terminal: a person with telnet, nc or a serial line (R9.16 to R9.20).
 
+mod asking;
 mod commands;
 mod editing;
 mod first_bytes;
@@ -18,6 +19,7 @@ use crate::fault::{UNKNOWN_PROXY, close_frame, is_of_proxy, log_fault};
 use crate::rendition::{LineEncoding, Rendered, Rendition};
 use crate::report::CloseReason;
 use first_bytes::FirstBytes;
+#[cfg(feature = "tls")]
 pub(crate) use first_bytes::{EXAMINED, PAUSE};
 use foreign::Program;
 use lines::{LineEvent, Lines};
@@ -161,6 +163,7 @@ impl Terminal {
         while !matches!(self.state, State::Closing(..) | State::Moving(_))
             && !client.credentials.is_denied()
             && client.output.unwritten().len() <= limit
+            && !client.is_asking()
             && *left > 0
             && let Some(event) = self.lines.next(&mut input)
         {
@@ -348,6 +351,7 @@ impl Terminal {
         let you = format!("you are {} in {}", displayed(name), displayed(room));
         let text = format!("* {you} ({here} here). Type a line to say it, /help for more, /quit to leave.");
         self.print(&text, client);
+        self.recall(client);
         true
     }
 

@@ -122,11 +122,36 @@ fn status(admin: &Admin) -> Value {
         "rooms": census.rooms,
         "bans": hub.ban_count(),
         "log_bytes": census.log_bytes,
+        "history": history(hub),
         "messages": traffic.messages,
         "deliveries": traffic.deliveries,
         "bytes_received": traffic.bytes_received,
         "bytes_sent": traffic.bytes_sent,
     })
+}
+
+/// The state of the file that keeps rooms, if there is one.
+#[cfg(feature = "history")]
+fn history(hub: &Hub) -> Option<Value> {
+    let status = hub.history()?;
+    Some(json!({
+        "path": status.path.display().to_string(),
+        "bytes": status.file_bytes,
+        "wal_bytes": status.log_bytes,
+        "rooms": status.rooms,
+        "messages": status.messages,
+        "oldest": status.oldest,
+        "written_lag": status.written_lag,
+        "synced_lag": status.synced_lag,
+        "sync_seconds": status.sync_time.as_secs_f64(),
+        "damaged_rows": status.damaged,
+        "failing": status.failure.map(|failure| format!("{}: {}", failure.reason, failure.detail)),
+    }))
+}
+
+#[cfg(not(feature = "history"))]
+fn history(_hub: &Hub) -> Option<Value> {
+    None
 }
 
 async fn order(admin: &Admin, route: Route, body: &[u8]) -> Result<Value, Refusal> {

@@ -14,6 +14,7 @@ use crate::mailbox::{Mailbox, Proof};
 use crate::rendition::{Change, MessageInfo, Rendered, Rendition};
 use crate::room::{Member, Resumed, Room};
 use crate::rooms::TooManyRooms;
+use crate::store::Position;
 
 pub(crate) struct Membership {
     rights: Rights,
@@ -71,14 +72,15 @@ impl Membership {
         for (member, name) in &joined.present.members {
             rendition.presence(*member, PresenceEvent::Here, name, &mut out);
         }
-        let mut feed = Feed::new(room, id, rendition, max_body, joined.cursor);
-        if let (Some(after), Resumed::From(start, missed)) = (resume, joined.resumed) {
-            if missed.messages > 0 {
-                rendition.gap(missed.messages, &mut out);
-                feed.count_missed(missed.messages);
-                hub.counters().missed(missed.messages);
-            }
-            feed.replay(after, start);
+        let (start, missed) = match joined.resumed {
+            Resumed::From(start, missed) => (start, missed.messages),
+            Resumed::NotRequested | Resumed::Refused => (joined.cursor, 0),
+        };
+        let mut feed = Feed::new(room, id, (rendition, max_body), (start, joined.joined));
+        if missed > 0 {
+            rendition.gap(missed, &mut out);
+            feed.count_missed(missed);
+            hub.counters().missed(missed);
         }
         let granted = joined.resumed != Resumed::Refused && resume == request.resume;
         Ok((Membership { rights, name: joined.name, feed }, out, granted))
@@ -150,10 +152,10 @@ impl Membership {
         Delivery::FIXED_LENGTH + self.name.len() + payload.as_bytes().len()
     }
 
-    /// Publishes messages to the room.
-    pub(super) fn publish(&self, payloads: Payloads) {
+    /// Publishes messages to the room. Returns their position if a store keeps them.
+    pub(super) fn publish(&self, payloads: Payloads) -> Option<Position> {
         let event = Event::Messages { from: self.id(), name: self.name.clone(), time: wall_clock(), payloads };
-        self.room().publish(event);
+        self.room().publish(event)
     }
 
     /// Sends a private message. Returns what proves to `sender` that the receiver was there after it, if that can be

@@ -2,7 +2,9 @@
 //!
 //! The first byte decides which kind of peer it is (R4.22, R9.17).
 
+mod answer;
 mod hold;
+mod keeping;
 mod kind;
 mod lifecycle;
 mod pace;
@@ -46,6 +48,8 @@ pub(super) struct ConnectionCore {
     is_logged: bool,
     /// The end of the stream has been read.
     end_of_input: bool,
+    /// Nothing is read until the store has written something.
+    is_congested: bool,
     /// The source of the bytes that are being written.
     source: Source,
 }
@@ -87,6 +91,7 @@ impl ConnectionCore {
             hold: None,
             is_logged: false,
             end_of_input: false,
+            is_congested: false,
             source: Source::Output,
         }
     }
@@ -99,10 +104,10 @@ impl ConnectionCore {
 
     /// Uses what was read and not used before. Returns how many bytes it has used.
     pub(super) fn receive(&mut self, input: &[u8]) -> usize {
-        if let PeerKind::Terminal(terminal) = &mut self.kind
-            && terminal.is_moving()
-        {
-            terminal.enter_next_room(&mut self.client);
+        if let PeerKind::Terminal(terminal) = &mut self.kind {
+            if terminal.is_moving() {
+                terminal.enter_next_room(&mut self.client);
+            }
             self.set_unused_input(false);
         }
         match input.first() {
@@ -130,7 +135,8 @@ impl ConnectionCore {
             }
             PeerKind::Terminal(terminal) => {
                 rest = terminal.receive(rest, MAX_UNWRITTEN, &mut left, &mut self.client, self.now);
-                let has_unused_input = !rest.is_empty() && !terminal.is_holding() || terminal.is_moving();
+                let waits = terminal.is_moving() || self.client.is_asking();
+                let has_unused_input = !rest.is_empty() && !terminal.is_holding() || waits;
                 if self.end_of_input && !has_unused_input {
                     terminal.end_of_stream(&mut self.client, self.now);
                 }
@@ -164,7 +170,8 @@ impl ConnectionCore {
                 if terminal.is_holding() {
                     terminal.release(&mut self.client);
                 }
-                let has_unused_input = !unused.is_empty() && !terminal.is_closing();
+                let waits = !unused.is_empty() || self.client.is_asking();
+                let has_unused_input = waits && !terminal.is_closing();
                 if !has_unused_input {
                     terminal.end_of_stream(&mut self.client, self.now);
                 }
@@ -185,7 +192,8 @@ impl ConnectionCore {
     }
 
     /// Should [`receive`](Self::receive) be called with the unused input? It waits until there is room for answers, and a
-    /// terminal changes its room only after it has received everything from the old one.
+    /// terminal changes its room only after it has received everything from the old one, and says more after the answer to a
+    /// query.
     pub(super) fn wants_unused_input(&mut self) -> bool {
         if let PeerKind::Framed(framed) = &mut self.kind
             && framed.is_released()
@@ -195,13 +203,19 @@ impl ConnectionCore {
         if !self.has_unused_input() {
             return false;
         }
+        if self.client.is_asking() && matches!(self.kind, PeerKind::Terminal(_)) {
+            return false;
+        }
         let is_moving = matches!(&self.kind, PeerKind::Terminal(terminal) if terminal.is_moving());
         let may_move = !is_moving || self.client.feed().is_none_or(|feed| !feed.is_behind());
         may_move && self.can_receive()
     }
 
     fn can_receive(&self) -> bool {
-        self.hold.is_none() && !self.client.credentials.is_denied() && self.unwritten() <= MAX_UNWRITTEN
+        self.hold.is_none()
+            && !self.client.credentials.is_denied()
+            && self.unwritten() <= MAX_UNWRITTEN
+            && !self.client.is_congested()
     }
 
     /// Does as much input wait as may?
@@ -209,28 +223,12 @@ impl ConnectionCore {
         matches!(&self.kind, PeerKind::Framed(framed) if framed.is_full())
     }
 
-    fn unwritten(&self) -> usize {
-        let of_session = match &self.kind {
-            PeerKind::Framed(framed) => framed.session.output_length(),
-            PeerKind::Terminal(_) | PeerKind::Unknown { .. } => 0,
-        };
-        self.client.output.unwritten().len() + of_session
-    }
-
-    /// The bytes of the CLOSE or the line that tells the peer of the end.
-    pub(super) fn farewell(&self) -> usize {
-        match &self.kind {
-            PeerKind::Framed(framed) => framed.farewell(),
-            PeerKind::Terminal(terminal) => terminal.farewell(),
-            PeerKind::Unknown { .. } => 0,
-        }
-    }
-
     // ---- time
 
     pub(super) fn set_time(&mut self, now: Duration) {
         self.now = now;
         self.end_hold();
+        self.settle();
     }
 
     /// When to call [`on_time`](Self::on_time) next.
@@ -361,7 +359,10 @@ impl ConnectionCore {
                 State::Closed => true,
                 State::Greeting | State::Open => false,
             },
-            PeerKind::Terminal(terminal) => self.end_of_input && !self.has_unused_input() || terminal.is_closing(),
+            PeerKind::Terminal(terminal) => {
+                let waits = self.has_unused_input() || self.client.is_asking();
+                self.end_of_input && !waits || terminal.is_closing()
+            }
         }
     }
 

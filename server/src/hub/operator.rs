@@ -16,6 +16,7 @@ use crate::process::Process;
 use crate::registry::ConnectionList;
 use crate::rendition::HUB;
 use crate::rooms::Census;
+use crate::store::StoreCensus;
 
 /// All rooms.
 #[derive(Clone, Debug)]
@@ -39,6 +40,20 @@ pub struct RoomReport {
     pub log_bytes: usize,
     /// Is it a crowd, which is not notified of each member that joins or leaves (R9.25)?
     pub crowd: bool,
+    /// What is kept of it in a file, if it is.
+    pub history: Option<KeptReport>,
+}
+
+/// What is kept of a room in a file.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "admin", derive(serde::Serialize))]
+pub struct KeptReport {
+    /// How many messages.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The time of the oldest one, in milliseconds since 1970-01-01T00:00:00Z; 0 if none is kept.
+    pub since: u64,
 }
 
 /// The connection that [`Hub::kick`] closes.
@@ -83,6 +98,7 @@ impl Hub {
             bans: self.ban_count(),
             counters,
             census,
+            history: self.history_numbers(),
             process: Process::read(self.started()),
         })
     }
@@ -122,6 +138,10 @@ impl Hub {
                 messages: census.messages,
                 log_bytes: census.log_bytes,
                 crowd: census.is_crowd,
+                history: room.store().map(|(store, id)| {
+                    let StoreCensus { messages, bytes, since } = store.census(id);
+                    KeptReport { messages, bytes, since }
+                }),
             }
         };
         let mut rooms: Vec<_> = self.shared.rooms.all().iter().map(report).collect();
@@ -156,6 +176,12 @@ impl Hub {
             room.publish(Event::Messages { from: HUB, name: "".into(), time: wall_clock(), payloads });
         }
         rooms.len()
+    }
+
+    #[cfg(not(feature = "history"))]
+    #[expect(clippy::unused_self, reason = "it is used with the feature")]
+    fn history_numbers(&self) -> Option<metrics::HistoryNumbers> {
+        None
     }
 
     pub(crate) fn started(&self) -> SystemTime {

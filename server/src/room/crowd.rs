@@ -6,11 +6,15 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
-use super::Room;
+use super::waiters::Woken;
+use super::{Room, State};
 use crate::block::Event;
 
 /// The shortest time between two announcements. Thousands may join within it.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// While more changes of presence wait for messages that are not written, the room is a crowd; it remains one until half of
+/// them can be read.
+const MAX_WAITING: usize = 1000;
 
 #[derive(Debug)]
 pub(super) struct Crowd {
@@ -57,7 +61,44 @@ impl Crowd {
     }
 }
 
+impl State {
+    /// Do so many changes of presence wait for messages before them that no more may (R9.25)?
+    pub(super) fn has_too_many_changes(&self) -> bool {
+        let most = if self.crowd.is_none() { MAX_WAITING } else { MAX_WAITING / 2 };
+        self.log.waiting_changes() >= most
+    }
+}
+
 impl Room {
+    /// What the members of a crowd are notified of when one has joined or left, if of anything now.
+    pub(super) fn change_of_crowd(self: &Arc<Self>, state: &mut State) -> Option<Event> {
+        let count = state.members.len();
+        if state.has_too_many_changes() {
+            return None; // they are notified when these can be read
+        }
+        if count <= self.crowd / 2 {
+            state.crowd = None;
+            return Some(Event::Members(state.members()));
+        }
+        match state.crowd.as_mut()?.count(count) {
+            Due::Now => Some(self.crowd_event(count)),
+            Due::At(time) => {
+                self.announce_at(time);
+                None
+            }
+            Due::Never => None,
+        }
+    }
+
+    /// Notifies the members of a crowd of what has changed while too many changes waited.
+    pub(super) fn append_late_changes(&self, state: &mut State) -> Woken {
+        let count = state.members.len();
+        let is_crowd = count > self.crowd / 2;
+        state.crowd = is_crowd.then(|| Crowd::new(count));
+        let event = if is_crowd { self.crowd_event(count) } else { Event::Members(state.members()) };
+        self.append(state, event)
+    }
+
     pub(super) fn crowd_event(&self, count: usize) -> Event {
         Event::Crowd { room: self.name.clone(), count }
     }

@@ -1,15 +1,16 @@
 //! The events of a room: publishing them, reading them, and the memory that they use.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
-use super::crowd::{Crowd, Due};
+use super::crowd::Crowd;
 use super::long::LongRenderings;
 use super::waiters::Woken;
 use super::{Present, Room, State};
 use crate::block::{Block, Event};
 use crate::log::{Cursor, Missed};
 use crate::rendition::{Change, Rendition};
+use crate::store::{Position, Written};
 
 /// What was read from the log at a cursor.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct LogRead {
     /// Where the blocks begin, after what is not kept has been skipped.
     pub(crate) cursor: Cursor,
     pub(crate) missed: Missed,
+    /// Only the store has what is at the cursor: messages before this number may be read there.
+    pub(crate) past: Option<u64>,
     /// The block at the cursor. It usually is the only one, so that no list is allocated.
     pub(crate) first: Option<Arc<Block>>,
     pub(crate) others: Vec<Arc<Block>>,
@@ -28,17 +31,31 @@ pub(crate) struct LogRead {
 
 impl Room {
     /// Publishes an event to every member.
-    pub(crate) fn publish(&self, event: Event) {
+    ///
+    /// Returns the position of messages that a store keeps: what was said is safe when that is synced.
+    pub(crate) fn publish(self: &Arc<Self>, event: Event) -> Option<Position> {
         let mut state = self.lock();
+        let is_presence = event.is_presence();
         let woken = self.append(&mut state, event);
+        let position = match self.store() {
+            Some((store, id)) if !is_presence => {
+                let room: Weak<dyn Written> = Arc::<Room>::downgrade(self);
+                state.log.last().map(|block| store.append(id, block, &room))
+            }
+            _ => None,
+        };
         drop(state);
         woken.wake();
+        position
     }
 
     /// Reads blocks from the cursor on, enough for a write of `enough` bytes, and what was missed before them.
     pub(crate) fn read(&self, mut cursor: Cursor, rendition: Rendition, enough: usize) -> LogRead {
         let state = self.lock();
-        let missed = state.log.catch_up(&mut cursor);
+        let Some(missed) = state.log.catch_up(&mut cursor) else {
+            let (missed, past) = (Missed::default(), Some(state.log.first_in_memory()));
+            return LogRead { cursor, missed, past, first: None, others: Vec::new(), present: None, space: 0 };
+        };
         let present = (missed.changes > 0 && rendition.lists_members()).then(|| state.present());
         let mut bytes = 0;
         let mut blocks = state.log.from(cursor).take_while(|block| {
@@ -47,7 +64,7 @@ impl Room {
             more
         });
         let (first, others) = (blocks.next().cloned(), blocks.cloned().collect());
-        LogRead { cursor, missed, first, others, present, space: state.log.space() }
+        LogRead { cursor, missed, past: None, first, others, present, space: state.log.space() }
     }
 
     /// Messages from the cursor on.
@@ -58,6 +75,11 @@ impl Room {
     /// The number of the next message.
     pub(crate) fn next_seq(&self) -> u64 {
         self.lock().log.next_seq()
+    }
+
+    /// The number of the last message that may be read.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.lock().log.head().seq() - 1
     }
 
     /// Has the room had a message of that number?
@@ -114,7 +136,9 @@ impl Room {
         let mut state = self.lock();
         let renderings = state.long.clear();
         let freed = renderings + state.log.shorten(bytes.saturating_sub(renderings));
-        state.report();
+        // Exactly: what is left over by many rooms must not look as if it could be freed.
+        let (bytes, unwritten) = (state.bytes(), state.log.unwritten());
+        state.share.set(bytes, unwritten);
         freed
     }
 
@@ -140,23 +164,15 @@ impl Room {
         name: Arc<str>,
     ) -> Woken {
         let count = state.members.len();
-        let event = match &mut state.crowd {
-            None if count > self.crowd => {
+        let event = match &state.crowd {
+            None if count > self.crowd || state.has_too_many_changes() => {
                 state.crowd = Some(Crowd::new(count));
                 self.crowd_event(count)
             }
             None => Event::Change { member, change, name, count },
-            Some(_) if count <= self.crowd / 2 => {
-                state.crowd = None;
-                Event::Members(state.members())
-            }
-            Some(crowd) => match crowd.count(count) {
-                Due::Now => self.crowd_event(count),
-                Due::At(time) => {
-                    self.announce_at(time);
-                    return Woken::default();
-                }
-                Due::Never => return Woken::default(),
+            Some(_) => match self.change_of_crowd(state) {
+                Some(event) => event,
+                None => return Woken::default(),
             },
         };
         self.append(state, event)
@@ -169,6 +185,17 @@ impl Room {
         }
         state.log.append(event);
         state.report();
+        if self.store.is_some() {
+            self.count_unwritten(state);
+            if state.log.unwritten() > 0 {
+                return Woken::default(); // it waits until what is before it, or itself, is written
+            }
+        }
+        self.show(state, is_presence)
+    }
+
+    /// Members may read more, without messages if it is only presence.
+    pub(super) fn show(&self, state: &mut State, is_presence: bool) -> Woken {
         self.head.store(state.log.head().block, Ordering::Release);
         state.waiters.take(is_presence, &self.generations)
     }
@@ -181,7 +208,7 @@ impl State {
     }
 
     /// Reports the bytes to the memory of all logs.
-    fn report(&mut self) {
-        self.share.report(self.bytes());
+    pub(super) fn report(&mut self) {
+        self.share.report(self.bytes(), self.log.unwritten());
     }
 }

@@ -127,7 +127,7 @@ mod tests {
     use crate::mailbox::Mailbox;
     use crate::memory::Memory;
     use crate::rendition::{LineEncoding, TextPreference};
-    use crate::room::{Member, Room, RoomOptions};
+    use crate::room::{Member, Numbers, Room, RoomOptions};
 
     #[derive(Default)]
     struct Count(AtomicUsize);
@@ -148,7 +148,7 @@ mod tests {
         let options = RoomOptions {
             log_bytes: 1 << 20,
             crowd: 256,
-            first_seq: 1,
+            numbers: Numbers::From(1),
             owner: crate::source::Source::Unknown,
             counters: Arc::default(),
             memory: Arc::new(Memory::new(1 << 20)),

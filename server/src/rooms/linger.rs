@@ -47,7 +47,9 @@ impl State {
         let linger = self.linger;
         let is_over = |since: Instant| now.saturating_duration_since(since) >= linger;
         self.silent.retain(|_, room| !is_over(room.since));
-        let over = self.by_name.values().filter(|entry| entry.empty_since.is_some_and(is_over));
+        // A room that begins again could not read what is not written yet.
+        let is_written = |entry: &&super::Entry| !entry.room.is_unwritten();
+        let over = self.by_name.values().filter(|entry| entry.empty_since.is_some_and(is_over)).filter(is_written);
         for room in over.map(|entry| entry.room.clone()).collect::<Vec<_>>() {
             self.remove(&room);
         }
@@ -57,7 +59,7 @@ impl State {
     /// Removes at most `count` rooms that linger. The owner of most of them gives way first, and of its rooms the one
     /// that was used least recently.
     pub(super) fn remove_lingering(&mut self, count: usize) {
-        let lingering = self.by_name.values().filter(|entry| entry.empty_since.is_some());
+        let lingering = self.by_name.values().filter(|entry| entry.empty_since.is_some() && !entry.room.is_unwritten());
         let mut owners = by_owner(lingering.map(|entry| entry.room.clone()));
         for _ in 0..count {
             let largest = owners.iter_mut().max_by_key(|rooms| rooms.len());

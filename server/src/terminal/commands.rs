@@ -38,6 +38,8 @@ impl Terminal {
                 let text = format!("* {} {action}", client.name().unwrap_or_default());
                 self.post(&text, client);
             }
+            Command::Last(words) => self.last(words, client),
+            Command::Search(text) => self.search(text, client),
             Command::Join(room) => self.join_room(room, client),
             Command::Whoami => self.whoami(client),
             Command::Encoding("ascii" | "us-ascii") => self.set_encoding(LineEncoding::Ascii, "ascii", client),
@@ -48,9 +50,15 @@ impl Terminal {
     }
 
     pub(super) fn post(&self, text: &str, client: &mut Client) {
-        match client.may_write() {
-            true => client.post(Payload::Text(Text::utf8(text))),
-            false => self.print(NO_RIGHT_TO_WRITE, client),
+        if !client.may_write() {
+            return self.print(NO_RIGHT_TO_WRITE, client);
+        }
+        match client.refusal() {
+            None => client.post(Payload::Text(Text::utf8(text))),
+            Some(refusal) => {
+                client.count_error(Code::TRY_LATER);
+                self.print(&format!("! try-later: {refusal}"), client);
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! A scripted hub: a test controls it step by step.
 
+use std::num::NonZeroU32;
+
 use bookend::{
     Code, Delivery, Encoding, Hello, Limits, MemberName, Message, Payload, PresenceEvent, Role, Session, State, Step,
     Text,
@@ -9,6 +11,8 @@ use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+
+pub use crate::history::History;
 
 /// A message that a client posted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +38,16 @@ pub struct Hub<S> {
     pub frame: u32,
     /// Every POST is refused with this code, if it is set.
     pub refuses: Option<Code>,
+    /// Every REQUEST is answered from this, if it is set; otherwise the test answers it.
+    pub history: Option<History>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
     /// Exchanges HELLOs.
     pub async fn greet(stream: S, hello: Hello) -> Hub<S> {
         let session = Session::new(Role::Server, hello, Limits::default(), std::time::Duration::ZERO);
-        let mut hub = Hub { stream, session, start: Instant::now(), read: Vec::new(), frame: 0, refuses: None };
+        let mut hub =
+            Hub { stream, session, start: Instant::now(), read: Vec::new(), frame: 0, refuses: None, history: None };
         while hub.session.peer().is_none() {
             let posted = hub.turn().await;
             assert_eq!(posted, Vec::new(), "nothing is posted before the HELLO");
@@ -52,12 +59,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
 
     /// Exchanges HELLOs, sends WELCOME, and a PRESENCE for each of `others`, then for the client itself.
     pub async fn welcome(stream: S, others: &[(u32, &str)]) -> Hub<S> {
+        Hub::welcome_at(stream, 1, others).await
+    }
+
+    /// The same in a room whose next message has the number `next_seq`.
+    pub async fn welcome_at(stream: S, next_seq: u64, others: &[(u32, &str)]) -> Hub<S> {
         let mut hub = Hub::greet(stream, Hello::new().with_hub(true)).await;
-        hub.say(&Message::Welcome { member: OWN, next_seq: 1, greeting: Text::utf8("hi") }).await;
+        hub.say(&Message::Welcome { member: OWN, next_seq, greeting: Text::utf8("hi") }).await;
         let name = hub.peer().name().unwrap_or("guest").to_owned();
         for &(member, name) in others.iter().chain(&[(OWN, &*name)]) {
             hub.say(&presence(member, PresenceEvent::Here, name)).await;
         }
+        hub
+    }
+
+    /// The same in the room of `history`, from which a resume and every REQUEST are answered.
+    pub async fn with_history(stream: S, history: History) -> Hub<S> {
+        let mut hub = Hub::welcome_at(stream, history.next_seq, &[]).await;
+        if let Some(after) = hub.peer().resume() {
+            hub.write(&history.replay(after)).await;
+        }
+        hub.history = Some(history);
         hub
     }
 
@@ -90,6 +112,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         self.write(&[]).await;
     }
 
+    /// Refuses a REQUEST.
+    pub async fn refuse_request(&mut self, id: NonZeroU32, code: Code, detail: &str) {
+        self.session.refuse_request(id, code, detail).expect("it is to be answered");
+        self.write(&[]).await;
+    }
+
     /// Any bytes.
     pub async fn write(&mut self, bytes: &[u8]) {
         let mut out = Vec::new();
@@ -114,12 +142,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         self.write(&[]).await;
         let count = self.stream.read_buf(&mut self.read).await.unwrap_or(0);
         let now = self.start.elapsed();
-        let mut posted = Vec::new();
+        let (mut posted, mut asked) = (Vec::new(), Vec::new());
         let mut rest = &*self.read;
         loop {
             let post = match self.session.receive(&mut rest, now) {
                 Step::Message(Message::Post { to, payload }) => Some(Posted::of(to, payload)),
                 Step::Message(Message::Message(payload)) => Some(Posted::of(0, payload)),
+                Step::Message(Message::Request { id, payload }) => {
+                    asked.extend(self.history.as_mut().map(|history| (id, history.answer(payload))));
+                    None
+                }
                 Step::More => break,
                 _ => None,
             };
@@ -131,6 +163,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Hub<S> {
         }
         let unused = rest.len();
         self.read.drain(..self.read.len() - unused);
+        for (id, page) in asked {
+            match page {
+                Some(page) => self.say(&Message::Reply { id, payload: Payload::Binary(&page) }).await,
+                None => self.refuse_request(id, Code::POLICY, "not a query").await,
+            }
+        }
         if count == 0 {
             self.session.end_of_stream(unused, now);
         }

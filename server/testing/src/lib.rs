@@ -18,6 +18,8 @@ use std::time::Duration;
 #[cfg(feature = "certificates")]
 mod authority;
 #[cfg(feature = "client")]
+mod history;
+#[cfg(feature = "client")]
 pub mod hub;
 pub mod law;
 

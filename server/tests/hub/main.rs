@@ -20,6 +20,7 @@ mod peer;
 mod private;
 #[cfg(feature = "tls")]
 mod proxies;
+mod queries;
 mod rates;
 mod renditions;
 mod resuming;

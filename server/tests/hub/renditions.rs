@@ -61,7 +61,7 @@ async fn as_it_was_sent_is_for_what_the_member_accepts_and_utf_8_for_all_else() 
 
 #[tokio::test(start_paused = true)]
 async fn text_that_looks_like_a_byte_order_mark_is_delivered_safely() {
-    // [R5.13] [R9.12]
+    // [R5.13] [R9.12] [R9.56]
     let hub = hub();
     let mut peers = Vec::new();
     for (number, preferred) in ALL.into_iter().enumerate() {

@@ -1,12 +1,14 @@
 //! Rooms: members, their names, and which messages they receive in which order.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bookend::{Code, Encoding, Message, PresenceEvent, kind};
 
 use crate::peer::{Peer, frame, hello, hub, post, post_to};
 
 #[tokio::test(start_paused = true)]
 async fn welcome_precedes_the_list_of_members() {
-    // [R9.5]
+    // [R9.5] [R9.52]
     let hub = hub();
     let mut ann = Peer::connect(&hub);
     ann.greet(&hello("ann")).await;
@@ -57,13 +59,24 @@ async fn message_and_post_reach_everyone_including_the_sender() {
     for peer in [&mut ann, &mut bob] {
         assert_eq!(peer.frame().await.seq_and_text(), (1, "a message".into()));
     }
+    let before = now();
     bob.send(&post("a post")).await;
+    let mut times = Vec::new();
     for peer in [&mut ann, &mut bob] {
         let frame = peer.frame().await;
         let delivery = frame.delivery();
+        times.push(delivery.time);
         assert_eq!((delivery.from, delivery.to, delivery.seq, delivery.name()), (2, 0, 2, "bob"));
         assert_eq!(delivery.payload.as_bytes(), b"a post");
     }
+    // [R9.53]
+    assert!(times[0] == times[1] && (before..=now()).contains(&times[0]), "{times:?}");
+}
+
+/// Milliseconds since 1970, by the clock that the hub reads.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is right");
+    u64::try_from(since.as_millis()).expect("fits for a long time")
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,7 +120,7 @@ async fn all_members_receive_the_same_order_with_consecutive_numbers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_private_message_reaches_one_member_and_has_no_number() {
-    // [R9.8]
+    // [R9.8] [R9.54]
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     let mut bob = Peer::join(&hub, hello("bob").with_preferred(Encoding::Utf16Be)).await;
@@ -153,6 +166,7 @@ async fn a_post_to_an_unknown_member_is_refused_with_its_frame_number() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_refused_with_its_id() {
+    // [R9.55]
     let hub = hub();
     let mut ann = Peer::join(&hub, hello("ann")).await;
     for _ in 0..100 {
@@ -162,6 +176,9 @@ async fn a_request_is_refused_with_its_id() {
     for number in 1..=100 {
         assert_eq!(ann.frame().await.error(), (7, number, Code::POLICY));
     }
+    ann.send(&frame(kind::REPLY, Encoding::Utf8, b"\0\0\0\x07noon")).await;
+    ann.send(&frame(kind::ERROR, Encoding::Utf8, b"\0\0\0\x07\0\0\0\x01\x03\xF0")).await;
+    ann.quiet().await;
 }
 
 #[tokio::test(start_paused = true)]

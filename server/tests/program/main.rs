@@ -10,6 +10,7 @@ mod admin;
 mod bans;
 #[cfg(target_os = "linux")]
 mod boot;
+mod history;
 #[cfg(unix)]
 mod lifecycle;
 mod listening;

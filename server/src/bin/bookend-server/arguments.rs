@@ -17,6 +17,11 @@ settings.
 Exit status: 0 shut down gracefully · 1 could not listen, or another failure · 2 wrong arguments or settings ·
 128 + N ended at once by signal N";
 
+/// The end of `history --help`.
+const HISTORY_STATUS: &str = "\
+Exit status: 0 done, and nothing is damaged · 1 damage, or a hub uses the file, or another failure · 2 wrong arguments or
+settings";
+
 /// Run a Bookend hub: framed peers and telnet users share rooms on one port.
 #[derive(Debug, Parser)]
 #[command(version, after_help = MORE)]
@@ -59,6 +64,59 @@ pub(crate) enum Command {
     /// Make a token. The token is printed on standard error, only this once, and its entry for the token file on standard
     /// output: `bookend-server token ann --room ops >> tokens.toml`
     Token(TokenArguments),
+    /// Look into a history file that no hub uses, or change it
+    #[command(after_help = HISTORY_STATUS)]
+    History(HistoryArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct HistoryArguments {
+    /// The file, instead of `history.path` of the settings
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) path: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: HistoryCommand,
+}
+
+/// What is done with the file.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HistoryCommand {
+    /// Read everything, compare all checksums, and print each fault
+    Check {
+        /// Print an object
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the rooms of which messages are kept
+    List {
+        /// List all rooms whose numbers are remembered
+        #[arg(long)]
+        all: bool,
+        /// Print an object for each room
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the messages, oldest first
+    Dump {
+        /// Only of this room
+        room: Option<String>,
+        /// Print objects, as `bookend listen --json` does
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete all messages of a room
+    Drop { room: String },
+    /// Delete all messages that were sent under a name
+    Delete {
+        /// The name
+        #[arg(long, value_name = "NAME")]
+        member: String,
+        /// Only in this room
+        #[arg(long, value_name = "ROOM")]
+        room: Option<String>,
+    },
+    /// Say that the file is a backup that was restored: rooms begin with new numbers
+    Restored,
 }
 
 #[derive(Args, Debug)]

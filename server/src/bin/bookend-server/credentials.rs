@@ -39,7 +39,8 @@ impl Credentials {
     /// The configuration of the hub.
     pub(crate) fn config(&self, loaded: &LoadedSettings) -> Config {
         let connections = descriptors::connections(&loaded.settings);
-        Config { access: self.access.clone(), connections, ..loaded.settings.hub.clone() }
+        let recent = loaded.settings.history.recent();
+        Config { access: self.access.clone(), connections, recent, ..loaded.settings.hub.clone() }
     }
 
     /// Logs what is in force from now on.

@@ -1,15 +1,17 @@
-//! Files with keys and tokens: who else may read or write them.
+//! Files with keys, tokens and messages: who else may read or write them.
 
 use std::path::Path;
 
 use crate::settings::{Fault, LoadedSettings, Settings};
 
-/// The files with secrets, by the names of their settings. Whoever writes the token file decides who is admitted.
+/// The files with secrets, by the names of their settings. Whoever writes the token file decides who is admitted, and
+/// whoever writes the history what was said.
 fn secrets(settings: &Settings) -> impl Iterator<Item = (&'static str, &Path)> {
     let files = [
         ("tls.key", &settings.tls_key),
         ("access.tokens", &settings.access_tokens),
         ("admin.token_file", &settings.admin_token_file),
+        ("history.path", &settings.history.path),
     ];
     files.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)))
 }

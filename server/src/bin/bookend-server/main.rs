@@ -13,6 +13,7 @@ mod descriptors;
 mod exit;
 mod exposed;
 mod exposure;
+mod history;
 mod inherited;
 mod listeners;
 mod logging;
@@ -46,8 +47,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(answer) => return print_usage(&answer),
     };
-    if let Some(Command::Token(arguments)) = &arguments.command {
-        return token::make(arguments);
+    match &arguments.command {
+        Some(Command::Token(token)) => return token::make(token),
+        Some(Command::History(history)) => return history::run(history, &arguments.sources()),
+        None => {}
     }
     let inherited = match Inherited::take() {
         Ok(inherited) => inherited,
@@ -106,8 +109,9 @@ async fn resolve(loaded: &LoadedSettings) -> Result<Vec<String>, Vec<Fault>> {
     bans::load(loaded).map_err(|fault| vec![fault])?;
     let credentials = Credentials::load(loaded)?;
     listeners::resolve(loaded, &credentials).await.map_err(|unresolved| unresolved.faults)?;
+    let of_history = history::file::check(loaded).map_err(|fault| vec![fault])?;
     let doubtful = warnings::of(loaded, &credentials.access);
-    Ok(doubtful.iter().map(ToString::to_string).chain(credentials.warnings()).collect())
+    Ok(doubtful.iter().map(ToString::to_string).chain(credentials.warnings()).chain(of_history).collect())
 }
 
 /// Answers `--check-config` or `--print-config`.

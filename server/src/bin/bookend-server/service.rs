@@ -1,8 +1,9 @@
 //! The service: it starts, obeys signals and operators, and shuts down.
 
 use std::io;
+use std::sync::Arc;
 
-use bookend_server::{AdminOrder, Hub, ShutdownSummary, Tls};
+use bookend_server::{AdminOrder, History, Hub, ShutdownSummary, Tls};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -27,6 +28,8 @@ pub(crate) struct Service {
     inherited: Inherited,
     loaded: LoadedSettings,
     hub: Hub,
+    /// What keeps the rooms, if anything does.
+    history: Option<Arc<History>>,
     tls: Option<Tls>,
     listeners: Listeners,
     admin: Option<AdminListener>,
@@ -65,7 +68,12 @@ impl Service {
             tracing::warn!(name, detail = format!("did you mean {meant}?"), "environment-ignored");
         }
         descriptors::raise_limit();
-        let hub = Hub::new(credentials.config(&loaded));
+        let history = open_history(&loaded)?;
+        let config = credentials.config(&loaded);
+        let hub = match &history {
+            Some(history) => Hub::with_history(config, history.clone()),
+            None => Hub::new(config),
+        };
         tokio::spawn(logging.watch(&hub));
         let ban_file = BanFile::open(settings.access_bans.as_deref(), bans, &hub)
             .map_err(|reason| Failure::of_system(vec![reason]))?;
@@ -84,6 +92,7 @@ impl Service {
             inherited,
             loaded,
             hub,
+            history,
             tls: credentials.tls,
             listeners,
             admin,
@@ -196,6 +205,9 @@ impl Service {
         self.listeners.close_others(&settings.listen).await;
         let admitted_all = self.hub.access().without_token(false).enter();
         self.hub.reconfigure(credentials.config(&loaded));
+        if let (Some(history), Some(config)) = (&self.history, settings.history.config()) {
+            history.reconfigure(config);
+        }
         credentials.log();
         warnings::log(&loaded, &credentials.access);
         if admitted_all && !credentials.access.without_token(false).enter() {
@@ -272,6 +284,16 @@ impl Service {
             }
         }
     }
+}
+
+/// Opens the file that keeps the rooms, if one is set.
+fn open_history(loaded: &LoadedSettings) -> Result<Option<Arc<History>>, Failure> {
+    let Some(config) = loaded.settings.history.config() else { return Ok(None) };
+    let failed = |error| Failure::of_system(vec![loaded.fault("history.path", error).to_string()]);
+    let history = History::open(config).map_err(failed)?;
+    // The hub closes it when it shuts down, within a time. Dropping it would wait for a disk that does not answer.
+    std::mem::forget(history.clone());
+    Ok(Some(history))
 }
 
 impl Failure {

@@ -6,6 +6,7 @@
 mod catalogue;
 mod field;
 mod file;
+mod history;
 mod page;
 mod sources;
 
@@ -19,6 +20,7 @@ use crate::logging::{Filter, Format};
 
 pub(crate) use catalogue::{Effect, SETTINGS};
 pub(crate) use field::Value;
+pub(crate) use history::HistorySettings;
 pub(crate) use page::page;
 pub(crate) use sources::{Fault, LoadedSettings, Sources};
 
@@ -49,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) admin_hosts: Vec<String>,
     pub(crate) log_level: Filter,
     pub(crate) log_format: Format,
+    pub(crate) history: HistorySettings,
     /// How long the listeners stay open at shut-down.
     pub(crate) shut_down_delay: Duration,
     /// Without `access`, which has a file of its own, and with 0 as `connections` for what the limit of open files allows.
@@ -106,6 +109,7 @@ impl Default for Settings {
             admin_hosts: Vec::new(),
             log_level: Filter::default(),
             log_format: Format::Pretty,
+            history: HistorySettings::default(),
             shut_down_delay: Duration::ZERO,
             hub: Config { connections: 0, ..Config::default() },
         }

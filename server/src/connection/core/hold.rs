@@ -62,6 +62,10 @@ impl ConnectionCore {
             self.excuse_silence();
             self.hold = None;
         }
+        if self.is_congested && !self.client.is_congested() {
+            self.excuse_silence();
+            self.is_congested = false;
+        }
     }
 
     /// Nothing was read until now, so the peer was not silent.

@@ -52,12 +52,31 @@ impl ConnectionCore {
     fn close_if_written(&mut self) {
         if let Phase::Open { close_when_written: Some(code), .. } = self.phase
             && self.client.output.is_empty()
+            && !matches!(&self.kind, PeerKind::Framed(framed) if framed.holds_pong())
             && self.client.is_up_to_date()
             && self.client.mailbox().seal()
         {
             self.close(code, "the hub is shutting down");
             self.close_if_ended();
             self.take_session_output();
+        }
+    }
+
+    /// Bytes for the peer alone that wait to be written.
+    pub(super) fn unwritten(&self) -> usize {
+        let of_session = match &self.kind {
+            PeerKind::Framed(framed) => framed.session.output_length(),
+            PeerKind::Terminal(_) | PeerKind::Unknown { .. } => 0,
+        };
+        self.client.output.unwritten().len() + of_session
+    }
+
+    /// The bytes of the CLOSE or the line that tells the peer of the end.
+    pub(in crate::connection) fn farewell(&self) -> usize {
+        match &self.kind {
+            PeerKind::Framed(framed) => framed.farewell(),
+            PeerKind::Terminal(terminal) => terminal.farewell(),
+            PeerKind::Unknown { .. } => 0,
         }
     }
 

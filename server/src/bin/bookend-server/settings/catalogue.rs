@@ -89,6 +89,7 @@ const fn ms(milliseconds: u64) -> Duration {
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
+const TEN_YEARS: u64 = 315_576_000 * SECOND;
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -275,6 +276,39 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting { name: "room.crowd", effect: NewRooms,
         about: "A room with more members is a crowd, in which joins and leaves are not announced, until half as many are left.",
         field: |s| Field::Count(&mut s.hub.crowd, 0..=1_000_000_000) },
+    Setting { name: "room.recent", effect: NewConnections,
+        about: "How many of the latest messages a line terminal is shown when it joins; auto is 10 with `history.path`, and 0 without.",
+        field: |s| Field::CountOrAuto(&mut s.history.recent, 0..=1000) },
+    Setting { name: "history.path", effect: Restart,
+        about: "The file in which the hub keeps what is said to everyone. Without it messages are kept in memory only.",
+        field: |s| Field::Path(&mut s.history.path) },
+    Setting { name: "history.sync", effect: AtOnce,
+        about: "How long messages wait to be flushed to stable storage together; until then they are delivered, and not confirmed. 0s flushes each transaction at once, off never: a power failure may then lose confirmed messages.",
+        field: |s| Field::TimeOrOff(&mut s.history.sync, ms(0)..=ms(MINUTE)) },
+    Setting { name: "history.bytes", effect: AtOnce,
+        about: "How much of a room is kept; 0 is no limit. The oldest messages are removed.",
+        field: |s| Field::Bytes(&mut s.history.bytes, 0..=64 * 1024 * GIB) },
+    Setting { name: "history.age", effect: AtOnce,
+        about: "How long a message is kept; 0s is no limit.",
+        field: |s| Field::Time(&mut s.history.age, ms(0)..=ms(TEN_YEARS)) },
+    Setting { name: "history.messages", effect: AtOnce,
+        about: "How many messages of a room are kept; 0 is no limit.",
+        field: |s| Field::Count(&mut s.history.messages, 0..=1_000_000_000_000) },
+    Setting { name: "history.total", effect: AtOnce,
+        about: "How much of all rooms is kept together; 0 is no limit. The oldest messages of all are removed.",
+        field: |s| Field::Bytes(&mut s.history.total, 0..=64 * 1024 * GIB) },
+    Setting { name: "history.rooms", effect: NewRooms,
+        about: "The rooms that are kept: names, or the beginnings of names before `*`. Those after `!` are not kept: `[\"*\", \"!doctor-*\"]`.",
+        field: |s| Field::Rooms(&mut s.history.rooms) },
+    Setting { name: "history.full", effect: AtOnce,
+        about: "While the disk is full or fails: refuse messages to rooms that are kept, or deliver them live, without keeping them.",
+        field: |s| Field::WhenFull(&mut s.history.full) },
+    Setting { name: "history.page", effect: NewConnections,
+        about: "The most messages in the answer to one request for what is kept.",
+        field: |s| Field::Count(&mut s.hub.history_page, 1..=10_000) },
+    Setting { name: "history.readers", effect: Restart,
+        about: "The threads that read the file for members.",
+        field: |s| Field::Count(&mut s.history.readers, 1..=64) },
     Setting { name: "shut_down.delay", effect: AtOnce,
         about: "At shut-down, `/readyz` answers 503 for this time before the listeners are closed, so that load balancers send nobody any more.",
         field: |s| Field::Time(&mut s.shut_down_delay, ms(0)..=ms(HOUR)) },

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bookend_server::toml_string;
+use bookend_server::{WhenFull, toml_string};
 use ipnet::IpNet;
 
 use super::Allowance;
@@ -25,6 +25,8 @@ pub(super) enum Field<'a> {
     ListenAddress(&'a mut Option<ListenAddress>),
     Names(&'a mut Vec<String>),
     Networks(&'a mut Vec<IpNet>),
+    /// Names of rooms, or `*`.
+    Rooms(&'a mut Vec<String>),
     Flag(&'a mut bool),
     Path(&'a mut Option<PathBuf>),
     /// The flag is whether `auto` is allowed.
@@ -32,10 +34,15 @@ pub(super) enum Field<'a> {
     Mode(&'a mut u32),
     Filter(&'a mut Filter),
     Format(&'a mut Format),
+    WhenFull(&'a mut WhenFull),
     Time(&'a mut Duration, RangeInclusive<Duration>),
+    /// `None` is `off`.
+    TimeOrOff(&'a mut Option<Duration>, RangeInclusive<Duration>),
     Seconds(&'a mut u16, RangeInclusive<u16>),
     Bytes(&'a mut dyn Number, RangeInclusive<u64>),
     Count(&'a mut dyn Number, RangeInclusive<u64>),
+    /// `None` is `auto`.
+    CountOrAuto(&'a mut Option<usize>, RangeInclusive<usize>),
 }
 
 /// An integer of any width.
@@ -59,10 +66,15 @@ macro_rules! number {
     )*};
 }
 
-number!(u32, usize);
+number!(u32, u64, usize);
+
+const AUTO: &str = "auto";
+const OFF: &str = "off";
 
 const ALLOWANCES: [(&str, Allowance); 4] =
     [("auto", Allowance::Auto), ("none", Allowance::None), ("read", Allowance::Read), ("write", Allowance::Write)];
+
+const WHEN_FULL: [(&str, WhenFull); 2] = [("refuse", WhenFull::Refuse), ("live", WhenFull::Live)];
 
 const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
@@ -86,6 +98,7 @@ impl Field<'_> {
             }
             (Field::Names(_), Value::Many(list)) => return self.write_names(list),
             (Field::Networks(_), Value::Many(list)) => return self.write_networks(list),
+            (Field::Rooms(_), Value::Many(list)) => return self.write_rooms(list),
             (_, Value::Many(_)) => return Err(format!("a list is not {allowed}")),
             (_, Value::One(text)) => text.trim(),
         };
@@ -95,6 +108,7 @@ impl Field<'_> {
             Field::ListenAddress(place) => *place = if text.is_empty() { None } else { Some(text.parse()?) },
             Field::Names(_) => return self.write_names(&words(text)),
             Field::Networks(_) => return self.write_networks(&words(text)),
+            Field::Rooms(_) => return self.write_rooms(&words(text)),
             Field::Flag(flag) => *flag = text.parse().map_err(|_| wrong())?,
             Field::Path(path) => *path = Some(text).filter(|text| !text.is_empty()).map(PathBuf::from),
             Field::Allowance(allowance, auto) => {
@@ -105,9 +119,12 @@ impl Field<'_> {
             Field::Mode(mode) => *mode = octal(text).ok_or_else(wrong)?,
             Field::Filter(filter) => *filter = text.parse().map_err(|why| format!("{}: {why}", wrong()))?,
             Field::Format(format) => *format = text.parse().map_err(|()| wrong())?,
-            Field::Time(time, range) => {
-                *time = humantime::parse_duration(text).ok().filter(|time| range.contains(time)).ok_or_else(wrong)?;
+            Field::WhenFull(when_full) => {
+                *when_full = WHEN_FULL.iter().find(|(name, _)| *name == text).ok_or_else(wrong)?.1;
             }
+            Field::Time(time, range) => *time = time_in(text, &range).ok_or_else(wrong)?,
+            Field::TimeOrOff(time, _) if text == OFF => *time = None,
+            Field::TimeOrOff(time, range) => *time = Some(time_in(text, &range).ok_or_else(wrong)?),
             Field::Seconds(seconds, range) => {
                 let time = humantime::parse_duration(text).ok().filter(|time| time.subsec_nanos() == 0);
                 let whole = time.and_then(|time| u16::try_from(time.as_secs()).ok());
@@ -120,6 +137,10 @@ impl Field<'_> {
             Field::Count(number, range) => {
                 let count = text.parse().ok().filter(|count| range.contains(count)).ok_or_else(wrong)?;
                 number.set(count).then_some(()).ok_or_else(|| too_large(text))?;
+            }
+            Field::CountOrAuto(count, _) if text == AUTO => *count = None,
+            Field::CountOrAuto(count, range) => {
+                *count = Some(text.parse().ok().filter(|count| range.contains(count)).ok_or_else(wrong)?);
             }
         }
         Ok(())
@@ -161,11 +182,23 @@ impl Field<'_> {
         Ok(())
     }
 
+    fn write_rooms(self, list: &[String]) -> Result<(), String> {
+        let Field::Rooms(rooms) = self else { unreachable!("the caller has checked the field") };
+        if list.iter().any(|room| room.strip_prefix('!').unwrap_or(room).is_empty()) {
+            return Err("a room has a name".into());
+        }
+        if !list.is_empty() && list.iter().all(|room| room.starts_with('!')) {
+            return Err(r#"there are only rooms that are not kept: add "*" for all others"#.into());
+        }
+        *rooms = list.to_vec();
+        Ok(())
+    }
+
     /// The value, as [`write`](Field::write) accepts it.
     pub(super) fn value(&self) -> Value {
         Value::One(match self {
             Field::Places(places) => return Value::Many(places.iter().map(ListenAddress::to_string).collect()),
-            Field::Names(names) => return Value::Many(names.to_vec()),
+            Field::Names(names) | Field::Rooms(names) => return Value::Many(names.to_vec()),
             Field::Networks(networks) => return Value::Many(networks.iter().map(IpNet::to_string).collect()),
             Field::ListenAddress(place) => place.as_ref().map_or_else(String::new, ListenAddress::to_string),
             Field::Flag(flag) => flag.to_string(),
@@ -177,17 +210,23 @@ impl Field<'_> {
             Field::Mode(mode) => format!("{mode:04o}"),
             Field::Filter(filter) => filter.to_string(),
             Field::Format(format) => format.to_string(),
+            Field::WhenFull(when_full) => {
+                let name = WHEN_FULL.iter().find(|(_, known)| *known == **when_full).map(|(name, _)| *name);
+                name.expect("each has a name").into()
+            }
             Field::Time(time, _) => show_time(**time),
+            Field::TimeOrOff(time, _) => time.map_or_else(|| OFF.into(), show_time),
             Field::Seconds(seconds, _) => show_time(Duration::from_secs((**seconds).into())),
             Field::Bytes(number, _) => show_bytes(number.get()),
             Field::Count(number, _) => number.get().to_string(),
+            Field::CountOrAuto(count, _) => count.map_or_else(|| AUTO.into(), |count| count.to_string()),
         })
     }
 
     /// The value in TOML.
     pub(super) fn toml(&self) -> String {
         match (self, self.value()) {
-            (Field::Flag(_) | Field::Count(..), Value::One(text)) => text,
+            (Field::Flag(_) | Field::Count(..) | Field::CountOrAuto(Some(_), _), Value::One(text)) => text,
             (_, Value::One(text)) => toml_string(&text),
             (_, Value::Many(list)) => {
                 let list: Vec<_> = list.iter().map(|text| toml_string(text)).collect();
@@ -203,6 +242,7 @@ impl Field<'_> {
             Field::ListenAddress(_) => r#""HOST:PORT" or "unix:PATH", or "" for none"#.into(),
             Field::Names(_) => "names, or none".into(),
             Field::Networks(_) => "addresses and networks, or none".into(),
+            Field::Rooms(_) => r#"names of rooms, or "*" for all"#.into(),
             Field::Flag(_) => "true or false".into(),
             Field::Path(_) => r#"a path, or "" for none"#.into(),
             Field::Allowance(_, true) => "auto, none, read or write".into(),
@@ -210,9 +250,9 @@ impl Field<'_> {
             Field::Mode(_) => r#"an octal number from "0000" to "0777""#.into(),
             Field::Filter(_) => "off, error, warn, info, debug or trace".into(),
             Field::Format(_) => "pretty or json".into(),
-            Field::Time(_, range) => {
-                format!("a time from {} to {}", show_time(*range.start()), show_time(*range.end()))
-            }
+            Field::WhenFull(_) => "refuse or live".into(),
+            Field::Time(_, range) => allowed_times(range),
+            Field::TimeOrOff(_, range) => format!("{}, or off", allowed_times(range)),
             Field::Seconds(_, range) => {
                 let show = |seconds: &u16| show_time(Duration::from_secs((*seconds).into()));
                 format!("a time in whole seconds from {} to {}", show(range.start()), show(range.end()))
@@ -221,6 +261,7 @@ impl Field<'_> {
                 format!("a size from {} to {}", show_bytes(*range.start()), show_bytes(*range.end()))
             }
             Field::Count(_, range) => format!("a number from {} to {}", range.start(), range.end()),
+            Field::CountOrAuto(_, range) => format!("auto, or a number from {} to {}", range.start(), range.end()),
         }
     }
 }
@@ -256,6 +297,14 @@ fn show_bytes(bytes: u64) -> String {
     }
 }
 
+fn time_in(text: &str, range: &RangeInclusive<Duration>) -> Option<Duration> {
+    humantime::parse_duration(text).ok().filter(|time| range.contains(time))
+}
+
+fn allowed_times(range: &RangeInclusive<Duration>) -> String {
+    format!("a time from {} to {}", show_time(*range.start()), show_time(*range.end()))
+}
+
 fn show_time(time: Duration) -> String {
     humantime::format_duration(time).to_string()
 }
@@ -266,74 +315,4 @@ fn octal(text: &str) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn size(text: &str) -> Result<u64, String> {
-        let mut number = 0_usize;
-        Field::Bytes(&mut number, 1..=1 << 30).write(&Value::One(text.into()))?;
-        Ok(number.get())
-    }
-
-    #[test]
-    fn a_size_has_a_unit_or_is_in_bytes() {
-        for (text, bytes) in [("1", 1), ("7B", 7), ("1 KiB", 1 << 10), ("3MiB", 3 << 20), ("1MB", 1_000_000)] {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-        for text in
-            ["", "0", "1K", "1M", "-1", "1.5MiB", "1 mib", "MiB", "2GiB", "99999999999999999999", "9999999999GiB"]
-        {
-            assert_eq!(size(text), Err(format!("{text:?} is not a size from 1B to 1GiB")));
-        }
-    }
-
-    #[test]
-    fn sizes_and_times_are_written_as_they_can_be_read() {
-        for bytes in [1, 1023, 1 << 10, 1_000_000, 3 << 20, (1 << 30) + 1, 1 << 34] {
-            assert_eq!(super::bytes(&show_bytes(bytes)), Some(bytes));
-        }
-        for milliseconds in [0, 1, 500, 1_000, 61_001, 3_600_000] {
-            let time = Duration::from_millis(milliseconds);
-            assert_eq!(humantime::parse_duration(&show_time(time)), Ok(time));
-        }
-    }
-
-    #[test]
-    fn a_time_without_a_unit_is_refused_with_the_allowed_range() {
-        let mut time = Duration::ZERO;
-        let seconds = Duration::from_secs;
-        for text in ["5", "5 lightyears", "1h", "0s", "five"] {
-            let why = Field::Time(&mut time, seconds(1)..=seconds(60)).write(&Value::One(text.into())).unwrap_err();
-            assert_eq!(why, format!("{text:?} is not a time from 1s to 1m"));
-        }
-        let mut keepalive = 0;
-        assert!(Field::Seconds(&mut keepalive, 0..=100).write(&Value::One("1500ms".into())).is_err());
-        Field::Seconds(&mut keepalive, 0..=100).write(&Value::One("1m 30s".into())).unwrap();
-        assert_eq!(keepalive, 90);
-    }
-
-    #[test]
-    fn a_network_is_an_address_or_has_a_prefix() {
-        let mut networks = Vec::new();
-        Field::Networks(&mut networks).write(&Value::One("10.1.2.3/8, 127.0.0.1,fd00::/8".into())).unwrap();
-        let written = ["10.0.0.0/8", "127.0.0.1/32", "fd00::/8"].map(str::to_owned);
-        assert_eq!(Field::Networks(&mut networks).value(), Value::Many(written.into()));
-        for text in ["10.0.0.0/33", "10.0.0", "localhost", "::/129"] {
-            let why = Field::Networks(&mut networks).write(&Value::Many(vec![text.into()])).unwrap_err();
-            assert_eq!(why, format!("{text:?} is not an address or a network such as \"10.0.0.0/8\""));
-        }
-        Field::Networks(&mut networks).write(&Value::One(String::new())).unwrap();
-        assert!(networks.is_empty());
-    }
-
-    #[test]
-    fn a_mode_is_octal_with_or_without_prefix() {
-        let mut mode = 0;
-        for text in ["0660", "660", "0o660"] {
-            Field::Mode(&mut mode).write(&Value::One(text.into())).unwrap();
-            assert_eq!(std::mem::take(&mut mode), 0o660);
-        }
-        assert!(Field::Mode(&mut mode).write(&Value::One("0680".into())).is_err());
-        assert!(Field::Mode(&mut mode).write(&Value::One("1777".into())).is_err());
-    }
-}
+mod tests;

@@ -60,6 +60,7 @@ mod tests {
                 "9",
                 "10.0.0.0/8",
                 "5MiB",
+                "live",
             ];
             let candidates = std::iter::once(many).chain(candidates.map(|text| Value::One(text.into())));
             let taken = candidates.into_iter().find(|value| setting.write(&mut loaded.settings, value).is_ok());
