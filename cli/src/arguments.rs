@@ -11,6 +11,7 @@ use crate::chat::ChatArguments;
 use crate::conform::ConformArguments;
 use crate::doctor::DoctorArguments;
 use crate::exit::{EXIT_CODES, Exit};
+use crate::export::ExportArguments;
 use crate::inspect::InspectArguments;
 use crate::listen::ListenArguments;
 use crate::manual::{CompletionsArguments, ManArguments};
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Chat(ChatArguments),
     Send(SendArguments),
     Listen(ListenArguments),
+    Export(ExportArguments),
     Ping(PingArguments),
     Doctor(DoctorArguments),
     Inspect(InspectArguments),
@@ -155,6 +157,12 @@ mod tests {
             &["send", "--cert", "a.pem"],
             &["listen", "--raw", "--json"],
             &["listen", "hub", "more"],
+            &["listen", "--since", "yesterday"],
+            &["listen", "--since", "all", "--last", "3"],
+            &["listen", "--since", "all", "--plain"],
+            &["listen", "--last", "0"],
+            &["listen", "--append", "file"],
+            &["export", "--until", "all"],
             &[],
         ] {
             assert!(parsed(words).is_err(), "{words:?}");
@@ -187,7 +195,7 @@ mod tests {
             format!("{}: {}", command.get_name(), about.split(' ').next().unwrap_or_default())
         });
         let summaries: Vec<String> = summaries.collect();
-        let expected = "chat: Post, send: Post, listen: Print, ping: Measure, doctor: Check, inspect: Show, relay: Relay, \
+        let expected = "chat: Post, send: Post, listen: Print, export: Print, ping: Measure, doctor: Check, inspect: Show, relay: Relay, \
                         bench: Put, completions: Print, man: Write, admin: Control, conform: Test";
         assert_eq!(summaries.join(", "), expected);
     }

@@ -1,6 +1,7 @@
 //! `bookend chat`: a room on standard input and output.
 
 mod arguments;
+mod recall;
 
 use std::cell::Cell;
 use std::fmt;
@@ -242,6 +243,8 @@ impl Poster<'_> {
                 let text = format!("* {} {action}", self.room.own_name().unwrap_or_default());
                 self.post(position, 0, Content::Text(&text), posted).await;
             }
+            Command::Last(words) => return self.last(&position, words).await,
+            Command::Search(text) => return self.search(&position, text).await,
             // Not on standard output, which may be read by a program.
             Command::Help => {
                 HELP.iter().for_each(|(usage, about)| self.console.error(format_args!("{usage}: {about}")))

@@ -60,18 +60,19 @@ async fn subject<'a>(arguments: &'a ConformArguments, console: &Console) -> Resu
     if arguments.adapter {
         return Ok((format!("adapter: {command}"), Subject::Adapter(&arguments.command)));
     }
-    let acceptor = |acceptor: Acceptor| acceptor.with_start_timeout(arguments.start_timeout);
+    let acceptor = |acceptor: Acceptor| acceptor.with_start_timeout(arguments.start_timeout).with_chat(arguments.chat);
     let (name, peer) = match &arguments.server {
         Some(place) => {
             let dialler = arguments.route.dialler(place)?;
-            let token = arguments.token.token().cloned();
-            (format!("server: {}", dialler.target()), Peer::Server { dialler: dialler.into(), token })
+            let tokens = arguments.token.tokens(&arguments.others);
+            (format!("server: {}", dialler.target()), Peer::Server { dialler: dialler.into(), tokens })
         }
         None if command.is_empty() => {
             let address = &arguments.listen;
             let listener = TcpListener::bind((address.host(), address.port())).await;
             let listener =
                 listener.map_err(|error| Failure::not_connected(console, format_args!("{address}: {error}")))?;
+            let address = listener.local_addr().map_err(Failure::System)?; // with the port that 0 became
             console.note(format_args!("waiting on {address} for a client that connects repeatedly"));
             (format!("client of {address}"), Peer::Client(acceptor(Acceptor::from_listener(listener))))
         }

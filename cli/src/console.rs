@@ -5,7 +5,9 @@ mod errors;
 
 use std::cell::Cell;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::mpsc::{self as std_mpsc, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -29,6 +31,8 @@ pub(crate) struct Console {
     written: std_mpsc::Receiver<io::Result<()>>,
     /// The output is the standard output of the program.
     is_standard: bool,
+    /// The output, in a report that it cannot be written.
+    name: String,
     errors: Errors,
     has_errors: Cell<bool>,
 }
@@ -41,6 +45,11 @@ impl Console {
     /// Standard output and standard error.
     pub(crate) fn standard() -> Console {
         Console { is_standard: true, ..Console::new(io::stdout(), io::stderr()) }
+    }
+
+    /// A file in place of standard output, and standard error.
+    pub(crate) fn file(file: File, path: &Path) -> Console {
+        Console { name: path.display().to_string(), ..Console::new(file, io::stderr()) }
     }
 
     pub(crate) fn new(mut output: impl Write + Send + 'static, errors: impl Write + Send + 'static) -> Console {
@@ -56,7 +65,8 @@ impl Console {
             };
             let _ = ended.send(write()); // the console may have been dropped
         });
-        Console { lines, written, is_standard: false, errors: Errors::new(errors), has_errors: Cell::new(false) }
+        let (errors, name) = (Errors::new(errors), "standard output".into());
+        Console { lines, written, is_standard: false, name, errors, has_errors: Cell::new(false) }
     }
 
     /// Writes a batch of lines to the output.
@@ -94,7 +104,7 @@ impl Console {
     /// Waits until everything has been written, or for `timeout`. True if no error occurred; a reader that closed the
     /// output is not an error. Errors that nobody reads are lost a second later.
     pub(crate) fn finish(self, timeout: Duration) -> bool {
-        let Console { lines, written, errors, has_errors, .. } = self;
+        let Console { lines, written, name, errors, has_errors, .. } = self;
         drop(lines);
         let why = match written.recv_timeout(timeout) {
             Ok(Ok(())) => None,
@@ -104,7 +114,7 @@ impl Console {
             Err(RecvTimeoutError::Disconnected) => Some("its writer has ended".into()),
         };
         if let Some(why) = &why {
-            errors.line(&format!("standard output: {why}"));
+            errors.line(&format!("{name}: {why}"));
         }
         errors.finish(ERRORS_TIMEOUT);
         why.is_none() && !has_errors.get()

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use bookend_client::ConnectError;
+use bookend_client::{ConnectError, HistoryError};
 
 use crate::console::Console;
 use crate::exit::Exit;
@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     Stalled(Duration),
     /// The hub closed the session normally, but too early.
     Left,
+    /// What the hub keeps could not be read.
+    History(HistoryError),
     /// A signal ended it.
     Signalled(Signal),
     /// The operating system refused a resource.
@@ -79,6 +81,12 @@ impl From<ConnectError> for Failure {
     }
 }
 
+impl From<HistoryError> for Failure {
+    fn from(error: HistoryError) -> Failure {
+        Failure::History(error)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -87,6 +95,7 @@ impl fmt::Display for Failure {
             Failure::Gone(error, timeout) => write!(f, "{error}; gave up after {timeout:?}"),
             Failure::Stalled(timeout) => write!(f, "timed-out: no confirmation from the hub for {timeout:?}"),
             Failure::Left => f.write_str("normal: the hub closed the session"),
+            Failure::History(error) => write!(f, "{error}"),
             Failure::Signalled(signal) => write!(f, "{signal}"),
             Failure::System(error) => write!(f, "system error: {error}"),
             Failure::Reported(exit) => write!(f, "exit code {}", exit.code()),

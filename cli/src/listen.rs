@@ -1,38 +1,140 @@
 //! `bookend listen`: prints the messages of a room.
 
 mod arguments;
+mod record;
+#[cfg(test)]
+mod tests;
 
 use std::future::ready;
 use std::ops::ControlFlow;
 use std::pin::pin;
+use std::time::Duration;
 
-use bookend::{ConnectionError, Message};
-use bookend_client::{End, Event, Missed, Sender, Up};
+use bookend::{ConnectionError, Hello, Message};
+use bookend_client::{Backoff, End, Event, HistoryError, Missed, Options, Up};
 use tokio::select;
 
 pub(crate) use arguments::ListenArguments;
 
 use crate::console::{Console, Unread};
+use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::kept::{self, Moment, Reader, Session, Since, Start};
+use crate::output;
 use crate::receiver::{Receiver, over};
 use crate::show::{OutputFormat, carries_content};
-use crate::shutdown::Signal;
+use crate::shutdown::{Shutdown, Signal};
 
 /// The length at which lines are printed, in bytes.
 const BATCH: usize = 64 << 10;
+/// How long the last lines may take to be written to a file.
+const FILE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Prints until `count` messages have arrived, the hub closes for good, or the reader closes the output. When a session
-/// ends for another reason, the client starts the next one.
-pub(crate) async fn listen(
-    (sender, mut receiver, up): (Sender, Receiver<'_>, Box<Up>),
-    format: OutputFormat,
-    count: Option<u64>,
+/// Prints what the hub has kept, if that is wanted, and then what is said; to standard output, or to the end of a file.
+pub(crate) async fn run(arguments: &ListenArguments, console: &Console, shutdown: &Shutdown) -> Result<(), Failure> {
+    let Some(path) = &arguments.append else {
+        if output::is_closed() {
+            console.error(format_args!("standard output: it is closed, and nothing is printed"));
+        }
+        return print(arguments, arguments.start(), console, shutdown).await;
+    };
+    let (file, last) = record::open(path).map_err(|why| Failure::Unusable(format!("{}: {why}", path.display())))?;
+    let last = last.map(|last| Start::Since(Since::Moment(Moment::Number(last))));
+    let file = Console::file(file, path);
+    let ended = print(arguments, last.or(arguments.start()), &file, shutdown).await;
+    let is_written = file.finish(FILE_TIMEOUT);
+    if is_written { ended } else { ended.and(Err(Failure::Reported(Exit::Fault))) }
+}
+
+/// The same. If the hub refuses to resume a lost session, as after its file was moved, what it keeps is read instead.
+async fn print(
+    arguments: &ListenArguments,
+    start: Option<Start>,
     console: &Console,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let mut printer = Printer::before(arguments.format(), arguments.count, console);
+    let (timeout, is_verbose) = (arguments.waiting.timeout, arguments.waiting.verbose);
+    let options = |hello: Hello, is_first: bool| -> Result<Options, Failure> {
+        let options = arguments.join.options(hello, timeout)?.with_retry_on_initial_connect(!is_first);
+        Ok(options.with_backoff((!arguments.once).then(Backoff::default)))
+    };
+    let connect = async |hello, is_first| {
+        Receiver::connect(options(hello, is_first)?, timeout, is_verbose, console, shutdown.signal()).await
+    };
+    let (mut start, mut is_first) = (start, true);
+    loop {
+        let mut hello = arguments.hello();
+        if let Some(start) = start.take() {
+            let session = connect(hello.clone(), is_first).await?;
+            match print_kept(session, start, &mut printer, shutdown.signal()).await? {
+                Some(last) => hello = hello.with_resume(last),
+                None => return Ok(()),
+            }
+            (printer.resumed, is_first) = (hello.resume(), false);
+        }
+        listen(connect(hello, is_first).await?, &mut printer, shutdown.signal()).await?;
+        match printer.forgotten.take() {
+            Some(after) => (start, is_first) = (Some(Start::Since(Since::Moment(Moment::Number(after)))), false),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Prints what the hub has kept before this session, and returns the number to resume after; `None` if nothing more is
+/// wanted.
+async fn print_kept(
+    session: Session<'_>,
+    start: Start,
+    printer: &mut Printer<'_>,
+    shutdown: impl Future<Output = Signal>,
+) -> Result<Option<u64>, Failure> {
+    let console = printer.console;
+    // With which a hub can be asked to resume, too.
+    let after = match start {
+        Start::Since(Since::All) => Some(0),
+        Start::Since(Since::Moment(Moment::Number(after))) => Some(after),
+        _ => None,
+    };
+    let printed = kept::read(session, console, shutdown, async |sender, next_seq| {
+        if let Some(after) = after.filter(|after| *after >= next_seq) {
+            return Ok(Some(after)); // it is not known to the hub, which will say so
+        }
+        let mut reader = Reader::new(sender, start, next_seq).await?;
+        loop {
+            let events = match (reader.next().await, after) {
+                (Ok(Some(events)), _) => events,
+                (Ok(None), _) => return Ok(Some(next_seq.saturating_sub(1))),
+                (Err(error @ HistoryError::NotKept { .. }), Some(after)) if reader.progress().0 == after => {
+                    console.note(format_args!("{error}; what it still has in memory follows"));
+                    return Ok(Some(after));
+                }
+                (Err(error), _) => return Err(error.into()),
+            };
+            for event in events {
+                if let ControlFlow::Break(ended) = printer.add_kept(event) {
+                    let _ = printer.print().await; // the reader may have closed the output
+                    return ended.map(|()| None);
+                }
+            }
+            if printer.print().await.is_err() {
+                return Ok(None);
+            }
+        }
+    });
+    Ok(printed.await?.flatten())
+}
+
+/// Prints until the printer has printed all that is wanted, the hub closes for good, or the reader closes the output. When
+/// a session ends for another reason, the client starts the next one.
+async fn listen(
+    (sender, mut receiver, up): Session<'_>,
+    printer: &mut Printer<'_>,
     shutdown: impl Future<Output = Signal>,
 ) -> Result<(), Failure> {
     let mut shutdown = pin!(shutdown);
-    let mut unread = pin!(console.unread());
-    let mut printer = Printer::new(format, count, console, &up);
+    let mut unread = pin!(printer.console.unread());
+    printer.add_welcome(&up);
     let ended = loop {
         let flow = select! {
             biased;
@@ -72,6 +174,10 @@ pub(crate) struct Printer<'a> {
     left: Option<u64>,
     /// Lines to print.
     lines: Vec<u8>,
+    /// The number after which the hub was asked to resume, once what it keeps was read.
+    resumed: Option<u64>,
+    /// The hub has refused to resume after this number: what it keeps is to be read.
+    forgotten: Option<u64>,
 }
 
 /// Breaks after the last message that was wanted, or the last event.
@@ -80,15 +186,26 @@ pub(crate) type Flow = ControlFlow<Result<(), Failure>>;
 impl<'a> Printer<'a> {
     /// A printer for the session `up` and the ones after it, for `count` messages if there is a count.
     pub(crate) fn new(format: OutputFormat, count: Option<u64>, console: &'a Console, up: &Up) -> Printer<'a> {
-        let mut printer = Printer { format, console, own: 0, left: count, lines: Vec::new() };
+        let mut printer = Printer::before(format, count, console);
         printer.add_welcome(up);
         printer
+    }
+
+    /// A printer for what the hub has kept, before any session.
+    pub(crate) fn before(format: OutputFormat, count: Option<u64>, console: &'a Console) -> Printer<'a> {
+        Printer { format, console, own: 0, left: count, lines: Vec::new(), resumed: None, forgotten: None }
     }
 
     /// Adds an event, and the events that have already arrived after it.
     fn add_all(&mut self, first: Option<Event>, receiver: &mut Receiver<'_>) -> Flow {
         let mut next = first;
         while let Some(event) = next {
+            if let Event::Missed(Missed::Unknown { after: Some(after) }) = event
+                && self.resumed != Some(after)
+            {
+                self.forgotten = Some(after);
+                return ControlFlow::Break(Ok(()));
+            }
             self.add(event)?;
             next = if self.is_full() { None } else { receiver.ready() };
         }
@@ -105,6 +222,17 @@ impl<'a> Printer<'a> {
         self.console.print_all(&mut self.lines).await
     }
 
+    /// Adds an event of what the hub has kept.
+    fn add_kept(&mut self, event: Event) -> Flow {
+        let Event::Missed(missed @ Missed::Skipped { .. }) = event else { return self.add(event) };
+        // The room began anew there, which is not a mistake.
+        if !self.format.has_events() {
+            self.console.note(format_args!("{missed}"));
+        }
+        self.format.print_missed(missed, &mut self.lines);
+        ControlFlow::Continue(())
+    }
+
     /// Adds an event.
     pub(crate) fn add(&mut self, event: Event) -> Flow {
         match event {
@@ -112,7 +240,7 @@ impl<'a> Printer<'a> {
             Event::Message(incoming) => return self.add_message(&incoming.message()),
             Event::Missed(missed) => {
                 // A GAP is an ordinary event, the others are not.
-                if !self.format.has_events() || !matches!(missed, Missed::Gap(_)) {
+                if !self.format.has_events() || !matches!(missed, Missed::Gap { .. }) {
                     self.console.error(format_args!("{missed}"));
                 }
                 self.format.print_missed(missed, &mut self.lines);
@@ -156,235 +284,5 @@ impl<'a> Printer<'a> {
 
     fn add_line(&mut self, message: &Message<'_>) {
         self.format.print(message, self.own, &mut self.lines);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::console::tests::{Captured, Shared, Stuck};
-    use bookend::{Code, Hello, Payload};
-    use bookend_client::Options;
-    use bookend_testing::hub::{Hub, Memory, memory, text};
-    use std::future::pending;
-    use std::time::Duration;
-    use tokio::io::DuplexStream;
-
-    fn once(dialler: Memory) -> Options {
-        Options::new(dialler, Hello::new().with_hub(true)).with_backoff(None)
-    }
-
-    /// Runs `listen` while the hub runs `script`, and returns the console and how both end.
-    async fn listened<T>(
-        format: OutputFormat,
-        count: Option<u64>,
-        script: impl AsyncFnOnce(Hub<DuplexStream>) -> T,
-    ) -> (Captured, Result<(), Failure>, T) {
-        let (dialler, mut hubs) = memory();
-        let captured = Captured::default();
-        let console = captured.console();
-        let listening = async {
-            let client = Receiver::connect(once(dialler), None, false, &console, pending()).await.unwrap();
-            listen(client, format, count, &console, pending()).await
-        };
-        let scripted = async { script(Hub::welcome(hubs.recv().await.unwrap(), &[(7, "bob")]).await).await };
-        let (ended, scripted) = tokio::join!(listening, scripted);
-        console.finish(Duration::MAX);
-        (captured, ended, scripted)
-    }
-
-    #[tokio::test]
-    async fn every_event_is_a_line_and_the_count_ends_it() {
-        let (captured, ended, (_, code)) = listened(OutputFormat::Json, Some(2), async |mut hub| {
-            hub.say(&Message::Gap { missed: 3 }).await;
-            hub.deliver(7, 0, "bob", text("one")).await;
-            hub.deliver(7, 5, "bob", Payload::Binary(b"two")).await;
-            hub.deliver(7, 0, "bob", text("one too many")).await;
-            hub.rest().await
-        })
-        .await;
-        assert!(ended.is_ok());
-        assert_eq!(code, Some(Code::NORMAL));
-        assert_eq!(
-            captured.output.text(),
-            r#"{"event":"welcome","member":5,"next_seq":1,"greeting":"hi"}
-{"event":"here","member":7,"name":"bob"}
-{"event":"here","member":5,"name":"guest"}
-{"event":"gap","missed":3}
-{"from":7,"name":"bob","to":0,"seq":1,"time":0,"encoding":2,"text":"one"}
-{"from":7,"name":"bob","to":5,"seq":1,"time":0,"encoding":0,"hex":"74776f"}
-"#
-        );
-    }
-
-    #[tokio::test]
-    async fn raw_output_is_only_payload_bytes_and_a_gap_is_reported() {
-        let (captured, ended, _) = listened(OutputFormat::Raw, Some(2), async |mut hub| {
-            hub.deliver(7, 0, "bob", Payload::Binary(b"\xFF\x00\n")).await;
-            hub.say(&Message::Gap { missed: 1 }).await;
-            hub.deliver(7, 0, "bob", text("a\x1b\n")).await;
-            hub.rest().await
-        })
-        .await;
-        assert!(ended.is_ok());
-        assert_eq!(captured.output.bytes(), b"\xFF\x00\na\x1b\n");
-        assert_eq!(captured.errors.text(), "bookend: 1 messages were missed\n");
-    }
-
-    #[tokio::test]
-    async fn normal_close_is_success_unless_messages_of_the_count_are_missing() {
-        for (count, is_success) in [(None, true), (Some(2), false)] {
-            let (captured, ended, ()) = listened(OutputFormat::Plain, count, async |mut hub| {
-                hub.deliver(7, 0, "bob", text("one")).await;
-                hub.close(Code::NORMAL, "").await;
-            })
-            .await;
-            assert_eq!(ended.is_ok(), is_success, "{ended:?}");
-            assert_eq!(captured.output.text(), "* bob here\n* guest here\nbob: one\n");
-        }
-    }
-
-    #[tokio::test]
-    async fn reason_of_the_close_is_reported() {
-        let (_, ended, ()) = listened(OutputFormat::Plain, None, async |mut hub| {
-            hub.close(Code::SLOW_CONSUMER, "10 s without progress").await;
-        })
-        .await;
-        let errors = ended.unwrap_err().to_string();
-        assert_eq!(
-            errors,
-            "unix:/memory: session: slow-consumer: the peer closed: 4006 slow-consumer: 10 s without progress"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn connection_stays_open_while_the_output_is_stalled() {
-        let (dialler, mut hubs) = memory();
-        let (_release, stuck) = std::sync::mpsc::channel();
-        let console = Console::new(Stuck(stuck), Shared::default());
-        let listening = async {
-            let client = Receiver::connect(once(dialler), None, false, &console, pending()).await.unwrap();
-            listen(client, OutputFormat::Plain, None, &console, pending()).await
-        };
-        let scripted = async {
-            let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
-            hub.deliver(7, 0, "bob", text("one")).await;
-            // HELLO is frame 0; each further frame is a PING, every 30 s.
-            while hub.frame < 3 {
-                hub.turn().await;
-                assert!(!hub.is_closed());
-            }
-            hub.close(Code::NORMAL, "").await;
-        };
-        let (ended, ()) = tokio::join!(listening, scripted);
-        assert!(ended.is_ok());
-    }
-
-    #[tokio::test]
-    async fn illegal_text_from_the_hub_is_reported() {
-        let (captured, ended, ()) = listened(OutputFormat::Plain, Some(1), async |mut hub| {
-            hub.write(b"\xF5\xF8\x02\x02\0\0\0\x01\xFF\xF8\xF5").await;
-            hub.deliver(7, 0, "bob", text("one")).await;
-            hub.rest().await;
-        })
-        .await;
-        assert!(ended.is_ok());
-        assert!(captured.errors.text().contains("1 frames from the peer were refused"), "{}", captured.errors.text());
-    }
-
-    /// Every loss there is: a GAP, missing numbers, illegal text, a lost session, and one that cannot be resumed.
-    async fn lose_everything(format: OutputFormat) -> (String, String) {
-        let (dialler, mut hubs) = memory();
-        let captured = Captured::default();
-        let console = captured.console();
-        let listening = async {
-            let options = Options::new(dialler, Hello::new().with_hub(true));
-            let client = Receiver::connect(options, None, false, &console, pending()).await.unwrap();
-            listen(client, format, None, &console, pending()).await
-        };
-        let scripted = async {
-            let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
-            hub.say(&Message::Gap { missed: 2 }).await;
-            let far = bookend::Delivery::new(7, 0, 6, 0, "bob", text("six")).unwrap();
-            hub.say(&Message::Delivery(far)).await;
-            hub.write(b"\xF5\xF8\x02\x02\0\0\0\x01\xFF\xF8\xF5").await;
-            hub.close(Code::GOING_AWAY, "").await;
-            let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
-            hub.refuse(Code::RESUME_REFUSED, "").await;
-            hub.close(Code::POLICY, "enough").await;
-        };
-        let (ended, ()) = tokio::join!(listening, scripted);
-        assert!(ended.is_err());
-        console.finish(Duration::MAX);
-        (captured.output.text(), captured.errors.text())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn every_loss_is_marked_where_it_happened() {
-        let (printed, _) = lose_everything(OutputFormat::Json).await;
-        let losses: Vec<serde_json::Value> = printed
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .filter(|object: &serde_json::Value| object["event"] == "gap" || object["event"] == "down")
-            .collect();
-        let gaps: Vec<_> =
-            losses.iter().map(|loss| (&loss["missed"], loss["cause"].as_str().unwrap_or("GAP"))).collect();
-        let (null, number) = (serde_json::Value::Null, serde_json::Value::from);
-        let expected = [
-            (&number(2), "GAP"),
-            (&number(3), "skipped"),
-            (&number(1), "bad-text"),
-            (&null, "going-away"),
-            (&null, "not-resumed"),
-            (&null, "policy"),
-        ];
-        assert_eq!(gaps, expected, "{printed}");
-
-        let (printed, _) = lose_everything(OutputFormat::Plain).await;
-        let marked: Vec<_> = printed.lines().filter(|line| !line.contains("guest") && !line.contains("bob:")).collect();
-        let beginnings =
-            ["* 2 messages missed", "* 3 messages were", "* 1 frames", "* disconnected: ", "* messages may"];
-        assert_eq!(marked.len(), 6, "{printed}");
-        assert!(beginnings.iter().zip(&marked).all(|(beginning, line)| line.starts_with(beginning)), "{printed}");
-
-        let (printed, errors) = lose_everything(OutputFormat::Raw).await;
-        assert_eq!(printed, "six");
-        assert!(errors.contains("2 messages were missed\n") && errors.contains("may have been missed"), "{errors}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn lost_session_is_resumed_and_the_gap_is_reported() {
-        let (dialler, mut hubs) = memory();
-        let captured = Captured::default();
-        let console = captured.console();
-        let listening = async {
-            let options = Options::new(dialler, Hello::new().with_hub(true));
-            let client = Receiver::connect(options, None, false, &console, pending()).await.unwrap();
-            listen(client, OutputFormat::Plain, Some(2), &console, pending()).await
-        };
-        let scripted = async {
-            let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
-            hub.deliver(7, 0, "bob", text("one")).await;
-            hub.close(Code::GOING_AWAY, "").await;
-            let mut hub = Hub::welcome(hubs.recv().await.unwrap(), &[]).await;
-            assert_eq!(hub.peer().resume(), Some(1));
-            hub.say(&Message::Gap { missed: 1 }).await;
-            hub.deliver(7, 5, "bob", text("two")).await;
-            hub.rest().await
-        };
-        let (ended, (_, code)) = tokio::join!(listening, scripted);
-        assert!(ended.is_ok(), "{ended:?}");
-        assert_eq!(code, Some(Code::NORMAL));
-        assert!(console.finish(Duration::MAX), "a lost session is not an error of `listen`");
-        let errors = captured.errors.text();
-        assert!(
-            errors.contains("1001 going-away") && errors.ends_with("; reconnecting\nbookend: reconnected\n"),
-            "{errors}"
-        );
-        assert_eq!(errors.lines().count(), 2, "{errors}");
-        let printed = captured.output.text();
-        assert!(printed.starts_with("* guest here\nbob: one\n* disconnected: unix:/memory: "), "{printed}");
-        assert!(printed.contains("\n* guest here\n* 1 messages missed\n"), "{printed}");
-        assert!(printed.ends_with("two\n") && printed.contains("missed"), "{printed}");
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! `arguments` is the command line. Each command has a module of the same name; `chat` on a terminal is `window`, and
 //! `completions` and `man` are `manual`. The commands that join a room share `join` (their options), `input` (reads
-//! messages in a thread), `receiver` (receives events), `room` (the members) and `show` (prints messages). All commands
+//! messages in a thread), `receiver` (receives events), `room` (the members), `kept` (what the hub has kept) and `show` (prints messages). All commands
 //! share `shutdown` (signals), `console` (writes the output in threads) and `output` (standard output), `failure` and `exit`, `stages` (reports times), `route` and `token`
 //! (options of a connection), `colour` and `timespan`.
 
@@ -19,10 +19,12 @@ mod conform;
 mod console;
 mod doctor;
 mod exit;
+mod export;
 mod failure;
 mod input;
 mod inspect;
 mod join;
+mod kept;
 mod listen;
 mod manual;
 mod output;
@@ -36,6 +38,7 @@ mod send;
 mod show;
 mod shutdown;
 mod stages;
+mod times;
 mod timespan;
 mod token;
 mod window;
@@ -44,7 +47,6 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bookend_client::Backoff;
 use clap::CommandFactory;
 use tokio::runtime::Builder;
 use tokio::select;
@@ -110,18 +112,8 @@ async fn run(command: Command, console: &Console, shutdown: Shutdown) -> Result<
             };
             send::send(joined, messages, &arguments.options(), console, shutdown.signal()).await
         }
-        Command::Listen(arguments) => {
-            if output::is_closed() {
-                console.error(format_args!("standard output: it is closed, and nothing is printed"));
-            }
-            let TimeoutArguments { timeout, verbose } = arguments.waiting;
-            let options = arguments
-                .join
-                .options(arguments.hello(), timeout)?
-                .with_backoff((!arguments.once).then(Backoff::default));
-            let joined = Receiver::connect(options, timeout, verbose, console, shutdown.signal()).await?;
-            listen::listen(joined, arguments.format(), arguments.count, console, shutdown.signal()).await
-        }
+        Command::Listen(arguments) => listen::run(&arguments, console, &shutdown).await,
+        Command::Export(arguments) => export::export(&arguments, console, &shutdown).await,
         Command::Ping(arguments) => {
             let hello = arguments.join.hello_in(&PingArguments::room());
             let options = arguments.join.options(hello, Some(arguments.timeout))?.with_backoff(None);

@@ -3,11 +3,15 @@
 //! Control characters, bidirectional controls and line breaks are always escaped, so that text from a peer cannot look
 //! like a line of another member (SPEC 8). Names are shown as a hub shows them to a terminal (R9.31).
 
+mod kept;
+
 use std::fmt;
 use std::io::{self, Write};
 
 use bookend::{Delivery, Message, Payload, PresenceEvent, displayed, escaped, is_disturbing};
 use bookend_client::{ConnectError, Missed};
+
+pub(crate) use kept::Here;
 
 /// The most bytes of a binary payload in a line for people.
 const QUOTED: usize = 32;
@@ -47,25 +51,20 @@ impl OutputFormat {
 
     /// Appends that messages did not arrive, or may not have: in JSON always an object of the event `gap`.
     ///
-    /// - a GAP of the hub, which may also be for a message that is too long for this client: `{"event":"gap","missed":3}`
-    /// - numbers that are missing without a GAP: `{"event":"gap","missed":3,"cause":"skipped"}`
+    /// - a GAP of the hub, which may also be for a message that is too long for this client, with the first and the last
+    ///   number: `{"event":"gap","missed":3,"first":5,"last":7}`
+    /// - numbers that are missing without a GAP, in what a hub has kept because the room began anew: `{"event":"gap","missed":3,"first":5,"last":7,"cause":"skipped"}`
     /// - frames that were refused because their text is invalid: `{"event":"gap","missed":3,"cause":"bad-text"}`
-    /// - any number, because the hub does not know the last message that arrived before a reconnect, or does not store
-    ///   messages: `{"event":"gap","missed":null,"cause":"not-resumed"}`
+    /// - any number, because the hub does not know the last message that arrived before a reconnect:
+    ///   `{"event":"gap","missed":null,"after":4,"cause":"not-resumed"}`. What follows that number and precedes `next_seq`
+    ///   of the last `welcome` may be missing. Without `after` the peer is not a hub, and stores nothing.
     pub(crate) fn print_missed(self, missed: Missed, lines: &mut Vec<u8>) {
-        let (count, cause) = match missed {
-            Missed::Gap(missed) => return self.print(&Message::Gap { missed }, 0, lines),
-            Missed::Skipped(count) => (Some(count), "skipped"),
-            Missed::Illegal(count) => (Some(count), "bad-text"),
-            _ => (None, "not-resumed"),
-        };
-        let count = count.map_or_else(|| "null".to_owned(), |count| count.to_string());
-        match self {
-            OutputFormat::Plain => writeln!(lines, "* {missed}"),
-            OutputFormat::Json => writeln!(lines, r#"{{"event":"gap","missed":{count},"cause":"{cause}"}}"#),
-            OutputFormat::Messages | OutputFormat::Raw => Ok(()),
+        match (self, missed) {
+            (OutputFormat::Plain, Missed::Gap { count, .. }) => self.print(&Message::Gap { missed: count }, 0, lines),
+            (OutputFormat::Plain, _) => writeln!(lines, "* {missed}").expect("writing to memory succeeds"),
+            (OutputFormat::Json, _) => json_missed(missed, lines).expect("writing to memory succeeds"),
+            (OutputFormat::Messages | OutputFormat::Raw, _) => {}
         }
-        .expect("writing to memory succeeds");
     }
 
     /// Appends that the session is lost. Private messages do not arrive until the next WELCOME. In JSON it is
@@ -81,6 +80,33 @@ impl OutputFormat {
             OutputFormat::Messages | OutputFormat::Raw => Ok(()),
         }
         .expect("writing to memory succeeds");
+    }
+}
+
+fn json_missed(missed: Missed, out: &mut impl Write) -> io::Result<()> {
+    write!(out, r#"{{"event":"gap","missed":"#)?;
+    let cause = match missed {
+        Missed::Gap { first, count } | Missed::Skipped { first, count } => {
+            let last = first.saturating_add(count).saturating_sub(1);
+            write!(out, r#"{count},"first":{first},"last":{last}"#)?;
+            if matches!(missed, Missed::Skipped { .. }) { Some("skipped") } else { None }
+        }
+        Missed::Illegal(count) => {
+            write!(out, "{count}")?;
+            Some("bad-text")
+        }
+        Missed::Unknown { after: Some(after) } => {
+            write!(out, r#"null,"after":{after}"#)?;
+            Some("not-resumed")
+        }
+        _ => {
+            write!(out, "null")?;
+            Some("not-resumed")
+        }
+    };
+    match cause {
+        Some(cause) => writeln!(out, r#","cause":"{cause}"}}"#),
+        None => writeln!(out, "}}"),
     }
 }
 

@@ -3,18 +3,20 @@
 //! # Layout
 //!
 //! Data flows one way: keys and events change `model`, which returns effects; `view` draws it, with `wrap`. `editor` is
-//! the input line, and `log` holds the messages. `screen` is the terminal, on which `painter` draws; `jobs` is the job
-//! control of the shell, `outbox` sends messages, and `times` formats times. Only this file waits, for all of them at
-//! once.
+//! the input line, and `log` holds the messages, each an `entry`; `page` reads those that the hub has kept. `screen` is the
+//! terminal, on which `painter` draws; `jobs` is the job control of the shell, `outbox` sends messages, and `asker` asks the hub
+//! for what the view needs. Only this file waits, for all of them at once.
 
+mod asker;
 mod editor;
+mod entry;
 mod jobs;
 mod log;
 mod model;
 mod outbox;
+mod page;
 mod painter;
 mod screen;
-mod times;
 mod view;
 mod wrap;
 
@@ -36,6 +38,7 @@ use tokio::time::{Instant as Deadline, interval, sleep_until};
 use crate::failure::Failure;
 use crate::receiver::over;
 use crate::shutdown::Signal;
+use asker::ask_all;
 use jobs::{Job, Jobs};
 use model::{Connection, Effect, Window};
 use outbox::{Outgoing, send_all};
@@ -121,12 +124,19 @@ impl Chat {
         let closer = sender.clone();
         let (outbox, outgoing) = mpsc::unbounded_channel();
         let (settled, mut outcomes) = mpsc::unbounded_channel();
+        let (asker, asks) = mpsc::unbounded_channel();
+        let (answered, mut answers) = mpsc::unbounded_channel();
+        let mut asking = pin!(ask_all(sender.clone(), asks, answered));
         let mut sending = pin!(send_all(sender, outgoing, settled));
         let mut stop = pin!(stop.fuse());
         let (mut keys, mut has_keys) = (EventStream::new(), true);
         let mut second = interval(SECOND);
         loop {
             let drawn = self.screen.draw(&mut self.window);
+            if let Some(ask) = self.window.ask() {
+                let _ = asker.send(ask); // the receiver lives as long as the window
+                self.screen.change();
+            }
             let turn = if drawn.is_err() {
                 drawn.into()
             } else {
@@ -149,7 +159,12 @@ impl Chat {
                         self.window.settled(&text, outcome);
                         Turn::Changed
                     }
+                    Some((ask, page)) = answers.recv() => {
+                        self.window.answered(&ask, page);
+                        Turn::Changed
+                    }
                     () = &mut sending => Turn::Unchanged,
+                    () = &mut asking => Turn::Unchanged,
                     _ = second.tick() => self.second(),
                     () = until(self.closed_at()) => Turn::Leave(Ok(())),
                     () = until(self.screen.next_drawing().map(Deadline::from)) => Turn::Unchanged,

@@ -1,10 +1,9 @@
-//! `bookend conform` as its users run it: correct peers conform, and each broken peer fails for its fault.
+//! `bookend conform` as its users run it: correct peers conform, and peers with a planted mistake fail for it.
 //!
 //! These tests require `python3` and `cc`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -13,8 +12,21 @@ use std::process::{Child, Command, Stdio};
 use bookend_server::{Access, Config, Hub, Listener, Rights, make_token};
 use serde_json::Value;
 
-/// Broken peers at a time.
-const AT_ONCE: usize = 2;
+/// The reference peer of `interop/broken`; its arguments say what it is.
+const PEER: &str = "interop/broken/peer";
+/// Mistakes that are quick to find, of each layer and mode; `interop/broken/run` plants all of them.
+const MISTAKES: [&str; 10] = [
+    "end-searched",
+    "encoding-unchecked",
+    "name-any-line",
+    "frames-from-one",
+    "error-without-id",
+    "pong-empty",
+    "limit-exclusive",
+    "private-numbered",
+    "private-unknown-silent",
+    "welcome-next-off-by-one",
+];
 /// The time for an answer: a loaded machine may take seconds to start an interpreter. Only a peer that must hang needs
 /// all of it.
 const ANSWER_TIMEOUT: [&str; 2] = ["--timeout", "20"];
@@ -45,64 +57,32 @@ fn examine(arguments: &[&str]) -> (Option<i32>, Vec<Value>, Value) {
     (code, cases, summary)
 }
 
-/// The tags of the cases that failed.
-fn failed(cases: &[Value]) -> BTreeSet<&str> {
-    let failed = cases.iter().filter(|case| case["verdict"] == "failed");
-    failed.flat_map(|case| case["requires"].as_array().unwrap()).map(|tag| tag["tag"].as_str().unwrap()).collect()
-}
-
-/// The file, the kind and the requirement of each broken peer, from `interop/broken/README.md`.
-fn broken() -> Vec<[String; 3]> {
-    let table = std::fs::read_to_string(root().join("interop/broken/README.md")).unwrap();
-    let rows = table.lines().filter_map(|line| {
-        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let [_, file, _, mode, tag, _] = cells[..] else { return None };
-        let file = file.strip_prefix('`')?.strip_suffix('`')?;
-        Some([file, mode, tag].map(str::to_owned))
-    });
-    rows.collect()
-}
-
 #[test]
-fn every_broken_server_and_client_fails_for_its_fault() {
-    let broken = broken();
-    let count = |wanted| broken.iter().filter(|[_, mode, _]| mode == wanted).count();
-    assert!(count("server") >= 3 && count("client") >= 4, "{broken:?}");
-    let broken: Vec<&[String; 3]> = broken.iter().filter(|[_, mode, _]| mode != "adapter").collect();
-    std::thread::scope(|scope| {
-        for some in broken.chunks(broken.len().div_ceil(AT_ONCE)) {
-            scope.spawn(move || {
-                for [file, mode, tag] in some {
-                    fails_for_its_fault(file, mode, tag);
-                }
-            });
-        }
-    });
+fn planted_mistakes_are_caught_for_the_requirement_they_break() {
+    let mut command = Command::new("python3");
+    command.args(["interop/broken/run", "--json", "--bookend", env!("CARGO_BIN_EXE_bookend")]).args(MISTAKES);
+    let output = command.current_dir(root()).output().expect("these tests require python3");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{lines}\n{}", String::from_utf8_lossy(&output.stderr));
+    let mut rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(rows.pop().unwrap()["summary"].is_object());
+    assert_eq!(rows.len(), MISTAKES.len());
+    for row in rows {
+        let missed = row["modes"].as_object().unwrap().iter().filter(|(_, caught)| **caught != true);
+        assert!(missed.count() == 0 && row["cited"] == true, "{row}");
+    }
 }
 
-fn fails_for_its_fault(file: &str, mode: &str, tag: &str) {
-    let file = format!("interop/broken/{file}");
-    let only = [&["--only", tag], &ANSWER_TIMEOUT[..]].concat();
-    let (code, cases, summary) = if mode == "server" {
-        let server = Server::start(&file);
-        examine(&[&only[..], &["--server", &server.address]].concat())
-    } else {
-        examine(&[&only[..], &["--client", "python3", &file, "client", "{address}"]].concat())
-    };
-    assert_eq!(code, Some(1), "{file} as {mode}: {summary}");
-    assert!(failed(&cases).contains(tag), "{file} did not fail for {tag}: {cases:?}");
-}
-
-/// A server of `interop/broken`.
+/// The reference peer as a server.
 struct Server {
     process: Child,
     address: String,
 }
 
 impl Server {
-    fn start(file: &str) -> Server {
+    fn start() -> Server {
         let mut command = Command::new("python3");
-        command.args([file, "server"]).current_dir(root()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args([PEER, "server"]).current_dir(root()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.stderr(Stdio::null()).spawn().expect("these tests require python3");
         let mut port = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
@@ -129,10 +109,10 @@ fn assert_conforms((code, cases, summary): (Option<i32>, Vec<Value>, Value)) {
 fn correct_server_and_client_conform() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let server = Server::start("interop/broken/sound.py");
+            let server = Server::start();
             assert_conforms(examine(&[&["--strict", "--server", &server.address], &ANSWER_TIMEOUT[..]].concat()));
         });
-        let client = ["--strict", "--client", "python3", "interop/broken/sound.py", "client", "{address}"];
+        let client = ["--strict", "--client", "python3", PEER, "client", "{address}"];
         assert_conforms(examine(&[&ANSWER_TIMEOUT, &client[..]].concat()));
     });
 }
@@ -189,10 +169,17 @@ fn client_that_connects_by_itself_is_tested_one_connection_at_a_time() {
     errors.read_line(&mut line).unwrap();
     assert!(line.contains(&address), "{line}");
     let client = std::thread::spawn(move || {
-        let peer = ["interop/broken/sound.py", "client", &address];
+        let peer = [PEER, "client", &address];
         // The last client cannot connect.
-        while Command::new("python3").args(peer).current_dir(root()).stderr(Stdio::null()).status().unwrap().success() {
-        }
+        while Command::new("python3")
+            .args(peer)
+            .current_dir(root())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+        {}
     });
     let output = tester.wait_with_output().unwrap();
     client.join().unwrap();
@@ -212,39 +199,8 @@ fn missing_peer_has_exit_code_3() {
 }
 
 #[test]
-fn every_broken_adapter_fails_for_its_fault() {
-    let broken: Vec<[String; 3]> = broken().into_iter().filter(|[_, mode, _]| mode == "adapter").collect();
-    assert!(broken.len() >= 10, "{broken:?}");
-    std::thread::scope(|scope| {
-        for some in broken.chunks(broken.len().div_ceil(3)) {
-            scope.spawn(move || {
-                for [file, _, tag] in some {
-                    let section = tag.split('.').next().unwrap(); // the whole section, to see that other cases pass
-                    let (code, cases, summary) =
-                        examine(&["--only", section, "--adapter", "python3", &format!("interop/broken/{file}")]);
-                    assert_eq!((code, &summary["conforms"]), (Some(1), &Value::Bool(false)), "{file}: {summary}");
-                    assert!(failed(&cases).contains(&**tag), "{file} did not fail for {tag}: {:?}", failed(&cases));
-                    let passed = summary["cases"]["passed"].as_u64();
-                    assert!(passed > Some(0), "{file} has more than its fault: {summary}");
-                }
-            });
-        }
-    });
-}
-
-#[test]
-fn every_broken_peer_is_listed() {
-    let listed: BTreeSet<String> = broken().into_iter().map(|[file, ..]| file).collect();
-    let files = std::fs::read_dir(root().join("interop/broken")).unwrap();
-    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let there: BTreeSet<String> =
-        names.filter(|name| name.ends_with(".py") && !["peer.py", "sound.py"].contains(&&**name)).collect();
-    assert_eq!(listed, there);
-}
-
-#[test]
 fn correct_adapter_conforms() {
-    let (code, cases, summary) = examine(&["--strict", "--adapter", "python3", "interop/broken/sound.py"]);
+    let (code, cases, summary) = examine(&["--strict", "--adapter", "python3", PEER, "adapter"]);
     assert_eq!((code, &summary["conforms"]), (Some(0), &Value::Bool(true)), "{summary}");
     assert!(cases.len() > 600 && cases.iter().all(|case| case["verdict"] == "passed"), "{summary}");
 }
@@ -268,7 +224,8 @@ fn adapter_in_c_conforms() {
 #[test]
 fn failure_shows_requirement_bytes_and_mistake() {
     // [R2.5]
-    let arguments = ["--only", "F001", "--adapter", "python3", "interop/broken/length_little_endian.py"];
+    let arguments =
+        ["--only", "F001", "--adapter", "python3", PEER, "--mistake", "length-read-little-endian", "adapter"];
     let (code, text, _) = conform(&arguments);
     assert_eq!(code, Some(1));
     for line in [
@@ -278,33 +235,35 @@ fn failure_shows_requirement_bytes_and_mistake() {
         "    expected   02:2:6869 end",
         "    seen       fault:too-long:4",
         "2 Frame        0/1",
-        "does not conform: 0 passed, 1 failed, 717 left out",
+        "does not conform: 0 passed, 1 failed, ",
     ] {
         assert!(text.lines().any(|shown| shown.starts_with(line)), "{line}\n{text}");
     }
-    let (_, cases, _) = examine(&["--only", "F007", "--adapter", "python3", "interop/broken/length_in_characters.py"]);
+    let (_, cases, _) =
+        examine(&["--only", "F007", "--adapter", "python3", PEER, "--mistake", "length-in-characters", "adapter"]);
     assert!(cases[0]["diagnosis"].as_str().unwrap().starts_with("length-counts-characters"), "{}", cases[0]);
 }
 
 #[test]
 fn filters_select_cases_and_an_empty_selection_is_an_error() {
     let ids = |filters: &[&str]| -> Vec<String> {
-        let (_, cases, _) = examine(&[filters, &["--adapter", "python3", "interop/broken/sound.py"]].concat());
+        let (_, cases, _) = examine(&[filters, &["--adapter", "python3", PEER, "adapter"]].concat());
         cases.iter().map(|case| case["id"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(ids(&["--only", "F002"]), ["F002"]);
     assert!(ids(&["--only", "R8.1"]).contains(&"memory-whole".into()));
     assert!(!ids(&["--only", "R2", "--skip", "frames"]).iter().any(|id| id.starts_with('F')));
-    assert_eq!(conform(&["--only", "frams", "--adapter", "python3", "interop/broken/sound.py"]).0, Some(2));
-    assert_eq!(conform(&["--only", "R2.99", "--adapter", "python3", "interop/broken/sound.py"]).0, Some(2));
+    assert_eq!(conform(&["--only", "frams", "--adapter", "python3", PEER, "adapter"]).0, Some(2));
+    assert_eq!(conform(&["--only", "R2.99", "--adapter", "python3", PEER, "adapter"]).0, Some(2));
     assert_eq!(conform(&["--adapter"]).0, Some(2));
 }
 
 #[test]
 fn adapter_that_cannot_start_or_hangs_or_exits_does_not_pass() {
     assert_eq!(conform(&["--adapter", "./no-such-program"]).0, Some(3));
-    let (code, cases, summary) =
-        examine(&["--timeout", "0.3", "--only", "texts", "--adapter", "python3", "-c", "import sys; sys.stdin.read()"]);
+    let hangs = ["--adapter", "python3", "-c", "import sys; sys.stdin.read()"];
+    let soon = ["--timeout", "0.3", "--start-timeout", "0.3", "--only", "texts"];
+    let (code, cases, summary) = examine(&[&soon[..], &hangs].concat());
     assert_eq!(code, Some(1));
     assert_eq!((&summary["cases"]["failed"], &summary["cases"]["passed"]), (&3.into(), &0.into()));
     assert_eq!(cases[3]["verdict"], "not-run");
@@ -317,15 +276,14 @@ fn reports_are_written() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conform");
     std::fs::create_dir_all(&folder).unwrap();
     let [junit, html] = ["report.xml", "report.html"].map(|name| folder.join(name).to_str().unwrap().to_owned());
-    let peer = ["--adapter", "python3", "interop/broken/mark_kept.py"];
+    let peer = ["--adapter", "python3", PEER, "--mistake", "mark-kept", "adapter"];
     let (code, ..) = conform(&[&["--only", "R5", "--junit", &junit, "--html", &html], &peer[..]].concat());
     assert_eq!(code, Some(1));
     let [junit, html] = [junit, html].map(|path| std::fs::read_to_string(path).unwrap());
     assert!(junit.starts_with("<?xml ") && junit.contains("<failure ") && junit.ends_with("</testsuites>\n"));
     assert!(html.starts_with("<!doctype html>") && html.contains("A receiver MUST remove one leading byte order mark"));
     let nowhere = folder.join("no/such/folder").to_str().unwrap().to_owned();
-    let (code, _, errors) =
-        conform(&["--html", &nowhere, "--only", "F001", "--adapter", "python3", "interop/broken/sound.py"]);
+    let (code, _, errors) = conform(&["--html", &nowhere, "--only", "F001", "--adapter", "python3", PEER, "adapter"]);
     assert_eq!(code, Some(1));
     assert!(errors.contains("no/such/folder"), "{errors}");
 }

@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "doctor/history.rs"]
+mod history;
+#[path = "doctor/hub_mistakes.rs"]
+mod hub_mistakes;
 #[path = "doctor/mistakes.rs"]
 mod mistakes;
 #[path = "doctor/peer.rs"]
@@ -109,10 +113,24 @@ async fn hub_passes_every_check() {
     let address = hub().await;
     let (code, rows, summary) = examine(address, &[&["--slow"], &ANSWER_TIMEOUT[..]].concat()).await;
     for verdict in ["fails", "warns", "skipped"] {
-        assert_eq!(checks(&rows, verdict), [""; 0], "{verdict}");
+        let found: Vec<&Value> = rows.iter().filter(|row| row["verdict"] == verdict).collect();
+        assert!(found.is_empty(), "{found:?}");
     }
-    assert_eq!(checks(&rows, "not-applicable"), ["refused-utf-16be", "refused-utf-16le"]);
-    assert_eq!((code, &summary["hold"]), (Some(0), &Value::from(rows.len() - 2)));
+    // It accepts UTF-16; terminals would visit the default room; no token was given.
+    let elsewhere = |check: &&str| !check.starts_with("hub-terminal-");
+    assert_eq!(
+        checks(&rows, "not-applicable").into_iter().filter(elsewhere).collect::<Vec<_>>(),
+        [
+            "order-encoding",
+            "refused-utf-16be",
+            "refused-utf-16le",
+            "hub-refused",
+            "hub-reader",
+            "hub-writer",
+            "hub-name-again"
+        ]
+    );
+    assert_eq!((code, &summary["hold"]), (Some(0), &Value::from(rows.len() - 7 - 6)));
     assert!(rows.len() > 100, "{} rows", rows.len());
 }
 
@@ -131,9 +149,10 @@ async fn hub_that_requires_tls_and_a_token_is_examined_with_both() {
     let target = format!("tls://{}", listener.address());
     tokio::spawn(listener.run_tls(Hub::new(config), authority.load().unwrap()));
     let [ca, token] = ["ca.pem", "token"].map(|name| authority.path(name));
-    let (code, rows, _) = examine_target(&target, &["--ca", &ca, "--token-file", &token]).await;
+    let (code, rows, _) = examine_target(&target, &["--ca", &ca, "--token-file", &token, "--timeout", "20"]).await;
     for verdict in ["fails", "warns", "skipped"] {
-        assert_eq!(checks(&rows, verdict), [""; 0], "{verdict}");
+        let found: Vec<&Value> = rows.iter().filter(|row| row["verdict"] == verdict).collect();
+        assert!(found.is_empty(), "{found:?}");
     }
     assert_eq!((code, &row(&rows, "tls")["stage"]), (Some(0), &Value::from("reach")));
     let (code, rows, _) = examine_target(&target, &["--token-file", &token]).await;
@@ -180,33 +199,23 @@ async fn refusal_of_a_proxy_is_reported() {
 }
 
 #[tokio::test]
-async fn each_mistake_of_a_server_fails_only_its_own_row() {
+async fn each_mistake_of_a_server_fails_its_row() {
     let examined = stream::iter(mistakes::CASES).map(|case| async move {
         let (address, serving) = peer::serve(case.mistake).await;
         let (code, rows, _) = examine(address, &["--timeout", "8"]).await;
         serving.abort();
-        let first = rows.iter().find(|row| row["verdict"] == "fails");
-        let diagnosis = first.and_then(|row| row["diagnosis"].as_str());
-        let found = (checks(&rows, "fails"), checks(&rows, "warns"), diagnosis, code);
+        // Others may fail, too, because they look at the same thing; without a mistake none does.
+        let own = |check: &&str| case.fails.is_empty() || case.fails.contains(check);
+        let fails: Vec<&str> = checks(&rows, "fails").into_iter().filter(own).collect();
+        let first = rows.iter().find(|row| row["verdict"] == "fails" && own(&row["check"].as_str().unwrap()));
+        let diagnosis = first.and_then(|row| row["diagnosis"].as_str()).filter(|_| case.diagnosis.is_some());
+        let found = (fails, checks(&rows, "warns"), diagnosis, code);
         let expected =
             (case.fails.to_vec(), case.warns.to_vec(), case.diagnosis, Some(i32::from(!case.fails.is_empty())));
         (found != expected).then(|| {
             let rows: Vec<String> = rows.iter().filter(|row| row["verdict"] == "fails").map(Value::to_string).collect();
             format!("{}: {found:?}; expected {expected:?}\n  {}", case.name, rows.join("\n  "))
         })
-    });
-    let wrong: Vec<String> = examined.buffer_unordered(AT_ONCE).filter_map(|wrong| async { wrong }).collect().await;
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[tokio::test]
-async fn each_mistake_of_a_hub_fails_only_its_own_row() {
-    let examined = stream::iter(mistakes::HUB_CASES).map(|&(name, send, fails)| async move {
-        let (address, serving) = peer::relay(hub().await, send).await;
-        let (_, rows, _) = examine(address, &["--timeout", "8"]).await;
-        serving.abort();
-        let found = checks(&rows, "fails");
-        (found != fails).then(|| format!("{name}: {found:?}; expected {fails:?}"))
     });
     let wrong: Vec<String> = examined.buffer_unordered(AT_ONCE).filter_map(|wrong| async { wrong }).collect().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -117,3 +117,23 @@ async fn refused_message_is_exit_code_1() {
     assert_eq!(Program::start("send", &address, &["--to", "4000000000", "hello"]).end().await.1, Some(1));
     assert_eq!(Program::start("send", &address, &["--to", "nobody", "hello"]).end().await.1, Some(1));
 }
+
+#[tokio::test]
+async fn what_the_hub_has_kept_is_exported_and_a_listener_continues_it() {
+    let address = hub().await;
+    let mut watcher = Program::start("listen", &address, &["--name", "eve"]); // the room stays
+    let mut bob = Program::start("send", &address, &["--name", "bob"]);
+    for number in 0..2000 {
+        bob.write(format!("message {number}\n").as_bytes()).await;
+    }
+    assert_eq!(bob.end().await.1, Some(0));
+    watcher.wait_for("bob: message 1999").await;
+    let everything: Vec<String> = (0..2000).map(|number| format!("bob: message {number}")).collect();
+    let (printed, code) = Program::start("export", &address, &[]).end().await;
+    assert_eq!((printed, code), (everything.clone(), Some(0)));
+    let mut listener = Program::start("listen", &address, &["--since", "all", "--count", "2001"]);
+    listener.wait_for("bob: message 1999").await;
+    let ann = Program::start("send", &address, &["--name", "ann", "the last one"]);
+    assert_eq!(ann.end().await.1, Some(0));
+    assert_eq!(listener.end().await, (vec!["ann: the last one".to_owned()], Some(0)));
+}

@@ -42,10 +42,11 @@ enum Far {
     Nobody,
 }
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
     Case { words: &["chat", "HUB"], far: Far::Hub, reports: "" },
     Case { words: &["send", "HUB"], far: Far::Posted, reports: "1 message read: " },
     Case { words: &["listen", "HUB"], far: Far::Hub, reports: "" },
+    Case { words: &["export", "HUB"], far: Far::Hub, reports: "" },
     Case { words: &["ping", "HUB"], far: Far::Hub, reports: " answered\n" },
     Case { words: &["doctor", "HUB"], far: Far::Silent, reports: "" },
     Case { words: &["inspect"], far: Far::Nobody, reports: "" },
@@ -99,7 +100,8 @@ async fn handling(words: &[&str], child: &Child, is_first: bool, number: u64) ->
 
 /// A hub that the client has joined: it has answered a PING that came after the WELCOME.
 async fn joined(stream: TcpStream) -> Hub<TcpStream> {
-    let mut hub = Hub::welcome(stream, &[]).await;
+    // A message was said before, which `export` asks for.
+    let mut hub = Hub::welcome_at(stream, 2, &[]).await;
     hub.say(&Message::Ping(Probe::new(b"joined?").unwrap())).await;
     while hub.frame == 0 {
         timeout(HANG_TIMEOUT, hub.turn()).await.expect("the client answers");

@@ -1,13 +1,17 @@
-//! The window of `bookend chat` in tmux, with a hub, a telnet user and a Python peer.
+//! The window of `bookend chat` in tmux, with a hub, a telnet user, a Python peer and a recorder.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
+#[path = "window/history.rs"]
+mod history;
 #[cfg(target_os = "linux")] // it uses `env --default-signal` and /proc
 #[path = "window/modes.rs"]
 mod modes;
 #[path = "window/residue.rs"]
 mod residue;
+#[path = "window/returning.rs"]
+mod returning;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -67,6 +67,9 @@ impl Address {
         if host.chars().any(|character| character.is_whitespace() || bookend::is_disturbing(character)) {
             return Err(AddressError("a host must not contain spaces or control characters"));
         }
+        if host.contains('/') {
+            return Err(AddressError("a host must not contain a /"));
+        }
         let port = port.map_or(Ok(default), parse_port)?;
         Ok(Address { host: host.into(), port })
     }

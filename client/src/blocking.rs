@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bookend::history::Query;
 use bookend::{Content, Reply};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time;
@@ -11,6 +12,7 @@ use tokio::time;
 use crate::client;
 use crate::error::{ConnectError, SendError};
 use crate::event::{End, Event, Events};
+use crate::history::{self, HistoryError, Page};
 use crate::options::Options;
 use crate::sender;
 use crate::status::Status;
@@ -18,7 +20,7 @@ use crate::status::Status;
 /// A client that connects again whenever its session ends by a fault that may pass; see [`crate::Client`].
 ///
 /// Its calls block: do not use it in asynchronous tasks, where they panic. Only
-/// [`next_event_within`](Client::next_event_within) and [`Sender::request`] have a timeout.
+/// [`next_event_within`](Client::next_event_within), [`Sender::request`] and [`Sender::history`] have a timeout.
 ///
 /// ```no_run
 /// use bookend_client::{Dialler, Event, Hello, Options, blocking::Client};
@@ -46,6 +48,13 @@ pub struct Sender {
 #[derive(Debug)]
 pub struct Receipt {
     receipt: sender::Receipt,
+    runtime: Arc<Background>,
+}
+
+/// Walks back through what a hub has kept; see [`crate::Pages`].
+#[derive(Debug)]
+pub struct Pages {
+    pages: history::Pages,
     runtime: Arc<Background>,
 }
 
@@ -147,6 +156,32 @@ impl Sender {
         self.runtime.block_on(self.sender.request(content, timeout))
     }
 
+    /// As [`crate::Sender::history`].
+    ///
+    /// # Errors
+    /// As [`crate::Sender::history`].
+    pub fn history(&self, query: Query<'_>, timeout: Duration) -> Result<Page, HistoryError> {
+        self.runtime.block_on(self.sender.history(query, timeout))
+    }
+
+    /// As [`crate::Sender::pages`]. An iterator: a page that did not arrive is an error, and is asked for again by the
+    /// next call.
+    ///
+    /// ```no_run
+    /// # fn example(sender: bookend_client::blocking::Sender) -> Result<(), bookend_client::HistoryError> {
+    /// use std::time::Duration;
+    /// use bookend_client::Query;
+    ///
+    /// for page in sender.pages(Query::last(100), Duration::from_secs(5)) {
+    ///     println!("{} messages and gaps", page?.entries.len());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn pages(&self, query: Query<'_>, timeout: Duration) -> Pages {
+        Pages { pages: self.sender.pages(query, timeout), runtime: Arc::clone(&self.runtime) }
+    }
+
     /// Whether the client is connected.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -167,6 +202,14 @@ impl Receipt {
     /// It was not confirmed.
     pub fn wait(self) -> Result<(), SendError> {
         self.runtime.block_on(self.receipt)
+    }
+}
+
+impl Iterator for Pages {
+    type Item = Result<Page, HistoryError>;
+
+    fn next(&mut self) -> Option<Result<Page, HistoryError>> {
+        self.runtime.block_on(self.pages.next()).transpose()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use bookend::history::Query;
 use bookend::{Content, Reply};
 use tokio::sync::{mpsc, watch};
 
@@ -12,6 +13,7 @@ use crate::command::COMMANDS;
 use crate::driver::Driver;
 use crate::error::{ConnectError, SendError};
 use crate::event::{End, Event, Events, events};
+use crate::history::{HistoryError, Page};
 use crate::options::Options;
 use crate::sender::{Receipt, Sender};
 use crate::status::{Shared, Snapshot, Status};
@@ -141,6 +143,14 @@ impl Client {
     /// As [`Sender::request`].
     pub async fn request(&self, content: impl Into<Content<'_>>, timeout: Duration) -> Result<Reply, SendError> {
         self.sender.request(content, timeout).await
+    }
+
+    /// As [`Sender::history`].
+    ///
+    /// # Errors
+    /// As [`Sender::history`].
+    pub async fn history(&self, query: Query<'_>, timeout: Duration) -> Result<Page, HistoryError> {
+        self.sender.history(query, timeout).await
     }
 
     /// A sender, for other tasks too.

@@ -81,15 +81,30 @@ pub struct Up {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missed {
-    /// The hub reports that it left out this many messages to everyone (GAP).
-    Gap(u64),
-    /// This many numbers are missing without a GAP: a mistake of the hub.
-    Skipped(u64),
+    /// The hub reports that it left out messages to everyone (GAP).
+    Gap {
+        /// The number of the first one.
+        first: u64,
+        /// How many there are, at most.
+        count: u64,
+    },
+    /// Numbers are missing without a GAP: among messages that arrive a mistake of the hub; in what it has kept, the place
+    /// where the room began anew, for example because its history was restored (SPEC 9, History).
+    Skipped {
+        /// The first one.
+        first: u64,
+        /// How many there are.
+        count: u64,
+    },
     /// This many frames arrived and were refused because their text is invalid.
     Illegal(u64),
     /// Any number: the hub does not know the last message that this client received, or the peer is not a hub. A hub
     /// never stores messages to one member: those sent while there was no session are lost and not reported.
-    Unknown,
+    Unknown {
+        /// The number of that message. What followed it before the hub's WELCOME may be missing. `None` if the peer is
+        /// not a hub.
+        after: Option<u64>,
+    },
 }
 
 /// How a client ended.
@@ -231,10 +246,10 @@ impl Outlet {
 impl fmt::Display for Missed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Missed::Gap(count) => write!(f, "{count} messages were missed"),
-            Missed::Skipped(count) => write!(f, "{count} messages were skipped without a GAP"),
+            Missed::Gap { count, .. } => write!(f, "{count} messages were missed"),
+            Missed::Skipped { count, .. } => write!(f, "{count} numbers were skipped without a GAP"),
             Missed::Illegal(count) => write!(f, "{count} frames from the peer were refused: their text is invalid"),
-            Missed::Unknown => {
+            Missed::Unknown { .. } => {
                 f.write_str("messages may have been missed: ")?;
                 f.write_str("the hub does not know the last message that this client received")
             }

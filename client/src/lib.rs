@@ -12,6 +12,7 @@
 //!   which [`Stage`] failed, and how to fix it.
 //! - [`Client`]: one session after another, by [`Backoff`]. It has two halves: a [`Sender`], whose [`Receipt`]s report
 //!   what became of each message, and [`Events`]. [`blocking`] is the same without a runtime.
+//! - [`Sender::history`] asks for a [`Page`] of what the hub has kept of the room, and [`Pages`] walk back.
 //! - [`Members`]: who is in the room, by number and by name.
 //! - [`Metrics`]: what a program counts.
 //!
@@ -57,6 +58,7 @@ mod dial;
 mod driver;
 mod error;
 mod event;
+mod history;
 mod joined;
 mod members;
 mod metrics;
@@ -75,11 +77,13 @@ mod token;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
 pub use bookend::addressee::Unaddressed;
+pub use bookend::history::Query;
 pub use bookend::{Content, Hello, Message, Reply};
 pub use client::Client;
 pub use dial::{Dial, Dialled, Dialler, Diallers, Io, Stream, Timeouts};
 pub use error::{ConnectError, JoinError, SendError, Stage};
 pub use event::{End, Event, Events, Incoming, Missed, Up};
+pub use history::{Entry, HistoryError, Page, Pages};
 pub use joined::{Joined, Welcome};
 pub use members::Members;
 pub use metrics::Metrics;

@@ -6,12 +6,14 @@ use std::str::FromStr;
 
 use crate::address::{Address, AddressError};
 
-/// What to connect to: `HOST:PORT`, `tls://HOST:PORT`, or `unix:PATH`.
+/// What to connect to: `HOST:PORT` or `bookend://HOST:PORT`, `tls://HOST:PORT` or `bookends://HOST:PORT`, or `unix:PATH`
+/// (SPEC 10, Addresses).
 ///
 /// ```
 /// use bookend_client::Target;
 /// let target: Target = "tls://hub.example".parse().unwrap();
 /// assert_eq!(target.to_string(), "tls://hub.example:3990");
+/// assert_eq!("bookends://hub.example".parse(), Ok(target));
 /// assert!(matches!("unix:/run/hub".parse(), Ok(Target::Unix(_))));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,11 +69,16 @@ impl FromStr for Target {
                 path => Ok(Target::Unix(path.into())),
             };
         }
-        if let Some(address) = text.strip_prefix("tls://") {
+        if let Some(address) = text.strip_prefix("tls://").or_else(|| text.strip_prefix("bookends://")) {
             return address.parse().map(Target::Tls);
         }
+        if let Some(address) = text.strip_prefix("bookend://") {
+            return address.parse().map(Target::Tcp);
+        }
         if text.contains("://") {
-            return Err(AddressError::new("an address is HOST:PORT, tls://HOST:PORT or unix:PATH"));
+            return Err(AddressError::new(
+                "an address is HOST:PORT, bookend://HOST:PORT, tls://HOST:PORT, bookends://HOST:PORT or unix:PATH",
+            ));
         }
         text.parse().map(Target::Tcp)
     }
@@ -95,19 +102,31 @@ mod tests {
     fn display_parses_back() {
         for (written, shown) in [
             ("hub", "hub:3990"),
+            ("bookend://hub", "hub:3990"),
+            ("bookends://[::1]:4", "tls://[::1]:4"),
             ("tls://hub:4", "tls://hub:4"),
             ("tls://[::1]", "tls://[::1]:3990"),
             ("unix:/run/book end", "unix:/run/book end"),
         ] {
             let target: Target = written.parse().unwrap();
             assert_eq!(target.to_string(), shown);
-            assert_eq!(shown.parse(), Ok(target));
+            assert_eq!(shown.parse(), Ok(target), "{written}");
         }
     }
 
     #[test]
     fn malformed_target_is_refused() {
-        for text in ["", "unix:", "tls://", "http://hub", "tls://unix:/x", "tls:hub:1", "wss://hub"] {
+        for text in [
+            "",
+            "unix:",
+            "tls://",
+            "http://hub",
+            "tls://unix:/x",
+            "tls:hub:1",
+            "wss://hub",
+            "bookend://",
+            "bookend://hub/room",
+        ] {
             assert!(text.parse::<Target>().is_err(), "{text:?}");
         }
     }

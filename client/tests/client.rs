@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "it is how a test fails")]
 
+#[path = "client/history.rs"]
+mod history;
 #[path = "client/retries.rs"]
 mod retries;
 
@@ -155,9 +157,9 @@ async fn client_reconnects_resumes_and_reports_unconfirmed_messages() {
     let received = async {
         assert_eq!(next_up(&mut client).await, 2);
         assert_eq!(waiting.await, Ok(()));
-        assert!(matches!(next(&mut client).await, Event::Missed(Missed::Gap(2))));
+        assert!(matches!(next(&mut client).await, Event::Missed(Missed::Gap { first: 2, count: 2 })));
         assert_eq!(words(&next(&mut client).await), "fourth");
-        assert!(matches!(next(&mut client).await, Event::Missed(Missed::Skipped(2))));
+        assert!(matches!(next(&mut client).await, Event::Missed(Missed::Skipped { first: 5, count: 2 })));
         assert_eq!(words(&next(&mut client).await), "seventh");
         client.close().await
     };
@@ -205,7 +207,7 @@ async fn refused_resume_is_reported_and_counting_restarts() {
     };
     let received = async {
         next_up(&mut client).await;
-        assert!(matches!(next(&mut client).await, Event::Missed(Missed::Unknown)));
+        assert!(matches!(next(&mut client).await, Event::Missed(Missed::Unknown { after: Some(1) })));
         assert_eq!(words(&next(&mut client).await), "first again");
         client.close().await
     };

@@ -3,6 +3,7 @@
 //! Peers choose names and reasons, so these are always escaped before they reach the terminal.
 
 mod bans;
+mod history;
 
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,6 +16,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::action::Action;
 use bans::{Ban, Banned, Bans, Kept};
+use history::{History, KeptMessages};
 
 /// An answer as received.
 #[derive(Debug)]
@@ -37,6 +39,9 @@ struct Status {
     deliveries: u64,
     bytes_received: u64,
     bytes_sent: u64,
+    /// `None` if the hub keeps nothing on disk.
+    #[serde(default)]
+    history: Option<History>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +84,9 @@ struct Room {
     members: u64,
     messages: u64,
     log_bytes: u64,
+    /// What is kept on disk; `None` if the room is not kept there.
+    #[serde(default)]
+    history: Option<KeptMessages>,
 }
 
 #[derive(Deserialize)]
@@ -128,7 +136,7 @@ impl Answer {
             Action::Status => status(&self.read()?),
             Action::Connections { closed: false } => connections(&self.read()?),
             Action::Connections { closed: true } => closed(&self.read()?, now()),
-            Action::Rooms => rooms(&self.read()?),
+            Action::Rooms => rooms(&self.read()?, now()),
             Action::Kick { ban, .. } => {
                 let Kicked { kicked, bans } = self.read()?;
                 let bans: String = bans.iter().map(|banned| bans::banned(banned, now())).collect();
@@ -160,7 +168,10 @@ fn status(status: &Status) -> String {
     row("connections", format!("{connections}; {} in {}", counted(*members, "member"), counted(*rooms, "room")));
     row("messages", format!("{}, written {}", status.messages, counted(status.deliveries, "time")));
     row("bytes", format!("{} read, {} written", size(status.bytes_received), size(status.bytes_sent)));
-    row("kept", size(status.log_bytes));
+    row("in memory", size(status.log_bytes));
+    if let Some(kept) = &status.history {
+        row("history", history::state(kept, now()));
+    }
     out
 }
 
@@ -207,10 +218,12 @@ fn closed(list: &Connections, now: u64) -> String {
     out
 }
 
-fn rooms(list: &Rooms) -> String {
-    let mut out = String::from("ROOM                                      MEMBERS     MESSAGES        KEPT\n");
-    for Room { room, members, messages, log_bytes } in &list.rooms {
-        let _ = writeln!(out, "{} {members:>8} {messages:>12} {:>11}", cell(room, 40), size(*log_bytes));
+fn rooms(list: &Rooms, now: u64) -> String {
+    let mut out = String::from("ROOM                     MEMBERS     MESSAGES    MEMORY   HISTORY OLDEST\n");
+    for Room { room, members, messages, log_bytes, history } in &list.rooms {
+        let (kept, oldest) = history.as_ref().map_or_else(|| ("-".into(), "-".into()), |kept| kept.cells(now));
+        let (room, memory) = (cell(room, 23), size(*log_bytes));
+        let _ = writeln!(out, "{room} {members:>8} {messages:>12} {memory:>9} {kept:>9} {oldest:>6}");
     }
     out
 }
@@ -332,9 +345,10 @@ mod tests {
                 members: 99_999_999,
                 messages: u64::MAX >> 24,
                 log_bytes: 8 << 30,
+                history: Some(KeptMessages { messages: u64::MAX, bytes: 9000 << 30, since: 1 }),
             }],
         };
-        for table in [connections(&list), closed(&list, 60_000), rooms(&kept)] {
+        for table in [connections(&list), closed(&list, 60_000), rooms(&kept, u64::MAX >> 24)] {
             for line in table.lines() {
                 assert!(line.width() <= 80, "{}: {line}", line.width());
                 assert!(!line.chars().any(is_disturbing), "{line:?}");

@@ -10,10 +10,12 @@ use crate::show::OutputFormat;
 
 /// Post each line of standard input to a room, and print the messages of the room
 ///
-/// On a terminal, `chat` opens a window. Otherwise each line is posted as it is, unless it begins with `/`: `/to NAME TEXT`
-/// posts to one member, `/who` lists the members, `/quit` exits, as does the end of the input, and `/help` lists the others.
-/// An unknown command is refused; `//TEXT` posts /TEXT, and `bookend send` posts every line as it is. NAME is a name, in
-/// quotes if it contains blanks, or #ID. `chat` exits after the hub has confirmed every post.
+/// On a terminal, `chat` opens a window, which scrolls back through what the hub has kept. Otherwise each line is posted as
+/// it is, unless it begins with `/`: `/to NAME TEXT` posts to one member, `/who` lists the members, `/quit` exits, as does the
+/// end of the input, and `/help` lists the others. `/last N` prints the last N messages that the hub has kept, `/search TEXT`
+/// the last ones that contain TEXT, each with its time; with --json as objects of the event `kept`. An unknown command is
+/// refused; `//TEXT` posts /TEXT, and `bookend send` posts every line as it is. NAME is a name, in quotes if it contains
+/// blanks, or #ID. `chat` exits after the hub has confirmed every post.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct ChatArguments {

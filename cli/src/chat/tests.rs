@@ -1,5 +1,7 @@
 //! The test is both the hub and the user.
 
+mod recall;
+
 use super::*;
 use crate::console::tests::{Broken, Captured, Shared};
 use crate::input::Position;

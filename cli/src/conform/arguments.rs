@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args};
 
 use crate::route::RouteArguments;
 use crate::timespan::timespan;
-use crate::token::TokenArguments;
+use crate::token::{OtherTokenArguments, TokenArguments};
 
 const EXAMPLES: &str = "\
 Exit codes:
@@ -40,6 +40,10 @@ pub(crate) struct ConformArguments {
     /// wait for a client that connects repeatedly
     #[arg(long, group = "peer")]
     pub(super) client: bool,
+    /// With --client: CMD is a chat, which sends each line of its standard input, in UTF-8, and prints what it receives.
+    /// Test what people type and see, too
+    #[arg(long, requires = "client", requires = "command")]
+    pub(super) chat: bool,
     /// The address on which to wait for a client if there is no CMD
     #[arg(
         long,
@@ -49,7 +53,7 @@ pub(crate) struct ConformArguments {
         default_value = "127.0.0.1:3990"
     )]
     pub(super) listen: Address,
-    /// Skip the slow cases: the keepalive, and a body that stalls
+    /// Skip the slow cases: the keepalive, a body that stalls, and floods that end
     #[arg(long, conflicts_with = "adapter")]
     quick: bool,
     /// Run only a section (R4), a requirement (R4.7), a group (frames) or a case (F001); may be repeated
@@ -82,6 +86,8 @@ pub(crate) struct ConformArguments {
     pub(super) command: Vec<String>,
     #[command(flatten)]
     pub(super) token: TokenArguments,
+    #[command(flatten)]
+    pub(super) others: OtherTokenArguments,
     #[command(flatten)]
     pub(super) route: RouteArguments,
 }

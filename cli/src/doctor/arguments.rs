@@ -10,7 +10,7 @@ use crate::colour::Colour;
 use crate::failure::Failure;
 use crate::route::RouteArguments;
 use crate::timespan::timespan;
-use crate::token::TokenArguments;
+use crate::token::{OtherTokenArguments, TokenArguments};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -41,7 +41,7 @@ pub(crate) struct DoctorArguments {
     /// Report how long each stage took
     #[arg(long, short)]
     pub(super) verbose: bool,
-    /// Also run the slow checks: the keepalive, and a body that stalls
+    /// Also run the slow checks: the keepalive, a body that stalls, and floods that end
     #[arg(long)]
     slow: bool,
     /// Send only Bookend, even if the server does not speak it
@@ -52,6 +52,8 @@ pub(crate) struct DoctorArguments {
     pub(super) color: Colour,
     #[command(flatten)]
     token: TokenArguments,
+    #[command(flatten)]
+    others: OtherTokenArguments,
     #[command(flatten)]
     route: RouteArguments,
 }
@@ -64,7 +66,8 @@ impl DoctorArguments {
 
     /// How to examine the server.
     pub(super) fn options(&self) -> Options {
-        Options { token: self.token.token().cloned(), timeout: self.timeout, slow: self.slow, probes: !self.no_probes }
+        let tokens = self.token.tokens(&self.others);
+        Options { tokens, timeout: self.timeout, slow: self.slow, probes: !self.no_probes }
     }
 }
 

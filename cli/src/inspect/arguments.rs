@@ -27,7 +27,8 @@ Objects of --json, one per line, each with \"event\":
   preamble    text, or hex if it is not text: what a client skips before the first START
   line        text, or hex: a line from a line terminal, which has no frames
   frame       frame, offset, kind, name, encoding, length, fields of the fixed part, and the payload as text or
-              hex; cut, missing and unended where they apply
+              hex; cut, missing and unended where they apply; history, of a REQUEST that asks a hub for what it has
+              kept (before, count, text) and of its REPLY (lost_before, entries)
   refused     frame, offset, fault, detail, diagnoses: a session would refuse the previous frame
   remark      frame, offset, fault, detail, diagnoses: a remark about the previous frame; it has a fault if the
               frame would be one in a complete stream. At the end of a stream, with count, of and what: a mistake

@@ -1,153 +1,204 @@
-//! The messages and events that the window remembers.
+//! The messages and events that the window remembers: `past` is what was loaded from the hub, `live` what has happened since.
+//!
+//! `paging` decides what to ask the hub for. Memory is bounded: of the past, what is far from the view is dropped, and
+//! loaded again when the view comes near (`past`). The view is held at an entry, so that it stays where it is when entries
+//! are added before or after it.
+
+mod paging;
+mod past;
+mod stretch;
 
 use std::collections::VecDeque;
 
-/// The most entries that are remembered.
-const ENTRIES: usize = 10_000;
+use jiff::civil::Date;
+
+use super::entry::{Change, Entry};
+use paging::Paging;
+pub(super) use paging::{Ask, Top};
+use past::Chunk;
+pub(super) use past::Part;
+use stretch::Stretch;
+
 /// The most changes of presence in one entry.
 const FOLDED: usize = 50;
 
-/// A message or an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Entry {
-    Said(Said),
-    /// Members that joined and left, in this order, with no other entry between them.
-    Presence(Vec<(String, Change)>),
-    /// Information from the program.
-    Notice(String),
-    /// An error.
-    Error(String),
-    /// Messages that were missed.
-    Missed(String),
-    /// The entries after this one are unread.
-    Unread,
-    /// The entries after this one are of this day.
-    Day(String),
-}
-
-/// A change of presence.
+/// Where the last line of the view is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    Joined,
-    Left,
+pub(super) struct Place {
+    /// The index of its entry.
+    pub(super) entry: usize,
+    /// How many lines of the entry are below it.
+    pub(super) hidden: usize,
 }
 
-/// A message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    /// In milliseconds since 1970, if the hub sent it.
-    pub(super) time: Option<u64>,
-    pub(super) name: String,
-    /// The text, or the number of bytes of a binary message.
-    pub(super) text: String,
-    /// True if this client sent it.
-    pub(super) own: bool,
-    /// True if it was sent to one member only.
-    pub(super) private: bool,
-    /// True if it mentions this client.
-    pub(super) mention: bool,
-}
-
-/// The newest entries.
+/// Entries, and which of them are shown.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    entries: VecDeque<Entry>,
-    /// Entries since the last call of `take_new`.
-    new: usize,
+    past: Stretch,
+    /// The parts of `past`, oldest first.
+    chunks: VecDeque<Chunk>,
+    /// What was dropped between `past` and `live`, oldest first. If there is any, the view is in `past`.
+    dropped: VecDeque<Part>,
+    live: Stretch,
+    /// The day to which the first entry of `live` belongs.
+    live_day: Option<Date>,
+    /// `None` if the newest entry is shown.
+    place: Option<Place>,
+    /// Lines by which the view is to move up.
+    scroll: isize,
+    /// Messages since the newest entry was last shown.
+    unseen: usize,
+    has_unread_mark: bool,
+    pub(super) paging: Paging,
 }
 
 impl Log {
+    /// An empty log; messages that the hub has kept precede number `next`.
+    pub(super) fn before(next: u64) -> Log {
+        Log { paging: Paging::before(next), ..Log::default() }
+    }
+
+    /// Adds an entry after all others.
     pub(super) fn push(&mut self, entry: Entry) {
-        if let (Some(Entry::Presence(changes)), Entry::Presence(more)) = (self.entries.back_mut(), &entry)
-            && changes.len() + more.len() <= FOLDED
-        {
-            changes.extend_from_slice(more);
-            return;
+        if let Entry::Said(said) = &entry {
+            self.unseen += usize::from(!said.own);
+            self.paging.passed(said.seq);
         }
-        self.entries.push_back(entry);
-        self.new += 1;
-        if self.entries.len() > ENTRIES {
-            self.entries.pop_front();
+        let mut entry = Some(entry);
+        self.live.change_last(|last| {
+            if let (Entry::Presence(changes), Some(Entry::Presence(more))) = (last, &entry)
+                && changes.len() + more.len() <= FOLDED
+            {
+                changes.extend_from_slice(more);
+                entry = None;
+            }
+            true
+        });
+        if let Some(entry) = entry {
+            self.live.push(entry);
+            self.make_room();
         }
     }
 
     /// Removes the last change if it is that `name` left: the member has only changed its name.
     pub(super) fn remove_last_left(&mut self, name: &str) {
-        if let Some(Entry::Presence(changes)) = self.entries.back_mut()
-            && changes.pop_if(|(left, change)| left == name && *change == Change::Left).is_some()
-            && changes.is_empty()
-        {
-            self.entries.pop_back();
-            self.new = self.new.saturating_sub(1);
-        }
+        self.live.change_last(|last| match last {
+            Entry::Presence(changes) => {
+                changes.pop_if(|(left, change)| left == name && *change == Change::Left);
+                !changes.is_empty()
+            }
+            _ => true,
+        });
     }
 
     /// Marks the entries after this point as unread, unless there is a mark already.
     pub(super) fn mark(&mut self) {
-        if !self.entries.contains(&Entry::Unread) {
+        if !std::mem::replace(&mut self.has_unread_mark, true) && self.newest_first().next() != Some(&Entry::Away) {
             self.push(Entry::Unread);
         }
     }
 
     /// Removes the mark: everything has been read.
     pub(super) fn unmark(&mut self) {
-        self.entries.retain(|entry| *entry != Entry::Unread);
+        if std::mem::take(&mut self.has_unread_mark) {
+            self.remove_all(&Entry::Unread);
+        }
     }
 
-    pub(super) fn unmark_if(&mut self, read: bool) {
-        if read {
+    /// Removes the mark if the newest entry is shown.
+    pub(super) fn unmark_if_seen(&mut self) {
+        if !self.is_scrolled() {
             self.unmark();
         }
     }
 
-    /// The number of entries since the last call.
-    pub(super) fn take_new(&mut self) -> usize {
-        std::mem::take(&mut self.new)
+    /// What follows was said while there was no connection. Only the last mark of this kind remains.
+    pub(super) fn mark_away(&mut self) {
+        self.remove_all(&Entry::Away);
+        self.push(Entry::Away);
     }
 
-    pub(super) fn clear(&mut self) {
-        self.entries.clear();
+    fn remove_all(&mut self, mark: &Entry) {
+        let marks: Vec<usize> = (0..self.len()).rev().filter(|&index| self.get(index) == Some(mark)).collect();
+        marks.into_iter().for_each(|index| self.remove(index));
+    }
+
+    /// Removes all entries. What the hub has kept is loaded when the user scrolls back.
+    pub(super) fn clear(&mut self, today: Option<Date>) {
+        let mut paging = std::mem::take(&mut self.paging);
+        paging.rest();
+        *self = Log { paging, live_day: today, ..Log::default() };
+    }
+
+    /// The first entry belongs to this day, unless its day is known.
+    pub(super) fn begin_day(&mut self, day: Date) {
+        self.live_day.get_or_insert(day);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.past.len() + self.live.len()
+    }
+
+    /// The index after the last entry that the view can reach now.
+    pub(super) fn end(&self) -> usize {
+        if self.dropped.is_empty() { self.len() } else { self.past.len() }
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&Entry> {
+        self.past.get(index).or_else(|| self.live.get(index.checked_sub(self.past.len())?))
+    }
+
+    /// From the oldest to the newest.
+    pub(super) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.past.iter().chain(self.live.iter())
     }
 
     /// From the newest to the oldest.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().rev()
+        self.entries().rev()
     }
-}
 
-/// A name in a list, where a comma must not make two of it.
-pub(super) fn listed(shown: &str) -> String {
-    shown.replace(',', "\\u{2c}")
+    // ---- the view
+
+    /// Moves the view up by so many lines, or down.
+    pub(super) fn scroll(&mut self, lines: isize) {
+        self.scroll = self.scroll.saturating_add(lines);
+        self.paging.scrolled(lines > 0);
+    }
+
+    /// Moves the view to the newest entry.
+    pub(super) fn show_newest(&mut self) {
+        (self.place, self.scroll, self.unseen) = (None, 0, 0);
+        self.paging.returned();
+        self.forget_far();
+    }
+
+    /// True if the newest entry is not shown.
+    pub(super) fn is_scrolled(&self) -> bool {
+        self.place.is_some() || self.scroll > 0
+    }
+
+    /// How many messages have arrived since the newest entry was last shown.
+    pub(super) fn unseen(&self) -> usize {
+        self.unseen
+    }
+
+    pub(super) fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    pub(super) fn take_scroll(&mut self) -> isize {
+        std::mem::take(&mut self.scroll)
+    }
+
+    /// The view is here now: at the newest entry if `place` is `None`.
+    pub(super) fn shown(&mut self, place: Option<Place>) {
+        self.place = place;
+        if place.is_none() {
+            self.unseen = 0;
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn presence(name: &str, change: Change) -> Entry {
-        Entry::Presence(vec![(name.into(), change)])
-    }
-
-    #[test]
-    fn consecutive_changes_of_presence_are_one_entry() {
-        let mut log = Log::default();
-        log.push(presence("ann", Change::Joined));
-        log.push(presence("bob", Change::Joined));
-        log.push(presence("ann", Change::Left));
-        log.push(Entry::Notice("x".into()));
-        log.push(presence("cid", Change::Joined));
-        let entries: Vec<_> = log.newest_first().cloned().collect();
-        let folded = vec![("ann".into(), Change::Joined), ("bob".into(), Change::Joined), ("ann".into(), Change::Left)];
-        assert_eq!(entries, [presence("cid", Change::Joined), Entry::Notice("x".into()), Entry::Presence(folded)]);
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let mut log = Log::default();
-        for number in 0..2 * ENTRIES {
-            log.push(Entry::Notice(number.to_string()));
-            log.push(presence("ann", if number % 2 == 0 { Change::Joined } else { Change::Left }));
-        }
-        assert_eq!(log.newest_first().count(), ENTRIES);
-    }
-}
+mod tests;

@@ -1,17 +1,21 @@
-//! The state of the window, and how events change it; `keys` is how keys change it. No terminal, network or clock.
+//! The state of the window, and how events change it; `keys` is how keys change it, and `search` what is found. No terminal, network or clock.
 
 mod keys;
+mod search;
 
 use std::time::Duration;
 
-use bookend::{Encoding, Hello, Message, Payload, PresenceEvent, displayed, escaped};
-use bookend_client::{End, Event, Members};
+use bookend::{Encoding, Hello, Message, PresenceEvent, displayed, escaped};
+use bookend_client::{End, Event, HistoryError, Members, Missed, Page, Up};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::editor::Editor;
-use super::log::{Change, Entry, Log, Said};
-use super::times;
+use super::entry::{Change, Entry, Said};
+use super::log::{Ask, Log};
+use super::page::Reader;
+use crate::times;
+pub(super) use search::Search;
 
 /// What the owner of the window must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +63,8 @@ pub(super) struct Window {
     pub(super) round_trip: Option<Duration>,
     /// Messages that are not confirmed yet.
     pub(super) pending: usize,
-    /// Lines below the last one shown.
-    pub(super) scroll: usize,
-    /// Show only messages that contain this.
-    pub(super) search: Option<String>,
+    /// What is found, shown in place of the log.
+    pub(super) search: Option<Search>,
     /// The number of lines in a page, set by the view.
     pub(super) page: usize,
     /// The name of this client, as the hub assigned it.
@@ -75,6 +77,8 @@ pub(super) struct Window {
     /// The list of members that were here before is arriving.
     is_listing: bool,
     zone: TimeZone,
+    /// The number of the next message when this session began, if it is not the first: those before it were missed.
+    away_until: Option<u64>,
     /// The day by the clock of this machine.
     today: Option<Date>,
     /// The day to which the last entry of the log belongs.
@@ -94,7 +98,6 @@ impl Window {
             encoding: hello.preferred(),
             round_trip: None,
             pending: 0,
-            scroll: 0,
             search: None,
             page: 10,
             name: None,
@@ -103,6 +106,7 @@ impl Window {
             left: None,
             is_listing: false,
             zone,
+            away_until: None,
             today: None,
             shown_day: None,
         }
@@ -111,17 +115,14 @@ impl Window {
     pub(super) fn event(&mut self, event: &Event) {
         match event {
             Event::Progress { step, .. } => self.connection = Connection::Connecting(step.to_string()),
-            Event::Up(up) => {
-                self.connection = Connection::Up;
-                self.port = up.local.map(|address| address.port());
-                self.members = Members::new(up.welcome.as_ref().map_or(0, |welcome| welcome.member));
-                self.is_listing = up.welcome.is_some();
-                let greeting = up.welcome.as_ref().map_or("connected", |welcome| &welcome.greeting);
-                let again = if up.session > 1 { "reconnected: " } else { "" };
-                self.log.push(Entry::Notice(format!("{again}{}", escaped(greeting))));
-            }
+            Event::Up(up) => self.up(up),
             Event::Message(incoming) => self.message(&incoming.message()),
-            Event::Missed(missed) => self.log.push(Entry::Missed(missed.to_string())),
+            Event::Missed(missed) => {
+                if self.away_until.take().is_some() && !matches!(missed, Missed::Unknown { .. }) {
+                    self.log.mark_away();
+                }
+                self.log.push(Entry::Missed(missed.to_string()));
+            }
             Event::Failed(error) => self.log.push(Entry::Error(error.to_string())),
             Event::Suspect => self.connection = Connection::Suspect,
             Event::Heard => self.connection = Connection::Up,
@@ -139,6 +140,19 @@ impl Window {
             }
             _ => {}
         }
+    }
+
+    fn up(&mut self, up: &Up) {
+        self.connection = Connection::Up;
+        self.port = up.local.map(|address| address.port());
+        self.members = Members::new(up.welcome.as_ref().map_or(0, |welcome| welcome.member));
+        self.is_listing = up.welcome.is_some();
+        let greeting = up.welcome.as_ref().map_or("connected", |welcome| &welcome.greeting);
+        let again = if up.session > 1 { "reconnected: " } else { "" };
+        self.log.push(Entry::Notice(format!("{again}{}", escaped(greeting))));
+        let next = up.welcome.as_ref().map_or(0, |welcome| welcome.next_seq);
+        self.log.begin(next);
+        self.away_until = Some(next).filter(|_| up.session > 1);
     }
 
     fn message(&mut self, message: &Message<'_>) {
@@ -168,11 +182,10 @@ impl Window {
                 }
             }
             Message::Delivery(delivery) => {
-                let own = delivery.from == self.members.own();
-                let name = if delivery.from == 0 { "*".into() } else { displayed(delivery.name()).to_string() };
-                self.said(name, delivery.payload, Some(delivery.time), own, delivery.to != 0);
+                let said = self.reader().delivered(delivery, delivery.from == self.members.own());
+                self.said(said);
             }
-            Message::Message(payload) => self.said("-".into(), *payload, None, false, false),
+            Message::Message(payload) => self.said(self.reader().said("-".into(), *payload, false)),
             Message::Error(refusal) => {
                 let reason = refusal.reason.to_str();
                 self.log.push(Entry::Error(format!("refused: {}", escaped(&reason))));
@@ -191,19 +204,53 @@ impl Window {
         self.name = Some(name);
     }
 
-    fn said(&mut self, name: String, payload: Payload<'_>, time: Option<u64>, own: bool, private: bool) {
-        let text = match payload.text() {
-            Some(text) => text.into_owned(),
-            None => format!("({} bytes)", payload.as_bytes().len()),
-        };
-        let mention = !own && self.name.as_ref().is_some_and(|own| mentions(&text, own));
-        if let Some(day) = time.and_then(|time| times::day(time, &self.zone)) {
+    fn said(&mut self, said: Said) {
+        if let Some(day) = said.time.and_then(|time| times::day(time, &self.zone)) {
             self.show_day(day);
         }
-        if !self.focused || self.scroll > 0 {
+        if let Some(seq) = said.seq
+            && let Some(until) = self.away_until.take()
+            && seq < until
+        {
+            self.log.mark_away();
+        }
+        if !self.focused || self.log.is_scrolled() || self.search.is_some() {
             self.log.mark();
         }
-        self.log.push(Entry::Said(Said { time, name, text, own, private, mention }));
+        self.log.push(Entry::Said(said));
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader { name: self.name.as_deref(), days: Some(&self.zone) }
+    }
+
+    /// What the hub is to be asked for, once.
+    pub(super) fn ask(&mut self) -> Option<Ask> {
+        if !matches!(self.connection, Connection::Up | Connection::Suspect) {
+            return None;
+        }
+        match &mut self.search {
+            Some(search) => search.list.ask().map(|part| Ask { part, text: Some(search.text.clone()) }),
+            None => self.log.ask().map(|part| Ask { part, text: None }),
+        }
+    }
+
+    /// The hub has answered, or not.
+    pub(super) fn answered(&mut self, ask: &Ask, page: Result<Page, HistoryError>) {
+        let reader = Reader { name: self.name.as_deref(), days: Some(&self.zone) };
+        match (&ask.text, &mut self.search) {
+            (None, _) => self.log.answered(ask.part, page, &reader),
+            (Some(text), Some(search)) if *text == search.text => {
+                search.list.answered(ask.part, page, &Reader { days: None, ..reader });
+                search.look_in(&self.log);
+            }
+            _ => {} // the user has left the search
+        }
+    }
+
+    /// The date of a time, if it is not today, and the time.
+    pub(super) fn date_and_time(&self, time: u64) -> String {
+        times::date_and_time(time, self.today, &self.zone)
     }
 
     /// A message was confirmed after this time, or was not.
@@ -220,7 +267,11 @@ impl Window {
         let today = times::day(now, &self.zone);
         let before = std::mem::replace(&mut self.today, today);
         match (before, today) {
-            (None, today) => self.shown_day = self.shown_day.or(today), // the window has just opened
+            // The window has just opened.
+            (None, today) => {
+                self.shown_day = self.shown_day.or(today);
+                today.into_iter().for_each(|today| self.log.begin_day(today));
+            }
             (before, Some(today)) if before != Some(today) => self.show_day(today),
             _ => return false,
         }
@@ -230,7 +281,7 @@ impl Window {
     /// The next entries belong to `day`.
     fn show_day(&mut self, day: Date) {
         if self.shown_day.replace(day) != Some(day) {
-            self.log.push(Entry::Day(day.strftime("%A, %-d %B %Y").to_string()));
+            self.log.push(Entry::Day(day));
         }
     }
 
@@ -244,16 +295,6 @@ impl Window {
     pub(super) fn focus(&mut self, focused: bool) {
         self.focused = focused;
     }
-}
-
-/// True if the name is a word of the text.
-fn mentions(text: &str, name: &str) -> bool {
-    let (text, name) = (text.to_lowercase(), name.to_lowercase());
-    text.match_indices(&name).any(|(at, found)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + found.len()..].chars().next();
-        ![before, after].into_iter().flatten().any(char::is_alphanumeric)
-    })
 }
 
 #[cfg(test)]

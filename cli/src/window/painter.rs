@@ -19,11 +19,13 @@ use super::wrap::columns;
 pub(super) struct Painter<W: Write> {
     terminal: CrosstermBackend<W>,
     shown: Buffer,
+    /// Where the cursor was set to.
+    cursor: Position,
 }
 
 impl<W: Write> Painter<W> {
     pub(super) fn new(output: W) -> Painter<W> {
-        Painter { terminal: CrosstermBackend::new(output), shown: Buffer::default() }
+        Painter { terminal: CrosstermBackend::new(output), shown: Buffer::default(), cursor: Position::ORIGIN }
     }
 
     /// A cell is written. What was in the cells that a wide character covers is gone, although no change names them.
@@ -52,7 +54,7 @@ impl<W: Write> Painter<W> {
 
     /// Writes the cells from `start` to `end` of a row, after positioning the cursor.
     fn write(&mut self, y: u16, start: u16, end: u16) -> io::Result<()> {
-        let Painter { terminal, shown } = self;
+        let Painter { terminal, shown, .. } = self;
         let mut next = start;
         let cells = (start..end.min(shown.area.width)).filter_map(|x| {
             // The cell after a wide character is part of it.
@@ -104,12 +106,15 @@ impl<W: Write> Backend for Painter<W> {
         self.terminal.show_cursor()
     }
 
+    /// Does not ask the terminal, whose answer may be late, and is input that the reader of the keyboard may take. Each
+    /// drawing sets the cursor.
     fn get_cursor_position(&mut self) -> io::Result<Position> {
-        self.terminal.get_cursor_position()
+        Ok(self.cursor)
     }
 
     fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
-        self.terminal.set_cursor_position(position)
+        self.cursor = position.into();
+        self.terminal.set_cursor_position(self.cursor)
     }
 
     fn clear(&mut self) -> io::Result<()> {
@@ -160,6 +165,15 @@ fn is_plain(symbol: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_terminal_is_not_asked_where_the_cursor_is() {
+        let mut output = Vec::new();
+        let mut painter = Painter::new(&mut output);
+        painter.set_cursor_position(Position::new(3, 4)).unwrap();
+        assert_eq!(painter.get_cursor_position().unwrap(), Position::new(3, 4));
+        assert_eq!(output, b"\x1b[5;4H");
+    }
 
     #[test]
     fn characters_that_combine_or_join_are_not_plain() {

@@ -15,7 +15,8 @@ use ratatui::crossterm::terminal::{
 
 use super::model::Window;
 use super::painter::Painter;
-use super::{times, view};
+use super::view;
+use crate::times;
 
 /// The shortest time between two drawings.
 const FRAME: Duration = Duration::from_millis(16);

@@ -85,8 +85,7 @@ pub(crate) static CASES: &[Case] = &[
         Mistake { read: short_reads_lost, hello: small, ..NONE },
         &["dribbled", "split", "frame-timeout", "hello-dribbled"],
     ),
-    case("many frames in a read lost", Mistake { read: many_frames_lost, ..NONE }, &["joined"])
-        .warning(&["empty-flood"]),
+    case("many frames in a read lost", Mistake { read: many_frames_lost, ..NONE }, &["joined"]),
     case("max body higher than accepted", Mistake { send: claims_1_mib, hello: small, ..NONE }, &["body-at-limit"]),
     case("max body not enforced", Mistake { send: claims_1_mib, hello: large, ..NONE }, &["body-over-limit"]),
     sending("max body little-endian", |frame| hello_with(frame, 16, b"\x00\x00\x10\x00"), &["body-over-limit"]),
@@ -98,7 +97,9 @@ pub(crate) static CASES: &[Case] = &[
         &["request"],
     ),
     case("no timeouts", Mistake { limits: no_timeouts, ..NONE }, &["hello-timeout", "frame-timeout"]),
-    case("no floods", Mistake { limits: unlimited, ..NONE }, &[]).warning(&["ping-flood", "empty-flood"]),
+    case("no floods", Mistake { limits: unlimited, ..NONE }, &["ping-flood", "empty-flood", "flood-order"]),
+    case("PINGs refused too early", Mistake { limits: few_pings, ..NONE }, &["pings-permitted"]),
+    case("idle too early", Mistake { read: keepalive_halved, ..NONE }, &["idle"]),
     case("one connection at a time", Mistake { serial: true, ..NONE }, &[]).warning(&["second-connection"]),
     // ---- text
     ignoring(
@@ -118,7 +119,7 @@ pub(crate) static CASES: &[Case] = &[
         |frame| frame.encoding() == Encoding::Utf16Le && frame.kind() == kind::MESSAGE,
         &["refused-utf-16le"],
     ),
-    sending("frames counted from 1", |frame| error_with(frame, 7, b"\x04"), &["error-names-frame"]),
+    sending("frames counted from 1", |frame| error_with(frame, 7, b"\x05"), &["error-names-frame"]),
     sending("ids little-endian", id_swapped, &["request", "error-names-request"]),
     // ---- what it sends
     sending("reason without name", |frame| with_reason(frame, b"oh no"), &["reasons"]),
@@ -143,20 +144,6 @@ pub(crate) static CASES: &[Case] = &[
     sending("a REPLY too short", reply_before_error, &["sent-bodies"]),
 ];
 
-/// A name, a change to the frames that a hub sends, and the rows that must fail.
-pub(crate) type HubCase = (&'static str, fn(Frame<'_>) -> Vec<u8>, &'static [&'static str]);
-
-pub(crate) static HUB_CASES: &[HubCase] = &[
-    ("none", whole, &[]),
-    ("no WELCOME", |frame| dropped(frame, kind::WELCOME), &["hub-welcome"]),
-    ("no PRESENCE", |frame| dropped(frame, kind::PRESENCE), &["hub-presence", "hub-same-name", "hub-look-alike"]),
-    ("messages counted from 2", seq_increased, &["hub-sequence"]),
-    ("private messages are counted", private_counted, &["hub-private"]),
-    ("names without suffix", suffix_lost, &["hub-same-name", "hub-look-alike"]),
-    ("plain text without name", name_lost, &["hub-plain-member"]),
-    ("another code", no_such_member_is_policy, &["hub-no-such-member"]),
-];
-
 /// A HELLO without options.
 const HELLO_FRAME: &[u8] = b"\xF5\xF8\x01\0\0\0\0\x18BKND\x0D\x0A\x1A\x0A\xFF\x11\x0D\x00\
     \x01\x00\x07\x02\x00\x10\x00\x00\x00\x1E\x00\x00\xF8\xF5";
@@ -176,6 +163,19 @@ fn no_timeouts() -> Limits {
 
 fn unlimited() -> Limits {
     limits().with_pings(u32::MAX, Duration::from_secs(10)).with_empty_frames(u32::MAX)
+}
+
+fn few_pings() -> Limits {
+    limits().with_pings(9, Duration::from_secs(10))
+}
+
+/// The keepalive of the client's HELLO is half of what it was.
+fn keepalive_halved(mut read: Vec<u8>) -> Vec<u8> {
+    const KEEPALIVE: usize = 8 + 20;
+    if read.get(2) == Some(&kind::HELLO) && read.len() > KEEPALIVE + 1 {
+        read[KEEPALIVE + 1] /= 2;
+    }
+    read
 }
 
 // ---- changes to a frame that is sent
@@ -205,7 +205,7 @@ fn error_with(frame: Frame<'_>, at: usize, bytes: &[u8]) -> Vec<u8> {
     if frame.kind() == kind::ERROR { body_with(frame, at, bytes) } else { whole(frame) }
 }
 
-fn body_with(frame: Frame<'_>, at: usize, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn body_with(frame: Frame<'_>, at: usize, bytes: &[u8]) -> Vec<u8> {
     let mut body = frame.body().to_vec();
     body.resize(body.len().max(at + bytes.len()), 0);
     body[at..at + bytes.len()].copy_from_slice(bytes);
@@ -263,35 +263,6 @@ fn reply_before_error(frame: Frame<'_>) -> Vec<u8> {
 fn before_error(frame: Frame<'_>, wire: &[u8]) -> Vec<u8> {
     let is_error = frame.kind() == kind::ERROR && !frame.body().starts_with(b"\x01\x02\x03\x04");
     if is_error { [wire, &whole(frame)].concat() } else { whole(frame) }
-}
-
-fn dropped(frame: Frame<'_>, kind: u8) -> Vec<u8> {
-    if frame.kind() == kind { Vec::new() } else { whole(frame) }
-}
-
-fn seq_increased(frame: Frame<'_>) -> Vec<u8> {
-    let to_everyone = frame.kind() == kind::DELIVERY && frame.body()[4..8] == [0; 4];
-    if to_everyone { body_with(frame, 15, &[frame.body()[15] + 1]) } else { whole(frame) }
-}
-
-fn private_counted(frame: Frame<'_>) -> Vec<u8> {
-    let private = frame.kind() == kind::DELIVERY && frame.body()[4..8] != [0; 4];
-    if private { body_with(frame, 15, b"\x07") } else { whole(frame) }
-}
-
-fn suffix_lost(frame: Frame<'_>) -> Vec<u8> {
-    if frame.kind() == kind::PRESENCE { with_body(frame, &frame.body()[..5 + "doctor".len()]) } else { whole(frame) }
-}
-
-fn name_lost(frame: Frame<'_>) -> Vec<u8> {
-    let words = frame.body().strip_prefix(b"doctor: ");
-    words.filter(|_| frame.kind() == kind::MESSAGE).map_or_else(|| whole(frame), |words| with_body(frame, words))
-}
-
-fn no_such_member_is_policy(frame: Frame<'_>) -> Vec<u8> {
-    let matches = frame.kind() == kind::ERROR && frame.body()[8..].starts_with(&Code::NO_SUCH_MEMBER.0.to_be_bytes());
-    let body = || [&frame.body()[..8], &Code::POLICY.0.to_be_bytes(), b"policy"].concat();
-    if matches { with_body(frame, &body()) } else { whole(frame) }
 }
 
 /// The fixed part and the reason of a CLOSE or an ERROR that has a reason.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bookend::{Code, Decoder, Encodings, Frame, Hello, Limits, MAX_LENGTH, Message, Role, Session, State, Step};
+use bookend::{Code, Decoder, Encodings, Frame, Hello, Limits, MAX_LENGTH, Message, Role, START, Session, State, Step};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -113,6 +113,9 @@ async fn pass_on(client: TcpStream, server: TcpStream, send: fn(Frame<'_>) -> Ve
                 let end = read.iter().position(|&byte| byte == b'\n').map_or(0, |at| at + 1);
                 wire.extend(read.drain(..end));
                 is_line = end == 0;
+            }
+            if !is_line && read.first().is_some_and(|&byte| byte != START[0]) {
+                wire.append(&mut read); // lines for a terminal
             }
             let mut rest = &*read;
             while let Ok(Some(frame)) = decoder.decode(&mut rest) {

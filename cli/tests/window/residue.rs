@@ -54,7 +54,7 @@ fn text_of_uncertain_width_leaves_no_residue() {
     let screen = window.screen();
     assert!(screen.contains("short 24") && !screen.contains("said"), "{screen}");
     window.presses("PageUp");
-    window.shows("lines below");
+    window.shows("scrolled back");
     window.is_what_a_redraw_shows("scrolled back");
 }
 

@@ -121,7 +121,7 @@ impl Driver {
         match next_seq {
             Some(next) => self.sequence.welcome(next),
             None if self.snapshot.borrow().session > 0 => {
-                self.report_in(&mut connection, Event::Missed(Missed::Unknown)).await;
+                self.report_in(&mut connection, Event::Missed(Missed::Unknown { after: None })).await;
             }
             None => {}
         }
@@ -315,12 +315,10 @@ impl Driver {
         match (message, next_seq) {
             (Message::Request { id, .. }, _) => return Reaction::Refuse(*id),
             (Message::Gap { missed }, _) => {
-                self.sequence.gap(*missed);
-                return Reaction::Report(Event::Missed(Missed::Gap(*missed)));
+                return Reaction::Report(Event::Missed(self.sequence.gap(*missed)));
             }
             (Message::Error(refusal), Some(next)) if refusal.id == 0 && refusal.code == Code::RESUME_REFUSED => {
-                self.sequence.restart(next);
-                return Reaction::Report(Event::Missed(Missed::Unknown));
+                return Reaction::Report(Event::Missed(self.sequence.restart(next)));
             }
             (Message::Error(refusal), _) if refusal.id == 0 => {
                 let reason = refusal.reason.to_str().into_owned();

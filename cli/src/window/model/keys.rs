@@ -1,18 +1,17 @@
 //! Keys, and the commands of the input line.
 
-use bookend::command::{Command, HELP, ME_WITHOUT_TEXT, addressed};
+use bookend::command::{Command, HELP, ME_WITHOUT_TEXT, SEARCH_WITHOUT_TEXT, addressed};
 use bookend::{displayed, is_disturbing};
+use bookend_client::Query;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::{Effect, Window};
-use crate::window::log::{Entry, Said, listed};
+use super::{Effect, Search, Window};
+use crate::window::entry::{Entry, Said, listed};
+use crate::window::log::Log;
 
 /// The commands of the window alone, besides those of [`HELP`].
-const COMMANDS: [(&str, &str); 2] = [
-    ("/search TEXT", "show only messages that contain TEXT; /search or Esc shows everything"),
-    ("/clear", "clear the messages"),
-];
-const KEYS: &str = "Tab completes · Up and Down recall · PageUp and PageDown scroll · Alt-Enter adds a line · Esc returns to the end · Ctrl-Z suspends";
+const COMMANDS: [(&str, &str); 1] = [("/clear", "clear the messages; PageUp loads what the hub has kept")];
+const KEYS: &str = "Tab completes · Up and Down recall · PageUp and PageDown scroll · Alt-Enter adds a line · Esc leaves a search · Esc or End returns to the newest message · Ctrl-Z suspends";
 
 impl Window {
     pub(in crate::window) fn paste(&mut self, text: &str) {
@@ -47,28 +46,45 @@ impl Window {
             KeyCode::Left => self.editor.left(),
             KeyCode::Right => self.editor.right(),
             KeyCode::Home => self.editor.home(),
+            KeyCode::End if self.shown().is_scrolled() => self.show_newest(),
             KeyCode::End => self.editor.end(),
             KeyCode::Backspace => self.editor.delete_left(),
             KeyCode::Delete => self.editor.delete_right(),
             KeyCode::Up => self.editor.earlier(),
             KeyCode::Down => self.editor.later(),
-            KeyCode::PageUp => self.scroll += self.page.max(2) - 1,
+            KeyCode::PageUp => self.scroll(1),
             KeyCode::PageDown => {
-                self.scroll = self.scroll.saturating_sub(self.page.max(2) - 1);
-                self.log.unmark_if(self.scroll == 0);
+                self.log.unmark_if_seen();
+                self.scroll(-1);
             }
-            KeyCode::Esc => {
-                (self.scroll, self.search) = (0, None);
-                self.log.unmark();
-            }
+            KeyCode::Esc if self.search.is_some() => self.search = None,
+            KeyCode::Esc => self.show_newest(),
             KeyCode::Tab => self.complete(),
             KeyCode::Char(c) if !control && !alt => {
-                self.log.unmark_if(self.scroll == 0);
+                self.log.unmark_if_seen();
                 self.editor.insert(c.encode_utf8(&mut [0; 4]));
             }
             _ => {}
         }
         None
+    }
+
+    /// What is shown: the log, or what is found.
+    fn shown(&mut self) -> &mut Log {
+        self.search.as_mut().map_or(&mut self.log, |search| &mut search.list)
+    }
+
+    /// Scrolls up by so many pages, which overlap in a line, or down.
+    fn scroll(&mut self, pages: isize) {
+        let lines = isize::try_from(self.page.max(2) - 1).unwrap_or(1);
+        self.shown().scroll(pages * lines);
+    }
+
+    fn show_newest(&mut self) {
+        self.shown().show_newest();
+        if self.search.is_none() {
+            self.log.unmark();
+        }
     }
 
     fn complete(&mut self) {
@@ -90,8 +106,8 @@ impl Window {
 
     fn enter(&mut self) -> Option<Effect> {
         let text = self.editor.take();
-        self.scroll = 0;
-        self.log.unmark();
+        self.search = None;
+        self.show_newest();
         if text.is_empty() {
             return None;
         }
@@ -122,10 +138,12 @@ impl Window {
                 }
                 self.log.push(Entry::Notice(KEYS.into()));
             }
-            Command::Unknown { name: "search", words } => {
-                self.search = Some(words.to_lowercase()).filter(|words| !words.is_empty());
+            Command::Last(_) => self.error("/last: the window shows the last messages, and PageUp those before them"),
+            Command::Search(words) if (1..=Query::MAX_TEXT).contains(&words.len()) => {
+                self.search = Some(Search::new(words))
             }
-            Command::Unknown { name: "clear", .. } => self.log.clear(),
+            Command::Search(_) => self.error(SEARCH_WITHOUT_TEXT),
+            Command::Unknown { name: "clear", .. } => self.log.clear(self.shown_day),
             command => self.error(crate::room::refusal(command)),
         }
         None
@@ -137,7 +155,8 @@ impl Window {
             let name =
                 self.members.iter().find(|(number, _)| *number == member).map(|(_, name)| displayed(name).to_string());
             let name = format!("to {}", name.unwrap_or_else(|| member.to_string()));
-            let said = Said { time: None, name, text: text.clone(), own: true, private: true, mention: false };
+            let said =
+                Said { seq: None, time: None, name, text: text.clone(), own: true, private: true, mention: false };
             self.log.push(Entry::Said(said));
         }
         Some(Effect::Send { to, text })
