@@ -124,12 +124,12 @@ static void answer_hello(char *line, buffer *answer) {
     append_hex(answer, wire, written);
 }
 
-static void append_payload(buffer *answer, const char *name, const bookend_message *message) {
+/* The payload in hex: binary as it is, text as UTF-8. */
+static void append_text_of(buffer *answer, const bookend_message *message) {
     bookend_bytes payload = message->payload;
     uint8_t *out;
     size_t written;
 
-    append_text(answer, " %s=", name);
     if (message->encoding == BOOKEND_BINARY) {
         append_hex(answer, payload.data, payload.length);
         return;
@@ -139,6 +139,11 @@ static void append_payload(buffer *answer, const char *name, const bookend_messa
                                NULL);
     append_hex(answer, out, written);
     free(out);
+}
+
+static void append_payload(buffer *answer, const char *name, const bookend_message *message) {
+    append_text(answer, " %s=", name);
+    append_text_of(answer, message);
 }
 
 static void append_fields(buffer *answer, const bookend_message *message) {
@@ -202,12 +207,12 @@ static void answer_message(char *line, buffer *answer) {
     body = unhex(need(&line, ' '));
     frame.body = body.data;
     frame.length = (uint32_t)body.length;
-    if (bookend_message_parse(&frame, &message, &error) != BOOKEND_OK) {
-        append_fault(answer, &error, error.fault == BOOKEND_FAULT_BAD_TEXT);
+    if (frame.kind >= 0x80 && frame.kind != BOOKEND_KIND_CANCEL) {
+        append_text(answer, "ignored");
         return;
     }
-    if (message.kind >= 0x80 && message.kind != BOOKEND_KIND_CANCEL) {
-        append_text(answer, "ignored");
+    if (bookend_message_parse(&frame, &message, &error) != BOOKEND_OK) {
+        append_fault(answer, &error, error.fault == BOOKEND_FAULT_BAD_TEXT);
         return;
     }
     append_text(answer, "ok ");
@@ -220,6 +225,43 @@ static void answer_message(char *line, buffer *answer) {
     else
         append_hex(answer, out + BOOKEND_HEADER, written - BOOKEND_OVERHEAD);
     free(out);
+}
+
+static void answer_query(char *line, buffer *answer) {
+    bookend_bytes payload = unhex(need(&line, ' '));
+    uint8_t wire[BOOKEND_QUERY_MAX];
+    bookend_query query;
+
+    if (!bookend_query_parse(payload.data, payload.length, &query)) {
+        append_text(answer, "other");
+        return;
+    }
+    append_text(answer, "ok before=%" PRIu64 " count=%" PRIu32, query.before, query.count);
+    append_option(answer, "text", query.text);
+    append_text(answer, " wire=");
+    append_hex(answer, wire, bookend_query_encode(&query, wire));
+}
+
+static void answer_page(char *line, buffer *answer) {
+    bookend_bytes payload = unhex(need(&line, ' '));
+    bookend_message entry;
+    bookend_page page;
+
+    if (!bookend_page_parse(payload.data, payload.length, &page)) {
+        append_text(answer, "other");
+        return;
+    }
+    append_text(answer, page.is_first ? "ok lost=%" PRIu64 : "ok lost=-", page.lost_before);
+    while (bookend_page_next(&page, &entry)) {
+        if (entry.kind == BOOKEND_KIND_GAP) {
+            append_text(answer, " gap:%" PRIu64, entry.missed);
+            continue;
+        }
+        append_text(answer, " %" PRIu32 ":%" PRIu64 ":%" PRIu64 ":", entry.member, entry.seq, entry.time);
+        append_hex(answer, entry.name.data, entry.name.length);
+        append_text(answer, ":");
+        append_text_of(answer, &entry);
+    }
 }
 
 /* ---- Main ------------------------------------------------------------------------------------------------------ */
@@ -248,6 +290,8 @@ int main(void) {
         {"encode-text", answer_encode_text},
         {"hello", answer_hello},
         {"message", answer_message},
+        {"query", answer_query},
+        {"page", answer_page},
         {"session", answer_session},
     };
     enum { COUNT = sizeof REQUESTS / sizeof REQUESTS[0] };

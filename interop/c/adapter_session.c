@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ERROR_FIXED = 10, CLOSE_FIXED = 2 }; /* bytes before the reason */
+
 typedef struct run {
     bookend_session session;
     uint64_t now;
@@ -31,6 +33,7 @@ static void append_reason_name(buffer *answer, const bookend_message *message) {
     append(answer, reason, name);
 }
 
+/* The item of a frame that the session sent by itself, without the frame. */
 static void append_output_frame(run *run, const bookend_frame *frame) {
     bookend_message message;
 
@@ -55,7 +58,7 @@ static void append_output_frame(run *run, const bookend_frame *frame) {
         append_text(run->answer, "%u:", message.code);
         append_reason_name(run->answer, &message);
         break;
-    default: break; /* a message of the application is reported as `sent` */
+    default: refuse_request("output", "is not a frame of the session's own"); /* the application's are taken by send_one */
     }
 }
 
@@ -83,15 +86,18 @@ static void report(run *run, bookend_event event, const bookend_message *message
     bool cancelled = event == BOOKEND_EVENT_MESSAGE && message->kind == BOOKEND_KIND_CANCEL;
     bookend_decoder decoder;
     bookend_frame frame;
-    size_t length, at = 0;
+    size_t length, size, at = 0;
     const uint8_t *out = bookend_session_output(&run->session, &length);
 
     bookend_decoder_init(&decoder, BOOKEND_LENGTH_MAX);
     while (bookend_decode(&decoder, out + at, length - at, &frame) == BOOKEND_FOUND_FRAME) {
-        at += BOOKEND_OVERHEAD + (size_t)frame.length;
+        size = BOOKEND_OVERHEAD + (size_t)frame.length;
         /* The last frame is the answer to the CANCEL. */
-        if (cancelled && at == length) append_event(run, event, message);
+        if (cancelled && at + size == length) append_event(run, event, message);
         append_output_frame(run, &frame);
+        append(run->answer, "=", 1);
+        append_hex(run->answer, out + at, size);
+        at += size;
     }
     if (at != length) refuse_request("output", "is not whole frames");
     bookend_session_sent(&run->session, length, run->now);
@@ -121,12 +127,27 @@ static void receive(run *run, bookend_bytes bytes, bool bytewise) {
     }
 }
 
+/* The message of a frame. An illegal one is refused before it reaches the session, which decides about kinds. */
+static bookend_fault read_message(const bookend_frame *frame, bookend_message *message) {
+    bookend_error error;
+    bookend_fault fault = bookend_message_parse(frame, message, &error);
+    size_t fixed = frame->kind == BOOKEND_KIND_ERROR ? ERROR_FIXED : CLOSE_FIXED, reason;
+
+    if (fault == BOOKEND_FAULT_UNKNOWN_KIND) return BOOKEND_OK;
+    /* A reason that is not legal text may be received, but not sent. */
+    if (fault == BOOKEND_OK && (frame->kind == BOOKEND_KIND_ERROR || frame->kind == BOOKEND_KIND_CLOSE)) {
+        reason = frame->length - fixed;
+        if (bookend_text_legal(frame->encoding, frame->body + fixed, reason) < reason) return BOOKEND_FAULT_BAD_TEXT;
+    }
+    return fault;
+}
+
 static void send_one(run *run, char *step) {
     bookend_frame frame;
     bookend_message message;
-    bookend_error error;
     bookend_bytes body;
     bookend_fault fault;
+    const uint8_t *out;
     size_t length;
 
     frame.kind = need_kind(&step, ':');
@@ -134,15 +155,15 @@ static void send_one(run *run, char *step) {
     body = unhex(need(&step, ':'));
     frame.body = body.data;
     frame.length = (uint32_t)body.length;
-    /* An illegal frame is refused before it reaches the session; the session decides about an unknown kind. */
-    fault = bookend_message_parse(&frame, &message, &error);
-    if (fault == BOOKEND_OK || fault == BOOKEND_FAULT_UNKNOWN_KIND)
-        fault = bookend_session_send(&run->session, &message, run->now, &error);
-    /* The application's own message is not reported. */
-    (void)bookend_session_output(&run->session, &length);
+    fault = read_message(&frame, &message);
+    if (fault == BOOKEND_OK) fault = bookend_session_send(&run->session, &message, run->now, NULL);
+    out = bookend_session_output(&run->session, &length);
+    happened(run, fault == BOOKEND_OK ? "sent=" : "refused:");
+    if (fault == BOOKEND_OK)
+        append_hex(run->answer, out, length);
+    else
+        append_text(run->answer, "%s", bookend_fault_name(fault));
     bookend_session_sent(&run->session, length, run->now);
-    happened(run, fault == BOOKEND_OK ? "sent" : "refused:");
-    if (fault != BOOKEND_OK) append_text(run->answer, "%s", bookend_fault_name(fault));
 }
 
 static void step(run *run, char *words, bool bytewise) {
@@ -159,6 +180,8 @@ static void step(run *run, char *words, bool bytewise) {
         event = bookend_session_end_of_stream(&run->session, run->now);
     } else if (strcmp(verb, "send") == 0) {
         send_one(run, words);
+    } else if (strcmp(verb, "agree") == 0) {
+        run->session.private_kinds = true;
     } else if (strcmp(verb, "close") == 0) {
         bookend_session_close(&run->session, (uint16_t)number(need(&words, ':'), UINT16_MAX), NULL, run->now);
     } else {

@@ -115,7 +115,9 @@ enum {
     BOOKEND_KIND_POST = 0x12,
     BOOKEND_KIND_DELIVERY = 0x13,
     BOOKEND_KIND_GAP = 0x14,
-    BOOKEND_KIND_CANCEL = 0x81
+    BOOKEND_KIND_CANCEL = 0x81,
+    BOOKEND_KIND_PRIVATE_FIRST = 0xC0, /* kinds from here to the last one belong to applications (R3.7) */
+    BOOKEND_KIND_PRIVATE_LAST = 0xEF
 };
 
 typedef struct bookend_frame {
@@ -224,19 +226,47 @@ typedef struct bookend_message {
 } bookend_message;
 
 /*
- * Parses one frame, with the hub profile in force. An unknown kind of 80 or above is legal, and its body all payload.
- * Faults: malformed, unknown-kind; bad-text, with the message filled in nevertheless.
+ * Parses one frame, with the hub profile in force. A private kind is judged like MESSAGE. Any other unknown kind of 80 or
+ * above is legal, and its body all payload. Faults: malformed, unknown-kind; bad-text, with the message filled in nevertheless.
  */
 bookend_fault bookend_message_parse(const bookend_frame *frame, bookend_message *message, bookend_error *error);
 /* Length of the frame that bookend_message_encode writes, 0 if it would be too long for a frame. */
 size_t bookend_message_size(const bookend_message *message);
 /*
- * Writes the whole frame, without byte order marks at the start of the payload (R5.5), and checks it as a receiver
- * would. Faults: no-room, too-long, unmappable-text for U+FFFE at the start of UTF-16 (R5.15), and those of
- * bookend_message_parse.
+ * Writes the whole frame, without byte order marks at the start of the payload (R5.5), and checks it first as a receiver
+ * would; a reason must be legal text too. Faults: those of bookend_message_parse, unmappable-text for U+FFFE at the start
+ * of UTF-16 (R5.15), too-long, no-room.
  */
 bookend_fault bookend_message_encode(const bookend_message *message, uint8_t *out, size_t capacity, size_t *written,
                                      bookend_error *error);
+
+/* ---- History: section 9, of the hub profile ---------------------------------------------------------------------- */
+
+#define BOOKEND_NOW UINT64_MAX  /* greater than the number of any message */
+#define BOOKEND_QUERY_MAX 269u /* bytes that bookend_query_encode writes at most */
+
+/* Asks a hub for the last messages that it has kept, or for the last ones that contain a text: the payload of a REQUEST. */
+typedef struct bookend_query {
+    uint64_t before;    /* only messages whose seq is less */
+    uint32_t count;     /* at least 1; a hub may send fewer */
+    bookend_bytes text; /* 1..256 bytes of UTF-8; its data are NULL to search for nothing */
+} bookend_query;
+
+/* Messages that a hub has kept, oldest first: the payload of a REPLY. */
+typedef struct bookend_page {
+    bookend_bytes rest;   /* what bookend_page_next has not returned */
+    bool is_first;        /* nothing earlier matches; otherwise ask again before the first message */
+    uint64_t lost_before; /* if is_first: earlier messages of the room that are not there, 0 after a search */
+} bookend_page;
+
+/* False if a binary payload is not a query: a hub answers it with policy. */
+bool bookend_query_parse(const uint8_t *payload, size_t length, bookend_query *query);
+/* The length of the payload, which is binary; 0 if the query is not legal. */
+size_t bookend_query_encode(const bookend_query *query, uint8_t out[BOOKEND_QUERY_MAX]);
+/* False if a binary payload is not a page. */
+bool bookend_page_parse(const uint8_t *payload, size_t length, bookend_page *page);
+/* The next DELIVERY, or GAP where messages are not there; false after the last one. */
+bool bookend_page_next(bookend_page *page, bookend_message *entry);
 
 /* ---- Session: section 7 ---------------------------------------------------------------------------------------- */
 
@@ -259,7 +289,8 @@ typedef enum bookend_event {
     BOOKEND_EVENT_NOTHING, /* needs more bytes or more time */
     BOOKEND_EVENT_OPENED,  /* the peer's HELLO is in `peer`; its options are valid until the next call */
     BOOKEND_EVENT_MESSAGE, /* a message for the application */
-    BOOKEND_EVENT_ENDED    /* reported once: write the output, then close the stream */
+    BOOKEND_EVENT_UNREADABLE, /* the REPLY to this side's REQUEST `id` cannot be read: nothing more arrives for it (R3.26) */
+    BOOKEND_EVENT_ENDED /* reported once: write the output, then close the stream */
 } bookend_event;
 
 /* The memory for one unanswered REQUEST; its fields are private to the session. */
@@ -285,13 +316,14 @@ typedef struct bookend_session {
     bookend_error cause; /* while closing and closed */
     bookend_hello peer;  /* once open */
     uint32_t number;     /* of the last frame received; an ERROR about it has it in `frame` */
-    bool private_kinds;  /* both sides have agreed on kinds C0..EF: send and deliver them */
+    bool private_kinds;  /* deliver the kinds C0..EF, which are ignored otherwise; they may be sent at any time */
 
     bookend_hello own;
     bookend_decoder decoder;
     uint8_t *out;
     size_t out_capacity, out_start, out_end;
     size_t seen;       /* bytes of the caller's buffer seen in an earlier call */
+    size_t judged;     /* bytes of it that were judged before CLOSE: they do not count as discarded (R7.20) */
     uint32_t skipped;  /* bytes before the server's first F5 */
     uint32_t discarded; /* bytes while closing */
     uint64_t started, last_sent, last_received, frame_due, blocked_at, closing_at;
@@ -337,18 +369,20 @@ uint64_t bookend_session_deadline(const bookend_session *session);
 /* Does what is due. Read all available bytes first, or they count as silence of the peer. */
 bookend_event bookend_session_tick(bookend_session *session, uint64_t now);
 /*
- * Sends any kind except HELLO, PONG and CLOSE. A PING with a payload is a barrier: its PONG is delivered. Faults:
- * not-open, no-room (write the output, then retry), try-later, duplicate-request, no-such-request, unknown-kind,
- * unexpected-kind, encoding-refused, and those of bookend_message_encode. After a fault nothing was sent and the
- * session is unchanged.
+ * Sends any kind except HELLO, PONG and CLOSE, which the session sends itself. A PING with a payload is a barrier: its PONG
+ * is delivered. An ERROR with an id answers the peer's REQUEST with this id, and the session sets its `frame`; with id 0 it
+ * is about the frame of the number in `frame`. Faults, in the order of R7.18: malformed, bad-text; not-open; unknown-kind,
+ * unexpected-kind; no-such-request, duplicate-request, try-later; encoding-refused; unmappable-text; too-long (also for a
+ * reason of more than BOOKEND_REASON_MAX bytes); then no-room (write the output, then retry). After a fault nothing was sent
+ * and the session is unchanged.
  */
 bookend_fault bookend_session_send(bookend_session *session, const bookend_message *message, uint64_t now,
                                    bookend_error *error);
 /*
  * Sends CANCEL: the answer to this REQUEST is no longer needed. An answer still arrives, usually an ERROR `cancelled`;
  * until then the id cannot be used again. The peer's CANCEL is delivered with the id of a REQUEST that the session has
- * answered with this ERROR: stop working on it. Faults: not-open, no-room (write the output, then retry),
- * no-such-request.
+ * answered with this ERROR: stop working on it. Faults: malformed for id 0, not-open, no-such-request, no-room (write the
+ * output, then retry).
  */
 bookend_fault bookend_session_cancel(bookend_session *session, uint32_t id, uint64_t now);
 /*

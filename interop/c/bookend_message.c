@@ -6,6 +6,8 @@
 
 enum { NAME_MAX_BYTES = 64, DELIVERY_FIXED = 25, EVENT_LAST = BOOKEND_CROWD };
 
+static const char NOT_A_NAME[] = "the name is not a plain line of 1 to 64 bytes of UTF-8";
+
 enum payload_rule { NO_PAYLOAD, CONTROL, TEXT, ANY };
 
 /* The table in section 3. */
@@ -29,9 +31,11 @@ static const struct layout {
     {BOOKEND_KIND_CANCEL, 4, NO_PAYLOAD},
 };
 
+/* NULL for an unlisted kind that is not private; a private one has the layout of MESSAGE. */
 static const struct layout *layout_of(uint8_t kind) {
     size_t i;
 
+    if (bookend_is_private(kind)) return &LAYOUTS[0];
     for (i = 0; i < sizeof LAYOUTS / sizeof LAYOUTS[0]; i++)
         if (LAYOUTS[i].kind == kind) return &LAYOUTS[i];
     return NULL;
@@ -41,17 +45,17 @@ static bookend_fault malformed(bookend_error *error, size_t at, const char *why)
     return bookend_fail(error, BOOKEND_FAULT_MALFORMED, at, 0, 0, why);
 }
 
-/* The rule that the encoding or the length breaks, or NULL. */
-static const char *broken_layout(const struct layout *layout, const bookend_frame *frame) {
-    if (frame->length < layout->fixed) return "the body is shorter than its fixed part";
+/* The rule that the encoding or the length of the payload breaks, or NULL. */
+static const char *broken_payload(const struct layout *layout, const bookend_message *message) {
+    if (message->encoding > BOOKEND_UTF16LE) return "the encoding must be 0..4";
     switch (layout->payload) {
     case NO_PAYLOAD:
     case CONTROL:
-        if (frame->encoding != BOOKEND_BINARY) return "this kind must have encoding 0";
-        if (frame->length - layout->fixed > (layout->payload == CONTROL ? BOOKEND_PING_MAX : 0))
+        if (message->encoding != BOOKEND_BINARY) return "this kind must have encoding 0";
+        if (message->payload.length > (layout->payload == CONTROL ? BOOKEND_PING_MAX : 0))
             return "the body is longer than its kind allows";
         return NULL;
-    case TEXT: return frame->encoding == BOOKEND_BINARY ? "this kind must have encoding 1..4" : NULL;
+    case TEXT: return message->encoding == BOOKEND_BINARY ? "this kind must have encoding 1..4" : NULL;
     default: return NULL;
     }
 }
@@ -121,21 +125,13 @@ static void put_fixed(uint8_t *body, const bookend_message *message) {
     }
 }
 
-/* Checks the text and removes its byte order mark; an illegal reason becomes empty (R3.21). */
-static bookend_fault check_text(bookend_message *message, bookend_error *error) {
-    bookend_bytes *text = &message->payload;
-    size_t legal = bookend_text_legal(message->encoding, text->data, text->length);
-    size_t bom;
+/* Fault: bad-text, at the first illegal byte. */
+static bookend_fault check_text(uint8_t encoding, bookend_bytes text, bookend_error *error) {
+    size_t legal =
+        encoding == BOOKEND_BINARY ? text.length : bookend_text_legal(encoding, text.data, text.length);
 
-    if (legal < text->length) {
-        if (message->kind != BOOKEND_KIND_ERROR && message->kind != BOOKEND_KIND_CLOSE)
-            return bookend_fail(error, BOOKEND_FAULT_BAD_TEXT, legal, text->data[legal], message->encoding, NULL);
-        text->length = 0;
-    }
-    bom = bookend_text_bom(message->encoding, text->data, text->length);
-    text->data += bom;
-    text->length -= bom;
-    return BOOKEND_OK;
+    return legal == text.length ? BOOKEND_OK
+                                : bookend_fail(error, BOOKEND_FAULT_BAD_TEXT, legal, text.data[legal], encoding, NULL);
 }
 
 /* A PRESENCE's name may be in any encoding; its 1 to 64 bytes are counted in UTF-8 (R9.4). */
@@ -148,9 +144,41 @@ static bool is_presence_name(const bookend_message *message) {
            length > 0 && bookend_is_plain_line(utf8, length);
 }
 
+/* The rules of the fixed part, and of the payload except that of its text. Fault: malformed. */
+static bookend_fault check_layout(const struct layout *layout, const bookend_message *message, bookend_error *error) {
+    const char *why = broken_payload(layout, message);
+
+    if (why != NULL) return malformed(error, 0, why);
+    if (message->kind == BOOKEND_KIND_DELIVERY) {
+        if (message->name.length > NAME_MAX_BYTES) return malformed(error, 24, "a name must have at most 64 bytes");
+        if (!bookend_is_plain_line(message->name.data, message->name.length))
+            return malformed(error, DELIVERY_FIXED, "the name is not a plain line of UTF-8");
+    }
+    if (message->id == 0 && (message->kind == BOOKEND_KIND_REQUEST || message->kind == BOOKEND_KIND_REPLY ||
+                             message->kind == BOOKEND_KIND_CANCEL))
+        return malformed(error, 0, "the id is 0");
+    if (message->kind == BOOKEND_KIND_PRESENCE && message->event > EVENT_LAST)
+        return malformed(error, 4, "the event is not here, joined, left or crowd");
+    return BOOKEND_OK;
+}
+
+/* Removes the byte order mark of a received text; an illegal reason becomes empty (R3.21). */
+static bookend_fault take_text(bookend_message *message, bookend_error *error) {
+    bookend_bytes *text = &message->payload;
+    bookend_fault fault = check_text(message->encoding, *text, error);
+    size_t bom;
+
+    if (fault != BOOKEND_OK && message->kind != BOOKEND_KIND_ERROR && message->kind != BOOKEND_KIND_CLOSE) return fault;
+    if (fault != BOOKEND_OK) text->length = 0;
+    bom = bookend_text_bom(message->encoding, text->data, text->length);
+    text->data += bom;
+    text->length -= bom;
+    return BOOKEND_OK;
+}
+
 bookend_fault bookend_message_parse(const bookend_frame *frame, bookend_message *message, bookend_error *error) {
     const struct layout *layout = layout_of(frame->kind);
-    const char *why;
+    bookend_fault fault;
     size_t fixed;
 
     memset(message, 0, sizeof *message);
@@ -164,28 +192,19 @@ bookend_fault bookend_message_parse(const bookend_frame *frame, bookend_message 
         return BOOKEND_OK;
     }
 
-    why = broken_layout(layout, frame);
-    if (why != NULL) return malformed(error, 0, why);
+    if (frame->length < layout->fixed) return malformed(error, 0, "the body is shorter than its fixed part");
     get_fixed(frame->body, message);
     fixed = layout->fixed + message->name.length;
-    if (message->name.length > NAME_MAX_BYTES) return malformed(error, 24, "a name must have at most 64 bytes");
     if (fixed > frame->length) return malformed(error, 24, "the name runs past the end");
-    if (frame->kind == BOOKEND_KIND_DELIVERY) {
-        message->name.data = frame->body + DELIVERY_FIXED;
-        if (!bookend_is_plain_line(message->name.data, message->name.length))
-            return malformed(error, DELIVERY_FIXED, "the name is not a plain line of UTF-8");
-    }
+    if (frame->kind == BOOKEND_KIND_DELIVERY) message->name.data = frame->body + DELIVERY_FIXED;
     message->payload.data += fixed;
     message->payload.length -= fixed;
 
-    if (message->id == 0 && (frame->kind == BOOKEND_KIND_REQUEST || frame->kind == BOOKEND_KIND_REPLY ||
-                             frame->kind == BOOKEND_KIND_CANCEL))
-        return malformed(error, 0, "the id is 0");
-    if (message->event > EVENT_LAST) return malformed(error, 4, "the event is not here, joined, left or crowd");
-    if (frame->encoding != BOOKEND_BINARY && check_text(message, error) != BOOKEND_OK) return BOOKEND_FAULT_BAD_TEXT;
-    if (frame->kind == BOOKEND_KIND_PRESENCE && !is_presence_name(message))
-        return malformed(error, 5, "the name is not a plain line of 1 to 64 bytes of UTF-8");
-    return BOOKEND_OK;
+    fault = check_layout(layout, message, error);
+    if (fault == BOOKEND_OK && frame->encoding != BOOKEND_BINARY) fault = take_text(message, error);
+    if (fault == BOOKEND_OK && frame->kind == BOOKEND_KIND_PRESENCE && !is_presence_name(message))
+        return malformed(error, 5, NOT_A_NAME);
+    return fault;
 }
 
 /* Byte order marks are not sent (R5.5). */
@@ -222,21 +241,48 @@ size_t bookend_message_size(const bookend_message *message) {
     return BOOKEND_OVERHEAD + fixed + length;
 }
 
+bookend_fault bookend_message_check(const bookend_message *message, bookend_error *error) {
+    const struct layout *layout = layout_of(message->kind);
+    bookend_message sent = *message;
+    bookend_bytes rest;
+    bookend_fault fault;
+
+    if (layout == NULL) return bookend_fail(error, BOOKEND_FAULT_UNKNOWN_KIND, 0, message->kind, 0, NULL);
+    fault = check_layout(layout, message, error);
+    if (fault != BOOKEND_OK) return fault;
+    rest = sent.payload = without_bom(message);
+    /* It is legal text that cannot be sent: bookend_message_is_mappable says so. */
+    while (begins_with_fffe(sent.encoding, rest)) {
+        rest.data += 2;
+        rest.length -= 2;
+    }
+    fault = check_text(sent.encoding, rest, error);
+    if (fault != BOOKEND_OK && error != NULL) error->offset += (size_t)(rest.data - message->payload.data);
+    if (fault != BOOKEND_OK) return fault;
+    if (sent.kind == BOOKEND_KIND_PRESENCE && !is_presence_name(&sent)) return malformed(error, 5, NOT_A_NAME);
+    return BOOKEND_OK;
+}
+
+bool bookend_message_is_mappable(const bookend_message *message, bookend_error *error) {
+    bookend_bytes text = without_bom(message);
+
+    if (!begins_with_fffe(message->encoding, text)) return true;
+    (void)bookend_fail(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, 0, text.data[0], message->encoding, NULL);
+    return false;
+}
+
 bookend_fault bookend_message_encode(const bookend_message *message, uint8_t *out, size_t capacity, size_t *written,
                                      bookend_error *error) {
     bookend_bytes payload = without_bom(message);
-    size_t fixed = fixed_size(message), size = bookend_message_size(message), legal;
-    bookend_message parsed;
+    size_t fixed = fixed_size(message), size = bookend_message_size(message);
+    bookend_fault fault = bookend_message_check(message, error);
     bookend_frame frame;
-    bookend_fault fault;
 
     *written = 0;
+    if (fault != BOOKEND_OK) return fault;
+    if (!bookend_message_is_mappable(message, error)) return BOOKEND_FAULT_UNMAPPABLE_TEXT;
     if (size == 0) return bookend_fail(error, BOOKEND_FAULT_TOO_LONG, 0, UINT32_MAX, BOOKEND_LENGTH_MAX, NULL);
     if (size > capacity) return bookend_fail(error, BOOKEND_FAULT_NO_ROOM, 0, 0, 0, NULL);
-    if (message->kind == BOOKEND_KIND_DELIVERY && message->name.length > NAME_MAX_BYTES)
-        return malformed(error, 24, "a name must have at most 64 bytes");
-    if (begins_with_fffe(message->encoding, payload))
-        return bookend_fail(error, BOOKEND_FAULT_UNMAPPABLE_TEXT, 0, payload.data[0], message->encoding, NULL);
 
     put_fixed(out + BOOKEND_HEADER, message);
     if (payload.length > 0) memcpy(out + BOOKEND_HEADER + fixed, payload.data, payload.length);
@@ -244,15 +290,6 @@ bookend_fault bookend_message_encode(const bookend_message *message, uint8_t *ou
     frame.encoding = message->encoding;
     frame.length = (uint32_t)(size - BOOKEND_OVERHEAD);
     frame.body = out + BOOKEND_HEADER;
-    if (bookend_frame_encode(&frame, out, capacity) == 0) return malformed(error, 3, "the encoding must be 0..4");
-
-    /* A sent message must obey the rules of a receiver, which however tolerates a reason that is bad text. */
-    fault = bookend_message_parse(&frame, &parsed, error);
-    if (fault != BOOKEND_OK) return fault;
-    if (parsed.payload.length < payload.length) {
-        legal = bookend_text_legal(message->encoding, payload.data, payload.length);
-        return bookend_fail(error, BOOKEND_FAULT_BAD_TEXT, legal, payload.data[legal], message->encoding, NULL);
-    }
-    *written = size;
+    *written = bookend_frame_encode(&frame, out, capacity);
     return BOOKEND_OK;
 }

@@ -34,9 +34,7 @@ enum {
     SKIP_MAX = 1024,      /* bytes before the server's first F5 */
     PING_WINDOW = 10000,  /* ms */
     EMPTY_MAX = 1000,     /* frames of length 0 in one second */
-    ANSWER_MAX = 512,     /* longest answer to one frame, bytes: HELLO, or ERROR and CLOSE */
-    PRIVATE_FIRST = 0xC0,
-    PRIVATE_LAST = 0xEF
+    ANSWER_MAX = 512      /* longest answer to one frame, bytes: HELLO, or ERROR and CLOSE */
 };
 
 enum { COUNT_OF_EMPTIES = sizeof((bookend_session *)0)->empties / sizeof((bookend_session *)0)->empties[0],
@@ -152,6 +150,7 @@ static void put_close(bookend_session *session, const bookend_error *cause, cons
     session->cause = *cause;
     session->closing_at = now;
     session->blocked = false;
+    session->judged = session->seen;
     session->state = BOOKEND_CLOSING;
 }
 
@@ -277,10 +276,6 @@ static bool is_hub_kind(uint8_t kind) {
     return kind >= BOOKEND_KIND_WELCOME && kind <= BOOKEND_KIND_GAP;
 }
 
-static bool is_private_kind(uint8_t kind) {
-    return kind >= PRIVATE_FIRST && kind <= PRIVATE_LAST;
-}
-
 /* R9.2: a client sends POST, a server the other kinds of the hub profile. */
 static bool may_send(bookend_role role, uint8_t kind) {
     return !is_hub_kind(kind) || (kind == BOOKEND_KIND_POST) == (role == BOOKEND_CLIENT);
@@ -294,13 +289,12 @@ static bool accepts(const bookend_hello *hello, uint8_t encoding) {
     return encoding <= BOOKEND_UTF16LE && (hello->accepted >> encoding & 1) != 0;
 }
 
-/* The text of a frame cannot be delivered: answers with an ERROR, unless the frame is itself an answer (R3.20). */
+/* The text of a frame cannot be delivered: answers with an ERROR, unless the frame is itself an answer (R3.20, R3.26). */
 static bookend_event refuse(bookend_session *session, const bookend_message *message, const bookend_error *error,
                             uint64_t now) {
     if (message->kind == BOOKEND_KIND_REPLY)
-        (void)forget_asked(session, message->id);
-    else
-        put_error(session, message->kind == BOOKEND_KIND_REQUEST ? message->id : 0, session->number, error, now);
+        return forget_asked(session, message->id) ? BOOKEND_EVENT_UNREADABLE : BOOKEND_EVENT_NOTHING;
+    put_error(session, message->kind == BOOKEND_KIND_REQUEST ? message->id : 0, session->number, error, now);
     return BOOKEND_EVENT_NOTHING;
 }
 
@@ -358,7 +352,11 @@ static bookend_event take(bookend_session *session, const bookend_message *messa
     }
 }
 
-/* A whole frame after HELLO. */
+static bool is_ignored(const bookend_session *session, uint8_t kind) {
+    return kind >= 0x80 && kind != BOOKEND_KIND_CANCEL && !(session->private_kinds && bookend_is_private(kind));
+}
+
+/* A whole frame after HELLO; the checks are in the order of R3.25. */
 static bookend_event take_frame(bookend_session *session, const bookend_frame *frame, uint64_t now,
                                 bookend_message *message) {
     bookend_error error = fault_of(BOOKEND_OK, 0, NULL);
@@ -385,8 +383,7 @@ static bookend_event take_frame(bookend_session *session, const bookend_frame *f
         fail(session, &error, now);
         return BOOKEND_EVENT_NOTHING;
     }
-    if (frame->kind >= 0x80 && frame->kind != BOOKEND_KIND_CANCEL)
-        return session->private_kinds && is_private_kind(frame->kind) ? BOOKEND_EVENT_MESSAGE : BOOKEND_EVENT_NOTHING;
+    if (is_ignored(session, frame->kind)) return BOOKEND_EVENT_NOTHING;
     if (frame->kind == BOOKEND_KIND_REQUEST &&
         bookend_requests_find(&session->requests, &session->owed, message->id) != NULL) {
         fail_with(session, BOOKEND_FAULT_DUPLICATE_REQUEST, 0, "the REQUEST with this id is still unanswered", now);
@@ -492,12 +489,20 @@ static bookend_event advance(bookend_session *session, const uint8_t *buffer, si
         if (found == BOOKEND_FOUND_MORE && length >= BOOKEND_HEADER &&
             check_opening(buffer, length, &error) != BOOKEND_OK) {
             fail(session, &error, now);
+            session->judged = BOOKEND_HEADER;
+            while (check_opening(buffer, session->judged, &error) == BOOKEND_OK) session->judged++;
             return BOOKEND_EVENT_NOTHING;
         }
     }
 
     found = bookend_decode(decoder, buffer, length, &frame);
-    if (found == BOOKEND_FOUND_FAULT) fail(session, &decoder->error, now);
+    if (found == BOOKEND_FOUND_FAULT) {
+        fail(session, &decoder->error, now);
+        /* Up to the byte that shows the fault; of a length, that is its last one. */
+        session->judged = decoder->error.fault == BOOKEND_FAULT_TOO_LONG
+                              ? BOOKEND_HEADER
+                              : (size_t)(decoder->error.offset - decoder->offset) + 1;
+    }
     if (found == BOOKEND_FOUND_MORE) watch_frame(session, buffer, length, now);
     if (found != BOOKEND_FOUND_FRAME) return BOOKEND_EVENT_NOTHING;
     session->frame_begun = false;
@@ -515,17 +520,21 @@ static void drop_options(bookend_hello *hello) {
 bookend_event bookend_session_receive(bookend_session *session, const uint8_t *buffer, size_t length, uint64_t now,
                                       size_t *used, bookend_message *message) {
     bookend_event event = BOOKEND_EVENT_NOTHING;
-    size_t taken;
+    size_t taken, left, judged;
 
     *used = 0;
     drop_options(&session->peer);
     if (length > session->seen) session->last_received = now;
+    session->seen = 0; /* until the frames in it have been judged */
     do {
         taken = 0;
         if (session->state == BOOKEND_CLOSED) {
             *used = length;
         } else if (session->state == BOOKEND_CLOSING) {
-            event = discard(session, length - *used);
+            left = length - *used;
+            judged = session->judged < left ? session->judged : left;
+            session->judged -= judged;
+            event = discard(session, left - judged);
             *used = length;
             break;
         } else if (room(session) < ANSWER_MAX) {
@@ -618,9 +627,23 @@ bookend_event bookend_session_tick(bookend_session *session, uint64_t now) {
 
 /* ---- Sending --------------------------------------------------------------------------------------------------- */
 
+/* The kinds that the session sends by itself. */
+static bool is_own_kind(uint8_t kind) {
+    return kind == BOOKEND_KIND_HELLO || kind == BOOKEND_KIND_PONG || kind == BOOKEND_KIND_CLOSE;
+}
+
+/* The rule that forbids this kind, whatever the message. */
+static bookend_fault check_kind(const bookend_session *session, uint8_t kind) {
+    if (session->state != BOOKEND_OPEN) return BOOKEND_FAULT_NOT_OPEN;
+    if (is_own_kind(kind)) return BOOKEND_FAULT_UNEXPECTED_KIND;
+    if (is_hub_kind(kind) && !hub_in_force(session)) return BOOKEND_FAULT_UNKNOWN_KIND;
+    return may_send(session->role, kind) ? BOOKEND_OK : BOOKEND_FAULT_UNEXPECTED_KIND;
+}
+
 /* The rule that forbids a message with this id. */
 static bookend_fault check_id(bookend_session *session, uint8_t kind, uint32_t id) {
     bool asked = bookend_requests_find(&session->requests, &session->asked, id) != NULL;
+    bool owed = bookend_requests_find(&session->requests, &session->owed, id) != NULL;
 
     switch (kind) {
     case BOOKEND_KIND_REQUEST:
@@ -629,29 +652,51 @@ static bookend_fault check_id(bookend_session *session, uint8_t kind, uint32_t i
                        session->asked.count < session->requests.capacity - takes(&session->own)
                    ? BOOKEND_OK
                    : BOOKEND_FAULT_TRY_LATER;
-    case BOOKEND_KIND_REPLY:
-    case BOOKEND_KIND_ERROR:
-        return bookend_requests_find(&session->requests, &session->owed, id) != NULL ? BOOKEND_OK
-                                                                                      : BOOKEND_FAULT_NO_SUCH_REQUEST;
+    case BOOKEND_KIND_REPLY: return owed ? BOOKEND_OK : BOOKEND_FAULT_NO_SUCH_REQUEST;
+    case BOOKEND_KIND_ERROR: return owed || id == 0 ? BOOKEND_OK : BOOKEND_FAULT_NO_SUCH_REQUEST;
     case BOOKEND_KIND_CANCEL: return asked ? BOOKEND_OK : BOOKEND_FAULT_NO_SUCH_REQUEST;
     default: return BOOKEND_OK;
     }
 }
 
-/* The rule that forbids a message whatever its body, or BOOKEND_OK. */
-static bookend_fault check_sending(bookend_session *session, const bookend_message *message) {
-    uint8_t kind = message->kind;
+static bookend_error too_long(size_t length, uint32_t limit, const char *why) {
+    bookend_error error = fault_of(BOOKEND_FAULT_TOO_LONG, length < UINT32_MAX ? (uint32_t)length : UINT32_MAX, why);
 
-    if (session->state != BOOKEND_OPEN) return BOOKEND_FAULT_NOT_OPEN;
-    if (kind == BOOKEND_KIND_HELLO) return BOOKEND_FAULT_SECOND_HELLO;
-    if (kind == BOOKEND_KIND_PONG || kind == BOOKEND_KIND_CLOSE) return BOOKEND_FAULT_UNEXPECTED_KIND;
-    if (kind >= 0x80 && kind != BOOKEND_KIND_CANCEL && !(session->private_kinds && is_private_kind(kind)))
-        return BOOKEND_FAULT_UNKNOWN_KIND;
-    if (is_hub_kind(kind) && !hub_in_force(session)) return BOOKEND_FAULT_UNKNOWN_KIND;
-    if (!may_send(session->role, kind)) return BOOKEND_FAULT_UNEXPECTED_KIND;
+    error.wanted = limit;
+    return error;
+}
+
+/* The rule about its length that a legal message breaks. */
+static bookend_error check_length(const bookend_session *session, const bookend_message *message) {
+    bookend_message bare = *message;
+    size_t size = bookend_message_size(message), reason;
+
+    bare.payload.length = 0;
+    reason = size - bookend_message_size(&bare);
+    if (size - BOOKEND_OVERHEAD > session->peer.max_body)
+        return too_long(size - BOOKEND_OVERHEAD, session->peer.max_body, NULL);
+    if (message->kind == BOOKEND_KIND_ERROR && reason > BOOKEND_REASON_MAX)
+        return too_long(reason, BOOKEND_REASON_MAX, "a reason has at most 200 bytes");
+    if (size > session->out_capacity - BOOKEND_RESERVE)
+        return too_long(size - BOOKEND_OVERHEAD, 0, "it does not fit into this side's output buffer");
+    return fault_of(BOOKEND_OK, 0, NULL);
+}
+
+/* The first rule that a message to be sent breaks, in the order of R7.18. */
+static bookend_error check_sending(bookend_session *session, const bookend_message *message) {
+    bookend_error error = fault_of(BOOKEND_OK, 0, NULL);
+    /* HELLO has no body of a message to check. */
+    bookend_fault fault = message->kind == BOOKEND_KIND_HELLO ? BOOKEND_OK : bookend_message_check(message, &error);
+
+    if (fault != BOOKEND_OK && fault != BOOKEND_FAULT_UNKNOWN_KIND) return error;
+    if (fault == BOOKEND_OK || session->state != BOOKEND_OPEN) fault = check_kind(session, message->kind);
+    if (fault != BOOKEND_OK) return fault_of(fault, message->kind, NULL);
+    fault = check_id(session, message->kind, message->id);
+    if (fault != BOOKEND_OK) return fault_of(fault, message->id, NULL);
     if (!accepts(&session->peer, message->encoding))
-        return BOOKEND_FAULT_ENCODING_REFUSED;
-    return message->id == 0 && kind != BOOKEND_KIND_CANCEL ? BOOKEND_OK : check_id(session, kind, message->id);
+        return fault_of(BOOKEND_FAULT_ENCODING_REFUSED, message->encoding, NULL);
+    if (!bookend_message_is_mappable(message, &error)) return error;
+    return check_length(session, message);
 }
 
 /* Records what a sent message answers or waits for. */
@@ -669,27 +714,15 @@ static void note_sent(bookend_session *session, const bookend_message *message) 
     }
 }
 
-static bookend_error too_long(size_t size, uint32_t limit, const char *why) {
-    size_t length = size - BOOKEND_OVERHEAD;
-    bookend_error error = fault_of(BOOKEND_FAULT_TOO_LONG, length < UINT32_MAX ? (uint32_t)length : UINT32_MAX, why);
-
-    error.wanted = limit;
-    return error;
-}
-
 bookend_fault bookend_session_send(bookend_session *session, const bookend_message *message, uint64_t now,
                                    bookend_error *error) {
-    size_t size = bookend_message_size(message), written;
-    bookend_fault fault = check_sending(session, message);
-    bookend_error result =
-        fault_of(fault, fault == BOOKEND_FAULT_ENCODING_REFUSED ? message->encoding : message->kind, NULL);
+    bookend_error result = check_sending(session, message);
+    bookend_message sent = *message;
+    size_t written;
 
-    if (fault == BOOKEND_OK && size - BOOKEND_OVERHEAD > session->peer.max_body)
-        result = too_long(size, session->peer.max_body, NULL);
-    else if (fault == BOOKEND_OK && size > session->out_capacity - BOOKEND_RESERVE)
-        result = too_long(size, 0, "it does not fit into this side's output buffer");
-    else if (fault == BOOKEND_OK)
-        (void)put(session, message, BOOKEND_RESERVE, now, &written, &result);
+    if (result.fault == BOOKEND_OK && sent.kind == BOOKEND_KIND_ERROR && sent.id != 0)
+        sent.frame = bookend_requests_find(&session->requests, &session->owed, sent.id)->frame;
+    if (result.fault == BOOKEND_OK) (void)put(session, &sent, BOOKEND_RESERVE, now, &written, &result);
     if (error != NULL) *error = result;
     if (result.fault == BOOKEND_OK) note_sent(session, message);
     return result.fault;

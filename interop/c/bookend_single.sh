@@ -16,6 +16,6 @@ HEADER
 cat bookend.h
 sed '/^#include "bookend/d' bookend_transfer.h
 printf '\n#if defined(BOOKEND_IMPLEMENTATION) && !defined(BOOKEND_IMPLEMENTED)\n#define BOOKEND_IMPLEMENTED\n\n'
-cat bookend_wire.h bookend_fault.c bookend_frame.c bookend_text.c bookend_hello.c bookend_message.c bookend_requests.c \
+cat bookend_wire.h bookend_fault.c bookend_frame.c bookend_text.c bookend_hello.c bookend_history.c bookend_message.c bookend_requests.c \
     bookend_session.c bookend_sha256.c bookend_transfer.c | sed '/^#include "bookend/d'
 printf '\n#endif\n'

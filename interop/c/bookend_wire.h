@@ -1,4 +1,4 @@
-/* Private to bookend_*.c: big-endian numbers, a constructor of errors, and the sets of unanswered REQUESTs. */
+/* Private to bookend_*.c: big-endian numbers, errors, the check of a message, and the sets of unanswered REQUESTs. */
 #ifndef BOOKEND_WIRE_H
 #define BOOKEND_WIRE_H
 
@@ -9,6 +9,15 @@
 /* Fills `error`, unless that is NULL, and returns `fault`. */
 bookend_fault bookend_fail(bookend_error *error, bookend_fault fault, size_t at, uint32_t found, uint32_t wanted,
                            const char *why);
+
+/* Checks a message before it is sent, whatever its length. Faults: malformed, bad-text (of a reason too), unknown-kind. */
+bookend_fault bookend_message_check(const bookend_message *message, bookend_error *error);
+/* False for the fault unmappable-text: without its byte order marks, the text begins with U+FFFE in UTF-16 (R5.15). */
+bool bookend_message_is_mappable(const bookend_message *message, bookend_error *error);
+
+static inline bool bookend_is_private(uint8_t kind) {
+    return kind >= BOOKEND_KIND_PRIVATE_FIRST && kind <= BOOKEND_KIND_PRIVATE_LAST;
+}
 
 /* The slot of this id, or NULL. */
 bookend_slot *bookend_requests_find(bookend_requests *requests, bookend_request_set *set, uint32_t id);

@@ -113,7 +113,7 @@ static bool take(chat *chat) {
         if (event == BOOKEND_EVENT_MESSAGE) take_message(chat, &message);
         if (event == BOOKEND_EVENT_ENDED) report_end(chat, &message);
         at += used;
-    } while (event == BOOKEND_EVENT_OPENED || event == BOOKEND_EVENT_MESSAGE);
+    } while (event != BOOKEND_EVENT_NOTHING && event != BOOKEND_EVENT_ENDED);
     memmove(chat->in, chat->in + at, chat->in_length - at);
     chat->in_length -= at;
     return event == BOOKEND_EVENT_ENDED;

@@ -30,6 +30,17 @@ uint8_t *exact_copy(const uint8_t *bytes, size_t length) {
     return copy;
 }
 
+bookend_message message_of(uint8_t kind, uint8_t encoding, const char *payload) {
+    bookend_message message;
+
+    memset(&message, 0, sizeof message);
+    message.kind = kind;
+    message.encoding = encoding;
+    message.payload.data = (const uint8_t *)payload;
+    message.payload.length = strlen(payload);
+    return message;
+}
+
 /* ---- Faults ---------------------------------------------------------------------------------------------------- */
 
 static void every_fault_has_a_unique_name_and_its_code_maps_back(void) {
@@ -431,7 +442,47 @@ static void a_byte_order_mark_is_not_sent(void) {
     CHECK(bookend_message_encode(&message, out, sizeof out, &written, NULL) == BOOKEND_FAULT_UNMAPPABLE_TEXT);
 }
 
+/* A page may be followed by anything: what cannot be read is not a page, and nothing of it is returned. */
+static void a_page_is_whole_frames_and_a_gap_at_its_start_is_no_entry(void) {
+    uint8_t payload[64], *exact;
+    bookend_message gap, entry;
+    bookend_page page;
+    size_t length = 0, written, cut;
+
+    memset(&gap, 0, sizeof gap);
+    gap.kind = BOOKEND_KIND_GAP;
+    for (gap.missed = 3; gap.missed <= 5; gap.missed += 2) {
+        CHECK(bookend_message_encode(&gap, payload + length, sizeof payload - length, &written, NULL) == BOOKEND_OK);
+        length += written;
+    }
+    CHECK(bookend_page_parse(payload, length, &page) && page.is_first && page.lost_before == 3);
+    CHECK(bookend_page_next(&page, &entry) && entry.missed == 5 && !bookend_page_next(&page, &entry));
+    for (cut = 0; cut < length; cut++) {
+        exact = exact_copy(payload, cut);
+        CHECK(bookend_page_parse(exact, cut, &page) == (cut == written));
+        free(exact);
+    }
+}
+
+static void a_query_that_is_not_legal_is_not_written(void) {
+    uint8_t out[BOOKEND_QUERY_MAX];
+    bookend_query query, again;
+
+    memset(&query, 0, sizeof query);
+    query.before = BOOKEND_NOW;
+    CHECK(bookend_query_encode(&query, out) == 0);
+    query.count = 10;
+    CHECK(bookend_query_encode(&query, out) == 13);
+    query.text = bytes_of("noon");
+    CHECK(bookend_query_encode(&query, out) == 17);
+    CHECK(bookend_query_parse(out, 17, &again) && again.count == 10 && again.text.length == 4);
+    query.text = bytes_of("\xFF");
+    CHECK(bookend_query_encode(&query, out) == 0);
+}
+
 int main(void) {
+    a_page_is_whole_frames_and_a_gap_at_its_start_is_no_entry();
+    a_query_that_is_not_legal_is_not_written();
     every_fault_has_a_unique_name_and_its_code_maps_back();
     a_fault_explains_what_was_found_and_guesses_why();
     frames_are_the_same_however_the_stream_is_cut();
@@ -446,6 +497,7 @@ int main(void) {
     every_kind_round_trips();
     a_message_that_a_receiver_would_refuse_is_not_written();
     a_byte_order_mark_is_not_sent();
+    test_order();
     test_session();
     test_transfer();
     printf("%lu checks, %d failed\n", checks, failures);

@@ -16,7 +16,10 @@ void check(bool holds, const char *claim, const char *file, int line);
 uint32_t random_below(uint32_t limit);
 /* A copy of exactly `length` bytes, so that the sanitizers detect reads past its end; the caller frees it. */
 uint8_t *exact_copy(const uint8_t *bytes, size_t length);
+/* A message with this payload, which is not copied. */
+bookend_message message_of(uint8_t kind, uint8_t encoding, const char *payload);
 
+void test_order(void);
 void test_session(void);
 void test_transfer(void);
 

@@ -40,6 +40,8 @@ internal static class Adapter
                 return "ok " + Hex(Payload.Of((given.HadBom ? "\uFEFF" : "") + given.Text, EncodingOf(words[1])).Octets);
             case "hello": return AnswerHello(Hello.Parse(Bytes(words[1])));
             case "message": return AnswerMessage(Message.Parse(FrameOf(words[1], words[2], words[3])));
+            case "query": return AnswerQuery(Query.Parse(Payload.Binary(Bytes(words[1]))));
+            case "page": return AnswerPage(Payload.Binary(Bytes(words[1])));
             case "session": return AnswerSession(words);
             default: throw new ArgumentException(words[0]);
         }
@@ -82,7 +84,7 @@ internal static class Adapter
 
     private static string Fields(Message it)
     {
-        var payload = it.Payload.Text == null ? Hex(it.Payload.Octets) : Hex(it.Payload.Text);
+        var payload = Shown(it.Payload);
         switch (it.Kind)
         {
             case Kind.Request: case Kind.Reply: return "id=" + it.Id + " payload=" + payload;
@@ -99,9 +101,29 @@ internal static class Adapter
         }
     }
 
+    private static string AnswerQuery(Query it) => it == null ? "other"
+        : "ok before=" + it.Before + " count=" + it.Count + (it.Text == null ? "" : " text=" + Hex(it.Text)) + " wire=" + Hex(it.Encode().Octets);
+
+    private static string AnswerPage(Payload payload)
+    {
+        try
+        {
+            var page = Page.Parse(payload);
+            var words = page.Entries.Select(it => it.Kind == Kind.Gap ? " gap:" + it.Missed
+                : " " + it.From + ":" + it.Seq + ":" + it.Time + ":" + Hex(it.Name) + ":" + Shown(it.Payload));
+            return "ok lost=" + (page.LostBefore?.ToString() ?? "-") + string.Concat(words);
+        }
+        catch (Fault)
+        {
+            return "other";
+        }
+    }
+
     private static string AnswerSession(string[] words)
     {
-        var session = new Session(words[1] == "client" ? Role.Client : Role.Server, Hello.Parse(Bytes(words[3])));
+        var agrees = words.Length > 4 && words[4] == "agree";
+        var agreed = agrees ? Enumerable.Range(0xC0, 0x30).Select(kind => (byte)kind).ToArray() : new byte[0];
+        var session = new Session(words[1] == "client" ? Role.Client : Role.Server, Hello.Parse(Bytes(words[3])), agreed);
         long now = 0;
         var answers = new List<string> { Show(session.Start(now)) };
         foreach (var step in words.Skip(4))
@@ -110,6 +132,7 @@ internal static class Adapter
             if (parts[0] == "time") now = long.Parse(parts[1]);
             switch (parts[0])
             {
+                case "agree": answers.Add("-"); break;
                 case "recv": answers.Add(Show(Cut(words[2], parts[1]).SelectMany(piece => session.Receive(piece, 0, piece.Length, now)).ToList())); break;
                 case "time": answers.Add(Show(session.Tick(now))); break;
                 case "eof": answers.Add(Show(session.EndOfStream(now))); break;
@@ -125,14 +148,16 @@ internal static class Adapter
     {
         try
         {
-            session.Send(Message.Parse(frame, frame.Kind) ?? throw new Fault("unknown-kind"), now);
-            return "sent";
+            // The session refuses the other kinds whatever they contain.
+            var message = Message.IsListed(frame.Kind) ? Message.Parse(frame, frame.Kind) : new Message((Kind)frame.Kind);
+            // A reason that is not legal text may be received, but not sent.
+            if (message.Kind == Kind.Error) Payload.Decode(frame.Body.Skip(Message.ErrorFixed).ToArray(), frame.Encoding);
+            if (message.Kind == Kind.Close) Payload.Decode(frame.Body.Skip(Message.CloseFixed).ToArray(), frame.Encoding);
+            return "sent=" + Hex(session.Send(message, now)[0].Write);
         }
         catch (Fault fault)
         {
-            // not-open takes precedence over unknown-kind.
-            bool unknown = fault.Name == "unknown-kind" && !session.IsOpen;
-            return "refused:" + (unknown ? "not-open" : fault.Name);
+            return "refused:" + fault.Name;
         }
     }
 
@@ -142,7 +167,7 @@ internal static class Adapter
         var items = new List<string>();
         foreach (var action in actions)
         {
-            if (action.Write != null) items.Add(ShowSent(action.Write));
+            if (action.Write != null) items.Add(ShowSent(action.Write) + "=" + Hex(action.Write));
             if (action.Deliver != null && action.Deliver.Kind != Kind.Pong)
             {
                 // A CANCEL is delivered after its REQUEST was answered, and shown before.
@@ -190,6 +215,8 @@ internal static class Adapter
             return Word(fault);
         }
     }
+
+    private static string Shown(Payload payload) => payload.Text == null ? Hex(payload.Octets) : Hex(payload.Text);
 
     private static string Word(Fault fault) => "fault:" + fault.Name + (fault.Offset == null ? "" : ":" + fault.Offset);
 

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Net.Sockets;
@@ -39,7 +40,7 @@ internal sealed class Chat
         catch (Exception error) when (error is FormatException || error is ArgumentException || error is Fault)
         {
             Console.Error.WriteLine(Payload.Printable(error is Fault ? error.ToString() : error.Message));
-            if (!(error is Fault)) Console.Error.WriteLine("usage: chat.exe HOST:PORT [--name NAME] [--room ROOM] [--encoding ENCODING] [--count N] [--json] [--send-hex ENC HEX]...");
+            if (!(error is Fault)) Console.Error.WriteLine("usage: chat.exe HOST:PORT [--name NAME] [--room ROOM] [--resume SEQ] [--encoding ENCODING] [--count N] [--json] [--send-hex ENC HEX]...");
             return error is Fault ? 1 : 2;
         }
         return chat.Run();
@@ -58,6 +59,11 @@ internal sealed class Chat
                 case "--room": hello.Room = next(); break;
                 case "--count": count = Number(word, next(), 1, int.MaxValue); break;
                 case "--json": json = true; break;
+                case "--resume":
+                    var seq = next();
+                    if (!ulong.TryParse(seq, NumberStyles.None, CultureInfo.InvariantCulture, out var last)) throw new FormatException(word + ": " + seq + " is not the number of a message");
+                    hello.Resume = last;
+                    break;
                 case "--encoding":
                     var name = next();
                     var preferred = Array.IndexOf(Preferences, name);

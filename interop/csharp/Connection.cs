@@ -37,11 +37,12 @@ namespace Bookend
         private Fault ended; // why the session is over; reported once everything is written and the peer has closed
         private bool isSending, isReading, halfCloses, isShut, isBroken, isClosed, isOpened;
 
-        public Connection(Socket socket, Role role, Hello hello, SynchronizationContext context)
+        /// <summary>`agreed` lists the private kinds (C0 to EF) that are delivered; the others are ignored.</summary>
+        public Connection(Socket socket, Role role, Hello hello, SynchronizationContext context, params byte[] agreed)
         {
             this.socket = socket;
             this.context = context;
-            session = new Session(role, hello);
+            session = new Session(role, hello, agreed);
             timer = new Timer(_ => Locked(OnTime), null, Timeout.Infinite, Timeout.Infinite);
         }
 
@@ -110,6 +111,24 @@ namespace Bookend
             });
             answer.Task.ContinueWith(_ => registration.Dispose(), TaskScheduler.Default);
             return answer.Task;
+        }
+
+        /// <summary>
+        /// The last `count` messages that the hub has kept of the room and whose Seq is less than `before`. Fails as RequestAsync
+        /// does: with PeerRefused `policy` if the hub keeps nothing.
+        /// </summary>
+        public Task<Page> HistoryAsync(ulong before = Query.Now, uint count = 50, CancellationToken cancellation = default(CancellationToken)) =>
+            AskAsync(new Query(before, count), cancellation);
+
+        /// <summary>The last ones of these messages that contain a text, in upper or lower case.</summary>
+        public Task<Page> SearchAsync(
+            string text, ulong before = Query.Now, uint count = 50, CancellationToken cancellation = default(CancellationToken)) =>
+            AskAsync(new Query(before, count, text), cancellation);
+
+        private async Task<Page> AskAsync(Query query, CancellationToken cancellation)
+        {
+            var reply = await RequestAsync(query.Encode(), cancellation).ConfigureAwait(false);
+            return Page.Parse(reply.Payload);
         }
 
         /// <summary>Sends a CANCEL for a REQUEST of this side. Returns false if it is not unanswered any more.</summary>

@@ -15,6 +15,7 @@ namespace Bookend
     /// <summary>A decoded frame. Its kind determines which properties are used (SPEC sections 3 and 9).</summary>
     public sealed class Message
     {
+        internal const int ErrorFixed = 10, CloseFixed = 2; // bytes before the reason
         private const int MaxPing = 64; // bytes
 
         public Message(Kind kind, Payload payload = null)
@@ -23,6 +24,7 @@ namespace Bookend
             Payload = payload ?? Payload.Binary(new byte[0]);
         }
 
+        /// <summary>Of a message of a private kind: its byte, such as (Kind)0xC0.</summary>
         public Kind Kind { get; }
 
         /// <summary>Also a reason, a greeting, or the name in a PRESENCE.</summary>
@@ -42,6 +44,16 @@ namespace Bookend
 
         /// <summary>The number of the frame that carried the message, for an ERROR that answers it.</summary>
         public uint Number { get; internal set; }
+
+        /// <summary>
+        /// A message of a private kind, C0 to EF, whose meaning the applications have agreed on (R3.7). Throws Fault unknown-kind for
+        /// any other kind.
+        /// </summary>
+        public static Message Private(byte kind, Payload payload)
+        {
+            if (!IsPrivate(kind)) throw new Fault("unknown-kind", kind.ToString("x2") + " is not private");
+            return new Message((Kind)kind, payload);
+        }
 
         public static bool IsHub(byte kind) => kind >= 0x10 && kind <= 0x14;
 
@@ -72,13 +84,20 @@ namespace Bookend
         /// <summary>Encodes the message as a frame. Throws Fault malformed or unmappable-text.</summary>
         public Frame ToFrame()
         {
-            Check(Allows(Payload.Encoding), Kind + " in encoding " + (int)Payload.Encoding);
-            CheckFields();
-            CheckPayload();
+            Check();
             var writer = new Fields(null);
             Exchange(writer);
             if (Kind == Kind.Delivery) writer.WriteName(this);
             return new Frame((byte)Kind, Payload.Encoding, writer.Written.Concat(Payload.Sendable).ToArray());
+        }
+
+        /// <summary>Checks everything but whether the text can be sent (R5.15). Throws Fault malformed.</summary>
+        internal void Check()
+        {
+            Check(Allows(Payload.Encoding), Kind + " in encoding " + (int)Payload.Encoding);
+            CheckFields();
+            CheckPayload();
+            Check(Kind != Kind.Presence || Payload.Text.TrimStart('\uFEFF') != "", "the name has only byte order marks");
         }
 
         /// <summary>A reason of at most 200 bytes (R6.5), truncated between characters.</summary>
@@ -91,6 +110,9 @@ namespace Bookend
                 if (payload.Octets.Length <= Fault.MaxReason) return payload;
             }
         }
+
+        /// <summary>Whether the kind is in the table of section 3, without HELLO, or private.</summary>
+        internal static bool IsListed(byte kind) => IsPrivate(kind) || IsKnown(kind);
 
         private static bool IsKnown(byte kind) => kind >= 0x02 && kind <= 0x08 || IsHub(kind) || kind == (byte)Kind.Cancel;
 

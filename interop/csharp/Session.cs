@@ -13,7 +13,6 @@ namespace Bookend
     public sealed class Session
     {
         private const int MaxPreamble = 1024; // bytes before the server's first F5 (R4.21)
-        private const uint MaxRequests = 64; // if HELLO does not say otherwise
         private const int DrainBytes = 1 << 16;
         private const uint BeforeHello = 4096;
 
@@ -23,10 +22,7 @@ namespace Bookend
         private readonly Clock clock = new Clock();
         private readonly Window pings = new Window(10, 10000), empties = new Window(1000, 1000);
         private readonly Decoder decoder = new Decoder(BeforeHello);
-        private readonly HashSet<uint> asked = new HashSet<uint>(); // ids of this side's unanswered requests
-
-        // The peer's unanswered requests and the numbers of their frames; sorted, because the peer chooses ids that collide in a hash table.
-        private readonly SortedDictionary<uint, uint> owed = new SortedDictionary<uint, uint>();
+        private readonly Requests requests = new Requests();
         private readonly HashSet<string> unansweredPings = new HashSet<string>(); // payloads of the application's unanswered PINGs
         private State state = State.Greeting;
         private int skipped = -1; // bytes before the first frame; -1 if none are skipped
@@ -35,6 +31,7 @@ namespace Bookend
         private SessionAction end;
         private bool endIsReported;
 
+        /// <summary>`agreed` lists the private kinds (C0 to EF) that are delivered; the others are ignored.</summary>
         public Session(Role role, Hello hello, params byte[] agreed)
         {
             Role = role;
@@ -59,7 +56,7 @@ namespace Bookend
         public bool HasHub => Peer != null && Peer.Hub && Hello.Hub;
 
         /// <summary>Whether a REQUEST of this side with this id is unanswered.</summary>
-        public bool Asks(uint id) => asked.Contains(id);
+        public bool Asks(uint id) => requests.Asks(id);
 
         /// <summary>The time of the next Tick, or long.MaxValue if nothing is due.</summary>
         public long Deadline => IsDone ? long.MaxValue : clock.NextDue().Key;
@@ -147,12 +144,16 @@ namespace Bookend
 
         // Calls from the application
 
-        /// <summary>Sends a message. Throws Refused, or Fault malformed or unmappable-text; then nothing was sent.</summary>
+        /// <summary>
+        /// Sends a message of any kind except HELLO, PONG and CLOSE, which the session sends itself. An ERROR with an id answers the
+        /// peer's REQUEST with this id, and the session sets its FrameNumber. Throws, in the order of R7.18, Fault malformed, Refused
+        /// not-open, unknown-kind, unexpected-kind, no-such-request, duplicate-request, try-later, encoding-refused, Fault
+        /// unmappable-text or Refused too-long; then nothing was sent.
+        /// </summary>
         public List<SessionAction> Send(Message message, long now)
         {
             var frame = Permit(message);
-            if (message.Kind == Kind.Request) asked.Add(message.Id);
-            if (message.Kind == Kind.Reply || message.Kind == Kind.Error) owed.Remove(message.Id);
+            requests.Sent(message);
             if (message.Kind == Kind.Ping) unansweredPings.Add(Key(message));
             clock.LastSent = now;
             return new List<SessionAction> { new SessionAction { Write = frame.Encode() } };
@@ -278,11 +279,10 @@ namespace Bookend
                     if (!unansweredPings.Remove(Key(message))) return; // R3.11
                     break;
                 case Kind.Error:
-                    asked.Remove(message.Id);
+                    requests.Answer(message.Id);
                     break;
                 case Kind.Cancel:
-                    if (!owed.TryGetValue(message.Id, out var asking)) return; // R3.24
-                    owed.Remove(message.Id);
+                    if (!requests.Cancel(message.Id, out var asking)) return; // R3.24
                     actions.Add(SendError(message.Id, asking, new Fault("cancelled"), now));
                     break;
                 default:
@@ -291,7 +291,7 @@ namespace Bookend
                         AnswerBadText(frame, current, null, now, actions);
                         return;
                     }
-                    if (message.Kind == Kind.Reply && !asked.Remove(message.Id)) return; // R3.14
+                    if (message.Kind == Kind.Reply && !requests.Answer(message.Id)) return; // R3.14
                     if (message.Kind == Kind.Request && !Owe(message.Id, current, now, actions)) return;
                     break;
             }
@@ -301,14 +301,8 @@ namespace Bookend
 
         private bool Owe(uint id, uint current, long now, List<SessionAction> actions)
         {
-            CheckId(id);
-            var most = Hello.Requests ?? MaxRequests;
-            if (owed.Count < most)
-            {
-                owed.Add(id, current);
-                return true;
-            }
-            actions.Add(SendError(id, current, new Fault("try-later", most + " requests are unanswered"), now));
+            if (requests.Owe(id, current, Hello)) return true;
+            actions.Add(SendError(id, current, new Fault("try-later", "too many requests are unanswered"), now));
             return false;
         }
 
@@ -320,41 +314,43 @@ namespace Bookend
             var id = hasId ? (uint)BigEndian.Read(frame.Body, 0, 4) : 0;
             if (frame.Kind != (byte)Kind.Reply)
             {
-                CheckId(id);
+                requests.CheckNew(id);
                 actions.Add(SendError(id, current, fault, now));
             }
-            else if (asked.Remove(id))
+            else if (requests.Answer(id))
             {
                 // A reply never provokes a reply (R3.20): the fault is reported on this side.
                 actions.Add(new SessionAction { Unreadable = new Unreadable(id, fault) });
             }
         }
 
-        private void CheckId(uint id)
-        {
-            if (owed.ContainsKey(id)) throw new Fault("duplicate-request", "id " + id);
-        }
-
         // Sending
 
+        /// <summary>The frame of a message that this session may send; the checks are in the order of R7.18.</summary>
         private Frame Permit(Message message)
         {
-            if (!IsOpen) throw new Refused("not-open", "the session is not open");
-            if (message.Kind == Kind.Close || message.Kind == Kind.Pong)
-                throw new Refused("protocol-error", "only the session itself sends CLOSE and PONG");
+            message.Check();
+            PermitKind((byte)message.Kind);
+            requests.Permit(message, Peer);
+            var encoding = message.Payload.Encoding;
+            if (!Peer.Accepts(encoding)) throw new Refused("encoding-refused", "the peer does not accept " + encoding);
             var frame = message.ToFrame();
-            if (Message.IsHub(frame.Kind) && !HasHub) throw new Refused("unknown-kind", frame.Kind.ToString("x2") + " without the hub profile");
-            if (Message.IsHub(frame.Kind) && (message.Kind == Kind.Post) != (Role == Role.Client))
-                throw new Refused("unexpected-kind", frame.Kind.ToString("x2") + " from a " + Role);
-            if (!Peer.Accepts(frame.Encoding)) throw new Refused("encoding-refused", "the peer does not accept " + frame.Encoding);
+            if (message.Kind == Kind.Error && message.Id != 0) BigEndian.Write(frame.Body, 4, 4, requests.FrameOf(message.Id)); // R3.17
             if (frame.Body.Length > Peer.MaxBody) throw new Refused("too-long", frame.Body.Length + " bytes, the peer accepts " + Peer.MaxBody);
-            if (message.Kind == Kind.Request && asked.Contains(message.Id)) throw new Refused("duplicate-request", "id " + message.Id);
-            var most = Peer.Requests ?? MaxRequests;
-            if (message.Kind == Kind.Request && asked.Count >= most) throw new Refused("try-later", most + " requests are unanswered");
-            var isAnswer = message.Kind == Kind.Reply || message.Kind == Kind.Error && message.Id != 0;
-            if (isAnswer && !owed.ContainsKey(message.Id) || message.Kind == Kind.Cancel && !asked.Contains(message.Id))
-                throw new Refused("no-such-request", "no REQUEST " + message.Id + " is unanswered");
+            if (message.Kind == Kind.Error && frame.Body.Length > Message.ErrorFixed + Fault.MaxReason)
+                throw new Refused("too-long", "a reason has at most " + Fault.MaxReason + " bytes");
             return frame;
+        }
+
+        private void PermitKind(byte kind)
+        {
+            if (!IsOpen) throw new Refused("not-open", "the session is not open");
+            if (kind == Hello.Kind || kind == (byte)Kind.Pong || kind == (byte)Kind.Close)
+                throw new Refused("unexpected-kind", "only the session itself sends HELLO, PONG and CLOSE");
+            if (!Message.IsListed(kind)) throw new Refused("unknown-kind", kind.ToString("x2") + " is not a kind of an application");
+            if (!Message.IsHub(kind)) return;
+            if (!HasHub) throw new Refused("unknown-kind", kind.ToString("x2") + " without the hub profile");
+            if ((kind == (byte)Kind.Post) != (Role == Role.Client)) throw new Refused("unexpected-kind", kind.ToString("x2") + " from a " + Role);
         }
 
         private SessionAction Write(Message message, long now)

@@ -29,14 +29,15 @@ namespace Bookend
 
         /// <summary>
         /// A Stream cannot close its sending direction alone. If halfClose is given, it does that, for example
-        /// () => socket.Shutdown(SocketShutdown.Send).
+        /// () => socket.Shutdown(SocketShutdown.Send). `agreed` lists the private kinds (C0 to EF) that are delivered; the others are
+        /// ignored.
         /// </summary>
-        public StreamConnection(Stream stream, Role role, Hello hello, Action halfClose = null)
+        public StreamConnection(Stream stream, Role role, Hello hello, Action halfClose = null, params byte[] agreed)
         {
             this.stream = stream;
             this.halfClose = halfClose;
             if (stream.CanTimeout) stream.WriteTimeout = Stall;
-            session = new Session(role, hello);
+            session = new Session(role, hello, agreed);
             timer = new Timer(_ => OnTime(), null, Timeout.Infinite, Timeout.Infinite);
         }
 

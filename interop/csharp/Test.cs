@@ -7,7 +7,7 @@ using System.Threading.Tasks;
 using Bookend;
 
 /// <summary>The tests of this peer. Prints each failure and exits with 1 if there is any.</summary>
-internal static class Test
+internal static partial class Test
 {
     private static int failures;
 
@@ -57,6 +57,7 @@ internal static class Test
         var doubled = new Session(Role.Client, new Hello());
         doubled.Start(0);
         Is("a client refuses a client", "two-clients", doubled.Receive(clientHello, 0, clientHello.Length, 0).Select(action => action.Write == null ? null : Decoded(action.Write).Payload.Text.Split(':')[0]).First());
+        Orders();
         RequestsOverSockets();
         EchoOverSockets();
         CloseBeforeTheAnswer();
@@ -120,6 +121,11 @@ internal static class Test
             {
                 if (message.Kind == Kind.Cancel) cancelled.Set();
                 else if (message.Payload.Text == "now") server.Send(new Message(Kind.Reply, Payload.Of("noon")) { Id = message.Id });
+                else if (Query.Parse(message.Payload) is Query query)
+                {
+                    var page = new Message(Kind.Gap) { Missed = query.Count }.ToFrame().Encode();
+                    server.Send(new Message(Kind.Reply, query.Text == "page" ? Payload.Binary(page) : Payload.Of("")) { Id = message.Id });
+                }
                 else if (message.Payload.Text == "no") server.Refuse(message, new Fault("policy", "never"));
                 else asked.Set();
             };
@@ -127,6 +133,8 @@ internal static class Test
             Is("the client opens", "True", opened.WaitOne(10000).ToString());
             Is("a REPLY is the result", "noon", ResultOf(client.RequestAsync(Payload.Of("now"))));
             Is("an ERROR is the fault", "policy (1008): policy: never", ResultOf(client.RequestAsync(Payload.Of("no"))));
+            Is("a page of the history is read", "10 0", PageOf(client.SearchAsync("page", count: 10)));
+            Is("another answer is no page", "malformed (1002): the answer is not a page of history", PageOf(client.HistoryAsync()));
             using (var source = new CancellationTokenSource())
             {
                 var later = client.RequestAsync(Payload.Of("later"), source.Token);
@@ -144,6 +152,18 @@ internal static class Test
             }
         }
         listener.Stop();
+    }
+
+    private static string PageOf(Task<Page> task)
+    {
+        try
+        {
+            return task.Wait(10000) ? task.Result.LostBefore + " " + task.Result.Entries.Count : "nothing";
+        }
+        catch (AggregateException error)
+        {
+            return error.InnerException.ToString();
+        }
     }
 
     private static string ResultOf(Task<Message> task)

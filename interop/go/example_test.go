@@ -3,6 +3,8 @@ package bookend_test
 import (
 	"context"
 	"fmt"
+	"log"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -28,7 +30,64 @@ func ExampleDial() {
 	}
 }
 
-func TestReadmeShowsThisExample(t *testing.T) {
+// README.md shows the body of this function from its second line on.
+func ExampleConnect_privateKind() {
+	ctx, address := context.Background(), echoing()
+	const drawing = bookend.FirstPrivate // C0
+	stream, err := net.Dial("tcp", address)
+	if err != nil {
+		log.Fatal(err)
+	}
+	connection, err := bookend.Connect(ctx, stream, bookend.NewHello(), drawing)
+	if err != nil {
+		log.Fatal(err)
+	}
+	text, err := bookend.Text("circle 10 10 5", bookend.UTF8) // or Binary: any payload of a MESSAGE
+	if err == nil {
+		err = connection.Send(ctx, bookend.Message{Kind: drawing, Payload: text})
+	}
+	for err == nil {
+		var message bookend.Message
+		message, err = connection.Receive(ctx)
+		if message.Kind == drawing {
+			fmt.Println(message.Payload.Text())
+		}
+	}
+	// Output: circle 10 10 5
+}
+
+// echoing returns the address of a server that sends one message of a private kind back and closes.
+func echoing() string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		defer listener.Close()
+		stream, err := listener.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		ctx := context.Background()
+		peer, err := bookend.Accept(ctx, stream, bookend.NewHello(), bookend.FirstPrivate)
+		if err != nil {
+			log.Fatal(err)
+		}
+		message, err := peer.Receive(ctx)
+		if err == nil {
+			err = peer.Send(ctx, message)
+		}
+		if err == nil {
+			err = peer.Close(ctx, bookend.CodeNormal)
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func TestReadmeShowsTheseExamples(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -37,10 +96,18 @@ func TestReadmeShowsThisExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, block, found := strings.Cut(string(readme), "```go\n")
-	block, _, _ = strings.Cut(block, "```")
-	indented := "\t" + strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n\t") + "\n"
-	if !found || !strings.Contains(string(source), indented) {
-		t.Fatalf("not in the example:\n%s", block)
+	blocks := strings.Split(string(readme), "```go\n")[1:]
+	found := 0
+	for _, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		indented := "\t" + strings.ReplaceAll(strings.TrimSuffix(block, "\n"), "\n", "\n\t") + "\n"
+		if strings.Contains(string(source), indented) {
+			found++
+		} else if !strings.Contains(block, "bufio") {
+			t.Errorf("not in the examples:\n%s", block)
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d examples", found)
 	}
 }

@@ -31,8 +31,10 @@ const (
 
 const (
 	firstIgnored Kind = 0x80 // unknown kinds from here on are ignored (R3.6)
-	firstPrivate Kind = 0xC0
-	lastPrivate  Kind = 0xEF
+
+	// FirstPrivate and LastPrivate are the bounds of the kinds that belong to applications (R3.7).
+	FirstPrivate Kind = 0xC0
+	LastPrivate  Kind = 0xEF
 )
 
 var kindNames = map[Kind]string{
@@ -47,10 +49,6 @@ func (k Kind) String() string {
 	}
 	return fmt.Sprintf("kind %02x", uint8(k))
 }
-
-func (k Kind) isHub() bool { return k >= KindWelcome && k <= KindGap }
-
-func (k Kind) isPrivate() bool { return k >= firstPrivate && k <= lastPrivate }
 
 // Event is the event of a PRESENCE. With Crowd, Member is the number of members in the room.
 type Event uint8
@@ -133,10 +131,7 @@ func ParseMessage(frame Frame, agreed ...Kind) (Message, bool, error) {
 
 // ToFrame encodes the message as a frame. The error is a *Fault malformed, too-long or unmappable-text.
 func (m *Message) ToFrame() (Frame, error) {
-	if fault := m.checkFields(m.Payload.encoding); fault != nil {
-		return Frame{}, fault
-	}
-	if fault := m.checkPayload(); fault != nil {
+	if fault := m.check(); fault != nil {
 		return Frame{}, fault
 	}
 	if fault := m.Payload.check(); fault != nil {
@@ -214,6 +209,17 @@ func (m *Message) readFields(frame Frame) ([]byte, *Fault) {
 	end := 1 + int(rest[0])
 	m.Name = string(rest[1:end])
 	return rest[end:], nil
+}
+
+// check returns a fault malformed if this is not a legal message.
+func (m *Message) check() *Fault {
+	if fault := m.checkFields(m.Payload.encoding); fault != nil {
+		return fault
+	}
+	if m.Kind == KindPresence && len(m.Payload.octets) == 0 {
+		return malformed("the name is empty without its marks") // a name of a second mark may be received (R5.5)
+	}
+	return m.checkPayload()
 }
 
 func (m *Message) checkFields(encoding Encoding) *Fault {

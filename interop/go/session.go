@@ -217,9 +217,10 @@ func (s *Session) Excuse(duration time.Duration) {
 
 // Calls from the application
 
-// Send sends a message. On an error, a *RefusedError or a *Fault from ToFrame, nothing was sent.
+// Send sends a message. On an error, a *RefusedError or a *Fault from ToFrame, nothing was sent. An ERROR that answers a
+// REQUEST gets the number of that REQUEST's frame, whatever its own Frame is.
 func (s *Session) Send(message Message, now time.Duration) ([]Action, error) {
-	frame, err := s.permit(&message)
+	frame, err := s.permit(message)
 	if err != nil {
 		return nil, err
 	}
@@ -323,7 +324,7 @@ func (s *Session) take(frame Frame, now time.Duration, actions *[]Action) *Fault
 	if fault := s.checkFlood(frame, now); fault != nil {
 		return fault
 	}
-	if fault := s.checkKind(frame.Kind); fault != nil {
+	if fault := checkReceived(frame.Kind, s.role, s.HasHub()); fault != nil {
 		return fault
 	}
 	message, is, err := ParseMessage(frame, s.agreed...)
@@ -374,20 +375,6 @@ func (s *Session) checkFlood(frame Frame, now time.Duration) *Fault {
 	}
 	if len(frame.Body) == 0 && !s.empties.admits(now) {
 		return NewFault("empty-flood", "")
-	}
-	return nil
-}
-
-func (s *Session) checkKind(kind Kind) *Fault {
-	switch {
-	case kind == KindHello:
-		return NewFault("second-hello", "")
-	case !kind.isHub():
-		return nil
-	case !s.HasHub():
-		return NewFault("unknown-kind", fmt.Sprintf("%v without the hub profile", kind))
-	case (kind == KindPost) != (s.role == Server):
-		return NewFault("unexpected-kind", fmt.Sprintf("%v to a %v", kind, s.role))
 	}
 	return nil
 }
@@ -503,46 +490,6 @@ func (s *Session) closedByPeer(message Message, now time.Duration, actions *[]Ac
 }
 
 // Sending
-
-// permit returns the frame of a message if it may be sent now.
-func (s *Session) permit(message *Message) (Frame, error) {
-	kind := message.Kind
-	switch {
-	case s.state != open:
-		return refuse("not-open", "the session is not open")
-	case kind == KindClose || kind == KindPong:
-		return refuse("protocol-error", "only the session itself sends CLOSE and PONG")
-	case kind == KindHello || kindNames[kind] == "" && !kind.isPrivate():
-		return refuse("unknown-kind", kind.String())
-	}
-	frame, err := message.ToFrame()
-	if err != nil {
-		return Frame{}, err
-	}
-	switch {
-	case kind.isHub() && !s.HasHub():
-		return refuse("unknown-kind", fmt.Sprintf("%v without the hub profile", kind))
-	case kind.isHub() && (kind == KindPost) != (s.role == Client):
-		return refuse("unexpected-kind", fmt.Sprintf("%v from a %v", kind, s.role))
-	case !s.peer.Accepts(frame.Encoding):
-		return refuse("encoding-refused", fmt.Sprintf("the peer does not accept %v", frame.Encoding))
-	case uint32(len(frame.Body)) > s.peer.MaxBody:
-		return refuse("too-long", fmt.Sprintf("%d bytes, the peer accepts %d", len(frame.Body), s.peer.MaxBody))
-	case kind == KindRequest && s.asked[message.ID]:
-		return refuse("duplicate-request", fmt.Sprintf("id %d", message.ID))
-	case kind == KindRequest && uint64(len(s.asked)) >= uint64(s.peer.MaxRequests()):
-		return refuse("try-later", fmt.Sprintf("%d requests are unanswered", len(s.asked)))
-	case kind == KindCancel && !s.asked[message.ID]:
-		return refuse("no-such-request", fmt.Sprintf("no own REQUEST %d is unanswered", message.ID))
-	case (kind == KindReply || kind == KindError && message.ID != 0) && !s.owes(message.ID):
-		return refuse("no-such-request", fmt.Sprintf("no REQUEST %d is unanswered", message.ID))
-	}
-	return frame, nil
-}
-
-func refuse(name, detail string) (Frame, error) {
-	return Frame{}, &RefusedError{NewFault(name, detail)}
-}
 
 // write sends one of the session's own messages. These are always legal.
 func (s *Session) write(message Message, now time.Duration) Action {

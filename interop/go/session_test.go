@@ -10,20 +10,7 @@ import (
 // openSession returns a server's session that received the client's HELLO at 0 s.
 func openSession(t *testing.T, hello Hello) *Session {
 	t.Helper()
-	session, err := NewSession(Server, hello)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := hello.Body()
-	if err != nil {
-		t.Fatal(err)
-	}
-	session.Start(0)
-	session.Receive(Frame{KindHello, EncodingBinary, body}.Append(nil), 0)
-	if !session.IsOpen() {
-		t.Fatal("not open")
-	}
-	return session
+	return sendingSession(t, Server, hello, hello)
 }
 
 // endName returns the cause of the end, or "" if the session has not ended.
@@ -123,7 +110,7 @@ func TestIllegalMessagesAreRefused(t *testing.T) {
 		"encoding-refused": {Kind: KindMessage, Payload: wide},
 		"too-long":         {Kind: KindMessage, Payload: Binary(make([]byte, hello.MaxBody+1))},
 		"no-such-request":  {Kind: KindReply, ID: 1},
-		"protocol-error":   {Kind: KindPong},
+		"unexpected-kind":  {Kind: KindPong},
 		"unknown-kind":     {Kind: KindGap},
 	} {
 		_, err := session.Send(message, 0)

@@ -6,11 +6,15 @@ import { createInterface } from "node:readline";
 
 import { Decoder, encodeFrame } from "./src/frame.js";
 import { Hello } from "./src/hello.js";
-import { EVENTS, Kind, isPrivateKind, messageToFrame, parseMessage } from "./src/message.js";
+import { encodeQuery, parsePage, parseQuery } from "./src/history.js";
+import { EVENTS, Kind, isMessageKind, isPrivateKind, messageToFrame, parseMessage } from "./src/message.js";
 import { Session } from "./src/session.js";
 import { Fault } from "./src/fault.js";
 import { Encoding } from "./src/frame.js";
 import { Text, decodeText, encodeText, utf8 } from "./src/text.js";
+
+const PRIVATE_KINDS = Array.from({ length: 256 }, (_, kind) => kind).filter(isPrivateKind);
+const REASON_AT = { error: 10, close: 2 }; // bytes of the fixed part, before the reason
 
 const REQUESTS = {
   frame: answerFrame,
@@ -19,6 +23,8 @@ const REQUESTS = {
   "encode-text": answerEncodeText,
   hello: answerHello,
   message: answerMessage,
+  query: answerQuery,
+  page: answerPage,
   session: answerSession,
 };
 
@@ -120,11 +126,33 @@ function fieldWord(field, value) {
   return typeof value === "string" ? hexText(value) : value;
 }
 
+function answerQuery(payload) {
+  const query = parseQuery(bytes(payload));
+  if (query === null) return "other";
+  const text = query.text === null ? "" : ` text=${hexText(query.text)}`;
+  return `ok before=${query.before} count=${query.count}${text} wire=${hex(encodeQuery(query))}`;
+}
+
+function answerPage(payload) {
+  try {
+    const { lostBefore, entries } = parsePage(bytes(payload));
+    return [`ok lost=${lostBefore ?? "-"}`, ...entries.map(entryWord)].join(" ");
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault;
+    return "other";
+  }
+}
+
+function entryWord({ type, missed, from, seq, time, name, payload }) {
+  return type === "gap" ? `gap:${missed}` : `${from}:${seq}:${time}:${hexText(name)}:${fieldWord("payload", payload)}`;
+}
+
 function answerSession(role, cut, hello, ...steps) {
-  const session = new Session(role, Hello.parse(bytes(hello)));
+  const session = new Session(role, Hello.parse(bytes(hello)), { agreed: steps.includes("agree") ? PRIVATE_KINDS : [] });
   let now = 0;
   const answerStep = (step) => {
     const [verb, ...operands] = step.split(":");
+    if (verb === "agree") return "-";
     if (verb === "recv") return show([...cutOf(cut, operands[0])].flatMap((piece) => session.receive(piece, now)));
     if (verb === "time") return show(session.tick((now = Number(operands[0]))));
     if (verb === "eof") return show(session.endOfStream(now));
@@ -137,21 +165,21 @@ function answerSession(role, cut, hello, ...steps) {
 
 function send(session, frame, now) {
   try {
-    const message = parseMessage(frame, isPrivateKind(frame.kind) ? [frame.kind] : []);
-    if (message === null) throw new Fault("unknown-kind");
-    session.send(message, now);
+    if (!isMessageKind(frame.kind)) session.permitKind(frame.kind);
+    const message = parseMessage(frame, PRIVATE_KINDS);
+    // A bad reason that arrives is taken as empty instead (R3.21).
+    if (message.type in REASON_AT) decodeText(frame.body.subarray(REASON_AT[message.type]), frame.encoding);
+    return show(session.send(message, now), () => "sent");
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault;
-    // not-open takes precedence over unknown-kind.
-    return fault.name === "unknown-kind" && !session.isOpen ? "refused:not-open" : `refused:${fault.name}`;
+    return `refused:${fault.name}`;
   }
-  return "sent";
 }
 
 /** Lists the actions in order. Written frames are decoded from their bytes. */
-function show(actions) {
+function show(actions, nameOf = showSent) {
   const items = actions.flatMap((action) => {
-    if (action.do === "write") return [showSent(action.octets)];
+    if (action.do === "write") return [`${nameOf(action.octets)}=${hex(action.octets)}`];
     if (action.do === "deliver" && action.message.type !== "pong") {
       return [`got:${hexOf(action.frame.kind)}:${hex(action.frame.body)}`];
     }

@@ -118,6 +118,14 @@ export type Message =
 export function parseMessage(frame: Frame, agreed?: readonly number[]): Message | null;
 export function messageToFrame(message: Message): Frame;
 
+/** What a hub has kept of a room. `entries` are the type "delivery", or "gap" where messages are not there. */
+export type Page = { lostBefore: bigint | null; entries: Message[] };
+export type Query = { before?: bigint; count?: number };
+export const NOW: bigint;
+export function encodeQuery(query?: Query & { text?: string | null }): Uint8Array;
+export function parseQuery(payload: Payload): { before: bigint; count: number; text: string | null } | null;
+export function parsePage(payload: Payload): Page;
+
 export type Limits = Record<
   | "hello" | "header" | "body" | "bodyPerKib" | "drain" | "drainBytes" | "beforeHello"
   | "pings" | "pingPeriod" | "empties" | "emptyPeriod" | "stall",
@@ -156,6 +164,7 @@ export class Session {
   wrote(now: number): void;
   excuse(duration: number): void;
   send(message: Message, now: number): Action[];
+  permitKind(kind: number): void;
   close(code: number, reason: string | null, now: number): Action[];
   isUnanswered(id: number): boolean;
   forgetPing(payload: Uint8Array): void;
@@ -181,6 +190,8 @@ export class Connection implements AsyncIterable<Message> {
   sendMessage(value: Sendable): Promise<void>;
   post(value: Sendable, to?: number): Promise<void>;
   request(value: Sendable, timeout?: number, options?: { signal?: AbortSignal }): Promise<Payload>;
+  history(query?: Query, timeout?: number): Promise<Page>;
+  search(text: string, query?: Query, timeout?: number): Promise<Page>;
   cancel(id: number): Promise<void>;
   barrier(timeout?: number): Promise<void>;
   reply(id: number, value: Sendable): Promise<void>;

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Callable, Dict, Mapping, Sequence, Tuple
 
+import hex_package
 from packages import LICENCES, OUTPUT, Package, PackageFailed, Work
 
 MAVEN_REPOSITORY = Path("/usr/share/maven-repo")
@@ -365,5 +366,15 @@ PACKAGES = (
         made=("[[]Content_Types].xml", "_rels/.rels", "Bookend.nuspec", "lib/net472/Bookend.*"),
         without=(),
         install=csharp_install,
+    ),
+    Package(
+        name="elixir",
+        folder="interop/elixir",
+        tools=("git", "mix", "elixir"),
+        pack=hex_package.pack,
+        members=hex_package.members,
+        made=(),
+        without=("programs/*", "test/*"),
+        install=hex_package.install,
     ),
 )

@@ -8,7 +8,10 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
-from languages import LANGUAGES, ROOT, NotRun, build, build_rust, command_of
+from building import build_all, build_rust, command_of
+from languages import LANGUAGES, ROOT
+from notrun import NotRun
+from progress import progress, report
 from table import Table
 
 TIME_LIMIT = 600.0
@@ -39,24 +42,16 @@ class Examination(NamedTuple):
     environment: Mapping[str, str]
 
 
-def run(table: Table, only: Collection[str], ids: Collection[str], report: Print = print) -> None:
+def run(table: Table, only: Collection[str], ids: Collection[str], report: Print = report) -> None:
     """Tests the adapter of every language, or of those in `only`, with every case, or those in `ids`. Without `ids` it also
     tests the chat clients."""
     try:
         tester = [*build_rust("bookend-cli", "bookend"), "conform", "--json"]
     except NotRun as reason:
-        table.not_run("conform", str(reason), failure=reason.is_failure)
+        table.not_run("conform", reason)
         return
     filters = [word for name in ids for word in ("--only", name)]
-    built = []
-    for language in LANGUAGES:
-        if only and language.name not in only:
-            continue
-        try:
-            build(language)
-            built.append(language)
-        except NotRun as reason:
-            table.not_run(language.name, str(reason), failure=reason.is_failure)
+    built = build_all(table, [language for language in LANGUAGES if not only or language.name in only])
     examinations = [
         Examination(language.name, None, [*tester, *filters, "--timeout", ADAPTER_TIMEOUT, "--adapter", *command_of(language.adapter)], language.environment)
         for language in built
@@ -74,26 +69,37 @@ def run(table: Table, only: Collection[str], ids: Collection[str], report: Print
 
 
 def examine(examination: Examination) -> Outcome:
-    """Runs the tester."""
+    """Runs the tester. What it writes to standard error is of no interest unless it prints no verdict."""
     environment = {**os.environ, **examination.environment}
-    try:
-        return subprocess.run(
-            examination.command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=TIME_LIMIT
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return error
+    with progress.stage(f"conform: {examination.row} {examination.column or 'adapter'}") as stage:
+        try:
+            done = subprocess.run(
+                examination.command,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                timeout=TIME_LIMIT,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            stage.result = "FAILED"
+            return error
+        stage.result = "passed" if done.returncode == 0 else "FAILED"
+        return done
 
 
-def enter(table: Table, examination: Examination, outcome: Outcome, report: Print = print) -> None:
+def enter(table: Table, examination: Examination, outcome: Outcome, report: Print = report) -> None:
     """Adds a row to the table, with a cell for each group of cases or one for all, and prints the failed cases."""
     row = examination.row
     if isinstance(outcome, Exception):
-        table.not_run(row, str(outcome), failure=True)
+        table.not_run(row, str(outcome))
         return
     objects = [json.loads(line) for line in outcome.stdout.decode("utf-8").splitlines()]
     cases = [case for case in objects if "verdict" in case and case["verdict"] != "not-applicable"]
     if not cases:
-        table.not_run(row, f"exit status {outcome.returncode}", failure=True)
+        report(f"{row}: {outcome.stderr.decode('utf-8', 'replace')}")
+        table.not_run(row, f"exit status {outcome.returncode}")
         return
     totals: Dict[str, List[int]] = {}
     for case in cases:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Callable, Collection, Dict, Iterator, List, Optional, Sequence
+from typing import Callable, Collection, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from languages import LANGUAGES, ROOT, Language, NotRun, build, command_of
+from agreement import agree, shortest, steps
+from building import build_all, command_of
+from languages import LANGUAGES, ROOT, Language
 from layers import cases
+from progress import progress, report
+from sessions import generate as generate_sessions
 from table import Table
 from vectors import LAYERS, load
 
 COUNT = 100_000
+SESSIONS = 20_000
 SEED = 20010911
 BATCH = 20_000
-"""Cases that one process answers."""
+"""Requests that each language answers before the answers are compared, in as many processes as there are processors."""
 
 LONGEST = 4_000
 """Characters of the longest request that is mutated; longer ones test limits."""
@@ -50,37 +56,50 @@ HELLO_LENGTH = 24
 Print = Callable[[str], None]
 
 
-def run(table: Table, only: Collection[str], count: int, seed: int, report: Print = print) -> None:
-    """Adds a row for each language: the number of answers equal to those of the first one."""
-    languages = [language for language in LANGUAGES if not only or language.name in only or language is LANGUAGES[0]]
-    running = []
-    for language in languages:
-        try:
-            build(language)
-            running.append(language)
-        except NotRun as reason:
-            table.not_run(language.name, str(reason), failure=reason.is_failure)
+def run(table: Table, only: Collection[str], count: int, sessions: int, seed: int, report: Print = report) -> None:
+    """Adds a row for each language in `only`: the number of answers that agree with those of Rust, or of the first one that
+    runs, to `count` changed vectors and to so many whole sessions."""
+    running = build_all(table, [one for one in LANGUAGES if not only or one.name in only or one is LANGUAGES[0]])
+    if len(running) < 2:
+        return  # the rows of the others say why
+    for what, generated, total in (("cases", generate(count, seed), count), ("sessions", generate_sessions(sessions, seed), sessions)):
+        if total:
+            compare(table, running, what, generated, total, report)
+
+
+def compare(table: Table, running: Sequence[Language], what: str, generated: Iterator[str], total: int, report: Print) -> None:
+    """Adds a column: how many answers of each other language agree with the first one's."""
     first, *others = running
     differing: Dict[str, int] = {language.name: 0 for language in others}
-    generated = generate(count, seed)
     done = 0
-    while batch := list(islice(generated, BATCH)):
-        done += len(batch)
-        expected = answers(first, batch)
-        for language in others:
-            found = answers(language, batch)
-            for request, one, other in zip(batch, expected, found):
-                if not agree(one, other):
-                    differing[language.name] += 1
-                    if differing[language.name] <= SHOWN:
-                        report(f"{language.name} differs:\n    {request}\n    {first.name}: {one}\n    {language.name}: {other}\n")
+    processors = os.cpu_count() or 1
+    with ThreadPoolExecutor(processors) as pool, progress.stage(f"differential: generated {what}", total) as stage:
+        while batch := list(islice(generated, BATCH)):
+            shares = [batch[at : at + BATCH // processors] for at in range(0, len(batch), BATCH // processors)]
+            asked = [[pool.submit(answers, language, share) for share in shares] for language in running]
+            expected, *answered = [[answer for share in of_one for answer in share.result()] for of_one in asked]
+            for language, found in zip(others, answered):
+                for request, one, other in zip(batch, expected, found):
+                    if not agree(one, other):
+                        differing[language.name] += 1
+                        if differing[language.name] <= SHOWN:
+                            report(difference(first, language, request))
+            done += len(batch)
+            progress.step(stage, f"differential: {done}/{total} {what}", len(batch))
+        stage.result = f"{done}, {sum(differing.values())} differ"
     for name, different in differing.items():
-        table.count(name, f"as {first.name}", done - different, done)
+        table.count(name, f"{what} as {first.name}", done - different, done)
 
 
-def agree(one: str, other: str) -> bool:
-    """Whether two answers are equal; adapters word the refusal of a malformed request differently."""
-    return one == other or one.startswith("cannot:") and other.startswith("cannot:")
+def difference(first: Language, other: Language, request: str) -> str:
+    """What two languages answer to a request, or to as few first steps of a session as still show it."""
+
+    def both(request: str) -> Tuple[str, str]:
+        return answers(first, [request])[0], answers(other, [request])[0]
+
+    least = shortest(request, lambda prefix: not agree(*both(prefix)))
+    one, two = steps(least, *both(least))
+    return f"{other.name} differs:\n    {least}\n    {first.name}: {one}\n    {other.name}: {two}\n"
 
 
 def answers(language: Language, batch: Sequence[str]) -> List[str]:
@@ -179,7 +198,7 @@ def request_step(chance: random.Random) -> str:
     """A REQUEST, its answer or its CANCEL, received or sent; with few ids, so that they meet."""
     kind, encoding, rest = chance.choice(((3, 0, ""), (4, 0, ""), (ERROR, 1, "000000010fac"), (CANCEL, 0, ""), (CANCEL, 0, "")))
     body = f"{chance.randint(1, 3):08x}{rest}"
-    if kind != ERROR and chance.random() < 0.5:  # in Rust an application sends ERRORs in another way
+    if chance.random() < 0.5:
         return f"send:{kind:02x}:{encoding}:{body}"
     return f"recv:f5f8{kind:02x}{encoding:02x}{len(body) // 2:08x}{body}f8f5"
 

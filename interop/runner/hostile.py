@@ -13,8 +13,11 @@ import struct
 from contextlib import ExitStack
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from languages import ROOT, NotRun, build_hub
-from live import start_hub
+from building import build_hub
+from languages import ROOT
+from notrun import NotRun
+from processes import PeerFailed, start_hub
+from progress import progress, report
 from table import Table
 from vectors import joined, load
 
@@ -46,29 +49,36 @@ class Unanswered(Exception):
     """The hub did not answer as it must."""
 
 
-def run(table: Table, report: Print = print) -> None:
+def run(table: Table, report: Print = report) -> None:
     """Adds one row to the table: attacks answered correctly, by the layer of their vector."""
     try:
         command = build_hub()
     except NotRun as reason:
-        table.not_run("hub", str(reason), failure=reason.is_failure)
+        table.not_run("hub", reason)
         return
     codes = codes_of_spec()
     with ExitStack() as stack:
-        hub = start_hub(command, stack)
+        try:
+            hub = start_hub(command, stack)
+        except PeerFailed as failure:
+            table.not_run("hub", str(failure))
+            return
         witness = stack.enter_context(Peer(hub))
         witness.send(frame(HELLO, 0, GREETING))
         posted = 0
         for layer, attacks in attacks_of(codes).items():
             passed = 0
-            for attack in attacks:
-                try:
-                    carry_out(attack, hub)
-                    passed += 1
-                except (Unanswered, OSError) as failure:
-                    report(f"hub: {attack.id}: {failure}\n")
-                posted += 1
-                witness.send(frame(MESSAGE, 2, b"message %d" % posted))
+            with progress.stage(f"hostile: bad {layer}", len(attacks)) as stage:
+                for attack in attacks:
+                    try:
+                        carry_out(attack, hub)
+                        passed += 1
+                    except (Unanswered, OSError) as failure:
+                        report(f"hub: {attack.id}: {failure}\n")
+                    posted += 1
+                    witness.send(frame(MESSAGE, 2, b"message %d" % posted))
+                    progress.step(stage)
+                stage.result = f"{passed}/{len(attacks)}"
             table.count("hub", f"bad {layer}", passed, len(attacks))
         received = witness.own_deliveries(posted)
         in_order = sum(1 for number, payload in enumerate(received, 1) if payload == b"message %d" % number)

@@ -1,26 +1,21 @@
-"""The peers: the folder of each one, how it is built and tested, and how its programs are started."""
+"""The peers, as data: the folder of each one, how it is built and tested, and how its programs are started."""
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import signal
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Mapping, Sequence, Tuple
+
+from tools import TARGET
 
 ROOT = Path(__file__).resolve().parents[2]
 CARGO = ("cargo", "build", "--quiet", "--release", "-p")
-
 
 C_BUILD = "interop/build/c"
 C_LIBRARY = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "interop/c").glob("bookend_*.c")))
 C_FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-o")
 WINE = "/usr/lib/wine/wine64"
-WINE_SERVER = "/usr/lib/wine/wineserver64"
 WINE_START = ((WINE, "wineboot", "--init"), (WINE, "cmd", "/c", "exit"))
 """After the second command every service that a program needs is running, which may take half a minute."""
 WINE_PREFIX = ROOT / "interop/build/wine"
@@ -38,7 +33,7 @@ WINDOWS_BUILD = (
 
 CSHARP_BUILD = "interop/build/csharp"
 CSHARP_LIBRARY = tuple(
-    f"interop/csharp/{name}.cs" for name in ("Fault", "Frame", "Text", "Hello", "Message", "Clock", "SessionAction", "Session", "Connection")
+    f"interop/csharp/{name}.cs" for name in ("Fault", "Frame", "Text", "Hello", "Message", "History", "Clock", "Requests", "SessionAction", "Session", "Connection")
 )
 CORE_TESTS = ("--lib", "--test", "vectors", "--test", "connection", "--test", "explained", "--test", "adverse")
 """Tests of the crate `bookend` that may behave differently on another machine."""
@@ -48,20 +43,11 @@ JAVA_SOURCES = tuple(sorted(str(path.relative_to(ROOT)) for path in (ROOT / "int
 JAVA = ("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", "interop/build/java")
 """Without optimisations that pay off only in long-running programs."""
 
+ELIXIR_BUILD = ROOT / "interop/build/elixir"
+ELIXIR = ("elixir", "--erl", "+fnu +Bd", "-pa", "interop/build/elixir/lib/bookend/ebin", "-e")
+"""Takes arguments as UTF-8 in any locale, and ends at Ctrl-C."""
+
 MCS = ("mcs", "-langversion:7", "-optimize+", "-warnaserror")
-
-
-class NotRun(Exception):
-    """The peer cannot be run here; `lacking` if the only reason is a missing tool."""
-
-    def __init__(self, reason: str, lacking: bool = False) -> None:
-        super().__init__(reason)
-        self.lacking = lacking
-
-    @property
-    def is_failure(self) -> bool:
-        """Whether not running is a failure: always in CI, elsewhere unless a tool is missing."""
-        return not self.lacking or os.environ.get("CI") == "true"
 
 
 @dataclass(frozen=True)
@@ -71,6 +57,7 @@ class Language:
     name: str
     folder: str
     tools: Tuple[str, ...]
+    """What `build`, `adapter` and `chat` need (tools.py). What only `tests` needs is found by the names of its commands."""
     build: Tuple[Tuple[str, ...], ...]
     adapter: Tuple[str, ...]
     chat: Tuple[str, ...]
@@ -94,7 +81,18 @@ def c_build(name: str, compiler: Sequence[str], suffix: str = "", libraries: Seq
 def c_tests(name: str, compiler: Sequence[str], emulator: Sequence[str] = (), suffix: str = "") -> Tuple[Tuple[str, ...], ...]:
     """The commands that build and run the tests of the C peer."""
     program = f"interop/build/{name}/bookend-test{suffix}"
-    return ((*compiler, *C_FLAGS, program, "interop/c/test.c", "interop/c/test_session.c", "interop/c/test_transfer.c", *C_LIBRARY), (*emulator, program))
+    return ((*compiler, *C_FLAGS, program, "interop/c/test.c", "interop/c/test_order.c", "interop/c/test_session.c", "interop/c/test_transfer.c", *C_LIBRARY), (*emulator, program))
+
+
+def example(folder: str, name: str, file: str) -> Tuple[str, ...]:
+    """The command that writes the program in a README which declares `class NAME` into a file."""
+    program = f'/^```/ {{ if (block ~ /class {name}/) printf "%s", block; block = ""; next }} {{ block = block $0 "\\n" }}'
+    return ("sh", "-c", f"awk '{program}' {folder}/README.md >{file}")
+
+
+def prints(text: str, command: str) -> Tuple[str, ...]:
+    """The command that fails unless another one prints exactly this line."""
+    return ("sh", "-c", f'test "$({command})" = "{text}"')
 
 
 def c_elsewhere(name: str, compiler: str, emulator: Tuple[str, ...]) -> Language:
@@ -142,7 +140,7 @@ LANGUAGES = (
     Language(
         name="rust-windows",
         folder="interop/rust",
-        tools=("cargo", WINDOWS_COMPILER, WINE),
+        tools=("cargo", TARGET + WINDOWS_TARGET, WINDOWS_COMPILER, WINE),
         build=WINDOWS_BUILD,
         adapter=(WINE, "{windows}/bookend-adapter.exe"),
         chat=(WINE, "{windows}/bookend.exe", "chat"),
@@ -179,16 +177,20 @@ LANGUAGES = (
     Language(
         name="csharp",
         folder="interop/csharp",
-        tools=("mcs", "mono"),
+        tools=("mcs", "mono", "/usr/lib/mono/4.5/System.Core.dll"),
         build=(
+            ("mkdir", "-p", CSHARP_BUILD),
             (*MCS, f"-out:{CSHARP_BUILD}/adapter.exe", "interop/csharp/Adapter.cs", *CSHARP_LIBRARY),
             (*MCS, f"-out:{CSHARP_BUILD}/chat.exe", "interop/csharp/Chat.cs", *CSHARP_LIBRARY),
         ),
         adapter=("mono", f"{CSHARP_BUILD}/adapter.exe"),
         chat=("mono", f"{CSHARP_BUILD}/chat.exe"),
         tests=(
-            (*MCS, f"-out:{CSHARP_BUILD}/test.exe", "interop/csharp/Test.cs", "interop/csharp/StreamConnection.cs", *CSHARP_LIBRARY),
+            (*MCS, f"-out:{CSHARP_BUILD}/test.exe", "interop/csharp/Test.cs", "interop/csharp/TestOrder.cs", "interop/csharp/StreamConnection.cs", *CSHARP_LIBRARY),
             ("mono", f"{CSHARP_BUILD}/test.exe"),
+            example("interop/csharp", "PrivateKinds", f"{CSHARP_BUILD}/PrivateKinds.cs"),
+            (*MCS, f"-out:{CSHARP_BUILD}/private.exe", f"{CSHARP_BUILD}/PrivateKinds.cs", "interop/csharp/StreamConnection.cs", *CSHARP_LIBRARY),
+            prints("position 12 7", f"mono {CSHARP_BUILD}/private.exe"),
         ),
     ),
     Language(
@@ -207,7 +209,21 @@ LANGUAGES = (
         build=(("javac", "-Xlint:all", "-Werror", "-d", "interop/build/java", *JAVA_SOURCES),),
         adapter=(*JAVA, "org.bookend.Adapter"),
         chat=(*JAVA, "org.bookend.Chat"),
-        tests=((*JAVA, "org.bookend.Tests"),),
+        tests=(
+            (*JAVA, "org.bookend.Tests"),
+            example("interop/java", "PrivateKinds", "interop/build/java/PrivateKinds.java"),
+            prints("position 12 7", " ".join((*JAVA, "interop/build/java/PrivateKinds.java"))),
+        ),
+    ),
+    Language(
+        name="elixir",
+        folder="interop/elixir",
+        tools=("elixir", "mix"),
+        build=(("sh", "-c", "cd interop/elixir && mix compile --warnings-as-errors"),),
+        adapter=(*ELIXIR, "Bookend.Adapter.main()"),
+        chat=(*ELIXIR, "Bookend.Chat.main(System.argv())", "--"),
+        tests=(("sh", "-c", "cd interop/elixir && mix format --check-formatted && MIX_BUILD_PATH=$MIX_BUILD_PATH-test mix test --warnings-as-errors"),),
+        environment={"MIX_BUILD_PATH": str(ELIXIR_BUILD)},
     ),
 )
 
@@ -235,117 +251,3 @@ FILES = {
         command=("{c}/bookend-transfer",),
     ),
 }
-
-_built: Set[str] = set()
-"""The languages whose programs are already built."""
-
-_rust: Optional[Path] = None
-"""The folder of the Rust programs, if they are already built."""
-
-
-def use_rust_from(folder: Path) -> None:
-    """Uses the Rust programs in a folder instead of building them."""
-    global _rust
-    _rust = folder.resolve()
-
-
-def command_of(words: Sequence[str]) -> List[str]:
-    """A command of the table, with its placeholders replaced by the build folders."""
-    target = Path(os.environ.get("CARGO_TARGET_DIR") or "target")
-    folders = {
-        "{rust}": str(_rust or ROOT / target / "release"),
-        "{windows}": str(ROOT / target / WINDOWS_TARGET / "debug"),
-        "{c}": str(ROOT / C_BUILD),
-    }
-    return [re.sub(r"^\{\w+\}", lambda place: folders[place[0]], word) for word in words]
-
-
-def build_hub() -> Sequence[str]:
-    """Builds the hub and returns the command that starts it. Raises NotRun as `build` does."""
-    return build_rust("bookend-server", "bookend-server")
-
-
-def build_rust(package: str, program: str) -> Sequence[str]:
-    """Builds a program in Rust and returns the command that starts it. Raises NotRun as `build` does."""
-    if _rust is None:
-        if shutil.which("cargo") is None:
-            raise NotRun("no cargo", lacking=True)
-        if subprocess.run((*CARGO, package), cwd=ROOT).returncode != 0:
-            raise NotRun("build failed")
-    return command_of((f"{{rust}}/{program}",))
-
-
-def build_files(name: str) -> Tuple[Sequence[str], Mapping[str, str]]:
-    """Builds the program of a language that sends and receives files, and returns its command and environment.
-
-    Raises NotRun as `build` does.
-    """
-    language = next(language for language in LANGUAGES if language.name == name)
-    missing = missing_tool(language)
-    if missing is not None:
-        raise NotRun(f"no {missing}", lacking=True)
-    for command in FILES[name].build:
-        built = _rust is not None and command[0] == "cargo"
-        if not built and subprocess.run(command_of(command), cwd=ROOT).returncode != 0:
-            raise NotRun("build failed")
-    return command_of(FILES[name].command), language.environment
-
-
-def build_windows_hub() -> Sequence[str]:
-    """Builds the hub for Windows and returns the command that starts it. Raises NotRun as `build` does."""
-    build(next(language for language in LANGUAGES if language.name == "rust-windows"))
-    return command_of((WINE, "{windows}/bookend-server.exe"))
-
-
-def build(language: Language) -> None:
-    """Builds the adapter and the chat client of a language.
-
-    Raises NotRun if a tool or the folder is missing, or the build fails.
-    """
-    if language.name in _built:
-        return
-    missing = missing_tool(language)
-    if missing is not None:
-        raise NotRun(f"no {missing}", lacking=True)
-    if not (ROOT / language.folder).is_dir():
-        raise NotRun(f"no {language.folder}")
-    (ROOT / CSHARP_BUILD).mkdir(parents=True, exist_ok=True)
-    if WINE in language.tools:
-        start_wine()
-    for command in language.build:
-        built = _rust is not None and command[0] == "cargo" and "--target" not in command
-        built |= "wineboot" in command and (WINE_PREFIX / "system.reg").exists()
-        if not built and subprocess.run(command_of(command), cwd=ROOT, env={**os.environ, **language.environment}).returncode != 0:
-            raise NotRun(f"build failed: {' '.join(command)}")
-    _built.add(language.name)
-
-
-def start_wine() -> None:
-    """Starts Wine's server, which its programs share, so that none of them starts it with its own standard output."""
-    WINE_PREFIX.mkdir(parents=True, exist_ok=True)
-    wine_server("-p")
-
-
-def end_wine() -> None:
-    """Ends Wine's server and every process that programs under Wine have left running."""
-    if not WINE_PREFIX.exists():
-        return
-    wine_server("-k")
-    mark = f"WINEPREFIX={WINE_PREFIX}".encode()
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in environment.read_bytes().split(b"\0"):
-                os.kill(int(environment.parent.name), signal.SIGKILL)
-        except OSError:
-            continue  # it has ended, or belongs to another user
-
-
-def wine_server(option: str) -> None:
-    """Runs Wine's server with an option."""
-    nothing = subprocess.DEVNULL
-    subprocess.run((WINE_SERVER, option), env={**os.environ, **WINE_ENVIRONMENT}, stdin=nothing, stdout=nothing, stderr=nothing)
-
-
-def missing_tool(language: Language) -> Optional[str]:
-    """The first tool that the language needs but this machine lacks."""
-    return next((tool for tool in language.tools if shutil.which(tool) is None), None)

@@ -140,6 +140,26 @@ def sessions(vector: Vector) -> Iterator[Case]:
             yield Case(f"{cut}, tail", tail, " ".join(words), open=True)
 
 
+def history(vector: Vector) -> Iterator[Case]:
+    """The payload; what is a query is also encoded again."""
+    name = "query" if "query" in vector else "page"
+    payload = hexed(vector[name])
+    if "other" in vector:
+        answer = ["other"]
+    elif name == "query":
+        text = [f"text={hexed(vector['text'])}"] if "text" in vector else []
+        answer = ["ok", f"before={vector['before']}", f"count={vector['count']}", *text, f"wire={payload}"]
+    else:
+        answer = ["ok", f"lost={vector.get('lost', '-')}", *(entry_word(entry) for entry in vector["entries"])]
+    yield Case("decode", f"{name} {payload}", " ".join(answer))
+
+
+def entry_word(entry: Vector) -> str:
+    if "gap" in entry:
+        return f"gap:{entry['gap']}"
+    return ":".join(shown(entry[name]) for name in ("from", "seq", "time", "name", "payload"))
+
+
 def step_word(step: Vector) -> str:
     if "recv" in step:
         return f"recv:{hexed(step['recv'])}"
@@ -148,6 +168,8 @@ def step_word(step: Vector) -> str:
     if "send" in step:
         frame = step["send"]
         return f"send:{frame['kind']}:{frame['encoding']}:{hexed(frame['body'])}"
+    if "agree" in step:
+        return "agree"
     if "close" in step:
         return f"close:{step['close']}"
     return "eof"
@@ -164,6 +186,7 @@ CASES: Dict[str, Callable[[Vector], Iterator[Case]]] = {
     "hellos": hellos,
     "messages": messages,
     "sessions": sessions,
+    "history": history,
 }
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Callable, Collection, Mapping, Optional, Sequence
+from typing import Callable, Collection, List, Mapping, Optional, Sequence
 
-from languages import LANGUAGES, ROOT, Language, NotRun, build, command_of
+from building import build, command_of
+from languages import LANGUAGES, ROOT, Language
+from notrun import NotRun, without
+from progress import progress, report
 from table import Table
+from tools import missing
 
 TIME_LIMIT = 900.0
 """Seconds that one command may take; some of them compile."""
@@ -15,21 +19,31 @@ TIME_LIMIT = 900.0
 Print = Callable[[str], None]
 
 
-def run(table: Table, only: Collection[str], report: Print = print) -> None:
+def run(table: Table, only: Collection[str], report: Print = report) -> None:
     """Runs the tests of each language, or of those in `only`. Counts the commands that passed and prints the output of one
     that failed."""
     for language in LANGUAGES:
         if only and language.name not in only:
             continue
         try:
+            if not language.tests:
+                raise NotRun("no tests")
+            lacking = missing(programs(language))
+            if lacking:
+                raise without(lacking)
             build(language)
         except NotRun as reason:
-            table.not_run(language.name, str(reason), failure=reason.is_failure)
+            table.not_run(language.name, reason)
             continue
-        if language.tests:
-            table.count(language.name, "own tests", passed(language, report), len(language.tests))
-        else:
-            table.not_run(language.name, "no tests", failure=True)
+        with progress.stage(f"tests: {language.name}") as stage:
+            count = passed(language, report)
+            stage.result = f"{count}/{len(language.tests)} commands"
+        table.count(language.name, "own tests", count, len(language.tests))
+
+
+def programs(language: Language) -> List[str]:
+    """The tools of a language, and the programs that its tests start, apart from what was built."""
+    return [*language.tools, *(command[0] for command in language.tests if "/" not in command[0])]
 
 
 def passed(language: Language, report: Print) -> int:

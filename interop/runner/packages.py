@@ -18,10 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Collection, Dict, List, Mapping, Sequence, Tuple
 
-from languages import ROOT, NotRun, build_hub
-from live import Lines, PeerFailed, start_hub
+from building import build_hub
+from languages import ROOT
+from notrun import NotRun, without
+from processes import Lines, PeerFailed, start_hub
+from progress import progress, report
 from relay import Address
 from table import Table
+from tools import missing
 
 OUTPUT = ROOT / "interop/build/packages"
 """Where the packages are put."""
@@ -102,31 +106,40 @@ class Package:
     prints: str = EXPECTED
     """What the example prints in one line."""
 
+    @property
+    def language(self) -> str:
+        """The row of languages.py that the package belongs to."""
+        return Path(self.folder).name
 
-def run(table: Table, only: Collection[str], packages: Sequence[Package], report: Print = print) -> None:
+
+def run(table: Table, only: Collection[str], packages: Sequence[Package], report: Print = report) -> None:
     """A row for each package: its files, and whether its example worked."""
     try:
         hub = build_hub()
     except NotRun as reason:
-        table.not_run("hub", str(reason), failure=reason.is_failure)
+        table.not_run("hub", reason)
         return
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
     with ExitStack() as stack:
-        address = start_hub(hub, stack)
+        try:
+            address = start_hub(hub, stack)
+        except PeerFailed as failure:
+            table.not_run("hub", str(failure))
+            return
         for package in packages:
-            if only and package.name not in only:
+            if only and package.name not in only and package.language not in only:
                 continue
-            missing = next((tool for tool in package.tools if shutil.which(tool) is None), None)
-            if missing is not None:
-                reason = NotRun(f"no {missing}", lacking=True)
-                table.not_run(package.name, str(reason), failure=reason.is_failure)
+            lacking = missing(package.tools)
+            if lacking:
+                table.not_run(package.name, without(lacking))
                 continue
-            try:
-                try_out(table, package, address, report)
-            except (PackageFailed, PeerFailed) as failure:
-                report(f"{package.name}: {failure}\n")
-                table.count(package.name, "example", 0, 1)
+            with progress.stage(f"packages: {package.name}"):
+                try:
+                    try_out(table, package, address, report)
+                except (PackageFailed, PeerFailed) as failure:
+                    report(f"{package.name}: {failure}\n")
+                    table.count(package.name, "example", 0, 1)
 
 
 def try_out(table: Table, package: Package, hub: Address, report: Print) -> None:

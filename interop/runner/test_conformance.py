@@ -7,6 +7,7 @@ import unittest
 from typing import Any, Dict, List, Optional, Tuple
 from unittest import mock
 
+import building
 import conformance
 from languages import Language
 from table import Table
@@ -67,15 +68,17 @@ class MissingTools(unittest.TestCase):
 
     def run_with(self, language: Language, environment: str) -> Table:
         table = Table()
-        with mock.patch.object(conformance, "LANGUAGES", (language,)), mock.patch.dict(os.environ, {"CI": environment}):
+        patches = (mock.patch.dict(os.environ, {"CI": environment}), mock.patch.dict(building._results, clear=True))
+        with mock.patch.object(conformance, "LANGUAGES", (language,)), patches[0], patches[1]:
             with mock.patch.object(conformance, "build_rust", lambda package, program: [program]):
                 conformance.run(table, only=(), ids=())
         return table
 
     def test_a_missing_tool_is_shown_and_no_failure(self) -> None:
         table = self.run_with(self.LACKING, environment="")
-        self.assertIn("peer  not run (no no-such-tool)", table.lines())
+        self.assertIn("peer  not run (no no-such-tool: no-such-tool)", table.lines())
         self.assertFalse(table.failed)
+        self.assertEqual(table.verdict(), "incomplete")
 
     def test_a_missing_tool_fails_in_ci(self) -> None:
         self.assertTrue(self.run_with(self.LACKING, environment="true").failed)

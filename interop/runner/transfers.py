@@ -9,13 +9,15 @@ import hashlib
 import os
 import random
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Sequence, Tuple
 
-from languages import ROOT, NotRun, build_files
+from building import build_files
+from languages import ROOT
+from notrun import NotRun
+from progress import progress, report
 from table import Table
 from vectors import TRANSFERS, hexed, load
 
@@ -27,6 +29,9 @@ LENGTH = 3_000_000
 
 STOP = 1_000_000
 """After this many bytes a program is ended."""
+
+WAYS = (("whole", ""), ("sender ends, resumed", "sender"), ("receiver ends, resumed", "receiver"))
+"""How a file is moved: the column, and which program is ended at first."""
 
 TIMEOUT = 120.0
 
@@ -40,16 +45,16 @@ class Program:
     environment: Mapping[str, str]
 
 
-def run(table: Table, only: Sequence[str] = ()) -> None:
-    """Fills a row for the C library's vectors and one for each direction between two programs."""
+def run(table: Table, only: Collection[str] = ()) -> None:
+    """Fills a row for the C library's vectors and one for each direction between two programs: those in `only`, and Rust's."""
     programs: List[Program] = []
     for name in NAMES:
-        if only and name not in only:
+        if only and name not in only and name != "rust":
             continue
         try:
             command, environment = build_files(name)
         except NotRun as reason:
-            table.not_run(name, str(reason), failure=reason.is_failure)
+            table.not_run(name, reason)
             continue
         programs.append(Program(name, command, environment))
         if name == "c":
@@ -57,8 +62,14 @@ def run(table: Table, only: Sequence[str] = ()) -> None:
     for sender in programs:
         for receiver in programs:
             row = f"{sender.name} to {receiver.name}"
-            for column, stopped in (("whole", ""), ("sender ends, resumed", "sender"), ("receiver ends, resumed", "receiver")):
-                table.count(row, column, int(exchange(row, sender, receiver, stopped)), 1)
+            with progress.stage(f"transfers: {row}", len(WAYS)) as stage:
+                passed = 0
+                for column, stopped in WAYS:
+                    good = exchange(row, sender, receiver, stopped)
+                    table.count(row, column, int(good), 1)
+                    passed += good
+                    progress.step(stage)
+                stage.result = f"{passed}/{len(WAYS)}"
 
 
 def vectors(command: Sequence[str]) -> Tuple[int, int]:
@@ -71,7 +82,7 @@ def vectors(command: Sequence[str]) -> Tuple[int, int]:
         expected = " ".join(([vector["start"]] if "start" in vector else []) + [step["then"] for step in vector["steps"]])
         passed += answer == expected
         if answer != expected:
-            print(f"{vector['id']} {vector['why']}\n  expected {expected}\n  answered {answer}", file=sys.stderr)
+            report(f"{vector['id']} {vector['why']}\n  expected {expected}\n  answered {answer}")
     return passed, len(wanted)
 
 
@@ -121,7 +132,7 @@ def exchange(row: str, sender: Program, receiver: Program, stopped: str) -> bool
             expect((target / "file").read_bytes() == octets, "the file is not the same")
             expect(not (target / "file.part").exists(), "file.part was left behind")
         except (Failed, OSError, subprocess.TimeoutExpired) as error:
-            print(f"{row}: {error}", file=sys.stderr)
+            report(f"{row}: {error}")
             return False
     return True
 

@@ -10,7 +10,7 @@ from languages import ROOT
 from schema import Schema
 
 FOLDER = ROOT / "interop/vectors"
-LAYERS = ("frames", "texts", "hellos", "messages", "sessions")
+LAYERS = ("frames", "texts", "hellos", "messages", "sessions", "history")
 """What an adapter answers."""
 
 TRANSFERS = "transfers"

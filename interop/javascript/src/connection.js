@@ -4,6 +4,7 @@ import { LIMITS } from "./clock.js";
 import { Fault, PeerClosed, PeerError, Refused, codeOf } from "./fault.js";
 import { Encoding } from "./frame.js";
 import { Hello } from "./hello.js";
+import { encodeQuery, parsePage } from "./history.js";
 import { reasonText, textOr } from "./message.js";
 import { Session } from "./session.js";
 import { withoutMarks } from "./text.js";
@@ -96,6 +97,19 @@ export class Connection {
     const id = this.#nextId();
     this.#send({ type: "request", id, payload: this.#payload(value) });
     return this.#answer(`request ${id}`, timeout, () => this.#abandon(id), signal);
+  }
+
+  /**
+   * Resolves to the last `count` messages that the hub has kept of the room and whose seq is less than `before`
+   * (`parsePage`). Rejects as `request` does: with a PeerError policy if the hub keeps nothing.
+   */
+  async history({ before, count } = {}, timeout = REQUEST_TIMEOUT) {
+    return parsePage(await this.request(encodeQuery({ before, count }), timeout));
+  }
+
+  /** Resolves to the last ones of these messages that contain a text, in upper or lower case. */
+  async search(text, { before, count } = {}, timeout = REQUEST_TIMEOUT) {
+    return parsePage(await this.request(encodeQuery({ before, count, text }), timeout));
   }
 
   /**

@@ -3,7 +3,7 @@
 import { hexByte } from "./diagnosis.js";
 import { Fault, MAX_REASON } from "./fault.js";
 import { Encoding } from "./frame.js";
-import { Text, decodePayload, decodeText, isPlainLine, sendable, unpairedAt, utf8 } from "./text.js";
+import { Text, decodePayload, decodeText, isPlainLine, sendable, unpairedAt, utf8, withoutMarks } from "./text.js";
 
 /** The events of a PRESENCE. With crowd, `member` is the number of members and `name` is the name of the room. */
 export const EVENTS = Object.freeze(["here", "joined", "left", "crowd"]);
@@ -51,6 +51,8 @@ const RULES = new Map([
   rule("cancel", [["id", 4]], null, NONE),
 ]);
 
+const PRIVATE = { type: "private", fields: [], length: 0, payload: "payload", encodings: ANY };
+
 function rule(type, fields, payload, encodings) {
   const length = fields.reduce((sum, [, width]) => sum + width, 0);
   return [Kind[type.toUpperCase()], { type, fields, length, payload, encodings }];
@@ -64,6 +66,21 @@ export function isHubKind(kind) {
 /** Whether a kind is reserved for applications (R3.7). */
 export function isPrivateKind(kind) {
   return kind >= 0xc0 && kind <= 0xef;
+}
+
+/** Whether a kind is that of messages. HELLO belongs to sessions, and all other kinds are unknown. */
+export function isMessageKind(kind) {
+  return isPrivateKind(kind) || RULES.has(kind);
+}
+
+/** Whether only the session itself sends this kind. */
+export function isOwnKind(kind) {
+  return kind === Kind.HELLO || kind === Kind.PONG || kind === Kind.CLOSE;
+}
+
+/** Returns the kind byte of a message, or undefined if its type is unknown. */
+export function kindOf({ type, kind }) {
+  return type === "private" ? kind : Kind[String(type).toUpperCase()];
 }
 
 /**
@@ -85,26 +102,35 @@ export function parseMessage({ kind, encoding, body }, agreed = []) {
   return read(found, kind, encoding, body);
 }
 
-/** Encodes a message as a frame. Throws Fault malformed if it is not a message, or unknown-kind. */
+/** Encodes a message as a frame. Throws Fault malformed if it is not a message, unknown-kind or unmappable-text. */
 export function messageToFrame(message) {
-  if (message.type === "private") {
-    if (!isPrivateKind(message.kind)) throw new Fault("unknown-kind", `${message.kind} is not private`);
-    return frameOf(message.kind, new Uint8Array(0), message.payload, ANY);
-  }
-  const kind = Kind[String(message.type).toUpperCase()];
-  const found = RULES.get(kind);
-  check(found !== undefined, `unknown type ${message.type}`);
-  checkFields(found, message);
+  const encoding = checkMessage(message);
+  const kind = kindOf(message);
+  const { fields, length, payload } = message.type === "private" ? PRIVATE : RULES.get(kind);
   const name = message.type === "delivery" ? utf8(message.name) : new Uint8Array(0);
-  const fixed = new Uint8Array(found.length + name.length);
+  const fixed = new Uint8Array(length + name.length);
   const view = new DataView(fixed.buffer);
   let at = 0;
-  for (const [field, width] of found.fields) {
+  for (const [field, width] of fields) {
     SETTERS[width](view, at, wireValue(message, field, name));
     at += width;
   }
   fixed.set(name, at);
-  return frameOf(kind, fixed, found.payload === null ? new Uint8Array(0) : message[found.payload], found.encodings);
+  return { kind, encoding, body: joined(fixed, payload === null ? new Uint8Array(0) : message[payload]) };
+}
+
+/** Returns the encoding of a message's frame. Throws Fault malformed if it is not a message, or unknown-kind. */
+export function checkMessage(message) {
+  const kind = kindOf(message);
+  const found = message.type === "private" ? PRIVATE : RULES.get(kind);
+  check(found !== undefined, `unknown type ${message.type}`);
+  if (found === PRIVATE && !isPrivateKind(kind)) throw new Fault("unknown-kind", `${kind} is not private`);
+  checkFields(found, message);
+  // A name of a second mark may be received, but would be sent as an empty one (R5.5).
+  check(message.type !== "presence" || withoutMarks(message.name.value) !== "", "the name is empty without its marks");
+  const encoding = found.payload === null ? Encoding.BINARY : encodingOf(message[found.payload]);
+  check(found.encodings.includes(encoding), `kind ${hexByte(kind)} in encoding ${encoding}`);
+  return encoding;
 }
 
 /** Returns the encoding of a payload. */
@@ -210,14 +236,12 @@ function wireValue(message, field, name) {
   return field === "event" ? EVENTS.indexOf(message.event) : message[field];
 }
 
-function frameOf(kind, fixed, payload, encodings) {
-  const encoding = encodingOf(payload);
-  check(encodings.includes(encoding), `kind ${hexByte(kind)} in encoding ${encoding}`);
+function joined(fixed, payload) {
   const octets = payload instanceof Text ? sendable(payload) : payload;
   const body = new Uint8Array(fixed.length + octets.length);
   body.set(fixed);
   body.set(octets, fixed.length);
-  return { kind, encoding, body };
+  return body;
 }
 
 function check(holds, detail) {

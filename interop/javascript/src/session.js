@@ -11,10 +11,13 @@
 
 import { Clock, Flood, LIMITS } from "./clock.js";
 import { hexByte, quoted } from "./diagnosis.js";
-import { Fault, PeerClosed, Refused, codeOf, firstName } from "./fault.js";
+import { Fault, MAX_REASON, PeerClosed, Refused, codeOf, firstName } from "./fault.js";
 import { Decoder, Encoding, HEADER, encodeFrame } from "./frame.js";
 import { Hello, PREFIX, checkPrefix } from "./hello.js";
-import { Kind, isHubKind, messageToFrame, parseMessage, reasonText } from "./message.js";
+import { checkReceived, checkSent } from "./kinds.js";
+import { Kind, checkMessage, isMessageKind, kindOf, messageToFrame, parseMessage, reasonText } from "./message.js";
+import { Requests } from "./requests.js";
+import { sendable } from "./text.js";
 
 const MAX_PREAMBLE = 1024; // bytes before the server's first F5 (R4.21)
 
@@ -33,8 +36,7 @@ export class Session {
   #decoder;
   #preamble; // the bytes skipped so far, or null if none are skipped
   #number = 0; // of the next frame
-  #asked = new Set(); // ids of this side's unanswered requests
-  #owed = new Map(); // the peer's unanswered requests: id to number of the frame
+  #requests = new Requests();
   #pings = new Set(); // payloads of the application's unanswered PINGs, in hex
   #discarded = 0; // bytes that arrived after this side's CLOSE
   #end = null; // the cause of the end, once known
@@ -149,14 +151,22 @@ export class Session {
 
   // Calls from the application
 
-  /** Sends a message. Throws Refused or Fault malformed; then nothing was sent. */
+  /**
+   * Sends a message. Throws Refused, or Fault malformed or unmappable-text; then nothing was sent.
+   * An ERROR that answers a REQUEST gets the number of that REQUEST's frame, whatever its own `frame` is.
+   */
   send(message, now) {
     const frame = this.#permit(message);
-    if (message.type === "request") this.#asked.add(message.id);
-    else if (message.type === "reply" || message.type === "error") this.#owed.delete(message.id);
-    else if (message.type === "ping") this.#pings.add(keyOf(message.payload));
+    this.#requests.sent(message);
+    if (message.type === "ping") this.#pings.add(keyOf(message.payload));
     this.#clock.sent(now);
     return [writeOf(frame)];
+  }
+
+  /** Throws Refused if the application cannot send messages of this kind now. */
+  permitKind(kind) {
+    if (!this.isOpen) throw new Refused("not-open", "the session is not open");
+    checkSent(kind, this.role, this.hasHub);
   }
 
   /** Sends CLOSE, unless one was sent already. The default reason is the first name of the code. */
@@ -171,7 +181,7 @@ export class Session {
 
   /** Whether the peer has not yet answered this side's request with this id. */
   isUnanswered(id) {
-    return this.#asked.has(id);
+    return this.#requests.isAsked(id);
   }
 
   /** Stops waiting for the PONG to this PING. */
@@ -232,7 +242,7 @@ export class Session {
       return;
     }
     this.#flood.check(frame, now);
-    this.#checkKind(frame.kind);
+    checkReceived(frame.kind, this.role, this.hasHub);
     let message;
     try {
       message = parseMessage(frame, this.#agreed);
@@ -256,15 +266,6 @@ export class Session {
     actions.push({ do: "opened", hello: this.peer });
   }
 
-  #checkKind(kind) {
-    if (kind === Kind.HELLO) throw new Fault("second-hello");
-    if (!isHubKind(kind)) return;
-    if (!this.hasHub) throw new Fault("unknown-kind", `${hexByte(kind)} without the hub profile`);
-    if ((kind === Kind.POST) !== (this.role === "server")) {
-      throw new Fault("unexpected-kind", `${hexByte(kind)} to a ${this.role}`);
-    }
-  }
-
   #act(message, number, frame, now, actions) {
     if (message.type === "close") {
       this.#closedByPeer(message, now, actions);
@@ -277,20 +278,18 @@ export class Session {
     if (message.type === "pong") {
       if (!this.#pings.delete(keyOf(message.payload))) return; // R3.11
     } else if (message.type === "error") {
-      this.#asked.delete(message.id);
+      this.#requests.answered(message.id);
     } else if (!this.hello.accepts(frame.encoding)) {
       this.#answerBadText(frame, number, new Fault("encoding-refused"), now, actions);
       return;
     } else if (message.type === "reply") {
-      if (!this.#asked.delete(message.id)) return; // R3.14
+      if (!this.#requests.answered(message.id)) return; // R3.14
     } else if (message.type === "request") {
-      this.#checkId(message.id);
-      if (this.#owed.size >= this.hello.maxRequests) {
-        const full = new Fault("try-later", `${this.#owed.size} requests are unanswered`);
+      const full = this.#requests.admit(message.id, number, this.hello.maxRequests);
+      if (full !== null) {
         actions.push(this.#sendError(message.id, number, full, now));
         return;
       }
-      this.#owed.set(message.id, number);
     } else if (message.type === "cancel") {
       this.#cancelledByPeer(message, number, frame, now, actions);
       return;
@@ -299,9 +298,8 @@ export class Session {
   }
 
   #cancelledByPeer(message, number, frame, now, actions) {
-    const request = this.#owed.get(message.id);
+    const request = this.#requests.cancelled(message.id);
     if (request === undefined) return; // the answer and the CANCEL have crossed (R3.24)
-    this.#owed.delete(message.id);
     actions.push({ do: "deliver", message, number, frame });
     actions.push(this.#sendError(message.id, request, new Fault("cancelled"), now));
   }
@@ -313,55 +311,33 @@ export class Session {
     const hasId = frame.kind === Kind.REQUEST || frame.kind === Kind.REPLY;
     const id = hasId ? new DataView(frame.body.buffer, frame.body.byteOffset).getUint32(0) : 0;
     if (frame.kind !== Kind.REPLY) {
-      this.#checkId(id);
+      this.#requests.checkNew(id);
       actions.push(this.#sendError(id, number, fault, now));
-    } else if (this.#asked.delete(id)) {
+    } else if (this.#requests.answered(id)) {
       // A reply never provokes a reply (R3.20): the fault is reported on this side.
       actions.push({ do: "unreadable", id, fault });
     }
   }
 
-  #checkId(id) {
-    if (this.#owed.has(id)) throw new Fault("duplicate-request", `id ${id}`);
-  }
-
   // Sending
 
-  /** Returns the frame of a message if it may be sent now. Throws Refused otherwise. */
+  /** Returns the frame of a message if it may be sent now. Throws Refused or Fault for the first rule that it breaks (R7.18). */
   #permit(message) {
-    if (!this.isOpen) throw new Refused("not-open", "the session is not open");
-    if (message.type === "close" || message.type === "pong") {
-      throw new Refused("protocol-error", "only the session itself sends CLOSE and PONG");
-    }
-    const frame = messageToFrame(message);
-    const { kind, encoding, body } = frame;
-    if (isHubKind(kind)) {
-      if (!this.hasHub) throw new Refused("unknown-kind", `${hexByte(kind)} without the hub profile`);
-      if ((kind === Kind.POST) !== (this.role === "client")) {
-        throw new Refused("unexpected-kind", `${hexByte(kind)} from a ${this.role}`);
-      }
-    }
+    const kind = kindOf(message);
+    if (kind !== undefined && !isMessageKind(kind)) this.permitKind(kind); // it has no form to check
+    const encoding = checkMessage(message);
+    this.permitKind(kind);
+    this.#requests.permit(message, this.peer.maxRequests);
     if (!this.peer.accepts(encoding)) throw new Refused("encoding-refused", `the peer does not accept encoding ${encoding}`);
+    const frame = messageToFrame(this.#requests.numbered(message));
+    const { body } = frame;
     if (body.length > this.peer.maxBody) {
       throw new Refused("too-long", `${body.length} bytes, the peer accepts ${this.peer.maxBody}`);
     }
-    this.#permitId(message);
+    if (kind === Kind.ERROR && sendable(message.reason).length > MAX_REASON) {
+      throw new Refused("too-long", `the reason may have ${MAX_REASON} bytes`);
+    }
     return frame;
-  }
-
-  #permitId({ type, id }) {
-    if (type === "request") {
-      if (this.#asked.has(id)) throw new Refused("duplicate-request", `id ${id}`);
-      if (this.#asked.size >= this.peer.maxRequests) {
-        throw new Refused("try-later", `${this.#asked.size} requests are unanswered`);
-      }
-    }
-    if (type === "cancel" && !this.#asked.has(id)) {
-      throw new Refused("no-such-request", `no own REQUEST ${id} is unanswered`);
-    }
-    if ((type === "reply" || (type === "error" && id !== 0)) && !this.#owed.has(id)) {
-      throw new Refused("no-such-request", `no REQUEST ${id} is unanswered`);
-    }
   }
 
   #write(message, now) {

@@ -6,7 +6,7 @@ import { connect } from "bookend/node";
 
 export async function chat(host: string, port: number): Promise<bigint> {
   const hello = new Hello({ hub: true, name: "ann", preferred: Encoding.UTF_16LE, resume: 7n });
-  const peer = await connect({ host, port }, hello, { limits: { hello: 1000 } });
+  const peer = await connect({ host, port }, hello, { limits: { hello: 1000 }, agreed: [0xc0] });
   await peer.post("grüß Gott");
   await peer.post(new Text("plain", Encoding.ASCII), 5);
   let last = 0n;
@@ -14,6 +14,7 @@ export async function chat(host: string, port: number): Promise<bigint> {
     if (message.type === "delivery") last = message.seq;
     if (message.type === "gap") last += message.missed;
     if (message.type === "cancel") console.log(message.id);
+    if (message.type === "private") await peer.send({ type: "private", kind: message.kind, payload: message.payload });
     if (message.type === "request") await peer.reply(message.id, shown(message));
     // @ts-expect-error: a message has no such type
     if (message.type === "shout") break;

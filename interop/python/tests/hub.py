@@ -1,4 +1,4 @@
-"""A minimal hub for the chat's tests: one room, no history, text delivered as it was sent."""
+"""A minimal hub for the chat's tests: one room, text delivered as it was sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from bookend import aio
 from bookend.action import Role
 from bookend.fault import Fault
 from bookend.hello import Hello
-from bookend.message import AnyMessage, Delivery, Event, Post, Presence, Welcome
+from bookend.frame import encode
+from bookend.history import Query
+from bookend.message import AnyMessage, Delivery, Event, Gap, Post, Presence, Request, Welcome, to_frame
 from bookend.text import Text
 
 
@@ -25,6 +27,7 @@ class Hub:
         self._members: Dict[int, aio.Connection] = {}
         self._names: Dict[int, str] = {}
         self._seq = 0
+        self._kept: List[Delivery] = []
         self._stop: Optional[asyncio.Event] = None
         self._listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
@@ -70,20 +73,36 @@ class Hub:
         self._members[member], self._names[member] = peer, name
         for other in self._members:
             await peer.send(Presence(other, Event.HERE, Text(self._names[other])))
+        if peer.peer.resume is not None:
+            for missed in self._kept[peer.peer.resume :]:
+                await peer.send(missed)
         try:
             async for message in peer.messages():
                 if isinstance(message, Post):
                     await self._deliver(peer, member, name, message)
+                elif isinstance(message, Request):
+                    await self._tell(peer, message)
         except Fault:
             pass  # the peer is gone
         del self._members[member]
         await self._send_to_all(Presence(member, Event.LEFT, Text(name)))
         await peer.close()
 
+    async def _tell(self, peer: aio.Connection, request: Request) -> None:
+        query = Query.parse(request.payload)
+        if query is None:
+            await peer.refuse(Fault("policy", "not a query"))
+            return
+        earlier = [kept for kept in self._kept if kept.seq < query.before and (query.text or "") in str(kept.payload)]
+        page: List[AnyMessage] = [Gap(0)] if len(earlier) <= query.count else []
+        page += earlier[-query.count :]
+        await peer.reply(request.id, b"".join(encode(to_frame(entry)) for entry in page))
+
     async def _deliver(self, peer: aio.Connection, member: int, name: str, post: Post) -> None:
         if post.to == 0:
             self._seq += 1
-            await self._send_to_all(Delivery(member, 0, self._seq, 1795390321000, name, post.payload))
+            self._kept.append(Delivery(member, 0, self._seq, 1795390321000, name, post.payload))
+            await self._send_to_all(self._kept[-1])
         elif post.to in self._members:
             await self._members[post.to].send(Delivery(member, post.to, 0, 1795390321000, name, post.payload))
         else:

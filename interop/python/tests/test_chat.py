@@ -53,6 +53,15 @@ class ChatTest(unittest.TestCase):
                 _, output, _ = chat([hub.address, "--count", "1", "--name", "bob", *way], b"what came before\n")
             self.assertEqual(output, ["* bob here", "bob: what came before"])
 
+    def test_a_member_that_returns_receives_what_it_has_missed(self) -> None:
+        for way in BOTH:
+            with Hub() as hub:
+                chat([hub.address, "--name", "ann", *way], b"one\ntwo\nthree\n")
+                status, output, errors = chat([hub.address, "--name", "bob", "--resume", "1", "--count", "2", *way])
+            self.assertEqual((status, output[-2:], errors), (0, ["ann: two", "ann: three"], ""))
+            self.assertEqual(chat([hub.address, "--resume", "-1", *way])[0], 2)
+            self.assertEqual(chat([hub.address, "--resume", str(1 << 64), *way])[0], 2)
+
     def test_payloads_are_sent_in_exact_encodings_and_printed_as_json(self) -> None:
         sends = (("0", "68656c6c6f"), ("1", "6869"), ("2", "c3bc"), ("3", "20ac"), ("4", "ac20"))
         arguments = [word for send in sends for word in ("--send-hex", *send)]

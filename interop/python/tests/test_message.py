@@ -28,10 +28,9 @@ from bookend.message import (
     Request,
     Welcome,
     parse,
-    reason,
     to_frame,
 )
-from bookend.text import BOM, Text
+from bookend.text import BOM, Text, reason
 
 _U32, _U64 = (1 << 32) - 1, (1 << 64) - 1
 

@@ -46,6 +46,8 @@ fn answer_words(words: &[&str]) -> Result<String, String> {
             Err(error) => fault(error),
         }),
         ["message", kind, encoding, body] => message(show::kind(kind)?, show::encoding(encoding)?, &bytes(body)?),
+        ["query", payload] => Ok(show::query(&bytes(payload)?)),
+        ["page", payload] => Ok(show::page(&bytes(payload)?)),
         ["session", role, cut, hello, ref steps @ ..] => session::run(role, cut, &bytes(hello)?, steps),
         _ => Err("no such request".into()),
     }
@@ -79,7 +81,7 @@ fn message(kind: u8, encoding: Encoding, body: &[u8]) -> Result<String, String> 
     Ok(match Message::parse(frame) {
         Ok(Some(message)) => {
             let mut wire = Vec::new();
-            // In UTF-16, U+FFFE after a byte order mark may be received but not sent (R5.15).
+            // What may be received is not always what may be sent (R5.5, R5.15).
             let wire = match message.encode(MAX_LENGTH, &mut wire) {
                 Ok(()) => hex(&wire[8..wire.len() - 2]),
                 Err(misuse) => show::misuse(misuse),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bookend::{
-    Code, Decoder, Fault, Frame, Hello, Limits, MAX_LENGTH, Message, Outcome, Role, Session, State, Step, kind,
+    Code, Decoder, Fault, Frame, Hello, Limits, MAX_LENGTH, Message, Outcome, Payload, Role, Session, State, Step, kind,
 };
 
 use crate::show::{bytes, cuts, encoding, hex, number};
@@ -56,6 +56,7 @@ impl Run<'_> {
                 let frame = Frame::new(crate::show::kind(kind)?, encoding(encoding_byte)?, &body);
                 self.send(frame.map_err(|error| error.to_string())?);
             }
+            ["agree"] => self.session.agree_on_private_kinds(),
             ["close", code] => self.session.close(Code(number(code)?), "", self.now),
             _ => return Err(format!("'{step}' is not a step")),
         }
@@ -91,17 +92,18 @@ impl Run<'_> {
 
     fn send(&mut self, frame: Frame<'_>) {
         let mut out = Vec::new();
-        // A malformed message is refused first, then a session that is not open, then an unknown kind.
-        let sent = match Message::parse(frame) {
+        let open = |name| if self.session.state() == State::Open { name } else { "not-open" };
+        // What is wrong with the message alone comes first (R7.18).
+        let sent = match Message::parse_agreed(frame).and_then(|message| check_reason(frame).map(|()| message)) {
             Ok(Some(message)) => self.session.encode(&message, &mut out).map_err(|misuse| misuse.name()),
-            Ok(None) | Err(Fault::UnknownKind { .. }) if self.session.state() == State::Open => Err("unknown-kind"),
-            Ok(None) | Err(Fault::UnknownKind { .. }) => Err("not-open"),
+            Ok(None) | Err(Fault::UnknownKind { .. }) => Err(open("unknown-kind")),
+            Err(Fault::SecondHello) => Err(open("unexpected-kind")),
             Err(fault) => Err(fault.name()),
         };
         self.happened.push(match sent {
             Ok(()) => {
                 self.session.wrote(self.now);
-                "sent".into()
+                format!("sent={}", hex(&out))
             }
             Err(name) => format!("refused:{name}"),
         });
@@ -116,8 +118,10 @@ impl Run<'_> {
         }
         let mut rest = &output[..];
         let mut decoder = Decoder::new(MAX_LENGTH);
+        let mut wire = rest;
         while let Some(frame) = decoder.decode(&mut rest).expect("a session sends sound frames") {
-            self.happened.push(sent(frame));
+            self.happened.push(format!("{}={}", sent(frame), hex(&wire[..wire.len() - rest.len()])));
+            wire = rest;
         }
         if self.session.state() == State::Closed && !self.ended {
             self.ended = true;
@@ -136,6 +140,16 @@ impl Run<'_> {
         self.happened.clear();
         word
     }
+}
+
+/// Checks the text of a reason before it is sent; in one that arrives, anything is permitted (R3.21).
+fn check_reason(frame: Frame<'_>) -> Result<(), Fault> {
+    let reason = match frame.kind() {
+        kind::ERROR => frame.body().get(10..),
+        kind::CLOSE => frame.body().get(2..),
+        _ => None,
+    };
+    reason.map_or(Ok(()), |reason| Payload::decode(frame.encoding(), reason).map(drop))
 }
 
 /// A frame that the session itself sent.

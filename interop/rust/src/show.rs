@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use bookend::history::{Entry, Page, Query};
 use bookend::{Encoding, Fault, Frame, Hello, Message, Misuse, Payload, Text};
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -131,6 +132,27 @@ pub(crate) fn message(message: &Message<'_>) -> String {
         _ => "?".into(),
     };
     format!("{name} {fields}")
+}
+
+/// A payload read as a query, and the query written again.
+pub(crate) fn query(payload: &[u8]) -> String {
+    let Some(query) = Query::parse(Payload::Binary(payload)) else { return "other".into() };
+    let text = query.text.map(|text| format!(" text={}", hex(text.as_bytes()))).unwrap_or_default();
+    format!("ok before={} count={}{text} wire={}", query.before, query.count, hex(&query.encode()))
+}
+
+/// A payload read as a page.
+pub(crate) fn page(payload: &[u8]) -> String {
+    let Ok(page) = Page::parse(Payload::Binary(payload)) else { return "other".into() };
+    let lost = page.lost_before().map_or_else(|| "-".into(), |lost| lost.to_string());
+    page.entries().fold(format!("ok lost={lost}"), |words, entry| match entry {
+        Entry::Gap(missed) => format!("{words} gap:{missed}"),
+        Entry::Message(delivery) => {
+            let (from, seq, time) = (delivery.from, delivery.seq, delivery.time);
+            let name = hex(delivery.name().as_bytes());
+            format!("{words} {from}:{seq}:{time}:{name}:{}", shown(delivery.payload))
+        }
+    })
 }
 
 fn shown(payload: Payload<'_>) -> String {

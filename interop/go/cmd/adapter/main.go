@@ -51,6 +51,10 @@ func answerTo(words []string) (string, error) {
 		return answerHello(octetsOf(words[1]))
 	case "message":
 		return answerMessage(frameOf(words[1:]))
+	case "query":
+		return answerQuery(bookend.Binary(octetsOf(words[1])))
+	case "page":
+		return answerPage(bookend.Binary(octetsOf(words[1]))), nil
 	case "session":
 		return answerSession(words[1:])
 	}
@@ -142,10 +146,7 @@ func answerMessage(frame bookend.Frame) (string, error) {
 }
 
 func fieldsOf(m bookend.Message) string {
-	payload := hexOf(m.Payload.Octets())
-	if m.Payload.IsText() {
-		payload = hexOf([]byte(m.Payload.Text()))
-	}
+	payload := payloadOf(m.Payload)
 	switch m.Kind {
 	case bookend.KindRequest, bookend.KindReply:
 		return fmt.Sprintf("id=%d payload=%s", m.ID, payload)
@@ -168,6 +169,14 @@ func fieldsOf(m bookend.Message) string {
 		return fmt.Sprintf("id=%d", m.ID)
 	}
 	return "payload=" + payload
+}
+
+// payloadOf returns binary as it is, and text as UTF-8.
+func payloadOf(payload bookend.Payload) string {
+	if payload.IsText() {
+		return hexOf([]byte(payload.Text()))
+	}
+	return hexOf(payload.Octets())
 }
 
 // faultWord returns `fault:NAME:OFFSET`, or `fault:NAME` if the fault has no offset.

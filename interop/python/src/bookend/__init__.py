@@ -9,8 +9,9 @@ from .connection import Connection, connect, from_socket
 from .fault import Fault, PeerClosed, PeerError, Refused
 from .frame import Encoding
 from .hello import Hello
+from .history import Page, Query
 from .limits import Limits
-from .message import Cancel, Delivery, Error, Event, Gap, Message, Post, Presence, Reply, Request, Welcome
+from .message import Cancel, Delivery, Error, Event, Gap, Message, Post, Presence, Private, Reply, Request, Welcome
 from .text import Text
 
 __all__ = [
@@ -25,10 +26,13 @@ __all__ = [
     "Hello",
     "Limits",
     "Message",
+    "Page",
     "PeerClosed",
     "PeerError",
     "Post",
     "Presence",
+    "Private",
+    "Query",
     "Refused",
     "Reply",
     "Request",

@@ -6,7 +6,7 @@ python3 -m bookend.adapter
 from __future__ import annotations
 
 import sys
-from typing import Callable, Dict, Iterator, List
+from typing import Callable, Collection, Dict, Iterator, List, Optional
 
 from . import text
 from .action import Actions, Deliver, End, Role, Write
@@ -14,6 +14,8 @@ from .fault import Fault
 from .frame import Decoder, Encoding, Frame, encode
 from .hello import KIND as HELLO
 from .hello import Hello
+from .history import Page, Query
+from .kinds import MESSAGE_KINDS
 from .message import (
     AnyMessage,
     Cancel,
@@ -34,6 +36,9 @@ from .message import (
 )
 from .session import Session
 from .text import Payload, Text
+
+ERROR_FIXED, CLOSE_FIXED = 10, 2
+"""Bytes of the fixed part of an ERROR and of a CLOSE, before the reason."""
 
 
 def main() -> None:
@@ -157,16 +162,40 @@ def _fields(message: AnyMessage) -> Dict[str, object]:
     return {"payload": _payload(message.payload)}
 
 
+def _answer_query(payload: str) -> str:
+    query = Query.parse(_bytes(payload))
+    if query is None:
+        return "other"
+    text = "" if query.text is None else f" text={_hex(query.text.encode('utf-8'))}"
+    return f"ok before={query.before} count={query.count}{text} wire={_hex(query.encode())}"
+
+
+def _answer_page(payload: str) -> str:
+    try:
+        page = Page.parse(_bytes(payload))
+    except Fault:
+        return "other"
+    words = ["ok", f"lost={'-' if page.lost_before is None else page.lost_before}"]
+    for entry in page.entries:
+        if isinstance(entry, Gap):
+            words.append(f"gap:{entry.missed}")
+        else:
+            name, payload = _hex(entry.name.encode("utf-8")), _payload(entry.payload)
+            words.append(f"{entry.sender}:{entry.seq}:{entry.time}:{name}:{payload}")
+    return " ".join(words)
+
+
 def _answer_session(role: str, cut: str, hello: str, *steps: str) -> str:
-    run = _SessionRun(Role(role), cut, Hello.parse(_bytes(hello)))
+    agreed = PRIVATE_KINDS if "agree" in steps else ()
+    run = _SessionRun(Role(role), cut, Hello.parse(_bytes(hello)), agreed)
     return " ".join([run.start()] + [run.step(step) for step in steps])
 
 
 class _SessionRun:
     """A session without a stream; the steps set its clock."""
 
-    def __init__(self, role: Role, cut: str, hello: Hello) -> None:
-        self._session = Session(role, hello)
+    def __init__(self, role: Role, cut: str, hello: Hello, agreed: Collection[int]) -> None:
+        self._session = Session(role, hello, agreed=agreed)
         self._cut = cut
         self._now = 0
 
@@ -176,6 +205,8 @@ class _SessionRun:
     def step(self, step: str) -> str:
         verb, _, operand = step.partition(":")
         session = self._session
+        if verb == "agree":
+            return "-"
         if verb == "recv":
             actions: Actions = []
             for piece in _cut(self._cut, operand):
@@ -195,23 +226,32 @@ class _SessionRun:
     def _send(self, kind: str, encoding: str, body: str) -> str:
         frame = _frame(kind, encoding, body)
         try:
-            message = parse(frame, agreed=PRIVATE_KINDS)
+            message = _to_send(frame)
             if message is None:
-                raise Fault("unknown-kind")
-            self._session.send(message, self._now)
+                self._session.permit_kind(frame.kind)
+                raise AssertionError("a kind without messages is never permitted")
+            return _show(self._session.send(message, self._now), sent=True)
         except Fault as fault:
-            # not-open takes precedence over unknown-kind.
-            unknown = fault.name == "unknown-kind" and not self._session.is_open
-            return "refused:not-open" if unknown else f"refused:{fault.name}"
-        return "sent"
+            return f"refused:{fault.name}"
 
 
-def _show(actions: Actions) -> str:
-    """The items of an answer word, in order; a sent frame is decoded from its bytes."""
+def _to_send(frame: Frame) -> Optional[AnyMessage]:
+    """The message that an application would construct, or None if there is none of its kind."""
+    if frame.kind not in MESSAGE_KINDS:
+        return None
+    message = parse(frame, agreed=PRIVATE_KINDS)
+    if isinstance(message, (Error, Close)):
+        start = ERROR_FIXED if isinstance(message, Error) else CLOSE_FIXED
+        text.decode(frame.body[start:], frame.encoding)  # a bad reason that arrives is taken as empty instead (R3.21)
+    return message
+
+
+def _show(actions: Actions, sent: bool = False) -> str:
+    """The items of an answer word, in order; a sent frame is decoded from its bytes, unless the application `sent` it."""
     items: List[str] = []
     for action in actions:
         if isinstance(action, Write):
-            items.append(_show_sent(action.octets))
+            items.append(f"{'sent' if sent else _show_sent(action.octets)}={_hex(action.octets)}")
         elif isinstance(action, Deliver) and not isinstance(action.message, Pong):
             items.append(f"got:{action.frame.kind:02x}:{_hex(action.frame.body)}")
         elif isinstance(action, End):
@@ -276,6 +316,8 @@ _REQUESTS: Dict[str, Callable[..., str]] = {
     "encode-text": _answer_encode_text,
     "hello": _answer_hello,
     "message": _answer_message,
+    "query": _answer_query,
+    "page": _answer_page,
     "session": _answer_session,
 }
 

@@ -13,6 +13,7 @@ from .action import Role
 from .endpoint import Endpoint, Sendable
 from .fault import Fault
 from .hello import Hello
+from .history import NOW, Page, Query
 from .limits import Limits
 from .message import AnyMessage, Cancel, Error, Message, Post, Reply
 from .text import Payload
@@ -109,6 +110,17 @@ class Connection:
         finally:
             self._endpoint.abandon(id, _now())
             self._wire.update()
+
+    async def history(self, before: int = NOW, count: int = 50, timeout: Optional[float] = 30.0) -> Page:
+        """The last `count` messages that the hub has kept of the room and whose seq is less than `before`.
+
+        Raises what `request` raises: a PeerError `policy` if the hub keeps nothing.
+        """
+        return Page.parse(await self.request(Query(count, before).encode(), timeout))
+
+    async def search(self, text: str, before: int = NOW, count: int = 50, timeout: Optional[float] = 30.0) -> Page:
+        """The last ones of these messages that contain a text, in upper or lower case. Raises as `history` does."""
+        return Page.parse(await self.request(Query(count, before, text).encode(), timeout))
 
     async def cancel(self, id: int) -> None:
         """Sends a CANCEL for a REQUEST that `send` sent; a REPLY or an ERROR `cancelled` still arrives.

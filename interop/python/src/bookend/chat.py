@@ -275,6 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("address", metavar="HOST:PORT", type=_address)
     parser.add_argument("--name", help="your name in the room (default: the hub chooses one)")
     parser.add_argument("--room", help="the room to join (default: the hub's lobby)")
+    parser.add_argument("--resume", type=_seq, metavar="SEQ", help="receive what was said after the message with that number first")
     parser.add_argument("--encoding", choices=_PREFERRED, default="utf-8", help="encoding in which the hub should send text (default: utf-8)")
     parser.add_argument("--asyncio", action="store_true", help="use asyncio instead of a blocking socket")
     parser.add_argument("--count", type=_count, metavar="N", help="exit after N deliveries instead of at the end of the input")
@@ -293,7 +294,12 @@ def _parser() -> argparse.ArgumentParser:
 def _options(parsed: argparse.Namespace) -> Options:
     """The options. Raises Fault for a HELLO or payload that must not be sent."""
     hello = Hello(
-        preferred=_PREFERRED[parsed.encoding], hub=True, name=parsed.name, room=parsed.room, software=_SOFTWARE
+        preferred=_PREFERRED[parsed.encoding],
+        hub=True,
+        name=parsed.name,
+        room=parsed.room,
+        resume=parsed.resume,
+        software=_SOFTWARE,
     )
     try:
         sends = [payload(bytes.fromhex(octets), Encoding(int(number))) for number, octets in parsed.send_hex]
@@ -312,6 +318,12 @@ def _address(word: str) -> Tuple[str, int]:
 def _count(word: str) -> int:
     if not word.isdigit() or int(word) == 0:
         raise argparse.ArgumentTypeError(f"{word} is not a number of at least 1")
+    return int(word)
+
+
+def _seq(word: str) -> int:
+    if not (word.isdigit() and word.isascii() and int(word) < 1 << 64):
+        raise argparse.ArgumentTypeError(f"{word} is not the number of a message")
     return int(word)
 
 

@@ -12,6 +12,7 @@ from .action import Role
 from .endpoint import Endpoint, Sendable
 from .fault import Fault, Refused
 from .hello import Hello
+from .history import NOW, Page, Query
 from .limits import Limits
 from .message import AnyMessage, Cancel, Error, Message, Post, Reply
 from .text import Payload
@@ -63,6 +64,7 @@ class Connection:
         self._is_broken = False  # writing has failed
         self._blocked: Optional[int] = None  # when writing began to block
         self._left = _now()  # when the last method returned
+        self._is_polled = False  # since then the caller waits for bytes
         self._endpoint.start(self._left)
         try:
             self._wait(lambda: self._endpoint.session.peer is not None, None)
@@ -89,7 +91,11 @@ class Connection:
         return self._stream.fileno()
 
     def poll_timeout(self) -> Optional[float]:
-        """Seconds after which `receive(timeout=0)` must be called even if nothing arrives; None: never."""
+        """Seconds after which `receive(timeout=0)` must be called even if nothing arrives; None: never.
+
+        Until then the caller waits for bytes, and calls it as soon as there are any.
+        """
+        self._is_polled = True
         due = self._endpoint.session.deadline()
         waits = [] if due is None else [max(0, due - _now()) / 1000]
         if self._endpoint.outgoing:
@@ -127,6 +133,17 @@ class Connection:
         finally:
             self._endpoint.abandon(id, _now())
             self._write()
+
+    def history(self, before: int = NOW, count: int = 50, timeout: Optional[float] = 30.0) -> Page:
+        """The last `count` messages that the hub has kept of the room and whose seq is less than `before`.
+
+        Raises what `request` raises: a PeerError `policy` if the hub keeps nothing.
+        """
+        return Page.parse(self.request(Query(count, before).encode(), timeout))
+
+    def search(self, text: str, before: int = NOW, count: int = 50, timeout: Optional[float] = 30.0) -> Page:
+        """The last ones of these messages that contain a text, in upper or lower case. Raises as `history` does."""
+        return Page.parse(self.request(Query(count, before, text).encode(), timeout))
 
     def cancel(self, id: int) -> None:
         """Sends a CANCEL for a REQUEST that `send` sent; a REPLY or an ERROR `cancelled` still arrives.
@@ -229,7 +246,7 @@ class Connection:
         """Waits for the stream or the next deadline, then reads, writes and does what is due."""
         endpoint, now = self._endpoint, _now()
         reads = endpoint.wants_bytes or self._is_broken
-        if not reads or self._is_readable():
+        if not reads or self._is_readable() and not self._is_polled:
             endpoint.session.excuse(now - self._left)  # waiting bytes may have arrived at any time since then
         events = (selectors.EVENT_READ if reads else 0) | (selectors.EVENT_WRITE if endpoint.outgoing else 0)
         stall = None if self._blocked is None else self._blocked + self._endpoint.limits.stall
@@ -243,6 +260,7 @@ class Connection:
         endpoint.tick(_now())
         self._write()
         self._left = _now()
+        self._is_polled = False
         if self._blocked is not None and self._left >= self._blocked + self._endpoint.limits.stall:
             endpoint.stalled()
         if endpoint.session.is_done:

@@ -12,9 +12,9 @@ from .fault import Fault, PeerClosed, PeerError, Refused, code_of
 from .frame import Encoding
 from .hello import Hello
 from .limits import Limits
-from .message import AnyMessage, Cancel, Error, Ping, Pong, Reply, Request, reason
+from .message import AnyMessage, Cancel, Error, Ping, Pong, Reply, Request
 from .session import Session
-from .text import BOM, Payload, Text
+from .text import BOM, Payload, Text, reason
 
 MAX_INBOX = 1 << 20  # bytes of messages that wait for the application; beyond that nothing is read
 MAX_ANSWERS = 1 << 16  # bytes of PONG and ERROR queued for a peer that does not read

@@ -10,9 +10,9 @@ import struct
 from dataclasses import dataclass
 from typing import Callable, ClassVar, Collection, Dict, FrozenSet, NamedTuple, Optional, Union
 
-from .fault import MAX_REASON, Fault
+from .fault import Fault
 from .frame import Encoding, Frame
-from .text import Payload, Text, is_plain_line
+from .text import BOM, Payload, Text, is_plain_line
 from .text import payload as parse_payload
 
 _U8, _U16, _U32, _U64 = 1 << 8, 1 << 16, 1 << 32, 1 << 64
@@ -235,7 +235,8 @@ def parse(frame: Frame, agreed: Collection[int] = ()) -> Optional[AnyMessage]:
 
 
 def to_frame(message: AnyMessage) -> Frame:
-    """The frame of a message."""
+    """The frame of a message. Raises Fault malformed or unmappable-text if it may be received but not sent."""
+    check_sendable(message)
     if isinstance(message, (Message, Ping, Pong, Private)):
         return _frame(message, b"", message.payload)
     fixed = _RULES[message.kind].fixed
@@ -260,15 +261,9 @@ def to_frame(message: AnyMessage) -> Frame:
     return _frame(message, fixed.pack(message.missed), b"")
 
 
-def reason(words: str, encoding: Encoding) -> Text:
-    """A reason of at most 200 bytes in an encoding (R6.5), cut between characters."""
-    try:
-        text = Text(words[:MAX_REASON], encoding)
-    except Fault:
-        text = Text(words[:MAX_REASON], Encoding.UTF_8)
-    while len(text.octets) > MAX_REASON:
-        text = Text(text.value[:-1], text.encoding)
-    return text
+def check_sendable(message: AnyMessage) -> None:
+    """Raises Fault malformed if the message may be received but not sent: its name is nothing but marks (R5.5, R9.4)."""
+    _check(not isinstance(message, Presence) or message.name.value.strip(BOM) != "", "the name is empty without its marks")
 
 
 def _frame(message: AnyMessage, fixed: bytes, payload: Payload) -> Frame:

@@ -46,6 +46,10 @@ class Requests:
         """A CANCEL has arrived. Returns the number of the request's frame, or None if it is not unanswered (R3.24)."""
         return self._owed.pop(id, None)
 
+    def number_of(self, id: int) -> int:
+        """The number of the frame of this unanswered request of the peer."""
+        return self._owed[id]
+
     # Messages that this side sends
 
     def permit(self, message: AnyMessage, most: int) -> None:

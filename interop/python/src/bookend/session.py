@@ -13,27 +13,27 @@ from . import hello as hello_frame
 from .action import Actions, Deliver, End, HalfClose, Opened, Role, Unreadable, Write
 from .clock import DRAIN, PING, Clock
 from .diagnosis import quoted
-from .fault import NO_CLOSE, Fault, PeerClosed, Refused, code_of, first_name
+from .fault import MAX_REASON, NO_CLOSE, Fault, PeerClosed, Refused, code_of, first_name
 from .flood import Flood
 from .frame import HEADER, START, Decoder, Encoding, Frame, encode
 from .hello import Hello
+from .kinds import check_received, check_sent
 from .limits import Limits
 from .message import (
-    HUB_KINDS,
     AnyMessage,
     Cancel,
     Close,
     Error,
     Ping,
     Pong,
-    Post,
     Reply,
     Request,
+    check_sendable,
     parse,
-    reason,
     to_frame,
 )
 from .requests import Requests
+from .text import Text, reason
 
 FRAME_NUMBERS = 1 << 32
 MAX_LINE = 1024  # bytes before the server's first F5 (R4.21)
@@ -166,13 +166,22 @@ class Session:
     # For the application
 
     def send(self, message: AnyMessage, now: int) -> Actions:
-        """Sends a message, or raises Refused and sends nothing."""
+        """Sends a message. Raises Refused, or Fault unmappable-text (R5.15), and then sends nothing.
+
+        An ERROR that answers a REQUEST gets the number of that REQUEST's frame, whatever its own `frame` is.
+        """
         frame = self._permit(message)
         self._requests.sent(message)
         if isinstance(message, Ping):
             self._pings.add(message.payload)
         self._clock.sent(now)
         return [Write(encode(frame))]
+
+    def permit_kind(self, kind: int) -> None:
+        """Raises Refused if the application cannot send messages of this kind now."""
+        if not self.is_open:
+            raise Refused("not-open", "messages can be sent only between the peer's HELLO and CLOSE")
+        check_sent(kind, self.role, self.has_hub)
 
     def close(self, code: int, words: Optional[str], now: int) -> Actions:
         """Sends CLOSE, unless it was sent already; the default reason is the code's first name."""
@@ -238,7 +247,7 @@ class Session:
             self._open(frame, now, actions)
             return
         self._flood.check(frame, now)
-        self._check_kind(frame.kind)
+        check_received(frame.kind, self.role, self.has_hub)
         try:
             message = parse(frame, self._agreed)
         except Fault as fault:
@@ -262,15 +271,6 @@ class Session:
         if self.role is Role.SERVER:
             actions.append(self._send_hello(now))
         actions.append(Opened(self.peer))
-
-    def _check_kind(self, kind: int) -> None:
-        if kind == hello_frame.KIND:
-            raise Fault("second-hello")
-        if kind in HUB_KINDS:
-            if not self.has_hub:
-                raise Fault("unknown-kind", f"{kind:02x} without the hub profile")
-            if (kind == Post.kind) != (self.role is Role.SERVER):
-                raise Fault("unexpected-kind", f"{kind:02x} to a {self.role.value}")
 
     def _act(self, message: AnyMessage, number: int, frame: Frame, now: int, actions: Actions) -> None:
         if isinstance(message, Close):
@@ -322,22 +322,24 @@ class Session:
     # Sending
 
     def _permit(self, message: AnyMessage) -> Frame:
-        """The frame of a message that may be sent now. Raises Refused if the rules forbid it."""
-        if self.peer is None or not self.is_open:
-            raise Refused("not-open", "messages can be sent only between the peer's HELLO and CLOSE")
-        if isinstance(message, (Close, Pong)):
-            raise Refused("protocol-error", "only the session itself sends CLOSE and PONG")
-        if message.kind in HUB_KINDS:
-            if not self.has_hub:
-                raise Refused("unknown-kind", f"{message.kind:02x} without the hub profile")
-            if (message.kind == Post.kind) != (self.role is Role.CLIENT):
-                raise Refused("unexpected-kind", f"{message.kind:02x} from a {self.role.value}")
+        """The frame of a message that may be sent now.
+
+        Raises Refused, or Fault unmappable-text, for the first rule that it breaks (R7.18).
+        """
+        check_sendable(message)
+        self.permit_kind(message.kind)
+        assert self.peer is not None, "an open session has a peer"
+        self._requests.permit(message, self.peer.max_requests)
+        if isinstance(message, Error) and message.id:
+            message = replace(message, frame=self._requests.number_of(message.id))  # R3.17
+        encoding = _encoding(message)
+        if not self.peer.accepts(encoding):
+            raise Refused("encoding-refused", f"the peer does not accept {encoding.name}")
         frame = to_frame(message)
-        if not self.peer.accepts(frame.encoding):
-            raise Refused("encoding-refused", f"the peer does not accept {frame.encoding.name}")
         if len(frame.body) > self.peer.max_body:
             raise Refused("too-long", f"{len(frame.body)} bytes, the peer accepts {self.peer.max_body}")
-        self._requests.permit(message, self.peer.max_requests)
+        if isinstance(message, Error) and len(message.reason.sendable()) > MAX_REASON:
+            raise Refused("too-long", f"the reason may have {MAX_REASON} bytes")
         return frame
 
     def _write(self, message: AnyMessage, now: int) -> Write:
@@ -391,3 +393,8 @@ def _code(fault: Fault) -> int:
     code = code_of(fault.name)
     assert code is not None, "every fault that is sent has a code"
     return code
+
+
+def _encoding(message: AnyMessage) -> Encoding:
+    texts = (getattr(message, name, None) for name in ("payload", "reason", "greeting", "name"))
+    return next((text.encoding for text in texts if isinstance(text, Text)), Encoding.BINARY)

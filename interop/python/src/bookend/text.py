@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Dict, Union
 
-from .fault import Fault
+from .fault import MAX_REASON, Fault
 from .frame import Encoding
 
 BOM = "\ufeff"
@@ -100,6 +100,17 @@ def encode(value: str, encoding: Encoding) -> bytes:
 def payload(octets: bytes, encoding: Encoding) -> Payload:
     """A payload as received: text, unless its encoding is binary. Raises Fault bad-text."""
     return octets if encoding is Encoding.BINARY else decode(octets, encoding)
+
+
+def reason(words: str, encoding: Encoding) -> Text:
+    """A reason of at most 200 bytes in an encoding (R6.5), cut between characters."""
+    try:
+        text = Text(words[:MAX_REASON], encoding)
+    except Fault:
+        text = Text(words[:MAX_REASON], Encoding.UTF_8)
+    while len(text.octets) > MAX_REASON:
+        text = Text(text.value[:-1], text.encoding)
+    return text
 
 
 def is_plain_line(value: str) -> bool:

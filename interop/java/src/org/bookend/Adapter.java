@@ -6,9 +6,11 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /** The adapter: reads one request per line and prints one answer per line (interop/README.md). */
 final class Adapter {
@@ -41,6 +43,8 @@ final class Adapter {
                 return "ok " + hex(Payload.of((given.hadBom() ? "\uFEFF" : "") + given.text(), encodingOf(words[1])).octets());
             case "hello": return answerHello(Hello.parse(bytes(words[1])));
             case "message": return answerMessage(Message.parse(frameOf(words[1], words[2], words[3]), Set.of()));
+            case "query": return answerQuery(Query.parse(Payload.binary(bytes(words[1]))));
+            case "page": return answerPage(Payload.binary(bytes(words[1])));
             case "session": return answerSession(words);
             default: throw new IllegalArgumentException(words[0]);
         }
@@ -85,7 +89,7 @@ final class Adapter {
     }
 
     private static String fields(Message message) {
-        String payload = message.payload().text() == null ? hex(message.payload().octets()) : hex(message.payload().text());
+        String payload = shown(message.payload());
         if (message instanceof Message.Plain) return "MESSAGE payload=" + payload;
         if (message instanceof Message.Request it) return "REQUEST id=" + it.id() + " payload=" + payload;
         if (message instanceof Message.Reply it) return "REPLY id=" + it.id() + " payload=" + payload;
@@ -110,6 +114,34 @@ final class Adapter {
         return "GAP missed=" + Long.toUnsignedString(((Message.Gap) message).missed());
     }
 
+    private static String answerQuery(Query it) {
+        return it == null ? "other" : "ok before=" + Long.toUnsignedString(it.before()) + " count=" + it.count()
+                + option("text", it.text() == null ? null : hex(it.text())) + " wire=" + hex(it.payload().octets());
+    }
+
+    private static String answerPage(Payload payload) {
+        try {
+            Page page = Page.parse(payload);
+            StringBuilder answer = new StringBuilder("ok lost=");
+            answer.append(page.lostBefore() == null ? "-" : Long.toUnsignedString(page.lostBefore()));
+            page.entries().forEach(entry -> answer.append(' ').append(entryWord(entry)));
+            return answer.toString();
+        } catch (Fault notOne) {
+            return "other";
+        }
+    }
+
+    private static String entryWord(Message entry) {
+        if (entry instanceof Message.Gap gap) return "gap:" + Long.toUnsignedString(gap.missed());
+        Message.Delivery it = (Message.Delivery) entry;
+        return it.from() + ":" + Long.toUnsignedString(it.seq()) + ":" + Long.toUnsignedString(it.time()) + ":" + hex(it.name()) + ":"
+                + shown(it.payload());
+    }
+
+    private static String shown(Payload payload) {
+        return payload.text() == null ? hex(payload.octets()) : hex(payload.text());
+    }
+
     private static String wire(Message message) {
         try {
             return hex(message.toFrame().body());
@@ -120,12 +152,15 @@ final class Adapter {
 
     private static String answerSession(String[] words) {
         Session.Role role = words[1].equals("client") ? Session.Role.CLIENT : Session.Role.SERVER;
-        Session session = new Session(role, Hello.parse(bytes(words[3])));
+        boolean agrees = words.length > 4 && words[4].equals("agree");
+        Integer[] agreed = agrees ? IntStream.rangeClosed(0xC0, 0xEF).boxed().toArray(Integer[]::new) : new Integer[0];
+        Session session = new Session(role, Hello.parse(bytes(words[3])), agreed);
         long now = 0;
         List<String> answers = new ArrayList<>(List.of(show(session.start(now))));
         for (String step : List.of(words).subList(4, words.length)) {
             String[] parts = step.split(":");
             switch (parts[0]) {
+                case "agree" -> answers.add("-");
                 case "recv" -> {
                     List<Action> actions = new ArrayList<>();
                     for (byte[] piece : cut(words[2], parts[1])) actions.addAll(session.receive(piece, 0, piece.length, now));
@@ -146,14 +181,15 @@ final class Adapter {
 
     private static String send(Session session, Frame frame, long now) {
         try {
+            // The session refuses the other kinds whatever they contain.
+            if (!Message.isListed(frame.kind())) session.permitKind(frame.kind());
             Message message = Message.parse(frame, Set.of(frame.kind()));
-            if (message == null) throw new Fault("unknown-kind");
-            session.send(message, now);
-            return "sent";
+            // A reason that is not legal text may be received, but not sent.
+            if (message instanceof Message.Error) Payload.decode(rest(frame.body(), Message.ERROR_FIXED), frame.encoding());
+            if (message instanceof Message.Close) Payload.decode(rest(frame.body(), Message.CLOSE_FIXED), frame.encoding());
+            return "sent=" + hex(((Action.Write) session.send(message, now).get(0)).octets());
         } catch (Fault fault) {
-            // not-open takes precedence over unknown-kind.
-            boolean unknown = fault.name().equals("unknown-kind") && !session.isOpen();
-            return "refused:" + (unknown ? "not-open" : fault.name());
+            return "refused:" + fault.name();
         }
     }
 
@@ -161,7 +197,7 @@ final class Adapter {
     private static String show(List<Action> actions) {
         List<String> items = new ArrayList<>();
         for (Action action : actions) {
-            if (action instanceof Action.Write write) items.add(showSent(write.octets()));
+            if (action instanceof Action.Write write) items.add(showSent(write.octets()) + "=" + hex(write.octets()));
             if (action instanceof Action.Deliver deliver && !(deliver.message() instanceof Message.Pong)) {
                 // A CANCEL is delivered after its REQUEST was answered, and shown before.
                 int at = deliver.message() instanceof Message.Cancel ? items.size() - 1 : items.size();
@@ -184,6 +220,10 @@ final class Adapter {
         String reason = name.isEmpty() ? "-" : name;
         if (message instanceof Message.Error it) return "error:" + it.id() + ":" + it.frame() + ":" + it.code() + ":" + reason;
         return "close:" + ((Message.Close) message).code() + ":" + reason;
+    }
+
+    private static byte[] rest(byte[] octets, int from) {
+        return Arrays.copyOfRange(octets, from, octets.length);
     }
 
     private static List<byte[]> cut(String cut, String hex) {

@@ -63,10 +63,13 @@ public final class ChannelConnection {
         if (channel.isConnected()) apply(session.start(now()));
     }
 
-    /** Creates a connection over a channel that is connected or connecting. */
+    /**
+     * Creates a connection over a channel that is connected or connecting. `agreed` lists the private kinds (C0 to EF) that are
+     * received; the others are ignored.
+     */
     public static ChannelConnection register(SocketChannel channel, Selector selector, Session.Role role, Hello hello,
-            Listener listener) throws IOException {
-        return new ChannelConnection(channel, selector, new Session(role, hello), listener);
+            Listener listener, Integer... agreed) throws IOException {
+        return new ChannelConnection(channel, selector, new Session(role, hello, agreed), listener);
     }
 
     /** Waits for the next event of the selector's connections and handles it. Other keys are ignored. */

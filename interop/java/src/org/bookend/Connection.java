@@ -51,25 +51,29 @@ public final class Connection implements AutoCloseable {
     private volatile long writing = Long.MAX_VALUE; // when the current write began
     private final AtomicBoolean isWatched = new AtomicBoolean();
 
-    /** The client's or server's side of a connected socket. */
-    public Connection(Socket socket, Session.Role role, Hello hello) throws IOException {
-        this(socket.getInputStream(), socket.getOutputStream(), socket::shutdownOutput, socket, () -> reset(socket), role, hello);
+    /**
+     * The client's or server's side of a connected socket. `agreed` lists the private kinds (C0 to EF) that are received; the
+     * others are ignored.
+     */
+    public Connection(Socket socket, Session.Role role, Hello hello, Integer... agreed) throws IOException {
+        this(socket.getInputStream(), socket.getOutputStream(), socket::shutdownOutput, socket, () -> reset(socket), role, hello, agreed);
         socket.setTcpNoDelay(true);
     }
 
     /** The same over any two streams. `halfClose` closes the sending direction; `stream` closes both. */
-    public Connection(InputStream in, OutputStream out, IoOperation halfClose, Closeable stream, Session.Role role, Hello hello) {
-        this(in, out, halfClose, stream, stream, role, hello);
+    public Connection(InputStream in, OutputStream out, IoOperation halfClose, Closeable stream, Session.Role role, Hello hello,
+            Integer... agreed) {
+        this(in, out, halfClose, stream, stream, role, hello, agreed);
     }
 
     private Connection(InputStream in, OutputStream out, IoOperation halfClose, Closeable stream, Closeable stalled, Session.Role role,
-            Hello hello) {
+            Hello hello, Integer... agreed) {
         this.in = in;
         this.out = out;
         this.halfClose = halfClose;
         this.stream = stream;
         this.stalled = stalled;
-        session = new Session(role, hello);
+        session = new Session(role, hello, agreed);
     }
 
     /** Exchanges HELLOs. Throws the Fault if that fails. */

@@ -48,8 +48,13 @@ public sealed interface Message {
         }
     }
 
-    /** A kind from C0 to EF that both sides have agreed on. */
-    record Private(int kind, Payload payload) implements Message {}
+    /** A message of a private kind, C0 to EF, whose meaning the applications have agreed on (R3.7). */
+    record Private(int kind, Payload payload) implements Message {
+        /** Throws unknown-kind for any other kind. */
+        public Private {
+            if (!isPrivate(kind)) throw new Fault("unknown-kind", String.format("%02x is not private", kind));
+        }
+    }
 
     int CLOSE = 0x08;
     int PONG = 0x07;
@@ -57,6 +62,8 @@ public sealed interface Message {
     int CANCEL = 0x81;
     int MAX_PING = 64; // bytes
     int MAX_NAME = 64;
+    int ERROR_FIXED = 10; // bytes before the reason
+    int CLOSE_FIXED = 2;
 
     /** Also a reason, a greeting, or the name in a PRESENCE. */
     Payload payload();
@@ -67,6 +74,15 @@ public sealed interface Message {
 
     static boolean isPrivate(int kind) {
         return kind >= 0xC0 && kind <= 0xEF;
+    }
+
+    /** Whether the kind is in the table of section 3, without HELLO, or private. */
+    static boolean isListed(int kind) {
+        return isPrivate(kind) || isKnown(kind);
+    }
+
+    private static boolean isKnown(int kind) {
+        return kind >= 0x02 && kind <= 0x08 || isHub(kind) || kind == CANCEL;
     }
 
     /** The byte of the kind on the wire. */
@@ -95,7 +111,7 @@ public sealed interface Message {
         int kind = frame.kind();
         if (isPrivate(kind) && agreed.contains(kind)) return new Private(kind, Payload.decode(frame.body(), frame.encoding()));
         if (kind >= 0x80 && kind != CANCEL) return null;
-        if (!(kind >= 0x02 && kind <= 0x08 || isHub(kind) || kind == CANCEL)) throw new Fault("unknown-kind", String.format("found %02x", kind));
+        if (!isKnown(kind)) throw new Fault("unknown-kind", String.format("found %02x", kind));
         checkEncoding(kind, frame.encoding());
         try {
             return read(kind, frame.encoding(), ByteBuffer.wrap(frame.body()));
@@ -138,11 +154,19 @@ public sealed interface Message {
 
     /** Encodes the message as a frame. Throws malformed or unmappable-text. */
     default Frame toFrame() {
-        checkEncoding(kind(), payload().encoding());
+        check();
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         out.writeBytes(fixed());
         out.writeBytes(payload().sendable());
         return new Frame(kind(), payload().encoding(), out.toByteArray());
+    }
+
+    /** Checks everything but whether the text can be sent (R5.15). Throws malformed. */
+    default void check() {
+        checkEncoding(kind(), payload().encoding());
+        fixed();
+        boolean isNamed = !(this instanceof Presence) || !Payload.withoutMarks(payload().text()).isEmpty();
+        check(isNamed, "the name has only byte order marks");
     }
 
     private byte[] fixed() {

@@ -89,7 +89,7 @@ public final class Payload {
         return new Payload(encoding, Arrays.copyOfRange(octets, mark, octets.length), text.substring(1), true);
     }
 
-    /** The text of a name, or null if it is not UTF-8. A leading U+FEFF is part of it. */
+    /** The text of a name or of a query, or null if it is not UTF-8. A leading U+FEFF is part of it. */
     static String line(byte[] octets) {
         try {
             return strict(octets, TextEncoding.UTF_8);
@@ -140,7 +140,7 @@ public final class Payload {
         return new Fault("bad-text", "byte " + at, at);
     }
 
-    private static String withoutMarks(String text) {
+    static String withoutMarks(String text) {
         int at = 0;
         while (at < text.length() && text.charAt(at) == MARK) at++;
         return text.substring(at);
@@ -155,7 +155,7 @@ public final class Payload {
         return unpairedAt(text);
     }
 
-    private static int unpairedAt(String text) {
+    static int unpairedAt(String text) {
         for (int at = 0; at < text.length(); at++) {
             if (!Character.isSurrogate(text.charAt(at))) continue;
             boolean paired = at + 1 < text.length() && Character.isSurrogatePair(text.charAt(at), text.charAt(at + 1));

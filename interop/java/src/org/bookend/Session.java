@@ -2,10 +2,8 @@ package org.bookend;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -19,7 +17,6 @@ public final class Session {
     private enum State { GREETING, OPEN, CLOSING, CLOSED }
 
     private static final int MAX_PREAMBLE = 1024; // bytes before the server's first F5 (R4.21)
-    private static final long MAX_REQUESTS = 64; // if HELLO does not say otherwise
     private static final int DRAIN_BYTES = 1 << 16;
     private static final int BEFORE_HELLO = 4096;
 
@@ -30,8 +27,7 @@ public final class Session {
     private final Clock.Window pings = new Clock.Window(10, 10_000);
     private final Clock.Window empties = new Clock.Window(1000, 1000);
     private final Decoder decoder = new Decoder(BEFORE_HELLO);
-    private final Set<Long> asked = new HashSet<>(); // ids of this side's unanswered requests
-    private final Map<Long, Long> owed = new HashMap<>(); // the peer's unanswered requests, and the numbers of their frames
+    private final Requests requests = new Requests();
     private final Set<ByteBuffer> unansweredPings = new HashSet<>(); // payloads of the application's unanswered PINGs
     private State state = State.GREETING;
     private Hello peer;
@@ -41,7 +37,7 @@ public final class Session {
     private Action.End end;
     private boolean endIsReported;
 
-    /** `agreed` lists the private kinds that are delivered. */
+    /** `agreed` lists the private kinds (C0 to EF) that are delivered; the others are ignored. */
     public Session(Role role, Hello hello, Integer... agreed) {
         this.role = role;
         this.hello = hello.withClient(role == Role.CLIENT);
@@ -71,7 +67,7 @@ public final class Session {
 
     /** Whether a REQUEST of this side with this id is unanswered. */
     public boolean asks(long id) {
-        return asked.contains(id);
+        return requests.asks(id);
     }
 
     /** The time of the next tick, or Long.MAX_VALUE if nothing is due. */
@@ -157,12 +153,15 @@ public final class Session {
 
     // Calls from the application
 
-    /** Sends a message. Throws Refused, malformed or unmappable-text; then nothing was sent. */
+    /**
+     * Sends a message of any kind except PONG and CLOSE, which the session sends itself. An ERROR with an id answers the peer's
+     * REQUEST with this id, and the session writes the number of its frame. Throws, in the order of R7.18, malformed; Refused
+     * not-open, unknown-kind, unexpected-kind, no-such-request, duplicate-request, try-later, encoding-refused;
+     * unmappable-text; Refused too-long; then nothing was sent.
+     */
     public List<Action> send(Message message, long now) {
         Frame frame = permit(message);
-        if (message instanceof Message.Request request) asked.add(request.id());
-        if (message instanceof Message.Reply reply) owed.remove(reply.id());
-        if (message instanceof Message.Error error) owed.remove(error.id());
+        requests.sent(message);
         if (message instanceof Message.Ping ping) unansweredPings.add(ByteBuffer.wrap(ping.payload().octets()));
         clock.sent(now);
         return List.of(new Action.Write(frame.encode()));
@@ -278,16 +277,16 @@ public final class Session {
         if (message instanceof Message.Pong pong) {
             if (!unansweredPings.remove(ByteBuffer.wrap(pong.payload().octets()))) return; // R3.11
         } else if (message instanceof Message.Error error) {
-            asked.remove(error.id());
+            requests.answer(error.id());
         } else if (message instanceof Message.Cancel cancel) {
-            Long asking = owed.remove(cancel.id());
+            Long asking = requests.cancel(cancel.id());
             if (asking == null) return; // R3.24
             actions.add(sendError(cancel.id(), asking, new Fault("cancelled"), now));
         } else if (!hello.accepts(frame.encoding())) {
             answerBadText(frame, current, null, now, actions);
             return;
         } else if (message instanceof Message.Reply reply) {
-            if (!asked.remove(reply.id())) return; // R3.14
+            if (!requests.answer(reply.id())) return; // R3.14
         } else if (message instanceof Message.Request request) {
             if (!owe(request.id(), current, now, actions)) return;
         }
@@ -295,13 +294,8 @@ public final class Session {
     }
 
     private boolean owe(long id, long current, long now, List<Action> actions) {
-        checkId(id);
-        long most = takes(hello);
-        if (owed.size() < most) {
-            owed.put(id, current);
-            return true;
-        }
-        actions.add(sendError(id, current, new Fault("try-later", most + " requests are unanswered"), now));
+        if (requests.owe(id, current, hello)) return true;
+        actions.add(sendError(id, current, new Fault("try-later", "too many requests are unanswered"), now));
         return false;
     }
 
@@ -312,60 +306,50 @@ public final class Session {
         boolean hasId = frame.kind() == 0x03 || frame.kind() == 0x04;
         long id = hasId ? ByteBuffer.wrap(frame.body()).getInt() & 0xFFFFFFFFL : 0;
         if (frame.kind() != 0x04) {
-            checkId(id);
+            requests.checkNew(id);
             actions.add(sendError(id, current, fault, now));
-        } else if (asked.remove(id)) {
+        } else if (requests.answer(id)) {
             // A reply never provokes a reply (R3.20): the fault is reported on this side.
             actions.add(new Action.Unreadable(new Fault.Unreadable(id, fault)));
         }
     }
 
-    private void checkId(long id) {
-        if (owed.containsKey(id)) throw new Fault("duplicate-request", "id " + id);
-    }
-
     // Sending
 
+    /** The frame of a message that this session may send; the checks are in the order of R7.18. */
     private Frame permit(Message message) {
-        if (!isOpen()) throw new Fault.Refused("not-open", "the session is not open");
-        if (message instanceof Message.Close || message instanceof Message.Pong) {
-            throw new Fault.Refused("protocol-error", "only the session itself sends CLOSE and PONG");
-        }
+        message.check();
+        permitKind(message.kind());
+        requests.permit(message, peer);
+        TextEncoding encoding = message.payload().encoding();
+        if (!peer.accepts(encoding)) throw new Fault.Refused("encoding-refused", "the peer does not accept " + encoding);
         Frame frame = message.toFrame();
-        int kind = frame.kind();
-        if (Message.isHub(kind) && !hasHub()) {
-            throw new Fault.Refused("unknown-kind", String.format("%02x without the hub profile", kind));
-        }
-        if (Message.isHub(kind) && (kind == Message.POST) != (role == Role.CLIENT)) {
-            throw new Fault.Refused("unexpected-kind", String.format("%02x from a %s", kind, role));
-        }
-        if (!peer.accepts(frame.encoding())) {
-            throw new Fault.Refused("encoding-refused", "the peer does not accept " + frame.encoding());
+        if (message instanceof Message.Error error && error.id() != 0) { // R3.17
+            frame = new Message.Error(error.id(), requests.frameOf(error.id()), error.code(), error.payload()).toFrame();
         }
         if (frame.body().length > peer.maxBody()) {
             throw new Fault.Refused("too-long", frame.body().length + " bytes, the peer accepts " + peer.maxBody());
         }
-        if (message instanceof Message.Request request) {
-            if (asked.contains(request.id())) throw new Fault.Refused("duplicate-request", "id " + request.id());
-            if (asked.size() >= takes(peer)) throw new Fault.Refused("try-later", takes(peer) + " requests are unanswered");
+        if (message instanceof Message.Error && frame.body().length > Message.ERROR_FIXED + Fault.MAX_REASON) {
+            throw new Fault.Refused("too-long", "a reason has at most " + Fault.MAX_REASON + " bytes");
         }
-        if (message instanceof Message.Reply reply) checkAnswer(reply.id());
-        if (message instanceof Message.Cancel cancel && !asked.contains(cancel.id())) throw noSuchRequest(cancel.id());
-        if (message instanceof Message.Error error && error.id() != 0) checkAnswer(error.id());
         return frame;
     }
 
-    private void checkAnswer(long id) {
-        if (!owed.containsKey(id)) throw noSuchRequest(id);
-    }
-
-    private static Fault noSuchRequest(long id) {
-        return new Fault.Refused("no-such-request", "no REQUEST " + id + " is unanswered");
-    }
-
-    /** How many REQUESTs of the other side the sender of a HELLO takes (R3.16). */
-    private static long takes(Hello hello) {
-        return hello.requests() == null ? MAX_REQUESTS : hello.requests();
+    /** Throws Refused not-open, unknown-kind or unexpected-kind if this kind must not be sent, whatever the message. */
+    void permitKind(int kind) {
+        if (!isOpen()) throw new Fault.Refused("not-open", "the session is not open");
+        if (kind == Hello.KIND || kind == Message.PONG || kind == Message.CLOSE) {
+            throw new Fault.Refused("unexpected-kind", "only the session itself sends HELLO, PONG and CLOSE");
+        }
+        if (!Message.isListed(kind)) {
+            throw new Fault.Refused("unknown-kind", String.format("%02x is not a kind of an application", kind));
+        }
+        if (!Message.isHub(kind)) return;
+        if (!hasHub()) throw new Fault.Refused("unknown-kind", String.format("%02x without the hub profile", kind));
+        if ((kind == Message.POST) != (role == Role.CLIENT)) {
+            throw new Fault.Refused("unexpected-kind", String.format("%02x from a %s", kind, role));
+        }
     }
 
     private Action write(Message message, long now) {

@@ -41,6 +41,11 @@ final class Tests {
         }));
         is("an odd byte in UTF-16 is bad-text", "bad-text 2",
                 faultOf(() -> Payload.decode(new byte[] {0x61, 0, 0x61}, TextEncoding.UTF_16LE)));
+        is("a query has one form", "Query[before=-1, count=10, text=noon]", String.valueOf(Query.parse(new Query(Query.NOW, 10, "noon").payload())));
+        is("text is not a query", "null", String.valueOf(Query.parse(Payload.of("xxxxxxxxxxxxx"))));
+        is("the gap at the start is no entry", "Page[lostBefore=3, entries=[]]",
+                Page.parse(Payload.binary(new Message.Gap(3).toFrame().encode())).toString());
+        is("text is not a page", "malformed -1", faultOf(() -> Page.parse(Payload.of(""))));
         is("a lone surrogate is not replaced", "unmappable-text 1", faultOf(() -> Payload.of("a\ud800")));
         is("an unmappable character is not replaced", "unmappable-text 2", faultOf(() -> Payload.of("ab\u20ac", TextEncoding.ASCII)));
         is("a forwarded payload has no byte order mark", "6869", HexFormat.of().formatHex(new Message.Plain(
@@ -56,6 +61,7 @@ final class Tests {
         is("twenty PINGs at once are a flood", "false", "" + takesTwentyPings(0));
         is("twenty PINGs that may have waited unread are not a flood", "true", "" + takesTwentyPings(10_000));
         cancel();
+        OrderTests.run();
         is("an unreadable answer is reported for its request", "bad-text 1", unreadable());
         CompletableFuture<String> stalled = CompletableFuture.supplyAsync(Tests::stall);
         requestOverStreams();
@@ -114,7 +120,7 @@ final class Tests {
         is("a client refuses a client", "two-clients", close.payload().text().split(":")[0]);
     }
 
-    private static Message decoded(byte[] octets) {
+    static Message decoded(byte[] octets) {
         Decoder decoder = new Decoder(octets.length);
         decoder.feed(octets, 0, octets.length);
         return Message.parse(decoder.next(), Set.of());
@@ -385,13 +391,13 @@ final class Tests {
         };
     }
 
-    private static void is(String claim, String expected, String found) {
+    static void is(String claim, String expected, String found) {
         if (expected.equals(found)) return;
         failures++;
         System.out.println(claim + ": expected " + expected + ", found " + found);
     }
 
-    private static String faultOf(Runnable work) {
+    static String faultOf(Runnable work) {
         try {
             work.run();
             return "no fault";

@@ -1,0 +1,1 @@
+[inputs: ["*.exs", "{lib,programs,test}/**/*.{ex,exs}"], line_length: 110]
