@@ -19,6 +19,8 @@ use super::side::Side;
 pub struct Acceptor {
     source: Source,
     start_timeout: Duration,
+    /// The program is a chat.
+    chat: bool,
 }
 
 /// How long a program may take to start: an interpreter on a busy machine takes seconds.
@@ -59,7 +61,20 @@ impl Acceptor {
     }
 
     fn new(source: Source) -> Acceptor {
-        Acceptor { source, start_timeout: START_TIMEOUT }
+        Acceptor { source, start_timeout: START_TIMEOUT, chat: false }
+    }
+
+    /// The program that is started is a chat: it sends each line of its standard input, which is UTF-8, and prints what
+    /// it receives. What it prints is tested, too.
+    #[must_use]
+    pub fn with_chat(mut self, chat: bool) -> Acceptor {
+        self.chat = chat;
+        self
+    }
+
+    /// True if the program is a chat.
+    pub(super) fn is_chat(&self) -> bool {
+        self.chat
     }
 
     /// Sets how long a client may take until it has connected and its first byte has arrived: 60 s by default. It holds
@@ -92,7 +107,7 @@ impl Acceptor {
             }
             Source::Command { command, was_started } => {
                 own_listener = TcpListener::bind("127.0.0.1:0").await?;
-                let mut process = start(command, &own_listener, was_started.replace(true))?;
+                let mut process = start(command, &own_listener, was_started.replace(true), self.chat)?;
                 let mut connecting = pin!(timeout_at(start_deadline, first_byte(&own_listener)));
                 let connected = select! {
                     biased;
@@ -119,14 +134,14 @@ async fn first_byte(listener: &TcpListener) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn start(command: &[String], listener: &TcpListener, quiet: bool) -> io::Result<PeerProcess> {
+fn start(command: &[String], listener: &TcpListener, quiet: bool, chat: bool) -> io::Result<PeerProcess> {
     let address = listener.local_addr()?;
     let (port, address) = (address.port().to_string(), address.to_string());
     let mut words = command.iter().map(|word| word.replace(PORT, &port).replace(ADDRESS, &address));
     let program = words.next().ok_or(io::ErrorKind::InvalidInput)?;
-    // Standard input stays open: a client that reads lines to send would exit at its end.
     let mut command = Command::new(program);
-    command.args(words).stdin(Stdio::piped()).stdout(Stdio::null()).kill_on_drop(true);
+    let output = if chat { Stdio::piped() } else { Stdio::null() };
+    command.args(words).stdin(Stdio::piped()).stdout(output).kill_on_drop(true);
     if quiet {
         command.stderr(Stdio::null());
     }

@@ -2,12 +2,15 @@
 //!
 //! Most checks are data: the bytes to send, and the expected answer. The others are functions.
 
+mod chat;
 mod client;
 mod closing;
 mod faults;
+mod floods;
 mod greetings;
 mod hub;
 mod limits;
+mod order;
 mod session;
 mod text;
 
@@ -41,6 +44,10 @@ pub(super) struct Check {
     only_for: Option<Side>,
     /// It ends one direction before the other, which some proxies do not pass on.
     without_proxy: bool,
+    /// It needs so many connections that others could have none: it runs when they are done.
+    pub(super) alone: bool,
+    /// It visits the hub's default room, where people may be.
+    visits: bool,
 }
 
 /// When a check applies.
@@ -55,6 +62,8 @@ enum When {
     NotAccepted(Encoding),
     /// If slow checks run.
     Slow,
+    /// If the peer is a chat that was started here.
+    Chat,
 }
 
 /// How a check tests the peer.
@@ -100,10 +109,13 @@ pub(super) fn groups() -> [Group; 2] {
         session::CHECKS,
         closing::CHECKS,
         limits::CHECKS,
+        floods::CHECKS,
+        order::CHECKS,
         greetings::CHECKS,
         faults::CHECKS,
         text::CHECKS,
         client::CHECKS,
+        chat::CHECKS,
     ];
     [
         Group {
@@ -113,6 +125,13 @@ pub(super) fn groups() -> [Group; 2] {
         },
         Group { stage: Stage::Hub, first: hub::FIRST.iter().collect(), others: hub::CHECKS.iter().collect() },
     ]
+}
+
+/// What to do about a broken requirement, if it is the first one that some check rests on.
+pub(super) fn fix_of(tag: &str) -> Option<&'static str> {
+    let groups = groups();
+    let mut checks = groups.iter().flat_map(|group| group.first.iter().chain(&group.others));
+    checks.find(|check| check.spec.split_whitespace().next() == Some(tag)).map(|check| check.fix)
 }
 
 /// The check of a server that all others depend on.
@@ -133,6 +152,8 @@ impl Check {
             waits: false,
             only_for: None,
             without_proxy: false,
+            alone: false,
+            visits: false,
         }
     }
 
@@ -158,6 +179,17 @@ impl Check {
 
     const fn without_proxy(mut self) -> Check {
         self.without_proxy = true;
+        self
+    }
+
+    const fn alone(mut self) -> Check {
+        self.alone = true;
+        self
+    }
+
+    const fn visiting(mut self) -> Check {
+        self.visits = true;
+        self.waits = true;
         self
     }
 
@@ -206,7 +238,11 @@ impl Check {
             When::Hub if !target.info().hub => Some("the peer does not speak the hub profile".into()),
             When::Accepted(encoding) if !accepted(encoding) => Some(format!("the peer does not accept {encoding}")),
             When::NotAccepted(encoding) if accepted(encoding) => Some(format!("the peer accepts {encoding}")),
+            When::Chat if !target.is_chat() => Some("with --chat, what people type and see is tested, too".into()),
             When::Slow if !target.slow() => Some("slow: runs with --slow".into()),
+            _ if self.visits && !target.may_visit() => {
+                Some("it visits the default room, where people may be: `bookend conform --server` runs it".into())
+            }
             _ if self.without_proxy && target.is_proxied() => {
                 Some("a proxy may close both directions when one ends".into())
             }
@@ -215,6 +251,8 @@ impl Check {
     }
 
     pub(super) async fn run(&self, target: &Target) -> Finding {
+        // One at a time: each is in the same room.
+        let _room = if self.visits { Some(target.default_room().await) } else { None };
         let judged = match &self.test {
             Test::HelloRefused(bytes, expected) => hello_refused(target, self.name, &bytes(target), expected).await,
             Test::HelloAccepted(bytes) => hello_accepted(target, self.name, &bytes(target)).await,
@@ -328,49 +366,4 @@ fn judge_name(code: Code, reason: &str, expected: &'static str, seen: &str) -> R
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::NAME_WIDTH;
-    use std::collections::HashSet;
-
-    fn judge(check: &Check, ready: &[&str]) {
-        let Check { name, fix, spec, .. } = check;
-        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");
-        assert!(name.len() <= NAME_WIDTH, "{name} is too long");
-        assert!((20..=100).contains(&fix.len()), "{name}: {fix}");
-        for tag in spec.split_whitespace() {
-            assert!(SPEC.contains(&format!("\n- [{tag}] ")), "{name}: SPEC.md has no {tag}");
-        }
-        assert!(
-            check.needs(Side::Server).all(|needed| ready.contains(&needed)),
-            "{name} needs a check that does not run before it"
-        );
-        if let Test::HelloRefused(_, expected) | Test::Closed(_, expected) | Test::Refused(_, expected) = check.test {
-            assert!(code_of(expected).is_some(), "{name}: {expected} has no code");
-        }
-    }
-
-    const SPEC: &str = bookend_vectors::spec::SPEC;
-
-    #[test]
-    fn table_is_consistent() {
-        let mut ready = Vec::new();
-        for group in groups() {
-            for check in group.first {
-                judge(check, &ready);
-                ready.push(check.name);
-            }
-            for check in group.others {
-                judge(check, &ready);
-            }
-        }
-    }
-
-    #[test]
-    fn names_are_unique() {
-        let mut names = HashSet::new();
-        for check in groups().iter().flat_map(|group| group.first.iter().chain(&group.others)) {
-            assert!(names.insert(check.name), "{} is listed twice", check.name);
-        }
-    }
-}
+mod tests;

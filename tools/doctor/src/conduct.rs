@@ -1,7 +1,8 @@
 //! Judges all frames that the peer sends, in every check, by the rules for a sender.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use bookend::diagnosis::{Diagnosis, Evidence, diagnose};
 use bookend::{Encoding, Encodings, Fault, Frame, Hello, MAX_HELLO, Message, Text, kind, session};
@@ -23,10 +24,11 @@ enum Rule {
     Reasons,
     ReasonLengths,
     AfterClose,
+    Floods,
 }
 
 impl Rule {
-    const ALL: [Rule; 9] = [
+    const ALL: [Rule; 10] = [
         Rule::Framing,
         Rule::Bodies,
         Rule::Kinds,
@@ -36,6 +38,7 @@ impl Rule {
         Rule::Reasons,
         Rule::ReasonLengths,
         Rule::AfterClose,
+        Rule::Floods,
     ];
 
     /// The name of its row, its tags, and its fix.
@@ -43,7 +46,7 @@ impl Rule {
         match self {
             Rule::Framing => (
                 "sent-frames",
-                "R2.1 R2.5 R2.9",
+                "R2.1 R2.3 R2.5 R2.9 R7.14",
                 "send each frame whole, as F5 F8, kind, encoding, length, body, F8 F5",
             ),
             Rule::Bodies => (
@@ -53,7 +56,7 @@ impl Rule {
             ),
             Rule::Kinds => (
                 "sent-kinds",
-                "R3.7 R4.4 R9.1 R9.2",
+                "R3.7 R4.4 R9.1 R9.2 R10.2",
                 "send only kinds of SPEC 3, and kinds of the hub profile only if both HELLOs offer it",
             ),
             Rule::Encodings => ("sent-encodings", "R5.10", "convert text to an encoding that the peer's HELLO accepts"),
@@ -65,6 +68,11 @@ impl Rule {
                 "begin a reason with the fault's name in SPEC 6, optionally followed by `: ` and a detail",
             ),
             Rule::ReasonLengths => ("reason-lengths", "R6.5", "truncate a reason to 200 bytes"),
+            Rule::Floods => (
+                "sent-floods",
+                "R8.7",
+                "send at most 10 PINGs in 10 s without another frame, and 1,000 empty frames a second",
+            ),
             Rule::AfterClose => {
                 ("nothing-after-close", "R7.5", "send nothing after CLOSE, and shut down the sending direction")
             }
@@ -109,6 +117,9 @@ pub(super) struct Watch<'a> {
     close_sent: bool,
     /// The peer's side.
     side: Side,
+    /// When the peer sent its last PINGs without another frame, and its last empty frames.
+    pings: VecDeque<Instant>,
+    empty: VecDeque<Instant>,
 }
 
 /// The number of sent bytes that are kept for each check.
@@ -152,7 +163,18 @@ impl Conduct {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(conduct: &'a Conduct, during: &'static str, side: Side) -> Watch<'a> {
-        Watch { conduct, during, own: None, peer_hub: false, greeted: false, closed: false, close_sent: false, side }
+        Watch {
+            conduct,
+            during,
+            own: None,
+            peer_hub: false,
+            greeted: false,
+            closed: false,
+            close_sent: false,
+            side,
+            pings: VecDeque::new(),
+            empty: VecDeque::new(),
+        }
     }
 
     /// This side sends bytes.
@@ -196,6 +218,7 @@ impl<'a> Watch<'a> {
             self.peer_hub = frame.body().get(23).is_some_and(|bits| bits & 1 != 0);
             return; // judged in the stage `hello`
         }
+        self.judge_rate(frame);
         self.judge_kind(frame);
         self.judge_encoding(frame, &name);
         match Message::parse(frame) {
@@ -206,6 +229,25 @@ impl<'a> Watch<'a> {
         }
         if let Some(payload) = payload_of(frame) {
             self.judge_text(frame.encoding(), payload, &name);
+        }
+    }
+
+    /// R8.3 and R8.4, whose numbers a sender keeps.
+    fn judge_rate(&mut self, frame: Frame<'_>) {
+        let now = Instant::now();
+        match frame.kind() {
+            kind::PING => self.pings.push_back(now),
+            kind::PONG => {}
+            _ => self.pings.clear(),
+        }
+        if frame.body().is_empty() {
+            self.empty.push_back(now);
+        }
+        if exceeds(&mut self.pings, 10, now, Duration::from_secs(10)) {
+            self.note(Rule::Floods, format!("{} PINGs in 10 s and nothing else", self.pings.len()), None);
+        }
+        if exceeds(&mut self.empty, 1000, now, Duration::from_secs(1)) {
+            self.note(Rule::Floods, format!("{} frames of length 0 in a second", self.empty.len()), None);
         }
     }
 
@@ -270,7 +312,7 @@ impl<'a> Watch<'a> {
         let seen = match code_of(name) {
             _ if reason.is_empty() => format!("{what} {code} without a reason; expected {}", names.join(" or ")),
             Some(other) => format!("{what} {code} with the name {name}, whose code is {other}"),
-            None => format!("{what} {code}: {reason:?} does not begin with {}", names.join(" or ")),
+            None => format!("{what} {code}: \"{reason}\" does not begin with {}", names.join(" or ")),
         };
         self.note(Rule::Reasons, seen, None);
     }
@@ -282,6 +324,14 @@ impl<'a> Watch<'a> {
             None => breaches.push(Breach { rule, others: 0, during: self.during, seen, diagnosis }),
         }
     }
+}
+
+/// True if more than `most` of these times, the latest of which is `now`, lie within `period`. Keeps no others.
+fn exceeds(times: &mut VecDeque<Instant>, most: usize, now: Instant, period: Duration) -> bool {
+    while times.len() > most + 1 || times.front().is_some_and(|sent| now - *sent >= period) {
+        times.pop_front();
+    }
+    times.len() > most
 }
 
 /// The payload after the fixed part of the body; `None` if the kind has none.

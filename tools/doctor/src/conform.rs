@@ -14,15 +14,19 @@
 //!
 //! # Layout
 //!
-//! `vectors` sends every vector to an `adapter`, a process, and judges its answers; `live` runs the checks of
+//! `vectors` sends every vector to an `adapter`, a process; `answer` judges what comes back, `sent` the frames in it, and `mistake` names what is wrong.
+//! `live` runs the checks of
 //! [`examine`](crate::examine()) against a server or a client. Each result is a `case`, which rests on requirements of
 //! SPEC.md. `selection` chooses the cases, and `report` writes the card.
 
 mod adapter;
+mod answer;
 mod case;
 mod live;
+mod mistake;
 mod report;
 mod selection;
+mod sent;
 mod vectors;
 
 use std::fmt;
@@ -34,7 +38,10 @@ pub use case::{Case, Found, Summary, Verdict};
 pub use report::Card;
 pub use selection::{Filter, Selection, UnknownRequirement};
 
+pub use crate::coverage::Coverage;
+
 use crate::acceptor::START_TIMEOUT;
+use crate::coverage::Mode;
 pub use crate::examine::Peer;
 
 /// What is tested.
@@ -96,6 +103,11 @@ impl std::error::Error for NoPeer {}
 pub async fn conform(name: impl Into<String>, subject: Subject<'_>, options: &Options<'_>) -> Result<Card, NoPeer> {
     let name = name.into();
     let Options { timeout, start_timeout, slow, strict, selection } = *options;
+    let mode = match &subject {
+        Subject::Adapter(_) => Mode::Adapter,
+        Subject::Peer(Peer::Server { .. }) => Mode::Server,
+        Subject::Peer(Peer::Client(_)) => Mode::Client,
+    };
     let results = match subject {
         Subject::Adapter(command) => {
             let timeouts = Timeouts { answer: timeout, start: start_timeout };
@@ -104,7 +116,7 @@ pub async fn conform(name: impl Into<String>, subject: Subject<'_>, options: &Op
         Subject::Peer(peer) => live::run(peer, timeout, slow, selection).await,
     };
     match results {
-        Ok(case::Results { cases, left_out }) => Ok(Card { subject: name, cases, left_out, strict }),
+        Ok(case::Results { cases, left_out }) => Ok(Card { subject: name, cases, left_out, strict, mode }),
         Err(why) => Err(NoPeer { name, why }),
     }
 }

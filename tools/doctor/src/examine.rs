@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bookend_client::{Dialler, Token};
+use bookend_client::Dialler;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ use super::route::Route;
 use super::schedule::{self, Wanted};
 use super::secret::Secret;
 use super::target::Target;
+use super::tokens::Tokens;
 
 /// The time for a whole examination: afterwards no check begins, and none waits.
 const TIME: Duration = Duration::from_secs(55);
@@ -26,8 +27,8 @@ const TIME_SLOW: Duration = Duration::from_secs(600);
 /// How to examine a server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The token to send, if the server requires one. It should grant reading and writing in every room.
-    pub token: Option<Token>,
+    /// The tokens to send.
+    pub tokens: Tokens,
     /// How long each check waits for an answer.
     pub timeout: Duration,
     /// Run the checks that take seconds, too.
@@ -38,7 +39,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { token: None, timeout: Duration::from_secs(5), slow: false, probes: true }
+        Options { tokens: Tokens::default(), timeout: Duration::from_secs(5), slow: false, probes: true }
     }
 }
 
@@ -62,11 +63,11 @@ pub async fn examine(
     options: &Options,
     progress: mpsc::Sender<Progress>,
 ) -> Result<Outcome, ProgressClosed> {
-    let mut report = Report::new(progress, Secret::new(options.token.as_ref()));
+    let mut report = Report::new(progress, Secret::new(options.tokens.all()));
     let end = Instant::now() + if options.slow { TIME_SLOW } else { TIME };
     let timeout = || options.timeout.min(end.saturating_duration_since(Instant::now()));
     let Some(route) = reach::reach(dialler, timeout, &mut report).await? else { return Ok(Outcome::NoPeer) };
-    let identity = Identity::new(options.token.clone());
+    let identity = Identity::new(options.tokens.clone());
     let greeting = greeting::greet(&route, &identity.hello(), timeout()).await;
     report.stage("HELLO").await?;
     let info = match greeting {
@@ -103,8 +104,8 @@ pub enum Peer {
     Server {
         /// Connects to the server.
         dialler: Box<Dialler>,
-        /// The token to send, if the server requires one. It should grant reading and writing in every room.
-        token: Option<Token>,
+        /// The tokens to send.
+        tokens: Tokens,
     },
     /// A client.
     Client(Acceptor),
@@ -114,18 +115,18 @@ pub enum Peer {
 /// to examine.
 pub(super) async fn rows(peer: Peer, timeout: Duration, slow: bool, wanted: Wanted<'_>) -> Result<Vec<Row>, String> {
     let end = Instant::now() + TIME_SLOW;
-    let (route, token) = match peer {
-        Peer::Client(acceptor) => (Route::Accept(acceptor), None),
-        Peer::Server { dialler, token } => {
+    let (route, tokens) = match peer {
+        Peer::Client(acceptor) => (Route::Accept(acceptor), Tokens::default()),
+        Peer::Server { dialler, tokens } => {
             let mut steps = Vec::new();
             let mut report = Report::keeping(&mut steps);
             let route = reach::reach(*dialler, || timeout, &mut report).await.expect("rows are kept");
             let failed = steps.into_iter().find(|row| row.verdict == Verdict::Fails);
-            (route.ok_or_else(|| failed.map_or_else(String::new, |row| row.seen))?, token)
+            (route.ok_or_else(|| failed.map_or_else(String::new, |row| row.seen))?, tokens)
         }
     };
-    let secret = Secret::new(token.as_ref());
-    let (side, identity) = (route.side(), Identity::new(token));
+    let secret = Secret::new(tokens.all());
+    let (side, identity) = (route.side(), Identity::new(tokens));
     let (mut rows, info) = match greeting::greet(&route, &identity.hello(), timeout).await {
         Greeting::Bookend { rows, info } => (rows, info),
         Greeting::Foreign { received, missing } => {
@@ -140,7 +141,7 @@ pub(super) async fn rows(peer: Peer, timeout: Duration, slow: bool, wanted: Want
         rows.extend(others.into_iter().filter(|row| wanted(row.stage, row.check, &row.spec)));
         return Ok(rows.into_iter().map(|row| row.without(&secret)).collect());
     };
-    let target = Target::new(route, info, timeout, slow, end, identity);
+    let target = Target::new(route, info, timeout, slow, end, identity).visiting();
     let mut report = Report::keeping(&mut rows);
     schedule::run(&target, wanted, &mut report).await.expect("rows are kept");
     let conduct = target.conduct().rows();

@@ -194,7 +194,7 @@ fn postgresql(answer: &[u8]) -> Option<Recognised> {
         b"N" => "without TLS",
         _ => return None,
     };
-    let seen = format!("{:?}: a server {tls}", char::from(answer[0]));
+    let seen = format!("\"{}\": a server {tls}", char::from(answer[0]));
     recognised("foreign-postgresql", seen, "this is PostgreSQL: correct the address or port")
 }
 

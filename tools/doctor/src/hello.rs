@@ -18,6 +18,8 @@ pub(super) struct PeerInfo {
 
 /// The length of HELLO's fixed part.
 pub(super) const FIXED: usize = 24;
+/// The place of the minor version.
+const MINOR: usize = 13;
 
 /// The fields, in their order: row, tags, fix.
 const FIELDS: [(&str, &str, &str); 8] = [
@@ -30,7 +32,7 @@ const FIELDS: [(&str, &str, &str); 8] = [
     ("features", "R4.14", "set bit 0 for the hub profile, and leave bits 1 to 15 at 0"),
     (
         "options",
-        "R4.10 R4.11 R4.23",
+        "R4.10 R4.11 R4.23 R4.25",
         "write an option as { type u8, length u8, value }: each type once, names as plain lines of 1 to 64 bytes",
     ),
 ];
@@ -159,8 +161,12 @@ fn judge_options(body: &[u8], side: Side) -> Finding {
     known.extend(hello.resume().map(|after| format!("resume {after}")));
     known.extend(hello.client().then(|| "client".into()));
     known.extend(hello.requests().map(|requests| format!("requests {requests}")));
-    let unknown = types(&body[FIXED..]).filter(|option| !matches!(option, 1..=5 | 7 | 8));
-    known.extend(unknown.map(|option| format!("unknown type {option}")));
+    let unknown = || types(&body[FIXED..]).filter(|option| !matches!(option, 1..=5 | 7 | 8));
+    if let (0, Some(option)) = (body[MINOR], unknown().find(|option| !matches!(option, 0xC0..=0xEF))) {
+        return Finding::fails(format!("an option of the unlisted type {option:02x}"))
+            .with_fix("choose a type of C0 to EF for an option of your own (R4.25)");
+    }
+    known.extend(unknown().map(|option| format!("unknown type {option}")));
     Finding::ok(if known.is_empty() { "none".into() } else { known.join(", ") })
 }
 

@@ -5,7 +5,8 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
 use bookend::{Encoding, Encodings, Hello};
-use bookend_client::Token;
+
+use super::tokens::Tokens;
 
 /// This side's name.
 const NAME: &str = "doctor";
@@ -15,18 +16,18 @@ const SOFTWARE: &str = concat!("bookend doctor ", env!("CARGO_PKG_VERSION"));
 pub(super) struct Identity {
     prefix: String,
     count: Cell<u32>,
-    token: Option<Token>,
+    tokens: Tokens,
 }
 
 impl Identity {
-    pub(super) fn new(token: Option<Token>) -> Identity {
+    pub(super) fn new(tokens: Tokens) -> Identity {
         // The keys of a hash map are random enough for the name of a room.
         let number = RandomState::new().build_hasher().finish();
-        Identity { prefix: format!("{NAME}-{:08x}", number >> 32), count: Cell::new(0), token }
+        Identity { prefix: format!("{NAME}-{:08x}", number >> 32), count: Cell::new(0), tokens }
     }
 
-    pub(super) fn token(&self) -> Option<&Token> {
-        self.token.as_ref()
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// A HELLO that every peer accepts, for a new room.
@@ -40,7 +41,7 @@ impl Identity {
             .and_then(|hello| hello.with_room(&format!("{}-{}", self.prefix, self.count.get())))
             .and_then(|hello| hello.with_software(SOFTWARE))
             .expect("they are plain lines");
-        match &self.token {
+        match &self.tokens.own {
             Some(token) => token.shown_in(hello),
             None => hello,
         }

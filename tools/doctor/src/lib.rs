@@ -32,9 +32,10 @@
 //! | `reach` | find the route to a server, step by step: resolver, TCP, TLS, proxy |
 //! | `greeting`, `hello`, `refusal` | exchange HELLOs and judge the peer's HELLO field by field |
 //! | `foreign` | name the protocol of a server that does not speak Bookend |
-//! | `identity`, `raw_peer`, `conduct`, `target` | one connection per check: send any bytes, read frames, judge what the peer sends |
+//! | `tokens`, `identity`, `raw_peer`, `conduct`, `target` | one connection per check: send any bytes, read frames, judge what the peer sends |
 //! | `checks`, `schedule` | the table of checks, and the order in which they run |
 //! | `examine`, `report`, `secret` | all of it, as rows that never show the token |
+//! | `coverage` | which requirements were asked, and why the others were not |
 //! | `conform` | the same rows, or the answers of an adapter, as a report card |
 
 mod acceptor;
@@ -42,6 +43,7 @@ mod checks;
 mod codes;
 mod conduct;
 pub mod conform;
+mod coverage;
 mod examine;
 mod foreign;
 mod frame;
@@ -59,10 +61,12 @@ mod schedule;
 mod secret;
 mod side;
 mod target;
+mod tokens;
 
 pub use acceptor::Acceptor;
 pub use examine::{Options, Outcome, examine};
 pub use report::{Progress, ProgressClosed, Row, Stage, Summary, Verdict};
+pub use tokens::Tokens;
 
 /// Tests the program of the README.
 #[cfg(doctest)]

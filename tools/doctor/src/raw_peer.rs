@@ -81,6 +81,11 @@ impl<'a> RawPeer<'a> {
         Memory::peak_of(self.process.as_ref()?.id()?)
     }
 
+    /// The peer's process, if it was started here.
+    pub(super) fn process(&mut self) -> Option<&mut PeerProcess> {
+        self.process.as_mut()
+    }
+
     /// Gives the peer this much time, from now on.
     pub(super) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
@@ -153,6 +158,12 @@ impl<'a> RawPeer<'a> {
             Err(_) if self.deadline == self.end => Err(Missing::OutOfTime),
             Err(_) => Err(Missing::TimedOut(self.timeout)),
         }
+    }
+
+    /// Whatever arrives next, as bytes.
+    pub(super) async fn raw(&mut self) -> Result<Vec<u8>, Missing> {
+        self.read().await?;
+        Ok(std::mem::take(&mut self.buffer))
     }
 
     /// The next frame, judged by the rules for a sender.

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::secret::Secret;
 
 /// The longest `seen`, in characters.
-const MAX_SEEN: usize = 400;
+const MAX_SEEN: usize = 600;
 /// The widths of the verdict and of the check's name.
 const VERDICT_WIDTH: usize = 7;
 pub(super) const NAME_WIDTH: usize = 22;

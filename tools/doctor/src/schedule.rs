@@ -13,8 +13,11 @@ use super::target::Target;
 /// True if a row with this stage, name and tags is wanted.
 pub(super) type Wanted<'a> = &'a dyn Fn(Stage, &str, &[&str]) -> bool;
 
-/// Checks at a time. Each has one or two connections, and a hub admits ten at a time that have not sent HELLO.
+/// Checks at a time. Each joins with one connection after the other, and a hub admits ten at a time that have not sent
+/// HELLO.
 const WIDTH: usize = 4;
+/// Checks at a time that wait for seconds, besides the others.
+const WAITING: usize = 16;
 
 /// Runs all checks that are wanted and apply to the peer, and reports their rows.
 pub(super) async fn run(target: &Target, wanted: Wanted<'_>, report: &mut Report<'_>) -> Result<(), ProgressClosed> {
@@ -53,11 +56,14 @@ async fn run_all(
     width: usize,
     report: &mut Report<'_>,
 ) -> Result<(), ProgressClosed> {
-    let mut ordered: Vec<_> = checks.into_iter().enumerate().collect();
-    ordered.sort_by_key(|(_, check)| !check.waits); // those that take seconds begin first
-    let mut done = stream::iter(ordered)
-        .map(|(place, check)| async move { (place, run_one(target, stage, check, passed).await) })
-        .buffer_unordered(width);
+    let (alone, others): (Vec<_>, Vec<_>) = checks.into_iter().enumerate().partition(|(_, check)| check.alone);
+    let (slow, quick): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, check)| check.waits && width > 1);
+    let run = |(place, check)| async move { (place, run_one(target, stage, check, passed).await) };
+    let together = stream::select(
+        stream::iter(slow).map(run).buffer_unordered(WAITING),
+        stream::iter(quick).map(run).buffer_unordered(width),
+    );
+    let mut done = together.chain(stream::iter(alone).map(run).buffer_unordered(1));
     let (mut waiting, mut next) = (BTreeMap::new(), 0);
     while let Some((place, row)) = done.next().await {
         waiting.insert(place, row);

@@ -20,8 +20,11 @@ struct Form {
 }
 
 impl Secret {
-    pub(super) fn new(token: Option<&Token>) -> Secret {
-        let Some(token) = token.map(Token::as_bytes) else { return Secret::default() };
+    pub(super) fn new<'a>(tokens: impl IntoIterator<Item = &'a Token>) -> Secret {
+        Secret(tokens.into_iter().flat_map(|token| Secret::forms(token.as_bytes())).collect())
+    }
+
+    fn forms(token: &[u8]) -> Vec<Form> {
         let hex = HEXLOWER.encode(token);
         let spaced = token.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
         let written = [
@@ -35,7 +38,7 @@ impl Secret {
             let shortest = shortest.min(characters.len());
             Form { characters, shortest }
         });
-        Secret(forms.collect())
+        forms.collect()
     }
 
     /// The text without the token.

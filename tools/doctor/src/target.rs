@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bookend::{Hello, kind};
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 use tokio::time::Instant;
 
 use super::conduct::{Conduct, Watch};
@@ -12,12 +13,22 @@ use super::raw_peer::{Missing, RawPeer};
 use super::report::Finding;
 use super::route::Route;
 use super::side::Side;
+use super::tokens::Tokens;
+
+/// Connections at a time that exchange HELLOs.
+const GREETING: usize = 3;
 
 pub(super) struct Target {
     route: Route,
     info: PeerInfo,
     timeout: Duration,
     slow: bool,
+    /// Checks may visit the hub's default room.
+    visits: bool,
+    /// Permits to greet a server: a hub admits few connections at a time that have not sent HELLO.
+    greeting: Semaphore,
+    /// Held while a check is in that room.
+    default_room: Mutex<()>,
     /// When the examination ends: afterwards no check begins, and none waits.
     end: Instant,
     conduct: Conduct,
@@ -33,7 +44,32 @@ impl Target {
         end: Instant,
         identity: Identity,
     ) -> Target {
-        Target { route, info, timeout, slow, end, conduct: Conduct::default(), identity }
+        Target {
+            route,
+            info,
+            timeout,
+            slow,
+            visits: false,
+            greeting: Semaphore::new(GREETING),
+            default_room: Mutex::default(),
+            end,
+            conduct: Conduct::default(),
+            identity,
+        }
+    }
+
+    /// Checks may visit the hub's default room.
+    pub(super) fn visiting(self) -> Target {
+        Target { visits: true, ..self }
+    }
+
+    /// Waits until no other check is in the hub's default room.
+    pub(super) async fn default_room(&self) -> MutexGuard<'_, ()> {
+        self.default_room.lock().await
+    }
+
+    pub(super) fn may_visit(&self) -> bool {
+        self.visits
     }
 
     /// What the peer's HELLO offers.
@@ -65,6 +101,16 @@ impl Target {
         matches!(&self.route, Route::Accept(acceptor) if acceptor.is_shared())
     }
 
+    /// True if the peer is a client that sends what people type and prints what they see.
+    pub(super) fn is_chat(&self) -> bool {
+        matches!(&self.route, Route::Accept(acceptor) if acceptor.is_chat())
+    }
+
+    /// The tokens of the examination.
+    pub(super) fn tokens(&self) -> &Tokens {
+        self.identity.tokens()
+    }
+
     /// How long a check waits for an answer.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
@@ -83,7 +129,7 @@ impl Target {
     /// The first bytes that this side sent during a check, with the token masked.
     pub(super) fn sent_during(&self, check: &str) -> Vec<u8> {
         let mut sent = self.conduct.sent_during(check);
-        if let Some(token) = self.identity.token() {
+        for token in self.identity.tokens().all() {
             token.cover(&mut sent);
         }
         sent
@@ -103,9 +149,11 @@ impl Target {
 
     /// A connection on which both HELLOs were exchanged.
     pub(super) async fn greet(&self, check: &'static str, hello: &Hello) -> Result<RawPeer<'_>, Finding> {
+        let is_server = self.side() == Side::Server;
+        let _permit = if is_server { self.greeting.acquire().await.ok() } else { None };
         let mut peer = self.connect(check).await?;
         peer.send_hello(hello).await;
-        if self.side() == Side::Server {
+        if is_server {
             wait_hello(&mut peer).await?;
         }
         Ok(peer)

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
 use super::event::{Event, FaultyFrame, Origin, Pattern, Remark, SeenFrame, Skipped, Stream, Verdict};
+use super::kept::{Kept, KeptObject};
 use super::layout::{self, Field, Value};
 use super::summary::Summary;
 use super::text;
@@ -162,6 +163,9 @@ struct Frame<'a> {
     text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hex: Option<String>,
+    /// What a hub is asked for, or has kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<KeptObject>,
     /// The payload has more bytes.
     #[serde(skip_serializing_if = "is_false")]
     cut: bool,
@@ -201,6 +205,7 @@ impl<'a> Frame<'a> {
             fields: Fields { fields, body: seen.body },
             text,
             hex,
+            history: Kept::of(seen).map(|kept| kept.object()),
             cut,
             missing: (seen.missing > 0).then_some(seen.missing),
             unended: !seen.ended,

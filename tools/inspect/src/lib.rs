@@ -64,6 +64,7 @@ mod headers;
 mod history;
 mod inspection;
 mod json;
+mod kept;
 mod layout;
 mod lines;
 mod link;

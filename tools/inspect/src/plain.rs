@@ -9,6 +9,7 @@ use bookend::{Encoding, Encodings, Hello, escaped, kind};
 use super::balance::{self, counted};
 use super::event::{Event, FaultyFrame, Origin, Remark, SeenFrame, Skipped, Stream, Verdict, Why};
 use super::field_rows;
+use super::kept::Kept;
 use super::layout::{self, Value};
 use super::styles::Styles;
 use super::summary::Summary;
@@ -99,6 +100,10 @@ impl Plain {
                 }
             }
         }
+        let kept = Kept::of(seen);
+        if let Some(kept) = &kept {
+            write!(out, "  {fixed}{kept}{fixed:#}")?;
+        }
         if seen.missing > 0 {
             write!(out, "  ({} missing from the capture)", counted(seen.missing, "byte"))?;
         }
@@ -106,6 +111,9 @@ impl Plain {
             write!(out, "  {remark}(doubtful){remark:#}")?;
         }
         writeln!(out)?;
+        for line in kept.iter().flat_map(Kept::lines) {
+            writeln!(out, "               {line}")?;
+        }
         if self.hex { field_rows::frame(self.styles, seen, &fields, out) } else { Ok(()) }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bookend::{Code, Encoding, Fault, Misuse};
 use serde_json::Value;
 
-const LAYERS: [&str; 7] = ["frames", "texts", "hellos", "messages", "sessions", "transfers", "names"];
+const LAYERS: [&str; 8] = ["frames", "texts", "hellos", "messages", "sessions", "history", "transfers", "names"];
 
 /// The crates whose tests may cite a tag.
 const CRATES: [&str; 9] = [

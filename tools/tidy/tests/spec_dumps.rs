@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
+use bookend::history::{Page, Query};
 use bookend::{
     Code, Decoder, Delivery, Encoding, Fault, Frame, Hello, Limits, MAX_LENGTH, MemberName, Message, Outcome, Payload,
     PresenceEvent, Probe, Refusal, Role, Session, State, Step, Text, kind,
@@ -11,12 +12,16 @@ use bookend::{
 
 #[test]
 fn worked_frames_are_what_their_captions_say() {
-    // [R2.1] [R2.3] [R2.5] [R2.9] [R6.2]
+    // [R2.1] [R2.3] [R2.5] [R2.9] [R6.2] [R9.44] [R9.47]
     let id = NonZeroU32::new(7).expect("is not 0");
     let utf8 = Text::utf8;
     let joined = PresenceEvent::Joined;
     let ann = MemberName::new(utf8("ann")).expect("is a name");
     let delivery = Delivery::new(5, 0, 1, 0, "ann", Payload::Text(utf8("hi"))).expect("is a name");
+    let next_id = NonZeroU32::new(8).expect("is not 0");
+    let last = Query::last(50).encode();
+    let search = Query { before: 1024, count: 50, text: Some("noon") }.encode();
+    let page = written(&Message::Gap { missed: 0 });
     let expected = [
         ("The MESSAGE `hi` in UTF-8, twelve bytes: `", Message::Message(Payload::Text(utf8("hi")))),
         ("REQUEST 7 \"time?\"", Message::Request { id, payload: Payload::Text(ascii(b"time?")) }),
@@ -30,7 +35,11 @@ fn worked_frames_are_what_their_captions_say() {
         ("POST to everyone \"hi\"", Message::Post { to: 0, payload: Payload::Text(utf8("hi")) }),
         ("DELIVERY 5 → all, seq 1, time 0, \"ann\" \"hi\"", Message::Delivery(delivery)),
         ("GAP 3", Message::Gap { missed: 3 }),
+        ("the last 50", Message::Request { id, payload: Payload::Binary(&last) }),
+        ("the last 50 before 1024 with \"noon\"", Message::Request { id: next_id, payload: Payload::Binary(&search) }),
+        ("REPLY: nothing is kept", Message::Reply { id, payload: Payload::Binary(&page) }),
     ];
+    assert_eq!(Page::parse(Payload::Binary(&page)).map(|page| page.lost_before()), Ok(Some(0)));
 
     let (hellos, messages): (Vec<_>, Vec<_>) =
         worked_frames().into_iter().partition(|(caption, _)| caption.contains("HELLO"));

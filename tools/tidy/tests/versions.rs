@@ -6,9 +6,10 @@ use std::path::Path;
 const PAGE: &str = "docs/versions.md";
 
 /// The chat client of each peer, whose HELLO states the version, and the name that it states.
-const SOFTWARE: [(&str, &str); 6] = [
+const SOFTWARE: [(&str, &str); 7] = [
     ("bookend-c", "interop/c/options.c"),
     ("bookend-csharp", "interop/csharp/Chat.cs"),
+    ("bookend-elixir", "interop/elixir/programs/chat.ex"),
     ("bookend-go", "interop/go/cmd/chat/options.go"),
     ("bookend-java", "interop/java/src/org/bookend/Chat.java"),
     ("bookend-javascript", "interop/javascript/chat.js"),
@@ -16,12 +17,13 @@ const SOFTWARE: [(&str, &str); 6] = [
 ];
 
 /// Where a manifest states what its package needs, and how; `{}` is the number on the page.
-const NEEDS: [(&str, &str, &str); 6] = [
+const NEEDS: [(&str, &str, &str); 7] = [
     ("Rust", "Cargo.toml", "rust-version = \"{}\""),
     ("Python", "interop/python/pyproject.toml", "requires-python = \">={}\""),
     ("JavaScript", "interop/javascript/package.json", "\"node\": \">={}\""),
     ("Go", "interop/go/go.mod", "\ngo {}\n"),
     ("Java", "interop/java/pom.xml", "<maven.compiler.release>{}<"),
+    ("Elixir, Erlang", "interop/elixir/mix.exs", "elixir: \"~> {}\""),
     ("C#", "interop/csharp/Bookend.csproj", "<TargetFrameworks>netstandard{};"),
 ];
 
@@ -38,6 +40,7 @@ fn every_manifest_states_the_version_of_the_page() {
             format!("\"version\": \"{version}\""),
             format!("<version>{version}</version>"),
             format!("<Version>{version}</Version>"),
+            format!("version: \"{version}\","),
             format!("VERSION {version} "),
             format!("\"bookend-go {version}\""),
         ];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bookend::Code;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Check, CheckResult, custom};
 use crate::raw_peer::{Missing, RawPeer};
@@ -25,7 +25,7 @@ pub(super) static FIRST: &[Check] = &[
 pub(super) static CHECKS: &[Check] = &[
     Check::new(
         "close-unknown-code",
-        "R6.4 R7.7",
+        "R6.3 R6.4 R7.7",
         "accept a CLOSE with any code, and answer with the same one",
         custom!(close_unknown_code),
     )
@@ -52,6 +52,7 @@ pub(super) static CHECKS: &[Check] = &[
         "after CLOSE, read until the stream ends, or for 2 s: unread bytes cause a reset, which discards it",
         custom!(drain),
     )
+    .waiting()
     .needing(&["fault-close"])
     .without_proxy(),
 ];
@@ -63,7 +64,7 @@ async fn close(target: &Target, name: &'static str) -> CheckResult {
 
 async fn close_unknown_code(target: &Target, name: &'static str) -> CheckResult {
     let peer = target.greet(name, &target.hello()).await?;
-    exchange_close(peer, Code(3999), "doctor: a code of an application").await
+    exchange_close(peer, Code(3999), "normal").await
 }
 
 async fn close_first(target: &Target, name: &'static str) -> CheckResult {
@@ -75,9 +76,13 @@ async fn close_first(target: &Target, name: &'static str) -> CheckResult {
 async fn exchange_close(mut peer: RawPeer<'_>, code: Code, reason: &str) -> CheckResult {
     peer.send_close(code, reason).await;
     peer.end().await;
-    let (answer, _) = peer.wait_close().await.map_err(|missing| missing.finding("CLOSE in answer"))?;
+    let (answer, reason) = peer.wait_close().await.map_err(|missing| missing.finding("CLOSE in answer"))?;
     if answer != code {
         return Err(Finding::fails(format!("CLOSE {} in answer to CLOSE {}", answer.0, code.0)));
+    }
+    if !reason.is_empty() {
+        return Err(Finding::fails(format!("CLOSE {} in answer has the reason \"{reason}\"", answer.0))
+            .with_fix("answer a CLOSE with its code and no reason (R7.7)"));
     }
     peer.wait_end().await.map_err(|missing| missing.finding("the end of the stream after CLOSE"))?;
     Ok(Finding::ok(format!("CLOSE {} in answer, then the end of the stream", answer.0)))
@@ -129,13 +134,19 @@ async fn close_ends_stream(target: &Target, name: &'static str) -> CheckResult {
     Ok(Finding::ok("the stream ends after CLOSE"))
 }
 
+/// A peer reads on for 2 s.
+const READS_ON: Duration = Duration::from_millis(1600);
+
 async fn drain(target: &Target, name: &'static str) -> CheckResult {
     const IN_FLIGHT: usize = 32 << 10;
     let mut peer = after_fault(target, name, IN_FLIGHT).await?;
     // A closed socket answers the first bytes by a reset, which fails the next write.
-    for _ in 0..4 {
-        if !peer.send(&[b'.'; 1024]).await {
-            return Err(Finding::fails("the peer resets the connection when bytes arrive after its CLOSE"));
+    let start = Instant::now();
+    while start.elapsed() < READS_ON {
+        if !peer.send(&[b'.'; 512]).await {
+            let after = start.elapsed().as_secs_f64();
+            let seen = format!("{after:.1} s after its CLOSE, the peer resets the connection when bytes arrive");
+            return Err(Finding::fails(seen).named("unread bytes destroy the CLOSE"));
         }
         sleep(Duration::from_millis(50)).await;
     }

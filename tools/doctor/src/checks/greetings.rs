@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bookend::{Encoding, MAX_HELLO, kind};
+use bookend::{Encoding, HEADER_LENGTH, MAX_HELLO, kind};
 
 use super::{Check, CheckResult, Test, custom};
 use crate::frame::{frame, message};
@@ -80,6 +80,49 @@ pub(super) static CHECKS: &[Check] = &[
         "R4.6",
         "compare bytes 4 to 11 of HELLO with 0D 0A 1A 0A FF 11 0D 00, and name a changed one bad-canary",
         Test::HelloRefused(|target| changed(target, |body| body.splice(4..6, *b"\n").for_each(drop)), "bad-canary"),
+    ),
+    Check::new(
+        "canary-at-once",
+        "R4.7",
+        "compare each byte of the canary when it arrives, and wait for no more",
+        Test::HelloRefused(
+            |target| changed(target, |body| body[4] = b'\n')[..HEADER_LENGTH + 5].to_vec(),
+            "bad-canary",
+        ),
+    ),
+    Check::new(
+        "order-first-kind",
+        "R4.19 R4.3",
+        "name a first frame that is no HELLO when its header is complete",
+        Test::HelloRefused(|_| message(Encoding::Ascii, b"hello")[..HEADER_LENGTH].to_vec(), "hello-expected"),
+    ),
+    Check::new(
+        "order-encoding-first",
+        "R4.19",
+        "check the encoding of HELLO before its fields",
+        Test::HelloRefused(
+            |target| {
+                let mut body = target.hello().body();
+                body[12] = 2;
+                frame(kind::HELLO, Encoding::Utf8, &body)
+            },
+            "malformed",
+        ),
+    ),
+    Check::new(
+        "order-version",
+        "R4.19 R4.8",
+        "check the major version before what only this version defines",
+        Test::HelloRefused(
+            |target| {
+                changed(target, |body| {
+                    body[12] = 2;
+                    body[14] = 0;
+                    body.extend_from_slice(b"\x01\x09");
+                })
+            },
+            "version",
+        ),
     ),
     Check::new(
         "hello-short",

@@ -1,14 +1,25 @@
-//! The hub profile (SPEC 9), in rooms without other members.
+//! The hub profile (SPEC 9). Each scene is in a room of its own, which nobody else is in.
 
-use bookend::{Code, Encoding, Encodings, Hello, Message, Payload, PresenceEvent, kind};
+mod account;
+mod basics;
+mod cast;
+mod crowd;
+mod history;
+mod lag;
+mod line_peer;
+mod member;
+mod names;
+mod presence;
+mod private;
+mod resume;
+mod rights;
+mod scenes;
+mod search;
+mod talk;
+mod terminal;
 
-use super::session::MAX_SENT;
-use super::{Check, CheckResult, Test, When, custom, judge_name};
-use crate::frame::{Frame, frame, message};
-use crate::raw_peer::{Missing, RawPeer};
-use crate::report::Finding;
+use super::{Check, Test, When, custom};
 use crate::side::Side;
-use crate::target::Target;
 
 const fn check(name: &'static str, spec: &'static str, fix: &'static str, test: Test) -> Check {
     Check::new(name, spec, fix, test).when(When::Hub).needing(&["hub-welcome"]).only_for(Side::Server)
@@ -16,359 +27,284 @@ const fn check(name: &'static str, spec: &'static str, fix: &'static str, test: 
 
 /// A check that posts.
 const fn writing(name: &'static str, spec: &'static str, fix: &'static str, test: Test) -> Check {
-    check(name, spec, fix, test).needing(&["hub-welcome", "hub-own-message"])
+    check(name, spec, fix, test).needing(&["hub-welcome", "hub-presence", "hub-own-message"])
 }
+
+/// What shows the name that a member was given.
+const NAMED: &[&str] = &["hub-welcome", "hub-presence"];
 
 /// The checks that the others depend on.
 pub(super) static FIRST: &[Check] = &[
     check(
         "hub-welcome",
-        "R9.5",
+        "R9.1 R9.5",
         "send WELCOME immediately after HELLO if both HELLOs set bit 0 of `features`",
-        custom!(hub_welcome),
+        custom!(basics::hub_welcome),
     )
     .needing(&[]),
-    check("hub-own-message", "R9.7", "deliver a POST to everyone to its sender, too", custom!(hub_own_message)),
-];
-
-pub(super) static CHECKS: &[Check] = &[
     check(
         "hub-presence",
         "R9.5",
         "after WELCOME, send a PRESENCE here for each member, the new one last",
-        custom!(hub_presence),
+        custom!(basics::hub_presence),
     ),
-    writing("hub-everyone", "R9.7", "deliver a POST to every member of the room", custom!(hub_everyone)),
+    check("hub-own-message", "R9.7", "deliver a POST to everyone to its sender, too", custom!(basics::hub_own_message)),
+];
+
+pub(super) static CHECKS: &[Check] = &[
     writing(
-        "hub-sequence",
-        "R9.8",
-        "number the room's messages to everyone consecutively, and send the next number in WELCOME",
-        custom!(hub_sequence),
-    ),
-    writing("hub-message", "R9.6", "treat a MESSAGE as a POST to everyone", custom!(hub_message)),
-    writing(
-        "hub-private",
-        "R9.8",
-        "deliver a POST to one member with its number in `to`, and seq 0",
-        custom!(hub_private),
+        "hub-everyone",
+        "R9.7 R9.8 R9.11 R9.53",
+        "deliver each POST to everyone once to each member, in one order, with consecutive numbers",
+        custom!(scenes::hub_run),
     ),
     writing(
-        "hub-no-such-member",
-        "R9.9",
-        "answer a POST to an absent member by ERROR 4010 no-such-member",
-        Test::Refused(|_| vec![frame(kind::POST, Encoding::Utf8, b"\xFF\xFF\xFF\xFFhi")], "no-such-member"),
-    ),
-    check(
-        "hub-direction",
-        "R9.2",
-        "refuse WELCOME, PRESENCE, DELIVERY and GAP from a client",
-        Test::Closed(|_| frame(kind::GAP, Encoding::Binary, &[0; 8]), "unexpected-kind"),
+        "hub-message",
+        "R9.6 R9.11",
+        "treat a MESSAGE, also of a peer without the hub profile, as a POST to everyone",
+        custom!(scenes::hub_messages),
     ),
     writing(
         "hub-encoding",
-        "R9.12",
+        "R9.12 R9.56 R5.5 R5.6 R5.10 R5.12 R5.13 R5.15",
         "deliver text in the encoding that the member prefers, with \\u{hex} for what it cannot encode",
-        custom!(hub_encoding),
+        custom!(scenes::hub_encodings),
+    ),
+    writing(
+        "hub-gaps",
+        "R9.14 R9.10 R9.24 R4.17",
+        "send a GAP in place of a DELIVERY that is longer than the member's `max body`",
+        custom!(scenes::hub_gaps),
+    ),
+    writing(
+        "hub-refused-text",
+        "R5.8 R3.17 R3.18",
+        "answer a POST with bad text by ERROR 1007 about its frame, and deliver it to nobody",
+        custom!(scenes::hub_refused),
+    ),
+    writing(
+        "hub-private",
+        "R9.54 R9.8 R9.12 R9.13",
+        "deliver a POST to one member to it alone, with its number in `to`, and seq 0",
+        custom!(private::hub_private),
+    ),
+    writing(
+        "hub-no-such-member",
+        "R9.9 R9.33 R3.17",
+        "answer a POST to an absent member by ERROR 4010 no-such-member",
+        custom!(private::hub_absent),
+    ),
+    writing(
+        "hub-private-too-long",
+        "R9.22 R3.17",
+        "answer a POST by ERROR 1009 if its DELIVERY is longer than the addressee's `max body`",
+        custom!(private::hub_private_long),
     ),
     check(
+        "hub-direction",
+        "R9.2 R9.3",
+        "refuse WELCOME, PRESENCE, DELIVERY and GAP from a client",
+        custom!(talk::hub_direction),
+    ),
+    check(
+        "hub-request",
+        "R9.48 R9.55 R3.12 R3.17 R3.18",
+        "answer a REQUEST that is no query by ERROR 1008 policy with its id and its frame",
+        custom!(talk::hub_request),
+    ),
+    writing(
+        "hub-quiet",
+        "R9.55 R3.6 R3.11 R3.14 R3.19 R3.20 R3.21 R3.24 R3.26 R3.27",
+        "ignore REPLY, ERROR, PONG, CANCEL and unknown kinds from a member, and show them to nobody",
+        custom!(talk::hub_quiet),
+    ),
+    writing(
+        "hub-sticky-fault",
+        "R2.11 R2.14 R7.4 R7.5 R7.15",
+        "deliver what precedes a fault, and act on nothing after it",
+        custom!(talk::hub_sticky),
+    ),
+    writing(
+        "hub-bytes",
+        "R2.12 R2.13 R2.15",
+        "deliver the bytes of a binary POST unchanged, whatever they are",
+        custom!(talk::hub_bytes),
+    ),
+    writing(
         "hub-same-name",
-        "R9.15",
-        "add a suffix to a name that is taken, and send the new name in PRESENCE",
-        custom!(hub_same_name),
+        "R9.15 R9.36 R9.37 R9.52 R9.4",
+        "add a suffix to a name that is taken, and use the new name everywhere",
+        custom!(names::hub_same_name),
     ),
     check(
         "hub-look-alike",
-        "R9.36",
+        "R9.15 R9.36",
         "count a name as taken if it differs from a member's only in case, or looks like it",
-        custom!(hub_look_alike),
+        custom!(names::hub_look_alike),
+    )
+    .needing(NAMED),
+    check(
+        "hub-shown-names",
+        "R9.34",
+        "store names without invisible characters, with single blanks, in NFC, cut to 64 bytes",
+        custom!(names::hub_shown_names),
+    )
+    .needing(NAMED),
+    check(
+        "hub-reserved-names",
+        "R9.37",
+        "count `hub`, `the hub`, `*` and `!` as taken in every room",
+        custom!(names::hub_reserved),
+    )
+    .needing(NAMED),
+    writing(
+        "hub-rooms",
+        "R9.35 R9.7",
+        "compare the names of rooms in Form KC without case, and keep other rooms apart",
+        custom!(names::hub_rooms),
     ),
     writing(
-        "hub-plain-member",
-        "R9.11",
-        "send a peer without the hub profile MESSAGE `name: text`",
-        custom!(hub_plain_member),
+        "hub-history-search",
+        "R9.44 R9.45 R9.12",
+        "find what is kept by number and by text, and send it as it was delivered, in the member's encoding",
+        custom!(search::hub_history_search),
     ),
     check(
+        "hub-joined-left",
+        "R9.5 R9.33 R9.52",
+        "send PRESENCE joined and left, with number and name, to every other member",
+        custom!(presence::hub_joined_left),
+    )
+    .needing(NAMED),
+    writing(
+        "hub-renamed",
+        "R9.39 R9.33",
+        "give a name that becomes free to the member that asked for it: left, then joined",
+        custom!(presence::hub_renamed),
+    ),
+    writing(
+        "hub-resume",
+        "R9.13 R9.14 R9.24",
+        "answer a resume by the messages to everyone after its number, once, in order, then what is new",
+        custom!(resume::hub_resume),
+    ),
+    writing(
         "hub-resume-refused",
         "R9.13",
-        "answer a future resume by ERROR 4009 resume-refused after WELCOME, and let the member join",
-        custom!(hub_resume_refused),
+        "answer a resume that the room cannot have by ERROR 4009 after WELCOME, and let the member join",
+        custom!(resume::hub_resume_refused),
+    ),
+    writing(
+        "hub-resume-live",
+        "R9.13 R9.7",
+        "join and read the room's log at one point, so that nothing is lost or repeated between them",
+        custom!(resume::hub_resume_live),
+    ),
+    writing(
+        "hub-room-again",
+        "R9.32 R9.13 R9.35",
+        "begin a room above all numbers that it had before, and refuse those of another room",
+        custom!(resume::hub_room_again),
+    ),
+    writing(
+        "hub-lagging",
+        "R9.10 R9.13 R9.23 R9.24",
+        "count in a GAP what a slow member missed, before the next DELIVERY, then say who is here",
+        custom!(lag::hub_lagging),
+    )
+    .waiting(),
+    writing(
+        "hub-history",
+        "R9.13 R9.44 R9.45 R9.46 R9.47",
+        "answer a query by pages that account for every number, and a resume by what they have after it",
+        custom!(history::hub_history),
     ),
     writing(
         "hub-too-long",
         "R9.21",
         "answer a POST by ERROR 1009 too-long if its DELIVERY is longer than the hub's own `max body`",
-        custom!(hub_too_long),
+        custom!(basics::hub_too_long),
     ),
+    writing(
+        "hub-terminal-line",
+        "R9.16 R4.20",
+        "send one line with name, date and time when a connection is accepted",
+        custom!(terminal::hub_terminal_line),
+    )
+    .visiting(),
+    writing(
+        "hub-terminal-lines",
+        "R9.17 R9.18",
+        "end a line at CR LF, LF, CR NUL or CR, and refuse and remove telnet options",
+        custom!(terminal::hub_terminal_lines),
+    )
+    .visiting(),
+    writing(
+        "hub-terminal-edits",
+        "R9.42",
+        "let U+0008, U+007F and EC remove the last character, and EL the whole line",
+        custom!(terminal::hub_terminal_corrections),
+    )
+    .visiting(),
+    writing(
+        "hub-terminal-shows",
+        "R9.19 R9.52 R9.54",
+        "write \\u{hex} for control characters, bidirectional controls and line breaks in a payload",
+        custom!(terminal::hub_terminal_shows),
+    )
+    .visiting(),
+    writing(
+        "hub-terminal-names",
+        "R9.31",
+        "write \\u{hex} for what makes a name look like another speaker's line or the hub's",
+        custom!(terminal::hub_terminal_names),
+    )
+    .visiting(),
+    writing(
+        "hub-terminal-refuses",
+        "R9.20 R9.43",
+        "refuse HTTP, and a HELLO after other bytes, before anything of it reaches a room",
+        custom!(terminal::hub_terminal_refuses),
+    )
+    .visiting(),
+    writing(
+        "hub-crowd",
+        "R9.25 R9.26 R9.27",
+        "announce a crowd with its number and the room's name, and list its members when it ends",
+        custom!(crowd::hub_crowd),
+    )
+    .alone(),
+    writing(
+        "hub-refused",
+        "R9.28",
+        "answer the HELLO of a peer that may not enter by CLOSE 1008 policy",
+        custom!(rights::hub_refused),
+    )
+    .waiting(),
+    writing(
+        "hub-reader",
+        "R9.29",
+        "answer what a member may not write by ERROR 1008 policy, and deliver it to nobody",
+        custom!(rights::hub_reader),
+    ),
+    writing(
+        "hub-writer",
+        "R9.30 R9.48",
+        "tell a member that may not read nothing, and refuse its resume and a POST to it",
+        custom!(rights::hub_writer),
+    ),
+    writing(
+        "hub-name-again",
+        "R9.40",
+        "send a PING to the member that has the name, and close it as idle only if it is silent",
+        custom!(rights::hub_name_again),
+    )
+    .waiting(),
+    writing(
+        "hub-unanswered",
+        "R9.41",
+        "send a PING after a DELIVERY to one member, and answer the sender's PING when it has answered",
+        custom!(rights::hub_unanswered),
+    )
+    .waiting(),
 ];
-
-/// The contents of a DELIVERY.
-#[derive(Debug)]
-struct ReceivedDelivery {
-    from: u32,
-    to: u32,
-    seq: u64,
-    name: String,
-    encoding: Encoding,
-    text: String,
-}
-
-fn delivered(frame: &Frame) -> Option<ReceivedDelivery> {
-    let Message::Delivery(delivery) = frame.message()? else { return None };
-    let text = match delivery.payload {
-        Payload::Binary(bytes) => bytes.escape_ascii().to_string(),
-        Payload::Text(text) => text.to_str().into_owned(),
-    };
-    let (from, to, seq, name) = (delivery.from, delivery.to, delivery.seq, delivery.name().to_owned());
-    Some(ReceivedDelivery { from, to, seq, name, encoding: frame.encoding, text })
-}
-
-/// A member that this side plays: its number, and the sequence number of the room's next message.
-struct Member<'a> {
-    peer: RawPeer<'a>,
-    id: u32,
-    next_seq: u64,
-}
-
-impl<'a> Member<'a> {
-    /// Joins and waits for WELCOME.
-    async fn join(target: &'a Target, name: &'static str, hello: &Hello) -> Result<Member<'a>, Finding> {
-        let mut peer = target.greet(name, hello).await?;
-        let welcome = peer.wait(|frame| match frame.message()? {
-            Message::Welcome { member, next_seq, .. } => Some((member, next_seq)),
-            _ => None,
-        });
-        let (id, next_seq) = welcome.await.map_err(|missing| missing.finding("WELCOME"))?;
-        Ok(Member { peer, id, next_seq })
-    }
-
-    async fn post(&mut self, to: u32, encoding: Encoding, payload: &[u8]) {
-        self.peer.send(&frame(kind::POST, encoding, &[&to.to_be_bytes(), payload].concat())).await;
-    }
-
-    /// The next DELIVERY from a member.
-    async fn delivery(&mut self, from: u32) -> Result<ReceivedDelivery, Finding> {
-        let delivery = self.peer.wait(|frame| delivered(frame).filter(|delivery| delivery.from == from));
-        delivery.await.map_err(|missing| missing.finding("DELIVERY"))
-    }
-}
-
-fn hello(target: &Target) -> Hello {
-    target.hello().with_hub(true)
-}
-
-async fn hub_welcome(target: &Target, name: &'static str) -> CheckResult {
-    let mut peer = target.greet(name, &hello(target)).await?;
-    let frame = peer.next().await.map_err(|missing| missing.finding("WELCOME"))?;
-    let found = match frame.message() {
-        Some(Message::Welcome { member, greeting, .. }) => {
-            Ok(Finding::ok(format!("WELCOME, member {member}: {greeting}")))
-        }
-        _ => Err(Finding::fails(format!("{} arrived after HELLO, not WELCOME", frame.name()))),
-    };
-    peer.leave().await;
-    found
-}
-
-async fn hub_presence(target: &Target, name: &'static str) -> CheckResult {
-    let hello = hello(target);
-    let first = Member::join(target, name, &hello).await?;
-    let mut second = Member::join(target, name, &hello).await?;
-    let (own, mut here) = (second.id, Vec::new());
-    let received = second.peer.wait(|frame| match frame.message()? {
-        Message::Presence { member, event: PresenceEvent::Here, .. } => {
-            here.push(member);
-            (member == own).then_some(())
-        }
-        _ => None,
-    });
-    received.await.map_err(|missing| missing.finding("PRESENCE here of the new member"))?;
-    let found = if here.contains(&first.id) {
-        Ok(Finding::ok(format!("PRESENCE here for {} members, the new one last", here.len())))
-    } else {
-        Err(Finding::fails(format!(
-            "PRESENCE here for the members {here:?}, but not for {}, which joined before",
-            first.id
-        )))
-    };
-    first.peer.leave().await;
-    second.peer.leave().await;
-    found
-}
-
-async fn hub_own_message(target: &Target, name: &'static str) -> CheckResult {
-    let mut member = Member::join(target, name, &hello(target)).await?;
-    member.post(0, Encoding::Utf8, "grüß 😀".as_bytes()).await;
-    let own = member.id;
-    let answer = member.peer.wait(|frame| match frame.as_error() {
-        Some(error) if error.code == Code::POLICY => Some(Err(error)),
-        _ => delivered(frame).filter(|delivery| delivery.from == own).map(Ok),
-    });
-    let answer = answer.await.map_err(|missing| missing.finding("DELIVERY"))?;
-    member.peer.leave().await;
-    let delivery = answer.map_err(|error| {
-        Finding::skipped(format!("this side may not write here, and a token that may is needed to check it: {error}"))
-    })?;
-    match (delivery.to, &*delivery.text) {
-        (0, "grüß 😀") => Ok(Finding::ok("a POST to everyone comes back to its sender")),
-        _ => Err(Finding::fails(format!("the POST \"grüß 😀\" to everyone came back as {delivery:?}"))),
-    }
-}
-
-async fn hub_everyone(target: &Target, name: &'static str) -> CheckResult {
-    let hello = hello(target);
-    let mut first = Member::join(target, name, &hello).await?;
-    let mut second = Member::join(target, name, &hello).await?;
-    first.post(0, Encoding::Ascii, b"from the first").await;
-    let delivery = second.delivery(first.id).await?;
-    first.peer.leave().await;
-    second.peer.leave().await;
-    match &*delivery.text {
-        "from the first" => Ok(Finding::ok(format!("the other member receives it, from {}", delivery.name))),
-        text => Err(Finding::fails(format!("\"from the first\" arrived as {text:?}"))),
-    }
-}
-
-async fn hub_sequence(target: &Target, name: &'static str) -> CheckResult {
-    let mut member = Member::join(target, name, &hello(target)).await?;
-    for text in ["one", "two", "three"] {
-        member.post(0, Encoding::Ascii, text.as_bytes()).await;
-    }
-    let mut seqs = Vec::new();
-    let own = member.id;
-    let counted = member.peer.wait(|frame| {
-        let delivery = delivered(frame).filter(|delivery| delivery.to == 0)?;
-        seqs.push(delivery.seq);
-        (delivery.from == own && delivery.text == "three").then_some(())
-    });
-    counted.await.map_err(|missing| missing.finding("three DELIVERYs"))?;
-    member.peer.leave().await;
-    if (member.next_seq..).zip(&seqs).all(|(expected, &seq)| expected == seq) {
-        Ok(Finding::ok(format!("{seqs:?}, as WELCOME announced")))
-    } else {
-        Err(Finding::fails(format!("{seqs:?}, but WELCOME announced {} as the next", member.next_seq)))
-    }
-}
-
-async fn hub_message(target: &Target, name: &'static str) -> CheckResult {
-    let mut member = Member::join(target, name, &hello(target)).await?;
-    member.peer.send(&message(Encoding::Utf8, b"a MESSAGE")).await;
-    let delivery = member.delivery(member.id).await?;
-    member.peer.leave().await;
-    match (&*delivery.text, delivery.to) {
-        ("a MESSAGE", 0) => Ok(Finding::ok("a MESSAGE comes back as a DELIVERY to everyone")),
-        _ => Err(Finding::fails(format!("\"a MESSAGE\" came back as {delivery:?}"))),
-    }
-}
-
-async fn hub_private(target: &Target, name: &'static str) -> CheckResult {
-    let mut member = Member::join(target, name, &hello(target)).await?;
-    let own = member.id;
-    member.post(own, Encoding::Utf8, b"to myself").await;
-    let delivery = member.delivery(own).await?;
-    member.peer.leave().await;
-    match (delivery.to == own, delivery.seq) {
-        (true, 0) => Ok(Finding::ok("a POST to one member arrives with its number and seq 0")),
-        _ => Err(Finding::fails(format!("a POST to {own} arrived with `to` {} and seq {}", delivery.to, delivery.seq))),
-    }
-}
-
-async fn hub_encoding(target: &Target, name: &'static str) -> CheckResult {
-    for (preferred, text) in [(Encoding::Utf16Le, "grüß"), (Encoding::Ascii, "gr\\u{fc}\\u{df}")] {
-        let hello = hello(target).with_accepted(Encodings::ALL).with_preferred(preferred);
-        let mut member = Member::join(target, name, &hello).await?;
-        member.post(0, Encoding::Utf8, "grüß".as_bytes()).await;
-        let delivery = member.delivery(member.id).await?;
-        member.peer.leave().await;
-        if (delivery.encoding, &*delivery.text) != (preferred, text) {
-            let ReceivedDelivery { encoding, text, .. } = delivery;
-            return Err(Finding::fails(format!("a member that prefers {preferred} receives {text:?} in {encoding}")));
-        }
-    }
-    Ok(Finding::ok("members that prefer utf-16le and us-ascii receive text in them"))
-}
-
-async fn hub_same_name(target: &Target, name: &'static str) -> CheckResult {
-    let hello = hello(target);
-    suffixed(target, name, [&hello, &hello]).await
-}
-
-async fn hub_look_alike(target: &Target, name: &'static str) -> CheckResult {
-    let first = hello(target);
-    let capitals = first.name().unwrap_or_default().to_ascii_uppercase();
-    let second = first.clone().with_name(&capitals).unwrap_or_else(|_| first.clone()); // it may have no name
-    suffixed(target, name, [&first, &second]).await
-}
-
-/// Joins with each HELLO in turn. The name in the second one is taken then.
-async fn suffixed(target: &Target, name: &'static str, hellos: [&Hello; 2]) -> CheckResult {
-    let [first, hello] = hellos;
-    let first = Member::join(target, name, first).await?;
-    let mut second = Member::join(target, name, hello).await?;
-    let own = second.id;
-    let given = second.peer.wait(|frame| match frame.message()? {
-        Message::Presence { member, name, .. } if member == own => Some(name.text().to_str().into_owned()),
-        _ => None,
-    });
-    let given = given.await.map_err(|missing| missing.finding("PRESENCE of the new member"))?;
-    first.peer.leave().await;
-    second.peer.leave().await;
-    match hello.name() {
-        Some(taken) if taken == given => Err(Finding::fails(format!("the name {taken} is given although it is taken"))),
-        taken => Ok(Finding::ok(format!("the second {} becomes {given}", taken.unwrap_or_default()))),
-    }
-}
-
-async fn hub_plain_member(target: &Target, name: &'static str) -> CheckResult {
-    let hello = hello(target);
-    let mut member = Member::join(target, name, &hello).await?;
-    let mut plain = target.greet(name, &hello.with_hub(false)).await?;
-    // Once PONG arrives, it is in the room.
-    plain.barrier().await.map_err(|missing| missing.finding("PONG"))?;
-    member.post(0, Encoding::Ascii, b"to a plain one").await;
-    let named = member.delivery(member.id).await?.name;
-    let received = plain.wait(|frame| match frame.message()? {
-        Message::Message(payload) => payload.text().map(|text| text.into_owned()),
-        _ => None,
-    });
-    let received = received.await.map_err(|missing| missing.finding("MESSAGE to a peer without the hub profile"))?;
-    member.peer.leave().await;
-    plain.leave().await;
-    match received == format!("{named}: to a plain one") {
-        true => Ok(Finding::ok(format!("MESSAGE \"{received}\""))),
-        false => Err(Finding::fails(format!("\"{received}\"; expected \"{named}: to a plain one\""))),
-    }
-}
-
-async fn hub_resume_refused(target: &Target, name: &'static str) -> CheckResult {
-    let mut member = Member::join(target, name, &hello(target).with_resume(1 << 40)).await?;
-    let error = member.peer.wait(|frame| frame.as_error()).await;
-    let error = error.map_err(|missing| missing.finding("ERROR resume-refused after WELCOME"))?;
-    judge_name(error.code, &error.reason, "resume-refused", &error.to_string())?;
-    member
-        .peer
-        .barrier()
-        .await
-        .map_err(|missing| missing.finding("PONG from the hub, since the member joins nevertheless"))?;
-    member.peer.leave().await;
-    Ok(Finding::ok(format!("{error}; the member joins nevertheless")))
-}
-
-async fn hub_too_long(target: &Target, name: &'static str) -> CheckResult {
-    let length = target.info().max_body;
-    if length > MAX_SENT {
-        return Ok(Finding::skipped(format!("{length} bytes are too many to send for a check")));
-    }
-    let mut member = Member::join(target, name, &hello(target)).await?;
-    member.post(0, Encoding::Binary, &vec![0x55; length as usize - 4]).await;
-    let error = member.peer.wait(|frame| match delivered(frame) {
-        Some(_) => Some(None),
-        None => frame.as_error().map(Some),
-    });
-    let Some(error) = error.await.map_err(|missing: Missing| missing.finding("ERROR too-long"))? else {
-        return Err(Finding::fails(format!("a POST of {length} bytes was delivered, in a DELIVERY that is longer")));
-    };
-    member.peer.leave().await;
-    judge_name(Code(error.code.0), &error.reason, "too-long", &error.to_string())?;
-    Ok(Finding::ok(error.to_string()))
-}

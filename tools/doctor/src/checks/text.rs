@@ -144,15 +144,16 @@ fn valid(encoding: Encoding, words: &str) -> Vec<u8> {
 
 async fn error_names_frame(target: &Target, name: &'static str) -> CheckResult {
     let mut peer = target.greet(name, &target.hello()).await?;
-    peer.send(&[valid(Encoding::Utf8, "one"), valid(Encoding::Utf8, "two"), message(Encoding::Utf8, b"\xFF")].concat())
-        .await;
+    // Every frame counts, also one that is ignored.
+    let ignored = [frame(kind::IGNORABLE, Encoding::Binary, b"two"), frame(kind::PONG, Encoding::Binary, b"three")];
+    peer.send(&[valid(Encoding::Utf8, "one"), ignored.concat(), message(Encoding::Utf8, b"\xFF")].concat()).await;
     let about = peer.wait(|frame| frame.as_error().filter(|error| error.code == bookend::Code::BAD_TEXT));
     let error = about.await.map_err(|missing| missing.finding("ERROR bad-text"))?;
     peer.leave().await;
     match (error.frame, error.id) {
-        (3, 0) => Ok(Finding::ok("ERROR has frame 3, counted from HELLO = 0, and id 0")),
-        (3, id) => Err(Finding::fails(format!("ERROR for a MESSAGE has id {id}; expected 0"))),
-        (frame, _) => Err(Finding::fails(format!("ERROR has frame {frame}; expected 3, the third after HELLO"))),
+        (4, 0) => Ok(Finding::ok("ERROR has frame 4, counted from HELLO = 0, and id 0")),
+        (4, id) => Err(Finding::fails(format!("ERROR for a MESSAGE has id {id}; expected 0"))),
+        (frame, _) => Err(Finding::fails(format!("ERROR has frame {frame}; expected 4, the fourth after HELLO"))),
     }
 }
 

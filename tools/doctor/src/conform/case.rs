@@ -52,6 +52,9 @@ pub struct Found {
     pub diagnosis: Option<String>,
     /// How to fix it, if known.
     pub fix: Option<String>,
+    /// The requirement that was broken, if it is not one of those that the case is about.
+    #[serde(skip)]
+    pub(super) breaks: Option<&'static str>,
 }
 
 impl Case {
@@ -63,7 +66,7 @@ impl Case {
         verdict: Verdict,
         found: Found,
     ) -> Case {
-        let requires = spec::requirements(tags);
+        let requires = spec::requirements(tags.into_iter().chain(found.breaks));
         let is_advice = !requires.is_empty() && requires.iter().all(|requirement| requirement.is_advice());
         let verdict = if verdict == Verdict::Failed && is_advice { Verdict::NotStrict } else { verdict };
         Case { id: id.into(), group, why: why.into(), requires, verdict, found }
@@ -80,7 +83,7 @@ impl Case {
 
     /// The name and value of each detail for a report.
     pub(super) fn details(&self) -> Vec<(&'static str, &str)> {
-        let Found { how, sent, expected, seen, diagnosis, fix } = &self.found;
+        let Found { how, sent, expected, seen, diagnosis, fix, .. } = &self.found;
         [("how", how), ("sent", sent), ("expected", expected)]
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.as_deref()?)))

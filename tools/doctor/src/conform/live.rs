@@ -53,6 +53,7 @@ fn case(row: Row) -> Case {
         seen: row.seen,
         diagnosis: row.diagnosis.map(Into::into),
         fix: row.fix.map(Into::into),
+        breaks: None,
     };
     Case::new(group(row.stage), row.check, row.instruction, row.spec, verdict, found)
 }

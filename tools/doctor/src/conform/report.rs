@@ -8,6 +8,7 @@ mod plain;
 use serde_json::json;
 
 use super::case::{Case, Summary, Verdict};
+use crate::coverage::{Coverage, Mode, coverage};
 use bookend_vectors::spec;
 
 /// The report card of one peer.
@@ -20,12 +21,20 @@ pub struct Card {
     pub left_out: usize,
     /// True if advice (SHOULD) counts like a requirement.
     pub strict: bool,
+    /// Who was tested.
+    pub(crate) mode: Mode,
 }
 
 impl Card {
     /// The number of cases with each verdict.
     pub fn summary(&self) -> Summary {
         Summary::of(&self.cases)
+    }
+
+    /// What was asked of the requirements of each section, and why not the others.
+    pub fn coverage(&self) -> Vec<Coverage> {
+        let ran = self.cases.iter().filter(|case| !matches!(case.verdict, Verdict::NotRun | Verdict::NotApplicable));
+        coverage(self.mode, ran.flat_map(|case| case.requires.iter().map(|requirement| requirement.tag)))
     }
 
     /// True if no case counts against the peer.
@@ -96,7 +105,7 @@ fn json(card: &Card) -> String {
     }
     let summary = json!({"summary": {
         "subject": card.subject, "conforms": card.conforms(), "strict": card.strict, "left-out": card.left_out,
-        "cases": card.summary(),
+        "cases": card.summary(), "coverage": card.coverage(),
     }});
     lines += &format!("{summary}\n");
     lines
@@ -139,7 +148,7 @@ pub(super) mod tests {
             case("M004", "R3.1", Verdict::NotRun, "hung"),
             case("M005", "R3.2", Verdict::NotApplicable, "no utf-16"),
         ];
-        Card { subject: "adapter: ./<it>".into(), cases, left_out: 7, strict }
+        Card { subject: "adapter: ./<it>".into(), cases, left_out: 7, strict, mode: Mode::Adapter }
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use std::io;
 
-use bookend::diagnosis::{Evidence, diagnose};
-use bookend::{Decoder, Encoding, Fault, Hello, MAX_LENGTH};
-use bookend_vectors::{Request, Vector};
+use bookend::{Hello, MAX_LENGTH};
+use bookend_vectors::{Vector, without_frames};
 use data_encoding::HEXLOWER;
 
 use super::adapter::{Adapter, NoAnswer, Timeouts};
+use super::answer;
 use super::case::{Case, Found, Results, Verdict};
 use super::selection::Selection;
+use crate::checks;
 
 /// The group of cases that are not vectors.
 const GROUP: &str = "adapter";
@@ -46,22 +47,18 @@ async fn run_vector(adapter: &mut Adapter<'_>, vector: &Vector) -> Case {
     let Vector { layer, id, requires, why, requests } = vector;
     let case = |verdict, found| Case::new(layer, id, why, requires.iter().map(String::as_str), verdict, found);
     for request in requests {
-        let found = |seen: String, diagnosis| Found {
-            how: Some(request.how.clone()),
-            sent: Some(request.request.clone()),
-            expected: Some(format!("{}{}", request.expected.trim(), if request.is_open() { " …" } else { "" })),
-            seen,
-            diagnosis,
-            fix: None,
-        };
+        let unanswered = |seen| answer::found(request, seen, None);
         match adapter.ask(&request.request).await {
-            Ok(answer) if request.passes(&answer) => {}
-            Ok(answer) => {
-                let diagnosis = diagnosed(request, &answer);
-                return case(Verdict::Failed, found(answer, diagnosis));
-            }
-            Err(NoAnswer::Failed(why)) => return case(Verdict::Failed, found(format!("({why})"), None)),
-            Err(NoAnswer::GivenUp) => return case(Verdict::NotRun, found(GIVEN_UP.into(), None)),
+            Ok(answer) => match answer::judge(request, answer) {
+                None => {}
+                Some(found) => {
+                    let tags = found.breaks.into_iter().chain(requires.iter().map(String::as_str));
+                    let fix = tags.filter_map(checks::fix_of).next().map(str::to_owned);
+                    return case(Verdict::Failed, Found { fix, ..found });
+                }
+            },
+            Err(NoAnswer::Failed(why)) => return case(Verdict::Failed, unanswered(format!("({why})"))),
+            Err(NoAnswer::GivenUp) => return case(Verdict::NotRun, unanswered(GIVEN_UP.into())),
         }
     }
     let seen = format!("{} correct answers", requests.len());
@@ -69,27 +66,6 @@ async fn run_vector(adapter: &mut Adapter<'_>, vector: &Vector) -> Case {
 }
 
 const GIVEN_UP: &str = "the adapter has hung or exited too often";
-
-/// The mistake in the bytes of an answer, if the answer has any.
-fn diagnosed(request: &Request, answer: &str) -> Option<String> {
-    let words: Vec<&str> = request.request.split(' ').collect();
-    let written = HEXLOWER.decode(answer.strip_prefix("ok ")?.as_bytes()).ok()?;
-    let diagnosis = match words[..] {
-        ["encode", ..] => {
-            let error = match Decoder::new(MAX_LENGTH).decode(&mut &*written) {
-                Ok(Some(_)) => return None,
-                Ok(None) => Fault::Truncated { arrived: written.len() as u64 },
-                Err(error) => error,
-            };
-            diagnose(&Evidence::stream(error, 0, &written))
-        }
-        ["encode-text", encoding, _] => {
-            diagnose(&Evidence::text(Encoding::from_byte(encoding.parse().ok()?)?, &written))
-        }
-        _ => return None,
-    };
-    diagnosis.first().map(ToString::to_string)
-}
 
 const R8_1: &str = "R8.1";
 /// The header of a MESSAGE that claims the longest possible body, and three bytes of the body.
@@ -156,7 +132,7 @@ async fn false_length(adapter: &mut Adapter<'_>, claim: &Claim) -> Case {
         return case(Verdict::NotApplicable, "this system does not report how much memory a process uses".into());
     };
     match adapter.ask(&request).await {
-        Ok(answer) if answer != expected => case(Verdict::Failed, answer),
+        Ok(answer) if without_frames(&answer) != expected => case(Verdict::Failed, answer),
         Ok(answer) => match adapter.memory() {
             None => case(Verdict::NotRun, "its memory use is no longer known".into()),
             Some(after) => {
@@ -192,17 +168,6 @@ async fn ends(mut adapter: Adapter<'_>) -> Case {
 mod tests {
     use super::*;
     use bookend_vectors::spec;
-
-    #[test]
-    fn little_endian_length_is_named() {
-        // [R2.5]
-        let vector = bookend_vectors::all().into_iter().find(|vector| vector.id == "F001").unwrap();
-        let request = vector.requests.into_iter().find(|request| request.request.starts_with("encode ")).unwrap();
-        let diagnosis = diagnosed(&request, "ok f5f80202020000006869f8f5").unwrap();
-        assert!(diagnosis.starts_with("length-little-endian"), "{diagnosis}");
-        assert_eq!(diagnosed(&request, "ok f5f80202000000026869f8f5"), None);
-        assert_eq!(diagnosed(&request, "ok what"), None);
-    }
 
     #[test]
     fn claims_rest_on_a_requirement() {

@@ -54,6 +54,10 @@ pub(super) fn html(card: &Card) -> String {
         }
         page.push('\n');
     }
+    page += "</table>\n<table>\n<tr><th>section<th>requirements\n";
+    for section in card.coverage() {
+        let _ = writeln!(page, "<tr><td>{}<td>{}", text(section.section), text(&section.words())); // writing to a String cannot fail
+    }
     page += "</table>\n";
     for (at, (section, cases)) in sections.iter().enumerate() {
         let _ =

@@ -9,7 +9,9 @@ use crate::conform::case::{Case, Summary, Verdict};
 /// The number of cases of one group that are shown in full. Further ones are listed by id.
 const SHOWN: usize = 5;
 /// The longest detail, in characters.
-const MAX_DETAIL: usize = 400;
+const MAX_DETAIL: usize = 600;
+/// The most ids in a list.
+const MAX_IDS: usize = 12;
 
 pub(super) fn plain(card: &Card, coloured: bool) -> String {
     let style = |colour: AnsiColor| if coloured { colour.on_default().bold() } else { Style::new() };
@@ -46,13 +48,26 @@ pub(super) fn plain(card: &Card, coloured: bool) -> String {
         }
     }
     lines += &table(card);
+    lines.push('\n');
+    lines += &asked(card);
     let style = style(if card.conforms() { AnsiColor::Green } else { AnsiColor::Red });
     lines += &format!("\n{style}{}{style:#}\n", card.verdict());
     lines
 }
 
+/// The ids of the cases; of many, the first ones.
 fn ids(cases: &[&Case]) -> String {
-    cases.iter().map(|case| &*case.id).collect::<Vec<_>>().join(" ")
+    let more = cases.len().saturating_sub(MAX_IDS);
+    let mut ids: Vec<String> = cases.iter().take(MAX_IDS).map(|case| case.id.clone()).collect();
+    ids.extend((more > 0).then(|| format!("and {more} more")));
+    ids.join(" ")
+}
+
+/// A line for each section of SPEC.md: how many of its requirements were asked.
+fn asked(card: &Card) -> String {
+    let sections = card.coverage();
+    let width = sections.iter().map(|section| section.section.len()).max().unwrap_or(0);
+    sections.iter().map(|section| format!("{:width$}  {}\n", section.section, section.words())).collect()
 }
 
 /// A row for each section of SPEC.md: the number of cases that passed, and of all.
