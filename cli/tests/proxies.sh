@@ -26,7 +26,7 @@ start() {
     return 1
 }
 
-tinyproxy_settings() { printf 'Port %s\nListen 127.0.0.1\nMaxClients 8\nTimeout 60\n%s\n' "$1" "$2" >"$folder/$1.conf"; }
+tinyproxy_settings() { printf 'Port %s\nListen 127.0.0.1\nMaxClients 100\nTimeout 60\n%s\n' "$1" "$2" >"$folder/$1.conf"; }
 
 hub=$(free_port)
 start "$hub" "$programs/bookend-server" --listen "127.0.0.1:$hub"
@@ -63,6 +63,6 @@ expect 3 "proxy: not-a-proxy: " "http://127.0.0.1:$hub"
 
 # Both end both directions when one ends: what rests on that is left out.
 for proxy in "socks5://ann:p%40ss@127.0.0.1:$socks" "http://ann:secret@127.0.0.1:$http"; do
-    "$programs/bookend" doctor "127.0.0.1:$hub" --proxy "$proxy" >"$folder/doctor" || { cat "$folder/doctor" >&2; exit 1; }
+    "$programs/bookend" doctor "127.0.0.1:$hub" --timeout 20 --proxy "$proxy" >"$folder/doctor" || { cat "$folder/doctor" >&2; exit 1; }
     printf 'by %s: doctor: %s\n' "${proxy/:*@/:…@}" "$(tail -1 "$folder/doctor")"
 done
