@@ -34,6 +34,8 @@ pub(super) struct RawPeer<'a> {
     /// When the current wait ends.
     deadline: Instant,
     timeout: Duration,
+    /// Whether the wait begins anew whenever bytes arrive.
+    while_arriving: bool,
     /// When the whole examination ends.
     end: Instant,
     /// Bytes that arrived and were not consumed.
@@ -73,7 +75,21 @@ impl<'a> RawPeer<'a> {
         let deadline = end.min(Instant::now() + timeout);
         let (buffer, preamble, decoder) = (Vec::new(), Vec::new(), Decoder::new(MAX_HELLO));
         let started = side == Side::Client; // R4.22: only a server may send something before its first frame
-        RawPeer { stream, deadline, timeout, end, buffer, preamble, started, decoder, past: Vec::new(), watch, process }
+        let (past, while_arriving) = (Vec::new(), false);
+        RawPeer {
+            stream,
+            deadline,
+            timeout,
+            while_arriving,
+            end,
+            buffer,
+            preamble,
+            started,
+            decoder,
+            past,
+            watch,
+            process,
+        }
     }
 
     /// The memory peak of the peer's process, if it was started here and the system reports it.
@@ -89,20 +105,37 @@ impl<'a> RawPeer<'a> {
     /// Gives the peer this much time, from now on.
     pub(super) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
-        self.deadline = self.end.min(Instant::now() + timeout);
+        self.while_arriving = false;
+        self.renew();
+    }
+
+    /// Gives the peer this much time whenever bytes arrive: a long message over a slow link takes its time.
+    pub(super) fn set_timeout_while_arriving(&mut self, timeout: Duration) {
+        self.set_timeout(timeout);
+        self.while_arriving = true;
+    }
+
+    fn renew(&mut self) {
+        self.deadline = self.end.min(Instant::now() + self.timeout);
     }
 
     // ---- sending
 
     /// False if the peer did not accept all bytes. It may have closed; what it sent can still be read.
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> bool {
+    ///
+    /// A wait ends only when nothing could be sent for its whole time: half a frame would ruin the connection.
+    pub(super) async fn send(&mut self, mut bytes: &[u8]) -> bool {
         self.watch.sends(bytes);
-        let RawPeer { stream, deadline, .. } = self;
-        let sent = timeout_at(*deadline, async {
-            stream.write_all(bytes).await?;
-            stream.flush().await // TLS may buffer
-        });
-        matches!(sent.await, Ok(Ok(())))
+        while !bytes.is_empty() {
+            match timeout_at(self.deadline, self.stream.write(bytes)).await {
+                Ok(Ok(written @ 1..)) => bytes = &bytes[written..],
+                _ => return false,
+            }
+            if !bytes.is_empty() {
+                self.renew();
+            }
+        }
+        matches!(timeout_at(self.deadline, self.stream.flush()).await, Ok(Ok(()))) // TLS may buffer
     }
 
     /// Sends the pieces with pauses, so that they can arrive in separate reads.
@@ -151,7 +184,12 @@ impl<'a> RawPeer<'a> {
     async fn read(&mut self) -> Result<(), Missing> {
         match timeout_at(self.deadline, self.stream.read_buf(&mut self.buffer)).await {
             Ok(Ok(0)) => Err(Missing::End),
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => {
+                if self.while_arriving {
+                    self.renew();
+                }
+                Ok(())
+            }
             // TLS ended without close_notify: Bookend's own framing shows whether a frame is missing.
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Missing::End),
             Ok(Err(error)) => Err(Missing::Reset(error.to_string())),

@@ -14,6 +14,7 @@ mod private;
 mod resume;
 mod rights;
 mod scenes;
+mod script;
 mod search;
 mod talk;
 mod terminal;

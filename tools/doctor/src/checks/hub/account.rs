@@ -4,7 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bookend::{Encoding, Encodings, Text, text};
 
-use super::member::{Delivered, Event, Member, Script, quoted};
+use super::member::{Delivered, Event, Member, quoted};
+use super::script::Script;
 use crate::report::Finding;
 
 /// What a member is permitted to miss.

@@ -4,7 +4,8 @@ use bookend::{Code, Encoding, Hello, Message, PresenceEvent};
 
 use super::super::CheckResult;
 use super::super::session::MAX_SENT;
-use super::member::{Event, Member, Script, leave_all, numbers};
+use super::member::{Event, Member, leave_all, numbers};
+use super::script::Script;
 use crate::report::Finding;
 use crate::target::Target;
 

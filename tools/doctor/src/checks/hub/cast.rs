@@ -3,7 +3,8 @@
 use bookend::{Encoding, Encodings, Hello};
 
 use super::account::{Missed, Received, account, is_same, plain_form, reference};
-use super::member::{Delivered, Event, Member, Script, leave_all, quoted, settle_all};
+use super::member::{Delivered, Event, Member, leave_all, quoted, settle_all};
+use super::script::Script;
 use crate::report::Finding;
 use crate::target::Target;
 

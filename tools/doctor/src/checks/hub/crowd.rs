@@ -7,7 +7,8 @@ use bookend::{Encoding, PresenceEvent};
 use super::super::CheckResult;
 use super::basics::hello;
 use super::cast::named;
-use super::member::{Event, Member, Script, leave_all};
+use super::member::{Event, Member, leave_all};
+use super::script::Script;
 use crate::report::Finding;
 use crate::target::Target;
 

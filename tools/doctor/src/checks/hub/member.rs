@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use bookend::{Code, Encoding, Fault, Hello, Message, PresenceEvent, kind};
+use bookend::{Encoding, Hello, Message, PresenceEvent, kind};
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use crate::frame::{ErrorMessage, Frame, frame, quoted_close};
 use crate::raw_peer::{Missing, RawPeer};
@@ -251,7 +252,17 @@ impl<'a> Member<'a> {
 
     /// The first frame, of those that have arrived or will, for which `pick` returns a value.
     pub(super) async fn find<T>(&mut self, pick: impl Fn(&Event) -> Option<T>) -> Result<T, Missing> {
-        self.peer.set_timeout(self.timeout);
+        self.begin_waiting();
+        self.find_in_time(pick).await
+    }
+
+    /// The same behind much else, which may take its time.
+    pub(super) async fn find_behind_much<T>(&mut self, pick: impl Fn(&Event) -> Option<T>) -> Result<T, Missing> {
+        self.begin_waiting_while_arriving();
+        self.find_in_time(pick).await
+    }
+
+    async fn find_in_time<T>(&mut self, pick: impl Fn(&Event) -> Option<T>) -> Result<T, Missing> {
         if let Some(found) = self.log.iter().find_map(&pick) {
             return Ok(found);
         }
@@ -274,10 +285,11 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// Reads until nothing has arrived for a while. What ends the stream stays in the log.
+    /// Reads until nothing has arrived for a while, or for four timeouts. What ends the stream stays in the log.
     pub(super) async fn settle(&mut self) {
+        let end = Instant::now() + self.timeout * 4;
         self.peer.set_timeout(QUIET);
-        while self.next().await.is_ok() {
+        while self.next().await.is_ok() && Instant::now() < end {
             self.peer.set_timeout(QUIET);
         }
         self.begin_waiting();
@@ -286,6 +298,11 @@ impl<'a> Member<'a> {
     /// Gives the member the whole time for an answer, from now on.
     pub(super) fn begin_waiting(&mut self) {
         self.peer.set_timeout(self.timeout);
+    }
+
+    /// The same, and again whenever bytes arrive.
+    pub(super) fn begin_waiting_while_arriving(&mut self) {
+        self.peer.set_timeout_while_arriving(self.timeout);
     }
 
     /// Its own name, from its own PRESENCE.
@@ -321,64 +338,4 @@ pub(super) async fn settle_all<'b, 'a: 'b>(members: impl IntoIterator<Item = &'b
 /// All leave.
 pub(super) async fn leave_all<'a>(members: impl IntoIterator<Item = Member<'a>>) {
     join_all(members.into_iter().map(Member::leave)).await;
-}
-
-/// The steps of a scene: a finding says at which one it happened.
-pub(super) struct Script {
-    number: usize,
-    what: String,
-}
-
-impl Script {
-    pub(super) fn new() -> Script {
-        Script { number: 0, what: String::new() }
-    }
-
-    /// Begins the next step: what this side does.
-    pub(super) fn step(&mut self, what: impl Into<String>) {
-        self.number += 1;
-        self.what = what.into();
-    }
-
-    /// The finding that something else was expected.
-    pub(super) fn fails(&self, expected: impl fmt::Display, seen: impl fmt::Display) -> Finding {
-        let Script { number, what } = self;
-        Finding::fails(format!("step {number}: {what}; expected {expected}, but {seen}"))
-    }
-
-    /// The finding that something did not arrive.
-    pub(super) fn missing(&self, who: &str, expected: impl fmt::Display, missing: &Missing) -> Finding {
-        match missing {
-            Missing::BadFrame(Fault::TooLong { .. }) => self
-                .fails(
-                    format!("{who} receives {expected}"),
-                    format!("a frame arrived that is over its limit: {missing}"),
-                )
-                .named("a body longer than the member's max body")
-                .with_fix(
-                    "compare the length of each DELIVERY with the `max body` of the member's HELLO (R9.14, R4.17)",
-                ),
-            Missing::BadFrame(_) | Missing::OutOfTime => missing.finding(""),
-            _ => self.fails(format!("{who} receives {expected}"), missing),
-        }
-    }
-
-    /// Judges an ERROR for the frame of that number.
-    pub(super) fn judge_error(&self, error: &ErrorMessage, code: Code, name: &str, frame: u32) -> Result<(), Finding> {
-        let expected = format!("ERROR {} {name} about frame {frame}, with id 0", code.0);
-        if error.code != code {
-            return Err(self.fails(expected, format!("{error} arrived")));
-        }
-        if error.id != 0 {
-            return Err(self.fails(expected, format!("its id is {}: only a REQUEST has one (R3.18)", error.id)));
-        }
-        if error.frame != frame {
-            let seen = format!("its frame is {}", error.frame);
-            return Err(self
-                .fails(expected, seen)
-                .named("frames are counted otherwise")
-                .with_fix("count every frame of the member, HELLO as 0, MESSAGE, PING and PONG too (R3.17)"));
-        }
-        Ok(())
-    }
 }

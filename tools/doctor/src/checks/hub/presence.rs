@@ -4,7 +4,8 @@ use bookend::{Encoding, Hello, PresenceEvent};
 
 use super::super::CheckResult;
 use super::cast::named;
-use super::member::{Event, Member, Script, leave_all, numbers, settle_all, word};
+use super::member::{Event, Member, leave_all, numbers, settle_all, word};
+use super::script::Script;
 use crate::report::Finding;
 use crate::target::Target;
 

@@ -6,7 +6,8 @@ use bookend::{Code, Encoding, kind};
 use super::super::CheckResult;
 use super::account::judge_times;
 use super::cast::{Cast, named};
-use super::member::{Event, Member, Script, leave_all};
+use super::member::{Event, Member, leave_all};
+use super::script::Script;
 use crate::report::Finding;
 use crate::target::Target;
 

@@ -5,7 +5,8 @@ use bookend::{Code, Encoding};
 use super::super::CheckResult;
 use super::account::{Missed, account, judge_times};
 use super::cast::Cast;
-use super::member::{Delivered, Event, Script, quoted};
+use super::member::{Delivered, Event, quoted};
+use super::script::Script;
 use crate::report::Finding;
 use crate::target::Target;
 
