@@ -82,6 +82,7 @@ async fn hub_cases(address: &str) -> Vec<Value> {
     let child = Command::new(env!("CARGO_BIN_EXE_bookend"))
         .args(["conform", "--quick", "--only", "hub", "--json", "--timeout", "8", "--server", address])
         .stdin(Stdio::null())
+        .kill_on_drop(true)
         .output();
     let output = timeout(TIMEOUT, child).await.expect("the program exits in time").unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

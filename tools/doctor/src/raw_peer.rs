@@ -25,6 +25,10 @@ const PAUSE: Duration = Duration::from_millis(2);
 pub(super) const AFTERMATH: Duration = Duration::from_millis(300);
 /// How much is kept of the frames before a fault, in bytes.
 const MAX_PAST: usize = 4 << 10;
+/// What a slow link transfers within a timeout, in bytes: much more than the PINGs of an idle peer.
+const PROGRESS: usize = 16 << 10;
+/// How many timeouts a wait lasts at most, whatever arrives.
+const MAX_TIMEOUTS: u32 = 12;
 /// How long the peer may take to answer a CLOSE that ends a check.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -34,8 +38,12 @@ pub(super) struct RawPeer<'a> {
     /// When the current wait ends.
     deadline: Instant,
     timeout: Duration,
-    /// Whether the wait begins anew whenever bytes arrive.
+    /// Whether the wait begins anew after each [`PROGRESS`] that arrives.
     while_arriving: bool,
+    /// Bytes sent or received since the wait began anew.
+    progress: usize,
+    /// When the wait ends whatever arrives.
+    last_deadline: Instant,
     /// When the whole examination ends.
     end: Instant,
     /// Bytes that arrived and were not consumed.
@@ -75,12 +83,14 @@ impl<'a> RawPeer<'a> {
         let deadline = end.min(Instant::now() + timeout);
         let (buffer, preamble, decoder) = (Vec::new(), Vec::new(), Decoder::new(MAX_HELLO));
         let started = side == Side::Client; // R4.22: only a server may send something before its first frame
-        let (past, while_arriving) = (Vec::new(), false);
+        let (past, while_arriving, progress) = (Vec::new(), false, 0);
         RawPeer {
             stream,
             deadline,
             timeout,
             while_arriving,
+            progress,
+            last_deadline: deadline,
             end,
             buffer,
             preamble,
@@ -106,33 +116,40 @@ impl<'a> RawPeer<'a> {
     pub(super) fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
         self.while_arriving = false;
-        self.renew();
+        self.progress = 0;
+        self.deadline = self.end.min(Instant::now() + timeout);
+        self.last_deadline = self.end.min(Instant::now() + timeout * MAX_TIMEOUTS);
     }
 
-    /// Gives the peer this much time whenever bytes arrive: a long message over a slow link takes its time.
+    /// Gives the peer this much time again while long messages arrive over a slow link.
     pub(super) fn set_timeout_while_arriving(&mut self, timeout: Duration) {
         self.set_timeout(timeout);
         self.while_arriving = true;
     }
 
-    fn renew(&mut self) {
-        self.deadline = self.end.min(Instant::now() + self.timeout);
+    /// Begins the wait anew if enough was transferred.
+    fn progresses(&mut self, bytes: usize) {
+        self.progress += bytes;
+        if self.progress >= PROGRESS {
+            self.progress = 0;
+            self.deadline = self.last_deadline.min(Instant::now() + self.timeout);
+        }
     }
 
     // ---- sending
 
     /// False if the peer did not accept all bytes. It may have closed; what it sent can still be read.
     ///
-    /// A wait ends only when nothing could be sent for its whole time: half a frame would ruin the connection.
+    /// The wait begins anew while the peer accepts bytes: half a frame would ruin the connection.
     pub(super) async fn send(&mut self, mut bytes: &[u8]) -> bool {
         self.watch.sends(bytes);
         while !bytes.is_empty() {
             match timeout_at(self.deadline, self.stream.write(bytes)).await {
-                Ok(Ok(written @ 1..)) => bytes = &bytes[written..],
+                Ok(Ok(written @ 1..)) => {
+                    bytes = &bytes[written..];
+                    self.progresses(written);
+                }
                 _ => return false,
-            }
-            if !bytes.is_empty() {
-                self.renew();
             }
         }
         matches!(timeout_at(self.deadline, self.stream.flush()).await, Ok(Ok(()))) // TLS may buffer
@@ -184,9 +201,9 @@ impl<'a> RawPeer<'a> {
     async fn read(&mut self) -> Result<(), Missing> {
         match timeout_at(self.deadline, self.stream.read_buf(&mut self.buffer)).await {
             Ok(Ok(0)) => Err(Missing::End),
-            Ok(Ok(_)) => {
+            Ok(Ok(read)) => {
                 if self.while_arriving {
-                    self.renew();
+                    self.progresses(read);
                 }
                 Ok(())
             }

@@ -300,7 +300,7 @@ impl<'a> Member<'a> {
         self.peer.set_timeout(self.timeout);
     }
 
-    /// The same, and again whenever bytes arrive.
+    /// The same, and again while long messages arrive.
     pub(super) fn begin_waiting_while_arriving(&mut self) {
         self.peer.set_timeout_while_arriving(self.timeout);
     }
