@@ -2,11 +2,14 @@
 //!
 //! The runner of all languages starts the program; the tests of `bookend` call [`answer`].
 
+mod agreement;
 mod session;
 mod show;
 
 use bookend::{Decoder, Encoding, Fault, Frame, Hello, MAX_LENGTH, Message, Text, text};
 use show::{bytes, fault, hex, number};
+
+pub use agreement::agree;
 
 /// The answer to one request line, without its line ending; `cannot: …` if the request is malformed.
 #[must_use]

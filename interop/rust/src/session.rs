@@ -153,7 +153,7 @@ fn check_reason(frame: Frame<'_>) -> Result<(), Fault> {
 }
 
 /// A frame that the session itself sent.
-fn sent(frame: Frame<'_>) -> String {
+pub(crate) fn sent(frame: Frame<'_>) -> String {
     if frame.kind() == kind::HELLO {
         return "hello".into();
     }
