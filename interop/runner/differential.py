@@ -18,8 +18,8 @@ from sessions import generate as generate_sessions
 from table import Table
 from vectors import LAYERS, load
 
-COUNT = 100_000
-SESSIONS = 20_000
+COUNT = 10_000
+SESSIONS = 2_000
 SEED = 20010911
 BATCH = 20_000
 """Requests that each language answers before the answers are compared, in as many processes as there are processors."""

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,6 +128,7 @@ def run(table: Table, only: Collection[str], packages: Sequence[Package], report
         except PeerFailed as failure:
             table.not_run("hub", str(failure))
             return
+        pool, tried = stack.enter_context(ThreadPoolExecutor(os.cpu_count())), []
         for package in packages:
             if only and package.name not in only and package.language not in only:
                 continue
@@ -134,12 +136,20 @@ def run(table: Table, only: Collection[str], packages: Sequence[Package], report
             if lacking:
                 table.not_run(package.name, without(lacking))
                 continue
-            with progress.stage(f"packages: {package.name}"):
-                try:
-                    try_out(table, package, address, report)
-                except (PackageFailed, PeerFailed) as failure:
-                    report(f"{package.name}: {failure}\n")
-                    table.count(package.name, "example", 0, 1)
+            table.row(package.name)
+            tried.append(pool.submit(examine, table, package, address, report))
+        for one in tried:
+            one.result()
+
+
+def examine(table: Table, package: Package, hub: Address, report: Print) -> None:
+    """Tries one package out and puts what happened into its row."""
+    with progress.stage(f"packages: {package.name}"):
+        try:
+            try_out(table, package, hub, report)
+        except (PackageFailed, PeerFailed) as failure:
+            report(f"{package.name}: {failure}\n")
+            table.count(package.name, "example", 0, 1)
 
 
 def try_out(table: Table, package: Package, hub: Address, report: Print) -> None:

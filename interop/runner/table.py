@@ -18,6 +18,10 @@ class Table:
         self._rows: Dict[str, Dict[str, str]] = {}
         self._not_run: Dict[str, str] = {}
 
+    def row(self, name: str) -> None:
+        """Adds a row whose cells come later: rows stand in the order in which they were added."""
+        self._rows.setdefault(name, {})
+
     def count(self, row: str, column: str, passed: int, total: int) -> None:
         """Puts `passed/total` into a cell; fewer than all is a failure."""
         self.show(row, column, f"{passed}/{total}")
