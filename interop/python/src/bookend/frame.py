@@ -24,6 +24,9 @@ class Encoding(enum.IntEnum):
     UTF_16LE = 4
 
 
+LAST_ENCODING = max(Encoding).value
+
+
 class Frame(NamedTuple):
     """One unit on the wire."""
 
@@ -74,10 +77,10 @@ class Decoder:
         if self._fault is not None:
             raise self._fault.with_traceback(None)
         buffer = self._buffer
-        for at, wanted in enumerate(START):
-            if len(buffer) > at and buffer[at] != wanted:
-                raise self._fail_at("bad-start", at, wrong_start(at, buffer[at]))
-        if len(buffer) >= 4 and buffer[3] > max(Encoding):
+        if not START.startswith(bytes(buffer[: len(START)])):
+            at = int(buffer[0] == START[0])
+            raise self._fail_at("bad-start", at, wrong_start(at, buffer[at]))
+        if len(buffer) >= 4 and buffer[3] > LAST_ENCODING:
             raise self._fail_at("unknown-encoding", 3, f"found {buffer[3]:02x}")
         if len(buffer) < HEADER:
             return None
@@ -104,6 +107,8 @@ class Decoder:
         if header is None:
             return None
         buffer, end = self._buffer, HEADER + header.length
+        if len(buffer) <= end:
+            return None
         for at, wanted in enumerate(END, end):
             if len(buffer) > at and buffer[at] != wanted:
                 raise self._fail_at("bad-end", at, f"found {buffer[at]:02x} after {header.length} bytes of body")
